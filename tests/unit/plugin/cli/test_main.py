@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from kubectl_recon.cli.main import main
 
 from tests.support.paths import CHECKOUT
 from tests.support.plugin import PROGRAM
@@ -23,15 +24,15 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
     )
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["get", "--help"], ["cancel", "--help"], ["--version"]])
-def test_help_loads_no_package_that_is_slow_to_load(arguments: list[str]) -> None:
+def test_help_loads_no_package_that_is_slow_to_load() -> None:
+    commands = [["--help"], ["get", "--help"], ["cancel", "--help"], ["--version"]]
     program = (
-        "import json, sys\n"
+        "import contextlib, json, sys\n"
         "from kubectl_recon.cli.main import main\n"
-        "try:\n"
-        f"    main({arguments!r})\n"
-        "except SystemExit:\n"
-        "    print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))\n"
+        f"for arguments in {commands!r}:\n"
+        "    with contextlib.suppress(SystemExit):\n"
+        "        main(arguments)\n"
+        "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     loaded = set(json.loads(done.stdout.splitlines()[-1]))
@@ -70,11 +71,19 @@ def test_a_kubeconfig_that_is_not_there_is_named(tmp_path: Path) -> None:
         (["wait", "banana", "--timeout", "soon"], 'error: "soon" is not a duration: write 30s, 10m, 1h30m or 2d'),
     ],
 )
-def test_a_command_line_that_cannot_be_is_explained(arguments: list[str], message: str, tmp_path: Path) -> None:
+def test_a_command_line_that_cannot_be_is_explained(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     config = tmp_path / "config"
     config.write_text(json.dumps(KUBECONFIG))
-    done = run(*arguments, KUBECONFIG=str(config))
-    assert (done.returncode, done.stderr.strip()) == (2, message)
+    monkeypatch.setenv("KUBECONFIG", str(config))
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert (end.value.code, capsys.readouterr().err.strip()) == (2, message)
 
 
 def test_a_server_that_does_not_answer_is_named(tmp_path: Path) -> None:
