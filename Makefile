@@ -16,8 +16,8 @@ help: ## this list
 setup: ## make .venv with everything for development (done once, and again when the pins change)
 	@scripts/setup
 
-demo: setup ## photos to a mesh on a real control plane; KEEP=1 leaves it running, KUBECONFIG=... uses your cluster
-	@$(PYTHON_BIN) -m demo $(if $(KEEP),--keep) $(demo-cluster)
+demo: setup ## photos to a mesh on a real control plane; PHOTOS=... takes yours, KEEP=1 leaves it running, KUBECONFIG=... uses your cluster
+	@$(PYTHON_BIN) -m demo $(if $(KEEP),--keep) $(if $(PHOTOS),--photos '$(PHOTOS)') $(demo-cluster)
 
 demo-stop: setup ## stop what `make demo KEEP=1` left running
 	@$(PYTHON_BIN) -m demo --stop

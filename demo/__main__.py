@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from demo import keeping, results, stage, story
+from demo import keeping, photos, results, stage, story
 from demo.display import Display
 from demo.kubectl import KubectlError, UnexpectedlyAcceptedError
 from demo.places import Places
@@ -27,6 +27,7 @@ _EXPECTED = (
     KubectlError,
     UnexpectedlyAcceptedError,
     keeping.AlreadyRunningError,
+    photos.UnsuitablePhotosError,
     results.DemoFailedError,
     stage.UnsuitableClusterError,
 )
@@ -49,11 +50,13 @@ def _perform(options: argparse.Namespace, places: Places, leave_alone: Callable[
     try:
         clock = monotonic_since_now()
         display = Display(Console(highlight=False), clock)
+        taken = photos.example() if options.photos is None else photos.own(options.photos, places)
         with keeping.only_one(places), _cleaned(places):
             places.empty()
-            with _stage(options.kubeconfig, places, display) as ready, _signals_ignored_afterwards():
+            photos.write(taken)
+            with _stage(options.kubeconfig, places, taken, display) as ready, _signals_ignored_afterwards():
                 with _alarmed(ready):
-                    _play(ready, display, places, clock)
+                    _play(ready, display, places, clock, taken)
                 if leave_alone is not None:
                     _explain(ready, display, places)
                     leave_alone()
@@ -69,16 +72,20 @@ def _perform(options: argparse.Namespace, places: Places, leave_alone: Callable[
     return 0
 
 
-def _stage(kubeconfig: str | None, places: Places, display: Display) -> AbstractContextManager[stage.DemoServers]:
+def _stage(
+    kubeconfig: str | None, places: Places, taken: photos.Photos, display: Display
+) -> AbstractContextManager[stage.DemoServers]:
     if kubeconfig is None:
-        return stage.own(places, display)
+        return stage.own(places, taken, display)
     namespace = f"reconstruction-demo-{secrets.token_hex(3)}"
-    return stage.theirs(str(Path(kubeconfig).expanduser().absolute()), namespace, places, display)
+    return stage.theirs(str(Path(kubeconfig).expanduser().absolute()), namespace, places, taken, display)
 
 
-def _play(ready: stage.DemoServers, display: Display, places: Places, clock: Callable[[], float]) -> None:
-    board = story.play(ready.kubectl, display, clock)
-    account = results.collect(ready.kubectl, places, board.jobs[story.PHOTOS_JOB])
+def _play(
+    ready: stage.DemoServers, display: Display, places: Places, clock: Callable[[], float], taken: photos.Photos
+) -> None:
+    board = story.play(ready.kubectl, display, clock, taken)
+    account = results.collect(ready.kubectl, places, board.jobs[taken.job])
     results.check_cancelled(ready.kubectl, places, story.CANCELLED_JOB)
     for line in results.lines(account, places):
         display.say(line)
@@ -141,6 +148,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m demo", description="From photos to a mesh by kubectl apply.")
     parser.add_argument("--keep", action="store_true", help="leave everything running at the end")
     parser.add_argument("--stop", action="store_true", help="stop what an earlier --keep left running")
+    parser.add_argument("--photos", metavar="FOLDER", type=Path, help="photos of your own, instead of the bananas")
     parser.add_argument("--kubeconfig", metavar="FILE", help="play on this cluster instead of one of our own")
     parser.add_argument(
         "--output", metavar="FOLDER", type=Path, default=CHECKOUT / "demo-output", help="where the results go"

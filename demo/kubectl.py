@@ -13,7 +13,7 @@ from typing import Any
 
 from devcluster import commands
 
-_COMMAND_SECONDS = 900.0  # above the longest `kubectl wait` of the story
+_COMMAND_SECONDS = 6 * 3600.0 + 60.0  # above the longest `kubectl wait` of the story
 
 
 class KubectlError(Exception):

@@ -15,6 +15,7 @@ from pathlib import Path
 from demo import gallery
 from demo.display import Display
 from demo.kubectl import KubectlError, ShownKubectl
+from demo.photos import Photos
 from demo.places import Places
 from devcluster import Cluster, DevclusterError, Redis
 from devcluster.files import CHECKOUT
@@ -82,7 +83,7 @@ class DemoServers:
 
 
 @contextlib.contextmanager
-def own(places: Places, display: Display) -> Iterator[DemoServers]:
+def own(places: Places, photos: Photos, display: Display) -> Iterator[DemoServers]:
     """A control plane of our own: nothing outside of this machine is used, and nothing is left afterwards."""
     programs()  # builds what is missing, and shows its progress
     redis_server()
@@ -96,7 +97,7 @@ def own(places: Places, display: Display) -> Iterator[DemoServers]:
         display.output(kubectl.run("apply", "-f", "manifests/crd"))
         _wait_served(kubectl)
         display.output(kubectl.run("apply", "-k", "manifests/install"))
-        system = stack.enter_context(System(cluster, server, settings=_settings(places)))
+        system = stack.enter_context(System(cluster, server, settings=_settings(places, photos)))
         account = "as the service account of manifests/install, with the permissions in it and no others"
         _start(system, places, display, account)
         address = gallery.start(system, kubectl, places, display)
@@ -104,7 +105,7 @@ def own(places: Places, display: Display) -> Iterator[DemoServers]:
 
 
 @contextlib.contextmanager
-def theirs(kubeconfig: str, namespace: str, places: Places, display: Display) -> Iterator[DemoServers]:
+def theirs(kubeconfig: str, namespace: str, places: Places, photos: Photos, display: Display) -> Iterator[DemoServers]:
     """The user's cluster, with a new namespace, and the CRD where there is none; both are deleted afterwards."""
     found = shutil.which("kubectl")
     program = Path(found) if found else programs().kubectl
@@ -122,7 +123,7 @@ def theirs(kubeconfig: str, namespace: str, places: Places, display: Display) ->
             _wait_served(kubectl)
         stack.callback(_remove, kubectl, display, namespace, "namespace")
         display.output(kubectl.run("create", "namespace", namespace))
-        system = stack.enter_context(System(Cluster(), server, settings=_settings(places)))
+        system = stack.enter_context(System(Cluster(), server, settings=_settings(places, photos)))
         settings = {"KUBECONFIG": kubeconfig, "OPERATOR_NAMESPACE": namespace, "WATCH_NAMESPACES": namespace}
         _start(system, places, display, "as the user of your kubeconfig", **settings)
         yield DemoServers(kubectl, system.processes)
@@ -134,11 +135,11 @@ def _kubectl(program: Path, kubeconfig: str, namespace: str, places: Places, dis
     )
 
 
-def _settings(places: Places) -> dict[str, str]:
+def _settings(places: Places, photos: Photos) -> dict[str, str]:
     return {
         "JOBS_DIR": str(places.jobs),
         # What the manifests call /photos lies here.
-        "INPUT_ROOTS": f"/photos={CHECKOUT / 'examples' / 'photos'},{places.uploads}",
+        "INPUT_ROOTS": f"/photos/{photos.job}={photos.folder},/photos={CHECKOUT / 'examples' / 'photos'},{places.uploads}",
         "DRAIN_SECONDS": "1",  # an interrupted demo waits for no reconstruction
     }
 

@@ -10,27 +10,26 @@ from collections.abc import Callable, Iterator
 from demo.board import Board
 from demo.display import Display
 from demo.kubectl import KubectlError, ShownKubectl
+from demo.photos import Photos
 from demo.watching import Watching
 
-PHOTOS_JOB = "banana"
 CANCELLED_JOB = "placeholder"
-_EXAMPLES = {PHOTOS_JOB: "manifests/examples/banana.yaml", CANCELLED_JOB: "manifests/examples/placeholder.yaml"}
+_CANCELLED = "manifests/examples/placeholder.yaml"
 _TABLE_SECONDS = 1.0  # between two reads of the table, as in `watch -n1 kubectl get recon`
 _READING_SECONDS = 2.0  # between the two steps of the cancel: time to read the first
-_MESH_TIMEOUT = "15m"
 _STEP_TIMEOUT = "120s"
 
 
-def play(kubectl: ShownKubectl, display: Display, clock: Callable[[], float]) -> Board:
+def play(kubectl: ShownKubectl, display: Display, clock: Callable[[], float], photos: Photos) -> Board:
     """Two jobs: photos become a mesh, and a placeholder is cancelled in two steps. Returns what was last seen of them."""
     with display, Watching(kubectl, display.board, clock) as watching, _table(kubectl, display):
-        display.title("Two jobs: a dozen photos, and a placeholder that only takes its time")
-        for job in (PHOTOS_JOB, CANCELLED_JOB):
-            display.output(kubectl.run("apply", "-f", _EXAMPLES[job]))
+        display.title("Two jobs: photos, and a placeholder that only takes its time")
+        for manifest in (photos.manifest, _CANCELLED):
+            display.output(kubectl.run("apply", "-f", manifest))
         _cancel(kubectl, display)
         display.title("The photos become a mesh")
-        kubectl.run("wait", "--for=condition=Finished", f"recon/{PHOTOS_JOB}", f"--timeout={_MESH_TIMEOUT}")
-        _until_shown(watching, PHOTOS_JOB)
+        kubectl.run("wait", "--for=condition=Finished", f"recon/{photos.job}", f"--timeout={photos.timeout}")
+        _until_shown(watching, photos.job)
         board = watching.board
     display.title("How it ended")
     display.output(kubectl.run("get", "recon"))

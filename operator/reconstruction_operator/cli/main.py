@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import itertools
+import json
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -16,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from reconstruction_operator import config, privacy, readers
+from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.planning.shards import Shard
 from reconstruction_operator.telemetry import logs, misspelt, tracing
 
@@ -66,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_handover(subcommands)
     _add_restore(subcommands)
+    _add_reconstruct(subcommands)
     return command
 
 
@@ -112,6 +117,34 @@ def _add_restore(subcommands: argparse._SubParsersAction[argparse.ArgumentParser
     back.add_argument("--to", type=Path, metavar="FOLDER", help="copy the files to this new folder instead")
 
 
+def _add_reconstruct(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    here = subcommands.add_parser(
+        "reconstruct",
+        help="run a model on this machine, without Kubernetes and Redis",
+        description="Check photos as a worker does, and run a model on them here. `kubectl recon run` does the same, with "
+        "advice and progress bars. Exit status 3 if it failed.",
+    )
+    here.add_argument("photos", nargs="+", type=Path, metavar="PHOTOS", help="one folder, or files")
+    here.add_argument(
+        "-o", "--output", required=True, type=Path, metavar="OUT", help="new or empty folder of the result"
+    )
+    here.add_argument("--model", default=Spec().model_type, help="the model [%(default)s]")
+    here.add_argument(
+        "--param", action="append", default=[], type=_parameter, metavar="NAME=VALUE", help="one of its parameters"
+    )
+    here.add_argument("--threads", type=int, default=0, help="processor threads [all that this process may use]")
+    here.add_argument("--json", action="store_true", help="print progress and result as lines of JSON")
+
+
+def _parameter(text: str) -> tuple[str, object]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"{text!r}: write NAME=VALUE")
+    with contextlib.suppress(ValueError):
+        return name, json.loads(value)
+    return name, value
+
+
 def _lease(text: str) -> str:
     namespace, slash, name = text.partition("/")
     if not (namespace and slash and name) or "/" in name:
@@ -143,6 +176,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from reconstruction_operator.cli import restore  # noqa: PLC0415  # only this command reads job folders
 
             return restore.run(**given)
+        case "reconstruct":
+            from reconstruction_operator.cli import reconstruct  # noqa: PLC0415  # as in `_run`
+
+            logging.basicConfig(format="%(message)s")
+            return reconstruct.run(**given)
         case _:
             return _run()
 

@@ -1,4 +1,4 @@
-"""Commands that change jobs: cancel, suspend, resume, retry."""
+"""Commands that change jobs: cancel, suspend, resume, retry, restore."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
     )
     app.command("resume", help="Resume suspended jobs.")(resume)
     app.command("retry", help=_RETRY, short_help="Run a finished job again, under a new name.")(retry)
+    app.command("restore", help=_RESTORE, short_help="Bring the result of a deleted job back.")(restore)
 
 
 _CANCEL = """Cancel jobs in two steps: announces it, shows what would be lost, asks once, and confirms.
@@ -26,6 +27,10 @@ A "no" withdraws what it announced. For scripts: --request, then --confirm or --
 _RETRY = """Run a finished job again: a new job with the same spec under the next free name, such as banana-2.
 
 A finished job itself never runs again."""
+_RESTORE = """Bring the result of a deleted job back from the trash: a new job of its name takes it over, and nothing runs.
+
+Without NAME lists what is in the trash, which needs the right to exec into the pods of workers. Exit code 3 if there is no such
+result."""
 
 
 def cancel(
@@ -38,7 +43,9 @@ def cancel(
     confirm: Annotated[bool, typer.Option("--confirm", help="Step two alone, of an announced cancel. Final.")] = False,
     withdraw: Annotated[bool, typer.Option("--withdraw", help="Withdraw an announced cancel.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Both steps without asking.")] = False,
-    reason: Annotated[str | None, typer.Option("--reason", help="Why; stored where the CRD has the field.")] = None,
+    reason: Annotated[
+        str | None, typer.Option("--reason", help="Why, in one line: in the job's conditions and Events.")
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the jobs are stopped.")] = True,
     context: o.Context = None,
     kubeconfig: o.Kubeconfig = None,
@@ -111,3 +118,21 @@ def retry(
     typer.echo(f"{job.name}: created, as {name} was")
     if follow:
         raise typer.Exit(watching.follow(connection, Selection((job.name,)), {job.key: job}))
+
+
+def restore(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="The deleted job.")] = None,
+    queue: Annotated[str | None, typer.Option("--queue", help="Queue of workers that have its volume.")] = None,
+    follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Follow it to its end.")] = True,
+    namespace: o.Namespace = None,
+    everywhere: o.Everywhere = False,
+    context: o.Context = None,
+    kubeconfig: o.Kubeconfig = None,
+) -> None:
+    from kubectl_recon.commands import restoring
+
+    connection = o.connected(context, kubeconfig, namespace)
+    if name is None:
+        raise typer.Exit(restoring.listed(connection, everywhere=everywhere))
+    spec = {"queue": queue} if queue else {}
+    raise typer.Exit(restoring.restore(connection, name, spec, follow=follow))

@@ -6,12 +6,13 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
 from kubectl_recon import __version__
-from kubectl_recon.cli import changing, installation, reading, transferring
+from kubectl_recon.cli import changing, installation, looking, reading, transferring
 from kubectl_recon.cli.options import HELP
 from kubectl_recon.errors import ReconError
 
@@ -46,6 +47,7 @@ def _root(
 
 reading.register(app)
 transferring.register(app)
+looking.register(app)
 changing.register(app)
 installation.register(app)
 
@@ -53,7 +55,7 @@ installation.register(app)
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit: 0 done, 1 failed, 2 wrong usage; `submit`, `watch` and `wait` have more, see their help."""
     try:
-        app(args=arguments, prog_name=_PROGRAM)
+        app(args=arguments, prog_name="recon" if Path(sys.argv[0]).name == "recon" else _PROGRAM)
     except ReconError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201  # the message of the program's end
         sys.exit(error.exit_code)

@@ -52,6 +52,18 @@ Quality = Annotated[str | None, typer.Option("--quality", help="The model's para
 Parameters = Annotated[
     list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="A parameter of the model; may be repeated.")
 ]
+Gallery = Annotated[
+    str | None,
+    typer.Option(
+        "--gallery", metavar="URL", envvar="RECON_GALLERY", help="Address of the gallery; by default a port-forward."
+    ),
+]
+Account = Annotated[
+    str | None,
+    typer.Option("--account", metavar="NAME", help="Service account of the namespace whose token the gallery gets."),
+]
+Model = Annotated[str | None, typer.Option("--model", help="The model; by default photogrammetry.")]
+Force = Annotated[bool, typer.Option("--force", help="Also photos that would fail.")]
 Names = Annotated[
     list[str] | None,
     typer.Argument(metavar="NAME", help="Jobs; @latest is the newest one.", autocompletion=completion.job_names),

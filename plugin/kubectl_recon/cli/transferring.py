@@ -25,7 +25,8 @@ Exit code 0 if the job succeeded (or was submitted, with --no-follow), 1 if it w
 the command line is wrong, 3 if the job failed, 4 cancelled, 5 deleted, 130 after Ctrl-C, which leaves the job running."""
 _RESULTS = """Download the result of a job, or the one at an address of object storage.
 
-Files that were fetched before are kept, a download that broke off is resumed, and each file is checked (sha256)."""
+Files that were fetched before are kept, a download that broke off is resumed, and each file is checked (sha256). What lies on the
+workers' volume comes by the gallery, if there is one."""
 
 
 def submit(
@@ -35,7 +36,7 @@ def submit(
         str | None,
         typer.Option("--upload", envvar="RECON_UPLOAD", metavar="URI", help="Folder for photos: s3://BUCKET/FOLDER/."),
     ] = None,
-    model: Annotated[str | None, typer.Option("--model", help="The model; by default photogrammetry.")] = None,
+    model: o.Model = None,
     quality: o.Quality = None,
     parameters: o.Parameters = None,
     output: Annotated[
@@ -48,7 +49,7 @@ def submit(
     ] = None,
     follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Follow the job to its end.")] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check, and show what would be done.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Submit photos that would fail, too.")] = False,
+    force: o.Force = False,
     show: Annotated[
         o.Output | None, typer.Option("-o", help="Print the object, or with --dry-run the manifest.")
     ] = None,
@@ -87,15 +88,19 @@ def results(
     only: Annotated[
         list[str] | None, typer.Option("--only", metavar="PATTERN", help="Files such as '*.glb'; may be repeated.")
     ] = None,
+    gallery: o.Gallery = None,
+    account: o.Account = None,
     namespace: o.Namespace = None,
     context: o.Context = None,
     kubeconfig: o.Kubeconfig = None,
 ) -> None:
     from kubectl_recon.commands import results as command
+    from kubectl_recon.gallery.reaching import Way
 
     if "://" in name:
         raise typer.Exit(command.of_address(name, folder, only or ()))
-    raise typer.Exit(command.of_job(o.connected(context, kubeconfig, namespace), name, folder, only or ()))
+    connection = o.connected(context, kubeconfig, namespace)
+    raise typer.Exit(command.of_job(connection, name, folder, only or (), Way(gallery, account)))
 
 
 def _labels(given: list[str] | None) -> dict[str, str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -12,34 +14,81 @@ from kubectl_recon.commands.selecting import one
 from kubectl_recon.display.progress import bar, size_text
 from kubectl_recon.display.screen import note
 from kubectl_recon.errors import ReconError, UsageError
+from kubectl_recon.fleet import operator
+from kubectl_recon.gallery.client import Gallery
+from kubectl_recon.gallery.reaching import Way, reached, token
 from kubectl_recon.jobs.attention import phase_text
+from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube.connection import Connection
 from kubectl_recon.storage import downloading
-from kubectl_recon.storage.downloading import ResultFile
+from kubectl_recon.storage.downloading import ResultFile, Source
 
 _MESHES: Final = (".glb", ".obj", ".ply", ".stl", ".usdz")
 
 
-def of_job(connection: Connection, name: str, folder: str | None, only: Sequence[str]) -> int:
+def of_job(connection: Connection, name: str, folder: str | None, only: Sequence[str], way: Way) -> int:
     """Fetch the result of a job into `folder`, by default one of its name. Exit code 0 if all files are there."""
+    job = finished(connection, name)
+    with place_of(connection, job, way) as place:
+        _say(fetch(place, job.name, Path(folder or job.name), only))
+    return 0
+
+
+def of_address(uri: str, folder: str | None, only: Sequence[str]) -> int:
+    """Fetch the result at an address, without a cluster."""
+    name = manifests.name_for(uri)
+    _say(fetch(downloading.source(uri), name, Path(folder or name), only))
+    return 0
+
+
+def finished(connection: Connection, name: str) -> Job:
+    """The job of that name, which has a result. Raises UsageError if it has none."""
     job = one(connection, name)
     if not job.output_uri:
         wait = "" if job.finished else f": wait for it (kubectl recon wait {job.name})"
         raise UsageError(f"{job.name} has no result ({phase_text(job)}){wait}")
     if job.simulated:
         note(f"{job.name}: the result is a simulation, not made from the photos")
-    return fetch(job.output_uri, job.name, Path(folder or job.name), only)
+    return job
 
 
-def of_address(uri: str, folder: str | None, only: Sequence[str]) -> int:
-    """Fetch the result at an address, without a cluster."""
-    name = manifests.name_for(uri)
-    return fetch(uri, name, Path(folder or name), only)
+@contextmanager
+def place_of(connection: Connection, job: Job, way: Way) -> Iterator[Source]:
+    """Where the job's result can be read: its address, or the gallery for what lies on the workers' volume. Raises ReconError."""
+    with ExitStack() as stack:
+        yield _place(connection, job, way, stack)
 
 
-def fetch(uri: str, name: str, folder: Path, only: Sequence[str]) -> int:
-    """Fetch the files that `only` names (all without it) into the folder, and print where each is."""
-    place, every = downloading.files(downloading.source(uri))
+def _place(connection: Connection, job: Job, way: Way, stack: ExitStack) -> Source:
+    try:
+        if not way.url:
+            return downloading.source(job.output_uri)
+    except downloading.UnseenError as unseen:
+        try:
+            return _in_gallery(connection, job, way, stack)
+        except ReconError as error:
+            raise ReconError(f"{unseen} The gallery would show it, but {error}") from error
+    return _in_gallery(connection, job, way, stack)
+
+
+def _in_gallery(connection: Connection, job: Job, way: Way, stack: ExitStack) -> Source:
+    namespace, _ = operator.where([job])
+    url = stack.enter_context(reached(connection, namespace, way))
+    return Gallery(url, token(connection, way)).result(job)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """One file of a result on this machine. `new`: it was not there before."""
+
+    path: Path
+    bytes: int
+    new: bool
+
+
+def fetch(place: Source, name: str, folder: Path, only: Sequence[str]) -> list[Fetched]:
+    """Fetch the files that `only` names (all without it) into the folder."""
+    place, every = downloading.files(place)
     files = [file for file in every if not only or any(fnmatch(file.name, pattern) for pattern in only)]
     if not files:
         names = ", ".join(file.name for file in every)
@@ -52,10 +101,13 @@ def fetch(uri: str, name: str, folder: Path, only: Sequence[str]) -> int:
     with bar(f"Fetching {len(missing)} files", sum(file.bytes for file in missing), is_bytes=True) as progress:
         for file in missing:
             downloading.fetch(place, file, targets[file], progress)
+    return [Fetched(targets[file], file.bytes, file in missing) for file in files]
+
+
+def _say(files: Sequence[Fetched]) -> None:
     for file in files:
-        kept = "" if file in missing else "  (was there)"
-        print(f"{targets[file]}  {size_text(file.bytes)}{kept}")  # noqa: T201  # the result
-    return 0
+        kept = "" if file.new else "  (was there)"
+        print(f"{file.path}  {size_text(file.bytes)}{kept}")  # noqa: T201  # the result
 
 
 def name_for(file: ResultFile, job: str, every: Sequence[ResultFile]) -> str:

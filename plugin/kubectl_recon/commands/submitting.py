@@ -78,7 +78,7 @@ def check(paths: Sequence[str], *, force: bool) -> list[scanning.Photo]:
     for finding in found:
         note(f"  {finding.level}: {finding.text}")
     if not force and any(finding.level is advice.Level.ERROR for finding in found):
-        raise UsageError("this set would fail, so it is not submitted: mend it, or add --force")
+        raise UsageError("this set would fail: mend it, or add --force")
     return [*usable, *masks]
 
 

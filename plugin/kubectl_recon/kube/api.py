@@ -66,6 +66,14 @@ class Api:
         """A server-side apply; the object as it is then."""
         return self._decoded(self._request("PATCH", path, _writing(query), body=body, content_type=APPLY_PATCH))
 
+    def token(self) -> str | None:
+        """The bearer token of the connection, refreshed if it has expired; None if it signs in otherwise."""
+        headers: dict[str, str] = {}
+        self._client.update_params_for_auth(headers, [], ["BearerToken"], "", "GET", None)
+        sent = {name.lower(): value for name, value in headers.items()}.get("authorization", "")
+        kind, _, found = sent.partition(" ")
+        return found if kind.lower() == "bearer" and found else None
+
     @contextmanager
     def lines(
         self, path: str, *, read_seconds: float | None = None, **query: str | int | None

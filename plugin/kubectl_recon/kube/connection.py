@@ -25,6 +25,7 @@ class Connection:
     api: Api
     context: str  # empty in a pod
     namespace: str
+    kubeconfig: str = ""  # its files, as in KUBECONFIG; empty in a pod
 
 
 def connect(context: str | None = None, kubeconfig: str | None = None, namespace: str | None = None) -> Connection:
@@ -47,7 +48,7 @@ def connect(context: str | None = None, kubeconfig: str | None = None, namespace
     if not loaded.configuration.host:
         raise KubeconfigError(f"context {chosen['name']} of {files} names no server")
     home = chosen.get("context", {}).get("namespace") or "default"
-    return Connection(Api(loaded), str(chosen["name"]), namespace or home)
+    return Connection(Api(loaded), str(chosen["name"]), namespace or home, files)
 
 
 def _current(files: str) -> str | None:

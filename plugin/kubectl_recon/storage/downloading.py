@@ -45,6 +45,10 @@ class Source(Protocol):
         """The bytes of a file from `begin` to before `end`. Raises ReconError."""
 
 
+class UnseenError(UsageError):
+    """The result lies on a volume that this machine does not see."""
+
+
 def source(uri: str) -> Source:
     """The source of a result at that address. Raises UsageError for a place that this machine cannot read."""
     if is_address(uri):
@@ -54,9 +58,9 @@ def source(uri: str) -> Source:
         folder = Path(unquote(parts.path))
         if folder.is_dir():
             return _Disk(folder)
-        raise UsageError(
+        raise UnseenError(
             f"the result lies on the workers' volume, at {uri}, which this machine does not see. Mount that volume here, "
-            "read it in a pod that mounts it, or send results of later jobs to object storage: --output s3://BUCKET/FOLDER/"
+            "read it in a pod that mounts it, or send results of later jobs to object storage: --output s3://BUCKET/FOLDER/."
         )
     raise UsageError(f"{uri}: this command reads results from s3://, gs://, az:// and file://")
 

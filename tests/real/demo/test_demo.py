@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -122,16 +124,19 @@ def test_demo_makes_a_mesh_and_cancels_a_job_on_the_users_cluster(
 
 
 @pytest.mark.parametrize(
-    "number",
+    ("number", "job"),
     [
-        pytest.param(signal.SIGINT, id="SIGINT"),
-        pytest.param(signal.SIGTERM, marks=pytest.mark.release, id="SIGTERM"),
+        pytest.param(signal.SIGINT, "vase", id="SIGINT-with-own-photos"),
+        pytest.param(signal.SIGTERM, "banana", marks=pytest.mark.release, id="SIGTERM"),
     ],
 )
-def test_an_interrupted_demo_leaves_nothing_running(demo: Callable[..., Demo], number: signal.Signals) -> None:
-    run = demo()
+def test_an_interrupted_demo_leaves_nothing_running(
+    demo: Callable[..., Demo], tmp_path: Path, number: signal.Signals, job: str
+) -> None:
+    own = shutil.copytree(CHECKOUT / "examples" / "photos" / "banana", tmp_path / "vase")
+    run = demo(*(("--photos", own) if job == "vase" else ()))
     wait_until(
-        lambda: "banana: Running" in run.output_text(),
+        lambda: re.search(rf"{job}: Running, [1-9]\d%", run.output_text()) is not None,  # its photos are loaded
         "the demo to be at work",
         timeout_seconds=200,
         seen=run.output_text,

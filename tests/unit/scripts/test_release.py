@@ -86,7 +86,8 @@ def test_the_plugins_wheel_has_the_programs_that_kubectl_looks_for(built: list[d
             "kubectl_recon",
             f"kubectl_recon-{versions.program_version(CHECKOUT)}.dist-info",
         }
-    assert [line.split()[0] for line in entries.splitlines()[1:]] == ["kubectl-recon", "kubectl_complete-recon"]
+    programs = [line.split()[0] for line in entries.splitlines()[1:]]
+    assert programs == ["kubectl-recon", "kubectl_complete-recon", "recon"]
 
 
 def test_the_source_archive_has_the_program_alone(built: list[dict[str, bytes]]) -> None:

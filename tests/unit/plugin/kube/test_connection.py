@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kubectl_recon.errors import KubeconfigError
-from kubectl_recon.kube.api import Api
+from kubectl_recon.errors import KubeconfigError, UsageError
+from kubectl_recon.gallery.reaching import Way, token
 from kubectl_recon.kube.connection import connect, context_names
 
 
@@ -24,12 +24,6 @@ def kubeconfig(path: Path, *, name: str = "here", user: dict[str, Any] | None = 
     }
     path.write_text(json.dumps(config))
     return path
-
-
-def authorization(api: Api) -> str:
-    headers: dict[str, str] = {}
-    api._client.update_params_for_auth(headers, [], ["BearerToken"], "/", "GET", None)
-    return headers.get("authorization", "")
 
 
 def test_the_namespace_is_that_of_the_context_unless_one_is_named(tmp_path: Path) -> None:
@@ -67,8 +61,14 @@ def test_an_exec_plugin_gives_the_token(tmp_path: Path, version: str) -> None:
     answer = {"apiVersion": api_version, "kind": "ExecCredential", "status": {"token": "from-plugin"}}
     plugin = {"apiVersion": api_version, "command": "echo", "args": [json.dumps(answer)], "interactiveMode": "Never"}
     connection = connect(kubeconfig=str(kubeconfig(tmp_path / "config", user={"exec": plugin})))
-    assert authorization(connection.api) == "Bearer from-plugin"
+    assert connection.api.token() == "from-plugin"
 
 
 def test_a_token_is_sent(tmp_path: Path) -> None:
-    assert authorization(connect(kubeconfig=str(kubeconfig(tmp_path / "config"))).api) == "Bearer s3cret"
+    assert connect(kubeconfig=str(kubeconfig(tmp_path / "config"))).api.token() == "s3cret"
+
+
+def test_a_gallery_asks_a_user_without_a_token_for_an_account(tmp_path: Path) -> None:
+    file = kubeconfig(tmp_path / "config", user={"username": "me", "password": "s3cret"})
+    with pytest.raises(UsageError, match="name a service account of yours with --account"):
+        token(connect(kubeconfig=str(file)), Way())

@@ -35,7 +35,7 @@ def deliver(bucket: Bucket, address: str = "meshes/banana") -> str:
 
 
 def test_a_result_is_fetched_and_its_mesh_named_for_people(bucket: Bucket, tmp_path: Path) -> None:
-    assert results.fetch(deliver(bucket), "banana", tmp_path / "out", ()) == 0
+    results.fetch(downloading.source(deliver(bucket)), "banana", tmp_path / "out", ())
     assert (tmp_path / "out" / "banana.glb").read_bytes() == CONTENT["model.glb"]
     assert (tmp_path / "out" / "previews" / "front.png").read_bytes() == CONTENT["previews/front.png"]
     assert sorted(path.name for path in (tmp_path / "out").rglob("*.*")) == ["banana.glb", "front.png"]
@@ -51,9 +51,9 @@ def test_files_that_are_there_are_not_fetched_again(
     bucket: Bucket, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     uri = deliver(bucket)
-    results.fetch(uri, "banana", tmp_path, ())
+    assert results.of_address(uri, str(tmp_path), ()) == 0
     capsys.readouterr()
-    results.fetch(uri, "banana", tmp_path, ())
+    assert results.of_address(uri, str(tmp_path), ()) == 0
     assert capsys.readouterr().out.count("(was there)") == 2
 
 
@@ -72,7 +72,7 @@ def test_a_damaged_file_is_never_kept(bucket: Bucket, tmp_path: Path) -> None:
     key = next(key for key in bucket.keys if key.endswith("model.glb"))
     bucket.put(key, b"MESH" + CONTENT["model.glb"][4:])
     with pytest.raises(ReconError, match=r"model.glb was damaged on its way \(sha256"):
-        results.fetch(uri, "banana", tmp_path, ())
+        results.fetch(downloading.source(uri), "banana", tmp_path, ())
     assert not list(tmp_path.glob("banana.glb*"))
 
 
@@ -92,7 +92,7 @@ def test_a_result_on_a_volume_that_is_not_here_is_explained() -> None:
 
 def test_a_pattern_without_a_file_names_those_that_are_there(bucket: Bucket, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no file \*.obj; it has: model.glb, previews/front.png"):
-        results.fetch(deliver(bucket), "banana", tmp_path, ["*.obj"])
+        results.of_address(deliver(bucket), str(tmp_path), ["*.obj"])
 
 
 def test_a_mesh_keeps_its_name_if_another_file_has_the_jobs() -> None:

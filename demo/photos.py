@@ -1,0 +1,57 @@
+"""Photos of the demo: the bananas of examples/, or the user's own (`make demo PHOTOS=FOLDER`)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from demo.places import Places
+from devcluster.files import CHECKOUT
+
+_EXAMPLE = "manifests/examples/banana.yaml"
+_NAME_CHARACTERS = 50
+_LEAST = 3
+
+
+class UnsuitablePhotosError(Exception):
+    """The folder of photos cannot be used; the message says why."""
+
+
+@dataclass(frozen=True)
+class Photos:
+    """The job that reconstructs the photos. `manifest`: the file to apply; `folder`: what the workers read as /photos/JOB."""
+
+    job: str
+    manifest: str
+    folder: Path
+    timeout: str
+
+
+def example() -> Photos:
+    """A dozen photos of bananas."""
+    return Photos("banana", _EXAMPLE, CHECKOUT / "examples" / "photos" / "banana", "15m")
+
+
+def own(folder: Path, places: Places) -> Photos:
+    """The user's folder, as a job of its name. Its manifest is written by `write`. Raises UnsuitablePhotosError."""
+    if not folder.is_dir():
+        raise UnsuitablePhotosError(f"There is no folder {folder}: PHOTOS=... names a folder of photos.")
+    files = sum(path.is_file() for path in folder.rglob("*"))
+    if files < _LEAST:
+        raise UnsuitablePhotosError(f"{folder} has {files} files: a mesh needs {_LEAST} photos, and better 20 or more.")
+    name = re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-")[:_NAME_CHARACTERS].strip("-")
+    job = name if name not in ("", "placeholder") else "photos"
+    return Photos(job, str(places.root / f"{job}.yaml"), folder.resolve(), "6h")
+
+
+def write(photos: Photos) -> None:
+    """Write the manifest, if it is none of the examples: theirs, under the job's name."""
+    if photos.manifest == _EXAMPLE:
+        return
+    body = yaml.safe_load((CHECKOUT / _EXAMPLE).read_text())
+    body["metadata"]["name"] = photos.job
+    body["spec"]["input"]["uri"] = f"file:///photos/{photos.job}"
+    Path(photos.manifest).write_text(yaml.safe_dump(body, sort_keys=False))

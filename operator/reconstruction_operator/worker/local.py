@@ -1,0 +1,164 @@
+"""Local run: one reconstruction on this machine, without Kubernetes and Redis. The photos are checked as for any job, and the model
+runs in its own process.
+
+The caller gets lines:
+
+    {"step": "Running reconstruction", "index": 3, "percent": 40, "fraction": 0.31, "message": "depth map 4/12"}
+    {"result": {"files": [{"name": "model.glb", "bytes": 123}], "quality": {…}, "simulated": false, "images": 12}}
+    {"failure": {"reason": "TOO_FEW_IMAGES", "message": "…"}}
+
+The last line is a result or a failure.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from reconstruction_operator import config
+from reconstruction_operator.contract.steps import STEPS, percent_at
+from reconstruction_operator.jobfiles import manifest as manifests
+from reconstruction_operator.models.exchange import RunRequest
+from reconstruction_operator.models.interface import Photo, Result, Step, Work
+from reconstruction_operator.planning.status import details
+from reconstruction_operator.transfer import fetch
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.limits import Limits, section
+from reconstruction_operator.transfer.names import Ignored, flattened
+from reconstruction_operator.transfer.photos import checks
+from reconstruction_operator.worker.attempt.failures import failure_of
+from reconstruction_operator.worker.attempt.loading import check_count
+from reconstruction_operator.worker.model.process import run_isolated
+from reconstruction_operator.worker.model.selection import Choice, choose
+from reconstruction_operator.worker.model.threads import usable_threads
+
+FAILED: Final = 3
+INTERRUPTED: Final = 130
+_COPY_SHARE: Final = 0.3  # of the first step; checking takes the rest
+
+Line = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to reconstruct. `photos`: one folder, or files. `output` is new or empty. `threads`: 0 for all."""
+
+    photos: Sequence[Path]
+    output: Path
+    model: str
+    parameters: Mapping[str, object]
+    threads: int = 0
+
+
+def run(request: Request, say: Callable[[Line], None]) -> int:
+    """Reconstruct; each line goes to `say`. Returns the exit status."""
+    output = request.output
+    made = not output.exists()
+    try:
+        say({"result": _reconstruct(request, say)})
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001  # as a worker: every end of a run has a reason
+        found = failure_of(error, output)
+        failure = details.failure_of(found.reason, found.message)  # with the advice, as a job's status has it
+        say({"failure": {"reason": failure.reason, "message": failure.message}})
+        return FAILED
+    finally:
+        if made and output.is_dir() and not any(output.iterdir()):
+            output.rmdir()
+    return 0
+
+
+def _reconstruct(request: Request, say: Callable[[Line], None]) -> dict[str, Any]:
+    output = request.output
+    choice = choose(request.model, request.parameters)
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise StorageError("OUTPUT_REFUSED", f"{output} is not empty: name a new folder")
+    output.mkdir(parents=True, exist_ok=True)
+    report = partial(_report, choice, say)
+    with tempfile.TemporaryDirectory(prefix=".reconstruction-", dir=output) as space:
+        loaded, staging, scratch = (Path(space) / name for name in ("photos", "output", "scratch"))
+        for folder in (loaded, staging, scratch):
+            folder.mkdir()
+        taken = _load(request.photos, loaded, choice, lambda part, text: report(Step.LOAD, part, text))
+        work = Work(taken, scratch, staging, choice.parameters, usable_threads(request.threads))
+        result = _run(choice, work, report)
+        report(Step.FINALIZE, 0.0)
+        files = manifests.describe_files(staging, lambda: None)
+        for entry in staging.iterdir():
+            entry.rename(output / entry.name)
+        report(Step.FINALIZE, 1.0)
+    return {
+        "files": [{"name": one.name, "bytes": one.bytes} for one in files],
+        "quality": dict(result.quality),
+        "simulated": result.simulated,
+        "images": len(taken),
+    }
+
+
+def _load(paths: Sequence[Path], into: Path, choice: Choice, tick: Callable[[float, str], None]) -> tuple[Photo, ...]:
+    """Copies of the photos in a folder, or of single files, checked and fit for models."""
+    if choice.simulated:
+        return ()
+    limits = Limits.from_config()
+    copying = section(tick, 0.0, _COPY_SHARE)
+    if len(paths) == 1 and paths[0].is_dir():
+        fetched = fetch.take_folder(paths[0], into, limits, copying)
+        copies, ignored = fetched.photos, fetched.ignored
+    else:
+        copies, ignored = _copies(paths, into, copying), Ignored()
+    check_count(len(copies), choice.model, ignored)
+    found = checks.check_all(copies, limits, section(tick, _COPY_SHARE, 1.0))
+    return tuple(Photo(one.path, one.width, one.height, one.bytes) for one in found)
+
+
+def _copies(paths: Sequence[Path], into: Path, tick: Callable[[float, str], None]) -> tuple[Path, ...]:
+    for path in paths:
+        if not path.is_file():
+            raise StorageError("INPUT_NOT_FOUND", f"{path} is no file; name one folder, or files")
+    targets = [into / name for name in flattened([str(path.absolute())[1:] for path in paths])]
+    for index, (path, target) in enumerate(zip(paths, targets, strict=True)):
+        tick(index / len(paths), f"photo {index + 1}/{len(paths)}")
+        shutil.copyfile(path, target)
+    return tuple(targets)
+
+
+def _run(choice: Choice, work: Work, report: Callable[..., None]) -> Result:
+    report(Step.PREPROCESS, 0.0)  # a model's process takes seconds until its first report
+    if choice.model.isolated:
+        return run_isolated(
+            RunRequest(choice.model.name, work, config.settings.ALIVE_TTL_SECONDS),
+            report=report,
+            check=lambda: None,
+            memory_limit_bytes=config.settings.MODEL_MEMORY_BYTES,
+            title=choice.model.name,
+        )
+    return choice.model.run(work, report)
+
+
+def _report(
+    choice: Choice,
+    say: Callable[[Line], None],
+    step: Step,
+    fraction: float,
+    message: str = "",
+    *,
+    resumed: str = "",
+) -> None:
+    shares = choice.model.step_shares
+    before = sum(shares.get(one, 0.0) for one in Step if one < step)
+    whole = min(1.0, before + shares.get(step, 0.0) * min(1.0, max(0.0, fraction)))
+    say(
+        {
+            "step": STEPS[step - 1].name,
+            "index": int(step),
+            "percent": percent_at(int(step), fraction),
+            "fraction": round(whole, 4),
+            "message": resumed or message,
+        }
+    )

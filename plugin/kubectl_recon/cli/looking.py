@@ -1,0 +1,91 @@
+"""Commands about the mesh itself, also without a cluster: open, preview, run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kubectl_recon.cli import completion
+from kubectl_recon.cli import options as o
+
+Target = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME|FOLDER|URI",
+        help="A job, @latest, a folder of this machine (as ./banana), or an address such as s3://meshes/banana/.",
+        autocompletion=completion.job_names,
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.command("open", help=_OPEN, short_help="Show a mesh in the browser.")(open_)
+    app.command("preview", help=_PREVIEW, short_help="Show pictures of a mesh in the terminal.")(preview)
+    app.command("run", help=_RUN, short_help="Reconstruct on this machine, without a cluster.")(run)
+
+
+_OPEN = """Show a mesh in the browser, until Ctrl-C.
+
+In the gallery, if the cluster has one: by kubectl port-forward, signed in with your own token (or that of --account). Otherwise the
+result is fetched, and this program serves its report to this machine alone."""
+_PREVIEW = (
+    "Show pictures of a mesh in the terminal: by kitty's protocol or sixel where it can, else by coloured blocks."
+)
+_RUN = """Reconstruct on this machine, without a cluster: checks the photos, runs the model, shows its progress.
+
+Needs the models beside this program: pip install 'reconstruction-operator[photogrammetry]'. Exit code 2 if the photos would fail,
+3 if the model failed."""
+
+
+def open_(
+    target: Target,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Or print the address alone.")] = True,
+    gallery: o.Gallery = None,
+    account: o.Account = None,
+    namespace: o.Namespace = None,
+    context: o.Context = None,
+    kubeconfig: o.Kubeconfig = None,
+) -> None:
+    from kubectl_recon.commands import looking
+    from kubectl_recon.gallery.reaching import Way
+
+    what = looking.Target(target, lambda: o.connected(context, kubeconfig, namespace), Way(gallery, account))
+    raise typer.Exit(looking.open_page(what, browser=browser))
+
+
+def preview(
+    target: Target,
+    gallery: o.Gallery = None,
+    account: o.Account = None,
+    namespace: o.Namespace = None,
+    context: o.Context = None,
+    kubeconfig: o.Kubeconfig = None,
+) -> None:
+    from kubectl_recon.commands import looking
+    from kubectl_recon.gallery.reaching import Way
+
+    what = looking.Target(target, lambda: o.connected(context, kubeconfig, namespace), Way(gallery, account))
+    raise typer.Exit(looking.preview(what))
+
+
+def run(
+    photos: Annotated[list[str], typer.Argument(metavar="PHOTOS", help="Folders or files of photos.")],
+    folder: Annotated[
+        str | None,
+        typer.Option("--output-dir", "-o", metavar="DIR", help="New folder; by default named like the photos."),
+    ] = None,
+    model: o.Model = None,
+    quality: o.Quality = None,
+    parameters: o.Parameters = None,
+    threads: Annotated[int, typer.Option("--threads", help="Processor threads; 0: all.")] = 0,
+    force: o.Force = False,
+) -> None:
+    from kubectl_recon.commands import manifests, running
+
+    spec = manifests.changes(model=model, quality=quality, parameters=parameters or (), output=None)
+    into = Path(folder or f"{manifests.name_for(str(Path(photos[0]).absolute()))}-mesh")
+    wanted = spec.get("modelType", "photogrammetry")
+    raise typer.Exit(running.run(running.Request(photos, into, wanted, spec.get("parameters", {}), threads, force)))

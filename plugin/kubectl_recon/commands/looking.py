@@ -1,0 +1,138 @@
+"""`open` and `preview`: a result in the browser, or its pictures in the terminal."""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+import threading
+import webbrowser
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+from typing import Final
+
+from kubectl_recon.commands import manifests, results
+from kubectl_recon.commands.selecting import one
+from kubectl_recon.display.screen import note
+from kubectl_recon.errors import ReconError, UsageError
+from kubectl_recon.fleet import operator
+from kubectl_recon.gallery.client import Gallery
+from kubectl_recon.gallery.reaching import NoGalleryError, Way, reached, token
+from kubectl_recon.jobs.attention import phase_text
+from kubectl_recon.jobs.job import Job
+from kubectl_recon.kube.connection import Connection
+from kubectl_recon.pages.result import PICTURES, pages_of
+from kubectl_recon.pages.serving import Page, served
+from kubectl_recon.storage import downloading
+from kubectl_recon.storage.buckets import is_address
+
+_PREVIEWS: Final = ("*.png",)
+_COLUMNS: Final = 60  # of a picture in the terminal
+Connect = Callable[[], Connection]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What to look at: a folder or file of this machine, an address, or a job."""
+
+    text: str
+    connect: Connect
+    way: Way = field(default_factory=Way)
+
+    @property
+    def path(self) -> Path | None:
+        """The folder or file of this machine; None if there is none of that name."""
+        path = Path(self.text).expanduser()
+        return path if path.exists() and ("/" in self.text or path.is_dir() or path.suffix) else None
+
+
+def open_page(target: Target, *, browser: bool) -> int:
+    """Show the result in the browser until Ctrl-C: in the gallery if there is one, else as a page of this process."""
+    if target.path is None and "://" not in target.text:
+        connection = target.connect()
+        job = one(connection, target.text)
+        try:
+            return _in_gallery(connection, job, target.way, browser=browser)
+        except NoGalleryError as error:
+            if target.way.url:
+                raise
+            if not job.output_uri:
+                raise UsageError(f"{job.name} has no result yet ({phase_text(job)}), and {error}") from error
+    if target.path is not None and not target.path.is_dir():
+        raise UsageError(f"{target.text} is a file: name the folder of a result")
+    with _folder(target, ()) as (title, folder), served(pages_of(folder, title)) as address:
+        return _show(address, browser=browser)
+
+
+def preview(target: Target) -> int:
+    """Print the result's pictures in the terminal. Exit code 1 if it has none."""
+    from rich.console import Console  # noqa: PLC0415  # takes longer to load than most commands
+    from textual_image.renderable import Image  # noqa: PLC0415  # asks the terminal what it can show
+
+    with _folder(target, _PREVIEWS) as (title, folder):
+        pictures = _pictures(folder)
+        if not pictures:
+            note(f"{title} has no pictures")
+            return 1
+        console = Console()
+        for picture in pictures:
+            console.print(f"{title}: {picture.name}", highlight=False)
+            console.print(Image(picture, width=min(_COLUMNS, console.width), height="auto"))
+    return 0
+
+
+def _in_gallery(connection: Connection, job: Job, way: Way, *, browser: bool) -> int:
+    namespace, _ = operator.where([job])
+    with reached(connection, namespace, way) as url:
+        gallery = Gallery(url, token(connection, way))
+        page = url + gallery.page(job)
+        if not url.startswith("http://127.0.0.1:"):  # the browser has no session there yet: the page asks for a token
+            return _show(page, browser=browser)
+        # Cookies go by host, not by port: this answer signs the browser in at the gallery's port.
+        signed_in = Page("", HTTPStatus.FOUND, {"Set-Cookie": gallery.cookie(), "Location": page})
+        with served({"": signed_in}) as address:
+            return _show(address, browser=browser)
+
+
+def _show(address: str, *, browser: bool) -> int:
+    if browser and not webbrowser.open(address):
+        note("There is no browser here; open the address yourself.")
+    print(address, flush=True)  # noqa: T201  # the result
+    note("Ctrl-C ends it.")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt):
+        threading.Event().wait()
+    return 0
+
+
+@contextmanager
+def _folder(target: Target, only: Sequence[str]) -> Iterator[tuple[str, Path]]:
+    """The name of the result, and the folder of this machine that has its files."""
+    if target.path is not None:
+        yield target.path.name or str(target.path.resolve()), target.path
+        return
+    with tempfile.TemporaryDirectory(prefix="recon-") as scratch:
+        folder = Path(scratch)
+        if "://" in target.text:
+            if not (is_address(target.text) or target.text.startswith("file://")):
+                raise UsageError(f"{target.text}: name a job, a folder, or an address such as s3://meshes/banana/")
+            name = manifests.name_for(target.text)
+            results.fetch(downloading.source(target.text), name, folder, only)
+        else:
+            connection = target.connect()
+            job = results.finished(connection, target.text)
+            name = job.name
+            with results.place_of(connection, job, target.way) as place:
+                results.fetch(place, name, folder, only)
+        yield name, folder
+
+
+def _pictures(folder: Path) -> list[Path]:
+    if folder.is_file():
+        if folder.suffix.lower() not in PICTURES:
+            raise ReconError(f"{folder} is no picture")
+        return [folder]
+    previews = sorted(folder.glob("preview_*.png"))
+    return previews or sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES)

@@ -1,0 +1,88 @@
+"""`restore`: the result of a deleted job comes back from the trash, by a job of its name that takes it over.
+
+That needs no more than the right to create jobs. What is in the trash is known to workers alone: it is listed by `kubectl exec`,
+which needs `pods/exec` in their namespace.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from typing import Any, Final
+
+from kubectl_recon.commands import manifests, watching
+from kubectl_recon.commands.selecting import Selection, bare
+from kubectl_recon.display.screen import note
+from kubectl_recon.errors import ApiError, ConflictError, ReconError
+from kubectl_recon.fleet import operator
+from kubectl_recon.jobs.job import Job
+from kubectl_recon.kube import resources
+from kubectl_recon.kube.connection import Connection
+
+_WORKERS: Final = "app.kubernetes.io/part-of=reconstruction"
+_CONTAINER: Final = "worker"
+_UNKNOWN: Final = "file:///photos/unknown"  # such a job reads no photos
+_TIMEOUT_SECONDS: Final = 60.0
+
+
+def restore(connection: Connection, name: str, spec: dict[str, Any], *, follow: bool) -> int:
+    """Bring the newest result of the job's name back; with `follow` the exit code says whether it came."""
+    name = bare(name)
+    body = manifests.manifest(
+        name, {"input": {"uri": _UNKNOWN}, **spec, "reuse": "Required"}, namespace=connection.namespace
+    )
+    try:
+        made = Job(connection.api.post(resources.jobs(connection.namespace), body, fieldValidation="Strict"))
+    except ConflictError as error:
+        raise ReconError(
+            f"there is a job {name}, so nothing of that name is restored: kubectl recon results {name} has its result"
+        ) from error
+    note(f"{name}: created; it takes the newest result of its name over")
+    return watching.follow(connection, Selection((name,)), {made.key: made}) if follow else 0
+
+
+def listed(connection: Connection, *, everywhere: bool) -> int:
+    """Print what is in the trash, from each worker's volume. Exit code 1 if no worker could be asked."""
+    namespace, _ = operator.where([])
+    program = shutil.which("kubectl")
+    if program is None:
+        raise ReconError("the trash is listed by kubectl exec, and there is no kubectl on PATH")
+    asked = False
+    for pod in _workers(connection, namespace):
+        command = [program, *(["--context", connection.context] if connection.context else []), "-n", namespace]
+        scope = [] if everywhere else ["--namespace", connection.namespace]
+        done = subprocess.run(
+            [*command, "exec", pod, "-c", _CONTAINER, "--", "reconstruction-operator", "restore", "--list", *scope],
+            env=os.environ | ({"KUBECONFIG": connection.kubeconfig} if connection.kubeconfig else {}),
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_SECONDS,
+            check=False,
+        )
+        if done.returncode == 0:
+            print(done.stdout.rstrip())  # noqa: T201  # the result
+            asked = True
+        else:
+            note(f"{pod}: {done.stderr.strip()}")
+    return 0 if asked else 1
+
+
+def _workers(connection: Connection, namespace: str) -> list[str]:
+    """One running pod of each pool: its workers share a volume. Raises ReconError without one."""
+    try:
+        pods, _ = connection.api.items(resources.core(namespace, "pods"), labelSelector=_WORKERS)
+    except ApiError as error:
+        raise ReconError(
+            f"what is in the trash is known to workers alone, and you may not list pods in namespace {namespace}: {error}. "
+            "Whoever knows the job's name needs no list: kubectl recon restore NAME"
+        ) from error
+    pools = {
+        str(pod["metadata"].get("labels", {}).get("app.kubernetes.io/component")): str(pod["metadata"]["name"])
+        for pod in pods
+        if pod.get("status", {}).get("phase") == "Running"
+        and any(one["name"] == _CONTAINER for one in pod["spec"]["containers"])
+    }
+    if not pools:
+        raise ReconError(f"there are no running pods of workers in namespace {namespace}")
+    return list(pools.values())

@@ -1,0 +1,163 @@
+"""`run`: one reconstruction on this machine, without a cluster. The package with the models does the work, in its own process."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from kubectl_recon.commands.submitting import check
+from kubectl_recon.display.progress import size_text
+from kubectl_recon.display.screen import note
+from kubectl_recon.errors import ReconError
+from kubectl_recon.jobs.times import duration_text
+from kubectl_recon.photos.scanning import Photo, is_mask
+
+_PACKAGE: Final = "reconstruction_operator"
+_PROGRAM: Final = "reconstruction-operator"
+_MISSING: Final = (
+    "this machine has no models: pip install 'reconstruction-operator[photogrammetry]' beside this program (Linux), or submit the "
+    "photos to a cluster (kubectl recon submit)"
+)
+_FAILED: Final = 3
+_LOG_PERCENT: Final = 10  # a file or pipe gets a line for every ten percent
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to run. `threads`: 0 for all."""
+
+    photos: Sequence[str]
+    folder: Path
+    model: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    threads: int = 0
+    force: bool = False
+
+
+def run(request: Request) -> int:
+    """Check the photos, reconstruct, and print where each file is. Exit code 3 if the model failed."""
+    program = _program()
+    photos = _taken(request.photos, check(request.photos, force=request.force))
+    options = [f"--param={name}={json.dumps(value)}" for name, value in request.parameters.items()]
+    command = [*program, "reconstruct", *photos, "--output", str(request.folder), "--model", request.model]
+    began = time.monotonic()
+    last: Mapping[str, Any] = {}
+    with _shown() as show, _lines([*command, *options, "--threads", str(request.threads), "--json"]) as lines:
+        for line in lines:
+            last = line
+            if "step" in line:
+                show(line)
+    took = duration_text(round(time.monotonic() - began))
+    if "result" not in last:
+        failure = last.get("failure") or {"reason": "BACKEND_CRASHED", "message": "its process ended without a result"}
+        raise FailedError(f"{failure['reason']} after {took}: {failure['message']}")
+    _say(last["result"], request.folder, took)
+    return 0
+
+
+def _taken(given: Sequence[str], found: Sequence[Photo]) -> list[str]:
+    """What the program reads: the usable photos, or a folder with masks as it is, since a mask belongs to a photo by its place."""
+    if any(is_mask(photo.name) for photo in found) and len(given) == 1:
+        return list(given)
+    return [str(photo.path) for photo in found if not is_mask(photo.name)]
+
+
+class FailedError(ReconError):
+    """The model failed."""
+
+    exit_code = _FAILED
+
+
+def _program() -> list[str]:
+    if importlib.util.find_spec(_PACKAGE) is not None:
+        return [sys.executable, "-m", f"{_PACKAGE}.cli.main"]
+    found = shutil.which(_PROGRAM)
+    if found is None:
+        raise ReconError(_MISSING)
+    return [found]
+
+
+@contextmanager
+def _lines(command: Sequence[str]) -> Iterator[Iterator[Mapping[str, Any]]]:
+    """What the program reports, as it comes. It ends with this block: Ctrl-C reaches both."""
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield (json.loads(line) for line in process.stdout or () if line.startswith("{"))
+        finally:
+            process.terminate()
+
+
+def _say(result: Mapping[str, Any], folder: Path, took: str) -> None:
+    if result["simulated"]:
+        note("The result is a simulation, not made from the photos.")
+    for file in result["files"]:
+        print(f"{folder / file['name']}  {size_text(file['bytes'])}")  # noqa: T201  # the result
+    numbers = ", ".join(f"{name} {value}" for name, value in result["quality"].items())
+    note(f"Done in {took}. {numbers}")
+    note(f"Look at it: kubectl recon open {folder}, or in the terminal kubectl recon preview {folder}")
+
+
+@contextmanager
+def _shown() -> Iterator[Any]:
+    """A function that shows a report: a bar on a terminal, a line for every ten percent elsewhere."""
+    if not sys.stderr.isatty():
+        yield _Log()
+        return
+    # Loading them takes longer than most commands.
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        TaskProgressColumn(),
+        TimeRemainingColumn(compact=True),
+        TextColumn("[dim]{task.fields[message]}", table_column=None),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        steps = _Steps(shown)
+        yield steps
+        steps.end()
+
+
+class _Steps:
+    """One bar for the whole, and a line for each step that is over."""
+
+    def __init__(self, shown: Any) -> None:
+        self._shown, self._step, self._began = shown, "", time.monotonic()
+        self._task = shown.add_task("", total=1.0, message="")
+
+    def __call__(self, line: Mapping[str, Any]) -> None:
+        if line["step"] != self._step:
+            self.end()
+            self._step, self._began = line["step"], time.monotonic()
+        self._shown.update(self._task, description=self._step, completed=line["fraction"], message=line["message"][:30])
+
+    def end(self) -> None:
+        """The newest step is over."""
+        if self._step:
+            took = duration_text(round(time.monotonic() - self._began))
+            self._shown.console.print(f"  {self._step:<24}{took:>7}", highlight=False)
+            self._step = ""
+
+
+class _Log:
+    """A line for each step and every ten percent."""
+
+    def __init__(self) -> None:
+        self._last: tuple[str, int] = ("", -1)
+
+    def __call__(self, line: Mapping[str, Any]) -> None:
+        reached = (line["step"], line["percent"] // _LOG_PERCENT)
+        if reached != self._last:
+            self._last = reached
+            note(f"{line['percent']:3d}% {line['step']}  {line['message']}".rstrip())

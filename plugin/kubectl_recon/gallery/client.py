@@ -1,0 +1,100 @@
+"""Requests to the gallery: a session for the browser, and the files of a result."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import quote
+
+import urllib3
+from urllib3.exceptions import HTTPError
+
+from kubectl_recon.errors import ReconError
+from kubectl_recon.jobs.job import Job
+
+_CHUNK_BYTES: Final = 1 << 20
+_TIMEOUT: Final = urllib3.Timeout(connect=10.0, read=60.0)
+
+
+class GalleryError(ReconError):
+    """The gallery refused a request, or does not answer."""
+
+
+class Gallery:
+    """The gallery at an address, as the user of a token. All methods raise GalleryError."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url = url
+        self._token = token
+        self._pool = urllib3.PoolManager(timeout=_TIMEOUT)
+
+    def cookie(self) -> str:
+        """The Set-Cookie of a new session, for the browser."""
+        answer = self._send("POST", "/api/session", body=json.dumps({"token": self._token}), origin=self.url)
+        return str(answer.headers["set-cookie"])
+
+    def page(self, job: Job) -> str:
+        """The path of the job's page."""
+        return f"/jobs/{quote(job.namespace, safe='')}/{quote(job.name, safe='')}"
+
+    def result(self, job: Job) -> GalleryResult:
+        """The files of the job's result."""
+        return GalleryResult(self, f"/api/namespaces/{quote(job.namespace, safe='')}/jobs/{quote(job.name, safe='')}")
+
+    def get(
+        self, path: str, headers: dict[str, str] | None = None, *, stream: bool = False
+    ) -> urllib3.BaseHTTPResponse:
+        """An answer to a GET."""
+        return self._send(
+            "GET", path, headers={"Authorization": f"Bearer {self._token}", **(headers or {})}, stream=stream
+        )
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: str | None = None,
+        origin: str = "",
+        headers: dict[str, str] | None = None,
+        stream: bool = False,
+    ) -> urllib3.BaseHTTPResponse:
+        sent = {**(headers or {}), **({"Origin": origin, "Content-Type": "application/json"} if origin else {})}
+        try:
+            answer = self._pool.request(
+                method, self.url + path, body=body, headers=sent, preload_content=not stream, retries=False
+            )
+        except HTTPError as error:
+            raise GalleryError(f"the gallery at {self.url} does not answer: {error}") from error
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            raise GalleryError("the gallery does not accept the token: name a service account of yours with --account")
+        if answer.status >= HTTPStatus.BAD_REQUEST:
+            raise GalleryError(f"the gallery refuses {path}: {answer.data.decode(errors='replace').strip()[:200]}")
+        return answer
+
+
+class GalleryResult:
+    """A result that is read by way of the gallery; a `Source` of `storage.downloading`."""
+
+    def __init__(self, gallery: Gallery, path: str) -> None:
+        self._gallery, self._path = gallery, path
+
+    def read(self, name: str) -> bytes:
+        """A small file as a whole."""
+        if name == "manifest.json":  # which is no file of the result there
+            found: dict[str, Any] = json.loads(self._gallery.get(self._path).data)
+            return json.dumps(found.get("result")).encode()
+        return self._gallery.get(self._file(name)).data
+
+    def chunks(self, name: str, begin: int, end: int) -> Iterator[bytes]:
+        """The bytes of a file from `begin` to before `end`."""
+        with self._gallery.get(self._file(name), {"Range": f"bytes={begin}-{end - 1}"}, stream=True) as answer:
+            try:
+                yield from answer.stream(_CHUNK_BYTES)
+            except HTTPError as error:
+                raise GalleryError(f"the connection to the gallery broke: {error}") from error
+
+    def _file(self, name: str) -> str:
+        return f"{self._path}/files/{quote(name)}"

@@ -1,0 +1,115 @@
+"""The way to the gallery: an address that the user names, or `kubectl port-forward` to its Service."""
+
+from __future__ import annotations
+
+import os
+import re
+import selectors
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, Final
+
+from kubectl_recon.errors import ApiError, ReconError, UsageError
+from kubectl_recon.kube import resources
+from kubectl_recon.kube.connection import Connection
+
+_SERVICES: Final = "app.kubernetes.io/part-of=reconstruction,app.kubernetes.io/component=gallery"
+_FORWARDED: Final = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+)")
+_FORWARD_SECONDS: Final = 20.0
+_TOKEN_SECONDS: Final = 8 * 3600
+
+
+class NoGalleryError(ReconError):
+    """There is no gallery, or no way to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How to reach the gallery. `url`: its address; without one a port-forward. `account`: a service account to get a token for."""
+
+    url: str | None = None
+    account: str | None = None
+
+
+@contextmanager
+def reached(connection: Connection, namespace: str, way: Way) -> Iterator[str]:
+    """The address of the gallery, without a slash at its end; `namespace` is that of the operator. Raises NoGalleryError."""
+    if way.url:
+        yield way.url.rstrip("/")
+        return
+    program = shutil.which("kubectl")
+    service = _service(connection, namespace)
+    if program is None:
+        raise NoGalleryError("the gallery is reached by kubectl port-forward, and there is no kubectl on PATH")
+    command = [program, *(["--context", connection.context] if connection.context else []), "-n", namespace]
+    environment = os.environ | ({"KUBECONFIG": connection.kubeconfig} if connection.kubeconfig else {})
+    with subprocess.Popen(
+        [*command, "port-forward", "--address", "127.0.0.1", f"service/{service}", ":80"],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as process:
+        try:
+            port = _port(process.stdout)
+            threading.Thread(target=_drain, args=(process.stdout,), daemon=True).start()
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+def token(connection: Connection, way: Way) -> str:
+    """The user's own token, or with `way.account` one that is requested for it. Raises UsageError if there is none."""
+    if way.account:
+        path = resources.core(connection.namespace, "serviceaccounts", way.account) + "/token"
+        request = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {"expirationSeconds": _TOKEN_SECONDS},
+        }
+        return str(connection.api.post(path, request)["status"]["token"])
+    own = connection.api.token()
+    if own is None:
+        raise UsageError(
+            "the gallery takes tokens, and this kubeconfig signs in by a certificate: name a service account of yours "
+            "with --account"
+        )
+    return own
+
+
+def _service(connection: Connection, namespace: str) -> str:
+    try:
+        found, _ = connection.api.items(resources.core(namespace, "services"), labelSelector=_SERVICES)
+    except ApiError as error:
+        raise NoGalleryError(f"the Services of namespace {namespace} cannot be listed: {error}") from error
+    if not found:
+        raise NoGalleryError(f"there is no gallery in namespace {namespace} (chart value gallery.enabled)")
+    return str(found[0]["metadata"]["name"])
+
+
+def _drain(output: IO[bytes] | None) -> None:
+    """Read what kubectl says of each connection: it would stop at a full pipe."""
+    while output is not None and output.read(4096):
+        pass
+
+
+def _port(output: IO[bytes] | None) -> int:
+    """The local port that kubectl names. Raises NoGalleryError with its message instead."""
+    said = b""
+    deadline = time.monotonic() + _FORWARD_SECONDS
+    with selectors.DefaultSelector() as selector:
+        if output is not None:
+            selector.register(output, selectors.EVENT_READ)
+        while output is not None and selector.select(max(0.0, deadline - time.monotonic())):
+            chunk = os.read(output.fileno(), 4096)
+            said += chunk
+            if found := _FORWARDED.search(said.decode(errors="replace")):
+                return int(found[1])
+            if not chunk:
+                break
+    raise NoGalleryError(f"kubectl port-forward to the gallery failed: {said.decode(errors='replace').strip()}")

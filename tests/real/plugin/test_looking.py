@@ -1,0 +1,108 @@
+"""open, results by the gallery, and restore, on the real system."""
+
+from __future__ import annotations
+
+import http.client
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from devcluster import wait_until
+from devcluster.harness.gallery import Gallery, start_gallery
+from devcluster.harness.jobs import Jobs
+from tests.support.plugin import PROGRAM, Program
+
+ACCOUNT = "viewer"
+
+
+@pytest.fixture
+def gallery(jobs: Jobs) -> Iterator[Gallery]:
+    """A gallery, and a service account that may see the jobs of the namespace."""
+    kubectl = jobs.system.cluster.kubectl
+    kubectl("-n", jobs.namespace, "create", "serviceaccount", ACCOUNT)
+    role = ("--clusterrole=reconstruction-viewer", f"--serviceaccount={jobs.namespace}:{ACCOUNT}")
+    kubectl("-n", jobs.namespace, "create", "rolebinding", ACCOUNT, *role)
+    gallery = start_gallery(jobs.system)
+    jobs.system.processes.pop("gallery")  # a shared system stops what a test has added
+    yield gallery
+    gallery.process.stop()
+
+
+@contextmanager
+def opened(recon: Program, *arguments: str) -> Iterator[str]:
+    """The address that `open` prints, while it runs."""
+    command = [str(PROGRAM), "open", "-n", recon.namespace, "--kubeconfig", str(recon.kubeconfig), "--no-browser"]
+    with subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield (process.stdout.readline() if process.stdout else "").strip()
+        finally:
+            process.terminate()
+
+
+def get(address: str) -> http.client.HTTPResponse:
+    parts = urlsplit(address)
+    with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)) as connection:
+        connection.request("GET", parts.path)
+        answer = connection.getresponse()
+        answer.read()
+        return answer
+
+
+def test_open_signs_the_browser_in_at_the_gallery(jobs: Jobs, recon: Program, gallery: Gallery) -> None:
+    name = jobs.create_in("Succeeded")
+
+    with opened(recon, name, "--gallery", gallery.url, "--account", ACCOUNT) as address:
+        answer = get(address)
+
+    assert (answer.status, answer.headers["Location"]) == (302, f"{gallery.url}/jobs/{jobs.namespace}/{name}")
+    cookie = str(answer.headers["Set-Cookie"])
+    assert "HttpOnly" in cookie
+    session = gallery.request("GET", "/api/session", headers={"Cookie": cookie.partition(";")[0]}).json
+    assert session["user"] == f"system:serviceaccount:{jobs.namespace}:{ACCOUNT}"
+
+
+def test_results_come_by_the_gallery_with_the_users_own_token(
+    jobs: Jobs, recon: Program, gallery: Gallery, tmp_path: Path
+) -> None:
+    name = jobs.create_in("Succeeded")
+
+    done = recon("results", name, "-o", tmp_path, "--gallery", gallery.url)
+
+    assert done.returncode == 0, done.stderr
+    fetched = tmp_path / f"{name}.glb"
+    assert fetched.read_bytes() == (jobs.folder(name) / "output" / "model.glb").read_bytes()
+
+
+def test_without_a_gallery_open_serves_the_result_itself(jobs: Jobs, recon: Program) -> None:
+    name = jobs.create_in("Succeeded")
+
+    with opened(recon, name) as address:
+        assert get(address).status == 200
+        assert get(f"{address}{name}.glb").getheader("Content-Type") == "model/gltf-binary"
+
+
+def test_restore_brings_a_deleted_result_back(jobs: Jobs, recon: Program) -> None:
+    name = jobs.create_in("Succeeded")
+    mesh = (jobs.folder(name) / "output" / "model.glb").read_bytes()
+    taken = recon("restore", name)
+    assert (taken.returncode, f"there is a job {name}" in taken.stderr) == (1, True)
+    folder = jobs.folder(name)
+    jobs.delete(name)
+    jobs.wait_gone(name)
+    wait_until(lambda: not folder.exists(), "the folder to be cleaned up", timeout_seconds=60)
+
+    done = recon("restore", name)
+
+    assert done.returncode == 0, done.stderr
+    assert jobs.get(name)["status"]["reusedFrom"]
+    assert (jobs.folder(name) / "output" / "model.glb").read_bytes() == mesh
+
+
+def test_restore_of_what_is_not_in_the_trash_fails(jobs: Jobs, recon: Program) -> None:
+    done = recon("restore", "nothing")
+
+    assert (done.returncode, "RESULT_NOT_FOUND" in done.stdout + done.stderr) == (3, True)

@@ -1,0 +1,44 @@
+"""Photos of the user's own in the demo: the job and the manifest that are made for their folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from demo import photos
+from demo.places import Places
+
+
+def folder_of(parent: Path, name: str, files: int = 3) -> Path:
+    folder = parent / name
+    folder.mkdir()
+    for number in range(files):
+        (folder / f"{number}.jpg").write_bytes(b"")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "job"),
+    [("My Vase (2)", "my-vase-2"), ("placeholder", "photos"), ("...", "photos"), ("v" * 80, "v" * 50)],
+)
+def test_the_job_of_a_folder_has_its_name(tmp_path: Path, name: str, job: str) -> None:
+    assert photos.own(folder_of(tmp_path, name), Places(tmp_path)).job == job
+
+
+def test_the_manifest_of_a_folder_names_its_photos(tmp_path: Path) -> None:
+    taken = photos.own(folder_of(tmp_path, "vase"), Places(tmp_path))
+
+    photos.write(taken)
+
+    body = yaml.safe_load(Path(taken.manifest).read_text())
+    assert (body["metadata"]["name"], body["spec"]["input"]["uri"]) == ("vase", "file:///photos/vase")
+
+
+@pytest.mark.parametrize("files", [None, 2], ids=["no-folder", "too-few"])
+def test_a_folder_that_cannot_be_used_is_refused_at_once(tmp_path: Path, files: int | None) -> None:
+    folder = tmp_path / "vase" if files is None else folder_of(tmp_path, "vase", files)
+
+    with pytest.raises(photos.UnsuitablePhotosError, match=str(folder)):
+        photos.own(folder, Places(tmp_path))

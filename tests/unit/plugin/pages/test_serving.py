@@ -1,0 +1,89 @@
+"""The server of pages for the browser: what it serves, and to whom."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from kubectl_recon.pages.result import pages_of
+from kubectl_recon.pages.serving import served
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A result, and beside it a file that is none of it."""
+    (tmp_path / "private.txt").write_text("private")
+    made = tmp_path / "banana"
+    made.mkdir()
+    (made / "model.glb").write_bytes(b"glTF")
+    (made / "preview_0.png").write_bytes(b"png")
+    (made / "a&b.txt").write_text("text")
+    (made / "link.txt").symlink_to(tmp_path / "private.txt")
+    return made
+
+
+@pytest.fixture
+def address(folder: Path) -> Iterator[str]:
+    with served(pages_of(folder, "banana")) as found:
+        yield found
+
+
+def get(address: str, path: str, host: str = "") -> tuple[int, str, bytes]:
+    """Status, content type and content; the path is sent as it is."""
+    parts = urlsplit(address)
+    with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)) as connection:
+        connection.request("GET", path, headers={"Host": host or parts.netloc})
+        answer = connection.getresponse()
+        return answer.status, answer.getheader("Content-Type", ""), answer.read()
+
+
+def test_the_first_page_shows_pictures_and_links_to_all_files(address: str) -> None:
+    status, kind, content = get(address, urlsplit(address).path)
+
+    assert (status, kind) == (200, "text/html; charset=utf-8")
+    text = content.decode()
+    assert '<img src="preview_0.png"' in text
+    assert '<a href="model.glb">model.glb</a>' in text
+    assert '<a href="a&amp;b.txt">' in text
+    assert "private" not in text
+    assert "link" not in text
+
+
+def test_a_report_is_the_first_page(folder: Path) -> None:
+    (folder / "report.html").write_text("<h1>the report</h1>")
+    with served(pages_of(folder, "banana")) as address:
+        assert get(address, urlsplit(address).path)[2] == b"<h1>the report</h1>"
+
+
+def test_a_file_has_its_content_and_type(address: str) -> None:
+    assert get(address, f"{urlsplit(address).path}model.glb") == (200, "model/gltf-binary", b"glTF")
+
+
+def test_a_browser_that_breaks_off_is_no_error(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "model.glb").write_bytes(b"x" * 50_000_000)
+    with served(pages_of(folder, "banana")) as address:
+        parts = urlsplit(address)
+        with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)) as connection:
+            connection.request("GET", f"{parts.path}model.glb", headers={"Host": parts.netloc})
+            assert connection.getresponse().read(10) == b"x" * 10
+        assert get(address, parts.path)[0] == 200  # a thread of its own: the other one has most likely ended
+
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("path", "host"),
+    [
+        pytest.param("/", "", id="without-the-secret"),
+        pytest.param("/model.glb", "", id="a-file-without-the-secret"),
+        pytest.param("{root}../private.txt", "", id="a-way-up"),
+        pytest.param("{root}link.txt", "", id="a-link-that-leads-out"),
+        pytest.param("{root}", "rebound.example", id="another-host"),
+    ],
+)
+def test_nothing_else_is_served(address: str, path: str, host: str) -> None:
+    assert get(address, path.format(root=urlsplit(address).path), host)[0] == 404
