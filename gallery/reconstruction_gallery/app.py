@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Final
@@ -19,6 +18,8 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from reconstruction_gallery.files.opened import UnreadableResultError
+from reconstruction_gallery.files.results import Results
 from reconstruction_gallery.files.uploads import UploadError, Uploads
 from reconstruction_gallery.kube.access import Api, ApiError
 from reconstruction_gallery.kube.jobs import Jobs
@@ -26,7 +27,7 @@ from reconstruction_gallery.kube.rights import Rights
 from reconstruction_gallery.kube.users import Tokens
 from reconstruction_gallery.kube.watching import watch
 from reconstruction_gallery.settings import Settings
-from reconstruction_gallery.web import files, jobs, parts, sessioning, uploading
+from reconstruction_gallery.web import archives, files, jobs, logs, parts, sessioning, uploading
 from reconstruction_gallery.web.identity import Identities
 from reconstruction_gallery.web.security import SecurityHeaders
 from reconstruction_gallery.web.sessions import Sessions
@@ -49,9 +50,9 @@ def make(settings: Settings, connect: Callable[[], Awaitable[Api]] = Api.connect
         if uploads is not None:
             await anyio.to_thread.run_sync(uploads.load)
         identities = Identities(settings, Tokens(api, settings.access_seconds), Sessions(settings.session_seconds))
+        results = Results(settings.access_seconds)
         rights = Rights(api, settings.access_seconds)
-        app.state.gallery = parts.Gallery(settings, api, cache, rights, identities, uploads)
-        app.state.streams = Counter[str]()
+        app.state.gallery = parts.Gallery(settings, api, cache, rights, identities, results, uploads)
         tasks = [asyncio.create_task(watch(api, cache, settings.namespaces))]
         if uploads is not None:
             tasks.append(asyncio.create_task(_clean(uploads, cache)))
@@ -73,6 +74,8 @@ def make(settings: Settings, connect: Callable[[], Awaitable[Api]] = Api.connect
             Route("/readyz", _ready),
             *sessioning.ROUTES,
             *files.ROUTES,
+            *archives.ROUTES,
+            *logs.ROUTES,
             *jobs.ROUTES,
             *uploading.ROUTES,
             Mount("/static", StaticFiles(directory=_STATIC)),
@@ -80,6 +83,7 @@ def make(settings: Settings, connect: Callable[[], Awaitable[Api]] = Api.connect
         middleware=[Middleware(SecurityHeaders, secure=settings.secure)],
         exception_handlers={
             HTTPException: parts.on_http_error,
+            UnreadableResultError: parts.on_unreadable_result,
             UploadError: parts.on_upload_error,
             ApiError: parts.on_api_error,
         },

@@ -29,6 +29,7 @@ class Settings:
     host: str = "0.0.0.0"  # noqa: S104  # the Service connects from outside the pod
     url: str = ""  # the address that users open; https:// makes the cookie Secure
     namespaces: tuple[str, ...] = ()  # watched; empty: all
+    system_namespace: str = "reconstruction-system"  # of operator and workers, whose logs have lines about jobs
     session_seconds: int = 28_800  # the longest session; a token that expires ends it before
     access_seconds: float = 10.0  # how long an answer of TokenReview or SubjectAccessReview is kept
     proxy_secret_file: str = (

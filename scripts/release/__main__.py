@@ -18,6 +18,11 @@ from scripts.paths import CHECKOUT
 from scripts.release import images, packages, sbom
 
 _CHECKSUMS: Final = "SHA256SUMS"
+_LOCKS: Final = {
+    "reconstruction-operator": ("operator.txt", "worker.txt"),
+    "reconstruction-gallery": ("gallery.txt",),
+}
+"""Python package -> the lock files of its images."""
 # The image's Python, for the markers of the lock files.
 _ENVIRONMENT: Final = {
     "python_version": "3.13",
@@ -65,8 +70,9 @@ def _release(folder: Path, architectures: Sequence[str]) -> None:
     clear(folder)
     made = packages.build_python(folder, epoch)
     made.append(packages.build_chart(folder, epoch))
-    made.append(folder / f"reconstruction_operator-{version}.cdx.json")
-    made[-1].write_text(_wheel_sbom(version, epoch))
+    for name, locks in _LOCKS.items():
+        made.append(folder / f"{name.replace('-', '_')}-{version}.cdx.json")
+        made[-1].write_text(wheel_sbom(name, locks, version, epoch))
     _tell(made)
     for architecture in architectures:
         _tell(images.build(folder, [architecture], version=version, revision=revision, epoch=epoch))
@@ -97,11 +103,10 @@ def write_checksums(folder: Path) -> None:
     (folder / _CHECKSUMS).write_text("".join(lines))
 
 
-def _wheel_sbom(version: str, epoch: int) -> str:
-    """The SBOM of the wheel with all of its extras, as the images have them."""
-    locks = [CHECKOUT / "requirements" / name for name in ("operator.txt", "worker.txt")]
-    pinned = {part for lock in locks for part in sbom.locked(lock, _ENVIRONMENT)}
-    return sbom.document("reconstruction-operator", version, "application", pinned, epoch)
+def wheel_sbom(name: str, locks: Sequence[str], version: str, epoch: int) -> str:
+    """The SBOM of a wheel with all of its extras, as the images have them."""
+    pinned = {part for lock in locks for part in sbom.locked(CHECKOUT / "requirements" / lock, _ENVIRONMENT)}
+    return sbom.document(name, version, "application", pinned, epoch)
 
 
 def _git(checkout: Path, *arguments: str) -> str:

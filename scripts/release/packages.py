@@ -14,12 +14,12 @@ from scripts.paths import CHART, CHECKOUT
 
 
 def build_python(folder: Path, epoch: int) -> list[Path]:
-    """Build wheel and source archive of the program and of the kubectl plugin.
+    """Build wheel and source archive of the program, of the kubectl plugin and of the gallery.
 
     They are reproducible: hatchling takes every date from `epoch`.
     """
     before = {*folder.iterdir()}
-    for project in (CHECKOUT, CHECKOUT / "plugin"):
+    for project in (CHECKOUT, CHECKOUT / "plugin", CHECKOUT / "gallery"):
         commands.run(
             [sys.executable, "-m", "hatchling", "build", "--directory", folder],
             folder=project,

@@ -28,6 +28,7 @@ import devcluster
 from devcluster.harness.jobs import Jobs, Seen, watch
 from devcluster.harness.system import GROUP, QUICK_SETTINGS, System
 from devcluster.programs.control_plane import programs
+from devcluster.servers.s3 import S3
 from tests.support.controller.dispatch import leave, serve
 from tests.support.settings import configure
 from tests.support.systems import QUICK, ROUGH, SLOW, SharedSystems
@@ -112,6 +113,13 @@ def redis_url(redis_server: devcluster.Redis) -> str:
 def redis_state_url(redis_server: devcluster.Redis, redis_url: str) -> str:
     """Address of the same, DB 1: the state of jobs."""
     return redis_server.url(db=1)
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3]:
+    """A real S3 server, shared by all tests: make a bucket of your own."""
+    with S3() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -1,114 +1,32 @@
-"""Results: files below a job's output folder, opened by descriptors, one path component after the other, never through a link.
-
-Only what the manifest of that job names is opened, so that neither a name in a request nor a file that a model left there leads
-elsewhere.
-"""
+"""Results: from the jobs volume, or else from the bucket to which the job has delivered."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import stat
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+import anyio.to_thread
+from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.contract.manifest import Manifest
 
-from reconstruction_operator import disk
-from reconstruction_operator.contract.manifest import MANIFEST, MAX_MANIFEST_BYTES, Manifest, SealedFile
-from reconstruction_operator.jobfiles.layout import JobFolder
-
-_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # never waits for a pipe's writer
+from reconstruction_gallery.files import volume
+from reconstruction_gallery.files.buckets import Buckets
+from reconstruction_gallery.files.opened import NoResultError, OpenFile, is_plain
 
 
-class NoResultError(Exception):
-    """The job has no such result."""
+class Results:
+    """The results of all jobs. `delivered_to` is the address of a job that has delivered its result; empty: none."""
 
+    def __init__(self, keep_seconds: float) -> None:
+        self._buckets = Buckets(keep_seconds)
 
-@dataclass(frozen=True, slots=True)
-class OpenFile:
-    """An open file of a result: its descriptor is the caller's to close."""
+    async def manifest(self, key: JobKey, delivered_to: str) -> Manifest | None:
+        """The manifest of the job's result; None if there is none. Raises UnreadableResultError."""
+        found = await anyio.to_thread.run_sync(volume.manifest_of, key.job_id)
+        return found or await self._buckets.manifest(key, delivered_to)
 
-    descriptor: int
-    sealed: SealedFile
-
-
-def manifest_of(job_id: str) -> Manifest | None:
-    """The manifest of the job's published result; None if there is none. Raises OSError if the volume cannot be read."""
-    with contextlib.suppress(NoResultError):
-        folder = _output(job_id)
-        try:
-            return _manifest(folder, job_id)
-        finally:
-            os.close(folder)
-    return None
-
-
-def open_file(job_id: str, name: str) -> OpenFile:
-    """A file of the job's result by its name in the manifest, `previews/front.png`.
-
-    Raises NoResultError if the manifest does not name it, or it is no regular file of the size that is named there.
-    """
-    folder = _output(job_id)
-    try:
-        manifest = _manifest(folder, job_id)
-        sealed = next((one for one in manifest.files if one.name == name), None) if manifest else None
-        if sealed is None:
+    async def open(self, key: JobKey, delivered_to: str, name: str) -> OpenFile:
+        """A file of the result by its name in the manifest. Raises NoResultError, UnreadableResultError."""
+        if not is_plain(name):
             raise NoResultError(name)
-        *parents, last = name.split("/")
-        for parent in parents:
-            folder = _replaced(folder, _entered(parent, folder))
-        descriptor = _opened(last, _FILE, folder)
-    finally:
-        os.close(folder)
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode) or status.st_size != sealed.bytes:
-        os.close(descriptor)
-        raise NoResultError(name)
-    return OpenFile(descriptor, sealed)
-
-
-def _output(job_id: str) -> int:
-    """The output folder. JOBS_DIR itself may be reached by a link, what is below it may not."""
-    try:
-        job = JobFolder.of(job_id)
-    except ValueError as error:
-        raise NoResultError(job_id) from error
-    try:
-        root = os.open(job.root.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise NoResultError(job_id) from error
-    try:
-        folder = _entered(job.root.name, root)
-    finally:
-        os.close(root)
-    try:
-        return _entered(job.output.name, folder)
-    finally:
-        os.close(folder)
-
-
-def _manifest(folder: int, job_id: str) -> Manifest | None:
-    with contextlib.suppress(OSError):
-        manifest = Manifest.parse(disk.read_regular(Path(MANIFEST), MAX_MANIFEST_BYTES, within=folder))
-        if manifest is not None and manifest.job_id == job_id:
-            return manifest
-    return None
-
-
-def _replaced(old: int, new: int) -> int:
-    os.close(old)
-    return new
-
-
-def _entered(name: str, within: int) -> int:
-    return _opened(name, _FOLDER, within)
-
-
-def _opened(name: str, flags: int, within: int) -> int:
-    if name in ("", ".", "..") or "/" in name or "\0" in name:
-        raise NoResultError(name)
-    try:
-        return os.open(name, flags, dir_fd=within)
-    except OSError as error:  # not there, a link (ELOOP), a socket (ENXIO), not to be read
-        raise NoResultError(name) from error
+        try:
+            return await anyio.to_thread.run_sync(volume.open_file, key.job_id, name)
+        except NoResultError:
+            return await self._buckets.open(key, delivered_to, name)

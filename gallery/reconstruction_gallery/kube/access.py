@@ -26,6 +26,7 @@ _JSON: Final = "application/json"
 _TIMEOUT_SECONDS: Final = 10.0
 _SILENCE_SECONDS: Final = 90.0  # of a watch: the API server sends a bookmark each minute
 _ERROR_STATUS: Final = 400
+_MAX_LINE_BYTES: Final = 65_536
 
 
 class NoClusterError(Exception):
@@ -113,16 +114,9 @@ class Api:
 
         Raises ApiError: any status from 400; no answer within the time; no JSON object.
         """
-        named = {name for name, _ in as_user or ()}
-        if as_user is not None and not named & {"Authorization", "Impersonate-User"}:
-            raise ValueError("a request as a user must name the user")  # it would have the gallery's own rights
-        own = "Authorization" not in named
-        headers = CIMultiDict(await self._headers() if own else {})
-        for name, value in (*(as_user or ()), ("Accept", _JSON), ("User-Agent", MANAGER)):
-            headers.add(name, value)
+        session, headers = await self._as(as_user)
         if body is not None:
             headers["Content-Type"] = content_type
-        session = self._own if own else self._users
         data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         try:
             async with asyncio.timeout(_TIMEOUT_SECONDS):
@@ -151,6 +145,41 @@ class Api:
                         yield _event(bytes(line))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ApiError(0, type(error).__name__, str(error) or f"watch of {path}") from error
+
+    async def lines(
+        self, path: str, params: Mapping[str, str], *, as_user: Sequence[tuple[str, str]]
+    ) -> AsyncIterator[bytes]:
+        """The lines of a text with the rights of that user, each without what is beyond 64 kB. Raises ApiError."""
+        session, headers = await self._as(as_user)
+        headers["Accept"] = "*/*"
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=5.0, sock_read=_TIMEOUT_SECONDS)
+        try:
+            url = self._access.server + path
+            async with session.get(url, params=params, headers=headers, timeout=timeout) as answer:
+                if answer.status >= _ERROR_STATUS:
+                    _parsed(answer.status, await answer.read())
+                pending = bytearray()
+                async for chunk in answer.content.iter_any():
+                    pending += chunk
+                    *lines, rest = pending.split(b"\n")
+                    for line in lines:
+                        yield bytes(line[:_MAX_LINE_BYTES])
+                    pending = bytearray(rest[:_MAX_LINE_BYTES])
+                if pending:
+                    yield bytes(pending)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise ApiError(0, type(error).__name__, str(error) or f"GET {path}") from error
+
+    async def _as(self, user: Sequence[tuple[str, str]] | None) -> tuple[aiohttp.ClientSession, CIMultiDict[str]]:
+        """The connections and headers of a request as the user; None: as the gallery itself."""
+        named = {name for name, _ in user or ()}
+        if user is not None and not named & {"Authorization", "Impersonate-User"}:
+            raise ValueError("a request as a user must name the user")  # it would have the gallery's own rights
+        own = "Authorization" not in named
+        headers = CIMultiDict(await self._headers() if own else {})
+        for name, value in (*(user or ()), ("Accept", _JSON), ("User-Agent", MANAGER)):
+            headers.add(name, value)
+        return self._own if own else self._users, headers
 
     async def _headers(self) -> dict[str, str]:
         try:

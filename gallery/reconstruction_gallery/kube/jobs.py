@@ -27,6 +27,7 @@ class Job:
     summary: bytes
     detail: bytes
     input_uri: str
+    delivered_to: str  # the output address of a job that has a result; empty: none
 
 
 class Jobs:
@@ -91,12 +92,11 @@ class Jobs:
             self._remove(earlier)
         if key.uid not in self._by_uid:
             self._in_namespace[key.namespace] = self._in_namespace.get(key.namespace, 0) + 1
-        uri = str(((body.get("spec") or {}).get("input") or {}).get("uri", ""))
         row, whole, known = _encoded(summary(body)), _encoded(detail(body)), self._by_uid.get(key.uid)
         if known is not None and (known.summary, known.detail) == (row, whole):
             return  # a new list has it as it was
         self.revision += 1
-        self._by_uid[key.uid] = Job(key, self.revision, row, whole, uri)
+        self._by_uid[key.uid] = Job(key, self.revision, row, whole, _uri(body, "input"), delivered_to(body))
         self._by_uid.move_to_end(key.uid)
         self._by_name[key.namespace, key.name] = key.uid
         self._announce()
@@ -163,6 +163,12 @@ def detail(body: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def delivered_to(body: Mapping[str, Any]) -> str:
+    """The address that the job has delivered its result to; empty before that, and without one."""
+    outputs = (body.get("status") or {}).get("outputs") or {}
+    return _uri(body, "output") if outputs.get("uri") else ""
+
+
 def writers(managed: Collection[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
     """Field of the spec -> the client that last wrote it and when, as the API server recorded it."""
     found: dict[str, dict[str, str]] = {}
@@ -173,6 +179,10 @@ def writers(managed: Collection[Mapping[str, Any]]) -> dict[str, dict[str, str]]
             if name in fields and at >= found.get(name[2:], {}).get("time", ""):
                 found[name[2:]] = {"client": str(entry.get("manager", "")), "time": at}
     return found
+
+
+def _uri(body: Mapping[str, Any], side: str) -> str:
+    return str(((body.get("spec") or {}).get(side) or {}).get("uri", ""))
 
 
 def _encoded(value: Any) -> bytes:

@@ -11,8 +11,8 @@ from typing import Final
 from reconstruction_operator.api.identity import GROUP, PLURAL
 
 from reconstruction_gallery.kube.access import Api
-from reconstruction_gallery.kube.remembering import Remembered
 from reconstruction_gallery.kube.users import User
+from reconstruction_gallery.remembering import Remembered
 
 SEE: Final = "get"
 UPLOAD: Final = "create"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from reconstruction_gallery.kube.access import Api
-from reconstruction_gallery.kube.remembering import Remembered
+from reconstruction_gallery.remembering import Remembered
 
 _PATH: Final = "/apis/authentication.k8s.io/v1/tokenreviews"
 _MAX_TOKEN_CHARS: Final = 16_384

@@ -13,8 +13,9 @@ from reconstruction_gallery.kube.watching import jobs_path
 
 _MAX_MANAGER_CHARS: Final = 128  # more are refused
 
+_REQUEST: Final = "request-cancel"
 ACTIONS: Final[Mapping[str, Mapping[str, bool | None]]] = {
-    "request-cancel": {"cancelRequested": True},
+    _REQUEST: {"cancelRequested": True},
     "withdraw-cancel": {"cancelRequested": False, "cancelReason": None},
     "confirm-cancel": {"cancelConfirmed": True},
     "suspend": {"suspend": True},
@@ -29,9 +30,10 @@ def manager_of(user: User) -> str:
     return f"{MANAGER}/{shown}"[:_MAX_MANAGER_CHARS]
 
 
-async def act(api: Api, user: User, key: JobKey, action: str) -> None:
-    """Does that to the job with the key's uid: never to a later job of the same name. Raises ApiError."""
-    body = {"metadata": {"uid": key.uid}, "spec": dict(ACTIONS[action])}
+async def act(api: Api, user: User, key: JobKey, action: str, reason: str = "") -> None:
+    """Does that to the job with the key's uid: never to a later job of the same name. `reason`: of a cancel. Raises ApiError."""
+    spec: dict[str, Any] = {**ACTIONS[action], **({"cancelReason": reason} if reason and action == _REQUEST else {})}
+    body = {"metadata": {"uid": key.uid}, "spec": spec}
     await api.request(
         "PATCH",
         jobs_path(key.namespace, key.name),

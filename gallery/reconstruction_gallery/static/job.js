@@ -1,8 +1,9 @@
-// The page of one job: progress, what one can do, the mesh, previews, numbers, files.
+// The page of one job: progress, what one can do, the mesh; the rest is in sections.js.
 
 import { request } from "./api.js";
 import { alertUser, clearAlerts, h, setText } from "./dom.js";
-import { apiUrl, bytes, duration, fileUrl, finished, seconds, state, time } from "./format.js";
+import { apiUrl, duration, fileUrl, finished, state, time } from "./format.js";
+import { logSection, reportSection, sections } from "./sections.js";
 import { byName, listen, store } from "./store.js";
 
 /** Show the job in `main`. Returns a function that ends it. */
@@ -15,10 +16,12 @@ export function showJob(main, { namespace, name }) {
   const message = h("p", { class: "message" });
   const viewer = h("div", { class: "viewer", hidden: true });
   const details = h("div", { class: "details" });
+  const log = logSection(key);
+  const report = h("div", {});
   main.replaceChildren(
     h("p", {}, h("a", { href: "/", "data-link": true }, "All jobs")),
     h("h1", { tabindex: "-1" }, name, " ", h("small", {}, namespace)),
-    h("div", { class: "now" }, badge, bar, step), message, actions, viewer, details,
+    h("div", { class: "now" }, badge, bar, step), message, actions, viewer, details, report, log,
   );
 
   let shown = null; // the row that the page shows
@@ -66,10 +69,10 @@ export function showJob(main, { namespace, name }) {
     }
   }
 
-  async function act(action) {
+  async function act(action, more = {}) {
     clearAlerts();
     try {
-      await request("POST", `${apiUrl(key)}/actions`, { action, uid: whole.job.metadata.uid });
+      await request("POST", `${apiUrl(key)}/actions`, { action, uid: whole.job.metadata.uid, ...more });
     } catch (error) {
       alertUser(error.message);
     }
@@ -77,7 +80,7 @@ export function showJob(main, { namespace, name }) {
 
   function render() {
     const { job, result } = whole;
-    setText(message, job.status.failure?.message || job.status.message || "");
+    setText(message, whole.unreadable || job.status.failure?.message || job.status.message || "");
     renderActions();
     const found = result?.files.find((file) => file.name.endsWith(".glb"));
     if (found && found.sha256 !== mesh) {
@@ -85,6 +88,7 @@ export function showJob(main, { namespace, name }) {
       showMesh(viewer, fileUrl(key, found.name), `The mesh of ${name}`);
     }
     details.replaceChildren(...sections(key, whole));
+    if (result && !report.firstElementChild) report.replaceChildren(...reportSection(key, result));
   }
 
   function renderActions() {
@@ -95,7 +99,7 @@ export function showJob(main, { namespace, name }) {
     if (!finished(shown) && !spec.cancelConfirmed) {
       if (permissions.suspend && !spec.suspend) made.push(button("Suspend", "suspend"));
       if (permissions.suspend && spec.suspend) made.push(button("Resume", "resume"));
-      if (permissions.cancel && !spec.cancelRequested) made.push(button("Request cancel", "request-cancel"));
+      if (permissions.cancel && !spec.cancelRequested) made.push(h("button", { type: "button", onclick: requestCancel }, "Request cancel…"));
       if (spec.cancelRequested) {
         made.push(h("p", { class: "notice" },
           `A cancel is requested${by(writers.cancelRequested)}${spec.cancelReason ? `: ${spec.cancelReason}` : ""}. `
@@ -119,18 +123,20 @@ export function showJob(main, { namespace, name }) {
     }
   }
 
+  function requestCancel() {
+    const reason = h("input", { id: "reason", maxlength: 256, autocomplete: "off" });
+    ask(`Request the cancel of ${name}?`, [
+      h("p", {}, "The job goes on until the cancel is confirmed, which is a second step. Until then it can be withdrawn."),
+      h("p", { class: "field" }, h("label", { for: "reason" }, "Reason, which others see (optional)"), reason),
+    ], h("button", { class: "primary", onclick: () => act("request-cancel", reason.value ? { reason: reason.value } : {}) }, "Request cancel"));
+  }
+
   function confirmCancel() {
     const started = whole.job.status.startTime;
-    const dialog = h("dialog", { "aria-labelledby": "confirm-title", onclose: () => dialog.remove() },
-      h("h2", { id: "confirm-title" }, `Cancel ${name} for good?`),
-      h("p", {}, started
-        ? `${shown.percent}% is done, and ${duration(started)} were spent. All of it is lost.`
-        : "The job has not started."),
-      h("form", { method: "dialog", class: "actions" },
-        h("button", { autofocus: true }, "Keep the job"),
-        h("button", { class: "danger", onclick: () => act("confirm-cancel") }, "Confirm cancel")));
-    document.body.append(dialog);
-    dialog.showModal();
+    ask(`Cancel ${name} for good?`, [h("p", {}, started
+      ? `${shown.percent}% is done, and ${duration(started)} were spent. All of it is lost.`
+      : "The job has not started.")],
+    h("button", { class: "danger", onclick: () => act("confirm-cancel") }, "Confirm cancel"));
   }
 
   const stop = listen(update);
@@ -139,6 +145,16 @@ export function showJob(main, { namespace, name }) {
     ended = true;
     stop();
   };
+}
+
+/** A question with a way back, which has the focus. */
+function ask(title, content, yes) {
+  const dialog = h("dialog", { "aria-labelledby": "question", onclose: () => dialog.remove() },
+    h("h2", { id: "question" }, title),
+    h("form", { method: "dialog" }, content,
+      h("p", { class: "actions" }, h("button", { type: "button", autofocus: true, onclick: () => dialog.close() }, "Keep the job"), yes)));
+  document.body.append(dialog);
+  dialog.showModal();
 }
 
 function by(writer) {
@@ -158,60 +174,4 @@ async function showMesh(place, address, label) {
   place.replaceChildren(element, h("div", { class: "viewer-bar" },
     h("span", {}, "Drag to turn, scroll to zoom, or use the arrow keys."), full));
   place.hidden = false;
-}
-
-function sections(key, { job, result }) {
-  const { spec, status } = job;
-  const pictures = (result?.files ?? []).filter((file) => /\.(png|jpe?g|webp)$/i.test(file.name) && !/texture/i.test(file.name));
-  const made = [];
-  if (pictures.length) {
-    made.push(section("Previews", h("ul", { class: "pictures" }, pictures.map((file) => h("li", {},
-      h("a", { href: fileUrl(key, file.name), target: "_blank", rel: "noopener" },
-        h("img", { src: fileUrl(key, file.name), alt: file.name, loading: "lazy" })))))));
-  }
-  made.push(section("Numbers", facts([
-    ["Model", spec.modelType + (status.simulated ? " (simulated)" : "")],
-    ["Photos", status.inputs?.images && `${status.inputs.images} (${bytes(status.inputs.bytes ?? 0)})`],
-    ["Input", spec.input?.uri],
-    ["Output", status.outputs?.uri],
-    ...Object.entries({ ...spec.parameters, ...result?.parameters }).map(([name, value]) => [name, text(value)]),
-    ...Object.entries({ ...status.quality, ...result?.quality }).map(([name, value]) => [words(name), text(value)]),
-    ["Reason", status.failure?.reason],
-  ])));
-  made.push(section("Times", facts([
-    ["Created", time(job.metadata.creationTimestamp)],
-    ["Waited", status.startTime && duration(job.metadata.creationTimestamp, status.startTime)],
-    ["Started", time(status.startTime)],
-    ["Ended", time(status.completionTime)],
-    ["Took", status.startTime && status.completionTime && duration(status.startTime, status.completionTime)],
-    ...(status.steps ?? []).map((step) => [step.name, seconds(step.seconds ?? 0)]),
-    ["CPU", result?.usage?.cpuSeconds && seconds(Math.round(result.usage.cpuSeconds))],
-    ["Memory at most", result?.usage?.peakMemoryBytes && bytes(result.usage.peakMemoryBytes)],
-    ["Resumed from", result?.resumedFrom],
-    ["Attempt", status.attempt > 1 && `${status.attempt} (${status.failures ?? 0} failed)`],
-    ["Worker", status.worker],
-  ])));
-  if (result?.files.length) {
-    made.push(section("Files", h("ul", { class: "files" }, result.files.map((file) => h("li", {},
-      h("a", { href: `${fileUrl(key, file.name)}?download`, download: file.name.split("/").pop() }, file.name),
-      " ", h("span", { class: "meta" }, bytes(file.bytes)))))));
-  }
-  return made;
-}
-
-function section(title, content) {
-  return h("section", {}, h("h2", {}, title), content);
-}
-
-function facts(pairs) {
-  return h("dl", {}, pairs.filter(([, value]) => value).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
-}
-
-function text(value) {
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
-}
-
-/** registeredImages -> registered images */
-function words(name) {
-  return name.replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase();
 }

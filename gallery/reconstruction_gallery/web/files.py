@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import AsyncIterator
 from pathlib import PurePosixPath
 from typing import Final
 from urllib.parse import quote
 
-import anyio.to_thread
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
-from reconstruction_gallery.files.results import NoResultError, OpenFile, open_file
+from reconstruction_gallery.files.opened import NoResultError, OpenFile
 from reconstruction_gallery.web.parts import Gallery
-from reconstruction_gallery.web.security import FILE_POLICY
+from reconstruction_gallery.web.responses import HoldingResponse
+from reconstruction_gallery.web.security import FILE_POLICY, REPORT_HEADERS
 
-_CHUNK_BYTES: Final = 1 << 18
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+_REPORT: Final = "report.html"
 # Types that the page shows; all others are downloads, whatever they contain.
 _SHOWN: Final = {
     ".glb": "model/gltf-binary",
@@ -41,31 +38,26 @@ async def _file(request: Request) -> Response:
     job = await gallery.visible_job(request, user)
     name = request.path_params["path"]
     try:
-        opened = await anyio.to_thread.run_sync(open_file, job.key.job_id, name)
+        opened = await gallery.results.open(job.key, job.delivered_to, name)
+        try:
+            return await _answer(request, opened)
+        except BaseException:
+            opened.close()
+            raise
     except NoResultError as error:
         raise HTTPException(404, f"the result has no file {name!r:.200}") from error
-    try:
-        return _answer(request, opened, name)
-    except BaseException:
-        os.close(opened.descriptor)
-        raise
 
 
-def _answer(request: Request, opened: OpenFile, name: str) -> Response:
-    size, tag = opened.sealed.bytes, f'"{opened.sealed.sha256}"'
-    path = PurePosixPath(name)
-    shown = _SHOWN.get(path.suffix.lower())
-    disposition = "inline" if shown and "download" not in request.query_params else "attachment"
+async def _answer(request: Request, opened: OpenFile) -> Response:
+    size, tag = opened.sealed.bytes, f'"{quote(opened.sealed.sha256)}"'
     headers = {
         "Accept-Ranges": "bytes",
         "Cache-Control": "private, no-cache",  # kept, and asked for again each time: rights may have ended
-        "Content-Disposition": f"{disposition}; filename*=UTF-8''{quote(path.name, safe='')}",
-        "Content-Security-Policy": FILE_POLICY,
-        "Content-Type": shown or "application/octet-stream",
         "ETag": tag,
+        **_kind(request, opened.sealed.name),
     }
     if tag in request.headers.get("If-None-Match", ""):
-        os.close(opened.descriptor)
+        opened.close()
         return Response(status_code=304, headers=headers)
     wanted = request.headers.get("Range") if request.headers.get("If-Range", tag) == tag else None
     start, end = _range(wanted, size)
@@ -75,21 +67,24 @@ def _answer(request: Request, opened: OpenFile, name: str) -> Response:
     if (start, end) != (0, size):
         status, headers["Content-Range"] = 206, f"bytes {start}-{end - 1}/{size}"
     headers["Content-Length"] = str(end - start)
-    return _FileResponse(opened.descriptor, start, end, status, headers)
+    content = await opened.read(start, start if request.method == "HEAD" else end)
+    return HoldingResponse(content, opened.close, status, headers)
 
 
-class _FileResponse(StreamingResponse):
-    """A part of an open file, which is closed however the response ends: also when the client leaves."""
-
-    def __init__(self, descriptor: int, start: int, end: int, status: int, headers: dict[str, str]) -> None:
-        super().__init__(_content(descriptor, start, end), status, headers)
-        self._descriptor = descriptor
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            os.close(self._descriptor)
+def _kind(request: Request, name: str) -> dict[str, str]:
+    """Headers by the kind of the file: shown, or downloaded."""
+    path = PurePosixPath(name)
+    # A report runs scripts. Alone in a tab it could imitate the gallery's own page, and lead the user elsewhere with what was
+    # typed; in a frame of the page its sandbox and the page's policy keep it there.
+    if name == _REPORT and request.headers.get("Sec-Fetch-Dest") == "iframe":
+        return {"Content-Type": "text/html; charset=utf-8", "Content-Disposition": "inline", **REPORT_HEADERS}
+    shown = _SHOWN.get(path.suffix.lower())
+    disposition = "inline" if shown and "download" not in request.query_params else "attachment"
+    return {
+        "Content-Disposition": f"{disposition}; filename*=UTF-8''{quote(path.name, safe='')}",
+        "Content-Security-Policy": FILE_POLICY,
+        "Content-Type": shown or "application/octet-stream",
+    }
 
 
 def _range(header: str | None, size: int) -> tuple[int, int]:
@@ -101,15 +96,6 @@ def _range(header: str | None, size: int) -> tuple[int, int]:
     if not first:
         return max(0, size - int(last)), size if int(last) else 0
     return int(first), min(size, int(last) + 1) if last else size
-
-
-async def _content(descriptor: int, start: int, end: int) -> AsyncIterator[bytes]:
-    while start < end:
-        chunk = await anyio.to_thread.run_sync(os.pread, descriptor, min(_CHUNK_BYTES, end - start), start)
-        if not chunk:  # it was cut off: the client sees a length that does not fit
-            return
-        start += len(chunk)
-        yield chunk
 
 
 ROUTES = [Route("/api/namespaces/{namespace}/jobs/{name}/files/{path:path}", _file, methods=["GET"])]

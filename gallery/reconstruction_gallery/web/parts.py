@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -14,6 +14,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from reconstruction_gallery.files.opened import UnreadableResultError
+from reconstruction_gallery.files.results import Results
 from reconstruction_gallery.files.uploads import UploadError, Uploads
 from reconstruction_gallery.kube.access import Api, ApiError
 from reconstruction_gallery.kube.jobs import Job, Jobs
@@ -22,6 +24,7 @@ from reconstruction_gallery.kube.users import User
 from reconstruction_gallery.settings import Settings
 from reconstruction_gallery.web.identity import Identities
 from reconstruction_gallery.web.names import name_of, namespace_of
+from reconstruction_gallery.web.turns import Turns
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +43,11 @@ class Gallery:
     jobs: Jobs
     rights: Rights
     identities: Identities
+    results: Results
     uploads: Uploads | None  # None: switched off
+    streams: Turns = field(default_factory=lambda: Turns(20, 1000))  # of changes: one for each open page
+    archives: Turns = field(default_factory=lambda: Turns(2, 20))  # each reads a whole result
+    logs: Turns = field(default_factory=lambda: Turns(1, 10))  # each reads the logs of many pods
 
     @staticmethod
     def of(request: Request) -> Gallery:
@@ -113,6 +120,12 @@ async def on_upload_error(_request: Request, error: Exception) -> Response:
     """The refusal as JSON. The connection ends: what the client still sends is not read."""
     assert isinstance(error, UploadError)  # noqa: S101  # registered for it
     return JSONResponse({"error": error.message}, error.status, {"Connection": "close"})
+
+
+async def on_unreadable_result(_request: Request, error: Exception) -> Response:
+    """What keeps a result from being read, as JSON."""
+    assert isinstance(error, UnreadableResultError)  # noqa: S101  # registered for it
+    return JSONResponse({"error": str(error)}, HTTPStatus.BAD_GATEWAY)
 
 
 async def on_api_error(_request: Request, error: Exception) -> Response:

@@ -10,23 +10,44 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 # The style sheet that <model-viewer> puts into itself: by its hash, which a new version may change. The browser's console, which
 # tests/real/gallery reads, names the new one.
 _VIEWER_STYLE: Final = "sha256-PXtZZkJMMyc18o/DN1ZEFOJ2qEGq95IQbVaJFMOXOb0="
-PAGE_POLICY: Final = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self' 'wasm-unsafe-eval'",  # WebAssembly alone: <model-viewer>'s decoder of compressed meshes
-        f"style-src 'self' '{_VIEWER_STYLE}'",
-        "img-src 'self' blob: data:",
-        "connect-src 'self' blob:",
-        "font-src 'self'",
-        "worker-src 'self' blob:",
-        "manifest-src 'self'",
-        "form-action 'self'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-    )
+
+
+def _policy(*directives: str) -> str:
+    return "; ".join(directives)
+
+
+PAGE_POLICY: Final = _policy(
+    "default-src 'none'",
+    "script-src 'self' 'wasm-unsafe-eval'",  # WebAssembly alone: <model-viewer>'s decoder of compressed meshes
+    f"style-src 'self' '{_VIEWER_STYLE}'",
+    "img-src 'self' blob: data:",
+    "connect-src 'self' blob:",
+    "font-src 'self'",
+    "frame-src 'self'",  # reports, which cannot lead their frame elsewhere
+    "worker-src 'self' blob:",
+    "manifest-src 'self'",
+    "form-action 'self'",
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
 )
 FILE_POLICY: Final = "default-src 'none'; frame-ancestors 'none'; sandbox"
 """Of a job's files: what a model wrote may be a page with scripts, and must never run as the gallery's own."""
+REPORT_HEADERS: Final = {
+    "Content-Security-Policy": _policy(
+        "sandbox allow-scripts",  # an origin of its own: neither cookies nor the page around it
+        "default-src 'none'",
+        "script-src 'unsafe-inline' 'wasm-unsafe-eval' blob:",
+        "style-src 'unsafe-inline'",
+        "img-src data: blob:",
+        "connect-src data: blob:",
+        "worker-src blob:",
+        "form-action 'none'",
+        "base-uri 'none'",
+        "frame-ancestors 'self'",
+    ),
+    "X-Frame-Options": "SAMEORIGIN",
+}
+"""Of a report in a frame of the page: its scripts run, and reach nothing."""
 
 _HEADERS: Final = {
     "Content-Security-Policy": PAGE_POLICY,

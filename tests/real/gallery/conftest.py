@@ -11,6 +11,7 @@ import pytest
 from devcluster.harness.gallery import Gallery, start_gallery
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.system import System
+from devcluster.servers.s3 import S3
 
 PROXY_SECRET = secrets.token_urlsafe(32)
 MakeUser = Callable[[str], str]
@@ -38,8 +39,8 @@ class SharedGallery:
         self._system: System | None = None
         self._gallery: Gallery | None = None
 
-    def beside(self, system: System, uploads_dir: Path) -> Gallery:
-        """The gallery of that system: with uploads, small limits, and a proxy's secret."""
+    def beside(self, system: System, uploads_dir: Path, s3: S3) -> Gallery:
+        """The gallery of that system: with uploads, small limits, a proxy's secret, and access to a bucket's server."""
         if self._gallery is None or self._system is not system or not self._gallery.process.alive:
             self.stop()
             secret = system.folder / "proxy-secret"
@@ -54,6 +55,9 @@ class SharedGallery:
                 GALLERY_UPLOAD_MAX_BYTES="1500000",
                 GALLERY_USER_MAX_BYTES="2000000",
                 GALLERY_UPLOAD_FREE_BYTES="1000",
+                STORAGE_SCHEMES="s3",
+                NAMESPACE_OUTPUTS="*=s3://meshes/{namespace}",
+                **s3.environment(),
             )
             self._system = system
             system.processes.pop("gallery")  # a shared system stops what a test has added
@@ -74,9 +78,9 @@ def shared_gallery() -> Iterator[SharedGallery]:
 
 
 @pytest.fixture
-def gallery(shared_gallery: SharedGallery, system: System, uploads_dir: Path) -> Gallery:
-    """A gallery with uploads, small limits, and a proxy's secret."""
-    return shared_gallery.beside(system, uploads_dir)
+def gallery(shared_gallery: SharedGallery, system: System, uploads_dir: Path, s3: S3) -> Gallery:
+    """A gallery with uploads, small limits, a proxy's secret, and access to the bucket `meshes`."""
+    return shared_gallery.beside(system, uploads_dir, s3)
 
 
 @pytest.fixture

@@ -1,8 +1,11 @@
 """Files of a result: whole, in ranges, and nothing beside them."""
 
 import hashlib
+import http.client
+import io
 import json
 import os
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -152,6 +155,63 @@ def test_a_page_among_the_results_is_a_download(gallery: Gallery, jobs: Jobs, fi
     assert headers["content-type"] == "application/octet-stream"
     assert headers["content-disposition"].startswith("attachment")
     assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_report_is_shown_in_a_frame_of_the_page_alone(
+    gallery: Gallery, jobs: Jobs, finished: str, token: str
+) -> None:
+    """Alone in a tab it could imitate the gallery's page."""
+    output = folder_of(jobs, finished)
+    (output / "report.html").write_text("<p>Report</p>")
+    manifest = json.loads((output / "manifest.json").read_text())
+    manifest["files"].append({"name": "report.html", "bytes": 13, "sha256": "0" * 64})
+    (output / "manifest.json").write_text(json.dumps(manifest))
+    path = path_of(jobs, finished, "report.html")
+
+    framed = gallery.request("GET", path, headers={"Sec-Fetch-Dest": "iframe"}, token=token)
+    alone = gallery.request("GET", path, headers={"Sec-Fetch-Dest": "document"}, token=token)
+
+    assert framed.headers["content-type"].startswith("text/html")
+    policy = framed.headers["content-security-policy"]
+    assert {"sandbox allow-scripts", "default-src 'none'", "frame-ancestors 'self'"} <= set(policy.split("; "))
+    assert alone.headers["content-disposition"].startswith("attachment")
+
+
+def test_all_files_come_as_one_archive(gallery: Gallery, jobs: Jobs, finished: str, token: str) -> None:
+    output = folder_of(jobs, finished)
+    named = [one["name"] for one in json.loads((output / "manifest.json").read_text())["files"]]
+
+    answer = gallery.request("GET", f"/api/namespaces/{jobs.namespace}/jobs/{finished}/result.zip", token=token)
+
+    assert answer.headers["content-disposition"] == f"attachment; filename*=UTF-8''{finished}.zip"
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.testzip() is None
+        found = {one.filename: (archive.read(one), one.compress_type) for one in archive.infolist()}
+    assert found == {f"{finished}/{name}": ((output / name).read_bytes(), zipfile.ZIP_STORED) for name in named}
+
+
+def test_an_archive_has_no_name_that_leads_elsewhere(gallery: Gallery, jobs: Jobs, finished: str, token: str) -> None:
+    output = folder_of(jobs, finished)
+    manifest = json.loads((output / "manifest.json").read_text())
+    hostile = ["../evil.sh", "/etc/cron.d/evil", "C:evil.exe", "a\\..\\evil.exe", "a\x00b", "con\nb", "..", "a/../../b"]
+    manifest["files"] += [{"name": one, "bytes": 0, "sha256": hashlib.sha256().hexdigest()} for one in hostile]
+    (output / "manifest.json").write_text(json.dumps(manifest))
+
+    answer = gallery.request("GET", f"/api/namespaces/{jobs.namespace}/jobs/{finished}/result.zip", token=token)
+
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert "evil" not in " ".join(archive.namelist())
+        assert len(archive.namelist()) == len(manifest["files"]) - len(hostile)
+
+
+def test_an_archive_with_a_file_that_is_not_the_manifests_breaks_off(
+    gallery: Gallery, jobs: Jobs, finished: str, token: str
+) -> None:
+    (mesh,) = folder_of(jobs, finished).glob("*.glb")
+    mesh.write_bytes(b"?" * mesh.stat().st_size)
+
+    with pytest.raises(http.client.IncompleteRead):
+        gallery.request("GET", f"/api/namespaces/{jobs.namespace}/jobs/{finished}/result.zip", token=token)
 
 
 def test_clients_that_leave_early_cost_no_descriptors(gallery: Gallery, jobs: Jobs, finished: str, token: str) -> None:

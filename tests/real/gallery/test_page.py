@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -40,12 +42,12 @@ def open_page(browser: Browser, gallery: Gallery, make_user: MakeUser) -> Iterat
     wrong: list[str] = []
     contexts = []
 
-    def opened(role: str = "editor", path: str = "/", **options: object) -> Page:
+    def opened(role: str = "editor", path: str = "/", *, quiet: bool = True, **options: object) -> Page:
         context = browser.new_context(**{"viewport": {"width": 1200, "height": 900}, **options})  # type: ignore[arg-type]  # any of its options
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(WAIT)
-        page.on("console", lambda one: wrong.append(one.text) if one.type == "error" else None)
+        page.on("console", lambda one: wrong.append(one.text) if quiet and one.type == "error" else None)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on(
             "request",
@@ -83,11 +85,17 @@ def test_a_running_job_moves_and_is_cancelled_in_two_steps(open_page: Open, jobs
     item.click()
     expect(page.get_by_role("heading", level=1)).to_contain_text(name)
     expect(page.get_by_role("button", name="Suspend")).to_have_count(0)  # the canceller may not
-    page.get_by_role("button", name="Request cancel").click()
+    page.get_by_role("button", name="Request cancel…").click()
+    page.get_by_role("button", name="Request cancel", exact=True).click()
     expect(page.get_by_text("A cancel is requested by reconstruction-gallery/")).to_be_visible(timeout=WAIT)
     page.get_by_role("button", name="Withdraw").click()
     expect(page.get_by_text("A cancel is requested")).to_have_count(0, timeout=WAIT)
-    page.get_by_role("button", name="Request cancel").click()
+    page.get_by_role("button", name="Request cancel…").click()
+    page.get_by_label("Reason").fill("Wrong photos")
+    page.screenshot(path=tmp_path / "request.png")
+    assert barriers(page) == []
+    page.keyboard.press("Enter")
+    expect(page.get_by_text(": Wrong photos. The job goes on")).to_be_visible(timeout=WAIT)
     page.get_by_role("button", name="Confirm cancel…").click()
     page.screenshot(path=tmp_path / "confirm.png")
     assert barriers(page) == []
@@ -95,6 +103,7 @@ def test_a_running_job_moves_and_is_cancelled_in_two_steps(open_page: Open, jobs
 
     expect(page.locator(".now .badge")).to_have_text("Cancelled", timeout=WAIT)
     assert jobs.get(name)["status"]["phase"] == "Cancelled"
+    assert jobs.get(name)["spec"]["cancelReason"] == "Wrong photos"
 
 
 def test_a_mesh_turns_and_files_can_be_downloaded(open_page: Open, jobs: Jobs, tmp_path: Path) -> None:
@@ -127,7 +136,37 @@ def test_a_mesh_turns_and_files_can_be_downloaded(open_page: Open, jobs: Jobs, t
         content
         == next((jobs.system.jobs_dir / jobs.get(name)["metadata"]["uid"] / "output").glob("*.glb")).read_bytes()
     )
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download all").click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert f"{name}/manifest.json" not in archive.namelist()
+        assert archive.testzip() is None
+    page.get_by_role("button", name="Show the log").click()
+    expect(page.get_by_text("you may not read the Events")).to_be_visible(timeout=WAIT)  # of this test's viewers
     page.screenshot(path=tmp_path / "job.png", full_page=True)
+
+
+def test_a_report_runs_in_its_frame_and_reaches_nothing(open_page: Open, jobs: Jobs, tmp_path: Path) -> None:
+    """A hostile model's report: it asks the gallery as the user, and leads its frame elsewhere."""
+    name = jobs.create()
+    jobs.wait_phase(name, "Succeeded")
+    output = jobs.system.jobs_dir / jobs.get(name)["metadata"]["uid"] / "output"
+    report = (
+        b"<p id=state>started</p><script>"
+        b"const tries = [() => fetch('/api/jobs'), async () => parent.document.title, async () => document.cookie];"
+        b"Promise.allSettled(tries.map(one => Promise.resolve().then(one))).then(all => {"
+        b"state.textContent = all.map(one => one.status).join(' '); });</script>"
+    )
+    (output / "report.html").write_bytes(report)
+    manifest = json.loads((output / "manifest.json").read_text())
+    manifest["files"].append({"name": "report.html", "bytes": len(report), "sha256": "0" * 64})
+    (output / "manifest.json").write_text(json.dumps(manifest))
+    page = open_page("viewer", f"/jobs/{jobs.namespace}/{name}", quiet=False)
+
+    page.get_by_role("button", name="Show the report").click()
+
+    state = page.frame_locator("iframe.report").locator("#state")
+    expect(state).to_have_text("rejected rejected rejected", timeout=WAIT)
 
 
 def test_chosen_photos_become_a_job(open_page: Open, jobs: Jobs, tmp_path: Path) -> None:

@@ -26,12 +26,6 @@ if TYPE_CHECKING:
 _numbers = count(1)
 
 
-@pytest.fixture(scope="session")
-def s3() -> Iterator[S3]:
-    with S3() as running:
-        yield running
-
-
 @pytest.fixture
 def proxy(s3: S3) -> Iterator[TcpProxy]:
     """Between workers and server."""

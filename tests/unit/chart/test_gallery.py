@@ -55,7 +55,7 @@ def test_the_pod_is_restricted_and_reads_the_jobs_alone(render: Render) -> None:
         {"name": "tmp", "mountPath": "/tmp"},
     ]
     assert pod_of(objects, "gallery")["serviceAccountName"] == "reconstruction-gallery"
-    assert env_of(objects, "gallery") == {"JOBS_DIR": "/jobs"}
+    assert env_of(objects, "gallery") == {"JOBS_DIR": "/jobs", "GALLERY_SYSTEM_NAMESPACE": "recon"}
     assert objects["Service", "reconstruction-gallery"]["spec"]["selector"] == labels("gallery")
 
 
@@ -67,6 +67,29 @@ def test_uploads_go_to_the_volume_that_is_named(render: Render) -> None:
     claim = {"name": "uploads", "persistentVolumeClaim": {"claimName": "photos"}}
     assert claim in pod_of(objects, "gallery")["volumes"]
     assert env_of(objects, "gallery")["GALLERY_UPLOADS_DIR"] == "/photos/mine"
+
+
+STORED = on(jobsVolume=False, objectStorage={"enabled": True, "existingSecret": "read-only"}) | {
+    "objectStorage": {
+        "schemes": ["s3"],
+        "existingSecret": "may-write",
+        "s3": {"endpoint": "https://minio.example.com"},
+        "ca": {"existingSecret": "authority"},
+    },
+    "settings": {"NAMESPACE_OUTPUTS": "*=s3://meshes/{namespace}"},
+}
+
+
+def test_results_in_object_storage_are_read_with_credentials_of_its_own(render: Render) -> None:
+    objects = render(STORED)
+    container = container_of(objects, "gallery")
+
+    assert container["envFrom"] == [{"secretRef": {"name": "read-only"}}]
+    env = env_of(objects, "gallery")
+    assert (env["STORAGE_SCHEMES"], env["NAMESPACE_OUTPUTS"]) == ("s3", "*=s3://meshes/{namespace}")
+    assert env["AWS_ENDPOINT_URL"] == "https://minio.example.com"
+    mounted = {one["name"] for one in container["volumeMounts"]}
+    assert mounted == {"storage-ca", "tmp"} == {one["name"] for one in pod_of(objects, "gallery")["volumes"]}
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,8 @@ def test_a_release_has_wheel_source_and_chart(built: list[dict[str, bytes]]) -> 
         f"reconstruction_operator-{program}.tar.gz",
         f"kubectl_recon-{program}-py3-none-any.whl",
         f"kubectl_recon-{program}.tar.gz",
+        f"reconstruction_gallery-{program}-py3-none-any.whl",
+        f"reconstruction_gallery-{program}.tar.gz",
         f"reconstruction-operator-{chart}.tgz",
     }
 
@@ -88,6 +90,25 @@ def test_the_plugins_wheel_has_the_programs_that_kubectl_looks_for(built: list[d
         }
     programs = [line.split()[0] for line in entries.splitlines()[1:]]
     assert programs == ["kubectl-recon", "kubectl_complete-recon", "recon"]
+
+
+def test_the_gallerys_wheel_has_its_page_and_the_licence_of_the_viewer(built: list[dict[str, bytes]]) -> None:
+    (wheel,) = [content for name, content in built[0].items() if re.match(r"reconstruction_gallery.*\.whl", name)]
+    names = set(zipfile.ZipFile(io.BytesIO(wheel)).namelist())
+    static = "reconstruction_gallery/static"
+    assert {
+        f"{static}/index.html",
+        f"{static}/vendor/model-viewer.min.js",
+        f"{static}/vendor/model-viewer.LICENSE",
+    } <= names
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+
+
+def test_the_sbom_of_the_gallery_has_the_pins_of_its_image() -> None:
+    document = json.loads(release.wheel_sbom("reconstruction-gallery", ["gallery.txt"], "0.1.0", EPOCH))
+    found = {one["name"] for one in document["components"]}
+    assert {"starlette", "uvicorn", "obstore"} <= found
+    assert not found & {"kopf", "pycolmap"}
 
 
 def test_the_source_archive_has_the_program_alone(built: list[dict[str, bytes]]) -> None:

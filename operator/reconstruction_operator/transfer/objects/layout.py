@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -19,6 +20,7 @@ POINTER: Final = "result.json"
 MAX_POINTER_BYTES: Final = 65_536
 _VERSION: Final = 1
 _DIGEST_CHARS: Final = 16
+_FOLDER: Final = re.compile(rf"[0-9]+-[0-9a-f]{{{_DIGEST_CHARS}}}/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,11 @@ def folder_of(manifest: Manifest) -> str:
     described = [manifest.task_id, *(f"{one.name}\0{one.bytes}\0{one.sha256}" for one in manifest.files)]
     digest = hashlib.sha256("\n".join(described).encode()).hexdigest()[:_DIGEST_CHARS]
     return f"{manifest.job_id}/{manifest.attempt or 0}-{digest}/"
+
+
+def is_folder_of(folder: str, job_id: str) -> bool:
+    """Whether it is a folder of that job's results: any program may have written a pointer (path traversal)."""
+    return folder.startswith(f"{job_id}/") and _FOLDER.fullmatch(folder.removeprefix(f"{job_id}/")) is not None
 
 
 def probe_of(attempt: int) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from reconstruction_gallery.kube.remembering import Remembered
+from reconstruction_gallery.remembering import Remembered
 
 
 async def test_an_answer_is_kept_for_its_time() -> None:

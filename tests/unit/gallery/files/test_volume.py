@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
-from reconstruction_gallery.files.results import NoResultError, manifest_of, open_file
+from reconstruction_gallery.files.opened import NoResultError
+from reconstruction_gallery.files.volume import manifest_of, open_file
 
 from tests.unit.gallery.conftest import JOB, seal
 

@@ -1,0 +1,164 @@
+"""Results in object storage: what the pointer at a job's output address leads to, read by the gallery's own credentials.
+
+A job's author chooses the address, so it is trusted with nothing: the gallery reads only addresses that its settings
+(STORAGE_SCHEMES, NAMESPACE_OUTPUTS) leave to the job's namespace, and below them only the folder of the job's own uid.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from reconstruction_operator import config
+from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.contract.manifest import MANIFEST, MAX_MANIFEST_BYTES, Manifest, SealedFile
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.objects import failures, layout, outputs, store
+from reconstruction_operator.transfer.objects.address import ObjectAddress, is_object
+from reconstruction_operator.transfer.objects.layout import Pointer
+
+from reconstruction_gallery.files.opened import CHUNK_BYTES, NoResultError, UnreadableResultError
+from reconstruction_gallery.remembering import Remembered
+
+if TYPE_CHECKING:
+    from obstore import BytesStream, GetOptions, GetResult
+    from reconstruction_operator.transfer.objects.store import Store
+
+_ANSWER_SECONDS: Final = 20.0  # to begin an answer; a body has the store's timeout of each read
+_STORES: Final = 32  # clients of buckets, with their connections
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivered:
+    """A delivered result: its manifest, and the folder with the files."""
+
+    store: Store
+    address: ObjectAddress
+    folder: str  # below the address, with a slash at its end
+    manifest: Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectFile:
+    """A file of a delivered result. Nothing is asked for before `read`."""
+
+    result: _Delivered
+    sealed: SealedFile
+
+    async def read(self, start: int, end: int) -> AsyncGenerator[bytes, None]:
+        """See `OpenFile`."""
+        if start >= end:
+            return _nothing()
+        key = self.result.address.below(self.result.folder + self.sealed.name)
+        options: GetOptions = {} if (start, end) == (0, self.sealed.bytes) else {"range": (start, end)}
+        answer = await _get(self.result.store, key, self.result.address, options)
+        if answer.meta["size"] != self.sealed.bytes:
+            raise NoResultError(self.sealed.name)
+        return _pieces(answer.stream(min_chunk_size=CHUNK_BYTES), end - start, self.result.address)
+
+    def close(self) -> None:
+        """See `OpenFile`."""
+
+
+class Buckets:
+    """Finds results; what it finds is kept for some seconds, since a page asks for many files of one result."""
+
+    def __init__(self, keep_seconds: float) -> None:
+        self._found: Remembered[tuple[str, str], _Delivered | None] = Remembered(keep_seconds)
+        self._stores: OrderedDict[tuple[str, str], Store] = OrderedDict()
+
+    async def manifest(self, key: JobKey, uri: str) -> Manifest | None:
+        """The manifest of the result that the job has delivered to `uri`; None if there is none. Raises UnreadableResultError."""
+        found = await self._find(key, uri)
+        return None if found is None else found.manifest
+
+    async def open(self, key: JobKey, uri: str, name: str) -> ObjectFile:
+        """A file of that result by its name in the manifest. Raises NoResultError, UnreadableResultError."""
+        found = await self._find(key, uri)
+        sealed = found and next((one for one in found.manifest.files if one.name == name), None)
+        if not found or not sealed:
+            raise NoResultError(name)
+        return ObjectFile(found, sealed)
+
+    async def _find(self, key: JobKey, uri: str) -> _Delivered | None:
+        if not is_object(uri):
+            return None
+        return await self._found.get((key.uid, uri), lambda: self._read(key, uri))
+
+    async def _read(self, key: JobKey, uri: str) -> _Delivered | None:
+        try:
+            address = outputs.target(uri, key.namespace)
+            bucket = self._store(address)
+        except (StorageError, OSError) as error:  # the settings do not allow it, or cannot be used
+            text = (error.message if isinstance(error, StorageError) else str(error)).replace(
+                "this worker", "the gallery"
+            )
+            raise UnreadableResultError(f"the gallery cannot read the result: {text}") from error
+        content = await _small(bucket, address.below(layout.POINTER), address, layout.MAX_POINTER_BYTES)
+        pointer = None if content is None else Pointer.parse(content)
+        if pointer is None or pointer.job_id != key.job_id or not layout.is_folder_of(pointer.folder, key.job_id):
+            return None
+        sealed = await _small(bucket, address.below(pointer.folder + MANIFEST), address, MAX_MANIFEST_BYTES)
+        manifest = None if sealed is None else Manifest.parse(sealed)
+        if manifest is None or manifest.job_id != key.job_id:
+            return None
+        return _Delivered(bucket, address, pointer.folder, manifest)
+
+    def _store(self, address: ObjectAddress) -> Store:
+        place = (address.scheme, address.bucket)
+        if place not in self._stores:
+            its = config.settings
+            self._stores[place] = store.open_store(address, its.STORAGE_STALL_SECONDS, its.STORAGE_CA_FILE)
+            while len(self._stores) > _STORES:
+                self._stores.popitem(last=False)
+        return self._stores[place]
+
+
+async def _get(bucket: Store, key: str, address: ObjectAddress, options: GetOptions) -> GetResult:
+    try:
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            return await bucket.get_async(key, options=options)
+    except Exception as error:
+        if isinstance(error, FileNotFoundError):
+            raise NoResultError(key) from error
+        raise _unreadable(error, address) from error
+
+
+async def _small(bucket: Store, key: str, address: ObjectAddress, most: int) -> bytes | None:
+    """The content of a small object; None if it is not there, or larger: another program may have put anything there."""
+    try:
+        answer = await _get(bucket, key, address, {})
+        if answer.meta["size"] > most:
+            return None
+        return b"".join([piece async for piece in _pieces(answer.stream(), answer.meta["size"], address)])
+    except NoResultError:
+        return None
+
+
+async def _pieces(stream: BytesStream, left: int, address: ObjectAddress) -> AsyncGenerator[bytes, None]:
+    try:
+        async for piece in stream:
+            left -= len(piece)
+            if left < 0:
+                break
+            yield bytes(piece)
+    except Exception as error:
+        raise _unreadable(error, address) from error
+    if left:
+        raise UnreadableResultError(f"{address} answers with other bytes than it announced")
+
+
+async def _nothing() -> AsyncGenerator[bytes, None]:
+    for piece in tuple[bytes, ...]():
+        yield piece
+
+
+def _unreadable(error: Exception, address: ObjectAddress) -> Exception:
+    """What users get of an error of the client: without the server's address."""
+    if not failures.is_of_the_client(error):
+        return error
+    text = failures.translated(error, address, failures.INPUT).message.replace("the workers", "the gallery")
+    return UnreadableResultError(f"the gallery cannot read the result: {text}")

@@ -1,0 +1,135 @@
+"""Log of one job: its Events, and the lines about it in the logs of operator and workers, read with the user's own rights.
+
+Lines are chosen by the job's uid, which operator and workers write into each line about a job.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+from reconstruction_operator.api.identity import JobKey
+
+from reconstruction_gallery.kube.access import Api, ApiError
+from reconstruction_gallery.kube.users import User
+
+_PODS: Final = "app.kubernetes.io/part-of=reconstruction"
+_PROGRAMS: Final = ("operator", "worker")  # containers that log about jobs
+_MOST_CONTAINERS: Final = 100
+_AT_ONCE: Final = 4
+_SECONDS: Final = 20.0  # for all of them
+_MOST_BYTES: Final = 16 << 20  # of one container
+_MOST_LINES: Final = 1000  # of the answer: the last ones
+_MAX_TEXT_CHARS: Final = 4000
+_EVENTS: Final = "500"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Line:
+    """One line; `source` is a pod, or the component that reported an Event."""
+
+    time: str  # RFC 3339
+    source: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Lines in the order of their times. `left_out` says what is missing, in words for users; empty: nothing."""
+
+    lines: tuple[Line, ...]
+    left_out: str = ""
+
+    @property
+    def as_json(self) -> dict[str, Any]:
+        """For the page."""
+        return {"lines": [asdict(one) for one in self.lines], "leftOut": self.left_out}
+
+
+async def of_job(api: Api, user: User, system: str, key: JobKey, since: str) -> Log:
+    """The log of the job since that time. `system`: the namespace of operator and workers. Raises ApiError."""
+    lines: list[Line] = []
+    missing: list[str] = []
+    for what, where, read in (
+        ("Events", key.namespace, _events(api, user, key)),
+        ("logs of operator and workers", system, _pods(api, user, system, key, since)),
+    ):
+        try:
+            found = await read
+        except ApiError as error:
+            if error.status != HTTPStatus.FORBIDDEN:
+                raise
+            found = Log((), f"you may not read the {what} in namespace {where}")
+        lines += found.lines
+        missing += filter(None, [found.left_out])
+    return Log(tuple(sorted(lines)[-_MOST_LINES:]), "; ".join(missing))
+
+
+async def _events(api: Api, user: User, key: JobKey) -> Log:
+    path = f"/api/v1/namespaces/{key.namespace}/events"
+    params = {"fieldSelector": f"involvedObject.uid={key.uid}", "limit": _EVENTS}
+    answer = await api.request("GET", path, params=params, as_user=user.request_headers)
+    return Log(tuple(map(_event, answer.get("items") or ())))
+
+
+def _event(body: Mapping[str, Any]) -> Line:
+    series = body.get("series") or {}
+    time = series.get("lastObservedTime") or body.get("lastTimestamp") or body.get("eventTime") or ""
+    times = f" ({series['count']} times)" if series.get("count") else ""
+    return Line(str(time), "event", f"{body.get('reason', '')}: {body.get('message', '')}{times}"[:_MAX_TEXT_CHARS])
+
+
+async def _pods(api: Api, user: User, system: str, key: JobKey, since: str) -> Log:
+    """Raises ApiError if the user may not list pods there, or read the log of none of them."""
+    base = f"/api/v1/namespaces/{system}/pods"
+    params = {"labelSelector": _PODS, "limit": str(_MOST_CONTAINERS)}
+    answer = await api.request("GET", base, params=params, as_user=user.request_headers)
+    containers = [
+        (str(pod["metadata"]["name"]), str(one["name"]))
+        for pod in answer.get("items") or ()
+        for one in pod["spec"]["containers"]
+        if one["name"] in _PROGRAMS
+    ]
+    newest: list[Line] = []  # a heap: the oldest first
+    failures: list[ApiError] = []
+    turns = asyncio.Semaphore(_AT_ONCE)
+
+    async def read(pod: str, container: str) -> None:
+        wanted = {"container": container, "timestamps": "true", "sinceTime": since, "limitBytes": str(_MOST_BYTES)}
+        try:
+            async with turns:
+                async for line in api.lines(f"{base}/{pod}/log", wanted, as_user=user.request_headers):
+                    if key.uid.encode() in line:
+                        heapq.heappush(newest, _line(line.decode("utf-8", "replace"), pod))
+                        if len(newest) > _MOST_LINES:
+                            heapq.heappop(newest)
+        except ApiError as error:  # also of a pod that starts, or has just ended
+            failures.append(error)
+
+    tasks = [asyncio.create_task(read(*one)) for one in containers]
+    late = (await asyncio.wait(tasks, timeout=_SECONDS))[1] if tasks else set()
+    for task in late:
+        task.cancel()
+    refusal = next((one for one in failures if one.status == HTTPStatus.FORBIDDEN), None)
+    if refusal is not None and len(failures) == len(tasks):
+        raise refusal
+    left_out = len(failures) + len(late)
+    return Log(tuple(newest), f"{left_out} of {len(tasks)} containers did not answer" if left_out else "")
+
+
+def _line(line: str, pod: str) -> Line:
+    """A line of a pod's log: the time that the node wrote before it, and a JSON record as its level and message."""
+    time, _, content = line.partition(" ")
+    try:
+        record = json.loads(content)
+    except (ValueError, RecursionError):
+        record = None
+    if isinstance(record, dict) and "message" in record:
+        parts = (record.get("level", ""), record["message"], record.get("exception") or record.get("exc_info") or "")
+        content = " ".join(str(one) for one in parts if one)
+    return Line(time, pod, content[:_MAX_TEXT_CHARS])

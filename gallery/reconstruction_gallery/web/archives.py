@@ -1,0 +1,97 @@
+"""Route of a whole result: one ZIP archive, written while it is sent, so that it needs neither memory nor disk.
+
+Files are stored, not compressed: meshes and pictures hardly shrink. Each is compared with its digest; where one differs the
+download breaks off, so that no client takes it for complete.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import time
+import zipfile
+from collections.abc import AsyncGenerator
+from functools import partial
+from typing import Final
+from urllib.parse import quote
+
+from reconstruction_operator.contract.manifest import Manifest, SealedFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from reconstruction_gallery.files.opened import UnreadableResultError, is_plain
+from reconstruction_gallery.files.results import Results
+from reconstruction_gallery.kube.jobs import Job
+from reconstruction_gallery.web.parts import Gallery
+from reconstruction_gallery.web.responses import HoldingResponse
+
+_ZIP64_BYTES: Final = 1 << 31
+_MODE: Final = 0o644 << 16
+
+
+async def _archive(request: Request) -> Response:
+    gallery = Gallery.of(request)
+    user = (await gallery.identities.of(request)).user
+    job = await gallery.visible_job(request, user)
+    manifest = await gallery.results.manifest(job.key, job.delivered_to)
+    files = [] if manifest is None else _files(manifest)
+    if not files:
+        raise HTTPException(404, f"{job.key.name} has no result")
+    headers = {
+        "Cache-Control": "private, no-store",
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(job.key.name)}.zip",
+        "Content-Type": "application/zip",
+    }
+    gallery.archives.take(user.name)
+    return HoldingResponse(
+        _zipped(gallery.results, job, files), partial(gallery.archives.free, user.name), 200, headers
+    )
+
+
+def _files(manifest: Manifest) -> list[SealedFile]:
+    """The files that can be unpacked on every system, each once."""
+    return list({one.name: one for one in manifest.files if is_plain(one.name)}.values())
+
+
+async def _zipped(results: Results, job: Job, files: list[SealedFile]) -> AsyncGenerator[bytes, None]:
+    sink = _Sink()
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
+        for sealed in files:
+            entry = zipfile.ZipInfo(f"{job.key.name}/{sealed.name}", time.gmtime()[:6])
+            entry.external_attr = _MODE
+            opened, digest = await results.open(job.key, job.delivered_to, sealed.name), hashlib.sha256()
+            try:
+                with archive.open(entry, "w", force_zip64=sealed.bytes >= _ZIP64_BYTES) as writer:
+                    async for piece in await opened.read(0, sealed.bytes):
+                        digest.update(piece)
+                        writer.write(piece)
+                        yield sink.taken()
+            finally:
+                opened.close()
+            if digest.hexdigest() != sealed.sha256:
+                raise UnreadableResultError(f"{sealed.name} of {job.key} is not the file of its manifest")
+    yield sink.taken()
+
+
+class _Sink(io.RawIOBase):
+    """Takes what is written until it is taken out."""
+
+    def __init__(self) -> None:
+        self._content = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]  # of what zipfile writes
+        self._content += data
+        return len(data)
+
+    def taken(self) -> bytes:
+        """What was written since the last call."""
+        content, self._content = bytes(self._content), bytearray()
+        return content
+
+
+ROUTES = [Route("/api/namespaces/{namespace}/jobs/{name}/result.zip", _archive, methods=["GET"])]
