@@ -18,6 +18,7 @@ from reconstruction_operator.planning.types import Job, Plan
 _RECHECK_SECONDS = 5.0  # whether the files are deleted
 _SLOW_RECHECK_SECONDS = 60.0  # the same, while no worker consumes the queue, or after many orders
 _SOON_ORDERS = 3
+_BY_THE_OPERATOR = ("WORKER_LOST", "TIMEOUT", "QUEUE_TIMEOUT")  # failures that the operator decides without a worker
 
 
 def plan(case: Case) -> Plan:
@@ -96,7 +97,23 @@ def _must_delete_files(case: Case, *, expired: bool) -> bool:
     if expired:
         # Only if a worker started an attempt. Otherwise there are no files, and the object is deleted at once.
         return case.stored.attempt > 1 or case.stored.worker is not None
-    return case.stored.phase is Phase.CANCELLED and case.job.sent and not _has_deleted(case)
+    if case.stored.phase is Phase.CANCELLED:
+        return case.job.sent and not _has_deleted(case)
+    return _was_left(case.job) and _is_left(case)
+
+
+def _was_left(job: Job) -> bool:
+    """Whether no worker may have ended a failed job's last attempt: photos and stages that wait for the next one are of no use."""
+    status = job.status
+    began = status.worker is not None or status.attempt > 1
+    reason = status.failure.reason if status.failure else ""
+    return began and status.phase is Phase.FAILED and status.outputs is None and reason in _BY_THE_OPERATOR
+
+
+def _is_left(case: Case) -> bool:
+    """Whether the operator ended the last attempt, and no worker has deleted what the attempts left."""
+    end, record = case.seen.end, case.seen.record
+    return end is not None and not end.worker and not (record is not None and record.deleted)
 
 
 def _has_deleted(case: Case) -> bool:
@@ -116,7 +133,8 @@ def next_look(job: Job, now: datetime, cancel_ttl_seconds: float) -> datetime | 
     """When a finished job of which only its object is known needs a plan; None: nothing is left to do for it.
 
     A finished job has been planned since it ended, by this operator or by an earlier one. What that may have left undone: a
-    later edit of the spec, the files of a cancelled job, flags that have not expired yet, and the end of its time to live.
+    later edit of the spec, the files of a cancelled job or of a lost attempt, flags that have not expired yet, and the end of
+    its time to live.
     """
     if not job.ours:
         return None
@@ -125,7 +143,8 @@ def next_look(job: Job, now: datetime, cancel_ttl_seconds: float) -> datetime | 
     cancelled = status.phase is Phase.CANCELLED and job.sent
     flagged = spec.cancel_requested or status.cancel is not None
     lately = ended is None or after(ended, cancel_ttl_seconds) > now
-    if status.observed_generation < job.generation or cancelled or (flagged and lately):
+    followed = flagged or _was_left(job)
+    if status.observed_generation < job.generation or cancelled or (followed and lately):
         return now
     return _expires(job)
 

@@ -36,6 +36,7 @@ EVERY_ATTEMPT = 2**31 - 1  # above any attempt number
 
 _CHUNK_BYTES = 1 << 20
 _TAKE_SECONDS = 10.0  # a program that adds files to a staging directory can spoil many tries
+_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 _COPY = "copy"  # in the staging directory
 _PREVIOUS = "previous"
 
@@ -72,12 +73,17 @@ def check(uri: str, run: Run, *, namespace: str = "") -> bool:
     """Whether a result of this job lies there.
 
     Raises StorageError (OUTPUT_REFUSED) if nothing may be delivered there, or OvertakenError, as `deliver` would.
+
+    Only a probe shows whether the workers may write: a directory like those of deliveries, which a later run deletes if this one dies.
     """
-    target = targets.find(uri, namespace)
+    target, is_own = targets.find(uri, namespace), False
     with contextlib.suppress(FileNotFoundError), _place(target, create=False) as place:
         _refuse_others(place, target.name, run)
-        return _attempt_of(place, target.name, run) is not None
-    return False
+        is_own = _attempt_of(place, target.name, run) is not None
+    above = next(one for one in target.parents if one.is_dir())
+    with _place(above / target.name, create=False) as place:
+        _probe(place, _staging_name(run))
+    return is_own
 
 
 def deliver(source: Path, uri: str, run: Run, check: Callable[[], None], *, namespace: str = "") -> None:
@@ -131,6 +137,17 @@ def withdraw(uri: str, run: Run, *, namespace: str = "", copy: bool = True) -> N
                 if not _is_earlier(staging.own, _PREVIOUS, run):  # a later run has just replaced it
                     staging.own.rename(_PREVIOUS, place, target.name)
             place.delete(staging.name)  # raises what cannot be deleted
+
+
+def _probe(place: Directory, name: str) -> None:
+    try:
+        place.make(name)
+        with contextlib.suppress(FileNotFoundError):  # a later run has just taken it
+            place.remove(name)
+    except OSError as error:
+        if error.errno not in _NOT_WRITABLE:
+            raise
+        raise StorageError(targets.REFUSED, f"this worker may not write to {place.path}: {error.strerror}") from None
 
 
 def _place(target: Path, *, create: bool) -> Directory:
@@ -189,7 +206,7 @@ def _holds(place: Directory, name: str, source: Path) -> bool:
 @contextlib.contextmanager
 def _staging(place: Directory, run: Run) -> Iterator[_Staging]:
     """A new staging directory of this run, deleted at the end. An overtaken run raises OvertakenError for any failure."""
-    name = f".{run.job_id}.{run.attempt}.{uuid.uuid4().hex}.partial"
+    name = _staging_name(run)
     place.make(name)
     try:
         with _entered(place, name) as own:
@@ -207,6 +224,10 @@ def _staging(place: Directory, run: Run) -> Iterator[_Staging]:
             place.delete(name)
         except OSError as error:  # the delivery is already decided; a later run deletes it
             logger.warning("could not delete %s, which a delivery has left: %s", place.path / name, error)
+
+
+def _staging_name(run: Run) -> str:
+    return f".{run.job_id}.{run.attempt}.{uuid.uuid4().hex}.partial"
 
 
 def _entered(place: Directory, name: str) -> Directory:

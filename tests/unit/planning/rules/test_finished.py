@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from reconstruction_operator.api.spec import Spec
-from reconstruction_operator.api.status import Cancel, Condition, Failure, Phase, Status
+from reconstruction_operator.api.status import Cancel, Condition, Failure, Outputs, Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Claim, End, Record
 from reconstruction_operator.planning.actions import (
@@ -314,3 +314,32 @@ def test_the_order_at_the_end_of_the_time_to_live_says_how_long_the_result_is_ke
 
     (order,) = [action for action in made.actions if isinstance(action, DeleteFiles)]
     assert order.retain_seconds == expected
+
+
+LOST = over(Phase.FAILED, failure=Failure("WORKER_LOST", "silent"))
+FORCED = End(Outcome.FAILED, "WORKER_LOST", at=ENDED)
+
+
+@pytest.mark.parametrize(
+    ("status", "changes", "ordered"),
+    [
+        pytest.param(LOST, {}, True, id="lost"),
+        pytest.param(replace(LOST, failure=Failure("TIMEOUT", "late"), attempt=2, worker=None), {}, True, id="timeout"),
+        pytest.param(LOST, {"end": ENDS[Phase.FAILED]}, False, id="the-worker-has-cleaned-up"),
+        pytest.param(LOST, {"cleaned": True}, False, id="done"),
+        pytest.param(LOST, {"record": replace(RECORD, deleted=True)}, False, id="done-before-redis-lost-the-end"),
+        pytest.param(replace(LOST, worker=None), {}, False, id="never-begun"),
+        pytest.param(replace(LOST, outputs=Outputs("/jobs/1/output", 1, ())), {}, False, id="with-a-result"),
+        pytest.param(replace(LOST, failure=Failure("CORRUPT_IMAGE", "")), {}, False, id="another-failure"),
+    ],
+)
+def test_what_a_lost_last_attempt_left_is_deleted(status: Status, changes: dict[str, object], ordered: bool) -> None:
+    seen = replace(ended(Phase.FAILED), **{"end": FORCED, **changes})  # type: ignore[arg-type]  # fields of the observation
+    actions = look(seen, status).actions
+    assert [type(one) for one in actions] == ([DeleteFiles] if ordered else [])
+
+
+def test_a_lost_job_is_looked_at_again_for_a_while_after_a_restart() -> None:
+    job = make_job(replace(LOST, observed_generation=1))
+    assert next_look(job, NOW, _TTL) == NOW
+    assert next_look(job, ENDED + timedelta(seconds=_TTL + 1), _TTL) is None

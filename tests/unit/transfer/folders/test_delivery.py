@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from reconstruction_operator.transfer.folders import delivery
 from reconstruction_operator.transfer.folders.directories import Directory
 
 from tests.support.settings import configure
+from tests.support.unprivileged import unprivileged
 
 
 @pytest.fixture
@@ -238,4 +241,33 @@ def test_interrupted_copy_leaves_nothing(root: Path, result: Path) -> None:
 
     with pytest.raises(InterruptedError):
         delivery.deliver(result, f"file://{root}/banana", run_of(1), check)
+    assert names(root) == []
+
+
+_CHECK = (
+    "import sys\n"
+    "from reconstruction_operator.transfer import delivery, errors\n"
+    "try:\n"
+    "    delivery.check(sys.argv[1], delivery.Run('job1', 1, None))\n"
+    "except errors.StorageError as error:\n"
+    "    print(error)\n"
+)
+
+
+@pytest.mark.parametrize("name", ["banana", "new/banana"])
+def test_a_folder_that_the_worker_may_not_write_to_is_refused_before_the_work(root: Path, name: str) -> None:
+    root.chmod(0o555)
+    program = unprivileged(sys.executable, "-c", _CHECK, f"file://{root}/{name}")
+    settings = {"OUTPUT_ROOTS": str(root), "JOBS_DIR": str(root.parent / "jobs")}
+
+    ended = subprocess.run(program, env=os.environ | settings, capture_output=True, text=True, check=False)
+    root.chmod(0o755)
+
+    assert ended.stdout == f"OUTPUT_REFUSED: this worker may not write to {root}: Permission denied\n", ended.stderr
+    assert names(root) == []
+
+
+def test_a_check_leaves_nothing_behind(root: Path) -> None:
+    for name in ("banana", "new/banana"):
+        delivery.check(f"file://{root}/{name}", run_of(1))
     assert names(root) == []
