@@ -23,11 +23,12 @@ class InputFile:
 
 @dataclass(frozen=True, slots=True)
 class KnownInput:
-    """The input of a result that exists."""
+    """The input of a result that exists, or of photos that are kept."""
 
     digest: str
     images: int | None = None
     bytes: int | None = None
+    etag: str = ""  # of the same address's archive on an https:// server; empty: not known
 
 
 def input_digest(kind: str, files: Iterable[InputFile]) -> str:

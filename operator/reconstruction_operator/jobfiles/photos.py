@@ -40,6 +40,7 @@ class KeptPhotos:
     digest: str  # of the input, as `contract.fingerprint` makes it
     photos: tuple[KeptPhoto, ...]
     sha256: tuple[str, ...]  # of each file
+    etag: str = ""  # of the https:// archive that they come from; empty: they do not, or it has none
 
     @property
     def bytes(self) -> int:
@@ -47,12 +48,14 @@ class KeptPhotos:
         return sum(one.bytes for one in self.photos)
 
 
-def keep(workspace: Workspace, digest: str, photos: Sequence[KeptPhoto], check: Callable[[], None]) -> None:
+def keep(
+    workspace: Workspace, digest: str, photos: Sequence[KeptPhoto], check: Callable[[], None], *, etag: str = ""
+) -> None:
     """Makes the folder of the run's photos that of its kept ones. `check` is called often, and may raise."""
     folder = workspace.photos
     described = [[one.name, one.width, one.height, one.bytes, _digest(folder / one.name, check)] for one in photos]
     disk.delete_tree(workspace.loaded)
-    (folder / _NOTE).write_text(json.dumps({"digest": digest, "photos": described}) + "\n")
+    (folder / _NOTE).write_text(json.dumps({"digest": digest, "etag": etag, "photos": described}) + "\n")
     folder.rename(workspace.loaded)
 
 
@@ -80,7 +83,8 @@ def _parse(data: Any) -> KeptPhotos:
     if any(Path(name).name != name for name, *_ in rows):
         raise ValueError("a photo outside its folder")
     photos = tuple(KeptPhoto(name, width, height, size) for name, width, height, size, _ in rows)
-    return KeptPhotos(str(data["digest"]), photos, tuple(sha256 for *_, sha256 in rows))
+    etag = str(data.get("etag", ""))  # older releases wrote none
+    return KeptPhotos(str(data["digest"]), photos, tuple(sha256 for *_, sha256 in rows), etag)
 
 
 def _digest(path: Path, check: Callable[[], None]) -> str:

@@ -29,6 +29,7 @@ class Fetched:
     photos: tuple[Path, ...]
     ignored: Ignored
     digest: str = ""  # of the input (`digests`); empty: it was not computed
+    etag: str = ""  # of an archive on an https:// server; empty: it gives none
 
 
 def unpack(archive: BinaryIO, shown: str, into: Path, limits: Limits, tick: Tick) -> Fetched:

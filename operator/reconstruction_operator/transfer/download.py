@@ -40,6 +40,8 @@ _MISSING = (404, 410)
 _FORBIDDEN = (401, 403, 407)
 _HTTPS_PORT = 443
 _OK = 200
+_NOT_MODIFIED = 304
+_STRONG_ETAG = re.compile(r'"[!#-~]{1,256}"')
 
 
 class _SlowServerLimit:
@@ -88,15 +90,22 @@ def download(
     limits: Limits,
     tick: Tick,
     *,
+    etag: str = "",
     resolve: addresses.Resolve = addresses.resolve,
     tls: ssl.SSLContext | None = None,
-) -> int:
-    """Writes what the server sends to `target`; returns its size in bytes. `tls` holds the trusted roots; None: the system's.
+) -> str | None:
+    """Writes what the server sends to `target`; returns its strong ETag, empty without one. `tls` holds the trusted roots.
+
+    Returns None, and writes nothing, if it is still what had `etag`: bytes of the same strong ETag are the same (RFC 9110, 8.8.1).
 
     Raises StorageError: INPUT_REFUSED, INPUT_NOT_FOUND or INPUT_UNREACHABLE.
     """
-    with _answer(uri, limits, tick, resolve, tls) as (response, final, patience):
-        return _save(response, final, target, limits, tick, patience=patience)
+    with _answer(uri, limits, tick, resolve, tls, etag=etag) as (response, final, patience):
+        if response.status == _NOT_MODIFIED:
+            return None
+        _save(response, final, target, limits, tick, patience=patience)
+        given = response.headers.get("ETag", "")
+        return given if _STRONG_ETAG.fullmatch(given) else ""
 
 
 def probe(
@@ -119,7 +128,7 @@ def probe(
 
 @contextmanager
 def _answer(
-    uri: str, limits: Limits, tick: Tick, resolve: addresses.Resolve, tls: ssl.SSLContext | None
+    uri: str, limits: Limits, tick: Tick, resolve: addresses.Resolve, tls: ssl.SSLContext | None, *, etag: str = ""
 ) -> Iterator[tuple[urllib3.BaseHTTPResponse, str, _SlowServerLimit]]:
     """The server's answer after all redirections, and the address that gave it."""
     context = tls or ssl.create_default_context()
@@ -131,9 +140,10 @@ def _answer(
         patience.check()
 
     for _ in range(_MAX_REDIRECTS + 1):
-        with _get(uri, limits, resolve, context, attempt) as response:
+        with _get(uri, limits, resolve, context, attempt, etag=etag) as response:
             if response.status not in _REDIRECTS:
-                _check_status(response.status, uri)
+                if not (etag and response.status == _NOT_MODIFIED):
+                    _check_status(response.status, uri)
                 patience.answered()
                 yield response, uri, patience
                 return
@@ -151,7 +161,13 @@ def _redirected(uri: str, location: str) -> str:
 
 @contextmanager
 def _get(
-    uri: str, limits: Limits, resolve: addresses.Resolve, context: ssl.SSLContext, attempt: Callable[[], None]
+    uri: str,
+    limits: Limits,
+    resolve: addresses.Resolve,
+    context: ssl.SSLContext,
+    attempt: Callable[[], None],
+    *,
+    etag: str,
 ) -> Iterator[urllib3.BaseHTTPResponse]:
     parts = uris.split(uri, _REFUSED)
     host, port = _host_and_port(parts, limits)
@@ -176,6 +192,7 @@ def _get(
                     "Host": host if port == _HTTPS_PORT else f"{host}:{port}",
                     "Accept-Encoding": "identity",
                     "User-Agent": "reconstruction-operator",
+                    **({"If-None-Match": etag} if etag else {}),
                 },
                 redirect=False,
                 preload_content=False,
@@ -246,7 +263,7 @@ def _save(
     tick: Tick,
     *,
     patience: _SlowServerLimit,
-) -> int:
+) -> None:
     expected, done = _length(response, uri, limits), 0
     shown, most = uris.redacted(uri), megabytes(limits.max_bytes, 1)
     try:
@@ -263,4 +280,3 @@ def _save(
         raise StorageError(_UNREACHABLE, f"{shown} broke off after {megabytes(done, 1)}: {error}") from None
     if expected is not None and done != expected:
         raise StorageError(_UNREACHABLE, f"{shown} broke off after {done} of {expected} bytes")
-    return done

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +24,7 @@ _DOWNLOAD_SHARE = 0.8  # of fetching; the rest is for unpacking
 def fetch(uri: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
     """The photos of a `file://` folder or archive, of an `https://` archive, or of a folder or archive in object storage.
 
-    A folder or objects that `limits` knows are not copied.
+    A folder, objects or an archive that `limits` knows are not copied.
 
     Raises StorageError: INPUT_NOT_FOUND, INPUT_REFUSED or INPUT_UNREACHABLE.
     """
@@ -34,17 +35,25 @@ def fetch(uri: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
         case "file":
             return _take_local(uris.local_path(parts, _REFUSED), uris.redacted(uri), into, limits, tick)
         case "https":
-            archive = into.with_name("download")
-            download.download(uri, archive, limits, section(tick, 0.0, _DOWNLOAD_SHARE))
-            unpacking = section(tick, _DOWNLOAD_SHARE, 1.0)
-            with archive.open("rb") as file:
-                fetched = archives.unpack(file, uris.redacted(uri), into, limits, unpacking)
-            archive.unlink()
-            return fetched
+            return _download(uri, into, limits, tick)
         case scheme if scheme in OBJECT_SCHEMES:
             return inputs.take(uri, into, limits, tick)
         case scheme:
             raise unknown_scheme(scheme, limits)
+
+
+def _download(uri: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
+    archive = into.with_name("download")
+    kept = next((one for one in limits.known if one.etag), None)
+    etag = download.download(
+        uri, archive, limits, section(tick, 0.0, _DOWNLOAD_SHARE), etag="" if kept is None else kept.etag
+    )
+    if etag is None and kept is not None:
+        return Fetched((), names.Ignored(), kept.digest, kept.etag)
+    with archive.open("rb") as file:
+        fetched = archives.unpack(file, uris.redacted(uri), into, limits, section(tick, _DOWNLOAD_SHARE, 1.0))
+    archive.unlink()
+    return replace(fetched, etag=etag or "")
 
 
 def unknown_scheme(scheme: str, limits: Limits) -> StorageError:

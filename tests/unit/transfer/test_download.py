@@ -6,10 +6,9 @@ import contextlib
 import http.server
 import itertools
 import ssl
-import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,62 +17,13 @@ from reconstruction_operator.transfer import addresses, download
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
 
-from devcluster.servers.certificates import Authority
-
-Handle = Callable[[http.server.BaseHTTPRequestHandler], None]
-
-
-@dataclass
-class Server:
-    """`pages` holds the answer for each path; `hosts` collects the Host headers."""
-
-    port: int
-    tls: ssl.SSLContext
-    target: Path
-    pages: dict[str, Handle] = field(default_factory=dict)
-    hosts: list[str] = field(default_factory=list)
-
-    def url(self, path: str, host: str = "localhost") -> str:
-        return f"https://{host}:{self.port}{path}"
-
-    def get(
-        self,
-        uri: str,
-        limits: Limits,
-        *,
-        tick: Callable[[float, str], None] = lambda *_: None,
-        resolve: Callable[[str, int], list[str]] = lambda *_: ["127.0.0.1"],
-    ) -> bytes:
-        """Download, and read what was downloaded."""
-        download.download(uri, self.target, limits, tick, resolve=resolve, tls=self.tls)
-        return self.target.read_bytes()
+from tests.support.https import Handle, Server, running_https
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    authority = Authority.new(tmp_path)
-    pair = authority.issue("server", user="server", hosts=("localhost", "nas.example", "xn--bcher-kva.example"))
-    running = Server(0, ssl.create_default_context(cafile=str(authority.certificate)), tmp_path / "download")
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            running.hosts.append(self.headers["Host"])
-            running.pages.get(self.path.partition("?")[0], lambda handler: handler.send_error(404))(self)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    listening = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pair.certificate, pair.key)
-    listening.socket = context.wrap_socket(listening.socket, server_side=True)
-    running.port = listening.server_address[1]
-    thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield running
-    listening.shutdown()
-    listening.server_close()
-    thread.join()
+    with running_https(tmp_path) as running:
+        yield running
 
 
 def body(content: bytes, *, length: int | str | None = None) -> Handle:
@@ -346,3 +296,50 @@ def test_probe_refuses_what_a_download_would_refuse(
     with pytest.raises(StorageError) as caught:
         download.probe(server.url("/a.zip"), limits, resolve=lambda *_: ["127.0.0.1"], tls=server.tls)
     assert caught.value.reason == reason
+
+
+def tagged(etag: str, content: bytes = b"content", *, lies: bool = False) -> Handle:
+    """A server that answers 304 where it is asked for another content than that of the ETag; or always."""
+
+    def handle(handler: http.server.BaseHTTPRequestHandler) -> None:
+        is_same = handler.headers["If-None-Match"] == etag
+        handler.send_response(304 if is_same or lies else 200)
+        handler.send_header("ETag", etag)
+        handler.send_header("Content-Length", "0" if is_same or lies else str(len(content)))
+        handler.end_headers()
+        if not is_same:
+            handler.wfile.write(content)
+
+    return handle
+
+
+def ask(server: Server, limits: Limits, etag: str = "") -> str | None:
+    uri = server.url("/a.zip")
+    return download.download(
+        uri, server.target, limits, lambda *_: None, etag=etag, resolve=lambda *_: ["127.0.0.1"], tls=server.tls
+    )
+
+
+def test_an_archive_with_the_same_etag_is_not_sent_again(server: Server, limits: Limits) -> None:
+    server.pages["/a.zip"] = tagged('"1"')
+    assert ask(server, limits) == '"1"'
+    server.target.unlink()
+
+    assert ask(server, limits, '"1"') is None
+    assert not server.target.exists()
+
+    server.pages["/a.zip"] = tagged('"2"')
+    assert ask(server, limits, '"1"') == '"2"'
+    assert server.target.read_bytes() == b"content"
+
+
+@pytest.mark.parametrize("etag", ['W/"1"', "1", '"' + "x" * 300 + '"', '"a\tb"'])
+def test_an_etag_that_does_not_name_the_bytes_is_not_kept(server: Server, limits: Limits, etag: str) -> None:
+    server.pages["/a.zip"] = tagged(etag)
+    assert ask(server, limits) == ""
+
+
+def test_a_server_that_claims_an_unchanged_archive_unasked_is_refused(server: Server, limits: Limits) -> None:
+    server.pages["/a.zip"] = tagged('"1"', lies=True)
+    with pytest.raises(StorageError, match="answered HTTP 304"):
+        ask(server, limits)

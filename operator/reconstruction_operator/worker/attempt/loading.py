@@ -11,7 +11,7 @@ from reconstruction_operator.contract.fingerprint import KnownInput
 from reconstruction_operator.jobfiles import photos as keeping
 from reconstruction_operator.jobfiles import workspace as spaces
 from reconstruction_operator.jobfiles.layout import Workspace
-from reconstruction_operator.jobfiles.photos import KeptPhoto
+from reconstruction_operator.jobfiles.photos import KeptPhoto, KeptPhotos
 from reconstruction_operator.models.interface import Model, Photo
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.transfer import digests, fetch, masks
@@ -54,11 +54,7 @@ def load_photos(
     """
     load = partial(_fetch, job_id, envelope, model=model, workspace=workspace, tick=tick)
     kept = keeping.read(workspace)
-    earlier = (
-        ()
-        if kept is None
-        else (KnownInput(kept.digest, masks.count_photos(one.name for one in kept.photos), kept.bytes),)
-    )
+    earlier = () if kept is None else (_known(kept),)
     fetched = load(replace(limits, known=(*limits.known, *earlier)))
     if kept is not None and fetched.digest == kept.digest and not digests.is_known(kept.digest, limits.known):
         if keeping.are_whole(workspace, kept, _check(tick)):
@@ -71,7 +67,8 @@ def load_photos(
         return Loaded((), fetched.digest, known=True)
     checked = checks.check_all(fetched.photos, limits, section(tick, _DIGEST_SHARE, _CHECK_SHARE))
     described = tuple(KeptPhoto(one.path.name, one.width, one.height, one.bytes) for one in checked)
-    keeping.keep(workspace, fetched.digest, described, _check(section(tick, _CHECK_SHARE, 1.0)))
+    check = _check(section(tick, _CHECK_SHARE, 1.0))
+    keeping.keep(workspace, fetched.digest, described, check, etag=fetched.etag)
     return _loaded(workspace, described, fetched.digest)
 
 
@@ -89,6 +86,11 @@ def _fetch(
     check_count(masks.count_photos(path.name for path in fetched.photos), model, fetched.ignored)
     digest = fetched.digest or digests.of_photos(fetched.photos, section(tick, _FETCH_SHARE, _DIGEST_SHARE))
     return replace(fetched, digest=digest)
+
+
+def _known(kept: KeptPhotos) -> KnownInput:
+    count = masks.count_photos(one.name for one in kept.photos)
+    return KnownInput(kept.digest, count, kept.bytes, kept.etag)
 
 
 def _loaded(workspace: Workspace, photos: Sequence[KeptPhoto], digest: str) -> Loaded:

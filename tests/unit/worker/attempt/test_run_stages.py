@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ from reconstruction_operator.transfer.photos import checks
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 
 from tests.support.attempts import JOB, at_step, end, run, stop, want
+from tests.support.https import running_https
 from tests.support.photos import make_photo
 from tests.support.settings import configure
+from tests.unit.transfer.archives import zipped
 
 pytestmark = pytest.mark.usefixtures("wanted", "rough_models")
 
@@ -84,6 +87,33 @@ def test_photos_that_are_unchanged_are_not_decoded_again(
     run(2, model="rough-staged", input_uri=f"file://{folder}")
     assert decoded == []
     assert end(client, 2).inputs == Inputs(images=1, bytes=(folder / "a.jpg").stat().st_size)
+
+
+def test_an_archive_that_is_unchanged_on_its_server_is_not_downloaded_again(
+    client: redis.Redis, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    archive, sent = zipped(("a.jpg", make_photo())), []
+
+    def page(handler: BaseHTTPRequestHandler) -> None:
+        content = b"" if handler.headers["If-None-Match"] == '"1"' else archive
+        sent.append(len(content))
+        handler.send_response(200 if content else 304)
+        handler.send_header("ETag", '"1"')
+        handler.send_header("Content-Length", str(len(content)))
+        handler.end_headers()
+        handler.wfile.write(content)
+
+    with running_https(tmp_path) as server:
+        server.pages["/a.zip"] = page
+        configure(monkeypatch, INPUT_HTTPS_HOSTS=("localhost",))
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.crt"))
+        with pytest.raises(ReconstructionFailedError, match="OUT_OF_MEMORY"):
+            run(1, model="rough-staged", input_uri=server.url("/a.zip"))
+        want(client, 2)
+        run(2, model="rough-staged", input_uri=server.url("/a.zip"))
+
+    assert sent == [len(archive), 0]
+    assert end(client, 2).resumed_from == "features of attempt 1"
 
 
 def test_photos_that_were_spoiled_meanwhile_are_read_again(folder: Path, client: redis.Redis) -> None:
