@@ -7,11 +7,19 @@ from pathlib import Path
 
 import pytest
 import redis
-from reconstruction_operator.worker.deleting import process
+from reconstruction_operator.worker.deleting import hanging, process
 
 from devcluster.files import CHECKOUT
 from tests.support.attempts import want
 from tests.support.settings import configure
+
+
+@pytest.fixture(autouse=True)
+def _forgotten() -> Iterator[None]:
+    """No mount that hangs is remembered from one test to the next."""
+    yield
+    with hanging._places.held() as places:
+        places.clear()
 
 
 @pytest.fixture

@@ -6,48 +6,79 @@ import contextlib
 import json
 import select
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from reconstruction_operator.contract.checks import Checked, CheckRequest, Verdict
 from reconstruction_operator.transfer import uris
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.limits import Limits
 from reconstruction_operator.transfer.programs import Program
 from reconstruction_operator.worker.checking import program
+from reconstruction_operator.worker.deleting import hanging
 
 SECONDS: Final = 30.0
+_MOST_LEFT: Final = 3  # processes
+_REFUSED: Final = "INPUT_REFUSED"
 
 
 @dataclass
 class CheckProcess:
-    """Looks at one input at a time. A process that cannot be killed (a dead mount) is left behind: until it ends, nothing is looked at."""
+    """Looks at one input at a time. Mounts on which that did not end are left alone for a while, so that other inputs are looked at.
+
+    A process that cannot be killed (a dead mount) is left behind; while there are some of them, nothing is looked at.
+    """
 
     seconds: float = SECONDS
-    _left: Program | None = field(default=None, init=False)
+    _left: list[Program] = field(default_factory=list, init=False)
 
     @property
     def hangs(self) -> bool:
-        """Whether an earlier check still hangs."""
-        return self._left is not None and self._left.running
+        """Whether too many earlier checks still hang."""
+        self._left = [one for one in self._left if one.running]
+        return len(self._left) >= _MOST_LEFT
 
     def perform(self, request: CheckRequest) -> Checked:
         """Look at the input."""
-        child = Program.start(program.__name__)
+        place, shown = _place_of(request), uris.redacted(request.uri)
+        if place is not None and any(place.is_relative_to(one) for one in hanging.known()):
+            return Checked(Verdict.UNKNOWN, message=f"{shown} was not looked at: a look at its disk did not end.")
+        child, found = Program.start(program.__name__), None
         try:
-            return self._listen(child, request)
+            found = self._listen(child, request)
         finally:
-            if not child.end():
-                self._left = child
-
-    def _listen(self, child: Program, request: CheckRequest) -> Checked:
-        with contextlib.suppress(BrokenPipeError):
-            child.send(program.to_line(request))
-        shown = uris.redacted(request.uri)
-        if not select.select([child.answers], [], [], self.seconds)[0]:
+            left = 0 if child.end() else child.process.pid
+            if left:
+                self._left.append(child)
+        if place is not None:
+            hanging.remember(place, left) if found is None else hanging.forget(place)
+        if found is None:
             text = (
                 f"{shown} could not be looked at within {self.seconds:.0f} s: see whether its disk or server answers."
             )
             return Checked(Verdict.UNKNOWN, message=text)
+        return found
+
+    def _listen(self, child: Program, request: CheckRequest) -> Checked | None:
+        """What the process found; None if it did not answer in time."""
+        with contextlib.suppress(BrokenPipeError):
+            child.send(program.to_line(request))
+        if not select.select([child.answers], [], [], self.seconds)[0]:
+            return None
         line = child.answers.readline()
         found = Checked.of(json.loads(line)) if line else None
         if found is None:
-            return Checked(Verdict.UNKNOWN, message=f"The process that looked at {shown} ended without an answer.")
+            text = f"The process that looked at {uris.redacted(request.uri)} ended without an answer."
+            return Checked(Verdict.UNKNOWN, message=text)
         return found
+
+
+def _place_of(request: CheckRequest) -> Path | None:
+    """Where the input lies on this worker, without a look at the disk; None: not on its disks, or nowhere."""
+    try:
+        parts = uris.split(request.uri, _REFUSED)
+        if parts.scheme != "file":
+            return None
+        return Limits.from_config(request.namespace).located(uris.local_path(parts, _REFUSED))
+    except StorageError:
+        return None

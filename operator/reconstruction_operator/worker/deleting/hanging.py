@@ -1,4 +1,4 @@
-"""Hanging places: mounts on which a deletion did not end. They are left alone for a while, by all processes of a worker."""
+"""Hanging places: mounts on which a deletion or a check did not end. They are left alone for a while, by all processes of a worker."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def known() -> tuple[str, ...]:
 
 
 def remember(path: Path, process: int) -> None:
-    """A deletion at `path` did not end. `process` could not be killed and still hangs there; 0: nothing is left.
+    """A deletion or a check at `path` did not end. `process` could not be killed and still hangs there; 0: nothing is left.
 
     Of job folders nothing is remembered: without their disk, nothing works, and a large one takes long to delete.
     """
@@ -41,7 +41,7 @@ def remember(path: Path, process: int) -> None:
 
 
 def forget(path: Path) -> None:
-    """A deletion at `path` has ended."""
+    """A deletion or a check at `path` has ended."""
     with _places.held() as places:
         places.pop(str(_place_of(path)), None)
 

@@ -73,7 +73,7 @@ def test_malformed_requests_and_keys_do_not_end_it(client: Any) -> None:
 
 def test_nothing_is_taken_while_an_earlier_check_hangs(lane: CheckLane, client: Any) -> None:
     left: Any = SimpleNamespace(running=True)
-    lane._process._left = left
+    lane._process._left = [left] * 3
     wait_until(lambda: lane._process.hangs, "the hanging check")
     client.lpush(KEYS.checks("celery"), REQUEST.to_text(), REQUEST.to_text())  # it may take one that it waited for
     lane._stopping.wait(0.3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from reconstruction_operator.worker.checking import program
 from reconstruction_operator.worker.checking.process import CheckProcess
 
 from devcluster.files import CHECKOUT
+from devcluster.mounts import dead_mount
 from tests.support.paths import PHOTOS
 from tests.support.settings import configure
 
@@ -44,7 +46,7 @@ def test_a_check_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.usefixtures("stuck", "jobs_dir")
 def test_while_a_killed_process_hangs_the_lane_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    lane, waited = CheckProcess(seconds=0.5), subprocess.Popen.wait
+    lane, waited = CheckProcess(seconds=0.2), subprocess.Popen.wait
 
     def wait(self: Any, timeout: float | None = None) -> int:
         raise subprocess.TimeoutExpired("check", timeout or 0.0)
@@ -53,11 +55,31 @@ def test_while_a_killed_process_hangs_the_lane_says_so(monkeypatch: pytest.Monke
     with monkeypatch.context() as hanging:
         hanging.setattr(subprocess.Popen, "wait", wait)
         hanging.setattr(subprocess.Popen, "poll", lambda _: None)
-        lane.perform(REQUEST)
+        for number in range(3):
+            assert not lane.hangs
+            lane.perform(replace(REQUEST, uri=f"file:///nowhere-{number}/photos"))
         assert lane.hangs
-    assert lane._left is not None
-    waited(lane._left.process)
+    for one in lane._left:
+        waited(one.process)
     assert not lane.hangs
+
+
+def test_a_dead_mount_keeps_no_other_input_waiting(
+    jobs_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(monkeypatch, INPUT_ROOTS=(str(PHOTOS), str(tmp_path)))
+    with dead_mount(tmp_path / "dead") as is_dead:
+        dead = replace(REQUEST, uri=f"file://{tmp_path}/dead/set")
+        first, lane = CheckProcess(seconds=2.0).perform(dead), CheckProcess()
+        again, other = lane.perform(dead), lane.perform(REQUEST)
+
+    assert not lane.hangs
+    assert other.verdict is Verdict.USABLE
+    if is_dead:
+        assert "could not be looked at within 2 s" in first.message
+        assert "was not looked at" in again.message
+    else:
+        assert first.reason == again.reason == "INPUT_NOT_FOUND"
 
 
 @pytest.mark.usefixtures("jobs_dir")
