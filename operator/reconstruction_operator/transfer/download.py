@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urljoin
 
@@ -40,6 +41,7 @@ _MISSING = (404, 410)
 _FORBIDDEN = (401, 403, 407)
 _HTTPS_PORT = 443
 _OK = 200
+_PARTIAL = 206
 _NOT_MODIFIED = 304
 _STRONG_ETAG = re.compile(r'"[!#-~]{1,256}"')
 
@@ -100,7 +102,9 @@ def download(
 
     Raises StorageError: INPUT_REFUSED, INPUT_NOT_FOUND or INPUT_UNREACHABLE.
     """
-    with _answer(uri, limits, tick, resolve, tls, etag=etag) as (response, final, patience):
+    asked = {"If-None-Match": etag} if etag else {}
+    status = _NOT_MODIFIED if etag else _OK
+    with _answer(uri, limits, tick, resolve, tls, headers=asked, status=status) as (response, final, patience):
         if response.status == _NOT_MODIFIED:
             return None
         _save(response, final, target, limits, tick, patience=patience)
@@ -110,11 +114,15 @@ def download(
 
 def probe(
     uri: str, limits: Limits, *, resolve: addresses.Resolve = addresses.resolve, tls: ssl.SSLContext | None = None
-) -> tuple[int | None, bytes]:
+) -> tuple[int | None, bytes, Callable[[int, int], bytes | None] | None]:
     """The size in bytes of what the server would send, None if it does not say so, and its first bytes.
 
-    Raises StorageError as `download`.
+    The third gives other parts of it, by place and number of bytes; None: the server offers none. All raise StorageError as `download`.
     """
+
+    def read_at(place: int, count: int) -> bytes | None:
+        return _part(uri, place, count, limits, resolve=resolve, tls=tls)
+
     with _answer(uri, limits, lambda *_: None, resolve, tls) as (response, final, _):
         expected = _length(response, final, limits)
         head = b""
@@ -123,14 +131,38 @@ def probe(
                 head += chunk
         except HTTPError as error:
             raise StorageError(_UNREACHABLE, f"{uris.redacted(final)} broke off: {error}") from None
-        return expected, head
+        return expected, head, read_at if response.headers.get("Accept-Ranges") == "bytes" else None
+
+
+def _part(
+    uri: str, place: int, count: int, limits: Limits, *, resolve: addresses.Resolve, tls: ssl.SSLContext | None
+) -> bytes | None:
+    """So many bytes of what the server would send; None if it sends no parts."""
+    wanted = {"Range": f"bytes={place}-{place + count - 1}"}
+    with _answer(uri, limits, lambda *_: None, resolve, tls, headers=wanted, status=_PARTIAL) as (response, final, _):
+        if response.status != _PARTIAL:
+            return None
+        content = b""
+        try:
+            while len(content) < count and (chunk := response.read1(count - len(content), decode_content=False)):
+                content += chunk
+        except HTTPError as error:
+            raise StorageError(_UNREACHABLE, f"{uris.redacted(final)} broke off: {error}") from None
+        return content
 
 
 @contextmanager
 def _answer(
-    uri: str, limits: Limits, tick: Tick, resolve: addresses.Resolve, tls: ssl.SSLContext | None, *, etag: str = ""
+    uri: str,
+    limits: Limits,
+    tick: Tick,
+    resolve: addresses.Resolve,
+    tls: ssl.SSLContext | None,
+    *,
+    headers: Mapping[str, str] = MappingProxyType({}),
+    status: int = _OK,
 ) -> Iterator[tuple[urllib3.BaseHTTPResponse, str, _SlowServerLimit]]:
-    """The server's answer after all redirections, and the address that gave it."""
+    """The server's answer after all redirections, and the address that gave it; `status`: also accepted besides 200."""
     context = tls or ssl.create_default_context()
     patience = _SlowServerLimit(uri)
     context.sslsocket_class = _checking_sockets(patience)
@@ -140,9 +172,9 @@ def _answer(
         patience.check()
 
     for _ in range(_MAX_REDIRECTS + 1):
-        with _get(uri, limits, resolve, context, attempt, etag=etag) as response:
+        with _get(uri, limits, resolve, context, attempt, more_headers=headers) as response:
             if response.status not in _REDIRECTS:
-                if not (etag and response.status == _NOT_MODIFIED):
+                if response.status != status:
                     _check_status(response.status, uri)
                 patience.answered()
                 yield response, uri, patience
@@ -167,7 +199,7 @@ def _get(
     context: ssl.SSLContext,
     attempt: Callable[[], None],
     *,
-    etag: str,
+    more_headers: Mapping[str, str],
 ) -> Iterator[urllib3.BaseHTTPResponse]:
     parts = uris.split(uri, _REFUSED)
     host, port = _host_and_port(parts, limits)
@@ -192,7 +224,7 @@ def _get(
                     "Host": host if port == _HTTPS_PORT else f"{host}:{port}",
                     "Accept-Encoding": "identity",
                     "User-Agent": "reconstruction-operator",
-                    **({"If-None-Match": etag} if etag else {}),
+                    **more_headers,
                 },
                 redirect=False,
                 preload_content=False,

@@ -42,9 +42,9 @@ _ENCRYPTED = 0x1  # a flag of a .zip entry
 # zipfile decompresses the other methods in pieces of any size: 4 kB of bzip2 become gigabytes of memory at once.
 _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
-_GZIP_MAGIC = b"\x1f\x8b"
+GZIP_MAGIC = b"\x1f\x8b"
 _TAR_MAGIC, _TAR_MAGIC_AT = b"ustar", 257
-_DAMAGED = (  # what the standard library raises for a broken archive
+DAMAGED = (  # what the standard library raises for a broken archive
     zipfile.BadZipFile,
     tarfile.TarError,
     zlib.error,
@@ -84,29 +84,36 @@ class UnpackRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class Entry:
+    """One entry of an archive. `open` gives its content, None without any."""
+
     name: str
     is_folder: bool
     is_regular: bool
     open: Callable[[], BinaryIO | None]
 
 
-class _Budget:
-    def __init__(self, request: UnpackRequest) -> None:
-        self._request = request
+class Budget:
+    """How much an archive may hold."""
+
+    def __init__(self, max_bytes: int, max_files: int) -> None:
+        self._max_bytes = max_bytes
+        self._max_files = max_files
         self._entries = self._bytes = 0
 
     def count_entry(self) -> None:
+        """Counts one more. Raises RefusedError if that is one too many."""
         self._entries += 1
-        if self._entries > self._request.max_files:
-            raise RefusedError(f"holds more than {self._request.max_files} files")
+        if self._entries > self._max_files:
+            raise RefusedError(f"holds more than {self._max_files} files")
 
     def count_bytes(self, count: int) -> None:
+        """Counts so many more. Raises RefusedError if these are too many."""
         if count < 0:
             raise tarfile.ReadError("it has an entry of less than nothing")
         self._bytes += count
-        if self._bytes > self._request.max_bytes:
-            raise RefusedError(f"unpacks to more than {megabytes(self._request.max_bytes)}")
+        if self._bytes > self._max_bytes:
+            raise RefusedError(f"unpacks to more than {megabytes(self._max_bytes)}")
 
 
 class _Archive(io.FileIO):
@@ -131,17 +138,17 @@ def unpack(descriptor: int, request: UnpackRequest, report: Callable[[int], None
     into = Path(request.into)
     photos: dict[str, Path] = {}  # by their names in the archive
     ignored: list[str] = []
-    budget = _Budget(request)
+    budget = Budget(request.max_bytes, request.max_files)
 
     def tick() -> None:
         report(len(photos))
 
     try:
         with io.BufferedReader(_Archive(descriptor, tick), _READ_BYTES) as packed:
-            for entry in _entries(cast("BinaryIO", packed), budget):
+            for entry in entries(cast("BinaryIO", packed), budget):
                 tick()
                 budget.count_entry()
-                _check(entry)
+                check(entry)
                 if entry.is_folder:
                     continue
                 if not names.is_photo(entry.name) or entry.name in photos:
@@ -150,7 +157,7 @@ def unpack(descriptor: int, request: UnpackRequest, report: Callable[[int], None
                 target = into / f"{len(photos):06d}.part"
                 _write(entry, target, tick)
                 photos[entry.name] = target
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise RefusedError(f"is damaged: {error or type(error).__name__}") from None
     except OSError as error:
         if error.errno is not None:  # the disk; without a number it is gzip's error
@@ -163,8 +170,11 @@ def unpack(descriptor: int, request: UnpackRequest, report: Callable[[int], None
     return flat, names.ignored(ignored)
 
 
-def _entries(packed: BinaryIO, budget: _Budget) -> Iterator[_Entry]:
-    """Those of a .zip or a .tar. The content decides which it is, never the name."""
+def entries(packed: BinaryIO, budget: Budget) -> Iterator[Entry]:
+    """Those of a .zip or a .tar. The content decides which it is, never the name.
+
+    Raises RefusedError if it is neither, and one of DAMAGED.
+    """
     packed.seek(0)
     magic = packed.read(4)
     packed.seek(_TAR_MAGIC_AT)
@@ -172,12 +182,12 @@ def _entries(packed: BinaryIO, budget: _Budget) -> Iterator[_Entry]:
     packed.seek(0)
     if magic.startswith(_ZIP_MAGIC):
         return _zip_entries(packed, budget)
-    if magic.startswith(_GZIP_MAGIC) or is_tar:
+    if magic.startswith(GZIP_MAGIC) or is_tar:
         return _tar_entries(packed, "r:" if is_tar else "r:gz", budget)
     raise RefusedError(f"is neither a folder nor an archive of a kind that this worker reads ({ARCHIVE_KINDS})")
 
 
-def _zip_entries(packed: BinaryIO, budget: _Budget) -> Iterator[_Entry]:
+def _zip_entries(packed: BinaryIO, budget: Budget) -> Iterator[Entry]:
     end = packed.seek(0, io.SEEK_END)
     with zipfile.ZipFile(packed) as opened:
         for info in opened.infolist():
@@ -193,10 +203,10 @@ def _zip_entries(packed: BinaryIO, budget: _Budget) -> Iterator[_Entry]:
                 return cast("BinaryIO", opened.open(info))
 
             kind = stat.S_IFMT(info.external_attr >> 16)
-            yield _Entry(info.filename, info.is_dir(), kind in (0, stat.S_IFREG), read)
+            yield Entry(info.filename, info.is_dir(), kind in (0, stat.S_IFREG), read)
 
 
-def _tar_entries(packed: BinaryIO, mode: str, budget: _Budget) -> Iterator[_Entry]:
+def _tar_entries(packed: BinaryIO, mode: str, budget: Budget) -> Iterator[Entry]:
     with tarfile.open(fileobj=packed, mode=mode) as opened:  # type: ignore[call-overload]  # one of two literals
         for member in cast("tarfile.TarFile", opened):
             if member.issparse():
@@ -208,10 +218,11 @@ def _tar_entries(packed: BinaryIO, mode: str, budget: _Budget) -> Iterator[_Entr
             def read(member: tarfile.TarInfo = member) -> BinaryIO | None:
                 return cast("BinaryIO | None", opened.extractfile(member))
 
-            yield _Entry(member.name, member.isdir(), member.isreg(), read)
+            yield Entry(member.name, member.isdir(), member.isreg(), read)
 
 
-def _check(entry: _Entry) -> None:
+def check(entry: Entry) -> None:
+    """Raises RefusedError if an archive with this entry is not unpacked."""
     if len(entry.name) > _MAX_NAME_CHARS:
         raise _too_long()
     path = PurePosixPath(entry.name.replace("\\", "/"))
@@ -229,7 +240,7 @@ def _too_long() -> RefusedError:
     return RefusedError(f"holds a name of more than {_MAX_NAME_CHARS} characters")
 
 
-def _write(entry: _Entry, target: Path, tick: Callable[[], None]) -> None:
+def _write(entry: Entry, target: Path, tick: Callable[[], None]) -> None:
     source = entry.open()
     if source is None:
         raise tarfile.ReadError(f"{entry.name!r:.100} has no content")

@@ -4,6 +4,7 @@ import re
 import shutil
 from pathlib import Path
 
+import pillow_heif
 import pytest
 import trimesh
 from PIL import Image, ImageStat
@@ -64,6 +65,33 @@ def test_photos_without_overlap_fail_with_numbers_and_advice(jobs: Jobs, apart: 
     assert failure["message"].lower().count("closer together") == 1
     assert is_true(job, "Failed")
     assert job["status"]["attempt"] == 1  # a retry would change nothing
+
+
+@pytest.fixture
+def from_a_phone(photos_root: Path) -> Path:
+    """The example photos as a phone stores them: HEIC, with their EXIF."""
+    folder = photos_root / "from-a-phone"
+    folder.mkdir()
+    pillow_heif.register_heif_opener()
+    for path in sorted((REPOSITORY / "examples" / "photos" / "banana").glob("*.jpg")):
+        with Image.open(path) as photo:
+            photo.save(folder / f"IMG_{path.stem[-4:]}.HEIC", quality=90, exif=photo.getexif())
+    return folder
+
+
+@pytest.mark.release  # minutes; `make test` decodes HEIC, and reconstructs JPEG
+def test_photos_of_a_phone_become_a_mesh(jobs: Jobs, from_a_phone: Path) -> None:
+    name = jobs.create(
+        modelType="photogrammetry", input={"uri": f"file://{from_a_phone}"}, parameters={"quality": "fast"}
+    )
+
+    status = jobs.wait_finished(name, timeout_seconds=_RECONSTRUCTION_SECONDS)["status"]
+
+    assert status["phase"] == "Succeeded", status
+    assert status["inputs"]["images"] == 12
+    assert int(status["quality"]["registered"]) >= 11
+    mesh = trimesh.load(jobs.folder(name) / "output" / "model.glb", force="mesh")
+    assert len(mesh.faces) > 10_000
 
 
 @pytest.fixture

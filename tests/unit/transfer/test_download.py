@@ -273,11 +273,41 @@ def test_a_host_in_another_script_is_called_by_its_name_in_the_network(
 def test_probe_reads_the_size_and_the_first_bytes_after_redirections(server: Server, limits: Limits) -> None:
     server.pages["/a.zip"] = to("/b.zip")
     server.pages["/b.zip"] = body(b"PK" + b"x" * 10_000)
-    size, head = download.probe(server.url("/a.zip"), limits, resolve=lambda *_: ["127.0.0.1"], tls=server.tls)
+    size, head, read_at = download.probe(server.url("/a.zip"), limits, resolve=lambda *_: ["127.0.0.1"], tls=server.tls)
     assert size == 10_002
     assert head.startswith(b"PKxxx")
     assert 512 <= len(head) <= 1_024
+    assert read_at is None
     assert not server.target.exists()
+
+
+def parts(content: bytes, *, honest: bool = True) -> Handle:
+    """A server that sends parts; or announces them, and sends the whole."""
+
+    def handle(handler: http.server.BaseHTTPRequestHandler) -> None:
+        wanted = handler.headers["Range"] if honest else None
+        piece = content
+        if wanted:
+            first, last = wanted.removeprefix("bytes=").split("-")
+            piece = content[int(first) : int(last) + 1]
+        handler.send_response(206 if wanted else 200)
+        handler.send_header("Accept-Ranges", "bytes")
+        handler.send_header("Content-Length", str(len(piece)))
+        handler.end_headers()
+        handler.wfile.write(piece)
+
+    return handle
+
+
+@pytest.mark.parametrize(("honest", "found"), [(True, b"30-39"), (False, None)])
+def test_probe_reads_parts_where_the_server_sends_them(
+    server: Server, limits: Limits, honest: bool, found: bytes | None
+) -> None:
+    server.pages["/a.zip"] = to("/b.zip")
+    server.pages["/b.zip"] = parts(b"x" * 30 + b"30-39" + b"x" * 1000, honest=honest)
+    _, _, read_at = download.probe(server.url("/a.zip"), limits, resolve=lambda *_: ["127.0.0.1"], tls=server.tls)
+    assert read_at is not None
+    assert read_at(30, 5) == found
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import os
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,9 +19,10 @@ from obstore.exceptions import PreconditionError
 from reconstruction_operator import disk
 from reconstruction_operator.transfer import masks, names
 from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.looking import peek as peeks
 from reconstruction_operator.transfer.objects import failures
 from reconstruction_operator.transfer.objects.crew import Clock, Crew, call
-from reconstruction_operator.transfer.objects.listing import Listed, list_input
+from reconstruction_operator.transfer.objects.listing import Listed, Listing, list_input
 from reconstruction_operator.transfer.objects.request import Fetched, FetchRequest, ListRequest
 
 if TYPE_CHECKING:
@@ -80,16 +82,41 @@ def fetch(store: Store, request: FetchRequest, report: Progress) -> Incoming:
     return Incoming(found, ignored, listing.digest)
 
 
-def survey(store: Store, request: ListRequest, report: Progress) -> tuple[int, int, names.Ignored]:
-    """How many photos would be fetched, their bytes with masks, and what would be ignored. Raises StorageError."""
+def survey(store: Store, request: ListRequest, report: Progress) -> tuple[peeks.Peeked, int]:
+    """What would be fetched, some of it by its first bytes, and its size with masks. Raises StorageError."""
     clock = Clock(request.connection.stall_seconds)
+
+    def tick() -> None:
+        report(0, 0, 0, 0)
+
     try:
-        listing = call(lambda: list_input(store, request, clock.moved), clock, lambda: report(0, 0, 0, 0))
+        listing = call(lambda: list_input(store, request, clock.moved), clock, tick)
+        looked = call(lambda: _looked(store, request, listing), clock, tick)
     except Exception as error:
         if failures.is_of_the_client(error):
             raise failures.translated(error, request.address, failures.INPUT) from None
         raise
-    return masks.count_photos(one.name for one in listing.objects), listing.bytes, names.ignored(listing.ignored)
+    return looked, listing.bytes
+
+
+def _looked(store: Store, request: ListRequest, listing: Listing) -> peeks.Peeked:
+    def read(one: Listed, place: int, count: int) -> bytes:
+        return bytes(store.get_range(one.key, start=place, length=count)) if count else b""
+
+    if request.address.is_archive:
+        (archive,) = listing.objects
+        if not archive.bytes:
+            return peeks.Peeked(None)
+        read_at, shown = partial(read, archive), str(request.address)
+        return peeks.peek(archive.bytes, read_at, shown, max_bytes=request.max_bytes, max_files=request.max_files)
+    photos = [one for one in listing.objects if not masks.is_mask(one.name)]
+    samples = tuple(
+        peeks.Sample(
+            one.name, index, read(one, 0, min(one.bytes, peeks.SAMPLE_BYTES)), is_whole=one.bytes <= peeks.SAMPLE_BYTES
+        )
+        for index, one in peeks.chosen(photos)
+    )
+    return peeks.Peeked(len(photos), names.ignored(listing.ignored), samples)
 
 
 def _is_there(path: Path, one: Listed) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from base64 import b64decode
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from reconstruction_operator.transfer import archive as archives
 from reconstruction_operator.transfer import digests, names
 from reconstruction_operator.transfer.archive import Fetched
 from reconstruction_operator.transfer.limits import Limits, Tick, section
+from reconstruction_operator.transfer.looking.peek import Peeked, Sample
 from reconstruction_operator.transfer.objects import process, request
 from reconstruction_operator.transfer.objects.address import ObjectAddress, permitted
 from reconstruction_operator.transfer.objects.request import Connection, FetchRequest, ListRequest
@@ -63,18 +65,17 @@ def take(uri: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
     return Fetched(tuple(into / name for name in flat), ignored, digest)
 
 
-def survey(uri: str, limits: Limits) -> tuple[int | None, int, names.Ignored]:
-    """How many photos lie below the address, None for an archive, their bytes, and what else is there. Raises as `take`."""
+def survey(uri: str, limits: Limits) -> tuple[Peeked, int]:
+    """What the address holds, some of it by its first bytes, and its size in bytes. Raises as `take`."""
     address = permitted(
         uri, "INPUT_REFUSED", "read", schemes=limits.schemes, granted=limits.granted, namespace=limits.namespace
     )
     wanted = ListRequest(address, limits.max_bytes, limits.max_files, Connection.from_config())
     outcome = process.perform(wanted, lambda *_: None)
-    return (
-        None if address.is_archive else int(outcome["count"]),
-        int(outcome["bytes"]),
-        names.Ignored(*outcome["ignored"]),
+    samples = tuple(
+        Sample(name, index, b64decode(start), is_whole=is_whole) for name, index, start, is_whole in outcome["samples"]
     )
+    return Peeked(outcome["count"], names.Ignored(*outcome["ignored"]), samples), int(outcome["bytes"])
 
 
 def _text(address: ObjectAddress, objects: int, of_objects: int, count: int, of_count: int) -> str:

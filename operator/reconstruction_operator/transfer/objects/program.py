@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import time
+from base64 import b64encode
 from dataclasses import astuple
 from typing import Any, Final
 
@@ -55,8 +56,9 @@ def perform(wanted: request.Request, outlet: _Outlet) -> dict[str, Any]:
         match wanted:
             case ListRequest():
                 client = store.open_store(wanted.address, wanted.connection.stall_seconds, wanted.connection.ca_file)
-                count, size, ignored = incoming.survey(client, wanted, outlet.report)
-                return {"count": count, "bytes": size, "ignored": astuple(ignored)}
+                peeked, size = incoming.survey(client, wanted, outlet.report)
+                samples = [[one.name, one.index, b64encode(one.start).decode(), one.is_whole] for one in peeked.samples]
+                return {"count": peeked.count, "bytes": size, "ignored": astuple(peeked.ignored), "samples": samples}
             case FetchRequest():
                 client = store.open_store(wanted.address, wanted.connection.stall_seconds, wanted.connection.ca_file)
                 found = incoming.fetch(client, wanted, outlet.report)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +91,19 @@ def check_header(file: BinaryIO, shown: str, limits: Limits) -> None:
             image.load()
 
     _examine(file, shown, limits, look)
+
+
+def check_start(start: bytes, shown: str, limits: Limits, *, is_whole: bool) -> None:
+    """Checks one photo by its first bytes. Raises StorageError as `check_all`, if they show what is wrong."""
+    file = io.BytesIO(start)
+    if is_whole:
+        check_header(file, shown, limits)
+        return
+    try:
+        _examine(file, shown, limits, rewriting.check_pixels)
+    except StorageError as error:
+        if error.reason != "CORRUPT_IMAGE" or not signatures.may_go_on(start):
+            raise
 
 
 def _decode(path: Path, shown: str, limits: Limits) -> tuple[int, int, str, Path | None]:

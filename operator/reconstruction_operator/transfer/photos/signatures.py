@@ -17,6 +17,7 @@ _RAW_BRANDS = (b"crx ",)  # Canon
 _RAW_HEADS = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"\0MRM")  # Fuji to Minolta
 _OTHER_HEADS = (b"GIF8", b"BM", b"8BPS", b"\0\0\0\x0cJXL ", b"\xff\x0a", b"\0\0\0\x0cjP  ")
 _STRIP_TAGS = ((0x0111, 0x0117), (0x0144, 0x0145))  # of a TIFF: offsets and lengths of its strips, of its tiles
+_READ_HEADS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PAGES = (b"<!doctype", b"<html", b"<?xml")
 
 
@@ -43,6 +44,11 @@ def _boxed(brand: bytes) -> tuple[str, bool]:
     if brand in _AVIF_BRANDS:
         return "an AVIF picture", True
     return ("a damaged HEIC file", False) if brand in _HEIC_BRANDS else ("a video", True)
+
+
+def may_go_on(start: bytes) -> bool:
+    """Whether these are the first bytes of a photo of a format that is read; what they lack may follow."""
+    return start.startswith(_READ_HEADS) or (start[4:8] == b"ftyp" and start[8:12] in _HEIC_BRANDS)
 
 
 def seems_whole(file: BinaryIO, image: Image.Image) -> bool:

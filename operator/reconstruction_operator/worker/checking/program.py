@@ -21,9 +21,9 @@ from reconstruction_operator.contract import outcomes
 from reconstruction_operator.contract.checks import Checked, CheckRequest, Verdict
 from reconstruction_operator.jobfiles import publishing
 from reconstruction_operator.models.interface import ModelFailure
-from reconstruction_operator.transfer import survey
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
+from reconstruction_operator.transfer.looking import survey
 from reconstruction_operator.worker.attempt.loading import check_count
 from reconstruction_operator.worker.model.selection import choose
 

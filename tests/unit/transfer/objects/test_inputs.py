@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -186,14 +187,30 @@ def test_survey_counts_photos_and_fetches_nothing(bucket: Bucket, into: Path, li
     bucket.put("set/sub/b.png", b"five.")
     bucket.put("set/masks/a.png", b"seven..")
     bucket.put("set/c.nef", b"raw")
-    count, size, ignored = inputs.survey(f"s3://{bucket.name}/set/", limits)
-    assert (count, size, ignored.unread) == (2, 22, "1 .nef (camera RAW)")
+    peeked, size = inputs.survey(f"s3://{bucket.name}/set/", limits)
+    assert (peeked.count, size, peeked.ignored.unread) == (2, 22, "1 .nef (camera RAW)")
+    starts = [("a.jpg", 1, b"ten bytes.", True), ("sub/b.png", 2, b"five.", True)]
+    assert [(one.name, one.index, one.start, one.is_whole) for one in peeked.samples] == starts
     assert list(into.parent.iterdir()) == [into]
 
 
-def test_survey_of_an_archive_knows_its_size(bucket: Bucket, limits: Limits) -> None:
-    bucket.put("set.zip", b"ten bytes.")
-    assert inputs.survey(f"s3://{bucket.name}/set.zip", limits)[:2] == (None, 10)
+def test_survey_of_an_archive_counts_its_photos(bucket: Bucket, limits: Limits) -> None:
+    photos = [(f"{number}.jpg", bytes([number]) * 70_000) for number in range(5)]
+    archive = zipped(*photos, ("notes.txt", b"x"), method=zipfile.ZIP_STORED)
+    bucket.put("set.zip", archive)
+
+    peeked, size = inputs.survey(f"s3://{bucket.name}/set.zip", limits)
+
+    assert (peeked.count, size, peeked.ignored.text) == (5, len(archive), "1 other file ignored: 1 .txt")
+    assert [(one.name, one.start, one.is_whole) for one in peeked.samples] == [
+        (name, content[:65_536], False) for name, content in photos
+    ]
+
+
+def test_survey_of_a_damaged_archive_is_refused(bucket: Bucket, limits: Limits) -> None:
+    bucket.put("set.zip", zipped(("a.jpg", b"x"))[:-30])
+    with pytest.raises(StorageError, match=r"INPUT_REFUSED: s3://.*/set\.zip is damaged"):
+        inputs.survey(f"s3://{bucket.name}/set.zip", limits)
 
 
 @pytest.mark.parametrize("name", ["none/", "none.zip"])

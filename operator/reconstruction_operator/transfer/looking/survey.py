@@ -1,10 +1,12 @@
 """Survey: what an input holds, without copying it. It finds at once what loading the photos would find after hours in a queue.
 
-The photos of a folder are looked at by their headers, an archive by its first bytes, objects by their list.
+The photos of a folder are looked at by their headers, an archive by its directory, objects by their list. Of both, some photos
+are looked at by their first bytes.
 """
 
 from __future__ import annotations
 
+import os
 import ssl
 import zipfile
 from dataclasses import dataclass, field
@@ -12,9 +14,10 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from reconstruction_operator.readers import OBJECT_SCHEMES
-from reconstruction_operator.transfer import addresses, download, fetch, local, masks, uris
+from reconstruction_operator.transfer import addresses, download, fetch, local, masks, names, uris
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
+from reconstruction_operator.transfer.looking.peek import Peeked, ReadAt, peek
 from reconstruction_operator.transfer.names import Ignored
 from reconstruction_operator.transfer.objects import inputs
 from reconstruction_operator.transfer.photos import checks
@@ -29,7 +32,7 @@ _HEAD_BYTES: Final = 512
 class Survey:
     """What an input holds, as far as that shows without reading all of it."""
 
-    count: int | None  # of photos; None: an archive, which is counted when it is unpacked
+    count: int | None  # of photos; None: an archive that is counted when it is unpacked
     bytes: int | None
     ignored: Ignored = field(default_factory=Ignored)
 
@@ -52,12 +55,14 @@ def survey(
             real = local.permitted(uris.local_path(parts, _REFUSED), shown, limits)
             return _archive(real, shown, limits) if real.is_file() else _folder(real, shown, limits)
         case "https":
-            size, head = download.probe(uri, limits, resolve=resolve, tls=tls)
+            size, head, read_at = download.probe(uri, limits, resolve=resolve, tls=tls)
             _check_head(head, uris.redacted(uri))
-            return Survey(None, size)
+            if size is None or read_at is None:
+                return Survey(None, size)
+            return _peeked(size, read_at, uris.redacted(uri), limits)
         case scheme if scheme in OBJECT_SCHEMES:
-            count, size, ignored = inputs.survey(uri, limits)
-            return Survey(count, size, ignored)
+            peeked, size = inputs.survey(uri, limits)
+            return _checked(peeked, size, limits)
         case scheme:
             raise fetch.unknown_scheme(scheme, limits)
 
@@ -83,7 +88,19 @@ def _archive(real: Path, shown: str, limits: Limits) -> Survey:
                 _REFUSED, f"{shown} has {megabytes(size)}; this worker takes {megabytes(limits.max_bytes)}"
             )
         _check_end(file, shown)
-    return Survey(None, size)
+        return _peeked(size, lambda place, count: os.pread(file.fileno(), count, place), shown, limits)
+
+
+def _peeked(size: int, read_at: ReadAt, shown: str, limits: Limits) -> Survey:
+    peeked = peek(size, read_at, shown, max_bytes=limits.max_bytes, max_files=limits.max_files)
+    return _checked(peeked, size, limits)
+
+
+def _checked(peeked: Peeked, size: int, limits: Limits) -> Survey:
+    for one in peeked.samples:
+        name = names.printable(one.name)
+        checks.check_start(one.start, f"photo {name} ({one.index} of {peeked.count})", limits, is_whole=one.is_whole)
+    return Survey(peeked.count, size, peeked.ignored)
 
 
 def _check_head(head: bytes, shown: str) -> None:

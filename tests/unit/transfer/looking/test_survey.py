@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from reconstruction_operator.transfer import survey as surveys
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
+from reconstruction_operator.transfer.looking import peek
+from reconstruction_operator.transfer.looking import survey as surveys
 
 from tests.support.photos import make_photo
+from tests.unit.transfer import archives
 from tests.unit.transfer.archives import tarred, zipped
 
 ZIP = zipped(("a.jpg", make_photo()))
@@ -66,11 +71,76 @@ def test_a_photo_that_may_not_be_read_is_named(folder: Path, limits: Limits, mon
     )
 
 
-@pytest.mark.parametrize("content", [ZIP, tarred(("a.jpg", b"1"))], ids=["zip", "tar"])
-def test_an_archive_is_measured(content: bytes, limits: Limits) -> None:
+PHOTOS = [(f"set/{number}.jpg", make_photo()) for number in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("content", "count"),
+    [
+        pytest.param(zipped(*PHOTOS[:18], ("set/masks/0.png", b"x"), ("set/x.txt", b"x")), 18, id="zip"),
+        pytest.param(tarred(*PHOTOS[:19], ("set/x.txt", b"x")), 19, id="tar"),
+        pytest.param(gzip.compress(tarred(*PHOTOS)), None, id="tar.gz"),
+        pytest.param(tarred(*PHOTOS[:3], *PHOTOS[:2]), 3, id="a name twice"),
+    ],
+)
+def test_the_photos_of_an_archive_are_counted_where_that_is_cheap(
+    content: bytes, count: int | None, limits: Limits
+) -> None:
     path = limits.roots[0] / "set.any"
     path.write_bytes(content)
-    assert survey(path, limits) == surveys.Survey(None, len(content))
+    found = survey(path, limits)
+    assert (found.count, found.bytes) == (count, len(content))
+
+
+BIG = make_photo("PNG", size=(390, 100))
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred])
+@pytest.mark.parametrize(
+    ("photo", "reason", "words"),
+    [
+        pytest.param(b"<html>", "CORRUPT_IMAGE", "photo set/19.jpg (1 of 1) is a web page", id="a page"),
+        pytest.param(make_photo(size=(410, 10)), "IMAGE_TOO_LARGE", "has 410 x 10 px", id="large"),
+        pytest.param(make_photo()[:-300], "CORRUPT_IMAGE", "is truncated", id="truncated"),
+        pytest.param(b"FUJIFILMCCD-RAW" + bytes(200_000), "UNSUPPORTED_FORMAT", "a camera RAW file", id="raw"),
+    ],
+)
+def test_a_photo_in_an_archive_that_would_be_refused_is_refused(
+    pack: Callable[..., bytes], photo: bytes, reason: str, words: str, limits: Limits
+) -> None:
+    path = limits.roots[0] / "set.any"
+    path.write_bytes(pack(("set/19.jpg", photo)))
+    found, message = refused(path, limits)
+    assert found == reason
+    assert words in message
+
+
+def test_a_photo_of_which_only_the_start_was_read_is_taken(limits: Limits) -> None:
+    assert len(BIG) > 65_536
+    path = limits.roots[0] / "set.zip"
+    path.write_bytes(zipped(("a.png", BIG), method=zipfile.ZIP_STORED))
+    assert survey(path, limits).count == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        pytest.param(archives.encrypted_zip(), "is protected by a password", id="a password"),
+        pytest.param(zipped(*((f"{n}.jpg", b"") for n in range(21))), "holds more than 20 files", id="many"),
+        pytest.param(zipped(("../a.jpg", b"x")), "holds an entry that points elsewhere", id="elsewhere"),
+    ],
+)
+def test_an_archive_that_is_not_unpacked_is_refused_before(content: bytes, words: str, limits: Limits) -> None:
+    path = limits.roots[0] / "set.zip"
+    path.write_bytes(content)
+    assert words in refused(path, limits)[1]
+
+
+def test_a_directory_that_would_cost_much_is_not_read(limits: Limits, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peek, "_MOST_BLOCKS", 1)
+    path = limits.roots[0] / "set.tar"
+    path.write_bytes(tarred(("a.jpg", b"x" * 200_000), ("b.jpg", b"x")))
+    assert survey(path, limits).count is None
 
 
 @pytest.mark.parametrize(

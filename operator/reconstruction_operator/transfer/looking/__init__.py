@@ -1,0 +1,1 @@
+"""Looking at inputs without copying them: what a job would fail of after hours in a queue."""
