@@ -6,21 +6,43 @@ from collections.abc import Callable
 from pathlib import Path
 
 from reconstruction_operator.contract.manifest import Manifest
-from reconstruction_operator.transfer.folders import delivery
+from reconstruction_operator.transfer.folders import collecting, delivery
 from reconstruction_operator.transfer.folders.delivery import Run
 from reconstruction_operator.transfer.limits import Tick
 from reconstruction_operator.transfer.objects import layout, outputs
 from reconstruction_operator.transfer.objects.address import is_object
+from reconstruction_operator.transfer.standing import Standing
 
 
-def check(uri: str, run: Run, *, namespace: str, check: Callable[[], None]) -> bool:
-    """Whether a result of this job lies there.
+def check(
+    uri: str, run: Run, *, namespace: str, check: Callable[[], None], heir_of: tuple[str, str] | None = None
+) -> Standing:
+    """What lies there. Raises StorageError if nothing may be delivered there, or OvertakenError, as `deliver` would.
 
-    Raises StorageError if nothing may be delivered there, or OvertakenError, as `deliver` would.
+    `heir_of`: namespace and name of earlier jobs; the result of one of them that lies there is returned, instead of refused.
+    """
+    if not is_object(uri):
+        return delivery.check(uri, run, namespace=namespace, heir_of=heir_of)
+    return outputs.check(
+        uri,
+        check,
+        job_id=run.job_id,
+        attempt=run.attempt,
+        namespace=namespace,
+        replaced=run.replaced,
+        heir_of=heir_of,
+    )
+
+
+def collect(uri: str, manifest: Manifest, into: Path, check: Callable[[], None], *, namespace: str) -> None:
+    """Copies the files of the result that was delivered there into a folder; `check` is called often and may raise.
+
+    The files are those of the manifest by name and size, and not compared with their digests. Raises StorageError or OSError.
     """
     if is_object(uri):
-        return _objects(None, uri, run, check, namespace=namespace, tick=lambda *_: None)
-    return delivery.check(uri, run, namespace=namespace)
+        outputs.collect(uri, manifest, into, check, namespace=namespace)
+    else:
+        collecting.collect(uri, manifest, into, check, namespace=namespace)
 
 
 def deliver(
@@ -37,7 +59,17 @@ def deliver(
     Raises StorageError, or OvertakenError.
     """
     if is_object(uri):
-        _objects(source, uri, run, check, namespace=namespace, tick=tick)
+        outputs.deliver(
+            source,
+            uri,
+            check,
+            job_id=run.job_id,
+            attempt=run.attempt,
+            workspace=run.folder,
+            namespace=namespace,
+            tick=tick,
+            replaced=run.replaced,
+        )
     else:
         delivery.deliver(source, uri, run, check, namespace=namespace)
 
@@ -65,17 +97,3 @@ def ends_with_its_caller(uri: str) -> bool:
 def place_of(manifest: Manifest) -> str:
     """Where the files of a delivered result lie; empty: it was not delivered."""
     return layout.result_uri(manifest) if is_object(manifest.uri) else manifest.uri
-
-
-def _objects(source: Path | None, uri: str, run: Run, check: Callable[[], None], *, namespace: str, tick: Tick) -> bool:
-    return outputs.deliver(
-        source,
-        uri,
-        check,
-        job_id=run.job_id,
-        attempt=run.attempt,
-        workspace=run.folder,
-        namespace=namespace,
-        tick=tick,
-        replaced=run.replaced,
-    )

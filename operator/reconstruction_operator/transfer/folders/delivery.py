@@ -29,6 +29,7 @@ from reconstruction_operator.contract.manifest import MANIFEST, MAX_MANIFEST_BYT
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.folders import targets
 from reconstruction_operator.transfer.folders.directories import Directory
+from reconstruction_operator.transfer.standing import Standing
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +37,6 @@ EVERY_ATTEMPT = 2**31 - 1  # above any attempt number
 
 _CHUNK_BYTES = 1 << 20
 _TAKE_SECONDS = 10.0  # a program that adds files to a staging directory can spoil many tries
-_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 _COPY = "copy"  # in the staging directory
 _PREVIOUS = "previous"
 
@@ -69,21 +69,22 @@ class _Staging:
         return not self.place.leads_to(self.name, self.own) or (folder is not None and not folder.exists())
 
 
-def check(uri: str, run: Run, *, namespace: str = "") -> bool:
-    """Whether a result of this job lies there.
-
-    Raises StorageError (OUTPUT_REFUSED) if nothing may be delivered there, or OvertakenError, as `deliver` would.
+def check(uri: str, run: Run, *, namespace: str = "", heir_of: tuple[str, str] | None = None) -> Standing:
+    """What lies there. Raises StorageError (OUTPUT_REFUSED) if nothing may be delivered there, or OvertakenError, as `deliver` would.
 
     Only a probe shows whether the workers may write: a directory like those of deliveries, which a later run deletes if this one dies.
+    The result of an earlier job with the namespace and name of `heir_of` is not refused, but returned.
     """
-    target, is_own = targets.find(uri, namespace), False
+    target, standing = targets.find(uri, namespace), Standing()
     with contextlib.suppress(FileNotFoundError), _place(target, create=False) as place:
-        _refuse_others(place, target.name, run)
-        is_own = _attempt_of(place, target.name, run) is not None
+        standing = Standing(earlier=_earlier(place, target.name, run, heir_of))
+        if standing.earlier is None:
+            _refuse_others(place, target.name, run)
+            standing = Standing(is_own=_attempt_of(place, target.name, run) is not None)
     above = next(one for one in target.parents if one.is_dir())
     with _place(above / target.name, create=False) as place:
-        _probe(place, _staging_name(run))
-    return is_own
+        targets.probe(place, _staging_name(run))
+    return standing
 
 
 def deliver(source: Path, uri: str, run: Run, check: Callable[[], None], *, namespace: str = "") -> None:
@@ -139,17 +140,6 @@ def withdraw(uri: str, run: Run, *, namespace: str = "", copy: bool = True) -> N
             place.delete(staging.name)  # raises what cannot be deleted
 
 
-def _probe(place: Directory, name: str) -> None:
-    try:
-        place.make(name)
-        with contextlib.suppress(FileNotFoundError):  # a later run has just taken it
-            place.remove(name)
-    except OSError as error:
-        if error.errno not in _NOT_WRITABLE:
-            raise
-        raise StorageError(targets.REFUSED, f"this worker may not write to {place.path}: {error.strerror}") from None
-
-
 def _place(target: Path, *, create: bool) -> Directory:
     """The directory that holds the target. Raises FileNotFoundError if it is missing and not to be created."""
     try:
@@ -171,6 +161,19 @@ def _attempt_of(place: Directory, name: str, run: Run, *, replaced: bool = False
     if replaced and job_id in run.replaced:
         return 0
     return attempt if job_id == run.job_id else None
+
+
+def _earlier(place: Directory, name: str, run: Run, heir_of: tuple[str, str] | None) -> Manifest | None:
+    """The whole result of an earlier job of that namespace and name; None if there is none."""
+    if heir_of is None:
+        return None
+    try:
+        with place.enter(name) as folder:
+            found = Manifest.parse(_read_manifest(folder))
+            is_whole = found is not None and folder.has_files(found.sizes)
+    except OSError:
+        return None
+    return found if found is not None and is_whole and found.is_of(*heir_of) and found.job_id != run.job_id else None
 
 
 def _read_manifest(folder: Directory) -> bytes:

@@ -77,6 +77,16 @@ class Directory:
         """The first `max_bytes` of a regular file, as `disk.read_regular`. Raises OSError for a link."""
         return disk.read_regular(Path(name), max_bytes, within=self.fd)
 
+    def open_file(self, path: PurePosixPath) -> BinaryIO:
+        """A regular file at a relative path below it, for reading. Raises OSError for a link, or anything else."""
+        with contextlib.ExitStack() as stack:
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # never waits for a pipe's writer
+            file = os.fdopen(os.open(path.name, flags, dir_fd=self._above(path, stack).fd), "rb")
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            file.close()
+            raise OSError(f"{self.path / path} is no regular file")
+        return file
+
     def create(self, path: PurePosixPath, mode: int) -> BinaryIO:
         """A new file at a relative path below it, for writing. Its folder must be there."""
         with contextlib.ExitStack() as stack:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import re
 from pathlib import Path
 from typing import Final
@@ -9,8 +11,10 @@ from typing import Final
 from reconstruction_operator import config
 from reconstruction_operator.transfer import tenancy, uris
 from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.folders.directories import Directory
 
 REFUSED: Final = "OUTPUT_REFUSED"
+_NOT_WRITABLE: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
 STAGING: Final = re.compile(r"\.(?P<job>.+)\.(?P<attempt>[0-9]{1,10})\.[0-9a-f]{32}\.partial")
 """Names of staging directories, which lie beside the target."""
 
@@ -42,3 +46,15 @@ def find(uri: str, namespace: str) -> Path:
     if not above.is_dir():
         raise StorageError(REFUSED, f"{path} cannot be a folder: {above} is not one")
     return real
+
+
+def probe(place: Directory, name: str) -> None:
+    """Makes a directory of that name and removes it. Raises StorageError (OUTPUT_REFUSED) if the worker may not write there."""
+    try:
+        place.make(name)
+        with contextlib.suppress(FileNotFoundError):  # a later run has just taken it
+            place.remove(name)
+    except OSError as error:
+        if error.errno not in _NOT_WRITABLE:
+            raise
+        raise StorageError(REFUSED, f"this worker may not write to {place.path}: {error.strerror}") from None

@@ -23,7 +23,7 @@ from reconstruction_operator.transfer.looking import peek as peeks
 from reconstruction_operator.transfer.objects import failures
 from reconstruction_operator.transfer.objects.crew import Clock, Crew, call
 from reconstruction_operator.transfer.objects.listing import Listed, Listing, list_input
-from reconstruction_operator.transfer.objects.request import Fetched, FetchRequest, ListRequest
+from reconstruction_operator.transfer.objects.request import CollectRequest, Fetched, FetchRequest, ListRequest
 
 if TYPE_CHECKING:
     from obstore import GetOptions
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES = 1 << 18
 PARTIAL = ".part"
+_CHANGED = "INPUT_UNREACHABLE"
 
 Progress = Callable[[int, int, int, int], None]
 """Takes objects done, of how many, and bytes done, of how many."""
@@ -117,6 +118,37 @@ def _looked(store: Store, request: ListRequest, listing: Listing) -> peeks.Peeke
         for index, one in peeks.chosen(photos)
     )
     return peeks.Peeked(len(photos), names.ignored(listing.ignored), samples)
+
+
+def collect(store: Store, request: CollectRequest, report: Progress) -> None:
+    """Fetches the files of a delivered result. Raises StorageError, or OSError for the disk."""
+    clock = Clock(request.connection.stall_seconds)
+    total = sum(size for _, size in request.files)
+    _check_space(request.into, total)
+
+    def work(file: tuple[str, int]) -> None:
+        name, size = file
+        key, target = request.address.below(request.folder + name), request.into / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        received = 0
+        with target.open("wb") as writer:  # from its beginning, also in another try
+            for chunk in store.get(key).stream(min_chunk_size=_CHUNK_BYTES):
+                crew.moved(len(chunk))
+                received += len(chunk)
+                if received > size:
+                    break
+                writer.write(chunk)
+            disk.sync(target)
+        if received != size:
+            raise StorageError(_CHANGED, f"{request.address} has other files than its manifest names")
+
+    crew: Crew[tuple[str, int]] = Crew(work, clock, request.connection.at_once)
+    try:
+        crew.run(request.files, lambda: report(0, 0, min(total, clock.bytes), total))
+    except Exception as error:
+        if failures.is_of_the_client(error):
+            raise failures.translated(error, request.address, failures.INPUT) from None
+        raise
 
 
 def _is_there(path: Path, one: Listed) -> bool:

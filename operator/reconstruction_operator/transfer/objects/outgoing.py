@@ -12,6 +12,7 @@ from pathlib import Path
 
 from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.contract.manifest import MANIFEST, Manifest
+from reconstruction_operator.transfer import standing
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import failures, layout
 from reconstruction_operator.transfer.objects.address import ObjectAddress
@@ -40,30 +41,31 @@ class _File:
     bytes: int
 
 
-def check(request: DeliverRequest, report: Progress) -> bool:
-    """Whether a result of this job lies there.
+def check(request: DeliverRequest, report: Progress) -> standing.Standing:
+    """What lies there. Raises StorageError if nothing may be delivered there, OvertakenError if a later attempt has delivered.
 
-    Raises StorageError if nothing may be delivered there, OvertakenError if a later attempt has delivered.
-
-    Reading shows what lies there; only a probe shows whether the workers may write and delete.
+    Reading shows what lies there; only a probe shows whether the workers may write and delete. The result of an earlier job that the
+    request is heir of is not refused, but returned.
     """
     with _Translated(request.address):
         target = _target_of(request, lambda: report(0, 0, 0, 0))
-        standing = target.standing()
-        target.refuse_others(standing)
+        found = target.standing()
+        earlier = target.earlier(found, *request.heir_of) if request.heir_of else None
+        if earlier is None:
+            target.refuse_others(found)
         target.probe()
-        return _is_of(request.job_id, standing)
+        return standing.Standing(_is_of(request.job_id, found), earlier)
 
 
-def deliver(request: DeliverRequest, source: Path, report: Progress) -> bool:
-    """Delivers the sealed folder `source`; returns whether a result of this job lay there.
+def deliver(request: DeliverRequest, source: Path, report: Progress) -> None:
+    """Delivers the sealed folder `source`.
 
     Raises StorageError (OUTPUT_REFUSED, OUTPUT_UPLOAD_FAILED), OvertakenError, or OSError for the disk.
     """
     with _Translated(request.address):
         target = _target_of(request, lambda: report(0, 0, 0, 0))
         try:
-            return _deliver(request, target, source, report)
+            _deliver(request, target, source, report)
         except (OvertakenError, FileNotFoundError) as error:
             is_of_the_client = isinstance(error, FileNotFoundError) and error.errno is None
             if is_of_the_client or not (isinstance(error, OvertakenError) or _is_overtaken(request.workspace)):
@@ -105,7 +107,7 @@ def _withdraw(address: ObjectAddress, job_id: str, attempt: int, *, workspace: P
         target.delete(doomed)
 
 
-def _deliver(request: DeliverRequest, target: Target, source: Path, report: Progress) -> bool:
+def _deliver(request: DeliverRequest, target: Target, source: Path, report: Progress) -> None:
     sealed = (source / MANIFEST).read_bytes()
     manifest = Manifest.parse(sealed)
     if manifest is None:
@@ -141,7 +143,6 @@ def _deliver(request: DeliverRequest, target: Target, source: Path, report: Prog
         doomed += target.files(standing.pointer.folder)
     if not _is_overtaken(request.workspace):  # otherwise they may be the files of a run of the same attempt
         target.delete(doomed)
-    return _is_of(request.job_id, standing)
 
 
 def _is_of(job_id: str, standing: Standing | None) -> bool:

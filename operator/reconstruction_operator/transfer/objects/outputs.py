@@ -6,19 +6,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 from reconstruction_operator import config
+from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.transfer import tenancy
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Tick
-from reconstruction_operator.transfer.objects import process
+from reconstruction_operator.transfer.objects import layout, process
 from reconstruction_operator.transfer.objects.address import ObjectAddress, permitted
-from reconstruction_operator.transfer.objects.request import Connection, DeliverRequest
+from reconstruction_operator.transfer.objects.request import CollectRequest, Connection, DeliverRequest
+from reconstruction_operator.transfer.standing import Standing
 from reconstruction_operator.units import megabytes
 
 _REFUSED = "OUTPUT_REFUSED"
 
 
 def deliver(
-    source: Path | None,
+    source: Path,
     uri: str,
     check: Callable[[], None],
     *,
@@ -28,10 +30,8 @@ def deliver(
     namespace: str,
     tick: Tick,
     replaced: frozenset[str] = frozenset(),
-) -> bool:
-    """Delivers the sealed folder `source`; without one, only checks whether that would be refused.
-
-    Returns whether a result of this job lay there.
+) -> None:
+    """Delivers the sealed folder `source`.
 
     `check` and `tick` are called often and may raise: the process that delivers has ended then, and has aborted what it was sending.
 
@@ -47,7 +47,34 @@ def deliver(
             amount = f"{megabytes(min(count, of_count)).removesuffix(' MB')} of {megabytes(of_count)}"
             tick(count / of_count, f"{amount} delivered")
 
-    return process.perform(wanted, report)["stood"] is True
+    process.perform(wanted, report)
+
+
+def check(
+    uri: str,
+    check: Callable[[], None],
+    *,
+    job_id: str,
+    attempt: int,
+    namespace: str,
+    replaced: frozenset[str] = frozenset(),
+    heir_of: tuple[str, str] | None = None,
+) -> Standing:
+    """What lies there. Raises StorageError or OvertakenError, as `deliver` would."""
+    wanted = DeliverRequest(
+        target(uri, namespace), job_id, attempt, None, None, Connection.from_config(), tuple(replaced), heir_of
+    )
+    found = process.perform(wanted, lambda *_: check())
+    earlier = found["earlier"]
+    return Standing(found["own"] is True, None if earlier is None else Manifest.parse(earlier.encode()))
+
+
+def collect(uri: str, manifest: Manifest, into: Path, check: Callable[[], None], *, namespace: str) -> None:
+    """Fetches the files of the result that was delivered there into a folder. Raises StorageError, or OSError for the disk."""
+    wanted = CollectRequest(
+        target(uri, namespace), layout.folder_of(manifest), manifest.sizes, into, Connection.from_config()
+    )
+    process.perform(wanted, lambda *_: check())
 
 
 def target(uri: str, namespace: str) -> ObjectAddress:

@@ -15,13 +15,14 @@ import threading
 import time
 from base64 import b64encode
 from dataclasses import astuple
+from pathlib import Path
 from typing import Any, Final
 
 from reconstruction_operator import privacy
 from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import incoming, outgoing, request, store
-from reconstruction_operator.transfer.objects.request import DeliverRequest, FetchRequest, ListRequest
+from reconstruction_operator.transfer.objects.request import CollectRequest, DeliverRequest, FetchRequest, ListRequest
 
 _REPORT_SECONDS: Final = 0.25
 
@@ -64,19 +65,22 @@ def perform(wanted: request.Request, outlet: _Outlet) -> dict[str, Any]:
                 found = incoming.fetch(client, wanted, outlet.report)
                 fetched = [[one.name, one.file, one.bytes] for one in found.fetched]
                 return {"fetched": fetched, "ignored": astuple(found.ignored), "digest": found.digest}
-            case DeliverRequest(source=source):
-                stood = (
-                    outgoing.check(wanted, outlet.report)
-                    if source is None
-                    else outgoing.deliver(wanted, source, outlet.report)
-                )
-                return {"stood": stood}
+            case CollectRequest():
+                client = store.open_store(wanted.address, wanted.connection.stall_seconds, wanted.connection.ca_file)
+                incoming.collect(client, wanted, outlet.report)
+            case DeliverRequest(source=None):
+                standing = outgoing.check(wanted, outlet.report)
+                earlier = None if standing.earlier is None else standing.earlier.to_text()
+                return {"own": standing.is_own, "earlier": earlier}
+            case DeliverRequest(source=Path() as source):
+                outgoing.deliver(wanted, source, outlet.report)
     except OvertakenError:
         return {"overtaken": True}
     except StorageError as error:
         return {"refused": [error.reason, error.message]}
     except OSError as error:
         return {"errno": error.errno, "strerror": error.strerror or str(error), "filename": error.filename}
+    return {"done": True}
 
 
 def main() -> None:

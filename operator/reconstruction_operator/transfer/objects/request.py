@@ -59,15 +59,30 @@ class DeliverRequest:
     source: Path | None
     connection: Connection
     replaced: tuple[str, ...] = ()  # earlier jobs, whose results this one takes over
+    heir_of: tuple[str, str] | None = (
+        None  # namespace and name of earlier jobs, whose result a check gives instead of refusing it
+    )
 
 
-Request = ListRequest | FetchRequest | DeliverRequest
-_KINDS: dict[str, type[ListRequest | FetchRequest | DeliverRequest]] = {
+@dataclass(frozen=True, slots=True)
+class CollectRequest:
+    """Fetch the files (name and bytes) of a delivered result, which lie in `folder` below the address, into the folder `into`."""
+
+    address: ObjectAddress
+    folder: str
+    files: tuple[tuple[str, int], ...]
+    into: Path
+    connection: Connection
+
+
+Request = ListRequest | FetchRequest | DeliverRequest | CollectRequest
+_KINDS: dict[str, type[Request]] = {
     "list": ListRequest,
     "fetch": FetchRequest,
     "deliver": DeliverRequest,
+    "collect": CollectRequest,
 }
-_PATHS = ("kept", "workspace", "source")
+_PATHS = ("kept", "workspace", "source", "into")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from obstore.exceptions import AlreadyExistsError, NotSupportedError, PreconditionError
 
 from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.contract.manifest import MANIFEST, MAX_MANIFEST_BYTES, Manifest
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import failures, layout
 from reconstruction_operator.transfer.objects.address import ObjectAddress
@@ -57,6 +58,15 @@ class Target:
     def standing(self) -> Standing | None:
         """The pointer that lies there."""
         return self.ask(self._read)
+
+    def earlier(self, standing: Standing | None, namespace: str, name: str) -> Manifest | None:
+        """The result of an earlier job of that namespace and name, to which the pointer leads; None if it leads to none."""
+        pointer = None if standing is None else standing.pointer
+        if pointer is None or pointer.job_id == self.job_id or not layout.is_folder_of(pointer.folder, pointer.job_id):
+            return None
+        content = self.ask(lambda: self._content(pointer.folder + MANIFEST, MAX_MANIFEST_BYTES))
+        found = None if content is None else Manifest.parse(content)
+        return found if found is not None and found.is_of(namespace, name) and pointer == Pointer.of(found) else None
 
     def refuse_others(self, standing: Standing | None) -> None:
         """Raises StorageError if the address holds what is not of this job, OvertakenError if a later attempt has delivered."""
@@ -117,6 +127,14 @@ class Target:
     def ask(self, function: Callable[[], T]) -> T:
         """The result of one call of the client."""
         return call(function, self.clock, self.tick)
+
+    def _content(self, name: str, most: int) -> bytes | None:
+        """A small object; None if it is not there, or larger: another program may have put anything there."""
+        try:
+            found = self.store.get(self.address.below(name))
+        except FileNotFoundError:
+            return None
+        return None if found.meta["size"] > most else bytes(found.bytes())
 
     def _read(self) -> Standing | None:
         try:

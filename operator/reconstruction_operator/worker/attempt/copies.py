@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End, Owner
 from reconstruction_operator.jobfiles import notes, publishing
@@ -24,12 +25,16 @@ logger = logging.getLogger(__name__)
 
 
 class Copies:
-    """The copies of one run. `replaced`: the earlier jobs whose results it may take over, and whose copies its own replaces."""
+    """The copies of one run. `replaced`: the earlier jobs whose results it may take over, and whose copies its own replaces.
+
+    `earlier`: the result of such a job, of which only the copy at `spec.output` is left; None: there is none.
+    """
 
     def __init__(self, assignment: Assignment, heartbeat: Heartbeat) -> None:
         self._assignment = assignment
         self._heartbeat = heartbeat
         self.replaced: frozenset[str] = frozenset()
+        self.earlier: Manifest | None = None
         self._found = False  # a copy of this job lay there when the run began
         self._published = False  # it is of a result that counted
 
@@ -39,13 +44,23 @@ class Copies:
         self._published = self._found and notes.is_of_published_result(folder, uri)
         notes.note(space, owner, uri, published=self._published)
 
-    def check(self) -> None:
-        """Raises StorageError before the work if its copy would be refused after hours of it."""
+    def check(self, *, heir: bool = False) -> None:
+        """Raises StorageError before the work if its copy would be refused after hours of it.
+
+        `heir`: a copy that an earlier job of the same namespace and name left is not refused.
+        """
         assignment = self._assignment
+        owner = assignment.owner
+        heir_of = (owner.namespace, owner.name) if heir and owner is not None else None
         try:
-            self._found = outputs.check(
-                assignment.output_uri, self._run(None), namespace=assignment.namespace, check=self._heartbeat.check
+            standing = outputs.check(
+                assignment.output_uri,
+                self._run(None),
+                namespace=assignment.namespace,
+                check=self._heartbeat.check,
+                heir_of=heir_of,
             )
+            self._found, self.earlier = standing.is_own, standing.earlier
         except OvertakenError:
             pass  # the workspace decides which run is the later one
         except StorageError:

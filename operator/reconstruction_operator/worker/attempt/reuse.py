@@ -26,6 +26,7 @@ from reconstruction_operator.jobfiles import results, workspace
 from reconstruction_operator.jobfiles.results import Found
 from reconstruction_operator.models import registry
 from reconstruction_operator.models.interface import ModelFailure
+from reconstruction_operator.transfer import outputs
 from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.model.selection import Choice
 
@@ -37,10 +38,18 @@ _NO_LINKS = (errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOSYS, errno.EM
 
 
 @dataclass(frozen=True, slots=True)
-class Reusable:
-    """The results that a job may take over, the newest first."""
+class Copy:
+    """A result of an earlier job of which the copy at the job's own output address is left, on another volume or in another cluster."""
 
-    results: tuple[Found, ...] = ()
+    manifest: Manifest
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reusable:
+    """The results that a job may take over, the newest first, a copy last."""
+
+    results: tuple[Found | Copy, ...] = ()
 
     @property
     def known(self) -> tuple[KnownInput, ...]:
@@ -53,7 +62,7 @@ class Reusable:
         """The jobs that have them."""
         return frozenset(found.manifest.job_id for found in self.results)
 
-    def made_from(self, digest: str) -> tuple[Found, ...]:
+    def made_from(self, digest: str) -> tuple[Found | Copy, ...]:
         """Those that were made from that input."""
         return tuple(found for found in self.results if found.manifest.input_digest == digest)
 
@@ -63,14 +72,23 @@ def reusable(assignment: Assignment, choice: Choice | None) -> Reusable:
 
     Otherwise those that the same model made, in the same version and with the same parameters.
     """
-    if choice is None:
-        return Reusable(_of_the_name(assignment))
-    if assignment.reuse != spec.IF_UNCHANGED or choice.simulated:
+    if not is_heir(assignment, choice):
         return Reusable()
+    return Reusable(tuple(one for one in _of_the_name(assignment) if fits(one.manifest, choice)))
+
+
+def is_heir(assignment: Assignment, choice: Choice | None) -> bool:
+    """Whether the job may take over a result at all."""
+    return choice is None or (assignment.reuse == spec.IF_UNCHANGED and not choice.simulated)
+
+
+def fits(manifest: Manifest, choice: Choice | None) -> bool:
+    """Whether the job may take over that result of its namespace and name, if it was made from its photos."""
+    if choice is None:
+        return True
     name = choice.model.name
-    mine = recipe(name, registry.version(name), choice.parameters)
-    its = (one for one in _of_the_name(assignment) if one.manifest.input_digest and not one.manifest.simulated)
-    return Reusable(tuple(one for one in its if one.manifest.recipe == mine))
+    is_known = bool(manifest.input_digest) and not manifest.simulated
+    return is_known and manifest.recipe == recipe(name, registry.version(name), choice.parameters)
 
 
 def not_found(assignment: Assignment) -> ModelFailure:
@@ -79,15 +97,18 @@ def not_found(assignment: Assignment) -> ModelFailure:
     return ModelFailure("RESULT_NOT_FOUND", text)
 
 
-def take_over(found: Found, output: Path, assignment: Assignment, check: Callable[[], None]) -> Manifest | None:
+def take_over(found: Found | Copy, output: Path, assignment: Assignment, check: Callable[[], None]) -> Manifest | None:
     """Makes the empty folder `output` the same result, sealed as this job's; None if it is not whole any more.
 
     The files are shared with the earlier result (hard links), or copied where that is not possible. `check` is called often, and may
-    raise. Raises OSError for the disk.
+    raise. Raises OSError for the disk, StorageError for a copy that cannot be read.
     """
     made_by = found.manifest
     try:
-        intact = all(_link(found.path, output, one, check) for one in made_by.files)
+        if isinstance(found, Copy):
+            intact = _collect(found, output, assignment.namespace, check)
+        else:
+            intact = all(_link(found.path, output, one, check) for one in made_by.files)
     except FileNotFoundError:  # it is being deleted
         intact = False
     if not intact:
@@ -119,16 +140,33 @@ def _of_the_name(assignment: Assignment) -> tuple[Found, ...]:
     return tuple(results.find(owner.namespace, owner.name, besides=owner.job_id))
 
 
-def _maker(found: Found) -> ReusedFrom:
+def _maker(found: Found | Copy) -> ReusedFrom:
+    if isinstance(found, Copy):
+        return ReusedFrom(found.manifest.job_id, found.manifest.attempt)
     sealed_at = datetime.fromtimestamp(int(found.sealed_at), UTC)
     return ReusedFrom(found.manifest.job_id, found.manifest.attempt, sealed_at)
 
 
+def _collect(copy: Copy, output: Path, namespace: str, check: Callable[[], None]) -> bool:
+    """Copies the files into `output`; returns whether they are those that were sealed. Others may write where they lie."""
+    files = copy.manifest.files
+    if not all(_is_below(one.name) for one in files):
+        return False
+    outputs.collect(copy.uri, copy.manifest, output, check, namespace=namespace)
+    return all(_digest(output / one.name, check) == one.sha256 for one in files)
+
+
+def _is_below(name: str) -> bool:
+    """Whether it leads to a place below a folder: a manifest may have been edited (path traversal)."""
+    path = PurePosixPath(name)
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and "\0" not in name
+
+
 def _link(source: Path, output: Path, sealed: SealedFile, check: Callable[[], None]) -> bool:
     """Puts one file into `output`; returns whether it is the one that was sealed."""
-    name = PurePosixPath(sealed.name)
-    if name.is_absolute() or ".." in name.parts:  # the manifest was edited
+    if not _is_below(sealed.name):
         return False
+    name = PurePosixPath(sealed.name)
     target = output / name
     target.parent.mkdir(parents=True, exist_ok=True)
     try:

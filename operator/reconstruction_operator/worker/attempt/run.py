@@ -31,7 +31,7 @@ from reconstruction_operator.worker.attempt.ending import end_of_success
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError, failure_of
 from reconstruction_operator.worker.attempt.loading import Loaded, load_photos
 from reconstruction_operator.worker.attempt.observer import AttemptObserver
-from reconstruction_operator.worker.attempt.reuse import Reusable
+from reconstruction_operator.worker.attempt.reuse import Copy, Reusable
 from reconstruction_operator.worker.attempt.stages import AttemptStages
 from reconstruction_operator.worker.attempt.steps import Reached, Steps
 from reconstruction_operator.worker.heartbeat.heartbeat import Heartbeat
@@ -179,7 +179,8 @@ class AttemptRun:
         self._copies.replaced = self._reusable.job_ids
         # A run that was paused must not retire the workspace of its successor.
         if assignment.output_uri:
-            self._copies.check()
+            self._copies.check(heir=reuse.is_heir(assignment, choice))
+            self._inherit_copy(choice)
             self._heartbeat.confirm()  # that may have waited for a disk
         else:
             self._heartbeat.refresh()
@@ -196,6 +197,17 @@ class AttemptRun:
         self._stages = AttemptStages(space)
         return space, None if assignment.envelope is None else publishing.read_sealed(assignment.job_id)
 
+    def _inherit_copy(self, choice: Choice | None) -> None:
+        """Count the copy that an earlier job left at the output address among the results, or refuse it."""
+        earlier, assignment = self._copies.earlier, self._assignment
+        if earlier is None or earlier.job_id in self._reusable.job_ids:
+            return
+        if not reuse.fits(earlier, choice):
+            self._copies.check()  # raises: it is another job's
+            return
+        self._reusable = reuse.Reusable((*self._reusable.results, Copy(earlier, assignment.output_uri)))
+        self._copies.replaced = self._reusable.job_ids
+
     def _load(self, choice: Choice, steps: Steps, space: Workspace, known: tuple[KnownInput, ...]) -> Loaded:
         if choice.simulated:
             return Loaded((), "")
@@ -210,7 +222,7 @@ class AttemptRun:
             self._observer.read(Inputs(len(loaded.photos), loaded.bytes))
         return loaded
 
-    def _take_over(self, found: Iterable[Found], space: Workspace) -> Manifest | None:
+    def _take_over(self, found: Iterable[Found | Copy], space: Workspace) -> Manifest | None:
         """The first of these results that is whole, as this job's in the workspace; None if none is."""
         assignment, check = self._assignment, self._heartbeat.check
         for one in found:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from reconstruction_operator.jobfiles.layout import JobFolder
 from reconstruction_operator.models import registry
 from reconstruction_operator.worker.attempt import reuse
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
+from tests.support.objects import Bucket
 
 from tests.support.attempts import JOB, end, run, want
 from tests.support.photos import make_photo
@@ -285,3 +288,134 @@ def test_the_newest_result_of_a_name_is_the_required_one(
 def test_a_required_result_that_is_missing_fails_the_job(attempt: Attempt) -> None:
     with pytest.raises(ReconstructionFailedError, match="RESULT_NOT_FOUND: no result of an earlier job default/banana"):
         attempt(JOB, reuse="Required")
+
+
+def address_of(kind: str, request: pytest.FixtureRequest) -> str:
+    """An output address, in a folder or in a bucket."""
+    if kind == "folder":
+        return f"file://{request.getfixturevalue('meshes')}/banana"
+    bucket: Bucket = request.getfixturevalue("bucket")
+    return f"s3://{bucket.name}/meshes/banana/"
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def address(request: pytest.FixtureRequest) -> str:
+    return address_of(request.param, request)
+
+
+def move(jobs_dir: Path) -> None:
+    """Another cluster has none of the job folders."""
+    shutil.rmtree(jobs_dir)
+    jobs_dir.mkdir()
+
+
+def pointed_at(address: str, request: pytest.FixtureRequest) -> str:
+    """The job whose result lies at the address."""
+    if address.startswith("file://"):
+        return str(json.loads((Path(address.removeprefix("file://")) / "manifest.json").read_text())["jobId"])
+    bucket: Bucket = request.getfixturevalue("bucket")
+    return str(json.loads(bucket.get("meshes/banana/result.json"))["jobId"])
+
+
+def test_a_job_that_was_moved_takes_over_the_copy_at_its_output(  # noqa: PLR0917  # fixtures
+    attempt: Attempt,
+    client: redis.Redis,
+    jobs_dir: Path,
+    rough_models: Path,
+    address: str,
+    request: pytest.FixtureRequest,
+) -> None:
+    attempt(JOB, output_uri=address)
+    before = contents(jobs_dir / JOB / "output")
+    move(jobs_dir)
+
+    attempt(AGAIN, output_uri=address)
+
+    assert runs(rough_models) == 1
+    assert contents(jobs_dir / AGAIN / "output") == before
+    recorded = end(client, job_id=AGAIN)
+    assert recorded.reused_from is not None
+    assert (recorded.reused_from.uid, recorded.reused_from.attempt) == (JOB, 1)
+    assert pointed_at(address, request) == AGAIN
+
+
+@pytest.mark.usefixtures("rough_models")
+def test_a_required_result_may_be_the_copy_at_the_output(attempt: Attempt, jobs_dir: Path, meshes: Path) -> None:
+    address = f"file://{meshes}/banana"
+    attempt(JOB, output_uri=address)
+    move(jobs_dir)
+    attempt(AGAIN, output_uri=address, reuse="Required", model="not-installed", input_uri="file:///photos/deleted")
+    assert (jobs_dir / AGAIN / "output" / "model.glb").is_file()
+
+
+@pytest.mark.parametrize(
+    ("kind", "changed"),
+    [
+        pytest.param("folder", {"name": "apple"}, id="name"),
+        pytest.param("bucket", {"name": "apple"}, id="name-in-a-bucket"),
+        pytest.param("folder", {"namespace": "other"}, id="namespace"),
+        pytest.param("folder", {"parameters": {"detail": 3}}, id="parameters"),
+        pytest.param("folder", {"reuse": "Never"}, id="never"),
+    ],
+)
+def test_a_copy_of_another_result_is_refused(  # noqa: PLR0917  # fixtures
+    attempt: Attempt, jobs_dir: Path, rough_models: Path, request: pytest.FixtureRequest, kind: str, changed: Any
+) -> None:
+    address = address_of(kind, request)
+    attempt(JOB, output_uri=address)
+    move(jobs_dir)
+    with pytest.raises(ReconstructionFailedError, match="OUTPUT_REFUSED"):
+        attempt(AGAIN, output_uri=address, **changed)
+    assert runs(rough_models) == 1
+    assert pointed_at(address, request) == JOB
+
+
+def test_a_copy_that_was_changed_is_not_taken_over(
+    attempt: Attempt, jobs_dir: Path, rough_models: Path, address: str, request: pytest.FixtureRequest
+) -> None:
+    attempt(JOB, output_uri=address)
+    move(jobs_dir)
+    if address.startswith("file://"):
+        mesh = Path(address.removeprefix("file://")) / "model.glb"
+        mesh.write_bytes(b"?" * mesh.stat().st_size)
+    else:
+        bucket: Bucket = request.getfixturevalue("bucket")
+        (key,) = (one for one in bucket.keys if one.endswith("/model.glb"))
+        bucket.put(key, b"?" * len(bucket.get(key)))
+    with pytest.raises(ReconstructionFailedError, match="OUTPUT_REFUSED"):
+        attempt(AGAIN, output_uri=address)
+    assert runs(rough_models) == 1
+    assert not (jobs_dir / AGAIN / "output").exists()
+
+
+@pytest.mark.usefixtures("rough_models")
+@pytest.mark.parametrize("hostile", ["link", "folder", "pipe", "outside", "absolute"])
+def test_a_hostile_copy_gives_no_file_of_the_worker(
+    attempt: Attempt, jobs_dir: Path, meshes: Path, tmp_path: Path, hostile: str
+) -> None:
+    """A tenant may write to the folder, and knows the digest of a secret."""
+    secret = tmp_path / "secrets" / "key.pem"
+    secret.parent.mkdir()
+    secret.write_bytes(b"SECRET")
+    attempt(JOB, output_uri=f"file://{meshes}/banana")
+    move(jobs_dir)
+    copy = meshes / "banana"
+    name = {"outside": "../../secrets/key.pem", "absolute": str(secret), "folder": "sub/key.pem"}.get(
+        hostile, "key.pem"
+    )
+    if hostile == "link":
+        (copy / name).symlink_to(secret)
+    elif hostile == "folder":
+        (copy / "sub").symlink_to(secret.parent)
+    elif hostile == "pipe":
+        os.mkfifo(copy / name)
+    manifest = json.loads((copy / "manifest.json").read_text())
+    digest = hashlib.sha256(b"SECRET").hexdigest()
+    size = (copy / name).lstat().st_size if hostile in ("link", "pipe") else 6
+    manifest["files"].append({"name": name, "bytes": size, "sha256": digest})
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+
+    with pytest.raises(ReconstructionFailedError):
+        attempt(AGAIN, output_uri=f"file://{meshes}/banana")
+
+    assert not [path for path in jobs_dir.rglob("*") if path.is_file() and path.read_bytes() == b"SECRET"]

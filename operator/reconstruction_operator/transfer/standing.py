@@ -1,0 +1,15 @@
+"""What stands at an output address before a run delivers there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reconstruction_operator.contract.manifest import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A result of this job (`is_own`), or of an earlier job of its namespace and name, or none."""
+
+    is_own: bool = False
+    earlier: Manifest | None = None
