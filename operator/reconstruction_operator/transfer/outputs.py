@@ -11,12 +11,12 @@ from reconstruction_operator.transfer.folders.delivery import Run
 from reconstruction_operator.transfer.limits import Tick
 from reconstruction_operator.transfer.objects import layout, outputs
 from reconstruction_operator.transfer.objects.address import is_object
-from reconstruction_operator.transfer.standing import Standing
+from reconstruction_operator.transfer.occupancy import Occupancy
 
 
 def check(
     uri: str, run: Run, *, namespace: str, check: Callable[[], None], heir_of: tuple[str, str] | None = None
-) -> Standing:
+) -> Occupancy:
     """What lies there. Raises StorageError if nothing may be delivered there, or OvertakenError, as `deliver` would.
 
     `heir_of`: namespace and name of earlier jobs; the result of one of them that lies there is returned, instead of refused.

@@ -29,7 +29,7 @@ from reconstruction_operator.contract.manifest import MANIFEST, MAX_MANIFEST_BYT
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.folders import targets
 from reconstruction_operator.transfer.folders.directories import Directory
-from reconstruction_operator.transfer.standing import Standing
+from reconstruction_operator.transfer.occupancy import Occupancy
 
 logger = logging.getLogger(__name__)
 
@@ -69,18 +69,18 @@ class _Staging:
         return not self.place.leads_to(self.name, self.own) or (folder is not None and not folder.exists())
 
 
-def check(uri: str, run: Run, *, namespace: str = "", heir_of: tuple[str, str] | None = None) -> Standing:
+def check(uri: str, run: Run, *, namespace: str = "", heir_of: tuple[str, str] | None = None) -> Occupancy:
     """What lies there. Raises StorageError (OUTPUT_REFUSED) if nothing may be delivered there, or OvertakenError, as `deliver` would.
 
     Only a probe shows whether the workers may write: a directory like those of deliveries, which a later run deletes if this one dies.
     The result of an earlier job with the namespace and name of `heir_of` is not refused, but returned.
     """
-    target, standing = targets.find(uri, namespace), Standing()
+    target, standing = targets.find(uri, namespace), Occupancy()
     with contextlib.suppress(FileNotFoundError), _place(target, create=False) as place:
-        standing = Standing(earlier=_earlier(place, target.name, run, heir_of))
+        standing = Occupancy(earlier=_earlier(place, target.name, run, heir_of))
         if standing.earlier is None:
             _refuse_others(place, target.name, run)
-            standing = Standing(is_own=_attempt_of(place, target.name, run) is not None)
+            standing = Occupancy(is_own=_attempt_of(place, target.name, run) is not None)
     above = next(one for one in target.parents if one.is_dir())
     with _place(above / target.name, create=False) as place:
         targets.probe(place, _staging_name(run))

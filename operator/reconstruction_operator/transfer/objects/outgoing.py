@@ -12,7 +12,6 @@ from pathlib import Path
 
 from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.contract.manifest import MANIFEST, Manifest
-from reconstruction_operator.transfer import standing
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import failures, layout
 from reconstruction_operator.transfer.objects.address import ObjectAddress
@@ -21,6 +20,7 @@ from reconstruction_operator.transfer.objects.layout import Pointer
 from reconstruction_operator.transfer.objects.request import Connection, DeliverRequest
 from reconstruction_operator.transfer.objects.store import open_store
 from reconstruction_operator.transfer.objects.target import Standing, Target
+from reconstruction_operator.transfer.occupancy import Occupancy
 
 UPLOAD_PATIENCE = 10  # times that of a download: of an upload, only whole parts are seen
 
@@ -41,7 +41,7 @@ class _File:
     bytes: int
 
 
-def check(request: DeliverRequest, report: Progress) -> standing.Standing:
+def check(request: DeliverRequest, report: Progress) -> Occupancy:
     """What lies there. Raises StorageError if nothing may be delivered there, OvertakenError if a later attempt has delivered.
 
     Reading shows what lies there; only a probe shows whether the workers may write and delete. The result of an earlier job that the
@@ -54,7 +54,7 @@ def check(request: DeliverRequest, report: Progress) -> standing.Standing:
         if earlier is None:
             target.refuse_others(found)
         target.probe()
-        return standing.Standing(_is_of(request.job_id, found), earlier)
+        return Occupancy(_is_of(request.job_id, found), earlier)
 
 
 def deliver(request: DeliverRequest, source: Path, report: Progress) -> None:

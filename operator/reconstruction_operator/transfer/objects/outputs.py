@@ -13,7 +13,7 @@ from reconstruction_operator.transfer.limits import Tick
 from reconstruction_operator.transfer.objects import layout, process
 from reconstruction_operator.transfer.objects.address import ObjectAddress, permitted
 from reconstruction_operator.transfer.objects.request import CollectRequest, Connection, DeliverRequest
-from reconstruction_operator.transfer.standing import Standing
+from reconstruction_operator.transfer.occupancy import Occupancy
 from reconstruction_operator.units import megabytes
 
 _REFUSED = "OUTPUT_REFUSED"
@@ -59,14 +59,14 @@ def check(
     namespace: str,
     replaced: frozenset[str] = frozenset(),
     heir_of: tuple[str, str] | None = None,
-) -> Standing:
+) -> Occupancy:
     """What lies there. Raises StorageError or OvertakenError, as `deliver` would."""
     wanted = DeliverRequest(
         target(uri, namespace), job_id, attempt, None, None, Connection.from_config(), tuple(replaced), heir_of
     )
     found = process.perform(wanted, lambda *_: check())
     earlier = found["earlier"]
-    return Standing(found["own"] is True, None if earlier is None else Manifest.parse(earlier.encode()))
+    return Occupancy(found["own"] is True, None if earlier is None else Manifest.parse(earlier.encode()))
 
 
 def collect(uri: str, manifest: Manifest, into: Path, check: Callable[[], None], *, namespace: str) -> None:

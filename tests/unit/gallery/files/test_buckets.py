@@ -12,7 +12,7 @@ from reconstruction_gallery.files.results import Results
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.contract.manifest import MAX_MANIFEST_BYTES, Manifest, SealedFile
 from reconstruction_operator.transfer import outputs
-from reconstruction_operator.transfer.delivery import Run
+from reconstruction_operator.transfer.folders.delivery import Run
 
 from tests.support.servers.objects import Bucket
 from tests.support.settings import configure

@@ -246,7 +246,8 @@ def test_interrupted_copy_leaves_nothing(root: Path, result: Path) -> None:
 
 _CHECK = (
     "import sys\n"
-    "from reconstruction_operator.transfer import delivery, errors\n"
+    "from reconstruction_operator.transfer import errors\n"
+    "from reconstruction_operator.transfer.folders import delivery\n"
     "try:\n"
     "    delivery.check(sys.argv[1], delivery.Run('job1', 1, None))\n"
     "except errors.StorageError as error:\n"

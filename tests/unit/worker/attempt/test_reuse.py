@@ -17,10 +17,10 @@ from reconstruction_operator.jobfiles.layout import JobFolder
 from reconstruction_operator.models import registry
 from reconstruction_operator.worker.attempt import reuse
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
-from tests.support.objects import Bucket
 
 from tests.support.attempts import JOB, end, run, want
 from tests.support.photos import make_photo
+from tests.support.servers.objects import Bucket
 from tests.support.settings import configure
 from tests.unit.transfer.archives import zipped
 

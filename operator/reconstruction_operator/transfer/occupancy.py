@@ -1,4 +1,4 @@
-"""What stands at an output address before a run delivers there."""
+"""What lies at an output address before a run delivers there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from reconstruction_operator.contract.manifest import Manifest
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Occupancy:
     """A result of this job (`is_own`), or of an earlier job of its namespace and name, or none."""
 
     is_own: bool = False
