@@ -18,8 +18,9 @@ Answer = TypeVar("Answer")
 class Remembered(Generic[Key, Answer]):
     """Answers by key. A question that fails is not kept."""
 
-    def __init__(self, seconds: float, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, seconds: float, *, most: int = _MOST, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._seconds = seconds
+        self._most = most
         self._monotonic = monotonic
         self._kept: OrderedDict[Key, tuple[float, Answer]] = OrderedDict()
         self._asked: dict[Key, asyncio.Future[Answer]] = {}
@@ -45,7 +46,7 @@ class Remembered(Generic[Key, Answer]):
                 answer = await ask()
             self._kept[key] = (asked_at, answer)
             self._kept.move_to_end(key)
-            while len(self._kept) > _MOST:
+            while len(self._kept) > self._most:
                 self._kept.popitem(last=False)
             return answer
         finally:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from reconstruction_operator.transfer.objects.store import Store
 
 _ANSWER_SECONDS: Final = 20.0  # to begin an answer; a body has the store's timeout of each read
+_RESULTS: Final = 64  # that are remembered: a manifest may take megabytes
 _STORES: Final = 32  # clients of buckets, with their connections
 
 
@@ -67,7 +68,7 @@ class Buckets:
     """Finds results; what it finds is kept for some seconds, since a page asks for many files of one result."""
 
     def __init__(self, keep_seconds: float) -> None:
-        self._found: Remembered[tuple[str, str], _Delivered | None] = Remembered(keep_seconds)
+        self._found: Remembered[tuple[str, str], _Delivered | None] = Remembered(keep_seconds, most=_RESULTS)
         self._stores: OrderedDict[tuple[str, str], Store] = OrderedDict()
 
     async def manifest(self, key: JobKey, uri: str) -> Manifest | None:
@@ -79,7 +80,7 @@ class Buckets:
         """A file of that result by its name in the manifest. Raises NoResultError, UnreadableResultError."""
         found = await self._find(key, uri)
         sealed = found and next((one for one in found.manifest.files if one.name == name), None)
-        if not found or not sealed:
+        if not found or not sealed or sealed.bytes < 0:
             raise NoResultError(name)
         return ObjectFile(found, sealed)
 

@@ -54,3 +54,20 @@ async def test_a_failure_is_asked_again() -> None:
     with pytest.raises(ValueError, match="no answer"):
         await kept.get("a", fail)
     assert await kept.get("a", ask) == 7
+
+
+async def test_the_oldest_answers_are_dropped() -> None:
+    asked = []
+    kept: Remembered[int, int] = Remembered(10, most=2)
+
+    async def get(key: int) -> None:
+        async def ask() -> int:
+            asked.append(key)
+            return key
+
+        await kept.get(key, ask)
+
+    for key in (1, 2, 3, 3, 2, 1):
+        await get(key)
+
+    assert asked == [1, 2, 3, 1]

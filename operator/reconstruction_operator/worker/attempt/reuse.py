@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
-from reconstruction_operator import disk
+from reconstruction_operator import config, disk
 from reconstruction_operator.api import spec
 from reconstruction_operator.api.status import ReusedFrom
 from reconstruction_operator.contract.fingerprint import KnownInput, recipe
@@ -95,6 +95,13 @@ def not_found(assignment: Assignment) -> ModelFailure:
     """The failure of a job that has to take over a result, and finds none."""
     text = f"no result of an earlier job {assignment.title} is on the volume of this worker"
     return ModelFailure("RESULT_NOT_FOUND", text)
+
+
+def is_moderate(manifest: Manifest) -> bool:
+    """Whether a copy that any program may have made is not too large to be read."""
+    return all(size >= 0 for _, size in manifest.sizes) and (
+        sum(size for _, size in manifest.sizes) <= config.settings.INPUT_MAX_BYTES
+    )
 
 
 def take_over(found: Found | Copy, output: Path, assignment: Assignment, check: Callable[[], None]) -> Manifest | None:

@@ -202,7 +202,7 @@ class AttemptRun:
         earlier, assignment = self._copies.earlier, self._assignment
         if earlier is None or earlier.job_id in self._reusable.job_ids:
             return
-        if not reuse.fits(earlier, choice):
+        if not (reuse.fits(earlier, choice) and reuse.is_moderate(earlier)):
             self._copies.check()  # raises: it is another job's
             return
         self._reusable = reuse.Reusable((*self._reusable.results, Copy(earlier, assignment.output_uri)))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import select
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -19,6 +21,7 @@ from reconstruction_operator.worker.deleting import hanging
 
 SECONDS: Final = 30.0
 _MOST_LEFT: Final = 3  # processes
+_CHUNK_BYTES: Final = 65_536
 _REFUSED: Final = "INPUT_REFUSED"
 
 
@@ -43,34 +46,42 @@ class CheckProcess:
         place, shown = _place_of(request), uris.redacted(request.uri)
         if place is not None and any(place.is_relative_to(one) for one in hanging.known()):
             return Checked(Verdict.UNKNOWN, message=f"{shown} was not looked at: a look at its disk did not end.")
-        child, found = Program.start(program.__name__), None
+        child, line = Program.start(program.__name__), None
+        unread, until = bytearray(), time.monotonic() + self.seconds
         try:
-            found = self._listen(child, request)
+            with contextlib.suppress(BrokenPipeError):
+                child.send(program.to_line(request))
+            is_reached = _line(child, unread, until) is not None
+            line = _line(child, unread, until)
         finally:
             left = 0 if child.end() else child.process.pid
             if left:
                 self._left.append(child)
-        if place is not None:
-            hanging.remember(place, left) if found is None else hanging.forget(place)
-        if found is None:
+        if place is not None:  # a disk that is only slow is not left alone: any tenant can make a check take long
+            hanging.forget(place) if is_reached and not left else hanging.remember(place, left)
+        if line is None:
             text = (
                 f"{shown} could not be looked at within {self.seconds:.0f} s: see whether its disk or server answers."
             )
             return Checked(Verdict.UNKNOWN, message=text)
-        return found
-
-    def _listen(self, child: Program, request: CheckRequest) -> Checked | None:
-        """What the process found; None if it did not answer in time."""
-        with contextlib.suppress(BrokenPipeError):
-            child.send(program.to_line(request))
-        if not select.select([child.answers], [], [], self.seconds)[0]:
-            return None
-        line = child.answers.readline()
         found = Checked.of(json.loads(line)) if line else None
         if found is None:
-            text = f"The process that looked at {uris.redacted(request.uri)} ended without an answer."
-            return Checked(Verdict.UNKNOWN, message=text)
+            return Checked(Verdict.UNKNOWN, message=f"The process that looked at {shown} ended without an answer.")
         return found
+
+
+def _line(child: Program, unread: bytearray, until: float) -> bytes | None:
+    """The next line; empty if the process has ended, None if it does not come in time. `unread`: what came after the last one."""
+    output = child.answers.fileno()
+    while b"\n" not in unread:
+        if not select.select([output], [], [], max(0.0, until - time.monotonic()))[0]:
+            return None
+        chunk = os.read(output, _CHUNK_BYTES)
+        if not chunk:
+            return b""
+        unread += chunk
+    line, _, unread[:] = unread.partition(b"\n")
+    return bytes(line)
 
 
 def _place_of(request: CheckRequest) -> Path | None:

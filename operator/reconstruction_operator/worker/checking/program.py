@@ -21,6 +21,7 @@ from reconstruction_operator.contract import outcomes
 from reconstruction_operator.contract.checks import Checked, CheckRequest, Verdict
 from reconstruction_operator.jobfiles import publishing
 from reconstruction_operator.models.interface import ModelFailure
+from reconstruction_operator.transfer import uris
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
 from reconstruction_operator.transfer.looking import survey
@@ -86,8 +87,16 @@ def perform(request: CheckRequest) -> Checked:
     return Checked(Verdict.USABLE, message=f"{found}.")
 
 
+def reach(request: CheckRequest) -> None:
+    """Looks whether the disk of a `file://` input answers at all. On a dead mount this never returns."""
+    with contextlib.suppress(StorageError):
+        parts = uris.split(request.uri, "INPUT_REFUSED")
+        if parts.scheme == "file":
+            os.path.lexists(Limits.from_config(request.namespace).located(uris.local_path(parts, "INPUT_REFUSED")))
+
+
 def main() -> None:
-    """Answer the request on stdin."""
+    """Answer the request on stdin, after an empty line once the disk of its input answers."""
     privacy.hide_memory()
     with contextlib.suppress(OSError):
         os.nice(_NICE)
@@ -98,10 +107,16 @@ def main() -> None:
     request = from_line(sys.stdin.buffer.readline())
     threading.Thread(target=_wait_for_the_end, daemon=True).start()
     try:
+        reach(request)
+        _say("")
         found = perform(request)
     except Exception as error:  # noqa: BLE001  # the run will tell
         found = Checked(Verdict.UNKNOWN, message=f"The check failed by itself: {type(error).__name__}: {error}")
-    sys.stdout.write(found.to_text() + "\n")
+    _say(found.to_text())
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
 

@@ -125,6 +125,14 @@ async def test_a_hostile_manifest_opens_no_other_object(uri: str, bucket: Bucket
         await read(uri, name)
 
 
+async def test_a_file_of_less_than_nothing_is_no_file(uri: str, bucket: Bucket) -> None:
+    manifest = Manifest(JOB, attempt=1, files=(SealedFile("model.glb", -5, "0" * 64),)).to_text()
+    bucket.put(f"meshes/banana/{folder_in(bucket)}manifest.json", manifest.encode())
+
+    with pytest.raises(NoResultError):
+        await read(uri, "model.glb")
+
+
 async def test_the_manifest_of_another_job_is_not_taken(uri: str, bucket: Bucket) -> None:
     bucket.put(f"meshes/banana/{folder_in(bucket)}manifest.json", Manifest(OTHER, attempt=1).to_text().encode())
 

@@ -389,6 +389,25 @@ def test_a_copy_that_was_changed_is_not_taken_over(
 
 
 @pytest.mark.usefixtures("rough_models")
+def test_a_copy_that_would_fill_the_disk_is_refused(
+    attempt: Attempt, jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file with a hole costs its maker nothing."""
+    attempt(JOB, output_uri=f"file://{meshes}/banana")
+    move(jobs_dir)
+    copy, size = meshes / "banana", 5_000_000
+    (copy / "hole").touch()
+    os.truncate(copy / "hole", size)
+    manifest = json.loads((copy / "manifest.json").read_text())
+    manifest["files"].append({"name": "hole", "bytes": size, "sha256": hashlib.sha256(bytes(size)).hexdigest()})
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    configure(monkeypatch, INPUT_MAX_BYTES=4_000_000)
+
+    with pytest.raises(ReconstructionFailedError, match="OUTPUT_REFUSED"):
+        attempt(AGAIN, output_uri=f"file://{meshes}/banana")
+
+
+@pytest.mark.usefixtures("rough_models")
 @pytest.mark.parametrize("hostile", ["link", "folder", "pipe", "outside", "absolute"])
 def test_a_hostile_copy_gives_no_file_of_the_worker(
     attempt: Attempt, jobs_dir: Path, meshes: Path, tmp_path: Path, hostile: str

@@ -88,3 +88,19 @@ def test_a_process_that_ends_without_an_answer_is_reported(monkeypatch: pytest.M
     found = CheckProcess().perform(REQUEST)
     assert found.verdict is Verdict.UNKNOWN
     assert "ended without an answer" in found.message
+
+
+@pytest.mark.usefixtures("jobs_dir")
+def test_an_input_that_takes_long_keeps_no_other_input_of_its_disk_waiting(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Any tenant can make such an input."""
+    (tmp_path / "slow.py").write_text("import sys, time\nsys.stdin.readline()\nprint(flush=True)\ntime.sleep(60)\n")
+    with monkeypatch.context() as slow:
+        slow.setattr(program, "__name__", "slow")
+        slow.setenv("PYTHONPATH", str(tmp_path))
+        first = CheckProcess(seconds=2.0).perform(REQUEST)
+    configure(monkeypatch, INPUT_ROOTS=(str(PHOTOS),))
+
+    assert "could not be looked at within 2 s" in first.message
+    assert CheckProcess().perform(REQUEST).verdict is Verdict.USABLE
