@@ -19,7 +19,8 @@ export function showSubmit(main, _params, go) {
   const name = h("input", { id: "name", required: true, autocomplete: "off", pattern: "[a-z0-9]([a-z0-9\\-]*[a-z0-9])?", value: "scan" });
   const model = h("input", { id: "model", list: "models", required: true, autocomplete: "off", value: "photogrammetry" });
   const models = h("datalist", { id: "models" }, ["photogrammetry", "placeholder"].map((one) => h("option", { value: one })));
-  const quality = h("select", { id: "quality" }, h("option", { value: "" }, "Default"), h("option", {}, "fast"), h("option", {}, "standard"));
+  const qualities = ["preview", "fast", "standard", "high"].map((name) => h("option", {}, name));
+  const quality = h("select", { id: "quality" }, h("option", { value: "" }, "Default"), ...qualities);
   const picker = h("input", { id: "photos", type: "file", multiple: true, accept: "image/*,.heic,.heif", onchange: () => add(picker.files) });
   const chosen = h("p", { role: "status" }, "No photos yet: 20 or more from all sides are best.");
   const bar = h("progress", { max: 1, value: 0, hidden: true, "aria-label": "Upload" });

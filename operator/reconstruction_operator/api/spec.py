@@ -102,7 +102,7 @@ class Spec:
     )
     parameters: Mapping[str, Any] = member(
         dict,
-        "The model's own settings, which the model checks. photogrammetry: quality (fast or standard).",
+        "The model's own settings, which the model checks. photogrammetry: quality (preview, fast, standard or high).",
         absent="the model's own defaults",
         immutable=True,
         free_form=True,

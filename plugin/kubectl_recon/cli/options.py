@@ -48,7 +48,10 @@ Selector = Annotated[str | None, typer.Option("--selector", "-l", help="Jobs wit
 OutputOption = Annotated[Output | None, typer.Option("--output", "-o", help="Format instead of the table.")]
 DataOption = Annotated[Data | None, typer.Option("--output", "-o", help="Format for programs.")]
 All = Annotated[bool, typer.Option("--all", help="All jobs of the namespace.")]
-Quality = Annotated[str | None, typer.Option("--quality", help="The model's parameter quality, such as fast.")]
+Quality = Annotated[
+    str | None,
+    typer.Option("--quality", help="The model's parameter quality: preview, fast, standard or high of photogrammetry."),
+]
 Parameters = Annotated[
     list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="A parameter of the model; may be repeated.")
 ]

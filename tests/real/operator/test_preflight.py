@@ -95,7 +95,7 @@ def test_parameters_that_no_worker_takes_fail_the_job_at_once(jobs: Jobs, busy: 
     failure = jobs.wait_finished(name, timeout_seconds=SECONDS)["status"]["failure"]
 
     assert failure["reason"] == "INVALID_PARAMETERS"
-    assert "parameter quality: 'best' was given, allowed is one of fast, standard" in failure["message"]
+    assert "parameter quality: 'best' was given, allowed is one of preview, fast, standard, high" in failure["message"]
     assert "on worker " in failure["message"]
 
 

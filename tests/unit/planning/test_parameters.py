@@ -28,7 +28,9 @@ VALUES = st.sampled_from(["fast", "standard", 1_000, 1_000_000, True, 0, 3_600])
         pytest.param({}, "", id="none"),
         pytest.param({"quality": "fast", "faces": 5000, "crop": False}, "", id="good"),
         pytest.param(
-            {"quality": "best"}, "parameter quality: 'best' was given, allowed is one of fast, standard", id="choice"
+            {"quality": "best"},
+            "parameter quality: 'best' was given, allowed is one of preview, fast, standard, high",
+            id="choice",
         ),
         pytest.param(
             {"faces": 5}, "parameter faces: 5 was given, allowed is a whole number from 1000 to 1000000", id="bounds"

@@ -4,7 +4,7 @@
 
 - `photos`, `metadata`: photos as cameras write them -> upright RGB files of bounded size
 - `sparse`: `features`, `pairs`, `matching`, `mapping` -> camera poses and a sparse cloud
-- `dense`: `views`, `planesweep`, `aggregation`, `depthmaps`, `fusion` -> a dense cloud with normals
+- `dense`: `views`, `planesweep`, `aggregation`, `refinement`, `depthmaps`, `fusion`, `clouds` -> a dense cloud with normals
 - `surface`: `regions` (crop), `surface` and `poisson`, `cleanup` -> a mesh
 - `placing`: `upright`, `georeference`, `frames` -> coordinates: upright, of side 1, and where on Earth that is
 - `texture`: `colour`, `texture`, `unwrapping` -> coloured and textured meshes

@@ -20,7 +20,7 @@ import numpy as np
 from reconstruction_operator.models.interface import Photo
 from reconstruction_operator.models.photogrammetry import backgrounds
 from reconstruction_operator.models.photogrammetry import photos as preparing
-from reconstruction_operator.models.photogrammetry.arrays import Singles
+from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap
 from reconstruction_operator.models.photogrammetry.photos import PreparedPhoto
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.leaving import LeftOut, Why
@@ -101,19 +101,19 @@ def sparse_model(stages: Stages, align: Callable[[], SparseModel]) -> SparseMode
     return model
 
 
-def depth_maps(stages: Stages, compute: Callable[[], Sequence[Singles]]) -> Sequence[Singles]:
+def depth_maps(stages: Stages, compute: Callable[[], Sequence[DepthMap]]) -> Sequence[DepthMap]:
     """The depth map of each view, made by `compute` if no stage holds them."""
     stage = stages.find(DEPTHS)
     if stage is not None:
-        return [np.load(path) for path in sorted(stage.path.glob("*.npy"))]
-    depths = compute()
+        return [_read_depths(path) for path in sorted(stage.path.glob("*.npz"))]
+    maps = compute()
 
     def write(folder: Path) -> None:
-        for index, depth in enumerate(depths):
-            np.save(folder / f"{index:04d}.npy", depth)
+        for index, one in enumerate(maps):
+            np.savez(folder / f"{index:04d}.npz", depths=one.depths, sure=one.sure)
 
     _keep(stages, DEPTHS, write)
-    return depths
+    return maps
 
 
 def write_sparse(path: Path, model: SparseModel) -> None:
@@ -158,6 +158,11 @@ def read_sparse(path: Path) -> SparseModel:
         )
         left_out = tuple(LeftOut(str(name), Why[str(why)]) for name, why in file["left_out"])
         return SparseModel(photos, file["points"], float(file["reprojection_error_px"]), left_out)
+
+
+def _read_depths(path: Path) -> DepthMap:
+    with np.load(path) as file:
+        return DepthMap(file["depths"], file["sure"])
 
 
 def _copy(database: Path, folder: Path) -> None:

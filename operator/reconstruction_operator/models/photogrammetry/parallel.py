@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import cv2
 
+from reconstruction_operator.models.photogrammetry import memory
 from reconstruction_operator.models.photogrammetry.progress import BEAT_SECONDS
 
 _Item = TypeVar("_Item")
@@ -15,16 +16,23 @@ _Result = TypeVar("_Result")
 
 
 def each(
-    function: Callable[[_Item], _Result], items: Iterable[_Item], threads: int, done: Callable[[int, int], None]
+    function: Callable[[_Item], _Result],
+    items: Iterable[_Item],
+    threads: int,
+    done: Callable[[int, int], None],
+    *,
+    bytes_each: int = 1,
 ) -> Sequence[_Result]:
     """The results of `function` for each item, in order of the items.
+
+    Each call needs about `bytes_each` of memory; where memory is short there are fewer threads.
 
     `done(finished, of)` is called in this thread after each item, and every second. Threads suffice, because both
     libraries release the interpreter lock. OpenCV's own threads are off meanwhile: one level of parallelism is enough.
     An exception, of `function` or of `done`, cancels the items that have not begun and is raised.
     """
     cv2.setNumThreads(1)
-    pool = ThreadPoolExecutor(threads)
+    pool = ThreadPoolExecutor(memory.threads_for(threads, bytes_each))
     try:
         futures = [pool.submit(function, item) for item in items]
         pending = set(futures)

@@ -15,10 +15,11 @@ class QualitySettings:
 
     max_image_size: int  # px: photos are reduced to this size first
     features: int  # SIFT features kept in each photo
-    depth_size: int  # px: size of a depth map
-    depth_planes: int  # depth hypotheses for each pixel
+    depth_size: int  # px: coarse depth maps, over the whole range of depths
+    depth_planes: int  # depths tried for each pixel there, at most
     depth_sources: int  # neighbouring photos used for each depth map
     diagonal_paths: bool  # aggregate along 8 directions instead of 4
+    refined_sizes: tuple[int, ...]  # px: finer depth maps, each from the one before; the last are joined
     octree_depth: int  # of the Poisson surface: cells of 1/2^depth of the scene
     faces: int  # triangles in model.glb, at most
     texture_faces: int  # triangles in model_textured.glb, at most (unwrapping is slower than linear)
@@ -29,13 +30,27 @@ class QualitySettings:
 
 
 QUALITIES: Mapping[str, QualitySettings] = {
+    "preview": QualitySettings(
+        max_image_size=800,
+        features=4096,
+        depth_size=240,
+        depth_planes=64,
+        depth_sources=3,
+        diagonal_paths=False,
+        refined_sizes=(240, 480),
+        octree_depth=7,
+        faces=20_000,
+        texture_faces=6000,
+        texture_size=1024,
+    ),
     "fast": QualitySettings(
         max_image_size=1600,
         features=8192,
-        depth_size=480,
-        depth_planes=80,
+        depth_size=320,
+        depth_planes=96,
         depth_sources=4,
-        diagonal_paths=False,
+        diagonal_paths=True,
+        refined_sizes=(320, 640),
         octree_depth=8,
         faces=80_000,
         texture_faces=16_000,
@@ -44,14 +59,28 @@ QUALITIES: Mapping[str, QualitySettings] = {
     "standard": QualitySettings(
         max_image_size=2000,
         features=12_000,
-        depth_size=800,
+        depth_size=480,
         depth_planes=128,
         depth_sources=5,
         diagonal_paths=True,
+        refined_sizes=(480, 800),
         octree_depth=9,
         faces=200_000,
         texture_faces=30_000,
         texture_size=4096,
+    ),
+    "high": QualitySettings(
+        max_image_size=2400,
+        features=16_000,
+        depth_size=480,
+        depth_planes=160,
+        depth_sources=6,
+        diagonal_paths=True,
+        refined_sizes=(480, 800, 1600),
+        octree_depth=10,
+        faces=500_000,
+        texture_faces=60_000,
+        texture_size=8192,
     ),
 }
 

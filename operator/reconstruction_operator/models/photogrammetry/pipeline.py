@@ -11,7 +11,8 @@ import numpy as np
 from reconstruction_operator.models.interface import ModelFailure, Photo, Report, Result, Work
 from reconstruction_operator.models.photogrammetry import gates, keeping, remains
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Singles
-from reconstruction_operator.models.photogrammetry.dense import depthmaps, fusion, planesweep, views
+from reconstruction_operator.models.photogrammetry.dense import depthmaps, fusion, greys, views
+from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.output import glb, results, userphotos
 from reconstruction_operator.models.photogrammetry.parameters import QualitySettings
 from reconstruction_operator.models.photogrammetry.photos import PreparedPhoto
@@ -71,8 +72,9 @@ def _model(
     timetable.expect(costs.expected_seconds(work.photos, settings, threads, Known(aligned=len(sparse.photos))))
     sources = settings.depth_sources
     seen = views.make(sparse, pictures, folders["views"], sources=sources, threads=threads, progress=stage(Stage.VIEWS))
-    cloud = _dense_cloud(stages, seen, settings, threads, stage)
     cameras = [view.camera for view in seen]
+    cell = surface.cell_size(sparse.points, regions.of_interest(cameras, sparse.points), settings.octree_depth)
+    cloud = _dense_cloud(stages, seen, cell, settings=settings, threads=threads, stage=stage)
     region = regions.of_interest(cameras, cloud.points) if settings.crop else None
     cell_cloud, cell = surface.thin(surface.crop(cloud, region), settings.octree_depth)
     rough = surface.poisson(
@@ -99,7 +101,7 @@ def _model(
         colours=colours,
         seen_by=np.count_nonzero(weights, axis=1),
         textured=textured,
-        cloud=fusion.Cloud(frame.apply(cell_cloud.points), cell_cloud.normals @ frame.rotation.T),
+        cloud=Cloud(frame.apply(cell_cloud.points), cell_cloud.normals @ frame.rotation.T),
         sparse=userphotos.placed(sparse, frame, _originals(work, prepared)),
     )
     results.write_models(work.output_dir, made, compress=settings.compress)
@@ -195,15 +197,16 @@ def _placed(
 def _dense_cloud(
     stages: Stages,
     seen: list[views.View],
+    cell: float,
+    *,
     settings: QualitySettings,
     threads: int,
     stage: Callable[[Stage], StageProgress],
-) -> fusion.Cloud:
-    greys = [planesweep.grey_view(view.image(), view.camera, settings.depth_size) for view in seen]
-    depths = keeping.depth_maps(stages, lambda: depthmaps.compute(seen, greys, settings, threads, stage(Stage.DEPTHS)))
-    return fusion.fuse(
-        [grey.camera for grey in greys], depths, [view.sources for view in seen], threads, stage(Stage.FUSION)
-    )
+) -> Cloud:
+    photos = [greys.grey_view(view.image(), view.camera, settings.refined_sizes[-1]) for view in seen]
+    maps = keeping.depth_maps(stages, lambda: depthmaps.compute(seen, photos, settings, threads, stage(Stage.DEPTHS)))
+    cameras, sources = [photo.camera for photo in photos], [view.sources for view in seen]
+    return fusion.fuse(cameras, maps, sources, cell, threads=threads, progress=stage(Stage.FUSION))
 
 
 def _cleaned(

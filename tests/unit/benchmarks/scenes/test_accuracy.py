@@ -11,7 +11,7 @@ from tests.support.geometry import sphere
 
 SAMPLES = 20_000
 BALL = sphere(3)
-MIDDLE = np.array([0.0, 0.0, 2.0])
+MIDDLE = np.array([0.0, 0.0, 1.0])
 TRUTH = Truth(Mesh(BALL.vertices + MIDDLE, BALL.faces), (), np.zeros((0, 3)))
 
 

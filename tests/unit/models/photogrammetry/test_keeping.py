@@ -10,6 +10,7 @@ import pytest
 from PIL import ExifTags, Image
 from reconstruction_operator.models.interface import Photo, StageFolder, Step
 from reconstruction_operator.models.photogrammetry import keeping
+from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap
 from reconstruction_operator.models.photogrammetry.sparse.leaving import LeftOut, Why
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
 from reconstruction_operator.models.photogrammetry.timing.costs import Stage
@@ -111,12 +112,19 @@ def test_a_sparse_model_is_read_back_to_the_last_digit(folder: StageFolder) -> N
             assert getattr(one, name).dtype == getattr(other, name).dtype
 
 
+def depth_map(index: int) -> DepthMap:
+    depths = np.full((3, 2 + index), index / 3, dtype=np.float32)
+    return DepthMap(depths, depths > 1)
+
+
 def test_depth_maps_are_read_back_in_their_order(folder: StageFolder) -> None:
-    depths = [np.full((3, 2 + index), index / 3, dtype=np.float32) for index in range(12)]
-    keeping.depth_maps(Stages(folder), lambda: depths)
+    maps = [depth_map(index) for index in range(12)]
+    keeping.depth_maps(Stages(folder), lambda: maps)
     again = keeping.depth_maps(Stages(folder), lambda: pytest.fail("made again"))
-    assert all(np.array_equal(one, other) for one, other in zip(depths, again, strict=True))
-    assert again[0].dtype == np.float32
+    for one, other in zip(maps, again, strict=True):
+        assert np.array_equal(one.depths, other.depths)
+        assert np.array_equal(one.sure, other.sure)
+    assert (again[0].depths.dtype, again[0].sure.dtype) == (np.float32, np.bool_)
 
 
 def test_prepared_photos_are_read_back_with_their_files(tmp_path: Path, folder: StageFolder) -> None:
@@ -143,7 +151,7 @@ def test_a_run_says_where_it_goes_on(folder: StageFolder) -> None:
     timetable = Timetable(report, dict.fromkeys(Stage, 1.0), clock=lambda: 0.0)
     keeping.announce(Stages(folder), timetable)
     assert heard == []
-    keeping.depth_maps(Stages(folder), lambda: [np.zeros((2, 2), dtype=np.float32)])
+    keeping.depth_maps(Stages(folder), lambda: [depth_map(0)])
     keeping.sparse_model(Stages(folder), model)
     keeping.announce(Stages(folder), timetable)
     stage = "depth-maps of attempt 1"

@@ -33,9 +33,9 @@ def test_check_is_idempotent() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "allowed"),
     [
-        pytest.param("quality", "best", "one of fast, standard", id="a-quality"),
-        pytest.param("quality", 1, "one of fast, standard", id="a-type"),
-        pytest.param("quality", ["fast"], "one of fast, standard", id="a-list"),
+        pytest.param("quality", "best", "one of preview, fast, standard, high", id="a-quality"),
+        pytest.param("quality", 1, "one of preview, fast, standard, high", id="a-type"),
+        pytest.param("quality", ["fast"], "one of preview, fast, standard, high", id="a-list"),
         pytest.param("maxImageSize", 399, "a whole number from 400 to 4000", id="too-small"),
         pytest.param("textureSize", 8193, "a whole number from 256 to 8192", id="too-large"),
         pytest.param("faces", "5000", "a whole number from 1000 to 1000000", id="a-number-in-quotes"),

@@ -15,7 +15,7 @@ from reconstruction_operator.models.photogrammetry.arrays import Costs, Singles
 
 _Array = TypeVar("_Array", Costs, Singles)
 
-_SMALL_STEP = 60  # cost of a change by one plane; units of planesweep.COST_SCALE
+_SMALL_STEP = 30  # cost of a change by one plane; units of planesweep.COST_SCALE
 _JUMP = 450  # cost of a larger change where the photo is flat
 _JUMP_AT_EDGE = 150  # lower bound at edges
 _EDGE_GREY = 0.04  # grey difference (0 to 1) that halves the cost of a jump

@@ -1,54 +1,102 @@
-"""Depth maps: a depth for each pixel of each view."""
+"""Depth maps: a depth for each pixel of each view, from coarse to fine.
+
+A plane sweep with semi-global aggregation finds a coarse depth over the whole range; each finer level looks around it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from reconstruction_operator.models.photogrammetry import parallel
-from reconstruction_operator.models.photogrammetry.arrays import Costs, Doubles, Singles
-from reconstruction_operator.models.photogrammetry.dense import aggregation, planesweep
-from reconstruction_operator.models.photogrammetry.dense.planesweep import GreyView
+from reconstruction_operator.models.photogrammetry.arrays import Costs, Doubles, Mask, Singles
+from reconstruction_operator.models.photogrammetry.dense import aggregation, planesweep, refinement
+from reconstruction_operator.models.photogrammetry.dense.greys import GreyView
 from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.parameters import QualitySettings
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 
-_WORST_COST = 0.6 * planesweep.COST_SCALE  # 1 - correlation of the pixel's own window
+_WORST_COST = 0.9  # 1 - correlation of the pixel's own window; what does not fit, other views refute
 _FLATTEST_VARIANCE = 2e-5  # of grey levels 0 to 1
+_SURE_RATIO = 0.9  # cost of the best depth, of the cost of the next one that is not beside it
+_BESIDE_PLANES = 3
+_STEPS_OF_A_PLANE = 3  # of the first refinement
+_BYTES_OF_A_PLANE = 12  # in the sweep: costs, their sums, and copies of both
+_BYTES_OF_A_PIXEL = 200  # in a refinement: costs of each step, places in each source
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class DepthMap:
+    """The depths of one view."""
+
+    depths: Singles  # (h, w): 0 where unknown
+    sure: Mask  # (h, w): no other depth fits nearly as well
 
 
 def compute(
     views: Sequence[View], greys: Sequence[GreyView], settings: QualitySettings, threads: int, progress: StageProgress
-) -> list[Singles]:
-    """The depth map (h, w) of each view, 0 where unknown; `greys` are the same views at the depth maps' size."""
-    swept = np.zeros(len(views))  # planes of each view
+) -> list[DepthMap]:
+    """The depth map of each view; `greys` are the same views at the depth maps' size."""
+    swept = np.zeros(len(views))  # share of each view
 
-    def one(index: int) -> Singles:
+    def one(index: int) -> DepthMap:
+        def count(share: float) -> None:
+            swept[index] = share
+
         view = views[index]
-        if not view.sources:
-            return np.zeros_like(greys[index].grey)
-
-        def count(planes: int) -> None:
-            swept[index] = planes
-
-        sources = [greys[source] for source in view.sources]
-        inverse = planesweep.inverse_depths(view.near, view.far, settings.depth_planes)
-        costs, variance = planesweep.costs(greys[index], sources, inverse, count)
-        total = aggregation.aggregate(costs, greys[index].grey, diagonals=settings.diagonal_paths)
-        return choose_depths(costs, total, variance, inverse)
+        count(0.0)
+        found = _depth_map(view, greys[index], [greys[source] for source in view.sources], settings)
+        count(1.0)
+        return found
 
     def done(finished: int, of: int) -> None:
-        progress(float(swept.mean()) / settings.depth_planes, f"depth map {finished}/{of}")
+        progress(float(swept.mean()), f"depth map {finished}/{of}")
 
-    return list(parallel.each(one, range(len(views)), threads, done))
+    return list(parallel.each(one, range(len(views)), threads, done, bytes_each=_bytes_needed(settings)))
 
 
-def choose_depths(costs: Costs, total: Costs, variance: Singles, inverse: Doubles) -> Singles:
-    """(h, w): the depth of the cheapest plane by `total`, refined between planes by a parabola.
+def _bytes_needed(settings: QualitySettings) -> int:
+    """For one depth map, at the sizes of `settings`."""
+    return (
+        settings.depth_size**2 * settings.depth_planes * _BYTES_OF_A_PLANE
+        + settings.refined_sizes[-1] ** 2 * _BYTES_OF_A_PIXEL
+    )
 
-    0 where the first or the last plane wins (the surface may lie beyond), where the photos disagree, and where the
-    photo is too flat for correlation. `costs`, `total`: (h, w, planes).
+
+def _depth_map(view: View, reference: GreyView, sources: Sequence[GreyView], settings: QualitySettings) -> DepthMap:
+    if not sources:
+        return DepthMap(np.zeros_like(reference.grey), np.zeros(reference.grey.shape, dtype=np.bool_))
+    near, far = view.near, view.far
+    small, others = reference.reduced(settings.depth_size), [source.reduced(settings.depth_size) for source in sources]
+    planes = planesweep.planes_needed(
+        small.camera, [other.camera for other in others], near, far, settings.depth_planes
+    )
+    inverse = planesweep.inverse_depths(near, far, planes)
+    costs = planesweep.costs(small, others, inverse)
+    total = aggregation.aggregate(costs, small.grey, diagonals=settings.diagonal_paths)
+    found, sure = choose_planes(total, inverse)
+    step = float(inverse[1] - inverse[0]) / _STEPS_OF_A_PLANE
+    known = np.ones_like(sure)
+    for size in settings.refined_sizes:
+        level = reference.reduced(size)
+        shape = (level.camera.width, level.camera.height)
+        start = np.asarray(cv2.resize(found, shape, interpolation=cv2.INTER_LINEAR), dtype=np.float32)
+        found, cost, variance = refinement.refined(level, [source.reduced(size) for source in sources], start, step)
+        known = (cost <= _WORST_COST) & (variance >= _FLATTEST_VARIANCE)
+        step /= 2
+    known &= (found > inverse[0]) & (found < inverse[-1])
+    sure = cv2.resize(sure.astype(np.uint8), known.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
+    depths = np.where(known, 1 / np.maximum(found, inverse[0]), 0).astype(np.float32)
+    return DepthMap(depths, sure)
+
+
+def choose_planes(total: Costs, inverse: Doubles) -> tuple[Singles, Mask]:
+    """(h, w): the inverse depth of the cheapest plane by `total` (h, w, planes), refined between planes by a parabola.
+
+    And whether that is sure: the cheapest plane that is not beside it costs clearly more.
     """
     winner = total.argmin(axis=2)
     inside = np.clip(winner, 1, len(inverse) - 2)[:, :, None]
@@ -58,7 +106,9 @@ def choose_depths(costs: Costs, total: Costs, variance: Singles, inverse: Double
     curvature = np.maximum(before - 2 * at + after, 1)
     offset = np.clip((before - after) / (2 * curvature), -0.5, 0.5)
     spacing = inverse[1] - inverse[0]
-    depths = (1.0 / (inverse[inside[:, :, 0]] + offset * spacing)).astype(np.float32)
-    own_cost = np.take_along_axis(costs, winner[:, :, None], axis=2)[:, :, 0]
-    unknown = (winner == 0) | (winner == len(inverse) - 1) | (own_cost > _WORST_COST) | (variance < _FLATTEST_VARIANCE)
-    return np.where(unknown, np.float32(0), depths)
+    found = (inverse[inside[:, :, 0]] + offset * spacing).astype(np.float32)
+    elsewhere = total.copy()
+    for beside in range(-_BESIDE_PLANES, _BESIDE_PLANES + 1):
+        place = np.clip(winner + beside, 0, len(inverse) - 1)[:, :, None]
+        np.put_along_axis(elsewhere, place, np.iinfo(total.dtype).max, axis=2)
+    return found, at <= _SURE_RATIO * elsewhere.min(axis=2)

@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 
 from reconstruction_operator.models.interface import Result
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers, Pixels, Singles
-from reconstruction_operator.models.photogrammetry.dense.fusion import Cloud
+from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.output import camerafiles, glb, previews
 from reconstruction_operator.models.photogrammetry.output.report import page
 from reconstruction_operator.models.photogrammetry.progress import StageProgress

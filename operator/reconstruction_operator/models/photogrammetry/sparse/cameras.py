@@ -41,6 +41,17 @@ class Camera:
         pixels = homogeneous[:, :2] / np.maximum(depth, _NEAREST_DEPTH)[:, None]
         return pixels, depth
 
+    def transfer(self, other: Camera) -> tuple[Doubles, Doubles]:
+        """(3, 3) and (3,): where the pixels of this camera lie in the photo of `other`.
+
+        The homogeneous pixel there is `first @ (x, y, 1) + second / depth`; its last number is the depth there, of the
+        depth here.
+        """
+        rotation = other.rotation @ self.rotation.T
+        translation = other.translation - rotation @ self.translation
+        infinite: Doubles = other.intrinsics @ rotation @ np.linalg.inv(self.intrinsics)
+        return infinite, other.intrinsics @ translation
+
     def rays(self) -> Doubles:
         """(height * width, 3): world direction of each pixel, row by row, scaled to depth 1.
 

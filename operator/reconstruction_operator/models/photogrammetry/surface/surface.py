@@ -9,8 +9,8 @@ import trimesh
 
 from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.models.photogrammetry import gates, helper_process
-from reconstruction_operator.models.photogrammetry.arrays import Integers, Pixels
-from reconstruction_operator.models.photogrammetry.dense.fusion import Cloud, voxel_downsample
+from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers, Pixels
+from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud, thinned
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 from reconstruction_operator.models.photogrammetry.surface.regions import Ball, Region
@@ -19,10 +19,9 @@ _TRIM = 0.0  # no trimming here: `cleanup` removes extrapolated surface
 _THREADS = 1  # its OpenMP threads spin while they wait: two threads are no faster and use five times the CPU
 _SCENE_PERCENTILE = 97.0
 _SCENE_MARGIN = 1.1  # points slightly outside stabilise the surface inside
-_VOXELS_ACROSS_RADIUS = {8: 160, 9: 260}  # by octree depth: about one point for each cell of the octree
-_VOXELS_OTHERWISE = 260
-_SECONDS_BY_DEPTH = {8: 3.0, 9: 10.0}  # for the progress display alone
-_SECONDS_OTHERWISE = 20.0
+_VOXELS_ACROSS_RADIUS = {5: 20, 7: 80, 8: 160, 9: 260, 10: 480}  # by octree depth: about one point for each cell
+_FINER = 0.7  # the dense points may cover less than the sparse ones
+_SECONDS_BY_DEPTH = {5: 0.2, 7: 1.0, 8: 3.0, 9: 10.0, 10: 40.0}  # for the progress display alone
 
 
 def crop(cloud: Cloud, region: Region | Ball | None) -> Cloud:
@@ -37,19 +36,29 @@ def crop(cloud: Cloud, region: Region | Ball | None) -> Cloud:
             "needed: shiny, transparent or plain surfaces give none",
         )
     if region is None:
-        centre = np.median(cloud.points, axis=0)
-        far = float(np.percentile(np.linalg.norm(cloud.points - centre, axis=1), _SCENE_PERCENTILE))
-        region = Ball(centre, far)
+        region = Ball(np.median(cloud.points, axis=0), _radius(cloud.points))
     kept = region.contains(cloud.points, _SCENE_MARGIN)
     return Cloud(cloud.points[kept], cloud.normals[kept])
+
+
+def cell_size(points: Doubles, region: Region | None, octree_depth: int) -> float:
+    """A little less than the side of a cell of the octree, for a scene of `points`, of which sparse ones do."""
+    radius = region.radius if region else _radius(points)
+    return _FINER * radius / _VOXELS_ACROSS_RADIUS[octree_depth]
+
+
+def _radius(points: Doubles) -> float:
+    """Of the scene without its far background."""
+    distances = np.linalg.norm(points - np.median(points, axis=0), axis=1)
+    return float(np.percentile(distances, _SCENE_PERCENTILE))
 
 
 def thin(cloud: Cloud, octree_depth: int) -> tuple[Cloud, float]:
     """About one point for each cell of the octree, and the side of a cell."""
     centre = np.median(cloud.points, axis=0)
     radius = float(np.linalg.norm(cloud.points - centre, axis=1).max())
-    size = radius / _VOXELS_ACROSS_RADIUS.get(octree_depth, _VOXELS_OTHERWISE)
-    return voxel_downsample(cloud, size), size
+    size = radius / _VOXELS_ACROSS_RADIUS[octree_depth]
+    return thinned(cloud, size), size
 
 
 def poisson(cloud: Cloud, scratch: Path, *, octree_depth: int, progress: StageProgress) -> Mesh:
@@ -65,7 +74,7 @@ def poisson(cloud: Cloud, scratch: Path, *, octree_depth: int, progress: StagePr
         [str(points_path), str(mesh_path), str(octree_depth), str(_TRIM), str(_THREADS)],
         log=scratch / "poisson.log",
         progress=progress,
-        expected_seconds=_SECONDS_BY_DEPTH.get(octree_depth, _SECONDS_OTHERWISE),
+        expected_seconds=_SECONDS_BY_DEPTH[octree_depth],
         message=f"surface through {len(cloud.points)} points",
     )
     loaded = trimesh.load_mesh(mesh_path, process=False)

@@ -79,7 +79,11 @@ def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, known: Know
     aligned = count if known.aligned is None else known.aligned
     source_megapixels = sum(photo.width * photo.height for photo in photos) / 1e6
     megapixels = sum(_reduced(photo, settings.max_image_size) for photo in photos) / 1e6
-    depth_megapixels = sum(_reduced(photo, settings.depth_size) for photo in photos) / 1e6 * aligned / count
+    coarse_megapixels = sum(_reduced(photo, settings.depth_size) for photo in photos) / 1e6 * aligned / count
+    fine_megapixels = [
+        sum(_reduced(photo, size) for photo in photos) / 1e6 * aligned / count for size in settings.refined_sizes
+    ]
+    planes = settings.depth_planes * coarse_megapixels
     searched_megapixels = sum(_searched(photo, settings.max_image_size) for photo in photos) / 1e6
     cells = 2.0 ** (2 * (settings.octree_depth - 8))  # of the surface, against those of `fast`
     return {
@@ -88,8 +92,8 @@ def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, known: Know
         Stage.MATCHES: 1e-5 * features * (features / 2000) ** 0.3 * pairs,
         Stage.ALIGNMENT: 0.07 * (features / 1800) ** 1.5 * count,
         Stage.VIEWS: 0.07 * megapixels * aligned / count,
-        Stage.DEPTHS: 0.09 * depth_megapixels * settings.depth_planes * settings.depth_sources / 4,
-        Stage.FUSION: 0.35 * depth_megapixels,
+        Stage.DEPTHS: (0.055 * planes + 1.3 * sum(fine_megapixels)) * settings.depth_sources / 4,
+        Stage.FUSION: 1.1 * fine_megapixels[-1],
         Stage.SURFACE: (2.6 + 0.09 * aligned) * cells,
         Stage.CLEANING: (0.35 + 0.015 * aligned) * cells,
         Stage.UNWRAPPING: 2.0 * settings.texture_faces / 16_000,

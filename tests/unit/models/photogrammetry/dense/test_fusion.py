@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from reconstruction_operator.models.photogrammetry.arrays import Singles
 from reconstruction_operator.models.photogrammetry.dense import fusion
-from reconstruction_operator.models.photogrammetry.dense.fusion import Cloud
+from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
+
+from tests.support.geometry import QUIET
 
 INTRINSICS = np.array([[100.0, 0.0, 39.5], [0.0, 100.0, 29.5], [0.0, 0.0, 1.0]])
 
@@ -14,8 +15,8 @@ def camera(x: float = 0.0) -> Camera:
     return Camera(INTRINSICS, np.eye(3), np.array([-x, 0.0, 0.0]), 80, 60)
 
 
-def wall(depth: float) -> Singles:
-    return np.full((60, 80), depth, np.float32)
+def wall(depth: float, *, sure: bool = False) -> DepthMap:
+    return DepthMap(np.full((60, 80), depth, np.float32), np.full((60, 80), sure))
 
 
 def test_depths_that_two_others_confirm_are_kept_and_averaged() -> None:
@@ -24,9 +25,23 @@ def test_depths_that_two_others_confirm_are_kept_and_averaged() -> None:
     assert kept[20:40, 20:60] == pytest.approx(2.003)
 
 
-def test_depths_with_one_witness_are_dropped_if_two_are_required() -> None:
-    others = [(camera(0.1), wall(2.0)), (camera(-0.1), wall(3.0))]
+def test_one_witness_is_enough_for_a_sure_depth_alone() -> None:
+    others = [(camera(0.1), wall(2.0)), (camera(-0.1), wall(0.0))]
     assert not fusion.consistent_depths(camera(), wall(2.0), others, witnesses=2).any()
+    assert fusion.consistent_depths(camera(), wall(2.0, sure=True), others, witnesses=2)[20:40, 20:60].all()
+    assert fusion.consistent_depths(camera(), wall(2.0), others, witnesses=1)[20:40, 20:60].all()
+
+
+def test_a_point_that_more_views_see_through_than_confirm_is_dropped() -> None:
+    agrees = (camera(0.1), wall(2.0))
+    through = (camera(-0.1), wall(3.0))
+    own = wall(2.0, sure=True)
+    assert fusion.consistent_depths(camera(), own, [agrees, through], witnesses=1)[20:40, 20:60].all()
+    assert not fusion.consistent_depths(camera(), own, [agrees, through, through], witnesses=1)[20:40, 20:60].any()
+
+
+def test_a_point_behind_the_surface_of_another_view_is_not_seen_through() -> None:
+    others = [(camera(0.1), wall(2.0)), (camera(-0.1), wall(1.5)), (camera(-0.2), wall(1.5))]
     assert fusion.consistent_depths(camera(), wall(2.0), others, witnesses=1)[20:40, 20:60].all()
 
 
@@ -36,20 +51,27 @@ def test_depths_that_no_other_view_sees_are_dropped() -> None:
     assert kept[:, 42:].all()
 
 
+@pytest.mark.parametrize("distance", [2.0, 4.0])
+def test_a_camera_in_the_points_or_beyond_them_confirms_nothing(distance: float) -> None:
+    ahead = Camera(INTRINSICS, np.eye(3), np.array([0.0, 0.0, -distance]), 80, 60)
+    assert not fusion.consistent_depths(camera(), wall(2.0), [(ahead, wall(2.0))], witnesses=1).any()
+
+
 def test_unknown_depths_confirm_nothing() -> None:
     assert not fusion.consistent_depths(camera(), wall(2.0), [(camera(0.1), wall(0.0))], witnesses=1).any()
 
 
 def test_points_of_a_wall_have_normals_towards_the_camera() -> None:
-    cloud = fusion.points_with_normals(camera(0.5), wall(2.0))
+    cloud = fusion.points_with_normals(camera(0.5), wall(2.0).depths)
     assert len(cloud.points) > 3000
     assert cloud.points[:, 2] == pytest.approx(2.0)
     assert cloud.normals == pytest.approx(np.tile([0.0, 0.0, -1.0], (len(cloud.points), 1)))
 
 
-def test_no_normal_spans_a_depth_edge() -> None:
-    step = wall(2.0)
-    step[:, 40:] = 3.0
+@pytest.mark.parametrize("behind", [3.0, 2.7])
+def test_no_normal_spans_a_depth_edge(behind: float) -> None:
+    step = wall(2.0).depths
+    step[:, 40:] = behind
     cloud = fusion.points_with_normals(camera(), step)
     assert np.abs(cloud.normals[:, 2]) == pytest.approx(1.0)
 
@@ -58,15 +80,9 @@ def test_mutual_adds_the_views_that_chose_a_view() -> None:
     assert fusion.mutual([(1,), (), (1,)]) == [[1], [0, 2], [1]]
 
 
-def test_voxel_downsample_keeps_the_mean_point_of_each_voxel() -> None:
-    points = np.array([[0.0, 0.0, 0.0], [0.4, 0.0, 0.0], [5.0, 5.0, 5.0]])
-    normals = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
-    thinned = fusion.voxel_downsample(Cloud(points, normals), 1.0)
-    assert thinned.points == pytest.approx(np.array([[0.2, 0.0, 0.0], [5.0, 5.0, 5.0]]))
-    assert thinned.normals == pytest.approx(np.array([[0.0, 0.5**0.5, 0.5**0.5], [1.0, 0.0, 0.0]]))
-
-
-def test_voxel_with_contradicting_normals_is_dropped() -> None:
-    points = np.array([[0.0, 0.0, 0.0], [0.1, 0.0, 0.0]])
-    normals = np.array([[0.0, 0.0, 1.0], [0.0, 0.0, -1.0]])
-    assert len(fusion.voxel_downsample(Cloud(points, normals), 1.0).points) == 0
+def test_the_walls_of_all_views_become_one_with_a_point_in_each_cell() -> None:
+    cameras = [camera(x) for x in (-0.1, 0.0, 0.1)]
+    cloud = fusion.fuse(cameras, [wall(2.01)] * 3, [(1, 2), (0, 2), (0, 1)], 0.1, threads=2, progress=QUIET)
+    assert cloud.points[:, 2] == pytest.approx(2.01)
+    assert len(cloud.points) == len(np.unique(np.floor(cloud.points / 0.1), axis=0))
+    assert 120 < len(cloud.points) < 240  # 1.6 by 1.2, and what only the outer views see

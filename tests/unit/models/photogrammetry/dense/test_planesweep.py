@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Singles
 from reconstruction_operator.models.photogrammetry.dense import aggregation, depthmaps, planesweep
-from reconstruction_operator.models.photogrammetry.dense.planesweep import COST_SCALE, GreyView
+from reconstruction_operator.models.photogrammetry.dense.greys import GreyView
+from reconstruction_operator.models.photogrammetry.dense.planesweep import COST_SCALE
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 
 INTRINSICS = np.array([[120.0, 0.0, 39.5], [0.0, 120.0, 29.5], [0.0, 0.0, 1.0]])
@@ -31,19 +32,18 @@ def test_planes_lie_evenly_in_inverse_depth_from_far_to_near() -> None:
 def test_a_wall_is_found_at_its_depth() -> None:
     inverse = planesweep.inverse_depths(1.5, 4.0, 33)
     sources = [photo_of_the_wall(-0.15), photo_of_the_wall(0.15, brightness=0.1)]
-    costs, variance = planesweep.costs(photo_of_the_wall(0.0), sources, inverse)
+    costs = planesweep.costs(photo_of_the_wall(0.0), sources, inverse)
     total = aggregation.aggregate(costs, photo_of_the_wall(0.0).grey, diagonals=True)
 
-    depths = depthmaps.choose_depths(costs, total, variance, inverse)
+    found, sure = depthmaps.choose_planes(total, inverse)
 
-    middle = depths[8:-8, 16:-16]
-    assert (middle > 0).mean() > 0.95
-    assert np.median(np.abs(middle[middle > 0] - WALL_DEPTH)) < 0.02
+    assert sure[8:-8, 16:-16].mean() > 0.95
+    assert np.median(np.abs(1 / found[8:-8, 16:-16] - WALL_DEPTH)) < 0.02
 
 
 def test_plane_unseen_by_all_sources_costs_more_than_uncorrelated() -> None:
     far_away = photo_of_the_wall(50.0)
-    costs, _ = planesweep.costs(photo_of_the_wall(0.0), [far_away, far_away], np.array([0.5]))
+    costs = planesweep.costs(photo_of_the_wall(0.0), [far_away, far_away], np.array([0.5]))
     assert (costs > COST_SCALE).all()
 
 
@@ -51,8 +51,8 @@ def test_one_occluded_source_has_no_influence() -> None:
     inverse = np.array([1 / WALL_DEPTH])
     occluded = GreyView(np.zeros((60, 80), np.float32), photo_of_the_wall(0.0).camera)
     good = [photo_of_the_wall(-0.1), photo_of_the_wall(0.1)]
-    alone, _ = planesweep.costs(photo_of_the_wall(0.0), good, inverse)
-    disturbed, _ = planesweep.costs(photo_of_the_wall(0.0), [*good, occluded], inverse)
+    alone = planesweep.costs(photo_of_the_wall(0.0), good, inverse)
+    disturbed = planesweep.costs(photo_of_the_wall(0.0), [*good, occluded], inverse)
     assert (disturbed <= alone).all()
 
 
@@ -61,11 +61,11 @@ def test_a_sweep_without_neighbours_is_refused() -> None:
         planesweep.costs(photo_of_the_wall(0.0), [], np.array([0.5]))
 
 
-def test_a_flat_photo_has_no_depth() -> None:
-    flat = GreyView(np.full((60, 80), 0.4, np.float32), photo_of_the_wall(0.0).camera)
-    inverse = planesweep.inverse_depths(1.5, 4.0, 9)
-    costs, variance = planesweep.costs(flat, [photo_of_the_wall(0.1)], inverse)
-    assert not depthmaps.choose_depths(costs, costs, variance, inverse).any()
+@pytest.mark.parametrize(("most", "planes"), [(64, 40), (36, 36)])
+def test_a_plane_for_each_pixel_that_the_widest_source_moves(most: int, planes: int) -> None:
+    near, far = photo_of_the_wall(0.1).camera, photo_of_the_wall(0.5).camera
+    # Focal length 120 px, 0.5 aside: 60 px at depth 1 and 20 px at depth 3.
+    assert planesweep.planes_needed(photo_of_the_wall(0.0).camera, [near, far], 1.0, 3.0, most) == planes
 
 
 def test_sweep_reports_the_number_of_planes_done() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import trimesh
 from PIL import Image
-from reconstruction_operator.models.photogrammetry.dense.fusion import Cloud
+from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.output import results
 from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseModel
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import trimesh
 from reconstruction_operator.models.interface import ModelFailure
-from reconstruction_operator.models.photogrammetry.dense.fusion import Cloud
+from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.surface import surface
 from reconstruction_operator.models.photogrammetry.surface.regions import Ball
 

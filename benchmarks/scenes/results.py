@@ -1,0 +1,68 @@
+"""Results of the engine, in the coordinates of the scene that they were made from."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import trimesh
+from reconstruction_operator.models.interface import Step
+from reconstruction_operator.models.photogrammetry.arrays import Doubles
+from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
+from reconstruction_operator.models.photogrammetry.progress import StageProgress
+from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
+from reconstruction_operator.models.photogrammetry.surface import cleanup, surface
+from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
+from scipy.spatial import cKDTree
+
+from benchmarks.scenes import accuracy
+from benchmarks.scenes.catalogue import Truth
+
+_NEIGHBOURS = 12  # points of a normal
+_SPARSE_DEPTH = 8  # of the octree
+_OUTLIER = 3.0  # times the median distance to the neighbours
+
+
+def mesh(folder: Path) -> Mesh:
+    """The mesh of the result in `folder`."""
+    loaded = trimesh.load_mesh(folder / "model.glb", process=False)
+    return Mesh(np.asarray(loaded.vertices, dtype=np.float64), np.asarray(loaded.faces, dtype=np.int64))
+
+
+def sparse_surface(folder: Path) -> Mesh:
+    """A surface through the sparse points of the result in `folder` alone, as the engine would lay it."""
+    reconstruction = pycolmap.Reconstruction(folder / "colmap")
+    points = np.array([point.xyz for point in reconstruction.points3D.values()])
+    eyes = np.array(
+        [
+            reconstruction.images[point.track.elements[0].image_id].projection_center()
+            for point in reconstruction.points3D.values()
+        ]
+    )
+    distances, nearest = cKDTree(points).query(points, _NEIGHBOURS)
+    spacing = distances.mean(axis=1)
+    kept = spacing < _OUTLIER * np.median(spacing)
+    around = points[nearest] - points[nearest].mean(axis=1, keepdims=True)
+    normals = np.linalg.svd(around, full_matrices=False)[2][:, 2]
+    away = (normals * (eyes - points)).sum(axis=1) < 0
+    normals[away] *= -1
+    with tempfile.TemporaryDirectory() as scratch:
+        quiet = StageProgress(_ignore, Step.RECONSTRUCT)
+        cloud = Cloud(points[kept], normals[kept])
+        made = surface.poisson(cloud, Path(scratch), octree_depth=_SPARSE_DEPTH, progress=quiet)
+    return cleanup.without_extrapolation(made, cloud.points, float(np.median(spacing)))
+
+
+def aligned(result: Mesh, folder: Path, truth: Truth) -> Mesh:
+    """`result`, of the run that wrote `folder`, in the coordinates of `truth`: its cameras lie on the true ones."""
+    photos = json.loads((folder / "cameras.json").read_text())["photos"]
+    exact = dict(zip(truth.photos, truth.centres, strict=True))
+    found: Doubles = np.array([photo["position"] for photo in photos])
+    similarity = accuracy.similarity(found, np.array([exact[photo["name"]] for photo in photos]))
+    return Mesh(similarity.apply(result.vertices), result.faces)
+
+
+def _ignore(step: Step, fraction: float, message: str = "", *, resumed: str = "") -> None:
+    """No progress is shown."""

@@ -1,0 +1,77 @@
+"""Correlation: how little the neighbourhood of each pixel resembles the same neighbourhood of another photo.
+
+Normalised cross-correlation over a small window, which is independent of exposure. Each pixel uses its best two sources only, so
+that an occluded one has no influence (Kang, Szeliski and Chai 2001, "Handling occlusions in dense multi-view stereo").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from reconstruction_operator.models.photogrammetry.arrays import Singles
+
+OUTSIDE = -1.0  # the grey of pixels that fall outside a source's photo
+WORST = 2.0  # cost of a correlation of -1
+_UNSEEN_COST = np.float32(1.1)  # where a source does not see the point: slightly worse than uncorrelated
+_WINDOW_PX = 5  # small: slopes and thin parts; the aggregation and the coarse levels see to the rest
+_BEST_WEIGHT = np.float32(0.65)  # of the best source: it may be the only one that sees the place
+_SECOND_WEIGHT = np.float32(0.35)
+_NOISE_VARIANCE = np.float32(6e-5)  # of grey 0 to 1: two of 255 levels; keeps flat areas from matching noise
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Window:
+    """A photo minus middle grey (single precision is finer near 0), with the mean and the spread around each pixel."""
+
+    grey: Singles
+    mean: Singles
+    variance: Singles
+    spread: Singles  # square root of the variance and the noise
+
+    @classmethod
+    def of(cls, grey: Singles) -> Window:
+        """The windows of `grey` (h, w), 0 to 1."""
+        centred = grey - np.float32(0.5)
+        mean = _box(centred)
+        variance = _box(centred * centred)
+        variance -= mean * mean
+        np.maximum(variance, 0, out=variance)
+        return cls(centred, mean, variance, np.sqrt(variance + _NOISE_VARIANCE))
+
+    def cost(self, warped: Singles) -> Singles:
+        """(h, w): 1 - correlation with a source's photo, `warped` to this one; 0 to 2."""
+        other = Window.of(warped)
+        cost = _box(self.grey * other.grey)
+        cost -= self.mean * other.mean
+        cost /= self.spread * other.spread
+        np.subtract(1, cost, out=cost)
+        np.clip(cost, 0, WORST, out=cost)
+        cost[warped < 0] = _UNSEEN_COST
+        return cost
+
+
+def of_best_two(costs: Iterable[Singles]) -> Singles:
+    """(h, w): the weighted mean of each pixel's two lowest costs; a single source stands for both. At least one is needed."""
+    best: Singles | None = None
+    second: Singles | None = None
+    for cost in costs:
+        if best is None:
+            best = cost
+        elif second is None:
+            best, second = np.minimum(best, cost), np.maximum(best, cost)
+        else:
+            second = np.minimum(second, np.maximum(best, cost))
+            best = np.minimum(best, cost)
+    if best is None:
+        raise ValueError("a depth map needs at least one source")
+    if second is None:
+        return best
+    return best * _BEST_WEIGHT + second * _SECOND_WEIGHT
+
+
+def _box(image: Singles) -> Singles:
+    return np.asarray(cv2.blur(image, (_WINDOW_PX, _WINDOW_PX)), dtype=np.float32)
