@@ -23,7 +23,7 @@ class Timetable:
         self._report = report
         self._clock = clock
         self._estimate = Estimate(expected_seconds, clock())
-        self._newest: tuple[Step, str] = (Step.PREPROCESS, "")
+        self._newest: tuple[Step, str] | None = None
         self._error: BaseException | None = None  # raised by `report` in the thread
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -45,8 +45,7 @@ class Timetable:
         def hear(step: Step, fraction: float, message: str = "") -> None:
             with self._lock:
                 self._estimate.hear(stage, fraction, self._clock())
-                self._newest = step, message
-                self._send()
+                self._send(step, message)
 
         return StageProgress(hear, STEPS[stage])
 
@@ -59,18 +58,17 @@ class Timetable:
         """Reports that an earlier attempt has finished all stages up to `after`; `resumed` names what it has left."""
         with self._lock:
             self._estimate.resume(after, self._clock())
-            self._newest = STEPS[after], f"goes on after {resumed}"
-            self._send(resumed)
+            self._send(STEPS[after], f"goes on after {resumed}", resumed)
 
     def taken_seconds(self) -> dict[Step, float]:
         """What each step has taken so far."""
         with self._lock:
             return self._estimate.taken_seconds(self._clock())
 
-    def _send(self, resumed: str = "") -> None:
+    def _send(self, step: Step, message: str, resumed: str = "") -> None:
         if self._error is not None:
             raise self._error
-        step, message = self._newest
+        self._newest = step, message
         remaining = self._estimate.remaining_seconds(self._clock())
         self._report(step, self._estimate.fraction(step), message, resumed=resumed, remaining_seconds=remaining)
 
@@ -78,8 +76,10 @@ class Timetable:
         while not self._over.wait(BEAT_SECONDS):
             with self._lock:
                 self._estimate.move(self._clock())
+                if self._newest is None:
+                    continue  # a run that goes on from a stage has to say so first
                 try:
-                    self._send()
+                    self._send(*self._newest)
                 except BaseException as error:  # noqa: BLE001  # raised again in the run's own thread, by its next report
                     self._error = error
                     return

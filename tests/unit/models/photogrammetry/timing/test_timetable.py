@@ -57,6 +57,24 @@ def test_progress_moves_while_a_stage_reports_nothing() -> None:
     assert heard[0] < heard[1]
 
 
+def test_nothing_is_reported_before_the_stage_from_which_a_run_goes_on() -> None:
+    heard: list[str] = []
+    beaten = threading.Event()
+
+    def report(_: Step, fraction: float, message: str = "", *, resumed: str = "", **__: object) -> None:
+        heard.append(resumed)
+
+    def clock() -> float:
+        if threading.current_thread() is not threading.main_thread():
+            beaten.set()
+        return 0.0
+
+    with Timetable(report, EXPECTED, clock) as timetable:
+        assert beaten.wait(60)
+        timetable.resume(Stage.MATCHES, "matches of attempt 1")
+    assert heard[0] == "matches of attempt 1"
+
+
 def test_a_report_that_raises_in_the_thread_ends_the_run_at_its_next_one() -> None:
     raised = threading.Event()
 
