@@ -52,6 +52,9 @@ _USUAL_FEATURES_SHARE = 0.6  # of those that are kept at most
 _ONE_THREAD = frozenset({Stage.PHOTOS, Stage.SURFACE, Stage.CLEANING, Stage.COLOURS, Stage.UNWRAPPING, Stage.PREVIEWS})
 """Stages that use one core, however many there are."""
 
+VARYING = frozenset({Stage.ALIGNMENT})
+"""Stages whose cost depends on what the photos show: they say nothing about the pace of the machine."""
+
 
 @dataclass(frozen=True, slots=True)
 class Known:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reconstruction_operator.models.interface import Step
-from reconstruction_operator.models.photogrammetry.timing.costs import STEPS, Stage
+from reconstruction_operator.models.photogrammetry.timing.costs import STEPS, VARYING, Stage
 
 _AS_EXPECTED_SECONDS = 3.0  # the weight of the expected pace against what was measured
 _OVERDUE_SHARE = 0.1  # a stage that takes longer than expected may take so much of its time longer
@@ -33,8 +33,9 @@ class Estimate:
         self._shown = 0.0  # the same, moved on since
 
     def expect(self, seconds: Mapping[Stage, float]) -> None:
-        """More is known of the photos than before: what the stages are expected to take now."""
-        self._expected = seconds
+        """More is known of the photos than before: what the stages that are not over are expected to take now."""
+        over = {stage: its for stage, its in self._expected.items() if stage < self._current}
+        self._expected = {**seconds, **over}
 
     def resume(self, after: Stage, now: float) -> None:
         """An earlier attempt has finished all stages up to that one."""
@@ -89,9 +90,13 @@ class Estimate:
 
     def _pace(self) -> float:
         """Seconds in which the machine does what is expected to take one."""
-        taken = sum(self._taken.values()) + self._heard_at - self._begun_at
-        expected = sum(self._expected[stage] for stage in self._taken) + self._measured * self._expected[self._current]
-        return (_AS_EXPECTED_SECONDS + taken) / (_AS_EXPECTED_SECONDS + expected)
+        taken, expected = _AS_EXPECTED_SECONDS, _AS_EXPECTED_SECONDS
+        for stage in self._taken.keys() - VARYING:
+            taken, expected = taken + self._taken[stage], expected + self._expected[stage]
+        if self._current not in VARYING:
+            taken += self._heard_at - self._begun_at
+            expected += self._measured * self._expected[self._current]
+        return taken / expected
 
     def _rest_of_stage(self, now: float) -> float:
         """Expected seconds: the more the stage has reported, the more its own pace counts."""

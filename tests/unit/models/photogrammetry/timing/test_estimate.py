@@ -87,8 +87,15 @@ def test_reports_of_a_stage_that_is_over_change_nothing() -> None:
     assert estimate.remaining_seconds(15.0) == before
 
 
-def test_a_better_expectation_counts_from_then_on() -> None:
+def test_a_better_expectation_counts_for_the_stages_that_are_not_over() -> None:
     estimate = Estimate(EXPECTED, 0.0)
     estimate.hear(Stage.PHOTOS, 1.0, 10.0)
-    estimate.expect(EXPECTED | {Stage.MATCHES: 50.0})
+    estimate.expect(EXPECTED | {Stage.PHOTOS: 500.0, Stage.MATCHES: 50.0})
     assert estimate.remaining_seconds(10.0) == pytest.approx(160.0)
+
+
+def test_a_stage_whose_cost_varies_says_nothing_about_the_pace() -> None:
+    estimate = Estimate(EXPECTED, 0.0)
+    for stage, end in ((Stage.PHOTOS, 10.0), (Stage.FEATURES, 20.0), (Stage.MATCHES, 30.0), (Stage.ALIGNMENT, 500.0)):
+        estimate.hear(stage, 1.0, end)
+    assert estimate.remaining_seconds(500.0) == pytest.approx(90.0)
