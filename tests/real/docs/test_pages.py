@@ -121,11 +121,15 @@ def test_the_readme_submits_photos_and_explains_a_job(jobs: Jobs, shell: Shell) 
 
 
 def test_the_plugin_shows_awaits_and_explains_jobs(jobs: Jobs, shell: Shell) -> None:
-    jobs.create("banana", parameters={"stepSeconds": 1})
+    running, one, every = lines("plugin-wait")
+    jobs.create("banana", parameters={"stepSeconds": 600})
+    shell(running)
+    jobs.delete("banana")
+    jobs.wait_gone("banana")
+    jobs.create("banana")
     jobs.create("lund")
     jobs.create("typo", queue="gpu-larg")
-    running, one, every = lines("plugin-wait")
-    shell(f"{running}; {one}")
+    shell(one)
     named, labelled, _everything_until_ctrl_c = lines("plugin-watch")
     shell("kubectl label recon banana set=museum")
     assert "banana: Succeeded" in shell(f"{named}; {labelled}").stdout
