@@ -1,0 +1,60 @@
+"""Local runs: what a caller hears of one, and what is left in its folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from reconstruction_operator.contract.steps import STEPS
+from reconstruction_operator.worker import local
+
+from tests.support.photos import make_photo
+
+
+def run(photos: list[Path], output: Path, model: str = "placeholder") -> tuple[int, list[dict[str, Any]]]:
+    """Exit status and lines."""
+    lines: list[dict[str, Any]] = []
+    status = local.run(local.Request(photos, output, model, {}), lambda line: lines.append(dict(line)))
+    return status, lines
+
+
+def test_a_run_reports_its_steps_and_then_its_files(tmp_path: Path) -> None:
+    status, lines = run([tmp_path], tmp_path / "out")
+
+    assert status == 0
+    *steps, last = lines
+    assert list(dict.fromkeys(line["step"] for line in steps)) == [step.name for step in STEPS[1:]]
+    assert [line["percent"] for line in steps] == sorted(line["percent"] for line in steps)
+    assert last["result"]["simulated"]
+    names = [file["name"] for file in last["result"]["files"]]
+    assert names[0] == "model.glb"
+    assert sorted(names) == sorted(path.name for path in (tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("model", "photos", "reason"),
+    [
+        pytest.param("nothing", ["0.jpg"], "BACKEND_UNAVAILABLE", id="no-such-model"),
+        pytest.param("photogrammetry", ["0.jpg"], "TOO_FEW_IMAGES", id="too-few-photos"),
+        pytest.param("photogrammetry", ["gone.jpg"], "INPUT_NOT_FOUND", id="no-such-photo"),
+    ],
+)
+def test_a_failed_run_has_a_reason_and_leaves_nothing(
+    tmp_path: Path, model: str, photos: list[str], reason: str
+) -> None:
+    (tmp_path / "0.jpg").write_bytes(make_photo())
+
+    status, lines = run([tmp_path / name for name in photos], tmp_path / "out", model)
+
+    assert (status, lines[-1]["failure"]["reason"]) == (local.FAILED, reason)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_is_not_empty_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+
+    status, lines = run([tmp_path], tmp_path)
+
+    assert (status, lines[-1]["failure"]["reason"]) == (local.FAILED, "OUTPUT_REFUSED")
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
