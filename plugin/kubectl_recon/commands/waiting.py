@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from kubectl_recon.commands import outcomes
 from kubectl_recon.commands.board import Board
-from kubectl_recon.commands.selecting import Selection, scope, select
+from kubectl_recon.commands.selecting import Selection, bare, scope, select
 from kubectl_recon.display.screen import note
-from kubectl_recon.errors import UsageError
+from kubectl_recon.errors import NotFoundError, UsageError
 from kubectl_recon.jobs.job import FINISHED, Job
 from kubectl_recon.kube.connection import Connection
 
@@ -47,8 +48,10 @@ def run(connection: Connection, selection: Selection, wanted: str, timeout_secon
     if selection.is_empty:
         raise UsageError("name a job, or choose some with -l or --all")
     reached = goal(wanted)
-    jobs = {job.key: job for job in select(connection, selection)}
+    jobs = {job.key: job for job in _chosen(connection, selection, wanted.lower())}
     if not jobs:
+        if selection.names:
+            return outcomes.SUCCEEDED
         raise UsageError("there is no such job")
     one = next(iter(jobs)) if len(jobs) == 1 else None
     deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
@@ -77,6 +80,19 @@ def run(connection: Connection, selection: Selection, wanted: str, timeout_secon
                     codes[key] = outcomes.TIMED_OUT
                     note(f"{key[1]}: not {wanted} after {timeout_seconds} s")
     return outcomes.of_all(codes.values())
+
+
+def _chosen(connection: Connection, selection: Selection, wanted: str) -> list[Job]:
+    """The jobs to wait for. A named one that is not there is an error, unless its deletion is awaited."""
+    if wanted != DELETED_GOAL or not selection.names:
+        return select(connection, selection)
+    found = []
+    for name in selection.names:
+        try:
+            found += select(connection, replace(selection, names=(name,)))
+        except NotFoundError:
+            print(f"{bare(name)}: {wanted}")  # noqa: T201  # the result
+    return found
 
 
 def _code(job: Job | None, listed: bool, wanted: str, reached: Callable[[Job], bool]) -> int | None:

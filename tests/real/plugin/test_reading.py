@@ -91,6 +91,8 @@ def test_wait_sees_a_deletion(jobs: Jobs, recon: Program, held: str) -> None:
     timer.start()
     assert recon("wait", "waiting", "--for", "delete", "--timeout", "60s").returncode == 0
     timer.join()
+    done = recon("wait", "waiting", "--for", "delete")
+    assert (done.returncode, done.stdout) == (0, "waiting: delete\n")
 
 
 @pytest.mark.parametrize(
