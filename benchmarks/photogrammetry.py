@@ -4,7 +4,8 @@
 
 Each run is a separate process, as in a worker, so its peak memory is measured alone. On a busy machine CPU seconds are more
 reliable than seconds. For a scene, whose surface is known, F-scores at 1 % and 0.25 % of its diagonal follow; beside them, in
-brackets, those of a surface through the sparse points alone. `--keep` leaves the results, to be looked at.
+brackets, those of a surface through the sparse points alone. "ETA off" is by how much the time that was left differed most from what
+the run expected, between a third and nine tenths of the run: it needs a quiet machine. `--keep` leaves the results, to be looked at.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,9 +32,22 @@ _PHOTOS: Mapping[str, Path] = {
     "banana": _REPOSITORY / "examples/photos/banana",
     "lund": _REPOSITORY / "tests/data/photos/lund",
 }
+_PROGRESS = re.compile(r" *([0-9.]+) s .*% +([0-9]+) s left")  # a line of the engine's command line
 _DEFAULT_QUALITIES = ("fast", "standard")
-_COLUMNS = ("set", "quality", "registered", "faces", "seconds", "CPU s", "peak MB", "F 1 %", "F 0.25 %", "outcome")
-_ROW = "| {:<9} | {:<8} | {:>10} | {:>7} | {:>7} | {:>5} | {:>7} | {:>13} | {:>13} | {} |"
+_COLUMNS = (
+    "set",
+    "quality",
+    "registered",
+    "faces",
+    "seconds",
+    "CPU s",
+    "peak MB",
+    "ETA off",
+    "F 1 %",
+    "F 0.25 %",
+    "outcome",
+)
+_ROW = "| {:<9} | {:<8} | {:>10} | {:>7} | {:>7} | {:>5} | {:>7} | {:>7} | {:>13} | {:>13} | {} |"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +59,7 @@ class Run:
     peak_mb: int
     numbers: Mapping[str, object]  # the result's quality; empty for a run that failed
     failure: str
+    eta_error: float  # of what was expected to be left, against what was left: the largest, as a share; 0 for a run that failed
 
 
 def main() -> None:
@@ -80,7 +96,7 @@ def _row(name: str, folder: Path, quality: str, output: Path) -> None:
     scores = [""] * len(accuracy.TOLERANCES)
     if numbers and (folder / catalogue.TRUTH).exists():
         scores = _scores(folder, output)
-    used = (f"{run.seconds:.0f}", f"{run.cpu_seconds:.0f}", run.peak_mb)
+    used = (f"{run.seconds:.0f}", f"{run.cpu_seconds:.0f}", run.peak_mb, f"{run.eta_error:+.0%}")
     print(_ROW.format(name, quality, registered, numbers.get("faces", "-"), *used, *scores, run.failure), flush=True)
 
 
@@ -95,9 +111,19 @@ def measured(folder: Path, quality: str, output: Path) -> Run:
         seconds = time.monotonic() - started
         text.seek(0)
         errors.seek(0)
-        failure = "" if process.returncode == 0 else errors.read().strip().splitlines()[-1]
+        lines = errors.read().strip().splitlines()
+        failure = "" if process.returncode == 0 else lines[-1]
         numbers = {} if failure else json.load(text)
-    return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss // 1024, numbers, failure)
+    cpu_seconds, error = usage.ru_utime + usage.ru_stime, 0.0 if failure else eta_error(lines)
+    return Run(seconds, cpu_seconds, usage.ru_maxrss // 1024, numbers, failure, error)
+
+
+def eta_error(lines: Sequence[str]) -> float:
+    """The largest error of what a run expected to be left, as a share of what was left; `lines` are those of its progress."""
+    reports = [(float(found[1]), float(found[2])) for line in lines if (found := _PROGRESS.match(line))]
+    end = reports[-1][0]
+    errors = [(left - (end - at)) / (end - at) for at, left in reports if end / 3 <= at <= 0.9 * end]
+    return max(errors, key=abs, default=0.0)
 
 
 def _scores(folder: Path, output: Path) -> list[str]:
