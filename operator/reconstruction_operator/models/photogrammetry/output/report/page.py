@@ -53,8 +53,9 @@ def write(path: Path, findings: Findings) -> None:
     """Writes the page as one file."""
     style, script = (_ASSETS.joinpath(name).read_text() for name in ("page.css", "page.js"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    # WebAssembly: <model-viewer> has a decoder of it.
     policy = (
-        f"default-src 'none'; script-src 'sha256-{digest}' blob:; style-src 'unsafe-inline'; img-src data: blob:; "
+        f"default-src 'none'; script-src 'sha256-{digest}' blob: 'wasm-unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; "
         "connect-src blob:; base-uri 'none'; form-action 'none'"
     )
     parts = [
