@@ -59,11 +59,11 @@ QUALITIES: Mapping[str, QualitySettings] = {
     "standard": QualitySettings(
         max_image_size=2000,
         features=12_000,
-        depth_size=480,
+        depth_size=400,
         depth_planes=128,
         depth_sources=5,
         diagonal_paths=True,
-        refined_sizes=(480, 800),
+        refined_sizes=(400, 800),
         octree_depth=9,
         faces=200_000,
         texture_faces=30_000,

@@ -17,7 +17,7 @@ from reconstruction_operator.models.photogrammetry.arrays import Singles
 OUTSIDE = -1.0  # the grey of pixels that fall outside a source's photo
 WORST = 2.0  # cost of a correlation of -1
 _UNSEEN_COST = np.float32(1.1)  # where a source does not see the point: slightly worse than uncorrelated
-_WINDOW_PX = 5  # small: slopes and thin parts; the aggregation and the coarse levels see to the rest
+SMALL_WINDOW_PX = 5  # sees slopes and thin parts of a coarse photo
 _BEST_WEIGHT = np.float32(0.65)  # of the best source: it may be the only one that sees the place
 _SECOND_WEIGHT = np.float32(0.35)
 _NOISE_VARIANCE = np.float32(6e-5)  # of grey 0 to 1: two of 255 levels; keeps flat areas from matching noise
@@ -27,25 +27,26 @@ _NOISE_VARIANCE = np.float32(6e-5)  # of grey 0 to 1: two of 255 levels; keeps f
 class Window:
     """A photo minus middle grey (single precision is finer near 0), with the mean and the spread around each pixel."""
 
+    size: int  # px
     grey: Singles
     mean: Singles
     variance: Singles
     spread: Singles  # square root of the variance and the noise
 
     @classmethod
-    def of(cls, grey: Singles) -> Window:
-        """The windows of `grey` (h, w), 0 to 1."""
+    def of(cls, grey: Singles, size: int = SMALL_WINDOW_PX) -> Window:
+        """The windows, `size` px wide, of `grey` (h, w), 0 to 1."""
         centred = grey - np.float32(0.5)
-        mean = _box(centred)
-        variance = _box(centred * centred)
+        mean = _box(centred, size)
+        variance = _box(centred * centred, size)
         variance -= mean * mean
         np.maximum(variance, 0, out=variance)
-        return cls(centred, mean, variance, np.sqrt(variance + _NOISE_VARIANCE))
+        return cls(size, centred, mean, variance, np.sqrt(variance + _NOISE_VARIANCE))
 
     def cost(self, warped: Singles) -> Singles:
         """(h, w): 1 - correlation with a source's photo, `warped` to this one; 0 to 2."""
-        other = Window.of(warped)
-        cost = _box(self.grey * other.grey)
+        other = Window.of(warped, self.size)
+        cost = _box(self.grey * other.grey, self.size)
         cost -= self.mean * other.mean
         cost /= self.spread * other.spread
         np.subtract(1, cost, out=cost)
@@ -73,5 +74,5 @@ def of_best_two(costs: Iterable[Singles]) -> Singles:
     return best * _BEST_WEIGHT + second * _SECOND_WEIGHT
 
 
-def _box(image: Singles) -> Singles:
-    return np.asarray(cv2.blur(image, (_WINDOW_PX, _WINDOW_PX)), dtype=np.float32)
+def _box(image: Singles, size: int) -> Singles:
+    return np.asarray(cv2.blur(image, (size, size)), dtype=np.float32)

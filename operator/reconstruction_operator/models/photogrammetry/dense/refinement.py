@@ -17,6 +17,8 @@ from reconstruction_operator.models.photogrammetry.dense.correlation import Wind
 from reconstruction_operator.models.photogrammetry.dense.greys import GreyView
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 
+_COARSE_PX = 480
+_FINE_WINDOW_PX = 7  # less noise where a pixel covers little
 _REACH = 4  # steps on either side of the coarse depth
 _STEP_COST = np.float32(0.002)  # for each step away from the coarse depth: decides where the photo is flat
 _SMOOTHING_PX = 5  # diameter of the edge-preserving filter
@@ -30,7 +32,8 @@ def refined(
 
     `coarse` (h, w) is the inverse depth to start from; the result is at most 4 `step` away from it.
     """
-    window = Window.of(reference.grey)
+    fine = reference.camera.width > _COARSE_PX
+    window = Window.of(reference.grey, _FINE_WINDOW_PX if fine else correlation.SMALL_WINDOW_PX)
     start = smoothed(coarse, step)
     shifts = [_Shifts(reference.camera, source, start, step) for source in sources]
     steps = range(-_REACH, _REACH + 1)
