@@ -60,10 +60,11 @@ def test_the_pods_of_a_shape_meet_the_restricted_standard(restricted: Restricted
     if not cluster.api.is_there(f"{classes}/nvidia"):  # the cluster provides it, not the chart
         cluster.api.post(classes, {"metadata": {"name": "nvidia"}, "handler": "nvidia"})
 
-    for pod in pods(of_shape(restricted.namespace, shape)):
-        text = json.dumps(pod)
-        done = cluster.kubectl("-n", restricted.namespace, "create", "--dry-run=server", "-f", "-", input=text)
-        assert done.stderr == "", pod["metadata"]["name"]
+    wanted = [*pods(of_shape(restricted.namespace, shape))]
+    text = yaml.safe_dump_all(wanted)
+    done = cluster.kubectl("-n", restricted.namespace, "create", "--dry-run=server", "-f", "-", input=text)
+    assert done.stderr == ""
+    assert len(done.stdout.splitlines()) == len(wanted)
 
 
 def test_a_pod_that_may_gain_privileges_is_rejected(restricted: Restricted) -> None:
