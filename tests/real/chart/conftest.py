@@ -1,5 +1,6 @@
 """Fixtures of the chart on a real API server: a cluster apart, since these tests create and delete the CRD."""
 
+import contextlib
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,19 +63,32 @@ def chart_cluster(control_plane_programs: None) -> Cluster:
     return _CLUSTER.start()
 
 
-@pytest.fixture
-def release(chart_cluster: Cluster) -> Iterator[Release]:
-    """A namespace for one release. Afterwards release and CRD are deleted, and the namespace is about to be."""
+@contextlib.contextmanager
+def _release(cluster: Cluster) -> Iterator[Release]:
     namespace = f"{_PREFIX}{secrets.token_hex(3)}"
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-    chart_cluster.api.post("/api/v1/namespaces", {"metadata": {"name": namespace, "labels": labels}})
-    one = Release(chart_cluster, namespace)
+    cluster.api.post("/api/v1/namespaces", {"metadata": {"name": namespace, "labels": labels}})
+    one = Release(cluster, namespace)
     yield one
-    installed = helm("list", "--namespace", namespace, "--short", kubeconfig=chart_cluster.kubeconfig).stdout.split()
+    installed = helm("list", "--namespace", namespace, "--short", kubeconfig=cluster.kubeconfig).stdout.split()
     if one.name in installed:
         one.helm("uninstall")
     crds = CHECKOUT / "manifests" / "crd"
-    chart_cluster.kubectl("delete", "-f", crds, "--ignore-not-found", "--wait=false")
-    wait_until_deleted(chart_cluster)
+    cluster.kubectl("delete", "-f", crds, "--ignore-not-found", "--wait=false")
+    wait_until_deleted(cluster)
     # A deletion takes 5 s; the next test has another namespace.
-    chart_cluster.kubectl("delete", "namespace", namespace, "--wait=false")
+    cluster.kubectl("delete", "namespace", namespace, "--wait=false")
+
+
+@pytest.fixture
+def release(chart_cluster: Cluster) -> Iterator[Release]:
+    """A namespace for one release. Afterwards release and CRD are deleted, and the namespace is about to be."""
+    with _release(chart_cluster) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def shared_release(chart_cluster: Cluster) -> Iterator[Release]:
+    """The same for all tests of a file: an install and its end take some seconds."""
+    with _release(chart_cluster) as one:
+        yield one

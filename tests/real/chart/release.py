@@ -14,6 +14,7 @@ import yaml
 from devcluster import Cluster
 from devcluster.errors import ApiError
 from devcluster.harness.manifests import manifest
+from devcluster.harness.system import GROUP
 from devcluster.programs.helm import helm
 from devcluster.waiting import wait_until
 from tests.support.paths import CHART
@@ -82,7 +83,7 @@ class Release:
     def create_job(self, name: str = "job", **spec: Any) -> None:
         """Create a ReconstructionJob."""
         body = manifest(name, **{"modelType": "placeholder"} | spec)
-        self.kubectl("create", "-f", "-", text=json.dumps(body))
+        self.cluster.api.post(f"{GROUP}/namespaces/{self.namespace}/reconstructionjobs", body)
 
     def objects(self) -> set[str]:
         """All objects of the release in the namespace, as kind/name."""

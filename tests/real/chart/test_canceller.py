@@ -1,7 +1,9 @@
 """Canceller role: may cancel jobs and nothing else, by a role and an admission policy on fields, on a real API server."""
 
 import json
+import secrets
 import subprocess
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,18 +24,29 @@ def bind(release: Release, user: str, role: str) -> None:
     release.kubectl("create", "rolebinding", f"{user}-{role}", f"--clusterrole={role}", f"--user={user}")
 
 
-@pytest.fixture
-def guarded(release: Release) -> Release:
-    """A release with the policy in effect, a job, and the user carol with the role."""
-    release.install(rbac={"canceller": {"enabled": True}})
-    release.create_job("job", parameters={"quality": "fast"}, activeDeadlineSeconds=600)
-    bind(release, USER, "reconstruction-canceller")
+@pytest.fixture(scope="module")
+def policy(shared_release: Release) -> Release:
+    """A release with the policy in effect, and the user carol with the role."""
+    shared_release.install(rbac={"canceller": {"enabled": True}})
+    shared_release.create_job("job")
+    bind(shared_release, USER, "reconstruction-canceller")
     wait_until(
-        lambda: "you may change" in patch(release, {"metadata": {"labels": {"probe": "policy"}}}).stderr,
+        # Another value each time: until the policy is in effect the label is accepted, and the same value is no change.
+        lambda: "you may change" in patch(shared_release, {"metadata": {"labels": {"a": secrets.token_hex(3)}}}).stderr,
         "the policy to be in effect",
         timeout_seconds=SETTLE_SECONDS,
     )
-    return release
+    shared_release.kubectl("delete", "recon", "job")
+    return shared_release
+
+
+@pytest.fixture
+def guarded(policy: Release) -> Iterator[Release]:
+    """That release with a job. Other roles than that of carol are taken back."""
+    policy.create_job("job", parameters={"quality": "fast"}, activeDeadlineSeconds=600)
+    yield policy
+    policy.kubectl("delete", "recon", "job")
+    policy.kubectl("delete", "rolebindings", f"{USER}-reconstruction-editor", "--ignore-not-found")
 
 
 def test_a_canceller_cancels_in_two_steps(guarded: Release) -> None:

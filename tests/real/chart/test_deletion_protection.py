@@ -1,11 +1,13 @@
 """Protection from deletion: a running job is deleted only if its cancel is confirmed or it is allowed, on a real API server."""
 
 import json
+import secrets
 import subprocess
 from typing import Any
 
 import pytest
 
+from devcluster.harness.system import GROUP
 from devcluster.waiting import wait_until
 from tests.real.chart.release import Release
 
@@ -20,11 +22,13 @@ def delete(release: Release, *arguments: str) -> subprocess.CompletedProcess[str
 
 def report(release: Release, name: str, status: dict[str, Any]) -> None:
     """Writes the status, as the operator does."""
-    body = json.dumps({"status": status})
-    release.kubectl("patch", "recon", name, "--subresource=status", "--type=merge", "-p", body)
+    path = f"{GROUP}/namespaces/{release.namespace}/reconstructionjobs/{name}/status"
+    release.cluster.api.patch(path, {"status": status})
 
 
-def create(release: Release, name: str, status: dict[str, Any]) -> str:
+def create(release: Release, status: dict[str, Any]) -> str:
+    """A job of another name than all others, with that status."""
+    name = f"job-{secrets.token_hex(3)}"
     release.create_job(name)
     report(release, name, status)
     return name
@@ -34,21 +38,21 @@ def exists(release: Release, name: str) -> bool:
     return release.cluster.kubectl("-n", release.namespace, "get", "recon", name, check=False).returncode == 0
 
 
-@pytest.fixture
-def protected(release: Release) -> Release:
+@pytest.fixture(scope="module")
+def protected(shared_release: Release) -> Release:
     """A release with the policy in effect."""
-    release.install(deletionProtection={"enabled": True})
-    name = create(release, "probe", RUNNING)
+    shared_release.install(deletionProtection={"enabled": True})
+    name = create(shared_release, RUNNING)
     wait_until(
-        lambda: "the job is running" in delete(release, name, "--dry-run=server").stderr,
+        lambda: "the job is running" in delete(shared_release, name, "--dry-run=server").stderr,
         "the policy to be in effect",
         timeout_seconds=SETTLE_SECONDS,
     )
-    return release
+    return shared_release
 
 
 def test_a_running_job_is_deleted_only_if_that_is_allowed(protected: Release) -> None:
-    name = create(protected, "job", RUNNING)
+    name = create(protected, RUNNING)
 
     refused = delete(protected, name)
     assert refused.returncode != 0
@@ -62,7 +66,7 @@ def test_a_running_job_is_deleted_only_if_that_is_allowed(protected: Release) ->
 
 
 def test_a_job_whose_cancel_is_confirmed_may_be_deleted(protected: Release) -> None:
-    name = create(protected, "job", RUNNING)
+    name = create(protected, RUNNING)
     for step in ("cancelRequested", "cancelConfirmed"):
         assert delete(protected, name).returncode != 0
         protected.kubectl("patch", "recon", name, "--type=merge", "-p", json.dumps({"spec": {step: True}}))
@@ -86,7 +90,7 @@ def test_a_job_whose_cancel_is_confirmed_may_be_deleted(protected: Release) -> N
 def test_only_a_job_that_has_begun_and_not_ended_is_protected(
     protected: Release, status: dict[str, Any], *, refused: bool
 ) -> None:
-    name = create(protected, "job", status)
+    name = create(protected, status)
 
     assert (delete(protected, name).returncode != 0) is refused
 
@@ -95,8 +99,7 @@ def test_the_end_of_a_namespace_is_not_held_up(protected: Release) -> None:
     cluster, namespace = protected.cluster, f"{protected.namespace}-b"
     cluster.kubectl("create", "namespace", namespace)
     other = Release(cluster, namespace)
-    create(other, "job", RUNNING)
-    assert delete(other, "job").returncode != 0
+    assert delete(other, create(other, RUNNING)).returncode != 0
 
     cluster.kubectl("delete", "namespace", namespace, "--timeout=60s")
     assert cluster.kubectl("get", "namespace", namespace, check=False).returncode != 0
@@ -105,7 +108,7 @@ def test_the_end_of_a_namespace_is_not_held_up(protected: Release) -> None:
 def test_the_garbage_collector_deletes_what_a_deleted_owner_leaves(protected: Release) -> None:
     protected.kubectl("create", "configmap", "owner")
     uid = json.loads(protected.kubectl("get", "configmap", "owner", "-o", "json"))["metadata"]["uid"]
-    name = create(protected, "job", RUNNING)
+    name = create(protected, RUNNING)
     owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": uid}
     body = json.dumps({"metadata": {"ownerReferences": [owner]}})
     protected.kubectl("patch", "recon", name, "--type=merge", "-p", body)
