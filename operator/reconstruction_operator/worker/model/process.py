@@ -95,6 +95,7 @@ class _ModelProcess:
     def __init__(self, request: RunRequest) -> None:
         self.exit: ExitMessage | None = None
         self.ended = False
+        self._logs = True  # its stderr is open
         self._was_paused = False
         self._last_beat = time.monotonic()
         self.silence_seconds = request.silence_seconds
@@ -171,10 +172,11 @@ class _ModelProcess:
 
     def listen(self, seconds: float) -> list[Message]:
         """Messages that arrive within that time."""
-        open_ones = [self._stderr] if self.ended else [self._messages, self._stderr]
-        readable, _, _ = select.select(open_ones, [], [], seconds)
-        if self._stderr in readable and not self._read_log():
-            time.sleep(min(seconds, _POLL_SECONDS))  # closed by the model: select would return at once each time
+        # Without those that are closed, for which select would return at once each time; without any it waits.
+        pipes = ((self._messages, not self.ended), (self._stderr, self._logs))
+        readable, _, _ = select.select([one for one, is_open in pipes if is_open], [], [], seconds)
+        if self._stderr in readable:
+            self._read_log()
         if self._messages in readable:
             return self._read_messages()
         # A process that left the group may keep the pipe open.
@@ -188,7 +190,8 @@ class _ModelProcess:
             return False
         self._log += chunk
         del self._log[:-_LOG_TAIL_BYTES]
-        return bool(chunk)
+        self._logs = bool(chunk)
+        return self._logs
 
     def _read_messages(self) -> list[Message]:
         try:
