@@ -18,8 +18,8 @@ def register(app: typer.Typer) -> None:
 
 _SUBMIT = """Check photos, upload them, create a job, and follow it to its end.
 
-PHOTOS are folders or files of this machine, which go to object storage by your own credentials (--upload), or one
-address that the workers can read.
+PHOTOS are folders or files of this machine, which go to object storage by your own credentials (--upload) or else to the gallery, if the
+cluster has one; or one address that the workers can read.
 
 Exit code 0 if the job succeeded (or was submitted, with --no-follow), 1 if it was refused, 2 if the photos would fail or
 the command line is wrong, 3 if the job failed, 4 cancelled, 5 deleted, 130 after Ctrl-C, which leaves the job running."""
@@ -44,6 +44,8 @@ def submit(
     ] = None,
     queue: Annotated[str | None, typer.Option("--queue", help="Queue of the workers.")] = None,
     priority: Annotated[str | None, typer.Option("--priority", help="low, normal or high.")] = None,
+    gallery: o.Gallery = None,
+    account: o.Account = None,
     labels: Annotated[
         list[str] | None, typer.Option("--label", metavar="NAME=VALUE", help="A label of the job; may be repeated.")
     ] = None,
@@ -61,10 +63,12 @@ def submit(
     from kubectl_recon.commands.selecting import Selection
     from kubectl_recon.display.formats import Format
     from kubectl_recon.display.screen import note
+    from kubectl_recon.gallery.reaching import Way
 
     spec: dict[str, Any] = manifests.changes(model=model, quality=quality, parameters=parameters or (), output=output)
     spec |= {key: value for key, value in (("queue", queue), ("priority", priority)) if value}
-    request = submitting.Request(photos, name, spec, _labels(labels), upload, force, dry_run)
+    way = Way(gallery, account)
+    request = submitting.Request(photos, name, spec, _labels(labels), upload, way, force, dry_run)
     connection = o.connected(context, kubeconfig, namespace)
     job = submitting.run(connection, request, Format(show) if show else None)
     if job is None or not follow or show is not None:

@@ -1,8 +1,9 @@
-"""`submit`: checks the photos, sends them to object storage, and applies the manifest."""
+"""`submit`: checks the photos, sends them to object storage and applies the manifest, or has the gallery do both."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +13,10 @@ from kubectl_recon.display.formats import Format, document, objects
 from kubectl_recon.display.progress import bar, size_text
 from kubectl_recon.display.screen import note
 from kubectl_recon.errors import ApiError, ConflictError, ReconError, UsageError
+from kubectl_recon.fleet import operator
+from kubectl_recon.gallery import uploading
+from kubectl_recon.gallery.client import Gallery
+from kubectl_recon.gallery.reaching import NoGalleryError, Way, reached, token
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube import resources
 from kubectl_recon.kube.connection import Connection
@@ -19,17 +24,19 @@ from kubectl_recon.photos import advice, scanning
 from kubectl_recon.storage import buckets
 
 _TRIES: Final = 100  # names that are taken
+_ANYWHERE: Final = "file:///photos"  # of a rehearsal before an upload
 
 
 @dataclass(frozen=True)
 class Request:
-    """What to submit. `upload`: the folder of object storage under which photos of this machine go."""
+    """What to submit. `upload`: the folder of object storage under which photos of this machine go; without it to the gallery."""
 
     photos: Sequence[str]
     name: str | None = None
     spec: Mapping[str, Any] = field(default_factory=dict)  # without the input
     labels: Mapping[str, str] = field(default_factory=dict)
     upload: str | None = None
+    way: Way = field(default_factory=Way)
     force: bool = False
     dry_run: bool = False
 
@@ -42,6 +49,8 @@ def run(connection: Connection, request: Request, how: Format | None) -> Job | N
         uri, files = address, []
     else:
         files = check(request.photos, force=request.force)
+        if request.upload is None and not request.dry_run:
+            return _by_gallery(connection, request, name, files, how)
         folder = _folder(request, name)
         uri = str(folder)
     body = manifests.manifest(
@@ -53,12 +62,38 @@ def run(connection: Connection, request: Request, how: Format | None) -> Job | N
     _apply(connection, body, dry_run=True)  # what the API server refuses is not uploaded first
     if files:
         _upload(folder, files)
-    job = Job(_apply(connection, body))
+    return _submitted(Job(_apply(connection, body)), how)
+
+
+def _submitted(job: Job, how: Format | None) -> Job:
     if how is not None:
         print(objects([job.raw], how, one=True))  # noqa: T201  # the result
     else:
         note(f"{job.name}: submitted to namespace {job.namespace}")
     return job
+
+
+def _by_gallery(
+    connection: Connection, request: Request, name: str, files: Sequence[scanning.Photo], how: Format | None
+) -> Job:
+    """Upload to the gallery, which creates the job. Raises UsageError without a gallery: then the user has to name a place."""
+    body = manifests.manifest(
+        name, {"input": {"uri": _ANYWHERE}, **request.spec}, namespace=connection.namespace, labels=request.labels
+    )
+    _apply(connection, body, dry_run=True)
+    namespace, _ = operator.where([Job(one) for one in connection.api.items(resources.jobs(connection.namespace))[0]])
+    with ExitStack() as stack:
+        try:
+            url = stack.enter_context(reached(connection, namespace, request.way))
+        except NoGalleryError as error:
+            raise UsageError(f"{_nowhere(request)} ({error})") from error
+        gallery = Gallery(url, token(connection, request.way))
+        total = scanning.total_bytes(files)
+        progress = stack.enter_context(bar(f"Uploading {len(files)} photos", total, is_bytes=True))
+        uploading.submit(gallery, body, files, progress)
+    path = resources.job(connection.namespace, name)
+    labels = {"metadata": {"labels": dict(request.labels)}}
+    return _submitted(Job(connection.api.merge(path, labels) if request.labels else connection.api.get(path)), how)
 
 
 def check(paths: Sequence[str], *, force: bool) -> list[scanning.Photo]:
@@ -104,23 +139,26 @@ def _free_name(connection: Connection, request: Request) -> str:
 
 def _folder(request: Request, name: str) -> buckets.Folder:
     if request.upload is None:
-        shown = Path(request.photos[0]).absolute()
-        raise UsageError(
-            "the workers do not see this machine's files, so the photos must go where they do. Name a folder of object "
-            "storage with --upload s3://BUCKET/FOLDER/ (or RECON_UPLOAD), or, if the workers mount the same folder, "
-            f"its address: file://{shown}"
-        )
+        raise UsageError(_nowhere(request))
     return buckets.Folder.parse(request.upload).below(name)
+
+
+def _nowhere(request: Request) -> str:
+    return (
+        "the workers do not see this machine's files, so the photos must go where they do. Name a folder of object "
+        "storage with --upload s3://BUCKET/FOLDER/ (or RECON_UPLOAD), or, if the workers mount the same folder, "
+        f"its address: file://{Path(request.photos[0]).absolute()}"
+    )
 
 
 def _upload(folder: buckets.Folder, photos: Sequence[scanning.Photo]) -> None:
     buckets.require()
-    from kubectl_recon.storage import uploading  # noqa: PLC0415  # needs an optional extra
+    from kubectl_recon.storage import uploading as objects_uploading  # noqa: PLC0415  # needs an optional extra
 
     files = [(photo.path, photo.name) for photo in photos]
     total = scanning.total_bytes(photos)
     with bar(f"Uploading {len(files)} photos", total, is_bytes=True) as progress:
-        sent = uploading.upload(folder, files, progress)
+        sent = objects_uploading.upload(folder, files, progress)
     there = f" ({len(files) - sent} were there already)" if sent < len(files) else ""
     note(f"{len(files)} photos are at {folder}{there}")
 

@@ -1,11 +1,13 @@
-"""Requests to the gallery: a session for the browser, and the files of a result."""
+"""Requests to the gallery as the user of a token."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
-from typing import Any, Final
+from pathlib import Path
+from types import MappingProxyType
+from typing import IO, Any, Final
 from urllib.parse import quote
 
 import urllib3
@@ -15,6 +17,8 @@ from kubectl_recon.errors import ReconError
 from kubectl_recon.jobs.job import Job
 
 _CHUNK_BYTES: Final = 1 << 20
+_JSON: Final = "application/json"
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 _TIMEOUT: Final = urllib3.Timeout(connect=10.0, read=60.0)
 
 
@@ -32,7 +36,9 @@ class Gallery:
 
     def cookie(self) -> str:
         """The Set-Cookie of a new session, for the browser."""
-        answer = self._send("POST", "/api/session", body=json.dumps({"token": self._token}), origin=self.url)
+        # The only request that is checked as a browser's: by where it comes from.
+        headers = {"Origin": self.url, "Content-Type": _JSON}
+        answer = self._send("POST", "/api/session", json.dumps({"token": self._token}), headers)
         return str(answer.headers["set-cookie"])
 
     def page(self, job: Job) -> str:
@@ -43,35 +49,42 @@ class Gallery:
         """The files of the job's result."""
         return GalleryResult(self, f"/api/namespaces/{quote(job.namespace, safe='')}/jobs/{quote(job.name, safe='')}")
 
-    def get(
-        self, path: str, headers: dict[str, str] | None = None, *, stream: bool = False
-    ) -> urllib3.BaseHTTPResponse:
+    def get(self, path: str, headers: Mapping[str, str] = _NONE, *, stream: bool = False) -> urllib3.BaseHTTPResponse:
         """An answer to a GET."""
-        return self._send(
-            "GET", path, headers={"Authorization": f"Bearer {self._token}", **(headers or {})}, stream=stream
-        )
+        return self._send("GET", path, None, {**self._authorized, **headers}, stream=stream)
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The answer in JSON to a POST."""
+        answer = self._send("POST", path, json.dumps(body), {**self._authorized, "Content-Type": _JSON})
+        return json.loads(answer.data)
+
+    def put(self, path: str, file: Path) -> None:
+        """A PUT of a file's content."""
+        with file.open("rb") as content:
+            headers = {"Content-Type": "application/octet-stream", "Content-Length": str(file.stat().st_size)}
+            self._send("PUT", path, content, {**self._authorized, **headers})
+
+    def delete(self, path: str) -> None:
+        """A DELETE."""
+        self._send("DELETE", path, None, self._authorized)
+
+    @property
+    def _authorized(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._token}"}
 
     def _send(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: str | None = None,
-        origin: str = "",
-        headers: dict[str, str] | None = None,
-        stream: bool = False,
+        self, method: str, path: str, body: str | IO[bytes] | None, headers: Mapping[str, str], *, stream: bool = False
     ) -> urllib3.BaseHTTPResponse:
-        sent = {**(headers or {}), **({"Origin": origin, "Content-Type": "application/json"} if origin else {})}
         try:
             answer = self._pool.request(
-                method, self.url + path, body=body, headers=sent, preload_content=not stream, retries=False
+                method, self.url + path, body=body, headers=headers, preload_content=not stream, retries=False
             )
         except HTTPError as error:
             raise GalleryError(f"the gallery at {self.url} does not answer: {error}") from error
         if answer.status == HTTPStatus.UNAUTHORIZED:
             raise GalleryError("the gallery does not accept the token: name a service account of yours with --account")
         if answer.status >= HTTPStatus.BAD_REQUEST:
-            raise GalleryError(f"the gallery refuses {path}: {answer.data.decode(errors='replace').strip()[:200]}")
+            raise GalleryError(f"the gallery refuses {path}: {answer.data.decode(errors='replace').strip()[:300]}")
         return answer
 
 

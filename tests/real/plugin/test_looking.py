@@ -1,4 +1,4 @@
-"""open, results by the gallery, and restore, on the real system."""
+"""submit, open and results by the gallery, and restore, on the real system."""
 
 from __future__ import annotations
 
@@ -14,19 +14,28 @@ import pytest
 from devcluster import wait_until
 from devcluster.harness.gallery import Gallery, start_gallery
 from devcluster.harness.jobs import Jobs
+from tests.support.photos import make_photo
 from tests.support.plugin import PROGRAM, Program
 
 ACCOUNT = "viewer"
 
 
 @pytest.fixture
-def gallery(jobs: Jobs) -> Iterator[Gallery]:
+def uploads(photos_root: Path) -> Path:
+    """Where the gallery keeps photos, and the workers read them."""
+    folder = photos_root / "by-gallery"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def gallery(jobs: Jobs, uploads: Path) -> Iterator[Gallery]:
     """A gallery, and a service account that may see the jobs of the namespace."""
     kubectl = jobs.system.cluster.kubectl
     kubectl("-n", jobs.namespace, "create", "serviceaccount", ACCOUNT)
     role = ("--clusterrole=reconstruction-viewer", f"--serviceaccount={jobs.namespace}:{ACCOUNT}")
     kubectl("-n", jobs.namespace, "create", "rolebinding", ACCOUNT, *role)
-    gallery = start_gallery(jobs.system)
+    gallery = start_gallery(jobs.system, GALLERY_UPLOADS_DIR=str(uploads))
     jobs.system.processes.pop("gallery")  # a shared system stops what a test has added
     yield gallery
     gallery.process.stop()
@@ -75,6 +84,28 @@ def test_results_come_by_the_gallery_with_the_users_own_token(
     assert done.returncode == 0, done.stderr
     fetched = tmp_path / f"{name}.glb"
     assert fetched.read_bytes() == (jobs.folder(name) / "output" / "model.glb").read_bytes()
+
+
+def test_photos_go_by_the_gallery_to_where_the_workers_read_them(
+    jobs: Jobs, recon: Program, gallery: Gallery, uploads: Path, tmp_path: Path
+) -> None:
+    photos = tmp_path / "vase"
+    for name in ("a.jpg", "b.jpg", "side/a.jpg"):
+        (photos / name).parent.mkdir(parents=True, exist_ok=True)
+        (photos / name).write_bytes(make_photo())
+    options = ["--force", "--no-follow", "--model", "placeholder", "--label", "set=museum", "--gallery", gallery.url]
+
+    done = recon("submit", photos, *options)
+
+    assert done.returncode == 0, done.stderr
+    job = jobs.get("vase")
+    assert job["metadata"]["labels"] == {"set": "museum"}
+    folder = Path(job["spec"]["input"]["uri"].removeprefix("file://"))
+    assert folder.is_relative_to(uploads)
+    assert sorted(path.name for path in folder.iterdir()) == ["a.jpg", "b.jpg", "side_a.jpg"]
+    refused = recon("submit", photos, *options, "--name", "other", "--param", "nested={}", "--queue", "Not A Queue")
+    assert "a queue's name has lower-case letters" in refused.stderr
+    assert len(list(uploads.glob("*/*"))) == 1
 
 
 def test_without_a_gallery_open_serves_the_result_itself(jobs: Jobs, recon: Program) -> None:

@@ -1,0 +1,49 @@
+"""Photos to the gallery, which keeps them where the workers read them, and creates the job as the user."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import PurePosixPath
+from typing import Any, Final
+from urllib.parse import quote
+
+from kubectl_recon.errors import ReconError
+from kubectl_recon.gallery.client import Gallery
+from kubectl_recon.photos.scanning import Photo, is_mask
+
+_FIELDS: Final = ("modelType", "parameters", "queue", "priority", "output")  # of a spec that the gallery takes
+
+
+def submit(gallery: Gallery, body: Mapping[str, Any], photos: Sequence[Photo], progress: Callable[[int], None]) -> None:
+    """Upload the photos and create the job of the manifest `body` for them. An upload that fails is discarded.
+
+    `progress` gets the bytes of each photo.
+    """
+    metadata, spec = body["metadata"], body["spec"]
+    uploads = f"/api/namespaces/{quote(metadata['namespace'], safe='')}/uploads"
+    upload = f"{uploads}/{gallery.post(uploads, {})['id']}"
+    try:
+        for target, photo in named(photos).items():
+            gallery.put(f"{upload}/photos/{quote(target, safe='')}", photo.path)
+            progress(photo.bytes)
+        wanted = {key: spec[key] for key in _FIELDS if key in spec}
+        gallery.post(f"{upload}/job", {"name": metadata["name"], "spec": wanted})
+    except BaseException:
+        with suppress(ReconError):
+            gallery.delete(upload)
+        raise
+
+
+def named(photos: Sequence[Photo]) -> dict[str, Photo]:
+    """The photos by names without folders: a mask keeps its photo's name, with `.mask.png`. Raises ReconError if two are alike."""
+    found: dict[str, Photo] = {}
+    for photo in photos:
+        path = PurePosixPath(photo.name)
+        plain = "_".join(path.parts)
+        if is_mask(photo.name) and path.parent.name == "masks":
+            plain = "_".join([*path.parent.parent.parts, f"{path.stem}.mask.png"])
+        if plain in found:
+            raise ReconError(f"{photo.name} and {found[plain].name} would have the same name: rename one of them")
+        found[plain] = photo
+    return found
