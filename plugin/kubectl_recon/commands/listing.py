@@ -69,6 +69,7 @@ def _wide_columns() -> list[Column[Job]]:
         Column("IMAGES", lambda job: str(job.status.get("inputs", {}).get("images") or "")),
         Column("ATTEMPT", lambda job: str(job.attempt or "")),
         Column("WORKER", lambda job: job.worker),
+        Column("CANCEL REASON", lambda job: str(job.spec.get("cancelReason") or "")),
         Column("MESSAGE", lambda job: " ".join(job.message.split())),
     ]
 
