@@ -3,8 +3,8 @@
 1. The photos are aligned one by one, by the pairs that `pairs.choose` names.
 2. Those left out are matched anew, by guided matching, with what they overlap with and what that overlaps with; or, if that is nothing,
    with the aligned photos that look most like them. Alignment starts anew.
-3. If too few are aligned then, all other pairs are matched, as far as that is affordable, and alignment starts anew.
-4. If some are still left out, all are aligned at once.
+3. If some are still left out, all are aligned at once: that is fast, and needs fewer matches.
+4. If too few are aligned then, all other pairs are matched, as far as that is affordable, and all are aligned again.
 
 The model that aligns most photos is kept.
 """
@@ -40,30 +40,41 @@ def register(matched: Matched, progress: StageProgress) -> SparseModel:
     count = matched.count
     found = mapping.one_by_one(matched, progress.part(0.0, 0.7))
     if _aligned(found) < count:
-        found += _with_more_matches(matched, found, progress.part(0.7, 0.9))
-    aligned = _aligned(found)
-    # Not of too few: see `mapping` on photos that lack parallax.
-    if gates.fewest_aligned(count) <= aligned < _NEARLY_ALL_SHARE * count:
-        message = f"{aligned} of {count} photos aligned one by one, trying all at once"
-        found += mapping.all_at_once(matched, progress.part(0.9, 1.0), message)
+        found += _with_pairs_around(matched, found, progress.part(0.7, 0.8))
+        found += _at_once(matched, found, progress.part(0.8, 0.85))
+    if _aligned(found) < _ENOUGH_SHARE * count:
+        more = _with_all_pairs(matched, progress.part(0.85, 0.95))
+        found += more
+        found += _at_once(matched, found, progress.part(0.95, 1.0)) if more else []
     model = _largest(found) or SparseModel((), np.zeros((0, 3)), 0.0)
     progress(1.0, f"{len(model.photos)} of {count} photos aligned")
     in_any = [name for one in found for name in one.names]
     return replace(model, left_out=leaving.left_out(matched.database, model.names, in_any))
 
 
-def _with_more_matches(matched: Matched, found: Sequence[SparseModel], progress: StageProgress) -> list[SparseModel]:
-    """What more matches align."""
-    known, best = looks.of_photos(matched.database, matched.seed), _largest(found)
-    more: list[SparseModel] = []
-    if best is not None:
-        guided = features.mean(matched.database) <= _FEW_FEATURES
-        around = _around(matched, known, best, again=guided)
-        more += _with(matched, around, progress.part(0.0, 0.4), guided=guided)
-    every = pairs.every(known.names)
-    if _aligned([*found, *more]) < _ENOUGH_SHARE * matched.count and len(every) <= _AFFORDABLE_PAIRS:
-        more += _with(matched, every, progress.part(0.4, 1.0), guided=False)
-    return more
+def _at_once(matched: Matched, found: Sequence[SparseModel], progress: StageProgress) -> list[SparseModel]:
+    """What all photos give at once, if some are left out; not if too many are: see `mapping` on photos that lack parallax."""
+    aligned, count = _aligned(found), matched.count
+    if not gates.fewest_aligned(count) <= aligned < _NEARLY_ALL_SHARE * count:
+        return []
+    message = f"{aligned} of {count} photos aligned one by one, trying all at once"
+    return mapping.all_at_once(matched, progress, message)
+
+
+def _with_pairs_around(matched: Matched, found: Sequence[SparseModel], progress: StageProgress) -> list[SparseModel]:
+    """What the photos left out give with more matches."""
+    best = _largest(found)
+    if best is None:
+        return []
+    guided = features.mean(matched.database) <= _FEW_FEATURES
+    known = looks.of_photos(matched.database, matched.seed)
+    return _with(matched, _around(matched, known, best, again=guided), progress, guided=guided)
+
+
+def _with_all_pairs(matched: Matched, progress: StageProgress) -> list[SparseModel]:
+    """What the photos give with the matches of all pairs; nothing if these are too many, or were matched already."""
+    every = pairs.every(looks.of_photos(matched.database, matched.seed).names)
+    return _with(matched, every, progress, guided=False) if len(every) <= _AFFORDABLE_PAIRS else []
 
 
 def _around(matched: Matched, known: Looks, best: SparseModel, *, again: bool) -> list[Pair]:

@@ -52,7 +52,7 @@ _USUAL_FEATURES_SHARE = 0.6  # of those that are kept at most
 _ONE_THREAD = frozenset({Stage.PHOTOS, Stage.SURFACE, Stage.CLEANING, Stage.COLOURS, Stage.UNWRAPPING, Stage.PREVIEWS})
 """Stages that use one core, however many there are."""
 
-VARYING = frozenset({Stage.ALIGNMENT})
+VARYING = frozenset({Stage.FEATURES, Stage.ALIGNMENT})
 """Stages whose cost depends on what the photos show: they say nothing about the pace of the machine."""
 
 
@@ -91,18 +91,18 @@ def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, known: Know
     cells = 2.0 ** (2 * (settings.octree_depth - 8))  # of the surface, against those of `fast`
     return {
         Stage.PHOTOS: 0.4 + 0.012 * source_megapixels + 0.022 * megapixels,
-        Stage.FEATURES: 0.28 * searched_megapixels,
+        Stage.FEATURES: 0.35 * searched_megapixels,
         Stage.MATCHES: 1e-5 * features * (features / 2000) ** 0.3 * pairs,
         Stage.ALIGNMENT: 0.07 * (features / 1800) ** 1.5 * count,
         Stage.VIEWS: 0.07 * megapixels * aligned / count,
         Stage.DEPTHS: (0.055 * planes + 1.3 * sum(fine_megapixels)) * settings.depth_sources / 4,
         Stage.FUSION: 1.1 * fine_megapixels[-1],
-        Stage.SURFACE: (2.6 + 0.09 * aligned) * cells,
-        Stage.CLEANING: (0.35 + 0.015 * aligned) * cells,
+        Stage.SURFACE: (4.0 + 0.2 * aligned) * cells,
+        Stage.CLEANING: (0.7 + 0.03 * aligned) * cells,
         Stage.UNWRAPPING: 2.0 * settings.texture_faces / 16_000,
         Stage.TEXTURE: 2.2 + 0.05 * aligned,
         Stage.COLOURS: 0.06 * aligned * settings.faces / 80_000,
-        Stage.PREVIEWS: 5.0,
+        Stage.PREVIEWS: 3.5,
     }
 
 

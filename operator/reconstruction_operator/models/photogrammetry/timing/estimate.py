@@ -14,7 +14,7 @@ from reconstruction_operator.models.photogrammetry.timing.costs import STEPS, VA
 
 _AS_EXPECTED_SECONDS = 3.0  # the weight of the expected pace against what was measured
 _OVERDUE_SHARE = 0.1  # a stage that takes longer than expected may take so much of its time longer
-_LATE_SHARE = 0.5  # the same for the progress that is shown, which must have room to move on
+_LATE_SHARE = 1.0  # the same for the progress that is shown, which must have room to move on
 
 
 class Estimate:
