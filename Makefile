@@ -30,14 +30,16 @@ LINTS       := style types layers tree
 
 # The tests without servers, in parts, the longest first; half of their time they wait. Each part is a process that imports
 # and collects nothing else: processes of pytest-xdist collect all tests each, which takes as long as a tenth of the tests.
+part-engine   := tests/unit/models
+part-runs     := tests/unit/worker/attempt/test_r*.py
 part-objects  := tests/unit/transfer/objects
-part-attempts := tests/unit/worker/attempt
+part-attempts := tests/unit/worker/attempt --ignore-glob='*/test_r*.py'
 part-transfer := tests/unit/transfer --ignore=$(part-objects)
-part-worker   := tests/unit/worker --ignore=$(part-attempts)
+part-worker   := tests/unit/worker --ignore=tests/unit/worker/attempt
 part-tools    := $(addprefix tests/unit/,benchmarks chaos cli dashboards demo devcluster scripts)
-part-models   := tests/unit/models tests/unit/chart
-part-others   := tests/unit tests/behaviour $(addprefix --ignore=,tests/unit/transfer tests/unit/worker $(part-tools) $(part-models))
-UNIT          := $(addprefix unit-,attempts objects others worker models transfer tools)
+part-clients  := $(addprefix tests/unit/,chart gallery plugin)
+part-others   := tests/unit tests/behaviour $(addprefix --ignore=,tests/unit/transfer tests/unit/worker $(part-tools) $(part-engine) $(part-clients))
+UNIT          := $(addprefix unit-,engine runs others objects clients attempts tools worker transfer)
 
 check: setup ## the quick part: style, types, layers, tree, and the tests without servers
 	@$(PYTHON_BIN) -S scripts/checks/layout.py
