@@ -9,17 +9,14 @@ import contextlib
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-from reconstruction_operator.models.photogrammetry.progress import BEAT_SECONDS, StageProgress, nearing_the_end
+from reconstruction_operator.models.photogrammetry.progress import BEAT_SECONDS, StageProgress
 
 _TAIL_CHARACTERS = 2000  # of a failed process's output
 
 
-def run(
-    module: str, arguments: list[str], *, log: Path, progress: StageProgress, expected_seconds: float, message: str
-) -> None:
+def run(module: str, arguments: list[str], *, log: Path, progress: StageProgress, message: str) -> None:
     """Runs `python -P -m module arguments`; its output goes to the file `log`.
 
     Raises MemoryError if it ran out of memory or was killed, as the kernel does then; RuntimeError with the end of its output
@@ -29,10 +26,9 @@ def run(
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", module, *arguments], stdin=subprocess.DEVNULL, stdout=output, stderr=output
         )
-        started = time.monotonic()
         try:
             while process.poll() is None:
-                progress(nearing_the_end(time.monotonic() - started, expected_seconds), message)
+                progress(0.0, message)
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(BEAT_SECONDS)
         finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections.abc import Callable
@@ -15,12 +14,6 @@ from reconstruction_operator.models.interface import Step
 _T = TypeVar("_T")
 
 BEAT_SECONDS = 1.0
-_ALMOST = 0.95  # upper bound for a call of unknown length, until it has ended
-
-
-def nearing_the_end(passed_seconds: float, expected_seconds: float) -> float:
-    """The fraction to show for work that cannot be measured: grows ever more slowly, and never reaches 1."""
-    return _ALMOST * (1.0 - math.exp(-passed_seconds / expected_seconds))
 
 
 @dataclass(frozen=True, slots=True)

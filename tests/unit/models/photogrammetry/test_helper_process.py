@@ -13,7 +13,7 @@ from tests.support.geometry import ignore
 
 def run(module: str, arguments: list[str], folder: Path, report: Report = ignore) -> None:
     progress = StageProgress(report, Step.RECONSTRUCT)
-    helper_process.run(module, arguments, log=folder / "log", progress=progress, expected_seconds=1.0, message="busy")
+    helper_process.run(module, arguments, log=folder / "log", progress=progress, message="busy")
 
 
 def module(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> str:

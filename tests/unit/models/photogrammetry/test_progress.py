@@ -4,7 +4,7 @@ import threading
 
 import pytest
 from reconstruction_operator.models.interface import Step
-from reconstruction_operator.models.photogrammetry.progress import StageProgress, nearing_the_end
+from reconstruction_operator.models.photogrammetry.progress import StageProgress
 
 from tests.support.geometry import QUIET
 
@@ -54,10 +54,3 @@ def test_during_raises_at_once_if_reporting_raises() -> None:
     with pytest.raises(InterruptedError):
         StageProgress(report, Step.PREPROCESS).during(never.wait, half)
     never.set()
-
-
-def test_unmeasurable_progress_grows_and_never_reaches_one() -> None:
-    fractions = [nearing_the_end(passed, 10.0) for passed in (0, 1, 10, 100, 1000)]
-    assert fractions == sorted(fractions)
-    assert fractions[0] == 0
-    assert fractions[-1] < 1

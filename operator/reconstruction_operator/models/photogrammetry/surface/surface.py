@@ -21,7 +21,6 @@ _SCENE_PERCENTILE = 97.0
 _SCENE_MARGIN = 1.1  # points slightly outside stabilise the surface inside
 _VOXELS_ACROSS_RADIUS = {5: 20, 7: 80, 8: 160, 9: 260, 10: 480}  # by octree depth: about one point for each cell
 _FINER = 0.7  # the dense points may cover less than the sparse ones
-_SECONDS_BY_DEPTH = {5: 0.2, 7: 1.0, 8: 3.0, 9: 10.0, 10: 40.0}  # for the progress display alone
 
 
 def crop(cloud: Cloud, region: Region | Ball | None) -> Cloud:
@@ -74,7 +73,6 @@ def poisson(cloud: Cloud, scratch: Path, *, octree_depth: int, progress: StagePr
         [str(points_path), str(mesh_path), str(octree_depth), str(_TRIM), str(_THREADS)],
         log=scratch / "poisson.log",
         progress=progress,
-        expected_seconds=_SECONDS_BY_DEPTH[octree_depth],
         message=f"surface through {len(cloud.points)} points",
     )
     loaded = trimesh.load_mesh(mesh_path, process=False)

@@ -24,7 +24,6 @@ from reconstruction_operator.models.photogrammetry.texture.colour import Surroun
 from reconstruction_operator.models.photogrammetry.texture.labelling import Labels
 
 _SUBTEXEL_BITS = 4  # fixed-point bits of the rasteriser
-_SECONDS_PER_FACE = 2e-4  # for the progress display alone
 _SMALLEST_SHARE = np.float32(1e-12)  # avoids a division by 0
 _TEXELS_AT_ONCE = 1_000_000  # bounds the memory of double-precision intermediates
 _SHARPNESS = 2  # power of the shares where photos meet: larger means a narrower blend
@@ -85,7 +84,6 @@ def unwrap(mesh: Mesh, size: int, scratch: Path, progress: StageProgress) -> Atl
         [str(given), str(made), str(size)],
         log=scratch / "unwrapping.log",
         progress=progress,
-        expected_seconds=_SECONDS_PER_FACE * len(mesh.faces),
         message=f"unwrapping {len(mesh.faces)} faces",
     )
     with np.load(made) as atlas:

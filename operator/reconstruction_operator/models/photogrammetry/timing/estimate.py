@@ -46,7 +46,7 @@ class Estimate:
         if stage > self._current:
             self._end(self._heard_at)
             self._begin(stage, self._heard_at)
-        if stage == self._current and fraction >= self._measured:
+        if stage == self._current and (fraction > self._measured or not self._heard):
             self._heard, self._heard_at, self._measured = True, now, min(fraction, 1.0)
             self._shown = max(self._shown, self._measured)
         if stage == self._current and fraction >= 1.0 and stage != max(Stage):
