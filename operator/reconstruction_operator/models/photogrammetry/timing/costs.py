@@ -101,7 +101,7 @@ def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, known: Know
         Stage.CLEANING: (0.7 + 0.03 * aligned) * cells,
         Stage.UNWRAPPING: 2.0 * settings.texture_faces / 16_000,
         Stage.TEXTURE: 2.2 + 0.05 * aligned,
-        Stage.COLOURS: 0.06 * aligned * settings.faces / 80_000,
+        Stage.COLOURS: (0.5 + 0.02 * aligned) * settings.faces / 80_000,
         Stage.PREVIEWS: 3.5,
     }
 

@@ -93,7 +93,7 @@ class Estimate:
         taken, expected = _AS_EXPECTED_SECONDS, _AS_EXPECTED_SECONDS
         for stage in self._taken.keys() - VARYING:
             taken, expected = taken + self._taken[stage], expected + self._expected[stage]
-        if self._current not in VARYING:
+        if self._measured and self._current not in VARYING:
             taken += self._heard_at - self._begun_at
             expected += self._measured * self._expected[self._current]
         return taken / expected
@@ -102,5 +102,8 @@ class Estimate:
         """Expected seconds: the more the stage has reported, the more its own pace counts."""
         left = 1.0 - self._measured
         expected = left * self._expected[self._current] * self._pace()
-        rest = left * (expected + self._heard_at - self._begun_at) - (now - self._heard_at)
+        if self._measured:
+            rest = left * (expected + self._heard_at - self._begun_at) - (now - self._heard_at)
+        else:
+            rest = expected - (now - self._begun_at)
         return max(rest, _OVERDUE_SHARE * left * (now - self._begun_at), 0.0)

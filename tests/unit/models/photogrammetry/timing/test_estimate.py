@@ -99,3 +99,10 @@ def test_a_stage_whose_cost_varies_says_nothing_about_the_pace() -> None:
     for stage, end in ((Stage.PHOTOS, 10.0), (Stage.FEATURES, 20.0), (Stage.MATCHES, 30.0), (Stage.ALIGNMENT, 500.0)):
         estimate.hear(stage, 1.0, end)
     assert estimate.remaining_seconds(500.0) == pytest.approx(90.0)
+
+
+def test_a_stage_that_measures_nothing_is_expected_to_end_in_time() -> None:
+    estimate = Estimate(EXPECTED, 0.0)
+    for second in (6.0, 8.0):
+        estimate.hear(Stage.PHOTOS, 0.0, second)
+        assert estimate.remaining_seconds(second) == pytest.approx(130.0 - second, rel=0.01)
