@@ -31,8 +31,8 @@ class QualitySettings:
 
 QUALITIES: Mapping[str, QualitySettings] = {
     "preview": QualitySettings(
-        max_image_size=800,
-        features=4096,
+        max_image_size=640,
+        features=3000,
         depth_size=240,
         depth_planes=64,
         depth_sources=3,
