@@ -24,7 +24,7 @@ def test_nearly_all_photos_are_aligned_within_a_pixel(banana: Run) -> None:
 
 
 def test_surface_is_dense_and_texture_coverage_is_high(banana: Run) -> None:
-    assert banana.quality["densePoints"] > 100_000
+    assert banana.quality["densePoints"] > 50_000  # one for each cell
     assert 40_000 < banana.quality["faces"] <= 80_000
     assert banana.quality["textureCoverage"] > 0.85
 
