@@ -1,5 +1,9 @@
 """Sphinx's settings: Markdown by MyST, the theme furo. `python -m scripts.site` runs Sphinx with it, on the staged pages."""
 
+from __future__ import annotations
+
+from typing import Any
+
 project = "Reconstruction operator"
 author = "the Reconstruction operator's authors"
 copyright = "Apache-2.0"  # noqa: A001  # Sphinx's name
@@ -22,3 +26,14 @@ html_copy_source = False
 html_show_sourcelink = False
 html_theme_options: dict[str, list[str]] = {"top_of_page_buttons": []}
 copybutton_exclude = ".linenos, .gp, .go"  # a console's prompt and output
+
+
+def setup(app: Any) -> None:
+    """Called by Sphinx."""
+    app.connect("html-page-context", _give_captions_a_level, priority=1000)  # after furo has made the tree
+
+
+def _give_captions_a_level(_app: Any, _page: str, _template: str, context: dict[str, Any], _doctree: Any) -> None:
+    """Sphinx makes the sections of the navigation headings without a level, which screen readers need."""
+    tree = context.get("furo_navigation_tree", "")
+    context["furo_navigation_tree"] = tree.replace('role="heading"', 'role="heading" aria-level="2"')
