@@ -93,7 +93,7 @@ def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, known: Know
         Stage.PHOTOS: 0.4 + 0.012 * source_megapixels + 0.022 * megapixels,
         Stage.FEATURES: 0.35 * searched_megapixels,
         Stage.MATCHES: 1e-5 * features * (features / 2000) ** 0.3 * pairs,
-        Stage.ALIGNMENT: 0.07 * (features / 1800) ** 1.5 * count,
+        Stage.ALIGNMENT: 0.07 * (features / 1800) ** 2 * count,
         Stage.VIEWS: 0.07 * megapixels * aligned / count,
         Stage.DEPTHS: (0.055 * planes + 1.3 * sum(fine_megapixels)) * settings.depth_sources / 4,
         Stage.FUSION: 0.5 * fine_megapixels[-1],
