@@ -76,10 +76,8 @@ def _model(
     cell = surface.cell_size(sparse.points, regions.of_interest(cameras, sparse.points), settings.octree_depth)
     cloud = _dense_cloud(stages, seen, cell, settings=settings, threads=threads, stage=stage)
     region = regions.of_interest(cameras, cloud.points) if settings.crop else None
-    cell_cloud, cell = surface.thin(surface.crop(cloud, region), settings.octree_depth)
-    rough = surface.poisson(
-        cell_cloud, folders["surface"], octree_depth=settings.octree_depth, progress=stage(Stage.SURFACE)
-    )
+    cell_cloud, cell, octree_depth = surface.thin(surface.crop(cloud, region), region, settings.octree_depth)
+    rough = surface.poisson(cell_cloud, folders["surface"], octree_depth=octree_depth, progress=stage(Stage.SURFACE))
 
     mesh = _cleaned(rough, cell_cloud.points, cell, region, settings.faces, progress=stage(Stage.CLEANING))
     mesh, frame, on_earth = _placed(mesh, seen, prepared, settings.seed)

@@ -35,7 +35,12 @@ def test_the_surface_is_reduced_to_the_faces_that_the_quality_allows() -> None:
 def test_what_lies_outside_the_region_or_apart_is_left_out() -> None:
     whole = joined(sphere(), moved(sphere(1, 0.1), 1.5), moved(sphere(4), 30.0))
     mesh = pipeline._cleaned(
-        whole, whole.vertices, CELL, Region(Ball(np.zeros(3), 10.0), (), 0), len(whole.faces), progress=QUIET
+        whole,
+        whole.vertices,
+        CELL,
+        Region(Ball(np.zeros(3), 10.0), Ball(np.zeros(3), 10.0), (), 0),
+        len(whole.faces),
+        progress=QUIET,
     )
     assert np.abs(mesh.vertices).max() < 1.1
 

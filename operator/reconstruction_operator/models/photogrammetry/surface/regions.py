@@ -17,7 +17,7 @@ from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 _LEAST_CONVERGENCE = 0.05  # smallest eigenvalue of the mean of I - d d^T: below it the axes are nearly parallel
 _FEWEST_VIEWS = 3  # that see a point; in sets of less than five photos, which cover little thrice, one less
 _SMALL_SET = 5  # photos
-_MOST_ROOM = 2.0  # times the largest ball that a photo shows whole; more ground would take the detail from the object
+_MOST_ROOM = 2.0  # times the largest ball that a photo shows whole; more ground would take the texture from the object
 _EXTENT_PERCENTILE = 98.0  # of the points' distances; the rest are stray
 _MARGIN = 1.1  # beyond the outermost points
 _LEAST_SHARE = 0.25  # of the points; a region with fewer is not that of interest
@@ -38,9 +38,10 @@ class Ball:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Region:
-    """What at least `fewest` of the cameras see, inside the ball."""
+    """What at least `fewest` of the cameras see, inside the ball; in `core` is what most of them look at."""
 
     ball: Ball
+    core: Ball
     cameras: tuple[Camera, ...]
     fewest: int
 
@@ -73,16 +74,17 @@ def of_interest(cameras: Sequence[Camera], points: Doubles) -> Region | None:
     if centre is None:
         return None
     distance = float(np.median([np.linalg.norm(camera.centre - centre) for camera in cameras]))
-    far = min(distance, _MOST_ROOM * float(np.median([room_around(camera, centre) for camera in cameras])))
-    if far <= 0:
+    room = float(np.median([room_around(camera, centre) for camera in cameras]))
+    if room <= 0:
         return None
+    far, core = min(distance, _MOST_ROOM * room), Ball(centre, _MARGIN * room)
     fewest = _FEWEST_VIEWS if len(cameras) >= _SMALL_SET else _FEWEST_VIEWS - 1
-    region = Region(Ball(centre, far), tuple(cameras), fewest)
+    region = Region(Ball(centre, far), core, tuple(cameras), fewest)
     kept = region.contains(points)
     if kept.mean() < _LEAST_SHARE:
         return None
     extent = float(np.percentile(np.linalg.norm(points[kept] - centre, axis=1), _EXTENT_PERCENTILE))
-    return Region(Ball(centre, min(far, _MARGIN * extent)), tuple(cameras), fewest)
+    return Region(Ball(centre, min(far, _MARGIN * extent)), core, tuple(cameras), fewest)
 
 
 def point_of_convergence(cameras: Sequence[Camera]) -> Doubles | None:

@@ -19,7 +19,8 @@ _TRIM = 0.0  # no trimming here: `cleanup` removes extrapolated surface
 _THREADS = 1  # its OpenMP threads spin while they wait: two threads are no faster and use five times the CPU
 _SCENE_PERCENTILE = 97.0
 _SCENE_MARGIN = 1.1  # points slightly outside stabilise the surface inside
-_VOXELS_ACROSS_RADIUS = {5: 20, 7: 80, 8: 160, 9: 260, 10: 480}  # by octree depth: about one point for each cell
+_VOXELS_ACROSS_RADIUS = {5: 20, 6: 40, 7: 80, 8: 160, 9: 260, 10: 480}  # by octree depth: about one point for each cell
+_WIDE = 1.3  # times the radius of the core
 _FINER = 0.7  # the dense points may cover less than the sparse ones
 
 
@@ -42,7 +43,7 @@ def crop(cloud: Cloud, region: Region | Ball | None) -> Cloud:
 
 def cell_size(points: Doubles, region: Region | None, octree_depth: int) -> float:
     """A little less than the side of a cell of the octree, for a scene of `points`, of which sparse ones do."""
-    radius = region.radius if region else _radius(points)
+    radius = min(region.radius, region.core.radius) if region else _radius(points)
     return _FINER * radius / _VOXELS_ACROSS_RADIUS[octree_depth]
 
 
@@ -52,12 +53,25 @@ def _radius(points: Doubles) -> float:
     return float(np.percentile(distances, _SCENE_PERCENTILE))
 
 
-def thin(cloud: Cloud, octree_depth: int) -> tuple[Cloud, float]:
-    """About one point for each cell of the octree, and the side of a cell."""
-    centre = np.median(cloud.points, axis=0)
-    radius = float(np.linalg.norm(cloud.points - centre, axis=1).max())
-    size = radius / _VOXELS_ACROSS_RADIUS[octree_depth]
-    return thinned(cloud, size), size
+def thin(cloud: Cloud, region: Region | None, octree_depth: int) -> tuple[Cloud, float, int]:
+    """About one point for each cell of the octree, the side of a cell, and the depth of the octree.
+
+    Of a region much wider than its core, the octree is one level deeper, and has half the points across outside the core. So the
+    object is as fine as without its surroundings.
+    """
+    if region is None or region.radius < _WIDE * region.core.radius:
+        centre = np.median(cloud.points, axis=0)
+        radius = float(np.linalg.norm(cloud.points - centre, axis=1).max())
+        size = radius / _VOXELS_ACROSS_RADIUS[octree_depth]
+        return thinned(cloud, size), size, octree_depth
+    size = _SCENE_MARGIN * region.core.radius / _VOXELS_ACROSS_RADIUS[octree_depth]
+    inside = region.core.contains(cloud.points)
+    parts = [
+        thinned(Cloud(cloud.points[where], cloud.normals[where]), side)
+        for where, side in ((inside, size), (~inside, 2 * size))
+    ]
+    joined = Cloud(np.concatenate([one.points for one in parts]), np.concatenate([one.normals for one in parts]))
+    return joined, size, min(octree_depth + 1, max(_VOXELS_ACROSS_RADIUS))
 
 
 def poisson(cloud: Cloud, scratch: Path, *, octree_depth: int, progress: StageProgress) -> Mesh:

@@ -50,7 +50,7 @@ def test_the_region_is_what_three_photos_show_and_not_a_ball() -> None:
     above = np.array([[1.0, 1.9, 2.0]])
     assert np.linalg.norm(above - region.ball.centre) < region.radius
     assert not region.contains(above).any()  # above what most photos show
-    few = regions.Region(region.ball, region.cameras[:2], 3)
+    few = regions.Region(region.ball, region.core, region.cameras[:2], 3)
     assert not few.contains(level).any()
 
 

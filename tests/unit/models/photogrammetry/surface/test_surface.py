@@ -10,7 +10,7 @@ import trimesh
 from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.surface import surface
-from reconstruction_operator.models.photogrammetry.surface.regions import Ball
+from reconstruction_operator.models.photogrammetry.surface.regions import Ball, Region
 
 from tests.support.geometry import QUIET, sphere
 
@@ -51,9 +51,25 @@ def test_one_point_is_left_of_each_cell_of_the_octree() -> None:
     cloud = points_of_a_sphere()
     twice = Cloud(np.vstack([cloud.points, cloud.points]), np.vstack([cloud.normals, cloud.normals]))
 
-    thin, cell = surface.thin(twice, octree_depth=8)
+    thin, cell, depth = surface.thin(twice, None, octree_depth=8)
     assert len(thin.points) == len(cloud.points)
     assert cell == pytest.approx(1.0 / 160, rel=0.01)
+    assert depth == 8
+
+
+@pytest.mark.parametrize(("across", "fine", "coarse", "depth"), [(1.2, 1.0, 1.0, 7), (2.0, 1.0, 2.0, 8)])
+def test_the_surroundings_take_no_detail_from_what_the_photos_look_at(
+    across: float, fine: float, coarse: float, depth: int
+) -> None:
+    sheet = np.random.default_rng(0).uniform(-across, across, (400_000, 3)) * [1.0, 0.0, 1.0]
+    cloud = Cloud(sheet, np.tile([0.0, 1.0, 0.0], (len(sheet), 1)))
+    region = Region(Ball(np.zeros(3), across), Ball(np.zeros(3), 1.0), (), 0)
+    thin, cell, found = surface.thin(cloud, region, octree_depth=7)
+    assert found == depth
+    inside = region.core.contains(thin.points)
+    area = np.pi / cell**2
+    assert inside.sum() == pytest.approx(area / fine**2, rel=0.1)
+    assert (~inside).sum() == pytest.approx(((2 * across / cell) ** 2 - area) / coarse**2, rel=0.1)
 
 
 def test_a_written_cloud_is_read_again_with_normals_and_colours(tmp_path: Path) -> None:
