@@ -26,7 +26,12 @@ def test_every_line_is_json_and_those_of_a_job_name_it(own_farm: Farm, job_id: s
     own_farm.cancel(f"{job_id}x")
     own_farm.wait_state(own_farm.send(f"{job_id}x", "placeholder", job, task_id=f"{job_id}x-1"), "REVOKED")
     own_farm.order_cleanup(job_id)
-    wait_until(lambda: "its files" in worker.log.read_text(), "the cleanup", timeout_seconds=60, seen=own_farm.log_ends)
+    wait_until(  # the cancelled job deletes its files as well
+        lambda: any("its files" in line and f'"{job_id}"' in line for line in worker.log.read_text().splitlines()),
+        "the cleanup",
+        timeout_seconds=60,
+        seen=own_farm.log_ends,
+    )
     worker.stop()
 
     lines = lines_of(worker.log)
