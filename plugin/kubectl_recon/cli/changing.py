@@ -51,7 +51,7 @@ def cancel(
     kubeconfig: o.Kubeconfig = None,
 ) -> None:
     from kubectl_recon.commands import cancelling
-    from kubectl_recon.commands.selecting import Selection
+    from kubectl_recon.targets.selecting import Selection
 
     step = cancelling.Step
     chosen = [
@@ -75,7 +75,7 @@ def suspend(
     kubeconfig: o.Kubeconfig = None,
 ) -> None:
     from kubectl_recon.commands import changing
-    from kubectl_recon.commands.selecting import Selection
+    from kubectl_recon.targets.selecting import Selection
 
     selection = Selection(names or (), selector, everywhere, every)
     raise typer.Exit(changing.suspend(o.connected(context, kubeconfig, namespace), selection, wanted=True))
@@ -91,7 +91,7 @@ def resume(
     kubeconfig: o.Kubeconfig = None,
 ) -> None:
     from kubectl_recon.commands import changing
-    from kubectl_recon.commands.selecting import Selection
+    from kubectl_recon.targets.selecting import Selection
 
     selection = Selection(names or (), selector, everywhere, every)
     raise typer.Exit(changing.suspend(o.connected(context, kubeconfig, namespace), selection, wanted=False))
@@ -109,8 +109,9 @@ def retry(
     context: o.Context = None,
     kubeconfig: o.Kubeconfig = None,
 ) -> None:
-    from kubectl_recon.commands import changing, manifests, watching
-    from kubectl_recon.commands.selecting import Selection
+    from kubectl_recon.commands import changing, watching
+    from kubectl_recon.kube import manifests
+    from kubectl_recon.targets.selecting import Selection
 
     connection = o.connected(context, kubeconfig, namespace)
     changes = manifests.changes(model=model, quality=quality, parameters=parameters or (), output=output)

@@ -83,7 +83,8 @@ def run(
     threads: Annotated[int, typer.Option("--threads", help="Processor threads; 0: all.")] = 0,
     force: o.Force = False,
 ) -> None:
-    from kubectl_recon.commands import manifests, running
+    from kubectl_recon.commands import running
+    from kubectl_recon.kube import manifests
 
     spec = manifests.changes(model=model, quality=quality, parameters=parameters or (), output=None)
     into = Path(folder or f"{manifests.name_for(str(Path(photos[0]).absolute()))}-mesh")

@@ -51,8 +51,8 @@ def get(
     kubeconfig: o.Kubeconfig = None,
 ) -> None:
     from kubectl_recon.commands import listing
-    from kubectl_recon.commands.selecting import Selection
     from kubectl_recon.display.formats import Format
+    from kubectl_recon.targets.selecting import Selection
 
     selection = Selection(names or (), selector, everywhere)
     how = Format(output) if output else None
@@ -70,7 +70,7 @@ def watch(
     kubeconfig: o.Kubeconfig = None,
 ) -> None:
     from kubectl_recon.commands import watching
-    from kubectl_recon.commands.selecting import Selection
+    from kubectl_recon.targets.selecting import Selection
 
     selection = Selection(names or (), selector, everywhere, every)
     raise typer.Exit(watching.run(o.connected(context, kubeconfig, namespace), selection, o.seconds(timeout)))
@@ -95,7 +95,7 @@ def wait(
     kubeconfig: o.Kubeconfig = None,
 ) -> None:
     from kubectl_recon.commands import waiting
-    from kubectl_recon.commands.selecting import Selection
+    from kubectl_recon.targets.selecting import Selection
 
     selection = Selection(names or (), selector, everywhere, every)
     connection = o.connected(context, kubeconfig, namespace)

@@ -59,11 +59,12 @@ def submit(
     context: o.Context = None,
     kubeconfig: o.Kubeconfig = None,
 ) -> None:
-    from kubectl_recon.commands import manifests, submitting, watching
-    from kubectl_recon.commands.selecting import Selection
+    from kubectl_recon.commands import submitting, watching
     from kubectl_recon.display.formats import Format
     from kubectl_recon.display.screen import note
     from kubectl_recon.gallery.reaching import Way
+    from kubectl_recon.kube import manifests
+    from kubectl_recon.targets.selecting import Selection
 
     spec: dict[str, Any] = manifests.changes(model=model, quality=quality, parameters=parameters or (), output=output)
     spec |= {key: value for key, value in (("queue", queue), ("priority", priority)) if value}

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from kubectl_recon.commands.selecting import Selection, read, select
 from kubectl_recon.display.screen import Screen, note, screen
 from kubectl_recon.display.tables import Column, table
 from kubectl_recon.errors import ApiError, InvalidError, ReconError, UsageError
@@ -22,6 +21,7 @@ from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import duration_text, seconds_between
 from kubectl_recon.kube import resources
 from kubectl_recon.kube.connection import Connection
+from kubectl_recon.targets.selecting import Selection, read, select
 
 _END_SECONDS: Final = 60.0  # a worker hears a cancel within seconds
 _LOOK_SECONDS: Final = 0.3

@@ -6,13 +6,13 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kubectl_recon.commands.selecting import Selection, one, select
 from kubectl_recon.display.screen import note
 from kubectl_recon.errors import ApiError, ConflictError, ReconError, UsageError
 from kubectl_recon.jobs.attention import foreign
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube import resources
 from kubectl_recon.kube.connection import Connection
+from kubectl_recon.targets.selecting import Selection, one, select
 
 RETRY_OF: Final = f"{resources.GROUP}/retry-of"
 """Annotation of a job that `retry` made: the name of the first job."""

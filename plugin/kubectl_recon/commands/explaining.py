@@ -6,7 +6,6 @@ import textwrap
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from kubectl_recon.commands.selecting import one
 from kubectl_recon.diagnosis import rules
 from kubectl_recon.diagnosis.facts import Answer, Facts, Happening
 from kubectl_recon.display.formats import Format, document
@@ -18,6 +17,7 @@ from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import parse_time
 from kubectl_recon.kube import resources
 from kubectl_recon.kube.connection import Connection
+from kubectl_recon.targets.selecting import one
 
 _UNFINISHED: Final = "status.phase!=Succeeded,status.phase!=Failed,status.phase!=Cancelled"
 _MOST_CELLS: Final = 100

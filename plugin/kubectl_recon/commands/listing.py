@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from kubectl_recon.commands.selecting import Selection, select
 from kubectl_recon.display.formats import Format, objects
 from kubectl_recon.display.screen import PHASE_COLOURS, Screen, note, screen
 from kubectl_recon.display.tables import Column, table
@@ -13,6 +12,7 @@ from kubectl_recon.jobs.attention import attention, phase_text, reason_text, tim
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import duration_text, seconds_between
 from kubectl_recon.kube.connection import Connection
+from kubectl_recon.targets.selecting import Selection, select
 
 
 def run(connection: Connection, selection: Selection, how: Format | None) -> int:

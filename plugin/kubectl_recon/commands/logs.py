@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from kubectl_recon.commands.selecting import one
 from kubectl_recon.display.screen import note
 from kubectl_recon.errors import ForbiddenError, NotFoundError, ReconError
 from kubectl_recon.fleet import operator
@@ -19,6 +18,7 @@ from kubectl_recon.jobs.times import parse_time
 from kubectl_recon.kube import resources
 from kubectl_recon.kube.api import Api
 from kubectl_recon.kube.connection import Connection
+from kubectl_recon.targets.selecting import one
 
 _PODS: Final = "app.kubernetes.io/part-of=reconstruction"
 _PROGRAMS: Final = ("operator", "worker")  # containers that log about jobs

@@ -13,8 +13,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
-from kubectl_recon.commands import manifests, results
-from kubectl_recon.commands.selecting import one
+from kubectl_recon.commands import results
 from kubectl_recon.display.screen import note
 from kubectl_recon.errors import ReconError, UsageError
 from kubectl_recon.fleet import operator
@@ -22,11 +21,13 @@ from kubectl_recon.gallery.client import Gallery
 from kubectl_recon.gallery.reaching import NoGalleryError, Way, reached, token
 from kubectl_recon.jobs.attention import phase_text
 from kubectl_recon.jobs.job import Job
+from kubectl_recon.kube import manifests
 from kubectl_recon.kube.connection import Connection
 from kubectl_recon.pages.result import PICTURES, pages_of
 from kubectl_recon.pages.serving import Page, served
 from kubectl_recon.storage import downloading
 from kubectl_recon.storage.buckets import is_address
+from kubectl_recon.targets.selecting import one
 
 _PREVIEWS: Final = ("*.png",)
 _COLUMNS: Final = 60  # of a picture in the terminal

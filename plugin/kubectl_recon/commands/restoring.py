@@ -11,14 +11,14 @@ import shutil
 import subprocess
 from typing import Any, Final
 
-from kubectl_recon.commands import manifests, watching
-from kubectl_recon.commands.selecting import Selection, bare
+from kubectl_recon.commands import watching
 from kubectl_recon.display.screen import note
 from kubectl_recon.errors import ApiError, ConflictError, ReconError
 from kubectl_recon.fleet import operator
 from kubectl_recon.jobs.job import Job
-from kubectl_recon.kube import resources
+from kubectl_recon.kube import manifests, resources
 from kubectl_recon.kube.connection import Connection
+from kubectl_recon.targets.selecting import Selection, bare
 
 _WORKERS: Final = "app.kubernetes.io/part-of=reconstruction"
 _CONTAINER: Final = "worker"

@@ -9,8 +9,6 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from kubectl_recon.commands import manifests
-from kubectl_recon.commands.selecting import one
 from kubectl_recon.display.progress import bar, size_text
 from kubectl_recon.display.screen import note
 from kubectl_recon.errors import ReconError, UsageError
@@ -19,9 +17,11 @@ from kubectl_recon.gallery.client import Gallery
 from kubectl_recon.gallery.reaching import Way, reached, token
 from kubectl_recon.jobs.attention import phase_text
 from kubectl_recon.jobs.job import Job
+from kubectl_recon.kube import manifests
 from kubectl_recon.kube.connection import Connection
 from kubectl_recon.storage import downloading
 from kubectl_recon.storage.downloading import ResultFile, Source
+from kubectl_recon.targets.selecting import one
 
 _MESHES: Final = (".glb", ".obj", ".ply", ".stl", ".usdz")
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from kubectl_recon.commands import manifests
 from kubectl_recon.display.formats import Format, document, objects
 from kubectl_recon.display.progress import bar, size_text
 from kubectl_recon.display.screen import note
@@ -18,7 +17,7 @@ from kubectl_recon.gallery import uploading
 from kubectl_recon.gallery.client import Gallery
 from kubectl_recon.gallery.reaching import NoGalleryError, Way, reached, token
 from kubectl_recon.jobs.job import Job
-from kubectl_recon.kube import resources
+from kubectl_recon.kube import manifests, resources
 from kubectl_recon.kube.connection import Connection
 from kubectl_recon.photos import advice, scanning
 from kubectl_recon.storage import buckets

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from kubectl_recon.commands import outcomes
-from kubectl_recon.commands.board import Board
-from kubectl_recon.commands.selecting import Selection, bare, scope, select
 from kubectl_recon.display.screen import note
 from kubectl_recon.errors import NotFoundError, UsageError
+from kubectl_recon.jobs import outcomes
 from kubectl_recon.jobs.job import FINISHED, Job
 from kubectl_recon.kube.connection import Connection
+from kubectl_recon.targets.board import Board
+from kubectl_recon.targets.selecting import Selection, bare, scope, select
 
 _TICK_SECONDS: Final = 0.5
 FINISHED_GOAL: Final = "finished"

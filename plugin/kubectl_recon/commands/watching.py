@@ -14,15 +14,15 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from kubectl_recon.commands import outcomes
-from kubectl_recon.commands.board import Board, Happening, Key, News
 from kubectl_recon.commands.listing import phase_colour
-from kubectl_recon.commands.selecting import Selection, scope, select
 from kubectl_recon.display.screen import Screen, note, screen
 from kubectl_recon.errors import UsageError
+from kubectl_recon.jobs import outcomes
 from kubectl_recon.jobs.attention import attention, phase_text, reason_text, time_text
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube.connection import Connection
+from kubectl_recon.targets.board import Board, Happening, Key, News
+from kubectl_recon.targets.selecting import Selection, scope, select
 
 _TICK_SECONDS: Final = 0.5
 _PICTURES_PER_SECOND: Final = 4

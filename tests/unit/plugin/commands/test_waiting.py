@@ -1,7 +1,7 @@
 import pytest
-from kubectl_recon.commands import outcomes
 from kubectl_recon.commands.waiting import goal
 from kubectl_recon.errors import UsageError
+from kubectl_recon.jobs import outcomes
 from kubectl_recon.jobs.job import Job
 
 from tests.support.plugin import job

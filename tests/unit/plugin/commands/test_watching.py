@@ -4,8 +4,8 @@ import io
 from datetime import UTC, datetime
 
 import pytest
-from kubectl_recon.commands.board import Happening
 from kubectl_recon.commands.watching import line, picture
+from kubectl_recon.targets.board import Happening
 from rich.console import Console
 
 from tests.support.plugin import job

@@ -1,8 +1,8 @@
 from typing import Any
 
 import pytest
-from kubectl_recon.commands.manifests import changes, manifest, name_for, parameter
 from kubectl_recon.errors import UsageError
+from kubectl_recon.kube.manifests import changes, manifest, name_for, parameter
 
 
 @pytest.mark.parametrize(
