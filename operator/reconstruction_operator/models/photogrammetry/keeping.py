@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 
 from reconstruction_operator.models.interface import Photo
-from reconstruction_operator.models.photogrammetry import backgrounds
-from reconstruction_operator.models.photogrammetry import photos as preparing
 from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap
-from reconstruction_operator.models.photogrammetry.photos import PreparedPhoto
+from reconstruction_operator.models.photogrammetry.input import backgrounds
+from reconstruction_operator.models.photogrammetry.input import photos as preparing
+from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.leaving import LeftOut, Why
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel

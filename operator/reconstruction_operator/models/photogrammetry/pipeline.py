@@ -13,9 +13,9 @@ from reconstruction_operator.models.photogrammetry import gates, keeping, remain
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Singles
 from reconstruction_operator.models.photogrammetry.dense import depthmaps, fusion, greys, views
 from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
+from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
 from reconstruction_operator.models.photogrammetry.output import glb, results, userphotos
 from reconstruction_operator.models.photogrammetry.parameters import QualitySettings
-from reconstruction_operator.models.photogrammetry.photos import PreparedPhoto
 from reconstruction_operator.models.photogrammetry.placing import frames, georeference, upright
 from reconstruction_operator.models.photogrammetry.placing.frames import Frame
 from reconstruction_operator.models.photogrammetry.placing.georeference import Georeference

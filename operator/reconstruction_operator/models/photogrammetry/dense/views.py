@@ -11,7 +11,7 @@ import numpy as np
 
 from reconstruction_operator.models.photogrammetry import parallel
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask, Pixels
-from reconstruction_operator.models.photogrammetry.photos import mask_name
+from reconstruction_operator.models.photogrammetry.input.photos import mask_name
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel

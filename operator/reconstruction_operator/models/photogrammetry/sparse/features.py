@@ -13,7 +13,7 @@ from pathlib import Path
 
 from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.models.photogrammetry import gates
-from reconstruction_operator.models.photogrammetry.photos import PreparedPhoto
+from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.colmap import CPU, pycolmap
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from reconstruction_operator.models.interface import ModelFailure
-from reconstruction_operator.models.photogrammetry.photos import PreparedPhoto
+from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
 from reconstruction_operator.models.photogrammetry.sparse import acceptance, features, matching, registration
 from reconstruction_operator.models.photogrammetry.sparse.cameras import looking_at
 from reconstruction_operator.models.photogrammetry.sparse.leaving import LeftOut, Why

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from reconstruction_operator.models.interface import ModelFailure, Step
-from reconstruction_operator.models.photogrammetry.photos import PreparedPhoto, mask_name
+from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto, mask_name
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse import features
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap

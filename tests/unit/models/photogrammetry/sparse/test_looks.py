@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from reconstruction_operator.models.photogrammetry.photos import PreparedPhoto
+from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
 from reconstruction_operator.models.photogrammetry.sparse import features, looks
 
 from tests.support.geometry import QUIET

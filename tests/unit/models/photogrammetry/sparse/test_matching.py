@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from reconstruction_operator.models.interface import Step
-from reconstruction_operator.models.photogrammetry.photos import PreparedPhoto
+from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse import features, matching
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap

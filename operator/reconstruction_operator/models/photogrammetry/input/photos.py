@@ -11,8 +11,8 @@ from typing import cast
 from PIL import Image, ImageOps
 
 from reconstruction_operator.models.interface import PHOTO_FORMATS, ModelFailure, Photo
-from reconstruction_operator.models.photogrammetry import metadata, srgb
-from reconstruction_operator.models.photogrammetry.metadata import Metadata, Place
+from reconstruction_operator.models.photogrammetry.input import metadata, srgb
+from reconstruction_operator.models.photogrammetry.input.metadata import Metadata, Place
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 
 _JPEG_QUALITY = 95

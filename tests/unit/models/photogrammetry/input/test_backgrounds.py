@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from reconstruction_operator.models.photogrammetry import backgrounds
 from reconstruction_operator.models.photogrammetry.arrays import Singles
-from reconstruction_operator.models.photogrammetry.photos import PreparedPhoto, mask_name
+from reconstruction_operator.models.photogrammetry.input import backgrounds
+from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto, mask_name
 
 HEIGHT, WIDTH, COUNT = 240, 320, 12
 

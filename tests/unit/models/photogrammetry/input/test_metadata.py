@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import IFDRational
-from reconstruction_operator.models.photogrammetry import metadata
+from reconstruction_operator.models.photogrammetry.input import metadata
 
 LENS, GPS = ExifTags.Base, ExifTags.GPS
 BERLIN = {

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from reconstruction_operator.models.photogrammetry.arrays import Mask, Pixels, Singles
-from reconstruction_operator.models.photogrammetry.photos import PreparedPhoto, mask_name
+from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto, mask_name
 
 _FEWEST_PHOTOS = 8
 _SIDE_PX = 320  # at which photos are compared

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageCms
 from reconstruction_operator.models.interface import Photo
-from reconstruction_operator.models.photogrammetry import photos
+from reconstruction_operator.models.photogrammetry.input import photos
 
 from tests.support.geometry import QUIET
 

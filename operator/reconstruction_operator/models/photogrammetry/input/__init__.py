@@ -1,0 +1,1 @@
+"""Input: photos prepared for the engine, and what their files tell."""
