@@ -66,7 +66,9 @@ def main() -> None:
     """Run the engine and print one row for each set and quality."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quality", choices=QUALITIES, action="append", help="default: fast and standard")
-    parser.add_argument("--only", metavar="TEXT", help="only sets with this text in their name")
+    parser.add_argument(
+        "--only", metavar="TEXT", action="append", default=[], help="only sets with this text in their name; repeatable"
+    )
     parser.add_argument("--photos", type=Path, nargs="+", default=[], metavar="FOLDER", help="more sets of photos")
     parser.add_argument("--scenes", type=Path, metavar="FOLDER", help="where rendered photos are kept for other runs")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where the results stay")
@@ -76,7 +78,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         scenes, kept = options.scenes or Path(scratch) / "scenes", options.keep or Path(scratch) / "results"
         photos = {**_PHOTOS, **{folder.name: folder for folder in options.photos}}
-        for name in [name for name in (*photos, *catalogue.SCENES) if (options.only or "") in name]:
+        for name in [
+            name for name in (*photos, *catalogue.SCENES) if any(text in name for text in options.only or [""])
+        ]:
             folder = photos.get(name) or _rendered(name, scenes / name)
             for quality in options.quality or _DEFAULT_QUALITIES:
                 _row(name, folder, quality, kept / f"{name}-{quality}")
