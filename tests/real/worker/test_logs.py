@@ -20,7 +20,7 @@ def test_every_line_is_json_and_those_of_a_job_name_it(own_farm: Farm, job_id: s
         PYTHONWARNINGS="ignore",  # for root, Celery warns before there is a log
     )
     own_farm.put_record(job_id, 1)
-    job = {"version": 1, "namespace": "default", "name": "test", "attempt": 1, "input_uri": "file:///elsewhere"}
+    job = {"version": 1, "namespace": "default", "name": "banana", "attempt": 1, "input_uri": "file:///elsewhere"}
     own_farm.wait_state(own_farm.send(job_id, "photogrammetry", job, task_id=f"{job_id}-1"), "FAILURE")
     own_farm.put_record(f"{job_id}x", 1)
     own_farm.cancel(f"{job_id}x")
@@ -35,14 +35,14 @@ def test_every_line_is_json_and_those_of_a_job_name_it(own_farm: Farm, job_id: s
     worker.stop()
 
     lines = lines_of(worker.log)
-    fields = {"namespace": "default", "job": "test", "uid": job_id, "attempt": 1}
+    fields = {"namespace": "default", "job": "banana", "uid": job_id, "attempt": 1}
     ours = [line for line in lines if line.items() >= fields.items() and line["level"] == "info"]
     begin, end, celerys_end, cleanup = [line["message"] for line in ours]
-    assert begin == f"default/test begins: model photogrammetry, task {job_id}-1"
-    assert re.match(r"default/test ends: Failed after \d+\.\d s: INPUT_NOT_FOUND: ", end)
+    assert begin == f"default/banana begins: model photogrammetry, task {job_id}-1"
+    assert re.match(r"default/banana ends: Failed after \d+\.\d s: INPUT_NOT_FOUND: ", end)
     assert [line.get("reason") for line in ours] == [None, "INPUT_NOT_FOUND", None, None]
     assert celerys_end.startswith(f"Task reconstruction.process[{job_id}-1] raised expected: ")
-    assert cleanup == "default/test: its files were deleted before"
+    assert cleanup == "default/banana: its files were deleted before"
     messages = [str(line["message"]) for line in lines]
     assert not [message for message in messages if "succeeded" in message and f"{job_id}x" in message]
     (revoked,) = [line for line in lines if line["message"] == f"Task reconstruction.process[{job_id}x-1] ignored"]
