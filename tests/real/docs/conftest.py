@@ -22,7 +22,7 @@ Shell = Callable[[str], "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture(scope="session")  # one process has one moto
 def storage() -> Iterator[S3Server]:
-    """With the buckets that the pages name."""
+    """With the buckets that the pages name: of no other test, since all servers of moto in one process share theirs."""
     with running_moto() as running:
         for name in ("photos", "meshes"):
             running.bucket(name)

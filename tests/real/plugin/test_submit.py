@@ -49,17 +49,17 @@ def folder(tmp_path: Path) -> Path:
 def test_photos_of_this_machine_become_a_result_on_this_machine(
     jobs: Jobs, recon: Program, storage: S3Server, folder: Path, tmp_path: Path
 ) -> None:
-    photos, meshes = storage.bucket("photos"), storage.bucket("meshes")
+    photos, meshes = storage.bucket("scans"), storage.bucket("models")
     done = recon(
-        *("submit", folder, "--upload", "s3://photos/team/", "--model", "rough-good", "--queue", "rough"),
-        *("--output", "s3://meshes/banana/", "--label", "set=museum"),
+        *("submit", folder, "--upload", "s3://scans/team/", "--model", "rough-good", "--queue", "rough"),
+        *("--output", "s3://models/banana/", "--label", "set=museum"),
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1].startswith("my-banana: Succeeded, took ")
     assert len(photos.keys) == 4
     assert all(key.startswith("team/my-banana/") for key in photos.keys)
     made = jobs.get("my-banana")
-    assert made["spec"]["input"]["uri"] == "s3://photos/team/my-banana/"
+    assert made["spec"]["input"]["uri"] == "s3://scans/team/my-banana/"
     assert made["metadata"]["labels"] == {"set": "museum"}
     assert made["status"]["inputs"]["images"] == 4
     fetched = recon("results", "@latest", "-o", tmp_path / "out")
@@ -89,12 +89,12 @@ def test_without_a_place_for_the_photos_it_says_what_to_name(recon: Program, fol
 
 def test_a_dry_run_shows_the_manifest_and_creates_nothing(recon: Program, folder: Path) -> None:
     done = recon(
-        *("submit", folder, "--upload", "s3://photos/team/", "--dry-run", "-o", "yaml"),
+        *("submit", folder, "--upload", "s3://scans/team/", "--dry-run", "-o", "yaml"),
         *("--quality", "fast", "--param", "faces=5000", "--priority", "high"),
     )
     assert done.returncode == 0, done.stderr
     assert yaml.safe_load(done.stdout)["spec"] == {
-        "input": {"uri": "s3://photos/team/my-banana/"},
+        "input": {"uri": "s3://scans/team/my-banana/"},
         "parameters": {"quality": "fast", "faces": 5000},
         "priority": "high",
     }
