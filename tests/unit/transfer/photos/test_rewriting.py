@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import ExifTags, Image, ImageOps
 from reconstruction_operator.models.interface import Photo
-from reconstruction_operator.models.photogrammetry import photos as engine
+from reconstruction_operator.models.photogrammetry.input import photos as engine
 from reconstruction_operator.transfer.limits import Limits
 from reconstruction_operator.transfer.photos import checks
 
