@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from reconstruction_operator.transfer import masks
+from reconstruction_operator.transfer.photos import masks
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".heic", ".heif", ".hif")
 _UNREAD_SUFFIXES = {  # of pictures that no worker reads: their user has to export them

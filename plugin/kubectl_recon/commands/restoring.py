@@ -75,7 +75,7 @@ def _workers(connection: Connection, namespace: str) -> list[str]:
     except ApiError as error:
         raise ReconError(
             f"what is in the trash is known to workers alone, and you may not list pods in namespace {namespace}: {error}. "
-            "Whoever knows the job's name needs no list: kubectl recon restore NAME"
+            "With the job's name, no list is needed: kubectl recon restore NAME"
         ) from error
     pools = {
         str(pod["metadata"].get("labels", {}).get("app.kubernetes.io/component")): str(pod["metadata"]["name"])

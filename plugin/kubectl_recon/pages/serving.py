@@ -1,4 +1,4 @@
-"""A web server of this process: on the loopback interface alone, and under a path that nobody can guess.
+"""A web server of this process: on the loopback interface alone, and under a random path.
 
 Other users of the machine can connect to it as well, and pages of other sites through the browser (DNS rebinding). So the path is
 secret, and requests for another host are refused.

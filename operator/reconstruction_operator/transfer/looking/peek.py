@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar, cast
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-from reconstruction_operator.transfer import masks, names, unpacker
+from reconstruction_operator.transfer import names, unpacker
 from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.photos import masks
 
 SAMPLES: Final = 8  # photos that are looked at
 SAMPLE_BYTES: Final = 1 << 16  # of each

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from reconstruction_operator.readers import OBJECT_SCHEMES
-from reconstruction_operator.transfer import addresses, download, fetch, local, masks, names, uris
+from reconstruction_operator.transfer import addresses, download, fetch, local, names, uris
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
 from reconstruction_operator.transfer.looking.peek import Peeked, ReadAt, peek
 from reconstruction_operator.transfer.names import Ignored
 from reconstruction_operator.transfer.objects import inputs
-from reconstruction_operator.transfer.photos import checks
+from reconstruction_operator.transfer.photos import checks, masks
 from reconstruction_operator.transfer.unpacker import ARCHIVE_KINDS
 from reconstruction_operator.units import megabytes
 

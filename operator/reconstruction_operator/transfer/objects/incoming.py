@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING
 from obstore.exceptions import PreconditionError
 
 from reconstruction_operator import disk
-from reconstruction_operator.transfer import masks, names
+from reconstruction_operator.transfer import names
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.looking import peek as peeks
 from reconstruction_operator.transfer.objects import failures
 from reconstruction_operator.transfer.objects.crew import Clock, Crew, call
 from reconstruction_operator.transfer.objects.listing import Listed, Listing, list_input
 from reconstruction_operator.transfer.objects.request import CollectRequest, Fetched, FetchRequest, ListRequest
+from reconstruction_operator.transfer.photos import masks
 
 if TYPE_CHECKING:
     from obstore import GetOptions

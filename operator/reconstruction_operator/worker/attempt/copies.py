@@ -42,6 +42,12 @@ class Copies:
         """Writes the note of the workspace: who owns it, and where copies of the job lie."""
         uri, folder = self._assignment.output_uri, JobFolder.of(self._assignment.job_id)
         self._published = self._found and notes.is_of_published_result(folder, uri)
+        if self._published:
+            logger.info(
+                "%s: the copy at %s is of an earlier result of this job that was deleted; it stays unless a new one replaces it",
+                self._assignment.title,
+                uris.redacted(uri),
+            )
         notes.note(space, owner, uri, published=self._published)
 
     def check(self, *, heir: bool = False) -> None:

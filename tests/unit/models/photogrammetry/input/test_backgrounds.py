@@ -41,7 +41,7 @@ def walk(index: int) -> Singles:
 
 
 def same(index: int) -> Singles:
-    """The camera stands still, and so does all that it sees."""
+    """Neither the camera nor the scene moves."""
     return noise(0) + np.random.default_rng(index).normal(0, 2, (HEIGHT, WIDTH)).astype(np.float32)
 
 

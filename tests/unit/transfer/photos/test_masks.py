@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from reconstruction_operator.transfer import masks, names
+from reconstruction_operator.transfer import names
+from reconstruction_operator.transfer.photos import masks
 
 
 @pytest.mark.parametrize(
