@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from reconstruction_operator.models.photogrammetry.parameters import QUALITIES
 
@@ -32,7 +32,6 @@ _PHOTOS: Mapping[str, Path] = {
     "banana": _REPOSITORY / "examples/photos/banana",
     "lund": _REPOSITORY / "tests/data/photos/lund",
 }
-_PROGRESS = re.compile(r" *([0-9.]+) s .*% +([0-9]+) s left")  # a line of the engine's command line
 _DEFAULT_QUALITIES = ("fast", "standard")
 _COLUMNS = (
     "set",
@@ -106,26 +105,25 @@ def _row(name: str, folder: Path, quality: str, output: Path) -> None:
 
 def measured(folder: Path, quality: str, output: Path) -> Run:
     """One run of the engine with the photos in `folder`."""
-    command = [sys.executable, "-P", "-m", "reconstruction_operator.models.photogrammetry"]
-    with tempfile.TemporaryFile("w+") as text, tempfile.TemporaryFile("w+") as errors:
-        started = time.monotonic()
-        process = subprocess.Popen([*command, folder, output, "--quality", quality], stdout=text, stderr=errors)
+    reconstruct = ["-m", "reconstruction_operator.cli.main", "reconstruct", str(folder), "--output", str(output)]
+    model = ["--model", "photogrammetry", "--param", f"quality={quality}", "--json"]
+    started = time.monotonic()
+    with subprocess.Popen([sys.executable, "-P", *reconstruct, *model], stdout=subprocess.PIPE, text=True) as process:
+        lines = [(time.monotonic() - started, json.loads(line)) for line in process.stdout or ()]
         _, status, usage = os.wait4(process.pid, 0)  # the usage of this process and its children only
         process.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.monotonic() - started
-        text.seek(0)
-        errors.seek(0)
-        lines = errors.read().strip().splitlines()
-        failure = "" if process.returncode == 0 else lines[-1]
-        numbers = {} if failure else json.load(text)
+    last = lines[-1][1]
+    failure = "{reason}: {message}".format(**last["failure"]) if "failure" in last else ""
+    numbers = {} if failure else last["result"]["quality"]
     cpu_seconds, error = usage.ru_utime + usage.ru_stime, 0.0 if failure else eta_error(lines)
     return Run(seconds, cpu_seconds, usage.ru_maxrss // 1024, numbers, failure, error)
 
 
-def eta_error(lines: Sequence[str]) -> float:
-    """The largest error of what a run expected to be left, as a share of what was left; `lines` are those of its progress."""
-    reports = [(float(found[1]), float(found[2])) for line in lines if (found := _PROGRESS.match(line))]
-    end = reports[-1][0]
+def eta_error(lines: Sequence[tuple[float, Mapping[str, Any]]]) -> float:
+    """The largest error of what a run expected to be left, as a share of what was left; `lines`: seconds since its start, and report."""
+    end = lines[-1][0]
+    reports = [(at, line["remainingSeconds"]) for at, line in lines if line.get("remainingSeconds") is not None]
     errors = [(left - (end - at)) / (end - at) for at, left in reports if end / 3 <= at <= 0.9 * end]
     return max(errors, key=abs, default=0.0)
 

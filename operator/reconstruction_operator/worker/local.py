@@ -3,11 +3,11 @@ runs in its own process.
 
 The caller gets lines:
 
-    {"step": "Running reconstruction", "index": 3, "percent": 40, "fraction": 0.31, "message": "depth map 4/12"}
+    {"step": "Running reconstruction", "index": 3, "percent": 40, "fraction": 0.31, "message": "depth map 4/12", "remainingSeconds": 51.2}
     {"result": {"files": [{"name": "model.glb", "bytes": 123}], "quality": {…}, "simulated": false, "images": 12}}
     {"failure": {"reason": "TOO_FEW_IMAGES", "message": "…"}}
 
-The last line is a result or a failure.
+The last line is a result or a failure. `remainingSeconds` is null while the model does not know.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any, Final
 from reconstruction_operator import config
 from reconstruction_operator.contract.steps import STEPS, percent_at
 from reconstruction_operator.jobfiles import manifest as manifests
+from reconstruction_operator.jobfiles.photos import KeptPhoto
 from reconstruction_operator.models.exchange import RunRequest
 from reconstruction_operator.models.interface import Photo, Result, Step, Work
 from reconstruction_operator.planning.status import details
@@ -30,9 +31,9 @@ from reconstruction_operator.transfer import fetch
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits, section
 from reconstruction_operator.transfer.names import Ignored, flattened
-from reconstruction_operator.transfer.photos import checks
+from reconstruction_operator.transfer.photos import checks, masks
 from reconstruction_operator.worker.attempt.failures import failure_of
-from reconstruction_operator.worker.attempt.loading import check_count
+from reconstruction_operator.worker.attempt.loading import check_count, with_masks
 from reconstruction_operator.worker.model.process import run_isolated
 from reconstruction_operator.worker.model.selection import Choice, choose
 from reconstruction_operator.worker.model.threads import usable_threads
@@ -102,7 +103,7 @@ def _reconstruct(request: Request, say: Callable[[Line], None]) -> dict[str, Any
 
 
 def _load(paths: Sequence[Path], into: Path, choice: Choice, tick: Callable[[float, str], None]) -> tuple[Photo, ...]:
-    """Copies of the photos in a folder, or of single files, checked and fit for models."""
+    """Copies of the photos with their masks in a folder, or of single files, checked and fit for models."""
     if choice.simulated:
         return ()
     limits = Limits.from_config()
@@ -112,9 +113,9 @@ def _load(paths: Sequence[Path], into: Path, choice: Choice, tick: Callable[[flo
         copies, ignored = fetched.photos, fetched.ignored
     else:
         copies, ignored = _copies(paths, into, copying), Ignored()
-    check_count(len(copies), choice.model, ignored)
+    check_count(masks.count_photos(copy.name for copy in copies), choice.model, ignored)
     found = checks.check_all(copies, limits, section(tick, _COPY_SHARE, 1.0))
-    return tuple(Photo(one.path, one.width, one.height, one.bytes) for one in found)
+    return with_masks(into, [KeptPhoto(one.path.name, one.width, one.height, one.bytes) for one in found])
 
 
 def _copies(paths: Sequence[Path], into: Path, tick: Callable[[float, str], None]) -> tuple[Path, ...]:
@@ -149,6 +150,7 @@ def _report(
     message: str = "",
     *,
     resumed: str = "",
+    remaining_seconds: float | None = None,
 ) -> None:
     shares = choice.model.step_shares
     before = sum(shares.get(one, 0.0) for one in Step if one < step)
@@ -160,5 +162,6 @@ def _report(
             "percent": percent_at(int(step), fraction),
             "fraction": round(whole, 4),
             "message": resumed or message,
+            "remainingSeconds": None if remaining_seconds is None else round(remaining_seconds, 1),
         }
     )

@@ -19,7 +19,6 @@ from kubectl_recon.display.progress import size_text
 from kubectl_recon.display.screen import note
 from kubectl_recon.errors import ReconError
 from kubectl_recon.jobs.times import duration_text
-from kubectl_recon.photos.scanning import Photo, is_mask
 
 _PACKAGE: Final = "reconstruction_operator"
 _PROGRAM: Final = "reconstruction-operator"
@@ -46,7 +45,7 @@ class Request:
 def run(request: Request) -> int:
     """Check the photos, reconstruct, and print where each file is. Exit code 3 if the model failed."""
     program = _program()
-    photos = _taken(request.photos, check(request.photos, force=request.force))
+    photos = [str(photo.path) for photo in check(request.photos, force=request.force)]
     options = [f"--param={name}={json.dumps(value)}" for name, value in request.parameters.items()]
     command = [*program, "reconstruct", *photos, "--output", str(request.folder), "--model", request.model]
     began = time.monotonic()
@@ -62,13 +61,6 @@ def run(request: Request) -> int:
         raise FailedError(f"{failure['reason']} after {took}: {failure['message']}")
     _say(last["result"], request.folder, took)
     return 0
-
-
-def _taken(given: Sequence[str], found: Sequence[Photo]) -> list[str]:
-    """What the program reads: the usable photos, or a folder with masks as it is, since a mask belongs to a photo by its place."""
-    if any(is_mask(photo.name) for photo in found) and len(given) == 1:
-        return list(given)
-    return [str(photo.path) for photo in found if not is_mask(photo.name)]
 
 
 class FailedError(ReconError):
@@ -114,14 +106,14 @@ def _shown() -> Iterator[Any]:
         return
     # Loading them takes longer than most commands.
     from rich.console import Console  # noqa: PLC0415
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn  # noqa: PLC0415
 
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=20),
         TaskProgressColumn(),
-        TimeRemainingColumn(compact=True),
-        TextColumn("[dim]{task.fields[message]}", table_column=None),
+        TextColumn("{task.fields[left]}"),
+        TextColumn("[dim]{task.fields[message]}"),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
         steps = _Steps(shown)
@@ -134,13 +126,14 @@ class _Steps:
 
     def __init__(self, shown: Any) -> None:
         self._shown, self._step, self._began = shown, "", time.monotonic()
-        self._task = shown.add_task("", total=1.0, message="")
+        self._task = shown.add_task("", total=1.0, message="", left="")
 
     def __call__(self, line: Mapping[str, Any]) -> None:
         if line["step"] != self._step:
             self.end()
             self._step, self._began = line["step"], time.monotonic()
-        self._shown.update(self._task, description=self._step, completed=line["fraction"], message=line["message"][:30])
+        shown = {"description": self._step, "completed": line["fraction"], "message": line["message"][:30]}
+        self._shown.update(self._task, left=_left(line), **shown)
 
     def end(self) -> None:
         """The newest step is over."""
@@ -160,4 +153,11 @@ class _Log:
         reached = (line["step"], line["percent"] // _LOG_PERCENT)
         if reached != self._last:
             self._last = reached
-            note(f"{line['percent']:3d}% {line['step']}  {line['message']}".rstrip())
+            rest = ", ".join(text for text in (line["message"], _left(line)) if text)
+            note(f"{line['percent']:3d}% {line['step']}  {rest}".rstrip())
+
+
+def _left(line: Mapping[str, Any]) -> str:
+    """The time that the model expects its rest to take; empty while it does not know."""
+    seconds = line["remainingSeconds"]
+    return "" if seconds is None else f"{duration_text(round(seconds))} left"

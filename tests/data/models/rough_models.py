@@ -34,7 +34,7 @@ class Good:
         return dict(parameters)
 
     def run(self, work: Work, report: Report) -> Result:
-        report(Step.PREPROCESS, 0.5, "half")
+        report(Step.PREPROCESS, 0.5, "half", remaining_seconds=30.0)
         report(Step.RECONSTRUCT, 0.0)
         self.misbehave(work, report)
         report(Step.POSTPROCESS, 1.0)
@@ -44,6 +44,7 @@ class Good:
             (work.output_dir / f"preview_{number}.png").write_bytes(b"PNG")
         seen = [
             f"photos={','.join(photo.path.name for photo in work.photos)}",
+            f"masks={','.join(photo.mask.name for photo in work.photos if photo.mask)}",
             f"threads={work.threads}",
             f"omp={os.environ.get('OMP_NUM_THREADS')}",
             f"secrets={sorted(name for name, value in os.environ.items() if 'secret' in value)}",

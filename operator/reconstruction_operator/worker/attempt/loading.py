@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.fingerprint import KnownInput
@@ -94,13 +95,16 @@ def _known(kept: KeptPhotos) -> KnownInput:
 
 
 def _loaded(workspace: Workspace, photos: Sequence[KeptPhoto], digest: str) -> Loaded:
-    folder, files = workspace.loaded, {one.name: one for one in photos}
-    paired = masks.of_photos(files)
-    found = tuple(
-        Photo(folder / name, files[name].width, files[name].height, files[name].bytes, folder / mask if mask else None)
-        for name, mask in paired.items()
+    return Loaded(with_masks(workspace.loaded, photos), digest, sum(one.bytes for one in photos))
+
+
+def with_masks(folder: Path, files: Sequence[KeptPhoto]) -> tuple[Photo, ...]:
+    """The photos among the checked files in the folder, each with its mask."""
+    known = {one.name: one for one in files}
+    return tuple(
+        Photo(folder / name, known[name].width, known[name].height, known[name].bytes, folder / mask if mask else None)
+        for name, mask in masks.of_photos(known).items()
     )
-    return Loaded(found, digest, sum(one.bytes for one in photos))
 
 
 def _check(tick: Tick) -> Callable[[], None]:

@@ -91,7 +91,7 @@ def test_a_model_gets_its_threads_and_none_of_the_workers_settings(work: Work, m
     run("rough-good", work)
 
     seen = (work.output_dir / "seen.txt").read_text().splitlines()
-    assert seen == ["photos=a.jpg", "threads=1", "omp=1", "secrets=['UNRELATED']", "zlib=True"]
+    assert seen == ["photos=a.jpg", "masks=", "threads=1", "omp=1", "secrets=['UNRELATED']", "zlib=True"]
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_a_model_survives_while_its_worker_waits_for_redis(
 
     def report(step: Step, *_: object, resumed: str = "", remaining_seconds: float | None = None) -> None:
         assert not resumed
-        assert remaining_seconds is None
+        assert remaining_seconds == (30.0 if step is Step.PREPROCESS else None)
         if step is Step.RECONSTRUCT:
             time.sleep(1.5)
             (tmp_path / "finish").touch()
