@@ -1,6 +1,7 @@
 """Plain photos: rewrites a photo that models may not read (HEIC, CMYK, 16-bit grey) as a JPEG with 8 bits a channel.
 
-Its EXIF data stays, as far as it concerns a reconstruction: camera, lens, orientation, place and time.
+Its EXIF data stays, as far as it concerns a reconstruction: camera, lens, orientation, place and time. So does its XMP packet, in which
+drones tell how the gimbal was held.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ _DROPPED_TAGS = (
     0x9286,
     0xA005,
 )  # maker note and comment, of any size; interoperability, which points elsewhere
-_MAX_EXIF_BYTES = 65_000  # of one segment of a JPEG
+_XMP_KEYS = ("xmp", "XML:com.adobe.xmp")  # of HEIC, JPEG and TIFF, of PNG, in Pillow's `info`
+_MAX_SEGMENT_BYTES = 65_000  # of a JPEG
 
 SUFFIX = ".jpg"
 
@@ -48,8 +50,10 @@ def write(image: Image.Image, target: Path) -> None:
     """Write the loaded photo to the new file `target` as a JPEG. Raises UnusualPixelsError."""
     options: dict[str, object] = {}
     exif = _exif(image)
-    if len(exif) <= _MAX_EXIF_BYTES:
+    if len(exif) <= _MAX_SEGMENT_BYTES:
         options["exif"] = exif
+    if 0 < len(xmp := _xmp(image)) <= _MAX_SEGMENT_BYTES:
+        options["xmp"] = xmp
     if image.mode != "CMYK" and image.info.get("icc_profile"):  # one of CMYK does not fit any more
         options["icc_profile"] = image.info["icc_profile"]
     with target.open("xb") as file:
@@ -87,3 +91,8 @@ def _exif(image: Image.Image) -> bytes:
         if values:
             kept[ifd] = values
     return kept.tobytes()
+
+
+def _xmp(image: Image.Image) -> bytes:
+    packet = next((image.info[key] for key in _XMP_KEYS if key in image.info), b"")
+    return packet.encode() if isinstance(packet, str) else packet

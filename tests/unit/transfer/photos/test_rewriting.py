@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pillow_heif
 import pytest
 from PIL import ExifTags, Image, ImageOps
 from reconstruction_operator.models.interface import Photo
@@ -16,6 +17,7 @@ from tests.support.paths import PHOTOS
 from tests.support.photos import make_photo
 
 RED, BLUE = (220, 30, 30), (30, 30, 220)
+XMP_OF_TIFF = 700
 
 
 def check(path: Path, limits: Limits) -> checks.CheckedImage:
@@ -68,6 +70,29 @@ def test_camera_and_lens_stay_with_a_heic(into: Path, limits: Limits) -> None:
     (prepared,) = engine.prepare([Photo(checked.path, 64, 96, 1)], into, 96, lambda *_: None)
     assert prepared.focal_px == pytest.approx(96 * 26 / 36)
     assert prepared.camera.startswith("Apple|iPhone")
+
+
+GIMBAL = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf drone-dji:GimbalPitchDegree="-89.90"/></x:xmpmeta>'
+
+
+@pytest.mark.parametrize("kind", ["HEIF", "TIFF"])
+def test_the_pitch_of_a_gimbal_stays_with_a_rewritten_photo(kind: str, into: Path, limits: Limits) -> None:
+    path = into / ("a.heic" if kind == "HEIF" else "a.tif")
+    if kind == "HEIF":
+        pillow_heif.from_pillow(Image.new("RGB", (96, 64), RED)).save(path, xmp=GIMBAL)
+    else:
+        Image.new("CMYK", (96, 64)).save(path, kind, tiffinfo={XMP_OF_TIFF: GIMBAL})
+    checked = check(path, limits)
+    assert checked.path.name == "a.jpg"
+    (prepared,) = engine.prepare([Photo(checked.path, 96, 64, 1)], into, 96, lambda *_: None)
+    assert prepared.pitch_deg == -89.9
+
+
+def test_xmp_that_does_not_fit_into_a_jpeg_is_left_out(into: Path, limits: Limits) -> None:
+    path = into / "a.tif"
+    Image.new("CMYK", (8, 8)).save(path, "TIFF", tiffinfo={XMP_OF_TIFF: GIMBAL + b" " * 70_000})
+    with Image.open(check(path, limits).path) as image:
+        assert "xmp" not in image.info
 
 
 def test_two_photos_that_become_one_name_get_two(into: Path, limits: Limits) -> None:
