@@ -87,7 +87,7 @@ def _depth_map(view: View, reference: GreyView, sources: Sequence[GreyView], set
         found, cost, variance = refinement.refined(level, [source.reduced(size) for source in sources], start, step)
         known = (cost <= _WORST_COST) & (variance >= _FLATTEST_VARIANCE)
         step /= 2
-    known &= (found > inverse[0]) & (found < inverse[-1])
+    known &= (found > inverse[0]) & (found < inverse[-1]) & view.shown(*known.shape[::-1])
     sure = cv2.resize(sure.astype(np.uint8), known.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
     depths = np.where(known, 1 / np.maximum(found, inverse[0]), 0).astype(np.float32)
     return DepthMap(depths, sure)

@@ -11,6 +11,7 @@ import numpy as np
 
 from reconstruction_operator.models.photogrammetry import parallel
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask, Pixels
+from reconstruction_operator.models.photogrammetry.dense import blanks
 from reconstruction_operator.models.photogrammetry.input.photos import mask_name
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
@@ -36,14 +37,22 @@ class View:
     near: float
     far: float
     sources: tuple[int, ...]  # indices of the views to compare with, best first
-    mask: Path | None = None  # white where the photo shows the object; it is grey elsewhere
+    mask: Path | None = None  # white where the photo shows a surface; None: everywhere
 
     def shows(self, pixels: Doubles) -> Mask:
-        """(n,): whether the photo shows the object at `pixels` (n, 2), which lie in it."""
+        """(n,): whether the photo shows a surface at `pixels` (n, 2), which lie in it."""
         if self.mask is None:
             return np.ones(len(pixels), dtype=np.bool_)
         column, row = np.rint(pixels).astype(np.int64).T
         shown: Mask = _read_mask(self.mask)[row, column] > 0
+        return shown
+
+    def shown(self, width: int, height: int) -> Mask:
+        """(height, width): where the photo, reduced to that size, shows a surface."""
+        if self.mask is None:
+            return np.ones((height, width), dtype=np.bool_)
+        reduced = cv2.resize(_read_mask(self.mask), (width, height), interpolation=cv2.INTER_NEAREST)
+        shown: Mask = reduced > 0
         return shown
 
     def image(self) -> Pixels:
@@ -59,7 +68,7 @@ def make(
 ) -> list[View]:
     """Undistorts the photos of `model` (files in `folder`) into `output`, and picks up to `sources` for each."""
     cameras = parallel.each(
-        lambda photo: _undistort(photo, folder, output),
+        lambda photo: _undistort(photo, model.points[photo.seen], folder, output),
         model.photos,
         threads,
         lambda done, of: progress(done / of, f"undistorted {done}/{of}"),
@@ -119,8 +128,11 @@ def _read_mask(path: Path) -> Pixels:
     return np.asarray(loaded, dtype=np.uint8)
 
 
-def _undistort(photo: AlignedPhoto, folder: Path, output: Path) -> Camera:
-    """Writes the photo without lens distortion, cropped to the area where all pixels are known."""
+def _undistort(photo: AlignedPhoto, points: Doubles, folder: Path, output: Path) -> Camera:
+    """Writes the photo without lens distortion, cropped to the area where all pixels are known, and a mask if it needs one.
+
+    `points` are the sparse points that it sees. What the user's mask hides becomes grey.
+    """
     image = cv2.imread(str(folder / photo.name))
     if image is None:
         raise FileNotFoundError(folder / photo.name)
@@ -132,12 +144,16 @@ def _undistort(photo: AlignedPhoto, folder: Path, output: Path) -> Camera:
     intrinsics, _ = cv2.getOptimalNewCameraMatrix(distorted, coefficients, size, alpha=0.0)
     first, second = cv2.initUndistortRectifyMap(distorted, coefficients, np.eye(3), intrinsics, size, cv2.CV_32FC1)
     straight = cv2.remap(image, first, second, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
-    if (folder / mask_name(photo.name)).exists():
-        mask = _read_mask(folder / mask_name(photo.name))
-        shown = cv2.remap(mask, first, second, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT) > 0
-        straight[~shown] = _HIDDEN_GREY
-        cv2.imwrite(str(output / mask_name(photo.name)), shown.astype(np.uint8) * 255)
-    cv2.imwrite(str(output / photo.name), straight, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    return Camera(
+    camera = Camera(
         np.asarray(intrinsics, dtype=np.float64), photo.rotation, photo.translation, photo.width, photo.height
     )
+    shown = ~blanks.of_photo(np.asarray(straight, dtype=np.uint8), camera.project(points)[0])
+    if (folder / mask_name(photo.name)).exists():
+        mask = _read_mask(folder / mask_name(photo.name))
+        uncovered = cv2.remap(mask, first, second, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT) > 0
+        straight[~uncovered] = _HIDDEN_GREY
+        shown &= uncovered
+    if not shown.all():
+        cv2.imwrite(str(output / mask_name(photo.name)), shown.astype(np.uint8) * 255)
+    cv2.imwrite(str(output / photo.name), straight, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    return camera

@@ -1,8 +1,19 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 from reconstruction_operator.models.photogrammetry.dense import depthmaps
+from reconstruction_operator.models.photogrammetry.dense.greys import GreyView
+from reconstruction_operator.models.photogrammetry.dense.views import View
+from reconstruction_operator.models.photogrammetry.parameters import QUALITIES
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
+
+from tests.support import scenes
+from tests.support.geometry import QUIET
 
 
 def test_the_depth_between_two_planes_comes_from_a_parabola() -> None:
@@ -22,3 +33,31 @@ def test_a_depth_is_sure_if_no_other_place_costs_nearly_as_little(next_best: int
     total[0, 0, 2:5] = [300, 100, 300]
     total[0, 0, 9] = next_best
     assert depthmaps.choose_planes(total, np.linspace(0.1, 0.5, 12))[1][0, 0] == sure
+
+
+WIDTH, HEIGHT, FOCAL, DISTANCE, SHIFT_PX = 160, 120, 200.0, 4.0, 12
+
+
+def test_what_a_mask_hides_has_no_depth(tmp_path: Path) -> None:
+    sky = np.zeros((HEIGHT, WIDTH), dtype=np.bool_)
+    sky[:50], sky[20:, 60:100] = True, False  # behind a tower
+    cv2.imwrite(str(tmp_path / "mask.png"), np.where(sky, 0, 255).astype(np.uint8))
+    greys, cameras = [], []
+    for shift in (0, SHIFT_PX):  # a wall that faces the cameras
+        wall = scenes.texture(1)[:HEIGHT, 100 + shift : 100 + shift + WIDTH].astype(np.float32) / 255
+        hidden = np.roll(sky, -shift, axis=1)
+        intrinsics = np.array([[FOCAL, 0.0, WIDTH / 2], [0.0, FOCAL, HEIGHT / 2], [0.0, 0.0, 1.0]])
+        to_left = np.array([-shift * DISTANCE / FOCAL, 0.0, 0.0])
+        cameras.append(Camera(intrinsics, np.eye(3), to_left, WIDTH, HEIGHT))
+        greys.append(GreyView(np.where(hidden, np.float32(0.85), wall), cameras[-1]))
+    views = [
+        View(f"{index}.jpg", tmp_path, camera, 3.0, 6.0, (1 - index,), mask)
+        for index, (camera, mask) in enumerate(zip(cameras, (tmp_path / "mask.png", None), strict=True))
+    ]
+    settings = replace(QUALITIES["preview"], depth_size=WIDTH, refined_sizes=(WIDTH,))
+    masked, whole = depthmaps.compute(views, greys, settings, 1, QUIET)
+    shown = ~sky
+    shown[:, :SHIFT_PX] = shown[:, -SHIFT_PX:] = False
+    assert (np.abs(masked.depths[shown] - DISTANCE) < 0.1).mean() > 0.9
+    assert not masked.depths[sky].any()
+    assert whole.depths[np.roll(sky, -SHIFT_PX, axis=1)].any()  # a halo

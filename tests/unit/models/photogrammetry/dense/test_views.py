@@ -9,6 +9,7 @@ from reconstruction_operator.models.photogrammetry.dense import views
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, looking_at
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
 
+from tests.support import scenes
 from tests.support.geometry import QUIET
 
 UP = np.array([0.0, 1.0, 0.0])
@@ -82,3 +83,19 @@ def test_a_masked_photo_is_grey_outside_its_mask_and_shows_nothing_there(tmp_pat
     assert view.image()[200, 100].tolist() == pytest.approx([250] * 3, abs=2)
     assert view.image()[200, 300].tolist() == pytest.approx([128] * 3, abs=2)
     assert view.shows(np.array([[100.0, 200.0], [300.0, 200.0]])).tolist() == [True, False]
+
+
+def test_the_sky_of_a_photo_is_masked_and_stays_in_the_photo(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "out").mkdir()
+    photo = np.repeat(scenes.texture(2)[:400, :400, None], 3, axis=2)
+    photo[:150] = (235, 200, 150)
+    cv2.imwrite(str(tmp_path / "in" / "a.jpg"), photo)
+    points = POINTS + np.array([0.0, -1.0, 0.0])  # below the sky
+    model = SparseModel((aligned(at_angle(0)),), points, 0.5)
+    (view,) = views.make(model, tmp_path / "in", tmp_path / "out", sources=1, threads=1, progress=QUIET)
+    assert view.image()[50, 100].tolist() == pytest.approx([150, 200, 235], abs=2)
+    assert view.shows(np.array([[100.0, 100.0], [100.0, 300.0]])).tolist() == [False, True]
+    shown = view.shown(20, 40)
+    assert shown.shape == (40, 20)
+    assert shown.mean(axis=1).tolist() == [0.0] * 15 + [1.0] * 25
