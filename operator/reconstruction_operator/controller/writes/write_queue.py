@@ -25,7 +25,7 @@ BRIEF_SECONDS: Final = 0.15
 PATIENCE_SECONDS: Final = 10.0
 WAITING_PER_SECOND: Final = 5.0  # while there are more urgent writes
 _WAITING_BURST: Final = 5
-_PAUSE_SECONDS: Final = 0.25  # without a more urgent write: the server has time
+_PAUSE_SECONDS: Final = 0.25  # without a more urgent write, in flight or taken: the server has time
 
 
 class Urgency(enum.IntEnum):
@@ -79,8 +79,9 @@ class WriteQueue:
     def __init__(self, *, least: float, most: float, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._queues: tuple[dict[JobKey, PendingWrite], ...] = tuple({} for _ in Urgency)
-        self._in_flight: set[JobKey] = set()
-        self._urgent_at = -math.inf  # when the newest urgent write was taken
+        self._in_flight: dict[JobKey, Urgency] = {}
+        self._urgent_in_flight = 0
+        self._urgent_at = -math.inf  # when the newest urgent write was taken or answered
         self._waiting = TokenBucket(per_second=WAITING_PER_SECOND, burst=_WAITING_BURST, now=monotonic())
         self.hurried = False  # hold nothing back: the process ends
         self.budget = WriteBudget(least=least, most=most, now=monotonic())
@@ -123,9 +124,10 @@ class WriteQueue:
                     break  # those behind it came later
                 if urgency in _URGENT:
                     self._urgent_at = now
+                    self._urgent_in_flight += 1
                 elif urgency is Urgency.WAITING:
                     self._waiting.take(now)
-                self._in_flight.add(key)
+                self._in_flight[key] = urgency
                 return queue.pop(key)
         return None
 
@@ -143,7 +145,8 @@ class WriteQueue:
         if pending.urgency is not Urgency.WAITING:
             return 0.0
         patience = max(pending.since + PATIENCE_SECONDS - now, self._waiting.delay_seconds(now))
-        return max(0.0, min(patience, self._urgent_at + _PAUSE_SECONDS - now))
+        busy_at = now if self._urgent_in_flight else self._urgent_at  # a server that answers slowly has no time
+        return max(0.0, min(patience, busy_at + _PAUSE_SECONDS - now))
 
     def waits(self, key: JobKey) -> bool:
         """Whether all that is to be written of the job is what it waits for."""
@@ -155,7 +158,9 @@ class WriteQueue:
 
     def done(self, key: JobKey) -> None:
         """The job's write is no longer in flight."""
-        self._in_flight.discard(key)
+        if self._in_flight.pop(key, None) in _URGENT:
+            self._urgent_in_flight -= 1
+            self._urgent_at = self._monotonic()
 
     @property
     def idle(self) -> bool:

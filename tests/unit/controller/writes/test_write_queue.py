@@ -153,6 +153,7 @@ def test_what_jobs_wait_for_is_not_written_while_ends_and_phases_are(queue: Writ
     for step in range(300):  # for 30 s: ten ends a second
         queue.put(pending(f"ends-{step}", Urgency.FINISHED, since=clock.now))
         written += [name for name in taken(queue) if name.startswith("waits")]
+        queue.done(make_key(f"ends-{step}"))
         assert not written or clock.now >= since + write_queue.PATIENCE_SECONDS
         clock.now += 0.1
 
@@ -160,6 +161,22 @@ def test_what_jobs_wait_for_is_not_written_while_ends_and_phases_are(queue: Writ
     assert queue.lag_seconds() == 0.0
     clock.now += 0.25
     assert len(taken(queue)) == 1_000 - len(written)
+
+
+def test_a_server_that_answers_an_end_slowly_gets_no_write_of_what_jobs_wait_for(
+    queue: WriteQueue, clock: Clock
+) -> None:
+    queue.put(pending("ends", Urgency.FINISHED, since=clock.now))
+    queue.put(pending("waits", Urgency.WAITING, since=clock.now))
+    assert taken(queue) == ["ends"]
+
+    clock.now += 5.0
+    assert taken(queue) == []
+    queue.done(make_key("ends"))
+    assert taken(queue) == []
+    clock.now += 0.25
+
+    assert taken(queue) == ["waits"]
 
 
 def test_at_the_end_of_the_process_nothing_is_held_back(queue: WriteQueue, clock: Clock) -> None:
