@@ -104,7 +104,7 @@ ROWS: Final = (
     Row("200 running jobs", lambda: running(200), _RUNNING, long=True),
     Row("1,000 running jobs", lambda: running(1_000), _RUNNING),
     Row("5,000 jobs of two namespaces", lambda: tenants(5_000), _TENANTS),
-    Row("100,000 jobs of two namespaces", lambda: tenants(100_000), _TENANTS, long=True),
+    Row("100,000 jobs of two namespaces", lambda: tenants(100_000, watch_seconds=120), _TENANTS, long=True),
     Row("restart with 10,000 finished jobs", lambda: restart(10_000), _RESTART),
     Row("the same without records in Redis", lambda: restart(10_000, records=False), _RESTART, long=True),
     Row("restart with 50,000 finished jobs", lambda: restart(50_000), _RESTART, long=True),
