@@ -33,7 +33,7 @@ def marked(job: Job, made: Plan, mine: InstallationMark, *, admitted: bool) -> P
     kept = tuple(one for one in made.status.conditions if one.type != ConditionType.CONTESTED)
     status = fit(replace(made.status, installation=mine, conditions=kept), made.status)
     events = (*_taken_over(job, mine), *made.events)
-    known = job.sent or job.management is Management.INHERITED  # Redis may have a record that is not ours
+    known = job.sent or job.management is not Management.UNMARKED  # Redis may have a record that is not ours
     return replace(made, status=status, events=events, actions=(), again=made.again or known or bool(made.actions))
 
 

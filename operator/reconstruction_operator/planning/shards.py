@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from reconstruction_operator.api.status import InstallationMark
 from reconstruction_operator.readers import MAX_SHARDS
 
 _HASHES: Final = 1 << 64
@@ -96,3 +97,12 @@ def of_lease(lease: str) -> tuple[str, Shard]:
 def related(lease: str, other: str) -> bool:
     """Whether both are Leases of shards of one installation."""
     return of_lease(lease)[0] == of_lease(other)[0]
+
+
+def one_installation(mark: InstallationMark, other: InstallationMark) -> bool:
+    """Whether both are marks of shards of one installation, which has one Redis: a handover changes the Lease, not the id."""
+    return related(mark.lease, other.lease) and _base_id(mark) == _base_id(other)
+
+
+def _base_id(mark: InstallationMark) -> str:
+    return mark.id.removesuffix(of_lease(mark.lease)[1].suffix)

@@ -24,6 +24,7 @@ class Management(enum.Enum):
     OURS = "this installation has stored its mark"
     UNMARKED = "no installation has stored one"
     INHERITED = "another installation has, and the job was handed over, or that installation ended"
+    PASSED_ON = "a shard of this installation has, from before the number of shards was changed, and it ended"
     FOREIGN = "another installation has, and manages the job"
 
 

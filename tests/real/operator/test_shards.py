@@ -147,6 +147,8 @@ def test_two_shards_take_over_from_three_without_a_loss(shards: Shards) -> None:
     shards.wait_finished(finished)
     running = shards.create(12, parameters={"stepSeconds": 2})
     wait_until(lambda: any(phase(shards.all()[uid]) == "Running" for uid in running), "a job to run")
+    sent = len(finished) + len(running)
+    wait_until(lambda: shards.dispatched(*THREE, again="false") == sent, "every job to be sent")
     shards.stop(*THREE)
     gone = finished[0]
     jobs.delete(shards.all()[gone]["metadata"]["name"])

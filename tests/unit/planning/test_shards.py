@@ -9,7 +9,8 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reconstruction_operator.planning.shards import WHOLE, Shard, of_lease, related, uid_hash
+from reconstruction_operator.api.status import InstallationMark
+from reconstruction_operator.planning.shards import WHOLE, Shard, of_lease, one_installation, related, uid_hash
 from reconstruction_operator.readers import MAX_SHARDS
 
 COUNTS = st.integers(1, MAX_SHARDS)
@@ -114,6 +115,14 @@ def test_shards_of_one_installation_are_related() -> None:
     assert related("system/operator-2-of-3", "system/operator-1-of-2")
     assert related("system/operator", "system/operator-1-of-2")
     assert not related("system/operator-2-of-3", "other/operator-2-of-3")
+
+
+def test_a_job_that_was_handed_over_to_a_shard_is_still_of_the_other_installation() -> None:
+    mine = InstallationMark("mine-1-of-2", "system/operator-1-of-2")
+    assert one_installation(mine, InstallationMark("mine-2-of-3", "system/operator-2-of-3"))
+    assert one_installation(mine, InstallationMark("mine", "system/operator"))
+    assert not one_installation(mine, InstallationMark("theirs", "system/operator-2-of-3"))
+    assert not one_installation(mine, InstallationMark("mine-2-of-3", "other/operator-2-of-3"))
 
 
 @pytest.mark.parametrize(("limit", "share"), [(0, 0), (1, 1), (3, 1), (4, 2), (25, 9)])

@@ -90,7 +90,9 @@ class Neighbours:
             return Management.INHERITED  # it was handed over to us, or our INSTALL_ID was another
         if shards.related(mark.lease, self.mark.lease) and _count(mark) == _count(self.mark):
             return Management.INHERITED  # it was handed over to a shard beside ours, which never sees the job
-        return Management.FOREIGN if self._neighbour(mark).alive else Management.INHERITED
+        if self._neighbour(mark).alive:
+            return Management.FOREIGN
+        return Management.PASSED_ON if shards.one_installation(mark, self.mark) else Management.INHERITED
 
     def ended(self, mark: InstallationMark) -> bool:
         """Whether a neighbour is known to have ended; its Lease is read from now on."""

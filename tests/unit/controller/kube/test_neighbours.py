@@ -192,7 +192,8 @@ async def test_a_shard_of_another_count_passes_its_jobs_on_as_soon_as_its_lease_
 
     assert await world.look_for(4) == [False, False]
     assert await world.look_for(2) == [True]
-    assert world.management(FORMER) is Management.INHERITED
+    assert world.management(FORMER) is Management.PASSED_ON
+    assert world.management(InstallationMark("theirs", FORMER.lease)) is Management.INHERITED  # handed over to it
     assert world.neighbours.ended(FORMER)
 
 
