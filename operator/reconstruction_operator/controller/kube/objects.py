@@ -13,13 +13,14 @@ from reconstruction_operator import config
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import GROUP, KIND, PLURAL, VERSION, JobKey
 from reconstruction_operator.api.spec import Spec
-from reconstruction_operator.api.status import Failure, InstallationMark, Status
+from reconstruction_operator.api.status import Condition, Failure, InstallationMark, Phase, Status
 from reconstruction_operator.planning import validation
 from reconstruction_operator.planning.types import Job
 
 GROUP_PATH: Final = f"/apis/{GROUP}/{VERSION}"
 _MANAGER_LIMIT: Final = 128  # characters; the API's own limit
 _SHARED: Final = 1_000  # parts of compact jobs that are kept to be shared
+_SHARED_CONDITIONS: Final = 4_096  # a dozen for each second in which jobs were applied
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
 
@@ -98,11 +99,13 @@ def job_of(body: Mapping[str, Any], key: JobKey) -> Job:
 
 
 def compact(job: Job) -> Job:
-    """A finished job with only what its clean-up needs (`planning.rules.finished`). Any other job as it is.
+    """A finished job with only what its clean-up needs (`planning.rules.finished`); one that waits with shared conditions.
 
-    So is one whose spec was edited since: its whole status is written once more.
+    Any other job is returned as it is. So is a finished one whose spec was edited since: its whole status is written once more.
     """
     status = job.status
+    if status.phase is Phase.PENDING:
+        return replace(job, status=share_conditions(status))
     if not job.finished or status.observed_generation < job.generation:
         return job
     failure, mark = status.failure, status.installation
@@ -132,6 +135,16 @@ def compact(job: Job) -> Job:
         problems=(),
         cancel_by="",
     )
+
+
+def share_conditions(status: Status) -> Status:
+    """The same status, whose conditions other statuses share: most of the memory of a job that waits."""
+    return replace(status, conditions=tuple(_shared(condition) for condition in status.conditions))
+
+
+@lru_cache(_SHARED_CONDITIONS)
+def _shared(condition: Condition) -> Condition:
+    return condition
 
 
 @lru_cache(_SHARED)

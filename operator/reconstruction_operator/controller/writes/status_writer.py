@@ -97,14 +97,15 @@ class StatusWriter:
 
         When it is stored, the job is enqueued if it is to be planned `again`.
         """
-        if wanted == job.status or (before := codec.encode(job.status)) == (after := codec.encode(wanted)):
+        if wanted == job.status or codec.encode(job.status) == codec.encode(wanted):
             self.writes.drop(job.key)
             if self.writes.is_in_flight(job.key):
                 self._again.add(job.key)  # an older decision is just being stored
             return
         urgency = urgency_of(job.status, wanted)
-        now = self.monotonic()
-        self.writes.put(PendingWrite(job.key, job.status, wanted, before, after, events, now, urgency, again))
+        if urgency is Urgency.WAITING:
+            wanted = objects.share_conditions(wanted)
+        self.writes.put(PendingWrite(job.key, job.status, wanted, events, self.monotonic(), urgency, again))
         self._wake()
 
     def forget(self) -> None:
@@ -184,7 +185,9 @@ class StatusWriter:
             self.cache.enqueue(pending.key)  # decided from a status that has been replaced since
             return
         whole = pending.base.phase is None or pending.urgency not in (Urgency.PROGRESS, Urgency.WAITING)
-        patch = status_patch(job.key, job.version, pending.before, pending.after, whole=whole)
+        # Encoded again: thousands of jobs may wait, and the JSON is twice as large as the status.
+        before, after = codec.encode(pending.base), codec.encode(pending.status)
+        patch = status_patch(job.key, job.version, before, after, whole=whole)
         kind = _KINDS[pending.urgency]
         begun = self.monotonic()
         self.cache.writes(job.key, pending.status)

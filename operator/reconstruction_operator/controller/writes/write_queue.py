@@ -13,7 +13,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase, Status
@@ -51,8 +51,6 @@ class PendingWrite:
     key: JobKey
     base: Status  # the stored status that it was decided from: if another is stored, it is decided again
     status: Status
-    before: dict[str, Any]  # `base` as JSON
-    after: dict[str, Any]  # `status` as JSON
     events: tuple[Event, ...]
     since: float  # monotonic, of the first status that was offered and not written
     urgency: Urgency = Urgency.PROGRESS

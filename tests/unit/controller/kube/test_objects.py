@@ -167,3 +167,15 @@ def test_a_compact_job_is_cleaned_up_like_the_whole_one(
 def test_a_job_whose_status_is_to_be_written_is_not_compact(status: Status) -> None:
     job = make_job(status)
     assert objects.compact(job) is job
+
+
+def test_jobs_that_wait_share_equal_conditions() -> None:
+    statuses = [
+        Status(phase=Phase.PENDING, message=f"place {place}", conditions=(Condition("Accepted", "True", "Valid", at),))
+        for place, at in enumerate(("in time", "in time", "late"))
+    ]
+
+    first, second, third = (objects.compact(make_job(status)).status for status in statuses)
+
+    assert [first, second, third] == statuses
+    assert first.conditions[0] is second.conditions[0] is not third.conditions[0]

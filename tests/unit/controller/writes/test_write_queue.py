@@ -32,7 +32,7 @@ def queue(clock: Clock) -> WriteQueue:
 
 
 def pending(name: str, urgency: Urgency, since: float = 0.0, status: Status = RUNNING) -> PendingWrite:
-    return PendingWrite(make_key(name), Status(), status, {}, {}, (), since, urgency)
+    return PendingWrite(make_key(name), Status(), status, (), since, urgency)
 
 
 @pytest.mark.parametrize(
