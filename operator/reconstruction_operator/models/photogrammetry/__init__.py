@@ -2,9 +2,10 @@
 
 `pipeline` runs the stages in order:
 
-- `photos`, `metadata`: photos as cameras write them -> upright RGB files of bounded size
+- `input`: `photos`, `metadata`, `backgrounds`: photos as cameras write them -> upright RGB files of bounded size
 - `sparse`: `features`, `pairs`, `matching`, `mapping` -> camera poses and a sparse cloud
-- `dense`: `views`, `planesweep`, `aggregation`, `refinement`, `depthmaps`, `fusion`, `clouds` -> a dense cloud with normals
+- `dense`: `views`, `blanks`, `planesweep`, `aggregation`, `refinement`, `depthmaps` (or `patchmatch`), `fusion`, `clouds` -> a dense cloud
+  with normals
 - `surface`: `regions` (crop), `surface` and `poisson`, `cleanup` -> a mesh
 - `placing`: `upright`, `georeference`, `frames` -> coordinates: upright, of side 1, and where on Earth that is
 - `texture`: `colour`, `texture`, `unwrapping` -> coloured and textured meshes

@@ -20,6 +20,7 @@ class QualitySettings:
     depth_sources: int  # neighbouring photos used for each depth map
     diagonal_paths: bool  # aggregate along 8 directions instead of 4
     refined_sizes: tuple[int, ...]  # px: finer depth maps, each from the one before; the last are joined
+    patch_match: bool  # let COLMAP compute the depth maps, where it can use a GPU
     octree_depth: int  # of the Poisson surface: cells of 1/2^depth of the scene
     faces: int  # triangles in model.glb, at most
     texture_faces: int  # triangles in model_textured.glb, at most (unwrapping is slower than linear)
@@ -38,6 +39,7 @@ QUALITIES: Mapping[str, QualitySettings] = {
         depth_sources=3,
         diagonal_paths=False,
         refined_sizes=(240, 480),
+        patch_match=False,
         octree_depth=7,
         faces=20_000,
         texture_faces=6000,
@@ -51,6 +53,7 @@ QUALITIES: Mapping[str, QualitySettings] = {
         depth_sources=4,
         diagonal_paths=True,
         refined_sizes=(320, 640),
+        patch_match=False,
         octree_depth=8,
         faces=80_000,
         texture_faces=16_000,
@@ -64,6 +67,7 @@ QUALITIES: Mapping[str, QualitySettings] = {
         depth_sources=5,
         diagonal_paths=True,
         refined_sizes=(400, 800),
+        patch_match=False,
         octree_depth=9,
         faces=200_000,
         texture_faces=30_000,
@@ -77,6 +81,7 @@ QUALITIES: Mapping[str, QualitySettings] = {
         depth_sources=6,
         diagonal_paths=True,
         refined_sizes=(480, 800, 1600),
+        patch_match=True,
         octree_depth=10,
         faces=500_000,
         texture_faces=60_000,

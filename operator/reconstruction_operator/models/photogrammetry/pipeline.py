@@ -11,8 +11,9 @@ import numpy as np
 from reconstruction_operator.models.interface import ModelFailure, Photo, Report, Result, Work
 from reconstruction_operator.models.photogrammetry import gates, keeping, remains
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Singles
-from reconstruction_operator.models.photogrammetry.dense import depthmaps, fusion, greys, views
+from reconstruction_operator.models.photogrammetry.dense import depthmaps, fusion, greys, patchmatch, views
 from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
+from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap
 from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
 from reconstruction_operator.models.photogrammetry.output import glb, results, userphotos
 from reconstruction_operator.models.photogrammetry.parameters import QualitySettings
@@ -62,7 +63,7 @@ def _model(
 ) -> Result:
     """The model of the photos `prepared`, whose files are in `pictures`; raises as `reconstruct`."""
     threads, stage = work.threads, timetable.stage
-    folders = {name: work.scratch_dir / name for name in ("pairs", "sparse", "views", "surface")}
+    folders = {name: work.scratch_dir / name for name in ("pairs", "sparse", "views", "depths", "surface")}
     for folder in folders.values():
         folder.mkdir()
     sparse = keeping.sparse_model(
@@ -74,7 +75,7 @@ def _model(
     seen = views.make(sparse, pictures, folders["views"], sources=sources, threads=threads, progress=stage(Stage.VIEWS))
     cameras = [view.camera for view in seen]
     cell = surface.cell_size(sparse.points, regions.of_interest(cameras, sparse.points), settings.octree_depth)
-    cloud = _dense_cloud(stages, seen, cell, settings=settings, threads=threads, stage=stage)
+    cloud = _dense_cloud(stages, seen, cell, settings=settings, scratch=folders["depths"], threads=threads, stage=stage)
     region = regions.of_interest(cameras, cloud.points) if settings.crop else None
     cell_cloud, cell, octree_depth = surface.thin(surface.crop(cloud, region), region, settings.octree_depth)
     rough = surface.poisson(cell_cloud, folders["surface"], octree_depth=octree_depth, progress=stage(Stage.SURFACE))
@@ -198,11 +199,18 @@ def _dense_cloud(
     cell: float,
     *,
     settings: QualitySettings,
+    scratch: Path,
     threads: int,
     stage: Callable[[Stage], StageProgress],
 ) -> Cloud:
     photos = [greys.grey_view(view.image(), view.camera, settings.refined_sizes[-1]) for view in seen]
-    maps = keeping.depth_maps(stages, lambda: depthmaps.compute(seen, photos, settings, threads, stage(Stage.DEPTHS)))
+
+    def compute() -> Sequence[DepthMap]:
+        if settings.patch_match and patchmatch.available():
+            return patchmatch.compute(seen, photos, scratch, stage(Stage.DEPTHS))
+        return depthmaps.compute(seen, photos, settings, threads, stage(Stage.DEPTHS))
+
+    maps = keeping.depth_maps(stages, compute)
     cameras, sources = [photo.camera for photo in photos], [view.sources for view in seen]
     return fusion.fuse(cameras, maps, sources, cell, threads=threads, progress=stage(Stage.FUSION))
 

@@ -1,0 +1,98 @@
+"""PatchMatch: depth maps by COLMAP on a GPU (Schoenberger et al. 2016, "Pixelwise view selection for unstructured multi-view stereo").
+
+Only where pycolmap is built for CUDA (package `pycolmap-cuda12`) and finds a device; elsewhere `depthmaps` computes on the CPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from reconstruction_operator.models.photogrammetry.arrays import Singles
+from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap
+from reconstruction_operator.models.photogrammetry.dense.greys import GreyView
+from reconstruction_operator.models.photogrammetry.dense.views import View
+from reconstruction_operator.models.photogrammetry.progress import StageProgress
+from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
+
+_ROUNDS = 2  # of all photos: by looks alone, then consistent with the depths of the others
+_JPEG_QUALITY = 97
+_CACHE_GIB = 4.0  # for photos and depth maps; COLMAP's own default is 32
+
+Match = Callable[..., None]
+"""`pycolmap.patch_match_stereo`: takes the path of the workspace, and `options`."""
+
+
+def available() -> bool:
+    """Whether pycolmap can use a GPU here."""
+    return bool(pycolmap.has_cuda) and pycolmap.get_num_cuda_devices() > 0  # type: ignore[attr-defined]  # in builds for CUDA
+
+
+def compute(
+    views: Sequence[View],
+    greys: Sequence[GreyView],
+    folder: Path,
+    progress: StageProgress,
+    match: Match = pycolmap.patch_match_stereo,
+) -> list[DepthMap]:
+    """The depth map of each view; `greys` are the same views at the depth maps' size, `folder` is for COLMAP's files."""
+    found = folder / "stereo" / "depth_maps"
+    for part in (folder / "images", folder / "sparse", found, folder / "stereo" / "normal_maps"):
+        part.mkdir(parents=True)
+    _write_model(views, greys, folder / "sparse")
+    for view, grey in zip(views, greys, strict=True):
+        small = cv2.resize(view.image(), (grey.camera.width, grey.camera.height), interpolation=cv2.INTER_AREA)
+        bgr = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
+        cv2.imwrite(str(folder / "images" / view.name), bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    with_sources = [view for view in views if view.sources]
+    lines = [f"{view.name}\n{', '.join(views[source].name for source in view.sources)}\n" for view in with_sources]
+    (folder / "stereo" / "patch-match.cfg").write_text("".join(lines))
+    options = pycolmap.PatchMatchOptions()
+    options.depth_min, options.depth_max = min(view.near for view in views), max(view.far for view in views)
+    options.cache_size = _CACHE_GIB
+
+    def measure(_: float) -> tuple[float, str]:
+        done = sum(1 for _ in found.glob("*.bin"))
+        return done / (_ROUNDS * len(with_sources)), f"depth map {done}/{_ROUNDS * len(with_sources)} on the GPU"
+
+    progress.during(lambda: match(folder, options=options), measure)
+    return [_depth_map(view, grey, found) for view, grey in zip(views, greys, strict=True)]
+
+
+def _write_model(views: Sequence[View], greys: Sequence[GreyView], folder: Path) -> None:
+    """The cameras without points: `options` bound the depths."""
+    model = pycolmap.Reconstruction()
+    for number, (view, grey) in enumerate(zip(views, greys, strict=True), start=1):
+        camera, lens = grey.camera, grey.camera.intrinsics
+        # COLMAP has pixel centres at halves.
+        parameters = [lens[0, 0], lens[1, 1], lens[0, 2] + 0.5, lens[1, 2] + 0.5]
+        model.add_camera_with_trivial_rig(
+            pycolmap.Camera(
+                model="PINHOLE", width=camera.width, height=camera.height, params=parameters, camera_id=number
+            )
+        )
+        pose = pycolmap.Rigid3d(np.column_stack([camera.rotation, camera.translation]))
+        image = pycolmap.Image(name=view.name, camera_id=number, image_id=number)
+        model.add_image_with_trivial_frame(image, pose)
+    model.write(folder)
+
+
+def _depth_map(view: View, grey: GreyView, folder: Path) -> DepthMap:
+    """What COLMAP has found for the view: it has checked each depth by other photos already."""
+    shape = (grey.camera.height, grey.camera.width)
+    path = folder / f"{view.name}.geometric.bin"
+    depths = read(path) if path.exists() else np.zeros(shape, dtype=np.float32)
+    if depths.shape != shape:
+        raise ValueError(f"{path.name} is {depths.shape[1]} x {depths.shape[0]} px instead of {shape[1]} x {shape[0]}")
+    known = (depths > 0) & view.shown(*shape[::-1])
+    return DepthMap(np.where(known, depths, np.float32(0)), known)
+
+
+def read(path: Path) -> Singles:
+    """(h, w): a depth map in COLMAP's format: `width&height&channels&`, then single precision, row by row."""
+    content = path.read_bytes()
+    width, height, _, numbers = content.split(b"&", 3)
+    return np.frombuffer(numbers, dtype="<f4").reshape(int(height), int(width)).astype(np.float32)

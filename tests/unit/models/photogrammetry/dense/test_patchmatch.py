@@ -1,0 +1,91 @@
+"""PatchMatch without a GPU: the workspace is read as COLMAP reads it, and depth maps come in COLMAP's format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from reconstruction_operator.models.photogrammetry.dense import patchmatch
+from reconstruction_operator.models.photogrammetry.dense.greys import GreyView
+from reconstruction_operator.models.photogrammetry.dense.views import View
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
+from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
+
+from tests.support import scenes
+from tests.support.geometry import QUIET
+
+NAMES = ("0000.jpg", "0001.jpg", "0002.jpg")
+
+
+def written(path: Path, depths: list[list[float]]) -> None:
+    """A depth map as COLMAP writes it."""
+    array = np.array(depths, dtype="<f4")
+    path.write_bytes(f"{array.shape[1]}&{array.shape[0]}&1&".encode() + array.tobytes())
+
+
+def views(folder: Path) -> tuple[list[View], list[GreyView]]:
+    """Three views of 80 x 80 px, half as large for the depth maps; the last has no sources."""
+    cameras = scenes.around(3, size=80)
+    found = []
+    for name, camera, sources in zip(NAMES, cameras, ((1, 2), (0,), ()), strict=True):
+        cv2.imwrite(str(folder / name), scenes.box_photo(camera, 1))
+        found.append(View(name, folder / name, camera, 2.0, 8.0, sources))
+    return found, [GreyView(np.zeros((40, 40), np.float32), camera.resized(40, 40)) for camera in cameras]
+
+
+def test_colmap_reads_the_cameras_photos_and_sources_of_the_views(tmp_path: Path) -> None:
+    given, greys = views(tmp_path)
+    seen: list[Camera] = []
+
+    def match(folder: Path, *, options: pycolmap.PatchMatchOptions) -> None:
+        model = pycolmap.Reconstruction(folder / "sparse")
+        for image in sorted(model.images.values(), key=lambda one: one.name):
+            lens = model.cameras[image.camera_id]
+            assert cv2.imread(str(folder / "images" / image.name)).shape == (lens.height, lens.width, 3)
+            pose = image.cam_from_world().matrix()
+            pixels = lens.calibration_matrix() - np.array([[0, 0, 0.5], [0, 0, 0.5], [0, 0, 0]])
+            seen.append(Camera(pixels, pose[:, :3], pose[:, 3], lens.width, lens.height))
+        assert (folder / "stereo" / "patch-match.cfg").read_text().splitlines() == [
+            "0000.jpg",
+            "0001.jpg, 0002.jpg",
+            "0001.jpg",
+            "0000.jpg",
+        ]
+        assert (options.depth_min, options.depth_max) == (2.0, 8.0)
+
+    patchmatch.compute(given, greys, tmp_path / "gpu", QUIET, match)
+    corners = np.array([[1.0, 1.0, 1.0], [-1.0, 0.5, 1.0]])
+    assert len(seen) == len(greys)
+    for camera, grey in zip(seen, greys, strict=True):
+        assert camera.project(corners)[0] == pytest.approx(grey.camera.project(corners)[0])
+
+
+def test_its_depth_maps_are_those_of_the_views_and_a_view_without_one_has_no_depth(tmp_path: Path) -> None:
+    given, greys = views(tmp_path)
+    depths = np.zeros((40, 40))
+    depths[3, 7] = 4.5
+
+    def match(folder: Path, **_: object) -> None:
+        written(folder / "stereo" / "depth_maps" / "0000.jpg.geometric.bin", depths.tolist())
+
+    first, second, _ = patchmatch.compute(given, greys, tmp_path / "gpu", QUIET, match)
+    assert np.argwhere(first.depths > 0).tolist() == [[3, 7]]
+    assert first.depths[3, 7] == 4.5
+    assert first.sure[3, 7]
+    assert not second.depths.any()
+
+
+def test_a_depth_map_of_another_size_is_refused(tmp_path: Path) -> None:
+    given, greys = views(tmp_path)
+
+    def match(folder: Path, **_: object) -> None:
+        written(folder / "stereo" / "depth_maps" / "0000.jpg.geometric.bin", [[1.0, 2.0]])
+
+    with pytest.raises(ValueError, match=r"is 2 x 1 px instead of 40 x 40"):
+        patchmatch.compute(given, greys, tmp_path / "gpu", QUIET, match)
+
+
+def test_a_build_without_cuda_has_none() -> None:
+    assert pycolmap.has_cuda or not patchmatch.available()
