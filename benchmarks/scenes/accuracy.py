@@ -15,7 +15,8 @@ from scipy.spatial import cKDTree
 from benchmarks.scenes.catalogue import Truth
 
 TOLERANCES = (0.01, 0.0025)  # of the subject's diagonal
-_SAMPLES = 200_000  # points on each mesh
+_MEASURED = 100_000  # points of each surface whose distance is measured, at most
+_POINTS_WITHIN = 30.0  # the smallest tolerance around a point: its distance from them is nearly that from the surface
 _SURROUNDINGS = 0.05  # of the diagonal: floaters so near the subject's box count
 
 
@@ -59,36 +60,59 @@ def similarity(source: Doubles, target: Doubles) -> Similarity:
     return Similarity(scale, rotation, target.mean(axis=0) - scale * rotation @ source.mean(axis=0))
 
 
-def scores(mesh: Mesh, truth: Truth, samples: int = _SAMPLES) -> list[Score]:
-    """The scores of `mesh` (in the truth's coordinates) at each of `TOLERANCES`, by `samples` points on each surface.
+def scores(mesh: Mesh, truth: Truth) -> list[Score]:
+    """The scores of `mesh` (in the truth's coordinates) at each of `TOLERANCES`.
 
-    Only what is above the ground and in or near the subject's box counts.
+    Only what is above the ground and in or near the subject's box counts. Both surfaces become points of the same density, whatever
+    else belongs to them.
     """
-    exact = _measured(surface_points(truth.subject, samples, seed=0), truth)
-    found = _measured(surface_points(mesh, samples, seed=1), truth)
+    limits = [tolerance * truth.diagonal for tolerance in TOLERANCES]
+    density = _POINTS_WITHIN / (np.pi * min(limits) ** 2)
+    low, high = _box(truth)
+    exact, found = (
+        _within(surface_points(_near(surface, low, high), density, seed), low, high)
+        for seed, surface in enumerate((truth.subject, mesh))
+    )
     if len(found) == 0:
         return [Score(0.0, 0.0) for _ in TOLERANCES]
-    limits = [tolerance * truth.diagonal for tolerance in TOLERANCES]
-    to_truth, _ = cKDTree(exact).query(found, distance_upper_bound=max(limits))
-    to_found, _ = cKDTree(found).query(exact, distance_upper_bound=max(limits))
+    to_truth, to_found = _distances(found, exact, max(limits)), _distances(exact, found, max(limits))
     return [Score(float((to_truth <= limit).mean()), float((to_found <= limit).mean())) for limit in limits]
 
 
-def surface_points(mesh: Mesh, count: int, seed: int) -> Doubles:
-    """(count, 3): points evenly on the surface."""
+def surface_points(mesh: Mesh, density: float, seed: int) -> Doubles:
+    """(n, 3): points evenly on the surface, `density` for each unit of area, in the order of the faces."""
     random = np.random.default_rng(seed)
     corners = mesh.vertices[mesh.faces]
-    areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
-    chosen = corners[random.choice(len(areas), count, p=areas / areas.sum())]
-    first, second = random.random((2, count, 1))
+    areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2
+    counts = np.diff(np.floor(np.cumsum(areas) * density), prepend=0.0).astype(np.int64)
+    first, second = random.random((2, counts.sum(), 1))
     root = np.sqrt(first)
+    chosen = np.repeat(corners, counts, axis=0)
     points: Doubles = (1 - root) * chosen[:, 0] + root * (1 - second) * chosen[:, 1] + root * second * chosen[:, 2]
     return points
 
 
-def _measured(points: Doubles, truth: Truth) -> Doubles:
+def _distances(points: Doubles, surface: Doubles, most: float) -> Doubles:
+    """(n,): how far some of `points` are from the points of `surface`; infinite beyond `most`."""
+    tree = cKDTree(surface, compact_nodes=False, balanced_tree=False)
+    distances: Doubles = tree.query(points[:: -(-len(points) // _MEASURED)], distance_upper_bound=most)[0]
+    return distances
+
+
+def _box(truth: Truth) -> tuple[Doubles, Doubles]:
+    """(3,) each: lower and upper corner of what is measured."""
     margin = _SURROUNDINGS * truth.diagonal
     low, high = truth.subject.vertices.min(axis=0) - margin, truth.subject.vertices.max(axis=0) + margin
     low[2] = truth.lowest
+    return low, high
+
+
+def _near(mesh: Mesh, low: Doubles, high: Doubles) -> Mesh:
+    """The faces that may reach into the box."""
+    corners = mesh.vertices[mesh.faces]
+    return mesh.with_faces(((corners.max(axis=1) >= low) & (corners.min(axis=1) <= high)).all(axis=1))
+
+
+def _within(points: Doubles, low: Doubles, high: Doubles) -> Doubles:
     kept: Doubles = points[((points >= low) & (points <= high)).all(axis=1)]
     return kept
