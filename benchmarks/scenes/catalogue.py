@@ -17,9 +17,9 @@ from benchmarks.scenes.paint import Paint
 
 TRUTH = "truth.npz"
 _WIDTH, _HEIGHT, _FOCAL = 960, 720, 950.0  # px
-_ORBIT_DISTANCE = 2.3
-_ORBIT_ELEVATION_DEG, _ORBIT_SWING_DEG = 28.0, 12.0
-_AIM_HEIGHT = 0.45
+_BUNNY_DISTANCE, _BUNNY_AIM_HEIGHT = 2.3, 0.45
+_HOUSE_DISTANCE, _HOUSE_AIM_HEIGHT = 18.0, 1.5  # m
+_ELEVATION_DEG, _SWING_DEG = 28.0, 12.0
 _WALK_DISTANCE, _EYE_HEIGHT = 4.0, 1.7  # m
 _GROUND_MARGIN = 0.03  # of the diagonal: below it the ground and the object are one
 _UP = np.array([0.0, 0.0, 1.0])
@@ -56,14 +56,14 @@ class Truth:
 
 def orbit(count: int) -> Scene:
     """The bunny, from `count` places around it."""
-    angles = 2 * np.pi * np.arange(count) / count
-    elevations = np.radians(_ORBIT_ELEVATION_DEG + _ORBIT_SWING_DEG * np.sin(3 * angles + 1.0))
-    directions = np.stack(
-        [np.cos(angles) * np.cos(elevations), np.sin(angles) * np.cos(elevations), np.sin(elevations)], axis=1
-    )
-    target = np.array([0.0, 0.0, _AIM_HEIGHT])
-    cameras = [_looking_at(target + _ORBIT_DISTANCE * direction, target) for direction in directions]
-    return Scene(shapes.bunny(), 3.0, Paint(size=0.4, finest=_ORBIT_DISTANCE / _FOCAL * 2), cameras)
+    cameras = _around(count, _BUNNY_DISTANCE, _BUNNY_AIM_HEIGHT)
+    return Scene(shapes.bunny(), 3.0, Paint(size=0.4, finest=_BUNNY_DISTANCE / _FOCAL * 2), cameras)
+
+
+def flight(count: int) -> Scene:
+    """The house with its roof, from `count` places around and above it."""
+    cameras = _around(count, _HOUSE_DISTANCE, _HOUSE_AIM_HEIGHT)
+    return Scene(shapes.house(), 40.0, Paint(size=2.0, finest=_HOUSE_DISTANCE / _FOCAL * 2), cameras)
 
 
 def walk(count: int) -> Scene:
@@ -81,6 +81,7 @@ SCENES: Mapping[str, Callable[[], Scene]] = {
     "bunny-12": lambda: orbit(12),
     "bunny-24": lambda: orbit(24),
     "bunny-48": lambda: orbit(48),
+    "house-24": lambda: flight(24),
     "walk-100": lambda: walk(100),
     "walk-200": lambda: walk(200),
 }
@@ -112,6 +113,17 @@ def read_truth(folder: Path) -> Truth:
     with np.load(folder / TRUTH) as file:
         names = [str(name) for name in file["photos"]]
         return Truth(Mesh(file["vertices"], file["faces"]), names, file["centres"])
+
+
+def _around(count: int, distance: float, aim_height: float) -> list[Camera]:
+    """Cameras on a ring that goes up and down three times."""
+    angles = 2 * np.pi * np.arange(count) / count
+    elevations = np.radians(_ELEVATION_DEG + _SWING_DEG * np.sin(3 * angles + 1.0))
+    directions = np.stack(
+        [np.cos(angles) * np.cos(elevations), np.sin(angles) * np.cos(elevations), np.sin(elevations)], axis=1
+    )
+    target = np.array([0.0, 0.0, aim_height])
+    return [_looking_at(target + distance * direction, target) for direction in directions]
 
 
 def _looking_at(eye: Doubles, target: Doubles) -> Camera:

@@ -35,6 +35,15 @@ def test_each_photo_of_a_walk_looks_at_the_wall_and_overlaps_the_next() -> None:
         assert 3.0 < depths[ahead & (depths > 0)].min() < 5.0
 
 
+def test_each_photo_of_a_flight_shows_the_whole_house_with_its_roof() -> None:
+    flight = catalogue.flight(5)
+    for camera in flight.cameras:
+        pixels, depths = camera.project(flight.subject.vertices)
+        assert camera.centre[2] > flight.subject.vertices[:, 2].max()
+        assert depths.min() > 0
+        assert ((pixels >= 0) & (pixels < [camera.width, camera.height])).all()
+
+
 def test_the_house_is_closed_above_the_ground() -> None:
     house = shapes.house()
     edges = np.sort(np.concatenate([house.faces[:, [0, 1]], house.faces[:, [1, 2]], house.faces[:, [2, 0]]]), axis=1)
