@@ -55,11 +55,13 @@ class Region:
         inside = self.ball.contains(points, scale)
         near = points[inside]
         views = np.zeros(len(near), dtype=np.int64)
+        left = np.arange(len(near))  # those that too few cameras have seen so far
         for camera in self.cameras:
-            pixels, depths = camera.project(near)
+            left = left[views[left] < self.fewest]
+            pixels, depths = camera.project(near[left])
             size = np.array([camera.width, camera.height])
             from_middle = np.abs(pixels - (size - 1) / 2)
-            views += (depths > 0) & (from_middle <= scale * size / 2).all(axis=1)
+            views[left] += (depths > 0) & (from_middle <= scale * size / 2).all(axis=1)
         inside[inside] = views >= self.fewest
         return inside
 
