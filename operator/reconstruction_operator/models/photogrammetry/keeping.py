@@ -11,6 +11,7 @@ import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from reconstruction_operator.models.interface import Photo
-from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap
+from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap, Write
 from reconstruction_operator.models.photogrammetry.input import backgrounds
 from reconstruction_operator.models.photogrammetry.input import photos as preparing
 from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
@@ -45,6 +46,7 @@ ENDS: Mapping[str, Stage] = MappingProxyType(
 _PHOTOS = "photos.json"
 _DATABASE = "features.db"
 _SPARSE = "sparse.npz"
+_MAPS_HELD = 32  # depth maps: those that neighbouring views are checked against, of all threads
 
 logger = logging.getLogger(__name__)
 
@@ -101,19 +103,30 @@ def sparse_model(stages: Stages, align: Callable[[], SparseModel]) -> SparseMode
     return model
 
 
-def depth_maps(stages: Stages, compute: Callable[[], Sequence[DepthMap]]) -> Sequence[DepthMap]:
-    """The depth map of each view, made by `compute` if no stage holds them."""
+def depth_maps(stages: Stages, compute: Callable[[Write], None]) -> Callable[[int], DepthMap]:
+    """Reads the depth map of a view, by its number. If no stage holds them, `compute` makes them and hands each to its argument.
+
+    They lie on the disk, and a few in memory: all of a large set would not fit.
+    """
     stage = stages.find(DEPTHS)
-    if stage is not None:
-        return [_read_depths(path) for path in sorted(stage.path.glob("*.npz"))]
-    maps = compute()
+    folder = stage.path if stage is not None else _written_depths(stages, compute)
 
-    def write(folder: Path) -> None:
-        for index, one in enumerate(maps):
-            np.savez(folder / f"{index:04d}.npz", depths=one.depths, sure=one.sure)
+    @lru_cache(_MAPS_HELD)
+    def read(index: int) -> DepthMap:
+        with np.load(_depths_file(folder, index)) as file:
+            return DepthMap(file["depths"], file["sure"])
 
-    _keep(stages, DEPTHS, write)
-    return maps
+    return read
+
+
+def _written_depths(stages: Stages, compute: Callable[[Write], None]) -> Path:
+    folder = stages.begin(DEPTHS)
+    compute(lambda index, one: np.savez(_depths_file(folder, index), depths=one.depths, sure=one.sure))
+    return stages.seal(DEPTHS, folder)
+
+
+def _depths_file(folder: Path, index: int) -> Path:
+    return folder / f"{index:04d}.npz"
 
 
 def write_sparse(path: Path, model: SparseModel) -> None:
@@ -158,11 +171,6 @@ def read_sparse(path: Path) -> SparseModel:
         )
         left_out = tuple(LeftOut(str(name), Why[str(why)]) for name, why in file["left_out"])
         return SparseModel(photos, file["points"], float(file["reprojection_error_px"]), left_out)
-
-
-def _read_depths(path: Path) -> DepthMap:
-    with np.load(path) as file:
-        return DepthMap(file["depths"], file["sure"])
 
 
 def _copy(database: Path, folder: Path) -> None:

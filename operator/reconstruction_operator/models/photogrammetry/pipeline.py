@@ -13,7 +13,7 @@ from reconstruction_operator.models.photogrammetry import gates, keeping, remain
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Singles
 from reconstruction_operator.models.photogrammetry.dense import depthmaps, fusion, greys, patchmatch, views
 from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
-from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap
+from reconstruction_operator.models.photogrammetry.dense.depthmaps import Write
 from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
 from reconstruction_operator.models.photogrammetry.output import glb, results, userphotos
 from reconstruction_operator.models.photogrammetry.parameters import QualitySettings
@@ -203,16 +203,19 @@ def _dense_cloud(
     threads: int,
     stage: Callable[[Stage], StageProgress],
 ) -> Cloud:
-    photos = [greys.grey_view(view.image(), view.camera, settings.refined_sizes[-1]) for view in seen]
+    size = settings.refined_sizes[-1]
+    cameras = [greys.reduced_camera(view.camera, size) for view in seen]
+    progress = stage(Stage.DEPTHS)
 
-    def compute() -> Sequence[DepthMap]:
+    def compute(write: Write) -> None:
         if settings.patch_match and patchmatch.available():
-            return patchmatch.compute(seen, photos, scratch, stage(Stage.DEPTHS))
-        return depthmaps.compute(seen, photos, settings, threads, stage(Stage.DEPTHS))
+            patchmatch.compute(seen, cameras, scratch, progress=progress, write=write)
+        else:
+            read = greys.reader(seen, size)
+            depthmaps.compute(seen, read, settings, threads=threads, progress=progress, write=write)
 
-    maps = keeping.depth_maps(stages, compute)
-    cameras, sources = [photo.camera for photo in photos], [view.sources for view in seen]
-    return fusion.fuse(cameras, maps, sources, cell, threads=threads, progress=stage(Stage.FUSION))
+    depth_map, sources = keeping.depth_maps(stages, compute), [view.sources for view in seen]
+    return fusion.fuse(cameras, depth_map, sources, cell, threads=threads, progress=stage(Stage.FUSION))
 
 
 def _cleaned(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from PIL import ExifTags, Image
 from reconstruction_operator.models.interface import Photo, StageFolder, Step
 from reconstruction_operator.models.photogrammetry import keeping
-from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap
+from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap, Write
 from reconstruction_operator.models.photogrammetry.sparse.leaving import LeftOut, Why
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
 from reconstruction_operator.models.photogrammetry.timing.costs import Stage
@@ -117,14 +118,35 @@ def depth_map(index: int) -> DepthMap:
     return DepthMap(depths, depths > 1)
 
 
+def handing_over(maps: Sequence[DepthMap]) -> Callable[[Write], None]:
+    def compute(write: Write) -> None:
+        for index, one in enumerate(maps):
+            write(index, one)
+
+    return compute
+
+
 def test_depth_maps_are_read_back_in_their_order(folder: StageFolder) -> None:
     maps = [depth_map(index) for index in range(12)]
-    keeping.depth_maps(Stages(folder), lambda: maps)
-    again = keeping.depth_maps(Stages(folder), lambda: pytest.fail("made again"))
-    for one, other in zip(maps, again, strict=True):
-        assert np.array_equal(one.depths, other.depths)
-        assert np.array_equal(one.sure, other.sure)
-    assert (again[0].depths.dtype, again[0].sure.dtype) == (np.float32, np.bool_)
+    for compute in (handing_over(maps), lambda _: pytest.fail("made again")):
+        read = keeping.depth_maps(Stages(folder), compute)
+        for index, one in reversed([*enumerate(maps)]):
+            assert np.array_equal(one.depths, read(index).depths)
+            assert np.array_equal(one.sure, read(index).sure)
+        assert (read(0).depths.dtype, read(0).sure.dtype) == (np.float32, np.bool_)
+
+
+def test_depth_maps_too_large_to_be_kept_are_read_all_the_same(folder: StageFolder) -> None:
+    small = StageFolder(folder.path, folder.key, 1, max_bytes=10)
+    read = keeping.depth_maps(Stages(small), handing_over([depth_map(0), depth_map(1)]))
+    assert np.array_equal(read(1).depths, depth_map(1).depths)
+    assert not (folder.path / keeping.DEPTHS).exists()
+
+
+def test_few_depth_maps_are_held_however_many_are_read(folder: StageFolder) -> None:
+    read = keeping.depth_maps(Stages(folder), handing_over([depth_map(1)] * 90))
+    held = weakref.WeakValueDictionary({index: read(index).depths for index in range(90)})
+    assert len(held) == 32
 
 
 def test_prepared_photos_are_read_back_with_their_files(tmp_path: Path, folder: StageFolder) -> None:
@@ -151,7 +173,7 @@ def test_a_run_says_where_it_goes_on(folder: StageFolder) -> None:
     timetable = Timetable(report, dict.fromkeys(Stage, 1.0), clock=lambda: 0.0)
     keeping.announce(Stages(folder), timetable)
     assert heard == []
-    keeping.depth_maps(Stages(folder), lambda: [depth_map(0)])
+    keeping.depth_maps(Stages(folder), handing_over([depth_map(0)]))
     keeping.sparse_model(Stages(folder), model)
     keeping.announce(Stages(folder), timetable)
     stage = "depth-maps of attempt 1"

@@ -5,7 +5,7 @@ A plane sweep with semi-global aggregation finds a coarse depth over the whole r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -36,26 +36,37 @@ class DepthMap:
     sure: Mask  # (h, w): no other depth fits nearly as well
 
 
+Write = Callable[[int, DepthMap], None]
+
+
 def compute(
-    views: Sequence[View], greys: Sequence[GreyView], settings: QualitySettings, threads: int, progress: StageProgress
-) -> list[DepthMap]:
-    """The depth map of each view; `greys` are the same views at the depth maps' size."""
+    views: Sequence[View],
+    grey: Callable[[int], GreyView],
+    settings: QualitySettings,
+    *,
+    threads: int,
+    progress: StageProgress,
+    write: Write,
+) -> None:
+    """Hands the depth map of each view to `write` when it is done; `grey` reads a view at the depth maps' size.
+
+    `write` is called from several threads.
+    """
     swept = np.zeros(len(views))  # share of each view
 
-    def one(index: int) -> DepthMap:
+    def one(index: int) -> None:
         def count(share: float) -> None:
             swept[index] = share
 
         view = views[index]
         count(0.0)
-        found = _depth_map(view, greys[index], [greys[source] for source in view.sources], settings)
+        write(index, _depth_map(view, grey(index), [grey(source) for source in view.sources], settings))
         count(1.0)
-        return found
 
     def done(finished: int, of: int) -> None:
         progress(float(swept.mean()), f"depth map {finished}/{of}")
 
-    return list(parallel.each(one, range(len(views)), threads, done, bytes_each=_bytes_needed(settings)))
+    parallel.each(one, range(len(views)), threads, done, bytes_each=_bytes_needed(settings))
 
 
 def _bytes_needed(settings: QualitySettings) -> int:

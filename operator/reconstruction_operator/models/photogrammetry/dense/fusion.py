@@ -6,7 +6,7 @@ A pixel is kept if other views see a surface at its place, and not if they see t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import cv2
 import numpy as np
@@ -29,7 +29,7 @@ _STEEPEST = 6.0  # tangent of the angle between line of sight and normal: a stee
 
 def fuse(
     cameras: Sequence[Camera],
-    maps: Sequence[DepthMap],
+    depth_map: Callable[[int], DepthMap],
     sources: Sequence[Sequence[int]],
     cell: float,
     *,
@@ -38,18 +38,19 @@ def fuse(
 ) -> Cloud:
     """The mean point of each cube of side `cell`, of all depth maps where enough other views confirm them.
 
-    `cameras` are those of the depth maps.
+    `cameras` are those of the depth maps, `depth_map` reads one of them. Each thread uses a view's map and those of its neighbours: memory
+    does not grow with the number of views.
     """
     neighbours = mutual(sources)
     voxels = Voxels(cell)
     few = len(cameras) < _VIEWS_FOR_TWO_WITNESSES
 
     def one(index: int) -> None:
-        others = [(cameras[other], maps[other]) for other in neighbours[index]]
-        kept = consistent_depths(cameras[index], maps[index], others, witnesses=1 if few else _WITNESSES)
+        others = ((cameras[other], depth_map(other)) for other in neighbours[index])
+        kept = consistent_depths(cameras[index], depth_map(index), others, witnesses=1 if few else _WITNESSES)
         voxels.add(points_with_normals(cameras[index], kept))
 
-    pixels = max((depth_map.depths.size for depth_map in maps), default=1)
+    pixels = max((camera.width * camera.height for camera in cameras), default=1)
     parallel.each(
         one,
         range(len(cameras)),
@@ -70,7 +71,7 @@ def mutual(sources: Sequence[Sequence[int]]) -> list[list[int]]:
 
 
 def consistent_depths(
-    camera: Camera, own: DepthMap, others: Sequence[tuple[Camera, DepthMap]], *, witnesses: int
+    camera: Camera, own: DepthMap, others: Iterable[tuple[Camera, DepthMap]], *, witnesses: int
 ) -> Singles:
     """The depths of `own`, averaged with the agreeing ones of `others`; 0 where too few agree.
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
 
 from reconstruction_operator.models.photogrammetry.arrays import Pixels, Singles
+from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
+
+_HELD = 32  # photos: those that neighbouring views are compared with, of all threads
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -20,12 +25,28 @@ class GreyView:
 
     def reduced(self, size: int) -> GreyView:
         """The same, at most `size` px on the longer side."""
-        scale = min(1.0, size / max(self.camera.width, self.camera.height))
-        width, height = round(self.camera.width * scale), round(self.camera.height * scale)
-        if (height, width) == self.grey.shape:
+        camera = reduced_camera(self.camera, size)
+        if (camera.height, camera.width) == self.grey.shape:
             return self
-        small = cv2.resize(self.grey, (width, height), interpolation=cv2.INTER_AREA)
-        return GreyView(np.asarray(small, dtype=np.float32), self.camera.resized(width, height))
+        small = cv2.resize(self.grey, (camera.width, camera.height), interpolation=cv2.INTER_AREA)
+        return GreyView(np.asarray(small, dtype=np.float32), camera)
+
+
+def reduced_camera(camera: Camera, size: int) -> Camera:
+    """The camera of the same photo, at most `size` px on the longer side."""
+    scale = min(1.0, size / max(camera.width, camera.height))
+    width, height = round(camera.width * scale), round(camera.height * scale)
+    return camera if (width, height) == (camera.width, camera.height) else camera.resized(width, height)
+
+
+def reader(views: Sequence[View], size: int) -> Callable[[int], GreyView]:
+    """Reads the grey view of one of `views`, at most `size` px. It holds a few: all of a large set would not fit into memory."""
+
+    @lru_cache(_HELD)
+    def read(index: int) -> GreyView:
+        return grey_view(views[index].image(), views[index].camera, size)
+
+    return read
 
 
 def grey_view(image: Pixels, camera: Camera, size: int) -> GreyView:

@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 
 from reconstruction_operator.models.photogrammetry.arrays import Singles
-from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap
-from reconstruction_operator.models.photogrammetry.dense.greys import GreyView
+from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap, Write
 from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 
 _ROUNDS = 2  # of all photos: by looks alone, then consistent with the depths of the others
@@ -33,18 +33,20 @@ def available() -> bool:
 
 def compute(
     views: Sequence[View],
-    greys: Sequence[GreyView],
+    cameras: Sequence[Camera],
     folder: Path,
+    *,
     progress: StageProgress,
+    write: Write,
     match: Match = pycolmap.patch_match_stereo,
-) -> list[DepthMap]:
-    """The depth map of each view; `greys` are the same views at the depth maps' size, `folder` is for COLMAP's files."""
+) -> None:
+    """Hands the depth map of each view to `write`; `cameras` are those of the depth maps, `folder` is for COLMAP's files."""
     found = folder / "stereo" / "depth_maps"
     for part in (folder / "images", folder / "sparse", found, folder / "stereo" / "normal_maps"):
         part.mkdir(parents=True)
-    _write_model(views, greys, folder / "sparse")
-    for view, grey in zip(views, greys, strict=True):
-        small = cv2.resize(view.image(), (grey.camera.width, grey.camera.height), interpolation=cv2.INTER_AREA)
+    _write_model(views, cameras, folder / "sparse")
+    for view, camera in zip(views, cameras, strict=True):
+        small = cv2.resize(view.image(), (camera.width, camera.height), interpolation=cv2.INTER_AREA)
         bgr = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
         cv2.imwrite(str(folder / "images" / view.name), bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     with_sources = [view for view in views if view.sources]
@@ -59,14 +61,15 @@ def compute(
         return done / (_ROUNDS * len(with_sources)), f"depth map {done}/{_ROUNDS * len(with_sources)} on the GPU"
 
     progress.during(lambda: match(folder, options=options), measure)
-    return [_depth_map(view, grey, found) for view, grey in zip(views, greys, strict=True)]
+    for index, (view, camera) in enumerate(zip(views, cameras, strict=True)):
+        write(index, _depth_map(view, camera, found))
 
 
-def _write_model(views: Sequence[View], greys: Sequence[GreyView], folder: Path) -> None:
+def _write_model(views: Sequence[View], cameras: Sequence[Camera], folder: Path) -> None:
     """The cameras without points: `options` bound the depths."""
     model = pycolmap.Reconstruction()
-    for number, (view, grey) in enumerate(zip(views, greys, strict=True), start=1):
-        camera, lens = grey.camera, grey.camera.intrinsics
+    for number, (view, camera) in enumerate(zip(views, cameras, strict=True), start=1):
+        lens = camera.intrinsics
         # COLMAP has pixel centres at halves.
         parameters = [lens[0, 0], lens[1, 1], lens[0, 2] + 0.5, lens[1, 2] + 0.5]
         model.add_camera_with_trivial_rig(
@@ -80,9 +83,9 @@ def _write_model(views: Sequence[View], greys: Sequence[GreyView], folder: Path)
     model.write(folder)
 
 
-def _depth_map(view: View, grey: GreyView, folder: Path) -> DepthMap:
+def _depth_map(view: View, camera: Camera, folder: Path) -> DepthMap:
     """What COLMAP has found for the view: it has checked each depth by other photos already."""
-    shape = (grey.camera.height, grey.camera.width)
+    shape = (camera.height, camera.width)
     path = folder / f"{view.name}.geometric.bin"
     depths = read(path) if path.exists() else np.zeros(shape, dtype=np.float32)
     if depths.shape != shape:

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from reconstruction_operator.models.photogrammetry.dense import depthmaps
+from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap
 from reconstruction_operator.models.photogrammetry.dense.greys import GreyView
 from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.parameters import QUALITIES
@@ -55,7 +56,9 @@ def test_what_a_mask_hides_has_no_depth(tmp_path: Path) -> None:
         for index, (camera, mask) in enumerate(zip(cameras, (tmp_path / "mask.png", None), strict=True))
     ]
     settings = replace(QUALITIES["preview"], depth_size=WIDTH, refined_sizes=(WIDTH,))
-    masked, whole = depthmaps.compute(views, greys, settings, 1, QUIET)
+    made: dict[int, DepthMap] = {}
+    depthmaps.compute(views, greys.__getitem__, settings, threads=1, progress=QUIET, write=made.__setitem__)
+    masked, whole = made[0], made[1]
     shown = ~sky
     shown[:, :SHIFT_PX] = shown[:, -SHIFT_PX:] = False
     assert (np.abs(masked.depths[shown] - DISTANCE) < 0.1).mean() > 0.9

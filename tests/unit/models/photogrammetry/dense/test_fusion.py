@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 import pytest
 from reconstruction_operator.models.photogrammetry.dense import fusion
@@ -82,7 +84,25 @@ def test_mutual_adds_the_views_that_chose_a_view() -> None:
 
 def test_the_walls_of_all_views_become_one_with_a_point_in_each_cell() -> None:
     cameras = [camera(x) for x in (-0.1, 0.0, 0.1)]
-    cloud = fusion.fuse(cameras, [wall(2.01)] * 3, [(1, 2), (0, 2), (0, 1)], 0.1, threads=2, progress=QUIET)
+    cloud = fusion.fuse(cameras, lambda _: wall(2.01), [(1, 2), (0, 2), (0, 1)], 0.1, threads=2, progress=QUIET)
     assert cloud.points[:, 2] == pytest.approx(2.01)
     assert len(cloud.points) == len(np.unique(np.floor(cloud.points / 0.1), axis=0))
     assert 120 < len(cloud.points) < 240  # 1.6 by 1.2, and what only the outer views see
+
+
+def test_fusion_holds_as_many_maps_for_many_views_as_for_few() -> None:
+    def most_held(views: int) -> int:
+        alive: weakref.WeakValueDictionary[int, np.ndarray] = weakref.WeakValueDictionary()
+        counts = []
+
+        def read(_: int) -> DepthMap:
+            made = wall(2.0)
+            alive[id(made.depths)] = made.depths
+            counts.append(len(alive))
+            return made
+
+        sources = [(index - 1, index - 2) for index in range(views)]
+        fusion.fuse([camera()] * views, read, sources, 0.1, threads=1, progress=QUIET)
+        return max(counts)
+
+    assert most_held(30) == most_held(6) <= 4

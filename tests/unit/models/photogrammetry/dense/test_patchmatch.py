@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from reconstruction_operator.models.photogrammetry.dense import patchmatch
-from reconstruction_operator.models.photogrammetry.dense.greys import GreyView
+from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap
 from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
@@ -25,18 +25,24 @@ def written(path: Path, depths: list[list[float]]) -> None:
     path.write_bytes(f"{array.shape[1]}&{array.shape[0]}&1&".encode() + array.tobytes())
 
 
-def views(folder: Path) -> tuple[list[View], list[GreyView]]:
+def computed(folder: Path, views: list[View], cameras: list[Camera], match: patchmatch.Match) -> list[DepthMap]:
+    made: dict[int, DepthMap] = {}
+    patchmatch.compute(views, cameras, folder / "gpu", progress=QUIET, write=made.__setitem__, match=match)
+    return [made[index] for index in range(len(views))]
+
+
+def views(folder: Path) -> tuple[list[View], list[Camera]]:
     """Three views of 80 x 80 px, half as large for the depth maps; the last has no sources."""
     cameras = scenes.around(3, size=80)
     found = []
     for name, camera, sources in zip(NAMES, cameras, ((1, 2), (0,), ()), strict=True):
         cv2.imwrite(str(folder / name), scenes.box_photo(camera, 1))
         found.append(View(name, folder / name, camera, 2.0, 8.0, sources))
-    return found, [GreyView(np.zeros((40, 40), np.float32), camera.resized(40, 40)) for camera in cameras]
+    return found, [camera.resized(40, 40) for camera in cameras]
 
 
 def test_colmap_reads_the_cameras_photos_and_sources_of_the_views(tmp_path: Path) -> None:
-    given, greys = views(tmp_path)
+    given, cameras = views(tmp_path)
     seen: list[Camera] = []
 
     def match(folder: Path, *, options: pycolmap.PatchMatchOptions) -> None:
@@ -55,22 +61,22 @@ def test_colmap_reads_the_cameras_photos_and_sources_of_the_views(tmp_path: Path
         ]
         assert (options.depth_min, options.depth_max) == (2.0, 8.0)
 
-    patchmatch.compute(given, greys, tmp_path / "gpu", QUIET, match)
+    computed(tmp_path, given, cameras, match)
     corners = np.array([[1.0, 1.0, 1.0], [-1.0, 0.5, 1.0]])
-    assert len(seen) == len(greys)
-    for camera, grey in zip(seen, greys, strict=True):
-        assert camera.project(corners)[0] == pytest.approx(grey.camera.project(corners)[0])
+    assert len(seen) == len(cameras)
+    for camera, exact in zip(seen, cameras, strict=True):
+        assert camera.project(corners)[0] == pytest.approx(exact.project(corners)[0])
 
 
 def test_its_depth_maps_are_those_of_the_views_and_a_view_without_one_has_no_depth(tmp_path: Path) -> None:
-    given, greys = views(tmp_path)
+    given, cameras = views(tmp_path)
     depths = np.zeros((40, 40))
     depths[3, 7] = 4.5
 
     def match(folder: Path, **_: object) -> None:
         written(folder / "stereo" / "depth_maps" / "0000.jpg.geometric.bin", depths.tolist())
 
-    first, second, _ = patchmatch.compute(given, greys, tmp_path / "gpu", QUIET, match)
+    first, second, _ = computed(tmp_path, given, cameras, match)
     assert np.argwhere(first.depths > 0).tolist() == [[3, 7]]
     assert first.depths[3, 7] == 4.5
     assert first.sure[3, 7]
@@ -78,13 +84,13 @@ def test_its_depth_maps_are_those_of_the_views_and_a_view_without_one_has_no_dep
 
 
 def test_a_depth_map_of_another_size_is_refused(tmp_path: Path) -> None:
-    given, greys = views(tmp_path)
+    given, cameras = views(tmp_path)
 
     def match(folder: Path, **_: object) -> None:
         written(folder / "stereo" / "depth_maps" / "0000.jpg.geometric.bin", [[1.0, 2.0]])
 
     with pytest.raises(ValueError, match=r"is 2 x 1 px instead of 40 x 40"):
-        patchmatch.compute(given, greys, tmp_path / "gpu", QUIET, match)
+        computed(tmp_path, given, cameras, match)
 
 
 def test_a_build_without_cuda_has_none() -> None:
