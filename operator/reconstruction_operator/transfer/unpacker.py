@@ -183,7 +183,7 @@ def entries(packed: BinaryIO, budget: Budget) -> Iterator[Entry]:
     if magic.startswith(_ZIP_MAGIC):
         return _zip_entries(packed, budget)
     if magic.startswith(GZIP_MAGIC) or is_tar:
-        return _tar_entries(packed, "r:" if is_tar else "r:gz", budget)
+        return tar_entries(packed, "r:" if is_tar else "r:gz", budget)
     raise RefusedError(f"is neither a folder nor an archive of a kind that this worker reads ({ARCHIVE_KINDS})")
 
 
@@ -206,7 +206,8 @@ def _zip_entries(packed: BinaryIO, budget: Budget) -> Iterator[Entry]:
             yield Entry(info.filename, info.is_dir(), kind in (0, stat.S_IFREG), read)
 
 
-def _tar_entries(packed: BinaryIO, mode: str, budget: Budget) -> Iterator[Entry]:
+def tar_entries(packed: BinaryIO, mode: str, budget: Budget) -> Iterator[Entry]:
+    """Those of a .tar, which is opened in that mode. Raises RefusedError, and one of DAMAGED."""
     with tarfile.open(fileobj=packed, mode=mode) as opened:  # type: ignore[call-overload]  # one of two literals
         for member in cast("tarfile.TarFile", opened):
             if member.issparse():

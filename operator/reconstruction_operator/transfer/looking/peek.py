@@ -1,14 +1,16 @@
 """Peek into an archive: its photos are counted by its directory, and some are looked at by their first bytes.
 
-Only those parts of it are read, a block at a time, wherever it lies. What that costs is bounded; an archive that needs more (a
-compressed .tar, a directory of megabytes) is not counted.
+Only those parts of it are read, a block at a time, wherever it lies. What that costs is bounded: of an archive that needs more (a
+directory of megabytes, a compressed .tar on a server), the photos in the part that was read are looked at, and none are counted.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gzip
 import io
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar, cast
@@ -23,9 +25,11 @@ from reconstruction_operator.transfer.photos import masks
 SAMPLES: Final = 8  # photos that are looked at
 SAMPLE_BYTES: Final = 1 << 16  # of each
 
+MOST_BLOCKS: Final = 128  # 8 MB, of an archive that is not on the worker's disk
 _BLOCK_BYTES: Final = 1 << 16
-_MOST_BLOCKS: Final = 128  # 8 MB
-_SECONDS: Final = 10.0
+_KEPT_BLOCKS: Final = MOST_BLOCKS
+_SECONDS: Final = 5.0  # to list, and again to look at photos
+_MOST_AT_ONCE: Final = 8 << 20  # bytes: a larger directory of a .zip, or header of an entry of a .tar, is not read
 _REFUSED: Final = "INPUT_REFUSED"
 
 T = TypeVar("T")
@@ -38,7 +42,7 @@ class Sample:
     """The first bytes of a photo."""
 
     name: str
-    index: int  # from 1, in natural order
+    index: int  # from 1, in natural order of the photos that were seen
     start: bytes
     is_whole: bool  # it has no more bytes
 
@@ -58,44 +62,65 @@ def chosen(items: Sequence[T]) -> list[tuple[int, T]]:
     return [(index + 1, items[index]) for index in range(0, len(items), step)]
 
 
-def peek(size: int, read_at: ReadAt, shown: str, *, max_bytes: int, max_files: int) -> Peeked:
+def peek(
+    size: int, read_at: ReadAt, shown: str, *, max_bytes: int, max_files: int, most_blocks: int | None = MOST_BLOCKS
+) -> Peeked:
     """What the archive of `size` bytes holds; messages call it `shown`. The limits are those of unpacking.
+
+    It reads at most `most_blocks` blocks of 64 KB; None: as many as there is time for.
 
     Raises StorageError (INPUT_REFUSED) as unpacking it would, and what `read_at` raises.
     """
-    file = cast("BinaryIO", _Blocks(size, read_at))
-    if file.read(2) == unpacker.GZIP_MAGIC:
-        return Peeked(None)
+    blocks = _Blocks(size, read_at, most_blocks)
     try:
-        return _peek(file, max_bytes, max_files)
+        return _peek(blocks, max_bytes, max_files)
     except _TooMuchError:
         return Peeked(None)
     except unpacker.RefusedError as error:
         raise StorageError(_REFUSED, f"{shown} {error}") from None
-    except unpacker.DAMAGED as error:
+    except (*unpacker.DAMAGED, gzip.BadGzipFile) as error:
         raise StorageError(_REFUSED, f"{shown} is damaged: {error or type(error).__name__}") from None
 
 
-def _peek(file: BinaryIO, max_bytes: int, max_files: int) -> Peeked:
-    photos, others = list[str](), list[str]()
-    for entry in _files(file, max_bytes, max_files):
-        (photos if names.is_photo(entry.name) and entry.name not in photos else others).append(entry.name)
-    photos = [name for name in photos if not masks.is_mask(name)]
-    wanted = {name: index for index, name in chosen(sorted(photos, key=names.natural))}
+def _peek(blocks: _Blocks, max_bytes: int, max_files: int) -> Peeked:
+    photos, others, is_whole = dict[str, None](), list[str](), True
+    try:
+        for entry in _files(blocks, max_bytes, max_files):
+            if names.is_photo(entry.name) and entry.name not in photos:
+                photos[entry.name] = None
+            else:
+                others.append(entry.name)
+    except _TooMuchError:
+        is_whole = False
+    real = sorted((name for name in photos if not masks.is_mask(name)), key=names.natural)
+    wanted = {name: index for index, name in chosen(real)}
     samples = []
     with contextlib.suppress(_TooMuchError):  # those so far will do
-        for entry in _files(file, max_bytes, max_files):
+        for entry in _files(blocks, max_bytes, max_files):
+            if not wanted:
+                break
             index = wanted.pop(entry.name, 0)
             if index and (source := entry.open()) is not None:
                 with source:
                     start = source.read(SAMPLE_BYTES + 1)
                 samples.append(Sample(entry.name, index, start[:SAMPLE_BYTES], is_whole=len(start) <= SAMPLE_BYTES))
-    return Peeked(len(photos), names.ignored(others), tuple(sorted(samples, key=lambda one: one.index)))
+    samples.sort(key=lambda one: one.index)
+    if is_whole:
+        return Peeked(len(real), names.ignored(others), tuple(samples))
+    return Peeked(None, samples=tuple(samples))
 
 
-def _files(file: BinaryIO, max_bytes: int, max_files: int) -> Iterator[unpacker.Entry]:
-    budget = unpacker.Budget(max_bytes, max_files)
-    for entry in unpacker.entries(file, budget):
+def _files(blocks: _Blocks, max_bytes: int, max_files: int) -> Iterator[unpacker.Entry]:
+    blocks.allow_time()
+    file, budget = cast("BinaryIO", blocks), unpacker.Budget(max_bytes, max_files)
+    file.seek(0)
+    is_packed = file.read(len(unpacker.GZIP_MAGIC)) == unpacker.GZIP_MAGIC
+    file.seek(0)
+    if is_packed:
+        found = unpacker.tar_entries(cast("BinaryIO", _Unpacked(file)), "r:", budget)
+    else:
+        found = unpacker.entries(file, budget)
+    for entry in found:
         budget.count_entry()
         unpacker.check(entry)
         if not entry.is_folder:
@@ -106,14 +131,31 @@ class _TooMuchError(Exception):
     """To look at more would cost too much, or cannot be done."""
 
 
-class _Blocks(io.RawIOBase):
-    """A file that is read block by block, each once, while that takes neither too long nor too many of them."""
+class _Unpacked(gzip.GzipFile):
+    """The content of a compressed file, never much of it at once: 64 KB of it may hold 64 MB."""
 
-    def __init__(self, size: int, read_at: ReadAt) -> None:
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__(fileobj=file, mode="rb")
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is None or not 0 <= size <= _MOST_AT_ONCE:  # tarfile always asks for so many
+            raise _TooMuchError
+        return super().read(size)
+
+
+class _Blocks(io.RawIOBase):
+    """A file that is read block by block, while that takes neither too long nor too many of them. The last ones are kept."""
+
+    def __init__(self, size: int, read_at: ReadAt, most: int | None) -> None:
         self._size = size
         self._read_at = read_at
+        self._left = most
         self._place = 0
-        self._blocks: dict[int, bytes] = {}
+        self._blocks: OrderedDict[int, bytes] = OrderedDict()
+        self._until = 0.0
+
+    def allow_time(self) -> None:
+        """Some time from now on."""
         self._until = time.monotonic() + _SECONDS
 
     def seekable(self) -> bool:
@@ -142,6 +184,8 @@ class _Blocks(io.RawIOBase):
 
     def read(self, size: int | None = -1, /) -> bytes:  # a raw file may give less; readers of archives expect all
         left = self._size - self._place if size is None or size < 0 else size
+        if left > _MOST_AT_ONCE:
+            raise _TooMuchError
         pieces = []
         while left > 0:
             piece = super().read(min(left, _BLOCK_BYTES)) or b""
@@ -152,12 +196,17 @@ class _Blocks(io.RawIOBase):
         return b"".join(pieces)
 
     def _block(self, number: int) -> bytes:
-        if number not in self._blocks:
-            if len(self._blocks) >= _MOST_BLOCKS or time.monotonic() > self._until:
-                raise _TooMuchError
-            start = number * _BLOCK_BYTES
-            found = self._read_at(start, min(_BLOCK_BYTES, self._size - start))
-            if found is None:
-                raise _TooMuchError
-            self._blocks[number] = found
-        return self._blocks[number]
+        if number in self._blocks:
+            return self._blocks[number]
+        if self._left == 0 or time.monotonic() > self._until:
+            raise _TooMuchError
+        if self._left is not None:
+            self._left -= 1
+        start = number * _BLOCK_BYTES
+        found = self._read_at(start, min(_BLOCK_BYTES, self._size - start))
+        if found is None:
+            raise _TooMuchError
+        self._blocks[number] = found
+        if len(self._blocks) > _KEPT_BLOCKS:
+            self._blocks.popitem(last=False)
+        return found

@@ -17,7 +17,7 @@ from reconstruction_operator.readers import OBJECT_SCHEMES
 from reconstruction_operator.transfer import addresses, download, fetch, local, names, uris
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
-from reconstruction_operator.transfer.looking.peek import Peeked, ReadAt, peek
+from reconstruction_operator.transfer.looking.peek import MOST_BLOCKS, Peeked, ReadAt, peek
 from reconstruction_operator.transfer.names import Ignored
 from reconstruction_operator.transfer.objects import inputs
 from reconstruction_operator.transfer.photos import checks, masks
@@ -88,18 +88,21 @@ def _archive(real: Path, shown: str, limits: Limits) -> Survey:
                 _REFUSED, f"{shown} has {megabytes(size)}; this worker takes {megabytes(limits.max_bytes)}"
             )
         _check_end(file, shown)
-        return _peeked(size, lambda place, count: os.pread(file.fileno(), count, place), shown, limits)
+        return _peeked(
+            size, lambda place, count: os.pread(file.fileno(), count, place), shown, limits, most_blocks=None
+        )
 
 
-def _peeked(size: int, read_at: ReadAt, shown: str, limits: Limits) -> Survey:
-    peeked = peek(size, read_at, shown, max_bytes=limits.max_bytes, max_files=limits.max_files)
+def _peeked(size: int, read_at: ReadAt, shown: str, limits: Limits, *, most_blocks: int | None = MOST_BLOCKS) -> Survey:
+    peeked = peek(size, read_at, shown, max_bytes=limits.max_bytes, max_files=limits.max_files, most_blocks=most_blocks)
     return _checked(peeked, size, limits)
 
 
 def _checked(peeked: Peeked, size: int, limits: Limits) -> Survey:
     for one in peeked.samples:
         name = names.printable(one.name)
-        checks.check_start(one.start, f"photo {name} ({one.index} of {peeked.count})", limits, is_whole=one.is_whole)
+        place = "" if peeked.count is None else f" ({one.index} of {peeked.count})"
+        checks.check_start(one.start, f"photo {name}{place}", limits, is_whole=one.is_whole)
     return Survey(peeked.count, size, peeked.ignored)
 
 

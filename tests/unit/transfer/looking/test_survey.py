@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import io
+import os
+import tarfile
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,7 +83,7 @@ PHOTOS = [(f"set/{number}.jpg", make_photo()) for number in range(20)]
     [
         pytest.param(zipped(*PHOTOS[:18], ("set/masks/0.png", b"x"), ("set/x.txt", b"x")), 18, id="zip"),
         pytest.param(tarred(*PHOTOS[:19], ("set/x.txt", b"x")), 19, id="tar"),
-        pytest.param(gzip.compress(tarred(*PHOTOS)), None, id="tar.gz"),
+        pytest.param(gzip.compress(tarred(*PHOTOS[:17], ("set/x.txt", b"x"))), 17, id="tar.gz"),
         pytest.param(tarred(*PHOTOS[:3], *PHOTOS[:2]), 3, id="a name twice"),
     ],
 )
@@ -95,7 +99,12 @@ def test_the_photos_of_an_archive_are_counted_where_that_is_cheap(
 BIG = make_photo("PNG", size=(390, 100))
 
 
-@pytest.mark.parametrize("pack", [zipped, tarred])
+def packed(*entries: tuple[str, bytes]) -> bytes:
+    """A .tar.gz."""
+    return gzip.compress(tarred(*entries))
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred, packed])
 @pytest.mark.parametrize(
     ("photo", "reason", "words"),
     [
@@ -128,6 +137,13 @@ def test_a_photo_of_which_only_the_start_was_read_is_taken(limits: Limits) -> No
         pytest.param(archives.encrypted_zip(), "is protected by a password", id="a password"),
         pytest.param(zipped(*((f"{n}.jpg", b"") for n in range(21))), "holds more than 20 files", id="many"),
         pytest.param(zipped(("../a.jpg", b"x")), "holds an entry that points elsewhere", id="elsewhere"),
+        pytest.param(packed(("../a.jpg", b"x")), "holds an entry that points elsewhere", id="elsewhere in a tar.gz"),
+        pytest.param(
+            packed(*((f"{n}.jpg", b"") for n in range(21))), "holds more than 20 files", id="many in a tar.gz"
+        ),
+        pytest.param(gzip.compress(b"x" * 5_000), "is damaged: ", id="no tar"),
+        pytest.param(packed(("a.jpg", os.urandom(5_000)))[:-900], "is damaged: ", id="a truncated tar.gz"),
+        pytest.param(b"\x1f\x8bno gzip", "is damaged: ", id="no gzip"),
     ],
 )
 def test_an_archive_that_is_not_unpacked_is_refused_before(content: bytes, words: str, limits: Limits) -> None:
@@ -137,9 +153,53 @@ def test_an_archive_that_is_not_unpacked_is_refused_before(content: bytes, words
 
 
 def test_a_directory_that_would_cost_much_is_not_read(limits: Limits, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(peek, "_MOST_BLOCKS", 1)
-    path = limits.roots[0] / "set.tar"
-    path.write_bytes(tarred(("a.jpg", b"x" * 200_000), ("b.jpg", b"x")))
+    monkeypatch.setattr(peek, "_MOST_AT_ONCE", 100)
+    path = limits.roots[0] / "set.zip"
+    path.write_bytes(zipped(*PHOTOS))
+    assert survey(path, limits).count is None
+
+
+BOMB = io.BytesIO()
+with tarfile.open(fileobj=BOMB, mode="w", format=tarfile.PAX_FORMAT) as opened:
+    member = tarfile.TarInfo("a.jpg")
+    member.pax_headers = {"comment": "x" * (9 << 20)}
+    opened.addfile(member)
+
+
+@pytest.mark.parametrize(
+    "content", [pytest.param(BOMB.getvalue(), id="tar"), pytest.param(gzip.compress(BOMB.getvalue(), 1), id="tar.gz")]
+)
+def test_a_header_that_would_cost_much_memory_is_not_read(content: bytes, limits: Limits) -> None:
+    path = limits.roots[0] / "set.any"
+    path.write_bytes(content)
+    assert survey(path, replace(limits, max_bytes=1 << 30)).count is None
+
+
+def part(*entries: tuple[str, bytes]) -> peek.Peeked:
+    """What is seen of a .tar.gz of which two blocks are read."""
+    content = packed(*entries, ("last.txt", os.urandom(300_000)), ("never.jpg", b"x"))
+
+    def read_at(place: int, count: int) -> bytes:
+        return content[place : place + count]
+
+    return peek.peek(len(content), read_at, "it", max_bytes=1 << 30, max_files=20, most_blocks=2)
+
+
+def test_the_photos_in_the_part_of_a_tar_gz_that_was_read_are_looked_at() -> None:
+    found = part(("b.jpg", b"b"), ("a.jpg", b"a"), ("x.txt", b"x"))
+    assert (found.count, found.ignored.text) == (None, "")
+    assert [(one.name, one.start) for one in found.samples] == [("a.jpg", b"a"), ("b.jpg", b"b")]
+
+
+def test_a_link_in_the_part_of_a_tar_gz_that_was_read_is_refused() -> None:
+    with pytest.raises(StorageError, match=r"it holds an entry that points elsewhere"):
+        part(("../a.jpg", b"a"))
+
+
+def test_a_slow_disk_ends_the_look_at_an_archive(limits: Limits, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = limits.roots[0] / "set.tar.gz"
+    path.write_bytes(packed(*PHOTOS))
+    monkeypatch.setattr(peek, "_SECONDS", -1.0)
     assert survey(path, limits).count is None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from reconstruction_operator.transfer.objects import inputs
 
 from tests.support.servers.objects import Bucket
 from tests.support.settings import configure
-from tests.unit.transfer.archives import zipped
+from tests.unit.transfer.archives import tarred, zipped
 
 
 def take(uri: str, into: Path, limits: Limits) -> Fetched:
@@ -205,6 +206,13 @@ def test_survey_of_an_archive_counts_its_photos(bucket: Bucket, limits: Limits) 
     assert [(one.name, one.start, one.is_whole) for one in peeked.samples] == [
         (name, content[:65_536], False) for name, content in photos
     ]
+
+
+def test_survey_of_a_tar_gz_counts_its_photos(bucket: Bucket, limits: Limits) -> None:
+    bucket.put("set.tgz", gzip.compress(tarred(("a.jpg", b"first"), ("b.jpg", b"second"), ("notes.txt", b"x"))))
+    peeked, _ = inputs.survey(f"s3://{bucket.name}/set.tgz", limits)
+    assert (peeked.count, peeked.ignored.text) == (2, "1 other file ignored: 1 .txt")
+    assert [(one.name, one.start) for one in peeked.samples] == [("a.jpg", b"first"), ("b.jpg", b"second")]
 
 
 def test_survey_of_a_damaged_archive_is_refused(bucket: Bucket, limits: Limits) -> None:
