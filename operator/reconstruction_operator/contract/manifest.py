@@ -13,6 +13,7 @@ from reconstruction_operator.contract import fingerprint as fingerprints
 from reconstruction_operator.contract.records import Owner
 
 MANIFEST: Final = "manifest.json"
+MESH: Final = "model.glb"  # every result has one
 MAX_MANIFEST_BYTES: Final = 1 << 20
 _VERSION: Final = 1
 _MOST_SECONDS: Final = 1e12

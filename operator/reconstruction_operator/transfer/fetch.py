@@ -85,7 +85,7 @@ def _take_folder(folder: Path, shown: str, into: Path, limits: Limits, tick: Tic
         try:
             left_bytes = limits.max_bytes - done
             again = partial(tick, done / max(1, total), "")
-            photo = f"{shown.rstrip('/')}/{name}"
+            photo = f"{shown.rstrip('/')}/{names.printable(name)}"
             done += _copy(folder / name, into / flat, left_bytes, again, shown=photo, inside=folder)
         except (FileNotFoundError, PermissionError) as error:
             if error.filename not in (folder / name, str(folder / name)):
@@ -101,7 +101,7 @@ def _digest(folder: Path, photos: dict[str, str], shown: str, tick: Tick) -> str
     for index, (name, flat) in enumerate(photos.items(), start=1):
         place, text = (index - 1) / len(photos), f"photo {index}/{len(photos)} is compared"
         try:
-            with local.opened(folder / name, f"{shown.rstrip('/')}/{name}", inside=folder) as file:
+            with local.opened(folder / name, f"{shown.rstrip('/')}/{names.printable(name)}", inside=folder) as file:
                 described.append(digests.describe(flat, file, partial(tick, place, text)))
         except (FileNotFoundError, PermissionError):  # what is wrong with it is found when it is copied
             return ""

@@ -108,7 +108,7 @@ def list_folder(folder: Path, shown: str, limits: Limits) -> Folder:
     try:
         found = _sizes(folder, shown, limits)
     except PermissionError as error:
-        below = Path(str(error.filename)).relative_to(folder).as_posix()
+        below = names.printable(Path(str(error.filename)).relative_to(folder).as_posix())
         what = shown if below == "." else f"{below} in {shown}"
         raise StorageError(_MISSING, f"this worker may not read {what}") from None
     photos = sorted((name for name in found if names.is_photo(name)), key=names.natural)
@@ -123,7 +123,7 @@ def list_folder(folder: Path, shown: str, limits: Limits) -> Folder:
 
 def unreadable(photo: str, shown: str, error: OSError) -> StorageError:
     """The failure for a photo of the folder `shown` that cannot be opened."""
-    return StorageError(_MISSING, f"photo {photo} in {shown} cannot be read: {error.strerror}")
+    return StorageError(_MISSING, f"photo {names.printable(photo)} in {shown} cannot be read: {error.strerror}")
 
 
 def open_archive(real: Path, shown: str) -> BinaryIO:

@@ -70,9 +70,10 @@ def survey(
 def _folder(folder: Path, shown: str, limits: Limits) -> Survey:
     found = local.list_folder(folder, shown, limits)
     for index, name in enumerate(found.photos, start=1):
+        its = names.printable(name)
         try:
-            with local.opened(folder / name, f"{shown.rstrip('/')}/{name}", inside=folder) as file:
-                checks.check_header(file, f"photo {name} ({index} of {len(found.photos)})", limits)
+            with local.opened(folder / name, f"{shown.rstrip('/')}/{its}", inside=folder) as file:
+                checks.check_header(file, f"photo {its} ({index} of {len(found.photos)})", limits)
         except (FileNotFoundError, PermissionError) as error:
             raise local.unreadable(name, shown, error) from None
     return Survey(masks.count_photos(found.photos), found.bytes, found.ignored)

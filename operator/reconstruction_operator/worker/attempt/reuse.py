@@ -20,7 +20,7 @@ from reconstruction_operator import config, disk
 from reconstruction_operator.api import spec
 from reconstruction_operator.api.status import ReusedFrom
 from reconstruction_operator.contract.fingerprint import KnownInput, recipe
-from reconstruction_operator.contract.manifest import Manifest, SealedFile
+from reconstruction_operator.contract.manifest import MESH, Manifest, SealedFile
 from reconstruction_operator.jobfiles import manifest as manifests
 from reconstruction_operator.jobfiles import results, workspace
 from reconstruction_operator.jobfiles.results import Found
@@ -112,7 +112,9 @@ def take_over(found: Found | Copy, output: Path, assignment: Assignment, check: 
     """
     made_by = found.manifest
     try:
-        if isinstance(found, Copy):
+        if not _is_sound(made_by):
+            intact = False
+        elif isinstance(found, Copy):
             intact = _collect(found, output, assignment.namespace, check)
         else:
             intact = all(_link(found.path, output, one, check) for one in made_by.files)
@@ -157,22 +159,25 @@ def _maker(found: Found | Copy) -> ReusedFrom:
 def _collect(copy: Copy, output: Path, namespace: str, check: Callable[[], None]) -> bool:
     """Copies the files into `output`; returns whether they are those that were sealed. Others may write where they lie."""
     files = copy.manifest.files
-    if not all(_is_below(one.name) for one in files):
-        return False
     outputs.collect(copy.uri, copy.manifest, output, check, namespace=namespace)
     return all(_digest(output / one.name, check) == one.sha256 for one in files)
 
 
+def _is_sound(manifest: Manifest) -> bool:
+    """Whether it names a mesh, each file once, and none elsewhere: a manifest may have been edited."""
+    paths = {PurePosixPath(one.name) for one in manifest.files}
+    has_mesh = PurePosixPath(MESH) in paths
+    return has_mesh and len(paths) == len(manifest.files) and all(_is_below(one.name) for one in manifest.files)
+
+
 def _is_below(name: str) -> bool:
-    """Whether it leads to a place below a folder: a manifest may have been edited (path traversal)."""
+    """Whether it leads to a place below a folder (path traversal)."""
     path = PurePosixPath(name)
     return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and "\0" not in name
 
 
 def _link(source: Path, output: Path, sealed: SealedFile, check: Callable[[], None]) -> bool:
     """Puts one file into `output`; returns whether it is the one that was sealed."""
-    if not _is_below(sealed.name):
-        return False
     name = PurePosixPath(sealed.name)
     target = output / name
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ from reconstruction_operator.api.status import Inputs
 from reconstruction_operator.contract import outcomes, pools
 from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.contract.fingerprint import KnownInput
-from reconstruction_operator.contract.manifest import Manifest
+from reconstruction_operator.contract.manifest import MESH, Manifest
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.jobfiles import publishing, results, workspace
@@ -256,8 +256,8 @@ class AttemptRun:
 
     def _finalize(self, choice: Choice, steps: Steps, space: Workspace, result: Result) -> End:
         assignment = self._assignment
-        if not (space.output / "model.glb").is_file():
-            raise ModelFailure("BACKEND_CRASHED", f"{choice.model.name} ended without a mesh (model.glb)")
+        if not (space.output / MESH).is_file():
+            raise ModelFailure("BACKEND_CRASHED", f"{choice.model.name} ended without a mesh ({MESH})")
         check, observer = self._heartbeat.check, self._observer
         seal = partial(sealing.seal, choice=choice, assignment=assignment, observer=observer, check=check)
         return self._conclude(steps, space, call_interruptibly(lambda: seal(space.output, result), check))

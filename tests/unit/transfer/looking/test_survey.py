@@ -64,6 +64,15 @@ def test_a_broken_photo_is_named_as_loading_would_name_it(folder: Path, limits: 
     assert message.startswith("photo sub/b.png (2 of 2) ")
 
 
+@pytest.mark.parametrize("name", [b"a\x1b[31m\n.jpg", b"\xff.jpg"], ids=["control characters", "no UTF-8"])
+def test_a_broken_photo_with_a_hostile_name_is_shown_without_it(name: bytes, folder: Path, limits: Limits) -> None:
+    """A name that writes to terminals and logs, or that no text can hold."""
+    Path(os.fsdecode(os.fsencode(folder) + b"/" + name)).write_bytes(b"no photo")
+    _, message = refused(folder, limits)
+    assert message.isprintable()
+    assert message.encode().startswith(b"photo ")
+
+
 def test_a_photo_that_may_not_be_read_is_named(folder: Path, limits: Limits, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")

@@ -407,6 +407,33 @@ def test_a_copy_that_would_fill_the_disk_is_refused(
         attempt(AGAIN, output_uri=f"file://{meshes}/banana")
 
 
+def without_mesh(files: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [one for one in files if one["name"] != "model.glb"]
+
+
+@pytest.mark.usefixtures("rough_models")
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda files: [*files, files[0]], id="a file twice"),
+        pytest.param(lambda files: [*files, files[0] | {"name": f"./{files[0]['name']}"}], id="two names of a file"),
+        pytest.param(without_mesh, id="no mesh"),
+        pytest.param(lambda _: [], id="nothing"),
+    ],
+)
+def test_a_copy_whose_manifest_was_edited_is_refused(
+    attempt: Attempt, jobs_dir: Path, meshes: Path, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
+) -> None:
+    attempt(JOB, output_uri=f"file://{meshes}/banana")
+    move(jobs_dir)
+    path = meshes / "banana" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps(manifest | {"files": change(manifest["files"])}))
+
+    with pytest.raises(ReconstructionFailedError, match="OUTPUT_REFUSED"):
+        attempt(AGAIN, output_uri=f"file://{meshes}/banana")
+
+
 @pytest.mark.usefixtures("rough_models")
 @pytest.mark.parametrize("hostile", ["link", "folder", "pipe", "outside", "absolute"])
 def test_a_hostile_copy_gives_no_file_of_the_worker(
