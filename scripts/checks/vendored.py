@@ -1,13 +1,15 @@
-"""Check of vendored files: the built scripts are those that `scripts/viewer` took from the pinned npm packages."""
+"""Check of npm packages: each is pinned by its SHA-512, and the built scripts are those that `scripts/viewer` took from them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 _VIEWER: Final = Path("gallery") / "viewer"
+_PROGRAMS: Final = Path("devcluster") / "programs" / "npm"
 
 
 def problems(checkout: Path) -> list[str]:
@@ -18,12 +20,24 @@ def problems(checkout: Path) -> list[str]:
         path = checkout / name
         if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
             found.append(f"{name} is not what {_VIEWER}/SHA256SUMS records: run `make viewer`")
-    wanted = json.loads((checkout / _VIEWER / "package.json").read_text())
-    locks = json.loads((checkout / _VIEWER / "package-lock.json").read_text())["packages"]
-    for package, version in {**wanted["dependencies"], **wanted["devDependencies"]}.items():
-        locked = locks[f"node_modules/{package}"]
-        if locked["version"] != version:
-            found.append(f"{_VIEWER}: package-lock.json has {package} {locked['version']}, and package.json {version}")
+    folders = (
+        _VIEWER,
+        *(path.parent.relative_to(checkout) for path in sorted((checkout / _PROGRAMS).glob("*/package.json"))),
+    )
+    return found + [problem for folder in folders for problem in _of_lock(checkout, folder)]
+
+
+def _of_lock(checkout: Path, folder: Path) -> Iterator[str]:
+    wanted = json.loads((checkout / folder / "package.json").read_text())
+    locks = json.loads((checkout / folder / "package-lock.json").read_text())["packages"]
+    for package, version in {**wanted["dependencies"], **wanted.get("devDependencies", {})}.items():
+        locked = locks[f"node_modules/{package}"]["version"]
+        if locked != version:
+            yield f"{folder}: package-lock.json has {package} {locked}, and package.json {version}"
+    for place, locked in locks.items():
+        if not place:  # the folder itself
+            continue
         if not str(locked.get("integrity", "")).startswith("sha512-"):
-            found.append(f"{_VIEWER}: package-lock.json has no SHA-512 of {package}")
-    return found
+            yield f"{folder}: package-lock.json has no SHA-512 of {place.removeprefix('node_modules/')}"
+        if "resolved" in locked:
+            yield f"{folder}: package-lock.json has an address of {place.removeprefix('node_modules/')}"

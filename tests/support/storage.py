@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from celery.result import AsyncResult
 from reconstruction_operator.contract.envelope import Envelope
@@ -15,8 +15,28 @@ from devcluster import wait_until
 from devcluster.harness.workers import Farm
 from tests.support.photos import make_photo
 
-if TYPE_CHECKING:
-    from tests.support.servers.objects import Bucket
+
+class ObjectFolder(Protocol):
+    """A bucket or container, seen by another client than ours."""
+
+    @property
+    def address(self) -> str:
+        """Such as `s3://bucket`."""
+
+    @property
+    def keys(self) -> list[str]:
+        """Of all objects."""
+
+    @property
+    def unfinished_uploads(self) -> list[str]:
+        """Uploads in parts that were neither completed nor aborted."""
+
+    def put(self, key: str, content: bytes) -> None: ...
+
+    def get(self, key: str) -> bytes: ...
+
+    def delete(self, key: str) -> None: ...
+
 
 JOB = "job-1"
 _SECONDS = 180.0
@@ -27,7 +47,7 @@ class StorageJob:
     """One job and its attempts. Its photos are below `set/`, its result below `meshes/`."""
 
     farm: Farm
-    bucket: Bucket
+    bucket: ObjectFolder
 
     def put_photos(self, count: int = 10) -> int:
         """Put photos into the bucket; returns their bytes."""
@@ -42,8 +62,8 @@ class StorageJob:
         envelope = Envelope(
             attempt=attempt,
             install_id="test",
-            input_uri=f"s3://{self.bucket.name}/set/",
-            output_uri=f"s3://{self.bucket.name}/meshes/",
+            input_uri=f"{self.bucket.address}/set/",
+            output_uri=f"{self.bucket.address}/meshes/",
         )
         return self.farm.send(JOB, model, envelope.to_json(), task_id=f"{JOB}-{attempt}")
 

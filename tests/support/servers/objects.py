@@ -25,6 +25,10 @@ class Bucket:
     client: Any
     name: str
 
+    @property
+    def address(self) -> str:
+        return f"s3://{self.name}"
+
     def put(self, key: str, content: bytes) -> None:
         self.client.put_object(Bucket=self.name, Key=key, Body=content)
 
