@@ -21,6 +21,7 @@ _Convert = Callable[[Any], Any]
 _TIMES: Final = 4096  # whose text is kept: the conditions of a job share a few
 
 
+@functools.cache
 def camel(name: str) -> str:
     """`snake_case` as `camelCase`."""
     head, *tail = name.split("_")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from reconstruction_operator.api.codec import required
+from reconstruction_operator.api.copying import replace
 from reconstruction_operator.api.shapes import Shape, shape_of
 
 T = TypeVar("T")
@@ -19,6 +20,7 @@ T = TypeVar("T")
 _Fitter = Callable[[Any, Any], Any]
 
 _CUT = "…"
+_ITEMS = 4_096  # of lists: most conditions are those of many jobs
 
 
 def fit(value: T, known: T | None = None) -> T:
@@ -38,7 +40,7 @@ def fit(value: T, known: T | None = None) -> T:
             continue
         if (new := fitted(current, before)) is not current:
             changes[name] = new
-    return dataclasses.replace(value, **changes) if changes else value  # type: ignore[type-var]  # it has fields
+    return replace(value, **changes) if changes else value
 
 
 def cut(text: str, max_length: int | None) -> str:
@@ -84,9 +86,14 @@ def _in_range(value: int, its: Shape) -> int:
 
 def _fitted_tuple(items: tuple[Any, ...], known: tuple[Any, ...], its: Shape) -> tuple[Any, ...]:
     same = {id(item) for item in known}
-    fitted = tuple(item if id(item) in same else fit(item) for item in items[: its.max_items])
+    fitted = tuple(item if id(item) in same else _fitted_item(item) for item in items[: its.max_items])
     is_whole = len(fitted) == len(items) and all(new is old for new, old in zip(fitted, items, strict=True))
     return items if is_whole else fitted
+
+
+@functools.lru_cache(_ITEMS)
+def _fitted_item(item: Any) -> Any:
+    return fit(item)
 
 
 def _fitted_mapping(mapping: Mapping[str, Any], its: Shape) -> Mapping[str, Any]:

@@ -279,4 +279,7 @@ class Status:
 
     def condition(self, kind: ConditionType) -> Condition | None:
         """The condition of that type."""
-        return next((one for one in self.conditions if one.type == kind), None)
+        for one in self.conditions:
+            if one.type == kind:
+                return one
+        return None

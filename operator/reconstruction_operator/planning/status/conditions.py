@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from types import MappingProxyType
 
 from reconstruction_operator.api.status import Condition, ConditionType, Failure, Phase
@@ -20,6 +21,7 @@ from reconstruction_operator.planning.status.reasons import CONDITION_REASONS, C
 from reconstruction_operator.planning.times import whole
 
 _T = ConditionType
+_condition_of = lru_cache(4_096)(Condition)  # many jobs share most of theirs
 
 _PHASES = MappingProxyType(
     {
@@ -70,8 +72,9 @@ def conditions(facts: Facts, before: tuple[Condition, ...], now: datetime) -> tu
     """
     phase = _PHASES[facts.stage]
     old = {one.type: one for one in before}
-    checked = _input_checked(facts, old.get(_T.INPUT_CHECKED.value), now)
-    made = [_condition(kind, why, facts, old.get(kind.value), now) for kind, why in _reasons(facts, phase, old)]
+    at = whole(now)
+    checked = _input_checked(facts, old.get(_T.INPUT_CHECKED.value), at)
+    made = [_condition(kind, why, facts, old.get(kind.value), at) for kind, why in _reasons(facts, phase, old)]
     contested = None if phase.finished else old.get(_T.CONTESTED.value)
     made += [one for one in (checked, contested) if one is not None]
     return phase, tuple(sorted(made, key=lambda one: (not _matters(one, phase), _WEIGHT[one.type])))
@@ -82,7 +85,7 @@ def _matters(one: Condition, phase: Phase) -> bool:
     return one.status != "False" or (phase is Phase.PENDING and one.type == _T.DISPATCHED.value)
 
 
-def _condition(kind: ConditionType, why: str, facts: Facts, old: Condition | None, now: datetime) -> Condition:
+def _condition(kind: ConditionType, why: str, facts: Facts, old: Condition | None, at: datetime) -> Condition:
     row = CONDITION_REASONS.get((kind, why))
     status = row.status if row else "True"  # a failure with a reason of a newer worker
     message = _message(kind, status, row, facts)
@@ -91,11 +94,11 @@ def _condition(kind: ConditionType, why: str, facts: Facts, old: Condition | Non
             return old
         since = old.last_transition_time
     else:
-        since = whole(now)
-    return Condition(kind.value, status, why, message, since, facts.generation)
+        since = at
+    return _condition_of(kind.value, status, why, message, since, facts.generation)
 
 
-def _input_checked(facts: Facts, old: Condition | None, now: datetime) -> Condition | None:
+def _input_checked(facts: Facts, old: Condition | None, at: datetime) -> Condition | None:
     """What a check found while the job waited; it stays as it was found."""
     found = facts.checked
     if found is None:
@@ -103,7 +106,7 @@ def _input_checked(facts: Facts, old: Condition | None, now: datetime) -> Condit
     row = CONDITION_REASONS[_T.INPUT_CHECKED, found.verdict.value]
     if old is not None and (old.status, old.message) == (row.status, found.message):
         return old
-    return Condition(_T.INPUT_CHECKED.value, row.status, row.reason, found.message, whole(now), facts.generation)
+    return Condition(_T.INPUT_CHECKED.value, row.status, row.reason, found.message, at, facts.generation)
 
 
 def _message(kind: ConditionType, status: str, row: ConditionReason | None, facts: Facts) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from reconstruction_operator.api.copying import replace
 from reconstruction_operator.api.fitting import cut
 from reconstruction_operator.api.status import Failure, Inputs, Status
 from reconstruction_operator.contract.outcomes import reason

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
+from reconstruction_operator.api.copying import replace
 from reconstruction_operator.api.display import duration_text, percent_text
 from reconstruction_operator.api.status import ConditionType, Progress, Status
 from reconstruction_operator.contract.records import ProgressReport
