@@ -10,8 +10,9 @@ connection, which Celery logs; a second delivery of the message finds the attemp
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from queue import Empty
 from typing import Any, Final
 
@@ -60,7 +61,23 @@ class _HardenedQoS(kombu_redis.QoS):
     """Keeps a message that is taken while a key has the wrong type, and frees the worker's slot if an acknowledgement fails.
 
     kombu would lose the message, and keep the slot. A worker without a free slot would never consume again.
+
+    A message is taken, and acknowledged, by two commands without the transaction that kombu makes of them. If Redis carries out the
+    first one alone, the index names a message that is not there, which kombu drops from it: the order of both sees to that.
     """
+
+    @contextlib.contextmanager
+    def pipe_or_acquire(self, pipe: Any = None, client: Any = None) -> Iterator[Any]:
+        """A pipeline that is no transaction, unless the caller has its own."""
+        if pipe is not None:
+            yield pipe
+            return
+        with self.channel.conn_or_acquire(client) as acquired:
+            yield acquired.pipeline(transaction=False)
+
+    def _remove_from_indices(self, delivery_tag: str, pipe: Any = None) -> Any:
+        with self.pipe_or_acquire(pipe) as commands:
+            return commands.hdel(self.unacked_key, delivery_tag).zrem(self.unacked_index_key, delivery_tag)
 
     def append(self, message: Any, delivery_tag: str) -> None:
         """Note that the message is taken; again after a key of the wrong type was replaced."""

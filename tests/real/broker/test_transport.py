@@ -41,3 +41,14 @@ def test_a_message_is_taken_and_acknowledged_although_a_key_had_another_type(key
 
     assert len(taken) == 1
     assert not broker.exists("unacked", "unacked_index")
+
+
+@pytest.mark.parametrize("left", [{}, {"tag": 0.0}], ids=["all-done", "the-first-command-alone"])
+def test_nothing_is_restored_of_an_acknowledged_message(broker: redis.Redis, left: dict[str, float]) -> None:
+    transport.install()
+    with Connection(config.settings.CELERY_BROKER_URL) as connection, connection.channel() as channel:
+        if left:
+            broker.zadd("unacked_index", left)  # type: ignore[arg-type]  # as narrow as redis-py's annotation
+        channel.qos.restore_visible()
+
+    assert not broker.exists("unacked", "unacked_index", "celery")
