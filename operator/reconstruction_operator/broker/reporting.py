@@ -71,10 +71,11 @@ class Reporting:
         self._pending = _Pending()
 
     @contextlib.contextmanager
-    def together(self) -> Iterator[None]:
+    def together(self, *, over: bool = False) -> Iterator[None]:
         """Send the last report that this thread makes in the block of each task at its end.
 
-        Raises RedisError then, and sends none if the block raises.
+        Raises RedisError then, and sends none if the block raises. `over`: nor if the tasks are over, since each progress would be
+        replaced by its task's end in a moment.
         """
         reports: dict[str, tuple[Any, ...]] = {}
         self._pending.reports = reports
@@ -82,7 +83,7 @@ class Reporting:
             yield
         finally:
             self._pending.reports = None
-        for report in reports.values():
+        for report in () if over else reports.values():
             self._send(*self._encoded(*report), self.expires, _KEPT_FROM_PROGRESS)
 
     def _store_result(

@@ -20,7 +20,6 @@ from reconstruction_operator.state import fields
 from reconstruction_operator.state.calls import Call, arun
 from reconstruction_operator.state.scripts import script
 
-_IN_PROGRESS: Final = '{"status": "PROGRESS"'  # how Celery's text of such a state begins
 _RESULT: Final = "celery-task-meta-"  # Celery's own prefix, of the key and of the channel
 _POLL_SECONDS: Final = 1.0  # within which a cancelled subscription ends, and by which silence is counted
 _SILENCE_SECONDS: Final = 10.0  # after which the connection must answer a ping
@@ -35,7 +34,6 @@ class Heard:
     """The state of a task has changed."""
 
     task_id: str
-    in_progress: bool = False  # it goes on, and has reported how far it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +102,8 @@ async def _listen(pubsub: redis.asyncio.client.PubSub) -> AsyncIterator[Heard | 
         match message:
             case {"type": "psubscribe"}:  # also when redis-py has reconnected by itself
                 yield Resync()
-            case {"type": "pmessage", "channel": str() as channel, "data": data} if channel.startswith(head):
-                yield Heard(channel.removeprefix(head), isinstance(data, str) and data.startswith(_IN_PROGRESS))
+            case {"type": "pmessage", "channel": str() as channel} if channel.startswith(head):
+                yield Heard(channel.removeprefix(head))
             case _:
                 pass
 

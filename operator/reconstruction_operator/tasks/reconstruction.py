@@ -64,7 +64,7 @@ def process_reconstruction(
         logs.begin(**assignment.log_fields)
     with logs.about(**assignment.log_fields):
         try:
-            conclusion = drive(assignment, _sender(self), _patience(self))
+            conclusion = drive(assignment, _sender(self), _patience(self), send_last=_sender(self, over=True))
         except NotClaimedError as error:
             if error.verdict is ClaimVerdict.NO_RECORD:
                 _put_back(self, assignment)
@@ -125,14 +125,14 @@ def _put_back(task: Task, assignment: Assignment) -> None:
     raise Ignore
 
 
-def _sender(task: Task) -> Send:
-    """Sends progress as Celery's state PROGRESS, from a thread that is not the task's."""
+def _sender(task: Task, *, over: bool = False) -> Send:
+    """Sends progress as Celery's state PROGRESS, perhaps from a thread that is not the task's. `over`: of a run that has ended."""
     request = task.request
 
     def send(metas: Sequence[Meta]) -> None:
         task.request_stack.push(request)  # Celery keeps the current request by thread
         try:
-            with _progress_backend(task.app):
+            with _progress_backend(task.app, over=over):
                 for meta in metas:
                     task.update_state(state=reporting.PROGRESS, meta=dict(meta))
         finally:
@@ -142,7 +142,7 @@ def _sender(task: Task) -> Send:
 
 
 @contextlib.contextmanager
-def _progress_backend(app: Celery) -> Iterator[None]:
+def _progress_backend(app: Celery, *, over: bool) -> Iterator[None]:
     """Give this thread the result backend of all progress of the process; what it reports is sent at the end of the block.
 
     It must not retry for ever, as the task's own does: what it sent at last would overwrite the state of a run that is over.
@@ -157,7 +157,7 @@ def _progress_backend(app: Celery) -> Iterator[None]:
         _progress_backends[key].always_retry = False
     app._backend = shared = _progress_backends[key]  # noqa: SLF001  # by thread
     try:
-        with shared.together():
+        with shared.together(over=over):
             yield
     finally:
         app._backend = own  # noqa: SLF001

@@ -108,6 +108,12 @@ def test_nothing_is_sent_if_the_reports_cannot_be_made(backend: ReportingBackend
     assert backend.client.keys() == []
 
 
+def test_the_progress_of_a_task_that_is_over_is_not_sent(backend: ReportingBackend) -> None:
+    with backend.together(over=True):
+        backend.store_result("task", {"progress": 10}, "PROGRESS")
+    assert backend.client.keys() == []
+
+
 def test_final_states_are_stored_at_once(backend: ReportingBackend) -> None:
     with backend.together():
         backend.store_result("task", "cancelled", "REVOKED")

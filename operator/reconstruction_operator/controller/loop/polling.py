@@ -25,45 +25,22 @@ from reconstruction_operator.telemetry import metrics
 _log = logging.getLogger(__name__)
 
 _QUEUES_SECONDS: Final = 1.0
-_FIRST_REPORT_SECONDS: Final = 0.1
 _HEARTBEATS_IN_ONE_READ: Final = 1_000
 _WAITING: Final = (None, Phase.PENDING, Phase.QUEUED)
 _RUNNING: Final = (Phase.RUNNING, Phase.CANCELLING)
 
 
 async def poll_results(cache: Cache, view: RedisView) -> None:
-    """Enqueue jobs whose Celery state changes, until cancelled. A new subscription may have missed some: resync.
-
-    The first report of an attempt waits for a moment: an attempt that is over by then need not be shown to run.
-    """
-    begun: dict[str, asyncio.TimerHandle] = {}  # by job id: attempts whose first report was just heard
-
-    def look(job_id: str) -> None:
-        timer = begun.pop(job_id, None)
-        if timer is not None:
-            timer.cancel()
-        job = cache.by_id(job_id)
+    """Enqueue jobs whose Celery state changes, until cancelled. A new subscription may have missed some: resync."""
+    async for heard in results.subscribe(view.results):
+        if isinstance(heard, results.Resync):
+            metrics.RESYNCS.inc()
+            view.connection.resync.request("resubscribed")
+            continue
+        task = TaskId.parse(heard.task_id)
+        job = cache.by_id(task.job_id) if task is not None else None
         if job is not None:
             cache.enqueue(job.key)
-
-    try:
-        async for heard in results.subscribe(view.results):
-            if isinstance(heard, results.Resync):
-                metrics.RESYNCS.inc()
-                view.connection.resync.request("resubscribed")
-                continue
-            task = TaskId.parse(heard.task_id)
-            job = cache.by_id(task.job_id) if task is not None else None
-            if job is None:
-                continue
-            if not heard.in_progress or job.status.phase is not Phase.QUEUED:
-                look(job.key.job_id)
-            elif job.key.job_id not in begun:
-                later = asyncio.get_running_loop().call_later
-                begun[job.key.job_id] = later(_FIRST_REPORT_SECONDS, look, job.key.job_id)
-    finally:
-        for timer in begun.values():
-            timer.cancel()
 
 
 async def poll_heartbeats(cache: Cache, view: RedisView, election: LeaderElection, *, period_seconds: float) -> None:

@@ -54,8 +54,8 @@ class NotClaimedError(Exception):
         self.verdict = verdict
 
 
-def drive(assignment: Assignment, send: Send, patience: Patience) -> Conclusion:
-    """Drive an attempt from its claim to its end; `send` takes its progress.
+def drive(assignment: Assignment, send: Send, patience: Patience, *, send_last: Send | None = None) -> Conclusion:
+    """Drive an attempt from its claim to its end; `send` takes its progress, and `send_last` what is unsent at the end.
 
     Raises:
         NotClaimedError: it may not run here.
@@ -78,7 +78,8 @@ def drive(assignment: Assignment, send: Send, patience: Patience) -> Conclusion:
         first_asked_at=asked_at,
         pulse=pulse.of_process(),
     )
-    with heartbeat, ProgressSender(send, flush_seconds=patience.flush_seconds) as sender:
+    progress = ProgressSender(send, flush_seconds=patience.flush_seconds, send_last=send_last)
+    with heartbeat, progress as sender:
         return carry_out(assignment, ownership, heartbeat, sender, patience_seconds=patience.end_seconds)
 
 

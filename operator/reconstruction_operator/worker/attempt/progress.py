@@ -1,6 +1,7 @@
 """Progress sender: sends progress to Celery's result backend from another thread, so that a slow Redis never delays a run.
 
-One thread of the process does that for all attempts under way. What an attempt reports within a few milliseconds is sent together.
+One thread of the process does that for all attempts under way. What an attempt reports within a few milliseconds is sent together,
+and its first reports within a tenth of a second: an attempt that is over by then need not be shown to run.
 """
 
 from __future__ import annotations
@@ -28,17 +29,20 @@ Send = Callable[[Sequence[Meta]], None]
 _LATEST_SECONDS: Final = 0.5
 _AFTER_ERROR_SECONDS: Final = 1.0
 _GATHER_SECONDS: Final = 0.01
+_FIRST_SECONDS: Final = 0.1  # until the first reports of an attempt are sent
 
 
 class ProgressSender:
     """Sends inside a `with` block.
 
     Items offered with `keep` (begin and end of a step) are sent in order and retried until they arrive. Of all others only
-    the latest is sent, once. What is unsent when the run is over gets one try: the recorded end counts, not the progress.
+    the latest is sent, once. What is unsent when the run is over gets one try, by `send_last` if there is one: the recorded end
+    counts, not the progress.
     """
 
-    def __init__(self, send: Send, *, flush_seconds: float) -> None:
+    def __init__(self, send: Send, *, flush_seconds: float, send_last: Send | None = None) -> None:
         self._send = send
+        self._send_last = send_last or send
         self._flush_seconds = flush_seconds
         self._kept: deque[Meta] = deque()
         self._latest: Meta | None = None
@@ -46,6 +50,7 @@ class ProgressSender:
         self._sending = threading.Lock()
         self._closed = False
         self._failed = False
+        self._gather_seconds = _FIRST_SECONDS  # from an offer until it is sent
         self._latest_at = 0.0  # of the monotonic clock: before, the latest is not sent
         self._retry_at = 0.0  # the same for all
         self._context = copy_context()  # names the job in log lines of another thread
@@ -67,7 +72,7 @@ class ProgressSender:
             else:
                 self._latest = meta
         if self._courier is not None:
-            self._courier.fetch(self)
+            self._courier.fetch(self, self._gather_seconds)
 
     def close(self) -> None:
         """Send the kept items, unless a send hangs for `flush_seconds`. Nothing is sent after this returns."""
@@ -80,7 +85,7 @@ class ProgressSender:
                 with self._lock:
                     unsent = list(self._kept)
                 if unsent:
-                    self._try(unsent)
+                    self._try(unsent, self._send_last)
             finally:
                 self._sending.release()
 
@@ -89,6 +94,7 @@ class ProgressSender:
         with self._sending:
             with self._lock:
                 now = time.monotonic()
+                self._gather_seconds = _GATHER_SECONDS
                 if self._closed:
                     return None
                 if now < self._retry_at:
@@ -98,7 +104,7 @@ class ProgressSender:
                 if now >= self._latest_at:
                     latest, self._latest = self._latest, None
                 items = kept if latest is None else [*kept, latest]
-            arrived = not items or self._context.run(self._try, items)
+            arrived = not items or self._context.run(self._try, items, self._send)
             with self._lock:
                 now = time.monotonic()
                 if items:
@@ -110,10 +116,10 @@ class ProgressSender:
                     return self._retry_at
                 return None if self._latest is None else max(self._latest_at, self._retry_at)
 
-    def _try(self, items: Sequence[Meta]) -> bool:
+    def _try(self, items: Sequence[Meta], send: Send) -> bool:
         """Send them; returns whether they have arrived."""
         try:
-            self._send(items)
+            send(items)
         except Exception as error:  # noqa: BLE001  # the result backend may raise anything
             if not self._failed:
                 logger.info("progress cannot be sent: %s", error)
@@ -132,10 +138,10 @@ class _Courier:
         self._wakes_at = 0.0
         threading.Thread(target=self._run, name="progress", daemon=True).start()
 
-    def fetch(self, sender: ProgressSender) -> None:
-        """The sender has something to send."""
+    def fetch(self, sender: ProgressSender, seconds: float) -> None:
+        """The sender has something to send, in so many seconds at the latest."""
         with self._changed:
-            self._come_by(sender, time.monotonic() + _GATHER_SECONDS)
+            self._come_by(sender, time.monotonic() + seconds)
             if self._due_at[sender] < self._wakes_at:
                 self._changed.notify()
 

@@ -125,9 +125,9 @@ class Listening:
         while True:
             yield await self.heard.get()
 
-    async def hear(self, *, in_progress: bool = False) -> int:
-        """A change of the state of the job `job`; how many keys the work queue has then."""
-        self.heard.put_nowait(results.Heard("uid-job-1", in_progress=in_progress))
+    async def hear(self, task_id: str = "uid-job-1") -> int:
+        """A change of the state of a task; how many keys the work queue has then."""
+        self.heard.put_nowait(results.Heard(task_id))
         for _ in range(10):
             await asyncio.sleep(0)
         return self._cache.queued
@@ -147,33 +147,12 @@ async def listening(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Listening]
     await listening.close()
 
 
-async def test_an_attempt_that_ends_right_after_its_first_report_is_looked_at_once(
-    listening: Listening, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(polling, "_FIRST_REPORT_SECONDS", 0.05)
-    assert await listening.hear(in_progress=True) == 0
-    assert await listening.hear(in_progress=True) == 0
+async def test_a_job_is_looked_at_as_soon_as_the_state_of_its_task_changes(listening: Listening) -> None:
     assert await listening.hear() == 1
-    listening._cache.take(1)
-    await asyncio.sleep(0.1)  # the time of the first report is over, too
-    assert listening._cache.queued == 0
 
 
-async def test_an_attempt_that_goes_on_is_looked_at_in_a_moment(
-    listening: Listening, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(polling, "_FIRST_REPORT_SECONDS", 0.0)
-    listening._cache.changed.clear()
-    await listening.hear(in_progress=True)
-    async with asyncio.timeout(30):
-        await listening._cache.changed.wait()
-    assert listening._cache.queued == 1
-
-
-async def test_progress_of_a_job_that_is_shown_to_run_is_looked_at_at_once(listening: Listening) -> None:
-    listening._cache.put(make_body("job", version=2, phase="Running", attempt=1))
-    listening._cache.take(1)
-    assert await listening.hear(in_progress=True) == 1
+async def test_the_task_of_an_unknown_job_is_passed_over(listening: Listening) -> None:
+    assert await listening.hear("uid-another-1") == 0
 
 
 class CountingCache(Cache):

@@ -5,6 +5,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+import pytest
+from reconstruction_operator.worker.attempt import progress
 from reconstruction_operator.worker.attempt.progress import ProgressSender
 
 _PATIENCE_SECONDS = 30.0
@@ -160,3 +162,18 @@ def test_what_is_unsent_at_the_end_is_tried_once() -> None:
         sender.offer({"step": number}, keep=True)
     sender.close()
     assert tries == [[{"step": 0}, {"step": 1}, {"step": 2}]]
+
+
+def test_the_first_reports_of_an_attempt_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "_FIRST_SECONDS", 3_600.0)
+    sent: list[Sequence[Mapping[str, Any]]] = []
+    last: list[Sequence[Mapping[str, Any]]] = []
+    woken = threading.Event()
+    with ProgressSender(sent.append, flush_seconds=_PATIENCE_SECONDS, send_last=last.append) as sender:
+        sender.offer({"step": 0}, keep=True)
+        with ProgressSender(lambda _: woken.set(), flush_seconds=_PATIENCE_SECONDS) as other:
+            monkeypatch.setattr(other, "_gather_seconds", 0.0)
+            other.offer({}, keep=True)
+            assert woken.wait(_PATIENCE_SECONDS)  # the thread of both
+        sender.offer({"step": 1}, keep=True)
+    assert (sent, last) == ([], [[{"step": 0}, {"step": 1}]])
