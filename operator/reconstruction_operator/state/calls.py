@@ -1,5 +1,7 @@
 """Calls: a script with its arguments as a value, carried out by `run`, `arun`, or `arun_all` for a batch.
 
+Some scripts take several jobs at once, and answer for each of them. `arun_all` makes one call of such calls that follow each other.
+
 Every script is idempotent, since redis-py retries a command whose answer was lost. Clients must have
 `decode_responses=True`.
 """
@@ -7,9 +9,10 @@ Every script is idempotent, since redis-py retries a command whose answer was lo
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, cast
+from dataclasses import dataclass, replace
+from typing import Any, Final, Generic, TypeVar, cast
 
 import redis
 import redis.asyncio
@@ -18,6 +21,8 @@ from redis.exceptions import NoScriptError, RedisError
 from reconstruction_operator.state.errors import DeposedError, ProtocolError
 
 T = TypeVar("T")
+
+_JOINED: Final = 500  # jobs in one call at most: some milliseconds in which Redis answers no other client
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,19 @@ class Call(Generic[T]):
     keys: tuple[str, ...]
     args: tuple[str | int, ...]
     read: Callable[[Any], T]
+    shared: tuple[int, int] | None = None
+    """How many of the keys and arguments come first, once for all jobs, if the script takes several; None: it takes one.
+
+    Such a script answers `["ok", an answer for each job]`, and `read` gets `["ok", its own]`.
+    """
+
+    @property
+    def _common(self) -> tuple[Any, ...] | None:
+        """What it has in common with calls that it can be made one of; None: it stays alone."""
+        if self.shared is None:
+            return None
+        keys, args = self.shared
+        return (self.script.sha, self.keys[:keys], self.args[:args])
 
     @property
     def _by_sha(self) -> tuple[Any, ...]:
@@ -73,13 +91,20 @@ async def arun(client: redis.asyncio.Redis, call: Call[T]) -> T:
 async def arun_all(client: redis.asyncio.Redis, calls: Sequence[Call[T]]) -> list[T | RedisError | ProtocolError]:
     """All of them in one round trip, in order; an error of one is its result and does not stop the others.
 
-    Raises DeposedError if the fence refused any of them, RedisError without Redis: any number may have been carried out then.
+    Calls that are made as one share an error of Redis. Raises DeposedError if the fence refused any of them, RedisError without
+    Redis: any number may have been carried out then.
     """
     if not calls:
         return []
+    groups = [
+        group[first : first + _JOINED]
+        for group in (list(same) for _, same in itertools.groupby(calls, key=_Alone.or_common))
+        for first in range(0, len(group), _JOINED)
+    ]
     pipeline = client.pipeline(transaction=False)
     sent: set[str] = set()
-    for call in calls:
+    for group in groups:
+        call = _joined(group)
         # The first use of a script in a batch sends its text, so that no later one meets a server that does not know it:
         # retrying that one would change the order.
         if call.script.sha in sent:
@@ -88,7 +113,41 @@ async def arun_all(client: redis.asyncio.Redis, calls: Sequence[Call[T]]) -> lis
             pipeline.eval(*call._by_text)  # noqa: SLF001
             sent.add(call.script.sha)
     replies = await pipeline.execute(raise_on_error=False)
-    return [_read(call, reply) for call, reply in zip(calls, replies, strict=True)]
+    return [
+        _read(call, its)
+        for group, reply in zip(groups, replies, strict=True)
+        for call, its in zip(group, _parts(reply, len(group)), strict=True)
+    ]
+
+
+class _Alone:
+    """Equals nothing else: the group of a call that stays alone."""
+
+    @classmethod
+    def or_common(cls, call: Call[Any]) -> object:
+        return call._common or cls()  # noqa: SLF001
+
+
+def _joined(group: Sequence[Call[Any]]) -> Call[Any]:
+    """One call of calls with the same shared keys and arguments."""
+    first, *others = group
+    if not others or first.shared is None:
+        return first
+    keys, args = first.shared
+    return replace(
+        first,
+        keys=(*first.keys, *(key for other in others for key in other.keys[keys:])),
+        args=(*first.args, *(arg for other in others for arg in other.args[args:])),
+    )
+
+
+def _parts(reply: Any, count: int) -> Sequence[Any]:
+    """The answer of a call that was made of `count` ones, as each of them reads it."""
+    match reply:
+        case ["ok", *answers] if len(answers) == count > 1:
+            return [["ok", answer] for answer in answers]
+        case _:
+            return [reply] * count
 
 
 def _read(call: Call[Any], reply: Any) -> Any:

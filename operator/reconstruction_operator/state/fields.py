@@ -171,8 +171,15 @@ def _with_details(end: End, data: Mapping[str, Any]) -> End:
 
 def dump_details(end: End) -> str:
     """The details of an end, cut to size: all but its outcome and its time, which the script sets."""
-    encoded = codec.encode(_cut(replace(end, at=None)))
-    return json.dumps({name: value for name, value in encoded.items() if name != "outcome"}, separators=(",", ":"))
+    return dump_end(end)[1]
+
+
+def dump_end(end: End) -> tuple[End, str]:
+    """An end as `parse_end` will read it, but for its time, which the script sets; and its details as text."""
+    made = _cut(replace(end, at=None))
+    encoded = codec.encode(made)
+    text = json.dumps({name: value for name, value in encoded.items() if name != "outcome"}, separators=(",", ":"))
+    return made, text
 
 
 def _cut(end: End) -> End:

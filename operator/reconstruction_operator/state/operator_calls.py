@@ -49,10 +49,11 @@ def _fenced(
     args: tuple[str | int, ...] = (),
     read: Callable[[list[Any]], T] = _nothing,  # type: ignore[assignment]  # T is None then
     *,
+    shared: tuple[int, int] | None = None,
     fence: int,
     install_id: str,
 ) -> Call[T]:
-    """A call with its `own` keys and arguments after the fence's; `read` gets what follows "ok"."""
+    """A call with its `own` keys and arguments after the fence's; `read` gets what follows "ok". `shared`: as in `Call`."""
 
     def answer(reply: Any) -> T:
         match reply:
@@ -63,7 +64,7 @@ def _fenced(
             case _:
                 raise UnexpectedReplyError(name, reply)
 
-    return Call(script(name, fenced=True), (keys.fence(install_id), *own), (fence, *args), answer)
+    return Call(script(name, fenced=True), (keys.fence(install_id), *own), (fence, *args), answer, shared)
 
 
 def _retention() -> int:
@@ -110,8 +111,8 @@ def put_record(
             raise UnexpectedReplyError("put_record", rest)
         return record
 
-    args = (job_id, attempt, queue, install_id, namespace, name)
-    return _fenced("put_record", keys, (key, keys.records(install_id)), args, read, **leader)
+    args = (install_id, job_id, attempt, queue, namespace, name)
+    return _fenced("put_record", keys, (keys.records(install_id), key), args, read, shared=(2, 2), **leader)
 
 
 def index_records(keys: Keys, *, job_ids: Sequence[str], giver: str = "", **leader: Unpack[Leader]) -> Call[None]:
@@ -152,7 +153,7 @@ def mark_sent(keys: Keys, *, job_id: str, attempt: int, is_order: bool = False, 
 
     Nothing is noted if the record wants another attempt, or for an order a later one.
     """
-    return _fenced("mark_sent", keys, (keys.record(job_id),), (attempt, int(is_order)), **leader)
+    return _fenced("mark_sent", keys, (keys.record(job_id),), (attempt, int(is_order)), shared=(1, 1), **leader)
 
 
 def request_cancel(keys: Keys, *, job_id: str, **leader: Unpack[Leader]) -> Call[None]:

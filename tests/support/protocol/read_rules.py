@@ -19,6 +19,9 @@ def _observe(state: Contents, keys: list[str], args: list[Any]) -> Any:
         ttl_ms = state.ttls[key]
         return -1 if ttl_ms is None else ttl_ms if state.clock is not None else Left(ttl_ms)
 
+    def runs(claim: str, end: str) -> bool:
+        return state.token(claim) is not None and not state.fields(end)
+
     *of_jobs, epoch = keys
     seen: list[Any] = [state.now, [state.epoch(epoch) or "", *count_look(state, epoch)]]
     for first in range(0, len(of_jobs), 8):
@@ -27,7 +30,7 @@ def _observe(state: Contents, keys: list[str], args: list[Any]) -> Any:
             [
                 state.answer(record, *RECORD),
                 state.answer(claim, "token", "owner", "at", "epoch", "ended"),
-                state.answer(alive, "token"),
+                state.answer(alive, "token") if runs(claim, end) else [None],
                 state.ended(end),
                 state.answer(stop, "reason"),
                 left(request),

@@ -2,7 +2,9 @@
 local claim_key, alive_key, end_key, record_key, cancel_key, request_key, cleaned_key, epoch_key = unpack(KEYS)
 local token, worker, attempt, retention_ms, outcome, details, has_deleted = unpack(ARGV)
 
-local ended, recorder = end_at(end_key)
+local is_plain = is_none_set(end_key, cancel_key)
+local ended, recorder
+if not is_plain then ended, recorder = end_at(end_key) end
 if ended then return {recorder == token and 'already' or 'overtaken', ended} end
 local claim = claim_at(claim_key)
 local claimant = claim.token
@@ -12,7 +14,7 @@ if attempt ~= '' then
   if want and want > tonumber(attempt) then return {'overtaken'} end
   if not want and not claimant then return {'overtaken'} end  -- forgotten: see beat.lua
 end
-if outcome ~= 'Cancelled' and is_set(cancel_key) then return {'cancelled'} end
+if outcome ~= 'Cancelled' and not is_plain and is_set(cancel_key) then return {'cancelled'} end
 
 -- A task without a record has no operator that would repeat it: its message goes back to the queue, for any worker.
 if attempt == '' and outcome == 'Stopped' then
@@ -24,6 +26,6 @@ end
 redis.call('DEL', claim_key, end_key, alive_key, cleaned_key, unpack(outcome == 'Succeeded' and {cancel_key, request_key} or {}))
 write_claim(claim_key, claim, retention_ms, token, worker, record_key, epoch_at(epoch_key), '1')
 -- What an earlier cleanup deleted says nothing about the files of this attempt.
-redis.pcall('HDEL', record_key, 'cleaned', 'deleted')
+forget_notes(record_key, 'cleaned', 'deleted')
 if has_deleted == '1' then note_in_record(record_key, 'deleted') end
 return {'recorded', write_end(end_key, retention_ms, token, outcome, details, record_key)}

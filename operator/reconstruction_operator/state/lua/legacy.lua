@@ -21,6 +21,9 @@ end
 
 -- Whether a record is one. Asked once: no script changes a record's type, except in its last write.
 local texts = {}
+local function note_no_text(key)  -- its fields were read as those of a hash, or there is nothing
+  if texts[key] == nil then texts[key] = false end
+end
 local function is_text(record_key)
   if texts[record_key] == nil then
     texts[record_key] = redis.call('TYPE', record_key).ok == 'string' and text_fields(record_key, 'attempt')[1] and true or false

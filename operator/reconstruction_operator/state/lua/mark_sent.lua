@@ -1,15 +1,23 @@
--- Note when the newest message of the wanted attempt's job was sent, and count orders to delete files. Answers {'ok'}.
+-- Note when the newest message of the wanted attempt of a job was sent, of one job or several, and count orders to delete files.
 -- An order is for the files of all attempts: it may be of a later attempt, which was cancelled before it was sent.
-local _, record_key = unpack(KEYS)
-local _, attempt, is_order = unpack(ARGV)
-
-attempt = tonumber(attempt)
-local recorded = wanted(record_key)
-if recorded and (recorded == attempt or (is_order == '1' and recorded < attempt)) then
-  local record = {}
-  for index, value in ipairs(fields_at(record_key, unpack(RECORD))) do record[RECORD[index]] = value or nil end
-  record.sent_at = digits(now_ms())
-  record.orders = is_order == '1' and digits(math.min((whole(record.orders, 0, 999) or 0) + 1, 999)) or nil
-  put(record_key, nil, record, record_key)
+-- Answers {'ok', 1 or 0 for each job: whether it was noted}.
+-- KEYS: fence, the record of each job. ARGV: fence, then attempt and whether it is an order of each.
+local answer = {'ok'}
+for place = 2, #KEYS do
+  local record_key = KEYS[place]
+  local attempt, is_order = tonumber(ARGV[2 * place - 2]), ARGV[2 * place - 1] == '1'
+  local recorded, record = wanted(record_key)
+  local is_noted = recorded and (recorded == attempt or (is_order and recorded < attempt))
+  if is_noted then
+    local orders = is_order and digits(math.min((whole(record.orders, 0, 999) or 0) + 1, 999)) or nil
+    if is_text(record_key) then
+      record.sent_at, record.orders = digits(now_ms()), orders
+      put(record_key, nil, record, record_key)
+    else
+      redis.call('HSET', record_key, 'sent_at', digits(now_ms()), unpack(orders and {'orders', orders} or {}))
+      if not is_order then forget_notes(record_key, 'orders') end
+    end
+  end
+  answer[place] = is_noted and 1 or 0
 end
-return {'ok'}
+return answer

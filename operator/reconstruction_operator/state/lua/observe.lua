@@ -1,5 +1,6 @@
 -- One snapshot of a whole batch. KEYS: for each job record, claim, alive, end, stop, request, cancel, cleaned; then the epoch.
 -- Answers {now, {epoch, looks before this one, with it}, {record, claim, alive, end, stop, ms that the request lives, the same of the confirmation, cleaned}, ...}.
+-- The heartbeat is read only of an attempt that has been claimed and has not ended.
 local limit_bytes = tonumber(ARGV[1])
 
 local function cut(values)  -- what is far too big is not even sent
@@ -9,19 +10,22 @@ local function cut(values)  -- what is far too big is not even sent
   return values
 end
 
-local epoch_key = KEYS[#KEYS]
-local seen = {digits(now_ms()), {epoch_at(epoch_key) or '', count_look(epoch_key)}}
+local before, after, epoch = count_look(KEYS[#KEYS])
+local seen = {digits(now_ms()), {epoch, before, after}}
 for first = 1, #KEYS - 1, 8 do
   local record, claim, alive, ended, stop, request, cancel, cleaned = unpack(KEYS, first, first + 7)
+  local is_plain = is_none_set(stop, request, cancel, cleaned)
+  local its_claim = cut(fields_at(claim, 'token', 'owner', 'at', 'epoch', 'ended'))
+  local its_end = cut(fields_at(ended, 'outcome', 'at', 'details'))
   seen[#seen + 1] = {
     cut(fields_at(record, unpack(RECORD))),
-    cut(fields_at(claim, 'token', 'owner', 'at', 'epoch', 'ended')),
-    cut(fields_at(alive, 'token')),
-    cut(fields_at(ended, 'outcome', 'at', 'details')),
-    cut(fields_at(stop, 'reason')),
-    redis.call('PTTL', request),
-    redis.call('PTTL', cancel),
-    redis.call('EXISTS', cleaned),
+    its_claim,
+    token_of(its_claim[1]) and not OUTCOMES[its_end[1]] and cut(fields_at(alive, 'token')) or {false},
+    its_end,
+    is_plain and {false} or cut(fields_at(stop, 'reason')),
+    is_plain and -2 or redis.call('PTTL', request),
+    is_plain and -2 or redis.call('PTTL', cancel),
+    is_plain and 0 or redis.call('EXISTS', cleaned),
   }
 end
 return seen

@@ -12,4 +12,5 @@ if not id or #id > 64 or run ~= run_id or not began or began > now or counted < 
   id, started_at = digits(now) .. '-' .. string.sub(run_id, 1, 8) .. '-' .. looks, digits(now)
   put(epoch_key, nil, {id = id, run_id = run_id, started_at = started_at, looks = looks})
 end
-return {'ok', {id, run_id, started_at}, digits(now), count_look(epoch_key)}
+local before, after = count_look(epoch_key)
+return {'ok', {id, run_id, started_at}, digits(now), before, after}

@@ -19,6 +19,11 @@ local function is_set(key)
   return redis.call('EXISTS', key) == 1
 end
 
+-- Whether none of these keys exists: one question instead of several, about keys that are rarely there.
+local function is_none_set(...)
+  return redis.call('EXISTS', ...) == 0
+end
+
 local function whole(text, least, most)
   if not text or #text > 15 or not string.find(text, '^%d+$') then return nil end
   local number = tonumber(text)
@@ -44,6 +49,7 @@ local REASONS = {Suspend = true, Deadline = true, Deleted = true, Superseded = t
 local function fields_at(key, ...)
   local values = redis.pcall('HMGET', key, ...)
   if values.err then return text_fields(key, ...) end
+  note_no_text(key)
   return values
 end
 
@@ -71,19 +77,30 @@ end
 
 local RECORD = {'attempt', 'queue', 'install_id', 'namespace', 'name', 'sent_at', 'orders', 'begun', 'cleaned', 'deleted'}
 
--- The attempt that a record wants. Asked once: a script that changes it does so in its last write.
-local wants = {}
+-- The attempt that a record wants, and its other fields by name. Asked once: a script that changes them does so in its last write.
+local wants, known_fields = {}, {}
 local function wanted(record_key)
   if wants[record_key] == nil then
-    local attempt, queue = unpack(fields_at(record_key, 'attempt', 'queue'))
-    wants[record_key] = queue_of(queue) and whole(attempt, 1, 999999999) or false
+    local record = {}
+    for place, value in ipairs(fields_at(record_key, unpack(RECORD))) do record[RECORD[place]] = value or nil end
+    wants[record_key] = queue_of(record.queue) and whole(record.attempt, 1, 999999999) or false
+    known_fields[record_key] = record
   end
-  return wants[record_key] or nil
+  return wants[record_key] or nil, known_fields[record_key]
 end
 
 -- Note something in a record, where it lives as long as the record.
 local function note_in_record(record_key, name)
-  if wanted(record_key) and not is_text(record_key) then redis.call('HSET', record_key, name, '1') end
+  local want, record = wanted(record_key)
+  if want and record[name] ~= '1' and not is_text(record_key) then redis.call('HSET', record_key, name, '1') end
+end
+
+-- Drop these notes, if there are any.
+local function forget_notes(record_key, ...)
+  local _, record = wanted(record_key)
+  for _, name in ipairs({...}) do
+    if record[name] then redis.pcall('HDEL', record_key, name) end
+  end
 end
 
 -- The token of a claim or of a heartbeat.
@@ -110,12 +127,12 @@ local function epoch_at(epoch_key)
 end
 
 -- Count one of the operators' looks. Answers their number before and after it: equal if Redis refuses to write, or is in no
--- epoch. In data of before, the number is smaller than an operator remembers (`state.timeline`).
+-- epoch; and the epoch's id. In data of before, the number is smaller than an operator remembers (`state.timeline`).
 local function count_look(epoch_key)
   local id, looks = unpack(fields_at(epoch_key, 'id', 'looks'))
   local before = whole(looks, 0, 1e14) or 0
   local refused = not id or before >= 1e14 or type(redis.pcall('HSET', epoch_key, 'looks', digits(before + 1))) == 'table'
-  return digits(before), digits(refused and before or before + 1)
+  return digits(before), digits(refused and before or before + 1), id or ''
 end
 
 -- Who has an attempt, and what is noted about that; without a token if none has it.

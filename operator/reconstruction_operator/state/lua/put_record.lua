@@ -1,20 +1,36 @@
--- Put on record which attempt is wanted. It never falls, unless it is too far ahead to be ours (`fields.MAX_AHEAD`).
--- Answers {'ok', the record that holds}.
-local _, record_key, records_key = unpack(KEYS)
-local _, job_id, attempt, queue, install_id, namespace, name = unpack(ARGV)
+-- Put on record which attempt is wanted, of one job or several. It never falls, unless it is too far ahead to be ours
+-- (`fields.MAX_AHEAD`). Answers {'ok', the record that holds, ...}.
+-- KEYS: fence, records, the record of each job. ARGV: fence, install id, then job id, attempt, queue, namespace and name of each.
+local _, records_key = unpack(KEYS)
+local _, install_id = unpack(ARGV)
 
-if redis.call('TYPE', records_key).ok ~= 'set' then redis.call('DEL', records_key) end
-redis.call('SADD', records_key, job_id)
-local mine, want = tonumber(attempt), wanted(record_key)
-if not want or want <= mine or want > mine + 1e6 then
-  local sent_at, orders, cleaned, deleted =
-    unpack(want == mine and fields_at(record_key, 'sent_at', 'orders', 'cleaned', 'deleted') or {})
-  -- As `observe` reads it: a time that is still to come would keep the message from being sent.
-  local known = time_of(sent_at) and tonumber(sent_at) <= now_ms() + 86400000 and sent_at or nil
-  local record = {attempt = attempt, queue = queue, install_id = install_id, namespace = namespace, name = name}
-  record.sent_at, record.orders = known, whole(orders, 0, 999) and orders or nil
-  record.begun = want and fields_at(record_key, 'begun')[1] or nil  -- of any attempt
-  record.cleaned, record.deleted = cleaned or nil, deleted or nil
-  put(record_key, nil, record, record_key)
+local ids = {}
+for index = 3, #ARGV, 5 do ids[#ids + 1] = ARGV[index] end
+if type(redis.pcall('SADD', records_key, unpack(ids))) == 'table' then  -- an error
+  local kind = redis.call('TYPE', records_key).ok
+  if kind ~= 'set' and kind ~= 'none' then redis.call('DEL', records_key) end  -- a deletion would let a full Redis take what follows
+  redis.call('SADD', records_key, unpack(ids))
 end
-return {'ok', fields_at(record_key, unpack(RECORD))}
+
+local answer = {'ok'}
+for place = 1, #ids do
+  local record_key, first = KEYS[place + 2], 5 * place - 2
+  local _, attempt, queue, namespace, name = unpack(ARGV, first, first + 4)
+  local mine, want, known = tonumber(attempt), wanted(record_key)
+  if not want or want <= mine or want > mine + 1e6 then
+    local record = {attempt = attempt, queue = queue, install_id = install_id, namespace = namespace, name = name}
+    if want then record.begun = known.begun end  -- of any attempt
+    if want == mine then
+      -- As `observe` reads it: a time that is still to come would keep the message from being sent.
+      record.sent_at = time_of(known.sent_at) and tonumber(known.sent_at) <= now_ms() + 86400000 and known.sent_at or nil
+      record.orders = whole(known.orders, 0, 999) and known.orders or nil
+      record.cleaned, record.deleted = known.cleaned, known.deleted
+    end
+    put(record_key, nil, record, record_key)
+    known = record
+  end
+  local values = {}
+  for index, field in ipairs(RECORD) do values[index] = known[field] or false end
+  answer[#answer + 1] = values
+end
+return answer
