@@ -2,7 +2,8 @@
 
 Two kinds of writes are held back, since another status of the job may follow in a moment and replace them:
 
-- That a job is being cancelled, for `BRIEF_SECONDS`: most workers stop sooner.
+- That a job is being cancelled, for `BRIEF_SECONDS`: most workers stop sooner. Where many stop, until the ends are written, and for
+  `BRIEF_AT_MOST_SECONDS`.
 - That a job waits for its turn, while the server has more urgent writes: after `PATIENCE_SECONDS`, and at a low rate.
 """
 
@@ -22,6 +23,7 @@ from reconstruction_operator.planning.types import Event
 from reconstruction_operator.telemetry import metrics
 
 BRIEF_SECONDS: Final = 0.15
+BRIEF_AT_MOST_SECONDS: Final = 1.0
 PATIENCE_SECONDS: Final = 10.0
 WAITING_PER_SECOND: Final = 5.0  # while there are more urgent writes
 _WAITING_BURST: Final = 5
@@ -139,7 +141,8 @@ class WriteQueue:
         if self.hurried:
             return 0.0
         if pending.urgency is Urgency.BRIEF:
-            return pending.since + BRIEF_SECONDS - now
+            busy_until = min(self._urgent_at + _PAUSE_SECONDS, pending.since + BRIEF_AT_MOST_SECONDS)
+            return max(pending.since + BRIEF_SECONDS, busy_until) - now
         if pending.urgency is not Urgency.WAITING:
             return 0.0
         patience = max(pending.since + PATIENCE_SECONDS - now, self._waiting.delay_seconds(now))

@@ -140,6 +140,20 @@ def test_a_cancel_that_takes_longer_is_written(queue: WriteQueue, clock: Clock) 
     assert taken(queue) == ["a"]
 
 
+def test_where_many_jobs_are_cancelled_their_ends_are_written_first(queue: WriteQueue, clock: Clock) -> None:
+    begun, written = clock.now, dict[str, float]()
+    for number in range(3):
+        queue.put(pending(f"cancelling-{number}", Urgency.BRIEF, since=begun))
+    for step in range(20):  # for 2 s: ten ends a second
+        queue.put(pending(f"ends-{step}", Urgency.FINISHED, since=clock.now))
+        written |= dict.fromkeys(taken(queue), round(clock.now - begun, 1))
+        clock.now += 0.1
+
+    assert {name: at for name, at in written.items() if name.startswith("cancelling")} == {
+        f"cancelling-{number}": write_queue.BRIEF_AT_MOST_SECONDS for number in range(3)
+    }
+
+
 def test_what_jobs_wait_for_is_written_at_once_if_nothing_else_is(queue: WriteQueue, clock: Clock) -> None:
     for number in range(100):
         queue.put(pending(f"job-{number}", Urgency.WAITING, since=clock.now))
