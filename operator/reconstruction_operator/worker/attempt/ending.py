@@ -129,6 +129,9 @@ def record(end: End, ownership: Ownership, heartbeat: Heartbeat, *, patience_sec
     Raises RedisAwayTooLongError after `patience_seconds` without Redis.
     """
     deadline = time.monotonic() + patience_seconds
+    if ownership.attempt is None and end.outcome is Outcome.STOPPED:
+        # Its claim is released for its next delivery, which is dropped if a beat claims the task once more.
+        heartbeat.cease()
     while True:
         if end.outcome is Outcome.CANCELLED:
             if _is_overtaken(heartbeat):

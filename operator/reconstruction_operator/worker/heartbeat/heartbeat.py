@@ -68,6 +68,10 @@ class Heartbeat:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.cease()
+
+    def cease(self) -> None:
+        """Beat no more by itself. Returns when no beat is under way."""
         self._pulse.remove(self)
         self._over = True
         if self._turn.acquire(timeout=_LAST_TURN_SECONDS):

@@ -17,6 +17,7 @@ from reconstruction_operator.contract.records import End
 from reconstruction_operator.contract.steps import STEPS
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import calls, operator_calls
+from reconstruction_operator.state.replies import ClaimVerdict
 from reconstruction_operator.worker import deletion
 from reconstruction_operator.worker.attempt import ending
 from reconstruction_operator.worker.attempt.ownership import Ownership
@@ -81,6 +82,16 @@ def test_recording_gives_up_when_patience_is_over(redis_server: fakeredis.FakeSe
     redis_server.connected = False
     with pytest.raises(ending.RedisAwayTooLongError, match="Succeeded"):
         run.record(SUCCESS, patience_seconds=0.1)
+
+
+def test_no_beat_takes_a_released_task_from_its_next_delivery() -> None:
+    run = Run()
+
+    assert run.record(End(Outcome.STOPPED, "DRAINED")) is not None
+    run.heartbeat.take_turn()  # of the pulse, while the run deletes its files
+    run.heartbeat.look_now()
+
+    assert Run("another").ownership.claim().verdict is ClaimVerdict.CLAIMED
 
 
 def test_recording_an_end_is_idempotent() -> None:
