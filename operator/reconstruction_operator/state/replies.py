@@ -48,6 +48,7 @@ class BeatReply:
     cancelled: bool = False
     stop: StopReason | None = None
     drain_at: datetime | None = None  # the worker shuts down: give the job up at that time (Redis's clock)
+    requested: bool = False  # a cancel is requested: it may be confirmed in a moment
 
 
 @dataclass(frozen=True, slots=True)

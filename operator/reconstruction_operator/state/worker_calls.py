@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Final
 
 from reconstruction_operator import config
@@ -70,14 +70,21 @@ def beat(
 
     def read(reply: Any) -> BeatReply:
         match reply:
-            case [owned, cancelled, str() as stop, str() as drain_at]:
-                return BeatReply(owned == 1, cancelled == 1, fields.parse_stop(stop), fields.time_of(drain_at))
+            case [owned, cancelled, str() as stop, str() as drain_at, requested]:
+                stops, drains_at = fields.parse_stop(stop), fields.time_of(drain_at)
+                return BeatReply(owned == 1, cancelled == 1, stops, drains_at, requested == 1)
             case _:
                 raise UnexpectedReplyError("beat", reply)
 
     return Call(
         script("beat"),
-        (*_of_attempt(keys, task_id, job_id), keys.stop(task_id), keys.draining(worker), keys.epoch()),
+        (
+            *_of_attempt(keys, task_id, job_id),
+            keys.stop(task_id),
+            keys.draining(worker),
+            keys.epoch(),
+            keys.cancel_request(job_id),
+        ),
         (_checked(token), worker, life, _text(attempt), *_ttls()),
         read,
     )
@@ -86,9 +93,12 @@ def beat(
 def finish(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token: str, end: End) -> Call[FinishReply]:
     """Record how the attempt ended, or that a bare task did not: RELEASED, if it was stopped. `end.at` is set by Redis; `end.worker` is the claim's owner in a new claim."""
     key = keys.end(task_id)
+    made, details = fields.dump_end(end)
 
     def read(reply: Any) -> FinishReply:
         match reply:
+            case ["recorded", [outcome, str() as at, text]] if (outcome, text) == (made.outcome.value, details):
+                return FinishReply(FinishVerdict.RECORDED, replace(made, at=fields.time_of(at)))  # it need not be read
             case [verdict, *end] if verdict in set(FinishVerdict):
                 return FinishReply(FinishVerdict(verdict), fields.load_end(key, end[0]) if end else None)
             case _:
@@ -103,7 +113,7 @@ def finish(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token:
             _text(attempt),
             _retention(),
             end.outcome.value,
-            fields.dump_details(end),
+            details,
             int(end.outcome is Outcome.CANCELLED and not end.files_left),
         ),
         read,

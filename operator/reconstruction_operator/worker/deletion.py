@@ -63,6 +63,14 @@ def delete(job_id: str, *, cancelled: bool) -> bool:
     return spares.perform(DeletionRequest(check_job_id(job_id), cancelled=cancelled), DELETE_SECONDS)
 
 
+def prepare() -> None:
+    """A job's files may have to be deleted in a moment: starts what does it, which takes far longer than the deletion. Never raises."""
+    try:
+        spares.prepare()
+    except OSError as error:  # no process can be started now
+        logger.info("the process that deletes files is not started in advance: %s", error)
+
+
 def empty_trash() -> None:
     """Deletes all results of deleted jobs before their time, because a run needs the disk. A failure is logged."""
     try:

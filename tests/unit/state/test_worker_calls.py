@@ -53,12 +53,15 @@ def test_an_answer_to_a_claim(reply: list[Any], expected: ClaimReply) -> None:
 @pytest.mark.parametrize(
     ("reply", "expected"),
     [
-        pytest.param([1, 0, "", ""], BeatReply(owned=True), id="go on"),
-        pytest.param([0, 0, "", ""], BeatReply(owned=False), id="superseded"),
-        pytest.param([1, 1, "", ""], BeatReply(owned=True, cancelled=True), id="cancelled"),
-        pytest.param([1, 0, "a newer reason", ""], BeatReply(owned=True), id="a reason that is not known"),
+        pytest.param([1, 0, "", "", 0], BeatReply(owned=True), id="go on"),
+        pytest.param([0, 0, "", "", 0], BeatReply(owned=False), id="superseded"),
+        pytest.param([1, 1, "", "", 0], BeatReply(owned=True, cancelled=True), id="cancelled"),
+        pytest.param([1, 0, "", "", 1], BeatReply(owned=True, requested=True), id="a cancel is requested"),
+        pytest.param([1, 0, "a newer reason", "", 0], BeatReply(owned=True), id="a reason that is not known"),
         pytest.param(
-            [1, 0, "", "1000"], BeatReply(owned=True, drain_at=datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)), id="draining"
+            [1, 0, "", "1000", 0],
+            BeatReply(owned=True, drain_at=datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)),
+            id="draining",
         ),
     ],
 )

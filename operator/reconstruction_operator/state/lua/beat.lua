@@ -1,8 +1,11 @@
--- Heartbeat of a running attempt, which asks whether it may go on. Answers {owned, cancelled, stop, drain_at}.
-local claim_key, alive_key, end_key, record_key, cancel_key, stop_key, draining_key, epoch_key = unpack(KEYS)
+-- Heartbeat of a running attempt, which asks whether it may go on. Answers {owned, cancelled, stop, drain_at, cancel requested}.
+local claim_key, alive_key, end_key, record_key, cancel_key, stop_key, draining_key, epoch_key, request_key = unpack(KEYS)
 local token, worker, life, attempt, claim_ttl_ms, alive_ttl_ms = unpack(ARGV)
 
+local is_plain = is_none_set(end_key, cancel_key, stop_key, draining_key, request_key)
+
 local function answer(owned)
+  if is_plain then return {owned and 1 or 0, 0, '', '', 0} end
   -- A shutdown that another process of the same node name announced is not about this worker.
   local drains, drain_at = unpack(fields_at(draining_key, 'life', 'at'))
   return {
@@ -10,6 +13,7 @@ local function answer(owned)
     is_set(cancel_key) and 1 or 0,
     stop_at(stop_key) or '',
     drains == life and time_of(drain_at) and drain_at or '',
+    is_set(request_key) and 1 or 0,
   }
 end
 
@@ -19,7 +23,8 @@ local function superseded()
   return answer(false)
 end
 
-local ended, recorder = end_at(end_key)
+local ended, recorder
+if not is_plain then ended, recorder = end_at(end_key) end
 -- A beat after the attempt's own end is harmless, and must not bring it back to life.
 if ended then return answer(recorder == token) end
 local claim = claim_at(claim_key)

@@ -38,6 +38,12 @@ class DeletionProcess:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def start(self) -> None:
+        """Start the process now. Raises OSError if that fails."""
+        if self._program is None:
+            self._unread = b""
+            self._program = Program.start(_PROGRAM)
+
     def close(self) -> None:
         """End the process, if there is one."""
         self._end()
@@ -79,9 +85,8 @@ class DeletionProcess:
                     return message, place
 
     def _send(self, line: bytes) -> None:
-        if self._program is None:
-            self._unread = b""
-            self._program = Program.start(_PROGRAM)
+        self.start()
+        assert self._program is not None  # noqa: S101  # for the type checker
         try:
             self._program.send(line)
         except BrokenPipeError:

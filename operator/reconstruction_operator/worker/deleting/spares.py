@@ -1,4 +1,5 @@
-"""Spares: deletion processes that the runs of this process use in turn. Starting one takes far longer than most deletions.
+"""Spares: deletion processes that the runs of this process use in turn. Starting one takes far longer than most deletions, so one is
+ready as soon as a cancel is requested.
 
 Many jobs may be cancelled at once. A deletion waits for the process of another one as long as deletions end, or a process starts; a
 moment later it starts its own: so one that hangs delays no other. Slow ones get a few processes.
@@ -38,6 +39,16 @@ class Spares:
             return process.perform(request, seconds)
         finally:
             self._put_back(process)
+
+    def prepare(self) -> None:
+        """Have a process ready, for as long as this is repeated and `_SPARE_SECONDS`. Raises OSError if none can be started."""
+        with self._changed:
+            if not self._busy and not self._idle and _SPARE_SECONDS > 0.0:
+                process = DeletionProcess()
+                process.start()
+                self._idle.append(process)
+                self._keep()
+            self._used_at = time.monotonic()
 
     def _take(self) -> DeletionProcess:
         with self._changed:
@@ -89,6 +100,11 @@ _spares: Final[list[Spares]] = [Spares()]
 def perform(request: DeletionRequest, seconds: float) -> bool:
     """Carry out one request in a deletion process of this process, as `DeletionProcess.perform`."""
     return _spares[0].perform(request, seconds)
+
+
+def prepare() -> None:
+    """Have a deletion process of this process ready."""
+    _spares[0].prepare()
 
 
 def _begin_anew() -> None:

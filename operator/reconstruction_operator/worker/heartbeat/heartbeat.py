@@ -29,7 +29,7 @@ _FRESH_SECONDS = 1.0  # a pause that makes no successor: no worker is lost so so
 class Heartbeat:
     """Beats inside a `with` block. `check` and `interruption` never block.
 
-    `beat` and `cancelled` are called every `every_seconds`, half of that apart: a cancel has to be seen in well under a second
+    `cancel_requested` is called with each beat while a cancel is requested. `beat` and `cancelled` are called every `every_seconds`, half of that apart: a cancel has to be seen in well under a second
     even if it was not heard, since stopping native code can take another. `first` is the claim's answer; it was asked for
     at `first_asked_at`, of the monotonic clock.
     """
@@ -45,8 +45,10 @@ class Heartbeat:
         first: BeatReply,
         first_asked_at: float,
         pulse: Pulse,
+        cancel_requested: Callable[[], None] = lambda: None,
     ) -> None:
         self._pulse = pulse
+        self._cancel_requested = cancel_requested
         self.job_id = job_id
         self.pause_seconds = every_seconds / 2
         self._beat = beat
@@ -181,6 +183,8 @@ class Heartbeat:
             self.hear_cancel()
         elif reply.stop is not None:
             self._interrupt(Interruption(InterruptionKind.STOPPED, reply.stop))
+        if reply.requested and self._interruption is None:
+            self._cancel_requested()
 
     def _interrupt(self, interruption: Interruption) -> None:
         with self._heard:

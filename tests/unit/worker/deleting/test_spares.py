@@ -128,3 +128,31 @@ def test_an_idle_process_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     while shared._keeps:  # the timer may have been set again
         wait.wait(0.01)
     assert children() == before
+
+
+@pytest.mark.usefixtures("jobs_dir")
+def test_a_process_that_is_prepared_carries_out_the_next_deletion(
+    started: list[DeletionProcess], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spares, "_SPARE_SECONDS", LONG_SECONDS)
+    before, shared = children(), Spares()
+    for _ in range(3):
+        shared.prepare()
+    (prepared,) = [one for one in children() if one not in before]
+
+    assert shared.perform(DeletionRequest("job"), LONG_SECONDS) is False
+    assert [one for one in children() if one not in before] == [prepared]
+    assert len(started) == 1
+    shared._idle.pop().close()
+
+
+def test_none_is_prepared_while_one_is_at_work(started: list[DeletionProcess], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spares, "_SPARE_SECONDS", LONG_SECONDS)
+    deletions, shared = Deletions(monkeypatch), Spares()
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(shared.perform, DeletionRequest("job"), LONG_SECONDS)
+        assert deletions.begun.acquire(timeout=LONG_SECONDS)
+        shared.prepare()
+        deletions.go_on.release()
+        assert done.result() is True
+    assert len(started) == 1

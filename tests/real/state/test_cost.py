@@ -1,0 +1,79 @@
+"""Commands of Redis that the scripts cost, inner ones included: counts that a change could raise without any test noticing."""
+
+from typing import Any
+
+import pytest
+import redis
+from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.contract.records import End
+from reconstruction_operator.state import calls, operator_calls, reads, worker_calls
+from reconstruction_operator.state.calls import Call
+
+KEYS = Keys(prefix="")
+TASK = TaskId("job", 1)
+LEADER: dict[str, Any] = {"fence": 1, "install_id": "install"}
+RUN: dict[str, Any] = {"task_id": "job-1", "job_id": "job", "attempt": 1, "token": "t"}
+LIFE: tuple[tuple[str, Call[Any]], ...] = (
+    (
+        "put_record",
+        operator_calls.put_record(
+            KEYS, **LEADER, job_id="job", namespace="ns", name="a-name", attempt=1, queue="celery"
+        ),
+    ),
+    ("mark_sent", operator_calls.mark_sent(KEYS, **LEADER, job_id="job", attempt=1)),
+    ("observe, queued", reads.observe(KEYS, [("job", TASK)])),
+    ("claim", worker_calls.claim(KEYS, **RUN, worker="w")),
+    ("beat", worker_calls.beat(KEYS, **RUN, worker="w", life="life")),
+    ("observe, running", reads.observe(KEYS, [("job", TASK)])),
+    ("finish", worker_calls.finish(KEYS, **RUN, end=End(Outcome.SUCCEEDED, worker="w"))),
+    ("observe, ended", reads.observe(KEYS, [("job", TASK)])),
+)
+"""The calls of a job's life, in their order."""
+
+
+def commands(client: redis.Redis) -> int:
+    return sum(one["calls"] for name, one in client.info("commandstats").items() if name != "cmdstat_info")  # type: ignore[union-attr]
+
+
+@pytest.fixture
+def costs(client: redis.Redis) -> dict[str, int]:
+    """By call, when Redis knows all scripts."""
+    calls.run(client, operator_calls.open_epoch(KEYS, **LEADER, run_id="run"))
+    for _, call in LIFE:
+        calls.run(client, call)
+    client.delete("job:job", "claim:job-1", "end:job-1")
+    found = {}
+    for name, call in LIFE:
+        before = commands(client)
+        calls.run(client, call)
+        found[name] = commands(client) - before
+    return found
+
+
+def test_each_call_of_a_job_costs_few_commands(costs: dict[str, int]) -> None:
+    assert costs == {
+        "put_record": 6,
+        "mark_sent": 5,
+        "observe, queued": 8,
+        "claim": 12,
+        "beat": 9,
+        "observe, running": 9,
+        "finish": 11,
+        "observe, ended": 8,
+    }
+
+
+async def test_jobs_that_are_sent_together_share_what_is_asked_once(
+    client: redis.Redis, async_client: redis.asyncio.Redis
+) -> None:
+    jobs = [f"job-{number}" for number in range(100)]
+    place = {"namespace": "ns", "name": "a-name", "attempt": 1, "queue": "celery"}
+    before = commands(client)
+    await calls.arun_all(async_client, [operator_calls.put_record(KEYS, **LEADER, job_id=one, **place) for one in jobs])
+    await calls.arun_all(
+        async_client, [operator_calls.mark_sent(KEYS, **LEADER, job_id=one, attempt=1) for one in jobs]
+    )
+    calls.run(client, reads.observe(KEYS, [(one, TaskId(one, 1)) for one in jobs]))
+    assert (commands(client) - before) / len(jobs) < 3 + 2 + 4 + 0.5
