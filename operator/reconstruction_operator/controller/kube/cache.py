@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from reconstruction_operator import config
+from reconstruction_operator.api.copying import replace
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Status
 from reconstruction_operator.controller.kube import objects
@@ -94,12 +94,15 @@ class Cache:
         """Whether the job was removed from the cache: its deletion was watched."""
         return job_id in self._tombstones
 
-    def put(self, body: Mapping[str, Any]) -> JobKey | None:
-        """Take a body, and enqueue its key if it holds anything new. Returns the key if the body was taken."""
+    def put(self, body: Mapping[str, Any], known: Job | None = None) -> JobKey | None:
+        """Take a body, and enqueue its key if it holds anything new. Returns the key if the body was taken.
+
+        `known`: the job that it holds, if the caller knows it.
+        """
         key = objects.key_of(body)
         if key is None or not self.wants(key, objects.version_of(body)):
             return None
-        self.store(objects.job_of(body, key))
+        self.store(known or objects.job_of(body, key))
         return key
 
     def wants(self, key: JobKey, version: int) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final, Self
 
 from reconstruction_operator import config
 from reconstruction_operator.api import codec
+from reconstruction_operator.api.copying import replace
 from reconstruction_operator.api.identity import GROUP, KIND, PLURAL, VERSION, JobKey
 from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.api.status import Condition, Failure, InstallationMark, Phase, Status
@@ -96,6 +97,19 @@ def job_of(body: Mapping[str, Any], key: JobKey) -> Job:
             cancel_by=_cancel_by(metadata, spec, status),
         )
     )
+
+
+def written(job: Job, body: Mapping[str, Any], status: Status, encoded: Mapping[str, Any]) -> Job | None:
+    """The job of the answer to a write of this status, without decoding it again; None if anything else in it may be news."""
+    metadata = body.get("metadata", {})
+    same = (metadata.get("uid"), metadata.get("generation"), bool(metadata.get("deletionTimestamp")))
+    if same != (job.key.uid, job.generation, job.deleting) or body.get("status") != encoded:
+        return None
+    if job.problems or job.cancel_by or status.cancel is not None:  # what depends on the body, or on spec and status
+        return None
+    if status.phase is not None and status.phase.finished and status.observed_generation < job.generation:
+        return None
+    return compact(replace(job, status=status, version=version_of(body)))
 
 
 def compact(job: Job) -> Job:

@@ -207,7 +207,7 @@ class StatusWriter:
         self._refusing = False
         metrics.API_WRITES.labels(kind, "ok").inc()
         metrics.WRITE_LAG.labels(kind).observe(self.monotonic() - pending.since)
-        self.cache.put(body)
+        self.cache.put(body, objects.written(job, body, pending.status, after))
         if pending.again:
             self.cache.enqueue(pending.key)
         self.stored(pending.status, body)

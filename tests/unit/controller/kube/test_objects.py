@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from reconstruction_operator.api import codec
 from reconstruction_operator.api.spec import Spec
-from reconstruction_operator.api.status import Condition, Failure, Phase, Status
+from reconstruction_operator.api.status import Cancel, Condition, Failure, Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import Claim, End, Record
 from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.planning.plan import plan
 from reconstruction_operator.planning.types import Job, Observation
 
-from tests.support.jobs import make_body, make_job
+from tests.support.jobs import make_body, make_job, make_key
 from tests.support.plans import NOW, TIMING
 
 
@@ -179,3 +181,72 @@ def test_jobs_that_wait_share_equal_conditions() -> None:
 
     assert [first, second, third] == statuses
     assert first.conditions[0] is second.conditions[0] is not third.conditions[0]
+
+
+STARTED = Status(
+    observed_generation=1, phase=Phase.RUNNING, attempt=1, worker="w", start_time=NOW.replace(microsecond=0)
+)
+WRITTEN = [
+    pytest.param(Status(observed_generation=1, phase=Phase.QUEUED, attempt=1, task_id="uid-banana-1"), id="queued"),
+    pytest.param(STARTED, id="running"),
+    pytest.param(
+        Status(
+            observed_generation=1,
+            phase=Phase.SUCCEEDED,
+            attempt=1,
+            worker="w",
+            conditions=(Condition("Complete", "True", "Succeeded", "why", NOW.replace(microsecond=0), 1),),
+        ),
+        id="succeeded",
+    ),
+]
+
+
+def answer(status: Status, **metadata: Any) -> dict[str, Any]:
+    body = make_body(version=8, **codec.encode(status))
+    return {**body, "metadata": {**body["metadata"], **metadata}}
+
+
+def before() -> Job:
+    body = make_body(version=7, phase="Queued", attempt=1)
+    body["spec"]["parameters"] = {"quality": "fast"}
+    return objects.job_of(body, make_key())
+
+
+@pytest.mark.parametrize("status", WRITTEN)
+def test_the_answer_to_a_write_gives_the_job_that_its_body_would(status: Status) -> None:
+    body = answer(status)
+    body["spec"]["parameters"] = {"quality": "fast"}
+
+    assert objects.written(before(), body, status, codec.encode(status)) == objects.job_of(body, make_key())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(answer(STARTED, generation=2), id="its spec was edited"),
+        pytest.param(answer(STARTED, deletionTimestamp="2026-03-01T12:00:00Z"), id="it is being deleted"),
+        pytest.param(answer(STARTED, uid="another"), id="it is another object"),
+        pytest.param(answer(replace(STARTED, worker=None)), id="the server dropped a field"),
+    ],
+)
+def test_an_answer_that_shows_more_than_what_was_written_is_decoded(body: dict[str, Any]) -> None:
+    assert objects.written(before(), body, STARTED, codec.encode(STARTED)) is None
+
+
+@pytest.mark.parametrize(
+    ("job", "status"),
+    [
+        pytest.param(before(), replace(STARTED, cancel=Cancel(requested_at=NOW.replace(microsecond=0))), id="a cancel"),
+        pytest.param(replace(before(), cancel_by="kubectl"), STARTED, id="a cancel that was withdrawn"),
+        pytest.param(replace(before(), problems=("wrong",)), STARTED, id="a spec with mistakes"),
+        pytest.param(
+            replace(before(), generation=2),
+            replace(STARTED, phase=Phase.SUCCEEDED, observed_generation=1),
+            id="a finished job whose spec was edited",
+        ),
+    ],
+)
+def test_an_answer_whose_job_depends_on_the_body_is_decoded(job: Job, status: Status) -> None:
+    body = answer(status, generation=job.generation)
+    assert objects.written(job, body, status, codec.encode(status)) is None
