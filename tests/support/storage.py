@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from celery.result import AsyncResult
 from reconstruction_operator.contract.envelope import Envelope
+from reconstruction_operator.contract.manifest import Manifest, SealedFile
 
 from devcluster import wait_until
 from devcluster.harness.workers import Farm
@@ -112,6 +114,17 @@ class StorageJob:
         names = {f"meshes/{folder}{one['name']}" for one in manifest["files"]}
         assert self.delivered == {*names, f"meshes/{folder}manifest.json", "meshes/result.json"}
         assert self.bucket.unfinished_uploads == []
+
+
+def sealed_result(folder: Path, *, mesh_bytes: int) -> Path:
+    """A new folder with the sealed result of an attempt of the job: a mesh of that size, and a picture."""
+    folder.mkdir()
+    described = []
+    for name, content in (("model.glb", os.urandom(64) * (mesh_bytes // 64)), ("preview.png", b"picture")):
+        (folder / name).write_bytes(content)
+        described.append(SealedFile(name, len(content), hashlib.sha256(content).hexdigest()))
+    (folder / "manifest.json").write_text(Manifest(JOB, attempt=1, files=tuple(described)).to_text())
+    return folder
 
 
 def _inode(path: Path) -> int:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from reconstruction_operator.contract.manifest import Manifest, SealedFile
 
 from chaos.system.proxies.network import Network
 from chaos.system.proxies.tcp import TcpProxy
@@ -18,7 +15,7 @@ from devcluster import Redis
 from devcluster.harness.workers import Farm
 from devcluster.servers.s3 import S3
 from tests.support.settings import configure
-from tests.support.storage import JOB, StorageJob
+from tests.support.storage import StorageJob, sealed_result
 
 if TYPE_CHECKING:
     from tests.support.servers.objects import Bucket
@@ -61,14 +58,7 @@ def into(tmp_path: Path) -> Path:
 @pytest.fixture
 def result(tmp_path: Path) -> Path:
     """A sealed result with a mesh that is sent in parts."""
-    folder = tmp_path / "result"
-    folder.mkdir()
-    described = []
-    for name, content in (("model.glb", os.urandom(40) * (1 << 20)), ("preview.png", b"picture")):
-        (folder / name).write_bytes(content)
-        described.append(SealedFile(name, len(content), hashlib.sha256(content).hexdigest()))
-    (folder / "manifest.json").write_text(Manifest(JOB, attempt=1, files=tuple(described)).to_text())
-    return folder
+    return sealed_result(tmp_path / "result", mesh_bytes=40 << 20)
 
 
 @pytest.fixture

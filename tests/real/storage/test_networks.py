@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,12 +17,13 @@ from reconstruction_operator.transfer.limits import Limits
 from chaos.system.proxies.tcp import TcpProxy
 from tests.support.servers.objects import Bucket
 from tests.support.settings import configure
-from tests.support.storage import JOB
+from tests.support.storage import JOB, sealed_result
 
 BUILD_SECONDS = 1800
 pytestmark = [pytest.mark.long, pytest.mark.timeout(BUILD_SECONDS)]
 
 PHOTOS = {f"p{number}.jpg": bytes([number]) * (2 << 20) for number in range(6)}
+_CLIENTS_SECONDS = 30
 _TRIES = 3  # the machine may be busy during one of them
 
 
@@ -98,6 +100,20 @@ def test_a_silent_server_fails_the_download_and_a_retry_fetches_the_rest(
     proxy.heal()
     assert take(photos, into) == PHOTOS
     assert before.items() <= kept(into).items()
+
+
+@pytest.mark.release  # most of a minute
+def test_a_request_that_takes_longer_than_the_clients_own_limits_succeeds(
+    proxy: TcpProxy, access: Bucket, tmp_path: Path
+) -> None:
+    """By default the client gives a request with its body 30 s, and all its tries together 180 s."""
+    result = sealed_result(tmp_path / "result", mesh_bytes=12 << 20)  # sent in one request
+    proxy.delay(0.25)  # for 64 kB: 48 s
+    began = time.monotonic()
+    deliver(result, access, lambda: None)
+    assert time.monotonic() - began > _CLIENTS_SECONDS
+    folder = json.loads(access.get("meshes/result.json"))["folder"]
+    assert access.get(f"meshes/{folder}model.glb") == (result / "model.glb").read_bytes()
 
 
 class StopError(Exception):
