@@ -51,6 +51,10 @@ KWOK = GoProgram("kwok", package="sigs.k8s.io/kwok/cmd/kwok")
 KUBECONFORM = GoProgram("kubeconform", package="github.com/yannh/kubeconform/cmd/kubeconform")
 VERSITYGW = GoProgram("versitygw", package="github.com/versity/versitygw/cmd/versitygw")
 FAKE_GCS_SERVER = GoProgram("fake-gcs-server", package="github.com/fsouza/fake-gcs-server")
+VELERO = GoProgram("velero")
+VELERO_PLUGIN = GoProgram(
+    "velero-plugin-for-aws", package="github.com/vmware-tanzu/velero-plugin-for-aws/velero-plugin-for-aws"
+)
 KUBE_STATE_METRICS = GoProgram("kube-state-metrics", package="k8s.io/kube-state-metrics/v2")
 
 _KEY_LENGTH = 16  # of the hash, in a folder's name
