@@ -10,9 +10,9 @@ from devcluster import Redis, wait_until
 from devcluster.harness.workers import Farm
 
 _JOBS = 30
-_MOST_COMMANDS = 58
-"""38 of the worker where nothing takes long, and 8 for record and message. On a busy machine an attempt takes so long that it sends
-progress (4 commands each time), and looks for a cancel in between."""
+_MOST_COMMANDS = 66
+"""38 of the worker where nothing takes long, and 7 for record and message. On a busy machine an attempt takes so long that it sends
+progress (4 commands each time), and looks for a cancel in between; and this test looks for the ends more often."""
 
 
 @pytest.fixture
