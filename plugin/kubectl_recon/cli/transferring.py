@@ -50,16 +50,14 @@ def submit(
         list[str] | None, typer.Option("--label", metavar="NAME=VALUE", help="A label of the job; may be repeated.")
     ] = None,
     follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Follow the job to its end.")] = True,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check, and show what would be done.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check, and show the manifest; needs no cluster.")] = False,
     force: o.Force = False,
-    show: Annotated[
-        o.Output | None, typer.Option("-o", help="Print the object, or with --dry-run the manifest.")
-    ] = None,
+    show: Annotated[o.Output | None, typer.Option("-o", help="Print the object.")] = None,
     namespace: o.Namespace = None,
     context: o.Context = None,
     kubeconfig: o.Kubeconfig = None,
 ) -> None:
-    from kubectl_recon.commands import submitting, watching
+    from kubectl_recon.commands import rehearsing, submitting, watching
     from kubectl_recon.display.formats import Format
     from kubectl_recon.display.screen import note
     from kubectl_recon.gallery.reaching import Way
@@ -68,11 +66,14 @@ def submit(
 
     spec: dict[str, Any] = manifests.changes(model=model, quality=quality, parameters=parameters or (), output=output)
     spec |= {key: value for key, value in (("queue", queue), ("priority", priority)) if value}
-    way = Way(gallery, account)
-    request = submitting.Request(photos, name, spec, _labels(labels), upload, way, force, dry_run)
+    request = submitting.Request(photos, name, spec, _labels(labels), upload, Way(gallery, account), force)
+    how = Format(show) if show else None
+    if dry_run:
+        rehearsing.rehearse(lambda: o.connected(context, kubeconfig, namespace), request, how)
+        raise typer.Exit(0)
     connection = o.connected(context, kubeconfig, namespace)
-    job = submitting.run(connection, request, Format(show) if show else None)
-    if job is None or not follow or show is not None:
+    job = submitting.run(connection, request, how)
+    if not follow or show is not None:
         raise typer.Exit(0)
     try:
         code = watching.follow(connection, Selection((job.name,)), {job.key: job})

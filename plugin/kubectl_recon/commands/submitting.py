@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from kubectl_recon.display.formats import Format, document, objects
+from kubectl_recon.display.formats import Format, objects
 from kubectl_recon.display.progress import bar, size_text
 from kubectl_recon.display.screen import note
-from kubectl_recon.errors import ApiError, ConflictError, ReconError, UsageError
+from kubectl_recon.errors import ConflictError, ReconError, UsageError
 from kubectl_recon.fleet import operator
 from kubectl_recon.gallery import uploading
 from kubectl_recon.gallery.client import Gallery
@@ -23,7 +23,6 @@ from kubectl_recon.photos import advice, scanning
 from kubectl_recon.storage import buckets
 
 _TRIES: Final = 100  # names that are taken
-_ANYWHERE: Final = "file:///photos"  # of a rehearsal before an upload
 
 
 @dataclass(frozen=True)
@@ -37,31 +36,33 @@ class Request:
     upload: str | None = None
     way: Way = field(default_factory=Way)
     force: bool = False
-    dry_run: bool = False
+
+    @property
+    def address(self) -> str | None:
+        """The one address that the workers read; None for photos of this machine."""
+        return self.photos[0] if len(self.photos) == 1 and "://" in self.photos[0] else None
+
+    def body(self, name: str, uri: str, namespace: str | None) -> dict[str, Any]:
+        """The manifest of the job of that name, with photos at `uri`."""
+        return manifests.manifest(name, {"input": {"uri": uri}, **self.spec}, namespace=namespace, labels=self.labels)
 
 
-def run(connection: Connection, request: Request, how: Format | None) -> Job | None:
-    """Submit; the job as the API server has it, or None for a dry run. Raises UsageError if the photos would fail."""
-    address = request.photos[0] if len(request.photos) == 1 and "://" in request.photos[0] else None
-    name = _free_name(connection, request)
-    if address is not None:
-        uri, files = address, []
+def run(connection: Connection, request: Request, how: Format | None) -> Job:
+    """Submit; the job as the API server has it. Raises UsageError if the photos would fail."""
+    name = free_name(connection, request)
+    if request.address is not None:
+        uri, files = request.address, []
     else:
         files = check(request.photos, force=request.force)
-        if request.upload is None and not request.dry_run:
+        if request.upload is None:
             return _by_gallery(connection, request, name, files, how)
-        folder = _folder(request, name)
+        folder = buckets.Folder.parse(request.upload).below(name)
         uri = str(folder)
-    body = manifests.manifest(
-        name, {"input": {"uri": uri}, **request.spec}, namespace=connection.namespace, labels=request.labels
-    )
-    if request.dry_run:
-        _rehearse(connection, body, how, files)
-        return None
-    _apply(connection, body, dry_run=True)  # what the API server refuses is not uploaded first
+    body = request.body(name, uri, connection.namespace)
+    apply(connection, body, dry_run=True)  # what the API server refuses is not uploaded first
     if files:
         _upload(folder, files)
-    return _submitted(Job(_apply(connection, body)), how)
+    return _submitted(Job(apply(connection, body)), how)
 
 
 def _submitted(job: Job, how: Format | None) -> Job:
@@ -76,16 +77,13 @@ def _by_gallery(
     connection: Connection, request: Request, name: str, files: Sequence[scanning.Photo], how: Format | None
 ) -> Job:
     """Upload to the gallery, which creates the job. Raises UsageError without a gallery: then the user has to name a place."""
-    body = manifests.manifest(
-        name, {"input": {"uri": _ANYWHERE}, **request.spec}, namespace=connection.namespace, labels=request.labels
-    )
-    _apply(connection, body, dry_run=True)
-    namespace, _ = operator.where([Job(one) for one in connection.api.items(resources.jobs(connection.namespace))[0]])
+    body = request.body(name, example_uri(name), connection.namespace)
+    apply(connection, body, dry_run=True)
     with ExitStack() as stack:
         try:
-            url = stack.enter_context(reached(connection, namespace, request.way))
+            url = stack.enter_context(reached(connection, system_namespace(connection), request.way))
         except NoGalleryError as error:
-            raise UsageError(f"{_nowhere(request)} ({error})") from error
+            raise UsageError(f"{nowhere(request)} ({error})") from error
         gallery = Gallery(url, token(connection, request.way))
         total = scanning.total_bytes(files)
         progress = stack.enter_context(bar(f"Uploading {len(files)} photos", total, is_bytes=True))
@@ -116,33 +114,37 @@ def check(paths: Sequence[str], *, force: bool) -> list[scanning.Photo]:
     return [*usable, *masks]
 
 
-def _free_name(connection: Connection, request: Request) -> str:
+def stem(request: Request) -> str:
+    """The name that was asked for, or one made from that of the folder."""
+    first = request.photos[0]
+    return request.name or manifests.name_for(first if "://" in first else str(Path(first).absolute()))
+
+
+def free_name(connection: Connection, request: Request) -> str:
     """The name that was asked for, or the next free one made from that of the folder."""
+    first = stem(request)
     if request.name:
-        return request.name
-    stem = manifests.name_for(
-        str(Path(request.photos[0]).absolute()) if "://" not in request.photos[0] else request.photos[0]
-    )
-    try:
-        bodies, _ = connection.api.items(resources.jobs(connection.namespace))
-    except ReconError:
-        if request.dry_run:  # which needs no cluster
-            return stem
-        raise
+        return first
+    bodies, _ = connection.api.items(resources.jobs(connection.namespace))
     taken = {str(body["metadata"]["name"]) for body in bodies}
-    for name in [stem, *(f"{stem}-{number}" for number in range(2, _TRIES))]:
+    for name in [first, *(f"{first}-{number}" for number in range(2, _TRIES))]:
         if name not in taken:
             return name
-    raise UsageError(f"the names {stem} to {stem}-{_TRIES - 1} are taken: choose one with --name")
+    raise UsageError(f"the names {first} to {first}-{_TRIES - 1} are taken: choose one with --name")
 
 
-def _folder(request: Request, name: str) -> buckets.Folder:
-    if request.upload is None:
-        raise UsageError(_nowhere(request))
-    return buckets.Folder.parse(request.upload).below(name)
+def system_namespace(connection: Connection) -> str:
+    """The namespace of the operator and the gallery, as the jobs of this namespace name it, or by default."""
+    return operator.where([Job(one) for one in connection.api.items(resources.jobs(connection.namespace))[0]])[0]
 
 
-def _nowhere(request: Request) -> str:
+def example_uri(name: str) -> str:
+    """Stands in a rehearsed manifest for the address that the gallery chooses."""
+    return f"file:///photos/{name}"
+
+
+def nowhere(request: Request) -> str:
+    """What to do about photos of this machine that have no place to go."""
     return (
         "the workers do not see this machine's files, so the photos must go where they do. Name a folder of object "
         "storage with --upload s3://BUCKET/FOLDER/ (or RECON_UPLOAD), or, if the workers mount the same folder, "
@@ -162,26 +164,7 @@ def _upload(folder: buckets.Folder, photos: Sequence[scanning.Photo]) -> None:
     note(f"{len(files)} photos are at {folder}{there}")
 
 
-def _rehearse(
-    connection: Connection, body: dict[str, Any], how: Format | None, files: Sequence[scanning.Photo]
-) -> None:
-    """Show what would be done. The API server is asked too, if it can be: it knows its rules."""
-    verdict = "the API server accepts it"
-    try:
-        _apply(connection, body, dry_run=True)
-    except ApiError:
-        raise
-    except ReconError as error:
-        verdict = f"the API server was not asked: {error}"
-    if how is not None and how is not Format.NAME:
-        print(document(body, Format.YAML if how is Format.WIDE else how))  # noqa: T201  # the result
-    elif how is Format.NAME:
-        print(objects([body], how, one=True))  # noqa: T201  # the result
-    uploads = f"{len(files)} photos would go to {body['spec']['input']['uri']}; " if files else ""
-    note(f"{body['metadata']['name']}: not submitted (dry run); {uploads}{verdict}")
-
-
-def _apply(connection: Connection, body: dict[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
+def apply(connection: Connection, body: dict[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
     """A server-side apply. A field that another program owns is not taken from it."""
     path = resources.job(connection.namespace, body["metadata"]["name"])
     try:

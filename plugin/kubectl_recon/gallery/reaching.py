@@ -39,11 +39,11 @@ class Way:
 @contextmanager
 def reached(connection: Connection, namespace: str, way: Way) -> Iterator[str]:
     """The address of the gallery, without a slash at its end; `namespace` is that of the operator. Raises NoGalleryError."""
+    service = find(connection, namespace, way)
     if way.url:
         yield way.url.rstrip("/")
         return
     program = shutil.which("kubectl")
-    service = _service(connection, namespace)
     if program is None:
         raise NoGalleryError("the gallery is reached by kubectl port-forward, and there is no kubectl on PATH")
     command = [program, *(["--context", connection.context] if connection.context else []), "-n", namespace]
@@ -82,7 +82,10 @@ def token(connection: Connection, way: Way) -> str:
     return own
 
 
-def _service(connection: Connection, namespace: str) -> str:
+def find(connection: Connection, namespace: str, way: Way) -> str:
+    """The name of the gallery's Service; empty if `way` names an address. Raises NoGalleryError."""
+    if way.url:
+        return ""
     try:
         found, _ = connection.api.items(resources.core(namespace, "services"), labelSelector=_SERVICES)
     except ApiError as error:

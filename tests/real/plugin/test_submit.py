@@ -102,6 +102,16 @@ def test_a_dry_run_shows_the_manifest_and_creates_nothing(recon: Program, folder
     assert recon("get", "-o", "name").stdout == ""
 
 
+def test_a_dry_run_without_a_place_for_the_photos_is_checked_by_the_api_server(recon: Program, folder: Path) -> None:
+    done = recon("submit", folder, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert yaml.safe_load(done.stdout)["spec"] == {"input": {"uri": "file:///photos/my-banana"}}
+    assert "have no place to go yet (there is no gallery in namespace" in done.stderr
+    assert "not submitted (dry run); the API server accepts it" in done.stderr
+    refused = recon("submit", folder, "--dry-run", "--queue", "No Queue")
+    assert (refused.returncode, "a queue's name has lower-case letters" in refused.stderr) == (1, True)
+
+
 def test_what_the_api_server_refuses_is_said_before_the_upload(recon: Program, folder: Path) -> None:
     done = recon("submit", folder, "--upload", "s3://not-there/", "--queue", "No Queue")
     assert done.returncode == 1

@@ -1,0 +1,75 @@
+"""`submit --dry-run` without a cluster: the photos are checked, and the manifest is shown."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.support.photos import make_photo
+from tests.support.plugin import PROGRAM
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "My Vase"
+    folder.mkdir()
+    for number in range(3):
+        (folder / f"{number}.jpg").write_bytes(make_photo())
+    return folder
+
+
+def rehearse(*arguments: str | Path, kubeconfig: str | Path = "/nowhere") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [PROGRAM, "submit", "--dry-run", *arguments],
+        env={name: value for name, value in os.environ.items() if name != "RECON_UPLOAD"}
+        | {"KUBECONFIG": str(kubeconfig)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_dry_run_needs_neither_a_cluster_nor_a_place_for_the_photos(photos: Path) -> None:
+    done = rehearse(photos, "--force", "--quality", "fast")
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("# input.uri is an example: ")
+    shown = yaml.safe_load(done.stdout)
+    assert shown["metadata"] == {"name": "my-vase"}
+    assert shown["spec"] == {"input": {"uri": "file:///photos/my-vase"}, "parameters": {"quality": "fast"}}
+    assert "3 photos (JPEG)" in done.stderr
+    assert "3 files would go to the gallery, if the cluster has one" in done.stderr
+    assert "the API server was not asked: there is no kubeconfig at /nowhere" in done.stderr
+
+
+def test_a_manifest_with_an_upload_holds_its_true_address(photos: Path) -> None:
+    done = rehearse(photos, "--force", "--upload", "s3://scans/team/", "-o", "yaml")
+
+    assert yaml.safe_load(done.stdout)["spec"]["input"]["uri"] == "s3://scans/team/my-vase/"
+    assert not done.stdout.startswith("#")
+
+
+def test_a_set_that_would_fail_is_refused(photos: Path) -> None:
+    (photos / "0.jpg").unlink()
+    done = rehearse(photos)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "error: 2 photos: at least 3 are needed" in done.stderr
+
+
+def test_an_api_server_that_does_not_answer_is_named(photos: Path, tmp_path: Path) -> None:
+    cluster = {"name": "gone", "cluster": {"server": "http://127.0.0.1:9"}}
+    context = {"name": "gone", "context": {"cluster": "gone", "user": "", "namespace": "team"}}
+    config = {"apiVersion": "v1", "kind": "Config", "clusters": [cluster], "contexts": [context]}
+    (tmp_path / "config").write_text(yaml.safe_dump({**config, "current-context": "gone", "users": []}))
+
+    done = rehearse(photos, "--force", kubeconfig=tmp_path / "config")
+
+    assert done.returncode == 0, done.stderr
+    assert yaml.safe_load(done.stdout)["metadata"]["namespace"] == "team"
+    assert "the API server was not asked: the API server at http://127.0.0.1:9 does not answer" in done.stderr
