@@ -61,6 +61,7 @@ def open_page(target: Target, *, browser: bool) -> int:
                 raise
             if not job.output_uri:
                 raise UsageError(f"{job.name} has no result yet ({phase_text(job)}), and {error}") from error
+            note(f"Not in the gallery: {error}. So this program fetches the result and shows it itself.")
     if target.path is not None and not target.path.is_dir():
         raise UsageError(f"{target.text} is a file: name the folder of a result")
     with _folder(target, ()) as (title, folder), served(pages_of(folder, title)) as address:

@@ -1,11 +1,16 @@
-"""The page of a result in a folder: its report where it has one, otherwise its pictures and files."""
+"""The page of a result in a folder: its report where it has one, otherwise its model in 3D, its pictures and its files.
+
+`viewer/` has <model-viewer>, packed, as `scripts/viewer` writes it. No page reaches another host.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
+from urllib.parse import quote
 
 from kubectl_recon.display.progress import size_text
 from kubectl_recon.pages.serving import Page, files_below
@@ -13,28 +18,67 @@ from kubectl_recon.pages.serving import Page, files_below
 REPORT: Final = "report.html"
 PICTURES: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif")
 MESHES: Final = (".glb", ".obj", ".ply", ".stl", ".usdz")
+_SCRIPT: Final = "model-viewer.min.js"
+_VIEWER: Final = Page(
+    Path(__file__).with_name("viewer") / f"{_SCRIPT}.gz",
+    headers=MappingProxyType({"Content-Type": "text/javascript", "Content-Encoding": "gzip"}),
+)
 _STYLE: Final = (
     "body{font:16px system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color-scheme:light dark}"
     "img{max-width:100%;border-radius:.5rem;margin:.5rem 0}td{padding:.2rem 1rem .2rem 0}"
+    "model-viewer{width:100%;height:min(70vh,40rem);border-radius:.5rem;background:light-dark(#e8ecf1,#0d1116)}"
 )
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'unsafe-inline'; img-src 'self' data: blob:; "
+    "connect-src 'self' data: blob:; worker-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_FILE_POLICY: Final = (
+    "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'wasm-unsafe-eval' blob:; style-src 'unsafe-inline'; "
+    "img-src data: blob:; connect-src data: blob:; worker-src blob:; base-uri 'none'; form-action 'none'"
+)
+"""Of what a model wrote: a report's scripts run, and reach neither this program's pages, nor a gallery's session, nor the network."""
 
 
 def pages_of(folder: Path, title: str) -> dict[str, Page]:
     """The pages of the files in the folder, with the first page under the name ""."""
-    found = files_below(folder)
-    first = found[REPORT] if REPORT in found else Page(_overview(title, folder, list(found)))
-    return {"": first, **found}
+    found = {
+        name: Page(page.content, headers={"Content-Security-Policy": _FILE_POLICY})
+        for name, page in files_below(folder).items()
+    }
+    overview = Page(_overview(title, folder, list(found)), headers={"Content-Security-Policy": _POLICY})
+    return {**found, _SCRIPT: _VIEWER, "": found.get(REPORT, overview)}
+
+
+def shown_mesh(names: Sequence[str]) -> str | None:
+    """The mesh that a page shows: the textured one if there is one, and a compressed one last, since its decoder is another program."""
+    meshes = [name for name in names if name.lower().endswith(".glb")]
+    return min(meshes, key=lambda name: ("compressed" in name, "textured" not in name, name), default=None)
 
 
 def _overview(title: str, folder: Path, names: Sequence[str]) -> str:
     pictures = [name for name in names if name.lower().endswith(PICTURES)]
     meshes = [name for name in names if name.lower().endswith(MESHES)]
-    shown = "".join(f'<img src="{escape(name)}" alt="{escape(name)}">' for name in pictures)
+    images = "".join(f'<img src="{_address(name)}" alt="{escape(name)}">' for name in pictures)
     rows = "".join(
-        f'<tr><td><a href="{escape(name)}">{escape(name)}</a></td><td>{size_text((folder / name).stat().st_size)}</td></tr>'
+        f'<tr><td><a href="{_address(name)}">{escape(name)}</a></td><td>{size_text((folder / name).stat().st_size)}</td></tr>'
         for name in (*meshes, *(name for name in names if name not in meshes))
     )
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style><h1>{escape(title)}</h1>{shown}<table>{rows}</table></html>"
+        f"<title>{escape(title)}</title><style>{_STYLE}</style><h1>{escape(title)}</h1>{_model(shown_mesh(names), title)}"
+        f"{images}<table>{rows}</table></html>"
     )
+
+
+def _model(name: str | None, title: str) -> str:
+    if name is None:
+        return ""
+    return (
+        f'<script type="module" src="{_SCRIPT}"></script>'
+        f'<model-viewer src="{_address(name)}" alt="{escape(title)} in 3D" camera-controls touch-action="pan-y" '
+        'interaction-prompt="none"></model-viewer><p>Drag to turn, scroll to zoom, or use the arrow keys.</p>'
+    )
+
+
+def _address(name: str) -> str:
+    return escape(quote(name))

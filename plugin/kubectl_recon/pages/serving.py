@@ -70,11 +70,15 @@ def _handler(pages: Mapping[str, Page], prefix: str) -> type[http.server.BaseHTT
             file = page.content if isinstance(page.content, Path) else None
             text = page.content.encode() if isinstance(page.content, str) else b""
             self.send_response(page.status)
-            self.send_header("Content-Type", _type_of(file) if file else "text/html; charset=utf-8")
-            self.send_header("Content-Length", str(file.stat().st_size if file else len(text)))
-            self.send_header("Cache-Control", "no-store")
-            self.send_header("Referrer-Policy", "no-referrer")  # the path is a secret
-            for name, value in page.headers.items():
+            headers = {
+                "Content-Type": _type_of(file) if file else "text/html; charset=utf-8",
+                "Content-Length": str(file.stat().st_size if file else len(text)),
+                "Cache-Control": "no-store",
+                "Referrer-Policy": "no-referrer",  # the path is a secret
+                "X-Content-Type-Options": "nosniff",
+                **page.headers,
+            }
+            for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()
             if file is None:

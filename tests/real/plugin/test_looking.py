@@ -113,6 +113,7 @@ def test_without_a_gallery_open_serves_the_result_itself(jobs: Jobs, recon: Prog
 
     with opened(recon, name) as address:
         assert get(address).status == 200
+        assert get(f"{address}model-viewer.min.js").getheader("Content-Encoding") == "gzip"
         assert get(f"{address}{name}.glb").getheader("Content-Type") == "model/gltf-binary"
 
 

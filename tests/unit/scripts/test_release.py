@@ -88,6 +88,8 @@ def test_the_plugins_wheel_has_the_programs_that_kubectl_looks_for(built: list[d
             "kubectl_recon",
             f"kubectl_recon-{versions.program_version(CHECKOUT)}.dist-info",
         }
+        viewer = "kubectl_recon/pages/viewer/model-viewer"
+        assert {f"{viewer}.min.js.gz", f"{viewer}.LICENSE"} <= set(archive.namelist())
     programs = [line.split()[0] for line in entries.splitlines()[1:]]
     assert programs == ["kubectl-recon", "kubectl_complete-recon", "recon"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from kubectl_recon.pages.result import pages_of
+from kubectl_recon.pages.result import pages_of, shown_mesh
 from kubectl_recon.pages.serving import served
 
 
@@ -48,9 +48,28 @@ def test_the_first_page_shows_pictures_and_links_to_all_files(address: str) -> N
     text = content.decode()
     assert '<img src="preview_0.png"' in text
     assert '<a href="model.glb">model.glb</a>' in text
-    assert '<a href="a&amp;b.txt">' in text
+    assert '<a href="a%26b.txt">a&amp;b.txt</a>' in text
+    assert '<model-viewer src="model.glb"' in text
     assert "private" not in text
     assert "link" not in text
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        pytest.param(["model.glb", "model_textured.glb", "model_compressed.glb"], "model_textured.glb", id="a-texture"),
+        pytest.param(["model_compressed.glb", "model.glb"], "model.glb", id="not-the-compressed-one"),
+        pytest.param(["model.obj", "preview_0.png"], None, id="none-that-the-viewer-reads"),
+    ],
+)
+def test_the_page_shows_the_best_mesh_that_its_viewer_reads(names: list[str], shown: str | None) -> None:
+    assert shown_mesh(names) == shown
+
+
+def test_a_result_without_a_mesh_has_no_viewer(folder: Path) -> None:
+    (folder / "model.glb").unlink()
+    with served(pages_of(folder, "banana")) as address:
+        assert b"<model-viewer" not in get(address, urlsplit(address).path)[2]
 
 
 def test_a_report_is_the_first_page(folder: Path) -> None:
