@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from kubectl_recon.commands import results
-from kubectl_recon.display.screen import note
+from kubectl_recon.display.screen import note, screen
 from kubectl_recon.errors import ReconError, UsageError
 from kubectl_recon.fleet import operator
 from kubectl_recon.gallery.client import Gallery
@@ -30,7 +30,6 @@ from kubectl_recon.storage.buckets import is_address
 from kubectl_recon.targets.selecting import one
 
 _PREVIEWS: Final = ("*.png",)
-_COLUMNS: Final = 60  # of a picture in the terminal
 Connect = Callable[[], Connection]
 
 
@@ -69,19 +68,23 @@ def open_page(target: Target, *, browser: bool) -> int:
 
 
 def preview(target: Target) -> int:
-    """Print the result's pictures in the terminal. Exit code 1 if it has none."""
-    from rich.console import Console  # noqa: PLC0415  # takes longer to load than most commands
-    from textual_image.renderable import Image  # noqa: PLC0415  # asks the terminal what it can show
+    """Print the result's pictures in the terminal. Exit code 1 if it has none. Raises UsageError where nothing can be shown."""
+    from kubectl_recon.display import pictures, terminal  # noqa: PLC0415  # Pillow takes longer to load than most commands
 
+    out = screen()
+    if not out.colour:
+        raise UsageError(
+            "preview shows pictures in a terminal with colours, and this is none: kubectl recon results NAME --only '*.png' fetches them"
+        )
+    able = terminal.asked()
     with _folder(target, _PREVIEWS) as (title, folder):
-        pictures = _pictures(folder)
-        if not pictures:
+        found = _pictures(folder)
+        if not found:
             note(f"{title} has no pictures")
             return 1
-        console = Console()
-        for picture in pictures:
-            console.print(f"{title}: {picture.name}", highlight=False)
-            console.print(Image(picture, width=min(_COLUMNS, console.width), height="auto"))
+        for picture in found:
+            out.print(f"{title}: {picture.name}")
+            out.print(pictures.drawn(picture, able), end="")
     return 0
 
 

@@ -34,9 +34,9 @@ class Screen:
         """Whether it is a terminal."""
         return self.width is not None
 
-    def print(self, text: str = "") -> None:
+    def print(self, text: str = "", end: str = "\n") -> None:
         """A line, at once."""
-        print(text, file=self.out, flush=True)  # this is where the program prints
+        print(text, end=end, file=self.out, flush=True)  # this is where the program prints
 
     def styled(self, text: str, colour: str) -> str:
         """The text in that colour, where there are colours."""

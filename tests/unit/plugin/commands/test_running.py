@@ -27,7 +27,7 @@ def recon(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_run_makes_a_mesh_whose_pictures_preview_shows(photos: Path, tmp_path: Path) -> None:
+def test_run_makes_a_mesh(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "mesh"
 
     done = recon("run", photos, "-o", out, "--model", "placeholder", "--force")
@@ -38,9 +38,13 @@ def test_run_makes_a_mesh_whose_pictures_preview_shows(photos: Path, tmp_path: P
     assert sorted(files) == sorted(map(str, out.iterdir()))
     assert "60% Running reconstruction" in done.stderr
     assert "a simulation" in done.stderr
-    shown = recon("preview", out).stdout
-    assert "mesh: preview_0.png" in shown
-    assert "█" in shown
+
+
+def test_preview_shows_nothing_in_a_pipe(tmp_path: Path) -> None:
+    done = recon("preview", tmp_path)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "preview shows pictures in a terminal" in done.stderr
 
 
 def test_a_run_that_fails_says_why_and_leaves_nothing(photos: Path, tmp_path: Path) -> None:
