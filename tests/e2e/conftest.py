@@ -5,6 +5,7 @@ failure ends the run. How long each took, and what was measured on the way, is p
 """
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from devcluster.node.packages import NODE_NEEDS, ensure
 from devcluster.programs.control_plane import programs
 from devcluster.programs.helm import helm
 from tests.support.paths import CHECKOUT
+from tests.support.plugin import Program
 
 HERE = Path(__file__).parent
 EXAMPLES = CHECKOUT / "manifests/examples"
@@ -84,8 +86,12 @@ def node(built: dict[str, str], measured: Callable[[str, float], None]) -> Itera
     """A node that has the images."""
     with Node() as running:
         started = time.monotonic()
-        running.load(built["operator"], built["worker"], images.REDIS_IMAGE, images.PROMETHEUS_IMAGE)
-        measured("loading four images into the node", time.monotonic() - started)
+        running.load(
+            *(built[target] for target in ("operator", "worker", "gallery")),
+            images.REDIS_IMAGE,
+            images.PROMETHEUS_IMAGE,
+        )
+        measured("loading five images into the node", time.monotonic() - started)
         yield running
 
 
@@ -93,7 +99,7 @@ def node(built: dict[str, str], measured: Callable[[str, float], None]) -> Itera
 def disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the node's volumes lie: a folder of this machine that any user inside may write to."""
     folder = tmp_path_factory.mktemp("volumes")
-    for name in ("jobs", "redis"):
+    for name in ("jobs", "redis", "uploads"):
         (folder / name).mkdir()
         (folder / name).chmod(0o777)
     return folder
@@ -179,3 +185,10 @@ class Release:
 @pytest.fixture(scope="session")
 def release(node: Node) -> Release:
     return Release(node)
+
+
+@pytest.fixture
+def recon(node: Node) -> Program:
+    """The plugin with the node's own kubectl, in the namespace of the jobs."""
+    path = f"{node.kubectl_program.parent}:{os.environ['PATH']}"
+    return Program(node.kubeconfig, "default", {"PATH": path})

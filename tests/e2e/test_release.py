@@ -1,4 +1,4 @@
-"""Release on a real node, one step after the other: install, a mesh, a cancel, a drain, an upgrade, uninstall.
+"""Release on a real node, one step after the other: install, a mesh, a cancel, a drain, an upgrade, a mesh from a bucket.
 
 Installed and used by the lines of README.md, as they are; what is added to them is `--values`.
 """
@@ -209,15 +209,3 @@ def test_the_shipped_example_makes_a_mesh_from_one_bucket_in_another(node: Node,
 def test_prometheus_follows_the_current_pods(node: Node) -> None:
     shows(node, 'sum(up{job="reconstruction-operator"})', 2)
     shows(node, 'sum(up{job="reconstruction-workers"})', 2)
-
-
-def test_no_container_restarted(release: Any) -> None:
-    assert release.restarts() == 0
-
-
-def test_an_uninstall_keeps_jobs_and_results_and_leaves_nothing_stuck(node: Node, release: Any, disk: Path) -> None:
-    release.helm("uninstall", release.name, *release.here, "--wait", "--timeout=5m")
-    wait_until(lambda: not release.pods(), "the end of all pods", timeout_seconds=180, seen=release.pods)
-    assert release.job("banana")["status"]["phase"] == "Succeeded"
-    assert list((disk / "jobs").glob("*/output/**/*.glb"))
-    node.kubectl("delete", "namespace", "monitoring", "--timeout=120s")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import pty
 import select
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from kubectl_recon.jobs.job import Job
 
@@ -39,6 +42,24 @@ def job(name: str = "banana", phase: str = "", **status: Any) -> Job:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """Of a page."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+def get(address: str, **headers: str) -> Answer:
+    """The answer of a page, without following it elsewhere."""
+    parts = urlsplit(address)
+    with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)) as connection:
+        connection.request("GET", parts.path, headers=headers)
+        answer = connection.getresponse()
+        return Answer(answer.status, answer.headers, answer.read())
+
+
+@dataclass(frozen=True)
 class Program:
     """kubectl-recon as a process, with the rights of a kubeconfig, in a namespace."""
 
@@ -57,6 +78,16 @@ class Program:
             timeout=timeout_seconds,
             check=False,
         )
+
+    @contextmanager
+    def opened(self, *arguments: str | Path) -> Iterator[str]:
+        """The address that `open` prints, while it runs."""
+        command = self._command("open", "--no-browser", *arguments)
+        with subprocess.Popen(command, env=self._environment(), stdout=subprocess.PIPE, text=True) as process:
+            try:
+                yield (process.stdout.readline() if process.stdout else "").strip()
+            finally:
+                process.terminate()
 
     def on_terminal(
         self, *arguments: str | Path, answers: Mapping[str, str] | None = None, timeout_seconds: float = 90

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import http.client
-import subprocess
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -15,7 +11,7 @@ from devcluster import wait_until
 from devcluster.harness.gallery import Gallery, start_gallery
 from devcluster.harness.jobs import Jobs
 from tests.support.photos import make_photo
-from tests.support.plugin import PROGRAM, Program
+from tests.support.plugin import Program, get
 
 ACCOUNT = "viewer"
 
@@ -41,30 +37,10 @@ def gallery(jobs: Jobs, uploads: Path) -> Iterator[Gallery]:
     gallery.process.stop()
 
 
-@contextmanager
-def opened(recon: Program, *arguments: str) -> Iterator[str]:
-    """The address that `open` prints, while it runs."""
-    command = [str(PROGRAM), "open", "-n", recon.namespace, "--kubeconfig", str(recon.kubeconfig), "--no-browser"]
-    with subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield (process.stdout.readline() if process.stdout else "").strip()
-        finally:
-            process.terminate()
-
-
-def get(address: str) -> http.client.HTTPResponse:
-    parts = urlsplit(address)
-    with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)) as connection:
-        connection.request("GET", parts.path)
-        answer = connection.getresponse()
-        answer.read()
-        return answer
-
-
 def test_open_signs_the_browser_in_at_the_gallery(jobs: Jobs, recon: Program, gallery: Gallery) -> None:
     name = jobs.create_in("Succeeded")
 
-    with opened(recon, name, "--gallery", gallery.url, "--account", ACCOUNT) as address:
+    with recon.opened(name, "--gallery", gallery.url, "--account", ACCOUNT) as address:
         answer = get(address)
 
     assert (answer.status, answer.headers["Location"]) == (302, f"{gallery.url}/jobs/{jobs.namespace}/{name}")
@@ -111,10 +87,10 @@ def test_photos_go_by_the_gallery_to_where_the_workers_read_them(
 def test_without_a_gallery_open_serves_the_result_itself(jobs: Jobs, recon: Program) -> None:
     name = jobs.create_in("Succeeded")
 
-    with opened(recon, name) as address:
+    with recon.opened(name) as address:
         assert get(address).status == 200
-        assert get(f"{address}model-viewer.min.js").getheader("Content-Encoding") == "gzip"
-        assert get(f"{address}{name}.glb").getheader("Content-Type") == "model/gltf-binary"
+        assert get(f"{address}model-viewer.min.js").headers["Content-Encoding"] == "gzip"
+        assert get(f"{address}{name}.glb").headers["Content-Type"] == "model/gltf-binary"
 
 
 def test_restore_brings_a_deleted_result_back(jobs: Jobs, recon: Program) -> None:

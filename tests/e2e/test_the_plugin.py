@@ -1,0 +1,108 @@
+"""The plugin of kubectl on real pods: port-forward to the gallery's, exec and logs of the workers', metrics of the operator's."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devcluster import wait_until
+from devcluster.node import Node
+from tests.support.paths import CHECKOUT
+from tests.support.plugin import Program, get
+
+ACCOUNT = "me"  # whose token the gallery gets
+GALLERY = "reconstruction-gallery"
+PHOTOS = sorted((CHECKOUT / "examples/photos/banana").glob("*.jpg"))[:3]
+WORKERS = "deployment/reconstruction-worker-cpu"
+
+pytestmark = pytest.mark.timeout(900)
+
+
+def test_the_gallery_is_added_to_a_release_by_its_values(node: Node, release: Any) -> None:
+    node.kubectl("create", "serviceaccount", ACCOUNT)
+    role = ("--clusterrole=reconstruction-editor", f"--serviceaccount=default:{ACCOUNT}")
+    node.kubectl("create", "rolebinding", ACCOUNT, *role)
+    volumes = [
+        {"name": "examples", "mountPath": "/photos", "existingClaim": "photos"},
+        {"name": "uploads", "mountPath": "/uploads", "existingClaim": "uploads"},
+    ]
+    release.upgrade(
+        CHECKOUT / "charts/reconstruction-operator",
+        *("--set", "gallery.enabled=true,gallery.uploads.photosVolume=uploads"),
+        *("--set-json", f"photos={json.dumps(volumes)}"),
+    )
+    node.kubectl("-n", release.namespace, "rollout", "status", WORKERS, "--timeout=300s", timeout_seconds=360)
+    (pod,) = [pod for name, pod in release.pods().items() if name.startswith(GALLERY)]
+    assert pod["status"]["phase"] == "Running"
+
+
+def test_photos_go_by_a_port_forward_to_the_gallery_and_become_a_job(recon: Program, tmp_path: Path) -> None:
+    folder = tmp_path / "three"
+    folder.mkdir()
+    for photo in PHOTOS:
+        (folder / photo.name).write_bytes(photo.read_bytes())
+    done = recon("submit", folder, "--model", "placeholder", "--account", ACCOUNT, timeout_seconds=180)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith("three: Succeeded")
+
+
+def test_the_log_of_one_job_comes_from_the_pods_of_operator_and_worker(recon: Program, release: Any) -> None:
+    done = recon("logs", "three")
+    assert done.returncode == 0, done.stderr
+    pods = {line.split()[2] for line in done.stdout.splitlines()}
+    assert {release.pods()[pod]["metadata"]["labels"]["app.kubernetes.io/component"] for pod in pods} == {
+        "operator",
+        "worker-cpu",
+    }
+    assert "default/banana" not in done.stdout
+
+
+def test_results_come_by_a_port_forward_to_the_gallery(
+    recon: Program, release: Any, disk: Path, tmp_path: Path
+) -> None:
+    done = recon("results", "banana", "-o", tmp_path, "--account", ACCOUNT)
+    assert done.returncode == 0, done.stderr
+    output = disk / "jobs" / release.job("banana")["metadata"]["uid"] / "output"
+    assert (tmp_path / "banana.glb").read_bytes() == (output / "model.glb").read_bytes()
+    assert (tmp_path / "report.html").read_bytes() == (output / "report.html").read_bytes()
+
+
+def test_open_signs_the_browser_in_by_a_port_forward_to_the_gallery(recon: Program) -> None:
+    with recon.opened("banana", "--account", ACCOUNT) as address:
+        answer = get(address)
+        assert answer.status == 302
+        gallery, _, page = answer.headers["Location"].partition("/jobs/")
+        assert page == "default/banana"
+        cookie = answer.headers["Set-Cookie"].partition(";")[0]
+        session = json.loads(get(f"{gallery}/api/session", Cookie=cookie).content)
+        assert session["user"] == f"system:serviceaccount:default:{ACCOUNT}"
+        mesh = get(f"{gallery}/api/namespaces/default/jobs/banana/files/model.glb", Cookie=cookie)
+        assert (mesh.status, mesh.content[:4]) == (200, b"glTF")
+
+
+def test_the_trash_is_listed_by_exec_in_a_worker_and_gives_a_result_back(
+    node: Node, recon: Program, release: Any, disk: Path
+) -> None:
+    output = disk / "jobs" / release.job("three")["metadata"]["uid"] / "output"
+    mesh = (output / "model.glb").read_bytes()
+    node.kubectl("delete", "recon", "three")
+    wait_until(lambda: not output.exists(), "the result to be in the trash", timeout_seconds=120)
+    listed = recon("restore")
+    assert listed.returncode == 0, listed.stderr
+    assert [line.split()[0] for line in listed.stdout.splitlines()][1:] == ["default/three"]
+    done = recon("restore", "three", timeout_seconds=180)
+    assert done.returncode == 0, done.stderr
+    uid = release.job("three")["metadata"]["uid"]
+    assert (disk / "jobs" / uid / "output" / "model.glb").read_bytes() == mesh
+
+
+def test_live_workers_are_counted_by_the_operators_metrics(recon: Program) -> None:
+    done = recon("workers", "-o", "json")
+    assert done.returncode == 0, done.stderr
+    assert {queue["name"]: queue["workers"] for queue in json.loads(done.stdout)["queues"]}["celery"] == 2
+
+
+def test_the_doctor_finds_nothing_bad(recon: Program) -> None:
+    done = recon("doctor")
+    assert (done.returncode, [line for line in done.stdout.splitlines() if not line.startswith("ok ")]) == (0, [])
