@@ -31,6 +31,7 @@ _PHOTOS: Final = "photos"
 _OPEN_UPLOADS: Final = 20  # of one user, without a job
 _MAX_OWNER_BYTES: Final = 4096
 _HEAD_BYTES: Final = 12
+_COMPLETE: Final = "this upload is complete: begin a new one"
 
 
 class UploadError(Exception):
@@ -103,13 +104,16 @@ class Uploads:
             self._uploads[identity] = upload
         return upload
 
-    def find(self, owner: str, namespace: str, identity: str) -> Upload:
-        """The user's own upload of that id, which is still open. Raises UploadError, the same for another user's."""
+    def find(self, owner: str, namespace: str, identity: str, named: Collection[str]) -> Upload:
+        """The user's own upload of that id, which is still open. `named`: the addresses that jobs name.
+
+        Raises UploadError, the same for another user's.
+        """
         upload = self._uploads.get(identity)
         if upload is None or (upload.owner, upload.namespace) != (owner, namespace):
             raise UploadError(404, "there is no such upload")
-        if upload.closed:
-            raise UploadError(409, "this upload is complete: begin a new one")
+        if upload.closed or self.uri(upload) in named:  # the latter is known also after a restart
+            raise UploadError(409, _COMPLETE)
         return upload
 
     def receive(self, upload: Upload, name: str) -> Receiver:
@@ -151,7 +155,9 @@ class Uploads:
         upload.sizes[name] = upload.sizes.get(name, 0) + size
 
     def close(self, upload: Upload) -> None:
-        """Ends the upload, so that its job reads what was checked. Raises UploadError while photos are under way, or missing."""
+        """Ends the upload, so that its job reads what was checked. Raises UploadError while photos are under way, or missing, or twice."""
+        if upload.closed:
+            raise UploadError(409, _COMPLETE)
         if upload.under_way:
             raise UploadError(409, "photos are still being uploaded")
         if not upload.sizes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -14,6 +15,7 @@ from reconstruction_gallery.remembering import Remembered
 _PATH: Final = "/apis/authentication.k8s.io/v1/tokenreviews"
 _MAX_TOKEN_CHARS: Final = 16_384
 _MAX_GROUPS: Final = 500
+_MOST_KNOWN: Final = 20_000  # tokens
 _EVERYONE: Final = "system:authenticated"
 _RESERVED: Final = "system:"
 
@@ -56,6 +58,9 @@ class Tokens:
     def __init__(self, api: Api, keep_seconds: float, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._api = api
         self._users: Remembered[str, User] = Remembered(keep_seconds, monotonic=monotonic)
+        # Apart: a flood of made-up tokens must not hold up the reviews of users who are signed in.
+        self._strangers: Remembered[str, User] = Remembered(keep_seconds, monotonic=monotonic)
+        self._known: OrderedDict[str, None] = OrderedDict()  # hashes of tokens that were accepted once
 
     async def user(self, token: str) -> User:
         """The user of a token that the API server accepts for itself.
@@ -66,7 +71,14 @@ class Tokens:
         """
         if not token or len(token) > _MAX_TOKEN_CHARS or not token.isascii() or not token.isprintable():
             raise NotAuthenticatedError("this is no bearer token")
-        return await self._users.get(hashlib.sha256(token.encode()).hexdigest(), lambda: self._review(token))
+        key = hashlib.sha256(token.encode()).hexdigest()
+        if key in self._known:
+            return await self._users.get(key, lambda: self._review(token))
+        user = await self._strangers.get(key, lambda: self._review(token))
+        self._known[key] = None
+        if len(self._known) > _MOST_KNOWN:
+            self._known.popitem(last=False)
+        return user
 
     async def _review(self, token: str) -> User:
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": token}}

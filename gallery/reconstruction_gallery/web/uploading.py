@@ -27,8 +27,8 @@ async def _begin(request: Request) -> Response:
 
 
 async def _photo(request: Request) -> Response:
-    _gallery, uploads, user, namespace = await _allowed(request)
-    upload, photo = _found(request, uploads, user, namespace), request.path_params["photo"]
+    gallery, uploads, user, namespace = await _allowed(request)
+    upload, photo = _found(request, gallery, uploads, user, namespace), request.path_params["photo"]
     with uploads.receive(upload, photo) as receiver:
         async for chunk in chunks(request):
             if upload.closed:
@@ -40,7 +40,7 @@ async def _photo(request: Request) -> Response:
 
 async def _submit(request: Request) -> Response:
     gallery, uploads, user, namespace = await _allowed(request)
-    upload = _found(request, uploads, user, namespace)
+    upload = _found(request, gallery, uploads, user, namespace)
     body = await json_of(request)
     name, given = text_in(body, "name"), body.get("spec", {})
     if not isinstance(given, dict) or given.keys() - _SPEC:
@@ -57,8 +57,8 @@ async def _submit(request: Request) -> Response:
 
 async def _discard(request: Request) -> Response:
     gallery, uploads, user, namespace = await _allowed(request)
-    upload = _found(request, uploads, user, namespace)
-    if upload.under_way or uploads.uri(upload) in gallery.jobs.input_uris:
+    upload = _found(request, gallery, uploads, user, namespace)
+    if upload.under_way:
         raise HTTPException(409, "this upload is in use")
     await anyio.to_thread.run_sync(uploads.discard, upload)
     return Response(status_code=204)
@@ -78,8 +78,8 @@ async def _allowed(request: Request) -> tuple[Gallery, Uploads, User, str]:
     return gallery, gallery.uploads, user, namespace
 
 
-def _found(request: Request, uploads: Uploads, user: User, namespace: str) -> Upload:
-    return uploads.find(owner_of(user.name), namespace, request.path_params["upload"])
+def _found(request: Request, gallery: Gallery, uploads: Uploads, user: User, namespace: str) -> Upload:
+    return uploads.find(owner_of(user.name), namespace, request.path_params["upload"], gallery.jobs.input_uris)
 
 
 _UPLOADS = "/api/namespaces/{namespace}/uploads"

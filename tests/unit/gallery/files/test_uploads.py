@@ -115,10 +115,10 @@ def test_a_restart_counts_what_is_there_and_drops_what_is_not_whole(uploads: Upl
     after = Uploads(settings)
     after.load()
 
-    found = after.find("anna", "team", upload.id)
+    found = after.find("anna", "team", upload.id, ())
     assert (found.sizes, photos(found)) == ({"a.jpg": 500}, {"a.jpg": 500})
     with pytest.raises(UploadError, match="no such upload"):
-        after.find("berta", "team", upload.id)
+        after.find("berta", "team", upload.id, ())
 
 
 def test_a_full_disk_ends_an_upload(settings: Settings) -> None:
@@ -169,3 +169,24 @@ def test_the_workers_may_know_the_folder_by_another_name(settings: Settings) -> 
     upload = uploads.begin("anna", "team", ())
 
     assert uploads.uri(upload) == f"file:///photos/uploads/team/{upload.id}/photos"
+
+
+def test_an_upload_is_submitted_once(uploads: Uploads) -> None:
+    upload = uploads.begin("anna", "team", ())
+    take(uploads, upload, "a.jpg")
+
+    uploads.close(upload)
+
+    with pytest.raises(UploadError, match="complete"):
+        uploads.close(upload)
+
+
+def test_photos_that_a_job_names_are_complete_also_after_a_restart(uploads: Uploads, settings: Settings) -> None:
+    upload = uploads.begin("anna", "team", ())
+    take(uploads, upload, "a.jpg")
+    again = Uploads(settings)
+    again.load()
+
+    with pytest.raises(UploadError, match="complete"):
+        again.find("anna", "team", upload.id, {uploads.uri(upload)})
+    assert again.find("anna", "team", upload.id, ()).sizes == {"a.jpg": len(JPEG)}

@@ -1,7 +1,42 @@
 """Users: what a token or a proxy may name, and the headers of requests as a user."""
 
+import asyncio
+from typing import Any, cast
+
 import pytest
-from reconstruction_gallery.kube.users import NotAuthenticatedError, RefusedUserError, User, proxied
+from reconstruction_gallery.kube.access import Api
+from reconstruction_gallery.kube.users import NotAuthenticatedError, RefusedUserError, Tokens, User, proxied
+
+
+class Reviews:
+    """An API server that knows one token, and answers reviews of others only when it is let."""
+
+    def __init__(self) -> None:
+        self.let = asyncio.Event()
+        self.asked = 0
+
+    async def request(self, _method: str, _path: str, *, body: dict[str, Any]) -> dict[str, Any]:
+        self.asked += 1
+        if body["spec"]["token"] == "known":  # of the test
+            return {"status": {"authenticated": True, "user": {"username": "anna"}}}
+        await self.let.wait()
+        return {"status": {"authenticated": False}}
+
+
+async def test_a_flood_of_made_up_tokens_does_not_hold_up_a_user_who_is_signed_in() -> None:
+    reviews = Reviews()
+    tokens = Tokens(cast(Api, reviews), keep_seconds=0.0)  # each request is reviewed
+    assert (await tokens.user("known")).name == "anna"
+    flood = [asyncio.create_task(tokens.user(f"made-up-{number}")) for number in range(200)]
+    await asyncio.sleep(0)
+
+    async with asyncio.timeout(10):
+        assert (await tokens.user("known")).name == "anna"
+
+    assert reviews.asked < 2 + len(flood)  # those that wait for their turn ask nothing
+    reviews.let.set()
+    refused = await asyncio.gather(*flood, return_exceptions=True)
+    assert {type(one) for one in refused} == {NotAuthenticatedError}
 
 
 def test_a_request_with_the_users_token_has_no_other_identity() -> None:
