@@ -37,6 +37,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             "Debian's packages": lambda: ensure(NODE_NEEDS),
             "the control plane": programs,
             "the node's programs": Node.build,
+            "the base image": images.base_image,
         }.items():
             started = time.monotonic()
             step()
@@ -66,7 +67,6 @@ def built(measured: Callable[[str, float], None]) -> dict[str, str]:
     """The images, by target, from the checkout as it is."""
     tags = {}
     steps = {
-        "base image": images.base_image,
         "image of a Redis": images.redis_image,
         "image of a Prometheus": images.prometheus_image,
     }
