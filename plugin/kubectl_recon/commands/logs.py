@@ -44,7 +44,7 @@ def run(connection: Connection, name: str, *, follow: bool, raw: bool) -> int:
         note(f"there are no pods of operator and workers in namespace {namespace}: see where they run for their logs")
         return 1
     if follow:
-        return _follow(connection, job, namespace, pods, raw=raw)
+        return _follow(connection, job, namespace, raw=raw)
     found: list[Line] = []
     for pod, container in pods:
         found += _lines_of(connection.api, namespace, pod, container, job, raw=raw)
@@ -124,35 +124,61 @@ def readable(content: str, when: str, pod: str) -> str:
     return f"{clock} {level:<7} {pod} {message}" + (f"\n{trace}" if trace else "")
 
 
-def _follow(connection: Connection, job: Job, namespace: str, pods: Sequence[tuple[str, str]], *, raw: bool) -> int:
-    found: queue.Queue[Line | ReconError] = queue.Queue()
-    api = connection.api
-
-    def read(pod: str, container: str) -> None:
-        path = resources.core(namespace, "pods", pod) + "/log"
-        try:
-            with api.lines(
-                path, container=container, timestamps="true", follow="true", sinceTime=_created(job)
-            ) as lines:
-                for line in lines:
-                    for one_line in _about([line.decode(errors="replace")], pod, job, raw=raw):
-                        found.put(one_line)
-        except ReconError as error:
-            found.put(error)
-
-    for pod, container in pods:
-        threading.Thread(target=read, args=(pod, container), daemon=True).start()
+def _follow(connection: Connection, job: Job, namespace: str, *, raw: bool) -> int:
+    readers = _Readers(connection.api, job, namespace, raw=raw)
+    readers.look()
     while True:
         try:
-            line = found.get(timeout=_LOOK_SECONDS)
+            line = readers.found.get(timeout=_LOOK_SECONDS)
         except queue.Empty:
             if _is_over(connection, job):
                 return 0
+            readers.look()
             continue
         if isinstance(line, ReconError):
             note(str(line))
         else:
             print(line.text, flush=True)  # noqa: T201  # the result
+
+
+class _Readers:
+    """A thread for each container of operator and workers, those of later pods included: the job may move to one of them."""
+
+    def __init__(self, api: Api, job: Job, namespace: str, *, raw: bool) -> None:
+        self.found: queue.Queue[Line | ReconError] = queue.Queue()
+        self._api, self._job, self._namespace, self._raw = api, job, namespace, raw
+        self._reading: set[tuple[str, str]] = set()
+        self._read_until: dict[tuple[str, str], str] = {}  # time of the last line
+
+    def look(self) -> None:
+        """Begin to read what is not read: new pods, and containers that were not ready or have started again."""
+        for container in _pods(self._api, self._namespace):
+            if container not in self._reading:
+                self._reading.add(container)
+                threading.Thread(target=self._read, args=(container,), daemon=True).start()
+
+    def _read(self, of: tuple[str, str]) -> None:
+        pod, container = of
+        path = resources.core(self._namespace, "pods", pod) + "/log"
+        since = self._read_until.get(of) or _created(self._job)
+        try:
+            with self._api.lines(path, container=container, timestamps="true", follow="true", sinceTime=since) as lines:
+                for line in lines:
+                    self._take(of, line.decode(errors="replace"))
+        except ForbiddenError as error:
+            self.found.put(error)  # once: it is not tried again
+            return
+        except ReconError:  # a pod that starts, or is just deleted
+            pass
+        self._reading.discard(of)
+
+    def _take(self, of: tuple[str, str], line: str) -> None:
+        when = line.partition(" ")[0]
+        if when <= self._read_until.get(of, ""):
+            return  # the API server gives the lines of that second again
+        self._read_until[of] = when
+        for found in _about([line], of[0], self._job, raw=self._raw):
+            self.found.put(found)
 
 
 def _is_over(connection: Connection, job: Job) -> bool:

@@ -1,7 +1,18 @@
+"""`logs`: which lines are shown, and that pods which come later are followed, too."""
+
+from __future__ import annotations
+
 import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
+from kubectl_recon.commands import logs
 from kubectl_recon.commands.logs import is_about, readable
+from kubectl_recon.kube.connection import Connection, connect
 
 from tests.support.plugin import job
 
@@ -35,3 +46,75 @@ def test_a_line_of_json_is_shown_as_text() -> None:
     shown = readable(line(exception="Traceback"), "2026-03-01T12:00:01.5Z", "worker-0")
     assert shown == "12:00:01 INFO    worker-0 team/banana: Started\nTraceback"
     assert readable("plain", "2026-03-01T12:00:01Z", "worker-0") == "12:00:01 worker-0 plain"
+
+
+@dataclass
+class Pods:
+    """An API server of one job, and of pods whose logs it has. `looks` counts how often the job was asked for."""
+
+    logs: dict[str, list[str]] = field(default_factory=dict)
+    looks: int = 0
+
+    def answer(self, path: str) -> tuple[int, bytes]:
+        if path.endswith("/pods"):
+            bodies = [{"metadata": {"name": name}, "spec": {"containers": [{"name": "worker"}]}} for name in self.logs]
+            return 200, json.dumps({"items": bodies, "metadata": {}}).encode()
+        if path.endswith("/log"):
+            lines = self.logs[path.split("/")[-2]]
+            return (200, "".join(f"{line}\n" for line in lines).encode()) if lines else (400, b"{}")
+        self.looks += 1
+        if self.looks == 3:  # the job moves to a pod that is still starting
+            self.logs["later"] = []
+        if self.looks == 5:
+            self.logs["later"] = [f"2026-03-01T12:00:03Z {line(uid=JOB.uid, message='from the later pod')}"]
+        finished = {"type": "Finished", "status": "True" if self.looks > 9 else "False"}
+        return 200, json.dumps(JOB.raw | {"status": {"conditions": [finished]}}).encode()
+
+
+@pytest.fixture
+def pods() -> Pods:
+    return Pods()
+
+
+@pytest.fixture
+def connection(pods: Pods, tmp_path: Path) -> Iterator[Connection]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, content = pods.answer(self.path.partition("?")[0])
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        config = {
+            "current-context": "here",
+            "contexts": [{"name": "here", "context": {"cluster": "here", "user": "me", "namespace": "team"}}],
+            "clusters": [{"name": "here", "cluster": {"server": f"http://127.0.0.1:{server.server_port}"}}],
+            "users": [{"name": "me", "user": {"token": "s3cret"}}],
+        }
+        (tmp_path / "config").write_text(json.dumps(config))
+        yield connect(kubeconfig=str(tmp_path / "config"))
+        server.shutdown()
+
+
+def test_a_job_is_followed_to_a_pod_that_comes_later(
+    pods: Pods, connection: Connection, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "_LOOK_SECONDS", 0.05)
+    pods.logs["first"] = [
+        f"2026-03-01T12:00:01Z {line(uid=JOB.uid, message='from the first pod')}",
+        f"2026-03-01T12:00:02Z {line(uid='another')}",
+    ]
+
+    assert logs.run(connection, "banana", follow=True, raw=False) == 0
+
+    shown = capsys.readouterr()
+    assert shown.out.splitlines() == [
+        "12:00:01 INFO    first from the first pod",
+        "12:00:03 INFO    later from the later pod",
+    ]
+    assert shown.err == ""
