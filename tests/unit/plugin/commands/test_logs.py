@@ -67,8 +67,8 @@ class Pods:
             self.logs["later"] = []
         if self.looks == 5:
             self.logs["later"] = [f"2026-03-01T12:00:03Z {line(uid=JOB.uid, message='from the later pod')}"]
-        finished = {"type": "Finished", "status": "True" if self.looks > 9 else "False"}
-        return 200, json.dumps(JOB.raw | {"status": {"conditions": [finished]}}).encode()
+        phase = "Succeeded" if self.looks > 9 else "Running"
+        return 200, json.dumps(JOB.raw | {"status": {"phase": phase}}).encode()
 
 
 @pytest.fixture
