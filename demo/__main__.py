@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from demo import keeping, photos, results, stage, story
+from demo import gallery, keeping, photos, results, stage, story
 from demo.display import Display
 from demo.kubectl import KubectlError, UnexpectedlyAcceptedError
 from demo.places import Places
@@ -22,6 +22,7 @@ from demo.watching import monotonic_since_now
 from devcluster import DevclusterError, interrupts
 from devcluster.files import CHECKOUT
 
+_RECON = CHECKOUT / ".venv/bin/recon"
 _EXPECTED = (
     DevclusterError,
     KubectlError,
@@ -58,7 +59,7 @@ def _perform(options: argparse.Namespace, places: Places, leave_alone: Callable[
                 with _alarmed(ready):
                     _play(ready, display, places, clock, taken)
                 if leave_alone is not None:
-                    _explain(ready, display, places)
+                    _explain(ready, display, places, taken)
                     leave_alone()
                     ready.hold()
             display.say(f"Everything is stopped and removed again. It took {clock():.0f} s in all.")
@@ -91,7 +92,7 @@ def _play(
         display.say(line)
 
 
-def _explain(ready: stage.DemoServers, display: Display, places: Places) -> None:
+def _explain(ready: stage.DemoServers, display: Display, places: Places, taken: photos.Photos) -> None:
     kubectl = ready.kubectl
     where = "" if kubectl.namespace == "default" else f" -n {kubectl.namespace}"
     display.title("Everything keeps running. In this or another terminal:")
@@ -101,7 +102,10 @@ def _explain(ready: stage.DemoServers, display: Display, places: Places) -> None
     display.say(f"  kubectl{where} get recon")
     display.say(f"  kubectl{where} apply -f manifests/examples/urgent.yaml")
     if ready.gallery:
-        display.say(f"The gallery: {ready.gallery}, with the token in {places.shown(places.token)}")
+        display.say("The mesh in the browser, signed in to the gallery:")
+        reach = f"--gallery {ready.gallery} --account {gallery.USER} --kubeconfig {kubectl.kubeconfig}"
+        display.say(f"  {places.shown(_RECON)} open {taken.job} {reach}")
+        display.say(f"Or open {ready.gallery} and sign in with the token in {places.shown(places.token)}")
     display.say("To stop it and to remove everything:")
     display.say("  make demo-stop")
 

@@ -8,7 +8,7 @@ from demo.places import Places
 from devcluster.harness.gallery import start_gallery
 from devcluster.harness.system import System
 
-_USER = "gallery-user"
+USER = "gallery-user"
 _ROLE = "reconstruction-editor"  # of manifests/install
 _DURATION = "8h"
 
@@ -16,11 +16,11 @@ _DURATION = "8h"
 def start(system: System, kubectl: ShownKubectl, places: Places, display: Display) -> str:
     """Start it, and write the user's token. Returns its address."""
     (system.folder / "gallery.log").symlink_to(places.logs / "gallery.log")
-    account = f"{kubectl.namespace}:{_USER}"
-    kubectl.run("create", "serviceaccount", _USER)
-    kubectl.run("create", "rolebinding", _USER, f"--clusterrole={_ROLE}", f"--serviceaccount={account}")
+    account = f"{kubectl.namespace}:{USER}"
+    kubectl.run("create", "serviceaccount", USER)
+    kubectl.run("create", "rolebinding", USER, f"--clusterrole={_ROLE}", f"--serviceaccount={account}")
     places.token.touch(mode=0o600)
-    places.token.write_text(kubectl.run("create", "token", _USER, f"--duration={_DURATION}").strip() + "\n")
+    places.token.write_text(kubectl.run("create", "token", USER, f"--duration={_DURATION}").strip() + "\n")
     gallery = start_gallery(system, GALLERY_UPLOADS_DIR=str(places.uploads))
     display.say(f"The gallery: {gallery.url}; sign in with the token in {places.shown(places.token)}")
     return gallery.url
