@@ -65,8 +65,9 @@ def _overview(title: str, folder: Path, names: Sequence[str]) -> str:
     )
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style><h1>{escape(title)}</h1>{_model(shown_mesh(names), title)}"
-        f"{images}<table>{rows}</table></html>"
+        '<link rel="icon" href="data:,">'  # no request for one
+        f"<title>{escape(title)}</title><style>{_STYLE}</style><main><h1>{escape(title)}</h1>{_model(shown_mesh(names), title)}"
+        f"{images}<table>{rows}</table></main></html>"
     )
 
 
