@@ -51,7 +51,7 @@ def test_the_first_page_shows_pictures_and_links_to_all_files(address: str) -> N
     assert '<a href="a%26b.txt">a&amp;b.txt</a>' in text
     assert '<model-viewer src="model.glb"' in text
     assert "private" not in text
-    assert "link" not in text
+    assert "link.txt" not in text
 
 
 @pytest.mark.parametrize(
