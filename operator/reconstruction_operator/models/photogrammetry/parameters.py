@@ -15,6 +15,7 @@ class QualitySettings:
 
     max_image_size: int  # px: photos are reduced to this size first
     features: int  # SIFT features kept in each photo
+    enlarge: bool  # search them in small photos at twice the size: more of them, for four times the time
     depth_size: int  # px: coarse depth maps, over the whole range of depths
     depth_planes: int  # depths tried for each pixel there, at most
     depth_sources: int  # neighbouring photos used for each depth map
@@ -25,6 +26,7 @@ class QualitySettings:
     faces: int  # triangles in model.glb, at most
     texture_faces: int  # triangles in model_textured.glb, at most (unwrapping is slower than linear)
     texture_size: int  # px: side of the square texture
+    turn_frames: int  # pictures of the model as it turns
     crop: bool = True  # keep only the region that the cameras look at, if they converge
     compress: bool = False  # write model_compressed.glb, too
     seed: int = 0  # of all random numbers
@@ -32,22 +34,25 @@ class QualitySettings:
 
 QUALITIES: Mapping[str, QualitySettings] = {
     "preview": QualitySettings(
-        max_image_size=640,
-        features=3000,
+        max_image_size=900,
+        features=2500,
+        enlarge=False,
         depth_size=240,
         depth_planes=64,
         depth_sources=3,
         diagonal_paths=False,
-        refined_sizes=(240, 480),
+        refined_sizes=(400,),
         patch_match=False,
-        octree_depth=7,
+        octree_depth=6,
         faces=20_000,
-        texture_faces=6000,
+        texture_faces=4000,
         texture_size=1024,
+        turn_frames=12,
     ),
     "fast": QualitySettings(
         max_image_size=1600,
         features=8192,
+        enlarge=True,
         depth_size=320,
         depth_planes=96,
         depth_sources=4,
@@ -58,10 +63,12 @@ QUALITIES: Mapping[str, QualitySettings] = {
         faces=80_000,
         texture_faces=16_000,
         texture_size=2048,
+        turn_frames=24,
     ),
     "standard": QualitySettings(
         max_image_size=2000,
         features=12_000,
+        enlarge=True,
         depth_size=400,
         depth_planes=128,
         depth_sources=5,
@@ -72,10 +79,12 @@ QUALITIES: Mapping[str, QualitySettings] = {
         faces=200_000,
         texture_faces=30_000,
         texture_size=4096,
+        turn_frames=24,
     ),
     "high": QualitySettings(
         max_image_size=2400,
         features=16_000,
+        enlarge=True,
         depth_size=480,
         depth_planes=160,
         depth_sources=6,
@@ -86,6 +95,7 @@ QUALITIES: Mapping[str, QualitySettings] = {
         faces=500_000,
         texture_faces=60_000,
         texture_size=8192,
+        turn_frames=24,
     ),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -70,14 +71,20 @@ def _model(
         stages,
         lambda: _aligned(stages, prepared, pictures, settings, folders=folders, work=work, timetable=timetable),
     )
-    timetable.expect(costs.expected_seconds(work.photos, settings, threads, Known(aligned=len(sparse.photos))))
+    known = Known(aligned=len(sparse.photos))
+    timetable.expect(costs.expected_seconds(work.photos, settings, threads, known))
     sources = settings.depth_sources
     seen = views.make(sparse, pictures, folders["views"], sources=sources, threads=threads, progress=stage(Stage.VIEWS))
     cameras = [view.camera for view in seen]
-    cell = surface.cell_size(sparse.points, regions.of_interest(cameras, sparse.points), settings.octree_depth)
+    region = regions.of_interest(cameras, sparse.points)
+    known = replace(known, wide=settings.crop and region is not None and region.doublings > 0)
+    timetable.expect(costs.expected_seconds(work.photos, settings, threads, known))
+    cell = surface.cell_size(sparse.points, region, settings.octree_depth)
     cloud = _dense_cloud(stages, seen, cell, settings=settings, scratch=folders["depths"], threads=threads, stage=stage)
     region = regions.of_interest(cameras, cloud.points) if settings.crop else None
     cell_cloud, cell, octree_depth = surface.thin(surface.crop(cloud, region), region, settings.octree_depth)
+    known = replace(known, points=len(cell_cloud.points))
+    timetable.expect(costs.expected_seconds(work.photos, settings, threads, known))
     rough = surface.poisson(cell_cloud, folders["surface"], octree_depth=octree_depth, progress=stage(Stage.SURFACE))
 
     mesh = _cleaned(rough, cell_cloud.points, cell, region, settings.faces, progress=stage(Stage.CLEANING))
@@ -86,6 +93,7 @@ def _model(
         mesh,
         seen,
         frame,
+        region,
         settings=settings,
         scratch=folders["surface"],
         threads=threads,
@@ -95,6 +103,7 @@ def _model(
     shares = colour.best_shares(weights)
     colours = colour.vertex_colours(mesh, seen, shares, gains, stage(Stage.COLOURS).part(0.6, 1.0))
     model = Mesh(frame.apply(mesh.vertices), mesh.faces)
+    subject = region.coarseness(mesh.vertices) == 1.0 if region else np.ones(len(mesh.vertices), dtype=np.bool_)
     made = results.Made(
         mesh=model,
         colours=colours,
@@ -102,9 +111,10 @@ def _model(
         textured=textured,
         cloud=Cloud(frame.apply(cell_cloud.points), cell_cloud.normals @ frame.rotation.T),
         sparse=userphotos.placed(sparse, frame, _originals(work, prepared)),
+        subject=model.vertices[subject] if subject.any() else model.vertices,
     )
     results.write_models(work.output_dir, made, compress=settings.compress)
-    poster = results.write_previews(work.output_dir, made, stage(Stage.PREVIEWS).part(0.0, 0.95))
+    poster = results.write_previews(work.output_dir, made, settings.turn_frames, stage(Stage.PREVIEWS).part(0.0, 0.95))
 
     width, height, depth = (round(float(extent), 3) for extent in extents(model.vertices))
     result = Result(
@@ -167,7 +177,13 @@ def _aligned(
         stages,
         database,
         extract=lambda: features.extract(
-            prepared, pictures, database, features=settings.features, threads=threads, progress=stage(Stage.FEATURES)
+            prepared,
+            pictures,
+            database,
+            features=settings.features,
+            threads=threads,
+            progress=stage(Stage.FEATURES),
+            enlarge=settings.enlarge,
         ),
         match=match,
     )
@@ -223,7 +239,8 @@ def _cleaned(
 ) -> Mesh:
     """The part of `rough` that is near `points` and inside `region`, smoothed, with at most `faces` faces."""
     progress(0.0, f"cleaning {len(rough.faces)} faces")
-    mesh = cleanup.without_extrapolation(rough, points, cell)
+    spacing = cell * region.coarseness(rough.vertices) if region else cell
+    mesh = cleanup.without_extrapolation(rough, points, spacing)
     progress(0.4, f"{len(mesh.faces)} faces rest on points")
     if region is not None:
         mesh = mesh.with_faces(whole_faces(mesh, region.contains(mesh.vertices)))
@@ -245,6 +262,7 @@ def _texture(
     mesh: Mesh,
     seen: list[views.View],
     frame: Frame,
+    region: Region | None,
     *,
     settings: QualitySettings,
     scratch: Path,
@@ -253,7 +271,9 @@ def _texture(
 ) -> tuple[glb.Textured, Singles, float]:
     """The textured mesh in model coordinates, the gains of the photos, and the share of the texture that they cover (0 to 1)."""
     reduced = cleanup.decimated(mesh, settings.texture_faces)
-    atlas = texture.unwrap(reduced, settings.texture_size, scratch, stage(Stage.UNWRAPPING))
+    middles = reduced.vertices[reduced.faces].mean(axis=1)
+    coarseness = region.coarseness(middles) if region else np.ones(len(middles))
+    atlas = texture.unwrap(reduced, coarseness, settings.texture_size, scratch, stage(Stage.UNWRAPPING))
     weights = colour.view_weights(reduced, seen, Caster(reduced), stage(Stage.TEXTURE).part(0.0, 0.2))
     paint = texture.mix(reduced, weights, colour.surroundings(reduced, seen, stage(Stage.TEXTURE).part(0.2, 0.3)))
     picture, coverage = texture.bake(

@@ -38,7 +38,7 @@ def test_what_lies_outside_the_region_or_apart_is_left_out() -> None:
         whole,
         whole.vertices,
         CELL,
-        Region(Ball(np.zeros(3), 10.0), Ball(np.zeros(3), 10.0), (), 0),
+        Region(Ball(np.zeros(3), 10.0), Ball(np.zeros(3), 10.0), (), 0, about_core=True),
         len(whole.faces),
         progress=QUIET,
     )

@@ -13,7 +13,7 @@ from reconstruction_operator.models.photogrammetry.texture.colour import sample
 
 SIZE_PX = 512
 TURN_PX = 320
-_SUPERSAMPLING = 2
+_SAMPLES = 768  # px of a picture before it is reduced to SIZE_PX
 _TURN_SAMPLES = 480  # px of a picture before it is reduced to TURN_PX
 _FOCAL = 1.6  # of the picture's size: a mild telephoto lens
 _MARGIN = 0.05  # of the picture's size, around the model
@@ -68,7 +68,7 @@ def _azimuths(camera_centres: Doubles) -> Doubles:
 
 def framed(points: Doubles, direction: Doubles) -> Camera:
     """The nearest camera of SIZE_PX along `direction` (unit) that has all `points` (n, 3) in the picture."""
-    size = SIZE_PX * _SUPERSAMPLING
+    size = _SAMPLES
     target = (points.max(axis=0) + points.min(axis=0)) / 2
     for _ in range(3):  # centring the target changes the distance slightly, and the reverse
         distance = _distance(points, target, direction, size)

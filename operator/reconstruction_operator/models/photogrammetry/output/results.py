@@ -24,8 +24,7 @@ from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
 _FAR = 0.03  # of the box's side: points farther from the surface than this have no colour of it
 _UNKNOWN_COLOUR = 128
 _PREVIEWS = 4
-_TURN_FRAMES = 24
-_FRAME_MILLISECONDS = 120
+_TURN_MILLISECONDS = 2880  # of all frames
 _TURN_QUALITY = 75
 
 
@@ -39,6 +38,7 @@ class Made:
     textured: glb.Textured
     cloud: Cloud
     sparse: SparseModel  # placed
+    subject: Doubles  # (n, 3): the vertices that pictures of the model are about
 
 
 def write_models(folder: Path, made: Made, *, compress: bool) -> None:
@@ -52,31 +52,29 @@ def write_models(folder: Path, made: Made, *, compress: bool) -> None:
     camerafiles.write_colmap(folder / "colmap", made.sparse, _colours_at(made.sparse.points, made))
 
 
-def write_previews(folder: Path, made: Made, progress: StageProgress) -> Pixels:
-    """Writes pictures of the model to `folder`, and one in which it turns; returns the first."""
+def write_previews(folder: Path, made: Made, turn_frames: int, progress: StageProgress) -> Pixels:
+    """Writes pictures of the model to `folder`, and one of `turn_frames` in which it turns; returns the first."""
     caster = Caster(made.textured.mesh)
-    vertices = made.textured.mesh.vertices
     centres = np.stack([-photo.rotation.T @ photo.translation for photo in made.sparse.photos])
     pictures = []
     for index, direction in enumerate(previews.directions(centres, _PREVIEWS)):
-        pictures.append(previews.render(made.textured, caster, previews.framed(vertices, direction)))
+        pictures.append(previews.render(made.textured, caster, previews.framed(made.subject, direction)))
         Image.fromarray(pictures[-1]).save(folder / f"preview_{index}.png")
-        progress((index + 1) / (_PREVIEWS + _TURN_FRAMES), f"preview {index + 1}/{_PREVIEWS}")
+        progress((index + 1) / (_PREVIEWS + turn_frames), f"preview {index + 1}/{_PREVIEWS}")
     frames = []
-    for index, camera in enumerate(previews.around(vertices, previews.directions(centres, _TURN_FRAMES))):
+    for index, camera in enumerate(previews.around(made.subject, previews.directions(centres, turn_frames))):
         frames.append(Image.fromarray(previews.render(made.textured, caster, camera, previews.TURN_PX)))
-        done = (_PREVIEWS + index + 1) / (_PREVIEWS + _TURN_FRAMES)
-        progress(done, f"picture {index + 1}/{_TURN_FRAMES} of the model as it turns")
+        done = (_PREVIEWS + index + 1) / (_PREVIEWS + turn_frames)
+        progress(done, f"picture {index + 1}/{turn_frames} of the model as it turns")
     write_turn(folder / "preview_turn.webp", frames, whole=previews.surround(centres))
     return pictures[0]
 
 
 def write_turn(path: Path, frames: list[Image.Image], *, whole: bool) -> None:
-    """An animation without end: around and around, or along the arc of the photos and back."""
+    """An animation without end: around and around, or along the arc of the photos and back; as fast with few frames as with many."""
+    duration = _TURN_MILLISECONDS // len(frames)
     frames = frames if whole else [*frames, *frames[-2:0:-1]]
-    frames[0].save(
-        path, save_all=True, append_images=frames[1:], duration=_FRAME_MILLISECONDS, loop=0, quality=_TURN_QUALITY
-    )
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=duration, loop=0, quality=_TURN_QUALITY)
 
 
 def write_report(

@@ -17,7 +17,7 @@ from reconstruction_operator.models.photogrammetry.input.photos import PreparedP
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.colmap import CPU, pycolmap
 
-SMALL_PHOTO_PX = 1300  # smaller photos are doubled in size first: more features for four times the time
+SMALL_PHOTO_PX = 1300  # smaller photos may be doubled in size first
 _PEAK_THRESHOLD = 0.003  # below SIFT's usual 0.0067: out-of-focus grounds still give features
 
 
@@ -29,8 +29,9 @@ def extract(
     features: int,
     threads: int,
     progress: StageProgress,
+    enlarge: bool = True,
 ) -> None:
-    """Writes up to `features` features of each of `photos` (files in `folder`) to `database`.
+    """Writes up to `features` features of each of `photos` (files in `folder`) to `database`; with `enlarge` more of small photos.
 
     Raises ModelFailure (LOW_TEXTURE) if half of the photos have too few features.
     """
@@ -41,7 +42,7 @@ def extract(
             return done / len(photos), f"features {done}/{len(photos)}"
 
         for group in _by_camera(photos):
-            call = partial(_extract_group, group, folder, database, features=features, threads=threads)
+            call = partial(_extract_group, group, folder, database, features, enlarge=enlarge, threads=threads)
             progress.during(call, measure)
     median = statistics.median(_counts(database))
     if median < gates.FEATURES.limit:
@@ -65,7 +66,7 @@ def _by_camera(photos: Sequence[PreparedPhoto]) -> list[list[PreparedPhoto]]:
 
 
 def _extract_group(
-    group: Sequence[PreparedPhoto], folder: Path, database: Path, *, features: int, threads: int
+    group: Sequence[PreparedPhoto], folder: Path, database: Path, features: int, *, enlarge: bool, threads: int
 ) -> None:
     """One call for all photos of one camera, so that they share its intrinsics."""
     first = group[0]
@@ -81,7 +82,7 @@ def _extract_group(
     options.max_image_size = max(first.width, first.height)
     options.sift.max_num_features = features
     options.sift.peak_threshold = _PEAK_THRESHOLD
-    options.sift.first_octave = -1 if max(first.width, first.height) <= SMALL_PHOTO_PX else 0
+    options.sift.first_octave = -1 if enlarge and max(first.width, first.height) <= SMALL_PHOTO_PX else 0
     pycolmap.extract_features(
         database,
         folder,

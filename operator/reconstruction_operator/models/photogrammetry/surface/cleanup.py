@@ -13,27 +13,30 @@ from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh, e
 
 _DEEPEST = 0.02  # of the diagonal: unevenness of a ground
 _SMALLEST_ISLAND = 0.02  # of the faces of the largest
-_REACH_CELLS = 3.0  # maximum distance of the surface from the nearest point
+_REACH_CELLS = 3.0  # of the spacing of the points: maximum distance of the surface from the nearest one
+_FARTHEST_CELLS = 12.0  # the same where notches and holes are closed
 _NOTCH_RINGS = 6  # closes notches and holes up to twice as many edges wide
 _SPIKE_RINGS = 3  # cuts spikes up to twice as many edges wide
-_LARGEST_HOLE = 0.1  # of the vertices
+_LARGEST_HOLE = 0.1  # of the area; far from points there are few vertices
 _TAUBIN_SHRINK = 0.5  # Taubin 1995, "A signal processing approach to fair surface design": a step in ...
 _TAUBIN_GROW = -0.53  # ... and one out, which removes noise, keeps volume
 
 
-def without_extrapolation(mesh: Mesh, points: Doubles, cell: float) -> Mesh:
-    """Without the extrapolated surface, which is far from all of `points`; `cell` is the spacing of the points.
+def without_extrapolation(mesh: Mesh, points: Doubles, spacing: float | Doubles) -> Mesh:
+    """Without the extrapolated surface, which is far from all of `points`; `spacing` is theirs, or that at each vertex.
 
     Small holes inside the surface stay closed; its border loses notches and spikes.
     """
-    distances, _ = cKDTree(points).query(mesh.vertices, distance_upper_bound=_REACH_CELLS * cell)
-    near = np.isfinite(distances)
+    spacing = np.asarray(spacing)
+    distances, _ = cKDTree(points).query(mesh.vertices, distance_upper_bound=_FARTHEST_CELLS * float(spacing.max()))
+    near = distances < _REACH_CELLS * spacing
     adjacency = _adjacency(mesh)
     border = _on_border(mesh)
     # Morphological closing removes notches. It shrinks from the border as well, or the border would grow.
     near |= ~_grown(~_grown(near, adjacency, _NOTCH_RINGS) | border, adjacency, _NOTCH_RINGS)
+    near &= distances < _FARTHEST_CELLS * spacing  # far from points, edges are long
     near = _grown(~_grown(~near, adjacency, _SPIKE_RINGS), adjacency, _SPIKE_RINGS)
-    near |= _in_small_holes(near, border, adjacency)
+    near |= _in_small_holes(mesh, near, border, adjacency)
     return mesh.with_faces(whole_faces(mesh, near))
 
 
@@ -44,7 +47,7 @@ def _grown(mask: Mask, adjacency: sparse.csr_matrix, rings: int) -> Mask:
     return mask
 
 
-def _in_small_holes(near: Mask, border: Mask, adjacency: sparse.csr_matrix) -> Mask:
+def _in_small_holes(mesh: Mesh, near: Mask, border: Mask, adjacency: sparse.csr_matrix) -> Mask:
     """Vertices of the small pieces that are not `near` and do not touch the `border` of the surface."""
     far = np.flatnonzero(~near)
     if len(far) == 0:
@@ -52,10 +55,19 @@ def _in_small_holes(near: Mask, border: Mask, adjacency: sparse.csr_matrix) -> M
     count, labels = csgraph.connected_components(adjacency[far][:, far], directed=False)
     open_pieces = np.zeros(count, dtype=np.bool_)
     open_pieces[labels[border[far]]] = True
-    small = np.bincount(labels) <= _LARGEST_HOLE * len(near)
+    areas = _areas(mesh)
+    small = np.bincount(labels, areas[far]) <= _LARGEST_HOLE * areas.sum()
     result = np.zeros_like(near)
     result[far] = (small & ~open_pieces)[labels]
     return result
+
+
+def _areas(mesh: Mesh) -> Doubles:
+    """(n,): a third of the area of the faces around each vertex."""
+    first, second, third = (mesh.vertices[corner] for corner in mesh.faces.T)
+    thirds = np.linalg.norm(np.cross(second - first, third - first), axis=1) / 6
+    areas: Doubles = np.bincount(mesh.faces.ravel(), np.repeat(thirds, 3), len(mesh.vertices)).astype(np.float64)
+    return areas
 
 
 def above(mesh: Mesh, normal: Doubles, height: float) -> Mesh:

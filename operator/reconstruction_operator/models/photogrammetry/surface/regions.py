@@ -1,13 +1,14 @@
 """Region of interest: what several photos see, without the far background.
 
 Photos around an object show it against what lies behind it, which is as far away as the cameras on the other side, or farther. The
-borders of the photos bound what is kept, and not the background's distance: a ball just around the object would cut its ground round.
+borders of the photos bound what is kept, and a ball only what is farther than the cameras: a ball just around the object would cut its
+ground round. The ground may be many times larger than the object, so it gets less detail the farther away it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,9 +18,13 @@ from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 _LEAST_CONVERGENCE = 0.05  # smallest eigenvalue of the mean of I - d d^T: below it the axes are nearly parallel
 _FEWEST_VIEWS = 3  # that see a point; in sets of less than five photos, which cover little thrice, one less
 _SMALL_SET = 5  # photos
-_MOST_ROOM = 2.0  # times the largest ball that a photo shows whole; more ground would take the texture from the object
 _EXTENT_PERCENTILE = 98.0  # of the points' distances; the rest are stray
 _MARGIN = 1.1  # beyond the outermost points
+_WIDE = 1.3  # times the radius of the core: a region that is no wider is of one detail
+_CORE_SHARE = (
+    0.1  # of the points of the region; with fewer the core is empty: photos of a walk around a house look at its walls
+)
+_COARSEST = 2  # times that details double in size
 _LEAST_SHARE = 0.25  # of the points; a region with fewer is not that of interest
 
 
@@ -38,17 +43,33 @@ class Ball:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Region:
-    """What at least `fewest` of the cameras see, inside the ball; in `core` is what most of them look at."""
+    """What at least `fewest` of the cameras see, inside the ball; `core` is the largest ball that most of them see whole."""
 
     ball: Ball
     core: Ball
     cameras: tuple[Camera, ...]
     fewest: int
+    about_core: bool  # whether that is what the photos are about
 
     @property
     def radius(self) -> float:
         """Of the ball."""
         return self.ball.radius
+
+    @property
+    def doublings(self) -> int:
+        """How many times the core has to be doubled to be as wide as the region; 0 if it nearly is."""
+        ratio = self.radius / self.core.radius
+        return int(np.ceil(np.log2(ratio))) if ratio >= _WIDE else 0
+
+    def coarseness(self, points: Doubles) -> Doubles:
+        """(n,): how large details are at `points` (n, 3): 1 in what the photos are about, 2 around it, 4 farther away."""
+        if not self.about_core or self.doublings == 0:
+            return np.ones(len(points))
+        distances = np.linalg.norm(points - self.core.centre, axis=1) / self.core.radius
+        most = min(self.doublings, _COARSEST)
+        coarseness: Doubles = 2.0 ** np.clip(np.ceil(np.log2(np.maximum(distances, 1.0))), 0, most)
+        return coarseness
 
     def contains(self, points: Doubles, scale: float = 1.0) -> Mask:
         """(n,): which of `points` (n, 3) are in the region, `scale` times as large."""
@@ -69,24 +90,25 @@ class Region:
 def of_interest(cameras: Sequence[Camera], points: Doubles) -> Region | None:
     """The region of interest, or None if the cameras do not converge (a facade, a flight, a panorama).
 
-    Its centre is nearest to all optical axes. It reaches as far as half of the cameras are, or twice as far as half of the photos show
-    all around, but not beyond the outermost of `points` (n, 3) that it holds: sparse ones do.
+    Its centre is nearest to all optical axes. It reaches as far as half of the cameras are, but not beyond the outermost of `points`
+    (n, 3) that it holds: sparse ones do.
     """
     centre = point_of_convergence(cameras)
     if centre is None:
         return None
-    distance = float(np.median([np.linalg.norm(camera.centre - centre) for camera in cameras]))
+    far = float(np.median([np.linalg.norm(camera.centre - centre) for camera in cameras]))
     room = float(np.median([room_around(camera, centre) for camera in cameras]))
     if room <= 0:
         return None
-    far, core = min(distance, _MOST_ROOM * room), Ball(centre, _MARGIN * room)
+    core = Ball(centre, _MARGIN * room)
     fewest = _FEWEST_VIEWS if len(cameras) >= _SMALL_SET else _FEWEST_VIEWS - 1
-    region = Region(Ball(centre, far), core, tuple(cameras), fewest)
-    kept = region.contains(points)
-    if kept.mean() < _LEAST_SHARE:
+    region = Region(Ball(centre, far), core, tuple(cameras), fewest, about_core=True)
+    kept = points[region.contains(points)]
+    if len(kept) < _LEAST_SHARE * len(points):
         return None
-    extent = float(np.percentile(np.linalg.norm(points[kept] - centre, axis=1), _EXTENT_PERCENTILE))
-    return Region(Ball(centre, min(far, _MARGIN * extent)), core, tuple(cameras), fewest)
+    extent = float(np.percentile(np.linalg.norm(kept - centre, axis=1), _EXTENT_PERCENTILE))
+    about_core = bool(core.contains(kept).mean() >= _CORE_SHARE)
+    return replace(region, ball=Ball(centre, min(far, _MARGIN * extent)), about_core=about_core)
 
 
 def point_of_convergence(cameras: Sequence[Camera]) -> Doubles | None:

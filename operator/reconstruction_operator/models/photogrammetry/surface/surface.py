@@ -20,7 +20,7 @@ _THREADS = 1  # its OpenMP threads spin while they wait: two threads are no fast
 _SCENE_PERCENTILE = 97.0
 _SCENE_MARGIN = 1.1  # points slightly outside stabilise the surface inside
 _VOXELS_ACROSS_RADIUS = {5: 20, 6: 40, 7: 80, 8: 160, 9: 260, 10: 480}  # by octree depth: about one point for each cell
-_WIDE = 1.3  # times the radius of the core
+_DEEPEST = 13  # octree, COLMAP's own default
 _FINER = 0.7  # the dense points may cover less than the sparse ones
 
 
@@ -56,22 +56,22 @@ def _radius(points: Doubles) -> float:
 def thin(cloud: Cloud, region: Region | None, octree_depth: int) -> tuple[Cloud, float, int]:
     """About one point for each cell of the octree, the side of a cell, and the depth of the octree.
 
-    Of a region much wider than its core, the octree is one level deeper, and has half the points across outside the core. So the
-    object is as fine as without its surroundings.
+    Of a region much wider than its core, the octree is deeper, and points are as sparse as `region.coarseness` says.
+    So the object is as fine as without its surroundings.
     """
-    if region is None or region.radius < _WIDE * region.core.radius:
+    if region is None or region.doublings == 0:
         centre = np.median(cloud.points, axis=0)
         radius = float(np.linalg.norm(cloud.points - centre, axis=1).max())
         size = radius / _VOXELS_ACROSS_RADIUS[octree_depth]
         return thinned(cloud, size), size, octree_depth
     size = _SCENE_MARGIN * region.core.radius / _VOXELS_ACROSS_RADIUS[octree_depth]
-    inside = region.core.contains(cloud.points)
+    coarseness = region.coarseness(cloud.points)
     parts = [
-        thinned(Cloud(cloud.points[where], cloud.normals[where]), side)
-        for where, side in ((inside, size), (~inside, 2 * size))
+        thinned(Cloud(cloud.points[coarseness == one], cloud.normals[coarseness == one]), one * size)
+        for one in np.unique(coarseness)
     ]
     joined = Cloud(np.concatenate([one.points for one in parts]), np.concatenate([one.normals for one in parts]))
-    return joined, size, min(octree_depth + 1, max(_VOXELS_ACROSS_RADIUS))
+    return joined, size, min(octree_depth + region.doublings, _DEEPEST)
 
 
 def poisson(cloud: Cloud, scratch: Path, *, octree_depth: int, progress: StageProgress) -> Mesh:

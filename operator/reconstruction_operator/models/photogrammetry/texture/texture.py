@@ -70,14 +70,18 @@ def mix(mesh: Mesh, weights: Singles, around: Surroundings) -> Paint:
     return Paint(labels, gains, offsets, elsewhere)
 
 
-def unwrap(mesh: Mesh, size: int, scratch: Path, progress: StageProgress) -> Atlas:
-    """Unwraps `mesh` onto a square texture of `size` px; `scratch` is a folder for intermediate files."""
+def unwrap(mesh: Mesh, coarseness: Doubles, size: int, scratch: Path, progress: StageProgress) -> Atlas:
+    """Unwraps `mesh` onto a square texture of `size` px; `scratch` is a folder for intermediate files.
+
+    A face of `coarseness` (faces,) 2 gets a quarter of the texels that it would get with 1.
+    """
     given, made = scratch / "mesh.npz", scratch / "atlas.npz"
     np.savez(
         given,
         vertices=mesh.vertices.astype(np.float32),
         faces=mesh.faces.astype(np.uint32),
         normals=mesh.normals().astype(np.float32),
+        coarseness=coarseness,
     )
     helper_process.run(
         "reconstruction_operator.models.photogrammetry.texture.unwrapping",

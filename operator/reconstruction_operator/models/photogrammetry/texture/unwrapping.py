@@ -11,7 +11,7 @@ _PADDING_TEXELS = 4
 
 
 def main(mesh: str, atlas: str, size: str) -> None:
-    """Reads vertices, faces and normals from `mesh`; writes original vertex numbers, faces and uv to `atlas`."""
+    """Reads vertices, faces, normals and coarseness from `mesh`; writes original vertex numbers, faces and uv to `atlas`."""
     charts = xatlas.ChartOptions()
     charts.max_iterations = 1  # each further round takes as long again, for slightly better charts
     packing = xatlas.PackOptions()
@@ -20,10 +20,26 @@ def main(mesh: str, atlas: str, size: str) -> None:
     packing.bilinear = True
     unwrapped = xatlas.Atlas()
     with np.load(mesh) as given:
-        unwrapped.add_mesh(given["vertices"], given["faces"], given["normals"])
+        vertices, faces, normals, coarseness = (given[name] for name in ("vertices", "faces", "normals", "coarseness"))
+    levels = np.unique(coarseness)
+    used = []
+    for level in levels:
+        vertices_used, renumbered = np.unique(faces[coarseness == level], return_inverse=True)
+        # Texels are in proportion to the area: where details are larger, a smaller copy is unwrapped.
+        copy = (vertices[vertices_used] / level).astype(np.float32)
+        unwrapped.add_mesh(copy, renumbered.reshape(-1, 3).astype(np.uint32), normals[vertices_used])
+        used.append(vertices_used)
     unwrapped.generate(charts, packing)
-    original, faces, uv = unwrapped[0]
-    np.savez(atlas, original=original, faces=faces, uv=uv)
+    originals, places = [], []
+    cut = np.empty(faces.shape, dtype=np.int64)
+    count = 0
+    for number, level in enumerate(levels):
+        original, triangles, uv = unwrapped[number]
+        cut[coarseness == level] = triangles.astype(np.int64) + count  # in the order of `faces`
+        originals.append(used[number][original])
+        places.append(uv)
+        count += len(original)
+    np.savez(atlas, original=np.concatenate(originals), faces=cut, uv=np.concatenate(places))
 
 
 if __name__ == "__main__":

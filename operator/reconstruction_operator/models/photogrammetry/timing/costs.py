@@ -55,6 +55,13 @@ _ONE_THREAD = frozenset({Stage.PHOTOS, Stage.SURFACE, Stage.CLEANING, Stage.COLO
 VARYING = frozenset({Stage.FEATURES, Stage.ALIGNMENT})
 """Stages whose cost depends on what the photos show: they say nothing about the pace of the machine."""
 
+_OF_A_POINT: Mapping[bool | None, tuple[float, float]] = {
+    False: (4.2e-5, 0.4e-5),
+    None: (7e-5, 1.2e-5),
+    True: (8.5e-5, 1.9e-5),
+}
+"""Seconds of the surface and of its cleaning, for a point; the deep octree of a wide region has more cells."""
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -63,6 +70,8 @@ class Known:
     features: float | None = None  # of a photo, mean
     pairs: int | None = None  # to be matched
     aligned: int | None = None  # photos
+    wide: bool | None = None  # whether the ground goes on around what the photos are about
+    points: int | None = None  # through which the surface is laid
 
 
 def expected_seconds(
@@ -87,22 +96,24 @@ def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, known: Know
         sum(_reduced(photo, size) for photo in photos) / 1e6 * aligned / count for size in settings.refined_sizes
     ]
     planes = settings.depth_planes * coarse_megapixels
-    searched_megapixels = sum(_searched(photo, settings.max_image_size) for photo in photos) / 1e6
+    searched_megapixels = sum(_searched(photo, settings) for photo in photos) / 1e6
     cells = 2.0 ** (2 * (settings.octree_depth - 8))  # of the surface, against those of `fast`
+    points = (240_000 + 2_000 * aligned) * cells if known.points is None else known.points
+    surface, cleaning = _OF_A_POINT[known.wide]
     return {
         Stage.PHOTOS: 0.4 + 0.012 * source_megapixels + 0.022 * megapixels,
-        Stage.FEATURES: 0.35 * searched_megapixels,
-        Stage.MATCHES: 1e-5 * features * (features / 2000) ** 0.3 * pairs,
-        Stage.ALIGNMENT: 0.07 * (features / 1800) ** 2 * count,
-        Stage.VIEWS: 0.07 * megapixels * aligned / count,
+        Stage.FEATURES: 0.5 * searched_megapixels,
+        Stage.MATCHES: 1.85e-5 * features * pairs,
+        Stage.ALIGNMENT: 4e-5 * features * count,
+        Stage.VIEWS: 0.11 * megapixels * aligned / count,
         Stage.DEPTHS: (0.055 * planes + 1.3 * sum(fine_megapixels)) * settings.depth_sources / 4,
-        Stage.FUSION: 0.5 * fine_megapixels[-1],
-        Stage.SURFACE: (4.5 + 0.25 * aligned) * cells,
-        Stage.CLEANING: (0.7 + 0.03 * aligned) * cells,
-        Stage.UNWRAPPING: 2.0 * settings.texture_faces / 16_000,
-        Stage.TEXTURE: 2.2 + 0.05 * aligned,
+        Stage.FUSION: 1.0 * fine_megapixels[-1],
+        Stage.SURFACE: 0.5 + surface * points,
+        Stage.CLEANING: 0.2 + cleaning * points,
+        Stage.UNWRAPPING: 4.0 * settings.texture_faces / 16_000,
+        Stage.TEXTURE: 0.4 + 0.6 * settings.texture_size**2 / 1e6 + 0.075 * megapixels * aligned / count,
         Stage.COLOURS: (0.5 + 0.02 * aligned) * settings.faces / 80_000,
-        Stage.PREVIEWS: 3.5,
+        Stage.PREVIEWS: 1.6 + 0.145 * settings.turn_frames,
     }
 
 
@@ -111,6 +122,7 @@ def _reduced(photo: Photo, size: int) -> float:
     return photo.width * photo.height * min(1.0, size / max(photo.width, photo.height)) ** 2
 
 
-def _searched(photo: Photo, size: int) -> float:
-    """Pixels in which features are searched: small photos are doubled in size."""
-    return _reduced(photo, size) * (4.0 if min(size, max(photo.width, photo.height)) <= SMALL_PHOTO_PX else 1.0)
+def _searched(photo: Photo, settings: QualitySettings) -> float:
+    """Pixels in which features are searched."""
+    size = min(settings.max_image_size, max(photo.width, photo.height))
+    return _reduced(photo, size) * (4.0 if settings.enlarge and size <= SMALL_PHOTO_PX else 1.0)

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import trimesh
 from PIL import Image
+from reconstruction_operator.models.photogrammetry.arrays import Doubles
 from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.output import results
 from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseModel
 
-from tests.support.geometry import RED, coloured_square
+from tests.support.geometry import QUIET, RED, coloured_square
 
 
 @pytest.fixture
@@ -24,6 +26,7 @@ def made(sparse: SparseModel) -> results.Made:
         textured=square,
         cloud=Cloud(points, np.tile([0.0, 1.0, 0.0], (3, 1))),
         sparse=sparse,
+        subject=square.mesh.vertices,
     )
 
 
@@ -58,3 +61,21 @@ def test_an_animation_goes_around_or_there_and_back(tmp_path: Path, whole: bool,
     with Image.open(tmp_path / "turn.webp") as image:
         assert (getattr(image, "n_frames", 1), image.info["loop"]) == (count, 0)
         assert image.convert("RGB").getpixel((4, 4))[0] > 200  # type: ignore[index]  # three numbers
+
+
+def test_the_subject_of_the_photos_fills_the_pictures(made: results.Made, tmp_path: Path) -> None:
+    def width(subject: Doubles) -> int:
+        """Of the red half in the middle of the first picture, which has no red background."""
+        folder = tmp_path / str(len(subject))
+        folder.mkdir()
+        picture = results.write_previews(folder, replace(made, subject=subject), 2, QUIET)
+        assert sorted(path.name for path in folder.iterdir()) == [
+            *(f"preview_{number}.png" for number in range(4)),
+            "preview_turn.webp",
+        ]
+        red = (picture[:, :, 0].astype(int) - picture[:, :, 2]) > 100
+        return int(red.any(axis=0).sum())
+
+    whole = made.textured.mesh.vertices
+    small = 0.1 * np.concatenate([whole, whole])
+    assert width(whole) < 300 < width(small)

@@ -17,16 +17,44 @@ def joined(first: Mesh, second: Mesh) -> Mesh:
 
 def test_surface_far_from_all_points_is_removed() -> None:
     points = sheet().vertices[np.linalg.norm(sheet().vertices, axis=1) < 0.6]
-    kept = cleanup.without_extrapolation(sheet(), points, cell=0.05)
+    kept = cleanup.without_extrapolation(sheet(), points, spacing=0.05)
     reach = np.linalg.norm(kept.vertices, axis=1).max()
     assert 0.6 < reach < 0.6 + 4 * 0.05
 
 
+def test_where_points_are_sparse_the_surface_may_be_farther_from_them() -> None:
+    points = sheet().vertices[sheet().vertices[:, 0] < -0.2]
+    spacing = np.where(sheet().vertices[:, 2] > 0, 0.05, 0.2)
+    kept = cleanup.without_extrapolation(sheet(), points, spacing).vertices
+    assert kept[kept[:, 2] > 0.5, 0].max() < 0.1
+    assert kept[kept[:, 2] < -0.5, 0].max() > 0.3
+
+
 def test_a_hole_inside_the_points_stays_closed() -> None:
     away = np.linalg.norm(sheet(81).vertices, axis=1)
-    kept = cleanup.without_extrapolation(sheet(81), sheet(81).vertices[(away > 0.3) & (away < 0.8)], cell=0.02)
+    kept = cleanup.without_extrapolation(sheet(81), sheet(81).vertices[(away > 0.3) & (away < 0.8)], spacing=0.02)
     assert np.linalg.norm(kept.vertices, axis=1).min() == pytest.approx(0.0, abs=1e-9)
     assert np.linalg.norm(kept.vertices, axis=1).max() < 0.9
+
+
+def test_a_roof_that_no_photo_shows_is_removed_although_it_has_few_vertices() -> None:
+    """A cylinder with a cone of one vertex on it."""
+    around, levels = 100, np.linspace(0.0, 1.0, 21)
+    angles = np.linspace(0.0, 2 * np.pi, around, endpoint=False)
+    wall = np.concatenate([np.column_stack([np.cos(angles), np.full(around, y), np.sin(angles)]) for y in levels])
+    here = np.arange(around * (len(levels) - 1))
+    beside = here - here % around + (here + 1) % around
+    top = np.arange(len(wall) - around, len(wall))
+    faces = np.concatenate(
+        [
+            np.stack([here, beside, beside + around], axis=1),
+            np.stack([here, beside + around, here + around], axis=1),
+            np.stack([top, np.roll(top, -1), np.full(around, len(wall))], axis=1),
+        ]
+    )
+    mesh = Mesh(np.concatenate([wall, [[0.0, 1.5, 0.0]]]), faces)
+    kept = cleanup.without_extrapolation(mesh, wall, spacing=0.05).vertices
+    assert kept[:, 1].max() == 1.0
 
 
 def test_tiny_island_is_removed() -> None:

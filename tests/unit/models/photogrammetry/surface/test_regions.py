@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from reconstruction_operator.models.photogrammetry.arrays import Doubles
@@ -50,7 +52,7 @@ def test_the_region_is_what_three_photos_show_and_not_a_ball() -> None:
     above = np.array([[1.0, 1.9, 2.0]])
     assert np.linalg.norm(above - region.ball.centre) < region.radius
     assert not region.contains(above).any()  # above what most photos show
-    few = regions.Region(region.ball, region.core, region.cameras[:2], 3)
+    few = replace(region, cameras=region.cameras[:2])
     assert not few.contains(level).any()
 
 
@@ -62,13 +64,43 @@ def test_the_far_background_is_not_of_interest() -> None:
     assert not region.contains(backdrop).any()
 
 
-def test_the_region_reaches_no_farther_than_its_points_and_twice_what_a_photo_shows() -> None:
+def test_the_region_reaches_no_farther_than_its_points_and_the_cameras() -> None:
     cameras = orbit(8)
-    small, large = regions.of_interest(cameras, cloud(0.3)), regions.of_interest(cameras, cloud(3.0))
+    ground = cloud(5.0) * [1.0, 0.0, 1.0]
+    small, large = regions.of_interest(cameras, cloud(0.3)), regions.of_interest(cameras, ground)
     assert small is not None
     assert large is not None
     assert small.radius < 0.6
-    assert large.radius == pytest.approx(2 * regions.room_around(cameras[0], np.array([1.0, 0.0, 2.0])), rel=0.01)
+    assert 3.0 < large.radius <= np.hypot(4.0, 1.0)
+
+
+def test_details_are_larger_around_what_the_photos_are_about() -> None:
+    region = regions.of_interest(orbit(8), cloud(5.0) * [1.0, 0.0, 1.0])
+    assert region is not None
+    core = region.core.radius
+    assert 2 * core < region.radius
+    places = region.core.centre + np.array([[0.9, 0.0, 0.0], [0.0, 1.9, 0.0], [0.0, 0.0, 3.0]]) * core
+    assert region.coarseness(places).tolist() == [1.0, 2.0, 4.0]
+
+
+def test_along_a_wall_all_details_are_of_one_size() -> None:
+    angles = np.radians(np.arange(0.0, 360.0, 5.0))
+    outwards = np.stack([np.sin(angles), 0.0 * angles, np.cos(angles)], axis=1)
+    walk = [looking_at(9.0 * out, np.zeros(3), UP, focal=500.0, size=401) for out in outwards]
+    wall = np.concatenate([6.0 * outwards + [0.0, height, 0.0] for height in (-0.5, 0.0, 0.5)])
+    region = regions.of_interest(walk, wall)
+    assert region is not None
+    assert region.doublings > 0
+    assert region.contains(wall).all()
+    assert region.coarseness(wall).tolist() == [1.0] * len(wall)
+
+
+def test_a_region_no_wider_than_its_core_is_of_one_detail() -> None:
+    region = regions.of_interest(orbit(8), cloud(0.5))
+    assert region is not None
+    narrow = replace(region, ball=replace(region.core, radius=1.2 * region.core.radius))
+    assert narrow.doublings == 0
+    assert narrow.coarseness(np.array([[9.0, 9.0, 9.0]])).tolist() == [1.0]
 
 
 def test_two_views_are_enough_in_small_sets() -> None:

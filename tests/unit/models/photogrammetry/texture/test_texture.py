@@ -18,7 +18,7 @@ def test_a_texture_shows_what_the_photos_show(photographed: list[View], tmp_path
     mesh = sphere(3)
     weights = colour.view_weights(mesh, photographed, Caster(mesh), QUIET)
     paint = texture.mix(mesh, weights, colour.surroundings(mesh, photographed, QUIET))
-    atlas = texture.unwrap(mesh, 256, tmp_path, QUIET)
+    atlas = texture.unwrap(mesh, np.ones(len(mesh.faces)), 256, tmp_path, QUIET)
 
     picture, coverage = texture.bake(atlas, photographed, paint, size=256, threads=2, progress=QUIET)
 
@@ -37,7 +37,7 @@ def test_photos_of_different_exposure_give_a_texture_without_steps(photographed:
     mesh = sphere(3)
     weights = colour.view_weights(mesh, photographed, Caster(mesh), QUIET)
     paint = texture.mix(mesh, weights, colour.surroundings(mesh, photographed, QUIET))
-    atlas = texture.unwrap(mesh, 256, tmp_path, QUIET)
+    atlas = texture.unwrap(mesh, np.ones(len(mesh.faces)), 256, tmp_path, QUIET)
     picture, _ = texture.bake(atlas, photographed, paint, size=256, threads=2, progress=QUIET)
     assert np.ptp(picture[:, :, 0].astype(int)) < 8  # of 75
 
