@@ -64,6 +64,7 @@ def test_the_attempt_after_a_killed_worker_goes_on_from_the_last_sealed_stage(
 
 def test_a_resumed_job_goes_on_from_the_last_stage_before_its_suspension(jobs: Jobs, seen: Seen) -> None:
     name = begin(jobs, 4)
+    wait_until(lambda: list(jobs.folder(name).glob("attempts/*/stages/reconstructed")), "the second stage to be sealed")
 
     jobs.patch(name, suspend=True)
     jobs.wait_phase(name, "Suspended")
