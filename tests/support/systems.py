@@ -34,18 +34,21 @@ ROUGH: Final = Worker(
 def running_system(
     cluster: Cluster,
     *workers: Worker,
-    operator: bool = True,
+    operator: bool | Mapping[str, str] = True,
     redis: Mapping[str, Any] | None = None,
     settings: Mapping[str, str] | None = None,
 ) -> Iterator[System]:
-    """A system on `cluster` with its own Redis, made with the arguments `redis`. `settings` are added to the quick ones."""
+    """A system on `cluster` with its own Redis, made with the arguments `redis`. `settings` are added to the quick ones.
+
+    `operator`: whether it has one, or settings of the operator's own.
+    """
     with (
         Redis(**(redis or {})) as server,
         System(cluster, server, settings=QUICK_SETTINGS | dict(settings or {})) as system,
     ):
         system.install()
-        if operator:
-            system.start_operator()
+        if operator is not False:
+            system.start_operator(**({} if operator is True else operator))
         for worker in workers:
             system.start_worker(worker.name, pool=worker.pool, concurrency=worker.concurrency, **dict(worker.settings))
         yield system
@@ -69,7 +72,7 @@ class SharedSystems:
     def __call__(
         self,
         *workers: Worker,
-        operator: bool = True,
+        operator: bool | Mapping[str, str] = True,
         redis: Mapping[str, Any] | None = None,
         fresh: bool = False,
         **settings: str,

@@ -1,4 +1,4 @@
-"""Systems of a test's own, for tests that break them."""
+"""Systems for tests that break them."""
 
 import pytest
 
@@ -9,9 +9,12 @@ from tests.support.systems import SharedSystems, Worker
 
 @pytest.fixture
 def system(start_system: SharedSystems) -> System:
-    """An operator and a worker with four slots and one second a step; its Redis can keep its data over a restart."""
+    """An operator and a worker with four slots and one second a step; its Redis can keep its data over a restart.
+
+    The next test gets it as well, unless one of its processes was killed.
+    """
     settings = {"PLACEHOLDER_STEP_SECONDS": "1", "LIST_SECONDS": "6"}
-    return start_system(Worker(concurrency=4), redis={"persistent": True}, fresh=True, **settings)
+    return start_system(Worker(concurrency=4), redis={"persistent": True}, **settings)
 
 
 @pytest.fixture

@@ -123,6 +123,7 @@ def test_the_job_of_a_drained_worker_runs_again_without_a_failure(jobs: Jobs, sy
 
     job = jobs.wait(name, "in its second attempt", lambda job: job["status"].get("attempt") == 2)
     assert job["status"].get("failures", 0) == 0
+    wait_until(lambda: not system.processes["worker"].alive, "the drained worker to end", seen=system.log_ends)
 
 
 def test_a_paused_worker_is_superseded_and_cannot_publish(jobs: Jobs, seen: Seen, system: System) -> None:

@@ -15,7 +15,7 @@ from devcluster.harness.system import REPOSITORY
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 PHOTOS = REPOSITORY / "tests" / "data" / "photos"
-_SMALL = {"quality": "fast", "maxImageSize": 1000, "textureSize": 512, "faces": 5_000}
+_SMALL = {"quality": "fast", "maxImageSize": 700, "textureSize": 512, "faces": 5_000}
 _RECONSTRUCTION_SECONDS = 600.0  # some seconds on two quiet cores
 
 
@@ -116,7 +116,8 @@ def test_one_broken_photo_among_good_ones_is_named(jobs: Jobs, broken_among_good
 
 
 def test_a_confirmed_cancel_stops_the_native_code(jobs: Jobs) -> None:
-    name = jobs.create(modelType="photogrammetry", input={"uri": f"file://{PHOTOS}/berlin"})
+    photos = {"uri": f"file://{PHOTOS}/berlin"}
+    name = jobs.create(modelType="photogrammetry", input=photos, parameters={"quality": "fast"})
     jobs.wait(
         name,
         "in its third step",

@@ -120,16 +120,16 @@ def test_three_shards_run_each_job_once_and_one_that_is_away_holds_up_no_others(
 ) -> None:
     shards.permit(3)
     shards.start(*THREE)
-    uids = shards.create(60)
+    uids = shards.create(36)
 
     assert outcomes(shards.wait_finished(uids)) == expected(uids, THREE)
-    assert (shards.dispatched(*THREE, again="false"), shards.dispatched(*THREE, again="true")) == (60, 0)
+    assert (shards.dispatched(*THREE, again="false"), shards.dispatched(*THREE, again="true")) == (36, 0)
     held = {one["metadata"]["name"]: one["spec"].get("holderIdentity") for one in cluster.api.get(LEASES)["items"]}
     holders = {held[f"reconstruction-operator{shard.suffix}"] for shard in THREE} - {"", None}
     assert len(holders) == len(THREE)
 
     shards.system.processes.pop(name(THREE[1])).kill()
-    more = shards.create(30)
+    more = shards.create(18)
     waiting = [uid for uid in more if THREE[1].has(uid)]
     others = [uid for uid in more if uid not in waiting]
     assert outcomes(shards.wait_finished(others)) == expected(others, THREE)

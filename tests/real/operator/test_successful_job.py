@@ -22,7 +22,7 @@ STEPS = [
 ]
 
 
-def test_a_job_passes_all_steps_in_order(jobs: Jobs, seen: Seen) -> None:
+def test_a_watcher_sees_all_steps_in_order_each_time_with_all_conditions(jobs: Jobs, seen: Seen) -> None:
     name = jobs.create(queue="slow")
 
     job = jobs.wait_finished(name)
@@ -31,6 +31,14 @@ def test_a_job_passes_all_steps_in_order(jobs: Jobs, seen: Seen) -> None:
     assert seen.steps(name) == STEPS
     seen.assert_never_backwards(name)
     assert job["status"]["progress"]["percent"] == 100
+    for version in [one for one in seen.of(name) if one.get("status", {}).get("phase")]:
+        found = version["status"]["conditions"]
+        assert {one["type"] for one in found} == set(ConditionType) - {
+            ConditionType.CONTESTED,
+            ConditionType.INPUT_CHECKED,
+        }
+        assert all(one["observedGeneration"] == version["status"]["observedGeneration"] for one in found)
+        assert all(one["lastTransitionTime"] and one["reason"] for one in found)
 
 
 def test_each_step_of_its_life_is_a_line_of_the_operators_log(jobs: Jobs) -> None:
@@ -72,23 +80,6 @@ def test_a_simulated_result_is_reported_in_status_and_event(jobs: Jobs) -> None:
 
     assert job["status"]["simulated"] is True
     assert jobs.wait_event(name, "Simulated")[0] == "Warning"
-
-
-def test_every_status_has_all_conditions_with_its_generation(jobs: Jobs, seen: Seen) -> None:
-    name = jobs.create(queue="slow")
-
-    jobs.wait_finished(name)
-
-    versions = [one for one in seen.of(name) if one.get("status", {}).get("phase")]
-    assert versions
-    for version in versions:
-        found = version["status"]["conditions"]
-        assert {one["type"] for one in found} == set(ConditionType) - {
-            ConditionType.CONTESTED,
-            ConditionType.INPUT_CHECKED,
-        }
-        assert all(one["observedGeneration"] == version["status"]["observedGeneration"] for one in found)
-        assert all(one["lastTransitionTime"] and one["reason"] for one in found)
 
 
 def test_only_complete_is_true_after_success(jobs: Jobs) -> None:

@@ -10,6 +10,7 @@ from devcluster.harness.jobs import Jobs, condition, is_true
 from devcluster.servers.api import USER_AGENT
 
 STEPS = range(1, 7)
+_SIX_SECONDS = {"stepSeconds": 1}  # in all steps together
 
 
 def test_a_cancel_at_each_step_stops_the_job_and_deletes_its_files(jobs: Jobs, state: redis.Redis) -> None:
@@ -38,7 +39,7 @@ def test_a_cancel_at_each_step_stops_the_job_and_deletes_its_files(jobs: Jobs, s
 
 
 def test_a_request_alone_changes_only_the_condition(jobs: Jobs, state: redis.Redis) -> None:
-    name = jobs.create_in("Running", queue="slow")
+    name = jobs.create_in("Running", queue="slow", parameters=_SIX_SECONDS)
 
     jobs.request_cancel(name)
     job = jobs.wait(name, "with a requested cancel", lambda job: is_true(job, "CancelRequested"))
@@ -49,7 +50,7 @@ def test_a_request_alone_changes_only_the_condition(jobs: Jobs, state: redis.Red
 
 
 def test_a_withdrawn_request_leaves_no_flag_behind(jobs: Jobs, state: redis.Redis) -> None:
-    name = jobs.create(queue="slow")
+    name = jobs.create(queue="slow", parameters=_SIX_SECONDS)
     jobs.request_cancel(name)
     jobs.wait(name, "with a requested cancel", lambda job: is_true(job, "CancelRequested"))
 

@@ -29,9 +29,8 @@ def host_address() -> str:
 @pytest.fixture
 def system(start_system: SharedSystems) -> System:
     """An operator whose probes can be reached by an address of the machine."""
-    system = start_system(QUICK, operator=False, fresh=True)
-    system.start_operator(PROBE_HOST="0.0.0.0")  # noqa: S104  # the proxy of the API server does not reach loopback
-    return system
+    # The proxy of the API server does not reach loopback.
+    return start_system(QUICK, operator={"PROBE_HOST": "0.0.0.0"})  # noqa: S104
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from tests.real.protocol.stories import JOB, STORIES, TO_THE_END, Story
 
 pytestmark = pytest.mark.long
 
-AGES = (1, 4, 12)  # steps that are lost
+AGES = (1, pytest.param(4, marks=pytest.mark.release), 12)  # steps that are lost
 
 
 def _steps(client: redis.Redis, story: Story) -> int:

@@ -106,7 +106,7 @@ def test_a_bare_task_of_a_killed_worker_goes_on_at_its_next_delivery(own_farm: F
     assert own_farm.wait_state(result, "SUCCESS")["status"] == "completed"
 
 
-@pytest.mark.parametrize("model", ["rough-sleep", "rough-stubborn"])
+@pytest.mark.parametrize("model", [pytest.param("rough-sleep", marks=pytest.mark.release), "rough-stubborn"])
 def test_a_killed_worker_leaves_no_model_behind(model: str, own_farm: Farm, job_id: str) -> None:
     worker = own_farm.start_worker(concurrency=1)
     own_farm.photo(job_id)

@@ -51,7 +51,7 @@ def value_in(text: str, name: str, labels: Mapping[str, str]) -> float | None:
     return None
 
 
-@pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
+@pytest.mark.parametrize("pool", ["prefork", pytest.param("threads", marks=pytest.mark.release), "solo"])
 def test_a_job_counts_once_with_six_steps(scraped: Scraped, pool: str, own_farm: Farm, job_id: str) -> None:
     own_farm.start_worker(pool=pool, concurrency=1 if pool == "solo" else 2, WORKER_METRICS_PORT=str(scraped.port))
     own_farm.wait_state(own_farm.send(job_id, "placeholder"), "SUCCESS")

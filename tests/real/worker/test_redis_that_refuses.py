@@ -15,7 +15,7 @@ _JOBS = 12
 _LATER = 6
 _ENOUGH = 8  # refused writes of any kind
 
-Change = Callable[[redis.Redis], object]
+Change = Callable[[redis.Redis], None]
 
 
 def _times_refused(worker: Process) -> int:
@@ -23,20 +23,30 @@ def _times_refused(worker: Process) -> int:
     return log.count("used memory > 'maxmemory'") + log.count("read only replica")
 
 
-@pytest.mark.parametrize("pool", ["prefork", "solo"])
+def _full(client: redis.Redis) -> None:
+    client.config_set("maxmemory", "1")
+
+
+def _not_full(client: redis.Redis) -> None:
+    client.config_set("maxmemory", "0")
+
+
+def _replica(client: redis.Redis) -> None:
+    client.replicaof("127.0.0.1", "1")
+
+
+def _no_replica(client: redis.Redis) -> None:
+    client.replicaof("NO", "ONE")
+
+
 @pytest.mark.parametrize(
-    ("begin", "end"),
+    ("pool", "begin", "end"),
     [
-        pytest.param(
-            lambda client: client.config_set("maxmemory", "1"),
-            lambda client: client.config_set("maxmemory", "0"),
-            id="full",
-        ),
-        pytest.param(
-            lambda client: client.replicaof("127.0.0.1", "1"),
-            lambda client: client.replicaof("NO", "ONE"),
-            id="replica",
-        ),
+        pytest.param("prefork", _full, _not_full, id="prefork-full"),
+        pytest.param("solo", _replica, _no_replica, id="solo-replica"),
+        # Each pool and each cause is in one of the two above.
+        pytest.param("solo", _full, _not_full, id="solo-full", marks=pytest.mark.release),
+        pytest.param("prefork", _replica, _no_replica, id="prefork-replica", marks=pytest.mark.release),
     ],
 )
 def test_a_worker_goes_on_after_redis_refused_writes(pool: str, begin: Change, end: Change, own_farm: Farm) -> None:

@@ -37,7 +37,7 @@ def test_a_worker_registers_its_queues_and_unregisters_at_its_end(own_farm: Farm
     assert own_farm.nodes() == []
 
 
-@pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
+@pytest.mark.parametrize("pool", ["prefork", "threads", pytest.param("solo", marks=pytest.mark.release)])
 def test_a_draining_worker_gives_its_job_back_at_the_deadline(pool: str, own_farm: Farm, job_id: str) -> None:
     worker = own_farm.start_worker(pool=pool, concurrency=1, DRAIN_SECONDS="1")
     own_farm.put_record(job_id, 1)
