@@ -42,7 +42,7 @@ _OPERATOR: Final[Subjects] = (
     ("Events", r"writes/event_"),
     ("watch", r"controller/kube/(watch|feed|cache)"),
     ("rounds of the loop", r"controller/loop/|planning/"),
-    ("HTTP and TLS", r"aiohttp/|kube/connections|ssl\.py"),
+    ("HTTP and TLS", r"aiohttp/|ssl\.py"),
     ("event loop", r"asyncio/|selectors\.py"),
 )
 _WORKER: Final[Subjects] = (
