@@ -31,7 +31,7 @@ from tests.support.settings import configure
 from tests.support.storage import JOB, ObjectFolder, StorageJob
 
 BUILD_SECONDS = 1800
-pytestmark = [pytest.mark.long, pytest.mark.timeout(BUILD_SECONDS)]
+pytestmark = [pytest.mark.release, pytest.mark.timeout(BUILD_SECONDS)]
 
 PHOTOS = {f"p {number}.jpg": make_photo() for number in range(8)}
 _numbers = count(1)
