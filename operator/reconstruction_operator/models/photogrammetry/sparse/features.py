@@ -17,7 +17,7 @@ from reconstruction_operator.models.photogrammetry.input.photos import PreparedP
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.colmap import CPU, pycolmap
 
-SMALL_PHOTO_PX = 1300  # smaller photos may be doubled in size first
+SMALL_PHOTO_PX = 800  # smaller photos have few features: they may be doubled in size first, for four times the time
 _PEAK_THRESHOLD = 0.003  # below SIFT's usual 0.0067: out-of-focus grounds still give features
 
 

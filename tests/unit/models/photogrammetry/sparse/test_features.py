@@ -86,3 +86,14 @@ def test_photos_without_texture_are_refused_with_advice(tmp_path: Path) -> None:
     photos = [photo(tmp_path, "a.png"), *(photo(tmp_path, f"{number}.png", blank=True) for number in range(2))]
     with pytest.raises(ModelFailure, match=r"LOW_TEXTURE: half of the 3 photos show fewer than 1 distinct points"):
         extract(photos, tmp_path)
+
+
+def test_a_small_photo_has_more_features_since_it_is_doubled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = []
+    for limit in (WIDTH, WIDTH - 1):
+        monkeypatch.setattr(features, "SMALL_PHOTO_PX", limit)
+        folder = tmp_path / str(limit)
+        folder.mkdir()
+        counts.append(features.mean(extract([photo(folder, "a.jpg")], folder, limit=4000)))
+    doubled, as_it_is = counts
+    assert doubled > 1.5 * as_it_is
