@@ -72,7 +72,7 @@ def select(screen: K9s, name: str) -> None:
 
 
 def answer(screen: K9s, title: str) -> str:
-    """Say OK to the question with that title, which must be there; what it asked."""
+    """Confirm the question with that title, which must be there; returns its text."""
     asked = screen.wait_text(f"<Confirm {title}>")
     screen.press("Tab")
     screen.press("Enter")

@@ -39,7 +39,7 @@ class Shape:
     minimum: int | None = None
     maximum: int | None = None
     pattern: str = ""  # the same text is read by Go (RE2), browsers and Python
-    pattern_message: str = ""  # says it without a regular expression
+    pattern_message: str = ""  # the same without a regular expression
     choices: tuple[str, ...] = ()
     max_length: int | None = None  # characters
     max_items: int | None = None

@@ -34,7 +34,7 @@ class Message:
     queue: str  # the Celery queue, with its priority
     model_type: str = ""
     envelope: Envelope | None = None
-    retain_seconds: int | None = None  # that the result waits in the trash; None: as it says itself
+    retain_seconds: int | None = None  # that the result waits in the trash; None: as the result's manifest says
 
 
 def cleanup_id(job_id: str) -> str:

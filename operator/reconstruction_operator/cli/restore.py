@@ -116,20 +116,22 @@ def job(entry: Entry) -> dict[str, Any]:
     }
 
 
-def run(*, wanted: str | None, to: Path | None, namespace: str, lists: bool, say: Callable[[str], None] = print) -> int:
+def run(
+    *, wanted: str | None, to: Path | None, namespace: str, lists: bool, write: Callable[[str], None] = print
+) -> int:
     """The command; returns its exit status."""
     try:
         if lists or wanted is None:
             found = list(entries(namespace))
             for line in table(found) if found else ["The trash is empty."]:
-                say(line)
+                write(line)
             return 0
         entry = find(wanted)
         if to is None:
-            say(json.dumps(job(entry), indent=2))
+            write(json.dumps(job(entry), indent=2))
         else:
             copy(entry, to)
-            say(f"The result of {entry.title} is in {to}.")
+            write(f"The result of {entry.title} is in {to}.")
     except (RestoreError, OSError) as error:
         print(f"reconstruction-operator: {error}", file=sys.stderr)
         return 1

@@ -108,7 +108,7 @@ class ProgressReport:
     steps: tuple[StepTime, ...] = ()  # that are finished
     resumed_from: str = ""  # the stage of an earlier attempt from which it goes on
     base: float = 0.0  # the fraction at which it went on; `started_at` is when
-    remaining_seconds: float | None = None  # from `at`, as the model expects; None: only the fraction says it
+    remaining_seconds: float | None = None  # from `at`, as the model expects; None: only the fraction shows it
 
 
 @dataclass(frozen=True, slots=True)

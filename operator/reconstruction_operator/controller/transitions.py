@@ -37,13 +37,13 @@ def log(job: Job, status: Status, events: Sequence[Event]) -> None:
 
 
 def _steps(before: Status, status: Status, events: Sequence[Event]) -> Iterator[tuple[str, str]]:
-    told = [(event.reason, event.message) for event in events if event.reason != _PROGRESS]
-    yield from told
+    reported = [(event.reason, event.message) for event in events if event.reason != _PROGRESS]
+    yield from reported
     held = [why for kind, why in _HELD_BACK if _reason(before, kind) != why == _reason(status, kind)]
     if before.phase is None and _WAITING in held:  # usual for a moment; otherwise `admission` logs why its queue stands
         held.remove(_WAITING)
     yield from ((why, status.message) for why in held)
-    if before.phase is not status.phase and not told and not held:
+    if before.phase is not status.phase and not reported and not held:
         yield str(status.phase), f"{before.phase} -> {status.phase}: {status.message}"
 
 

@@ -64,7 +64,7 @@ def find(job_id: str) -> Kept | None:
 
 
 def seconds_of(folder: JobFolder) -> int:
-    """How long the job's result waits in the trash, as it says itself; 0: not at all, or there is none."""
+    """How long the job's result waits in the trash, as its manifest says; 0: not at all, or there is none."""
     manifest = manifests.read_sealed(folder.output, folder.job_id)
     return 0 if manifest is None else max(0, manifest.retain_seconds)
 

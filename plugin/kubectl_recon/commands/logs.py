@@ -51,7 +51,7 @@ def run(connection: Connection, name: str, *, follow: bool, raw: bool) -> int:
     for line in sorted(found, key=lambda line: line.when):
         print(line.text)  # noqa: T201  # the result
     if not found:
-        note(f"{job.name}: the logs of {len(pods)} containers say nothing about it (they hold what their nodes keep)")
+        note(f"{job.name}: the logs of {len(pods)} containers have no line about it (they hold what their nodes keep)")
     return 0
 
 

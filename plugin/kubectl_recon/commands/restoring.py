@@ -27,7 +27,7 @@ _TIMEOUT_SECONDS: Final = 60.0
 
 
 def restore(connection: Connection, name: str, spec: dict[str, Any], *, follow: bool) -> int:
-    """Bring the newest result of the job's name back; with `follow` the exit code says whether it came."""
+    """Bring the newest result of the job's name back; with `follow` the exit code shows whether it came."""
     name = bare(name)
     body = manifests.manifest(
         name, {"input": {"uri": _UNKNOWN}, **spec, "reuse": "Required"}, namespace=connection.namespace

@@ -34,7 +34,7 @@ def contested(facts: Facts) -> Answer | None:
         details=(condition.message,),
         actions=(
             "an administrator keeps one installation for the namespace (WATCH_NAMESPACES)",
-            "if the manager is gone for good: reconstruction-operator handover, or wait for ADOPT_AFTER_SECONDS",
+            "if the manager was removed for good: reconstruction-operator handover, or wait for ADOPT_AFTER_SECONDS",
         ),
     )
 

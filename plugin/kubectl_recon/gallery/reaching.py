@@ -96,7 +96,7 @@ def find(connection: Connection, namespace: str, way: Way) -> str:
 
 
 def _drain(output: IO[bytes] | None) -> None:
-    """Read what kubectl says of each connection: it would stop at a full pipe."""
+    """Read what kubectl prints for each connection: it would stop at a full pipe."""
     while output is not None and output.read(4096):
         pass
 

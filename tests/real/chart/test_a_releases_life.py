@@ -4,7 +4,7 @@ import base64
 import json
 
 from devcluster.waiting import wait_until
-from tests.real.chart.release import CRD, GONE_SECONDS, Release, wait_until_deleted
+from tests.real.chart.release import CRD, DELETED_SECONDS, Release, wait_until_deleted
 from tests.support.chart import GPU
 from tests.support.paths import CHECKOUT, DATA
 
@@ -112,7 +112,7 @@ def test_an_uninstall_leaves_only_the_jobs_and_their_results(release: Release) -
     wait_until(
         lambda: release.objects() == {"persistentvolumeclaim/reconstruction-jobs"},
         "nothing but the claim to be left",
-        timeout_seconds=GONE_SECONDS,
+        timeout_seconds=DELETED_SECONDS,
         seen=release.objects,
     )
     assert jobs(release) == ["reconstructionjob.reconstruction.dev/job"]
@@ -141,7 +141,7 @@ def test_an_uninstall_without_keep_deletes_the_jobs_and_does_not_hang(release: R
     release.helm("uninstall")
 
     wait_until_deleted(release.cluster)
-    wait_until(lambda: release.objects() == set(), "everything to be gone", timeout_seconds=GONE_SECONDS)
+    wait_until(lambda: release.objects() == set(), "the last object to be deleted", timeout_seconds=DELETED_SECONDS)
 
 
 def test_a_release_without_the_crd_leaves_the_existing_crd_unchanged(release: Release) -> None:

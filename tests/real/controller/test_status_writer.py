@@ -107,7 +107,7 @@ async def test_a_status_is_stored_and_the_answer_is_cached(desk: Desk) -> None:
 
 
 async def test_fields_without_a_value_are_removed_on_the_server(desk: Desk) -> None:
-    await desk.write(desk.load(desk.jobs.create("a")), replace(RUNNING, failure=Failure("WORKER_LOST", "gone")))
+    await desk.write(desk.load(desk.jobs.create("a")), replace(RUNNING, failure=Failure("WORKER_LOST", "lost")))
     job = desk.cache.by_id(desk.jobs.get("a")["metadata"]["uid"])
     assert job is not None
 

@@ -34,7 +34,7 @@ def restart_ended_operator(system: System) -> None:
 
 
 def held(system: System) -> bool:
-    """Whether the Lease has an Event that says so."""
+    """Whether the Lease has an Event about it."""
     events = system.cluster.api.get("/apis/events.k8s.io/v1/events")["items"]
     return any(one["reason"] == "DeletionsHeld" and one["regarding"]["kind"] == "Lease" for one in events)
 

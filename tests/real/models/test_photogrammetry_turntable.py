@@ -1,4 +1,4 @@
-"""Photogrammetry of a turntable before a patterned wall, which says in every photo that nothing moves."""
+"""Photogrammetry of a turntable before a patterned wall, which looks the same in every photo, as if nothing moved."""
 
 from __future__ import annotations
 

@@ -15,8 +15,8 @@ from reconstruction_operator.worker.attempt import ending, run
 
 from tests.real.protocol import world
 from tests.real.protocol.fibers import Fiber
-from tests.support.deletions import delete_in_this_process
 from tests.support.settings import configure
+from tests.support.worker.deletions import delete_in_this_process
 
 T = TypeVar("T")
 
@@ -54,7 +54,7 @@ def _at_once(function: Callable[[], T], check: Callable[[], None]) -> T:
 @pytest.fixture
 def client(redis_state_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[redis.Redis]:
     """Redis; a worker with short waits, which can be paused before each change on the disk."""
-    # Heartbeats and registrations expire only when the state machine says so.
+    # Heartbeats and registrations expire only when the state machine lets them.
     configure(monkeypatch, REDIS_STATE_DB=redis_state_url, ALIVE_TTL_SECONDS=3_600.0, WORKER_TTL_SECONDS=3_600.0)
     monkeypatch.setattr(calls, "run", calls.run)
     monkeypatch.setattr(calls, "arun", calls.arun)

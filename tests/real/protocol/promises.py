@@ -179,7 +179,7 @@ class Promises(Installation):
         for job, token in copied.items():
             # Once Redis has forgotten how it ended, the job manager's flag makes a cancelled job of it.
             assert self.delivered(job) == token or job in self.asked, f"the copy of {job} went with its files"
-        # A result that was published may have been reported, if only to the object that is gone. With the folder, the note may go.
+        # A result that was published may have been reported, if only to the deleted object. With the folder, the note may go.
         may_stay = {job for job in self.published if self.objects[job].status.phase is not Phase.CANCELLED}
         left = [path.name for path in self.meshes.iterdir() if path.name not in may_stay]
         left = [name for name in left if not any(job in name for job in self.vanished)]

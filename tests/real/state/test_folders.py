@@ -23,7 +23,7 @@ from tests.support.settings import configure
 
 LEADER: dict[str, Any] = {"fence": 5, "install_id": "install"}
 SAID = {"install_id": "install", "namespace": "ns", "name": "a-name", "attempt": 2, "queue": "celery-high"}
-NOBODY = Record("", "", "", 1, "")
+UNOWNED = Record("", "", "", 1, "")
 
 Do = Callable[..., Any]
 
@@ -124,7 +124,7 @@ def test_a_malformed_report_is_of_no_install_and_can_be_dropped(
     do: Do, client: redis.Redis, job_id: str, text: str
 ) -> None:
     client.hset("folders:install", job_id, text)
-    assert do(reads.list_folders, "install") == {job_id: NOBODY}
+    assert do(reads.list_folders, "install") == {job_id: UNOWNED}
     do(operator_calls.drop_folders, **LEADER, job_ids=[job_id])
     assert do(reads.list_folders, "install") == {}
 

@@ -115,7 +115,7 @@ def test_a_killed_worker_leaves_no_model_behind(model: str, own_farm: Farm, job_
 
     worker.kill()
 
-    wait_until(lambda: is_gone(pid), "the model to be gone")
+    wait_until(lambda: is_gone(pid), "the model to end")
 
 
 def test_a_killed_child_of_the_pool_leaves_no_model_behind(own_farm: Farm, job_id: str) -> None:
@@ -131,7 +131,7 @@ def test_a_killed_child_of_the_pool_leaves_no_model_behind(own_farm: Farm, job_i
 
     os.kill(child.pid, signal.SIGKILL)
 
-    wait_until(lambda: is_gone(pid), "the model to be gone")
+    wait_until(lambda: is_gone(pid), "the model to end")
 
 
 def test_a_model_whose_guard_is_killed_ends_and_fails_its_job(own_farm: Farm, job_id: str) -> None:
@@ -144,5 +144,5 @@ def test_a_model_whose_guard_is_killed_ends_and_fails_its_job(own_farm: Farm, jo
 
     os.kill(guard.pid, signal.SIGKILL)
 
-    wait_until(lambda: is_gone(pid), "the model to be gone")
+    wait_until(lambda: is_gone(pid), "the model to end")
     own_farm.wait_state(result, "FAILURE")

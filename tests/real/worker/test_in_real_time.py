@@ -9,7 +9,7 @@ from celery.result import AsyncResult
 
 from devcluster import Redis
 from devcluster.harness.workers import Farm
-from tests.support.attempts import SIX_PAIRS
+from tests.support.worker.attempts import SIX_PAIRS
 
 
 def test_delay_runs_six_steps_in_about_twelve_seconds(server: Redis) -> None:

@@ -201,7 +201,7 @@ class Admission:
                 _log.info("Queue %s: further jobs wait in the API server: %s", queue, cause)
 
     def give_places(self, now: float) -> list[JobKey]:
-        """Say for each of the next jobs at which place it is, or what else it waits for; returns those that get another text.
+        """Set the text of each of the next jobs: its place, or what else it waits for. Returns the jobs whose text changed.
 
         Rarely, in rounded numbers, and only for the first of each queue: each new text is a write to the API server.
         """

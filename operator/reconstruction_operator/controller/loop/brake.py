@@ -69,7 +69,7 @@ class Brake:
         if too_many and found_in not in self._over:
             self._hold(
                 f"{len(orphans)} of {among} {found_in} are of jobs that no longer exist, more than the limit of {limit}: their "
-                f"files are kept. If these jobs are to be gone, set ORPHANS_AT_ONCE={len(orphans)} until they are"
+                f"files are kept. If they are to be deleted, set ORPHANS_AT_ONCE={len(orphans)} until they are"
             )
         elif not too_many and found_in in self._over:
             self._release(f"The {found_in} of jobs that no longer exist are no more than the limit of {limit}")

@@ -18,7 +18,7 @@ _COARSE_GRAIN_SECONDS = 300
 
 
 def eta_seconds(report: ProgressReport, now: datetime) -> int | None:
-    """Estimated seconds left, rounded more coarsely the more they are; None if nothing says them yet.
+    """Estimated seconds left, rounded more coarsely the more they are; None if nothing shows them yet.
 
     The time since the report is subtracted. But silence may mean that the step has slowed down: so the estimate never falls
     below the silence times the fraction that is left.

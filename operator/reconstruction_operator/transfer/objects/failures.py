@@ -131,7 +131,7 @@ def _has_no_credentials(text: str) -> bool:
 
 
 def _cause(text: str) -> str:
-    """What happened, without addresses of servers; mostly the end of the first line says so."""
+    """What happened, without addresses of servers; mostly it stands at the end of the first line."""
     for mark, cause in _CAUSES:
         if mark in text:
             return cause

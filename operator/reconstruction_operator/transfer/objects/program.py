@@ -46,7 +46,7 @@ class _Outlet:
         if now - self._reported_at >= _REPORT_SECONDS or (objects and objects == of_objects):
             self._reported_at = now
             try:
-                say(progress=[objects, of_objects, count, of_count])
+                write(progress=[objects, of_objects, count, of_count])
             except BrokenPipeError:
                 raise _UnwantedError from None
 
@@ -91,12 +91,12 @@ def main() -> None:
     threading.Thread(target=_wait_for_the_end, args=(outlet,), daemon=True).start()
     signal.signal(signal.SIGTERM, lambda *_: outlet.unwanted.set())
     try:
-        say(**perform(request.from_line(line), outlet))
+        write(**perform(request.from_line(line), outlet))
     except (_UnwantedError, BrokenPipeError):
         pass
     except Exception as error:  # noqa: BLE001  # the worker reports it
         first, *_ = str(error).splitlines() or [""]  # the client adds a dump of its state below
-        say(strerror=f"{type(error).__name__}: {first}")
+        write(strerror=f"{type(error).__name__}: {first}")
     os._exit(0)  # threads may be in calls of the client that take long
 
 
@@ -105,7 +105,7 @@ def _wait_for_the_end(outlet: _Outlet) -> None:
     outlet.unwanted.set()
 
 
-def say(**message: Any) -> None:
+def write(**message: Any) -> None:
     """Writes one message."""
     sys.stdout.write(json.dumps(message, default=os.fsdecode) + "\n")
     sys.stdout.flush()

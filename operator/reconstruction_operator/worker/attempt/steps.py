@@ -28,7 +28,7 @@ class Reached:
     message: str = ""
     resumed: str = ""  # the stage of an earlier attempt from which the run goes on
     base: float = 0.0  # the fraction at which it went on
-    remaining_seconds: float | None = None  # that the model expects its rest to take; None: the fraction says it
+    remaining_seconds: float | None = None  # that the model expects its rest to take; None: the fraction shows it
 
 
 Publish = Callable[[Reached, bool], None]
