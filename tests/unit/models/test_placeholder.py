@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
 import trimesh
 from PIL import Image
+from reconstruction_operator.models import placeholder
 from reconstruction_operator.models.interface import ModelFailure, Report, StageFolder, Step, Work
 from reconstruction_operator.models.placeholder import PlaceholderModel
 
@@ -20,33 +20,30 @@ def output(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def paced(heard: list[tuple[Step, str]], seconds: float) -> Report:
-    """A report that returns when the step before is over, as the worker's does."""
+def collecting(heard: list[tuple[Step, str]]) -> Report:
+    """A report that collects the steps, and the stages from which a run goes on."""
 
     def report(step: Step, _fraction: float, _message: str = "", *, resumed: str = "", **_: object) -> None:
-        if heard and not resumed:
-            time.sleep(seconds)
         heard.append((step, resumed))
 
     return report
 
 
-def test_a_run_goes_on_after_the_last_stage_of_an_earlier_one(tmp_path: Path) -> None:
+def test_a_run_goes_on_after_the_last_stage_of_an_earlier_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class StoppedError(Exception):
         """The run has to end, in its fourth step."""
 
     work = Work((), tmp_path / "scratch", tmp_path, {}, 1, StageFolder(tmp_path / "stages", "key", attempt=1))
-    slow = paced([], 0.6)
+    monkeypatch.setattr(placeholder, "_KEPT_SECONDS", 0.0)
 
-    def stopping(step: Step, fraction: float, message: str = "", *, resumed: str = "", **_: object) -> None:
-        slow(step, fraction, message, resumed=resumed)
+    def stopping(step: Step, _fraction: float, _message: str = "", **_: object) -> None:
         if step is Step.PREVIEW:
             raise StoppedError
 
     with pytest.raises(StoppedError):
         PlaceholderModel().run(work, stopping)
     heard: list[tuple[Step, str]] = []
-    PlaceholderModel().run(work, paced(heard, 0.0))
+    PlaceholderModel().run(work, collecting(heard))
     assert heard[0] == (Step.POSTPROCESS, "reconstructed of attempt 1")
     assert [step for step, _ in heard] == [Step.POSTPROCESS, Step.PREVIEW]
 

@@ -8,8 +8,7 @@ from typing import TypeVar
 
 import cv2
 
-from reconstruction_operator.models.photogrammetry import memory
-from reconstruction_operator.models.photogrammetry.progress import BEAT_SECONDS
+from reconstruction_operator.models.photogrammetry import memory, progress
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -37,7 +36,7 @@ def each(
         futures = [pool.submit(function, item) for item in items]
         pending = set(futures)
         while pending:
-            ended, pending = wait(pending, BEAT_SECONDS, FIRST_COMPLETED)
+            ended, pending = wait(pending, progress.BEAT_SECONDS, FIRST_COMPLETED)
             for future in ended:
                 future.result()
             done(len(futures) - len(pending), len(futures))

@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import Self
 
 from reconstruction_operator.models.interface import Report, Step
-from reconstruction_operator.models.photogrammetry.progress import BEAT_SECONDS, StageProgress
+from reconstruction_operator.models.photogrammetry import progress
+from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.timing.costs import STEPS, Stage
 from reconstruction_operator.models.photogrammetry.timing.estimate import Estimate
 
@@ -73,11 +74,11 @@ class Timetable:
         self._report(step, self._estimate.fraction(step), message, resumed=resumed, remaining_seconds=remaining)
 
     def _beat(self) -> None:
-        while not self._over.wait(BEAT_SECONDS):
+        while not self._over.wait(progress.BEAT_SECONDS):
             with self._lock:
                 self._estimate.move(self._clock())
                 if self._newest is None:
-                    continue  # a run that goes on from a stage has to say so first
+                    continue  # a run that goes on from a stage reports that first
                 try:
                     self._send(*self._newest)
                 except BaseException as error:  # noqa: BLE001  # raised again in the run's own thread, by its next report
