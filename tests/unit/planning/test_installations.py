@@ -176,6 +176,16 @@ def test_the_manager_keeps_the_condition_until_the_end_and_never_writes_it() -> 
     assert ended.condition(ConditionType.CONTESTED) is None
 
 
+def test_the_installation_that_takes_a_job_over_drops_the_condition() -> None:
+    contested = left_alone(a_job(replace(QUEUED, installation=THEIRS), Management.FOREIGN), MINE, NOW).status
+    assert contested.condition(ConditionType.CONTESTED) is not None
+
+    taken = planned(a_job(contested, Management.INHERITED), Observation(record=RECORD)).status
+
+    assert taken.installation == MINE
+    assert taken.condition(ConditionType.CONTESTED) is None
+
+
 SHARD = InstallationMark("mine-1-of-2", "here/operator-1-of-2")
 
 

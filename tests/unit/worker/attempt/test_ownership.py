@@ -11,7 +11,7 @@ from reconstruction_operator.state import calls, worker_calls
 from reconstruction_operator.state.replies import ClaimVerdict, FinishVerdict
 from reconstruction_operator.worker.attempt.ownership import LIFE, Ownership
 
-from tests.support.attempts import JOB, want
+from tests.support.worker.attempts import JOB, want
 
 DONE = End(Outcome.SUCCEEDED)
 
@@ -88,3 +88,13 @@ def test_a_success_after_a_confirmed_cancel_is_not_recorded() -> None:
 
     assert owned.finish(DONE).verdict is FinishVerdict.CANCELLED
     assert owned.finish(End(Outcome.CANCELLED)).verdict is FinishVerdict.RECORDED
+
+
+def test_a_beat_after_an_end_that_redis_has_lost_revives_nothing(client: redis.Redis) -> None:
+    owned = delivery("one")
+    owned.claim()
+    owned.finish(DONE)
+    client.delete(owned.keys.end(owned.task_id))
+
+    assert owned.beat().owned
+    assert not client.exists(owned.keys.alive(owned.task_id))

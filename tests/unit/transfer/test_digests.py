@@ -1,0 +1,54 @@
+"""Digests of inputs: which inputs are worth reading before they are copied, and what a digest depends on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from reconstruction_operator.contract.fingerprint import KnownInput
+from reconstruction_operator.transfer import digests
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [
+        pytest.param([], False, id="nothing-known"),
+        pytest.param([KnownInput("sha256:a", 2, 10)], True, id="same-number-and-size"),
+        pytest.param([KnownInput("sha256:a", 3, 10)], False, id="another-number"),
+        pytest.param([KnownInput("sha256:a", 2, 11)], False, id="another-size"),
+        pytest.param([KnownInput("etag:a", 2, 10)], False, id="known-by-its-listing"),
+        pytest.param([KnownInput("sha256:a", 9, 9), KnownInput("sha256:b", 2, 10)], True, id="one-of-several"),
+    ],
+)
+def test_an_input_is_read_first_if_a_known_one_has_its_number_and_size(known: list[KnownInput], expected: bool) -> None:
+    assert digests.may_be_known(known, images=2, total_bytes=10) is expected
+
+
+def photos(folder: Path, **contents: bytes) -> list[Path]:
+    folder.mkdir()
+    for name, content in contents.items():
+        (folder / f"{name}.jpg").write_bytes(content)
+    return sorted(folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("others", "same"),
+    [
+        pytest.param({"a": b"1", "b": b"2"}, True, id="the-same"),
+        pytest.param({"a": b"1", "b": b"3"}, False, id="another-content"),
+        pytest.param({"a": b"1", "c": b"2"}, False, id="another-name"),
+        pytest.param({"a": b"1"}, False, id="one-is-missing"),
+    ],
+)
+def test_a_digest_depends_on_names_and_contents(others: dict[str, bytes], same: bool, tmp_path: Path) -> None:
+    one = digests.of_photos(photos(tmp_path / "one", a=b"1", b=b"2"), lambda *_: None)
+    other = digests.of_photos(photos(tmp_path / "other", **others), lambda *_: None)
+    assert (one == other) is same
+
+
+def test_what_a_report_raises_ends_the_work(tmp_path: Path) -> None:
+    def stop(_fraction: float, _message: str) -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        digests.of_photos(photos(tmp_path / "one", a=b"1"), stop)
