@@ -25,28 +25,22 @@ demo-stop: setup ## stop what `make demo KEEP=1` left running
 # Three processes, each with its own servers: most real tests wait. A file stays in one of them, with what its tests share,
 # and so does a folder with a control plane of its own; the longest come first (tests/conftest.py).
 IN_PROCESSES := --numprocesses=3 --dist=loadfile --no-loadscope-reorder --durations=20 --durations-min=1
-PARALLEL    := $(MAKE) --no-print-directory --jobs=5 --keep-going --output-sync=target
+PARALLEL    := $(MAKE) --no-print-directory --jobs=3 --keep-going --output-sync=target
 LINTS       := style types layers tree
 
-# The tests without servers, in parts, the longest first; half of their time they wait. Each part is a process that imports
-# and collects nothing else: processes of pytest-xdist collect all tests each, which takes as long as a tenth of the tests.
+# The unit tests, in parts, the longest first: each part is a process that imports and collects nothing else.
 part-engine   := tests/unit/models
-part-runs     := tests/unit/worker/attempt/test_r*.py
-part-objects  := tests/unit/transfer/objects
-part-attempts := tests/unit/worker/attempt --ignore-glob='*/test_r*.py'
-part-transfer := tests/unit/transfer --ignore=$(part-objects)
-part-worker   := tests/unit/worker --ignore=tests/unit/worker/attempt
-part-tools    := $(addprefix tests/unit/,benchmarks chaos cli dashboards demo devcluster scripts)
-part-clients  := $(addprefix tests/unit/,chart gallery plugin)
-part-others   := tests/unit tests/behaviour $(addprefix --ignore=,tests/unit/transfer tests/unit/worker $(part-tools) $(part-engine) $(part-clients))
-UNIT          := $(addprefix unit-,engine runs others objects clients attempts tools worker transfer)
+part-worker   := $(addprefix tests/unit/,worker transfer)
+part-tools    := $(addprefix tests/unit/,benchmarks chaos chart cli dashboards demo devcluster gallery plugin scripts)
+part-operator := tests/unit tests/behaviour $(addprefix --ignore=,$(part-engine) $(part-worker) $(part-tools))
+UNIT          := $(addprefix unit-,operator tools worker engine)
 
-check: setup ## the quick part: style, types, layers, tree, and the tests without servers
+check: setup ## the quick part: style, types, layers, tree, and the unit tests
 	@$(PYTHON_BIN) -S scripts/checks/layout.py
 	@$(PARALLEL) $(UNIT) $(LINTS)
 
 test: $(if $(PYTEST_ARGS),lint,check) control-plane ## what `check` does, then the tests on a real control plane, Redis and workers
-	@$(PYTHON_BIN) -m pytest -m "not release" $(or $(PYTEST_ARGS),tests/real $(IN_PROCESSES))
+	@$(PYTHON_BIN) -m pytest -m "not release" $(or $(PYTEST_ARGS),tests/integration tests/real $(IN_PROCESSES))
 
 test-long: setup control-plane ## before a release: the tests that are too long for every run
 	@$(PYTHON_BIN) -m pytest -m "release or hypothesis" --hypothesis-profile=release $(or $(PYTEST_ARGS),$(IN_PROCESSES))
@@ -76,7 +70,7 @@ unit: setup
 	@$(PARALLEL) $(UNIT)
 
 $(UNIT): unit-%: setup
-	@$(PYTHON_BIN) -m pytest $(part-$*) -m "not real and not release" --quiet
+	@$(PYTHON_BIN) -m pytest $(part-$*) -m "not release" --quiet
 
 control-plane: setup
 	@$(PYTHON_BIN) -m devcluster build >/dev/null

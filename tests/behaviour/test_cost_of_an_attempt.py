@@ -12,8 +12,8 @@ import redis
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.worker.heartbeat import pulse
 
-from tests.support import attempts
 from tests.support.settings import configure
+from tests.support.worker import attempts
 
 
 @pytest.fixture

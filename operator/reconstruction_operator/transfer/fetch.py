@@ -10,9 +10,10 @@ from pathlib import Path
 from reconstruction_operator.contract.fingerprint import input_digest
 from reconstruction_operator.readers import OBJECT_SCHEMES
 from reconstruction_operator.transfer import archive as archives
-from reconstruction_operator.transfer import digests, download, local, names, uris
+from reconstruction_operator.transfer import digests, local, names, uris
 from reconstruction_operator.transfer.archive import Fetched
 from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.https import download
 from reconstruction_operator.transfer.limits import Limits, Tick, section
 from reconstruction_operator.transfer.objects import inputs
 from reconstruction_operator.transfer.photos import masks

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.transfer.folders import collecting, delivery
-from reconstruction_operator.transfer.folders.delivery import Run
 from reconstruction_operator.transfer.limits import Tick
 from reconstruction_operator.transfer.objects import layout, outputs
 from reconstruction_operator.transfer.objects.address import is_object
 from reconstruction_operator.transfer.occupancy import Occupancy
+from reconstruction_operator.transfer.runs import Run
 
 
 def check(

@@ -10,7 +10,7 @@ import pytest
 from devcluster import Cluster
 from devcluster.programs.helm import helm
 from devcluster.waiting import wait_until
-from tests.real.chart.release import GONE_SECONDS, Release, wait_until_deleted
+from tests.real.chart.release import DELETED_SECONDS, Release, wait_until_deleted
 from tests.support.paths import CHECKOUT
 
 _HERE = Path(__file__).parent
@@ -42,7 +42,7 @@ class ChartCluster:
 
         try:
             wait_until(
-                lambda: not left(), "the releases' namespaces to be deleted", timeout_seconds=GONE_SECONDS, seen=left
+                lambda: not left(), "the releases' namespaces to be deleted", timeout_seconds=DELETED_SECONDS, seen=left
             )
         finally:
             cluster.stop()

@@ -20,7 +20,7 @@ from devcluster.waiting import wait_until
 from tests.support.paths import CHART
 
 CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/reconstructionjobs.reconstruction.dev"
-GONE_SECONDS = 60.0
+DELETED_SECONDS = 60.0
 _STUCK_SECONDS = 2.0  # an ordinary deletion takes 0.3 s
 
 
@@ -108,4 +108,4 @@ def wait_until_deleted(cluster: Cluster, crd: str = CRD) -> None:
                 cluster.api.patch(crd, {"metadata": {"annotations": {"touched": secrets.token_hex(4)}}})
         return not cluster.api.is_there(crd)
 
-    wait_until(is_deleted, f"{crd} to be deleted", timeout_seconds=GONE_SECONDS)
+    wait_until(is_deleted, f"{crd} to be deleted", timeout_seconds=DELETED_SECONDS)

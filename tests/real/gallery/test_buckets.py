@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from reconstruction_operator.contract.manifest import Manifest, SealedFile
 from reconstruction_operator.transfer import outputs
-from reconstruction_operator.transfer.folders.delivery import Run
+from reconstruction_operator.transfer.runs import Run
 
 from devcluster.harness.gallery import Gallery
 from devcluster.harness.jobs import Jobs

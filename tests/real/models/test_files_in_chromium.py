@@ -20,7 +20,7 @@ from reconstruction_operator.models.photogrammetry.sparse.mapping import Aligned
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 
 from devcluster.harness.chromium import running_chromium
-from tests.support.geometry import RED, coloured_square, sphere
+from tests.support.engine.geometry import RED, coloured_square, sphere
 from tests.support.paths import DATA
 
 HOSTILE = "</script><img src=x onerror=alert(1)>&\"'.jpg"

@@ -17,11 +17,12 @@ from reconstruction_operator.jobfiles import notes, workspace
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.transfer.folders import delivery as outputs
 from reconstruction_operator.transfer.folders.directories import Directory
+from reconstruction_operator.transfer.runs import Run
 from reconstruction_operator.worker import deletion
 
 from tests.real.protocol.fibers import Fiber
-from tests.support.deletions import delete_in_this_process
 from tests.support.settings import configure
+from tests.support.worker.deletions import delete_in_this_process
 
 JOB = "0b7c4a9e-job"
 LOOKS = ("exists", "iterdir", "read_bytes", "enter", "names", "is_empty", "leads_to", "read")
@@ -70,7 +71,7 @@ class Attempt:
         self.text = f"of {self.space.root.name}"
         envelope = Envelope(install_id="test", namespace="default", name="banana", attempt=number)
         notes.note(self.space, Owner.of(JOB, envelope), self._uri)
-        self.run = outputs.Run(JOB, number, self.space.root)
+        self.run = Run(JOB, number, self.space.root)
         self.overtaken = False
         (self.space.output / "textures").mkdir()
         names = ("model.glb", "textures/a.png")

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from reconstruction_operator.transfer import fetch, outputs
 from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.transfer.folders.delivery import Run
 from reconstruction_operator.transfer.limits import Limits
+from reconstruction_operator.transfer.runs import Run
 
 from chaos.system.proxies.tcp import TcpProxy
 from tests.support.servers.objects import Bucket

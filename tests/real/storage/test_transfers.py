@@ -11,8 +11,8 @@ import pytest
 from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.transfer import fetch, outputs
 from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.transfer.folders.delivery import EVERY_ATTEMPT, Run
 from reconstruction_operator.transfer.limits import Limits
+from reconstruction_operator.transfer.runs import EVERY_ATTEMPT, Run
 
 from devcluster.servers.s3 import S3
 from tests.support.servers.connect_proxy import running_proxy

@@ -87,10 +87,10 @@ def test_alert_links_to_its_runbook_in_the_repository_or_at_the_base_url(render:
     asked = {"enabled": True, "runbookBaseUrl": "https://git.example.com/docs/runbooks/"}
 
     as_is = render({"metrics": {"prometheusRule": {"enabled": True}}}, apis=APIS)
-    told = render({"metrics": {"prometheusRule": asked}}, apis=APIS)
+    rendered = render({"metrics": {"prometheusRule": asked}}, apis=APIS)
 
     assert sorted(runbooks(as_is)) == [f"docs/runbooks/{page}" for page in pages]
-    assert sorted(runbooks(told)) == [f"https://git.example.com/docs/runbooks/{page}" for page in pages]
+    assert sorted(runbooks(rendered)) == [f"https://git.example.com/docs/runbooks/{page}" for page in pages]
 
 
 @pytest.mark.parametrize("address", ["https://a b", 'https://a"', "https://a/#x"])

@@ -1,4 +1,4 @@
-"""Each check of the tree says no to a tree that violates it. That this checkout passes is checked by `make lint`."""
+"""Each check of the tree rejects a tree that violates it. That this checkout passes is checked by `make lint`."""
 
 from __future__ import annotations
 

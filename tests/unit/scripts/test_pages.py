@@ -1,4 +1,4 @@
-"""Each check of the pages says no to a page that violates it. That all pages pass is checked by `make lint`."""
+"""Each check of the pages rejects a page that violates it. That all pages pass is checked by `make lint`."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from reconstruction_operator.broker import acknowledging
 from reconstruction_operator.jobfiles import trash
 from reconstruction_operator.tasks.cleanup import clean_up
 
-from tests.support.attempts import JOB, observe, run, want
+from tests.support.worker.attempts import JOB, observe, run, want
 
 
 def test_the_task_has_the_name_that_the_operator_sends_to_and_stores_no_result() -> None:

@@ -15,8 +15,8 @@ from reconstruction_operator.services import file_handler, job_manager
 from reconstruction_operator.tasks.reconstruction import process_reconstruction
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 
-from tests.support.attempts import JOB, SIX_PAIRS, want
 from tests.support.settings import configure
+from tests.support.worker.attempts import JOB, SIX_PAIRS, want
 
 pytestmark = pytest.mark.usefixtures("client", "jobs_dir")
 

@@ -14,8 +14,8 @@ from reconstruction_operator.transfer.archive import Fetched
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
 
+from tests.support.archives import zipped
 from tests.support.photos import make_photo
-from tests.unit.transfer.archives import zipped
 
 
 def fetch(uri: str, into: Path, limits: Limits) -> Fetched:

@@ -1,4 +1,4 @@
-"""Local inputs: what a message says about a folder that is not there, and what it never says."""
+"""Local inputs: what a message tells about a missing folder, and what it never tells."""
 
 from __future__ import annotations
 

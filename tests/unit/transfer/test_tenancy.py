@@ -6,15 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from reconstruction_operator.transfer import download, local, tenancy
 from reconstruction_operator.transfer import fetch as inputs
+from reconstruction_operator.transfer import local, tenancy
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.folders import delivery
+from reconstruction_operator.transfer.https import download
 from reconstruction_operator.transfer.limits import Limits
+from reconstruction_operator.transfer.runs import Run
 
 from tests.support.settings import configure
 
-RUN = delivery.Run("job1", 1, folder=None)
+RUN = Run("job1", 1, folder=None)
 
 
 @pytest.fixture

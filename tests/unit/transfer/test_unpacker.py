@@ -15,8 +15,8 @@ import pytest
 from reconstruction_operator.transfer.names import Ignored
 from reconstruction_operator.transfer.unpacker import RefusedError, UnpackRequest, unpack
 
-from tests.unit.transfer import archives
-from tests.unit.transfer.archives import MB, PHOTOS, pax_tar, sparse_tar, tar_member, tarred, zip_member, zipped
+from tests.support import archives
+from tests.support.archives import MB, PHOTOS, pax_tar, sparse_tar, tar_member, tarred, zip_member, zipped
 
 
 def unpacked(content: bytes, into: Path) -> tuple[list[str], Ignored]:

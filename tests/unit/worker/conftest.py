@@ -10,8 +10,8 @@ import redis
 from reconstruction_operator.worker.deleting import hanging, process
 
 from devcluster.files import CHECKOUT
-from tests.support.attempts import want
 from tests.support.settings import configure
+from tests.support.worker.attempts import want
 
 
 @pytest.fixture(autouse=True)

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from reconstruction_operator.readers import OBJECT_SCHEMES
-from reconstruction_operator.transfer import addresses, download, fetch, local, names, uris
+from reconstruction_operator.transfer import fetch, local, names, uris
 from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.https import addresses, download
 from reconstruction_operator.transfer.limits import Limits
 from reconstruction_operator.transfer.looking.peek import MOST_BLOCKS, Peeked, ReadAt, peek
 from reconstruction_operator.transfer.names import Ignored

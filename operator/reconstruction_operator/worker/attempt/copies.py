@@ -14,8 +14,8 @@ from reconstruction_operator.jobfiles import notes, publishing
 from reconstruction_operator.jobfiles.layout import JobFolder, Workspace
 from reconstruction_operator.transfer import outputs, uris
 from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.transfer.folders import delivery
 from reconstruction_operator.transfer.limits import Tick
+from reconstruction_operator.transfer.runs import Run
 from reconstruction_operator.worker import deletion
 from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.heartbeat.heartbeat import Heartbeat
@@ -119,5 +119,5 @@ class Copies:
             return False
         return True
 
-    def _run(self, folder: Path | None) -> delivery.Run:
-        return delivery.Run(self._assignment.job_id, self._assignment.attempt or 0, folder, self.replaced)
+    def _run(self, folder: Path | None) -> Run:
+        return Run(self._assignment.job_id, self._assignment.attempt or 0, folder, self.replaced)

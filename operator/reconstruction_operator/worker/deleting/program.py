@@ -24,8 +24,8 @@ from reconstruction_operator.jobfiles.deletion import delete_job_files
 from reconstruction_operator.jobfiles.layout import JobFolder
 from reconstruction_operator.transfer import outputs, uris
 from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.transfer.folders import delivery
 from reconstruction_operator.transfer.objects.address import is_object
+from reconstruction_operator.transfer.runs import EVERY_ATTEMPT, Run
 from reconstruction_operator.worker.deleting.request import DeletionRequest
 
 logger = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ def perform(request: DeletionRequest, announce: Announce) -> bool:
         return _expire(request.trash_until)
     if request.uri:
         folder = Path(request.workspace) if request.workspace else None
-        run = delivery.Run(request.job_id, request.attempt, folder)
+        run = Run(request.job_id, request.attempt, folder)
         announce(_place(request.uri, JobFolder.of(request.job_id)))
         outputs.withdraw(request.uri, run, namespace=request.namespace, copy=request.copy)
         return True
@@ -68,7 +68,7 @@ def _delete(folder: JobFolder, announce: Announce, *, cancelled: bool, retain_se
     # A run that still works fails before it delivers, because its workspace is deleted. The notes stay until all copies are deleted.
     for workspace in folder.workspaces():
         workspace.retire()
-    run = delivery.Run(folder.job_id, delivery.EVERY_ATTEMPT, folder=None)
+    run = Run(folder.job_id, EVERY_ATTEMPT, folder=None)
     for one in notes.deliveries(folder):
         try:
             announce(_place(one.uri, folder))

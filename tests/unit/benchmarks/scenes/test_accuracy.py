@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 from benchmarks.scenes import accuracy
 from benchmarks.scenes.catalogue import Truth
 from benchmarks.scenes.shapes import joined
-from tests.support.geometry import sphere
+from tests.support.engine.geometry import sphere
 
 BALL = sphere(3)
 MIDDLE = np.array([0.0, 0.0, 1.0])

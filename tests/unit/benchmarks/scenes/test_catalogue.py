@@ -9,7 +9,7 @@ import pytest
 from benchmarks.scenes import catalogue, shapes
 from benchmarks.scenes.catalogue import Scene
 from benchmarks.scenes.paint import Paint
-from tests.support.geometry import sphere
+from tests.support.engine.geometry import sphere
 
 
 def test_a_written_scene_is_read_again_with_its_truth(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from reconstruction_operator.models.photogrammetry.sparse.cameras import looking
 from benchmarks.scenes import rendering
 from benchmarks.scenes.paint import Noise, Paint
 from benchmarks.scenes.rendering import Subject
-from tests.support.geometry import sphere
+from tests.support.engine.geometry import sphere
 
 
 def grey(points: Doubles) -> Singles:

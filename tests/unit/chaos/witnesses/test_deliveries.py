@@ -10,6 +10,7 @@ import pytest
 from reconstruction_operator.contract.manifest import Manifest, SealedFile
 from reconstruction_operator.transfer.folders import delivery
 from reconstruction_operator.transfer.objects import layout
+from reconstruction_operator.transfer.runs import Run
 
 from chaos.system.load import UserJob
 from chaos.witnesses.deliveries import Deliveries
@@ -74,7 +75,7 @@ def test_hidden_folders_are_those_of_a_worker_that_is_delivering(
     def look() -> None:
         seen.append(Deliveries(tmp_path, tmp_path / "bucket").hidden([mine, another]))
 
-    delivery.deliver(source, mine.output_uri, delivery.Run(UID, 1, source), look)
+    delivery.deliver(source, mine.output_uri, Run(UID, 1, source), look)
 
     assert [len(names) for names in seen[0].values()] == [1, 0]
     assert Deliveries(tmp_path, tmp_path / "bucket").hidden([mine, another]) == {UID: [], another.uid: []}

@@ -156,7 +156,7 @@ async def test_the_task_of_an_unknown_job_is_passed_over(listening: Listening) -
 
 
 class CountingCache(Cache):
-    """Counts how often all jobs were gone through."""
+    """Counts the passes over all jobs."""
 
     walks = 0
 

@@ -94,7 +94,7 @@ def test_a_patch_turns_the_stored_status_into_the_wanted_one(wanted: Status) -> 
     assert codec.decode(Status, patched) == wanted
 
 
-STALE = replace(RUNNING, failure=Failure("WORKER_LOST", "gone", retriable=True), task_id="x-1", cancel=Cancel())
+STALE = replace(RUNNING, failure=Failure("WORKER_LOST", "lost", retriable=True), task_id="x-1", cancel=Cancel())
 
 
 @pytest.mark.parametrize("wanted", WANTED)

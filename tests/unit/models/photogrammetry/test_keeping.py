@@ -18,7 +18,7 @@ from reconstruction_operator.models.photogrammetry.timing.costs import Stage
 from reconstruction_operator.models.photogrammetry.timing.timetable import Timetable
 from reconstruction_operator.models.stages import Stages
 
-from tests.support.geometry import QUIET
+from tests.support.engine.geometry import QUIET
 
 
 @pytest.fixture

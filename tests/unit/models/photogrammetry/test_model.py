@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import importlib.util
 import io
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +9,7 @@ from PIL import Image
 from reconstruction_operator.models.interface import Model, ModelFailure, Photo, Step, Work
 from reconstruction_operator.models.photogrammetry import PhotogrammetryModel
 
-from tests.support.geometry import ignore
+from tests.support.engine.geometry import ignore
 
 
 def work(folder: Path, photos: tuple[Photo, ...], parameters: dict[str, object] | None = None) -> Work:
@@ -26,15 +24,6 @@ def test_it_keeps_the_interface() -> None:
     assert isinstance(model, Model)
     assert (model.name, model.isolated, model.min_photos, model.max_photos) == ("photogrammetry", True, 3, 200)
     assert sum(model.step_shares.values()) == pytest.approx(1.0)
-
-
-def test_import_loads_none_of_the_large_libraries() -> None:
-    program = (
-        "import sys, reconstruction_operator.models.photogrammetry as p; p.PhotogrammetryModel().unavailable(); "
-        "print(sorted({'numpy', 'cv2', 'pycolmap', 'scipy', 'trimesh', 'embreex', 'PIL'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
 
 
 def test_unavailable_names_missing_packages_and_how_to_install_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,18 +64,3 @@ def _png() -> bytes:
     file = io.BytesIO()
     Image.new("RGB", (8, 8)).save(file, "PNG")
     return file.getvalue()
-
-
-def test_compression_works_in_a_process_that_has_loaded_pycolmap() -> None:
-    # pycolmap brings its own zlib; see photogrammetry/colmap.py.
-    program = (
-        "from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap; "
-        "import gzip, io, zlib; from PIL import Image; import cv2, numpy; "
-        "assert zlib.decompress(zlib.compress(b'0' * 100000)) == gzip.decompress(gzip.compress(b'0' * 100000)); "
-        "Image.new('RGB', (64, 64)).save(io.BytesIO(), 'PNG'); "
-        "assert cv2.imencode('.png', numpy.zeros((64, 64), numpy.uint8))[0]; print('alive')"
-    )
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", program], capture_output=True, text=True, timeout=240, check=False
-    )
-    assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr

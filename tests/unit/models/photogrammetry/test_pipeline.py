@@ -10,7 +10,7 @@ from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 from reconstruction_operator.models.photogrammetry.surface.regions import Ball, Region
 
-from tests.support.geometry import QUIET, sphere
+from tests.support.engine.geometry import QUIET, sphere
 
 CELL = 0.1
 

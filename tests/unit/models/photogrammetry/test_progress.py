@@ -6,7 +6,7 @@ import pytest
 from reconstruction_operator.models.interface import Step
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 
-from tests.support.geometry import QUIET
+from tests.support.engine.geometry import QUIET
 
 
 def half(passed_seconds: float) -> tuple[float, str]:
@@ -32,7 +32,7 @@ def test_during_reports_while_the_call_runs_and_returns_its_result() -> None:
         beaten.set()
 
     def call() -> str:
-        return "result" if beaten.wait(60) else "nobody reported"
+        return "result" if beaten.wait(60) else "no report"
 
     assert StageProgress(report, Step.PREPROCESS).during(call, half) == "result"
 

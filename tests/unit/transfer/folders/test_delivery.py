@@ -15,6 +15,7 @@ from reconstruction_operator.contract.manifest import Manifest, SealedFile
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.folders import delivery
 from reconstruction_operator.transfer.folders.directories import Directory
+from reconstruction_operator.transfer.runs import EVERY_ATTEMPT, Run
 
 from tests.support.settings import configure
 from tests.support.unprivileged import unprivileged
@@ -48,8 +49,8 @@ def seal(folder: Path, attempt: int = 1) -> None:
     (folder / "manifest.json").write_text(Manifest("job1", attempt=attempt, files=files).to_text())
 
 
-def run_of(attempt: int, job_id: str = "job1") -> delivery.Run:
-    return delivery.Run(job_id, attempt, folder=None)
+def run_of(attempt: int, job_id: str = "job1") -> Run:
+    return Run(job_id, attempt, folder=None)
 
 
 def deliver(result: Path, uri: str, attempt: int = 1) -> None:
@@ -107,7 +108,7 @@ def test_any_other_target_is_refused_and_not_touched(uri: str, root: Path, resul
     with pytest.raises(StorageError, match="OUTPUT_REFUSED"):
         deliver(result, uri.format(root=root))
     with contextlib.suppress(StorageError):
-        delivery.withdraw(uri.format(root=root), run_of(delivery.EVERY_ATTEMPT))
+        delivery.withdraw(uri.format(root=root), run_of(EVERY_ATTEMPT))
     assert names(root) == before
 
 
@@ -169,7 +170,7 @@ def test_run_that_finds_files_of_a_later_attempt_is_overtaken(root: Path, result
 def test_run_whose_workspace_is_gone_is_overtaken(root: Path, result: Path, tmp_path: Path) -> None:
     deliver(result, f"file://{root}/banana")
     before = names(root)
-    run = delivery.Run("job1", 1, folder=tmp_path / "gone")
+    run = Run("job1", 1, folder=tmp_path / "gone")
     with pytest.raises(OvertakenError):
         delivery.deliver(result, f"file://{root}/banana", run, lambda: None)
     with pytest.raises(OvertakenError):
@@ -248,8 +249,9 @@ _CHECK = (
     "import sys\n"
     "from reconstruction_operator.transfer import errors\n"
     "from reconstruction_operator.transfer.folders import delivery\n"
+    "from reconstruction_operator.transfer.runs import Run\n"
     "try:\n"
-    "    delivery.check(sys.argv[1], delivery.Run('job1', 1, None))\n"
+    "    delivery.check(sys.argv[1], Run('job1', 1, None))\n"
     "except errors.StorageError as error:\n"
     "    print(error)\n"
 )

@@ -17,9 +17,9 @@ from reconstruction_operator.transfer.limits import Limits
 from reconstruction_operator.transfer.looking import peek
 from reconstruction_operator.transfer.looking import survey as surveys
 
+from tests.support import archives
+from tests.support.archives import tarred, zipped
 from tests.support.photos import make_photo
-from tests.unit.transfer import archives
-from tests.unit.transfer.archives import tarred, zipped
 
 ZIP = zipped(("a.jpg", make_photo()))
 

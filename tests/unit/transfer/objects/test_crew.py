@@ -7,6 +7,7 @@ import threading
 import pytest
 from obstore.exceptions import GenericError
 from obstore.store import S3Store
+from reconstruction_operator.transfer.objects import crew
 from reconstruction_operator.transfer.objects.crew import Clock, Crew, call
 
 
@@ -28,7 +29,8 @@ def test_several_objects_are_transferred_at_once() -> None:
     assert clock.objects == 3
 
 
-def test_an_error_that_may_pass_is_tried_again() -> None:
+def test_an_error_that_may_pass_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crew, "_PAUSE_SECONDS", 0.0)
     tries: list[int] = []
 
     def work() -> str:

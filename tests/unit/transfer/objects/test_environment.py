@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from reconstruction_operator.transfer import fetch
-from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.transfer.limits import Limits
 from reconstruction_operator.transfer.objects import environment
-
-from tests.support.servers.objects import Bucket
-from tests.support.settings import configure
 
 
 def test_only_credentials_endpoints_and_the_network_are_passed_on() -> None:
@@ -51,15 +43,3 @@ def test_secrets_are_kept_from_models(name: str, value: str, secret: bool) -> No
 )
 def test_only_an_endpoint_without_tls_allows_http(environ: dict[str, str], expected: bool) -> None:
     assert environment.allows_http(environ) is expected
-
-
-def test_a_proxy_is_used_unless_the_server_is_excluded(
-    bucket: Bucket, into: Path, limits: Limits, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bucket.put("set/a.jpg", b"1")
-    configure(monkeypatch, STORAGE_STALL_SECONDS=1.0)
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    with pytest.raises(StorageError, match="INPUT_UNREACHABLE"):
-        fetch.fetch(f"s3://{bucket.name}/set", into, limits, lambda *_: None)
-    monkeypatch.setenv("NO_PROXY", "minio.example.com,127.0.0.0/8")
-    assert len(fetch.fetch(f"s3://{bucket.name}/set", into, limits, lambda *_: None).photos) == 1

@@ -11,8 +11,8 @@ from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 
-from tests.support.attempts import JOB, at_step, end, observe, run, stop, want
 from tests.support.settings import configure
+from tests.support.worker.attempts import JOB, at_step, end, observe, run, stop, want
 
 pytestmark = pytest.mark.usefixtures("wanted")
 

@@ -148,14 +148,14 @@ def test_a_cancel_is_recorded_even_if_its_files_may_not_be_deleted(jobs_dir: Pat
 def test_a_cancel_is_recorded_even_on_a_dead_mount(
     jobs_dir: Path, stuck: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stuck.setattr(deletion, "DELETE_SECONDS", 2.0)
+    stuck.setattr(deletion, "DELETE_SECONDS", 1.0)
     (jobs_dir / "job").mkdir()
 
     end = Run().record(CANCELLED)
 
     assert end is not None
     assert end.files_left
-    assert f"not within 2 s at {jobs_dir / 'job'}" in caplog.text
+    assert f"not within 1 s at {jobs_dir / 'job'}" in caplog.text
 
 
 @pytest.mark.parametrize(

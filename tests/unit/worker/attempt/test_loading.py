@@ -12,8 +12,8 @@ from reconstruction_operator.transfer.limits import Limits
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 from reconstruction_operator.worker.attempt.loading import load_photos
 
-from tests.support.attempts import JOB, run
 from tests.support.settings import configure
+from tests.support.worker.attempts import JOB, run
 
 pytestmark = pytest.mark.usefixtures("wanted")
 

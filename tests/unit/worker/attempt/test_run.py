@@ -19,8 +19,8 @@ from reconstruction_operator.transfer.folders import delivery
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 from reconstruction_operator.worker.attempt.ownership import Ownership
 
-from tests.support.attempts import JOB, end, run, want
 from tests.support.settings import configure
+from tests.support.worker.attempts import JOB, end, run, want
 
 pytestmark = pytest.mark.usefixtures("wanted")
 

@@ -1,4 +1,4 @@
-"""What a manifest says of the run that made the result."""
+"""Manifests: what they record of the run that made the result."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 import redis
 from reconstruction_operator.contract.steps import STEPS
 
-from tests.support.attempts import JOB, end, run
 from tests.support.photos import make_photo
 from tests.support.settings import configure
+from tests.support.worker.attempts import JOB, end, run
 
 pytestmark = pytest.mark.usefixtures("wanted", "rough_models")
 

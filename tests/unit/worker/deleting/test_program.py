@@ -11,8 +11,8 @@ from reconstruction_operator import config
 from reconstruction_operator.worker.deleting import program
 from reconstruction_operator.worker.deleting.request import DeletionRequest
 
-from tests.support.attempts import JOB, kill_before_publishing
 from tests.support.settings import configure
+from tests.support.worker.attempts import JOB, kill_before_publishing
 
 
 def answers(

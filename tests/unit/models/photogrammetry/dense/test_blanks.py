@@ -8,7 +8,7 @@ import pytest
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask, Pixels
 from reconstruction_operator.models.photogrammetry.dense import blanks
 
-from tests.support import scenes
+from tests.support.engine import scenes
 
 HEIGHT, WIDTH = 300, 400
 NONE: Doubles = np.zeros((0, 2))

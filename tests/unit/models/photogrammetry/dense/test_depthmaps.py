@@ -13,8 +13,8 @@ from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.parameters import QUALITIES
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 
-from tests.support import scenes
-from tests.support.geometry import QUIET
+from tests.support.engine import scenes
+from tests.support.engine.geometry import QUIET
 
 
 def test_the_depth_between_two_planes_comes_from_a_parabola() -> None:

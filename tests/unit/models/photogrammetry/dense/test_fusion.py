@@ -8,7 +8,7 @@ from reconstruction_operator.models.photogrammetry.dense import fusion
 from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 
-from tests.support.geometry import QUIET
+from tests.support.engine.geometry import QUIET
 
 INTRINSICS = np.array([[100.0, 0.0, 39.5], [0.0, 100.0, 29.5], [0.0, 0.0, 1.0]])
 

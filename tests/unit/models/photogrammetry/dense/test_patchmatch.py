@@ -13,8 +13,8 @@ from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 
-from tests.support import scenes
-from tests.support.geometry import QUIET
+from tests.support.engine import scenes
+from tests.support.engine.geometry import QUIET
 
 NAMES = ("0000.jpg", "0001.jpg", "0002.jpg")
 

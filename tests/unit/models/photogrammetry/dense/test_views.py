@@ -9,8 +9,8 @@ from reconstruction_operator.models.photogrammetry.dense import views
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, looking_at
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
 
-from tests.support import scenes
-from tests.support.geometry import QUIET
+from tests.support.engine import scenes
+from tests.support.engine.geometry import QUIET
 
 UP = np.array([0.0, 1.0, 0.0])
 

@@ -9,7 +9,7 @@ from PIL import ExifTags, Image, ImageCms
 from reconstruction_operator.models.interface import Photo
 from reconstruction_operator.models.photogrammetry.input import photos
 
-from tests.support.geometry import QUIET
+from tests.support.engine.geometry import QUIET
 
 
 def prepared(path: Path, max_size: int = 1000) -> tuple[photos.PreparedPhoto, Image.Image]:

@@ -13,7 +13,7 @@ from reconstruction_operator.models.photogrammetry.output import glb
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 from scipy.spatial import cKDTree
 
-from tests.support.geometry import RED, coloured_square, sphere
+from tests.support.engine.geometry import RED, coloured_square, sphere
 
 
 def document(path: Path) -> dict[str, Any]:

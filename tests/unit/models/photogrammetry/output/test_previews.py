@@ -5,7 +5,7 @@ import pytest
 from reconstruction_operator.models.photogrammetry.output import previews
 from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
 
-from tests.support.geometry import coloured_square
+from tests.support.engine.geometry import coloured_square
 
 
 def test_preview_shows_the_whole_model_as_large_as_possible() -> None:

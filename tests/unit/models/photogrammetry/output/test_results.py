@@ -12,7 +12,7 @@ from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.output import results
 from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseModel
 
-from tests.support.geometry import QUIET, RED, coloured_square
+from tests.support.engine.geometry import QUIET, RED, coloured_square
 
 
 @pytest.fixture

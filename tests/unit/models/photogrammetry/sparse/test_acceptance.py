@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from reconstruction_operator.models.interface import ModelFailure
-from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
-from reconstruction_operator.models.photogrammetry.sparse import acceptance, features, matching, registration
+from reconstruction_operator.models.photogrammetry.sparse import acceptance
 from reconstruction_operator.models.photogrammetry.sparse.cameras import looking_at
 from reconstruction_operator.models.photogrammetry.sparse.leaving import LeftOut, Why
-from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, Matched, SparseModel
+from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
 
-from tests.support import scenes
-from tests.support.geometry import QUIET
+from tests.support.engine import scenes
 
 SOURCES = {f"{number:04}.jpg": f"IMG_{number}.JPG" for number in range(16)}
 
@@ -87,22 +83,3 @@ def test_a_model_below_a_gate_is_refused_with_numbers(found: SparseModel, expect
 def test_an_accepted_model_has_a_warning_if_photos_are_missing(found: SparseModel, expected: str) -> None:
     acceptance.check(found, SOURCES)
     assert acceptance.warning(found, SOURCES) == expected
-
-
-def test_the_photos_of_a_second_object_are_named(tmp_path: Path) -> None:
-    cameras = scenes.around(4, arc_deg=45.0, size=300)
-    taken = [scenes.box_photo(camera, 1) for camera in cameras] + [
-        scenes.box_photo(camera, 2) for camera in cameras[:3]
-    ]
-    paths = scenes.save(tmp_path / "photos", taken)
-    prepared = [PreparedPhoto(path.name, f"IMG_{path.name}", 300, 300, 360.0, "one") for path in paths]
-    database = tmp_path / "features.db"
-    features.extract(prepared, tmp_path / "photos", database, features=1500, threads=1, progress=QUIET)
-    matching.match(registration.choose(database, 0), database, tmp_path, seed=0, threads=1, progress=QUIET)
-    matched = Matched(database, tmp_path / "photos", tmp_path, len(prepared), seed=0, threads=1)
-    found = registration.register(matched, QUIET)
-    sources = {photo.name: photo.source for photo in prepared}
-    acceptance.check(found, sources)
-    assert acceptance.warning(found, sources) == (
-        "only 4 of 7 photos were aligned; 3 others show another object, or another side: IMG_04.jpg, IMG_05.jpg, IMG_06.jpg"
-    )

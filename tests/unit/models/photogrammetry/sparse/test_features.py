@@ -15,7 +15,7 @@ from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse import features
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 
-from tests.support.geometry import QUIET
+from tests.support.engine.geometry import QUIET
 
 WIDTH, HEIGHT = 160, 120
 

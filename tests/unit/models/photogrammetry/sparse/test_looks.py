@@ -10,7 +10,7 @@ import pytest
 from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
 from reconstruction_operator.models.photogrammetry.sparse import features, looks
 
-from tests.support.geometry import QUIET
+from tests.support.engine.geometry import QUIET
 
 WIDTH, HEIGHT = 160, 120
 COLUMNS = {"d.png": 0, "b.png": 40, "e.png": 80, "a.png": 600, "c.png": 640}  # where on the wall each photo begins

@@ -12,8 +12,8 @@ from reconstruction_operator.models.photogrammetry.sparse import mapping
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseModel
 
-from tests.support.geometry import QUIET
-from tests.support.photogrammetry import matched, synthesize
+from tests.support.engine.databases import matched, synthesize
+from tests.support.engine.geometry import QUIET
 
 PHOTOS = 6
 

@@ -15,7 +15,7 @@ from reconstruction_operator.models.photogrammetry.sparse import features, match
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 from reconstruction_operator.models.photogrammetry.sparse.pairs import Pair
 
-from tests.support.geometry import QUIET
+from tests.support.engine.geometry import QUIET
 
 WIDTH, HEIGHT = 160, 120
 

@@ -9,7 +9,7 @@ from reconstruction_operator.models.photogrammetry.sparse.pairs import Pair
 
 
 def places(count: int) -> Integers:
-    """Where on a straight walk each photo was taken, in the order of their names: these say nothing about it."""
+    """Where on a straight walk each photo was taken, in the order of their names: the names do not tell."""
     return np.random.default_rng(1).permutation(count)
 
 

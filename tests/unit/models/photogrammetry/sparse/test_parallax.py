@@ -12,7 +12,7 @@ from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera,
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
 
-from tests.support import scenes
+from tests.support.engine import scenes
 
 
 def homography(first: Camera, second: Camera) -> Doubles:

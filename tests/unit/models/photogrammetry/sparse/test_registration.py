@@ -12,8 +12,8 @@ from reconstruction_operator.models.photogrammetry.sparse import registration
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 from reconstruction_operator.models.photogrammetry.sparse.leaving import LeftOut, Why
 
-from tests.support.geometry import QUIET
-from tests.support.photogrammetry import forget_matches, matched, synthesize
+from tests.support.engine.databases import forget_matches, matched, synthesize
+from tests.support.engine.geometry import QUIET
 
 PHOTOS = 6
 

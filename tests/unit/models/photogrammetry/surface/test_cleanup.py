@@ -5,7 +5,7 @@ import pytest
 from reconstruction_operator.models.photogrammetry.surface import cleanup
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 
-from tests.support.geometry import sheet, sphere
+from tests.support.engine.geometry import sheet, sphere
 
 
 def joined(first: Mesh, second: Mesh) -> Mesh:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.geometry import sheet, sphere
+from tests.support.engine.geometry import sheet, sphere
 
 
 def test_normals_of_a_sphere_point_outwards() -> None:

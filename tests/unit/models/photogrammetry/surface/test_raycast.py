@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
 
-from tests.support.geometry import sphere
+from tests.support.engine.geometry import sphere
 
 
 def test_a_point_on_the_far_side_is_hidden() -> None:

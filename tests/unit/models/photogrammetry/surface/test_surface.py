@@ -12,7 +12,7 @@ from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.surface import surface
 from reconstruction_operator.models.photogrammetry.surface.regions import Ball, Region
 
-from tests.support.geometry import QUIET, sphere
+from tests.support.engine.geometry import QUIET, sphere
 
 
 def points_of_a_sphere(subdivisions: int = 4) -> Cloud:

@@ -8,7 +8,7 @@ import pytest
 from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
 
-from tests.support.geometry import BLUE, RED, camera, sphere
+from tests.support.engine.geometry import BLUE, RED, camera, sphere
 
 
 @pytest.fixture

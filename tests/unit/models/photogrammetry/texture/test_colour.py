@@ -10,7 +10,7 @@ from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
 from reconstruction_operator.models.photogrammetry.texture import colour
 
-from tests.support.geometry import BLUE, QUIET, RED, sphere
+from tests.support.engine.geometry import BLUE, QUIET, RED, sphere
 
 
 @pytest.fixture

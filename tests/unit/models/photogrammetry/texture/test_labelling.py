@@ -6,7 +6,7 @@ from reconstruction_operator.models.photogrammetry.arrays import Singles
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 from reconstruction_operator.models.photogrammetry.texture import labelling
 
-from tests.support.geometry import sheet
+from tests.support.engine.geometry import sheet
 
 COUNT = 11  # vertices along a side of the sheet
 

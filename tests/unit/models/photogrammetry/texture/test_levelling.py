@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from reconstruction_operator.models.photogrammetry.texture import labelling, levelling
 
-from tests.support.geometry import sheet
+from tests.support.engine.geometry import sheet
 
 
 def test_gains_undo_the_exposure_and_the_tint_of_each_photo() -> None:

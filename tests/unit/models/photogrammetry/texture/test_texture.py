@@ -11,7 +11,7 @@ from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
 from reconstruction_operator.models.photogrammetry.texture import colour, texture
 from reconstruction_operator.models.photogrammetry.texture.texture import Atlas
 
-from tests.support.geometry import BLUE, QUIET, RED, sphere
+from tests.support.engine.geometry import BLUE, QUIET, RED, sphere
 
 
 def test_a_texture_shows_what_the_photos_show(photographed: list[View], tmp_path: Path) -> None:

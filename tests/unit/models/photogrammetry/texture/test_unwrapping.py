@@ -9,7 +9,7 @@ import pytest
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers
 from reconstruction_operator.models.photogrammetry.texture import unwrapping
 
-from tests.support.geometry import sphere
+from tests.support.engine.geometry import sphere
 
 
 def unwrapped(folder: Path, coarseness: Doubles) -> tuple[Integers, Integers, Doubles]:

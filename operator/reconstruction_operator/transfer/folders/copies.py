@@ -1,0 +1,72 @@
+"""Copies: whose result a delivered folder holds, and whether it is whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.contract.manifest import MANIFEST, MAX_MANIFEST_BYTES, Manifest
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.folders import targets
+from reconstruction_operator.transfer.folders.directories import Directory
+from reconstruction_operator.transfer.runs import Run
+
+
+def attempt_of(place: Directory, name: str, run: Run, *, replaced: bool = False) -> int | None:
+    """The attempt whose result lies there (0: a bare task's, or of a job that is `replaced`); None: it holds no result of this job."""
+    try:
+        with place.enter(name) as folder:
+            found = Manifest.identify(_read_manifest(folder))
+    except OSError:
+        return None
+    if found is None:
+        return None
+    job_id, attempt = found
+    if replaced and job_id in run.replaced:
+        return 0
+    return attempt if job_id == run.job_id else None
+
+
+def earlier(place: Directory, name: str, run: Run, heir_of: tuple[str, str] | None) -> Manifest | None:
+    """The whole result of an earlier job of that namespace and name; None if there is none."""
+    if heir_of is None:
+        return None
+    try:
+        with place.enter(name) as folder:
+            found = Manifest.parse(_read_manifest(folder))
+            is_whole = found is not None and folder.has_files(found.sizes)
+    except OSError:
+        return None
+    return found if found is not None and is_whole and found.is_of(*heir_of) and found.job_id != run.job_id else None
+
+
+def is_earlier(place: Directory, name: str, run: Run) -> bool:
+    """Whether the result of this run's attempt lies there, or that of an earlier one."""
+    attempt = attempt_of(place, name, run)
+    return attempt is not None and attempt <= run.attempt
+
+
+def refuse_others(place: Directory, name: str, run: Run) -> None:
+    """Raises StorageError (OUTPUT_REFUSED) if what lies there is not the job's, OvertakenError if it is of a later attempt."""
+    if place.is_empty(name):
+        return
+    attempt = attempt_of(place, name, run, replaced=True)
+    if attempt is None:
+        raise StorageError(targets.REFUSED, f"{place.path / name} is not empty, and holds no result of this job")
+    if attempt > run.attempt:
+        raise OvertakenError
+
+
+def holds(place: Directory, name: str, source: Path) -> bool:
+    """Whether it has the manifest of `source`, and all files that this names in full size."""
+    try:
+        sealed = (source / MANIFEST).read_bytes()
+        with place.enter(name) as folder:
+            manifest = Manifest.parse(sealed) if _read_manifest(folder) == sealed else None
+            return manifest is not None and folder.has_files(manifest.sizes)
+    except OSError:
+        return False
+
+
+def _read_manifest(folder: Directory) -> bytes:
+    return folder.read(MANIFEST, MAX_MANIFEST_BYTES)

@@ -1,0 +1,124 @@
+"""Staging directories: where a run works until one rename puts its copy into its place.
+
+Any run can pause between two system calls and go on long after another run has taken over. Therefore:
+
+- A run only renames into or out of its own staging directory, `.<job id>.<attempt>.<random>.partial`.
+- A later run first takes over the staging directories of all others: it moves what they hold and removes them. In a removed directory
+  every rename fails, so an overtaken run changes nothing any more.
+- A run that makes its staging directory after that fails, because its workspace is deleted: a later attempt retires workspaces first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.folders import targets
+from reconstruction_operator.transfer.folders.directories import Directory
+from reconstruction_operator.transfer.runs import Run
+
+logger = logging.getLogger(__name__)
+
+_TAKE_SECONDS: Final = 10.0  # a program that adds files to a staging directory can spoil many tries
+
+
+@dataclass(frozen=True, slots=True)
+class Staging:
+    """The staging directory of a run, and the directory that holds it and the target."""
+
+    run: Run
+    name: str
+    place: Directory
+    own: Directory
+
+    @property
+    def is_overtaken(self) -> bool:
+        """Whether another run has taken the directory over, or the run's workspace is deleted."""
+        folder = self.run.folder
+        return not self.place.leads_to(self.name, self.own) or (folder is not None and not folder.exists())
+
+
+@contextlib.contextmanager
+def open_staging(place: Directory, run: Run) -> Iterator[Staging]:
+    """A new staging directory of this run, deleted at the end. An overtaken run raises OvertakenError for any failure."""
+    name = new_name(run)
+    place.make(name)
+    try:
+        with _entered(place, name) as own:
+            staging = Staging(run, name, place, own)
+            try:
+                if staging.is_overtaken:
+                    raise OvertakenError
+                yield staging
+            except (OSError, StorageError):
+                if staging.is_overtaken:
+                    raise OvertakenError from None
+                raise
+    finally:
+        try:
+            place.delete(name)
+        except OSError as error:  # the delivery is already decided; a later run deletes it
+            logger.warning("could not delete %s, which a delivery has left: %s", place.path / name, error)
+
+
+def new_name(run: Run) -> str:
+    """A name for a staging directory of this run."""
+    return f".{run.job_id}.{run.attempt}.{uuid.uuid4().hex}.partial"
+
+
+def _entered(place: Directory, name: str) -> Directory:
+    try:
+        return place.enter(name)
+    except (FileNotFoundError, NotADirectoryError):
+        raise OvertakenError from None
+
+
+def staged(place: Directory, job_id: str) -> Iterator[tuple[str, int]]:
+    """The job's staging directories in that directory, with their attempts."""
+    for name in place.names():
+        match = targets.STAGING.fullmatch(name)
+        if match and match["job"] == job_id:
+            yield name, int(match["attempt"])
+
+
+def take_others(staging: Staging, *, at_most: int) -> None:
+    """Moves all that other runs up to that attempt have staged into this run's own directory, and removes theirs."""
+    for name, attempt in staged(staging.place, staging.run.job_id):
+        if name == staging.name or attempt > at_most:
+            continue
+        if attempt > staging.run.attempt:
+            raise OvertakenError
+        _take(staging.place, name, staging, time.monotonic() + _TAKE_SECONDS)
+
+
+def _take(source: Directory, name: str, staging: Staging, deadline: float) -> None:
+    is_staging = targets.STAGING.fullmatch(name) is not None  # also in the directory of a run that was about to take it
+    taken = name if is_staging else uuid.uuid4().hex
+    try:
+        source.rename(name, staging.own, taken)
+    except FileNotFoundError:
+        if staging.is_overtaken:
+            raise
+        return  # the other run has just deleted or delivered it itself
+    if not is_staging:
+        return
+    # Its run may hold a descriptor of it. Not until it is removed do all its renames fail.
+    with contextlib.suppress(NotADirectoryError), staging.own.enter(taken) as other:
+        while True:
+            for entry in other.names():
+                _take(other, entry, staging, deadline)
+            try:
+                staging.own.remove(taken)
+            except OSError as error:
+                if error.errno != errno.ENOTEMPTY or time.monotonic() > deadline:
+                    raise
+            else:
+                return

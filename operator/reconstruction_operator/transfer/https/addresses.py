@@ -1,0 +1,101 @@
+"""SSRF protection: the addresses that a download may connect to.
+
+By default only public ones, so that a job cannot reach into the cluster's network. A host of the allowlist INPUT_HTTPS_HOSTS may
+also have a private address, but none where no file server can be: link-local (clouds serve credentials at 169.254.169.254),
+unspecified, multicast or broadcast.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable
+
+from reconstruction_operator.transfer.errors import StorageError
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Resolve = Callable[[str, int], list[str]]
+"""Takes a host and a port, returns its addresses; raises OSError if it has none."""
+
+_IPV4_INSIDE = (  # in the last 32 bits
+    ipaddress.IPv6Network("::/96"),  # IPv4-compatible, RFC 4291
+    ipaddress.IPv6Network("::ffff:0:0/96"),  # IPv4-mapped, RFC 4291
+    ipaddress.IPv6Network("::ffff:0:0:0/96"),  # IPv4-translated, RFC 2765
+    ipaddress.IPv6Network("64:ff9b::/96"),  # NAT64, RFC 6052
+)
+_LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")  # RFC 8215; the position of the IPv4 address varies
+_ISATAP = 0x0200_5EFE  # RFC 5214: the 32 bits before the IPv4 address; or 0x0000_5EFE
+_PUBLIC_6 = (ipaddress.IPv6Network("2000::/3"), *_IPV4_INSIDE)  # the rest of unicast is site-local or unassigned
+_BROADCAST = ipaddress.IPv4Address("255.255.255.255")
+_METADATA_6 = ipaddress.IPv6Network("fd00:ec2::/32")  # AWS metadata, as 169.254.169.254
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """All addresses of a host, by the system's resolver."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+def is_public(text: str) -> bool:
+    """Whether the address is reachable from everywhere. An IPv4 address embedded in an IPv6 one must be so too."""
+    found = _parts(text)
+    return bool(found) and all(_is_global(one) for one in found)
+
+
+def may_be_private(text: str) -> bool:
+    """Whether a host of the allowlist may have the address: public, private or loopback."""
+    found = _parts(text)
+    return bool(found) and not any(_is_special(one) for one in found)
+
+
+def checked_addresses(host: str, port: int, *, private_allowed: bool, resolve: Resolve) -> list[str]:
+    """The addresses to connect to. One forbidden address refuses all of them: a name server could mix them on purpose.
+
+    Raises StorageError: INPUT_REFUSED, or INPUT_UNREACHABLE if the host has no address.
+    """
+    try:
+        found = resolve(host, port)
+    except (OSError, UnicodeError) as error:
+        raise StorageError("INPUT_UNREACHABLE", f"host {host} has no address: {error}") from None
+    if not found:
+        raise StorageError("INPUT_UNREACHABLE", f"host {host} has no address")
+    allowed, wanted = (may_be_private, "an address of a server") if private_allowed else (is_public, "a public address")
+    refused = [address for address in found if not allowed(address)]
+    if refused:
+        raise StorageError("INPUT_REFUSED", f"host {host} is at {refused[0]}, which is not {wanted}")
+    return found
+
+
+def _parts(text: str) -> tuple[Address, ...]:
+    """The address and the IPv4 addresses embedded in it; empty if the text is not an address."""
+    try:
+        address: Address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return ()
+    return (address, *_embedded(address))
+
+
+def _is_global(address: Address) -> bool:
+    known = isinstance(address, ipaddress.IPv4Address) or any(address in network for network in _PUBLIC_6)
+    return known and address.is_global and not address.is_multicast
+
+
+def _is_special(address: Address) -> bool:
+    return (
+        address.is_link_local
+        or address.is_unspecified
+        or address.is_multicast
+        or address == _BROADCAST
+        or address in _METADATA_6
+        or address in _LOCAL_NAT64
+    )
+
+
+def _embedded(address: Address) -> tuple[Address, ...]:
+    if isinstance(address, ipaddress.IPv4Address):
+        return ()
+    embedded = [address.sixtofour, *(address.teredo or ())]
+    is_isatap = int(address) >> 32 & 0xFFFFFFFF | 0x0200_0000 == _ISATAP
+    if is_isatap or any(address in network for network in _IPV4_INSIDE):
+        embedded.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+    return tuple(one for one in embedded if one is not None)

@@ -1,0 +1,162 @@
+"""Connection: the answer of an `https://` server, after all redirections.
+
+Against SSRF, every address is checked, also of each redirection; against DNS rebinding (TOCTOU), the connection goes to the
+address that was checked.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import Final
+from urllib.parse import SplitResult, urljoin
+
+import urllib3
+from urllib3.exceptions import HTTPError
+
+from reconstruction_operator.transfer import tenancy, uris
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.https import addresses
+from reconstruction_operator.transfer.https.speed import SpeedLimit, checking_sockets
+from reconstruction_operator.transfer.limits import Limits, Tick
+
+REFUSED: Final = "INPUT_REFUSED"
+UNREACHABLE: Final = "INPUT_UNREACHABLE"
+OK: Final = 200
+
+_MAX_REDIRECTS: Final = 5
+_MAX_ADDRESSES: Final = 8  # tried per host
+_HOST: Final = re.compile(r"[a-z0-9._:-]+", re.IGNORECASE)
+_REDIRECTS: Final = (301, 302, 303, 307, 308)
+_MISSING: Final = (404, 410)
+_FORBIDDEN: Final = (401, 403, 407)
+_HTTPS_PORT: Final = 443
+
+
+@contextmanager
+def answer(
+    uri: str,
+    limits: Limits,
+    tick: Tick,
+    resolve: addresses.Resolve,
+    tls: ssl.SSLContext | None,
+    *,
+    headers: Mapping[str, str] = MappingProxyType({}),
+    status: int = OK,
+) -> Iterator[tuple[urllib3.BaseHTTPResponse, str, SpeedLimit]]:
+    """The server's answer after all redirections, and the address that gave it; `status`: also accepted besides 200."""
+    context = tls or ssl.create_default_context()
+    speed = SpeedLimit(uri)
+    context.sslsocket_class = checking_sockets(speed)
+
+    def attempt() -> None:
+        tick(0.0, "connecting")
+        speed.check()
+
+    for _ in range(_MAX_REDIRECTS + 1):
+        with _get(uri, limits, resolve, context, attempt, more_headers=headers) as response:
+            if response.status not in _REDIRECTS:
+                if response.status != status:
+                    _check_status(response.status, uri)
+                speed.answered()
+                yield response, uri, speed
+                return
+            uri = _redirected(uri, response.headers.get("Location", ""))
+    raise StorageError(REFUSED, f"{uris.redacted(uri)}: more than {_MAX_REDIRECTS} redirections")
+
+
+def _redirected(uri: str, location: str) -> str:
+    try:
+        return urljoin(uri, location)
+    except ValueError as error:
+        text = f"{uris.redacted(uri)} leads to {uris.redacted(location)}, which is not a URI: {error}"
+        raise StorageError(REFUSED, text) from None
+
+
+@contextmanager
+def _get(
+    uri: str,
+    limits: Limits,
+    resolve: addresses.Resolve,
+    context: ssl.SSLContext,
+    attempt: Callable[[], None],
+    *,
+    more_headers: Mapping[str, str],
+) -> Iterator[urllib3.BaseHTTPResponse]:
+    parts = uris.split(uri, REFUSED)
+    host, port = _host_and_port(parts, limits)
+    found = addresses.checked_addresses(host, port, private_allowed=bool(limits.https_hosts), resolve=resolve)
+    failure: HTTPError | None = None
+    for address in found[:_MAX_ADDRESSES]:
+        attempt()
+        pool = urllib3.HTTPSConnectionPool(
+            address,
+            port,
+            server_hostname=host,  # SNI and the certificate are checked for the host, not for the address
+            assert_hostname=host,
+            ssl_context=context,
+            timeout=urllib3.Timeout(connect=limits.timeout_seconds, read=limits.timeout_seconds),
+            retries=False,
+        )
+        try:
+            response = pool.request(
+                "GET",
+                (parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
+                headers={
+                    "Host": host if port == _HTTPS_PORT else f"{host}:{port}",
+                    "Accept-Encoding": "identity",
+                    "User-Agent": "reconstruction-operator",
+                    **more_headers,
+                },
+                redirect=False,
+                preload_content=False,
+            )
+        except HTTPError as error:
+            failure = error
+            pool.close()
+            continue
+        try:
+            yield response
+        finally:
+            response.close()
+            pool.close()
+        return
+    raise StorageError(UNREACHABLE, f"{uris.redacted(uri)} cannot be reached: {failure}")
+
+
+def _host_and_port(parts: SplitResult, limits: Limits) -> tuple[str, int]:
+    shown = uris.redacted(parts.geturl())
+    if parts.scheme != "https":
+        raise StorageError(REFUSED, f"{shown}: only https:// is downloaded, not {parts.scheme}://")
+    if parts.username is not None or parts.password is not None:
+        text = f"{shown}: a user or a password in the URI could be read by everyone who sees the job"
+        raise StorageError(REFUSED, text)
+    if limits.granted is not None and not tenancy.covers(limits.granted, parts):
+        left = ", ".join(limits.granted) or "nothing"
+        text = f"namespace {limits.namespace or '(none)'} may not read {shown}: this worker leaves it {left}"
+        raise StorageError(REFUSED, text)
+    host = (parts.hostname or "").rstrip(".")
+    if not host:
+        raise StorageError(REFUSED, f"{shown} names no host")
+    try:
+        ascii_host = host.encode("idna").decode("ascii")  # as in DNS and in certificates
+    except UnicodeError as error:
+        raise StorageError(REFUSED, f"{shown} names a host that can be none: {error}") from None
+    if not _HOST.fullmatch(ascii_host):
+        raise StorageError(REFUSED, f"{shown} names a host that can be none")
+    if limits.https_hosts and not {host, ascii_host} & set(limits.https_hosts):
+        raise StorageError(REFUSED, f"host {host} is not among those that this worker may download from")
+    return ascii_host, parts.port or _HTTPS_PORT
+
+
+def _check_status(status: int, uri: str) -> None:
+    shown = uris.redacted(uri)
+    if status in _MISSING:
+        raise StorageError("INPUT_NOT_FOUND", f"{shown} is not there (HTTP {status})")
+    if status in _FORBIDDEN:
+        raise StorageError(REFUSED, f"{shown} may not be read (HTTP {status})")
+    if status != OK:
+        raise StorageError(UNREACHABLE, f"{shown} answered HTTP {status}")

@@ -1,0 +1,129 @@
+"""Download: an archive from an `https://` server, whole or in parts."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import urllib3
+from urllib3.exceptions import HTTPError
+
+from reconstruction_operator.transfer import uris
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.https import addresses
+from reconstruction_operator.transfer.https.connection import OK, REFUSED, UNREACHABLE, answer
+from reconstruction_operator.transfer.https.speed import SpeedLimit
+from reconstruction_operator.transfer.limits import Limits, Tick
+from reconstruction_operator.units import megabytes
+
+_CHUNK_BYTES: Final = 1 << 16
+_HEAD_BYTES: Final = 512
+_MAX_LENGTH_DIGITS: Final = 4000  # Python converts at most 4300 digits
+_PARTIAL: Final = 206
+_NOT_MODIFIED: Final = 304
+_STRONG_ETAG: Final = re.compile(r'"[!#-~]{1,256}"')
+
+
+def download(
+    uri: str,
+    target: Path,
+    limits: Limits,
+    tick: Tick,
+    *,
+    etag: str = "",
+    resolve: addresses.Resolve = addresses.resolve,
+    tls: ssl.SSLContext | None = None,
+) -> str | None:
+    """Writes what the server sends to `target`; returns its strong ETag, empty without one. `tls` holds the trusted roots.
+
+    Returns None, and writes nothing, if it is still what had `etag`: bytes of the same strong ETag are the same (RFC 9110, 8.8.1).
+
+    Raises StorageError: INPUTREFUSED, INPUT_NOT_FOUND or INPUTUNREACHABLE.
+    """
+    asked = {"If-None-Match": etag} if etag else {}
+    status = _NOT_MODIFIED if etag else OK
+    with answer(uri, limits, tick, resolve, tls, headers=asked, status=status) as (response, final, speed):
+        if response.status == _NOT_MODIFIED:
+            return None
+        _save(response, final, target, limits, tick, speed=speed)
+        given = response.headers.get("ETag", "")
+        return given if _STRONG_ETAG.fullmatch(given) else ""
+
+
+def probe(
+    uri: str, limits: Limits, *, resolve: addresses.Resolve = addresses.resolve, tls: ssl.SSLContext | None = None
+) -> tuple[int | None, bytes, Callable[[int, int], bytes | None] | None]:
+    """The size in bytes of what the server would send, None if it does not say so, and its first bytes.
+
+    The third gives other parts of it, by place and number of bytes; None: the server offers none. All raise StorageError as `download`.
+    """
+
+    def read_at(place: int, count: int) -> bytes | None:
+        return _part(uri, place, count, limits, resolve=resolve, tls=tls)
+
+    with answer(uri, limits, lambda *_: None, resolve, tls) as (response, final, _):
+        expected = _length(response, final, limits)
+        head = b""
+        try:
+            while len(head) < _HEAD_BYTES and (chunk := response.read1(_HEAD_BYTES, decode_content=False)):
+                head += chunk
+        except HTTPError as error:
+            raise StorageError(UNREACHABLE, f"{uris.redacted(final)} broke off: {error}") from None
+        return expected, head, read_at if response.headers.get("Accept-Ranges") == "bytes" else None
+
+
+def _part(
+    uri: str, place: int, count: int, limits: Limits, *, resolve: addresses.Resolve, tls: ssl.SSLContext | None
+) -> bytes | None:
+    """So many bytes of what the server would send; None if it sends no parts."""
+    wanted = {"Range": f"bytes={place}-{place + count - 1}"}
+    with answer(uri, limits, lambda *_: None, resolve, tls, headers=wanted, status=_PARTIAL) as (response, final, _):
+        if response.status != _PARTIAL:
+            return None
+        content = b""
+        try:
+            while len(content) < count and (chunk := response.read1(count - len(content), decode_content=False)):
+                content += chunk
+        except HTTPError as error:
+            raise StorageError(UNREACHABLE, f"{uris.redacted(final)} broke off: {error}") from None
+        return content
+
+
+def _length(response: urllib3.BaseHTTPResponse, uri: str, limits: Limits) -> int | None:
+    """How many bytes the server announces; None: it does not. Raises StorageError if they are too many."""
+    length = response.headers.get("Content-Length", "")
+    expected = int(length) if length.isdecimal() and len(length) <= _MAX_LENGTH_DIGITS else None
+    if expected is not None and expected > limits.max_bytes:
+        had, most = megabytes(expected, 1), megabytes(limits.max_bytes, 1)
+        raise StorageError(REFUSED, f"{uris.redacted(uri)} has {had}; this worker takes {most}")
+    return expected
+
+
+def _save(
+    response: urllib3.BaseHTTPResponse,
+    uri: str,
+    target: Path,
+    limits: Limits,
+    tick: Tick,
+    *,
+    speed: SpeedLimit,
+) -> None:
+    expected, done = _length(response, uri, limits), 0
+    shown, most = uris.redacted(uri), megabytes(limits.max_bytes, 1)
+    try:
+        with target.open("xb") as file:
+            # `read1` returns as soon as one byte has arrived.
+            while chunk := response.read1(_CHUNK_BYTES, decode_content=False):
+                done += len(chunk)
+                speed.received(len(chunk))
+                if done > limits.max_bytes:
+                    raise StorageError(REFUSED, f"{shown} has more than {most}, all that this worker takes")
+                file.write(chunk)
+                tick(done / expected if expected else 0.0, f"{megabytes(done, 1)} downloaded")
+    except HTTPError as error:
+        raise StorageError(UNREACHABLE, f"{shown} broke off after {megabytes(done, 1)}: {error}") from None
+    if expected is not None and done != expected:
+        raise StorageError(UNREACHABLE, f"{shown} broke off after {done} of {expected} bytes")

@@ -1,0 +1,39 @@
+"""Reconstruct: a model in its own process on this machine, as `recon run` starts it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.paths import DATA
+from tests.support.photos import make_photo
+
+PROGRAM = Path(sys.executable).with_name("reconstruction-operator")
+
+
+def test_a_model_gets_the_photos_with_their_masks_and_its_expected_time_is_reported(tmp_path: Path) -> None:
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    (photos / "masks").mkdir(parents=True)
+    (photos / "a.jpg").write_bytes(make_photo())
+    (photos / "b.jpg").write_bytes(make_photo())
+    (photos / "a.mask.png").write_bytes(make_photo("PNG"))
+    (photos / "masks" / "b.png").write_bytes(make_photo("PNG"))
+    files = sorted(path for path in photos.rglob("*") if path.is_file())
+
+    done = subprocess.run(
+        [PROGRAM, "reconstruct", *files, "--output", out, "--model", "rough-good", "--json"],
+        env=os.environ | {"PYTHONPATH": str(DATA / "models")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    *reports, last = [json.loads(line) for line in done.stdout.splitlines()]
+    assert last["result"]["images"] == 2
+    assert (out / "seen.txt").read_text().splitlines()[:2] == ["photos=a.jpg,b.jpg", "masks=a.mask.png,b.mask.png"]
+    assert [line["remainingSeconds"] for line in reports if line["message"] == "half"] == [30.0]

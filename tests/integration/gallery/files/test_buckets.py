@@ -1,0 +1,182 @@
+"""Results in a bucket: what the pointer leads to, as far as it is the job's own, and nothing else of the bucket."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from reconstruction_gallery.files.opened import NoResultError, UnreadableResultError
+from reconstruction_gallery.files.results import Results
+from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.contract.manifest import MAX_MANIFEST_BYTES, Manifest, SealedFile
+from reconstruction_operator.transfer import outputs
+from reconstruction_operator.transfer.runs import Run
+
+from tests.support.servers.objects import Bucket
+from tests.support.settings import configure
+from tests.unit.gallery.conftest import JOB
+
+OTHER = "0b4e1d7e-0000-4000-8000-000000000002"
+KEY = JobKey("maps", "banana", JOB)
+MESH = bytes(range(256)) * 4096  # several pieces
+FILES = {"model.glb": MESH, "previews/front.png": b"picture", "empty.txt": b""}
+
+
+@pytest.fixture
+def uri(bucket: Bucket, tmp_path: Path, jobs_dir: Path) -> str:
+    """The address at which the result lies that the job has delivered."""
+    deliver(tmp_path / "result", f"s3://{bucket.name}/meshes/banana/")
+    return f"s3://{bucket.name}/meshes/banana/"
+
+
+def deliver(folder: Path, uri: str, job: str = JOB) -> None:
+    described = []
+    for name, content in FILES.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+        described.append(SealedFile(name, len(content), hashlib.sha256(content).hexdigest()))
+    (folder / "manifest.json").write_text(Manifest(job, attempt=1, uri=uri, files=tuple(described)).to_text())
+    outputs.deliver(folder, uri, Run(job, 1, None), lambda: None, namespace="maps")
+
+
+async def read(uri: str, name: str, start: int = 0, end: int | None = None, key: JobKey = KEY) -> bytes:
+    opened = await Results(0.0).open(key, uri, name)
+    try:
+        content = await opened.read(start, opened.sealed.bytes if end is None else end)
+        return b"".join([piece async for piece in content])
+    finally:
+        opened.close()
+
+
+def folder_in(bucket: Bucket) -> str:
+    return str(json.loads(bucket.get("meshes/banana/result.json"))["folder"])
+
+
+def point(bucket: Bucket, folder: str, job: str = JOB) -> None:
+    pointer = {"version": 1, "jobId": job, "attempt": 1, "folder": folder, "manifest": f"{folder}manifest.json"}
+    bucket.put("meshes/banana/result.json", json.dumps(pointer).encode())
+
+
+async def test_each_file_is_read_whole_and_in_ranges(uri: str) -> None:
+    assert {name: await read(uri, name) for name in FILES} == FILES
+    assert await read(uri, "model.glb", 5, 300_000) == MESH[5:300_000]
+    assert await read(uri, "model.glb", len(MESH) - 3) == MESH[-3:]
+
+
+async def test_the_manifest_is_that_of_the_delivery(uri: str) -> None:
+    manifest = await Results(0.0).manifest(KEY, uri)
+
+    assert manifest is not None
+    assert [one.name for one in manifest.files] == list(FILES)
+
+
+async def test_a_job_without_a_delivery_has_no_result(bucket: Bucket, jobs_dir: Path) -> None:
+    results = Results(0.0)
+
+    assert await results.manifest(KEY, "") is None
+    assert await results.manifest(KEY, "file:///meshes/banana") is None
+    assert await results.manifest(KEY, f"s3://{bucket.name}/meshes/banana/") is None
+
+
+async def test_the_result_of_another_job_at_the_same_address_is_not_read(uri: str) -> None:
+    """A job's author may name any address."""
+    key = JobKey("maps", "thief", OTHER)
+
+    assert await Results(0.0).manifest(key, uri) is None
+    with pytest.raises(NoResultError):
+        await read(uri, "model.glb", key=key)
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "../private/",
+        "{other}/1-0123456789abcdef/",
+        "{job}/../../private/",
+        "{job}/",
+        "",
+        "/",
+        "{job}/1-0123456789abcdef",
+    ],
+)
+async def test_a_pointer_leads_nowhere_but_to_the_jobs_own_folder(uri: str, bucket: Bucket, folder: str) -> None:
+    folder = folder.format(other=OTHER, job=JOB)
+    manifest = Manifest(JOB, attempt=1, files=(SealedFile("secret.txt", 6, "0" * 64),)).to_text().encode()
+    for place in ("private/", "meshes/private/", f"meshes/banana/{OTHER}/1-0123456789abcdef/"):
+        bucket.put(f"{place}manifest.json", manifest)
+        bucket.put(f"{place}secret.txt", b"SECRET")
+    point(bucket, folder)
+
+    assert await Results(0.0).manifest(KEY, uri) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["../secret.txt", "a/../../secret.txt", "/secret.txt", "a//b", "C:secret.txt", "a\\b", ""]
+)
+async def test_a_hostile_manifest_opens_no_other_object(uri: str, bucket: Bucket, name: str) -> None:
+    folder = folder_in(bucket)
+    bucket.put(f"meshes/banana/{JOB}/secret.txt", b"SECRET")
+    manifest = Manifest(JOB, attempt=1, files=(SealedFile(name, 6, "0" * 64),)).to_text()
+    bucket.put(f"meshes/banana/{folder}manifest.json", manifest.encode())
+
+    with pytest.raises(NoResultError):
+        await read(uri, name)
+
+
+async def test_a_file_of_less_than_nothing_is_no_file(uri: str, bucket: Bucket) -> None:
+    manifest = Manifest(JOB, attempt=1, files=(SealedFile("model.glb", -5, "0" * 64),)).to_text()
+    bucket.put(f"meshes/banana/{folder_in(bucket)}manifest.json", manifest.encode())
+
+    with pytest.raises(NoResultError):
+        await read(uri, "model.glb")
+
+
+async def test_the_manifest_of_another_job_is_not_taken(uri: str, bucket: Bucket) -> None:
+    bucket.put(f"meshes/banana/{folder_in(bucket)}manifest.json", Manifest(OTHER, attempt=1).to_text().encode())
+
+    assert await Results(0.0).manifest(KEY, uri) is None
+
+
+async def test_huge_objects_in_the_place_of_pointer_and_manifest_are_not_read(uri: str, bucket: Bucket) -> None:
+    bucket.put(f"meshes/banana/{folder_in(bucket)}manifest.json", b" " * MAX_MANIFEST_BYTES + b"{}")
+    assert await Results(0.0).manifest(KEY, uri) is None
+
+    bucket.put("meshes/banana/result.json", b" " * 70_000 + b"{}")
+    assert await Results(0.0).manifest(KEY, uri) is None
+
+
+@pytest.mark.parametrize(("start", "end"), [(0, None), (2, 5)])
+async def test_an_object_of_another_size_is_no_file_of_the_result(
+    uri: str, bucket: Bucket, start: int, end: int | None
+) -> None:
+    bucket.put(f"meshes/banana/{folder_in(bucket)}model.glb", b"another content")
+
+    with pytest.raises(NoResultError):
+        await read(uri, "model.glb", start, end)
+
+
+async def test_an_address_that_the_namespace_may_not_use_is_not_read(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(monkeypatch, NAMESPACE_OUTPUTS=(("*", "s3://others/{namespace}/"),))
+
+    with pytest.raises(UnreadableResultError, match=r"may not write to .* the gallery leaves it s3://others/maps/"):
+        await Results(0.0).manifest(KEY, uri)
+
+
+async def test_a_scheme_that_is_not_enabled_is_not_read(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(monkeypatch, STORAGE_SCHEMES=())
+
+    with pytest.raises(UnreadableResultError, match="not enabled"):
+        await Results(0.0).manifest(KEY, uri)
+
+
+async def test_an_error_names_the_cause_and_never_the_servers_address(
+    uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+
+    with pytest.raises(UnreadableResultError, match="takes no connections") as raised:
+        await Results(0.0).manifest(KEY, uri)
+
+    assert "127.0.0.1" not in str(raised.value)

@@ -1,0 +1,63 @@
+"""`run` as a user runs it, with the placeholder: the model's process, what it prints, and how it ends."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.photos import make_photo
+from tests.support.plugin import PROGRAM
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Three small photos; --force takes them."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(3):
+        (folder / f"{number}.jpg").write_bytes(make_photo())
+    return folder
+
+
+def recon(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(PROGRAM), *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_run_makes_a_mesh(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "mesh"
+
+    done = recon("run", photos, "-o", out, "--model", "placeholder", "--force")
+
+    assert done.returncode == 0, done.stderr
+    files = [line.partition("  ")[0] for line in done.stdout.splitlines()]
+    assert files[0] == str(out / "model.glb")
+    assert sorted(files) == sorted(map(str, out.iterdir()))
+    assert "60% Running reconstruction" in done.stderr
+    assert "a simulation" in done.stderr
+
+
+def test_preview_shows_nothing_in_a_pipe(tmp_path: Path) -> None:
+    done = recon("preview", tmp_path)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "preview shows pictures in a terminal" in done.stderr
+
+
+def test_a_run_that_fails_says_why_and_leaves_nothing(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "mesh"
+
+    done = recon("run", photos, "-o", out, "--model", "placeholder", "--param", "stepSeconds=-1", "--force")
+
+    assert done.returncode == 3
+    assert "error: INVALID_PARAMETERS after" in done.stderr
+    assert not out.exists()
+
+
+def test_photos_that_would_fail_are_not_run(photos: Path, tmp_path: Path) -> None:
+    done = recon("run", photos / "0.jpg", "-o", tmp_path / "mesh")
+
+    assert (done.returncode, "this set would fail" in done.stderr) == (2, True)

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from kubectl_recon.commands import results
+from kubectl_recon.errors import ReconError, UsageError
+from kubectl_recon.storage import downloading
+from kubectl_recon.storage.downloading import ResultFile
+from reconstruction_operator.contract.manifest import Manifest, SealedFile
+from reconstruction_operator.transfer.objects.layout import Pointer, folder_of
+
+from tests.support.servers.objects import Bucket
+
+CONTENT = {"model.glb": b"mesh" * 500_000, "previews/front.png": b"png" * 1000}
+
+
+def manifest() -> Manifest:
+    sealed = tuple(
+        SealedFile(name, len(content), hashlib.sha256(content).hexdigest()) for name, content in CONTENT.items()
+    )
+    return Manifest("uid-1", "task", attempt=1, files=sealed)
+
+
+def deliver(bucket: Bucket, address: str = "meshes/banana") -> str:
+    """A result as the workers deliver it; its own folder."""
+    found = manifest()
+    for name, content in CONTENT.items():
+        bucket.put(f"{address}/{folder_of(found)}{name}", content)
+    bucket.put(f"{address}/{folder_of(found)}manifest.json", found.to_text().encode())
+    bucket.put(f"{address}/result.json", Pointer.of(found).to_bytes())
+    return f"s3://{bucket.name}/{address}/{folder_of(found)}"
+
+
+def test_a_result_is_fetched_and_its_mesh_named_for_people(bucket: Bucket, tmp_path: Path) -> None:
+    results.fetch(downloading.source(deliver(bucket)), "banana", tmp_path / "out", ())
+    assert (tmp_path / "out" / "banana.glb").read_bytes() == CONTENT["model.glb"]
+    assert (tmp_path / "out" / "previews" / "front.png").read_bytes() == CONTENT["previews/front.png"]
+    assert sorted(path.name for path in (tmp_path / "out").rglob("*.*")) == ["banana.glb", "front.png"]
+
+
+def test_the_pointer_at_an_address_leads_to_the_result(bucket: Bucket, tmp_path: Path) -> None:
+    deliver(bucket)
+    assert results.of_address(f"s3://{bucket.name}/meshes/banana/", str(tmp_path), ["*.png"]) == 0
+    assert [path.name for path in tmp_path.rglob("*.*")] == ["front.png"]
+
+
+def test_files_that_are_there_are_not_fetched_again(
+    bucket: Bucket, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    uri = deliver(bucket)
+    assert results.of_address(uri, str(tmp_path), ()) == 0
+    capsys.readouterr()
+    assert results.of_address(uri, str(tmp_path), ()) == 0
+    assert capsys.readouterr().out.count("(was there)") == 2
+
+
+def test_a_download_that_broke_off_is_resumed(bucket: Bucket, tmp_path: Path) -> None:
+    (tmp_path / "banana.glb.part").write_bytes(CONTENT["model.glb"][:1_000_000])
+    place, files = downloading.files(downloading.source(deliver(bucket)))
+    done: list[int] = []
+    mesh = next(file for file in files if file.name == "model.glb")
+    downloading.fetch(place, mesh, tmp_path / "banana.glb", done.append)
+    assert done == [1_000_000, 1_000_000]
+    assert (tmp_path / "banana.glb").read_bytes() == CONTENT["model.glb"]
+
+
+def test_a_damaged_file_is_never_kept(bucket: Bucket, tmp_path: Path) -> None:
+    uri = deliver(bucket)
+    key = next(key for key in bucket.keys if key.endswith("model.glb"))
+    bucket.put(key, b"MESH" + CONTENT["model.glb"][4:])
+    with pytest.raises(ReconError, match=r"model.glb was damaged on its way \(sha256"):
+        results.fetch(downloading.source(uri), "banana", tmp_path, ())
+    assert not list(tmp_path.glob("banana.glb*"))
+
+
+def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path: Path) -> None:
+    content = {"files": [{"name": "../evil.sh", "bytes": 1, "sha256": "x"}]}
+    (tmp_path / "manifest.json").write_text(json.dumps(content))
+    with pytest.raises(ReconError, match="outside of its folder"):
+        downloading.files(downloading.source(f"file://{tmp_path}"))
+
+
+def test_a_result_on_a_volume_that_is_not_here_is_explained() -> None:
+    with pytest.raises(
+        UsageError, match="lies on the workers' volume, at file:///jobs/uid, which this machine does not see"
+    ):
+        downloading.source("file:///jobs/uid")
+
+
+def test_a_pattern_without_a_file_names_those_that_are_there(bucket: Bucket, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no file \*.obj; it has: model.glb, previews/front.png"):
+        results.of_address(deliver(bucket), str(tmp_path), ["*.obj"])
+
+
+def test_a_mesh_keeps_its_name_if_another_file_has_the_jobs() -> None:
+    mesh, other = ResultFile("model.glb", 1, ""), ResultFile("banana.glb", 1, "")
+    assert results.name_for(mesh, "banana", [mesh]) == "banana.glb"
+    assert results.name_for(mesh, "banana", [mesh, other]) == "model.glb"

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from kubectl_recon.errors import ReconError, UsageError
+from kubectl_recon.storage.buckets import Folder
+from kubectl_recon.storage.uploading import upload
+
+from tests.support.servers.objects import Bucket
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[tuple[Path, str]]:
+    made = []
+    for name in ("a.jpg", "left/b c.jpg"):
+        path = tmp_path / "set" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name.encode() * 1000)
+        made.append((path, name))
+    return made
+
+
+def folder(bucket: Bucket) -> Folder:
+    return Folder.parse(f"s3://{bucket.name}/team/banana/")
+
+
+def test_photos_go_below_the_folder_and_their_bytes_are_counted(bucket: Bucket, files: list[tuple[Path, str]]) -> None:
+    done: list[int] = []
+    assert upload(folder(bucket), files, done.append) == 2
+    assert bucket.keys == ["team/banana/a.jpg", "team/banana/left/b c.jpg"]
+    assert bucket.get("team/banana/a.jpg") == b"a.jpg" * 1000
+    assert sum(done) == sum(path.stat().st_size for path, _ in files)
+
+
+def test_what_is_there_already_is_not_sent_again(bucket: Bucket, files: list[tuple[Path, str]]) -> None:
+    upload(folder(bucket), files, lambda _: None)
+    bucket.put("team/banana/a.jpg", b"A.JPG" * 1000)  # of the same size, and not the same
+    assert upload(folder(bucket), files, lambda _: None) == 1
+    assert bucket.get("team/banana/a.jpg") == b"a.jpg" * 1000
+
+
+def test_a_folder_with_other_files_is_refused(bucket: Bucket, files: list[tuple[Path, str]]) -> None:
+    bucket.put("team/banana/old.jpg", b"old")
+    with pytest.raises(UsageError, match=r"holds other files \(old.jpg\), which the job would read as well"):
+        upload(folder(bucket), files, lambda _: None)
+    assert bucket.keys == ["team/banana/old.jpg"]
+
+
+@pytest.mark.parametrize("broken", ["no-bucket", "wrong-key"])
+def test_what_the_server_refuses_is_said_with_the_address(
+    bucket: Bucket, files: list[tuple[Path, str]], monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    name = "nowhere" if broken == "no-bucket" else bucket.name
+    if broken == "wrong-key":
+        monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+        monkeypatch.setenv("AWS_ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(ReconError, match=f"s3://{name}/x/: "):
+        upload(Folder.parse(f"s3://{name}/x/"), files, lambda _: None)

@@ -1,0 +1,115 @@
+"""A tenant that exchanges its folder with a link, at any moment, never leads a delivery or a deletion elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.contract.manifest import MANIFEST, Manifest, SealedFile
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.folders import delivery
+from reconstruction_operator.transfer.folders.directories import Directory
+from reconstruction_operator.transfer.runs import Run
+
+from tests.support.settings import configure
+
+RUN = Run("job1", 1, folder=None)
+URI_FOLDER = "a/folder"
+_RENAME_EXCHANGE = 2
+_AT_FDCWD = -100
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Outputs of the namespaces a and b, and in a's own folder a link to that of b."""
+    root = tmp_path / "meshes"
+    (root / URI_FOLDER).mkdir(parents=True)
+    (root / "b").mkdir()
+    (root / "a" / "link").symlink_to(root / "b")
+    configure(
+        monkeypatch,
+        OUTPUT_ROOTS=(str(root),),
+        NAMESPACE_OUTPUTS=(("*", f"{root}/{{namespace}}"),),
+        JOBS_DIR=str(tmp_path / "jobs"),
+    )
+    return root
+
+
+@pytest.fixture
+def result(tmp_path: Path) -> Path:
+    folder = tmp_path / "result"
+    (folder / "textures").mkdir(parents=True)
+    files = []
+    for name in ("model.glb", "textures/a.png"):
+        (folder / name).write_text("content")
+        files.append(SealedFile(name, 7, ""))
+    (folder / MANIFEST).write_text(Manifest("job1", attempt=1, files=tuple(files)).to_text())
+    return folder
+
+
+@contextlib.contextmanager
+def exchanging(one: Path, other: Path) -> Iterator[None]:
+    """Exchanges the two in a loop, as fast as the system can."""
+    libc = ctypes.CDLL(None)
+    stop = threading.Event()
+
+    def exchange() -> None:
+        while not stop.is_set():
+            libc.renameat2(_AT_FDCWD, bytes(one), _AT_FDCWD, bytes(other), _RENAME_EXCHANGE)
+
+    thread = threading.Thread(target=exchange)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def everything(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
+def test_no_delivery_lands_behind_a_link_that_is_swapped_in(root: Path, result: Path) -> None:
+    delivered = 0
+    with exchanging(root / "a" / "folder", root / "a" / "link"):
+        for number in range(500):
+            with contextlib.suppress(StorageError, OvertakenError):
+                delivery.deliver(result, f"file://{root}/{URI_FOLDER}/{number}", RUN, lambda: None, namespace="a")
+                delivered += 1
+    assert everything(root / "b") == []
+    assert delivered
+
+
+def test_no_withdrawal_deletes_behind_a_link_that_is_swapped_in(root: Path, result: Path) -> None:
+    """The neighbour's folder holds what looks like a copy of the same job."""
+    for folder in ("a/folder", "b"):
+        delivery.deliver(result, f"file://{root}/{folder}/banana", RUN, lambda: None, namespace=folder[0])
+    before = everything(root / "b")
+    with exchanging(root / "a" / "folder", root / "a" / "link"):
+        for _ in range(500):
+            with contextlib.suppress(StorageError, OvertakenError):
+                delivery.withdraw(f"file://{root}/{URI_FOLDER}/banana", RUN, namespace="a")
+    assert everything(root / "b") == before
+
+
+def test_a_link_inside_of_a_copy_that_is_made_is_not_followed(
+    root: Path, result: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_below = Directory.make_below
+
+    def make_and_exchange(folder: Directory, path: Path) -> None:  # as a tenant that sees the folder appear
+        make_below(folder, path)  # type: ignore[arg-type]  # passed on
+        os.rmdir(path, dir_fd=folder.fd)
+        os.symlink(root / "b", path, dir_fd=folder.fd)
+
+    monkeypatch.setattr(Directory, "make_below", make_and_exchange)
+    with pytest.raises(NotADirectoryError):
+        delivery.deliver(result, f"file://{root}/{URI_FOLDER}/banana", RUN, lambda: None, namespace="a")
+    assert everything(root / "b") == []

@@ -1,0 +1,76 @@
+"""Process that transfers objects: it ends with its worker, and as soon as the worker does not want the transfer."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from reconstruction_operator.transfer.objects import process
+from reconstruction_operator.transfer.objects.address import ObjectAddress
+from reconstruction_operator.transfer.objects.request import Connection, FetchRequest
+
+from devcluster import wait_until
+
+_WORKER = """
+import sys
+from pathlib import Path
+from reconstruction_operator.transfer.objects import process
+from reconstruction_operator.transfer.objects.address import ObjectAddress
+from reconstruction_operator.transfer.objects.request import Connection, FetchRequest
+address = ObjectAddress("s3", "photos", "set", True)
+process.perform(FetchRequest(address, Path(sys.argv[1]), 1, 1, Connection(600.0, 1, "")), lambda *_: None)
+"""
+
+
+@pytest.fixture
+def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An endpoint that accepts connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"):
+            monkeypatch.setenv(name, "any")
+        yield
+
+
+@pytest.mark.usefixtures("silent")
+def test_it_ends_when_its_worker_is_killed(tmp_path: Path) -> None:
+    worker = subprocess.Popen([sys.executable, "-c", _WORKER, str(tmp_path)])
+    try:
+        (transfer,) = wait_until(psutil.Process(worker.pid).children, "the process that transfers", timeout_seconds=120)
+    finally:
+        worker.send_signal(signal.SIGKILL)
+        worker.wait()
+    wait_until(lambda: not transfer.is_running() or transfer.status() == psutil.STATUS_ZOMBIE, "its end")
+
+
+@pytest.mark.usefixtures("silent")
+def test_an_exception_of_the_worker_ends_it_while_the_server_is_silent(tmp_path: Path) -> None:
+    class UnwantedError(Exception):
+        pass
+
+    reports: list[int] = []
+    before = psutil.Process().children()  # of other tests in this process
+
+    def stop(*_: int) -> None:
+        reports.append(1)
+        if len(reports) > 5:
+            raise UnwantedError
+
+    wanted = FetchRequest(
+        ObjectAddress("s3", "photos", "set", is_folder=True), tmp_path, 1, 1, Connection(600.0, 1, "")
+    )
+    with pytest.raises(UnwantedError):
+        process.perform(wanted, stop)
+    assert [one for one in psutil.Process().children() if one not in before] == []
+
+
+def test_settings_of_the_workers_that_cannot_be_used_are_named_in_one_line(tmp_path: Path) -> None:
+    address = ObjectAddress("az", "photos", "set", is_folder=True)
+    with pytest.raises(OSError, match=r"Account must be specified$"):
+        process.perform(FetchRequest(address, tmp_path, 1, 1, Connection(60.0, 1, "")), lambda *_: None)

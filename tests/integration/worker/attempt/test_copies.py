@@ -1,0 +1,325 @@
+"""Copies at the output location: runs deliver them, and delete those of a result that does not count."""
+
+from __future__ import annotations
+
+import errno
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from celery.exceptions import Ignore
+from reconstruction_operator import disk
+from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.contract.outcomes import Outcome, StopReason
+from reconstruction_operator.jobfiles import notes, publishing
+from reconstruction_operator.services import job_manager
+from reconstruction_operator.state import calls, worker_calls
+from reconstruction_operator.tasks.cleanup import clean_up
+from reconstruction_operator.transfer.folders import delivery
+from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
+from reconstruction_operator.worker.attempt.run import AttemptRun
+
+from tests.support.settings import configure
+from tests.support.worker.attempts import (
+    JOB,
+    KilledError,
+    at_step,
+    end,
+    end_by_the_operator,
+    kill_before_publishing,
+    run,
+    stop,
+    want,
+)
+
+pytestmark = pytest.mark.usefixtures("wanted")
+
+
+def test_a_copy_is_delivered_to_the_output_location(client: redis.Redis, jobs_dir: Path, meshes: Path) -> None:
+    run(output_uri=f"file://{meshes}/banana")
+    reported = end(client).outputs
+    assert reported is not None
+    assert reported.uri == f"file://{meshes}/banana"
+    here, there = (
+        {path.name: path.read_bytes() for path in folder.iterdir()}
+        for folder in (jobs_dir / JOB / "output", meshes / "banana")
+    )
+    assert here == there
+    assert [path.name for path in meshes.iterdir()] == ["banana"]
+
+
+def test_a_refused_output_location_fails_the_job_and_leaves_no_files(jobs_dir: Path) -> None:
+    with pytest.raises(ReconstructionFailedError, match="OUTPUT_REFUSED"):
+        run(output_uri="file:///etc/meshes")
+    assert list(jobs_dir.iterdir()) == []
+
+
+def test_an_occupied_output_location_fails_the_job_before_the_work(
+    jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a manifest is deleted and applied again: the copy of the first job stays."""
+    worked: list[AttemptRun] = []
+    monkeypatch.setattr(AttemptRun, "_reconstruct", lambda self, *_: worked.append(self))
+    occupy(meshes)
+    with pytest.raises(
+        ReconstructionFailedError, match=r"OUTPUT_REFUSED.*is not empty, and holds no result of this job"
+    ):
+        run(output_uri=f"file://{meshes}/banana")
+    assert (worked, list(jobs_dir.iterdir())) == ([], [])
+
+
+def test_a_result_whose_copy_is_refused_is_published_and_reported(
+    client: redis.Redis, jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_step(5, lambda: occupy(meshes), monkeypatch)
+    with pytest.raises(ReconstructionFailedError, match=f"the result is in file://{jobs_dir}/{JOB}/output"):
+        run(output_uri=f"file://{meshes}/banana")
+    recorded = end(client)
+    assert (recorded.outcome, recorded.reason, recorded.simulated) == (Outcome.FAILED, "OUTPUT_REFUSED", True)
+    assert recorded.outputs is not None
+    assert recorded.outputs.uri == f"file://{jobs_dir}/{JOB}/output"
+    assert (jobs_dir / JOB / "output" / "model.glb").stat().st_size == recorded.outputs.files[0].bytes
+    assert [path.name for path in meshes.rglob("*")] == ["banana", "thesis.txt"]
+
+
+def test_a_refused_copy_is_reported_with_the_result_of_an_earlier_attempt(
+    client: redis.Redis, jobs_dir: Path, meshes: Path
+) -> None:
+    run(output_uri=f"file://{meshes}/banana")
+    disk.delete_tree(meshes / "banana")
+    occupy(meshes)
+    want(client, 2)
+    with pytest.raises(ReconstructionFailedError, match=f"the result is in file://{jobs_dir}/{JOB}/output"):
+        run(2, output_uri=f"file://{meshes}/banana")
+
+
+def test_the_attempt_after_a_failed_copy_copies_the_result_without_work(
+    client: redis.Redis, meshes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_args: object, **_kwargs: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(delivery, "deliver", fail)
+        with pytest.raises(ReconstructionFailedError, match=r"DISK_FULL.*the result is in"):
+            run(output_uri=f"file://{meshes}/banana")
+    assert list(meshes.iterdir()) == []
+
+    want(client, 2)
+    assert run(2, output_uri=f"file://{meshes}/banana")["status"] == "completed"
+    assert json.loads((meshes / "banana" / "manifest.json").read_text())["attempt"] == 1
+
+
+def test_a_copy_of_a_later_attempt_stays_until_that_attempt_comes_again(
+    client: redis.Redis, jobs_dir: Path, meshes: Path
+) -> None:
+    """As after etcd and Redis were restored: the attempts are counted again from one."""
+    want(client, 2)
+    run(2, output_uri=f"file://{meshes}/banana")
+    disk.delete_tree(jobs_dir / JOB)
+    client.flushall()
+    want(client, 1)
+    with pytest.raises(ReconstructionFailedError, match=f"the result is in file://{jobs_dir}/{JOB}/output"):
+        run(1, output_uri=f"file://{meshes}/banana")
+    want(client, 2)
+    assert run(2, output_uri=f"file://{meshes}/banana")["status"] == "completed"
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_kept"),
+    [(StopReason.SUSPEND, True), (StopReason.DEADLINE, True), (StopReason.DELETED, False)],
+    ids=str,
+)
+def test_a_result_is_published_if_its_run_is_stopped_during_the_copy(
+    reason: StopReason,
+    is_kept: bool,
+    *,
+    client: redis.Redis,
+    jobs_dir: Path,
+    meshes: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    configure(monkeypatch, BEAT_SECONDS=0.02)
+
+    def hang(*_args: object, **_kwargs: object) -> None:
+        stop(client, 1, reason)
+        threading.Event().wait(5.0)  # longer than the run needs to learn of it
+
+    monkeypatch.setattr(delivery, "deliver", hang)
+    run(output_uri=f"file://{meshes}/banana")
+
+    recorded = end(client)
+    assert (publishing.read_sealed(JOB) is not None) is is_kept
+    assert (recorded.outputs is not None) is (reason is StopReason.DEADLINE)
+
+
+def occupy(meshes: Path) -> None:
+    """Foreign files appear where the copy is to lie."""
+    (meshes / "banana").mkdir()
+    (meshes / "banana" / "thesis.txt").write_text("years of work")
+
+
+@pytest.mark.parametrize("ended_by", ["the operator", "an attempt that had not begun"])
+def test_cleanup_of_a_cancelled_job_deletes_a_killed_workers_copy(
+    ended_by: str, client: redis.Redis, jobs_dir: Path, meshes: Path
+) -> None:
+    kill_before_publishing(meshes)
+    attempt = 1
+    if ended_by != "the operator":
+        end_by_the_operator(client, 1, Outcome.FAILED, "WORKER_LOST")
+        attempt = 2
+        want(client, attempt)
+    job_manager.assert_cancelled(JOB)
+    end_by_the_operator(client, attempt, Outcome.CANCELLED, "CANCELLED")
+    clean_up(JOB)
+    assert list(jobs_dir.iterdir()) == list(meshes.iterdir()) == []
+
+
+@pytest.mark.parametrize("cancelled", [True, False], ids=["an early cancel", "a failure"])
+def test_an_early_end_deletes_the_copy_of_the_killed_attempt_before(
+    cancelled: bool, client: redis.Redis, jobs_dir: Path, meshes: Path
+) -> None:
+    kill_before_publishing(meshes)
+    end_by_the_operator(client, 1, Outcome.FAILED, "WORKER_LOST")
+    want(client, 2)
+    if cancelled:
+        job_manager.assert_cancelled(JOB)
+        assert run(2, output_uri=f"file://{meshes}/banana")["status"] == "cancelled"
+    else:
+        with pytest.raises(ReconstructionFailedError, match="INPUT_REFUSED"):
+            run(2, model="photogrammetry", input_uri="file:///etc", output_uri=f"file://{meshes}/banana")
+    assert not list(meshes.iterdir())
+    assert {path.name for path in jobs_dir.iterdir()} <= {
+        ".names"
+    }  # the next job of that name removes an entry that leads nowhere
+
+
+def test_the_copy_is_deleted_before_cancelled_is_recorded(meshes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+    finish = worker_calls.finish
+
+    def look_and_finish(*args: Any, **kwargs: Any) -> Any:
+        if kwargs["end"].outcome is Outcome.CANCELLED:
+            seen.append((meshes / "banana").exists())
+        else:
+            job_manager.assert_cancelled(JOB)
+        return finish(*args, **kwargs)
+
+    monkeypatch.setattr(worker_calls, "finish", look_and_finish)
+    assert run(output_uri=f"file://{meshes}/banana")["status"] == "cancelled"
+    assert seen == [False]
+
+
+def test_a_cancel_after_delivery_deletes_the_copy(
+    jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(monkeypatch, BEAT_SECONDS=0.02, PLACEHOLDER_STEP_SECONDS=0.3)
+    watch = calls.run
+
+    def run_and_watch(redis_client: redis.Redis, call: Any) -> Any:
+        if (meshes / "banana").exists():
+            job_manager.assert_cancelled(JOB)
+        return watch(redis_client, call)
+
+    monkeypatch.setattr(calls, "run", run_and_watch)
+    assert run(output_uri=f"file://{meshes}/banana")["status"] == "cancelled"
+    assert list(jobs_dir.iterdir()) == list(meshes.iterdir()) == []
+
+
+def test_notes_of_earlier_runs_stay_until_the_next_run_has_its_own(
+    client: redis.Redis, jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_args: object, **_kwargs: object) -> None:
+        raise KilledError
+
+    kill_before_publishing(meshes)
+    want(client, 2)
+    with monkeypatch.context() as patched:
+        patched.setattr(notes, "note", die)
+        with pytest.raises(KilledError):
+            run(2, output_uri=f"file://{meshes}/banana")
+    clean_up(JOB)
+    assert list(jobs_dir.iterdir()) == list(meshes.iterdir()) == []
+
+
+def test_an_attempt_overtaken_before_publishing_deletes_its_copy(
+    client: redis.Redis, jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(monkeypatch, BEAT_SECONDS=0.02)
+    publish = publishing.publish
+
+    def overtake(*args: Any, **kwargs: Any) -> Any:
+        want(client, 2)
+        (folder,) = (jobs_dir / JOB / "attempts").glob("1-*/output")
+        disk.delete_tree(folder)
+        return publish(*args, **kwargs)
+
+    monkeypatch.setattr(publishing, "publish", overtake)
+    with pytest.raises(Ignore):
+        run(1, output_uri=f"file://{meshes}/banana")
+    assert list(meshes.iterdir()) == []
+
+
+def test_an_attempt_that_finds_a_sealed_output_restores_its_copy(client: redis.Redis, meshes: Path) -> None:
+    run(output_uri=f"file://{meshes}/banana")
+    disk.delete_tree(meshes / "banana")
+    want(client, 2)
+    run(2, output_uri=f"file://{meshes}/banana")
+    assert json.loads((meshes / "banana" / "manifest.json").read_text())["attempt"] == 1
+    assert (meshes / "banana" / "model.glb").is_file()
+
+
+def test_a_late_run_of_the_same_attempt_keeps_the_reported_copy(client: redis.Redis, meshes: Path) -> None:
+    run(output_uri=f"file://{meshes}/banana")
+    client.flushall()  # so that Redis does not know that the attempt ended
+    want(client, 1)
+    stop(client, 1, StopReason.SUPERSEDED)
+    assert run(output_uri=f"file://{meshes}/banana")["status"] == "stopped"
+    assert (meshes / "banana" / "model.glb").is_file()
+
+
+def test_a_job_that_redis_brings_back_keeps_the_copy_of_its_deleted_object(
+    client: redis.Redis, jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its files were deleted, but for the reported copy. Then Redis came back with older data, and its message with it."""
+    run(output_uri=f"file://{meshes}/banana")
+    clean_up(JOB)
+    client.flushall()
+    want(client, 1)
+    at_step(3, lambda: stop(client, 1, StopReason.DELETED), monkeypatch)
+    configure(monkeypatch, BEAT_SECONDS=0.02, PLACEHOLDER_STEP_SECONDS=0.5)
+    assert run(output_uri=f"file://{meshes}/banana")["reason"] == "DELETED"
+    clean_up(JOB)
+    assert list(jobs_dir.iterdir()) == []
+    assert (meshes / "banana" / "model.glb").is_file()
+
+
+def test_a_killed_run_after_redis_came_back_leaves_the_reported_copy_noted(
+    client: redis.Redis, jobs_dir: Path, meshes: Path
+) -> None:
+    run(output_uri=f"file://{meshes}/banana")
+    clean_up(JOB)
+    client.flushall()
+    want(client, 1)
+    kill_before_publishing(meshes)
+    end_by_the_operator(client, 1, Outcome.FAILED, "WORKER_LOST")
+    clean_up(JOB)
+    assert list(jobs_dir.iterdir()) == []
+    assert (meshes / "banana" / "model.glb").is_file()
+
+
+def test_a_copy_deleted_by_another_program_fails_the_job(
+    client: redis.Redis, meshes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No other run has taken over, so this one has to report what happened."""
+
+    def find_it_gone(*_args: object, **_kwargs: object) -> None:
+        raise OvertakenError
+
+    monkeypatch.setattr(delivery, "deliver", find_it_gone)
+    with pytest.raises(ReconstructionFailedError, match="another program deletes files there"):
+        run(output_uri=f"file://{meshes}/banana")
+    assert (end(client).outcome, end(client).reason) == (Outcome.FAILED, "WORKER_ERROR")

@@ -1,0 +1,184 @@
+"""Attempts whose photos lie in object storage, and whose results go there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.jobfiles import publishing
+from reconstruction_operator.jobfiles.layout import JobFolder
+from reconstruction_operator.services import job_manager
+from reconstruction_operator.tasks.cleanup import clean_up
+from reconstruction_operator.transfer import outputs
+from reconstruction_operator.transfer.objects import process
+from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
+
+from chaos.system.proxies.network import Network
+from tests.support.photos import make_photo
+from tests.support.servers.objects import Bucket, S3Server
+from tests.support.settings import configure
+from tests.support.worker.attempts import JOB, KilledError, at_step, end, run, want
+
+pytestmark = pytest.mark.usefixtures("wanted", "rough_models")
+
+
+@pytest.fixture
+def photos(bucket: Bucket) -> str:
+    """The address of two photos."""
+    for name in ("a.jpg", "b.jpg"):
+        bucket.put(f"banana/{name}", make_photo())
+    return f"s3://{bucket.name}/banana/"
+
+
+def fetched() -> dict[str, int]:
+    """Names and inodes of the files that the job's attempts have left."""
+    return {
+        path.name: path.stat().st_ino for space in JobFolder.of(JOB).workspaces() for path in space.fetched.iterdir()
+    }
+
+
+def test_photos_of_a_bucket_are_reconstructed_and_only_the_result_stays(photos: str, client: redis.Redis) -> None:
+    run(model="rough-good", input_uri=photos)
+    assert end(client).outcome is Outcome.SUCCEEDED
+    assert [path.name for path in JobFolder.of(JOB).root.iterdir()] == ["output"]
+
+
+def test_a_retry_takes_over_what_the_failed_attempt_has_fetched(photos: str, client: redis.Redis) -> None:
+    with pytest.raises(ReconstructionFailedError, match="OUT_OF_MEMORY"):
+        run(model="rough-memory", input_uri=photos)
+    before = fetched()
+    assert len(before) == 2
+    want(client, 2)
+    with pytest.raises(ReconstructionFailedError, match="OUT_OF_MEMORY"):
+        run(2, model="rough-memory", input_uri=photos)
+    assert fetched() == before
+
+
+def test_a_failure_that_is_not_retried_leaves_no_files(photos: str, jobs_dir: Path) -> None:
+    with pytest.raises(ReconstructionFailedError, match="NOT_ENOUGH_OVERLAP"):
+        run(model="rough-failure", input_uri=photos)
+    assert list(jobs_dir.iterdir()) == []
+
+
+def test_a_result_is_delivered_and_the_end_names_its_folder(bucket: Bucket, client: redis.Redis) -> None:
+    run(output_uri=f"s3://{bucket.name}/meshes")
+    reported = end(client).outputs
+    assert reported is not None
+    folder = json.loads(bucket.get("meshes/result.json"))["folder"]
+    assert reported.uri == f"s3://{bucket.name}/meshes/{folder}"
+    assert reported.files[0].name == "model.glb"
+    assert bucket.get(f"meshes/{folder}model.glb") == (JobFolder.of(JOB).output / "model.glb").read_bytes()
+
+
+def test_a_failed_upload_keeps_the_result_and_the_retry_only_delivers(
+    bucket: Bucket, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = f"s3://{bucket.name}/meshes"
+    with monkeypatch.context() as broken:
+
+        def break_off() -> None:
+            broken.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+            configure(broken, STORAGE_STALL_SECONDS=0.3)
+
+        at_step(6, break_off, broken)
+        with pytest.raises(ReconstructionFailedError, match=r"OUTPUT_UPLOAD_FAILED: .* the result is in file:///"):
+            run(output_uri=uri)
+    made = (JobFolder.of(JOB).output / "model.glb").stat().st_ino
+    want(client, 2)
+    run(2, output_uri=uri)
+    assert end(client, 2).outcome is Outcome.SUCCEEDED
+    assert (JobFolder.of(JOB).output / "model.glb").stat().st_ino == made
+    assert "meshes/result.json" in bucket.keys
+
+
+def test_credentials_that_may_not_write_fail_the_job_before_the_work(bucket: Bucket, jobs_dir: Path) -> None:
+    with pytest.raises(ReconstructionFailedError, match=r"OUTPUT_REFUSED: .* there is no bucket nowhere-at-all"):
+        run(output_uri="s3://nowhere-at-all/meshes")
+    assert list(jobs_dir.iterdir()) == []
+
+
+def test_a_cancelled_job_leaves_nothing_in_the_bucket(
+    bucket: Bucket, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver = outputs.deliver
+
+    def cancel_after_it(*args: Any, **kwargs: Any) -> None:
+        deliver(*args, **kwargs)
+        assert "meshes/result.json" in bucket.keys
+        job_manager.assert_cancelled(JOB)
+
+    monkeypatch.setattr(outputs, "deliver", cancel_after_it)
+    assert run(output_uri=f"s3://{bucket.name}/meshes")["status"] == "cancelled"
+    assert end(client).outcome is Outcome.CANCELLED
+    assert bucket.keys == []
+
+
+def test_a_clean_up_removes_what_a_killed_worker_has_delivered(bucket: Bucket, client: redis.Redis) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(publishing, "publish", die)
+        with pytest.raises(KilledError):
+            run(output_uri=f"s3://{bucket.name}/meshes")
+    assert "meshes/result.json" in bucket.keys
+    clean_up(JOB)
+    assert bucket.keys == []
+
+
+def die(*_args: object, **_kwargs: object) -> None:
+    raise KilledError
+
+
+def test_a_worker_killed_after_some_downloads_costs_no_second_download(
+    photos: str, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch = process.perform
+
+    def fetch_and_die(*args: Any) -> None:
+        fetch(*args)
+        raise KilledError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(process, "perform", fetch_and_die)
+        with pytest.raises(KilledError):
+            run(model="rough-good", input_uri=photos)
+    before = fetched()
+    assert len(before) == 2
+    want(client, 2)
+    with pytest.raises(ReconstructionFailedError, match="OUT_OF_MEMORY"):
+        run(2, model="rough-memory", input_uri=photos)
+    assert fetched() == before
+
+
+def test_a_worker_killed_during_the_upload_leaves_a_whole_result_to_its_successor(
+    storage: S3Server, bucket: Bucket, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver = outputs.deliver
+
+    def die_in_the_middle(source: Path, uri: str, its: Any, _check: Any, **options: Any) -> None:
+        def check() -> None:
+            if any(key.startswith(f"meshes/{JOB}/") for key in bucket.keys):
+                raise KilledError
+
+        deliver(source, uri, its, check, **options)
+
+    with Network() as network, monkeypatch.context() as patched:
+        proxy = network.tcp(int(storage.address.rpartition(":")[2]))
+        proxy.delay(0.1)  # several requests are left when the first file is there
+        patched.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{proxy.port}")
+        patched.setattr(outputs, "deliver", die_in_the_middle)
+        with pytest.raises(KilledError):
+            run(output_uri=f"s3://{bucket.name}/meshes")
+    left = bucket.keys
+    assert left
+    assert "meshes/result.json" not in left
+    want(client, 2)
+    run(2, output_uri=f"s3://{bucket.name}/meshes")
+    folder = json.loads(bucket.get("meshes/result.json"))["folder"]
+    described = json.loads(bucket.get(f"meshes/{folder}manifest.json"))["files"]
+    for one in described:
+        assert hashlib.sha256(bucket.get(f"meshes/{folder}{one['name']}")).hexdigest() == one["sha256"]
+    assert len(bucket.keys) == len(described) + 2

@@ -1,0 +1,467 @@
+"""A job that is created again takes over the result of the earlier one, if nothing it is made from has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from reconstruction_operator.jobfiles import trash
+from reconstruction_operator.jobfiles.layout import JobFolder
+from reconstruction_operator.models import registry
+from reconstruction_operator.worker.attempt import reuse
+from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
+
+from tests.support.archives import zipped
+from tests.support.photos import make_photo
+from tests.support.servers.objects import Bucket
+from tests.support.settings import configure
+from tests.support.worker.attempts import JOB, end, run, want
+
+pytestmark = pytest.mark.usefixtures("wanted")
+
+AGAIN = "7f3d2b10-again"
+MODEL = "rough-versioned"
+Attempt = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "photos" / "set"
+    folder.mkdir(parents=True)
+    for name in ("a", "b"):
+        (folder / f"{name}.jpg").write_bytes(make_photo())
+    configure(monkeypatch, INPUT_ROOTS=(str(folder.parent),))
+    return folder
+
+
+@pytest.fixture
+def attempt(client: redis.Redis, photos: Path) -> Attempt:
+    """Runs an attempt of a job default/banana, which reads those photos."""
+
+    def perform(job_id: str, **envelope: Any) -> dict[str, Any]:
+        want(client, 1, job_id)
+        about = {"namespace": "default", "name": "banana", "input_uri": f"file://{photos}", "reuse": "IfUnchanged"}
+        return run(job_id=job_id, **({"model": MODEL} | about | envelope))
+
+    return perform
+
+
+def runs(pids: Path) -> int:
+    """How often the model has run."""
+    return len(list(pids.iterdir()))
+
+
+def contents(output: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in output.iterdir() if path.name != "manifest.json"}
+
+
+def test_the_same_job_takes_over_the_result_without_a_run(
+    attempt: Attempt, client: redis.Redis, jobs_dir: Path, rough_models: Path
+) -> None:
+    attempt(JOB)
+    attempt(AGAIN, retain_seconds=60)
+    assert runs(rough_models) == 1
+    before, after = jobs_dir / JOB / "output", jobs_dir / AGAIN / "output"
+    assert contents(before) == contents(after)
+    manifest = json.loads((after / "manifest.json").read_text())
+    assert (manifest["jobId"], manifest["owner"]["jobId"], manifest["retainSeconds"]) == (AGAIN, AGAIN, 60)
+    recorded = end(client, job_id=AGAIN)
+    assert recorded.reused_from is not None
+    assert (recorded.reused_from.uid, recorded.reused_from.attempt) == (JOB, 1)
+    assert recorded.outputs is not None
+    assert recorded.outputs.uri == f"file://{after}"
+    assert recorded.inputs == end(client).inputs
+    assert end(client).reused_from is None
+
+
+def test_photos_of_a_known_folder_are_not_copied(
+    attempt: Attempt, jobs_dir: Path, rough_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt(JOB)
+    copied: list[Path] = []
+    monkeypatch.setattr("reconstruction_operator.transfer.fetch._copy", lambda source, *_, **__: copied.append(source))
+    attempt(AGAIN)
+    assert (copied, runs(rough_models)) == ([], 1)
+
+
+def test_an_archive_of_the_same_photos_is_the_same_input(
+    attempt: Attempt, photos: Path, jobs_dir: Path, rough_models: Path
+) -> None:
+    attempt(JOB)
+    packed = zipped(*((path.name, path.read_bytes()) for path in sorted(photos.iterdir())))
+    (photos.parent / "set.zip").write_bytes(packed)
+    attempt(AGAIN, input_uri=f"file://{photos.parent}/set.zip")
+    assert runs(rough_models) == 1
+    assert json.loads((jobs_dir / AGAIN / "output" / "manifest.json").read_text())["reusedFrom"]["uid"] == JOB
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param({"reuse": "Never"}, id="never"),
+        pytest.param({"reuse": ""}, id="an-operator-of-the-version-before"),
+        pytest.param({"name": "other"}, id="another-name"),
+        pytest.param({"namespace": "other"}, id="another-namespace"),
+        pytest.param({"parameters": {"quality": "high"}}, id="other-parameters"),
+        pytest.param({"model": "rough-good"}, id="another-model"),
+    ],
+)
+def test_another_job_runs(changed: dict[str, Any], attempt: Attempt, client: redis.Redis, rough_models: Path) -> None:
+    attempt(JOB)
+    attempt(AGAIN, **changed)
+    assert end(client, job_id=AGAIN).reused_from is None
+    assert runs(rough_models) == (1 if "model" in changed else 2)
+
+
+def test_another_version_of_the_model_runs(
+    attempt: Attempt, rough_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt(JOB)
+    monkeypatch.setattr(registry, "version", lambda _name: "2026-12")
+    attempt(AGAIN)
+    assert runs(rough_models) == 2
+
+
+def _replace(photo: Path) -> None:
+    content = bytearray(photo.read_bytes())
+    content[-20] ^= 0xFF
+    photo.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda folder: (folder / "c.jpg").write_bytes(make_photo()), id="one-more"),
+        pytest.param(lambda folder: (folder / "b.jpg").unlink(), id="one-less"),
+        pytest.param(lambda folder: (folder / "b.jpg").rename(folder / "c.jpg"), id="renamed"),
+        pytest.param(lambda folder: _replace(folder / "b.jpg"), id="one-byte-of-the-same-size"),
+    ],
+)
+def test_other_photos_run(change: Callable[[Path], object], attempt: Attempt, photos: Path, rough_models: Path) -> None:
+    attempt(JOB)
+    change(photos)
+    attempt(AGAIN)
+    assert runs(rough_models) == 2
+
+
+def test_a_result_in_the_trash_is_taken_over(attempt: Attempt, jobs_dir: Path, rough_models: Path) -> None:
+    attempt(JOB)
+    assert trash.keep(JobFolder.of(JOB), until=2e9)
+    attempt(AGAIN)
+    assert runs(rough_models) == 1
+    assert (jobs_dir / AGAIN / "output" / "model.glb").read_bytes() == b"glTF"
+    assert trash.find(JOB) is not None
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda output: (output / "model.glb").write_bytes(b"glTX"), id="another-content"),
+        pytest.param(lambda output: (output / "preview_0.png").unlink(), id="a-file-missing"),
+        pytest.param(lambda output: (output / "manifest.json").unlink(), id="not-sealed"),
+    ],
+)
+def test_a_damaged_result_is_not_taken_over(
+    spoil: Callable[[Path], object], attempt: Attempt, jobs_dir: Path, rough_models: Path
+) -> None:
+    attempt(JOB)
+    spoil(jobs_dir / JOB / "output")
+    attempt(AGAIN)
+    assert runs(rough_models) == 2
+    assert (jobs_dir / AGAIN / "output" / "model.glb").read_bytes() == b"glTF"
+
+
+def test_files_that_a_manifest_names_outside_its_folder_are_not_taken_over(
+    attempt: Attempt, jobs_dir: Path, tmp_path: Path, rough_models: Path
+) -> None:
+    attempt(JOB)
+    (tmp_path / "secret").write_bytes(b"glTF")
+    path = jobs_dir / JOB / "output" / "manifest.json"
+    path.write_text(path.read_text().replace('"name": "model.glb"', '"name": "../../../secret"'))
+    attempt(AGAIN)
+    assert runs(rough_models) == 2
+
+
+def test_a_result_that_vanishes_while_it_is_compared_runs_again(
+    attempt: Attempt, jobs_dir: Path, rough_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt(JOB)
+    take_over = reuse.take_over
+
+    def vanish(*args: Any) -> object:
+        (jobs_dir / JOB / "output" / "model.glb").unlink()
+        return take_over(*args)
+
+    monkeypatch.setattr(reuse, "take_over", vanish)
+    attempt(AGAIN)
+    assert runs(rough_models) == 2
+
+
+def test_a_disk_without_hard_links_gets_a_copy(
+    attempt: Attempt, jobs_dir: Path, rough_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt(JOB)
+
+    def refuse(*_args: object, **_kwargs: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    attempt(AGAIN)
+    first, second = (jobs_dir / job / "output" / "model.glb" for job in (JOB, AGAIN))
+    assert (runs(rough_models), second.read_bytes()) == (1, b"glTF")
+    assert first.stat().st_ino != second.stat().st_ino
+
+
+def test_who_made_a_result_stays_known_when_it_is_taken_over_again(
+    attempt: Attempt, client: redis.Redis, rough_models: Path
+) -> None:
+    attempt(JOB)
+    attempt("second")
+    attempt("third")
+    first = end(client, job_id="third").reused_from
+    assert first is not None
+    assert first.uid == JOB
+
+
+def test_a_simulated_result_is_not_taken_over_for_a_real_one(
+    attempt: Attempt, client: redis.Redis, rough_models: Path
+) -> None:
+    attempt(JOB, model="placeholder")
+    attempt(AGAIN, model="placeholder")
+    assert end(client, job_id=AGAIN).reused_from is None
+
+
+def test_the_standing_copy_of_the_earlier_job_is_replaced(attempt: Attempt, meshes: Path, rough_models: Path) -> None:
+    uri = f"file://{meshes}/banana"
+    attempt(JOB, output_uri=uri)
+    attempt(AGAIN, output_uri=uri)
+    assert runs(rough_models) == 1
+    assert json.loads((meshes / "banana" / "manifest.json").read_text())["jobId"] == AGAIN
+    assert [path.name for path in meshes.iterdir()] == ["banana"]
+
+
+def test_a_standing_copy_is_refused_before_the_work_if_the_photos_have_changed(
+    attempt: Attempt, photos: Path, meshes: Path, rough_models: Path
+) -> None:
+    uri = f"file://{meshes}/banana"
+    attempt(JOB, output_uri=uri)
+    (photos / "c.jpg").write_bytes(make_photo())
+    with pytest.raises(ReconstructionFailedError, match=r"OUTPUT_REFUSED.*holds no result of this job"):
+        attempt(AGAIN, output_uri=uri)
+    assert runs(rough_models) == 1
+    assert json.loads((meshes / "banana" / "manifest.json").read_text())["jobId"] == JOB
+
+
+def test_a_required_result_is_taken_over_without_photos_or_a_model(
+    attempt: Attempt, client: redis.Redis, jobs_dir: Path, rough_models: Path
+) -> None:
+    attempt(JOB)
+    trash.keep(JobFolder.of(JOB), until=2e9)
+    attempt(AGAIN, reuse="Required", model="not-installed", input_uri="file:///photos/deleted")
+    assert (jobs_dir / AGAIN / "output" / "model.glb").is_file()
+    recorded = end(client, job_id=AGAIN)
+    assert recorded.reused_from is not None
+    assert recorded.reused_from.uid == JOB
+
+
+def test_the_newest_result_of_a_name_is_the_required_one(
+    attempt: Attempt, client: redis.Redis, jobs_dir: Path, rough_models: Path
+) -> None:
+    attempt(JOB)
+    attempt("second", reuse="Never")
+    for job, at in ((JOB, 2_000.0), ("second", 1_000.0)):
+        (entry,) = jobs_dir.glob(f".names/*/{job}")
+        os.utime(entry, (at, at))
+    attempt(AGAIN, reuse="Required")
+    recorded = end(client, job_id=AGAIN)
+    assert recorded.reused_from is not None
+    assert recorded.reused_from.uid == JOB
+
+
+def test_a_required_result_that_is_missing_fails_the_job(attempt: Attempt) -> None:
+    with pytest.raises(ReconstructionFailedError, match="RESULT_NOT_FOUND: no result of an earlier job default/banana"):
+        attempt(JOB, reuse="Required")
+
+
+def address_of(kind: str, request: pytest.FixtureRequest) -> str:
+    """An output address, in a folder or in a bucket."""
+    if kind == "folder":
+        return f"file://{request.getfixturevalue('meshes')}/banana"
+    bucket: Bucket = request.getfixturevalue("bucket")
+    return f"s3://{bucket.name}/meshes/banana/"
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def address(request: pytest.FixtureRequest) -> str:
+    return address_of(request.param, request)
+
+
+def move(jobs_dir: Path) -> None:
+    """Another cluster has none of the job folders."""
+    shutil.rmtree(jobs_dir)
+    jobs_dir.mkdir()
+
+
+def pointed_at(address: str, request: pytest.FixtureRequest) -> str:
+    """The job whose result lies at the address."""
+    if address.startswith("file://"):
+        return str(json.loads((Path(address.removeprefix("file://")) / "manifest.json").read_text())["jobId"])
+    bucket: Bucket = request.getfixturevalue("bucket")
+    return str(json.loads(bucket.get("meshes/banana/result.json"))["jobId"])
+
+
+def test_a_job_that_was_moved_takes_over_the_copy_at_its_output(  # noqa: PLR0917  # fixtures
+    attempt: Attempt,
+    client: redis.Redis,
+    jobs_dir: Path,
+    rough_models: Path,
+    address: str,
+    request: pytest.FixtureRequest,
+) -> None:
+    attempt(JOB, output_uri=address)
+    before = contents(jobs_dir / JOB / "output")
+    move(jobs_dir)
+
+    attempt(AGAIN, output_uri=address)
+
+    assert runs(rough_models) == 1
+    assert contents(jobs_dir / AGAIN / "output") == before
+    recorded = end(client, job_id=AGAIN)
+    assert recorded.reused_from is not None
+    assert (recorded.reused_from.uid, recorded.reused_from.attempt) == (JOB, 1)
+    assert pointed_at(address, request) == AGAIN
+
+
+@pytest.mark.usefixtures("rough_models")
+def test_a_required_result_may_be_the_copy_at_the_output(attempt: Attempt, jobs_dir: Path, meshes: Path) -> None:
+    address = f"file://{meshes}/banana"
+    attempt(JOB, output_uri=address)
+    move(jobs_dir)
+    attempt(AGAIN, output_uri=address, reuse="Required", model="not-installed", input_uri="file:///photos/deleted")
+    assert (jobs_dir / AGAIN / "output" / "model.glb").is_file()
+
+
+@pytest.mark.parametrize(
+    ("kind", "changed"),
+    [
+        pytest.param("folder", {"name": "apple"}, id="name"),
+        pytest.param("bucket", {"name": "apple"}, id="name-in-a-bucket"),
+        pytest.param("folder", {"namespace": "other"}, id="namespace"),
+        pytest.param("folder", {"parameters": {"detail": 3}}, id="parameters"),
+        pytest.param("folder", {"reuse": "Never"}, id="never"),
+    ],
+)
+def test_a_copy_of_another_result_is_refused(  # noqa: PLR0917  # fixtures
+    attempt: Attempt, jobs_dir: Path, rough_models: Path, request: pytest.FixtureRequest, kind: str, changed: Any
+) -> None:
+    address = address_of(kind, request)
+    attempt(JOB, output_uri=address)
+    move(jobs_dir)
+    with pytest.raises(ReconstructionFailedError, match="OUTPUT_REFUSED"):
+        attempt(AGAIN, output_uri=address, **changed)
+    assert runs(rough_models) == 1
+    assert pointed_at(address, request) == JOB
+
+
+def test_a_copy_that_was_changed_is_not_taken_over(
+    attempt: Attempt, jobs_dir: Path, rough_models: Path, address: str, request: pytest.FixtureRequest
+) -> None:
+    attempt(JOB, output_uri=address)
+    move(jobs_dir)
+    if address.startswith("file://"):
+        mesh = Path(address.removeprefix("file://")) / "model.glb"
+        mesh.write_bytes(b"?" * mesh.stat().st_size)
+    else:
+        bucket: Bucket = request.getfixturevalue("bucket")
+        (key,) = (one for one in bucket.keys if one.endswith("/model.glb"))
+        bucket.put(key, b"?" * len(bucket.get(key)))
+    with pytest.raises(ReconstructionFailedError, match="OUTPUT_REFUSED"):
+        attempt(AGAIN, output_uri=address)
+    assert runs(rough_models) == 1
+    assert not (jobs_dir / AGAIN / "output").exists()
+
+
+@pytest.mark.usefixtures("rough_models")
+def test_a_copy_that_would_fill_the_disk_is_refused(
+    attempt: Attempt, jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file with a hole costs its maker nothing."""
+    attempt(JOB, output_uri=f"file://{meshes}/banana")
+    move(jobs_dir)
+    copy, size = meshes / "banana", 5_000_000
+    (copy / "hole").touch()
+    os.truncate(copy / "hole", size)
+    manifest = json.loads((copy / "manifest.json").read_text())
+    manifest["files"].append({"name": "hole", "bytes": size, "sha256": hashlib.sha256(bytes(size)).hexdigest()})
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    configure(monkeypatch, INPUT_MAX_BYTES=4_000_000)
+
+    with pytest.raises(ReconstructionFailedError, match="OUTPUT_REFUSED"):
+        attempt(AGAIN, output_uri=f"file://{meshes}/banana")
+
+
+def without_mesh(files: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [one for one in files if one["name"] != "model.glb"]
+
+
+@pytest.mark.usefixtures("rough_models")
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda files: [*files, files[0]], id="a file twice"),
+        pytest.param(lambda files: [*files, files[0] | {"name": f"./{files[0]['name']}"}], id="two names of a file"),
+        pytest.param(without_mesh, id="no mesh"),
+        pytest.param(lambda _: [], id="nothing"),
+    ],
+)
+def test_a_copy_whose_manifest_was_edited_is_refused(
+    attempt: Attempt, jobs_dir: Path, meshes: Path, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
+) -> None:
+    attempt(JOB, output_uri=f"file://{meshes}/banana")
+    move(jobs_dir)
+    path = meshes / "banana" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps(manifest | {"files": change(manifest["files"])}))
+
+    with pytest.raises(ReconstructionFailedError, match="OUTPUT_REFUSED"):
+        attempt(AGAIN, output_uri=f"file://{meshes}/banana")
+
+
+@pytest.mark.usefixtures("rough_models")
+@pytest.mark.parametrize("hostile", ["link", "folder", "pipe", "outside", "absolute"])
+def test_a_hostile_copy_gives_no_file_of_the_worker(
+    attempt: Attempt, jobs_dir: Path, meshes: Path, tmp_path: Path, hostile: str
+) -> None:
+    """A tenant may write to the folder, and knows the digest of a secret."""
+    secret = tmp_path / "secrets" / "key.pem"
+    secret.parent.mkdir()
+    secret.write_bytes(b"SECRET")
+    attempt(JOB, output_uri=f"file://{meshes}/banana")
+    move(jobs_dir)
+    copy = meshes / "banana"
+    name = {"outside": "../../secrets/key.pem", "absolute": str(secret), "folder": "sub/key.pem"}.get(
+        hostile, "key.pem"
+    )
+    if hostile == "link":
+        (copy / name).symlink_to(secret)
+    elif hostile == "folder":
+        (copy / "sub").symlink_to(secret.parent)
+    elif hostile == "pipe":
+        os.mkfifo(copy / name)
+    manifest = json.loads((copy / "manifest.json").read_text())
+    digest = hashlib.sha256(b"SECRET").hexdigest()
+    size = (copy / name).lstat().st_size if hostile in ("link", "pipe") else 6
+    manifest["files"].append({"name": name, "bytes": size, "sha256": digest})
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+
+    with pytest.raises(ReconstructionFailedError):
+        attempt(AGAIN, output_uri=f"file://{meshes}/banana")
+
+    assert not [path for path in jobs_dir.rglob("*") if path.is_file() and path.read_bytes() == b"SECRET"]

@@ -1,0 +1,184 @@
+"""Attempts that go on from what the one before has finished."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from reconstruction_operator.api.status import Inputs
+from reconstruction_operator.contract.outcomes import Outcome, StopReason
+from reconstruction_operator.jobfiles.layout import JobFolder
+from reconstruction_operator.models import placeholder
+from reconstruction_operator.tasks.reconstruction import process_reconstruction
+from reconstruction_operator.transfer.photos import checks
+from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
+
+from tests.support.archives import zipped
+from tests.support.photos import make_photo
+from tests.support.servers.https import running_https
+from tests.support.settings import configure
+from tests.support.worker.attempts import JOB, at_step, end, run, stop, want
+
+pytestmark = pytest.mark.usefixtures("wanted", "rough_models")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The job's photos."""
+    made = tmp_path / "photos"
+    made.mkdir()
+    (made / "a.jpg").write_bytes(make_photo())
+    configure(monkeypatch, INPUT_ROOTS=(str(made),))
+    return made
+
+
+def die(folder: Path, attempt: int = 1, **envelope: object) -> None:
+    """An attempt whose model seals a stage, and is killed."""
+    with pytest.raises(ReconstructionFailedError, match="OUT_OF_MEMORY"):
+        run(attempt, model="rough-staged", input_uri=f"file://{folder}", **envelope)
+
+
+def left() -> list[str]:
+    """What attempts have left for the next one."""
+    return sorted(
+        path.relative_to(space.root).as_posix()
+        for space in JobFolder.of(JOB).workspaces()
+        for path in space.root.rglob("*")
+    )
+
+
+def test_the_attempt_after_a_failure_goes_on_from_its_stage(folder: Path, client: redis.Redis, jobs_dir: Path) -> None:
+    die(folder)
+    assert left() == [
+        "loaded",
+        "loaded/a.jpg",
+        "loaded/photos.json",
+        "owner.json",
+        "stages",
+        "stages/features",
+        "stages/features/features.txt",
+        "stages/features/seal.json",
+    ]
+    want(client, 2)
+    run(2, model="rough-staged", input_uri=f"file://{folder}")
+    assert (end(client, 2).outcome, end(client, 2).resumed_from) == (Outcome.SUCCEEDED, "features of attempt 1")
+    output = jobs_dir / JOB / "output"
+    assert json.loads((output / "manifest.json").read_text())["resumedFrom"] == "features of attempt 1"
+    assert [path.name for path in (jobs_dir / JOB).iterdir()] == ["output"]
+
+
+def test_photos_that_are_unchanged_are_not_decoded_again(
+    folder: Path, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    die(folder)
+    decoded: list[Path] = []
+    check = checks.check_all
+
+    def check_all(paths: Sequence[Path], *rest: Any) -> Any:
+        decoded.extend(paths)
+        return check(paths, *rest)
+
+    monkeypatch.setattr(checks, "check_all", check_all)
+    want(client, 2)
+    run(2, model="rough-staged", input_uri=f"file://{folder}")
+    assert decoded == []
+    assert end(client, 2).inputs == Inputs(images=1, bytes=(folder / "a.jpg").stat().st_size)
+
+
+def test_an_archive_that_is_unchanged_on_its_server_is_not_downloaded_again(
+    client: redis.Redis, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    archive, sent = zipped(("a.jpg", make_photo())), []
+
+    def page(handler: BaseHTTPRequestHandler) -> None:
+        content = b"" if handler.headers["If-None-Match"] == '"1"' else archive
+        sent.append(len(content))
+        handler.send_response(200 if content else 304)
+        handler.send_header("ETag", '"1"')
+        handler.send_header("Content-Length", str(len(content)))
+        handler.end_headers()
+        handler.wfile.write(content)
+
+    with running_https(tmp_path) as server:
+        server.pages["/a.zip"] = page
+        configure(monkeypatch, INPUT_HTTPS_HOSTS=("localhost",))
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.crt"))
+        with pytest.raises(ReconstructionFailedError, match="OUT_OF_MEMORY"):
+            run(1, model="rough-staged", input_uri=server.url("/a.zip"))
+        want(client, 2)
+        run(2, model="rough-staged", input_uri=server.url("/a.zip"))
+
+    assert sent == [len(archive), 0]
+    assert end(client, 2).resumed_from == "features of attempt 1"
+
+
+def test_photos_that_were_spoiled_meanwhile_are_read_again(folder: Path, client: redis.Redis) -> None:
+    die(folder)
+    (space,) = JobFolder.of(JOB).workspaces()
+    (space.loaded / "a.jpg").write_bytes(b"spoiled")
+    want(client, 2)
+    run(2, model="rough-staged", input_uri=f"file://{folder}")
+    assert end(client, 2).resumed_from == "features of attempt 1"
+
+
+def test_an_attempt_with_other_photos_starts_anew(folder: Path, client: redis.Redis) -> None:
+    die(folder)
+    (folder / "a.jpg").write_bytes(make_photo())
+    want(client, 2)
+    die(folder, 2)
+    want(client, 3)
+    run(3, model="rough-staged", input_uri=f"file://{folder}")
+    assert end(client, 3).resumed_from == "features of attempt 2"
+
+
+def test_an_attempt_with_other_parameters_starts_anew(folder: Path, client: redis.Redis) -> None:
+    die(folder)
+    want(client, 2)
+    die(folder, 2, parameters={"detail": 3})
+
+
+def test_a_model_that_crashes_where_it_went_on_leaves_no_stage(
+    folder: Path, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    die(folder)
+    want(client, 2)
+
+    monkeypatch.setenv("ROUGH_MODELS_CRASH", "1")
+    with pytest.raises(ReconstructionFailedError, match="BACKEND_CRASHED"):
+        run(2, model="rough-staged", input_uri=f"file://{folder}")
+    assert left() == ["loaded", "loaded/a.jpg", "loaded/photos.json", "owner.json"]
+
+
+def test_the_last_attempt_leaves_no_stage_if_it_fails(folder: Path, jobs_dir: Path) -> None:
+    die(folder, last=True)
+    assert list(jobs_dir.iterdir()) == []
+
+
+def test_a_bare_task_that_fails_leaves_no_stage(jobs_dir: Path) -> None:
+    (jobs_dir / "bare" / "input").mkdir(parents=True)
+    (jobs_dir / "bare" / "input" / "a.jpg").write_bytes(make_photo())
+    with pytest.raises(ReconstructionFailedError, match="OUT_OF_MEMORY"):
+        process_reconstruction("bare", "rough-staged")
+    assert [path.name for path in (jobs_dir / "bare").iterdir()] == ["input"]
+
+
+def test_a_suspended_placeholder_goes_on_without_waiting_again(
+    client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(monkeypatch, PLACEHOLDER_STEP_SECONDS=0.05)
+    monkeypatch.setattr(
+        placeholder, "_KEPT_SECONDS", 0.0
+    )  # a busy machine shortens the wait that a step would be kept for
+    with monkeypatch.context() as patched:
+        at_step(5, lambda: stop(client, 1, StopReason.SUSPEND), patched)  # the stage is sealed in the fourth
+        assert run()["status"] == "stopped"
+    assert "stages/reconstructed/seal.json" in left()
+    configure(monkeypatch, PLACEHOLDER_STEP_SECONDS=0.0)
+    want(client, 2)
+    run(2)
+    assert end(client, 2).resumed_from == "reconstructed of attempt 1"

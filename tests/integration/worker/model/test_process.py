@@ -1,0 +1,243 @@
+"""Model processes: how they end, and that none is left. Real processes, no servers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+from reconstruction_operator import config
+from reconstruction_operator.models.exchange import RunRequest
+from reconstruction_operator.models.interface import ModelFailure, Photo, Report, Result, StageFolder, Step, Work
+from reconstruction_operator.worker.model.process import run_isolated
+from reconstruction_operator.worker.model.usage import ModelUsage
+
+_PATIENCE_SECONDS = 60.0  # Python starts in 0.3 s on an idle machine
+_SILENCE_SECONDS = 2.0
+
+pytestmark = pytest.mark.usefixtures("rough_models")
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Work:
+    for name in ("scratch", "output"):
+        (tmp_path / name).mkdir()
+    return Work((Photo(tmp_path / "a.jpg", 64, 48, 9),), tmp_path / "scratch", tmp_path / "output", {}, 1)
+
+
+def run(
+    name: str,
+    work: Work,
+    *,
+    report: Report = lambda *_, **__: None,
+    check: Callable[[], None] = lambda: None,
+    memory: int = 0,
+    used: Callable[[ModelUsage], None] = lambda _: None,
+) -> Result:
+    return run_isolated(
+        RunRequest(name, work, _SILENCE_SECONDS),
+        report=report,
+        check=check,
+        memory_limit_bytes=memory,
+        title=name,
+        used=used,
+    )
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"waited for {what} in vain"
+        time.sleep(0.02)
+
+
+def pids_of(scratch: Path) -> list[int]:
+    """All processes that run in that folder, except zombies: the model and its descendants."""
+    return [
+        process.pid
+        for process in psutil.process_iter(["cwd", "status"])
+        if process.info["cwd"] == str(scratch) and process.info["status"] != psutil.STATUS_ZOMBIE
+    ]
+
+
+def test_a_good_model_returns_its_result_and_reports(work: Work) -> None:
+    heard: list[tuple[Step, float, str]] = []
+    result = run("rough-good", work, report=lambda *report, **_: heard.append(report))
+    assert result == Result(quality={"photos": 1, "error": 0.123456789})
+    assert heard[0] == (Step.PREPROCESS, 0.5, "half")
+    assert [step for step, _, _ in heard] == sorted(step for step, _, _ in heard)
+    wait_until(lambda: pids_of(work.scratch_dir) == [], "the end of all its processes")
+
+
+def test_a_model_gets_its_threads_and_none_of_the_workers_settings(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = [row.name for row in config.TABLE]
+    assert {"REDIS_STATE_DB", "REDIS_SENTINEL_PASSWORD", "OTEL_EXPORTER_OTLP_HEADERS"} <= set(settings)
+    for name in (
+        *settings,
+        "CELERY_BROKER_READ_URL",
+        "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+        "AWS_SECRET_ACCESS_KEY",
+        "UNRELATED",
+    ):
+        monkeypatch.setenv(name, "a secret")
+
+    run("rough-good", work)
+
+    seen = (work.output_dir / "seen.txt").read_text().splitlines()
+    assert seen == ["photos=a.jpg", "masks=", "threads=1", "omp=1", "secrets=['UNRELATED']", "zlib=True"]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason", "text"),
+    [
+        pytest.param("rough-segfault", "BACKEND_CRASHED", "reconstruct: killed by SIGSEGV", id="a crash"),
+        pytest.param("rough-segfault", "BACKEND_CRASHED", "about to read a null pointer", id="the output of a crash"),
+        pytest.param(
+            "rough-exit", "BACKEND_CRASHED", "code 3 and without a result. Its last output: cannot go on", id="an exit"
+        ),
+        pytest.param("rough-silent", "BACKEND_CRASHED", "exited with code 0 and without a result", id="no result"),
+        pytest.param("rough-killed", "OUT_OF_MEMORY", "killed from outside by SIGKILL", id="the kernel's kill"),
+        pytest.param("rough-error", "BACKEND_CRASHED", "TypeError: a defect of the model", id="an exception"),
+        pytest.param("rough-failure", "NOT_ENOUGH_OVERLAP", "1 of 9 photos overlaps", id="its own failure"),
+        pytest.param("rough-memory", "OUT_OF_MEMORY", "not enough for 1 photos", id="a MemoryError"),
+        pytest.param("rough-disk", "DISK_FULL", "the disk was full", id="a full disk"),
+        pytest.param("rough-broken", "BACKEND_UNAVAILABLE", "cannot be loaded", id="a model that is not there"),
+    ],
+)
+def test_every_death_becomes_a_reason(name: str, reason: str, text: str, work: Work) -> None:
+    with pytest.raises(ModelFailure) as caught:
+        run(name, work)
+    assert (caught.value.reason, text in caught.value.message) == (reason, True), caught.value.message
+    wait_until(lambda: pids_of(work.scratch_dir) == [], "the end of all its processes")
+
+
+def test_endless_output_does_not_delay_the_run(work: Work) -> None:
+    assert run("rough-chatty", work).quality["photos"] == 1
+
+
+def test_zlib_works_with_a_library_that_brings_its_own(work: Work) -> None:
+    assert run("rough-zlib", work).quality["photos"] == 1
+    assert (work.output_dir / "picture.png").stat().st_size > 0
+
+
+def test_a_model_above_the_memory_limit_is_killed_and_reported(work: Work) -> None:
+    with pytest.raises(ModelFailure, match=r"OUT_OF_MEMORY: rough-hungry used \d+ MB .* allows 200 MB"):
+        run("rough-hungry", work, memory=200 << 20)
+    wait_until(lambda: pids_of(work.scratch_dir) == [], "the end of all its processes")
+
+
+def test_a_process_that_left_the_group_does_not_delay_the_end(work: Work) -> None:
+    begun = time.monotonic()
+    run("rough-daemon", work)
+    assert time.monotonic() - begun < 19.0
+    for pid in pids_of(work.scratch_dir):
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_a_model_survives_while_its_worker_waits_for_redis(
+    work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROUGH_MODELS_SIGNS", str(tmp_path))
+    monkeypatch.setattr("reconstruction_operator.worker.model.process._BEAT_SECONDS", 0.2)
+
+    def report(step: Step, *_: object, resumed: str = "", remaining_seconds: float | None = None) -> None:
+        assert not resumed
+        assert remaining_seconds == (30.0 if step is Step.PREPROCESS else None)
+        if step is Step.RECONSTRUCT:
+            time.sleep(1.5)
+            (tmp_path / "finish").touch()
+
+    request = RunRequest("rough-patient", work, 1.0)
+    result = run_isolated(request, report=report, check=lambda: None, memory_limit_bytes=0, title="rough-patient")
+    assert result.quality["photos"] == 1
+
+
+def test_a_confined_model_goes_on_from_the_stage_of_a_run_that_was_killed(work: Work) -> None:
+    folder = StageFolder(work.scratch_dir.with_name("stages"), "key", attempt=1)
+    staged = replace(work, stages=folder)
+    with pytest.raises(ModelFailure, match="OUT_OF_MEMORY"):
+        run("rough-staged", staged)
+    heard: list[str] = []
+
+    def report(*_: object, resumed: str = "", **__: object) -> None:
+        heard.append(resumed)
+
+    assert run("rough-staged", replace(staged, stages=replace(folder, attempt=2)), report=report).quality["photos"] == 1
+    assert [one for one in heard if one] == ["features of attempt 1"]
+
+
+def test_a_run_says_what_its_processes_used(work: Work) -> None:
+    measured: list[ModelUsage] = []
+    run("rough-good", work, used=measured.append)
+    assert len(measured) == 1
+    assert 0 < measured[0].cpu_seconds < 60
+    assert measured[0].peak_bytes > 5 << 20
+
+
+def test_the_death_by_a_paused_worker_is_a_worker_error(work: Work) -> None:
+    """The model ends by SIGKILL, which otherwise means OUT_OF_MEMORY."""
+    request = RunRequest("rough-sleep", work, 0.2)  # less than the time between two signs of life
+    with pytest.raises(ModelFailure, match=r"WORKER_ERROR.*was paused for longer than 0\.2 s"):
+        run_isolated(
+            request, report=lambda *_, **__: None, check=lambda: None, memory_limit_bytes=0, title="rough-sleep"
+        )
+
+
+class _StopError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("name", ["rough-sleep", "rough-stubborn"])
+def test_an_interruption_kills_the_whole_process_group(name: str, work: Work, rough_models: Path) -> None:
+    asked: list[float] = []
+
+    def check() -> None:
+        if list(rough_models.iterdir()):
+            asked.append(time.monotonic())
+            raise _StopError
+
+    with pytest.raises(_StopError):
+        run(name, work, check=check)
+
+    assert time.monotonic() - asked[0] < 2.0
+    wait_until(lambda: pids_of(work.scratch_dir) == [], "the end of all its processes")
+
+
+_TASK = """
+import sys, json
+from pathlib import Path
+from reconstruction_operator.models.exchange import RunRequest
+from reconstruction_operator.models.interface import Work
+from reconstruction_operator.worker.model.process import run_isolated
+folder = Path(sys.argv[1])
+work = Work((), folder / "scratch", folder / "output", {}, 1)
+run_isolated(RunRequest(sys.argv[2], work, float(sys.argv[3])), report=lambda *_, **__: None, check=lambda: None,
+             memory_limit_bytes=0, title="x")
+"""
+
+
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGKILL, id="killed"), pytest.param(signal.SIGSTOP, id="paused")]
+)
+@pytest.mark.parametrize("name", ["rough-sleep", "rough-stubborn"])
+def test_a_model_ends_itself_when_its_worker_is(
+    number: signal.Signals, name: str, work: Work, rough_models: Path
+) -> None:
+    folder = work.scratch_dir.parent
+    task = subprocess.Popen(
+        [sys.executable, "-c", _TASK, str(folder), name, str(_SILENCE_SECONDS)], stdout=subprocess.DEVNULL
+    )
+    try:
+        wait_until(lambda: bool(list(rough_models.iterdir())), "the model to run")
+        task.send_signal(number)
+        wait_until(lambda: pids_of(work.scratch_dir) == [], "the model to end itself")
+    finally:
+        task.kill()
+        task.wait()

@@ -1,0 +1,175 @@
+"""Cleanup of a job that is over, by the task that the operator orders."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+import redis
+from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.contract.records import Owner
+from reconstruction_operator.jobfiles import notes, trash
+from reconstruction_operator.jobfiles.layout import JobFolder
+from reconstruction_operator.services import job_manager
+from reconstruction_operator.tasks.cleanup import clean_up
+from reconstruction_operator.transfer.folders.directories import Directory
+from reconstruction_operator.worker import deletion
+from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
+from reconstruction_operator.worker.attempt.run import AttemptRun
+
+from devcluster import wait_until
+from tests.support.settings import configure
+from tests.support.worker.attempts import JOB, end_by_the_operator, kill_before_publishing, observe, run, want
+from tests.support.worker.deletions import delete_in_this_process
+
+pytestmark = pytest.mark.usefixtures("wanted")
+
+
+def test_cleanup_deletes_the_files_records_that_and_is_idempotent(client: redis.Redis, jobs_dir: Path) -> None:
+    run()
+    for _ in range(2):
+        clean_up(JOB)
+        assert observe(client).cleaned
+        assert list(jobs_dir.iterdir()) == []
+
+
+def test_cleanup_deletes_nothing_if_redis_lost_the_job(client: redis.Redis, jobs_dir: Path, meshes: Path) -> None:
+    """The flag of a cancelled job comes back before its record. Without the flag, the copy would stay."""
+    run(output_uri=f"file://{meshes}/banana")
+    client.flushall()
+    clean_up(JOB)
+    assert (jobs_dir / JOB / "output").exists()
+    assert client.keys() == []
+    job_manager.assert_cancelled(JOB)
+    want(client, 1)
+    clean_up(JOB)
+    assert list(jobs_dir.iterdir()) == list(meshes.iterdir()) == []
+
+
+@pytest.mark.parametrize("flag", ["set", "expired"])
+def test_cleanup_deletes_a_published_copy_only_if_the_job_was_cancelled(
+    flag: str, client: redis.Redis, jobs_dir: Path, meshes: Path
+) -> None:
+    run(output_uri=f"file://{meshes}/banana")
+    clean_up(JOB)
+    assert list(jobs_dir.iterdir()) == []
+    assert (meshes / "banana" / "model.glb").is_file()
+
+    client.flushall()
+    want(client, 1)
+    run(output_uri=f"file://{meshes}/banana")
+    client.delete(
+        Keys().end(f"{JOB}-1"), Keys().claim(f"{JOB}-1")
+    )  # its worker was killed right after it had published
+    end_by_the_operator(client, 1, Outcome.CANCELLED, "CANCELLED")
+    if flag == "set":
+        job_manager.assert_cancelled(JOB)
+    clean_up(JOB)
+    assert list(meshes.iterdir()) == []
+
+
+def test_cleanup_leaves_a_copy_outside_the_output_roots(
+    jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kill_before_publishing(meshes)
+    configure(monkeypatch, OUTPUT_ROOTS=())
+    clean_up(JOB)
+    assert list(jobs_dir.iterdir()) == []
+    assert (meshes / "banana").is_dir()
+
+
+def test_cleanup_retries_a_copy_that_could_not_be_deleted(
+    client: redis.Redis, jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: object, **_kwargs: object) -> None:
+        raise PermissionError
+
+    kill_before_publishing(meshes)
+    delete_in_this_process(monkeypatch)
+    with monkeypatch.context() as patched:
+        patched.setattr(Directory, "make", refuse)
+        with pytest.raises(PermissionError):
+            clean_up(JOB)
+    assert not observe(client).cleaned
+    clean_up(JOB)
+    assert list(jobs_dir.iterdir()) == list(meshes.iterdir()) == []
+
+
+def test_an_unreadable_note_keeps_its_folder(jobs_dir: Path, meshes: Path) -> None:
+    """Only the note names the place of a copy."""
+    kill_before_publishing(meshes)
+    (note,) = (jobs_dir / JOB / "attempts").glob("1-*/owner.json")
+    text = note.read_text()
+    note.unlink()
+    note.mkdir()
+    with pytest.raises(OSError, match="directory"):
+        clean_up(JOB)
+    (kept,) = (jobs_dir / JOB / "attempts").glob("*/owner.json")
+    kept.rmdir()
+    kept.write_text(text)
+    clean_up(JOB)
+    assert list(jobs_dir.iterdir()) == list(meshes.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("ordered", "noted", "kept"),
+    [
+        pytest.param(60, 0, True, id="the-operator-retains"),
+        pytest.param(0, 60, False, id="the-operator-deletes"),
+        pytest.param(None, 60, True, id="the-result-says-so"),
+        pytest.param(None, 0, False, id="nothing-says-so"),
+    ],
+)
+def test_a_result_waits_in_the_trash_as_ordered_or_else_as_it_says_itself(
+    ordered: int | None, noted: int, *, kept: bool, jobs_dir: Path
+) -> None:
+    run(namespace="red", name="banana", retain_seconds=noted)
+    deletion.clean_up(JOB, retain_seconds=ordered)
+    assert not (jobs_dir / JOB).exists()
+    assert (trash.find(JOB) is not None) is kept
+
+
+def test_the_result_of_a_cancelled_job_is_deleted_also_from_the_trash(jobs_dir: Path) -> None:
+    run(namespace="red", name="banana")
+    deletion.clean_up(JOB, retain_seconds=60)
+    job_manager.assert_cancelled(JOB)
+    deletion.clean_up(JOB, retain_seconds=60)
+    assert list(jobs_dir.iterdir()) == []
+
+
+def test_a_copy_of_a_result_in_the_trash_stays_when_its_clean_up_is_repeated(jobs_dir: Path, meshes: Path) -> None:
+    run(namespace="red", name="banana", output_uri=f"file://{meshes}/banana")
+    folder = JobFolder.of(JOB)
+    workspace = folder.new_workspace(f"{JOB}-1", 1)
+    workspace.root.mkdir(parents=True)  # of a worker that died before it could discard it
+    notes.note(workspace, Owner(JOB, "test", "red", "banana", "celery", 1), f"file://{meshes}/banana")
+    assert trash.keep(folder, 2e9)  # and the worker that cleaned up died after that
+    clean_up(JOB)
+    assert (meshes / "banana" / "model.glb").is_file()
+    assert not (jobs_dir / JOB).exists()
+
+
+def test_each_clean_up_deletes_what_is_over_in_the_trash(client: redis.Redis, jobs_dir: Path) -> None:
+    run(namespace="red", name="banana")
+    deletion.clean_up(JOB, retain_seconds=1)
+    want(client, 1, "other")
+    wait_until(lambda: deletion.clean_up("other") or trash.find(JOB) is None, "the result to be deleted")
+    assert list(jobs_dir.iterdir()) == []
+
+
+def test_a_run_on_a_full_disk_empties_the_trash(
+    client: redis.Redis, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(namespace="red", name="banana")
+    deletion.clean_up(JOB, retain_seconds=3600)
+    want(client, 1, "other")
+
+    def fill(*_args: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(AttemptRun, "_reconstruct", fill)
+    with pytest.raises(ReconstructionFailedError, match="DISK_FULL"):
+        run(job_id="other")
+    assert trash.entries() == []

@@ -1,0 +1,39 @@
+"""Databases of features and matches for tests of the photogrammetry engine, computed without photos."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
+from reconstruction_operator.models.photogrammetry.sparse.mapping import Matched
+
+
+def synthesize(database: Path, photos: int) -> Any:
+    """COLMAP's computed scene of 100 points, and their matches in `database`; returns the true reconstruction."""
+    pycolmap.set_random_seed(1)
+    options = pycolmap.SyntheticDatasetOptions()
+    options.num_rigs, options.num_cameras_per_rig, options.num_frames_per_rig = 1, 1, photos
+    options.camera_has_prior_focal_length = True
+    with pycolmap.Database.open(database) as opened:
+        return pycolmap.synthesize_dataset(options, opened)
+
+
+def forget_matches(database: Path, count: int) -> list[str]:
+    """Deletes all matches of the last `count` photos in `database`; returns their names."""
+    with pycolmap.Database.open(database) as opened:
+        images = opened.read_all_images()
+        forgotten = images[-count:]
+        for one in forgotten:
+            for other in images:
+                if other.image_id < one.image_id:
+                    opened.delete_matches(one.image_id, other.image_id)
+                    opened.delete_two_view_geometry(one.image_id, other.image_id)
+        return [str(one.name) for one in forgotten]
+
+
+def matched(database: Path, count: int) -> Matched:
+    """The `count` photos in `database`, with a scratch folder beside it."""
+    scratch = database.with_name("scratch")
+    scratch.mkdir(exist_ok=True)
+    return Matched(database, database.parent, scratch, count, seed=1, threads=1)

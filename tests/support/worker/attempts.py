@@ -1,0 +1,108 @@
+"""Attempts of one job as the operator orders them, run in this process on fakeredis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.contract.envelope import Envelope
+from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.contract.outcomes import Outcome, StopReason
+from reconstruction_operator.contract.records import End, ObservedJob
+from reconstruction_operator.jobfiles import publishing
+from reconstruction_operator.services import job_manager
+from reconstruction_operator.state import calls, operator_calls, reads
+from reconstruction_operator.tasks.reconstruction import process_reconstruction
+
+from devcluster.harness.workers import put_record
+
+JOB = "0b7c4a9e-job"
+
+SIX_PAIRS = [
+    ("Loading input files", 10),
+    ("Preprocessing images", 20),
+    ("Running reconstruction", 60),
+    ("Post-processing mesh", 80),
+    ("Generating previews", 90),
+    ("Finalizing output", 100),
+]
+"""The contract: step and percentage."""
+
+
+def want(client: redis.Redis, attempt: int, job_id: str = JOB) -> None:
+    """Put the operator's record of the job, which wants that attempt."""
+    put_record(client, job_id, attempt)
+
+
+def stop(client: redis.Redis, attempt: int, reason: StopReason) -> None:
+    """Request that the attempt stops."""
+    call = operator_calls.request_stop(Keys(), fence=1, install_id="test", task=TaskId(JOB, attempt), reason=reason)
+    calls.run(client, call)
+
+
+def run(attempt: int = 1, model: str = "placeholder", *, job_id: str = JOB, **envelope: Any) -> dict[str, Any]:
+    """Run the attempt in this process, as a message of the operator does; returns the task's result or raises its error."""
+    message = Envelope(attempt=attempt, install_id="test", **envelope).to_json()
+    done = process_reconstruction.apply(args=(job_id, model, message), task_id=str(TaskId(job_id, attempt)))
+    if isinstance(done.result, Exception):
+        raise done.result
+    result: dict[str, Any] = done.result
+    return result
+
+
+def observe(client: redis.Redis, attempt: int = 1, job_id: str = JOB) -> ObservedJob:
+    """What Redis holds of the attempt."""
+    (job,) = calls.run(client, reads.observe(Keys(), [(job_id, TaskId(job_id, attempt))])).jobs
+    return job
+
+
+def end(client: redis.Redis, attempt: int = 1, job_id: str = JOB) -> End:
+    """The recorded end of the attempt."""
+    recorded = observe(client, attempt, job_id).end
+    assert recorded is not None
+    return recorded
+
+
+def at_step(number: int, action: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Call `action` just before step `number` begins: each step first asks for the cancel flag."""
+    asked: list[str] = []
+    ask = job_manager.is_job_cancelled
+
+    def is_job_cancelled(job_id: str) -> bool:
+        asked.append(job_id)
+        if len(asked) == number:
+            action()
+        return ask(job_id)
+
+    monkeypatch.setattr(job_manager, "is_job_cancelled", is_job_cancelled)
+
+
+class KilledError(BaseException):
+    """Stands for SIGKILL: no code of the worker catches it."""
+
+
+def kill_before_publishing(meshes: Path) -> None:
+    """A worker is killed after it has delivered its result, before it publishes that."""
+
+    def die(*_args: object, **_kwargs: object) -> None:
+        raise KilledError
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(publishing, "publish", die)
+        with pytest.raises(KilledError):
+            run(output_uri=f"file://{meshes}/banana")
+    assert (meshes / "banana" / "model.glb").is_file()
+
+
+def end_by_the_operator(client: redis.Redis, attempt: int, outcome: Outcome, reason: str) -> None:
+    """The operator ends the attempt, whose worker is silent or which no worker has begun."""
+    task, gone = TaskId(JOB, attempt), End(outcome, reason)
+    client.delete(Keys().alive(str(task)))
+    taken = calls.run(client, operator_calls.take_claim(Keys(), fence=1, install_id="test", task=task, end=gone))
+    if not taken:
+        calls.run(client, operator_calls.force_end(Keys(), fence=1, install_id="test", task=task, end=gone))
+    assert end(client, attempt).outcome is outcome

@@ -1,0 +1,18 @@
+"""Deletions in the test's own process, where faults can be injected."""
+
+from __future__ import annotations
+
+import pytest
+from reconstruction_operator.worker.deleting import program, spares
+from reconstruction_operator.worker.deleting.process import DeletionProcess
+from reconstruction_operator.worker.deleting.request import DeletionRequest
+
+
+def _perform(_: DeletionProcess, request: DeletionRequest, _seconds: float) -> bool:
+    return program.perform(request, lambda _: None)
+
+
+def delete_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no deletion have a process of its own."""
+    monkeypatch.setattr(DeletionProcess, "perform", _perform)
+    monkeypatch.setattr(spares, "_SHARE_SECONDS", 0.0)  # a paused run must not keep the others waiting

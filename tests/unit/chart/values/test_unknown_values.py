@@ -1,0 +1,130 @@
+"""Unknown values are refused, all at once, and each with what was probably meant."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devcluster.programs.helm import helm
+from tests.support.chart import Refuse, Render
+
+ADVICE = [
+    pytest.param({"operator": {"replica": 2}}, "- operator.replica: did you mean operator.replicas?", id="letter"),
+    pytest.param(
+        {"operator": {"nodeselector": {}}}, "- operator.nodeselector: did you mean operator.nodeSelector?", id="case"
+    ),
+    pytest.param(
+        {"networkpolicies": {"enabled": True}}, "- networkpolicies: did you mean networkPolicy?", id="other number"
+    ),
+    pytest.param(
+        {"replicas": 2},
+        "- replicas: did you mean operator.replicas or workerDefaults.replicas or workers.POOL.replicas?",
+        id="elsewhere",
+    ),
+    pytest.param(
+        {"workers": {"cpu": {"image": {"pullPolicy": "Always"}}}},
+        "- workers.cpu.image.pullPolicy: did you mean image.pullPolicy?",
+        id="of another object",
+    ),
+    pytest.param({"workers": {"cpu": {"queue": "a"}}}, "did you mean workers.cpu.queues?", id="of a pool"),
+    pytest.param(
+        {"settings": {"LOG_LEVL": "INFO"}}, "- settings.LOG_LEVL: did you mean settings.LOG_LEVEL?", id="setting"
+    ),
+    pytest.param(
+        {"settings": {"WATCH_NAMESPACE": "maps"}},
+        "- settings.WATCH_NAMESPACE: did you mean WATCH_NAMESPACES? set operator.watchNamespaces",
+        id="a setting with a value of its own",
+    ),
+    pytest.param(
+        {"settings": {"DRAIN_SECONDS": 9}}, "- settings.DRAIN_SECONDS: set workers.POOL.drainSeconds", id="value"
+    ),
+    pytest.param(
+        {"workers": {"cpu": {"settings": {"INPUT_ROOTS": "/a"}}}},
+        "- workers.cpu.settings.INPUT_ROOTS: it is always /photos; set photos for the volumes",
+        id="setting of a pool",
+    ),
+    pytest.param(
+        {"photos": [{"name": "a", "mountPath": "/photos", "existingClaim": "b", "subpath": "c"}]},
+        "- photos[0].subpath: did you mean photos[0].subPath?",
+        id="in a list",
+    ),
+    pytest.param({"namePrefix": "lab"}, "- namePrefix: it is now fullnameOverride", id="renamed"),
+    pytest.param({"image": {"pullSecrets": []}}, "- image.pullSecrets: it is now imagePullSecrets", id="moved"),
+    pytest.param(
+        {"redis": {"runAsUser": 1}}, "- redis.runAsUser: set runAsUser, runAsGroup and fsGroup", id="replaced"
+    ),
+    pytest.param({"operator": {"enabled": True}}, "- operator.enabled\n", id="in too many places"),
+    pytest.param({"xyzzy": None}, "- xyzzy\n", id="unlike any"),
+]
+
+
+@pytest.mark.parametrize(("values", "line"), ADVICE)
+def test_the_message_has_what_was_probably_meant(refuse: Refuse, values: dict[str, Any], line: str) -> None:
+    message = refuse(values)
+
+    assert "this chart has no such value" in message
+    assert line in message
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        (
+            {"operator": {"extraEnv": [{"name": "WATCH_NAMESPACE", "value": "maps"}]}},
+            "- operator.extraEnv: WATCH_NAMESPACE is no setting: did you mean WATCH_NAMESPACES?",
+        ),
+        (
+            {"workers": {"cpu": {"extraEnv": [{"name": "INPUT_ROOT", "value": "/a"}]}}},
+            "- workers.cpu.extraEnv: INPUT_ROOT is no setting: did you mean INPUT_ROOTS?",
+        ),
+    ],
+)
+def test_a_variable_that_is_named_almost_like_a_setting_is_refused(
+    refuse: Refuse, values: dict[str, Any], line: str
+) -> None:
+    assert line in refuse(values)
+
+
+def test_other_variables_are_accepted(render: Render) -> None:
+    names = ("WATCH_NAMESPACES", "POD_NAMESPACE", "CELERY_BROKER_READ_URL", "OTEL_EXPORTER_OTLP_TRACES_HEADERS", "TZ")
+    assert render({"operator": {"extraEnv": [{"name": name, "value": "a"} for name in names]}})
+
+
+def with_an_unknown_key(objects: dict[str, list[str]]) -> dict[str, Any]:
+    """Values that have the key `unknown` in every object of the chart."""
+    values: dict[str, Any] = {}
+    for path in sorted(objects):
+        node: Any = values
+        for name in filter(None, path.replace("*", "cpu").split(".")):
+            key = name.removesuffix("[]")
+            node = node.setdefault(name, {}) if key == name else node.setdefault(key, [{}])[0]
+        if objects[path] != ["*"]:
+            node["unknown"] = 1
+    values["photos"][0] |= {"name": "a", "mountPath": "/photos", "existingClaim": "b"}
+    values["imagePullSecrets"][0]["name"] = "a"
+    return values
+
+
+def test_an_unknown_key_is_found_in_every_object(chart: Path, refuse: Refuse) -> None:
+    objects = json.loads((chart / "files" / "values.json").read_text())["objects"]
+
+    found = re.findall(r"^- (?:(\S+)\.)?unknown\b", refuse(with_an_unknown_key(objects)), re.MULTILINE)
+
+    expected = {re.sub(r"\[\]", "[0]", path.replace("*", "cpu")) for path, keys in objects.items() if keys != ["*"]}
+    assert {*found} == expected
+    assert len(found) == len(expected) > 40
+
+
+def test_values_of_a_parent_chart_are_ignored(render: Render) -> None:
+    assert render({"enabled": True, "global": {"domain": "example.com", "imagePullSecrets": [{"name": "a"}]}})
+
+
+def test_helm_lint_reports_an_unknown_value(chart: Path) -> None:
+    done = helm("lint", chart, "--set", "operator.replica=1", check=False)
+
+    assert done.returncode == 1
+    assert "operator.replica: did you mean operator.replicas?" in done.stdout

@@ -1,0 +1,167 @@
+"""Values: each is documented and in the schema, whose every key is described and whose types are checked."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from devcluster.programs.helm import helm
+from scripts.generate.chart import documented, resolved
+from scripts.paths import CHART
+from tests.support.chart import Refuse, Render
+from tests.support.paths import CHECKOUT
+
+# Maps with the user's own keys.
+FREE = {"settings", "workers", "photos", "imagePullSecrets", "global.imagePullSecrets", "workerDefaults.settings"}
+
+
+@pytest.fixture(scope="session")
+def defaults(chart: Path) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((chart / "values.yaml").read_text())
+    return found
+
+
+@pytest.fixture(scope="session")
+def schema(chart: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((chart / "values.schema.json").read_text())
+    return found
+
+
+def schema_keys(node: dict[str, Any], root: dict[str, Any], path: str = "") -> Iterator[str]:
+    """Every key of the schema, with dots, without those below a map with the user's own keys."""
+    for name, child in resolved(node, root).get("properties", {}).items():
+        key = f"{path}.{name}" if path else name
+        yield key
+        if key not in FREE:
+            yield from schema_keys(child, root, key)
+
+
+def value_keys(values: dict[str, Any], known: set[str], path: str = "") -> Iterator[str]:
+    """Every key of values.yaml, with dots, without those inside a map that is one value."""
+    for name, child in values.items():
+        key = f"{path}.{name}" if path else name
+        yield key
+        if isinstance(child, dict) and any(each.startswith(f"{key}.") for each in known):
+            yield from value_keys(child, known, key)
+
+
+def test_the_schema_has_exactly_the_keys_of_the_values(defaults: dict[str, Any], schema: dict[str, Any]) -> None:
+    known = set(schema_keys(schema, schema))
+    unset = {key for key in known if re.search(r"resources\.(requests|limits|claims)$", key)}
+
+    assert set(value_keys(defaults, known)) - unset == known - unset
+
+
+def test_every_value_is_documented(chart: Path, schema: dict[str, Any]) -> None:
+    meanings = {value.key: value.meaning for value in documented((chart / "values.yaml").read_text())}
+    known = set(schema_keys(schema, schema))
+    whole = {key for key in known if not any(other.startswith(f"{key}.") for other in known) or "resources" in key}
+    whole = {key for key in whole if not re.search(r"resources\.(requests|limits|claims)$", key)}
+
+    assert {key for key in whole if len(meanings.get(key, "")) < 5} == set()
+    assert meanings.keys() <= known | {"workers.cpu", "workers.gpu"}
+
+
+def undescribed(node: dict[str, Any], path: str) -> Iterator[str]:
+    """Every key and definition of the schema without a description; items and values of a map may refer to one."""
+    named = {f"{path}.{name}": child for name, child in node.get("properties", {}).items()}
+    named |= {f"#{name}": child for name, child in node.get("definitions", {}).items()}
+    others = {f"{path}.{key}": node[key] for key in ("items", "additionalProperties") if key in node}
+    for name, child in (named | others).items():
+        if len(child.get("description", "")) < 5 and not (name in others and "$ref" in child):
+            yield name
+        yield from undescribed(child, name)
+
+
+def test_every_key_of_the_schema_is_described(schema: dict[str, Any]) -> None:
+    assert list(undescribed(schema, "")) == []
+
+
+def test_the_meanings_in_the_schema_are_those_of_the_values(chart: Path, schema: dict[str, Any]) -> None:
+    operator = schema["properties"]["operator"]["properties"]
+    meanings = {value.key: value.meaning for value in documented((chart / "values.yaml").read_text())}
+
+    assert operator["replicas"]["description"] == meanings["operator.replicas"]
+    assert schema["definitions"]["pool"]["properties"]["queues"]["description"] == meanings["workerDefaults.queues"]
+
+
+def quantity(text: object) -> dict[str, Any]:
+    return {"operator": {"resources": {"limits": {"memory": text}}}}
+
+
+REFUSED = [
+    pytest.param({"workers": {"a": {"queues": ["x-high"]}}}, "x-high is a priority of the queue x", id="priority"),
+    pytest.param(
+        {"workers": {"a": {"namespaces": ["maps"]}}},  # and cpu has the same queue
+        "another pool has the queue celery, and other namespaces: give both the same list",
+        id="namespaces of a shared queue",
+    ),
+    pytest.param({"workers": {"CPU": {}}}, "workers.CPU: the name of a pool has at most 15 small letters", id="pool"),
+    pytest.param({"operator": {"replicas": "two"}}, "'/operator/replicas': got string, want integer", id="type"),
+    pytest.param({"image": {"pullPolicy": "Maybe"}}, "must be one of 'Always', 'IfNotPresent', 'Never'", id="choice"),
+    pytest.param({"jobs": {"size": "20 GB"}}, "'/jobs/size'", id="size"),
+    pytest.param({"jobs": {"size": "20ki"}}, "'/jobs/size'", id="unit"),
+    pytest.param(quantity("8GB"), "'/operator/resources/limits/memory'", id="limit"),
+    pytest.param(quantity(True), "'/operator/resources/limits/memory': got boolean", id="no quantity"),
+    pytest.param(
+        {"workers": {"a": {"resources": {"requests": {"cpu": "2 cores"}}}}},
+        "'/workers/a/resources/requests/cpu'",
+        id="request of a pool",
+    ),
+    pytest.param({"redis": {"image": {"digest": "abc"}}}, "'/redis/image/digest'", id="digest"),
+    pytest.param({"photos": [{"name": "a", "existingClaim": "b"}]}, "missing property 'mountPath'", id="photos"),
+    pytest.param(
+        {"photos": [{"name": "a", "mountPath": "/data", "existingClaim": "b"}]}, "'/photos/0/mountPath'", id="mount"
+    ),
+    pytest.param({"workers": {"cpu": {"concurrency": 0}}}, "'/workers/cpu/concurrency': minimum", id="minimum"),
+    pytest.param({"imagePullSecrets": [{}]}, "'/imagePullSecrets/0': missing property 'name'", id="pull secret"),
+    pytest.param({"commonLabels": {"team": 1}}, "'/commonLabels/team': got number", id="label"),
+]
+
+
+@pytest.mark.parametrize(("values", "message"), REFUSED)
+def test_wrong_values_are_refused_by_name(refuse: Refuse, values: dict[str, Any], message: str) -> None:
+    assert message in refuse(values)
+
+
+@pytest.mark.parametrize("text", ["8Gi", "8G", "500m", "1.5Ki", "512k", "1e9", "128974848", ".5", 2, 0.25])
+def test_every_form_of_a_quantity_is_accepted(render: Render, text: object) -> None:
+    limits = render(quantity(text))["Deployment", "reconstruction-operator"]["spec"]["template"]["spec"]["containers"]
+
+    assert limits[0]["resources"]["limits"]["memory"] == text
+
+
+def test_autoscaling_needs_a_prometheus_address(refuse: Refuse) -> None:
+    values = {"workers": {"cpu": {"autoscaling": {"enabled": True}}}}
+
+    message = refuse(values, apis=("keda.sh/v1alpha1/ScaledObject",))
+
+    assert "workers.cpu.autoscaling needs keda.prometheusAddress" in message
+
+
+@pytest.mark.parametrize("values", ["", *sorted(path.name for path in (CHECKOUT / CHART / "ci").iterdir())])
+def test_helm_lint_reports_nothing(chart: Path, values: str) -> None:
+    options: list[str | Path] = ["--values", chart / "ci" / values] if values else []
+
+    done = helm("lint", "--strict", chart, *options)
+
+    assert "0 chart(s) failed" in done.stdout
+    assert "[WARNING]" not in done.stdout
+
+
+@pytest.mark.parametrize("version", ["1.31.0", "1.36.0"])
+def test_the_oldest_and_the_newest_kubernetes_are_accepted(chart: Path, version: str) -> None:
+    assert helm("template", "reconstruction", chart, "--kube-version", version).stdout
+
+
+def test_an_older_kubernetes_is_rejected(chart: Path) -> None:
+    done = helm("template", "reconstruction", chart, "--kube-version", "1.30.9", check=False)
+
+    assert done.returncode == 1
+    assert "requires kubeVersion: >=1.31.0-0" in done.stderr
