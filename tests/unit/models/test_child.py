@@ -71,18 +71,18 @@ def pipe() -> Iterator[Pipe]:
     ],
 )
 def test_how_a_run_ended(model: str, expected: Message, work: Work) -> None:
-    assert child._outcome(RunRequest(model, work, 5.0), lambda *_: None) == expected
+    assert child._outcome(RunRequest(model, work, 5.0), lambda *_, **__: None) == expected
 
 
 def test_a_full_disk_names_the_file(work: Work) -> None:
-    found = child._outcome(RunRequest("rough-disk", work, 5.0), lambda *_: None)
+    found = child._outcome(RunRequest("rough-disk", work, 5.0), lambda *_, **__: None)
 
     assert isinstance(found, FailureMessage)
     assert (found.reason, str(work.scratch_dir / "big") in found.message) == ("DISK_FULL", True)
 
 
 def test_a_defect_is_sent_with_its_traceback(work: Work) -> None:
-    found = child._outcome(RunRequest("rough-error", work, 5.0), lambda *_: None)
+    found = child._outcome(RunRequest("rough-error", work, 5.0), lambda *_, **__: None)
 
     assert isinstance(found, DefectMessage)
     assert found.text.startswith("Traceback")
@@ -163,7 +163,7 @@ def test_the_program_sends_progress_the_result_and_its_exit(work: Work, tmp_path
 
     assert process.returncode == -9  # the guard kills its group at the end
     assert [type(one) for one in messages if not isinstance(one, ProgressMessage)] == [Result, ExitMessage]
-    assert messages[0] == ProgressMessage(Step.PREPROCESS, 0.5, "half")
+    assert messages[0] == ProgressMessage(Step.PREPROCESS, 0.5, "half", remaining_seconds=30.0)
     last = messages[-1]
     assert isinstance(last, ExitMessage)
     assert last.code == 0
