@@ -90,7 +90,8 @@ def test_a_status_restored_under_a_running_operator_stops_the_new_attempt(jobs: 
     exported = export(jobs, jobs.create_in("Succeeded"))
     name = exported["metadata"]["name"]
 
-    uid = restore(jobs, exported, queue="slow")
+    # With the parameters of the first run it would end before it is stopped.
+    uid = restore(jobs, exported, queue="slow", parameters={})
     jobs.wait_phase(name, "Running")
     restore_status(jobs, exported)
 
