@@ -1,0 +1,133 @@
+"""Redis under test: each script's answer and effect are compared with the model, and data can be lost or damaged."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final, TypeVar
+
+import redis
+from reconstruction_operator import config
+from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.state import calls, errors
+from reconstruction_operator.state.calls import Call, run
+
+from tests.real.protocol.fibers import Fiber
+from tests.support.protocol.foreign import NONSENSE_FIELDS, as_text
+from tests.support.protocol.state import State, expected
+
+NONSENSE_MS: Final = 3_600_000  # how long it stays
+
+T = TypeVar("T")
+
+
+class ComparedRedis:
+    """With these jobs. `compared`: each script's answer and effect are compared with the model."""
+
+    def __init__(self, client: redis.Redis, jobs: Sequence[str], *, compared: bool) -> None:
+        self.client = client
+        self.raw = redis.Redis.from_url(config.settings.REDIS_STATE_DB)  # which can read a dump
+        self.keys = Keys(prefix="")
+        self.jobs = tuple(jobs)
+        self.run_id = 1
+        self.last: Call[Any] | None = None  # since which nothing else has changed
+        self.state: State | None = None
+        self.visited: set[str] = set()
+        # What has happened, as far as it decides which results are right.
+        self.dropped: set[str] = set()  # keys that Redis has lost, one by one
+        self.emptied = False
+        self.granted: dict[str, str] = {}  # task -> token that was given the claim
+        self._compared = compared
+        client.flushdb()
+        calls.run = self.run  # type: ignore[assignment]  # the fixture puts it back
+        calls.arun = self._run_by_sweeper  # type: ignore[assignment]
+
+    def now(self) -> State:
+        """What Redis holds; read again only after a change that is no compared call."""
+        if self.state is None:
+            self.state = State.of(self.client)
+        return self.state
+
+    def run(self, client: redis.Redis, call: Call[T]) -> T:
+        """Stands in for `calls.run`: a point of the run that makes the call, and a comparison with the model."""
+        name = call.script.name
+        Fiber.pause_at(name)
+        if not self._compared:
+            self.state = None
+            return run(client, call)
+        before = self.now()
+        expected_reply, wanted = expected(before, call)
+        answers: list[Any] = []
+        run(client, replace(call, read=answers.append))
+        reply, self.state = answers[0], None
+        after = self.now()
+        assert expected_reply == reply, f"{name}{call.keys}{call.args} answered {reply}, not {expected_reply}"
+        wrong = list(after.differences(wanted))
+        assert not wrong, f"{name}{call.keys}{call.args}: " + "; ".join(wrong)
+        self.visited.add(f"{name} {str(reply)[:14] if name != 'observe' else ''}")
+        self.last = call
+        return call.read(answers[0])
+
+    async def _run_by_sweeper(self, client: redis.Redis, call: Call[T]) -> T:
+        return self.run(client, call)
+
+    def retry(self) -> None:
+        """The answer to the newest call was lost, and redis-py retries it."""
+        if self.last is None:
+            return
+        before = self.now()
+        try:
+            calls.run(self.client, self.last)
+        except errors.ProtocolError:
+            return
+        after = self.now()
+        assert after.values.keys() == before.values.keys(), f"{self.last.script.name} is not idempotent"
+
+    def age(self) -> None:
+        """Half of every TTL passes."""
+        state = self.now()
+        for key, ttl_ms in state.ttls.items():
+            if ttl_ms is not None:
+                self.client.pexpire(key, ttl_ms // 2)
+        self.state = None
+
+    def silence(self, job: str) -> None:
+        """All its runs pause for longer than the TTL of a heartbeat; they may go on later."""
+        for key in self.now().values:
+            if key.startswith(f"alive:{job}-"):
+                self.client.delete(key)
+        self.state, self.last = None, None
+
+    def empty(self) -> None:
+        """Redis loses all data and starts again."""
+        self.client.flushdb()
+        self.state, self.last = None, None
+        self.run_id += 1
+        self.emptied = True
+        self.granted.clear()
+
+    def drop(self, key: str, nonsense: str | None = None) -> None:
+        """The key is lost, or its value is replaced by nonsense."""
+        self.client.delete(key)
+        if nonsense == "fields":
+            self.client.hset(key, mapping=NONSENSE_FIELDS)  # type: ignore[arg-type]  # as narrow as redis-py's annotation
+            self.client.pexpire(key, NONSENSE_MS)
+        elif nonsense is not None:
+            self.client.set(key, nonsense, px=NONSENSE_MS)
+        self.state, self.last = None, None
+        self.dropped.add(key)
+        self.granted.pop(key.removeprefix("claim:"), None)
+
+    def turn_to_text(self, job: str) -> None:
+        """The record becomes a text of the version before, as if an operator of that version had put it."""
+        key = self.keys.record(job)
+        state = self.now()
+        record = state.fields(key)
+        if record is not None:
+            self.client.set(key, as_text(record))
+            self.state, self.last = None, None
+
+    def has_lost(self, job: str, *kinds: str) -> bool:
+        """Whether Redis has lost such a key of the job, or of all of them, alone or with everything else."""
+        others = [one for one in self.jobs if one != job]
+        return self.emptied or any(
+            key.startswith(kinds) and not any(one in key for one in others) for key in self.dropped
+        )
