@@ -119,7 +119,8 @@ def compact(job: Job) -> Job:
     """
     status = job.status
     if status.phase is Phase.PENDING:
-        return replace(job, status=share_conditions(status))
+        # They are most of what a job that waits takes. Planned statuses share theirs already.
+        return replace(job, status=replace(status, conditions=tuple(map(_shared, status.conditions))))
     if not job.finished or status.observed_generation < job.generation:
         return job
     failure, mark = status.failure, status.installation
@@ -149,11 +150,6 @@ def compact(job: Job) -> Job:
         problems=(),
         cancel_by="",
     )
-
-
-def share_conditions(status: Status) -> Status:
-    """The same status, whose conditions other statuses share: most of the memory of a job that waits."""
-    return replace(status, conditions=tuple(_shared(condition) for condition in status.conditions))
 
 
 @lru_cache(_SHARED_CONDITIONS)

@@ -103,8 +103,6 @@ class StatusWriter:
                 self._again.add(job.key)  # an older decision is just being stored
             return
         urgency = urgency_of(job.status, wanted)
-        if urgency is Urgency.WAITING:
-            wanted = objects.share_conditions(wanted)
         self.writes.put(PendingWrite(job.key, job.status, wanted, events, self.monotonic(), urgency, again))
         self._wake()
 
