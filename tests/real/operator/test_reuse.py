@@ -17,23 +17,16 @@ import pytest
 
 from devcluster import wait_until
 from devcluster.harness.jobs import Jobs
-from devcluster.harness.system import QUICK_SETTINGS, System
+from devcluster.harness.system import System
 from tests.support.photos import make_photo
-from tests.support.systems import ROUGH, SharedSystems, Worker
+from tests.support.systems import SharedSystems, Worker
 
 _QUEUE = "rough"
 
 
-@pytest.fixture(scope="session")
-def runs_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Holds a file for each run of the model."""
-    return tmp_path_factory.mktemp("runs")
-
-
 @pytest.fixture
-def system(start_system: SharedSystems, photos_root: Path, runs_folder: Path) -> System:
-    worker = Worker(ROUGH.name, settings=dict(ROUGH.settings) | {"ROUGH_MODELS_PIDS": str(runs_folder)}, concurrency=2)
-    return start_system(worker, INPUT_ROOTS=f"{QUICK_SETTINGS['INPUT_ROOTS']},{photos_root}")
+def system(system_that_counts_runs: System) -> System:
+    return system_that_counts_runs
 
 
 @pytest.fixture
@@ -160,10 +153,10 @@ def test_a_cancelled_job_leaves_nothing_in_the_trash(jobs: Jobs) -> None:
 
 
 def test_a_result_leaves_the_trash_when_its_time_is_over(
-    start_system: SharedSystems, photos_root: Path, photos: Path, runs_folder: Path, namespace: str
+    start_system: SharedSystems, photos_root: Path, photos: Path, counting_worker: Worker, namespace: str
 ) -> None:
-    worker = Worker(ROUGH.name, settings=dict(ROUGH.settings) | {"ROUGH_MODELS_PIDS": str(runs_folder)}, concurrency=2)
-    jobs = Jobs(start_system(worker, INPUT_ROOTS=str(photos_root), RETAIN_SECONDS_AFTER_DELETION="2"), namespace)
+    settings = {"INPUT_ROOTS": str(photos_root), "RETAIN_SECONDS_AFTER_DELETION": "2"}
+    jobs = Jobs(start_system(counting_worker, **settings), namespace)
     for name in ("first", "second"):
         create(jobs, photos, name)
         jobs.wait_phase(name, "Succeeded")

@@ -14,11 +14,10 @@ import yaml
 
 from devcluster import wait_until
 from devcluster.harness.jobs import Jobs
-from devcluster.harness.system import QUICK_SETTINGS, System
+from devcluster.harness.system import System
 from devcluster.harness.velero import Velero
 from tests.support.pages import block
 from tests.support.photos import make_photo
-from tests.support.systems import ROUGH, SharedSystems, Worker
 
 if TYPE_CHECKING:
     from devcluster.servers.s3 import S3
@@ -29,16 +28,9 @@ pytestmark = [pytest.mark.release, pytest.mark.timeout(BUILD_SECONDS)]
 _QUEUE = "rough"
 
 
-@pytest.fixture(scope="session")
-def runs_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Holds a file for each run of the model."""
-    return tmp_path_factory.mktemp("runs")
-
-
 @pytest.fixture
-def system(start_system: SharedSystems, photos_root: Path, runs_folder: Path) -> System:
-    worker = Worker(ROUGH.name, settings=dict(ROUGH.settings) | {"ROUGH_MODELS_PIDS": str(runs_folder)}, concurrency=2)
-    return start_system(worker, INPUT_ROOTS=f"{QUICK_SETTINGS['INPUT_ROOTS']},{photos_root}")
+def system(system_that_counts_runs: System) -> System:
+    return system_that_counts_runs
 
 
 @pytest.fixture
