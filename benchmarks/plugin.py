@@ -1,9 +1,10 @@
-"""Duration of `kubectl recon --help` and of `kubectl recon get` with 1,000 jobs: `python -m benchmarks.plugin`. Never asserted."""
+"""Duration and CPU time of `kubectl recon --help` and of `get` with 1,000 jobs: `python -m benchmarks.plugin`. Never asserted."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -39,21 +40,31 @@ _STATUS: Final = {
 }
 
 
-def seconds(command: Sequence[str], times: int, **environment: str) -> list[float]:
-    """Wall-clock times of a command, after one that warms the caches."""
+def measured(command: Sequence[str], times: int, **environment: str) -> list[tuple[float, float]]:
+    """Wall-clock and CPU time of each run of a command, in seconds, after one run that warms the caches."""
     found = []
     for _ in range(times + 1):
-        begin = time.monotonic()
+        begin, spent = time.monotonic(), cpu_seconds()
         subprocess.run(
             [_PROGRAM, *command], env=os.environ | environment, stdout=subprocess.DEVNULL, check=True, timeout=60
         )
-        found.append(time.monotonic() - begin)
+        found.append((time.monotonic() - begin, cpu_seconds() - spent))
     return found[1:]
 
 
-def show(name: str, found: Sequence[float]) -> None:
+def cpu_seconds() -> float:
+    """What the commands that are over have spent."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def show(name: str, found: Sequence[tuple[float, float]]) -> None:
     """One row."""
-    print(f"{name:<28} median {statistics.median(found) * 1000:6.0f} ms, slowest {max(found) * 1000:6.0f} ms")
+    wall, cpu = ([1000 * one for one in times] for times in zip(*found, strict=True))
+    print(
+        f"{name:<28} median {statistics.median(wall):6.0f} ms, slowest {max(wall):6.0f} ms,"
+        f" CPU {statistics.median(cpu):6.0f} ms"
+    )
 
 
 def fill(cluster: Cluster, count: int) -> None:
@@ -75,7 +86,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1000)
     parser.add_argument("--times", type=int, default=10)
     options = parser.parse_args()
-    show("--help", seconds(["--help"], options.times))
+    show("--help", measured(["--help"], options.times))
     with Cluster() as cluster:
         cluster.kubectl("apply", "-f", REPOSITORY / "manifests" / "crd")
         wait_until(lambda: cluster.api.is_there(f"{GROUP}/reconstructionjobs"), "the API server to serve jobs")
@@ -83,7 +94,7 @@ def main() -> None:
         fill(cluster, options.jobs)
         config = str(cluster.kubeconfig)
         for command in (["get"], ["get", "-o", "wide"], ["get", "-o", "json"]):
-            found = seconds([*command, "-n", _NAMESPACE], options.times, KUBECONFIG=config)
+            found = measured([*command, "-n", _NAMESPACE], options.times, KUBECONFIG=config)
             show(f"{' '.join(command)} of {options.jobs:,} jobs", found)
 
 

@@ -10,29 +10,6 @@ from kubectl_recon.cli import options as o
 from kubectl_recon.errors import UsageError
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the program."""
-    app.command("cancel", help=_CANCEL, short_help="Cancel jobs in two steps.")(cancel)
-    app.command("suspend", help="Suspend jobs: none of them runs until it is resumed.", short_help="Suspend jobs.")(
-        suspend
-    )
-    app.command("resume", help="Resume suspended jobs.")(resume)
-    app.command("retry", help=_RETRY, short_help="Run a finished job again, under a new name.")(retry)
-    app.command("restore", help=_RESTORE, short_help="Bring the result of a deleted job back.")(restore)
-
-
-_CANCEL = """Cancel jobs in two steps: announces it, shows what would be lost, asks once, and confirms.
-
-A "no" withdraws what it announced. For scripts: --request, then --confirm or --withdraw; or --yes."""
-_RETRY = """Run a finished job again: a new job with the same spec under the next free name, such as banana-2.
-
-A finished job itself never runs again."""
-_RESTORE = """Bring the result of a deleted job back from the trash: a new job of its name takes it over, and nothing runs.
-
-Without NAME lists what is in the trash, which needs the right to exec into the pods of workers. Exit code 3 if there is no such
-result."""
-
-
 def cancel(
     names: o.Names = None,
     namespace: o.Namespace = None,
@@ -50,6 +27,10 @@ def cancel(
     context: o.Context = None,
     kubeconfig: o.Kubeconfig = None,
 ) -> None:
+    """Cancel jobs in two steps: announces it, shows what would be lost, asks once, and confirms.
+
+    A "no" withdraws what it announced. For scripts: --request, then --confirm or --withdraw; or --yes.
+    """
     from kubectl_recon.commands import cancelling
     from kubectl_recon.targets.selecting import Selection
 
@@ -74,6 +55,7 @@ def suspend(
     context: o.Context = None,
     kubeconfig: o.Kubeconfig = None,
 ) -> None:
+    """Suspend jobs: none of them runs until it is resumed."""
     from kubectl_recon.commands import changing
     from kubectl_recon.targets.selecting import Selection
 
@@ -90,6 +72,7 @@ def resume(
     context: o.Context = None,
     kubeconfig: o.Kubeconfig = None,
 ) -> None:
+    """Resume suspended jobs."""
     from kubectl_recon.commands import changing
     from kubectl_recon.targets.selecting import Selection
 
@@ -109,6 +92,10 @@ def retry(
     context: o.Context = None,
     kubeconfig: o.Kubeconfig = None,
 ) -> None:
+    """Run a finished job again: a new job with the same spec under the next free name, such as banana-2.
+
+    A finished job itself never runs again.
+    """
     from kubectl_recon.commands import changing, watching
     from kubectl_recon.kube import manifests
     from kubectl_recon.targets.selecting import Selection
@@ -130,6 +117,11 @@ def restore(
     context: o.Context = None,
     kubeconfig: o.Kubeconfig = None,
 ) -> None:
+    """Bring the result of a deleted job back from the trash: a new job of its name takes it over, and nothing runs.
+
+    Without NAME lists what is in the trash, which needs the right to exec into the pods of workers. Exit code 3 if there is no such
+    result.
+    """
     from kubectl_recon.commands import restoring
 
     connection = o.connected(context, kubeconfig, namespace)

@@ -11,31 +11,17 @@ from kubectl_recon.cli import options as o
 Client = Annotated[bool, typer.Option("--client", help="This program's version alone: asks no cluster.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the program."""
-    app.command("workers", help=_WORKERS, short_help="Queues, live workers, and what they run.")(workers)
-    app.command("models", help=_MODELS, short_help="Models of the jobs, and how these went.")(models)
-    app.command("doctor", help=_DOCTOR, short_help="Is the installation well? With a cure for each fault.")(doctor)
-    app.command("version", help=_VERSION, short_help="Versions, and whether they fit together.")(version)
-
-
-_WORKERS = """Queues, their live workers, and what each worker runs.
-
-Live workers are counted by the operator's metrics, which the API server's proxy gives to users who may get pods/proxy in
-its namespace. Others see the workers that have one of their jobs."""
-_MODELS = "Models that jobs name, how these jobs went, and models that workers lack."
-_DOCTOR = """Is the installation well? CRD, rights, operator, clocks, Redis, workers, write lag, a second installation.
-
-Only reads, and says what you may not see. Exit code 1 if something is bad."""
-_VERSION = "Versions of this program, the operator, the CRD and Kubernetes. Exit code 1 if they do not fit together."
-
-
 def workers(
     output: o.DataOption = None,
     namespace: o.Namespace = None,
     context: o.Context = None,
     kubeconfig: o.Kubeconfig = None,
 ) -> None:
+    """Queues, their live workers, and what each worker runs.
+
+    Live workers are counted by the operator's metrics, which the API server's proxy gives to users who may get pods/proxy in
+    its namespace. Others see the workers that have one of their jobs.
+    """
     from kubectl_recon.commands import fleet
 
     raise typer.Exit(fleet.workers(o.connected(context, kubeconfig, namespace), o.data_format(output)))
@@ -47,6 +33,7 @@ def models(
     context: o.Context = None,
     kubeconfig: o.Kubeconfig = None,
 ) -> None:
+    """Models that jobs name, how these jobs went, and models that workers lack."""
     from kubectl_recon.commands import fleet
 
     raise typer.Exit(fleet.models(o.connected(context, kubeconfig, namespace), o.data_format(output)))
@@ -58,6 +45,10 @@ def doctor(
     context: o.Context = None,
     kubeconfig: o.Kubeconfig = None,
 ) -> None:
+    """Is the installation well? CRD, rights, operator, clocks, Redis, workers, write lag, a second installation.
+
+    Only reads, and says what you may not see. Exit code 1 if something is bad.
+    """
     from datetime import UTC, datetime
 
     from kubectl_recon.commands import doctor as command
@@ -73,6 +64,7 @@ def version(
     context: o.Context = None,
     kubeconfig: o.Kubeconfig = None,
 ) -> None:
+    """Versions of this program, the operator, the CRD and Kubernetes. Exit code 1 if they do not fit together."""
     from kubectl_recon import __version__
     from kubectl_recon.commands import versions
 

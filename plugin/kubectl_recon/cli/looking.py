@@ -20,26 +20,6 @@ Target = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the program."""
-    app.command("open", help=_OPEN, short_help="Show a mesh in the browser.")(open_)
-    app.command("preview", help=_PREVIEW, short_help="Show pictures of a mesh in the terminal.")(preview)
-    app.command("run", help=_RUN, short_help="Reconstruct on this machine, without a cluster.")(run)
-
-
-_OPEN = """Show a mesh in the browser, until Ctrl-C.
-
-In the gallery, if the cluster has one: by kubectl port-forward, signed in with your own token (or that of --account). Otherwise the
-result is fetched, and this program serves its report to this machine alone."""
-_PREVIEW = (
-    "Show pictures of a mesh in the terminal: by kitty's protocol or sixel where it can, else by coloured blocks."
-)
-_RUN = """Reconstruct on this machine, without a cluster: checks the photos, runs the model, shows its progress.
-
-Needs the models beside this program: pip install 'reconstruction-operator[photogrammetry]'. Exit code 2 if the photos would fail,
-3 if the model failed."""
-
-
 def open_(
     target: Target,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Or print the address alone.")] = True,
@@ -49,6 +29,11 @@ def open_(
     context: o.Context = None,
     kubeconfig: o.Kubeconfig = None,
 ) -> None:
+    """Show a mesh in the browser, until Ctrl-C.
+
+    In the gallery, if the cluster has one: by kubectl port-forward, signed in with your own token (or that of --account). Otherwise the
+    result is fetched, and this program serves its report to this machine alone.
+    """
     from kubectl_recon.commands import looking
     from kubectl_recon.gallery.reaching import Way
 
@@ -64,6 +49,7 @@ def preview(
     context: o.Context = None,
     kubeconfig: o.Kubeconfig = None,
 ) -> None:
+    """Show pictures of a mesh in the terminal: by kitty's protocol or sixel where it can, else by coloured blocks."""
     from kubectl_recon.commands import looking
     from kubectl_recon.gallery.reaching import Way
 
@@ -83,6 +69,11 @@ def run(
     threads: Annotated[int, typer.Option("--threads", help="Processor threads; 0: all.")] = 0,
     force: o.Force = False,
 ) -> None:
+    """Reconstruct on this machine, without a cluster: checks the photos, runs the model, shows its progress.
+
+    Needs the models beside this program: pip install 'reconstruction-operator[photogrammetry]'. Exit code 2 if the photos would fail,
+    3 if the model failed.
+    """
     from kubectl_recon.commands import running
     from kubectl_recon.kube import manifests
 

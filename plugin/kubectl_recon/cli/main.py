@@ -12,8 +12,7 @@ from typing import Annotated, Final
 import typer
 
 from kubectl_recon import __version__
-from kubectl_recon.cli import changing, installation, looking, reading, transferring
-from kubectl_recon.cli.options import HELP
+from kubectl_recon.cli.loading import Commands
 from kubectl_recon.errors import ReconError
 
 _INTERRUPTED: Final = 128 + signal.SIGINT
@@ -22,7 +21,8 @@ _PROGRAM: Final = "kubectl recon"
 app = typer.Typer(
     name=_PROGRAM,
     help="3D reconstructions on Kubernetes: submit photos, watch, explain, cancel, fetch results.",
-    context_settings=HELP,
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     add_completion=False,  # its own commands, in cli.completion
     rich_markup_mode=None,  # help as kubectl prints it: rich takes longer to load than --help may take
@@ -43,13 +43,6 @@ def _root(
     ] = False,
 ) -> None:
     pass
-
-
-reading.register(app)
-transferring.register(app)
-looking.register(app)
-changing.register(app)
-installation.register(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

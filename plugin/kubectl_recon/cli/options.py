@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,8 +13,6 @@ from kubectl_recon.errors import UsageError
 if TYPE_CHECKING:
     from kubectl_recon.display.formats import Format
     from kubectl_recon.kube.connection import Connection
-
-HELP: Final = {"help_option_names": ["-h", "--help"]}
 
 
 class Output(enum.StrEnum):

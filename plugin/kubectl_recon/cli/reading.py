@@ -14,33 +14,6 @@ Timeout = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the program."""
-    app.command("get", help=_GET, short_help="Show jobs, those that need attention first.")(get)
-    app.command("list", help="The same as get.", hidden=True)(get)
-    app.command("watch", help=_WATCH, short_help="Follow jobs live, until they are over.")(watch)
-    app.command("wait", help=_WAIT, short_help="Wait until jobs are over, or in another state.")(wait)
-
-    app.command("why", help=_WHY, short_help="Why it does not run, failed, or is slow; and what to do.")(why)
-    app.command("logs", help=_LOGS, short_help="What operator and workers log about one job.")(logs)
-
-
-_LOGS = """What operator and workers log about one job, whichever of them had it, in the order of time.
-
-Needs the right to read the logs of their pods. -f follows until the job is over."""
-_WHY = """One answer to: why isn't it running, why did it fail, why is it slow. Ends with what to do.
-
-Made of the job, its Events, the jobs around it, and the operator's Lease and metrics, as far as your rights go."""
-_GET = "Show jobs, those that need attention first: phase, progress, time left or taken, why one waits or failed."
-_WATCH = """Follow jobs live: bars, steps, time left, place in line, and Events as they come.
-
-Ends when the named jobs are over: exit code 0 if all succeeded, 3 if one failed, 4 if one was cancelled, 5 if one was
-deleted. Without names it shows every job that is not over, until Ctrl-C."""
-_WAIT = """Wait until jobs are over, or in another state. It also ends when they can no longer get there.
-
-Exit code 0 if all got there (with --for=finished: if all succeeded), 3 if one failed, 4 cancelled, 5 deleted, 6 timed out."""
-
-
 def get(
     names: o.Names = None,
     namespace: o.Namespace = None,
@@ -50,6 +23,7 @@ def get(
     context: o.Context = None,
     kubeconfig: o.Kubeconfig = None,
 ) -> None:
+    """Show jobs, those that need attention first: phase, progress, time left or taken, why one waits or failed."""
     from kubectl_recon.commands import listing
     from kubectl_recon.display.formats import Format
     from kubectl_recon.targets.selecting import Selection
@@ -69,6 +43,11 @@ def watch(
     context: o.Context = None,
     kubeconfig: o.Kubeconfig = None,
 ) -> None:
+    """Follow jobs live: bars, steps, time left, place in line, and Events as they come.
+
+    Ends when the named jobs are over: exit code 0 if all succeeded, 3 if one failed, 4 if one was cancelled, 5 if one was
+    deleted. Without names it shows every job that is not over, until Ctrl-C.
+    """
     from kubectl_recon.commands import watching
     from kubectl_recon.targets.selecting import Selection
 
@@ -94,6 +73,10 @@ def wait(
     context: o.Context = None,
     kubeconfig: o.Kubeconfig = None,
 ) -> None:
+    """Wait until jobs are over, or in another state. It also ends when they can no longer get there.
+
+    Exit code 0 if all got there (with --for=finished: if all succeeded), 3 if one failed, 4 cancelled, 5 deleted, 6 timed out.
+    """
     from kubectl_recon.commands import waiting
     from kubectl_recon.targets.selecting import Selection
 
@@ -109,6 +92,10 @@ def why(
     context: o.Context = None,
     kubeconfig: o.Kubeconfig = None,
 ) -> None:
+    """One answer to: why isn't it running, why did it fail, why is it slow. Ends with what to do.
+
+    Made of the job, its Events, the jobs around it, and the operator's Lease and metrics, as far as your rights go.
+    """
     from kubectl_recon.commands import explaining
     from kubectl_recon.display.formats import Format
 
@@ -124,6 +111,10 @@ def logs(
     context: o.Context = None,
     kubeconfig: o.Kubeconfig = None,
 ) -> None:
+    """What operator and workers log about one job, whichever of them had it, in the order of time.
+
+    Needs the right to read the logs of their pods. -f follows until the job is over.
+    """
     from kubectl_recon.commands import logs as command
 
     raise typer.Exit(command.run(o.connected(context, kubeconfig, namespace), name, follow=follow, raw=raw))

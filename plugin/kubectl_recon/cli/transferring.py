@@ -10,25 +10,6 @@ from kubectl_recon.cli import options as o
 from kubectl_recon.errors import UsageError
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the program."""
-    app.command("submit", help=_SUBMIT, short_help="Check photos, upload them, and create a job.")(submit)
-    app.command("results", help=_RESULTS, short_help="Download the result of a job.")(results)
-
-
-_SUBMIT = """Check photos, upload them, create a job, and follow it to its end.
-
-PHOTOS are folders or files of this machine, which go to object storage by your own credentials (--upload) or else to the gallery, if the
-cluster has one; or one address that the workers can read.
-
-Exit code 0 if the job succeeded (or was submitted, with --no-follow), 1 if it was refused, 2 if the photos would fail or
-the command line is wrong, 3 if the job failed, 4 cancelled, 5 deleted, 130 after Ctrl-C, which leaves the job running."""
-_RESULTS = """Download the result of a job, or the one at an address of object storage.
-
-Files that were fetched before are kept, a download that broke off is resumed, and each file is checked (sha256). What lies on the
-workers' volume comes by the gallery, if there is one."""
-
-
 def submit(
     photos: Annotated[list[str], typer.Argument(metavar="PHOTOS", help="Folders, files, or one address.")],
     name: Annotated[str | None, typer.Option("--name", help="Name of the job; by default that of the folder.")] = None,
@@ -57,6 +38,14 @@ def submit(
     context: o.Context = None,
     kubeconfig: o.Kubeconfig = None,
 ) -> None:
+    """Check photos, upload them, create a job, and follow it to its end.
+
+    PHOTOS are folders or files of this machine, which go to object storage by your own credentials (--upload) or else to the gallery, if the
+    cluster has one; or one address that the workers can read.
+
+    Exit code 0 if the job succeeded (or was submitted, with --no-follow), 1 if it was refused, 2 if the photos would fail or
+    the command line is wrong, 3 if the job failed, 4 cancelled, 5 deleted, 130 after Ctrl-C, which leaves the job running.
+    """
     from kubectl_recon.commands import rehearsing, submitting, watching
     from kubectl_recon.display.formats import Format
     from kubectl_recon.display.screen import note
@@ -100,6 +89,11 @@ def results(
     context: o.Context = None,
     kubeconfig: o.Kubeconfig = None,
 ) -> None:
+    """Download the result of a job, or the one at an address of object storage.
+
+    Files that were fetched before are kept, a download that broke off is resumed, and each file is checked (sha256). What lies on the
+    workers' volume comes by the gallery, if there is one.
+    """
     from kubectl_recon.commands import results as command
     from kubectl_recon.gallery.reaching import Way
 

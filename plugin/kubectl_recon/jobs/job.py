@@ -19,18 +19,23 @@ MANAGED_BY: Final = "reconstruction.dev/operator"
 
 @dataclass(frozen=True)
 class Condition:
-    """One condition of the status."""
+    """One condition of the status. `changed`: its lastTransitionTime as it is there."""
 
     type: str
     status: str = ""  # "True" | "False" | "Unknown"; empty if the status has no such condition
     reason: str = ""
     message: str = ""
-    since: datetime | None = None
+    changed: object = None
 
     @property
     def is_true(self) -> bool:
         """Whether it holds."""
         return self.status == "True"
+
+    @property
+    def since(self) -> datetime | None:
+        """Since when it has its status."""
+        return parse_time(self.changed)
 
 
 @dataclass(frozen=True)
@@ -213,7 +218,7 @@ class Job:
                 str(one.get("status", "")),
                 str(one.get("reason", "")),
                 str(one.get("message", "")),
-                parse_time(one.get("lastTransitionTime")),
+                one.get("lastTransitionTime"),
             )
             for one in self.status.get("conditions") or []
         }

@@ -16,6 +16,12 @@ from tests.support.plugin import PROGRAM
 
 SLOW = {"kubernetes", "urllib3", "rich", "yaml", "PIL", "obstore", "prometheus_client", "asyncio", "requests", "ssl"}
 """Packages that take longer to load than --help may take."""
+GROUPS = ("reading", "transferring", "looking", "changing", "installation")
+"""Modules that hold the commands."""
+COMMANDS = (
+    *("get", "list", "watch", "wait", "why", "logs", "submit", "results", "open", "preview", "run"),
+    *("cancel", "suspend", "resume", "retry", "restore", "workers", "models", "doctor", "version"),
+)
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -24,20 +30,55 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
     )
 
 
-def test_help_loads_no_package_that_is_slow_to_load() -> None:
-    commands = [["--help"], ["get", "--help"], ["cancel", "--help"], ["--version"]]
+def loaded_after(*commands: list[str]) -> set[str]:
+    """The modules that are loaded once these command lines were run in one process."""
     program = (
         "import contextlib, json, sys\n"
         "from kubectl_recon.cli.main import main\n"
-        f"for arguments in {commands!r}:\n"
+        f"for arguments in {list(commands)!r}:\n"
         "    with contextlib.suppress(SystemExit):\n"
         "        main(arguments)\n"
-        "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))\n"
+        "print(json.dumps(sorted(sys.modules)))\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    loaded = set(json.loads(done.stdout.splitlines()[-1]))
-    assert "typer" in loaded
-    assert loaded & SLOW == set()
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_help_loads_no_package_that_is_slow_to_load() -> None:
+    loaded = loaded_after(["--help"], ["get", "--help"], ["cancel", "--help"], ["--version"])
+    packages = {name.partition(".")[0] for name in loaded}
+    assert "typer" in packages
+    assert packages & SLOW == set()
+
+
+def test_help_loads_no_command_and_a_command_loads_no_other() -> None:
+    assert own(loaded_after(["--help"])) == {"cli", "cli.loading", "cli.main", "errors"}
+    assert {"cli.reading"} == own(loaded_after(["get", "--help"])) & {f"cli.{one}" for one in GROUPS}
+
+
+def own(modules: set[str]) -> set[str]:
+    return {name.partition(".")[2] for name in modules if name.startswith("kubectl_recon.")}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_explains_itself_and_where_it_connects(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    with pytest.raises(SystemExit) as end:
+        main([command, "-h"])
+    shown = capsys.readouterr().out
+    assert (end.value.code, shown.splitlines()[0].split()[:4]) == (0, ["Usage:", "kubectl", "recon", command])
+    assert [one for one in ("--context", "--kubeconfig", "--namespace") if one not in shown] == (
+        ["--context", "--kubeconfig", "--namespace"] if command == "run" else []
+    )
+
+
+def test_a_mistyped_command_is_answered_with_the_one_that_is_meant(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["canel"])
+    assert end.value.code == 2
+    assert "Did you mean 'cancel'?" in capsys.readouterr().err
 
 
 def test_help_names_every_command_in_one_line_and_the_page_has_each() -> None:

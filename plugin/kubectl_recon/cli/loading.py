@@ -1,0 +1,60 @@
+"""Loading of commands. A call imports the one command that it runs; the program's own help needs names and summaries alone."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any, Final
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+_COMMANDS: Final = {
+    "get": ("reading", "Show jobs, those that need attention first."),
+    "list": ("reading", "The same as get."),
+    "watch": ("reading", "Follow jobs live, until they are over."),
+    "wait": ("reading", "Wait until jobs are over, or in another state."),
+    "why": ("reading", "Why it does not run, failed, or is slow; and what to do."),
+    "logs": ("reading", "What operator and workers log about one job."),
+    "submit": ("transferring", "Check photos, upload them, and create a job."),
+    "results": ("transferring", "Download the result of a job."),
+    "open": ("looking", "Show a mesh in the browser."),
+    "preview": ("looking", "Show pictures of a mesh in the terminal."),
+    "run": ("looking", "Reconstruct on this machine, without a cluster."),
+    "cancel": ("changing", "Cancel jobs in two steps."),
+    "suspend": ("changing", "Suspend jobs."),
+    "resume": ("changing", "Resume suspended jobs."),
+    "retry": ("changing", "Run a finished job again, under a new name."),
+    "restore": ("changing", "Bring the result of a deleted job back."),
+    "workers": ("installation", "Queues, live workers, and what they run."),
+    "models": ("installation", "Models of the jobs, and how these went."),
+    "doctor": ("installation", "Is the installation well? With a cure for each fault."),
+    "version": ("installation", "Versions, and whether they fit together."),
+}
+_FUNCTIONS: Final = {"list": "get", "open": "open_"}  # others are called like their commands
+_HIDDEN: Final = ("list",)
+
+
+class Commands(TyperGroup):
+    """The program's commands, each with its summary until it is chosen."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = {
+            name: TyperCommand(name, short_help=summary, hidden=name in _HIDDEN)
+            for name, (_, summary) in _COMMANDS.items()
+        }
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, TyperCommand | None, list[str]]:
+        """The chosen command with its options."""
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, None if name is None else _loaded(name), rest
+
+
+def _loaded(name: str) -> TyperCommand:
+    module = import_module(f"kubectl_recon.cli.{_COMMANDS[name][0]}")
+    one = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    one.command(name)(getattr(module, _FUNCTIONS.get(name, name)))
+    command = get_command(one)
+    assert isinstance(command, TyperCommand)  # noqa: S101  # for mypy: a program of one command is no group
+    return command
