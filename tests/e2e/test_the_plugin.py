@@ -24,8 +24,8 @@ def test_the_gallery_is_added_to_a_release_by_its_values(node: Node, release: An
     role = ("--clusterrole=reconstruction-editor", f"--serviceaccount=default:{ACCOUNT}")
     node.kubectl("create", "rolebinding", ACCOUNT, *role)
     volumes = [
-        {"name": "examples", "mountPath": "/photos", "existingClaim": "photos"},
-        {"name": "uploads", "mountPath": "/uploads", "existingClaim": "uploads"},
+        {"name": "examples", "mountPath": "/photos/examples", "existingClaim": "photos"},
+        {"name": "uploads", "mountPath": "/photos/uploads", "existingClaim": "uploads"},
     ]
     release.upgrade(
         CHECKOUT / "charts/reconstruction-operator",

@@ -70,10 +70,11 @@ labels: {{- include "recon.labels" . | nindent 2 }}
 {{- end }}
 {{- end -}}
 
-{{/* Metadata of the pods of a workload. Takes {root, component} and {labels, annotations}. */}}
+{{/* Metadata of the pods of a workload; the plugin and the gallery find them by part-of. Takes {root, component} and
+     {labels, annotations}. */}}
 {{- define "recon.podMetadata" -}}
-{{- $selector := include "recon.selector" . | fromYaml -}}
-labels: {{- mergeOverwrite (dict) .root.Values.commonLabels (.labels | default dict) $selector | toYaml | nindent 2 }}
+{{- $own := mergeOverwrite (dict "app.kubernetes.io/part-of" "reconstruction") (include "recon.selector" . | fromYaml) -}}
+labels: {{- mergeOverwrite (dict) .root.Values.commonLabels (.labels | default dict) $own | toYaml | nindent 2 }}
 {{- with include "recon.annotations" . }}
 {{ . }}
 {{- end }}

@@ -121,6 +121,12 @@ def test_neither_worker_nor_redis_has_a_service_account_token(cluster: Cluster) 
     assert with_token == ["reconstruction-operator"]
 
 
+@pytest.mark.parametrize("name", _INSTALLATIONS)
+def test_every_pod_has_the_label_by_which_the_plugin_and_the_gallery_find_it(cluster: Cluster, name: str) -> None:
+    labels = [pod["metadata"]["labels"] for pod in pods(build(cluster, name))]
+    assert {one.get("app.kubernetes.io/part-of") for one in labels} == {"reconstruction"}
+
+
 def test_uninstalling_the_operator_keeps_the_crd_and_the_jobs(cluster: Cluster) -> None:
     assert [one for name in _INSTALLATIONS for one in build(cluster, name) if "CustomResource" in one["kind"]] == []
 

@@ -75,6 +75,15 @@ def test_common_labels_and_annotations_reach_every_object_and_pod(render: Render
     assert {name for name, metadata in found.items() if metadata["annotations"].get("contact") != "maps"} == set()
 
 
+def test_every_pod_has_the_label_by_which_the_plugin_and_the_gallery_find_it(render: Render) -> None:
+    labels = {
+        name: metadata["labels"] for name, metadata in metadata_of(render(EVERYTHING)) if name.startswith("pods of ")
+    }
+
+    assert len(labels) > 3
+    assert {name for name, own in labels.items() if own.get("app.kubernetes.io/part-of") != "reconstruction"} == set()
+
+
 def test_common_labels_change_no_selector(render: Render) -> None:
     def selectors(objects: Objects) -> list[Any]:
         return [one["spec"]["selector"] for (kind, _), one in objects.items() if kind in ("Deployment", "StatefulSet")]
