@@ -38,6 +38,10 @@ def unprivileged(user: int, **more: object) -> dict[str, object]:
     return {**ids, "seccompProfile": {"type": "RuntimeDefault"}, **more}
 
 
+PART_OF: Final = {"app.kubernetes.io/part-of": "reconstruction"}
+"""The label of all pods beside those that select them."""
+
+
 def labels(component: str) -> dict[str, str]:
     """The labels that select the pods of a component."""
     return {

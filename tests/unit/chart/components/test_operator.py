@@ -10,6 +10,7 @@ import yaml
 
 from devcluster.programs.helm import helm
 from tests.support.chart import (
+    PART_OF,
     REDIS_ENV,
     RESTRICTED,
     Objects,
@@ -44,7 +45,7 @@ def test_the_deployment_as_a_whole(render: Render) -> None:
         "revisionHistoryLimit": 10,
         "selector": {"matchLabels": SELECTOR},
         "template": {
-            "metadata": {"labels": SELECTOR},
+            "metadata": {"labels": SELECTOR | PART_OF},
             "spec": {
                 "serviceAccountName": "reconstruction-operator",
                 "automountServiceAccountToken": True,
@@ -149,7 +150,7 @@ def test_labels_and_annotations_of_the_pods_are_added(render: Render) -> None:
     objects = render({"operator": {"podLabels": {"team": "maps"}, "podAnnotations": {"scrape": "true"}}})
 
     metadata = workload(objects, "operator")["template"]["metadata"]
-    assert metadata["labels"] == SELECTOR | {"team": "maps"}
+    assert metadata["labels"] == SELECTOR | PART_OF | {"team": "maps"}
     assert metadata["annotations"]["scrape"] == "true"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.chart import REDIS_PASSWORD, RESTRICTED, Objects, Refuse, Render, labels, unprivileged
+from tests.support.chart import PART_OF, REDIS_PASSWORD, RESTRICTED, Objects, Refuse, Render, labels, unprivileged
 
 SELECTOR = labels("redis")
 START = """\
@@ -47,7 +47,7 @@ def test_the_stateful_set_as_a_whole(render: Render) -> None:
         "selector": {"matchLabels": SELECTOR},
         "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"},
         "template": {
-            "metadata": {"labels": SELECTOR},
+            "metadata": {"labels": SELECTOR | PART_OF},
             "spec": {
                 "automountServiceAccountToken": False,
                 "enableServiceLinks": False,

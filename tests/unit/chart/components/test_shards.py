@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.chart import Objects, Refuse, Render, env_of, labels, workload
+from tests.support.chart import PART_OF, Objects, Refuse, Render, env_of, labels, workload
 
 THREE: dict[str, Any] = {"operator": {"shards": 3}}
 NAMES = ["operator-1", "operator-2", "operator-3"]
@@ -48,14 +48,14 @@ def test_no_selector_of_a_shard_selects_a_pod_of_another(render: Render) -> None
         budget = objects["PodDisruptionBudget", f"reconstruction-{name}"]["spec"]
         selectors = (spec["selector"], spread["labelSelector"], budget["selector"])
         assert [one["matchLabels"] for one in selectors] == [shard_labels(number)] * 3
-        assert spec["template"]["metadata"]["labels"] == shard_labels(number)
+        assert spec["template"]["metadata"]["labels"] == shard_labels(number) | PART_OF
 
 
 def test_labels_of_pods_never_replace_the_one_of_the_shard(render: Render) -> None:
     objects = render({"operator": {"shards": 2, "podLabels": {"team": "maps", "reconstruction.dev/shard": "9"}}})
 
     found = workload(objects, "operator-2")["template"]["metadata"]["labels"]
-    assert found == shard_labels(2) | {"team": "maps"}
+    assert found == shard_labels(2) | PART_OF | {"team": "maps"}
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from reconstruction_operator.telemetry import metrics
 
 from tests.support.chart import (
     GPU,
+    PART_OF,
     REDIS_ENV,
     RESTRICTED,
     Objects,
@@ -66,7 +67,7 @@ def test_the_deployment_as_a_whole(render: Render) -> None:
         "strategy": {"type": "Recreate"},
         "selector": {"matchLabels": SELECTOR},
         "template": {
-            "metadata": {"labels": SELECTOR | {"reconstruction.dev/pool": "cpu"}},
+            "metadata": {"labels": SELECTOR | PART_OF | {"reconstruction.dev/pool": "cpu"}},
             "spec": {
                 "automountServiceAccountToken": False,
                 "enableServiceLinks": False,
