@@ -9,8 +9,8 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,19 @@ def get(address: str, **headers: str) -> Answer:
         return Answer(answer.status, answer.headers, answer.read())
 
 
+@contextmanager
+def serving(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[str]:
+    """The first address in the output of a command, which serves it. The browser that it starts is a program that does nothing."""
+    with subprocess.Popen(
+        command, env={**environment, "BROWSER": "true"}, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            lines = process.stdout or ()
+            yield next((line.strip() for line in lines if line.startswith("http")), "")
+        finally:
+            process.terminate()
+
+
 @dataclass(frozen=True)
 class Program:
     """kubectl-recon as a process, with the rights of a kubeconfig, in a namespace."""
@@ -79,15 +92,13 @@ class Program:
             check=False,
         )
 
-    @contextmanager
-    def opened(self, *arguments: str | Path) -> Iterator[str]:
+    def opened(self, *arguments: str | Path) -> AbstractContextManager[str]:
         """The address that `open` prints, while it runs."""
-        command = self._command("open", "--no-browser", *arguments)
-        with subprocess.Popen(command, env=self._environment(), stdout=subprocess.PIPE, text=True) as process:
-            try:
-                yield (process.stdout.readline() if process.stdout else "").strip()
-            finally:
-                process.terminate()
+        return serving(self._command("open", "--no-browser", *arguments), self._environment())
+
+    def opening(self, *arguments: str | Path) -> AbstractContextManager[str]:
+        """The address that another command prints at its end, while it serves it."""
+        return serving(self._command(*arguments), self._environment())
 
     def on_terminal(
         self, *arguments: str | Path, answers: Mapping[str, str] | None = None, timeout_seconds: float = 90

@@ -24,6 +24,7 @@ def cancel(
         str | None, typer.Option("--reason", help="Why, in one line: in the job's conditions and Events.")
     ] = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the jobs are stopped.")] = True,
+    output: o.ObjectsOption = None,
     context: o.Context = None,
     kubeconfig: o.Kubeconfig = None,
 ) -> None:
@@ -40,7 +41,7 @@ def cancel(
     ]
     if len(chosen) > 1 or (chosen and yes):
         raise UsageError("use one of --request, --confirm, --withdraw and --yes")
-    options = cancelling.Options(chosen[0] if chosen else step.BOTH, yes, reason, wait)
+    options = cancelling.Options(chosen[0] if chosen else step.BOTH, yes, reason, wait, o.format_of(output))
     connection = o.connected(context, kubeconfig, namespace)
     selection = Selection(names or (), selector, everywhere, every)
     raise typer.Exit(cancelling.run(connection, selection, options, typer.confirm))
@@ -52,6 +53,7 @@ def suspend(
     everywhere: o.Everywhere = False,
     selector: o.Selector = None,
     every: o.All = False,
+    output: o.ObjectsOption = None,
     context: o.Context = None,
     kubeconfig: o.Kubeconfig = None,
 ) -> None:
@@ -60,7 +62,8 @@ def suspend(
     from kubectl_recon.targets.selecting import Selection
 
     selection = Selection(names or (), selector, everywhere, every)
-    raise typer.Exit(changing.suspend(o.connected(context, kubeconfig, namespace), selection, wanted=True))
+    connection = o.connected(context, kubeconfig, namespace)
+    raise typer.Exit(changing.suspend(connection, selection, o.format_of(output), wanted=True))
 
 
 def resume(
@@ -69,6 +72,7 @@ def resume(
     everywhere: o.Everywhere = False,
     selector: o.Selector = None,
     every: o.All = False,
+    output: o.ObjectsOption = None,
     context: o.Context = None,
     kubeconfig: o.Kubeconfig = None,
 ) -> None:
@@ -77,7 +81,8 @@ def resume(
     from kubectl_recon.targets.selecting import Selection
 
     selection = Selection(names or (), selector, everywhere, every)
-    raise typer.Exit(changing.suspend(o.connected(context, kubeconfig, namespace), selection, wanted=False))
+    connection = o.connected(context, kubeconfig, namespace)
+    raise typer.Exit(changing.suspend(connection, selection, o.format_of(output), wanted=False))
 
 
 def retry(
@@ -88,6 +93,7 @@ def retry(
     parameters: o.Parameters = None,
     output: Annotated[str | None, typer.Option("--output", help="Another address for the result.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow it to its end.")] = False,
+    show: o.ObjectOption = None,
     namespace: o.Namespace = None,
     context: o.Context = None,
     kubeconfig: o.Kubeconfig = None,
@@ -102,9 +108,8 @@ def retry(
 
     connection = o.connected(context, kubeconfig, namespace)
     changes = manifests.changes(model=model, quality=quality, parameters=parameters or (), output=output)
-    job = changing.retry(connection, name, changes, new_name)
-    typer.echo(f"{job.name}: created, as {name} was")
-    if follow:
+    job = changing.retry(connection, name, changes, new_name, o.format_of(show))
+    if follow and show is None:
         raise typer.Exit(watching.follow(connection, Selection((job.name,)), {job.key: job}))
 
 

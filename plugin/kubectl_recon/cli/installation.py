@@ -24,7 +24,7 @@ def workers(
     """
     from kubectl_recon.commands import fleet
 
-    raise typer.Exit(fleet.workers(o.connected(context, kubeconfig, namespace), o.data_format(output)))
+    raise typer.Exit(fleet.workers(o.connected(context, kubeconfig, namespace), o.format_of(output)))
 
 
 def models(
@@ -36,7 +36,7 @@ def models(
     """Models that jobs name, how these jobs went, and models that workers lack."""
     from kubectl_recon.commands import fleet
 
-    raise typer.Exit(fleet.models(o.connected(context, kubeconfig, namespace), o.data_format(output)))
+    raise typer.Exit(fleet.models(o.connected(context, kubeconfig, namespace), o.format_of(output)))
 
 
 def doctor(
@@ -49,12 +49,9 @@ def doctor(
 
     Only reads, and says what you may not see. Exit code 1 if something is bad.
     """
-    from datetime import UTC, datetime
-
     from kubectl_recon.commands import doctor as command
 
-    connection = o.connected(context, kubeconfig, namespace)
-    raise typer.Exit(command.run(connection, datetime.now(UTC), o.data_format(output)))
+    raise typer.Exit(command.run(o.connected(context, kubeconfig, namespace), o.format_of(output)))
 
 
 def version(
@@ -71,4 +68,4 @@ def version(
     if client:
         typer.echo(f"kubectl-recon  {__version__}")
         raise typer.Exit
-    raise typer.Exit(versions.run(o.connected(context, kubeconfig, namespace), o.data_format(output)))
+    raise typer.Exit(versions.run(o.connected(context, kubeconfig, namespace), o.format_of(output)))

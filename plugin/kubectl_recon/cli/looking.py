@@ -68,16 +68,18 @@ def run(
     parameters: o.Parameters = None,
     threads: Annotated[int, typer.Option("--threads", help="Processor threads; 0: all.")] = 0,
     force: o.Force = False,
+    opens: o.Open = False,
 ) -> None:
     """Reconstruct on this machine, without a cluster: checks the photos, runs the model, shows its progress.
 
     Needs the models beside this program: pip install 'reconstruction-operator[photogrammetry]'. Exit code 2 if the photos would fail,
     3 if the model failed.
     """
-    from kubectl_recon.commands import running
+    from kubectl_recon.commands import looking, running
     from kubectl_recon.kube import manifests
 
     spec = manifests.changes(model=model, quality=quality, parameters=parameters or (), output=None)
     into = Path(folder or f"{manifests.name_for(str(Path(photos[0]).absolute()))}-mesh")
     wanted = spec.get("modelType", "photogrammetry")
-    raise typer.Exit(running.run(running.Request(photos, into, wanted, spec.get("parameters", {}), threads, force)))
+    running.run(running.Request(photos, into, wanted, spec.get("parameters", {}), threads, force))
+    raise typer.Exit(looking.open_folder(into, into.name, browser=True) if opens else 0)

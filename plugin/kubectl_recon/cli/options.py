@@ -24,6 +24,14 @@ class Output(enum.StrEnum):
     NAME = "name"
 
 
+class Objects(enum.StrEnum):
+    """Formats of objects that a command creates or changes."""
+
+    JSON = "json"
+    YAML = "yaml"
+    NAME = "name"
+
+
 class Data(enum.StrEnum):
     """Formats of what is no object of the cluster."""
 
@@ -45,6 +53,10 @@ Everywhere = Annotated[bool, typer.Option("--all-namespaces", "-A", help="Jobs o
 Selector = Annotated[str | None, typer.Option("--selector", "-l", help="Jobs with these labels, as in kubectl.")]
 OutputOption = Annotated[Output | None, typer.Option("--output", "-o", help="Format instead of the table.")]
 DataOption = Annotated[Data | None, typer.Option("--output", "-o", help="Format for programs.")]
+ObjectsOption = Annotated[
+    Objects | None, typer.Option("--output", "-o", help="Print the changed objects instead of a line for each.")
+]
+ObjectOption = Annotated[Objects | None, typer.Option("-o", help="Print the object.")]
 All = Annotated[bool, typer.Option("--all", help="All jobs of the namespace.")]
 Quality = Annotated[
     str | None,
@@ -64,6 +76,10 @@ Account = Annotated[
     typer.Option("--account", metavar="NAME", help="Service account of the namespace whose token the gallery gets."),
 ]
 Model = Annotated[str | None, typer.Option("--model", help="The model; by default photogrammetry.")]
+Open = Annotated[
+    bool,
+    typer.Option("--open", help="Show the mesh in the browser once it is there, until Ctrl-C, as the command open."),
+]
 Force = Annotated[bool, typer.Option("--force", help="Also photos that would fail.")]
 Names = Annotated[
     list[str] | None,
@@ -91,8 +107,8 @@ def seconds(duration: str | None) -> int | None:
         raise UsageError(str(error)) from error
 
 
-def data_format(given: Data | None) -> Format | None:
-    """The format of what is no object."""
+def format_of(given: enum.StrEnum | None) -> Format | None:
+    """The format that an option of -o names."""
     from kubectl_recon.display.formats import Format
 
     return Format(given) if given else None

@@ -25,12 +25,10 @@ def get(
 ) -> None:
     """Show jobs, those that need attention first: phase, progress, time left or taken, why one waits or failed."""
     from kubectl_recon.commands import listing
-    from kubectl_recon.display.formats import Format
     from kubectl_recon.targets.selecting import Selection
 
     selection = Selection(names or (), selector, everywhere)
-    how = Format(output) if output else None
-    raise typer.Exit(listing.run(o.connected(context, kubeconfig, namespace), selection, how))
+    raise typer.Exit(listing.run(o.connected(context, kubeconfig, namespace), selection, o.format_of(output)))
 
 
 def watch(
@@ -97,10 +95,8 @@ def why(
     Made of the job, its Events, the jobs around it, and the operator's Lease and metrics, as far as your rights go.
     """
     from kubectl_recon.commands import explaining
-    from kubectl_recon.display.formats import Format
 
-    how = Format(output) if output else None
-    raise typer.Exit(explaining.run(o.connected(context, kubeconfig, namespace), name, how))
+    raise typer.Exit(explaining.run(o.connected(context, kubeconfig, namespace), name, o.format_of(output)))
 
 
 def logs(

@@ -31,9 +31,10 @@ def submit(
         list[str] | None, typer.Option("--label", metavar="NAME=VALUE", help="A label of the job; may be repeated.")
     ] = None,
     follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Follow the job to its end.")] = True,
+    opens: o.Open = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check, and show the manifest; needs no cluster.")] = False,
     force: o.Force = False,
-    show: Annotated[o.Output | None, typer.Option("-o", help="Print the object.")] = None,
+    show: o.ObjectOption = None,
     namespace: o.Namespace = None,
     context: o.Context = None,
     kubeconfig: o.Kubeconfig = None,
@@ -46,8 +47,7 @@ def submit(
     Exit code 0 if the job succeeded (or was submitted, with --no-follow), 1 if it was refused, 2 if the photos would fail or
     the command line is wrong, 3 if the job failed, 4 cancelled, 5 deleted, 130 after Ctrl-C, which leaves the job running.
     """
-    from kubectl_recon.commands import rehearsing, submitting, watching
-    from kubectl_recon.display.formats import Format
+    from kubectl_recon.commands import looking, rehearsing, submitting, watching
     from kubectl_recon.display.screen import note
     from kubectl_recon.gallery.reaching import Way
     from kubectl_recon.kube import manifests
@@ -55,8 +55,11 @@ def submit(
 
     spec: dict[str, Any] = manifests.changes(model=model, quality=quality, parameters=parameters or (), output=output)
     spec |= {key: value for key, value in (("queue", queue), ("priority", priority)) if value}
-    request = submitting.Request(photos, name, spec, _labels(labels), upload, Way(gallery, account), force)
-    how = Format(show) if show else None
+    if opens and (dry_run or show is not None or not follow):
+        raise UsageError("--open shows the mesh once the job is over: leave out --dry-run, --no-follow and -o")
+    way = Way(gallery, account)
+    request = submitting.Request(photos, name, spec, _labels(labels), upload, way, force)
+    how = o.format_of(show)
     if dry_run:
         rehearsing.rehearse(lambda: o.connected(context, kubeconfig, namespace), request, how)
         raise typer.Exit(0)
@@ -69,7 +72,9 @@ def submit(
     except KeyboardInterrupt:
         note(f"{job.name} goes on: kubectl recon watch {job.name}, or kubectl recon cancel {job.name}")
         raise
-    note(f"Next: kubectl recon {'results' if code == 0 else 'why'} {job.name}")
+    if code == 0 and opens:
+        raise typer.Exit(looking.open_job(connection, job.name, way, browser=True))
+    note(f"Next: kubectl recon {f'open {job.name}, or kubectl recon results' if code == 0 else 'why'} {job.name}")
     raise typer.Exit(code)
 
 

@@ -8,19 +8,22 @@ from __future__ import annotations
 import enum
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
+from kubectl_recon.display.answers import Answers
+from kubectl_recon.display.formats import Format
 from kubectl_recon.display.screen import Screen, note, screen
-from kubectl_recon.display.tables import Column, table
+from kubectl_recon.display.tables import Column, names, table
 from kubectl_recon.errors import ApiError, InvalidError, ReconError, UsageError
 from kubectl_recon.jobs.attention import attention, foreign, phase_text
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import duration_text, seconds_between
 from kubectl_recon.kube import resources
 from kubectl_recon.kube.connection import Connection
+from kubectl_recon.targets.board import Key
 from kubectl_recon.targets.selecting import Selection, read, select
 
 _END_SECONDS: Final = 60.0  # a worker hears a cancel within seconds
@@ -46,6 +49,7 @@ class Options:
     sure: bool = False
     reason: str | None = None
     wait: bool = True
+    how: Format | None = None
 
 
 def run(connection: Connection, selection: Selection, options: Options, ask: Callable[[str], bool]) -> int:
@@ -56,54 +60,62 @@ def run(connection: Connection, selection: Selection, options: Options, ask: Cal
         raise UsageError(
             "there is no terminal to ask on: take the steps one by one with --request and --confirm, or add --yes"
         )
+    answers = Answers(options.how, selection.everywhere)
     jobs = sorted(select(connection, selection), key=attention)
-    eligible = [job for job in jobs if not _why_not(job, options.step)]
-    failed = False
-    for job in jobs:
-        if why := _why_not(job, options.step):
-            failed = failed or (bool(selection.names) and not _is_done(job, options.step))
-            if selection.names:
-                note(f"{job.name}: {why}")
+    reasons = {job.key: _why_not(job, options.step) for job in jobs}
+    eligible = [job for job in jobs if not reasons[job.key]]
+    others = [job for job in jobs if reasons[job.key]]
+    failed = bool(selection.names) and not all(_is_done(job, options.step) for job in others)
+    if selection.names:
+        for job in others:
+            answers.refused(job, reasons[job.key])
+    else:
+        for why in dict.fromkeys(reasons[job.key] for job in others):
+            note(f"Not eligible, {why}: {names([answers.name(job) for job in others if reasons[job.key] == why])}")
     if not eligible:
         if not selection.names:
             note("There is no job to " + options.step.value + ".")
         return int(failed)
-    if options.step is not Step.BOTH:
-        return int(failed | _each(connection, eligible, options))
-    return int(failed | _both(connection, eligible, options, ask))
+    act = _both if options.step is Step.BOTH else _each
+    failed |= act(connection, eligible, options, ask, answers)
+    answers.end()
+    return int(failed)
 
 
-def _both(connection: Connection, jobs: Sequence[Job], options: Options, ask: Callable[[str], bool]) -> bool:
-    where = screen()
-    announced, failed = _announce(connection, jobs, options.reason)
-    if not announced:
-        return True
-    if not options.sure:
-        for line in losses(announced, where, datetime.now(UTC)):
-            where.print(line)
-        own = [job for job in announced if not _was_announced(job, jobs)]
-        count = f"these {len(announced)} jobs" if len(announced) > 1 else announced[0].name
-        agreed = False
-        try:
+def _both(
+    connection: Connection, jobs: Sequence[Job], options: Options, ask: Callable[[str], bool], answers: Answers
+) -> bool:
+    """Both steps; whether one failed. Without an answer, also after an interrupt, the jobs are as they were before."""
+    announced: list[Job] = []
+    agreed, failed = options.sure, False
+    try:
+        failed = _announce(connection, jobs, options.reason, announced, answers)
+        if announced and not agreed:
+            where = screen(sys.stderr if options.how else None)
+            for line in losses(announced, where, connection.api.now(), everywhere=answers.everywhere):
+                where.print(line)
+            count = f"these {len(announced)} jobs" if len(announced) > 1 else announced[0].name
             agreed = ask(f"Cancel {count}? This is final, and the files are deleted.")
-        finally:
-            if not agreed:
-                _withdraw(connection, own)
-        if not agreed:
-            return failed
+    finally:
+        if announced and not agreed:
+            _undo(connection, announced, {job.key: job for job in jobs}, options.reason, answers)
+    if not agreed:
+        return failed
     confirmed = []
     for job in announced:
         try:
             confirmed.append(Job(_patch(connection, job, {"cancelConfirmed": True})))
         except ApiError as error:
             failed = True
-            note(f"{job.name}: {error}")
-    return _report(connection, confirmed, wait=options.wait) or failed
+            answers.refused(job, error)
+    return _report(connection, confirmed, answers, wait=options.wait) or failed
 
 
-def _announce(connection: Connection, jobs: Sequence[Job], reason: str | None) -> tuple[list[Job], bool]:
-    """The jobs with a stored request, and whether one could not be requested."""
-    announced, failed = [], False
+def _announce(
+    connection: Connection, jobs: Sequence[Job], reason: str | None, announced: list[Job], answers: Answers
+) -> bool:
+    """Store the requests; `announced` gets each job that has one. Whether one could not be requested."""
+    failed = False
     for job in jobs:
         if job.cancel_requested and reason is None:
             announced.append(job)
@@ -112,25 +124,32 @@ def _announce(connection: Connection, jobs: Sequence[Job], reason: str | None) -
             announced.append(Job(_patch(connection, job, {"cancelRequested": True}, reason)))
         except ApiError as error:
             failed = True
-            note(f"{job.name}: {error}")
-    return announced, failed
+            answers.refused(job, error)
+    return failed
 
 
-def _was_announced(job: Job, before: Sequence[Job]) -> bool:
-    return any(old.key == job.key and old.cancel_requested for old in before)
+def _undo(
+    connection: Connection, announced: Sequence[Job], before: Mapping[Key, Job], reason: str | None, answers: Answers
+) -> None:
+    """Take back what this command announced: a "no" leaves everything as it was."""
+    own = [job for job in announced if not before[job.key].cancel_requested]
+    changes = {job.key: _WITHDRAWN for job in own}
+    if reason is not None:  # the reason of a cancel that was announced before
+        changes |= {
+            job.key: {_REASON: before[job.key].spec.get(_REASON)} for job in announced if job.key not in changes
+        }
+    for job in announced:
+        if job.key in changes:
+            try:
+                _patch(connection, job, changes[job.key])
+            except ReconError as error:
+                answers.refused(job, f"the announced cancel could not be withdrawn: {error}")
+    note("Nothing is cancelled." + (" The announced cancels are withdrawn." if own else ""))
 
 
-def _withdraw(connection: Connection, jobs: Sequence[Job]) -> None:
-    """Withdraw what this command announced: a "no" leaves everything as it was."""
-    for job in jobs:
-        try:
-            _patch(connection, job, _WITHDRAWN)
-        except ReconError as error:
-            note(f"{job.name}: the announced cancel could not be withdrawn: {error}")
-    note("Nothing is cancelled." + (" The announced cancels are withdrawn." if jobs else ""))
-
-
-def _each(connection: Connection, jobs: Sequence[Job], options: Options) -> bool:
+def _each(
+    connection: Connection, jobs: Sequence[Job], options: Options, _: Callable[[str], bool], answers: Answers
+) -> bool:
     """One step of each job; whether one failed."""
     change, text = {
         Step.REQUEST: ({"cancelRequested": True}, "cancel requested; confirm it with --confirm, or --withdraw it"),
@@ -140,12 +159,10 @@ def _each(connection: Connection, jobs: Sequence[Job], options: Options) -> bool
     failed = False
     for job in jobs:
         try:
-            _patch(connection, job, change, options.reason)
+            answers.done(Job(_patch(connection, job, change, options.reason)), text)
         except ApiError as error:
             failed = True
-            note(f"{job.name}: {error}")
-        else:
-            print(f"{job.name}: {text}")  # noqa: T201  # the result
+            answers.refused(job, error)
     return failed
 
 
@@ -162,7 +179,7 @@ def _patch(connection: Connection, job: Job, change: dict[str, Any], reason: str
         raise
 
 
-def _report(connection: Connection, jobs: Sequence[Job], *, wait: bool) -> bool:
+def _report(connection: Connection, jobs: Sequence[Job], answers: Answers, *, wait: bool) -> bool:
     """One line for each job. With `wait` after it is over, or after a minute. Whether one was not cancelled."""
     deadline = time.monotonic() + (_END_SECONDS if wait else 0.0)
     open_jobs = {job.key: job for job in jobs}
@@ -180,7 +197,7 @@ def _report(connection: Connection, jobs: Sequence[Job], *, wait: bool) -> bool:
                 continue
             del open_jobs[job.key]
             failed = failed or (now.finished and now.phase != "Cancelled")
-            print(f"{job.name}: {_result(now)}")  # noqa: T201  # the result
+            answers.done(now, _result(now))
         if open_jobs:
             time.sleep(_LOOK_SECONDS)
     return failed
@@ -220,7 +237,7 @@ def _is_done(job: Job, step: Step) -> bool:
     return job.cancel_confirmed and (not job.finished or job.phase == "Cancelled")
 
 
-def losses(jobs: Sequence[Job], where: Screen, now: datetime) -> list[str]:
+def losses(jobs: Sequence[Job], where: Screen, now: datetime, *, everywhere: bool = False) -> list[str]:
     """A table of what a cancel would throw away."""
     columns: list[Column[Job]] = [
         Column("NAME", lambda job: job.name, cut=True),
@@ -230,4 +247,6 @@ def losses(jobs: Sequence[Job], where: Screen, now: datetime) -> list[str]:
         Column("LEFT", lambda job: duration_text(job.eta_seconds)),
         Column("STEP", lambda job: job.step, drop=1, cut=True),
     ]
+    if everywhere:
+        columns.insert(0, Column("NAMESPACE", lambda job: job.namespace))
     return table(columns, jobs, where)

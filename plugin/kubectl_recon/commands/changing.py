@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from kubectl_recon.display.screen import note
+from kubectl_recon.display.answers import Answers
+from kubectl_recon.display.formats import Format
 from kubectl_recon.errors import ApiError, ConflictError, ReconError, UsageError
 from kubectl_recon.jobs.attention import foreign
 from kubectl_recon.jobs.job import Job
@@ -22,25 +23,26 @@ _TRIES: Final = 50  # names that are taken
 _NAME_LENGTH: Final = 63
 
 
-def suspend(connection: Connection, selection: Selection, *, wanted: bool) -> int:
+def suspend(connection: Connection, selection: Selection, how: Format | None, *, wanted: bool) -> int:
     """Suspend or resume jobs. Exit code 1 if one could not be changed."""
     if selection.is_empty:
         raise UsageError("name a job, or choose some with -l or --all")
-    failed = False
+    answers, failed = Answers(how, selection.everywhere), False
     for job in select(connection, selection):
         why = _why_not(job, wanted)
         if why:
             if selection.names:
-                note(f"{job.name}: {why}")
+                answers.refused(job, why)
                 failed = failed or job.finished or foreign(job)
             continue
         try:
-            connection.api.merge(resources.job(job.namespace, job.name), {"spec": {"suspend": wanted}})
+            changed = connection.api.merge(resources.job(job.namespace, job.name), {"spec": {"suspend": wanted}})
         except ApiError as error:
-            note(f"{job.name}: {error}")
+            answers.refused(job, error)
             failed = True
         else:
-            print(f"{job.name}: {'suspended' if wanted else 'resumed'}")  # noqa: T201  # the result
+            answers.done(Job(changed), "suspended" if wanted else "resumed")
+    answers.end()
     return int(failed)
 
 
@@ -56,9 +58,19 @@ def _why_not(job: Job, wanted: bool) -> str:
     return ""
 
 
-def retry(connection: Connection, name: str, changes: Mapping[str, Any], new_name: str | None) -> Job:
+def retry(
+    connection: Connection, name: str, changes: Mapping[str, Any], new_name: str | None, how: Format | None
+) -> Job:
     """A new job with the spec of a finished one, and `changes` in it. A finished job itself never runs again."""
     job = one(connection, name)
+    made = _again(connection, job, changes, new_name)
+    answers = Answers(how)
+    answers.done(made, f"created, as {job.name} was")
+    answers.end()
+    return made
+
+
+def _again(connection: Connection, job: Job, changes: Mapping[str, Any], new_name: str | None) -> Job:
     if not job.finished:
         raise UsageError(
             f"{job.name} is not over ({job.phase or 'new'})"

@@ -47,9 +47,9 @@ class Seen:
     operator: operator.Operator
 
 
-def run(connection: Connection, now: datetime, how: Format | None) -> int:
+def run(connection: Connection, how: Format | None) -> int:
     """Print the checks. Exit code 1 if one of them is bad."""
-    checks = list(examine(connection, now))
+    checks = list(examine(connection))
     if how in (Format.JSON, Format.YAML):
         well = all(check.state != "bad" for check in checks)
         print(document({"well": well, "checks": [asdict(check) for check in checks]}, how))  # noqa: T201  # the result
@@ -62,7 +62,7 @@ def run(connection: Connection, now: datetime, how: Format | None) -> int:
     return int(any(check.state == "bad" for check in checks))
 
 
-def examine(connection: Connection, now: datetime) -> Iterator[Check]:
+def examine(connection: Connection) -> Iterator[Check]:
     """All checks; those that make no sense after a failed one are left out."""
     try:
         version = connection.api.get("/version")
@@ -80,7 +80,7 @@ def examine(connection: Connection, now: datetime) -> Iterator[Check]:
         return  # there is no CRD, which was reported
     except ApiError as error:
         jobs, refused = _own(connection), str(error)
-    seen = Seen(connection, now, jobs, refused, operator.look(connection.api, jobs))
+    seen = Seen(connection, connection.api.now(), jobs, refused, operator.look(connection.api, jobs))
     for check in _CHECKS:
         if (found := check(seen)) is not None:
             yield found
@@ -173,16 +173,25 @@ def _operator(seen: Seen) -> Check:
     return Check("Operator", "ok", f"{lease.holder} leads in namespace {namespace}")
 
 
-def _clock(seen: Seen) -> Check | None:
-    """The Lease is renewed every few seconds, so a time in the future shows clocks that differ."""
+def _clock(seen: Seen) -> Check:
+    """The API server's clock by the date of its answers, the operator's by its Lease, which is renewed every few seconds."""
+    ahead = seen.connection.api.clock_ahead_seconds
+    if abs(ahead) > _SKEW_SECONDS:
+        where = "ahead of" if ahead > 0 else "behind"
+        text = f"this machine is {duration_text(int(abs(ahead)))} {where} the API server"
+        return Check("Clocks", "bad", text, "set this machine's clock by NTP: times are shown wrongly")
     lease = seen.operator.lease
-    if lease is None or lease.renewed is None:
-        return None
-    ahead = (lease.renewed - seen.now).total_seconds()
-    if ahead > _SKEW_SECONDS:
-        text = f"this machine is {duration_text(int(ahead))} behind the operator's"
-        return Check("Clocks", "bad", text, "set the clocks by NTP: times and deadlines are shown wrongly")
-    return Check("Clocks", "ok", "this machine's and the operator's agree")
+    renewed = lease.renewed if lease is not None else None
+    early = (renewed - seen.now).total_seconds() if renewed is not None else 0.0
+    if early > _SKEW_SECONDS:
+        text = f"the API server is {duration_text(int(early))} behind the operator"
+        return Check("Clocks", "bad", text, "set the clocks of the nodes by NTP: deadlines are counted wrongly")
+    whose = (
+        "this machine's and the API server's"
+        if renewed is None
+        else "this machine's, the API server's and the operator's"
+    )
+    return Check("Clocks", "ok", f"{whose} agree")
 
 
 def _pods(seen: Seen) -> Check | None:

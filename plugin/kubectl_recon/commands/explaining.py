@@ -26,7 +26,8 @@ _BULLET: Final = "  - "
 
 def run(connection: Connection, name: str, how: Format | None) -> int:
     """Print the answer. Exit code 0: there is always one."""
-    facts = gather(connection, one(connection, name), datetime.now(UTC))
+    job = one(connection, name)
+    facts = gather(connection, job, connection.api.now())
     answer = rules.answer(facts)
     if how is not None:
         print(document(answer.document(facts), how))  # noqa: T201  # the result

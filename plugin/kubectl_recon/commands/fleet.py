@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from kubectl_recon.display.formats import Format, document
@@ -57,7 +56,7 @@ def workers(connection: Connection, how: Format | None) -> int:
     if how in (Format.JSON, Format.YAML):
         print(document(_document(seen, queues, running), how))  # noqa: T201  # the result
         return 0
-    where, now = screen(), datetime.now(UTC)
+    where, now = screen(), connection.api.now()
     columns: list[Column[Queue]] = [
         Column("QUEUE", lambda queue: queue.name),
         Column("WORKERS", lambda queue: "?" if queue.workers is None else str(queue.workers), colour=_queue_colour),

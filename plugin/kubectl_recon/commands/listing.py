@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from kubectl_recon.display.formats import Format, objects
 from kubectl_recon.display.screen import PHASE_COLOURS, Screen, note, screen
@@ -26,7 +26,7 @@ def run(connection: Connection, selection: Selection, how: Format | None) -> int
         note("No jobs found." if selection.everywhere else f"No jobs found in namespace {connection.namespace}.")
         return 0
     where = screen()
-    for line in lines(jobs, where, datetime.now(UTC), everywhere=selection.everywhere, wide=how is Format.WIDE):
+    for line in lines(jobs, where, connection.api.now(), everywhere=selection.everywhere, wide=how is Format.WIDE):
         where.print(line)
     return 0
 

@@ -23,7 +23,7 @@ from kubectl_recon.jobs.attention import phase_text
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube import manifests
 from kubectl_recon.kube.connection import Connection
-from kubectl_recon.pages.result import PICTURES, pages_of
+from kubectl_recon.pages.result import PICTURES, is_result, pages_of
 from kubectl_recon.pages.serving import Page, served
 from kubectl_recon.storage import downloading
 from kubectl_recon.storage.buckets import is_address
@@ -43,27 +43,49 @@ class Target:
 
     @property
     def path(self) -> Path | None:
-        """The folder or file of this machine; None if there is none of that name."""
+        """The folder or file of this machine; None for a job.
+
+        A job is often named like the folder of its photos: without a slash, only a folder that holds a result is meant.
+        """
         path = Path(self.text).expanduser()
-        return path if path.exists() and ("/" in self.text or path.is_dir() or path.suffix) else None
+        found = path.is_file() if path.suffix else is_result(path)
+        return path if found or ("/" in self.text and path.exists()) else None
+
+    @property
+    def is_job(self) -> bool:
+        """Whether it is neither of this machine nor an address."""
+        return self.path is None and "://" not in self.text
 
 
 def open_page(target: Target, *, browser: bool) -> int:
     """Show the result in the browser until Ctrl-C: in the gallery if there is one, else as a page of this process."""
-    if target.path is None and "://" not in target.text:
+    if target.is_job:
         connection = target.connect()
-        job = one(connection, target.text)
-        try:
-            return _in_gallery(connection, job, target.way, browser=browser)
-        except NoGalleryError as error:
-            if target.way.url:
-                raise
-            if not job.output_uri:
-                raise UsageError(f"{job.name} has no result yet ({phase_text(job)}), and {error}") from error
-            note(f"Not in the gallery: {error}. So this program fetches the result and shows it itself.")
+        return open_job(connection, target.text, target.way, browser=browser)
     if target.path is not None and not target.path.is_dir():
         raise UsageError(f"{target.text} is a file: name the folder of a result")
-    with _folder(target, ()) as (title, folder), served(pages_of(folder, title)) as address:
+    with _folder(target, ()) as (title, folder):
+        return open_folder(folder, title, browser=browser)
+
+
+def open_job(connection: Connection, name: str, way: Way, *, browser: bool) -> int:
+    """The same of a job."""
+    job = one(connection, name)
+    try:
+        return _in_gallery(connection, job, way, browser=browser)
+    except NoGalleryError as error:
+        if way.url:
+            raise
+        if not job.output_uri:
+            raise UsageError(f"{job.name} has no result yet ({phase_text(job)}), and {error}") from error
+        note(f"Not in the gallery: {error}. So this program fetches the result and shows it itself.")
+    with _fetched(connection, job.name, way, ()) as folder:
+        return open_folder(folder, job.name, browser=browser)
+
+
+def open_folder(folder: Path, title: str, *, browser: bool) -> int:
+    """The same of a folder of this machine."""
+    with served(pages_of(folder, title)) as address:
         return _show(address, browser=browser)
 
 
@@ -117,21 +139,34 @@ def _folder(target: Target, only: Sequence[str]) -> Iterator[tuple[str, Path]]:
     """The name of the result, and the folder of this machine that has its files."""
     if target.path is not None:
         yield target.path.name or str(target.path.resolve()), target.path
-        return
-    with tempfile.TemporaryDirectory(prefix="recon-") as scratch:
-        folder = Path(scratch)
-        if "://" in target.text:
-            if not (is_address(target.text) or target.text.startswith("file://")):
-                raise UsageError(f"{target.text}: name a job, a folder, or an address such as s3://meshes/banana/")
-            name = manifests.name_for(target.text)
+    elif target.is_job:
+        connection = target.connect()
+        name = one(connection, target.text).name
+        with _fetched(connection, name, target.way, only) as folder:
+            yield name, folder
+    elif is_address(target.text) or target.text.startswith("file://"):
+        name = manifests.name_for(target.text)
+        with _scratch() as folder:
             results.fetch(downloading.source(target.text), name, folder, only)
-        else:
-            connection = target.connect()
-            job = results.finished(connection, target.text)
-            name = job.name
-            with results.place_of(connection, job, target.way) as place:
-                results.fetch(place, name, folder, only)
-        yield name, folder
+            yield name, folder
+    else:
+        raise UsageError(f"{target.text}: name a job, a folder, or an address such as s3://meshes/banana/")
+
+
+@contextmanager
+def _fetched(connection: Connection, name: str, way: Way, only: Sequence[str]) -> Iterator[Path]:
+    """A folder with the files of a job's result, for a while."""
+    job = results.finished(connection, name)
+    with _scratch() as folder:
+        with results.place_of(connection, job, way) as place:
+            results.fetch(place, name, folder, only)
+        yield folder
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="recon-") as folder:
+        yield Path(folder)
 
 
 def _pictures(folder: Path) -> list[Path]:

@@ -13,12 +13,12 @@ from typing import Any, Final
 
 from kubectl_recon.commands import watching
 from kubectl_recon.display.screen import note
-from kubectl_recon.errors import ApiError, ConflictError, ReconError
+from kubectl_recon.errors import ApiError, ConflictError, ReconError, UsageError
 from kubectl_recon.fleet import operator
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube import manifests, resources
 from kubectl_recon.kube.connection import Connection
-from kubectl_recon.targets.selecting import Selection, bare
+from kubectl_recon.targets.selecting import LATEST, Selection, bare
 
 _WORKERS: Final = "app.kubernetes.io/part-of=reconstruction"
 _CONTAINER: Final = "worker"
@@ -29,6 +29,8 @@ _TIMEOUT_SECONDS: Final = 60.0
 def restore(connection: Connection, name: str, spec: dict[str, Any], *, follow: bool) -> int:
     """Bring the newest result of the job's name back; with `follow` the exit code shows whether it came."""
     name = bare(name)
+    if name == LATEST:
+        raise UsageError(f"{LATEST} is the newest job, which is not deleted: name a job, or list what is in the trash")
     body = manifests.manifest(
         name, {"input": {"uri": _UNKNOWN}, **spec, "reuse": "Required"}, namespace=connection.namespace
     )

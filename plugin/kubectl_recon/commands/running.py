@@ -42,8 +42,8 @@ class Request:
     force: bool = False
 
 
-def run(request: Request) -> int:
-    """Check the photos, reconstruct, and print where each file is. Exit code 3 if the model failed."""
+def run(request: Request) -> None:
+    """Check the photos, reconstruct, and print where each file is. Raises FailedError if the model failed."""
     program = _program()
     photos = [str(photo.path) for photo in check(request.photos, force=request.force)]
     options = [f"--param={name}={json.dumps(value)}" for name, value in request.parameters.items()]
@@ -60,7 +60,6 @@ def run(request: Request) -> int:
         failure = last.get("failure") or {"reason": "BACKEND_CRASHED", "message": "its process ended without a result"}
         raise FailedError(f"{failure['reason']} after {took}: {failure['message']}")
     _say(last["result"], request.folder, took)
-    return 0
 
 
 class FailedError(ReconError):

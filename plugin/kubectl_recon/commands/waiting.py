@@ -10,7 +10,7 @@ from typing import Final
 from kubectl_recon.display.screen import note
 from kubectl_recon.errors import NotFoundError, UsageError
 from kubectl_recon.jobs import outcomes
-from kubectl_recon.jobs.job import FINISHED, Job
+from kubectl_recon.jobs.job import FINISHED, Job, label
 from kubectl_recon.kube.connection import Connection
 from kubectl_recon.targets.board import Board
 from kubectl_recon.targets.selecting import Selection, bare, scope, select
@@ -74,11 +74,11 @@ def run(connection: Connection, selection: Selection, wanted: str, timeout_secon
                 code = _code(board.jobs.get(key), listed, wanted.lower(), reached)
                 if code is not None:
                     codes[key] = code
-                    _report(key, board.jobs.get(key), wanted, code)
+                    _report(label(key, everywhere=selection.everywhere), board.jobs.get(key), wanted, code)
             if deadline is not None and time.monotonic() >= deadline:
                 for key in jobs.keys() - codes.keys():
                     codes[key] = outcomes.TIMED_OUT
-                    note(f"{key[1]}: not {wanted} after {timeout_seconds} s")
+                    note(f"{label(key, everywhere=selection.everywhere)}: not {wanted} after {timeout_seconds} s")
     return outcomes.of_all(codes.values())
 
 
@@ -107,11 +107,11 @@ def _code(job: Job | None, listed: bool, wanted: str, reached: Callable[[Job], b
     return outcomes.of_job(job) or outcomes.FAILED  # over, and never there
 
 
-def _report(key: tuple[str, str], job: Job | None, wanted: str, code: int) -> None:
+def _report(name: str, job: Job | None, wanted: str, code: int) -> None:
     """One line on the program's output for what was reached, on the other for what was not."""
     if code == outcomes.SUCCEEDED or (job is not None and wanted.lower() == FINISHED_GOAL):
-        print(f"{key[1]}: {job.phase if job and wanted.lower() == FINISHED_GOAL else wanted}")  # noqa: T201  # the result
+        print(f"{name}: {job.phase if job and wanted.lower() == FINISHED_GOAL else wanted}")  # noqa: T201  # the result
     elif job is None:
-        note(f"{key[1]}: deleted")
+        note(f"{name}: deleted")
     else:
-        note(f"{key[1]}: {job.phase}, so it will not be {wanted}")
+        note(f"{name}: {job.phase}, so it will not be {wanted}")

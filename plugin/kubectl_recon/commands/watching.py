@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from rich.console import Console, Group, RenderableType
@@ -19,7 +19,7 @@ from kubectl_recon.display.screen import Screen, note, screen
 from kubectl_recon.errors import UsageError
 from kubectl_recon.jobs import outcomes
 from kubectl_recon.jobs.attention import attention, phase_text, reason_text, time_text
-from kubectl_recon.jobs.job import Job
+from kubectl_recon.jobs.job import Job, label
 from kubectl_recon.kube.connection import Connection
 from kubectl_recon.targets.board import Board, Happening, Key, News
 from kubectl_recon.targets.selecting import Selection, scope, select
@@ -41,7 +41,7 @@ def run(connection: Connection, selection: Selection, timeout_seconds: int | Non
         raise UsageError(f"no job has the labels {selection.selector}")
     if not (selection.names or selection.selector):
         with _board(connection, selection, lambda job: not job.finished) as board:
-            return _follow(board, screen(), None, timeout_seconds)
+            return _follow(board, None, timeout_seconds, everywhere=selection.everywhere)
     return follow(connection, selection, {job.key: job for job in jobs}, timeout_seconds)
 
 
@@ -51,7 +51,7 @@ def follow(
     """Follow these jobs until they have ended; the exit code is that of their outcome."""
     one = next(iter(jobs)) if len(jobs) == 1 else None
     with _board(connection, selection, lambda job: job.key in jobs, one) as board:
-        return _follow(board, screen(), set(jobs), timeout_seconds)
+        return _follow(board, set(jobs), timeout_seconds, everywhere=selection.everywhere)
 
 
 def _board(
@@ -61,9 +61,10 @@ def _board(
     return Board(connection, namespace, wanted, selection.selector, f"metadata.name={one[1]}" if one else None)
 
 
-def _follow(board: Board, where: Screen, awaited: set[Key] | None, timeout_seconds: int | None) -> int:
+def _follow(board: Board, awaited: set[Key] | None, timeout_seconds: int | None, *, everywhere: bool) -> int:
     """Until all of `awaited` are over; without them for ever."""
-    show: _Picture | _Log = _Picture(where, board) if where.live else _Log(where)
+    where = screen()
+    show: _Picture | _Log = _Picture(where, board) if where.live else _Log(where, board, everywhere=everywhere)
     deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
     codes: dict[Key, int] = {}
     listed = False
@@ -80,7 +81,7 @@ def _follow(board: Board, where: Screen, awaited: set[Key] | None, timeout_secon
                 codes = dict.fromkeys(awaited or {}, outcomes.TIMED_OUT) | codes or {("", ""): outcomes.TIMED_OUT}
                 break
     for key in sorted(key for key, code in codes.items() if code == outcomes.TIMED_OUT and key in board.jobs):
-        note(f"{key[1]}: not over after {timeout_seconds} s; it continues")
+        note(f"{label(key, everywhere=everywhere)}: not over after {timeout_seconds} s; it continues")
     return outcomes.of_all(codes.values())
 
 
@@ -94,8 +95,8 @@ def _note_end(codes: dict[Key, int], news: News) -> None:
 class _Log:
     """A line for each change that matters: for files, pipes and CI."""
 
-    def __init__(self, where: Screen) -> None:
-        self._where = where
+    def __init__(self, where: Screen, board: Board, *, everywhere: bool) -> None:
+        self._where, self._board, self._everywhere = where, board, everywhere
         self._shown: dict[Key, tuple[str, int, str]] = {}
 
     def __enter__(self) -> None:
@@ -110,34 +111,37 @@ class _Log:
     def take(self, news: News) -> None:
         """Print it, if it matters."""
         if news.happening is not None and news.happening.kind == "Warning":
-            self._where.print(f"{news.happening.job[1]}: {news.happening.reason}: {news.happening.text}")
+            self._print(news.happening.job, f"{news.happening.reason}: {news.happening.text}")
         if news.now is not None:
-            text, state = line(news.now), _logged(news.now)
+            text, state = line(news.now, self._board.connection.api.now()), _logged(news.now)
             if self._shown.get(news.now.key) != state:
                 self._shown[news.now.key] = state
-                self._where.print(text)
+                self._print(news.now.key, text)
         elif news.before is not None:
-            self._where.print(f"{news.before.name}: deleted")
+            self._print(news.before.key, "deleted")
+
+    def _print(self, key: Key, text: str) -> None:
+        self._where.print(f"{label(key, everywhere=self._everywhere)}: {text}")
 
 
 def _logged(job: Job) -> tuple[str, int, str]:
     return phase_text(job), job.percent // _ROUTINE_PERCENT, job.step or job.message
 
 
-def line(job: Job) -> str:
-    """The state of a job in one line: `banana: Running, 30%, Running reconstruction, 4m left`."""
+def line(job: Job, now: datetime) -> str:
+    """The state of a job in one line: `Running, 30%, Running reconstruction, 4m left`."""
     parts = [phase_text(job)]
     if job.phase == "Running":
-        parts += [f"{job.percent}%", job.step, time_text(job, datetime.now(UTC))]
+        parts += [f"{job.percent}%", job.step, time_text(job, now)]
     elif job.message and not job.finished:
         parts.append(job.message)
     elif job.finished:
         parts += [
             reason_text(job),
-            time_text(job, datetime.now(UTC)),
+            time_text(job, now),
             job.output_uri if job.phase == "Succeeded" else "",
         ]
-    return f"{job.name}: " + ", ".join(part for part in parts if part)
+    return ", ".join(part for part in parts if part)
 
 
 @dataclass
@@ -177,7 +181,7 @@ class _Picture:
         # The start of a step is in its job's line already.
         events = [event for event in self.board.events if not event.text.startswith("Step ")][-_EVENT_ROWS:]
         rows = max(_LEAST_ROWS, size.height - len(events) - 3)
-        return picture(list(self.board.jobs.values()), events, size.width, rows, datetime.now(UTC))
+        return picture(list(self.board.jobs.values()), events, size.width, rows, self.board.connection.api.now())
 
 
 def picture(jobs: Sequence[Job], events: Sequence[Happening], width: int, rows: int, now: datetime) -> RenderableType:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from kubectl_recon.diagnosis.facts import Answer, Facts
+from kubectl_recon.display.tables import names
 from kubectl_recon.jobs.attention import place, waits_since
 from kubectl_recon.jobs.job import Job
 
@@ -45,7 +46,7 @@ def quota(facts: Facts) -> Answer | None:
     return Answer(
         "namespace-quota",
         f"Namespace {job.namespace} has as many jobs in flight as it may, so this one waits for one of them to end.",
-        details=(f"in flight here: {_names(running)}",) if running else (),
+        details=(f"in flight here: {names([one.name for one in running])}",) if running else (),
         actions=("wait, or ask the administrator (NAMESPACE_MAX_RUNNING, NAMESPACE_MAX_HIGH)",),
         more={"inFlight": len(running)},
     )
@@ -232,8 +233,3 @@ def _more_workers(facts: Facts) -> tuple[str, ...]:
 
 def _before(one: Job, other: Job) -> bool:
     return one.created is not None and other.created is not None and one.created < other.created
-
-
-def _names(jobs: list[Job]) -> str:
-    shown = ", ".join(job.name for job in jobs[:5])
-    return shown + (f" and {len(jobs) - 5} more" if len(jobs) > 5 else "")  # noqa: PLR2004  # as many as are shown

@@ -11,6 +11,7 @@ from kubectl_recon.display.screen import Screen
 _GAP: Final = "   "
 _NARROW_GAP: Final = "  "
 _CUT: Final = "…"
+_NAMED: Final = 5  # of many
 _LEAST_CELLS: Final = 12  # of a column that is cut
 
 T = TypeVar("T")
@@ -44,6 +45,12 @@ def table(columns: Sequence[Column[T]], rows: Sequence[T], screen: Screen) -> li
             parts.append(screen.styled(text, column.colour(row) if column.colour else "") + padding)
         lines.append(gap.join(parts).rstrip())
     return lines
+
+
+def names(several: Sequence[str]) -> str:
+    """Names in a sentence: the first of them, and how many more there are."""
+    more = f" and {len(several) - _NAMED} more" if len(several) > _NAMED else ""
+    return ", ".join(several[:_NAMED]) + more
 
 
 def _fitting(shown: list[Column[T]], widths: dict[str, int], width: int) -> tuple[list[Column[T]], str]:

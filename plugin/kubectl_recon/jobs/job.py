@@ -17,6 +17,11 @@ SPEC_DEFAULTS: Final[Mapping[str, str]] = {"modelType": "photogrammetry", "queue
 MANAGED_BY: Final = "reconstruction.dev/operator"
 
 
+def label(key: tuple[str, str], *, everywhere: bool) -> str:
+    """Namespace and name, as the user has to name the job: with -A by both."""
+    return "/".join(key) if everywhere else key[1]
+
+
 @dataclass(frozen=True)
 class Condition:
     """One condition of the status. `changed`: its lastTransitionTime as it is there."""

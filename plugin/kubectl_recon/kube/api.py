@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -22,6 +24,7 @@ PAGE: Final = 500
 
 MERGE_PATCH: Final = "application/merge-patch+json"
 APPLY_PATCH: Final = "application/apply-patch+yaml"  # JSON is YAML
+_SAME_CLOCK_SECONDS: Final = 3.0  # an answer's date has whole seconds, and the answer took its time
 _CONNECT_SECONDS: Final = 10.0
 _READ_SECONDS: Final = 60.0
 _READ_RETRIES: Final = 3  # of requests that only read, and of those that the server asked to repeat
@@ -34,6 +37,12 @@ class Api:
         self._client = client
         self._pool: urllib3.PoolManager = client.rest_client.pool_manager
         self.server = str(client.configuration.host)
+        self.clock_ahead_seconds = 0.0
+        """By how much this machine's clock is ahead of the API server's, as the last answer has shown; 0 if by little."""
+
+    def now(self) -> datetime:
+        """The time by the API server's clock, which the times of objects are compared with."""
+        return datetime.now(UTC) - timedelta(seconds=self.clock_ahead_seconds)
 
     def get(self, path: str, **query: str | int | None) -> dict[str, Any]:
         """One object, or any other answer in JSON."""
@@ -106,6 +115,7 @@ class Api:
         accept: str = "application/json",
     ) -> bytes:
         response = self._send(method, path, query, body=body, content_type=content_type, accept=accept)
+        self._compare_clocks(response.headers.get("Date"))
         if response.status >= HTTPStatus.BAD_REQUEST:
             raise _refusal(response.status, response.data)
         return response.data
@@ -140,6 +150,13 @@ class Api:
             )
         except HTTPError as error:
             raise UnreachableError(f"the API server at {self.server} does not answer: {_cause(error)}") from error
+
+    def _compare_clocks(self, date: str | None) -> None:
+        try:
+            ahead = (datetime.now(UTC) - parsedate_to_datetime(date or "")).total_seconds()
+        except (ValueError, TypeError):  # a proxy in between left it out
+            return
+        self.clock_ahead_seconds = ahead if abs(ahead) > _SAME_CLOCK_SECONDS else 0.0
 
     def _decoded(self, data: bytes) -> dict[str, Any]:
         try:

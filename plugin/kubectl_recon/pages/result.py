@@ -16,6 +16,7 @@ from kubectl_recon.display.progress import size_text
 from kubectl_recon.pages.serving import Page, files_below
 
 REPORT: Final = "report.html"
+_MANIFEST: Final = "manifest.json"
 PICTURES: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif")
 MESHES: Final = (".glb", ".obj", ".ply", ".stl", ".usdz")
 _SCRIPT: Final = "model-viewer.min.js"
@@ -37,6 +38,12 @@ _FILE_POLICY: Final = (
     "img-src data: blob:; connect-src data: blob:; worker-src blob:; base-uri 'none'; form-action 'none'"
 )
 """Of what a model wrote: a report's scripts run, and reach neither this program's pages, nor a gallery's session, nor the network."""
+
+
+def is_result(folder: Path) -> bool:
+    """Whether the folder holds a result, or a part of one."""
+    names = [path.name.lower() for path in folder.iterdir()] if folder.is_dir() else []
+    return any(name in (REPORT, _MANIFEST) or name.endswith(MESHES) for name in names)
 
 
 def pages_of(folder: Path, title: str) -> dict[str, Page]:

@@ -79,6 +79,7 @@ def test_a_user_for_the_gallery_may_create_jobs(jobs: Jobs, shell: Shell) -> Non
     shell(block("gallery-user").replace("default", jobs.namespace))
     me = f"system:serviceaccount:{jobs.namespace}:me"
     assert shell(f"kubectl auth can-i create reconstructionjobs --as {me}").stdout == "yes\n"
+    assert shell(block("gallery-token").replace("default", jobs.namespace)).stdout.count(".") == 2
 
 
 def test_a_backup_is_restored_with_its_status(jobs: Jobs, shell: Shell) -> None:

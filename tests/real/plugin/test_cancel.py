@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+import yaml
 
 from devcluster.harness.jobs import Jobs, condition
 from tests.support.plugin import Program
@@ -38,6 +41,43 @@ def test_a_no_leaves_everything_as_it_was(jobs: Jobs, recon: Program, held: str)
     assert "Nothing is cancelled. The announced cancels are withdrawn." in shown
     assert spec(jobs, "first") == (False, False)
     assert spec(jobs, "second") == (True, False)  # announced before, and by another
+
+
+def test_a_no_leaves_the_reason_that_another_had_given(jobs: Jobs, recon: Program, held: str) -> None:
+    jobs.create_in("Queued", "first", queue=held)
+    assert recon("cancel", "first", "--request", "--reason", "of Ann").returncode == 0
+    code, _ = recon.on_terminal("cancel", "first", "--reason", "of Bob", answers={"Cancel first?": "n\n"})
+    assert (code, jobs.get("first")["spec"]["cancelReason"]) == (0, "of Ann")
+    assert spec(jobs, "first") == (True, False)
+
+
+def test_jobs_that_cannot_be_cancelled_are_named_before_the_question(jobs: Jobs, recon: Program, held: str) -> None:
+    for name in ("over", "done"):
+        jobs.create_in("Succeeded", name)
+    jobs.create_in("Queued", "first", queue=held)
+    code, shown = recon.on_terminal("cancel", "--all", answers={"Cancel first?": "n\n"})
+    assert code == 0
+    others = shown.partition("Cancel first?")[0]
+    assert "Not eligible, already Succeeded: " in others
+    assert {"over", "done"} < set(others.replace(",", " ").split())
+
+
+def test_jobs_of_all_namespaces_are_answered_with_their_namespaces(jobs: Jobs, recon: Program, held: str) -> None:
+    jobs.create_in("Queued", "first", queue=held)
+    jobs.system.cluster.kubectl("-n", jobs.namespace, "label", "recon", "first", f"set={jobs.namespace}")
+    done = recon("cancel", "-A", "-l", f"set={jobs.namespace}", "--yes")
+    assert (done.returncode, done.stdout) == (0, f"{jobs.namespace}/first: cancelled\n")
+
+
+def test_changed_and_created_objects_are_printed_in_the_formats_of_kubectl(
+    jobs: Jobs, recon: Program, held: str
+) -> None:
+    jobs.create_in("Queued", "first", queue=held)
+    assert recon("suspend", "--all", "-o", "name").stdout == "reconstructionjob.reconstruction.dev/first\n"
+    assert json.loads(recon("resume", "first", "-o", "json").stdout)["spec"]["suspend"] is False
+    cancelled = yaml.safe_load(recon("cancel", "first", "--yes", "-o", "yaml").stdout)
+    assert (cancelled["kind"], cancelled["status"]["phase"]) == ("ReconstructionJob", "Cancelled")
+    assert recon("retry", "first", "-o", "name").stdout == "reconstructionjob.reconstruction.dev/first-2\n"
 
 
 def test_an_interrupt_at_the_question_is_a_no(jobs: Jobs, recon: Program, held: str) -> None:
@@ -101,7 +141,7 @@ def test_suspend_and_resume(jobs: Jobs, recon: Program, held: str) -> None:
 @pytest.mark.parametrize("options", [[], ["--name", "other"]], ids=["next-name", "own-name"])
 def test_retry_makes_a_new_job_of_a_finished_one(jobs: Jobs, recon: Program, options: list[str]) -> None:
     jobs.create_in("Failed", "banana", modelType="photogrammetry", input={"uri": "file:///nowhere"})
-    done = recon("retry", "banana", "--param", "faces=5000", *options)
+    done = recon("retry", "@latest", "--param", "faces=5000", *options)
     name = options[-1] if options else "banana-2"
     assert done.stdout == f"{name}: created, as banana was\n"
     made = jobs.get(name)

@@ -114,3 +114,5 @@ def test_restore_of_what_is_not_in_the_trash_fails(jobs: Jobs, recon: Program) -
     done = recon("restore", "nothing")
 
     assert (done.returncode, "RESULT_NOT_FOUND" in done.stdout + done.stderr) == (3, True)
+    latest = recon("restore", "@latest")
+    assert (latest.returncode, "is not deleted" in latest.stderr) == (2, True)

@@ -86,6 +86,14 @@ def test_wait_gives_up_after_its_time(jobs: Jobs, recon: Program, held: str) -> 
     assert (done.returncode, done.stderr) == (6, "waiting: not finished after 1 s\n")
 
 
+def test_jobs_of_all_namespaces_are_named_with_their_own(jobs: Jobs, recon: Program) -> None:
+    jobs.create("good")
+    jobs.system.cluster.kubectl("-n", jobs.namespace, "label", "recon", "good", f"set={jobs.namespace}")
+    everywhere = ("-A", "-l", f"set={jobs.namespace}", "--timeout", "60s")
+    assert recon("wait", *everywhere).stdout == f"{jobs.namespace}/good: Succeeded\n"
+    assert recon("watch", *everywhere).stdout.splitlines()[-1].startswith(f"{jobs.namespace}/good: Succeeded")
+
+
 def test_wait_sees_a_deletion(jobs: Jobs, recon: Program, held: str) -> None:
     jobs.create_in("Queued", "waiting", queue=held)
     timer = threading.Timer(1.0, jobs.delete, ["waiting"])

@@ -12,7 +12,7 @@ import yaml
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.system import System
 from tests.support.paths import DATA
-from tests.support.plugin import Program
+from tests.support.plugin import Program, get
 from tests.support.servers.objects import S3Server, running_moto
 from tests.support.systems import QUICK, ROUGH, SharedSystems
 
@@ -124,6 +124,12 @@ def test_an_address_is_submitted_as_it_is_and_names_are_counted_up(jobs: Jobs, r
     second = recon("submit", address, "--model", "placeholder", "--no-follow")
     assert (first.returncode, second.returncode) == (0, 0)
     assert [jobs.get(name)["spec"]["input"]["uri"] for name in ("berlin", "berlin-2")] == [address, address]
+
+
+def test_one_command_goes_from_photos_to_the_mesh_in_the_browser(recon: Program) -> None:
+    with recon.opening("submit", f"file://{PHOTOS}/berlin", "--model", "placeholder", "--open") as address:
+        assert get(address).status == 200
+        assert get(f"{address}berlin.glb").content[:4] == b"glTF"
 
 
 def test_a_failure_is_the_exit_code_and_why_is_named(recon: Program) -> None:

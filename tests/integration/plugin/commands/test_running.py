@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.support.photos import make_photo
-from tests.support.plugin import PROGRAM
+from tests.support.plugin import PROGRAM, get, serving
 
 
 @pytest.fixture
@@ -38,6 +39,14 @@ def test_run_makes_a_mesh(photos: Path, tmp_path: Path) -> None:
     assert sorted(files) == sorted(map(str, out.iterdir()))
     assert "60% Running reconstruction" in done.stderr
     assert "a simulation" in done.stderr
+
+
+def test_run_shows_the_mesh_in_the_browser_when_it_is_there(photos: Path, tmp_path: Path) -> None:
+    command = [str(PROGRAM), "run", str(photos), "-o", str(tmp_path / "mesh"), "--model", "placeholder", "--force"]
+
+    with serving([*command, "--param", "stepSeconds=0", "--open"], os.environ) as address:
+        assert get(address).status == 200
+        assert get(f"{address}model.glb").content == (tmp_path / "mesh" / "model.glb").read_bytes()
 
 
 def test_preview_shows_nothing_in_a_pipe(tmp_path: Path) -> None:

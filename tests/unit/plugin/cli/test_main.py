@@ -109,6 +109,10 @@ def test_a_kubeconfig_that_is_not_there_is_named(tmp_path: Path) -> None:
             ["cancel", "banana", "--request", "--confirm"],
             "error: use one of --request, --confirm, --withdraw and --yes",
         ),
+        (
+            ["submit", "photos", "--open", "--no-follow"],
+            "error: --open shows the mesh once the job is over: leave out --dry-run, --no-follow and -o",
+        ),
         (["wait", "banana", "--timeout", "soon"], 'error: "soon" is not a duration: write 30s, 10m, 1h30m or 2d'),
     ],
 )

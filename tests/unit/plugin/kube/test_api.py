@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,7 @@ from kubectl_recon.errors import (
 from kubectl_recon.kube.api import Api
 
 if TYPE_CHECKING:
-    from tests.unit.plugin.kube.conftest import Server
+    from tests.unit.plugin.conftest import Server
 
 
 def test_a_list_is_read_page_by_page(api: Api, server: Server) -> None:
@@ -34,6 +35,16 @@ def test_every_request_has_the_token_and_names_the_program(api: Api, server: Ser
     api.get("/version")
     assert server.headers[0]["authorization"] == "Bearer s3cret"
     assert server.headers[0]["User-Agent"].startswith("kubectl-recon/")
+
+
+@pytest.mark.parametrize(("behind", "ahead"), [(600.0, 600), (-600.0, -600), (1.0, 0)])
+def test_times_are_those_of_the_servers_clock(api: Api, server: Server, behind: float, ahead: float) -> None:
+    assert abs((api.now() - datetime.now(UTC)).total_seconds()) < 1
+    server.behind_seconds = behind
+    server.put(200, {})
+    api.get("/version")
+    assert abs(api.clock_ahead_seconds - ahead) < 3
+    assert abs((datetime.now(UTC) - api.now()).total_seconds() - ahead) < 3
 
 
 def test_changes_are_recorded_under_the_name_of_the_program(api: Api, server: Server) -> None:

@@ -10,7 +10,7 @@ from kubectl_recon.kube.api import Api
 from kubectl_recon.kube.following import Change, Following, Refusal, once
 
 if TYPE_CHECKING:
-    from tests.unit.plugin.kube.conftest import Server
+    from tests.unit.plugin.conftest import Server
 
 LIST = {"items": [{"metadata": {"name": "a"}}], "metadata": {"resourceVersion": "5"}}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,6 +22,7 @@ class Server:
     answers: list[tuple[int, bytes]] = field(default_factory=list)
     asked: list[tuple[str, str, bytes]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    behind_seconds: float = 0.0  # the server's clock, behind this machine's
 
     def put(self, status: int, body: object) -> None:
         """Prepare an answer: bytes as they are, anything else as JSON."""
@@ -48,6 +50,9 @@ def api(server: Server, tmp_path: Path) -> Iterator[Api]:
             self.wfile.write(content)
 
         do_GET = do_POST = do_PATCH = answer  # noqa: N815  # the names of http.server
+
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            return super().date_time_string((timestamp or time.time()) - server.behind_seconds)
 
         def log_message(self, *_: object) -> None:
             pass

@@ -1,0 +1,34 @@
+"""`doctor`: what it finds at a server whose clock differs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from kubectl_recon.commands.doctor import examine
+from kubectl_recon.kube.api import Api
+from kubectl_recon.kube.connection import Connection
+
+if TYPE_CHECKING:
+    from tests.unit.plugin.conftest import Server
+
+
+@pytest.mark.parametrize(
+    ("behind", "state", "text"),
+    [
+        (605.0, "bad", "this machine is 10m ahead of the API server"),
+        (-605.0, "bad", "this machine is 10m behind the API server"),
+        (5.0, "ok", "this machine's and the API server's agree"),
+    ],
+)
+def test_a_clock_that_differs_is_found_in_either_direction(
+    api: Api, server: Server, behind: float, state: str, text: str
+) -> None:
+    server.behind_seconds = behind
+    server.put(200, {"gitVersion": "v1.34.1"})
+    server.put(404, {"message": "not installed"})
+    server.put(200, {"items": []})  # what follows is not permitted
+
+    found = {check.name: check for check in examine(Connection(api, "here", "team"))}
+
+    assert (found["Clocks"].state, found["Clocks"].text) == (state, text)
