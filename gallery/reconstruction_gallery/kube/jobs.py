@@ -143,7 +143,7 @@ def summary(body: Mapping[str, Any]) -> dict[str, Any]:
         "cancelRequested": spec.get("cancelRequested") is True,
         "cancelConfirmed": spec.get("cancelConfirmed") is True,
         "simulated": status.get("simulated") is True,
-        "reason": (status.get("failure") or {}).get("reason", ""),
+        "reason": status.get("reason") or (status.get("failure") or {}).get("reason", ""),
         "images": (status.get("inputs") or {}).get("images"),
         "started": status.get("startTime"),
         "completed": status.get("completionTime"),

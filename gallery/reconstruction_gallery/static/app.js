@@ -5,7 +5,7 @@ import { alertUser, clearAlerts, h, setText } from "./dom.js";
 import { showJob } from "./job.js";
 import { showList } from "./list.js";
 import * as store from "./store.js";
-import { showSubmit } from "./submit.js";
+import { addDropped, showSubmit } from "./submit.js";
 
 const main = document.getElementById("main");
 const signOut = document.getElementById("sign-out");
@@ -15,6 +15,7 @@ const pages = [
   [/^\/jobs\/(?<namespace>[^/]+)\/(?<name>[^/]+)$/, showJob, null],
 ];
 let leave = () => {};
+let uploads = false;
 
 function show(focus) {
   leave();
@@ -47,7 +48,8 @@ async function start() {
     return;
   }
   signOut.hidden = !user;
-  document.getElementById("new-link").hidden = !user?.uploads;
+  uploads = Boolean(user?.uploads);
+  document.getElementById("new-link").hidden = !uploads;
   setText(document.getElementById("user"), user?.user ?? "");
   if (!user) {
     store.close();
@@ -98,6 +100,20 @@ document.addEventListener("click", (event) => {
   if (!link || event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
   event.preventDefault();
   if (main.dataset.page !== "sign-in") go(link.getAttribute("href"));
+});
+for (const kind of ["dragover", "drop"]) {
+  document.addEventListener(kind, (event) => {
+    if (!event.dataTransfer.types.includes("Files")) return;
+    event.preventDefault(); // the browser would leave the page and show the photo
+    document.documentElement.classList.toggle("dropping", uploads && kind === "dragover");
+    if (kind === "drop" && uploads) {
+      if (location.pathname !== "/new") go("/new");
+      addDropped(event.dataTransfer).catch((error) => alertUser(`The photos cannot be read: ${error.message}`));
+    }
+  });
+}
+document.addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) document.documentElement.classList.remove("dropping");
 });
 addEventListener("popstate", () => main.dataset.page !== "sign-in" && show(true));
 start();

@@ -61,8 +61,7 @@ export function describe(job) {
 /** The state in a few words. */
 export function state(job) {
   if (job.phase === "Running") return [job.step, job.eta && `${job.eta} left`].filter(Boolean).join(", ");
-  if (job.phase === "Failed") return job.reason;
-  return "";
+  return job.reason;
 }
 
 /** The address of a file of a job's result. */

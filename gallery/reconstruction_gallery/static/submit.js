@@ -3,25 +3,33 @@
 import { request, send } from "./api.js";
 import { alertUser, clearAlerts, h, setText } from "./dom.js";
 import { bytes, pageUrl } from "./format.js";
-import { jobs, listen } from "./store.js";
+import { byName, jobs, listen } from "./store.js";
 
 const AT_ONCE = 3; // photos under way
-const PHOTO = /\.(jpe?g|png|webp|tiff?|heic|heif)$/i;
+const PHOTO = /(^|\/)[^./][^/]*\.(jpe?g|png|webp|tiff?|heic|heif)$/i; // no hidden file
 const LAST_NAMESPACE = "gallery.namespace";
+
+let take = null; // adds photos to the form that is shown
 
 /** Show the form in `main`; `go` opens another page. Returns a function that ends it. */
 export function showSubmit(main, _params, go) {
   const photos = new Map(); // name -> file
+  let stem = "scan";
+  let named = false; // by the user
   const known = h("datalist", { id: "namespaces" });
   const namespace = h("input", {
-    id: "namespace", list: "namespaces", required: true, autocomplete: "off", value: localStorage.getItem(LAST_NAMESPACE) ?? "default",
+    id: "namespace", list: "namespaces", required: true, autocomplete: "off", oninput: suggest,
+    value: localStorage.getItem(LAST_NAMESPACE) ?? "default",
   });
-  const name = h("input", { id: "name", required: true, autocomplete: "off", pattern: "[a-z0-9]([a-z0-9\\-]*[a-z0-9])?", value: "scan" });
+  const name = h("input", {
+    id: "name", required: true, autocomplete: "off", pattern: "[a-z0-9]([a-z0-9\\-]*[a-z0-9])?", oninput: () => (named = true),
+  });
   const model = h("input", { id: "model", list: "models", required: true, autocomplete: "off", value: "photogrammetry" });
   const models = h("datalist", { id: "models" }, ["photogrammetry", "placeholder"].map((one) => h("option", { value: one })));
   const qualities = ["preview", "fast", "standard", "high"].map((name) => h("option", {}, name));
   const quality = h("select", { id: "quality" }, h("option", { value: "" }, "Default"), ...qualities);
-  const picker = h("input", { id: "photos", type: "file", multiple: true, accept: "image/*,.heic,.heif", onchange: () => add(picker.files) });
+  const picked = () => add([...picker.files].map((file) => [file.name, file]));
+  const picker = h("input", { id: "photos", type: "file", multiple: true, accept: "image/*,.heic,.heif", onchange: picked });
   const chosen = h("p", { role: "status" }, "No photos yet: 20 or more from all sides are best.");
   const bar = h("progress", { max: 1, value: 0, hidden: true, "aria-label": "Upload" });
   const submit = h("button", { class: "primary" }, "Upload and start");
@@ -31,24 +39,14 @@ export function showSubmit(main, _params, go) {
     field("Model", model), models, field("Quality", quality), bar, submit);
   main.replaceChildren(h("h1", { tabindex: "-1" }, "New job"), form);
 
-  for (const kind of ["dragenter", "dragover"]) {
-    zone.addEventListener(kind, (event) => {
-      event.preventDefault();
-      zone.classList.add("over");
-    });
-  }
-  zone.addEventListener("dragleave", () => zone.classList.remove("over"));
-  zone.addEventListener("drop", (event) => {
-    event.preventDefault();
-    zone.classList.remove("over");
-    add(event.dataTransfer.files);
-  });
-
-  function add(files) {
-    const others = [...files].filter((file) => !PHOTO.test(file.name));
-    for (const file of files) if (PHOTO.test(file.name)) photos.set(safe(file.name, photos), file);
+  function add(files, folder = "") {
+    stem = plain(folder) || stem;
+    suggest();
+    const usable = files.filter(([path]) => PHOTO.test(path));
+    for (const [path, file] of usable) photos.set(safe(path, photos), file);
     const size = [...photos.values()].reduce((sum, file) => sum + file.size, 0);
-    setText(chosen, `${photos.size} photos, ${bytes(size)}${others.length ? `; ${others.length} other files are left out` : ""}.`);
+    const others = files.length - usable.length;
+    setText(chosen, `${photos.size} photos, ${bytes(size)}${others ? `; ${others} other files are left out` : ""}.`);
     picker.value = "";
   }
 
@@ -100,15 +98,58 @@ export function showSubmit(main, _params, go) {
 
   function suggest() {
     const names = [...new Set([...jobs.values()].map((job) => job.namespace))].sort();
+    if (!named) name.value = free(stem, namespace.value);
     if (names.length !== known.children.length) known.replaceChildren(...names.map((one) => h("option", { value: one })));
   }
   suggest();
-  return listen(suggest);
+  take = add;
+  const stop = listen(suggest);
+  return () => {
+    take = null;
+    stop();
+  };
 }
 
-/** A name that the gallery takes, and that no other photo has. */
-function safe(original, photos) {
-  const [, stem, suffix] = /^(.*?)(\.\w+)$/.exec(original);
+/** Add dropped files to the form that is shown. */
+export async function addDropped(transfer) {
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry()).filter(Boolean); // now: later there are none
+  const files = entries.length
+    ? (await Promise.all(entries.map((entry) => inside(entry, "")))).flat()
+    : [...transfer.files].map((file) => [file.name, file]);
+  take?.(files, entries.length === 1 && entries[0].isDirectory ? entries[0].name : "");
+}
+
+/** Pairs of path and file: of a file, or of all files in a folder. */
+async function inside(entry, path) {
+  if (entry.isFile) return [[path + entry.name, await new Promise((resolve, reject) => entry.file(resolve, reject))]];
+  const isTop = entry.fullPath.lastIndexOf("/") === 0;
+  const below = isTop && entry.name !== "masks" ? path : `${path}${entry.name}/`;
+  const reader = entry.createReader();
+  const found = [];
+  for (;;) {
+    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject)); // some at a time
+    if (!some.length) break;
+    for (const one of some) found.push(inside(one, below));
+  }
+  return (await Promise.all(found)).flat();
+}
+
+/** A job's name made from a folder's. */
+function plain(folder) {
+  return folder.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "").slice(0, 50).replace(/-$/, "");
+}
+
+/** The name, or with a number if there is a job of that name. */
+function free(stem, namespace) {
+  let name = stem;
+  for (let number = 2; byName(namespace, name); number += 1) name = `${stem}-${number}`;
+  return name;
+}
+
+/** A name without folders that the gallery takes, and that no other photo has; a mask keeps its photo's. */
+function safe(path, photos) {
+  const original = path.replace(/(^|\/)masks\/([^/]+)\.png$/i, "$1$2.mask.png").replaceAll("/", "_");
+  const [, stem, suffix] = /^(.*?)((?:\.mask)?\.\w+)$/.exec(original);
   const plain = stem.normalize("NFKD").replace(/[^A-Za-z0-9_.-]/g, "_").replace(/^[.-]+/, "_").slice(0, 80) || "photo";
   let name = plain + suffix;
   for (let number = 2; photos.has(name); number += 1) name = `${plain}_${number}${suffix}`;

@@ -6,6 +6,7 @@ import io
 import os
 import shlex
 import sys
+from collections.abc import Callable
 from contextlib import redirect_stdout, suppress
 from typing import Final
 
@@ -52,6 +53,15 @@ def contexts(context: typer.Context, incomplete: str) -> list[str]:
     with suppress(ReconError):
         return [name for name in context_names(context.params.get("kubeconfig")) if name.startswith(incomplete)]
     return []
+
+
+def among(*words: str) -> Callable[[str], list[str]]:
+    """Offers these words."""
+
+    def offered(incomplete: str) -> list[str]:
+        return [word for word in words if word.startswith(incomplete)]
+
+    return offered
 
 
 def completions(words: list[str]) -> list[str]:

@@ -60,7 +60,11 @@ ObjectOption = Annotated[Objects | None, typer.Option("-o", help="Print the obje
 All = Annotated[bool, typer.Option("--all", help="All jobs of the namespace.")]
 Quality = Annotated[
     str | None,
-    typer.Option("--quality", help="The model's parameter quality: preview, fast, standard or high of photogrammetry."),
+    typer.Option(
+        "--quality",
+        help="The model's parameter quality: preview, fast, standard or high of photogrammetry.",
+        autocompletion=completion.among("preview", "fast", "standard", "high"),
+    ),
 ]
 Parameters = Annotated[
     list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="A parameter of the model; may be repeated.")
@@ -75,7 +79,14 @@ Account = Annotated[
     str | None,
     typer.Option("--account", metavar="NAME", help="Service account of the namespace whose token the gallery gets."),
 ]
-Model = Annotated[str | None, typer.Option("--model", help="The model; by default photogrammetry.")]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        help="The model; by default photogrammetry.",
+        autocompletion=completion.among("photogrammetry", "placeholder"),
+    ),
+]
 Open = Annotated[
     bool,
     typer.Option("--open", help="Show the mesh in the browser once it is there, until Ctrl-C, as the command open."),

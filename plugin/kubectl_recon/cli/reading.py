@@ -6,7 +6,10 @@ from typing import Annotated
 
 import typer
 
+from kubectl_recon.cli import completion
 from kubectl_recon.cli import options as o
+
+_STATES = ("finished", "succeeded", "failed", "cancelled", "queued", "running", "suspended", "delete", "condition=")
 
 Timeout = Annotated[
     str | None,
@@ -61,6 +64,7 @@ def wait(
             "--for",
             metavar="STATE",
             help="finished, succeeded, failed, cancelled, queued, running, suspended, delete, or condition=TYPE[=STATUS].",
+            autocompletion=completion.among(*_STATES),
         ),
     ] = "finished",
     timeout: Timeout = None,

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from kubectl_recon.cli import completion
 from kubectl_recon.cli import options as o
 from kubectl_recon.errors import UsageError
 
@@ -24,7 +25,12 @@ def submit(
         str | None, typer.Option("--output", metavar="URI", help="Where the result is copied to as well.")
     ] = None,
     queue: Annotated[str | None, typer.Option("--queue", help="Queue of the workers.")] = None,
-    priority: Annotated[str | None, typer.Option("--priority", help="low, normal or high.")] = None,
+    priority: Annotated[
+        str | None,
+        typer.Option(
+            "--priority", help="low, normal or high.", autocompletion=completion.among("low", "normal", "high")
+        ),
+    ] = None,
     gallery: o.Gallery = None,
     account: o.Account = None,
     labels: Annotated[
@@ -80,7 +86,12 @@ def submit(
 
 def results(
     name: Annotated[
-        str, typer.Argument(metavar="NAME|URI", help="A job, @latest, or an address such as s3://meshes/banana/.")
+        str,
+        typer.Argument(
+            metavar="NAME|URI",
+            help="A job, @latest, or an address such as s3://meshes/banana/.",
+            autocompletion=completion.job_names,
+        ),
     ],
     folder: Annotated[
         str | None, typer.Option("--output-dir", "-o", metavar="DIR", help="Folder; by default one named like the job.")

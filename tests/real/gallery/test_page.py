@@ -22,6 +22,7 @@ from devcluster.harness.jobs import Jobs
 from devcluster.waiting import wait_until
 from tests.real.gallery.conftest import MakeUser
 from tests.support.paths import DATA
+from tests.support.photos import make_photo
 
 PAGE_ROWS = 50
 SECONDS = 1000  # milliseconds, which Playwright counts in
@@ -185,6 +186,37 @@ def test_chosen_photos_become_a_job(open_page: Open, jobs: Jobs, tmp_path: Path)
     expect(page).to_have_url(re.compile(f"/jobs/{jobs.namespace}/from-the-page$"), timeout=WAIT)
     expect(page.locator(".now .badge")).to_have_text("Succeeded", timeout=WAIT)
     expect(page.locator("dl div", has_text=re.compile("^Input"))).to_contain_text(f"/{jobs.namespace}/")
+
+
+def test_a_folder_that_is_dropped_on_the_list_becomes_a_job_of_its_name(
+    open_page: Open, jobs: Jobs, tmp_path: Path
+) -> None:
+    folder = tmp_path / "My Vase"
+    photos = sorted((DATA / "photos" / "berlin").glob("*.jpg"))[:3]
+    for name, photo in (("a.jpg", photos[0]), ("side/a.jpg", photos[1]), ("side/b.jpg", photos[2])):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(photo.read_bytes())
+    for name in ("masks/a.png", ".hidden.jpg", "notes.txt"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(make_photo("PNG"))
+    jobs.create("my-vase", suspend=True)
+    page = open_page("editor")
+    expect(page.locator(".jobs li")).to_have_count(1)
+
+    data = {"items": [], "files": [str(folder)], "dragOperationsMask": 1}
+    devtools = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        devtools.send("Input.dispatchDragEvent", {"type": kind, "x": 600, "y": 400, "data": data})
+
+    expect(page).to_have_url(re.compile("/new$"), timeout=WAIT)
+    expect(page.get_by_text("4 photos")).to_contain_text("2 other files are left out")
+    page.get_by_label("Namespace").fill(jobs.namespace)
+    expect(page.get_by_label("Name", exact=True)).to_have_value("my-vase-2")
+    page.get_by_label("Model").fill("placeholder")
+    page.get_by_role("button", name="Upload and start").click()
+    expect(page).to_have_url(re.compile(f"/jobs/{jobs.namespace}/my-vase-2$"), timeout=WAIT)
+    uploaded = Path(jobs.get("my-vase-2")["spec"]["input"]["uri"].removeprefix("file://"))
+    assert sorted(path.name for path in uploaded.iterdir()) == ["a.jpg", "a.mask.png", "side_a.jpg", "side_b.jpg"]
 
 
 @pytest.mark.parametrize("many", [500, pytest.param(2000, marks=pytest.mark.release)])

@@ -31,6 +31,19 @@ def test_options_are_completed_on_one_line_each() -> None:
     assert found[0].startswith("--for\tfinished, succeeded, ")
 
 
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (("wait", "--for", "f"), ["finished", "failed"]),
+        (("submit", "--priority", ""), ["low", "normal", "high"]),
+        (("run", "--quality", "f"), ["fast"]),
+        (("retry", "-o", ""), ["json", "yaml", "name"]),
+    ],
+)
+def test_values_of_options_are_completed(words: tuple[str, ...], offered: list[str]) -> None:
+    assert complete(*words) == [*offered, ":4"]
+
+
 def test_contexts_come_from_the_kubeconfig(tmp_path: Path) -> None:
     config = tmp_path / "config"
     clusters = [{"name": "a", "cluster": {"server": "http://127.0.0.1:9"}}]

@@ -95,6 +95,10 @@ def test_the_row_of_a_job_has_what_the_list_shows() -> None:
     }
 
 
+def test_the_row_of_a_job_that_waits_has_the_reason() -> None:
+    assert summary(body("a", phase="Pending", reason="no worker"))["reason"] == "no worker"
+
+
 def test_a_job_that_the_operator_has_not_seen_is_pending() -> None:
     jobs = Jobs()
     jobs.put({"metadata": body("a")["metadata"]})
