@@ -24,6 +24,7 @@ from tests.support.engine.geometry import RED, coloured_square, sphere
 from tests.support.paths import DATA
 
 HOSTILE = "</script><img src=x onerror=alert(1)>&\"'.jpg"
+LINES = "cell => { const text = document.createRange(); text.selectNodeContents(cell); return text.getClientRects().length; }"
 SECONDS = 1000  # milliseconds, which Playwright counts in
 VALIDATOR = DATA / "gltf-validator" / "gltf_validator.dart.js"
 
@@ -128,6 +129,10 @@ def test_a_report_shows_the_model_and_runs_no_name_of_a_photo(browser: Browser, 
     expect(page.get_by_role("img", name="4 cameras around the model, from above")).to_be_visible()
     violations = Axe().run(page).response["violations"]
     page.emulate_media(color_scheme="dark")
+    page.set_viewport_size({"width": 390, "height": 800})  # a phone
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    word = page.get_by_role("cell", name="used", exact=True).first
+    assert word.evaluate(LINES) == 1
     violations += Axe().run(page).response["violations"]
     page.close()
     assert [(one["id"], [node["html"][:120] for node in one["nodes"]]) for one in violations] == []
