@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 import pytest
 from reconstruction_operator.api import codec
-from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.api.identity import JobKey, TaskId
+from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.broker.backlog import Found
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import Claim, End, Record
@@ -15,10 +16,10 @@ from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.redis_view.messages import SentMessages
 from reconstruction_operator.planning.actions import Dispatch
 from reconstruction_operator.planning.plan import plan
-from reconstruction_operator.planning.types import Job, Observation
+from reconstruction_operator.planning.types import Job, Observation, Plan
 
 from tests.support.controller.dispatch import make_admission, read
-from tests.support.jobs import NOON, make_body
+from tests.support.jobs import NOON, make_body, make_key
 from tests.support.plans import TIMING
 
 JOBS = 60
@@ -125,3 +126,73 @@ def test_each_message_that_is_lost_is_sent_once_more() -> None:
 
     assert sorted(map(str, day.queue[-3:])) == sorted(map(str, lost))
     assert day.sent == JOBS + 3
+
+
+SHARE = 25  # of a namespace
+STEPS_A_SECOND = 10
+STORING_STEPS = 6  # from a job's admission until its message is sent
+
+
+class Burst:
+    """Workers that take messages of one namespace fast, and an API server that stores each dispatch slowly."""
+
+    def __init__(self, jobs: int) -> None:
+        self.cache, self.step = Cache(), 0
+        self.admission = make_admission(self.cache, namespace=SHARE)
+        for number in range(jobs):
+            self.cache.put(make_body(f"job-{number:04}"))
+            self.admission.wants(make_key(f"job-{number:04}"), wants=True)
+        self.storing: list[tuple[int, JobKey]] = []
+        self.queue: list[JobKey] = []
+
+    def go(self, *, taken: int) -> int:
+        """A tenth of a second passes, in which workers want so many messages; returns how many they get."""
+        self.step += 1
+        if self.step % STEPS_A_SECOND == 0:
+            read(self.admission.queues, "celery", celery=len(self.queue))
+        while self.storing and self.storing[0][0] <= self.step:
+            key = self.storing.pop(0)[1]
+            self.admission.sent(key)
+            self.queue.append(key)
+        got, self.queue = self.queue[:taken], self.queue[taken:]
+        for key in got:
+            self._follow(key, Phase.RUNNING)
+        for key in self.admission.admit(self.step / STEPS_A_SECOND):
+            self.admission.take(key)
+            self._follow(key, Phase.QUEUED)
+            self.storing.append((self.step + STORING_STEPS, key))
+        return len(got)
+
+    def _follow(self, key: JobKey, phase: Phase) -> None:
+        job = self.cache.get(key)
+        assert job is not None
+        self.admission.promise(job, promised=phase is Phase.QUEUED)
+        self.admission.planned(job, Plan(Status(phase=phase)))
+        self.cache.put(make_body(key.name, version=job.version + 1, phase=phase))
+
+
+@pytest.mark.parametrize("taken", [pytest.param(5, id="50 a second"), pytest.param(7, id="70 a second")])
+def test_a_queue_is_refilled_before_fast_workers_have_emptied_it(taken: int) -> None:
+    burst = Burst(700)
+    for _ in range(20):
+        burst.go(taken=taken)
+
+    got = [burst.go(taken=taken) for _ in range(50)]
+
+    assert got == [taken] * 50
+
+
+def test_workers_that_stop_find_no_more_than_twice_the_share_in_their_queue() -> None:
+    burst = Burst(700)
+    for _ in range(40):
+        burst.go(taken=7)
+
+    lengths = []
+    for _ in range(40):
+        burst.go(taken=0)
+        lengths.append(len(burst.queue))
+
+    assert SHARE <= max(lengths) <= 2 * SHARE
+    for _ in range(20):  # one worker goes on slowly
+        burst.go(taken=1)
+    assert len(burst.queue) <= SHARE + STORING_STEPS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -13,6 +13,7 @@ from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.contract.envelope import message_bytes
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.counts import IN_FLIGHT
+from reconstruction_operator.controller.loop.queued import QueuedJobs
 from reconstruction_operator.controller.loop.waiting import HIGH, Group, WaitingJobs
 from reconstruction_operator.controller.redis_view.queues import QueueFacts
 from reconstruction_operator.planning import places, scheduling
@@ -25,6 +26,7 @@ _log = logging.getLogger(__name__)
 _PERIOD_SECONDS: Final = 0.2  # between two rounds of admission while there are so many groups
 _PERIOD_GROUPS: Final = 1_000
 _PLACES_SECONDS: Final = 30.0  # between two times that places are given; each changes some statuses
+_TAKEN: Final = (Phase.RUNNING, Phase.SUCCEEDED, Phase.FAILED)
 
 
 @dataclass(eq=False)
@@ -38,7 +40,7 @@ class Admission:
     _waiting: WaitingJobs = field(default_factory=WaitingJobs, init=False)
     _admitted: dict[JobKey, str] = field(default_factory=dict, init=False)  # and not looked at yet; the queue
     _promised: dict[JobKey, str] = field(default_factory=dict, init=False)  # to be sent once that is stored; the queue
-    _queued: dict[JobKey, str] = field(default_factory=dict, init=False)  # planned to wait in that queue of Redis
+    _queued: QueuedJobs = field(default_factory=QueuedJobs, init=False)
     _sent: dict[JobKey, Status] = field(default_factory=dict, init=False)  # by their stored status at that time
     _reasons: dict[JobKey, places.Wait] = field(default_factory=dict, init=False)
     _totals: dict[str, int] = field(default_factory=dict, init=False)  # how many wait in a queue, as it is shown
@@ -63,8 +65,7 @@ class Admission:
         ):
             known.clear()
         # Until they are planned, the stored statuses say which jobs wait in Redis.
-        active = self.cache.active()
-        self._queued = {job.key: job.queue for job in active if job.status.phase is Phase.QUEUED and job.ours}
+        self._queued.reset(job for job in self.cache.active() if job.status.phase is Phase.QUEUED and job.ours)
         self._places_at = 0.0
 
     def planned(self, job: Job, made: Plan, *, held: bool = False) -> None:
@@ -72,9 +73,12 @@ class Admission:
         self._hold(job.key, held=held)
         self.wants(job.key, wants=made.wants_dispatch)
         if made.status.phase is Phase.QUEUED and not job.deleting:
-            self._queued[job.key] = job.queue
-        else:
-            self._queued.pop(job.key, None)
+            self._queued.put(job.key, job.queue)
+            return
+        taken = made.status.phase in _TAKEN
+        self._queued.remove(job.key, taken=taken)
+        if taken:
+            self.queues.taken(job.key)
 
     def wants(self, key: JobKey, *, wants: bool) -> None:
         """Whether the plan would dispatch the job if it were admitted."""
@@ -132,14 +136,20 @@ class Admission:
         job = self.cache.get(key)
         if job is not None:
             self._sent[key] = job.status
-            self.queues.sent(job.queue, message_bytes(job.spec))
+            self.queues.sent(job.queue, message_bytes(job.spec), key)
 
     def forget(self, key: JobKey) -> None:
         """The job was deleted."""
         self._stop_waiting(key)
         self._hold(key, held=False)
-        for known in (self._admitted, self._promised, self._queued, self._sent):
+        self._queued.remove(key)
+        for known in (self._admitted, self._promised, self._sent):
             known.pop(key, None)
+
+    @property
+    def has_new_room(self) -> bool:
+        """Whether workers took messages since the last admission, so that others may follow."""
+        return self._queued.shrank
 
     def admit(self, now: float) -> tuple[JobKey, ...]:
         """The jobs that are admitted now; look at each of them. Empty if it is not time yet (`now` is monotonic).
@@ -153,17 +163,16 @@ class Admission:
         if not self.queues.known or self.queues.paused:
             return ()
         self._drop_stored()
-        load = self._with_jobs(self._load())
+        load = self._with_jobs(self._load(now))
         room = scheduling.Room(load, self.window, self.rules.quotas)
         self._log_brakes(room)
         most = {group: self._most(group, room) for group in self._waiting.groups} if room.total > 0 else {}
         if not any(most.values()):
             return ()
         # Those that are admitted wait until they are looked at.
-        first = ((group, number + len(self._admitted)) for group, number in most.items() if number)
-        candidates = [
-            one for group, number in first for one in self._candidates(group, number) if one.key not in self._admitted
-        ]
+        known = self._admitted
+        first = ((group, number + len(known)) for group, number in most.items() if number)
+        candidates = [one for group, number in first for one in self._candidates(group, number) if one.key not in known]
         admitted = scheduling.admit(
             candidates,
             load,
@@ -242,7 +251,7 @@ class Admission:
                     key, group.queue, job.created, quarantine=group.quarantine, again=group.again, high=group.high
                 )
 
-    def _load(self) -> scheduling.Load:
+    def _load(self, now: float) -> scheduling.Load:
         """The messages in Redis, and those that are admitted or promised and not sent yet.
 
         In a queue without workers only those of attempts count: orders to delete files wait there for as long as it takes, and
@@ -250,29 +259,22 @@ class Admission:
         """
         served = self.queues.served
         soon = self._promised | self._admitted
-        left = [key for key, queue in self._queued.items() if queue not in served and key not in soon]
+        left = {key: queue for key, queue in self._queued.items() if queue not in served and key not in soon}
         messages = Counter({queue: number for queue, number in self.queues.messages.items() if queue in served})
-        messages.update(self._queued[key] for key in left)
+        messages.update(left.values())
         messages.update(soon.values())
         in_redis = sum(size for queue, size in self.queues.bytes.items() if queue in served)
-        return scheduling.Load(messages, in_redis + sum(map(self._weigh, (*left, *soon))))
+        waiting = self._queued.waiting(now, soon, most_ahead=self.window.namespace)
+        return scheduling.Load(messages, in_redis + sum(map(self._weigh, (*left, *soon))), waiting)
 
     def _with_jobs(self, load: scheduling.Load) -> scheduling.Load:
         """With the jobs in flight, by namespace."""
         # Those that are stored as in flight are counted by the cache.
-        known = (*self._sent, *self._admitted, *self._promised)
-        soon = {key for key in known if (job := self.cache.get(key)) is not None and job.status.phase not in IN_FLIGHT}
-        waiting = Counter((queue, key.namespace) for key, queue in self._queued.items())
-        waiting.update((queue, key.namespace) for key, queue in self._admitted.items() if key not in self._queued)
-        return replace(
-            load,
-            waiting=waiting,
-            in_flight=self.cache.counts.in_flight() + Counter(key.namespace for key in soon),
-            high=self.cache.counts.high_in_flight() + Counter(key.namespace for key in self._high(soon)),
-        )
-
-    def _high(self, keys: Iterable[JobKey]) -> Iterator[JobKey]:
-        return (key for key in keys if (job := self.cache.get(key)) is not None and job.spec.priority == HIGH)
+        known = map(self.cache.get, {*self._sent, *self._admitted, *self._promised})
+        soon = [job for job in known if job is not None and job.status.phase not in IN_FLIGHT]
+        in_flight = self.cache.counts.in_flight() + Counter(job.key.namespace for job in soon)
+        of_high = Counter(job.key.namespace for job in soon if job.spec.priority == HIGH)
+        return replace(load, in_flight=in_flight, high=self.cache.counts.high_in_flight() + of_high)
 
     def _weigh(self, key: JobKey) -> int:
         job = self.cache.get(key)

@@ -132,8 +132,8 @@ class Planner:
         return {name: value for name, value in known.items() if value}
 
     def _admit(self, planned: list[Planned], now: datetime) -> list[Planned]:
-        """Plan the jobs again that can be dispatched at once: they need no second look."""
-        if not any(one.plan.wants_dispatch for one in planned):
+        """Plan the jobs again that can be dispatched at once: they need no second look. Others follow in the next round."""
+        if not (self.admission.has_new_room or any(one.plan.wants_dispatch for one in planned)):
             return planned
         admitted = set(self.admission.admit(self.monotonic()))
         here = [one for one in planned if one.job.key in admitted]

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.spec import PRIORITIES, queue_name
 from reconstruction_operator.broker.backlog import Backlog
 from reconstruction_operator.planning.types import Queue
@@ -37,6 +38,7 @@ class QueueFacts:
         self.known = False  # there was a reading in this tenure
         self._messages: dict[str, int] = {}
         self._bytes: dict[str, int] = {}
+        self._unread: dict[JobKey, tuple[str, int]] = {}  # messages that were sent since, with their bytes
         self.paused = False  # Redis is too full for further dispatches
 
     @property
@@ -63,14 +65,26 @@ class QueueFacts:
         """A new tenure begins: what an earlier one read is old. Statuses still go by it, until the next reading."""
         self.known = False
 
-    def sent(self, queue: str, size: int = 0) -> None:
-        """Count a message that was sent, until the next reading."""
-        self._messages[queue] = self._messages.get(queue, 0) + 1
+    def sent(self, queue: str, size: int = 0, key: JobKey | None = None) -> None:
+        """Count a message that was sent, of that job, until the next reading."""
+        self._count(queue, 1, size)
+        if key is not None:
+            self._unread[key] = (queue, size)
+
+    def taken(self, key: JobKey) -> None:
+        """A worker has the job. Its message is counted no longer, if it was sent since the newest reading."""
+        queue, size = self._unread.pop(key, ("", 0))
+        if queue:
+            self._count(queue, -1, -size)
+
+    def _count(self, queue: str, messages: int, size: int) -> None:
+        self._messages[queue] = self._messages.get(queue, 0) + messages
         self._bytes[queue] = self._bytes.get(queue, 0) + size
 
     def update(self, workers: Mapping[str, int], backlog: Backlog) -> None:
         """Take a new reading."""
         self._workers, self._messages, self._bytes = dict(workers), dict(backlog.messages), dict(backlog.bytes)
+        self._unread.clear()
         self.known = True
         self._pause(backlog.memory_share)
         metrics.QUEUES.add(workers)
