@@ -10,6 +10,7 @@ from typing import Any
 
 import fakeredis
 import pytest
+from reconstruction_operator.api import codec
 from reconstruction_operator.api.status import InstallationMark, Phase, Status
 from reconstruction_operator.broker.dispatch import Message
 from reconstruction_operator.contract.keys import Keys
@@ -179,6 +180,27 @@ async def test_a_job_that_is_over_in_a_moment_costs_two_looks_and_two_writes(sys
 
     assert system.written == [Phase.QUEUED, Phase.SUCCEEDED]
     assert system.redis.asked == {"observe": 2, "put_record": 1, "mark_sent": 1}
+
+
+async def test_each_status_of_another_phase_is_encoded_once(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded: list[str | None] = []
+    encode = codec.encode
+
+    def counted(value: Any) -> dict[str, Any]:
+        if isinstance(value, Status):
+            encoded.append(value.phase)
+        return encode(value)
+
+    monkeypatch.setattr(codec, "encode", counted)
+    system.cache.put(system.body)
+    await system.work()
+    await system.claim()
+    await system.finish()
+    system.announce()
+
+    await system.work()
+
+    assert encoded == system.written == [Phase.QUEUED, Phase.SUCCEEDED]
 
 
 async def test_a_job_that_is_seen_to_run_costs_one_look_and_one_write_more(system: System) -> None:

@@ -13,6 +13,7 @@ import re
 from http import HTTPStatus
 from typing import Any, Final
 
+import msgspec
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
 from reconstruction_operator.controller.kube import objects
@@ -37,6 +38,14 @@ def parse(text: bytes) -> Any:
 
     Raises ValueError if `text` is no JSON.
     """
+    try:
+        return msgspec.json.decode(text)
+    except (
+        msgspec.MsgspecError,
+        RecursionError,
+        UnicodeDecodeError,
+    ):  # stricter than the API server, in texts and in depth
+        pass
     try:
         return json.loads(text)
     except RecursionError:

@@ -97,7 +97,6 @@ _lists: Final = msgspec.json.Decoder(_List)
 _events: Final = msgspec.json.Decoder(_Event)
 _heads: Final = msgspec.json.Decoder(_Head)
 _bodies: Final = msgspec.json.Decoder(_Body)
-_anything: Final = msgspec.json.Decoder()
 _UNREADABLE: Final = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 
 
@@ -210,8 +209,5 @@ def _time(text: str | None) -> datetime | None:
 
 
 def _parsed(body: Encoded) -> Mapping[str, Any]:
-    try:
-        parsed = _anything.decode(body)
-    except _UNREADABLE:
-        parsed = answers.parse(bytes(body))
+    parsed = answers.parse(bytes(body))
     return parsed if isinstance(parsed, Mapping) else {}

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 import aiohttp
+import msgspec
 import yaml
 from kubernetes.aio import config as kubernetes_config
 from kubernetes.aio.client import ApiClient, Configuration
@@ -165,7 +166,7 @@ class Api:
         timeout_seconds: float = _TIMEOUT_SECONDS,
     ) -> dict[str, Any]:
         """The answer's JSON. Raises ApiError: any status from 400; no answer within the time; no JSON."""
-        data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
+        data = None if body is None else encoded(body)
         headers = {"Accept": accept} | ({} if data is None else {"Content-Type": content_type})
         return _parsed(
             *await self._send(method, path, data=data, params=params, headers=headers, timeout_seconds=timeout_seconds)
@@ -216,6 +217,14 @@ class Api:
         session, self._session = self._session, None  # its TLS context may hold an old client certificate
         if session is not None:
             await session.close()
+
+
+def encoded(body: Mapping[str, Any] | Sequence[Any]) -> bytes:
+    """The body of a request as JSON."""
+    try:
+        return msgspec.json.encode(body)
+    except UnicodeEncodeError:  # half a character, from a worker: the API server replaces it if it is escaped
+        return json.dumps(body, separators=(",", ":")).encode()
 
 
 def _parsed(status: int, text: bytes, retry_after: str | None) -> dict[str, Any]:

@@ -97,7 +97,7 @@ class StatusWriter:
 
         When it is stored, the job is enqueued if it is to be planned `again`.
         """
-        if wanted == job.status or codec.encode(job.status) == codec.encode(wanted):
+        if _is_same(job.status, wanted):
             self.writes.drop(job.key)
             if self.writes.is_in_flight(job.key):
                 self._again.add(job.key)  # an older decision is just being stored
@@ -184,7 +184,7 @@ class StatusWriter:
             return
         whole = pending.base.phase is None or pending.urgency not in (Urgency.PROGRESS, Urgency.WAITING)
         # Encoded again: thousands of jobs may wait, and the JSON is twice as large as the status.
-        before, after = codec.encode(pending.base), codec.encode(pending.status)
+        before, after = {} if whole else codec.encode(pending.base), codec.encode(pending.status)
         patch = status_patch(job.key, job.version, before, after, whole=whole)
         kind = _KINDS[pending.urgency]
         begun = self.monotonic()
@@ -237,6 +237,13 @@ class StatusWriter:
             log = _log.debug if self._refusing else _log.warning
             log("The API server did not take a status write; retrying in %.1f s: %s", pause, error)
             self._refusing = True
+
+
+def _is_same(stored: Status, wanted: Status) -> bool:
+    """Whether both are the same for the API server, which stores no empty fields."""
+    if wanted == stored:
+        return True
+    return wanted.phase is stored.phase and codec.encode(stored) == codec.encode(wanted)
 
 
 def _result(error: ApiError) -> str:

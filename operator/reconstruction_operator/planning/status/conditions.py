@@ -70,9 +70,13 @@ def conditions(facts: Facts, before: tuple[Condition, ...], now: datetime) -> tu
     `before` are the stored conditions: they have the times of the last transitions, and the reasons that report the past
     (Resumed, Withdrawn, why the last attempt ended). Contested is another installation's, and stays until the job's end.
     """
+    return _conditions(facts, before, whole(now))
+
+
+@lru_cache(256)  # of jobs that are applied together, all are in the same place for a while
+def _conditions(facts: Facts, before: tuple[Condition, ...], at: datetime) -> tuple[Phase, tuple[Condition, ...]]:
     phase = _PHASES[facts.stage]
     old = {one.type: one for one in before}
-    at = whole(now)
     checked = _input_checked(facts, old.get(_T.INPUT_CHECKED.value), at)
     made = [_condition(kind, why, facts, old.get(kind.value), at) for kind, why in _reasons(facts, phase, old)]
     contested = None if phase.finished else old.get(_T.CONTESTED.value)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
-from reconstruction_operator.controller.kube.client import ApiError, NoClusterError, find_cluster
+from reconstruction_operator.controller.kube.client import ApiError, NoClusterError, encoded, find_cluster
 
 
 @pytest.mark.parametrize(
@@ -72,3 +73,10 @@ async def test_without_a_cluster_the_error_is_readable(
 ) -> None:
     with pytest.raises(NoClusterError, match=message):
         await find_cluster({name: value.format(folder=folder) for name, value in environ.items()})
+
+
+@pytest.mark.parametrize(
+    "text", [pytest.param("Größe", id="of several bytes"), pytest.param("a\ud800", id="half of one")]
+)
+def test_a_body_with_any_character_is_sent(text: str) -> None:
+    assert json.loads(encoded([{"value": text}])) == [{"value": text}]
