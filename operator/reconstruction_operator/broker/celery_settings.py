@@ -74,6 +74,7 @@ def settings() -> dict[str, Any]:
         # At-least-once delivery: a message is acknowledged when its task is over, and no worker prefetches one that another
         # could run. A second delivery finds the claim; the operator resends a message that is lost.
         "task_acks_late": True,
+        "task_repr_maxlevels": 1,  # of arguments, in each message, for logs: Celery's way takes long, and ours name the job
         "worker_prefetch_multiplier": 1,
         "worker_cancel_long_running_tasks_on_connection_loss": False,  # a worker that loses its connection continues
         "worker_soft_shutdown_timeout": config.settings.DRAIN_SECONDS,

@@ -34,11 +34,16 @@ from reconstruction_operator.worker.attempt.progress import Meta, Send
 logger = logging.getLogger(__name__)
 
 _progress_backends: Final[dict[tuple[int, str | None], reporting.Reporting]] = {}
+_RESULT_CHARS: Final = 64  # of a result in Celery's log line, which it makes slowly: status and job
 _NO_RECORD_PAUSES_SECONDS: Final = (2, 5, 10, 20)  # the operator writes the record before it sends: Redis has lost it
 
 
 @shared_task(  # type: ignore[untyped-decorator]
-    bind=True, name="reconstruction.process", throws=(ReconstructionFailedError,), Request=acknowledging.REQUEST
+    bind=True,
+    name="reconstruction.process",
+    throws=(ReconstructionFailedError,),
+    Request=acknowledging.REQUEST,
+    resultrepr_maxsize=_RESULT_CHARS,
 )
 def process_reconstruction(
     self: Task, job_id: str, model_type: str = "reconviagen", job: Mapping[str, Any] | None = None
