@@ -136,6 +136,7 @@ def summary(body: Mapping[str, Any]) -> dict[str, Any]:
         "created": metadata.get("creationTimestamp"),
         "phase": status.get("phase") or "Pending",
         "percent": progress.get("percent", 0),
+        "done": progress.get("display", ""),
         "step": progress.get("step", ""),
         "eta": progress.get("eta", ""),
         "model": spec.get("modelType", ""),

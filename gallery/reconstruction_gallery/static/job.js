@@ -45,7 +45,7 @@ export function showJob(main, { namespace, name }) {
     badge.dataset.phase = job.phase;
     bar.hidden = !["Running", "Cancelling"].includes(job.phase);
     bar.value = job.percent;
-    setText(step, bar.hidden ? state(job) : `${job.percent}% ${state(job)}`);
+    setText(step, bar.hidden ? state(job) : `${job.done} ${state(job)}`);
     load();
   }
 

@@ -123,7 +123,7 @@ function makeRow() {
     bar.hidden = job.phase !== "Running" && job.phase !== "Cancelling";
     bar.value = job.percent;
     bar.setAttribute("aria-label", `Progress of ${job.name}`);
-    setText(step, bar.hidden ? state(job) : `${job.percent}% ${state(job)}`);
+    setText(step, bar.hidden ? state(job) : `${job.done} ${state(job)}`);
     const wanted = job.preview ? fileUrl(job, job.preview) : "";
     if (wanted !== image) {
       image = wanted;

@@ -8,9 +8,9 @@ _DAY_SECONDS = 24 * _HOUR_SECONDS
 _EXACT_BELOW_SECONDS = 10 * _MINUTE_SECONDS  # longer estimates are not exact to the second
 
 
-def percent_text(percent: int) -> str:
-    """A percentage, as `.status.progress.display`: "60%"."""
-    return f"{percent}%"
+def percent_text(percent: float) -> str:
+    """A percentage in tenths, as `.status.progress.display`: "43.7%", "60%"."""
+    return f"{round(percent, 1):g}%"
 
 
 def duration_text(seconds: int) -> str:

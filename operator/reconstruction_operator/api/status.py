@@ -71,7 +71,7 @@ class Condition:
 class Progress:
     """Progress of the current attempt.
 
-    `display` is a column of `kubectl get recon`: "60%" (`display.percent_text`). A job that does not run has no step and no `eta`.
+    `display` is a column of `kubectl get recon`: "43.7%" (`display.percent_text`). A job that does not run has no step and no `eta`.
     """
 
     percent: int = member(0, "How much is done, over all six steps.", unit="percent", minimum=0, maximum=100)
@@ -90,7 +90,7 @@ class Progress:
         minimum=0,
     )
     eta: str = member("", "etaSeconds as text, such as 1m20s.", max_length=32)
-    display: str = member("", "percent as text, such as 60%.", max_length=64)
+    display: str = member("", "How much is done, in tenths of a percent, such as 43.7%.", max_length=64)
     last_update_time: datetime | None = member(None, "When the worker reported this.")
     resumed_from: str = member(
         "",

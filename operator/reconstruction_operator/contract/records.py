@@ -96,7 +96,7 @@ class ObservedJob:
 class ProgressReport:
     """The newest PROGRESS meta of the attempt, for display: no decision about an end rests on it."""
 
-    percent: int
+    percent: float  # in tenths
     step: str
     step_index: int
     fraction: float  # of the whole run's time, 0.0 to 1.0, as the model's step shares say

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -25,7 +26,8 @@ STEPS: tuple[StepInfo, ...] = (
 STEP_COUNT = len(STEPS)
 
 
-def percent_at(index: int, fraction: float) -> int:
-    """Percentage of the job when `fraction` (0.0 to 1.0) of step `index` (from 1) is done."""
+def percent_at(index: int, fraction: float) -> float:
+    """Percentage of the job, in tenths, when `fraction` (0.0 to 1.0) of step `index` (from 1) is done."""
     before = STEPS[index - 2].percent if index > 1 else 0
-    return int(before + (STEPS[index - 1].percent - before) * min(1.0, max(0.0, fraction)))
+    done = (STEPS[index - 1].percent - before) * min(1.0, max(0.0, fraction))
+    return before + math.floor(10 * done) / 10

@@ -114,7 +114,7 @@ def _parse(data: Mapping[str, Any]) -> ProgressReport | None:
         return None
     index = meta.get("stepIndex")
     return ProgressReport(
-        percent=int(_number(meta, "progress", 100.0) or 0.0),
+        percent=_number(meta, "progress", 100.0) or 0.0,
         step=fields.text_of(meta, "step"),
         step_index=index if type(index) is int and 0 <= index <= STEP_COUNT else 0,
         fraction=_number(meta, "fraction", 1.0) or 0.0,

@@ -159,7 +159,7 @@ def _report(
         {
             "step": STEPS[step - 1].name,
             "index": int(step),
-            "percent": percent_at(int(step), fraction),
+            "percent": int(percent_at(int(step), fraction)),
             "fraction": round(whole, 4),
             "message": resumed or message,
             "remainingSeconds": None if remaining_seconds is None else round(remaining_seconds, 1),

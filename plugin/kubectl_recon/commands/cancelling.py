@@ -242,7 +242,7 @@ def losses(jobs: Sequence[Job], where: Screen, now: datetime, *, everywhere: boo
     columns: list[Column[Job]] = [
         Column("NAME", lambda job: job.name, cut=True),
         Column("PHASE", phase_text),
-        Column("DONE", lambda job: f"{job.percent}%" if job.progress else "nothing yet"),
+        Column("DONE", lambda job: job.done if job.progress else "nothing yet"),
         Column("SPENT", lambda job: duration_text(seconds_between(job.time("startTime"), now))),
         Column("LEFT", lambda job: duration_text(job.eta_seconds)),
         Column("STEP", lambda job: job.step, drop=1, cut=True),

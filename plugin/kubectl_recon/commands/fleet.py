@@ -74,7 +74,7 @@ def workers(connection: Connection, how: Format | None) -> int:
             Column("JOB", lambda job: f"{job.namespace}/{job.name}", cut=True),
             Column("MODEL", lambda job: job.model, drop=2),
             Column("QUEUE", lambda job: job.full_queue, drop=3),
-            Column("DONE", lambda job: f"{job.percent}%"),
+            Column("DONE", lambda job: job.done),
             Column("FOR", lambda job: duration_text(seconds_between(job.condition("Running").since, now))),
             Column("STEP", lambda job: job.step, drop=1, cut=True),
         ]

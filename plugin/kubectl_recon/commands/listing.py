@@ -75,7 +75,7 @@ def _wide_columns() -> list[Column[Job]]:
 
 
 def _done(job: Job) -> str:
-    return f"{job.percent}%" if job.progress else ""
+    return job.done if job.progress else ""
 
 
 def _reason_colour(job: Job) -> str:

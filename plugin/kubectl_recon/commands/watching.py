@@ -132,7 +132,7 @@ def line(job: Job, now: datetime) -> str:
     """The state of a job in one line: `Running, 30%, Running reconstruction, 4m left`."""
     parts = [phase_text(job)]
     if job.phase == "Running":
-        parts += [f"{job.percent}%", job.step, time_text(job, now)]
+        parts += [job.done, job.step, time_text(job, now)]
     elif job.message and not job.finished:
         parts.append(job.message)
     elif job.finished:
@@ -196,14 +196,14 @@ def picture(jobs: Sequence[Job], events: Sequence[Happening], width: int, rows: 
     grid = Table.grid(padding=(0, 1), expand=True)
     grid.add_column(no_wrap=True, overflow="ellipsis", width=min(max(map(len, names)), max(12, width // 4)))
     grid.add_column(no_wrap=True, width=bar_cells)
-    grid.add_column(no_wrap=True, justify="right", width=4)
+    grid.add_column(no_wrap=True, justify="right", width=5)
     grid.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     for name, job in zip(names, ordered, strict=False):
         style = phase_colour(job)
         grid.add_row(
             Text(name),
             _bar(job.percent, bar_cells, style),
-            Text(f"{job.percent}%"),
+            Text(job.done),
             Text.assemble((phase_text(job), style), (_details(job, now, width), "dim")),
         )
     parts: list[RenderableType] = [grid]

@@ -140,6 +140,11 @@ class Job:
         return int(self.progress.get("percent") or 0)
 
     @property
+    def done(self) -> str:
+        """How much is done, as text: "43.7%"."""
+        return str(self.progress.get("display") or f"{self.percent}%")
+
+    @property
     def step(self) -> str:
         """The name of the current step; empty for a job that does not run."""
         return "" if self.finished else str(self.progress.get("step") or "")

@@ -40,3 +40,4 @@ def test_a_duration_fits_its_field(seconds: int) -> None:
 
 def test_a_percentage_has_its_sign() -> None:
     assert percent_text(60) == "60%"
+    assert percent_text(43.7) == "43.7%"

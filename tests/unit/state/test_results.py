@@ -98,6 +98,7 @@ def test_a_result_lies_where_celery_writes_it(prefix: str, expected: str, monkey
     ("part", "expected"),
     [
         pytest.param({"progress": -5}, {"percent": 0}, id="below zero"),
+        pytest.param({"progress": 43.7}, {"percent": 43.7}, id="tenths"),
         pytest.param({"progress": True}, {"percent": 0}, id="a boolean is no number"),
         pytest.param({"fraction": 1e400}, {"fraction": 1.0}, id="infinite"),
         pytest.param({"remaining": 61.5}, {"remaining_seconds": 61.5}, id="what the model expects to remain"),

@@ -17,6 +17,7 @@ from reconstruction_operator.planning.types import Timing
 _ETA_CHANGE_SECONDS = 5  # a change below this is not worth a write
 _ETA_CHANGE_SHARE = 0.1  # of the old estimate: the same
 _DONE_PERCENT = 100
+_TENTHS_SECONDS = 4.0  # between writes for less than a percent: often enough to be seen to move
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ def advance(
 
     - A report that is behind the stored progress changes nothing.
     - A new step is written at once.
-    - Percent and text within a step are written at most once in `timing.progress_seconds`.
+    - Whole percents and text within a step are written at most once in `timing.progress_seconds`, tenths of a percent more rarely.
     - An estimate alone is written only if it changed noticeably.
     """
     old = stored.progress
@@ -46,9 +47,14 @@ def advance(
     new = _shown(report, now)
     if old is not None:
         if began and new.step_index == old.step_index:
-            due = after(old.last_update_time, timing.progress_seconds) if old.last_update_time else now
-            visible = new.percent != old.percent or (show_text and text != stored.message)
-            if due > now and (visible or _noticeable(old.eta_seconds, new.eta_seconds)):
+            urgent = (
+                new.percent != old.percent
+                or (show_text and text != stored.message)
+                or _noticeable(old.eta_seconds, new.eta_seconds)
+            )
+            seconds = timing.progress_seconds if urgent else max(timing.progress_seconds, _TENTHS_SECONDS)
+            due = after(old.last_update_time, seconds) if old.last_update_time else now
+            if due > now and (urgent or new.display != old.display):
                 return Advance(old, stored.message, due)
         if not _differs(old, new) and (text == stored.message or not began or not show_text):
             return Advance(old, text)
@@ -85,10 +91,10 @@ def _behind(old: Progress, report: ProgressReport) -> bool:
 
 
 def _shown(report: ProgressReport, now: datetime) -> Progress:
-    percent = max(0, min(_DONE_PERCENT, report.percent))
+    percent = max(0.0, min(float(_DONE_PERCENT), report.percent))
     eta = eta_seconds(report, now)
     return Progress(
-        percent=percent,
+        percent=int(percent),
         step=report.step,
         step_index=report.step_index,
         step_count=STEP_COUNT,

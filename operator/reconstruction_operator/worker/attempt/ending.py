@@ -60,7 +60,7 @@ class Where:
         if self.reached is None:
             return f"before its first step, after {self.seconds:.0f} s"
         step = self.reached.step
-        return f"at step {step.index} of 6 ({step.name}, {self.reached.percent}%), after {self.seconds:.0f} s"
+        return f"at step {step.index} of 6 ({step.name}, {int(self.reached.percent)}%), after {self.seconds:.0f} s"
 
 
 def end_of_success(manifest: Manifest, worker: str) -> End:

@@ -23,7 +23,7 @@ class Reached:
     """How far a run is."""
 
     step: StepInfo
-    percent: int
+    percent: float  # in tenths
     fraction: float  # of the whole run's time, 0.0 to 1.0
     message: str = ""
     resumed: str = ""  # the stage of an earlier attempt from which the run goes on

@@ -78,17 +78,18 @@ async def test_a_listener_wakes_up_for_a_change_and_gives_up_after_its_time() ->
 def test_the_row_of_a_job_has_what_the_list_shows() -> None:
     status = {
         "phase": "Failed",
-        "progress": {"percent": 40, "step": "Running reconstruction"},
+        "progress": {"percent": 40, "display": "40.3%", "step": "Running reconstruction"},
         "failure": {"reason": "NOT_ENOUGH_OVERLAP"},
         "outputs": {"files": [{"name": "model.glb"}, {"name": "previews/front.png"}]},
     }
 
     row = summary(body("a", **status))
 
-    shown = {name: row[name] for name in ("phase", "percent", "reason", "preview", "cancelRequested")}
+    shown = {name: row[name] for name in ("phase", "percent", "done", "reason", "preview", "cancelRequested")}
     assert shown == {
         "phase": "Failed",
         "percent": 40,
+        "done": "40.3%",
         "reason": "NOT_ENOUGH_OVERLAP",
         "preview": "previews/front.png",
         "cancelRequested": False,

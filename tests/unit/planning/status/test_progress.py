@@ -60,6 +60,18 @@ def test_changes_within_a_step_are_debounced() -> None:
     assert held_back == Advance(just_now.progress, STORED.message, NOW + timedelta(seconds=1))
 
 
+def test_tenths_of_a_percent_are_written_every_few_seconds() -> None:
+    just_now = replace(STORED, progress=replace(OLD, last_update_time=NOW))
+    report = replace(REPORT, percent=30.4, remaining_seconds=103.0)
+
+    held_back = advance(just_now, report, NOW + timedelta(seconds=3), TIMING)
+    assert held_back == Advance(just_now.progress, STORED.message, NOW + timedelta(seconds=4))
+
+    moved = advance(just_now, report, NOW + timedelta(seconds=4), TIMING).progress
+    assert moved is not None
+    assert (moved.percent, moved.display) == (30, "30.4%")
+
+
 def test_a_new_step_is_written_at_once() -> None:
     just_now = replace(STORED, progress=replace(OLD, last_update_time=NOW))
 

@@ -36,6 +36,11 @@ def test_a_job_of_another_crd_has_empty_fields_and_no_error() -> None:
     assert (bare.name, bare.phase, bare.percent, bare.model, bare.conditions) == ("x", "", 0, "photogrammetry", {})
 
 
+def test_tenths_of_a_percent_are_shown_where_the_operator_reports_them() -> None:
+    assert job(progress={"percent": 43, "display": "43.7%"}).done == "43.7%"
+    assert job(progress={"percent": 43}).done == "43%"
+
+
 def test_a_finished_job_keeps_no_step() -> None:
     progress = {"percent": 100, "step": "Finalizing output", "etaSeconds": 3}
     assert job(phase="Running", progress=progress).step == "Finalizing output"

@@ -37,7 +37,7 @@ def make(heard: list[tuple[Reached, bool]], *, pace: float | None = None) -> Ste
     )
 
 
-def shown(heard: list[tuple[Reached, bool]]) -> list[tuple[int, int]]:
+def shown(heard: list[tuple[Reached, bool]]) -> list[tuple[int, float]]:
     return [(reached.step.index, reached.percent) for reached, _ in heard]
 
 
