@@ -43,7 +43,8 @@ def remember(path: Path, process: int) -> None:
 def forget(path: Path) -> None:
     """A deletion or a check at `path` has ended."""
     with _places.held() as places:
-        places.pop(str(_place_of(path)), None)
+        if places:  # otherwise the list of all mounts need not be read, for each deletion
+            places.pop(str(_place_of(path)), None)
 
 
 def _place_of(path: Path) -> Path:

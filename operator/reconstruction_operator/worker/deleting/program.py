@@ -112,12 +112,17 @@ def _read(lines: queue.SimpleQueue[bytes]) -> None:
 
 def _answer(line: bytes) -> None:
     request, hanging = DeletionRequest.from_line(line)
+    newest: Path | None = None
 
     def announce(place: Path) -> None:
+        nonlocal newest
+        if place == newest:
+            return
         dead = next((one for one in hanging if place.is_relative_to(one)), None)
         if dead is not None:
             raise TimeoutError(f"{place} is left alone for now: a deletion in {dead} did not end")
         _say(at=str(place))
+        newest = place
 
     try:
         _say(done=perform(request, announce))

@@ -34,6 +34,15 @@ def test_a_place_that_answers_again_is_forgotten(jobs_dir: Path, tmp_path: Path)
     assert jobs_dir.exists()
 
 
+def test_mounts_are_not_read_after_each_deletion(
+    jobs_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "read_text", lambda path: pytest.fail(f"{path} was read"))
+    hanging.forget(tmp_path / "alive" / "banana")
+    assert hanging.known() == ()
+    assert jobs_dir.exists()
+
+
 def test_nothing_is_remembered_of_job_folders(jobs_dir: Path) -> None:
     hanging.remember(jobs_dir / "job", 0)
     assert hanging.known() == ()
