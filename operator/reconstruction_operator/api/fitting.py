@@ -9,10 +9,10 @@ import dataclasses
 import functools
 import typing
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from reconstruction_operator.api.codec import required
-from reconstruction_operator.api.copying import replace
 from reconstruction_operator.api.shapes import Shape, shape_of
 
 T = TypeVar("T")
@@ -40,7 +40,7 @@ def fit(value: T, known: T | None = None) -> T:
             continue
         if (new := fitted(current, before)) is not current:
             changes[name] = new
-    return replace(value, **changes) if changes else value
+    return replace(value, **changes) if changes else value  # type: ignore[type-var]  # T is a dataclass
 
 
 def cut(text: str, max_length: int | None) -> str:

@@ -7,9 +7,9 @@ what is to be done (write-ahead), so a job that can go at once needs one write, 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
-from reconstruction_operator.api.copying import replace
 from reconstruction_operator.api.fitting import fit
 from reconstruction_operator.api.status import Condition, ConditionType, InstallationMark
 from reconstruction_operator.planning.shards import related

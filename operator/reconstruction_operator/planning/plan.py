@@ -7,9 +7,9 @@ beats suspend, retry and deadlines, and so on. Phase, conditions, message and Ev
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
-from reconstruction_operator.api.copying import replace
 from reconstruction_operator.api.fitting import fit
 from reconstruction_operator.api.status import Cancel, Status
 from reconstruction_operator.contract.outcomes import Outcome

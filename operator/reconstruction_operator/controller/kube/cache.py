@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from reconstruction_operator import config
-from reconstruction_operator.api.copying import replace
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Status
 from reconstruction_operator.controller.kube import objects

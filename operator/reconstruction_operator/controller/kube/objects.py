@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final, Self
 
 from reconstruction_operator import config
 from reconstruction_operator.api import codec
-from reconstruction_operator.api.copying import replace
 from reconstruction_operator.api.identity import GROUP, KIND, PLURAL, VERSION, JobKey
 from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.api.status import Condition, Failure, InstallationMark, Phase, Status

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from reconstruction_operator.api.copying import replace
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.controller.instruments import StepClock

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
-from reconstruction_operator.api.copying import replace
 from reconstruction_operator.api.status import Progress, Status
 from reconstruction_operator.contract.outcomes import Outcome, Reason, reason
 from reconstruction_operator.contract.records import End

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
-from reconstruction_operator.api.copying import replace
 from reconstruction_operator.api.status import Status
 from reconstruction_operator.planning.case import Case, Decision, Stage
 from reconstruction_operator.planning.status.details import next_attempt

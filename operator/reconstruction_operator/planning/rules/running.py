@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from reconstruction_operator.api.copying import replace
+from dataclasses import replace
+
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.planning.actions import ForceEnd
 from reconstruction_operator.planning.case import Case, Decision, Stage

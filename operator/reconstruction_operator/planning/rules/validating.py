@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from reconstruction_operator.api.copying import replace
+from dataclasses import replace
+
 from reconstruction_operator.api.status import Failure
 from reconstruction_operator.planning.case import Case, Decision, Stage
 from reconstruction_operator.planning.status.details import failure_of

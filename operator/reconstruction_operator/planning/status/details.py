@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from reconstruction_operator.api.copying import replace
+from dataclasses import replace
+
 from reconstruction_operator.api.fitting import cut
 from reconstruction_operator.api.status import Failure, Inputs, Status
 from reconstruction_operator.contract.outcomes import reason

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from reconstruction_operator.api.copying import replace
 from reconstruction_operator.api.display import duration_text, percent_text
 from reconstruction_operator.api.status import ConditionType, Progress, Status
 from reconstruction_operator.contract.records import ProgressReport
