@@ -62,7 +62,7 @@ def _perform(options: argparse.Namespace, places: Places, leave_alone: Callable[
                     _explain(ready, display, places, taken)
                     leave_alone()
                     ready.hold()
-            display.say(f"Everything is stopped and removed again. It took {clock():.0f} s in all.")
+            display.text(f"Everything is stopped and removed again. It took {clock():.0f} s in all.")
     except KeyboardInterrupt:  # the usual end of a demo that was kept
         interrupts.uninterruptible()
         print("\ndemo: interrupted; everything is stopped and removed", file=sys.stderr)
@@ -89,25 +89,25 @@ def _play(
     account = results.collect(ready.kubectl, places, board.jobs[taken.job])
     results.check_cancelled(ready.kubectl, places, story.CANCELLED_JOB)
     for line in results.lines(account, places):
-        display.say(line)
+        display.text(line)
 
 
 def _explain(ready: stage.DemoServers, display: Display, places: Places, taken: photos.Photos) -> None:
     kubectl = ready.kubectl
     where = "" if kubectl.namespace == "default" else f" -n {kubectl.namespace}"
     display.title("Everything keeps running. In this or another terminal:")
-    display.say(f"  export KUBECONFIG={kubectl.kubeconfig}")
+    display.text(f"  export KUBECONFIG={kubectl.kubeconfig}")
     if shutil.which("kubectl") is None:
-        display.say(f"  alias kubectl={kubectl.program}")
-    display.say(f"  kubectl{where} get recon")
-    display.say(f"  kubectl{where} apply -f manifests/examples/urgent.yaml")
+        display.text(f"  alias kubectl={kubectl.program}")
+    display.text(f"  kubectl{where} get recon")
+    display.text(f"  kubectl{where} apply -f manifests/examples/urgent.yaml")
     if ready.gallery:
-        display.say("The mesh in the browser, signed in to the gallery:")
+        display.text("The mesh in the browser, signed in to the gallery:")
         reach = f"--gallery {ready.gallery} --account {gallery.USER} --kubeconfig {kubectl.kubeconfig}"
-        display.say(f"  {places.shown(_RECON)} open {taken.job} {reach}")
-        display.say(f"Or open {ready.gallery} and sign in with the token in {places.shown(places.token)}")
-    display.say("To stop it and to remove everything:")
-    display.say("  make demo-stop")
+        display.text(f"  {places.shown(_RECON)} open {taken.job} {reach}")
+        display.text(f"Or open {ready.gallery} and sign in with the token in {places.shown(places.token)}")
+    display.text("To stop it and to remove everything:")
+    display.text("  make demo-stop")
 
 
 @contextmanager

@@ -50,7 +50,7 @@ class Display:
         """A new part of the story."""
         self._write(f"\n{text}" if self.live else f"== {text}", "bold")
 
-    def say(self, text: str) -> None:
+    def text(self, text: str) -> None:
         """A sentence of the story."""
         self._write(text)
 

@@ -22,5 +22,5 @@ def start(system: System, kubectl: ShownKubectl, places: Places, display: Displa
     places.token.touch(mode=0o600)
     places.token.write_text(kubectl.run("create", "token", USER, f"--duration={_DURATION}").strip() + "\n")
     gallery = start_gallery(system, GALLERY_UPLOADS_DIR=str(places.uploads))
-    display.say(f"The gallery: {gallery.url}; sign in with the token in {places.shown(places.token)}")
+    display.text(f"The gallery: {gallery.url}; sign in with the token in {places.shown(places.token)}")
     return gallery.url

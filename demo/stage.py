@@ -90,9 +90,9 @@ def own(places: Places, photos: Photos, display: Display) -> Iterator[DemoServer
     display.title("A Kubernetes control plane, a Redis, the operator and a worker start on this machine")
     with contextlib.ExitStack() as stack:
         cluster = stack.enter_context(Cluster())
-        display.say(f"etcd, kube-apiserver and kube-controller-manager run; the API server is {cluster.url}")
+        display.text(f"etcd, kube-apiserver and kube-controller-manager run; the API server is {cluster.url}")
         server = stack.enter_context(Redis())
-        display.say(f"Redis runs on port {server.port}")
+        display.text(f"Redis runs on port {server.port}")
         kubectl = _kubectl(cluster.kubectl_program, str(cluster.kubeconfig), "default", places, display)
         display.output(kubectl.run("apply", "-f", "manifests/crd"))
         _wait_served(kubectl)
@@ -116,7 +116,7 @@ def theirs(kubeconfig: str, namespace: str, places: Places, photos: Photos, disp
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(Redis())
         if kubectl.succeeds("get", _CRD):
-            display.say("The cluster has the ReconstructionJob resource already: it is left as it is")
+            display.text("The cluster has the ReconstructionJob resource already: it is left as it is")
         else:
             stack.callback(_remove, kubectl, display, "manifests/crd", "-f")
             display.output(kubectl.run("apply", "-f", "manifests/crd"))
@@ -150,12 +150,12 @@ def _start(system: System, places: Places, display: Display, account: str, **set
     # The worker first: an operator that finds none reports that in the job's Events.
     worker = system.start_worker(concurrency=_WORKER_PROCESSES)
     system.wait_registered()
-    display.say(
+    display.text(
         f"celery -A reconstruction_operator.celery_app worker: process {worker.pid}; it knows nothing of Kubernetes"
     )
     operator = system.start_operator(**settings)
     Replica(system).wait_ready()
-    display.say(f"reconstruction-operator run: process {operator.pid}, {account}")
+    display.text(f"reconstruction-operator run: process {operator.pid}, {account}")
 
 
 def _wait_served(kubectl: ShownKubectl) -> None:

@@ -40,13 +40,13 @@ def _cancel(kubectl: ShownKubectl, display: Display) -> None:
     job = f"recon/{CANCELLED_JOB}"
     kubectl.run("wait", "--for=jsonpath={.status.phase}=Running", job, f"--timeout={_STEP_TIMEOUT}")
     display.title("The placeholder is cancelled in two steps")
-    display.say("A confirmation without a request is refused, by the API server itself:")
+    display.text("A confirmation without a request is refused, by the API server itself:")
     display.refusal(kubectl.refused("patch", *_spec(job, '{"cancelConfirmed": true}')))
-    display.say("Step one, the request. The job continues, and the request may still be withdrawn:")
+    display.text("Step one, the request. The job continues, and the request may still be withdrawn:")
     display.output(kubectl.run("patch", *_spec(job, '{"cancelRequested": true}')))
     kubectl.run("wait", "--for=condition=CancelRequested", job, f"--timeout={_STEP_TIMEOUT}")
     time.sleep(_READING_SECONDS)
-    display.say("Step two, the confirmation. This is final; the job stops, and its files are deleted:")
+    display.text("Step two, the confirmation. This is final; the job stops, and its files are deleted:")
     display.output(kubectl.run("patch", *_spec(job, '{"cancelConfirmed": true}')))
     display.output(kubectl.run("wait", "--for=condition=Cancelled", job, f"--timeout={_STEP_TIMEOUT}"))
 

@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status: int = options.run(options)
     except DevclusterError as error:
-        _tell(f"devcluster: {error}")
+        _print(f"devcluster: {error}")
         return _EXIT_FAILED
     except KeyboardInterrupt:
         return _EXIT_INTERRUPTED
@@ -43,7 +43,7 @@ def _start(options: argparse.Namespace) -> int:
     standing: Standing = options.standing
     found = standing.find()
     if found is not None:
-        _tell("it runs already")
+        _print("it runs already")
     elif options.detach:
         found = standing.detach()
     else:
@@ -53,14 +53,14 @@ def _start(options: argparse.Namespace) -> int:
 
 def _stop(options: argparse.Namespace) -> int:
     for line in options.standing.end() or ["nothing was running"]:
-        _tell(line)
+        _print(line)
     return 0
 
 
 def _status(options: argparse.Namespace) -> int:
     found = options.standing.find()
     if found is None:
-        _tell("not running")
+        _print("not running")
         return _EXIT_NOT_RUNNING
     return _describe(found)
 
@@ -68,11 +68,11 @@ def _status(options: argparse.Namespace) -> int:
 def _load(options: argparse.Namespace) -> int:
     found = NODE.find()
     if found is None:
-        _tell("not running: python -m devcluster node start --detach")
+        _print("not running: python -m devcluster node start --detach")
         return _EXIT_NOT_RUNNING
     for tag in options.tags:
         load(found.inside_pid, tag)
-        _tell(f"loaded {tag}")
+        _print(f"loaded {tag}")
     return 0
 
 
@@ -88,7 +88,7 @@ def _build(_options: argparse.Namespace) -> int:
 
 
 def _describe(found: Found) -> int:
-    _tell(f"{found.text}; process {found.pid}\nkubectl: {found.kubectl}")
+    _print(f"{found.text}; process {found.pid}\nkubectl: {found.kubectl}")
     print(found.shell())
     return 0
 
@@ -124,5 +124,5 @@ def _add_standing(commands: _SubParsersAction[argparse.ArgumentParser], standing
     status.set_defaults(run=_status, standing=standing)
 
 
-def _tell(text: str) -> None:
+def _print(text: str) -> None:
     print(text, file=sys.stderr, flush=True)

@@ -73,11 +73,11 @@ def _release(folder: Path, architectures: Sequence[str]) -> None:
     for name, locks in _LOCKS.items():
         made.append(folder / f"{name.replace('-', '_')}-{version}.cdx.json")
         made[-1].write_text(wheel_sbom(name, locks, version, epoch))
-    _tell(made)
+    _print(made)
     for architecture in architectures:
-        _tell(images.build(folder, [architecture], version=version, revision=revision, epoch=epoch))
+        _print(images.build(folder, [architecture], version=version, revision=revision, epoch=epoch))
     write_checksums(folder)
-    _tell([folder / _CHECKSUMS])
+    _print([folder / _CHECKSUMS])
 
 
 def clear(folder: Path) -> None:
@@ -113,7 +113,7 @@ def _git(checkout: Path, *arguments: str) -> str:
     return commands.run(["git", *arguments], folder=checkout).stdout.strip()
 
 
-def _tell(paths: Sequence[Path]) -> None:
+def _print(paths: Sequence[Path]) -> None:
     for path in paths:
         print(path.relative_to(CHECKOUT) if path.is_relative_to(CHECKOUT) else path, flush=True)
 

@@ -56,18 +56,18 @@ class Request:
     threads: int = 0
 
 
-def run(request: Request, say: Callable[[Line], None]) -> int:
-    """Reconstruct; each line goes to `say`. Returns the exit status."""
+def run(request: Request, emit: Callable[[Line], None]) -> int:
+    """Reconstruct; `emit` takes each line. Returns the exit status."""
     output = request.output
     made = not output.exists()
     try:
-        say({"result": _reconstruct(request, say)})
+        emit({"result": _reconstruct(request, emit)})
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001  # as a worker: every end of a run has a reason
         found = failure_of(error, output)
         failure = details.failure_of(found.reason, found.message)  # with the advice, as a job's status has it
-        say({"failure": {"reason": failure.reason, "message": failure.message}})
+        emit({"failure": {"reason": failure.reason, "message": failure.message}})
         return FAILED
     finally:
         if made and output.is_dir() and not any(output.iterdir()):
@@ -75,13 +75,13 @@ def run(request: Request, say: Callable[[Line], None]) -> int:
     return 0
 
 
-def _reconstruct(request: Request, say: Callable[[Line], None]) -> dict[str, Any]:
+def _reconstruct(request: Request, emit: Callable[[Line], None]) -> dict[str, Any]:
     output = request.output
     choice = choose(request.model, request.parameters)
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise StorageError("OUTPUT_REFUSED", f"{output} is not empty: name a new folder")
     output.mkdir(parents=True, exist_ok=True)
-    report = partial(_report, choice, say)
+    report = partial(_report, choice, emit)
     with tempfile.TemporaryDirectory(prefix=".reconstruction-", dir=output) as space:
         loaded, staging, scratch = (Path(space) / name for name in ("photos", "output", "scratch"))
         for folder in (loaded, staging, scratch):
@@ -144,7 +144,7 @@ def _run(choice: Choice, work: Work, report: Callable[..., None]) -> Result:
 
 def _report(
     choice: Choice,
-    say: Callable[[Line], None],
+    emit: Callable[[Line], None],
     step: Step,
     fraction: float,
     message: str = "",
@@ -155,7 +155,7 @@ def _report(
     shares = choice.model.step_shares
     before = sum(shares.get(one, 0.0) for one in Step if one < step)
     whole = min(1.0, before + shares.get(step, 0.0) * min(1.0, max(0.0, fraction)))
-    say(
+    emit(
         {
             "step": STEPS[step - 1].name,
             "index": int(step),

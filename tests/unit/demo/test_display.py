@@ -63,5 +63,5 @@ def test_a_terminal_never_cuts_a_path_in_two() -> None:
     out = io.StringIO()
     display = Display(Console(file=out, force_terminal=True, width=20), lambda: 0.0)
     path = "export KUBECONFIG=/a/rather/long/path/to/a/file.kubeconfig"
-    display.say(path)
+    display.text(path)
     assert path in out.getvalue()

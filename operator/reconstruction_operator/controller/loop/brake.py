@@ -84,11 +84,11 @@ class Brake:
         return tuple(one for one in actions if not planned.is_expiry(one)) if self.holds else actions
 
     def _hold(self, why: str) -> None:
-        self._tell(logging.ERROR, events.deletions_held(why))
+        self._report(logging.ERROR, events.deletions_held(why))
 
     def _release(self, why: str) -> None:
-        self._tell(logging.WARNING, events.deletions_released(why))
+        self._report(logging.WARNING, events.deletions_released(why))
 
-    def _tell(self, level: int, event: Event) -> None:
+    def _report(self, level: int, event: Event) -> None:
         _log.log(level, "%s", event.message, extra={"reason": event.reason})
         self.report(event)
