@@ -15,13 +15,8 @@ import yaml
 
 from devcluster.errors import DevclusterError
 from devcluster.programs.toolchain import prometheus_program
-from devcluster.servers.ports import free_ports
-from devcluster.servers.processes import Process
-from devcluster.servers.running import Running
-from devcluster.servers.runs import RunFolder
-from devcluster.waiting import wait_until
+from devcluster.servers.server import HttpServer
 
-_READY_SECONDS = 120.0  # ready in a second
 _ANSWER_SECONDS = 60.0
 
 
@@ -34,37 +29,15 @@ class Target:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-class Prometheus(Running):
+class Prometheus(HttpServer):
     """A running Prometheus that scrapes `targets` every second, and has `rules` files."""
 
+    name = "prometheus"
+    health = "/-/ready"
+
     def __init__(self, targets: Sequence[Target], *, rules: Sequence[Path] = (), scrape_seconds: int = 1) -> None:
-        self._run = RunFolder.new("prometheus")
-        (self.port,) = free_ports(1)
-        file = self._run.folder / "prometheus.yml"
-        file.write_text(yaml.safe_dump(_configuration(targets, rules, scrape_seconds)))
-        command: list[str | Path] = [
-            prometheus_program("prometheus"),
-            f"--config.file={file}",
-            f"--storage.tsdb.path={self._run.folder / 'data'}",
-            f"--web.listen-address=127.0.0.1:{self.port}",
-            "--log.level=warn",
-        ]
-        self._process = Process("prometheus", command, run=self._run)
-
-    def start(self) -> None:
-        """Wait until it answers."""
-        try:
-            wait_until(
-                self._is_ready, "Prometheus to answer", timeout_seconds=_READY_SECONDS, seen=self._process.log_end
-            )
-        except BaseException:
-            self.stop()
-            raise
-
-    def stop(self) -> None:
-        """End it, and remove its files."""
-        self._process.stop()
-        self._run.close()
+        super().__init__()
+        self._configuration = _configuration(targets, rules, scrape_seconds)
 
     def query(self, expression: str) -> list[dict[str, Any]]:
         """The series of an instant query: [{"metric": {label: value}, "value": [time, text]}].
@@ -89,14 +62,20 @@ class Prometheus(Running):
         result: list[dict[str, Any]] = answer["data"]["result"]
         return result
 
-    def _is_ready(self) -> bool:
-        self._process.check()
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/-/ready", timeout=_ANSWER_SECONDS) as answer:
-            return bool(answer.status == 200)  # noqa: PLR2004  # HTTP
+    def _command(self, folder: Path) -> Sequence[str | Path]:
+        file = folder / "prometheus.yml"
+        file.write_text(yaml.safe_dump(self._configuration))
+        return [
+            prometheus_program("prometheus"),
+            f"--config.file={file}",
+            f"--storage.tsdb.path={folder / 'data'}",
+            f"--web.listen-address={self.host}:{self.port}",
+            "--log.level=warn",
+        ]
 
     def _get(self, path: str) -> dict[str, Any]:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=_ANSWER_SECONDS) as answer:
+            with urllib.request.urlopen(f"http://{self.host}:{self.port}{path}", timeout=_ANSWER_SECONDS) as answer:
                 read: dict[str, Any] = json.load(answer)
         except urllib.error.HTTPError as error:
             raise DevclusterError(f"Prometheus refuses {path}: {error.read().decode(errors='replace')}") from error

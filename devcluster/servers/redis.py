@@ -10,20 +10,13 @@ from urllib.parse import quote
 
 import redis
 
-from devcluster.errors import DevclusterError
 from devcluster.files import write_private
 from devcluster.programs import toolchain
 from devcluster.servers.arguments import redis_configuration, redis_tls
 from devcluster.servers.certificates import Authority
-from devcluster.servers.ports import free_ports
-from devcluster.servers.processes import Process
-from devcluster.servers.running import Running, retried_on_taken_port
-from devcluster.servers.runs import RunFolder
-from devcluster.waiting import wait_until
+from devcluster.servers.server import LOOPBACK, Server
 
-_READY_SECONDS = 60.0  # ready in 50 ms
 _SOCKET_SECONDS = 5.0
-_NAME = "redis"
 _DATABASES = (0, 1)
 
 _DUMP: Final = """
@@ -38,13 +31,15 @@ Dump = Sequence[Sequence[tuple[bytes, int, bytes]]]
 """For each database: every key with its TTL in ms (0: none) and its value."""
 
 
-class Redis(Running):
+class Redis(Server):
     """A running Redis. Start it by `with Redis() as server:` or by `start` and `stop`.
 
     Without `persistent` it writes nothing to the disk, and a kill loses all; with it, a kill loses nothing that was
     acknowledged. `configuration` holds more lines of redis.conf, by name. With `tls` it takes nothing else than TLS, with
     a certificate of its own authority (`ca`). `users` holds lines of an ACL file, each `user NAME …`.
     """
+
+    name = "redis"
 
     def __init__(
         self,
@@ -55,48 +50,26 @@ class Redis(Running):
         tls: bool = False,
         users: Sequence[str] = (),
     ) -> None:
+        super().__init__()
         self.password = password
         self._tls = tls
         self._users = tuple(users)
         self._persistent = persistent
         self._configuration = dict(configuration or {})
-        self._run: RunFolder | None = None
-        self._process: Process | None = None
-        self._port = 0
-        self._ca: Path | None = None
 
     # -- what it is
-
-    @property
-    def port(self) -> int:
-        """Its port on 127.0.0.1; the same after every restart."""
-        return self._port
-
-    @property
-    def folder(self) -> Path:
-        """Where its files and its log lie until it is stopped."""
-        if self._run is None:
-            raise DevclusterError("this Redis has not been started")
-        return self._run.folder
 
     @property
     def pids(self) -> tuple[int, int]:
         """Its guard's pid and its own."""
         return self._running.pids
 
-    @property
-    def ca(self) -> Path:
-        """The certificate of the authority that signed its own, where it has one."""
-        if self._ca is None:
-            raise DevclusterError("this Redis has no TLS, or has not been started")
-        return self._ca
-
     def url(self, db: int = 0, *, user: str = "", password: str | None = None) -> str:
         """Return its address, password included: the default user's, or that of one of `users`."""
         secret = self.password if password is None else password
         user_info = f"{quote(user, safe='')}:{quote(secret, safe='')}@" if secret is not None else ""
         scheme, query = ("rediss", f"?ssl_ca_certs={self.ca}") if self._tls else ("redis", "")
-        return f"{scheme}://{user_info}127.0.0.1:{self._port}/{db}{query}"
+        return f"{scheme}://{user_info}{LOOPBACK}:{self.port}/{db}{query}"
 
     def commands(self) -> int:
         """How many commands it has processed since its start, also those that scripts called."""
@@ -107,22 +80,13 @@ class Redis(Running):
 
     def start(self) -> None:
         """Start it, on the port that it had before if it was killed, and wait until it answers."""
-        if self._process is not None and self._process.alive:
-            raise DevclusterError("this Redis has been started already")
-        if self._run is not None:
+        if self._run is None or self._running.alive:
+            super().start()
+        else:
             self._launch(self._run)
-            return
-        self._run = retried_on_taken_port(self._launch_on_new_port)
-
-    def stop(self) -> None:
-        """End it and remove every file; nothing to do where nothing runs."""
-        run, self._run = self._run, None
-        if run is not None:
-            self._end(run)
-
-    def check(self) -> None:
-        """Raise where it has ended by itself."""
-        self._running.check()
+        if not self._persistent:
+            # What `restart` saved has been read. Left there, it would come back after a later kill.
+            (self._data / "dump.rdb").unlink(missing_ok=True)
 
     def flushall(self) -> None:
         """Remove every key of every database."""
@@ -192,12 +156,6 @@ class Redis(Running):
             self.start()
 
     @property
-    def _running(self) -> Process:
-        if self._process is None:
-            raise DevclusterError("this Redis is not running")
-        return self._process
-
-    @property
     def _data(self) -> Path:
         return self.folder / "data"
 
@@ -211,66 +169,36 @@ class Redis(Running):
             found: Any = client.eval(_DUMP, 0)
         return [(key, max(0, ttl_ms), value) for key, ttl_ms, value in found]
 
-    def _launch_on_new_port(self) -> RunFolder:
-        run = RunFolder.new(_NAME)
-        (self._port,) = free_ports(1)
-        try:
-            self._launch(run)
-        except BaseException:  # also on an interrupt
-            self._end(run)
-            raise
-        return run
-
-    def _launch(self, run: RunFolder) -> None:
-        data = run.folder / "data"
+    def _command(self, folder: Path) -> Sequence[str | Path]:
+        data = folder / "data"
         data.mkdir(exist_ok=True)
-        file = run.folder / "redis.conf"
+        file = folder / "redis.conf"
         extra = dict(self._configuration)
         if self._tls:
-            self._ca = run.folder / "ca.crt"
+            self._ca = folder / "ca.crt"
             if not self._ca.exists():
-                Authority.new(run.folder).issue("redis", user="redis", hosts=("127.0.0.1", "localhost"))
-            extra |= redis_tls(port=self._port, folder=run.folder)
+                Authority.new(folder).issue("redis", user="redis", hosts=(LOOPBACK, "localhost"))
+            extra |= redis_tls(port=self.port, folder=folder)
         if self._users:
             # The default user keeps its password: the file has to name every user.
             default = f"user default on {f'>{self.password}' if self.password else 'nopass'} ~* &* +@all"
-            write_private(run.folder / "users.acl", "".join(f"{line}\n" for line in (default, *self._users)).encode())
-            extra["aclfile"] = str(run.folder / "users.acl")
+            write_private(folder / "users.acl", "".join(f"{line}\n" for line in (default, *self._users)).encode())
+            extra["aclfile"] = str(folder / "users.acl")
         content = redis_configuration(
-            port=0 if self._tls else self._port,
+            port=0 if self._tls else self.port,
             folder=data,
             password=None if self._users else self.password,
             persistent=self._persistent,
             extra=extra,
         )
         write_private(file, content.encode())
-        program = toolchain.redis_server_with_tls() if self._tls else toolchain.redis_server()
-        self._process = process = Process(_NAME, [program, file], run=run)
+        return [toolchain.redis_server_with_tls() if self._tls else toolchain.redis_server(), file]
+
+    def _answers(self) -> bool:
         with self._client() as client:
-            wait_until(
-                lambda: _answers(client, process),
-                f"Redis on port {self._port} to answer",
-                timeout_seconds=_READY_SECONDS,
-                seen=process.log_end,
-            )
-        if not self._persistent:
-            # What `restart` saved has been read. Left there, it would come back after a later kill.
-            (data / "dump.rdb").unlink(missing_ok=True)
-
-    def _end(self, run: RunFolder) -> None:
-        process, self._process = self._process, None
-        try:
-            if process is not None:
-                process.kill()
-        finally:
-            run.close()
-
-
-def _answers(client: redis.Redis, process: Process) -> bool:
-    process.check()
-    try:
-        # Another server may have taken the port, and ours is about to notice that.
-        found: object = client.info("server")["process_id"]
-    except redis.RedisError:  # not listening, or still reading its data
-        return False
-    return found == process.pid
+            try:
+                # Another server may have taken the port, and ours is about to notice that.
+                found: object = client.info("server")["process_id"]
+            except redis.RedisError:  # not listening, or still reading its data
+                return False
+        return found == self._running.pid

@@ -9,7 +9,6 @@ import pytest
 
 import devcluster
 from devcluster.programs.building import built
-from devcluster.servers import redis as redis_module
 from devcluster.servers.ports import free_ports
 from devcluster.servers.processes import Process
 from devcluster.servers.runs import RunFolder
@@ -53,7 +52,7 @@ def test_a_cluster_whose_port_was_taken_takes_others(taken_port: int, monkeypatc
 
 
 def test_a_redis_whose_port_was_taken_takes_another(taken_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redis_module, "free_ports", LostOnce(taken_port))
+    monkeypatch.setattr("devcluster.servers.server.free_ports", LostOnce(taken_port))
     with devcluster.Redis() as server:
         assert server.port != taken_port
 
