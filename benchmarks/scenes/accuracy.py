@@ -5,6 +5,7 @@ Knapitsch et al. 2017, "Tanks and Temples: benchmarking large-scale scene recons
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,13 +61,13 @@ def similarity(source: Doubles, target: Doubles) -> Similarity:
     return Similarity(scale, rotation, target.mean(axis=0) - scale * rotation @ source.mean(axis=0))
 
 
-def scores(mesh: Mesh, truth: Truth) -> list[Score]:
-    """The scores of `mesh` (in the truth's coordinates) at each of `TOLERANCES`.
+def scores(mesh: Mesh, truth: Truth, tolerances: Sequence[float] = TOLERANCES) -> list[Score]:
+    """The scores of `mesh` (in the truth's coordinates) at each of `tolerances`.
 
     Only what is above the ground and in or near the subject's box counts. Both surfaces become points of the same density, whatever
     else belongs to them.
     """
-    limits = [tolerance * truth.diagonal for tolerance in TOLERANCES]
+    limits = [tolerance * truth.diagonal for tolerance in tolerances]
     density = _POINTS_WITHIN / (np.pi * min(limits) ** 2)
     low, high = _box(truth)
     exact, found = (
@@ -74,7 +75,7 @@ def scores(mesh: Mesh, truth: Truth) -> list[Score]:
         for seed, surface in enumerate((truth.subject, mesh))
     )
     if len(found) == 0:
-        return [Score(0.0, 0.0) for _ in TOLERANCES]
+        return [Score(0.0, 0.0) for _ in tolerances]
     to_truth, to_found = _distances(found, exact, max(limits)), _distances(exact, found, max(limits))
     return [Score(float((to_truth <= limit).mean()), float((to_found <= limit).mean())) for limit in limits]
 

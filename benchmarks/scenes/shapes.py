@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import json
 import re
@@ -57,6 +58,7 @@ def ground(reach: float) -> Mesh:
     return Mesh(corners * reach, np.array([[0, 1, 2], [0, 2, 3]]))
 
 
+@functools.cache
 def house() -> Mesh:
     """A building with rounded corners and a rough wall, in metres."""
     along = outline(0.0, round(2 * (_HOUSE_LENGTH + _HOUSE_WIDTH) / _HOUSE_STEP))
