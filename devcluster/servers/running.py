@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import socketserver
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Self, TypeVar
 
 from devcluster.errors import ServerEndedError
 
 T = TypeVar("T")
 
+_POLL_SECONDS = 0.05  # until a server in a thread sees that it is to end
 _PORT_TRIES = 5  # each fails only if another program binds one of the chosen ports within the same half second
 
 
@@ -30,6 +34,19 @@ class Running(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+@contextlib.contextmanager
+def serving(server: socketserver.BaseServer) -> Iterator[None]:
+    """Let a server of the standard library answer, in a thread, until the block ends."""
+    thread = threading.Thread(target=server.serve_forever, args=(_POLL_SECONDS,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def retried_on_taken_port(start: Callable[[], T]) -> T:

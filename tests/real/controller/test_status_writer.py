@@ -22,6 +22,7 @@ from reconstruction_operator.planning.types import Event, Job
 
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.system import System
+from tests.support.controller.stored import Stored
 from tests.support.systems import SharedSystems
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -41,16 +42,6 @@ def system(start_system: SharedSystems) -> System:
     return start_system(operator=False)
 
 
-class Events:
-    """Notes which jobs' statuses were stored."""
-
-    def __init__(self) -> None:
-        self.stored: list[str] = []
-
-    def record(self, key: JobKey, _events: tuple[Event, ...]) -> None:
-        self.stored.append(key.name)
-
-
 class Desk:
     """A running writer, and the cache that it feeds."""
 
@@ -60,7 +51,7 @@ class Desk:
         self.cache = Cache(monotonic=lambda: 0.0)
         self.writes = WriteQueue(least=1.0, most=1_000.0)
         leading: Any = SimpleNamespace(leading=True)
-        self.events: Any = Events()
+        self.events: Any = Stored()
         self.writer = StatusWriter(api, self.cache, leading, self.writes, self.events)
 
     @property

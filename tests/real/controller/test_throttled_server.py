@@ -9,17 +9,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase, Progress, Status
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.client import Api, ApiError
 from reconstruction_operator.controller.writes.status_writer import StatusWriter
 from reconstruction_operator.controller.writes.write_queue import WriteQueue
-from reconstruction_operator.planning.types import Event
 
 from devcluster import Cluster
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.system import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, System
+from tests.support.controller.stored import Stored
 from tests.support.systems import SharedSystems
 
 FLOW = "/apis/flowcontrol.apiserver.k8s.io/v1"
@@ -68,16 +67,6 @@ def throttled(cluster: Cluster, jobs: Jobs) -> Iterator[None]:
     cluster.api.delete(f"{FLOW}/prioritylevelconfigurations/{NAME}")
 
 
-class Watcher:
-    """Stands for the Event recorder: notes the statuses in the order in which they were stored."""
-
-    def __init__(self) -> None:
-        self.stored: list[str] = []
-
-    def record(self, key: JobKey, _events: tuple[Event, ...]) -> None:
-        self.stored.append(key.name)
-
-
 class CountingApi:
     """The API server as the writer sees it, and how often it had no room."""
 
@@ -99,7 +88,7 @@ async def test_a_throttled_server_gets_every_status_ends_first_and_is_not_overru
     throttled: None, api: Api, jobs: Jobs
 ) -> None:
     await _wait_throttled(api, jobs)
-    counting, watcher = CountingApi(api), Watcher()
+    counting, watcher = CountingApi(api), Stored()
     cache, writes = Cache(), WriteQueue(least=5.0, most=1_000.0)
     leading: Any = SimpleNamespace(leading=True)
     recorder: Any = watcher

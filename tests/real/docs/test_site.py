@@ -6,7 +6,6 @@ import functools
 import http.server
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
 from devcluster.harness.chromium import running_chromium
+from devcluster.servers.running import serving
 from tests.support.paths import CHECKOUT
 
 pytestmark = pytest.mark.release  # the packages of the site, and ten seconds of processor time
@@ -32,12 +32,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("site")
     subprocess.run([sys.executable, "-m", "scripts.site", "--output", folder], cwd=CHECKOUT, check=True)
     handler = functools.partial(Quiet, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    with serving(server):
         yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture(scope="module")

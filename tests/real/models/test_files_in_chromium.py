@@ -16,11 +16,11 @@ from reconstruction_operator.models.photogrammetry.output import glb
 from reconstruction_operator.models.photogrammetry.output.report import page as report
 from reconstruction_operator.models.photogrammetry.sparse.cameras import looking_at
 from reconstruction_operator.models.photogrammetry.sparse.leaving import LeftOut, Why
-from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
+from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseModel
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 
 from devcluster.harness.chromium import running_chromium
-from tests.support.engine.geometry import RED, coloured_square, sphere
+from tests.support.engine.geometry import RED, coloured_square, photo_of, sphere
 from tests.support.paths import DATA
 
 HOSTILE = "</script><img src=x onerror=alert(1)>&\"'.jpg"
@@ -84,20 +84,7 @@ def findings() -> report.Findings:
     for number, eye in enumerate(eyes):
         camera = looking_at(np.array(eye), np.zeros(3), np.array([0.0, 1.0, 0.0]), focal=500.0, size=400)
         pixels, _ = camera.project(coloured_square().mesh.vertices)
-        photos.append(
-            AlignedPhoto(
-                f"{number}{HOSTILE}",
-                400,
-                400,
-                500.0,
-                (199.5, 199.5),
-                0.0,
-                camera.rotation,
-                camera.translation,
-                np.arange(4),
-                pixels + 0.3,
-            )
-        )
+        photos.append(photo_of(camera, f"{number}{HOSTILE}", np.arange(4), pixels + 0.3))
     left_out = (LeftOut(f"9{HOSTILE}", Why.NO_MATCHES),)
     return report.Findings(
         model=SparseModel(tuple(photos), coloured_square().mesh.vertices, 0.42, left_out),

@@ -6,7 +6,6 @@ import io
 import json
 import secrets
 import ssl
-import threading
 import urllib.request
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,7 @@ import pytest
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.system import REPOSITORY, System
 from devcluster.servers.certificates import Authority
+from devcluster.servers.running import serving
 from devcluster.waiting import wait_until
 from tests.real.security.redis_users import addresses, user
 from tests.support.systems import SharedSystems
@@ -125,13 +125,10 @@ def photo_server(folder: Path, asked: list[str]) -> Iterator[int]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     pair = Authority.new(folder).issue("photos", user="photos", hosts=["localhost"])
     context.load_cert_chain(pair.certificate, pair.key)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        yield server.server_address[1]
-        server.shutdown()
-        thread.join()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    with serving(server):
+        yield server.server_port
 
 
 def test_no_signature_of_an_input_url_appears_anywhere(

@@ -7,10 +7,11 @@ from typing import Final
 import numpy as np
 import trimesh
 from reconstruction_operator.models.interface import Step
-from reconstruction_operator.models.photogrammetry.arrays import Doubles
+from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers
 from reconstruction_operator.models.photogrammetry.output import glb
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, looking_at
+from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 
 RED, BLUE = (200.0, 30.0, 20.0), (20.0, 30.0, 200.0)
@@ -48,6 +49,24 @@ def camera(x: float, z: float) -> Camera:
     """A camera of 300 px at (x, 0, z) that looks at 0."""
     up = np.array([0.0, 1.0, 0.0])
     return looking_at(np.array([x, 0.0, z]), np.zeros(3), up, focal=300.0, size=300)
+
+
+def photo_of(
+    camera: Camera, name: str, seen: Integers, pixels: Doubles | None = None, *, radial: float = 0.0
+) -> AlignedPhoto:
+    """The photo that the camera took: it shows the points `seen` at `pixels`, which are all 0 where they do not matter."""
+    return AlignedPhoto(
+        name=name,
+        width=camera.width,
+        height=camera.height,
+        focal=float(camera.intrinsics[0, 0]),
+        principal=(float(camera.intrinsics[0, 2]), float(camera.intrinsics[1, 2])),
+        radial=radial,
+        rotation=camera.rotation,
+        translation=camera.translation,
+        seen=seen,
+        pixels=np.zeros((len(seen), 2)) if pixels is None else pixels,
+    )
 
 
 def coloured_square() -> glb.Textured:

@@ -7,8 +7,9 @@ import contextlib
 import http.server
 import select
 import socket
-import threading
 from collections.abc import Iterator
+
+from devcluster.servers.running import serving
 
 _CHUNK_BYTES = 65_536
 _SECONDS = 20.0
@@ -59,11 +60,6 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 @contextlib.contextmanager
 def running_proxy(user_info: str = "") -> Iterator[ConnectProxy]:
     """A proxy on a free port."""
-    with ConnectProxy(user_info) as proxy:
-        thread = threading.Thread(target=proxy.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield proxy
-        finally:
-            proxy.shutdown()
-            thread.join()
+    proxy = ConnectProxy(user_info)
+    with serving(proxy):
+        yield proxy

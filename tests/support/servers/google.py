@@ -12,7 +12,6 @@ import http.client
 import json
 import secrets
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,6 +20,7 @@ from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 from xml.etree import ElementTree as ET
 
 from devcluster.servers.emulators import FakeGcs
+from devcluster.servers.running import serving
 
 _HOST: Final = "127.0.0.1"
 _OK: Final = 200
@@ -83,14 +83,9 @@ class XmlUploads(ThreadingHTTPServer):
 @contextlib.contextmanager
 def running_xml_uploads(server: FakeGcs) -> Iterator[XmlUploads]:
     """A proxy in front of the emulator."""
-    with XmlUploads(server) as proxy:
-        thread = threading.Thread(target=proxy.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield proxy
-        finally:
-            proxy.shutdown()
-            thread.join()
+    proxy = XmlUploads(server)
+    with serving(proxy):
+        yield proxy
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.server
 import ssl
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from reconstruction_operator.transfer.https import download
 from reconstruction_operator.transfer.limits import Limits
 
 from devcluster.servers.certificates import Authority
+from devcluster.servers.running import serving
 
 Handle = Callable[[http.server.BaseHTTPRequestHandler], None]
 
@@ -64,11 +64,5 @@ def running_https(folder: Path) -> Iterator[Server]:
     context.load_cert_chain(pair.certificate, pair.key)
     listening.socket = context.wrap_socket(listening.socket, server_side=True)
     running.port = listening.server_address[1]
-    thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with serving(listening):
         yield running
-    finally:
-        listening.shutdown()
-        listening.server_close()
-        thread.join()

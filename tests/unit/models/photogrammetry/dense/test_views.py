@@ -9,7 +9,7 @@ from reconstruction_operator.models.photogrammetry.dense import views
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, looking_at
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
 
-from tests.support.engine import scenes
+from tests.support.engine import geometry, scenes
 from tests.support.engine.geometry import QUIET
 
 UP = np.array([0.0, 1.0, 0.0])
@@ -24,10 +24,7 @@ def at_angle(degrees: float) -> Camera:
 
 
 def aligned(camera: Camera, name: str = "a.jpg", radial: float = 0.0, seen: int = 200) -> AlignedPhoto:
-    return AlignedPhoto(
-        name, camera.width, camera.height, 500.0, (199.5, 199.5), radial,
-        camera.rotation, camera.translation, np.arange(seen), np.zeros((seen, 2)),
-    )  # fmt: skip
+    return geometry.photo_of(camera, name, np.arange(seen), radial=radial)
 
 
 def test_sources_at_a_few_degrees_score_above_nearer_and_farther_ones() -> None:

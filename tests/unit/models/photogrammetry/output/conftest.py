@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from reconstruction_operator.models.photogrammetry.sparse.cameras import looking_at
 from reconstruction_operator.models.photogrammetry.sparse.leaving import LeftOut, Why
-from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
+from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseModel
+
+from tests.support.engine.geometry import photo_of
 
 UP = np.array([0.0, 1.0, 0.0])
 
@@ -23,18 +25,5 @@ def sparse() -> SparseModel:
         seen = np.arange(index * 10, index * 10 + 20)
         pixels, _ = camera.project(points[seen])
         off = np.array([0.3, 0.4])  # 0.5 px
-        photos.append(
-            AlignedPhoto(
-                f"{index:04d}.jpg",
-                400,
-                400,
-                500.0,
-                (199.5, 199.5),
-                0.0,
-                camera.rotation,
-                camera.translation,
-                seen,
-                pixels + off,
-            )
-        )
+        photos.append(photo_of(camera, f"{index:04d}.jpg", seen, pixels + off))
     return SparseModel(tuple(photos), points, 0.5, (LeftOut("0003.jpg", Why.NO_FEATURES),))

@@ -8,9 +8,10 @@ from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.models.photogrammetry.sparse import acceptance
 from reconstruction_operator.models.photogrammetry.sparse.cameras import looking_at
 from reconstruction_operator.models.photogrammetry.sparse.leaving import LeftOut, Why
-from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
+from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseModel
 
 from tests.support.engine import scenes
+from tests.support.engine.geometry import photo_of
 
 SOURCES = {f"{number:04}.jpg": f"IMG_{number}.JPG" for number in range(16)}
 
@@ -24,8 +25,7 @@ def model(
     for number, turn in enumerate(np.radians(np.linspace(0.0, spread_deg, aligned))):
         eye = np.array([5 * np.sin(turn), 0.0, 5 * np.cos(turn)])
         camera = looking_at(eye, np.zeros(3), scenes.UP, focal=500.0, size=400)
-        where = (f"{number:04}.jpg", 400, 400, 500.0, (199.5, 199.5), 0.0, camera.rotation, camera.translation)
-        photos.append(AlignedPhoto(*where, np.arange(points), np.zeros((points, 2))))
+        photos.append(photo_of(camera, f"{number:04}.jpg", np.arange(points)))
     names = list(SOURCES)[aligned : aligned + left_out]
     return SparseModel(tuple(photos), cloud, 0.5, tuple(LeftOut(name, why) for name in names))
 

@@ -10,9 +10,10 @@ from reconstruction_operator.models.photogrammetry.arrays import Doubles
 from reconstruction_operator.models.photogrammetry.sparse import parallax
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, looking_at
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
-from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
+from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseModel
 
 from tests.support.engine import scenes
+from tests.support.engine.geometry import photo_of
 
 
 def homography(first: Camera, second: Camera) -> Doubles:
@@ -94,18 +95,5 @@ def test_the_angle_is_that_between_the_lines_of_sight(apart: float, expected: fl
     for x in (-apart / 2, 0.0, apart / 2):
         camera = looking_at(np.array([x, 0.0, 5.0]), np.zeros(3), scenes.UP, focal=500.0, size=400)
         seen = np.arange(50)
-        photos.append(
-            AlignedPhoto(
-                f"{x}.jpg",
-                400,
-                400,
-                500.0,
-                (199.5, 199.5),
-                0.0,
-                camera.rotation,
-                camera.translation,
-                seen,
-                np.zeros((50, 2)),
-            )
-        )
+        photos.append(photo_of(camera, f"{x}.jpg", seen))
     assert parallax.median_angle_deg(SparseModel(tuple(photos), points, 0.5)) == pytest.approx(expected, rel=0.05)

@@ -1,0 +1,16 @@
+"""Stored statuses, as the recorder of Events gets them."""
+
+from __future__ import annotations
+
+from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.planning.types import Event
+
+
+class Stored:
+    """Stands for the Event recorder: notes whose statuses were stored, in that order."""
+
+    def __init__(self) -> None:
+        self.stored: list[str] = []
+
+    def record(self, key: JobKey, _events: tuple[Event, ...]) -> None:
+        self.stored.append(key.name)
