@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import pty
 import select
@@ -20,6 +21,10 @@ from kubectl_recon.jobs.job import Job
 
 CREATED = "2026-03-01T12:00:00Z"
 PROGRAM = Path(sys.executable).with_name("kubectl-recon")
+
+# What terminals answer when they are asked for their attributes.
+KITTY = b"\x1b_Gi=31;OK\x1b\\\x1b[6;18;9t\x1b[?62;c"
+XTERM = b"\x1b[?1;0;16S\x1b[?63;1;2;4;6;9;15;22c"
 
 
 def job(name: str = "banana", phase: str = "", **status: Any) -> Job:
@@ -39,6 +44,21 @@ def job(name: str = "banana", phase: str = "", **status: Any) -> Job:
         "status": {"observedGeneration": 1, "conditions": conditions} | ({"phase": phase} if phase else {}) | status,
     }
     return Job(body)
+
+
+def write_kubeconfig(folder: Path, port: int = 9, *, namespace: str = "") -> Path:
+    """A kubeconfig for an API server on that port of this machine; by default none answers there."""
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "here",
+        "contexts": [{"name": "here", "context": {"cluster": "here", "user": "me", "namespace": namespace}}],
+        "clusters": [{"name": "here", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
+        "users": [{"name": "me", "user": {"token": "s3cret"}}],
+    }
+    file = folder / "config"
+    file.write_text(json.dumps(config))
+    return file
 
 
 @dataclass(frozen=True)

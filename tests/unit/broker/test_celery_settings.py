@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import ssl
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -90,12 +88,3 @@ def test_every_redis_timeout_is_the_setting(monkeypatch: pytest.MonkeyPatch) -> 
     options = chosen["broker_transport_options"]
     assert (options["socket_timeout"], options["socket_connect_timeout"]) == (1.5, 1.5)
     assert (chosen["redis_socket_timeout"], chosen["redis_socket_connect_timeout"]) == (1.5, 1.5)
-
-
-def test_importing_the_application_imports_neither_tasks_nor_worker() -> None:
-    code = (
-        "import sys, reconstruction_operator.celery_app as module\n"
-        "print([name for name in sys.modules if name.startswith(('reconstruction_operator.tasks', 'reconstruction_operator.worker', 'kopf'))])"
-    )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == "[]"

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from reconstruction_operator import config
 from reconstruction_operator.cli import main
-
-PROGRAM = Path(sys.executable).with_name("reconstruction-operator")
 
 
 @pytest.fixture(autouse=True)
@@ -83,14 +78,6 @@ def test_an_invalid_setting_is_one_readable_line(
 
     assert main.main(["run", *arguments]) == 2
     assert capsys.readouterr().err == f"reconstruction-operator: {message}\n"
-
-
-def test_the_operator_without_a_cluster_names_the_setting() -> None:
-    done = subprocess.run([PROGRAM, "run"], capture_output=True, text=True, check=False, env={"HOME": "/nonexistent"})
-
-    assert done.returncode == 1
-    assert "Set KUBECONFIG, or run in a pod with a service account." in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 def test_a_flag_beats_the_environment_in_celerys_own_reading_too(monkeypatch: pytest.MonkeyPatch) -> None:

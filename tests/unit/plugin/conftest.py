@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,6 +12,9 @@ from pathlib import Path
 import pytest
 from kubectl_recon.kube.api import Api
 from kubectl_recon.kube.connection import connect
+
+from devcluster.servers.running import serving
+from tests.support.plugin import write_kubeconfig
 
 
 @dataclass
@@ -58,18 +60,7 @@ def api(server: Server, tmp_path: Path) -> Iterator[Api]:
             pass
 
     running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=running.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    config = {
-        "current-context": "here",
-        "contexts": [{"name": "here", "context": {"cluster": "here", "user": "me"}}],
-        "clusters": [{"name": "here", "cluster": {"server": f"http://127.0.0.1:{running.server_port}"}}],
-        "users": [{"name": "me", "user": {"token": "s3cret"}}],
-    }
-    (tmp_path / "config").write_text(json.dumps(config))
-    api = connect(kubeconfig=str(tmp_path / "config")).api
-    yield api
-    api.close()
-    running.shutdown()
-    running.server_close()
-    thread.join()
+    with serving(running):
+        api = connect(kubeconfig=str(write_kubeconfig(tmp_path, running.server_port))).api
+        yield api
+        api.close()

@@ -12,6 +12,7 @@ from reconstruction_operator.worker.deleting import hanging, process
 from devcluster.files import CHECKOUT
 from tests.support.settings import configure
 from tests.support.worker.attempts import want
+from tests.support.worker.deletions import delete_in_this_process
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +36,12 @@ def meshes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     configure(monkeypatch, OUTPUT_ROOTS=(str(folder),))
     return folder
+
+
+@pytest.fixture
+def deletes_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deletions take place in this process."""
+    delete_in_this_process(monkeypatch)
 
 
 @pytest.fixture

@@ -6,20 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
-import pytest
-
-from tests.support.photos import make_photo
 from tests.support.plugin import PROGRAM, get, serving
-
-
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    """Three small photos; --force takes them."""
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for number in range(3):
-        (folder / f"{number}.jpg").write_bytes(make_photo())
-    return folder
 
 
 def recon(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

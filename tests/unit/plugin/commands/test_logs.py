@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,7 +13,8 @@ from kubectl_recon.commands import logs
 from kubectl_recon.commands.logs import is_about, readable
 from kubectl_recon.kube.connection import Connection, connect
 
-from tests.support.plugin import job
+from devcluster.servers.running import serving
+from tests.support.plugin import job, write_kubeconfig
 
 JOB = job("banana", metadata={"uid": "3f6c0000-1111-2222-3333-444455556666"})
 
@@ -88,16 +88,9 @@ def connection(pods: Pods, tmp_path: Path) -> Iterator[Connection]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        config = {
-            "current-context": "here",
-            "contexts": [{"name": "here", "context": {"cluster": "here", "user": "me", "namespace": "team"}}],
-            "clusters": [{"name": "here", "cluster": {"server": f"http://127.0.0.1:{server.server_port}"}}],
-            "users": [{"name": "me", "user": {"token": "s3cret"}}],
-        }
-        (tmp_path / "config").write_text(json.dumps(config))
-        yield connect(kubeconfig=str(tmp_path / "config"))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    with serving(server):
+        yield connect(kubeconfig=str(write_kubeconfig(tmp_path, server.server_port, namespace="team")))
         server.shutdown()
 
 

@@ -70,6 +70,7 @@ def test_a_stopped_attempt_records_the_reason_and_leaves_no_files(
     assert list(jobs_dir.iterdir()) == []
 
 
+@pytest.mark.usefixtures("deletes_here")
 def test_a_cancel_during_a_step_beats_a_stop(client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     def both() -> None:
         stop(client, 1, StopReason.SUSPEND)
@@ -82,6 +83,7 @@ def test_a_cancel_during_a_step_beats_a_stop(client: redis.Redis, monkeypatch: p
     assert job_manager.is_job_cancelled(JOB)
 
 
+@pytest.mark.usefixtures("deletes_here")
 def test_a_cancelled_job_that_would_fail_is_cancelled() -> None:
     job_manager.assert_cancelled(JOB)
     assert run(model="unknown-model")["status"] == "cancelled"

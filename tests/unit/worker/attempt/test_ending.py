@@ -112,6 +112,7 @@ def test_an_end_is_recorded_after_redis_lost_its_data() -> None:
     assert run.record(SUCCESS) is not None
 
 
+@pytest.mark.usefixtures("deletes_here")
 @pytest.mark.parametrize("outcome", [Outcome.SUCCEEDED, Outcome.FAILED, Outcome.STOPPED])
 def test_a_cancel_beats_every_other_end_and_deletes_the_files(outcome: Outcome, jobs_dir: Path) -> None:
     (jobs_dir / "job" / "output").mkdir(parents=True)
@@ -134,6 +135,7 @@ def test_an_overtaken_run_deletes_nothing_for_an_outdated_cancel(jobs_dir: Path)
     assert (jobs_dir / "job" / "output").exists()
 
 
+@pytest.mark.usefixtures("deletes_here")
 def test_a_cancel_is_recorded_even_if_its_files_may_not_be_deleted(jobs_dir: Path) -> None:
     (jobs_dir / "job").mkdir()
     (jobs_dir / ".deleted").touch()  # where the folder would be moved to
@@ -158,6 +160,7 @@ def test_a_cancel_is_recorded_even_on_a_dead_mount(
     assert f"not within 1 s at {jobs_dir / 'job'}" in caplog.text
 
 
+@pytest.mark.usefixtures("deletes_here")
 @pytest.mark.parametrize(
     ("outcome", "stays"), [pytest.param(Outcome.CANCELLED, False), pytest.param(Outcome.FAILED, True)]
 )

@@ -6,20 +6,9 @@ import os
 import subprocess
 from pathlib import Path
 
-import pytest
 import yaml
 
-from tests.support.photos import make_photo
-from tests.support.plugin import PROGRAM
-
-
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    folder = tmp_path / "My Vase"
-    folder.mkdir()
-    for number in range(3):
-        (folder / f"{number}.jpg").write_bytes(make_photo())
-    return folder
+from tests.support.plugin import PROGRAM, write_kubeconfig
 
 
 def rehearse(*arguments: str | Path, kubeconfig: str | Path = "/nowhere") -> subprocess.CompletedProcess[str]:
@@ -63,12 +52,7 @@ def test_a_set_that_would_fail_is_refused(photos: Path) -> None:
 
 
 def test_an_api_server_that_does_not_answer_is_named(photos: Path, tmp_path: Path) -> None:
-    cluster = {"name": "gone", "cluster": {"server": "http://127.0.0.1:9"}}
-    context = {"name": "gone", "context": {"cluster": "gone", "user": "", "namespace": "team"}}
-    config = {"apiVersion": "v1", "kind": "Config", "clusters": [cluster], "contexts": [context]}
-    (tmp_path / "config").write_text(yaml.safe_dump({**config, "current-context": "gone", "users": []}))
-
-    done = rehearse(photos, "--force", kubeconfig=tmp_path / "config")
+    done = rehearse(photos, "--force", kubeconfig=write_kubeconfig(tmp_path, namespace="team"))
 
     assert done.returncode == 0, done.stderr
     assert yaml.safe_load(done.stdout)["metadata"]["namespace"] == "team"

@@ -1,0 +1,78 @@
+"""The command line as a user runs it without a cluster: help, what `--help` may load, and an API server that does not answer."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.paths import CHECKOUT
+from tests.support.plugin import PROGRAM, write_kubeconfig
+
+SLOW = {"kubernetes", "urllib3", "rich", "yaml", "PIL", "obstore", "prometheus_client", "asyncio", "requests", "ssl"}
+"""Packages that take longer to load than --help may take."""
+GROUPS = ("reading", "transferring", "looking", "changing", "installation")
+"""Modules that hold the commands."""
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [PROGRAM, *arguments], env=os.environ | environment, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def loaded_after(*commands: list[str]) -> set[str]:
+    """The modules that are loaded once these command lines were run in one process."""
+    program = (
+        "import contextlib, json, sys\n"
+        "from kubectl_recon.cli.main import main\n"
+        f"for arguments in {list(commands)!r}:\n"
+        "    with contextlib.suppress(SystemExit):\n"
+        "        main(arguments)\n"
+        "print(json.dumps(sorted(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_help_loads_no_package_that_is_slow_to_load() -> None:
+    loaded = loaded_after(["--help"], ["get", "--help"], ["cancel", "--help"], ["--version"])
+    packages = {name.partition(".")[0] for name in loaded}
+    assert "typer" in packages
+    assert packages & SLOW == set()
+
+
+def test_help_loads_no_command_and_a_command_loads_no_other() -> None:
+    assert own(loaded_after(["--help"])) == {"cli", "cli.loading", "cli.main", "errors"}
+    assert {"cli.reading"} == own(loaded_after(["get", "--help"])) & {f"cli.{one}" for one in GROUPS}
+
+
+def own(modules: set[str]) -> set[str]:
+    return {name.partition(".")[2] for name in modules if name.startswith("kubectl_recon.")}
+
+
+def test_help_names_every_command_in_one_line_and_the_page_has_each() -> None:
+    done = run("--help")
+    assert done.returncode == 0
+    commands = done.stdout.partition("Commands:\n")[2]
+    assert "..." not in commands
+    page = (CHECKOUT / "docs" / "kubectl-recon.md").read_text()
+    named = [line.split()[0] for line in commands.splitlines()]
+    assert named[:3] == ["get", "watch", "wait"]
+    assert [name for name in named if f"`{name}`" not in page.partition("All of them know")[0]] == []
+
+
+def test_a_kubeconfig_that_is_not_there_is_named(tmp_path: Path) -> None:
+    done = run("get", KUBECONFIG=str(tmp_path / "none"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert (
+        done.stderr == f"error: there is no kubeconfig at {tmp_path}/none: name one with --kubeconfig or KUBECONFIG\n"
+    )
+
+
+def test_a_server_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    done = run("get", KUBECONFIG=str(write_kubeconfig(tmp_path)))
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: the API server at http://127.0.0.1:9 does not answer: ")

@@ -1,0 +1,19 @@
+"""Photos on the user's machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.photos import make_photo
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Three small photos, which `--force` takes."""
+    folder = tmp_path / "My Vase"
+    folder.mkdir()
+    for number in range(3):
+        (folder / f"{number}.jpg").write_bytes(make_photo())
+    return folder
