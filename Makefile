@@ -29,11 +29,10 @@ PARALLEL    := $(MAKE) --no-print-directory --jobs=3 --keep-going --output-sync=
 LINTS       := style types layers tree
 
 # The unit tests, in parts, the longest first: each part is a process that imports and collects nothing else.
-part-engine   := tests/unit/models
-part-worker   := $(addprefix tests/unit/,worker transfer)
-part-tools    := $(addprefix tests/unit/,benchmarks chaos chart cli dashboards demo devcluster gallery plugin scripts)
-part-operator := tests/unit tests/behaviour $(addprefix --ignore=,$(part-engine) $(part-worker) $(part-tools))
-UNIT          := $(addprefix unit-,operator tools worker engine)
+part-worker   := $(addprefix tests/unit/,benchmarks models transfer worker)
+part-tools    := $(addprefix tests/unit/,chaos chart cli dashboards demo devcluster gallery plugin scripts)
+part-operator := tests/unit tests/behaviour $(addprefix --ignore=,$(part-worker) $(part-tools))
+UNIT          := $(addprefix unit-,operator worker tools)
 
 check: setup ## the quick part: style, types, layers, tree, and the unit tests
 	@$(PYTHON_BIN) -S scripts/checks/layout.py
