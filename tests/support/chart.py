@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 Objects = dict[tuple[str, str], dict[str, Any]]
 """Objects by kind and name."""
+
+
+class Answer(NamedTuple):
+    """What helm answers: its exit status and its output. That of `helm template` is the objects, as JSON."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+
+Ask = Callable[..., Answer]
+"""From a command of helm, its `stdin` and the `chart`, to its answer."""
 
 Render = Callable[..., Objects]
 Refuse = Callable[..., str]

@@ -1,7 +1,6 @@
-"""Rendering of the chart by a real helm, without a cluster.
+"""Answers of a real helm about the chart, without a cluster.
 
-What helm rendered is kept in pytest's cache for as long as neither the chart nor helm changes: a render takes 60 ms of CPU,
-and the tests ask for 200.
+They are kept in pytest's cache for as long as neither the chart nor helm changes: one takes 60 to 200 ms of CPU, and the tests ask for 250.
 """
 
 from __future__ import annotations
@@ -14,63 +13,54 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 import yaml
 
 from devcluster.programs.helm import helm, helm_program
-from tests.support.chart import Objects, Refuse, Render
+from tests.support.chart import Answer, Ask, Objects, Refuse, Render
 from tests.support.paths import CHART
 
 NAMESPACE = "recon"
 
-Rendered = tuple[int, str, str]
-"""Helm's exit status, the objects as JSON (none after a failure), and its stderr."""
+
+def _answer(chart: Path, command: tuple[str, ...], stdin: str) -> Answer:
+    done = helm(*command, chart, stdin=stdin, check=False)
+    if command[0] != "template" or done.returncode:
+        return Answer(done.returncode, done.stdout, done.stderr)
+    found = [one for one in yaml.load_all(done.stdout, yaml.CSafeLoader) if one]
+    return Answer(0, json.dumps(found), done.stderr)
 
 
-class Templated(Protocol):
-    def __call__(self, chart: Path, values: str, apis: tuple[str, ...], release: str) -> Rendered: ...
-
-
-def _rendered(chart: Path, values: str, apis: tuple[str, ...], release: str) -> Rendered:
-    options = [f"--api-versions={api}" for api in apis]
-    command = ("template", release, chart, "--namespace", NAMESPACE, "--values", "-", *options)
-    done = helm(*command, stdin=values, check=False)
-    found = [one for one in yaml.load_all(done.stdout, yaml.CSafeLoader) if one] if done.returncode == 0 else []
-    return done.returncode, json.dumps(found), done.stderr
-
-
-def _digest() -> str:
-    """Of all that decides how helm renders the chart."""
+@functools.cache
+def _digest(chart: Path) -> str:
+    """Of all that decides what helm answers about the chart."""
     program = helm_program()
     digest = hashlib.sha256(f"{program} {program.stat().st_mtime_ns} {Path(__file__).read_text()}".encode())
-    for path in sorted(one for one in CHART.rglob("*") if one.is_file()):
+    for path in sorted(one for one in chart.rglob("*") if one.is_file()):
         content = path.read_bytes()
-        digest.update(f"{path.relative_to(CHART)} {len(content)}\n".encode() + content)
+        digest.update(f"{path.relative_to(chart)} {len(content)}\n".encode() + content)
     return digest.hexdigest()
 
 
 @pytest.fixture(scope="session")
-def templated(pytestconfig: pytest.Config) -> Templated:
+def ask(pytestconfig: pytest.Config) -> Ask:
     """Runs helm, or remembers what it answered."""
     assert pytestconfig.cache is not None
-    folder = pytestconfig.cache.mkdir("helm") / _digest()
+    folder = pytestconfig.cache.mkdir("helm") / _digest(CHART)
     for outdated in folder.parent.iterdir():
         if outdated != folder:
             shutil.rmtree(outdated, ignore_errors=True)
     folder.mkdir(exist_ok=True)
 
     @functools.cache
-    def remembered(chart: Path, values: str, apis: tuple[str, ...], release: str) -> Rendered:
-        if chart != CHART:
-            return _rendered(chart, values, apis, release)
-        key = json.dumps([values, apis, release])
+    def remembered(*command: str, stdin: str = "", chart: Path = CHART) -> Answer:
+        key = json.dumps([command, stdin, _digest(chart)])
         file = folder / f"{hashlib.sha256(key.encode()).hexdigest()}.json.gz"
         if file.exists():
-            status, objects, stderr = json.loads(gzip.decompress(file.read_bytes()))
-            return status, objects, stderr
-        answer = _rendered(chart, values, apis, release)
+            return Answer(*json.loads(gzip.decompress(file.read_bytes())))
+        answer = _answer(chart, command, stdin)
         new = file.with_suffix(f".{os.getpid()}")
         new.write_bytes(gzip.compress(json.dumps(answer).encode(), 1))
         new.replace(file)
@@ -85,7 +75,7 @@ def chart() -> Path:
 
 
 @pytest.fixture(scope="session")
-def render(templated: Templated) -> Render:
+def render(ask: Ask) -> Render:
     """A function from values to objects; it may also take `apis` that the cluster has, the `release`, another `chart`."""
 
     def rendered(
@@ -95,9 +85,9 @@ def render(templated: Templated) -> Render:
         release: str = "reconstruction",
         chart: Path = CHART,
     ) -> Objects:
-        status, text, stderr = templated(chart, json.dumps(values or {}), apis, release)
-        assert (status, stderr) == (0, "")
-        found = json.loads(text)
+        answer = ask(*_template(apis, release), stdin=json.dumps(values or {}), chart=chart)
+        assert (answer.status, answer.stderr) == (0, "")
+        found = json.loads(answer.stdout)
         by_name = {(one["kind"], one["metadata"]["name"]): one for one in found}
         assert len(by_name) == len(found), "two objects have the same name"
         return by_name
@@ -106,12 +96,17 @@ def render(templated: Templated) -> Render:
 
 
 @pytest.fixture(scope="session")
-def refuse(templated: Templated) -> Refuse:
+def refuse(ask: Ask) -> Refuse:
     """A function from values that must be rejected to the message."""
 
     def refused(values: Mapping[str, Any], *, apis: tuple[str, ...] = ()) -> str:
-        status, text, stderr = templated(CHART, json.dumps(values), apis, "reconstruction")
-        assert status == 1, text
-        return stderr
+        answer = ask(*_template(apis, "reconstruction"), stdin=json.dumps(values))
+        assert answer.status == 1, answer.stdout
+        return answer.stderr
 
     return refused
+
+
+def _template(apis: tuple[str, ...], release: str) -> tuple[str, ...]:
+    options = (f"--api-versions={api}" for api in apis)
+    return ("template", release, "--namespace", NAMESPACE, "--values", "-", *options)

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from devcluster.programs.helm import helm
-from tests.support.chart import Render
+from tests.support.chart import Ask, Render
 from tests.support.paths import CHART, CHECKOUT
 
 # A file by its ending, or a path below a folder of the project or of the chart.
@@ -41,9 +41,10 @@ def content(package: Path) -> dict[str, str]:
         return {name: file.read().decode() for name, file in files if file is not None}
 
 
-def notes(chart: Path, *options: str | Path) -> str:
-    command = ["install", "reconstruction", chart, "--namespace", "lab", "--dry-run=client"]
-    return helm(*command, *options).stdout.partition("NOTES:")[2]
+def notes(ask: Ask, *options: str) -> str:
+    answer = ask("install", "reconstruction", "--namespace", "lab", "--dry-run=client", *options)
+    assert answer.status == 0, answer.stderr
+    return answer.stdout.partition("NOTES:")[2]
 
 
 def missing(text: str, content: dict[str, str]) -> set[str]:
@@ -81,15 +82,15 @@ def test_the_templates_messages_name_only_what_is_in_the_package(content: dict[s
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_the_notes_name_only_what_is_in_the_package(package: Path, content: dict[str, str], shape: str) -> None:
-    text = notes(package, *(["--values", CHART / "ci" / shape] if shape else []))
+def test_the_notes_name_only_what_is_in_the_package(ask: Ask, content: dict[str, str], shape: str) -> None:
+    text = notes(ask, *(["--values", str(CHART / "ci" / shape)] if shape else []))
 
     assert "1. Wait until it is ready" in text
     assert missing(text, content) == set()
 
 
-def test_the_notes_list_the_next_commands(chart: Path) -> None:
-    commands = [line.strip() for line in notes(chart).splitlines() if line.startswith("   ")]
+def test_the_notes_list_the_next_commands(ask: Ask) -> None:
+    commands = [line.strip() for line in notes(ask).splitlines() if line.startswith("   ")]
 
     job = re.fullmatch(r"echo '(.+)' \| kubectl -n lab apply -f -", commands.pop(2))
     assert commands == [
@@ -102,8 +103,8 @@ def test_the_notes_list_the_next_commands(chart: Path) -> None:
     assert json.loads(job[1]) == example | {"spec": {key: example["spec"][key] for key in ("modelType", "input")}}
 
 
-def test_the_notes_without_helm_test_create_a_placeholder_job(chart: Path) -> None:
-    assert '"modelType":"placeholder"' in notes(chart, "--set", "test.enabled=false")
+def test_the_notes_without_helm_test_create_a_placeholder_job(ask: Ask) -> None:
+    assert '"modelType":"placeholder"' in notes(ask, "--set", "test.enabled=false")
 
 
 @pytest.mark.parametrize(
@@ -124,16 +125,16 @@ def test_the_notes_without_helm_test_create_a_placeholder_job(chart: Path) -> No
         ),
     ],
 )
-def test_the_notes_agree_with_the_network_policies(chart: Path, options: str, policies: str, inputs: str) -> None:
-    text = " ".join(notes(chart, "--set", options).split())
+def test_the_notes_agree_with_the_network_policies(ask: Ask, options: str, policies: str, inputs: str) -> None:
+    text = " ".join(notes(ask, "--set", options).split())
 
     assert policies in text
     assert inputs in text
 
 
-def test_the_default_of_network_policies_is_what_readme_and_notes_say(chart: Path, render: Render) -> None:
+def test_the_default_of_network_policies_is_what_readme_and_notes_say(chart: Path, ask: Ask, render: Render) -> None:
     assert not any(kind == "NetworkPolicy" for kind, _ in render())
-    assert "NetworkPolicies are off" in notes(chart)
+    assert "NetworkPolicies are off" in notes(ask)
     assert "`networkPolicy.enabled: true`, which is off\n  by default" in (chart / "README.md").read_text()
 
 

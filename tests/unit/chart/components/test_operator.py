@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import json
 from typing import Any
 
 import pytest
-import yaml
 
-from devcluster.programs.helm import helm
 from tests.support.chart import (
     PART_OF,
     REDIS_ENV,
     RESTRICTED,
+    Ask,
     Objects,
     Refuse,
     Render,
@@ -233,10 +232,10 @@ def test_operator_of_one_namespace_has_permissions_only_there(render: Render) ->
     assert everywhere["subjects"] == there["subjects"] == ACCOUNT
 
 
-def test_an_operator_of_several_namespaces_is_bound_in_each(chart: Path, render: Render) -> None:
-    text = helm("template", "reconstruction", chart, "--set", "operator.watchNamespaces={maps,museum}").stdout
+def test_an_operator_of_several_namespaces_is_bound_in_each(ask: Ask, render: Render) -> None:
+    answer = ask("template", "reconstruction", "--set", "operator.watchNamespaces={maps,museum}")
 
-    metadata = [one["metadata"] for one in yaml.safe_load_all(text) if one]
+    metadata = [one["metadata"] for one in json.loads(answer.stdout)]
     bound = [one["namespace"] for one in metadata if one["name"] == "reconstruction-operator-jobs"]
     assert bound == ["maps", "museum"]
 

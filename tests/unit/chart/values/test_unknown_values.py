@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from devcluster.programs.helm import helm
-from tests.support.chart import Refuse, Render
+from tests.support.chart import Ask, Refuse, Render
 
 ADVICE = [
     pytest.param({"operator": {"replica": 2}}, "- operator.replica: did you mean operator.replicas?", id="letter"),
@@ -123,8 +122,8 @@ def test_values_of_a_parent_chart_are_ignored(render: Render) -> None:
     assert render({"enabled": True, "global": {"domain": "example.com", "imagePullSecrets": [{"name": "a"}]}})
 
 
-def test_helm_lint_reports_an_unknown_value(chart: Path) -> None:
-    done = helm("lint", chart, "--set", "operator.replica=1", check=False)
+def test_helm_lint_reports_an_unknown_value(ask: Ask) -> None:
+    done = ask("lint", "--set", "operator.replica=1")
 
-    assert done.returncode == 1
+    assert done.status == 1
     assert "operator.replica: did you mean operator.replicas?" in done.stdout

@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from devcluster.programs.helm import helm
 from scripts.generate.chart import documented, resolved
 from scripts.paths import CHART
-from tests.support.chart import Refuse, Render
+from tests.support.chart import Ask, Refuse, Render
 from tests.support.paths import CHECKOUT
 
 # Maps with the user's own keys.
@@ -146,22 +145,23 @@ def test_autoscaling_needs_a_prometheus_address(refuse: Refuse) -> None:
 
 
 @pytest.mark.parametrize("values", ["", *sorted(path.name for path in (CHECKOUT / CHART / "ci").iterdir())])
-def test_helm_lint_reports_nothing(chart: Path, values: str) -> None:
-    options: list[str | Path] = ["--values", chart / "ci" / values] if values else []
+def test_helm_lint_reports_nothing(ask: Ask, chart: Path, values: str) -> None:
+    options = ["--values", str(chart / "ci" / values)] if values else []
 
-    done = helm("lint", "--strict", chart, *options)
+    done = ask("lint", "--strict", *options)
 
+    assert done.status == 0
     assert "0 chart(s) failed" in done.stdout
     assert "[WARNING]" not in done.stdout
 
 
 @pytest.mark.parametrize("version", ["1.31.0", "1.36.0"])
-def test_the_oldest_and_the_newest_kubernetes_are_accepted(chart: Path, version: str) -> None:
-    assert helm("template", "reconstruction", chart, "--kube-version", version).stdout
+def test_the_oldest_and_the_newest_kubernetes_are_accepted(ask: Ask, version: str) -> None:
+    assert ask("template", "reconstruction", "--kube-version", version).status == 0
 
 
-def test_an_older_kubernetes_is_rejected(chart: Path) -> None:
-    done = helm("template", "reconstruction", chart, "--kube-version", "1.30.9", check=False)
+def test_an_older_kubernetes_is_rejected(ask: Ask) -> None:
+    done = ask("template", "reconstruction", "--kube-version", "1.30.9")
 
-    assert done.returncode == 1
+    assert done.status == 1
     assert "requires kubeVersion: >=1.31.0-0" in done.stderr
