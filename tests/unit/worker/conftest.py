@@ -1,4 +1,4 @@
-"""Fixtures of attempts on fakeredis, and of deletions that hang."""
+"""Fixtures of attempts on fakeredis, and of deletions."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import redis
 from reconstruction_operator.worker.deleting import hanging, process
+from reconstruction_operator.worker.deleting.process import DeletionProcess
 
 from devcluster.files import CHECKOUT
 from tests.support.settings import configure
@@ -51,3 +52,17 @@ def stuck() -> Iterator[pytest.MonkeyPatch]:
         patched.setattr(process, "_PROGRAM", "stuck_deletion")
         patched.setenv("PYTHONPATH", str(CHECKOUT / "tests" / "data" / "programs"))
         yield patched
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[DeletionProcess]:
+    """Every deletion process that is made."""
+    made: list[DeletionProcess] = []
+    make = DeletionProcess.__init__
+
+    def counted(self: DeletionProcess) -> None:
+        made.append(self)
+        make(self)
+
+    monkeypatch.setattr(DeletionProcess, "__init__", counted)
+    return made

@@ -12,7 +12,7 @@ from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.surface import surface
 from reconstruction_operator.models.photogrammetry.surface.regions import Ball, Region
 
-from tests.support.engine.geometry import QUIET, sphere
+from tests.support.engine.geometry import sphere
 
 
 def points_of_a_sphere(subdivisions: int = 4) -> Cloud:
@@ -94,11 +94,3 @@ def test_a_written_cloud_is_read_again_with_normals_and_colours(tmp_path: Path) 
         "ny",
         "nz",
     ]
-
-
-def test_the_surface_of_a_spheres_points_is_that_sphere(tmp_path: Path) -> None:
-    mesh = surface.poisson(points_of_a_sphere(), tmp_path, octree_depth=5, progress=QUIET)
-
-    radius = np.linalg.norm(mesh.vertices[np.unique(mesh.faces)], axis=1)
-    assert len(mesh.faces) > 500
-    assert np.percentile(np.abs(radius - 1.0), 90) < 0.03
