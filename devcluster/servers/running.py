@@ -37,7 +37,7 @@ class Running(ABC):
 
 
 @contextlib.contextmanager
-def serving(server: socketserver.BaseServer) -> Iterator[None]:
+def answering(server: socketserver.BaseServer) -> Iterator[None]:
     """Let a server of the standard library answer, in a thread, until the block ends."""
     thread = threading.Thread(target=server.serve_forever, args=(_POLL_SECONDS,), daemon=True)
     thread.start()

@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
 from devcluster.harness.chromium import running_chromium
-from devcluster.servers.running import serving
+from devcluster.servers.running import answering
 from tests.support.paths import CHECKOUT
 
 pytestmark = pytest.mark.release  # the packages of the site, and ten seconds of processor time
@@ -33,7 +33,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     subprocess.run([sys.executable, "-m", "scripts.site", "--output", folder], cwd=CHECKOUT, check=True)
     handler = functools.partial(Quiet, directory=str(folder))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    with serving(server):
+    with answering(server):
         yield f"http://127.0.0.1:{server.server_port}/"
 
 

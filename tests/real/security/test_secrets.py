@@ -18,7 +18,7 @@ import pytest
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.system import REPOSITORY, System
 from devcluster.servers.certificates import Authority
-from devcluster.servers.running import serving
+from devcluster.servers.running import answering
 from devcluster.waiting import wait_until
 from tests.real.security.redis_users import addresses, user
 from tests.support.systems import SharedSystems
@@ -127,7 +127,7 @@ def photo_server(folder: Path, asked: list[str]) -> Iterator[int]:
     context.load_cert_chain(pair.certificate, pair.key)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    with serving(server):
+    with answering(server):
         yield server.server_port
 
 

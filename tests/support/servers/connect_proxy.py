@@ -9,7 +9,7 @@ import select
 import socket
 from collections.abc import Iterator
 
-from devcluster.servers.running import serving
+from devcluster.servers.running import answering
 
 _CHUNK_BYTES = 65_536
 _SECONDS = 20.0
@@ -61,5 +61,5 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 def running_proxy(user_info: str = "") -> Iterator[ConnectProxy]:
     """A proxy on a free port."""
     proxy = ConnectProxy(user_info)
-    with serving(proxy):
+    with answering(proxy):
         yield proxy

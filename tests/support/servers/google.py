@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 from xml.etree import ElementTree as ET
 
 from devcluster.servers.emulators import FakeGcs
-from devcluster.servers.running import serving
+from devcluster.servers.running import answering
 
 _HOST: Final = "127.0.0.1"
 _OK: Final = 200
@@ -84,7 +84,7 @@ class XmlUploads(ThreadingHTTPServer):
 def running_xml_uploads(server: FakeGcs) -> Iterator[XmlUploads]:
     """A proxy in front of the emulator."""
     proxy = XmlUploads(server)
-    with serving(proxy):
+    with answering(proxy):
         yield proxy
 
 

@@ -13,7 +13,7 @@ from reconstruction_operator.transfer.https import download
 from reconstruction_operator.transfer.limits import Limits
 
 from devcluster.servers.certificates import Authority
-from devcluster.servers.running import serving
+from devcluster.servers.running import answering
 
 Handle = Callable[[http.server.BaseHTTPRequestHandler], None]
 
@@ -64,5 +64,5 @@ def running_https(folder: Path) -> Iterator[Server]:
     context.load_cert_chain(pair.certificate, pair.key)
     listening.socket = context.wrap_socket(listening.socket, server_side=True)
     running.port = listening.server_address[1]
-    with serving(listening):
+    with answering(listening):
         yield running

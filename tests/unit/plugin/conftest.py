@@ -13,7 +13,7 @@ import pytest
 from kubectl_recon.kube.api import Api
 from kubectl_recon.kube.connection import connect
 
-from devcluster.servers.running import serving
+from devcluster.servers.running import answering
 from tests.support.plugin import write_kubeconfig
 
 
@@ -60,7 +60,7 @@ def api(server: Server, tmp_path: Path) -> Iterator[Api]:
             pass
 
     running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    with serving(running):
+    with answering(running):
         api = connect(kubeconfig=str(write_kubeconfig(tmp_path, running.server_port))).api
         yield api
         api.close()

@@ -13,7 +13,7 @@ from kubectl_recon.commands import logs
 from kubectl_recon.commands.logs import is_about, readable
 from kubectl_recon.kube.connection import Connection, connect
 
-from devcluster.servers.running import serving
+from devcluster.servers.running import answering
 from tests.support.plugin import job, write_kubeconfig
 
 JOB = job("banana", metadata={"uid": "3f6c0000-1111-2222-3333-444455556666"})
@@ -89,7 +89,7 @@ def connection(pods: Pods, tmp_path: Path) -> Iterator[Connection]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    with serving(server):
+    with answering(server):
         yield connect(kubeconfig=str(write_kubeconfig(tmp_path, server.server_port, namespace="team")))
         server.shutdown()
 
