@@ -168,11 +168,13 @@ async def test_an_answer_that_cannot_be_read_stops_no_other_call(async_client: r
         pytest.param('"progress": 1' + "0" * 400 + ', "fraction": 1' + "0" * 400, 100, 1.0, id="more than any float"),
         pytest.param('"progress": Infinity, "fraction": 1e999', 100, 1.0, id="infinite"),
         pytest.param('"progress": NaN, "fraction": -1', 0, 0.0, id="no number"),
-        pytest.param('"progress": 41.5, "fraction": 0.5, "startedAt": 1' + "0" * 400, 41, 0.5, id="a time without end"),
+        pytest.param(
+            '"progress": 41.5, "fraction": 0.5, "startedAt": 1' + "0" * 400, 41.5, 0.5, id="a time without end"
+        ),
     ],
 )
 async def test_numbers_of_any_size_are_cut(
-    async_client: redis.asyncio.Redis, meta: str, percent: int, fraction: float
+    async_client: redis.asyncio.Redis, meta: str, percent: float, fraction: float
 ) -> None:
     await async_client.set(results.result_key("job-1"), f'{{"status": "PROGRESS", "result": {{{meta}}}}}')
     report = (await results.read(async_client, ["job-1"]))["job-1"]
