@@ -50,7 +50,7 @@ _ROW = "| {:<9} | {:<8} | {:>10} | {:>7} | {:>7} | {:>5} | {:>7} | {:>7} | {:>13
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class EngineRun:
     """What one run of the engine used and gave."""
 
     seconds: float
@@ -103,7 +103,7 @@ def _row(name: str, folder: Path, quality: str, output: Path) -> None:
     print(_ROW.format(name, quality, registered, numbers.get("faces", "-"), *used, *scores, run.failure), flush=True)
 
 
-def measured(folder: Path, quality: str, output: Path) -> Run:
+def measured(folder: Path, quality: str, output: Path) -> EngineRun:
     """One run of the engine with the photos in `folder`."""
     reconstruct = ["-m", "reconstruction_operator.cli.main", "reconstruct", str(folder), "--output", str(output)]
     model = ["--model", "photogrammetry", "--param", f"quality={quality}", "--json"]
@@ -117,7 +117,7 @@ def measured(folder: Path, quality: str, output: Path) -> Run:
     failure = "{reason}: {message}".format(**last["failure"]) if "failure" in last else ""
     numbers = {} if failure else last["result"]["quality"]
     cpu_seconds, error = usage.ru_utime + usage.ru_stime, 0.0 if failure else eta_error(lines)
-    return Run(seconds, cpu_seconds, usage.ru_maxrss // 1024, numbers, failure, error)
+    return EngineRun(seconds, cpu_seconds, usage.ru_maxrss // 1024, numbers, failure, error)
 
 
 def eta_error(lines: Sequence[tuple[float, Mapping[str, Any]]]) -> float:

@@ -22,7 +22,7 @@ _ANSWER_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpAnswer:
     """An HTTP answer; the names of headers are in lower case."""
 
     status: int
@@ -49,7 +49,7 @@ class Gallery:
 
     def request(
         self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None, *, token: str = ""
-    ) -> Answer:
+    ) -> HttpAnswer:
         """One request on a new connection; `body`: bytes, or what becomes JSON. The path is sent as it is."""
         sent = {**({"Authorization": f"Bearer {token}"} if token else {}), **(headers or {})}
         data = body if isinstance(body, bytes) else None
@@ -60,7 +60,7 @@ class Gallery:
             connection.request(method, path, data, sent)
             answer = connection.getresponse()
             found = {name.lower(): value for name, value in answer.getheaders()}
-            return Answer(answer.status, found, answer.read())
+            return HttpAnswer(answer.status, found, answer.read())
 
 
 def start_gallery(system: System, name: str = "gallery", **settings: str) -> Gallery:
@@ -97,7 +97,7 @@ class Browser:
     cookie: str = ""
     proof: str = ""
 
-    def sign_in(self, token: str) -> Answer:
+    def sign_in(self, token: str) -> HttpAnswer:
         """Begin a session."""
         answer = self.request("POST", "/api/session", {"token": token})
         if "set-cookie" in answer.headers:
@@ -105,7 +105,7 @@ class Browser:
             self.proof = self.request("GET", "/api/session").json["proof"]
         return answer
 
-    def request(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
+    def request(self, method: str, path: str, body: object = None, **headers: str) -> HttpAnswer:
         """A request of the page; `headers` with _ for -."""
         own = {
             "Origin": self.gallery.url,

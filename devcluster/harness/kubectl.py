@@ -18,7 +18,7 @@ _STRICT: Final = "?fieldValidation=Strict"  # unknown fields are errors
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CommandResult:
     """The result of a command."""
 
     accepted: bool
@@ -36,10 +36,10 @@ class Kubectl:
     cluster: Cluster
     namespace: str
 
-    def __call__(self, *arguments: str | Path, text: str | None = None) -> Answer:
+    def __call__(self, *arguments: str | Path, text: str | None = None) -> CommandResult:
         """Run one command; `text` is its standard input."""
         done = self.cluster.kubectl("-n", self.namespace, *arguments, input=text, check=False)
-        return Answer(done.returncode == 0, done.stdout + done.stderr)
+        return CommandResult(done.returncode == 0, done.stdout + done.stderr)
 
     def create(self, name: str = "job", **spec: Any) -> str:
         """Create a job that must be admitted, with an input and the fields of `spec`. Returns its name."""
@@ -51,21 +51,21 @@ class Kubectl:
         found: dict[str, Any] = self.cluster.api.get(f"{self._jobs}/{name}")
         return found
 
-    def change(self, name: str, **spec: Any) -> Answer:
+    def change(self, name: str, **spec: Any) -> CommandResult:
         """Patch the spec, as a user does."""
         return self.patch(name, {"spec": spec})
 
-    def report(self, name: str, **status: Any) -> Answer:
+    def report(self, name: str, **status: Any) -> CommandResult:
         """Patch the status, as the operator does."""
         return self.patch(f"{name}/status", {"status": status})
 
-    def patch(self, path: str, body: dict[str, Any]) -> Answer:
+    def patch(self, path: str, body: dict[str, Any]) -> CommandResult:
         """Send a JSON merge patch of a job or its subresource."""
         try:
             self.cluster.api.patch(f"{self._jobs}/{path}{_STRICT}", body)
         except ApiError as refusal:
-            return Answer(accepted=False, text=refusal.message)
-        return Answer(accepted=True, text="")
+            return CommandResult(accepted=False, text=refusal.message)
+        return CommandResult(accepted=True, text="")
 
     @property
     def _jobs(self) -> str:

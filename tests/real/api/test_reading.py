@@ -9,7 +9,7 @@ import pytest
 from reconstruction_operator.api.crd import schema
 
 from devcluster import Cluster
-from devcluster.harness.kubectl import Answer, Kubectl
+from devcluster.harness.kubectl import CommandResult, Kubectl
 from devcluster.harness.manifests import manifest
 
 
@@ -244,7 +244,7 @@ def test_a_status_has_one_owner(kubectl: Kubectl) -> None:
     name = kubectl.create()
     at = "2026-01-01T00:00:00Z"
 
-    def apply(manager: str, kind: str) -> Answer:
+    def apply(manager: str, kind: str) -> CommandResult:
         condition = {"type": kind, "status": "True", "reason": "R", "lastTransitionTime": at}
         body = manifest(name) | {"status": {"conditions": [condition]}}
         del body["spec"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from devcluster.harness.kubectl import Answer, Kubectl
+from devcluster.harness.kubectl import CommandResult, Kubectl
 from devcluster.harness.manifests import manifest
 
 _NEITHER = (False, False)
@@ -106,7 +106,7 @@ def test_a_replaced_object_keeps_the_rules(kubectl: Kubectl) -> None:
     assert stored(kubectl, name) == _BOTH
 
 
-def create(kubectl: Kubectl, state: tuple[bool, bool], **metadata: Any) -> Answer:
+def create(kubectl: Kubectl, state: tuple[bool, bool], **metadata: Any) -> CommandResult:
     body = manifest(cancelRequested=state[0], cancelConfirmed=state[1])
     return kubectl("create", "-f", "-", text=json.dumps(body | {"metadata": body["metadata"] | metadata}))
 

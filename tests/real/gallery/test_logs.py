@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from devcluster.harness.gallery import Answer, Gallery
+from devcluster.harness.gallery import Gallery, HttpAnswer
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.system import OPERATOR_NAMESPACE
 from devcluster.servers.certificates import Authority
@@ -92,7 +92,7 @@ def job(jobs: Jobs, gallery: Gallery) -> str:
     return name
 
 
-def log_of(gallery: Gallery, jobs: Jobs, name: str, token: str) -> Answer:
+def log_of(gallery: Gallery, jobs: Jobs, name: str, token: str) -> HttpAnswer:
     return gallery.request("GET", f"/api/namespaces/{jobs.namespace}/jobs/{name}/log", token=token)
 
 

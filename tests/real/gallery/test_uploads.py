@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from devcluster.harness.gallery import Answer, Gallery
+from devcluster.harness.gallery import Gallery, HttpAnswer
 from devcluster.harness.jobs import Jobs
 from tests.real.gallery.conftest import MakeUser
 from tests.support.paths import DATA
@@ -24,14 +24,14 @@ class Sender:
         assert answer.status == 201, answer.content
         return str(answer.json["id"])
 
-    def photo(self, upload: str, name: str, content: bytes = JPEG) -> Answer:
+    def photo(self, upload: str, name: str, content: bytes = JPEG) -> HttpAnswer:
         return self._gallery.request("PUT", f"{self._path}/{upload}/photos/{name}", content, token=self._token)
 
-    def submit(self, upload: str, name: str, **spec: object) -> Answer:
+    def submit(self, upload: str, name: str, **spec: object) -> HttpAnswer:
         body = {"name": name, "spec": {"modelType": "placeholder", **spec}}
         return self._gallery.request("POST", f"{self._path}/{upload}/job", body, token=self._token)
 
-    def discard(self, upload: str) -> Answer:
+    def discard(self, upload: str) -> HttpAnswer:
         return self._gallery.request("DELETE", f"{self._path}/{upload}", token=self._token)
 
 

@@ -14,7 +14,7 @@ from reconstruction_operator.state import calls, operator_calls, reads, worker_c
 from reconstruction_operator.state.errors import DeposedError
 from reconstruction_operator.state.operator_calls import Sight
 from reconstruction_operator.state.replies import ClaimVerdict
-from reconstruction_operator.state.timeline import Looks
+from reconstruction_operator.state.timeline import LookCounts
 
 from tests.support.protocol.state import State
 
@@ -334,7 +334,7 @@ def test_fewer_looks_than_are_known_begin_another_epoch(do: Do, client: redis.Re
     assert do(operator_calls.open_epoch, **LEADER, run_id="run-1", known_looks=7).id == "old"
     epoch = do(operator_calls.open_epoch, **LEADER, run_id="run-1", known_looks=9)
 
-    assert (epoch.id != "old", epoch.looks) == (True, Looks(9, 10))
+    assert (epoch.id != "old", epoch.looks) == (True, LookCounts(9, 10))
 
 
 def test_every_look_is_counted(do: Do) -> None:
@@ -342,7 +342,7 @@ def test_every_look_is_counted(do: Do) -> None:
     second = do(reads.observe, [("job", TASK)]).looks
     third = do(operator_calls.open_epoch, **LEADER, run_id="run-1").looks
 
-    assert (first, second, third) == (Looks(0, 1), Looks(1, 2), Looks(2, 3))
+    assert (first, second, third) == (LookCounts(0, 1), LookCounts(1, 2), LookCounts(2, 3))
 
 
 def test_a_redis_that_refuses_writes_is_looked_at_and_counts_nothing(do: Do, client: redis.Redis) -> None:
@@ -352,7 +352,7 @@ def test_a_redis_that_refuses_writes_is_looked_at_and_counts_nothing(do: Do, cli
         looks = do(reads.observe, [("job", TASK)]).looks
     finally:
         client.config_set("maxmemory", 0)
-    assert looks == Looks(1, 1)
+    assert looks == LookCounts(1, 1)
 
 
 @pytest.mark.parametrize("change", ["restarted", "emptied", "malformed"])
