@@ -43,7 +43,7 @@ def format_logs(logger: logging.Logger, **_: Any) -> None:
 
 @celeryd_init.connect  # type: ignore[untyped-decorator]
 def leave_out_banner(instance: Any, **_: Any) -> None:
-    """All output of a worker that writes JSON is one object a line: no banner, and what it prints at a signal as well."""
+    """If logs are JSON, print no banner, and print the texts at signals as JSON too: all output is one object a line."""
     if config.settings.LOG_FORMAT == "json":
         from celery.apps import worker  # noqa: PLC0415  # only a worker needs it
 

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any, Final
 
 from reconstruction_operator import readers
-from reconstruction_operator.readers import Grants, Names, Pools, Quotas
+from reconstruction_operator.readers import Grants, Names, Numbers, Pools
 from reconstruction_operator.setting import BOTH, OPERATOR, WORKER, Setting, named, section
 
 __all__ = ("BOTH", "CANCEL_TTL_SECONDS", "OPERATOR", "TABLE", "WORKER", "Setting", "Settings", "settings", "use")
@@ -226,16 +226,16 @@ class Settings:
         least=0.05,
         most=1.0,
     )
-    NAMESPACE_MAX_RUNNING: Quotas = _operator(
+    NAMESPACE_MAX_RUNNING: Numbers = _operator(
         (),
         "limit of the jobs of a namespace that are with workers or sent to them; * for all other namespaces; empty: no limit",
         unit="NAMESPACE=NUMBER,…",
         read=readers.quotas,
     )
-    NAMESPACE_MAX_HIGH: Quotas = _operator(
+    NAMESPACE_MAX_HIGH: Numbers = _operator(
         (), "the same, of priority high; 0: the priority is refused", unit="NAMESPACE=NUMBER,…", read=readers.quotas
     )
-    NAMESPACE_MAX_WAITING: Quotas = _operator(
+    NAMESPACE_MAX_WAITING: Numbers = _operator(
         (),
         "limit of the jobs of a namespace that wait; further ones are refused",
         unit="NAMESPACE=NUMBER,…",

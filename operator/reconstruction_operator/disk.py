@@ -56,7 +56,7 @@ def _is_folder(path: Path, within: int | None) -> bool:
 
 
 def entries(folder: Path) -> list[Path]:
-    """What the folder holds; empty if there is no such folder."""
+    """The entries of the folder; empty if it does not exist."""
     try:
         return list(folder.iterdir())
     except (FileNotFoundError, NotADirectoryError):

@@ -1,4 +1,4 @@
-"""Privacy of this process: its environment and memory hold passwords, which no other process of the same user may read."""
+"""Process hardening: other processes of the same user cannot read the passwords in this process's environment and memory."""
 
 from __future__ import annotations
 

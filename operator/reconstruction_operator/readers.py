@@ -19,7 +19,7 @@ BUCKET: Final = re.compile(
 
 Names = tuple[str, ...]
 Grants = tuple[tuple[str, str], ...]  # namespace and place
-Quotas = tuple[tuple[str, int], ...]  # namespace and number
+Numbers = tuple[tuple[str, int], ...]  # namespace and number
 Pools = tuple[tuple[str, str], ...]  # pool and namespace
 Reader = Callable[[str, str], Any]  # from a variable's name and text to the value; raises InvalidSettingError
 
@@ -133,7 +133,7 @@ def grants(name: str, text: str, *, https: bool = False) -> Grants:
     return tuple(entries)
 
 
-def quotas(name: str, text: str) -> Quotas:
+def quotas(name: str, text: str) -> Numbers:
     """Entries NAMESPACE=NUMBER with commas between them."""
     entries = []
     for entry in names(name, text):

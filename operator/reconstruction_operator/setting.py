@@ -19,14 +19,14 @@ class Setting(NamedTuple):
     """One row of the table."""
 
     name: str  # of the environment variable
-    default: str  # as the variable would hold it
+    default: str  # as text of the variable
     unit: str  # URL, SECONDS, BYTES, NAMES, ...; the placeholder in `--help`
     meaning: str
     read: Reader
     choices: tuple[str, ...]  # the words that it accepts, if it accepts only some
     section: str
     whose: str  # OPERATOR, WORKER or BOTH
-    secret: bool  # has no flag: every user of a machine can read its command lines
+    secret: bool  # has no flag, since all users of a machine can read command lines
 
 
 def section(title: str, owner: str) -> Callable[..., Any]:

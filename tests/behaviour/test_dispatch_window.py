@@ -69,7 +69,7 @@ class Day:
     def _search(self, now: float) -> None:
         queued = {job.task: job.queue for job in self.cache if job.status.phase == "Queued"}
         queues = self.messages.queues_to_search(queued, now)
-        self.messages.searched(dict.fromkeys(queues, Found(frozenset(map(str, self.queue)))), now)
+        self.messages.searched(dict.fromkeys(queues, FoundMessages(frozenset(map(str, self.queue)))), now)
 
     def _look(self, job: Job) -> None:
         made = plan(job, self._observe(job), self.now, TIMING, admitted=self.admission.take(job.key))

@@ -28,7 +28,7 @@ def _column(name: str, path: str, text: str, *, kind: str = "string", wide: bool
 
 # No dates but the age: dashboards show an absent date as an error.
 PRINTER_COLUMNS: tuple[dict[str, Any], ...] = (
-    # The API server shows the first of several values: the phase alone, of a job without a detail of it.
+    # The API server shows the first value that exists: for a job without a detail, the phase alone.
     _column("Phase", ".status['phaseDetail','phase']", "State of the job."),
     _column("Done", ".status.progress.display", "Percentage that is done."),
     _column("Time", ".status.timeDetail", "Estimated time left, or what the job took."),

@@ -1,7 +1,7 @@
 """ValidatingAdmissionPolicy: no job is created cancelled, unless a backup is restored.
 
-One wrong manifest must not end a job before it began. But a job that had been cancelled is in backups, and comes back as it was. Rules of
-the CRD see no labels and annotations, by which a restore is recognized. `make crd` writes the policy to `manifests/crd/creation-policy.yaml`.
+A wrong manifest must not end a job before it starts. But backups contain cancelled jobs, and a restore creates them as they were. Labels and
+annotations show a restore, and rules of the CRD cannot read those. `make crd` writes the policy to `manifests/crd/creation-policy.yaml`.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ _ITEMS = 4_096  # of lists: most conditions are those of many jobs
 def fit(value: T, known: T | None = None) -> T:
     """`value` with long texts and lists truncated and numbers clamped; `value` itself if all fits.
 
-    What it has in common with `known`, which fits, is passed over: fitting is slow.
+    Parts that it shares with `known`, which fits, are not checked again: fitting is slow.
     """
     changes: dict[str, Any] = {}
     texts, others = _fitters(type(value))  # type: ignore[arg-type]  # a class is hashable

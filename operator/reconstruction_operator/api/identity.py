@@ -31,7 +31,7 @@ def check_job_id(job_id: object) -> str:
 
 @dataclass(frozen=True, slots=True, order=True)
 class JobKey:
-    """One object in the API server. The uid tells it from a later object of the same name."""
+    """One object in the API server. The uid distinguishes it from a later object of the same name."""
 
     namespace: str
     name: str

@@ -1,7 +1,7 @@
 """Acknowledgement that survives a closed connection, or a Redis that refuses it.
 
 After an outage of Redis, a worker acknowledges its task over the channel that the message came by. kombu has closed that channel,
-and fails with an AttributeError (https://github.com/celery/kombu/issues/582). Celery does not take that for a lost connection:
+and fails with an AttributeError (https://github.com/celery/kombu/issues/582). Celery does not treat that as a lost connection:
 the whole worker would end.
 """
 
@@ -34,7 +34,7 @@ class LenientRequest(Request):  # type: ignore[misc]  # Celery has no types
         try:
             answer()
         except AttributeError as error:
-            self.acknowledged = True  # no later try can succeed
+            self.acknowledged = True  # no retry can succeed
             logger.warning("Task %s could not be acknowledged, its connection is closed: %s", self.id, error)
         except redis.ResponseError as error:  # as for a key of the wrong type
             self.acknowledged = True

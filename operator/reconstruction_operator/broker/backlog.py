@@ -1,4 +1,4 @@
-"""Backlog: what waits in the broker. Reads queues as kombu keeps them: lists of messages, and those that workers have taken."""
+"""Backlog: the messages in the broker. Reads queues in kombu's form: lists of messages, and a hash of those that workers have taken."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from reconstruction_operator.state import connections
 _PAGE: Final = 200  # messages in one answer of Redis
 _SEARCH_MAX: Final = 20_000  # messages of one queue; a longer one is not searched
 _UNACKED: Final = "unacked"  # kombu's hash of the messages that workers have taken
-_TYPICAL_BYTES: Final = 4_096  # of a message, where Redis does not say
+_TYPICAL_BYTES: Final = 4_096  # bytes of a message, if Redis does not report its memory
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """How much waits, by queue: messages, and their bytes in Redis."""
+    """How much waits in each queue: messages, and their bytes in Redis."""
 
     messages: Mapping[str, int] = field(default_factory=dict)
     bytes: Mapping[str, int] = field(default_factory=dict)
-    memory_share: float = 0.0  # of Redis's maxmemory that is used; 0 without a limit
+    memory_share: float = 0.0  # used share of Redis's maxmemory; 0 without a limit
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """Ids of tasks: whose messages wait in the queues that were searched, and whose messages workers have taken."""
+class FoundMessages:
+    """Ids of tasks whose messages wait in the searched queue, and of those whose messages workers have taken."""
 
     waiting: frozenset[str] = frozenset()
     taken: frozenset[str] = frozenset()
@@ -67,7 +67,7 @@ class BacklogReader:
         self._note("MEMORY USAGE", [one for one in replies[1::2] if isinstance(one, ResponseError)])
         return Backlog(lengths, sizes, memory_share(memory) if isinstance(memory, dict) else 0.0)
 
-    def search(self, queues: Iterable[str]) -> Mapping[str, Found]:
+    def search(self, queues: Iterable[str]) -> Mapping[str, FoundMessages]:
         """The tasks whose messages lie in each queue or at a worker. A queue that cannot be searched is left out."""
         client = self._ready()
         waiting: dict[str, frozenset[str]] = {}
@@ -75,13 +75,13 @@ class BacklogReader:
             for name in sorted(set(queues)):
                 if client.llen(_key(name)) <= _SEARCH_MAX:
                     waiting[name] = frozenset(filter(None, map(_id_of, map(_parsed, self._messages(client, name)))))
-            # After the queues: a message that a worker takes meanwhile is found here.
+            # After the queues, so that a message that a worker takes meanwhile is found here.
             entries = [entry[0] for entry in self._taken(client) if isinstance(entry, list) and entry]
             taken = frozenset(filter(None, map(_id_of, entries)))
         except ResponseError as refusal:
             self._note("LRANGE or HSCAN", [refusal])
             return {}
-        return {name: Found(ids, taken) for name, ids in waiting.items()}
+        return {name: FoundMessages(ids, taken) for name, ids in waiting.items()}
 
     def remove(self, tasks: Mapping[str, Collection[str]]) -> None:
         """Take the messages of these tasks out of their queues. A queue whose messages cannot be read keeps them."""
@@ -90,7 +90,7 @@ class BacklogReader:
             try:
                 for text in [one for one in self._messages(client, name) if _id_of(_parsed(one)) in ids]:
                     client.lrem(_key(name), 1, text)
-            except ResponseError as refusal:  # a worker will drop them: their job has no record
+            except ResponseError as refusal:  # a worker drops such messages, since their job has no record
                 self._note("LRANGE or LREM", [refusal])
 
     def close(self) -> None:
@@ -140,7 +140,7 @@ def _parsed(text: str) -> Any:
 
 
 def _id_of(message: Any) -> str:
-    """The task's id; empty for what is no message of Celery's."""
+    """The task's id; empty if this is not a message of Celery's."""
     headers = message.get("headers") if isinstance(message, dict) else None
     name = headers.get("id") if isinstance(headers, dict) else None
     return name if isinstance(name, str) else ""

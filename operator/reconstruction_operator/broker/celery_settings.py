@@ -53,13 +53,13 @@ def settings() -> dict[str, Any]:
         "broker_transport_options": connections.broker_transport_options(),
         "broker_connection_timeout": config.settings.REDIS_TIMEOUT_SECONDS,
         "broker_connection_retry_on_startup": True,
-        "broker_connection_max_retries": None,  # a worker waits for Redis without a limit
+        "broker_connection_max_retries": None,  # a worker waits for Redis for any time
         # Retry on channel errors (out of memory, read-only replica) as on connection loss. Otherwise the worker exits or hangs:
         # https://github.com/celery/celery/issues/5716, https://github.com/celery/celery/issues/7946
         "broker_channel_error_retry": True,
         "result_backend": config.settings.CELERY_RESULT_BACKEND,
         "result_backend_transport_options": connections.result_transport_options(),
-        "result_backend_always_retry": True,  # otherwise a report raises at once while Redis is away
+        "result_backend_always_retry": True,  # otherwise a report raises at once while Redis is unreachable
         "result_expires": config.settings.RESULT_EXPIRES_SECONDS,
         "redis_socket_timeout": config.settings.REDIS_TIMEOUT_SECONDS,
         "redis_socket_connect_timeout": config.settings.REDIS_TIMEOUT_SECONDS,

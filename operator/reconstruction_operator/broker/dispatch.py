@@ -18,7 +18,7 @@ from reconstruction_operator.contract.envelope import Envelope
 
 RETAIN_HEADER: Final = "retain_seconds"
 _BATCH: Final = 500  # messages in one round trip
-_FAILURES: Final = (KombuError, redis.RedisError, OSError)  # kombu passes on redis-py's and socket errors
+_FAILURES: Final = (KombuError, redis.RedisError, OSError)  # kombu passes on errors of redis-py and of sockets
 
 
 class SendError(Exception):
@@ -34,7 +34,7 @@ class Message:
     queue: str  # the Celery queue, with its priority
     model_type: str = ""
     envelope: Envelope | None = None
-    retain_seconds: int | None = None  # that the result waits in the trash; None: as the result's manifest says
+    retain_seconds: int | None = None  # how long the result waits in the trash; None: as the result's manifest says
 
 
 def cleanup_id(job_id: str) -> str:
@@ -52,12 +52,12 @@ def _task(message: Message) -> dict[str, Any]:
     job_id = check_job_id(message.job_id)
     where = {"task_id": message.task_id, "queue": message.queue}
     if message.envelope is None:
-        # A header: a worker of the version before knows no second argument, and deletes at once.
+        # A header, because a worker of the version before accepts no second argument; it deletes at once.
         known = message.retain_seconds is not None
         order = {"headers": {RETAIN_HEADER: str(message.retain_seconds)}} if known else {}
         return where | order | {"name": celery_settings.CLEANUP_TASK, "args": (job_id,), "ignore_result": True}
     job = message.envelope.to_json()
-    # Also as a header, where other workers and instrumentation look for it.
+    # In a header too, where other workers and instrumentation expect it.
     headers = {"headers": {"traceparent": message.envelope.traceparent}} if message.envelope.traceparent else {}
     arguments = {"args": (job_id, message.model_type), "kwargs": {"job": job}}
     return where | headers | {"name": celery_settings.PROCESS_TASK} | arguments

@@ -1,7 +1,7 @@
 """Reporting backend: Celery's Redis result backend, with fewer commands.
 
 Celery asks Redis for the old state of a task, then stores and publishes the new one in a transaction. Here one script does all that.
-Of several reports of progress that are sent together only the last one is: each replaces the one before, and each message would
+If several reports of progress wait to be sent together, only the last one is sent: each replaces the one before, and each message would
 wake the operator.
 """
 
@@ -49,9 +49,9 @@ def _text(value: str | bytes) -> str:
 
 
 class _Pending(threading.local):
-    """The newest reports of this thread that wait for the end of its `together`, by task; None: outside of one.
+    """By task, the newest reports of this thread that wait for the end of its `together`; None outside such a block.
 
-    They are the arguments of `_encoded`: of most reports no text is ever needed.
+    Stored as the arguments of `_encoded`, since most reports are replaced before they are sent.
     """
 
     reports: dict[str, tuple[Any, ...]] | None = None
@@ -72,9 +72,9 @@ class Reporting:
 
     @contextlib.contextmanager
     def together(self, *, over: bool = False) -> Iterator[None]:
-        """Send the last report that this thread makes in the block of each task at its end.
+        """At the end of the block, send the last report that this thread has made in it for each task.
 
-        Raises RedisError then, and sends none if the block raises. `over`: nor if the tasks are over, since each progress would be
+        Then raises RedisError without Redis. Sends nothing if the block raises, or if the tasks are `over`: each progress would be
         replaced by its task's end in a moment.
         """
         reports: dict[str, tuple[Any, ...]] = {}
@@ -89,7 +89,7 @@ class Reporting:
     def _store_result(
         self, task_id: str, result: Any, state: str, traceback: Any = None, request: Any = None, **_: Any
     ) -> Any:
-        """Overrides Celery's, which this follows but for the commands."""
+        """Overrides Celery's method. It differs only in the commands."""
         report = (task_id, result, state, traceback, request)
         reports = self._pending.reports
         if state == PROGRESS and reports is not None:
@@ -103,7 +103,7 @@ class Reporting:
 
     def _encoded(self, task_id: str, result: Any, state: str, traceback: Any, request: Any) -> tuple[str, str]:
         """Key and text of a report."""
-        its: Any = self  # what the other class gives
+        its: Any = self  # an attribute of the Celery class beside this one
         meta = its._get_result_meta(result=result, state=state, traceback=traceback, request=request)  # noqa: SLF001
         return _text(its.get_key_for_task(task_id)), _text(its.encode(meta | {"task_id": _text(task_id)}))
 

@@ -4,7 +4,7 @@ By default a non-JSON message (https://github.com/celery/celery/issues/4308) or 
 (https://github.com/celery/kombu/issues/1247) crashes the worker. Here such a message is dropped and logged, and such a key is
 deleted; the operator sends again what is lost with either.
 
-The worker also ends when it acknowledges, after a reconnect, a task that began before it. Here that fails like any lost
+kombu's worker also ends if, after a reconnect, it acknowledges a task that began before it. Here that fails like any lost
 connection, which Celery logs; a second delivery of the message finds the attempt's claim, and ends.
 """
 
@@ -58,12 +58,12 @@ def repair(queues: Iterable[str], others: Mapping[str, str] | None = None) -> bo
 
 
 class _HardenedQoS(kombu_redis.QoS):
-    """Keeps a message that is taken while a key has the wrong type, and frees the worker's slot if an acknowledgement fails.
+    """Keeps a message that is taken while a key has the wrong type. Frees the worker's slot if an acknowledgement fails.
 
     kombu would lose the message, and keep the slot. A worker without a free slot would never consume again.
 
-    A message is taken, and acknowledged, by two commands without the transaction that kombu makes of them. If Redis carries out the
-    first one alone, the index names a message that is not there, which kombu drops from it: the order of both sees to that.
+    Taking and acknowledging a message are two commands each, without kombu's transaction around them. If Redis carries out only the
+    first one, the index names a message that does not exist, and kombu drops that entry. The order of the commands ensures this.
     """
 
     @contextlib.contextmanager
@@ -117,7 +117,7 @@ class _HardenedChannel(kombu_redis.Channel):
             read = super()._brpop_read
             return self._survive(lambda: read(**options), "message")  # type: ignore[no-untyped-call]  # kombu has no types
         finally:
-            # If it failed after it had taken a slot, free that.
+            # If the read failed after it had taken a slot, free the slot.
             if self._failed and (tag := self._newest_tag()) not in (before, None):
                 self.basic_reject(tag)  # type: ignore[no-untyped-call]
 

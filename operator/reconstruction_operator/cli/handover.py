@@ -1,7 +1,7 @@
-"""Handover: `reconstruction-operator handover` gives the jobs of one installation of the operator to another one.
+"""Handover: `reconstruction-operator handover` transfers the jobs of one installation of the operator to another one.
 
-It names the other Lease in the mark of each job. The operator that manages a job reads this: the old one stops what it runs,
-the new one begins the next attempt, or continues the same if both share a Redis.
+It writes the other Lease into the mark of each job. The operators act on this: the old one stops its attempt,
+the new one begins the next attempt, or continues the same one if both share a Redis.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _PAGE: Final = 200
 
 
 class NoOperatorError(Exception):
-    """No operator holds the Lease that is to get the jobs."""
+    """No operator holds the Lease that should get the jobs."""
 
 
 async def handover(

@@ -23,7 +23,7 @@ from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.planning.shards import Shard
 from reconstruction_operator.telemetry import logs, misspelt, tracing
 
-_TRACES_SECONDS: Final = 2.0  # to export the last spans before the process ends
+_TRACES_SECONDS: Final = 2.0  # time to export the last spans before the process ends
 _SETTINGS: Final = tuple(row for row in config.TABLE if row.whose != config.WORKER and not row.secret)
 
 
@@ -186,7 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run() -> int:
-    # Imported here: the worker's image has this program, and not the operator's packages.
+    # Imported here: the worker's image has this program, but not the operator's packages.
     from reconstruction_operator.controller import process  # noqa: PLC0415
     from reconstruction_operator.controller.kube import client, installation  # noqa: PLC0415
 

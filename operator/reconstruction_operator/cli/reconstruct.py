@@ -12,25 +12,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reconstruction_operator.worker.local import Line
+    from reconstruction_operator.worker.local import OutputLine
 
 
 def run(
     *, photos: Sequence[Path], output: Path, model: str, param: Sequence[tuple[str, object]], threads: int, json: bool
 ) -> int:
     """The command; returns its exit status."""
-    from reconstruction_operator.worker import local  # noqa: PLC0415  # the operator's image has not its packages
+    from reconstruction_operator.worker import local  # noqa: PLC0415  # the operator's image lacks its packages
 
-    request = local.Request(photos, output, model, dict(param), threads)
+    request = local.LocalRequest(photos, output, model, dict(param), threads)
     return local.run(request, _as_json if json else _as_text)
 
 
-def _as_json(line: Line) -> None:
+def _as_json(line: OutputLine) -> None:
     """Print a line for programs."""
     print(json.dumps(line), flush=True)
 
 
-def _as_text(line: Line) -> None:
+def _as_text(line: OutputLine) -> None:
     """Print a line for people."""
     match line:
         case {"failure": failure}:

@@ -1,6 +1,6 @@
 """Restore: `reconstruction-operator restore` lists the results of deleted jobs that wait in the trash, and brings one back.
 
-It reads the job volume, so it runs in a worker. Users without access to workers create the job again instead (`spec.reuse`).
+It reads the job volume, so it runs in a worker. Users without access to workers create the job again (`spec.reuse`).
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class RestoreError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A whole result in the trash."""
+class TrashedResult:
+    """A complete result in the trash."""
 
     kept: trash.Kept
     manifest: Manifest
@@ -50,17 +50,17 @@ class Entry:
         return format_time(datetime.fromtimestamp(self.kept.until, UTC))
 
 
-def entries(namespace: str = "") -> Iterator[Entry]:
-    """The whole results in the trash, those first whose time is over first. Empty `namespace`: all."""
+def entries(namespace: str = "") -> Iterator[TrashedResult]:
+    """The complete results in the trash, sorted by the end of their time. Empty `namespace`: all."""
     for kept in trash.entries():
         manifest = kept.sealed()
         owner = manifest.owner if manifest is not None else None
         if manifest is not None and owner is not None and namespace in ("", owner.namespace):
-            yield Entry(kept, manifest, owner)
+            yield TrashedResult(kept, manifest, owner)
 
 
-def find(wanted: str) -> Entry:
-    """The result of the job with that uid or namespace/name; of several of a name, the one that was deleted last.
+def find(wanted: str) -> TrashedResult:
+    """The result of the job with that uid or namespace/name; of several with one name, the one that was deleted last.
 
     Raises RestoreError if there is none.
     """
@@ -70,7 +70,7 @@ def find(wanted: str) -> Entry:
     return found[-1]
 
 
-def table(found: Sequence[Entry]) -> list[str]:
+def table(found: Sequence[TrashedResult]) -> list[str]:
     """The results as lines of aligned columns."""
     rows = [_HEADINGS] + [
         (
@@ -86,7 +86,7 @@ def table(found: Sequence[Entry]) -> list[str]:
     return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def copy(entry: Entry, folder: Path) -> None:
+def copy(entry: TrashedResult, folder: Path) -> None:
     """Copies the result to a new folder, and compares each file with its digest. Raises RestoreError or OSError."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RestoreError(f"{folder} is not empty: name a new folder")
@@ -102,8 +102,8 @@ def copy(entry: Entry, folder: Path) -> None:
     shutil.copyfile(entry.kept.path / MANIFEST, folder / MANIFEST)
 
 
-def job(entry: Entry) -> dict[str, Any]:
-    """The manifest of a job that takes the result over, to be applied."""
+def job(entry: TrashedResult) -> dict[str, Any]:
+    """The manifest of a job that takes the result over, for `kubectl apply`."""
     made, owner = entry.manifest, entry.owner
     output = {"output": {"uri": made.uri}} if made.uri else {}
     parameters = {"parameters": dict(made.parameters)} if made.parameters else {}

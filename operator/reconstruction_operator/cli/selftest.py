@@ -20,7 +20,7 @@ _PERIOD_SECONDS: Final = 1.0
 
 
 def manifest(queue: str) -> dict[str, Any]:
-    """The job: a simulation, which needs no photos. It is not retried: a second failure would tell nothing new."""
+    """The job: a simulation, which needs no photos. It is not retried, since a second failure would show nothing new."""
     return {
         "apiVersion": f"{GROUP}/{VERSION}",
         "kind": KIND,

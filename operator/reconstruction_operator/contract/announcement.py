@@ -1,4 +1,4 @@
-"""Announcements: the models that a worker can run, with their versions and parameters, as it tells the operator.
+"""Announcements: the models that a worker can run, with their versions and parameters.
 
 A worker stores its announcement under the announcement's own digest, and names that in its registration. So many workers with the same
 models share one text, and an operator reads each text once.
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-MAX_BYTES: Final = 60_000  # of a text: below what a value in Redis may have
+MAX_BYTES: Final = 60_000  # a longer text would exceed the limit of a value in Redis
 _MAX_MODELS: Final = 100
 _MAX_CHARS: Final = 128
 

@@ -23,12 +23,12 @@ class Verdict(enum.StrEnum):
 
     USABLE = "Usable"
     UNUSABLE = "Unusable"  # the run would fail: `reason` and `message` say why
-    UNKNOWN = "Unknown"  # it could not be found out, as `message` says
+    UNKNOWN = "Unknown"  # the worker could not find out; `message` says why
 
 
 @dataclass(frozen=True, slots=True)
 class CheckRequest:
-    """Which input is to be looked at. `token` is random: an answer to another request is not taken."""
+    """Which input to check. `token` is random, so that an answer to an earlier request is ignored."""
 
     job_id: str
     token: str
@@ -86,7 +86,7 @@ class Checked:
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Self | None:
-        """From JSON; None: it is none."""
+        """The answer in a JSON text; None if the text holds none."""
         verdict = data.get("verdict")
         if verdict not in set(Verdict):
             return None

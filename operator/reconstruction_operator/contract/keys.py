@@ -101,12 +101,12 @@ class Keys:
         return f"{self.prefix}checked:{_name('install id', install_id)}"
 
     def epoch(self) -> str:
-        """The sentinel, a hash: Redis has lost no data while it exists, names the server's run, and its count of looks never falls."""
+        """The sentinel, a hash. Redis has lost no data as long as it exists, names the server's run, and its count of looks never falls."""
         return f"{self.prefix}epoch"
 
     def interruptions(self) -> str:
         """Channel: the id of a job whose cancel was confirmed, or one of whose attempts has to stop.
 
-        A hint: workers look at once, and poll the keys all the same. Channels have no database: others' jobs may come by, too.
+        A hint: workers look at once, and poll the keys as well. Channels belong to no database, so ids of other installations may arrive.
         """
         return f"{self.prefix}interruptions"

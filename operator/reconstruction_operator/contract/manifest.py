@@ -40,7 +40,7 @@ class Manifest:
     images: int | None = None
     input_bytes: int | None = None
     quality: Mapping[str, str] = field(default_factory=dict)
-    warning: str = ""  # what is worse about the result than it should be
+    warning: str = ""  # warnings for people about the quality of the result
     placement: Mapping[str, Any] = field(
         default_factory=dict
     )  # where on Earth the mesh is (docs/models.md); empty: not known

@@ -57,7 +57,7 @@ class End:
     inputs: Inputs | None = None
     outputs: Outputs | None = None
     quality: Mapping[str, str] = field(default_factory=dict)
-    warning: str = ""  # of a success: what is worse about the result than it should be
+    warning: str = ""  # of a success: warnings for people about the quality of the result
     steps: tuple[StepTime, ...] = ()
     usage: Usage | None = None
     resumed_from: str = ""  # the stage of an earlier attempt from which it went on
@@ -77,7 +77,7 @@ class ObservedJob:
     stop: StopReason | None = None
     requested: bool = False  # cancel_request:{job_id}
     confirmed: bool = False  # cancel:{job_id}
-    flag_ttl_seconds: float | None = None  # of the confirmation, else of the request; None without either
+    flag_ttl_seconds: float | None = None  # TTL of the confirmation, or else of the request; None without either
     cleaned: bool = False  # a worker has deleted the job's files, as the operator ordered
 
     @property
@@ -87,7 +87,7 @@ class ObservedJob:
 
     @property
     def stale(self) -> bool:
-        """The claim is all that Redis knows: its end is lost, or its worker was not heard since Redis lost data."""
+        """Only the claim is left in Redis: its end is lost, or its worker has sent no heartbeat since Redis lost data."""
         lost_end = self.claim is not None and self.claim.ended
         return self.runs and not self.alive and (lost_end or not self.heard)
 

@@ -40,23 +40,23 @@ from reconstruction_operator.controller.writes.event_recorder import EventRecord
 from reconstruction_operator.controller.writes.status_writer import StatusWriter
 from reconstruction_operator.controller.writes.write_queue import WriteQueue
 from reconstruction_operator.planning.quotas import Quotas, Rules
-from reconstruction_operator.planning.scheduling import Window
+from reconstruction_operator.planning.scheduling import DispatchWindow
 from reconstruction_operator.planning.shards import Shard
 from reconstruction_operator.planning.types import Event, Timing
 from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
 
-_FLUSH_SECONDS: Final = 3.0  # at a clean stop, for statuses that are decided and not written
-_EVENTS_SECONDS: Final = 1.0  # the same, for Events
-_HEARTBEAT_LOOKS: Final = 4.0  # in the time after which a silent worker is lost
-_LAG_SECONDS: Final = 10.0  # an event loop that is later does nothing in time
+_FLUSH_SECONDS: Final = 3.0  # at a clean stop, to write the statuses that are decided
+_EVENTS_SECONDS: Final = 1.0  # at a clean stop, to post the Events that wait
+_HEARTBEAT_LOOKS: Final = 4.0  # looks within the time after which a silent worker is lost
+_LAG_SECONDS: Final = 10.0  # with more lag, the event loop misses all its deadlines
 _ROUND_SECONDS: Final = 60.0  # without a round of the loop; its longest waits are for Redis and the broker
 _API_SECONDS: Final = 15.0  # the Lease is read or written every few seconds
 
 
 class Operator:
-    """All components of one process, made from the settings. Each gets those that own the facts it asks for."""
+    """All components of one process, made from the settings. Each component gets the owners of the facts that it asks for."""
 
     def __init__(self, api: Api, installation: Installation, stopping: asyncio.Event) -> None:
         settings, instance = config.settings, _instance()
@@ -148,7 +148,7 @@ class Operator:
 
     async def stop(self) -> None:
         """Graceful shutdown in a few seconds: write what is decided, release the Lease, and end all tasks."""
-        await self.supervisor.stop("reconciler", "sweeper")  # nothing new is decided from here on
+        await self.supervisor.stop("reconciler", "sweeper")  # from here on nothing new is decided
         leading = self.election.leading
         if leading and not self.supervisor.crashed and not await self.writer.flush(_FLUSH_SECONDS):
             _log.warning("Some statuses were not written before the end; the next leader decides them again")
@@ -206,20 +206,20 @@ class Operator:
 
 
 def _settle_memory() -> None:
-    """Most of the jobs that were listed will never change again: the garbage collector need not go through them."""
+    """Exclude the listed jobs from garbage collection: most of them will never change again."""
     gc.collect()
     gc.freeze()
 
 
 def _instance() -> str:
-    """This replica's identity in the Lease: the pod's name, and what a restarted process does not share."""
+    """This replica's identity in the Lease: the pod's name and a random part, new in each process."""
     return f"{socket.gethostname()}_{uuid.uuid4()}"
 
 
-def _window(shard: Shard) -> Window:
-    """Each shard sees how many messages wait in all, but those of a namespace it counts by its own jobs."""
+def _window(shard: Shard) -> DispatchWindow:
+    """The dispatch window of this shard. A shard sees all messages of a queue, but counts those of a namespace by its own jobs alone."""
     settings = config.settings
-    return Window(
+    return DispatchWindow(
         queue=settings.DISPATCH_WINDOW,
         namespace=shard.share(settings.DISPATCH_NAMESPACE_WINDOW),
         total=settings.DISPATCH_TOTAL_WINDOW,

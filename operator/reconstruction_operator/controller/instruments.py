@@ -51,11 +51,11 @@ def trace(job: Job, status: Status, emit: Emit = tracing.emit) -> None:
 
     def span(name: str, start: datetime | None, end: datetime | None) -> None:
         if start is not None and end is not None:
-            place = root.child(name, status.attempt)
+            ids = root.child(name, status.attempt)
             attributes: dict[str, str | int] = {"job.attempt": status.attempt, "job.queue": job.queue}
-            emit(Span(tracing.OPERATOR, name, place, root, start, end, attributes))
+            emit(Span(tracing.OPERATOR, name, ids, root, start, end, attributes))
 
-    # The status may name the worker before its first progress: the wait is emitted once both are there.
+    # The status may name the worker before the first progress report: the span of the wait is emitted once both are known.
     if status.progress is not None and _reports(status) and not (_reports(before) and before.attempt == status.attempt):
         begun = status.progress.last_update_time or status.start_time
         span("wait for a worker", status.dispatch_time, begun)

@@ -19,7 +19,7 @@ from reconstruction_operator.telemetry import metrics
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that is checked. `problem` is empty if it is well."""
+    """One check. `problem` is empty if it passes."""
 
     name: str
     problem: str = ""
@@ -54,7 +54,7 @@ class Starting:
 
 
 def late(what: str, seconds: float, limit_seconds: float) -> str:
-    """The problem if something has taken longer than it may."""
+    """The problem, if something has taken longer than allowed."""
     return f"{what} {seconds:.1f} s" if seconds > limit_seconds else ""
 
 

@@ -1,4 +1,4 @@
-"""The operator's process: started, watching, and stopped in order by a signal or because a component cannot go on."""
+"""The operator's process: starts, watches, and stops in order after a signal or when a component cannot go on."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ _ALLOCATIONS: Final = 20_000  # between two collections of garbage: a round make
 async def run() -> int:
     """Run until SIGTERM or SIGINT (exit status 0), or until a component cannot go on (1, to be restarted)."""
     stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):  # until kopf installs its handlers: process 1 has no default ones
+    for number in (
+        signal.SIGTERM,
+        signal.SIGINT,
+    ):  # until kopf installs its handlers: process 1 has no default signal handlers
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     gc.set_threshold(_ALLOCATIONS)
     version = metadata.version("reconstruction-operator")
@@ -73,7 +76,7 @@ async def _operate(operator: Operator, probes: ProbeServer) -> int:
 
     async def stop() -> None:
         await operator.stop()
-        await probes.close()  # before kopf looks for tasks that are left: an open connection is one
+        await probes.close()  # before kopf looks for tasks that still run: an open connection is one
 
     try:
         await watch.watch(

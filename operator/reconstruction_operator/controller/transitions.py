@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 _PROGRESS: Final = "StepStarted"  # an Event, and no change of the job's state
 _WAITING: Final = "Waiting"
-# Reasons of conditions without an Event: the attempt is held back, or asked to stop.
+# Reasons of conditions that have no Event: the attempt is held back or was asked to stop.
 _HELD_BACK: Final = (
     (ConditionType.DISPATCHED, _WAITING),
     (ConditionType.DISPATCHED, "QueueUnserved"),
@@ -40,7 +40,9 @@ def _steps(before: Status, status: Status, events: Sequence[Event]) -> Iterator[
     reported = [(event.reason, event.message) for event in events if event.reason != _PROGRESS]
     yield from reported
     held = [why for kind, why in _HELD_BACK if _reason(before, kind) != why == _reason(status, kind)]
-    if before.phase is None and _WAITING in held:  # usual for a moment; otherwise `admission` logs why its queue stands
+    if (
+        before.phase is None and _WAITING in held
+    ):  # usual for a moment; if it lasts, `admission` logs why its queue is paused
         held.remove(_WAITING)
     yield from ((why, status.message) for why in held)
     if before.phase is not status.phase and not reported and not held:

@@ -12,11 +12,11 @@ logger = logging.getLogger(__name__)
 
 
 def delete_job_files(job_id: str, *, retain_until: float = 0.0) -> bool:
-    """Deletes the job's folder with all that is in it; returns whether there was one. Links are removed, never followed.
+    """Deletes the job's folder with its contents; returns whether it existed. Links are removed, never followed.
 
-    With `retain_until` (seconds since 1970), a whole result waits in the trash until then.
+    With `retain_until` (seconds since 1970), a complete result waits in the trash until then.
 
-    The rename comes first: no reader ever sees half of the folder, and a run that still works there cannot publish any more.
+    The rename comes first: no reader ever sees half of the folder, and a run that still works there can no longer publish.
 
     Raises ValueError for an unsafe job id, OSError if the folder could not be moved or emptied.
     """

@@ -1,7 +1,7 @@
-"""Inventory: a worker reports the job folders to Redis, so that no files of deleted jobs stay after Redis lost its data.
+"""Inventory: a worker reports the job folders to Redis, so that files of deleted jobs are found after Redis lost its data.
 
 The report deletes nothing: the operator compares it with the objects, and orders the deletion of orphans. Only tombstones are
-deleted here. Their order may be lost, and the note of their owner may be deleted already.
+deleted here, because their order may be lost and the note of their owner deleted already.
 """
 
 from __future__ import annotations

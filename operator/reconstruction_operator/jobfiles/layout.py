@@ -8,8 +8,8 @@
     <JOBS_DIR>/.trash/<job id>~<until>       result of a deleted job that waits there until that time (`trash`)
     <JOBS_DIR>/.names/<digest>/<job id>      entry of a result by its job's namespace and name (`results`)
 
-An attempt can have two runs: Redis may lose its data after the first one started. Other names that begin with a dot are
-tombstones as well: renamed out of the way by one atomic rename, to be deleted.
+An attempt can have two runs, if Redis loses its data after the first one started. Other names that begin with a dot are
+tombstones as well: moved out of the way by one atomic rename, to be deleted.
 """
 
 from __future__ import annotations
@@ -30,19 +30,17 @@ from reconstruction_operator.api.identity import check_job_id
 logger = logging.getLogger(__name__)
 
 OWNER = "owner.json"
-_DELETED = ".deleted"  # holds tombstones of job folders: a deletion lists them alone, however many jobs there are
-_DELETED_BEFORE = (
-    ".deleted-"  # of the version before, which put tombstones beside the job folders; no job id begins with a dot
-)
+_DELETED = ".deleted"  # tombstones have a folder of their own, so that a deletion need not list all jobs
+_DELETED_BEFORE = ".deleted-"  # the version before put tombstones beside the job folders; no job id begins with a dot
 _TRASH = ".trash"
 _NAMES = ".names"
-_GONE = ".gone-"  # the folder of a run that was overtaken
-_REPLACED = ".replaced-"  # an earlier output
+_GONE = ".gone-"  # tombstone of an overtaken run's folder
+_REPLACED = ".replaced-"  # tombstone of an earlier output
 _RUN_CHARS = 8
 _UNIQUE_CHARS = len(uuid.uuid4().hex)
 
 
-@dataclass(frozen=True)  # without slots, for what it caches: a run asks for each path many times
+@dataclass(frozen=True)  # no slots, since it caches its paths, which a run reads many times
 class JobFolder:
     """All files of one job. Make it with `of`, which checks the job id."""
 
@@ -107,9 +105,9 @@ class JobFolder:
         return False
 
     def condemned(self) -> list[Path]:
-        """Tombstones of this job's folder, also those of earlier deletions that were cut off."""
+        """Tombstones of this job's folder, including those of interrupted deletions."""
         prefix = f"{self.job_id}-"
-        # The length tells them from those of a job `<job id>-…`.
+        # The length distinguishes them from those of a job `<job id>-…`.
         return [
             path
             for path in disk.entries(_deleted())
@@ -123,7 +121,7 @@ class JobFolder:
 
 @dataclass(frozen=True)  # without slots, as above
 class Workspace:
-    """Working directory of one run of an attempt: all that the run writes lies below `root`."""
+    """Working directory of one run of an attempt. The run writes only below `root`."""
 
     root: Path
 
@@ -159,7 +157,7 @@ class Workspace:
 
     @cached_property
     def failed(self) -> Path:
-        """What the model of a failed run has left for inspection, as long as the job exists."""
+        """Files that the model of a failed run has left for inspection. They stay as long as the job exists."""
         return self.root / "failed"
 
     @cached_property
@@ -182,17 +180,17 @@ class Workspace:
         disk.set_aside(self.root, _GONE)
 
     def _delete_little(self) -> None:
-        """Deletes what a run without input leaves when its result is published: much faster than a tree of any form."""
+        """Deletes the few entries that a run without input leaves after publishing: much faster than deleting an arbitrary tree."""
         self.scratch.rmdir()
         self.photos.rmdir()
-        self.owner_note.unlink(missing_ok=True)  # while there are files, the note says whose
+        self.owner_note.unlink(missing_ok=True)  # while there are files, the note names their owner
         self.root.rmdir()
 
     def discard(self) -> None:
-        """Deletes it, and the folders above it that are empty then. Failures are only logged."""
+        """Deletes the workspace, and the folders above it if they are empty. Failures are only logged."""
         try:
             self._delete_little()
-        except OSError:  # it holds more, or another process deletes it
+        except OSError:  # it holds other entries, or another process deletes it
             try:
                 disk.delete_tree(self.root)
             except OSError as error:
@@ -208,7 +206,7 @@ def _folder(jobs_dir: str, job_id: str) -> JobFolder:
 
 
 def condemn(path: Path, job_id: str) -> Path:
-    """Renames files of that job to a tombstone, and returns that. Raises FileNotFoundError if they are not there."""
+    """Renames files of that job to a tombstone, and returns it. Raises FileNotFoundError if they do not exist."""
     tombstone = _deleted() / f"{job_id}-{uuid.uuid4().hex}"
     while True:
         tombstone.parent.mkdir(exist_ok=True)
@@ -217,7 +215,7 @@ def condemn(path: Path, job_id: str) -> Path:
         except FileNotFoundError:
             if not os.path.lexists(path):
                 raise
-            continue  # another deletion has removed the empty `.deleted`
+            continue  # another deletion has just removed the empty `.deleted`
         return tombstone
 
 
@@ -237,7 +235,7 @@ def names() -> Path:
 
 
 def tombstones() -> list[Path]:
-    """Job folders whose deletion has begun, also by versions before. Another worker may be deleting them now."""
+    """Job folders whose deletion has begun, also by earlier versions. Another worker may be deleting them now."""
     return [*disk.entries(_deleted()), *Path(config.settings.JOBS_DIR).glob(f"{_DELETED_BEFORE}*")]
 
 

@@ -15,7 +15,7 @@ _CHUNK_BYTES = 1 << 20
 
 
 def describe_files(folder: Path, check: Callable[[], None]) -> tuple[SealedFile, ...]:
-    """Every regular file below `folder`, that for eyes first (`_place`); flushed to the disk. Removes links and devices.
+    """Every regular file below `folder`, in the order for people (`_place`), flushed to the disk. Removes links and devices.
 
     `check` is called for each chunk that is read, and may raise.
     """
@@ -25,7 +25,7 @@ def describe_files(folder: Path, check: Callable[[], None]) -> tuple[SealedFile,
 
 
 def seal(folder: Path, manifest: Manifest) -> None:
-    """Writes the manifest of files that are flushed, and flushes it before the rename that publishes it."""
+    """Writes the manifest and flushes it, before the rename that publishes it. The files are flushed already."""
     path = folder / MANIFEST
     path.write_text(manifest.to_text())
     disk.sync(path)
@@ -40,7 +40,7 @@ def read(folder: Path) -> Manifest | None:
 
 
 def read_sealed(folder: Path, job_id: str) -> Manifest | None:
-    """The manifest in the folder if it is that job's and all its files are there in full size; else None."""
+    """The manifest in the folder if it is that job's and all its files exist in full size; else None."""
     with contextlib.suppress(OSError):
         manifest = read(folder)
         if manifest is not None and manifest.job_id == job_id and disk.has_files(folder, manifest.sizes):

@@ -27,8 +27,8 @@ class Note:
 
     owner: Owner
     uri: str
-    published: bool  # the copy is of a result that became the job's, and may have been reported
-    of_result: bool = False  # the note is that of the published result, not of a run
+    published: bool  # whether the copy is of a published result, which may have been reported
+    of_result: bool = False  # whether this is the note of the published result, not of a run
 
 
 def note(workspace: Workspace, owner: Owner, output_uri: str, *, published: bool = False) -> None:
@@ -38,9 +38,9 @@ def note(workspace: Workspace, owner: Owner, output_uri: str, *, published: bool
 
 
 def deliveries(folder: JobFolder) -> tuple[Note, ...]:
-    """The notes that name a place of a copy. Of notes for one place, that of the result counts, otherwise one that is not published.
+    """The notes that name a place of a copy, one for each place: the note of the result, or else one of a copy that is not published.
 
-    Raises OSError if a note could not be read. No other record of its copy exists, so the folder must not be deleted yet.
+    Raises OSError if a note could not be read. Nothing else records its copy, so the folder must not be deleted yet.
     """
     found: dict[str, Note] = {}
     for one in _notes(folder, skipped=()):
@@ -50,10 +50,10 @@ def deliveries(folder: JobFolder) -> tuple[Note, ...]:
 
 
 def is_of_published_result(folder: JobFolder, output_uri: str) -> bool:
-    """Whether a copy of this job at that place, which a run found when it began, is of a result that counted.
+    """Whether a copy at that place, which a run found when it began, is of a published result of this job.
 
-    A run that could have delivered it otherwise has left its note in the folder. So it is of a result whose folder was deleted: its
-    object was deleted, and Redis came back with older data, which sent the job again.
+    Any other run that could have delivered the copy has left its note in the folder. Without a note, the result's folder was deleted: its
+    object was deleted, and Redis came back with older data, so that the job was sent again.
     """
     return all(one.published for one in deliveries(folder) if one.uri == output_uri)
 
@@ -71,12 +71,12 @@ def owners() -> Iterator[Owner]:
 
 
 def owner_of(folder: JobFolder) -> Owner | None:
-    """The owner that the notes of the folder name; None: they name none, or cannot be read."""
+    """The owner that the notes of the folder name; None if they name none or cannot be read."""
     return next((one.owner for one in _notes(folder, skipped=(OSError,)) if one.owner.job_id == folder.job_id), None)
 
 
 def _notes(folder: JobFolder, *, skipped: tuple[type[OSError], ...]) -> Iterator[Note]:
-    """The valid notes of the runs, and last that of the result. `skipped`: errors of notes that are left out."""
+    """The valid notes of the runs, then that of the result. `skipped`: errors of notes that are left out."""
     for read in (*(partial(_read, file) for file in folder.owner_notes), partial(_read_sealed, folder.output)):
         noted = None
         with contextlib.suppress(*skipped):

@@ -1,7 +1,7 @@
-"""Kept photos: those that a run has checked, for the next attempt to take over instead of copying and decoding them again.
+"""Kept photos: the checked photos of a run, which the next attempt takes over instead of copying and decoding them again.
 
-They lie in `Workspace.loaded` with the note `photos.json`. One rename gives the folder its name, after the note is written. It is not
-flushed: a photo that a crash of the machine has spoiled does not have its digest.
+They are in `Workspace.loaded` with the note `photos.json`. One rename gives the folder its name, after the note is written. The folder
+is not flushed: a photo that a crash of the machine has damaged does not match its digest.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class KeptPhotos:
     digest: str  # of the input, as `contract.fingerprint` makes it
     photos: tuple[KeptPhoto, ...]
     sha256: tuple[str, ...]  # of each file
-    etag: str = ""  # of the https:// archive that they come from; empty: they do not, or it has none
+    etag: str = ""  # of the https:// archive that they come from; empty without one
 
     @property
     def bytes(self) -> int:
@@ -51,7 +51,7 @@ class KeptPhotos:
 def keep(
     workspace: Workspace, digest: str, photos: Sequence[KeptPhoto], check: Callable[[], None], *, etag: str = ""
 ) -> None:
-    """Makes the folder of the run's photos that of its kept ones. `check` is called often, and may raise."""
+    """Keeps the run's photos: writes the note and renames their folder. `check` is called often, and may raise."""
     folder = workspace.photos
     described = [[one.name, one.width, one.height, one.bytes, _digest(folder / one.name, check)] for one in photos]
     disk.delete_tree(workspace.loaded)
@@ -60,7 +60,7 @@ def keep(
 
 
 def read(workspace: Workspace) -> KeptPhotos | None:
-    """What an earlier attempt has kept; None if there is nothing, or something else."""
+    """The photos that an earlier attempt has kept; None if there are none, or the note is not valid."""
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError, RecursionError):
         return _parse(json.loads(disk.read_regular(workspace.loaded / _NOTE, _MAX_NOTE_BYTES)))
     return None
@@ -83,7 +83,7 @@ def _parse(data: Any) -> KeptPhotos:
     if any(Path(name).name != name for name, *_ in rows):
         raise ValueError("a photo outside its folder")
     photos = tuple(KeptPhoto(name, width, height, size) for name, width, height, size, _ in rows)
-    etag = str(data.get("etag", ""))  # older releases wrote none
+    etag = str(data.get("etag", ""))  # older releases did not write it
     return KeptPhotos(str(data["digest"]), photos, tuple(sha256 for *_, sha256 in rows), etag)
 
 

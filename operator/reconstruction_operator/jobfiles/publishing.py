@@ -16,11 +16,11 @@ _OCCUPIED = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}  # rename(2) for a ta
 
 
 def publish(workspace: Workspace, job_id: str, *, replace: bool) -> Manifest | None:
-    """Renames the run's output to the job's; None if it did.
+    """Renames the run's output to the job's; returns None if it did.
 
-    With `replace` an earlier result makes way. Without, a sealed result stays and its manifest is returned: another attempt
-    of this job was faster. A sealed result is never moved out of its place, even for a moment: an overtaken run may pause
-    anywhere in here and go on after its successor's result has been reported.
+    With `replace` an earlier result is moved away. Without it, a sealed result stays and its manifest is returned: another attempt
+    of this job was faster. A sealed result is never moved out of its place, not even for a moment: an overtaken run may pause
+    anywhere in this function and continue after its successor's result has been reported.
 
     Raises OvertakenError if a later attempt has taken over, or the job's files were deleted.
     """
@@ -35,7 +35,7 @@ def publish(workspace: Workspace, job_id: str, *, replace: bool) -> Manifest | N
 
 
 def read_sealed(job_id: str) -> Manifest | None:
-    """The manifest of the job's output, if all its files are there in full size; else None."""
+    """The manifest of the job's output, if all its files exist in full size; else None."""
     return manifests.read_sealed(JobFolder.of(job_id).output, job_id)
 
 
@@ -57,7 +57,7 @@ def _clear(folder: JobFolder, *, replace: bool) -> None:
     previous = folder.set_output_aside()
     if previous is None:
         return
-    with contextlib.suppress(OSError):  # it no longer blocks the output, and is deleted with the job's folder
+    with contextlib.suppress(OSError):  # the folder no longer blocks the output, and is deleted with the job's folder
         if not replace and manifests.read_sealed(previous, folder.job_id) is not None:
             previous.rename(folder.output)
         disk.delete_tree(previous)

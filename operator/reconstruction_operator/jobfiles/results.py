@@ -1,8 +1,8 @@
-"""Results by the names of their jobs: an index, by which a job that is created again finds what an earlier one has made.
+"""Index of results by the names of their jobs: a job that is created again finds the result of an earlier one.
 
     <JOBS_DIR>/.names/<digest of namespace/name>/<job id>   an empty file: that job has a result, or is about to publish one
 
-A result lies in its job's folder or in the trash. An entry alone means nothing: the result that it leads to must be whole and name the
+A result lies in its job's folder or in the trash. An entry alone proves nothing: its result must be complete and name the
 same namespace and name.
 """
 
@@ -27,13 +27,13 @@ from reconstruction_operator.jobfiles.layout import JobFolder
 
 logger = logging.getLogger(__name__)
 
-_NEWEST: Final = 16  # results of one name that are looked at
+_NEWEST: Final = 16  # results of one name that are considered
 _DIGEST_CHARS: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A whole result of an earlier job."""
+class EarlierResult:
+    """A complete result of an earlier job."""
 
     path: Path
     manifest: Manifest
@@ -41,12 +41,12 @@ class Found:
 
 
 def note(owner: Owner, *, at: float | None = None) -> None:
-    """Enters the owner's job, as of now or of a time in seconds since 1970. A failure is logged: without the entry the job runs again."""
+    """Enters the owner's job, with the present time or `at` (seconds since 1970). A failure is logged: without an entry the job runs again."""
     folder = _folder(owner.namespace, owner.name)
     try:
         while True:
             folder.mkdir(parents=True, exist_ok=True)
-            with contextlib.suppress(FileNotFoundError):  # the empty folder was removed just now
+            with contextlib.suppress(FileNotFoundError):  # another process has just removed the empty folder
                 (folder / check_job_id(owner.job_id)).touch()
                 break
         if at is not None:
@@ -64,8 +64,8 @@ def forget(owner: Owner) -> None:
         folder.parent.rmdir()
 
 
-def find(namespace: str, name: str, *, besides: str) -> Iterator[Found]:
-    """The whole results of jobs of that namespace and name, the newest first, but for the job `besides`."""
+def find(namespace: str, name: str, *, besides: str) -> Iterator[EarlierResult]:
+    """The complete results of jobs of that namespace and name, the newest first, without the job `besides`."""
     for job_id in _entered(_folder(namespace, name)):
         if job_id == besides:
             continue
@@ -76,7 +76,7 @@ def find(namespace: str, name: str, *, besides: str) -> Iterator[Found]:
 
 
 def index_all() -> int:
-    """Enters every result in a job's folder that has no entry: those of older versions, or of a volume that was restored.
+    """Enters every result in a job's folder that has no entry yet (of an older version, or on a restored volume).
 
     Returns how many were entered. Raises OSError if the job folders cannot be listed.
     """
@@ -94,14 +94,14 @@ def index_all() -> int:
 
 
 def drop_stale() -> None:
-    """Removes entries that lead nowhere: the owner's note was lost, or a result was never published. Raises OSError if they cannot be listed."""
+    """Removes entries without a result: the owner's note was lost, or the result was never published. Raises OSError if they cannot be listed."""
     trashed = layout.trashed()
     for folder in disk.entries(layout.names()):
         for path in disk.entries(folder):
             with contextlib.suppress(OSError, ValueError):
                 if not JobFolder.of(path.name).root.exists() and path.name not in trashed:
                     path.unlink()
-        with contextlib.suppress(OSError):  # it is not empty
+        with contextlib.suppress(OSError):  # the folder is not empty
             folder.rmdir()
     with contextlib.suppress(OSError):
         layout.names().rmdir()
@@ -113,7 +113,7 @@ def _folder(namespace: str, name: str) -> Path:
 
 
 def _entered(folder: Path) -> list[str]:
-    """The job ids that are entered, the newest first. Entries that lead nowhere are removed."""
+    """The job ids of all entries, the newest first. Entries without a result are removed."""
     dated = []
     entries = disk.entries(folder)
     if not entries:
@@ -134,14 +134,14 @@ def _entered(folder: Path) -> list[str]:
     return found
 
 
-def _result(job_id: str) -> Found | None:
-    # In this order: it may be moved from the first place to the second meanwhile.
+def _result(job_id: str) -> EarlierResult | None:
+    # In this order, since the result may be moved from the first place to the second meanwhile.
     return _whole(JobFolder.of(job_id).output, job_id) or _whole(layout.trashed().get(job_id), job_id)
 
 
-def _whole(path: Path | None, job_id: str) -> Found | None:
+def _whole(path: Path | None, job_id: str) -> EarlierResult | None:
     manifest = manifests.read_sealed(path, job_id) if path is not None else None
     if path is not None and manifest is not None:
         with contextlib.suppress(OSError):
-            return Found(path, manifest, (path / MANIFEST).stat().st_mtime)
+            return EarlierResult(path, manifest, (path / MANIFEST).stat().st_mtime)
     return None

@@ -1,9 +1,9 @@
-"""Trash: the results of deleted jobs, which wait there for some time in case that they are wanted again.
+"""Trash: results of deleted jobs, kept for some time in case they are needed again.
 
     <JOBS_DIR>/.trash/<job id>~<until>   a sealed result, kept until that time (whole seconds since 1970)
 
-One rename moves a result from its job's folder into the trash, another one makes it a tombstone when its time is over. So a crash leaves
-it in one of the three places, whole.
+One rename moves a result from its job's folder into the trash; another makes it a tombstone when its time is over. So after a crash it is
+complete in one of these three places.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ class Kept:
     until: int  # seconds since 1970
 
     def sealed(self) -> Manifest | None:
-        """Its manifest, if it is whole."""
+        """Its manifest, if the result is complete."""
         return manifests.read_sealed(self.path, self.job_id)
 
 
 def keep(folder: JobFolder, until: float) -> bool:
-    """Moves the job's result into the trash; returns whether there was a whole one that names its owner.
+    """Moves the job's result into the trash; returns whether there was a complete one that names its owner.
 
     Idempotent. Raises OSError if it could not be moved.
     """
@@ -46,7 +46,7 @@ def keep(folder: JobFolder, until: float) -> bool:
     target = layout.trash() / f"{folder.job_id}~{int(until)}"
     for _ in range(_OCCUPIED_TRIES):
         target.parent.mkdir(exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):  # the empty trash was removed, or another worker was faster
+        with contextlib.suppress(FileNotFoundError):  # the empty trash was just removed, or another worker was faster
             folder.output.rename(target)
             disk.sync(target.parent)
             return True
@@ -54,7 +54,7 @@ def keep(folder: JobFolder, until: float) -> bool:
 
 
 def entries() -> list[Kept]:
-    """All results in the trash, those first whose time is over first. Another worker may move them meanwhile."""
+    """All results in the trash, sorted by the end of their time. Another worker may move them meanwhile."""
     return sorted(_entries(), key=lambda kept: (kept.until, kept.job_id))
 
 
@@ -64,7 +64,7 @@ def find(job_id: str) -> Kept | None:
 
 
 def seconds_of(folder: JobFolder) -> int:
-    """How long the job's result waits in the trash, as its manifest says; 0: not at all, or there is none."""
+    """How long the job's result waits in the trash, by its manifest; 0 if it does not wait or does not exist."""
     manifest = manifests.read_sealed(folder.output, folder.job_id)
     return 0 if manifest is None else max(0, manifest.retain_seconds)
 

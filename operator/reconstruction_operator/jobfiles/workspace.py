@@ -1,4 +1,4 @@
-"""Workspace of a run: taking over from earlier runs, and deleting what they left."""
+"""Workspace of a run: takes over files from earlier runs and deletes the rest of theirs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def prepare(job_id: str, task_id: str, attempt: int | None) -> Workspace:
     """
     folder = JobFolder.of(job_id)
     workspace = folder.new_workspace(task_id, attempt)
-    # Create first, then list: of two runs that do so at once, at least one sees the other.
+    # Create first, then list: if two runs do so at the same time, at least one sees the other.
     _make(workspace.root)
     try:
         _take_over(folder, workspace, task_id, attempt)
@@ -35,9 +35,9 @@ def prepare(job_id: str, task_id: str, attempt: int | None) -> Workspace:
 
 
 def delete_predecessors(job_id: str, heir: Workspace) -> None:
-    """Deletes the tombstones of earlier runs, of which `heir` takes over what was fetched, checked photos and sealed stages.
+    """Deletes the tombstones of earlier runs. `heir` first takes over their fetched objects, checked photos and sealed stages.
 
-    Call it after this run has noted where those may have delivered.
+    Call it after this run has noted where those runs may have delivered.
     """
     for tombstone in JobFolder.of(job_id).retired():
         try:
@@ -51,15 +51,15 @@ def delete_predecessors(job_id: str, heir: Workspace) -> None:
 
 
 def empty(folder: Path) -> None:
-    """Deletes all that is in the folder. Raises OSError if something could not be deleted."""
+    """Deletes the contents of the folder. Raises OSError if something could not be deleted."""
     for path in disk.entries(folder):
         disk.delete_tree(path)
 
 
 def keep_for_the_next(workspace: Workspace, *, stages: bool) -> bool:
-    """Deletes all of the workspace but what the next attempt takes over; False: there is nothing of use to it.
+    """Deletes all of the workspace except what the next attempt takes over; returns False if there is nothing for it.
 
-    That is what was fetched, the checked photos and, with `stages`, what the model has sealed. The note of the owner stays with it.
+    The next attempt takes over fetched objects, checked photos and, with `stages`, sealed stages. The note of the owner stays with them.
     """
     sealed = sealed_stages(workspace) if stages else []
     found = [
@@ -74,16 +74,16 @@ def keep_for_the_next(workspace: Workspace, *, stages: bool) -> bool:
 
 
 def set_remains_aside(workspace: Workspace, name: str) -> bool:
-    """Moves what a failed model has left for inspection out of its output; False: there is nothing."""
+    """Moves the files that a failed model has left for inspection out of its output; returns False if there are none."""
     try:
         (workspace.output / name).rename(workspace.failed)
-    except OSError:  # it left nothing, or a later run has taken over
+    except OSError:  # the model left nothing, or a later run has taken over
         return False
     return True
 
 
 def keep_remains(workspace: Workspace) -> bool:
-    """Deletes all of the workspace but what was set aside for inspection, and the note of its owner; False: nothing was."""
+    """Deletes all of the workspace except the files for inspection and the note of the owner; returns False if there are no such files."""
     if not workspace.failed.is_dir():
         return False
     _delete_all_but(workspace, {workspace.owner_note, workspace.failed})
@@ -106,7 +106,7 @@ def _delete_all_but(workspace: Workspace, kept: set[Path]) -> None:
 
 
 def _whole(fetched: Path) -> list[Path]:
-    return [path for path in disk.entries(fetched) if not path.suffix]  # a partial file has one
+    return [path for path in disk.entries(fetched) if not path.suffix]  # partial files begin with a dot
 
 
 def _inherit(paths: list[Path], heir: Path) -> None:
@@ -116,10 +116,10 @@ def _inherit(paths: list[Path], heir: Path) -> None:
     for path in paths:
         try:
             path.rename(heir / path.name)
-        except FileNotFoundError:  # a later run takes it over just now
+        except FileNotFoundError:  # a later run is taking it over
             continue
         except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):  # of two runs before, one has handed it over already
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):  # another earlier run has handed it over already
                 raise
 
 
@@ -140,5 +140,5 @@ def _make(folder: Path) -> None:
         try:
             folder.mkdir()
         except FileNotFoundError:
-            continue  # a run that ended has just discarded its workspace, and the empty folders above it
+            continue  # a run that ended has just deleted its workspace and the empty folders above it
         return

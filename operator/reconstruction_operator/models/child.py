@@ -18,7 +18,13 @@ import traceback
 from pathlib import Path
 
 from reconstruction_operator.models import confinement, exchange, registry
-from reconstruction_operator.models.exchange import DefectMessage, ExitMessage, FailureMessage, Message, ProgressMessage
+from reconstruction_operator.models.exchange import (
+    DefectMessage,
+    ExitMessage,
+    FailureMessage,
+    ModelMessage,
+    ProgressMessage,
+)
 from reconstruction_operator.models.interface import ModelFailure, Report, Step
 
 _POLL_SECONDS = 0.1  # how often the guard looks at its worker and its model
@@ -100,7 +106,7 @@ def _end_with(guard: int) -> None:
         os._exit(1)
 
 
-def _outcome(request: exchange.RunRequest, report: Report) -> Message:
+def _outcome(request: exchange.RunRequest, report: Report) -> ModelMessage:
     work = request.work
     try:
         return registry.find(request.model).run(work, report)
@@ -141,7 +147,7 @@ def _reporter(messages: int) -> Report:
     return report
 
 
-def _send(descriptor: int, message: Message, *, patient: bool) -> None:
+def _send(descriptor: int, message: ModelMessage, *, patient: bool) -> None:
     """Write a line. If the worker does not read, an impatient one is dropped: progress never delays the model."""
     line = exchange.encode(message)
     deadline = time.monotonic() + (_PATIENCE_SECONDS if patient else 0.0)

@@ -104,10 +104,10 @@ class ExitMessage:
     cpu_seconds: float = 0.0  # of the process and its children, user and system
 
 
-Message = ProgressMessage | Result | FailureMessage | DefectMessage | ExitMessage
+ModelMessage = ProgressMessage | Result | FailureMessage | DefectMessage | ExitMessage
 
 
-def encode(message: Message) -> bytes:
+def encode(message: ModelMessage) -> bytes:
     """The message as one line, with its newline."""
     document: dict[str, Any]
     match message:
@@ -129,7 +129,7 @@ def encode(message: Message) -> bytes:
     return json.dumps(document).encode() + b"\n"
 
 
-def decode(line: bytes) -> Message | None:
+def decode(line: bytes) -> ModelMessage | None:
     """The message in that line; None if it is malformed."""
     try:
         document = json.loads(line)
@@ -138,7 +138,7 @@ def decode(line: bytes) -> Message | None:
         return None
 
 
-def _decode(document: Mapping[str, Any]) -> Message | None:
+def _decode(document: Mapping[str, Any]) -> ModelMessage | None:
     match document["kind"]:
         case "progress":
             fraction, remaining = float(document["fraction"]), document.get("remaining")

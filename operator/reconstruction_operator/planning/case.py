@@ -13,7 +13,7 @@ from reconstruction_operator.planning.times import after, whole
 from reconstruction_operator.planning.types import Job, Observation, Timing
 
 
-class Stage(enum.Enum):
+class JobState(enum.Enum):
     """The state of a job, finer than its phase. It decides the phase, the message and the conditions."""
 
     INVALID = "its spec is not accepted"
@@ -34,7 +34,7 @@ class Stage(enum.Enum):
         return self in _FINAL
 
 
-_FINAL = frozenset({Stage.INVALID, Stage.SUCCEEDED, Stage.FAILED, Stage.CANCELLED})
+_FINAL = frozenset({JobState.INVALID, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class Case:
 
     @property
     def claim_lost(self) -> bool:
-        """A worker had the attempt, as the stored status says, and Redis has neither its claim nor its end."""
+        """The stored status says that a worker had the attempt, but Redis has neither its claim nor its end."""
         return self.seen.end is None and self.seen.claim is None and self.stored.worker is not None
 
     @property
@@ -125,12 +125,12 @@ class Case:
         return whole(self.now)
 
     @property
-    def idle_stage(self) -> Stage:
-        """The stage of an attempt that no worker has."""
+    def idle_state(self) -> JobState:
+        """The state of an attempt that no worker has."""
         if self.sent_at is not None or self.stored.dispatch_time is not None:
-            return Stage.QUEUED
+            return JobState.QUEUED
         due = self.stored.next_attempt_time
-        return Stage.BACKOFF if due is not None and due > self.now else Stage.WAITING
+        return JobState.BACKOFF if due is not None and due > self.now else JobState.WAITING
 
     @property
     def active_deadline(self) -> datetime | None:
@@ -162,10 +162,10 @@ class Decision:
     """What a rule decided.
 
     `status` has the new details (attempt, times, progress, failure, …) on top of the stored ones. `plan` derives phase,
-    conditions, message and the cancel's times from `stage`.
+    conditions, message and the cancel's times from `state`.
     """
 
-    stage: Stage
+    state: JobState
     status: Status
     actions: tuple[Action, ...] = ()
     wake: tuple[datetime | None, ...] = ()
@@ -173,4 +173,4 @@ class Decision:
     stopping: bool = False  # a worker has the attempt, and was asked to stop or is lost
     suspending: bool = False
     cause: str = ""  # a code of `contract.outcomes`: why another attempt follows; only when that is decided
-    text: str | None = None  # the message; None: that of the stage
+    text: str | None = None  # the message; None: that of the state

@@ -1,8 +1,8 @@
 """Installations: where several watch a namespace, the first one that stores its mark in a job's status manages the job.
 
-A status is written only over the version that its plan was made from, so of several marks one is stored. Nothing is done
-for a job before: a job that two operators see at the same time is sent by one of them. The mark is stored together with
-what is to be done (write-ahead), so a job that can go at once needs one write, not two.
+A status is written only over the version that its plan was made from, so only one of several marks is stored. Nothing is done
+for a job before that: if two operators see a job at the same time, only one sends it. The mark is stored together with
+what is to be done (write-ahead), so a job that can be dispatched at once needs one write, not two.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ def marked(job: Job, made: Plan, mine: InstallationMark, *, admitted: bool) -> P
     kept = tuple(one for one in made.status.conditions if one.type != ConditionType.CONTESTED)
     status = fit(replace(made.status, installation=mine, conditions=kept), made.status)
     events = (*_taken_over(job, mine), *made.events)
-    known = job.sent or job.management is not Management.UNMARKED  # Redis may have a record that is not ours
+    known = job.sent or job.management is not Management.UNMARKED  # Redis may hold a record of another installation
     return replace(made, status=status, events=events, actions=(), again=made.again or known or bool(made.actions))
 
 
 def left_alone(job: Job, mine: InstallationMark, now: datetime) -> Plan:
     """The report on a job that another installation manages: a condition and an Event, once.
 
-    The other installation keeps the condition, and its place, when it writes the status: both never write in turns.
+    The other installation keeps the condition in its place when it writes the status, so the two never undo each other's writes.
     """
     theirs, status = job.status.installation, job.status
     over = job.deleting or (status.phase is not None and status.phase.finished)
     if theirs is None or related(theirs.lease, mine.lease):
-        return Plan(status)  # a shard from before the number of shards was changed has it, until that one ends
+        return Plan(status)  # a shard of an earlier number of shards has the job until that shard ends
     if over or status.condition(ConditionType.CONTESTED) is not None:
         return Plan(status)
     text = (
@@ -62,5 +62,5 @@ def _taken_over(job: Job, mine: InstallationMark) -> tuple[Event, ...]:
     if before is None or before.id == mine.id:
         return ()
     if before.lease != mine.lease and related(before.lease, mine.lease):
-        return ()  # from shard to shard
+        return ()  # a handover between shards
     return (Event("Normal", "TakenOver", f"Installation {mine.id} has taken over from {before.id}"),)

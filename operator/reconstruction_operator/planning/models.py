@@ -27,7 +27,7 @@ class Offer:
 def refusal(spec: Spec, offers: Iterable[Offer]) -> Refusal | None:
     """Why none of the workers of its queue would take the parameters; None if one may.
 
-    `offers`: of all workers of the queue. Nothing is refused where the model is missing: a worker that has it may come.
+    `offers`: of all workers of the queue. Nothing is refused if no worker has the model: one that has it may start later.
     """
     first: Refusal | None = None
     refused: set[int] = set()  # workers with the same announcement share its parts
@@ -48,7 +48,7 @@ def refusal(spec: Spec, offers: Iterable[Offer]) -> Refusal | None:
 
 
 def missing(spec: Spec, queue: str, offers: Sequence[Offer], others: Sequence[Offer]) -> str:
-    """What a job waits for whose model no worker of its queue has; empty if one has it, may have it, or there is none.
+    """What the job waits for if no worker of its queue has its model. Empty if a worker has it or may have it, or if the queue has no worker.
 
     `others`: the workers of all queues, which are named if they have the model.
     """

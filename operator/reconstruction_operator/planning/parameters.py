@@ -1,7 +1,7 @@
 """Parameters: whether a job's parameters fit the JSON Schema that a worker has announced for its model.
 
-Of a schema only simple keywords are used. The others are ignored, so that such a check is laxer than the model's own, never stricter, and
-no schema can cost much time: patterns and references are among them.
+Only simple keywords of a schema are used. Others, such as patterns and references, are ignored. So this check is never stricter than the
+model's own, and no schema can take much time.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from jsonschema.exceptions import ValidationError, best_match
 
 _PLAIN: Final = ("type", "enum", "const", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength")
 _PLAIN_TOO: Final = ("maxLength", "minItems", "maxItems", "minProperties", "maxProperties", "required")
-_OF_NONE: Final = ("required", "minProperties", "enum", "const")  # keywords that none at all may break
+_OF_NONE: Final = ("required", "minProperties", "enum", "const")  # keywords that apply to a value of any type
 _DEPTH: Final = 8
 _SHOWN_CHARS: Final = 300
 
 
 def problem(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> str:
-    """What is wrong with the parameters, for their author; empty if nothing is, or if the schema is none."""
+    """The mistake in the parameters, for their author. Empty if there is none, or if the schema is invalid."""
     if not parameters and schema.keys().isdisjoint(_OF_NONE):
         return ""  # most jobs have none
     try:
         error = best_match(Draft202012Validator(_simple(schema, _DEPTH)).iter_errors(dict(parameters)))
-    except Exception:  # noqa: BLE001  # a schema that is none; the model itself checks the parameters
+    except Exception:  # noqa: BLE001  # an invalid schema; the model itself checks the parameters
         return ""
     return "" if error is None else _text(error)[:_SHOWN_CHARS]
 

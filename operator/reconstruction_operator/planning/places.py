@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 LISTED: Final = 200  # jobs of one queue that are given a place
-_SLACK: Final = 4  # the number that is shown stays until the true one, rounded, is so many times smaller
+_SLACK: Final = 4  # the shown number changes when the true one, rounded, is smaller by this factor
 
 
 class Wait(NamedTuple):
@@ -34,7 +34,7 @@ def rounded(number: int) -> int:
 
 
 def total(number: int, shown: int) -> int:
-    """How many wait at most, to be shown. What is shown now stays while it is about right, so that it does not flicker."""
+    """An upper bound of the jobs that wait, for display. The number that is shown now is kept while it is nearly right: no flicker."""
     return shown if number <= shown < rounded(number) * _SLACK else rounded(number)
 
 
@@ -49,7 +49,7 @@ def place(queue: str, number: int, of: int, *, paused: bool = False) -> Wait:
 
 
 def held(namespace: str) -> Wait:
-    """What a job waits for that a quota holds back."""
+    """What a job waits for if a quota holds it back."""
     return Wait(
         f"Waiting: namespace {namespace} has as many jobs in flight as it may (NAMESPACE_MAX_RUNNING, NAMESPACE_MAX_HIGH)",
         "quota",

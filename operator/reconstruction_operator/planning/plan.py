@@ -14,7 +14,7 @@ from reconstruction_operator.api.fitting import fit
 from reconstruction_operator.api.status import Cancel, Status
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.planning.actions import Action, PutRecord
-from reconstruction_operator.planning.case import Case, Decision, Stage
+from reconstruction_operator.planning.case import Case, Decision, JobState
 from reconstruction_operator.planning.rules import (
     cancelling,
     checking,
@@ -69,7 +69,7 @@ def plan(job: Job, seen: Observation, now: datetime, timing: Timing, *, admitted
     if job.deleting:
         return Plan(job.status, deleting.actions(case))
     decision = next((made for rule in _RULES if (made := rule(case)) is not None), None) or dispatching.decide(case)
-    flagged, flags_due = ((), None) if decision.stage.final else flags.follow_spec(case)
+    flagged, flags_due = ((), None) if decision.state.final else flags.follow_spec(case)
     actions = (*flagged, *decision.actions)
     status = _status(case, decision)
     return Plan(
@@ -112,7 +112,7 @@ def _status(case: Case, decision: Decision) -> Status:
     job, message = case.job, sentence(case, decision)
     details = decision.status
     facts = Facts(
-        stage=decision.stage,
+        state=decision.state,
         generation=job.generation,
         message=message,
         dispatched=details.dispatch_time is not None,
@@ -137,18 +137,18 @@ def _status(case: Case, decision: Decision) -> Status:
         time_detail=columns.time_detail(details, phase),
         reason=columns.reason(case, decision),
         message=message,
-        cancel=_cancel(case, decision.stage),
+        cancel=_cancel(case, decision.state),
         conditions=made,
     )
-    # Truncated here and not only when written: otherwise the stored status would differ from the plan for ever. What is
+    # Truncated here and not only when written: otherwise the stored status would always differ from the plan. What is
     # stored fits already.
     return case.stored if status == case.stored else fit(status, case.stored)
 
 
-def _cancel(case: Case, stage: Stage) -> Cancel | None:
+def _cancel(case: Case, state: JobState) -> Cancel | None:
     spec, stored, end = case.job.spec, case.stored.cancel or Cancel(), case.seen.end
     acknowledged = None
-    if stage is Stage.CANCELLED:
+    if state is JobState.CANCELLED:
         recorded = end.at if end is not None and end.outcome is Outcome.CANCELLED else None
         acknowledged = whole(recorded) if recorded else case.at
     if not (spec.cancel_requested or spec.cancel_confirmed):

@@ -7,6 +7,6 @@ from reconstruction_operator.planning.types import Timing
 
 
 def seconds(spec: Spec, timing: Timing) -> int:
-    """The time in seconds that the job's own policy, or else the operator's settings, give a result; 0: it is deleted at once."""
+    """For how many seconds a result is kept, by the job's own policy or else the operator's settings; 0: it is deleted at once."""
     policy = spec.deletion_policy or timing.deletion_policy
     return timing.retain_seconds_after_deletion if policy == RETAIN else 0

@@ -52,15 +52,15 @@ class Candidate:
     """A job that waits to be dispatched."""
 
     key: JobKey
-    queue: str  # that of its priority
+    queue: str  # the queue of the job's priority
     created: datetime
     quarantine: Quarantine | None = None
-    again: bool = False  # its message was sent before, and is missing: it has had its turn
+    again: bool = False  # its message was sent before and is missing, so the job needs no further turn
     high: bool = False  # its priority
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class DispatchWindow:
     """Limits of the messages that wait in Redis."""
 
     queue: int  # in one queue
@@ -83,7 +83,7 @@ class Load:
 def admit(
     candidates: Iterable[Candidate],
     load: Load,
-    window: Window,
+    window: DispatchWindow,
     quotas: Quotas = NO_QUOTAS,
     *,
     in_flight: Collection[Quarantine] = (),
@@ -109,40 +109,40 @@ def admit(
         waiting, queue = heapq.heappop(turns)
         line = lines[queue]
         while line and not room.allows(line[0]):
-            line.popleft()  # another queue has used up the quota of its namespace
+            line.popleft()  # jobs of another queue have used up its namespace's quota
         if not line:
             continue
         if not room.take(line[0], weigh(line[0].key)):
-            break  # all wait until the bytes of this one fit: otherwise smaller messages would pass it for ever
+            break  # all wait until the bytes of this one fit: otherwise smaller messages would always overtake it
         admitted.append(line.popleft().key)
         heapq.heappush(turns, (waiting + 1, queue))
     return tuple(admitted)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Turns:
     """The jobs of one queue that wait, as far as they are listed."""
 
     turns: tuple[JobKey, ...]  # in the order in which they come, if nothing else changes
     held: tuple[JobKey, ...]  # by a quota of their namespace
 
 
-def line(candidates: Collection[Candidate], load: Load, quotas: Quotas, at_most: int) -> Line:
+def line(candidates: Collection[Candidate], load: Load, quotas: Quotas, at_most: int) -> Turns:
     """The first jobs in line of one queue."""
-    room = Room(Load(in_flight=load.in_flight, high=load.high), Window(at_most, at_most, at_most, 0), quotas)
+    room = Room(Load(in_flight=load.in_flight, high=load.high), DispatchWindow(at_most, at_most, at_most, 0), quotas)
     turns = tuple(one.key for one in _fairly(candidates, at_most, room))
     held: list[Candidate] = []
     for ours in _by_namespace(candidates).values():
         quota = room.quota(ours[0].key.namespace, high=ours[0].high)
         if quota < len(ours):
             held += heapq.nsmallest(quota + at_most, ours, key=_age)[quota:]
-    return Line(turns, tuple(one.key for one in held[:at_most]))
+    return Turns(turns, tuple(one.key for one in held[:at_most]))
 
 
 class Room:
     """What is left of the window and of the quotas."""
 
-    def __init__(self, load: Load, window: Window, quotas: Quotas) -> None:
+    def __init__(self, load: Load, window: DispatchWindow, quotas: Quotas) -> None:
         self.load = load
         self._window = window
         self._quotas = quotas
@@ -156,12 +156,12 @@ class Room:
         return max(0, self._window.queue - self.load.messages.get(queue, 0))
 
     def share(self, queue: str, namespace: str, *, high: bool) -> int:
-        """How many more new messages of the namespace the queue may get, or of those of priority high."""
+        """How many more new messages of the namespace the queue may get; with `high`, of priority high."""
         share = self._window.namespace - self.load.waiting.get((queue, namespace), 0)
         return max(0, min(share, self.quota(namespace, high=high)))
 
     def quota(self, namespace: str, *, high: bool) -> int:
-        """How many more jobs of the namespace may be in flight, or of those of priority high."""
+        """How many more jobs of the namespace may be in flight; with `high`, of priority high."""
         running = limit_of(self._quotas.running, namespace)
         left = (
             sys.maxsize if running is None else running - self.load.in_flight.get(namespace, 0) - self._taken[namespace]

@@ -61,7 +61,7 @@ class Shard:
         return self.first < other.end and other.first < self.end
 
     def share(self, limit: int) -> int:
-        """Its share of a limit, rounded up: 0 forbids, and less than one each would make some jobs wait for ever."""
+        """The shard's share of a limit, rounded up: only a limit of 0 may become 0, which forbids all jobs."""
         return -(-limit // self.count)
 
     @property
@@ -77,7 +77,7 @@ class Shard:
         return f"shardRange(object.metadata.uid, '{self.first:#018x}', '{self.end:#018x}')"
 
     def others(self) -> Iterator[Shard]:
-        """The shards of every other count with which it may have jobs in common."""
+        """The shards of other counts that may have had its jobs."""
         for count in range(1, MAX_SHARDS + 1):
             shards = (Shard(number, count) for number in range(1, count + 1))
             yield from (one for one in shards if count != self.count and self.overlaps(one))

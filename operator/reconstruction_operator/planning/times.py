@@ -17,7 +17,7 @@ def after(moment: datetime, seconds: float) -> datetime:
 
 
 def backoff(failures: int, first_seconds: float, max_seconds: float) -> float:
-    """Seconds to wait after that many failures in a row (from 1): doubled each time, up to `max_seconds`."""
+    """Seconds to wait after that many consecutive failures (from 1): doubled each time, up to `max_seconds`."""
     doublings = min(max(0, failures - 1), 64)  # beyond this the maximum holds anyway, and floats would overflow
     return float(min(max_seconds, first_seconds * 2**doublings))
 

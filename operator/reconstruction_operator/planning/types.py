@@ -41,7 +41,7 @@ class Job:
     deleting: bool = False  # it has a deletionTimestamp: a finalizer that is not ours holds it
     problems: tuple[str, ...] = ()  # the mistakes in the spec, found when the body was read
     management: Management = Management.OURS
-    cancel_by: str = ""  # which client wrote the step of the cancel that the spec is at, how and when; empty: not known
+    cancel_by: str = ""  # the client that wrote the present step of the cancel, how and when; empty: not known
 
     @property
     def ours(self) -> bool:
@@ -120,15 +120,17 @@ class Observation(ObservedJob):
     silent_seconds: float = 0.0  # claimed and without a heartbeat, while Redis answered all the time
     progress: ProgressReport | None = None
     queue: Queue = Queue()
-    missing: bool = False  # the attempt's message is known to be neither in its queue nor at a worker
+    missing: bool = False  # the attempt's message is known to be missing: neither in its queue nor at a worker
     unsent: bool = False  # this operator has stored that the attempt is dispatched, and has not sent its message yet
-    order_missing: bool = False  # the same of the newest order to delete the job's files
+    order_missing: bool = False  # the newest order to delete the job's files is known to be missing
     epoch_age_seconds: float = 1e9  # since Redis was last seen to have lost data
-    waits_for: Wait = UNKNOWN  # what a job that waits for its turn waits for; empty if that was not looked at yet
+    waits_for: Wait = UNKNOWN  # what a waiting job waits for; empty if this is not known yet
     refused: Refusal | None = (
         None  # why the job is not accepted: by a rule of its namespace, or by every worker's model
     )
-    no_model: str = ""  # what a job waits for whose model no worker of its queue has; empty: one has it, or may have it
+    no_model: str = (
+        ""  # what the job waits for if no worker of its queue has its model; empty: a worker has it, or may have it
+    )
     checked: Checked | None = None  # what a worker found of the input of a job that waits
 
     @classmethod
@@ -142,7 +144,7 @@ class Observation(ObservedJob):
         return self.end is None and self.claim is not None and self.claim.by_operator
 
     def lacks(self, job: Job) -> bool:
-        """Redis lacks what the job's status reports: it may have lost it, or the job ended under an older version."""
+        """Redis lacks data that the job's status reports. It may have lost them, or the job ended under an older version."""
         phase = job.status.phase
         if phase in (Phase.RUNNING, Phase.CANCELLING):
             return job.status.worker is not None and self.claim is None and self.end is None
@@ -182,4 +184,4 @@ class Plan:
     events: tuple[Event, ...] = ()
     wants_dispatch: bool = False  # `scheduling` decides when
     wake_at: datetime | None = None  # plan again then, even if nothing changes
-    again: bool = False  # what follows waits until the status is stored: plan again then
+    again: bool = False  # the next action waits until this status is stored: plan again then

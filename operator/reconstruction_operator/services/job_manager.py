@@ -34,7 +34,7 @@ redis.pcall('PUBLISH', channel, job_id)
 return 1
 """,
 )
-# A full Redis refuses a plain SET, and lets one pass that follows a deletion in the same script.
+# A full Redis refuses a plain SET, but allows one after a deletion in the same script.
 _SET: Final = Script.of(
     "set",
     """-- Set the first key, delete the others, and publish in the channel, if one is given. Answers nothing.

@@ -1,6 +1,6 @@
 """Calls: a script with its arguments as a value, carried out by `run`, `arun`, or `arun_all` for a batch.
 
-Some scripts take several jobs at once, and answer for each of them. `arun_all` makes one call of such calls that follow each other.
+Some scripts take several jobs and answer for each. `arun_all` joins consecutive calls of such a script into one.
 
 Every script is idempotent, since redis-py retries a command whose answer was lost. Clients must have
 `decode_responses=True`.
@@ -55,7 +55,7 @@ class Call(Generic[T]):
 
     @property
     def _common(self) -> tuple[Any, ...] | None:
-        """What it has in common with calls that it can be made one of; None: it stays alone."""
+        """What calls must share to be joined with this one; None: it is never joined."""
         if self.shared is None:
             return None
         keys, args = self.shared
@@ -91,8 +91,8 @@ async def arun(client: redis.asyncio.Redis, call: Call[T]) -> T:
 async def arun_all(client: redis.asyncio.Redis, calls: Sequence[Call[T]]) -> list[T | RedisError | ProtocolError]:
     """All of them in one round trip, in order; an error of one is its result and does not stop the others.
 
-    Calls that are made as one share an error of Redis. Raises DeposedError if the fence refused any of them, RedisError without
-    Redis: any number may have been carried out then.
+    Joined calls share an error of Redis. Raises DeposedError if the fence refused any of them, RedisError without
+    Redis: then any number of them may have been carried out.
     """
     if not calls:
         return []
@@ -105,8 +105,8 @@ async def arun_all(client: redis.asyncio.Redis, calls: Sequence[Call[T]]) -> lis
     sent: set[str] = set()
     for group in groups:
         call = _joined(group)
-        # The first use of a script in a batch sends its text, so that no later one meets a server that does not know it:
-        # retrying that one would change the order.
+        # The first use of a script in a batch sends its text, so that the server knows it for the later ones:
+        # a retry of a later one would change the order.
         if call.script.sha in sent:
             pipeline.evalsha(*call._by_sha)  # noqa: SLF001
         else:
@@ -121,7 +121,7 @@ async def arun_all(client: redis.asyncio.Redis, calls: Sequence[Call[T]]) -> lis
 
 
 class _Alone:
-    """Equals nothing else: the group of a call that stays alone."""
+    """The group of a call that is never joined: equal to nothing else."""
 
     @classmethod
     def or_common(cls, call: Call[Any]) -> object:
@@ -129,7 +129,7 @@ class _Alone:
 
 
 def _joined(group: Sequence[Call[Any]]) -> Call[Any]:
-    """One call of calls with the same shared keys and arguments."""
+    """One call made of several with the same shared keys and arguments."""
     first, *others = group
     if not others or first.shared is None:
         return first
@@ -142,7 +142,7 @@ def _joined(group: Sequence[Call[Any]]) -> Call[Any]:
 
 
 def _parts(reply: Any, count: int) -> Sequence[Any]:
-    """The answer of a call that was made of `count` ones, as each of them reads it."""
+    """The answer to `count` joined calls, split into what each of them reads."""
     match reply:
         case ["ok", *answers] if len(answers) == count > 1:
             return [["ok", answer] for answer in answers]

@@ -20,7 +20,7 @@ from redis.backoff import ConstantBackoff, NoBackoff
 
 from reconstruction_operator import config
 
-HEALTH_CHECK_SECONDS: Final = 15  # an idle connection that a firewall has dropped is found at its next use
+HEALTH_CHECK_SECONDS: Final = 15  # detects at its next use an idle connection that a firewall has dropped
 _RETRIES: Final = 1  # a pooled connection that Redis has closed fails once; a second failure is an outage
 _RETRY_PAUSE_SECONDS: Final = 0.05
 _SENTINEL: Final = "sentinel://"
@@ -76,7 +76,7 @@ def _async_client(url: str) -> redis.asyncio.Redis:
 
 
 def _connected(url: str, library: Any, behind_sentinel: type) -> Any:
-    """A client of `library`: redis-py's two halves, with and without an event loop, have the same names."""
+    """A client of `library`, which is redis-py with or without an event loop: both use the same names."""
     retry = library.retry.Retry(ConstantBackoff(_RETRY_PAUSE_SECONDS), _RETRIES)
     options = _options(url) | {"retry": retry}
     if not url.startswith(_SENTINEL):
@@ -127,7 +127,7 @@ def _sentinels(url: str) -> tuple[list[tuple[str, int]], dict[str, Any]]:
 
 
 def _sentinel_options(retry: redis.retry.Retry | redis.asyncio.retry.Retry) -> dict[str, Any]:
-    """For the connections to the sentinels. When one is down the next is asked at once."""
+    """Options for the connections to the sentinels. If one is down, the next is asked at once."""
     options: dict[str, Any] = {
         "socket_timeout": config.settings.REDIS_TIMEOUT_SECONDS,
         "socket_connect_timeout": config.settings.REDIS_TIMEOUT_SECONDS,

@@ -1,4 +1,4 @@
-"""Errors of the protocol. What redis-py raises comes on top.
+"""Errors of the protocol. Callers must also expect the errors of redis-py.
 
 ProtocolError
 ├── DeposedError           a newer leader has acted: this operator must stop

@@ -24,31 +24,31 @@ MESSAGE_CHARS: Final = 1_024
 FILES: Final = 16
 STEPS: Final = 16
 QUALITY_ENTRIES: Final = 16
-NAME_CHARS: Final = 256  # names, reasons, tokens, quality's keys and values
+NAME_CHARS: Final = 256  # characters of names, reasons, tokens, and of quality's keys and values
 URI_CHARS: Final = 2_048
-MAX_VALUE_BYTES: Final = 65_536  # of one value; ours stay below 20 kB
+MAX_VALUE_BYTES: Final = 65_536  # of one value; those that this program writes stay below 20 kB
 MAX_AHEAD: Final = 10**6  # attempts by which a record may be ahead of the job's status; as in put_record.lua
-_MAX_INT: Final = 2**53  # above it JavaScript does not count exactly
+_MAX_INT: Final = 2**53  # above this JavaScript loses precision
 _MAX_LOGGED: Final = 1_000
 
 _logger = logging.getLogger(__name__)
-_logged: set[str] = set()  # keys whose values were malformed: each is logged once, and the set stays small
+_logged: set[str] = set()  # keys with malformed values; each is logged once, and the set is bounded
 
 T = TypeVar("T")
 
 
 class MalformedError(ValueError):
-    """A value that is not what its key should hold."""
+    """A value of a form that its key must not hold."""
 
 
 # --- The rules, as in lua/prelude.lua
 
 _DIGITS: Final = re.compile(r"[0-9]{1,15}")
 _TOKEN: Final = re.compile(rf"[!-~]{{1,{NAME_CHARS}}}")
-_QUEUE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?")  # as in a spec, with its priority
+_QUEUE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?")  # that of the spec, and a suffix
 _MAX_ATTEMPT: Final = 10**9 - 1  # as the envelope's
 _MAX_ORDERS: Final = 999  # as mark_sent.lua counts
-_MAX_MS: Final = 7_258_118_400_000  # the year 2200: what is added to a time stays one
+_MAX_MS: Final = 7_258_118_400_000  # the year 2200: sums with a time stay valid times
 
 
 def whole(text: str | None, least: int, most: int) -> int | None:
@@ -76,7 +76,7 @@ def time_of(text: str | None) -> datetime | None:
 def load(key: str, values: object, parse: Callable[..., T | None], /, **known: Any) -> T | None:
     """What `parse` makes of the values of some fields of `key`, None for each that is missing.
 
-    None if nothing is there, or something malformed, which is logged once.
+    None if the key does not exist, or if its values are malformed, which is logged once.
     """
     texts = [value if isinstance(value, str) else None for value in values] if isinstance(values, list) else []
     if not any(text is not None for text in texts):
@@ -175,7 +175,7 @@ def dump_details(end: End) -> str:
 
 
 def dump_end(end: End) -> tuple[End, str]:
-    """An end as `parse_end` will read it, but for its time, which the script sets; and its details as text."""
+    """The fields of an end as `parse_end` reads them, and its details as text. The script sets the time."""
     made = _cut(replace(end, at=None))
     encoded = codec.encode(made)
     text = json.dumps({name: value for name, value in encoded.items() if name != "outcome"}, separators=(",", ":"))
@@ -183,7 +183,7 @@ def dump_end(end: End) -> tuple[End, str]:
 
 
 def _cut(end: End) -> End:
-    """The same within the limits of a status; numbers that no photo set has are left out."""
+    """The end within the limits of a status; numbers that no photo set can have are left out."""
     return replace(
         end,
         reason=plain(end.reason),
@@ -259,14 +259,14 @@ def milliseconds(seconds: float) -> int:
 
 
 def moment(value: object) -> datetime:
-    """The time of a number of milliseconds. Raises MalformedError if it is no number or out of range."""
+    """The time of a number of milliseconds. Raises MalformedError if it is not a number, or out of range."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MAX_MS:
         raise MalformedError(f"{value!r:.40} is no time in ms")
     return datetime.fromtimestamp(value / 1000, UTC)
 
 
 def plain(text: str | None, limit: int = NAME_CHARS) -> str:
-    """Text for statuses and logs: cut, on one line, without control characters and unpaired surrogates."""
+    """Text for statuses and logs: truncated, on one line, without control characters and unpaired surrogates."""
     cut = (text or "")[:limit]
     if cut.isprintable():
         return cut
@@ -274,11 +274,11 @@ def plain(text: str | None, limit: int = NAME_CHARS) -> str:
 
 
 def text_of(data: Mapping[str, Any], name: str, limit: int = NAME_CHARS) -> str:
-    """A text of a JSON object; empty if it is missing or of another type."""
+    """A text member of a JSON object; empty if it is missing or of another type."""
     value = data.get(name)
     return plain(value, limit) if isinstance(value, str) else ""
 
 
 def count(value: object) -> int | None:
-    """A number of photos, bytes or seconds, or None for what cannot be one."""
+    """A number of photos, bytes or seconds; None for any value that cannot be one."""
     return value if type(value) is int and 0 <= value <= _MAX_INT else None

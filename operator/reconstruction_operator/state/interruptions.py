@@ -1,4 +1,4 @@
-"""Interruptions: hears at once which jobs were cancelled or stopped, as operators publish them. A hint beside the keys."""
+"""Interruptions: the subscription by which a worker hears at once which jobs were cancelled or stopped. A hint: the keys decide."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Interruptions:
             raise
 
     def hear(self, seconds: float) -> str | None:
-        """The id of a job that was published within that time; None: there was none, or the subscription has just begun."""
+        """The id of a job that was published within that time; None if there was none, or if the subscription has just begun."""
         message = self._pubsub.get_message(timeout=seconds)
         job_id = message["data"] if message is not None else None
         return job_id if isinstance(job_id, str) else None

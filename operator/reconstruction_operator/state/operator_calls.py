@@ -22,17 +22,17 @@ from reconstruction_operator.state.calls import Call
 from reconstruction_operator.state.errors import DeposedError, UnexpectedReplyError
 from reconstruction_operator.state.replies import Epoch
 from reconstruction_operator.state.scripts import script
-from reconstruction_operator.state.timeline import Looks
+from reconstruction_operator.state.timeline import LookCounts
 
-_CHECKS_MS: Final = 120_000  # requests that no worker takes
+_CHECKS_MS: Final = 120_000  # how long a request stays that no worker takes
 _CHECKED_BATCH: Final = 100
-FORGET_MAX_ATTEMPTS: Final = 1_000  # the newest; keys of older ones have a TTL and have expired
+FORGET_MAX_ATTEMPTS: Final = 1_000  # attempts whose keys are deleted, the newest ones; keys of older ones have expired
 
 T = TypeVar("T")
 
 
 class Leader(TypedDict):
-    """The operator that calls, by its fence, and the install that the fence counts for."""
+    """The calling operator: its fence, and the install that the fence counts for."""
 
     fence: int
     install_id: str
@@ -53,7 +53,7 @@ def _fenced(
     fence: int,
     install_id: str,
 ) -> Call[T]:
-    """A call with its `own` keys and arguments after the fence's; `read` gets what follows "ok". `shared`: as in `Call`."""
+    """A call whose `own` keys and arguments follow those of the fence; `read` gets the answer after "ok". `shared`: as in `Call`."""
 
     def answer(reply: Any) -> T:
         match reply:
@@ -72,7 +72,7 @@ def _retention() -> int:
 
 
 def for_action(keys: Keys, action: actions.Action, job: JobKey, **leader: Unpack[Leader]) -> Call[Any] | None:
-    """The call that carries out an action of a plan for that job; None for an action that is no change in Redis."""
+    """The call that carries out an action of a plan for that job; None if the action does not change Redis."""
     job_id = job.job_id
     match action:
         case actions.PutRecord(attempt, queue):
@@ -102,7 +102,7 @@ def for_action(keys: Keys, action: actions.Action, job: JobKey, **leader: Unpack
 def put_record(
     keys: Keys, *, job_id: str, namespace: str, name: str, attempt: int, queue: str, **leader: Unpack[Leader]
 ) -> Call[Record]:
-    """Put on record which attempt is wanted, and get the record that holds: the wanted attempt never falls."""
+    """Record which attempt is wanted, and get the record that is valid afterwards: the wanted attempt never falls."""
     key, install_id = keys.record(job_id), leader["install_id"]
 
     def read(rest: list[Any]) -> Record:
@@ -116,9 +116,9 @@ def put_record(
 
 
 def index_records(keys: Keys, *, job_ids: Sequence[str], giver: str = "", **leader: Unpack[Leader]) -> Call[None]:
-    """Put the records of those jobs, as far as they exist, into the index that `list_records` reads, as our own.
+    """Enter the existing records of those jobs into our index, which `list_records` reads.
 
-    `giver`: another install, which has ended, out of whose index they go. Those that a third one has made its own stay so.
+    `giver`: another install, which has ended; they are removed from its index. Records that a third install has taken over stay there.
     """
     records = keys.records(leader["install_id"])
     own = (records, keys.records(giver) if giver else records, *map(keys.record, job_ids))
@@ -126,9 +126,9 @@ def index_records(keys: Keys, *, job_ids: Sequence[str], giver: str = "", **lead
 
 
 def inherit(keys: Keys, *, installs: Sequence[str], **leader: Unpack[Leader]) -> Call[tuple[str, ...]]:
-    """Those of the installs that have records, or folders that workers reported.
+    """Those of the installs that have records, or job folders that workers reported.
 
-    When one of them found etcd restored is noted for our install, too.
+    If one of them found that etcd was restored, the time of that is noted for our install, too.
     """
 
     def read(rest: list[Any]) -> tuple[str, ...]:
@@ -143,15 +143,15 @@ def inherit(keys: Keys, *, installs: Sequence[str], **leader: Unpack[Leader]) ->
 
 
 def drop_folders(keys: Keys, *, job_ids: Sequence[str], of: str = "", **leader: Unpack[Leader]) -> Call[None]:
-    """Drop the reports of these job folders, of our install or of another one: they have been dealt with."""
+    """Drop the reports of these job folders, of our install or of another one: they have been handled."""
     reports = keys.folders(of or leader["install_id"])
     return _fenced("drop_folders", keys, (reports,), tuple(job_ids), **leader)
 
 
 def mark_sent(keys: Keys, *, job_id: str, attempt: int, is_order: bool = False, **leader: Unpack[Leader]) -> Call[None]:
-    """Note that the attempt's message, or an order to delete the files of all up to it, was sent now.
+    """Note that the attempt's message was sent now, or an order to delete the files of all attempts up to it.
 
-    Nothing is noted if the record wants another attempt, or for an order a later one.
+    Nothing is noted if the record wants another attempt (for an order: a later one).
     """
     return _fenced("mark_sent", keys, (keys.record(job_id),), (attempt, int(is_order)), shared=(1, 1), **leader)
 
@@ -182,14 +182,14 @@ def _flags(keys: Keys, job_id: str) -> tuple[str, str]:
 
 
 def take_claim(keys: Keys, *, task: TaskId, end: End, **leader: Unpack[Leader]) -> Call[bool]:
-    """End an attempt that no worker has begun, so that none ever begins it. False: a worker has it, or had it."""
+    """End an attempt that no worker has begun, so that none ever begins it. False if a worker has claimed it."""
     return _fenced("take_claim", keys, _of_attempt(keys, task), _of_end(end), lambda rest: rest[0] == 1, **leader)
 
 
 def force_end(keys: Keys, *, task: TaskId, end: End, **leader: Unpack[Leader]) -> Call[End | None]:
-    """End an attempt whose worker is silent, and get the end that counts: the worker's, if it came first.
+    """End an attempt whose worker is silent, and get the end that counts: the worker's own if that was recorded first.
 
-    None: its worker is alive after all, and nothing was changed.
+    None: the worker is alive after all, and nothing was changed.
     """
     key = keys.end(str(task))
 
@@ -210,20 +210,20 @@ def _of_end(end: End) -> tuple[str | int, ...]:
 
 
 def request_stop(keys: Keys, *, task: TaskId, reason: StopReason, **leader: Unpack[Leader]) -> Call[None]:
-    """Ask for the stop of an attempt that has not ended, and publish that. Final, and the first reason holds."""
+    """Request the stop of an attempt that has not ended, and publish it. Final; the first reason counts."""
     own = (keys.stop(str(task)), keys.end(str(task)), keys.record(task.job_id))
     args = (_retention(), reason.value, keys.interruptions(), task.job_id)
     return _fenced("request_stop", keys, own, args, **leader)
 
 
 def request_check(keys: Keys, *, pool: str, request: CheckRequest, most: int, **leader: Unpack[Leader]) -> Call[bool]:
-    """Ask a worker of the pool to look at an input; False: as many as `most` wait already."""
+    """Ask a worker of the pool to check an input; False if `most` requests wait already."""
     args = (_CHECKS_MS, most, request.to_text())
     return _fenced("request_check", keys, (keys.checks(pool),), args, lambda rest: rest[0] == 1, **leader)
 
 
 def take_checked(keys: Keys, **leader: Unpack[Leader]) -> Call[Mapping[str, Checked]]:
-    """Take some of what workers found of inputs, by job id."""
+    """Take some of the answers of workers about inputs, by job id."""
     key = keys.checked(leader["install_id"])
 
     def read(rest: list[Any]) -> Mapping[str, Checked]:
@@ -235,7 +235,7 @@ def take_checked(keys: Keys, **leader: Unpack[Leader]) -> Call[Mapping[str, Chec
 
 
 def forget(keys: Keys, *, job_id: str, attempts: int, **leader: Unpack[Leader]) -> Call[bool]:
-    """Delete every key of the job and of its attempts 1 to `attempts`. False: one of them still runs; nothing was done."""
+    """Delete every key of the job and of its attempts 1 to `attempts`. False if one of them still runs: then nothing was done."""
     of_job = (keys.record(job_id), *_flags(keys, job_id), keys.cleaned(job_id))
     of_attempts = (
         key(str(TaskId(job_id, attempt)))
@@ -247,17 +247,17 @@ def forget(keys: Keys, *, job_id: str, attempts: int, **leader: Unpack[Leader]) 
 
 
 class Sight(enum.StrEnum):
-    """How a resource version was seen."""
+    """Where a resource version was read."""
 
-    BODY = "body"  # of an object: there may be newer ones
-    LIST = "list"  # of a consistent list: there was none newer
-    RESTORED = "restored"  # this process found that etcd was restored, and that versions begin anew
+    BODY = "body"  # in an object: there may be newer versions
+    LIST = "list"  # in a consistent list: there was no newer version
+    RESTORED = "restored"  # after this process found that etcd was restored, which resets versions
 
 
 def note_version(keys: Keys, *, version: int, sight: Sight, **leader: Unpack[Leader]) -> Call[float | None]:
-    """Note a resource version of the jobs, and get how many seconds ago etcd was found restored; None: never.
+    """Note a resource version of the jobs; returns how many seconds ago etcd was found restored (None: never).
 
-    A list below the noted version means a restore, also if no operator was there to see it.
+    A list below the noted version means a restore, even if no operator ran at that time.
     """
 
     def read(rest: list[Any]) -> float | None:
@@ -276,16 +276,16 @@ def assert_leader(keys: Keys, **leader: Unpack[Leader]) -> Call[None]:
 
 
 def open_epoch(keys: Keys, *, run_id: str, known_looks: int = 0, **leader: Unpack[Leader]) -> Call[Epoch]:
-    """Make sure of the sentinel. Another id than before means that Redis may have forgotten things since.
+    """Check the sentinel or create it. A new id means that Redis may have lost data.
 
-    `run_id` is the server's own, from `INFO server`. `known_looks`: how many looks Redis has counted, as far as is known (see
+    `run_id` is the server's, from `INFO server`. `known_looks`: how many looks Redis is known to have counted (see
     `state.timeline`); fewer begin another epoch.
     """
 
     def read(rest: list[Any]) -> Epoch:
         match rest:
             case [[str() as epoch_id, str() as run, started_at], now, before, after]:
-                looks = Looks(int(before), int(after))
+                looks = LookCounts(int(before), int(after))
                 return Epoch(epoch_id, run, fields.moment(int(started_at)), fields.moment(int(now)), looks)
             case _:
                 raise UnexpectedReplyError("open_epoch", rest)

@@ -18,14 +18,14 @@ from reconstruction_operator.state.calls import Call
 from reconstruction_operator.state.errors import UnexpectedReplyError
 from reconstruction_operator.state.replies import Observed, WorkerInfo
 from reconstruction_operator.state.scripts import script
-from reconstruction_operator.state.timeline import Looks
+from reconstruction_operator.state.timeline import LookCounts
 
 FOLDERS_BATCH: Final = 1_000
 OBSERVE_BATCH: Final = 500  # jobs in one `observe`: 5 to 10 ms in which Redis answers no other client
 _MAX_WORKERS: Final = 10_000
 _NO_KEY: Final = -2  # PTTL's answer
-_SKEW: Final = timedelta(days=1)  # by which a time may be ahead of Redis's clock, which may have been set back
-_MAX_NAMES: Final = 1_000  # queues, or models, of one worker: what it does not list gets no messages
+_SKEW: Final = timedelta(days=1)  # how far a time may be ahead of Redis's clock, which may have been set back
+_MAX_NAMES: Final = 1_000  # queues or models of one worker; those beyond the limit are ignored
 
 
 def observe(keys: Keys, jobs: Sequence[tuple[str, TaskId]]) -> Call[Observed]:
@@ -50,7 +50,7 @@ def observe(keys: Keys, jobs: Sequence[tuple[str, TaskId]]) -> Call[Observed]:
                 at = fields.moment(int(now))
                 return Observed(
                     at,
-                    Looks(int(before), int(after)),
+                    LookCounts(int(before), int(after)),
                     tuple(
                         _job(keys_of_job, said, task.attempt, epoch, at)
                         for keys_of_job, said, (_, task) in zip(names, values, jobs, strict=True)
@@ -69,7 +69,7 @@ def _job(names: tuple[str, ...], values: list[Any], attempt: int, epoch: str, no
     claimed = fields.load(names[1], claim, fields.parse_claim, now=now)
     token = fields.load(names[2], alive, fields.parse_token)
     heard = claimed is None or claimed.epoch in ("", epoch)  # a worker of the version before names no epoch
-    # A flag is set if its key exists, with any content, as for the job manager and the scripts. TTLs as PTTL's.
+    # A flag is set if its key exists, whatever it holds, as for the job manager and the scripts. TTLs as PTTL answers them.
     requested, confirmed = request_ttl_ms != _NO_KEY, cancel_ttl_ms != _NO_KEY
     ttl_ms = cancel_ttl_ms if confirmed else request_ttl_ms
     return ObservedJob(
@@ -87,7 +87,7 @@ def _job(names: tuple[str, ...], values: list[Any], attempt: int, epoch: str, no
 
 
 def _believed(record: Record | None, attempt: int, now: datetime) -> Record | None:
-    """The record as `put_record` takes it: none that is absurdly far ahead, and no message that is still to be sent."""
+    """The record as `put_record` accepts it: not absurdly far ahead, and without a send time in the future."""
     if record is None or record.attempt > attempt + fields.MAX_AHEAD:
         return None
     if record.sent_at is not None and record.sent_at > now + _SKEW:
@@ -96,7 +96,7 @@ def _believed(record: Record | None, attempt: int, now: datetime) -> Record | No
 
 
 def list_records(keys: Keys, install_id: str, known: Container[str] = frozenset()) -> Call[tuple[str, ...]]:
-    """Ids of the jobs that have a record of this install, sorted. Those that are `known` to be ids are not checked again."""
+    """Ids of the jobs that have a record of this install, sorted. `known` ids are not checked again."""
 
     def read(reply: Any) -> tuple[str, ...]:
         return tuple(sorted(one for one in reply if one in known or _is_job_id(one)))
@@ -105,9 +105,9 @@ def list_records(keys: Keys, install_id: str, known: Container[str] = frozenset(
 
 
 def list_folders(keys: Keys, install_id: str) -> Call[Mapping[str, Record]]:
-    """Some of the job folders that workers have reported, by job id, as the records that they might have.
+    """Some of the job folders that workers have reported, by job id, in the form of records.
 
-    A malformed report is a record of no install, so that it is dropped.
+    A malformed report becomes a record of no install, so that it is dropped.
     """
     key = keys.folders(install_id)
     malformed = Record("", "", "", 1, "")
@@ -124,7 +124,7 @@ def list_folders(keys: Keys, install_id: str) -> Call[Mapping[str, Record]]:
 
 def live_workers(keys: Keys) -> Call[tuple[WorkerInfo, ...]]:
     """Workers that take messages, by name: registered within their TTL, and not shutting down."""
-    # Only Redis knows the node names, so the script is given what their keys begin with.
+    # Only Redis knows the node names, so the script gets the prefix of their keys.
     worker, draining = (key("x").removesuffix("x") for key in (keys.worker, keys.draining))
 
     def read(reply: Any) -> tuple[WorkerInfo, ...]:
@@ -150,7 +150,7 @@ def announcements(keys: Keys, digests: Sequence[str]) -> Call[Mapping[str, Mappi
         for digest, text in zip(digests, reply, strict=True):
             if not text or announcement.digest(text) != digest:
                 continue
-            with contextlib.suppress(ValueError, RecursionError):  # any writer of Redis may have made it
+            with contextlib.suppress(ValueError, RecursionError):  # any client of Redis may have written it
                 found[digest] = announcement.from_text(text)
         return found
 
@@ -158,7 +158,7 @@ def announcements(keys: Keys, digests: Sequence[str]) -> Call[Mapping[str, Mappi
 
 
 def with_heartbeat(keys: Keys, tasks: Sequence[TaskId]) -> Call[tuple[bool, ...]]:
-    """Whether each of those attempts has a heartbeat, of whichever delivery."""
+    """Whether each of those attempts has a heartbeat, no matter of which delivery."""
 
     def read(reply: Any) -> tuple[bool, ...]:
         if not isinstance(reply, list) or len(reply) != len(tasks):

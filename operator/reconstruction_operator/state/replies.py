@@ -8,7 +8,7 @@ from datetime import datetime
 
 from reconstruction_operator.contract.outcomes import StopReason
 from reconstruction_operator.contract.records import End, ObservedJob
-from reconstruction_operator.state.timeline import Looks
+from reconstruction_operator.state.timeline import LookCounts
 
 
 class ClaimVerdict(enum.StrEnum):
@@ -17,7 +17,7 @@ class ClaimVerdict(enum.StrEnum):
     CLAIMED = "claimed"
     DUPLICATE = "duplicate"  # claimed by another delivery or by the operator, or ended: drop the message
     UNWANTED = "unwanted"  # the record wants another attempt: drop the message
-    NO_RECORD = "no-record"  # put the message back a few times, then drop it
+    NO_RECORD = "no-record"  # Redis has no record: put the message back a few times, then drop it
 
 
 class FinishVerdict(enum.StrEnum):
@@ -25,15 +25,17 @@ class FinishVerdict(enum.StrEnum):
 
     RECORDED = "recorded"
     ALREADY = "already"  # this token has recorded `end` before
-    CANCELLED = "cancelled"  # the flag is set, and nothing was recorded: clean up, then finish with Outcome.CANCELLED
+    CANCELLED = (
+        "cancelled"  # the cancel flag is set, and nothing was recorded: clean up, then finish with Outcome.CANCELLED
+    )
     RELEASED = "released"  # a bare task was stopped: its message must be put back
-    # Superseded: another delivery has the attempt or ended it (`end`), or it is unwanted or unknown.
+    # Superseded: another delivery has the attempt or has ended it (`end`), or the attempt is unwanted or unknown.
     OVERTAKEN = "overtaken"
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimReply:
-    """Answer to `claim`. The flags hold for CLAIMED alone: such a run cleans up and finishes at once."""
+    """Answer to `claim`. The flags count for CLAIMED alone: a run with one of them cleans up and finishes at once."""
 
     verdict: ClaimVerdict
     cancelled: bool = False
@@ -47,7 +49,7 @@ class BeatReply:
     owned: bool
     cancelled: bool = False
     stop: StopReason | None = None
-    drain_at: datetime | None = None  # the worker shuts down: give the job up at that time (Redis's clock)
+    drain_at: datetime | None = None  # the worker shuts down: give up the attempt at that time (Redis's clock)
     requested: bool = False  # a cancel is requested: it may be confirmed in a moment
 
 
@@ -61,13 +63,13 @@ class FinishReply:
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """A time over which Redis has lost no data, as far as its sentinel shows. All times are Redis's."""
+    """A time in which Redis has lost no data, as its sentinel shows. All times are Redis's."""
 
     id: str
     run_id: str
     started_at: datetime
     now: datetime
-    looks: Looks
+    looks: LookCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ class Observed:
     """One snapshot: `jobs` in the order of the request, `now` by Redis's clock."""
 
     now: datetime
-    looks: Looks
+    looks: LookCounts
     jobs: tuple[ObservedJob, ...]
 
 

@@ -20,10 +20,10 @@ from reconstruction_operator.state import fields
 from reconstruction_operator.state.calls import Call, arun
 from reconstruction_operator.state.scripts import script
 
-_RESULT: Final = "celery-task-meta-"  # Celery's own prefix, of the key and of the channel
-_POLL_SECONDS: Final = 1.0  # within which a cancelled subscription ends, and by which silence is counted
-_SILENCE_SECONDS: Final = 10.0  # after which the connection must answer a ping
-_MOST_SECONDS: Final = 1e9  # that a run may have left; more is no estimate
+_RESULT: Final = "celery-task-meta-"  # Celery's own prefix of key and channel
+_POLL_SECONDS: Final = 1.0  # a cancelled subscription ends within this time; silence is counted in its multiples
+_SILENCE_SECONDS: Final = 10.0  # silence after which the connection must answer a ping
+_MOST_SECONDS: Final = 1e9  # the longest time left that a run may report; more is not an estimate
 _RETRY_SECONDS: Final = 1.0  # between two tries to subscribe
 
 _logger = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def result_key(task_id: str) -> str:
     """The key under which, and the channel on which, Celery publishes a task's state."""
     prefix = config.settings.REDIS_KEY_PREFIX
     if prefix and prefix[-1] not in ":_-.":
-        prefix += "_"  # as Celery's result backend does; kombu does not
+        prefix += "_"  # Celery's result backend adds the prefix; kombu does not
     return f"{prefix}{_RESULT}{task_id}"
 
 
@@ -66,9 +66,9 @@ async def read(client: redis.asyncio.Redis, task_ids: Sequence[str]) -> dict[str
 
 
 async def subscribe(client: redis.asyncio.Redis) -> AsyncGenerator[Heard | Resync, None]:
-    """Tasks whose state has changed; a `Resync` first, and after every lost connection.
+    """Tasks whose state has changed; a `Resync` first and after every lost connection.
 
-    It retries while Redis is away, raises nothing, and ends only when it is closed or cancelled.
+    Retries while Redis is unreachable, raises nothing, and ends only when it is closed or cancelled.
     """
     while True:
         pubsub = client.pubsub()
@@ -84,7 +84,7 @@ async def subscribe(client: redis.asyncio.Redis) -> AsyncGenerator[Heard | Resyn
 
 
 async def _listen(pubsub: redis.asyncio.client.PubSub) -> AsyncIterator[Heard | Resync]:
-    """What arrives on one connection. Raises RedisError if it broke, or did not answer a ping."""
+    """Messages of one connection. Raises RedisError if it broke or did not answer a ping."""
     head = result_key("")
     silent_seconds = 0.0
     asked = False
@@ -134,7 +134,7 @@ def _number(meta: Mapping[str, Any], name: str, most: float) -> float | None:
     value = meta.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:  # not NaN either
         return None
-    return float(min(value, most))  # in this order: no float holds the largest whole numbers
+    return float(min(value, most))  # in this order, since no float holds the largest whole numbers
 
 
 def _time(meta: Mapping[str, Any], name: str) -> datetime | None:

@@ -14,11 +14,11 @@ PRELUDE: Final = ("legacy", "prelude")
 
 @functools.cache
 def script(name: str, *, fenced: bool = False) -> Script:
-    """The script `lua/{name}.lua`. `fenced`: it is refused to an operator that has been deposed."""
+    """The script `lua/{name}.lua`. `fenced`: Redis refuses it to an operator that has been deposed."""
     parts = (*PRELUDE, "fence", name) if fenced else (*PRELUDE, name)
     return Script.of(name, "".join(map(part, parts)))
 
 
 def part(name: str) -> str:
-    """The text of one file, which is a whole script only after the prelude."""
+    """The text of one file, which needs the prelude in front to be a script."""
     return (_FOLDER / f"{name}.lua").read_text(encoding="utf-8")

@@ -1,8 +1,8 @@
-"""Timeline: notices that Redis came back with data of before (a lagging replica, an older snapshot).
+"""Timeline: detects that Redis came back with older data (a lagging replica, an older snapshot).
 
-Redis counts the operators' looks, beside the sentinel of the epoch. The count only grows, unless Redis loses what it
-counted: a look that finds fewer looks than an operator knows of has found older data. A restarted server has another run id
-as well, but a server that gets older data while it runs has not.
+Redis counts the operators' looks, in the sentinel of the epoch. The count only grows, unless Redis loses data.
+So a look that finds fewer looks than an operator knows of has found older data. A restarted server has a new run id
+as well, but a server that gets older data while it runs does not.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ MAX_LOOKS: Final = 10**14  # as in prelude.lua
 
 
 @dataclass(frozen=True, slots=True)
-class Looks:
-    """How many looks Redis had counted before one look, and with it. Equal if Redis refused to count."""
+class LookCounts:
+    """How many looks Redis had counted before and after one look. Equal if Redis refused to count."""
 
     before: int
     after: int
@@ -28,14 +28,14 @@ class Timeline:
     known: int = 0
 
     def learn(self, known: int) -> None:
-        """Another operator knew of so many."""
+        """Another operator knew that Redis had counted so many looks."""
         if known <= MAX_LOOKS:
             self.known = max(self.known, known)
 
-    def went_back(self, looks: Looks, known_when_sent: int) -> bool:
-        """Whether a look found data of before; if so, every look does until another epoch is opened with `known`.
+    def went_back(self, looks: LookCounts, known_when_sent: int) -> bool:
+        """Whether a look found older data. If so, every further look does, until another epoch is opened with `known`.
 
-        `known_when_sent`: answers of several looks may arrive in another order.
+        `known_when_sent`: the number known when the look was sent, since answers to several looks may arrive in another order.
         """
         is_older = looks.before < known_when_sent
         self.known = min(max(self.known, looks.after) + is_older, MAX_LOOKS)

@@ -25,7 +25,7 @@ from reconstruction_operator.state.scripts import script
 ANNOUNCE_SECONDS: Final = 60.0  # between two announcements of the same models
 _ANNOUNCED_MS: Final = 300_000
 _CHECKED_MS: Final = 300_000
-_REPORT_SECONDS: Final = 86_400  # a report that no operator has asked for; the next epoch brings another
+_REPORT_SECONDS: Final = 86_400  # TTL of a report that no operator has read; the next epoch brings another
 
 
 def _checked(token: str) -> str:
@@ -35,7 +35,7 @@ def _checked(token: str) -> str:
 
 
 def claim(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token: str, worker: str) -> Call[ClaimReply]:
-    """Ask whether this delivery may run. The claim is given once, ever; asking again with its token is CLAIMED again.
+    """Ask whether this delivery may run. A claim is given once, ever; a repetition with its token is CLAIMED again.
 
     A bare task's claim goes to its next delivery once its worker is silent.
 
@@ -64,7 +64,7 @@ def beat(
 ) -> Call[BeatReply]:
     """Report that the attempt is alive, and ask whether it may go on. `life` is as in `start_draining`.
 
-    After Redis was emptied the claim is made again with this token, if no other delivery has it and the record (which the
+    If Redis was emptied, this makes the claim again with the same token, if no other delivery has it and the record (which the
     operator puts back first) wants no newer attempt.
     """
 
@@ -98,7 +98,7 @@ def finish(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token:
     def read(reply: Any) -> FinishReply:
         match reply:
             case ["recorded", [outcome, str() as at, text]] if (outcome, text) == (made.outcome.value, details):
-                return FinishReply(FinishVerdict.RECORDED, replace(made, at=fields.time_of(at)))  # it need not be read
+                return FinishReply(FinishVerdict.RECORDED, replace(made, at=fields.time_of(at)))  # need not be read
             case [verdict, *end] if verdict in set(FinishVerdict):
                 return FinishReply(FinishVerdict(verdict), fields.load_end(key, end[0]) if end else None)
             case _:
@@ -160,7 +160,7 @@ def announce(keys: Keys, text: str) -> Call[None]:
 
 
 def report_check(keys: Keys, install_id: str, job_id: str, found: Checked) -> Call[None]:
-    """Report what was found of a job's input."""
+    """Report the result of a check of a job's input."""
     return Call(script("report_check"), (keys.checked(install_id),), (_CHECKED_MS, job_id, found.to_text()), _nothing)
 
 
@@ -174,7 +174,7 @@ def unregister_worker(keys: Keys, node: str) -> Call[None]:
 def start_draining(keys: Keys, node: str, life: str, seconds: float) -> Call[None]:
     """Announce that this worker takes no more messages, and gives up what still runs after `seconds`.
 
-    `life` tells this process from others that have had, or will have, the same node name.
+    `life` distinguishes this process from earlier and later ones of the same node name.
     """
     after_ms = fields.milliseconds(seconds)
     return Call(
@@ -186,7 +186,7 @@ def start_draining(keys: Keys, node: str, life: str, seconds: float) -> Call[Non
 
 
 def mark_cleaned(keys: Keys, job_id: str) -> Call[None]:
-    """Note that the job's files are deleted, as the operator ordered; nothing is kept of a job without a record."""
+    """Note that the job's files are deleted, as the operator ordered. Nothing is noted for a job without a record."""
     return Call(
         script("mark_cleaned"),
         (keys.cleaned(job_id), keys.record(job_id)),

@@ -1,4 +1,4 @@
-"""The Celery task `reconstruction.process`: parses a message, has the attempt driven, translates its end to Celery's states."""
+"""The Celery task `reconstruction.process`: parses the message, calls the attempt driver, translates the end to Celery's states."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _assignment(task: Task, job_id: str, model_type: str, job: Mapping[str, Any]
         raise Ignore from None
     return Assignment(
         job_id=job_id,
-        # Celery gives a direct call no task id. A random one is no duplicate of any other.
+        # Celery gives a direct call no task id. A random one duplicates no other.
         task_id=f"direct-{uuid.uuid4().hex}" if direct else task.request.id,
         model_type=model_type,
         envelope=envelope,
@@ -113,7 +113,7 @@ def _in_worker(task: Task) -> bool:
 
 def _patience(task: Task) -> Patience:
     if _in_worker(task):
-        # The message came from Redis, so an outage has just begun. Its end is awaited for as long as the message is ours.
+        # The message came from Redis, so an outage has just begun. The worker waits for its end as long as the message is its own.
         return Patience(claim_seconds=60.0, end_seconds=config.settings.VISIBILITY_TIMEOUT_SECONDS, flush_seconds=5.0)
     # A user waits, perhaps without a result backend.
     return Patience(claim_seconds=0.0, end_seconds=30.0, flush_seconds=1.0)
@@ -131,7 +131,7 @@ def _put_back(task: Task, assignment: Assignment) -> None:
 
 
 def _sender(task: Task, *, over: bool = False) -> Send:
-    """Sends progress as Celery's state PROGRESS, perhaps from a thread that is not the task's. `over`: of a run that has ended."""
+    """A function that sends progress as Celery's state PROGRESS, also from other threads. `over`: of a run that has ended."""
     request = task.request
 
     def send(metas: Sequence[Meta]) -> None:
@@ -148,9 +148,9 @@ def _sender(task: Task, *, over: bool = False) -> Send:
 
 @contextlib.contextmanager
 def _progress_backend(app: Celery, *, over: bool) -> Iterator[None]:
-    """Give this thread the result backend of all progress of the process; what it reports is sent at the end of the block.
+    """Give this thread the result backend for progress; its reports are sent at the end of the block.
 
-    It must not retry for ever, as the task's own does: what it sent at last would overwrite the state of a run that is over.
+    It must not retry for ever like the task's own backend: a late report would overwrite the state of a run that is over.
     """
     own = app.backend
     if not isinstance(own, reporting.Reporting):  # not Redis
@@ -190,7 +190,7 @@ def _answer(task: Task, job_id: str, conclusion: Conclusion) -> dict[str, Any]:
             _revoke(task, "cancelled")
             return {"status": "cancelled", "job_id": job_id}
         case Outcome.FAILED if failure is not None:
-            raise failure.with_traceback(None) from None  # reason and message say it all
+            raise failure.with_traceback(None) from None  # reason and message are complete
         case _:
             _revoke(task, end.reason.lower())
             return {"status": "stopped", "job_id": job_id, "reason": end.reason}
@@ -199,12 +199,12 @@ def _answer(task: Task, job_id: str, conclusion: Conclusion) -> dict[str, Any]:
 def _revoke(task: Task, why: str) -> None:
     """In a worker: store the state REVOKED, and end the task without a result.
 
-    If the task returned, Celery would log and store that it succeeded, and go on with the tasks that are chained to it.
+    If the task returned, Celery would log and store that it succeeded, and start the tasks that are chained to it.
     """
     if not _in_worker(task):
         return
     try:
         task.backend.mark_as_revoked(task.request.id, why, request=task.request)
-    except Exception as error:  # noqa: BLE001  # the end is recorded; the state only shows it
+    except Exception as error:  # noqa: BLE001  # the end is recorded already; the state only displays it
         logger.warning("the state REVOKED of %s could not be stored: %s", task.request.id, error)
     raise Ignore

@@ -1,7 +1,7 @@
 """Logs: one line each, as JSON or text, without passwords and signatures.
 
 `configure` sets up the operator's logs. A worker's logs are set up by Celery, by its own options; `take_over` gives their handlers
-our format. `about` names the job of all lines that are written inside it, `begin` and `end` that of a task's.
+our format. `about` adds a job's name to all lines written in its block; `begin` and `end` do so for the lines about a task.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
-# No pattern backtracks: each reads a character a few times at most, however hostile the text is.
+# No pattern backtracks: each reads a character at most a few times, even in a hostile text.
 _SCHEME: Final = r"\b[a-z][a-z0-9+.-]{0,31}://"
 _URL_CREDENTIALS: Final = re.compile(rf"(?P<scheme>{_SCHEME})[^/\s@'\"]*@", re.IGNORECASE)
-# Up to the end of the word or of the quoted text. JSON may write & as \u0026, which a log shows as \\u0026.
+# To the end of the word or of the quoted text. JSON may write & as \u0026, which a log shows as \\u0026.
 _QUERY: Final = r"""(?:[^\s"'<>\\]|\\+u[0-9a-f]{4})+"""
 _URL_QUERY: Final = re.compile(
     rf"""(?P<address>{_SCHEME}(?:[^\s"'<>\\?#:]|:(?!//))*)(?P<mark>[?#]){_QUERY}""", re.IGNORECASE
@@ -40,7 +40,7 @@ _QUIET: Final = ("kopf", "aiohttp.access", "asyncio", "kombu", "celery", "urllib
 
 def redact(text: str) -> str:
     """`text` without the user names, passwords and queries of URLs (a query may be a signature) and without bearer tokens."""
-    # Most lines have none of these: a look for a few characters is far cheaper than a pattern.
+    # Most lines contain none of these, and a search for a few characters is far cheaper than a pattern.
     if "://" in text:
         text = _URL_CREDENTIALS.sub(r"\g<scheme>***@", text)
         text = _URL_QUERY.sub(r"\g<address>\g<mark>***", text)
@@ -51,7 +51,7 @@ def redact(text: str) -> str:
 
 @contextmanager
 def about(**fields: Any) -> Iterator[None]:
-    """Add these fields to each line that this context writes. A thread has them if it runs in a copy of the context."""
+    """Add these fields to each line that this context writes; a thread inherits them if it runs in a copy of the context."""
     token = _about.set({**_about.get(), **fields})
     try:
         yield
@@ -65,7 +65,7 @@ def begin(**fields: Any) -> None:
 
 
 def end() -> None:
-    """No line has fields of `begin` any more."""
+    """Remove the fields of `begin`."""
     _about.set({})
 
 

@@ -37,22 +37,22 @@ _gauge = partial(Gauge, namespace=_PREFIX, registry=REGISTRY)
 
 
 OTHER_QUEUES: Final = "other"
-_MAX_QUEUES: Final = 1_000  # workers choose their names; a bound in any case
+_MAX_QUEUES: Final = 1_000  # workers choose the names, so their number is bounded
 
 
 class QueueNames:
-    """The queues that have labels of their own. Tenants choose the names of queues, so those without a worker are summed."""
+    """The queues that have labels of their own. Tenants choose queue names, so queues that no worker has served are summed up as `other`."""
 
     def __init__(self, at_most: int = _MAX_QUEUES) -> None:
         self._at_most = at_most
         self._names: dict[str, None] = {}
 
     def __iter__(self) -> Iterator[str]:
-        """Those that have a label of their own."""
+        """The queues that have a label of their own."""
         return iter(self._names)
 
     def add(self, queues: Iterable[str]) -> None:
-        """Give these queues labels of their own from now on, as far as there is room."""
+        """Give these queues labels of their own from now on, up to the limit."""
         for queue in queues:
             if len(self._names) < self._at_most:
                 self._names[queue] = None

@@ -1,4 +1,4 @@
-"""Misspelt settings: environment variables that are no setting, and are named almost like one."""
+"""Misspelt settings: environment variables whose names are almost those of settings."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from reconstruction_operator import config
 
 _log = logging.getLogger(__name__)
 
-_ALIKE: Final = 0.88  # for difflib: WATCH_NAMESPACE and LOGLEVEL are meant for ours, POD_NAMESPACE is not
-_FOREIGN: Final = ("CELERY_", "OTEL_")  # Celery and OpenTelemetry have more variables, and some are named like ours
+_ALIKE: Final = 0.88  # for difflib: finds WATCH_NAMESPACE and LOGLEVEL, but not POD_NAMESPACE
+_FOREIGN: Final = ("CELERY_", "OTEL_")  # Celery and OpenTelemetry have variables of similar names
 _FOREIGN_ALIKE: Final = 0.95
 
 
 def find(environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables of `environ` that are no setting and are named almost like one, and that setting's name."""
+    """The variables of `environ` that are not settings but are named almost like one, with that setting's name."""
     known = [row.name for row in config.TABLE]
     found: dict[str, str] = {}
     for name in sorted(environ.keys() - known):
@@ -29,6 +29,6 @@ def find(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def warn() -> None:
-    """Log each of this process's."""
+    """Log each misspelt variable of this process."""
     for name, meant in find(os.environ).items():
         _log.warning("The variable %s is no setting and has no effect: did you mean %s?", name, meant)

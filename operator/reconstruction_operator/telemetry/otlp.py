@@ -26,7 +26,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import NonRecordingSpan, SpanContext, Status, StatusCode, TraceFlags, set_span_in_context
 
 from reconstruction_operator import config
-from reconstruction_operator.telemetry.tracing import Place, Span
+from reconstruction_operator.telemetry.tracing import Span, SpanIds
 
 _QUEUE_SPANS: Final = 2_048
 _BATCH_SPANS: Final = 256
@@ -35,7 +35,7 @@ _TIMEOUT_SECONDS: Final = 5.0  # of one batch, with all retries
 _NANOSECONDS: Final = 1_000_000_000
 _VERSION: Final = metadata.version("reconstruction-operator")
 
-_place: Final[ContextVar[Place]] = ContextVar("place")  # of the span that is being started
+_ids: Final[ContextVar[SpanIds]] = ContextVar("ids")  # of the span that is being started
 _providers: Final[dict[tuple[int, str], TracerProvider]] = {}  # by process and service: no connection survives a fork
 
 
@@ -44,17 +44,17 @@ class JobIds(IdGenerator):
 
     def generate_trace_id(self) -> int:
         """The id of the trace of the span that is being started."""
-        return int(_place.get().trace_id, 16)
+        return int(_ids.get().trace_id, 16)
 
     def generate_span_id(self) -> int:
         """The id of the span that is being started."""
-        return int(_place.get().span_id, 16)
+        return int(_ids.get().span_id, 16)
 
 
 class Exporter(trace_exporter.OTLPSpanExporter):
-    """The SDK's exporter. It logs the first failure of an outage, where the SDK logs each."""
+    """The SDK's exporter, but logs only the first failure of an outage; the SDK logs each one."""
 
-    failing = False  # of this process: it has one collector
+    failing = False  # for the whole process, which has one collector
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send a batch; blocks for `_TIMEOUT_SECONDS` at most."""
@@ -78,11 +78,11 @@ def emit(span: Span) -> None:
     key = (os.getpid(), span.service)
     provider = _providers.get(key) or _providers.setdefault(key, _new_provider(span.service))
     tracer = provider.get_tracer("reconstruction_operator", _VERSION)
-    token = _place.set(span.place)
+    token = _ids.set(span.ids)
     started = tracer.start_span(
         span.name, _context(span.parent), attributes=span.attributes, start_time=_nanoseconds(span.start)
     )
-    _place.reset(token)
+    _ids.reset(token)
     started.set_status(Status(StatusCode.ERROR, span.error) if span.error else Status(StatusCode.OK))
     started.end(_nanoseconds(max(span.start, span.end)))
 
@@ -106,7 +106,7 @@ def _new_provider(service: str) -> TracerProvider:
     provider = TracerProvider(
         sampler=ALWAYS_ON,
         resource=Resource.create({SERVICE_NAME: service, SERVICE_VERSION: _VERSION}),
-        shutdown_on_exit=False,  # it would wait for longer than `flush`
+        shutdown_on_exit=False,  # the SDK's own hook would wait for longer than `flush`
         id_generator=JobIds(),
     )
     provider.add_span_processor(
@@ -120,7 +120,7 @@ def _new_provider(service: str) -> TracerProvider:
     return provider
 
 
-def _context(parent: Place | None) -> Context:
+def _context(parent: SpanIds | None) -> Context:
     if parent is None:
         return Context()
     trace_id, span_id = int(parent.trace_id, 16), int(parent.span_id, 16)

@@ -29,7 +29,7 @@ _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SpanIds:
     """The ids of a span: 16 and 8 bytes, as hex."""
 
     trace_id: str
@@ -40,16 +40,16 @@ class Place:
         return f"00-{self.trace_id}-{self.span_id}-01"
 
     @classmethod
-    def parse(cls, text: str) -> Place | None:
-        """The place of a `traceparent`; None for anything else."""
+    def parse(cls, text: str) -> SpanIds | None:
+        """The ids in a `traceparent`; None for any other text."""
         found = _TRACEPARENT.fullmatch(text)
         if found is None or not int(found[1], 16) or not int(found[2], 16):
             return None
         return cls(found[1], found[2])
 
-    def child(self, *about: object) -> Place:
-        """The place of the child span that is about that; equal for equal arguments."""
-        return Place(self.trace_id, _digest("/".join([self.span_id, *map(str, about)]))[:16])
+    def child(self, *about: object) -> SpanIds:
+        """The ids of a child span; equal for equal arguments."""
+        return SpanIds(self.trace_id, _digest("/".join([self.span_id, *map(str, about)]))[:16])
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +58,21 @@ class Span:
 
     service: str  # OPERATOR or WORKER
     name: str
-    place: Place
-    parent: Place | None
+    ids: SpanIds
+    parent: SpanIds | None
     start: datetime
     end: datetime
     attributes: Mapping[str, str | int | float | bool] = field(default_factory=dict)
     error: str = ""
 
 
-def of_job(job_id: str) -> Place:
+def of_job(job_id: str) -> SpanIds:
     """The root of a job's trace. Its trace id is the uid of the object, without dashes."""
     try:
         trace_id = uuid.UUID(job_id).hex
     except ValueError:  # a bare `delay("test123")`
         trace_id = _digest(job_id)[:32]
-    return Place(trace_id, _digest(f"job/{job_id}")[:16])
+    return SpanIds(trace_id, _digest(f"job/{job_id}")[:16])
 
 
 def enabled() -> bool:
@@ -81,7 +81,7 @@ def enabled() -> bool:
 
 
 def emitter() -> Callable[[Span], None] | None:
-    """Queues spans for export; None if traces are not exported, so that nothing makes spans in vain."""
+    """Queues spans for export; None if traces are not exported, so that callers make no spans."""
     return emit if enabled() else None
 
 
@@ -110,8 +110,8 @@ def _installed() -> bool:
     """Whether the SDK can be imported; logs once if it cannot."""
     try:
         import reconstruction_operator.telemetry.otlp  # noqa: F401, PLC0415  # needs the extra
-    except Exception as error:  # noqa: BLE001  # a protobuf that does not fit raises a TypeError
-        logger.error(  # noqa: TRY400  # the traceback says no more
+    except Exception as error:  # noqa: BLE001  # a protobuf of the wrong version raises a TypeError
+        logger.error(  # noqa: TRY400  # the traceback adds nothing
             "Traces are not exported: OTEL_EXPORTER_OTLP_ENDPOINT is set, but a package is missing or does not fit (%s). "
             "Install reconstruction-operator[tracing].",
             error,

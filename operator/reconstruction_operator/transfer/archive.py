@@ -21,30 +21,30 @@ _INHERITED = ("LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH")  # allowlist: no se
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """The photos, by their names in natural order; `ignored` describes what else was there.
+    """The photos in the natural order of their names; `ignored` describes the other files.
 
     An input whose digest is among those that the caller knows has no `photos`: it was not copied.
     """
 
     photos: tuple[Path, ...]
     ignored: Ignored
-    digest: str = ""  # of the input (`digests`); empty: it was not computed
-    etag: str = ""  # of an archive on an https:// server; empty: it gives none
+    digest: str = ""  # digest of the input (`digests`); empty: it was not computed
+    etag: str = ""  # ETag of an archive on an https:// server; empty: the server gives none
 
 
 def unpack(archive: BinaryIO, shown: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
     """Writes the photos of `archive` (called `shown` in messages) to the empty folder `into`.
 
-    `tick` is called for each piece that is read, even if no photo comes out of it. What it raises ends the process.
+    `tick` is called for each piece that is read, even if it holds no photo. An exception of `tick` ends the process.
 
     Raises:
-        StorageError: INPUT_REFUSED: no archive, damaged, encrypted, too large, or with entries that point elsewhere.
+        StorageError: INPUT_REFUSED: not an archive, damaged, encrypted, too large, or with entries that point elsewhere.
         OSError: the disk is full or broken.
 
     """
     request = unpacker.UnpackRequest(str(into), limits.max_bytes, limits.max_files)
     with subprocess.Popen(
-        # -P: a module of that name in the current folder must not be taken for the library's.
+        # -P: a module in the current folder must not shadow a library's.
         [sys.executable, "-P", "-m", unpacker.__name__, request.to_json()],
         stdin=archive,
         stdout=subprocess.PIPE,
@@ -54,7 +54,7 @@ def unpack(archive: BinaryIO, shown: str, into: Path, limits: Limits, tick: Tick
         try:
             outcome = _listen(process, tick)
         finally:
-            process.kill()  # of no effect on one that has ended
+            process.kill()  # without effect on a process that has ended
     match outcome:
         case {"photos": photos, "ignored": ignored}:
             return Fetched(tuple(into / name for name in photos), Ignored(*ignored))
@@ -69,7 +69,7 @@ def unpack(archive: BinaryIO, shown: str, into: Path, limits: Limits, tick: Tick
 
 def _listen(process: subprocess.Popen[bytes], tick: Tick) -> dict[str, Any]:
     """The outcome; empty if the process ended without one."""
-    assert process.stdout is not None  # noqa: S101  # it was asked for: for the type checker
+    assert process.stdout is not None  # noqa: S101  # stdout is a pipe; for the type checker
     for line in process.stdout:
         match json.loads(line):
             case int() as photos:

@@ -1,4 +1,4 @@
-"""Digests of inputs: a job whose photos are those of a result that exists need not copy them, or run its model."""
+"""Digests of inputs: a job with the photos of an existing result need not copy them or run its model."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from reconstruction_operator.contract.fingerprint import InputFile, KnownInput, 
 from reconstruction_operator.transfer.limits import Tick
 
 SHA256: Final = (
-    "sha256"  # of each photo, under its flat name: alike for a folder, an archive and a download of the same photos
+    "sha256"  # of each photo, under its flat name: equal for a folder, an archive and a download of the same photos
 )
 ETAG: Final = "etag"  # of each object, or the time of its last change: known before the first byte is read
 _CHUNK_BYTES: Final = 1 << 20
 
 
 def of_photos(photos: Collection[Path], tick: Tick) -> str:
-    """The digest of photos that lie in one flat folder. What `tick` raises ends the work."""
+    """The digest of photos in one flat folder. An exception of `tick` ends the work."""
     done = 0
 
     def described() -> Iterable[InputFile]:
@@ -43,12 +43,12 @@ def describe(name: str, file: BinaryIO, tick: Callable[[], None]) -> InputFile:
 
 
 def is_known(digest: str, known: Collection[KnownInput]) -> bool:
-    """Whether it is the digest of one of them."""
+    """Whether `digest` is that of a known input."""
     return any(one.digest == digest for one in known)
 
 
 def may_be_known(known: Collection[KnownInput], *, images: int, total_bytes: int) -> bool:
-    """Whether one of them has that number and size: only then is an input worth reading before it is copied."""
+    """Whether a known input has that number and size of photos: only then is it worth computing the digest before the copy."""
     return any(
         one.digest.startswith(f"{SHA256}:") and (one.images, one.bytes) == (images, total_bytes) for one in known
     )

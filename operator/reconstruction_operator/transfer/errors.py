@@ -1,4 +1,4 @@
-"""Error of a transfer: photos could not be fetched, or a result not be delivered."""
+"""Error of a transfer: photos could not be fetched, or a result could not be delivered."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from reconstruction_operator.transfer.photos import masks
 
 _CHUNK_BYTES = 1 << 20
 _REFUSED = "INPUT_REFUSED"
-_DOWNLOAD_SHARE = 0.8  # of fetching; the rest is for unpacking
+_DOWNLOAD_SHARE = 0.8  # share of the progress for the download; the rest is for unpacking
 
 
 def fetch(uri: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
@@ -73,7 +73,7 @@ def take_folder(folder: Path, into: Path, limits: Limits, tick: Tick) -> Fetched
 
 
 def _take_folder(folder: Path, shown: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
-    """As `take_folder`, but resolves no links again: `folder` may have been checked, and may be a link by now (TOCTOU)."""
+    """As `take_folder`, but does not resolve links again: `folder` was checked, and may be a link by now (TOCTOU)."""
     found = local.list_folder(folder, shown, limits)
     flattened = names.flattened(found.photos)
     if digests.may_be_known(limits.known, images=masks.count_photos(found.photos), total_bytes=found.bytes):
@@ -97,14 +97,14 @@ def _take_folder(folder: Path, shown: str, into: Path, limits: Limits, tick: Tic
 
 
 def _digest(folder: Path, photos: dict[str, str], shown: str, tick: Tick) -> str:
-    """The digest of photos where they lie, by their names and their flat names; empty if one cannot be read."""
+    """The digest of photos in their original folder, by their names and flat names; empty if one cannot be read."""
     described = []
     for index, (name, flat) in enumerate(photos.items(), start=1):
         place, text = (index - 1) / len(photos), f"photo {index}/{len(photos)} is compared"
         try:
             with local.opened(folder / name, f"{shown.rstrip('/')}/{names.printable(name)}", inside=folder) as file:
                 described.append(digests.describe(flat, file, partial(tick, place, text)))
-        except (FileNotFoundError, PermissionError):  # what is wrong with it is found when it is copied
+        except (FileNotFoundError, PermissionError):  # the copy reports the error
             return ""
     return input_digest(digests.SHA256, described)
 

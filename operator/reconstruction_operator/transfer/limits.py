@@ -25,10 +25,10 @@ def section(tick: Tick, start: float, end: float) -> Tick:
 class Limits:
     """What one job's input may be."""
 
-    roots: tuple[Path, ...]  # file:// inputs lie below one of these
-    jobs_dir: Path  # and never below this one
+    roots: tuple[Path, ...]  # file:// inputs must lie below one of these
+    jobs_dir: Path  # and must not lie below this one
     https_hosts: tuple[str, ...]  # empty: all public ones
-    max_bytes: int  # of one input, packed and unpacked
+    max_bytes: int  # limit for one input, packed and unpacked
     max_files: int  # entries of one folder or archive
     max_pixels: int  # of one photo
     max_side: int  # px, of one photo
@@ -74,7 +74,7 @@ class Limits:
 
 
 def overlap_with_jobs_dir() -> str:
-    """Why the settings would let a job reach the folders of other jobs; empty: they do not."""
+    """Why the settings would allow a job to reach the folders of other jobs; empty if they do not."""
     jobs = Path(config.settings.JOBS_DIR).resolve()
     inputs = [("INPUT_ROOTS", real) for _, real in map(_root, config.settings.INPUT_ROOTS)]
     for name, root in (*inputs, *(("OUTPUT_ROOTS", Path(one)) for one in config.settings.OUTPUT_ROOTS)):

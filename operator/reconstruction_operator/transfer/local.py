@@ -20,7 +20,7 @@ from reconstruction_operator.units import megabytes
 _REFUSED: Final = "INPUT_REFUSED"
 _MISSING: Final = "INPUT_NOT_FOUND"
 _SHOWN_NAMES: Final = 8
-_LISTED_NAMES: Final = 1_000  # looked at for a message
+_LISTED_NAMES: Final = 1_000  # entries that are read for a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,9 @@ class Folder:
 
 
 def permitted(path: Path, shown: str, limits: Limits) -> Path:
-    """Where the input `path` of a URI, called `shown` in messages, really lies. It exists, and the job may read it.
+    """The real path of the input `path` of a URI (`shown` in messages). It exists, and the job may read it.
 
-    To be asked once: the path that is checked is the one that is read (TOCTOU).
+    Call it once, and read the path that it returns (TOCTOU).
 
     Raises StorageError: INPUT_NOT_FOUND or INPUT_REFUSED.
     """
@@ -70,7 +70,7 @@ def _is_granted(real: Path, limits: Limits) -> bool:
 
 
 def _neighbours(path: Path, limits: Limits) -> str:
-    """What lies where the path does not lead on, such as "; /photos has: banana, lund, vase". Never what the job may not see."""
+    """What exists at the last existing part of the path, such as "; /photos has: banana, lund, vase". Only what the job may see."""
     for parent in path.parents:
         real = limits.located(parent).resolve()
         if not (uris.lies_below(real, limits.roots) and _is_granted(real, limits)):
@@ -85,7 +85,7 @@ def _neighbours(path: Path, limits: Limits) -> str:
 
 
 def _inputs_in(folder: Path) -> list[str] | None:
-    """Names of the folders and archives in a folder, which could be meant; None: it cannot be listed."""
+    """Names of the folders and archives in a folder, which the user may have meant; None if it cannot be listed."""
     try:
         with os.scandir(folder) as entries:
             found = [
@@ -99,7 +99,7 @@ def _inputs_in(folder: Path) -> list[str] | None:
 
 
 def list_folder(folder: Path, shown: str, limits: Limits) -> Folder:
-    """What the resolved `folder` holds. Messages call it `shown`, as the job's author wrote it.
+    """The photos in the resolved `folder`. Messages call it `shown`, the text of the job's author.
 
     Raises StorageError: INPUT_NOT_FOUND or INPUT_REFUSED.
     """
@@ -135,7 +135,7 @@ def open_archive(real: Path, shown: str) -> BinaryIO:
 
 
 def opened(source: Path, shown: str, *, inside: Path) -> BinaryIO:
-    """Opens the regular file `source`, called `shown`, which is `inside` or lies below it; `inside` is resolved already.
+    """Opens the regular file `source` (`shown` in messages), which is `inside` or lies below it; `inside` is resolved already.
 
     TOCTOU: a link or a pipe may have replaced the file, or a folder above it, since it was checked. So the check is repeated
     on the open file.

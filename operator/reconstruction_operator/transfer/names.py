@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from reconstruction_operator.transfer.photos import masks
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".heic", ".heif", ".hif")
-_UNREAD_SUFFIXES = {  # of pictures that no worker reads: their user has to export them
+_UNREAD_SUFFIXES = {  # suffixes of pictures that no worker reads: the user has to export them
     "camera RAW": (
         *(
             ".3fr",
@@ -36,7 +36,7 @@ _UNREAD_SUFFIXES = {  # of pictures that no worker reads: their user has to expo
 }
 _UNREAD = {suffix: kind for kind, suffixes in _UNREAD_SUFFIXES.items() for suffix in suffixes}
 _JUNK_FOLDERS = ("__MACOSX", "@eaDir", ".AppleDouble", ".Trashes", ".Spotlight-V100")
-_MAX_NAME_BYTES = 200  # file systems take 255: leaves room for a suffix that makes the name unique
+_MAX_NAME_BYTES = 200  # file systems allow 255: leaves room for a suffix that makes the name unique
 _MAX_DIGITS = 0xD7FF  # a larger count would be no valid character
 _MAX_KINDS = 4  # listed in a message
 _UNSAFE = re.compile(r"[^\w.() +,=@-]")
@@ -98,7 +98,7 @@ def flattened(names: Sequence[str]) -> list[str]:
 
 
 def ignored(names: Iterable[str]) -> Ignored:
-    """What a message says of files that are no photos; those that an operating system adds are left out."""
+    """The text about files that are not photos, for messages. Files that an operating system adds are left out."""
     kinds = Counter(printable(PurePosixPath(name).suffix.lower()[:12]) for name in names if not is_junk(name))
     if not kinds:
         return Ignored()
@@ -111,5 +111,5 @@ def ignored(names: Iterable[str]) -> Ignored:
 
 
 def printable(text: str) -> str:
-    """With a placeholder for characters that cannot be shown, such as bytes that are not valid UTF-8."""
+    """The text with a placeholder for characters that cannot be shown, such as bytes that are not valid UTF-8."""
     return "".join(char if char.isprintable() else "�" for char in text)

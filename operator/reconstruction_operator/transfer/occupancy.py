@@ -1,4 +1,4 @@
-"""What lies at an output address before a run delivers there."""
+"""Occupancy: what an output address holds before a run delivers there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outputs: a result is delivered where the job asks, to a folder (`delivery`) or to object storage (`objects`)."""
+"""Outputs: deliver a result to the address of the job, a folder (`folders.delivery`) or object storage (`objects`)."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from reconstruction_operator.transfer.runs import Run
 def check(
     uri: str, run: Run, *, namespace: str, check: Callable[[], None], heir_of: tuple[str, str] | None = None
 ) -> Occupancy:
-    """What lies there. Raises StorageError if nothing may be delivered there, or OvertakenError, as `deliver` would.
+    """What the address holds. Raises StorageError or OvertakenError if `deliver` would.
 
-    `heir_of`: namespace and name of earlier jobs; the result of one of them that lies there is returned, instead of refused.
+    `heir_of`: namespace and name of earlier jobs. If the address holds a result of one of them, it is returned, not refused.
     """
     if not is_object(uri):
         return delivery.check(uri, run, namespace=namespace, heir_of=heir_of)
@@ -35,9 +35,9 @@ def check(
 
 
 def collect(uri: str, manifest: Manifest, into: Path, check: Callable[[], None], *, namespace: str) -> None:
-    """Copies the files of the result that was delivered there into a folder; `check` is called often and may raise.
+    """Copies the files of the delivered result into a folder; `check` is called often and may raise.
 
-    The files are those of the manifest by name and size, and not compared with their digests. Raises StorageError or OSError.
+    The files have the names and sizes of the manifest; digests are not compared. Raises StorageError or OSError.
     """
     if is_object(uri):
         outputs.collect(uri, manifest, into, check, namespace=namespace)
@@ -75,9 +75,9 @@ def deliver(
 
 
 def withdraw(uri: str, run: Run, *, namespace: str, copy: bool = True) -> None:
-    """Deletes what this run and earlier ones have delivered there; without `copy` only what no reader is led to.
+    """Deletes what this run and earlier ones have delivered there; without `copy` only files that no reader finds.
 
-    To be called in a process that does not fork, and can be killed. Raises StorageError or OSError if that failed, OvertakenError if
+    Call it in a process that does not fork and can be killed. Raises StorageError or OSError if that failed, OvertakenError if
     a later run has to do it.
     """
     if is_object(uri):
@@ -90,10 +90,10 @@ def withdraw(uri: str, run: Run, *, namespace: str, copy: bool = True) -> None:
 
 
 def ends_with_its_caller(uri: str) -> bool:
-    """Whether a delivery there is over as soon as its `check` raises: the process that does it is killed."""
+    """Whether a delivery there stops as soon as its `check` raises, because its process is killed."""
     return is_object(uri)
 
 
 def place_of(manifest: Manifest) -> str:
-    """Where the files of a delivered result lie; empty: it was not delivered."""
+    """The address of the files of a delivered result; empty if it was not delivered."""
     return layout.result_uri(manifest) if is_object(manifest.uri) else manifest.uri

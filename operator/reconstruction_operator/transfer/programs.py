@@ -1,4 +1,4 @@
-"""Programs: modules that the worker runs in a process of their own, so that a call on a dead mount or server can be killed."""
+"""Programs: modules that the worker runs in separate processes, so that a call that hangs on a mount or server can be killed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reconstruction_operator.transfer.objects import environment
 
 logger = logging.getLogger(__name__)
 
-_INHERITED: Final = ("LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH", "HOME")  # allowlist: no setting of the worker
+_INHERITED: Final = ("LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH", "HOME")  # allowlist without settings
 _KILL_SECONDS: Final = 5.0
 
 
@@ -52,9 +52,9 @@ class Program:
         self.requests.flush()
 
     def end(self, patience_seconds: float = 0.0) -> bool:
-        """End the program: it has that time to end by itself, its pipes closed. False: it cannot be killed, and is left behind."""
+        """Close the program's pipes, and kill it after that time. False: it cannot be killed, and is left behind."""
         if not patience_seconds:
-            self.process.kill()  # first: a request that it has not read would keep its pipe from being closed
+            self.process.kill()  # first, since the pipe cannot be closed while it holds an unread request
         for pipe in (self.requests, self.answers):
             with contextlib.suppress(OSError):
                 pipe.close()

@@ -11,9 +11,9 @@ EVERY_ATTEMPT: Final = 2**31 - 1  # above any attempt number
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The run that delivers or withdraws. It is overtaken once `folder`, its workspace, is deleted; None: no check.
+    """The run that delivers or withdraws. It is overtaken once its workspace `folder` is deleted; None: no check.
 
-    `replaced`: earlier jobs, whose copies its own may replace, since it takes over their result.
+    `replaced`: earlier jobs whose copies it may replace, since it takes over their result.
     """
 
     job_id: str

@@ -1,6 +1,6 @@
 """Tenancy: the allowlists of namespaces, from the settings NAMESPACE_INPUTS and NAMESPACE_OUTPUTS.
 
-Without entries every namespace may use all that the other settings allow. With entries, a namespace may use only what an entry
+Without entries every namespace may use everything that the other settings allow. With entries, a namespace may use only what an entry
 for it, or for all (`*`), names. The allowlists narrow the other settings and never widen them.
 """
 
@@ -22,7 +22,7 @@ def granted(entries: Iterable[tuple[str, str]], namespace: str) -> tuple[str, ..
     pairs = tuple(entries)
     if not pairs:
         return None
-    if not _NAMESPACE.fullmatch(namespace):  # it becomes a part of paths (path traversal)
+    if not _NAMESPACE.fullmatch(namespace):  # the namespace becomes part of paths (path traversal)
         return ()
     return tuple(prefix.replace(_PLACEHOLDER, namespace) for name, prefix in pairs if name in ("*", namespace))
 
@@ -33,7 +33,7 @@ def folders(prefixes: Iterable[str]) -> tuple[Path, ...]:
 
 
 def covers_objects(prefixes: Iterable[str], scheme: str, bucket: str, key: str) -> bool:
-    """Whether a prefix is that address of object storage, or a folder above it. Prefixes and `key` are taken as they are."""
+    """Whether a prefix is that address of object storage or a folder above it. Prefixes and `key` are compared without decoding."""
     for prefix in prefixes:
         kind, _, place = prefix.partition("://")
         allowed, _, folder = place.partition("/")

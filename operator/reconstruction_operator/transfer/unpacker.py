@@ -1,10 +1,10 @@
-"""Unpacker: takes the photos out of a hostile archive, in a separate process under resource limits.
+"""Unpacker: extracts the photos of an untrusted archive, in a separate process under resource limits.
 
 `python -m reconstruction_operator.transfer.unpacker REQUEST` reads the archive from stdin. On stdout it reports in lines of JSON:
-the number of photos so far for each piece that it reads, and at last the outcome, an object. `archive.py` starts it.
+the number of photos so far for each piece that it reads, and finally the outcome, an object. `archive.py` starts it.
 
-The standard library bounds neither the memory nor the time that a header can cost, so the kernel does. Of the entries, only
-photos are written, under names made here, so that no name in an archive ever becomes a path (path traversal).
+The standard library bounds neither the memory nor the time that a header can cost, so the kernel does. Only photos among
+the entries are written, under names made here, so that no name in an archive ever becomes a path (path traversal).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 GZIP_MAGIC = b"\x1f\x8b"
 _TAR_MAGIC, _TAR_MAGIC_AT = b"ustar", 257
-DAMAGED = (  # what the standard library raises for a broken archive
+DAMAGED = (  # errors of the standard library for a broken archive
     zipfile.BadZipFile,
     tarfile.TarError,
     zlib.error,
@@ -70,7 +70,7 @@ class UnpackRequest:
     """What a process is to unpack."""
 
     into: str  # an empty folder
-    max_bytes: int  # of all photos, or of all that a .tar holds
+    max_bytes: int  # bytes of all photos, or of all entries of a .tar
     max_files: int  # entries of any kind
 
     @property
@@ -94,7 +94,7 @@ class Entry:
 
 
 class Budget:
-    """How much an archive may hold."""
+    """Counts entries and bytes against the limits of an archive."""
 
     def __init__(self, max_bytes: int, max_files: int) -> None:
         self._max_bytes = max_bytes
@@ -117,7 +117,7 @@ class Budget:
 
 
 class _Archive(io.FileIO):
-    """The packed file, which reports each read: a decompressor can read gigabytes that contain no output."""
+    """The packed file, which reports each read: a decompressor can read gigabytes without any output."""
 
     def __init__(self, descriptor: int, report: Callable[[], None]) -> None:
         super().__init__(descriptor, closefd=False)
@@ -133,7 +133,7 @@ def unpack(descriptor: int, request: UnpackRequest, report: Callable[[int], None
 
     `report` is called with the number of photos so far for each piece that is read or written.
 
-    Raises RefusedError: no archive, damaged, encrypted, too large, or with entries that point elsewhere.
+    Raises RefusedError: not an archive, damaged, encrypted, too large, or with entries that point elsewhere.
     """
     into = Path(request.into)
     photos: dict[str, Path] = {}  # by their names in the archive
@@ -160,7 +160,7 @@ def unpack(descriptor: int, request: UnpackRequest, report: Callable[[int], None
     except DAMAGED as error:
         raise RefusedError(f"is damaged: {error or type(error).__name__}") from None
     except OSError as error:
-        if error.errno is not None:  # the disk; without a number it is gzip's error
+        if error.errno is not None:  # an error of the disk; an error of gzip has no errno
             raise
         raise RefusedError(f"is damaged: {error}") from None
     ordered = sorted(photos, key=names.natural)
@@ -171,7 +171,7 @@ def unpack(descriptor: int, request: UnpackRequest, report: Callable[[int], None
 
 
 def entries(packed: BinaryIO, budget: Budget) -> Iterator[Entry]:
-    """Those of a .zip or a .tar. The content decides which it is, never the name.
+    """The entries of a .zip or a .tar. The content decides which it is, never the name.
 
     Raises RefusedError if it is neither, and one of DAMAGED.
     """
@@ -199,7 +199,7 @@ def _zip_entries(packed: BinaryIO, budget: Budget) -> Iterator[Entry]:
                 raise RefusedError(f"is packed by method {info.compress_type}; this worker reads deflate and stored")
 
             def read(info: zipfile.ZipInfo = info) -> BinaryIO:
-                budget.count_bytes(info.file_size)  # zipfile gives no more than the header announces
+                budget.count_bytes(info.file_size)  # zipfile returns no more than the header announces
                 return cast("BinaryIO", opened.open(info))
 
             kind = stat.S_IFMT(info.external_attr >> 16)
@@ -207,7 +207,7 @@ def _zip_entries(packed: BinaryIO, budget: Budget) -> Iterator[Entry]:
 
 
 def tar_entries(packed: BinaryIO, mode: str, budget: Budget) -> Iterator[Entry]:
-    """Those of a .tar, which is opened in that mode. Raises RefusedError, and one of DAMAGED."""
+    """The entries of a .tar, which is opened in that mode. Raises RefusedError, or one of DAMAGED."""
     with tarfile.open(fileobj=packed, mode=mode) as opened:  # type: ignore[call-overload]  # one of two literals
         for member in cast("tarfile.TarFile", opened):
             if member.issparse():
@@ -223,13 +223,13 @@ def tar_entries(packed: BinaryIO, mode: str, budget: Budget) -> Iterator[Entry]:
 
 
 def check(entry: Entry) -> None:
-    """Raises RefusedError if an archive with this entry is not unpacked."""
+    """Raises RefusedError if an archive with this entry must not be unpacked."""
     if len(entry.name) > _MAX_NAME_CHARS:
         raise _too_long()
     path = PurePosixPath(entry.name.replace("\\", "/"))
     if entry.is_folder:
         return
-    if len(path.parts) > _MAX_FOLDERS:  # each part is kept until all names are known
+    if len(path.parts) > _MAX_FOLDERS:  # each part of a path stays in memory until all names are known
         raise RefusedError(f"holds folders in folders, more than {_MAX_FOLDERS} deep")
     if path.is_absolute() or ".." in path.parts or (path.parts and path.parts[0].endswith(":")):
         raise RefusedError(f"holds an entry that points elsewhere: {entry.name!r:.100}")
@@ -257,7 +257,7 @@ def _write(entry: Entry, target: Path, tick: Callable[[], None]) -> None:
 def main() -> None:
     """Unpacks stdin as the first argument asks, under limits on memory, file size and CPU time without a report."""
     request = UnpackRequest(**json.loads(sys.argv[1]))
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # after the worker's death the next report ends this process
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # if the worker has died, the next report ends this process
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_AS, request.memory_bytes)
     _limit(resource.RLIMIT_FSIZE, request.max_bytes)
@@ -269,7 +269,7 @@ def _outcome(request: UnpackRequest) -> dict[str, Any]:
         photos, ignored = unpack(sys.stdin.fileno(), request, _report)
     except RefusedError as error:
         return {"refused": str(error)}
-    except (MemoryError, SystemError):  # the interpreter itself raises the second where it runs out of memory
+    except (MemoryError, SystemError):  # the interpreter raises the second one when it runs out of memory
         return {"refused": f"needs more than {request.memory_bytes >> 20} MB of memory to be unpacked"}
     except OSError as error:
         return {"errno": error.errno, "strerror": error.strerror, "filename": str(error.filename or "")}

@@ -26,7 +26,7 @@ def redacted(uri: str) -> str:
 
 
 def split(uri: str, reason: str) -> SplitResult:
-    """The parts of a URI. Raises StorageError (`reason`) if it is none."""
+    """The parts of a URI. Raises StorageError (`reason`) if the text is not a URI."""
     try:
         parts = urlsplit(uri)
         _ = parts.port  # checked on access only
@@ -40,9 +40,9 @@ def split(uri: str, reason: str) -> SplitResult:
 
 
 def local_path(parts: SplitResult, reason: str) -> Path:
-    """The path of a `file://` URI, without a look at the disk.
+    """The path of a `file://` URI. Does not touch the disk.
 
-    Raises StorageError (`reason`) if the URI names another machine, or no absolute path.
+    Raises StorageError (`reason`) if the URI names another machine, or has no absolute path.
     """
     shown = redacted(parts.geturl())
     if parts.netloc not in ("", "localhost"):
@@ -56,14 +56,14 @@ def local_path(parts: SplitResult, reason: str) -> Path:
 
 
 def path_of(uri: str) -> Path:
-    """The path that a `file://` URI names, without a look at the disk or a check; for memory and messages."""
+    """The path that a `file://` URI names, unchecked and without touching the disk; for notes and messages."""
     return Path(unquote(urlsplit(uri).path))
 
 
 def resolved(path: Path, reason: str) -> Path:
     """`path` with all links followed. It need not exist.
 
-    Raises StorageError (`reason`) if no such path can exist: its links form a circle, a name is too long, or a link is exchanged
+    Raises StorageError (`reason`) if no such path can exist: its links form a circle, a name is too long, or a link is replaced
     meanwhile.
     """
     try:

@@ -23,9 +23,9 @@ DELETE_SECONDS: Final = 60.0
 
 
 def clean_up(job_id: str, *, retain_seconds: int | None = None) -> None:
-    """Delete the files of a job that is over, and record that. One at a time in a worker: see `deleting.turns`.
+    """Delete the files of a finished job, and record that. A worker does this for one job at a time (`deleting.turns`).
 
-    `retain_seconds`: how long its result waits in the trash; None: as the result says. That of a cancelled job is deleted.
+    `retain_seconds`: how long its result waits in the trash (None: as the result's manifest says). A cancelled job's result is deleted at once.
 
     Nothing is deleted if Redis has lost the job. Raises OSError and OvertakenError as `delete`, RedisError without Redis.
     """
@@ -33,7 +33,7 @@ def clean_up(job_id: str, *, retain_seconds: int | None = None) -> None:
 
 
 def clean_up_now(job_id: str, process: DeletionProcess, *, retain_seconds: int | None = None) -> None:
-    """The same at once. Then the time of other results in the trash may be over."""
+    """The same without waiting for a turn. Afterwards it deletes results in the trash whose time is over."""
     job = _newest_attempt(job_id)
     if job is None or job.record is None:
         logger.warning("Redis has lost job %s: its files stay until the operator orders their deletion again", job_id)
@@ -46,7 +46,7 @@ def clean_up_now(job_id: str, process: DeletionProcess, *, retain_seconds: int |
         logger.info("%s/%s: its files %s", its.namespace, its.name, "are deleted" if existed else "were deleted before")
     try:
         process.perform(DeletionRequest.of_trash(time.time()), DELETE_SECONDS)
-    except OSError as error:  # the next clean-up goes on
+    except OSError as error:  # the next clean-up continues
         logger.warning("the trash could not be emptied: %s", error)
 
 
@@ -64,7 +64,7 @@ def delete(job_id: str, *, cancelled: bool) -> bool:
 
 
 def prepare() -> None:
-    """A job's files may have to be deleted in a moment: starts what does it, which takes far longer than the deletion. Never raises."""
+    """Start a deletion process in advance, which takes far longer than most deletions. Never raises."""
     try:
         spares.prepare()
     except OSError as error:  # no process can be started now
@@ -72,7 +72,7 @@ def prepare() -> None:
 
 
 def empty_trash() -> None:
-    """Deletes all results of deleted jobs before their time, because a run needs the disk. A failure is logged."""
+    """Deletes all results in the trash before their time, because a run needs the disk. A failure is logged."""
     try:
         if spares.perform(DeletionRequest.of_trash(float("inf")), DELETE_SECONDS):
             logger.warning("the disk is full: the results of deleted jobs that waited in the trash are deleted")
@@ -81,7 +81,7 @@ def empty_trash() -> None:
 
 
 def withdraw(uri: str, job_id: str, attempt: int, *, workspace: str, namespace: str, copy: bool) -> None:
-    """Deletes what attempts of the job up to this one delivered there, as `outputs.withdraw`; also killed after a minute."""
+    """Deletes what attempts of the job up to this one delivered to `uri`, as `outputs.withdraw`; killed after a minute too."""
     request = DeletionRequest(job_id, uri=uri, copy=copy, attempt=attempt, workspace=workspace, namespace=namespace)
     spares.perform(request, DELETE_SECONDS)
 
@@ -90,13 +90,13 @@ def _is_cancelled(job: ObservedJob) -> bool:
     """Whether the cancel flag is set or the newest attempt ended as Cancelled.
 
     The operator keeps the flag until the files are deleted. After Redis lost its data, the operator sets the flag before it puts
-    the record back: so no record means that the flag proves nothing.
+    the record back. So without a record, a missing flag proves nothing.
     """
     return job.confirmed or (job.end is not None and job.end.outcome is Outcome.CANCELLED)
 
 
 def _newest_attempt(job_id: str) -> ObservedJob | None:
-    """The job with the attempt that its record wants; None: there is no record."""
+    """The attempt that the job's record wants; None without a record."""
     attempt = 1
     while True:
         snapshot = calls.run(job_manager.get_redis_client(), reads.observe(Keys(), [(job_id, TaskId(job_id, attempt))]))

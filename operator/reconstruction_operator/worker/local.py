@@ -40,13 +40,13 @@ from reconstruction_operator.worker.model.threads import usable_threads
 
 FAILED: Final = 3
 INTERRUPTED: Final = 130
-_COPY_SHARE: Final = 0.3  # of the first step; checking takes the rest
+_COPY_SHARE: Final = 0.3  # share of the first step; checking takes the rest
 
-Line = Mapping[str, Any]
+OutputLine = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class LocalRequest:
     """What to reconstruct. `photos`: one folder, or files. `output` is new or empty. `threads`: 0 for all."""
 
     photos: Sequence[Path]

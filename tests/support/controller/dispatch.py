@@ -13,7 +13,7 @@ from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.loop.admission import Admission
 from reconstruction_operator.controller.redis_view.queues import QueueFacts
 from reconstruction_operator.planning.quotas import Rules
-from reconstruction_operator.planning.scheduling import Window
+from reconstruction_operator.planning.scheduling import DispatchWindow
 from reconstruction_operator.state import calls, worker_calls
 
 _HOUR_MS = 3_600_000
@@ -30,7 +30,7 @@ def read(facts: QueueFacts, *served: str, memory_share: float = 0.0, **messages:
 
 def make_admission(cache: Cache, *served: str, rules: Rules | None = None, **window: Any) -> Admission:
     """Admission to empty queues that a worker serves; the other limits of the window are wide."""
-    limits = Window(**{"queue": 100, "namespace": 100, "total": 1_000, "total_bytes": 10_000_000, **window})
+    limits = DispatchWindow(**{"queue": 100, "namespace": 100, "total": 1_000, "total_bytes": 10_000_000, **window})
     return Admission(cache, read(QueueFacts(memory_share=0.75), *(served or ("celery",))), limits, rules or Rules())
 
 

@@ -54,7 +54,7 @@ def test_what_is_no_message_of_celery_is_not_found(broker: redis.Redis, reader: 
 
     found = reader.search(["celery", "celery"])
 
-    assert found == {"celery": backlog.Found(frozenset({"a-1", "b-1"}), frozenset({"c-1"}))}
+    assert found == {"celery": backlog.FoundMessages(frozenset({"a-1", "b-1"}), frozenset({"c-1"}))}
 
 
 def test_messages_of_several_pages_are_all_found(

@@ -16,7 +16,7 @@ from reconstruction_operator.models.exchange import (
     DefectMessage,
     ExitMessage,
     FailureMessage,
-    Message,
+    ModelMessage,
     ProgressMessage,
     RunRequest,
 )
@@ -38,7 +38,7 @@ class Pipe:
     def __init__(self) -> None:
         self.reading, self.writing = os.pipe()
 
-    def messages(self) -> list[Message | None]:
+    def messages(self) -> list[ModelMessage | None]:
         """All lines that were written; closes the pipe."""
         os.close(self.writing)
         with os.fdopen(self.reading, "rb") as lines:
@@ -70,7 +70,7 @@ def pipe() -> Iterator[Pipe]:
         ),
     ],
 )
-def test_how_a_run_ended(model: str, expected: Message, work: Work) -> None:
+def test_how_a_run_ended(model: str, expected: ModelMessage, work: Work) -> None:
     assert child._outcome(RunRequest(model, work, 5.0), lambda *_, **__: None) == expected
 
 

@@ -11,7 +11,7 @@ from reconstruction_operator.models.exchange import (
     DefectMessage,
     ExitMessage,
     FailureMessage,
-    Message,
+    ModelMessage,
     ProgressMessage,
     RunRequest,
 )
@@ -33,7 +33,7 @@ from reconstruction_operator.models.interface import Photo, Placement, Result, S
     ],
     ids=lambda one: type(one).__name__,
 )
-def test_messages_round_trip(message: Message) -> None:
+def test_messages_round_trip(message: ModelMessage) -> None:
     line = exchange.encode(message)
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1

@@ -10,7 +10,7 @@ import pytest
 from reconstruction_operator.api.status import Condition, Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import Claim, End, Record
-from reconstruction_operator.planning.case import Case, Stage
+from reconstruction_operator.planning.case import Case, JobState
 from reconstruction_operator.planning.types import Observation
 
 from tests.support.plans import NOW, TIMING, job_with
@@ -53,19 +53,19 @@ def test_the_worker_that_has_the_attempt(seen: Observation, expected: str) -> No
 @pytest.mark.parametrize(
     ("status", "seen", "expected"),
     [
-        pytest.param(Status(), Observation(), Stage.WAITING, id="new"),
-        pytest.param(Status(), Observation(record=record()), Stage.WAITING, id="on record only"),
-        pytest.param(Status(), Observation(record=record(sent=ago(1))), Stage.QUEUED, id="sent by the record"),
-        pytest.param(Status(dispatch_time=ago(1)), Observation(), Stage.QUEUED, id="sent by the status"),
+        pytest.param(Status(), Observation(), JobState.WAITING, id="new"),
+        pytest.param(Status(), Observation(record=record()), JobState.WAITING, id="on record only"),
+        pytest.param(Status(), Observation(record=record(sent=ago(1))), JobState.QUEUED, id="sent by the record"),
+        pytest.param(Status(dispatch_time=ago(1)), Observation(), JobState.QUEUED, id="sent by the status"),
         pytest.param(
-            Status(attempt=2), Observation(record=record(1, ago(9))), Stage.WAITING, id="an earlier attempt was sent"
+            Status(attempt=2), Observation(record=record(1, ago(9))), JobState.WAITING, id="an earlier attempt was sent"
         ),
-        pytest.param(Status(next_attempt_time=ago(-1)), Observation(), Stage.BACKOFF, id="not due"),
-        pytest.param(Status(next_attempt_time=ago(0)), Observation(), Stage.WAITING, id="due now"),
+        pytest.param(Status(next_attempt_time=ago(-1)), Observation(), JobState.BACKOFF, id="not due"),
+        pytest.param(Status(next_attempt_time=ago(0)), Observation(), JobState.WAITING, id="due now"),
     ],
 )
-def test_the_stage_of_an_attempt_that_no_worker_has(status: Status, seen: Observation, expected: Stage) -> None:
-    assert case(seen, status).idle_stage is expected
+def test_the_stage_of_an_attempt_that_no_worker_has(status: Status, seen: Observation, expected: JobState) -> None:
+    assert case(seen, status).idle_state is expected
 
 
 @pytest.mark.parametrize(
@@ -149,9 +149,9 @@ def test_the_deadline_of_a_waiting_job(status: Status, seen: Observation, expect
 
 
 def test_final_stages_are_those_without_a_way_on() -> None:
-    assert {stage for stage in Stage if stage.final} == {
-        Stage.INVALID,
-        Stage.SUCCEEDED,
-        Stage.FAILED,
-        Stage.CANCELLED,
+    assert {state for state in JobState if state.final} == {
+        JobState.INVALID,
+        JobState.SUCCEEDED,
+        JobState.FAILED,
+        JobState.CANCELLED,
     }

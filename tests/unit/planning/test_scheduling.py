@@ -15,7 +15,15 @@ from reconstruction_operator.api.status import Failure, Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import Claim, End, Record
 from reconstruction_operator.planning.quotas import Quotas
-from reconstruction_operator.planning.scheduling import Candidate, Load, Quarantine, Window, admit, line, quarantine
+from reconstruction_operator.planning.scheduling import (
+    Candidate,
+    DispatchWindow,
+    Load,
+    Quarantine,
+    admit,
+    line,
+    quarantine,
+)
 from reconstruction_operator.planning.types import Observation
 
 from tests.support.plans import NOW, look
@@ -27,8 +35,8 @@ def waiting(name: str, age: int = 0, queue: str = "celery", **more: Any) -> Cand
     return Candidate(JobKey(namespace, job, f"uid-{name}"), queue, NOW - timedelta(seconds=age), **more)
 
 
-def window(queue: int = 100, namespace: int = 100, total: int = 1000, total_bytes: int = 1000) -> Window:
-    return Window(queue, namespace, total, total_bytes)
+def window(queue: int = 100, namespace: int = 100, total: int = 1000, total_bytes: int = 1000) -> DispatchWindow:
+    return DispatchWindow(queue, namespace, total, total_bytes)
 
 
 def names(keys: tuple[JobKey, ...]) -> list[str]:
@@ -58,7 +66,7 @@ A, B, C = waiting("a/1", 9), waiting("a/2", 8), waiting("b/1", 1)
     ],
 )  # fmt: skip
 def test_jobs_are_admitted_fairly_up_to_the_window(
-    candidates: list[Candidate], load: Load, limits: Window, expected: list[str]
+    candidates: list[Candidate], load: Load, limits: DispatchWindow, expected: list[str]
 ) -> None:
     assert names(admit(candidates, load, limits, weigh=lambda _: 100)) == expected
 
@@ -139,13 +147,13 @@ def test_admission_fills_each_queue_fairly_and_is_deterministic(
 
 @given(
     candidates=CANDIDATES,
-    limits=st.builds(Window, st.integers(0, 12), st.integers(0, 6), st.integers(0, 20), st.integers(0, 900)),
+    limits=st.builds(DispatchWindow, st.integers(0, 12), st.integers(0, 6), st.integers(0, 20), st.integers(0, 900)),
     messages=st.dictionaries(st.sampled_from(["celery", "gpu", "left behind"]), st.integers(0, 12)),
     size=st.integers(0, 500),
     running=st.integers(0, 9),
 )
 def test_no_limit_is_ever_exceeded(
-    candidates: list[Candidate], limits: Window, messages: dict[str, int], size: int, running: int
+    candidates: list[Candidate], limits: DispatchWindow, messages: dict[str, int], size: int, running: int
 ) -> None:
     load = Load(messages, size, in_flight={"a": 3})
 

@@ -16,7 +16,7 @@ from reconstruction_operator.state import operator_calls
 from reconstruction_operator.state.errors import DeposedError, UnexpectedReplyError
 from reconstruction_operator.state.operator_calls import FORGET_MAX_ATTEMPTS, Leader, Sight
 from reconstruction_operator.state.replies import Epoch
-from reconstruction_operator.state.timeline import Looks
+from reconstruction_operator.state.timeline import LookCounts
 
 LEADER: Leader = {"fence": 3, "install_id": "here"}
 JOB = JobKey("team", "banana", "job")
@@ -109,4 +109,6 @@ def test_an_epoch_is_read_with_its_times_and_looks() -> None:
     call = operator_calls.open_epoch(Keys(), run_id="run", **LEADER)
     start, now = datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC), datetime(1970, 1, 1, 0, 0, 2, tzinfo=UTC)
 
-    assert call.read(["ok", ["id", "run", "1000"], "2000", "4", "5"]) == Epoch("id", "run", start, now, Looks(4, 5))
+    assert call.read(["ok", ["id", "run", "1000"], "2000", "4", "5"]) == Epoch(
+        "id", "run", start, now, LookCounts(4, 5)
+    )

@@ -14,7 +14,7 @@ from reconstruction_operator.contract.records import Claim, End, ObservedJob, Re
 from reconstruction_operator.state import reads
 from reconstruction_operator.state.errors import UnexpectedReplyError
 from reconstruction_operator.state.replies import WorkerInfo
-from reconstruction_operator.state.timeline import Looks
+from reconstruction_operator.state.timeline import LookCounts
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 KEYS = Keys()
@@ -64,7 +64,7 @@ def test_an_answer_has_its_time_its_looks_and_the_jobs_in_order() -> None:
         [ms(NOW), ["epoch", 3, 4], [[None], [None], [None], [None], [None], -2, -2, 0]]
     )
 
-    assert (found.now, found.looks, found.jobs) == (NOW, Looks(3, 4), (ObservedJob(),))
+    assert (found.now, found.looks, found.jobs) == (NOW, LookCounts(3, 4), (ObservedJob(),))
 
 
 def test_a_running_job_has_record_claim_and_heartbeat() -> None:

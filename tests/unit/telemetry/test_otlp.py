@@ -10,18 +10,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from reconstruction_operator.telemetry import otlp, tracing
-from reconstruction_operator.telemetry.tracing import Place, Span
+from reconstruction_operator.telemetry.tracing import Span, SpanIds
 
 from devcluster.harness.collector import Collector, Received
 from tests.support.settings import configure
 
 UID = "0b7c4a9e-6a55-4f57-9d8e-1f2a3b4c5d6e"
 START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
-ROOT = Place("0b7c4a9e6a554f579d8e1f2a3b4c5d6e", "00000000000000bb")
+ROOT = SpanIds("0b7c4a9e6a554f579d8e1f2a3b4c5d6e", "00000000000000bb")
 SPAN = Span(
     tracing.WORKER,
     "attempt",
-    Place(ROOT.trace_id, "00000000000000aa"),
+    SpanIds(ROOT.trace_id, "00000000000000aa"),
     ROOT,
     START,
     START + timedelta(seconds=2),

@@ -8,7 +8,7 @@ from importlib import metadata
 
 import pytest
 from reconstruction_operator.telemetry import tracing
-from reconstruction_operator.telemetry.tracing import Place
+from reconstruction_operator.telemetry.tracing import SpanIds
 
 UID = "0b7c4a9e-6a55-4f57-9d8e-1f2a3b4c5d6e"
 
@@ -21,7 +21,7 @@ def test_the_trace_id_of_a_job_is_its_uid() -> None:
 def test_a_job_without_a_uid_has_a_trace_as_well() -> None:
     place = tracing.of_job("test123")
     assert (len(place.trace_id), len(place.span_id)) == (32, 16)
-    assert Place.parse(str(place)) == place
+    assert SpanIds.parse(str(place)) == place
 
 
 def test_children_differ_by_what_they_are_about_and_keep_the_trace() -> None:
@@ -43,7 +43,7 @@ def test_children_differ_by_what_they_are_about_and_keep_the_trace() -> None:
     ],
 )
 def test_an_invalid_traceparent_is_ignored(text: str) -> None:
-    assert Place.parse(text) is None
+    assert SpanIds.parse(text) is None
 
 
 MISSING = 'sys.modules["opentelemetry"] = None'

@@ -15,7 +15,7 @@ from tests.support.photos import make_photo
 def run(photos: list[Path], output: Path, model: str = "placeholder") -> tuple[int, list[dict[str, Any]]]:
     """Exit status and lines."""
     lines: list[dict[str, Any]] = []
-    status = local.run(local.Request(photos, output, model, {}), lambda line: lines.append(dict(line)))
+    status = local.run(local.LocalRequest(photos, output, model, {}), lambda line: lines.append(dict(line)))
     return status, lines
 
 

@@ -28,7 +28,7 @@ _PAGE_BYTES: Final = 8 << 20  # a page is asked again with fewer objects beyond 
 _AIMED_BYTES: Final = _PAGE_BYTES // 4
 MAX_DEPTH: Final = 32  # a valid job has 8 levels
 _ITEM_DEPTH: Final = 3  # of an object in a list
-_RENEWALS: Final = 3  # of a page's token, in a row
+_RENEWALS: Final = 3  # consecutive renewals of an expired page token
 _CHUNK_BYTES: Final = 1 << 20
 _TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 
@@ -56,7 +56,7 @@ def parse(text: bytes) -> Any:
 
 
 def _cut(text: bytes) -> tuple[bytes, set[int]]:
-    """The text without what is nested too deep, and where that was: in which of the objects at the depth of a list's items."""
+    """The text without the values nested too deep, and which objects of a list held them."""
     parts, depth, copied, item, places = [], 0, 0, -1, set()
     for token in _TOKEN.finditer(text):
         match token[0]:
@@ -94,7 +94,7 @@ class Answer(ClientResponse):
         return parse(await self.read())
 
     def replace(self, body: bytes) -> None:
-        """Give the caller this content instead; the answer's own was read, or is not wanted."""
+        """Give the caller this content instead of the answer's own, which was read or is not needed."""
         self._body = body
 
     async def read_up_to(self, most: int) -> bool:
@@ -116,14 +116,14 @@ class BoundedPages:
     """Middleware of a session: chooses the `limit` of each list request so that a page has few bytes.
 
     If the token of a list's next page has expired (410 Gone: etcd has compacted its version), the list goes on with the token
-    that this answer brings: its later pages are of a newer version. Every object that exists all the time is in it.
+    of this answer. Its later pages are of a newer version, but every object that exists the whole time is in the list.
     """
 
     def __init__(self) -> None:
         self._limit = _FIRST_PAGE
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-        """Send the request; a page that is too large is requested again with a smaller limit.
+        """Send the request. If the page is too large, request it again with a smaller limit.
 
         After one that was not answered in time, the next request has a smaller limit.
         """

@@ -118,7 +118,7 @@ class Head:
 
 
 def page(text: bytes) -> Page:
-    """The page of a list. Raises ValueError if it is none."""
+    """The page of a list. Raises ValueError if the text is not one."""
     try:
         found = _lists.decode(text)
     except _UNREADABLE:
@@ -132,7 +132,7 @@ def page(text: bytes) -> Page:
 
 
 def event(line: bytes) -> tuple[str, Encoded | Mapping[str, Any]]:
-    """Type and object of a line of a watch. Raises ValueError if it is none."""
+    """Type and object of a line of a watch. Raises ValueError if the line is not one."""
     try:
         found = _events.decode(line)
     except _UNREADABLE:

@@ -44,19 +44,19 @@ class Cache:
         self._jobs: dict[str, Job] = {}  # by uid
         self._unfinished: dict[str, Job] = {}
         self._queue = WorkQueue()
-        self._written: dict[str, Status] = {}  # by uid: what we are about to store
+        self._written: dict[str, Status] = {}  # by uid: the status that this operator is about to store
         self.listed = asyncio.Event()  # every job that is not finished is here
         self.complete = asyncio.Event()  # every job is here
-        self.relisted = False  # by the watch, which shows no deletions then: the next sweep compares
-        self._deleted: dict[str, Job] = {}  # by uid, until they are taken for cleaning up
-        self._gone: dict[JobKey, None] = {}  # deleted or missing, until they are taken for forgetting
+        self.relisted = False  # the watch listed the jobs again, which shows no deletions: the next sweep compares
+        self._deleted: dict[str, Job] = {}  # by uid, until `take_deleted`
+        self._gone: dict[JobKey, None] = {}  # deleted or missing, until `take_gone`
         self._tombstones: dict[str, None] = {}  # uids of deleted objects, which never come back
-        self.newest = 0  # resource version of all that was seen
+        self.newest = 0  # the newest resource version that was seen
         self.timers = Timers()
-        self.changed = asyncio.Event()  # a key was enqueued, a job was deleted, or there may be room to dispatch
+        self.changed = asyncio.Event()  # set when there may be work
         self.counts = Counts()
         self._active: dict[str, None] = {}  # uids of jobs in flight
-        self._handed_over: dict[str, Job] = {}  # by uid, until they are taken for cleaning up
+        self._handed_over: dict[str, Job] = {}  # by uid, until `take_handed_over`
 
     def __len__(self) -> int:
         """How many jobs there are."""
@@ -71,7 +71,7 @@ class Cache:
         return (self._jobs[uid] for uid in self._active)
 
     async def is_listed(self, timeout_seconds: float) -> bool:
-        """Whether every unfinished job is here within that time: before, what is fair or allowed cannot be decided."""
+        """Whether every unfinished job is in the cache within that time. Until then fair turns and quotas cannot be decided."""
         if not self.listed.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(timeout_seconds):
@@ -114,10 +114,10 @@ class Cache:
         return known is None or version > known.version
 
     def store(self, job: Job) -> None:
-        """Take a wanted job, and enqueue it if it is news.
+        """Store a job that is wanted, and enqueue it unless nothing about it is new.
 
-        A status that `writes` announced is none, in the answer to the patch as in the watch event of it, which may come first.
-        Nor is a job that had finished before it was first seen, unless something may be left to do.
+        A status that `writes` announced is not new, neither in the answer to the patch nor in its watch event, which may come first.
+        A job that had finished before it was first seen is new only if something may be left to do.
         """
         known, written = self._jobs.get(job.key.uid), self._written.pop(job.key.uid, None)
         management = self._management(job.status)
@@ -129,7 +129,7 @@ class Cache:
             self.enqueue(job.key)
 
     def writes(self, key: JobKey, status: Status) -> None:
-        """We are about to store this status of the job."""
+        """This operator is about to store this status of the job."""
         known = self._jobs.get(key.uid)
         if known is not None:
             self._written[key.uid] = objects.compact(replace(known, status=status)).status
@@ -147,7 +147,7 @@ class Cache:
         self.drop(key)
 
     def drop(self, key: JobKey) -> None:
-        """The object is missing, perhaps for no deletion: nothing is cleaned up."""
+        """The object is missing, perhaps without a deletion: nothing is cleaned up."""
         if key.uid in self._jobs:
             self._gone[key] = None
             self.changed.set()
@@ -157,7 +157,7 @@ class Cache:
         self.timers.cancel(key)
 
     def classify_again(self) -> None:
-        """The installations that are there have changed: find out anew which jobs are ours, and look at those that differ."""
+        """The living installations have changed: decide again which jobs are ours, and enqueue those that differ."""
         for job in list(self):
             management = self._management(job.status)
             if management is not job.management:
@@ -171,7 +171,7 @@ class Cache:
         return taken
 
     def take_gone(self) -> list[JobKey]:
-        """The jobs that are in the cache no more since the last call, whether deleted or only missing."""
+        """The jobs that have left the cache since the last call, whether deleted or only missing."""
         gone = list(self._gone)
         self._gone.clear()
         return gone
@@ -190,24 +190,24 @@ class Cache:
         return len(self._queue)
 
     def enqueue(self, key: JobKey) -> None:
-        """Look at the job, if there is one."""
+        """Enqueue the job, if it exists."""
         job = self._jobs.get(key.uid)
         if job is not None:
             self._queue.put(key, Turn.of(job))
             self.changed.set()
 
     def enqueue_later(self, key: JobKey) -> None:
-        """Look at the job after all that is more urgent."""
+        """Enqueue the job behind all more urgent ones."""
         if key.uid in self._jobs and key not in self._queue:
             self._queue.put(key, Turn.LATER)
             self.changed.set()
 
     def enqueue_after(self, key: JobKey, seconds: float) -> None:
-        """Look at the job again in so many seconds, or earlier."""
+        """Enqueue the job again after that time, or earlier."""
         self.timers.wake(key, self._monotonic() + seconds)
 
     def enqueue_unfinished(self, waits: Callable[[Job], bool] | None = None) -> int:
-        """Look at all jobs that are not finished, or at those that do more than wait; returns how many."""
+        """Enqueue all unfinished jobs, or only those that do more than wait; returns how many."""
         jobs = [job for job in self._unfinished.values() if waits is None or not waits(job)]
         for job in jobs:
             self._queue.put(job.key, Turn.of(job))
@@ -215,13 +215,13 @@ class Cache:
         return len(jobs)
 
     def pass_over(self) -> None:
-        """Another replica leads, and takes care of all that has come. What it leaves undone is found by `begin`."""
+        """Empty the work queue, since another replica leads. `begin` finds what that replica leaves undone."""
         self._queue.clear()
         for known in (self._gone, self._deleted, self._handed_over):
             known.clear()
 
     def begin(self) -> None:
-        """A tenure begins: look at all jobs that are not finished, and at the others where something may be left to do."""
+        """A tenure begins: enqueue all unfinished jobs, and those finished ones for which something may be left to do."""
         self.enqueue_unfinished()
         now = self._utc_now()
         for job in self:

@@ -15,7 +15,7 @@ _WANTS_WORKER: Final = IN_FLIGHT | {Phase.PENDING}
 
 
 class Counts:
-    """Kept up to date by the cache: a count costs nothing to read, however many jobs there are."""
+    """Counts that the cache keeps up to date, so that reading one costs nothing, however many jobs exist."""
 
     def __init__(self) -> None:
         self._phases: Counter[Phase] = Counter()
@@ -78,4 +78,4 @@ class Counts:
             return
         self._quarantines[its] += step
         if not self._quarantines[its]:
-            del self._quarantines[its]  # they name workers, which come and go
+            del self._quarantines[its]  # keys name workers, so empty entries are removed

@@ -1,10 +1,10 @@
 """Feed: puts what the lists and watches of kopf bring into the cache, before kopf handles it.
 
-kopf would make a queue and a task for each object. It keeps the connections: it lists, watches, reconnects and lists again.
-But its lists are answered without objects, and of its watches it gets the resource versions alone.
+kopf would make a queue and a task for each object. kopf still owns the connections: it lists, watches, reconnects and lists again.
+But it gets its lists without objects, and from its watches only the resource versions.
 
-The jobs that are not finished are listed first. As soon as they are in, kopf watches from there on, and new jobs are served.
-The list of all jobs follows in pages, beside that work.
+The unfinished jobs are listed first. As soon as they are in the cache, kopf watches from that version on, and new jobs are served.
+The list of all jobs follows in pages, at the same time.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from reconstruction_operator.planning.shards import WHOLE, Shard
 _log = logging.getLogger(__name__)
 
 _RETRY_SECONDS: Final = 2.0
-_TRIES: Final = 10  # of a page, before the list begins anew
-_FIRST_TRIES: Final = 2  # the same, of the unfinished jobs alone
+_TRIES: Final = 10  # tries of a page, before the list begins again
+_FIRST_TRIES: Final = 2  # tries of a page of unfinished jobs
 _CHANGES: Final = ("ADDED", "MODIFIED")
 
 
@@ -67,7 +67,7 @@ class Feed:
             if response.status == HTTPStatus.OK:
                 response.content = _Lines(response.content, self)  # type: ignore[assignment]  # kopf calls `iter_chunked` alone
             return response
-        request.url = request.url.update_query(limit="1")  # an error is kopf's to judge
+        request.url = request.url.update_query(limit="1")  # kopf handles errors
         response = await handler(request)
         if response.status == HTTPStatus.OK and isinstance(response, answers.Answer):
             await response.read()
@@ -81,7 +81,7 @@ class Feed:
             await self._asked.wait()
             self._asked.clear()
             for path in list(self._wanted):
-                # First: if kopf lists again meanwhile, this list may lack what the watch has missed.
+                # First: if kopf lists again meanwhile, this list may miss the same events as the watch.
                 del self._wanted[path]
                 try:
                     await self._list(path)
@@ -110,7 +110,7 @@ class Feed:
             self._cache.store(bodies.job(body, head))
 
     def take_event(self, line: bytes) -> int:
-        """Put what a line of a watch reports into the cache; returns its version, or 0 if the line is kopf's to judge."""
+        """Put the event in a line of a watch into the cache; returns its version, or 0 if kopf has to handle the line."""
         try:
             kind, body = bodies.event(line)
         except ValueError:
@@ -125,7 +125,7 @@ class Feed:
         return head.version
 
     async def _listed(self, path: str) -> int:
-        """The version from which on to watch. kopf may give up waiting, and asks again: then the same list goes on."""
+        """The version from which to watch. If kopf gives up and asks again, the same list continues."""
         task = self._listing.get(path)
         if task is None:
             task = self._listing[path] = asyncio.create_task(self._list_first(path), name=f"list of {path}")
@@ -171,7 +171,7 @@ class Feed:
             self._completed()
 
     async def _list(self, path: str, tries: int = _TRIES, **selector: str) -> int:
-        """Take the jobs of a list; returns its version, the oldest if it had to go on with a newer one."""
+        """Take the jobs of a list; returns its version, or the oldest if later pages are of a newer one."""
         version = 0
         try:
             async for page in listing.pages(self._api, path, self._shard, tries=tries, **selector):

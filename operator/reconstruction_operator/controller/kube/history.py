@@ -10,7 +10,7 @@ from typing import Final
 _log = logging.getLogger(__name__)
 
 _CONFIRMATIONS: Final = (
-    3  # older answers in a row: one alone may come from a server that lags against the API's promise
+    3  # consecutive older answers: a single one may come from a server that lags, against the API's promise
 )
 
 
@@ -23,7 +23,7 @@ class History:
 
     def __init__(self) -> None:
         self.restored = asyncio.Event()
-        self._older: Counter[str] = Counter()  # answers in a row, by kind
+        self._older: Counter[str] = Counter()  # consecutive older answers, by kind
 
     def continues(self, kind: str, version: int, seen: int) -> bool:
         """Whether the version of a consistent answer is at least the newest that was `seen` before the request.

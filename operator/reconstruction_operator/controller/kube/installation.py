@@ -1,4 +1,4 @@
-"""Installation: what the cluster must have before the operator can work, and which records in Redis belong to it."""
+"""Installation: the operator's id and Lease, the records in Redis that belong to it, and the wait for the CRD."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _USUAL_LEASE: Final = ("reconstruction-system", "reconstruction-operator")
 
 
 class NotInstalledError(Exception):
-    """Something that the operator needs is missing in the cluster; the message names it, and says how to get it."""
+    """The cluster lacks something that the operator needs. The message names it and how to get it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +44,19 @@ class Installation:
         return cls(base_id + shard.suffix, namespaces, "/".join(base_lease) + shard.suffix, shard)
 
     def siblings(self) -> list[InstallationMark]:
-        """The marks of all shards that this one's jobs may be of if the number of shards was another."""
+        """The marks of all shards that may have had this shard's jobs under another number of shards."""
         base_id, base_lease = self.id.removesuffix(self.shard.suffix), self.lease.removesuffix(self.shard.suffix)
         return [InstallationMark(base_id + one.suffix, base_lease + one.suffix) for one in self.shard.others()]
 
     @property
     def mark(self) -> InstallationMark:
-        """What the status of its jobs holds."""
+        """Its mark, which the status of its jobs holds."""
         return InstallationMark(self.id, self.lease)
 
     def gave(self, job: Job) -> bool:
-        """Whether another installation has taken over the job, in whose mark our id would stand until then.
+        """Whether another installation has taken over the job. Until then the job's mark has our id.
 
-        Not a shard of our own installation: what runs of the job goes on there.
+        False for another shard of this installation, where the job's attempt continues.
         """
         mark = job.status.installation
         if mark is None or mark.id == self.id or related(mark.lease, self.lease):

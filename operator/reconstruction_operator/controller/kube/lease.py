@@ -21,7 +21,7 @@ from typing import Any, Final
 from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.controller.kube.client import Api, ApiError
 from reconstruction_operator.controller.kube.history import History
-from reconstruction_operator.controller.kube.objects import Subject
+from reconstruction_operator.controller.kube.objects import EventSubject
 from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
@@ -30,10 +30,10 @@ HOLDER_MARGIN: Final = (
     0.8  # of the duration, in which the holder trusts a renewal: slow clocks and requests fit in the rest
 )
 _API_VERSION: Final = "coordination.k8s.io/v1"
-_POLL_SECONDS: Final = 1.0  # of a standby; a released Lease is taken this fast
+_POLL_SECONDS: Final = 1.0  # period of a standby: how soon it takes a released Lease
 _RENEWALS_PER_DURATION: Final = 5.0
 _LOOKS_DIGITS: Final = 15
-_MAX_FENCE: Final = 2_000_000_000  # fence.lua accepts none above it; a Lease's transitions are an int32
+_MAX_FENCE: Final = 2_000_000_000  # the largest that fence.lua accepts; a Lease's transitions are an int32
 LOOKS: Final = "reconstruction.dev/redis-looks"  # an annotation
 _START: Final = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -88,7 +88,7 @@ def first_transitions(now: datetime) -> int:
     """The count at which a new Lease starts: seconds since 2020, which fit the field's 31 bits until 2088.
 
     The count is the fencing token, and Redis remembers the highest one. After a Lease was deleted, its successor must
-    start above the old count, or Redis would refuse the new holder. Leases do not change hands every second.
+    start above the old count, or Redis would refuse the new holder. A Lease has far less than one transition a second.
     """
     return max(0, int((now - _START).total_seconds()))
 
@@ -136,7 +136,7 @@ class LeaderElection:
 
     @property
     def fence(self) -> int | None:
-        """Our fencing token while we surely lead. Ask before every batch of actions; never keep the answer."""
+        """Our fencing token, or None unless this replica certainly leads. Ask before every batch of actions; never store the answer."""
         return self._tenure if self._tenure is not None and self.monotonic() < self._trusted_until else None
 
     @property
@@ -150,10 +150,10 @@ class LeaderElection:
         return self._sighting.record.holder if self._sighting else ""
 
     @property
-    def lease(self) -> Subject:
+    def lease(self) -> EventSubject:
         """The Lease, for Events about all jobs."""
         uid = str((self._lease or {}).get("metadata", {}).get("uid", ""))
-        return Subject(self.namespace, self.name, uid, "Lease", _API_VERSION)
+        return EventSubject(self.namespace, self.name, uid, "Lease", _API_VERSION)
 
     async def changed(self, timeout_seconds: float) -> None:
         """Return when we took or lost the Lease, or after `timeout_seconds`."""

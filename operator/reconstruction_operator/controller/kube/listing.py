@@ -22,7 +22,7 @@ _BACKOFF_MAX_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class JobListing:
     """The jobs that existed at resource version `version` of the API server; 0: it named none."""
 
     keys: frozenset[JobKey]
@@ -34,7 +34,7 @@ async def pages(
 ) -> AsyncIterator[bodies.Page]:
     """The pages of a list of the shard's jobs below a path (without a resource version: the newest state).
 
-    Raises ApiError if a page failed so often. An API server that does not know shards answers with all jobs.
+    Raises ApiError if all tries of a page failed. An API server that does not know shards answers with all jobs.
     """
     query = {"limit": str(answers.PAGE), **params} | ({"shardSelector": shard.selector} if shard.selector else {})
     token = ""
@@ -59,7 +59,7 @@ async def _page(api: Api, path: str, query: Mapping[str, str], tries: int) -> bo
             await asyncio.sleep(max(error.retry_after_seconds or 0.0, pause))
 
 
-async def list_jobs(api: Api, namespaces: Sequence[str], shard: Shard = WHOLE) -> Listing:
+async def list_jobs(api: Api, namespaces: Sequence[str], shard: Shard = WHOLE) -> JobListing:
     """Every job of the shard that exists. Raises ApiError if a page failed."""
     found: set[JobKey] = set()
     versions = []
@@ -68,7 +68,7 @@ async def list_jobs(api: Api, namespaces: Sequence[str], shard: Shard = WHOLE) -
             heads = (bodies.head(item) for item in page.items)
             found.update(head.key for head in heads if head is not None and shard.has(head.key.uid))
             versions.append(page.version)
-    return Listing(frozenset(found), min(versions))
+    return JobListing(frozenset(found), min(versions))
 
 
 async def newest_version(api: Api, namespaces: Sequence[str]) -> int:

@@ -1,9 +1,9 @@
-"""Neighbours: other installations of the operator whose marks are in the statuses of our namespaces, and whether they live.
+"""Neighbours: other installations of the operator whose marks are in statuses of our namespaces, and whether they are alive.
 
-Among them are siblings: shards of our own installation from before or after the number of shards was changed. What they have is
-ours as soon as they have ended; the jobs of all others are taken over after a time.
+Some are siblings: shards of this installation under an earlier or later number of shards. Their jobs are ours as soon as they
+have ended; the jobs of other installations are taken over after a time.
 
-A neighbour lives while its Lease is renewed. The rules are those of the election: no clock of another machine is trusted,
+A neighbour is alive while its Lease is renewed. The rules are those of the election: no clock of another machine is trusted,
 so a Lease counts as expired after this process saw it unchanged for its duration. What cannot be read counts as alive.
 """
 
@@ -27,9 +27,9 @@ from reconstruction_operator.planning.types import Management
 _log = logging.getLogger(__name__)
 
 _PERIOD_SECONDS: Final = 2.0  # between two reads of their Leases
-_GAP_SECONDS: Final = 10.0  # after a longer time without an answer a Lease may have been renewed unseen
-_SIBLING_SECONDS: Final = 3.0  # for which its Lease is free: a standby of it takes one within a second
-_AT_MOST: Final = 100  # that are known and read; the rest counts as alive
+_GAP_SECONDS: Final = 10.0  # after a longer time without an answer, a renewal of a Lease may have been missed
+_SIBLING_SECONDS: Final = 3.0  # that its Lease must be free, since its standby takes the Lease within a second
+_AT_MOST: Final = 100  # neighbours whose Leases are read; all others count as alive
 _LEASE: Final = re.compile(r"([a-z0-9]|[a-z0-9][a-z0-9.-]*[a-z0-9])/([a-z0-9]|[a-z0-9][a-z0-9.-]*[a-z0-9])")
 _GONE: Final = LeaseRecord(version="", holder="", transitions=0, duration_seconds=0.0)
 
@@ -55,7 +55,7 @@ class _Neighbour:
         return 0.0 if self.sighting is None else max(0.0, self.read_at - self.sighting.expires())
 
     def judge(self) -> bool:
-        """Find out whether it lives; whether that has changed."""
+        """Decide whether it is alive; returns whether that has changed."""
         before, silent = self.alive, self.silent_seconds()
         self.alive = self.ends_after_seconds <= 0 or silent < self.ends_after_seconds
         if before and not self.alive:
@@ -70,7 +70,7 @@ class _Neighbour:
 
 @dataclass(eq=False)
 class Neighbours:
-    """Decides which installation manages a job: `management`. `run` reads the Leases of the other ones."""
+    """Decides which installation manages a job (`management`). `run` reads the Leases of the others."""
 
     api: Api
     mark: InstallationMark
@@ -89,7 +89,7 @@ class Neighbours:
         if mark.lease == self.mark.lease:
             return Management.INHERITED  # it was handed over to us, or our INSTALL_ID was another
         if shards.related(mark.lease, self.mark.lease) and _count(mark) == _count(self.mark):
-            return Management.INHERITED  # it was handed over to a shard beside ours, which never sees the job
+            return Management.INHERITED  # it was handed over to a shard that never sees the job
         if self._neighbour(mark).alive:
             return Management.FOREIGN
         return Management.PASSED_ON if shards.one_installation(mark, self.mark) else Management.INHERITED
@@ -99,9 +99,9 @@ class Neighbours:
         return not self._neighbour(mark).alive
 
     def stored(self, wanted: Status, body: Mapping[str, Any]) -> bool:
-        """Learn from the answer to a status write whether the API server keeps marks; true if it was found not to.
+        """Note from the answer to a status write whether the API server stores marks; returns true if it newly turned out not to.
 
-        An older CRD has no field for them. Then jobs are handled without a mark: otherwise nothing would ever start.
+        An older CRD has no field for marks. Then jobs are handled without them: otherwise no job would ever start.
         """
         if wanted.installation is None or "installation" in body.get("status", {}) or not self._marks_kept:
             return False
@@ -120,7 +120,7 @@ class Neighbours:
                 changed()
 
     async def look(self) -> bool:
-        """Read each Lease once; whether a neighbour has died or come back."""
+        """Read each Lease once; returns whether a neighbour has died or come back."""
         changed = False
         for one in list(self._neighbours.values()):
             await self._read(one)

@@ -25,7 +25,7 @@ _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class EventSubject:
     """The object that an Event is about: a job, or the operator's Lease if it is about all jobs."""
 
     namespace: str
@@ -80,9 +80,9 @@ def job_of(body: Mapping[str, Any], key: JobKey) -> Job:
     spec = codec.decode(Spec, body.get("spec"))
     status = codec.decode(Status, body.get("status"))
     problems = validation.problems(spec, config.settings.STORAGE_SCHEMES)
-    rejected = bool(problems) and status.attempt == 0  # a later attempt is not rejected any more, and is still sent
+    rejected = bool(problems) and status.attempt == 0  # a later attempt still needs its parameters
     if rejected or (status.phase is not None and status.phase.finished):
-        spec = replace(spec, parameters={})  # never sent any more, and as large as a tenant wrote them
+        spec = replace(spec, parameters={})  # not needed any more, and a tenant may have made them large
     return compact(
         Job(
             key=key,
@@ -99,7 +99,7 @@ def job_of(body: Mapping[str, Any], key: JobKey) -> Job:
 
 
 def written(job: Job, body: Mapping[str, Any], status: Status, encoded: Mapping[str, Any]) -> Job | None:
-    """The job of the answer to a write of this status, without decoding it again; None if anything else in it may be news."""
+    """The job in the answer to a write of this status, without decoding it again; None if anything else in it may have changed."""
     metadata = body.get("metadata", {})
     same = (metadata.get("uid"), metadata.get("generation"), bool(metadata.get("deletionTimestamp")))
     if same != (job.key.uid, job.generation, job.deleting) or body.get("status") != encoded:
@@ -112,13 +112,13 @@ def written(job: Job, body: Mapping[str, Any], status: Status, encoded: Mapping[
 
 
 def compact(job: Job) -> Job:
-    """A finished job with only what its clean-up needs (`planning.rules.finished`); one that waits with shared conditions.
+    """A smaller copy: a finished job keeps what its clean-up needs (`planning.rules.finished`), a waiting one shares its conditions.
 
-    Any other job is returned as it is. So is a finished one whose spec was edited since: its whole status is written once more.
+    Any other job is returned unchanged. So is a finished job whose spec was edited since: its whole status is written once more.
     """
     status = job.status
     if status.phase is Phase.PENDING:
-        # They are most of what a job that waits takes. Planned statuses share theirs already.
+        # Conditions take most of a waiting job's memory. Planned statuses share theirs already.
         return replace(job, status=replace(status, conditions=tuple(map(_shared, status.conditions))))
     if not job.finished or status.observed_generation < job.generation:
         return job
@@ -192,7 +192,7 @@ def compact_failure(reason: str) -> Failure:
 
 
 def _cancel_by(metadata: Mapping[str, Any], spec: Spec, status: Status) -> str:
-    """As in "kubectl-patch (Update, 2026-03-01T12:00:00Z)", of a job that has a cancel or whose request was withdrawn."""
+    """Which client wrote the cancel or withdrew its request, as in "kubectl-patch (Update, 2026-03-01T12:00:00Z)"."""
     if not (spec.cancel_requested or spec.cancel_confirmed or status.cancel is not None):
         return ""
     written = "f:cancelConfirmed" if spec.cancel_confirmed else "f:cancelRequested"

@@ -1,6 +1,6 @@
 """Watch: lists and watches the jobs by kopf, whose answers the feed takes. No other module imports kopf.
 
-kopf watches what has a handler. Ours does nothing: the feed has taken the event (see `feed`). kopf's timers, daemons,
+kopf watches only resources that have a handler. Ours does nothing: `feed` has already taken the event. kopf's timers, daemons,
 indices and change handlers are not used. The operator's own tasks run between `startup` and `cleanup`.
 """
 
@@ -26,7 +26,7 @@ from reconstruction_operator.controller.kube.feed import Feed
 _log = logging.getLogger(__name__)
 
 _WATCH_SECONDS: Final = (
-    60.0  # the server ends each watch then, and kopf begins the next: so the age of its last answer is bounded
+    60.0  # the server then ends the watch and kopf begins the next one, which bounds the age of the last answer
 )
 _INACTIVITY_SECONDS: Final = 70.0  # bookmarks come every minute
 _REQUEST_SECONDS: Final = 30.0
@@ -43,7 +43,7 @@ class _Backoffs:
 
 
 class _NoDiffs(kopf.AnnotationsDiffBaseStorage):
-    """Keeps nothing: kopf would deep-copy every body for handlers that we lack, and a deeply nested one cannot be copied."""
+    """Stores nothing. kopf would deep-copy every body for change handlers, which we do not use, and cannot copy a deeply nested one."""
 
     def build(self, **_: Any) -> kopf.BodyEssence:
         return cast(kopf.BodyEssence, {})
@@ -153,7 +153,7 @@ def _configure(settings: kopf.OperatorSettings) -> None:
 
 
 async def _session(access: ClusterAccess, age: WatchAge, feed: Feed) -> kopf.AiohttpSession:
-    # Our own session, with the credentials of all our requests. kopf closes it, and asks for another when the server no
+    # Our own session, with the same credentials as all our requests. kopf closes it, and asks for another when the server no
     # longer accepts its token.
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=access.ssl_context, limit=0),

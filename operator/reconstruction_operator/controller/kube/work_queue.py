@@ -11,8 +11,8 @@ from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase
 from reconstruction_operator.planning.types import Job
 
-_STALE_AT_MOST: Final = 64  # entries of timers that were replaced or cancelled, besides as many as there are timers
-_RESERVED_SHARE: Final = 0.1  # of what is taken at once, for each less urgent class: none waits for ever
+_STALE_AT_MOST: Final = 64  # entries of replaced or cancelled timers that may stay, besides as many as there are timers
+_RESERVED_SHARE: Final = 0.1  # share of each batch for each less urgent class, so that none starves
 
 
 class Turn(enum.IntEnum):
@@ -21,7 +21,7 @@ class Turn(enum.IntEnum):
     STOPPING = 0  # a cancel, a suspension or a deletion of an unfinished job
     LIVING = 1  # new and unfinished jobs
     FINISHED = 2
-    LATER = 3  # finished jobs that may have something left to do, as a new leader finds them
+    LATER = 3  # finished jobs for which a new leader finds something left to do
 
     @classmethod
     def of(cls, job: Job) -> Turn:
@@ -51,7 +51,7 @@ class WorkQueue:
         return key in self._turns
 
     def put(self, key: JobKey, turn: Turn) -> None:
-        """Queue the key. One that is queued in this class keeps its place, in another class it changes over."""
+        """Queue the key. If it is queued in this class it keeps its place; from another class it moves to this one."""
         if self._turns.get(key) is turn:
             return
         self.discard(key)
@@ -104,7 +104,7 @@ class WorkQueue:
 
 
 class Timers:
-    """The delayed part: one time a job, the earliest that was asked for, in monotonic seconds of the caller."""
+    """The delayed part of the queue: one time for each job, the earliest that was asked for, in monotonic seconds of the caller."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, JobKey]] = []
@@ -148,7 +148,7 @@ class Timers:
         self._wanted.clear()
 
     def _tidy(self) -> None:
-        """A time to live may be months, and most jobs may be deleted before."""
+        """Drop stale entries: a time to live may be months, and most jobs are deleted before."""
         if len(self._heap) > 2 * len(self._wanted) + _STALE_AT_MOST:
             self._heap = [(at, key) for key, at in self._wanted.items()]
             heapq.heapify(self._heap)

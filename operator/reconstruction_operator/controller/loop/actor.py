@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.broker import dispatch
-from reconstruction_operator.broker.backlog import Backlog, BacklogReader, Found
+from reconstruction_operator.broker.backlog import Backlog, BacklogReader, FoundMessages
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.controller import transitions
@@ -47,10 +47,10 @@ class JobActions:
 class ActResults:
     """The results of a batch of actions."""
 
-    failed: dict[JobKey, str] = field(default_factory=dict)  # the reason; all of the job's actions are to be retried
-    changed: set[JobKey] = field(default_factory=set)  # look again at once: an action's answer decides what is next
-    sent: dict[JobKey, planned.Dispatch] = field(default_factory=dict)  # the message of an attempt was sent
-    ordered: dict[JobKey, str] = field(default_factory=dict)  # the queue to which an order to delete files was sent
+    failed: dict[JobKey, str] = field(default_factory=dict)  # by job, the reason: all its actions have to be retried
+    changed: set[JobKey] = field(default_factory=set)  # to be planned again at once
+    sent: dict[JobKey, planned.Dispatch] = field(default_factory=dict)  # jobs whose attempt's message was sent
+    ordered: dict[JobKey, str] = field(default_factory=dict)  # queues of orders to delete files, by job
 
 
 @dataclass(eq=False)
@@ -63,7 +63,7 @@ class Actor:
     backlog: BacklogReader
     keys: Keys
     install_id: str
-    # kombu's connections are not thread-safe: only this thread uses the broker. So a reading is never older than a sending.
+    # kombu's connections are not thread-safe, so only this thread uses the broker. A read therefore sees all messages sent before it.
     _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "dispatch"), init=False)
 
     def close(self) -> None:
@@ -76,7 +76,7 @@ class Actor:
         """How much waits in these queues; raises RedisError."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self.backlog.measure, queues)
 
-    async def search(self, queues: Collection[str]) -> Mapping[str, Found]:
+    async def search(self, queues: Collection[str]) -> Mapping[str, FoundMessages]:
         """The tasks whose messages lie in these queues or at a worker; raises RedisError."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self.backlog.search, queues)
 
@@ -103,7 +103,7 @@ class Actor:
         return results
 
     async def _confirm_expiry(self, actions: JobActions, results: ActResults) -> None:
-        """Read the object before its files are deleted, as that of batch/v1 is: its time to live may just have been edited."""
+        """Read each object again before its files are deleted (as for batch/v1): its time to live may just have been edited."""
         try:
             body = await self.api.get(objects.path(actions.key))
         except ApiError as error:
@@ -156,7 +156,7 @@ class Actor:
         if not going:
             return
         messages = [message(job, action, install_id=self.install_id) for job, action in going]
-        # The broker knows no fences: a leader that was deposed meanwhile must not send beside its successor.
+        # The broker checks no fencing token: a leader that was deposed meanwhile must not send messages beside its successor.
         if not leads:
             call = operator_calls.assert_leader(self.keys, fence=fence, install_id=self.install_id)
             await calls.arun(self.state, call)
@@ -201,7 +201,7 @@ class Actor:
         except ApiError as error:
             gone = error.status == HTTPStatus.NOT_FOUND
             metrics.API_WRITES.labels("delete", "gone" if gone else "refused").inc()
-            if not gone:  # a conflict included: an overloaded server answers so while the object is still there
+            if not gone:  # conflicts too: an overloaded server answers with them while the object still exists
                 results.failed[key] = f"the object could not be deleted: {error}"
         else:
             metrics.API_WRITES.labels("delete", "ok").inc()

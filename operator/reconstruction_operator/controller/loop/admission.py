@@ -23,7 +23,7 @@ from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
 
-_PERIOD_SECONDS: Final = 0.2  # between two rounds of admission while there are so many groups
+_PERIOD_SECONDS: Final = 0.2  # between two rounds of admission, with this many groups or more; less with fewer
 _PERIOD_GROUPS: Final = 1_000
 _PLACES_SECONDS: Final = 30.0  # between two times that places are given; each changes some statuses
 _TAKEN: Final = (Phase.RUNNING, Phase.SUCCEEDED, Phase.FAILED)
@@ -31,11 +31,11 @@ _TAKEN: Final = (Phase.RUNNING, Phase.SUCCEEDED, Phase.FAILED)
 
 @dataclass(eq=False)
 class Admission:
-    """The jobs that wait. An admission is for one look: a job that is not dispatched by it waits again."""
+    """The jobs that wait for dispatch. An admission is valid for one plan: a job that the plan does not dispatch waits again."""
 
     cache: Cache
     queues: QueueFacts
-    window: scheduling.Window
+    window: scheduling.DispatchWindow
     rules: Rules = field(default_factory=Rules)
     _waiting: WaitingJobs = field(default_factory=WaitingJobs, init=False)
     _admitted: dict[JobKey, str] = field(default_factory=dict, init=False)  # and not looked at yet; the queue
@@ -43,9 +43,9 @@ class Admission:
     _queued: QueuedJobs = field(default_factory=QueuedJobs, init=False)
     _sent: dict[JobKey, Status] = field(default_factory=dict, init=False)  # by their stored status at that time
     _reasons: dict[JobKey, places.Wait] = field(default_factory=dict, init=False)
-    _totals: dict[str, int] = field(default_factory=dict, init=False)  # how many wait in a queue, as it is shown
-    _braked: dict[str, set[str]] = field(default_factory=dict, init=False)  # causes, as logged, by queue
-    _held: set[JobKey] = field(default_factory=set, init=False)  # until a worker has their model
+    _totals: dict[str, int] = field(default_factory=dict, init=False)  # waiting jobs by queue, as shown
+    _braked: dict[str, set[str]] = field(default_factory=dict, init=False)  # by queue, the cause that was logged
+    _held: set[JobKey] = field(default_factory=set, init=False)  # jobs that wait for a worker with their model
     _held_in: Counter[str] = field(default_factory=Counter, init=False)  # their number by namespace
     _next_at: float = field(default=0.0, init=False)
     _places_at: float = field(default=0.0, init=False)
@@ -69,7 +69,7 @@ class Admission:
         self._places_at = 0.0
 
     def planned(self, job: Job, made: Plan, *, held: bool = False) -> None:
-        """Take the newest plan of the job: whether it waits here, or in Redis; `held`: it waits for a worker with its model."""
+        """Note from the job's newest plan whether it waits here or in Redis. `held`: it waits for a worker with its model."""
         self._hold(job.key, held=held)
         self.wants(job.key, wants=made.wants_dispatch)
         if made.status.phase is Phase.QUEUED and not job.deleting:
@@ -95,11 +95,11 @@ class Admission:
             self._braked.pop(emptied, None)
 
     def why(self, key: JobKey) -> places.Wait:
-        """What a waiting job waits for, as its status says; empty if that was not looked at yet."""
+        """What a waiting job waits for, as its status shows it; empty if that is not known yet."""
         return self._reasons.get(key, places.UNKNOWN)
 
     def refusal(self, job: Job) -> Refusal | None:
-        """Why a job that has not started is not accepted. Only a new one is too many."""
+        """Why a job that has not started is rejected, if it is. The quota of waiting jobs rejects only new ones."""
         namespace = job.key.namespace
         refused = self.rules.refusal(job.spec, namespace)
         if refused is not None or job.status.phase is not None or job.key in self._waiting or job.key in self._held:
@@ -116,11 +116,11 @@ class Admission:
             self._held.remove(key)
 
     def take(self, key: JobKey) -> bool:
-        """Whether the job may be dispatched now; this uses the admission up."""
+        """Whether the job may be dispatched now. Consumes its admission."""
         return self._admitted.pop(key, None) is not None
 
     def promise(self, job: Job, *, promised: bool) -> None:
-        """Whether the job's dispatch is stored before its message is sent. It keeps its admission until it is sent."""
+        """Note whether the job's dispatch is stored first and its message sent then. If so, it keeps its admission until it is sent."""
         if promised:
             self._promised[job.key] = job.queue
         else:
@@ -152,9 +152,9 @@ class Admission:
         return self._queued.shrank
 
     def admit(self, now: float) -> tuple[JobKey, ...]:
-        """The jobs that are admitted now; look at each of them. Empty if it is not time yet (`now` is monotonic).
+        """The jobs that are admitted now; the caller plans each of them. Empty if it is not time yet (`now` is monotonic).
 
-        It costs as much as there are groups, and as many messages as may be sent; not as many jobs as wait.
+        The cost grows with the groups and with the messages that may be sent, not with the jobs that wait.
         """
         if not self._waiting or now < self._next_at:
             return ()
@@ -186,14 +186,14 @@ class Admission:
         return admitted
 
     def _most(self, group: Group, room: scheduling.Room) -> int:
-        """How many jobs of the group may come at most."""
+        """How many jobs of the group can be admitted at most."""
         if not self.queues.of(group.queue).workers:
             return 0
         in_queue = room.in_queue(group.queue)
         return in_queue if group.again else min(in_queue, room.share(group.queue, group.namespace, high=group.high))
 
     def _log_brakes(self, room: scheduling.Room) -> None:
-        """Log once what keeps the jobs of a queue waiting, until none of them waits any more."""
+        """Log what keeps the jobs of a queue waiting, once until no job of it waits."""
         self._braked = {queue: causes for queue, causes in self._braked.items() if queue in self._waiting.in_queue}
         for queue in self._waiting.in_queue:
             if not self.queues.of(queue).workers:
@@ -212,7 +212,7 @@ class Admission:
     def give_places(self, now: float) -> list[JobKey]:
         """Set the text of each of the next jobs: its place, or what else it waits for. Returns the jobs whose text changed.
 
-        Rarely, in rounded numbers, and only for the first of each queue: each new text is a write to the API server.
+        Rarely, in rounded numbers, and only for the first jobs of each queue, since each new text is a write to the API server.
         """
         if now < self._places_at:
             return []
@@ -239,7 +239,7 @@ class Admission:
         return changed
 
     def _most_listed(self, group: Group, room: scheduling.Room) -> int:
-        """How many jobs of the group get a place, or the text that a quota holds them."""
+        """How many jobs of the group get a text: a place, or that a quota holds them back."""
         held_from = room.quota(group.namespace, high=group.high)
         return places.LISTED + (held_from if held_from < self._waiting.size(group) else 0)
 
@@ -254,7 +254,7 @@ class Admission:
     def _load(self, now: float) -> scheduling.Load:
         """The messages in Redis, and those that are admitted or promised and not sent yet.
 
-        In a queue without workers only those of attempts count: orders to delete files wait there for as long as it takes, and
+        In a queue without workers only messages of attempts count. Orders to delete files may wait there for any time, and
         must not take the room of all other queues.
         """
         served = self.queues.served
@@ -288,7 +288,7 @@ class Admission:
         }
 
     def _quarantines_soon_in_flight(self) -> Iterator[scheduling.Quarantine]:
-        """Those of jobs that were admitted or sent, and whose stored status does not show it yet."""
+        """The quarantines of jobs that were admitted or sent and whose stored status does not show it yet."""
         for key in (*self._admitted, *self._promised, *self._sent):
             job = self.cache.get(key)
             its = scheduling.quarantine(job.queue, job.status) if job is not None else None

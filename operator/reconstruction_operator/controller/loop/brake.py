@@ -1,4 +1,4 @@
-"""Brake: holds deletions that may be the loss of data in the API server rather than anyone's wish.
+"""Brake: holds deletions that may be caused by a loss of data in the API server.
 
 - After a restore of etcd, deletions are held for a time: jobs younger than the backup look deleted, and specs are old.
 - More orphans at once than the limit are held until there are fewer, or the limit is raised.
@@ -22,17 +22,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(eq=False)
 class Brake:
-    """The limit of orphans, `at_once` or a `share` of all, whichever is more; and what is held. `report` posts an Event."""
+    """Holds more orphans than `at_once` or a `share` of all jobs, whichever is larger. `report` posts an Event."""
 
     at_once: int
     share: float
     restore_hold_seconds: float
     report: Callable[[Event], None] = lambda _: None
-    _restored: bool | None = field(default=None, init=False)  # lately; None: Redis was not asked yet
-    _held: dict[str, frozenset[str]] = field(
-        default_factory=dict, init=False
-    )  # ids of orphans, by where they were found
-    _over: set[str] = field(default_factory=set, init=False)  # where too many were found
+    _restored: bool | None = field(default=None, init=False)  # lately; None: not known yet
+    _held: dict[str, frozenset[str]] = field(default_factory=dict, init=False)  # ids of orphans, by kind
+    _over: set[str] = field(default_factory=set, init=False)  # kinds of which too many were found
 
     @property
     def restored(self) -> bool:
@@ -41,7 +39,7 @@ class Brake:
 
     @property
     def holds(self) -> bool:
-        """Whether deletions are held that were not watched."""
+        """Whether deletions are held that the watch did not report."""
         return self.restored or bool(self._over)
 
     def __contains__(self, job_id: str) -> bool:
@@ -59,11 +57,11 @@ class Brake:
             )
         elif before and not self._restored:
             self._release("Deletions are no longer held after the restore of etcd")
-            self._held.clear()  # they are found and counted again
+            self._held.clear()  # the next sweep finds and counts them again
         metrics.DELETIONS_HELD.labels("restored").set(self._restored)
 
     def admit(self, found_in: str, orphans: Collection[str], among: int) -> Collection[str]:
-        """These orphans if they may be cleaned up, else none of them. They are all that were found there, `among` so many."""
+        """These orphans if they may be cleaned up, else none. They are all orphans of one kind (`found_in`), `among` that many entries."""
         limit = max(self.at_once, int(self.share * among))
         too_many = len(orphans) > limit
         if too_many and found_in not in self._over:
@@ -80,7 +78,7 @@ class Brake:
         return () if self.holds else orphans
 
     def permitted(self, actions: tuple[planned.Action, ...]) -> tuple[planned.Action, ...]:
-        """The actions; while deletions are held, without those at the end of a time to live."""
+        """The actions. While deletions are held, those at the end of a time to live are left out."""
         return tuple(one for one in actions if not planned.is_expiry(one)) if self.holds else actions
 
     def _hold(self, why: str) -> None:

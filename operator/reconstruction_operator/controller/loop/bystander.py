@@ -1,4 +1,4 @@
-"""Bystander: what this installation does about jobs that another installation manages. It reports them, and ends what it ran."""
+"""Bystander: handles jobs that another installation manages. It reports them, and stops the attempts that it ran for them."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
 
-_REPORTS_AT_MOST: Final = 10  # of one job
-_JOBS_AT_MOST: Final = 10_000  # whose reports are counted
+_REPORTS_AT_MOST: Final = 10  # reports on one job
+_JOBS_AT_MOST: Final = 10_000  # jobs whose reports are counted
 
 
 @dataclass(eq=False)
 class Bystander:
-    """Tells the jobs of this installation from those of others."""
+    """Separates the jobs of this installation from those of others."""
 
     installation: Installation
     cache: Cache
@@ -41,7 +41,7 @@ class Bystander:
         return installations.marked(job, made, self.installation.mark, admitted=admitted)
 
     def leave_alone(self, jobs: Iterable[Job]) -> None:
-        """Jobs of another installation: nothing is done for them, which their status reports once."""
+        """Report once in the status of each of these jobs that another installation manages it, and do nothing else."""
         for job in jobs:
             self.admission.forget(job.key)
             try:
@@ -54,14 +54,14 @@ class Bystander:
                 self.writer.offer(job, made.status, made.events)
 
     def _may_report(self, uid: str) -> bool:
-        """A write that loses to the manager's is repeated. But a manager of an older version would remove each report."""
+        """Whether the job may be reported again: a report that lost to the manager's write is repeated, but an older manager removes each one."""
         if len(self._reports) > _JOBS_AT_MOST:
             self._reports.clear()
         self._reports[uid] += 1
         return self._reports[uid] <= _REPORTS_AT_MOST
 
     def release(self, now: float) -> None:
-        """End what runs here of the jobs that another installation has taken over."""
+        """End the attempts here of jobs that another installation has taken over."""
         taken = [job.key.job_id for job in self.cache.take_handed_over() if self.installation.gave(job)]
         if taken:
             _log.info("Another installation has taken over %d jobs: what runs of them here is stopped", len(taken))

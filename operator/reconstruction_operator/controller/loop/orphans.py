@@ -28,26 +28,26 @@ from reconstruction_operator.telemetry import metrics
 _log = logging.getLogger(__name__)
 
 _BATCH: Final = 250
-_FIRST_SECONDS: Final = 0.5  # until the second look; doubles
-_RUNNING_SECONDS: Final = 2.0  # at most, while an attempt runs: its silence must be seen without gaps
-_LAST_SECONDS: Final = 15.0  # at most, while no worker of its pool is there to clean up
+_FIRST_SECONDS: Final = 0.5  # before the second look; doubles
+_RUNNING_SECONDS: Final = 2.0  # at most, while an attempt runs: its heartbeats must be watched without gaps
+_LAST_SECONDS: Final = 15.0  # at most, while its queue has no worker to clean up
 
 
 @dataclass(slots=True)
 class _Orphan:
     next_at: float
-    attempt: int = 1  # and the queue: as its record says, once that is known
+    attempt: int = 1  # attempt and queue, from its record once that is known
     queue: str = ""
     looks: int = 0
-    dispatched: JobKey | None = None  # it is known to have had a record, which only `Forget` may delete
+    dispatched: JobKey | None = None  # it had a record, which only `Forget` may delete
     cancelled: bool = False  # the cancel was confirmed, and the job did not succeed before
     forgotten: bool = False
-    handed_over: bool = False  # its object exists, and another installation manages it: only what runs here ends
+    handed_over: bool = False  # its object exists, but another installation manages it: only its attempt here ends
     retain_seconds: int | None = None  # that its result waits in the trash; None: its spec is not known
-    begun: bool = False  # by a worker, as the status or a folder tells
+    begun: bool = False  # a worker has begun it, as its status or a folder shows
 
     def learn(self, record: Record) -> bool:
-        """Take attempt and queue from the record; whether they differ from those that were observed."""
+        """Take attempt and queue from the record; returns whether they differ from those that were observed."""
         known = (self.attempt, self.queue)
         self.attempt, self.queue = record.attempt, record.queue
         return known != (record.attempt, record.queue)
@@ -78,13 +78,13 @@ class Orphans:
         self._measure()
 
     def add_handed_over(self, job_ids: Iterable[str], now: float) -> None:
-        """Add jobs that another installation has taken over; we may still have their records, and run their attempts."""
+        """Add jobs that another installation has taken over. Their records may still be ours, and attempts may run here."""
         for job_id in job_ids:
             self._orphan(job_id, now).handed_over = True
         self._measure()
 
     def add_deleted(self, jobs: Iterable[Job], now: float) -> None:
-        """Add jobs whose deletion was seen. A record that Redis has lost meanwhile is asserted, to clean up by it."""
+        """Add jobs whose deletion was watched. A record that Redis has lost meanwhile is put back, since the clean-up needs it."""
         for job in jobs:
             orphan = self._orphan(job.key.job_id, now)
             orphan.handed_over = False
@@ -96,7 +96,7 @@ class Orphans:
         self._measure()
 
     def add_reported(self, found: Mapping[str, Record], now: float) -> None:
-        """Add jobs of which workers found files, whose objects do not exist, and whose records Redis has lost."""
+        """Add jobs without an object and without a record whose files workers found."""
         for job_id, its in found.items():
             orphan = self._orphan(job_id, now)
             orphan.attempt, orphan.queue = its.attempt, its.queue
@@ -110,7 +110,7 @@ class Orphans:
         self._measure()
 
     def queues(self) -> set[str]:
-        """The queues whose workers are to clean up."""
+        """The queues whose workers have to clean up."""
         return {orphan.queue for orphan in self._orphans.values() if orphan.queue}
 
     def next_at(self) -> float | None:
@@ -118,7 +118,7 @@ class Orphans:
         return min((orphan.next_at for orphan in self._orphans.values()), default=None)
 
     async def round(self, fence: int, now: float) -> None:
-        """Look at those whose time has come. Raises RedisError and DeposedError, as `act`."""
+        """Work on the orphans that are due. Raises RedisError and DeposedError, as `act`."""
         due = [job_id for job_id, orphan in self._orphans.items() if orphan.next_at <= now][:_BATCH]
         if not due:
             return
@@ -136,7 +136,7 @@ class Orphans:
             forgets = any(isinstance(action, planned.Forget) for action in one.actions)
             if orphan is not None and forgets and one.key not in results.failed:
                 orphan.forgotten = True
-                if one.key.name:  # otherwise no message of it was ever sent
+                if one.key.name:  # without a record no message of it was ever sent
                     transitions.log_step(one.key, "Forgotten", "Nothing of the deleted job is left")
         transitions.log_refusals(results.failed)
         self._measure()
@@ -170,14 +170,14 @@ class Orphans:
         lost = orphan.dispatched if record is None and not orphan.forgotten else None
         if lost is not None:
             orphan.next_at = now + _FIRST_SECONDS
-            # The flag first: with the record, an order to delete files is carried out, and the flag makes it delete all.
+            # The flag first: once the record is back, workers carry out an order to delete files, and the flag makes them delete copies too.
             flag = (planned.AssertCancelled(),) if orphan.cancelled else ()
             return JobActions(lost, None, orphan.attempt, (*flag, planned.PutRecord(orphan.attempt, orphan.queue)))
         if orphan.handed_over and (record is None or not self.installation.owns(record)):
             del self._orphans[job_id]
             return None
         if record is None:
-            # No message of it was ever sent, or Redis lost the record. The rest is deleted, its place in the index included.
+            # No message of it was ever sent, or Redis lost the record. Its other keys and its entry in the index are deleted.
             del self._orphans[job_id]
             return JobActions(JobKey("", "", job_id), None, orphan.attempt, (planned.Forget(orphan.attempt),))
         if not self.installation.owns(record):

@@ -1,4 +1,4 @@
-"""Planner: plans the jobs of a batch from what was observed, and admits those that can be dispatched at once."""
+"""Planner: plans the observed jobs of a batch, and admits those that can be dispatched at once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from reconstruction_operator.telemetry import metrics
 _log = logging.getLogger(__name__)
 
 _NOT_BEGUN: Final = (None, Phase.PENDING, Phase.QUEUED)
-_STORING_SECONDS: Final = 5.0  # after which what was seen is looked at again
+_STORING_SECONDS: Final = 5.0  # how long an observation may be used for a dispatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Planned:
 
 
 class _Storing(NamedTuple):
-    """A dispatch that follows when its status is stored, and until when it does so without another look."""
+    """A dispatch that follows when its status is stored, and until when it needs no second observation."""
 
     planned: Planned
     status: Status
@@ -46,7 +46,7 @@ class _Storing(NamedTuple):
 
 @dataclass(eq=False)
 class Planner:
-    """Plans with what admission and bystander know of a job. One that cannot be planned is `failed`, and left out."""
+    """Plans jobs with the help of admission and bystander. A job that cannot be planned is reported by `failed` and left out."""
 
     cache: Cache
     admission: Admission
@@ -64,9 +64,9 @@ class Planner:
         return self._admit(self._plan(observed, now), now)
 
     def ready(self, jobs: Iterable[Job]) -> dict[JobKey, Planned]:
-        """Those of these jobs whose dispatch was just stored, and what was planned for them: it needs no second look.
+        """Those of these jobs whose dispatch was just stored, with their plans: they need no second observation.
 
-        Unless the spec has changed since. In Redis, the record that precedes the message is checked when it is put.
+        Jobs whose spec has changed since are not among them. The script that puts the record checks what Redis holds.
         """
         found = {}
         for job in jobs:
@@ -96,7 +96,7 @@ class Planner:
             unsent = self.admission.is_promised(job.key)
             admitted = self.admission.take(job.key) or unsent
             known = self._known(job)
-            # Most jobs have nothing of it, and a copy is slow.
+            # None of this concerns most jobs, and a copy is slow.
             seen = replace(one, unsent=unsent, **known) if known or unsent else one
             try:
                 made = plan.plan(job, seen, now, self.timing, admitted=admitted)
@@ -121,7 +121,7 @@ class Planner:
         return planned
 
     def _known(self, job: Job) -> dict[str, Any]:
-        """What other parts know of a job that waits, as far as there is something."""
+        """What other components know of a waiting job; only the fields that are set."""
         known: dict[str, Any] = {}
         refused = self.admission.refusal(job)
         if job.status.phase in _NOT_BEGUN:

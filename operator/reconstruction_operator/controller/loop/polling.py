@@ -60,7 +60,7 @@ async def poll_heartbeats(cache: Cache, view: RedisView, election: LeaderElectio
 
 
 async def poll_queues(cache: Cache, view: RedisView, actor: Actor, orphans: Orphans, election: LeaderElection) -> None:
-    """Read the queues every second until cancelled. While Redis is away, the last facts stay."""
+    """Read the queues every second until cancelled. While Redis is unreachable, the last facts stay."""
     while True:
         if election.leading:
             try:
@@ -85,7 +85,7 @@ async def read_queues(cache: Cache, view: RedisView, actor: Actor, orphans: Orph
     workers = workers_by_queue(live)
     unread = view.catalogue.unread(live)
     announced = await calls.arun(view.state, reads.announcements(view.keys, unread)) if unread else {}
-    # Queues with workers, or with messages, orders to delete files included. Elsewhere nothing is sent.
+    # Queues with workers, and queues with messages (orders to delete files included). Nothing is sent to any other queue.
     with_messages = {queue for queue, messages in facts.messages.items() if messages}
     queues = {*workers, *with_messages, *queued.values(), *orphans.queues()}
     backlog = await actor.measure(queues)

@@ -1,7 +1,7 @@
 """Preflight: has a worker look at the inputs of jobs that wait, so that a mistake shows before a worker is free.
 
-A job that can run at once is never asked about, and none waits for an answer. Requests and answers may be lost: what is not answered is asked
-again a few times.
+A job that can run at once is never checked, and no job waits for an answer. Requests and answers may be lost: a request without an answer is
+repeated a few times.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from reconstruction_operator.state import calls, errors, operator_calls
 _log = logging.getLogger(__name__)
 
 _PERIOD_SECONDS: Final = 0.5
-_ANSWER_SECONDS: Final = 60.0  # a worker gives a check half of that
+_ANSWER_SECONDS: Final = 60.0  # workers kill a check after half of that time
 _TRIES: Final = 3
-_FOR_EACH_LANE: Final = 2  # requests that are not answered: one that it works on, and the next
+_FOR_EACH_LANE: Final = 2  # open requests for each worker: the one that it works on, and the next
 _MOST_IN_A_POOL: Final = 50
-_LOOKED_AT: Final = 500  # waiting jobs of a pool in one round
+_LOOKED_AT: Final = 500  # waiting jobs that one round looks at, by pool
 _UNANSWERED: Final = Checked(Verdict.UNKNOWN, message="No worker has answered whether the input can be used.")
 
 
@@ -45,17 +45,17 @@ class _Asked(NamedTuple):
 
 @dataclass(eq=False)
 class Preflight:
-    """Who waits for how long, what was asked, and what was found. It decides nothing: plans do."""
+    """The waiting jobs, the open requests and the answers. Plans decide what follows from an answer."""
 
     cache: Cache
     view: RedisView
     election: LeaderElection
     install_id: str
-    after_seconds: float  # that a job has waited; 0: nothing is asked
+    after_seconds: float  # that a job must have waited; 0: no input is checked
     monotonic: Callable[[], float] = time.monotonic
     _waiting: dict[str, dict[JobKey, float]] = field(
         default_factory=dict, init=False
-    )  # by pool, since when; oldest first
+    )  # by pool, and since when; oldest first
     _asked: dict[JobKey, _Asked] = field(default_factory=dict, init=False)
     _tries: dict[JobKey, int] = field(default_factory=dict, init=False)
     _found: dict[JobKey, Checked] = field(default_factory=dict, init=False)
@@ -65,14 +65,14 @@ class Preflight:
         return self._found.get(key)
 
     def planned(self, job: Job, status: Status) -> None:
-        """Take the newest plan of the job: whether it waits for its first worker, and was not looked at yet."""
+        """Note from the job's newest plan whether it waits for its first worker and its input was not checked yet."""
         if not self.after_seconds:
             return
         found = self._found.get(job.key)
         if found is not None and (
             job.finished or (found.verdict is not Verdict.UNUSABLE and not _is_unchecked(job.status))
         ):
-            del self._found[job.key]  # the status has it
+            del self._found[job.key]  # the status holds the answer
         elif found is None and _is_waiting(status):
             self._waiting.setdefault(job.spec.queue, {}).setdefault(job.key, self.monotonic())
         else:
@@ -135,7 +135,7 @@ class Preflight:
         _log.debug("%s: its input is %s: %s", key, found.verdict, found.message)
 
     def _next(self, pool: str, now: float) -> list[Job]:
-        """The jobs of the pool to ask about now; those whose model reads no input are dropped."""
+        """The jobs of the pool to check now; jobs whose model reads no input are dropped."""
         waiting, catalogue = self._waiting[pool], self.view.catalogue
         asked = sum(one.pool == pool for one in self._asked.values())
         due: list[Job] = []
@@ -189,6 +189,6 @@ def _is_waiting(status: Status) -> bool:
 
 
 def _is_unchecked(status: Status) -> bool:
-    """Of an unusable input the job ends; if it has not, its end got lost."""
+    """Whether the input still has to be checked. A job with an unusable input is ended; if it has not ended, that end was lost."""
     known = status.condition(ConditionType.INPUT_CHECKED)
     return known is None or known.status == "False"

@@ -38,10 +38,10 @@ from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
 
-_BATCH_JOBS: Final = 250  # in one round: bounds the time for which the loop does nothing else
-_ROUNDS_SHARE: Final = 0.25  # of the time, at most, while a round is not full
-_PERIOD_MAX_SECONDS: Final = 0.1  # beyond which a round that took long delays no other
-_IDLE_SECONDS: Final = 1.0  # at most without a round
+_BATCH_JOBS: Final = 250  # in one round: bounds how long a round takes
+_ROUNDS_SHARE: Final = 0.25  # share of the time that rounds may take while they are not full
+_PERIOD_MAX_SECONDS: Final = 0.1  # the longest pause after a long round
+_IDLE_SECONDS: Final = 1.0  # the longest time without a round
 _BACKOFF_SECONDS: Final = 1.0  # after a job's failure; doubles
 _BACKOFF_MAX_SECONDS: Final = 60.0
 _REDIS_PAUSE_SECONDS: Final = 0.5  # after Redis did not answer
@@ -65,13 +65,13 @@ class Reconciler:
     bystander: Bystander
     preflight: Preflight
     monotonic: Callable[[], float] = time.monotonic
-    _fence: int | None = field(default=None, init=False)  # of the tenure that has begun
+    _fence: int | None = field(default=None, init=False)  # of the present tenure
     _failures: dict[JobKey, int] = field(default_factory=dict, init=False)
-    _skipped: set[JobKey] = field(default_factory=set, init=False)  # jobs of another controller, once logged
+    _skipped: set[JobKey] = field(default_factory=set, init=False)  # jobs of another controller that were logged
     _planner: Planner = field(init=False)
     _round_at: float = field(init=False)
-    _began_at: float = field(default=-math.inf, init=False)  # the newest round
-    _took_seconds: float = field(default=0.0, init=False)  # the same
+    _began_at: float = field(default=-math.inf, init=False)  # start of the newest round
+    _took_seconds: float = field(default=0.0, init=False)  # duration of the newest round
 
     def __post_init__(self) -> None:
         self._planner = Planner(
@@ -88,12 +88,12 @@ class Reconciler:
 
     @property
     def idle_seconds(self) -> float:
-        """Since the newest round: it shows that the loop is alive."""
+        """Seconds since the newest round, which show whether the loop is alive."""
         return self.monotonic() - self._round_at
 
     @property
     def serving(self) -> bool:
-        """Whether this replica leads, knows the jobs that are not finished, and works."""
+        """Whether this replica leads, knows all unfinished jobs, and reconciles."""
         return self._fence is not None and self._fence == self.election.fence
 
     async def run(self) -> None:
@@ -119,7 +119,7 @@ class Reconciler:
                 self.view.connection.failed(error)
                 await asyncio.sleep(_REDIS_PAUSE_SECONDS)
             except Exception:  # noqa: BLE001  # nothing stops the loop
-                # A defect. The next sweep enqueues the jobs of this round again; the others go on.
+                # A defect. The next sweep enqueues the jobs of this round again; all others continue.
                 metrics.RECONCILE_ERRORS.labels("loop").inc()
                 _log.exception("A round of the loop failed")
                 await asyncio.sleep(_BACKOFF_SECONDS)
@@ -137,7 +137,7 @@ class Reconciler:
         await self.election.changed(_IDLE_SECONDS)
 
     async def _begin(self, fence: int) -> None:
-        """A tenure begins: assert the epoch, and look at every record, and at every job for which something is left to do."""
+        """A tenure begins: check the epoch, and enqueue every record and every job for which something is left to do."""
         await self.view.connection.check(fence)
         self.writer.forget()
         self.admission.clear()
@@ -149,7 +149,7 @@ class Reconciler:
         self._fence = fence
 
     async def _wait(self) -> None:
-        """Wait for work. Changes gather while a round is under way; only rounds that follow closely have a pause between them."""
+        """Wait for work (debounce): changes gather during a round, and a round that follows closely starts after a pause."""
         cache, now = self.cache, self.monotonic()
         if cache.queued >= _BATCH_JOBS:
             await asyncio.sleep(0)
@@ -234,7 +234,7 @@ class Reconciler:
         seen = await view.observer.observe(subjects)
         pairs = zip(others, seen.observations, strict=True)
         if seen.went_back or any(one.lacks(job) for job, one in pairs if not self.admission.is_promised(job.key)):
-            # Before anything is concluded from missing keys: did Redis lose its data?
+            # Missing keys mean nothing if Redis has just lost its data, so check that first.
             if await view.connection.check(fence):
                 self._enqueue(jobs)
                 return
@@ -269,7 +269,7 @@ class Reconciler:
             return
         self._failures.pop(key, None)
         if self.cache.get(key) is not one.job:
-            self.cache.enqueue(key)  # it has changed meanwhile: what was decided is out of date
+            self.cache.enqueue(key)  # the job has changed meanwhile, so the plan is out of date
             return
         self.writer.offer(one.job, made.status, made.events, again=made.again)
         if key in results.changed:
@@ -288,8 +288,8 @@ class Reconciler:
 
 
 def period_seconds(least: float, took: float) -> float:
-    """From the begin of a round that `took` so long to the next one, at least.
+    """The least time from the start of a round that `took` that long to the start of the next one.
 
-    Each round has a cost of its own, besides that of its jobs: under load there are fewer and larger ones.
+    Each round has a fixed cost besides that of its jobs, so under load rounds are fewer and larger.
     """
     return max(least, min(took / _ROUNDS_SHARE, _PERIOD_MAX_SECONDS))

@@ -37,9 +37,9 @@ from reconstruction_operator.telemetry import metrics
 _log = logging.getLogger(__name__)
 
 _PAGE: Final = 500
-_PIECE: Final = 5_000  # records that are looked at before other tasks get a turn: some 3 ms
+_PIECE: Final = 5_000  # records that are handled before other tasks get a turn: about 3 ms
 _RETRY_SECONDS: Final = 2.0
-_FOLDER_BATCHES: Final = 100  # in one sweep: workers may report new ones meanwhile
+_FOLDER_BATCHES: Final = 100  # reports in one sweep: workers may add new ones meanwhile
 
 
 @dataclass(eq=False)
@@ -56,19 +56,19 @@ class Sweeper:
     election: LeaderElection
     installation: Installation
     sweep_seconds: float
-    list_seconds: float  # between two lists of the objects, which sweeps make
-    list_again: Callable[[], None] = lambda: None  # the whole objects: the watch has missed some
-    is_planned: Callable[[JobKey], bool] = lambda _: False  # that the job waits is all that is to be written of it
+    list_seconds: float  # between two lists of the objects by sweeps
+    list_again: Callable[[], None] = lambda: None  # list whole objects again, because the watch has missed some
+    is_planned: Callable[[JobKey], bool] = lambda _: False  # its only unwritten status is that it waits
     monotonic: Callable[[], float] = time.monotonic
     _fence: int | None = field(default=None, init=False)  # of the tenure that has begun
     _list_at: float = field(default=0.0, init=False)
-    _awaited: list[JobKey] = field(default_factory=list, init=False)  # listed; the watch was about to bring them
+    _awaited: list[JobKey] = field(default_factory=list, init=False)  # listed, and not reported by the watch yet
     _foreign: set[str] = field(default_factory=set, init=False)  # ids of records of namespaces that are not watched
 
     async def run(self) -> None:
         """Sweep periodically and at each resync request, until cancelled."""
         requests = self.view.connection.resync
-        await self.cache.complete.wait()  # before, most records would look like those of deleted jobs
+        await self.cache.complete.wait()  # before that, most records would look like those of deleted jobs
         while True:
             pause = self.sweep_seconds
             fence = self.election.fence
@@ -85,8 +85,8 @@ class Sweeper:
             await requests.wait(pause)
 
     async def _begin(self, fence: int) -> None:
-        """A tenure begins. The watch knows every object, so nothing is listed; but was etcd restored meanwhile?"""
-        await self.inheritance.take(fence)  # before the first note, which may end the hold of deletions
+        """A tenure begins. The cache has every object, so nothing is listed, except to find out whether etcd was restored meanwhile."""
+        await self.inheritance.take(fence)  # before `note`, which may release deletions that are held
         self._list_at = self.monotonic() + self.list_seconds
         seen = self.cache.newest
         await self._check(await listing.newest_version(self.api, self.installation.namespaces), seen, fence)
@@ -95,7 +95,7 @@ class Sweeper:
         self._fence = fence
 
     async def end_after_restore(self) -> None:
-        """Return when etcd was restored: the process ends and begins anew, since all that it knows may be wrong."""
+        """Return when etcd was restored: then the process restarts, since everything that it knows may be wrong."""
         await self.history.restored.wait()
         _log.critical(
             "etcd was restored from a backup: the operator forgets all that it knows, and deletes nothing for a time"
@@ -116,14 +116,14 @@ class Sweeper:
         enqueued = self.cache.enqueue_unfinished(self._waits if cause == PERIOD else None)
         is_due = self.cache.relisted or self.monotonic() >= self._list_at
         if is_due or self.inheritance.waiting:
-            await self.inheritance.take(fence)  # before the first note, which may end the hold of deletions
+            await self.inheritance.take(fence)  # before `note`, which may release deletions that are held
         await self._note(self.cache.newest, Sight.BODY, fence)
         if cause == LOST_DATA:
             self._enqueue_finished_lately()
         listed = reads.list_records(self.view.keys, self.installation.id, self.cache.ids())
         recorded = await calls.arun(self.view.state, listed)
         await self._restore_records(frozenset(recorded), fence)
-        # Perhaps while this operator did not run:
+        # Perhaps while no operator ran:
         self.orphans.add_handed_over(await self._given(recorded), self.monotonic())
         self._foreign.intersection_update(recorded)
         unknown = self._unknown(recorded)
@@ -141,7 +141,7 @@ class Sweeper:
                 await self._take_folder_reports(install_id, fence)
 
     def _waits(self, job: Job) -> bool:
-        """Whether it waits in the API server alone: Redis holds nothing of it, and it was planned since it was seen."""
+        """Whether the job only waits in the API server: Redis holds nothing of it, and it was planned since it was first seen."""
         return job.waits or (job.status.phase is None and self.is_planned(job.key))
 
     def _is_unknown(self, key: JobKey) -> bool:
@@ -153,7 +153,7 @@ class Sweeper:
         return [job_id for job_id in missing if job_id not in self.orphans and job_id not in self.brake]
 
     async def _given(self, recorded: Sequence[str]) -> list[str]:
-        """Those of these records whose jobs another installation has taken over. There may be many: other tasks get turns."""
+        """Those of these records whose jobs another installation has taken over. Other tasks get turns meanwhile: there may be many."""
         given = []
         for first in range(0, len(recorded), _PIECE):
             if first:
@@ -169,7 +169,7 @@ class Sweeper:
         self.brake.note(await calls.arun(self.view.state, call))
 
     async def _list(self, fence: int) -> frozenset[JobKey]:
-        """The jobs that exist. Raises ApiError if the API server has lost what was seen of it: nothing follows from its list."""
+        """The jobs that exist. Raises ApiError if the API server has lost data: then its list proves nothing."""
         seen = self.cache.newest
         found = await listing.list_jobs(self.api, self.installation.namespaces, self.installation.shard)
         await self._check(found.version, seen, fence)
@@ -240,7 +240,7 @@ class Sweeper:
             (self.cache.enqueue_later if job.finished else self.cache.enqueue)(job.key)
 
     async def _compare(self, recorded: Sequence[str], fence: int) -> None:
-        # What was in the cache before the list began, and is not in the list, was deleted: uids never come back.
+        # A job that was in the cache before the list began and is not in the list was deleted: uids never come back.
         self.cache.relisted, self._list_at = False, self.monotonic()  # due until the list has succeeded
         before = {job.key for job in self.cache}
         listed = await self._list(fence)
@@ -258,7 +258,7 @@ class Sweeper:
         self._awaited = [key for key in listed - before if self._is_unknown(key)]
 
     async def _ours(self, recorded: Sequence[str]) -> list[str]:
-        """Those of these records that are of jobs of this installation. The others are remembered."""
+        """Those of these records whose jobs belong to this installation. The ids of all others are remembered."""
         ours = []
         for first in range(0, len(recorded), reads.OBSERVE_BATCH):
             job_ids = [one for one in recorded[first : first + reads.OBSERVE_BATCH] if one not in self._foreign]

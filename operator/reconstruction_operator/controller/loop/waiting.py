@@ -18,7 +18,7 @@ from reconstruction_operator.planning.scheduling import Quarantine, quarantine
 from reconstruction_operator.planning.types import Job
 
 HIGH: Final = "high"
-_STALE_AT_MOST: Final = 64  # entries of jobs that have left, besides as many as there are jobs
+_STALE_AT_MOST: Final = 64  # entries of jobs that have left, besides as many as there are waiting jobs
 
 
 class Group(NamedTuple):
@@ -26,15 +26,15 @@ class Group(NamedTuple):
 
     queue: str
     namespace: str
-    again: bool  # their messages were sent before, and are missing
+    again: bool  # their messages were sent before and are missing
     high: bool  # their priority
-    quarantine: Quarantine | None  # only one of them comes
+    quarantine: Quarantine | None  # only one of its jobs is dispatched at a time
 
     @classmethod
     def of(cls, job: Job) -> Group:
         """The group of a job that wants to be dispatched."""
         again = job.status.phase in IN_FLIGHT
-        # A job in flight has had its turn: its message is to be sent again.
+        # A job in flight needs no turn: only its message is sent again.
         its = None if again else quarantine(job.queue, job.status)
         return cls(job.queue, job.key.namespace, again, job.spec.priority == HIGH, its)
 
@@ -109,7 +109,7 @@ class WaitingJobs:
         return self._lines[group].first(at_most)
 
     def put(self, job: Job) -> None:
-        """The job waits, in its group of now."""
+        """Add the job to its present group."""
         group = Group.of(job)
         if self._group_of.get(job.key) == group:
             return
@@ -121,7 +121,7 @@ class WaitingJobs:
         self._in_namespace[group.namespace] += 1
 
     def remove(self, key: JobKey) -> str | None:
-        """The job does not wait any more; returns its queue if no other job waits for that."""
+        """Remove a job that no longer waits; returns its queue if no other job waits for it."""
         group = self._group_of.pop(key, None)
         if group is None:
             return None

@@ -1,1 +1,1 @@
-"""Redis view: what the operator knows from Redis, and how long ago it was true."""
+"""Redis view: what the operator knows from Redis, and how old that knowledge is."""

@@ -14,7 +14,7 @@ from reconstruction_operator.state.replies import WorkerInfo
 
 
 class Catalogue:
-    """The newest reading. Before the first one, and of workers that announce nothing, nothing follows."""
+    """The newest reading. Nothing is concluded before the first one, nor from workers that announce no models."""
 
     def __init__(self) -> None:
         self._announced: dict[str, Mapping[str, ModelInfo]] = {}  # by digest
@@ -55,7 +55,7 @@ class Catalogue:
         return models.refusal(job.spec, self._of_queue.get(job.queue, ()))
 
     def missing(self, job: Job) -> str:
-        """What a job waits for whose model no worker of its queue has; empty if one has it, may have it, or it needs none."""
+        """What the job waits for if no worker of its queue has its model; empty if one has it, may have it, or the job needs none."""
         if job.spec.reuse == REQUIRED:
             return ""
         return models.missing(job.spec, job.spec.queue, self._of_queue.get(job.queue, ()), self._offers)

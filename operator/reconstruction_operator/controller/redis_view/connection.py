@@ -28,23 +28,23 @@ _KEEPS: Final = "noeviction"
 
 @dataclass(eq=False)
 class RedisConnection:
-    """What is known of the server. `interruptions` counts how often contact was lost."""
+    """The state of the connection and of the server. `interruptions` counts how often contact was lost."""
 
     state: redis.asyncio.Redis
     election: LeaderElection
     keys: Keys
     install_id: str
-    epoch: str | None = field(default=None, init=False)  # its id; another one after a loss of data
+    epoch: str | None = field(default=None, init=False)  # the id of the epoch, which changes after a loss of data
     _epoch_started_at: datetime | None = field(default=None, init=False)
     _policy: str = field(default="", init=False)
-    memory_share: float = field(default=0.0, init=False)  # of its maxmemory
-    problem: str = field(default="not reached yet", init=False)  # empty if Redis answers
+    memory_share: float = field(default=0.0, init=False)  # share of maxmemory that is used
+    problem: str = field(default="not reached yet", init=False)  # why Redis does not answer; empty if it does
     interruptions: int = field(default=0, init=False)
     resync: ResyncRequests = field(default_factory=ResyncRequests, init=False)
     timeline: Timeline = field(default_factory=Timeline, init=False)
 
     def epoch_age_seconds(self, now: datetime) -> float:
-        """How long Redis has surely kept its data, at `now` by its own clock."""
+        """For how long Redis has certainly kept its data, at `now` by Redis's clock."""
         return 0.0 if self._epoch_started_at is None else max(0.0, (now - self._epoch_started_at).total_seconds())
 
     async def run(self) -> None:
@@ -80,7 +80,7 @@ class RedisConnection:
         return lost_data
 
     async def _open_epoch(self, fence: int, run_id: str) -> Epoch:
-        """The Lease keeps the number of looks for the next leader."""
+        """Open or check the epoch; the Lease keeps the number of looks for the next leader."""
         self.timeline.learn(self.election.looks)
         leader: dict[str, Any] = {"fence": fence, "install_id": self.install_id}
         known = self.timeline.known

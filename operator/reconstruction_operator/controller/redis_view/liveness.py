@@ -15,7 +15,7 @@ class _Silence:
 
 
 class LivenessTracker:
-    """Fed with each look at a heartbeat (`alive:{task_id}`); times are monotonic seconds of the caller.
+    """Measures silence from the caller's looks at heartbeats (`alive:{task_id}`); times are monotonic seconds of the caller.
 
     A worker is silent from the first look that did not find its key. Counting starts anew if contact with Redis was
     interrupted since the last look, or if it is more than `gap_seconds` ago (this process was paused): the worker may
@@ -27,9 +27,9 @@ class LivenessTracker:
         self._silences: dict[TaskId, _Silence] = {}
 
     def saw(self, task: TaskId, *, alive: bool, now: float, contact: int) -> float:
-        """Note a look at a claimed task; returns for how many seconds it has been silent.
+        """Note a look at a claimed attempt; returns for how many seconds it has been silent.
 
-        `contact` is another number after each interruption.
+        `contact` is a number that changes with each interruption.
         """
         if alive:
             self._silences.pop(task, None)

@@ -1,8 +1,8 @@
 """Sent messages: which of them are missing, neither in their queue nor at a worker.
 
-Only a message that is known to be missing is sent again: a queue that is long and slow loses none. The queues are looked
-through now and then. On its way from a queue to a worker a message is in neither for a moment, so it is missing only when
-a second look does not find it either.
+Only a message that is known to be missing is sent again, because a long and slow queue loses none. The queues are
+searched now and then. On its way from a queue to a worker a message is in neither for a moment, so it is missing only if
+a second search does not find it either.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from itertools import chain
 from typing import Final
 
 from reconstruction_operator.api.identity import TaskId
-from reconstruction_operator.broker.backlog import Found
+from reconstruction_operator.broker.backlog import FoundMessages
 from reconstruction_operator.broker.dispatch import cleanup_id
 
-TAKEN_SECONDS: Final = 90.0  # a worker claims what it takes, and tries to for 60 s; it deletes files for 60 s at most
+TAKEN_SECONDS: Final = 90.0  # a worker tries for 60 s to claim what it takes, and deletes files for 60 s at most
 _CONFIRM_LOOKS: Final = 2
-_UNASKED_SECONDS: Final = 300.0  # after which an order that is not waited for any more is dropped
+_UNASKED_SECONDS: Final = 300.0  # an order that no job has asked about for so long is dropped
 
 
 @dataclass(slots=True)
 class _Sent:
     queue: str
-    since: float  # when it was sent, or first seen to be sent
+    since: float  # when it was sent, or when this operator first knew of it
     taken_since: float | None = None
-    absences: int = 0  # looks in a row that did not find it
-    asked_at: float = 0.0  # an order: when its job was last looked at
+    absences: int = 0  # consecutive searches that did not find it
+    asked_at: float = 0.0  # of an order: when its job was last planned
 
 
 class SentMessages:
@@ -47,11 +47,11 @@ class SentMessages:
         self._look_at = 0.0
 
     def is_missing(self, task: TaskId, queue: str) -> bool:
-        """Whether the newest looks did not find the attempt's message in that queue, to which its record says it was sent."""
+        """Whether the newest searches did not find the attempt's message. `queue`: where it was sent, by the record."""
         return self._is_missing(self._attempts, str(task), queue)
 
     def is_order_missing(self, job_id: str, queue: str, now: float) -> bool:
-        """The same of the order to delete a job's files. From now on it is looked for, while it is asked about."""
+        """The same for the order to delete a job's files. It is searched for from now on, as long as this is called."""
         name = cleanup_id(job_id)
         missing = self._is_missing(self._orders, name, queue)
         self._orders.setdefault(name, _Sent(queue, now)).asked_at = now
@@ -61,23 +61,23 @@ class SentMessages:
         sent = known.get(name)
         if sent is None:
             return False
-        if sent.queue != queue:  # it was looked for in the wrong one: the spec was edited meanwhile
+        if sent.queue != queue:  # the search was in the wrong queue: the spec was edited meanwhile
             known[name] = _Sent(queue, sent.since)
             return False
         return sent.absences >= _CONFIRM_LOOKS
 
     def sent(self, task: TaskId, queue: str, now: float) -> None:
-        """The attempt's message was sent now, again perhaps."""
+        """The attempt's message was sent now, perhaps again."""
         self._attempts[str(task)] = _Sent(queue, now)
 
     def ordered(self, job_id: str, queue: str, now: float) -> None:
-        """An order to delete the job's files was sent now, again perhaps."""
+        """An order to delete the job's files was sent now, perhaps again."""
         self._orders[cleanup_id(job_id)] = _Sent(queue, now, asked_at=now)
 
     def queues_to_search(self, queued: Mapping[TaskId, str], now: float, *, epoch: str | None = None) -> set[str]:
-        """The queues to look through now, given the attempts that no worker is known to have; none if it is not time yet.
+        """The queues to search now, given the attempts that no worker is known to have; none if it is not time yet.
 
-        In another epoch of Redis all are looked for anew: what was missing may be back.
+        In a new epoch of Redis all searches start again: a message that was missing may be back.
         """
         if epoch != self._epoch:
             self._epoch = epoch
@@ -95,7 +95,7 @@ class SentMessages:
         self._look_at = now + self._resend_seconds
         return {one.queue for one in old}
 
-    def searched(self, found: Mapping[str, Found], now: float) -> list[TaskId]:
+    def searched(self, found: Mapping[str, FoundMessages], now: float) -> list[TaskId]:
         """Take the result of a search, by queue; returns the attempts whose messages became missing."""
         missing = []
         for name, one in chain(self._attempts.items(), self._orders.items()):

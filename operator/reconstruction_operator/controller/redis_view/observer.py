@@ -20,7 +20,7 @@ from reconstruction_operator.controller.redis_view.queues import QueueFacts
 from reconstruction_operator.planning.types import Observation
 from reconstruction_operator.state import calls, reads, results
 
-_GAP_SECONDS: Final = 5.0  # at most between two looks at a silent worker, or its silence is counted anew
+_GAP_SECONDS: Final = 5.0  # after a longer time between two looks, the silence of a worker is counted from zero
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class ObservedBatch:
 
     now: datetime
     observations: tuple[Observation, ...]
-    went_back: bool = False  # Redis has data of before: decide nothing from it, and check the connection
+    went_back: bool = False  # Redis has older data than before: decide nothing from them, and check the connection
 
 
 @dataclass(eq=False)
@@ -61,7 +61,7 @@ class Observer:
         timeline = self.connection.timeline
         known = timeline.known
         observed = await calls.arun(self.state, reads.observe(self.keys, pairs))
-        # Celery's results show what runs; of an attempt that ended, `end` holds everything.
+        # Celery's results show progress. For an attempt that ended, `end` holds everything.
         running = [str(subject.task) for subject, job in zip(subjects, observed.jobs, strict=True) if job.runs]
         reports = await results.read(self.result_backend, running) if running else {}
         observations = tuple(
@@ -71,7 +71,7 @@ class Observer:
         return ObservedBatch(observed.now, observations, timeline.went_back(observed.looks, known))
 
     async def without_heartbeat(self, tasks: Sequence[TaskId]) -> list[TaskId]:
-        """Those of these claimed attempts that have no heartbeat at this moment; `observe` tells for how long."""
+        """Those of these claimed attempts that have no heartbeat at this moment; `observe` measures for how long."""
         if not tasks:
             return []
         found = await calls.arun(self.state, reads.with_heartbeat(self.keys, tasks))
@@ -104,7 +104,7 @@ class Observer:
 
 
 def _is_ordered(job: ObservedJob) -> bool:
-    """Whether the deletion of the job's files was ordered, and is not done as far as Redis knows."""
+    """Whether the deletion of the job's files was ordered and Redis does not hold that it is done."""
     record, end = job.record, job.end
     if record is None or record.sent_at is None or end is None or job.cleaned:
         return False

@@ -14,7 +14,7 @@ from reconstruction_operator.planning.types import Queue
 from reconstruction_operator.state import replies
 from reconstruction_operator.telemetry import metrics
 
-_RESUME_SHARE: Final = 0.05  # below the limit, so that dispatch does not pause and resume all the time
+_RESUME_SHARE: Final = 0.05  # how far below the limit dispatch resumes: so it does not pause and resume all the time
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class QueueFacts:
         metrics.QUEUES.add(queue_name(pool, priority) for pool in pools for priority in PRIORITIES)
         self._memory_share = memory_share
         self._workers: Mapping[str, int] | None = None  # None: not read yet
-        self.known = False  # there was a reading in this tenure
+        self.known = False  # whether this tenure has had a reading
         self._messages: dict[str, int] = {}
         self._bytes: dict[str, int] = {}
         self._unread: dict[JobKey, tuple[str, int]] = {}  # messages that were sent since, with their bytes
@@ -57,12 +57,12 @@ class QueueFacts:
         return frozenset(self._workers or ())
 
     def of(self, queue: str) -> Queue:
-        """The facts of one queue. Before the first reading it counts as served, so that no job reports NoWorker."""
+        """The facts about one queue. Before the first reading it counts as served, so that no job reports NoWorker."""
         workers = 1 if self._workers is None else self._workers.get(queue, 0)
         return Queue(workers=workers, waiting=self._messages.get(queue, 0))
 
     def forget(self) -> None:
-        """A new tenure begins: what an earlier one read is old. Statuses still go by it, until the next reading."""
+        """A new tenure begins: readings of an earlier one are old. Statuses still use them until the next reading."""
         self.known = False
 
     def sent(self, queue: str, size: int = 0, key: JobKey | None = None) -> None:

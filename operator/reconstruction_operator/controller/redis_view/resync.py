@@ -1,4 +1,4 @@
-"""Resync requests: Redis or its messages were lost for a while, so everything has to be compared again."""
+"""Resync requests: Redis or its pub/sub was unreachable, or lost data, so everything has to be compared again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LOST_DATA: Final = "epoch"
 
 
 class ResyncRequests:
-    """Requests to compare everything again, which the sweeper carries out.
+    """Requests for a resync, which the sweeper carries out.
 
     The newest cause counts, except that a loss of data stays the cause until a resync for it begins.
     """
@@ -27,12 +27,12 @@ class ResyncRequests:
         self._requested.set()
 
     def restore(self, cause: str) -> None:
-        """A resync for that cause failed: the next one is for it again, unless another was requested since."""
+        """A resync for that cause failed: the next one has the same cause, unless another was requested since."""
         if self._cause == PERIOD or cause == LOST_DATA:
             self._cause = cause
 
     def take(self) -> str:
-        """The cause of the resync that begins now: that of the newest request, or the period."""
+        """The cause of the resync that begins now: the newest request, or the period."""
         cause, self._cause = self._cause, PERIOD
         return cause
 

@@ -21,7 +21,7 @@ from reconstruction_operator.state import connections
 class RedisView:
     """Facts and their owners.
 
-    `connection`: reachability and epoch. `queues`: workers and lengths. `messages`: what was sent and is missing.
+    `connection`: reachability and epoch. `queues`: workers and lengths. `messages`: sent messages that are missing.
     `observer`: the silence of workers. `catalogue`: the models of workers.
     """
 
@@ -36,7 +36,7 @@ class RedisView:
 
     @classmethod
     def open(cls, election: LeaderElection, *, install_id: str) -> RedisView:
-        """With separate clients, which `close` closes."""
+        """A view with clients of its own, which `close` closes."""
         state, results, keys = connections.async_state_client(), connections.async_results_client(), Keys()
         connection = RedisConnection(state, election, keys=keys, install_id=install_id)
         queues = QueueFacts(memory_share=config.settings.DISPATCH_MEMORY_SHARE, pools=config.settings.METRICS_POOLS)

@@ -1,7 +1,7 @@
 """Event queue: the Kubernetes Events that wait to be posted, and which of them become one.
 
 Pure: callers give the times. The routine Events of a job (`planning.status.events.ROUTINE`) are gathered for a moment, and
-become one Event with a series. Where more jobs pass than a person can read about, only some of them get it: routine Events
+become one Event with a series. With more jobs than a person can read about, only some of them get one: routine Events
 are posted at a low rate, and dropped when they have waited for too long. All other Events are posted one by one.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from reconstruction_operator.controller.kube.objects import Subject
+from reconstruction_operator.controller.kube.objects import EventSubject
 from reconstruction_operator.controller.writes.write_budget import TokenBucket
 from reconstruction_operator.planning.status.events import ROUTINE
 from reconstruction_operator.planning.types import Event
@@ -28,7 +28,7 @@ ROUTINE_BURST: Final = 50
 class PendingEvent:
     """One Event about one object; `count` of a job became one."""
 
-    subject: Subject
+    subject: EventSubject
     event: Event
     at: datetime  # of the first
     last: datetime
@@ -36,26 +36,26 @@ class PendingEvent:
     count: int = 1
 
     def followed_by(self, event: Event, at: datetime) -> PendingEvent:
-        """With one more: type and reason are those of the last warning or else of the last one, and the message has all."""
+        """This Event with one more: type and reason are those of the last warning, or else of the last Event; the message has all texts."""
         named = self.event if (self.event.type, event.type) == ("Warning", "Normal") else event
         both = Event(named.type, named.reason, f"{self.event.message}; {event.message}")
         return replace(self, event=both, last=at, count=self.count + 1)
 
 
 class EventQueue:
-    """What waits, at most `WAITING_AT_MOST`."""
+    """The Events that wait, at most `WAITING_AT_MOST`."""
 
     def __init__(self, now: float) -> None:
         self._single: deque[PendingEvent] = deque()
-        self._routine: OrderedDict[Subject, PendingEvent] = OrderedDict()
+        self._routine: OrderedDict[EventSubject, PendingEvent] = OrderedDict()
         self._bucket = TokenBucket(per_second=ROUTINE_PER_SECOND, burst=ROUTINE_BURST, now=now)
 
     def __len__(self) -> int:
         """How many wait."""
         return len(self._single) + len(self._routine)
 
-    def add(self, subject: Subject, event: Event, at: datetime, now: float) -> bool:
-        """Take an Event; False: there was no room, and the oldest was dropped for it."""
+    def add(self, subject: EventSubject, event: Event, at: datetime, now: float) -> bool:
+        """Take an Event; False: there was no room, so the oldest one was dropped."""
         before = self._routine.get(subject) if event.reason in ROUTINE else None
         if before is not None:
             self._routine[subject] = before.followed_by(event, at)
@@ -73,7 +73,7 @@ class EventQueue:
         return not full
 
     def put_back(self, pending: PendingEvent) -> None:
-        """It could not be posted: it is the next one."""
+        """It could not be posted: make it the next one."""
         self._single.appendleft(pending)
 
     def drop_old(self, now: float) -> int:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from reconstruction_operator.api.identity import MANAGER, JobKey
 from reconstruction_operator.controller.kube.client import MERGE_PATCH, UNCHECKED, ApiError, SupportsRequest
-from reconstruction_operator.controller.kube.objects import Subject, micro_time
+from reconstruction_operator.controller.kube.objects import EventSubject, micro_time
 from reconstruction_operator.controller.writes.event_queue import WAITING_AT_MOST, EventQueue, PendingEvent
 from reconstruction_operator.controller.writes.write_queue import WriteQueue
 from reconstruction_operator.planning.types import Event
@@ -27,7 +27,7 @@ _SERIES_AT_MOST: Final = 4_000
 _SERIES_SECONDS: Final = 600.0  # a repetition within this time is counted on the first Event
 _NOTE_LIMIT: Final = 1_024  # characters; the API's own limit
 _INSTANCE_LIMIT: Final = 128  # the same
-_PAUSE_SECONDS: Final = 0.05  # while ends and phases wait: they go first
+_PAUSE_SECONDS: Final = 0.05  # while statuses with ends and phases wait, which go first
 _YIELD_SECONDS: Final = 0.2  # after each Event while progress waits
 _RETRY_SECONDS: Final = 1.0
 _TIMEOUT_SECONDS: Final = 5.0
@@ -78,18 +78,18 @@ class EventRecorder:
     monotonic: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     _queue: EventQueue = field(init=False)
-    _series: OrderedDict[tuple[Subject, Event], _Series] = field(default_factory=OrderedDict, init=False)
+    _series: OrderedDict[tuple[EventSubject, Event], _Series] = field(default_factory=OrderedDict, init=False)
     _wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _dropping: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self._queue = EventQueue(self.monotonic())
 
-    def record(self, about: JobKey | Subject, events: tuple[Event, ...]) -> None:
+    def record(self, about: JobKey | EventSubject, events: tuple[Event, ...]) -> None:
         """Post these later. If too many wait, the oldest is dropped."""
         if not events:
             return
-        subject = Subject.of(about) if isinstance(about, JobKey) else about
+        subject = EventSubject.of(about) if isinstance(about, JobKey) else about
         for event in events:
             full = not self._queue.add(subject, event, self.now(), self.monotonic())
             if full:
@@ -107,19 +107,21 @@ class EventRecorder:
             delay = self._queue.delay_seconds(now)
             if delay is None or delay > 0:
                 await self._sleep(delay)
-            elif self.writes.urgent or not self.writes.budget.take(now, ahead=True):  # progress would take every token
+            elif self.writes.urgent or not self.writes.budget.take(
+                now, ahead=True
+            ):  # otherwise progress would take every token
                 await asyncio.sleep(_PAUSE_SECONDS)
             elif (pending := self._queue.take(now)) is not None:
                 await self._post(pending)
-                if not self.writes.idle:  # progress gets half of the budget at least
+                if not self.writes.idle:  # progress gets at least half of the budget
                     await asyncio.sleep(max(_YIELD_SECONDS, 2.0 / self.writes.budget.per_second))
 
     async def flush(self, timeout_seconds: float) -> None:
-        """Post what waits, at the end of the process, when `run` has ended. What is left after the timeout is dropped."""
+        """Post what waits, at the end of the process when `run` has ended. Events left after the timeout are dropped."""
         waiting: list[PendingEvent] = []
         try:
             async with asyncio.timeout(timeout_seconds):
-                while waiting := self._queue.take_all():  # again: what could not be posted
+                while waiting := self._queue.take_all():  # first those that could not be posted before
                     for pending in waiting:
                         await self._post(pending)
         except TimeoutError:

@@ -1,9 +1,9 @@
 """Status writer: the only writer of statuses. It writes the newest of each job, within the budget of `write_budget`.
 
-Finished states go first, then changes of phase, then progress, evenly over the jobs, and what jobs wait for (`write_queue`);
+Finished states go first, then changes of phase, then progress (evenly over the jobs), then what jobs wait for (`write_queue`);
 Events come last (`event_recorder`).
-A write that the server could not take is retried. One that the server refused is dropped, and the job is requeued, to be
-decided again from what the server has.
+A write for which the server had no room is retried. One that the server refused is dropped, and the job is requeued, to be
+planned again from the server's version.
 
 A write is a JSON patch (RFC 6902) that applies to one version of one object. Its first operations test `metadata.uid`,
 so that a new object of the same name is never written by mistake, and `metadata.resourceVersion` (optimistic
@@ -89,18 +89,18 @@ class StatusWriter:
     monotonic: Callable[[], float] = time.monotonic
     _refusing: bool = field(default=False, init=False)  # the server; logged once
     _idle: deque[asyncio.Future[None]] = field(default_factory=deque, init=False)  # of senders without work
-    _timer: asyncio.TimerHandle | None = field(default=None, init=False)  # until a write is due that is held back
-    _again: set[JobKey] = field(default_factory=set, init=False)  # to be decided again after the write in flight
+    _timer: asyncio.TimerHandle | None = field(default=None, init=False)  # timer until a held write is due
+    _again: set[JobKey] = field(default_factory=set, init=False)  # jobs to plan again after their write in flight
 
     def offer(self, job: Job, wanted: Status, events: tuple[Event, ...], *, again: bool = False) -> None:
-        """Have `wanted` written instead of what waits for the job. If it is stored already, nothing is written.
+        """Write `wanted` in place of the status that waits for the job. If it is stored already, nothing is written.
 
-        When it is stored, the job is enqueued if it is to be planned `again`.
+        Once it is stored, the job is enqueued if `again` is set.
         """
         if _is_same(job.status, wanted):
             self.writes.drop(job.key)
             if self.writes.is_in_flight(job.key):
-                self._again.add(job.key)  # an older decision is just being stored
+                self._again.add(job.key)  # a write of an older status is in flight
             return
         urgency = urgency_of(job.status, wanted)
         self.writes.put(PendingWrite(job.key, job.status, wanted, events, self.monotonic(), urgency, again))
@@ -154,7 +154,7 @@ class StatusWriter:
             if pending is not None:
                 self.writes.budget.take(now)  # there is a token: the delay was 0
                 if pending.urgency in HELD:
-                    self._wake()  # others may have become due together
+                    self._wake()  # other writes may have become due at the same time
                 return pending
             held_seconds = self.writes.held_seconds()
             if held_seconds is not None and self._timer is None:
@@ -219,7 +219,7 @@ class StatusWriter:
             if pending.key not in self.writes:  # otherwise a newer status waits
                 self.writes.put(pending)
             return
-        self.writes.budget.answered(begun, self.monotonic())  # what is wrong is this write, not the server
+        self.writes.budget.answered(begun, self.monotonic())  # this write is wrong, not the server
         if error.status in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT) or DOES_NOT_FIT in error.message:
             _log.debug("%s is deleted, another object, or newer than the cache: its status is not written", pending.key)
             self.cache.enqueue_after(pending.key, _CONFLICT_SECONDS)

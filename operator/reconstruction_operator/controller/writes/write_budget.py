@@ -18,8 +18,10 @@ from typing import Final
 from reconstruction_operator.planning.times import backoff
 
 _FIRST_PER_SECOND: Final = 100.0  # an idle server of two cores takes ten times as many
-_STEP_SHARE: Final = 0.1  # of the rate, by which it grows each second where it once had to shrink
-_STEP_PER_SECOND: Final = 1.0  # and by no less
+_STEP_SHARE: Final = (
+    0.1  # share of the rate by which it grows each second, beyond the rate at which it last had to shrink
+)
+_STEP_PER_SECOND: Final = 1.0  # the least growth each second
 _SHRINK: Final = 0.5  # after a write that the server had no room for
 _SHRINK_SLOW: Final = 0.8  # after a slow answer
 _FAST_SECONDS: Final = 0.5
@@ -55,7 +57,7 @@ class TokenBucket:
         return max(0.0, (1.0 - self._tokens) / self._per_second)
 
     def take(self, now: float, *, ahead: bool = False) -> bool:
-        """Take a token if there is one; `ahead`: or else the next one, unless that is taken already."""
+        """Take a token if there is one. With `ahead`, otherwise take the next one in advance, unless that is taken already."""
         self._refill(now)
         if self._tokens < (0.0 if ahead else 1.0) - 1e-9:  # rounding: the delay that was asked for has passed
             return False
@@ -63,7 +65,7 @@ class TokenBucket:
         return True
 
     def drain(self, until: float) -> None:
-        """Leave one token at most, and add none before that time."""
+        """Keep at most one token, and add none before that time."""
         self._tokens = min(1.0, self._tokens)
         self._at = max(self._at, until)
 
@@ -81,7 +83,7 @@ class WriteBudget:
         self._threshold = most  # below it the rate doubles
         self._rate = min(_FIRST_PER_SECOND, most)
         self._bucket = TokenBucket(per_second=self._rate, burst=self._rate * _BURST_SECONDS, now=now)
-        self._failures = 0  # in a row, over all jobs: the server has the problem, not a job
+        self._failures = 0  # consecutive failures over all jobs: the problem is the server's, not a job's
         self._shrunk_at = -math.inf
         self._blocked_until = -math.inf
 
@@ -114,7 +116,7 @@ class WriteBudget:
         """The server had no room for a write that was sent at `begun`, or did not answer.
 
         Nothing is sent for a while: returns how long, or None if another write in flight has failed before. `jitter` is a
-        factor, so that replicas do not come back together.
+        factor, so that replicas do not return at the same moment.
         """
         first = begun >= self._shrunk_at
         if first:
@@ -123,14 +125,14 @@ class WriteBudget:
         pause = backoff(self._failures, _BACKOFF_SECONDS, _BACKOFF_MAX_SECONDS) * jitter
         pause = max(pause, min(retry_after_seconds or 0.0, _RETRY_AFTER_MAX_SECONDS))
         self._blocked_until = max(self._blocked_until, now + pause)
-        self._bucket.drain(self._blocked_until)  # afterwards not all at once
+        self._bucket.drain(self._blocked_until)  # so that the writes that waited are not sent all at once
         return pause if first else None
 
     def _shrink(self, factor: float, begun: float, now: float) -> None:
         if begun < self._shrunk_at:  # sent at the old rate
             return
         self._shrunk_at = now
-        if self._failures <= 1:  # an outage says nothing about the rate that the server took before
+        if self._failures <= 1:  # an outage shows nothing about the rate that the server can take
             self._threshold = self._rate * factor
         self._set(self._rate * factor)
 

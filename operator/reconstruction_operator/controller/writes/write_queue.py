@@ -2,9 +2,9 @@
 
 Two kinds of writes are held back, since another status of the job may follow in a moment and replace them:
 
-- That a job is being cancelled, for `BRIEF_SECONDS`: most workers stop sooner. Where many stop, until the ends are written, and for
-  `BRIEF_AT_MOST_SECONDS`.
-- That a job waits for its turn, while the server has more urgent writes: after `PATIENCE_SECONDS`, and at a low rate.
+- "The job is being cancelled", for `BRIEF_SECONDS`, since most workers stop sooner. If many jobs stop, until the ends are written, and for
+  `BRIEF_AT_MOST_SECONDS` at most.
+- "The job waits for its turn", while the server has more urgent writes: for `PATIENCE_SECONDS`, and then at a low rate.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ class PendingWrite:
     """The newest status that is wanted for a job."""
 
     key: JobKey
-    base: Status  # the stored status that it was decided from: if another is stored, it is decided again
+    base: (
+        Status  # the stored status that the plan was made from; if another is stored by then, the job is planned again
+    )
     status: Status
     events: tuple[Event, ...]
     since: float  # monotonic, of the first status that was offered and not written
@@ -60,7 +62,7 @@ class PendingWrite:
 
 
 def urgency_of(stored: Status, wanted: Status) -> Urgency:
-    """A condition that changes is urgent, since clients wait for it; a message or a percentage is not."""
+    """The urgency of a change. A changed condition is urgent, since clients wait for it; a message or a percentage is not."""
     if wanted.phase is not None and wanted.phase.finished:
         return Urgency.FINISHED
     same = stored.phase is wanted.phase and stored.attempt == wanted.attempt
@@ -83,7 +85,7 @@ class WriteQueue:
         self._urgent_in_flight = 0
         self._urgent_at = -math.inf  # when the newest urgent write was taken or answered
         self._waiting = TokenBucket(per_second=WAITING_PER_SECOND, burst=_WAITING_BURST, now=monotonic())
-        self.hurried = False  # hold nothing back: the process ends
+        self.hurried = False  # set when the process ends: nothing is held back any more
         self.budget = WriteBudget(least=least, most=most, now=monotonic())
 
     def __len__(self) -> int:
@@ -114,14 +116,14 @@ class WriteQueue:
             queue.clear()
 
     def take(self) -> PendingWrite | None:
-        """The next write, which is in flight until `done`. None if nothing waits that is due, or only jobs with one in flight."""
+        """The next write, which is in flight until `done`. None if no write is due, or if all due ones are for jobs with a write in flight."""
         now = self._monotonic()
         for urgency, queue in zip(Urgency, self._queues, strict=True):
             for key, pending in queue.items():
                 if key in self._in_flight:
                     continue
                 if self._held_seconds(pending, now) > 0:
-                    break  # those behind it came later
+                    break  # all writes behind it came later
                 if urgency in _URGENT:
                     self._urgent_at = now
                     self._urgent_in_flight += 1
@@ -132,7 +134,7 @@ class WriteQueue:
         return None
 
     def held_seconds(self) -> float | None:
-        """When the next write is due that is held back now; None: there is none."""
+        """When the next held write is due; None if none is held."""
         now = self._monotonic()
         heads = (next(iter(self._queues[urgency].values()), None) for urgency in HELD)
         return min((self._held_seconds(head, now) for head in heads if head is not None), default=None)
@@ -150,7 +152,7 @@ class WriteQueue:
         return max(0.0, min(patience, busy_at + _PAUSE_SECONDS - now))
 
     def waits(self, key: JobKey) -> bool:
-        """Whether all that is to be written of the job is what it waits for."""
+        """Whether the only status that waits for the job says what it waits for."""
         return key in self._queues[Urgency.WAITING]
 
     def is_in_flight(self, key: JobKey) -> bool:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.planning.actions import Action, ForceEnd, PutRecord, RequestStop, TakeClaim
-from reconstruction_operator.planning.case import Case, Decision, Stage
+from reconstruction_operator.planning.case import Case, Decision, JobState
 from reconstruction_operator.planning.status.details import claimed
 from reconstruction_operator.planning.status.progress import advance
 from reconstruction_operator.planning.times import after
@@ -32,7 +32,7 @@ def stop(case: Case, reason: StopReason) -> Decision:
     asked = () if case.seen.stop is not None else (RequestStop(case.task, reason),)
     moved = advance(case.stored, case.seen.progress, case.now, case.timing, show_text=False)
     return Decision(
-        Stage.RUNNING,
+        JobState.RUNNING,
         replace(claimed(case), progress=moved.progress),
         asked,
         (liveness_check(case),),
@@ -47,7 +47,7 @@ def give_up(case: Case, *, overdue: bool) -> Decision:
     if case.seen.stale:
         lost = f"Redis lost what became of this attempt of worker {case.worker}."
         return Decision(
-            Stage.RUNNING,
+            JobState.RUNNING,
             claimed(case),
             (ForceEnd(case.task, Outcome.STOPPED, "REDIS_LOST", lost),),
             stopping=True,
@@ -60,7 +60,7 @@ def give_up(case: Case, *, overdue: bool) -> Decision:
     )
     reason = "TIMEOUT" if overdue else "WORKER_LOST"
     return Decision(
-        Stage.RUNNING,
+        JobState.RUNNING,
         claimed(case),
         (ForceEnd(case.task, Outcome.FAILED, reason, silence),),
         stopping=True,
@@ -70,7 +70,7 @@ def give_up(case: Case, *, overdue: bool) -> Decision:
 
 
 def liveness_check(case: Case) -> datetime:
-    """When to check the worker's heartbeat: its absence triggers nothing by itself."""
+    """When to check the worker's heartbeat: no event announces that it is missing."""
     silent = 0.0 if case.seen.alive else case.seen.silent_seconds
     return after(case.now, max(1.0, case.timing.lost_after_seconds - silent))
 
@@ -82,6 +82,6 @@ def await_registration(case: Case) -> tuple[tuple[Action, ...], datetime]:
 
 
 def grace_end(case: Case) -> datetime:
-    """When the grace after a loss of data is over."""
+    """When the grace period after a loss of data ends."""
     left = case.timing.epoch_grace_seconds - case.seen.epoch_age_seconds
     return after(case.now, max(0.0, left) + 1.0)

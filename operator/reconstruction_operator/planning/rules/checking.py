@@ -13,8 +13,8 @@ from reconstruction_operator.planning.status.details import with_attempt
 def decide(case: Case) -> Decision | None:
     """The input is unusable, and no worker has begun: the operator ends the attempt, as `deadlines` does.
 
-    A worker that claims it at the same moment is faster or comes too late: only one of both gets the claim. What another attempt may
-    find otherwise is left to the run.
+    If a worker claims the attempt at the same moment, only one of the two gets the claim. Failures that a retry may not
+    meet again are left to the run.
     """
     found = case.seen.checked
     begun = case.stored.start_time is not None or case.stored.worker is not None or case.attempt > 1
@@ -23,4 +23,4 @@ def decide(case: Case) -> Decision | None:
     if reason(found.reason).retriable:
         return None
     end = TakeClaim(case.task, Outcome.FAILED, found.reason, found.message)
-    return Decision(case.idle_stage, with_attempt(case), end_unclaimed(case, end))
+    return Decision(case.idle_state, with_attempt(case), end_unclaimed(case, end))

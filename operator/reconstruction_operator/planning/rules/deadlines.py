@@ -21,4 +21,4 @@ def decide(case: Case) -> Decision | None:
     else:
         return None
     end = TakeClaim(case.task, Outcome.FAILED, reason, message)
-    return Decision(case.idle_stage, with_attempt(case), end_unclaimed(case, end))
+    return Decision(case.idle_state, with_attempt(case), end_unclaimed(case, end))

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from reconstruction_operator.planning import retention
 from reconstruction_operator.planning.actions import Action, Dispatch, PutRecord
-from reconstruction_operator.planning.case import Case, Decision, Stage
+from reconstruction_operator.planning.case import Case, Decision, JobState
 from reconstruction_operator.planning.resending import resend_time
 from reconstruction_operator.planning.rules.attempts import grace_end
 from reconstruction_operator.planning.status.details import with_attempt
@@ -27,7 +27,7 @@ def decide(case: Case) -> Decision:
     deadlines = (case.active_deadline, case.queue_deadline)
     due = case.stored.next_attempt_time
     if due is not None and due > case.now:
-        return Decision(Stage.BACKOFF, with_attempt(case), wake=(due, *deadlines))
+        return Decision(JobState.BACKOFF, with_attempt(case), wake=(due, *deadlines))
     again = case.sent_at is not None or (case.stored.dispatch_time is not None and not case.seen.unsent)
     if again:
         status = replace(
@@ -37,13 +37,13 @@ def decide(case: Case) -> Decision:
         )
         wait = _wait(case)
         if wait is not None:
-            return Decision(Stage.QUEUED, status, _record(case), (*wait, *deadlines))
+            return Decision(JobState.QUEUED, status, _record(case), (*wait, *deadlines))
     else:
         status = with_attempt(case)
         if case.seen.no_model:
-            return Decision(case.idle_stage, status, wake=deadlines)
+            return Decision(case.idle_state, status, wake=deadlines)
     if not case.admitted:
-        return Decision(case.idle_stage, status, _record(case) if again else (), deadlines, wants_dispatch=True)
+        return Decision(case.idle_state, status, _record(case) if again else (), deadlines, wants_dispatch=True)
     status = replace(
         case.stored,
         attempt=case.attempt,
@@ -54,7 +54,7 @@ def decide(case: Case) -> Decision:
     queue = case.queue if case.wanted >= case.attempt else case.job.queue
     retained = retention.seconds(case.job.spec, case.timing)
     message = Dispatch(case.task, queue, again=again, retain_seconds=retained)
-    return Decision(Stage.QUEUED, status, (*_record(case), message), deadlines)
+    return Decision(JobState.QUEUED, status, (*_record(case), message), deadlines)
 
 
 def _wait(case: Case) -> tuple[datetime, ...] | None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from reconstruction_operator.api.status import Progress, Status
 from reconstruction_operator.contract.outcomes import Outcome, Reason, reason
 from reconstruction_operator.contract.records import End
-from reconstruction_operator.planning.case import Case, Decision, Stage
+from reconstruction_operator.planning.case import Case, Decision, JobState
 from reconstruction_operator.planning.rules import restarting
 from reconstruction_operator.planning.status.details import at_rest, failure_of, read_inputs, with_attempt
 from reconstruction_operator.planning.status.progress import advance, done, halted
@@ -57,12 +57,12 @@ def _succeeded(case: Case, end: End) -> Decision:
         reused_from=end.reused_from,
         failure=None,
     )
-    return Decision(Stage.SUCCEEDED, status)
+    return Decision(JobState.SUCCEEDED, status)
 
 
 def _cancelled(case: Case, end: End | None) -> Decision:
     """`end` is None if the attempt ended otherwise, before the cancel took effect."""
-    return Decision(Stage.CANCELLED, replace(_over(case, end), failure=None, progress=_reached(case)))
+    return Decision(JobState.CANCELLED, replace(_over(case, end), failure=None, progress=_reached(case)))
 
 
 def _failed(case: Case, end: End, its: Reason, counted: Status) -> Decision:
@@ -70,7 +70,7 @@ def _failed(case: Case, end: End, its: Reason, counted: Status) -> Decision:
     if its.retriable and counted.failures <= spec.backoff_limit:
         if spec.suspend:
             rest = replace(at_rest(case), failures=counted.failures, failure=counted.failure)
-            return Decision(Stage.SUSPENDED, rest)
+            return Decision(JobState.SUSPENDED, rest)
         due = None if its.code in _WITHOUT_BACKOFF else _due(case, counted.failures)
         return restarting.another(case, counted, due=due, cause=its.code)
     status = replace(
@@ -82,12 +82,12 @@ def _failed(case: Case, end: End, its: Reason, counted: Status) -> Decision:
         outputs=end.outputs,  # only its copy failed
         quality=dict(end.quality),
     )
-    return Decision(Stage.FAILED, status)
+    return Decision(JobState.FAILED, status)
 
 
 def _put_off(case: Case, end: End) -> Decision:
     if case.job.spec.suspend:
-        return Decision(Stage.SUSPENDED, at_rest(case))
+        return Decision(JobState.SUSPENDED, at_rest(case))
     return restarting.another(case, case.stored, due=None, cause=end.reason)
 
 

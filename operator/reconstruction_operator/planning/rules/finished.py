@@ -103,7 +103,7 @@ def _must_delete_files(case: Case, *, expired: bool) -> bool:
 
 
 def _was_left(job: Job) -> bool:
-    """Whether no worker may have ended a failed job's last attempt: photos and stages that wait for the next one are of no use."""
+    """Whether a failed job's last attempt may have ended without a worker: then photos and stages kept for a next attempt must be deleted."""
     status = job.status
     began = status.worker is not None or status.attempt > 1
     reason = status.failure.reason if status.failure else ""

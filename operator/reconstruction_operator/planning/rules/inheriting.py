@@ -1,6 +1,6 @@
 """Inheritance: the job was handed over by another installation, or that installation ended. Its Redis may be another one.
 
-A job that a shard of our own installation passed on is no such job: both have one Redis, so what it lacks was never sent.
+This does not apply to jobs from another shard of this installation: all shards share one Redis, so a missing record was never sent.
 """
 
 from __future__ import annotations

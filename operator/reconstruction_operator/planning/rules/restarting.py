@@ -6,17 +6,17 @@ from dataclasses import replace
 from datetime import datetime
 
 from reconstruction_operator.api.status import Status
-from reconstruction_operator.planning.case import Case, Decision, Stage
+from reconstruction_operator.planning.case import Case, Decision, JobState
 from reconstruction_operator.planning.status.details import next_attempt
 from reconstruction_operator.planning.times import after, backoff, whole
 
-_FREE_LOSSES = 2  # attempts in a row that Redis may lose before the next one waits
+_FREE_LOSSES = 2  # consecutive attempts that Redis may lose before the next one waits
 
 
 def another(case: Case, counted: Status, *, due: datetime | None, cause: str) -> Decision:
     """The attempt after this one, at once or when it is `due`. Its failures are taken from `counted`.
 
-    Attempts that Redis lost are not counted as failures, so from the third in a row a backoff bounds their number.
+    Attempts that Redis lost are not counted as failures. From the third consecutive loss a backoff bounds their number.
     """
     losses = (case.stored.redis_losses or 0) + 1 if cause == "REDIS_LOST" else None
     if losses is not None and losses > _FREE_LOSSES:
@@ -29,7 +29,7 @@ def another(case: Case, counted: Status, *, due: datetime | None, cause: str) ->
         failure=counted.failure,
         redis_losses=losses,
     )
-    return Decision(Stage.WAITING if due is None else Stage.BACKOFF, status, wake=(due,), cause=cause)
+    return Decision(JobState.WAITING if due is None else JobState.BACKOFF, status, wake=(due,), cause=cause)
 
 
 def adopt(case: Case, counted: Status) -> Decision:
@@ -43,8 +43,8 @@ def adopt(case: Case, counted: Status) -> Decision:
         failure=counted.failure,
     )
     if case.job.spec.cancel_confirmed:
-        return Decision(Stage.CANCELLING, status)
-    return Decision(Stage.QUEUED if sent else Stage.WAITING, status)
+        return Decision(JobState.CANCELLING, status)
+    return Decision(JobState.QUEUED if sent else JobState.WAITING, status)
 
 
 def decide(case: Case) -> Decision | None:

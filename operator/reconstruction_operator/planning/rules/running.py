@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.planning.actions import ForceEnd
-from reconstruction_operator.planning.case import Case, Decision, Stage
+from reconstruction_operator.planning.case import Case, Decision, JobState
 from reconstruction_operator.planning.rules import restarting
 from reconstruction_operator.planning.rules.attempts import await_registration, give_up, liveness_check, stop
 from reconstruction_operator.planning.status.details import claimed, with_attempt
@@ -26,8 +26,8 @@ def decide(case: Case) -> Decision | None:
     moved = advance(case.stored, case.seen.progress, case.now, case.timing)
     status = replace(claimed(case), progress=moved.progress)
     if case.seen.progress is not None and moved.progress is not case.stored.progress:
-        status = replace(status, steps=case.seen.progress.steps)  # never a write of their own
-    return Decision(Stage.RUNNING, status, wake=(liveness_check(case), deadline, moved.wake_at), text=moved.text)
+        status = replace(status, steps=case.seen.progress.steps)  # these alone cause no write
+    return Decision(JobState.RUNNING, status, wake=(liveness_check(case), deadline, moved.wake_at), text=moved.text)
 
 
 def recover(case: Case) -> Decision | None:
@@ -36,7 +36,7 @@ def recover(case: Case) -> Decision | None:
         return None
     if case.in_grace:
         actions, wake = await_registration(case)
-        return Decision(Stage.RECOVERING, with_attempt(case), actions, (wake,))
+        return Decision(JobState.RECOVERING, with_attempt(case), actions, (wake,))
     return restarting.another(case, case.stored, due=None, cause="REDIS_LOST")
 
 
@@ -45,4 +45,4 @@ def reopen(case: Case) -> Decision | None:
     if not case.seen.closed:
         return None
     end = ForceEnd(case.task, Outcome.STOPPED, "REDIS_LOST", "Redis forgot how the operator had ended this attempt.")
-    return Decision(case.idle_stage, with_attempt(case), (end,))
+    return Decision(case.idle_state, with_attempt(case), (end,))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.planning.actions import TakeClaim
-from reconstruction_operator.planning.case import Case, Decision, Stage
+from reconstruction_operator.planning.case import Case, Decision, JobState
 from reconstruction_operator.planning.rules import attempts, restarting
 from reconstruction_operator.planning.status.details import at_rest, with_attempt
 
@@ -12,7 +12,7 @@ from reconstruction_operator.planning.status.details import at_rest, with_attemp
 def decide(case: Case) -> Decision | None:
     """The job is suspended, or is to be, or is resumed."""
     if case.at_rest:
-        return Decision(Stage.SUSPENDED, at_rest(case)) if case.job.spec.suspend else _resume(case)
+        return Decision(JobState.SUSPENDED, at_rest(case)) if case.job.spec.suspend else _resume(case)
     if not case.job.spec.suspend:
         return None
     if case.lost:
@@ -20,15 +20,15 @@ def decide(case: Case) -> Decision | None:
     if case.worker:
         return attempts.stop(case, StopReason.SUSPEND)
     if not case.touched:
-        return Decision(Stage.SUSPENDED, at_rest(case))
+        return Decision(JobState.SUSPENDED, at_rest(case))
     if case.claim_lost and case.in_grace:
         actions, wake = attempts.await_registration(case)
-        return Decision(Stage.RECOVERING, with_attempt(case), actions, (wake,), suspending=True)
+        return Decision(JobState.RECOVERING, with_attempt(case), actions, (wake,), suspending=True)
     taken = TakeClaim(case.task, Outcome.STOPPED, "SUSPENDED", "Suspended while no worker had it.")
-    return Decision(case.idle_stage, with_attempt(case), attempts.end_unclaimed(case, taken), suspending=True)
+    return Decision(case.idle_state, with_attempt(case), attempts.end_unclaimed(case, taken), suspending=True)
 
 
 def _resume(case: Case) -> Decision | None:
     if not case.touched:
-        return None  # nothing of it was ever dispatched: it waits for its first attempt like any other
+        return None  # the job was never dispatched: it waits for its first attempt like any other
     return restarting.another(case, case.stored, due=None, cause="")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reconstruction_operator.api.status import Failure
-from reconstruction_operator.planning.case import Case, Decision, Stage
+from reconstruction_operator.planning.case import Case, Decision, JobState
 from reconstruction_operator.planning.status.details import failure_of
 
 
@@ -20,4 +20,4 @@ def decide(case: Case) -> Decision | None:
     else:
         return None
     status = replace(case.stored, failure=failure, completion_time=case.at, next_attempt_time=None)
-    return Decision(Stage.INVALID, status)
+    return Decision(JobState.INVALID, status)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconstruction_operator.api.display import duration_text
 from reconstruction_operator.api.status import Phase, Status
-from reconstruction_operator.planning.case import Case, Decision, Stage
+from reconstruction_operator.planning.case import Case, Decision, JobState
 from reconstruction_operator.planning.scheduling import quarantine
 from reconstruction_operator.planning.status.conditions import Facts
 
@@ -32,19 +32,19 @@ def reason(case: Case, decision: Decision) -> str:
     """Why the job failed or waits; empty for a job that is well. It has no times, so that an idle job causes no writes."""
     status = decision.status
     code = status.failure.reason if status.failure else ""
-    match decision.stage:
-        case Stage.INVALID | Stage.FAILED:
+    match decision.state:
+        case JobState.INVALID | JobState.FAILED:
             return code
-        case Stage.BACKOFF:
+        case JobState.BACKOFF:
             return f"after {code}" if code and not status.redis_losses else "Redis lost data"
-        case Stage.RECOVERING:
+        case JobState.RECOVERING:
             return "Redis lost data"
-        case Stage.WAITING | Stage.QUEUED if case.seen.queue.workers == 0:
+        case JobState.WAITING | JobState.QUEUED if case.seen.queue.workers == 0:
             return "no worker"
-        case Stage.WAITING if case.seen.no_model:
+        case JobState.WAITING if case.seen.no_model:
             return "no model"
-        case Stage.WAITING if quarantine(case.job.queue, status):
+        case JobState.WAITING if quarantine(case.job.queue, status):
             return "quarantine"
-        case Stage.WAITING:
+        case JobState.WAITING:
             return case.seen.waits_for.short
     return ""

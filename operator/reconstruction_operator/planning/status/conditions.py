@@ -16,29 +16,29 @@ from types import MappingProxyType
 from reconstruction_operator.api.status import Condition, ConditionType, Failure, Phase
 from reconstruction_operator.contract.checks import Checked
 from reconstruction_operator.contract.outcomes import reason
-from reconstruction_operator.planning.case import Stage
+from reconstruction_operator.planning.case import JobState
 from reconstruction_operator.planning.status.reasons import CONDITION_REASONS, ConditionReason
 from reconstruction_operator.planning.times import whole
 
 _T = ConditionType
-_condition_of = lru_cache(4_096)(Condition)  # many jobs share most of theirs
+_condition_of = lru_cache(4_096)(Condition)  # cached, since many jobs share most of their conditions
 
 _PHASES = MappingProxyType(
     {
-        Stage.INVALID: Phase.FAILED,
-        Stage.WAITING: Phase.PENDING,
-        Stage.BACKOFF: Phase.PENDING,
-        Stage.QUEUED: Phase.QUEUED,
-        Stage.RUNNING: Phase.RUNNING,
-        Stage.RECOVERING: Phase.RUNNING,
-        Stage.SUSPENDED: Phase.SUSPENDED,
-        Stage.CANCELLING: Phase.CANCELLING,
-        Stage.SUCCEEDED: Phase.SUCCEEDED,
-        Stage.FAILED: Phase.FAILED,
-        Stage.CANCELLED: Phase.CANCELLED,
+        JobState.INVALID: Phase.FAILED,
+        JobState.WAITING: Phase.PENDING,
+        JobState.BACKOFF: Phase.PENDING,
+        JobState.QUEUED: Phase.QUEUED,
+        JobState.RUNNING: Phase.RUNNING,
+        JobState.RECOVERING: Phase.RUNNING,
+        JobState.SUSPENDED: Phase.SUSPENDED,
+        JobState.CANCELLING: Phase.CANCELLING,
+        JobState.SUCCEEDED: Phase.SUCCEEDED,
+        JobState.FAILED: Phase.FAILED,
+        JobState.CANCELLED: Phase.CANCELLED,
     }
 )
-_NOT_BEGUN = frozenset({Stage.WAITING, Stage.BACKOFF, Stage.QUEUED})
+_NOT_BEGUN = frozenset({JobState.WAITING, JobState.BACKOFF, JobState.QUEUED})
 _WEIGHT = MappingProxyType({kind.value: weight for weight, kind in enumerate(_T)})
 _CAUSES = frozenset({"AttemptFailed", "RedisLost", "Drained", "Superseded", "HandedOver"})
 
@@ -47,7 +47,7 @@ _CAUSES = frozenset({"AttemptFailed", "RedisLost", "Drained", "Superseded", "Han
 class Facts:
     """What phase and conditions depend on, besides the stored conditions."""
 
-    stage: Stage
+    state: JobState
     generation: int
     message: str = ""  # that of the status
     dispatched: bool = False  # the attempt's message has been sent
@@ -85,7 +85,7 @@ def _conditions(facts: Facts, before: tuple[Condition, ...], at: datetime) -> tu
 
 
 def _matters(one: Condition, phase: Phase) -> bool:
-    """Whether it holds, may hold, or says what the job waits for."""
+    """Whether the condition is true or unknown, or says what the job waits for."""
     return one.status != "False" or (phase is Phase.PENDING and one.type == _T.DISPATCHED.value)
 
 
@@ -118,7 +118,7 @@ def _message(kind: ConditionType, status: str, row: ConditionReason | None, fact
     refused = kind is _T.ACCEPTED and status == "False"
     if (failed or refused) and facts.failure:
         return facts.failure.message
-    waits = kind is _T.DISPATCHED and facts.stage is Stage.WAITING  # the status names the queue, and the place in it
+    waits = kind is _T.DISPATCHED and facts.state is JobState.WAITING  # the status names the queue, and the place in it
     if waits or (kind is _T.FINISHED and status == "True"):
         return facts.message
     meaning = row.meaning if row else ""
@@ -130,7 +130,7 @@ def _reasons(facts: Facts, phase: Phase, old: dict[str, Condition]) -> Iterator[
     outcome = phase.value if phase.finished else "NotFinished"
     failed = phase is Phase.FAILED
     code = reason(facts.failure.reason).condition_reason if failed and facts.failure else "WorkerError"
-    yield _T.ACCEPTED, "InvalidSpec" if facts.stage is Stage.INVALID else "Accepted"
+    yield _T.ACCEPTED, "InvalidSpec" if facts.state is JobState.INVALID else "Accepted"
     yield _T.DISPATCHED, _dispatched(facts)
     yield _T.RUNNING, _running(facts, old.get(_T.RUNNING.value))
     yield _T.SUSPENDED, _suspended(facts, phase, old.get(_T.SUSPENDED.value))
@@ -144,41 +144,41 @@ def _reasons(facts: Facts, phase: Phase, old: dict[str, Condition]) -> Iterator[
 
 
 def _dispatched(facts: Facts) -> str:
-    if facts.stage is Stage.SUSPENDED:
+    if facts.state is JobState.SUSPENDED:
         return "Suspended"
-    if facts.stage is Stage.BACKOFF:
+    if facts.state is JobState.BACKOFF:
         return "BackingOff"
-    if facts.stage is Stage.WAITING:
+    if facts.state is JobState.WAITING:
         if facts.no_worker:
             return "QueueUnserved"
         return "ModelUnserved" if facts.no_model else "Waiting"
     if not facts.dispatched:
         return "NotDispatched"
-    return "NoWorker" if facts.no_worker and facts.stage is Stage.QUEUED else "Dispatched"
+    return "NoWorker" if facts.no_worker and facts.state is JobState.QUEUED else "Dispatched"
 
 
 def _running(facts: Facts, old: Condition | None) -> str:
-    if facts.stage.final:
+    if facts.state.final:
         return "Ended"
     if facts.held:
         return "Stopping" if facts.stopping else "Started"
-    if facts.stage is Stage.RECOVERING:
+    if facts.state is JobState.RECOVERING:
         return "AwaitingWorker"
-    if facts.stage is Stage.SUSPENDED:
+    if facts.state is JobState.SUSPENDED:
         return "Suspended"
     if facts.cause:
         its = reason(facts.cause)
         named = its.condition_reason if its.condition_reason in _CAUSES else "Superseded"
         return "AttemptFailed" if its.counts else named
-    if facts.stage in _NOT_BEGUN and old is not None and old.reason in _CAUSES:
+    if facts.state in _NOT_BEGUN and old is not None and old.reason in _CAUSES:
         return old.reason
     return "NotStarted"
 
 
 def _suspended(facts: Facts, phase: Phase, old: Condition | None) -> str:
-    if facts.stage is Stage.SUSPENDED:
+    if facts.state is JobState.SUSPENDED:
         return "Suspended"
-    if facts.stage.final or phase is Phase.CANCELLING:
+    if facts.state.final or phase is Phase.CANCELLING:
         return "NotSuspended"
     if facts.suspending:
         return "Suspending"

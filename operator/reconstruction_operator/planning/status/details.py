@@ -45,7 +45,7 @@ def read_inputs(case: Case) -> Inputs | None:
 
 
 def next_attempt(case: Case, attempt: int) -> Status:
-    """The status of an attempt that is only decided: of earlier ones it keeps the failure and the inputs."""
+    """The status of an attempt that is decided and not dispatched yet. It keeps the last failure and the inputs."""
     return replace(
         case.stored,
         attempt=attempt,

@@ -6,14 +6,14 @@ from datetime import datetime
 
 from reconstruction_operator.contract.records import ProgressReport
 
-_MIN_FRACTION = 0.03  # of the run: below this the pace says nothing
+_MIN_FRACTION = 0.03  # of the run: below this the pace means nothing
 _MIN_ELAPSED_SECONDS = 2.0  # the same
 _GRAIN_SECONDS = (
     (30.0, 1),
     (120.0, 5),
     (600.0, 10),
     (3600.0, 60),
-)  # (below, rounded to): more precision would only flicker
+)  # (below, rounded to): more precision would flicker
 _COARSE_GRAIN_SECONDS = 300
 
 

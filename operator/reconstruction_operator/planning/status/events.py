@@ -76,7 +76,7 @@ def _life(old: Status, new: Status, queue: str) -> Iterator[Event]:
     another = new.attempt != old.attempt
     if new.dispatch_time is not None and (old.dispatch_time is None or another):
         yield _normal("Dispatched", f"Attempt {new.attempt} was sent to queue {queue}")
-    # Of a job that waits in the API server only at first: all of a queue's jobs turn together when it loses its workers.
+    # For a waiting job only at first: when a queue loses its workers, all its jobs change at once.
     unserved = old.phase is None and _reason(new, _T.DISPATCHED) == "QueueUnserved"
     if unserved or _turned(old, new, _T.DISPATCHED, "NoWorker"):
         yield _warning("NoWorker", f"No live worker listens to queue {queue}; the job waits")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconstruction_operator.api.codec import format_time
 from reconstruction_operator.api.status import Status
-from reconstruction_operator.planning.case import Case, Decision, Stage
+from reconstruction_operator.planning.case import Case, Decision, JobState
 from reconstruction_operator.planning.scheduling import quarantine
 
 
@@ -14,30 +14,30 @@ def sentence(case: Case, decision: Decision) -> str:
         return decision.text
     status, queue = decision.status, case.job.queue
     unserved = f"Waiting for a worker: no live worker listens to queue {queue}" if case.seen.queue.workers == 0 else ""
-    match decision.stage:
-        case Stage.INVALID:
+    match decision.state:
+        case JobState.INVALID:
             return f"Not accepted: {status.why_failed}"
-        case Stage.WAITING if quarantine(queue, status) and not unserved:
+        case JobState.WAITING if quarantine(queue, status) and not unserved:
             return f"Waiting for its turn in queue {queue}: jobs that lost the same worker are tried one after another"
-        case Stage.WAITING:
+        case JobState.WAITING:
             return unserved or case.seen.no_model or case.seen.waits_for.text or f"Waiting for room in queue {queue}"
-        case Stage.BACKOFF:
+        case JobState.BACKOFF:
             return _backing_off(case, status)
-        case Stage.QUEUED:
+        case JobState.QUEUED:
             return unserved or f"Waiting in queue {queue}"
-        case Stage.RUNNING:
+        case JobState.RUNNING:
             return f"Worker {case.worker} has begun"
-        case Stage.RECOVERING:
+        case JobState.RECOVERING:
             return f"Redis lost data: waiting for {_worker(case)} to register again"
-        case Stage.SUSPENDED:
+        case JobState.SUSPENDED:
             return "Suspended: set spec.suspend to false to go on"
-        case Stage.CANCELLING:
+        case JobState.CANCELLING:
             return f"Cancelling: waiting for {_worker(case)} to stop" if decision.stopping else "Cancelling"
-        case Stage.SUCCEEDED:
+        case JobState.SUCCEEDED:
             return _succeeded(status)
-        case Stage.FAILED:
+        case JobState.FAILED:
             return _failed(status)
-        case Stage.CANCELLED:
+        case JobState.CANCELLED:
             return "Cancelled"
 
 

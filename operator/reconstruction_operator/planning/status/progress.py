@@ -14,7 +14,7 @@ from reconstruction_operator.planning.times import after, whole
 from reconstruction_operator.planning.types import Timing
 
 _ETA_CHANGE_SECONDS = 5  # a change below this is not worth a write
-_ETA_CHANGE_SHARE = 0.1  # of the old estimate: the same
+_ETA_CHANGE_SHARE = 0.1  # share of the old estimate; a smaller change is not worth a write
 _DONE_PERCENT = 100
 _TENTHS_SECONDS = 4.0  # between writes for less than a percent: often enough to be seen to move
 

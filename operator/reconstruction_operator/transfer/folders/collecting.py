@@ -1,4 +1,4 @@
-"""Collecting: a delivered result, copied from its folder for a job that takes it over. A tenant may write to that folder meanwhile."""
+"""Collecting: copies a delivered result from its folder, for a job that takes it over. A tenant may write to that folder meanwhile."""
 
 from __future__ import annotations
 

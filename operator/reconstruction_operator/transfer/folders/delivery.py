@@ -1,9 +1,9 @@
 """Delivery: a copy of the result in the folder that the job names, a `file://` URI below OUTPUT_ROOTS.
 
-The copy is made in a staging directory beside the target (`staging`) and takes its place by one rename, so that no reader sees half
+The copy is made in a staging directory beside the target (`staging`) and moved to its place by one rename, so that no reader sees half
 of it. A target with foreign content is never touched; one that holds an earlier result of the same job is replaced.
 
-A tenant may write to that folder meanwhile. So the path is resolved once, and all work is done by descriptors (`directories`).
+A tenant may write to that folder meanwhile. So the path is resolved once, and all further access is by descriptors (`directories`).
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _PREVIOUS: Final = "previous"
 
 
 def check(uri: str, run: Run, *, namespace: str = "", heir_of: tuple[str, str] | None = None) -> Occupancy:
-    """What lies there. Raises StorageError (OUTPUT_REFUSED) if nothing may be delivered there, or OvertakenError, as `deliver` would.
+    """What the target holds. Raises StorageError (OUTPUT_REFUSED) or OvertakenError if `deliver` would.
 
-    Only a probe shows whether the workers may write: a directory like those of deliveries, which a later run deletes if this one dies.
+    Only a probe shows whether the workers may write: a directory like a staging directory, which a later run deletes if this one dies.
     The result of an earlier job with the namespace and name of `heir_of` is not refused, but returned.
     """
     target, standing = targets.find(uri, namespace), Occupancy()
@@ -46,27 +46,29 @@ def check(uri: str, run: Run, *, namespace: str = "", heir_of: tuple[str, str] |
 
 
 def deliver(source: Path, uri: str, run: Run, check: Callable[[], None], *, namespace: str = "") -> None:
-    """Makes the folder `uri` a copy of the sealed folder `source`; `check` is called often and may raise.
+    """Copies the sealed folder `source` to the folder `uri`; `check` is called often and may raise.
 
-    Raises StorageError (OUTPUT_REFUSED), or OvertakenError; the target is left as it is then.
+    Raises StorageError (OUTPUT_REFUSED) or OvertakenError, and then leaves the target unchanged.
     """
     target = targets.find(uri, namespace)
     with _place(target, create=True) as place, open_staging(place, run) as staging:
         check()
         take_others(staging, at_most=EVERY_ATTEMPT)
-        copies.refuse_others(place, target.name, run)  # after that: an earlier run can no longer move the target
+        copies.refuse_others(place, target.name, run)  # afterwards an earlier run can no longer move the target
         if copies.holds(place, target.name, source):
             return
         staging.own.make(_COPY)
         with staging.own.enter(_COPY) as copy:
             for path in sorted(source.rglob("*"), key=lambda one: one == source / MANIFEST):
                 _copy(path, copy, PurePosixPath(path.relative_to(source)), check)
-        if not copies.holds(staging.own, _COPY, source):  # a source that is being deleted lists only a part
+        if not copies.holds(
+            staging.own, _COPY, source
+        ):  # a source that is being deleted may list only a part of its files
             raise OvertakenError
         check()
         if (
             staging.is_overtaken
-        ):  # by a worker of the last version, which moves a staging directory and does not remove it
+        ):  # by a worker of the version before, which moves a staging directory and does not remove it
             raise OvertakenError
         if place.is_empty(target.name):
             staging.own.rename(_COPY, place, target.name)
@@ -85,7 +87,7 @@ def withdraw(uri: str, run: Run, *, namespace: str = "", copy: bool = True) -> N
     except FileNotFoundError:
         return
     with place:
-        # Staging first, target second: a delivery that completes between the two looks is seen at the target.
+        # Staging first, target second: a delivery that completes between the two checks is found at the target.
         under_way = any(attempt <= run.attempt for _, attempt in staged(place, run.job_id))
         if not under_way and not (copy and copies.is_earlier(place, target.name, run)):
             return
@@ -99,7 +101,7 @@ def withdraw(uri: str, run: Run, *, namespace: str = "", copy: bool = True) -> N
 
 
 def _place(target: Path, *, create: bool) -> Directory:
-    """The directory that holds the target. Raises FileNotFoundError if it is missing and not to be created."""
+    """The directory that holds the target. Raises FileNotFoundError if it is missing, unless `create` is set."""
     try:
         return Directory.open(target.parent, create=create)
     except NotADirectoryError:

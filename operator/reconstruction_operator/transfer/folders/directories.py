@@ -1,7 +1,7 @@
-"""Directories by descriptor: links that a tenant puts in the way, at any moment, never lead a worker elsewhere (TOCTOU).
+"""Directories by descriptor: links that a tenant creates at any moment never lead a worker elsewhere (TOCTOU).
 
-A path is walked once, name by name, and no link is followed. After that only entries of open directories are used, so it does not
-matter what happens to the path.
+A path is opened once, name by name, without following links. After that only entries of open directories are used, so later
+changes of the path have no effect.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """An open directory, to be used in a `with` statement. Names are those of its entries, without a slash."""
+    """An open directory, for use in a `with` statement. Names are those of its entries, without a slash."""
 
     fd: int
-    path: Path  # where it was opened, for messages
+    path: Path  # the path by which it was opened, for messages
 
     @classmethod
     def open(cls, path: Path, *, create: bool) -> Self:
-        """Opens an absolute path without links, and with `create` makes what is missing of it.
+        """Opens an absolute path without links, and with `create` makes its missing parts.
 
         Raises FileNotFoundError if it is missing, NotADirectoryError if a part of it is a link or a file.
         """
@@ -50,7 +50,7 @@ class Directory:
         os.close(self.fd)
 
     def enter(self, name: str) -> Directory:
-        """Opens a directory in it. Raises FileNotFoundError, or NotADirectoryError for a link or a file."""
+        """Opens a directory in this one. Raises FileNotFoundError, or NotADirectoryError for a link or a file."""
         return Directory(os.open(name, _OPEN, dir_fd=self.fd), self.path / name)
 
     def names(self) -> list[str]:
@@ -70,7 +70,7 @@ class Directory:
         os.rmdir(name, dir_fd=self.fd)
 
     def delete(self, name: str) -> None:
-        """Deletes an entry with all that is in it, as `disk.delete_tree`."""
+        """Deletes an entry with its contents, as `disk.delete_tree`."""
         disk.delete_tree(Path(name), within=self.fd)
 
     def read(self, name: str, max_bytes: int) -> bytes:
@@ -102,7 +102,7 @@ class Directory:
             self._above(path, stack).make(path.name)
 
     def is_empty(self, name: str) -> bool:
-        """Whether nothing of that name is there, or an empty directory."""
+        """Whether no entry has that name, or it is an empty directory."""
         try:
             with self.enter(name) as found:
                 return not found.names()
@@ -112,7 +112,7 @@ class Directory:
             return False
 
     def leads_to(self, name: str, other: Directory) -> bool:
-        """Whether the entry is that directory."""
+        """Whether the entry is the directory `other`."""
         try:
             return os.path.samestat(os.stat(name, dir_fd=self.fd, follow_symlinks=False), os.fstat(other.fd))
         except OSError:
@@ -143,7 +143,7 @@ def _walk(name: str, above: int, *, create: bool) -> int:
     except FileNotFoundError:
         if not create:
             raise
-    # Not before: a file system may answer EACCES or EROFS to making what is there (NFS).
+    # Only if it is missing: some file systems (NFS) answer EACCES or EROFS when an existing directory is made.
     with contextlib.suppress(FileExistsError):
         os.mkdir(name, dir_fd=above)
     return os.open(name, _WALK, dir_fd=above)

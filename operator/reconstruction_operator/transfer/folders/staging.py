@@ -1,6 +1,6 @@
-"""Staging directories: where a run works until one rename puts its copy into its place.
+"""Staging directories: where a run builds its copy until one rename moves it to its place.
 
-Any run can pause between two system calls and go on long after another run has taken over. Therefore:
+Any run can pause between two system calls and continue long after another run has taken over. Therefore:
 
 - A run only renames into or out of its own staging directory, `.<job id>.<attempt>.<random>.partial`.
 - A later run first takes over the staging directories of all others: it moves what they hold and removes them. In a removed directory
@@ -27,7 +27,7 @@ from reconstruction_operator.transfer.runs import Run
 
 logger = logging.getLogger(__name__)
 
-_TAKE_SECONDS: Final = 10.0  # a program that adds files to a staging directory can spoil many tries
+_TAKE_SECONDS: Final = 10.0  # another program that adds files to a staging directory can make many tries fail
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Staging:
 
 @contextlib.contextmanager
 def open_staging(place: Directory, run: Run) -> Iterator[Staging]:
-    """A new staging directory of this run, deleted at the end. An overtaken run raises OvertakenError for any failure."""
+    """A new staging directory of this run, deleted at the end. If the run is overtaken, any failure becomes an OvertakenError."""
     name = new_name(run)
     place.make(name)
     try:
@@ -65,7 +65,7 @@ def open_staging(place: Directory, run: Run) -> Iterator[Staging]:
     finally:
         try:
             place.delete(name)
-        except OSError as error:  # the delivery is already decided; a later run deletes it
+        except OSError as error:  # the delivery is complete; a later run deletes the directory
             logger.warning("could not delete %s, which a delivery has left: %s", place.path / name, error)
 
 
@@ -90,7 +90,7 @@ def staged(place: Directory, job_id: str) -> Iterator[tuple[str, int]]:
 
 
 def take_others(staging: Staging, *, at_most: int) -> None:
-    """Moves all that other runs up to that attempt have staged into this run's own directory, and removes theirs."""
+    """Moves everything that other runs up to that attempt have staged into this run's directory, and removes theirs."""
     for name, attempt in staged(staging.place, staging.run.job_id):
         if name == staging.name or attempt > at_most:
             continue
@@ -100,17 +100,17 @@ def take_others(staging: Staging, *, at_most: int) -> None:
 
 
 def _take(source: Directory, name: str, staging: Staging, deadline: float) -> None:
-    is_staging = targets.STAGING.fullmatch(name) is not None  # also in the directory of a run that was about to take it
+    is_staging = targets.STAGING.fullmatch(name) is not None  # perhaps moved by a run that was about to take it
     taken = name if is_staging else uuid.uuid4().hex
     try:
         source.rename(name, staging.own, taken)
     except FileNotFoundError:
         if staging.is_overtaken:
             raise
-        return  # the other run has just deleted or delivered it itself
+        return  # the other run has just deleted or delivered it
     if not is_staging:
         return
-    # Its run may hold a descriptor of it. Not until it is removed do all its renames fail.
+    # Its run may hold a descriptor of it, and its renames fail only once the directory is removed.
     with contextlib.suppress(NotADirectoryError), staging.own.enter(taken) as other:
         while True:
             for entry in other.names():

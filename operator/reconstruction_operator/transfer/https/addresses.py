@@ -1,7 +1,7 @@
 """SSRF protection: the addresses that a download may connect to.
 
-By default only public ones, so that a job cannot reach into the cluster's network. A host of the allowlist INPUT_HTTPS_HOSTS may
-also have a private address, but none where no file server can be: link-local (clouds serve credentials at 169.254.169.254),
+By default only public addresses, so that a job cannot reach the cluster's network. A host of the allowlist INPUT_HTTPS_HOSTS may
+also have a private address, but never one at which no file server can be: link-local (clouds serve credentials at 169.254.169.254),
 unspecified, multicast or broadcast.
 """
 
@@ -49,7 +49,7 @@ def may_be_private(text: str) -> bool:
 
 
 def checked_addresses(host: str, port: int, *, private_allowed: bool, resolve: Resolve) -> list[str]:
-    """The addresses to connect to. One forbidden address refuses all of them: a name server could mix them on purpose.
+    """The addresses to connect to. One forbidden address refuses the host: a name server could mix addresses on purpose.
 
     Raises StorageError: INPUT_REFUSED, or INPUT_UNREACHABLE if the host has no address.
     """

@@ -39,9 +39,9 @@ def download(
 ) -> str | None:
     """Writes what the server sends to `target`; returns its strong ETag, empty without one. `tls` holds the trusted roots.
 
-    Returns None, and writes nothing, if it is still what had `etag`: bytes of the same strong ETag are the same (RFC 9110, 8.8.1).
+    Returns None and writes nothing if the content still has `etag`: the same strong ETag means the same bytes (RFC 9110, 8.8.1).
 
-    Raises StorageError: INPUTREFUSED, INPUT_NOT_FOUND or INPUTUNREACHABLE.
+    Raises StorageError: INPUT_REFUSED, INPUT_NOT_FOUND or INPUT_UNREACHABLE.
     """
     asked = {"If-None-Match": etag} if etag else {}
     status = _NOT_MODIFIED if etag else OK
@@ -56,9 +56,9 @@ def download(
 def probe(
     uri: str, limits: Limits, *, resolve: addresses.Resolve = addresses.resolve, tls: ssl.SSLContext | None = None
 ) -> tuple[int | None, bytes, Callable[[int, int], bytes | None] | None]:
-    """The size in bytes of what the server would send, None if it does not say so, and its first bytes.
+    """The size in bytes of the content (None if the server does not announce it), its first bytes, and a reader of other parts.
 
-    The third gives other parts of it, by place and number of bytes; None: the server offers none. All raise StorageError as `download`.
+    The reader takes an offset and a number of bytes; None if the server sends no parts. Raises StorageError as `download`, as does the reader.
     """
 
     def read_at(place: int, count: int) -> bytes | None:
@@ -78,7 +78,7 @@ def probe(
 def _part(
     uri: str, place: int, count: int, limits: Limits, *, resolve: addresses.Resolve, tls: ssl.SSLContext | None
 ) -> bytes | None:
-    """So many bytes of what the server would send; None if it sends no parts."""
+    """A part of the content; None if the server sends no parts."""
     wanted = {"Range": f"bytes={place}-{place + count - 1}"}
     with answer(uri, limits, lambda *_: None, resolve, tls, headers=wanted, status=_PARTIAL) as (response, final, _):
         if response.status != _PARTIAL:
@@ -93,7 +93,7 @@ def _part(
 
 
 def _length(response: urllib3.BaseHTTPResponse, uri: str, limits: Limits) -> int | None:
-    """How many bytes the server announces; None: it does not. Raises StorageError if they are too many."""
+    """How many bytes the server announces; None if it does not. Raises StorageError if there are too many."""
     length = response.headers.get("Content-Length", "")
     expected = int(length) if length.isdecimal() and len(length) <= _MAX_LENGTH_DIGITS else None
     if expected is not None and expected > limits.max_bytes:

@@ -1,4 +1,4 @@
-"""Speed limit: a server that sends too slowly is given up (slow loris)."""
+"""Speed limit: a download from a server that sends too slowly fails (slow loris)."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Looking at inputs without copying them: what a job would fail of after hours in a queue."""
+"""Checks of inputs without copying them: they find early why a job would fail after hours in a queue."""

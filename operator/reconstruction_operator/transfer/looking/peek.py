@@ -1,7 +1,7 @@
-"""Peek into an archive: its photos are counted by its directory, and some are looked at by their first bytes.
+"""Peek into an archive: counts its photos by its directory, and reads the first bytes of some.
 
-Only those parts of it are read, a block at a time, wherever it lies. What that costs is bounded: of an archive that needs more (a
-directory of megabytes, a compressed .tar on a server), the photos in the part that was read are looked at, and none are counted.
+Only these parts are read, a block at a time, wherever the archive is. The cost is bounded: of an archive that needs more (a
+directory of megabytes, a compressed .tar on a server), only the photos in the part that was read are checked, and none are counted.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from reconstruction_operator.transfer import names, unpacker
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.photos import masks
 
-SAMPLES: Final = 8  # photos that are looked at
-SAMPLE_BYTES: Final = 1 << 16  # of each
+SAMPLES: Final = 8  # photos that are checked
+SAMPLE_BYTES: Final = 1 << 16  # bytes of each
 
 MOST_BLOCKS: Final = 128  # 8 MB, of an archive that is not on the worker's disk
 _BLOCK_BYTES: Final = 1 << 16
 _KEPT_BLOCKS: Final = MOST_BLOCKS
-_SECONDS: Final = 5.0  # to list, and again to look at photos
+_SECONDS: Final = 5.0  # to list the archive, and again to check photos
 _MOST_AT_ONCE: Final = 8 << 20  # bytes: a larger directory of a .zip, or header of an entry of a .tar, is not read
 _REFUSED: Final = "INPUT_REFUSED"
 
@@ -44,12 +44,12 @@ class Sample:
     name: str
     index: int  # from 1, in natural order of the photos that were seen
     start: bytes
-    is_whole: bool  # it has no more bytes
+    is_whole: bool  # whether these are all its bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Peeked:
-    """What could be seen. `count` is None if that costs too much."""
+    """The result. `count` is None if counting would cost too much."""
 
     count: int | None
     ignored: names.Ignored = field(default_factory=names.Ignored)
@@ -57,7 +57,7 @@ class Peeked:
 
 
 def chosen(items: Sequence[T]) -> list[tuple[int, T]]:
-    """The items to look at, spread over all, with their numbers from 1."""
+    """The items to check, spread over all, with their numbers from 1."""
     step = max(1, -(-len(items) // SAMPLES))
     return [(index + 1, items[index]) for index in range(0, len(items), step)]
 
@@ -65,7 +65,7 @@ def chosen(items: Sequence[T]) -> list[tuple[int, T]]:
 def peek(
     size: int, read_at: ReadAt, shown: str, *, max_bytes: int, max_files: int, most_blocks: int | None = MOST_BLOCKS
 ) -> Peeked:
-    """What the archive of `size` bytes holds; messages call it `shown`. The limits are those of unpacking.
+    """What the archive of `size` bytes holds (`shown` in messages). The limits are those of unpacking.
 
     It reads at most `most_blocks` blocks of 64 KB; None: as many as there is time for.
 
@@ -95,7 +95,7 @@ def _peek(blocks: _Blocks, max_bytes: int, max_files: int) -> Peeked:
     real = sorted((name for name in photos if not masks.is_mask(name)), key=names.natural)
     wanted = {name: index for index, name in chosen(real)}
     samples = []
-    with contextlib.suppress(_TooMuchError):  # those so far will do
+    with contextlib.suppress(_TooMuchError):  # the samples so far are enough
         for entry in _files(blocks, max_bytes, max_files):
             if not wanted:
                 break
@@ -128,23 +128,23 @@ def _files(blocks: _Blocks, max_bytes: int, max_files: int) -> Iterator[unpacker
 
 
 class _TooMuchError(Exception):
-    """To look at more would cost too much, or cannot be done."""
+    """Reading more would cost too much, or is not possible."""
 
 
 class _Unpacked(gzip.GzipFile):
-    """The content of a compressed file, never much of it at once: 64 KB of it may hold 64 MB."""
+    """The content of a compressed file in small pieces: 64 KB may expand to 64 MB."""
 
     def __init__(self, file: BinaryIO) -> None:
         super().__init__(fileobj=file, mode="rb")
 
     def read(self, size: int | None = -1) -> bytes:
-        if size is None or not 0 <= size <= _MOST_AT_ONCE:  # tarfile always asks for so many
+        if size is None or not 0 <= size <= _MOST_AT_ONCE:  # tarfile always asks for this many
             raise _TooMuchError
         return super().read(size)
 
 
 class _Blocks(io.RawIOBase):
-    """A file that is read block by block, while that takes neither too long nor too many of them. The last ones are kept."""
+    """A file that is read block by block, within limits of time and blocks. The last blocks are cached."""
 
     def __init__(self, size: int, read_at: ReadAt, most: int | None) -> None:
         self._size = size
@@ -155,7 +155,7 @@ class _Blocks(io.RawIOBase):
         self._until = 0.0
 
     def allow_time(self) -> None:
-        """Some time from now on."""
+        """Restart the time limit."""
         self._until = time.monotonic() + _SECONDS
 
     def seekable(self) -> bool:
@@ -182,7 +182,7 @@ class _Blocks(io.RawIOBase):
         self._place += len(piece)
         return len(piece)
 
-    def read(self, size: int | None = -1, /) -> bytes:  # a raw file may give less; readers of archives expect all
+    def read(self, size: int | None = -1, /) -> bytes:  # a raw file may return less, and archive readers expect all
         left = self._size - self._place if size is None or size < 0 else size
         if left > _MOST_AT_ONCE:
             raise _TooMuchError

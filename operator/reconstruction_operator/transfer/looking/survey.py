@@ -1,7 +1,7 @@
-"""Survey: what an input holds, without copying it. It finds at once what loading the photos would find after hours in a queue.
+"""Survey: checks an input without copying it, to find at once the mistakes that loading would find after hours in a queue.
 
-The photos of a folder are looked at by their headers, an archive by its directory, objects by their list. Of both, some photos
-are looked at by their first bytes.
+The photos of a folder are checked by their headers, an archive by its directory, objects by their list. Of archives and objects, some
+photos are also checked by their first bytes.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ _HEAD_BYTES: Final = 512
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What an input holds, as far as that shows without reading all of it."""
+    """The contents of an input, as far as they show without reading all of it."""
 
-    count: int | None  # of photos; None: an archive that is counted when it is unpacked
+    count: int | None  # number of photos; None: an archive whose photos are counted when it is unpacked
     bytes: int | None
     ignored: Ignored = field(default_factory=Ignored)
 
@@ -48,7 +48,7 @@ class Survey:
 def survey(
     uri: str, limits: Limits, *, resolve: addresses.Resolve = addresses.resolve, tls: ssl.SSLContext | None = None
 ) -> Survey:
-    """Looks at the input. Raises StorageError as `fetch.fetch` and `checks.check_all`."""
+    """Checks the input. Raises StorageError as `fetch.fetch` and `checks.check_all`."""
     parts = uris.split(uri, _REFUSED)
     match parts.scheme:
         case "file":
@@ -116,7 +116,7 @@ def _check_head(head: bytes, shown: str) -> None:
 
 
 def _check_end(file: BinaryIO, shown: str) -> None:
-    """A .zip has its directory at its end, which a truncated one lacks. Others have to be read to show that."""
+    """Raises StorageError for a truncated .zip, which lacks the directory at its end. Other formats must be read to show that."""
     file.seek(0)
     if file.read(2) == b"PK" and not zipfile.is_zipfile(file):
         raise StorageError(_REFUSED, f"{shown} is damaged: its end is missing")

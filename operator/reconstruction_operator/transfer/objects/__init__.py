@@ -1,1 +1,1 @@
-"""Object storage: photos in from `s3://`, `gs://` and `az://`, and results out, by a process of their own (`program`)."""
+"""Object storage: fetches photos from `s3://`, `gs://` and `az://` and delivers results there, in a separate process (`program`)."""

@@ -33,9 +33,11 @@ class ObjectAddress:
             raise StorageError(reason, f"{shown} holds ? or #: write %3F or %23 for these characters in a name")
         path = unquote(parts.path)
         key = path.strip("/")
-        if key and any(part in ("", ".", "..") for part in key.split("/")):  # also a path traversal out of a grant
+        if key and any(
+            part in ("", ".", "..") for part in key.split("/")
+        ):  # could also lead out of a grant (path traversal)
             raise StorageError(reason, f"{shown} holds an empty name, '.' or '..': name the folder itself")
-        if "\\" in key:  # which some servers take for a slash
+        if "\\" in key:  # some servers treat it as a slash
             raise StorageError(reason, f"{shown} holds a backslash, where slashes are needed")
         if not key.isprintable():
             raise StorageError(reason, f"{shown} holds a character that cannot be shown")

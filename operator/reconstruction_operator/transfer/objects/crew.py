@@ -1,4 +1,4 @@
-"""Crew: transfers several objects at once, each until it is done or the clock of all has stalled. Only one thread asks the clock."""
+"""Crew: transfers several objects at once. Each is retried until it is done or the common clock has stalled. One thread checks the clock."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from reconstruction_operator.transfer.objects import failures
 T = TypeVar("T")
 
 _POLL_SECONDS: Final = 0.1
-_PAUSE_SECONDS: Final = 0.5  # before an object is tried again; doubled up to the last
+_PAUSE_SECONDS: Final = 0.5  # before an object is tried again; doubles up to the second value
 _LAST_PAUSE_SECONDS: Final = 8.0
-_ABORT_SECONDS: Final = 1.0  # in which threads abort what they are at
+_ABORT_SECONDS: Final = 1.0  # time for threads to abort their transfer
 
 
 class Clock:
-    """Counts what is done. A transfer has stalled once nothing was done for `patience_seconds`."""
+    """Counts what was transferred. The transfer has stalled if nothing was transferred for `patience_seconds`."""
 
     def __init__(self, patience_seconds: float, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._patience_seconds = patience_seconds
@@ -45,7 +45,7 @@ class Clock:
 
     @contextlib.contextmanager
     def waiting_for_disk(self) -> Iterator[None]:
-        """The disk is waited for, not the server: to flush a large file may take minutes."""
+        """A block that waits for the disk, not for the server: flushing a large file may take minutes."""
         with self._lock:
             self._waiting_for_disk += 1
         try:
@@ -57,13 +57,13 @@ class Clock:
 
     @property
     def has_stalled(self) -> bool:
-        """Whether nothing was done for too long."""
+        """Whether nothing was transferred for too long."""
         with self._lock:
             return not self._waiting_for_disk and self._monotonic() - self._moved_at > self._patience_seconds
 
 
 def call(function: Callable[[], T], clock: Clock, tick: Callable[[], None]) -> T:
-    """The result of one call of the client, which is tried again like a transfer. `tick` is called meanwhile, and may raise."""
+    """The result of one call of the client, which is retried like a transfer. `tick` is called meanwhile, and may raise."""
     results: list[T] = []
     crew: Crew[None] = Crew(lambda _: results.append(function()), clock, 1, counts=False)
     crew.run([None], tick)
@@ -71,11 +71,11 @@ def call(function: Callable[[], T], clock: Clock, tick: Callable[[], None]) -> T
 
 
 class StoppedError(Exception):
-    """Raised in the middle of a transfer that is not wanted any more."""
+    """Ends a transfer in the middle, because it is no longer wanted."""
 
 
 class Crew(Generic[T]):
-    """Threads that work off objects. `stopping` ends them; a thread in a call of the client ends with the process."""
+    """Threads that transfer objects. `stopping` ends them; a thread in a call of the client ends with the process."""
 
     def __init__(self, work: Callable[[T], None], clock: Clock, size: int, *, counts: bool = True) -> None:
         self.stopping = threading.Event()
@@ -87,7 +87,7 @@ class Crew(Generic[T]):
         self._last_error: Exception | None = None
 
     def run(self, items: Iterable[T], tick: Callable[[], None]) -> None:
-        """Works off all items; `tick` is called often and may raise.
+        """Transfers all items; `tick` is called often and may raise.
 
         Raises the first error that is final, or the last one once the clock has stalled: TimeoutError if there was none.
         """
@@ -120,7 +120,7 @@ class Crew(Generic[T]):
                 thread.join(max(0.0, deadline - time.monotonic()))
 
     def moved(self, count: int) -> None:
-        """So many more bytes are done. Raises StoppedError if the work is not wanted any more."""
+        """So many more bytes are done. Raises StoppedError if the transfer is no longer wanted."""
         if self.stopping.is_set():
             raise StoppedError
         self.clock.moved(count)
@@ -148,7 +148,7 @@ class Crew(Generic[T]):
                 self._last_error = error
                 self.stopping.wait(pause)
                 pause = min(2 * pause, _LAST_PAUSE_SECONDS)
-            except BaseException as error:  # noqa: BLE001  # a panic of the client, which is no Exception
+            except BaseException as error:  # noqa: BLE001  # a panic of the client, which is not an Exception
                 self._failure = self._failure or RuntimeError(f"{type(error).__name__}: {error}")
                 return False
             else:

@@ -12,7 +12,7 @@ _CREDENTIALS: Final = ("AWS_", "AZURE_", "GOOGLE_")  # prefixes
 
 _PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 _NETWORK: Final = (*_PROXIES, "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
-_IDENTITY: Final = ("169.254.0.0/16", "fd00:ec2::/32", "metadata.google.internal")  # where clouds give out credentials
+_IDENTITY: Final = ("169.254.0.0/16", "fd00:ec2::/32", "metadata.google.internal")  # where clouds serve credentials
 _ENDPOINTS: Final = (
     "AWS_ENDPOINT",
     "AWS_ENDPOINT_URL",
@@ -24,7 +24,7 @@ _ENDPOINTS: Final = (
 
 
 def chosen(environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables that a process which transfers objects needs. The pod's identity is asked for without the proxy."""
+    """The variables for a process that transfers objects. Requests for the pod's identity bypass the proxy."""
     its = {name: value for name, value in environ.items() if name.startswith(_CREDENTIALS) or name.upper() in _NETWORK}
     if any(name.upper() in _PROXIES for name in its):
         its["NO_PROXY"] = ",".join(filter(None, (its.get("NO_PROXY") or its.get("no_proxy"), *_IDENTITY)))
@@ -32,10 +32,10 @@ def chosen(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def is_secret(name: str, value: str) -> bool:
-    """Whether the variable must not reach a model's process: of object storage, or a proxy's address with a password."""
+    """Whether the variable must not reach a model's process: it belongs to object storage, or may hold a proxy's password."""
     return name.startswith(_CREDENTIALS) or (name.upper() in _NETWORK and "@" in value)
 
 
 def allows_http(environ: Mapping[str, str]) -> bool:
-    """Whether the settings name an endpoint without TLS: as its administrator wrote it."""
+    """Whether the administrator has set an endpoint without TLS."""
     return any("http://" in environ.get(name, "") for name in _ENDPOINTS)

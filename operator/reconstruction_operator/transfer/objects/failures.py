@@ -31,11 +31,11 @@ _REFUSALS: Final = (
     AlreadyExistsError,
     PreconditionError,
 )
-# Also of one object in an answer about many, which has status 200.
+# Also matches the code of one object in an answer about many, which has status 200.
 _REFUSED_CODES: Final = ("AccessDenied", "AllAccessDisabled")
 _UNTRUSTED: Final = "InvalidCertificate("
 _NO_PROXY: Final = "ProxyAuthRequired"
-_CAUSES: Final = (  # in the client's dump of its error, whose first line says "error sending request" for all of them
+_CAUSES: Final = (  # in the client's dump of its error, whose first line is "error sending request" for all of them
     (_UNTRUSTED, "the workers do not trust the server's certificate (STORAGE_CA_FILE)"),
     (_NO_PROXY, "the proxy asks for another user and password"),
     ("TunnelUnsuccessful", "the proxy does not connect to the server"),
@@ -48,7 +48,7 @@ _MISSING_STATUS: Final = "404"
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """Reading or writing: what failures are called there."""
+    """Reading or writing, and the reasons of its failures."""
 
     verb: str  # in "cannot be …"
     missing: str
@@ -62,7 +62,7 @@ DELETION: Final = Side("cleared of objects", "OUTPUT_REFUSED", "OUTPUT_REFUSED",
 
 
 def is_of_the_client(error: BaseException) -> bool:
-    """Whether the client raised it; all others are of the disk, or defects."""
+    """Whether the client raised it; other errors come from the disk, or are defects."""
     return isinstance(error, BaseError) or (isinstance(error, FileNotFoundError | TimeoutError) and error.errno is None)
 
 
@@ -72,7 +72,7 @@ def is_missing_bucket(error: Exception) -> bool:
 
 
 def is_final(error: Exception) -> bool:
-    """Whether the same request would fail again: a refusal, something that is not there, or no error of the client."""
+    """Whether the same request would fail again: a refusal, a missing object, or an error that is not the client's."""
     text = str(error)
     status = _STATUS.search(text)
     return (
@@ -86,7 +86,7 @@ def is_final(error: Exception) -> bool:
 
 
 def translated(error: Exception, address: ObjectAddress, side: Side) -> StorageError:
-    """The failure of a job that an error of the client means."""
+    """The failure of a job that follows from an error of the client."""
     text = str(error)
     status = _STATUS.search(text)
     code = _CODE.search(text)
@@ -131,7 +131,7 @@ def _has_no_credentials(text: str) -> bool:
 
 
 def _cause(text: str) -> str:
-    """What happened, without addresses of servers; mostly it stands at the end of the first line."""
+    """The cause, without addresses of servers; usually it is at the end of the first line."""
     for mark, cause in _CAUSES:
         if mark in text:
             return cause

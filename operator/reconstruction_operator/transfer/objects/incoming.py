@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,13 @@ from reconstruction_operator.transfer.looking import peek as peeks
 from reconstruction_operator.transfer.objects import failures
 from reconstruction_operator.transfer.objects.crew import Clock, Crew, call
 from reconstruction_operator.transfer.objects.listing import Listed, Listing, list_input
-from reconstruction_operator.transfer.objects.request import CollectRequest, Fetched, FetchRequest, ListRequest
+from reconstruction_operator.transfer.objects.request import (
+    CollectRequest,
+    FetchedObject,
+    FetchRequest,
+    ListRequest,
+    OnProgress,
+)
 from reconstruction_operator.transfer.photos import masks
 
 if TYPE_CHECKING:
@@ -35,21 +41,18 @@ _CHUNK_BYTES = 1 << 18
 PARTIAL = ".part"
 _CHANGED = "INPUT_UNREACHABLE"
 
-Progress = Callable[[int, int, int, int], None]
-"""Takes objects done, of how many, and bytes done, of how many."""
-
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """What the address names, what was ignored, and the digest of the whole."""
+    """The fetched objects, the ignored files, and the digest of the listing."""
 
-    fetched: list[Fetched]
+    fetched: list[FetchedObject]
     ignored: names.Ignored
     digest: str
 
 
-def fetch(store: Store, request: FetchRequest, report: Progress) -> Incoming:
-    """Fetches all that is not there yet; nothing if the caller knows an input of that digest.
+def fetch(store: Store, request: FetchRequest, report: OnProgress) -> Incoming:
+    """Fetches all objects that are missing; none if the caller knows an input of that digest.
 
     Raises StorageError, or OSError for the disk.
     """
@@ -68,7 +71,7 @@ def fetch(store: Store, request: FetchRequest, report: Progress) -> Incoming:
             done = min(listing.bytes, kept_bytes + clock.bytes)
             report(kept_objects + clock.objects, len(listing.objects), done, listing.bytes)
 
-        token = uuid.uuid4().hex  # another run may still write to its own partial files
+        token = uuid.uuid4().hex  # another run may still be writing its own partial files
 
         def work(one: Listed) -> None:
             _fetch(store, one, request.kept / f"{one.file}.{token}{PARTIAL}", request, crew)
@@ -80,12 +83,12 @@ def fetch(store: Store, request: FetchRequest, report: Progress) -> Incoming:
         if failures.is_of_the_client(error):
             raise failures.translated(error, request.address, failures.INPUT) from None
         raise
-    found = [Fetched(one.name or one.key.rpartition("/")[2], one.file, one.bytes) for one in listing.objects]
+    found = [FetchedObject(one.name or one.key.rpartition("/")[2], one.file, one.bytes) for one in listing.objects]
     return Incoming(found, ignored, listing.digest)
 
 
-def survey(store: Store, request: ListRequest, report: Progress) -> tuple[peeks.Peeked, int]:
-    """What would be fetched, some of it by its first bytes, and its size with masks. Raises StorageError."""
+def survey(store: Store, request: ListRequest, report: OnProgress) -> tuple[peeks.Peeked, int]:
+    """The first bytes of some of the photos that would be fetched, and the size of all with masks. Raises StorageError."""
     clock = Clock(request.connection.stall_seconds)
 
     def tick() -> None:
@@ -121,7 +124,7 @@ def _looked(store: Store, request: ListRequest, listing: Listing) -> peeks.Peeke
     return peeks.Peeked(len(photos), names.ignored(listing.ignored), samples)
 
 
-def collect(store: Store, request: CollectRequest, report: Progress) -> None:
+def collect(store: Store, request: CollectRequest, report: OnProgress) -> None:
     """Fetches the files of a delivered result. Raises StorageError, or OSError for the disk."""
     clock = Clock(request.connection.stall_seconds)
     total = sum(size for _, size in request.files)
@@ -132,7 +135,7 @@ def collect(store: Store, request: CollectRequest, report: Progress) -> None:
         key, target = request.address.below(request.folder + name), request.into / name
         target.parent.mkdir(parents=True, exist_ok=True)
         received = 0
-        with target.open("wb") as writer:  # from its beginning, also in another try
+        with target.open("wb") as writer:  # from the beginning, in a retry as well
             for chunk in store.get(key).stream(min_chunk_size=_CHUNK_BYTES):
                 crew.moved(len(chunk))
                 received += len(chunk)
@@ -166,9 +169,9 @@ def _check_space(folder: Path, wanted: int) -> None:
 
 
 def _fetch(store: Store, one: Listed, partial: Path, request: FetchRequest, crew: Crew[Listed]) -> None:
-    """Fetches one object, from where an earlier try of this process broke off."""
+    """Fetches one object; continues where an earlier try of this process broke off."""
     with partial.open("ab") as file:
-        if not one.etag:  # what is there may be of another version
+        if not one.etag:  # an existing part may be of another version
             file.truncate(0)
         received = file.seek(0, os.SEEK_END)
         options: GetOptions = {"if_match": one.etag} if one.etag else {}
@@ -194,13 +197,13 @@ def _get(store: Store, one: Listed, options: GetOptions, request: FetchRequest) 
         found = store.get(one.key, options=options)
     except PreconditionError:
         raise _changed(one, request) from None
-    if one.etag and _bare(found.meta["e_tag"] or one.etag) != _bare(one.etag):  # a server that does not know If-Match
+    if one.etag and _bare(found.meta["e_tag"] or one.etag) != _bare(one.etag):  # the server does not support If-Match
         raise _changed(one, request)
     yield from found.stream(min_chunk_size=_CHUNK_BYTES)
 
 
 def _bare(etag: str) -> str:
-    """Without what servers and proxies write around it, in one answer and not in another."""
+    """The ETag without the quotes and prefixes that servers and proxies add in some answers."""
     return etag.removeprefix("W/").strip('"')
 
 

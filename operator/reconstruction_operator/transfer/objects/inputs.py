@@ -19,14 +19,14 @@ from reconstruction_operator.transfer.objects.address import ObjectAddress, perm
 from reconstruction_operator.transfer.objects.request import Connection, FetchRequest, ListRequest
 from reconstruction_operator.units import megabytes
 
-KEPT = "fetched"  # folder beside that of the photos, in which objects outlive an attempt: `Workspace.fetched`
+KEPT = "fetched"  # folder in the workspace in which objects outlive an attempt: `Workspace.fetched`
 
-_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)  # of a file system without hard links
-_FETCH_SHARE = 0.8  # of an archive; the rest is for unpacking
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)  # errors of a file system without hard links
+_FETCH_SHARE = 0.8  # share of the progress for fetching an archive; the rest is for unpacking
 
 
 def take(uri: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
-    """The photos of a folder or an archive in object storage. What an earlier attempt has fetched is not fetched again.
+    """The photos of a folder or an archive in object storage. Objects that an earlier attempt has fetched are reused.
 
     Nothing is fetched if the listing is known by `limits`.
 
@@ -54,7 +54,7 @@ def take(uri: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
     digest, ignored = str(outcome["digest"]), names.Ignored(*outcome["ignored"])
     if digests.is_known(digest, limits.known):
         return Fetched((), ignored, digest)
-    found = [request.Fetched(*one) for one in outcome["fetched"]]
+    found = [request.FetchedObject(*one) for one in outcome["fetched"]]
     if address.is_archive:
         with (kept / found[0].file).open("rb") as file:
             unpacked = archives.unpack(file, str(address), into, limits, section(tick, _FETCH_SHARE, 1.0))
@@ -66,7 +66,7 @@ def take(uri: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
 
 
 def survey(uri: str, limits: Limits) -> tuple[Peeked, int]:
-    """What the address holds, some of it by its first bytes, and its size in bytes. Raises as `take`."""
+    """The first bytes of some photos at the address, and the size of all in bytes. Raises as `take`."""
     address = permitted(
         uri, "INPUT_REFUSED", "read", schemes=limits.schemes, granted=limits.granted, namespace=limits.namespace
     )

@@ -1,4 +1,4 @@
-"""Layout of results in object storage: immutable files, and one small pointer that names those that count.
+"""Layout of results in object storage: immutable files, and one small pointer to the current result.
 
     <address>/<job id>/<attempt>-<digest>/…              the files of one result, `manifest.json` last
     <address>/result.json                                the pointer
@@ -25,7 +25,7 @@ _FOLDER: Final = re.compile(rf"[0-9]+-[0-9a-f]{{{_DIGEST_CHARS}}}/")
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """Which result counts. Readers read it first, and then only files of its folder."""
+    """Names the current result. Readers read it first, and then only files of its folder."""
 
     job_id: str
     attempt: int
@@ -66,17 +66,17 @@ def folder_of(manifest: Manifest) -> str:
 
 
 def is_folder_of(folder: str, job_id: str) -> bool:
-    """Whether it is a folder of that job's results: any program may have written a pointer (path traversal)."""
+    """Whether `folder` belongs to that job's results: any program may have written the pointer (path traversal)."""
     return folder.startswith(f"{job_id}/") and _FOLDER.fullmatch(folder.removeprefix(f"{job_id}/")) is not None
 
 
 def probe_of(attempt: int) -> str:
-    """The name of the object by which an attempt finds out whether it may write; `attempt_of` knows it."""
+    """The name of the object with which an attempt tests whether it may write; `attempt_of` recognizes it."""
     return f"{attempt}-probe"
 
 
 def attempt_of(name: str) -> int | None:
-    """The attempt of a result's folder or of a probe, by its name alone; None: it is none."""
+    """The attempt in the name of a result's folder or of a probe; None for any other name."""
     number, dash, _ = name.partition("-")
     return int(number) if dash and number.isascii() and number.isdigit() else None
 

@@ -33,20 +33,20 @@ class Listed:
     name: str  # below the address
     bytes: int
     etag: str  # empty: the server gives none
-    mark: str  # changes with its content: the ETag, or the time of its last change
+    mark: str  # changes with the content: the ETag, or the time of the last change
 
     @property
     def file(self) -> str:
-        """The name under which it is kept: another one for another content."""
+        """The name of its local file, which is different for different content."""
         return hashlib.sha256(f"{self.key}\0{self.bytes}\0{self.mark}".encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What an address names, within the limits."""
+    """The objects at an address, within the limits."""
 
     objects: tuple[Listed, ...]
-    ignored: tuple[str, ...]  # names of objects that are no photos
+    ignored: tuple[str, ...]  # names of objects that are not photos
 
     @property
     def bytes(self) -> int:
@@ -55,7 +55,7 @@ class Listing:
 
     @property
     def digest(self) -> str:
-        """The digest of the input, as its names, sizes and ETags say."""
+        """The digest of the input, from names, sizes and ETags."""
         return input_digest(digests.ETAG, (InputFile(one.name, one.bytes, one.mark) for one in self.objects))
 
 
@@ -100,7 +100,9 @@ def _listed(meta: ObjectMeta, address: ObjectAddress) -> Listed:
 
 def _photos(found: list[Listed], address: ObjectAddress) -> Listing:
     keys = sorted(one.key for one in found)
-    real = [one for one in found if one.bytes or not _is_folder(one.key, keys, address)]  # consoles mark folders so
+    real = [
+        one for one in found if one.bytes or not _is_folder(one.key, keys, address)
+    ]  # an empty object by which consoles mark folders
     if not real:
         raise StorageError(
             failures.INPUT.missing, f"there are no objects below {address.scheme}://{address.bucket}/{address.key}"

@@ -1,4 +1,4 @@
-"""Outgoing results: files first, `manifest.json` after them, the pointer last. What is there already is not sent again.
+"""Outgoing results: files first, `manifest.json` after them, the pointer last. Files that exist already are not sent again.
 
 A reader that follows the pointer never sees a mix of two results: a result has a folder of its own, and its files never change.
 """
@@ -17,21 +17,19 @@ from reconstruction_operator.transfer.objects import failures, layout
 from reconstruction_operator.transfer.objects.address import ObjectAddress
 from reconstruction_operator.transfer.objects.crew import Clock, Crew
 from reconstruction_operator.transfer.objects.layout import Pointer
-from reconstruction_operator.transfer.objects.request import Connection, DeliverRequest
+from reconstruction_operator.transfer.objects.request import Connection, DeliverRequest, OnProgress
 from reconstruction_operator.transfer.objects.store import open_store
 from reconstruction_operator.transfer.objects.target import Standing, Target
 from reconstruction_operator.transfer.occupancy import Occupancy
 
-UPLOAD_PATIENCE = 10  # times that of a download: of an upload, only whole parts are seen
+UPLOAD_PATIENCE = 10  # times the patience of a download, since the progress of an upload shows only whole parts
 
-_SINGLE_BYTES = 16 << 20  # up to this in one request, of which a server keeps nothing if it breaks off
+_SINGLE_BYTES = 16 << 20  # files up to this size go in one request, of which a server keeps nothing if it breaks off
 _PART_BYTES = 8 << 20
 _PARTS_AT_ONCE = 2
 _TYPES = {".glb": "model/gltf-binary"}
 _FILES_AT_ONCE = 4  # each is in memory
-_ROUNDS = 3  # of a withdrawal: an upload that was under way may complete after the first
-
-Progress = Callable[[int, int, int, int], None]
+_ROUNDS = 3  # of a withdrawal: an upload under way may complete after the first round
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +39,11 @@ class _File:
     bytes: int
 
 
-def check(request: DeliverRequest, report: Progress) -> Occupancy:
-    """What lies there. Raises StorageError if nothing may be delivered there, OvertakenError if a later attempt has delivered.
+def check(request: DeliverRequest, report: OnProgress) -> Occupancy:
+    """What the address holds. Raises StorageError if nothing may be delivered there, OvertakenError if a later attempt has delivered.
 
-    Reading shows what lies there; only a probe shows whether the workers may write and delete. The result of an earlier job that the
-    request is heir of is not refused, but returned.
+    Only a probe shows whether the workers may write and delete. The result of an earlier job that the
+    request may take over (`heir_of`) is not refused, but returned.
     """
     with _Translated(request.address):
         target = _target_of(request, lambda: report(0, 0, 0, 0))
@@ -57,7 +55,7 @@ def check(request: DeliverRequest, report: Progress) -> Occupancy:
         return Occupancy(_is_of(request.job_id, found), earlier)
 
 
-def deliver(request: DeliverRequest, source: Path, report: Progress) -> None:
+def deliver(request: DeliverRequest, source: Path, report: OnProgress) -> None:
     """Delivers the sealed folder `source`.
 
     Raises StorageError (OUTPUT_REFUSED, OUTPUT_UPLOAD_FAILED), OvertakenError, or OSError for the disk.
@@ -75,9 +73,9 @@ def deliver(request: DeliverRequest, source: Path, report: Progress) -> None:
 
 
 def withdraw(address: ObjectAddress, job_id: str, attempt: int, *, workspace: Path | None, copy: bool) -> None:
-    """Deletes what attempts up to this one have delivered; without `copy` only what the pointer does not name.
+    """Deletes what attempts up to this one have delivered; without `copy` only files that the pointer does not name.
 
-    Raises OSError if that failed: it is to be repeated, since nothing else knows of these objects. Raises OvertakenError once
+    Raises OSError if that failed; the caller has to repeat it, since nothing else records these objects. Raises OvertakenError once
     `workspace` is deleted: another run of the same attempt may have delivered.
     """
     try:
@@ -97,7 +95,7 @@ def _withdraw(address: ObjectAddress, job_id: str, attempt: int, *, workspace: P
         mine = pointer is not None and pointer.job_id == job_id
         _refuse_overtaken(workspace)
         if mine and pointer is not None and pointer.attempt <= attempt and copy:
-            target.unpoint()  # first: no reader is led to files that are being deleted
+            target.unpoint()  # first, so that no reader finds files that are being deleted
             mine = False
         kept = pointer.folder if mine and pointer is not None else ""
         doomed = [key for key in target.files(f"{job_id}/") if _is_doomed(target, key, kept)]
@@ -107,7 +105,7 @@ def _withdraw(address: ObjectAddress, job_id: str, attempt: int, *, workspace: P
         target.delete(doomed)
 
 
-def _deliver(request: DeliverRequest, target: Target, source: Path, report: Progress) -> None:
+def _deliver(request: DeliverRequest, target: Target, source: Path, report: OnProgress) -> None:
     sealed = (source / MANIFEST).read_bytes()
     manifest = Manifest.parse(sealed)
     if manifest is None:
@@ -141,7 +139,9 @@ def _deliver(request: DeliverRequest, target: Target, source: Path, report: Prog
     doomed = [key for key in target.files(f"{request.job_id}/") if _is_doomed(target, key, wanted.folder)]
     if standing is not None and standing.pointer is not None and standing.pointer.job_id in target.replaced:
         doomed += target.files(standing.pointer.folder)
-    if not _is_overtaken(request.workspace):  # otherwise they may be the files of a run of the same attempt
+    if not _is_overtaken(
+        request.workspace
+    ):  # if it has the same digest, the files may be those of a run of the same attempt
         target.delete(doomed)
 
 
@@ -150,14 +150,14 @@ def _is_of(job_id: str, standing: Standing | None) -> bool:
 
 
 def _leave(target: Target) -> None:
-    """Deletes what an overtaken run has sent, if the result of a later attempt counts; otherwise that attempt deletes it."""
+    """Deletes the files that an overtaken run has sent, if a later attempt's result is current; otherwise that attempt deletes them."""
     try:
         standing = target.standing()
         pointer = None if standing is None else standing.pointer
         if pointer is not None and pointer.job_id == target.job_id and pointer.attempt > target.attempt:
             target.delete([key for key in target.files(f"{target.job_id}/") if _is_doomed(target, key, pointer.folder)])
     except Exception as error:
-        if not failures.is_of_the_client(error):  # the clean-up of the job's files deletes it then
+        if not failures.is_of_the_client(error):  # the clean-up of the job's files deletes them then
             raise
 
 
@@ -188,7 +188,7 @@ def _upload(target: Target, files: list[_File], at_once: int, tick: Callable[[in
         if file.bytes <= _SINGLE_BYTES:
             content = b"".join(pieces(file))
             target.store.put(file.key, content, attributes=attributes, use_multipart=False)
-        else:  # an exception of `pieces` aborts it
+        else:  # an exception of `pieces` aborts the upload
             target.store.put(
                 file.key,
                 pieces(file),
@@ -203,7 +203,7 @@ def _upload(target: Target, files: list[_File], at_once: int, tick: Callable[[in
 
 
 def _is_doomed(target: Target, key: str, kept: str) -> bool:
-    """Whether the object belongs to a result of this or an earlier attempt, other than the one in the folder `kept`."""
+    """Whether the object belongs to a result of this or an earlier attempt, except the one in the folder `kept`."""
     name = key.removeprefix(target.address.below(f"{target.job_id}/")).partition("/")[0]
     attempt = layout.attempt_of(name)
     return attempt is not None and attempt <= target.attempt and f"{target.job_id}/{name}/" != kept
@@ -219,7 +219,7 @@ def _refuse_overtaken(workspace: Path | None) -> None:
 
 
 class _Translated:
-    """Makes a StorageError of what the client raises in a `with` block."""
+    """Translates errors of the client in a `with` block to StorageError."""
 
     def __init__(self, address: ObjectAddress) -> None:
         self._address = address

@@ -33,7 +33,7 @@ def deliver(
 ) -> None:
     """Delivers the sealed folder `source`.
 
-    `check` and `tick` are called often and may raise: the process that delivers has ended then, and has aborted what it was sending.
+    `check` and `tick` are called often and may raise: then the delivering process aborts its uploads and ends.
 
     Raises StorageError (OUTPUT_REFUSED, OUTPUT_UPLOAD_FAILED), or OvertakenError.
     """
@@ -60,7 +60,7 @@ def check(
     replaced: frozenset[str] = frozenset(),
     heir_of: tuple[str, str] | None = None,
 ) -> Occupancy:
-    """What lies there. Raises StorageError or OvertakenError, as `deliver` would."""
+    """What the address holds. Raises StorageError or OvertakenError if `deliver` would."""
     wanted = DeliverRequest(
         target(uri, namespace), job_id, attempt, None, None, Connection.from_config(), tuple(replaced), heir_of
     )
@@ -70,7 +70,7 @@ def check(
 
 
 def collect(uri: str, manifest: Manifest, into: Path, check: Callable[[], None], *, namespace: str) -> None:
-    """Fetches the files of the result that was delivered there into a folder. Raises StorageError, or OSError for the disk."""
+    """Fetches the files of the result delivered to the address into a folder. Raises StorageError, or OSError for the disk."""
     wanted = CollectRequest(
         target(uri, namespace), layout.folder_of(manifest), manifest.sizes, into, Connection.from_config()
     )

@@ -1,4 +1,4 @@
-"""Process that transfers objects: the worker's side. It is killed as soon as the transfer is not wanted any more."""
+"""Process that transfers objects: the worker's side. The process is killed as soon as the transfer is no longer wanted."""
 
 from __future__ import annotations
 
@@ -7,27 +7,23 @@ import json
 import os
 import select
 import time
-from collections.abc import Callable
 from typing import Any, Final
 
 from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import request
-from reconstruction_operator.transfer.objects.request import Request
+from reconstruction_operator.transfer.objects.request import OnProgress, TransferRequest
 from reconstruction_operator.transfer.programs import Program
 
 _PROGRAM: Final = "reconstruction_operator.transfer.objects.program"
 _POLL_SECONDS: Final = 0.1
-_ABORT_SECONDS: Final = 1.5  # in which an upload is aborted; a cancel is heard within 2 s
+_ABORT_SECONDS: Final = 1.5  # time in which the process aborts an upload; a cancel has to take effect within 2 s
 _EXIT_SECONDS: Final = 5.0
 _SILENCE_SECONDS: Final = 30.0  # the process reports twice a second
 _CHUNK_BYTES: Final = 65_536
 
-Report = Callable[[int, int, int, int], None]
-"""Takes objects done, of how many, and bytes done, of how many. Called often, also without any progress; may raise."""
 
-
-def perform(wanted: Request, report: Report) -> dict[str, Any]:
+def perform(wanted: TransferRequest, report: OnProgress) -> dict[str, Any]:
     """Carries out the request in a process; returns its outcome. An exception of `report` ends the process.
 
     Raises StorageError, OvertakenError or OSError as the request does.
@@ -39,7 +35,7 @@ def perform(wanted: Request, report: Report) -> dict[str, Any]:
         program.end(_ABORT_SECONDS)
 
 
-def _listen(program: Program, line: bytes, report: Report) -> dict[str, Any]:
+def _listen(program: Program, line: bytes, report: OnProgress) -> dict[str, Any]:
     with contextlib.suppress(BrokenPipeError):
         program.send(line)
     output, unread = program.answers.fileno(), b""

@@ -28,7 +28,7 @@ _REPORT_SECONDS: Final = 0.25
 
 
 class _UnwantedError(BaseException):
-    """The worker has ended, or does not want the transfer any more. No handler of failures may take it for one."""
+    """The worker has ended, or no longer wants the transfer. Not an Exception, so that no handler of failures catches it."""
 
 
 class _Outlet:
@@ -51,7 +51,7 @@ class _Outlet:
                 raise _UnwantedError from None
 
 
-def perform(wanted: request.Request, outlet: _Outlet) -> dict[str, Any]:
+def perform(wanted: request.TransferRequest, outlet: _Outlet) -> dict[str, Any]:
     """Carries out the request; returns its outcome, of which `process` makes a value or an exception."""
     try:
         match wanted:
@@ -95,9 +95,9 @@ def main() -> None:
     except (_UnwantedError, BrokenPipeError):
         pass
     except Exception as error:  # noqa: BLE001  # the worker reports it
-        first, *_ = str(error).splitlines() or [""]  # the client adds a dump of its state below
+        first, *_ = str(error).splitlines() or [""]  # below its first line the client adds a dump of its state
         write(strerror=f"{type(error).__name__}: {first}")
-    os._exit(0)  # threads may be in calls of the client that take long
+    os._exit(0)  # threads may be in long calls of the client
 
 
 def _wait_for_the_end(outlet: _Outlet) -> None:

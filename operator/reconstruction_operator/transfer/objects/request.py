@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -10,14 +11,17 @@ from typing import Any, Self
 from reconstruction_operator import config
 from reconstruction_operator.transfer.objects.address import ObjectAddress
 
+OnProgress = Callable[[int, int, int, int], None]
+"""Takes objects done, of how many, and bytes done, of how many. Called often, also without any progress; may raise."""
+
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """How a server is trusted, how long a transfer waits, and how much it does at once."""
+    """Settings of a connection: trusted certificates, timeout, and number of parallel transfers."""
 
-    stall_seconds: float  # without a byte
-    at_once: int  # objects
-    ca_file: str  # certificates that are trusted besides the system's; empty: none
+    stall_seconds: float  # timeout without any byte
+    at_once: int  # objects transferred at the same time
+    ca_file: str  # file of certificates to trust besides the system's; empty: none
 
     @classmethod
     def from_config(cls) -> Connection:
@@ -55,12 +59,12 @@ class DeliverRequest:
     address: ObjectAddress
     job_id: str
     attempt: int
-    workspace: Path | None  # the run is overtaken once it is deleted; None: no check
+    workspace: Path | None  # the run is overtaken once this folder is deleted; None: no check
     source: Path | None
     connection: Connection
-    replaced: tuple[str, ...] = ()  # earlier jobs, whose results this one takes over
+    replaced: tuple[str, ...] = ()  # earlier jobs whose results this job takes over
     heir_of: tuple[str, str] | None = (
-        None  # namespace and name of earlier jobs, whose result a check gives instead of refusing it
+        None  # namespace and name of earlier jobs, whose result a check returns instead of refusing it
     )
 
 
@@ -75,8 +79,8 @@ class CollectRequest:
     connection: Connection
 
 
-Request = ListRequest | FetchRequest | DeliverRequest | CollectRequest
-_KINDS: dict[str, type[Request]] = {
+TransferRequest = ListRequest | FetchRequest | DeliverRequest | CollectRequest
+_KINDS: dict[str, type[TransferRequest]] = {
     "list": ListRequest,
     "fetch": FetchRequest,
     "deliver": DeliverRequest,
@@ -86,8 +90,8 @@ _PATHS = ("kept", "workspace", "source", "into")
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
-    """One object that lies in the folder `kept`."""
+class FetchedObject:
+    """One object in the folder `kept`."""
 
     name: str  # below the address
     file: str  # in the folder
@@ -99,13 +103,13 @@ class Fetched:
         return cls(str(data["name"]), str(data["file"]), int(data["bytes"]))
 
 
-def to_line(request: Request) -> bytes:
+def to_line(request: TransferRequest) -> bytes:
     """The request as one line."""
     kind = next(name for name, one in _KINDS.items() if isinstance(request, one))
     return json.dumps({"kind": kind, **asdict(request)}, default=str).encode() + b"\n"
 
 
-def from_line(line: bytes) -> Request:
+def from_line(line: bytes) -> TransferRequest:
     """The request of a line."""
     data = json.loads(line)
     kind = _KINDS[data.pop("kind")]

@@ -1,6 +1,6 @@
 """Store: the client of one bucket, made from the environment alone (credentials, endpoint, region), never from a job.
 
-It is not fork-safe: make it only in a process that does not fork, such as those of `program` and of the deletion.
+It is not fork-safe: make it only in a process that does not fork, such as `program` and the deletion program.
 """
 
 from __future__ import annotations
@@ -21,11 +21,9 @@ if TYPE_CHECKING:
     Store = S3Store | GCSStore | AzureStore
 
 _CONNECT_SECONDS: Final = 15.0
-_REQUEST_SECONDS: Final = (
-    7 * 86_400.0
-)  # covers a whole body, 30 s by default; `Clock` and the read timeout notice stalls
-_RETRIES: Final = 4  # within a request; a transfer is repeated until its clock runs out
-_RETRY_SECONDS: Final = 60.0  # for all of them
+_REQUEST_SECONDS: Final = 7 * 86_400.0  # of a whole body, 30 s by default; `Clock` and the read timeout detect stalls
+_RETRIES: Final = 4  # retries of a request; a transfer is repeated until its clock has stalled
+_RETRY_SECONDS: Final = 60.0  # time for all retries
 
 
 def open_store(
@@ -49,7 +47,7 @@ def open_store(
 
 
 def _s3(bucket: str, client: ClientConfig, retry: RetryConfig) -> Store:
-    from obstore.store import S3Store  # noqa: PLC0415  # starts threads when it is used: only in processes that do not fork
+    from obstore.store import S3Store  # noqa: PLC0415  # starts threads when it is used, so only in processes that do not fork
 
     return S3Store(bucket, client_options=client, retry_config=retry)
 

@@ -1,4 +1,4 @@
-"""Target of a delivery: what lies at the address, the pointer there, and who may replace it."""
+"""Target of a delivery: the objects at the address, the pointer there, and which attempt may replace it."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ _NOT_IMPLEMENTED = "status code: 501"
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The pointer as it stands; None: there is no such object."""
+    """The object of the pointer as it is stored."""
 
     content: bytes
     version: UpdateVersion
 
     @property
     def pointer(self) -> Pointer | None:
-        """None if another program wrote it."""
+        """The parsed pointer; None if another program wrote it."""
         return Pointer.parse(self.content)
 
 
@@ -53,14 +53,14 @@ class Target:
     attempt: int
     clock: Clock
     tick: Callable[[], None]
-    replaced: tuple[str, ...] = ()  # earlier jobs, whose results the job takes over
+    replaced: tuple[str, ...] = ()  # earlier jobs whose results the job takes over
 
     def standing(self) -> Standing | None:
-        """The pointer that lies there."""
+        """The pointer at the address."""
         return self.ask(self._read)
 
     def earlier(self, standing: Standing | None, namespace: str, name: str) -> Manifest | None:
-        """The result of an earlier job of that namespace and name, to which the pointer leads; None if it leads to none."""
+        """The result of an earlier job of that namespace and name to which the pointer leads; None if it leads to no such result."""
         pointer = None if standing is None else standing.pointer
         if pointer is None or pointer.job_id == self.job_id or not layout.is_folder_of(pointer.folder, pointer.job_id):
             return None
@@ -69,7 +69,7 @@ class Target:
         return found if found is not None and found.is_of(namespace, name) and pointer == Pointer.of(found) else None
 
     def refuse_others(self, standing: Standing | None) -> None:
-        """Raises StorageError if the address holds what is not of this job, OvertakenError if a later attempt has delivered."""
+        """Raises StorageError if the address holds objects of others, OvertakenError if a later attempt has delivered."""
         if standing is None:
             self._refuse_foreign_objects()
             return
@@ -83,7 +83,7 @@ class Target:
             raise OvertakenError
 
     def probe(self) -> None:
-        """Writes a small object and deletes it, so that a job fails before its work if the workers may not.
+        """Writes a small object and deletes it, so that a job fails before its work if the workers may not write.
 
         A worker that dies in between leaves it behind. It counts as a part of this attempt's result, and is deleted with those.
         """
@@ -97,15 +97,15 @@ class Target:
             raise
 
     def point(self, wanted: Pointer, standing: Standing | None, check: Callable[[], None]) -> None:
-        """Makes the pointer name that result. Where the server can, only over the one that was read.
+        """Makes the pointer name that result, if the server supports it only over the version that was read.
 
-        `check` raises if another run has taken over: that may be one of the same attempt, which the pointer cannot show.
+        `check` raises if another run has taken over. The pointer cannot show that if it is a run of the same attempt.
         """
         for _ in range(_TRIES):
             check()
             if self.ask(partial(self._write, wanted, standing)):
                 return
-            standing = self.standing()  # another run was faster, or this one, and its answer was lost
+            standing = self.standing()  # another run was faster; or this one succeeded, and the answer was lost
             if standing is not None and standing.pointer == wanted:
                 return
             self.refuse_others(standing)
@@ -120,7 +120,7 @@ class Target:
         return self.ask(lambda: dict(self._files(folder)))
 
     def delete(self, keys: list[str]) -> None:
-        """Deletes objects, which need not exist."""
+        """Deletes objects; missing ones are ignored."""
         if keys:
             self.ask(lambda: self.store.delete(keys))
 
@@ -129,7 +129,7 @@ class Target:
         return call(function, self.clock, self.tick)
 
     def _content(self, name: str, most: int) -> bytes | None:
-        """A small object; None if it is not there, or larger: another program may have put anything there."""
+        """The content of a small object; None if it is missing or larger: another program may have written it."""
         try:
             found = self.store.get(self.address.below(name))
         except FileNotFoundError:
@@ -143,7 +143,7 @@ class Target:
             if "NoSuchBucket" in str(error):
                 raise
             return None
-        # Another program may have put anything there, also what does not fit into memory.
+        # Another program may have written an object that does not fit into memory.
         content = b"" if found.meta["size"] > layout.MAX_POINTER_BYTES else bytes(found.bytes())
         version: UpdateVersion = {}
         if found.meta["e_tag"] is not None:
@@ -177,7 +177,7 @@ class Target:
             raise StorageError("OUTPUT_REFUSED", text)
 
     def _foreign_name(self) -> str:
-        """The first name at the address that is not this job's; a job may have named a folder of millions."""
+        """The first name at the address that is not this job's. Read in pages, since a job may name a folder of millions of objects."""
         for page in self.store.list(self.address.key, chunk_size=_PAGE):
             for one in page:
                 name = one["path"].removeprefix(self.address.key).strip("/").partition("/")[0]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _UNSUPPORTED = "UNSUPPORTED_FORMAT"
 _SUFFIXES = {
     "JPEG": (".jpg", ".jpeg"),
-    "MPO": (".jpg", ".jpeg"),  # a JPEG followed by more pictures, as cameras with two lenses write it
+    "MPO": (".jpg", ".jpeg"),  # a JPEG followed by more pictures, from cameras with two lenses
     "PNG": (".png",),
     "WEBP": (".webp",),
     "TIFF": (".tif", ".tiff"),
@@ -94,7 +94,7 @@ def check_header(file: BinaryIO, shown: str, limits: Limits) -> None:
 
 
 def check_start(start: bytes, shown: str, limits: Limits, *, is_whole: bool) -> None:
-    """Checks one photo by its first bytes. Raises StorageError as `check_all`, if they show what is wrong."""
+    """Checks one photo by its first bytes. Raises StorageError as `check_all`, if they show a mistake."""
     file = io.BytesIO(start)
     if is_whole:
         check_header(file, shown, limits)
@@ -107,7 +107,7 @@ def check_start(start: bytes, shown: str, limits: Limits, *, is_whole: bool) -> 
 
 
 def _decode(path: Path, shown: str, limits: Limits) -> tuple[int, int, str, Path | None]:
-    """The photo's size after EXIF orientation, its format, and the file with its plain form if models need that."""
+    """The photo's size after EXIF orientation, its format, and the file (rewritten to a plain form if models need that)."""
     plain = path.with_name(f".{path.name}.plain")
     is_turned, is_plain = False, True
 
@@ -127,7 +127,7 @@ def _decode(path: Path, shown: str, limits: Limits) -> tuple[int, int, str, Path
 
 
 def _examine(file: BinaryIO, shown: str, limits: Limits, work: Callable[[Image.Image], object]) -> tuple[int, int, str]:
-    """The photo's size in its file, and its format. `work` gets it within the limits; what it raises is translated."""
+    """The photo's stored size and its format. Calls `work` with the photo if it is within the limits, and translates its errors."""
     from PIL import UnidentifiedImageError  # noqa: PLC0415  # a worker for the placeholder alone has no Pillow
 
     try:
@@ -144,7 +144,9 @@ def _examine(file: BinaryIO, shown: str, limits: Limits, work: Callable[[Image.I
     except (MemoryError, StorageError):
         raise
     except Exception as error:  # decoders of hostile data raise almost anything
-        if isinstance(error, OSError) and error.errno is not None:  # the disk; decoders give no number
+        if (
+            isinstance(error, OSError) and error.errno is not None
+        ):  # an error of the disk; errors of decoders have no errno
             raise
         raise _corrupt(shown, error) from None
     return width, height, kind
@@ -154,7 +156,7 @@ def _open(file: BinaryIO) -> Image.Image:
     import pillow_heif  # noqa: PLC0415  # a worker for the placeholder alone has neither
     from PIL import Image  # noqa: PLC0415
 
-    # Its own limit is a warning first, then an error, both process-wide; ours is checked before decoding.
+    # Pillow's own limit first warns, then fails, and is process-wide; ours is checked before decoding.
     Image.MAX_IMAGE_PIXELS = None
     pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
     return Image.open(file, formats=_FORMATS)

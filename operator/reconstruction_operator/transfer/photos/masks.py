@@ -1,4 +1,4 @@
-"""Masks: pictures beside photos that show where the object is. They travel with the photos, and do not count as such.
+"""Masks: pictures beside photos that show where the object is. They are copied with the photos, but do not count as photos.
 
 The mask of `IMG_1.jpg` is `IMG_1.mask.png` or `IMG_1.jpg.mask.png` beside it, or `IMG_1.png` or `IMG_1.jpg.png` in a folder `masks` there.
 """
@@ -24,7 +24,7 @@ def count_photos(names: Iterable[str]) -> int:
 
 
 def beside(name: str) -> str:
-    """The relative path of a mask in its own folder as if it lay beside its photo; any other path as it is."""
+    """The relative path of a mask from a folder `masks`, moved beside its photo; any other path unchanged."""
     path = PurePosixPath(name)
     if path.suffix.lower() == ".png" and path.parent.name.lower() == _FOLDER:
         return str(path.parent.parent / (path.stem + _SUFFIX))
@@ -32,7 +32,7 @@ def beside(name: str) -> str:
 
 
 def of_photos(names: Iterable[str]) -> dict[str, str | None]:
-    """Photo -> its mask or None, of the names in one flat folder; masks without a photo are left out."""
+    """Maps each photo to its mask or None, by the names in one flat folder; masks without a photo are left out."""
     photos, masks = [], {}
     for name in names:
         if is_mask(name):

@@ -1,7 +1,7 @@
 """Plain photos: rewrites a photo that models may not read (HEIC, CMYK, 16-bit grey) as a JPEG with 8 bits a channel.
 
-Its EXIF data stays, as far as it concerns a reconstruction: camera, lens, orientation, place and time. So does its XMP packet, in which
-drones tell how the gimbal was held.
+The EXIF data that a reconstruction needs stay: camera, lens, orientation, place and time. So does the XMP packet, in which
+drones store the angles of the gimbal.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF")
 _MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX")  # Pillow's names for up to 8 bits a channel
-_GREY_DEPTHS = (8, 10, 12, 14, 16)  # bits of a sensor; files of 16 bits hold any of them
+_GREY_DEPTHS = (8, 10, 12, 14, 16)  # possible bits of a sensor; files of 16 bits hold any of them
 _QUALITY = 95
 _KEPT_TAGS = (0x010F, 0x0110, 0x0112, 0x0132)  # EXIF: maker, model, orientation, time
 _LENS_IFD, _PLACE_IFD = 0x8769, 0x8825
@@ -39,7 +39,7 @@ def is_plain(image: Image.Image) -> bool:
 
 
 def check_pixels(image: Image.Image) -> None:
-    """Raises UnusualPixelsError for pixels that `write` would refuse, as far as that shows without decoding."""
+    """Raises UnusualPixelsError for pixels that `write` would refuse, if that shows without decoding."""
     if image.mode not in (*_MODES, "CMYK", "YCbCr", "I") and not image.mode.startswith("I;16"):
         raise UnusualPixelsError(
             {"F": "floating-point numbers", "LAB": "the colour space LAB"}.get(image.mode, image.mode)
@@ -54,7 +54,7 @@ def write(image: Image.Image, target: Path) -> None:
         options["exif"] = exif
     if 0 < len(xmp := _xmp(image)) <= _MAX_SEGMENT_BYTES:
         options["xmp"] = xmp
-    if image.mode != "CMYK" and image.info.get("icc_profile"):  # one of CMYK does not fit any more
+    if image.mode != "CMYK" and image.info.get("icc_profile"):  # a profile of CMYK no longer fits
         options["icc_profile"] = image.info["icc_profile"]
     with target.open("xb") as file:
         _eight_bit(image).save(file, "JPEG", quality=_QUALITY, subsampling=0, **options)
@@ -70,7 +70,7 @@ def _eight_bit(image: Image.Image) -> Image.Image:
 
 
 def _grey(image: Image.Image) -> Image.Image:
-    """All photos of one camera are scaled alike: by the depth of its sensor, and not by their own brightest pixel."""
+    """The photo with 8 bits, scaled by the depth of the sensor and not by its brightest pixel: all photos of a camera are scaled alike."""
     whole = image.convert("I")
     _, brightest = cast("tuple[int, int]", whole.getextrema())
     depth = next((one for one in _GREY_DEPTHS if brightest < 1 << one), None)

@@ -1,4 +1,4 @@
-"""Signatures: what a file is that is no photo which workers read, by its first bytes; and whether a photo's end is missing."""
+"""Signatures: recognize by the first bytes a file that is not a readable photo, and check whether a photo's end is missing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 _HEAD_BYTES = 64
-_TAIL_BYTES = 4_096  # cameras pad a JPEG behind its end
+_TAIL_BYTES = 4_096  # cameras add padding after the end of a JPEG
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _AVIF_BRANDS = (b"avif", b"avis")
 _RAW_BRANDS = (b"crx ",)  # Canon
@@ -22,7 +22,7 @@ _PAGES = (b"<!doctype", b"<html", b"<?xml")
 
 
 def describe(file: BinaryIO) -> tuple[str, bool]:
-    """What a message calls the file, and whether it is a picture of a format that no worker reads."""
+    """The kind of the file for messages, and whether it is a picture in a format that no worker reads."""
     file.seek(0)
     start = file.read(_HEAD_BYTES)
     if not start:
@@ -47,12 +47,12 @@ def _boxed(brand: bytes) -> tuple[str, bool]:
 
 
 def may_go_on(start: bytes) -> bool:
-    """Whether these are the first bytes of a photo of a format that is read; what they lack may follow."""
+    """Whether these are the first bytes of a photo in a readable format, whose rest may follow."""
     return start.startswith(_READ_HEADS) or (start[4:8] == b"ftyp" and start[8:12] in _HEIC_BRANDS)
 
 
 def seems_whole(file: BinaryIO, image: Image.Image) -> bool:
-    """Whether the end of the opened photo is there, by a look at a few bytes of its file.
+    """Whether the end of the opened photo exists, judged by a few bytes of its file.
 
     False proves nothing: only decoding shows whether something is missing.
     """
@@ -66,7 +66,7 @@ def seems_whole(file: BinaryIO, image: Image.Image) -> bool:
             case "PNG":
                 file.seek(max(0, size - _TAIL_BYTES))
                 return b"IEND" in file.read(_TAIL_BYTES)
-            case "WEBP":  # Pillow has read all of it
+            case "WEBP":  # Pillow has read the whole file
                 return True
             case "TIFF":
                 return 0 < _end_of_strips(getattr(image, "tag_v2", {})) <= size

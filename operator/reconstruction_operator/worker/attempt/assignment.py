@@ -68,7 +68,7 @@ class Assignment:
 
     @property
     def title(self) -> str:
-        """The job as logs name it: default/banana; a bare task's by its id."""
+        """The job's name in logs: default/banana; for a bare task its id."""
         return self.job_id if self.envelope is None else f"{self.envelope.namespace}/{self.envelope.name}"
 
     @property

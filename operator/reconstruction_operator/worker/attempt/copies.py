@@ -1,4 +1,4 @@
-"""Copies at `spec.output`: a run asks before the work whether it may deliver, delivers, and takes back what does not count."""
+"""Copies at `spec.output`: a run checks before its work whether it may deliver, delivers, and withdraws a copy whose result does not count."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ logger = logging.getLogger(__name__)
 
 
 class Copies:
-    """The copies of one run. `replaced`: the earlier jobs whose results it may take over, and whose copies its own replaces.
+    """The copies of one run. `replaced`: earlier jobs whose results the run may take over; its copy replaces theirs.
 
-    `earlier`: the result of such a job, of which only the copy at `spec.output` is left; None: there is none.
+    `earlier`: the result of such a job if only its copy at `spec.output` is left.
     """
 
     def __init__(self, assignment: Assignment, heartbeat: Heartbeat) -> None:
@@ -35,11 +35,11 @@ class Copies:
         self._heartbeat = heartbeat
         self.replaced: frozenset[str] = frozenset()
         self.earlier: Manifest | None = None
-        self._found = False  # a copy of this job lay there when the run began
-        self._published = False  # it is of a result that counted
+        self._found = False  # whether a copy of this job existed when the run began
+        self._published = False  # whether that copy is of a published result
 
     def note(self, space: Workspace, owner: Owner) -> None:
-        """Writes the note of the workspace: who owns it, and where copies of the job lie."""
+        """Writes the note of the workspace: its owner, and where copies of the job are."""
         uri, folder = self._assignment.output_uri, JobFolder.of(self._assignment.job_id)
         self._published = self._found and notes.is_of_published_result(folder, uri)
         if self._published:
@@ -51,7 +51,7 @@ class Copies:
         notes.note(space, owner, uri, published=self._published)
 
     def check(self, *, heir: bool = False) -> None:
-        """Raises StorageError before the work if its copy would be refused after hours of it.
+        """Raises StorageError before hours of work if the copy would be refused at its end.
 
         `heir`: a copy that an earlier job of the same namespace and name left is not refused.
         """
@@ -68,22 +68,24 @@ class Copies:
             )
             self._found, self.earlier = standing.is_own, standing.earlier
         except OvertakenError:
-            pass  # the workspace decides which run is the later one
+            pass  # the workspaces decide which run is the later one
         except StorageError:
-            if publishing.read_sealed(assignment.job_id) is None:  # otherwise it is reported together with the refusal
+            if (
+                publishing.read_sealed(assignment.job_id) is None
+            ):  # in any other case it is reported together with the refusal
                 raise
 
     def deliver(self, source: Path, uri: str, space: Workspace, tick: Tick = lambda *_: None) -> None:
-        """Copies the sealed folder `source` to `uri`; nothing if that is empty.
+        """Copies the sealed folder `source` to `uri`, unless that is empty.
 
-        Raises StorageError or OSError if that failed, OvertakenError, and what ends the run.
+        Raises StorageError or OSError if that failed, OvertakenError, and any interruption of the run.
         """
         if not uri:
             return
         run, check = self._run(space.root), self._heartbeat.check
         deliver = partial(outputs.deliver, source, uri, run, check, namespace=self._assignment.namespace, tick=tick)
         try:
-            # A thread that is left behind could go on while a cancel deletes what was delivered: a process is killed.
+            # A thread could continue in the background while a cancel deletes the copy; a process is killed.
             deliver() if outputs.ends_with_its_caller(uri) else call_interruptibly(deliver, check)
         except OvertakenError:
             owned = self._heartbeat.confirm()
@@ -96,12 +98,12 @@ class Copies:
             raise
 
     def withdraw(self, end: End | None, space: Workspace | None) -> bool:
-        """Deletes the delivered copy of a result that does not count; False: not done, so the note of it must stay."""
+        """Deletes the delivered copy of a result that does not count. False if that failed: then the note of it must stay."""
         assignment = self._assignment
         if not assignment.output_uri or (end is not None and end.outcome is Outcome.SUCCEEDED):
             return True
         if end is not None and end.outcome is Outcome.CANCELLED:
-            folder = ""  # it has been deleted, and no other attempt begins
+            folder = ""  # the job was deleted, so no other attempt begins
         elif space is None or publishing.read_sealed(assignment.job_id) is not None:
             return True  # this attempt or another reports the published result
         else:

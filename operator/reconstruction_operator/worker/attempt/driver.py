@@ -44,7 +44,7 @@ class Conclusion:
     """How an attempt ended."""
 
     end: End | None  # the end that counts; None: the attempt belongs to another run
-    failure: ReconstructionFailedError | None = None  # of the run, even where a cancel beat it
+    failure: ReconstructionFailedError | None = None  # the run's own end, even if a cancel came first
 
 
 class NotClaimedError(Exception):
@@ -56,7 +56,7 @@ class NotClaimedError(Exception):
 
 
 def drive(assignment: Assignment, send: Send, patience: Patience, *, send_last: Send | None = None) -> Conclusion:
-    """Drive an attempt from its claim to its end; `send` takes its progress, and `send_last` what is unsent at the end.
+    """Drive an attempt from its claim to its end; `send` takes its progress, and `send_last` the reports unsent at the end.
 
     Raises:
         NotClaimedError: it may not run here.
@@ -116,13 +116,13 @@ def carry_out(
     observer.ended(end)
     run.clean_up(end)
     if run.published and end is None and assignment.owner is not None:
-        # Its result is in the job folder, and no record may name it: Redis and the API server may have deleted the job.
+        # The result is in the job folder, but perhaps no record names it: the job may have been deleted in Redis and the API server.
         ending.report_folder(assignment.owner)
     return Conclusion(end, failure)
 
 
 def _claim(ownership: Ownership, patience_seconds: float) -> tuple[ClaimReply, float]:
-    """Redis's answer, and when it was asked."""
+    """Redis's answer to the claim, and when it was asked."""
     deadline = time.monotonic() + patience_seconds
     while True:
         asked_at = time.monotonic()

@@ -1,4 +1,4 @@
-"""End of an attempt: which end a run comes to, and how it is recorded in Redis."""
+"""End of an attempt: the end that follows from a run, and how it is recorded in Redis."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ logger = logging.getLogger(__name__)
 _MAX_FILES = 16  # in the status
 _FIRST_PAUSE_SECONDS = 0.25
 _LAST_PAUSE_SECONDS = 5.0
-_FORGOTTEN_SECONDS = 600.0  # while Redis knows neither claim nor record: time for the operator to put the record back
+_FORGOTTEN_SECONDS = (
+    600.0  # retries while Redis has neither claim nor record: the operator needs time to put the record back
+)
 
 _STOPPED = {
     StopReason.SUSPEND: (Outcome.STOPPED, "SUSPENDED"),
@@ -50,7 +52,7 @@ class RedisAwayTooLongError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """How far an attempt was, and after how long, for messages."""
+    """How far an attempt had come, and after how long, for messages."""
 
     reached: Reached | None
     seconds: float
@@ -97,7 +99,7 @@ def with_run(end: End, observer: AttemptObserver) -> End:
 
 
 def with_result(end: End, manifest: Manifest) -> End:
-    """The end of an attempt that made a result, but no copy of it: it names the result in the job's folder."""
+    """The end of an attempt that made a result but no copy: it names the result in the job's folder."""
     made, uri = end_of_success(manifest, end.worker), _in_job_folder(manifest)
     message = f"{end.message}; the result is in {uri}"
     named = made.outputs and replace(made.outputs, uri=uri)
@@ -145,7 +147,7 @@ def record(end: End, ownership: Ownership, heartbeat: Heartbeat, *, patience_sec
             case FinishVerdict.OVERTAKEN:
                 logger.warning("attempt %s was overtaken: its end (%s) does not count", ownership.task_id, end.outcome)
                 if reply.end is not None and reply.end.outcome is Outcome.CANCELLED:
-                    # Again: the first deletion may have preceded this run's last writes.
+                    # Once more: the first deletion may have preceded this run's last writes.
                     _delete_files(ownership.job_id)
                 return None
             case FinishVerdict.CANCELLED:
@@ -153,7 +155,7 @@ def record(end: End, ownership: Ownership, heartbeat: Heartbeat, *, patience_sec
 
 
 def report_folder(owner: Owner) -> None:
-    """Report that the job has files: the operator orders their deletion if the job's object no longer exists."""
+    """Report to Redis that the job has files. The operator orders their deletion if the job's object no longer exists."""
     if not owner.install_id:
         return
     try:
@@ -177,7 +179,7 @@ def _in_job_folder(manifest: Manifest) -> str:
 
 
 def _delete_files(job_id: str) -> bool:
-    """Delete the job's files; returns whether that succeeded. A failure is logged: it must not keep a cancelled job alive."""
+    """Delete the job's files; returns whether that succeeded. A failure is only logged: a cancelled job must end all the same."""
     try:
         deletion.delete(job_id, cancelled=True)
     except (OSError, OvertakenError) as error:
@@ -187,8 +189,8 @@ def _delete_files(job_id: str) -> bool:
 
 
 def _is_overtaken(heartbeat: Heartbeat) -> bool:
-    """Ask Redis just before files are deleted: a run that was paused would delete its successor's result."""
-    with contextlib.suppress(RedisError, ProtocolError):  # without Redis, its last answer counts
+    """Ask Redis just before files are deleted, because a run that was paused would delete its successor's result."""
+    with contextlib.suppress(RedisError, ProtocolError):  # without Redis, the last answer counts
         heartbeat.ask_now()
     return heartbeat.overtaken
 
@@ -205,7 +207,7 @@ def _finish(end: End, ownership: Ownership, heartbeat: Heartbeat, deadline: floa
             reply = ownership.finish(end)
             if reply.verdict is not FinishVerdict.OVERTAKEN or reply.end is not None:
                 return reply
-            # Overtaken, yet no end counts: Redis may have been emptied. Then a heartbeat makes the claim again.
+            # Overtaken although no end is recorded: Redis may have been emptied. Then a heartbeat makes the claim again.
             forgotten_since = forgotten_since or time.monotonic()
             if not heartbeat.ask_now().owned or time.monotonic() - forgotten_since > _FORGOTTEN_SECONDS:
                 return reply

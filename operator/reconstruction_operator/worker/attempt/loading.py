@@ -1,4 +1,4 @@
-"""Loading photos: fetch them into the run's workspace, check and decode each once; or take over those of an earlier attempt."""
+"""Loading photos: fetches them into the run's workspace and decodes each once to check it, or takes over those of an earlier attempt."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from reconstruction_operator.transfer.limits import Limits, Tick, section
 from reconstruction_operator.transfer.names import Ignored
 from reconstruction_operator.transfer.photos import checks, masks
 
-_FETCH_SHARE = 0.5  # of the step
-_DIGEST_SHARE = 0.6  # with the digests
-_CHECK_SHARE = 0.95  # with decoding; the rest is for keeping the photos
+_FETCH_SHARE = 0.5  # share of the step
+_DIGEST_SHARE = 0.6  # share of the step, with the digests
+_CHECK_SHARE = 0.95  # share of the step, with decoding; the rest is for keeping the photos
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The checked photos, and the digest of the input; no photos if it is that of a known input."""
+    """The checked photos, and the digest of the input. No photos if the digest is that of a known input."""
 
     photos: tuple[Photo, ...]
     digest: str
-    bytes: int = 0  # of the user's files, with masks
+    bytes: int = 0  # size of the user's files, with masks
     known: bool = False
 
 
@@ -48,8 +48,8 @@ def load_photos(
 ) -> Loaded:
     """The checked photos of the envelope's input; without an envelope, of the job's own input folder.
 
-    An input that `limits` knows is neither decoded nor, if that can be seen before, copied. Neither is one that an earlier attempt has
-    checked and left. What `tick` raises ends the work.
+    An input that `limits` knows is not decoded and, if that shows in time, not copied. The same holds for photos that an earlier attempt
+    has checked and kept. An exception of `tick` ends the work.
 
     Raises StorageError if the input cannot be used.
     """
@@ -76,7 +76,7 @@ def load_photos(
 def _fetch(
     job_id: str, envelope: Envelope | None, limits: Limits, *, model: Model, workspace: Workspace, tick: Tick
 ) -> Fetched:
-    """The photos in the workspace, with the digest of the input; unless that is known."""
+    """Fetch the photos into the workspace, with the digest of the input, unless that is known."""
     fetching = section(tick, 0.0, _FETCH_SHARE)
     if envelope is None:
         fetched = fetch.take_folder(file_handler.input_dir(job_id), workspace.photos, limits, fetching)

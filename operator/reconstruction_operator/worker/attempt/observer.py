@@ -18,7 +18,7 @@ from reconstruction_operator.contract.steps import STEP_COUNT, StepInfo
 from reconstruction_operator.telemetry import tracing
 from reconstruction_operator.telemetry import worker_metrics as metrics
 from reconstruction_operator.telemetry.relay import report
-from reconstruction_operator.telemetry.tracing import Place, Span
+from reconstruction_operator.telemetry.tracing import Span, SpanIds
 from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.attempt.progress import ProgressSender
 from reconstruction_operator.worker.attempt.steps import Reached
@@ -26,8 +26,8 @@ from reconstruction_operator.worker.model.usage import ModelUsage
 
 logger = logging.getLogger(__name__)
 
-_OVERTAKEN: Final = "Overtaken"  # in metrics and traces; an attempt that another run took over has no outcome
-_FLUSH_SECONDS: Final = 2.0  # for unsent spans, when a process of the pool or the worker ends
+_OVERTAKEN: Final = "Overtaken"  # the outcome in metrics and traces of an attempt that another run took over
+_FLUSH_SECONDS: Final = 2.0  # time for unsent spans, when a process of the pool or the worker ends
 
 
 def _now() -> datetime:
@@ -43,9 +43,9 @@ class AttemptObserver:
     monotonic: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = _now
     emit: Callable[[Span], None] | None = field(default_factory=tracing.emitter)
-    model: str = field(init=False, default="")  # an installed model, never what the job says: it is a label
+    model: str = field(init=False, default="")  # an installed model, never the text of the job: it becomes a label
     inputs: Inputs = field(init=False, default=Inputs())
-    input_digest: str = field(init=False, default="")  # of the photos; empty: they were not read
+    input_digest: str = field(init=False, default="")  # digest of the photos; empty: they were not read
     usage: ModelUsage | None = field(init=False, default=None)
     resumed_from: str = field(init=False, default="")  # the stage of an earlier attempt
     _begun: _Moment = field(init=False)
@@ -59,13 +59,13 @@ class AttemptObserver:
         logger.info("%s begins: model %s, task %s", its.title, its.model_type, its.task_id)
 
     def reached(self, reached: Reached, keep: bool) -> None:
-        """The run has progressed. `keep`: a report that may not be skipped, as of a step's begin."""
+        """The run has progressed. `keep`: this report must not be skipped, as for the begin of a step."""
         if self._step is None or self._step[0].index != reached.step.index:
             self._end_step(completed=True)
             self._step = reached.step, self._moment()
         if reached.resumed and not self.resumed_from:
             self.resumed_from = reached.resumed
-            self._paced_from = self._moment()  # what is done already says nothing of this run's pace
+            self._paced_from = self._moment()  # work of earlier attempts shows nothing about this run's pace
             logger.info("%s goes on after stage %s", self.assignment.title, reached.resumed)
         meta = {
             "progress": reached.percent,
@@ -129,7 +129,7 @@ class AttemptObserver:
             "outcome": outcome,
             "reason": reason,
         }
-        self.emit(Span(tracing.WORKER, "attempt", self._place, self._parent, self._begun.at, now.at, attributes, error))
+        self.emit(Span(tracing.WORKER, "attempt", self._ids, self._parent, self._begun.at, now.at, attributes, error))
 
     def _log_end(self, outcome: str, reason: str, message: str, seconds: float) -> None:
         why = ": ".join(part for part in (reason, message) if part)
@@ -145,8 +145,8 @@ class AttemptObserver:
         if completed:
             report(metrics.STEP_TIME, now.seconds - begun.seconds, self.model, step.name)
         if self.emit is not None:
-            place = self._place.child(step.index)
-            self.emit(Span(tracing.WORKER, step.name, place, self._place, begun.at, now.at, error=error))
+            ids = self._ids.child(step.index)
+            self.emit(Span(tracing.WORKER, step.name, ids, self._ids, begun.at, now.at, error=error))
         self._step = None
 
     def _since(self, begun: _Moment) -> float:
@@ -156,18 +156,18 @@ class AttemptObserver:
         return _Moment(self.now(), self.monotonic())
 
     @property
-    def _parent(self) -> Place:
+    def _parent(self) -> SpanIds:
         """The sender's span; without one, the job's own."""
-        return Place.parse(self.assignment.traceparent) or tracing.of_job(self.assignment.job_id)
+        return SpanIds.parse(self.assignment.traceparent) or tracing.of_job(self.assignment.job_id)
 
     @property
-    def _place(self) -> Place:
+    def _ids(self) -> SpanIds:
         return self._parent.child("attempt", self.assignment.task_id)
 
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
-    """A moment by both clocks: spans need the time of day, durations a clock that is never set."""
+    """A moment on both clocks: spans need the time of day, durations a clock that is never set."""
 
     at: datetime
     seconds: float
@@ -176,5 +176,5 @@ class _Moment:
 @worker_process_shutdown.connect  # type: ignore[untyped-decorator]
 @worker_shutdown.connect  # type: ignore[untyped-decorator]
 def flush_spans(**_: Any) -> None:
-    """Send what is left before the process ends: the tracing thread would end with it."""
+    """Send the remaining spans before the process ends, since the tracing thread ends with it."""
     tracing.flush(_FLUSH_SECONDS)

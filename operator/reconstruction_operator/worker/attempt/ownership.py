@@ -14,7 +14,7 @@ from reconstruction_operator.state.replies import BeatReply, ClaimReply, FinishR
 
 T = TypeVar("T")
 
-LIFE: Final = uuid.uuid4().hex  # one for the worker: made before its pool forks, and so shared by the pool
+LIFE: Final = uuid.uuid4().hex  # random for each worker: made before its pool forks, so that the pool shares it
 
 
 @dataclass(frozen=True, slots=True)

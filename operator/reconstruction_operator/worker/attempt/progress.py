@@ -1,7 +1,7 @@
 """Progress sender: sends progress to Celery's result backend from another thread, so that a slow Redis never delays a run.
 
-One thread of the process does that for all attempts under way. What an attempt reports within a few milliseconds is sent together,
-and its first reports within a tenth of a second: an attempt that is over by then need not be shown to run.
+One thread of the process sends for all running attempts. Reports of an attempt within a few milliseconds are sent together,
+and its first reports after a tenth of a second: an attempt that has ended by then need not be shown as running.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class ProgressSender:
     """Sends inside a `with` block.
 
     Items offered with `keep` (begin and end of a step) are sent in order and retried until they arrive. Of all others only
-    the latest is sent, once. What is unsent when the run is over gets one try, by `send_last` if there is one: the recorded end
+    the latest is sent, once. Items unsent when the run is over get one try, by `send_last` if it is given: the recorded end
     counts, not the progress.
     """
 
@@ -46,14 +46,14 @@ class ProgressSender:
         self._flush_seconds = flush_seconds
         self._kept: deque[Meta] = deque()
         self._latest: Meta | None = None
-        self._lock = threading.Lock()  # of what is queued
+        self._lock = threading.Lock()  # guards the queue
         self._sending = threading.Lock()
         self._closed = False
         self._failed = False
         self._gather_seconds = _FIRST_SECONDS  # from an offer until it is sent
-        self._latest_at = 0.0  # of the monotonic clock: before, the latest is not sent
-        self._retry_at = 0.0  # the same for all
-        self._context = copy_context()  # names the job in log lines of another thread
+        self._latest_at = 0.0  # monotonic time before which the latest is not sent
+        self._retry_at = 0.0  # monotonic time before which nothing is sent
+        self._context = copy_context()  # names the job in log lines of the sending thread
         self._courier: _Courier | None = None
 
     def __enter__(self) -> Self:
@@ -79,7 +79,7 @@ class ProgressSender:
         if self._courier is not None:
             self._courier.forget(self)
         with self._lock:
-            self._closed = True  # before the last send: the thread may wait for its end
+            self._closed = True  # before the last send, for whose end the thread may wait
         if self._sending.acquire(timeout=self._flush_seconds):
             try:
                 with self._lock:
@@ -90,7 +90,7 @@ class ProgressSender:
                 self._sending.release()
 
     def send_due(self) -> float | None:
-        """Send what is due; returns when there is more to send, of the monotonic clock (None: after the next offer)."""
+        """Send what is due; returns the monotonic time at which more is due (None: after the next offer)."""
         with self._sending:
             with self._lock:
                 now = time.monotonic()
@@ -130,7 +130,7 @@ class ProgressSender:
 
 
 class _Courier:
-    """The thread that sends for all attempts of a process. It starts with the first, and wakes up only when something is due."""
+    """The thread that sends for all attempts of a process. It starts with the first attempt, and wakes up only when something is due."""
 
     def __init__(self) -> None:
         self._due_at: dict[ProgressSender, float] = {}
@@ -139,14 +139,14 @@ class _Courier:
         threading.Thread(target=self._run, name="progress", daemon=True).start()
 
     def fetch(self, sender: ProgressSender, seconds: float) -> None:
-        """The sender has something to send, in so many seconds at the latest."""
+        """Call `send_due` of the sender within that many seconds."""
         with self._changed:
             self._come_by(sender, time.monotonic() + seconds)
             if self._due_at[sender] < self._wakes_at:
                 self._changed.notify()
 
     def forget(self, sender: ProgressSender) -> None:
-        """Send no more for it. A send may be under way."""
+        """Stop sending for this sender. A send may be under way."""
         with self._changed:
             self._due_at.pop(sender, None)
 
@@ -168,7 +168,7 @@ class _Courier:
                 now = time.monotonic()
                 due = [sender for sender, at in self._due_at.items() if at <= now]
                 if due:
-                    self._wakes_at = 0.0  # it looks again without being woken
+                    self._wakes_at = 0.0  # it checks again without being woken
                     for sender in due:
                         del self._due_at[sender]
                     return due

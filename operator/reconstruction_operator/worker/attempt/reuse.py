@@ -23,7 +23,7 @@ from reconstruction_operator.contract.fingerprint import KnownInput, recipe
 from reconstruction_operator.contract.manifest import MESH, Manifest, SealedFile
 from reconstruction_operator.jobfiles import manifest as manifests
 from reconstruction_operator.jobfiles import results, workspace
-from reconstruction_operator.jobfiles.results import Found
+from reconstruction_operator.jobfiles.results import EarlierResult
 from reconstruction_operator.models import registry
 from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.transfer import outputs
@@ -33,13 +33,13 @@ from reconstruction_operator.worker.model.selection import Choice
 logger = logging.getLogger(__name__)
 
 _CHUNK_BYTES = 1 << 20
-# Of a file system without hard links, or with files of another user.
+# Errors of a file system without hard links, or with files of another user.
 _NO_LINKS = (errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A result of an earlier job of which the copy at the job's own output address is left, on another volume or in another cluster."""
+    """A result of an earlier job that is left only as a copy at this job's own output address (from another volume or cluster)."""
 
     manifest: Manifest
     uri: str
@@ -49,11 +49,11 @@ class Copy:
 class Reusable:
     """The results that a job may take over, the newest first, a copy last."""
 
-    results: tuple[Found | Copy, ...] = ()
+    results: tuple[EarlierResult | Copy, ...] = ()
 
     @property
     def known(self) -> tuple[KnownInput, ...]:
-        """What they were made from."""
+        """The inputs that they were made from."""
         its = (found.manifest for found in self.results)
         return tuple(KnownInput(one.input_digest, one.images, one.input_bytes) for one in its)
 
@@ -62,15 +62,15 @@ class Reusable:
         """The jobs that have them."""
         return frozenset(found.manifest.job_id for found in self.results)
 
-    def made_from(self, digest: str) -> tuple[Found | Copy, ...]:
-        """Those that were made from that input."""
+    def made_from(self, digest: str) -> tuple[EarlierResult | Copy, ...]:
+        """The results that were made from that input."""
         return tuple(found for found in self.results if found.manifest.input_digest == digest)
 
 
 def reusable(assignment: Assignment, choice: Choice | None) -> Reusable:
-    """The results that the job may take over. Without a choice of a model: those of its name, whatever they were made from.
+    """The results that the job may take over. Without `choice`: all of its namespace and name, whatever they were made from.
 
-    Otherwise those that the same model made, in the same version and with the same parameters.
+    With `choice`, only those of the same model in the same version and with the same parameters.
     """
     if not is_heir(assignment, choice):
         return Reusable()
@@ -98,14 +98,16 @@ def not_found(assignment: Assignment) -> ModelFailure:
 
 
 def is_moderate(manifest: Manifest) -> bool:
-    """Whether a copy that any program may have made is not too large to be read."""
+    """Whether the copy, which any program may have made, is small enough to be read."""
     return all(size >= 0 for _, size in manifest.sizes) and (
         sum(size for _, size in manifest.sizes) <= config.settings.INPUT_MAX_BYTES
     )
 
 
-def take_over(found: Found | Copy, output: Path, assignment: Assignment, check: Callable[[], None]) -> Manifest | None:
-    """Makes the empty folder `output` the same result, sealed as this job's; None if it is not whole any more.
+def take_over(
+    found: EarlierResult | Copy, output: Path, assignment: Assignment, check: Callable[[], None]
+) -> Manifest | None:
+    """Fills the empty folder `output` with the same result, sealed as this job's; None if the result is not complete any more.
 
     The files are shared with the earlier result (hard links), or copied where that is not possible. `check` is called often, and may
     raise. Raises OSError for the disk, StorageError for a copy that cannot be read.
@@ -142,14 +144,14 @@ def take_over(found: Found | Copy, output: Path, assignment: Assignment, check: 
     return manifest
 
 
-def _of_the_name(assignment: Assignment) -> tuple[Found, ...]:
+def _of_the_name(assignment: Assignment) -> tuple[EarlierResult, ...]:
     owner = assignment.owner
     if owner is None or not (owner.namespace and owner.name):
         return ()
     return tuple(results.find(owner.namespace, owner.name, besides=owner.job_id))
 
 
-def _maker(found: Found | Copy) -> ReusedFrom:
+def _maker(found: EarlierResult | Copy) -> ReusedFrom:
     if isinstance(found, Copy):
         return ReusedFrom(found.manifest.job_id, found.manifest.attempt)
     sealed_at = datetime.fromtimestamp(int(found.sealed_at), UTC)
@@ -157,27 +159,27 @@ def _maker(found: Found | Copy) -> ReusedFrom:
 
 
 def _collect(copy: Copy, output: Path, namespace: str, check: Callable[[], None]) -> bool:
-    """Copies the files into `output`; returns whether they are those that were sealed. Others may write where they lie."""
+    """Copies the files into `output`; returns whether they equal the sealed ones. Other programs may write to their folder."""
     files = copy.manifest.files
     outputs.collect(copy.uri, copy.manifest, output, check, namespace=namespace)
     return all(_digest(output / one.name, check) == one.sha256 for one in files)
 
 
 def _is_sound(manifest: Manifest) -> bool:
-    """Whether it names a mesh, each file once, and none elsewhere: a manifest may have been edited."""
+    """Whether the manifest, which may have been edited, names a mesh, each file once, and no file outside its folder."""
     paths = {PurePosixPath(one.name) for one in manifest.files}
     has_mesh = PurePosixPath(MESH) in paths
     return has_mesh and len(paths) == len(manifest.files) and all(_is_below(one.name) for one in manifest.files)
 
 
 def _is_below(name: str) -> bool:
-    """Whether it leads to a place below a folder (path traversal)."""
+    """Whether the name leads to a place below its folder (path traversal)."""
     path = PurePosixPath(name)
     return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and "\0" not in name
 
 
 def _link(source: Path, output: Path, sealed: SealedFile, check: Callable[[], None]) -> bool:
-    """Puts one file into `output`; returns whether it is the one that was sealed."""
+    """Puts one file into `output`; returns whether it equals the sealed one."""
     name = PurePosixPath(sealed.name)
     target = output / name
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.jobfiles import publishing, results, workspace
 from reconstruction_operator.jobfiles.layout import Workspace
-from reconstruction_operator.jobfiles.results import Found
+from reconstruction_operator.jobfiles.results import EarlierResult
 from reconstruction_operator.models.exchange import RunRequest
 from reconstruction_operator.models.interface import FAILED_FOLDER, ModelFailure, Result, Step, Work
 from reconstruction_operator.services import file_handler
@@ -61,11 +61,11 @@ class AttemptRun:
         self._reusable = Reusable()
         self._copies = Copies(assignment, heartbeat)
         self.published = False  # whether this run's own result became the job's
-        self.result: Manifest | None = None  # the job's published result, by this run or another
+        self.result: Manifest | None = None  # the job's published result, of this run or another
 
     @property
     def reached(self) -> Reached | None:
-        """How far it has come; None: its first step has not begun."""
+        """How far the run is; None before its first step."""
         return None if self._steps is None else self._steps.reached
 
     def execute(self) -> End:
@@ -87,7 +87,7 @@ class AttemptRun:
             raise self._with_remains(failure) from error
 
     def clean_up(self, end: End | None) -> None:
-        """Delete the run's files, except a result that counts and what the next attempt need not fetch; `end` is the recorded one."""
+        """Delete the run's files, except a result that counts and photos and stages for the next attempt; `end` is the recorded one."""
         space = self._workspace
         if end is not None and end.reason == "DISK_FULL":
             deletion.empty_trash()
@@ -104,7 +104,7 @@ class AttemptRun:
         space.discard()
 
     def _is_repeated(self, end: End) -> bool:
-        """Whether another attempt may follow that goes on from this one. On a full disk, everything is deleted."""
+        """Whether another attempt may follow and use what this one keeps. On a full disk, everything is deleted."""
         if self.result is not None or end.outcome not in (Outcome.FAILED, Outcome.STOPPED):
             return False
         if end.outcome is Outcome.FAILED and self._is_last:
@@ -118,7 +118,7 @@ class AttemptRun:
         return envelope is None or envelope.last
 
     def _with_remains(self, failure: ReconstructionFailedError) -> ReconstructionFailedError:
-        """The failure; if it ends the job and the model has left files for inspection, they stay, and its message names them."""
+        """The failure. If it ends the job and the model has left files for inspection, these are kept and the message names them."""
         space, final = self._workspace, self._is_last or not outcomes.reason(failure.reason).retriable
         # The operator orders the deletion of an owned job's files; those of a bare task would stay for ever.
         if space is None or self._assignment.owner is None or not final or failure.reason == "DISK_FULL":
@@ -143,7 +143,7 @@ class AttemptRun:
         if sealed is not None:
             logger.info("job %s has a sealed output of %s already", assignment.job_id, sealed.task_id)
             self.result = sealed
-            self._copies.deliver(file_handler.output_dir(assignment.job_id), sealed.uri, space)  # it may be missing
+            self._copies.deliver(file_handler.output_dir(assignment.job_id), sealed.uri, space)  # perhaps missing
             return end_of_success(sealed, assignment.worker)
         self._steps = steps = Steps(
             job_id=assignment.job_id,
@@ -173,7 +173,7 @@ class AttemptRun:
         return self._finalize(choice, steps, space, result)
 
     def _begin(self, choice: Choice | None) -> tuple[Workspace, Manifest | None]:
-        """Prepare the workspace; returns also the result that an earlier attempt has published, if any."""
+        """Prepare the workspace; returns it with the result that an earlier attempt has published, if any."""
         assignment, check = self._assignment, self._heartbeat.check
         self._reusable = reuse.reusable(assignment, choice)
         self._copies.replaced = self._reusable.job_ids
@@ -181,7 +181,7 @@ class AttemptRun:
         if assignment.output_uri:
             self._copies.check(heir=reuse.is_heir(assignment, choice))
             self._inherit_copy(choice)
-            self._heartbeat.confirm()  # that may have waited for a disk
+            self._heartbeat.confirm()  # the calls above may have waited for a disk
         else:
             self._heartbeat.refresh()
         check()
@@ -189,7 +189,7 @@ class AttemptRun:
         try:
             if assignment.owner is not None:
                 self._copies.note(space, assignment.owner)
-            check()  # this thread may have been left behind on a dead mount that answers again
+            check()  # this thread may have hung on a dead mount that answers again now
         except InterruptedRunError:
             space.discard()
             raise
@@ -198,12 +198,12 @@ class AttemptRun:
         return space, None if assignment.envelope is None else publishing.read_sealed(assignment.job_id)
 
     def _inherit_copy(self, choice: Choice | None) -> None:
-        """Count the copy that an earlier job left at the output address among the results, or refuse it."""
+        """Add the copy that an earlier job left at the output address to the reusable results, or refuse it."""
         earlier, assignment = self._copies.earlier, self._assignment
         if earlier is None or earlier.job_id in self._reusable.job_ids:
             return
         if not (reuse.fits(earlier, choice) and reuse.is_moderate(earlier)):
-            self._copies.check()  # raises: it is another job's
+            self._copies.check()  # raises, because the copy is another job's
             return
         self._reusable = reuse.Reusable((*self._reusable.results, Copy(earlier, assignment.output_uri)))
         self._copies.replaced = self._reusable.job_ids
@@ -222,8 +222,8 @@ class AttemptRun:
             self._observer.read(Inputs(len(loaded.photos), loaded.bytes))
         return loaded
 
-    def _take_over(self, found: Iterable[Found | Copy], space: Workspace) -> Manifest | None:
-        """The first of these results that is whole, as this job's in the workspace; None if none is."""
+    def _take_over(self, found: Iterable[EarlierResult | Copy], space: Workspace) -> Manifest | None:
+        """Take over the first of these results that is complete, into the workspace; None if none is."""
         assignment, check = self._assignment, self._heartbeat.check
         for one in found:
             taken = call_interruptibly(partial(reuse.take_over, one, space.output, assignment, check), check)
@@ -280,7 +280,7 @@ class AttemptRun:
         return end_of_success(self._publish(space, manifest), assignment.worker)
 
     def _publish(self, space: Workspace, manifest: Manifest) -> Manifest:
-        """Publish the result; returns the one that counts, which is another's if that was faster."""
+        """Publish the result; returns the one that counts, which is that of another attempt if it was faster."""
         assignment = self._assignment
         if assignment.owner is not None:
             results.note(assignment.owner)
@@ -290,6 +290,6 @@ class AttemptRun:
         return self.result
 
     def _explain_vanished_files(self) -> None:
-        """If another program deleted the workspace, perhaps because the run is not wanted, learn that from Redis."""
+        """If the workspace was deleted, ask Redis whether that is because the run is no longer wanted."""
         if self._workspace is not None and not self._workspace.root.exists():
             self._heartbeat.confirm()

@@ -62,6 +62,6 @@ def _camel(placement: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _texts(quality: Mapping[str, int | float | str]) -> dict[str, str]:
-    """The model's numbers as text, as the status holds them."""
+    """The model's numbers as texts, in the form of the status."""
     items = list(quality.items())[:MAX_QUALITY_ITEMS]
     return {name: f"{value:.6g}" if isinstance(value, float) else str(value) for name, value in items}

@@ -11,7 +11,7 @@ from reconstruction_operator.models import registry
 from reconstruction_operator.models.interface import StageFolder
 from reconstruction_operator.worker.model.selection import Choice
 
-_NO_INPUT = "none"  # of a simulation
+_NO_INPUT = "none"  # for a simulation
 
 
 class AttemptStages:
@@ -27,7 +27,7 @@ class AttemptStages:
         return StageFolder(self._space.stages, _key(choice, input_digest), attempt or 0, most) if most else None
 
     def are_of_use(self, end: End, *, resumed: bool) -> bool:
-        """Whether the next attempt should go on from them.
+        """Whether the next attempt should use the stages.
 
         A model that crashed after it had resumed from a stage, and finished no other, may have crashed because of that stage.
         """

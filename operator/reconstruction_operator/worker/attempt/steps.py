@@ -1,4 +1,4 @@
-"""Steps of a run: at the start of each, check the cancel flag, then report; alike for every model."""
+"""Steps of a run: at the start of each, the cancel flag is checked and the step reported, in the same way for every model."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Reached:
     message: str = ""
     resumed: str = ""  # the stage of an earlier attempt from which the run goes on
     base: float = 0.0  # the fraction at which it went on
-    remaining_seconds: float | None = None  # that the model expects its rest to take; None: the fraction shows it
+    remaining_seconds: float | None = None  # expected seconds left, by the model; None: derived from the fraction
 
 
 Publish = Callable[[Reached, bool], None]
@@ -88,7 +88,7 @@ class Steps:
         self._end_current()
 
     def _begin(self, step: Step, *, at_once: bool) -> None:
-        """End the step before, `at_once` if an earlier attempt has done its work, and begin this one."""
+        """End the previous step (`at_once` if an earlier attempt has done its work), and begin this one."""
         self._end_current(at_once=at_once)
         self._check_flag()
         self._current, self._begun_at = step, time.monotonic()
@@ -104,7 +104,7 @@ class Steps:
             self._heartbeat.wait(self._begun_at + self._pace_seconds - time.monotonic())
 
     def _check_flag(self) -> None:
-        # While Redis is away, asking would only time out. The heartbeat keeps polling, and logs the outage.
+        # While Redis is unreachable, a call would only time out. The heartbeat keeps polling, and logs the outage.
         if not self._heartbeat.redis_is_away:
             with contextlib.suppress(RedisError):
                 if job_manager.is_job_cancelled(self._job_id):

@@ -1,1 +1,1 @@
-"""Checks of inputs beside the jobs of a worker: a lane of its own, in a process that can be killed."""
+"""Checks of inputs beside the jobs of a worker: a separate thread, and a process that can be killed."""

@@ -1,6 +1,6 @@
-"""Lane for checks of inputs: one thread of the worker's main process, beside the pool, also while all slots are busy.
+"""Check lane: one thread of the worker's main process checks inputs beside the pool, even while all slots are busy.
 
-It takes one request at a time, and none while an earlier check hangs or while the worker drains. What it takes may be lost with the worker: the
+It takes one request at a time, and none while an earlier check hangs or while the worker drains. A request may be lost with the worker: the
 operator asks again.
 """
 
@@ -29,13 +29,13 @@ _JOIN_SECONDS: Final = 5.0
 
 
 class CheckLane(LifelongStep):
-    """Takes requests from the lists of the worker's pools, and reports what it found."""
+    """Takes requests from the lists of the worker's pools, and reports the results."""
 
     def __init__(self, consumer: Any, **options: Any) -> None:
         super().__init__(consumer, **options)
         self._node = str(consumer.hostname)
         self._keys = Keys()
-        self._client = connections.state_client()  # of its own: it waits in Redis for requests
+        self._client = connections.state_client()  # a client of its own, since it waits in Redis for requests
         self._process = CheckProcess()
         self._stopping = threading.Event()
         self._is_refused = False
@@ -65,7 +65,7 @@ class CheckLane(LifelongStep):
             except (RedisError, ValueError) as error:
                 self._complain(error)
                 self._stopping.wait(_PAUSE_SECONDS)
-            except Exception:  # no input may end the lane
+            except Exception:  # no input may end the thread
                 logger.exception("an input could not be checked")
                 self._stopping.wait(_PAUSE_SECONDS)
         self._client.close()
@@ -88,7 +88,7 @@ class CheckLane(LifelongStep):
         return sorted({name.removesuffix("-high").removesuffix("-low") for name in queues})
 
     def _complain(self, error: Exception) -> None:
-        """Once: with permissions of an earlier version, Redis refuses each request."""
+        """Log it once: with permissions of an earlier version, Redis refuses every request."""
         log = logger.debug if self._is_refused else logger.warning
         log("worker %s could not check inputs: %s", self._node, error)
         self._is_refused = True

@@ -27,9 +27,9 @@ _REFUSED: Final = "INPUT_REFUSED"
 
 @dataclass
 class CheckProcess:
-    """Looks at one input at a time. Mounts on which that did not end are left alone for a while, so that other inputs are looked at.
+    """Checks one input at a time. Mounts on which a check did not end are skipped for a while, so that other inputs can be checked.
 
-    A process that cannot be killed (a dead mount) is left behind; while there are some of them, nothing is looked at.
+    A process that cannot be killed (a dead mount) is left behind. While too many of them exist, nothing is checked.
     """
 
     seconds: float = SECONDS
@@ -42,7 +42,7 @@ class CheckProcess:
         return len(self._left) >= _MOST_LEFT
 
     def perform(self, request: CheckRequest) -> Checked:
-        """Look at the input."""
+        """Check the input."""
         place, shown = _place_of(request), uris.redacted(request.uri)
         if place is not None and any(place.is_relative_to(one) for one in hanging.known()):
             return Checked(Verdict.UNKNOWN, message=f"{shown} was not looked at: a look at its disk did not end.")
@@ -57,7 +57,7 @@ class CheckProcess:
             left = 0 if child.end() else child.process.pid
             if left:
                 self._left.append(child)
-        if place is not None:  # a disk that is only slow is not left alone: any tenant can make a check take long
+        if place is not None:  # a slow disk is not skipped, since any tenant can make a check slow
             hanging.forget(place) if is_reached and not left else hanging.remember(place, left)
         if line is None:
             text = (
@@ -71,7 +71,7 @@ class CheckProcess:
 
 
 def _line(child: Program, unread: bytearray, until: float) -> bytes | None:
-    """The next line; empty if the process has ended, None if it does not come in time. `unread`: what came after the last one."""
+    """The next line; empty if the process has ended, None if no line came in time. `unread`: bytes after the last line."""
     output = child.answers.fileno()
     while b"\n" not in unread:
         if not select.select([output], [], [], max(0.0, until - time.monotonic()))[0]:
@@ -85,7 +85,7 @@ def _line(child: Program, unread: bytearray, until: float) -> bytes | None:
 
 
 def _place_of(request: CheckRequest) -> Path | None:
-    """Where the input lies on this worker, without a look at the disk; None: not on its disks, or nowhere."""
+    """Where the input is on this worker's disks, without touching them; None if it is elsewhere or nowhere."""
     try:
         parts = uris.split(request.uri, _REFUSED)
         if parts.scheme != "file":

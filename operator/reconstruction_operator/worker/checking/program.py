@@ -1,7 +1,7 @@
-"""Program that looks at one input: `python -P -m reconstruction_operator.worker.checking.program`.
+"""Program that checks one input: `python -P -m reconstruction_operator.worker.checking.program`.
 
 A process of its own: a call on a dead mount never returns, and a decoder of hostile photos may crash. It reads the request and the
-settings from stdin, and writes what it found to stdout. It ends with its worker.
+settings from stdin, and writes the result to stdout. It ends with its worker.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _frozen(value: Any) -> Any:
 
 
 def perform(request: CheckRequest) -> Checked:
-    """Looks at the input as a run would, without copying it. A run that has its result already needs none."""
+    """Checks the input as a run would, without copying it. A run whose result exists already needs no input."""
     if publishing.read_sealed(request.job_id) is not None:
         return Checked(Verdict.USABLE, message="The result is there already.")
     try:
@@ -88,7 +88,7 @@ def perform(request: CheckRequest) -> Checked:
 
 
 def reach(request: CheckRequest) -> None:
-    """Looks whether the disk of a `file://` input answers at all. On a dead mount this never returns."""
+    """Checks whether the disk of a `file://` input answers at all. On a dead mount this never returns."""
     with contextlib.suppress(StorageError):
         parts = uris.split(request.uri, "INPUT_REFUSED")
         if parts.scheme == "file":
@@ -96,7 +96,7 @@ def reach(request: CheckRequest) -> None:
 
 
 def main() -> None:
-    """Answer the request on stdin, after an empty line once the disk of its input answers."""
+    """Answer the request on stdin. An empty line comes first, once the disk of the input answers."""
     privacy.hide_memory()
     with contextlib.suppress(OSError):
         os.nice(_NICE)
@@ -110,7 +110,7 @@ def main() -> None:
         reach(request)
         _say("")
         found = perform(request)
-    except Exception as error:  # noqa: BLE001  # the run will tell
+    except Exception as error:  # noqa: BLE001  # a defect: the run itself will show what is wrong
         found = Checked(Verdict.UNKNOWN, message=f"The check failed by itself: {type(error).__name__}: {error}")
     _say(found.to_text())
 

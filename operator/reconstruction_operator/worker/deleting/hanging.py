@@ -1,4 +1,4 @@
-"""Hanging places: mounts on which a deletion or a check did not end. They are left alone for a while, by all processes of a worker."""
+"""Hanging places: mounts on which a deletion or a check did not end. All processes of a worker skip them for a while."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def known() -> tuple[str, ...]:
 
 
 def remember(path: Path, process: int) -> None:
-    """A deletion or a check at `path` did not end. `process` could not be killed and still hangs there; 0: nothing is left.
+    """A deletion or a check at `path` did not end. `process` could not be killed and still hangs there; 0 if it was killed.
 
-    Of job folders nothing is remembered: without their disk, nothing works, and a large one takes long to delete.
+    Job folders are not remembered: without their disk nothing works, and a large folder takes long to delete.
     """
     if path.is_relative_to(config.settings.JOBS_DIR):
         return
@@ -48,7 +48,7 @@ def forget(path: Path) -> None:
 
 
 def _place_of(path: Path) -> Path:
-    """The mount that holds the path, found without touching it; the folder above it if job folders lie on the same mount."""
+    """The mount that holds the path, found without touching it; if that mount also holds the job folders, the folder above `path`."""
     mounts = [Path(_unescaped(line.split(" ")[4])) for line in Path("/proc/self/mountinfo").read_text().splitlines()]
 
     def mount_of(one: Path) -> Path:
@@ -64,7 +64,7 @@ def _unescaped(text: str) -> str:
 
 
 def _is_running(process: int) -> bool:
-    """Whether it still hangs. One that was killed and has ended may be a zombie until it is reaped."""
+    """Whether the process still hangs. A killed process that has ended may be a zombie until it is reaped."""
     try:
         state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
     except (OSError, IndexError):

@@ -51,12 +51,12 @@ class DeletionProcess:
     def perform(self, request: DeletionRequest, seconds: float) -> bool:
         """Carries out one request, as `program.perform`.
 
-        Raises also TimeoutError, an OSError, if it did not end in time or touches a place where an earlier deletion did not end.
+        Also raises TimeoutError, an OSError, if it did not end in time or touches a place where an earlier deletion did not end.
         """
         line = request.to_line(hanging.known())
         try:
             message, place = self._exchange(line, seconds)
-        except BaseException:  # perhaps a time limit's signal: the next request must not get this one's answer
+        except BaseException:  # perhaps from a time limit's signal: the next request must not get this one's answer
             self._end()
             raise
         if place is not None and "done" in message:
@@ -64,7 +64,7 @@ class DeletionProcess:
         return _result(message)
 
     def _exchange(self, line: bytes, seconds: float) -> tuple[dict[str, Any], Path | None]:
-        """The last message about the request in `line`, and the place that it touched last."""
+        """Send the request in `line`; returns the last message about it, and the place that it touched last."""
         deadline = time.monotonic() + seconds
         self._send(line)
         place: Path | None = None
@@ -110,7 +110,7 @@ class DeletionProcess:
         return message
 
     def _end(self) -> int:
-        """Kills the process; returns its id if it could not be killed, else 0."""
+        """Kills the process; returns 0, or its id if it could not be killed."""
         program, self._program = self._program, None
         return 0 if program is None or program.end() else program.process.pid
 

@@ -1,7 +1,7 @@
 """Program that deletes files: `python -P -m reconstruction_operator.worker.deleting.program`.
 
 A call on a dead mount never returns, and a thread in it cannot be ended: a process can. It reads requests from stdin, a line each,
-and writes to stdout where it is about to delete, log messages, and at last how it ended. It ends with its worker.
+and writes to stdout which place it is about to touch, log messages, and at last the outcome. It ends with its worker.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def perform(request: DeletionRequest, announce: Announce) -> bool:
 
 
 def _expire(until: float) -> bool:
-    """Deletes results in the trash whose time is over, those whose is over first before the others."""
+    """Deletes results in the trash whose time is over, the earliest first."""
     found = False
     while (due := next((kept for kept in trash.entries() if kept.until <= until), None)) is not None:
         found = trash.delete(due) or found
@@ -64,8 +64,8 @@ def _delete(folder: JobFolder, announce: Announce, *, cancelled: bool, retain_se
     announce(folder.root)
     if cancelled:
         trash.discard(folder.job_id)
-    retained = trash.find(folder.job_id) is not None  # a worker died after it had moved it there
-    # A run that still works fails before it delivers, because its workspace is deleted. The notes stay until all copies are deleted.
+    retained = trash.find(folder.job_id) is not None  # a worker died after it had moved the folder there
+    # A run that is still active fails before it delivers, because its workspace is deleted. The notes stay until all copies are deleted.
     for workspace in folder.workspaces():
         workspace.retire()
     run = Run(folder.job_id, EVERY_ATTEMPT, folder=None)
@@ -75,7 +75,7 @@ def _delete(folder: JobFolder, announce: Announce, *, cancelled: bool, retain_se
             outputs.withdraw(
                 one.uri, run, namespace=one.owner.namespace, copy=cancelled or not (one.published or retained)
             )
-        except StorageError as error:  # the settings have changed since it was delivered
+        except StorageError as error:  # the settings have changed since the delivery
             logger.warning("what was delivered of job %s may not be deleted: %s", folder.job_id, error)
     announce(folder.root)
     retain = 0 if cancelled else trash.seconds_of(folder) if retain_seconds is None else retain_seconds
@@ -83,12 +83,12 @@ def _delete(folder: JobFolder, announce: Announce, *, cancelled: bool, retain_se
 
 
 def _place(uri: str, folder: JobFolder) -> Path:
-    """The path that is about to be touched; a store answers or times out, so for objects it is the job's folder."""
+    """The path that is about to be touched. For objects it is the job's folder, because a store answers or times out."""
     return folder.root if is_object(uri) else uris.path_of(uri)
 
 
 class _Relay(logging.Handler):
-    """Hands log messages to the worker, which knows where logs go and in what form."""
+    """Sends log messages to the worker, which has the configuration of logs."""
 
     def emit(self, record: logging.LogRecord) -> None:
         _say(log=[record.levelno, record.getMessage()])
@@ -107,7 +107,7 @@ def main() -> None:
 def _read(lines: queue.SimpleQueue[bytes]) -> None:
     for line in sys.stdin.buffer:
         lines.put(line)
-    os._exit(0)  # the worker has ended, or needs nothing more; also in the middle of a deletion
+    os._exit(0)  # the worker has ended, or needs nothing more; ends even in the middle of a deletion
 
 
 def _answer(line: bytes) -> None:

@@ -12,22 +12,24 @@ from reconstruction_operator import config
 
 @dataclass(frozen=True, slots=True)
 class DeletionRequest:
-    """All files of a job; or, with a `uri`, only what its attempts up to `attempt` delivered there; or what the trash holds."""
+    """What to delete: all files of a job; with a `uri` only what its attempts up to `attempt` delivered there; or results in the trash."""
 
     job_id: str
-    cancelled: bool = False  # delete the copies of a published result as well
-    retain_seconds: int | None = None  # that its result waits in the trash; None: as the result says
+    cancelled: bool = False  # also delete the copies of a published result
+    retain_seconds: int | None = None  # how long its result waits in the trash; None: as the result's manifest says
     uri: str = ""
-    copy: bool = True  # what readers are led to as well as what was under way
+    copy: bool = True  # also delete the copy that readers see, not only partial deliveries
     attempt: int = 0
     namespace: str = ""
-    workspace: str = ""  # of the run that asks, which is overtaken once it is deleted; empty: no check
+    workspace: str = (
+        ""  # workspace of the run that asks, which is overtaken once the workspace is deleted; empty: no check
+    )
 
-    trash_until: float = 0.0  # seconds since 1970: results in the trash whose time is over then, and nothing else
+    trash_until: float = 0.0  # seconds since 1970: delete only results in the trash whose time is over then
 
     @classmethod
     def of_trash(cls, until: float) -> Self:
-        """What is in the trash, and whose time is over at `until` (seconds since 1970)."""
+        """A request for the results in the trash whose time is over at `until` (seconds since 1970)."""
         return cls("", trash_until=until)
 
     def to_line(self, hanging: tuple[str, ...]) -> bytes:

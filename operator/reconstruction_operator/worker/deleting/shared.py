@@ -13,7 +13,7 @@ _NOEXEC_SEAL: Final = 0x8  # MFD_NOEXEC_SEAL of memfd_create(2), since Linux 6.3
 
 
 class SharedValue:
-    """A value under a lock. To be made before the pool forks, so that every process inherits it; it lives as long as the worker."""
+    """A value under a lock. Make it before the pool forks, so that every process inherits it; it lasts as long as the worker."""
 
     def __init__(self, name: str, initial: Any) -> None:
         self._memory = _memory(name)
@@ -23,7 +23,7 @@ class SharedValue:
     def held(self, *, wait: bool = True) -> Iterator[Any]:
         """The value, which may be changed in place; no other thread or process holds it meanwhile.
 
-        None if another one does, and this shall not wait. If its holder dies, the lock is free and the value as it was, or the
+        None if another one holds it and `wait` is false. If its holder dies, the lock is free and the value unchanged, or the
         initial one.
         """
         # Opened anew: locks of one open file do not exclude each other, and forked processes share the inherited one.

@@ -1,8 +1,8 @@
 """Spares: deletion processes that the runs of this process use in turn. Starting one takes far longer than most deletions, so one is
-ready as soon as a cancel is requested.
+started as soon as a cancel is requested.
 
-Many jobs may be cancelled at once. A deletion waits for the process of another one as long as deletions end, or a process starts; a
-moment later it starts its own: so one that hangs delays no other. Slow ones get a few processes.
+Many jobs may be cancelled at once. A deletion waits for another one's process as long as deletions end or a process starts. After a
+moment without either it starts its own, so a hanging deletion delays no other. Slow deletions get a few processes.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Final
 from reconstruction_operator.worker.deleting.process import DeletionProcess
 from reconstruction_operator.worker.deleting.request import DeletionRequest
 
-_SHARE_SECONDS = 0.5  # for the process of another deletion, from the newest end or start of one
-_SLOW_SECONDS = 2.0  # for it in all, while there are few processes
+_SHARE_SECONDS = 0.5  # wait for another deletion's process, since one last ended or started
+_SLOW_SECONDS = 2.0  # the same wait in all, while there are few processes
 _FEW = 8
-_SPARE_SECONDS = 10.0  # that a process is kept without a deletion
+_SPARE_SECONDS = 10.0  # how long an idle process is kept
 
 
 class Spares:
@@ -28,9 +28,9 @@ class Spares:
         self._idle: list[DeletionProcess] = []
         self._busy = 0
         self._used_at = 0.0
-        self._moved_at = 0.0  # when a deletion ended, or a process was made
+        self._moved_at = 0.0  # when a deletion last ended or a process was made
         self._changed = threading.Condition()
-        self._keeps = False  # a timer ends what is idle
+        self._keeps = False  # a timer ends idle processes
 
     def perform(self, request: DeletionRequest, seconds: float) -> bool:
         """Carry out one request, as `DeletionProcess.perform`."""

@@ -1,7 +1,7 @@
-"""Turns: a worker carries out one clean-up at a time, however many slots it has, so the others are left to attempts.
+"""Turns: a worker carries out one clean-up at a time, so that its other slots are free for attempts.
 
-An order that arrives during another one's turn takes no slot: its job is added to the list that the other one works off. The list
-is lost with the worker. That is no harm: the operator repeats an order whose clean-up is not recorded.
+An order that arrives during another one's turn takes no slot: its job joins the list of that turn. The list
+is lost with the worker, which is harmless: the operator repeats an order whose clean-up is not recorded.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from reconstruction_operator.worker.deleting.shared import SharedValue
 
 logger = logging.getLogger(__name__)
 
-TURN_SECONDS: Final = 60.0  # then the slot takes other messages; the next order continues
+TURN_SECONDS: Final = 60.0  # after that time the slot takes other messages, and the next order continues
 
 
 class CleanUp(Protocol):
     """Cleans up one job; `retain_seconds` as in its order."""
 
     def __call__(self, job_id: str, process: DeletionProcess, *, retain_seconds: int | None) -> None:
-        """Raises what keeps it from that."""
+        """Clean up; raises the error that prevents it."""
 
 
 _waiting = SharedValue("clean-ups that wait", {})
@@ -31,7 +31,7 @@ _turn = SharedValue("turn to clean up", 0)
 
 
 def take(job_id: str, clean_up: CleanUp, *, retain_seconds: int | None = None) -> None:
-    """Cleans up this job and all others that wait, unless another process or thread of this worker does.
+    """Cleans up this job and all others that wait; or, during a turn of another process or thread of this worker, adds the job to its list.
 
     Raises what `clean_up` raises for this job; failures for other jobs are logged.
     """
@@ -44,7 +44,7 @@ def take(job_id: str, clean_up: CleanUp, *, retain_seconds: int | None = None) -
             if turn is None:
                 return
             failure = _work_off(job_id, clean_up, until)
-        # Again: one may have been added just before the turn was over.
+        # Check again: a job may have been added just before the turn ended.
     if failure is not None:
         raise failure
 

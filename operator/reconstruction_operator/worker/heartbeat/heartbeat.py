@@ -22,8 +22,8 @@ from reconstruction_operator.worker.heartbeat.pulse import Pulse
 
 logger = logging.getLogger(__name__)
 
-_LAST_TURN_SECONDS = 10.0  # for an answer of Redis that is under way
-_FRESH_SECONDS = 1.0  # a pause that makes no successor: no worker is lost so soon
+_LAST_TURN_SECONDS = 10.0  # wait for an answer of Redis that is under way
+_FRESH_SECONDS = 1.0  # a pause in which no worker can be called lost, so no successor starts
 
 
 class Heartbeat:
@@ -54,7 +54,7 @@ class Heartbeat:
         self._beat = beat
         self._cancelled = cancelled
         self._drain_seconds = drain_seconds
-        self._drain_deadline: float | None = None  # of the monotonic clock
+        self._drain_deadline: float | None = None  # monotonic time
         self._interruption: Interruption | None = None
         self._heard = threading.Condition()
         self._turn = threading.Lock()
@@ -62,7 +62,7 @@ class Heartbeat:
         self._flag_alone = True  # the claim was the first beat
         self._away_since: float | None = None
         self._asked_at = first_asked_at
-        self._context = copy_context()  # names the job in log lines of another thread
+        self._context = copy_context()  # names the job in log lines of the beating thread
         self._hear(first)
 
     def __enter__(self) -> Self:
@@ -73,7 +73,7 @@ class Heartbeat:
         self.cease()
 
     def cease(self) -> None:
-        """Beat no more by itself. Returns when no beat is under way."""
+        """Stop beating. Returns when no beat is under way."""
         self._pulse.remove(self)
         self._over = True
         if self._turn.acquire(timeout=_LAST_TURN_SECONDS):
@@ -115,7 +115,7 @@ class Heartbeat:
                 self._heard.wait(left if drain is None else min(left, max(0.0, drain - time.monotonic())))
 
     def hear_cancel(self) -> None:
-        """Take over from another part of the worker that the cancel is confirmed."""
+        """Another part of the worker has found that the cancel is confirmed."""
         self._interrupt(Interruption(InterruptionKind.CANCELLED))
 
     def ask_now(self) -> BeatReply:
@@ -134,12 +134,12 @@ class Heartbeat:
             return False
 
     def refresh(self) -> None:
-        """Beat at once, unless Redis has answered just now: the run may have been paused since."""
+        """Beat at once, unless Redis answered a moment ago, because the run may have been paused since its last beat."""
         if time.monotonic() - self._asked_at > _FRESH_SECONDS:
             self.confirm()
 
     def take_turn(self) -> RedisError | None:
-        """Implements `pulse.Beating`: a beat and a look at the flag alone, in turns; a beat as soon as Redis is back."""
+        """Implements `pulse.Beating`: alternates between a beat and a read of the cancel flag; beats as soon as Redis is back."""
         flag_alone = self._flag_alone and not self.redis_is_away
         self._flag_alone = not flag_alone
         return self._context.run(self._ask, flag_alone=flag_alone)
@@ -154,7 +154,7 @@ class Heartbeat:
 
     def _ask(self, *, flag_alone: bool) -> RedisError | None:
         with self._turn:
-            if self._over:  # a beat must not follow what the run does last
+            if self._over:  # no beat may come after the last action of the run
                 return None
             try:
                 if not flag_alone:
@@ -164,7 +164,7 @@ class Heartbeat:
                 self._log_return()
             except (RedisError, ProtocolError) as error:
                 self._log_outage(error)
-                # An error that Redis answers may be about this job's keys alone: the other attempts are asked all the same.
+                # An error that Redis answers may concern this job's keys alone, so the other attempts still get their turns.
                 return error if isinstance(error, (RedisConnectionError, RedisTimeoutError)) else None
             except Exception:
                 logger.exception("the heartbeat failed; retrying")

@@ -1,4 +1,4 @@
-"""Interruption: why a run has to end early, and how that reaches code deep in a step."""
+"""Interruption: why a run has to end early, and the exception that ends code deep in a step."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _POLL_SECONDS = 0.1
 
 
 class InterruptionKind(enum.Enum):
-    """Why a run that is not done has to end."""
+    """Why a run has to end before it is done."""
 
     CANCELLED = "cancelled"  # the cancel is confirmed: delete all files of the job
     OVERTAKEN = "overtaken"  # the attempt belongs to another run: publish and record nothing
-    STOPPED = "stopped"  # by the operator, with a reason
+    STOPPED = "stopped"  # the operator stops the attempt, with a reason
     DRAINED = "drained"  # this worker shuts down
 
 
@@ -37,7 +37,7 @@ class Interruption:
 
     @property
     def keeps_result(self) -> bool:
-        """Whether a result that is made is still of use: to the next attempt, or to the user after a deadline."""
+        """Whether a finished result is still of use: to the next attempt, or to the user after a deadline."""
         return self.kind is InterruptionKind.DRAINED or self.reason in (StopReason.SUSPEND, StopReason.DEADLINE)
 
 
@@ -50,7 +50,7 @@ class InterruptedRunError(Exception):
 
 
 class _Hand:
-    """A thread that calls one function after another: a new thread for each would cost more than most of the calls."""
+    """A thread that calls one function after another. A new thread for each call would cost more than most calls."""
 
     def __init__(self) -> None:
         self.tasks: SimpleQueue[Callable[[], None]] = SimpleQueue()
@@ -69,8 +69,8 @@ os.register_at_fork(after_in_child=_idle.clear)  # no thread survives a fork
 def call_interruptibly(function: Callable[[], T], check: Callable[[], None]) -> T:
     """The result of `function`, or the exception that `check` raises while it runs.
 
-    `function` gets another thread, since a read from a slow server or a dead NFS mount cannot be interrupted. After an
-    interruption the thread is left to it. So `function` has to call `check` itself now and then, and has to bear that its
+    `function` runs in another thread, since a read from a slow server or a dead NFS mount cannot be interrupted. After an
+    interruption that thread is abandoned. So `function` has to call `check` itself now and then, and has to tolerate that its
     folder is deleted while it works.
     """
     outcome: SimpleQueue[tuple[T, None] | tuple[None, BaseException]] = SimpleQueue()
@@ -98,4 +98,4 @@ def call_interruptibly(function: Callable[[], T], check: Callable[[], None]) -> 
         try:
             raise error
         finally:
-            error = None  # its traceback has this frame: a cycle would keep both
+            error = None  # its traceback refers to this frame: a reference cycle would keep both in memory

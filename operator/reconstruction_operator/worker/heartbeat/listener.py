@@ -1,7 +1,7 @@
-"""Listener: a thread that hears which jobs were cancelled or stopped, and has the heartbeats of their attempts look at once.
+"""Listener: a thread that hears which jobs were cancelled or stopped, and makes the heartbeats of their attempts look at once.
 
-One subscription serves all attempts of a process. No beat waits for it: a connection that takes long delays hints alone.
-The thread starts when an attempt has lasted for a beat, and ends when there was none for a while: then an idle process
+One subscription serves all attempts of a process. No beat waits for it: a slow connection only delays hints.
+The thread starts when an attempt has lasted for one beat, and ends after a while without attempts, so an idle process
 holds no subscription.
 """
 
@@ -22,12 +22,12 @@ logger = logging.getLogger(__name__)
 Look = Callable[[], None]
 """Called in the listener's thread when the job was published: returns at once, and raises nothing."""
 
-_HEAR_SECONDS: Final = 1.0  # by then the thread has noticed that no attempt is left
-_DEAF_SECONDS: Final = 15.0  # between two tries to subscribe; meanwhile the beats find a cancel
+_HEAR_SECONDS: Final = 1.0  # within this time the thread notices that no attempt is left
+_DEAF_SECONDS: Final = 15.0  # between two tries to subscribe; meanwhile beats find a cancel
 
 
 class Listener:
-    """Hears for jobs from `add` to `remove`, once it is `open`. `subscribe` opens the subscription."""
+    """Hears about jobs between `add` and `remove`, once `open` was called. `subscribe` opens the subscription."""
 
     def __init__(self, subscribe: Callable[[], Interruptions], *, idle_seconds: float = 0.0) -> None:
         self._subscribe = subscribe
@@ -42,19 +42,19 @@ class Listener:
             self._looks[job_id].append(look)
 
     def remove(self, job_id: str, look: Look) -> None:
-        """Call it no more. A call may be under way."""
+        """Stop calling it. A call may be under way."""
         with self._lock:
             left = [one for one in self._looks.pop(job_id, ()) if one != look]
             if left:
                 self._looks[job_id] = left
 
     def open(self) -> None:
-        """Begin to listen, if the thread is not there. Never waits, and never fails: a hint alone would be missing."""
+        """Start the thread unless it runs. Never waits, and never fails: without the thread only hints are missing."""
         with self._lock:
             if self._thread is not None:
                 return
             thread = threading.Thread(target=self._run, name="interruptions", daemon=True)
-            with contextlib.suppress(RuntimeError):  # at the limit of threads: the next beat tries again
+            with contextlib.suppress(RuntimeError):  # no more threads are allowed: the next beat tries again
                 thread.start()
                 self._thread = thread
 

@@ -1,8 +1,8 @@
 """Pulse: a thread that beats for a few attempts of a process.
 
-A thread for each attempt would cost more than a short attempt itself; one for all would beat too late if a process has many attempts
-and Redis is slow, since it asks for one after another. The thread starts with the first attempt, and ends when there was none for a
-while: then an idle process never wakes up.
+A thread for each attempt would cost more than a short attempt itself. One for all would beat too late if a process has many attempts
+and Redis is slow, since it beats for one after another. The thread starts with the first attempt, and ends after a while
+without attempts, so an idle process never wakes up.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from reconstruction_operator.worker.heartbeat.listener import Listener, Look
 
 logger = logging.getLogger(__name__)
 
-_IDLE_SECONDS: Final = 30.0  # without an attempt, after which the thread ends
+_IDLE_SECONDS: Final = 30.0  # the thread ends after this time without an attempt
 _ATTEMPTS_AT_MOST: Final = (
-    4  # of a thread: with answers after a second, each beats every 8 s, and its key lives for 10 s
+    4  # attempts of a thread: if Redis answers after 1 s, each beats every 8 s, and its key lives for 10 s
 )
 
 
@@ -37,33 +37,33 @@ class Beating(Protocol):
     pause_seconds: float  # between two turns
 
     def take_turn(self) -> RedisError | None:
-        """Beat, or look for a cancel; returns why Redis did not answer. An error that Redis answers is none."""
+        """Beat, or read the cancel flag; returns why Redis did not answer, if so. An error that Redis answers does not count."""
 
     def look_now(self) -> None:
         """Beat out of turn: the job was cancelled, or one of its attempts has to stop."""
 
     def miss_turn(self, error: RedisError) -> None:
-        """Redis has just not answered another attempt, and is not asked again."""
+        """Skip a turn: Redis has just failed to answer for another attempt."""
 
 
 class _Known(NamedTuple):
-    """When an attempt has its next turn, of the monotonic clock, and what the listener calls for it."""
+    """The monotonic time of an attempt's next turn, and the function that the listener calls for it."""
 
     due_at: float
     look: Look
 
 
 class Pulse:
-    """Beats for attempts from `add` to `remove`, also when `listener` hears of one. None: beats alone find a cancel."""
+    """Beats for attempts between `add` and `remove`, and when `listener` hears of one. Without a listener, only beats find a cancel."""
 
     def __init__(self, listener: Listener | None = None, *, idle_seconds: float = 0.0) -> None:
         self._listener = listener
         self._idle_seconds = idle_seconds
         self._known: dict[Beating, _Known] = {}
-        self._asked: dict[Beating, None] = {}  # to look out of turn
+        self._asked: dict[Beating, None] = {}  # attempts that have to beat out of turn
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._idle_at = 0.0  # when the thread ends, of the monotonic clock, if there is no attempt until then
+        self._idle_at = 0.0  # monotonic time at which the thread ends if no attempt comes
 
     @property
     def has_room(self) -> bool:
@@ -76,7 +76,7 @@ class Pulse:
         with self._changed:
             if self._thread is None:
                 thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
-                thread.start()  # at the limit of threads it raises: then this attempt fails, and the next one tries again
+                thread.start()  # raises if no more threads are allowed: then this attempt fails, and the next one tries again
                 self._thread = thread
             self._known[one] = _Known(time.monotonic() + one.pause_seconds, look)
             self._changed.notify()
@@ -84,7 +84,7 @@ class Pulse:
             self._listener.add(one.job_id, look)
 
     def remove(self, one: Beating) -> None:
-        """Beat no more for it. A turn of it may be under way."""
+        """Stop beating for it. A turn of it may be under way."""
         with self._changed:
             known = self._known.pop(one, None)
             self._asked.pop(one, None)
@@ -106,12 +106,12 @@ class Pulse:
             for one in asked:
                 try:
                     one.look_now()
-                except Exception:  # what is wrong with one attempt must not end the beats of all
+                except Exception:  # a defect of one attempt must not end the beats of all
                     logger.exception("a heartbeat of job %s failed", one.job_id)
             self._beat(due)
 
     def _next(self) -> tuple[list[Beating], list[Beating]] | None:
-        """Wait for attempts that are to look out of turn, or whose turn it is; None: there was no attempt for long."""
+        """Wait for the next attempts to beat for, in or out of turn; None after a long time without attempts."""
         with self._changed:
             while True:
                 now = time.monotonic()

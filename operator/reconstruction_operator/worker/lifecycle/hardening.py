@@ -1,4 +1,4 @@
-"""Hardening: what other programs may not do with a worker, be it through Redis or as the same user of the machine."""
+"""Hardening: protects a worker from other programs, both through Redis and as the same user of the machine."""
 
 from __future__ import annotations
 

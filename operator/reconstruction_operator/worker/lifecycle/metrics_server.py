@@ -41,7 +41,7 @@ class MetricsServer(LifelongStep):
         worker_shutting_down.connect(self._drain)
 
     def begin(self) -> None:
-        """Serve from threads: the worker waits neither for the port nor for the search for models."""
+        """Serve from threads, so that the worker's start does not wait for the port or for the search for models."""
         worker_metrics.SLOTS.set(self.concurrency)
         # Counted in the main process, which notices the death of a pool process; that process could not report it.
         worker_metrics.RUNNING.set_function(lambda: len(state.active_requests))
@@ -62,7 +62,7 @@ class MetricsServer(LifelongStep):
         worker_metrics.DRAINING.set(1)
 
     def _close_in_child(self, **_: Any) -> None:
-        """A process of the pool begins: it must not hold the port after the worker has ended."""
+        """A process of the pool begins: close the port in it, or it would hold the port after the worker has ended."""
         if self._server is not None:
             self._server.socket.close()
 

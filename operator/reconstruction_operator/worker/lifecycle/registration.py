@@ -1,6 +1,6 @@
-"""Registration: tells the operator, through Redis, that a worker exists, which queues it consumes, and when it drains.
+"""Registration: reports to the operator, through Redis, that a worker exists, which queues it consumes, and when it drains.
 
-One thread of the worker's main process does it, in every pool. No other code here calls Redis, so neither a signal handler nor
+One thread of the worker's main process does this, with any pool. No other code here calls Redis, so neither a signal handler nor
 the worker's start waits for it.
 """
 
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _MAX_PERIOD_SECONDS = 5.0
-_RETRY_SECONDS = 0.5  # after the drain could not be recorded
+_RETRY_SECONDS = 0.5  # before the next try to record the drain
 _JOIN_SECONDS = 5.0
 
 
@@ -42,11 +42,11 @@ class Registration(LifelongStep):
         super().__init__(consumer, **options)
         self._node = str(consumer.hostname)
         self._keys = Keys()
-        self._client = connections.state_client()  # not the tasks' client: that must not be in use while a pool forks
+        self._client = connections.state_client()  # not the tasks' client, which must not be in use while a pool forks
         self._inventory = Inventory(self._client, self._keys)
         self._epoch = ""
         self._announced = ""
-        self._announced_at: float | None = None  # monotonic; None: to be done now
+        self._announced_at: float | None = None  # monotonic time; None: now
         self._is_refused = False
         self._draining = threading.Event()
         self._ended = threading.Event()
@@ -102,7 +102,7 @@ class Registration(LifelongStep):
         self._try("register", call, self._take_epoch)
 
     def _announce(self) -> None:
-        """Without a right to write that key (Redis users of an earlier version), the worker counts as one that announces nothing."""
+        """Announce the models. Without the right to write that key (Redis users of an earlier version), the worker announces nothing."""
         text = announcement.to_text(announced_models())
         is_announced = self._try("announce its models", worker_calls.announce(self._keys, text))
         self._announced = announcement.digest(text)

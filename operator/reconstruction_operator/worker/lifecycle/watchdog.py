@@ -23,7 +23,7 @@ from reconstruction_operator import config
 
 logger = logging.getLogger(__name__)
 
-GRACE_SECONDS: Final = 30.0  # after the drain, by whose end all attempts stop; the chart's pods have 10 s more
+GRACE_SECONDS: Final = 30.0  # after the drain, at whose end all attempts stop; the chart's pods have 10 s more
 _POLL_SECONDS: Final = 1.0
 
 

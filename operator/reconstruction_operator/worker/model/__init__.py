@@ -1,1 +1,1 @@
-"""The model: choice, process, memory and threads."""
+"""The model of a run: its choice, its process, memory and threads."""

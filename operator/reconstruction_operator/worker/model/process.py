@@ -17,7 +17,7 @@ from typing import Self
 
 from reconstruction_operator import config
 from reconstruction_operator.models import exchange
-from reconstruction_operator.models.exchange import ExitMessage, Message, ProgressMessage, RunRequest
+from reconstruction_operator.models.exchange import ExitMessage, ModelMessage, ProgressMessage, RunRequest
 from reconstruction_operator.models.interface import ModelFailure, Report, Result
 from reconstruction_operator.transfer.objects.environment import is_secret
 from reconstruction_operator.units import megabytes
@@ -25,10 +25,10 @@ from reconstruction_operator.worker.model.usage import ModelUsage, UsageWatch
 
 logger = logging.getLogger(__name__)
 
-_POLL_SECONDS = 0.1  # how often the run asks whether it has to end
+_POLL_SECONDS = 0.1  # how often the run checks whether it has to end
 _BEAT_SECONDS = 1.0  # between two signs of life
-_KILL_SECONDS = 10.0  # after SIGKILL; a process that hangs on a dead disk is left behind
-_GRACE_SECONDS = 1.0  # between SIGTERM and SIGKILL; promised to models
+_KILL_SECONDS = 10.0  # wait after SIGKILL; a process that hangs on a dead disk is left behind
+_GRACE_SECONDS = 1.0  # between SIGTERM and SIGKILL; part of the model interface
 _LOG_TAIL_BYTES = 4_096
 _MESSAGE_TAIL_CHARS = 400
 _THREAD_VARIABLES = (
@@ -38,7 +38,7 @@ _THREAD_VARIABLES = (
     "NUMEXPR_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
 )
-# A model needs none of the worker's settings. It gets none, since some are secrets, and later settings may be too.
+# A model needs none of the worker's settings. It gets none, since some are secrets and later ones may be.
 _SETTINGS = frozenset(row.name for row in config.TABLE)  # names of environment variables
 # Celery and OpenTelemetry read further secrets, such as CELERY_BROKER_READ_URL.
 _SECRET_PREFIXES = ("CELERY_", "OTEL_")
@@ -56,14 +56,14 @@ def run_isolated(
     """Run the model in a process; returns its result.
 
     An exception of `report` or `check` ends the process within `_GRACE_SECONDS`. `memory_limit_bytes` limits the resident
-    memory of all its processes together; 0: no limit. `title` names the model in messages ("photogrammetry"). `used` gets what
-    they used at the end of any kind, if it was measured.
+    memory of all its processes together; 0: no limit. `title` names the model in messages ("photogrammetry"). `used` gets what the
+    processes used, however they ended, if it was measured.
 
     Raises ModelFailure as the model does, or with OUT_OF_MEMORY or BACKEND_CRASHED if the process died; OSError if it could not
     be started.
     """
     with _ModelProcess(request) as process:
-        outcome: Message | None = None
+        outcome: ModelMessage | None = None
         step = "its start"
         watch = UsageWatch(process.pid, memory_limit_bytes, title)
         try:
@@ -95,7 +95,7 @@ class _ModelProcess:
     def __init__(self, request: RunRequest) -> None:
         self.exit: ExitMessage | None = None
         self.ended = False
-        self._logs = True  # its stderr is open
+        self._logs = True  # whether its stderr is open
         self._was_paused = False
         self._last_beat = time.monotonic()
         self.silence_seconds = request.silence_seconds
@@ -170,9 +170,9 @@ class _ModelProcess:
                 if pipe is not None:
                     pipe.close()
 
-    def listen(self, seconds: float) -> list[Message]:
-        """Messages that arrive within that time."""
-        # Without those that are closed, for which select would return at once each time; without any it waits.
+    def listen(self, seconds: float) -> list[ModelMessage]:
+        """The messages that arrive within that time."""
+        # Closed descriptors are left out, since select would return at once for them; without any it waits.
         pipes = ((self._messages, not self.ended), (self._stderr, self._logs))
         readable, _, _ = select.select([one for one, is_open in pipes if is_open], [], [], seconds)
         if self._stderr in readable:
@@ -193,7 +193,7 @@ class _ModelProcess:
         self._logs = bool(chunk)
         return self._logs
 
-    def _read_messages(self) -> list[Message]:
+    def _read_messages(self) -> list[ModelMessage]:
         try:
             chunk = os.read(self._messages, 65_536)
         except BlockingIOError:
@@ -212,7 +212,7 @@ class _ModelProcess:
         while not self._closed.wait(_BEAT_SECONDS):
             self._was_paused = self.was_paused
             self._last_beat = time.monotonic()
-            with contextlib.suppress(OSError):  # the process has ended or does not read: both are noticed elsewhere
+            with contextlib.suppress(OSError):  # the process has ended or does not read; other code detects both
                 os.write(self._stdin, b".")
 
     def _dead(self) -> bool:
@@ -224,7 +224,7 @@ class _ModelProcess:
             os.killpg(self._process.pid, number)
 
 
-def _verdict(outcome: Message | None, process: _ModelProcess, what: str, newest_bytes: int) -> Result:
+def _verdict(outcome: ModelMessage | None, process: _ModelProcess, what: str, newest_bytes: int) -> Result:
     match outcome:
         case Result():
             return outcome
@@ -246,7 +246,7 @@ def _death(process: _ModelProcess, what: str, newest_bytes: int) -> ModelFailure
             "WORKER_ERROR", f"{what}: its worker was paused for longer than {silence}, so it ended itself"
         )
     if ended is None or ended.code == -signal.SIGKILL:
-        # The worker did not send it; so most likely the kernel did, for want of memory.
+        # The worker did not send SIGKILL, so most likely the kernel did, for lack of memory.
         used = f"; it used {megabytes(newest_bytes)} when it was last seen" if newest_bytes else ""
         return ModelFailure("OUT_OF_MEMORY", f"{what}: killed from outside by SIGKILL, most likely for memory{used}")
     code = ended.code

@@ -70,12 +70,12 @@ def _schema(model: Model) -> Mapping[str, object] | None:
     its = registry.schema(model.name)
     if its is None or model.name != PLACEHOLDER:
         return its
-    most = min(_MAX_STEP_SECONDS, config.settings.PLACEHOLDER_MAX_SECONDS / len(Step))  # as `_check_duration`
+    most = min(_MAX_STEP_SECONDS, config.settings.PLACEHOLDER_MAX_SECONDS / len(Step))  # see `_check_duration`
     return {**its, "properties": {"stepSeconds": {"type": "number", "minimum": 0, "maximum": most}}}
 
 
 def _check_duration(choice: Choice) -> None:
-    """A simulation occupies a worker for as long as it was asked to."""
+    """Raises ModelFailure if the simulation would occupy a worker for too long."""
     asked, most = choice.parameters.get("stepSeconds"), config.settings.PLACEHOLDER_MAX_SECONDS
     if choice.simulated and isinstance(asked, int | float) and asked * len(Step) > most:
         raise ModelFailure(

@@ -18,8 +18,8 @@ _PERIOD_SECONDS = 0.5
 class ModelUsage:
     """What the processes of a model used."""
 
-    cpu_seconds: float  # of all cores together
-    peak_bytes: int  # of resident memory, of all together
+    cpu_seconds: float  # CPU time on all cores together
+    peak_bytes: int  # resident memory of all processes together
 
 
 class UsageWatch:
@@ -31,7 +31,9 @@ class UsageWatch:
         self._measured_at = 0.0
         self.newest_bytes = 0
         self.peak_bytes = 0
-        self.cpu_seconds = 0.0  # at the last look; the time of a process whose parent has not waited for it is lost
+        self.cpu_seconds = (
+            0.0  # CPU time at the last check; that of a process whose parent has not waited for it is lost
+        )
         self._leader: psutil.Process | None = None
         with contextlib.suppress(psutil.Error):
             self._leader = psutil.Process(pid)
@@ -47,7 +49,7 @@ class UsageWatch:
             for process in (self._leader, *self._leader.children(recursive=True)):
                 with contextlib.suppress(psutil.Error):
                     used += process.memory_info().rss
-                    cpu_seconds += sum(process.cpu_times()[:4])  # its own, and that of children it has waited for
+                    cpu_seconds += sum(process.cpu_times()[:4])  # its own, and of children for which it has waited
         self.newest_bytes = used or self.newest_bytes
         self.cpu_seconds = max(self.cpu_seconds, cpu_seconds)
         self.peak_bytes = max(self.peak_bytes, used)

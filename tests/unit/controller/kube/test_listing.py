@@ -10,7 +10,7 @@ from aiohttp import test_utils, web
 from kubernetes.aio.client import Configuration
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.controller.kube.client import Api, ApiError, ClusterAccess
-from reconstruction_operator.controller.kube.listing import Listing, list_jobs
+from reconstruction_operator.controller.kube.listing import JobListing, list_jobs
 from reconstruction_operator.planning.shards import WHOLE, Shard
 
 PATH = "/apis/reconstruction.dev/v1alpha1"
@@ -65,7 +65,7 @@ async def test_pages_are_followed_to_the_last_one(listed: Any) -> None:
         }
     )
 
-    assert found == Listing(frozenset(JobKey("team", name, f"uid-{name}") for name in "abc"), 9)
+    assert found == JobListing(frozenset(JobKey("team", name, f"uid-{name}") for name in "abc"), 9)
     assert [one.get("continue") for one in asked] == [None, "next"]
     assert all("PartialObjectMetadataList" in one["accept"] and "resourceVersion" not in one for one in asked)
 
@@ -80,7 +80,7 @@ async def test_the_oldest_version_of_several_namespaces_counts(listed: Any) -> N
         "blue",
     )
 
-    assert found == Listing(frozenset({JobKey("red", "a", "uid-a"), JobKey("blue", "a", "uid-a")}), 11)
+    assert found == JobListing(frozenset({JobKey("red", "a", "uid-a"), JobKey("blue", "a", "uid-a")}), 11)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ async def test_the_oldest_version_of_several_namespaces_counts(listed: Any) -> N
 async def test_an_answer_without_jobs_lists_none(answer: dict[str, Any], version: int, listed: Any) -> None:
     found, _ = await listed({("/reconstructionjobs", ""): answer})
 
-    assert found == Listing(frozenset(), version)
+    assert found == JobListing(frozenset(), version)
 
 
 async def test_a_page_that_fails_fails_the_list(listed: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import fakeredis
 import pytest
 from reconstruction_operator.api.identity import TaskId
-from reconstruction_operator.broker.backlog import Backlog, Found
+from reconstruction_operator.broker.backlog import Backlog, FoundMessages
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.loop import polling
@@ -43,8 +43,8 @@ class Queues:
     async def measure(self, queues: Collection[str]) -> Backlog:
         return Backlog({queue: self.lengths.get(queue, 0) for queue in queues})
 
-    async def search(self, queues: Collection[str]) -> Mapping[str, Found]:
-        return dict.fromkeys(queues, Found())
+    async def search(self, queues: Collection[str]) -> Mapping[str, FoundMessages]:
+        return dict.fromkeys(queues, FoundMessages())
 
     async def read(self) -> None:
         actor: Any = self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from reconstruction_operator.api.identity import TaskId
-from reconstruction_operator.broker.backlog import Found
+from reconstruction_operator.broker.backlog import FoundMessages
 from reconstruction_operator.controller.redis_view.messages import TAKEN_SECONDS, SentMessages
 
 A, B = TaskId("a", 1), TaskId("b", 1)
@@ -17,14 +17,14 @@ def sent() -> SentMessages:
     messages = SentMessages(resend_seconds=15)
     assert messages.queues_to_search(QUEUED, 0.0) == set()
     assert messages.queues_to_search(QUEUED, 15.0) == {"celery"}
-    assert messages.searched({"celery": Found(frozenset({"a-1", "b-1"}))}, 15.0) == []
+    assert messages.searched({"celery": FoundMessages(frozenset({"a-1", "b-1"}))}, 15.0) == []
     return messages
 
 
 def look(messages: SentMessages, now: float, *waiting: str, taken: tuple[str, ...] = ()) -> list[TaskId]:
     """Searched now, if it is time."""
     queues = messages.queues_to_search(QUEUED, now)
-    return messages.searched({queue: Found(frozenset(waiting), frozenset(taken)) for queue in queues}, now)
+    return messages.searched({queue: FoundMessages(frozenset(waiting), frozenset(taken)) for queue in queues}, now)
 
 
 def test_a_message_that_lies_in_its_queue_is_never_missing(sent: SentMessages) -> None:
@@ -79,7 +79,10 @@ def test_a_message_is_looked_for_in_the_queue_that_it_was_sent_to(sent: SentMess
     assert not sent.is_missing(B, "gpu")
 
     assert sent.queues_to_search(QUEUED, 30.0) == {"celery", "gpu"}
-    assert sent.searched({"celery": Found(frozenset({"a-1"})), "gpu": Found(frozenset({"b-1"}))}, 30.0) == []
+    assert (
+        sent.searched({"celery": FoundMessages(frozenset({"a-1"})), "gpu": FoundMessages(frozenset({"b-1"}))}, 30.0)
+        == []
+    )
 
 
 def test_after_a_loss_of_data_every_message_is_looked_for_anew(sent: SentMessages) -> None:
@@ -97,7 +100,7 @@ def test_an_order_to_delete_files_is_looked_for_while_it_is_asked_about() -> Non
     asked = [messages.is_order_missing("a", "celery", 0.0)]
     for now in (15.0, 16.0):
         assert messages.queues_to_search({}, now) == {"celery"}
-        assert messages.searched({"celery": Found()}, now) == []  # no attempt is missing
+        assert messages.searched({"celery": FoundMessages()}, now) == []  # no attempt is missing
         asked.append(messages.is_order_missing("a", "celery", now))
 
     assert asked == [False, False, True]
@@ -111,4 +114,4 @@ def test_an_order_that_waits_in_a_long_queue_is_not_missing() -> None:
     for now in range(0, 3_600, 15):
         assert not messages.is_order_missing("a", "celery", now)
         queues = messages.queues_to_search({}, now)
-        messages.searched(dict.fromkeys(queues, Found(frozenset({"a-cleanup"}))), now)
+        messages.searched(dict.fromkeys(queues, FoundMessages(frozenset({"a-cleanup"}))), now)

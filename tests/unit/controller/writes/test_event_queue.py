@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from reconstruction_operator.controller.kube.objects import Subject
+from reconstruction_operator.controller.kube.objects import EventSubject
 from reconstruction_operator.controller.writes.event_queue import EventQueue
 from reconstruction_operator.planning.types import Event
 
@@ -23,8 +23,8 @@ SIMULATED = Event("Warning", "Simulated", "The result is a simulation")
 FAILED = Event("Warning", "Failed", "Failed")
 
 
-def subject(name: str = "banana") -> Subject:
-    return Subject.of(make_key(name))
+def subject(name: str = "banana") -> EventSubject:
+    return EventSubject.of(make_key(name))
 
 
 def filled(*events: Event, name: str = "banana", queue: EventQueue | None = None) -> EventQueue:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.controller.kube.client import ApiError
-from reconstruction_operator.controller.kube.objects import Subject
+from reconstruction_operator.controller.kube.objects import EventSubject
 from reconstruction_operator.controller.writes import event_recorder
 from reconstruction_operator.controller.writes.event_queue import PendingEvent
 from reconstruction_operator.controller.writes.event_recorder import EventRecorder, event_body
@@ -21,7 +21,7 @@ NOON = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 
 
 def test_an_event_names_the_object_with_its_uid() -> None:
-    pending = PendingEvent(Subject.of(KEY), Event("Warning", "Failed", "3 of 29 photos overlap"), NOON, NOON, 0.0)
+    pending = PendingEvent(EventSubject.of(KEY), Event("Warning", "Failed", "3 of 29 photos overlap"), NOON, NOON, 0.0)
 
     assert event_body(pending, "banana.1", "pod-1_x") == {
         "apiVersion": "events.k8s.io/v1",
@@ -45,7 +45,7 @@ def test_an_event_names_the_object_with_its_uid() -> None:
 
 
 def test_an_event_about_all_jobs_names_the_operators_lease() -> None:
-    lease = Subject("here", "operator", "uid-2", kind="Lease", api_version="coordination.k8s.io/v1")
+    lease = EventSubject("here", "operator", "uid-2", kind="Lease", api_version="coordination.k8s.io/v1")
     pending = PendingEvent(lease, Event("Warning", "DeletionsHeld", "etcd was restored"), NOON, NOON, 0.0)
 
     assert event_body(pending, "operator.1", "pod-1_x")["regarding"] == {
@@ -59,7 +59,7 @@ def test_an_event_about_all_jobs_names_the_operators_lease() -> None:
 
 def test_several_events_in_one_are_a_series() -> None:
     pending = PendingEvent(
-        Subject.of(KEY), Event("Normal", "Succeeded", "…"), NOON, NOON + timedelta(seconds=1), 0.0, 5
+        EventSubject.of(KEY), Event("Normal", "Succeeded", "…"), NOON, NOON + timedelta(seconds=1), 0.0, 5
     )
 
     series = event_body(pending, "banana.1", "pod-1_x")["series"]
@@ -69,7 +69,7 @@ def test_several_events_in_one_are_a_series() -> None:
 
 @pytest.mark.parametrize(("field", "limit"), [("note", 1024), ("reportingInstance", 128)])
 def test_long_texts_are_cut_to_the_apis_limits(field: str, limit: int) -> None:
-    pending = PendingEvent(Subject.of(KEY), Event("Normal", "Started", "x" * 5_000), NOON, NOON, 0.0)
+    pending = PendingEvent(EventSubject.of(KEY), Event("Normal", "Started", "x" * 5_000), NOON, NOON, 0.0)
 
     assert len(event_body(pending, "banana.1", "p" * 5_000)[field]) == limit
 

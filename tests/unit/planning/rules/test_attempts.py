@@ -11,7 +11,7 @@ from reconstruction_operator.api.status import Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Claim, Record
 from reconstruction_operator.planning.actions import Action, ForceEnd, PutRecord, RequestStop, TakeClaim
-from reconstruction_operator.planning.case import Case, Stage
+from reconstruction_operator.planning.case import Case, JobState
 from reconstruction_operator.planning.rules import attempts
 from reconstruction_operator.planning.types import Observation
 
@@ -53,7 +53,7 @@ def test_every_reason_of_a_stop_has_a_text_and_is_asked_for_once(reason: StopRea
     assert first.text == again.text
     assert first.text is not None
     assert first.text.startswith("Stopping: ")
-    assert (first.stage, first.stopping, first.status.worker) == (Stage.RUNNING, True, "worker-1")
+    assert (first.state, first.stopping, first.status.worker) == (JobState.RUNNING, True, "worker-1")
 
 
 @pytest.mark.parametrize("suspend", [True, False])

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from reconstruction_operator.api.status import Status
 from reconstruction_operator.contract.records import Record
-from reconstruction_operator.planning.case import Case, Stage
+from reconstruction_operator.planning.case import Case, JobState
 from reconstruction_operator.planning.rules import inheriting
 from reconstruction_operator.planning.types import Management, Observation
 
@@ -32,7 +32,7 @@ def test_an_inherited_job_that_was_sent_gets_another_attempt_at_once(status: Sta
     decision = inheriting.decide(case(status, Observation(), Management.INHERITED))
 
     assert decision is not None
-    assert (decision.stage, decision.cause, decision.actions) == (Stage.WAITING, "HANDED_OVER", ())
+    assert (decision.state, decision.cause, decision.actions) == (JobState.WAITING, "HANDED_OVER", ())
     assert decision.status == Status(attempt=3, task_id="uid-3", failures=1)
 
 

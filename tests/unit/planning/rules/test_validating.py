@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from reconstruction_operator.api.status import Failure, Status
 from reconstruction_operator.contract.records import Record
-from reconstruction_operator.planning.case import Case, Stage
+from reconstruction_operator.planning.case import Case, JobState
 from reconstruction_operator.planning.quotas import Refusal
 from reconstruction_operator.planning.rules import validating
 from reconstruction_operator.planning.types import Observation
@@ -36,7 +36,7 @@ def test_a_job_that_is_not_accepted_fails_at_once(
     decision = validating.decide(case(seen, problems, Status(next_attempt_time=NOW)))
 
     assert decision is not None
-    assert (decision.stage, decision.actions, decision.wants_dispatch) == (Stage.INVALID, (), False)
+    assert (decision.state, decision.actions, decision.wants_dispatch) == (JobState.INVALID, (), False)
     assert (decision.status.completion_time, decision.status.next_attempt_time) == (NOW, None)
     assert isinstance(decision.status.failure, Failure)
     assert decision.status.failure.reason == reason

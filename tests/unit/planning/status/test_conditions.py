@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from reconstruction_operator.api.status import PERMANENT, Condition, ConditionType, Failure, Phase
-from reconstruction_operator.planning.case import Stage
+from reconstruction_operator.planning.case import JobState
 from reconstruction_operator.planning.status.conditions import Facts, conditions
 from reconstruction_operator.planning.status.reasons import CONDITION_REASONS, markdown
 
@@ -28,18 +28,18 @@ def true(facts: Facts) -> set[str]:
 @pytest.mark.parametrize(
     ("facts", "phase", "expected"),
     [
-        pytest.param(Facts(Stage.WAITING, 1), Phase.PENDING, {"Reconciling"}, id="waiting"),
-        pytest.param(Facts(Stage.BACKOFF, 1, failure=FAILURE), Phase.PENDING, {"Reconciling"}, id="backing-off"),
-        pytest.param(Facts(Stage.QUEUED, 1, dispatched=True), Phase.QUEUED, {"Dispatched", "Reconciling"}, id="queued"),
-        pytest.param(Facts(Stage.QUEUED, 1, dispatched=True, no_worker=True), Phase.QUEUED, {"Dispatched", "Reconciling"}, id="queued-without-workers"),
-        pytest.param(Facts(Stage.RUNNING, 1, dispatched=True, held=True), Phase.RUNNING, {"Dispatched", "Running", "Reconciling"}, id="running"),
-        pytest.param(Facts(Stage.RECOVERING, 1, dispatched=True), Phase.RUNNING, {"Dispatched", "Reconciling"}, id="lost"),
-        pytest.param(Facts(Stage.SUSPENDED, 1, dispatched=True), Phase.SUSPENDED, {"Suspended"}, id="suspended"),
-        pytest.param(Facts(Stage.CANCELLING, 1, requested=True, confirmed=True), Phase.CANCELLING, {"CancelRequested", "Reconciling"}, id="cancelling"),
-        pytest.param(Facts(Stage.CANCELLING, 1, dispatched=True, held=True, stopping=True, requested=True, confirmed=True), Phase.CANCELLING, {"Dispatched", "Running", "CancelRequested", "Reconciling"}, id="cancelling-what-runs"),
-        pytest.param(Facts(Stage.SUCCEEDED, 1, dispatched=True), Phase.SUCCEEDED, {"Dispatched", "Complete", "Finished"}, id="succeeded"),
-        pytest.param(Facts(Stage.FAILED, 1, dispatched=True, failure=FAILURE), Phase.FAILED, {"Dispatched", "Failed", "Finished", "Stalled"}, id="failed"),
-        pytest.param(Facts(Stage.CANCELLED, 1, requested=True, confirmed=True), Phase.CANCELLED, {"CancelRequested", "Cancelled", "Finished"}, id="cancelled"),
+        pytest.param(Facts(JobState.WAITING, 1), Phase.PENDING, {"Reconciling"}, id="waiting"),
+        pytest.param(Facts(JobState.BACKOFF, 1, failure=FAILURE), Phase.PENDING, {"Reconciling"}, id="backing-off"),
+        pytest.param(Facts(JobState.QUEUED, 1, dispatched=True), Phase.QUEUED, {"Dispatched", "Reconciling"}, id="queued"),
+        pytest.param(Facts(JobState.QUEUED, 1, dispatched=True, no_worker=True), Phase.QUEUED, {"Dispatched", "Reconciling"}, id="queued-without-workers"),
+        pytest.param(Facts(JobState.RUNNING, 1, dispatched=True, held=True), Phase.RUNNING, {"Dispatched", "Running", "Reconciling"}, id="running"),
+        pytest.param(Facts(JobState.RECOVERING, 1, dispatched=True), Phase.RUNNING, {"Dispatched", "Reconciling"}, id="lost"),
+        pytest.param(Facts(JobState.SUSPENDED, 1, dispatched=True), Phase.SUSPENDED, {"Suspended"}, id="suspended"),
+        pytest.param(Facts(JobState.CANCELLING, 1, requested=True, confirmed=True), Phase.CANCELLING, {"CancelRequested", "Reconciling"}, id="cancelling"),
+        pytest.param(Facts(JobState.CANCELLING, 1, dispatched=True, held=True, stopping=True, requested=True, confirmed=True), Phase.CANCELLING, {"Dispatched", "Running", "CancelRequested", "Reconciling"}, id="cancelling-what-runs"),
+        pytest.param(Facts(JobState.SUCCEEDED, 1, dispatched=True), Phase.SUCCEEDED, {"Dispatched", "Complete", "Finished"}, id="succeeded"),
+        pytest.param(Facts(JobState.FAILED, 1, dispatched=True, failure=FAILURE), Phase.FAILED, {"Dispatched", "Failed", "Finished", "Stalled"}, id="failed"),
+        pytest.param(Facts(JobState.CANCELLED, 1, requested=True, confirmed=True), Phase.CANCELLED, {"CancelRequested", "Cancelled", "Finished"}, id="cancelled"),
     ],
 )  # fmt: skip
 def test_the_true_conditions_of_each_stage(facts: Facts, phase: Phase, expected: set[str]) -> None:
@@ -48,7 +48,7 @@ def test_the_true_conditions_of_each_stage(facts: Facts, phase: Phase, expected:
 
 
 def test_a_spec_that_is_not_accepted_has_failed() -> None:
-    facts = Facts(Stage.INVALID, 1, failure=Failure("INVALID_SPEC", "spec.input.uri is wrong."))
+    facts = Facts(JobState.INVALID, 1, failure=Failure("INVALID_SPEC", "spec.input.uri is wrong."))
 
     phase, made = conditions(facts, (), NOW)
 
@@ -72,12 +72,12 @@ def test_a_spec_that_is_not_accepted_has_failed() -> None:
 @pytest.mark.parametrize(
     ("facts", "first"),
     [
-        pytest.param(Facts(Stage.WAITING, 1, no_worker=True), ["Dispatched", "Accepted"], id="what-it-waits-for"),
-        pytest.param(Facts(Stage.RUNNING, 1, dispatched=True, held=True, requested=True), ["CancelRequested", "Running"], id="an-announced-cancel"),
-        pytest.param(Facts(Stage.RECOVERING, 1), ["Running", "Accepted"], id="not-known"),
-        pytest.param(Facts(Stage.SUSPENDED, 1), ["Suspended", "Accepted"], id="suspended"),
-        pytest.param(Facts(Stage.FAILED, 1, failure=FAILURE, dispatched=True), ["Failed", "Dispatched"], id="failed"),
-        pytest.param(Facts(Stage.SUCCEEDED, 1), ["Complete", "Accepted"], id="succeeded"),
+        pytest.param(Facts(JobState.WAITING, 1, no_worker=True), ["Dispatched", "Accepted"], id="what-it-waits-for"),
+        pytest.param(Facts(JobState.RUNNING, 1, dispatched=True, held=True, requested=True), ["CancelRequested", "Running"], id="an-announced-cancel"),
+        pytest.param(Facts(JobState.RECOVERING, 1), ["Running", "Accepted"], id="not-known"),
+        pytest.param(Facts(JobState.SUSPENDED, 1), ["Suspended", "Accepted"], id="suspended"),
+        pytest.param(Facts(JobState.FAILED, 1, failure=FAILURE, dispatched=True), ["Failed", "Dispatched"], id="failed"),
+        pytest.param(Facts(JobState.SUCCEEDED, 1), ["Complete", "Accepted"], id="succeeded"),
     ],
 )  # fmt: skip
 def test_the_first_conditions_are_those_that_matter(facts: Facts, first: list[str]) -> None:
@@ -89,9 +89,9 @@ def test_the_first_conditions_are_those_that_matter(facts: Facts, first: list[st
 @pytest.mark.parametrize(
     ("facts", "expected"),
     [
-        pytest.param(Facts(Stage.RUNNING, 1, requested=True), {"CancelRequested"}, id="requested"),
-        pytest.param(Facts(Stage.CANCELLED, 1, requested=True, confirmed=True), {"CancelRequested", "Cancelled"}, id="cancelled"),
-        pytest.param(Facts(Stage.RUNNING, 1), set(), id="withdrawn"),
+        pytest.param(Facts(JobState.RUNNING, 1, requested=True), {"CancelRequested"}, id="requested"),
+        pytest.param(Facts(JobState.CANCELLED, 1, requested=True, confirmed=True), {"CancelRequested", "Cancelled"}, id="cancelled"),
+        pytest.param(Facts(JobState.RUNNING, 1), set(), id="withdrawn"),
     ],
 )  # fmt: skip
 def test_the_reason_of_a_cancel_is_in_the_conditions_that_hold_for_it(facts: Facts, expected: set[str]) -> None:
@@ -101,9 +101,9 @@ def test_the_reason_of_a_cancel_is_in_the_conditions_that_hold_for_it(facts: Fac
 
 
 def test_a_transition_time_changes_only_with_the_status() -> None:
-    _, before = conditions(Facts(Stage.QUEUED, 1, dispatched=True), (), NOW)
+    _, before = conditions(Facts(JobState.QUEUED, 1, dispatched=True), (), NOW)
 
-    _, after = conditions(Facts(Stage.RUNNING, 2, dispatched=True, held=True), before, LATER)
+    _, after = conditions(Facts(JobState.RUNNING, 2, dispatched=True, held=True), before, LATER)
 
     times = {one.type: one.last_transition_time for one in after}
     assert times.pop("Running") == LATER
@@ -114,22 +114,22 @@ def test_a_transition_time_changes_only_with_the_status() -> None:
 @pytest.mark.parametrize(
     ("kind", "before", "facts", "reason"),
     [
-        pytest.param("Suspended", ("True", "Suspended"), Facts(Stage.WAITING, 1), "Resumed", id="resumed"),
-        pytest.param("Suspended", ("False", "Resumed"), Facts(Stage.QUEUED, 1), "Resumed", id="still-resumed"),
-        pytest.param("Suspended", ("False", "Suspending"), Facts(Stage.RUNNING, 1), "NotSuspended", id="not-suspended-after-all"),
-        pytest.param("Suspended", ("False", "NotSuspended"), Facts(Stage.QUEUED, 1, suspending=True), "Suspending", id="suspending"),
-        pytest.param("CancelRequested", ("True", "Requested"), Facts(Stage.QUEUED, 1), "Withdrawn", id="withdrawn"),
-        pytest.param("CancelRequested", ("False", "Withdrawn"), Facts(Stage.QUEUED, 1), "Withdrawn", id="still-withdrawn"),
-        pytest.param("CancelRequested", ("False", "Withdrawn"), Facts(Stage.QUEUED, 1, requested=True), "Requested", id="requested-again"),
-        pytest.param("Running", ("True", "Started"), Facts(Stage.BACKOFF, 1, cause="OUT_OF_MEMORY"), "AttemptFailed", id="failed"),
-        pytest.param("Running", ("True", "Started"), Facts(Stage.WAITING, 1, cause="REDIS_LOST"), "RedisLost", id="redis-lost"),
-        pytest.param("Running", ("True", "Started"), Facts(Stage.WAITING, 1, cause="DRAINED"), "Drained", id="drained"),
-        pytest.param("Running", ("True", "Started"), Facts(Stage.WAITING, 1, cause="SUPERSEDED"), "Superseded", id="superseded"),
-        pytest.param("Running", ("True", "Started"), Facts(Stage.WAITING, 1, cause="NEVER_HEARD_OF"), "AttemptFailed", id="a-newer-workers-reason"),
-        pytest.param("Running", ("False", "Drained"), Facts(Stage.QUEUED, 1, dispatched=True), "Drained", id="still-drained"),
-        pytest.param("Running", ("False", "Drained"), Facts(Stage.SUSPENDED, 1), "Suspended", id="drained-and-suspended"),
-        pytest.param("Dispatched", ("True", "Dispatched"), Facts(Stage.QUEUED, 1, dispatched=True, no_worker=True), "NoWorker", id="no-worker-listens"),
-        pytest.param("Dispatched", ("True", "NoWorker"), Facts(Stage.RUNNING, 1, dispatched=True, no_worker=True), "Dispatched", id="a-worker-took-it"),
+        pytest.param("Suspended", ("True", "Suspended"), Facts(JobState.WAITING, 1), "Resumed", id="resumed"),
+        pytest.param("Suspended", ("False", "Resumed"), Facts(JobState.QUEUED, 1), "Resumed", id="still-resumed"),
+        pytest.param("Suspended", ("False", "Suspending"), Facts(JobState.RUNNING, 1), "NotSuspended", id="not-suspended-after-all"),
+        pytest.param("Suspended", ("False", "NotSuspended"), Facts(JobState.QUEUED, 1, suspending=True), "Suspending", id="suspending"),
+        pytest.param("CancelRequested", ("True", "Requested"), Facts(JobState.QUEUED, 1), "Withdrawn", id="withdrawn"),
+        pytest.param("CancelRequested", ("False", "Withdrawn"), Facts(JobState.QUEUED, 1), "Withdrawn", id="still-withdrawn"),
+        pytest.param("CancelRequested", ("False", "Withdrawn"), Facts(JobState.QUEUED, 1, requested=True), "Requested", id="requested-again"),
+        pytest.param("Running", ("True", "Started"), Facts(JobState.BACKOFF, 1, cause="OUT_OF_MEMORY"), "AttemptFailed", id="failed"),
+        pytest.param("Running", ("True", "Started"), Facts(JobState.WAITING, 1, cause="REDIS_LOST"), "RedisLost", id="redis-lost"),
+        pytest.param("Running", ("True", "Started"), Facts(JobState.WAITING, 1, cause="DRAINED"), "Drained", id="drained"),
+        pytest.param("Running", ("True", "Started"), Facts(JobState.WAITING, 1, cause="SUPERSEDED"), "Superseded", id="superseded"),
+        pytest.param("Running", ("True", "Started"), Facts(JobState.WAITING, 1, cause="NEVER_HEARD_OF"), "AttemptFailed", id="a-newer-workers-reason"),
+        pytest.param("Running", ("False", "Drained"), Facts(JobState.QUEUED, 1, dispatched=True), "Drained", id="still-drained"),
+        pytest.param("Running", ("False", "Drained"), Facts(JobState.SUSPENDED, 1), "Suspended", id="drained-and-suspended"),
+        pytest.param("Dispatched", ("True", "Dispatched"), Facts(JobState.QUEUED, 1, dispatched=True, no_worker=True), "NoWorker", id="no-worker-listens"),
+        pytest.param("Dispatched", ("True", "NoWorker"), Facts(JobState.RUNNING, 1, dispatched=True, no_worker=True), "Dispatched", id="a-worker-took-it"),
     ],
 )  # fmt: skip
 def test_reasons_of_past_transitions_are_kept(kind: str, before: tuple[str, str], facts: Facts, reason: str) -> None:
@@ -139,17 +139,17 @@ def test_reasons_of_past_transitions_are_kept(kind: str, before: tuple[str, str]
 
 
 @given(
-    stage=st.sampled_from(Stage),
+    state=st.sampled_from(JobState),
     bits=st.lists(st.booleans(), min_size=7, max_size=7),
     cause=st.sampled_from(["", "OUT_OF_MEMORY", "DRAINED", "REDIS_LOST", "SUSPENDED", "DELETED"]),
     reason=st.sampled_from([None, "OUT_OF_MEMORY", "TIMEOUT", "INVALID_SPEC"]),
     before=st.lists(st.sampled_from(sorted(CONDITION_REASONS)), unique_by=lambda row: row[0]),
 )
 def test_all_conditions_are_present_documented_and_consistent(
-    stage: Stage, bits: list[bool], cause: str, reason: str | None, before: list[tuple[ConditionType, str]]
+    state: JobState, bits: list[bool], cause: str, reason: str | None, before: list[tuple[ConditionType, str]]
 ) -> None:
     failure = Failure(reason, "why") if reason else None
-    facts = Facts(stage, 3, "now", *bits, cause=cause, failure=failure)
+    facts = Facts(state, 3, "now", *bits, cause=cause, failure=failure)
     old = tuple(
         Condition(kind.value, CONDITION_REASONS[kind, why].status, why, "as before", NOW, 1) for kind, why in before
     )

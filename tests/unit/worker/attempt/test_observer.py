@@ -199,8 +199,8 @@ def test_steps_are_children_of_the_attempt_and_the_attempt_of_the_job() -> None:
     *steps, attempt = observed.spans
     assert [span.name for span in steps] == ["Loading input files", "Preprocessing images"]
     assert (attempt.name, attempt.parent) == ("attempt", tracing.of_job(UID))
-    assert {span.parent for span in steps} == {attempt.place}
-    assert {span.place.trace_id for span in observed.spans} == {UID.replace("-", "")}
+    assert {span.parent for span in steps} == {attempt.ids}
+    assert {span.ids.trace_id for span in observed.spans} == {UID.replace("-", "")}
     assert {span.error for span in observed.spans} == {""}
 
 
@@ -218,7 +218,7 @@ def test_the_senders_trace_is_continued() -> None:
     observed.end(None)
 
     (span,) = observed.spans
-    assert span.place.trace_id == "4bf92f3577b34da6a3ce929d0e0e4736"
+    assert span.ids.trace_id == "4bf92f3577b34da6a3ce929d0e0e4736"
     assert span.parent is not None
     assert span.parent.span_id == "00f067aa0ba902b7"
     assert span.attributes["outcome"] == "Overtaken"
