@@ -120,7 +120,7 @@ _TABLE = (
     Reason("QUEUE_TIMEOUT", False, True, "Raise spec.queueDeadlineSeconds, or add workers to the queue."),
     Reason("INVALID_SPEC", False, True, "Correct the manifest and apply it under a new name."),
     # No failures: these lead to another attempt that is not counted, or to no attempt at all.
-    Reason("SUSPENDED", True, False, "Set spec.suspend to false to go on."),
+    Reason("SUSPENDED", True, False, "Set spec.suspend to false to continue."),
     Reason("DRAINED", True, False, "The worker was shut down; another attempt follows."),
     Reason("REDIS_LOST", True, False, "Redis forgot the attempt; another attempt follows."),
     Reason("HANDED_OVER", True, False, "Another installation has taken over; another attempt follows."),

@@ -38,5 +38,5 @@ def finish_deletions() -> None:
         try:
             disk.delete_tree(tombstone)
         except OSError as error:
-            logger.warning("what a deletion has left could not be deleted: %s", error)
+            logger.warning("the rest of an earlier deletion could not be deleted: %s", error)
     layout.drop_empty()

@@ -65,7 +65,7 @@ class Inventory:
             if begins:
                 results.index_all()
         except OSError as error:
-            logger.warning("the results of deleted jobs could not be looked through: %s", error)
+            logger.warning("the results of deleted jobs could not be listed: %s", error)
 
 
 def report(client: redis.Redis, keys: Keys, owners: Iterable[Owner]) -> int:

@@ -79,7 +79,7 @@ def process_reconstruction(
             )
             raise Ignore from None
         if assignment.envelope is None and _in_worker(self) and _was_drained(conclusion):
-            logger.info("%s goes back to its queue: this worker shuts down", assignment.title)
+            logger.info("%s returns to its queue: this worker shuts down", assignment.title)
             raise Reject("drained", requeue=True)
         return _answer(self, job_id, conclusion)
 

@@ -31,4 +31,4 @@ def find(environ: Mapping[str, str]) -> dict[str, str]:
 def warn() -> None:
     """Log each misspelt variable of this process."""
     for name, meant in find(os.environ).items():
-        _log.warning("The variable %s is no setting and has no effect: did you mean %s?", name, meant)
+        _log.warning("The variable %s is not a setting and has no effect: did you mean %s?", name, meant)

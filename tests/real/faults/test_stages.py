@@ -33,7 +33,7 @@ def check_resumed(jobs: Jobs, seen: Seen, name: str, stage: str, skipped: set[st
     status: dict[str, Any] = jobs.wait_finished(name, timeout_seconds=120)["status"]
     assert (status["phase"], status["attempt"]) == ("Succeeded", 2)
     kind, _, note = jobs.wait_event(name, "ResumedFromStage")
-    assert (kind, note) == ("Normal", f"Attempt 2 goes on after stage {stage}")
+    assert (kind, note) == ("Normal", f"Attempt 2 continues after stage {stage}")
     assert status["progress"]["resumedFrom"] == stage
     seen.assert_never_backwards(name)
     took = {one["name"]: one.get("seconds", 0) for one in status["steps"]}

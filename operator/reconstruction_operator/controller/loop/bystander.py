@@ -64,5 +64,5 @@ class Bystander:
         """End the attempts here of jobs that another installation has taken over."""
         taken = [job.key.job_id for job in self.cache.take_handed_over() if self.installation.gave(job)]
         if taken:
-            _log.info("Another installation has taken over %d jobs: what runs of them here is stopped", len(taken))
+            _log.info("Another installation has taken over %d jobs: their attempts here are stopped", len(taken))
             self.orphans.add_handed_over(taken, now)

@@ -98,7 +98,7 @@ class Sweeper:
         """Return when etcd was restored: then the process restarts, since everything that it knows may be wrong."""
         await self.history.restored.wait()
         _log.critical(
-            "etcd was restored from a backup: the operator forgets all that it knows, and deletes nothing for a time"
+            "etcd was restored from a backup: the operator restarts without its cache, and deletes no files for a time"
         )
         fence = self.election.fence
         if fence is not None:

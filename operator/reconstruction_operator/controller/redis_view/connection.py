@@ -109,7 +109,7 @@ class RedisConnection:
         reconnected, self.problem = bool(self.problem), ""
         if lost_data:
             metrics.REDIS_EPOCHS.inc()
-            _log.warning("Redis was restarted or emptied, or has data of before: everything is asserted again")
+            _log.warning("Redis was restarted or emptied, or has older data: all records and flags are written again")
             self.resync.request(LOST_DATA)
         elif reconnected:
             _log.info("Redis answers")

@@ -84,7 +84,7 @@ def _life(old: Status, new: Status, queue: str) -> Iterator[Event]:
         yield _normal("Started", f"Worker {new.worker} has begun attempt {new.attempt}")
     resumed = new.progress.resumed_from if new.progress else ""
     if resumed and (another or old.progress is None or old.progress.resumed_from != resumed):
-        yield _normal("ResumedFromStage", f"Attempt {new.attempt} goes on after stage {resumed}")
+        yield _normal("ResumedFromStage", f"Attempt {new.attempt} continues after stage {resumed}")
     yield from _steps(old, new)
     if _became(old, new, _T.SUSPENDED, "True"):
         yield _normal("Suspended", "The job is suspended, and nothing of it runs")

@@ -30,7 +30,7 @@ def sentence(case: Case, decision: Decision) -> str:
         case JobState.RECOVERING:
             return f"Redis lost data: waiting for {_worker(case)} to register again"
         case JobState.SUSPENDED:
-            return "Suspended: set spec.suspend to false to go on"
+            return "Suspended: set spec.suspend to false to continue"
         case JobState.CANCELLING:
             return f"Cancelling: waiting for {_worker(case)} to stop" if decision.stopping else "Cancelling"
         case JobState.SUCCEEDED:

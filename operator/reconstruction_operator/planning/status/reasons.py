@@ -49,7 +49,7 @@ _TABLE = (
         _T.DISPATCHED,
         "ModelUnserved",
         "False",
-        "No live worker of the queue has the model; the condition's message says which they have. The attempt is sent when one has it.",
+        "No live worker of the queue has the model; the condition's message names their models. The attempt is sent when one has it.",
     ),
     ConditionReason(_T.DISPATCHED, "BackingOff", "False", "The next attempt waits for status.nextAttemptTime."),
     ConditionReason(_T.DISPATCHED, "Suspended", "False", "Nothing is sent while spec.suspend is true."),
@@ -103,16 +103,16 @@ _TABLE = (
     ConditionReason(_T.RECONCILING, "Finished", "False", "The job is over."),
     ConditionReason(_T.STALLED, "NotStalled", "False", "The job has not failed."),
     ConditionReason(
-        _T.INPUT_CHECKED, "Usable", "True", "A worker has looked at the input while the job waited: it can be used."
+        _T.INPUT_CHECKED, "Usable", "True", "A worker has checked the input while the job waited: it can be used."
     ),
     ConditionReason(
         _T.INPUT_CHECKED,
         "Unusable",
         "False",
-        "A worker has looked at the input while the job waited: it cannot be used.",
+        "A worker has checked the input while the job waited: it cannot be used.",
     ),
     ConditionReason(
-        _T.INPUT_CHECKED, "Unknown", "Unknown", "No worker could find out whether the input can be used; the run will."
+        _T.INPUT_CHECKED, "Unknown", "Unknown", "No worker could find out whether the input can be used; the run checks it again."
     ),
     ConditionReason(
         _T.CONTESTED,

@@ -66,7 +66,7 @@ def open_staging(place: Directory, run: Run) -> Iterator[Staging]:
         try:
             place.delete(name)
         except OSError as error:  # the delivery is complete; a later run deletes the directory
-            logger.warning("could not delete %s, which a delivery has left: %s", place.path / name, error)
+            logger.warning("could not delete %s, a staging directory of this delivery: %s", place.path / name, error)
 
 
 def new_name(run: Run) -> str:

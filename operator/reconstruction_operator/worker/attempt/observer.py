@@ -66,7 +66,7 @@ class AttemptObserver:
         if reached.resumed and not self.resumed_from:
             self.resumed_from = reached.resumed
             self._paced_from = self._moment()  # work of earlier attempts shows nothing about this run's pace
-            logger.info("%s goes on after stage %s", self.assignment.title, reached.resumed)
+            logger.info("%s continues after stage %s", self.assignment.title, reached.resumed)
         meta = {
             "progress": reached.percent,
             "step": reached.step.name,

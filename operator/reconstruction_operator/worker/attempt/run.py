@@ -126,7 +126,7 @@ class AttemptRun:
         if not workspace.set_remains_aside(space, FAILED_FOLDER):
             return failure
         return ReconstructionFailedError(
-            failure.reason, f"{failure.message}; what was made is in file://{space.failed}"
+            failure.reason, f"{failure.message}; the files of the run are in file://{space.failed}"
         )
 
     def _execute(self) -> End:

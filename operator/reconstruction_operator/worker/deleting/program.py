@@ -76,7 +76,7 @@ def _delete(folder: JobFolder, announce: Announce, *, cancelled: bool, retain_se
                 one.uri, run, namespace=one.owner.namespace, copy=cancelled or not (one.published or retained)
             )
         except StorageError as error:  # the settings have changed since the delivery
-            logger.warning("what was delivered of job %s may not be deleted: %s", folder.job_id, error)
+            logger.warning("the delivered copy of job %s may not be deleted: %s", folder.job_id, error)
     announce(folder.root)
     retain = 0 if cancelled else trash.seconds_of(folder) if retain_seconds is None else retain_seconds
     return delete_job_files(folder.job_id, retain_until=time.time() + retain if retain else 0.0)

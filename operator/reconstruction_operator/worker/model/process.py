@@ -231,7 +231,7 @@ def _verdict(outcome: ModelMessage | None, process: _ModelProcess, what: str, ne
         case exchange.FailureMessage(reason, text):
             raise ModelFailure(reason, text)
         case exchange.DefectMessage(text):
-            logger.error("%s by an exception of its own:\n%s", what, text)
+            logger.error("%s by an unexpected exception:\n%s", what, text)
             raise ModelFailure("BACKEND_CRASHED", f"{what}: {text.strip().splitlines()[-1][:_MESSAGE_TAIL_CHARS]}")
         case _:
             raise _death(process, what, newest_bytes)

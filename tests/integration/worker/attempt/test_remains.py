@@ -48,7 +48,7 @@ def test_a_failure_that_ends_the_job_leaves_them_and_its_message_names_the_place
     fail(photos, "NOT_ENOUGH_OVERLAP")
     assert kept() == ["failed/sparse/points.txt", "owner.json"]
     (space,) = JobFolder.of(JOB).workspaces()
-    assert end(client).message == f"1 of 9 photos overlaps; what was made is in file://{space.failed}"
+    assert end(client).message == f"1 of 9 photos overlaps; the files of the run are in file://{space.failed}"
 
 
 def test_they_are_deleted_with_the_files_of_the_job(photos: str, jobs_dir: Path) -> None:

@@ -141,7 +141,7 @@ def test_errors_of_a_deletion_are_those_of_its_process(
         noted.write_text(f'{owner}, "outputUri": "file:///elsewhere"}}')
         with caplog.at_level(logging.WARNING):
             assert process.perform(DeletionRequest("job"), LONG_SECONDS)
-    assert "what was delivered of job job may not be deleted" in caplog.text
+    assert "the delivered copy of job job may not be deleted" in caplog.text
 
 
 def test_the_process_gets_no_settings_and_ends_with_its_worker(jobs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,7 +70,7 @@ def test_a_suspended_job_has_no_worker_no_start_and_no_estimate() -> None:
 
     assert (status.worker, status.start_time, status.attempt) == (None, None, 1)
     assert status.progress == Progress(20, "", 3, 6, None, "", "20%", NOW)
-    assert status.message == "Suspended: set spec.suspend to false to go on"
+    assert status.message == "Suspended: set spec.suspend to false to continue"
 
 
 def test_a_suspended_job_is_not_reconciling() -> None:

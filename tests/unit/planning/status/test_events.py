@@ -107,7 +107,7 @@ def test_a_run_that_goes_on_from_a_stage_says_so_once() -> None:
     status = after((HELD, {}))
     plan = look(resumed, status)
     assert reasons(plan) == ["ResumedFromStage", *["StepStarted"] * 3]
-    assert plan.events[0].message == "Attempt 1 goes on after stage matches of attempt 1"
+    assert plan.events[0].message == "Attempt 1 continues after stage matches of attempt 1"
     assert plan.status.progress is not None
     assert plan.status.progress.resumed_from == "matches of attempt 1"
     done = look(ended(Outcome.SUCCEEDED), plan.status)
