@@ -1,4 +1,4 @@
-"""Polling: a thread that looks at something again and again, and a wait for a condition."""
+"""Polling: a thread that calls a function periodically, and a wait for a condition."""
 
 from __future__ import annotations
 

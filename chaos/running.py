@@ -28,7 +28,7 @@ from chaos.witnesses.watcher import Watcher
 JOBS_UNDER_WAY = 50
 _DRAIN_SECONDS = 300.0
 _EMPTYING_SECONDS = 120.0  # until messages of dead workers or deleted jobs are requeued (VISIBILITY_TIMEOUT_SECONDS)
-_BUSY_SECONDS = 2.0  # later that a busy machine notices things, for each unit of patience beyond the first
+_BUSY_SECONDS = 2.0  # how much later a busy machine reacts, for each unit of patience beyond the first
 _EXPIRY_SECONDS = 8.0  # between two polls of the leftovers: more than two sweeps
 
 Log = Callable[[str], None]

@@ -112,7 +112,7 @@ def _explain(ready: stage.DemoServers, display: Display, places: Places, taken: 
 
 @contextmanager
 def _alarmed(ready: stage.DemoServers) -> Iterator[None]:
-    """Let the end of a process interrupt the story, which might wait for ever for it."""
+    """Interrupt the story when a process ends, since it might wait for that process for ever."""
     ended: list[DevclusterError] = []
 
     def interrupt(_number: int, _frame: object) -> None:
@@ -130,7 +130,7 @@ def _alarmed(ready: stage.DemoServers) -> Iterator[None]:
 
 @contextmanager
 def _cleaned(places: Places) -> Iterator[None]:
-    """Remove what is of no use afterwards."""
+    """Remove files that are useless after the demo."""
     try:
         yield
     finally:

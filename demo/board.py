@@ -1,4 +1,4 @@
-"""Board: the state of the jobs as a watch of the API server shows it, which is all that any user sees."""
+"""Board: the state of the jobs as a watch of the API server shows it to any user."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def own(folder: Path, places: Places) -> Photos:
 
 
 def write(photos: Photos) -> None:
-    """Write the manifest, if it is none of the examples: theirs, under the job's name."""
+    """Write the manifest of the user's photos: that of the example, with the job's name."""
     if photos.manifest == _EXAMPLE:
         return
     body = yaml.safe_load((CHECKOUT / _EXAMPLE).read_text())

@@ -22,7 +22,7 @@ class DemoFailedError(Exception):
 
 @dataclass(frozen=True)
 class Account:
-    """The mesh's job, for the closing lines."""
+    """Facts about the job of the mesh, for the closing lines."""
 
     seconds: float  # from the job's start to its end, by its status
     step_seconds: Mapping[str, float]

@@ -52,7 +52,7 @@ class Watching:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._lock:  # so that no thread starts another one behind our back
+        with self._lock:  # so that no thread starts another process meanwhile
             self._over.set()
             for process in self._processes.values():
                 process.terminate()
@@ -76,7 +76,7 @@ class Watching:
             out: IO[str] | None = process.stdout
             assert out is not None  # noqa: S101  # for the type checker: a pipe was asked for
             with process:
-                for event in objects(out):  # one that is cut off comes again with the next watch
+                for event in objects(out):  # the next watch sends a truncated one again
                     if event["type"] in ("ADDED", "MODIFIED"):
                         take(event["object"])
             self._over.wait(_RESTART_SECONDS)

@@ -1,6 +1,6 @@
 """The commands of `python -m devcluster`.
 
-What a shell can evaluate goes to standard output, and all else to standard error:
+Lines for a shell's `eval` go to standard output, all other lines to standard error:
 `eval "$(python -m devcluster start --detach)"`.
 """
 

@@ -20,7 +20,7 @@ _NAME = "reconstruction-operator"
 
 
 def cache_folder() -> Path:
-    """Return the folder for what can be made again, and may be kept for ever."""
+    """Return the folder for files that can be made again and may be kept for ever."""
     # The XDG rules: a relative path is to be ignored.
     base = Path(os.environ.get("XDG_CACHE_HOME", ""))
     if not base.is_absolute():

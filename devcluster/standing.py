@@ -121,7 +121,7 @@ class Standing:
             launcher.wait()
             raise
         assert found is not None  # noqa: S101 -- for the type checker: waited for
-        launcher.returncode = 0  # it runs on without us: no warning of a child that was not waited for
+        launcher.returncode = 0  # the launcher outlives this process: no warning about a child that was not waited for
         return found
 
     def end(self) -> list[str]:

@@ -19,7 +19,7 @@ from chaos.system.scene import Scene
 from devcluster import DevclusterError
 from devcluster.mounts import dead_mount
 
-_JOBS = 20  # more than all workers have slots
+_JOBS = 20  # more than the slots of all workers
 _INSTALL = "chaos"  # the operators of the run leave its records alone
 _LEADER: Final[operator_calls.Leader] = {"fence": 1, "install_id": _INSTALL}
 _QUEUE = "celery"
@@ -27,9 +27,9 @@ _ORDER_SECONDS = 5.0
 
 
 def _hang(context: Context) -> Heal:
-    """Order the clean-up of cancelled jobs whose copies lie on a dead mount, and go on ordering it once that is gone."""
+    """Order the clean-up of cancelled jobs whose copies are on a dead mount; repeat the orders after the mount is removed."""
     scene, stack = context.scene, contextlib.ExitStack()
-    place = scene.delivered / f".dead-{uuid.uuid4().hex[:8]}"  # hidden from those that look at the copies
+    place = scene.delivered / f".dead-{uuid.uuid4().hex[:8]}"  # hidden from the witnesses of copies
     context.missed = not stack.enter_context(dead_mount(place))
     job_ids = [f"{place.name[1:]}-{number}" for number in range(_JOBS)]
     for job_id in job_ids:

@@ -18,7 +18,7 @@ _SNAPSHOT = "older"
 
 
 def _restart_with_older_data(context: Context) -> Heal:
-    """What Redis gets from now on is lost, as by a fail-over to a replica that lags."""
+    """All data that Redis gets from now on are lost, as by a fail-over to a replica that lags."""
     server = context.scene.redis
     snapshot = server.snapshot(_SNAPSHOT)
     return lambda: server.restore(snapshot)

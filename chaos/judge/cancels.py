@@ -9,7 +9,7 @@ from chaos.judge.excuses import could_know_at, reachable_seconds
 
 
 def cancels(case: Case) -> Iterator[str]:
-    """After a confirmed cancel the job is Cancelled in time, unless it was done before; its work stops, its files go."""
+    """After a confirmed cancel the job is Cancelled in time, unless it was done before; its work stops, and its files are deleted."""
     job, end = case.job, case.end
     if job.confirmed_at is None or job.ended_when_confirmed or end is None:
         return
@@ -41,7 +41,7 @@ def cancels(case: Case) -> Iterator[str]:
 
 
 def _had_finished_before(case: Case, confirmed_at: float) -> str:
-    """Whether Succeeded is right: the work was done before the worker could see the cancel. Returns the problem if not."""
+    """The problem if Succeeded is wrong; empty if the work was done before the worker could see the cancel."""
     made = {output.signature for output in case.outputs}
     done = max((run.last for run in case.runs if run.ended and run.signature in made), default=None)
     if done is None:

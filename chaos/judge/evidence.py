@@ -121,7 +121,7 @@ class Slack:
     again at its next heartbeat (BEAT_SECONDS). An attempt that was claimed twice before that starts its model."""
 
     def plus(self, seconds: float) -> Slack:
-        """For a busy machine, which notices everything that much later."""
+        """For a busy machine, which reacts that much later."""
         return Slack(*(getattr(self, one.name) + seconds for one in fields(self)))
 
 

@@ -1,6 +1,6 @@
 """Invariants: what must be true of every job under any fault. Pure functions: evidence in, verdicts out.
 
-A check yields one text for each thing that it examined, empty where all is well. The report counts these.
+A check yields one text for each item that it examined, empty if the item passes. The report counts these texts.
 """
 
 from __future__ import annotations

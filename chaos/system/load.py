@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +165,7 @@ class Load:
                         list(users.map(self._act, [job for job in self.jobs if self._has_plans(job)]))
                     self._ending.wait(_LOOK_SECONDS)
         except BaseException as error:
-            self.defect = error  # without users a run would look good
+            self.defect = error  # without users every check of a run would pass
             raise
 
     def _next_number(self) -> int:
@@ -243,7 +244,7 @@ class Load:
             try:
                 found: dict[str, Any] = self._api.request(method, path, body, content_type=kind)
             except ApiError as refusal:
-                if method == "POST" and refusal.status == 409 and body is not None:  # noqa: PLR2004 -- conflict
+                if method == "POST" and refusal.status == HTTPStatus.CONFLICT and body is not None:
                     # An earlier try succeeded and its answer was lost.
                     method, path, body = "GET", f"{path}/{body['metadata']['name']}", None
                     continue

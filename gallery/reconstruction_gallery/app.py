@@ -108,7 +108,7 @@ async def _ready(request: Request) -> Response:
 async def _clean(uploads: Uploads, cache: Jobs) -> None:
     while True:
         await asyncio.sleep(_CLEANING_SECONDS)
-        if not cache.synced:  # jobs that are not known yet may need their photos
+        if not cache.synced:  # until all jobs are known, any photo may be needed
             continue
         for upload in uploads.expired(cache.input_uris):
             try:

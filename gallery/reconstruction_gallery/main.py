@@ -10,7 +10,7 @@ import uvicorn
 from reconstruction_gallery import app
 from reconstruction_gallery.settings import Settings, SettingsError
 
-_STOP_SECONDS = 5  # streams have no end of their own
+_STOP_SECONDS = 5  # event streams do not end by themselves
 
 
 def main() -> int:

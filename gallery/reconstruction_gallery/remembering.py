@@ -1,4 +1,4 @@
-"""Answers that are kept for some seconds: bounded, and asked for once however many requests wait for them."""
+"""Cache of answers for some seconds: bounded, and each question is asked once, however many requests wait for it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, Generic, TypeVar
 
 _MOST: Final = 20_000  # answers; the oldest are dropped
-_CONCURRENT: Final = 32  # questions to the API server at once
+_CONCURRENT: Final = 32  # simultaneous questions to the API server
 
 Key = TypeVar("Key")
 Answer = TypeVar("Answer")

@@ -82,7 +82,7 @@ class Settings:
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Settings:
-        """The settings in the environment. Raises SettingsError for a value, or a name, that is none."""
+        """The settings in the environment. Raises SettingsError for an invalid value or an unknown name."""
         fields = {_PREFIX + one.name.upper(): one for one in dataclasses.fields(cls)}
         unknown = sorted(name for name in environ if name.startswith(_PREFIX) and name not in fields)
         if unknown:

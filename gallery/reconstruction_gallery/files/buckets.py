@@ -1,7 +1,7 @@
-"""Results in object storage: what the pointer at a job's output address leads to, read by the gallery's own credentials.
+"""Results in object storage: read through the pointer at a job's output address, with the gallery's own credentials.
 
 A job's author chooses the address, so it is trusted with nothing: the gallery reads only addresses that its settings
-(STORAGE_SCHEMES, NAMESPACE_OUTPUTS) leave to the job's namespace, and below them only the folder of the job's own uid.
+(STORAGE_SCHEMES, NAMESPACE_OUTPUTS) allow to the job's namespace, and below them only the folder of the job's own uid.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from obstore import BytesStream, GetOptions, GetResult
     from reconstruction_operator.transfer.objects.store import Store
 
-_ANSWER_SECONDS: Final = 20.0  # to begin an answer; a body has the store's timeout of each read
-_RESULTS: Final = 64  # that are remembered: a manifest may take megabytes
+_ANSWER_SECONDS: Final = 20.0  # until an answer begins; each read of a body has the store's timeout
+_RESULTS: Final = 64  # manifests that are cached, since one may take megabytes
 _STORES: Final = 32  # clients of buckets, with their connections
 
 
@@ -44,7 +44,7 @@ class _Delivered:
 
 @dataclass(frozen=True, slots=True)
 class ObjectFile:
-    """A file of a delivered result. Nothing is asked for before `read`."""
+    """A file of a delivered result. No request is sent before `read`."""
 
     result: _Delivered
     sealed: SealedFile
@@ -65,7 +65,7 @@ class ObjectFile:
 
 
 class Buckets:
-    """Finds results; what it finds is kept for some seconds, since a page asks for many files of one result."""
+    """Finds results. They are cached for some seconds, since a page asks for many files of one result."""
 
     def __init__(self, keep_seconds: float) -> None:
         self._found: Remembered[tuple[str, str], _Delivered | None] = Remembered(keep_seconds, most=_RESULTS)
@@ -129,7 +129,7 @@ async def _get(bucket: Store, key: str, address: ObjectAddress, options: GetOpti
 
 
 async def _small(bucket: Store, key: str, address: ObjectAddress, most: int) -> bytes | None:
-    """The content of a small object; None if it is not there, or larger: another program may have put anything there."""
+    """The content of a small object; None if it is missing or larger: another program may have written it."""
     try:
         answer = await _get(bucket, key, address, {})
         if answer.meta["size"] > most:
@@ -158,7 +158,7 @@ async def _nothing() -> AsyncGenerator[bytes, None]:
 
 
 def _unreadable(error: Exception, address: ObjectAddress) -> Exception:
-    """What users get of an error of the client: without the server's address."""
+    """The client's error as users see it, without the server's address."""
     if not failures.is_of_the_client(error):
         return error
     text = failures.translated(error, address, failures.INPUT).message.replace("the workers", "the gallery")

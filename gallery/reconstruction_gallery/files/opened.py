@@ -1,4 +1,4 @@
-"""An open file of a result, wherever it lies, and what is no file of a result."""
+"""Open file: a file of a result on the volume or in a bucket, and the errors if there is none."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ class OpenFile(Protocol):
 
     @property
     def sealed(self) -> SealedFile:
-        """Its name, size and digest, as the manifest has them."""
+        """Its name, size and digest in the manifest."""
 
     async def read(self, start: int, end: int) -> AsyncGenerator[bytes, None]:
         """The bytes from `start` to before `end`, in pieces.
 
-        Raises NoResultError if it is no file of the size in the manifest, UnreadableResultError. The pieces end early, or raise
+        Raises NoResultError if it is not a file of the size in the manifest, UnreadableResultError. The pieces end early, or raise
         UnreadableResultError, if the file is cut off meanwhile.
         """
 
     def close(self) -> None:
-        """Free what it holds."""
+        """Free the file or the connection."""
 
 
 def is_plain(name: str) -> bool:
-    """Whether it is a path below a folder on every system: a hostile manifest may name anything (path traversal)."""
+    """Whether the name is a path below its folder on every system: a hostile manifest may hold any name (path traversal)."""
     return (
         len(name) <= _MAX_NAME_CHARS
         and name.isprintable()

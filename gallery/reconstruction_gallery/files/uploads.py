@@ -28,14 +28,14 @@ _ID: Final = re.compile(r"[0-9a-f]{32}")
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._ ()-]{0,99}\.(?:jpe?g|png|webp|tiff?|heic|heif)", re.IGNORECASE)
 _OWNER: Final = "owner"
 _PHOTOS: Final = "photos"
-_OPEN_UPLOADS: Final = 20  # of one user, without a job
+_OPEN_UPLOADS: Final = 20  # open uploads of one user
 _MAX_OWNER_BYTES: Final = 4096
 _HEAD_BYTES: Final = 12
 _COMPLETE: Final = "this upload is complete: begin a new one"
 
 
 class UploadError(Exception):
-    """The upload is refused: `status` is HTTP's, the message is for the user."""
+    """The upload is refused. `status`: of the HTTP answer; the message is for the user."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -45,7 +45,7 @@ class UploadError(Exception):
 
 @dataclass(slots=True)
 class Upload:
-    """One upload. Sizes in bytes, those of photos that are under way included."""
+    """One upload. Sizes are in bytes and include photos that are still being received."""
 
     namespace: str
     id: str
@@ -53,7 +53,7 @@ class Upload:
     folder: Path
     sizes: dict[str, int] = field(default_factory=dict)
     under_way: set[str] = field(default_factory=set)
-    closed: bool = False  # its job is being created, or it is being deleted
+    closed: bool = False  # closed: its job is being created, or it is being deleted
 
     @property
     def bytes(self) -> int:
@@ -67,7 +67,7 @@ class Upload:
 
 
 class Uploads:
-    """All uploads of the volume. One process writes it: quotas are counted in memory, from what the disk has at the start."""
+    """All uploads of the volume. Only one process writes to it, so quotas are counted in memory, starting from the files on the disk."""
 
     def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.time) -> None:
         self._settings = settings
@@ -77,7 +77,7 @@ class Uploads:
         self.lock = threading.RLock()  # photos are written in threads
 
     def load(self) -> None:
-        """Reads what is there. Photos that were not complete are deleted. Raises OSError if the folder cannot be used."""
+        """Reads the existing uploads, and deletes incomplete photos. Raises OSError if the folder cannot be used."""
         self._root.mkdir(parents=True, exist_ok=True)
         for namespace in disk.entries(self._root):
             for folder in disk.entries(namespace) if namespace.is_dir() and not namespace.is_symlink() else ():
@@ -112,12 +112,12 @@ class Uploads:
         upload = self._uploads.get(identity)
         if upload is None or (upload.owner, upload.namespace) != (owner, namespace):
             raise UploadError(404, "there is no such upload")
-        if upload.closed or self.uri(upload) in named:  # the latter is known also after a restart
+        if upload.closed or self.uri(upload) in named:  # the job's address shows it even after a restart
             raise UploadError(409, _COMPLETE)
         return upload
 
     def receive(self, upload: Upload, name: str) -> Receiver:
-        """Takes one photo. Raises UploadError for a name that is no photo's, or one photo too many."""
+        """Takes one photo. Raises UploadError if the name is not that of a photo, or for one photo too many."""
         if not _NAME.fullmatch(name):
             raise UploadError(
                 400,
@@ -155,7 +155,7 @@ class Uploads:
         upload.sizes[name] = upload.sizes.get(name, 0) + size
 
     def close(self, upload: Upload) -> None:
-        """Ends the upload, so that its job reads what was checked. Raises UploadError while photos are under way, or missing, or twice."""
+        """Ends the upload, so that its job reads the checked photos. Raises UploadError if photos are still being received or none came, or if it is closed already."""
         if upload.closed:
             raise UploadError(409, _COMPLETE)
         if upload.under_way:
@@ -165,14 +165,14 @@ class Uploads:
         upload.closed = True
 
     def discard(self, upload: Upload) -> None:
-        """Deletes the upload. Raises OSError if something of it stays."""
+        """Deletes the upload. Raises OSError if a part of it could not be deleted."""
         upload.closed = True
         disk.delete_tree(upload.folder)
         with self.lock:
             self._uploads.pop(upload.id, None)
 
     def expired(self, named: Collection[str]) -> list[Upload]:
-        """Uploads that no job names, and that nothing was added to for `upload_keep_seconds`."""
+        """Uploads that no job names and that have received no photo for `upload_keep_seconds`."""
         oldest = self._clock() - self._settings.upload_keep_seconds
         with self.lock:
             known = list(self._uploads.values())
@@ -184,7 +184,7 @@ class Uploads:
 
 
 class Receiver:
-    """Writes one photo beside its place, and renames it when it is whole. Use it in a `with`; without `finish` nothing stays."""
+    """Writes one photo under a temporary name, and renames it when it is complete. Use it in a `with` block; without `finish` the file is deleted."""
 
     def __init__(self, uploads: Uploads, upload: Upload, name: str) -> None:
         self._uploads = uploads
@@ -195,7 +195,7 @@ class Receiver:
         self._finished = False
         self._file = self._path.open("xb")
         with uploads.lock:
-            self._before = upload.sizes.get(name)  # a photo that is sent again replaces the first
+            self._before = upload.sizes.get(name)  # a photo of the same name replaces the first
             upload.sizes[name] = 0
             upload.under_way.add(name)
 
@@ -214,7 +214,7 @@ class Receiver:
                     self._upload.sizes[self._name] = self._before
 
     def write(self, chunk: bytes) -> None:
-        """Adds bytes. Raises UploadError if a limit is reached, or the file is none of the formats."""
+        """Adds bytes. Raises UploadError if a limit is reached, or the file has an unknown format."""
         self._uploads.reserve(self._upload, self._name, len(chunk))
         if len(self._head) < _HEAD_BYTES:
             self._head += chunk[:_HEAD_BYTES]
@@ -223,7 +223,7 @@ class Receiver:
         self._file.write(chunk)
 
     def finish(self) -> None:
-        """The photo is whole. Raises UploadError if it is none."""
+        """The photo is complete. Raises UploadError if the file is not a photo."""
         self._check()
         self._file.flush()
         os.fsync(self._file.fileno())
@@ -238,7 +238,7 @@ class Receiver:
 
 
 def owner_of(name: str) -> str:
-    """How an upload's owner is stored: a user's name may have any characters and any length."""
+    """The stored form of an upload's owner: a user's name may have any characters and any length."""
     return hashlib.sha256(name.encode()).hexdigest()
 
 

@@ -1,6 +1,6 @@
-"""Results on the jobs volume: files below a job's output folder, opened by descriptors, one path component after the other, never through a link.
+"""Results on the jobs volume: files below a job's output folder, opened by descriptors, one path component after the other, without following links.
 
-Only what the manifest of that job names is opened, so that neither a name in a request nor a file that a model left there leads
+Only files in the job's manifest are opened, so that neither a name in a request nor a file that a model left there leads
 elsewhere.
 """
 
@@ -55,7 +55,7 @@ def manifest_of(job_id: str) -> Manifest | None:
 def open_file(job_id: str, name: str) -> VolumeFile:
     """A file of the job's result by its name in the manifest, `previews/front.png`.
 
-    Raises NoResultError if the manifest does not name it, or it is no regular file of the size that is named there.
+    Raises NoResultError if the manifest does not name it, or if it is not a regular file of the size in the manifest.
     """
     folder = _output(job_id)
     try:
@@ -79,14 +79,14 @@ def open_file(job_id: str, name: str) -> VolumeFile:
 async def _pieces(descriptor: int, start: int, end: int) -> AsyncGenerator[bytes, None]:
     while start < end:
         chunk = await anyio.to_thread.run_sync(os.pread, descriptor, min(CHUNK_BYTES, end - start), start)
-        if not chunk:  # it was cut off: the client sees a length that does not fit
+        if not chunk:  # the file was truncated: the client sees the wrong length
             return
         start += len(chunk)
         yield chunk
 
 
 def _output(job_id: str) -> int:
-    """The output folder. JOBS_DIR itself may be reached by a link, what is below it may not."""
+    """The output folder. JOBS_DIR itself may be a link, but nothing below it."""
     try:
         job = JobFolder.of(job_id)
     except ValueError as error:
@@ -127,5 +127,5 @@ def _opened(name: str, flags: int, within: int) -> int:
         raise NoResultError(name)
     try:
         return os.open(name, flags, dir_fd=within)
-    except OSError as error:  # not there, a link (ELOOP), a socket (ENXIO), not to be read
+    except OSError as error:  # missing, a link (ELOOP), a socket (ENXIO), or not readable
         raise NoResultError(name) from error

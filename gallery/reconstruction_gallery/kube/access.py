@@ -24,7 +24,7 @@ MERGE_PATCH: Final = "application/merge-patch+json"
 MANAGER: Final = "reconstruction-gallery"  # the manager of the fields that users write through the gallery
 _JSON: Final = "application/json"
 _TIMEOUT_SECONDS: Final = 10.0
-_SILENCE_SECONDS: Final = 90.0  # of a watch: the API server sends a bookmark each minute
+_SILENCE_SECONDS: Final = 90.0  # silence of a watch: the API server sends a bookmark each minute
 _ERROR_STATUS: Final = 400
 _MAX_LINE_BYTES: Final = 65_536
 
@@ -149,7 +149,7 @@ class Api:
     async def lines(
         self, path: str, params: Mapping[str, str], *, as_user: Sequence[tuple[str, str]]
     ) -> AsyncIterator[bytes]:
-        """The lines of a text with the rights of that user, each without what is beyond 64 kB. Raises ApiError."""
+        """The lines of a text, read with the rights of that user, each truncated to 64 kB. Raises ApiError."""
         session, headers = await self._as(as_user)
         headers["Accept"] = "*/*"
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=5.0, sock_read=_TIMEOUT_SECONDS)
@@ -174,7 +174,9 @@ class Api:
         """The connections and headers of a request as the user; None: as the gallery itself."""
         named = {name for name, _ in user or ()}
         if user is not None and not named & {"Authorization", "Impersonate-User"}:
-            raise ValueError("a request as a user must name the user")  # it would have the gallery's own rights
+            raise ValueError(
+                "a request as a user must name the user"
+            )  # without any header the request would have the gallery's own rights
         own = "Authorization" not in named
         headers = CIMultiDict(await self._headers() if own else {})
         for name, value in (*(user or ()), ("Accept", _JSON), ("User-Agent", MANAGER)):

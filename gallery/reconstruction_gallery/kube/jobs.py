@@ -1,7 +1,7 @@
 """Jobs: every ReconstructionJob as its newest body shows it, kept up to date by one list and one watch.
 
 The cache holds for each job the JSON that the page gets, so that a thousand listeners cost no encoding. A listener remembers
-the last revision that it has sent, and takes what is newer: nothing is queued for it, however slow it is.
+the last revision that it has sent, and takes newer jobs: nothing is queued for it, however slow it is.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _REQUEST_FIELDS: Final = ("f:cancelRequested", "f:cancelConfirmed", "f:suspend")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job. `summary` is its row in the list, `detail` the object without what is of no use to users."""
+    """One job. `summary` is its row in the list, `detail` the object without fields that are useless to users."""
 
     key: JobKey
-    revision: int  # of the cache: which change of any job this was
+    revision: int  # counts all changes in the cache; that of this job's last one
     summary: bytes
     detail: bytes
     input_uri: str
@@ -31,13 +31,13 @@ class Job:
 
 
 class Jobs:
-    """The cache. `synced` is false until the first list is in."""
+    """The cache. `synced` is false until the first list is complete."""
 
     def __init__(self) -> None:
         self.synced = False
         self.revision = 0
         self.deletions = 0
-        self._by_uid: OrderedDict[str, Job] = OrderedDict()  # the newest change last
+        self._by_uid: OrderedDict[str, Job] = OrderedDict()  # ordered by change, the newest last
         self._by_name: dict[tuple[str, str], str] = {}
         self._in_namespace: dict[str, int] = {}
         self._changed = asyncio.Event()
@@ -94,7 +94,7 @@ class Jobs:
             self._in_namespace[key.namespace] = self._in_namespace.get(key.namespace, 0) + 1
         row, whole, known = _encoded(summary(body)), _encoded(detail(body)), self._by_uid.get(key.uid)
         if known is not None and (known.summary, known.detail) == (row, whole):
-            return  # a new list has it as it was
+            return  # unchanged in a new list
         self.revision += 1
         self._by_uid[key.uid] = Job(key, self.revision, row, whole, _uri(body, "input"), delivered_to(body))
         self._by_uid.move_to_end(key.uid)
@@ -165,7 +165,7 @@ def detail(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def delivered_to(body: Mapping[str, Any]) -> str:
-    """The address that the job has delivered its result to; empty before that, and without one."""
+    """The address to which the job has delivered its result; empty before that, or without one."""
     outputs = (body.get("status") or {}).get("outputs") or {}
     return _uri(body, "output") if outputs.get("uri") else ""
 

@@ -22,9 +22,9 @@ _PODS: Final = "app.kubernetes.io/part-of=reconstruction"
 _PROGRAMS: Final = ("operator", "worker")  # containers that log about jobs
 _MOST_CONTAINERS: Final = 100
 _AT_ONCE: Final = 4
-_SECONDS: Final = 20.0  # for all of them
-_MOST_BYTES: Final = 16 << 20  # of one container
-_MOST_LINES: Final = 1000  # of the answer: the last ones
+_SECONDS: Final = 20.0  # time for all containers
+_MOST_BYTES: Final = 16 << 20  # lines of one container
+_MOST_LINES: Final = 1000  # lines of the answer, the last ones
 _MAX_TEXT_CHARS: Final = 4000
 _EVENTS: Final = "500"
 
@@ -40,7 +40,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """Lines in the order of their times. `left_out` says what is missing, in words for users; empty: nothing."""
+    """Lines in the order of their times. `left_out` names missing parts, in words for users; empty: nothing is missing."""
 
     lines: tuple[Line, ...]
     left_out: str = ""
@@ -108,7 +108,7 @@ async def _pods(api: Api, user: User, system: str, key: JobKey, since: str) -> L
                         heapq.heappush(newest, _line(line.decode("utf-8", "replace"), pod))
                         if len(newest) > _MOST_LINES:
                             heapq.heappop(newest)
-        except ApiError as error:  # also of a pod that starts, or has just ended
+        except ApiError as error:  # the pod may be starting, or have just ended
             failures.append(error)
 
     tasks = [asyncio.create_task(read(*one)) for one in containers]

@@ -18,7 +18,7 @@ SEE: Final = "get"
 UPLOAD: Final = "create"
 CHANGE: Final = "patch"
 CANCEL: Final = (
-    "cancel"  # no action of the API server: it marks the users of the canceller role, who may change nothing else
+    "cancel"  # not a verb of the API server: it marks the users of the canceller role, who may change nothing else
 )
 _PATH: Final = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 _EVERYWHERE: Final = ""  # the namespace of a review that asks about all namespaces

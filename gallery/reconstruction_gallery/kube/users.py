@@ -1,4 +1,4 @@
-"""Users: a bearer token becomes a user by TokenReview; a trusted proxy's headers become one to be impersonated."""
+"""Users: TokenReview turns a bearer token into a user; a trusted proxy's headers name a user whom the gallery impersonates."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Tokens:
     def __init__(self, api: Api, keep_seconds: float, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._api = api
         self._users: Remembered[str, User] = Remembered(keep_seconds, monotonic=monotonic)
-        # Apart: a flood of made-up tokens must not hold up the reviews of users who are signed in.
+        # A separate cache: a flood of invalid tokens must not delay the reviews of signed-in users.
         self._strangers: Remembered[str, User] = Remembered(keep_seconds, monotonic=monotonic)
         self._known: OrderedDict[str, None] = OrderedDict()  # hashes of tokens that were accepted once
 

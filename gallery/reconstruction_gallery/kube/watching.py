@@ -1,6 +1,6 @@
 """Watch: keeps the cache of jobs up to date, by one list in pages and one watch for each namespace, or for all.
 
-The gallery's own account may get, list and watch jobs, and nothing else of them.
+The gallery's own account may only get, list and watch jobs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 _PAGE: Final = "500"
 _SHORTEST_PAUSE_SECONDS: Final = 0.5
 _LONGEST_PAUSE_SECONDS: Final = 30.0
-_WATCH_SECONDS: Final = 300  # the API server ends a watch then, and the next one goes on from there
+_WATCH_SECONDS: Final = 300  # then the API server ends a watch, and the next one continues from there
 
 
 def jobs_path(namespace: str = "", name: str = "") -> str:
@@ -50,7 +50,7 @@ class _Target:
         self._api = api
         self._jobs = jobs
         self._path = jobs_path(namespace)
-        self._uids: set[str] = set()  # of this target: another one's jobs are not its to delete
+        self._uids: set[str] = set()  # of this target: it must not delete jobs of other targets
         self.listed = False
 
     async def run(self, listed: Callable[[], None]) -> None:
@@ -69,7 +69,7 @@ class _Target:
                     version = ""
                     continue
                 _log.warning("Jobs cannot be watched, next try in %.0f s: %s", pause, error)
-                if error.status:  # refused: the version may be what is wrong
+                if error.status:  # refused, perhaps because of the version
                     version = ""
                 await asyncio.sleep(pause * (1 + random.random()))  # noqa: S311  # spreads the tries
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)

@@ -31,7 +31,7 @@ def manager_of(user: User) -> str:
 
 
 async def act(api: Api, user: User, key: JobKey, action: str, reason: str = "") -> None:
-    """Does that to the job with the key's uid: never to a later job of the same name. `reason`: of a cancel. Raises ApiError."""
+    """Carries out the action on the job with the key's uid, never on a later job of the same name. `reason`: of a cancel. Raises ApiError."""
     spec: dict[str, Any] = {**ACTIONS[action], **({"cancelReason": reason} if reason and action == _REQUEST else {})}
     body = {"metadata": {"uid": key.uid}, "spec": spec}
     await api.request(

@@ -1,7 +1,7 @@
 """Route of a whole result: one ZIP archive, written while it is sent, so that it needs neither memory nor disk.
 
-Files are stored, not compressed: meshes and pictures hardly shrink. Each is compared with its digest; where one differs the
-download breaks off, so that no client takes it for complete.
+Files are stored without compression: meshes and pictures hardly shrink. Each is compared with its digest; if one differs, the
+download is aborted, so that the client sees that it is incomplete.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ async def _zipped(results: Results, job: Job, files: list[SealedFile]) -> AsyncG
 
 
 class _Sink(io.RawIOBase):
-    """Takes what is written until it is taken out."""
+    """A buffer for what zipfile writes."""
 
     def __init__(self) -> None:
         self._content = bytearray()
@@ -89,7 +89,7 @@ class _Sink(io.RawIOBase):
         return len(data)
 
     def taken(self) -> bytes:
-        """What was written since the last call."""
+        """The bytes written since the last call."""
         content, self._content = bytes(self._content), bytearray()
         return content
 

@@ -52,7 +52,7 @@ async def _answer(request: Request, opened: OpenFile) -> Response:
     size, tag = opened.sealed.bytes, f'"{quote(opened.sealed.sha256)}"'
     headers = {
         "Accept-Ranges": "bytes",
-        "Cache-Control": "private, no-cache",  # kept, and asked for again each time: rights may have ended
+        "Cache-Control": "private, no-cache",  # cached but revalidated each time: rights may have ended
         "ETag": tag,
         **_kind(request, opened.sealed.name),
     }
@@ -74,8 +74,8 @@ async def _answer(request: Request, opened: OpenFile) -> Response:
 def _kind(request: Request, name: str) -> dict[str, str]:
     """Headers by the kind of the file: shown, or downloaded."""
     path = PurePosixPath(name)
-    # A report runs scripts. Alone in a tab it could imitate the gallery's own page, and lead the user elsewhere with what was
-    # typed; in a frame of the page its sandbox and the page's policy keep it there.
+    # A report runs scripts. Alone in a tab it could imitate the gallery's own page and send typed text
+    # elsewhere; in a frame, its sandbox and the page's policy prevent that.
     if name == _REPORT and request.headers.get("Sec-Fetch-Dest") == "iframe":
         return {"Content-Type": "text/html; charset=utf-8", "Content-Disposition": "inline", **REPORT_HEADERS}
     shown = _SHOWN.get(path.suffix.lower())
@@ -88,7 +88,7 @@ def _kind(request: Request, name: str) -> dict[str, str]:
 
 
 def _range(header: str | None, size: int) -> tuple[int, int]:
-    """First byte, and the one after the last. What is no single range is ignored, as RFC 9110 allows."""
+    """First byte, and the one after the last. Anything but a single range is ignored, as RFC 9110 allows."""
     found = _RANGE.fullmatch(header or "")
     if not found or found.groups() == ("", ""):
         return 0, size

@@ -24,9 +24,9 @@ from reconstruction_gallery.web.parts import Gallery, json_of, text_in
 from reconstruction_gallery.web.responses import HoldingResponse
 
 _QUIET_SECONDS: Final = (
-    10.0  # a stream without changes: the user's rights are looked at again, and proxies see it alive
+    10.0  # period of a stream without changes: the user's rights are checked again, and proxies see that it is alive
 )
-_GATHER_SECONDS: Final = 0.25  # changes within it make one event
+_GATHER_SECONDS: Final = 0.25  # changes within this time make one event (debounce)
 _BATCH: Final = 500  # jobs in one event
 
 
@@ -63,7 +63,7 @@ async def _changes(request: Request, user: User) -> AsyncGenerator[bytes, None]:
             user = (await gallery.identities.of(request)).user
             now_visible = await gallery.rights.visible(user, set(jobs.namespaces) | visible)
         except (HTTPException, ApiError):
-            yield b"event: end\ndata: {}\n\n"  # the page signs in again, or comes back
+            yield b"event: end\ndata: {}\n\n"  # the page signs in again, or reconnects
             return
         since = revision if now_visible <= visible else -1  # jobs of a namespace that is new to the user are old
         revision, visible = jobs.revision, now_visible
@@ -93,7 +93,7 @@ async def _show(request: Request) -> Response:
     body = {"job": json.loads(job.detail), "permissions": permissions.as_json}
     try:
         body["result"] = _shown(await gallery.results.manifest(job.key, job.delivered_to))
-    except UnreadableResultError as error:  # all else can be shown
+    except UnreadableResultError as error:  # the rest can be shown
         body |= {"result": None, "unreadable": str(error)}
     return JSONResponse(body)
 

@@ -13,12 +13,12 @@ _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
 def namespace_of(request: Request) -> str:
-    """The namespace in the path. Raises 404 for a text that can be none."""
+    """The namespace in the path. Raises 404 if the text cannot be a namespace."""
     return _checked(request.path_params["namespace"], _LABEL)
 
 
 def name_of(request: Request) -> str:
-    """The job's name in the path. Raises 404 for a text that can be none."""
+    """The job's name in the path. Raises 404 if the text cannot be a name."""
     return _checked(request.path_params["name"], _NAME)
 
 

@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 _MAX_JSON_BYTES: Final = 65_536
 _SILENCE_SECONDS: Final = 30.0
-# Answers of the API server to a user's write that the user can do something about; others are the gallery's problem.
+# Statuses of the API server for a user's write that the user can correct; all others are errors of the gallery.
 _PASSED_ON: Final = {400, 401, 403, 404, 409, 422, 429}
 
 
@@ -117,19 +117,19 @@ async def on_http_error(_request: Request, error: Exception) -> Response:
 
 
 async def on_upload_error(_request: Request, error: Exception) -> Response:
-    """The refusal as JSON. The connection ends: what the client still sends is not read."""
+    """The refusal as JSON. The connection is closed, and the rest of the request is not read."""
     assert isinstance(error, UploadError)  # noqa: S101  # registered for it
     return JSONResponse({"error": error.message}, error.status, {"Connection": "close"})
 
 
 async def on_unreadable_result(_request: Request, error: Exception) -> Response:
-    """What keeps a result from being read, as JSON."""
+    """Why a result cannot be read, as JSON."""
     assert isinstance(error, UnreadableResultError)  # noqa: S101  # registered for it
     return JSONResponse({"error": str(error)}, HTTPStatus.BAD_GATEWAY)
 
 
 async def on_api_error(_request: Request, error: Exception) -> Response:
-    """What the API server refused to the user, or that it cannot be asked: then nothing is shown."""
+    """The API server's refusal as JSON. If it cannot be reached, nothing else is shown."""
     assert isinstance(error, ApiError)  # noqa: S101  # registered for it
     if error.status in _PASSED_ON:
         return JSONResponse({"error": error.message, "reason": error.reason}, error.status)

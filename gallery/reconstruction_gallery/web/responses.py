@@ -1,4 +1,4 @@
-"""Response that holds something while it is sent: an open file, a turn."""
+"""Response that holds a resource while it is sent, such as an open file or a turn."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Final
 from starlette.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
-_TAKEN_SECONDS: Final = 120.0  # a client that takes nothing for so long holds it no longer
+_TAKEN_SECONDS: Final = 120.0  # a client that reads nothing for so long loses it
 
 
 class HoldingResponse(StreamingResponse):
-    """Content that needs something, `close` of which is called however the response ends: also when the client leaves."""
+    """Content with a resource that `close` frees however the response ends, even if the client disconnects."""
 
     def __init__(
         self, content: AsyncGenerator[bytes, None], close: Callable[[], None], status: int, headers: dict[str, str]

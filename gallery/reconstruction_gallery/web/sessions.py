@@ -25,7 +25,7 @@ class Session:
 
 
 class Sessions:
-    """All sessions, found by the hash of their id: a comparison takes no longer for a better guess."""
+    """All sessions, found by the hash of their id, so that the time of a comparison reveals nothing about a guess."""
 
     def __init__(self, seconds: float, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._seconds = seconds

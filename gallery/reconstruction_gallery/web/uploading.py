@@ -50,7 +50,7 @@ async def _submit(request: Request) -> Response:
     try:
         uid = await writing.create(gallery.api, user, namespace, name, spec)
     except BaseException:
-        upload.closed = False  # the user chooses another name, say, and submits again
+        upload.closed = False  # the user may choose another name and submit again
         raise
     return JSONResponse({"namespace": namespace, "name": name, "uid": uid}, 201)
 

@@ -23,10 +23,10 @@ _REFUSED = "INPUT_REFUSED"
 _DOWNLOAD_SHARE = 0.8  # share of the progress for the download; the rest is for unpacking
 
 
-def fetch(uri: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
+def fetch(uri: str, into: Path, kept: Path, limits: Limits, tick: Tick) -> Fetched:
     """The photos of a `file://` folder or archive, of an `https://` archive, or of a folder or archive in object storage.
 
-    A folder, objects or an archive that `limits` knows are not copied.
+    Objects go to the folder `kept` first, which may outlive the attempt. A folder, objects or an archive that `limits` knows are not copied.
 
     Raises StorageError: INPUT_NOT_FOUND, INPUT_REFUSED or INPUT_UNREACHABLE.
     """
@@ -39,7 +39,7 @@ def fetch(uri: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
         case "https":
             return _download(uri, into, limits, tick)
         case scheme if scheme in OBJECT_SCHEMES:
-            return inputs.take(uri, into, limits, tick)
+            return inputs.take(uri, into, kept, limits, tick)
         case scheme:
             raise unknown_scheme(scheme, limits)
 

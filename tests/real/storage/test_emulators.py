@@ -87,7 +87,10 @@ def limits(cloud: Cloud) -> Limits:
 
 
 def take(uri: str, into: Path, cloud: Cloud) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in fetch.fetch(uri, into, limits(cloud), lambda *_: None).photos}
+    return {
+        path.name: path.read_bytes()
+        for path in fetch.fetch(uri, into, into.with_name("fetched"), limits(cloud), lambda *_: None).photos
+    }
 
 
 def check(bucket: ObjectFolder, job: str = JOB) -> None:

@@ -38,7 +38,7 @@ def photos(access: Bucket) -> str:
 def take(uri: str, into: Path, tick: Callable[[float, str], None] = lambda *_: None) -> dict[str, bytes]:
     for path in into.iterdir():
         path.unlink()
-    fetched = fetch.fetch(uri, into, replace(Limits.from_config(), schemes=("s3",)), tick)
+    fetched = fetch.fetch(uri, into, into.with_name("fetched"), replace(Limits.from_config(), schemes=("s3",)), tick)
     return {path.name: path.read_bytes() for path in fetched.photos}
 
 

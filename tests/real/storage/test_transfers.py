@@ -44,7 +44,10 @@ def guest(s3: S3, access: Bucket, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def take(uri: str, into: Path) -> dict[str, bytes]:
     limits = replace(Limits.from_config(), schemes=("s3",))
-    return {path.name: path.read_bytes() for path in fetch.fetch(uri, into, limits, lambda *_: None).photos}
+    return {
+        path.name: path.read_bytes()
+        for path in fetch.fetch(uri, into, into.with_name("fetched"), limits, lambda *_: None).photos
+    }
 
 
 def check(bucket: str) -> None:

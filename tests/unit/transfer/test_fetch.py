@@ -19,7 +19,7 @@ from tests.support.photos import make_photo
 
 
 def fetch(uri: str, into: Path, limits: Limits) -> Fetched:
-    return inputs.fetch(uri, into, limits, lambda *_: None)
+    return inputs.fetch(uri, into, into.with_name("fetched"), limits, lambda *_: None)
 
 
 def fill(folder: Path, **files: bytes) -> Path:
@@ -71,7 +71,7 @@ def test_folder_replaced_by_a_link_while_it_is_read_is_refused(tmp_path: Path, i
             folder.symlink_to(secret)
 
     with pytest.raises(StorageError, match=r"INPUT_REFUSED: .*/set/a\.jpg was exchanged while it was read"):
-        inputs.fetch(f"file://{folder}", into, limits, exchange)
+        inputs.fetch(f"file://{folder}", into, into.with_name("fetched"), limits, exchange)
     assert all(path.read_bytes() == b"" for path in into.iterdir())
 
 

@@ -33,7 +33,7 @@ def photos(limits: Limits) -> Path:
 def fetch(uri: str, namespace: str, into: Path, limits: Limits, *entries: str) -> bytes:
     pairs = [(name, prefix) for name, _, prefix in (one.partition("=") for one in entries)]
     mine = replace(limits, namespace=namespace, granted=tenancy.granted(pairs, namespace))
-    return inputs.fetch(uri, into, mine, lambda *_: None).photos[0].read_bytes()
+    return inputs.fetch(uri, into, into.with_name("fetched"), mine, lambda *_: None).photos[0].read_bytes()
 
 
 @pytest.mark.parametrize(

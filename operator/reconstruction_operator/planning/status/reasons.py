@@ -112,7 +112,10 @@ _TABLE = (
         "A worker has checked the input while the job waited: it cannot be used.",
     ),
     ConditionReason(
-        _T.INPUT_CHECKED, "Unknown", "Unknown", "No worker could find out whether the input can be used; the run checks it again."
+        _T.INPUT_CHECKED,
+        "Unknown",
+        "Unknown",
+        "No worker could find out whether the input can be used; the run checks it again.",
     ),
     ConditionReason(
         _T.CONTESTED,

@@ -19,14 +19,12 @@ from reconstruction_operator.transfer.objects.address import ObjectAddress, perm
 from reconstruction_operator.transfer.objects.request import Connection, FetchRequest, ListRequest
 from reconstruction_operator.units import megabytes
 
-KEPT = "fetched"  # folder in the workspace in which objects outlive an attempt: `Workspace.fetched`
-
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)  # errors of a file system without hard links
 _FETCH_SHARE = 0.8  # share of the progress for fetching an archive; the rest is for unpacking
 
 
-def take(uri: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
-    """The photos of a folder or an archive in object storage. Objects that an earlier attempt has fetched are reused.
+def take(uri: str, into: Path, kept: Path, limits: Limits, tick: Tick) -> Fetched:
+    """The photos of a folder or an archive in object storage. Objects that an earlier attempt has fetched into `kept` are reused.
 
     Nothing is fetched if the listing is known by `limits`.
 
@@ -35,7 +33,6 @@ def take(uri: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
     address = permitted(
         uri, "INPUT_REFUSED", "read", schemes=limits.schemes, granted=limits.granted, namespace=limits.namespace
     )
-    kept = into.with_name(KEPT)
     kept.mkdir(exist_ok=True)
     wanted = FetchRequest(
         address,

@@ -81,7 +81,7 @@ def _fetch(
     if envelope is None:
         fetched = fetch.take_folder(file_handler.input_dir(job_id), workspace.photos, limits, fetching)
     else:
-        fetched = fetch.fetch(envelope.input_uri, workspace.photos, limits, fetching)
+        fetched = fetch.fetch(envelope.input_uri, workspace.photos, workspace.fetched, limits, fetching)
     if digests.is_known(fetched.digest, limits.known):
         return fetched
     check_count(masks.count_photos(path.name for path in fetched.photos), model, fetched.ignored)

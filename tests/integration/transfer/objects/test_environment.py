@@ -20,6 +20,9 @@ def test_a_proxy_is_used_unless_the_server_is_excluded(
     configure(monkeypatch, STORAGE_STALL_SECONDS=1.0)
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     with pytest.raises(StorageError, match="INPUT_UNREACHABLE"):
-        fetch.fetch(f"s3://{bucket.name}/set", into, limits, lambda *_: None)
+        fetch.fetch(f"s3://{bucket.name}/set", into, into.with_name("fetched"), limits, lambda *_: None)
     monkeypatch.setenv("NO_PROXY", "minio.example.com,127.0.0.0/8")
-    assert len(fetch.fetch(f"s3://{bucket.name}/set", into, limits, lambda *_: None).photos) == 1
+    assert (
+        len(fetch.fetch(f"s3://{bucket.name}/set", into, into.with_name("fetched"), limits, lambda *_: None).photos)
+        == 1
+    )

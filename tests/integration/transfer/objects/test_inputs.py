@@ -20,7 +20,7 @@ from tests.support.settings import configure
 
 
 def take(uri: str, into: Path, limits: Limits) -> Fetched:
-    return fetch.fetch(uri, into, limits, lambda *_: None)
+    return fetch.fetch(uri, into, into.with_name("fetched"), limits, lambda *_: None)
 
 
 def contents(fetched: Fetched) -> dict[str, bytes]:
@@ -171,14 +171,20 @@ def test_an_interruption_ends_the_process_that_fetches(bucket: Bucket, into: Pat
         raise StopError
 
     with pytest.raises(StopError):
-        fetch.fetch(f"s3://{bucket.name}/set", into, limits, stop)
+        fetch.fetch(f"s3://{bucket.name}/set", into, into.with_name("fetched"), limits, stop)
 
 
 def test_progress_counts_photos_and_bytes(bucket: Bucket, into: Path, limits: Limits) -> None:
     for name in "ab":
         bucket.put(f"set/{name}.jpg", bytes(1 << 20))
     said: list[tuple[float, str]] = []
-    fetch.fetch(f"s3://{bucket.name}/set", into, replace(limits, max_bytes=1 << 22), lambda *one: said.append(one))
+    fetch.fetch(
+        f"s3://{bucket.name}/set",
+        into,
+        into.with_name("fetched"),
+        replace(limits, max_bytes=1 << 22),
+        lambda *one: said.append(one),
+    )
     assert said[0] == (0.0, f"listing s3://{bucket.name}/set")
     assert said[-1] == (1.0, "2/2 photos, 2 of 2 MB")
 
