@@ -159,7 +159,7 @@ async def system() -> AsyncIterator[System]:
         system.reconciler.actor.close()
 
 
-async def test_a_job_that_can_go_is_looked_at_and_written_once_before_it_is_sent(system: System) -> None:
+async def test_a_job_is_planned_and_written_once_before_it_is_sent(system: System) -> None:
     system.cache.put(system.body)
 
     await system.work()

@@ -72,7 +72,7 @@ def now_ms(client: redis.Redis, *, days: int = 0) -> int:
     ],
     ids=str,
 )
-def test_a_record_that_breaks_a_rule_is_replaced_and_the_job_goes_on(
+def test_a_record_that_breaks_a_rule_is_replaced_and_the_job_continues(
     do: Do, client: redis.Redis, change: dict[str, Any]
 ) -> None:
     client.hset("job:job", mapping=RECORD | change)

@@ -155,7 +155,7 @@ class Uploads:
         upload.sizes[name] = upload.sizes.get(name, 0) + size
 
     def close(self, upload: Upload) -> None:
-        """Ends the upload, so that its job reads the checked photos. Raises UploadError if photos are still being received or none came, or if it is closed already."""
+        """Ends the upload, so that its job reads the checked photos. Raises UploadError if it is closed, empty, or still receiving photos."""
         if upload.closed:
             raise UploadError(409, _COMPLETE)
         if upload.under_way:

@@ -23,7 +23,7 @@ class Job:
     """One job. `summary` is its row in the list, `detail` the object without fields that are useless to users."""
 
     key: JobKey
-    revision: int  # counts all changes in the cache; that of this job's last one
+    revision: int  # number of the cache's change that brought this state
     summary: bytes
     detail: bytes
     input_uri: str

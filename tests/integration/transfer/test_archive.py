@@ -168,7 +168,7 @@ def test_killed_process_is_the_workers_error_and_a_slow_one_is_refused(
         unpack(archives.zip_of_empty_blocks(), into, limits, tick)
 
 
-def test_process_ends_when_the_worker_is_gone(into: Path) -> None:
+def test_process_ends_when_the_worker_has_ended(into: Path) -> None:
     archive_file = into.with_name("archive")
     archive_file.write_bytes(archives.zip_of_empty_blocks())
     request = unpacker.UnpackRequest(str(into), MB, 20).to_json()

@@ -122,7 +122,7 @@ def test_an_unreadable_note_keeps_its_folder(jobs_dir: Path, meshes: Path) -> No
         pytest.param(None, 0, False, id="nothing-says-so"),
     ],
 )
-def test_a_result_waits_in_the_trash_as_ordered_or_else_as_it_says_itself(
+def test_a_result_waits_in_the_trash_as_ordered_or_else_as_its_manifest_says(
     ordered: int | None, noted: int, *, kept: bool, jobs_dir: Path
 ) -> None:
     run(namespace="red", name="banana", retain_seconds=noted)

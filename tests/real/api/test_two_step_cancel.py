@@ -163,7 +163,7 @@ _LINE = "a reason is one line of text"
         pytest.param(_BOTH, {"cancelReason": "wrong"}, _FIXED, id="after-the-confirmation"),
     ],
 )
-def test_a_reason_goes_with_a_request_and_is_fixed_with_the_confirmation(
+def test_a_reason_comes_with_a_request_and_is_fixed_by_the_confirmation(
     kubectl: Kubectl, before: tuple[bool, bool], change: dict[str, Any], refusal: str | None
 ) -> None:
     name = bring(kubectl, before)

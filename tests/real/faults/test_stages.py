@@ -45,7 +45,7 @@ def check_resumed(jobs: Jobs, seen: Seen, name: str, stage: str, skipped: set[st
     return status
 
 
-def test_the_attempt_after_a_killed_worker_goes_on_from_the_last_sealed_stage(
+def test_the_attempt_after_a_killed_worker_continues_from_the_last_sealed_stage(
     jobs: Jobs, seen: Seen, system: System
 ) -> None:
     name = begin(jobs, 3)
@@ -62,7 +62,7 @@ def test_the_attempt_after_a_killed_worker_goes_on_from_the_last_sealed_stage(
     assert status["failures"] == 1
 
 
-def test_a_resumed_job_goes_on_from_the_last_stage_before_its_suspension(jobs: Jobs, seen: Seen) -> None:
+def test_a_resumed_job_continues_from_the_last_stage_before_its_suspension(jobs: Jobs, seen: Seen) -> None:
     name = begin(jobs, 4)
     wait_until(lambda: list(jobs.folder(name).glob("attempts/*/stages/reconstructed")), "the second stage to be sealed")
 

@@ -99,7 +99,7 @@ def test_parameters_that_no_worker_takes_fail_the_job_at_once(jobs: Jobs, busy: 
     assert "on worker " in failure["message"]
 
 
-def test_a_job_whose_model_no_worker_has_waits_and_says_which_they_have(jobs: Jobs, photos: Path) -> None:
+def test_a_job_whose_model_no_worker_has_waits_and_names_their_models(jobs: Jobs, photos: Path) -> None:
     name = jobs.create(modelType="photogrametry")
 
     job = jobs.wait(

@@ -114,7 +114,7 @@ def test_a_running_job_is_handed_over(system: System, other: System, jobs: Jobs,
     assert jobs.get(name)["status"]["installation"]["lease"] == LEASE
 
 
-def test_jobs_of_an_operator_that_is_gone_are_taken_over(system: System, other: System, jobs: Jobs) -> None:
+def test_jobs_of_an_operator_that_has_ended_are_taken_over(system: System, other: System, jobs: Jobs) -> None:
     name = _run_beside(system, jobs, parameters=LONG)
     other.processes["operator"].kill()
 

@@ -66,7 +66,7 @@ def test_a_claim_without_an_epoch_counts_as_heard(running: Do, client: redis.Red
 
 
 @pytest.mark.parametrize("by", ["the worker", "the operator"])
-def test_a_claim_tells_that_its_end_is_lost(running: Do, client: redis.Redis, by: str) -> None:
+def test_a_claim_shows_that_its_end_is_lost(running: Do, client: redis.Redis, by: str) -> None:
     if by == "the worker":
         running(worker_calls.finish, **RUN, end=End(Outcome.SUCCEEDED, worker="w"))
     else:

@@ -402,7 +402,7 @@ def test_a_later_end_withdraws_that_files_were_deleted(running: Redis) -> None:
     assert not running.seen().cleaned
 
 
-def test_a_record_that_no_worker_has_begun_says_so(state: Redis) -> None:
+def test_a_record_shows_that_no_worker_has_begun(state: Redis) -> None:
     state.want(1)
     record = state.seen().record
     assert record is not None

@@ -92,7 +92,7 @@ def test_a_cleanup_message_deletes_the_files(farm: Farm, job_id: str) -> None:
     assert not (farm.jobs_dir / job_id).exists()
 
 
-def test_a_bare_task_of_a_killed_worker_goes_on_at_its_next_delivery(own_farm: Farm, job_id: str) -> None:
+def test_a_bare_task_of_a_killed_worker_continues_at_its_next_delivery(own_farm: Farm, job_id: str) -> None:
     slow = {"ALIVE_TTL_SECONDS": "2", "BEAT_SECONDS": "0.5", "PLACEHOLDER_STEP_SECONDS": "30"}
     worker = own_farm.start_worker("first", concurrency=1, **slow)
     result = own_farm.send(job_id, "placeholder")

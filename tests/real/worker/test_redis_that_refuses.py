@@ -49,7 +49,7 @@ def _no_replica(client: redis.Redis) -> None:
         pytest.param("prefork", _replica, _no_replica, id="prefork-replica", marks=pytest.mark.release),
     ],
 )
-def test_a_worker_goes_on_after_redis_refused_writes(pool: str, begin: Change, end: Change, own_farm: Farm) -> None:
+def test_a_worker_continues_after_redis_refused_writes(pool: str, begin: Change, end: Change, own_farm: Farm) -> None:
     worker = own_farm.start_worker(pool=pool, concurrency=3, PLACEHOLDER_STEP_SECONDS="0.1")
     jobs = [own_farm.send(f"job-{number}", "placeholder") for number in range(_JOBS)]
     with redis.Redis.from_url(own_farm.server.url(0)) as client:

@@ -55,7 +55,7 @@ def test_a_draining_worker_gives_its_job_back_at_the_deadline(pool: str, own_far
     wait_until(lambda: not worker.alive, "the worker to end", seen=worker.log_end)
 
 
-def test_a_bare_task_of_a_draining_worker_goes_on_in_another(own_farm: Farm, job_id: str) -> None:
+def test_a_bare_task_of_a_draining_worker_continues_in_another(own_farm: Farm, job_id: str) -> None:
     worker = own_farm.start_worker("first", concurrency=1, DRAIN_SECONDS="1", PLACEHOLDER_STEP_SECONDS="30")
     result = own_farm.send(job_id, "placeholder")
     own_farm.wait_step(result, "Loading input files")
@@ -92,7 +92,7 @@ def test_a_job_ends_while_redis_is_away_and_is_recorded_later(own_farm: Farm, jo
     assert own_farm.wait_state(result, "SUCCESS")["status"] == "completed"
 
 
-def test_a_job_goes_on_after_redis_lost_its_data(own_farm: Farm, job_id: str) -> None:
+def test_a_job_continues_after_redis_lost_its_data(own_farm: Farm, job_id: str) -> None:
     own_farm.start_worker(concurrency=1, PLACEHOLDER_STEP_SECONDS="1")
     result = own_farm.send(job_id, "placeholder")
     own_farm.wait_step(result, "Preprocessing images")

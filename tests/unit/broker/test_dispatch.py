@@ -23,7 +23,7 @@ def test_a_message_carries_its_trace_in_envelope_and_header(traceparent: str, he
 @pytest.mark.parametrize(
     ("seconds", "headers"), [(None, None), (0, {"retain_seconds": "0"}), (60, {"retain_seconds": "60"})]
 )
-def test_an_order_to_delete_files_says_in_a_header_how_long_the_result_is_kept(
+def test_a_header_of_an_order_to_delete_files_holds_the_retention(
     seconds: int | None, headers: dict[str, str] | None
 ) -> None:
     """A worker of the version before ignores the header, and would refuse another argument."""

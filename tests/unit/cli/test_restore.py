@@ -61,7 +61,7 @@ def test_results_in_the_trash_are_listed_with_the_end_of_their_time(capsys: pyte
     assert "blue/vase" not in said(capsys, "--list", "--namespace", "red")
 
 
-def test_an_empty_trash_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_trash_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     assert said(capsys) == "The trash is empty.\n"
 
 

@@ -74,7 +74,7 @@ def test_a_bare_tasks_result_is_deleted(jobs_dir: Path) -> None:
     assert names(jobs_dir) == set()
 
 
-def test_a_deletion_that_was_cut_off_after_the_move_goes_on(jobs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deletion_that_was_cut_off_after_the_move_continues(jobs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     publish("uid-1")
 
     def die(_folder: JobFolder) -> bool:
@@ -116,7 +116,7 @@ def test_other_names_in_the_trash_are_left_alone(jobs_dir: Path) -> None:
     assert trash.expire(1e18) == 0
 
 
-def test_a_result_says_itself_how_long_it_is_kept(jobs_dir: Path) -> None:
+def test_the_manifest_of_a_result_holds_how_long_it_is_kept(jobs_dir: Path) -> None:
     assert trash.seconds_of(publish("uid-1", retain_seconds=60)) == 60
     assert trash.seconds_of(JobFolder.of("uid-2")) == 0
 

@@ -142,7 +142,7 @@ def test_an_outcome_is_given_up_if_the_worker_never_reads(pipe: Pipe, monkeypatc
     assert pipe.messages() == [None] * filled
 
 
-def test_a_worker_that_is_gone_is_no_error(pipe: Pipe) -> None:
+def test_a_worker_that_has_ended_is_no_error(pipe: Pipe) -> None:
     os.close(pipe.reading)
 
     child._send(pipe.writing, ExitMessage(0), patient=True)

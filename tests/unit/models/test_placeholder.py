@@ -29,7 +29,9 @@ def collecting(heard: list[tuple[Step, str]]) -> Report:
     return report
 
 
-def test_a_run_goes_on_after_the_last_stage_of_an_earlier_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_continues_after_the_last_stage_of_an_earlier_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class StoppedError(Exception):
         """The run has to end, in its fourth step."""
 

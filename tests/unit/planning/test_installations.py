@@ -124,7 +124,7 @@ def test_an_inherited_attempt_in_the_same_redis_continues() -> None:
     assert after.actions == (PutRecord(1, "celery"),)
 
 
-def test_an_inherited_backoff_goes_on() -> None:
+def test_an_inherited_backoff_continues() -> None:
     due = NOW + timedelta(seconds=60)
     status = replace(QUEUED, attempt=3, dispatch_time=None, next_attempt_time=due, installation=THEIRS)
 

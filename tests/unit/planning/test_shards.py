@@ -107,7 +107,7 @@ def test_whichever_count_it_was_the_shard_that_had_a_job_is_known(count: int, ui
         pytest.param("system/operator-2-of-3x", "system/operator-2-of-3x", WHOLE, id="no end of a name"),
     ],
 )
-def test_the_name_of_a_lease_tells_the_shard(lease: str, base: str, shard: Shard) -> None:
+def test_the_name_of_a_lease_contains_the_shard(lease: str, base: str, shard: Shard) -> None:
     assert of_lease(lease) == (base, shard)
 
 

@@ -113,7 +113,7 @@ async def test_sentinels_are_asked_for_the_master_with_credentials_of_their_own(
         pytest.param("sentinel://host", False, id="Sentinel"),
     ],
 )
-def test_a_unix_socket_is_told_by_its_scheme(url: str, expected: bool) -> None:
+def test_a_unix_socket_is_recognized_by_its_scheme(url: str, expected: bool) -> None:
     assert connections.is_socket(url) is expected
 
 

@@ -79,7 +79,7 @@ def test_an_answer_of_another_form_is_an_error_that_names_the_script(reply: Any)
         pytest.param(End(Outcome.CANCELLED), "operator: cancelled", id="by its outcome"),
     ],
 )
-def test_a_claim_that_the_operator_takes_says_why(end: End, owner: str) -> None:
+def test_a_claim_of_the_operator_names_its_reason(end: End, owner: str) -> None:
     assert operator_calls.take_claim(Keys(), task=TASK, end=end, **LEADER).args[2] == owner
 
 

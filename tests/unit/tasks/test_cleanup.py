@@ -43,7 +43,7 @@ def test_an_unsafe_job_id_is_refused_before_anything_is_deleted(
 
 
 @pytest.mark.parametrize(("header", "kept"), [("60", True), ("0", False), ("", False), ("long", False)])
-def test_the_header_says_how_long_a_result_waits_in_the_trash(
+def test_the_header_holds_how_long_a_result_waits_in_the_trash(
     header: str, *, kept: bool, client: redis.Redis, jobs_dir: Path
 ) -> None:
     want(client, 1)

@@ -71,7 +71,7 @@ def test_namespace_reads_what_its_allowlist_names(
         pytest.param("../jobs", "maps", ["maps=/"], "does not lie in a folder", id="a grant widens no root"),
     ],
 )
-def test_namespace_reads_nothing_else_and_the_message_says_why(
+def test_a_namespace_reads_nothing_else_and_the_message_gives_the_reason(
     *, path: str, namespace: str, entries: list[str], text: str, photos: Path, into: Path, limits: Limits
 ) -> None:
     given = [one.replace("{root}", str(photos)) for one in entries]

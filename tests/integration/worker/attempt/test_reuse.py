@@ -219,7 +219,7 @@ def test_a_disk_without_hard_links_gets_a_copy(
     assert first.stat().st_ino != second.stat().st_ino
 
 
-def test_who_made_a_result_stays_known_when_it_is_taken_over_again(
+def test_the_maker_of_a_result_stays_known_when_it_is_taken_over_again(
     attempt: Attempt, client: redis.Redis, rough_models: Path
 ) -> None:
     attempt(JOB)

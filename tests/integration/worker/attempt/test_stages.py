@@ -52,7 +52,9 @@ def left() -> list[str]:
     )
 
 
-def test_the_attempt_after_a_failure_goes_on_from_its_stage(folder: Path, client: redis.Redis, jobs_dir: Path) -> None:
+def test_the_attempt_after_a_failure_continues_from_its_stage(
+    folder: Path, client: redis.Redis, jobs_dir: Path
+) -> None:
     die(folder)
     assert left() == [
         "loaded",
@@ -142,7 +144,7 @@ def test_an_attempt_with_other_parameters_starts_anew(folder: Path, client: redi
     die(folder, 2, parameters={"detail": 3})
 
 
-def test_a_model_that_crashes_where_it_went_on_leaves_no_stage(
+def test_a_model_that_crashes_where_it_continued_leaves_no_stage(
     folder: Path, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     die(folder)
@@ -167,7 +169,7 @@ def test_a_bare_task_that_fails_leaves_no_stage(jobs_dir: Path) -> None:
     assert [path.name for path in (jobs_dir / "bare").iterdir()] == ["input"]
 
 
-def test_a_suspended_placeholder_goes_on_without_waiting_again(
+def test_a_suspended_placeholder_continues_without_waiting_again(
     client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure(monkeypatch, PLACEHOLDER_STEP_SECONDS=0.05)

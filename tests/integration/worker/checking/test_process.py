@@ -45,7 +45,7 @@ def test_a_check_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.usefixtures("stuck", "jobs_dir")
-def test_while_a_killed_process_hangs_the_lane_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_lane_reports_a_killed_process_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     lane, waited = CheckProcess(seconds=0.2), subprocess.Popen.wait
 
     def wait(self: Any, timeout: float | None = None) -> int:

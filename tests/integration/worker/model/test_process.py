@@ -159,7 +159,7 @@ def test_a_model_survives_while_its_worker_waits_for_redis(
     assert result.quality["photos"] == 1
 
 
-def test_a_confined_model_goes_on_from_the_stage_of_a_run_that_was_killed(work: Work) -> None:
+def test_a_confined_model_continues_from_the_stage_of_a_run_that_was_killed(work: Work) -> None:
     folder = StageFolder(work.scratch_dir.with_name("stages"), "key", attempt=1)
     staged = replace(work, stages=folder)
     with pytest.raises(ModelFailure, match="OUT_OF_MEMORY"):
@@ -173,7 +173,7 @@ def test_a_confined_model_goes_on_from_the_stage_of_a_run_that_was_killed(work: 
     assert [one for one in heard if one] == ["features of attempt 1"]
 
 
-def test_a_run_says_what_its_processes_used(work: Work) -> None:
+def test_a_run_reports_the_usage_of_its_processes(work: Work) -> None:
     measured: list[ModelUsage] = []
     run("rough-good", work, used=measured.append)
     assert len(measured) == 1

@@ -105,7 +105,7 @@ def test_a_process_that_has_ended_keeps_its_last_figures(holder: Holder) -> None
     assert known > 0
 
 
-def test_a_process_that_was_gone_before_the_first_look_uses_nothing() -> None:
+def test_a_process_that_ended_before_the_first_look_uses_nothing() -> None:
     with subprocess.Popen([sys.executable, "-S", "-c", ""]) as ended:
         pass
     watch = UsageWatch(ended.pid, 1, "photogrammetry")

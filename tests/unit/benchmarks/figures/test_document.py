@@ -48,7 +48,7 @@ def test_what_is_made_from_the_stored_figures_is_up_to_date(tmp_path: Path) -> N
     assert all((tmp_path / name).read_text() == content for name, content in files(tmp_path).items())
 
 
-def test_a_page_without_any_run_says_so(tmp_path: Path) -> None:
+def test_a_page_without_any_run_reports_it(tmp_path: Path) -> None:
     (tmp_path / "docs/images").mkdir(parents=True)
     (tmp_path / PAGE).write_text(TEXT)
     (tmp_path / FIGURES).write_text(results(rate=1.0))

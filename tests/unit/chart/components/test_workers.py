@@ -130,7 +130,7 @@ def test_additional_pool_inherits_the_defaults(render: Render) -> None:
     assert container(objects, "large")["resources"] == resources
 
 
-def test_the_namespaces_of_a_pool_are_told_to_the_operator_and_to_all_workers(render: Render) -> None:
+def test_operator_and_all_workers_get_the_namespaces_of_a_pool(render: Render) -> None:
     objects = render({"workers": {"large": {"queues": ["large", "gpu"], "namespaces": ["maps", "scans"]}}})
 
     allowed = "large=maps,large=scans,gpu=maps,gpu=scans"

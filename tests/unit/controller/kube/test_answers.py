@@ -160,13 +160,13 @@ async def test_a_page_that_was_not_answered_in_time_is_smaller_next_time(error: 
     assert asked == [5]
 
 
-async def test_a_list_whose_next_page_has_expired_goes_on_with_a_newer_version() -> None:
+async def test_a_list_whose_next_page_has_expired_continues_with_a_newer_version() -> None:
     async with serve(300, 100, [], expires_at=150, renewed_by="newer-150") as session:
         assert await names(session) == list(range(300))
 
 
 @pytest.mark.parametrize("renewed_by", ["", "150"], ids=["no-new-token", "expired-as-well"])
-async def test_a_list_that_cannot_go_on_is_refused(renewed_by: str) -> None:
+async def test_a_list_that_cannot_continue_is_refused(renewed_by: str) -> None:
     async with (
         serve(300, 100, [], expires_at=150, renewed_by=renewed_by) as session,
         session.get("/jobs", params={"limit": "500", "continue": "150"}) as response,

@@ -166,7 +166,7 @@ class Marks:
         return [job.key for job in self.cache.take_handed_over()]
 
 
-def test_a_job_of_another_installation_is_not_ours_while_that_lives() -> None:
+def test_a_job_of_a_living_installation_is_not_ours() -> None:
     marks = Marks()
     marks.put(1, "there", phase="Queued")
     marks.cache.take(10)
@@ -298,7 +298,7 @@ def test_a_job_that_finishes_is_looked_at(later: Cache) -> None:
     assert later.take(9) == [make_key("a")]
 
 
-def test_a_new_leader_looks_at_what_may_be_left_to_do_after_all_that_lives(later: Cache) -> None:
+def test_a_new_leader_handles_unfinished_jobs_before_remaining_clean_ups(later: Cache) -> None:
     later.put(over("cancelled", "Cancelled", worker="worker-1"))
     later.put(over("done"))
     later.put(make_body("lives"))

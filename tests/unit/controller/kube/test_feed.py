@@ -127,7 +127,9 @@ async def test_a_refused_list_is_left_to_kopf(server: ApiServer, watching: Watch
     assert not watching.cache.listed.is_set()
 
 
-async def test_a_page_that_fails_is_asked_for_again_and_the_list_goes_on(server: ApiServer, watching: Watching) -> None:
+async def test_a_page_that_fails_is_asked_for_again_and_the_list_continues(
+    server: ApiServer, watching: Watching
+) -> None:
     server.blocked = asyncio.Event()
     await watching.list()
 
@@ -149,7 +151,7 @@ async def test_a_second_list_shows_that_deletions_may_be_missing(server: ApiServ
     assert watching.cache.relisted
 
 
-async def test_a_second_list_during_that_of_all_jobs_is_followed_by_one_of_its_own(
+async def test_a_second_list_during_the_list_of_all_jobs_starts_another_one(
     server: ApiServer, watching: Watching
 ) -> None:
     """The one under way began before the watch missed anything."""

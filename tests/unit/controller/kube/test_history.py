@@ -20,7 +20,7 @@ from reconstruction_operator.controller.kube.lease import LeaderElection
         pytest.param([0, 0, 0], False, id="no-versions"),
     ],
 )
-def test_etcd_counts_as_restored_after_three_older_answers_in_a_row(versions: list[int], restored: bool) -> None:
+def test_etcd_counts_as_restored_after_three_consecutive_older_answers(versions: list[int], restored: bool) -> None:
     history = History()
     for version in versions:
         assert history.continues("jobs", version, seen=100) is (version == 0 or version >= 100)

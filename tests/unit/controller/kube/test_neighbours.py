@@ -62,7 +62,7 @@ class World:
         pytest.param(InstallationMark("theirs"), Management.FOREIGN, id="without a Lease"),
     ],
 )
-def test_the_mark_tells_who_manages_a_job(mark: InstallationMark | None, managed: Management) -> None:
+def test_the_mark_names_the_installation_that_manages_a_job(mark: InstallationMark | None, managed: Management) -> None:
     assert World().management(mark) is managed
 
 

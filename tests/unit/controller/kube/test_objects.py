@@ -47,7 +47,7 @@ def test_a_rejected_job_keeps_the_problem_and_no_parameters(parameters: dict[str
     assert job.spec.parameters == {}
 
 
-def test_a_job_that_has_begun_keeps_its_parameters_whatever_is_wrong_with_its_spec() -> None:
+def test_a_started_job_keeps_its_parameters_despite_mistakes_in_its_spec() -> None:
     parameters = {"a": "x" * 20_000}
 
     assert job_with(parameters, phase="Pending", attempt=2).spec.parameters == parameters

@@ -67,7 +67,7 @@ async def test_the_cache_is_current_for_as_long_as_a_watch_and_a_request_may_tak
 
 
 @pytest.mark.parametrize("status", [HTTPStatus.UNAUTHORIZED, HTTPStatus.GONE, HTTPStatus.SERVICE_UNAVAILABLE])
-async def test_a_refusal_shows_that_the_watch_lives_and_not_that_the_cache_is_current(
+async def test_a_refusal_shows_that_the_watch_is_alive_not_that_the_cache_is_current(
     age: WatchAge, clock: Clock, session: type_of_session, status: HTTPStatus
 ) -> None:
     clock.now += 500

@@ -137,7 +137,7 @@ def test_places_are_given_to_the_first_jobs_without_reading_the_others() -> None
     assert cache.read == places.LISTED
 
 
-def test_many_groups_are_not_gone_through_in_every_round(cache: Cache) -> None:
+def test_many_groups_are_not_visited_in_every_round(cache: Cache) -> None:
     admission = make_admission(cache, queue=200)
     for number in range(100):
         wait_for(admission, f"a-{number}", namespace=f"team-{number}")
@@ -312,7 +312,7 @@ def test_a_new_job_is_refused_when_too_many_of_its_namespace_wait(cache: Cache) 
     assert admission.refusal(new) is None
 
 
-def test_waiting_jobs_are_told_their_place_now_and_then(admission: Admission) -> None:
+def test_messages_of_waiting_jobs_get_their_place_now_and_then(admission: Admission) -> None:
     wait_for(admission, *(f"job-{number:02}" for number in range(12)))
 
     changed = admission.give_places(0.0)
@@ -346,7 +346,7 @@ def test_jobs_that_wait_for_a_model_count_against_the_quota_of_waiting_jobs(cach
     assert admission.refusal(third) is None
 
 
-def test_a_job_that_a_quota_holds_back_is_told_so(cache: Cache) -> None:
+def test_the_message_of_a_job_names_the_quota_that_holds_it_back(cache: Cache) -> None:
     admission = make_admission(cache, rules=Rules(Quotas(running=(("*", 1),))))
     wait_for(admission, "a", "b")
 

@@ -165,7 +165,7 @@ class CountingCache(Cache):
         return super().__iter__()
 
 
-async def test_waiting_jobs_are_gone_through_only_when_a_queue_gets_or_loses_its_workers(queues: Queues) -> None:
+async def test_waiting_jobs_are_visited_only_when_a_queue_gets_or_loses_its_workers(queues: Queues) -> None:
     cache = queues.cache = CountingCache()
     cache.put(make_body("waits", phase="Pending"))
     cache.put(make_body("queued", phase="Queued", attempt=1))

@@ -78,7 +78,7 @@ class Loop:
         self.cache.put(make_body(name, version=2, **codec.encode(newest)))
 
 
-async def test_a_job_that_can_go_is_dispatched_in_its_first_look() -> None:
+async def test_a_job_that_can_be_dispatched_is_dispatched_in_its_first_round() -> None:
     loop = Loop("a")
 
     await loop.round()

@@ -170,7 +170,7 @@ def test_a_token_is_there_after_the_delay() -> None:
         assert bucket.take(now)
 
 
-def test_a_clock_that_stops_or_goes_back_gives_no_token() -> None:
+def test_a_clock_that_stops_or_runs_backwards_adds_no_token() -> None:
     bucket = TokenBucket(per_second=10, burst=1, now=5.0)
 
     assert [bucket.take(now) for now in (5.0, 4.0, 5.0)] == [True, False, False]

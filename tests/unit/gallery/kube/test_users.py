@@ -23,7 +23,7 @@ class Reviews:
         return {"status": {"authenticated": False}}
 
 
-async def test_a_flood_of_made_up_tokens_does_not_hold_up_a_user_who_is_signed_in() -> None:
+async def test_a_flood_of_invalid_tokens_does_not_delay_a_signed_in_user() -> None:
     reviews = Reviews()
     tokens = Tokens(cast(Api, reviews), keep_seconds=0.0)  # each request is reviewed
     assert (await tokens.user("known")).name == "anna"

@@ -57,7 +57,7 @@ def test_every_reason_of_a_stop_has_a_text_and_is_asked_for_once(reason: StopRea
 
 
 @pytest.mark.parametrize("suspend", [True, False])
-def test_a_stop_says_whether_the_job_is_being_suspended(suspend: bool) -> None:
+def test_a_stop_holds_whether_the_job_is_being_suspended(suspend: bool) -> None:
     its = case(RUNS, suspend=suspend)
 
     assert attempts.stop(its, StopReason.SUSPEND).suspending is suspend

@@ -142,7 +142,7 @@ def test_the_files_of_a_cancelled_job_are_deleted_for_its_cancel_also_after_its_
 
 
 @pytest.mark.parametrize("phase", [Phase.SUCCEEDED, Phase.CANCELLED])
-def test_an_order_to_delete_goes_to_the_queue_that_the_attempt_was_sent_to(phase: Phase) -> None:
+def test_an_order_to_delete_is_sent_to_the_queue_of_the_attempt(phase: Phase) -> None:
     """The spec's queue may be edited after the message was sent, and before the status shows it."""
     record = replace(RECORD, queue="gpu", attempt=2)
 
@@ -305,9 +305,7 @@ def test_data_of_before_a_cancel_gets_the_flag_at_once_and_a_look_after_the_grac
 @pytest.mark.parametrize(
     ("policy", "expected"), [(None, 3600), ("Retain", 3600), ("Delete", 0)], ids=["settings", "retain", "delete"]
 )
-def test_the_order_at_the_end_of_the_time_to_live_says_how_long_the_result_is_kept(
-    policy: str | None, expected: int
-) -> None:
+def test_the_order_at_the_end_of_the_time_to_live_holds_the_retention(policy: str | None, expected: int) -> None:
     timing = replace(TIMING, deletion_policy="Retain", retain_seconds_after_deletion=3600)
     job = job_with(over(Phase.SUCCEEDED), ttl_seconds_after_finished=0, deletion_policy=policy)
     made = plan(job, ended(Phase.SUCCEEDED), NOW, timing, admitted=False)

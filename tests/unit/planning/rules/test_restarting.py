@@ -27,7 +27,7 @@ def lost(attempt: int) -> Observation:
     return Observation(record=Record("install", "team", "banana", attempt, "celery"))
 
 
-def test_from_the_third_attempt_in_a_row_that_redis_lost_the_next_one_waits() -> None:
+def test_after_three_consecutive_attempts_that_redis_lost_the_next_one_waits() -> None:
     status, waits = RUNNING, []
     for attempt in range(1, 12):
         status = look(lost(attempt), replace(RUNNING, attempt=attempt, redis_losses=status.redis_losses)).status

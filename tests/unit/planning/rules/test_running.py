@@ -138,7 +138,7 @@ def test_another_attempt_follows_if_no_worker_registers_again() -> None:
     assert [event.type for event in plan.events if event.reason == "RedisLost"] == ["Warning"]
 
 
-def test_a_requested_stop_is_final_although_its_cause_is_gone() -> None:
+def test_a_requested_stop_is_final_although_its_cause_has_ended() -> None:
     plan = look(replace(SEEN, stop=StopReason.SUSPEND), RUNNING)
 
     assert plan.actions == ()

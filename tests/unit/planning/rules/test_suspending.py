@@ -126,7 +126,7 @@ def test_a_suspended_job_stays_at_rest_though_redis_forgot_its_end(seen: Observa
     assert (running.status, running.reason) == ("False", "Suspended")
 
 
-def test_a_resumed_job_goes_on_with_its_next_attempt_though_redis_forgot_its_end() -> None:
+def test_a_resumed_job_continues_with_its_next_attempt_though_redis_forgot_its_end() -> None:
     status = look(UNHEARD, SUSPENDED, suspend=False).status
 
     assert (status.phase, status.attempt, status.failures) == (Phase.PENDING, 2, 0)

@@ -165,7 +165,7 @@ def test_all_conditions_are_present_documented_and_consistent(
     assert len(is_true & {"Complete", "Failed", "Cancelled"}) == ("Finished" in is_true) == phase.finished
 
 
-def test_a_reason_means_one_thing() -> None:
+def test_a_reason_has_one_meaning() -> None:
     rows = CONDITION_REASONS.values()
 
     assert {row.type for row in rows} == set(ConditionType)

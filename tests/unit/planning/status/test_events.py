@@ -100,7 +100,7 @@ def test_progress_within_a_step_is_no_event() -> None:
     assert events(status, moved, "celery") == ()
 
 
-def test_a_run_that_goes_on_from_a_stage_says_so_once() -> None:
+def test_a_run_that_continues_from_a_stage_reports_it_once() -> None:
     seen = at_step(3)
     assert seen.progress is not None
     resumed = replace(seen, progress=replace(seen.progress, resumed_from="matches of attempt 1"))
@@ -116,7 +116,7 @@ def test_a_run_that_goes_on_from_a_stage_says_so_once() -> None:
     assert done.status.progress.resumed_from == "matches of attempt 1"
 
 
-def test_a_run_whose_progress_was_never_seen_says_at_its_end_from_where_it_went_on() -> None:
+def test_the_end_of_a_run_without_progress_names_the_stage_it_continued_from() -> None:
     seen = ended(Outcome.SUCCEEDED)
     assert seen.end is not None
     resumed = replace(seen, end=replace(seen.end, resumed_from="matches of attempt 1"))
@@ -165,7 +165,7 @@ def test_the_events_of_a_cancel_name_the_client_and_the_reason(
     assert [event.message for event in events(old, new, "celery", "kubectl", reason)] == [text]
 
 
-def test_a_job_that_takes_a_result_over_names_who_made_it_and_no_steps() -> None:
+def test_a_job_that_takes_over_a_result_names_its_maker_and_no_steps() -> None:
     status = after((LISTENED, {}), (HELD, {}), (at_step(1), {}))
     its = ReusedFrom("uid-before", 2, NOW)
     plan = look(replace(ended(Outcome.SUCCEEDED), end=End(Outcome.SUCCEEDED, at=NOW, reused_from=its)), status)

@@ -24,7 +24,7 @@ LOST = Failure("WORKER_LOST", "Worker worker-1 gave no sign of life", retriable=
         pytest.param(2, 0, "Waiting for a worker: no live worker listens to queue celery", id="no-worker-listens"),
     ],
 )
-def test_the_message_says_what_a_waiting_job_waits_for(failures: int, workers: int, message: str) -> None:
+def test_the_message_of_a_waiting_job_names_what_it_waits_for(failures: int, workers: int, message: str) -> None:
     stored = Status(phase=Phase.PENDING, attempt=failures + 1, failures=failures, failure=LOST)
 
     plan = look(Observation(queue=Queue(workers=workers)), stored)

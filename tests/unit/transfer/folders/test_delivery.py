@@ -167,7 +167,7 @@ def test_run_that_finds_files_of_a_later_attempt_is_overtaken(root: Path, result
     assert names(root) == before
 
 
-def test_run_whose_workspace_is_gone_is_overtaken(root: Path, result: Path, tmp_path: Path) -> None:
+def test_run_whose_workspace_was_deleted_is_overtaken(root: Path, result: Path, tmp_path: Path) -> None:
     deliver(result, f"file://{root}/banana")
     before = names(root)
     run = Run("job1", 1, folder=tmp_path / "gone")

@@ -131,7 +131,7 @@ def test_progress_has_what_the_model_expects_to_remain() -> None:
     assert [one.get("remaining") for one in observed.sent] == [None, 61.6]
 
 
-def test_the_pace_of_a_run_that_goes_on_from_a_stage_counts_from_there() -> None:
+def test_the_pace_of_a_run_that_continues_from_a_stage_counts_from_there() -> None:
     observed = Observed()
     start = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
     observed.reach(1, at=1.0)

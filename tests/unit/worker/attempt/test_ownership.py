@@ -46,7 +46,7 @@ def test_an_attempt_without_a_record_cannot_be_claimed_and_a_bare_task_can(clien
 
 
 @pytest.mark.parametrize(("life", "drains"), [(LIFE, True), ("another", False)], ids=["this worker", "one before it"])
-def test_a_beat_tells_when_this_workers_drain_ends(client: redis.Redis, life: str, drains: bool) -> None:
+def test_a_beat_reports_when_this_workers_drain_ends(client: redis.Redis, life: str, drains: bool) -> None:
     owned = delivery("one")
     owned.claim()
     assert owned.beat().drain_at is None

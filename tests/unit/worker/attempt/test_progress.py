@@ -29,7 +29,7 @@ def test_reports_of_the_same_moment_are_sent_together_at_the_end_at_the_latest()
     assert sent == [[{"step": 0}, {"step": 1}, {"step": 2}]]
 
 
-def test_a_report_is_sent_while_the_run_goes_on() -> None:
+def test_a_report_is_sent_while_the_run_continues() -> None:
     arrived = threading.Event()
     with ProgressSender(lambda _: arrived.set(), flush_seconds=_PATIENCE_SECONDS) as sender:
         sender.offer({"step": 1}, keep=True)

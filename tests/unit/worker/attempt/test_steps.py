@@ -99,7 +99,7 @@ def test_fraction_of_the_run_follows_the_models_shares() -> None:
 
 
 @pytest.mark.parametrize("pace", [None, 60.0], ids=["real", "simulated"])
-def test_a_run_that_goes_on_from_a_stage_starts_there(pace: float | None) -> None:
+def test_a_run_that_continues_from_a_stage_starts_there(pace: float | None) -> None:
     heard: list[tuple[Reached, bool]] = []
     steps = make(heard, pace=pace)
     steps.report(Step.LOAD, 0.0)

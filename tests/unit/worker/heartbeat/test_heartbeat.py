@@ -53,7 +53,7 @@ def make(
         pytest.param(BeatReply(owned=False, requested=True), 0, id="superseded"),
     ],
 )
-def test_each_beat_tells_of_a_requested_cancel_while_the_run_goes_on(reply: BeatReply, told: int) -> None:
+def test_each_beat_reports_a_requested_cancel_while_the_run_continues(reply: BeatReply, told: int) -> None:
     heard: list[None] = []
     heartbeat = make(lambda: reply, cancel_requested=lambda: heard.append(None))
     for _ in range(2):
@@ -148,7 +148,7 @@ def test_an_uninterrupted_wait_takes_its_time() -> None:
     assert time.monotonic() - begun >= 0.1
 
 
-def test_beats_go_on_while_redis_is_away() -> None:
+def test_beats_continue_while_redis_is_away() -> None:
     beats: list[float] = []
     enough = threading.Event()
 

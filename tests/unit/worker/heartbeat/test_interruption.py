@@ -54,7 +54,7 @@ def test_a_blocked_function_does_not_delay_the_interruption() -> None:
     assert ended.wait(30)  # the thread that was left behind ends by itself
 
 
-def test_the_check_goes_on_while_the_function_runs() -> None:
+def test_the_check_continues_while_the_function_runs() -> None:
     checks, thrice = [], threading.Event()
 
     def check() -> None:

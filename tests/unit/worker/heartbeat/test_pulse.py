@@ -171,7 +171,7 @@ def publish(client: redis.Redis, job_id: str) -> None:
     raise AssertionError("there is no subscription")
 
 
-def test_beats_go_on_while_the_subscription_is_opened() -> None:
+def test_beats_continue_while_the_subscription_is_opened() -> None:
     opening, refused = threading.Event(), threading.Event()
 
     def connect() -> Interruptions:

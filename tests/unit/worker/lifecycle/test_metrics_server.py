@@ -66,7 +66,7 @@ def test_the_worker_is_served_from_its_begin_to_its_end(server: MetricsServer, p
         pass
 
 
-def test_a_port_that_is_taken_is_logged_and_the_worker_goes_on(
+def test_a_port_that_is_taken_is_logged_and_the_worker_continues(
     server: MetricsServer, port: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     with socket.create_server(("127.0.0.1", port)):

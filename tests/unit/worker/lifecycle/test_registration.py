@@ -85,7 +85,7 @@ def test_queues_that_are_added_later_are_registered(server: Server, registration
     wait(lambda: [one for one in workers(server) if "gpu" in one.queues], "the new queue to be registered")
 
 
-def test_a_draining_worker_tells_its_runs_and_takes_no_more_jobs(server: Server, registration: Registration) -> None:
+def test_a_draining_worker_notifies_its_runs_and_takes_no_more_jobs(server: Server, registration: Registration) -> None:
     registration.begin()
     wait(lambda: workers(server), "the worker to register")
 
