@@ -110,7 +110,7 @@ site: setup ## build docs/ as a site into site-output/, with Sphinx in .venv-doc
 manifests: setup ## write manifests/install from the chart's defaults
 	@$(PYTHON_BIN) -m scripts.generate manifests
 
-format: setup ## let ruff mend what it can
+format: setup ## let ruff fix what it can
 	@$(PYTHON_BIN) -m ruff check --fix $(SOURCES)
 	@$(PYTHON_BIN) -m ruff format $(SOURCES)
 
