@@ -43,7 +43,7 @@ class ConditionType(enum.StrEnum):
     RUNNING = "Running"
     DISPATCHED = "Dispatched"
     ACCEPTED = "Accepted"
-    INPUT_CHECKED = "InputChecked"  # only of a job that waits long enough for its input to be looked at
+    INPUT_CHECKED = "InputChecked"  # only if the job waits long enough for a check of its input
     FINISHED = "Finished"
     STALLED = "Stalled"
     RECONCILING = "Reconciling"

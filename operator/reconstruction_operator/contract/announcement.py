@@ -24,7 +24,7 @@ class ModelInfo:
     version: str = ""
     parameters: Mapping[str, Any] | None = None  # a JSON Schema; None: it has none
     simulated: bool = False  # the placeholder runs in its place
-    reads_photos: bool = True  # without them, no input is looked at
+    reads_photos: bool = True  # if false, inputs are not checked
 
 
 def to_text(models: Mapping[str, ModelInfo]) -> str:

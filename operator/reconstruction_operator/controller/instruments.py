@@ -115,7 +115,7 @@ def _reports(status: Status) -> bool:
 
 
 def _begun_at(status: Status) -> datetime | None:
-    """When a worker took the attempt, as far as the status shows; of a later attempt, its first report."""
+    """When a worker took the attempt, by the status; for a later attempt, its first report."""
     if status.worker is None or status.dispatch_time is None:
         return None
     if status.attempt <= 1:

@@ -1,4 +1,4 @@
-"""The operator's process: starts, watches, and stops in order after a signal or when a component cannot go on."""
+"""The operator's process: starts, watches, and stops in order after a signal or when a component cannot continue."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ALLOCATIONS: Final = 20_000  # between two collections of garbage: a round make
 
 
 async def run() -> int:
-    """Run until SIGTERM or SIGINT (exit status 0), or until a component cannot go on (1, to be restarted)."""
+    """Run until SIGTERM or SIGINT (exit status 0), or until a component cannot continue (1, to be restarted)."""
     stopping = asyncio.Event()
     for number in (
         signal.SIGTERM,
@@ -88,7 +88,7 @@ async def _operate(operator: Operator, probes: ProbeServer) -> int:
             stopping=operator.supervisor.stopping,
         )
     except Exception as error:  # noqa: BLE001  # kopf's: the resource was deleted, its version changed, or a defect
-        _log.critical("The watch cannot go on; the operator stops, to be restarted: %s", error, exc_info=error)
+        _log.critical("The watch cannot continue; the operator stops, to be restarted: %s", error, exc_info=error)
         return 1
     if operator.supervisor.crashed:
         return 1

@@ -75,7 +75,7 @@ def expire(now: float) -> int:
 
 
 def discard(job_id: str) -> None:
-    """Deletes that job's result, whatever its time."""
+    """Deletes that job's result before its time."""
     kept = find(job_id)
     if kept is not None:
         delete(kept)

@@ -27,7 +27,7 @@ from reconstruction_operator.models.exchange import (
 )
 from reconstruction_operator.models.interface import ModelFailure, Report, Step
 
-_POLL_SECONDS = 0.1  # how often the guard looks at its worker and its model
+_POLL_SECONDS = 0.1  # how often the guard checks its worker and its model
 _REPORT_SECONDS = 0.1  # rate limit within a step, for the pipe: decoding more would burden the worker
 _ORPHAN_SIGNAL_OPTION = 1  # PR_SET_PDEATHSIG of prctl(2)
 _PATIENCE_SECONDS = 5.0  # how long a message that must arrive waits for a full pipe

@@ -110,7 +110,7 @@ class Report(Protocol):
     ) -> None:
         """`fraction` of `step` is done, 0.0 to 1.0; `message` is short and for users ("depth map 4/12").
 
-        `resumed` is given once, in the first report of a run that goes on from an earlier attempt's stage: it names that stage.
+        `resumed` is given once, in the first report of a run that continues from an earlier attempt's stage: it names that stage.
         `remaining_seconds` is what the model expects the rest of its run to take, if it knows better than `step_shares`.
         """
 

@@ -69,7 +69,7 @@ class PlaceholderModel:
         stages = Stages.of(work)
         done = [stage for name in _STAGES if (stage := stages.find(name)) is not None]
         if done:
-            report(_STAGES[done[-1].name], 1.0, f"goes on after {done[-1]}", resumed=str(done[-1]))
+            report(_STAGES[done[-1].name], 1.0, f"continues after {done[-1]}", resumed=str(done[-1]))
         else:
             report(Step.PREPROCESS, 1.0)
         names = list(_STAGES)

@@ -1,10 +1,10 @@
-"""Stages: what a model has finished on the way to its result, for the next attempt of the same job to go on from.
+"""Stages: intermediate results that a model has finished, from which the next attempt of the same job continues.
 
     <folder>/<stage>/            a sealed stage: its files, and `seal.json` with their digests
     <folder>/.<stage>-<random>/  a stage that is being written, or was too large to be kept
 
 One rename seals a stage, after all its files are on the disk: a process that is killed leaves none that is half written. The files
-of a sealed stage never change: a model that goes on writing to one works on a copy. A stage counts only for the key that
+of a sealed stage never change: a model that continues to write to one works on a copy. A stage counts only for the key that
 it was made with, and while its files have the digests of its seal.
 
 The worker moves sealed stages of earlier attempts into the folder before the run. No other process writes there.
@@ -63,7 +63,7 @@ class Stages:
         return cls(work.stages or StageFolder(work.scratch_dir / "stages", ""))
 
     def find(self, name: str) -> Stage | None:
-        """The sealed stage of that name; None if there is none. One of another key, or that is not whole, is deleted."""
+        """The sealed stage of that name; None if there is none. A stage of another key, or an incomplete one, is deleted."""
         path = self._folder.path / _checked(name)
         if name in self._found:
             return self._found[name]

@@ -21,7 +21,7 @@ class Offer:
     node: str
     queues: frozenset[str]
     models: Mapping[str, ModelInfo] | None
-    checks: bool = False  # it looks at inputs beside its jobs
+    checks: bool = False  # it checks inputs beside its jobs
 
 
 def refusal(spec: Spec, offers: Iterable[Offer]) -> Refusal | None:

@@ -20,7 +20,7 @@ class Wait(NamedTuple):
 
 
 UNKNOWN: Final = Wait()
-"""Of a job that was not looked at yet."""
+"""The wait of a job that was not planned yet."""
 
 
 def rounded(number: int) -> int:

@@ -121,7 +121,7 @@ def admit(
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """The jobs of one queue that wait, as far as they are listed."""
+    """The first waiting jobs of one queue."""
 
     turns: tuple[JobKey, ...]  # in the order in which they come, if nothing else changes
     held: tuple[JobKey, ...]  # by a quota of their namespace

@@ -55,7 +55,7 @@ class BeatReply:
 
 @dataclass(frozen=True, slots=True)
 class FinishReply:
-    """Answer to `finish`: `end` is the one that counts, where there is one."""
+    """Answer to `finish`: `end` is the one that counts, if there is one."""
 
     verdict: FinishVerdict
     end: End | None = None
@@ -91,4 +91,4 @@ class WorkerInfo:
     version: str = ""
     concurrency: int = 1
     announced: str = ""  # the digest of its announcement of models; empty: an older worker
-    checks: bool = False  # it looks at inputs beside its jobs
+    checks: bool = False  # it checks inputs beside its jobs

@@ -62,7 +62,7 @@ def claim(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token: 
 def beat(
     keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token: str, worker: str, life: str
 ) -> Call[BeatReply]:
-    """Report that the attempt is alive, and ask whether it may go on. `life` is as in `start_draining`.
+    """Report that the attempt is alive, and ask whether it may continue. `life` is as in `start_draining`.
 
     If Redis was emptied, this makes the claim again with the same token, if no other delivery has it and the record (which the
     operator puts back first) wants no newer attempt.
@@ -133,9 +133,9 @@ def register_worker(
 ) -> Call[str]:
     """Register a worker that consumes those queues; to be repeated within `config.settings.WORKER_TTL_SECONDS`.
 
-    `announced` is the digest of its announcement; `checks`: it looks at inputs beside its jobs.
+    `announced` is the digest of its announcement; `checks`: it checks inputs beside its jobs.
 
-    Answers the id of the epoch, which changes when Redis may have forgotten things; empty until an operator has noticed.
+    Answers the id of the epoch, which changes when Redis may have lost data; empty until an operator has noticed that.
     """
     registration = {"queues": queues, "models": models, "version": version, "concurrency": concurrency}
     registration |= {"announced": announced, "checks": checks}
@@ -172,7 +172,7 @@ def unregister_worker(keys: Keys, node: str) -> Call[None]:
 
 
 def start_draining(keys: Keys, node: str, life: str, seconds: float) -> Call[None]:
-    """Announce that this worker takes no more messages, and gives up what still runs after `seconds`.
+    """Announce that this worker takes no more messages, and gives up running attempts after `seconds`.
 
     `life` distinguishes this process from earlier and later ones of the same node name.
     """

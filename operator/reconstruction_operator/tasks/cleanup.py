@@ -14,7 +14,7 @@ from reconstruction_operator.worker import deletion
 def clean_up(self: Task, job_id: str) -> None:
     """Delete the job's folder, and its delivered copies unless they count; then record that in Redis. Idempotent.
 
-    The header `retain_seconds` says how long its result waits in the trash; without it, the result says so itself.
+    The header `retain_seconds` holds how long its result waits in the trash; without it, the result's manifest does.
 
     If Redis has lost the job, nothing is deleted: the operator, which knows how the job ended, orders it again.
 

@@ -232,7 +232,7 @@ class Staged(Good):
             stages.seal("features", folder)
             os.kill(os.getpid(), signal.SIGKILL)
         else:
-            report(Step.POSTPROCESS, 0.0, f"goes on after {found}", resumed=str(found))
+            report(Step.POSTPROCESS, 0.0, f"continues after {found}", resumed=str(found))
             if "ROUGH_MODELS_CRASH" in os.environ:
                 raise ValueError("cannot read the stage")
 

@@ -80,7 +80,7 @@ def test_the_process_exits_when_the_crd_is_deleted(bare_system: System, bare: Cl
     bare.kubectl("delete", CRD)
 
     assert _status(process) == 1
-    assert "The watch cannot go on" in process.log.read_text()
+    assert "The watch cannot continue" in process.log.read_text()
 
 
 def test_a_probe_port_that_is_taken_is_a_readable_error(system: System) -> None:

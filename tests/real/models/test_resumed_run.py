@@ -31,9 +31,7 @@ def made_again(run: Run) -> list[str]:
     return [text for _, _, text in run.reports if text.startswith(("photo", "features", "matched"))]
 
 
-def test_runs_that_continue_from_what_a_killed_one_left_make_its_mesh(
-    engine: Callable[..., Run], tmp_path: Path
-) -> None:
+def test_runs_that_go_on_from_what_a_killed_one_left_make_its_mesh(engine: Callable[..., Run], tmp_path: Path) -> None:
     kept = StageFolder(tmp_path / "stages", "key", attempt=1)
 
     def hear(message: str) -> None:

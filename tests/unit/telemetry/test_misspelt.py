@@ -33,5 +33,5 @@ def test_a_warning_names_the_variable_and_the_setting(
 ) -> None:
     monkeypatch.setenv("WATCH_NAMESPACE", "maps")
     misspelt.warn()
-    assert "The variable WATCH_NAMESPACE is no setting" in caplog.text
+    assert "The variable WATCH_NAMESPACE is not a setting" in caplog.text
     assert caplog.text.rstrip().endswith("did you mean WATCH_NAMESPACES?")

@@ -23,7 +23,10 @@ def nas(tmp_path: Path) -> Path:
 def fetched(uri: str, tmp_path: Path) -> list[bytes]:
     into = tmp_path / "into"
     into.mkdir()
-    return [photo.read_bytes() for photo in fetch.fetch(uri, into, Limits.from_config(), lambda *_: None).photos]
+    return [
+        photo.read_bytes()
+        for photo in fetch.fetch(uri, into, into.with_name("fetched"), Limits.from_config(), lambda *_: None).photos
+    ]
 
 
 @pytest.mark.parametrize("uri", ["file:///photos/banana", "file://{nas}/banana"], ids=["alias", "path"])

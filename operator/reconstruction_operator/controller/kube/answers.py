@@ -115,7 +115,7 @@ class Answer(ClientResponse):
 class BoundedPages:
     """Middleware of a session: chooses the `limit` of each list request so that a page has few bytes.
 
-    If the token of a list's next page has expired (410 Gone: etcd has compacted its version), the list goes on with the token
+    If the token of a list's next page has expired (410 Gone: etcd has compacted its version), the list continues with the token
     of this answer. Its later pages are of a newer version, but every object that exists the whole time is in the list.
     """
 
@@ -149,7 +149,9 @@ class BoundedPages:
             if response.status == HTTPStatus.GONE and renewals < _RENEWALS:
                 token = _next_token(await response.read())
                 if token:
-                    _log.info("A list took longer than the API server keeps its version, and goes on with a newer one")
+                    _log.info(
+                        "A list took longer than the API server keeps its version, and continues with a newer one"
+                    )
                     request.url = request.url.update_query({"continue": token})
                     renewals += 1
                     continue

@@ -36,7 +36,7 @@ _GONE: Final = LeaseRecord(version="", holder="", transitions=0, duration_second
 
 @dataclass(slots=True)
 class _Neighbour:
-    """One other installation, as far as its Lease shows."""
+    """One other installation, by its Lease."""
 
     mark: InstallationMark  # the first that was seen with this Lease
     ends_after_seconds: float  # without a renewal; 0: never

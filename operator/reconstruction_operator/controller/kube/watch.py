@@ -103,7 +103,7 @@ async def watch(
 ) -> None:
     """Watch until SIGTERM, SIGINT or `stopping`; `namespaces` empty means all.
 
-    Raises Exception: kopf's own, when the watch cannot go on: the resource was deleted, or a defect.
+    Raises Exception: kopf's own, when the watch cannot continue: the resource was deleted, or a defect.
     """
     registry = kopf.OperatorRegistry()
 

@@ -33,7 +33,7 @@ _ANSWER_SECONDS: Final = 60.0  # workers kill a check after half of that time
 _TRIES: Final = 3
 _FOR_EACH_LANE: Final = 2  # open requests for each worker: the one that it works on, and the next
 _MOST_IN_A_POOL: Final = 50
-_LOOKED_AT: Final = 500  # waiting jobs that one round looks at, by pool
+_LOOKED_AT: Final = 500  # waiting jobs that one round considers, by pool
 _UNANSWERED: Final = Checked(Verdict.UNKNOWN, message="No worker has answered whether the input can be used.")
 
 

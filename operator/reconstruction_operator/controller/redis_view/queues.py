@@ -101,7 +101,7 @@ class QueueFacts:
             _log.warning(
                 "Redis uses %.0f %% of its maxmemory: %s",
                 100 * share,
-                "nothing more is dispatched; cancels, stops and deletions go on"
+                "nothing more is dispatched; cancels, stops and deletions continue"
                 if paused
                 else "jobs are dispatched again",
             )

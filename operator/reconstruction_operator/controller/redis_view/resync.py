@@ -7,7 +7,7 @@ from typing import Final
 
 PERIOD: Final = "period"
 LOST_DATA: Final = "epoch"
-"""The cause of a resync after Redis lost data: it looks at more jobs than any other."""
+"""The cause of a resync after Redis lost data, which enqueues more jobs than any other."""
 
 
 class ResyncRequests:

@@ -4,7 +4,7 @@ Pure: callers give monotonic seconds and the jitter. The rate
 
 - doubles each second at first, while it is used and the server answers fast, up to the rate at which it last had to shrink;
 - grows by a tenth each second beyond that;
-- shrinks when the server answers slowly, cannot be reached, or refuses a write for want of room (429, 5xx, Retry-After).
+- shrinks when the server answers slowly, cannot be reached, or has no room for a write (429, 5xx, Retry-After).
 
 Writes that are in flight together fail together: that counts as one failure. While the budget is not used up it does not
 grow, since nothing then shows that the server would take more.

@@ -48,7 +48,7 @@ def plan(case: Case) -> Plan:
 
 
 def _may_begin(case: Case) -> bool:
-    """Whether Redis has data of before the attempt's end: until the grace is over it is not closed, and its message may wait."""
+    """Whether Redis holds data from before the attempt's end: until the grace period is over, the attempt may not be closed and its message may wait."""
     return case.in_grace and case.job.sent and case.seen.end is None
 
 

@@ -28,7 +28,7 @@ def plan_orphan(
 ) -> tuple[planned.Action, ...]:
     """The next step of the clean-up; plan again until `Forget` is carried out. `seen` is of the attempt that the record wants.
 
-    `begun`: a worker has begun the job, whatever Redis knows. `retain_seconds`: as in `DeleteFiles`.
+    `begun`: a worker has begun the job, even if Redis does not show it. `retain_seconds`: as in `DeleteFiles`.
     """
     task = TaskId(job_id, record.attempt)
     if seen.end is None:

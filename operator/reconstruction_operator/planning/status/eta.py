@@ -34,7 +34,7 @@ def eta_seconds(report: ProgressReport, now: datetime) -> int | None:
 
 
 def _by_pace(report: ProgressReport, reported: datetime) -> float | None:
-    """Seconds left if the run goes on as fast as it did up to the report; None while it is too young."""
+    """Seconds left if the run continues at its pace up to the report; None while it is too young."""
     if report.started_at is None:
         return None
     elapsed = (reported - report.started_at).total_seconds()

@@ -1,4 +1,4 @@
--- Heartbeat of a running attempt, which asks whether it may go on. Answers {owned, cancelled, stop, drain_at, cancel requested}.
+-- Heartbeat of a running attempt, which asks whether it may continue. Answers {owned, cancelled, stop, drain_at, cancel requested}.
 local claim_key, alive_key, end_key, record_key, cancel_key, stop_key, draining_key, epoch_key, request_key = unpack(KEYS)
 local token, worker, life, attempt, claim_ttl_ms, alive_ttl_ms = unpack(ARGV)
 

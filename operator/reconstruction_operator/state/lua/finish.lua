@@ -22,7 +22,7 @@ if attempt == '' and outcome == 'Stopped' then
   return {'released'}
 end
 
--- The claim lives as long as the end, from now on; after Redis was emptied it is made again.
+-- From now on the claim has the TTL of the end; if Redis was emptied, the claim is made again.
 redis.call('DEL', claim_key, end_key, alive_key, cleaned_key, unpack(outcome == 'Succeeded' and {cancel_key, request_key} or {}))
 write_claim(claim_key, claim, retention_ms, token, worker, record_key, epoch_at(epoch_key), '1')
 -- What an earlier cleanup deleted says nothing about the files of this attempt.

@@ -89,7 +89,7 @@ local function wanted(record_key)
   return wants[record_key] or nil, known_fields[record_key]
 end
 
--- Note something in a record, where it lives as long as the record.
+-- Note something in a record, with the record's lifetime.
 local function note_in_record(record_key, name)
   local want, record = wanted(record_key)
   if want and record[name] ~= '1' and not is_text(record_key) then redis.call('HSET', record_key, name, '1') end
@@ -127,7 +127,7 @@ local function epoch_at(epoch_key)
 end
 
 -- Count one of the operators' looks. Answers their number before and after it: equal if Redis refuses to write, or is in no
--- epoch; and the epoch's id. In data of before, the number is smaller than an operator remembers (`state.timeline`).
+-- epoch; and the epoch's id. In older data, the number is smaller than an operator remembers (`state.timeline`).
 local function count_look(epoch_key)
   local id, looks = unpack(fields_at(epoch_key, 'id', 'looks'))
   local before = whole(looks, 0, 1e14) or 0

@@ -1,4 +1,4 @@
--- Answers the value of each key, nil where there is none or one of another type.
+-- Answers the value of each key; nil if it is missing or of another type.
 local limit_bytes = tonumber(ARGV[1])
 local at_once = 1000 -- Lua's stack is no longer than 8000
 

@@ -1,4 +1,4 @@
--- Answers {'ok', {job id, report, ...}} of some inputs that workers have looked at, and deletes those reports.
+-- Answers {'ok', {job id, report, ...}} for some inputs that workers have checked, and deletes those reports.
 local _, checked_key = unpack(KEYS)
 local _, most, limit_bytes = unpack(ARGV)
 

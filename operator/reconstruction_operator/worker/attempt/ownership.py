@@ -33,7 +33,7 @@ class Ownership:
         return self._run(worker_calls.claim(self.keys, **self._names, worker=self.worker))
 
     def beat(self) -> BeatReply:
-        """Keep the claim alive; the reply says whether the run may go on."""
+        """Keep the claim alive; the reply shows whether the run may continue."""
         return self._run(worker_calls.beat(self.keys, **self._names, worker=self.worker, life=LIFE))
 
     def cancelled(self) -> bool:

@@ -26,7 +26,7 @@ class Reached:
     percent: float  # in tenths
     fraction: float  # of the whole run's time, 0.0 to 1.0
     message: str = ""
-    resumed: str = ""  # the stage of an earlier attempt from which the run goes on
+    resumed: str = ""  # the stage of an earlier attempt from which the run continues
     base: float = 0.0  # the fraction at which it went on
     remaining_seconds: float | None = None  # expected seconds left, by the model; None: derived from the fraction
 

@@ -45,7 +45,9 @@ class CheckProcess:
         """Check the input."""
         place, shown = _place_of(request), uris.redacted(request.uri)
         if place is not None and any(place.is_relative_to(one) for one in hanging.known()):
-            return Checked(Verdict.UNKNOWN, message=f"{shown} was not looked at: a look at its disk did not end.")
+            return Checked(
+                Verdict.UNKNOWN, message=f"{shown} was not checked: an earlier check of its disk did not end."
+            )
         child, line = Program.start(program.__name__), None
         unread, until = bytearray(), time.monotonic() + self.seconds
         try:
@@ -60,13 +62,11 @@ class CheckProcess:
         if place is not None:  # a slow disk is not skipped, since any tenant can make a check slow
             hanging.forget(place) if is_reached and not left else hanging.remember(place, left)
         if line is None:
-            text = (
-                f"{shown} could not be looked at within {self.seconds:.0f} s: see whether its disk or server answers."
-            )
+            text = f"{shown} could not be checked within {self.seconds:.0f} s: see whether its disk or server answers."
             return Checked(Verdict.UNKNOWN, message=text)
         found = Checked.of(json.loads(line)) if line else None
         if found is None:
-            return Checked(Verdict.UNKNOWN, message=f"The process that looked at {shown} ended without an answer.")
+            return Checked(Verdict.UNKNOWN, message=f"The process that checked {shown} ended without an answer.")
         return found
 
 

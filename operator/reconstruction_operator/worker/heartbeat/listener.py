@@ -90,5 +90,5 @@ class Listener:
 
 def _close(subscription: Interruptions | None) -> None:
     if subscription is not None:
-        with contextlib.suppress(Exception):  # whatever state it is in
+        with contextlib.suppress(Exception):  # in any state
             subscription.close()

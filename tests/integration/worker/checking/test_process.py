@@ -76,8 +76,8 @@ def test_a_dead_mount_keeps_no_other_input_waiting(
     assert not lane.hangs
     assert other.verdict is Verdict.USABLE
     if is_dead:
-        assert "could not be looked at within 2 s" in first.message
-        assert "was not looked at" in again.message
+        assert "could not be checked within 2 s" in first.message
+        assert "was not checked" in again.message
     else:
         assert first.reason == again.reason == "INPUT_NOT_FOUND"
 
@@ -102,5 +102,5 @@ def test_an_input_that_takes_long_keeps_no_other_input_of_its_disk_waiting(
         first = CheckProcess(seconds=2.0).perform(REQUEST)
     configure(monkeypatch, INPUT_ROOTS=(str(PHOTOS),))
 
-    assert "could not be looked at within 2 s" in first.message
+    assert "could not be checked within 2 s" in first.message
     assert CheckProcess().perform(REQUEST).verdict is Verdict.USABLE

@@ -103,9 +103,9 @@ def test_a_run_that_continues_from_a_stage_starts_there(pace: float | None) -> N
     heard: list[tuple[Reached, bool]] = []
     steps = make(heard, pace=pace)
     steps.report(Step.LOAD, 0.0)
-    steps.report(Step.RECONSTRUCT, 0.5, "goes on after matches", resumed="matches of attempt 1")
+    steps.report(Step.RECONSTRUCT, 0.5, "continues after matches", resumed="matches of attempt 1")
     reached, keep = heard[-1]
-    assert (reached.step.index, reached.message, keep) == (3, "goes on after matches", True)
+    assert (reached.step.index, reached.message, keep) == (3, "continues after matches", True)
     assert (reached.resumed, reached.fraction, reached.base) == ("matches of attempt 1", 0.45, 0.45)
     assert reached.percent == (40 if pace is None else 60)
     steps.report(Step.RECONSTRUCT, 0.6)
