@@ -48,10 +48,10 @@ def leave_out_banner(instance: Any, **_: Any) -> None:
         from celery.apps import worker  # noqa: PLC0415  # only a worker needs it
 
         instance.quiet = True
-        worker.safe_say = _say
+        worker.safe_say = _print
 
 
-def _say(text: str, *_: object) -> None:
+def _print(text: str, *_: object) -> None:
     # In a signal handler, which must not wait for a handler's lock.
     record = logging.LogRecord("celery.apps.worker", logging.WARNING, "", 0, text, None, None)
     os.write(2, f"{logs.JsonFormatter().format(record)}\n".encode())

@@ -37,7 +37,7 @@ def marked(job: Job, made: Plan, mine: InstallationMark, *, admitted: bool) -> P
     return replace(made, status=status, events=events, actions=(), again=made.again or known or bool(made.actions))
 
 
-def left_alone(job: Job, mine: InstallationMark, now: datetime) -> Plan:
+def contested_report(job: Job, mine: InstallationMark, now: datetime) -> Plan:
     """The report on a job that another installation manages: a condition and an Event, once.
 
     The other installation keeps the condition in its place when it writes the status, so the two never undo each other's writes.

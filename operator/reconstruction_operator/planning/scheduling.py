@@ -100,7 +100,7 @@ def admit(
     room = Room(load, window, quotas)
     lines = {
         queue: deque(_fairly(ours, room.in_queue(queue), room))
-        for queue, ours in _by_queue(_apart(candidates, in_flight)).items()
+        for queue, ours in _by_queue(_outside_quarantine(candidates, in_flight)).items()
     }
     turns = [(load.messages.get(queue, 0), queue) for queue in lines]
     heapq.heapify(turns)
@@ -202,7 +202,7 @@ def _by_namespace(candidates: Iterable[Candidate]) -> Mapping[str, list[Candidat
     return found
 
 
-def _apart(candidates: Iterable[Candidate], in_flight: Collection[Quarantine]) -> Iterator[Candidate]:
+def _outside_quarantine(candidates: Iterable[Candidate], in_flight: Collection[Quarantine]) -> Iterator[Candidate]:
     """The candidates outside quarantine, and the oldest of each quarantine that has none in flight."""
     first: dict[Quarantine, Candidate] = {}
     for one in candidates:

@@ -89,7 +89,7 @@ def withdraw(uri: str, run: Run, *, namespace: str, copy: bool = True) -> None:
         delivery.withdraw(uri, run, namespace=namespace, copy=copy)
 
 
-def ends_with_its_caller(uri: str) -> bool:
+def is_killable(uri: str) -> bool:
     """Whether a delivery there stops as soon as its `check` raises, because its process is killed."""
     return is_object(uri)
 

@@ -261,7 +261,7 @@ def main() -> None:
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_AS, request.memory_bytes)
     _limit(resource.RLIMIT_FSIZE, request.max_bytes)
-    _say(_outcome(request))
+    _send(_outcome(request))
 
 
 def _outcome(request: UnpackRequest) -> dict[str, Any]:
@@ -278,7 +278,7 @@ def _outcome(request: UnpackRequest) -> dict[str, Any]:
 
 def _report(photos: int) -> None:
     _limit(resource.RLIMIT_CPU, math.ceil(time.process_time()) + _SILENT_CPU_SECONDS)
-    _say(photos)
+    _send(photos)
 
 
 def _limit(what: int, value: int) -> None:
@@ -286,7 +286,7 @@ def _limit(what: int, value: int) -> None:
     resource.setrlimit(what, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
 
 
-def _say(content: dict[str, Any] | int) -> None:
+def _send(content: dict[str, Any] | int) -> None:
     sys.stdout.write(json.dumps(content) + "\n")
     sys.stdout.flush()
 

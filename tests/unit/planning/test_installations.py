@@ -11,7 +11,7 @@ from reconstruction_operator.api.spec import Location, Spec
 from reconstruction_operator.api.status import Condition, ConditionType, InstallationMark, Phase, Status
 from reconstruction_operator.contract.records import Claim, Record
 from reconstruction_operator.planning.actions import Dispatch, PutRecord
-from reconstruction_operator.planning.installations import left_alone, marked
+from reconstruction_operator.planning.installations import contested_report, marked
 from reconstruction_operator.planning.plan import plan
 from reconstruction_operator.planning.types import Event, Job, Management, Observation, Plan
 
@@ -142,8 +142,8 @@ def test_a_job_of_another_installation_is_planned_without_actions() -> None:
 def test_a_job_that_is_left_alone_reports_it_once() -> None:
     job = a_job(replace(QUEUED, installation=THEIRS), Management.FOREIGN)
 
-    first = left_alone(job, MINE, NOW)
-    again = left_alone(replace(job, status=first.status), MINE, NOW + timedelta(seconds=60))
+    first = contested_report(job, MINE, NOW)
+    again = contested_report(replace(job, status=first.status), MINE, NOW + timedelta(seconds=60))
 
     text = (
         "Installation theirs (Lease there/operator) manages this job. Installation mine (Lease here/operator) watches its "
@@ -160,12 +160,12 @@ def test_a_job_that_is_left_alone_reports_it_once() -> None:
     "status", [Status(phase=Phase.FAILED, installation=THEIRS), Status()], ids=["finished", "unmarked"]
 )
 def test_nothing_is_reported_on_a_job_that_no_other_operator_works_on(status: Status) -> None:
-    assert left_alone(a_job(status, Management.FOREIGN), MINE, NOW) == Plan(status)
+    assert contested_report(a_job(status, Management.FOREIGN), MINE, NOW) == Plan(status)
 
 
 def test_the_manager_keeps_the_condition_until_the_end_and_never_writes_it() -> None:
     status = planned(a_job(), admitted=False).status
-    reported = left_alone(a_job(status, Management.FOREIGN), THEIRS, NOW).status
+    reported = contested_report(a_job(status, Management.FOREIGN), THEIRS, NOW).status
 
     kept = planned(a_job(reported, Management.OURS), admitted=False).status
 
@@ -177,7 +177,7 @@ def test_the_manager_keeps_the_condition_until_the_end_and_never_writes_it() -> 
 
 
 def test_the_installation_that_takes_a_job_over_drops_the_condition() -> None:
-    contested = left_alone(a_job(replace(QUEUED, installation=THEIRS), Management.FOREIGN), MINE, NOW).status
+    contested = contested_report(a_job(replace(QUEUED, installation=THEIRS), Management.FOREIGN), MINE, NOW).status
     assert contested.condition(ConditionType.CONTESTED) is not None
 
     taken = planned(a_job(contested, Management.INHERITED), Observation(record=RECORD)).status
@@ -192,7 +192,7 @@ SHARD = InstallationMark("mine-1-of-2", "here/operator-1-of-2")
 def test_nothing_is_reported_on_a_job_that_a_shard_of_another_count_has() -> None:
     job = a_job(replace(QUEUED, installation=MINE), Management.FOREIGN)
 
-    assert left_alone(job, SHARD, NOW) == Plan(job.status)
+    assert contested_report(job, SHARD, NOW) == Plan(job.status)
 
 
 def test_a_job_passes_from_shard_to_shard_without_an_event() -> None:

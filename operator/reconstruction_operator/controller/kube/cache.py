@@ -49,7 +49,7 @@ class Cache:
         self.complete = asyncio.Event()  # every job is here
         self.relisted = False  # the watch listed the jobs again, which shows no deletions: the next sweep compares
         self._deleted: dict[str, Job] = {}  # by uid, until `take_deleted`
-        self._gone: dict[JobKey, None] = {}  # deleted or missing, until `take_gone`
+        self._removed: dict[JobKey, None] = {}  # deleted or missing, until `take_removed`
         self._tombstones: dict[str, None] = {}  # uids of deleted objects, which never come back
         self.newest = 0  # the newest resource version that was seen
         self.timers = Timers()
@@ -149,7 +149,7 @@ class Cache:
     def drop(self, key: JobKey) -> None:
         """The object is missing, perhaps without a deletion: nothing is cleaned up."""
         if key.uid in self._jobs:
-            self._gone[key] = None
+            self._removed[key] = None
             self.changed.set()
         self._replace(key, None)
         self._written.pop(key.uid, None)
@@ -170,10 +170,10 @@ class Cache:
         self._handed_over.clear()
         return taken
 
-    def take_gone(self) -> list[JobKey]:
+    def take_removed(self) -> list[JobKey]:
         """The jobs that have left the cache since the last call, whether deleted or only missing."""
-        gone = list(self._gone)
-        self._gone.clear()
+        gone = list(self._removed)
+        self._removed.clear()
         return gone
 
     def take_deleted(self) -> list[Job]:
@@ -217,7 +217,7 @@ class Cache:
     def pass_over(self) -> None:
         """Empty the work queue, since another replica leads. `begin` finds what that replica leaves undone."""
         self._queue.clear()
-        for known in (self._gone, self._deleted, self._handed_over):
+        for known in (self._removed, self._deleted, self._handed_over):
             known.clear()
 
     def begin(self) -> None:

@@ -53,7 +53,7 @@ class Installation:
         """Its mark, which the status of its jobs holds."""
         return InstallationMark(self.id, self.lease)
 
-    def gave(self, job: Job) -> bool:
+    def was_taken_over(self, job: Job) -> bool:
         """Whether another installation has taken over the job. Until then the job's mark has our id.
 
         False for another shard of this installation, where the job's attempt continues.

@@ -94,7 +94,7 @@ class Admission:
         if emptied is not None:
             self._braked.pop(emptied, None)
 
-    def why(self, key: JobKey) -> places.Wait:
+    def wait_of(self, key: JobKey) -> places.Wait:
         """What a waiting job waits for, as its status shows it; empty if that is not known yet."""
         return self._reasons.get(key, places.UNKNOWN)
 

@@ -40,12 +40,12 @@ class Bystander:
         """The plan of a job of ours, which stores our mark first."""
         return installations.marked(job, made, self.installation.mark, admitted=admitted)
 
-    def leave_alone(self, jobs: Iterable[Job]) -> None:
+    def report_contested(self, jobs: Iterable[Job]) -> None:
         """Report once in the status of each of these jobs that another installation manages it, and do nothing else."""
         for job in jobs:
             self.admission.forget(job.key)
             try:
-                made = installations.left_alone(job, self.installation.mark, self.utc_now())
+                made = installations.contested_report(job, self.installation.mark, self.utc_now())
             except Exception:  # noqa: BLE001  # one bad job never stops the others of its round
                 metrics.RECONCILE_ERRORS.labels("plan").inc()
                 _log.exception("%s could not be planned", job.key)
@@ -62,7 +62,7 @@ class Bystander:
 
     def release(self, now: float) -> None:
         """End the attempts here of jobs that another installation has taken over."""
-        taken = [job.key.job_id for job in self.cache.take_handed_over() if self.installation.gave(job)]
+        taken = [job.key.job_id for job in self.cache.take_handed_over() if self.installation.was_taken_over(job)]
         if taken:
             _log.info("Another installation has taken over %d jobs: their attempts here are stopped", len(taken))
             self.orphans.add_handed_over(taken, now)

@@ -95,7 +95,7 @@ class Planner:
         for job, one in observed:
             unsent = self.admission.is_promised(job.key)
             admitted = self.admission.take(job.key) or unsent
-            known = self._known(job)
+            known = self._observed_elsewhere(job)
             # None of this concerns most jobs, and a copy is slow.
             seen = replace(one, unsent=unsent, **known) if known or unsent else one
             try:
@@ -120,14 +120,14 @@ class Planner:
             planned.append(Planned(job, one, made))
         return planned
 
-    def _known(self, job: Job) -> dict[str, Any]:
+    def _observed_elsewhere(self, job: Job) -> dict[str, Any]:
         """What other components know of a waiting job; only the fields that are set."""
         known: dict[str, Any] = {}
         refused = self.admission.refusal(job)
         if job.status.phase in _NOT_BEGUN:
             refused = refused or (None if job.sent else self.catalogue.refusal(job))
             known = {"no_model": self.catalogue.missing(job), "checked": self.preflight.found(job.key)}
-        known |= {"waits_for": self.admission.why(job.key), "refused": refused}
+        known |= {"waits_for": self.admission.wait_of(job.key), "refused": refused}
         return {name: value for name, value in known.items() if value}
 
     def _admit(self, planned: list[Planned], now: datetime) -> list[Planned]:

@@ -179,7 +179,7 @@ class Reconciler:
         if self.cache.queued:
             self.cache.changed.set()
         found = [job for key in keys if (job := self.cache.get(key)) is not None]
-        self.bystander.leave_alone(job for job in found if job.contested)
+        self.bystander.report_contested(job for job in found if job.contested)
         jobs = [job for job in found if self._ours(job)]
         if not jobs:
             return
@@ -205,7 +205,7 @@ class Reconciler:
         deleted = self.cache.take_deleted()
         for job in deleted:
             transitions.log_step(job.key, "Deleted", "The object was deleted", attempt=job.status.attempt)
-        for key in self.cache.take_gone():
+        for key in self.cache.take_removed():
             self._failures.pop(key, None)
             self._skipped.discard(key)
             self._planner.forget(key)

@@ -159,7 +159,7 @@ class Sweeper:
             if first:
                 await asyncio.sleep(0)
             jobs = map(self.cache.by_id, recorded[first : first + _PIECE])
-            given += [one.key.job_id for one in jobs if one is not None and self.installation.gave(one)]
+            given += [one.key.job_id for one in jobs if one is not None and self.installation.was_taken_over(one)]
         return given
 
     async def _note(self, version: int, sight: Sight, fence: int) -> None:

@@ -99,10 +99,10 @@ def _must_delete_files(case: Case, *, expired: bool) -> bool:
         return case.stored.attempt > 1 or case.stored.worker is not None
     if case.stored.phase is Phase.CANCELLED:
         return case.job.sent and not _has_deleted(case)
-    return _was_left(case.job) and _is_left(case)
+    return _may_lack_clean_up(case.job) and _lacks_clean_up(case)
 
 
-def _was_left(job: Job) -> bool:
+def _may_lack_clean_up(job: Job) -> bool:
     """Whether a failed job's last attempt may have ended without a worker: then photos and stages kept for a next attempt must be deleted."""
     status = job.status
     began = status.worker is not None or status.attempt > 1
@@ -110,7 +110,7 @@ def _was_left(job: Job) -> bool:
     return began and status.phase is Phase.FAILED and status.outputs is None and reason in _BY_THE_OPERATOR
 
 
-def _is_left(case: Case) -> bool:
+def _lacks_clean_up(case: Case) -> bool:
     """Whether the operator ended the last attempt, and no worker has deleted what the attempts left."""
     end, record = case.seen.end, case.seen.record
     return end is not None and not end.worker and not (record is not None and record.deleted)
@@ -143,7 +143,7 @@ def next_look(job: Job, now: datetime, cancel_ttl_seconds: float) -> datetime | 
     cancelled = status.phase is Phase.CANCELLED and job.sent
     flagged = spec.cancel_requested or status.cancel is not None
     lately = ended is None or after(ended, cancel_ttl_seconds) > now
-    followed = flagged or _was_left(job)
+    followed = flagged or _may_lack_clean_up(job)
     if status.observed_generation < job.generation or cancelled or (followed and lately):
         return now
     return _expires(job)

@@ -96,7 +96,7 @@ def survey(store: Store, request: ListRequest, report: OnProgress) -> tuple[peek
 
     try:
         listing = call(lambda: list_input(store, request, clock.moved), clock, tick)
-        looked = call(lambda: _looked(store, request, listing), clock, tick)
+        looked = call(lambda: _samples_of(store, request, listing), clock, tick)
     except Exception as error:
         if failures.is_of_the_client(error):
             raise failures.translated(error, request.address, failures.INPUT) from None
@@ -104,7 +104,7 @@ def survey(store: Store, request: ListRequest, report: OnProgress) -> tuple[peek
     return looked, listing.bytes
 
 
-def _looked(store: Store, request: ListRequest, listing: Listing) -> peeks.Peeked:
+def _samples_of(store: Store, request: ListRequest, listing: Listing) -> peeks.Peeked:
     def read(one: Listed, place: int, count: int) -> bytes:
         return bytes(store.get_range(one.key, start=place, length=count)) if count else b""
 

@@ -102,7 +102,7 @@ def check_start(start: bytes, shown: str, limits: Limits, *, is_whole: bool) -> 
     try:
         _examine(file, shown, limits, rewriting.check_pixels)
     except StorageError as error:
-        if error.reason != "CORRUPT_IMAGE" or not signatures.may_go_on(start):
+        if error.reason != "CORRUPT_IMAGE" or not signatures.is_photo_start(start):
             raise
 
 

@@ -46,7 +46,7 @@ def _boxed(brand: bytes) -> tuple[str, bool]:
     return ("a damaged HEIC file", False) if brand in _HEIC_BRANDS else ("a video", True)
 
 
-def may_go_on(start: bytes) -> bool:
+def is_photo_start(start: bytes) -> bool:
     """Whether these are the first bytes of a photo in a readable format, whose rest may follow."""
     return start.startswith(_READ_HEADS) or (start[4:8] == b"ftyp" and start[8:12] in _HEIC_BRANDS)
 

@@ -86,7 +86,7 @@ class Copies:
         deliver = partial(outputs.deliver, source, uri, run, check, namespace=self._assignment.namespace, tick=tick)
         try:
             # A thread could continue in the background while a cancel deletes the copy; a process is killed.
-            deliver() if outputs.ends_with_its_caller(uri) else call_interruptibly(deliver, check)
+            deliver() if outputs.is_killable(uri) else call_interruptibly(deliver, check)
         except OvertakenError:
             owned = self._heartbeat.confirm()
             check()

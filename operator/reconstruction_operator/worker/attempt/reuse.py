@@ -74,7 +74,7 @@ def reusable(assignment: Assignment, choice: Choice | None) -> Reusable:
     """
     if not is_heir(assignment, choice):
         return Reusable()
-    return Reusable(tuple(one for one in _of_the_name(assignment) if fits(one.manifest, choice)))
+    return Reusable(tuple(one for one in _of_same_name(assignment) if fits(one.manifest, choice)))
 
 
 def is_heir(assignment: Assignment, choice: Choice | None) -> bool:
@@ -144,7 +144,7 @@ def take_over(
     return manifest
 
 
-def _of_the_name(assignment: Assignment) -> tuple[EarlierResult, ...]:
+def _of_same_name(assignment: Assignment) -> tuple[EarlierResult, ...]:
     owner = assignment.owner
     if owner is None or not (owner.namespace and owner.name):
         return ()

@@ -94,7 +94,7 @@ class AttemptRun:
         if not self._copies.withdraw(end, space) or space is None:
             return
         if end is not None and self._is_repeated(end):
-            of_use = self._stages is not None and self._stages.are_of_use(
+            of_use = self._stages is not None and self._stages.are_useful(
                 end, resumed=bool(self._observer.resumed_from)
             )
             if workspace.keep_for_the_next(space, stages=of_use):

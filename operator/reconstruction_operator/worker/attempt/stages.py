@@ -26,7 +26,7 @@ class AttemptStages:
         most = config.settings.STAGES_MAX_BYTES
         return StageFolder(self._space.stages, _key(choice, input_digest), attempt or 0, most) if most else None
 
-    def are_of_use(self, end: End, *, resumed: bool) -> bool:
+    def are_useful(self, end: End, *, resumed: bool) -> bool:
         """Whether the next attempt should use the stages.
 
         A model that crashed after it had resumed from a stage, and finished no other, may have crashed because of that stage.

@@ -108,7 +108,7 @@ class Steps:
         if not self._heartbeat.redis_is_away:
             with contextlib.suppress(RedisError):
                 if job_manager.is_job_cancelled(self._job_id):
-                    self._heartbeat.hear_cancel()
+                    self._heartbeat.note_cancel()
         self._heartbeat.check()
 
     def _whole(self, step: Step, part: float) -> float:

@@ -108,14 +108,14 @@ def main() -> None:
     threading.Thread(target=_wait_for_the_end, daemon=True).start()
     try:
         reach(request)
-        _say("")
+        _write("")
         found = perform(request)
     except Exception as error:  # noqa: BLE001  # a defect: the run itself will show what is wrong
         found = Checked(Verdict.UNKNOWN, message=f"The check failed by itself: {type(error).__name__}: {error}")
-    _say(found.to_text())
+    _write(found.to_text())
 
 
-def _say(line: str) -> None:
+def _write(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 

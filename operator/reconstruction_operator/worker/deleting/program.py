@@ -91,7 +91,7 @@ class _Relay(logging.Handler):
     """Sends log messages to the worker, which has the configuration of logs."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        _say(log=[record.levelno, record.getMessage()])
+        _write(log=[record.levelno, record.getMessage()])
 
 
 def main() -> None:
@@ -125,18 +125,18 @@ def _answer(line: bytes) -> None:
         newest = place
 
     try:
-        _say(done=perform(request, announce))
+        _write(done=perform(request, announce))
     except OvertakenError:
-        _say(overtaken=True)
+        _write(overtaken=True)
     except StorageError as error:
-        _say(refused=[error.reason, error.message])
+        _write(refused=[error.reason, error.message])
     except OSError as error:
-        _say(errno=error.errno, strerror=error.strerror or str(error), filename=error.filename)
+        _write(errno=error.errno, strerror=error.strerror or str(error), filename=error.filename)
     except Exception as error:  # noqa: BLE001  # the worker reports it
-        _say(errno=None, strerror=f"{type(error).__name__}: {error}", filename=None)
+        _write(errno=None, strerror=f"{type(error).__name__}: {error}", filename=None)
 
 
-def _say(**message: Any) -> None:
+def _write(**message: Any) -> None:
     sys.stdout.write(json.dumps(message, default=os.fsdecode) + "\n")
     sys.stdout.flush()
 

@@ -63,7 +63,7 @@ class Heartbeat:
         self._away_since: float | None = None
         self._asked_at = first_asked_at
         self._context = copy_context()  # names the job in log lines of the beating thread
-        self._hear(first)
+        self._handle(first)
 
     def __enter__(self) -> Self:
         self._pulse.add(self)
@@ -114,7 +114,7 @@ class Heartbeat:
                 drain = self._drain_deadline
                 self._heard.wait(left if drain is None else min(left, max(0.0, drain - time.monotonic())))
 
-    def hear_cancel(self) -> None:
+    def note_cancel(self) -> None:
         """Another part of the worker has found that the cancel is confirmed."""
         self._interrupt(Interruption(InterruptionKind.CANCELLED))
 
@@ -123,7 +123,7 @@ class Heartbeat:
         asked_at = time.monotonic()
         reply = self._beat()
         self._asked_at = asked_at
-        self._hear(reply)
+        self._handle(reply)
         return reply
 
     def confirm(self) -> bool:
@@ -160,7 +160,7 @@ class Heartbeat:
                 if not flag_alone:
                     self.ask_now()
                 elif self._cancelled():
-                    self.hear_cancel()
+                    self.note_cancel()
                 self._log_return()
             except (RedisError, ProtocolError) as error:
                 self._log_outage(error)
@@ -170,7 +170,7 @@ class Heartbeat:
                 logger.exception("the heartbeat failed; retrying")
             return None
 
-    def _hear(self, reply: BeatReply) -> None:
+    def _handle(self, reply: BeatReply) -> None:
         if reply.drain_at is not None and self._drain_deadline is None:
             # The clocks of Redis and this machine may differ: never wait longer than the setting.
             left = (reply.drain_at - datetime.now(UTC)).total_seconds()
@@ -180,7 +180,7 @@ class Heartbeat:
         if not reply.owned:
             self._interrupt(Interruption(InterruptionKind.OVERTAKEN))
         elif reply.cancelled:
-            self.hear_cancel()
+            self.note_cancel()
         elif reply.stop is not None:
             self._interrupt(Interruption(InterruptionKind.STOPPED, reply.stop))
         if reply.requested and self._interruption is None:

@@ -227,7 +227,7 @@ def test_deletions_of_other_shards_jobs_leave_no_trace() -> None:
 
     cache.remove(KEY)
 
-    assert (cache.saw_deletion(KEY.job_id), cache.take_gone()) == (False, [])
+    assert (cache.saw_deletion(KEY.job_id), cache.take_removed()) == (False, [])
 
 
 @pytest.mark.parametrize(
@@ -318,7 +318,7 @@ def test_what_another_leader_takes_care_of_is_not_kept(later: Cache) -> None:
     later.remove(make_key("deleted"))
 
     later.pass_over()
-    assert (later.queued, later.take_deleted(), later.take_gone()) == (0, [], [])
+    assert (later.queued, later.take_deleted(), later.take_removed()) == (0, [], [])
 
     later.begin()
     assert [key.name for key in later.take(9)] == ["lives", "cancelled"]

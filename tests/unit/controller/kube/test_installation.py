@@ -64,15 +64,15 @@ def test_the_siblings_are_the_shards_of_other_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mark", "gave"),
+    ("mark", "taken"),
     [
         pytest.param(InstallationMark("other", "system/other"), True, id="another installation"),
         pytest.param(InstallationMark("id-1-of-3", "system/operator-1-of-3"), False, id="a shard of ours"),
     ],
 )
 def test_what_runs_of_a_job_ends_if_another_installation_has_it_and_no_shard(
-    mark: InstallationMark, *, gave: bool
+    mark: InstallationMark, *, taken: bool
 ) -> None:
     job = replace(make_job(Status(installation=mark)), management=Management.FOREIGN)
 
-    assert Installation.of("id", ("system", "operator"), (), Shard(1, 2)).gave(job) is gave
+    assert Installation.of("id", ("system", "operator"), (), Shard(1, 2)).was_taken_over(job) is taken

@@ -319,10 +319,12 @@ def test_messages_of_waiting_jobs_get_their_place_now_and_then(admission: Admiss
 
     assert len(changed) == 12
     assert (
-        admission.why(make_key("job-00")).text == "Waiting for room in queue celery: place 1 or better, of at most 20"
+        admission.wait_of(make_key("job-00")).text
+        == "Waiting for room in queue celery: place 1 or better, of at most 20"
     )
     assert (
-        admission.why(make_key("job-11")).text == "Waiting for room in queue celery: place 20 or better, of at most 20"
+        admission.wait_of(make_key("job-11")).text
+        == "Waiting for room in queue celery: place 20 or better, of at most 20"
     )
     assert admission.give_places(1.0) == []  # too soon
     admission.wants(make_key("job-00"), wants=False)
@@ -352,7 +354,7 @@ def test_the_message_of_a_job_names_the_quota_that_holds_it_back(cache: Cache) -
 
     admission.give_places(0.0)
 
-    assert "namespace default has as many jobs in flight as it may" in admission.why(make_key("b")).text
+    assert "namespace default has as many jobs in flight as it may" in admission.wait_of(make_key("b")).text
 
 
 def test_what_holds_a_queue_back_is_logged_once_for_each_backlog(

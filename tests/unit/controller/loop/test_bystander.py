@@ -49,7 +49,7 @@ def test_a_job_of_another_installation_is_reported_and_waits_for_no_dispatch() -
     world = World()
     job = replace(make_job(Status(installation=THEIRS)), management=Management.FOREIGN)
 
-    world.bystander.leave_alone([job])
+    world.bystander.report_contested([job])
 
     assert [one.condition(ConditionType.CONTESTED) is not None for one in world.offered] == [True]
     assert world.forgotten == [job.key]
@@ -57,18 +57,18 @@ def test_a_job_of_another_installation_is_reported_and_waits_for_no_dispatch() -
 
 def test_a_job_that_cannot_be_reported_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs of ours are in the same round."""
-    reported = installations.left_alone
+    reported = installations.contested_report
 
     def fail(job: Job, *known: Any) -> Plan:
         if job.key == make_key("bad"):
             raise OverflowError("date value out of range")
         return reported(job, *known)
 
-    monkeypatch.setattr(installations, "left_alone", fail)
+    monkeypatch.setattr(installations, "contested_report", fail)
     world = World()
     theirs = replace(make_job(Status(installation=THEIRS)), management=Management.FOREIGN)
 
-    world.bystander.leave_alone([replace(theirs, key=make_key("bad")), theirs])
+    world.bystander.report_contested([replace(theirs, key=make_key("bad")), theirs])
 
     assert len(world.offered) == 1
 
@@ -78,7 +78,7 @@ def test_a_manager_that_removes_each_report_gets_ten_of_them() -> None:
     job = replace(make_job(Status(installation=THEIRS)), management=Management.FOREIGN)
 
     for _ in range(100):
-        world.bystander.leave_alone([job])
+        world.bystander.report_contested([job])
 
     assert len(world.offered) == 10
 

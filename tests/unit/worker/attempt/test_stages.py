@@ -77,4 +77,4 @@ def test_a_stage_that_may_have_made_a_model_crash_is_not_used_again(
     stages = AttemptStages(space)
     if another:
         (space.stages / "matches").mkdir()
-    assert stages.are_of_use(end, resumed=resumed) is expected
+    assert stages.are_useful(end, resumed=resumed) is expected
