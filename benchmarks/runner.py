@@ -29,7 +29,7 @@ def results(rows: Sequence[Row], repeat: int, progress: Callable[[str], None]) -
             progress(f"{row.name}: {number + 1} of {repeat}")
             try:
                 repetitions.append(row.measure())
-            except Exception as error:  # noqa: BLE001 -- whatever a row raises, the other rows go on
+            except Exception as error:  # noqa: BLE001 -- an error of one row must not stop the others
                 progress(traceback.format_exc())
                 errors.append(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
             now = Result(row.name, tuple(repetitions), row.aims, tuple(errors), time.monotonic() - begun, measured)

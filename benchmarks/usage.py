@@ -47,7 +47,7 @@ class Meter:
         return {name: after - self._before[name] for name, after in self._now().items()}
 
     def cpu_per(self, count: int, unit: str) -> dict[str, float]:
-        """Milliseconds of CPU for each of `count` things, as figures."""
+        """Milliseconds of CPU for each of `count` items, as figures."""
         return {
             f"CPU of {name}, ms/{unit}": 1000 * used / count for name, used in self.cpu().items() if name in self._pids
         }

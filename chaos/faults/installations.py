@@ -18,7 +18,7 @@ _LEADS_SECONDS: Final = 20.0
 
 
 def _second_installation(context: Context) -> Heal:
-    """A second operator, with its own Lease and Redis and without workers: the jobs that it marks wait until it is gone."""
+    """A second operator, with its own Lease and Redis and without workers: the jobs that it marks wait until it has ended."""
     context.counter += 1
     cluster, namespace = context.scene.cluster, f"{_STRANGER}-{context.counter}"
     stack = ExitStack()

@@ -50,7 +50,7 @@ class Case:
 
 
 Check = Callable[[Case], Iterator[str]]
-"""Yields one text for each thing that it examined: empty, or the problem."""
+"""Yields one text for each item that it examined: empty, or the problem."""
 
 
 def problem_if(broken: object, problem: str) -> str:

@@ -124,7 +124,7 @@ class _Quarters:
         if not found:
             return 0
         done = int(found[-1].name.removeprefix("quarter-"))
-        report(_STEPS[done], 0.0, f"goes on after {found[-1]}", resumed=str(found[-1]))
+        report(_STEPS[done], 0.0, f"continues after {found[-1]}", resumed=str(found[-1]))
         return done
 
     def keep(self, number: int) -> None:

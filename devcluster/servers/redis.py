@@ -128,7 +128,7 @@ class Redis(Server):
         return copy
 
     def restore(self, snapshot: Path) -> None:
-        """Kill it and start it again with data of before."""
+        """Kill it and start it again with the data of an earlier `snapshot`."""
         if self._running.alive:
             self.kill()
         shutil.rmtree(self._data)
@@ -140,7 +140,7 @@ class Redis(Server):
         return [self._dump(number) for number in _DATABASES]
 
     def load(self, dump: Dump) -> None:
-        """Give it data of before while it runs, as a replica gets it that synchronizes with one that lags."""
+        """Load an earlier `dump` while it runs, as in a replica that synchronizes with a lagging one."""
         for number, keys in enumerate(dump):
             with self._client(number) as client, client.pipeline(transaction=True) as transaction:
                 transaction.flushdb()

@@ -30,10 +30,10 @@ EXCEPTIONS: Final[Mapping[str, str]] = {
             ),
             "v1alpha1 status: new rule: self.?attempt.orValue(-1) >= oldSelf.?attempt.orValue(-1)",
         ),
-        "the rule of before in fewer steps",
+        "the earlier rule in fewer steps",
     ),
     "v1alpha1 spec: new rule: oldSelf.hasValue() || !self.cancelConfirmed || self.cancelRequested": (
-        "weaker than the rule of before, which let no cancelled job in; the policy beside the CRD has the rest of it"
+        "weaker than the earlier rule, which admitted no cancelled job; the policy beside the CRD has the rest of it"
     ),
     **dict.fromkeys(
         (
@@ -70,7 +70,7 @@ EXCEPTIONS: Final[Mapping[str, str]] = {
         for change, reason in {
             "pattern: ^(file|s3|gs|https):// became nothing": "a rule demands the same, and one mistake gets one message",
             "new rule: self.matches(r'^(file:///|s3://|gs://|az://|https://)[^\\x00-\\x20/\\x7f]([^\\x00-\\x1f\\x7f]*[^\\x00-\\x20\\x7f])?$')": (
-                "the rule of before, which also takes az://"
+                "the earlier rule, which now also takes az://"
             ),
         }.items()
     },

@@ -130,7 +130,7 @@ def _optionalorrequired(fields: Fields) -> Iterator[str]:
 
 
 def _ssatags(fields: Fields) -> Iterator[str]:
-    """Each list tells how server-side apply merges it; a set of objects cannot be merged."""
+    """Each list declares how server-side apply merges it; a set of objects cannot be merged."""
     for path, schema in fields.items():
         if schema.get("type") == "array":
             of_objects = schema["items"].get("type") == "object"

@@ -39,7 +39,7 @@ def archive(folder: Path, target: str, architecture: str, *, version: str, revis
     name = f"reconstruction-{target}"
     tar = folder / f"{name}-{version}-linux-{architecture}.tar"
     tar.unlink(missing_ok=True)
-    # Docker's format has the health check, which an OCI archive would lose. The tag inside is the one that the chart asks for.
+    # Docker's format keeps the health check, which an OCI archive would lose. The tag inside is that of the chart.
     _run("buildah", "push", tag, f"docker-archive:{tar}:{name}:{version}")
     _run("gzip", "--no-name", "--force", str(tar))
     bom = folder / f"{name}-{version}-linux-{architecture}.cdx.json"

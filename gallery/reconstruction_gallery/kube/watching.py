@@ -92,7 +92,7 @@ class _Target:
         return str(metadata.get("resourceVersion", ""))
 
     async def _follow(self, version: str) -> str:
-        """Takes events until the API server ends the watch. Returns the version to go on from."""
+        """Takes events until the API server ends the watch. Returns the version from which to continue."""
         params = {
             "watch": "true",
             "allowWatchBookmarks": "true",

@@ -19,7 +19,7 @@ from reconstruction_gallery.web.security import FILE_POLICY, REPORT_HEADERS
 
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 _REPORT: Final = "report.html"
-# Types that the page shows; all others are downloads, whatever they contain.
+# Types that the page shows; files of all other types are downloads.
 _SHOWN: Final = {
     ".glb": "model/gltf-binary",
     ".jpeg": "image/jpeg",

@@ -36,7 +36,7 @@ if attempt ~= '' then
   local want = wanted(record_key)
   if want and want > tonumber(attempt) then return superseded() end
   -- Neither claim nor record: Redis was emptied and the operator has not put the record back yet, or the job was
-  -- forgotten on purpose. Go on, but write nothing that would be left behind.
+  -- forgotten on purpose. Continue, but write no key that would be left behind.
   if not want and not claimant then return answer(true) end
 end
 

@@ -1,4 +1,4 @@
--- Look for what other installs left, of which this one is an heir: the newest time at which one of them found etcd restored is
+-- Find what other installs left to this one. The newest time at which one of them found etcd restored is
 -- taken over. Answers {'ok', the installs that have records or reported folders, by their places from 1}.
 -- KEYS: fence, history, then history, records and folders of each install.
 local _, history_key = unpack(KEYS)

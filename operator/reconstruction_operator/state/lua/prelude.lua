@@ -135,14 +135,14 @@ local function count_look(epoch_key)
   return digits(before), digits(refused and before or before + 1), id or ''
 end
 
--- Who has an attempt, and what is noted about that; without a token if none has it.
+-- The claim of an attempt with its notes; without a token if none has it.
 local function claim_at(key)
   local token, owner, at, epoch, ended = unpack(fields_at(key, 'token', 'owner', 'at', 'epoch', 'ended'))
   return {token = token_of(token), owner = owner or nil, at = time_of(at) and at, epoch = epoch, had_ended = ended == '1'}
 end
 
 -- Give the attempt to that token, or note something in the claim that it had: that its worker was heard in this
--- epoch, or that it has ended (which tells a lost end from a silent worker). `known`: as `claim_at` found it, before
+-- epoch, or that it has ended (which distinguishes a lost end from a silent worker). `known`: as `claim_at` found it, before
 -- the caller deleted it.
 local function write_claim(key, known, ttl_ms, token, owner, record_key, epoch, ended)
   local claim = {token = token, owner = owner, at = digits(now_ms()), epoch = epoch, ended = ended}

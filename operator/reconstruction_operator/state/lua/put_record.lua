@@ -1,4 +1,4 @@
--- Put on record which attempt is wanted, of one job or several. It never falls, unless it is too far ahead to be ours
+-- Record which attempt is wanted, for one job or several. The number never falls, unless it is too far ahead to be ours
 -- (`fields.MAX_AHEAD`). Answers {'ok', the record that holds, ...}.
 -- KEYS: fence, records, the record of each job. ARGV: fence, install id, then job id, attempt, queue, namespace and name of each.
 local _, records_key = unpack(KEYS)
