@@ -1,4 +1,4 @@
-"""Cost of a job: how often it is looked at, what Redis is asked for, and what is written, from its creation to its end."""
+"""Cost of a job from its creation to its end: its rounds, its requests to Redis, and its writes."""
 
 from __future__ import annotations
 

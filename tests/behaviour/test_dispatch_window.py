@@ -1,4 +1,4 @@
-"""Dispatch window over days: what waits is sent once, whatever the queue's length, and what is lost once more."""
+"""Dispatch window over days: a message is sent once, however long its queue is, and a lost one once more."""
 
 from __future__ import annotations
 

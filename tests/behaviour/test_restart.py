@@ -1,4 +1,4 @@
-"""Restart with many finished jobs: what is asked of the API server, and what is looked at."""
+"""Restart with many finished jobs: the requests to the API server, and the jobs that are enqueued."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A running Redis gets data of before, as a replica that synchronizes with one that lags: cancels hold."""
+"""A running Redis gets older data, like a replica that synchronizes with a lagging one: cancels stay valid."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""An attempt goes on from the last stage that an earlier one has finished, and reports it."""
+"""An attempt continues from the last stage that an earlier one has finished, and reports it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shards: three operators share the jobs, one that is away holds up no others, and fewer of them take over what is there."""
+"""Shards: three operators share the jobs, one that is down delays no other, and a smaller number takes over all jobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two installations that watch the same namespaces: one of them manages a job, and the other leaves it alone."""
+"""Two installations that watch the same namespaces: one of them manages a job, and the other only reports it."""
 
 from __future__ import annotations
 

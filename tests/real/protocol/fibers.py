@@ -1,4 +1,4 @@
-"""Fibers: run the real code of a worker, paused at each of its points until the test lets it go on.
+"""Fibers: run the real code of a worker, paused at each of its points until the test resumes it.
 
 A point is before every call to Redis and before every change on the disk. Exactly one thread runs at any time, so that an
 example is reproducible. A paused fiber can be killed.

@@ -1,4 +1,4 @@
-"""A superseded run pauses before each change on the disk, and goes on when its successor is before each of its own.
+"""A superseded run pauses before each change on the disk, and continues when its successor is before each of its own.
 
 The state machine draws such moments at random; here none is left out, in `make test` and `make test-long` together.
 """

@@ -1,4 +1,4 @@
-"""Random histories of one job: whatever happens in between, the plan keeps its promises.
+"""Random histories of one job: the plan keeps its promises under any sequence of events.
 
 A small world stands for the parts around the plan: an API server that stores what is written, a Redis that follows the
 protocol and may be emptied, workers that crash, are cut off or go on, messages that get lost or doubled, an operator

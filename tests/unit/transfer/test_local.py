@@ -1,4 +1,4 @@
-"""Local inputs: what a message tells about a missing folder, and what it never tells."""
+"""Local inputs: what a message reveals about a missing folder, and what it never reveals."""
 
 from __future__ import annotations
 

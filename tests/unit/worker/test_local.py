@@ -1,4 +1,4 @@
-"""Local runs: what a caller hears of one, and what is left in its folder."""
+"""Local runs: the lines that the caller gets, and the files in its folder."""
 
 from __future__ import annotations
 

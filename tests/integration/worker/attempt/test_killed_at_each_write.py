@@ -1,4 +1,4 @@
-"""A worker that is killed before any one of its writes leaves nothing that harms the next attempt: a result is whole, or is not there."""
+"""A worker that is killed before any one of its writes leaves nothing that harms the next attempt: a result is complete, or does not exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Attempts whose photos lie in object storage, and whose results go there."""
+"""Attempts with photos in object storage, and results that are delivered there."""
 
 from __future__ import annotations
 

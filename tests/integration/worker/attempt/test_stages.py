@@ -1,4 +1,4 @@
-"""Attempts that go on from what the one before has finished."""
+"""Attempts that continue from the stages of an earlier one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Unknown values are refused, all at once, and each with what was probably meant."""
+"""Unknown values are refused, all at once, each with a suggestion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bystander: reports on jobs of another installation are bounded, and what ran of a job that was taken over ends."""
+"""Bystander: reports on jobs of another installation are bounded, and attempts of jobs that it took over are stopped."""
 
 from __future__ import annotations
 

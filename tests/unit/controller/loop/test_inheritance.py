@@ -1,4 +1,4 @@
-"""Inheritance: what shards of another count left is taken over once they have ended, each job by the shard that has it now."""
+"""Inheritance: each shard takes over its jobs from shards of another number once those have ended."""
 
 from __future__ import annotations
 

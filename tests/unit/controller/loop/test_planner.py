@@ -1,4 +1,4 @@
-"""Planner: a batch is planned with what admission knows, and what can be dispatched goes in the same round."""
+"""Planner: a batch is planned with the facts of admission, and jobs that can be dispatched are sent in the same round."""
 
 from __future__ import annotations
 

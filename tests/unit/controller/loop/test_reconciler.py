@@ -1,4 +1,4 @@
-"""Reconciler: one look and one plan dispatch a job that can go; the others wait for their admission."""
+"""Reconciler: one observation and one plan dispatch a job if there is room; other jobs wait for their admission."""
 
 from __future__ import annotations
 

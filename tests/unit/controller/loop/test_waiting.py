@@ -1,4 +1,4 @@
-"""Waiting jobs: the oldest of a group come first, and the counts follow who comes and leaves."""
+"""Waiting jobs: the oldest of a group come first, and counts follow the jobs that join and leave."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Catalogue: what is read of announcements, and which queues' jobs are to be looked at again."""
+"""Catalogue: the models in announcements, and the queues whose jobs have to be planned again."""
 
 from __future__ import annotations
 

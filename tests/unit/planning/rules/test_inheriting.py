@@ -1,4 +1,4 @@
-"""Inheritance: a job of another installation goes on with another attempt, if our Redis does not know it."""
+"""Inheritance: a job of another installation gets another attempt if our Redis does not know it."""
 
 from __future__ import annotations
 

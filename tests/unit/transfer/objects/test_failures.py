@@ -1,4 +1,4 @@
-"""Failures of object storage: which are tried again, and what users read."""
+"""Failures of object storage: which are retried, and their messages for users."""
 
 from __future__ import annotations
 

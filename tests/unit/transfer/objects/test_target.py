@@ -1,4 +1,4 @@
-"""Target of a delivery: who may move the pointer, and what is read of one that another program wrote."""
+"""Target of a delivery: which attempt may move the pointer, and how a pointer of another program is read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which stages a run goes on from, and which the next one gets."""
+"""Stages of an attempt: from which a run continues, and which the next one gets."""
 
 from __future__ import annotations
 

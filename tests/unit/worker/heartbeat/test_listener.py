@@ -1,4 +1,4 @@
-"""The thread that hears which jobs were cancelled: when it is there, and what it survives."""
+"""Listener: when its thread runs, and which errors it survives."""
 
 from __future__ import annotations
 

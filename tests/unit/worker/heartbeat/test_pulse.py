@@ -1,4 +1,4 @@
-"""One thread for all attempts of a process: who beats when, and what it hears in between."""
+"""Pulse: one thread for all attempts of a process, their turns, and hints in between."""
 
 from __future__ import annotations
 
