@@ -37,7 +37,7 @@ def open_(
     from kubectl_recon.commands import looking
     from kubectl_recon.gallery.reaching import Way
 
-    what = looking.Target(target, lambda: o.connected(context, kubeconfig, namespace), Way(gallery, account))
+    what = looking.Viewed(target, lambda: o.connected(context, kubeconfig, namespace), Way(gallery, account))
     raise typer.Exit(looking.open_page(what, browser=browser))
 
 
@@ -53,7 +53,7 @@ def preview(
     from kubectl_recon.commands import looking
     from kubectl_recon.gallery.reaching import Way
 
-    what = looking.Target(target, lambda: o.connected(context, kubeconfig, namespace), Way(gallery, account))
+    what = looking.Viewed(target, lambda: o.connected(context, kubeconfig, namespace), Way(gallery, account))
     raise typer.Exit(looking.preview(what))
 
 
@@ -81,5 +81,5 @@ def run(
     spec = manifests.changes(model=model, quality=quality, parameters=parameters or (), output=None)
     into = Path(folder or f"{manifests.name_for(str(Path(photos[0]).absolute()))}-mesh")
     wanted = spec.get("modelType", "photogrammetry")
-    running.run(running.Request(photos, into, wanted, spec.get("parameters", {}), threads, force))
+    running.run(running.LocalRun(photos, into, wanted, spec.get("parameters", {}), threads, force))
     raise typer.Exit(looking.open_folder(into, into.name, browser=True) if opens else 0)

@@ -64,7 +64,7 @@ def submit(
     if opens and (dry_run or show is not None or not follow):
         raise UsageError("--open shows the mesh once the job is over: leave out --dry-run, --no-follow and -o")
     way = Way(gallery, account)
-    request = submitting.Request(photos, name, spec, _labels(labels), upload, way, force)
+    request = submitting.SubmitRequest(photos, name, spec, _labels(labels), upload, way, force)
     how = o.format_of(show)
     if dry_run:
         rehearsing.rehearse(lambda: o.connected(context, kubeconfig, namespace), request, how)

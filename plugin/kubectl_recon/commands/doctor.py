@@ -37,7 +37,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Examined:
     """What the checks look at."""
 
     connection: Connection
@@ -80,7 +80,7 @@ def examine(connection: Connection) -> Iterator[Check]:
         return  # there is no CRD, which was reported
     except ApiError as error:
         jobs, refused = _own(connection), str(error)
-    seen = Seen(connection, connection.api.now(), jobs, refused, operator.look(connection.api, jobs))
+    seen = Examined(connection, connection.api.now(), jobs, refused, operator.look(connection.api, jobs))
     for check in _CHECKS:
         if (found := check(seen)) is not None:
             yield found
@@ -123,7 +123,7 @@ def _crd(connection: Connection) -> Check:
     return Check("CRD", "ok", f"{resources.API_VERSION} is served")
 
 
-def _rights(seen: Seen) -> Check:
+def _rights(seen: Examined) -> Check:
     """What the user may do with jobs in the namespace."""
     wanted = {
         "see jobs": ("list", ""),
@@ -157,7 +157,7 @@ def _rights(seen: Seen) -> Check:
     )
 
 
-def _operator(seen: Seen) -> Check:
+def _operator(seen: Examined) -> Check:
     lease = seen.operator.lease
     namespace = seen.operator.namespace
     cure = f"kubectl get pods -n {namespace}; kubectl logs -n {namespace} deployment/reconstruction-operator"
@@ -173,7 +173,7 @@ def _operator(seen: Seen) -> Check:
     return Check("Operator", "ok", f"{lease.holder} leads in namespace {namespace}")
 
 
-def _clock(seen: Seen) -> Check:
+def _clock(seen: Examined) -> Check:
     """The API server's clock by the date of its answers, the operator's by its Lease, which is renewed every few seconds."""
     ahead = seen.connection.api.clock_ahead_seconds
     if abs(ahead) > _SKEW_SECONDS:
@@ -194,7 +194,7 @@ def _clock(seen: Seen) -> Check:
     return Check("Clocks", "ok", f"{whose} agree")
 
 
-def _pods(seen: Seen) -> Check | None:
+def _pods(seen: Examined) -> Check | None:
     bad = [
         (str(pod["metadata"]["name"]), one)
         for pod in seen.operator.pods
@@ -211,7 +211,7 @@ def _pods(seen: Seen) -> Check | None:
     return Check("Operator's pods", "bad", text, f"kubectl describe pod {name} -n {seen.operator.namespace}")
 
 
-def _redis(seen: Seen) -> Check:
+def _redis(seen: Examined) -> Check:
     metrics = seen.operator.metrics
     if metrics is None:
         return Check("Redis", "unknown", f"the operator's metrics are not there: {seen.operator.metrics_refused}")
@@ -228,7 +228,7 @@ def _redis(seen: Seen) -> Check:
     return Check("Redis", "ok", "the operator reaches it")
 
 
-def _workers(seen: Seen) -> Check:
+def _workers(seen: Examined) -> Check:
     metrics = seen.operator.metrics
     stuck = [one for one in seen.jobs if one.condition("Dispatched").reason in ("QueueUnserved", "NoWorker")]
     if stuck:
@@ -243,7 +243,7 @@ def _workers(seen: Seen) -> Check:
     return Check("Workers", "ok", ", ".join(f"{queue.name}: {queue.workers}" for queue in served))
 
 
-def _writes(seen: Seen) -> Check | None:
+def _writes(seen: Examined) -> Check | None:
     metrics = seen.operator.metrics
     if metrics is None:
         return None
@@ -253,7 +253,7 @@ def _writes(seen: Seen) -> Check | None:
     return Check("Write lag", "ok", f"{metrics.pending_writes} writes wait")
 
 
-def _deletions(seen: Seen) -> Check | None:
+def _deletions(seen: Examined) -> Check | None:
     metrics = seen.operator.metrics
     if metrics is None or not metrics.deletions_held:
         return None
@@ -261,7 +261,7 @@ def _deletions(seen: Seen) -> Check | None:
     return Check("Deletions", "bad", text, "see docs/runbooks: raise ORPHANS_AT_ONCE once you know why")
 
 
-def _installations(seen: Seen) -> Check:
+def _installations(seen: Examined) -> Check:
     contested = [job for job in seen.jobs if job.condition("Contested").is_true]
     leases = {str((job.status.get("installation") or {}).get("lease") or "") for job in seen.jobs} - {""}
     if contested:
@@ -271,7 +271,7 @@ def _installations(seen: Seen) -> Check:
     return Check("Installations", "ok", shown + (" (of the jobs that you may see)" if seen.jobs_refused else ""))
 
 
-def _version(seen: Seen) -> Check:
+def _version(seen: Examined) -> Check:
     found = operator_version(seen.operator)
     if not found:
         return Check("Versions", "unknown", "the operator's version is not visible to you")
@@ -281,7 +281,7 @@ def _version(seen: Seen) -> Check:
     return Check("Versions", "ok", f"this program {__version__}, the operator {found}")
 
 
-_CHECKS: Final[tuple[Callable[[Seen], Check | None], ...]] = (
+_CHECKS: Final[tuple[Callable[[Examined], Check | None], ...]] = (
     _rights,
     _operator,
     _clock,

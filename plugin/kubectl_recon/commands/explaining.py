@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import textwrap
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from kubectl_recon.diagnosis import rules
-from kubectl_recon.diagnosis.facts import Answer, Facts, Happening
+from kubectl_recon.diagnosis.facts import Answer, Facts
 from kubectl_recon.display.formats import Format, document
 from kubectl_recon.display.screen import Screen, screen
 from kubectl_recon.errors import ApiError, ForbiddenError, InvalidError
 from kubectl_recon.fleet import operator
 from kubectl_recon.jobs.attention import phase_text
+from kubectl_recon.jobs.events import JobEvent
 from kubectl_recon.jobs.job import Job
-from kubectl_recon.jobs.times import parse_time
 from kubectl_recon.kube import resources
 from kubectl_recon.kube.connection import Connection
 from kubectl_recon.targets.selecting import one
@@ -98,17 +98,11 @@ def _neighbours(connection: Connection, job: Job) -> tuple[list[Job], bool]:
     return [], False
 
 
-def _events(connection: Connection, job: Job) -> tuple[list[Happening], str]:
+def _events(connection: Connection, job: Job) -> tuple[list[JobEvent], str]:
     """The job's Events, oldest first, and why there are none."""
     path = resources.core(job.namespace, "events")
     try:
         bodies, _ = connection.api.items(path, fieldSelector=f"involvedObject.uid={job.uid}")
     except ApiError as error:
         return [], str(error)
-    return sorted(map(_happening, bodies), key=lambda event: event.when or datetime.min.replace(tzinfo=UTC)), ""
-
-
-def _happening(body: dict[str, Any]) -> Happening:
-    when = body.get("lastTimestamp") or body.get("eventTime") or body["metadata"].get("creationTimestamp")
-    text = " ".join(str(body.get("message") or "").split())
-    return Happening(str(body.get("type")), str(body.get("reason")), text, parse_time(when))
+    return sorted(map(JobEvent.of, bodies), key=lambda event: event.when or datetime.min.replace(tzinfo=UTC)), ""

@@ -40,7 +40,7 @@ class ModelUse:
 
 
 @dataclass(frozen=True)
-class Seen:
+class FleetState:
     """What could be read."""
 
     jobs: Sequence[Job]
@@ -111,7 +111,7 @@ def models(connection: Connection, how: Format | None) -> int:
     return 0
 
 
-def queues_of(seen: Seen) -> list[Queue]:
+def queues_of(seen: FleetState) -> list[Queue]:
     """The queues by the operator's metrics, and those of the jobs that it does not name, whose workers are not counted."""
     measured = seen.operator.metrics.queues if seen.operator.metrics is not None else ()
     known = [queue for queue in measured if queue.name != _OTHERS]
@@ -119,7 +119,7 @@ def queues_of(seen: Seen) -> list[Queue]:
     return sorted([*known, *(one for one in _of_jobs(seen) if one.name not in names)], key=lambda queue: queue.name)
 
 
-def _of_jobs(seen: Seen) -> list[Queue]:
+def _of_jobs(seen: FleetState) -> list[Queue]:
     """The queues of unfinished jobs. The status of some shows that no worker consumes them."""
     running = Counter(job.full_queue for job in seen.jobs if job.phase in ("Running", "Cancelling"))
     waiting = Counter(job.full_queue for job in seen.jobs if job.phase in ("Pending", "Queued"))
@@ -166,9 +166,9 @@ def _queue_colour(queue: Queue) -> str:
     return "red" if queue.workers == 0 and queue.waiting else ""
 
 
-def _look(connection: Connection) -> Seen:
+def _look(connection: Connection) -> FleetState:
     jobs, everywhere = _jobs(connection)
-    return Seen(jobs, everywhere, operator.look(connection.api, jobs))
+    return FleetState(jobs, everywhere, operator.look(connection.api, jobs))
 
 
 def _jobs(connection: Connection) -> tuple[list[Job], bool]:
@@ -181,7 +181,7 @@ def _jobs(connection: Connection) -> tuple[list[Job], bool]:
     return [Job(body) for body in bodies], True
 
 
-def _document(seen: Seen, queues: Sequence[Queue], running: Sequence[Job]) -> dict[str, Any]:
+def _document(seen: FleetState, queues: Sequence[Queue], running: Sequence[Job]) -> dict[str, Any]:
     return {
         "queues": [asdict(queue) for queue in queues],
         "running": [
@@ -202,7 +202,7 @@ def _document(seen: Seen, queues: Sequence[Queue], running: Sequence[Job]) -> di
     }
 
 
-def _limits(connection: Connection, seen: Seen) -> None:
+def _limits(connection: Connection, seen: FleetState) -> None:
     """What is not seen, and why."""
     if seen.operator.metrics is None:
         note(

@@ -34,7 +34,7 @@ Connect = Callable[[], Connection]
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class Viewed:
     """What to look at: a folder or file of this machine, an address, or a job."""
 
     text: str
@@ -57,7 +57,7 @@ class Target:
         return self.path is None and "://" not in self.text
 
 
-def open_page(target: Target, *, browser: bool) -> int:
+def open_page(target: Viewed, *, browser: bool) -> int:
     """Show the result in the browser until Ctrl-C: in the gallery if there is one, else as a page of this process."""
     if target.is_job:
         connection = target.connect()
@@ -89,7 +89,7 @@ def open_folder(folder: Path, title: str, *, browser: bool) -> int:
         return _show(address, browser=browser)
 
 
-def preview(target: Target) -> int:
+def preview(target: Viewed) -> int:
     """Print the result's pictures in the terminal. Exit code 1 if it has none. Raises UsageError where nothing can be shown."""
     from kubectl_recon.display import pictures, terminal  # noqa: PLC0415  # Pillow takes longer to load than most commands
 
@@ -135,7 +135,7 @@ def _show(address: str, *, browser: bool) -> int:
 
 
 @contextmanager
-def _folder(target: Target, only: Sequence[str]) -> Iterator[tuple[str, Path]]:
+def _folder(target: Viewed, only: Sequence[str]) -> Iterator[tuple[str, Path]]:
     """The name of the result, and the folder of this machine that has its files."""
     if target.path is not None:
         yield target.path.name or str(target.path.resolve()), target.path

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from kubectl_recon.commands import submitting
-from kubectl_recon.commands.submitting import Request
+from kubectl_recon.commands.submitting import SubmitRequest
 from kubectl_recon.display.formats import Format, document, name
 from kubectl_recon.display.screen import note
 from kubectl_recon.errors import ApiError, KubeconfigError, UnreachableError
@@ -18,7 +18,7 @@ from kubectl_recon.storage import buckets
 _EXAMPLE: Final = "input.uri is an example: name the place where your workers read the photos"
 
 
-def rehearse(connect: Callable[[], Connection], request: Request, how: Format | None) -> None:
+def rehearse(connect: Callable[[], Connection], request: SubmitRequest, how: Format | None) -> None:
     """Print the manifest, by default as YAML, and what would happen.
 
     Raises UsageError for photos that would fail, and ApiError if the API server refuses the manifest.
@@ -54,7 +54,7 @@ def _show(body: Mapping[str, Any], how: Format | None, comment: str) -> None:
     print(text)  # noqa: T201  # the result
 
 
-def _place(connection: Connection | None, request: Request, silence: str) -> str:
+def _place(connection: Connection | None, request: SubmitRequest, silence: str) -> str:
     """Where the photos would go without an --upload."""
     if connection is None or silence:
         return "would go to the gallery, if the cluster has one"

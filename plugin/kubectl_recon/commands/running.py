@@ -31,7 +31,7 @@ _LOG_PERCENT: Final = 10  # a file or pipe gets a line for every ten percent
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class LocalRun:
     """What to run. `threads`: 0 for all."""
 
     photos: Sequence[str]
@@ -42,7 +42,7 @@ class Request:
     force: bool = False
 
 
-def run(request: Request) -> None:
+def run(request: LocalRun) -> None:
     """Check the photos, reconstruct, and print where each file is. Raises FailedError if the model failed."""
     program = _program()
     photos = [str(photo.path) for photo in check(request.photos, force=request.force)]
@@ -101,7 +101,7 @@ def _say(result: Mapping[str, Any], folder: Path, took: str) -> None:
 def _shown() -> Iterator[Any]:
     """A function that shows a report: a bar on a terminal, a line for every ten percent elsewhere."""
     if not sys.stderr.isatty():
-        yield _Log()
+        yield _StepLog()
         return
     # Loading them takes longer than most commands.
     from rich.console import Console  # noqa: PLC0415
@@ -142,7 +142,7 @@ class _Steps:
             self._step = ""
 
 
-class _Log:
+class _StepLog:
     """A line for each step and every ten percent."""
 
     def __init__(self) -> None:

@@ -26,7 +26,7 @@ _TRIES: Final = 100  # names that are taken
 
 
 @dataclass(frozen=True)
-class Request:
+class SubmitRequest:
     """What to submit. `upload`: the folder of object storage under which photos of this machine go; without it to the gallery."""
 
     photos: Sequence[str]
@@ -47,7 +47,7 @@ class Request:
         return manifests.manifest(name, {"input": {"uri": uri}, **self.spec}, namespace=namespace, labels=self.labels)
 
 
-def run(connection: Connection, request: Request, how: Format | None) -> Job:
+def run(connection: Connection, request: SubmitRequest, how: Format | None) -> Job:
     """Submit; the job as the API server has it. Raises UsageError if the photos would fail."""
     name = free_name(connection, request)
     if request.address is not None:
@@ -74,7 +74,7 @@ def _submitted(job: Job, how: Format | None) -> Job:
 
 
 def _by_gallery(
-    connection: Connection, request: Request, name: str, files: Sequence[scanning.Photo], how: Format | None
+    connection: Connection, request: SubmitRequest, name: str, files: Sequence[scanning.Photo], how: Format | None
 ) -> Job:
     """Upload to the gallery, which creates the job. Raises UsageError without a gallery: then the user has to name a place."""
     body = request.body(name, example_uri(name), connection.namespace)
@@ -114,13 +114,13 @@ def check(paths: Sequence[str], *, force: bool) -> list[scanning.Photo]:
     return [*usable, *masks]
 
 
-def stem(request: Request) -> str:
+def stem(request: SubmitRequest) -> str:
     """The name that was asked for, or one made from that of the folder."""
     first = request.photos[0]
     return request.name or manifests.name_for(first if "://" in first else str(Path(first).absolute()))
 
 
-def free_name(connection: Connection, request: Request) -> str:
+def free_name(connection: Connection, request: SubmitRequest) -> str:
     """The name that was asked for, or the next free one made from that of the folder."""
     first = stem(request)
     if request.name:
@@ -143,7 +143,7 @@ def example_uri(name: str) -> str:
     return f"file:///photos/{name}"
 
 
-def nowhere(request: Request) -> str:
+def nowhere(request: SubmitRequest) -> str:
     """What to do about photos of this machine that have no place to go."""
     return (
         "the workers do not see this machine's files, so the photos must go where they do. Name a folder of object "

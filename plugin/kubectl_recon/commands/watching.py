@@ -19,9 +19,10 @@ from kubectl_recon.display.screen import Screen, note, screen
 from kubectl_recon.errors import UsageError
 from kubectl_recon.jobs import outcomes
 from kubectl_recon.jobs.attention import attention, phase_text, reason_text, time_text
+from kubectl_recon.jobs.events import JobEvent
 from kubectl_recon.jobs.job import Job, label
 from kubectl_recon.kube.connection import Connection
-from kubectl_recon.targets.board import Board, Happening, Key, News
+from kubectl_recon.targets.board import Board, Key, News
 from kubectl_recon.targets.selecting import Selection, scope, select
 
 _TICK_SECONDS: Final = 0.5
@@ -64,7 +65,9 @@ def _board(
 def _follow(board: Board, awaited: set[Key] | None, timeout_seconds: int | None, *, everywhere: bool) -> int:
     """Until all of `awaited` are over; without them for ever."""
     where = screen()
-    show: _Picture | _Log = _Picture(where, board) if where.live else _Log(where, board, everywhere=everywhere)
+    show: _Picture | _ChangeLog = (
+        _Picture(where, board) if where.live else _ChangeLog(where, board, everywhere=everywhere)
+    )
     deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
     codes: dict[Key, int] = {}
     listed = False
@@ -92,7 +95,7 @@ def _note_end(codes: dict[Key, int], news: News) -> None:
         codes[news.before.key] = outcomes.DELETED
 
 
-class _Log:
+class _ChangeLog:
     """A line for each change that matters: for files, pipes and CI."""
 
     def __init__(self, where: Screen, board: Board, *, everywhere: bool) -> None:
@@ -110,8 +113,8 @@ class _Log:
 
     def take(self, news: News) -> None:
         """Print it, if it matters."""
-        if news.happening is not None and news.happening.kind == "Warning":
-            self._print(news.happening.job, f"{news.happening.reason}: {news.happening.text}")
+        if news.event is not None and news.event.kind == "Warning":
+            self._print(news.event.job, f"{news.event.reason}: {news.event.text}")
         if news.now is not None:
             text, state = line(news.now, self._board.connection.api.now()), _logged(news.now)
             if self._shown.get(news.now.key) != state:
@@ -184,7 +187,7 @@ class _Picture:
         return picture(list(self.board.jobs.values()), events, size.width, rows, self.board.connection.api.now())
 
 
-def picture(jobs: Sequence[Job], events: Sequence[Happening], width: int, rows: int, now: datetime) -> RenderableType:
+def picture(jobs: Sequence[Job], events: Sequence[JobEvent], width: int, rows: int, now: datetime) -> RenderableType:
     """The picture of the jobs, of at most that many lines, and of the Events below it. `width` in cells."""
     if not jobs:
         return Text("No job yet. Ctrl-C ends this.", style="dim")

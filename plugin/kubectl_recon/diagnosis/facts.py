@@ -9,18 +9,9 @@ from typing import Any
 
 from kubectl_recon.fleet.metrics import Queue
 from kubectl_recon.fleet.operator import Operator
+from kubectl_recon.jobs.events import JobEvent
 from kubectl_recon.jobs.job import Condition, Job
 from kubectl_recon.jobs.times import duration_text, seconds_between
-
-
-@dataclass(frozen=True)
-class Happening:
-    """One Event about the job."""
-
-    kind: str  # Normal | Warning
-    reason: str
-    text: str
-    when: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -32,7 +23,7 @@ class Facts:
     operator: Operator
     neighbours: Sequence[Job] = ()
     neighbours_everywhere: bool = False  # of all namespaces, and not just of the job's
-    events: Sequence[Happening] = ()
+    events: Sequence[JobEvent] = ()
     events_refused: str = ""
 
     @property

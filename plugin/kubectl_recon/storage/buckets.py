@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -33,6 +33,9 @@ _ENDPOINTS: Final = (
 _CA_FILE: Final = "STORAGE_CA_FILE"  # as of the workers
 _SILENT_SECONDS: Final = 60.0
 _TRANSFER_SECONDS: Final = 86_400.0  # covers a whole file
+
+OnBytes = Callable[[int], None]
+"""Takes the number of bytes that were transferred since the last call."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import unquote, urlsplit
 
 from kubectl_recon.errors import ReconError, UsageError
-from kubectl_recon.storage.buckets import Folder, failures, is_address, open_store
+from kubectl_recon.storage.buckets import Folder, OnBytes, failures, is_address, open_store
 
 if TYPE_CHECKING:
     from kubectl_recon.storage.buckets import Store
@@ -22,8 +22,6 @@ _POINTER: Final = "result.json"
 _PART: Final = ".part"
 _CHUNK_BYTES: Final = 1 << 20
 _RANGE_BYTES: Final = 8 << 20
-
-Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +84,7 @@ def is_there(target: Path, file: ResultFile) -> bool:
     return target.is_file() and target.stat().st_size == file.bytes and _digest(target) == file.sha256
 
 
-def fetch(place: Source, file: ResultFile, target: Path, progress: Progress) -> None:
+def fetch(place: Source, file: ResultFile, target: Path, progress: OnBytes) -> None:
     """Fetch one file to `target`, from where an earlier try broke off. Raises ReconError if its content is not what it was."""
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + _PART)

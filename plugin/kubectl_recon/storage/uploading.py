@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import obstore
 
 from kubectl_recon.errors import UsageError
-from kubectl_recon.storage.buckets import Folder, failures, open_store
+from kubectl_recon.storage.buckets import Folder, OnBytes, failures, open_store
 
 if TYPE_CHECKING:
     from kubectl_recon.storage.buckets import Store
@@ -22,10 +22,8 @@ _SINGLE_BYTES: Final = 64 << 20  # up to this in one request, so that the ETag i
 _DIGEST: Final = re.compile(r"[0-9a-f]{32}")
 _SHOWN: Final = 3
 
-Progress = Callable[[int], None]
 
-
-def upload(folder: Folder, files: Sequence[tuple[Path, str]], progress: Progress) -> int:
+def upload(folder: Folder, files: Sequence[tuple[Path, str]], progress: OnBytes) -> int:
     """Send the files; returns how many were sent. `progress` gets bytes as they are done.
 
     Raises UsageError if the folder holds other files, which a job would read as its photos. Raises ReconError.
@@ -58,7 +56,7 @@ def _listed(store: Store, folder: Folder) -> dict[str, tuple[int, str]]:
     return found
 
 
-def _send(store: Store, key: str, path: Path, there: tuple[int, str] | None, progress: Progress) -> bool:
+def _send(store: Store, key: str, path: Path, there: tuple[int, str] | None, progress: OnBytes) -> bool:
     """Whether it had to be sent; `there`: size and ETag of what has the key."""
     size = path.stat().st_size
     if there is not None and _is_same(path, size, *there):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
+from kubectl_recon.jobs.events import JobEvent
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube import resources
 from kubectl_recon.kube.connection import Connection
@@ -19,22 +20,12 @@ Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
-    """One Event about a job."""
-
-    job: Key
-    kind: str  # Normal | Warning
-    reason: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class News:
     """What changed. `now` is None for a job that was deleted."""
 
     before: Job | None = None
     now: Job | None = None
-    happening: Happening | None = None
+    event: JobEvent | None = None
 
 
 @dataclass
@@ -48,7 +39,7 @@ class Board:
     field_selector: str | None = None
     with_events: bool = True
     jobs: dict[Key, Job] = field(default_factory=dict)
-    events: list[Happening] = field(default_factory=list)
+    events: list[JobEvent] = field(default_factory=list)
     events_refused: bool = False
     _changes: queue.Queue[Change | Refusal] = field(default_factory=queue.Queue)
     _followings: list[Following] = field(default_factory=list)
@@ -126,18 +117,10 @@ class Board:
             if change.deleted or self._known_events.get(_uid(body), 0) >= _count(body):
                 continue
             self._known_events[_uid(body)] = _count(body)
-            found = happening(body)
+            found = JobEvent.of(body)
             if found.job in self.jobs:
                 self.events = [*self.events, found][-_EVENTS_KEPT:]
-                yield News(happening=found)
-
-
-def happening(body: Mapping[str, Any]) -> Happening:
-    """The Event of the core API as a happening."""
-    about = body.get("involvedObject", {})
-    key = (str(about.get("namespace", "")), str(about.get("name", "")))
-    text = " ".join(str(body.get("message") or "").split())
-    return Happening(key, str(body.get("type", "")), str(body.get("reason", "")), text)
+                yield News(event=found)
 
 
 def _uid(body: Mapping[str, Any]) -> str:

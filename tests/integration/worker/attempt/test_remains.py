@@ -69,7 +69,7 @@ def test_a_failure_that_may_be_retried_leaves_them_only_if_no_attempt_follows(
 ) -> None:
     fail(photos, "BACKEND_CRASHED", last=last)
     assert kept() == expected
-    assert ("what was made" in end(client).message) is last
+    assert ("the files of the run" in end(client).message) is last
 
 
 def test_a_full_disk_and_a_bare_task_leave_nothing(photos: str, jobs_dir: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from kubectl_recon.commands.looking import Target
+from kubectl_recon.commands.looking import Viewed
 from kubectl_recon.errors import KubeconfigError
 from kubectl_recon.kube.connection import Connection
 
@@ -34,4 +34,4 @@ def test_a_job_may_be_named_like_the_folder_of_its_photos(
         (tmp_path / name).touch()
     monkeypatch.chdir(tmp_path)
 
-    assert Target(text, unused).is_job is is_job
+    assert Viewed(text, unused).is_job is is_job

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 from kubectl_recon.commands.watching import line, picture
-from kubectl_recon.targets.board import Happening
+from kubectl_recon.jobs.events import JobEvent
 from rich.console import Console
 
 from tests.support.plugin import job
@@ -18,7 +18,7 @@ JOBS = [
 ]
 
 
-def drawn(width: int, rows: int = 10, events: tuple[Happening, ...] = ()) -> list[str]:
+def drawn(width: int, rows: int = 10, events: tuple[JobEvent, ...] = ()) -> list[str]:
     console = Console(file=io.StringIO(), width=width, no_color=True)
     with console.capture() as captured:
         console.print(picture(JOBS, events, width, rows, NOW))
@@ -41,7 +41,7 @@ def test_jobs_without_room_are_counted() -> None:
 
 
 def test_events_are_below_the_jobs_and_cut_at_the_edge() -> None:
-    (event,) = drawn(60, events=(Happening(("team", "banana"), "Warning", "NoWorker", "x" * 90),))[2:]
+    (event,) = drawn(60, events=(JobEvent(("team", "banana"), "Warning", "NoWorker", "x" * 90),))[2:]
     assert event.startswith("banana  NoWorker  xxx")
     assert len(event) <= 60
 

@@ -1,0 +1,34 @@
+"""Events about jobs, as the API server stores them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from kubectl_recon.jobs.times import parse_time
+
+
+@dataclass(frozen=True, slots=True)
+class JobEvent:
+    """One Event about a job."""
+
+    job: tuple[str, str]  # namespace and name
+    kind: str  # Normal | Warning
+    reason: str
+    text: str
+    when: datetime | None = None
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> JobEvent:
+        """The Event of the core API in `body`."""
+        about = body.get("involvedObject", {})
+        when = body.get("lastTimestamp") or body.get("eventTime") or body["metadata"].get("creationTimestamp")
+        return cls(
+            (str(about.get("namespace", "")), str(about.get("name", ""))),
+            str(body.get("type", "")),
+            str(body.get("reason", "")),
+            " ".join(str(body.get("message") or "").split()),
+            parse_time(when),
+        )
