@@ -9,7 +9,7 @@ import pytest
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import JobKey, TaskId
 from reconstruction_operator.api.status import Phase, Status
-from reconstruction_operator.broker.backlog import Found
+from reconstruction_operator.broker.backlog import FoundMessages
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import Claim, End, Record
 from reconstruction_operator.controller.kube.cache import Cache

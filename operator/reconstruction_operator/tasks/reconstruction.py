@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 _progress_backends: Final[dict[tuple[int, str | None], reporting.Reporting]] = {}
 _RESULT_CHARS: Final = 64  # of a result in Celery's log line, which it makes slowly: status and job
-_NO_RECORD_PAUSES_SECONDS: Final = (2, 5, 10, 20)  # the operator writes the record before it sends: Redis has lost it
+_NO_RECORD_PAUSES_SECONDS: Final = (2, 5, 10, 20)  # the operator writes it before the message: Redis has lost it
 
 
 @shared_task(  # type: ignore[untyped-decorator]

@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 _PERIOD_SECONDS: Final = 0.2  # between two rounds of admission, with this many groups or more; less with fewer
 _PERIOD_GROUPS: Final = 1_000
-_PLACES_SECONDS: Final = 30.0  # between two times that places are given; each changes some statuses
+_PLACES_SECONDS: Final = 30.0  # between two updates of places; each changes some statuses
 _TAKEN: Final = (Phase.RUNNING, Phase.SUCCEEDED, Phase.FAILED)
 
 
@@ -38,10 +38,10 @@ class Admission:
     window: scheduling.DispatchWindow
     rules: Rules = field(default_factory=Rules)
     _waiting: WaitingJobs = field(default_factory=WaitingJobs, init=False)
-    _admitted: dict[JobKey, str] = field(default_factory=dict, init=False)  # and not looked at yet; the queue
-    _promised: dict[JobKey, str] = field(default_factory=dict, init=False)  # to be sent once that is stored; the queue
+    _admitted: dict[JobKey, str] = field(default_factory=dict, init=False)  # and not planned yet: the queue
+    _promised: dict[JobKey, str] = field(default_factory=dict, init=False)  # their dispatch is being stored: the queue
     _queued: QueuedJobs = field(default_factory=QueuedJobs, init=False)
-    _sent: dict[JobKey, Status] = field(default_factory=dict, init=False)  # by their stored status at that time
+    _sent: dict[JobKey, Status] = field(default_factory=dict, init=False)  # with the stored status at that time
     _reasons: dict[JobKey, places.Wait] = field(default_factory=dict, init=False)
     _totals: dict[str, int] = field(default_factory=dict, init=False)  # waiting jobs by queue, as shown
     _braked: dict[str, set[str]] = field(default_factory=dict, init=False)  # by queue, the cause that was logged
@@ -169,7 +169,7 @@ class Admission:
         most = {group: self._most(group, room) for group in self._waiting.groups} if room.total > 0 else {}
         if not any(most.values()):
             return ()
-        # Those that are admitted wait until they are looked at.
+        # Jobs admitted before that are not planned yet come first.
         known = self._admitted
         first = ((group, number + len(known)) for group, number in most.items() if number)
         candidates = [one for group, number in first for one in self._candidates(group, number) if one.key not in known]
@@ -268,8 +268,8 @@ class Admission:
         return scheduling.Load(messages, in_redis + sum(map(self._weigh, (*left, *soon))), waiting)
 
     def _with_jobs(self, load: scheduling.Load) -> scheduling.Load:
-        """With the jobs in flight, by namespace."""
-        # Those that are stored as in flight are counted by the cache.
+        """The load with the jobs in flight, by namespace."""
+        # The cache counts the jobs that are stored as in flight.
         known = map(self.cache.get, {*self._sent, *self._admitted, *self._promised})
         soon = [job for job in known if job is not None and job.status.phase not in IN_FLIGHT]
         in_flight = self.cache.counts.in_flight() + Counter(job.key.namespace for job in soon)

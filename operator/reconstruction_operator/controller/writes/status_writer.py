@@ -183,7 +183,7 @@ class StatusWriter:
             self.cache.enqueue(pending.key)  # decided from a status that has been replaced since
             return
         whole = pending.base.phase is None or pending.urgency not in (Urgency.PROGRESS, Urgency.WAITING)
-        # Encoded again: thousands of jobs may wait, and the JSON is twice as large as the status.
+        # Encoded only now: thousands of jobs may wait, and their JSON would be twice as large as the statuses.
         before, after = {} if whole else codec.encode(pending.base), codec.encode(pending.status)
         patch = status_patch(job.key, job.version, before, after, whole=whole)
         kind = _KINDS[pending.urgency]

@@ -75,7 +75,7 @@ def conditions(facts: Facts, before: tuple[Condition, ...], now: datetime) -> tu
 
 @lru_cache(256)  # of jobs that are applied together, all are in the same place for a while
 def _conditions(facts: Facts, before: tuple[Condition, ...], at: datetime) -> tuple[Phase, tuple[Condition, ...]]:
-    phase = _PHASES[facts.stage]
+    phase = _PHASES[facts.state]
     old = {one.type: one for one in before}
     checked = _input_checked(facts, old.get(_T.INPUT_CHECKED.value), at)
     made = [_condition(kind, why, facts, old.get(kind.value), at) for kind, why in _reasons(facts, phase, old)]

@@ -24,7 +24,7 @@ class Reached:
 
     step: StepInfo
     percent: float  # in tenths
-    fraction: float  # of the whole run's time, 0.0 to 1.0
+    fraction: float  # fraction of the whole run's time, 0.0 to 1.0
     message: str = ""
     resumed: str = ""  # the stage of an earlier attempt from which the run continues
     base: float = 0.0  # the fraction at which it went on

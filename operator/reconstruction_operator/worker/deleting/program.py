@@ -121,7 +121,7 @@ def _answer(line: bytes) -> None:
         dead = next((one for one in hanging if place.is_relative_to(one)), None)
         if dead is not None:
             raise TimeoutError(f"{place} is left alone for now: a deletion in {dead} did not end")
-        _say(at=str(place))
+        _write(at=str(place))
         newest = place
 
     try:
