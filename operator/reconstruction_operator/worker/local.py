@@ -56,7 +56,7 @@ class LocalRequest:
     threads: int = 0
 
 
-def run(request: Request, emit: Callable[[Line], None]) -> int:
+def run(request: LocalRequest, emit: Callable[[OutputLine], None]) -> int:
     """Reconstruct; `emit` takes each line. Returns the exit status."""
     output = request.output
     made = not output.exists()
@@ -75,7 +75,7 @@ def run(request: Request, emit: Callable[[Line], None]) -> int:
     return 0
 
 
-def _reconstruct(request: Request, emit: Callable[[Line], None]) -> dict[str, Any]:
+def _reconstruct(request: LocalRequest, emit: Callable[[OutputLine], None]) -> dict[str, Any]:
     output = request.output
     choice = choose(request.model, request.parameters)
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
@@ -144,7 +144,7 @@ def _run(choice: Choice, work: Work, report: Callable[..., None]) -> Result:
 
 def _report(
     choice: Choice,
-    emit: Callable[[Line], None],
+    emit: Callable[[OutputLine], None],
     step: Step,
     fraction: float,
     message: str = "",
