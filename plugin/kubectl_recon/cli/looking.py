@@ -23,7 +23,7 @@ Target = Annotated[
 def open_(
     target: Target,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Or print the address alone.")] = True,
-    gallery: o.Gallery = None,
+    gallery: o.GalleryUrl = None,
     account: o.Account = None,
     namespace: o.Namespace = None,
     context: o.Context = None,
@@ -43,7 +43,7 @@ def open_(
 
 def preview(
     target: Target,
-    gallery: o.Gallery = None,
+    gallery: o.GalleryUrl = None,
     account: o.Account = None,
     namespace: o.Namespace = None,
     context: o.Context = None,

@@ -69,7 +69,7 @@ Quality = Annotated[
 Parameters = Annotated[
     list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="A parameter of the model; may be repeated.")
 ]
-Gallery = Annotated[
+GalleryUrl = Annotated[
     str | None,
     typer.Option(
         "--gallery", metavar="URL", envvar="RECON_GALLERY", help="Address of the gallery; by default a port-forward."

@@ -31,7 +31,7 @@ def submit(
             "--priority", help="low, normal or high.", autocompletion=completion.among("low", "normal", "high")
         ),
     ] = None,
-    gallery: o.Gallery = None,
+    gallery: o.GalleryUrl = None,
     account: o.Account = None,
     labels: Annotated[
         list[str] | None, typer.Option("--label", metavar="NAME=VALUE", help="A label of the job; may be repeated.")
@@ -99,7 +99,7 @@ def results(
     only: Annotated[
         list[str] | None, typer.Option("--only", metavar="PATTERN", help="Files such as '*.glb'; may be repeated.")
     ] = None,
-    gallery: o.Gallery = None,
+    gallery: o.GalleryUrl = None,
     account: o.Account = None,
     namespace: o.Namespace = None,
     context: o.Context = None,

@@ -1,8 +1,8 @@
-"""Queued jobs: those whose messages wait in Redis, or are about to, by queue and namespace.
+"""Queued jobs: jobs whose messages wait in Redis or are about to be sent, by queue and namespace.
 
-It takes a while from a job's admission until its message is sent: its dispatch is stored before. Meanwhile workers go on taking
-messages. So as many of the jobs that are about to be sent as workers took lately are counted in advance as taken: otherwise a queue
-runs empty, and workers turn to one of lower priority.
+A job's dispatch is stored before its message is sent, which takes a while. Meanwhile workers continue to take messages. So some of
+the jobs that are about to be sent are counted as taken in advance, as many as workers took lately. Otherwise a queue could run
+empty, and workers would turn to one of lower priority.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from reconstruction_operator.planning.types import Job
 
 _LATELY_SECONDS: Final = 1.0  # longer than it takes to store a dispatch and to send its message, on a busy API server
 
-Place = tuple[str, str]
+QueueKey = tuple[str, str]
 """A queue and a namespace."""
 
 
@@ -25,10 +25,10 @@ class QueuedJobs:
 
     def __init__(self) -> None:
         self._queues: dict[JobKey, str] = {}
-        self._numbers: Counter[Place] = Counter()
-        self._new: Counter[Place] = Counter()  # taken, and not counted by `waiting` yet
-        self._steps: deque[tuple[float, Counter[Place]]] = deque()
-        self._taken: Counter[Place] = Counter()
+        self._numbers: Counter[QueueKey] = Counter()
+        self._new: Counter[QueueKey] = Counter()  # taken, and not counted by `waiting` yet
+        self._steps: deque[tuple[float, Counter[QueueKey]]] = deque()
+        self._taken: Counter[QueueKey] = Counter()
 
     def __contains__(self, key: JobKey) -> bool:
         """Whether the job is queued."""
@@ -69,7 +69,7 @@ class QueuedJobs:
         for job in jobs:
             self.put(job.key, job.queue)
 
-    def waiting(self, now: float, coming: Mapping[JobKey, str], *, most_ahead: int) -> Counter[Place]:
+    def waiting(self, now: float, coming: Mapping[JobKey, str], *, most_ahead: int) -> Counter[QueueKey]:
         """How many messages count as waiting, by queue and namespace; `now` is monotonic.
 
         `coming`: the jobs that are about to be sent, and their queues. Up to `most_ahead` of a place are counted as taken.
@@ -82,7 +82,7 @@ class QueuedJobs:
             waiting[place] -= min(number, lately[place], most_ahead)
         return waiting
 
-    def _taken_lately(self, now: float) -> Counter[Place]:
+    def _taken_lately(self, now: float) -> Counter[QueueKey]:
         """How many messages workers took within the last second."""
         if self._new:
             self._steps.append((now, self._new))
