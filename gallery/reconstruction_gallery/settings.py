@@ -86,7 +86,7 @@ class Settings:
         fields = {_PREFIX + one.name.upper(): one for one in dataclasses.fields(cls)}
         unknown = sorted(name for name in environ if name.startswith(_PREFIX) and name not in fields)
         if unknown:
-            raise SettingsError(f"{unknown[0]} is no setting: choose from {', '.join(fields)}")
+            raise SettingsError(f"{unknown[0]} is not a setting: choose from {', '.join(fields)}")
         given: dict[str, Any] = {}
         for name, field in fields.items():
             if name in environ:

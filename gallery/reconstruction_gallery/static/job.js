@@ -103,7 +103,7 @@ export function showJob(main, { namespace, name }) {
       if (spec.cancelRequested) {
         made.push(h("p", { class: "notice" },
           `A cancel is requested${by(writers.cancelRequested)}${spec.cancelReason ? `: ${spec.cancelReason}` : ""}. `
-          + "The job goes on until it is confirmed; confirming is final and deletes its files."));
+          + "The job continues until it is confirmed; confirming is final and deletes its files."));
         if (permissions.cancel) {
           made.push(button("Withdraw", "withdraw-cancel"));
           made.push(h("button", { type: "button", class: "danger", onclick: confirmCancel }, "Confirm cancel…"));
@@ -126,7 +126,7 @@ export function showJob(main, { namespace, name }) {
   function requestCancel() {
     const reason = h("input", { id: "reason", maxlength: 256, autocomplete: "off" });
     ask(`Request the cancel of ${name}?`, [
-      h("p", {}, "The job goes on until the cancel is confirmed, which is a second step. Until then it can be withdrawn."),
+      h("p", {}, "The job continues until the cancel is confirmed, which is a second step. Until then it can be withdrawn."),
       h("p", { class: "field" }, h("label", { for: "reason" }, "Reason, which others see (optional)"), reason),
     ], h("button", { class: "primary", onclick: () => act("request-cancel", reason.value ? { reason: reason.value } : {}) }, "Request cancel"));
   }

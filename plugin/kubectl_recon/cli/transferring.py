@@ -76,7 +76,7 @@ def submit(
     try:
         code = watching.follow(connection, Selection((job.name,)), {job.key: job})
     except KeyboardInterrupt:
-        note(f"{job.name} goes on: kubectl recon watch {job.name}, or kubectl recon cancel {job.name}")
+        note(f"{job.name} continues: kubectl recon watch {job.name}, or kubectl recon cancel {job.name}")
         raise
     if code == 0 and opens:
         raise typer.Exit(looking.open_job(connection, job.name, way, browser=True))

@@ -74,13 +74,13 @@ def too_late(facts: Facts) -> Answer | None:
 
 
 def announced(facts: Facts) -> Answer | None:
-    """A cancel is announced and not confirmed: the job goes on."""
+    """A cancel is announced and not confirmed: the job continues."""
     job = facts.job
     if job.phase != "Running" or not job.cancel_requested:
         return None
     return Answer(
         "cancel-announced",
-        "A cancel is announced and not confirmed, so the job goes on.",
+        "A cancel is announced and not confirmed, so the job continues.",
         details=_events(facts, "CancelRequested"),
         actions=(
             f"confirm it: kubectl recon cancel {job.name} --confirm",

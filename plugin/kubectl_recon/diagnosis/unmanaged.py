@@ -78,7 +78,7 @@ def behind(facts: Facts) -> Answer | None:
     if away := _away(facts):
         return Answer(
             "operator-away",
-            f"The status is as the operator left it: {away}. Workers go on with what they have.",
+            f"The status is as the operator left it: {away}. Workers continue with their present jobs.",
             details=_last(facts),
             actions=_operator_actions(facts),
         )

@@ -16,7 +16,7 @@ def redis_full(facts: Facts) -> Answer | None:
         return None
     return Answer(
         "redis-nearly-full",
-        "Redis is nearly full, and nothing is sent to workers until it has room. Running jobs go on.",
+        "Redis is nearly full, and nothing is sent to workers until it has room. Running jobs continue.",
         details=(facts.job.message,),
         actions=("an administrator gives Redis more memory, or raises DISPATCH_MEMORY_SHARE",),
     )

@@ -95,7 +95,7 @@ def test_a_running_job_moves_and_is_cancelled_in_two_steps(open_page: Open, jobs
     page.screenshot(path=tmp_path / "request.png")
     assert barriers(page) == []
     page.keyboard.press("Enter")
-    expect(page.get_by_text(": Wrong photos. The job goes on")).to_be_visible(timeout=WAIT)
+    expect(page.get_by_text(": Wrong photos. The job continues")).to_be_visible(timeout=WAIT)
     page.get_by_role("button", name="Confirm cancel…").click()
     page.screenshot(path=tmp_path / "confirm.png")
     assert barriers(page) == []

@@ -22,7 +22,7 @@ def test_settings_are_read_by_name() -> None:
 @pytest.mark.parametrize(
     ("environ", "message"),
     [
-        pytest.param({"GALLERY_PROT": "1"}, "GALLERY_PROT is no setting", id="misspelt"),
+        pytest.param({"GALLERY_PROT": "1"}, "GALLERY_PROT is not a setting", id="misspelt"),
         pytest.param({"GALLERY_PORT": "http"}, "write a number", id="no-number"),
         pytest.param({"GALLERY_ACCESS_SECONDS": "nan"}, "above 0", id="nan"),
         pytest.param({"GALLERY_SESSION_SECONDS": "-1"}, "above 0", id="negative"),

@@ -58,7 +58,7 @@ message of its own. files/values.json, made from the schema, lists the keys of e
 {{- range .env -}}
 {{- $near := include "recon.mostSimilar" (dict "key" .name "keys" $names "least" 84) -}}
 {{- if and $near (not (has .name $names)) (not (regexMatch "^(CELERY|OTEL)_" .name)) }}{{/* these have more variables */}}
-- {{ $.path }}: {{ .name }} is no setting: did you mean {{ $near }}?
+- {{ $.path }}: {{ .name }} is not a setting: did you mean {{ $near }}?
 {{- end -}}
 {{- end -}}
 {{- end -}}

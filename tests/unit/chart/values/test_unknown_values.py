@@ -74,11 +74,11 @@ def test_the_message_has_what_was_probably_meant(refuse: Refuse, values: dict[st
     [
         (
             {"operator": {"extraEnv": [{"name": "WATCH_NAMESPACE", "value": "maps"}]}},
-            "- operator.extraEnv: WATCH_NAMESPACE is no setting: did you mean WATCH_NAMESPACES?",
+            "- operator.extraEnv: WATCH_NAMESPACE is not a setting: did you mean WATCH_NAMESPACES?",
         ),
         (
             {"workers": {"cpu": {"extraEnv": [{"name": "INPUT_ROOT", "value": "/a"}]}}},
-            "- workers.cpu.extraEnv: INPUT_ROOT is no setting: did you mean INPUT_ROOTS?",
+            "- workers.cpu.extraEnv: INPUT_ROOT is not a setting: did you mean INPUT_ROOTS?",
         ),
     ],
 )
