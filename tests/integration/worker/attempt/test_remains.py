@@ -13,19 +13,9 @@ from reconstruction_operator.tasks.reconstruction import process_reconstruction
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 
 from tests.support.photos import make_photo
-from tests.support.settings import configure
 from tests.support.worker.attempts import JOB, end, run
 
 pytestmark = pytest.mark.usefixtures("wanted", "rough_models")
-
-
-@pytest.fixture
-def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    (folder / "a.jpg").write_bytes(make_photo())
-    configure(monkeypatch, INPUT_ROOTS=(str(folder),))
-    return f"file://{folder}"
 
 
 def fail(photos: str, reason: str, **envelope: object) -> None:

@@ -11,20 +11,9 @@ import pytest
 import redis
 from reconstruction_operator.contract.steps import STEPS
 
-from tests.support.photos import make_photo
-from tests.support.settings import configure
 from tests.support.worker.attempts import JOB, end, run
 
 pytestmark = pytest.mark.usefixtures("wanted", "rough_models")
-
-
-@pytest.fixture
-def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    (folder / "a.jpg").write_bytes(make_photo())
-    configure(monkeypatch, INPUT_ROOTS=(str(folder),))
-    return f"file://{folder}"
 
 
 def manifest(jobs_dir: Path) -> dict[str, Any]:

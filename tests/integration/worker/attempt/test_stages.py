@@ -27,16 +27,6 @@ from tests.support.worker.attempts import JOB, at_step, end, run, stop, want
 pytestmark = pytest.mark.usefixtures("wanted", "rough_models")
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The job's photos."""
-    made = tmp_path / "photos"
-    made.mkdir()
-    (made / "a.jpg").write_bytes(make_photo())
-    configure(monkeypatch, INPUT_ROOTS=(str(made),))
-    return made
-
-
 def die(folder: Path, attempt: int = 1, **envelope: object) -> None:
     """An attempt whose model seals a stage, and is killed."""
     with pytest.raises(ReconstructionFailedError, match="OUT_OF_MEMORY"):

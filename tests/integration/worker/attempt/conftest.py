@@ -1,0 +1,26 @@
+"""The photos of a job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.photos import make_photo
+from tests.support.settings import configure
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The job's photos."""
+    made = tmp_path / "photos"
+    made.mkdir()
+    (made / "a.jpg").write_bytes(make_photo())
+    configure(monkeypatch, INPUT_ROOTS=(str(made),))
+    return made
+
+
+@pytest.fixture
+def photos(folder: Path) -> str:
+    """Their address."""
+    return f"file://{folder}"
