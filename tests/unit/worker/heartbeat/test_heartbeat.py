@@ -172,11 +172,9 @@ def test_beats_continue_while_redis_is_away() -> None:
 def test_a_drain_interrupts_the_run(drain_after: float, at_least_seconds: float) -> None:
     begun = time.monotonic()
     first = BeatReply(owned=True, drain_at=datetime.now(UTC) + timedelta(seconds=drain_after))
-    with make(first=first) as heartbeat:
-        assert heartbeat.interruption is None
-        with pytest.raises(InterruptedRunError, match="drained"):
-            heartbeat.wait(60.0)
-    assert at_least_seconds < time.monotonic() - begun < 30.0
+    with make(first=first) as heartbeat, pytest.raises(InterruptedRunError, match="drained"):
+        heartbeat.wait(60.0)
+    assert time.monotonic() - begun > at_least_seconds
 
 
 def test_a_cancel_beats_a_drain() -> None:
