@@ -17,7 +17,7 @@ import psutil
 import redis
 from PIL import Image
 
-from chaos.system.disk import Disk
+from chaos.system.disk import Disk, files_in_memory
 from chaos.system.proxies.api import ApiProxy
 from chaos.system.proxies.network import Network
 from chaos.system.proxies.tcp import TcpProxy
@@ -92,6 +92,8 @@ class Scene:
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as starting:
+            if self._own_disk:
+                starting.enter_context(files_in_memory())
             self.cluster = starting.enter_context(Cluster())
             self.redis = starting.enter_context(Redis(persistent=True))
             self.objects = starting.enter_context(S3())

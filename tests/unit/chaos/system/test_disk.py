@@ -1,0 +1,30 @@
+"""Disk: the servers' files lie in memory wherever a run may mount."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from chaos.system.disk import can_mount
+from devcluster.programs.control_plane import ASSETS_VARIABLE
+from tests.support.paths import CHECKOUT
+
+
+def program(path: Path, command: str) -> None:
+    path.write_text(f"#!/bin/sh\nexec {command}\n")
+    path.chmod(0o755)
+
+
+def test_a_run_starts_etcd_in_a_folder_in_memory(tmp_path: Path) -> None:
+    program(tmp_path / "etcd", "stat --file-system --format='folder: %T' .")
+    for name in ("kube-apiserver", "kube-controller-manager", "kubectl"):
+        program(tmp_path / name, "sleep 60")
+    environment = os.environ | {ASSETS_VARIABLE: str(tmp_path), "TMPDIR": str(tmp_path)}
+
+    command = [sys.executable, "-m", "chaos", "--minutes=0"]
+    done = subprocess.run(
+        command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False, timeout=240
+    )
+
+    assert "etcd ended with status 0" in done.stderr
+    assert "folder: tmpfs" in done.stderr or not can_mount()
