@@ -37,6 +37,12 @@ class Looks:
         return likeness
 
 
+def names(database: Path) -> list[str]:
+    """Those of all photos in `database`, in order."""
+    with pycolmap.Database.open(database) as opened:
+        return sorted(str(image.name) for image in opened.read_all_images())
+
+
 def of_photos(database: Path, seed: int) -> Looks:
     """The looks of all photos in `database`, from their features."""
     with pycolmap.Database.open(database) as opened:

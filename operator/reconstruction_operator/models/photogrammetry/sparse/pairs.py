@@ -18,14 +18,12 @@ Pair = tuple[str, str]
 
 
 def choose(looks: Looks) -> list[Pair]:
-    """The pairs to begin with, each once.
+    """The pairs of a larger set to begin with, each once.
 
     Beside the nearest, neighbours in the order of names are matched. The order is a ring: a walk around an object ends where it began.
     """
     names = looks.names
     count = len(names)
-    if count <= EXHAUSTIVE_UP_TO:
-        return every(names)
     beside = [(index, (index + offset) % count) for index in range(count) for offset in range(1, _BESIDE + 1)]
     return _named(names, [*beside, *_nearest(looks, range(count), range(count), _NEAREST)])
 

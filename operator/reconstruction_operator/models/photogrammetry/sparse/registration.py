@@ -1,6 +1,6 @@
 """Registration: matches and aligns in rounds, until few photos are left out.
 
-1. The photos are aligned one by one, by the pairs that `pairs.choose` names.
+1. The photos are aligned one by one, by the pairs that `choose` names.
 2. Those left out are matched anew, by guided matching, with what they overlap with and what that overlaps with; or, if that is nothing,
    with the aligned photos that look most like them. Alignment starts anew.
 3. If some are still left out, all are aligned at once: that is fast, and needs fewer matches.
@@ -31,8 +31,9 @@ _NEARLY_ALL_SHARE = 0.95  # with fewer, all photos are aligned at once as well
 
 
 def choose(database: Path, seed: int) -> list[Pair]:
-    """The pairs of photos in `database` to match before `register`."""
-    return pairs.choose(looks.of_photos(database, seed))
+    """The pairs of photos in `database` to match before `register`. Looks are computed only where they decide."""
+    names = looks.names(database)
+    return pairs.every(names) if len(names) <= pairs.EXHAUSTIVE_UP_TO else pairs.choose(looks.of_photos(database, seed))
 
 
 def register(matched: Matched, progress: StageProgress) -> SparseModel:
@@ -73,7 +74,7 @@ def _with_pairs_around(matched: Matched, found: Sequence[SparseModel], progress:
 
 def _with_all_pairs(matched: Matched, progress: StageProgress) -> list[SparseModel]:
     """What the photos give with the matches of all pairs; nothing if these are too many, or were matched already."""
-    every = pairs.every(looks.of_photos(matched.database, matched.seed).names)
+    every = pairs.every(looks.names(matched.database))
     return _with(matched, every, progress, guided=False) if len(every) <= _AFFORDABLE_PAIRS else []
 
 

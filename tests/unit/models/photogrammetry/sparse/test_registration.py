@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
 import pytest
 from reconstruction_operator.models.interface import Step
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
-from reconstruction_operator.models.photogrammetry.sparse import registration
+from reconstruction_operator.models.photogrammetry.sparse import looks, registration
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 from reconstruction_operator.models.photogrammetry.sparse.leaving import LeftOut, Why
 
@@ -36,6 +37,16 @@ def scramble(database: Path, names: list[str]) -> None:
             if image.name in names:
                 its.data = chance.permuted(its.data, axis=1)
             opened.write_descriptors(image.image_id, its)
+
+
+def test_a_small_set_gets_all_pairs_without_a_look_at_the_photos(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looks, "of_photos", None)
+    chosen = registration.choose(database, 0)
+    names = looks.names(database)
+    assert len(names) == PHOTOS
+    assert chosen == list(itertools.combinations(names, 2))
 
 
 def test_photos_left_out_are_matched_with_the_aligned_ones(database: Path) -> None:
