@@ -34,7 +34,7 @@ class PhotogrammetryModel:
     """Structure from motion, plane-sweep stereo and a Poisson surface, all on the CPU."""
 
     name: ClassVar[str] = "photogrammetry"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     packages: ClassVar[tuple[str, ...]] = tuple(sorted(_PACKAGES.values()))
     isolated: ClassVar[bool] = True
     # Measured on the example photos, both qualities, two cores; see benchmarks/photogrammetry.py.

@@ -19,7 +19,7 @@ from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 
 _COARSE_PX = 480
 _FINE_WINDOW_PX = 7  # less noise where a pixel covers little
-_REACH = 4  # steps on either side of the coarse depth
+_REACH = 2  # steps on either side of the coarse depth: more find as little that is right as they spoil
 _STEP_COST = np.float32(0.002)  # for each step away from the coarse depth: decides where the photo is flat
 _SMOOTHING_PX = 5  # diameter of the edge-preserving filter
 _SMOOTHING_STEPS = 4.0  # difference that counts as an edge
@@ -30,7 +30,7 @@ def refined(
 ) -> tuple[Singles, Singles, Singles]:
     """Inverse depths, costs (0 to 2) and the grey variance of each pixel's window, all (h, w).
 
-    `coarse` (h, w) is the inverse depth to start from; the result is at most 4 `step` away from it.
+    `coarse` (h, w) is the inverse depth to start from; the result is at most 2 `step` away from it.
     """
     fine = reference.camera.width > _COARSE_PX
     window = Window.of(reference.grey, _FINE_WINDOW_PX if fine else correlation.SMALL_WINDOW_PX)

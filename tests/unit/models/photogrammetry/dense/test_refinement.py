@@ -31,7 +31,7 @@ REFERENCE = photo_of_the_slope(0.0)
 EXACT = inverse_depths(REFERENCE.camera).reshape(60, 80).astype(np.float32)
 
 
-@pytest.mark.parametrize("off", [-2.6, 0.4, 3.2])
+@pytest.mark.parametrize("off", [-1.6, 0.4, 1.8])
 def test_the_depth_of_a_slope_is_found_from_a_coarse_one(off: float) -> None:
     sources = [photo_of_the_slope(-0.2), photo_of_the_slope(0.2)]
     found, costs, _ = refinement.refined(REFERENCE, sources, EXACT + np.float32(off * STEP), STEP)
@@ -42,7 +42,7 @@ def test_the_depth_of_a_slope_is_found_from_a_coarse_one(off: float) -> None:
 
 def test_a_depth_beyond_its_reach_is_not_found() -> None:
     sources = [photo_of_the_slope(-0.2), photo_of_the_slope(0.2)]
-    found, _, _ = refinement.refined(REFERENCE, sources, EXACT + np.float32(8 * STEP), STEP)
+    found, _, _ = refinement.refined(REFERENCE, sources, EXACT + np.float32(5 * STEP), STEP)
     assert (found > EXACT + 2 * STEP).all()
 
 
