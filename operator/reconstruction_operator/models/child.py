@@ -50,7 +50,7 @@ def main() -> None:
         try:
             code = _be_the_model(guard, messages, request)
         finally:
-            # Skips atexit and static destructors, in which native libraries crash after the work is done.
+            # Skips atexit and static destructors, in which native libraries may crash after the work is done.
             with contextlib.suppress(OSError, ValueError):
                 sys.stderr.flush()
             os._exit(code)
@@ -62,7 +62,7 @@ def main() -> None:
 
 def _be_the_guard(model: int, messages: int, silence_seconds: float) -> None:
     """Wait for the end of the model or of the worker; then kill the process group, this process included."""
-    # SIGTERM is sent to the whole group, and is meant for the model: the guard stays to report how that ended.
+    # SIGTERM is sent to the whole group but meant for the model: the guard stays to report the model's end.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     silent = 0.0
     while silent < silence_seconds:
@@ -91,7 +91,7 @@ def _be_the_model(guard: int, messages: int, request: exchange.RunRequest) -> in
     _end_with(guard)
     with open(os.devnull, "rb") as nothing:  # noqa: PTH123  # a descriptor is wanted, not a path
         os.dup2(nothing.fileno(), 0)
-    os.dup2(2, 1)  # what libraries print goes to the log
+    os.dup2(2, 1)  # output of libraries goes to the log
     for name in _KEEP_FIRST:
         __import__(name)
     _send(messages, _outcome(request, _reporter(messages)), patient=True)
@@ -100,7 +100,7 @@ def _be_the_model(guard: int, messages: int, request: exchange.RunRequest) -> in
 
 def _end_with(guard: int) -> None:
     """Have the kernel kill this process when the guard ends. That works because the guard has a single thread."""
-    with contextlib.suppress(OSError, AttributeError):  # not on every kernel; a guard rarely ends first
+    with contextlib.suppress(OSError, AttributeError):  # not possible on every kernel; a guard rarely ends first
         ctypes.CDLL(None).prctl(_ORPHAN_SIGNAL_OPTION, int(signal.SIGKILL), 0, 0, 0)
     if os.getppid() != guard:
         os._exit(1)
@@ -148,7 +148,7 @@ def _reporter(messages: int) -> Report:
 
 
 def _send(descriptor: int, message: ModelMessage, *, patient: bool) -> None:
-    """Write a line. If the worker does not read, an impatient one is dropped: progress never delays the model."""
+    """Write a line. If the worker does not read, the line is dropped unless it is `patient`: progress never delays the model."""
     line = exchange.encode(message)
     deadline = time.monotonic() + (_PATIENCE_SECONDS if patient else 0.0)
     while line:
@@ -159,9 +159,9 @@ def _send(descriptor: int, message: ModelMessage, *, patient: bool) -> None:
             # A pipe that select calls writable takes this much at once, without blocking.
             written = os.write(descriptor, line[: select.PIPE_BUF])
         except BrokenPipeError:
-            return  # the worker has exited, as the guard will notice
+            return  # the worker has exited; the guard handles that
         line = line[written:]
-        deadline = max(deadline, time.monotonic() + _PATIENCE_SECONDS)  # never half a line
+        deadline = max(deadline, time.monotonic() + _PATIENCE_SECONDS)  # in full, never half a line
 
 
 if __name__ == "__main__":

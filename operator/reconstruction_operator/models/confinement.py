@@ -1,4 +1,4 @@
-"""Confinement of a model's process: it may not look into processes other than its own children.
+"""Confinement of a model's process: it cannot read processes other than its own children.
 
 Processes of the same user may read each other's environment and memory, among them a container's first process, health checks and
 `kubectl exec`, all of which have the worker's passwords. Landlock forbids that to a process that asks for it, and to its children.
@@ -32,7 +32,7 @@ def confine() -> bool:
     libc = ctypes.CDLL(None, use_errno=True)
     if not hasattr(libc, "prctl") or libc.syscall(_CREATE_RULESET, None, 0, _ASK_VERSION) < _LEAST_VERSION:
         return False
-    # Any ruleset will do. This one handles renames between folders alone, and allows them everywhere.
+    # Any ruleset has this effect. This one restricts only renames between folders, and allows them everywhere.
     ruleset = _Ruleset(_RENAME)
     rules = libc.syscall(_CREATE_RULESET, ctypes.byref(ruleset), ctypes.sizeof(ruleset), 0)
     if rules < 0:

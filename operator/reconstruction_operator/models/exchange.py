@@ -28,7 +28,7 @@ class RunRequest:
 
     model: str
     work: Work
-    silence_seconds: float  # without a sign of life from the worker, after which the process ends itself
+    silence_seconds: float  # silence of the worker after which the process ends itself
 
     def to_json(self) -> str:
         """The request as a JSON text."""

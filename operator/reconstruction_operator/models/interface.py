@@ -41,7 +41,9 @@ class Photo:
     width: int  # px, after EXIF orientation
     height: int  # px, after EXIF orientation
     bytes: int
-    mask: Path | None = None  # a picture of the upright photo's proportions: black where it does not show the object
+    mask: Path | None = (
+        None  # a picture with the upright photo's proportions, black where the photo does not show the object
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class Result:
 
     quality: Mapping[str, int | float | str] = field(default_factory=dict)
     simulated: bool = False
-    warning: str = ""  # sentences about a result that is of use, but worse than it should be; with numbers
+    warning: str = ""  # sentences with numbers about a usable result of reduced quality
     placement: Placement | None = None  # None: not known
 
 

@@ -1,7 +1,7 @@
 """Placeholder model: simulates the six steps and the files of a job, without photos and without a reconstruction.
 
-It does not wait: the worker paces simulated runs, since it does the first and the last step itself. A report returns when the steps
-before are over. The first two steps are kept as stages, as a real model keeps its own.
+It does not wait: the worker paces simulated runs, since it does the first and the last step itself. A report returns when the earlier
+steps are over. The first two steps are kept as stages, as in a real model.
 """
 
 from __future__ import annotations

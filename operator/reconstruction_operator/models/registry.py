@@ -65,7 +65,7 @@ def version(name: str) -> str:
 
 
 def versions(name: str) -> Mapping[str, str]:
-    """What takes part in a run of that model, with versions: Python, the package that provides it, those it computes with.
+    """The versions of Python, of the package that provides the model, and of the packages that it computes with.
 
     Raises as `find`.
     """
@@ -82,7 +82,7 @@ def schema(name: str) -> Mapping[str, object] | None:
 
 _classes: Final[
     dict[EntryPoint, Callable[[], Model]]
-] = {}  # of models that were made once: checking the interface takes long
+] = {}  # cache of model objects, since checking the interface takes long
 
 
 @cache  # reading the metadata of all packages takes 5 ms, and a worker's packages do not change
@@ -111,7 +111,7 @@ def _load(entry: EntryPoint) -> Model:
     try:
         kind = entry.load()
         model = kind()
-    except Exception as error:  # another package may raise anything on import, which must not stop the worker
+    except Exception as error:  # an import of another package may raise any error, which must not stop the worker
         raise UnavailableModelError(entry.name, f"{entry.value} cannot be loaded: {error!r:.300}") from error
     if not isinstance(model, Model):
         raise UnavailableModelError(entry.name, f"{entry.value} is not a model: parts of the interface are missing")

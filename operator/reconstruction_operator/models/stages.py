@@ -55,11 +55,11 @@ class Stages:
 
     def __init__(self, folder: StageFolder) -> None:
         self._folder = folder
-        self._found: dict[str, Stage] = {}  # a look reads all the files
+        self._found: dict[str, Stage] = {}  # cached, since checking a stage reads all its files
 
     @classmethod
     def of(cls, work: Work) -> Stages:
-        """Those of that work. Without a folder from its caller they lie in the scratch folder, for this run alone."""
+        """The stages of that work. Without a folder from the caller they are in the scratch folder, for this run alone."""
         return cls(work.stages or StageFolder(work.scratch_dir / "stages", ""))
 
     def find(self, name: str) -> Stage | None:
@@ -82,7 +82,7 @@ class Stages:
 
         Raises OSError, also FileNotFoundError if another attempt has taken over.
         """
-        # Never with parents: a folder above it that is missing was taken away from this run.
+        # Never with parents: if a parent folder is missing, another run has moved it away.
         self._folder.path.mkdir(exist_ok=True)
         path = self._folder.path / f".{_checked(name)}-{uuid.uuid4().hex[:8]}"
         path.mkdir()
@@ -123,7 +123,7 @@ class Stages:
         return target
 
     def drop(self, *names: str) -> None:
-        """Deletes stages that a later one has made needless."""
+        """Deletes stages that a later one has made unnecessary."""
         for name in names:
             self._found.pop(name, None)
             _delete(self._folder.path / _checked(name))
