@@ -160,9 +160,7 @@ def test_no_signature_of_an_input_url_appears_anywhere(
 
     assert set(asked) == {f"/set.zip?{query}", f"/missing.zip?{query}"}
     assert "models.child" in shown["command lines"]
-    for hidden in (
-        '"GET /set.zip?*** HTTP/1.1" 200',
-        f"https://localhost:{port}/set.zip?***",
-    ):  # urllib3's and Celery's
-        assert hidden in shown["worker"]
+    assert (
+        '"GET /set.zip?*** HTTP/1.1" 200' in shown["worker"]
+    )  # the line of urllib3; those of Celery have no arguments
     assert [name for name, text in shown.items() if signature in text] == []
