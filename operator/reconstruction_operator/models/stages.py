@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class SealedStage:
     """A sealed stage; its files must not be written."""
 
     name: str
@@ -55,14 +55,14 @@ class Stages:
 
     def __init__(self, folder: StageFolder) -> None:
         self._folder = folder
-        self._found: dict[str, Stage] = {}  # cached, since checking a stage reads all its files
+        self._found: dict[str, SealedStage] = {}  # cached, since checking a stage reads all its files
 
     @classmethod
     def of(cls, work: Work) -> Stages:
         """The stages of that work. Without a folder from the caller they are in the scratch folder, for this run alone."""
         return cls(work.stages or StageFolder(work.scratch_dir / "stages", ""))
 
-    def find(self, name: str) -> Stage | None:
+    def find(self, name: str) -> SealedStage | None:
         """The sealed stage of that name; None if there is none. A stage of another key, or an incomplete one, is deleted."""
         path = self._folder.path / _checked(name)
         if name in self._found:
@@ -74,7 +74,7 @@ class Stages:
             logger.warning("stage %s is not used: it was made from something else, or is not whole", name)
             _delete(path)
             return None
-        self._found[name] = Stage(name, path, attempt)
+        self._found[name] = SealedStage(name, path, attempt)
         return self._found[name]
 
     def begin(self, name: str) -> Path:
@@ -119,7 +119,7 @@ class Stages:
         _delete(target)
         written.rename(target)
         _flush(self._folder.path)
-        self._found[name] = Stage(name, target, self._folder.attempt)
+        self._found[name] = SealedStage(name, target, self._folder.attempt)
         return target
 
     def drop(self, *names: str) -> None:
