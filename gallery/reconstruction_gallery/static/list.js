@@ -21,7 +21,8 @@ export function showList(main) {
   main.replaceChildren(
     h("h1", { tabindex: "-1" }, "Jobs"),
     h("form", { class: "filters", role: "search", onsubmit: (event) => event.preventDefault() },
-      h("label", { for: "search" }, "Search"), search, h("label", { for: "phase" }, "Phase"), phase),
+      h("span", {}, h("label", { for: "search" }, "Search"), search),
+      h("span", {}, h("label", { for: "phase" }, "Phase"), phase)),
     count, list, pager,
   );
 

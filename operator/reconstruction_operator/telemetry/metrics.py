@@ -172,6 +172,7 @@ REDIS_MEMORY_SHARE = _gauge("redis_memory_share", "Used share of Redis's maxmemo
 DISPATCH_PAUSED = _gauge("dispatch_paused", "1 while nothing is dispatched because Redis is nearly full.")
 RESYNCS = _counter("resyncs", "Times that the subscription to results was made again.")
 WORKERS = _gauge("workers", "Live workers, by queue.", ("queue",))
+WORKER_MODELS = _gauge("worker_models", "Live workers that have a model, by queue and model.", ("queue", "model"))
 QUEUE_LENGTH = _gauge("queue_length_messages", "Messages that wait in a queue.", ("queue",))
 
 # Series with known labels exist from the start: `increase()` needs a first sample.

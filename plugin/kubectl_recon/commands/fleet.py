@@ -22,6 +22,7 @@ from kubectl_recon.jobs.times import duration_text, seconds_between
 from kubectl_recon.kube import resources
 from kubectl_recon.kube.connection import Connection
 
+_URGENCIES: Final = ("-high", "-low")  # a queue for urgent or patient jobs has the workers of its pool
 _OTHERS: Final = "other"  # as the operator's metrics name all queues that no pool serves
 
 
@@ -37,6 +38,7 @@ class ModelUse:
     failed: int
     simulated: int
     unavailable: int  # failed or wait because no worker of the queue has the model
+    served: tuple[str, ...] = ()  # queues with live workers that have the model
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,9 @@ def workers(connection: Connection, how: Format | None) -> int:
         Column("WORKERS", lambda queue: "?" if queue.workers is None else str(queue.workers), colour=_queue_colour),
         Column("RUNNING", lambda queue: str(queue.running)),
         Column("WAITING", lambda queue: str(queue.waiting)),
+        Column("MODELS", lambda queue: ", ".join(queue.models), cut=True),
     ]
-    # A queue for urgent or patient jobs has the workers of its pool.
-    shown = [queue for queue in queues if not queue.name.endswith(("-high", "-low")) or queue.running or queue.waiting]
+    shown = [queue for queue in queues if not queue.name.endswith(_URGENCIES) or queue.running or queue.waiting]
     for line in table(columns, shown, where) if shown else ["No queue has a worker or a job."]:
         where.print(line)
     if running:
@@ -87,7 +89,8 @@ def workers(connection: Connection, how: Format | None) -> int:
 def models(connection: Connection, how: Format | None) -> int:
     """Print the models that jobs name, and how these jobs went. Exit code 0."""
     seen = _look(connection)
-    used = model_uses(seen.jobs)
+    queues = seen.operator.metrics.queues if seen.operator.metrics is not None else ()
+    used = model_uses(seen.jobs, queues)
     if how in (Format.JSON, Format.YAML):
         print(document({"models": [asdict(use) for use in used], "everywhere": seen.everywhere}, how))  # noqa: T201  # the result
         return 0
@@ -99,13 +102,15 @@ def models(connection: Connection, how: Format | None) -> int:
         Column("SUCCEEDED", lambda use: str(use.succeeded)),
         Column("FAILED", lambda use: str(use.failed)),
         Column("NOTE", _model_note, cut=True, colour=lambda use: "red" if use.unavailable else "yellow"),
-        Column("QUEUES", lambda use: ", ".join(use.queues), drop=1, cut=True),
+        Column("JOBS IN QUEUES", lambda use: ", ".join(use.queues), drop=2, cut=True),
+        Column("WORKERS IN QUEUES", lambda use: ", ".join(use.served), drop=1, cut=True),
     ]
-    for line in table(columns, used, where) if used else ["No job names a model yet."]:
+    for line in table(columns, used, where) if used else ["No job names a model, and no live worker announces one."]:
         where.print(line)
-    note(
-        "These are the models of jobs that you may see. Which models a worker has installed is not visible through Kubernetes."
-    )
+    if seen.operator.metrics is None:
+        note(
+            f"These are the models of jobs alone. Those of live workers are not seen: {seen.operator.metrics_refused}."
+        )
     if not seen.everywhere:
         note(f"You may see the jobs of namespace {connection.namespace} alone.")
     return 0
@@ -132,13 +137,18 @@ def _of_jobs(seen: FleetState) -> list[Queue]:
     ]
 
 
-def model_uses(jobs: Sequence[Job]) -> list[ModelUse]:
-    """The models of the jobs, the most used first."""
-    names = Counter(job.model for job in jobs)
-    return [_use(name, [job for job in jobs if job.model == name]) for name, _ in names.most_common()]
+def model_uses(jobs: Sequence[Job], queues: Sequence[Queue]) -> list[ModelUse]:
+    """The models of the jobs, the most used first, and those that live workers have besides."""
+    pools = [queue for queue in queues if not queue.name.endswith(_URGENCIES)]
+    names = [name for name, _ in Counter(job.model for job in jobs).most_common()]
+    others = sorted({model for queue in pools for model in queue.models} - {*names})
+    return [
+        _use(name, [job for job in jobs if job.model == name], [queue.name for queue in pools if name in queue.models])
+        for name in (*names, *others)
+    ]
 
 
-def _use(name: str, jobs: Sequence[Job]) -> ModelUse:
+def _use(name: str, jobs: Sequence[Job], served: Sequence[str]) -> ModelUse:
     phases = Counter(job.phase for job in jobs)
     return ModelUse(
         name,
@@ -149,6 +159,7 @@ def _use(name: str, jobs: Sequence[Job]) -> ModelUse:
         phases["Failed"],
         sum(1 for job in jobs if job.simulated),
         sum(1 for job in jobs if _lacks_model(job)),
+        tuple(served),
     )
 
 

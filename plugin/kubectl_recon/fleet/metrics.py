@@ -22,6 +22,7 @@ class Queue:
     waiting: int = 0  # jobs without a worker
     running: int = 0  # jobs with one
     held: int = 0  # jobs that wait in the API server for room in the queue
+    models: tuple[str, ...] = ()  # that its live workers have, as far as they announce them
 
 
 @dataclass(frozen=True)
@@ -78,10 +79,17 @@ def _queues(values: Mapping[str, list[tuple[dict[str, str], float]]]) -> Iterabl
         return {labels["queue"]: int(value) for labels, value in values.get(name, []) if "queue" in labels}
 
     workers, messages, held = by_queue("workers"), by_queue("queue_length_messages"), by_queue("waiting_for_room_jobs")
+    models: dict[str, set[str]] = defaultdict(set)
+    for labels, value in values.get("worker_models", []):
+        if value:
+            models[labels.get("queue", "")].add(labels.get("model", ""))
     waiting: dict[str, int] = defaultdict(int)
     running: dict[str, int] = defaultdict(int)
     for labels, value in values.get("queue_jobs", []):
         counts = waiting if labels.get("phase") in ("Pending", "Queued") else running
         counts[labels.get("queue", "")] += int(value)
     for name in sorted({*workers, *messages, *held, *waiting, *running} - {""}):
-        yield Queue(name, workers.get(name), messages.get(name), waiting[name], running[name], held.get(name, 0))
+        having = tuple(sorted(models[name]))
+        yield Queue(
+            name, workers.get(name), messages.get(name), waiting[name], running[name], held.get(name, 0), having
+        )

@@ -97,8 +97,11 @@ def test_workers_are_counted_and_what_they_run_is_shown(jobs: Jobs, recon: Progr
     assert (found["metrics"], found["everywhere"]) == (True, True)
     queues = {queue["name"]: queue["workers"] for queue in found["queues"]}
     assert queues["celery"] == 1
+    assert "placeholder" in next(queue["models"] for queue in found["queues"] if queue["name"] == "celery")
     table = recon("workers").stdout.splitlines()
-    assert table[0].split() == ["QUEUE", "WORKERS", "RUNNING", "WAITING"]
+    assert table[0].split() == ["QUEUE", "WORKERS", "RUNNING", "WAITING", "MODELS"]
+    served = {model["model"]: model["served"] for model in document(recon, "models")["models"]}
+    assert served["placeholder"] == ["celery"]
     assert states(recon)["Workers"] == "bad"
 
 

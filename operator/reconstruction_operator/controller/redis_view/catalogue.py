@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from reconstruction_operator.api.spec import REQUIRED
@@ -11,6 +12,7 @@ from reconstruction_operator.planning.models import Offer
 from reconstruction_operator.planning.quotas import Refusal
 from reconstruction_operator.planning.types import Job
 from reconstruction_operator.state.replies import WorkerInfo
+from reconstruction_operator.telemetry import metrics
 
 
 class Catalogue:
@@ -45,6 +47,7 @@ class Catalogue:
             if _models(of_queue.get(queue, ())) != _models(self._of_queue.get(queue, ()))
         }
         self._offers, self._of_queue = offers, of_queue
+        _measure(of_queue)
         self._lanes = {queue: sum(offer.checks for offer in its) for queue, its in of_queue.items()}
         return frozenset(turned)
 
@@ -69,6 +72,14 @@ class Catalogue:
     def lanes(self, queue: str) -> int:
         """How many workers of the queue look at inputs beside their jobs."""
         return self._lanes.get(queue, 0)
+
+
+def _measure(of_queue: Mapping[str, Sequence[Offer]]) -> None:
+    metrics.QUEUES.add(of_queue)
+    metrics.WORKER_MODELS.clear()
+    for queue, offers in of_queue.items():
+        for model, number in Counter(model for offer in offers for model in offer.models or ()).items():
+            metrics.WORKER_MODELS.labels(metrics.QUEUES.label(queue), model).inc(number)
 
 
 def _models(offers: Sequence[Offer]) -> set[tuple[str, ...] | None]:

@@ -30,8 +30,13 @@ def test_without_metrics_workers_are_unknown_unless_the_operator_says_there_are_
 
 
 def test_models_are_counted_by_the_ends_of_their_jobs() -> None:
-    assert model_uses(JOBS) == [
-        ModelUse("photogrammetry", ("gpu", "typo"), 1, 2, 0, 0, 0, 0),
+    queues = (
+        Queue("gpu", 2, models=("photogrammetry", "splats")),
+        Queue("gpu-high", 2, models=("photogrammetry", "splats")),
+    )
+    assert model_uses(JOBS, queues) == [
+        ModelUse("photogrammetry", ("gpu", "typo"), 1, 2, 0, 0, 0, 0, ("gpu",)),
         ModelUse("placeholder", ("celery",), 0, 0, 1, 0, 1, 0),
         ModelUse("reconviagen", ("celery",), 0, 0, 0, 1, 0, 1),
+        ModelUse("splats", (), 0, 0, 0, 0, 0, 0, ("gpu",)),
     ]

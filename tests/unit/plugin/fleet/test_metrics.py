@@ -9,6 +9,9 @@ reconstruction_leader 1.0
 # TYPE reconstruction_workers gauge
 reconstruction_workers{queue="celery"} 2.0
 reconstruction_workers{queue="gpu"} 0.0
+# TYPE reconstruction_worker_models gauge
+reconstruction_worker_models{queue="celery",model="placeholder"} 2.0
+reconstruction_worker_models{queue="celery",model="photogrammetry"} 1.0
 # TYPE reconstruction_queue_length_messages gauge
 reconstruction_queue_length_messages{queue="celery"} 7.0
 # TYPE reconstruction_queue_jobs gauge
@@ -30,7 +33,7 @@ reconstruction_build_info{version="0.1.0"} 1.0
 
 def test_the_queues_and_the_state_are_read() -> None:
     found = parse(TEXT)
-    assert found.queues == (Queue("celery", 2, 7, 47, 4, 40), Queue("gpu", 0))
+    assert found.queues == (Queue("celery", 2, 7, 47, 4, 40, ("photogrammetry", "placeholder")), Queue("gpu", 0))
     assert (found.leader, found.redis_up, found.deletions_held, found.version) == (True, False, True, "0.1.0")
     assert found.queue("nowhere") is None
 
