@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -38,7 +38,7 @@ _SMOOTHING_ROUNDS = 3
 
 def reconstruct(work: Work, settings: QualitySettings, report: Report) -> Result:
     """Writes meshes and previews to `work.output_dir`; raises `ModelFailure` as `PhotogrammetryModel.run` documents."""
-    with Timetable(report, costs.expected_seconds(work.photos, settings, work.threads)) as timetable:
+    with Timetable(report, partial(costs.expected_seconds, work.photos, settings, work.threads)) as timetable:
         return _reconstructed(work, settings, timetable)
 
 
@@ -71,21 +71,19 @@ def _model(
         stages,
         lambda: _aligned(stages, prepared, pictures, settings, folders=folders, work=work, timetable=timetable),
     )
-    known = Known(aligned=len(sparse.photos))
-    timetable.expect(costs.expected_seconds(work.photos, settings, threads, known))
+    timetable.learn(Known(aligned=len(sparse.photos)))
     sources = settings.depth_sources
     seen = views.make(sparse, pictures, folders["views"], sources=sources, threads=threads, progress=stage(Stage.VIEWS))
     cameras = [view.camera for view in seen]
     region = regions.of_interest(cameras, sparse.points)
-    known = replace(known, wide=settings.crop and region is not None and region.doublings > 0)
-    timetable.expect(costs.expected_seconds(work.photos, settings, threads, known))
+    timetable.learn(Known(doublings=region.doublings if settings.crop and region is not None else 0))
     cell = surface.cell_size(sparse.points, region, settings.octree_depth)
     cloud = _dense_cloud(stages, seen, cell, settings=settings, scratch=folders["depths"], threads=threads, stage=stage)
     region = regions.of_interest(cameras, cloud.points) if settings.crop else None
     cell_cloud, cell, octree_depth = surface.thin(surface.crop(cloud, region), region, settings.octree_depth)
-    known = replace(known, points=len(cell_cloud.points))
-    timetable.expect(costs.expected_seconds(work.photos, settings, threads, known))
+    timetable.learn(Known(points=len(cell_cloud.points), doublings=region.doublings if region else 0))
     rough = surface.poisson(cell_cloud, folders["surface"], octree_depth=octree_depth, progress=stage(Stage.SURFACE))
+    timetable.learn(Known(faces=len(rough.faces)))
 
     mesh = _cleaned(rough, cell_cloud.points, cell, region, settings.faces, progress=stage(Stage.CLEANING))
     mesh, frame, on_earth = _placed(mesh, seen, prepared, settings.seed)
@@ -99,9 +97,9 @@ def _model(
         threads=threads,
         stage=stage,
     )
-    weights = colour.view_weights(mesh, seen, Caster(mesh), stage(Stage.COLOURS).part(0.0, 0.6))
+    weights = colour.view_weights(mesh, seen, Caster(mesh), stage(Stage.COLOURS).part(0.0, 0.5))
     shares = colour.best_shares(weights)
-    colours = colour.vertex_colours(mesh, seen, shares, gains, stage(Stage.COLOURS).part(0.6, 1.0))
+    colours = colour.vertex_colours(mesh, seen, shares, gains, stage(Stage.COLOURS).part(0.5, 1.0))
     model = Mesh(frame.apply(mesh.vertices), mesh.faces)
     subject = region.coarseness(mesh.vertices) == 1.0 if region else np.ones(len(mesh.vertices), dtype=np.bool_)
     made = results.Made(
@@ -114,7 +112,7 @@ def _model(
         subject=model.vertices[subject] if subject.any() else model.vertices,
     )
     results.write_models(work.output_dir, made, compress=settings.compress)
-    poster = results.write_previews(work.output_dir, made, settings.turn_frames, stage(Stage.PREVIEWS).part(0.0, 0.95))
+    poster = results.write_previews(work.output_dir, made, settings.turn_frames, stage(Stage.PREVIEWS).part(0.2, 0.8))
 
     width, height, depth = (round(float(extent), 3) for extent in extents(model.vertices))
     result = Result(
@@ -169,8 +167,7 @@ def _aligned(
 
     def match() -> None:
         chosen = registration.choose(database, seed)
-        known = Known(features=features.mean(database), pairs=len(chosen))
-        timetable.expect(costs.expected_seconds(work.photos, settings, threads, known))
+        timetable.learn(Known(features=features.mean(database), pairs=len(chosen)))
         matching.match(chosen, database, folders["pairs"], seed=seed, threads=threads, progress=stage(Stage.MATCHES))
 
     keeping.matched_database(
@@ -187,6 +184,7 @@ def _aligned(
         ),
         match=match,
     )
+    timetable.learn(Known(inliers=matching.inliers(database)))
     acceptance.check_matches(database, len(prepared))
     matched = mapping.Matched(database, pictures, folders["sparse"], len(prepared), seed, threads)
     model = registration.register(matched, stage(Stage.ALIGNMENT))
@@ -274,10 +272,10 @@ def _texture(
     middles = reduced.vertices[reduced.faces].mean(axis=1)
     coarseness = region.coarseness(middles) if region else np.ones(len(middles))
     atlas = texture.unwrap(reduced, coarseness, settings.texture_size, scratch, stage(Stage.UNWRAPPING))
-    weights = colour.view_weights(reduced, seen, Caster(reduced), stage(Stage.TEXTURE).part(0.0, 0.2))
-    paint = texture.mix(reduced, weights, colour.surroundings(reduced, seen, stage(Stage.TEXTURE).part(0.2, 0.3)))
+    weights = colour.view_weights(reduced, seen, Caster(reduced), stage(Stage.TEXTURE).part(0.0, 0.25))
+    paint = texture.mix(reduced, weights, colour.surroundings(reduced, seen, stage(Stage.TEXTURE).part(0.25, 0.5)))
     picture, coverage = texture.bake(
-        atlas, seen, paint, size=settings.texture_size, threads=threads, progress=stage(Stage.TEXTURE).part(0.3, 1.0)
+        atlas, seen, paint, size=settings.texture_size, threads=threads, progress=stage(Stage.TEXTURE).part(0.5, 1.0)
     )
     model = Mesh(frame.apply(atlas.mesh.vertices), atlas.mesh.faces)
     normals = reduced.normals()[atlas.original] @ frame.rotation.T

@@ -170,7 +170,7 @@ def test_a_run_says_where_it_goes_on(folder: StageFolder) -> None:
     def report(step: Step, fraction: float, message: str = "", *, resumed: str = "", **_: object) -> None:
         heard.append((step, fraction, message, resumed))
 
-    timetable = Timetable(report, dict.fromkeys(Stage, 1.0), clock=lambda: 0.0)
+    timetable = Timetable(report, lambda _: dict.fromkeys(Stage, 1.0), clock=lambda: 0.0)
     keeping.announce(Stages(folder), timetable)
     assert heard == []
     keeping.depth_maps(Stages(folder), handing_over([depth_map(0)]))

@@ -24,6 +24,7 @@ from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
 _FAR = 0.03  # of the box's side: points farther from the surface than this have no colour of it
 _UNKNOWN_COLOUR = 128
 _PREVIEWS = 4
+_SHARE_OF_STILLS = 0.5  # of the time for pictures: they are larger than those of the model as it turns
 _TURN_MILLISECONDS = 2880  # of all frames
 _TURN_QUALITY = 75
 
@@ -60,12 +61,15 @@ def write_previews(folder: Path, made: Made, turn_frames: int, progress: StagePr
     for index, direction in enumerate(previews.directions(centres, _PREVIEWS)):
         pictures.append(previews.render(made.textured, caster, previews.framed(made.subject, direction)))
         Image.fromarray(pictures[-1]).save(folder / f"preview_{index}.png")
-        progress((index + 1) / (_PREVIEWS + turn_frames), f"preview {index + 1}/{_PREVIEWS}")
+        progress(_SHARE_OF_STILLS * (index + 1) / _PREVIEWS, f"preview {index + 1}/{_PREVIEWS}")
     frames = []
     for index, camera in enumerate(previews.around(made.subject, previews.directions(centres, turn_frames))):
         frames.append(Image.fromarray(previews.render(made.textured, caster, camera, previews.TURN_PX)))
-        done = (_PREVIEWS + index + 1) / (_PREVIEWS + turn_frames)
-        progress(done, f"picture {index + 1}/{turn_frames} of the model as it turns")
+        done = (index + 1) / turn_frames
+        progress(
+            _SHARE_OF_STILLS + (1.0 - _SHARE_OF_STILLS) * done,
+            f"picture {index + 1}/{turn_frames} of the model as it turns",
+        )
     write_turn(folder / "preview_turn.webp", frames, whole=previews.surround(centres))
     return pictures[0]
 

@@ -71,6 +71,13 @@ def overlapping(database: Path) -> list[Pair]:
         ]
 
 
+def inliers(database: Path) -> int:
+    """How many verified matches the pairs in `database` have, all together."""
+    with pycolmap.Database.open(database) as opened:
+        _, counts = opened.read_two_view_geometry_num_inliers()
+        return sum(counts)
+
+
 def forget(pairs: Iterable[Pair], database: Path) -> None:
     """Deletes the matches of those pairs."""
     with pycolmap.Database.open(database) as opened:

@@ -1,14 +1,15 @@
 """Costs: what each stage is expected to take, from the photos and the settings.
 
-Constants are CPU seconds of one core, fitted to runs with 12 to 66 photos. They need not fit a machine: `estimate` learns its pace.
-`python -m benchmarks.photogrammetry` shows how far what was left of a run differed from what was expected.
+Constants are CPU seconds of one core, fitted to recordings of 16 to 66 photos. They need not fit a machine: `estimate` learns its pace.
+`python -m benchmarks.recording` records a run, and the tests replay it; `python -m benchmarks.photogrammetry` shows how far what was left
+of a run differed from what was expected.
 """
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 
 from reconstruction_operator.models.interface import Photo, Step
@@ -52,15 +53,13 @@ _USUAL_FEATURES_SHARE = 0.6  # of those that are kept at most
 _ONE_THREAD = frozenset({Stage.PHOTOS, Stage.SURFACE, Stage.CLEANING, Stage.COLOURS, Stage.UNWRAPPING, Stage.PREVIEWS})
 """Stages that use one core, however many there are."""
 
-VARYING = frozenset({Stage.FEATURES, Stage.ALIGNMENT})
-"""Stages whose cost depends on what the photos show: they say nothing about the pace of the machine."""
+VARYING = frozenset({Stage.ALIGNMENT, Stage.UNWRAPPING})
+"""Stages whose cost depends on more than is known, such as how many rounds or charts they need: they show nothing of the machine's pace."""
 
-_OF_A_POINT: Mapping[bool | None, tuple[float, float]] = {
-    False: (4.2e-5, 0.4e-5),
-    None: (7e-5, 1.2e-5),
-    True: (8.5e-5, 1.9e-5),
-}
-"""Seconds of the surface and of its cleaning, for a point; the deep octree of a wide region has more cells."""
+_USUAL_INLIERS = 300  # of a pair
+_USUAL_DOUBLINGS = 1
+_COST_OF_DOUBLING = 1.75  # of the surface through the same points, when the octree is one deeper
+_ALL_PAIRS_PHOTOS = 20  # up to so many photos all pairs are matched
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +68,15 @@ class Known:
 
     features: float | None = None  # of a photo, mean
     pairs: int | None = None  # to be matched
+    inliers: int | None = None  # verified matches of all pairs
     aligned: int | None = None  # photos
-    wide: bool | None = None  # whether the ground goes on around what the photos are about
+    doublings: int | None = None  # of what the photos are about, until it is as wide as what is kept around it
     points: int | None = None  # through which the surface is laid
+    faces: int | None = None  # of the surface before it is reduced
+
+    def with_more(self, more: Known) -> Known:
+        """This, and what `more` knows."""
+        return replace(self, **{name: value for name, value in asdict(more).items() if value is not None})
 
 
 def expected_seconds(
@@ -87,10 +92,12 @@ def expected_seconds(
 def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, known: Known) -> Mapping[Stage, float]:
     count = len(photos)
     features = _USUAL_FEATURES_SHARE * settings.features if known.features is None else known.features
-    pairs = min(count * (count - 1) / 2, 10.0 * count) if known.pairs is None else known.pairs
+    pairs = _pairs(count) if known.pairs is None else known.pairs
+    inliers = _USUAL_INLIERS * pairs if known.inliers is None else known.inliers
     aligned = count if known.aligned is None else known.aligned
     source_megapixels = sum(photo.width * photo.height for photo in photos) / 1e6
     megapixels = sum(_reduced(photo, settings.max_image_size) for photo in photos) / 1e6
+    seen_megapixels = megapixels * aligned / count
     coarse_megapixels = sum(_reduced(photo, settings.depth_size) for photo in photos) / 1e6 * aligned / count
     fine_megapixels = [
         sum(_reduced(photo, size) for photo in photos) / 1e6 * aligned / count for size in settings.refined_sizes
@@ -99,22 +106,28 @@ def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, known: Know
     searched_megapixels = sum(_searched(photo, settings) for photo in photos) / 1e6
     cells = 2.0 ** (2 * (settings.octree_depth - 8))  # of the surface, against those of `fast`
     points = (240_000 + 2_000 * aligned) * cells if known.points is None else known.points
-    surface, cleaning = _OF_A_POINT[known.wide]
+    deeper = max((_USUAL_DOUBLINGS if known.doublings is None else known.doublings) - 1, 0)
+    faces = (0.7 + 1.1 * deeper) * points if known.faces is None else known.faces
     return {
-        Stage.PHOTOS: 0.4 + 0.012 * source_megapixels + 0.022 * megapixels,
-        Stage.FEATURES: 0.5 * searched_megapixels,
-        Stage.MATCHES: 1.85e-5 * features * pairs,
-        Stage.ALIGNMENT: 4e-5 * features * count,
-        Stage.VIEWS: 0.11 * megapixels * aligned / count,
-        Stage.DEPTHS: (0.055 * planes + 1.3 * sum(fine_megapixels)) * settings.depth_sources / 4,
-        Stage.FUSION: 1.0 * fine_megapixels[-1],
-        Stage.SURFACE: 0.5 + surface * points,
-        Stage.CLEANING: 0.2 + cleaning * points,
+        Stage.PHOTOS: 0.4 + 0.018 * source_megapixels + 0.034 * megapixels,
+        Stage.FEATURES: 0.29 * searched_megapixels + 7.9e-5 * features * count,
+        Stage.MATCHES: 1.0e-5 * features * pairs * (1 + features / 10_000) + 2e-5 * features * count,
+        Stage.ALIGNMENT: 1.6e-4 * inliers + 0.11 * count,
+        Stage.VIEWS: 0.12 * seen_megapixels,
+        Stage.DEPTHS: (0.072 * planes + 0.86 * sum(fine_megapixels)) * settings.depth_sources / 4,
+        Stage.FUSION: 1.1 * fine_megapixels[-1],
+        Stage.SURFACE: 2.5 + (1.2e-5 + 1.9e-5 * _COST_OF_DOUBLING**deeper) * points,
+        Stage.CLEANING: 0.2 + 3e-6 * faces + 6e-6 * points,
         Stage.UNWRAPPING: 4.0 * settings.texture_faces / 16_000,
-        Stage.TEXTURE: 0.4 + 0.6 * settings.texture_size**2 / 1e6 + 0.075 * megapixels * aligned / count,
-        Stage.COLOURS: (0.5 + 0.02 * aligned) * settings.faces / 80_000,
-        Stage.PREVIEWS: 1.6 + 0.145 * settings.turn_frames,
+        Stage.TEXTURE: 0.1 + 0.45 * settings.texture_size**2 / 1e6 + 0.127 * seen_megapixels + 0.11 * aligned,
+        Stage.COLOURS: (0.3 + 0.02 * aligned) * settings.faces / 80_000 + 0.03 * seen_megapixels,
+        Stage.PREVIEWS: 1.0 + 0.09 * settings.turn_frames + 5e-6 * points,
     }
+
+
+def _pairs(count: int) -> float:
+    """That are usually matched of so many photos."""
+    return count * (count - 1) / 2 if count <= _ALL_PAIRS_PHOTOS else 6.0 * count
 
 
 def _reduced(photo: Photo, size: int) -> float:

@@ -1,8 +1,8 @@
 """Estimate: how much of a run is done, and how many seconds are left, from expected costs and what was measured on the way.
 
 The expected costs of stages come from `costs`. The pace of the machine is learned from the stages that are finished, and the rest of
-the current stage from what it reports of itself. Between its reports the progress moves on at the expected pace, ever more slowly if
-the stage takes longer than expected: many stages are one native call that reports nothing.
+the current stage from what it reports of itself. Many stages are one native call that reports nothing: so the progress of a step is moved
+on by the clock, at the speed that brings it to its end when the step is expected to end, and ever more slowly if that takes longer.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from reconstruction_operator.models.interface import Step
 from reconstruction_operator.models.photogrammetry.timing.costs import STEPS, VARYING, Stage
 
 _AS_EXPECTED_SECONDS = 3.0  # the weight of the expected pace against what was measured
+_HALF_TRUSTED_SHARE = 0.1  # of a stage: when so much is done, its own pace counts as much as what was expected of it
 _OVERDUE_SHARE = 0.1  # a stage that takes longer than expected may take so much of its time longer
-_LATE_SHARE = 1.0  # the same for the progress that is shown, which must have room to move on
+_LATE_SHARE = 0.7  # the same for the progress that is shown, which must have room to move on
 
 
 class Estimate:
@@ -30,12 +31,21 @@ class Estimate:
         self._begun_at = self._heard_at = self._moved_at = now
         self._heard = False
         self._measured = 0.0  # share of the current stage's work, by its own reports
-        self._shown = 0.0  # the same, moved on since
+        self._fraction = 0.0  # of the current step, as it is shown
+
+    @property
+    def step(self) -> Step:
+        """The step of the current stage."""
+        return STEPS[self._current]
+
+    @property
+    def fraction(self) -> float:
+        """The share of the current step that is shown as done; it never falls, also where more is left than was expected."""
+        return self._fraction
 
     def expect(self, seconds: Mapping[Stage, float]) -> None:
-        """More is known of the photos than before: what the stages that are not over are expected to take now."""
-        over = {stage: its for stage, its in self._expected.items() if stage < self._current}
-        self._expected = {**seconds, **over}
+        """More is known of the photos than before: what the stages are expected to take now. Those that are over show the pace by it."""
+        self._expected = seconds
 
     def resume(self, after: Stage, now: float) -> None:
         """An earlier attempt has finished all stages up to that one."""
@@ -48,24 +58,19 @@ class Estimate:
             self._begin(stage, self._heard_at)
         if stage == self._current and (fraction > self._measured or not self._heard):
             self._heard, self._heard_at, self._measured = True, now, min(fraction, 1.0)
-            self._shown = max(self._shown, self._measured)
+        self.move(now)
         if stage == self._current and fraction >= 1.0 and stage != max(Stage):
             self._end(now)
             self._begin(Stage(stage + 1), now)
 
     def move(self, now: float) -> None:
-        """Time has passed without a report."""
+        """Time has passed."""
         passed = now - self._moved_at
-        rest = max(self._rest_of_stage(now), _LATE_SHARE * (now - self._begun_at))
-        self._shown += (1.0 - self._shown) * passed / (passed + rest)
-        self._moved_at = now
-
-    def fraction(self, step: Step) -> float:
-        """The share of the expected cost of `step` that is done."""
-        stages = [stage for stage in Stage if STEPS[stage] is step]
-        done = sum(self._expected[stage] for stage in stages if stage < self._current)
-        current = self._shown * self._expected[self._current] if self._current in stages else 0.0
-        return (done + current) / sum(self._expected[stage] for stage in stages)
+        if passed > 0.0:
+            rest = max(self._rest_of_stage(now), _LATE_SHARE * (1.0 - self._measured) * (now - self._begun_at))
+            later = sum(self._expected[stage] for stage in Stage if stage > self._current and STEPS[stage] is self.step)
+            self._fraction += (1.0 - self._fraction) * passed / (passed + rest + later * self._pace())
+            self._moved_at = now
 
     def remaining_seconds(self, now: float) -> float:
         """Until the end of the last stage."""
@@ -80,9 +85,13 @@ class Estimate:
         return taken
 
     def _begin(self, stage: Stage, at: float) -> None:
+        if STEPS[stage] is not self.step:
+            costs = {one: seconds for one, seconds in self._expected.items() if STEPS[one] is STEPS[stage]}
+            self._fraction = sum(seconds for one, seconds in costs.items() if one < stage) / sum(costs.values())
+            self._moved_at = at
         self._current = stage
-        self._begun_at = self._heard_at = self._moved_at = at
-        self._heard, self._measured, self._shown = False, 0.0, 0.0
+        self._begun_at = self._heard_at = at
+        self._heard, self._measured = False, 0.0
 
     def _end(self, at: float) -> None:
         if self._heard:
@@ -101,9 +110,9 @@ class Estimate:
     def _rest_of_stage(self, now: float) -> float:
         """Expected seconds: the more the stage has reported, the more its own pace counts."""
         left = 1.0 - self._measured
-        expected = left * self._expected[self._current] * self._pace()
+        rest = left * self._expected[self._current] * self._pace()
         if self._measured:
-            rest = left * (expected + self._heard_at - self._begun_at) - (now - self._heard_at)
-        else:
-            rest = expected - (now - self._begun_at)
+            own = left * (self._heard_at - self._begun_at) / self._measured
+            rest += self._measured**2 / (self._measured**2 + _HALF_TRUSTED_SHARE**2) * (own - rest)
+        rest -= now - (self._heard_at if self._measured else self._begun_at)
         return max(rest, _OVERDUE_SHARE * left * (now - self._begun_at), 0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -11,24 +12,31 @@ from typing import Self
 from reconstruction_operator.models.interface import Report, Step
 from reconstruction_operator.models.photogrammetry import progress
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
-from reconstruction_operator.models.photogrammetry.timing.costs import STEPS, Stage
+from reconstruction_operator.models.photogrammetry.timing.costs import STEPS, Known, Stage
 from reconstruction_operator.models.photogrammetry.timing.estimate import Estimate
+
+logger = logging.getLogger(__name__)
 
 
 class Timetable:
     """In its `with` block a thread reports as well, every second: many stages are one native call that reports nothing."""
 
     def __init__(
-        self, report: Report, expected_seconds: Mapping[Stage, float], clock: Callable[[], float] = time.monotonic
+        self,
+        report: Report,
+        expected_seconds: Callable[[Known], Mapping[Stage, float]],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._report = report
+        self._expected_seconds = expected_seconds
+        self._known = Known()
         self._clock = clock
-        self._estimate = Estimate(expected_seconds, clock())
-        self._newest: tuple[Step, str] | None = None
+        self._estimate = Estimate(expected_seconds(self._known), clock())
+        self._message: str | None = None  # the newest; None before the first
         self._error: BaseException | None = None  # raised by `report` in the thread
         self._lock = threading.Lock()
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="progress", daemon=True)
+        self._thread = threading.Thread(target=self._keep_beating, name="progress", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -44,22 +52,34 @@ class Timetable:
         """For the reports of that stage."""
 
         def hear(step: Step, fraction: float, message: str = "") -> None:
+            logger.debug("%s: %.4f is done", stage.name, fraction)
             with self._lock:
                 self._estimate.hear(stage, fraction, self._clock())
+                self._message = message if self._estimate.step is step else ""
                 self._send(step, message)
 
         return StageProgress(hear, STEPS[stage])
 
-    def expect(self, seconds: Mapping[Stage, float]) -> None:
-        """More is known of the photos than before: what the stages are expected to take now."""
+    def learn(self, more: Known) -> None:
+        """Adds what the run has learned of its photos to what it knew; that changes what the stages are expected to take."""
+        logger.debug("learned %s", more)
         with self._lock:
-            self._estimate.expect(seconds)
+            self._known = self._known.with_more(more)
+            self._estimate.expect(self._expected_seconds(self._known))
 
     def resume(self, after: Stage, resumed: str) -> None:
         """Reports that an earlier attempt has finished all stages up to `after`; `resumed` names what it has left."""
         with self._lock:
             self._estimate.resume(after, self._clock())
-            self._send(STEPS[after], f"goes on after {resumed}", resumed)
+            self._message = f"goes on after {resumed}"
+            self._send(self._estimate.step, self._message, resumed)
+
+    def beat(self) -> None:
+        """Reports anew, as time has passed. A run that goes on from a stage reports that first."""
+        with self._lock:
+            self._estimate.move(self._clock())
+            if self._message is not None:
+                self._send(self._estimate.step, self._message)
 
     def taken_seconds(self) -> dict[Step, float]:
         """What each step has taken so far."""
@@ -69,18 +89,14 @@ class Timetable:
     def _send(self, step: Step, message: str, resumed: str = "") -> None:
         if self._error is not None:
             raise self._error
-        self._newest = step, message
         remaining = self._estimate.remaining_seconds(self._clock())
-        self._report(step, self._estimate.fraction(step), message, resumed=resumed, remaining_seconds=remaining)
+        fraction = self._estimate.fraction if self._estimate.step is step else 1.0  # the step before is over
+        self._report(step, fraction, message, resumed=resumed, remaining_seconds=remaining)
 
-    def _beat(self) -> None:
+    def _keep_beating(self) -> None:
         while not self._over.wait(progress.BEAT_SECONDS):
-            with self._lock:
-                self._estimate.move(self._clock())
-                if self._newest is None:
-                    continue  # a run that goes on from a stage reports that first
-                try:
-                    self._send(*self._newest)
-                except BaseException as error:  # noqa: BLE001  # raised again in the run's own thread, by its next report
-                    self._error = error
-                    return
+            try:
+                self.beat()
+            except BaseException as error:  # noqa: BLE001  # raised again in the run's own thread, by its next report
+                self._error = error
+                return

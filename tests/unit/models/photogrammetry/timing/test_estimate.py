@@ -44,37 +44,50 @@ def test_time_passes_without_a_report_and_a_late_stage_is_never_over() -> None:
     seen = []
     for second in range(40):
         estimate.move(float(second))
-        seen.append((estimate.fraction(Step.PREPROCESS), estimate.remaining_seconds(float(second))))
+        seen.append((estimate.fraction, estimate.remaining_seconds(float(second))))
     fractions, rests = zip(*seen, strict=True)
     assert fractions[5] == pytest.approx(0.25, abs=0.05)
     assert all(after > before for before, after in itertools.pairwise(fractions))
-    assert fractions[-1] < 0.5
+    assert fractions[-1] < 0.9
     assert rests[5] == pytest.approx(125.0)
     assert min(rests) > 120.0
 
 
 def test_fractions_of_a_step_rise_from_0_to_1() -> None:
     estimate = Estimate({stage: float(stage) for stage in Stage}, 0.0)
-    for step in set(STEPS.values()):
-        assert estimate.fraction(step) == 0.0
     seen: dict[Step, list[float]] = {step: [] for step in STEPS.values()}
     for number, stage in enumerate(Stage):
+        seen[estimate.step].append(estimate.fraction)
         estimate.hear(stage, 0.3, 2.0 * number)
         estimate.move(2.0 * number + 1.0)
         estimate.hear(stage, 0.2, 2.0 * number + 1.0)
-        seen[STEPS[stage]].append(estimate.fraction(STEPS[stage]))
+        seen[estimate.step].append(estimate.fraction)
         estimate.hear(stage, 1.0, 2.0 * number + 2.0)
-        seen[STEPS[stage]].append(estimate.fraction(STEPS[stage]))
     for fractions in seen.values():
+        assert fractions[0] == 0.0
         assert fractions == sorted(fractions)
-        assert fractions[-1] == pytest.approx(1.0)
+        assert 0.5 < fractions[-1] < 1.0
+
+
+def test_a_step_that_is_found_to_cost_more_goes_on_from_where_it_was_shown() -> None:
+    estimate = Estimate(EXPECTED, 0.0)
+    estimate.hear(Stage.PHOTOS, 1.0, 10.0)
+    before = estimate.fraction
+    estimate.expect(EXPECTED | {Stage.FEATURES: 90.0})
+    seen = [before]
+    for second in range(11, 51):
+        estimate.move(float(second))
+        seen.append(estimate.fraction)
+    assert before == pytest.approx(0.5)
+    assert all(after > one for one, after in itertools.pairwise(seen))
+    assert estimate.fraction == pytest.approx(0.5 + 0.5 * 40 / 90, abs=0.05)
 
 
 def test_stages_of_an_earlier_attempt_say_nothing_about_the_pace() -> None:
     estimate = Estimate(EXPECTED, 0.0)
     estimate.resume(Stage.ALIGNMENT, 1.0)
     assert estimate.remaining_seconds(1.0) == pytest.approx(90.0)
-    assert estimate.fraction(Step.PREPROCESS) == 1.0
+    assert (estimate.step, estimate.fraction) == (Step.RECONSTRUCT, pytest.approx(2 / 6))
     estimate.hear(Stage.DEPTHS, 0.5, 6.0)  # the stage before it is left out
     assert estimate.remaining_seconds(6.0) == pytest.approx(75.0)
 
@@ -87,11 +100,18 @@ def test_reports_of_a_stage_that_is_over_change_nothing() -> None:
     assert estimate.remaining_seconds(15.0) == before
 
 
-def test_a_better_expectation_counts_for_the_stages_that_are_not_over() -> None:
+def test_a_better_expectation_counts_for_the_stages_that_are_left() -> None:
     estimate = Estimate(EXPECTED, 0.0)
     estimate.hear(Stage.PHOTOS, 1.0, 10.0)
-    estimate.expect(EXPECTED | {Stage.PHOTOS: 500.0, Stage.MATCHES: 50.0})
+    estimate.expect(EXPECTED | {Stage.MATCHES: 50.0})
     assert estimate.remaining_seconds(10.0) == pytest.approx(160.0)
+
+
+def test_a_better_expectation_of_a_stage_that_is_over_changes_the_pace() -> None:
+    estimate = Estimate(EXPECTED, 0.0)
+    estimate.hear(Stage.PHOTOS, 1.0, 10.0)
+    estimate.expect(EXPECTED | {Stage.PHOTOS: 20.0})
+    assert estimate.remaining_seconds(10.0) == pytest.approx(120.0 * 13.0 / 23.0)
 
 
 def test_a_stage_whose_cost_varies_says_nothing_about_the_pace() -> None:

@@ -1,69 +1,107 @@
-"""Recorded runs, replayed on a clock: what a run expects to be left after its first third, against what was left.
+"""Recorded runs, replayed on a clock: what they expected to be left, against what was left, and how their percentage moved.
 
-`tests/data/timings.json` has the seconds of each stage, as two cores take them with nothing beside: CPU seconds, divided among the threads.
+`tests/data/timings.json` is made by `python -m benchmarks.recording`.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from reconstruction_operator.models.interface import Photo
-from reconstruction_operator.models.photogrammetry.parameters import QUALITIES
+from reconstruction_operator.contract.steps import percent_at
+from reconstruction_operator.models.interface import Photo, Step
+from reconstruction_operator.models.photogrammetry.parameters import QualitySettings
 from reconstruction_operator.models.photogrammetry.timing import costs
 from reconstruction_operator.models.photogrammetry.timing.costs import Known, Stage
-from reconstruction_operator.models.photogrammetry.timing.estimate import Estimate
+from reconstruction_operator.models.photogrammetry.timing.timetable import Timetable
 
 from tests.support.paths import DATA
 
 RUNS: Mapping[str, Any] = json.loads((DATA / "timings.json").read_text())
-THREADS = 2
+SLOWNESSES = (0.5, 1.0, 4.0)  # of the machine, as a factor of that of the recording
 MOST_OFF = 0.3
-UNMEASURED = (Stage.SURFACE, Stage.UNWRAPPING)  # native calls that report nothing
-MEASURED = {Stage.ALIGNMENT: 0.7}  # its last part is for photos that are left out
+UNSEEN_SECONDS = 1.0  # an error of less
+LONGEST_SECONDS = 5.0
 
 
-def known_before(stage: Stage, run: Mapping[str, Any]) -> Known | None:
-    """What the pipeline learns of the photos before that stage."""
-    if stage is Stage.MATCHES:
-        return Known(features=run["features"], pairs=run["pairs"])
-    if stage is Stage.VIEWS:
-        return Known(aligned=run["aligned"])
-    if stage is Stage.DEPTHS:
-        return Known(aligned=run["aligned"], wide=run["wide"])
-    return Known(aligned=run["aligned"], wide=run["wide"], points=run["points"]) if stage is Stage.SURFACE else None
+@dataclass(frozen=True)
+class Shown:
+    """What a run shows at a moment."""
+
+    second: float
+    percent: float
+    remaining_seconds: float
 
 
-def replayed(run: Mapping[str, Any]) -> Iterator[tuple[float, float]]:
-    """The second, and what is expected to be left then."""
-    photos = [Photo(Path("photo.jpg"), run["width"], run["height"], 1)] * run["photos"]
-    settings = QUALITIES[run["quality"]]
-    estimate = Estimate(costs.expected_seconds(photos, settings, THREADS), 0.0)
-    begin, second = 0.0, 1
-    for stage in Stage:
-        known = known_before(stage, run)
-        if known is not None:
-            estimate.expect(costs.expected_seconds(photos, settings, THREADS, known))
-        length = run["seconds"][stage.name]
-        while second < begin + length:
-            share = 0.0 if stage in UNMEASURED else MEASURED.get(stage, 1.0) * (second - begin) / length
-            estimate.hear(stage, share, float(second))
-            yield float(second), estimate.remaining_seconds(float(second))
-            second += 1
-        begin += length
-        estimate.hear(stage, 1.0, begin)
+def replayed(run: Mapping[str, Any], slowness: float) -> list[Shown]:
+    """What a run shows with each report, and every second."""
+    second = 0.0
+    shown: list[Shown] = []
+
+    def report(
+        step: Step, fraction: float, message: str = "", *, remaining_seconds: float | None = None, **_: object
+    ) -> None:
+        assert remaining_seconds is not None
+        shown.append(Shown(second, percent_at(int(step), fraction), remaining_seconds))
+
+    photos = [Photo(Path("photo.jpg"), width, height, 1) for width, height in run["photos"]]
+    settings = QualitySettings(**run["settings"])
+    expected = partial(costs.expected_seconds, photos, settings, run["threads"])
+    timetable = Timetable(report, expected, clock=lambda: second)
+    for at, event in moments(run, slowness):
+        second = at
+        match event:
+            case Known():
+                timetable.learn(event)
+            case stage, share:
+                timetable.stage(stage)(share)
+            case None:
+                timetable.beat()
+    return shown
+
+
+def moments(run: Mapping[str, Any], slowness: float) -> Iterator[tuple[float, Any]]:
+    """Reports of stages, what is learned, and None every second; in their order."""
+    heard = [(slowness * at, (Stage[stage], share)) for stage, at, share in run["heard"]]
+    learned = [(slowness * at, Known(**facts)) for at, facts in run["learned"]]
+    beats = [(float(at), None) for at in range(1, int(slowness * run["seconds"]) + 1)]
+    return iter(sorted([*heard, *learned, *beats], key=lambda moment: moment[0]))
+
+
+@pytest.mark.parametrize("slowness", SLOWNESSES)
+@pytest.mark.parametrize("name", RUNS)
+def test_after_a_third_of_a_run_the_time_left_is_known_within_30_percent(name: str, slowness: float) -> None:
+    whole = slowness * RUNS[name]["seconds"]
+
+    wrong = [
+        (one.second, round(one.remaining_seconds), round(whole - one.second))
+        for one in replayed(RUNS[name], slowness)
+        if whole / 3 <= one.second <= 0.9 * whole
+        and abs(one.remaining_seconds - (whole - one.second)) > max(MOST_OFF * (whole - one.second), UNSEEN_SECONDS)
+    ]
+
+    assert wrong == []
+
+
+@pytest.mark.parametrize("slowness", SLOWNESSES)
+@pytest.mark.parametrize("name", RUNS)
+def test_the_percentage_moves_every_five_seconds_and_never_back(name: str, slowness: float) -> None:
+    shown = replayed(RUNS[name], slowness)
+
+    percents = [one.percent for one in shown]
+    moved = [after.second for before, after in itertools.pairwise(shown) if after.percent > before.percent]
+    longest = max(after - before for before, after in itertools.pairwise([shown[0].second, *moved, shown[-1].second]))
+
+    assert percents == sorted(percents)
+    assert longest <= LONGEST_SECONDS
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_after_a_third_of_a_run_the_time_left_is_known_within_a_third(name: str) -> None:
-    run = RUNS[name]
-    whole = sum(run["seconds"].values())
-    wrong = [
-        (second, round(expected), round(whole - second))
-        for second, expected in replayed(run)
-        if whole / 3 <= second <= 0.9 * whole and abs(expected - (whole - second)) > MOST_OFF * (whole - second)
-    ]
-    assert wrong == []
+def test_no_call_of_a_stage_keeps_a_run_from_reporting(name: str) -> None:
+    assert RUNS[name]["silence"] <= LONGEST_SECONDS

@@ -6,10 +6,12 @@ import threading
 
 import pytest
 from reconstruction_operator.models.interface import Step
-from reconstruction_operator.models.photogrammetry.timing.costs import Stage
+from reconstruction_operator.models.photogrammetry.timing.costs import Known, Stage
 from reconstruction_operator.models.photogrammetry.timing.timetable import Timetable
 
-EXPECTED = dict.fromkeys(Stage, 10.0)
+
+def expected(_: Known) -> dict[Stage, float]:
+    return dict.fromkeys(Stage, 10.0)
 
 
 def test_reports_of_a_stage_become_progress_of_its_step() -> None:
@@ -21,7 +23,7 @@ def test_reports_of_a_stage_become_progress_of_its_step() -> None:
         heard.append((step, fraction, message, remaining_seconds))
 
     seconds = 0.0
-    timetable = Timetable(report, EXPECTED, clock=lambda: seconds)
+    timetable = Timetable(report, expected, clock=lambda: seconds)
     seconds = 10.0
     timetable.stage(Stage.PHOTOS)(1.0, "photo 12/12")
     seconds = 15.0
@@ -34,7 +36,7 @@ def test_reports_of_a_stage_become_progress_of_its_step() -> None:
 
 def test_the_seconds_of_each_step_are_known_when_it_is_over() -> None:
     seconds = 0.0
-    timetable = Timetable(lambda *_, **__: None, EXPECTED, clock=lambda: seconds)
+    timetable = Timetable(lambda *_, **__: None, expected, clock=lambda: seconds)
     for stage, after in ((Stage.PHOTOS, 10.0), (Stage.FEATURES, 15.0), (Stage.MATCHES, 18.0), (Stage.ALIGNMENT, 18.5)):
         seconds = after
         timetable.stage(stage)(1.0)
@@ -51,7 +53,7 @@ def test_progress_moves_while_a_stage_reports_nothing() -> None:
         if len(heard) == 2:
             moved.set()
 
-    with Timetable(report, EXPECTED) as timetable:
+    with Timetable(report, expected) as timetable:
         timetable.stage(Stage.PHOTOS)(0.1, "photo 1/10")
         assert moved.wait(60), f"{len(heard)} reports"
     assert heard[0] < heard[1]
@@ -69,7 +71,7 @@ def test_nothing_is_reported_before_the_stage_from_which_a_run_goes_on() -> None
             beaten.set()
         return 0.0
 
-    with Timetable(report, EXPECTED, clock) as timetable:
+    with Timetable(report, expected, clock) as timetable:
         assert beaten.wait(60)
         timetable.resume(Stage.MATCHES, "matches of attempt 1")
     assert heard[0] == "matches of attempt 1"
@@ -83,7 +85,7 @@ def test_a_report_that_raises_in_the_thread_ends_the_run_at_its_next_one() -> No
             raised.set()
             raise InterruptedError
 
-    with Timetable(report, EXPECTED) as timetable:
+    with Timetable(report, expected) as timetable:
         timetable.stage(Stage.PHOTOS)(0.1)
         assert raised.wait(60)
         with pytest.raises(InterruptedError):
