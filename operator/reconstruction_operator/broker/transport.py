@@ -110,6 +110,7 @@ class _HardenedChannel(kombu_redis.Channel):
 
     QoS = _HardenedQoS
     _failed = False  # whether the last read was dropped
+    _shared: redis.Redis | None = None
 
     def _brpop_read(self, **options: Any) -> Any:
         before = self._newest_tag()
@@ -137,6 +138,14 @@ class _HardenedChannel(kombu_redis.Channel):
             self._failed = True
             logger.error("a %s cannot be understood and is dropped: %s: %.200s", what, type(error).__name__, error)  # noqa: TRY400  # the traceback does not show the sender
             return True
+
+    def _create_client(self, asynchronous: bool = False) -> Any:
+        # kombu makes a client for each command that it does not wait for by epoll, which takes longer than the command.
+        if asynchronous:
+            return super()._create_client(asynchronous=True)  # type: ignore[no-untyped-call]
+        if self._shared is None or self._shared.connection_pool is not self.pool:  # a lost connection ends its pool
+            self._shared = super()._create_client()  # type: ignore[no-untyped-call]
+        return self._shared
 
     def _connparams(self, asynchronous: bool = False) -> Any:
         # kombu would fail with an AttributeError: https://github.com/celery/kombu/issues/582

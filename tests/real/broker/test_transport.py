@@ -52,3 +52,15 @@ def test_nothing_is_restored_of_an_acknowledged_message(broker: redis.Redis, lef
         channel.qos.restore_visible()
 
     assert not broker.exists("unacked", "unacked_index", "celery")
+
+
+def test_commands_share_a_client_until_its_connections_are_closed(redis_url: str) -> None:
+    transport.install()
+    with Connection(redis_url) as connection, connection.channel() as channel:
+        first = channel._create_client()
+        assert channel._create_client() is first
+        channel._disconnect_pools()
+
+        second = channel._create_client()
+        assert second is not first
+        assert second.ping()
