@@ -1,6 +1,6 @@
 """Costs: what each stage is expected to take, from the photos and the settings.
 
-Constants are CPU seconds of one core, fitted to recordings of 16 to 66 photos. They need not fit a machine: `estimate` learns its pace.
+Constants are CPU seconds of one core, fitted to recordings of 12 to 66 photos. They need not fit a machine: `estimate` learns its pace.
 `python -m benchmarks.recording` records a run, and the tests replay it; `python -m benchmarks.photogrammetry` shows how far what was left
 of a run differed from what was expected.
 """
@@ -58,7 +58,7 @@ VARYING = frozenset({Stage.ALIGNMENT, Stage.UNWRAPPING})
 
 _USUAL_INLIERS = 300  # of a pair
 _USUAL_DOUBLINGS = 1
-_COST_OF_DOUBLING = 1.75  # of the surface through the same points, when the octree is one deeper
+_COST_OF_DOUBLING = 1.8  # of the surface through the same points, when the octree is one deeper
 _ALL_PAIRS_PHOTOS = 20  # up to so many photos all pairs are matched
 
 
@@ -110,18 +110,18 @@ def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, known: Know
     faces = (0.7 + 1.1 * deeper) * points if known.faces is None else known.faces
     return {
         Stage.PHOTOS: 0.4 + 0.018 * source_megapixels + 0.034 * megapixels,
-        Stage.FEATURES: 0.29 * searched_megapixels + 7.9e-5 * features * count,
-        Stage.MATCHES: 1.0e-5 * features * pairs * (1 + features / 10_000) + 2e-5 * features * count,
+        Stage.FEATURES: 0.3 * searched_megapixels + 9.5e-5 * features * count,
+        Stage.MATCHES: 0.95e-5 * features * pairs * (1 + features / 10_000) + 2e-5 * features * count,
         Stage.ALIGNMENT: 1.6e-4 * inliers + 0.11 * count,
         Stage.VIEWS: 0.12 * seen_megapixels,
         Stage.DEPTHS: (0.072 * planes + 0.86 * sum(fine_megapixels)) * settings.depth_sources / 4,
         Stage.FUSION: 1.1 * fine_megapixels[-1],
-        Stage.SURFACE: 2.5 + (1.2e-5 + 1.9e-5 * _COST_OF_DOUBLING**deeper) * points,
-        Stage.CLEANING: 0.2 + 3e-6 * faces + 6e-6 * points,
-        Stage.UNWRAPPING: 4.0 * settings.texture_faces / 16_000,
+        Stage.SURFACE: 3.0 + 0.2 * fine_megapixels[-1] + 1.95e-5 * _COST_OF_DOUBLING**deeper * points,
+        Stage.CLEANING: 0.1 + 2e-6 * faces + 5e-6 * points,
+        Stage.UNWRAPPING: 3.2 * settings.texture_faces / 16_000,
         Stage.TEXTURE: 0.1 + 0.45 * settings.texture_size**2 / 1e6 + 0.127 * seen_megapixels + 0.11 * aligned,
-        Stage.COLOURS: (0.3 + 0.02 * aligned) * settings.faces / 80_000 + 0.03 * seen_megapixels,
-        Stage.PREVIEWS: 1.0 + 0.09 * settings.turn_frames + 5e-6 * points,
+        Stage.COLOURS: (0.1 + 0.02 * aligned) * settings.faces / 80_000 + 0.03 * seen_megapixels,
+        Stage.PREVIEWS: 0.4 + 0.075 * settings.turn_frames + 6e-6 * points,
     }
 
 

@@ -15,6 +15,7 @@ from reconstruction_operator.models.photogrammetry.timing.costs import STEPS, VA
 _AS_EXPECTED_SECONDS = 3.0  # the weight of the expected pace against what was measured
 _HALF_TRUSTED_SHARE = 0.1  # of a stage: when so much is done, its own pace counts as much as what was expected of it
 _OVERDUE_SHARE = 0.1  # a stage that takes longer than expected may take so much of its time longer
+_VARYING_OVERDUE_SHARE = 0.6  # the same for a stage whose cost varies
 _LATE_SHARE = 0.7  # the same for the progress that is shown, which must have room to move on
 
 
@@ -115,4 +116,5 @@ class Estimate:
             own = left * (self._heard_at - self._begun_at) / self._measured
             rest += self._measured**2 / (self._measured**2 + _HALF_TRUSTED_SHARE**2) * (own - rest)
         rest -= now - (self._heard_at if self._measured else self._begun_at)
-        return max(rest, _OVERDUE_SHARE * left * (now - self._begun_at), 0.0)
+        overdue = _VARYING_OVERDUE_SHARE if self._current in VARYING else _OVERDUE_SHARE
+        return max(rest, overdue * left * (now - self._begun_at), 0.0)
