@@ -100,6 +100,7 @@ def test_an_uninstall_that_keeps_nothing_leaves_nothing_and_is_not_stuck(node: N
     left = node.kubectl("get", "clusterroles,clusterrolebindings", selector, "--output=name")
     assert left.stdout == ""
     claims = release.get("persistentvolumeclaims", "-n", release.namespace)["items"]
-    # That of the Redis which the release had before is the user's to delete: the chart was configured to keep it then.
-    assert {claim["metadata"]["name"] for claim in claims} == {"photos", "data-reconstruction-redis-0"}
+    # Those of the photos are the user's, and so is that of the Redis which the release had before: the chart was
+    # configured to keep it then.
+    assert {claim["metadata"]["name"] for claim in claims} == {"photos", "uploads", "data-reconstruction-redis-0"}
     node.kubectl("delete", "namespace", release.namespace, "databases", "--timeout=180s")
