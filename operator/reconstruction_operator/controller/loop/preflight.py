@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import math
 import secrets
 import time
 from collections.abc import Callable
@@ -57,6 +58,7 @@ class Preflight:
         default_factory=dict, init=False
     )  # by pool, and since when; oldest first
     _asked: dict[JobKey, _Asked] = field(default_factory=dict, init=False)
+    _asked_at: float = field(default=-math.inf, init=False)  # the newest request
     _tries: dict[JobKey, int] = field(default_factory=dict, init=False)
     _found: dict[JobKey, Checked] = field(default_factory=dict, init=False)
 
@@ -88,13 +90,14 @@ class Preflight:
         """A new tenure begins."""
         for known in (self._waiting, self._asked, self._tries, self._found):
             known.clear()
+        self._asked_at = self.monotonic()  # an earlier leader may have
 
     async def run(self) -> None:
         """Ask and listen until cancelled."""
         while True:
             await asyncio.sleep(_PERIOD_SECONDS)
             fence = self.election.fence
-            if fence is None or not (self._waiting or self._asked):
+            if fence is None or not (self._waiting or self._listens):
                 continue
             try:
                 await self.round(fence)
@@ -105,11 +108,11 @@ class Preflight:
 
     async def round(self, fence: int) -> None:
         """Take the answers, and ask about the next jobs. Raises RedisError, ProtocolError and DeposedError."""
-        if self._asked:
+        if self._listens:
             call = operator_calls.take_checked(self.view.keys, fence=fence, install_id=self.install_id)
             for job_id, found in (await calls.arun(self.view.state, call)).items():
                 self._take(job_id, found)
-            self._give_up(self.monotonic())
+        self._give_up(self.monotonic())
         for pool in tuple(self._waiting):
             for job in self._next(pool, self.monotonic()):
                 if not await self._ask(job, fence):
@@ -167,9 +170,15 @@ class Preflight:
         call = operator_calls.request_check(self.view.keys, pool=pool, request=request, most=_MOST_IN_A_POOL, **leader)
         if not await calls.arun(self.view.state, call):
             return False
-        self._asked[job.key] = _Asked(token, self.monotonic(), pool)
+        self._asked_at = self.monotonic()
+        self._asked[job.key] = _Asked(token, self._asked_at, pool)
         self._tries[job.key] = self._tries.get(job.key, 0) + 1
         return True
+
+    @property
+    def _listens(self) -> bool:
+        """Whether answers may come: also to what is not of use any more, or they would stay in Redis."""
+        return self.monotonic() - self._asked_at <= _ANSWER_SECONDS
 
     def _leave(self, key: JobKey, pool: str) -> None:
         waiting = self._waiting.get(pool)

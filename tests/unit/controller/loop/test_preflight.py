@@ -187,6 +187,16 @@ async def test_a_deleted_job_leaves_nothing(desk: Desk) -> None:
     assert desk.preflight.found(job.key) is None
     assert not desk.preflight._waiting
     assert not desk.preflight._asked
+    assert not await desk.client.exists(desk.keys.checked("install"))
+
+
+async def test_a_new_leader_takes_the_answers_to_an_earlier_one(desk: Desk) -> None:
+    desk.wait("banana")
+    (request,) = await desk.round(after=3.0)
+    desk.preflight.clear()
+    await desk.answer(request)
+    await desk.round()
+    assert not await desk.client.exists(desk.keys.checked("install"))
 
 
 async def test_a_deposed_leader_asks_nothing(desk: Desk) -> None:
