@@ -45,6 +45,8 @@ class SharedValue:
                 os.ftruncate(file, 0)
                 os.pwrite(file, after, 0)
         finally:
+            # Closing alone would leave the lock to a process that was forked meanwhile and has inherited the open file.
+            fcntl.flock(file, fcntl.LOCK_UN)
             os.close(file)
 
 

@@ -48,6 +48,24 @@ def test_a_change_in_place_is_seen_by_the_next_holder() -> None:
         assert held == {"a": [1]}
 
 
+def test_a_process_that_is_forked_meanwhile_does_not_keep_the_lock() -> None:
+    value = SharedValue("test", {})
+    ends, goes = os.pipe()
+    with value.held():
+        child = os.fork()
+        if child == 0:  # as a new process of the pool: it lives on, and knows nothing of the lock
+            os.close(goes)
+            os.read(ends, 1)
+            os._exit(0)
+    try:
+        with value.held(wait=False) as held:
+            assert held == {}
+    finally:
+        os.close(goes)
+        os.close(ends)
+        os.waitpid(child, 0)
+
+
 def test_a_change_is_dropped_if_its_holder_fails() -> None:
     value = SharedValue("test", ["initial"])
 
