@@ -32,9 +32,8 @@ class Settings:
     system_namespace: str = "reconstruction-system"  # of operator and workers, whose logs have lines about jobs
     session_seconds: int = 28_800  # the longest session; a token that expires ends it before
     access_seconds: float = 10.0  # how long an answer of TokenReview or SubjectAccessReview is kept
-    proxy_secret_file: str = (
-        ""  # enables the headers of an authenticating proxy, which sends this secret with each request
-    )
+    # Enables the headers of an authenticating proxy, which sends this secret with each request
+    proxy_secret_file: str = ""
     proxy_user_header: str = "X-Forwarded-User"
     proxy_groups_header: str = "X-Forwarded-Groups"
     uploads_dir: str = ""  # where photos are written; empty: no uploads

@@ -17,9 +17,8 @@ from reconstruction_gallery.remembering import Remembered
 SEE: Final = "get"
 UPLOAD: Final = "create"
 CHANGE: Final = "patch"
-CANCEL: Final = (
-    "cancel"  # not a verb of the API server: it marks the users of the canceller role, who may change nothing else
-)
+# Not a verb of the API server: it marks the users of the canceller role, who may change nothing else
+CANCEL: Final = "cancel"
 _PATH: Final = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 _EVERYWHERE: Final = ""  # the namespace of a review that asks about all namespaces
 

@@ -23,9 +23,8 @@ from reconstruction_gallery.web.names import namespace_of
 from reconstruction_gallery.web.parts import Gallery, json_of, text_in
 from reconstruction_gallery.web.responses import HoldingResponse
 
-_QUIET_SECONDS: Final = (
-    10.0  # period of a stream without changes: the user's rights are checked again, and proxies see that it is alive
-)
+# Period of a stream without changes: the user's rights are checked again, and proxies see that it is alive
+_QUIET_SECONDS: Final = 10.0
 _GATHER_SECONDS: Final = 0.25  # changes within this time make one event (debounce)
 _BATCH: Final = 500  # jobs in one event
 

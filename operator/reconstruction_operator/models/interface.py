@@ -41,9 +41,8 @@ class Photo:
     width: int  # px, after EXIF orientation
     height: int  # px, after EXIF orientation
     bytes: int
-    mask: Path | None = (
-        None  # a picture with the upright photo's proportions, black where the photo does not show the object
-    )
+    # A picture with the upright photo's proportions, black where the photo does not show the object
+    mask: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

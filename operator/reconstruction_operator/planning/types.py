@@ -125,12 +125,10 @@ class Observation(ObservedJob):
     order_missing: bool = False  # the newest order to delete the job's files is known to be missing
     epoch_age_seconds: float = 1e9  # since Redis was last seen to have lost data
     waits_for: Wait = UNKNOWN  # what a waiting job waits for; empty if this is not known yet
-    refused: Refusal | None = (
-        None  # why the job is not accepted: by a rule of its namespace, or by every worker's model
-    )
-    no_model: str = (
-        ""  # what the job waits for if no worker of its queue has its model; empty: a worker has it, or may have it
-    )
+    # Why the job is not accepted: by a rule of its namespace, or by every worker's model
+    refused: Refusal | None = None
+    # What the job waits for if no worker of its queue has its model; empty: a worker has it, or may have it
+    no_model: str = ""
     checked: Checked | None = None  # what a worker found of the input of a job that waits
 
     @classmethod

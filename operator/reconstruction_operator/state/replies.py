@@ -25,9 +25,8 @@ class FinishVerdict(enum.StrEnum):
 
     RECORDED = "recorded"
     ALREADY = "already"  # this token has recorded `end` before
-    CANCELLED = (
-        "cancelled"  # the cancel flag is set, and nothing was recorded: clean up, then finish with Outcome.CANCELLED
-    )
+    # The cancel flag is set, and nothing was recorded: clean up, then finish with Outcome.CANCELLED
+    CANCELLED = "cancelled"
     RELEASED = "released"  # a bare task was stopped: its message must be put back
     # Superseded: another delivery has the attempt or has ended it (`end`), or the attempt is unwanted or unknown.
     OVERTAKEN = "overtaken"

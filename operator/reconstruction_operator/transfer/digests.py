@@ -10,9 +10,8 @@ from typing import BinaryIO, Final
 from reconstruction_operator.contract.fingerprint import InputFile, KnownInput, input_digest
 from reconstruction_operator.transfer.limits import Tick
 
-SHA256: Final = (
-    "sha256"  # of each photo, under its flat name: equal for a folder, an archive and a download of the same photos
-)
+# Of each photo, under its flat name: equal for a folder, an archive and a download of the same photos
+SHA256: Final = "sha256"
 ETAG: Final = "etag"  # of each object, or the time of its last change: known before the first byte is read
 _CHUNK_BYTES: Final = 1 << 20
 

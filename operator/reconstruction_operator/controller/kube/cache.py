@@ -172,9 +172,9 @@ class Cache:
 
     def take_removed(self) -> list[JobKey]:
         """The jobs that have left the cache since the last call, whether deleted or only missing."""
-        gone = list(self._removed)
+        removed = list(self._removed)
         self._removed.clear()
-        return gone
+        return removed
 
     def take_deleted(self) -> list[Job]:
         """The jobs that were deleted since the last call, as they were last seen."""

@@ -36,9 +36,8 @@ UNCHECKED: Final = "?fieldValidation=Ignore"
 _JSON: Final = "application/json"
 _USER_AGENT: Final = "reconstruction-operator"  # also the manager of the fields that we write
 _TIMEOUT_SECONDS: Final = 10.0
-_REFRESH_SECONDS: Final = (
-    10.0  # between two reads of credentials that were refused: a plugin may be slow, or prompt the user
-)
+# Between two reads of credentials that were refused: a plugin may be slow, or prompt the user
+_REFRESH_SECONDS: Final = 10.0
 
 
 class NoClusterError(Exception):

@@ -9,9 +9,8 @@ from typing import Final
 
 _log = logging.getLogger(__name__)
 
-_CONFIRMATIONS: Final = (
-    3  # consecutive older answers: a single one may come from a server that lags, against the API's promise
-)
+# Consecutive older answers: a single one may come from a server that lags, against the API's promise
+_CONFIRMATIONS: Final = 3
 
 
 class History:

@@ -26,9 +26,8 @@ from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
 
-HOLDER_MARGIN: Final = (
-    0.8  # of the duration, in which the holder trusts a renewal: slow clocks and requests fit in the rest
-)
+# Of the duration, in which the holder trusts a renewal: slow clocks and requests fit in the rest
+HOLDER_MARGIN: Final = 0.8
 _API_VERSION: Final = "coordination.k8s.io/v1"
 _POLL_SECONDS: Final = 1.0  # period of a standby: how soon it takes a released Lease
 _RENEWALS_PER_DURATION: Final = 5.0

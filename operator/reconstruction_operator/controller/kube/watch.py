@@ -25,9 +25,8 @@ from reconstruction_operator.controller.kube.feed import Feed
 
 _log = logging.getLogger(__name__)
 
-_WATCH_SECONDS: Final = (
-    60.0  # the server then ends the watch and kopf begins the next one, which bounds the age of the last answer
-)
+# The server then ends the watch and kopf begins the next one, which bounds the age of the last answer
+_WATCH_SECONDS: Final = 60.0
 _INACTIVITY_SECONDS: Final = 70.0  # bookmarks come every minute
 _REQUEST_SECONDS: Final = 30.0
 _CONNECT_SECONDS: Final = 5.0

@@ -107,9 +107,8 @@ class EventRecorder:
             delay = self._queue.delay_seconds(now)
             if delay is None or delay > 0:
                 await self._sleep(delay)
-            elif self.writes.urgent or not self.writes.budget.take(
-                now, ahead=True
-            ):  # otherwise progress would take every token
+            # Ahead of progress, which would take every token.
+            elif self.writes.urgent or not self.writes.budget.take(now, ahead=True):
                 await asyncio.sleep(_PAUSE_SECONDS)
             elif (pending := self._queue.take(now)) is not None:
                 await self._post(pending)

@@ -18,9 +18,8 @@ from typing import Final
 from reconstruction_operator.planning.times import backoff
 
 _FIRST_PER_SECOND: Final = 100.0  # an idle server of two cores takes ten times as many
-_STEP_SHARE: Final = (
-    0.1  # share of the rate by which it grows each second, beyond the rate at which it last had to shrink
-)
+# Share of the rate by which it grows each second, beyond the rate at which it last had to shrink
+_STEP_SHARE: Final = 0.1
 _STEP_PER_SECOND: Final = 1.0  # the least growth each second
 _SHRINK: Final = 0.5  # after a write that the server had no room for
 _SHRINK_SLOW: Final = 0.8  # after a slow answer

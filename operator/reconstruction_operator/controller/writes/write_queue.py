@@ -51,9 +51,8 @@ class PendingWrite:
     """The newest status that is wanted for a job."""
 
     key: JobKey
-    base: (
-        Status  # the stored status that the plan was made from; if another is stored by then, the job is planned again
-    )
+    # The stored status that the plan was made from; if another is stored by then, the job is planned again
+    base: Status
     status: Status
     events: tuple[Event, ...]
     since: float  # monotonic, of the first status that was offered and not written

@@ -63,9 +63,8 @@ class DeliverRequest:
     source: Path | None
     connection: Connection
     replaced: tuple[str, ...] = ()  # earlier jobs whose results this job takes over
-    heir_of: tuple[str, str] | None = (
-        None  # namespace and name of earlier jobs, whose result a check returns instead of refusing it
-    )
+    # Namespace and name of earlier jobs, whose result a check returns instead of refusing it
+    heir_of: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,9 +34,8 @@ logger = logging.getLogger(__name__)
 _MAX_FILES = 16  # in the status
 _FIRST_PAUSE_SECONDS = 0.25
 _LAST_PAUSE_SECONDS = 5.0
-_FORGOTTEN_SECONDS = (
-    600.0  # retries while Redis has neither claim nor record: the operator needs time to put the record back
-)
+# Retries while Redis has neither claim nor record: the operator needs time to put the record back
+_FORGOTTEN_SECONDS = 600.0
 
 _STOPPED = {
     StopReason.SUSPEND: (Outcome.STOPPED, "SUSPENDED"),

@@ -21,9 +21,8 @@ class DeletionRequest:
     copy: bool = True  # also delete the copy that readers see, not only partial deliveries
     attempt: int = 0
     namespace: str = ""
-    workspace: str = (
-        ""  # workspace of the run that asks, which is overtaken once the workspace is deleted; empty: no check
-    )
+    # Workspace of the run that asks, which is overtaken once the workspace is deleted; empty: no check
+    workspace: str = ""
 
     trash_until: float = 0.0  # seconds since 1970: delete only results in the trash whose time is over then
 

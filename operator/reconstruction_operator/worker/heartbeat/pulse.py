@@ -25,9 +25,8 @@ from reconstruction_operator.worker.heartbeat.listener import Listener, Look
 logger = logging.getLogger(__name__)
 
 _IDLE_SECONDS: Final = 30.0  # the thread ends after this time without an attempt
-_ATTEMPTS_AT_MOST: Final = (
-    4  # attempts of a thread: if Redis answers after 1 s, each beats every 8 s, and its key lives for 10 s
-)
+# Attempts of a thread: if Redis answers after 1 s, each beats every 8 s, and its key lives for 10 s
+_ATTEMPTS_AT_MOST: Final = 4
 
 
 class Beating(Protocol):

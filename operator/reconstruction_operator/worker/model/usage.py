@@ -31,9 +31,8 @@ class UsageWatch:
         self._measured_at = 0.0
         self.newest_bytes = 0
         self.peak_bytes = 0
-        self.cpu_seconds = (
-            0.0  # CPU time at the last check; that of a process whose parent has not waited for it is lost
-        )
+        # CPU time at the last check; that of a process whose parent has not waited for it is lost
+        self.cpu_seconds = 0.0
         self._leader: psutil.Process | None = None
         with contextlib.suppress(psutil.Error):
             self._leader = psutil.Process(pid)

@@ -21,9 +21,8 @@ _SMALL_SET = 5  # photos
 _EXTENT_PERCENTILE = 98.0  # of the points' distances; the rest are stray
 _MARGIN = 1.1  # beyond the outermost points
 _WIDE = 1.3  # times the radius of the core: a region that is no wider is of one detail
-_CORE_SHARE = (
-    0.1  # of the points of the region; with fewer the core is empty: photos of a walk around a house look at its walls
-)
+# Of the points of the region; with fewer the core is empty: photos of a walk around a house look at its walls
+_CORE_SHARE = 0.1
 _COARSEST = 2  # times that details double in size
 _LEAST_SHARE = 0.25  # of the points; a region with fewer is not that of interest
 
