@@ -196,6 +196,12 @@ class Cache:
             self._queue.put(key, Turn.of(job))
             self.changed.set()
 
+    def enqueue_admitted(self, key: JobKey) -> None:
+        """Look at a job that may go now, before all those that only wait."""
+        if key.uid in self._jobs:
+            self._queue.put(key, Turn.IN_FLIGHT)
+            self.changed.set()
+
     def enqueue_later(self, key: JobKey) -> None:
         """Enqueue the job behind all more urgent ones."""
         if key.uid in self._jobs and key not in self._queue:

@@ -9,6 +9,7 @@ from typing import Final
 
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase
+from reconstruction_operator.controller.kube.counts import IN_FLIGHT
 from reconstruction_operator.planning.types import Job
 
 _STALE_AT_MOST: Final = 64  # entries of replaced or cancelled timers that may stay, besides as many as there are timers
@@ -19,9 +20,10 @@ class Turn(enum.IntEnum):
     """The classes, the most urgent first."""
 
     STOPPING = 0  # a cancel, a suspension or a deletion of an unfinished job
-    LIVING = 1  # new and unfinished jobs
-    FINISHED = 2
-    LATER = 3  # finished jobs for which a new leader finds something left to do
+    IN_FLIGHT = 1  # jobs in a queue or with a worker, and those that are admitted: a worker may wait for them
+    LIVING = 2  # new jobs, and others that are not finished
+    FINISHED = 3
+    LATER = 4  # finished jobs for which a new leader finds something left to do
 
     @classmethod
     def of(cls, job: Job) -> Turn:
@@ -31,7 +33,9 @@ class Turn(enum.IntEnum):
         spec = job.spec
         suspends = spec.suspend and job.status.phase is not Phase.SUSPENDED
         ends = job.deleting or spec.cancel_requested or spec.cancel_confirmed or suspends
-        return cls.STOPPING if ends else cls.LIVING
+        if ends:
+            return cls.STOPPING
+        return cls.IN_FLIGHT if job.status.phase in IN_FLIGHT else cls.LIVING
 
 
 class WorkQueue:
@@ -51,8 +55,9 @@ class WorkQueue:
         return key in self._turns
 
     def put(self, key: JobKey, turn: Turn) -> None:
-        """Queue the key. If it is queued in this class it keeps its place; from another class it moves to this one."""
-        if self._turns.get(key) is turn:
+        """Queue the key. If it is queued in this class or in a more urgent one, it keeps its place."""
+        known = self._turns.get(key)
+        if known is not None and known <= turn:
             return
         self.discard(key)
         self._turns[key] = turn

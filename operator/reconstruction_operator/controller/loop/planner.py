@@ -137,6 +137,6 @@ class Planner:
         admitted = set(self.admission.admit(self.monotonic()))
         here = [one for one in planned if one.job.key in admitted]
         for key in admitted.difference(one.job.key for one in here):
-            self.cache.enqueue(key)
+            self.cache.enqueue_admitted(key)
         again = {one.job.key: one for one in self._plan(((one.job, one.seen) for one in here), now)}
         return [again.get(one.job.key, one) for one in planned]

@@ -49,7 +49,8 @@ _NOT_LEADING_SECONDS: Final = 0.1
 _CONFLICT_SECONDS: Final = 1.0  # until the job is requeued
 _REFUSED_SECONDS: Final = 10.0  # the same; long enough that a refusal does not become a loop
 
-_KINDS: Final = {urgency: urgency.name.lower() for urgency in Urgency} | {Urgency.BRIEF: "phase"}  # in metrics
+_PHASES: Final = (Urgency.DISPATCH, Urgency.PHASE, Urgency.BRIEF)
+_KINDS: Final = {one: "phase" if one in _PHASES else one.name.lower() for one in Urgency}  # in metrics
 
 Operation = dict[str, Any]
 

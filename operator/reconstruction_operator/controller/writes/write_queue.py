@@ -24,6 +24,7 @@ from reconstruction_operator.telemetry import metrics
 
 BRIEF_SECONDS: Final = 0.15
 BRIEF_AT_MOST_SECONDS: Final = 1.0
+PHASE_LATE_SECONDS: Final = 0.5  # after which a change of phase goes before dispatches that came later
 PATIENCE_SECONDS: Final = 10.0
 WAITING_PER_SECOND: Final = 5.0  # while there are more urgent writes
 _WAITING_BURST: Final = 5
@@ -34,16 +35,18 @@ class Urgency(enum.IntEnum):
     """The kind of a status write; lower is sent first."""
 
     FINISHED = 0
-    PHASE = 1
-    BRIEF = 2  # a phase that may be over in a moment
-    PROGRESS = 3
-    WAITING = 4  # what a job that has not been dispatched waits for
+    DISPATCH = 1  # that a job is queued: its message follows, and a worker may be free
+    PHASE = 2
+    BRIEF = 3  # a phase that may be over in a moment
+    PROGRESS = 4
+    WAITING = 5  # what a job that has not been dispatched waits for
 
 
 HELD: Final = (Urgency.BRIEF, Urgency.WAITING)
 """Kinds that are held back."""
 
-_URGENT: Final = (Urgency.FINISHED, Urgency.PHASE)
+_URGENT: Final = (Urgency.FINISHED, Urgency.DISPATCH, Urgency.PHASE)
+_PHASES_LATE: Final = (Urgency.FINISHED, Urgency.PHASE, Urgency.DISPATCH, *tuple(Urgency)[Urgency.BRIEF :])
 
 
 @dataclass(slots=True)
@@ -69,6 +72,8 @@ def urgency_of(stored: Status, wanted: Status) -> Urgency:
     observed = stored.observed_generation == wanted.observed_generation
     if wanted.phase is Phase.CANCELLING and stored.phase is not Phase.CANCELLING:
         return Urgency.BRIEF
+    if wanted.phase is Phase.QUEUED and stored.phase is not Phase.QUEUED:
+        return Urgency.DISPATCH
     if wanted.phase is Phase.PENDING and (stored.phase is None or (same and observed)):
         return Urgency.WAITING
     return Urgency.PROGRESS if same and before == after and observed else Urgency.PHASE
@@ -117,7 +122,8 @@ class WriteQueue:
     def take(self) -> PendingWrite | None:
         """The next write, which is in flight until `done`. None if no write is due, or if all due ones are for jobs with a write in flight."""
         now = self._monotonic()
-        for urgency, queue in zip(Urgency, self._queues, strict=True):
+        for urgency in _PHASES_LATE if self._is_late(now) else Urgency:
+            queue = self._queues[urgency]
             for key, pending in queue.items():
                 if key in self._in_flight:
                     continue
@@ -131,6 +137,13 @@ class WriteQueue:
                 self._in_flight[key] = urgency
                 return queue.pop(key)
         return None
+
+    def _is_late(self, now: float) -> bool:
+        """Whether dispatches have gone before the oldest change of phase for long enough: the server has too little time for both."""
+        dispatch, phase = (next(iter(self._queues[one].values()), None) for one in (Urgency.DISPATCH, Urgency.PHASE))
+        return (
+            dispatch is not None and phase is not None and phase.since < min(dispatch.since, now - PHASE_LATE_SECONDS)
+        )
 
     def held_seconds(self) -> float | None:
         """When the next held write is due; None if none is held."""

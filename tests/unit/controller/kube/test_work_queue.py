@@ -65,7 +65,9 @@ def test_timers_of_deleted_jobs_take_no_memory_until_their_time() -> None:
     ("spec", "phase", "turn"),
     [
         pytest.param(Spec(), None, Turn.LIVING, id="new"),
-        pytest.param(Spec(), Phase.RUNNING, Turn.LIVING, id="running"),
+        pytest.param(Spec(), Phase.PENDING, Turn.LIVING, id="waiting"),
+        pytest.param(Spec(), Phase.QUEUED, Turn.IN_FLIGHT, id="queued"),
+        pytest.param(Spec(), Phase.RUNNING, Turn.IN_FLIGHT, id="running"),
         pytest.param(Spec(cancel_requested=True), Phase.RUNNING, Turn.STOPPING, id="cancel-requested"),
         pytest.param(Spec(cancel_confirmed=True), Phase.CANCELLING, Turn.STOPPING, id="cancelling"),
         pytest.param(Spec(suspend=True), Phase.RUNNING, Turn.STOPPING, id="suspending"),
@@ -89,9 +91,9 @@ def queue(**names: Turn) -> WorkQueue:
 
 
 def test_the_most_urgent_class_comes_first() -> None:
-    made = queue(later=Turn.LATER, over=Turn.FINISHED, lives=Turn.LIVING, stops=Turn.STOPPING)
+    made = queue(later=Turn.LATER, over=Turn.FINISHED, lives=Turn.LIVING, runs=Turn.IN_FLIGHT, stops=Turn.STOPPING)
 
-    assert [key.name for key in made.take(9)] == ["stops", "lives", "over", "later"]
+    assert [key.name for key in made.take(9)] == ["stops", "runs", "lives", "over", "later"]
     assert len(made) == 0
 
 
@@ -117,6 +119,13 @@ def test_a_key_that_changes_its_class_is_queued_once() -> None:
     made.put(make_key("a"), Turn.LIVING)
 
     assert (len(made), made.take(9), made.take(9)) == (1, [make_key("a")], [])
+
+
+def test_a_key_that_is_queued_in_a_more_urgent_class_keeps_its_place() -> None:
+    made = queue(a=Turn.IN_FLIGHT, b=Turn.LIVING)
+    made.put(make_key("a"), Turn.LIVING)
+
+    assert made.take(9) == [make_key("a"), make_key("b")]
 
 
 def test_a_key_that_is_discarded_is_not_taken() -> None:

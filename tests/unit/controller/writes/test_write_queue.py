@@ -41,6 +41,13 @@ def pending(name: str, urgency: Urgency, since: float = 0.0, status: Status = RU
         pytest.param(RUNNING, replace(RUNNING, phase=Phase.SUCCEEDED), Urgency.FINISHED, id="finished"),
         pytest.param(Status(), replace(RUNNING, phase=Phase.CANCELLED), Urgency.FINISHED, id="finished at once"),
         pytest.param(Status(), RUNNING, Urgency.PHASE, id="phase"),
+        pytest.param(WAITING, replace(WAITING, phase=Phase.QUEUED), Urgency.DISPATCH, id="dispatched"),
+        pytest.param(
+            replace(WAITING, phase=Phase.QUEUED),
+            replace(WAITING, phase=Phase.QUEUED, observed_generation=2),
+            Urgency.PHASE,
+            id="a new spec was seen while it was queued",
+        ),
         pytest.param(RUNNING, replace(RUNNING, phase=Phase.CANCELLING), Urgency.BRIEF, id="cancelling"),
         pytest.param(Status(), WAITING, Urgency.WAITING, id="first seen to wait"),
         pytest.param(WAITING, replace(WAITING, message="place 5"), Urgency.WAITING, id="place in line"),
@@ -62,11 +69,13 @@ def test_how_urgent_a_write_is(stored: Status, wanted: Status, urgency: Urgency)
     assert urgency_of(stored, wanted) is urgency
 
 
+def next_of(queue: WriteQueue) -> str:
+    one = queue.take()
+    return "" if one is None else one.key.name
+
+
 def taken(queue: WriteQueue) -> list[str]:
-    names = []
-    while (one := queue.take()) is not None:
-        names.append(one.key.name)
-    return names
+    return list(iter(lambda: next_of(queue), ""))
 
 
 def test_ends_go_first_then_phases_then_progress_each_in_order(queue: WriteQueue) -> None:
@@ -76,6 +85,19 @@ def test_ends_go_first_then_phases_then_progress_each_in_order(queue: WriteQueue
     queue.put(pending("q2", Urgency.PHASE))
 
     assert taken(queue) == ["f1", "q1", "q2", "p1", "p2"]
+
+
+def test_a_dispatch_goes_before_changes_of_phase_until_these_are_late(queue: WriteQueue, clock: Clock) -> None:
+    queue.put(pending("runs-1", Urgency.PHASE, since=clock.now))
+    queue.put(pending("runs-2", Urgency.PHASE, since=clock.now + 0.35))
+    order = []
+    for number in range(4):
+        queue.put(pending(f"goes-{number}", Urgency.DISPATCH, since=clock.now))
+        order.append(next_of(queue))
+        clock.now += 0.2
+
+    assert order == ["goes-0", "goes-1", "goes-2", "runs-1"]
+    assert taken(queue) == ["goes-3", "runs-2"]
 
 
 def test_only_the_newest_status_of_a_job_waits_and_keeps_its_place_and_age(queue: WriteQueue) -> None:
