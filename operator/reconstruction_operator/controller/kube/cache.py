@@ -54,6 +54,7 @@ class Cache:
         self.newest = 0  # the newest resource version that was seen
         self.timers = Timers()
         self.changed = asyncio.Event()  # set when there may be work
+        self._stopping = asyncio.Event()  # set when a job that is to be stopped is enqueued
         self.counts = Counts()
         self._active: dict[str, None] = {}  # uids of jobs in flight
         self._handed_over: dict[str, Job] = {}  # by uid, until `take_handed_over`
@@ -77,6 +78,12 @@ class Cache:
                 async with asyncio.timeout(timeout_seconds):
                     await self.listed.wait()
         return self.listed.is_set()
+
+    async def await_stop(self, timeout_seconds: float) -> None:
+        """Return when a job that is to be stopped is enqueued, or after that time."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, timeout_seconds)):
+                await self._stopping.wait()
 
     def get(self, key: JobKey) -> Job | None:
         """The job as the API server last showed it."""
@@ -193,8 +200,11 @@ class Cache:
         """Enqueue the job, if it exists."""
         job = self._jobs.get(key.uid)
         if job is not None:
-            self._queue.put(key, Turn.of(job))
+            turn = Turn.of(job)
+            self._queue.put(key, turn)
             self.changed.set()
+            if turn is Turn.STOPPING:
+                self._stopping.set()
 
     def enqueue_admitted(self, key: JobKey) -> None:
         """Look at a job that may go now, before all those that only wait."""
@@ -236,6 +246,7 @@ class Cache:
 
     def take(self, at_most: int) -> list[JobKey]:
         """Take the next keys, by class (`Turn`)."""
+        self._stopping.clear()
         return self._queue.take(at_most)
 
     def _enqueue_if_left(self, job: Job, now: datetime) -> None:

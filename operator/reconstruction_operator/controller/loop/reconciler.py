@@ -149,7 +149,10 @@ class Reconciler:
         self._fence = fence
 
     async def _wait(self) -> None:
-        """Wait for work (debounce): changes gather during a round, and a round that follows closely starts after a pause."""
+        """Wait for work (debounce): changes gather during a round, and a round that follows closely starts after a pause.
+
+        A job that is to be stopped ends the pause.
+        """
         cache, now = self.cache, self.monotonic()
         if cache.queued >= _BATCH_JOBS:
             await asyncio.sleep(0)
@@ -164,7 +167,8 @@ class Reconciler:
                 return
         cache.changed.clear()
         period = period_seconds(self.batch_seconds, self._took_seconds)
-        await asyncio.sleep(max(0.0, self._began_at + period - self.monotonic()))
+        await asyncio.sleep(max(0.0, self._began_at + self.batch_seconds - self.monotonic()))
+        await cache.await_stop(self._began_at + period - self.monotonic())
 
     async def round(self, fence: int) -> None:
         """Reconcile what is due, once. Raises RedisError and DeposedError, after enqueueing the jobs again."""

@@ -11,6 +11,7 @@ import pytest
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.controller.kube.cache import Cache
+from reconstruction_operator.controller.loop import reconciler
 from reconstruction_operator.controller.loop.actor import ActResults, JobActions
 from reconstruction_operator.controller.loop.reconciler import period_seconds
 from reconstruction_operator.controller.redis_view.observer import ObservedBatch, Subject
@@ -243,3 +244,24 @@ async def test_between_two_rounds_changes_gather() -> None:
     loop.cache.put(make_body("c"))
     async with asyncio.timeout(10.0):
         await loop.reconciler._wait()
+
+
+async def test_a_cancel_ends_the_pause_after_a_long_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconciler, "_PERIOD_MAX_SECONDS", 3_600.0)
+    loop = Loop("a")
+    await loop.round()
+    loop.reconciler._took_seconds = 3_600.0
+    loop.cache.put(make_body("b"))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await loop.reconciler._wait()
+
+    body = make_body("a", version=2)
+    loop.cache.put({**body, "spec": {**body["spec"], "cancelRequested": True}})
+    async with asyncio.timeout(10.0):
+        await loop.reconciler._wait()
+    await loop.round()
+    loop.cache.put(make_body("c"))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await loop.reconciler._wait()
