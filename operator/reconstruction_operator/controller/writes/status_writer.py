@@ -1,7 +1,7 @@
 """Status writer: the only writer of statuses. It writes the newest of each job, within the budget of `write_budget`.
 
-Finished states go first, then changes of phase, then progress (evenly over the jobs), then what jobs wait for (`write_queue`);
-Events come last (`event_recorder`).
+Finished states go first, then dispatches, then other changes of phase, then progress (evenly over the jobs), then what jobs wait for
+(`write_queue`); Events come last (`event_recorder`).
 A write for which the server had no room is retried. One that the server refused is dropped, and the job is requeued, to be
 planned again from the server's version.
 
