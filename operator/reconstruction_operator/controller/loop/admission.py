@@ -281,11 +281,11 @@ class Admission:
         return message_bytes(job.spec) if job is not None else 0
 
     def _drop_stored(self) -> None:
-        self._sent = {
-            key: status
-            for key, status in self._sent.items()
-            if (job := self.cache.get(key)) is not None and job.status == status
-        }
+        self._sent = {key: status for key, status in self._sent.items() if self._has_status(key, status)}
+
+    def _has_status(self, key: JobKey, status: Status) -> bool:
+        job = self.cache.get(key)
+        return job is not None and (job.status is status or job.status == status)  # to compare all fields takes long
 
     def _quarantines_soon_in_flight(self) -> Iterator[scheduling.Quarantine]:
         """The quarantines of jobs that were admitted or sent and whose stored status does not show it yet."""
