@@ -29,10 +29,11 @@ PARALLEL    := $(MAKE) --no-print-directory --jobs=3 --keep-going --output-sync=
 LINTS       := style types layers tree
 
 # The unit tests, in parts, the longest first: each part is a process that imports and collects nothing else.
-part-worker   := $(addprefix tests/unit/,benchmarks models transfer worker)
+part-engine   := $(addprefix tests/unit/,benchmarks models)
+part-worker   := $(addprefix tests/unit/,transfer worker)
 part-tools    := $(addprefix tests/unit/,chaos chart cli dashboards demo devcluster gallery plugin scripts)
-part-operator := tests/unit tests/behaviour $(addprefix --ignore=,$(part-worker) $(part-tools))
-UNIT          := $(addprefix unit-,operator worker tools)
+part-operator := tests/unit tests/behaviour $(addprefix --ignore=,$(part-engine) $(part-worker) $(part-tools))
+UNIT          := $(addprefix unit-,operator engine worker tools)
 
 check: setup ## the quick part: style, types, layers, tree, and the unit tests
 	@$(PYTHON_BIN) -S scripts/checks/layout.py

@@ -96,12 +96,17 @@ def jobs_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.fixture
-def fast_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Steps take no time, heartbeats are frequent, and no setting of this machine matters."""
-    configure(monkeypatch, PLACEHOLDER_STEP_SECONDS=0.0, BEAT_SECONDS=0.1, RECONSTRUCTION_SIMULATE="unavailable")
-    monkeypatch.setattr(spares, "_SPARE_SECONDS", 0.0)  # no process is left for the next test
-    monkeypatch.setattr(pulse, "_IDLE_SECONDS", 0.0)  # each test has its own Redis, and so its own thread
+@pytest.fixture(scope="module")
+def fast_settings() -> Iterator[None]:
+    """Steps take no time, heartbeats are frequent, and no setting of this machine matters.
+
+    Made once a file: for each test it would take as long as many a test does.
+    """
+    with pytest.MonkeyPatch.context() as patched:
+        configure(patched, PLACEHOLDER_STEP_SECONDS=0.0, BEAT_SECONDS=0.1, RECONSTRUCTION_SIMULATE="unavailable")
+        patched.setattr(spares, "_SPARE_SECONDS", 0.0)  # no process is left for the next test
+        patched.setattr(pulse, "_IDLE_SECONDS", 0.0)  # each test has its own Redis, and so its own thread
+        yield
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ def test_a_stopped_attempt_records_the_reason_and_leaves_no_files(
     jobs_dir: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    at_step(3, lambda: stop(client, 1, reason), monkeypatch)
+    at_step(1, lambda: stop(client, 1, reason), monkeypatch)
     configure(monkeypatch, BEAT_SECONDS=0.02, PLACEHOLDER_STEP_SECONDS=0.2)
 
     assert run() == {"status": "stopped", "job_id": JOB, "reason": code}
@@ -77,7 +77,7 @@ def test_a_cancel_during_a_step_beats_a_stop(client: redis.Redis, monkeypatch: p
         job_manager.assert_cancelled(JOB)
 
     configure(monkeypatch, BEAT_SECONDS=0.02, PLACEHOLDER_STEP_SECONDS=0.2)
-    at_step(3, both, monkeypatch)
+    at_step(1, both, monkeypatch)
     assert run() == {"status": "cancelled", "job_id": JOB}
     assert end(client).outcome is Outcome.CANCELLED
     assert job_manager.is_job_cancelled(JOB)

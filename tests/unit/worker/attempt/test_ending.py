@@ -65,16 +65,19 @@ class Run:
         return ending.record(end, self.ownership, self.heartbeat, patience_seconds=patience_seconds)
 
 
-def test_an_end_is_recorded_once_redis_answers_again(redis_server: fakeredis.FakeServer) -> None:
+def test_an_end_is_recorded_once_redis_answers_again(
+    redis_server: fakeredis.FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ending, "_FIRST_PAUSE_SECONDS", 0.01)
     run = Run()
     with run.heartbeat:
         redis_server.connected = False
-        threading.Timer(0.3, lambda: setattr(redis_server, "connected", True)).start()
+        threading.Timer(0.05, lambda: setattr(redis_server, "connected", True)).start()
         begun = time.monotonic()
         recorded = run.record(SUCCESS, patience_seconds=60.0)
     assert recorded is not None
     assert recorded.outcome is Outcome.SUCCEEDED
-    assert time.monotonic() - begun >= 0.25
+    assert time.monotonic() - begun >= 0.04
 
 
 def test_recording_gives_up_when_patience_is_over(redis_server: fakeredis.FakeServer) -> None:

@@ -11,6 +11,14 @@ from reconstruction_operator.worker.attempt.progress import ProgressSender
 _PATIENCE_SECONDS = 30.0
 
 
+@pytest.fixture(autouse=True)
+def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports are sent at once, and again a moment later."""
+    monkeypatch.setattr(progress, "_FIRST_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "_LATEST_SECONDS", 0.01)
+    monkeypatch.setattr(progress, "_AFTER_ERROR_SECONDS", 0.01)
+
+
 def test_kept_reports_are_sent_in_order_at_any_rate() -> None:
     sent: list[Mapping[str, Any]] = []
     with ProgressSender(sent.extend, flush_seconds=_PATIENCE_SECONDS) as sender:

@@ -124,6 +124,7 @@ def test_a_run_paused_before_its_workspace_leaves_its_successors_alone(
     assert list((jobs_dir / JOB / "attempts").iterdir()) == begun
 
 
+@pytest.mark.usefixtures("deletes_here")
 def test_a_cancel_does_not_wait_for_a_dead_mount(jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     configure(monkeypatch, BEAT_SECONDS=0.02)
     back, done = threading.Event(), threading.Event()

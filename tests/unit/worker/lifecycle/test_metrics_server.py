@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import urllib.request
 from collections.abc import Iterator
+from socketserver import BaseServer
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,6 +26,7 @@ def port(monkeypatch: pytest.MonkeyPatch) -> int:
     with socket.create_server(("127.0.0.1", 0)) as found:
         number: int = found.getsockname()[1]
     configure(monkeypatch, WORKER_METRICS_HOST="127.0.0.1", WORKER_METRICS_PORT=number)
+    monkeypatch.setattr(BaseServer.serve_forever, "__defaults__", (0.01,))  # seconds until it notices its end
     return number
 
 

@@ -17,6 +17,7 @@ from reconstruction_operator.state import calls, connections, reads, worker_call
 from reconstruction_operator.state.calls import Script
 from reconstruction_operator.state.replies import WorkerInfo
 from reconstruction_operator.worker.attempt.ownership import LIFE
+from reconstruction_operator.worker.lifecycle import registration as registrations
 from reconstruction_operator.worker.lifecycle.registration import Registration
 from reconstruction_operator.worker.model.selection import announced_models
 
@@ -37,7 +38,9 @@ class Server(fakeredis.FakeServer):
 def server(monkeypatch: pytest.MonkeyPatch, jobs_dir: Path) -> Server:
     found = Server()
     monkeypatch.setattr(connections, "state_client", found.client)
-    configure(monkeypatch, JOBS_DIR=str(jobs_dir), WORKER_TTL_SECONDS=0.3, DRAIN_SECONDS=60.0)
+    configure(monkeypatch, JOBS_DIR=str(jobs_dir), WORKER_TTL_SECONDS=30.0, DRAIN_SECONDS=60.0)
+    monkeypatch.setattr(registrations, "_MAX_PERIOD_SECONDS", 0.05)
+    monkeypatch.setattr(registrations, "_RETRY_SECONDS", 0.05)
     return found
 
 
@@ -92,7 +95,7 @@ def test_a_draining_worker_notifies_its_runs_and_takes_no_more_jobs(server: Serv
     worker_shutting_down.send(sender=NODE)
 
     wait(lambda: drains(server), "the drain to be recorded")
-    wait(lambda: workers(server) == (), "the registration to expire")
+    wait(lambda: workers(server) == (), "the worker to take no more jobs")
 
 
 def test_a_worker_that_starts_while_redis_is_away_registers_later(
