@@ -26,7 +26,7 @@ from devcluster.harness.replicas import Replica
 from devcluster.harness.system import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, REPOSITORY, System
 from devcluster.servers.kubeconfigs import kubeconfig, token_user, write_kubeconfig
 from devcluster.servers.processes import Process
-from devcluster.servers.s3 import S3
+from devcluster.servers.storage.s3 import S3
 
 OPERATORS = ("operator-a", "operator-b")
 WORKERS = ("worker-a", "worker-b", "worker-c")

@@ -18,7 +18,7 @@ from devcluster.servers.ports import free_ports
 from devcluster.servers.processes import Process
 from devcluster.servers.running import Running
 from devcluster.servers.runs import RunFolder
-from devcluster.servers.s3 import S3
+from devcluster.servers.storage.s3 import S3
 from devcluster.waiting import wait_until
 
 _MODULE: Final = GoModule(

@@ -1,4 +1,4 @@
-"""Layout check: `operator/` is a source root and no package, and neither is anything in tests/.
+"""Layout check: `operator/` is a source root and no package, neither is anything in tests/, and no package has many modules.
 
 An `operator/__init__.py` shadows the standard library's `operator` wherever the checkout's root is on the path. Python then
 fails before any other check can explain it. So this module runs by its path, first and with the standard library alone:
@@ -8,10 +8,13 @@ fails before any other check can explain it. So this module runs by its path, fi
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Final
 
 PACKAGE: Final = "reconstruction_operator"
+_SOURCES: Final = ("operator", "plugin", "gallery", "devcluster", "demo", "chaos", "benchmarks", "scripts")
+_MOST_MODULES: Final = 15  # a package with more is divided by subject
 _IGNORED: Final = {"__pycache__", ".DS_Store"}  # left there by tools
 
 
@@ -31,6 +34,12 @@ def problems(checkout: Path) -> list[str]:
     found += [
         f"{path.relative_to(checkout)} makes a package of tests: remove it"
         for path in sorted((checkout / "tests").rglob("__init__.py"))
+    ]
+    modules = (path for root in _SOURCES for path in (checkout / root).rglob("*.py") if path.name != "__init__.py")
+    found += [
+        f"{package.relative_to(checkout)} has {number} modules, more than {_MOST_MODULES}: divide it by subject"
+        for package, number in sorted(Counter(path.parent for path in modules).items())
+        if number > _MOST_MODULES
     ]
     return found
 

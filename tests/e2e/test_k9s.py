@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from devcluster import Cluster, Redis, wait_until
+from devcluster.harness.dashboards.k9s import K9s
 from devcluster.harness.jobs import Jobs
-from devcluster.harness.k9s import K9s
 from devcluster.harness.system import QUICK_SETTINGS, REPOSITORY, System
 from devcluster.programs.building import K9S, built
 from devcluster.programs.control_plane import programs

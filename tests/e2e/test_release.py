@@ -13,7 +13,7 @@ import yaml
 
 from devcluster import wait_until
 from devcluster.node import Node
-from devcluster.servers.s3 import S3
+from devcluster.servers.storage.s3 import S3
 from tests.support.pages import commands
 from tests.support.paths import CHECKOUT
 from tests.support.servers.objects import S3Server

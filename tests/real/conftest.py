@@ -28,7 +28,7 @@ import devcluster
 from devcluster.harness.jobs import Jobs, Seen, watch
 from devcluster.harness.system import GROUP, QUICK_SETTINGS, System
 from devcluster.programs.control_plane import programs
-from devcluster.servers.s3 import S3
+from devcluster.servers.storage.s3 import S3
 from tests.support.controller.dispatch import leave, serve
 from tests.support.settings import configure
 from tests.support.systems import QUICK, ROUGH, SLOW, SharedSystems

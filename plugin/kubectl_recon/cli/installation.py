@@ -22,7 +22,7 @@ def workers(
     Live workers are counted by the operator's metrics, which the API server's proxy gives to users who may get pods/proxy in
     its namespace. Others see the workers that have one of their jobs.
     """
-    from kubectl_recon.commands import fleet
+    from kubectl_recon.commands.installation import fleet
 
     raise typer.Exit(fleet.workers(o.connected(context, kubeconfig, namespace), o.format_of(output)))
 
@@ -34,7 +34,7 @@ def models(
     kubeconfig: o.Kubeconfig = None,
 ) -> None:
     """Models that jobs name, how these jobs went, and models that workers lack."""
-    from kubectl_recon.commands import fleet
+    from kubectl_recon.commands.installation import fleet
 
     raise typer.Exit(fleet.models(o.connected(context, kubeconfig, namespace), o.format_of(output)))
 
@@ -49,7 +49,7 @@ def doctor(
 
     Only reads, and says what you may not see. Exit code 1 if something is bad.
     """
-    from kubectl_recon.commands import doctor as command
+    from kubectl_recon.commands.installation import doctor as command
 
     raise typer.Exit(command.run(o.connected(context, kubeconfig, namespace), o.format_of(output)))
 
@@ -63,7 +63,7 @@ def version(
 ) -> None:
     """Versions of this program, the operator, the CRD and Kubernetes. Exit code 1 if they do not fit together."""
     from kubectl_recon import __version__
-    from kubectl_recon.commands import versions
+    from kubectl_recon.commands.installation import versions
 
     if client:
         typer.echo(f"kubectl-recon  {__version__}")

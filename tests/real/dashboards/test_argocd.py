@@ -1,6 +1,6 @@
 """Argo CD on real jobs: its Lua scripts run on the objects, and the changes of its actions are sent to the API server."""
 
-from devcluster.harness.argocd import Customization
+from devcluster.harness.dashboards.argocd import Customization
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.system import REPOSITORY
 from scripts.generate.integrations import CUSTOMIZATION

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from devcluster import Cluster, wait_until
+from devcluster.harness.dashboards.prometheus import Prometheus, Target
 from devcluster.harness.jobs import Jobs
-from devcluster.harness.prometheus import Prometheus, Target
 from devcluster.harness.system import REPOSITORY
 from devcluster.servers.ports import free_ports
 from scripts.generate.dashboard import dashboard

@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from devcluster import wait_until
+from devcluster.harness.dashboards.prometheus import Prometheus, Target
 from devcluster.harness.jobs import Jobs
-from devcluster.harness.prometheus import Prometheus, Target
 from devcluster.harness.system import REPOSITORY, System
 from devcluster.programs.helm import helm
 

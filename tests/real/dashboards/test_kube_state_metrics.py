@@ -7,8 +7,8 @@ import yaml
 from prometheus_client.samples import Sample
 
 from devcluster import wait_until
+from devcluster.harness.dashboards.kube_state_metrics import KubeStateMetrics
 from devcluster.harness.jobs import Jobs
-from devcluster.harness.kube_state_metrics import KubeStateMetrics
 from devcluster.harness.system import REPOSITORY, System
 
 BUILD_SECONDS = 1800

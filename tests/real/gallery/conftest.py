@@ -11,7 +11,7 @@ import pytest
 from devcluster.harness.gallery import Gallery, start_gallery
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.system import System
-from devcluster.servers.s3 import S3
+from devcluster.servers.storage.s3 import S3
 
 PROXY_SECRET = secrets.token_urlsafe(32)
 MakeUser = Callable[[str], str]

@@ -15,7 +15,7 @@ from reconstruction_operator.transfer.runs import Run
 
 from devcluster.harness.gallery import Gallery
 from devcluster.harness.jobs import Jobs
-from devcluster.servers.s3 import S3
+from devcluster.servers.storage.s3 import S3
 from devcluster.waiting import wait_until
 from tests.real.gallery.conftest import MakeUser
 from tests.real.gallery.test_access import know

@@ -20,7 +20,7 @@ from tests.support.pages import block
 from tests.support.photos import make_photo
 
 if TYPE_CHECKING:
-    from devcluster.servers.s3 import S3
+    from devcluster.servers.storage.s3 import S3
 
 BUILD_SECONDS = 1800
 pytestmark = [pytest.mark.release, pytest.mark.timeout(BUILD_SECONDS)]

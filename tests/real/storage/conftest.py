@@ -13,7 +13,7 @@ from chaos.system.proxies.network import Network
 from chaos.system.proxies.tcp import TcpProxy
 from devcluster import Redis
 from devcluster.harness.workers import Farm
-from devcluster.servers.s3 import S3
+from devcluster.servers.storage.s3 import S3
 from tests.support.settings import configure
 from tests.support.storage import StorageJob, sealed_result
 

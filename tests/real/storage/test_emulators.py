@@ -23,7 +23,7 @@ from reconstruction_operator.transfer.objects.target import Target
 
 from devcluster import Redis
 from devcluster.harness.workers import Farm
-from devcluster.servers.emulators import Azurite, FakeGcs
+from devcluster.servers.storage.emulators import Azurite, FakeGcs
 from tests.support.photos import make_photo
 from tests.support.servers.azure import Container
 from tests.support.servers.google import GoogleBucket, running_xml_uploads

@@ -10,7 +10,7 @@ import yaml
 from devcluster import wait_until
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.system import REPOSITORY, System
-from devcluster.servers.s3 import S3
+from devcluster.servers.storage.s3 import S3
 from tests.support.photos import make_photo
 from tests.support.servers.objects import Bucket, S3Server
 from tests.support.systems import ROUGH, SLOW, SharedSystems

@@ -14,7 +14,7 @@ from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
 from reconstruction_operator.transfer.runs import EVERY_ATTEMPT, Run
 
-from devcluster.servers.s3 import S3
+from devcluster.servers.storage.s3 import S3
 from tests.support.servers.connect_proxy import running_proxy
 from tests.support.servers.objects import Bucket, S3Server
 from tests.support.settings import configure

@@ -13,7 +13,7 @@ from chaos.system.proxies.tcp import TcpProxy
 from devcluster import wait_until
 from devcluster.harness.workers import Farm
 from devcluster.mounts import small_disk
-from devcluster.servers.s3 import S3
+from devcluster.servers.storage.s3 import S3
 from tests.support.storage import JOB, StorageJob
 
 BUILD_SECONDS = 1800

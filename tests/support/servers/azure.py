@@ -15,7 +15,7 @@ from typing import Final
 from urllib.parse import quote, urlencode
 from xml.etree import ElementTree as ET
 
-from devcluster.servers.emulators import Azurite
+from devcluster.servers.storage.emulators import Azurite
 
 _VERSION: Final = "2023-11-03"
 _EMPTY: Final[Mapping[str, str]] = MappingProxyType({})

@@ -19,8 +19,8 @@ from typing import Any, Final
 from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 from xml.etree import ElementTree as ET
 
-from devcluster.servers.emulators import FakeGcs
 from devcluster.servers.running import answering
+from devcluster.servers.storage.emulators import FakeGcs
 
 _HOST: Final = "127.0.0.1"
 _OK: Final = 200

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from devcluster.harness.argocd import Customization
+from devcluster.harness.dashboards.argocd import Customization
 from scripts.generate.integrations import CUSTOMIZATION
 from tests.support.paths import CHECKOUT
 

@@ -44,6 +44,14 @@ def test_a_file_in_the_wrong_place_is_reported(tmp_path: Path, file: str, proble
     assert layout.problems(make_checkout(tmp_path, file)) == [problem]
 
 
+@pytest.mark.parametrize(
+    ("number", "found"), [(15, []), (16, ["devcluster/servers has 16 modules, more than 15: divide it by subject"])]
+)
+def test_a_package_with_many_modules_is_reported(number: int, found: list[str], tmp_path: Path) -> None:
+    names = [f"devcluster/servers/m{index}.py" for index in range(number)]
+    assert layout.problems(make_checkout(tmp_path, "devcluster/servers/__init__.py", *names)) == found
+
+
 def test_the_layout_check_passes_a_good_checkout_without_output(tmp_path: Path) -> None:
     done = run_layout_check(make_checkout(tmp_path))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

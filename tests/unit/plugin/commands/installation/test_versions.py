@@ -1,5 +1,5 @@
 import pytest
-from kubectl_recon.commands.versions import minor, operator_version
+from kubectl_recon.commands.installation.versions import minor, operator_version
 from kubectl_recon.fleet.metrics import Metrics
 from kubectl_recon.fleet.operator import NAMESPACE, Operator
 

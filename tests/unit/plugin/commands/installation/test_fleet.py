@@ -1,4 +1,4 @@
-from kubectl_recon.commands.fleet import FleetState, ModelUse, model_uses, queues_of
+from kubectl_recon.commands.installation.fleet import FleetState, ModelUse, model_uses, queues_of
 from kubectl_recon.fleet.metrics import Metrics, Queue
 from kubectl_recon.fleet.operator import NAMESPACE, Operator
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from kubectl_recon.commands.doctor import examine
+from kubectl_recon.commands.installation.doctor import examine
 from kubectl_recon.kube.api import Api
 from kubectl_recon.kube.connection import Connection
 

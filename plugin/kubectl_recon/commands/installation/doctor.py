@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from kubectl_recon import __version__
-from kubectl_recon.commands.versions import minor, operator_version
+from kubectl_recon.commands.installation.versions import minor, operator_version
 from kubectl_recon.display.formats import Format, document
 from kubectl_recon.display.screen import screen
 from kubectl_recon.errors import ApiError, ForbiddenError, NotFoundError, ReconError

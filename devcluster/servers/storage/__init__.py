@@ -1,0 +1,1 @@
+"""Object storage on this machine: an S3 server, and emulators of other clouds."""
