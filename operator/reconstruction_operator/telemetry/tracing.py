@@ -9,70 +9,13 @@ after the fact, when it has ended; `otlp` exports it in a separate thread, with 
 from __future__ import annotations
 
 import functools
-import hashlib
 import logging
-import re
-import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Final
+from collections.abc import Callable
 
 from reconstruction_operator import config
+from reconstruction_operator.telemetry.spans import Span
 
 logger = logging.getLogger(__name__)
-
-OPERATOR: Final = "reconstruction-operator"
-WORKER: Final = "reconstruction-worker"
-
-_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")  # W3C Trace Context
-
-
-@dataclass(frozen=True, slots=True)
-class SpanIds:
-    """The ids of a span: 16 and 8 bytes, as hex."""
-
-    trace_id: str
-    span_id: str
-
-    def __str__(self) -> str:
-        """As the header `traceparent` has it, sampled."""
-        return f"00-{self.trace_id}-{self.span_id}-01"
-
-    @classmethod
-    def parse(cls, text: str) -> SpanIds | None:
-        """The ids in a `traceparent`; None for any other text."""
-        found = _TRACEPARENT.fullmatch(text)
-        if found is None or not int(found[1], 16) or not int(found[2], 16):
-            return None
-        return cls(found[1], found[2])
-
-    def child(self, *about: object) -> SpanIds:
-        """The ids of a child span; equal for equal arguments."""
-        return SpanIds(self.trace_id, _digest("/".join([self.span_id, *map(str, about)]))[:16])
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """An operation that has ended. `error` says why it failed, or is empty."""
-
-    service: str  # OPERATOR or WORKER
-    name: str
-    ids: SpanIds
-    parent: SpanIds | None
-    start: datetime
-    end: datetime
-    attributes: Mapping[str, str | int | float | bool] = field(default_factory=dict)
-    error: str = ""
-
-
-def of_job(job_id: str) -> SpanIds:
-    """The root of a job's trace. Its trace id is the uid of the object, without dashes."""
-    try:
-        trace_id = uuid.UUID(job_id).hex
-    except ValueError:  # a bare `delay("test123")`
-        trace_id = _digest(job_id)[:32]
-    return SpanIds(trace_id, _digest(f"job/{job_id}")[:16])
 
 
 def enabled() -> bool:
@@ -118,7 +61,3 @@ def _installed() -> bool:
         )
         return False
     return True
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -22,12 +22,12 @@ _VARIABLE: Final = "_KUBECTL_RECON_COMPLETE"  # by which typer's programs are as
 
 def job_names(context: typer.Context, incomplete: str) -> list[str]:
     """The jobs of the namespace, and @latest. Nothing without a cluster: a completion never fails."""
-    from kubectl_recon.cli.options import connected
     from kubectl_recon.kube import resources
+    from kubectl_recon.kube.connection import connect
 
     given = context.params
     with suppress(ReconError):
-        connection = connected(given.get("context"), given.get("kubeconfig"), given.get("namespace"))
+        connection = connect(given.get("context"), given.get("kubeconfig"), given.get("namespace"))
         bodies, _ = connection.api.items(resources.jobs(connection.namespace))
         names = ["@latest", *sorted(str(body["metadata"]["name"]) for body in bodies)]
         chosen = given.get("names") or ()
@@ -37,11 +37,11 @@ def job_names(context: typer.Context, incomplete: str) -> list[str]:
 
 def namespaces(context: typer.Context, incomplete: str) -> list[str]:
     """The cluster's namespaces, for a user who may list them."""
-    from kubectl_recon.cli.options import connected
+    from kubectl_recon.kube.connection import connect
 
     given = context.params
     with suppress(ReconError):
-        bodies, _ = connected(given.get("context"), given.get("kubeconfig"), None).api.items("/api/v1/namespaces")
+        bodies, _ = connect(given.get("context"), given.get("kubeconfig"), None).api.items("/api/v1/namespaces")
         return [name for name in (str(body["metadata"]["name"]) for body in bodies) if name.startswith(incomplete)]
     return []
 
