@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -13,6 +12,7 @@ from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.contract.envelope import message_bytes
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.counts import IN_FLIGHT
+from reconstruction_operator.controller.loop.pauses import PauseLog
 from reconstruction_operator.controller.loop.queued import QueuedJobs
 from reconstruction_operator.controller.loop.waiting import HIGH, Group, WaitingJobs
 from reconstruction_operator.controller.redis_view.queues import QueueFacts
@@ -20,8 +20,6 @@ from reconstruction_operator.planning import places, scheduling
 from reconstruction_operator.planning.quotas import Refusal, Rules
 from reconstruction_operator.planning.types import Job, Plan
 from reconstruction_operator.telemetry import metrics
-
-_log = logging.getLogger(__name__)
 
 _PERIOD_SECONDS: Final = 0.2  # between two rounds of admission, with this many groups or more; less with fewer
 _PERIOD_GROUPS: Final = 1_000
@@ -38,13 +36,15 @@ class Admission:
     window: scheduling.DispatchWindow
     rules: Rules = field(default_factory=Rules)
     _waiting: WaitingJobs = field(default_factory=WaitingJobs, init=False)
-    _admitted: dict[JobKey, str] = field(default_factory=dict, init=False)  # and not planned yet: the queue
-    _promised: dict[JobKey, str] = field(default_factory=dict, init=False)  # their dispatch is being stored: the queue
+    # Queues of the jobs that were admitted and not planned since, and of those whose dispatch is being stored
+    _admitted: dict[JobKey, str] = field(default_factory=dict, init=False)
+    _promised: dict[JobKey, str] = field(default_factory=dict, init=False)
     _queued: QueuedJobs = field(default_factory=QueuedJobs, init=False)
-    _sent: dict[JobKey, Status] = field(default_factory=dict, init=False)  # with the stored status at that time
+    # The stored status of each job when its message was sent
+    _sent: dict[JobKey, Status] = field(default_factory=dict, init=False)
     _reasons: dict[JobKey, places.Wait] = field(default_factory=dict, init=False)
-    _totals: dict[str, int] = field(default_factory=dict, init=False)  # waiting jobs by queue, as shown
-    _braked: dict[str, set[str]] = field(default_factory=dict, init=False)  # by queue, the cause that was logged
+    _totals: dict[str, int] = field(default_factory=dict, init=False)  # waiting jobs by queue, as statuses show them
+    _pauses: PauseLog = field(default_factory=PauseLog, init=False)
     _held: set[JobKey] = field(default_factory=set, init=False)  # jobs that wait for a worker with their model
     _held_in: Counter[str] = field(default_factory=Counter, init=False)  # their number by namespace
     _next_at: float = field(default=0.0, init=False)
@@ -59,7 +59,7 @@ class Admission:
             self._sent,
             self._reasons,
             self._totals,
-            self._braked,
+            self._pauses,
             self._held,
             self._held_in,
         ):
@@ -92,7 +92,7 @@ class Admission:
         self._reasons.pop(key, None)
         emptied = self._waiting.remove(key)
         if emptied is not None:
-            self._braked.pop(emptied, None)
+            self._pauses.forget(emptied)
 
     def wait_of(self, key: JobKey) -> places.Wait:
         """What a waiting job waits for, as its status shows it; empty if that is not known yet."""
@@ -165,7 +165,7 @@ class Admission:
         self._drop_stored()
         load = self._with_jobs(self._load(now))
         room = scheduling.Room(load, self.window, self.rules.quotas)
-        self._log_brakes(room)
+        self._pauses.log(self._waiting.in_queue, self.queues, room)
         most = {group: self._most(group, room) for group in self._waiting.groups} if room.total > 0 else {}
         if not any(most.values()):
             return ()
@@ -191,23 +191,6 @@ class Admission:
             return 0
         in_queue = room.in_queue(group.queue)
         return in_queue if group.again else min(in_queue, room.share(group.queue, group.namespace, high=group.high))
-
-    def _log_brakes(self, room: scheduling.Room) -> None:
-        """Log what keeps the jobs of a queue waiting, once until no job of it waits."""
-        self._braked = {queue: causes for queue, causes in self._braked.items() if queue in self._waiting.in_queue}
-        for queue in self._waiting.in_queue:
-            if not self.queues.of(queue).workers:
-                cause = "no live worker listens to it"
-            elif not room.in_queue(queue):
-                cause = "as many messages as DISPATCH_WINDOW allows wait in it"
-            elif room.total <= 0:
-                cause = "as many messages as DISPATCH_TOTAL_WINDOW allows wait in all queues"
-            else:
-                continue
-            logged = self._braked.setdefault(queue, set())
-            if cause not in logged:
-                logged.add(cause)
-                _log.info("Queue %s: further jobs wait in the API server: %s", queue, cause)
 
     def give_places(self, now: float) -> list[JobKey]:
         """Set the text of each of the next jobs: its place, or what else it waits for. Returns the jobs whose text changed.
