@@ -20,7 +20,7 @@ _forbidden = functools.partial(Rule, reason="FieldValueForbidden")  # whose answ
 # one rule only, so that a user reads one message.
 CANCEL_RULES: tuple[Rule, ...] = (
     _forbidden(
-        # Whether a new job may be cancelled at all says `creation_policy`.
+        # `creation_policy` decides whether a new job may be cancelled at all.
         rule="oldSelf.hasValue() || !self.cancelConfirmed || self.cancelRequested",
         message="a confirmed cancel has cancelRequested: true as well",
         field_path=".cancelRequested",
@@ -48,10 +48,10 @@ CANCEL_RULES: tuple[Rule, ...] = (
     ),
 )
 
-# A job without a reason costs the API server one access in each.
+# For a job without a reason, the API server reads one field in each rule.
 CANCEL_REASON_RULES: tuple[Rule, ...] = (
     _forbidden(
-        # At creation too; a change that breaks a rule above as well gets that one's message alone.
+        # Also at creation. A change that breaks a rule above, too, gets the message of that rule alone.
         rule=(
             "!has(self.cancelReason) || self.cancelRequested || self.cancelConfirmed "
             "|| oldSelf.?cancelConfirmed.orValue(false)"
@@ -92,7 +92,7 @@ def immutability_rules(kind: type[Any]) -> tuple[Rule, ...]:
 
 
 def _unchanged(name: str, *, always_there: bool) -> str:
-    """In few accesses to fields: each costs the API server more than the comparison, with each write of a status too."""
+    """A rule that reads few fields: at each write, of a status too, a read costs the API server more than the comparison."""
     same = f"self.{name} == oldSelf.{name}"
     return same if always_there else f"has(self.{name}) ? has(oldSelf.{name}) && {same} : !has(oldSelf.{name})"
 

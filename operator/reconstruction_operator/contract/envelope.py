@@ -34,7 +34,7 @@ class Envelope:
     queue: str = "celery"
     parameters: Mapping[str, Any] = field(default_factory=dict)
     reuse: str = ""  # spec.reuse; empty: Never, as an operator of a version before wants
-    retain_seconds: int = 0  # that the result waits in the trash once the object is deleted
+    retain_seconds: int = 0  # how long the result waits in the trash once the object is deleted
     traceparent: str = ""  # W3C Trace Context
     last: bool = False  # no attempt follows if this one fails: nothing need be kept for it
 

@@ -56,7 +56,7 @@ class Manifest:
     versions: Mapping[str, str] = field(default_factory=dict)  # of the model ("model"), Python and packages
     input_uri: str = ""
     input_digest: str = ""  # of the photos (`contract.fingerprint`); empty: they were not read
-    # That the result waits in the trash once its object is deleted, unless the operator orders otherwise
+    # How long the result waits in the trash once its object is deleted, unless the operator orders otherwise
     retain_seconds: int = 0
     reused_from: ReusedFrom | None = None  # the job that made it; None: this one
     files: tuple[SealedFile, ...] = ()

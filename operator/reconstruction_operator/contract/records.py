@@ -107,7 +107,7 @@ class ProgressReport:
     inputs: Inputs | None = None
     steps: tuple[StepTime, ...] = ()  # that are finished
     resumed_from: str = ""  # the stage of an earlier attempt from which it continues
-    base: float = 0.0  # the fraction at which it went on; `started_at` is when
+    base: float = 0.0  # the fraction at which it continued, at `started_at`
     remaining_seconds: float | None = None  # from `at`, as the model expects; None: only the fraction shows it
 
 

@@ -23,7 +23,7 @@ class Dispatch:
     task: TaskId
     queue: str
     again: bool = False
-    retain_seconds: int = 0  # that its result waits in the trash once the job is deleted
+    retain_seconds: int = 0  # how long its result waits in the trash once the job is deleted
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 _PERIOD_SECONDS: Final = 2.0  # between two reads of their Leases
 _GAP_SECONDS: Final = 10.0  # after a longer time without an answer, a renewal of a Lease may have been missed
-_SIBLING_SECONDS: Final = 3.0  # that its Lease must be free, since its standby takes the Lease within a second
+_SIBLING_SECONDS: Final = 3.0  # how long a sibling's Lease must be free: its standby takes it within a second
 _AT_MOST: Final = 100  # neighbours whose Leases are read; all others count as alive
 _LEASE: Final = re.compile(r"([a-z0-9]|[a-z0-9][a-z0-9.-]*[a-z0-9])/([a-z0-9]|[a-z0-9][a-z0-9.-]*[a-z0-9])")
 _GONE: Final = LeaseRecord(version="", holder="", transitions=0, duration_seconds=0.0)

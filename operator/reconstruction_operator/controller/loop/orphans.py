@@ -39,11 +39,11 @@ class _Orphan:
     attempt: int = 1  # attempt and queue, from its record once that is known
     queue: str = ""
     looks: int = 0
-    dispatched: JobKey | None = None  # it had a record, which only `Forget` may delete
+    dispatched: JobKey | None = None  # the job, if it has a record, which only `Forget` may delete
     cancelled: bool = False  # the cancel was confirmed, and the job did not succeed before
     forgotten: bool = False
     handed_over: bool = False  # its object exists, but another installation manages it: only its attempt here ends
-    retain_seconds: int | None = None  # that its result waits in the trash; None: its spec is not known
+    retain_seconds: int | None = None  # how long its result waits in the trash; None: its spec is not known
     begun: bool = False  # a worker has begun it, as its status or a folder shows
 
     def learn(self, record: Record) -> bool:

@@ -52,7 +52,7 @@ class Preflight:
     view: RedisView
     election: LeaderElection
     install_id: str
-    after_seconds: float  # that a job must have waited; 0: no input is checked
+    after_seconds: float  # how long a job must have waited; 0: no input is checked
     monotonic: Callable[[], float] = time.monotonic
     _waiting: dict[str, dict[JobKey, float]] = field(
         default_factory=dict, init=False
@@ -90,7 +90,7 @@ class Preflight:
         """A new tenure begins."""
         for known in (self._waiting, self._asked, self._tries, self._found):
             known.clear()
-        self._asked_at = self.monotonic()  # an earlier leader may have
+        self._asked_at = self.monotonic()  # an earlier leader may just have asked
 
     async def run(self) -> None:
         """Ask and listen until cancelled."""
@@ -177,7 +177,7 @@ class Preflight:
 
     @property
     def _listens(self) -> bool:
-        """Whether answers may come: also to what is not of use any more, or they would stay in Redis."""
+        """Whether answers may come. Those that are of no use any more are read as well, or they would stay in Redis."""
         return self.monotonic() - self._asked_at <= _ANSWER_SECONDS
 
     def _leave(self, key: JobKey, pool: str) -> None:
@@ -198,6 +198,6 @@ def _is_waiting(status: Status) -> bool:
 
 
 def _is_unchecked(status: Status) -> bool:
-    """Whether the input still has to be checked. A job with an unusable input is ended; if it has not ended, that end was lost."""
+    """Whether the input still has to be checked: also if it was unusable, since the job goes on only if its end was lost."""
     known = status.condition(ConditionType.INPUT_CHECKED)
     return known is None or known.status == "False"

@@ -73,7 +73,7 @@ class EventQueue:
         return not full
 
     def put_back(self, pending: PendingEvent) -> None:
-        """It could not be posted: make it the next one."""
+        """Make an Event that could not be posted the next one."""
         self._single.appendleft(pending)
 
     def drop_old(self, now: float) -> int:

@@ -27,7 +27,7 @@ class Reached:
     fraction: float  # fraction of the whole run's time, 0.0 to 1.0
     message: str = ""
     resumed: str = ""  # the stage of an earlier attempt from which the run continues
-    base: float = 0.0  # the fraction at which it went on
+    base: float = 0.0  # the fraction from which it continues
     remaining_seconds: float | None = None  # expected seconds left, by the model; None: derived from the fraction
 
 

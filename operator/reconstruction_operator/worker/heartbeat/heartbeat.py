@@ -29,9 +29,9 @@ _FRESH_SECONDS = 1.0  # a pause in which no worker can be called lost, so no suc
 class Heartbeat:
     """Beats inside a `with` block. `check` and `interruption` never block.
 
-    `cancel_requested` is called with each beat while a cancel is requested. `beat` and `cancelled` are called every `every_seconds`, half of that apart: a cancel has to be seen in well under a second
-    even if it was not heard, since stopping native code can take another. `first` is the claim's answer; it was asked for
-    at `first_asked_at`, of the monotonic clock.
+    `beat` and `cancelled` are each called every `every_seconds`, in turns: even if the listener misses a cancel, it is found in
+    well under a second, since stopping native code can take another. `cancel_requested` is called with each beat while a
+    cancel is requested. `first` is the claim's answer, which was asked for at `first_asked_at` (monotonic seconds).
     """
 
     def __init__(
