@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import signal
 from importlib import metadata
-from typing import Final
 
 from reconstruction_operator import config
 from reconstruction_operator.controller.components import Operator
@@ -21,8 +19,6 @@ from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
 
-_ALLOCATIONS: Final = 20_000  # between two collections of garbage: a round makes thousands of objects, and few cycles
-
 
 async def run() -> int:
     """Run until SIGTERM or SIGINT (exit status 0), or until a component cannot continue (1, to be restarted)."""
@@ -32,7 +28,6 @@ async def run() -> int:
         signal.SIGINT,
     ):  # until kopf installs its handlers: process 1 has no default signal handlers
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    gc.set_threshold(_ALLOCATIONS)
     version = metadata.version("reconstruction-operator")
     metrics.BUILD.info({"version": version})
     cluster = await client.find_cluster()
