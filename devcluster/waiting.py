@@ -10,7 +10,10 @@ from devcluster.errors import NotReadyError
 
 T = TypeVar("T")
 
-_POLL_SECONDS = 0.05  # short beside every start-up here, long beside one check
+# Between two checks: first short, then a twentieth of the wait so far, since many tests wait beside each other.
+_FIRST_PAUSE_SECONDS = 0.05
+_LAST_PAUSE_SECONDS = 0.2
+_PAUSE_SHARE = 0.05
 
 
 def wait_until(
@@ -26,7 +29,7 @@ def wait_until(
         NotReadyError: the time is over; the message has the last result or OSError, and what `seen` returns.
 
     """
-    deadline = time.monotonic() + timeout_seconds
+    began = time.monotonic()
     while True:
         last: object
         try:
@@ -36,7 +39,8 @@ def wait_until(
         else:
             if found:
                 return found
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - began
+        if waited > timeout_seconds:
             more = f"\n{seen()}" if seen is not None else ""
             raise NotReadyError(f"{what}: not within {timeout_seconds:g} s; last seen: {last!r}{more}")
-        time.sleep(_POLL_SECONDS)
+        time.sleep(min(max(_FIRST_PAUSE_SECONDS, waited * _PAUSE_SHARE), _LAST_PAUSE_SECONDS))
