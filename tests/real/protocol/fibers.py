@@ -23,7 +23,10 @@ class Fiber:
 
     def __init__(self, body: Callable[[], None]) -> None:
         self._body = body
-        self._go, self._paused = threading.Semaphore(0), threading.Semaphore(0)
+        # Locks as binary semaphores: a point takes one each way, and `threading.Semaphore` is Python code.
+        self._go, self._paused = threading.Lock(), threading.Lock()
+        self._go.acquire()
+        self._paused.acquire()
         self._killed = False
         self._fault: Exception | None = None
         self._error: BaseException | None = None

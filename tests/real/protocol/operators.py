@@ -70,8 +70,13 @@ class Operators(ComparedRedis):
 
     def snapshot(self) -> Snapshot:
         """What Redis holds now."""
-        dumps = {key: (self.raw.dump(key), max(0, self.raw.pttl(key))) for key in self.raw.keys("*")}
-        return Snapshot(dumps, tuple(self.messages))
+        keys = self.raw.keys("*")
+        pipeline = self.raw.pipeline(transaction=False)
+        for key in keys:
+            pipeline.dump(key).pttl(key)
+        found = pipeline.execute()
+        values = {key: (dump, max(0, ttl_ms)) for key, dump, ttl_ms in zip(keys, found[::2], found[1::2], strict=True)}
+        return Snapshot(values, tuple(self.messages))
 
     def restore(self, snapshot: Snapshot, *, restarts: bool) -> None:
         """Redis gets data of before, by a restart, or without one if a leader has looked at it since; runs go on."""

@@ -25,8 +25,13 @@ def _steps(client: redis.Redis, story: Story) -> int:
 def _go_back(client: redis.Redis, story: Story, step: int, age: int, first: str) -> None:
     """Run the story up to that step, restore what Redis held some steps before, and let everything end."""
     with closing(Promises(client, [JOB], compared=False)) as here:
-        snapshots = [here.snapshot() for _ in itertools.islice(story(here), step + 1)]
-        here.restore(snapshots[max(0, step - age)], restarts=step % 4 < 2)
+        older = max(0, step - age)
+        life = story(here)
+        next(itertools.islice(life, older, None))
+        before = here.snapshot()
+        for _ in itertools.islice(life, step - older):
+            pass
+        here.restore(before, restarts=step % 4 < 2)
         thing = here.objects[JOB]
         over, wanted = thing.over, {Phase.CANCELLED if thing.spec.cancel_confirmed else Phase.SUCCEEDED}
         if here.outputs:
