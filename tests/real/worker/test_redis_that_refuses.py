@@ -50,7 +50,8 @@ def _no_replica(client: redis.Redis) -> None:
     ],
 )
 def test_a_worker_continues_after_redis_refused_writes(pool: str, begin: Change, end: Change, own_farm: Farm) -> None:
-    worker = own_farm.start_worker(pool=pool, concurrency=3, PLACEHOLDER_STEP_SECONDS="0.1")
+    often = {"PLACEHOLDER_STEP_SECONDS": "0.1", "WORKER_TTL_SECONDS": "3"}  # each step and registration is a write
+    worker = own_farm.start_worker(pool=pool, concurrency=3, **often)
     jobs = [own_farm.send(f"job-{number}", "placeholder") for number in range(_JOBS)]
     with redis.Redis.from_url(own_farm.server.url(0)) as client:
         own_farm.wait_state(jobs[0], "SUCCESS")
