@@ -113,7 +113,12 @@ _TABLE = (
     Reason("QUEUE_REFUSED", False, True, "Use a spec.queue that is open to the job's namespace."),
     Reason("PRIORITY_REFUSED", False, True, "Use another spec.priority."),
     Reason("TOO_MANY_WAITING", False, True, "Create the job again when others of its namespace have started."),
-    Reason("WORKER_ERROR", True, True, "See the worker's log: this is a defect or a wrong setting."),
+    Reason(
+        "WORKER_ERROR",
+        True,
+        True,
+        "See the worker's log: a defect, a wrong setting, or a machine that was paused or overloaded.",
+    ),
     Reason("WORKER_LOST", True, True, "See why the worker went away (node, memory, kill)."),
     # The operator's own.
     Reason("TIMEOUT", False, True, "Raise spec.activeDeadlineSeconds, or use a faster quality."),

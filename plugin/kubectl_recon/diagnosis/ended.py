@@ -210,7 +210,7 @@ _KINDS: Final[Mapping[str, tuple[str, str, tuple[_Action, ...]]]] = {
         ("WORKER_LOST", "BACKEND_CRASHED", "WORKER_ERROR"),
         (
             "worker-trouble",
-            "its worker was lost, or the model crashed",
+            "its worker was lost or had a fault, or the model crashed",
             (_LOGS, _text("a lack of memory is the usual cause: kubectl recon retry {name} --quality fast"), _AGAIN),
         ),
     ),

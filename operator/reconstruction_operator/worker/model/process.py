@@ -243,7 +243,8 @@ def _death(process: _ModelProcess, what: str, newest_bytes: int) -> ModelFailure
     if process.was_paused:
         silence = f"{process.silence_seconds:g} s"
         return ModelFailure(
-            "WORKER_ERROR", f"{what}: its worker was paused for longer than {silence}, so it ended itself"
+            "WORKER_ERROR",
+            f"{what}: its worker gave no sign of life for {silence} (paused, or the machine is overloaded), so it ended itself",
         )
     if ended is None or ended.code == -signal.SIGKILL:
         # The worker did not send SIGKILL, so most likely the kernel did, for lack of memory.
