@@ -10,9 +10,10 @@ from kubectl_recon.cli import options as o
 from kubectl_recon.errors import UsageError
 
 
+@o.connecting
 def cancel(
+    connect: o.Connect,
     names: o.Names = None,
-    namespace: o.Namespace = None,
     everywhere: o.Everywhere = False,
     selector: o.Selector = None,
     every: o.All = False,
@@ -25,8 +26,6 @@ def cancel(
     ] = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the jobs are stopped.")] = True,
     output: o.ObjectsOption = None,
-    context: o.Context = None,
-    kubeconfig: o.Kubeconfig = None,
 ) -> None:
     """Cancel jobs in two steps: announces it, shows what would be lost, asks once, and confirms.
 
@@ -42,50 +41,50 @@ def cancel(
     if len(chosen) > 1 or (chosen and yes):
         raise UsageError("use one of --request, --confirm, --withdraw and --yes")
     options = cancelling.Options(chosen[0] if chosen else step.BOTH, yes, reason, wait, o.format_of(output))
-    connection = o.connected(context, kubeconfig, namespace)
+    connection = connect()
     selection = Selection(names or (), selector, everywhere, every)
     raise typer.Exit(cancelling.run(connection, selection, options, typer.confirm))
 
 
+@o.connecting
 def suspend(
+    connect: o.Connect,
     names: o.Names = None,
-    namespace: o.Namespace = None,
     everywhere: o.Everywhere = False,
     selector: o.Selector = None,
     every: o.All = False,
     output: o.ObjectsOption = None,
-    context: o.Context = None,
-    kubeconfig: o.Kubeconfig = None,
 ) -> None:
     """Suspend jobs: none of them runs until it is resumed."""
     from kubectl_recon.commands import changing
     from kubectl_recon.targets.selecting import Selection
 
     selection = Selection(names or (), selector, everywhere, every)
-    connection = o.connected(context, kubeconfig, namespace)
+    connection = connect()
     raise typer.Exit(changing.suspend(connection, selection, o.format_of(output), wanted=True))
 
 
+@o.connecting
 def resume(
+    connect: o.Connect,
     names: o.Names = None,
-    namespace: o.Namespace = None,
     everywhere: o.Everywhere = False,
     selector: o.Selector = None,
     every: o.All = False,
     output: o.ObjectsOption = None,
-    context: o.Context = None,
-    kubeconfig: o.Kubeconfig = None,
 ) -> None:
     """Resume suspended jobs."""
     from kubectl_recon.commands import changing
     from kubectl_recon.targets.selecting import Selection
 
     selection = Selection(names or (), selector, everywhere, every)
-    connection = o.connected(context, kubeconfig, namespace)
+    connection = connect()
     raise typer.Exit(changing.suspend(connection, selection, o.format_of(output), wanted=False))
 
 
+@o.connecting
 def retry(
+    connect: o.Connect,
     name: o.Name,
     new_name: Annotated[str | None, typer.Option("--name", help="Name of the new job.")] = None,
     model: Annotated[str | None, typer.Option("--model", help="Another model.")] = None,
@@ -94,9 +93,6 @@ def retry(
     output: Annotated[str | None, typer.Option("--output", help="Another address for the result.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow it to its end.")] = False,
     show: o.ObjectOption = None,
-    namespace: o.Namespace = None,
-    context: o.Context = None,
-    kubeconfig: o.Kubeconfig = None,
 ) -> None:
     """Run a finished job again: a new job with the same spec under the next free name, such as banana-2.
 
@@ -106,21 +102,20 @@ def retry(
     from kubectl_recon.kube import manifests
     from kubectl_recon.targets.selecting import Selection
 
-    connection = o.connected(context, kubeconfig, namespace)
+    connection = connect()
     changes = manifests.changes(model=model, quality=quality, parameters=parameters or (), output=output)
     job = changing.retry(connection, name, changes, new_name, o.format_of(show))
     if follow and show is None:
         raise typer.Exit(watching.follow(connection, Selection((job.name,)), {job.key: job}))
 
 
+@o.connecting
 def restore(
+    connect: o.Connect,
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="The deleted job.")] = None,
     queue: Annotated[str | None, typer.Option("--queue", help="Queue of workers that have its volume.")] = None,
     follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Follow it to its end.")] = True,
-    namespace: o.Namespace = None,
     everywhere: o.Everywhere = False,
-    context: o.Context = None,
-    kubeconfig: o.Kubeconfig = None,
 ) -> None:
     """Bring the result of a deleted job back from the trash: a new job of its name takes it over, and nothing runs.
 
@@ -129,7 +124,7 @@ def restore(
     """
     from kubectl_recon.commands import restoring
 
-    connection = o.connected(context, kubeconfig, namespace)
+    connection = connect()
     if name is None:
         raise typer.Exit(restoring.listed(connection, everywhere=everywhere))
     spec = {"queue": queue} if queue else {}

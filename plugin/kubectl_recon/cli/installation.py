@@ -11,12 +11,8 @@ from kubectl_recon.cli import options as o
 Client = Annotated[bool, typer.Option("--client", help="This program's version alone: asks no cluster.")]
 
 
-def workers(
-    output: o.DataOption = None,
-    namespace: o.Namespace = None,
-    context: o.Context = None,
-    kubeconfig: o.Kubeconfig = None,
-) -> None:
+@o.connecting
+def workers(connect: o.Connect, output: o.DataOption = None) -> None:
     """Queues, their live workers, and what each worker runs.
 
     Live workers are counted by the operator's metrics, which the API server's proxy gives to users who may get pods/proxy in
@@ -24,43 +20,30 @@ def workers(
     """
     from kubectl_recon.commands.installation import fleet
 
-    raise typer.Exit(fleet.workers(o.connected(context, kubeconfig, namespace), o.format_of(output)))
+    raise typer.Exit(fleet.workers(connect(), o.format_of(output)))
 
 
-def models(
-    output: o.DataOption = None,
-    namespace: o.Namespace = None,
-    context: o.Context = None,
-    kubeconfig: o.Kubeconfig = None,
-) -> None:
+@o.connecting
+def models(connect: o.Connect, output: o.DataOption = None) -> None:
     """Models that jobs name, how these jobs went, and models that workers lack."""
     from kubectl_recon.commands.installation import fleet
 
-    raise typer.Exit(fleet.models(o.connected(context, kubeconfig, namespace), o.format_of(output)))
+    raise typer.Exit(fleet.models(connect(), o.format_of(output)))
 
 
-def doctor(
-    output: o.DataOption = None,
-    namespace: o.Namespace = None,
-    context: o.Context = None,
-    kubeconfig: o.Kubeconfig = None,
-) -> None:
+@o.connecting
+def doctor(connect: o.Connect, output: o.DataOption = None) -> None:
     """Is the installation well? CRD, rights, operator, clocks, Redis, workers, write lag, a second installation.
 
-    Only reads, and says what you may not see. Exit code 1 if something is bad.
+    Only reads, and names what you may not see. Exit code 1 if something is bad.
     """
     from kubectl_recon.commands.installation import doctor as command
 
-    raise typer.Exit(command.run(o.connected(context, kubeconfig, namespace), o.format_of(output)))
+    raise typer.Exit(command.run(connect(), o.format_of(output)))
 
 
-def version(
-    client: Client = False,
-    output: o.DataOption = None,
-    namespace: o.Namespace = None,
-    context: o.Context = None,
-    kubeconfig: o.Kubeconfig = None,
-) -> None:
+@o.connecting
+def version(connect: o.Connect, client: Client = False, output: o.DataOption = None) -> None:
     """Versions of this program, the operator, the CRD and Kubernetes. Exit code 1 if they do not fit together."""
     from kubectl_recon import __version__
     from kubectl_recon.commands.installation import versions
@@ -68,4 +51,4 @@ def version(
     if client:
         typer.echo(f"kubectl-recon  {__version__}")
         raise typer.Exit
-    raise typer.Exit(versions.run(o.connected(context, kubeconfig, namespace), o.format_of(output)))
+    raise typer.Exit(versions.run(connect(), o.format_of(output)))

@@ -20,14 +20,13 @@ Target = Annotated[
 ]
 
 
+@o.connecting
 def open_(
+    connect: o.Connect,
     target: Target,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Or print the address alone.")] = True,
     gallery: o.GalleryUrl = None,
     account: o.Account = None,
-    namespace: o.Namespace = None,
-    context: o.Context = None,
-    kubeconfig: o.Kubeconfig = None,
 ) -> None:
     """Show a mesh in the browser, until Ctrl-C.
 
@@ -37,23 +36,17 @@ def open_(
     from kubectl_recon.commands import looking
     from kubectl_recon.gallery.reaching import Way
 
-    what = looking.Viewed(target, lambda: o.connected(context, kubeconfig, namespace), Way(gallery, account))
+    what = looking.Viewed(target, connect, Way(gallery, account))
     raise typer.Exit(looking.open_page(what, browser=browser))
 
 
-def preview(
-    target: Target,
-    gallery: o.GalleryUrl = None,
-    account: o.Account = None,
-    namespace: o.Namespace = None,
-    context: o.Context = None,
-    kubeconfig: o.Kubeconfig = None,
-) -> None:
+@o.connecting
+def preview(connect: o.Connect, target: Target, gallery: o.GalleryUrl = None, account: o.Account = None) -> None:
     """Show pictures of a mesh in the terminal: by kitty's protocol or sixel where it can, else by coloured blocks."""
     from kubectl_recon.commands import looking
     from kubectl_recon.gallery.reaching import Way
 
-    what = looking.Viewed(target, lambda: o.connected(context, kubeconfig, namespace), Way(gallery, account))
+    what = looking.Viewed(target, connect, Way(gallery, account))
     raise typer.Exit(looking.preview(what))
 
 

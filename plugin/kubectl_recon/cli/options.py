@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Annotated
+import functools
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import typer
 
@@ -25,11 +28,17 @@ class Output(enum.StrEnum):
 
 
 class Objects(enum.StrEnum):
-    """Formats of objects that a command creates or changes."""
+    """Formats of the objects that a command creates, changes or waits for."""
 
     JSON = "json"
     YAML = "yaml"
     NAME = "name"
+
+
+class Lines(enum.StrEnum):
+    """Formats of changes as they come."""
+
+    JSON = "json"
 
 
 class Data(enum.StrEnum):
@@ -54,7 +63,10 @@ Selector = Annotated[str | None, typer.Option("--selector", "-l", help="Jobs wit
 OutputOption = Annotated[Output | None, typer.Option("--output", "-o", help="Format instead of the table.")]
 DataOption = Annotated[Data | None, typer.Option("--output", "-o", help="Format for programs.")]
 ObjectsOption = Annotated[
-    Objects | None, typer.Option("--output", "-o", help="Print the changed objects instead of a line for each.")
+    Objects | None, typer.Option("--output", "-o", help="Print the objects instead of a line for each.")
+]
+LinesOption = Annotated[
+    Lines | None, typer.Option("--output", "-o", help="A line of JSON for each change of a job: type and object.")
 ]
 ObjectOption = Annotated[Objects | None, typer.Option("-o", help="Print the object.")]
 All = Annotated[bool, typer.Option("--all", help="All jobs of the namespace.")]
@@ -99,6 +111,28 @@ Names = Annotated[
 Name = Annotated[
     str, typer.Argument(metavar="NAME", help="A job; @latest is the newest one.", autocompletion=completion.job_names)
 ]
+
+
+Connect: TypeAlias = "Callable[[], Connection]"
+_CLUSTER: Final = tuple(
+    inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+    for name, kind in (("namespace", Namespace), ("context", Context), ("kubeconfig", Kubeconfig))
+)
+
+
+def connecting(command: Callable[..., None]) -> Callable[..., None]:
+    """A command with -n, --context and --kubeconfig. Its first parameter, a Connect, connects to the cluster that they name."""
+
+    @functools.wraps(command)
+    def run(*, namespace: str | None, context: str | None, kubeconfig: str | None, **options: Any) -> None:
+        command(lambda: connected(context, kubeconfig, namespace), **options)
+
+    _, *own = inspect.signature(command, eval_str=True).parameters.values()
+    parameters = [*own, *_CLUSTER]
+    # typer reads both.
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in parameters}
+    return run
 
 
 def connected(context: str | None, kubeconfig: str | None, namespace: str | None) -> Connection:

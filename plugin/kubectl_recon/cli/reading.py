@@ -17,32 +17,31 @@ Timeout = Annotated[
 ]
 
 
+@o.connecting
 def get(
+    connect: o.Connect,
     names: o.Names = None,
-    namespace: o.Namespace = None,
     everywhere: o.Everywhere = False,
     selector: o.Selector = None,
     output: o.OutputOption = None,
-    context: o.Context = None,
-    kubeconfig: o.Kubeconfig = None,
 ) -> None:
     """Show jobs, those that need attention first: phase, progress, time left or taken, why one waits or failed."""
     from kubectl_recon.commands import listing
     from kubectl_recon.targets.selecting import Selection
 
     selection = Selection(names or (), selector, everywhere)
-    raise typer.Exit(listing.run(o.connected(context, kubeconfig, namespace), selection, o.format_of(output)))
+    raise typer.Exit(listing.run(connect(), selection, o.format_of(output)))
 
 
+@o.connecting
 def watch(
+    connect: o.Connect,
     names: o.Names = None,
-    namespace: o.Namespace = None,
     everywhere: o.Everywhere = False,
     selector: o.Selector = None,
     every: o.All = False,
     timeout: Timeout = None,
-    context: o.Context = None,
-    kubeconfig: o.Kubeconfig = None,
+    output: o.LinesOption = None,
 ) -> None:
     """Follow jobs live: bars, steps, time left, place in line, and Events as they come.
 
@@ -53,10 +52,13 @@ def watch(
     from kubectl_recon.targets.selecting import Selection
 
     selection = Selection(names or (), selector, everywhere, every)
-    raise typer.Exit(watching.run(o.connected(context, kubeconfig, namespace), selection, o.seconds(timeout)))
+    connection = connect()
+    raise typer.Exit(watching.run(connection, selection, o.seconds(timeout), o.format_of(output)))
 
 
+@o.connecting
 def wait(
+    connect: o.Connect,
     names: o.Names = None,
     wanted: Annotated[
         str,
@@ -68,12 +70,10 @@ def wait(
         ),
     ] = "finished",
     timeout: Timeout = None,
-    namespace: o.Namespace = None,
     everywhere: o.Everywhere = False,
     selector: o.Selector = None,
     every: o.All = False,
-    context: o.Context = None,
-    kubeconfig: o.Kubeconfig = None,
+    output: o.ObjectsOption = None,
 ) -> None:
     """Wait until jobs are over, or in another state. It also ends when they can no longer get there.
 
@@ -83,33 +83,27 @@ def wait(
     from kubectl_recon.targets.selecting import Selection
 
     selection = Selection(names or (), selector, everywhere, every)
-    connection = o.connected(context, kubeconfig, namespace)
-    raise typer.Exit(waiting.run(connection, selection, wanted, o.seconds(timeout)))
+    connection = connect()
+    raise typer.Exit(waiting.run(connection, selection, wanted, o.seconds(timeout), o.format_of(output)))
 
 
-def why(
-    name: o.Name,
-    output: o.DataOption = None,
-    namespace: o.Namespace = None,
-    context: o.Context = None,
-    kubeconfig: o.Kubeconfig = None,
-) -> None:
+@o.connecting
+def why(connect: o.Connect, name: o.Name, output: o.DataOption = None) -> None:
     """One answer to: why isn't it running, why did it fail, why is it slow. Ends with what to do.
 
     Made of the job, its Events, the jobs around it, and the operator's Lease and metrics, as far as your rights go.
     """
     from kubectl_recon.commands import explaining
 
-    raise typer.Exit(explaining.run(o.connected(context, kubeconfig, namespace), name, o.format_of(output)))
+    raise typer.Exit(explaining.run(connect(), name, o.format_of(output)))
 
 
+@o.connecting
 def logs(
+    connect: o.Connect,
     name: o.Name,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow, until the job is over.")] = False,
     raw: Annotated[bool, typer.Option("--raw", help="Lines as they were written (JSON).")] = False,
-    namespace: o.Namespace = None,
-    context: o.Context = None,
-    kubeconfig: o.Kubeconfig = None,
 ) -> None:
     """What operator and workers log about one job, whichever of them had it, in the order of time.
 
@@ -117,4 +111,4 @@ def logs(
     """
     from kubectl_recon.commands import logs as command
 
-    raise typer.Exit(command.run(o.connected(context, kubeconfig, namespace), name, follow=follow, raw=raw))
+    raise typer.Exit(command.run(connect(), name, follow=follow, raw=raw))

@@ -11,7 +11,9 @@ from kubectl_recon.cli import options as o
 from kubectl_recon.errors import UsageError
 
 
+@o.connecting
 def submit(
+    connect: o.Connect,
     photos: Annotated[list[str], typer.Argument(metavar="PHOTOS", help="Folders, files, or one address.")],
     name: Annotated[str | None, typer.Option("--name", help="Name of the job; by default that of the folder.")] = None,
     upload: Annotated[
@@ -41,9 +43,6 @@ def submit(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check, and show the manifest; needs no cluster.")] = False,
     force: o.Force = False,
     show: o.ObjectOption = None,
-    namespace: o.Namespace = None,
-    context: o.Context = None,
-    kubeconfig: o.Kubeconfig = None,
 ) -> None:
     """Check photos, upload them, create a job, and follow it to its end.
 
@@ -67,9 +66,9 @@ def submit(
     request = submitting.SubmitRequest(photos, name, spec, _labels(labels), upload, way, force)
     how = o.format_of(show)
     if dry_run:
-        rehearsing.rehearse(lambda: o.connected(context, kubeconfig, namespace), request, how)
+        rehearsing.rehearse(connect, request, how)
         raise typer.Exit(0)
-    connection = o.connected(context, kubeconfig, namespace)
+    connection = connect()
     job = submitting.run(connection, request, how)
     if not follow or show is not None:
         raise typer.Exit(0)
@@ -84,7 +83,9 @@ def submit(
     raise typer.Exit(code)
 
 
+@o.connecting
 def results(
+    connect: o.Connect,
     name: Annotated[
         str,
         typer.Argument(
@@ -101,9 +102,6 @@ def results(
     ] = None,
     gallery: o.GalleryUrl = None,
     account: o.Account = None,
-    namespace: o.Namespace = None,
-    context: o.Context = None,
-    kubeconfig: o.Kubeconfig = None,
 ) -> None:
     """Download the result of a job, or the one at an address of object storage.
 
@@ -115,7 +113,7 @@ def results(
 
     if "://" in name:
         raise typer.Exit(command.of_address(name, folder, only or ()))
-    connection = o.connected(context, kubeconfig, namespace)
+    connection = connect()
     raise typer.Exit(command.of_job(connection, name, folder, only or (), Way(gallery, account)))
 
 

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from kubectl_recon.display.screen import note
+from kubectl_recon.display.answers import Answers
+from kubectl_recon.display.formats import Format
 from kubectl_recon.errors import NotFoundError, UsageError
 from kubectl_recon.jobs import outcomes
-from kubectl_recon.jobs.job import FINISHED, Job, label
+from kubectl_recon.jobs.job import FINISHED, Job
 from kubectl_recon.kube.connection import Connection
 from kubectl_recon.targets.board import Board
 from kubectl_recon.targets.selecting import Selection, bare, scope, select
@@ -43,12 +44,14 @@ def goal(text: str) -> Callable[[Job], bool]:
     )
 
 
-def run(connection: Connection, selection: Selection, wanted: str, timeout_seconds: int | None) -> int:
-    """Wait for each job, and print one line for each. The exit code is 0 if all got there."""
+def run(
+    connection: Connection, selection: Selection, wanted: str, timeout_seconds: int | None, how: Format | None
+) -> int:
+    """Wait for each job; print a line for each, or at the end the objects that got there. The exit code is 0 if all did."""
     if selection.is_empty:
         raise UsageError("name a job, or choose some with -l or --all")
-    reached = goal(wanted)
-    jobs = {job.key: job for job in _chosen(connection, selection, wanted.lower())}
+    reached, wanted, answers = goal(wanted), wanted.lower(), Answers(how, selection.everywhere)
+    jobs = {job.key: job for job in _chosen(connection, selection, wanted, answers)}
     if not jobs:
         if selection.names:
             return outcomes.SUCCEEDED
@@ -70,19 +73,21 @@ def run(connection: Connection, selection: Selection, wanted: str, timeout_secon
             left = _TICK_SECONDS if deadline is None else min(_TICK_SECONDS, deadline - time.monotonic())
             for _ in board.news(max(0.0, left)):
                 listed = True
+            jobs |= board.jobs
             for key in [key for key in jobs if key not in codes]:
-                code = _code(board.jobs.get(key), listed, wanted.lower(), reached)
+                code = _code(board.jobs.get(key), listed, wanted, reached)
                 if code is not None:
                     codes[key] = code
-                    _report(label(key, everywhere=selection.everywhere), board.jobs.get(key), wanted, code)
+                    _report(answers, jobs[key], wanted, code, deleted=key not in board.jobs)
             if deadline is not None and time.monotonic() >= deadline:
                 for key in jobs.keys() - codes.keys():
                     codes[key] = outcomes.TIMED_OUT
-                    note(f"{label(key, everywhere=selection.everywhere)}: not {wanted} after {timeout_seconds} s")
+                    answers.refused(jobs[key], f"not {_state(wanted)} after {timeout_seconds} s")
+    answers.end()
     return outcomes.of_all(codes.values())
 
 
-def _chosen(connection: Connection, selection: Selection, wanted: str) -> list[Job]:
+def _chosen(connection: Connection, selection: Selection, wanted: str, answers: Answers) -> list[Job]:
     """The jobs to wait for. A named one that is not there is an error, unless its deletion is awaited."""
     if wanted != DELETED_GOAL or not selection.names:
         return select(connection, selection)
@@ -91,7 +96,7 @@ def _chosen(connection: Connection, selection: Selection, wanted: str) -> list[J
         try:
             found += select(connection, replace(selection, names=(name,)))
         except NotFoundError:
-            print(f"{bare(name)}: {wanted}")  # noqa: T201  # the result
+            answers.absent(bare(name), _state(wanted))
     return found
 
 
@@ -107,11 +112,17 @@ def _code(job: Job | None, listed: bool, wanted: str, reached: Callable[[Job], b
     return outcomes.of_job(job) or outcomes.FAILED  # over, and never there
 
 
-def _report(name: str, job: Job | None, wanted: str, code: int) -> None:
-    """One line on the program's output for what was reached, on the other for what was not."""
-    if code == outcomes.SUCCEEDED or (job is not None and wanted.lower() == FINISHED_GOAL):
-        print(f"{name}: {job.phase if job and wanted.lower() == FINISHED_GOAL else wanted}")  # noqa: T201  # the result
-    elif job is None:
-        note(f"{name}: deleted")
+def _state(wanted: str) -> str:
+    return "deleted" if wanted == DELETED_GOAL else wanted
+
+
+def _report(answers: Answers, job: Job, wanted: str, code: int, *, deleted: bool) -> None:
+    """The job, as it was last seen, on the program's output if it got there, and on the other if it did not."""
+    if wanted == FINISHED_GOAL and not deleted:
+        answers.done(job, job.phase)
+    elif code == outcomes.SUCCEEDED:
+        answers.done(job, _state(wanted))
+    elif deleted:
+        answers.refused(job, "deleted")
     else:
-        note(f"{name}: {job.phase}, so it will not be {wanted}")
+        answers.refused(job, f"{job.phase}, so it will not be {wanted}")

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kubectl_recon.commands.listing import phase_colour
+from kubectl_recon.display.formats import Format, change
 from kubectl_recon.display.screen import Screen, note, screen
 from kubectl_recon.errors import UsageError
 from kubectl_recon.jobs import outcomes
@@ -35,24 +36,28 @@ _BAR_MOST_CELLS: Final = 30
 _NARROW_CELLS: Final = 100
 
 
-def run(connection: Connection, selection: Selection, timeout_seconds: int | None = None) -> int:
+def run(connection: Connection, selection: Selection, timeout_seconds: int | None, how: Format | None) -> int:
     """Follow jobs. Named ones, and those of a label, until they have ended: the exit code is that of their outcome. Others until Ctrl-C."""
     jobs = select(connection, selection)
     if selection.selector and not jobs:
         raise UsageError(f"no job has the labels {selection.selector}")
     if not (selection.names or selection.selector):
         with _board(connection, selection, lambda job: not job.finished) as board:
-            return _follow(board, None, timeout_seconds, everywhere=selection.everywhere)
-    return follow(connection, selection, {job.key: job for job in jobs}, timeout_seconds)
+            return _follow(board, selection, None, timeout_seconds, how)
+    return follow(connection, selection, {job.key: job for job in jobs}, timeout_seconds, how)
 
 
 def follow(
-    connection: Connection, selection: Selection, jobs: Mapping[Key, Job], timeout_seconds: int | None = None
+    connection: Connection,
+    selection: Selection,
+    jobs: Mapping[Key, Job],
+    timeout_seconds: int | None = None,
+    how: Format | None = None,
 ) -> int:
     """Follow these jobs until they have ended; the exit code is that of their outcome."""
     one = next(iter(jobs)) if len(jobs) == 1 else None
     with _board(connection, selection, lambda job: job.key in jobs, one) as board:
-        return _follow(board, set(jobs), timeout_seconds, everywhere=selection.everywhere)
+        return _follow(board, selection, set(jobs), timeout_seconds, how)
 
 
 def _board(
@@ -62,12 +67,11 @@ def _board(
     return Board(connection, namespace, wanted, selection.selector, f"metadata.name={one[1]}" if one else None)
 
 
-def _follow(board: Board, awaited: set[Key] | None, timeout_seconds: int | None, *, everywhere: bool) -> int:
+def _follow(
+    board: Board, selection: Selection, awaited: set[Key] | None, timeout_seconds: int | None, how: Format | None
+) -> int:
     """Until all of `awaited` are over; without them for ever."""
-    where = screen()
-    show: _Picture | _ChangeLog = (
-        _Picture(where, board) if where.live else _ChangeLog(where, board, everywhere=everywhere)
-    )
+    show = _show(board, how, everywhere=selection.everywhere)
     deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
     codes: dict[Key, int] = {}
     listed = False
@@ -84,7 +88,7 @@ def _follow(board: Board, awaited: set[Key] | None, timeout_seconds: int | None,
                 codes = dict.fromkeys(awaited or {}, outcomes.TIMED_OUT) | codes or {("", ""): outcomes.TIMED_OUT}
                 break
     for key in sorted(key for key, code in codes.items() if code == outcomes.TIMED_OUT and key in board.jobs):
-        note(f"{label(key, everywhere=everywhere)}: not over after {timeout_seconds} s; it continues")
+        note(f"{label(key, everywhere=selection.everywhere)}: not over after {timeout_seconds} s; it continues")
     return outcomes.of_all(codes.values())
 
 
@@ -95,12 +99,15 @@ def _note_end(codes: dict[Key, int], news: News) -> None:
         codes[news.before.key] = outcomes.DELETED
 
 
-class _ChangeLog:
-    """A line for each change that matters: for files, pipes and CI."""
+def _show(board: Board, how: Format | None, *, everywhere: bool) -> _Show:
+    where = screen()
+    if how is not None:
+        return _ChangeStream(where)
+    return _Picture(where, board) if where.live else _ChangeLog(where, board, everywhere=everywhere)
 
-    def __init__(self, where: Screen, board: Board, *, everywhere: bool) -> None:
-        self._where, self._board, self._everywhere = where, board, everywhere
-        self._shown: dict[Key, tuple[str, int, str]] = {}
+
+class _Show:
+    """What is shown of the board, from the beginning of a `with` block to its end."""
 
     def __enter__(self) -> None:
         pass
@@ -108,8 +115,33 @@ class _ChangeLog:
     def __exit__(self, *_: object) -> None:
         pass
 
+    def take(self, news: News) -> None:
+        """Print it, if it is printed."""
+
     def refresh(self) -> None:
-        """Nothing moves in a log."""
+        """Draw the board as it is now, if it is drawn."""
+
+
+class _ChangeStream(_Show):
+    """A line of JSON for each change of a job: for programs."""
+
+    def __init__(self, where: Screen) -> None:
+        self._where = where
+
+    def take(self, news: News) -> None:
+        """Print it; Events are objects of their own, and not printed."""
+        if news.now is not None:
+            self._where.print(change("MODIFIED" if news.before else "ADDED", news.now.raw))
+        elif news.before is not None:
+            self._where.print(change("DELETED", news.before.raw))
+
+
+class _ChangeLog(_Show):
+    """A line for each change that matters: for files, pipes and CI."""
+
+    def __init__(self, where: Screen, board: Board, *, everywhere: bool) -> None:
+        self._where, self._board, self._everywhere = where, board, everywhere
+        self._shown: dict[Key, tuple[str, int, str]] = {}
 
     def take(self, news: News) -> None:
         """Print it, if it matters."""
@@ -148,7 +180,7 @@ def line(job: Job, now: datetime) -> str:
 
 
 @dataclass
-class _Picture:
+class _Picture(_Show):
     """A live picture on the terminal: a line with a bar for each job, and the newest Events. At the end it stays."""
 
     where: Screen
@@ -171,9 +203,6 @@ class _Picture:
     def __exit__(self, *_: object) -> None:
         self._live.refresh()
         self._live.stop()
-
-    def take(self, news: News) -> None:
-        """The board has it already."""
 
     def refresh(self) -> None:
         """Draw the board as it is now."""

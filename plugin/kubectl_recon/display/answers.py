@@ -1,4 +1,4 @@
-"""What a command did to each job: a line for each at once, or the changed objects at the end in the format of -o."""
+"""What became of each job of a command: a line for each at once, or the objects at the end in the format of -o."""
 
 from __future__ import annotations
 
@@ -24,17 +24,22 @@ class Answers:
         return label(job.key, everywhere=self.everywhere)
 
     def done(self, job: Job, text: str) -> None:
-        """The job, as it is now, is changed."""
+        """The job, as it is now, is where the command wanted it."""
         if self.how is None:
             print(f"{self.name(job)}: {text}", flush=True)  # noqa: T201  # the result
         else:
             self._bodies.append(job.raw)
 
+    def absent(self, name: str, text: str) -> None:
+        """A job of that name is not there, as was wanted. There is no object to print."""
+        if self.how is None:
+            print(f"{name}: {text}", flush=True)  # noqa: T201  # the result
+
     def refused(self, job: Job, text: object) -> None:
-        """The job is as it was."""
+        """The job is not where the command wanted it."""
         note(f"{self.name(job)}: {text}")
 
     def end(self) -> None:
-        """Nothing more is changed."""
+        """No more answers."""
         if self.how is not None and self._bodies:
             print(objects(self._bodies, self.how, one=len(self._bodies) == 1))  # noqa: T201  # the result

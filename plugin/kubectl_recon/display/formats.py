@@ -40,6 +40,11 @@ def objects(bodies: Sequence[Mapping[str, Any]], how: Format, *, one: bool) -> s
     return document({"apiVersion": "v1", "items": plain, "kind": "List", "metadata": {"resourceVersion": ""}}, how)
 
 
+def change(kind: str, body: Mapping[str, Any]) -> str:
+    """A change of an object in one line, as `kubectl get --watch --output-watch-events -o json` has it in several."""
+    return json.dumps({"type": kind, "object": _without_bookkeeping(body)}, ensure_ascii=False)
+
+
 def name(body: Mapping[str, Any]) -> str:
     """The name as `kubectl -o name` prints it."""
     return f"{_SHORT}/{body['metadata']['name']}"

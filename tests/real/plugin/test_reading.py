@@ -72,6 +72,20 @@ def test_wait_tells_by_its_exit_code_how_the_job_ended(jobs: Jobs, recon: Progra
     assert (both.returncode, sorted(both.stdout.split("\n"))) == (3, ["", "bad: Failed", "good: Succeeded"])
 
 
+def test_wait_gives_the_objects_that_got_there(jobs: Jobs, recon: Program, held: str) -> None:
+    jobs.create("good")
+    jobs.create("waiting", queue=held)
+    done = recon("wait", "good", "waiting", "--for", "succeeded", "--timeout", "8s", "-o", "json")
+    assert (done.returncode, done.stderr) == (6, "waiting: not succeeded after 8 s\n")
+    found = json.loads(done.stdout)
+    assert (found["metadata"]["name"], found["status"]["phase"]) == ("good", "Succeeded")
+    jobs.delete("waiting")
+    both = recon("wait", "good", "waiting", "--for", "delete", "--timeout", "1s", "-o", "name")
+    assert (both.returncode, both.stdout) == (6, "")
+    named = recon("wait", "good", "-o", "name")
+    assert (named.returncode, named.stdout) == (0, "reconstructionjob.reconstruction.dev/good\n")
+
+
 def test_wait_ends_when_the_job_can_no_longer_get_there(jobs: Jobs, recon: Program) -> None:
     jobs.create("bad", modelType="photogrammetry", input={"uri": "file:///nowhere"})
     done = recon("wait", "bad", "--for", "succeeded", "--timeout", "60s")
@@ -98,10 +112,11 @@ def test_wait_sees_a_deletion(jobs: Jobs, recon: Program, held: str) -> None:
     jobs.create_in("Queued", "waiting", queue=held)
     timer = threading.Timer(1.0, jobs.delete, ["waiting"])
     timer.start()
-    assert recon("wait", "waiting", "--for", "delete", "--timeout", "60s").returncode == 0
+    gone = recon("wait", "waiting", "--for", "delete", "--timeout", "60s", "-o", "name")
     timer.join()
+    assert (gone.returncode, gone.stdout) == (0, "reconstructionjob.reconstruction.dev/waiting\n")
     done = recon("wait", "waiting", "--for", "delete")
-    assert (done.returncode, done.stdout) == (0, "waiting: delete\n")
+    assert (done.returncode, done.stdout) == (0, "waiting: deleted\n")
 
 
 @pytest.mark.parametrize(
@@ -119,6 +134,16 @@ def test_watch_follows_a_job_to_its_end(
     done = recon("watch", "banana", "--timeout", "60s")
     assert done.returncode == code
     assert done.stdout.splitlines()[-1].startswith(f"banana: {last}")
+
+
+def test_watch_prints_a_line_of_json_for_each_change(jobs: Jobs, recon: Program) -> None:
+    jobs.create("banana")
+    done = recon("watch", "banana", "--timeout", "60s", "-o", "json")
+    changes = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (done.returncode, changes[0]["type"]) == (0, "ADDED")
+    assert {one["type"] for one in changes[1:]} == {"MODIFIED"}
+    assert changes[-1]["object"]["status"]["phase"] == "Succeeded"
+    assert "managedFields" not in changes[-1]["object"]["metadata"]
 
 
 def test_watch_draws_bars_on_a_terminal(jobs: Jobs, recon: Program) -> None:
