@@ -5,14 +5,14 @@ import shlex
 from collections.abc import Mapping
 
 from scripts.checks import pages
+from scripts.checks.texts import tracked_texts
 from tests.support.paths import CHECKOUT
 
 
 @functools.cache
 def texts() -> Mapping[str, str]:
     """Every page: path in the checkout -> content."""
-    found = (str(path.relative_to(CHECKOUT)) for path in CHECKOUT.rglob("*.md") if ".venv" not in path.parts)
-    return {name: (CHECKOUT / name).read_text() for name in sorted(found) if pages.is_page(name)}
+    return {name: text for name, text in tracked_texts(CHECKOUT).items() if pages.is_page(name)}
 
 
 @functools.cache

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from pathlib import Path
 
 import pytest
 
 from devcluster.harness.jobs import Jobs
+from devcluster.harness.system import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE
 from tests.real.docs.conftest import Shell
-from tests.support.pages import block, commands, lines
+from tests.support.pages import block, commands, lines, texts
 
+QUESTION = re.compile(r"`(kubectl (?:-n NAMESPACE )?(?:get|auth) [^`]+)`")
 QUICK_MODEL = "--model rough-good --queue rough"  # the real one takes a minute
 
 
@@ -104,6 +107,19 @@ def test_a_job_names_the_one_whose_result_it_took_over(jobs: Jobs, shell: Shell)
     assert json.loads(shell(block("reused-from")).stdout)["uid"] == uid
 
 
+def test_kubectl_answers_the_questions_of_the_runbooks(jobs: Jobs, shell: Shell) -> None:
+    jobs.create_in("Succeeded", "banana")
+    runbooks = (text for name, text in texts().items() if name.startswith("docs/runbooks/"))
+    asked = {question for text in runbooks for question in QUESTION.findall(text)}
+    assert len(asked) > 10
+    names = {"NAMESPACE": OPERATOR_NAMESPACE, "lease NAME": f"lease {OPERATOR_ACCOUNT}", "QUEUE": "celery"}
+    for question in sorted(asked):
+        command = question.replace("…-operator", OPERATOR_ACCOUNT)
+        for placeholder, name in names.items():
+            command = command.replace(placeholder, name)
+        shell(command)
+
+
 def test_the_plugin_submits_photos_and_fetches_the_result(jobs: Jobs, shell: Shell) -> None:
     upload, manifest, in_the_bucket = lines("plugin-submit")
     shell(f"{upload} {QUICK_MODEL} --output s3://meshes/banana/")
@@ -131,9 +147,10 @@ def test_the_plugin_shows_awaits_and_explains_jobs(jobs: Jobs, shell: Shell) -> 
     jobs.create("lund")
     jobs.create("typo", queue="gpu-larg")
     shell(one)
-    named, labelled, _everything_until_ctrl_c = lines("plugin-watch")
+    named, labelled, until_ctrl_c = lines("plugin-watch")
     shell("kubectl label recon banana set=museum")
     assert "banana: Succeeded" in shell(f"{named}; {labelled}").stdout
+    assert "typo: Pending" in shell(f"{until_ctrl_c.partition('#')[0]} --timeout 1s || test $? = 6").stdout
     assert "typo" in shell(block("plugin-get")).stdout
     assert "No live worker consumes its queue, gpu-larg" in shell(block("plugin-why")).stdout
     jobs.delete("typo")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scripts.checks import pages
+from scripts.checks.texts import tracked_texts
 from tests.support.paths import CHECKOUT
 
 RUN, NOT_RUN = "<!-- run: a -->\n", "<!-- not run: needs a key -->\n"
@@ -67,6 +68,16 @@ def test_marked_commands_and_blocks_of_other_languages_pass() -> None:
         ("not run", "needs a key", "$ ls\n"),
         ("", "", "ls\n"),
     ]
+
+
+def test_every_page_that_is_written_by_hand_is_checked() -> None:
+    assert [name for name in pages_of_the_checkout() if not pages.is_page(name)] == [
+        "charts/reconstruction-operator/README.md"
+    ]
+
+
+def pages_of_the_checkout() -> list[str]:
+    return [name for name in tracked_texts(CHECKOUT) if name.endswith(".md")]
 
 
 def test_a_block_is_run_by_a_test_and_a_test_runs_what_a_page_has() -> None:

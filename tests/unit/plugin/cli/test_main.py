@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from kubectl_recon.cli.main import main
 
+from tests.support.pages import texts
 from tests.support.plugin import write_kubeconfig
 
 COMMANDS = (
@@ -27,6 +29,23 @@ def test_each_command_explains_itself_and_where_it_connects(
     assert [one for one in ("--context", "--kubeconfig", "--namespace") if one not in shown] == (
         ["--context", "--kubeconfig", "--namespace"] if command == "run" else []
     )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_option_that_a_page_names_exists(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    with pytest.raises(SystemExit):
+        main([command, "-h"])
+    shown = capsys.readouterr().out
+    uses = re.findall(rf"recon {command} ([^`#|;>\n]*)", "\n".join(texts().values()))
+    assert [option for use in uses for option in re.findall(r"(?:^| )(--?[a-z-]+)", use) if option not in shown] == []
+
+
+def test_the_pages_name_only_commands_that_exist() -> None:
+    named = set(re.findall(r"(?:kubectl|[`$]) ?recon ([a-z]+)", "\n".join(texts().values())))
+    assert named - set(COMMANDS) == set()
 
 
 def test_a_mistyped_command_is_answered_with_the_one_that_is_meant(capsys: pytest.CaptureFixture[str]) -> None:
