@@ -16,7 +16,7 @@ class ReconError(Exception):
 
 
 class UsageError(ReconError):
-    """The command line asks for something that cannot be."""
+    """The command line asks for something impossible."""
 
     exit_code: ClassVar[int] = 2
 

@@ -1,4 +1,4 @@
-"""`cancel`: the two steps as a person lives them. It announces, shows what would be lost, asks once, and confirms.
+"""`cancel`: announces the cancels, shows what would be lost, asks once, and confirms.
 
 Without an answer, or with "no", the announcements of this command are withdrawn. Scripts take single steps instead.
 """
@@ -26,7 +26,7 @@ from kubectl_recon.kube.connection import Connection
 from kubectl_recon.targets.board import Key
 from kubectl_recon.targets.selecting import Selection, read, select
 
-_END_SECONDS: Final = 60.0  # a worker hears a cancel within seconds
+_END_SECONDS: Final = 60.0  # a worker notices a cancel within seconds
 _LOOK_SECONDS: Final = 0.3
 _REASON: Final = "cancelReason"
 _WITHDRAWN: Final[dict[str, Any]] = {"cancelRequested": False, _REASON: None}

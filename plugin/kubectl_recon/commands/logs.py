@@ -105,7 +105,7 @@ def is_about(content: str, job: Job) -> bool:
             return False
         if fields.get("uid"):
             return bool(fields["uid"] == job.uid)
-        # A worker has the uid as its job's id; without one the names alone say which.
+        # A worker has the uid as its job's id; without one the names alone identify the job.
         return fields.get("job_id") == job.uid or (
             fields.get("namespace") == job.namespace and fields.get("job") == job.name
         )

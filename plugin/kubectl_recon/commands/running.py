@@ -79,7 +79,7 @@ def _program() -> list[str]:
 
 @contextmanager
 def _lines(command: Sequence[str]) -> Iterator[Iterator[Mapping[str, Any]]]:
-    """What the program reports, as it comes. It ends with this block: Ctrl-C reaches both."""
+    """What the program reports, as it comes. The program ends with this block: Ctrl-C reaches both processes."""
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield (json.loads(line) for line in process.stdout or () if line.startswith("{"))

@@ -48,6 +48,6 @@ def answer(facts: Facts) -> Answer:
             return found
     return Answer(
         "unknown",
-        f"{facts.job.name} is {facts.job.phase or 'new'}: {facts.job.message or 'its status says no more'}.",
+        f"{facts.job.name} is {facts.job.phase or 'new'}: {facts.job.message or 'its status has no message'}.",
         actions=(f"see all of it: kubectl describe recon {facts.job.name} -n {facts.job.namespace}",),
     )

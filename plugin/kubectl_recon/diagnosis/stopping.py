@@ -6,7 +6,7 @@ from typing import Final
 
 from kubectl_recon.diagnosis.facts import Answer, Facts
 
-_LONG_SECONDS: Final = 60  # a worker that is well hears a cancel within seconds
+_LONG_SECONDS: Final = 60  # a worker that is well notices a cancel within seconds
 
 
 def cancelling(facts: Facts) -> Answer | None:

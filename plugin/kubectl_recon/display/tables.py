@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Column(Generic[T]):
-    """One column. `drop`: on a narrow terminal, columns with higher numbers go first; 0 stays. `cut`: may be shortened."""
+    """One column. `drop`: on a narrow terminal, columns with higher numbers are dropped first, and 0 never. `cut`: may be shortened."""
 
     title: str
     cell: Callable[[T], str]

@@ -1,7 +1,8 @@
 """Terminal: which pictures it shows, and how large its cells are.
 
-All questions are sent at once. The last one is for the device's attributes, which every terminal answers: what it left out before
-that, it does not know. Over a slow network the answers come late, so the wait is long; keys that are pressed meanwhile are lost.
+All questions are sent at once. The last one is for the device's attributes, which every terminal answers. A question that has
+no answer before that one is for a feature that the terminal lacks. Over a slow network the answers come late, so the wait is
+long; keys that are pressed meanwhile are lost.
 """
 
 from __future__ import annotations
@@ -71,11 +72,11 @@ def understood(answer: bytes, columns: int, lines: int, cell: tuple[int, int] | 
     registers = _COLOURS_ANSWER.search(answer)
     colours = min(int(registers[1]), _USUAL_COLOURS) if registers else _USUAL_COLOURS
     size = _CELL_ANSWER.search(answer)
-    told = (int(size[2]), int(size[1])) if size else None
+    reported = (int(size[2]), int(size[1])) if size else None
     return Terminal(
         columns,
         lines,
-        next((one for one in (cell, told) if one and min(one) > 0), _USUAL_CELL),
+        next((one for one in (cell, reported) if one and min(one) > 0), _USUAL_CELL),
         kitty=_KITTY_ANSWER.search(answer) is not None,
         sixel_colours=colours if sixel and colours > 1 else 0,
     )
