@@ -1,4 +1,7 @@
-"""Duration and CPU time of `kubectl recon --help` and of `get` with 1,000 jobs: `python -m benchmarks.plugin`. Never asserted."""
+"""Duration of `kubectl recon --help` and of `get` with 1,000 jobs, and what of it is CPU time of the program and of the API server.
+
+`python -m benchmarks.plugin`. Never asserted.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+from benchmarks.usage import cpu_seconds
 from devcluster import Cluster, wait_until
 from devcluster.harness.manifests import manifest
 from devcluster.harness.system import GROUP, REPOSITORY
@@ -40,31 +44,30 @@ _STATUS: Final = {
 }
 
 
-def measured(command: Sequence[str], times: int, **environment: str) -> list[tuple[float, float]]:
-    """Wall-clock and CPU time of each run of a command, in seconds, after one run that warms the caches."""
+def measure(name: str, command: Sequence[str], times: int, *, server: int | None = None, **environment: str) -> None:
+    """Run a command that often, after one run that warms the caches, and print one row. `server`: the API server's pid."""
     found = []
     for _ in range(times + 1):
-        begin, spent = time.monotonic(), cpu_seconds()
+        begin, spent, served = time.monotonic(), _commands_seconds(), _server_seconds(server)
         subprocess.run(
             [_PROGRAM, *command], env=os.environ | environment, stdout=subprocess.DEVNULL, check=True, timeout=60
         )
-        found.append((time.monotonic() - begin, cpu_seconds() - spent))
-    return found[1:]
+        found.append((time.monotonic() - begin, _commands_seconds() - spent, _server_seconds(server) - served))
+    wall, own, servers = ([1000 * one for one in seconds] for seconds in zip(*found[1:], strict=True))
+    print(
+        f"{name:<28} median {statistics.median(wall):6.0f} ms, slowest {max(wall):6.0f} ms,"
+        f" CPU {statistics.median(own):6.0f} ms, of the API server {statistics.median(servers):6.0f} ms"
+    )
 
 
-def cpu_seconds() -> float:
-    """What the commands that are over have spent."""
+def _commands_seconds() -> float:
+    """CPU time of the commands that are over."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
 
-def show(name: str, found: Sequence[tuple[float, float]]) -> None:
-    """One row."""
-    wall, cpu = ([1000 * one for one in times] for times in zip(*found, strict=True))
-    print(
-        f"{name:<28} median {statistics.median(wall):6.0f} ms, slowest {max(wall):6.0f} ms,"
-        f" CPU {statistics.median(cpu):6.0f} ms"
-    )
+def _server_seconds(pid: int | None) -> float:
+    return 0.0 if pid is None else cpu_seconds(pid)
 
 
 def fill(cluster: Cluster, count: int) -> None:
@@ -81,21 +84,22 @@ def fill(cluster: Cluster, count: int) -> None:
 
 
 def main() -> None:
-    """Measure, and print one row for each command."""
+    """Print one row for each command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=1000)
     parser.add_argument("--times", type=int, default=10)
     options = parser.parse_args()
-    show("--help", measured(["--help"], options.times))
+    measure("--help", ["--help"], options.times)
     with Cluster() as cluster:
         cluster.kubectl("apply", "-f", REPOSITORY / "manifests" / "crd")
         wait_until(lambda: cluster.api.is_there(f"{GROUP}/reconstructionjobs"), "the API server to serve jobs")
         cluster.api.post("/api/v1/namespaces", {"metadata": {"name": _NAMESPACE}})
         fill(cluster, options.jobs)
-        config = str(cluster.kubeconfig)
+        server = cluster.pids["kube-apiserver"][1]
         for command in (["get"], ["get", "-o", "wide"], ["get", "-o", "json"]):
-            found = measured([*command, "-n", _NAMESPACE], options.times, KUBECONFIG=config)
-            show(f"{' '.join(command)} of {options.jobs:,} jobs", found)
+            name = f"{' '.join(command)} of {options.jobs:,} jobs"
+            arguments = [*command, "-n", _NAMESPACE]
+            measure(name, arguments, options.times, server=server, KUBECONFIG=str(cluster.kubeconfig))
 
 
 if __name__ == "__main__":
