@@ -65,11 +65,15 @@ def test_argo_cd_gets_the_health_of_jobs(jobs: Jobs, shell: Shell) -> None:
     assert any("ReconstructionJob" in key for key in json.loads(found.stdout)["data"])
 
 
-def test_the_first_look_at_the_demo_shows_its_job(jobs: Jobs, shell: Shell) -> None:
+def test_the_first_look_at_the_demo_shows_its_job_and_runs_the_cancelled_one(jobs: Jobs, shell: Shell) -> None:
     jobs.create_in("Succeeded", "banana")
+    jobs.create_in("Running", "placeholder", queue="slow")
+    jobs.cancel("placeholder")
+    jobs.wait_phase("placeholder", "Cancelled")
     assert shell(block("first-look")).stdout.endswith(
         "reconstructionjob.reconstruction.dev/placeholder condition met\n"
     )
+    assert jobs.get("placeholder")["status"]["phase"] == "Succeeded"
 
 
 def test_a_job_is_suspended_and_resumed(jobs: Jobs, shell: Shell) -> None:
