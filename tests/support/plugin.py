@@ -10,7 +10,7 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -121,9 +121,12 @@ class Program:
         return serving(self._command(*arguments), self._environment())
 
     def on_terminal(
-        self, *arguments: str | Path, answers: Mapping[str, str] | None = None, timeout_seconds: float = 90
+        self,
+        *arguments: str | Path,
+        answers: Mapping[str, str | Callable[[], None]] | None = None,
+        timeout_seconds: float = 90,
     ) -> tuple[int, str]:
-        """Run it on a terminal of 80 columns; types each answer once its question is shown. Exit code and what was shown."""
+        """Run it on a terminal of 80 columns; types (or calls) each answer once its question is shown. Exit code and what was shown."""
         master, terminal = pty.openpty()
         process = subprocess.Popen(
             self._command(*arguments),
@@ -145,7 +148,11 @@ class Program:
                 except OSError:  # the program has ended
                     break
                 for question in [question for question in open_answers if question in shown]:
-                    os.write(master, open_answers.pop(question).encode())
+                    answer = open_answers.pop(question)
+                    if isinstance(answer, str):
+                        os.write(master, answer.encode())
+                    else:
+                        answer()
             return process.wait(timeout=10), shown
         finally:
             process.kill()
