@@ -9,11 +9,12 @@ from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 from reconstruction_operator.models.photogrammetry.sparse.mapping import Matched
 
 
-def synthesize(database: Path, photos: int) -> Any:
-    """COLMAP's computed scene of 100 points, and their matches in `database`; returns the true reconstruction."""
+def synthesize(database: Path, photos: int, *, points: int = 100) -> Any:
+    """COLMAP's computed scene of that many points, and their matches in `database`; returns the true reconstruction."""
     pycolmap.set_random_seed(1)
     options = pycolmap.SyntheticDatasetOptions()
     options.num_rigs, options.num_cameras_per_rig, options.num_frames_per_rig = 1, 1, photos
+    options.num_points3D = points
     options.camera_has_prior_focal_length = True
     with pycolmap.Database.open(database) as opened:
         return pycolmap.synthesize_dataset(options, opened)

@@ -35,11 +35,15 @@ class Camera:
 
     def project(self, points: Doubles) -> tuple[Doubles, Doubles]:
         """Pixels (n, 2) and depths (n,) of world points (n, 3); a depth of 0 or less is behind the camera."""
-        in_camera = points @ self.rotation.T + self.translation
-        depth = in_camera[:, 2]
-        homogeneous = in_camera @ self.intrinsics.T
+        homogeneous = self.homogeneous(points)
+        depth = homogeneous[:, 2]
         pixels = homogeneous[:, :2] / np.maximum(depth, _NEAREST_DEPTH)[:, None]
         return pixels, depth
+
+    def homogeneous(self, points: Doubles) -> Doubles:
+        """(n, 3): pixels of world points (n, 3), times their depth, and the depth: linear in the points."""
+        homogeneous: Doubles = points @ (self.intrinsics @ self.rotation).T + self.intrinsics @ self.translation
+        return homogeneous
 
     def transfer(self, other: Camera) -> tuple[Doubles, Doubles]:
         """(3, 3) and (3,): where the pixels of this camera lie in the photo of `other`.

@@ -25,6 +25,8 @@ from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 from reconstruction_operator.models.photogrammetry.sparse.leaving import LeftOut
 
 _WORST_ERROR_PX = 3.0
+_FEW_MATCHES_OF_THE_FIRST_PAIR = 50  # COLMAP demands 100 ...
+_FEW_MATCHES = 15  # ... and 30 of each further photo
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -70,13 +72,16 @@ class Matched:
     threads: int
 
 
-def one_by_one(matched: Matched, progress: StageProgress) -> list[SparseModel]:
-    """The models that grow photo by photo, the largest first."""
+def one_by_one(matched: Matched, progress: StageProgress, *, with_few_matches: bool = False) -> list[SparseModel]:
+    """The models that grow photo by photo, the largest first; optionally by fewer matches than COLMAP demands by default."""
     options = pycolmap.IncrementalPipelineOptions()
     options.num_threads = matched.threads
     options.random_seed = matched.seed
     options.min_model_size = int(gates.ALIGNED.limit)
     options.extract_colors = False
+    if with_few_matches:
+        options.mapper.init_min_num_inliers = _FEW_MATCHES_OF_THE_FIRST_PAIR
+        options.mapper.abs_pose_min_num_inliers = _FEW_MATCHES
     registered = 0
 
     def report(more: int) -> None:

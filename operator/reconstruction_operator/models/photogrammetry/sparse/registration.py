@@ -1,9 +1,9 @@
 """Registration: matches and aligns in rounds, until few photos are left out.
 
 1. The photos are aligned one by one, by the pairs that `choose` names.
-2. Those left out are matched anew, by guided matching, with what they overlap with and what that overlaps with; or, if that is nothing,
-   with the aligned photos that look most like them. Alignment starts anew.
-3. If some are still left out, all are aligned at once: that is fast, and needs fewer matches.
+2. If some are left out, all are aligned by fewer matches: one by one, then all at once. That is fast.
+3. Those still left out are matched anew, by guided matching, with what they overlap with and what that overlaps with; or, if that is
+   nothing, with the aligned photos that look most like them. All are aligned again, as in 1 and 2.
 4. If too few are aligned then, all other pairs are matched, as far as that is affordable, and all are aligned again.
 
 The model that aligns most photos is kept.
@@ -27,7 +27,7 @@ from reconstruction_operator.models.photogrammetry.sparse.pairs import Pair
 _ENOUGH_SHARE = 0.8  # with fewer, all pairs are matched
 _AFFORDABLE_PAIRS = 5_000  # all pairs of 100 photos, up to ten minutes on two cores
 _FEW_FEATURES = 4_000  # of a photo, mean: with more guided matching takes long, and is not needed
-_NEARLY_ALL_SHARE = 0.95  # with fewer, all photos are aligned at once as well
+_NEARLY_ALL_SHARE = 0.95  # with fewer, all photos are aligned by fewer matches as well
 
 
 def choose(database: Path, seed: int) -> list[Pair]:
@@ -41,25 +41,31 @@ def register(matched: Matched, progress: StageProgress) -> SparseModel:
     count = matched.count
     found = mapping.one_by_one(matched, progress.part(0.0, 0.7))
     if _aligned(found) < count:
-        found += _with_pairs_around(matched, found, progress.part(0.7, 0.8))
-        found += _at_once(matched, found, progress.part(0.8, 0.85))
+        found += _by_few_matches(matched, found, progress.part(0.7, 0.75))
+    if _aligned(found) < count:
+        more = _with_pairs_around(matched, found, progress.part(0.75, 0.8))
+        found += more
+        found += _by_few_matches(matched, found, progress.part(0.8, 0.85)) if more else []
     if _aligned(found) < _ENOUGH_SHARE * count:
         more = _with_all_pairs(matched, progress.part(0.85, 0.95))
         found += more
-        found += _at_once(matched, found, progress.part(0.95, 1.0)) if more else []
+        found += _by_few_matches(matched, found, progress.part(0.95, 1.0)) if more else []
     model = _largest(found) or SparseModel((), np.zeros((0, 3)), 0.0)
     progress(1.0, f"{len(model.photos)} of {count} photos aligned")
     in_any = [name for one in found for name in one.names]
     return replace(model, left_out=leaving.left_out(matched.database, model.names, in_any))
 
 
-def _at_once(matched: Matched, found: Sequence[SparseModel], progress: StageProgress) -> list[SparseModel]:
-    """What all photos give at once, if some are left out; not if too many are: see `mapping` on photos that lack parallax."""
+def _by_few_matches(matched: Matched, found: Sequence[SparseModel], progress: StageProgress) -> list[SparseModel]:
+    """What fewer matches give, if some photos are left out; not if too many are: see `mapping` on photos that lack parallax."""
     aligned, count = _aligned(found), matched.count
     if not gates.fewest_aligned(count) <= aligned < _NEARLY_ALL_SHARE * count:
         return []
-    message = f"{aligned} of {count} photos aligned one by one, trying all at once"
-    return mapping.all_at_once(matched, progress, message)
+    more = mapping.one_by_one(matched, progress.part(0.0, 0.5), with_few_matches=True)
+    if (aligned := max(aligned, _aligned(more))) < count:
+        message = f"{aligned} of {count} photos aligned one by one, trying all at once"
+        more += mapping.all_at_once(matched, progress.part(0.5, 1.0), message)
+    return more
 
 
 def _with_pairs_around(matched: Matched, found: Sequence[SparseModel], progress: StageProgress) -> list[SparseModel]:

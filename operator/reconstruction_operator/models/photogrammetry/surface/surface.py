@@ -19,7 +19,7 @@ _TRIM = 0.0  # no trimming here: `cleanup` removes extrapolated surface
 _THREADS = 1  # its OpenMP threads spin while they wait: two threads are no faster and use five times the CPU
 _SCENE_PERCENTILE = 97.0
 _SCENE_MARGIN = 1.1  # points slightly outside stabilise the surface inside
-_VOXELS_ACROSS_RADIUS = {5: 20, 6: 40, 7: 60, 8: 160, 9: 260, 10: 480}  # by octree depth: about one point for each cell
+_VOXELS_ACROSS_RADIUS = {5: 20, 6: 40, 7: 60, 8: 160, 9: 220, 10: 480}  # by octree depth: about one point for each cell
 _DEEPEST = 13  # octree, COLMAP's own default
 _FINER = 0.7  # the dense points may cover less than the sparse ones
 
@@ -57,7 +57,7 @@ def thin(cloud: Cloud, region: Region | None, octree_depth: int) -> tuple[Cloud,
     """About one point for each cell of the octree, the side of a cell, and the depth of the octree.
 
     Of a region much wider than its core, the octree is deeper, and points are as sparse as `region.coarseness` says. Its cells may be
-    twice as large as without surroundings: finer ones cost three times as much, and the faces that are kept show none of it.
+    twice as large as without surroundings: finer ones cost three times as much and do not improve the faces that are kept.
     """
     if region is None or region.doublings == 0:
         centre = np.median(cloud.points, axis=0)

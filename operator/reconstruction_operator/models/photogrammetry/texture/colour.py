@@ -116,7 +116,7 @@ def with_neighbours(mesh: Mesh, colours: Singles, seen: Mask) -> Singles:
     return colours
 
 
-def sample(image: Pixels | Singles, pixels: Doubles) -> Singles:
+def sample(image: Pixels | Singles, pixels: Doubles | Singles) -> Singles:
     """(n, 3): `image` (h, w, 3) at fractional `pixels` (n, 2: column, row), bilinear."""
     count = len(pixels)
     rows = -(-count // _REMAP_ROW)

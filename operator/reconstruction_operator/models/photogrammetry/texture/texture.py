@@ -130,15 +130,15 @@ def bake(
     adding = threading.Lock()
 
     def add_photo(index: int) -> None:
-        here = np.flatnonzero(paint.labels.uses[texels.face, index])
+        here = np.flatnonzero(paint.labels.uses[:, index][texels.face])
         corners = atlas.mesh.faces[texels.face[here]]
-        share = texels.weights[here]
-        points = np.einsum("tc,tcx->tx", share, atlas.mesh.vertices[corners])
-        pixels, _ = views[index].camera.project(points)
-        originals = atlas.original[corners]
-        offset = np.einsum("tc,tcx->tx", share, paint.offsets[:, index][originals])
-        colour = sample(views[index].image(), pixels) * paint.gains[index] + offset
-        weight = (paint.labels.shares[:, index][originals] * share).sum(axis=1) ** _SHARPNESS
+        places = views[index].camera.homogeneous(atlas.mesh.vertices)
+        columns = (places, paint.offsets[atlas.original, index], paint.labels.shares[atlas.original, index, None])
+        of_vertices = np.concatenate(columns, axis=1, dtype=np.float32)
+        of_texels = np.einsum("tc,tcx->tx", texels.weights[here], of_vertices[corners])
+        pixels = of_texels[:, :2] / of_texels[:, 2:3]
+        colour = sample(views[index].image(), pixels) * paint.gains[index] + of_texels[:, 3:6]
+        weight = of_texels[:, 6] ** _SHARPNESS
         with adding:
             blended[here] += colour * weight[:, None]
             total[here] += weight

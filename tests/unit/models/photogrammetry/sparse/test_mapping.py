@@ -71,6 +71,14 @@ def test_the_model_with_most_photos_is_first_and_an_inaccurate_one_is_left_out(t
     assert [len(one.names) for one in mapping.trusted([small, large])] == [4]
 
 
+def test_photos_with_few_matches_are_aligned_where_these_are_enough(tmp_path: Path) -> None:
+    synthesize(tmp_path / "features.db", PHOTOS, points=int(gates.POINTS_SEEN.limit) + 3)
+    photos = matched(tmp_path / "features.db", PHOTOS)
+    assert mapping.one_by_one(photos, QUIET) == []
+    (found,) = mapping.one_by_one(photos, QUIET, with_few_matches=True)
+    assert len(found.names) == PHOTOS
+
+
 def test_photos_are_aligned_all_at_once(tmp_path: Path) -> None:
     synthesize(tmp_path / "features.db", PHOTOS)
     (found,) = mapping.all_at_once(matched(tmp_path / "features.db", PHOTOS), QUIET, "trying")
