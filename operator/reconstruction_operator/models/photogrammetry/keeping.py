@@ -1,7 +1,7 @@
-"""Keeping: the stages of the pipeline as files, from which the next attempt of the same job goes on.
+"""Keeping: finished stages of the pipeline as files, from which the next attempt of the same job resumes.
 
 They are the prepared photos, the database of features, the same with matches, the sparse model, and the depth maps. What is read back
-equals what was written, so a run that goes on makes the result of a run without a break.
+equals what was written, so a resumed run makes the same result as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ logger = logging.getLogger(__name__)
 
 
 def announce(stages: Stages, timetable: Timetable) -> None:
-    """Reports from where the run goes on, if an earlier attempt has finished a stage."""
+    """Reports the stage after which the run resumes, if an earlier attempt has finished one."""
     found = [stage for name in ENDS if (stage := stages.find(name)) is not None]
     if found:
         timetable.resume(ENDS[found[-1].name], str(found[-1]))

@@ -40,7 +40,7 @@ def reduced_camera(camera: Camera, size: int) -> Camera:
 
 
 def reader(views: Sequence[View], size: int) -> Callable[[int], GreyView]:
-    """Reads the grey view of one of `views`, at most `size` px. It holds a few: all of a large set would not fit into memory."""
+    """Reads the grey view of one of `views`, at most `size` px. A cache holds a few: all of a large set would not fit into memory."""
 
     @lru_cache(_HELD)
     def read(index: int) -> GreyView:

@@ -19,7 +19,7 @@ from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 
 _COARSE_PX = 480
 _FINE_WINDOW_PX = 7  # less noise where a pixel covers little
-_REACH = 2  # steps on either side of the coarse depth: more find as little that is right as they spoil
+_REACH = 2  # steps on either side of the coarse depth: a wider search finds as many wrong depths as right ones
 _STEP_COST = np.float32(0.002)  # for each step away from the coarse depth: decides where the photo is flat
 _SMOOTHING_PX = 5  # diameter of the edge-preserving filter
 _SMOOTHING_STEPS = 4.0  # difference that counts as an edge

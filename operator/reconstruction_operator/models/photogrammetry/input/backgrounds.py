@@ -1,4 +1,4 @@
-"""Still backgrounds: masks for photos of a turntable, whose background tells that the camera does not move.
+"""Still backgrounds: masks for photos of a turntable, whose background shows that the camera does not move.
 
 The median of each pixel over all photos is the background wherever the object covers it in fewer than half of them.
 """

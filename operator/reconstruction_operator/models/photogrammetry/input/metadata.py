@@ -24,7 +24,7 @@ Place = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What a file tells of its photo; None: it tells nothing plausible."""
+    """Metadata of a photo; None: missing or implausible."""
 
     camera: str  # maker and model; empty parts if unknown
     relative_focal: float | None  # focal length as a fraction of the longer side

@@ -1,4 +1,4 @@
-"""Photo preparation: upright sRGB files of bounded size, with what EXIF and XMP tell of each."""
+"""Photo preparation: upright sRGB files of bounded size, with the EXIF and XMP metadata of each."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _prepare_one(photo: Photo, target: Path, max_size: int) -> PreparedPhoto:
 
 
 def _read(source: Path, max_size: int) -> tuple[Image.Image, Metadata]:
-    """The upright photo of 8 bits a channel, and what its file tells of it."""
+    """The upright photo of 8 bits a channel, and its metadata."""
     with Image.open(source, formats=PHOTO_FORMATS) as image:
         found = metadata.read(image)
         image.draft("RGB", (max_size, max_size))  # the JPEG decoder skips detail that resizing would discard

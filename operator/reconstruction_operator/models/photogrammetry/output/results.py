@@ -75,7 +75,7 @@ def write_previews(folder: Path, made: Made, turn_frames: int, progress: StagePr
 
 
 def write_turn(path: Path, frames: list[Image.Image], *, whole: bool) -> None:
-    """An animation without end: around and around, or along the arc of the photos and back; as fast with few frames as with many."""
+    """Writes an endless animation: all around (`whole`), or along the arc of the photos and back; its duration does not depend on the number of frames."""
     duration = _TURN_MILLISECONDS // len(frames)
     frames = frames if whole else [*frames, *frames[-2:0:-1]]
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=duration, loop=0, quality=_TURN_QUALITY)

@@ -48,7 +48,7 @@ def check(model: SparseModel, sources: Mapping[str, str]) -> None:
 
 
 def warning(model: SparseModel, sources: Mapping[str, str]) -> str:
-    """Which photos are not in the model, if they are so many that something is wrong; else nothing."""
+    """A warning that names the photos left out, if too few are aligned (`gates.WHOLE_SHARE`); else an empty text."""
     aligned, count = len(model.photos), len(sources)
     if aligned >= gates.WHOLE_SHARE.limit * count:
         return ""

@@ -1,4 +1,4 @@
-"""Looks: one vector for each photo; photos that show the same things have near vectors.
+"""Looks: a global descriptor of each photo; photos of the same things have similar descriptors.
 
 VLAD: the photo's SIFT features, each as its distance from the nearest word of a small vocabulary, summed for each word
 (Jegou et al. 2010, "Aggregating local descriptors into a compact image representation"). The sums of each word are scaled to

@@ -16,7 +16,7 @@ from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseM
 
 _FEWEST_MATCHES = 30  # verified, in one pair; fewer determine no homography
 _MOST_STRETCH = 0.02  # of a homography between photos from one place: about the step aside, relative to the distance
-_FOCALS = np.geomspace(0.7, 1.6, 15)  # of the longer side: tried for cameras whose focal length EXIF does not tell
+_FOCALS = np.geomspace(0.7, 1.6, 15)  # of the longer side: tried for cameras without a focal length in EXIF
 _HOMOGRAPHIES = (
     pycolmap.TwoViewGeometryConfiguration.PLANAR,
     pycolmap.TwoViewGeometryConfiguration.PANORAMIC,

@@ -54,7 +54,7 @@ _ONE_THREAD = frozenset({Stage.PHOTOS, Stage.SURFACE, Stage.CLEANING, Stage.COLO
 """Stages that use one core, however many there are."""
 
 VARYING = frozenset({Stage.ALIGNMENT, Stage.UNWRAPPING})
-"""Stages whose cost depends on more than is known, such as how many rounds or charts they need: they show nothing of the machine's pace."""
+"""Stages whose cost depends on more than is known, such as the number of rounds or charts: the machine's pace is not learned from them."""
 
 _USUAL_INLIERS = 300  # of a pair
 _USUAL_DOUBLINGS = 1

@@ -45,15 +45,15 @@ class Estimate:
         return self._fraction
 
     def expect(self, seconds: Mapping[Stage, float]) -> None:
-        """More is known of the photos than before: what the stages are expected to take now. Those that are over show the pace by it."""
+        """Replaces the expected seconds of each stage, as more is known of the photos; the pace is learned anew from finished stages."""
         self._expected = seconds
 
     def resume(self, after: Stage, now: float) -> None:
-        """An earlier attempt has finished all stages up to that one."""
+        """Starts behind the stage `after`, which an earlier attempt has finished."""
         self._begin(Stage(after + 1), now)
 
     def hear(self, stage: Stage, fraction: float, now: float) -> None:
-        """That stage has done `fraction` (0 to 1) of its work. A fraction lower than before, or a stage that is over, changes nothing."""
+        """Takes the report that `stage` has done `fraction` (0 to 1) of its work. A lower fraction than before, or a finished stage, is ignored."""
         if stage > self._current:
             self._end(self._heard_at)
             self._begin(stage, self._heard_at)
@@ -65,7 +65,7 @@ class Estimate:
             self._begin(Stage(stage + 1), now)
 
     def move(self, now: float) -> None:
-        """Time has passed."""
+        """Advances the progress that is shown to the time `now`."""
         passed = now - self._moved_at
         if passed > 0.0:
             rest = max(self._rest_of_stage(now), _LATE_SHARE * (1.0 - self._measured) * (now - self._begun_at))

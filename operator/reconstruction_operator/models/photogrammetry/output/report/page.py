@@ -1,4 +1,4 @@
-"""Page of the report: what was used and left out and why, the cameras, accuracy, coverage, durations, and the model in 3D.
+"""Page of the report: which photos were used or left out and why, the cameras, accuracy, coverage, durations, and the model in 3D.
 
 Names of photos come from users: every text passes `escape`, and the page's policy runs its own script alone.
 """
