@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,8 @@ from devcluster.programs.building import KUBECONFORM, built
 from devcluster.programs.conformance import schemas
 from devcluster.programs.go_modules import GoModule
 
+_KIND = re.compile(r"""["']?kind["']?:\s*["']?(\w+)""")  # in YAML and in JSON, also of what an object only refers to
+
 
 def kubeconform(manifests: str, release: GoModule, *, more: Mapping[str, Any] | None = None) -> list[str]:
     """Return kubeconform's messages about manifests for a release of Kubernetes; an empty list if they conform.
@@ -23,7 +26,7 @@ def kubeconform(manifests: str, release: GoModule, *, more: Mapping[str, Any] | 
     (openapi,) = release.files()
     with tempfile.TemporaryDirectory(prefix="kubeconform-") as temporary:
         folder = Path(temporary)
-        schemas.write(openapi, folder)
+        schemas.write(openapi, folder, set(_KIND.findall(manifests)))
         for name, schema in (more or {}).items():
             (folder / name).write_text(json.dumps(schema))
         return _ask(manifests, folder)

@@ -6,7 +6,8 @@ Stricter than an API server where that finds mistakes: a key that a type does no
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ LOCATION = "{{ .ResourceKind }}{{ .KindSuffix }}.json"
 """kubeconform's template for the file of a kind: kind, first part of the group, version, in small letters."""
 
 _DEFINITIONS = "definitions.json"
+_DEFINITIONS_KEY = "definitions"
 _KINDS = "x-kubernetes-group-version-kind"
 _QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
 _TEXT_OR_NUMBER = {"oneOf": [{"type": "string"}, {"type": "number"}]}
@@ -38,12 +40,30 @@ def kinds(definitions: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield f"{'-'.join(parts).lower()}.json", name
 
 
-def write(openapi: Path, folder: Path) -> None:
-    """Write a file for each kind, and one with all definitions that they refer to."""
-    definitions = json.loads(openapi.read_text())["definitions"]
-    (folder / _DEFINITIONS).write_text(json.dumps({"definitions": strict(definitions)}))
-    for file, name in kinds(definitions):
-        (folder / file).write_text(json.dumps({"$ref": f"{_DEFINITIONS}#/definitions/{name}"}))
+def reachable(definitions: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Those definitions, and all that they refer to."""
+    found: dict[str, Any] = {}
+    left = list(names)
+    while left:
+        name = left.pop()
+        if name not in found:
+            found[name] = definitions[name]
+            left += re.findall(rf'"#/{_DEFINITIONS_KEY}/([^"]+)"', json.dumps(found[name]))
+    return found
+
+
+def write(openapi: Path, folder: Path, wanted: Collection[str]) -> None:
+    """Write a file for each of the kinds `wanted`, and one with the definitions that they refer to.
+
+    kubeconform reads that one again for each kind: with all of Kubernetes' definitions it would take a second.
+    """
+    definitions = json.loads(openapi.read_text())[_DEFINITIONS_KEY]
+    asked = {
+        file: name for file, name in kinds(definitions) if file.partition("-")[0] in {one.lower() for one in wanted}
+    }
+    (folder / _DEFINITIONS).write_text(json.dumps({_DEFINITIONS_KEY: strict(reachable(definitions, asked.values()))}))
+    for file, name in asked.items():
+        (folder / file).write_text(json.dumps({"$ref": f"{_DEFINITIONS}#/{_DEFINITIONS_KEY}/{name}"}))
 
 
 def _schema(node: Any) -> Any:

@@ -65,10 +65,18 @@ def test_each_kind_has_a_file_that_is_named_as_kubeconform_asks_for_it() -> None
     assert list(schemas.kinds(definitions)) == [("pod-v1.json", "core.Pod"), ("role-rbac-v1.json", "rbac.Role")]
 
 
-def test_the_files_refer_to_one_with_all_definitions(tmp_path: Path) -> None:
+def test_the_files_refer_to_one_with_the_definitions_that_the_kinds_need(tmp_path: Path) -> None:
     openapi = tmp_path / "swagger.json"
-    pod = {"type": "object", KIND: [{"group": "", "version": "v1", "kind": "Pod"}]}
-    openapi.write_text(json.dumps({"definitions": {"core.Pod": pod}}))
-    schemas.write(openapi, tmp_path)
+    spec = {"properties": {"next": {"$ref": "#/definitions/core.Pod"}}}
+    pod = {
+        "properties": {"spec": {"$ref": "#/definitions/core.PodSpec"}},
+        KIND: [{"group": "", "version": "v1", "kind": "Pod"}],
+    }
+    node = {KIND: [{"group": "", "version": "v1", "kind": "Node"}]}
+    openapi.write_text(json.dumps({"definitions": {"core.Pod": pod, "core.PodSpec": spec, "core.Node": node}}))
+
+    schemas.write(openapi, tmp_path, {"Pod", "Deploymint"})
+
     assert json.loads((tmp_path / "pod-v1.json").read_text()) == {"$ref": "definitions.json#/definitions/core.Pod"}
-    assert json.loads((tmp_path / "definitions.json").read_text()) == {"definitions": {"core.Pod": pod}}
+    assert json.loads((tmp_path / "definitions.json").read_text())["definitions"].keys() == {"core.Pod", "core.PodSpec"}
+    assert not (tmp_path / "node-v1.json").exists()
