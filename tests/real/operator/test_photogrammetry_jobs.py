@@ -15,7 +15,7 @@ from devcluster.harness.system import REPOSITORY
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 PHOTOS = REPOSITORY / "tests" / "data" / "photos"
-_SMALL = {"quality": "fast", "maxImageSize": 700, "textureSize": 512, "faces": 5_000}
+_SMALL = {"quality": "preview", "maxImageSize": 700, "textureSize": 512, "faces": 5_000}
 _RECONSTRUCTION_SECONDS = 600.0  # some seconds on two quiet cores
 
 
