@@ -39,7 +39,8 @@ def test_a_depth_is_sure_if_no_other_place_costs_nearly_as_little(next_best: int
 WIDTH, HEIGHT, FOCAL, DISTANCE, SHIFT_PX = 160, 120, 200.0, 4.0, 12
 
 
-def test_what_a_mask_hides_has_no_depth(tmp_path: Path) -> None:
+@pytest.mark.parametrize("refined", [(WIDTH,), (WIDTH // 2, WIDTH)])
+def test_what_a_mask_hides_has_no_depth(tmp_path: Path, refined: tuple[int, ...]) -> None:
     sky = np.zeros((HEIGHT, WIDTH), dtype=np.bool_)
     sky[:50], sky[20:, 60:100] = True, False  # behind a tower
     cv2.imwrite(str(tmp_path / "mask.png"), np.where(sky, 0, 255).astype(np.uint8))
@@ -55,7 +56,7 @@ def test_what_a_mask_hides_has_no_depth(tmp_path: Path) -> None:
         View(f"{index}.jpg", tmp_path, camera, 3.0, 6.0, (1 - index,), mask)
         for index, (camera, mask) in enumerate(zip(cameras, (tmp_path / "mask.png", None), strict=True))
     ]
-    settings = replace(QUALITIES["preview"], depth_size=WIDTH, refined_sizes=(WIDTH,))
+    settings = replace(QUALITIES["preview"], depth_size=refined[0], refined_sizes=refined)
     made: dict[int, DepthMap] = {}
     depthmaps.compute(views, greys.__getitem__, settings, threads=1, progress=QUIET, write=made.__setitem__)
     masked, whole = made[0], made[1]
