@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import time
 from collections.abc import Iterator
@@ -16,14 +17,20 @@ from kubectl_recon.kube.connection import connect
 from devcluster.servers.running import answering
 from tests.support.plugin import write_kubeconfig
 
+_COMPRESSED_BYTES = 128 * 1024
+
 
 @dataclass
 class Server:
-    """`answers` are given one after the other: status, body. `asked`: method, path with query, body."""
+    """`answers` are given one after the other: status, body. `asked`: method, path with query, body.
+
+    As the API server it compresses large answers for clients that ask for that; `sent_bytes` are those of the answers.
+    """
 
     answers: list[tuple[int, bytes]] = field(default_factory=list)
     asked: list[tuple[str, str, bytes]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    sent_bytes: list[int] = field(default_factory=list)
     behind_seconds: float = 0.0  # the server's clock, behind this machine's
 
     def put(self, status: int, body: object) -> None:
@@ -47,6 +54,10 @@ def api(server: Server, tmp_path: Path) -> Iterator[Api]:
             server.headers.append(dict(self.headers))
             status, content = server.answers.pop(0) if server.answers else (500, b"{}")
             self.send_response(status)
+            if len(content) > _COMPRESSED_BYTES and self.headers.get("Accept-Encoding") == "gzip":
+                content = gzip.compress(content)
+                self.send_header("Content-Encoding", "gzip")
+            server.sent_bytes.append(len(content))
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)

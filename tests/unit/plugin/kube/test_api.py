@@ -30,6 +30,13 @@ def test_a_list_is_read_page_by_page(api: Api, server: Server) -> None:
     ]
 
 
+def test_a_large_list_is_sent_compressed(api: Api, server: Server) -> None:
+    items = [{"metadata": {"name": f"job-{number}"}, "status": {"message": "x" * 300}} for number in range(500)]
+    server.put(200, {"items": items, "metadata": {"resourceVersion": "7"}})
+    assert api.items("/apis/x") == (items, "7")
+    assert server.sent_bytes[0] < len(json.dumps(items)) / 10
+
+
 def test_every_request_has_the_token_and_names_the_program(api: Api, server: Server) -> None:
     server.put(200, {})
     api.get("/version")
