@@ -7,16 +7,19 @@ from typing import Any, Final
 
 import yaml
 
+from reconstruction_operator.api.identity import GROUP, PLURAL
+
 _VERSION: Final = "admissionregistration.k8s.io/v1"
 
 
 def policy(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The policy as the API server takes it."""
+    """The policy as the API server takes it: it checks each job that is created."""
+    created = {"apiGroups": [GROUP], "apiVersions": ["*"], "resources": [PLURAL], "operations": ["CREATE"]}
     return {
         "apiVersion": _VERSION,
         "kind": "ValidatingAdmissionPolicy",
         "metadata": _metadata(name),
-        "spec": dict(spec),
+        "spec": {"failurePolicy": "Fail", "matchConstraints": {"resourceRules": [created]}, **spec},
     }
 
 

@@ -35,12 +35,6 @@ def policy() -> dict[str, Any]:
     return admission.policy(
         NAME,
         {
-            "failurePolicy": "Fail",
-            "matchConstraints": {
-                "resourceRules": [
-                    {"apiGroups": [GROUP], "apiVersions": ["*"], "resources": [PLURAL], "operations": ["CREATE"]}
-                ]
-            },
             "matchConditions": [{"name": "is-cancelled", "expression": _CANCELLED}],
             "validations": [
                 {

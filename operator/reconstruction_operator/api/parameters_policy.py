@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from reconstruction_operator.api import admission
-from reconstruction_operator.api.identity import GROUP, PLURAL
+from reconstruction_operator.api.identity import PLURAL
 
 NAME: Final = f"{PLURAL}-parameters"
 PARAMETERS_MAX_CHARACTERS: Final = 16 * 1024  # of all names and values: parameters travel in every message
@@ -37,12 +37,6 @@ def policy() -> dict[str, Any]:
     return admission.policy(
         NAME,
         {
-            "failurePolicy": "Fail",
-            "matchConstraints": {
-                "resourceRules": [
-                    {"apiGroups": [GROUP], "apiVersions": ["*"], "resources": [PLURAL], "operations": ["CREATE"]}
-                ]
-            },
             "matchConditions": [{"name": "has-parameters", "expression": "has(object.spec.parameters)"}],
             "variables": [
                 {"name": "plain", "expression": _PLAIN},

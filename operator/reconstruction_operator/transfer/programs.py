@@ -7,9 +7,12 @@ import logging
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import IO, Final, Self
+from typing import IO, Any, Final, Self
 
+from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import environment
 
 logger = logging.getLogger(__name__)
@@ -71,3 +74,16 @@ class Program:
             )
             return False
         return True
+
+
+def raise_failure(message: Mapping[str, Any]) -> None:
+    """Raise the failure that a program has reported: OvertakenError, StorageError or OSError. Nothing for any other message."""
+    match message:
+        case {"overtaken": True}:
+            raise OvertakenError
+        case {"refused": [reason, text]}:
+            raise StorageError(reason, text)
+        case {"errno": int() as number, "strerror": text, "filename": name}:
+            raise OSError(number, text, name)
+        case {"strerror": text}:
+            raise OSError(text)

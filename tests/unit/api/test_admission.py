@@ -5,7 +5,7 @@ from reconstruction_operator.api import admission
 
 
 def test_a_policy_is_written_with_a_binding_that_denies() -> None:
-    made = admission.policy("jobs-small", {"failurePolicy": "Fail"})
+    made = admission.policy("jobs-small", {"validations": [{"expression": "false"}]})
     text = admission.render("# Made by a command.\n", made)
 
     assert text.startswith("# Made by a command.\n")

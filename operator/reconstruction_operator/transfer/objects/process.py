@@ -9,11 +9,9 @@ import select
 import time
 from typing import Any, Final
 
-from reconstruction_operator.contract.errors import OvertakenError
-from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import request
 from reconstruction_operator.transfer.objects.request import OnProgress, TransferRequest
-from reconstruction_operator.transfer.programs import Program
+from reconstruction_operator.transfer.programs import Program, raise_failure
 
 _PROGRAM: Final = "reconstruction_operator.transfer.objects.program"
 _POLL_SECONDS: Final = 0.1
@@ -30,9 +28,11 @@ def perform(wanted: TransferRequest, report: OnProgress) -> dict[str, Any]:
     """
     program = Program.start(_PROGRAM)
     try:
-        return _result(_listen(program, request.to_line(wanted), report))
+        outcome = _listen(program, request.to_line(wanted), report)
     finally:
         program.end(_ABORT_SECONDS)
+    raise_failure(outcome)
+    return outcome
 
 
 def _listen(program: Program, line: bytes, report: OnProgress) -> dict[str, Any]:
@@ -59,16 +59,3 @@ def _listen(program: Program, line: bytes, report: OnProgress) -> dict[str, Any]
                 done = (objects, of_objects, count, of_count)
         elif time.monotonic() - heard_at > _SILENCE_SECONDS:
             raise OSError("the process that transfers objects hangs")
-
-
-def _result(message: dict[str, Any]) -> dict[str, Any]:
-    match message:
-        case {"overtaken": True}:
-            raise OvertakenError
-        case {"refused": [reason, text]}:
-            raise StorageError(reason, text)
-        case {"errno": int() as number, "strerror": text, "filename": name}:
-            raise OSError(number, text, name)
-        case {"strerror": text}:
-            raise OSError(text)
-    return message

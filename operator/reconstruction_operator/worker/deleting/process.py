@@ -10,9 +10,7 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
-from reconstruction_operator.contract.errors import OvertakenError
-from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.transfer.programs import Program
+from reconstruction_operator.transfer.programs import Program, raise_failure
 from reconstruction_operator.worker.deleting import hanging
 from reconstruction_operator.worker.deleting.request import DeletionRequest
 
@@ -116,14 +114,7 @@ class DeletionProcess:
 
 
 def _result(message: dict[str, Any]) -> bool:
-    match message:
-        case {"done": bool() as existed}:
-            return existed
-        case {"overtaken": True}:
-            raise OvertakenError
-        case {"refused": [reason, text]}:
-            raise StorageError(reason, text)
-        case {"errno": int() as number, "strerror": text, "filename": name}:
-            raise OSError(number, text, name)
-        case _:
-            raise OSError(message.get("strerror", "the process that deletes files gave no answer"))
+    raise_failure(message)
+    if not isinstance(message.get("done"), bool):
+        raise OSError("the process that deletes files gave no answer")
+    return bool(message["done"])
