@@ -394,11 +394,3 @@ def test_what_holds_a_queue_back_is_logged_once_for_each_backlog(
 
     line = "Queue celery: further jobs wait in the API server: as many messages as DISPATCH_WINDOW allows wait in it"
     assert caplog.messages == [line] * 2
-
-
-def test_a_queue_without_workers_is_logged(admission: Admission, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO")
-    wait_for(admission, "a", queue="lonely")
-    admission.admit(0.0)
-
-    assert caplog.messages == ["Queue lonely: further jobs wait in the API server: no live worker listens to it"]
