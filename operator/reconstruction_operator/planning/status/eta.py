@@ -30,7 +30,7 @@ def eta_seconds(report: ProgressReport, now: datetime) -> int | None:
     if rest is None:
         return None
     silence = max(0.0, (now - reported).total_seconds())
-    return _rounded(max(rest - silence, silence * (1.0 - min(1.0, report.fraction)), 0.0))
+    return _rounded(max(rest - silence, silence * _left(report), 0.0))
 
 
 def _by_pace(report: ProgressReport, reported: datetime) -> float | None:
@@ -41,7 +41,12 @@ def _by_pace(report: ProgressReport, reported: datetime) -> float | None:
     done = report.fraction - report.base  # since it went on from an earlier attempt's stage
     if not done >= _MIN_FRACTION or elapsed < _MIN_ELAPSED_SECONDS:
         return None
-    return elapsed * (1.0 - min(1.0, report.fraction)) / done
+    return elapsed * _left(report) / done
+
+
+def _left(report: ProgressReport) -> float:
+    """The fraction that is left, from 0 to 1, whatever a worker reported."""
+    return 1.0 - min(1.0, max(0.0, report.fraction))
 
 
 def _rounded(seconds: float) -> int:

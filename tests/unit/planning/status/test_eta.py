@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from reconstruction_operator.contract.records import ProgressReport
 from reconstruction_operator.planning.status.eta import eta_seconds
@@ -53,6 +53,7 @@ def test_the_estimate_follows_from_the_pace(report: ProgressReport, expected: in
     started=st.integers(-100_000, 100_000),
     at=st.none() | st.integers(-100_000, 100_000),
 )
+@example(fraction=-1e308, base=0.0, remaining=0.0, started=0, at=-2)
 def test_an_estimate_is_never_negative(
     fraction: float, base: float, remaining: float | None, started: int, at: int | None
 ) -> None:
