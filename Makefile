@@ -29,11 +29,12 @@ PARALLEL    := $(MAKE) --no-print-directory --jobs=3 --keep-going --output-sync=
 LINTS       := style types layers tree
 
 # The unit tests, in parts, the longest first: each part is a process that imports and collects nothing else.
+part-planning := $(addprefix tests/unit/,api contract planning)
 part-engine   := $(addprefix tests/unit/,benchmarks models)
 part-worker   := $(addprefix tests/unit/,transfer worker)
 part-tools    := $(addprefix tests/unit/,chaos chart cli dashboards demo devcluster gallery plugin scripts)
-part-operator := tests/unit tests/behaviour $(addprefix --ignore=,$(part-engine) $(part-worker) $(part-tools))
-UNIT          := $(addprefix unit-,operator engine worker tools)
+part-operator := tests/unit tests/behaviour $(addprefix --ignore=,$(part-planning) $(part-engine) $(part-worker) $(part-tools))
+UNIT          := $(addprefix unit-,operator engine worker tools planning)
 
 check: setup ## the quick part: style, types, layers, tree, and the unit tests
 	@$(PYTHON_BIN) -S scripts/checks/layout.py
