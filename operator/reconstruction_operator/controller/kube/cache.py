@@ -207,7 +207,7 @@ class Cache:
                 self._stopping.set()
 
     def enqueue_admitted(self, key: JobKey) -> None:
-        """Look at a job that may go now, before all those that only wait."""
+        """Enqueue a job that may go now, before all those that only wait."""
         if key.uid in self._jobs:
             self._queue.put(key, Turn.IN_FLIGHT)
             self.changed.set()

@@ -121,9 +121,8 @@ class LeaderElection:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     history: History = field(default_factory=History)
     _newest: int = field(default=0, init=False)  # resource version of the Lease
-    looks: int = field(
-        default=0, init=False
-    )  # how many looks Redis has counted; the Lease keeps the number for the next leader
+    # How many looks Redis has counted; the Lease keeps the number for the next leader
+    looks: int = field(default=0, init=False)
     _sighting: Sighting | None = field(default=None, init=False)
     _lease: dict[str, Any] | None = field(default=None, init=False)  # the newest body
     _tenure: int | None = field(default=None, init=False)

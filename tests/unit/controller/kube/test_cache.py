@@ -342,6 +342,14 @@ def test_what_can_wait_does_not_move_a_job_that_is_queued(later: Cache) -> None:
     assert later.take(1) == [make_key("a")]
 
 
+def test_an_admitted_job_is_taken_before_those_that_wait(cache: Cache) -> None:
+    for name in ("a", "b"):
+        cache.put(make_body(name))
+    cache.enqueue_admitted(make_key("b"))
+
+    assert [key.name for key in cache.take(2)] == ["b", "a"]
+
+
 async def test_a_cache_is_listed_when_the_first_list_is_in(cache: Cache) -> None:
     assert not await cache.is_listed(0.0)
     cache.listed.set()
