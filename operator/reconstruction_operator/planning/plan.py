@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from operator import attrgetter
+from typing import Final
 
 from reconstruction_operator.api.fitting import fit
 from reconstruction_operator.api.status import Cancel, Status
@@ -33,6 +35,7 @@ from reconstruction_operator.planning.rules import (
 from reconstruction_operator.planning.rules.orphans import plan_handed_over, plan_orphan
 from reconstruction_operator.planning.status import columns
 from reconstruction_operator.planning.status.conditions import Facts, conditions
+from reconstruction_operator.planning.status.details import updated
 from reconstruction_operator.planning.status.events import events
 from reconstruction_operator.planning.status.messages import sentence
 from reconstruction_operator.planning.times import earliest, whole
@@ -82,12 +85,16 @@ def plan(job: Job, seen: Observation, now: datetime, timing: Timing, *, admitted
     )
 
 
+# The fields of a status that a later plan's actions follow from.
+_decides: Final = attrgetter("phase", "attempt", "dispatch_time", "worker", "installation")
+
+
 def _is_awaited(case: Case, status: Status, actions: tuple[Action, ...]) -> bool:
     """Whether something follows from this status when it is stored.
 
     After an end: what is left to do. Otherwise the next attempt, what a suspended job may do, a record that is missing.
     """
-    if status is case.stored:
+    if _decides(status) == _decides(case.stored):
         return False
     then = replace(case, job=replace(case.job, status=status))
     if status.phase is not None and status.phase.finished:
@@ -114,7 +121,7 @@ def _status(case: Case, decision: Decision) -> Status:
     facts = Facts(
         state=decision.state,
         generation=job.generation,
-        message=message,
+        message=message if decision.state is JobState.WAITING or decision.state.final else "",
         dispatched=details.dispatch_time is not None,
         no_worker=case.seen.queue.workers == 0,
         held=bool(case.worker) and not case.at_rest and details.attempt == case.attempt,
@@ -129,7 +136,7 @@ def _status(case: Case, decision: Decision) -> Status:
         checked=case.seen.checked,
     )
     phase, made = conditions(facts, case.stored.conditions, case.now)
-    status = replace(
+    status = updated(
         details,
         observed_generation=job.generation,
         phase=phase,

@@ -98,7 +98,7 @@ class StatusWriter:
 
         Once it is stored, the job is enqueued if `again` is set.
         """
-        if _is_same(job.status, wanted):
+        if codec.same(job.status, wanted):
             self.writes.drop(job.key)
             if self.writes.is_in_flight(job.key):
                 self._again.add(job.key)  # a write of an older status is in flight
@@ -238,13 +238,6 @@ class StatusWriter:
             log = _log.debug if self._refusing else _log.warning
             log("The API server did not take a status write; retrying in %.1f s: %s", pause, error)
             self._refusing = True
-
-
-def _is_same(stored: Status, wanted: Status) -> bool:
-    """Whether both are the same for the API server, which stores no empty fields."""
-    if wanted == stored:
-        return True
-    return wanted.phase is stored.phase and codec.encode(stored) == codec.encode(wanted)
 
 
 def _result(error: ApiError) -> str:

@@ -68,7 +68,6 @@ def urgency_of(stored: Status, wanted: Status) -> Urgency:
     if wanted.phase is not None and wanted.phase.finished:
         return Urgency.FINISHED
     same = stored.phase is wanted.phase and stored.attempt == wanted.attempt
-    before, after = ({one.type: one.status for one in status.conditions} for status in (stored, wanted))
     observed = stored.observed_generation == wanted.observed_generation
     if wanted.phase is Phase.CANCELLING and stored.phase is not Phase.CANCELLING:
         return Urgency.BRIEF
@@ -76,7 +75,15 @@ def urgency_of(stored: Status, wanted: Status) -> Urgency:
         return Urgency.DISPATCH
     if wanted.phase is Phase.PENDING and (stored.phase is None or (same and observed)):
         return Urgency.WAITING
-    return Urgency.PROGRESS if same and before == after and observed else Urgency.PHASE
+    return Urgency.PROGRESS if same and observed and _hold_alike(stored, wanted) else Urgency.PHASE
+
+
+def _hold_alike(stored: Status, wanted: Status) -> bool:
+    """Whether the same conditions hold in both."""
+    if stored.conditions == wanted.conditions:
+        return True
+    before, after = ({one.type: one.status for one in status.conditions} for status in (stored, wanted))
+    return before == after
 
 
 class WriteQueue:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.planning.actions import Action, ForceEnd, PutRecord, RequestStop, TakeClaim
 from reconstruction_operator.planning.case import Case, Decision, JobState
-from reconstruction_operator.planning.status.details import claimed
+from reconstruction_operator.planning.status.details import claimed, updated
 from reconstruction_operator.planning.status.progress import advance
 from reconstruction_operator.planning.times import after
 
@@ -33,7 +32,7 @@ def stop(case: Case, reason: StopReason) -> Decision:
     moved = advance(case.stored, case.seen.progress, case.now, case.timing, show_text=False)
     return Decision(
         JobState.RUNNING,
-        replace(claimed(case), progress=moved.progress),
+        updated(claimed(case), progress=moved.progress),
         asked,
         (liveness_check(case),),
         stopping=True,

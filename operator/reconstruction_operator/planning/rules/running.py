@@ -24,9 +24,9 @@ def decide(case: Case) -> Decision | None:
     if case.seen.stop is not None or overdue:
         return stop(case, case.seen.stop or StopReason.DEADLINE)
     moved = advance(case.stored, case.seen.progress, case.now, case.timing)
-    status = replace(claimed(case), progress=moved.progress)
+    status = claimed(case)
     if case.seen.progress is not None and moved.progress is not case.stored.progress:
-        status = replace(status, steps=case.seen.progress.steps)  # these alone cause no write
+        status = replace(status, progress=moved.progress, steps=case.seen.progress.steps)  # steps alone cause no write
     return Decision(JobState.RUNNING, status, wake=(liveness_check(case), deadline, moved.wake_at), text=moved.text)
 
 

@@ -49,7 +49,7 @@ class Facts:
 
     state: JobState
     generation: int
-    message: str = ""  # that of the status
+    message: str = ""  # that of the status, if a condition has it: while the job waits, and when it is over
     dispatched: bool = False  # the attempt's message has been sent
     no_worker: bool = False  # no live worker consumes its queue
     held: bool = False  # a worker has the attempt
@@ -70,18 +70,30 @@ def conditions(facts: Facts, before: tuple[Condition, ...], now: datetime) -> tu
     `before` are the stored conditions: they have the times of the last transitions, and the reasons that report the past
     (Resumed, Withdrawn, why the last attempt ended). Contested is another installation's, and stays until the job's end.
     """
-    return _conditions(facts, before, whole(now))
+    phase, made = _conditions(facts, before)
+    return phase, _timed(made, whole(now)) if any(one.last_transition_time is None for one in made) else made
 
 
-@lru_cache(256)  # of jobs that are applied together, all are in the same place for a while
-def _conditions(facts: Facts, before: tuple[Condition, ...], at: datetime) -> tuple[Phase, tuple[Condition, ...]]:
+@lru_cache(2_048)  # a running job is planned at each report, and few reports change a condition
+def _conditions(facts: Facts, before: tuple[Condition, ...]) -> tuple[Phase, tuple[Condition, ...]]:
+    """Phase and conditions; those that change now have no time yet."""
     phase = _PHASES[facts.state]
     old = {one.type: one for one in before}
-    checked = _input_checked(facts, old.get(_T.INPUT_CHECKED.value), at)
-    made = [_condition(kind, why, facts, old.get(kind.value), at) for kind, why in _reasons(facts, phase, old)]
+    checked = _input_checked(facts, old.get(_T.INPUT_CHECKED.value))
+    made = [_condition(kind, why, facts, old.get(kind.value)) for kind, why in _reasons(facts, phase, old)]
     contested = None if phase.finished else old.get(_T.CONTESTED.value)
     made += [one for one in (checked, contested) if one is not None]
     return phase, tuple(sorted(made, key=lambda one: (not _matters(one, phase), _WEIGHT[one.type])))
+
+
+@lru_cache(256)  # of jobs that are applied together, all are in the same place for a while
+def _timed(made: tuple[Condition, ...], at: datetime) -> tuple[Condition, ...]:
+    return tuple(
+        one
+        if one.last_transition_time
+        else _condition_of(one.type, one.status, one.reason, one.message, at, one.observed_generation)
+        for one in made
+    )
 
 
 def _matters(one: Condition, phase: Phase) -> bool:
@@ -89,20 +101,16 @@ def _matters(one: Condition, phase: Phase) -> bool:
     return one.status != "False" or (phase is Phase.PENDING and one.type == _T.DISPATCHED.value)
 
 
-def _condition(kind: ConditionType, why: str, facts: Facts, old: Condition | None, at: datetime) -> Condition:
+def _condition(kind: ConditionType, why: str, facts: Facts, old: Condition | None) -> Condition:
     row = CONDITION_REASONS.get((kind, why))
     status = row.status if row else "True"  # a failure with a reason of a newer worker
     message = _message(kind, status, row, facts)
-    if old is not None and old.status == status and old.last_transition_time is not None:
-        if (old.reason, old.message, old.observed_generation) == (why, message, facts.generation):
-            return old
-        since = old.last_transition_time
-    else:
-        since = at
-    return _condition_of(kind.value, status, why, message, since, facts.generation)
+    since = old.last_transition_time if old is not None and old.status == status else None
+    made = _condition_of(kind.value, status, why, message, since, facts.generation)
+    return old if old is not None and since and made == old else made
 
 
-def _input_checked(facts: Facts, old: Condition | None, at: datetime) -> Condition | None:
+def _input_checked(facts: Facts, old: Condition | None) -> Condition | None:
     """What a check found while the job waited; it stays as it was found."""
     found = facts.checked
     if found is None:
@@ -110,7 +118,7 @@ def _input_checked(facts: Facts, old: Condition | None, at: datetime) -> Conditi
     row = CONDITION_REASONS[_T.INPUT_CHECKED, found.verdict.value]
     if old is not None and (old.status, old.message) == (row.status, found.message):
         return old
-    return Condition(_T.INPUT_CHECKED.value, row.status, row.reason, found.message, at, facts.generation)
+    return Condition(_T.INPUT_CHECKED.value, row.status, row.reason, found.message, None, facts.generation)
 
 
 def _message(kind: ConditionType, status: str, row: ConditionReason | None, facts: Facts) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from reconstruction_operator.api.fitting import cut
 from reconstruction_operator.api.status import Failure, Inputs, Status
@@ -14,11 +15,18 @@ from reconstruction_operator.planning.times import whole
 _MESSAGE_CHARACTERS = 2_000  # of a worker's message; the schema allows 4,096 with the text around it
 
 
+def updated(status: Status, **fields: Any) -> Status:
+    """`status` with these fields; itself if it has them already: most plans change nothing, and a copy is slow."""
+    return (
+        status if all(getattr(status, name) == value for name, value in fields.items()) else replace(status, **fields)
+    )
+
+
 def with_attempt(case: Case) -> Status:
     """The stored status, with the observed attempt if a queue or a worker may hold something of it."""
     if not case.touched and case.seen.end is None:
         return case.stored
-    return replace(case.stored, attempt=case.attempt, task_id=str(case.task))
+    return updated(case.stored, attempt=case.attempt, task_id=str(case.task))
 
 
 def claimed(case: Case) -> Status:
@@ -28,7 +36,7 @@ def claimed(case: Case) -> Status:
         return with_attempt(case)
     began = whole(claim.at)
     sent = case.seen.record.sent_at if case.seen.record else None
-    return replace(
+    return updated(
         with_attempt(case),
         worker=claim.owner or None,
         next_attempt_time=None,

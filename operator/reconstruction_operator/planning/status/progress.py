@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import operator
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from typing import Final
 
 from reconstruction_operator.api.display import duration_text, percent_text
 from reconstruction_operator.api.status import ConditionType, Progress, Status
@@ -110,11 +112,12 @@ def _text(report: ProgressReport) -> str:
 
 
 def _differs(old: Progress, new: Progress) -> bool:
-    if replace(new, eta_seconds=None, eta="", last_update_time=None) != replace(
-        old, eta_seconds=None, eta="", last_update_time=None
-    ):
-        return True
-    return _noticeable(old.eta_seconds, new.eta_seconds)
+    return _besides_times(old) != _besides_times(new) or _noticeable(old.eta_seconds, new.eta_seconds)
+
+
+_besides_times: Final = operator.attrgetter(
+    *(one.name for one in fields(Progress) if one.name not in ("eta_seconds", "eta", "last_update_time"))
+)
 
 
 def _noticeable(old: int | None, new: int | None) -> bool:

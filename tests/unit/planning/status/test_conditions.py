@@ -111,6 +111,14 @@ def test_a_transition_time_changes_only_with_the_status() -> None:
     assert {one.observed_generation for one in after} == {2}
 
 
+def test_two_jobs_with_the_same_facts_have_their_own_transition_times() -> None:
+    facts = Facts(JobState.QUEUED, 1, dispatched=True)
+
+    made = [conditions(facts, (), at)[1] for at in (NOW, LATER)]
+
+    assert [{one.last_transition_time for one in its} for its in made] == [{NOW}, {LATER}]
+
+
 @pytest.mark.parametrize(
     ("kind", "before", "facts", "reason"),
     [
