@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import redis.asyncio
@@ -74,6 +75,7 @@ async def _tenants(measured: Measured, jobs: int, watch_seconds: float | None) -
         later = sorted(
             (at, priorities[uid]) for uid, at in done.claimed.items() if uid in priorities and at > all_created
         )
+        waiting = Counter(priority for uid, priority in priorities.items() if uid not in done.claimed)
         return {
             "jobs/s": ended / seconds,
             "created/s": jobs / (all_created - begun),
@@ -83,7 +85,7 @@ async def _tenants(measured: Measured, jobs: int, watch_seconds: float | None) -
                 if ended == jobs + _FEW
                 else {"jobs that still wait": jobs + _FEW - ended}
             ),
-            **in_order([priority for _, priority in later]),
+            **in_order([priority for _, priority in later], waiting),
             "most messages in Redis": window.messages,
             "Redis' memory at most, MiB": window.memory / _MIB,
             **busy,
@@ -106,19 +108,19 @@ async def _create(client: LoadClient, names: Sequence[str], priorities: dict[str
     await in_parallel(call(number, name) for number, name in enumerate(names))
 
 
-def in_order(claims: Sequence[str]) -> dict[str, float]:
-    """Of all pairs of jobs with different priorities, the share in which the higher one began first; nothing without a pair."""
-    begun = dict.fromkeys(_PRIORITIES, 0)
+def in_order(claims: Sequence[str], waiting: Mapping[str, int]) -> dict[str, float]:
+    """Of all pairs of jobs with different priorities, the share in which the higher one began first; nothing without a pair.
+
+    `claims`: priorities of the jobs that began, in that order; `waiting`: how many of each have not begun.
+    """
+    left = Counter(claims) + Counter(waiting)
     right = pairs = 0
     for priority in claims:
+        left[priority] -= 1
         rank = _PRIORITIES.index(priority)
-        higher, lower = (
-            sum(begun[one] for one in _PRIORITIES[:rank]),
-            sum(begun[one] for one in _PRIORITIES[rank + 1 :]),
-        )
-        right += higher
-        pairs += higher + lower
-        begun[priority] += 1
+        lower, higher = (sum(left[one] for one in them) for them in (_PRIORITIES[rank + 1 :], _PRIORITIES[:rank]))
+        right += lower
+        pairs += lower + higher
     return {"pairs of priorities in order, %": 100 * right / pairs} if pairs else {}
 
 
