@@ -113,7 +113,8 @@ def measured(folder: Path, quality: str, output: Path) -> EngineRun:
         _, status, usage = os.wait4(process.pid, 0)  # the usage of this process and its children only
         process.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.monotonic() - started
-    last = lines[-1][1]
+    ended: Any = {"failure": {"reason": "no output", "message": f"exit code {process.returncode}"}}
+    last = lines[-1][1] if lines else ended
     failure = "{reason}: {message}".format(**last["failure"]) if "failure" in last else ""
     numbers = {} if failure else last["result"]["quality"]
     cpu_seconds, error = usage.ru_utime + usage.ru_stime, 0.0 if failure else eta_error(lines)

@@ -31,7 +31,7 @@ _BLAS_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class PhotogrammetryModel:
-    """Structure from motion, plane-sweep stereo and a Poisson surface, all on the CPU."""
+    """Structure from motion, plane-sweep stereo and a Poisson surface, on the CPU; depth maps of `high` on a GPU where there is one."""
 
     name: ClassVar[str] = "photogrammetry"
     version: ClassVar[str] = "3"

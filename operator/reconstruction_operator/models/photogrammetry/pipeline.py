@@ -199,11 +199,14 @@ def _placed(
     photos = {photo.name: photo for photo in prepared}
     cameras, ordered = [view.camera for view in seen], [photos[view.name] for view in seen]
     on_earth = georeference.find(cameras, [photo.place for photo in ordered])
-    held = upright.held(cameras, [photo.pitch_deg for photo in ordered]) if on_earth is None else on_earth.held
+    held = upright.held(cameras, [photo.pitch_deg for photo in ordered])
+    by_gps = on_earth is not None and (on_earth.is_wide or not held.is_determined)
+    if on_earth is not None and by_gps:
+        held = on_earth.held
     ground = upright.ground(mesh.vertices, held, seed)
     if ground is not None:
         mesh = cleanup.above(mesh, ground.normal, ground.height)
-    up = held.up if on_earth is not None or ground is None else ground.normal
+    up = held.up if by_gps or ground is None else ground.normal
     return mesh, frames.make(mesh.vertices, up, cameras[0].centre), on_earth
 
 

@@ -70,7 +70,7 @@ def _eight_bit(image: Image.Image) -> Image.Image:
 
 
 def _grey(image: Image.Image) -> Image.Image:
-    """The photo with 8 bits, scaled by the depth of the sensor and not by its brightest pixel: all photos of a camera are scaled alike."""
+    """The photo with 8 bits, scaled by the depth that its brightest pixel needs: the sensor's, unless the photo is dark."""
     whole = image.convert("I")
     _, brightest = cast("tuple[int, int]", whole.getextrema())
     depth = next((one for one in _GREY_DEPTHS if brightest < 1 << one), None)

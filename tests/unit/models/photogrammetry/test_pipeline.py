@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from reconstruction_operator.models.interface import ModelFailure, Step
 from reconstruction_operator.models.photogrammetry import pipeline
+from reconstruction_operator.models.photogrammetry.dense.views import View
+from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
+from reconstruction_operator.models.photogrammetry.placing import geodesy
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
+from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 from reconstruction_operator.models.photogrammetry.surface.regions import Ball, Region
 
@@ -23,6 +29,33 @@ def joined(*meshes: Mesh) -> Mesh:
 
 def moved(mesh: Mesh, x: float) -> Mesh:
     return Mesh(mesh.vertices + np.array([x, 0.0, 0.0]), mesh.faces)
+
+
+def walked(radius_m: float, drift_m: float) -> tuple[list[View], list[PreparedPhoto]]:
+    """Level photos around the origin, whose altitude by GPS drifts by so much and back on the way."""
+    seen, prepared, home = [], [], np.array([52.5, 13.4, 30.0])
+    for index, angle in enumerate(np.linspace(0.0, 2 * np.pi, 24, endpoint=False)):
+        ahead = np.array([-np.cos(angle), -np.sin(angle), 0.0])
+        rotation = np.stack([np.cross(ahead, [0.0, 0.0, 1.0]), [0.0, 0.0, -1.0], ahead])
+        centre, drifted = -radius_m * ahead, np.array([0.0, 0.0, drift_m / 2 * np.sin(angle)])
+        camera = Camera(np.diag([900.0, 900.0, 1.0]), rotation, -rotation @ centre, 800, 600)
+        latitude, longitude, altitude = geodesy.from_local(centre + drifted, home)
+        place = (float(latitude), float(longitude), float(altitude))
+        seen.append(View(f"{index}.jpg", Path(), camera, 0.1, 100.0, ()))
+        prepared.append(PreparedPhoto(f"{index}.jpg", "", 800, 600, None, "", place=place))
+    return seen, prepared
+
+
+@pytest.mark.parametrize(
+    ("radius_m", "most_deg"),
+    [pytest.param(8.0, 0.01, id="by-the-cameras"), pytest.param(200.0, 0.5, id="by-gps")],
+)
+def test_a_drift_of_altitude_does_not_tilt_a_small_scene(radius_m: float, most_deg: float) -> None:
+    _, frame, on_earth = pipeline._placed(sphere(), *walked(radius_m, drift_m=3.0), seed=0)
+
+    assert on_earth is not None
+    assert np.degrees(np.arccos(min(frame.rotation[1, 2], 1.0))) < most_deg
+    assert bool(np.degrees(np.arccos(frame.rotation[1, 2])) > 0.1) is (radius_m > 100)
 
 
 def test_the_surface_is_reduced_to_the_faces_that_the_quality_allows() -> None:

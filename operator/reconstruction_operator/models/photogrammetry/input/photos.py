@@ -17,6 +17,7 @@ from reconstruction_operator.models.photogrammetry.progress import StageProgress
 
 _JPEG_QUALITY = 95
 _SHOWN = 128  # level of a mask from which on it shows the object
+_SHAPE_TOLERANCE = 0.02  # of the proportions of a mask: small masks are rounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +101,24 @@ def _mask(upright: Image.Image, file: Path | None) -> Image.Image | None:
     """The mask in `file`, or else what the photo's own transparency leaves; None: all of the photo counts."""
     if file is not None:
         with Image.open(file, formats=PHOTO_FORMATS) as image:
-            return srgb.eight_bit(image).convert("L")
-    if upright.mode == "RGBA":
-        alpha = upright.getchannel("A")
-        lowest, _ = cast("tuple[int, int]", alpha.getextrema())
-        return alpha if lowest < _SHOWN else None
-    return None
+            mask = srgb.eight_bit(ImageOps.exif_transpose(image))
+        if not _are_alike(mask.size, upright.size):
+            size = f"{mask.width} x {mask.height}"
+            raise ValueError(f"its mask {file.name} of {size} px has not the proportions of the upright photo")
+        return _cut_out(mask) or mask.convert("L")
+    return _cut_out(upright)
+
+
+def _cut_out(image: Image.Image) -> Image.Image | None:
+    """What a transparent background leaves; None: nothing is transparent."""
+    if image.mode != "RGBA":
+        return None
+    alpha = image.getchannel("A")
+    lowest, _ = cast("tuple[int, int]", alpha.getextrema())
+    return alpha if lowest < _SHOWN else None
+
+
+def _are_alike(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether two sizes have the same shape, but for rounding."""
+    across, along = one[0] * other[1], one[1] * other[0]
+    return abs(across - along) <= _SHAPE_TOLERANCE * max(across, along)

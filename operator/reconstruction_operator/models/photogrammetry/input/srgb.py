@@ -24,7 +24,7 @@ def converted(image: Image.Image) -> Image.Image:
 
 
 def eight_bit(image: Image.Image) -> Image.Image:
-    """Grey, RGB, RGBA or CMYK. Grey of 16 bits is scaled by the depth of the sensor, alike for all photos of a camera."""
+    """Grey, RGB, RGBA or CMYK. Grey of 16 bits is scaled by the depth that its brightest pixel needs: the sensor's, unless the photo is dark."""
     if image.mode == "I" or image.mode.startswith("I;16"):
         whole = image.convert("I")
         _, brightest = cast("tuple[int, int]", whole.getextrema())

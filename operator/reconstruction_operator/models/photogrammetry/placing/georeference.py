@@ -24,6 +24,9 @@ _LEAST_WIDTH = 0.1  # of the extent along it
 _WORST_RESIDUAL = 0.15  # root mean square, of the positions' spread; more means that GPS is too coarse for the scene
 _OUTLIER = 4.0  # times the median residual; the rest is left out
 _EXACT_M = 0.01  # residual that is none
+_WIDE_M = (
+    40.0  # root mean square across: drifts of a phone's altitude by some metres tilt a smaller scene by many degrees
+)
 _TRIALS = 200
 _SEED = 0
 _REACH_DEG = 10.0  # between the ground's normal and up; the ground may slope
@@ -37,6 +40,12 @@ class Georeference:
     scale: float  # m
     rotation: Doubles  # (3, 3)
     translation: Doubles  # (3,)
+    width_m: float = np.inf  # of the positions across their longest extent, root mean square
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether the positions determine up better than level cameras do, as those of most flights."""
+        return self.width_m >= _WIDE_M
 
     @property
     def held(self) -> Held:
@@ -65,17 +74,17 @@ def find(cameras: Sequence[Camera], places: Sequence[tuple[float, float, float] 
     centres, positions = np.stack([centre for centre, _ in known]), np.array([place for _, place in known])
     origin: Doubles = np.median(positions, axis=0)
     metres = geodesy.to_local(positions, origin)
-    if not _determined(centres, least=0.0):
+    if not _is_determined(centres, least=0.0):
         return None
     kept = _without_outliers(centres, metres)
-    if kept.sum() < _FEWEST_POSITIONS or not _determined(metres[kept]):
+    if kept.sum() < _FEWEST_POSITIONS or not _is_determined(metres[kept]):
         return None
     scale, rotation, translation = _similarity(centres[kept], metres[kept])
     residuals = scale * centres[kept] @ rotation.T + translation - metres[kept]
     spread = metres[kept] - metres[kept].mean(axis=0)
     if np.linalg.norm(residuals) > _WORST_RESIDUAL * np.linalg.norm(spread):
         return None
-    return Georeference(origin, scale, rotation, translation)
+    return Georeference(origin, scale, rotation, translation, _widths(metres[kept])[1])
 
 
 def _without_outliers(centres: Doubles, metres: Doubles) -> Mask:
@@ -91,10 +100,16 @@ def _without_outliers(centres: Doubles, metres: Doubles) -> Mask:
     return best
 
 
-def _determined(points: Doubles, least: float = _LEAST_WIDTH_M) -> bool:
+def _is_determined(points: Doubles, least: float = _LEAST_WIDTH_M) -> bool:
     """Whether `points` (n, 3) are spread in a second direction, by `least` at least."""
+    along, across = _widths(points)
+    return across >= max(least, _LEAST_WIDTH * along) and across > 0
+
+
+def _widths(points: Doubles) -> tuple[float, float]:
+    """The largest two extents of `points` (n, 3), each as a root mean square."""
     along, across, _ = np.linalg.svd(points - points.mean(axis=0), compute_uv=False) / np.sqrt(len(points))
-    return bool(across >= max(least, _LEAST_WIDTH * along) and across > 0)
+    return float(along), float(across)
 
 
 def _similarity(source: Doubles, target: Doubles) -> tuple[float, Doubles, Doubles]:

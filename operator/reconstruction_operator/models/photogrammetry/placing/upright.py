@@ -40,6 +40,11 @@ class Held:
     up: Doubles  # (3,), of length 1
     reach_deg: float
 
+    @property
+    def is_determined(self) -> bool:
+        """Whether the cameras tell more than their mean up."""
+        return self.reach_deg < _WIDE_REACH_DEG
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Ground:

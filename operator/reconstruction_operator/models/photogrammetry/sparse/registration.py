@@ -52,8 +52,16 @@ def register(matched: Matched, progress: StageProgress) -> SparseModel:
         found += _by_few_matches(matched, found, progress.part(0.95, 1.0)) if more else []
     model = _largest(found) or SparseModel((), np.zeros((0, 3)), 0.0)
     progress(1.0, f"{len(model.photos)} of {count} photos aligned")
-    in_any = [name for one in found for name in one.names]
-    return replace(model, left_out=leaving.left_out(matched.database, model.names, in_any))
+    return replace(model, left_out=leaving.left_out(matched.database, model.names, apart(found, model)))
+
+
+def apart(found: Sequence[SparseModel], best: SparseModel) -> frozenset[str]:
+    """Photos of models that share at most half of their photos with `best`: such a model is of something else.
+
+    An earlier round's model of the same things has most of its photos in `best`.
+    """
+    others = (one.names for one in found if 2 * len(one.names & best.names) <= len(one.names))
+    return frozenset().union(*others) - best.names
 
 
 def _by_few_matches(matched: Matched, found: Sequence[SparseModel], progress: StageProgress) -> list[SparseModel]:

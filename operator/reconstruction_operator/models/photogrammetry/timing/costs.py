@@ -1,6 +1,7 @@
 """Costs: what each stage is expected to take, from the photos and the settings.
 
-Constants are CPU seconds of one core, fitted to recordings of 12 to 66 photos. They need not fit a machine: `estimate` learns its pace.
+Constants are CPU seconds of one core, fitted to recordings of 12 to 66 photos in `fast`. They need not fit a machine: `estimate` learns its
+pace. Depth maps by PatchMatch on a GPU have no constant of their own: the time left is corrected while they are computed.
 `python -m benchmarks.recording` records a run, and the tests replay it; `python -m benchmarks.photogrammetry` shows how far what was left
 of a run differed from what was expected.
 """

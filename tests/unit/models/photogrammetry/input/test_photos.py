@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageCms
-from reconstruction_operator.models.interface import Photo
+from reconstruction_operator.models.interface import ModelFailure, Photo
 from reconstruction_operator.models.photogrammetry.input import photos
 
 from tests.support.engine.geometry import QUIET
@@ -121,6 +122,42 @@ def test_a_mask_is_written_in_black_and_white_at_the_photos_size(tmp_path: Path)
     with Image.open(tmp_path / "prepared" / photos.mask_name(one.name)) as image:
         assert image.size == (200, 150)
         assert sorted(image.getcolors() or ()) == [(15_000, 0), (15_000, 255)]
+
+
+def with_mask(folder: Path, mask: Image.Image, **options: Any) -> Image.Image:
+    """The prepared mask of a photo of 800 x 600 px."""
+    Image.new("RGB", (800, 600), "red").save(folder / "photo.jpg")
+    mask.save(folder / "photo.mask.png", **options)
+    (folder / "prepared").mkdir()
+    given = Photo(folder / "photo.jpg", 800, 600, 1, folder / "photo.mask.png")
+    (one,) = photos.prepare([given], folder / "prepared", 200, QUIET)
+    with Image.open(folder / "prepared" / photos.mask_name(one.name)) as image:
+        return image.copy()
+
+
+def test_a_mask_is_turned_as_its_own_orientation_says(tmp_path: Path) -> None:
+    mask = Image.new("L", (300, 400), 0)
+    mask.paste(255, (0, 0, 300, 200))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise: its top is the right side
+    image = with_mask(tmp_path, mask, exif=exif)
+    assert image.size == (200, 150)
+    assert (image.getpixel((50, 75)), image.getpixel((150, 75))) == (0, 255)
+
+
+def test_a_cut_out_is_a_mask_by_what_is_transparent(tmp_path: Path) -> None:
+    cut_out = Image.new("RGBA", (400, 300), (0, 0, 0, 0))
+    cut_out.paste((9, 9, 9, 255), (0, 0, 200, 300))
+    image = with_mask(tmp_path, cut_out)
+    assert (image.getpixel((50, 75)), image.getpixel((150, 75))) == (255, 0)
+
+
+def test_a_mask_of_another_shape_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(
+        ModelFailure, match=r"photo.jpg cannot be read \(its mask photo.mask.png of 300 x 400 px"
+    ) as error:
+        with_mask(tmp_path, Image.new("L", (300, 400), 255))
+    assert error.value.reason == "CORRUPT_IMAGE"
 
 
 @pytest.mark.parametrize(("alpha", "masked"), [(0, True), (255, False)])

@@ -83,3 +83,11 @@ def test_photos_without_positions_are_passed_over() -> None:
     assert found is not None
     assert found.scale == pytest.approx(METRES_PER_WORLD)
     assert georeference.find(cameras, [None] * 9) is None
+
+
+@pytest.mark.parametrize(("size", "expected"), [(1.0, False), (2.0, True)])
+def test_positions_are_wide_from_forty_metres_on(size: float, expected: bool) -> None:
+    found = georeference.find(*flight(GRID * [size, size, 1.0]))
+    assert found is not None
+    assert found.width_m == pytest.approx(size * 30 * np.sqrt(2 / 3), rel=0.02)
+    assert found.is_wide is expected

@@ -12,6 +12,7 @@ from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse import looks, registration
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 from reconstruction_operator.models.photogrammetry.sparse.leaving import LeftOut, Why
+from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
 
 from tests.support.engine.databases import forget_matches, matched, synthesize
 from tests.support.engine.geometry import QUIET
@@ -77,3 +78,28 @@ def test_photos_without_matches_give_an_empty_model(database: Path) -> None:
     model = registration.register(matched(database, PHOTOS), QUIET)
     assert (len(model.photos), model.points.shape) == (0, (0, 3))
     assert [one.why for one in model.left_out] == [Why.NO_MATCHES] * PHOTOS
+
+
+def model_of(names: str) -> SparseModel:
+    zeros = np.zeros
+    photos = tuple(
+        AlignedPhoto(name, 8, 6, 9.0, (4.0, 3.0), 0.0, np.eye(3), zeros(3), zeros(0, np.int64), zeros((0, 2)))
+        for name in names
+    )
+    return SparseModel(photos, np.zeros((0, 3)), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("others", "expected"),
+    [
+        pytest.param(["abcdefgx"], set(), id="an-earlier-model-of-the-same"),
+        pytest.param(["xyz"], {"x", "y", "z"}, id="another-object"),
+        pytest.param(["axyz"], {"x", "y", "z"}, id="another-side-with-a-photo-of-both"),
+    ],
+)
+def test_photos_are_apart_if_their_model_shares_few_photos_with_the_largest(
+    others: list[str], expected: set[str]
+) -> None:
+    best = model_of("abcdefghi")
+
+    assert registration.apart([model_of(one) for one in others] + [best], best) == expected
