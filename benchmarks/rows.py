@@ -47,8 +47,6 @@ _THROUGHPUT: Final = {
 }
 _RUNNING: Final = {
     "phase changes p99, s": "≤ 1",
-    "report -> watcher p50, s": "≤ 0.08 for 50 jobs",
-    "report -> watcher p99, s": "≤ 0.4 for 50 jobs",
     "updates/job/min, fewest": "as many as the median",
 }
 _GROWTH: Final = {

@@ -16,6 +16,7 @@ from benchmarks.clients import JobWatch, LoadClient, Watched, create_jobs, in_pa
 from benchmarks.figures.spread import percentiles
 from benchmarks.report import Figures
 from benchmarks.systems import NAMESPACE, Measured, ours
+from benchmarks.usage import Meter
 from devcluster.harness.replicas import Replica
 
 _STEPS = 6
@@ -95,9 +96,10 @@ async def _progress(measured: Measured, jobs: int) -> Figures:
         JobWatch(client, keep_events=True) as watch,
         _listening(system.redis.url(0)) as reports,
     ):
+        meter = Meter(measured.pids())
         await create_jobs(client, NAMESPACE, (f"job-{number}" for number in range(jobs)))
         await _finished(watch, jobs)
-        return progress_figures(reports.at, watch.seen.events, jobs)
+        return {**progress_figures(reports.at, watch.seen.events, jobs), **meter.cores()}
 
 
 def progress_figures(
@@ -137,11 +139,11 @@ async def _cancel(measured: Measured, jobs: int) -> Figures:
 
         await in_parallel(lambda name=name: patch(name, "cancelRequested") for name in names)  # type: ignore[misc]  # mypy infers no default
         await watch.wait_until(lambda seen: _requested(seen) >= jobs, "the requests", timeout_seconds=_SECONDS)
+        meter = Meter(measured.pids())
         await in_parallel(lambda name=name: patch(name, "cancelConfirmed") for name in names)  # type: ignore[misc]  # the same
         await _in_phase(watch, "Cancelled", jobs)
-        return percentiles(
-            "confirmed -> Cancelled", [at - confirmed[key] for key, at in watch.seen.finished_at.items()]
-        )
+        cores, seconds = meter.cores(), [at - confirmed[key] for key, at in watch.seen.finished_at.items()]
+        return {**percentiles("confirmed -> Cancelled", seconds), **cores}
 
 
 def _requested(seen: Watched) -> int:
@@ -193,10 +195,10 @@ async def _throttled(measured: Measured, jobs: int) -> Figures:
                     values.append(await asyncio.to_thread(_metric, replica, name))
                 await asyncio.sleep(_SAMPLE_SECONDS)
 
-        begun, sampling = time.monotonic(), asyncio.create_task(sample())
+        begun, sampling, meter = time.monotonic(), asyncio.create_task(sample()), Meter(measured.pids())
         await create_jobs(client, NAMESPACE, (f"job-{number}" for number in range(jobs)))
         await _finished(watch, jobs)
-        seconds = time.monotonic() - begun
+        seconds, cores = time.monotonic() - begun, meter.cores()
         await asyncio.sleep(2 * _SAMPLE_SECONDS)
         sampling.cancel()
         await asyncio.gather(sampling, return_exceptions=True)
@@ -208,6 +210,7 @@ async def _throttled(measured: Measured, jobs: int) -> Figures:
         "writes that waited at once": max(waiting),
         "oldest write that waited, s": max(lags),
         "the same at the end, s": lags[-1],
+        **cores,
     }
 
 

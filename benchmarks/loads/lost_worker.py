@@ -15,6 +15,7 @@ from benchmarks.clients import JobWatch, LoadClient, create_jobs
 from benchmarks.figures.spread import percentiles
 from benchmarks.report import Figures
 from benchmarks.systems import NAMESPACE, Measured, ours
+from benchmarks.usage import Meter
 
 _SECONDS = 300.0  # a time limit, on the slowest machine
 _POLL_SECONDS = 0.05
@@ -41,11 +42,11 @@ async def _lost_worker(measured: Measured, jobs: int) -> Figures:
         system.start_worker("heir", pool="threads", concurrency=jobs)
         await asyncio.to_thread(system.wait_registered, "heir")
         worker = psutil.Process(system.processes["lost"].pid)
-        killed = time.monotonic()
+        killed, meter = time.monotonic(), Meter({name: pid for name, pid in measured.pids().items() if name != "lost"})
         for process in [*worker.children(recursive=True), worker]:
             os.kill(process.pid, signal.SIGKILL)
         seconds = await _claims(system.redis.url(1), uids, killed)
-        return percentiles("killed -> next attempt claimed", seconds)
+        return {**percentiles("killed -> next attempt claimed", seconds), **meter.cores()}
 
 
 async def _claims(url: str, uids: set[str], since: float) -> list[float]:

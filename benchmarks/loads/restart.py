@@ -41,11 +41,11 @@ async def _restart(measured: Measured, objects: int, *, records: bool) -> Figure
             begun = time.monotonic()
             system.start_operator()
             await create_jobs(client, NAMESPACE, ["new"])
-            pid = measured.pids()["operator"]
+            pid, starting = measured.pids()["operator"], Meter(measured.pids())
             ready, served, caught_up = await asyncio.gather(
                 _ready(system, begun), _served(watch, begun), _caught_up(system, objects, begun)
             )
-            used = cpu_seconds(pid)
+            used, cores = cpu_seconds(pid), starting.cores()
             after = await client.requests_by_kind()
         memory = memory_mib(pid)
         meter, begun = Meter({"operator": pid}), time.monotonic()
@@ -62,6 +62,7 @@ async def _restart(measured: Measured, objects: int, *, records: bool) -> Figure
             "lists": _grown(before, after, "LIST reconstructionjobs"),
             "reads": _grown(before, after, "GET reconstructionjobs"),
             "status writes": _grown(before, after, "PATCH reconstructionjobs/status"),
+            **cores,
         }
 
 
