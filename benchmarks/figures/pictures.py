@@ -22,6 +22,7 @@ _COLOURS: Final = (
     "#56b4e9",
     "#e69f00",
 )  # distinct for colour-blind readers
+_CHARACTER: Final = 6.2  # px, mean width
 _STEPS_AT_MOST: Final = 6  # on the vertical axis
 _ROUND: Final = (1, 2, 5, 10)
 
@@ -112,17 +113,31 @@ def svg(chart: Chart, lines: Mapping[str, Line]) -> str:
         ]
     parts += [_text(x(load), _HEIGHT - _BOTTOM + 18, f"{load:,.0f}", "middle") for load in loads]
     parts.append(_text((_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 12, chart.across, "middle"))
+    places = legend(list(lines))
     for number, (name, line) in enumerate(lines.items()):
         colour = _COLOURS[number % len(_COLOURS)]
         path = "L".join(f"{x(load):.1f} {y(value):.1f}" for load, value in line)
         parts.append(f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
         parts += [f'<circle cx="{x(load):.1f}" cy="{y(value):.1f}" r="3.5" fill="{colour}"/>' for load, value in line]
-        at = _LEFT + number * (_WIDTH - _LEFT - _RIGHT) / len(lines)
+        across, down = places[number]
         parts += [
-            f'<rect x="{at:.1f}" y="34" width="10" height="10" fill="{colour}"/>',
-            _text(at + 15, 43, name, "start"),
+            f'<rect x="{across:.1f}" y="{down - 9:.1f}" width="10" height="10" fill="{colour}"/>',
+            _text(across + 15, down, name, "start"),
         ]
     return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def legend(names: Sequence[str]) -> list[tuple[float, float]]:
+    """Where each line's name begins, in as many rows as they need."""
+    places: list[tuple[float, float]] = []
+    across, down = float(_LEFT), 40.0
+    for name in names:
+        width = 15 + _CHARACTER * len(name)
+        if across + width > _WIDTH and across > _LEFT:
+            across, down = float(_LEFT), down + 16
+        places.append((across, down))
+        across += width + 20
+    return places
 
 
 def _step(largest: float) -> float:

@@ -2,7 +2,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from benchmarks.figures.pictures import CHARTS, Chart, svg
+from benchmarks.figures.pictures import CHARTS, Chart, legend, svg
 from benchmarks.report import Result
 from benchmarks.rows import ROWS
 
@@ -33,6 +33,15 @@ def test_the_picture_is_svg_with_a_path_and_a_name_for_each_line() -> None:
     texts = [one.text for one in root.iter("{http://www.w3.org/2000/svg}text")]
     assert {"ours", "a < b", "1,000", "2,000"} <= set(texts)
     assert len(list(root.iter("{http://www.w3.org/2000/svg}circle"))) == 3
+
+
+def test_long_names_of_lines_begin_a_second_row_and_do_not_overlap() -> None:
+    places = legend(["ours", "three shards by the server's selector", "batch/v1 Job on fake nodes", "ordinary" * 4])
+    (first, top), (second, _), (third, _), (last, below) = places
+    assert (first, last) == (64, 64)
+    assert second - first > 40
+    assert third - second > 240
+    assert below > top
 
 
 @pytest.mark.parametrize("value", [pytest.param(0.0, id="zero"), pytest.param(5.0, id="one-point")])
