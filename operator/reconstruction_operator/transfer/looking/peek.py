@@ -28,6 +28,7 @@ SAMPLE_BYTES: Final = 1 << 16  # bytes of each
 MOST_BLOCKS: Final = 128  # 8 MB, of an archive that is not on the worker's disk
 _BLOCK_BYTES: Final = 1 << 16
 _KEPT_BLOCKS: Final = MOST_BLOCKS
+_GZIP_BYTES: Final = 1 << 13  # of compressed data at once
 _SECONDS: Final = 5.0  # to list the archive, and again to check photos
 _MOST_AT_ONCE: Final = 8 << 20  # bytes: a larger directory of a .zip, or header of an entry of a .tar, is not read
 _REFUSED: Final = "INPUT_REFUSED"
@@ -135,12 +136,24 @@ class _Unpacked(gzip.GzipFile):
     """The content of a compressed file in small pieces: 64 KB may expand to 64 MB."""
 
     def __init__(self, file: BinaryIO) -> None:
-        super().__init__(fileobj=file, mode="rb")
+        super().__init__(fileobj=cast("BinaryIO", _SmallReads(file)), mode="rb")
 
     def read(self, size: int | None = -1) -> bytes:
         if size is None or not 0 <= size <= _MOST_AT_ONCE:  # tarfile always asks for this many
             raise _TooMuchError
         return super().read(size)
+
+
+class _SmallReads:
+    """A file for `gzip`, which since Python 3.12 asks for 128 KB at once: that may be more than is left to read."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.seek, self.seekable = file.seek, file.seekable
+
+    def read(self, size: int) -> bytes:
+        """At most `_GZIP_BYTES`; no bytes at the end."""
+        return self._file.read(min(size, _GZIP_BYTES))
 
 
 class _Blocks(io.RawIOBase):
