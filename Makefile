@@ -22,9 +22,11 @@ demo: setup ## photos to a mesh on a real control plane; PHOTOS=... takes yours,
 demo-stop: setup ## stop what `make demo KEEP=1` left running
 	@$(PYTHON_BIN) -m demo --stop
 
-# Four processes, each with its own servers: most real tests wait. A file stays in one of them, with what its tests share,
-# and so does a folder with a control plane of its own; the longest come first (tests/conftest.py).
-IN_PROCESSES := --numprocesses=4 --dist=loadfile --no-loadscope-reorder --durations=20 --durations-min=1
+# Three processes, each with its own servers: most real tests wait. A file stays in one of them, with what its tests share,
+# and so does a folder with a control plane of its own; the longest come first (tests/conftest.py). PROCESSES=4 is faster where
+# two cores are fast.
+PROCESSES    ?= 3
+IN_PROCESSES := --numprocesses=$(PROCESSES) --dist=loadfile --no-loadscope-reorder --durations=20 --durations-min=1
 PARALLEL    := $(MAKE) --no-print-directory --jobs=3 --keep-going --output-sync=target
 LINTS       := style types layers tree
 

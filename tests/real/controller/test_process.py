@@ -1,6 +1,7 @@
 """The operator's process: a clean stop on a signal, and an exit with a reason when it cannot go on."""
 
-import time
+import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -25,16 +26,19 @@ def _status(process: Process) -> int | None:
     return ended.value.status
 
 
-def test_a_clean_stop_takes_a_few_seconds(system: System, jobs: Jobs) -> None:
+def _stopped(process: Process) -> int | None:
+    """The exit status after SIGTERM. `Process.stop` kills after its grace time, which a busy machine may need."""
+    os.kill(process.pid, signal.SIGTERM)
+    return _status(process)
+
+
+def test_a_clean_stop_ends_by_itself(system: System, jobs: Jobs) -> None:
     process = system.start_operator()
     jobs.wait_phase(jobs.create(), "Pending")
 
-    started = time.monotonic()
-    process.stop()
-    took_seconds = time.monotonic() - started
-    log = process.log.read_text()
+    assert _stopped(process) == 0
 
-    assert took_seconds < 5.0  # after which it would have been killed
+    log = process.log.read_text()
     assert log.rstrip().endswith("Stopped")
     assert "Traceback" not in log
 
@@ -45,8 +49,8 @@ def test_a_clean_stop_works_without_redis_and_the_api_server(system: System, job
 
     system.redis.kill()
     cluster.kill_apiserver()
-    process.stop()
 
+    assert _stopped(process) == 0
     assert process.log_end().endswith("Stopped")
 
 
