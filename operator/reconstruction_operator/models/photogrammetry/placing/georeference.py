@@ -24,9 +24,8 @@ _LEAST_WIDTH = 0.1  # of the extent along it
 _WORST_RESIDUAL = 0.15  # root mean square, of the positions' spread; more means that GPS is too coarse for the scene
 _OUTLIER = 4.0  # times the median residual; the rest is left out
 _EXACT_M = 0.01  # residual that is none
-_WIDE_M = (
-    40.0  # root mean square across: drifts of a phone's altitude by some metres tilt a smaller scene by many degrees
-)
+# Root mean square, across: an altitude that drifts by some metres tilts a smaller scene by many degrees.
+_WIDE_M = 40.0
 _TRIALS = 200
 _SEED = 0
 _REACH_DEG = 10.0  # between the ground's normal and up; the ground may slope
