@@ -104,7 +104,9 @@ def _mask(upright: Image.Image, file: Path | None) -> Image.Image | None:
             mask = srgb.eight_bit(ImageOps.exif_transpose(image))
         if not _are_alike(mask.size, upright.size):
             size = f"{mask.width} x {mask.height}"
-            raise ValueError(f"its mask {file.name} of {size} px has not the proportions of the upright photo")
+            raise ValueError(
+                f"its mask {file.name} of {size} px has other proportions: export it upright, like the photo"
+            )
         return _cut_out(mask) or mask.convert("L")
     return _cut_out(upright)
 
