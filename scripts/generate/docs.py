@@ -11,7 +11,7 @@ from reconstruction_operator import config
 from reconstruction_operator.api.crd import CATEGORY, PRINTER_COLUMNS, SELECTABLE_FIELDS, SHORT_NAMES, schema
 from reconstruction_operator.api.identity import GROUP, KIND, VERSION
 from reconstruction_operator.contract.outcomes import REASONS
-from reconstruction_operator.models.photogrammetry import gates
+from reconstruction_operator.models.photogrammetry import quality_gates
 from reconstruction_operator.planning.status import reasons as conditions
 from reconstruction_operator.telemetry import metrics, worker_metrics
 
@@ -167,7 +167,7 @@ def files() -> dict[str, str]:
         "docs/conditions.md": conditions.markdown(),
         "docs/metrics.md": metrics_page(),
         "docs/parameters.md": parameters.page(),
-        "docs/quality-gates.md": gates.markdown(),
+        "docs/quality-gates.md": quality_gates.markdown(),
         "docs/reasons.md": reasons_page(),
         "docs/settings.md": settings_page(),
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from reconstruction_operator.api import admission
+from reconstruction_operator.api import admission_policies
 from reconstruction_operator.api.identity import GROUP, PLURAL
 
 NAME: Final = f"{PLURAL}-creation"
@@ -32,7 +32,7 @@ _RESTORED = " || ".join(
 
 def policy() -> dict[str, Any]:
     """The policy as the API server takes it."""
-    return admission.policy(
+    return admission_policies.policy(
         NAME,
         {
             "matchConditions": [{"name": "is-cancelled", "expression": _CANCELLED}],
@@ -53,4 +53,4 @@ def policy() -> dict[str, Any]:
 
 def render() -> str:
     """Policy and binding as YAML."""
-    return admission.render(_HEADER, policy())
+    return admission_policies.render(_HEADER, policy())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from reconstruction_operator.api import admission
+from reconstruction_operator.api import admission_policies
 from reconstruction_operator.api.identity import PLURAL
 
 NAME: Final = f"{PLURAL}-parameters"
@@ -34,7 +34,7 @@ def _size(value: str) -> str:
 def policy() -> dict[str, Any]:
     """The policy as the API server takes it. Parameters never change, so creation alone is checked."""
     value = "object.spec.parameters[name]"
-    return admission.policy(
+    return admission_policies.policy(
         NAME,
         {
             "matchConditions": [{"name": "has-parameters", "expression": "has(object.spec.parameters)"}],
@@ -84,4 +84,4 @@ def policy() -> dict[str, Any]:
 
 def render() -> str:
     """Policy and binding as YAML."""
-    return admission.render(_HEADER, policy())
+    return admission_policies.render(_HEADER, policy())

@@ -19,7 +19,6 @@ from reconstruction_operator.planning.actions import Action, PutRecord
 from reconstruction_operator.planning.case import Case, Decision, JobState
 from reconstruction_operator.planning.rules import (
     cancelling,
-    checking,
     deadlines,
     deleting,
     dispatching,
@@ -27,6 +26,7 @@ from reconstruction_operator.planning.rules import (
     finished,
     flags,
     inheriting,
+    preflight,
     restarting,
     running,
     suspending,
@@ -54,7 +54,7 @@ _RULES: tuple[Callable[[Case], Decision | None], ...] = (
     running.reopen,
     running.recover,
     deadlines.decide,
-    checking.decide,
+    preflight.decide,
 )
 
 

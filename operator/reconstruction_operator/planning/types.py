@@ -11,7 +11,7 @@ from typing import Any, Final
 from reconstruction_operator.api.identity import MANAGER, JobKey, TaskId
 from reconstruction_operator.api.spec import DELETE, Spec, queue_name
 from reconstruction_operator.api.status import Phase, Status
-from reconstruction_operator.contract.checks import Checked
+from reconstruction_operator.contract.preflight import Checked
 from reconstruction_operator.contract.records import ObservedJob, ProgressReport
 from reconstruction_operator.planning.actions import Action
 from reconstruction_operator.planning.places import UNKNOWN, Wait

@@ -12,9 +12,9 @@ from typing import Any, Final, TypedDict, TypeVar, Unpack, assert_never
 
 from reconstruction_operator import config
 from reconstruction_operator.api.identity import JobKey, TaskId
-from reconstruction_operator.contract.checks import Checked, CheckRequest
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import StopReason
+from reconstruction_operator.contract.preflight import Checked, CheckRequest
 from reconstruction_operator.contract.records import OPERATOR_TOKEN, End, Record
 from reconstruction_operator.planning import actions
 from reconstruction_operator.state import fields

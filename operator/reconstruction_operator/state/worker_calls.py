@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from reconstruction_operator import config
 from reconstruction_operator.contract import announcement
-from reconstruction_operator.contract.checks import Checked
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.contract.preflight import Checked
 from reconstruction_operator.contract.records import OPERATOR_TOKEN, End, Owner
 from reconstruction_operator.state import fields
 from reconstruction_operator.state.calls import Call

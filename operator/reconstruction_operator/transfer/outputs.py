@@ -81,10 +81,10 @@ def withdraw(uri: str, run: Run, *, namespace: str, copy: bool = True) -> None:
     a later run has to do it.
     """
     if is_object(uri):
-        from reconstruction_operator.transfer.objects import outgoing  # noqa: PLC0415  # loads the client
+        from reconstruction_operator.transfer.objects import uploading  # noqa: PLC0415  # loads the client
 
         address = outputs.target(uri, namespace)
-        outgoing.withdraw(address, run.job_id, run.attempt, workspace=run.folder, copy=copy)
+        uploading.withdraw(address, run.job_id, run.attempt, workspace=run.folder, copy=copy)
     else:
         delivery.withdraw(uri, run, namespace=namespace, copy=copy)
 

@@ -13,7 +13,7 @@ from reconstruction_operator.contract.records import ObservedJob
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import calls, reads, worker_calls
 from reconstruction_operator.telemetry import logs
-from reconstruction_operator.worker.deleting import spares, turns
+from reconstruction_operator.worker.deleting import process_pool, turns
 from reconstruction_operator.worker.deleting.process import DeletionProcess
 from reconstruction_operator.worker.deleting.request import DeletionRequest
 
@@ -60,13 +60,13 @@ def delete(job_id: str, *, cancelled: bool) -> bool:
     Raises ValueError for an unsafe job id; OSError or OvertakenError if something could not be deleted, or not in time. The
     folder still names it then.
     """
-    return spares.perform(DeletionRequest(check_job_id(job_id), cancelled=cancelled), DELETE_SECONDS)
+    return process_pool.perform(DeletionRequest(check_job_id(job_id), cancelled=cancelled), DELETE_SECONDS)
 
 
 def prepare() -> None:
     """Start a deletion process in advance, which takes far longer than most deletions. Never raises."""
     try:
-        spares.prepare()
+        process_pool.prepare()
     except OSError as error:  # no process can be started now
         logger.info("the process that deletes files is not started in advance: %s", error)
 
@@ -74,7 +74,7 @@ def prepare() -> None:
 def empty_trash() -> None:
     """Deletes all results in the trash before their time, because a run needs the disk. A failure is logged."""
     try:
-        if spares.perform(DeletionRequest.of_trash(float("inf")), DELETE_SECONDS):
+        if process_pool.perform(DeletionRequest.of_trash(float("inf")), DELETE_SECONDS):
             logger.warning("the disk is full: the results of deleted jobs that waited in the trash are deleted")
     except OSError as error:
         logger.error("the trash could not be emptied: %s", error)  # noqa: TRY400  # the message is enough
@@ -83,7 +83,7 @@ def empty_trash() -> None:
 def withdraw(uri: str, job_id: str, attempt: int, *, workspace: str, namespace: str, copy: bool) -> None:
     """Deletes what attempts of the job up to this one delivered to `uri`, as `outputs.withdraw`; killed after a minute too."""
     request = DeletionRequest(job_id, uri=uri, copy=copy, attempt=attempt, workspace=workspace, namespace=namespace)
-    spares.perform(request, DELETE_SECONDS)
+    process_pool.perform(request, DELETE_SECONDS)
 
 
 def _is_cancelled(job: ObservedJob) -> bool:

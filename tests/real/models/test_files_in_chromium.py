@@ -15,7 +15,7 @@ from reconstruction_operator.models import drawing
 from reconstruction_operator.models.photogrammetry.output import glb
 from reconstruction_operator.models.photogrammetry.output.report import page as report
 from reconstruction_operator.models.photogrammetry.sparse.cameras import looking_at
-from reconstruction_operator.models.photogrammetry.sparse.leaving import LeftOut, Why
+from reconstruction_operator.models.photogrammetry.sparse.left_out import LeftOut, Why
 from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseModel
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from reconstruction_operator.worker.deleting import program, spares
+from reconstruction_operator.worker.deleting import process_pool, program
 from reconstruction_operator.worker.deleting.process import DeletionProcess
 from reconstruction_operator.worker.deleting.request import DeletionRequest
 
@@ -15,4 +15,4 @@ def _perform(_: DeletionProcess, request: DeletionRequest, _seconds: float) -> b
 def delete_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no deletion have a process of its own."""
     monkeypatch.setattr(DeletionProcess, "perform", _perform)
-    monkeypatch.setattr(spares, "_SHARE_SECONDS", 0.0)  # a paused run must not keep the others waiting
+    monkeypatch.setattr(process_pool, "_SHARE_SECONDS", 0.0)  # a paused run must not keep the others waiting

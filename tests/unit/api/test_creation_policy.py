@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import yaml
-from reconstruction_operator.api import admission, creation_policy
+from reconstruction_operator.api import admission_policies, creation_policy
 
 from tests.support.paths import CHECKOUT
 
 
 def test_the_rendered_yaml_is_the_policy_and_its_binding() -> None:
     found = list(yaml.safe_load_all(creation_policy.render()))
-    assert found == [creation_policy.policy(), admission.binding(creation_policy.NAME)]
+    assert found == [creation_policy.policy(), admission_policies.binding(creation_policy.NAME)]
     assert (CHECKOUT / "manifests" / "crd" / "creation-policy.yaml").read_text() == creation_policy.render()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import redis
-from reconstruction_operator.worker.deleting import hanging, process
+from reconstruction_operator.worker.deleting import hung_mounts, process
 from reconstruction_operator.worker.deleting.process import DeletionProcess
 
 from devcluster.files import CHECKOUT
@@ -20,7 +20,7 @@ from tests.support.worker.deletions import delete_in_this_process
 def _forgotten() -> Iterator[None]:
     """No mount that hangs is remembered from one test to the next."""
     yield
-    with hanging._places.held() as places:
+    with hung_mounts._places.held() as places:
         places.clear()
 
 

@@ -22,7 +22,7 @@ from reconstruction_operator.broker import dispatch
 from reconstruction_operator.broker.backlog import Backlog, BacklogReader, FoundMessages
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.controller import transitions
+from reconstruction_operator.controller import transition_log
 from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.controller.kube.client import Api, ApiError
 from reconstruction_operator.planning import actions as planned
@@ -205,7 +205,7 @@ class Actor:
                 results.failed[key] = f"the object could not be deleted: {error}"
         else:
             metrics.API_WRITES.labels("delete", "ok").inc()
-            transitions.log_step(key, "Expired", "Its time to live is over: the object is deleted")
+            transition_log.log_step(key, "Expired", "Its time to live is over: the object is deleted")
 
 
 def message(

@@ -15,7 +15,7 @@ from typing import Final
 from reconstruction_operator.api.identity import JobKey, TaskId
 from reconstruction_operator.api.status import Phase
 from reconstruction_operator.contract.records import Record
-from reconstruction_operator.controller import transitions
+from reconstruction_operator.controller import transition_log
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop.actor import Actor, JobActions
 from reconstruction_operator.controller.redis_view.observer import Observer, Subject
@@ -137,8 +137,8 @@ class Orphans:
             if orphan is not None and forgets and one.key not in results.failed:
                 orphan.forgotten = True
                 if one.key.name:  # without a record no message of it was ever sent
-                    transitions.log_step(one.key, "Forgotten", "Nothing of the deleted job is left")
-        transitions.log_refusals(results.failed)
+                    transition_log.log_step(one.key, "Forgotten", "Nothing of the deleted job is left")
+        transition_log.log_refusals(results.failed)
         self._measure()
 
     def _orphan(self, job_id: str, now: float) -> _Orphan:

@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import ConditionType, Phase, Status
-from reconstruction_operator.contract.checks import Checked, CheckRequest, Verdict
+from reconstruction_operator.contract.preflight import Checked, CheckRequest, Verdict
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.lease import LeaderElection
 from reconstruction_operator.controller.redis_view.view import RedisView

@@ -18,7 +18,7 @@ from typing import Final
 from redis.exceptions import RedisError
 
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.controller import transitions
+from reconstruction_operator.controller import transition_log
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.lease import LeaderElection
 from reconstruction_operator.controller.loop.actor import Actor, ActResults, JobActions
@@ -204,13 +204,13 @@ class Reconciler:
     def _ours(self, job: Job) -> bool:
         if not job.ours and not job.contested and job.key not in self._skipped:
             self._skipped.add(job.key)
-            transitions.log_step(job.key, "Skipped", f"Its controller is {job.spec.managed_by}: it is left alone")
+            transition_log.log_step(job.key, "Skipped", f"Its controller is {job.spec.managed_by}: it is left alone")
         return job.ours
 
     async def _clean_up_deleted(self, fence: int, now: float) -> None:
         deleted = self.cache.take_deleted()
         for job in deleted:
-            transitions.log_step(job.key, "Deleted", "The object was deleted", attempt=job.status.attempt)
+            transition_log.log_step(job.key, "Deleted", "The object was deleted", attempt=job.status.attempt)
         for key in self.cache.take_removed():
             self._failures.pop(key, None)
             self._skipped.discard(key)
@@ -262,7 +262,7 @@ class Reconciler:
             self._follow(one, results, seen.now)
         if results.failed:
             metrics.RECONCILE_ERRORS.labels("act").inc(len(results.failed))
-            transitions.log_refusals(results.failed)
+            transition_log.log_refusals(results.failed)
 
     def _follow(self, one: Planned, results: ActResults, now: datetime) -> None:
         key, made = one.job.key, one.plan

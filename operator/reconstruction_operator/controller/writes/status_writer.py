@@ -27,7 +27,7 @@ from typing import Any, Final
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Status
-from reconstruction_operator.controller import instruments, transitions
+from reconstruction_operator.controller import instruments, transition_log
 from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.client import JSON_PATCH, UNCHECKED, ApiError, SupportsRequest
@@ -212,7 +212,7 @@ class StatusWriter:
         self.stored(pending.status, body)
         self.events.record(job.key, pending.events)
         instruments.stored(job, pending.status)
-        transitions.log(job, pending.status, pending.events)
+        transition_log.log(job, pending.status, pending.events)
 
     def _failed(self, pending: PendingWrite, error: ApiError, begun: float) -> None:
         if error.transient:

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from reconstruction_operator.models.interface import ModelFailure, Report, Result, Step, Work
-from reconstruction_operator.models.photogrammetry import gates
 from reconstruction_operator.models.photogrammetry import parameters as parameter_table
+from reconstruction_operator.models.photogrammetry import quality_gates
 
 _PACKAGES = {
     "DracoPy": "dracopy",
@@ -73,11 +73,11 @@ class PhotogrammetryModel:
                 f"{len(work.photos)} photos given, at least {self.min_photos} are needed",
             )
         size = statistics.median(max(photo.width, photo.height) for photo in work.photos)
-        if size < gates.SIZE_PX.limit:
+        if size < quality_gates.SIZE_PX.limit:
             raise ModelFailure(
-                gates.SIZE_PX.reason,
+                quality_gates.SIZE_PX.reason,
                 f"half of the {len(work.photos)} photos have at most {size:g} px on their longer side, at least "
-                f"{gates.SIZE_PX.limit:g} px are needed",
+                f"{quality_gates.SIZE_PX.limit:g} px are needed",
             )
         _limit_threads(work.threads)
         try:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from reconstruction_operator.models.interface import ModelFailure, Photo, Report, Result, Work
-from reconstruction_operator.models.photogrammetry import gates, keeping, remains
+from reconstruction_operator.models.photogrammetry import failed_files, quality_gates, stage_files
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Singles
 from reconstruction_operator.models.photogrammetry.dense import depthmaps, fusion, greys, patchmatch, views
 from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
@@ -45,11 +45,11 @@ def reconstruct(work: Work, settings: QualitySettings, report: Report) -> Result
 def _reconstructed(work: Work, settings: QualitySettings, timetable: Timetable) -> Result:
     cv2.setNumThreads(work.threads)
     stages = Stages.of(work)
-    keeping.announce(stages, timetable)
-    prepared, pictures = keeping.prepared_photos(
+    stage_files.announce(stages, timetable)
+    prepared, pictures = stage_files.prepared_photos(
         stages, work.photos, settings.max_image_size, timetable.stage(Stage.PHOTOS)
     )
-    with remains.left_if_failing(work, pictures):
+    with failed_files.left_if_failing(work, pictures):
         return _model(stages, prepared, pictures, settings, work=work, timetable=timetable)
 
 
@@ -67,7 +67,7 @@ def _model(
     folders = {name: work.scratch_dir / name for name in ("pairs", "sparse", "views", "depths", "surface")}
     for folder in folders.values():
         folder.mkdir()
-    sparse = keeping.sparse_model(
+    sparse = stage_files.sparse_model(
         stages,
         lambda: _aligned(stages, prepared, pictures, settings, folders=folders, work=work, timetable=timetable),
     )
@@ -170,7 +170,7 @@ def _aligned(
         timetable.learn(Known(features=features.mean(database), pairs=len(chosen)))
         matching.match(chosen, database, folders["pairs"], seed=seed, threads=threads, progress=stage(Stage.MATCHES))
 
-    keeping.matched_database(
+    stage_files.matched_database(
         stages,
         database,
         extract=lambda: features.extract(
@@ -231,7 +231,7 @@ def _dense_cloud(
             read = greys.reader(seen, size)
             depthmaps.compute(seen, read, settings, threads=threads, progress=progress, write=write)
 
-    depth_map, sources = keeping.depth_maps(stages, compute), [view.sources for view in seen]
+    depth_map, sources = stage_files.depth_maps(stages, compute), [view.sources for view in seen]
     return fusion.fuse(cameras, depth_map, sources, cell, threads=threads, progress=stage(Stage.FUSION))
 
 
@@ -247,7 +247,7 @@ def _cleaned(
         mesh = mesh.with_faces(whole_faces(mesh, region.contains(mesh.vertices)))
     mesh = cleanup.without_islands(mesh)
     progress(0.6, f"{len(mesh.faces)} faces without islands")
-    if len(mesh.faces) < gates.FACES.limit:
+    if len(mesh.faces) < quality_gates.FACES.limit:
         raise ModelFailure(
             "NO_DENSE_SURFACE",
             f"only {len(mesh.faces)} faces of the surface rest on the photos",

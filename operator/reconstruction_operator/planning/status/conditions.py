@@ -14,8 +14,8 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from reconstruction_operator.api.status import Condition, ConditionType, Failure, Phase
-from reconstruction_operator.contract.checks import Checked
 from reconstruction_operator.contract.outcomes import reason
+from reconstruction_operator.contract.preflight import Checked
 from reconstruction_operator.planning.case import JobState
 from reconstruction_operator.planning.status.reasons import CONDITION_REASONS, ConditionReason
 from reconstruction_operator.planning.times import whole

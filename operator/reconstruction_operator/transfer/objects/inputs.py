@@ -13,10 +13,10 @@ from reconstruction_operator.transfer import archive as archives
 from reconstruction_operator.transfer import digests, names
 from reconstruction_operator.transfer.archive import Fetched
 from reconstruction_operator.transfer.limits import Limits, Tick, section
-from reconstruction_operator.transfer.looking.peek import Peeked, Sample
 from reconstruction_operator.transfer.objects import process, request
 from reconstruction_operator.transfer.objects.address import ObjectAddress, permitted
 from reconstruction_operator.transfer.objects.request import Connection, FetchRequest, ListRequest
+from reconstruction_operator.transfer.preflight.peek import Peeked, Sample
 from reconstruction_operator.units import megabytes
 
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)  # errors of a file system without hard links

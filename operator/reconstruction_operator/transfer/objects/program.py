@@ -21,7 +21,7 @@ from typing import Any, Final
 from reconstruction_operator import privacy
 from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.transfer.objects import incoming, outgoing, request, store
+from reconstruction_operator.transfer.objects import downloading, request, store, uploading
 from reconstruction_operator.transfer.objects.request import CollectRequest, DeliverRequest, FetchRequest, ListRequest
 
 _REPORT_SECONDS: Final = 0.25
@@ -57,23 +57,23 @@ def perform(wanted: request.TransferRequest, outlet: _Outlet) -> dict[str, Any]:
         match wanted:
             case ListRequest():
                 client = store.open_store(wanted.address, wanted.connection.stall_seconds, wanted.connection.ca_file)
-                peeked, size = incoming.survey(client, wanted, outlet.report)
+                peeked, size = downloading.survey(client, wanted, outlet.report)
                 samples = [[one.name, one.index, b64encode(one.start).decode(), one.is_whole] for one in peeked.samples]
                 return {"count": peeked.count, "bytes": size, "ignored": astuple(peeked.ignored), "samples": samples}
             case FetchRequest():
                 client = store.open_store(wanted.address, wanted.connection.stall_seconds, wanted.connection.ca_file)
-                found = incoming.fetch(client, wanted, outlet.report)
+                found = downloading.fetch(client, wanted, outlet.report)
                 fetched = [[one.name, one.file, one.bytes] for one in found.fetched]
                 return {"fetched": fetched, "ignored": astuple(found.ignored), "digest": found.digest}
             case CollectRequest():
                 client = store.open_store(wanted.address, wanted.connection.stall_seconds, wanted.connection.ca_file)
-                incoming.collect(client, wanted, outlet.report)
+                downloading.collect(client, wanted, outlet.report)
             case DeliverRequest(source=None):
-                standing = outgoing.check(wanted, outlet.report)
+                standing = uploading.check(wanted, outlet.report)
                 earlier = None if standing.earlier is None else standing.earlier.to_text()
                 return {"own": standing.is_own, "earlier": earlier}
             case DeliverRequest(source=Path() as source):
-                outgoing.deliver(wanted, source, outlet.report)
+                uploading.deliver(wanted, source, outlet.report)
     except OvertakenError:
         return {"overtaken": True}
     except StorageError as error:

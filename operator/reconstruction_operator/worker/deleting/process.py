@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from reconstruction_operator.transfer.programs import Program, raise_failure
-from reconstruction_operator.worker.deleting import hanging
+from reconstruction_operator.worker.deleting import hung_mounts
 from reconstruction_operator.worker.deleting.request import DeletionRequest
 
 logger = logging.getLogger(__name__)
@@ -51,14 +51,14 @@ class DeletionProcess:
 
         Also raises TimeoutError, an OSError, if it did not end in time or touches a place where an earlier deletion did not end.
         """
-        line = request.to_line(hanging.known())
+        line = request.to_line(hung_mounts.known())
         try:
             message, place = self._exchange(line, seconds)
         except BaseException:  # perhaps from a time limit's signal: the next request must not get this one's answer
             self._end()
             raise
         if place is not None and "done" in message:
-            hanging.forget(place)
+            hung_mounts.forget(place)
         return _result(message)
 
     def _exchange(self, line: bytes, seconds: float) -> tuple[dict[str, Any], Path | None]:
@@ -71,7 +71,7 @@ class DeletionProcess:
             if message is None:
                 left = self._end()
                 if place is not None:
-                    hanging.remember(place, left)
+                    hung_mounts.remember(place, left)
                 where = f" at {place}" if place is not None else ""
                 raise TimeoutError(f"not within {seconds:.0f} s{where}: see whether the disk answers")
             match message:

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.worker.deleting.process import DeletionProcess
-from reconstruction_operator.worker.deleting.shared import SharedValue
+from reconstruction_operator.worker.deleting.shared_value import SharedValue
 
 logger = logging.getLogger(__name__)
 

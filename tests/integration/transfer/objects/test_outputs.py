@@ -10,7 +10,7 @@ from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.contract.manifest import Manifest, SealedFile
 from reconstruction_operator.transfer import outputs
 from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.transfer.objects import layout, outgoing
+from reconstruction_operator.transfer.objects import layout, uploading
 from reconstruction_operator.transfer.objects.address import ObjectAddress
 from reconstruction_operator.transfer.objects.request import Connection, DeliverRequest
 from reconstruction_operator.transfer.runs import EVERY_ATTEMPT, Run
@@ -137,7 +137,7 @@ def test_a_run_that_was_overtaken_after_it_moved_the_pointer_deletes_nothing(buc
 
     address = ObjectAddress("s3", bucket.name, "meshes/banana", is_folder=True)
     source = seal(tmp_path / "result")
-    outgoing.deliver(DeliverRequest(address, JOB, 1, workspace, source, Connection(60.0, 1, "")), source, report)
+    uploading.deliver(DeliverRequest(address, JOB, 1, workspace, source, Connection(60.0, 1, "")), source, report)
     assert bucket.get(theirs) == b"theirs"
 
 

@@ -9,7 +9,7 @@ from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase
 from reconstruction_operator.contract.announcement import ModelInfo
-from reconstruction_operator.contract.checks import Checked, Verdict
+from reconstruction_operator.contract.preflight import Checked, Verdict
 from reconstruction_operator.contract.records import Claim
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.installation import Installation

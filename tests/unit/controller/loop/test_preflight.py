@@ -12,8 +12,8 @@ import pytest
 from reconstruction_operator.api.status import Condition, Phase, Status
 from reconstruction_operator.contract import announcement
 from reconstruction_operator.contract.announcement import ModelInfo
-from reconstruction_operator.contract.checks import Checked, CheckRequest, Verdict
 from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.contract.preflight import Checked, CheckRequest, Verdict
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.loop.preflight import Preflight
 from reconstruction_operator.controller.redis_view.catalogue import Catalogue

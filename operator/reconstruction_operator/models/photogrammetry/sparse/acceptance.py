@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from reconstruction_operator.models.interface import ModelFailure
-from reconstruction_operator.models.photogrammetry import gates
+from reconstruction_operator.models.photogrammetry import quality_gates
 from reconstruction_operator.models.photogrammetry.sparse import parallax
-from reconstruction_operator.models.photogrammetry.sparse.leaving import LeftOut, Why
+from reconstruction_operator.models.photogrammetry.sparse.left_out import LeftOut, Why
 from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseModel
 
 _MOST_NAMES = 10  # of photos, in a message
@@ -17,40 +17,40 @@ _MOST_NAMES = 10  # of photos, in a message
 def check_matches(database: Path, count: int) -> None:
     """Raises ModelFailure (NO_PARALLAX) if the `count` photos in `database` were taken from one place."""
     share = parallax.share_of_pairs(database)
-    if share < gates.PARALLAX_SHARE.limit:
+    if share < quality_gates.PARALLAX_SHARE.limit:
         raise ModelFailure(
             "NO_PARALLAX",
             f"the {count} photos were taken from one place: {share:.0%} of their overlapping pairs show parallax, "
-            f"at least {gates.PARALLAX_SHARE.limit:.0%} are needed",
+            f"at least {quality_gates.PARALLAX_SHARE.limit:.0%} are needed",
         )
 
 
 def check(model: SparseModel, sources: Mapping[str, str]) -> None:
     """Raises ModelFailure (NOT_ENOUGH_OVERLAP, NO_PARALLAX); `sources` are the users' names of all photos, by their own."""
     aligned, count = len(model.photos), len(sources)
-    needed = gates.fewest_aligned(count)
+    needed = quality_gates.fewest_aligned(count)
     if aligned < needed:
         text = f"{aligned} of {count} photos overlap enough to be aligned, at least {needed} are needed"
         raise ModelFailure("NOT_ENOUGH_OVERLAP", f"{text}{_apart(model.left_out, sources)}")
     each = len(model.points) / aligned
-    if each < gates.POINTS_PER_PHOTO.limit:
+    if each < quality_gates.POINTS_PER_PHOTO.limit:
         raise ModelFailure(
             "NO_PARALLAX",
-            f"the photos have only {each:.1f} points in common for each, at least {gates.POINTS_PER_PHOTO.limit:g} are needed",
+            f"the photos have only {each:.1f} points in common for each, at least {quality_gates.POINTS_PER_PHOTO.limit:g} are needed",
         )
     angle = parallax.median_angle_deg(model)
-    if angle < gates.ANGLE_DEG.limit:
+    if angle < quality_gates.ANGLE_DEG.limit:
         raise ModelFailure(
             "NO_PARALLAX",
             f"the camera moved too little for its distance: the photos see their points at angles of {angle:.1f} degrees, at "
-            f"least {gates.ANGLE_DEG.limit:g} are needed",
+            f"least {quality_gates.ANGLE_DEG.limit:g} are needed",
         )
 
 
 def warning(model: SparseModel, sources: Mapping[str, str]) -> str:
     """A warning that names the photos left out, if too few are aligned (`gates.WHOLE_SHARE`); else an empty text."""
     aligned, count = len(model.photos), len(sources)
-    if aligned >= gates.WHOLE_SHARE.limit * count:
+    if aligned >= quality_gates.WHOLE_SHARE.limit * count:
         return ""
     out = [one for one in model.left_out if one.why is not Why.APART]
     names = f"; left out: {_listed(out, sources)}" if out else ""

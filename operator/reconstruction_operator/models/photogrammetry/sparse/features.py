@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from reconstruction_operator.models.interface import ModelFailure
-from reconstruction_operator.models.photogrammetry import gates
+from reconstruction_operator.models.photogrammetry import quality_gates
 from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.colmap import CPU, pycolmap
@@ -45,10 +45,10 @@ def extract(
             call = partial(_extract_group, group, folder, database, features, enlarge=enlarge, threads=threads)
             progress.during(call, measure)
     median = statistics.median(_counts(database))
-    if median < gates.FEATURES.limit:
+    if median < quality_gates.FEATURES.limit:
         raise ModelFailure(
             "LOW_TEXTURE",
-            f"half of the {len(photos)} photos show fewer than {int(median) + 1} distinct points ({gates.FEATURES.limit:g} "
+            f"half of the {len(photos)} photos show fewer than {int(median) + 1} distinct points ({quality_gates.FEATURES.limit:g} "
             "are needed)",
         )
 

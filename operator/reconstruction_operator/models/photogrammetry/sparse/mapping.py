@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from reconstruction_operator.models.photogrammetry import gates
+from reconstruction_operator.models.photogrammetry import quality_gates
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
-from reconstruction_operator.models.photogrammetry.sparse.leaving import LeftOut
+from reconstruction_operator.models.photogrammetry.sparse.left_out import LeftOut
 
 _WORST_ERROR_PX = 3.0
 _FEW_MATCHES_OF_THE_FIRST_PAIR = 50  # COLMAP demands 100 ...
@@ -77,7 +77,7 @@ def one_by_one(matched: Matched, progress: StageProgress, *, with_few_matches: b
     options = pycolmap.IncrementalPipelineOptions()
     options.num_threads = matched.threads
     options.random_seed = matched.seed
-    options.min_model_size = int(gates.ALIGNED.limit)
+    options.min_model_size = int(quality_gates.ALIGNED.limit)
     options.extract_colors = False
     if with_few_matches:
         options.mapper.init_min_num_inliers = _FEW_MATCHES_OF_THE_FIRST_PAIR
@@ -135,7 +135,7 @@ def _sparse_model(reconstruction: Any) -> SparseModel:
         image = reconstruction.images[image_id]
         camera = reconstruction.cameras[image.camera_id]
         seen = {index[point.point3D_id]: point.xy for point in image.points2D if point.has_point3D()}
-        if len(seen) < gates.POINTS_SEEN.limit:
+        if len(seen) < quality_gates.POINTS_SEEN.limit:
             continue
         focal, centre_x, centre_y, radial = camera.params
         pose = image.cam_from_world().matrix()

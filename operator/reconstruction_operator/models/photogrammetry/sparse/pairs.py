@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from reconstruction_operator.models.photogrammetry.sparse.looks import Looks
+from reconstruction_operator.models.photogrammetry.sparse.similarity import Looks
 
 EXHAUSTIVE_UP_TO = 20  # photos: 190 pairs, no more than the nearest of each would be
 _NEAREST = 8  # photos that look most alike each one

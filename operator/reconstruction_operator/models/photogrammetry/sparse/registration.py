@@ -17,12 +17,19 @@ from pathlib import Path
 
 import numpy as np
 
-from reconstruction_operator.models.photogrammetry import gates
+from reconstruction_operator.models.photogrammetry import quality_gates
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
-from reconstruction_operator.models.photogrammetry.sparse import features, leaving, looks, mapping, matching, pairs
-from reconstruction_operator.models.photogrammetry.sparse.looks import Looks
+from reconstruction_operator.models.photogrammetry.sparse import (
+    features,
+    left_out,
+    mapping,
+    matching,
+    pairs,
+    similarity,
+)
 from reconstruction_operator.models.photogrammetry.sparse.mapping import Matched, SparseModel
 from reconstruction_operator.models.photogrammetry.sparse.pairs import Pair
+from reconstruction_operator.models.photogrammetry.sparse.similarity import Looks
 
 _ENOUGH_SHARE = 0.8  # with fewer, all pairs are matched
 _AFFORDABLE_PAIRS = 5_000  # all pairs of 100 photos, up to ten minutes on two cores
@@ -32,8 +39,10 @@ _NEARLY_ALL_SHARE = 0.95  # with fewer, all photos are aligned by fewer matches 
 
 def choose(database: Path, seed: int) -> list[Pair]:
     """The pairs of photos in `database` to match before `register`. Looks are computed only where they decide."""
-    names = looks.names(database)
-    return pairs.every(names) if len(names) <= pairs.EXHAUSTIVE_UP_TO else pairs.choose(looks.of_photos(database, seed))
+    names = similarity.names(database)
+    if len(names) <= pairs.EXHAUSTIVE_UP_TO:
+        return pairs.every(names)
+    return pairs.choose(similarity.of_photos(database, seed))
 
 
 def register(matched: Matched, progress: StageProgress) -> SparseModel:
@@ -52,7 +61,7 @@ def register(matched: Matched, progress: StageProgress) -> SparseModel:
         found += _by_few_matches(matched, found, progress.part(0.95, 1.0)) if more else []
     model = _largest(found) or SparseModel((), np.zeros((0, 3)), 0.0)
     progress(1.0, f"{len(model.photos)} of {count} photos aligned")
-    return replace(model, left_out=leaving.left_out(matched.database, model.names, apart(found, model)))
+    return replace(model, left_out=left_out.left_out(matched.database, model.names, apart(found, model)))
 
 
 def apart(found: Sequence[SparseModel], best: SparseModel) -> frozenset[str]:
@@ -67,7 +76,7 @@ def apart(found: Sequence[SparseModel], best: SparseModel) -> frozenset[str]:
 def _by_few_matches(matched: Matched, found: Sequence[SparseModel], progress: StageProgress) -> list[SparseModel]:
     """What fewer matches give, if some photos are left out; not if too many are: see `mapping` on photos that lack parallax."""
     aligned, count = _aligned(found), matched.count
-    if not gates.fewest_aligned(count) <= aligned < _NEARLY_ALL_SHARE * count:
+    if not quality_gates.fewest_aligned(count) <= aligned < _NEARLY_ALL_SHARE * count:
         return []
     more = mapping.one_by_one(matched, progress.part(0.0, 0.5), with_few_matches=True)
     if (aligned := max(aligned, _aligned(more))) < count:
@@ -82,13 +91,13 @@ def _with_pairs_around(matched: Matched, found: Sequence[SparseModel], progress:
     if best is None:
         return []
     guided = features.mean(matched.database) <= _FEW_FEATURES
-    known = looks.of_photos(matched.database, matched.seed)
+    known = similarity.of_photos(matched.database, matched.seed)
     return _with(matched, _around(matched, known, best, again=guided), progress, guided=guided)
 
 
 def _with_all_pairs(matched: Matched, progress: StageProgress) -> list[SparseModel]:
     """What the photos give with the matches of all pairs; nothing if these are too many, or were matched already."""
-    every = pairs.every(looks.names(matched.database))
+    every = pairs.every(similarity.names(matched.database))
     return _with(matched, every, progress, guided=False) if len(every) <= _AFFORDABLE_PAIRS else []
 
 

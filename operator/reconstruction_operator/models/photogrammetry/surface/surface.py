@@ -8,7 +8,7 @@ import numpy as np
 import trimesh
 
 from reconstruction_operator.models.interface import ModelFailure
-from reconstruction_operator.models.photogrammetry import gates, helper_process
+from reconstruction_operator.models.photogrammetry import helper_process, quality_gates
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers, Pixels
 from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud, thinned
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
@@ -29,10 +29,10 @@ def crop(cloud: Cloud, region: Region | Ball | None) -> Cloud:
 
     Raises ModelFailure (NO_DENSE_SURFACE).
     """
-    if len(cloud.points) < gates.DENSE_POINTS.limit:
+    if len(cloud.points) < quality_gates.DENSE_POINTS.limit:
         raise ModelFailure(
             "NO_DENSE_SURFACE",
-            f"only {len(cloud.points)} points of the surface agree between photos, at least {gates.DENSE_POINTS.limit:g} are "
+            f"only {len(cloud.points)} points of the surface agree between photos, at least {quality_gates.DENSE_POINTS.limit:g} are "
             "needed: shiny, transparent or plain surfaces give none",
         )
     if region is None:

@@ -7,7 +7,7 @@ import pytest
 from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.models.photogrammetry.sparse import acceptance
 from reconstruction_operator.models.photogrammetry.sparse.cameras import looking_at
-from reconstruction_operator.models.photogrammetry.sparse.leaving import LeftOut, Why
+from reconstruction_operator.models.photogrammetry.sparse.left_out import LeftOut, Why
 from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseModel
 
 from tests.support.engine import scenes

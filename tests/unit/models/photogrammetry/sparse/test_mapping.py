@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from reconstruction_operator.models.photogrammetry import gates
+from reconstruction_operator.models.photogrammetry import quality_gates
 from reconstruction_operator.models.photogrammetry.arrays import Doubles
 from reconstruction_operator.models.photogrammetry.sparse import mapping
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
@@ -55,7 +55,7 @@ def test_a_photo_has_its_camera_in_whole_pixels_and_the_points_it_shows(tmp_path
     shown = in_camera[:, :2] / in_camera[:, 2:]
     shown *= 1 + photo.radial * (shown**2).sum(axis=1, keepdims=True)
     assert photo.pixels == pytest.approx(shown * photo.focal + photo.principal, abs=1.0)
-    assert len(photo.seen) >= gates.POINTS_SEEN.limit
+    assert len(photo.seen) >= quality_gates.POINTS_SEEN.limit
 
 
 def test_the_model_with_most_photos_is_first_and_an_inaccurate_one_is_left_out(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_the_model_with_most_photos_is_first_and_an_inaccurate_one_is_left_out(t
 
 
 def test_photos_with_few_matches_are_aligned_where_these_are_enough(tmp_path: Path) -> None:
-    synthesize(tmp_path / "features.db", PHOTOS, points=int(gates.POINTS_SEEN.limit) + 3)
+    synthesize(tmp_path / "features.db", PHOTOS, points=int(quality_gates.POINTS_SEEN.limit) + 3)
     photos = matched(tmp_path / "features.db", PHOTOS)
     assert mapping.one_by_one(photos, QUIET) == []
     (found,) = mapping.one_by_one(photos, QUIET, with_few_matches=True)

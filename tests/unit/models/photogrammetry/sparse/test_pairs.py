@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from reconstruction_operator.models.photogrammetry.arrays import Integers
 from reconstruction_operator.models.photogrammetry.sparse import pairs
-from reconstruction_operator.models.photogrammetry.sparse.looks import Looks
 from reconstruction_operator.models.photogrammetry.sparse.pairs import Pair
+from reconstruction_operator.models.photogrammetry.sparse.similarity import Looks
 
 
 def places(count: int) -> Integers:

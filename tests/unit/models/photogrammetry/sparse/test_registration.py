@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from reconstruction_operator.models.interface import Step
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
-from reconstruction_operator.models.photogrammetry.sparse import looks, registration
+from reconstruction_operator.models.photogrammetry.sparse import registration, similarity
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
-from reconstruction_operator.models.photogrammetry.sparse.leaving import LeftOut, Why
+from reconstruction_operator.models.photogrammetry.sparse.left_out import LeftOut, Why
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
 
 from tests.support.engine.databases import forget_matches, matched, synthesize
@@ -43,9 +43,9 @@ def scramble(database: Path, names: list[str]) -> None:
 def test_a_small_set_gets_all_pairs_without_a_look_at_the_photos(
     database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(looks, "of_photos", None)
+    monkeypatch.setattr(similarity, "of_photos", None)
     chosen = registration.choose(database, 0)
-    names = looks.names(database)
+    names = similarity.names(database)
     assert len(names) == PHOTOS
     assert chosen == list(itertools.combinations(names, 2))
 

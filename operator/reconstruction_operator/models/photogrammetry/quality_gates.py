@@ -1,0 +1,103 @@
+"""Quality gates: what photos and what is made of them must reach, in one table. docs/quality-gates.md is made from it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A lower limit of something that is measured during a run."""
+
+    measured: str
+    limit: float
+    reason: str  # of the failure below the limit; empty: a photo is left out, or the result has a warning
+    below: str  # what that means
+
+
+SIZE_PX: Final = Gate(
+    "longer side of the photos in px, median", 200, "IMAGE_TOO_SMALL", "previews, icons, or a wrong export"
+)
+FEATURES: Final = Gate(
+    "distinct points (SIFT) of the photos, median",
+    150,
+    "LOW_TEXTURE",
+    "plain or shiny surfaces, dark or blurred photos",
+)
+PARALLAX_SHARE: Final = Gate(
+    "share of the overlapping pairs of photos that show parallax",
+    0.1,
+    "NO_PARALLAX",
+    "the camera only turned, or never moved; two photos count as from one place if one differs from the other as by a rotation",
+)
+ALIGNED: Final = Gate("aligned photos", 3, "NOT_ENOUGH_OVERLAP", "too little is seen from several sides")
+ALIGNED_SHARE: Final = Gate(
+    "share of the photos that are aligned",
+    0.4,
+    "NOT_ENOUGH_OVERLAP",
+    "the result would show a small part of what the photos show",
+)
+WHOLE_SHARE: Final = Gate(
+    "share of the photos that are aligned",
+    0.9,
+    "",
+    "the result has a warning: a part is missing, or the photos are mixed",
+)
+POINTS_SEEN: Final = Gate(
+    "sparse points that a photo shows", 25, "", "the photo is left out: its position would be unreliable"
+)
+POINTS_PER_PHOTO: Final = Gate(
+    "sparse points for each aligned photo",
+    20,
+    "NO_PARALLAX",
+    "what was aligned are accidents; good sets have 50 to 800",
+)
+ANGLE_DEG: Final = Gate(
+    "angle in degrees at which the lines of sight meet in the sparse points, median",
+    2.0,
+    "NO_PARALLAX",
+    "the camera hardly moved for its distance, so that depth is mostly noise",
+)
+DENSE_POINTS: Final = Gate(
+    "points of the surface on which the photos agree", 2000, "NO_DENSE_SURFACE", "shiny, transparent or plain surfaces"
+)
+FACES: Final = Gate("triangles of the surface that rest on such points", 200, "NO_DENSE_SURFACE", "the same")
+
+TABLE: Final = (
+    SIZE_PX,
+    FEATURES,
+    PARALLAX_SHARE,
+    ALIGNED,
+    ALIGNED_SHARE,
+    WHOLE_SHARE,
+    POINTS_SEEN,
+    POINTS_PER_PHOTO,
+    ANGLE_DEG,
+    DENSE_POINTS,
+    FACES,
+)
+
+
+def fewest_aligned(count: int) -> int:
+    """How many of `count` photos must be aligned."""
+    return max(int(ALIGNED.limit), math.ceil(ALIGNED_SHARE.limit * count))
+
+
+def markdown() -> str:
+    """The table, as docs/quality-gates.md shows it."""
+    lines = [
+        "# Quality gates of the photogrammetry engine",
+        "",
+        "In the order of a run. Below a limit the run ends with that reason, and keeps what it has made for inspection",
+        "([models.md](models.md#what-a-failed-run-leaves)); gates without a reason end nothing. This table is made from",
+        "`operator/reconstruction_operator/models/photogrammetry/quality_gates.py` by `make docs`; [reasons.md](reasons.md) has what to do.",
+        "",
+        "| what is measured | at least | reason | what less means |",
+        "|---|---|---|---|",
+    ]
+    for gate in TABLE:
+        reason = f"`{gate.reason}`" if gate.reason else ""
+        lines.append(f"| {gate.measured} | {gate.limit:g} | {reason} | {gate.below} |")
+    return "\n".join(lines) + "\n"

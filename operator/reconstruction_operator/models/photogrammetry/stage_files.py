@@ -1,0 +1,190 @@
+"""Keeping: finished stages of the pipeline as files, from which the next attempt of the same job resumes.
+
+They are the prepared photos, the database of features, the same with matches, the sparse model, and the depth maps. What is read back
+equals what was written, so a resumed run makes the same result as an uninterrupted one.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from reconstruction_operator.models.interface import Photo
+from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap, Write
+from reconstruction_operator.models.photogrammetry.input import backgrounds
+from reconstruction_operator.models.photogrammetry.input import photos as preparing
+from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
+from reconstruction_operator.models.photogrammetry.progress import StageProgress
+from reconstruction_operator.models.photogrammetry.sparse.left_out import LeftOut, Why
+from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
+from reconstruction_operator.models.photogrammetry.timing.costs import Stage
+from reconstruction_operator.models.photogrammetry.timing.timetable import Timetable
+from reconstruction_operator.models.stages import Stages
+
+PHOTOS, FEATURES, MATCHES, SPARSE, DEPTHS = "photos", "features", "matches", "sparse-model", "depth-maps"
+
+ENDS: Mapping[str, Stage] = MappingProxyType(
+    {
+        PHOTOS: Stage.PHOTOS,
+        FEATURES: Stage.FEATURES,
+        MATCHES: Stage.MATCHES,
+        SPARSE: Stage.ALIGNMENT,
+        DEPTHS: Stage.DEPTHS,
+    }
+)
+"""What is finished with each kept stage, in order."""
+
+_PHOTOS = "photos.json"
+_DATABASE = "features.db"
+_SPARSE = "sparse.npz"
+_MAPS_HELD = 32  # depth maps: those that neighbouring views are checked against, of all threads
+
+logger = logging.getLogger(__name__)
+
+
+def announce(stages: Stages, timetable: Timetable) -> None:
+    """Reports the stage after which the run resumes, if an earlier attempt has finished one."""
+    found = [stage for name in ENDS if (stage := stages.find(name)) is not None]
+    if found:
+        timetable.resume(ENDS[found[-1].name], str(found[-1]))
+
+
+def prepared_photos(
+    stages: Stages, photos: Sequence[Photo], max_size: int, progress: StageProgress
+) -> tuple[list[PreparedPhoto], Path]:
+    """The prepared photos, and the folder of their files; raises as `photos.prepare`."""
+    stage = stages.find(PHOTOS)
+    if stage is not None:
+        noted = json.loads((stage.path / _PHOTOS).read_text())
+        return [_noted(one) for one in noted], stage.path
+    folder = stages.begin(PHOTOS)
+    prepared = backgrounds.masked(preparing.prepare(photos, folder, max_size, progress), folder)
+    (folder / _PHOTOS).write_text(json.dumps([asdict(one) for one in prepared]))
+    return prepared, stages.seal(PHOTOS, folder)
+
+
+def _noted(note: Mapping[str, Any]) -> PreparedPhoto:
+    place = note["place"]
+    return PreparedPhoto(**{**note, "place": place and tuple(place)})  # JSON has lists
+
+
+def matched_database(stages: Stages, database: Path, *, extract: Callable[[], None], match: Callable[[], None]) -> None:
+    """Fills `database` with features and matches; what no stage holds is made by `extract` and `match`."""
+    found = stages.find(MATCHES) or stages.find(FEATURES)
+    if found is not None:
+        # A copy: COLMAP writes to a database that it opens.
+        shutil.copyfile(found.path / _DATABASE, database)
+    else:
+        extract()
+        _keep(stages, FEATURES, lambda folder: _copy(database, folder))
+    if found is None or found.name == FEATURES:
+        match()
+        if _keep(stages, MATCHES, lambda folder: _copy(database, folder)):
+            stages.drop(FEATURES)
+
+
+def sparse_model(stages: Stages, align: Callable[[], SparseModel]) -> SparseModel:
+    """The sparse model, made by `align` if no stage holds it."""
+    stage = stages.find(SPARSE)
+    if stage is not None:
+        return read_sparse(stage.path / _SPARSE)
+    model = align()
+    if _keep(stages, SPARSE, lambda folder: write_sparse(folder / _SPARSE, model)):
+        stages.drop(FEATURES, MATCHES)
+    return model
+
+
+def depth_maps(stages: Stages, compute: Callable[[Write], None]) -> Callable[[int], DepthMap]:
+    """Reads the depth map of a view, by its number. If no stage holds them, `compute` makes them and hands each to its argument.
+
+    They lie on the disk, and a few in memory: all of a large set would not fit.
+    """
+    stage = stages.find(DEPTHS)
+    folder = stage.path if stage is not None else _written_depths(stages, compute)
+
+    @lru_cache(_MAPS_HELD)
+    def read(index: int) -> DepthMap:
+        with np.load(_depths_file(folder, index)) as file:
+            return DepthMap(file["depths"], file["sure"])
+
+    return read
+
+
+def _written_depths(stages: Stages, compute: Callable[[Write], None]) -> Path:
+    folder = stages.begin(DEPTHS)
+    compute(lambda index, one: np.savez(_depths_file(folder, index), depths=one.depths, sure=one.sure))
+    return stages.seal(DEPTHS, folder)
+
+
+def _depths_file(folder: Path, index: int) -> Path:
+    return folder / f"{index:04d}.npz"
+
+
+def write_sparse(path: Path, model: SparseModel) -> None:
+    """Writes the model in numpy's format, without pickles."""
+    photos = model.photos
+    np.savez(
+        path,
+        names=np.array([one.name for one in photos]),
+        sizes=np.array([[one.width, one.height] for one in photos]),
+        intrinsics=np.array([[one.focal, *one.principal, one.radial] for one in photos]),
+        rotations=np.stack([one.rotation for one in photos]),
+        translations=np.stack([one.translation for one in photos]),
+        seen=np.concatenate([one.seen for one in photos]),
+        seen_counts=np.array([len(one.seen) for one in photos]),
+        pixels=np.concatenate([one.pixels for one in photos]),
+        points=model.points,
+        reprojection_error_px=np.array(model.reprojection_error_px),
+        left_out=np.array([[one.name, one.why.name] for one in model.left_out], dtype=np.str_).reshape(-1, 2),
+    )
+
+
+def read_sparse(path: Path) -> SparseModel:
+    """The model that `write_sparse` has written."""
+    with np.load(path) as file:
+        ends = np.cumsum(file["seen_counts"])[:-1]
+        columns = [file[name] for name in ("names", "sizes", "intrinsics", "rotations", "translations")]
+        rows = zip(*columns, np.split(file["seen"], ends), np.split(file["pixels"], ends), strict=True)
+        photos = tuple(
+            AlignedPhoto(
+                name=str(name),
+                width=int(size[0]),
+                height=int(size[1]),
+                focal=float(intrinsics[0]),
+                principal=(float(intrinsics[1]), float(intrinsics[2])),
+                radial=float(intrinsics[3]),
+                rotation=rotation,
+                translation=translation,
+                seen=seen,
+                pixels=pixels,
+            )
+            for name, size, intrinsics, rotation, translation, seen, pixels in rows
+        )
+        left_out = tuple(LeftOut(str(name), Why[str(why)]) for name, why in file["left_out"])
+        return SparseModel(photos, file["points"], float(file["reprojection_error_px"]), left_out)
+
+
+def _copy(database: Path, folder: Path) -> None:
+    shutil.copyfile(database, folder / _DATABASE)
+
+
+def _keep(stages: Stages, name: str, write: Callable[[Path], None]) -> bool:
+    """Seals a stage that the run itself does not need; returns whether it is kept. Failures are logged."""
+    try:
+        folder = stages.begin(name)
+        write(folder)
+        if stages.seal(name, folder) != folder:
+            return True
+        shutil.rmtree(folder)
+    except OSError as error:  # a full disk fails the run elsewhere; an overtaken run fails at its end
+        logger.warning("stage %s is not kept: %s", name, error)
+    return False

@@ -1,0 +1,26 @@
+"""Check of a job's input while it waits: one that could not be used fails the job before a worker is free."""
+
+from __future__ import annotations
+
+from reconstruction_operator.contract.outcomes import Outcome, reason
+from reconstruction_operator.contract.preflight import Verdict
+from reconstruction_operator.planning.actions import TakeClaim
+from reconstruction_operator.planning.case import Case, Decision
+from reconstruction_operator.planning.rules.attempts import end_unclaimed
+from reconstruction_operator.planning.status.details import with_attempt
+
+
+def decide(case: Case) -> Decision | None:
+    """The input is unusable, and no worker has begun: the operator ends the attempt, as `deadlines` does.
+
+    If a worker claims the attempt at the same moment, only one of the two gets the claim. Failures that a retry may not
+    meet again are left to the run.
+    """
+    found = case.seen.checked
+    begun = case.stored.start_time is not None or case.stored.worker is not None or case.attempt > 1
+    if found is None or found.verdict is not Verdict.UNUSABLE or begun or case.in_grace:
+        return None
+    if reason(found.reason).retriable:
+        return None
+    end = TakeClaim(case.task, Outcome.FAILED, found.reason, found.message)
+    return Decision(case.idle_state, with_attempt(case), end_unclaimed(case, end))

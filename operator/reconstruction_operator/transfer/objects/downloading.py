@@ -1,0 +1,212 @@
+"""Incoming objects: fetched into a folder that outlives the attempt, so that a retry does not fetch them again.
+
+A file is there in full or not at all: it is written under another name, flushed, and renamed. Its name depends on key, size and ETag.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from obstore.exceptions import PreconditionError
+
+from reconstruction_operator import disk
+from reconstruction_operator.transfer import names
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.objects import failures
+from reconstruction_operator.transfer.objects.crew import Clock, Crew, call
+from reconstruction_operator.transfer.objects.listing import Listed, Listing, list_input
+from reconstruction_operator.transfer.objects.request import (
+    CollectRequest,
+    FetchedObject,
+    FetchRequest,
+    ListRequest,
+    OnProgress,
+)
+from reconstruction_operator.transfer.photos import masks
+from reconstruction_operator.transfer.preflight import peek as peeks
+
+if TYPE_CHECKING:
+    from obstore import GetOptions
+
+    from reconstruction_operator.transfer.objects.store import Store
+
+_CHUNK_BYTES = 1 << 18
+PARTIAL = ".part"
+_CHANGED = "INPUT_UNREACHABLE"
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """The fetched objects, the ignored files, and the digest of the listing."""
+
+    fetched: list[FetchedObject]
+    ignored: names.Ignored
+    digest: str
+
+
+def fetch(store: Store, request: FetchRequest, report: OnProgress) -> Incoming:
+    """Fetches all objects that are missing; none if the caller knows an input of that digest.
+
+    Raises StorageError, or OSError for the disk.
+    """
+    clock = Clock(request.connection.stall_seconds)
+    try:
+        listing = call(lambda: list_input(store, request, clock.moved), clock, lambda: report(0, 0, 0, 0))
+        ignored = names.ignored(listing.ignored)
+        if listing.digest in request.known:
+            return Incoming([], ignored, listing.digest)
+        wanted = [one for one in listing.objects if not _is_there(request.kept / one.file, one)]
+        kept_objects = len(listing.objects) - len(wanted)
+        kept_bytes = listing.bytes - sum(one.bytes for one in wanted)
+        _check_space(request.kept, sum(one.bytes for one in wanted))
+
+        def tick() -> None:
+            done = min(listing.bytes, kept_bytes + clock.bytes)
+            report(kept_objects + clock.objects, len(listing.objects), done, listing.bytes)
+
+        token = uuid.uuid4().hex  # another run may still be writing its own partial files
+
+        def work(one: Listed) -> None:
+            _fetch(store, one, request.kept / f"{one.file}.{token}{PARTIAL}", request, crew)
+
+        crew: Crew[Listed] = Crew(work, clock, request.connection.at_once)
+        crew.run(wanted, tick)
+        tick()
+    except Exception as error:
+        if failures.is_of_the_client(error):
+            raise failures.translated(error, request.address, failures.INPUT) from None
+        raise
+    found = [FetchedObject(one.name or one.key.rpartition("/")[2], one.file, one.bytes) for one in listing.objects]
+    return Incoming(found, ignored, listing.digest)
+
+
+def survey(store: Store, request: ListRequest, report: OnProgress) -> tuple[peeks.Peeked, int]:
+    """The first bytes of some of the photos that would be fetched, and the size of all with masks. Raises StorageError."""
+    clock = Clock(request.connection.stall_seconds)
+
+    def tick() -> None:
+        report(0, 0, 0, 0)
+
+    try:
+        listing = call(lambda: list_input(store, request, clock.moved), clock, tick)
+        looked = call(lambda: _samples_of(store, request, listing), clock, tick)
+    except Exception as error:
+        if failures.is_of_the_client(error):
+            raise failures.translated(error, request.address, failures.INPUT) from None
+        raise
+    return looked, listing.bytes
+
+
+def _samples_of(store: Store, request: ListRequest, listing: Listing) -> peeks.Peeked:
+    def read(one: Listed, place: int, count: int) -> bytes:
+        return bytes(store.get_range(one.key, start=place, length=count)) if count else b""
+
+    if request.address.is_archive:
+        (archive,) = listing.objects
+        if not archive.bytes:
+            return peeks.Peeked(None)
+        read_at, shown = partial(read, archive), str(request.address)
+        return peeks.peek(archive.bytes, read_at, shown, max_bytes=request.max_bytes, max_files=request.max_files)
+    photos = [one for one in listing.objects if not masks.is_mask(one.name)]
+    samples = tuple(
+        peeks.Sample(
+            one.name, index, read(one, 0, min(one.bytes, peeks.SAMPLE_BYTES)), is_whole=one.bytes <= peeks.SAMPLE_BYTES
+        )
+        for index, one in peeks.chosen(photos)
+    )
+    return peeks.Peeked(len(photos), names.ignored(listing.ignored), samples)
+
+
+def collect(store: Store, request: CollectRequest, report: OnProgress) -> None:
+    """Fetches the files of a delivered result. Raises StorageError, or OSError for the disk."""
+    clock = Clock(request.connection.stall_seconds)
+    total = sum(size for _, size in request.files)
+    _check_space(request.into, total)
+
+    def work(file: tuple[str, int]) -> None:
+        name, size = file
+        key, target = request.address.below(request.folder + name), request.into / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        received = 0
+        with target.open("wb") as writer:  # from the beginning, in a retry as well
+            for chunk in store.get(key).stream(min_chunk_size=_CHUNK_BYTES):
+                crew.moved(len(chunk))
+                received += len(chunk)
+                if received > size:
+                    break
+                writer.write(chunk)
+            disk.sync(target)
+        if received != size:
+            raise StorageError(_CHANGED, f"{request.address} has other files than its manifest names")
+
+    crew: Crew[tuple[str, int]] = Crew(work, clock, request.connection.at_once)
+    try:
+        crew.run(request.files, lambda: report(0, 0, min(total, clock.bytes), total))
+    except Exception as error:
+        if failures.is_of_the_client(error):
+            raise failures.translated(error, request.address, failures.INPUT) from None
+        raise
+
+
+def _is_there(path: Path, one: Listed) -> bool:
+    try:
+        return path.stat().st_size == one.bytes
+    except FileNotFoundError:
+        return False
+
+
+def _check_space(folder: Path, wanted: int) -> None:
+    left = disk.free_bytes(folder)
+    if left is not None and wanted > left:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+
+
+def _fetch(store: Store, one: Listed, partial: Path, request: FetchRequest, crew: Crew[Listed]) -> None:
+    """Fetches one object; continues where an earlier try of this process broke off."""
+    with partial.open("ab") as file:
+        if not one.etag:  # an existing part may be of another version
+            file.truncate(0)
+        received = file.seek(0, os.SEEK_END)
+        options: GetOptions = {"if_match": one.etag} if one.etag else {}
+        if received:
+            options["range"] = {"offset": received}
+        if received < one.bytes or not one.bytes:
+            for chunk in _get(store, one, options, request):
+                crew.moved(len(chunk))
+                received += len(chunk)
+                if received > one.bytes:
+                    raise _changed(one, request)
+                file.write(chunk)
+        if received != one.bytes:
+            raise _changed(one, request)
+        with crew.clock.waiting_for_disk():
+            file.flush()
+            os.fsync(file.fileno())
+    partial.rename(request.kept / one.file)
+
+
+def _get(store: Store, one: Listed, options: GetOptions, request: FetchRequest) -> Iterator[bytes]:
+    try:
+        found = store.get(one.key, options=options)
+    except PreconditionError:
+        raise _changed(one, request) from None
+    if one.etag and _bare(found.meta["e_tag"] or one.etag) != _bare(one.etag):  # the server does not support If-Match
+        raise _changed(one, request)
+    yield from found.stream(min_chunk_size=_CHUNK_BYTES)
+
+
+def _bare(etag: str) -> str:
+    """The ETag without the quotes and prefixes that servers and proxies add in some answers."""
+    return etag.removeprefix("W/").strip('"')
+
+
+def _changed(one: Listed, request: FetchRequest) -> StorageError:
+    text = f"{one.name or one.key} in {request.address} was changed while it was read"
+    return StorageError(failures.INPUT.unreachable, text)

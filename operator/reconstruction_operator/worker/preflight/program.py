@@ -1,0 +1,129 @@
+"""Program that checks one input: `python -P -m reconstruction_operator.worker.preflight.program`.
+
+A process of its own: a call on a dead mount never returns, and a decoder of hostile photos may crash. It reads the request and the
+settings from stdin, and writes the result to stdout. It ends with its worker.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import logging
+import os
+import resource
+import sys
+import threading
+from typing import Any, Final
+
+from reconstruction_operator import config, privacy
+from reconstruction_operator.contract import outcomes
+from reconstruction_operator.contract.preflight import Checked, CheckRequest, Verdict
+from reconstruction_operator.jobfiles import publishing
+from reconstruction_operator.models.interface import ModelFailure
+from reconstruction_operator.transfer import uris
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.limits import Limits
+from reconstruction_operator.transfer.preflight import survey
+from reconstruction_operator.worker.attempt.loading import check_count
+from reconstruction_operator.worker.model.selection import choose
+
+logger = logging.getLogger(__name__)
+
+_MEMORY_BYTES: Final = 2 << 30
+_NICE: Final = 10  # the worker's jobs come first
+_SETTINGS: Final = (
+    "JOBS_DIR",
+    "INPUT_ROOTS",
+    "NAMESPACE_INPUTS",
+    "INPUT_HTTPS_HOSTS",
+    "INPUT_MAX_BYTES",
+    "INPUT_MAX_FILES",
+    "IMAGE_MAX_PIXELS",
+    "IMAGE_MAX_SIDE",
+    "DOWNLOAD_TIMEOUT_SECONDS",
+    "STORAGE_SCHEMES",
+    "STORAGE_STALL_SECONDS",
+    "STORAGE_TRANSFERS",
+    "STORAGE_CA_FILE",
+    "RECONSTRUCTION_SIMULATE",
+    "PLACEHOLDER_MAX_SECONDS",
+)
+
+
+def to_line(request: CheckRequest) -> bytes:
+    """The request with the settings in use, as the program reads it."""
+    where = {name: getattr(config.settings, name) for name in _SETTINGS}
+    return json.dumps({"request": request.to_text(), "settings": where}).encode() + b"\n"
+
+
+def from_line(line: bytes) -> CheckRequest:
+    """The request; takes over the settings."""
+    message = json.loads(line)
+    where = {name: _frozen(value) for name, value in message["settings"].items()}
+    config.use(dataclasses.replace(config.settings, **where))
+    return CheckRequest.from_text(message["request"])
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
+def perform(request: CheckRequest) -> Checked:
+    """Checks the input as a run would, without copying it. A run whose result exists already needs no input."""
+    if publishing.read_sealed(request.job_id) is not None:
+        return Checked(Verdict.USABLE, message="The result is there already.")
+    try:
+        choice = choose(request.model, request.parameters)
+        if choice.simulated:
+            return Checked(Verdict.USABLE, message="It is not read: the run is simulated.")
+        found = survey.survey(request.uri, Limits.from_config(request.namespace))
+        if found.count is not None:
+            check_count(found.count, choice.model, found.ignored)
+    except (ModelFailure, StorageError) as error:
+        # Another worker may have the model, and another try may reach the server.
+        is_final = error.reason != "BACKEND_UNAVAILABLE" and not outcomes.reason(error.reason).retriable
+        return Checked(Verdict.UNUSABLE if is_final else Verdict.UNKNOWN, reason=error.reason, message=error.message)
+    return Checked(Verdict.USABLE, message=f"{found}.")
+
+
+def reach(request: CheckRequest) -> None:
+    """Checks whether the disk of a `file://` input answers at all. On a dead mount this never returns."""
+    with contextlib.suppress(StorageError):
+        parts = uris.split(request.uri, "INPUT_REFUSED")
+        if parts.scheme == "file":
+            os.path.lexists(Limits.from_config(request.namespace).located(uris.local_path(parts, "INPUT_REFUSED")))
+
+
+def main() -> None:
+    """Answer the request on stdin. An empty line comes first, once the disk of the input answers."""
+    privacy.hide_memory()
+    with contextlib.suppress(OSError):
+        os.nice(_NICE)
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(
+        resource.RLIMIT_AS, (_MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(_MEMORY_BYTES, hard), hard)
+    )
+    request = from_line(sys.stdin.buffer.readline())
+    threading.Thread(target=_wait_for_the_end, daemon=True).start()
+    try:
+        reach(request)
+        _write("")
+        found = perform(request)
+    except Exception as error:  # noqa: BLE001  # a defect: the run itself will show what is wrong
+        found = Checked(Verdict.UNKNOWN, message=f"The check failed by itself: {type(error).__name__}: {error}")
+    _write(found.to_text())
+
+
+def _write(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _wait_for_the_end() -> None:
+    sys.stdin.buffer.read()
+    os._exit(0)  # the worker has ended
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""Deletion processes that runs share, as real processes: they are shared, end when they are idle, and start in advance."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+from reconstruction_operator.worker.deleting import process_pool
+from reconstruction_operator.worker.deleting.process import DeletionProcess
+from reconstruction_operator.worker.deleting.process_pool import Spares
+from reconstruction_operator.worker.deleting.request import DeletionRequest
+
+LONG_SECONDS = 60.0
+
+
+def children() -> list[psutil.Process]:
+    return [one for one in psutil.Process().children() if one.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_deletions_at_once_share_a_process(
+    jobs_dir: Path, started: list[DeletionProcess], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_SHARE_SECONDS", "_SLOW_SECONDS", "_SPARE_SECONDS"):
+        monkeypatch.setattr(process_pool, name, LONG_SECONDS)
+    for number in range(8):
+        (jobs_dir / f"job-{number}").mkdir()
+    shared = Spares()
+    with ThreadPoolExecutor(8) as pool:
+        done = pool.map(lambda number: shared.perform(DeletionRequest(f"job-{number}"), LONG_SECONDS), range(8))
+    assert list(done) == [True] * 8
+    assert list(jobs_dir.iterdir()) == []
+    assert len(started) == 1
+    shared._idle.pop().close()
+
+
+@pytest.mark.usefixtures("jobs_dir")
+def test_an_idle_process_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process_pool, "_SPARE_SECONDS", 0.05)
+    before, timers = children(), {*threading.enumerate()}
+    shared = Spares()
+    assert shared.perform(DeletionRequest("job"), LONG_SECONDS) is False
+    for timer in {*threading.enumerate()} - timers:
+        timer.join(LONG_SECONDS)
+    wait = threading.Event()
+    while shared._keeps:  # the timer may have been set again
+        wait.wait(0.01)
+    assert children() == before
+
+
+@pytest.mark.usefixtures("jobs_dir")
+def test_a_process_that_is_prepared_carries_out_the_next_deletion(
+    started: list[DeletionProcess], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process_pool, "_SPARE_SECONDS", LONG_SECONDS)
+    before, shared = children(), Spares()
+    for _ in range(3):
+        shared.prepare()
+    (prepared,) = [one for one in children() if one not in before]
+
+    assert shared.perform(DeletionRequest("job"), LONG_SECONDS) is False
+    assert [one for one in children() if one not in before] == [prepared]
+    assert len(started) == 1
+    shared._idle.pop().close()

@@ -1,0 +1,47 @@
+"""Requests for checks of inputs, and their answers, as JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from reconstruction_operator.contract.preflight import Checked, CheckRequest, Verdict
+
+REQUEST = CheckRequest("uid", "token", "install", "team", "m", "file:///photos/a", {"quality": "fast"})
+CHECKED = Checked(Verdict.UNUSABLE, "token", "CORRUPT_IMAGE", "photo a.jpg is truncated", "worker@a")
+
+
+def test_a_request_survives_its_text() -> None:
+    assert CheckRequest.from_text(REQUEST.to_text()) == REQUEST
+
+
+def test_an_answer_survives_its_text() -> None:
+    assert Checked.of(json.loads(CHECKED.to_text())) == CHECKED
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"jobId": "../x"}, {"jobId": None}, {"uri": 5}, {"uri": "x" * 3_000}, {"token": None}],
+    ids=["unsafe id", "no id", "no text", "too long", "no token"],
+)
+def test_a_malformed_request_is_a_value_error(change: dict[str, Any]) -> None:
+    with pytest.raises(ValueError):
+        CheckRequest.from_text(json.dumps(json.loads(REQUEST.to_text()) | change))
+
+
+@pytest.mark.parametrize("text", ["[]", "5", "{"])
+def test_a_text_that_is_no_request_is_a_value_error(text: str) -> None:
+    with pytest.raises(ValueError):
+        CheckRequest.from_text(text)
+
+
+@pytest.mark.parametrize("data", [{}, {"verdict": "Perhaps"}, {"verdict": 5}])
+def test_an_unknown_verdict_is_no_answer(data: dict[str, Any]) -> None:
+    assert Checked.of(data) is None
+
+
+def test_a_long_answer_is_cut() -> None:
+    found = Checked.of({"verdict": "Unknown", "message": "x" * 5_000, "reason": "y" * 500})
+    assert found is not None
+    assert (len(found.message), len(found.reason)) == (1_000, 64)

@@ -1,0 +1,180 @@
+"""The stages of the pipeline: what is read back equals what was written, and is not made again."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import ExifTags, Image
+from reconstruction_operator.models.interface import Photo, StageFolder, Step
+from reconstruction_operator.models.photogrammetry import stage_files
+from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap, Write
+from reconstruction_operator.models.photogrammetry.sparse.left_out import LeftOut, Why
+from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
+from reconstruction_operator.models.photogrammetry.timing.costs import Stage
+from reconstruction_operator.models.photogrammetry.timing.timetable import Timetable
+from reconstruction_operator.models.stages import Stages
+
+from tests.support.engine.geometry import QUIET
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> StageFolder:
+    return StageFolder(tmp_path / "stages", "key", attempt=1)
+
+
+class Pipeline:
+    """Fills a database as the pipeline does, and counts what it makes."""
+
+    def __init__(self, scratch: Path, folder: StageFolder) -> None:
+        scratch.mkdir(exist_ok=True)
+        self.database = scratch / "features.db"
+        self.stages = Stages(folder)
+        self.made: list[str] = []
+
+    def extract(self) -> None:
+        self.made.append("features")
+        self.database.write_text("features")
+
+    def match(self) -> None:
+        self.made.append("matches")
+        with self.database.open("a") as file:
+            file.write(" and matches")
+
+    def killed(self) -> None:
+        self.match()
+        raise KeyboardInterrupt
+
+    def run(self, match: Callable[[], None] | None = None) -> list[str]:
+        stage_files.matched_database(self.stages, self.database, extract=self.extract, match=match or self.match)
+        assert self.database.read_text() == "features and matches"
+        return self.made
+
+
+def kept(folder: StageFolder) -> list[str]:
+    return sorted(path.name for path in folder.path.iterdir())
+
+
+def test_a_run_killed_while_it_matches_leaves_its_features_unchanged(tmp_path: Path, folder: StageFolder) -> None:
+    first = Pipeline(tmp_path / "first", folder)
+    with pytest.raises(KeyboardInterrupt):
+        first.run(first.killed)
+    assert kept(folder) == ["features"]
+    assert Pipeline(tmp_path / "second", folder).run() == ["matches"]
+    assert kept(folder) == ["matches"]
+    assert Pipeline(tmp_path / "third", folder).run() == []
+
+
+def test_a_stage_that_cannot_be_written_leaves_the_one_before(tmp_path: Path, folder: StageFolder) -> None:
+    Pipeline(tmp_path / "first", StageFolder(folder.path, folder.key, 1, max_bytes=len("features"))).run()
+    assert kept(folder) == ["features"]
+
+
+def test_a_stage_that_cannot_be_written_fails_no_run(tmp_path: Path) -> None:
+    nowhere = StageFolder(tmp_path / "missing" / "stages", "key")
+    assert Pipeline(tmp_path / "first", nowhere).run() == ["features", "matches"]
+
+
+def model() -> SparseModel:
+    rng = np.random.default_rng(1)
+    photos = tuple(
+        AlignedPhoto(
+            f"{index:04d}.jpg",
+            640,
+            480,
+            500.0 + index / 3,
+            (319.5, 239.5 - index / 7),
+            0.01 / (index + 1),
+            rng.normal(size=(3, 3)),
+            rng.normal(size=3),
+            np.arange(index, 5 + 2 * index, dtype=np.int64),
+            rng.normal(size=(5 + index, 2)),
+        )
+        for index in range(3)
+    )
+    left_out = (LeftOut("0003.jpg", Why.NO_MATCHES), LeftOut("0004.jpg", Why.NO_FEATURES))
+    return SparseModel(photos, rng.normal(size=(9, 3)), 0.4321, left_out)
+
+
+def test_a_sparse_model_is_read_back_to_the_last_digit(folder: StageFolder) -> None:
+    first = stage_files.sparse_model(Stages(folder), model)
+    second = stage_files.sparse_model(Stages(folder), lambda: pytest.fail("made again"))
+    assert second.reprojection_error_px == first.reprojection_error_px
+    assert second.left_out == first.left_out
+    assert np.array_equal(second.points, first.points)
+    for one, other in zip(first.photos, second.photos, strict=True):
+        plain = ("name", "width", "height", "focal", "principal", "radial")
+        assert [getattr(one, name) for name in plain] == [getattr(other, name) for name in plain]
+        for name in ("rotation", "translation", "seen", "pixels"):
+            assert np.array_equal(getattr(one, name), getattr(other, name))
+            assert getattr(one, name).dtype == getattr(other, name).dtype
+
+
+def depth_map(index: int) -> DepthMap:
+    depths = np.full((3, 2 + index), index / 3, dtype=np.float32)
+    return DepthMap(depths, depths > 1)
+
+
+def handing_over(maps: Sequence[DepthMap]) -> Callable[[Write], None]:
+    def compute(write: Write) -> None:
+        for index, one in enumerate(maps):
+            write(index, one)
+
+    return compute
+
+
+def test_depth_maps_are_read_back_in_their_order(folder: StageFolder) -> None:
+    maps = [depth_map(index) for index in range(12)]
+    for compute in (handing_over(maps), lambda _: pytest.fail("made again")):
+        read = stage_files.depth_maps(Stages(folder), compute)
+        for index, one in reversed([*enumerate(maps)]):
+            assert np.array_equal(one.depths, read(index).depths)
+            assert np.array_equal(one.sure, read(index).sure)
+        assert (read(0).depths.dtype, read(0).sure.dtype) == (np.float32, np.bool_)
+
+
+def test_depth_maps_too_large_to_be_kept_are_read_all_the_same(folder: StageFolder) -> None:
+    small = StageFolder(folder.path, folder.key, 1, max_bytes=10)
+    read = stage_files.depth_maps(Stages(small), handing_over([depth_map(0), depth_map(1)]))
+    assert np.array_equal(read(1).depths, depth_map(1).depths)
+    assert not (folder.path / stage_files.DEPTHS).exists()
+
+
+def test_few_depth_maps_are_held_however_many_are_read(folder: StageFolder) -> None:
+    read = stage_files.depth_maps(Stages(folder), handing_over([depth_map(1)] * 90))
+    held = weakref.WeakValueDictionary({index: read(index).depths for index in range(90)})
+    assert len(held) == 32
+
+
+def test_prepared_photos_are_read_back_with_their_files(tmp_path: Path, folder: StageFolder) -> None:
+    source = tmp_path / "photo.png"
+    exif = Image.Exif()
+    exif[ExifTags.Base.Make] = "DJI"
+    exif.get_ifd(ExifTags.IFD.GPSInfo).update({1: "N", 2: (52.0, 30.0, 58.68), 3: "E", 4: (13.0, 22.0, 39.72), 6: 71.5})
+    Image.new("RGB", (60, 40), "red").save(source, exif=exif)
+    first, _ = stage_files.prepared_photos(Stages(folder), [Photo(source, 60, 40, 1)], 30, QUIET)
+    source.unlink()
+    second, files = stage_files.prepared_photos(Stages(folder), [Photo(source, 60, 40, 1)], 30, QUIET)
+    assert second == first
+    assert second[0].place is not None
+    with Image.open(files / second[0].name) as image:
+        assert image.size == (30, 20)
+
+
+def test_a_run_says_where_it_goes_on(folder: StageFolder) -> None:
+    heard: list[tuple[Step, float, str, str]] = []
+
+    def report(step: Step, fraction: float, message: str = "", *, resumed: str = "", **_: object) -> None:
+        heard.append((step, fraction, message, resumed))
+
+    timetable = Timetable(report, lambda _: dict.fromkeys(Stage, 1.0), clock=lambda: 0.0)
+    stage_files.announce(Stages(folder), timetable)
+    assert heard == []
+    stage_files.depth_maps(Stages(folder), handing_over([depth_map(0)]))
+    stage_files.sparse_model(Stages(folder), model)
+    stage_files.announce(Stages(folder), timetable)
+    stage = "depth-maps of attempt 1"
+    assert heard == [(Step.RECONSTRUCT, pytest.approx(4 / 6), f"goes on after {stage}", stage)]

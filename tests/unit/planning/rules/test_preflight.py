@@ -1,0 +1,91 @@
+"""Checked inputs: which jobs they end, and what a status shows of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from reconstruction_operator.api.status import ConditionType, Phase, Status
+from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.contract.preflight import Checked, Verdict
+from reconstruction_operator.contract.records import Claim, End, Record
+from reconstruction_operator.planning.actions import TakeClaim
+from reconstruction_operator.planning.types import Observation, Queue
+
+from tests.support.plans import NOW, TASK, look
+
+MISSING = Checked(Verdict.UNUSABLE, reason="INPUT_NOT_FOUND", message="there is no file:///photos/x on this worker")
+USABLE = Checked(Verdict.USABLE, message="12 photos, 34 MB.")
+UNREACHABLE = Checked(Verdict.UNUSABLE, reason="INPUT_UNREACHABLE", message="the server is away")
+RECORD = Record("install", "team", "banana", 1, "celery", NOW)
+SEEN = Observation(queue=Queue(workers=1), checked=MISSING)
+IN_QUEUE = replace(SEEN, record=RECORD)
+CLAIM = Claim("token", "worker-1", by_operator=False, at=NOW)
+WAITING = Status(phase=Phase.PENDING)
+QUEUED = Status(phase=Phase.QUEUED, attempt=1, dispatch_time=NOW)
+END = (TakeClaim(TASK, Outcome.FAILED, MISSING.reason, MISSING.message),)
+
+
+@pytest.mark.parametrize(
+    ("status", "seen", "actions"),
+    [
+        pytest.param(WAITING, SEEN, END, id="waits-in-the-API-server"),
+        pytest.param(QUEUED, IN_QUEUE, END, id="waits-in-its-queue"),
+        pytest.param(QUEUED, replace(IN_QUEUE, claim=CLAIM, alive=True), (), id="a-worker-was-faster"),
+        pytest.param(replace(QUEUED, start_time=NOW), IN_QUEUE, (), id="had-begun-before"),
+        pytest.param(QUEUED, replace(IN_QUEUE, epoch_age_seconds=1.0), (), id="redis-lost-data"),
+        pytest.param(QUEUED, replace(IN_QUEUE, checked=USABLE), (), id="usable"),
+        pytest.param(QUEUED, replace(IN_QUEUE, checked=UNREACHABLE), (), id="another-try-may-succeed"),
+    ],
+)
+def test_an_unusable_input_ends_only_an_attempt_that_no_worker_has(
+    status: Status, seen: Observation, actions: tuple[TakeClaim, ...]
+) -> None:
+    ends = tuple(one for one in look(seen, status).actions if isinstance(one, TakeClaim))
+    assert ends == actions
+
+
+def test_the_end_is_reported_with_reason_advice_and_condition() -> None:
+    end = End(Outcome.FAILED, MISSING.reason, MISSING.message, at=NOW)
+    by_operator = Claim("operator", "operator", by_operator=True, at=NOW)
+    status = look(replace(IN_QUEUE, end=end, claim=by_operator), QUEUED).status
+    assert status.phase is Phase.FAILED
+    assert status.failure is not None
+    assert status.failure.reason == "INPUT_NOT_FOUND"
+    assert status.failure.message.startswith(MISSING.message)
+    condition = status.condition(ConditionType.INPUT_CHECKED)
+    assert condition is not None
+    assert (condition.status, condition.reason, condition.message) == ("False", "Unusable", MISSING.message)
+
+
+def test_a_confirmed_cancel_comes_first() -> None:
+    made = look(IN_QUEUE, QUEUED, cancel_requested=True, cancel_confirmed=True)
+    assert END[0] not in made.actions
+
+
+def test_what_was_found_stays_in_the_status_and_causes_one_write() -> None:
+    first = look(replace(SEEN, checked=USABLE), WAITING).status
+    condition = first.condition(ConditionType.INPUT_CHECKED)
+    assert condition is not None
+    assert (condition.status, condition.message) == ("True", "12 photos, 34 MB.")
+    assert look(replace(SEEN, checked=USABLE), first).status is first
+    assert look(replace(SEEN, checked=None), first).status is first
+
+
+def test_a_job_without_a_check_has_no_such_condition() -> None:
+    assert look(replace(SEEN, checked=None), WAITING).status.condition(ConditionType.INPUT_CHECKED) is None
+
+
+@pytest.mark.parametrize("admitted", [False, True])
+def test_a_job_whose_model_is_missing_is_not_dispatched(admitted: bool) -> None:
+    made = look(Observation(queue=Queue(workers=1), no_model="Waiting for a worker with model m"), admitted=admitted)
+    assert (made.actions, made.wants_dispatch) == ((), False)
+    assert made.status.message == "Waiting for a worker with model m"
+    dispatched = made.status.condition(ConditionType.DISPATCHED)
+    assert dispatched is not None
+    assert (dispatched.reason, dispatched.message) == ("ModelUnserved", "Waiting for a worker with model m")
+
+
+def test_the_deadline_of_a_job_whose_model_is_missing_holds() -> None:
+    made = look(Observation(queue=Queue(workers=1), no_model="Waiting"), queue_deadline_seconds=60)
+    assert [one.reason for one in made.actions if isinstance(one, TakeClaim)] == ["QUEUE_TIMEOUT"]

@@ -1,0 +1,79 @@
+"""The program that looks at inputs: what it finds, by settings that came with the request."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from reconstruction_operator import config
+from reconstruction_operator.contract.manifest import Manifest
+from reconstruction_operator.contract.preflight import Checked, CheckRequest, Verdict
+from reconstruction_operator.jobfiles import publishing
+from reconstruction_operator.worker.preflight import program
+
+from tests.support.paths import PHOTOS
+from tests.support.settings import configure
+
+
+@pytest.fixture
+def photos(tmp_path: Path, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    root = tmp_path / "photos"
+    shutil.copytree(PHOTOS / "lund", root / "lund")
+    configure(monkeypatch, INPUT_ROOTS=(str(root),), RECONSTRUCTION_SIMULATE="never")
+    before = config.settings
+    yield root
+    config.use(before)
+
+
+def check(uri: str, model: str = "photogrammetry", **parameters: object) -> Checked:
+    request = CheckRequest("uid", "token", "install", "team", model, uri, parameters)
+    return program.perform(program.from_line(program.to_line(request)))
+
+
+def test_a_usable_folder_is_described(photos: Path) -> None:
+    count = len(list((photos / "lund").glob("*.jpg")))
+    found = check(f"file://{photos}/lund")
+    assert found.verdict is Verdict.USABLE
+    assert found.message.startswith(f"{count} photos, ")
+
+
+def test_nothing_is_written(photos: Path) -> None:
+    before = sorted(photos.rglob("*"))
+    check(f"file://{photos}/lund")
+    assert sorted(photos.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("uri", "model", "parameters", "reason"),
+    [
+        pytest.param("file:///none", "photogrammetry", {}, "INPUT_REFUSED", id="refused"),
+        pytest.param("file://{photos}/none", "photogrammetry", {}, "INPUT_NOT_FOUND", id="missing"),
+        pytest.param("file://{photos}/empty", "photogrammetry", {}, "TOO_FEW_IMAGES", id="empty"),
+        pytest.param("file://{photos}/lund", "photogrammetry", {"quality": 5}, "INVALID_PARAMETERS", id="parameters"),
+        pytest.param("s3://bucket/photos/", "photogrammetry", {}, "INPUT_REFUSED", id="a scheme that is off"),
+    ],
+)
+def test_what_no_other_try_would_change_is_unusable(
+    uri: str, model: str, parameters: dict[str, object], reason: str, *, photos: Path
+) -> None:
+    (photos / "empty").mkdir()
+    found = check(uri.format(photos=photos), model, **parameters)
+    assert (found.verdict, found.reason) == (Verdict.UNUSABLE, reason)
+    assert found.message
+
+
+def test_what_another_worker_or_try_may_find_otherwise_is_unknown(photos: Path) -> None:
+    found = check(f"file://{photos}/lund", "no-such-model")
+    assert (found.verdict, found.reason) == (Verdict.UNKNOWN, "BACKEND_UNAVAILABLE")
+
+
+def test_simulated_runs_need_no_input(photos: Path) -> None:
+    assert check("file:///none", "placeholder").verdict is Verdict.USABLE
+
+
+def test_a_job_that_has_its_result_needs_no_input(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sealed = Manifest(job_id="uid", task_id="uid-1", model="photogrammetry")
+    monkeypatch.setattr(publishing, "read_sealed", lambda _: sealed)
+    assert check(f"file://{photos}/none").verdict is Verdict.USABLE
