@@ -131,6 +131,8 @@ _TABLE = (
     ),
 )
 
+_FAILURES = {(_T.FAILED, "True"), (_T.STALLED, "True")}
+
 CONDITION_REASONS = MappingProxyType({(row.type, row.reason): row for row in _TABLE})
 
 
@@ -146,5 +148,11 @@ def markdown() -> str:
     ]
     for kind in ConditionType:
         lines += ["", f"## {kind.value}", "", "| status | reason | meaning |", "|---|---|---|"]
-        lines += [f"| {row.status} | {row.reason} | {row.meaning} |" for row in _TABLE if row.type is kind]
+        rows = [row for row in _TABLE if row.type is kind and (kind, row.status) not in _FAILURES]
+        lines += [f"| {row.status} | {row.reason} | {row.meaning} |" for row in rows]
+        if (kind, "True") in _FAILURES:
+            lines.append(
+                "| True | InputNotFound, TooFewImages, … | The job failed. [reasons.md](reasons.md) lists all reasons, there as "
+                "`INPUT_NOT_FOUND`, with advice. |"
+            )
     return "\n".join(lines) + "\n"
