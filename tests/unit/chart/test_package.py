@@ -135,7 +135,9 @@ def test_the_notes_agree_with_the_network_policies(ask: Ask, options: str, polic
 def test_the_default_of_network_policies_is_what_readme_and_notes_say(chart: Path, ask: Ask, render: Render) -> None:
     assert not any(kind == "NetworkPolicy" for kind, _ in render())
     assert "NetworkPolicies are off" in notes(ask)
-    assert "`networkPolicy.enabled: true`, which is off by default" in " ".join((chart / "README.md").read_text().split())
+    assert "`networkPolicy.enabled: true`, which is off by default" in " ".join(
+        (chart / "README.md").read_text().split()
+    )
 
 
 # --- Chart.yaml
