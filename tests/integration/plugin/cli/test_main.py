@@ -61,7 +61,7 @@ def test_help_names_every_command_in_one_line_and_the_page_has_each() -> None:
     page = (CHECKOUT / "docs" / "kubectl-recon.md").read_text()
     named = [line.split()[0] for line in commands.splitlines()]
     assert named[:3] == ["get", "watch", "wait"]
-    assert [name for name in named if f"`{name}`" not in page.partition("All of them know")[0]] == []
+    assert [name for name in named if f"`{name}`" not in page.partition("All commands but")[0]] == []
 
 
 def test_a_kubeconfig_that_is_not_there_is_named(tmp_path: Path) -> None:
