@@ -136,6 +136,6 @@ async def test_a_job_of_another_controller_is_logged_once_and_its_deletion(caplo
     await loop.round()
 
     assert [message for message in caplog.messages if message.startswith("default/theirs")] == [
-        "default/theirs: Its controller is example.com/other: it is left alone",
+        "default/theirs: Managed by controller example.com/other: ignored",
         "default/theirs: The object was deleted",
     ]

@@ -91,8 +91,8 @@ def test_refusals_are_one_line_for_each_cause(caplog: pytest.LogCaptureFixture) 
 
     named = ", ".join(f"team/job-{number}" for number in range(1, 11))
     assert caplog.messages == [
-        "team/job-0: not done and retried: NOPERM",
-        f"{named}, …: not done and retried: the broker was not reached",
+        "team/job-0: failed and will be retried: NOPERM",
+        f"{named}, …: failed and will be retried: the broker was not reached",
     ]
     one, many = (vars(record) for record in caplog.records)
     assert (one["job"], one["uid"], one["jobs"], many["jobs"], "uid" in many) == ("job-0", "0", 1, 12, False)

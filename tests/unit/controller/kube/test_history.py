@@ -54,14 +54,14 @@ class Leases:
 async def test_a_standby_sees_by_the_lease_that_etcd_was_restored() -> None:
     server: Any = Leases()
     election = LeaderElection(server, namespace="n", name="l", identity="me", duration_seconds=15.0)
-    await election._contend(0.0)
+    await election._campaign(0.0)
     server.version = 700
     for _ in range(2):
         server.version += 1
-        await election._contend(0.0)
+        await election._campaign(0.0)
     assert not election.history.restored.is_set()
 
     server.version += 1
-    await election._contend(0.0)
+    await election._campaign(0.0)
 
     assert election.history.restored.is_set()

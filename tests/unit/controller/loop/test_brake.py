@@ -85,5 +85,5 @@ def test_each_hold_and_its_end_is_reported_once(caplog: pytest.LogCaptureFixture
         ("Normal", "DeletionsReleased"),
     ]
     assert caplog.messages == [one.message for one in reported]
-    assert "for 3540 s. RESTORE_HOLD_SECONDS=0 ends that" in reported[0].message
+    assert "for 3540 s. RESTORE_HOLD_SECONDS=0 ends the hold" in reported[0].message
     assert "9 of 9 records" in reported[2].message
