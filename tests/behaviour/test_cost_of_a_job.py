@@ -169,7 +169,7 @@ async def test_a_job_is_planned_and_written_once_before_it_is_sent(system: Syste
     assert system.redis.asked == {"observe": 1, "put_record": 1, "mark_sent": 1}
 
 
-async def test_a_job_that_is_over_in_a_moment_costs_two_looks_and_two_writes(system: System) -> None:
+async def test_a_job_that_ends_in_a_moment_costs_two_looks_and_two_writes(system: System) -> None:
     system.cache.put(system.body)
     await system.work()
     await system.claim()
@@ -203,7 +203,7 @@ async def test_each_status_of_another_phase_is_encoded_once(system: System, monk
     assert encoded == system.written == [Phase.QUEUED, Phase.SUCCEEDED]
 
 
-async def test_a_job_that_is_seen_to_run_costs_one_look_and_one_write_more(system: System) -> None:
+async def test_a_job_that_is_observed_running_costs_one_look_and_one_write_more(system: System) -> None:
     system.cache.put(system.body)
     await system.work()
     await system.claim()

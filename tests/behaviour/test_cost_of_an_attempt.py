@@ -68,7 +68,9 @@ def test_an_attempt_flushes_each_file_of_its_result_once(
 
 
 @pytest.mark.usefixtures("_no_result")
-def test_an_attempt_asks_redis_once_a_step_and_twice_more(client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_attempt_sends_redis_one_request_a_step_and_two_more(
+    client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[str] = []
     execute = client.execute_command
 

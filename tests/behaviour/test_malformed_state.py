@@ -149,7 +149,7 @@ def test_reports_under_a_malformed_job_id_are_deleted_at_once(do: Do, client: re
     assert set(client.hkeys("folders:install")) == {"job", "big"}
 
 
-async def test_an_answer_that_cannot_be_read_stops_no_other_call(async_client: redis.asyncio.Redis) -> None:
+async def test_a_malformed_reply_does_not_stop_the_other_calls(async_client: redis.asyncio.Redis) -> None:
     def refuse(reply: Any) -> None:
         raise errors.UnexpectedReplyError("put_record", reply)
 

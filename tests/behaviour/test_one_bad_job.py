@@ -100,7 +100,7 @@ async def test_without_redis_or_the_lease_the_whole_batch_is_enqueued_again(erro
     assert (loop.observer.seen, loop.cache.queued) == ([], 3)
 
 
-async def test_a_record_that_cannot_be_planned_stops_no_other_orphan(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_record_that_cannot_be_planned_does_not_stop_other_orphans(monkeypatch: pytest.MonkeyPatch) -> None:
     planned = plan.plan_orphan
 
     def fail(job_id: str, *args: Any, **known: Any) -> Any:

@@ -40,7 +40,7 @@ class Looks:
         """Nothing is written."""
 
 
-async def test_finished_jobs_cost_their_pages_and_no_look() -> None:
+async def test_finished_jobs_cost_only_the_pages_of_their_list() -> None:
     over = [
         make_body(f"over-{number}", phase="Succeeded", observedGeneration=1, attempt=1, worker="worker-1")
         for number in range(FINISHED)

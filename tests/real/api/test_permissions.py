@@ -201,7 +201,7 @@ _NEVER = [("patch", "/status"), ("update", "/status")]
         pytest.param("admin", _VIEWS + _EDITS, id="its-admins"),
     ],
 )
-def test_a_role_for_users_grants_what_its_name_says(
+def test_a_role_for_users_grants_the_rights_of_its_name(
     kubectl: Kubectl, role: str, allowed: list[tuple[str, str]]
 ) -> None:
     user = f"user-of-{role}"

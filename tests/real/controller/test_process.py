@@ -87,7 +87,7 @@ def test_the_process_exits_when_the_crd_is_deleted(bare_system: System, bare: Cl
     assert "The watch cannot continue" in process.log.read_text()
 
 
-def test_a_probe_port_that_is_taken_is_a_readable_error(system: System) -> None:
+def test_a_probe_port_in_use_is_a_readable_error(system: System) -> None:
     system.start_operator("first")
     Replica(system, "first").wait_ready()
 

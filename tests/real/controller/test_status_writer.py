@@ -85,7 +85,7 @@ async def desk(api: Api, jobs: Jobs) -> AsyncIterator[Desk]:
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_a_status_is_stored_and_the_answer_is_cached(desk: Desk) -> None:
+async def test_a_status_is_stored_and_the_response_is_cached(desk: Desk) -> None:
     job = desk.load(desk.jobs.create("a"))
 
     await desk.write(job, RUNNING)
@@ -135,7 +135,7 @@ async def test_a_newer_status_is_never_overwritten(desk: Desk, caplog: pytest.Lo
     assert "refused" not in caplog.text, "it is a conflict, and no rule was broken"
 
 
-async def test_a_write_to_a_deleted_job_is_no_error(desk: Desk) -> None:
+async def test_a_write_to_a_deleted_job_is_not_an_error(desk: Desk) -> None:
     old = desk.load(desk.jobs.create("a"))
     desk.jobs.delete("a")
     desk.jobs.wait_gone("a")
@@ -145,7 +145,7 @@ async def test_a_write_to_a_deleted_job_is_no_error(desk: Desk) -> None:
     assert (desk.stored, desk.requeued()) == ([], ["a"])
 
 
-async def test_the_server_refuses_to_change_an_end_and_the_job_is_requeued(desk: Desk) -> None:
+async def test_the_server_rejects_a_change_of_an_end_and_the_job_is_requeued(desk: Desk) -> None:
     job = desk.load(desk.jobs.create("a"))
     await desk.write(job, replace(RUNNING, phase=Phase.SUCCEEDED))
     stale = Cache(monotonic=lambda: 0.0)  # as a deposed leader would have it
@@ -219,7 +219,7 @@ async def test_unfinished_jobs_are_listed_without_the_finished_ones(desk: Desk, 
     assert [bodies.head(item) for page in found for item in page.items] == [bodies.Head(lives.key, lives.version)]
 
 
-async def test_a_refused_request_reports_the_servers_reason_and_message(api: Api, desk: Desk) -> None:
+async def test_a_rejected_request_reports_the_servers_reason_and_message(api: Api, desk: Desk) -> None:
     with pytest.raises(ApiError) as refused:
         await api.get(objects.path(JobKey(desk.jobs.namespace, "unknown", "uid")))
 
@@ -227,7 +227,7 @@ async def test_a_refused_request_reports_the_servers_reason_and_message(api: Api
     assert "unknown" in refused.value.message
 
 
-async def test_refused_credentials_are_read_again(kubeconfig: Path) -> None:
+async def test_rejected_credentials_are_read_again(kubeconfig: Path) -> None:
     good = await kubernetes_client.find_cluster({"KUBECONFIG": str(kubeconfig), "HOME": "/nonexistent"})
     stale = await kubernetes_client.find_cluster({"KUBECONFIG": str(kubeconfig), "HOME": "/nonexistent"})
     stale.configuration.api_key["BearerToken"] = "Bearer expired"

@@ -84,7 +84,7 @@ class CountingApi:
             raise
 
 
-async def test_a_throttled_server_gets_every_status_ends_first_and_is_not_overrun(
+async def test_a_throttled_server_gets_every_status_ends_first_without_overload(
     throttled: None, api: Api, jobs: Jobs
 ) -> None:
     await _wait_throttled(api, jobs)

@@ -67,7 +67,7 @@ def test_a_namespace_does_not_take_the_window_nor_all_queues_redis(
     leave(state)  # orders to delete these jobs' files must not take the room of the other tests
 
 
-def test_a_pool_of_another_namespace_is_refused(jobs: Jobs) -> None:
+def test_a_pool_of_another_namespace_is_rejected(jobs: Jobs) -> None:
     name = jobs.create(queue="private")
 
     job = jobs.wait_finished(name)

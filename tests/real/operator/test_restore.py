@@ -100,7 +100,7 @@ def test_a_status_restored_under_a_running_operator_stops_the_new_attempt(jobs: 
     assert state.exists(f"stop:{uid}-1")
 
 
-def test_a_running_job_restored_with_its_status_runs_anew_without_a_failure(jobs: Jobs, operator: Process) -> None:
+def test_a_running_job_restored_with_its_status_runs_again_without_a_failure(jobs: Jobs, operator: Process) -> None:
     exported = export(jobs, jobs.create_in("Running", queue="slow"))
     name = exported["metadata"]["name"]
 
@@ -113,7 +113,7 @@ def test_a_running_job_restored_with_its_status_runs_anew_without_a_failure(jobs
     assert (condition(ended, "Finished")["reason"], ended["status"].get("failures", 0)) == ("Succeeded", 0)
 
 
-def test_a_restored_job_whose_time_to_live_is_over_is_deleted(jobs: Jobs, operator: Process) -> None:
+def test_a_restored_job_whose_time_to_live_has_expired_is_deleted(jobs: Jobs, operator: Process) -> None:
     exported = export(jobs, jobs.create_in("Succeeded"))
     name = exported["metadata"]["name"]
 

@@ -152,7 +152,7 @@ def test_a_cancelled_job_leaves_nothing_in_the_trash(jobs: Jobs) -> None:
     assert trashed(jobs, old["metadata"]["uid"]) == []
 
 
-def test_a_result_leaves_the_trash_when_its_time_is_over(
+def test_a_result_leaves_the_trash_when_its_time_has_expired(
     start_system: SharedSystems, photos_root: Path, photos: Path, counting_worker: Worker, namespace: str
 ) -> None:
     settings = {"INPUT_ROOTS": str(photos_root), "RETAIN_SECONDS_AFTER_DELETION": "2"}

@@ -116,9 +116,7 @@ def shards(start_system: SharedSystems, namespace: str) -> Shards:
     return Shards(start_system(worker, operator=False, fresh=True, RESEND_SECONDS="120"), namespace)
 
 
-def test_three_shards_run_each_job_once_and_one_that_is_away_holds_up_no_others(
-    shards: Shards, cluster: Cluster
-) -> None:
+def test_three_shards_run_each_job_once_and_a_stopped_one_delays_no_others(shards: Shards, cluster: Cluster) -> None:
     shards.permit(3)
     shards.start(*THREE)
     uids = shards.create(36)

@@ -67,7 +67,7 @@ def test_a_job_runs_once_under_two_operators(system: System, other: System, jobs
     assert sum(map(len, runs)) == len(names)
 
 
-def test_the_operator_that_leaves_a_job_alone_reports_it(system: System, other: System, jobs: Jobs) -> None:
+def test_the_operator_that_ignores_a_job_reports_it(system: System, other: System, jobs: Jobs) -> None:
     name = jobs.create(queue="unserved")
     job = jobs.wait(name, "contested", lambda job: bool(condition(job, "Contested")))
     by_lease = {LEASE: other, OTHER_LEASE: system}

@@ -63,7 +63,7 @@ def test_a_withdrawn_request_leaves_no_flag_behind(jobs: Jobs, state: redis.Redi
     assert jobs.wait_finished(name)["status"]["phase"] == "Succeeded"
 
 
-def test_the_api_server_refuses_a_confirmation_without_a_request(jobs: Jobs) -> None:
+def test_the_api_server_rejects_a_confirmation_without_a_request(jobs: Jobs) -> None:
     name = jobs.create(queue="slow")
 
     with pytest.raises(ApiError, match="cancelRequested"):

@@ -31,7 +31,7 @@ def failing(checks: Any) -> dict[str, str]:
     return {one.name: one.problem for one in checks if one.problem}
 
 
-async def test_an_operator_that_has_not_started_is_well_and_not_ready(operator: Operator) -> None:
+async def test_an_operator_that_has_not_started_is_healthy_and_not_ready(operator: Operator) -> None:
     assert failing(operator.health()) == {}
     assert failing(operator.readiness()).keys() == {"api", "watch", "jobs", "redis", "lease"}
 

@@ -63,7 +63,7 @@ async def test_stop_waits_for_all_tasks_and_reports_no_crash() -> None:
     assert not supervisor.stopping.is_set()
 
 
-async def test_a_blocked_event_loop_is_measured() -> None:
+async def test_the_lag_of_a_blocked_event_loop_is_measured() -> None:
     lag = LoopLag()
     task = asyncio.create_task(lag.run())
     await asyncio.sleep(0)  # the measurement has begun

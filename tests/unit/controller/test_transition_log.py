@@ -85,7 +85,7 @@ def test_text_of_a_tenant_stays_in_one_line(caplog: pytest.LogCaptureFixture) ->
     assert caplog.messages == ["team/banana: bad team/other: Succeeded"]
 
 
-def test_refusals_are_one_line_for_each_cause(caplog: pytest.LogCaptureFixture) -> None:
+def test_failed_actions_are_one_line_for_each_cause(caplog: pytest.LogCaptureFixture) -> None:
     keys = [JobKey("team", f"job-{number}", str(number)) for number in range(13)]
     transition_log.log_refusals({keys[0]: "NOPERM"} | dict.fromkeys(keys[1:], "the broker was not reached"))
 

@@ -48,7 +48,7 @@ _SPEC = st.fixed_dictionaries(
 
 
 @given(spec=_SPEC, status=_STATUS, deleting=st.booleans(), generation=st.sampled_from([1, 2]))
-def test_an_encoded_object_is_read_as_a_parsed_one(
+def test_an_encoded_object_decodes_to_the_same_job_as_a_parsed_one(
     spec: dict[str, Any], status: dict[str, Any], deleting: bool, generation: int
 ) -> None:
     body = make_body(version=9, **status)
@@ -66,11 +66,11 @@ def test_an_encoded_object_is_read_as_a_parsed_one(
 @pytest.mark.parametrize(
     "text", [b"{}", b'{"metadata": 5}', b'{"metadata": {"name": "x", "namespace": "y"}}', b"[1]", b'"text"'], ids=str
 )
-def test_a_body_that_is_no_object_has_no_head(text: bytes) -> None:
+def test_a_body_that_is_not_an_object_has_no_head(text: bytes) -> None:
     assert bodies.head(text) is None
 
 
-def test_a_page_with_something_odd_in_it_is_still_a_page() -> None:
+def test_an_item_that_is_not_an_object_is_left_out_of_its_page() -> None:
     text = json.dumps({"metadata": {"resourceVersion": 5}, "items": [make_body("a"), "text", make_body("b")]})
 
     page = bodies.page(text.encode())
@@ -79,7 +79,7 @@ def test_a_page_with_something_odd_in_it_is_still_a_page() -> None:
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b"\xff"], ids=["empty", "broken", "a list", "no UTF-8"])
-def test_what_is_no_page_is_an_error(text: bytes) -> None:
+def test_text_that_is_not_a_page_raises_an_error(text: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         bodies.page(text)
 

@@ -30,7 +30,7 @@ def test_a_new_body_enqueues_the_job(cache: Cache) -> None:
 
 
 @pytest.mark.parametrize(("version", "newer"), [(8, False), (9, False), (10, True)])  # as numbers, not as texts
-def test_only_a_newer_version_is_taken(cache: Cache, version: int, newer: bool) -> None:
+def test_only_a_newer_version_is_stored(cache: Cache, version: int, newer: bool) -> None:
     cache.put(make_body(version=9, phase="Running"))
     cache.take(1)
 
@@ -41,7 +41,7 @@ def test_only_a_newer_version_is_taken(cache: Cache, version: int, newer: bool) 
     assert (job.status.phase, cache.queued) == ((Phase.QUEUED, 1) if newer else (Phase.RUNNING, 0))
 
 
-def test_an_answer_after_the_deletion_does_not_restore_the_job(cache: Cache) -> None:
+def test_a_body_that_arrives_after_the_deletion_does_not_restore_the_job(cache: Cache) -> None:
     cache.put(make_body(version=7))
     cache.remove(KEY)
     cache.take_deleted()
@@ -76,7 +76,7 @@ def test_the_deletion_of_an_unknown_job_is_ignored(cache: Cache) -> None:
     assert (cache.take_deleted(), cache.queued) == ([], 0)
 
 
-def test_keys_leave_the_work_queue_in_the_order_of_enqueueing(cache: Cache) -> None:
+def test_keys_leave_the_work_queue_in_the_order_in_which_they_were_queued(cache: Cache) -> None:
     for name in ("a", "b", "c"):
         cache.put(make_body(name))
     first = cache.take(1)
@@ -95,7 +95,7 @@ def test_a_sweep_does_not_enqueue_finished_jobs(cache: Cache) -> None:
     assert {key.name for key in cache.take(10)} == {"a", "c"}
 
 
-def test_a_sweep_may_pass_over_jobs_that_only_wait_for_their_first_turn(cache: Cache) -> None:
+def test_a_sweep_can_skip_jobs_that_only_wait_for_their_first_turn(cache: Cache) -> None:
     cache.put(make_body("waits", phase="Pending", observedGeneration=1))
     cache.put(make_body("edited", phase="Pending", observedGeneration=0))
     cache.put(make_body("waits-again", phase="Pending", observedGeneration=1, attempt=2))
@@ -111,12 +111,12 @@ def test_a_sweep_may_pass_over_jobs_that_only_wait_for_their_first_turn(cache: C
 @pytest.mark.parametrize(
     "broken", [{}, {"metadata": {"name": "x", "namespace": "y"}}, {"metadata": "text"}], ids=["empty", "no uid", "text"]
 )
-def test_a_body_that_is_no_object_is_ignored(cache: Cache, broken: dict[str, Any]) -> None:
+def test_a_body_that_is_not_an_object_is_ignored(cache: Cache, broken: dict[str, Any]) -> None:
     assert cache.put(broken) is None
     assert len(cache) == 0
 
 
-def test_fields_that_cannot_be_read_get_their_defaults(cache: Cache) -> None:
+def test_malformed_fields_get_their_defaults(cache: Cache) -> None:
     odd = make_body(phase="Dancing", attempt="two")
     odd["spec"] = {"suspend": "perhaps", "priority": "high"}
     cache.put(odd)
@@ -138,7 +138,7 @@ def test_a_delayed_key_is_due_after_its_delay_unless_the_job_is_deleted() -> Non
     assert [key.name for key in cache.timers.due(105.0)] == ["stays"]
 
 
-def test_a_job_that_is_dropped_is_not_cleaned_up_and_may_come_back(cache: Cache) -> None:
+def test_a_job_that_is_dropped_is_not_cleaned_up_and_may_return(cache: Cache) -> None:
     cache.put(make_body("a", version=3))
     cache.drop(make_key("a"))
 
@@ -166,7 +166,7 @@ class Marks:
         return [job.key for job in self.cache.take_handed_over()]
 
 
-def test_a_job_of_a_living_installation_is_not_ours() -> None:
+def test_a_job_of_another_installation_is_not_ours_until_that_one_ends() -> None:
     marks = Marks()
     marks.put(1, "there", phase="Queued")
     marks.cache.take(10)
@@ -191,7 +191,7 @@ def test_a_finished_job_of_another_installation_is_not_counted() -> None:
     assert marks.cache.counts.contested == 0
 
 
-def test_a_job_that_another_installation_marks_anew_is_taken_once() -> None:
+def test_a_job_that_another_installation_marks_again_is_handed_over_once() -> None:
     marks = Marks()
     marks.put(1, "here")
     assert marks.handed_over() == []
@@ -283,14 +283,14 @@ def later() -> Cache:
     return Cache(monotonic=lambda: 100.0, utc_now=lambda: datetime(2026, 3, 1, 14, tzinfo=UTC))
 
 
-def test_a_job_that_is_first_seen_finished_is_passed_over(later: Cache) -> None:
+def test_a_job_that_is_first_seen_finished_is_not_enqueued(later: Cache) -> None:
     later.put(over("a"))
     later.begin()
 
     assert (len(later), later.queued, len(later.timers)) == (1, 0, 0)
 
 
-def test_a_job_that_finishes_is_looked_at(later: Cache) -> None:
+def test_a_job_that_finishes_is_enqueued(later: Cache) -> None:
     later.put(make_body("a", phase="Running"))
     later.take(9)
     later.put(over("a") | {"metadata": make_body("a", version=2)["metadata"]})
@@ -309,7 +309,7 @@ def test_a_new_leader_handles_unfinished_jobs_before_remaining_clean_ups(later: 
     assert [key.name for key in later.take(9)] == ["lives", "cancelled"]
 
 
-def test_what_another_leader_takes_care_of_is_not_kept(later: Cache) -> None:
+def test_a_standby_keeps_no_work_that_the_leader_does(later: Cache) -> None:
     """A standby sees many jobs finish, for weeks perhaps."""
     for name in ("done", "cancelled", "deleted", "lives"):
         later.put(make_body(name, phase="Running"))
@@ -324,7 +324,7 @@ def test_what_another_leader_takes_care_of_is_not_kept(later: Cache) -> None:
     assert [key.name for key in later.take(9)] == ["lives", "cancelled"]
 
 
-def test_a_finished_job_with_a_time_to_live_is_looked_at_when_it_is_over(later: Cache) -> None:
+def test_a_finished_job_is_enqueued_when_its_time_to_live_expires(later: Cache) -> None:
     for name, seconds in (("over", 3_000), ("soon", 3_660)):
         body = over(name)
         body["spec"]["ttlSecondsAfterFinished"] = seconds
@@ -334,7 +334,7 @@ def test_a_finished_job_with_a_time_to_live_is_looked_at_when_it_is_over(later: 
     assert (later.timers.due(159.9), later.timers.due(160.0)) == ([], [make_key("soon")])
 
 
-def test_what_can_wait_does_not_move_a_job_that_is_queued(later: Cache) -> None:
+def test_a_queued_job_keeps_its_place_when_it_is_enqueued_for_later(later: Cache) -> None:
     for name in ("a", "b"):
         later.put(make_body(name))
     later.enqueue_later(make_key("a"))
@@ -350,7 +350,7 @@ def test_an_admitted_job_is_taken_before_those_that_wait(cache: Cache) -> None:
     assert [key.name for key in cache.take(2)] == ["b", "a"]
 
 
-async def test_a_cache_is_listed_when_the_first_list_is_in(cache: Cache) -> None:
+async def test_a_cache_is_listed_once_the_first_list_is_complete(cache: Cache) -> None:
     assert not await cache.is_listed(0.0)
     cache.listed.set()
     assert await cache.is_listed(0.0)

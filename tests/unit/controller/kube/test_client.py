@@ -16,7 +16,7 @@ from reconstruction_operator.controller.kube.client import ApiError, NoClusterEr
         *((status, False) for status in (400, 403, 404, 409, 422)),
     ],
 )
-def test_transient_errors(status: int, transient: bool) -> None:
+def test_an_error_is_transient_if_a_retry_may_succeed(status: int, transient: bool) -> None:
     assert ApiError(status, "Reason", "message").transient is transient
 
 

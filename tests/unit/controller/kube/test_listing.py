@@ -91,7 +91,7 @@ async def test_the_oldest_version_of_several_namespaces_counts(listed: Any) -> N
         pytest.param({"metadata": {}, "items": [{"metadata": {"name": "a"}}, {"metadata": None}]}, 0, id="no keys"),
     ],
 )
-async def test_an_answer_without_jobs_lists_none(answer: dict[str, Any], version: int, listed: Any) -> None:
+async def test_a_response_without_jobs_lists_none(answer: dict[str, Any], version: int, listed: Any) -> None:
     found, _ = await listed({("/reconstructionjobs", ""): answer})
 
     assert found == JobListing(frozenset(), version)
@@ -102,7 +102,7 @@ async def test_a_page_that_fails_fails_the_list(listed: Any) -> None:
         await listed({("/reconstructionjobs", ""): page("a", more="next"), ("/reconstructionjobs", "next"): 500})
 
 
-async def test_a_shard_asks_for_its_jobs_and_drops_those_of_others(listed: Any) -> None:
+async def test_a_shard_requests_its_jobs_and_drops_those_of_others(listed: Any) -> None:
     shards = [Shard(number, 3) for number in (1, 2, 3)]
     names = [f"{letter}-of-some-more" for letter in "abcdefghi"]
 

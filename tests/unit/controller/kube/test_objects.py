@@ -214,7 +214,7 @@ def before() -> Job:
 
 
 @pytest.mark.parametrize("status", WRITTEN)
-def test_the_answer_to_a_write_gives_the_job_that_its_body_would(status: Status) -> None:
+def test_the_response_to_a_write_gives_the_same_job_as_its_body(status: Status) -> None:
     body = answer(status)
     body["spec"]["parameters"] = {"quality": "fast"}
 
@@ -230,7 +230,7 @@ def test_the_answer_to_a_write_gives_the_job_that_its_body_would(status: Status)
         pytest.param(answer(replace(STARTED, worker=None)), id="the server dropped a field"),
     ],
 )
-def test_an_answer_that_shows_more_than_what_was_written_is_decoded(body: dict[str, Any]) -> None:
+def test_a_response_that_shows_other_changes_is_decoded(body: dict[str, Any]) -> None:
     assert objects.written(before(), body, STARTED, codec.encode(STARTED)) is None
 
 
@@ -247,6 +247,6 @@ def test_an_answer_that_shows_more_than_what_was_written_is_decoded(body: dict[s
         ),
     ],
 )
-def test_an_answer_whose_job_depends_on_the_body_is_decoded(job: Job, status: Status) -> None:
+def test_a_response_whose_job_depends_on_the_body_is_decoded(job: Job, status: Status) -> None:
     body = answer(status, generation=job.generation)
     assert objects.written(job, body, status, codec.encode(status)) is None

@@ -50,7 +50,7 @@ async def session(age: WatchAge) -> AsyncIterator[test_utils.TestClient[web.Requ
 type_of_session = test_utils.TestClient[web.Request, web.Application]
 
 
-def test_a_watch_that_was_never_answered_is_stale(age: WatchAge) -> None:
+def test_a_watch_without_a_response_is_stale(age: WatchAge) -> None:
     assert (age.answered_seconds(), age.stale, age.dead) == (None, True, False)
 
 
@@ -67,7 +67,7 @@ async def test_the_cache_is_current_for_as_long_as_a_watch_and_a_request_may_tak
 
 
 @pytest.mark.parametrize("status", [HTTPStatus.UNAUTHORIZED, HTTPStatus.GONE, HTTPStatus.SERVICE_UNAVAILABLE])
-async def test_a_refusal_shows_that_the_watch_is_alive_not_that_the_cache_is_current(
+async def test_after_a_rejected_request_the_watch_is_alive_and_stale(
     age: WatchAge, clock: Clock, session: type_of_session, status: HTTPStatus
 ) -> None:
     clock.now += 500

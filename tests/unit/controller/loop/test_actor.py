@@ -29,7 +29,7 @@ from tests.support.jobs import make_body, make_job
         pytest.param(500, False, id="a-server-error"),
     ],
 )
-async def test_a_deletion_that_the_api_server_refused_is_retried(status: int, is_gone: bool) -> None:
+async def test_a_deletion_that_the_api_server_rejected_is_retried(status: int, is_gone: bool) -> None:
     api = mock.Mock()
     api.request = mock.AsyncMock(side_effect=ApiError(status, "Reason", "why"))
     one = make_job()

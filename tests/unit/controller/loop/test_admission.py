@@ -56,7 +56,7 @@ def test_waiting_messages_take_room_in_the_window(admission: Admission) -> None:
     assert admission.admit(10.0) == ()
 
 
-def test_admitted_jobs_take_room_until_they_are_looked_at(admission: Admission) -> None:
+def test_admitted_jobs_take_room_until_they_are_planned(admission: Admission) -> None:
     """A round takes a part of them only; others must not be admitted on top."""
     wait_for(admission, "a", "b")
     admission.admit(0.0)
@@ -65,7 +65,7 @@ def test_admitted_jobs_take_room_until_they_are_looked_at(admission: Admission) 
     assert admission.admit(10.0) == ()
 
 
-def test_an_admission_is_for_one_look(admission: Admission) -> None:
+def test_an_admission_is_valid_for_one_plan(admission: Admission) -> None:
     wait_for(admission, "a")
     admission.admit(0.0)
 
@@ -280,7 +280,7 @@ def test_messages_left_in_a_queue_that_lost_its_workers_take_room(cache: Cache) 
     assert len(admission.admit(0.0)) == 1
 
 
-def test_a_first_hundred_jobs_of_a_namespace_do_not_take_the_window(cache: Cache) -> None:
+def test_a_namespace_with_a_hundred_jobs_does_not_fill_the_window(cache: Cache) -> None:
     admission = make_admission(cache, namespace=25)
     wait_for(admission, *(f"a-{number}" for number in range(100)), namespace="greedy")
 
@@ -309,7 +309,7 @@ RULES = Rules(Quotas(waiting=(("default", 2),), high=(("default", 0),)), (("gpu"
         pytest.param({"priority": "high"}, "PRIORITY_REFUSED", id="a-priority-that-it-may-not-use"),
     ],
 )
-def test_a_job_is_refused_by_the_rules_of_its_namespace(cache: Cache, spec: dict[str, str], code: str | None) -> None:
+def test_a_job_is_rejected_by_the_rules_of_its_namespace(cache: Cache, spec: dict[str, str], code: str | None) -> None:
     admission = make_admission(cache, rules=RULES)
     body = make_body("a")
     cache.put(body | {"spec": body["spec"] | spec})
@@ -320,7 +320,7 @@ def test_a_job_is_refused_by_the_rules_of_its_namespace(cache: Cache, spec: dict
     assert (refusal.code if refusal else None) == code
 
 
-def test_a_new_job_is_refused_when_too_many_of_its_namespace_wait(cache: Cache) -> None:
+def test_a_new_job_is_rejected_when_too_many_of_its_namespace_wait(cache: Cache) -> None:
     admission = make_admission(cache, rules=RULES)
     wait_for(admission, "a", "b", "c")
     admission.wants(make_key("c"), wants=False)
@@ -336,7 +336,7 @@ def test_a_new_job_is_refused_when_too_many_of_its_namespace_wait(cache: Cache) 
     assert admission.refusal(new) is None
 
 
-def test_messages_of_waiting_jobs_get_their_place_now_and_then(admission: Admission) -> None:
+def test_messages_of_waiting_jobs_get_their_places_periodically(admission: Admission) -> None:
     wait_for(admission, *(f"job-{number:02}" for number in range(12)))
 
     changed = admission.give_places(0.0)
@@ -381,7 +381,7 @@ def test_the_message_of_a_job_names_the_quota_that_holds_it_back(cache: Cache) -
     assert "namespace default has as many jobs in flight as it may" in admission.wait_of(make_key("b")).text
 
 
-def test_what_holds_a_queue_back_is_logged_once_for_each_backlog(
+def test_the_cause_of_a_pause_is_logged_once_for_each_backlog(
     admission: Admission, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")

@@ -35,7 +35,7 @@ def test_orphans_above_number_and_share_are_held(brake: Brake, found: int, among
     assert ("job-0" in brake) is not admitted
 
 
-def test_the_brake_is_off_again_once_there_are_fewer_orphans(brake: Brake) -> None:
+def test_the_brake_releases_orphans_once_there_are_fewer(brake: Brake) -> None:
     brake.note(None)
     brake.admit("records", ids(9), 9)
     brake.admit("job folders", ids(2), 9)

@@ -102,7 +102,7 @@ def test_a_job_that_a_worker_takes_makes_room_for_another_one_at_once() -> None:
     assert desk.cache.take(9) == [make_key("b")]
 
 
-def test_a_job_that_cannot_be_planned_is_left_out_and_the_others_are_planned(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_job_that_cannot_be_planned_is_skipped_and_the_others_are_planned(caplog: pytest.LogCaptureFixture) -> None:
     desk = Desk("a", "b")
     broken: Any = object()
 
@@ -122,7 +122,7 @@ STORED = [
 
 
 @pytest.mark.parametrize(("changes", "seconds", "ready"), STORED)
-def test_a_dispatch_that_was_just_stored_follows_without_another_look(
+def test_a_dispatch_that_was_just_stored_follows_without_another_observation(
     changes: dict[str, Any], seconds: float, ready: bool
 ) -> None:
     desk = Desk("a", management=Management.UNMARKED)
@@ -164,7 +164,7 @@ def test_a_job_whose_model_no_worker_has_is_held_and_does_not_wait_for_room() ->
     assert dispatched(desk.plan("a")) == ["a"]
 
 
-def test_parameters_that_no_worker_takes_fail_a_job_that_was_not_sent() -> None:
+def test_parameters_that_no_worker_accepts_fail_a_job_that_was_not_sent() -> None:
     desk = Desk("a")
     announce(desk, placeholder=ModelInfo(parameters={"required": ["stepSeconds"]}))
 
@@ -175,7 +175,7 @@ def test_parameters_that_no_worker_takes_fail_a_job_that_was_not_sent() -> None:
     assert made.plan.status.failure.reason == "INVALID_PARAMETERS"
 
 
-def test_what_a_worker_found_of_an_input_reaches_the_plan() -> None:
+def test_the_finding_of_a_preflight_check_reaches_the_plan() -> None:
     desk = Desk("a")
     desk.preflight._found[make_key("a")] = Checked(Verdict.UNUSABLE, reason="INPUT_NOT_FOUND", message="no folder")
 

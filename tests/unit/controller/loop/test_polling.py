@@ -147,11 +147,11 @@ async def listening(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Listening]
     await listening.close()
 
 
-async def test_a_job_is_looked_at_as_soon_as_the_state_of_its_task_changes(listening: Listening) -> None:
+async def test_a_job_is_enqueued_as_soon_as_the_state_of_its_task_changes(listening: Listening) -> None:
     assert await listening.hear() == 1
 
 
-async def test_the_task_of_an_unknown_job_is_passed_over(listening: Listening) -> None:
+async def test_the_task_of_an_unknown_job_is_ignored(listening: Listening) -> None:
     assert await listening.hear("uid-another-1") == 0
 
 
@@ -165,7 +165,7 @@ class CountingCache(Cache):
         return super().__iter__()
 
 
-async def test_waiting_jobs_are_visited_only_when_a_queue_gets_or_loses_its_workers(queues: Queues) -> None:
+async def test_waiting_jobs_are_visited_only_when_a_queue_gains_or_loses_workers(queues: Queues) -> None:
     cache = queues.cache = CountingCache()
     cache.put(make_body("waits", phase="Pending"))
     cache.put(make_body("queued", phase="Queued", attempt=1))

@@ -98,7 +98,7 @@ async def test_jobs_beyond_the_window_are_stored_as_pending() -> None:
     assert loop.offered == [("a", Phase.QUEUED), ("b", Phase.QUEUED), ("c", Phase.PENDING)]
 
 
-async def test_a_waiting_job_that_is_admitted_beside_a_new_one_is_looked_at_again() -> None:
+async def test_a_waiting_job_that_is_admitted_beside_a_new_one_is_observed_again() -> None:
     loop = Loop("a", "b", queue=1)
     await loop.round()
     loop.looks.clear()
@@ -124,7 +124,7 @@ async def test_a_job_without_a_mark_is_dispatched_only_after_its_mark_is_stored(
     assert loop.statuses[-1] == loop.statuses[0]  # a single write
 
 
-async def test_a_dispatch_that_the_broker_refused_is_repeated_soon() -> None:
+async def test_a_dispatch_that_the_broker_rejected_is_repeated_soon() -> None:
     loop = Loop("a", management=Management.UNMARKED)
     await loop.round()
     loop.store("a")
@@ -177,7 +177,7 @@ async def test_a_job_that_is_missing_takes_no_room_in_the_window() -> None:
     assert loop.dispatched == ["a", "b"]
 
 
-async def test_a_job_whose_deletion_is_held_is_looked_at_rarely() -> None:
+async def test_a_job_whose_deletion_is_held_is_observed_rarely() -> None:
     loop = Loop()
     loop.seen = Observation(queue=Queue(workers=1))
     over = Status(
@@ -202,7 +202,7 @@ async def test_new_jobs_that_come_together_are_counted_against_the_quota_of_wait
     assert [phase for _, phase in loop.offered].count(Phase.FAILED) == 3
 
 
-async def test_a_job_of_another_installation_is_never_looked_at() -> None:
+async def test_a_job_of_another_installation_is_never_observed() -> None:
     loop = Loop("a", management=Management.FOREIGN)
 
     await loop.round()
@@ -218,7 +218,7 @@ async def test_a_job_of_another_installation_is_never_looked_at() -> None:
         pytest.param(3.0, 0.1, id="redis-was-slow"),
     ],
 )
-def test_rounds_take_a_quarter_of_the_time_until_the_pause_would_be_felt(took: float, expected: float) -> None:
+def test_rounds_take_a_quarter_of_the_time_up_to_the_longest_pause(took: float, expected: float) -> None:
     assert period_seconds(0.02, took) == pytest.approx(expected)
 
 

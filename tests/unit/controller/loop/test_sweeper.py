@@ -157,7 +157,7 @@ async def test_a_record_without_an_object_is_an_orphan(world: World) -> None:
     assert ("uid-gone" in world.orphans, "uid-here" in world.orphans) == (True, False)
 
 
-async def test_a_deletion_that_the_watch_missed_is_noticed(world: World) -> None:
+async def test_a_deletion_that_the_watch_missed_is_detected(world: World) -> None:
     world.add("a", "b")
     world.objects.pop(0)
 
@@ -195,7 +195,7 @@ async def test_any_number_of_deletions_that_the_watch_reported_is_cleaned_up(wor
     assert (len(world.orphans), world.sweeper.brake.holds) == (50, False)
 
 
-async def test_nothing_follows_from_a_list_that_is_older_than_what_was_seen(world: World) -> None:
+async def test_a_list_that_is_older_than_data_seen_before_changes_nothing(world: World) -> None:
     world.add("a")
     await world.record("a", "b")
     world.version, world.objects = 700, []
@@ -225,7 +225,7 @@ async def test_after_a_restore_a_new_process_holds_even_one_orphan(noticed: bool
     assert (len(world.orphans), "uid-late" in world.sweeper.brake) == (0, True)
 
 
-async def test_jobs_that_ended_lately_are_looked_at_when_redis_may_have_older_data(world: World) -> None:
+async def test_jobs_that_ended_lately_are_enqueued_when_redis_may_have_older_data(world: World) -> None:
     for name, ended in (("now", timedelta(0)), ("lately", timedelta(minutes=50)), ("long-ago", timedelta(hours=2))):
         at = (datetime.now(UTC) - ended).strftime("%Y-%m-%dT%H:%M:%SZ")
         world.objects.append(make_body(name, phase="Succeeded", completionTime=at, observedGeneration=1))
@@ -293,7 +293,7 @@ async def test_a_change_of_leader_costs_no_list(world: World) -> None:
     assert world.lists == 0
 
 
-async def test_a_new_leader_compares_the_present_version_with_what_was_seen(world: World) -> None:
+async def test_a_new_leader_compares_the_current_version_with_data_seen_before(world: World) -> None:
     world.add("a")
     world.version = 700
     world.cache.complete.set()
@@ -351,7 +351,7 @@ async def test_all_jobs_are_listed_again_if_the_watch_does_not_bring_one_in_time
 
 
 @pytest.mark.parametrize(("epoch_age", "looked_at"), [(60.0, True), (7_200.0, False)])
-async def test_a_new_leader_looks_at_jobs_that_ended_lately_if_redis_lost_data_lately(
+async def test_a_new_leader_enqueues_jobs_that_ended_lately_if_redis_lost_data_lately(
     epoch_age: float, looked_at: bool, world: World
 ) -> None:
     world.epoch_age = epoch_age
@@ -374,7 +374,7 @@ async def test_finished_jobs_without_a_record_come_after_all_others(world: World
     assert [key.name for key in world.cache.take(10)] == ["lives", "over"]
 
 
-async def test_folders_that_are_reported_again_and_again_do_not_hold_up_a_sweep(
+async def test_folders_that_are_reported_repeatedly_do_not_block_a_sweep(
     monkeypatch: pytest.MonkeyPatch, world: World
 ) -> None:
     monkeypatch.setattr(reads, "FOLDERS_BATCH", 1)

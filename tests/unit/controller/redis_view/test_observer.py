@@ -64,12 +64,12 @@ def world() -> World:
     return World()
 
 
-async def test_nothing_to_observe_asks_nothing(world: World) -> None:
+async def test_without_subjects_redis_is_not_read(world: World) -> None:
     world.redis.connection_pool.disconnect()
     assert (await world.observer.observe([])).observations == ()
 
 
-async def test_an_attempt_that_redis_does_not_know_is_nothing(world: World) -> None:
+async def test_an_attempt_that_is_unknown_to_redis_has_an_empty_observation(world: World) -> None:
     seen = await world.observe()
     assert (seen.record, seen.claim, seen.end, seen.runs) == (None, None, None, False)
 
@@ -127,7 +127,7 @@ async def test_an_outage_of_redis_is_no_silence(world: World) -> None:
     assert await silences(world, 4.0, 6.0) == [0.0, 2.0]
 
 
-async def test_only_attempts_without_a_heartbeat_are_named(world: World) -> None:
+async def test_only_attempts_without_a_heartbeat_are_returned(world: World) -> None:
     world.want()
     world.claim()
     lost = TaskId("job-2", 1)

@@ -41,7 +41,7 @@ async def test_state_and_results_have_their_own_clients(view: RedisView) -> None
     await view.close()
 
 
-async def test_redis_counts_as_away_until_it_has_answered(view: RedisView) -> None:
+async def test_redis_counts_as_unavailable_until_it_has_responded(view: RedisView) -> None:
     with pytest.raises(redis.ConnectionError):
         await view.connection.check(1)
 
@@ -50,6 +50,6 @@ async def test_redis_counts_as_away_until_it_has_answered(view: RedisView) -> No
     await view.close()
 
 
-async def test_no_job_needs_no_redis(view: RedisView) -> None:
+async def test_without_jobs_redis_is_not_read(view: RedisView) -> None:
     assert (await view.observer.observe([])).observations == ()
     await view.close()

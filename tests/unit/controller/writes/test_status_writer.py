@@ -114,7 +114,7 @@ def fixture() -> Fixture:
     return Fixture()
 
 
-async def test_an_offered_status_is_written_and_the_answer_is_cached(fixture: Fixture) -> None:
+async def test_an_offered_status_is_written_and_the_response_is_cached(fixture: Fixture) -> None:
     event = Event("Normal", "Started", "…")
     async with fixture.running():
         fixture.writer.offer(fixture.job("a"), RUNNING, (event,))
@@ -166,7 +166,7 @@ async def test_an_offer_of_the_stored_status_drops_the_older_offer(fixture: Fixt
         pytest.param(ApiError(401, "Unauthorized", "token"), id="401"),
     ],
 )
-async def test_a_write_that_the_server_could_not_take_is_retried(fixture: Fixture, error: ApiError) -> None:
+async def test_a_write_that_the_server_could_not_accept_is_retried(fixture: Fixture, error: ApiError) -> None:
     fixture.server.answers = [error, error]
     async with fixture.running():
         fixture.offer("a")
@@ -226,7 +226,7 @@ BY_A_RULE = ApiError(422, "Invalid", "a finished phase never changes")
         pytest.param(ApiError(403, "Forbidden", "role"), 10.0, id="refused by the role"),
     ],
 )
-async def test_a_refused_write_is_dropped_and_its_job_is_requeued(
+async def test_a_rejected_write_is_dropped_and_its_job_is_requeued(
     fixture: Fixture, error: ApiError, pause_seconds: float, caplog: pytest.LogCaptureFixture
 ) -> None:
     fixture.server.answers = [error]
@@ -248,7 +248,7 @@ async def test_a_job_that_was_deleted_meanwhile_is_not_written(fixture: Fixture)
     assert fixture.server.patches == []
 
 
-async def test_a_status_decided_from_an_older_one_is_not_written(fixture: Fixture) -> None:
+async def test_a_status_planned_from_an_older_one_is_not_written(fixture: Fixture) -> None:
     fixture.election.leading = False
     async with fixture.running():
         old = fixture.job("a", version=1)
@@ -289,7 +289,7 @@ async def test_a_stored_status_enqueues_its_job_only_if_more_follows_from_it(fix
     assert [key.name for key in fixture.cache.take(10)] == ["b"]
 
 
-async def test_a_status_decided_from_one_that_was_replaced_is_decided_again(fixture: Fixture) -> None:
+async def test_a_job_is_planned_again_if_the_status_of_its_plan_was_replaced(fixture: Fixture) -> None:
     job = fixture.job("a")
     fixture.job("a", version=2, phase="Queued")
     fixture.cache.take(10)
@@ -300,7 +300,7 @@ async def test_a_status_decided_from_one_that_was_replaced_is_decided_again(fixt
     assert [key.name for key in fixture.cache.take(10)] == ["a"]
 
 
-async def test_a_job_is_decided_again_if_a_write_was_taken_back_too_late(fixture: Fixture) -> None:
+async def test_a_job_is_planned_again_if_its_write_was_withdrawn_too_late(fixture: Fixture) -> None:
     job = fixture.job("a")
     fixture.cache.take(10)
     async with fixture.running():
