@@ -27,7 +27,7 @@ def admission(cache: Cache) -> Admission:
 
 @pytest.fixture
 def suspect(cache: Cache, admission: Admission) -> Suspect:
-    """Puts a job that lost its worker for the second time. It waits, unless it is in another phase."""
+    """Puts a job that lost its worker for the second time into the cache. It waits, unless it is in another phase."""
 
     def put(
         name: str,
@@ -95,7 +95,7 @@ def test_a_suspect_blocks_others_from_its_admission(admission: Admission, suspec
     first, second = suspect("first"), suspect("second")
 
     assert admission.admit(0.0) == (first,)
-    assert admission.admit(1.0) == ()  # the first was admitted, and not looked at yet
+    assert admission.admit(1.0) == ()  # the first was admitted, and not planned yet
     admission.take(first)
     admission.wants(first, wants=False)
     admission.sent(first)

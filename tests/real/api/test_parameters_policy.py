@@ -1,4 +1,4 @@
-"""Parameters that no model takes: the API server refuses them, so that no reader of the jobs must parse them."""
+"""Parameters that no model accepts: the API server rejects them, so that no reader of the jobs must parse them."""
 
 import json
 from typing import Any

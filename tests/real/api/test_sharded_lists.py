@@ -1,4 +1,4 @@
-"""Sharded lists and watches of the API server (KEP-5866, alpha in 1.36): it has the same hash and the same ranges as we have."""
+"""Sharded lists and watches of the API server (KEP-5866, alpha in 1.36): its hash and its ranges are the same as ours."""
 
 from __future__ import annotations
 

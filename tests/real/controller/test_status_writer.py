@@ -120,7 +120,7 @@ async def test_a_new_object_of_the_same_name_is_never_written(desk: Desk) -> Non
 
 
 async def test_a_newer_status_is_never_overwritten(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
-    """As by a leader that was paused while another one went on."""
+    """A leader may have been paused while its successor continued."""
     old = desk.load(desk.jobs.create("a"))
     successor = Desk(desk.api, desk.jobs)
     task = asyncio.create_task(successor.writer.run())
@@ -132,7 +132,7 @@ async def test_a_newer_status_is_never_overwritten(desk: Desk, caplog: pytest.Lo
 
     assert desk.status("a")["progress"]["percent"] == 83
     assert (desk.stored, desk.requeued()) == ([], ["a"])
-    assert "refused" not in caplog.text, "it is a conflict, and no rule was broken"
+    assert "rejected" not in caplog.text, "it is a conflict, and no rule was broken"
 
 
 async def test_a_write_to_a_deleted_job_is_not_an_error(desk: Desk) -> None:

@@ -88,7 +88,7 @@ def test_a_full_redis_stops_dispatch_and_lets_jobs_end(jobs: Jobs, state: redis.
     waiting = jobs.create(queue=FULL)
     jobs.wait_phase(waiting, "Pending")
 
-    broker.config_set("maxmemory", 1)  # now every command that takes memory is refused
+    broker.config_set("maxmemory", 1)  # now Redis rejects every command that needs memory
     jobs.cancel(cancelled)
     jobs.wait_phase(cancelled, "Cancelled")
     jobs.patch(suspended, suspend=True)

@@ -1,4 +1,4 @@
-"""Probes: the answers name each problem."""
+"""Probes: the responses name each problem."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Program:
         self.measured += 1
 
     async def get(self, path: str) -> tuple[int, Any]:
-        async with aiohttp.ClientSession() as session, session.get(self.address + path) as answer:
-            return answer.status, await (answer.json() if path != "/metrics" else answer.text())
+        async with aiohttp.ClientSession() as session, session.get(self.address + path) as response:
+            return response.status, await (response.json() if path != "/metrics" else response.text())
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Transition log: which lines a job's life makes, and what they name."""
+"""Transition log: the lines for the steps of a job, and the fields of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers of the API server that are too deep or too large."""
+"""Answers: responses of the API server that are nested too deep, or too large."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ async def serve(
     expires_at: int = 0,
     renewed_by: str = "",
 ) -> AsyncIterator[aiohttp.ClientSession]:
-    """A session with a server that lists as many objects as `limit` says. The token `expires_at` has expired."""
+    """A session with a server that lists `limit` objects a page. The token `expires_at` has expired."""
 
     async def listing(request: web.Request) -> web.Response:
         token = request.query.get("continue", "0")
@@ -142,7 +142,7 @@ async def test_pages_of_large_objects_are_small_and_nothing_is_lost() -> None:
 
 @pytest.mark.parametrize("error", [TimeoutError, asyncio.CancelledError])
 async def test_a_page_that_timed_out_is_requested_smaller_the_next_time(error: type[BaseException]) -> None:
-    """An API server that is busy with large objects may never answer a page of many. A caller's timeout cancels."""
+    """An API server that is busy with large objects may never complete a page of many. A caller's timeout cancels the request."""
     asked: list[int] = []
 
     async def busy(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:

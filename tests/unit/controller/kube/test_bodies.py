@@ -1,4 +1,4 @@
-"""Bodies: what is read of encoded objects is what is read of parsed ones."""
+"""Bodies: encoded objects are decoded to the same jobs as parsed ones."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_text_that_is_not_a_page_raises_an_error(text: bytes) -> None:
 
 
 def test_a_finished_job_takes_little_memory() -> None:
-    """About 900 bytes on 64 bits; its body has some thousand, and its decoded form more."""
+    """About 900 bytes on 64 bits; its body has some thousand, and its decoded form has more."""
     number = 2_000
     texts = []
     for index in range(number):

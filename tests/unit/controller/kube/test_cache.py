@@ -117,9 +117,7 @@ def test_a_body_that_is_not_an_object_is_ignored(cache: Cache, broken: dict[str,
 
 
 def test_malformed_fields_get_their_defaults(cache: Cache) -> None:
-    odd = make_body(phase="Dancing", attempt="two")
-    odd["spec"] = {"suspend": "perhaps", "priority": "high"}
-    cache.put(odd)
+    cache.put(make_body(phase="Dancing", attempt="two", spec={"suspend": "perhaps", "priority": "high"}))
 
     job = cache.get(KEY)
 
@@ -147,7 +145,7 @@ def test_a_job_that_is_dropped_is_not_cleaned_up_and_may_return(cache: Cache) ->
 
 
 class Marks:
-    """Two installations: jobs of `here` are ours, those of `there` are not while it lives."""
+    """Two installations: jobs of `here` are ours, those of `there` are not while it is alive."""
 
     def __init__(self) -> None:
         self.alive = True
@@ -271,20 +269,18 @@ def test_a_new_label_enqueues_nothing(cache: Cache) -> None:
     assert cache.queued == 0
 
 
-def over(name: str, phase: str = "Succeeded", **status: Any) -> dict[str, Any]:
-    return make_body(
-        name, phase=phase, observedGeneration=1, attempt=1, completionTime="2026-03-01T13:00:00Z", **status
-    )
+def finished(name: str, phase: str = "Succeeded", **more: Any) -> dict[str, Any]:
+    return make_body(name, phase=phase, observedGeneration=1, attempt=1, completionTime="2026-03-01T13:00:00Z", **more)
 
 
 @pytest.fixture
 def later() -> Cache:
-    """A cache an hour after the jobs of `over` ended."""
+    """A cache an hour after the jobs of `finished` ended."""
     return Cache(monotonic=lambda: 100.0, utc_now=lambda: datetime(2026, 3, 1, 14, tzinfo=UTC))
 
 
 def test_a_job_that_is_first_seen_finished_is_not_enqueued(later: Cache) -> None:
-    later.put(over("a"))
+    later.put(finished("a"))
     later.begin()
 
     assert (len(later), later.queued, len(later.timers)) == (1, 0, 0)
@@ -293,14 +289,14 @@ def test_a_job_that_is_first_seen_finished_is_not_enqueued(later: Cache) -> None
 def test_a_job_that_finishes_is_enqueued(later: Cache) -> None:
     later.put(make_body("a", phase="Running"))
     later.take(9)
-    later.put(over("a") | {"metadata": make_body("a", version=2)["metadata"]})
+    later.put(finished("a") | {"metadata": make_body("a", version=2)["metadata"]})
 
     assert later.take(9) == [make_key("a")]
 
 
 def test_a_new_leader_handles_unfinished_jobs_before_remaining_clean_ups(later: Cache) -> None:
-    later.put(over("cancelled", "Cancelled", worker="worker-1"))
-    later.put(over("done"))
+    later.put(finished("cancelled", "Cancelled", worker="worker-1"))
+    later.put(finished("done"))
     later.put(make_body("lives"))
     later.take(9)
 
@@ -310,11 +306,11 @@ def test_a_new_leader_handles_unfinished_jobs_before_remaining_clean_ups(later: 
 
 
 def test_a_standby_keeps_no_work_that_the_leader_does(later: Cache) -> None:
-    """A standby sees many jobs finish, for weeks perhaps."""
+    """A standby sees many jobs finish, perhaps for weeks."""
     for name in ("done", "cancelled", "deleted", "lives"):
         later.put(make_body(name, phase="Running"))
     for name, phase in (("done", "Succeeded"), ("cancelled", "Cancelled")):
-        later.put(over(name, phase, worker="worker-1") | {"metadata": make_body(name, version=2)["metadata"]})
+        later.put(finished(name, phase, worker="worker-1") | {"metadata": make_body(name, version=2)["metadata"]})
     later.remove(make_key("deleted"))
 
     later.pass_over()
@@ -325,12 +321,10 @@ def test_a_standby_keeps_no_work_that_the_leader_does(later: Cache) -> None:
 
 
 def test_a_finished_job_is_enqueued_when_its_time_to_live_expires(later: Cache) -> None:
-    for name, seconds in (("over", 3_000), ("soon", 3_660)):
-        body = over(name)
-        body["spec"]["ttlSecondsAfterFinished"] = seconds
-        later.put(body)
+    for name, seconds in (("expired", 3_000), ("soon", 3_660)):
+        later.put(finished(name, spec={"ttlSecondsAfterFinished": seconds}))
 
-    assert later.take(9) == [make_key("over")]
+    assert later.take(9) == [make_key("expired")]
     assert (later.timers.due(159.9), later.timers.due(160.0)) == ([], [make_key("soon")])
 
 

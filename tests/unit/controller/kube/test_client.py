@@ -39,7 +39,7 @@ users: [{name: me, user: {token: s3cret}}]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Holds a kubeconfig as the home folder does, and a file that is none."""
+    """Holds a kubeconfig as the home folder does, and a file that is not one."""
     (tmp_path / ".kube").mkdir()
     (tmp_path / ".kube" / "config").write_text(KUBECONFIG)
     (tmp_path / "broken").write_text("{]")
@@ -65,7 +65,7 @@ async def test_a_kubeconfig_is_found(environ: dict[str, str], folder: Path) -> N
     [
         pytest.param({"HOME": "/nonexistent"}, "Set KUBECONFIG", id="nothing"),
         pytest.param({"KUBECONFIG": "/nonexistent/config"}, "Set KUBECONFIG", id="a missing file"),
-        pytest.param({"KUBECONFIG": "{folder}/broken"}, None, id="a file that is no kubeconfig"),
+        pytest.param({"KUBECONFIG": "{folder}/broken"}, None, id="a file that is not a kubeconfig"),
     ],
 )
 async def test_without_a_cluster_the_error_is_readable(

@@ -1,4 +1,4 @@
-"""Counts of the cache's jobs follow every change of them."""
+"""Counts: they follow every change of the cache's jobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Feed: what kopf's requests bring into the cache, and what kopf is answered."""
+"""Feed: what kopf's requests store in the cache, and which responses kopf gets."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Watching:
         self.cache = cache
 
     async def relisted(self) -> None:
-        """Return when a second list of all jobs is in."""
+        """Return when a second list of all jobs is complete."""
         while not self.cache.relisted:  # noqa: ASYNC110  # the sweeper, which reads it, waits for no event
             await asyncio.sleep(0.01)
 
@@ -53,7 +53,7 @@ def server() -> ApiServer:
 
 @asynccontextmanager
 async def serve(server: ApiServer, shard: Shard = WHOLE) -> AsyncIterator[Watching]:
-    """The server, and a feed that asks it."""
+    """The server, and a feed that sends it requests."""
     cache = Cache()
     async with server.run() as api:
         feed = Feed(api, cache, (), shard)
@@ -95,7 +95,7 @@ async def test_finished_jobs_follow_in_pages_and_are_not_enqueued(server: ApiSer
 async def test_without_a_list_of_the_unfinished_jobs_all_are_listed_first_and_once(
     selects: bool, failures: int, server: ApiServer, watching: Watching
 ) -> None:
-    """Without a watch cache an API server reads all objects to select some, which may take longer than a request may."""
+    """Without a watch cache an API server reads all objects to select some, which may outlast a request."""
     server.selects, server.selections_that_fail = selects, failures
 
     await watching.list()
@@ -108,7 +108,7 @@ async def test_without_a_list_of_the_unfinished_jobs_all_are_listed_first_and_on
 async def test_after_a_failed_list_the_cache_counts_as_relisted(
     selects: bool, server: ApiServer, watching: Watching, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The next list lacks them, and kopf watches from its version on."""
+    """Jobs that it brought may be deleted before the version from which kopf watches after the next list."""
     monkeypatch.setattr(listing, "_BACKOFF_SECONDS", 0.0)
     server.selects, server.later_pages_that_fail = selects, 2 if selects else 10
     with contextlib.suppress(aiohttp.ClientConnectionError):
@@ -152,7 +152,7 @@ async def test_a_second_list_shows_that_deletions_may_be_missing(server: ApiServ
 async def test_a_second_list_during_the_list_of_all_jobs_starts_another_one(
     server: ApiServer, watching: Watching
 ) -> None:
-    """The one under way began before the watch missed anything."""
+    """The list in progress began before the watch missed anything."""
     server.blocked = asyncio.Event()
     await watching.list()
     await watching.list()
@@ -213,7 +213,7 @@ async def test_a_line_that_changes_no_job_is_passed_on_to_kopf(
 
 
 async def test_the_event_of_our_own_write_changes_nothing(server: ApiServer, watching: Watching) -> None:
-    watching.cache.put(make_body("a", version=101))  # as the answer to the write
+    watching.cache.put(make_body("a", version=101))  # as the response to the write
     watching.cache.take(9)
     server.put("MODIFIED", make_body("a", version=101))
 

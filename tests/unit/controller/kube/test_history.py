@@ -1,4 +1,4 @@
-"""History: versions that fall show a restored etcd, if several answers agree."""
+"""History: falling versions show a restored etcd, if several responses agree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Installation: which records belong to it."""
+"""Installation: its id, its shards, and the records and jobs that belong to it."""
 
 from __future__ import annotations
 

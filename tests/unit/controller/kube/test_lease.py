@@ -1,4 +1,4 @@
-"""Lease: when a candidate may take it, by its own clock alone, and which fence it gives."""
+"""Lease: when a candidate may take it, by its own clock alone, and its fencing token."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def page(*names: str, version: str = "9", namespace: str = "team", more: str = "
 
 
 class Server:
-    """Answers with the page for each path and continuation, and keeps the queries."""
+    """Returns the page for each path and continuation, and keeps the queries."""
 
     def __init__(self, pages: Mapping[tuple[str, str], dict[str, Any] | int]) -> None:
         self.pages = pages
@@ -32,7 +32,7 @@ class Server:
         self.asked.append({"accept": request.headers["Accept"], **request.query})
         found = self.pages[request.path.removeprefix(PATH), request.query.get("continue", "")]
         if isinstance(found, int):
-            return web.json_response({"reason": "Broken", "message": "etcd is away"}, status=found)
+            return web.json_response({"reason": "Broken", "message": "etcd is unavailable"}, status=found)
         return web.json_response(found)
 
 

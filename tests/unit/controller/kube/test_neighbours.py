@@ -1,4 +1,4 @@
-"""Neighbours: whose jobs are ours, and when an installation counts as ended."""
+"""Neighbours: which installation manages a job, and when an installation counts as ended."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from reconstruction_operator.planning.types import Management
 MINE = InstallationMark("mine", "here/operator")
 THEIRS = InstallationMark("theirs", "there/operator")
 PATH = "/apis/coordination.k8s.io/v1/namespaces/there/leases/operator"
-REFUSED = ApiError(HTTPStatus.FORBIDDEN, "Forbidden", "no")
+FORBIDDEN = ApiError(HTTPStatus.FORBIDDEN, "Forbidden", "no")
 GONE = ApiError(HTTPStatus.NOT_FOUND, "NotFound", "no")
-AWAY = ApiError(0, "TimeoutError", "no")
+UNAVAILABLE = ApiError(0, "TimeoutError", "no")
 
 
 def lease(version: int, holder: str = "them") -> dict[str, Any]:
@@ -42,7 +42,7 @@ class World:
         return self.neighbours.management(Status(installation=mark))
 
     async def look_for(self, seconds: float, *, period_seconds: float = 2.0) -> list[bool]:
-        """Whether anything changed, in each look of that time."""
+        """Return for each look in that time whether anything changed."""
         until, changed = self.now + seconds, []
         while self.now < until:
             self.now += period_seconds
@@ -109,7 +109,7 @@ async def test_an_installation_that_returns_keeps_the_jobs_not_taken_over() -> N
     assert world.management() is Management.FOREIGN
 
 
-@pytest.mark.parametrize("error", [REFUSED, AWAY], ids=["refused", "no answer"])
+@pytest.mark.parametrize("error", [FORBIDDEN, UNAVAILABLE], ids=["forbidden", "no response"])
 async def test_a_lease_that_cannot_be_read_counts_as_alive(error: ApiError) -> None:
     world = World(adopt_after_seconds=60)
     world.management()
@@ -123,7 +123,7 @@ async def test_an_outage_of_the_api_server_does_not_count_as_silence() -> None:
     world = World(adopt_after_seconds=60)
     world.management()
     await world.look_for(2)
-    world.answer = AWAY
+    world.answer = UNAVAILABLE
     await world.look_for(1_000)
 
     world.answer = lease(1)  # it could not renew its Lease either

@@ -1,4 +1,4 @@
-"""Jobs as they are read from bodies of the API server."""
+"""Objects: jobs decoded from bodies of the API server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Brake: what is held, and until when."""
+"""Brake: which deletions are held, and until when."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_hold_of_no_seconds_holds_nothing() -> None:
 def test_only_deletions_for_a_time_to_live_wait(brake: Brake) -> None:
     actions = (Dispatch(TaskId("job", 1), "q"), DeleteFiles("q"), DeleteFiles("q", expired=True), DeleteObject())
 
-    assert brake.permitted(actions) == actions[:2]  # nothing is known of a restore yet
+    assert brake.permitted(actions) == actions[:2]  # not known yet whether etcd was restored
     brake.note(None)
     assert brake.permitted(actions) == actions
 

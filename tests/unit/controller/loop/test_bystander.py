@@ -86,7 +86,7 @@ def test_a_job_gets_at_most_ten_reports_if_its_manager_removes_each() -> None:
 def test_a_job_is_released_when_the_other_installation_has_marked_it() -> None:
     world = World()
     world.put(1, "mine", "here/operator")
-    world.put(2, "mine", "there/operator")  # handed over, and not marked by the other one yet
+    world.put(2, "mine", "there/operator")  # handed over, and not marked by the other installation yet
     world.bystander.release(0.0)
     assert world.released == []
 

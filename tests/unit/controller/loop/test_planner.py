@@ -27,7 +27,7 @@ from tests.support.plans import TIMING
 
 
 class Desk:
-    """A planner of these jobs, of which Redis knows nothing."""
+    """A planner of these jobs, which are unknown to Redis."""
 
     def __init__(self, *names: str, management: Management = Management.OURS, **window: int) -> None:
         self.now = 100.0
@@ -85,7 +85,7 @@ def test_a_job_that_is_admitted_outside_of_the_batch_is_enqueued() -> None:
     assert dispatched(desk.plan("a", "b")) == ["a"]
     desk.planner.forget(make_key("a"))
     desk.cache.take(9)
-    desk.now += 1.0  # admission looks again
+    desk.now += 1.0  # the next round of admission is due
 
     assert dispatched(desk.plan("c")) == []
     assert desk.cache.take(9) == [make_key("b")]

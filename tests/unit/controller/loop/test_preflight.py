@@ -1,4 +1,4 @@
-"""Preflight: which jobs are asked about, how many at once, and what is made of the answers. Redis is fakeredis."""
+"""Preflight: which jobs are checked, how many at once, and what follows from the answers. Redis is fakeredis."""
 
 from __future__ import annotations
 
@@ -47,16 +47,14 @@ class Desk:
         self.catalogue.update(workers, {DIGEST: MODELS})
 
     def wait(self, name: str, status: Status = WAITING, model: str = "photogrammetry") -> Job:
-        body = make_body(name)
-        body["spec"]["modelType"] = model
-        self.cache.put(body)
+        self.cache.put(make_body(name, spec={"modelType": model}))
         job = self.cache.get(make_key(name))
         assert job is not None
         self.preflight.planned(job, status)
         return job
 
     async def round(self, after: float = 0.0) -> list[CheckRequest]:
-        """A round, that long after the last; the requests that a worker would find."""
+        """Run a round that long after the last one; return the requests that a worker would find."""
         self.now += after
         await self.preflight.round(1)
         texts = await self.client.lrange(self.keys.checks("celery"), 0, -1)

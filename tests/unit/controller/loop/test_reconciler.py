@@ -25,7 +25,7 @@ from tests.support.jobs import NOON, make_body, make_key
 
 
 class Loop:
-    """The loop, with jobs that Redis knows nothing of. It notes looks, dispatches and offered statuses."""
+    """The loop, with jobs that are unknown to Redis. It records looks, dispatches and offered statuses."""
 
     def __init__(
         self, *names: str, management: Management = Management.OURS, rules: Rules | None = None, **window: int
@@ -36,7 +36,7 @@ class Loop:
         self.offered: list[tuple[str, Phase | None]] = []
         self.statuses: list[Status] = []
         self.seen = Observation()
-        self.refuses = False  # the broker takes nothing
+        self.refuses = False  # the broker rejects all messages
         self.management = management
         self.cache = Cache(management=lambda _: self.management, monotonic=lambda: self.now)
         for name in names:
@@ -180,11 +180,10 @@ async def test_a_job_that_is_missing_takes_no_room_in_the_window() -> None:
 async def test_a_job_whose_deletion_is_held_is_observed_rarely() -> None:
     loop = Loop()
     loop.seen = Observation(queue=Queue(workers=1))
-    over = Status(
+    finished = Status(
         1, Phase.SUCCEEDED, attempt=1, worker="w", dispatch_time=NOON, completion_time=NOON - timedelta(days=1)
     )
-    body = make_body("a", **codec.encode(over))
-    loop.cache.put(body | {"spec": body["spec"] | {"ttlSecondsAfterFinished": 60}})
+    loop.cache.put(make_body("a", spec={"ttlSecondsAfterFinished": 60}, **codec.encode(finished)))
 
     await loop.round()
 
@@ -256,8 +255,7 @@ async def test_a_cancel_ends_the_pause_after_a_long_round(monkeypatch: pytest.Mo
         async with asyncio.timeout(0.05):
             await loop.reconciler._wait()
 
-    body = make_body("a", version=2)
-    loop.cache.put({**body, "spec": {**body["spec"], "cancelRequested": True}})
+    loop.cache.put(make_body("a", version=2, spec={"cancelRequested": True}))
     async with asyncio.timeout(10.0):
         await loop.reconciler._wait()
     await loop.round()

@@ -1,4 +1,4 @@
-"""Catalogue: the models in announcements, and the queues whose jobs have to be planned again."""
+"""Model catalogue: the models in announcements, and the queues whose jobs have to be planned again."""
 
 from __future__ import annotations
 

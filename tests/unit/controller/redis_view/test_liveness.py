@@ -1,4 +1,4 @@
-"""Liveness: silence is counted only over unbroken contact."""
+"""Liveness: silence is counted only over an unbroken connection."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ QUEUED = {A: "celery", B: "celery"}
 
 @pytest.fixture
 def sent() -> SentMessages:
-    """Both messages are in the queue at the first look, after 15 s."""
+    """Both messages are in the queue at the first search, after 15 s."""
     messages = SentMessages(resend_seconds=15)
     assert messages.queues_to_search(QUEUED, 0.0) == set()
     assert messages.queues_to_search(QUEUED, 15.0) == {"celery"}
@@ -22,7 +22,7 @@ def sent() -> SentMessages:
 
 
 def look(messages: SentMessages, now: float, *waiting: str, taken: tuple[str, ...] = ()) -> list[TaskId]:
-    """Searched now, if it is time."""
+    """Search now, if a search is due."""
     queues = messages.queues_to_search(QUEUED, now)
     return messages.searched({queue: FoundMessages(frozenset(waiting), frozenset(taken)) for queue in queues}, now)
 
@@ -57,7 +57,7 @@ def test_a_message_that_was_sent_again_is_not_missing(sent: SentMessages) -> Non
     sent.sent(B, "celery", 32.0)
 
     assert not sent.is_missing(B, "celery")
-    assert look(sent, 46.0, "a-1") == []  # it is too young to be looked for
+    assert look(sent, 46.0, "a-1") == []  # it was sent too recently to be searched for
 
 
 def test_the_queues_are_searched_once_in_an_interval(sent: SentMessages) -> None:
@@ -106,7 +106,7 @@ def test_an_order_to_delete_files_is_searched_for_while_jobs_ask_about_it() -> N
     assert asked == [False, False, True]
     messages.ordered("a", "celery", 17.0)
     assert not messages.is_order_missing("a", "celery", 17.0)
-    assert messages.queues_to_search({}, 400.0) == set()  # nothing waits for it any more
+    assert messages.queues_to_search({}, 400.0) == set()  # no job asks about it any longer
 
 
 def test_an_order_that_waits_in_a_long_queue_is_not_missing() -> None:

@@ -14,7 +14,7 @@ from reconstruction_operator.controller.redis_view.view import RedisView
 
 from tests.support.settings import configure
 
-NOWHERE = "redis://127.0.0.1:1"  # a port that refuses
+NOWHERE = "redis://127.0.0.1:1"  # a port where nothing listens
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def view(monkeypatch: pytest.MonkeyPatch) -> RedisView:
         REDIS_KEY_PREFIX="team-a:",
         REDIS_TIMEOUT_SECONDS=0.1,
     )
-    api: Any = Api(access=None)  # nothing asks the API server
+    api: Any = Api(access=None)  # no request is sent
     election = LeaderElection(
         api, namespace="system", name="lease", identity="me", duration_seconds=10.0, history=History()
     )

@@ -1,4 +1,4 @@
-"""Event queue: what becomes one Event, what is posted at once, and what is dropped."""
+"""Event queue: which Events are merged, posted at once, or dropped."""
 
 from __future__ import annotations
 

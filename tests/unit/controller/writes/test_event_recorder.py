@@ -1,4 +1,4 @@
-"""Event recorder: the bodies of Events, within the API's limits."""
+"""Event recorder: the bodies of Events, within the API's limits, and how they are posted."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ async def test_too_many_events_are_dropped_with_one_line(caplog: pytest.LogCaptu
 
 
 class Server:
-    """Takes Events; raises the next of `answers` before."""
+    """Accepts Events, after it has raised the errors in `answers`."""
 
     def __init__(self, *answers: ApiError | None) -> None:
         self.answers = [*answers]
@@ -106,7 +106,7 @@ PATIENCE_SECONDS = 30.0
 
 
 async def flushed(server: Server, *, times: int = 2) -> list[tuple[str, int]]:
-    """What is posted of an Event that comes so often: the method, and the count of the series."""
+    """Record an Event that often; return for each post the method, and the count of the series."""
     recorder = EventRecorder(server, WriteQueue(least=1.0, most=1.0), instance="pod-1_x")
     for _ in range(times):
         recorder.record(KEY, (FAILED,))

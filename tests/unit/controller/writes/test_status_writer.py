@@ -1,4 +1,4 @@
-"""Status writer: order, rate limit, retries and refusals, on a stand-in for the API server."""
+"""Status writer: order, rate limit, retries and rejections, on a stand-in for the API server."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RUNNING = Status(observed_generation=1, phase=Phase.RUNNING, attempt=1, progress
 
 
 class Server:
-    """Stands in for the API server: keeps the patches, and answers with the next error of `answers`, or else with the next version."""
+    """Stands in for the API server: keeps the patches, and returns the next error of `answers`, or else the next version."""
 
     def __init__(self) -> None:
         self.patches: list[tuple[str, dict[str, Any]]] = []
@@ -61,7 +61,7 @@ class Server:
 
 
 class Events:
-    """Notes which jobs' statuses were stored, with their Events."""
+    """Records which jobs' statuses were stored, with their Events."""
 
     def __init__(self) -> None:
         self.recorded: list[tuple[str, tuple[Event, ...]]] = []
@@ -71,7 +71,7 @@ class Events:
 
 
 class Fixture:
-    """A writer on a stand-in server, whose clock of the work queue stands at 0."""
+    """A writer on a stand-in server. The clock of the work queue stays at 0."""
 
     def __init__(self, *, per_second: float = 1_000.0) -> None:
         self.server = Server()
@@ -98,7 +98,7 @@ class Fixture:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """A running writer. At the end the replica leads, if it has not before, and all that was offered is written."""
+        """Run the writer. At the end the replica leads, and all that was offered is written."""
         task = asyncio.create_task(self.writer.run())
         try:
             yield
@@ -131,7 +131,7 @@ async def test_nothing_is_written_until_the_lease_is_held_then_ends_first(fixtur
         fixture.writer.offer(fixture.job("progress", phase="Running", attempt=1, observedGeneration=1), RUNNING, ())
         fixture.offer("phase")
         fixture.writer.offer(fixture.job("finished"), replace(RUNNING, phase=Phase.FAILED), ())
-        await asyncio.sleep(0.2)  # in which a writer that does not ask would have written
+        await asyncio.sleep(0.2)  # in which a writer that ignores the Lease would write
         before = list(fixture.server.names)
 
     assert (before, fixture.server.names) == ([], ["finished", "phase", "progress"])
@@ -222,8 +222,8 @@ BY_A_RULE = ApiError(422, "Invalid", "a finished phase never changes")
             ApiError(422, "Invalid", status_writer.DOES_NOT_FIT), 1.0, id="another object, or a newer version"
         ),
         pytest.param(ApiError(409, "Conflict", "too many writers"), 1.0, id="conflict"),
-        pytest.param(BY_A_RULE, 10.0, id="refused by a rule"),
-        pytest.param(ApiError(403, "Forbidden", "role"), 10.0, id="refused by the role"),
+        pytest.param(BY_A_RULE, 10.0, id="rejected by a rule"),
+        pytest.param(ApiError(403, "Forbidden", "role"), 10.0, id="rejected by the role"),
     ],
 )
 async def test_a_rejected_write_is_dropped_and_its_job_is_requeued(
@@ -235,7 +235,7 @@ async def test_a_rejected_write_is_dropped_and_its_job_is_requeued(
 
     assert (fixture.server.names, fixture.stored) == (["a"], [])
     assert (fixture.due_after(pause_seconds - 0.1), fixture.due_after(pause_seconds)) == ([], ["a"])
-    # Fault runs look for refusals by a rule in the log, and for no others.
+    # Fault runs search the log for rejections by a rule, and for no others.
     assert [error.message in line for line in remains.refusals(caplog.text)] == [True] * (error is BY_A_RULE)
 
 

@@ -8,24 +8,24 @@ from dataclasses import dataclass, field
 import pytest
 from reconstruction_operator.controller.writes.write_budget import TokenBucket, WriteBudget
 
-SENDERS = 8  # as the status writer has
+SENDERS = 8  # as many as the status writer has
 
 
 @dataclass
 class Server:
-    """Takes `capacity` writes a second, each in `seconds`; refuses what comes faster, if it `refuses`, or else lets it wait."""
+    """Handles `capacity` writes a second, each in `seconds`; the rest is rejected if it `refuses`, or else waits."""
 
     capacity: float
     seconds: float = 0.01
     refuses: bool = True
     retry_after_seconds: float | None = None
-    free_at: float = 0.0  # when it has done all that it took
+    free_at: float = 0.0  # when it has done all that it accepted
     taken: int = 0
     refused: int = 0
     longest_seconds: float = 0.0
 
     def send(self, now: float) -> tuple[float, bool]:
-        """When it answers, and whether it takes the write."""
+        """Return when it responds, and whether it accepts the write."""
         if self.refuses and self.free_at - now > 0.1:
             self.refused += 1
             return now + 0.001, False
@@ -101,7 +101,7 @@ def test_a_server_that_recovers_has_its_old_rate_within_seconds() -> None:
     run = Run(Server(capacity=400.0))
     run.until(30.0)
     before = run.budget.per_second
-    run.server.free_at = 60.0  # it refuses everything until then
+    run.server.free_at = 60.0  # it rejects all writes until then
     run.until(60.0)
     assert run.budget.per_second == 5.0
     run.until(75.0)
