@@ -62,7 +62,6 @@ class Day:
             self._look(job)
         for key in self.admission.admit(float(self.seconds)):
             admitted = self.cache.get(key)
-            assert admitted is not None
             self._look(admitted)
         self.seconds += ROUND_SECONDS
 
@@ -165,7 +164,6 @@ class Burst:
 
     def _follow(self, key: JobKey, phase: Phase) -> None:
         job = self.cache.get(key)
-        assert job is not None
         self.admission.promise(job, promised=phase is Phase.QUEUED)
         self.admission.planned(job, Plan(Status(phase=phase)))
         self.cache.put(make_body(key.name, version=job.version + 1, phase=phase))

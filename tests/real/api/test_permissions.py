@@ -37,7 +37,6 @@ def operator(installed: Cluster) -> ApiClient:
     """A client with the operator's own token, since kubectl needs more rights than the operator: it reads before it writes."""
     kubeconfig = json.loads(installed.service_account_kubeconfig(_HOME, "reconstruction-operator").read_text())
     port = urlsplit(installed.url).port
-    assert port is not None
     return ApiClient(port, installed.ca, kubeconfig["users"][0]["user"]["token"])
 
 

@@ -48,7 +48,7 @@ class ApiError(Exception):
     """The API server rejected a request, or did not respond (`status` 0)."""
 
     def __init__(self, status: int, reason: str, message: str, retry_after_seconds: float | None = None) -> None:
-        super().__init__(f"{status or 'no answer'} {reason}: {message}" if reason else f"{status}: {message}")
+        super().__init__(f"{status or 'no response'} {reason}: {message}" if reason else f"{status}: {message}")
         self.status = status
         self.reason = reason
         self.message = message

@@ -59,7 +59,6 @@ def test_an_encoded_object_decodes_to_the_same_job_as_a_parsed_one(
     head = bodies.head(encoded)
 
     assert head == bodies.Head(make_key(), 9)
-    assert head is not None
     assert bodies.job(encoded, head) == objects.job_of(body, make_key())
 
 
@@ -109,7 +108,6 @@ def test_a_finished_job_takes_little_memory() -> None:
     tracemalloc.start()
     for text in texts:
         head = bodies.head(text)
-        assert head is not None
         cache.store(bodies.job(text, head))
     gc.collect()
     used = tracemalloc.get_traced_memory()[0]

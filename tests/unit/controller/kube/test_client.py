@@ -24,7 +24,7 @@ def test_the_text_of_an_error_has_status_reason_and_message() -> None:
     assert (
         str(ApiError(422, "Invalid", "a finished phase never changes")) == "422 Invalid: a finished phase never changes"
     )
-    assert str(ApiError(0, "TimeoutError", "GET /x")) == "no answer TimeoutError: GET /x"
+    assert str(ApiError(0, "TimeoutError", "GET /x")) == "no response TimeoutError: GET /x"
 
 
 KUBECONFIG = """

@@ -187,7 +187,6 @@ async def test_kopf_gets_only_the_newest_version_of_each_chunk_of_a_watch(
 
     assert lines == [{"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "103"}}}]
     job = watching.cache.get(make_key("a"))
-    assert job is not None
     assert (job.version, watching.cache.take(9), watching.cache.saw_deletion("uid-b")) == (102, [make_key("a")], True)
 
 

@@ -24,7 +24,6 @@ def job_with(parameters: dict[str, Any], **status: Any) -> Job:
     body = make_body(**status)
     body["spec"]["parameters"] = parameters
     key = objects.key_of(body)
-    assert key is not None
     return objects.job_of(body, key)
 
 
@@ -117,7 +116,6 @@ def test_the_client_that_wrote_a_step_of_a_cancel_is_known(
     body["spec"] |= spec
     body["metadata"]["managedFields"] = managed
     key = objects.key_of(body)
-    assert key is not None
     assert objects.job_of(body, key).cancel_by == by
 
 

@@ -52,9 +52,7 @@ class Desk:
         )
 
     def job(self, name: str) -> Job:
-        found = self.cache.get(make_key(name))
-        assert found is not None
-        return found
+        return self.cache.get(make_key(name))
 
     def plan(self, *names: str, **seen: Any) -> list[Planned]:
         return self.planner.plan([(self.job(name), Observation(**seen)) for name in names], NOON)

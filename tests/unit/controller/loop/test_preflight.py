@@ -49,7 +49,6 @@ class Desk:
     def wait(self, name: str, status: Status = WAITING, model: str = "photogrammetry") -> Job:
         self.cache.put(make_body(name, spec={"modelType": model}))
         job = self.cache.get(make_key(name))
-        assert job is not None
         self.preflight.planned(job, status)
         return job
 
@@ -145,7 +144,6 @@ async def test_an_answer_enqueues_its_job_and_is_kept_until_the_status_has_it(de
     await desk.answer(request)
     assert await desk.round() == []
     found = desk.preflight.found(job.key)
-    assert found is not None
     assert found.message == "12 photos"
     assert desk.cache.take(10) == [job.key]
     stored = replace(job, status=replace(WAITING, conditions=(Condition("InputChecked", "True", "Usable"),)))
@@ -172,7 +170,6 @@ async def test_a_lost_request_is_repeated_three_times_and_then_reported(desk: De
     assert len(tokens) == 3
     assert await desk.round(after=61.0) == []
     found = desk.preflight.found(job.key)
-    assert found is not None
     assert found.verdict is Verdict.UNKNOWN
 
 

@@ -48,8 +48,3 @@ async def test_redis_counts_as_unavailable_until_it_has_responded(view: RedisVie
     assert view.connection.problem
     assert view.connection.resync.take() == "start"
     await view.close()
-
-
-async def test_without_jobs_redis_is_not_read(view: RedisView) -> None:
-    assert (await view.observer.observe([])).observations == ()
-    await view.close()

@@ -44,7 +44,6 @@ def reasons(queue: EventQueue, now: float) -> list[str]:
 def test_the_life_of_a_quick_job_becomes_one_event_with_all_that_happened() -> None:
     one = filled(*LIFE).take(3.0)
 
-    assert one is not None
     assert (one.event.type, one.event.reason, one.count) == ("Normal", "Succeeded", 4)
     assert one.event.message == "; ".join(event.message for event in LIFE)
     assert (one.at, one.last) == (NOON, NOON + timedelta(seconds=3))
@@ -53,7 +52,6 @@ def test_the_life_of_a_quick_job_becomes_one_event_with_all_that_happened() -> N
 def test_a_warning_decides_type_and_reason_of_a_merged_event() -> None:
     one = filled(*LIFE[:3], SIMULATED, LIFE[3]).take(3.0)
 
-    assert one is not None
     assert (one.event.type, one.event.reason) == ("Warning", "Simulated")
 
 
@@ -107,6 +105,5 @@ def test_if_too_many_wait_routine_events_are_dropped_first() -> None:
 def test_an_event_that_could_not_be_posted_is_the_next_one() -> None:
     queue = filled(CONFIRMED, FAILED)
     first = queue.take(0.0)
-    assert first is not None
     queue.put_back(first)
     assert reasons(queue, 0.0) == ["CancelConfirmed", "Failed"]

@@ -107,7 +107,6 @@ def test_only_the_newest_status_of_a_job_waits_and_keeps_its_place_and_age(queue
 
     first = queue.take()
 
-    assert first is not None
     assert (first.key.name, first.status.message, first.since) == ("a", "newest", 1.0)
     assert taken(queue) == ["b"]
 
@@ -137,7 +136,6 @@ def test_jobs_take_turns_with_their_progress(queue: WriteQueue) -> None:
         queue.put(pending(name, Urgency.PROGRESS))
     for _ in range(6):
         one = queue.take()
-        assert one is not None
         order.append(one.key.name)
         queue.done(one.key)
         queue.put(pending(one.key.name, Urgency.PROGRESS))  # it reports again at once
