@@ -82,7 +82,7 @@ def job_of(body: Mapping[str, Any], key: JobKey) -> Job:
     problems = validation.problems(spec, config.settings.STORAGE_SCHEMES)
     rejected = bool(problems) and status.attempt == 0  # a later attempt still needs its parameters
     if rejected or (status.phase is not None and status.phase.finished):
-        spec = replace(spec, parameters={})  # not needed any more, and a tenant may have made them large
+        spec = replace(spec, parameters={})  # no longer needed, and a tenant may have made them large
     return compact(
         Job(
             key=key,

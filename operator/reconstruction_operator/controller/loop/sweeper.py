@@ -58,9 +58,8 @@ class Sweeper:
     sweep_seconds: float
     list_seconds: float  # between two lists of the objects by sweeps
     list_again: Callable[[], None] = lambda: None  # list whole objects again, because the watch missed some
-    is_planned: Callable[[JobKey], bool] = lambda _: (
-        False
-    )  # whether its only unwritten status reports what it waits for
+    # Whether the job's only unwritten status reports what it waits for
+    is_planned: Callable[[JobKey], bool] = lambda _: False
     monotonic: Callable[[], float] = time.monotonic
     _fence: int | None = field(default=None, init=False)  # token of the tenure that has begun
     _list_at: float = field(default=0.0, init=False)

@@ -72,7 +72,7 @@ class EventQueue:
         return not full
 
     def put_back(self, pending: PendingEvent) -> None:
-        """Put an Event that could not be posted first in the queue."""
+        """Put an Event that could not be posted back, to be the next one."""
         self._single.appendleft(pending)
 
     def drop_old(self, now: float) -> int:
