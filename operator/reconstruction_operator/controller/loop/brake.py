@@ -61,7 +61,7 @@ class Brake:
         metrics.DELETIONS_HELD.labels("restored").set(self._restored)
 
     def admit(self, found_in: str, orphans: Collection[str], among: int) -> Collection[str]:
-        """Return these orphans if they may be cleaned up, else none. They are all orphans of their kind (`found_in`), of `among` entries."""
+        """Return these orphans if they may be cleaned up, else none. They are all of their kind (`found_in`), out of `among` entries."""
         limit = max(self.at_once, int(self.share * among))
         too_many = len(orphans) > limit
         if too_many and found_in not in self._over:

@@ -54,7 +54,7 @@ class Bystander:
                 self.writer.offer(job, made.status, made.events)
 
     def _may_report(self, uid: str) -> bool:
-        """Whether the job may be reported again. A report that the manager overwrote is repeated, up to a limit: an old manager removes each."""
+        """Whether the job may be reported again: an overwritten report is repeated, but an old manager removes each one."""
         if len(self._reports) > _JOBS_AT_MOST:
             self._reports.clear()
         self._reports[uid] += 1

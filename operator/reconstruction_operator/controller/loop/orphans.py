@@ -168,7 +168,7 @@ class Orphans:
         lost = orphan.dispatched if record is None and not orphan.forgotten else None
         if lost is not None:
             orphan.next_at = now + _FIRST_SECONDS
-            # The flag first: once the record is back, workers carry out an order to delete files, and the flag makes them delete copies too.
+            # The flag first: with the record back, workers carry out orders to delete files, and the flag makes them delete copies too.
             flag = (planned.AssertCancelled(),) if orphan.cancelled else ()
             return JobActions(lost, None, orphan.attempt, (*flag, planned.PutRecord(orphan.attempt, orphan.queue)))
         if orphan.handed_over and (record is None or not self.installation.owns(record)):
