@@ -19,7 +19,7 @@ _NO_KEY = -2  # PTTL of a key that was just deleted
 _SLACK_SECONDS = 1.0
 _LONGEST_PAUSE = timedelta(seconds=30)  # a message without a record is requeued for 20 s at most
 # 422 is a refusal by schema or rules. 403 is expected: a fresh API server may not have loaded the roles yet.
-_REFUSED = re.compile(r"The API server refused the status of \S+: 422 ")
+_REFUSED = re.compile(r"The API server rejected the status of \S+: 422 ")
 
 
 def look(scene: Scene, uids: set[str]) -> dict[str, list[Leftover]]:

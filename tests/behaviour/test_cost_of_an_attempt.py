@@ -1,4 +1,4 @@
-"""What a short attempt costs: counts that a change could raise without any test noticing. Times are in docs/performance.md."""
+"""Cost of a short attempt: counts that a change could raise without another test failing. Times: docs/performance.md."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.worker import attempts
 
 @pytest.fixture
 def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> redis.Redis:
-    """The job state, of a worker that has run a job before: its threads are there, and Redis has its scripts."""
+    """The job state, of a worker that has run a job before: its threads run, and Redis has its scripts."""
     (tmp_path / "jobs").mkdir()
     configure(monkeypatch, JOBS_DIR=str(tmp_path / "jobs"), PLACEHOLDER_STEP_SECONDS=0.0, BEAT_SECONDS=3_600.0)
     server = fakeredis.FakeRedis(decode_responses=True)
@@ -68,7 +68,9 @@ def test_an_attempt_flushes_each_file_of_its_result_once(
 
 
 @pytest.mark.usefixtures("_no_result")
-def test_an_attempt_asks_redis_once_a_step_and_twice_more(client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_attempt_sends_redis_one_request_a_step_and_two_more(
+    client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[str] = []
     execute = client.execute_command
 

@@ -24,7 +24,7 @@ from tests.support.plans import TIMING
 
 JOBS = 40
 HOURS = 32
-ROUND_SECONDS = 1_800  # of the operator; in between nothing happens but that a worker works
+ROUND_SECONDS = 1_800  # between two rounds of the operator, while only the worker works
 RUN_SECONDS = 3_600
 
 
@@ -36,7 +36,7 @@ class Day:
     seconds: int = 0
     queue: list[TaskId] = field(default_factory=list)
     sent_at: dict[TaskId, datetime] = field(default_factory=dict)
-    begun: dict[TaskId, int] = field(default_factory=dict)  # when a worker claimed it
+    begun: dict[TaskId, int] = field(default_factory=dict)  # when the worker claimed it
     sent: int = 0  # messages
 
     def __post_init__(self) -> None:
@@ -51,7 +51,7 @@ class Day:
         return NOON + timedelta(seconds=self.seconds)
 
     def round(self) -> None:
-        """The worker goes on, the operator reads the queue, and looks at every job that is not over."""
+        """Let the worker continue; the operator reads the queue, and plans every unfinished job."""
         running = [task for task, at in self.begun.items() if self.seconds < at + RUN_SECONDS]
         if self.queue and not running:
             self.begun[self.queue.pop(0)] = self.seconds
@@ -62,7 +62,6 @@ class Day:
             self._look(job)
         for key in self.admission.admit(float(self.seconds)):
             admitted = self.cache.get(key)
-            assert admitted is not None
             self._look(admitted)
         self.seconds += ROUND_SECONDS
 
@@ -97,8 +96,8 @@ class Day:
         if begun is None:
             return Observation(**facts)  # type: ignore[arg-type]  # a mapping of several types
         claim = Claim("token", "worker-1", by_operator=False, at=NOON + timedelta(seconds=begun))
-        over = self.seconds >= begun + RUN_SECONDS
-        return Observation(**facts, claim=claim, alive=not over, end=End(Outcome.SUCCEEDED) if over else None)  # type: ignore[arg-type]
+        ended = self.seconds >= begun + RUN_SECONDS
+        return Observation(**facts, claim=claim, alive=not ended, end=End(Outcome.SUCCEEDED) if ended else None)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("window", [JOBS, 10])
@@ -146,7 +145,7 @@ class Burst:
         self.queue: list[JobKey] = []
 
     def go(self, *, taken: int) -> int:
-        """A tenth of a second passes, in which workers want so many messages; returns how many they get."""
+        """Pass a tenth of a second, in which workers want that many messages; return how many they get."""
         self.step += 1
         if self.step % STEPS_A_SECOND == 0:
             read(self.admission.queues, "celery", celery=len(self.queue))
@@ -165,7 +164,6 @@ class Burst:
 
     def _follow(self, key: JobKey, phase: Phase) -> None:
         job = self.cache.get(key)
-        assert job is not None
         self.admission.promise(job, promised=phase is Phase.QUEUED)
         self.admission.planned(job, Plan(Status(phase=phase)))
         self.cache.put(make_body(key.name, version=job.version + 1, phase=phase))
@@ -193,6 +191,6 @@ def test_workers_that_stop_find_no_more_than_twice_the_share_in_their_queue() ->
         lengths.append(len(burst.queue))
 
     assert SHARE <= max(lengths) <= 2 * SHARE
-    for _ in range(20):  # one worker goes on slowly
+    for _ in range(20):  # one worker continues slowly
         burst.go(taken=1)
     assert len(burst.queue) <= SHARE + STORING_STEPS

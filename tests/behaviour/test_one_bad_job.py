@@ -27,7 +27,7 @@ from tests.support.plans import TIMING
 
 
 class Actor:
-    """Notes for which jobs it acts, and orders files to be deleted."""
+    """Records for which jobs it acts, and orders the deletion of files."""
 
     def __init__(self) -> None:
         self.acted: list[str] = []
@@ -38,7 +38,7 @@ class Actor:
 
 
 class Observer:
-    """Fails for one job; of the others there is a record."""
+    """Fails for one job; the others have a record."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error
@@ -55,7 +55,7 @@ class Observer:
 
 
 class Loop:
-    """The loop, with three jobs of which the second is bad. Its clock stands at 100."""
+    """The loop, with three jobs of which the second is bad. Its clock stays at 100."""
 
     def __init__(self, error: Exception) -> None:
         self.cache, self.observer, self.queues = Cache(monotonic=lambda: 100.0), Observer(error), QueueFacts()
@@ -82,10 +82,10 @@ async def test_the_jobs_of_a_failed_batch_are_reconciled_one_at_a_time(error: Ex
     await loop.round()
 
     assert loop.observer.seen == ["uid-first", "uid-last"]
-    assert loop.queues.of("gpu").waiting == 2  # the orders for the good ones are counted
+    assert loop.queues.of("gpu").waiting == 2  # the orders for the good jobs are counted
     assert loop.cache.queued == 0
     assert loop.cache.timers.due(100.5) == []
-    assert make_key("bad") in loop.cache.timers.due(101.0)  # the bad one waits for its backoff
+    assert make_key("bad") in loop.cache.timers.due(101.0)  # the bad job waits for its backoff
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ async def test_without_redis_or_the_lease_the_whole_batch_is_enqueued_again(erro
     assert (loop.observer.seen, loop.cache.queued) == ([], 3)
 
 
-async def test_a_record_that_cannot_be_planned_stops_no_other_orphan(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_record_that_cannot_be_planned_does_not_stop_other_orphans(monkeypatch: pytest.MonkeyPatch) -> None:
     planned = plan.plan_orphan
 
     def fail(job_id: str, *args: Any, **known: Any) -> Any:
@@ -126,9 +126,7 @@ async def test_a_record_that_cannot_be_planned_stops_no_other_orphan(monkeypatch
 async def test_a_job_of_another_controller_is_logged_once_and_its_deletion(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     loop = Loop(ValueError())
-    theirs = make_body("theirs")
-    theirs["spec"]["managedBy"] = "example.com/other"
-    loop.cache.put(theirs)
+    loop.cache.put(make_body("theirs", spec={"managedBy": "example.com/other"}))
     for _ in range(2):
         loop.cache.enqueue(make_key("theirs"))
         await loop.round()
@@ -136,6 +134,6 @@ async def test_a_job_of_another_controller_is_logged_once_and_its_deletion(caplo
     await loop.round()
 
     assert [message for message in caplog.messages if message.startswith("default/theirs")] == [
-        "default/theirs: Its controller is example.com/other: it is left alone",
+        "default/theirs: Managed by controller example.com/other: ignored",
         "default/theirs: The object was deleted",
     ]

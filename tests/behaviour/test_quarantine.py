@@ -27,7 +27,7 @@ def admission(cache: Cache) -> Admission:
 
 @pytest.fixture
 def suspect(cache: Cache, admission: Admission) -> Suspect:
-    """Puts a job that lost its worker for the second time. It waits, unless it is in another phase."""
+    """Puts a job that lost its worker for the second time into the cache. It waits, unless it is in another phase."""
 
     def put(
         name: str,
@@ -72,7 +72,7 @@ def test_suspects_wait_until_the_one_in_flight_has_ended(
         pytest.param({"deletionTimestamp": "2026-03-01T12:00:00Z"}, 0, id="being deleted"),
     ],
 )
-def test_a_suspect_that_does_not_run_here_holds_up_no_other(
+def test_a_suspect_that_does_not_run_here_blocks_no_other(
     admission: Admission, suspect: Suspect, cache: Cache, changes: dict[str, str], in_flight: int
 ) -> None:
     first = suspect("first", **{"phase": "Running", **changes})
@@ -82,7 +82,7 @@ def test_a_suspect_that_does_not_run_here_holds_up_no_other(
     assert cache.counts.in_flight()[first.namespace] == in_flight
 
 
-def test_a_deleted_suspect_holds_up_no_other(admission: Admission, suspect: Suspect, cache: Cache) -> None:
+def test_a_deleted_suspect_blocks_no_other(admission: Admission, suspect: Suspect, cache: Cache) -> None:
     first = suspect("first", "Running")
     second = suspect("second")
 
@@ -91,11 +91,11 @@ def test_a_deleted_suspect_holds_up_no_other(admission: Admission, suspect: Susp
     assert admission.admit(0.0) == (second,)
 
 
-def test_a_suspect_holds_up_others_from_its_admission_on(admission: Admission, suspect: Suspect) -> None:
+def test_a_suspect_blocks_others_from_its_admission(admission: Admission, suspect: Suspect) -> None:
     first, second = suspect("first"), suspect("second")
 
     assert admission.admit(0.0) == (first,)
-    assert admission.admit(1.0) == ()  # the first was admitted, and not looked at yet
+    assert admission.admit(1.0) == ()  # the first was admitted, and not planned yet
     admission.take(first)
     admission.wants(first, wants=False)
     admission.sent(first)

@@ -24,7 +24,7 @@ FINISHED = 400
 
 
 class Looks:
-    """The parts of a loop that only note which jobs were looked at."""
+    """The parts of a loop that only record which jobs were observed."""
 
     def __init__(self) -> None:
         self.seen: list[str] = []
@@ -40,12 +40,12 @@ class Looks:
         """Nothing is written."""
 
 
-async def test_finished_jobs_cost_their_pages_and_no_look() -> None:
-    over = [
-        make_body(f"over-{number}", phase="Succeeded", observedGeneration=1, attempt=1, worker="worker-1")
+async def test_finished_jobs_cost_only_the_pages_of_their_list() -> None:
+    finished = [
+        make_body(f"finished-{number}", phase="Succeeded", observedGeneration=1, attempt=1, worker="worker-1")
         for number in range(FINISHED)
     ]
-    server, cache, looks = ApiServer(*over, make_body("new")), Cache(), Looks()
+    server, cache, looks = ApiServer(*finished, make_body("new")), Cache(), Looks()
     sent = SimpleNamespace(sent=lambda *_: None)
     admission = make_admission(cache)
     loop = make_reconciler(admission, observer=looks, actor=looks, writer=looks, monotonic=lambda: 1.0, messages=sent)

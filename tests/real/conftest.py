@@ -47,18 +47,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Build the control plane before the first test: it takes minutes, once, and a test's time limit is shorter."""
+    """Build the control plane before the first test: that takes minutes, longer than a test may take."""
     if session.config.option.collectonly:
         return
     if any("control_plane_programs" in getattr(item, "fixturenames", ()) for item in session.items):
         capture = session.config.pluginmanager.getplugin("capturemanager")
-        with capture.global_and_fixture_disabled():  # so that one sees the progress
+        with capture.global_and_fixture_disabled():  # so that the progress is visible
             programs()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Stop the shared system before a test that uses the cluster without it: an operator would take its jobs."""
+    """Stop the shared system before a test that uses the cluster without it: its operator would run the test's jobs."""
     systems = item.config.stash.get(_SYSTEMS, None)
     used = getattr(item, "fixturenames", ())
     if systems is not None and "cluster" in used and "start_system" not in used:
@@ -80,9 +80,9 @@ def cluster(control_plane_programs: None) -> Iterator[devcluster.Cluster]:
 
 @pytest.fixture
 def namespace(cluster: devcluster.Cluster) -> Iterator[str]:
-    """A fresh namespace of a cluster that is well. Its jobs are deleted after the test.
+    """A fresh namespace of a healthy cluster. Its jobs are deleted after the test.
 
-    The namespace stays: its end would cost the API server a list of every kind of object.
+    The namespace stays: deleting it would cost the API server a list of every kind of object.
     """
     cluster.heal()
     name = f"test-{secrets.token_hex(4)}"
@@ -103,7 +103,7 @@ def redis_server() -> Iterator[devcluster.Redis]:
 
 @pytest.fixture
 def redis_url(redis_server: devcluster.Redis) -> str:
-    """Address of an empty Redis that is well, DB 0: broker and results."""
+    """Address of an empty, healthy Redis, DB 0: broker and results."""
     redis_server.heal()
     redis_server.flushall()
     return redis_server.url(db=0)
@@ -124,7 +124,7 @@ def s3() -> Iterator[S3]:
 
 @pytest.fixture(scope="session")
 def start_system(cluster: devcluster.Cluster, pytestconfig: pytest.Config) -> Iterator[SharedSystems]:
-    """Starts systems, or returns the one that runs already: `start_system(Worker(concurrency=2), BACKOFF_SECONDS="0.1")`."""
+    """Starts systems, or returns the running one: `start_system(Worker(concurrency=2), BACKOFF_SECONDS="0.1")`."""
     systems = SharedSystems(cluster)
     pytestconfig.stash[_SYSTEMS] = systems
     yield systems
@@ -133,13 +133,13 @@ def start_system(cluster: devcluster.Cluster, pytestconfig: pytest.Config) -> It
 
 @pytest.fixture(scope="session")
 def photos_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder from which the workers of the default system take photos, for sets that a test makes."""
+    """A folder from which the workers of the default system read photos, for sets that a test makes."""
     return tmp_path_factory.mktemp("photos")
 
 
 @pytest.fixture
 def system(start_system: SharedSystems, photos_root: Path) -> System:
-    """One operator, a quick worker, one that stays long in each step (pool `slow`), and one whose models misbehave (`rough`)."""
+    """One operator, a quick worker, one with slow steps (pool `slow`), and one whose models misbehave (`rough`)."""
     return start_system(QUICK, SLOW, ROUGH, INPUT_ROOTS=f"{QUICK_SETTINGS['INPUT_ROOTS']},{photos_root}")
 
 
@@ -166,7 +166,7 @@ def state(system: System) -> Iterator[redis.Redis]:
 
 @pytest.fixture
 def held(state: redis.Redis) -> Iterator[str]:
-    """A queue of the system whose worker takes nothing: a job in it stays Queued."""
+    """A queue of the system whose worker takes no messages: a job in it stays Queued."""
     serve(state, "held")
     yield "held"
     leave(state)

@@ -19,9 +19,15 @@ def make_key(name: str = "banana", namespace: str = "default") -> JobKey:
 
 
 def make_body(
-    name: str = "banana", *, uid: str | None = None, version: int = 1, namespace: str = "default", **status: Any
+    name: str = "banana",
+    *,
+    uid: str | None = None,
+    version: int = 1,
+    namespace: str = "default",
+    spec: dict[str, Any] | None = None,
+    **status: Any,
 ) -> dict[str, Any]:
-    """A ReconstructionJob as the API server gives it."""
+    """A ReconstructionJob as the API server returns it. `spec` is added to the model and the input."""
     return {
         "metadata": {
             "namespace": namespace,
@@ -31,7 +37,7 @@ def make_body(
             "generation": 1,
             "creationTimestamp": "2026-03-01T12:00:00Z",
         },
-        "spec": {"modelType": "placeholder", "input": {"uri": "file:///photos/banana"}},
+        "spec": {"modelType": "placeholder", "input": {"uri": "file:///photos/banana"}, **(spec or {})},
         "status": status,
     }
 

@@ -14,7 +14,7 @@ from devcluster.servers.processes import Process
 
 @dataclass(frozen=True)
 class Worker:
-    """What one worker of a system is started with; `settings` are environment variables of its own."""
+    """The arguments of one worker of a system; `settings` are its own environment variables."""
 
     name: str = "worker"
     concurrency: int = 4
@@ -27,7 +27,7 @@ SLOW: Final = Worker("slow", concurrency=8, settings={"WORKER_POOLS": "slow", "P
 ROUGH: Final = Worker(
     "rough", concurrency=2, settings={"WORKER_POOLS": "rough", "PYTHONPATH": f"{REPOSITORY}/tests/data/models"}
 )
-"""Takes jobs of pool `rough`, and has the models that misbehave (tests/data/models)."""
+"""Serves pool `rough`, and has the models that misbehave (tests/data/models)."""
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def running_system(
 ) -> Iterator[System]:
     """A system on `cluster` with its own Redis, made with the arguments `redis`. `settings` are added to the quick ones.
 
-    `operator`: whether it has one, or settings of the operator's own.
+    `operator`: whether there is one, or the operator's own settings.
     """
     with (
         Redis(**(redis or {})) as server,
@@ -57,9 +57,8 @@ def running_system(
 class SharedSystems:
     """Keeps one system on the session's cluster, where two operators would compete for one Lease and all jobs.
 
-    A call returns the running system if it was started with the same arguments and is intact; else it stops that one and
-    starts another. So a fixture that holds a system has the scope of one test, and costs nothing where the next test asks
-    for the same.
+    A call returns the running system if it was started with the same arguments and is intact; otherwise it stops that system
+    and starts another. So a fixture with a system has the scope of one test, and costs nothing if the next test needs the same.
     """
 
     def __init__(self, cluster: Cluster) -> None:
@@ -77,7 +76,7 @@ class SharedSystems:
         fresh: bool = False,
         **settings: str,
     ) -> System:
-        """A system of these processes and settings. `fresh`: for this test alone, which may harm it."""
+        """Return a system with these processes and settings. `fresh`: for this test alone, which may harm it."""
         self._cluster.heal()
         arguments = None if fresh else (workers, operator, redis, settings)
         if self._system is None or arguments is None or arguments != self._arguments or not self._intact(self._system):
@@ -89,12 +88,12 @@ class SharedSystems:
         return self._system
 
     def stop(self) -> None:
-        """Stop the running system; nothing to do where there is none."""
+        """Stop the running system, if there is one."""
         self._system, self._arguments = None, None
         self._stack.close()
 
     def _intact(self, system: System) -> bool:
-        """Whether its own processes still run. Those that a test added are stopped."""
+        """Stop the processes that a test added; return whether all others still run."""
         for name in system.processes.keys() - self._processes.keys():
             system.processes.pop(name).stop()
         for process in system.processes.values():

@@ -1,4 +1,4 @@
-"""The operator's components: constructed from the settings, started, supervised, and stopped in order."""
+"""Components: constructs the operator's components from the settings, starts and supervises them, and stops them in order."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ _log = logging.getLogger(__name__)
 
 _FLUSH_SECONDS: Final = 3.0  # at a clean stop, to write the statuses that are decided
 _EVENTS_SECONDS: Final = 1.0  # at a clean stop, to post the Events that wait
-_HEARTBEAT_LOOKS: Final = 4.0  # looks within the time after which a silent worker is lost
-_LAG_SECONDS: Final = 10.0  # with more lag, the event loop misses all its deadlines
-_ROUND_SECONDS: Final = 60.0  # without a round of the loop; its longest waits are for Redis and the broker
+_HEARTBEAT_LOOKS: Final = 4.0  # reads of a heartbeat within the time after which a silent worker is lost
+_LAG_SECONDS: Final = 10.0  # with more lag, the event loop misses all deadlines
+_ROUND_SECONDS: Final = 60.0  # maximum without a round of the loop; its longest waits are for Redis and the broker
 _API_SECONDS: Final = 15.0  # the Lease is read or written every few seconds
 
 
 class Operator:
-    """All components of one process, made from the settings. Each component gets the owners of the facts that it asks for."""
+    """All components of one process, made from the settings. Each component gets those whose facts it reads."""
 
     def __init__(self, api: Api, installation: Installation, stopping: asyncio.Event) -> None:
         settings, instance = config.settings, _instance()
@@ -148,10 +148,10 @@ class Operator:
 
     async def stop(self) -> None:
         """Graceful shutdown in a few seconds: write what is decided, release the Lease, and end all tasks."""
-        await self.supervisor.stop("reconciler", "sweeper")  # from here on nothing new is decided
+        await self.supervisor.stop("reconciler", "sweeper")  # from here on no new decisions
         leading = self.election.leading
         if leading and not self.supervisor.crashed and not await self.writer.flush(_FLUSH_SECONDS):
-            _log.warning("Some statuses were not written before the end; the next leader decides them again")
+            _log.warning("Some statuses were not written before shutdown; the next leader plans them again")
         await self.supervisor.stop()
         if leading:
             await self.election.release()
@@ -159,7 +159,7 @@ class Operator:
         self.feed.close()
         self.actor.close()
         await self.view.close()
-        self.supervisor.stopping.set()  # a task of kopf waits for it, and kopf waits for that task at the end
+        self.supervisor.stopping.set()  # one of kopf's tasks waits for it, and kopf waits for its tasks
 
     def _report(self, event: Event) -> None:
         self.events.record(self.election.lease, (event,))
@@ -182,16 +182,16 @@ class Operator:
         """Checks that fail while the operator cannot work."""
         silent = min(self.api.silent_seconds, _API_SECONDS + 1)
         return (
-            Check("api", late("the API server has not answered for", silent, _API_SECONDS)),
-            Check("watch", "the jobs were not watched yet, or long ago" if self.watch_age.stale else ""),
-            Check("jobs", "" if self.cache.listed.is_set() else "the first list of the jobs is not in yet"),
+            Check("api", late("no response from the API server for", silent, _API_SECONDS)),
+            Check("watch", "no watch response yet, or the last one is too old" if self.watch_age.stale else ""),
+            Check("jobs", "" if self.cache.listed.is_set() else "the first list of jobs is not complete"),
             Check("redis", self.view.connection.problem),
             Check("lease", "" if self.election.leading or self.election.holder else "no replica leads yet"),
-            Check("loop", "it has not begun" if self.election.leading and not self.reconciler.serving else ""),
+            Check("loop", "the loop has not started" if self.election.leading and not self.reconciler.serving else ""),
         )
 
     def measure(self) -> None:
-        """Bring the gauges up to date."""
+        """Update the gauges."""
         for phase, number in self.cache.counts.phases().items():
             metrics.JOBS.labels(phase.value).set(number)
         metrics.QUEUE_JOBS.clear()

@@ -86,7 +86,7 @@ class StepClock:
         self._since: dict[str, tuple[int, datetime]] = {}  # by job id: step, and when it began
 
     def report(self, job_id: str, report: ProgressReport | None, now: datetime) -> None:
-        """Take the newest report of the job's attempt; None if it does not run (any more)."""
+        """Note the newest report of the job's attempt; None if it is not running."""
         known = self._since.get(job_id)
         if report is None or report.step_index not in _STEP_NAMES:
             if known is not None:
@@ -101,12 +101,12 @@ class StepClock:
         self._since[job_id] = (report.step_index, at)
 
     def forget(self, job_id: str) -> None:
-        """The job was deleted."""
+        """Drop a deleted job."""
         self._since.pop(job_id, None)
 
 
 def _end(before: Status, status: Status) -> Phase | None:
-    """The phase in which the job has ended with this status."""
+    """The finished phase, if this status is the first to have it."""
     return status.phase if status.phase and status.phase.finished and before.phase is not status.phase else None
 
 
@@ -115,7 +115,7 @@ def _reports(status: Status) -> bool:
 
 
 def _begun_at(status: Status) -> datetime | None:
-    """When a worker took the attempt, by the status; for a later attempt, its first report."""
+    """When a worker began the attempt: its start time, or the first report of a later attempt."""
     if status.worker is None or status.dispatch_time is None:
         return None
     if status.attempt <= 1:

@@ -1,6 +1,6 @@
-"""Probes: /healthz, /readyz and /metrics. The answers are JSON that names each problem.
+"""Probes: serves /healthz, /readyz and /metrics. The first two return JSON that names each problem.
 
-`/healthz` fails if a restart would help: a crashed task, a loop that does nothing, a watch that sends no requests.
+`/healthz` fails if a restart would help: a crashed task, a loop that hangs, a watch that sends no requests.
 `/readyz` fails while the operator cannot do its work: no API server, no Redis. A backlog fails neither.
 """
 
@@ -26,7 +26,7 @@ class Check:
 
 
 class Probed(Protocol):
-    """A program that the probes ask."""
+    """A program that the probes check."""
 
     def health(self) -> Sequence[Check]:
         """Checks that fail if a restart would help."""
@@ -35,7 +35,7 @@ class Probed(Protocol):
         """Checks that fail while the program cannot work."""
 
     def measure(self) -> None:
-        """Bring the gauges up to date."""
+        """Update the gauges."""
 
 
 class Starting:
@@ -72,7 +72,7 @@ class ProbeServer:
         self._port = port
 
     async def start(self) -> int:
-        """Listen; returns the port, which is a free one if 0 was asked for. Raises OSError if it is taken."""
+        """Listen, and return the port (for port 0: a free one). Raises OSError if the port is in use."""
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._host, self._port)
         await site.start()
@@ -84,17 +84,17 @@ class ProbeServer:
         await self._runner.cleanup()
 
     async def _healthz(self, _request: web.Request) -> web.Response:
-        return _answer(self.program.health())
+        return _response(self.program.health())
 
     async def _readyz(self, _request: web.Request) -> web.Response:
-        return _answer(self.program.readiness())
+        return _response(self.program.readiness())
 
     async def _metrics(self, _request: web.Request) -> web.Response:
         self.program.measure()
         return web.Response(body=generate_latest(metrics.REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
-def _answer(checks: Sequence[Check]) -> web.Response:
+def _response(checks: Sequence[Check]) -> web.Response:
     well = all(not check.problem for check in checks)
     body = {"ok": well, "checks": {check.name: check.problem or "ok" for check in checks}}
     return web.json_response(body, status=HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE)

@@ -1,4 +1,4 @@
-"""The operator's process: starts, watches, and stops in order after a signal or when a component cannot continue."""
+"""Process: starts the operator, and stops it in order after a signal or when a component cannot continue."""
 
 from __future__ import annotations
 
@@ -23,10 +23,8 @@ _log = logging.getLogger(__name__)
 async def run() -> int:
     """Run until SIGTERM or SIGINT (exit status 0), or until a component cannot continue (1, to be restarted)."""
     stopping = asyncio.Event()
-    for number in (
-        signal.SIGTERM,
-        signal.SIGINT,
-    ):  # until kopf installs its handlers: process 1 has no default signal handlers
+    # Until kopf installs its handlers: process 1 has no default signal handlers.
+    for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     version = metadata.version("reconstruction-operator")
     metrics.BUILD.info({"version": version})
@@ -46,7 +44,7 @@ async def run() -> int:
 
 
 async def _prepared(api: Api, stopping: asyncio.Event) -> Operator | None:
-    """The operator, when the cluster has what it needs; None after a signal."""
+    """Return the operator once the cluster has what it needs; None after a signal."""
     preparing = asyncio.create_task(_prepare(api, stopping), name="preparing")
     waiting = asyncio.create_task(stopping.wait(), name="signal")
     await asyncio.wait({preparing, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -71,7 +69,7 @@ async def _operate(operator: Operator, probes: ProbeServer) -> int:
 
     async def stop() -> None:
         await operator.stop()
-        await probes.close()  # before kopf looks for tasks that still run: an open connection is one
+        await probes.close()  # before kopf searches for running tasks: an open connection is one
 
     try:
         await watch.watch(
@@ -82,7 +80,7 @@ async def _operate(operator: Operator, probes: ProbeServer) -> int:
             cleanup=stop,
             stopping=operator.supervisor.stopping,
         )
-    except Exception as error:  # noqa: BLE001  # kopf's: the resource was deleted, its version changed, or a defect
+    except Exception as error:  # noqa: BLE001  # from kopf: the resource was deleted, its version changed, or a defect
         _log.critical("The watch cannot continue; the operator stops, to be restarted: %s", error, exc_info=error)
         return 1
     if operator.supervisor.crashed:

@@ -1,4 +1,4 @@
-"""Supervision of the operator's tasks: a task that ends stops the process; the event loop's lag is measured."""
+"""Supervision: stops the process when one of its tasks ends, and measures the lag of the event loop."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Supervisor:
         task.add_done_callback(self._ended)
 
     async def stop(self, *names: str) -> None:
-        """Cancel the tasks of these names, or all, and wait until they have ended."""
+        """Cancel the tasks with these names, or all tasks, and wait until they have ended."""
         ending = [task for task in self._tasks if not names or task.get_name() in names]
         for task in ending:
             task.remove_done_callback(self._ended)

@@ -24,7 +24,7 @@ def installed(cluster: Cluster) -> Cluster:
     # The short names are served a moment later, and kubectl caches discovery for hours.
     wait_until(
         lambda: "recon,rjob" in cluster.kubectl("api-resources", "--api-group=reconstruction.dev", check=False).stdout,
-        "the API server to tell the short names",
+        "the API server to serve the short names",
         timeout_seconds=_DISCOVERY_SECONDS,
     )
     _wait_for_the_creation_policy(cluster)
@@ -47,11 +47,11 @@ def kubectl(installed: Cluster, api_namespace: str) -> Kubectl:
 
 
 def _wait_for_the_creation_policy(cluster: Cluster) -> None:
-    """Return when no job is created cancelled any more: a new policy is enforced a moment after its creation."""
+    """Wait until jobs that are created cancelled are rejected: a new policy is enforced a moment after its creation."""
     body = json.dumps(manifest("probe", cancelRequested=True, cancelConfirmed=True))
     command = ("create", "--dry-run=server", "-f", "-")
     wait_until(
         lambda: cluster.kubectl(*command, input=body, check=False).returncode != 0,
-        "the API server to refuse new jobs that are cancelled",
+        "the API server to reject new jobs that are cancelled",
         timeout_seconds=_ACTIVE_SECONDS,
     )

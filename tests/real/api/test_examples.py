@@ -32,7 +32,7 @@ def test_an_example_has_a_comment_and_the_name_of_its_file(path: Path) -> None:
 
 @pytest.mark.parametrize("path", _EXAMPLES)
 def test_an_example_that_the_charts_defaults_cannot_run_names_its_needs(path: Path) -> None:
-    """By default no photos are mounted, object storage is off, and there is a pool of CPUs alone."""
+    """By default no photos are mounted, object storage is off, and there is only a pool of CPUs."""
     spec = yaml.safe_load(path.read_text())["spec"]
     runs = spec.get("modelType") == "placeholder" and "output" not in spec and spec.get("queue", "celery") == "celery"
     assert path.read_text().startswith("# Needs ") is not runs

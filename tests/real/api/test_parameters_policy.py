@@ -1,4 +1,4 @@
-"""Parameters that no model takes: the API server refuses them, so that no reader of the jobs must parse them."""
+"""Parameters that no model accepts: the API server rejects them, so that no reader of the jobs must parse them."""
 
 import json
 from typing import Any
@@ -54,7 +54,7 @@ def create(kubectl: Kubectl) -> Kubectl:
         pytest.param(json.dumps({f"a{n}": 1 for n in range(33)}), "at most 32 items", id="many names"),
     ],
 )
-def test_unbounded_parameters_are_refused_by_the_api_server(create: Kubectl, parameters: str, message: str) -> None:
+def test_unbounded_parameters_are_rejected_by_the_api_server(create: Kubectl, parameters: str, message: str) -> None:
     answer = create("create", "--validate=false", "-f", "-", text=body(parameters))
 
     assert not answer.accepted

@@ -34,25 +34,24 @@ _AT_HOME: set[_Rule] = {
 
 @pytest.fixture
 def operator(installed: Cluster) -> ApiClient:
-    """Requests with the operator's own token, since kubectl needs more rights than the operator: it reads before it writes."""
+    """A client with the operator's own token, since kubectl needs more rights than the operator: it reads before it writes."""
     kubeconfig = json.loads(installed.service_account_kubeconfig(_HOME, "reconstruction-operator").read_text())
     port = urlsplit(installed.url).port
-    assert port is not None
     return ApiClient(port, installed.ca, kubeconfig["users"][0]["user"]["token"])
 
 
-def send(who: ApiClient, method: str, path: str, body: dict[str, Any] | None) -> object:
-    return who.patch(path, body or {}) if method == "PATCH" else who.request(method, path, body)
+def send(client: ApiClient, method: str, path: str, body: dict[str, Any] | None) -> object:
+    return client.patch(path, body or {}) if method == "PATCH" else client.request(method, path, body)
 
 
-def rules(who: ApiClient, namespace: str) -> set[_Rule]:
+def rules(client: ApiClient, namespace: str) -> set[_Rule]:
     """All rules of an account in a namespace, without those that every account has."""
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectRulesReview",
         "spec": {"namespace": namespace},
     }
-    found = who.post("/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", review)["status"]["resourceRules"]
+    found = client.post("/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", review)["status"]["resourceRules"]
     return {
         tuple(tuple(rule.get(part, ())) for part in ("apiGroups", "resources", "resourceNames", "verbs"))  # type: ignore[misc]
         for rule in found
@@ -201,14 +200,14 @@ _NEVER = [("patch", "/status"), ("update", "/status")]
         pytest.param("admin", _VIEWS + _EDITS, id="its-admins"),
     ],
 )
-def test_a_role_for_users_grants_what_its_name_says(
+def test_a_role_for_users_grants_the_rights_of_its_name(
     kubectl: Kubectl, role: str, allowed: list[tuple[str, str]]
 ) -> None:
     user = f"user-of-{role}"
     bind(kubectl, user, role)
 
     def may(verb: str, part: str) -> bool:
-        """As `kubectl auth can-i`."""
+        """Ask like `kubectl auth can-i`."""
         wanted = {
             "namespace": kubectl.namespace,
             "verb": verb,

@@ -1,4 +1,4 @@
-"""Sharded lists and watches of the API server (KEP-5866, alpha in 1.36): it has the same hash and the same ranges as we have."""
+"""Sharded lists and watches of the API server (KEP-5866, alpha in 1.36): its hash and its ranges are the same as ours."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def query(shard: Shard, **more: str) -> str:
     return f"{JOBS}?{urllib.parse.urlencode({'shardSelector': shard.selector, **more})}"
 
 
-def test_a_list_has_the_jobs_of_the_shard_alone(sharding: Cluster) -> None:
+def test_a_list_has_only_the_jobs_of_the_shard(sharding: Cluster) -> None:
     uids = {one["metadata"]["uid"] for one in sharding.api.get(JOBS)["items"]}
 
     for shard in SHARDS:
@@ -42,7 +42,7 @@ def test_a_list_has_the_jobs_of_the_shard_alone(sharding: Cluster) -> None:
         assert {one["metadata"]["uid"] for one in found} == {uid for uid in uids if shard.has(uid)}
 
 
-def test_a_watch_has_the_jobs_of_the_shard_alone(sharding: Cluster) -> None:
+def test_a_watch_has_only_the_jobs_of_the_shard(sharding: Cluster) -> None:
     uids = {one["metadata"]["uid"] for one in sharding.api.get(JOBS)["items"]}
 
     for shard in SHARDS:

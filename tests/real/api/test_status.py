@@ -26,7 +26,7 @@ _FINISHED = [phase for phase in Phase if phase.finished]
 _UNFINISHED = [phase for phase in Phase if not phase.finished]
 _AT = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 _NEVER_CHANGES = "status.phase: Forbidden: the job is finished, and its phase never changes again"
-_NEVER_FALLS = "status.attempt: Forbidden: the number of the attempt never falls"
+_NEVER_DECREASES = "status.attempt: Forbidden: the number of the attempt never falls"
 
 
 def test_a_new_job_has_the_generation_minus_one(kubectl: Kubectl) -> None:
@@ -97,7 +97,7 @@ def test_other_fields_of_a_finished_job_may_change(kubectl: Kubectl) -> None:
     [
         pytest.param(1, 1, True, id="the-same"),
         pytest.param(1, 2, True, id="the-next"),
-        pytest.param(1, 5, True, id="several-on"),
+        pytest.param(1, 5, True, id="several-later"),
         pytest.param(2, 1, False, id="one-back"),
         pytest.param(2, 0, False, id="to-zero"),
         pytest.param(2, None, False, id="removed"),
@@ -110,7 +110,7 @@ def test_the_attempt_never_decreases(kubectl: Kubectl, before: int, after: int |
     answer = kubectl.report(name, attempt=after)
 
     assert answer.accepted == accepted
-    assert accepted or _NEVER_FALLS in answer.text
+    assert accepted or _NEVER_DECREASES in answer.text
 
 
 def test_the_whole_status_cannot_be_removed(kubectl: Kubectl) -> None:
@@ -120,7 +120,7 @@ def test_the_whole_status_cannot_be_removed(kubectl: Kubectl) -> None:
     answer = kubectl.patch(f"{name}/status", {"status": None})
 
     assert _NEVER_CHANGES in answer.text
-    assert _NEVER_FALLS in answer.text
+    assert _NEVER_DECREASES in answer.text
 
 
 @pytest.mark.parametrize(
@@ -130,10 +130,10 @@ def test_the_whole_status_cannot_be_removed(kubectl: Kubectl) -> None:
         pytest.param({"progress": {"percent": 101}}, "less than or equal to 100", id="more-than-all"),
         pytest.param({"progress": {"percent": -1}}, "greater than or equal to 0", id="less-than-nothing"),
         pytest.param({"message": "m" * 5000}, "Too long", id="long-message"),
-        pytest.param({"startTime": "yesterday"}, "must be of type date-time", id="no-time"),
+        pytest.param({"startTime": "yesterday"}, "must be of type date-time", id="not-a-time"),
         pytest.param({"outputs": {"files": [{"name": "f"}] * 17}}, "Too many", id="many-files"),
         pytest.param({"quality": {str(n): "1" for n in range(17)}}, "Too many", id="many-numbers"),
-        pytest.param({"quality": {"faces": 7}}, "must be of type string", id="a-number-that-is-no-text"),
+        pytest.param({"quality": {"faces": 7}}, "must be of type string", id="a-number-in-place-of-a-text"),
         pytest.param({"conditions": [{"type": "Finished"}]}, "Required value", id="half-a-condition"),
         pytest.param(
             {

@@ -139,7 +139,7 @@ def test_a_restored_job_is_created_with_its_cancel_which_stays_final(
     assert kubectl.change("job", cancelRequested=False, cancelConfirmed=False).accepted is (state == _REQUESTED)
 
 
-def test_a_restored_job_with_half_a_cancel_is_refused(kubectl: Kubectl) -> None:
+def test_a_restored_job_with_half_a_cancel_is_rejected(kubectl: Kubectl) -> None:
     answer = create(kubectl, _ONLY_CONFIRMED, **_RESTORED)
 
     assert _HALF in answer.text

@@ -34,7 +34,7 @@ def test_without_redis_the_operator_is_alive_and_not_ready(operator: Replica, sy
 def test_without_the_api_server_the_operator_is_alive_and_not_ready(operator: Replica, cluster: Cluster) -> None:
     cluster.kill_apiserver()
 
-    assert "the API server has not answered for" in operator.wait_problem("api")
+    assert "no response from the API server for" in operator.wait_problem("api")
     assert operator.get("/healthz")[0] == 200
     cluster.start_apiserver()
     operator.wait_ready()

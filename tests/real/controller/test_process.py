@@ -1,4 +1,4 @@
-"""The operator's process: a clean stop on a signal, and an exit with a reason when it cannot go on."""
+"""The operator's process: a clean stop on a signal, and an exit with a reason when it cannot continue."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ CRD = "crd/reconstructionjobs.reconstruction.dev"
 
 
 def _status(process: Process) -> int | None:
-    """The exit status, once it has ended."""
+    """Wait for the process to end; return its exit status."""
     wait_until(lambda: not process.alive, f"{process.name} to end", timeout_seconds=90, seen=process.log_end)
     with pytest.raises(ServerEndedError) as ended:
         process.check()
@@ -27,7 +27,7 @@ def _status(process: Process) -> int | None:
 
 
 def _stopped(process: Process) -> int | None:
-    """The exit status after SIGTERM. `Process.stop` kills after its grace time, which a busy machine may need."""
+    """Send SIGTERM; return the exit status. `Process.stop` would kill it after a grace time, which a busy machine may need."""
     os.kill(process.pid, signal.SIGTERM)
     return _status(process)
 
@@ -56,7 +56,7 @@ def test_a_clean_stop_works_without_redis_and_the_api_server(system: System, job
 
 @pytest.fixture(scope="module")
 def bare() -> Iterator[Cluster]:
-    """A cluster of this module alone, whose CRD may be deleted."""
+    """A cluster for this module alone, whose CRD may be deleted."""
     with Cluster() as running:
         yield running
 
@@ -87,7 +87,7 @@ def test_the_process_exits_when_the_crd_is_deleted(bare_system: System, bare: Cl
     assert "The watch cannot continue" in process.log.read_text()
 
 
-def test_a_probe_port_that_is_taken_is_a_readable_error(system: System) -> None:
+def test_a_probe_port_in_use_is_a_readable_error(system: System) -> None:
     system.start_operator("first")
     Replica(system, "first").wait_ready()
 

@@ -63,10 +63,7 @@ class Desk:
 
     def load(self, name: str) -> Job:
         key = self.cache.put(self.jobs.get(name))
-        assert key is not None
-        job = self.cache.get(key)
-        assert job is not None
-        return job
+        return self.cache.get(key)
 
     async def write(self, job: Job, status: Status) -> None:
         self.writer.offer(job, status, ())
@@ -85,14 +82,13 @@ async def desk(api: Api, jobs: Jobs) -> AsyncIterator[Desk]:
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_a_status_is_stored_and_the_answer_is_cached(desk: Desk) -> None:
+async def test_a_status_is_stored_and_the_response_is_cached(desk: Desk) -> None:
     job = desk.load(desk.jobs.create("a"))
 
     await desk.write(job, RUNNING)
 
     assert desk.status("a")["phase"] == "Running"
     stored = desk.cache.get(job.key)
-    assert stored is not None
     assert stored.status == RUNNING
     assert desk.stored == ["a"]
 
@@ -100,7 +96,6 @@ async def test_a_status_is_stored_and_the_answer_is_cached(desk: Desk) -> None:
 async def test_fields_without_a_value_are_removed_on_the_server(desk: Desk) -> None:
     await desk.write(desk.load(desk.jobs.create("a")), replace(RUNNING, failure=Failure("WORKER_LOST", "lost")))
     job = desk.cache.by_id(desk.jobs.get("a")["metadata"]["uid"])
-    assert job is not None
 
     await desk.write(job, replace(RUNNING, phase=Phase.QUEUED, attempt=2, worker=None, progress=None, start_time=None))
 
@@ -120,7 +115,7 @@ async def test_a_new_object_of_the_same_name_is_never_written(desk: Desk) -> Non
 
 
 async def test_a_newer_status_is_never_overwritten(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
-    """As by a leader that was paused while another one went on."""
+    """A leader may have been paused while its successor continued."""
     old = desk.load(desk.jobs.create("a"))
     successor = Desk(desk.api, desk.jobs)
     task = asyncio.create_task(successor.writer.run())
@@ -132,10 +127,10 @@ async def test_a_newer_status_is_never_overwritten(desk: Desk, caplog: pytest.Lo
 
     assert desk.status("a")["progress"]["percent"] == 83
     assert (desk.stored, desk.requeued()) == ([], ["a"])
-    assert "refused" not in caplog.text, "it is a conflict, and no rule was broken"
+    assert "rejected" not in caplog.text, "it is a conflict, and no rule was broken"
 
 
-async def test_a_write_to_a_deleted_job_is_no_error(desk: Desk) -> None:
+async def test_a_write_to_a_deleted_job_is_not_an_error(desk: Desk) -> None:
     old = desk.load(desk.jobs.create("a"))
     desk.jobs.delete("a")
     desk.jobs.wait_gone("a")
@@ -145,7 +140,7 @@ async def test_a_write_to_a_deleted_job_is_no_error(desk: Desk) -> None:
     assert (desk.stored, desk.requeued()) == ([], ["a"])
 
 
-async def test_the_server_refuses_to_change_an_end_and_the_job_is_requeued(desk: Desk) -> None:
+async def test_the_server_rejects_a_change_of_an_end_and_the_job_is_requeued(desk: Desk) -> None:
     job = desk.load(desk.jobs.create("a"))
     await desk.write(job, replace(RUNNING, phase=Phase.SUCCEEDED))
     stale = Cache(monotonic=lambda: 0.0)  # as a deposed leader would have it
@@ -219,7 +214,7 @@ async def test_unfinished_jobs_are_listed_without_the_finished_ones(desk: Desk, 
     assert [bodies.head(item) for page in found for item in page.items] == [bodies.Head(lives.key, lives.version)]
 
 
-async def test_a_refused_request_reports_the_servers_reason_and_message(api: Api, desk: Desk) -> None:
+async def test_a_rejected_request_reports_the_servers_reason_and_message(api: Api, desk: Desk) -> None:
     with pytest.raises(ApiError) as refused:
         await api.get(objects.path(JobKey(desk.jobs.namespace, "unknown", "uid")))
 
@@ -227,7 +222,7 @@ async def test_a_refused_request_reports_the_servers_reason_and_message(api: Api
     assert "unknown" in refused.value.message
 
 
-async def test_refused_credentials_are_read_again(kubeconfig: Path) -> None:
+async def test_rejected_credentials_are_read_again(kubeconfig: Path) -> None:
     good = await kubernetes_client.find_cluster({"KUBECONFIG": str(kubeconfig), "HOME": "/nonexistent"})
     stale = await kubernetes_client.find_cluster({"KUBECONFIG": str(kubeconfig), "HOME": "/nonexistent"})
     stale.configuration.api_key["BearerToken"] = "Bearer expired"

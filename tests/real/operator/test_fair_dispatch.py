@@ -67,7 +67,7 @@ def test_a_namespace_does_not_take_the_window_nor_all_queues_redis(
     leave(state)  # orders to delete these jobs' files must not take the room of the other tests
 
 
-def test_a_pool_of_another_namespace_is_refused(jobs: Jobs) -> None:
+def test_a_pool_of_another_namespace_is_rejected(jobs: Jobs) -> None:
     name = jobs.create(queue="private")
 
     job = jobs.wait_finished(name)
@@ -88,7 +88,7 @@ def test_a_full_redis_stops_dispatch_and_lets_jobs_end(jobs: Jobs, state: redis.
     waiting = jobs.create(queue=FULL)
     jobs.wait_phase(waiting, "Pending")
 
-    broker.config_set("maxmemory", 1)  # now every command that takes memory is refused
+    broker.config_set("maxmemory", 1)  # now Redis rejects every command that needs memory
     jobs.cancel(cancelled)
     jobs.wait_phase(cancelled, "Cancelled")
     jobs.patch(suspended, suspend=True)

@@ -127,6 +127,5 @@ def test_a_confirmed_cancel_stops_the_native_code(jobs: Jobs) -> None:
 
     jobs.cancel(name)
 
-    job = jobs.wait_finished(name)
-    assert job["status"]["phase"] == "Cancelled"
+    jobs.wait_phase(name, "Cancelled")
     assert not jobs.folder(name).exists()

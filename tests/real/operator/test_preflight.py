@@ -76,7 +76,7 @@ def test_an_unusable_input_fails_its_job_while_all_slots_are_busy(
     assert jobs.get(busy)["status"]["phase"] == "Running"
 
 
-def test_a_usable_input_is_reported_and_its_job_waits_on(jobs: Jobs, busy: str, photos: Path) -> None:
+def test_a_usable_input_is_reported_and_its_job_still_waits(jobs: Jobs, busy: str, photos: Path) -> None:
     name = photogrammetry(jobs, photos, "whole")
 
     job = jobs.wait(name, "checked", lambda job: bool(condition(job, "InputChecked")), timeout_seconds=SECONDS)
@@ -89,7 +89,7 @@ def test_a_usable_input_is_reported_and_its_job_waits_on(jobs: Jobs, busy: str, 
     jobs.delete(name)
 
 
-def test_parameters_that_no_worker_takes_fail_the_job_at_once(jobs: Jobs, busy: str, photos: Path) -> None:
+def test_parameters_that_no_worker_accepts_fail_the_job_at_once(jobs: Jobs, busy: str, photos: Path) -> None:
     name = photogrammetry(jobs, photos, "whole", parameters={"quality": "best"})
 
     failure = jobs.wait_finished(name, timeout_seconds=SECONDS)["status"]["failure"]
@@ -119,7 +119,7 @@ def test_the_cancel_of_a_job_whose_model_is_missing_takes_effect(jobs: Jobs) -> 
 
     jobs.cancel(name)
 
-    assert jobs.wait_finished(name)["status"]["phase"] == "Cancelled"
+    jobs.wait_phase(name, "Cancelled")
 
 
 def test_a_job_that_can_run_at_once_is_not_checked(jobs: Jobs) -> None:

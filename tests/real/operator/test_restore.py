@@ -1,4 +1,4 @@
-"""Restore from a backup: the object is a new one with another uid, and its status comes back only if the tool restores it.
+"""Restore from a backup: the object is new and has another uid, and its status is restored only if the tool does that.
 
 docs/backups.md promises what is tested here.
 """
@@ -6,6 +6,8 @@ docs/backups.md promises what is tested here.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -24,8 +26,16 @@ def operator(jobs: Jobs) -> Process:
     return jobs.system.processes["operator"]
 
 
+@contextmanager
+def paused(operator: Process) -> Iterator[None]:
+    """Pause the operator, so that it sees an object only once its status is restored too."""
+    operator.pause()
+    yield
+    operator.resume()
+
+
 def export(jobs: Jobs, name: str) -> Exported:
-    """The object as a backup has it; then it is deleted."""
+    """Return the object as a backup has it, and delete it."""
     found = jobs.get(name)
     jobs.delete(name)
     jobs.wait_gone(name)
@@ -33,7 +43,7 @@ def export(jobs: Jobs, name: str) -> Exported:
 
 
 def restore(jobs: Jobs, exported: Exported, **spec: Any) -> str:
-    """What every tool does first: `kubectl apply` without the fields that the API server sets. Returns the uid."""
+    """Restore as every tool begins: `kubectl apply` without the fields that the API server sets. Return the uid."""
     _kubectl(jobs, _cleaned(exported) | {"spec": exported["spec"] | spec}, "apply")
     uid: str = jobs.get(exported["metadata"]["name"])["metadata"]["uid"]
     assert uid != exported["metadata"]["uid"]
@@ -41,10 +51,10 @@ def restore(jobs: Jobs, exported: Exported, **spec: Any) -> str:
 
 
 def restore_status(jobs: Jobs, exported: Exported) -> None:
-    """What a backup tool does that also restores the status."""
+    """Restore the status, as some backup tools do."""
 
     def written() -> bool:
-        # The operator may write at the same moment; a tool repeats it as well.
+        # The operator may write at the same moment; a tool would retry too.
         return _kubectl(jobs, _cleaned(exported), "replace", "--subresource=status", check=False) == 0
 
     wait_until(written, f"the status of {exported['metadata']['name']} to be restored")
@@ -75,12 +85,11 @@ def test_a_finished_job_restored_with_its_status_never_runs(jobs: Jobs, state: r
     exported = export(jobs, jobs.create_in("Succeeded"))
     name = exported["metadata"]["name"]
 
-    operator.pause()
-    uid = restore(jobs, exported)
-    restore_status(jobs, exported)
-    operator.resume()
+    with paused(operator):
+        uid = restore(jobs, exported)
+        restore_status(jobs, exported)
 
-    # The operator has seen it: what would stop a message of it is there.
+    # The operator has seen it: the end that would stop a message of it exists.
     wait_until(lambda: state.exists(f"end:{uid}-1"), f"{name} to be closed in Redis")
     assert jobs.get(name)["status"] == exported["status"]  # outputs too, whose files were deleted with the first object
     assert not jobs.folder(name).exists()
@@ -100,27 +109,25 @@ def test_a_status_restored_under_a_running_operator_stops_the_new_attempt(jobs: 
     assert state.exists(f"stop:{uid}-1")
 
 
-def test_a_running_job_restored_with_its_status_runs_anew_without_a_failure(jobs: Jobs, operator: Process) -> None:
+def test_a_running_job_restored_with_its_status_runs_again_without_a_failure(jobs: Jobs, operator: Process) -> None:
     exported = export(jobs, jobs.create_in("Running", queue="slow"))
     name = exported["metadata"]["name"]
 
-    operator.pause()
-    restore(jobs, exported, queue="celery")
-    restore_status(jobs, exported)
-    operator.resume()
+    with paused(operator):
+        restore(jobs, exported, queue="celery")
+        restore_status(jobs, exported)
 
     ended = jobs.wait_finished(name)
     assert (condition(ended, "Finished")["reason"], ended["status"].get("failures", 0)) == ("Succeeded", 0)
 
 
-def test_a_restored_job_whose_time_to_live_is_over_is_deleted(jobs: Jobs, operator: Process) -> None:
+def test_a_restored_job_whose_time_to_live_has_expired_is_deleted(jobs: Jobs, operator: Process) -> None:
     exported = export(jobs, jobs.create_in("Succeeded"))
     name = exported["metadata"]["name"]
 
-    operator.pause()
-    restore(jobs, exported, ttlSecondsAfterFinished=0)
-    restore_status(jobs, exported)
-    operator.resume()
+    with paused(operator):
+        restore(jobs, exported, ttlSecondsAfterFinished=0)
+        restore_status(jobs, exported)
 
     jobs.wait_gone(name)
 
@@ -153,15 +160,14 @@ def test_a_cancelled_job_is_restored_as_cancelled_and_never_runs(
     with pytest.raises(CommandError, match="a new job cannot be cancelled already"):
         restore(jobs, exported)
 
-    operator.pause()
-    uid = restore(jobs, labelled(exported, **mark))
-    if with_status:
-        restore_status(jobs, exported)
-    operator.resume()
+    with paused(operator):
+        uid = restore(jobs, labelled(exported, **mark))
+        if with_status:
+            restore_status(jobs, exported)
 
     restored = jobs.wait_phase(name, "Cancelled")
     assert (restored["spec"]["cancelRequested"], restored["spec"]["cancelConfirmed"]) == (True, True)
-    jobs.create_in("Succeeded")  # a later one: the operator has seen both
+    jobs.create_in("Succeeded")  # a later job: the operator has seen both
     assert jobs.get(name)["status"]["phase"] == "Cancelled"
     assert not jobs.folder(name).exists()
     assert not state.exists(f"alive:{uid}-1")

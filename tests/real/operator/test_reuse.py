@@ -1,4 +1,4 @@
-"""Results outlive their jobs: a job that is deleted or restored finds its result again instead of running anew.
+"""Results outlive their jobs: a job that is deleted or restored finds its result instead of running again.
 
 docs/results.md and docs/backups.md promise what is tested here.
 """
@@ -48,7 +48,7 @@ def runs(folder: Path) -> int:
 
 
 def delete(jobs: Jobs, name: str) -> dict[str, Any]:
-    """Deletes the object, and waits until its folder is cleaned up; returns the object as it was."""
+    """Delete the object, and wait until its folder is cleaned up; return the object as it was."""
     before, folder = jobs.get(name), jobs.folder(name)
     jobs.delete(name)
     jobs.wait_gone(name)
@@ -57,7 +57,7 @@ def delete(jobs: Jobs, name: str) -> dict[str, Any]:
 
 
 def restore(jobs: Jobs, *exported: dict[str, Any]) -> None:
-    """What `kubectl apply` does with a backup: the spec alone, without what the API server sets."""
+    """Restore as `kubectl apply` does with a backup: the spec alone, without the fields that the API server sets."""
     kept = ("name", "namespace")
     cleaned = [one | {"metadata": {key: one["metadata"][key] for key in kept}} for one in exported]
     body = json.dumps({"apiVersion": "v1", "kind": "List", "items": cleaned})
@@ -152,7 +152,7 @@ def test_a_cancelled_job_leaves_nothing_in_the_trash(jobs: Jobs) -> None:
     assert trashed(jobs, old["metadata"]["uid"]) == []
 
 
-def test_a_result_leaves_the_trash_when_its_time_is_over(
+def test_a_result_leaves_the_trash_when_its_time_has_expired(
     start_system: SharedSystems, photos_root: Path, photos: Path, counting_worker: Worker, namespace: str
 ) -> None:
     settings = {"INPUT_ROOTS": str(photos_root), "RETAIN_SECONDS_AFTER_DELETION": "2"}
@@ -163,12 +163,12 @@ def test_a_result_leaves_the_trash_when_its_time_is_over(
     first = delete(jobs, "first")["metadata"]["uid"]
     wait_until(lambda: trashed(jobs, first), "the result to be in the trash")
 
-    def is_over() -> bool:
+    def has_expired() -> bool:
         until = int(trashed(jobs, first)[0].name.rpartition("~")[2])
         return until < time.time()
 
-    wait_until(is_over, "its time to be over")
-    delete(jobs, "second")  # the trash is looked through with each clean-up
+    wait_until(has_expired, "its time to expire")
+    delete(jobs, "second")  # each clean-up also checks the trash
     wait_until(lambda: not trashed(jobs, first), "the result to be deleted")
 
 

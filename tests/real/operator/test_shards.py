@@ -35,7 +35,7 @@ class Shards:
         self.system, self.cluster, self.jobs = system, system.cluster, Jobs(system, namespace)
 
     def permit(self, count: int) -> None:
-        """As an upgrade of the release does before it starts other pods."""
+        """Apply the role, as an upgrade of the release does before it starts other pods."""
         objects = rendered(OPERATOR_NAMESPACE, operator={"shards": count})
         (role,) = [
             one for one in objects if (one["kind"], one["metadata"]["name"]) == ("Role", "reconstruction-operator")
@@ -54,7 +54,7 @@ class Shards:
             self.system.processes.pop(name(shard)).stop()
 
     def create(self, count: int, **spec: Any) -> list[str]:
-        """Jobs; their uids."""
+        """Create jobs; return their uids."""
         names = [self.jobs.create(**spec) for _ in range(count)]
         return [str(self.jobs.get(one)["metadata"]["uid"]) for one in names]
 
@@ -96,7 +96,7 @@ def outcome(job: dict[str, Any]) -> tuple[str, int, str]:
 
 
 def expected(uids: Iterable[str], shards: list[Shard]) -> dict[str, tuple[str, int, str]]:
-    """Each job once, by the shard that has it."""
+    """The outcomes if the shard of each job runs it once."""
     return {
         uid: ("Succeeded", 1, f"reconstruction-operator{shard.suffix}")
         for uid in uids
@@ -116,9 +116,7 @@ def shards(start_system: SharedSystems, namespace: str) -> Shards:
     return Shards(start_system(worker, operator=False, fresh=True, RESEND_SECONDS="120"), namespace)
 
 
-def test_three_shards_run_each_job_once_and_one_that_is_away_holds_up_no_others(
-    shards: Shards, cluster: Cluster
-) -> None:
+def test_three_shards_run_each_job_once_and_a_stopped_one_delays_no_others(shards: Shards, cluster: Cluster) -> None:
     shards.permit(3)
     shards.start(*THREE)
     uids = shards.create(36)
@@ -191,7 +189,7 @@ def test_two_shards_take_over_from_three_without_a_loss(shards: Shards) -> None:
 
 
 def _recorded(system: System) -> dict[str, set[str]]:
-    """The indexes of records in Redis by the ending of their names."""
+    """The indexes of records in Redis, by the suffixes of their names."""
     with redis.Redis.from_url(system.redis.url(1), decode_responses=True) as client:
         found = {str(key): set(map(str, client.smembers(key))) for key in client.keys("records:*")}  # type: ignore[arg-type]
     endings = {shard.suffix for shard in (*THREE, *TWO)}

@@ -1,4 +1,4 @@
-"""Suspend and resume: a suspended job does not run, and its stop is no failure."""
+"""Suspend and resume: a suspended job does not run, and its stop is not a failure."""
 
 from devcluster.harness.jobs import Jobs, Seen, is_true
 

@@ -28,9 +28,8 @@ LEASE = "reconstruction-system/reconstruction-operator"
 OTHER_NAMESPACE = "other-installation"
 OTHER_LEASE = f"{OTHER_NAMESPACE}/reconstruction-operator"
 LONG = {"stepSeconds": 1}
-SLOW = Worker(
-    settings={"PLACEHOLDER_STEP_SECONDS": "5"}
-)  # a job that is given away by this worker is still running then
+# A job that is handed over still runs on this worker
+SLOW = Worker(settings={"PLACEHOLDER_STEP_SECONDS": "5"})
 
 
 @pytest.fixture
@@ -67,7 +66,7 @@ def test_a_job_runs_once_under_two_operators(system: System, other: System, jobs
     assert sum(map(len, runs)) == len(names)
 
 
-def test_the_operator_that_leaves_a_job_alone_reports_it(system: System, other: System, jobs: Jobs) -> None:
+def test_the_operator_that_ignores_a_job_reports_it(system: System, other: System, jobs: Jobs) -> None:
     name = jobs.create(queue="unserved")
     job = jobs.wait(name, "contested", lambda job: bool(condition(job, "Contested")))
     by_lease = {LEASE: other, OTHER_LEASE: system}
@@ -83,7 +82,7 @@ def test_the_operator_that_leaves_a_job_alone_reports_it(system: System, other: 
 
 
 def _run_beside(bystander: System, jobs: Jobs, **spec: Any) -> str:
-    """A running job, which the other installation than `bystander` manages."""
+    """Create a running job that the other installation manages, not `bystander`'s."""
     bystander.processes["operator"].pause()
     name = jobs.create_in("Running", **spec)
     bystander.processes["operator"].resume()

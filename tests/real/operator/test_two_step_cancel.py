@@ -1,4 +1,4 @@
-"""Two-step cancel: at each step, in the queue, withdrawn, refused, and against other changes."""
+"""Two-step cancel: at each step, in the queue, withdrawn, rejected, and against other changes."""
 
 from typing import Any
 
@@ -26,15 +26,14 @@ def test_a_cancel_at_each_step_stops_the_job_and_deletes_its_files(jobs: Jobs, s
         jobs.confirm_cancel(name)
 
     for step, name in names.items():
-        job = jobs.wait_finished(name)
-        assert job["status"]["phase"] == "Cancelled", job["status"]
+        job = jobs.wait_phase(name, "Cancelled")
         assert job["status"]["progress"]["stepIndex"] == step
         assert (is_true(job, "Cancelled"), is_true(job, "Failed"), is_true(job, "Stalled")) == (True, False, False)
         cancel = job["status"]["cancel"]
         assert cancel["requestedAt"] <= cancel["confirmedAt"] <= cancel["acknowledgedAt"]
         uid = job["metadata"]["uid"]
         assert not (jobs.system.jobs_dir / uid / "output").exists()
-        assert state.get(f"cancel:{uid}") == "1"  # it stays for its TTL, so that a late duplicate message stops, too
+        assert state.get(f"cancel:{uid}") == "1"  # it stays for its TTL, so that a late duplicate message stops too
         assert not state.exists(f"cancel_request:{uid}")
 
 
@@ -63,14 +62,14 @@ def test_a_withdrawn_request_leaves_no_flag_behind(jobs: Jobs, state: redis.Redi
     assert jobs.wait_finished(name)["status"]["phase"] == "Succeeded"
 
 
-def test_the_api_server_refuses_a_confirmation_without_a_request(jobs: Jobs) -> None:
+def test_the_api_server_rejects_a_confirmation_without_a_request(jobs: Jobs) -> None:
     name = jobs.create(queue="slow")
 
     with pytest.raises(ApiError, match="cancelRequested"):
         jobs.confirm_cancel(name)
 
     jobs.cancel(name)
-    assert jobs.wait_finished(name)["status"]["phase"] == "Cancelled"
+    jobs.wait_phase(name, "Cancelled")
 
 
 @pytest.mark.parametrize(
@@ -87,9 +86,7 @@ def test_a_job_that_does_not_run_is_cancelled_without_a_start(jobs: Jobs, phase:
 
     jobs.cancel(name)
 
-    job = jobs.wait_finished(name)
-    assert job["status"]["phase"] == "Cancelled"
-    assert "startTime" not in job["status"]
+    assert "startTime" not in jobs.wait_phase(name, "Cancelled")["status"]
 
 
 def test_a_cancel_beats_a_suspend(jobs: Jobs) -> None:
@@ -98,7 +95,7 @@ def test_a_cancel_beats_a_suspend(jobs: Jobs) -> None:
     jobs.request_cancel(name)
     jobs.patch(name, suspend=True, cancelConfirmed=True)
 
-    assert jobs.wait_finished(name)["status"]["phase"] == "Cancelled"
+    jobs.wait_phase(name, "Cancelled")
 
 
 def test_a_confirmation_after_the_end_changes_nothing(jobs: Jobs) -> None:

@@ -35,7 +35,7 @@ def system(system_that_counts_runs: System) -> System:
 
 @pytest.fixture
 def velero(system: System, namespace: str, s3: S3) -> Iterator[Velero]:
-    """Started after the CRD is there, since it learns of new kinds every five minutes. Its backups lie in a bucket of the real S3 server."""
+    """Velero, started after the CRD exists, since it discovers new kinds every five minutes. Its bucket is on the real S3 server."""
     from tests.support.servers.objects import S3Server  # noqa: PLC0415  # boto3 takes seconds
 
     bucket = S3Server(s3.url(), s3.access_key, s3.secret_key).bucket(f"velero-{namespace}")

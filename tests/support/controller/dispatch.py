@@ -20,7 +20,7 @@ _HOUR_MS = 3_600_000
 
 
 def read(facts: QueueFacts, *served: str, memory_share: float = 0.0, **messages: int) -> QueueFacts:
-    """Take a reading: a worker for each of these queues, and so many messages in some."""
+    """Store a reading: a worker for each of these queues, and these numbers of messages."""
     facts.update(
         dict.fromkeys(served, 1),
         Backlog(messages, {queue: 2_000 * number for queue, number in messages.items()}, memory_share),
@@ -35,12 +35,12 @@ def make_admission(cache: Cache, *served: str, rules: Rules | None = None, **win
 
 
 def serve(client: redis.Redis, *pools: str, node: str = "idle@test") -> None:
-    """Register a worker of these pools that takes nothing: what is sent to them stays there."""
+    """Register a worker of these pools that takes no messages: what is sent to them stays there."""
     queues = celery_settings.pool_queues(pools)
     call = worker_calls.register_worker(Keys(prefix=""), node=node, queues=queues, models=(), version="", concurrency=1)
     calls.run(client, replace(call, args=(node, _HOUR_MS, call.args[2])))
 
 
 def leave(client: redis.Redis, *, node: str = "idle@test") -> None:
-    """Remove its registration."""
+    """Remove the registration of that worker."""
     calls.run(client, worker_calls.unregister_worker(Keys(prefix=""), node))

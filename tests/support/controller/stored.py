@@ -7,7 +7,7 @@ from reconstruction_operator.planning.types import Event
 
 
 class Stored:
-    """Stands for the Event recorder: notes whose statuses were stored, in that order."""
+    """Stands for the Event recorder: records the jobs whose statuses were stored, in order."""
 
     def __init__(self) -> None:
         self.stored: list[str] = []

@@ -1,4 +1,4 @@
-"""The operator's components as the settings make them, before anything is started. Its runs: tests/real/controller."""
+"""Components: made from the settings, before anything is started. Running ones: tests/real/controller."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.settings import configure
 
 @pytest.fixture
 async def operator() -> AsyncIterator[Operator]:
-    api: Any = Api(access=None)  # nothing asks the API server
+    api: Any = Api(access=None)  # no request is sent
     made = Operator(api, Installation("install"), asyncio.Event())
     yield made
     await made.stop()
@@ -31,7 +31,7 @@ def failing(checks: Any) -> dict[str, str]:
     return {one.name: one.problem for one in checks if one.problem}
 
 
-async def test_an_operator_that_has_not_started_is_well_and_not_ready(operator: Operator) -> None:
+async def test_an_operator_that_has_not_started_is_healthy_and_not_ready(operator: Operator) -> None:
     assert failing(operator.health()) == {}
     assert failing(operator.readiness()).keys() == {"api", "watch", "jobs", "redis", "lease"}
 

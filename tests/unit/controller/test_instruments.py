@@ -1,4 +1,4 @@
-"""Instruments: what metrics and traces learn from stored statuses and from reports."""
+"""Instruments: metrics and traces of stored statuses and of reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Probes: the answers name each problem."""
+"""Probes: the responses name each problem."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Program:
         self.measured += 1
 
     async def get(self, path: str) -> tuple[int, Any]:
-        async with aiohttp.ClientSession() as session, session.get(self.address + path) as answer:
-            return answer.status, await (answer.json() if path != "/metrics" else answer.text())
+        async with aiohttp.ClientSession() as session, session.get(self.address + path) as response:
+            return response.status, await (response.json() if path != "/metrics" else response.text())
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ async def test_without_a_problem_both_probes_succeed(program: Program) -> None:
     assert await program.get("/readyz") == (200, {"ok": True, "checks": {"redis": "ok"}})
 
 
-async def test_a_problem_is_named_in_the_answer(program: Program) -> None:
+async def test_a_problem_is_named_in_the_response(program: Program) -> None:
     program.health_checks = (Check("loop", "no round of the loop for 61.0 s"), Check("watch"))
 
     named = {"loop": "no round of the loop for 61.0 s", "watch": "ok"}
@@ -60,7 +60,7 @@ async def test_a_program_that_is_not_ready_is_still_alive(program: Program) -> N
     assert [(await program.get(path))[0] for path in ("/readyz", "/healthz")] == [503, 200]
 
 
-async def test_gauges_are_brought_up_to_date_before_they_are_read(program: Program) -> None:
+async def test_gauges_are_updated_before_they_are_read(program: Program) -> None:
     status, text = await program.get("/metrics")
 
     assert (status, program.measured) == (200, 1)
@@ -72,7 +72,7 @@ def test_a_starting_program_is_alive_and_not_ready() -> None:
     assert all(check.problem for check in Starting().readiness())
 
 
-async def test_a_taken_port_is_an_error_and_closing_twice_is_none(program: Program) -> None:
+async def test_a_port_in_use_is_an_error_and_closing_twice_is_not(program: Program) -> None:
     other = ProbeServer(Starting(), host="127.0.0.1", port=int(program.address.rsplit(":", 1)[1]))
 
     with pytest.raises(OSError, match="address already in use"):

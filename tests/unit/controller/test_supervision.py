@@ -1,4 +1,4 @@
-"""Supervision: a task that ends also ends the process; the others are stopped in order; a late event loop is seen."""
+"""Supervision: a task that ends also ends the process; the others are stopped in order; the lag of the event loop is measured."""
 
 from __future__ import annotations
 
@@ -63,11 +63,11 @@ async def test_stop_waits_for_all_tasks_and_reports_no_crash() -> None:
     assert not supervisor.stopping.is_set()
 
 
-async def test_a_blocked_event_loop_is_measured() -> None:
+async def test_the_lag_of_a_blocked_event_loop_is_measured() -> None:
     lag = LoopLag()
     task = asyncio.create_task(lag.run())
     await asyncio.sleep(0)  # the measurement has begun
-    time.sleep(supervision._LAG_PERIOD_SECONDS + 0.2)  # noqa: ASYNC251  # the event loop is to be blocked
+    time.sleep(supervision._LAG_PERIOD_SECONDS + 0.2)  # noqa: ASYNC251  # blocks the event loop on purpose
     async with asyncio.timeout(10):
         while not lag.seconds:  # noqa: ASYNC110  # it is read as the probes read it
             await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""Transition log: which lines a job's life makes, and what they name."""
+"""Transition log: the lines for the steps of a job, and the fields of each."""
 
 from __future__ import annotations
 
@@ -85,14 +85,14 @@ def test_text_of_a_tenant_stays_in_one_line(caplog: pytest.LogCaptureFixture) ->
     assert caplog.messages == ["team/banana: bad team/other: Succeeded"]
 
 
-def test_refusals_are_one_line_for_each_cause(caplog: pytest.LogCaptureFixture) -> None:
+def test_failed_actions_are_one_line_for_each_cause(caplog: pytest.LogCaptureFixture) -> None:
     keys = [JobKey("team", f"job-{number}", str(number)) for number in range(13)]
     transition_log.log_refusals({keys[0]: "NOPERM"} | dict.fromkeys(keys[1:], "the broker was not reached"))
 
     named = ", ".join(f"team/job-{number}" for number in range(1, 11))
     assert caplog.messages == [
-        "team/job-0: not done and retried: NOPERM",
-        f"{named}, …: not done and retried: the broker was not reached",
+        "team/job-0: failed and will be retried: NOPERM",
+        f"{named}, …: failed and will be retried: the broker was not reached",
     ]
     one, many = (vars(record) for record in caplog.records)
     assert (one["job"], one["uid"], one["jobs"], many["jobs"], "uid" in many) == ("job-0", "0", 1, 12, False)

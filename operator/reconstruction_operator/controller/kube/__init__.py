@@ -1,1 +1,12 @@
-"""Kubernetes: client, watch, cache, work queue and leader election."""
+"""Kubernetes: reads jobs into the cache, and holds the Lease. In reading order:
+
+| module | task |
+|---|---|
+| `client`, `answers` | requests to the API server, and its responses, bounded in size |
+| `objects`, `bodies` | JSON of jobs, decoded to `planning`'s Job |
+| `listing`, `watch`, `feed` | lists, kopf's watch, and what the cache gets from both |
+| `cache`, `counts`, `work_queue` | the newest version of every job, their numbers, and the jobs to reconcile |
+| `lease` | leader election, which also writes the Lease |
+| `installation`, `neighbours` | this installation, and the others that manage jobs of the same namespaces |
+| `history` | detects a restore of etcd |
+"""

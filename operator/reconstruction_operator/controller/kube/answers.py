@@ -1,4 +1,4 @@
-"""Answers of the API server: bounded in size, and parsed, hostile objects included.
+"""Answers: responses of the API server, bounded in size, and parsed even if an object is hostile.
 
 A tenant may store an object of 1.5 MB, or nest its free-form fields thousands of levels deep. Pages of a list are bounded
 in bytes, and JSON is cut off below a depth that no valid object reaches, so that one object never stops the operator.
@@ -21,31 +21,27 @@ from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
 
-PAGE: Final = 500  # objects, at most
+PAGE: Final = 500  # maximum objects
 _FIRST_PAGE: Final = 50
 _SMALLEST_PAGE: Final = 5
-_PAGE_BYTES: Final = 8 << 20  # a page is asked again with fewer objects beyond this; one object has 1.5 MiB at most
+_PAGE_BYTES: Final = 8 << 20  # a larger page is requested again with fewer objects; one object has at most 1.5 MiB
 _AIMED_BYTES: Final = _PAGE_BYTES // 4
 MAX_DEPTH: Final = 32  # a valid job has 8 levels
-_ITEM_DEPTH: Final = 3  # of an object in a list
+_ITEM_DEPTH: Final = 3  # depth of an object in a list
 _RENEWALS: Final = 3  # consecutive renewals of an expired page token
 _CHUNK_BYTES: Final = 1 << 20
 _TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 
 
 def parse(text: bytes) -> Any:
-    """The JSON in `text`; values nested deeper than `MAX_DEPTH` are null if the parser cannot take them.
+    """Parse JSON. Values nested deeper than `MAX_DEPTH` become null if the parser cannot handle them.
 
-    Raises ValueError if `text` is no JSON.
+    Raises ValueError if `text` is not JSON.
     """
     try:
         return msgspec.json.decode(text)
-    except (
-        msgspec.MsgspecError,
-        RecursionError,
-        UnicodeDecodeError,
-    ):  # stricter than the API server, in texts and in depth
-        pass
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        pass  # msgspec is stricter than the API server about text and depth
     try:
         return json.loads(text)
     except RecursionError:
@@ -56,7 +52,7 @@ def parse(text: bytes) -> Any:
 
 
 def _cut(text: bytes) -> tuple[bytes, set[int]]:
-    """The text without the values nested too deep, and which objects of a list held them."""
+    """Cut values nested too deep; return the text, and the places in the list of the objects that were cut."""
     parts, depth, copied, item, places = [], 0, 0, -1, set()
     for token in _TOKEN.finditer(text):
         match token[0]:
@@ -74,7 +70,7 @@ def _cut(text: bytes) -> tuple[bytes, set[int]]:
 
 
 def _report(parsed: Any, places: set[int]) -> None:
-    """Log and count the objects of a list, a watch event or a single answer that were cut."""
+    """Log and count the objects that were cut, in a list, a watch event or a response with one object."""
     items = parsed.get("items")
     found = [parsed.get("object", parsed)]
     if isinstance(items, list):
@@ -87,18 +83,18 @@ def _report(parsed: Any, places: set[int]) -> None:
 
 
 class Answer(ClientResponse):
-    """An answer whose JSON is parsed by `parse`."""
+    """A response whose JSON is parsed by `parse`."""
 
     async def json(self, **_: Any) -> Any:
-        """The whole answer."""
+        """Parse the whole body."""
         return parse(await self.read())
 
     def replace(self, body: bytes) -> None:
-        """Give the caller this content instead of the answer's own, which was read or is not needed."""
+        """Replace the body, which was read or is not needed."""
         self._body = body
 
     async def read_up_to(self, most: int) -> bool:
-        """Read the whole body for `read` and `json`; False if it has more than `most` bytes."""
+        """Read the whole body for `read` and `json`. Return False if it has more than `most` bytes."""
         body = bytearray()
         try:
             async for chunk in self.content.iter_chunked(_CHUNK_BYTES):
@@ -113,10 +109,10 @@ class Answer(ClientResponse):
 
 
 class BoundedPages:
-    """Middleware of a session: chooses the `limit` of each list request so that a page has few bytes.
+    """Middleware of a session: chooses the `limit` of each list request so that pages stay small.
 
     If the token of a list's next page has expired (410 Gone: etcd has compacted its version), the list continues with the token
-    of this answer. Its later pages are of a newer version, but every object that exists the whole time is in the list.
+    in that response. Its later pages are of a newer version, but every object that exists the whole time is in the list.
     """
 
     def __init__(self) -> None:
@@ -125,14 +121,14 @@ class BoundedPages:
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Send the request. If the page is too large, request it again with a smaller limit.
 
-        After one that was not answered in time, the next request has a smaller limit.
+        After a request that timed out, the next one has a smaller limit.
         """
         if int(request.url.query.get("limit", 0)) <= _SMALLEST_PAGE:
             return await handler(request)
         try:
             return await self._page(request, handler)
         except (TimeoutError, asyncio.CancelledError):  # CancelledError: by a timeout of the caller
-            self._shrink()  # for the caller's next try: a busy API server may never answer so large a page
+            self._shrink()  # for the caller's next try: a busy API server may never complete so large a page
             raise
 
     def _shrink(self) -> None:
@@ -149,9 +145,7 @@ class BoundedPages:
             if response.status == HTTPStatus.GONE and renewals < _RENEWALS:
                 token = _next_token(await response.read())
                 if token:
-                    _log.info(
-                        "A list took longer than the API server keeps its version, and continues with a newer one"
-                    )
+                    _log.info("A list outlasted its version in the API server, and continues with a newer one")
                     request.url = request.url.update_query({"continue": token})
                     renewals += 1
                     continue

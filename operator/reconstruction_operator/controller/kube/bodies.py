@@ -102,7 +102,7 @@ _UNREADABLE: Final = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of a list. `token` is that of the next page; empty: it is the last."""
+    """A page of a list. `token` requests the next page; empty on the last page."""
 
     items: Sequence[Encoded | Mapping[str, Any]]
     version: int
@@ -111,20 +111,20 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Which version of which object a body is."""
+    """The key and version of the object in a body."""
 
     key: JobKey
     version: int
 
 
 def page(text: bytes) -> Page:
-    """The page of a list. Raises ValueError if the text is not one."""
+    """Decode a page of a list. Raises ValueError if the text is not one."""
     try:
         found = _lists.decode(text)
     except _UNREADABLE:
         parsed = answers.parse(text)
         if not isinstance(parsed, dict):
-            raise ValueError("the page of a list is no JSON object") from None  # noqa: TRY004  # the text is wrong
+            raise ValueError("the page of a list is not a JSON object") from None  # noqa: TRY004  # the text is wrong
         token = str((parsed.get("metadata") or {}).get("continue") or "")
         items = [one for one in parsed.get("items") or () if isinstance(one, Mapping)]
         return Page(items, objects.version_of(parsed), token)
@@ -132,7 +132,7 @@ def page(text: bytes) -> Page:
 
 
 def event(line: bytes) -> tuple[str, Encoded | Mapping[str, Any]]:
-    """Type and object of a line of a watch. Raises ValueError if the line is not one."""
+    """Decode a line of a watch into type and object. Raises ValueError if the line is not an event."""
     try:
         found = _events.decode(line)
     except _UNREADABLE:
@@ -144,7 +144,7 @@ def event(line: bytes) -> tuple[str, Encoded | Mapping[str, Any]]:
 
 
 def head(body: Encoded | Mapping[str, Any]) -> Head | None:
-    """Key and version of an object; None if it lacks what every stored object has."""
+    """Decode key and version of an object; None if it lacks a field that every stored object has."""
     if not isinstance(body, Mapping):
         try:
             metadata = _heads.decode(body).metadata
@@ -158,7 +158,7 @@ def head(body: Encoded | Mapping[str, Any]) -> Head | None:
 
 
 def job(body: Encoded | Mapping[str, Any], known: Head) -> Job:
-    """The job of an object whose head is `known`."""
+    """Decode the job of an object whose head is `known`."""
     if isinstance(body, Mapping):
         return objects.job_of(body, known.key)
     try:
@@ -167,13 +167,13 @@ def job(body: Encoded | Mapping[str, Any], known: Head) -> Job:
         is_plain = found.status.cancel is None and found.status.observed_generation >= found.metadata.generation
         if finished is not None and is_plain:
             return _compact(found, known, finished)
-    except (*_UNREADABLE, ValueError):  # ValueError: of a time
+    except (*_UNREADABLE, ValueError):  # ValueError: a malformed time
         pass
     return objects.job_of(_parsed(body), known.key)
 
 
 def _compact(found: _Body, known: Head, phase: Phase) -> Job:
-    """As `objects.compact` makes it of the whole job."""
+    """Make the same job as `objects.compact` makes from the whole one."""
     spec, status, mark, failure = found.spec, found.status, found.status.installation, found.status.failure
     return Job(
         key=known.key,

@@ -1,4 +1,4 @@
-"""Informer cache and work queue: the newest body of every job, and the keys of the jobs to look at."""
+"""Cache (informer): the newest body of every job, and the work queue of the jobs to reconcile."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from reconstruction_operator.planning.rules import finished
 from reconstruction_operator.planning.shards import WHOLE, Shard
 from reconstruction_operator.planning.types import Job, Management
 
-_TOMBSTONES = 10_000  # uids of deleted objects: the answer to a patch may arrive after the deletion
+_TOMBSTONES = 10_000  # uids of deleted objects: the response to a patch may arrive after the deletion
 
 
 class Cache:
-    """Jobs by key, from the watch, the answers to our own patches, and lists; the newest version wins.
+    """Jobs from the watch, from lists and from responses to our own patches; the newest version wins.
 
-    A finished job is compact (`objects.compact`), and is enqueued only if something may be left to do for it.
+    A finished job is compact (`objects.compact`), and is enqueued only if work may remain for it.
     """
 
     def __init__(
@@ -44,8 +44,8 @@ class Cache:
         self._jobs: dict[str, Job] = {}  # by uid
         self._unfinished: dict[str, Job] = {}
         self._queue = WorkQueue()
-        self._written: dict[str, Status] = {}  # by uid: the status that this operator is about to store
-        self.listed = asyncio.Event()  # every job that is not finished is here
+        self._written: dict[str, Status] = {}  # by uid: the status in this operator's write in flight
+        self.listed = asyncio.Event()  # every unfinished job is here
         self.complete = asyncio.Event()  # every job is here
         self.relisted = False  # the watch listed the jobs again, which shows no deletions: the next sweep compares
         self._deleted: dict[str, Job] = {}  # by uid, until `take_deleted`
@@ -60,19 +60,18 @@ class Cache:
         self._handed_over: dict[str, Job] = {}  # by uid, until `take_handed_over`
 
     def __len__(self) -> int:
-        """How many jobs there are."""
         return len(self._jobs)
 
     def __iter__(self) -> Iterator[Job]:
-        """All jobs, in no order. Do not change the cache meanwhile."""
+        """Iterate over all jobs, in no order. Do not change the cache meanwhile."""
         return iter(self._jobs.values())
 
     def active(self) -> Iterator[Job]:
-        """The jobs that are in a queue or with a worker, as above."""
+        """Iterate over the jobs that are in a queue or with a worker. Do not change the cache meanwhile."""
         return (self._jobs[uid] for uid in self._active)
 
     async def is_listed(self, timeout_seconds: float) -> bool:
-        """Whether every unfinished job is in the cache within that time. Until then fair turns and quotas cannot be decided."""
+        """Wait up to that time; return whether every unfinished job is in the cache, as fair turns and quotas require."""
         if not self.listed.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(timeout_seconds):
@@ -90,7 +89,7 @@ class Cache:
         return self._jobs.get(key.uid)
 
     def by_id(self, job_id: str) -> Job | None:
-        """The job with this id."""
+        """The job with this id, the only part of its key that Redis always holds."""
         return self._jobs.get(job_id)
 
     def ids(self) -> frozenset[str]:
@@ -98,13 +97,13 @@ class Cache:
         return frozenset(self._jobs)
 
     def saw_deletion(self, job_id: str) -> bool:
-        """Whether the job was removed from the cache: its deletion was watched."""
+        """Whether the job left the cache because its deletion was known."""
         return job_id in self._tombstones
 
     def put(self, body: Mapping[str, Any], known: Job | None = None) -> JobKey | None:
-        """Take a body, and enqueue its key if it holds anything new. Returns the key if the body was taken.
+        """Store a body, and enqueue its job if anything changed. Return the key if the body was stored.
 
-        `known`: the job that it holds, if the caller knows it.
+        `known`: the job in the body, if the caller has it.
         """
         key = objects.key_of(body)
         if key is None or not self.wants(key, objects.version_of(body)):
@@ -113,7 +112,7 @@ class Cache:
         return key
 
     def wants(self, key: JobKey, version: int) -> bool:
-        """Whether that version of the object is of this shard, and newer than what is known."""
+        """Whether the object belongs to this shard, and that version is newer than the cached one."""
         self.newest = max(self.newest, version)
         known = self._jobs.get(key.uid)
         if key.uid in self._tombstones or not self._shard.has(key.uid):
@@ -121,10 +120,10 @@ class Cache:
         return known is None or version > known.version
 
     def store(self, job: Job) -> None:
-        """Store a job that is wanted, and enqueue it unless nothing about it is new.
+        """Store a job of this shard. Enqueue it if anything changed.
 
-        A status that `writes` announced is not new, neither in the answer to the patch nor in its watch event, which may come first.
-        A job that had finished before it was first seen is new only if something may be left to do.
+        A status that `writes` announced is not a change, in the response to the patch or in its watch event, which may come first.
+        A job that had finished before it was first seen is enqueued only if work may remain.
         """
         known, written = self._jobs.get(job.key.uid), self._written.pop(job.key.uid, None)
         management = self._management(job.status)
@@ -136,13 +135,13 @@ class Cache:
             self.enqueue(job.key)
 
     def writes(self, key: JobKey, status: Status) -> None:
-        """This operator is about to store this status of the job."""
+        """Announce that this operator is about to store this status of the job."""
         known = self._jobs.get(key.uid)
         if known is not None:
             self._written[key.uid] = objects.compact(replace(known, status=status)).status
 
     def remove(self, key: JobKey) -> None:
-        """The object was deleted."""
+        """Remove a job whose object was deleted."""
         if not self._shard.has(key.uid):
             return
         last = self._jobs.get(key.uid)
@@ -154,7 +153,7 @@ class Cache:
         self.drop(key)
 
     def drop(self, key: JobKey) -> None:
-        """The object is missing, perhaps without a deletion: nothing is cleaned up."""
+        """Drop a job whose object is missing, perhaps without a deletion: nothing is cleaned up."""
         if key.uid in self._jobs:
             self._removed[key] = None
             self.changed.set()
@@ -164,7 +163,7 @@ class Cache:
         self.timers.cancel(key)
 
     def classify_again(self) -> None:
-        """The living installations have changed: decide again which jobs are ours, and enqueue those that differ."""
+        """Decide again which jobs are ours, and enqueue those that change: other installations started or ended."""
         for job in list(self):
             management = self._management(job.status)
             if management is not job.management:
@@ -172,19 +171,19 @@ class Cache:
                 self.enqueue(job.key)
 
     def take_handed_over(self) -> list[Job]:
-        """The jobs that another installation took over since the last call."""
+        """Take the jobs that another installation took over since the last call."""
         taken = list(self._handed_over.values())
         self._handed_over.clear()
         return taken
 
     def take_removed(self) -> list[JobKey]:
-        """The jobs that have left the cache since the last call, whether deleted or only missing."""
+        """Take the keys of the jobs that left the cache since the last call, whether deleted or only missing."""
         removed = list(self._removed)
         self._removed.clear()
         return removed
 
     def take_deleted(self) -> list[Job]:
-        """The jobs that were deleted since the last call, as they were last seen."""
+        """Take the jobs that were deleted since the last call, as they were last seen."""
         deleted = list(self._deleted.values())
         self._deleted.clear()
         return deleted
@@ -207,7 +206,7 @@ class Cache:
                 self._stopping.set()
 
     def enqueue_admitted(self, key: JobKey) -> None:
-        """Enqueue a job that may go now, before all those that only wait."""
+        """Enqueue an admitted job before all jobs that only wait."""
         if key.uid in self._jobs:
             self._queue.put(key, Turn.IN_FLIGHT)
             self.changed.set()
@@ -223,7 +222,7 @@ class Cache:
         self.timers.wake(key, self._monotonic() + seconds)
 
     def enqueue_unfinished(self, waits: Callable[[Job], bool] | None = None) -> int:
-        """Enqueue all unfinished jobs, or only those that do more than wait; returns how many."""
+        """Enqueue all unfinished jobs, or only those that do more than wait. Return how many."""
         jobs = [job for job in self._unfinished.values() if waits is None or not waits(job)]
         for job in jobs:
             self._queue.put(job.key, Turn.of(job))
@@ -231,13 +230,13 @@ class Cache:
         return len(jobs)
 
     def pass_over(self) -> None:
-        """Empty the work queue, since another replica leads. `begin` finds what that replica leaves undone."""
+        """Empty the work queue, since another replica leads. `begin` finds the work that remains after it."""
         self._queue.clear()
         for known in (self._removed, self._deleted, self._handed_over):
             known.clear()
 
     def begin(self) -> None:
-        """A tenure begins: enqueue all unfinished jobs, and those finished ones for which something may be left to do."""
+        """Begin a tenure: enqueue all unfinished jobs, and the finished jobs for which work may remain."""
         self.enqueue_unfinished()
         now = self._utc_now()
         for job in self:

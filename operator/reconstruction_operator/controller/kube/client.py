@@ -32,11 +32,11 @@ _log = logging.getLogger(__name__)
 JSON_PATCH: Final = "application/json-patch+json"
 MERGE_PATCH: Final = "application/merge-patch+json"
 UNCHECKED: Final = "?fieldValidation=Ignore"
-"""Query of a frequent write: the server need not look for misspelt fields, which it would only warn of."""
+"""Query of a frequent write: the server need not search for misspelt fields, about which it would only warn."""
 _JSON: Final = "application/json"
 _USER_AGENT: Final = "reconstruction-operator"  # also the manager of the fields that we write
 _TIMEOUT_SECONDS: Final = 10.0
-# Between two reads of credentials that were refused: a plugin may be slow, or prompt the user
+# Between two reads of rejected credentials: a plugin may be slow, or prompt the user
 _REFRESH_SECONDS: Final = 10.0
 
 
@@ -45,10 +45,10 @@ class NoClusterError(Exception):
 
 
 class ApiError(Exception):
-    """The API server refused a request, or did not answer it (`status` 0)."""
+    """The API server rejected a request, or did not respond (`status` 0)."""
 
     def __init__(self, status: int, reason: str, message: str, retry_after_seconds: float | None = None) -> None:
-        super().__init__(f"{status or 'no answer'} {reason}: {message}" if reason else f"{status}: {message}")
+        super().__init__(f"{status or 'no response'} {reason}: {message}" if reason else f"{status}: {message}")
         self.status = status
         self.reason = reason
         self.message = message
@@ -112,7 +112,7 @@ async def find_cluster(environ: Mapping[str, str] = os.environ) -> ClusterAccess
 
 
 class Api:
-    """JSON in, JSON out. `find` gets fresh credentials when the old ones are refused: tokens of plugins expire."""
+    """Sends requests and parses responses. `find` gets fresh credentials when the API server rejects the old ones: tokens expire."""
 
     def __init__(
         self,
@@ -126,11 +126,11 @@ class Api:
         self._refused_at = -_REFRESH_SECONDS
         self._monotonic = monotonic
         self._session: aiohttp.ClientSession | None = None
-        self._answered_at: float | None = None  # monotonic; for any answer
+        self._answered_at: float | None = None  # monotonic; any response counts
 
     @property
     def silent_seconds(self) -> float:
-        """How long ago the API server last answered; infinite if it never did."""
+        """How long ago the API server last responded; infinite if it never did."""
         return math.inf if self._answered_at is None else self._monotonic() - self._answered_at
 
     async def close(self) -> None:
@@ -139,12 +139,12 @@ class Api:
             await self._session.close()
 
     async def get(self, path: str, *, accept: str = _JSON, **params: str) -> dict[str, Any]:
-        """GET; raises ApiError."""
+        """Send a GET request; raises ApiError."""
         return await self.request("GET", path, params=params, accept=accept)
 
     async def get_page(self, path: str, *, accept: str = _JSON, **params: str) -> bodies.Page:
-        """GET of a page of a list; raises ApiError."""
-        # Compressed it would cost the API server more time than the network saves.
+        """Get one page of a list; raises ApiError."""
+        # Compression would cost the API server more time than it saves on the network.
         status, text, retry_after = await self._send(
             "GET", path, params=params, headers={"Accept": accept, "Accept-Encoding": "identity"}
         )
@@ -153,7 +153,7 @@ class Api:
         try:
             return bodies.page(text)
         except ValueError as error:
-            raise ApiError(0, "NotJson", "the answer is no list") from error
+            raise ApiError(0, "NotJson", "the response is not a list") from error
 
     async def request(
         self,
@@ -166,7 +166,10 @@ class Api:
         accept: str = _JSON,
         timeout_seconds: float = _TIMEOUT_SECONDS,
     ) -> dict[str, Any]:
-        """The answer's JSON. Raises ApiError: any status from 400; no answer within the time; no JSON."""
+        """Send a request, and return the JSON of the response.
+
+        Raises ApiError if the status is 400 or more, the response is not JSON, or none came in time.
+        """
         data = None if body is None else encoded(body)
         headers = {"Accept": accept} | ({} if data is None else {"Content-Type": content_type})
         return _parsed(
@@ -183,7 +186,7 @@ class Api:
         data: bytes | None = None,
         timeout_seconds: float = _TIMEOUT_SECONDS,
     ) -> tuple[int, bytes, str | None]:
-        """Status, content and Retry-After of the answer. Raises ApiError if there is none within the time."""
+        """Return the status, content and Retry-After of the response. Raises ApiError if none came in time."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(ssl=self._access.ssl_context, limit=32),
@@ -195,9 +198,9 @@ class Api:
             async with asyncio.timeout(timeout_seconds):
                 headers = {**await self._access.headers(), **headers, "User-Agent": _USER_AGENT}
                 url = self._access.server + path
-                async with self._session.request(method, url, data=data, params=params, headers=headers) as answer:
-                    text = await answer.read()
-                    status, retry_after = answer.status, answer.headers.get("Retry-After")
+                async with self._session.request(method, url, data=data, params=params, headers=headers) as response:
+                    text = await response.read()
+                    status, retry_after = response.status, response.headers.get("Retry-After")
         except (aiohttp.ClientError, TimeoutError, OSError, kubernetes_config.ConfigException) as error:
             raise ApiError(0, type(error).__name__, str(error) or f"{method} {path}") from error
         self._answered_at = self._monotonic()
@@ -213,7 +216,7 @@ class Api:
         try:
             self._access = await self._find()
         except NoClusterError as error:
-            _log.warning("The API server refused our credentials, and there are no others: %s", error)
+            _log.warning("The API server rejected the credentials, and no other credentials are available: %s", error)
             return
         session, self._session = self._session, None  # its TLS context may hold an old client certificate
         if session is not None:
@@ -221,10 +224,10 @@ class Api:
 
 
 def encoded(body: Mapping[str, Any] | Sequence[Any]) -> bytes:
-    """The body of a request as JSON."""
+    """Encode the body of a request as JSON."""
     try:
         return msgspec.json.encode(body)
-    except UnicodeEncodeError:  # half a character, from a worker: the API server replaces it if it is escaped
+    except UnicodeEncodeError:  # half of a surrogate pair, from a worker: the API server replaces it if it is escaped
         return json.dumps(body, separators=(",", ":")).encode()
 
 
@@ -233,7 +236,7 @@ def _parsed(status: int, text: bytes, retry_after: str | None) -> dict[str, Any]
         raise _refusal(status, text, retry_after)
     parsed = _json(text)
     if not isinstance(parsed, dict):
-        raise ApiError(0, "NotJson", "the answer is no JSON object")
+        raise ApiError(0, "NotJson", "the response is not a JSON object")
     return parsed
 
 

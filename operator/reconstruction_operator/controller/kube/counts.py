@@ -20,17 +20,17 @@ class Counts:
     def __init__(self) -> None:
         self._phases: Counter[Phase] = Counter()
         self._in_flight: Counter[str] = Counter()  # by namespace
-        self._high: Counter[str] = Counter()  # those of priority high
+        self._high: Counter[str] = Counter()  # of priority high, by namespace
         self._quarantines: Counter[Quarantine] = Counter()  # of jobs in flight
         self._contested = 0
         self._demand = {phase: Counter[str]() for phase in _WANTS_WORKER}  # our jobs that want a worker, by queue
 
     def add(self, job: Job) -> None:
-        """Count a job as it is now."""
+        """Count a job in its new state."""
         self._count(job, 1)
 
     def remove(self, job: Job) -> None:
-        """Count a job no longer as it was."""
+        """Stop counting a job in its old state."""
         self._count(job, -1)
 
     def phases(self) -> Mapping[Phase, int]:
@@ -38,11 +38,11 @@ class Counts:
         return {phase: self._phases[phase] for phase in Phase}
 
     def in_flight(self) -> Counter[str]:
-        """How many jobs a worker has, or is about to have, by namespace."""
+        """How many jobs are in flight, by namespace."""
         return self._in_flight
 
     def high_in_flight(self) -> Counter[str]:
-        """Those of priority high, by namespace."""
+        """How many jobs of priority high are in flight, by namespace."""
         return self._high
 
     @property
@@ -55,7 +55,7 @@ class Counts:
         return self._quarantines.keys()
 
     def demand(self) -> Mapping[Phase, Mapping[str, int]]:
-        """How many jobs wait for a worker or have one, by phase and queue."""
+        """How many of our jobs wait for a worker or run on one, by phase and queue."""
         return self._demand
 
     def _count(self, job: Job, step: int) -> None:

@@ -1,10 +1,10 @@
-"""Feed: puts what the lists and watches of kopf bring into the cache, before kopf handles it.
+"""Feed: stores the jobs from kopf's lists and watches in the cache, before kopf handles them.
 
-kopf would make a queue and a task for each object. kopf still owns the connections: it lists, watches, reconnects and lists again.
-But it gets its lists without objects, and from its watches only the resource versions.
+kopf would make a queue and a task for each object. So it gets lists without objects, and only the resource versions from its watches.
+kopf still owns the connections: it lists, watches, reconnects and lists again.
 
-The unfinished jobs are listed first. As soon as they are in the cache, kopf watches from that version on, and new jobs are served.
-The list of all jobs follows in pages, at the same time.
+The unfinished jobs are listed first. As soon as they are in the cache, kopf watches from that version, and new jobs are served.
+The list of all jobs follows in pages meanwhile.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _CHANGES: Final = ("ADDED", "MODIFIED")
 
 
 class Feed:
-    """Middleware of the watch's session. `run` makes the lists of all jobs; `completed` is called after the first ones."""
+    """Middleware of the watch's session. `run` lists all jobs; `completed` is called after the first lists."""
 
     def __init__(
         self,
@@ -49,14 +49,14 @@ class Feed:
         self._cache = cache
         self._shard = shard
         self._paths = [objects.collection_path(namespace) for namespace in namespaces or (None,)]
-        self._listing: dict[str, asyncio.Task[int]] = {}  # under way, by path
+        self._listing: dict[str, asyncio.Task[int]] = {}  # lists in progress, by path
         self._unlisted = set(self._paths)
         self._incomplete = set(self._paths)
         self._wanted: dict[str, None] = {}  # paths below which all jobs are to be listed
         self._asked = asyncio.Event()
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-        """Send a request of kopf, and take the jobs from the answer."""
+        """Send a request from kopf, and store the jobs of the response."""
         path = next((one for one in self._paths if request.url.path.endswith(one)), None)
         if path is None:
             return await handler(request)
@@ -81,7 +81,7 @@ class Feed:
             await self._asked.wait()
             self._asked.clear()
             for path in list(self._wanted):
-                # First: if kopf lists again meanwhile, this list may miss the same events as the watch.
+                # Before the list: if kopf lists again meanwhile, this list may miss the same events as the watch.
                 del self._wanted[path]
                 try:
                     await self._list(path)
@@ -94,23 +94,23 @@ class Feed:
                     self._have_all(path)
 
     def close(self) -> None:
-        """End the lists that are under way."""
+        """Cancel the lists in progress."""
         for task in self._listing.values():
             task.cancel()
 
     def list_again(self) -> None:
-        """List all jobs once more: the watch has missed some."""
+        """List all jobs once more: the watch missed some."""
         self._wanted.update(dict.fromkeys(self._paths))
         self._asked.set()
 
     def take(self, body: bodies.Encoded | Mapping[str, Any]) -> None:
-        """Put an object into the cache, if it is newer."""
+        """Store an object in the cache, if it is newer."""
         head = bodies.head(body)
         if head is not None and self._cache.wants(head.key, head.version):
             self._cache.store(bodies.job(body, head))
 
     def take_event(self, line: bytes) -> int:
-        """Put the event in a line of a watch into the cache; returns its version, or 0 if kopf has to handle the line."""
+        """Apply the event in a line of a watch to the cache. Return its version, or 0 if kopf must handle the line."""
         try:
             kind, body = bodies.event(line)
         except ValueError:
@@ -125,7 +125,7 @@ class Feed:
         return head.version
 
     async def _listed(self, path: str) -> int:
-        """The version from which to watch. If kopf gives up and asks again, the same list continues."""
+        """Return the version to watch from. If kopf times out and asks again, the same list continues."""
         task = self._listing.get(path)
         if task is None:
             task = self._listing[path] = asyncio.create_task(self._list_first(path), name=f"list of {path}")
@@ -142,7 +142,7 @@ class Feed:
         try:
             version = await self._list(path, tries=_FIRST_TRIES, fieldSelector=listing.UNFINISHED)
         except ApiError as error:
-            # The CRD is of an older version, or the API server has to read all objects for it, and that takes too long.
+            # The CRD is older and has no such selector, or the API server must read all objects for it, which takes too long.
             if error.status != HTTPStatus.BAD_REQUEST and not error.transient:
                 raise
             _log.warning("The unfinished jobs cannot be listed alone, so all jobs are listed first: %s", error)
@@ -171,7 +171,7 @@ class Feed:
             self._completed()
 
     async def _list(self, path: str, tries: int = _TRIES, **selector: str) -> int:
-        """Take the jobs of a list; returns its version, or the oldest if later pages are of a newer one."""
+        """Store the jobs of a list. Return its version, which is that of the first page: later ones may be newer."""
         version = 0
         try:
             async for page in listing.pages(self._api, path, self._shard, tries=tries, **selector):
@@ -179,14 +179,14 @@ class Feed:
                 for body in page.items:
                     self.take(body)
         except ApiError:
-            # Jobs of the pages that were taken may be deleted before the version from which on kopf watches.
+            # Jobs on pages already read may be deleted before the watch starts.
             self._cache.relisted |= version > 0
             raise
         return version
 
 
 class _Lines:
-    """A StreamReader whose chunks are whole lines of a watch: bookmarks in the place of the events that the feed has taken."""
+    """A StreamReader whose chunks are whole lines of a watch: bookmarks in place of the events that the feed has applied."""
 
     def __init__(self, content: aiohttp.StreamReader, feed: Feed) -> None:
         self._content = content

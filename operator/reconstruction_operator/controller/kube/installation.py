@@ -36,7 +36,7 @@ class Installation:
     id: str
     namespaces: Sequence[str] = ()
     lease: str = "/".join(_USUAL_LEASE)  # namespace/name
-    shard: Shard = WHOLE  # which id and Lease end in
+    shard: Shard = WHOLE  # id and Lease end in its suffix
 
     @classmethod
     def of(cls, base_id: str, base_lease: tuple[str, str], namespaces: Sequence[str], shard: Shard) -> Installation:
@@ -44,13 +44,13 @@ class Installation:
         return cls(base_id + shard.suffix, namespaces, "/".join(base_lease) + shard.suffix, shard)
 
     def siblings(self) -> list[InstallationMark]:
-        """The marks of all shards that may have had this shard's jobs under another number of shards."""
+        """The marks of all shards that may have managed this shard's jobs under another number of shards."""
         base_id, base_lease = self.id.removesuffix(self.shard.suffix), self.lease.removesuffix(self.shard.suffix)
         return [InstallationMark(base_id + one.suffix, base_lease + one.suffix) for one in self.shard.others()]
 
     @property
     def mark(self) -> InstallationMark:
-        """Its mark, which the status of its jobs holds."""
+        """The mark that the statuses of its jobs hold."""
         return InstallationMark(self.id, self.lease)
 
     def was_taken_over(self, job: Job) -> bool:
@@ -69,9 +69,9 @@ class Installation:
 
 
 async def wait_for_resource(api: Api, *, patience_seconds: float = _PATIENCE_SECONDS) -> None:
-    """Return when the API server serves ReconstructionJobs. While it does not answer at all, wait for ever.
+    """Wait until the API server serves ReconstructionJobs, without limit while it is unavailable.
 
-    Raises NotInstalledError if it answers, and does not serve them within the time.
+    Raises NotInstalledError if it is available and does not serve them in time.
     """
     missing_for = 0.0
     warned = False
@@ -97,9 +97,9 @@ async def wait_for_resource(api: Api, *, patience_seconds: float = _PATIENCE_SEC
 
 
 def default_install_id(cluster_uid: str, lease: tuple[str, str]) -> str:
-    """The id of the installation with that Lease (namespace, name): a fence counts the transitions of one Lease.
+    """Return the id of the installation with that Lease (namespace, name): the cluster's uid for the usual Lease.
 
-    With the Lease at its usual place it is the cluster's own uid.
+    Each Lease needs its own id, since a fencing token counts the transitions of one Lease.
     """
     if lease == _USUAL_LEASE:
         return cluster_uid
@@ -109,7 +109,7 @@ def default_install_id(cluster_uid: str, lease: tuple[str, str]) -> str:
 async def install_id(
     api: Api, configured: str, lease: tuple[str, str], *, patience_seconds: float = _PATIENCE_SECONDS / 3
 ) -> str:
-    """The id of this installation: as configured, or made from the uid of the namespace kube-system and our Lease.
+    """Return the id of this installation: as configured, or made from the uid of the namespace kube-system and our Lease.
 
     Raises NotInstalledError if the role does not allow reading that namespace.
     """
@@ -120,12 +120,12 @@ async def install_id(
         try:
             namespace = await api.get("/api/v1/namespaces/kube-system")
         except ApiError as error:
-            # An API server that has just started refuses everything for a moment.
+            # An API server that has just started rejects all requests for a moment.
             forbidden = error.status == HTTPStatus.FORBIDDEN
             if forbidden and refused_for >= patience_seconds:
                 raise NotInstalledError(
-                    "the operator may not read the namespace kube-system, whose uid tells this cluster's jobs from "
-                    "another's: allow it (manifests/install), or set INSTALL_ID to a text of your own"
+                    "the operator may not read the namespace kube-system, whose uid identifies this cluster: "
+                    "allow it (manifests/install), or set INSTALL_ID to a text of your own"
                 ) from error
             refused_for += _PAUSE_SECONDS if forbidden else 0.0
             _log.warning("Waiting for the namespace kube-system: %s", error)

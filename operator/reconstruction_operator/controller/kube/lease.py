@@ -1,9 +1,9 @@
-"""Leader election on a Lease: one replica works, the others stand by and take over.
+"""Leader election: the replica that holds the Lease works, the others stand by and take over.
 
-No library gives the number of transitions, which is the fencing token of all writes to Redis, and releases the Lease at
-a clean stop. The rules are those of client-go: no clock of another machine is trusted. A candidate takes the Lease after
-it saw the same record for the record's whole duration on its own monotonic clock. The holder counts from before it sent
-its last successful renewal, so it stops before a candidate may begin.
+No library both exposes the number of transitions, which is the fencing token of all writes to Redis, and releases the Lease
+at a clean stop. The rules are those of client-go: no clock of another machine is trusted. A candidate takes the Lease after
+it saw the same record for the record's whole duration on its own monotonic clock. The holder counts from the moment
+before it sent its last successful renewal, so it stops before a candidate may take over.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
 
-# Of the duration, in which the holder trusts a renewal: slow clocks and requests fit in the rest
+# Share of the duration for which the holder trusts a renewal: the rest is for slow clocks and requests
 HOLDER_MARGIN: Final = 0.8
 _API_VERSION: Final = "coordination.k8s.io/v1"
 _POLL_SECONDS: Final = 1.0  # period of a standby: how soon it takes a released Lease
 _RENEWALS_PER_DURATION: Final = 5.0
 _LOOKS_DIGITS: Final = 15
 _MAX_FENCE: Final = 2_000_000_000  # the largest that fence.lua accepts; a Lease's transitions are an int32
-LOOKS: Final = "reconstruction.dev/redis-looks"  # an annotation
+LOOKS: Final = "reconstruction.dev/redis-looks"  # annotation of the Lease
 _START: Final = datetime(2020, 1, 1, tzinfo=UTC)
 
 
@@ -62,24 +62,24 @@ class LeaseRecord:
 
 
 def looks_of(lease: Mapping[str, Any]) -> int:
-    """The number of looks that Redis had counted (`state.timeline`), as a leader has noted; 0 without a note."""
+    """The number of looks that Redis had counted (`state.timeline`), by the Lease's annotation; 0 without one."""
     text = str((lease.get("metadata", {}).get("annotations") or {}).get(LOOKS, ""))
     return int(text) if text.isascii() and text.isdigit() and len(text) < _LOOKS_DIGITS else 0
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A record, and the monotonic time since which it was seen unchanged."""
+    """A record, and the monotonic time since when it has been unchanged."""
 
     record: LeaseRecord
     since: float
 
     def expires(self) -> float:
-        """The monotonic time from which a candidate may take it."""
+        """The monotonic time from which a candidate may take the Lease."""
         return self.since if not self.record.holder else self.since + self.record.duration_seconds
 
     def updated(self, record: LeaseRecord, now: float) -> Sighting:
-        """With the record that was read at `now`."""
+        """Return the sighting after `record` was read at `now`."""
         return self if record == self.record else Sighting(record, now)
 
 
@@ -87,7 +87,7 @@ def first_transitions(now: datetime) -> int:
     """The count at which a new Lease starts: seconds since 2020, which fit the field's 31 bits until 2088.
 
     The count is the fencing token, and Redis remembers the highest one. After a Lease was deleted, its successor must
-    start above the old count, or Redis would refuse the new holder. A Lease has far less than one transition a second.
+    start above the old count, or Redis would reject the new holder. A Lease has far less than one transition a second.
     """
     return max(0, int((now - _START).total_seconds()))
 
@@ -95,7 +95,7 @@ def first_transitions(now: datetime) -> int:
 def lease_spec(
     identity: str, duration_seconds: float, transitions: int, now: datetime, acquired: str | None = None
 ) -> dict[str, Any]:
-    """A Lease's spec with `identity` as holder; a renewal keeps the time at which the tenure `acquired` it."""
+    """A Lease's spec with `identity` as holder. A renewal keeps `acquired`, the time at which the tenure began."""
     return {
         "holderIdentity": identity,
         "leaseDurationSeconds": max(1, math.ceil(duration_seconds)),
@@ -120,14 +120,14 @@ class LeaderElection:
     monotonic: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     history: History = field(default_factory=History)
-    _newest: int = field(default=0, init=False)  # resource version of the Lease
-    # How many looks Redis has counted; the Lease keeps the number for the next leader
+    _newest: int = field(default=0, init=False)  # newest resource version of the Lease
+    # Looks that Redis has counted; the Lease keeps the number for the next leader
     looks: int = field(default=0, init=False)
     _sighting: Sighting | None = field(default=None, init=False)
     _lease: dict[str, Any] | None = field(default=None, init=False)  # the newest body
     _tenure: int | None = field(default=None, init=False)
     _trusted_until: float = field(default=0.0, init=False)
-    _at_least: int = field(default=0, init=False)  # transitions that our fence must exceed
+    _at_least: int = field(default=0, init=False)  # transitions that our token must exceed
     _changed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     @property
@@ -136,12 +136,12 @@ class LeaderElection:
 
     @property
     def fence(self) -> int | None:
-        """Our fencing token, or None unless this replica certainly leads. Ask before every batch of actions; never store the answer."""
+        """Our fencing token; None unless this replica certainly leads. Read it before every batch of actions; never store it."""
         return self._tenure if self._tenure is not None and self.monotonic() < self._trusted_until else None
 
     @property
     def leading(self) -> bool:
-        """Whether this replica works."""
+        """Whether this replica certainly leads."""
         return self.fence is not None
 
     @property
@@ -156,7 +156,7 @@ class LeaderElection:
         return EventSubject(self.namespace, self.name, uid, "Lease", _API_VERSION)
 
     async def changed(self, timeout_seconds: float) -> None:
-        """Return when we took or lost the Lease, or after `timeout_seconds`."""
+        """Return when this replica takes or loses the Lease, or after `timeout_seconds`."""
         try:
             async with asyncio.timeout(timeout_seconds):
                 await self._changed.wait()
@@ -165,14 +165,16 @@ class LeaderElection:
         self._changed.clear()
 
     def deposed(self, seen: int | None) -> None:
-        """Stop acting: Redis holds a higher fence. The next tenure will be above `seen` if that is known."""
-        _log.warning("Redis refused our fence %s (it holds %s): contending again", self._tenure, seen or "a higher one")
+        """Stop leading: Redis holds a higher fencing token. The next tenure gets one above `seen`, if that is known."""
+        _log.warning(
+            "Redis rejected fencing token %s (current token: %s); campaigning again", self._tenure, seen or "unknown"
+        )
         known = min(seen, _MAX_FENCE) if seen is not None else (self._tenure or 0) + 1
         self._at_least = max(self._at_least, known)
         self._lose("deposed")
 
     async def run(self) -> None:
-        """Contend and renew until cancelled."""
+        """Campaign for the Lease and renew it, until cancelled."""
         while True:
             started = self.monotonic()
             try:
@@ -182,13 +184,13 @@ class LeaderElection:
                 log = (
                     _log.debug if isinstance(error, ApiError) and error.status == HTTPStatus.CONFLICT else _log.warning
                 )
-                log("The Lease could not be read or written: %s", error or "no answer in time")
+                log("The Lease could not be read or written: %s", error or "no response in time")
             if self._tenure is not None and self.monotonic() >= self._trusted_until:
                 self._lose("expired")
             await asyncio.sleep(self._pause_seconds())
 
     async def release(self) -> None:
-        """Give the Lease back at a clean stop, so that a standby takes it at once."""
+        """Release the Lease at a clean stop, so that a standby takes it at once."""
         if self._tenure is None or self._lease is None:
             return
         self._lose("released")
@@ -208,9 +210,9 @@ class LeaderElection:
                 self._lose("taken")
             else:
                 return
-        await self._contend(started)
+        await self._campaign(started)
 
-    async def _contend(self, started: float) -> None:
+    async def _campaign(self, started: float) -> None:
         try:
             lease = await self.api.get(f"{self._collection}/{self.name}")
         except ApiError as error:
@@ -222,7 +224,7 @@ class LeaderElection:
         sighting = self._sighting
         if sighting is None or (sighting.record.holder != self.identity and self.monotonic() < sighting.expires()):
             return
-        # Above the count also if we are the last holder: another replica may have led in between.
+        # Above the count even if we are the last holder: another replica may have led in between.
         transitions = max(sighting.record.transitions, self._at_least) + 1
         await self._hold(transitions, None, started)
         self._win(transitions, started)

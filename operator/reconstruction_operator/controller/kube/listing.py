@@ -23,7 +23,7 @@ _BACKOFF_MAX_SECONDS: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class JobListing:
-    """The jobs that existed at resource version `version` of the API server; 0: it named none."""
+    """The jobs that existed at resource version `version` of the API server (0: unknown)."""
 
     keys: frozenset[JobKey]
     version: int
@@ -32,9 +32,9 @@ class JobListing:
 async def pages(
     api: Api, path: str, shard: Shard = WHOLE, *, tries: int = 1, **params: str
 ) -> AsyncIterator[bodies.Page]:
-    """The pages of a list of the shard's jobs below a path (without a resource version: the newest state).
+    """Yield the pages of a list of the shard's jobs below a path, in their newest state (no resource version is sent).
 
-    Raises ApiError if all tries of a page failed. An API server that does not know shards answers with all jobs.
+    Raises ApiError if all tries of a page failed. An API server that does not know shards returns all jobs.
     """
     query = {"limit": str(answers.PAGE), **params} | ({"shardSelector": shard.selector} if shard.selector else {})
     token = ""
@@ -60,7 +60,7 @@ async def _page(api: Api, path: str, query: Mapping[str, str], tries: int) -> bo
 
 
 async def list_jobs(api: Api, namespaces: Sequence[str], shard: Shard = WHOLE) -> JobListing:
-    """Every job of the shard that exists. Raises ApiError if a page failed."""
+    """List the existing jobs of the shard. Raises ApiError if a page failed."""
     found: set[JobKey] = set()
     versions = []
     for namespace in namespaces or (None,):
@@ -72,6 +72,6 @@ async def list_jobs(api: Api, namespaces: Sequence[str], shard: Shard = WHOLE) -
 
 
 async def newest_version(api: Api, namespaces: Sequence[str]) -> int:
-    """The API server's present resource version of the jobs; raises ApiError."""
+    """Return the API server's current resource version of the jobs; raises ApiError."""
     path = objects.collection_path(namespaces[0] if namespaces else None)
     return (await api.get_page(path, limit="1", accept=_METADATA)).version

@@ -1,10 +1,11 @@
-"""Neighbours: other installations of the operator whose marks are in statuses of our namespaces, and whether they are alive.
+"""Neighbours: other installations whose marks are in statuses of our namespaces, and whether they are alive.
 
-Some are siblings: shards of this installation under an earlier or later number of shards. Their jobs are ours as soon as they
-have ended; the jobs of other installations are taken over after a time.
+Some are siblings: shards of this installation under an earlier or later number of shards. A sibling's jobs become ours as soon as it
+has ended; the jobs of other installations are taken over after a time.
 
 A neighbour is alive while its Lease is renewed. The rules are those of the election: no clock of another machine is trusted,
-so a Lease counts as expired after this process saw it unchanged for its duration. What cannot be read counts as alive.
+so a Lease counts as expired after this process saw it unchanged for its duration. A neighbour whose Lease cannot
+be read counts as alive.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from reconstruction_operator.planning.types import Management
 _log = logging.getLogger(__name__)
 
 _PERIOD_SECONDS: Final = 2.0  # between two reads of their Leases
-_GAP_SECONDS: Final = 10.0  # after a longer time without an answer, a renewal of a Lease may have been missed
+_GAP_SECONDS: Final = 10.0  # after a longer time between two reads, a renewal may have been missed
 _SIBLING_SECONDS: Final = 3.0  # how long a sibling's Lease must be free: its standby takes it within a second
 _AT_MOST: Final = 100  # neighbours whose Leases are read; all others count as alive
 _LEASE: Final = re.compile(r"([a-z0-9]|[a-z0-9][a-z0-9.-]*[a-z0-9])/([a-z0-9]|[a-z0-9][a-z0-9.-]*[a-z0-9])")
@@ -55,12 +56,12 @@ class _Neighbour:
         return 0.0 if self.sighting is None else max(0.0, self.read_at - self.sighting.expires())
 
     def judge(self) -> bool:
-        """Decide whether it is alive; returns whether that has changed."""
+        """Decide whether it is alive. Return whether that has changed."""
         before, silent = self.alive, self.silent_seconds()
         self.alive = self.ends_after_seconds <= 0 or silent < self.ends_after_seconds
         if before and not self.alive:
             _log.warning(
-                "Lease %s of installation %s was not renewed for %.0f s: this installation takes its jobs over",
+                "Lease %s of installation %s was not renewed for %.0f s: this installation takes over its jobs",
                 self.mark.lease,
                 self.mark.id,
                 silent,
@@ -87,7 +88,7 @@ class Neighbours:
         if mark == self.mark:
             return Management.OURS
         if mark.lease == self.mark.lease:
-            return Management.INHERITED  # it was handed over to us, or our INSTALL_ID was another
+            return Management.INHERITED  # it was handed over to us, or our INSTALL_ID has changed
         if shards.related(mark.lease, self.mark.lease) and _count(mark) == _count(self.mark):
             return Management.INHERITED  # it was handed over to a shard that never sees the job
         if self._neighbour(mark).alive:
@@ -99,28 +100,28 @@ class Neighbours:
         return not self._neighbour(mark).alive
 
     def stored(self, wanted: Status, body: Mapping[str, Any]) -> bool:
-        """Note from the answer to a status write whether the API server stores marks; returns true if it newly turned out not to.
+        """Note from the response to a status write whether the API server stores marks. Return True at the first one without a mark.
 
-        An older CRD has no field for marks. Then jobs are handled without them: otherwise no job would ever start.
+        An older CRD has no field for marks. Jobs are then handled without them: otherwise no job would ever start.
         """
         if wanted.installation is None or "installation" in body.get("status", {}) or not self._marks_kept:
             return False
         self._marks_kept = False
         _log.error(
-            "The CRD has no field for the installation that manages a job, so a second installation is not noticed: "
+            "The CRD has no field for the installation that manages a job, so a second installation goes undetected: "
             "apply the CRD of this version (kubectl apply -f manifests/crd), and restart the operator"
         )
         return True
 
     async def run(self, changed: Callable[[], None]) -> None:
-        """Read the Leases until cancelled; call `changed` when a neighbour has died or come back."""
+        """Read the Leases until cancelled; call `changed` when a neighbour has ended or returned."""
         while True:
             await asyncio.sleep(_PERIOD_SECONDS)
             if await self.look():
                 changed()
 
     async def look(self) -> bool:
-        """Read each Lease once; returns whether a neighbour has died or come back."""
+        """Read each Lease once. Return whether a neighbour has ended or returned."""
         changed = False
         for one in list(self._neighbours.values()):
             await self._read(one)
@@ -136,11 +137,11 @@ class Neighbours:
                 return known
             self._neighbours[mark.lease] = known
             if is_sibling:
-                _log.info("Shard %s (Lease %s) has some of our jobs until it ends", mark.id, mark.lease)
+                _log.info("Shard %s (Lease %s) manages some of our jobs until it ends", mark.id, mark.lease)
                 return known
             _log.warning(
-                "Installation %s (Lease %s) manages jobs in our namespaces, which are left alone: two installations "
-                "must not watch the same namespaces (docs/runbooks/ReconstructionInstallationsOverlap.md)",
+                "Installation %s (Lease %s) manages jobs in the watched namespaces; this operator ignores them: two "
+                "installations must not watch the same namespaces (docs/runbooks/ReconstructionInstallationsOverlap.md)",
                 mark.id,
                 mark.lease,
             )

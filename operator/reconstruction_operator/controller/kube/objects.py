@@ -1,4 +1,4 @@
-"""ReconstructionJobs in the API server: their paths, and their bodies as `planning`'s Job."""
+"""Objects: the paths of ReconstructionJobs in the API server, and their bodies decoded to `planning`'s Job."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def path(key: JobKey) -> str:
 
 
 def key_of(body: Mapping[str, Any]) -> JobKey | None:
-    """The key of a body; None if it lacks what every stored object has."""
+    """The key of a body; None if it lacks a field that every stored object has."""
     metadata = body.get("metadata")
     if not isinstance(metadata, Mapping):
         return None
@@ -65,24 +65,24 @@ def key_of(body: Mapping[str, Any]) -> JobKey | None:
 
 
 def version_of(body: Mapping[str, Any]) -> int:
-    """The resource version as a number, 0 if it is none; larger is newer (promised by the API since 1.35, true before)."""
+    """The resource version as a number, 0 if it is not a number. Larger is newer (guaranteed by the API since 1.35, true before)."""
     return number_of(str(body.get("metadata", {}).get("resourceVersion", "")))
 
 
 def number_of(resource_version: str) -> int:
-    """The resource version as a number, 0 if it is none."""
+    """The resource version as a number, 0 if it is not a number."""
     return int(resource_version) if resource_version.isascii() and resource_version.isdigit() else 0
 
 
 def job_of(body: Mapping[str, Any], key: JobKey) -> Job:
-    """The job of a body, compact if it is finished. A field that cannot be read gets its default: no object stops the loop."""
+    """Decode the job of a body, compact if it is finished. A malformed field gets its default, so no object stops the loop."""
     metadata = body.get("metadata", {})
     spec = codec.decode(Spec, body.get("spec"))
     status = codec.decode(Status, body.get("status"))
     problems = validation.problems(spec, config.settings.STORAGE_SCHEMES)
     rejected = bool(problems) and status.attempt == 0  # a later attempt still needs its parameters
     if rejected or (status.phase is not None and status.phase.finished):
-        spec = replace(spec, parameters={})  # not needed any more, and a tenant may have made them large
+        spec = replace(spec, parameters={})  # no longer needed, and a tenant may have made them large
     return compact(
         Job(
             key=key,
@@ -99,7 +99,7 @@ def job_of(body: Mapping[str, Any], key: JobKey) -> Job:
 
 
 def written(job: Job, body: Mapping[str, Any], status: Status, encoded: Mapping[str, Any]) -> Job | None:
-    """The job in the answer to a write of this status, without decoding it again; None if anything else in it may have changed."""
+    """The job in the response to a write of this status, without decoding it; None if anything else may have changed."""
     metadata = body.get("metadata", {})
     same = (metadata.get("uid"), metadata.get("generation"), bool(metadata.get("deletionTimestamp")))
     if same != (job.key.uid, job.generation, job.deleting) or body.get("status") != encoded:

@@ -1,6 +1,6 @@
-"""Watch: lists and watches the jobs by kopf, whose answers the feed takes. No other module imports kopf.
+"""Watch: lists and watches the jobs with kopf, whose responses the feed reads. No other module imports kopf.
 
-kopf watches only resources that have a handler. Ours does nothing: `feed` has already taken the event. kopf's timers, daemons,
+kopf watches only resources that have a handler. Ours does nothing: `feed` has already applied the event. kopf's timers, daemons,
 indices and change handlers are not used. The operator's own tasks run between `startup` and `cleanup`.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from http import HTTPStatus
@@ -23,15 +22,13 @@ from reconstruction_operator.controller.kube import answers
 from reconstruction_operator.controller.kube.client import ClusterAccess, find_cluster
 from reconstruction_operator.controller.kube.feed import Feed
 
-_log = logging.getLogger(__name__)
-
-# The server then ends the watch and kopf begins the next one, which bounds the age of the last answer
+# The server then ends the watch and kopf begins the next one, which bounds the age of the last response
 _WATCH_SECONDS: Final = 60.0
 _INACTIVITY_SECONDS: Final = 70.0  # bookmarks come every minute
 _REQUEST_SECONDS: Final = 30.0
 _CONNECT_SECONDS: Final = 5.0
 _ANSWER_WITHIN_SECONDS: Final = _WATCH_SECONDS + _REQUEST_SECONDS
-_EXIT_SECONDS: Final = 25.0  # kopf's last resort; a pod has 30
+_EXIT_SECONDS: Final = 25.0  # kopf's last resort; a pod has 30 s
 
 
 class _Backoffs:
@@ -52,7 +49,7 @@ class _NoDiffs(kopf.AnnotationsDiffBaseStorage):
 
 
 class WatchAge:
-    """The times of the watch's last request and of its last answer (monotonic)."""
+    """The monotonic times of the watch's last request and of the last response."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
@@ -60,12 +57,12 @@ class WatchAge:
         self._answered: float | None = None
 
     def answered_seconds(self) -> float | None:
-        """How long ago a list or watch request was last answered; None: never."""
+        """How long ago the last list or watch request succeeded; None: never."""
         return None if self._answered is None else self._monotonic() - self._answered
 
     @property
     def stale(self) -> bool:
-        """Whether no answer came for longer than a watch lasts: the cache may be old."""
+        """Whether no response came for longer than a watch lasts: the cache may be old."""
         seconds = self.answered_seconds()
         return seconds is None or seconds > _ANSWER_WITHIN_SECONDS
 
@@ -100,9 +97,9 @@ async def watch(
     cleanup: Callable[[], Awaitable[None]],
     stopping: asyncio.Event,
 ) -> None:
-    """Watch until SIGTERM, SIGINT or `stopping`; `namespaces` empty means all.
+    """Watch until SIGTERM, SIGINT or `stopping`; empty `namespaces` means all.
 
-    Raises Exception: kopf's own, when the watch cannot continue: the resource was deleted, or a defect.
+    Raises an exception of kopf when the watch cannot continue: the resource was deleted, or a defect.
     """
     registry = kopf.OperatorRegistry()
 
@@ -117,7 +114,7 @@ async def watch(
         return await _session(await find_cluster(), age, feed)
 
     async def event(**_: Any) -> None:
-        """Nothing: the feed has taken the event."""
+        """Do nothing: the feed has applied the event."""
 
     # By default kopf retries a failed startup a minute later; ours ends the process.
     kopf.on.startup(registry=registry, errors=kopf.ErrorsMode.PERMANENT)(begin)
@@ -152,8 +149,8 @@ def _configure(settings: kopf.OperatorSettings) -> None:
 
 
 async def _session(access: ClusterAccess, age: WatchAge, feed: Feed) -> kopf.AiohttpSession:
-    # Our own session, with the same credentials as all our requests. kopf closes it, and asks for another when the server no
-    # longer accepts its token.
+    # Our own session, with the credentials of all our requests. kopf closes it, and requests another when the server rejects
+    # its token.
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=access.ssl_context, limit=0),
         headers=await access.headers(),

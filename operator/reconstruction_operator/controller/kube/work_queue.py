@@ -1,4 +1,4 @@
-"""Work queue: the keys of the jobs to look at, each at most once, by class, fair between namespaces inside each class."""
+"""Work queue: the keys of the jobs to reconcile, each at most once, by class, with fair turns between namespaces in each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reconstruction_operator.api.status import Phase
 from reconstruction_operator.controller.kube.counts import IN_FLIGHT
 from reconstruction_operator.planning.types import Job
 
-_STALE_AT_MOST: Final = 64  # entries of replaced or cancelled timers that may stay, besides as many as there are timers
+_STALE_AT_MOST: Final = 64  # stale heap entries that may stay, in addition to one for each timer
 _RESERVED_SHARE: Final = 0.1  # share of each batch for each less urgent class, so that none starves
 
 
@@ -23,7 +23,7 @@ class Turn(enum.IntEnum):
     IN_FLIGHT = 1  # jobs in a queue or with a worker, and those that are admitted: a worker may wait for them
     LIVING = 2  # new jobs, and others that are not finished
     FINISHED = 3
-    LATER = 4  # finished jobs for which a new leader finds something left to do
+    LATER = 4  # finished jobs for which work may remain after a new leader or a loss of data
 
     @classmethod
     def of(cls, job: Job) -> Turn:
@@ -39,7 +39,7 @@ class Turn(enum.IntEnum):
 
 
 class WorkQueue:
-    """Keys in the order of their coming, those of each namespace in turn."""
+    """Keys in the order in which they were queued, with the namespaces taking turns."""
 
     def __init__(self) -> None:
         self._turns: dict[JobKey, Turn] = {}
@@ -47,11 +47,9 @@ class WorkQueue:
         self._lengths = dict.fromkeys(Turn, 0)
 
     def __len__(self) -> int:
-        """How many keys there are."""
         return len(self._turns)
 
     def __contains__(self, key: JobKey) -> bool:
-        """Whether the key is queued."""
         return key in self._turns
 
     def put(self, key: JobKey, turn: Turn) -> None:
@@ -65,7 +63,7 @@ class WorkQueue:
         self._lengths[turn] += 1
 
     def discard(self, key: JobKey) -> None:
-        """Take the key out."""
+        """Remove the key, if it is queued."""
         turn = self._turns.pop(key, None)
         if turn is None:
             return
@@ -76,7 +74,7 @@ class WorkQueue:
         self._lengths[turn] -= 1
 
     def clear(self) -> None:
-        """Take all keys out."""
+        """Remove all keys; `Cache.begin` queues again what is needed."""
         self._turns.clear()
         for turn, line in self._lines.items():
             line.clear()
@@ -109,14 +107,13 @@ class WorkQueue:
 
 
 class Timers:
-    """The delayed part of the queue: one time for each job, the earliest that was asked for, in monotonic seconds of the caller."""
+    """The delayed part of the queue: for each job the earliest time requested, in monotonic seconds of the caller."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, JobKey]] = []
         self._wanted: dict[JobKey, float] = {}
 
     def __len__(self) -> int:
-        """How many jobs wait for a time."""
         return len(self._wanted)
 
     def wake(self, key: JobKey, at: float) -> None:
@@ -133,13 +130,13 @@ class Timers:
         self._tidy()
 
     def next_at(self) -> float | None:
-        """The earliest time."""
+        """The earliest time of any job; None without timers."""
         while self._heap and self._wanted.get(self._heap[0][1]) != self._heap[0][0]:
             heapq.heappop(self._heap)  # replaced or cancelled since
         return self._heap[0][0] if self._heap else None
 
     def due(self, now: float) -> list[JobKey]:
-        """Take the jobs whose time has come."""
+        """Take the jobs that are due."""
         keys = []
         while (at := self.next_at()) is not None and at <= now:
             key = heapq.heappop(self._heap)[1]
@@ -148,7 +145,7 @@ class Timers:
         return keys
 
     def clear(self) -> None:
-        """Remove all."""
+        """Remove all timers: a new tenure plans all jobs, which sets them again."""
         self._heap.clear()
         self._wanted.clear()
 

@@ -1,1 +1,17 @@
-"""The control loop: reconciler, actor, admission, orphans, sweeper, polling."""
+"""The reconcile loop. In reading order:
+
+| module | task |
+|---|---|
+| `reconciler` | takes jobs from the work queue, and runs all steps for them |
+| `planner` | plans the observed jobs |
+| `actor` | carries out the actions of plans |
+| `admission`, `waiting`, `queued` | choose the jobs to dispatch, from those that wait here, by those that wait in Redis |
+| `pauses` | logs why the jobs of a queue wait |
+| `preflight` | has workers check the inputs of waiting jobs |
+| `bystander` | handles jobs that another installation manages |
+| `polling` | enqueues jobs whose state in Redis changed |
+| `sweeper` | carries out resyncs, and finds orphans |
+| `orphans` | cleans up after deleted objects |
+| `brake` | holds deletions that a loss of data may have caused |
+| `inheritance` | takes over what shards under another number of shards left |
+"""

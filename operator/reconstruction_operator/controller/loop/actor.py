@@ -1,13 +1,12 @@
 """Actor: carries out the actions of plans. All of them are idempotent.
 
-All changes of a batch are one round trip. Messages go out after the records that want them, and are marked as sent after
-the broker has them: a crash in between sends a message twice (at-least-once delivery), which its claim makes harmless.
+All changes of a batch are one round trip. Messages are sent after their records are written, and marked as sent after the
+broker has them: a crash in between sends a message twice (at-least-once delivery), and the claim drops the second.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -30,8 +29,6 @@ from reconstruction_operator.planning.types import Job
 from reconstruction_operator.state import calls, errors, operator_calls
 from reconstruction_operator.telemetry import metrics, spans, tracing
 
-_log = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True, slots=True)
 class JobActions:
@@ -39,7 +36,7 @@ class JobActions:
 
     key: JobKey
     job: Job | None
-    attempt: int  # that the record wants
+    attempt: int  # the attempt that the record wants
     actions: tuple[planned.Action, ...]
 
 
@@ -73,19 +70,19 @@ class Actor:
         self._thread.shutdown(wait=False)
 
     async def measure(self, queues: Collection[str]) -> Backlog:
-        """How much waits in these queues; raises RedisError."""
+        """Measure the backlog of these queues; raises RedisError."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self.backlog.measure, queues)
 
     async def search(self, queues: Collection[str]) -> Mapping[str, FoundMessages]:
-        """The tasks whose messages lie in these queues or at a worker; raises RedisError."""
+        """Find the tasks whose messages are in these queues or at a worker; raises RedisError."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self.backlog.search, queues)
 
     async def act(self, batch: Sequence[JobActions], fence: int) -> ActResults:
         """Carry out the actions of these jobs.
 
         Raises:
-            DeposedError: a newer leader has been here.
-            RedisError: Redis was not reached; any number of actions may have been carried out.
+            DeposedError: a newer leader has written to Redis.
+            RedisError: Redis was not reached; any of the actions may have been carried out.
 
         """
         results = ActResults()
@@ -94,7 +91,7 @@ class Actor:
         ]
         await asyncio.gather(*(self._confirm_expiry(job, results) for job in expired))
         batch = [job for job in batch if job.key not in results.failed]
-        await self._take_back(batch)  # before the job is forgotten
+        await self._take_back(batch)  # before the job's keys are deleted
         leads = await self._change(batch, fence, results)
         await self._send(batch, fence, results, leads=leads)
         for job in batch:
@@ -124,7 +121,7 @@ class Actor:
         await asyncio.get_running_loop().run_in_executor(self._thread, self.backlog.remove, ids)
 
     async def _change(self, batch: Sequence[JobActions], fence: int, results: ActResults) -> bool:
-        """Change what Redis holds; returns whether it has just taken our fence."""
+        """Change the jobs' keys in Redis. Return whether Redis has just accepted our fencing token."""
         leader: dict[str, Any] = {"fence": fence, "install_id": self.install_id}
         pairs = [
             (job, action, call)
@@ -201,17 +198,17 @@ class Actor:
         except ApiError as error:
             gone = error.status == HTTPStatus.NOT_FOUND
             metrics.API_WRITES.labels("delete", "gone" if gone else "refused").inc()
-            if not gone:  # conflicts too: an overloaded server answers with them while the object still exists
+            if not gone:  # conflicts too: an overloaded server returns them while the object still exists
                 results.failed[key] = f"the object could not be deleted: {error}"
         else:
             metrics.API_WRITES.labels("delete", "ok").inc()
-            transition_log.log_step(key, "Expired", "Its time to live is over: the object is deleted")
+            transition_log.log_step(key, "Expired", "Its time to live has expired: the object is deleted")
 
 
 def message(
     actions: JobActions, action: planned.Dispatch | planned.DeleteFiles, *, install_id: str
 ) -> dispatch.Message:
-    """The message to a worker: an attempt, or the order to delete files."""
+    """Make the message to a worker: an attempt, or the order to delete files."""
     job_id = actions.key.job_id
     if isinstance(action, planned.DeleteFiles):
         return dispatch.cleanup_message(job_id, queue=action.queue, retain_seconds=action.retain_seconds)

@@ -1,4 +1,4 @@
-"""Admission: which jobs may be dispatched next. They wait for room in the dispatch window, and for a worker of their queue."""
+"""Admission: decides which jobs are dispatched next. Jobs wait for room in the dispatch window and for a worker of their queue."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from reconstruction_operator.planning.quotas import Refusal, Rules
 from reconstruction_operator.planning.types import Job, Plan
 from reconstruction_operator.telemetry import metrics
 
-_PERIOD_SECONDS: Final = 0.2  # between two rounds of admission, with this many groups or more; less with fewer
+_PERIOD_SECONDS: Final = 0.2  # between two rounds of admission, with `_PERIOD_GROUPS` or more; less with fewer groups
 _PERIOD_GROUPS: Final = 1_000
 _PLACES_SECONDS: Final = 30.0  # between two updates of places; each changes some statuses
 _TAKEN: Final = (Phase.RUNNING, Phase.SUCCEEDED, Phase.FAILED)
@@ -51,7 +51,7 @@ class Admission:
     _places_at: float = field(default=0.0, init=False)
 
     def clear(self) -> None:
-        """Forget everything: a new tenure begins, or ours ended."""
+        """Drop all state: a new tenure begins, or ours ended."""
         for known in (
             self._waiting,
             self._admitted,
@@ -64,7 +64,7 @@ class Admission:
             self._held_in,
         ):
             known.clear()
-        # Until they are planned, the stored statuses say which jobs wait in Redis.
+        # Until the jobs are planned, their stored statuses show which of them wait in Redis.
         self._queued.reset(job for job in self.cache.active() if job.status.phase is Phase.QUEUED and job.ours)
         self._places_at = 0.0
 
@@ -81,7 +81,7 @@ class Admission:
             self.queues.taken(job.key)
 
     def wants(self, key: JobKey, *, wants: bool) -> None:
-        """Whether the plan would dispatch the job if it were admitted."""
+        """Note whether the plan would dispatch the job if it were admitted."""
         job = self.cache.get(key) if wants else None
         if job is not None:
             self._waiting.put(job)
@@ -99,7 +99,7 @@ class Admission:
         return self._reasons.get(key, places.UNKNOWN)
 
     def refusal(self, job: Job) -> Refusal | None:
-        """Why a job that has not started is rejected, if it is. The quota of waiting jobs rejects only new ones."""
+        """Why a job that has not started is rejected; None if it is not. The quota of waiting jobs rejects only new ones."""
         namespace = job.key.namespace
         refused = self.rules.refusal(job.spec, namespace)
         if refused is not None or job.status.phase is not None or job.key in self._waiting or job.key in self._held:
@@ -120,7 +120,7 @@ class Admission:
         return self._admitted.pop(key, None) is not None
 
     def promise(self, job: Job, *, promised: bool) -> None:
-        """Note whether the job's dispatch is stored first and its message sent then. If so, it keeps its admission until it is sent."""
+        """Note whether the job's message waits until its dispatch is stored. If so, the job keeps its admission until it is sent."""
         if promised:
             self._promised[job.key] = job.queue
         else:
@@ -131,7 +131,7 @@ class Admission:
         return key in self._promised
 
     def sent(self, key: JobKey) -> None:
-        """Its message was sent. Until its next status is stored, it counts as in flight here."""
+        """Note that the job's message was sent. Until its next status is stored, it counts as in flight here."""
         self._promised.pop(key, None)
         job = self.cache.get(key)
         if job is not None:
@@ -139,7 +139,7 @@ class Admission:
             self.queues.sent(job.queue, message_bytes(job.spec), key)
 
     def forget(self, key: JobKey) -> None:
-        """The job was deleted."""
+        """Drop a deleted job."""
         self._stop_waiting(key)
         self._hold(key, held=False)
         self._queued.remove(key)
@@ -152,7 +152,7 @@ class Admission:
         return self._queued.shrank
 
     def admit(self, now: float) -> tuple[JobKey, ...]:
-        """The jobs that are admitted now; the caller plans each of them. Empty if it is not time yet (`now` is monotonic).
+        """Admit jobs, which the caller then plans. None are admitted before the next round is due (`now` is monotonic).
 
         The cost grows with the groups and with the messages that may be sent, not with the jobs that wait.
         """
@@ -169,7 +169,7 @@ class Admission:
         most = {group: self._most(group, room) for group in self._waiting.groups} if room.total > 0 else {}
         if not any(most.values()):
             return ()
-        # Jobs admitted before that are not planned yet come first.
+        # Admitted jobs that are not planned yet come first.
         known = self._admitted
         first = ((group, number + len(known)) for group, number in most.items() if number)
         candidates = [one for group, number in first for one in self._candidates(group, number) if one.key not in known]
@@ -186,14 +186,14 @@ class Admission:
         return admitted
 
     def _most(self, group: Group, room: scheduling.Room) -> int:
-        """How many jobs of the group can be admitted at most."""
+        """The maximum number of jobs of the group that can be admitted."""
         if not self.queues.of(group.queue).workers:
             return 0
         in_queue = room.in_queue(group.queue)
         return in_queue if group.again else min(in_queue, room.share(group.queue, group.namespace, high=group.high))
 
     def give_places(self, now: float) -> list[JobKey]:
-        """Set the text of each of the next jobs: its place, or what else it waits for. Returns the jobs whose text changed.
+        """Set the texts of the next jobs: the place of each, or what else it waits for. Return the jobs whose text changed.
 
         Rarely, in rounded numbers, and only for the first jobs of each queue, since each new text is a write to the API server.
         """
@@ -268,7 +268,7 @@ class Admission:
 
     def _has_status(self, key: JobKey, status: Status) -> bool:
         job = self.cache.get(key)
-        return job is not None and (job.status is status or job.status == status)  # to compare all fields takes long
+        return job is not None and (job.status is status or job.status == status)  # comparing all fields is slow
 
     def _quarantines_soon_in_flight(self) -> Iterator[scheduling.Quarantine]:
         """The quarantines of jobs that were admitted or sent and whose stored status does not show it yet."""

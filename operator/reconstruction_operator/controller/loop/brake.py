@@ -28,7 +28,7 @@ class Brake:
     share: float
     restore_hold_seconds: float
     report: Callable[[Event], None] = lambda _: None
-    _restored: bool | None = field(default=None, init=False)  # lately; None: not known yet
+    _restored: bool | None = field(default=None, init=False)  # whether etcd was restored lately; None: not known yet
     _held: dict[str, frozenset[str]] = field(default_factory=dict, init=False)  # ids of orphans, by kind
     _over: set[str] = field(default_factory=set, init=False)  # kinds of which too many were found
 
@@ -47,21 +47,21 @@ class Brake:
         return any(job_id in ids for ids in self._held.values())
 
     def note(self, restored_seconds: float | None) -> None:
-        """Take how long ago etcd was found restored; None: never."""
+        """Note how long ago a restore of etcd was detected; None: never."""
         left = 0.0 if restored_seconds is None else self.restore_hold_seconds - restored_seconds
         before, self._restored = self._restored, left > 0
         if self._restored and not before:
             self._hold(
-                "etcd was restored from a backup: files of jobs that look deleted, and of those whose time to live is over, "
-                f"are kept for {left:.0f} s. RESTORE_HOLD_SECONDS=0 ends that"
+                "etcd was restored from a backup: files of jobs that look deleted, and of those whose time to live has expired, "
+                f"are kept for {left:.0f} s. RESTORE_HOLD_SECONDS=0 ends the hold"
             )
         elif before and not self._restored:
-            self._release("Deletions are no longer held after the restore of etcd")
+            self._release("The hold after the etcd restore has ended; deletions resume")
             self._held.clear()  # the next sweep finds and counts them again
         metrics.DELETIONS_HELD.labels("restored").set(self._restored)
 
     def admit(self, found_in: str, orphans: Collection[str], among: int) -> Collection[str]:
-        """These orphans if they may be cleaned up, else none. They are all orphans of one kind (`found_in`), `among` that many entries."""
+        """Return these orphans if they may be cleaned up, else none. They are all of their kind (`found_in`), out of `among` entries."""
         limit = max(self.at_once, int(self.share * among))
         too_many = len(orphans) > limit
         if too_many and found_in not in self._over:
@@ -70,7 +70,7 @@ class Brake:
                 f"files are kept. If they are to be deleted, set ORPHANS_AT_ONCE={len(orphans)} until they are"
             )
         elif not too_many and found_in in self._over:
-            self._release(f"The {found_in} of jobs that no longer exist are no more than the limit of {limit}")
+            self._release(f"The number of {found_in} of jobs that no longer exist is within the limit of {limit} again")
         (self._over.add if too_many else self._over.discard)(found_in)
         self._held[found_in] = frozenset(orphans) if self.holds else frozenset()
         metrics.DELETIONS_HELD.labels("orphans").set(bool(self._over))
@@ -78,7 +78,7 @@ class Brake:
         return () if self.holds else orphans
 
     def permitted(self, actions: tuple[planned.Action, ...]) -> tuple[planned.Action, ...]:
-        """The actions. While deletions are held, those at the end of a time to live are left out."""
+        """Return the actions. While deletions are held, those that follow from an expired time to live are left out."""
         return tuple(one for one in actions if not planned.is_expiry(one)) if self.holds else actions
 
     def _hold(self, why: str) -> None:

@@ -37,7 +37,7 @@ class Bystander:
     _reports: Counter[str] = field(default_factory=Counter, init=False)  # by uid
 
     def marked(self, job: Job, made: Plan, *, admitted: bool) -> Plan:
-        """The plan of a job of ours, which stores our mark first."""
+        """Return the plan of one of our jobs, changed to store our mark first."""
         return installations.marked(job, made, self.installation.mark, admitted=admitted)
 
     def report_contested(self, jobs: Iterable[Job]) -> None:
@@ -54,14 +54,14 @@ class Bystander:
                 self.writer.offer(job, made.status, made.events)
 
     def _may_report(self, uid: str) -> bool:
-        """Whether the job may be reported again: a report that lost to the manager's write is repeated, but an older manager removes each one."""
+        """Whether the job may be reported again: an overwritten report is repeated, but an old manager removes each one."""
         if len(self._reports) > _JOBS_AT_MOST:
             self._reports.clear()
         self._reports[uid] += 1
         return self._reports[uid] <= _REPORTS_AT_MOST
 
     def release(self, now: float) -> None:
-        """End the attempts here of jobs that another installation has taken over."""
+        """Stop our attempts of jobs that another installation has taken over."""
         taken = [job.key.job_id for job in self.cache.take_handed_over() if self.installation.was_taken_over(job)]
         if taken:
             _log.info("Another installation has taken over %d jobs: their attempts here are stopped", len(taken))

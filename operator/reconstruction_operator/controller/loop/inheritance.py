@@ -1,7 +1,7 @@
 """Inheritance: when the number of shards changes, the new shards take over what the earlier ones left in Redis.
 
-Shards of another number have other Leases and install ids. Their records and reports of job folders are taken over when their Lease
-is free. How long deletions are held after a restore of etcd is taken over at once.
+The earlier shards have other Leases and install ids. Their records and reports of job folders are taken over when their Leases are
+free. A hold of deletions after a restore of etcd is taken over at once.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(eq=False)
 class Inheritance:
-    """Takes over from shards of another number. `ended`: whether the shard with that mark has ended."""
+    """Takes over from shards under another number of shards. `ended`: whether the shard with that mark has ended."""
 
     view: RedisView
     installation: Installation
     ended: Callable[[InstallationMark], bool]
-    givers: tuple[str, ...] = field(default=(), init=False)  # installs that have ended and left something
-    waiting: bool = field(default=False, init=False)  # whether some that left something have not ended yet
+    givers: tuple[str, ...] = field(default=(), init=False)  # install ids of ended shards that left something
+    waiting: bool = field(default=False, init=False)  # whether shards that left something still run
 
     async def take(self, fence: int) -> None:
         """Take over the records of our jobs from shards that have ended. Raises RedisError and DeposedError."""
@@ -50,10 +50,10 @@ class Inheritance:
             await calls.arun(self.view.state, call)
             taken += len(job_ids)
         if taken:
-            _log.info("%d records of %s, which has ended, are ours now", taken, giver)
+            _log.info("Took over %d records of %s, which has ended", taken, giver)
 
     def _ours(self, recorded: Sequence[str]) -> Iterator[list[str]]:
-        """Those of the ids whose jobs are ours. In batches, so that hashing a million ids does not block the event loop."""
+        """The ids of our jobs, in batches, so that hashing a million ids does not block the event loop."""
         for first in range(0, len(recorded), reads.OBSERVE_BATCH):
             batch = recorded[first : first + reads.OBSERVE_BATCH]
             if ours := [one for one in batch if self.installation.shard.has(one)]:

@@ -1,7 +1,7 @@
 """Orphans: records in Redis whose object was deleted, perhaps while no operator ran. They are stopped, cleaned up and forgotten.
 
-The caller is sure of the deletion: it was watched, or a consistent list that succeeded lacks the object. Records of jobs
-that another installation has taken over are stopped and forgotten alike, and their files stay.
+The caller has verified the deletion: the watch reported it, or a complete consistent list lacks the object. Records of jobs
+that another installation has taken over are stopped and forgotten too, but their files stay.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _log = logging.getLogger(__name__)
 
 _BATCH: Final = 250
 _FIRST_SECONDS: Final = 0.5  # before the second look; doubles
-_RUNNING_SECONDS: Final = 2.0  # at most, while an attempt runs: its heartbeats must be watched without gaps
-_LAST_SECONDS: Final = 15.0  # at most, while its queue has no worker to clean up
+_RUNNING_SECONDS: Final = 2.0  # maximum while an attempt runs: its heartbeats must be watched without gaps
+_LAST_SECONDS: Final = 15.0  # maximum while its queue has no worker to clean up
 
 
 @dataclass(slots=True)
@@ -43,11 +43,11 @@ class _Orphan:
     cancelled: bool = False  # the cancel was confirmed, and the job did not succeed before
     forgotten: bool = False
     handed_over: bool = False  # its object exists, but another installation manages it: only its attempt here ends
-    retain_seconds: int | None = None  # how long its result waits in the trash; None: its spec is not known
+    retain_seconds: int | None = None  # how long its result stays in the trash; None: its spec is not known
     begun: bool = False  # a worker has begun it, as its status or a folder shows
 
     def learn(self, record: Record) -> bool:
-        """Take attempt and queue from the record; returns whether they differ from those that were observed."""
+        """Take attempt and queue from the record. Return whether they differ from those that were observed."""
         known = (self.attempt, self.queue)
         self.attempt, self.queue = record.attempt, record.queue
         return known != (record.attempt, record.queue)
@@ -64,11 +64,9 @@ class Orphans:
     _orphans: dict[str, _Orphan] = field(default_factory=dict, init=False)
 
     def __len__(self) -> int:
-        """How many are left."""
         return len(self._orphans)
 
     def __contains__(self, job_id: str) -> bool:
-        """Whether the job is one of them."""
         return job_id in self._orphans
 
     def add(self, job_ids: Iterable[str], now: float) -> None:
@@ -96,7 +94,7 @@ class Orphans:
         self._measure()
 
     def add_reported(self, found: Mapping[str, Record], now: float) -> None:
-        """Add jobs without an object and without a record whose files workers found."""
+        """Add jobs whose folders workers found, and which have neither object nor record."""
         for job_id, its in found.items():
             orphan = self._orphan(job_id, now)
             orphan.attempt, orphan.queue = its.attempt, its.queue
@@ -118,7 +116,7 @@ class Orphans:
         return min((orphan.next_at for orphan in self._orphans.values()), default=None)
 
     async def round(self, fence: int, now: float) -> None:
-        """Work on the orphans that are due. Raises RedisError and DeposedError, as `act`."""
+        """Work on the orphans that are due. Raises RedisError and DeposedError, like `act`."""
         due = [job_id for job_id, orphan in self._orphans.items() if orphan.next_at <= now][:_BATCH]
         if not due:
             return
@@ -170,7 +168,7 @@ class Orphans:
         lost = orphan.dispatched if record is None and not orphan.forgotten else None
         if lost is not None:
             orphan.next_at = now + _FIRST_SECONDS
-            # The flag first: once the record is back, workers carry out an order to delete files, and the flag makes them delete copies too.
+            # The flag first: with the record back, workers carry out orders to delete files, and the flag makes them delete copies too.
             flag = (planned.AssertCancelled(),) if orphan.cancelled else ()
             return JobActions(lost, None, orphan.attempt, (*flag, planned.PutRecord(orphan.attempt, orphan.queue)))
         if orphan.handed_over and (record is None or not self.installation.owns(record)):

@@ -1,4 +1,4 @@
-"""Pauses of queues: logs why the jobs of a queue wait in the API server."""
+"""Pause log: logs why the jobs of a queue wait in the API server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class PauseLog:
         self._logged: dict[str, set[str]] = {}
 
     def log(self, queues: Collection[str], facts: QueueFacts, room: Room) -> None:
-        """Log what is new about the queues whose jobs wait; these are all of them."""
+        """Log new causes. `queues` are all queues whose jobs wait."""
         self._logged = {queue: causes for queue, causes in self._logged.items() if queue in queues}
         for queue in queues:
             cause = _cause(queue, facts, room)
@@ -27,11 +27,11 @@ class PauseLog:
                 _log.info("Queue %s: further jobs wait in the API server: %s", queue, cause)
 
     def forget(self, queue: str) -> None:
-        """No job of the queue waits any more."""
+        """Forget the causes of a queue: none of its jobs waits any longer."""
         self._logged.pop(queue, None)
 
     def clear(self) -> None:
-        """Forget all."""
+        """Forget all causes, so that the next tenure logs them again."""
         self._logged.clear()
 
 

@@ -37,7 +37,7 @@ class Planned:
 
 
 class _Storing(NamedTuple):
-    """A dispatch that follows when its status is stored, and until when it needs no second observation."""
+    """A dispatch that follows once its status is stored. `until`: how long it needs no second observation."""
 
     planned: Planned
     status: Status
@@ -46,7 +46,7 @@ class _Storing(NamedTuple):
 
 @dataclass(eq=False)
 class Planner:
-    """Plans jobs with the help of admission and bystander. A job that cannot be planned is reported by `failed` and left out."""
+    """Plans jobs with the help of admission and bystander. A job that cannot be planned is passed to `failed` and skipped."""
 
     cache: Cache
     admission: Admission
@@ -60,13 +60,13 @@ class Planner:
     _storing: dict[JobKey, _Storing] = field(default_factory=dict, init=False)
 
     def plan(self, observed: Iterable[tuple[Job, Observation]], now: datetime) -> list[Planned]:
-        """The plans of these jobs."""
+        """Plan these jobs, and dispatch those that admission admits."""
         return self._admit(self._plan(observed, now), now)
 
     def ready(self, jobs: Iterable[Job]) -> dict[JobKey, Planned]:
-        """Those of these jobs whose dispatch was just stored, with their plans: they need no second observation.
+        """Return the plans of the jobs whose dispatch was just stored: they need no second observation.
 
-        Jobs whose spec has changed since are not among them. The script that puts the record checks what Redis holds.
+        Jobs whose spec has changed since are excluded. The script that writes the record checks what Redis holds.
         """
         found = {}
         for job in jobs:
@@ -79,12 +79,12 @@ class Planner:
         return found
 
     def clear(self) -> None:
-        """A new tenure begins."""
+        """Drop all state: a new tenure begins."""
         self._storing.clear()
         self.preflight.clear()
 
     def forget(self, key: JobKey) -> None:
-        """The job was deleted."""
+        """Drop a deleted job."""
         self._storing.pop(key, None)
         self.steps.forget(key.job_id)
         self.admission.forget(key)
@@ -96,7 +96,7 @@ class Planner:
             unsent = self.admission.is_promised(job.key)
             admitted = self.admission.take(job.key) or unsent
             known = self._observed_elsewhere(job)
-            # None of this concerns most jobs, and a copy is slow.
+            # Most jobs need no copy, and a copy is slow.
             seen = replace(one, unsent=unsent, **known) if known or unsent else one
             try:
                 made = plan.plan(job, seen, now, self.timing, admitted=admitted)
@@ -121,7 +121,7 @@ class Planner:
         return planned
 
     def _observed_elsewhere(self, job: Job) -> dict[str, Any]:
-        """What other components know of a waiting job; only the fields that are set."""
+        """The fields of an Observation that other components know of a waiting job, without empty ones."""
         known: dict[str, Any] = {}
         refused = self.admission.refusal(job)
         if job.status.phase in _NOT_BEGUN:
@@ -131,7 +131,7 @@ class Planner:
         return {name: value for name, value in known.items() if value}
 
     def _admit(self, planned: list[Planned], now: datetime) -> list[Planned]:
-        """Plan the jobs again that can be dispatched at once: they need no second look. Others follow in the next round."""
+        """Plan again the jobs that can be dispatched at once, from the same observation. Others follow in the next round."""
         if not (self.admission.has_new_room or any(one.plan.wants_dispatch for one in planned)):
             return planned
         admitted = set(self.admission.admit(self.monotonic()))

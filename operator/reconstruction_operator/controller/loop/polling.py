@@ -1,4 +1,4 @@
-"""Polling: changes in Redis that no watch event announces. The jobs concerned are enqueued."""
+"""Redis polling: enqueues jobs whose state in Redis changed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _RUNNING: Final = (Phase.RUNNING, Phase.CANCELLING)
 
 
 async def poll_results(cache: Cache, view: RedisView) -> None:
-    """Enqueue jobs whose Celery state changes, until cancelled. A new subscription may have missed some: resync."""
+    """Enqueue jobs whose Celery state changes, until cancelled. A new subscription may have missed changes, so it requests a resync."""
     async for heard in results.subscribe(view.results):
         if isinstance(heard, results.Resync):
             metrics.RESYNCS.inc()
@@ -73,7 +73,7 @@ async def poll_queues(cache: Cache, view: RedisView, actor: Actor, orphans: Orph
 async def read_queues(cache: Cache, view: RedisView, actor: Actor, orphans: Orphans, now: float) -> None:
     """Read the queues once; `now` is monotonic.
 
-    Jobs whose queue got or lost its workers, or models, are enqueued: their status reports it. So are those whose message is missing.
+    Jobs whose queue gained or lost workers or models are enqueued, since their status reports it. So are those whose message is missing.
     """
     queued = {
         job.task: job.queue

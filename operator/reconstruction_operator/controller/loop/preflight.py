@@ -1,7 +1,7 @@
-"""Preflight: has a worker look at the inputs of jobs that wait, so that a mistake shows before a worker is free.
+"""Preflight: asks a worker to check the input of a waiting job. A bad input fails the job before a slot is free.
 
-A job that can run at once is never checked, and no job waits for an answer. Requests and answers may be lost: a request without an answer is
-repeated a few times.
+A job that can run at once is never checked, and no job waits for a check. Requests and answers may be lost: a request without an
+answer is repeated a few times.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _log = logging.getLogger(__name__)
 _PERIOD_SECONDS: Final = 0.5
 _ANSWER_SECONDS: Final = 60.0  # workers kill a check after half of that time
 _TRIES: Final = 3
-_FOR_EACH_LANE: Final = 2  # open requests for each worker: the one that it works on, and the next
+_FOR_EACH_LANE: Final = 2  # maximum open requests for each worker: the current one and the next
 _MOST_IN_A_POOL: Final = 50
 _LOOKED_AT: Final = 500  # waiting jobs that one round considers, by pool
-_UNANSWERED: Final = Checked(Verdict.UNKNOWN, message="No worker has answered whether the input can be used.")
+_UNANSWERED: Final = Checked(Verdict.UNKNOWN, message="No worker has reported whether the input can be used.")
 
 
 class _Asked(NamedTuple):
@@ -46,7 +46,7 @@ class _Asked(NamedTuple):
 
 @dataclass(eq=False)
 class Preflight:
-    """The waiting jobs, the open requests and the answers. Plans decide what follows from an answer."""
+    """The waiting jobs, the open requests and the findings of workers. Plans decide what follows from a finding."""
 
     cache: Cache
     view: RedisView
@@ -54,16 +54,15 @@ class Preflight:
     install_id: str
     after_seconds: float  # how long a job must have waited; 0: no input is checked
     monotonic: Callable[[], float] = time.monotonic
-    _waiting: dict[str, dict[JobKey, float]] = field(
-        default_factory=dict, init=False
-    )  # by pool, and since when; oldest first
+    # By pool, and since when; oldest first
+    _waiting: dict[str, dict[JobKey, float]] = field(default_factory=dict, init=False)
     _asked: dict[JobKey, _Asked] = field(default_factory=dict, init=False)
-    _asked_at: float = field(default=-math.inf, init=False)  # the newest request
+    _asked_at: float = field(default=-math.inf, init=False)  # time of the newest request
     _tries: dict[JobKey, int] = field(default_factory=dict, init=False)
     _found: dict[JobKey, Checked] = field(default_factory=dict, init=False)
 
     def found(self, key: JobKey) -> Checked | None:
-        """What a worker found of the job's input."""
+        """The finding of a worker about the job's input; None without one."""
         return self._found.get(key)
 
     def planned(self, job: Job, status: Status) -> None:
@@ -74,26 +73,26 @@ class Preflight:
         if found is not None and (
             job.finished or (found.verdict is not Verdict.UNUSABLE and not _is_unchecked(job.status))
         ):
-            del self._found[job.key]  # the status holds the answer
+            del self._found[job.key]  # the status holds the finding
         elif found is None and _is_waiting(status):
             self._waiting.setdefault(job.spec.queue, {}).setdefault(job.key, self.monotonic())
         else:
             self._leave(job.key, job.spec.queue)
 
     def forget(self, key: JobKey) -> None:
-        """The job was deleted."""
+        """Drop a deleted job."""
         for pool in tuple(self._waiting):
             self._leave(key, pool)
         self._found.pop(key, None)
 
     def clear(self) -> None:
-        """A new tenure begins."""
+        """Drop all state: a new tenure begins."""
         for known in (self._waiting, self._asked, self._tries, self._found):
             known.clear()
-        self._asked_at = self.monotonic()  # an earlier leader may just have asked
+        self._asked_at = self.monotonic()  # an earlier leader may just have sent requests
 
     async def run(self) -> None:
-        """Ask and listen until cancelled."""
+        """Send requests and read answers until cancelled."""
         while True:
             await asyncio.sleep(_PERIOD_SECONDS)
             fence = self.election.fence
@@ -107,7 +106,7 @@ class Preflight:
                 _log.debug("Inputs could not be checked: %s", error)
 
     async def round(self, fence: int) -> None:
-        """Take the answers, and ask about the next jobs. Raises RedisError, ProtocolError and DeposedError."""
+        """Read the answers, and request the next checks. Raises RedisError, ProtocolError and DeposedError."""
         if self._listens:
             call = operator_calls.take_checked(self.view.keys, fence=fence, install_id=self.install_id)
             for job_id, found in (await calls.arun(self.view.state, call)).items():
@@ -177,7 +176,7 @@ class Preflight:
 
     @property
     def _listens(self) -> bool:
-        """Whether answers may come. Those that are of no use any more are read as well, or they would stay in Redis."""
+        """Whether answers are expected. Obsolete answers are read too, to remove them from Redis."""
         return self.monotonic() - self._asked_at <= _ANSWER_SECONDS
 
     def _leave(self, key: JobKey, pool: str) -> None:
@@ -198,6 +197,6 @@ def _is_waiting(status: Status) -> bool:
 
 
 def _is_unchecked(status: Status) -> bool:
-    """Whether the input still has to be checked: also if it was unusable, since the job goes on only if its end was lost."""
+    """Whether the input must be checked, again if it was unusable: a job that failed for that continues only if its end was lost."""
     known = status.condition(ConditionType.INPUT_CHECKED)
     return known is None or known.status == "False"

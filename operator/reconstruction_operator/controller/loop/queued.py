@@ -1,8 +1,8 @@
 """Queued jobs: jobs whose messages wait in Redis or are about to be sent, by queue and namespace.
 
-A job's dispatch is stored before its message is sent, which takes a while. Meanwhile workers continue to take messages. So some of
-the jobs that are about to be sent are counted as taken in advance, as many as workers took lately. Otherwise a queue could run
-empty, and workers would turn to one of lower priority.
+A job's dispatch is stored before its message is sent, and meanwhile workers take messages. To keep queues from running empty, jobs
+about to be sent are counted as already taken, up to the recent consumption rate. At an empty queue, workers would turn to one of
+lower priority.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ class QueuedJobs:
         self._taken: Counter[QueueKey] = Counter()
 
     def __contains__(self, key: JobKey) -> bool:
-        """Whether the job is queued."""
         return key in self._queues
 
     def items(self) -> ItemsView[JobKey, str]:
@@ -44,14 +43,14 @@ class QueuedJobs:
         return bool(self._new)
 
     def put(self, key: JobKey, queue: str) -> None:
-        """The job waits in that queue."""
+        """Note that the job waits in that queue."""
         if self._queues.get(key) != queue:
             self.remove(key)
             self._queues[key] = queue
             self._numbers[queue, key.namespace] += 1
 
     def remove(self, key: JobKey, *, taken: bool = False) -> None:
-        """The job is not queued any more; `taken`: since a worker has it."""
+        """Note that the job is no longer queued. `taken`: a worker has it."""
         queue = self._queues.pop(key, None)
         if queue is None:
             return
@@ -63,7 +62,7 @@ class QueuedJobs:
             self._new[place] += 1
 
     def reset(self, jobs: Iterable[Job]) -> None:
-        """These jobs alone are queued, and workers took none."""
+        """Start again with these jobs, of which workers have taken none."""
         for known in (self._queues, self._numbers, self._new, self._steps, self._taken):
             known.clear()
         for job in jobs:
@@ -72,7 +71,8 @@ class QueuedJobs:
     def waiting(self, now: float, coming: Mapping[JobKey, str], *, most_ahead: int) -> Counter[QueueKey]:
         """How many messages count as waiting, by queue and namespace; `now` is monotonic.
 
-        `coming`: the jobs that are about to be sent, and their queues. Up to `most_ahead` of a place are counted as taken.
+        `coming`: the jobs that are about to be sent, and their queues. Of each queue and namespace, up to `most_ahead` of
+        them are counted as taken.
         """
         lately = self._taken_lately(now)
         waiting = self._numbers + Counter(

@@ -44,7 +44,7 @@ _PERIOD_MAX_SECONDS: Final = 0.1  # the longest pause after a long round
 _IDLE_SECONDS: Final = 1.0  # the longest time without a round
 _BACKOFF_SECONDS: Final = 1.0  # after a job's failure; doubles
 _BACKOFF_MAX_SECONDS: Final = 60.0
-_REDIS_PAUSE_SECONDS: Final = 0.5  # after Redis did not answer
+_REDIS_PAUSE_SECONDS: Final = 0.5  # after Redis failed
 _HELD_SECONDS: Final = 60.0  # between two looks at a job whose deletion is held, perhaps for a day
 
 
@@ -65,7 +65,7 @@ class Reconciler:
     bystander: Bystander
     preflight: Preflight
     monotonic: Callable[[], float] = time.monotonic
-    _fence: int | None = field(default=None, init=False)  # of the present tenure
+    _fence: int | None = field(default=None, init=False)  # token of the current tenure
     _failures: dict[JobKey, int] = field(default_factory=dict, init=False)
     _skipped: set[JobKey] = field(default_factory=set, init=False)  # jobs of another controller that were logged
     _planner: Planner = field(init=False)
@@ -97,7 +97,7 @@ class Reconciler:
         return self._fence is not None and self._fence == self.election.fence
 
     async def run(self) -> None:
-        """Work while leading, wait while not; until cancelled."""
+        """Reconcile while leading, and wait otherwise, until cancelled."""
         while True:
             self._round_at = self.monotonic()
             if not await self.cache.is_listed(_IDLE_SECONDS):
@@ -137,7 +137,7 @@ class Reconciler:
         await self.election.changed(_IDLE_SECONDS)
 
     async def _begin(self, fence: int) -> None:
-        """A tenure begins: check the epoch, and enqueue every record and every job for which something is left to do."""
+        """Begin a tenure: check the epoch, enqueue every job for which work may remain, and request a resync."""
         await self.view.connection.check(fence)
         self.writer.forget()
         self.admission.clear()
@@ -171,7 +171,7 @@ class Reconciler:
         await cache.await_stop(self._began_at + period - self.monotonic())
 
     async def round(self, fence: int) -> None:
-        """Reconcile what is due, once. Raises RedisError and DeposedError, after enqueueing the jobs again."""
+        """Reconcile the jobs that are due, once. Raises RedisError and DeposedError, after enqueueing the jobs again."""
         now = self._began_at = self.monotonic()
         for key in self.cache.timers.due(now):
             self.cache.enqueue(key)
@@ -204,7 +204,7 @@ class Reconciler:
     def _ours(self, job: Job) -> bool:
         if not job.ours and not job.contested and job.key not in self._skipped:
             self._skipped.add(job.key)
-            transition_log.log_step(job.key, "Skipped", f"Its controller is {job.spec.managed_by}: it is left alone")
+            transition_log.log_step(job.key, "Skipped", f"Managed by controller {job.spec.managed_by}: ignored")
         return job.ours
 
     async def _clean_up_deleted(self, fence: int, now: float) -> None:
@@ -294,7 +294,7 @@ class Reconciler:
 
 
 def period_seconds(least: float, took: float) -> float:
-    """The least time from the start of a round that `took` that long to the start of the next one.
+    """The minimum time from the start of a round that `took` that long to the start of the next.
 
     Each round has a fixed cost besides that of its jobs, so under load rounds are fewer and larger.
     """

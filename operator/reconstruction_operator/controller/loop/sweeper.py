@@ -1,4 +1,4 @@
-"""Sweeper: the resync. It enqueues all jobs, and compares records in Redis with the objects in the API server.
+"""Sweeper: carries out resyncs. A sweep enqueues unfinished jobs, and compares records in Redis with the objects in the API server.
 
 Events can be lost: a relist after 410 Gone brings no DELETED, and Redis's pub/sub keeps nothing. A sweep finds what was missed.
 """
@@ -57,10 +57,11 @@ class Sweeper:
     installation: Installation
     sweep_seconds: float
     list_seconds: float  # between two lists of the objects by sweeps
-    list_again: Callable[[], None] = lambda: None  # list whole objects again, because the watch has missed some
-    is_planned: Callable[[JobKey], bool] = lambda _: False  # its only unwritten status is that it waits
+    list_again: Callable[[], None] = lambda: None  # list whole objects again, because the watch missed some
+    # Whether the job's only unwritten status reports what it waits for
+    is_planned: Callable[[JobKey], bool] = lambda _: False
     monotonic: Callable[[], float] = time.monotonic
-    _fence: int | None = field(default=None, init=False)  # of the tenure that has begun
+    _fence: int | None = field(default=None, init=False)  # token of the tenure that has begun
     _list_at: float = field(default=0.0, init=False)
     _awaited: list[JobKey] = field(default_factory=list, init=False)  # listed, and not reported by the watch yet
     _foreign: set[str] = field(default_factory=set, init=False)  # ids of records of namespaces that are not watched
@@ -85,7 +86,7 @@ class Sweeper:
             await requests.wait(pause)
 
     async def _begin(self, fence: int) -> None:
-        """A tenure begins. The cache has every object, so nothing is listed, except to find out whether etcd was restored meanwhile."""
+        """Begin a tenure. The cache has every object, so only a version is read, to detect that etcd was restored meanwhile."""
         await self.inheritance.take(fence)  # before `note`, which may release deletions that are held
         self._list_at = self.monotonic() + self.list_seconds
         seen = self.cache.newest
@@ -95,7 +96,7 @@ class Sweeper:
         self._fence = fence
 
     async def end_after_restore(self) -> None:
-        """Return when etcd was restored: then the process restarts, since everything that it knows may be wrong."""
+        """Return when etcd was restored: the process then restarts, since all that it knows may be wrong."""
         await self.history.restored.wait()
         _log.critical(
             "etcd was restored from a backup: the operator restarts without its cache, and deletes no files for a time"
@@ -105,7 +106,9 @@ class Sweeper:
             try:
                 await self._note(1, Sight.RESTORED, fence)
             except (RedisError, errors.ProtocolError) as error:
-                _log.warning("This could not be written to Redis; the next list finds it again: %s", error)
+                _log.warning(
+                    "The restore of etcd could not be recorded in Redis; the next list repeats the check: %s", error
+                )
 
     async def sweep(self, cause: str, fence: int) -> None:
         """Sweep once; raises RedisError, ApiError and DeposedError."""
@@ -123,7 +126,7 @@ class Sweeper:
         listed = reads.list_records(self.view.keys, self.installation.id, self.cache.ids())
         recorded = await calls.arun(self.view.state, listed)
         await self._restore_records(frozenset(recorded), fence)
-        # Perhaps while no operator ran:
+        # Jobs may have been taken over while no operator ran.
         self.orphans.add_handed_over(await self._given(recorded), self.monotonic())
         self._foreign.intersection_update(recorded)
         unknown = self._unknown(recorded)
@@ -148,12 +151,12 @@ class Sweeper:
         return self.cache.get(key) is None and not self.cache.saw_deletion(key.job_id)
 
     def _unknown(self, recorded: Sequence[str]) -> list[str]:
-        """The records without an object that no earlier sweep has dealt with."""
+        """The records without an object that no earlier sweep has handled."""
         missing = set(recorded).difference(self.cache.ids(), self._foreign)
         return [job_id for job_id in missing if job_id not in self.orphans and job_id not in self.brake]
 
     async def _given(self, recorded: Sequence[str]) -> list[str]:
-        """Those of these records whose jobs another installation has taken over. Other tasks get turns meanwhile: there may be many."""
+        """The records whose jobs another installation has taken over. There may be many, so other tasks get turns meanwhile."""
         given = []
         for first in range(0, len(recorded), _PIECE):
             if first:
@@ -169,7 +172,7 @@ class Sweeper:
         self.brake.note(await calls.arun(self.view.state, call))
 
     async def _list(self, fence: int) -> frozenset[JobKey]:
-        """The jobs that exist. Raises ApiError if the API server has lost data: then its list proves nothing."""
+        """List the existing jobs. Raises ApiError if the API server has lost data: then its list proves nothing."""
         seen = self.cache.newest
         found = await listing.list_jobs(self.api, self.installation.namespaces, self.installation.shard)
         await self._check(found.version, seen, fence)
@@ -179,12 +182,12 @@ class Sweeper:
         """Compare the version of a list with the newest that was `seen` before it."""
         if not self.history.continues("the jobs", version, seen):
             raise ApiError(
-                HTTPStatus.GONE, "Expired", "the list of jobs is older than what was seen: was etcd restored?"
+                HTTPStatus.GONE, "Expired", "the list of jobs is older than data seen before: was etcd restored?"
             )
         await self._note(version, Sight.LIST if version else Sight.BODY, fence)
 
     def _enqueue_finished_lately(self) -> None:
-        """Redis may have data of a time at which these jobs ran: cancel flags, and messages whose attempts have no end."""
+        """Enqueue the jobs that finished lately: Redis may have data from when they ran, such as cancel flags and messages."""
         since = datetime.now(UTC) - timedelta(seconds=config.CANCEL_TTL_SECONDS)
         for job in self.cache:
             ended = job.status.completion_time
@@ -192,9 +195,9 @@ class Sweeper:
                 self.cache.enqueue_later(job.key)
 
     async def _take_folder_reports(self, install_id: str, fence: int) -> None:
-        """Workers report their job folders after Redis lost data: one without an object is an orphan without a record.
+        """Read the job folders that workers report after Redis lost data. A folder whose job has no object is an orphan.
 
-        `install_id`: that of the reports, ours or that of a shard that has ended.
+        `install_id`: whose folders they are, ours or those of a shard that has ended.
         """
         own, shard = install_id == self.installation.id, self.installation.shard
         found_in = "job folders" if own else f"job folders of {install_id}"
@@ -226,7 +229,7 @@ class Sweeper:
                 return
 
     async def _restore_records(self, recorded: frozenset[str], fence: int) -> None:
-        """Redis lost some records, or their places in the index. Such jobs are enqueued, finished ones too, to get one."""
+        """Enqueue the jobs whose record or index entry Redis lost, finished ones too: their plans write it again."""
         missing = self.cache.ids() - recorded
         found = (self.cache.by_id(job_id) for job_id in missing)
         lost = [job for job in found if job is not None and job.sent and job.ours]
@@ -258,7 +261,7 @@ class Sweeper:
         self._awaited = [key for key in listed - before if self._is_unknown(key)]
 
     async def _ours(self, recorded: Sequence[str]) -> list[str]:
-        """Those of these records whose jobs belong to this installation. The ids of all others are remembered."""
+        """The records whose jobs belong to this installation. The ids of the others are remembered."""
         ours = []
         for first in range(0, len(recorded), reads.OBSERVE_BATCH):
             job_ids = [one for one in recorded[first : first + reads.OBSERVE_BATCH] if one not in self._foreign]

@@ -1,6 +1,6 @@
-"""Waiting jobs: those that wait to be dispatched, in groups with the same limits, each in the order of age.
+"""Waiting jobs: jobs that wait for dispatch, in groups with the same limits, the oldest first.
 
-Tenants choose how many jobs, queues and namespaces there are: nothing that is done for one job goes through all of them.
+Tenants choose how many jobs, queues and namespaces there are, so work for one job must never iterate over all of them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from reconstruction_operator.planning.scheduling import Quarantine, quarantine
 from reconstruction_operator.planning.types import Job
 
 HIGH: Final = "high"
-_STALE_AT_MOST: Final = 64  # entries of jobs that have left, besides as many as there are waiting jobs
+_STALE_AT_MOST: Final = 64  # stale heap entries that may stay, in addition to one for each waiting job
 
 
 class Group(NamedTuple):
@@ -57,7 +57,7 @@ class _Line:
         taken: list[tuple[datetime, JobKey]] = []
         while self.heap and len(taken) < at_most:
             entry = heapq.heappop(self.heap)
-            if entry[1] in self.jobs and taken[-1:] != [entry]:  # one that left and came back has two entries
+            if entry[1] in self.jobs and taken[-1:] != [entry]:  # a job that left and returned has two entries
                 taken.append(entry)
         for entry in taken:
             heapq.heappush(self.heap, entry)
@@ -75,16 +75,14 @@ class WaitingJobs:
         self._in_namespace: Counter[str] = Counter()
 
     def __len__(self) -> int:
-        """How many jobs wait."""
         return len(self._group_of)
 
     def __contains__(self, key: JobKey) -> bool:
-        """Whether the job waits."""
         return key in self._group_of
 
     @property
     def groups(self) -> Collection[Group]:
-        """All groups."""
+        """The groups with waiting jobs."""
         return self._lines.keys()
 
     @property
@@ -109,7 +107,7 @@ class WaitingJobs:
         return self._lines[group].first(at_most)
 
     def put(self, job: Job) -> None:
-        """Add the job to its present group."""
+        """Add the job to its current group."""
         group = Group.of(job)
         if self._group_of.get(job.key) == group:
             return
@@ -121,7 +119,7 @@ class WaitingJobs:
         self._in_namespace[group.namespace] += 1
 
     def remove(self, key: JobKey) -> str | None:
-        """Remove a job that no longer waits; returns its queue if no other job waits for it."""
+        """Remove a job that no longer waits. Return its queue if no other job waits for it."""
         group = self._group_of.pop(key, None)
         if group is None:
             return None
@@ -137,7 +135,7 @@ class WaitingJobs:
         return group.queue
 
     def clear(self) -> None:
-        """Forget all."""
+        """Remove all jobs: the next tenure plans them again."""
         for known in (self._lines, self._group_of, self._queues, self._in_queue, self._in_namespace):
             known.clear()
 

@@ -1,4 +1,4 @@
-"""Catalogue: which live workers have which models, as they announce them, and which look at inputs."""
+"""Model catalogue: the models that each live worker announces, and the workers that run preflight checks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reconstruction_operator.telemetry import metrics
 
 
 class Catalogue:
-    """The newest reading. Nothing is concluded before the first one, nor from workers that announce no models."""
+    """The newest reading. Before the first one, and with workers that announce no models, no job is rejected or held."""
 
     def __init__(self) -> None:
         self._announced: dict[str, Mapping[str, ModelInfo]] = {}  # by digest
@@ -29,7 +29,7 @@ class Catalogue:
         return tuple({one.announced for one in workers if one.announced and one.announced not in self._announced})
 
     def update(self, workers: Sequence[WorkerInfo], announced: Mapping[str, Mapping[str, ModelInfo]]) -> frozenset[str]:
-        """Take a new reading; returns the queues whose workers have other models than before."""
+        """Store a new reading. Return the queues whose workers' models have changed."""
         in_use = {one.announced for one in workers}
         self._announced = {name: its for name, its in (self._announced | dict(announced)).items() if name in in_use}
         offers = tuple(
@@ -52,7 +52,7 @@ class Catalogue:
         return frozenset(turned)
 
     def refusal(self, job: Job) -> Refusal | None:
-        """Why no worker of its queue would take the job's parameters; None if one may."""
+        """Why every worker of its queue would reject the job's parameters; None if one may accept them."""
         if job.spec.reuse == REQUIRED:
             return None
         return models.refusal(job.spec, self._of_queue.get(job.queue, ()))
@@ -70,7 +70,7 @@ class Catalogue:
         )
 
     def lanes(self, queue: str) -> int:
-        """How many workers of the queue look at inputs beside their jobs."""
+        """How many workers of the queue run preflight checks beside their jobs."""
         return self._lanes.get(queue, 0)
 
 

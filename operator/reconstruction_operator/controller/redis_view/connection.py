@@ -1,4 +1,4 @@
-"""Connection: whether Redis answers, and whether it lost its data or has older data (a new epoch). Checked every second."""
+"""Redis connection: checks every second whether Redis responds, and whether it lost data or has older data (a new epoch)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _KEEPS: Final = "noeviction"
 
 @dataclass(eq=False)
 class RedisConnection:
-    """The state of the connection and of the server. `interruptions` counts how often contact was lost."""
+    """The state of the connection and of the server. `interruptions` counts how often the connection was lost."""
 
     state: redis.asyncio.Redis
     election: LeaderElection
@@ -38,7 +38,7 @@ class RedisConnection:
     _epoch_started_at: datetime | None = field(default=None, init=False)
     _policy: str = field(default="", init=False)
     memory_share: float = field(default=0.0, init=False)  # share of maxmemory that is used
-    problem: str = field(default="not reached yet", init=False)  # why Redis does not answer; empty if it does
+    problem: str = field(default="not reached yet", init=False)  # why Redis does not respond; empty if it does
     interruptions: int = field(default=0, init=False)
     resync: ResyncRequests = field(default_factory=ResyncRequests, init=False)
     timeline: Timeline = field(default_factory=Timeline, init=False)
@@ -59,11 +59,11 @@ class RedisConnection:
             await asyncio.sleep(_PERIOD_SECONDS)
 
     async def check(self, fence: int | None) -> bool:
-        """Check now; with a fence, the epoch as well. True: Redis lost its data since the last check.
+        """Check Redis, and with a fencing token the epoch too. Return whether Redis lost data since the last check.
 
         Raises:
-            RedisError: it does not answer; the caller passes it to `failed`.
-            DeposedError: a newer leader has been here.
+            RedisError: Redis failed; the caller passes the error to `failed`.
+            DeposedError: a newer leader has written to Redis.
 
         """
         info = await self.state.info()
@@ -76,7 +76,7 @@ class RedisConnection:
             self.epoch = epoch.id
         self.memory_share = memory_share(info)
         self._note_policy(str(info.get("maxmemory_policy", "")))
-        self._answered(lost_data=lost_data)
+        self._responded(lost_data=lost_data)
         return lost_data
 
     async def _open_epoch(self, fence: int, run_id: str) -> Epoch:
@@ -91,20 +91,20 @@ class RedisConnection:
         return epoch
 
     def failed(self, error: RedisError) -> None:
-        """Another component's command failed. Redis may be reachable, and have refused only this command."""
+        """Note that another component's command failed. Redis may be reachable and have rejected only this command."""
         if isinstance(error, ConnectionError | TimeoutError):
             self._lost(error)
         else:
-            _log.error("Redis refused a command: %s", error)
+            _log.error("Redis rejected a command: %s", error)
 
     def _lost(self, error: Exception) -> None:
         if not self.problem:
-            _log.warning("Redis does not answer; running jobs continue, and the operator waits for it: %s", error)
+            _log.warning("Redis does not respond; running jobs continue, and the operator waits: %s", error)
         self.problem = str(error) or type(error).__name__
         self.interruptions += 1
         metrics.REDIS_UP.set(0)
 
-    def _answered(self, *, lost_data: bool) -> None:
+    def _responded(self, *, lost_data: bool) -> None:
         metrics.REDIS_UP.set(1)
         reconnected, self.problem = bool(self.problem), ""
         if lost_data:
@@ -112,7 +112,7 @@ class RedisConnection:
             _log.warning("Redis was restarted or emptied, or has older data: all records and flags are written again")
             self.resync.request(LOST_DATA)
         elif reconnected:
-            _log.info("Redis answers")
+            _log.info("Redis connection restored")
             self.resync.request("reconnect")
 
     def _note_policy(self, policy: str) -> None:

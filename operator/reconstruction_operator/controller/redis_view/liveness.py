@@ -1,4 +1,4 @@
-"""Liveness: for how long workers have been silent, counted only over unbroken contact with Redis."""
+"""Liveness: for how long workers have been silent, counted only over an unbroken connection to Redis."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class _Silence:
 class LivenessTracker:
     """Measures silence from the caller's looks at heartbeats (`alive:{task_id}`); times are monotonic seconds of the caller.
 
-    A worker is silent from the first look that did not find its key. Counting starts anew if contact with Redis was
-    interrupted since the last look, or if it is more than `gap_seconds` ago (this process was paused): the worker may
+    A worker is silent from the first look that did not find its key. Counting starts again if the connection was
+    interrupted since the last look, or if that look is more than `gap_seconds` ago (this process was paused): the worker may
     have sent a heartbeat in between.
     """
 
@@ -27,7 +27,7 @@ class LivenessTracker:
         self._silences: dict[TaskId, _Silence] = {}
 
     def saw(self, task: TaskId, *, alive: bool, now: float, contact: int) -> float:
-        """Note a look at a claimed attempt; returns for how many seconds it has been silent.
+        """Note a look at a claimed attempt. Return for how many seconds it has been silent.
 
         `contact` is a number that changes with each interruption.
         """

@@ -1,7 +1,7 @@
-"""Sent messages: which of them are missing, neither in their queue nor at a worker.
+"""Sent messages: finds those that are missing, neither in their queue nor at a worker.
 
 Only a message that is known to be missing is sent again, because a long and slow queue loses none. The queues are
-searched now and then. On its way from a queue to a worker a message is in neither for a moment, so it is missing only if
+searched periodically. On its way from a queue to a worker a message is in neither for a moment, so it is missing only if
 a second search does not find it either.
 """
 
@@ -18,7 +18,7 @@ from reconstruction_operator.broker.dispatch import cleanup_id
 
 TAKEN_SECONDS: Final = 90.0  # a worker tries for 60 s to claim what it takes, and deletes files for 60 s at most
 _CONFIRM_LOOKS: Final = 2
-_UNASKED_SECONDS: Final = 300.0  # an order that no job has asked about for so long is dropped
+_UNASKED_SECONDS: Final = 300.0  # an order that was not asked about for this long is dropped
 
 
 @dataclass(slots=True)
@@ -41,13 +41,13 @@ class SentMessages:
         self._epoch: str | None = None
 
     def clear(self) -> None:
-        """Forget everything: a new tenure begins."""
+        """Drop all state: a new tenure begins."""
         self._attempts.clear()
         self._orders.clear()
         self._look_at = 0.0
 
     def is_missing(self, task: TaskId, queue: str) -> bool:
-        """Whether the newest searches did not find the attempt's message. `queue`: where it was sent, by the record."""
+        """Whether the newest searches did not find the attempt's message. `queue`: where it was sent, according to the record."""
         return self._is_missing(self._attempts, str(task), queue)
 
     def is_order_missing(self, job_id: str, queue: str, now: float) -> bool:
@@ -67,15 +67,15 @@ class SentMessages:
         return sent.absences >= _CONFIRM_LOOKS
 
     def sent(self, task: TaskId, queue: str, now: float) -> None:
-        """The attempt's message was sent now, perhaps again."""
+        """Note that the attempt's message was sent now, perhaps again."""
         self._attempts[str(task)] = _Sent(queue, now)
 
     def ordered(self, job_id: str, queue: str, now: float) -> None:
-        """An order to delete the job's files was sent now, perhaps again."""
+        """Note that an order to delete the job's files was sent now, perhaps again."""
         self._orders[cleanup_id(job_id)] = _Sent(queue, now, asked_at=now)
 
     def queues_to_search(self, queued: Mapping[TaskId, str], now: float, *, epoch: str | None = None) -> set[str]:
-        """The queues to search now, given the attempts that no worker is known to have; none if it is not time yet.
+        """The queues to search now, given the attempts that no worker is known to run; none if no search is due.
 
         In a new epoch of Redis all searches start again: a message that was missing may be back.
         """
@@ -96,7 +96,7 @@ class SentMessages:
         return {one.queue for one in old}
 
     def searched(self, found: Mapping[str, FoundMessages], now: float) -> list[TaskId]:
-        """Take the result of a search, by queue; returns the attempts whose messages became missing."""
+        """Store the result of a search, by queue. Return the attempts whose messages became missing."""
         missing = []
         for name, one in chain(self._attempts.items(), self._orders.items()):
             look = found.get(one.queue)

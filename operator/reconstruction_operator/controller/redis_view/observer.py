@@ -1,4 +1,4 @@
-"""Observer: what Redis holds of a batch of jobs, in two reads, as planning's Observations."""
+"""Observer: reads what Redis holds of a batch of jobs, in two reads, as planning's Observations."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Observer:
         return ObservedBatch(observed.now, observations, timeline.went_back(observed.looks, known))
 
     async def without_heartbeat(self, tasks: Sequence[TaskId]) -> list[TaskId]:
-        """Those of these claimed attempts that have no heartbeat at this moment; `observe` measures for how long."""
+        """The claimed attempts that have no heartbeat now; `observe` measures for how long."""
         if not tasks:
             return []
         found = await calls.arun(self.state, reads.with_heartbeat(self.keys, tasks))
@@ -104,7 +104,7 @@ class Observer:
 
 
 def _is_ordered(job: ObservedJob) -> bool:
-    """Whether the deletion of the job's files was ordered and Redis does not hold that it is done."""
+    """Whether the deletion of the job's files was ordered and is not recorded as done."""
     record, end = job.record, job.end
     if record is None or record.sent_at is None or end is None or job.cleaned:
         return False

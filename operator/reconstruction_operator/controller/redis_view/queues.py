@@ -14,7 +14,7 @@ from reconstruction_operator.planning.types import Queue
 from reconstruction_operator.state import replies
 from reconstruction_operator.telemetry import metrics
 
-_RESUME_SHARE: Final = 0.05  # how far below the limit dispatch resumes: so it does not pause and resume all the time
+_RESUME_SHARE: Final = 0.05  # how far below the limit dispatch resumes, so that it does not alternate
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class QueueFacts:
 
     @property
     def bytes(self) -> Mapping[str, int]:
-        """How many bytes of Redis they take, by queue."""
+        """How many bytes of Redis the messages use, by queue."""
         return self._bytes
 
     @property
@@ -62,17 +62,17 @@ class QueueFacts:
         return Queue(workers=workers, waiting=self._messages.get(queue, 0))
 
     def forget(self) -> None:
-        """A new tenure begins: readings of an earlier one are old. Statuses still use them until the next reading."""
+        """Mark the readings as those of an earlier tenure. Statuses still use them until the next reading."""
         self.known = False
 
     def sent(self, queue: str, size: int = 0, key: JobKey | None = None) -> None:
-        """Count a message that was sent, of that job, until the next reading."""
+        """Count a message that was sent (for the job `key`) until the next reading."""
         self._count(queue, 1, size)
         if key is not None:
             self._unread[key] = (queue, size)
 
     def taken(self, key: JobKey) -> None:
-        """A worker has the job. Its message is counted no longer, if it was sent since the newest reading."""
+        """Note that a worker has the job: its message no longer counts, if it was sent since the newest reading."""
         queue, size = self._unread.pop(key, ("", 0))
         if queue:
             self._count(queue, -1, -size)
@@ -82,7 +82,7 @@ class QueueFacts:
         self._bytes[queue] = self._bytes.get(queue, 0) + size
 
     def update(self, workers: Mapping[str, int], backlog: Backlog) -> None:
-        """Take a new reading."""
+        """Store a new reading, and set the metrics from it."""
         self._workers, self._messages, self._bytes = dict(workers), dict(backlog.messages), dict(backlog.bytes)
         self._unread.clear()
         self.known = True

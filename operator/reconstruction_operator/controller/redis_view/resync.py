@@ -21,18 +21,18 @@ class ResyncRequests:
         self._requested = asyncio.Event()
 
     def request(self, cause: str) -> None:
-        """Ask for a resync at once."""
+        """Request a resync at once."""
         if self._cause != LOST_DATA:
             self._cause = cause
         self._requested.set()
 
     def restore(self, cause: str) -> None:
-        """A resync for that cause failed: the next one has the same cause, unless another was requested since."""
+        """Restore the cause of a resync that failed, unless another was requested since."""
         if self._cause == PERIOD or cause == LOST_DATA:
             self._cause = cause
 
     def take(self) -> str:
-        """The cause of the resync that begins now: the newest request, or the period."""
+        """Take the cause of the resync that begins now: the newest request, or the period."""
         cause, self._cause = self._cause, PERIOD
         return cause
 

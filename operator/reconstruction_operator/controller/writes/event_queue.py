@@ -1,7 +1,7 @@
-"""Event queue: the Kubernetes Events that wait to be posted, and which of them become one.
+"""Event queue: holds Kubernetes Events until they are posted, and merges routine ones.
 
 Pure: callers give the times. The routine Events of a job (`planning.status.events.ROUTINE`) are gathered for a moment, and
-become one Event with a series. With more jobs than a person can read about, only some of them get one: routine Events
+merged into one Event with a series. With more jobs than a person can read about, only some get one: routine Events
 are posted at a low rate, and dropped when they have waited for too long. All other Events are posted one by one.
 """
 
@@ -26,17 +26,17 @@ ROUTINE_BURST: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class PendingEvent:
-    """One Event about one object; `count` of a job became one."""
+    """One Event about one object, merged from `count` Events."""
 
     subject: EventSubject
     event: Event
-    at: datetime  # of the first
+    at: datetime  # time of the first Event
     last: datetime
-    since: float  # monotonic, of the first
+    since: float  # monotonic time of the first Event
     count: int = 1
 
     def followed_by(self, event: Event, at: datetime) -> PendingEvent:
-        """This Event with one more: type and reason are those of the last warning, or else of the last Event; the message has all texts."""
+        """Merge another Event into this one. A warning decides type and reason. The message joins all texts."""
         named = self.event if (self.event.type, event.type) == ("Warning", "Normal") else event
         both = Event(named.type, named.reason, f"{self.event.message}; {event.message}")
         return replace(self, event=both, last=at, count=self.count + 1)
@@ -51,11 +51,10 @@ class EventQueue:
         self._bucket = TokenBucket(per_second=ROUTINE_PER_SECOND, burst=ROUTINE_BURST, now=now)
 
     def __len__(self) -> int:
-        """How many wait."""
         return len(self._single) + len(self._routine)
 
     def add(self, subject: EventSubject, event: Event, at: datetime, now: float) -> bool:
-        """Take an Event; False: there was no room, so the oldest one was dropped."""
+        """Add an Event. Return False if the queue was full: then the oldest Event was dropped."""
         before = self._routine.get(subject) if event.reason in ROUTINE else None
         if before is not None:
             self._routine[subject] = before.followed_by(event, at)
@@ -73,11 +72,11 @@ class EventQueue:
         return not full
 
     def put_back(self, pending: PendingEvent) -> None:
-        """Make an Event that could not be posted the next one."""
+        """Put an Event that could not be posted back, to be the next one."""
         self._single.appendleft(pending)
 
     def drop_old(self, now: float) -> int:
-        """Drop the routine Events that have waited for too long; returns how many."""
+        """Drop the routine Events that have waited for too long. Return how many."""
         dropped = 0
         while self._routine and next(iter(self._routine.values())).since + OLD_SECONDS < now:
             self._routine.popitem(last=False)
@@ -85,7 +84,7 @@ class EventQueue:
         return dropped
 
     def delay_seconds(self, now: float) -> float | None:
-        """Seconds until one is due; None if none waits."""
+        """Seconds until an Event is due; None if the queue is empty."""
         if self._single:
             return 0.0
         if not self._routine:
@@ -94,7 +93,7 @@ class EventQueue:
         return max(0.0, gathered - now, self._bucket.delay_seconds(now))
 
     def take(self, now: float) -> PendingEvent | None:
-        """The next one that is due."""
+        """Take the next Event that is due; None if none is."""
         if self._single:
             return self._single.popleft()
         if self.delay_seconds(now) == 0.0 and self._bucket.take(now):
@@ -102,7 +101,7 @@ class EventQueue:
         return None
 
     def take_all(self) -> list[PendingEvent]:
-        """All of them, due or not."""
+        """Take all Events, due or not."""
         everything = [*self._single, *self._routine.values()]
         self._single.clear()
         self._routine.clear()

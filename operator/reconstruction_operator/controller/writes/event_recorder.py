@@ -1,4 +1,4 @@
-"""Event recorder: posts Kubernetes Events after the statuses, within the same budget. `event_queue` says which ones, and when."""
+"""Event recorder: posts Kubernetes Events after the statuses, within the same budget. `event_queue` decides which, and when."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SERIES_AT_MOST: Final = 4_000
 _SERIES_SECONDS: Final = 600.0  # a repetition within this time is counted on the first Event
 _NOTE_LIMIT: Final = 1_024  # characters; the API's own limit
 _INSTANCE_LIMIT: Final = 128  # the same
-_PAUSE_SECONDS: Final = 0.05  # while statuses with ends and phases wait, which go first
+_PAUSE_SECONDS: Final = 0.05  # while ends and changes of phase wait, which go first
 _YIELD_SECONDS: Final = 0.2  # after each Event while progress waits
 _RETRY_SECONDS: Final = 1.0
 _TIMEOUT_SECONDS: Final = 5.0
@@ -41,7 +41,7 @@ class _Series:
 
 
 def event_body(pending: PendingEvent, name: str, instance: str) -> dict[str, Any]:
-    """An events.k8s.io/v1 Event; `instance` is the identity of the replica that reports it."""
+    """Make an events.k8s.io/v1 Event; `instance` is the identity of the replica that reports it."""
     body = {
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
@@ -70,7 +70,7 @@ def _series(count: int, last: datetime) -> dict[str, Any]:
 
 @dataclass(eq=False)
 class EventRecorder:
-    """Posts what is recorded, when the status writes in `writes` leave room for it."""
+    """Posts the recorded Events when the status writes in `writes` leave room for them."""
 
     api: SupportsRequest
     writes: WriteQueue
@@ -86,7 +86,7 @@ class EventRecorder:
         self._queue = EventQueue(self.monotonic())
 
     def record(self, about: JobKey | EventSubject, events: tuple[Event, ...]) -> None:
-        """Post these later. If too many wait, the oldest is dropped."""
+        """Queue these Events. If too many wait, the oldest is dropped."""
         if not events:
             return
         subject = EventSubject.of(about) if isinstance(about, JobKey) else about
@@ -100,7 +100,7 @@ class EventRecorder:
         self._wake.set()
 
     async def run(self) -> None:
-        """Post until cancelled."""
+        """Post Events until cancelled."""
         while True:
             now = self.monotonic()
             metrics.EVENTS_DROPPED.labels("old").inc(self._queue.drop_old(now))
@@ -116,18 +116,18 @@ class EventRecorder:
                     await asyncio.sleep(max(_YIELD_SECONDS, 2.0 / self.writes.budget.per_second))
 
     async def flush(self, timeout_seconds: float) -> None:
-        """Post what waits, at the end of the process when `run` has ended. Events left after the timeout are dropped."""
+        """Post the waiting Events at shutdown, when `run` has ended. Events left after the timeout are dropped."""
         waiting: list[PendingEvent] = []
         try:
             async with asyncio.timeout(timeout_seconds):
-                while waiting := self._queue.take_all():  # first those that could not be posted before
+                while waiting := self._queue.take_all():  # those that could not be posted come first
                     for pending in waiting:
                         await self._post(pending)
         except TimeoutError:
-            _log.info("Some of %d Events were dropped at the end", len(waiting))
+            _log.info("Some of %d Events were dropped at shutdown", len(waiting))
 
     async def _sleep(self, seconds: float | None) -> None:
-        """Until another Event is recorded, or for so long."""
+        """Sleep until another Event is recorded, or for that long."""
         self._wake.clear()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -167,10 +167,10 @@ class EventRecorder:
                 begun, self.monotonic(), retry_after_seconds=error.retry_after_seconds, jitter=1.0
             )
             await asyncio.sleep(_RETRY_SECONDS)
-        else:  # the namespace is being deleted, or the role lacks Events: worth one line of log
+        else:  # the namespace is being deleted, or the role does not allow Events: worth one line of log
             metrics.EVENTS_DROPPED.labels("refused").inc()
             log = _log.debug if error.status == HTTPStatus.NOT_FOUND else _log.info
-            log("An Event about %s was refused: %s", pending.subject, error)
+            log("The API server rejected an Event about %s: %s", pending.subject, error)
 
     async def _request(self, method: str, path: str, body: dict[str, Any], content_type: str) -> None:
         begun = self.monotonic()

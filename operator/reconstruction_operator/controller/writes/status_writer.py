@@ -1,15 +1,14 @@
-"""Status writer: the only writer of statuses. It writes the newest of each job, within the budget of `write_budget`.
+"""Status writer: the only writer of statuses. It writes the newest status of each job, within the budget of `write_budget`.
 
 Finished states go first, then dispatches, then other changes of phase, then progress (evenly over the jobs), then what jobs wait for
-(`write_queue`); Events come last (`event_recorder`).
-A write for which the server had no room is retried. One that the server refused is dropped, and the job is requeued, to be
-planned again from the server's version.
+(`write_queue`); Events come last (`event_recorder`). A write for which the server had no room is retried. A rejected write is
+dropped, and the job is requeued, to be planned again from the server's version.
 
 A write is a JSON patch (RFC 6902) that applies to one version of one object. Its first operations test `metadata.uid`,
 so that a new object of the same name is never written by mistake, and `metadata.resourceVersion` (optimistic
 concurrency): a leader that was paused in the middle of a write would otherwise overwrite its successor's progress when it
-resumes. A merge patch that carries the uid would not do: for a status write the server takes the metadata from the stored
-object and does not compare it (seen on 1.36).
+resumes. A merge patch cannot enforce the uid: for a status write the server takes the metadata from the stored object and
+does not compare it (seen on 1.36).
 """
 
 from __future__ import annotations
@@ -39,15 +38,15 @@ from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
 
-# The server's message if a patch does not fit the object: another uid, or a newer version. It has no details (seen on 1.36);
-# what its rules and the schema refuse has its own message.
+# The server's message if a patch does not fit the object: another uid, or a newer version. It has no details (seen on 1.36).
+# A rejection by a rule or the schema has its own message.
 DOES_NOT_FIT: Final = "the server rejected our request due to an error in our request"
 
 _SENDERS: Final = 8  # writes in flight at once: enough to hide the round trip, few enough to stay fair
 _WRITE_TIMEOUT_SECONDS: Final = 5.0
 _NOT_LEADING_SECONDS: Final = 0.1
 _CONFLICT_SECONDS: Final = 1.0  # until the job is requeued
-_REFUSED_SECONDS: Final = 10.0  # the same; long enough that a refusal does not become a loop
+_REFUSED_SECONDS: Final = 10.0  # the same; long enough that a rejection does not become a loop
 
 _PHASES: Final = (Urgency.DISPATCH, Urgency.PHASE, Urgency.BRIEF)
 _KINDS: Final = {one: "phase" if one in _PHASES else one.name.lower() for one in Urgency}  # in metrics
@@ -58,10 +57,10 @@ Operation = dict[str, Any]
 def status_patch(
     key: JobKey, version: int, before: dict[str, Any], after: dict[str, Any], *, whole: bool
 ) -> list[Operation]:
-    """The body of a PATCH of /status of the object in that version, from one encoded status to another.
+    """Make the body of a PATCH of /status, from one encoded status to another, for that version of the object.
 
-    `whole` replaces the status: for changes of phase, after which nothing stale may be left even if our view of what is
-    stored was old. Otherwise only the fields that differ are sent.
+    `whole` replaces the status: for changes of phase, which must leave nothing stale even if the cached status was old.
+    Otherwise only the fields that differ are sent.
     """
     changes: list[Operation] = [{"op": "add", "path": "/status", "value": after}]
     if not whole:  # "add" sets a member whether it exists or not
@@ -79,7 +78,7 @@ def status_patch(
 
 @dataclass(eq=False)
 class StatusWriter:
-    """Takes statuses (`offer`); `run` writes them while this replica leads."""
+    """Accepts statuses (`offer`); `run` writes them while this replica leads."""
 
     api: SupportsRequest
     cache: Cache
@@ -88,7 +87,7 @@ class StatusWriter:
     events: EventRecorder
     stored: Callable[[Status, Mapping[str, Any]], None] = lambda _wanted, _answer: None
     monotonic: Callable[[], float] = time.monotonic
-    _refusing: bool = field(default=False, init=False)  # the server; logged once
+    _refusing: bool = field(default=False, init=False)  # whether the server has no room, which is logged once
     _idle: deque[asyncio.Future[None]] = field(default_factory=deque, init=False)  # of senders without work
     _timer: asyncio.TimerHandle | None = field(default=None, init=False)  # timer until a held write is due
     _again: set[JobKey] = field(default_factory=set, init=False)  # jobs to plan again after their write in flight
@@ -112,13 +111,13 @@ class StatusWriter:
         self.writes.clear()
 
     async def run(self) -> None:
-        """Write until cancelled."""
+        """Write statuses until cancelled."""
         async with asyncio.TaskGroup() as group:
             for number in range(_SENDERS):
                 group.create_task(self._send_forever(), name=f"status writer {number}")
 
     async def flush(self, timeout_seconds: float) -> bool:
-        """Wait until everything is written (while `run` runs); whether it was."""
+        """Wait until everything is written (`run` must be running). Return whether it was."""
         self.writes.hurried = True
         self._wake()
         try:
@@ -225,9 +224,9 @@ class StatusWriter:
             _log.debug("%s is deleted, another object, or newer than the cache: its status is not written", pending.key)
             self.cache.enqueue_after(pending.key, _CONFLICT_SECONDS)
         else:
-            # Refused by a rule (a finished phase never changes, an attempt never falls), by the role, or by the schema.
+            # Rejected by a rule (a finished phase never changes, an attempt never decreases), the role or the schema.
             self.cache.enqueue_after(pending.key, _REFUSED_SECONDS)
-            _log.error("The API server refused the status of %s: %s", pending.key, error)
+            _log.error("The API server rejected the status of %s: %s", pending.key, error)
 
     def _back_off(self, error: ApiError, begun: float) -> None:
         jitter = random.uniform(0.75, 1.25)  # noqa: S311  # no secret
@@ -236,7 +235,7 @@ class StatusWriter:
         )
         if pause is not None:
             log = _log.debug if self._refusing else _log.warning
-            log("The API server did not take a status write; retrying in %.1f s: %s", pause, error)
+            log("The API server did not accept a status write; retrying in %.1f s: %s", pause, error)
             self._refusing = True
 
 

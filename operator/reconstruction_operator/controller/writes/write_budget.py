@@ -2,12 +2,12 @@
 
 Pure: callers give monotonic seconds and the jitter. The rate
 
-- doubles each second at first, while it is used and the server answers fast, up to the rate at which it last had to shrink;
+- doubles each second at first, while it is used and the server responds fast, up to the rate at which it last had to shrink;
 - grows by a tenth each second beyond that;
-- shrinks when the server answers slowly, cannot be reached, or has no room for a write (429, 5xx, Retry-After).
+- shrinks when the server responds slowly, cannot be reached, or has no room for a write (429, 5xx, Retry-After).
 
 Writes that are in flight together fail together: that counts as one failure. While the budget is not used up it does not
-grow, since nothing then shows that the server would take more.
+grow, since nothing shows that the server can handle more.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from typing import Final
 
 from reconstruction_operator.planning.times import backoff
 
-_FIRST_PER_SECOND: Final = 100.0  # an idle server of two cores takes ten times as many
+_FIRST_PER_SECOND: Final = 100.0  # an idle server with two cores handles ten times as many
 # Share of the rate by which it grows each second, beyond the rate at which it last had to shrink
 _STEP_SHARE: Final = 0.1
-_STEP_PER_SECOND: Final = 1.0  # the least growth each second
+_STEP_PER_SECOND: Final = 1.0  # the minimum growth each second
 _SHRINK: Final = 0.5  # after a write that the server had no room for
-_SHRINK_SLOW: Final = 0.8  # after a slow answer
+_SHRINK_SLOW: Final = 0.8  # after a slow response
 _FAST_SECONDS: Final = 0.5
 _SLOW_SECONDS: Final = 1.0  # what Kubernetes promises for a write
-_BURST_SECONDS: Final = 0.5  # of the rate
+_BURST_SECONDS: Final = 0.5  # the burst, in seconds of the rate
 _BACKOFF_SECONDS: Final = 0.25  # after a failed write; doubles
 _BACKOFF_MAX_SECONDS: Final = 1.0  # a server that has recovered is noticed within this time
 _RETRY_AFTER_MAX_SECONDS: Final = 30.0  # API servers send 1; a proxy in between must not end all writes
@@ -40,13 +40,13 @@ class TokenBucket:
         self.set(per_second, burst)
 
     def set(self, per_second: float, burst: float) -> None:
-        """Another rate from now on."""
+        """Change the rate and the burst from now on."""
         self._per_second = per_second
         self._burst = max(1.0, burst)
         self._tokens = min(self._tokens, self._burst)
 
     def level(self, now: float) -> float:
-        """The share of the burst that is there, 0 to 1."""
+        """The share of the burst that is available, 0 to 1."""
         self._refill(now)
         return self._tokens / self._burst
 
@@ -56,7 +56,7 @@ class TokenBucket:
         return max(0.0, (1.0 - self._tokens) / self._per_second)
 
     def take(self, now: float, *, ahead: bool = False) -> bool:
-        """Take a token if there is one. With `ahead`, otherwise take the next one in advance, unless that is taken already."""
+        """Take a token; return False if there is none. With `ahead`, the next token may be taken in advance, once."""
         self._refill(now)
         if self._tokens < (0.0 if ahead else 1.0) - 1e-9:  # rounding: the delay that was asked for has passed
             return False
@@ -64,7 +64,7 @@ class TokenBucket:
         return True
 
     def drain(self, until: float) -> None:
-        """Keep at most one token, and add none before that time."""
+        """Keep at most one token, and add none before `until`."""
         self._tokens = min(1.0, self._tokens)
         self._at = max(self._at, until)
 
@@ -88,7 +88,7 @@ class WriteBudget:
 
     @property
     def per_second(self) -> float:
-        """The rate that the API server gets at present."""
+        """The current rate of writes."""
         return self._rate
 
     def delay_seconds(self, now: float) -> float:
@@ -97,11 +97,11 @@ class WriteBudget:
         return waits + self._bucket.delay_seconds(now + waits)
 
     def take(self, now: float, *, ahead: bool = False) -> bool:
-        """Whether a write may be sent now; it is counted then. `ahead`: before others that wait for the next token."""
+        """Count a write and return True, if one may be sent now. `ahead`: before others that wait for the next token."""
         return self._blocked_until <= now and self._bucket.take(now, ahead=ahead)
 
     def answered(self, begun: float, now: float) -> None:
-        """The server took, or refused for its content, a write that was sent at `begun`."""
+        """Note that the server accepted a write sent at `begun`, or rejected its content."""
         self._failures = 0
         seconds = now - begun
         if seconds >= _SLOW_SECONDS:
@@ -112,10 +112,10 @@ class WriteBudget:
             self._set(self._rate + step)
 
     def refused(self, begun: float, now: float, *, retry_after_seconds: float | None, jitter: float) -> float | None:
-        """The server had no room for a write that was sent at `begun`, or did not answer.
+        """Note that the server had no room for a write sent at `begun`, or did not respond.
 
-        Nothing is sent for a while: returns how long, or None if another write in flight has failed before. `jitter` is a
-        factor, so that replicas do not return at the same moment.
+        Nothing is sent for a while. Return how long, or None if another write in flight failed before. `jitter` is a
+        factor, so that replicas do not continue at the same moment.
         """
         first = begun >= self._shrunk_at
         if first:

@@ -2,8 +2,8 @@
 
 Two kinds of writes are held back, since another status of the job may follow in a moment and replace them:
 
-- "The job is being cancelled", for `BRIEF_SECONDS`, since most workers stop sooner. If many jobs stop, until the ends are written, and for
-  `BRIEF_AT_MOST_SECONDS` at most.
+- "The job is being cancelled", for `BRIEF_SECONDS`, since most workers stop sooner. If many jobs stop, until the ends are written, for at
+  most `BRIEF_AT_MOST_SECONDS`.
 - "The job waits for its turn", while the server has more urgent writes: for `PATIENCE_SECONDS`, and then at a low rate.
 """
 
@@ -37,7 +37,7 @@ class Urgency(enum.IntEnum):
     FINISHED = 0
     DISPATCH = 1  # that a job is queued: its message follows, and a worker may be free
     PHASE = 2
-    BRIEF = 3  # a phase that may be over in a moment
+    BRIEF = 3  # a phase that may end in a moment
     PROGRESS = 4
     WAITING = 5  # what a job that has not been dispatched waits for
 
@@ -58,7 +58,7 @@ class PendingWrite:
     base: Status
     status: Status
     events: tuple[Event, ...]
-    since: float  # monotonic, of the first status that was offered and not written
+    since: float  # monotonic time of the first status that was offered and not written
     urgency: Urgency = Urgency.PROGRESS
     again: bool = False  # plan again when it is stored
 
@@ -94,13 +94,12 @@ class WriteQueue:
         self._queues: tuple[dict[JobKey, PendingWrite], ...] = tuple({} for _ in Urgency)
         self._in_flight: dict[JobKey, Urgency] = {}
         self._urgent_in_flight = 0
-        self._urgent_at = -math.inf  # when the newest urgent write was taken or answered
+        self._urgent_at = -math.inf  # when the newest urgent write was taken or completed
         self._waiting = TokenBucket(per_second=WAITING_PER_SECOND, burst=_WAITING_BURST, now=monotonic())
-        self.hurried = False  # set when the process ends: nothing is held back any more
+        self.hurried = False  # set when the process ends: nothing is held back any longer
         self.budget = WriteBudget(least=least, most=most, now=monotonic())
 
     def __len__(self) -> int:
-        """How many jobs wait."""
         return sum(len(queue) for queue in self._queues)
 
     def __contains__(self, key: JobKey) -> bool:
@@ -108,7 +107,7 @@ class WriteQueue:
         return self._find(key) is not None
 
     def put(self, pending: PendingWrite) -> None:
-        """Replace what waits for the same job; it keeps its age, and its place unless its urgency changed."""
+        """Queue a write in place of the job's waiting one. The age stays, and the place unless the urgency changed."""
         old = self._find(pending.key)
         if old is not None:
             pending.since = min(pending.since, old.since)
@@ -117,17 +116,17 @@ class WriteQueue:
         self._queues[pending.urgency][pending.key] = pending
 
     def drop(self, key: JobKey) -> None:
-        """Remove what waits for the job."""
+        """Remove the job's waiting write."""
         for queue in self._queues:
             queue.pop(key, None)
 
     def clear(self) -> None:
-        """Remove everything that waits."""
+        """Remove all waiting writes."""
         for queue in self._queues:
             queue.clear()
 
     def take(self) -> PendingWrite | None:
-        """The next write, which is in flight until `done`. None if no write is due, or if all due ones are for jobs with a write in flight."""
+        """Take the next write, which is in flight until `done`. None if none is due, or all due ones are of jobs with a write in flight."""
         now = self._monotonic()
         for urgency in _PHASES_LATE if self._is_late(now) else Urgency:
             queue = self._queues[urgency]
@@ -146,14 +145,14 @@ class WriteQueue:
         return None
 
     def _is_late(self, now: float) -> bool:
-        """Whether dispatches have gone before the oldest change of phase for long enough: the server has too little time for both."""
+        """Whether the oldest phase change has waited long enough to go before dispatches."""
         dispatch, phase = (next(iter(self._queues[one].values()), None) for one in (Urgency.DISPATCH, Urgency.PHASE))
         return (
             dispatch is not None and phase is not None and phase.since < min(dispatch.since, now - PHASE_LATE_SECONDS)
         )
 
     def held_seconds(self) -> float | None:
-        """When the next held write is due; None if none is held."""
+        """Seconds until the next held write is due; None if none is held."""
         now = self._monotonic()
         heads = (next(iter(self._queues[urgency].values()), None) for urgency in HELD)
         return min((self._held_seconds(head, now) for head in heads if head is not None), default=None)
@@ -167,11 +166,11 @@ class WriteQueue:
         if pending.urgency is not Urgency.WAITING:
             return 0.0
         patience = max(pending.since + PATIENCE_SECONDS - now, self._waiting.delay_seconds(now))
-        busy_at = now if self._urgent_in_flight else self._urgent_at  # a server that answers slowly has no time
+        busy_at = now if self._urgent_in_flight else self._urgent_at  # a server that responds slowly has no time
         return max(0.0, min(patience, busy_at + _PAUSE_SECONDS - now))
 
     def waits(self, key: JobKey) -> bool:
-        """Whether the only status that waits for the job says what it waits for."""
+        """Whether the job's waiting status only reports what the job waits for."""
         return key in self._queues[Urgency.WAITING]
 
     def is_in_flight(self, key: JobKey) -> bool:
@@ -179,14 +178,14 @@ class WriteQueue:
         return key in self._in_flight
 
     def done(self, key: JobKey) -> None:
-        """The job's write is no longer in flight."""
+        """Note that the job's write is no longer in flight."""
         if self._in_flight.pop(key, None) in _URGENT:
             self._urgent_in_flight -= 1
             self._urgent_at = self._monotonic()
 
     @property
     def idle(self) -> bool:
-        """Nothing waits and nothing is in flight."""
+        """Whether nothing waits and nothing is in flight."""
         return not self and not self._in_flight
 
     @property
@@ -195,13 +194,13 @@ class WriteQueue:
         return any(self._queues[: Urgency.PROGRESS])
 
     def lag_seconds(self) -> float:
-        """Age of the oldest write that waits, besides those of jobs that wait for their turn."""
+        """Age of the oldest waiting write, not counting those of jobs that wait for their turn."""
         due = self._queues[: Urgency.WAITING]
         oldest = min((one.since for queue in due for one in queue.values()), default=None)
         return 0.0 if oldest is None else max(0.0, self._monotonic() - oldest)
 
     def measure(self) -> None:
-        """Bring the gauges up to date."""
+        """Update the gauges."""
         metrics.WRITES_PENDING.set(len(self) + len(self._in_flight))
         metrics.OLDEST_WRITE.set(self.lag_seconds())
         metrics.WRITE_BUDGET.set(self.budget.per_second)

@@ -59,11 +59,11 @@ def _accepted(old: Status, new: Status) -> Iterator[Event]:
 def _cancel(old: Status, new: Status, cancel_by: str, cancel_reason: str) -> Iterator[Event]:
     by = f" by {cancel_by}" if cancel_by else ""
     why = f" ({cancel_reason})" if cancel_reason else ""
-    if _became(old, new, _T.CANCEL_REQUESTED, "True") and _reason(new, _T.CANCEL_REQUESTED) == "Requested":
+    if _became(old, new, _T.CANCEL_REQUESTED, "True") and reason_of(new, _T.CANCEL_REQUESTED) == "Requested":
         yield _normal(
             "CancelRequested", f"A cancel is requested{by}{why}: confirm it or withdraw it; the job continues meanwhile"
         )
-    if _reason(new, _T.CANCEL_REQUESTED) == "Withdrawn" and _reason(old, _T.CANCEL_REQUESTED) != "Withdrawn":
+    if reason_of(new, _T.CANCEL_REQUESTED) == "Withdrawn" and reason_of(old, _T.CANCEL_REQUESTED) != "Withdrawn":
         yield _normal("CancelWithdrawn", f"The request for a cancel was withdrawn{by}")
     if _turned(old, new, _T.CANCEL_REQUESTED, "Confirmed"):
         yield _normal("CancelConfirmed", f"The cancel is confirmed{by}{why}, which is final")
@@ -77,7 +77,7 @@ def _life(old: Status, new: Status, queue: str) -> Iterator[Event]:
     if new.dispatch_time is not None and (old.dispatch_time is None or another):
         yield _normal("Dispatched", f"Attempt {new.attempt} was sent to queue {queue}")
     # For a waiting job only at first: when a queue loses its workers, all its jobs change at once.
-    unserved = old.phase is None and _reason(new, _T.DISPATCHED) == "QueueUnserved"
+    unserved = old.phase is None and reason_of(new, _T.DISPATCHED) == "QueueUnserved"
     if unserved or _turned(old, new, _T.DISPATCHED, "NoWorker"):
         yield _warning("NoWorker", f"No live worker listens to queue {queue}; the job waits")
     if new.worker is not None and (old.worker is None or another) and new.start_time is not None:
@@ -100,10 +100,10 @@ def _trouble(old: Status, new: Status) -> Iterator[Event]:
         )
     if _turned(old, new, _T.RUNNING, "AwaitingWorker"):
         yield _warning("RedisLost", "Redis lost data; a live worker may register the attempt again")
-    why = _RESTARTED.get(_reason(new, _T.RUNNING))
+    why = _RESTARTED.get(reason_of(new, _T.RUNNING))
     if why and new.attempt > old.attempt:
         text = f"{why}; attempt {new.attempt} follows, and no failure is counted"
-        yield _warning("RedisLost", text) if _reason(new, _T.RUNNING) == "RedisLost" else _normal("Restarted", text)
+        yield _warning("RedisLost", text) if reason_of(new, _T.RUNNING) == "RedisLost" else _normal("Restarted", text)
 
 
 def _steps(old: Status, new: Status) -> Iterator[Event]:
@@ -147,9 +147,10 @@ def _became(old: Status, new: Status, kind: ConditionType, status: str) -> bool:
 
 
 def _turned(old: Status, new: Status, kind: ConditionType, reason: str) -> bool:
-    return _reason(new, kind) == reason != _reason(old, kind)
+    return reason_of(new, kind) == reason != reason_of(old, kind)
 
 
-def _reason(status: Status, kind: ConditionType) -> str:
+def reason_of(status: Status, kind: ConditionType) -> str:
+    """The reason of this condition; empty if the status does not have it."""
     condition = status.condition(kind)
     return condition.reason if condition else ""

@@ -1,4 +1,4 @@
-"""Answers of the API server that are too deep or too large."""
+"""Answers: responses of the API server that are nested too deep, or too large."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def depth(value: object) -> int:
 
 
 @pytest.mark.parametrize("levels", [1, 20, 900])
-def test_what_the_parser_takes_is_parsed_as_ever(levels: int) -> None:
+def test_json_within_the_limits_of_the_parser_is_parsed_unchanged(levels: int) -> None:
     assert answers.parse(nested(levels)) == json.loads(nested(levels))
 
 
 @pytest.mark.parametrize("levels", [20_000, 100_000])
-def test_deeper_values_are_null_and_the_rest_is_kept(levels: int) -> None:
+def test_values_nested_too_deep_become_null_and_the_rest_is_kept(levels: int) -> None:
     parsed = answers.parse(nested(levels))
 
     assert parsed["b"] == '[{"]'
@@ -85,7 +85,7 @@ async def serve(
     expires_at: int = 0,
     renewed_by: str = "",
 ) -> AsyncIterator[aiohttp.ClientSession]:
-    """A session with a server that lists as many objects as `limit` says. The token `expires_at` has expired."""
+    """A session with a server that lists `limit` objects a page. The token `expires_at` has expired."""
 
     async def listing(request: web.Request) -> web.Response:
         token = request.query.get("continue", "0")
@@ -141,8 +141,8 @@ async def test_pages_of_large_objects_are_small_and_nothing_is_lost() -> None:
 
 
 @pytest.mark.parametrize("error", [TimeoutError, asyncio.CancelledError])
-async def test_a_page_that_was_not_answered_in_time_is_smaller_next_time(error: type[BaseException]) -> None:
-    """An API server that is busy with large objects may never answer a page of many. A caller's timeout cancels."""
+async def test_a_page_that_timed_out_is_requested_smaller_the_next_time(error: type[BaseException]) -> None:
+    """An API server that is busy with large objects may never complete a page of many. A caller's timeout cancels the request."""
     asked: list[int] = []
 
     async def busy(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
@@ -166,7 +166,7 @@ async def test_a_list_whose_next_page_has_expired_continues_with_a_newer_version
 
 
 @pytest.mark.parametrize("renewed_by", ["", "150"], ids=["no-new-token", "expired-as-well"])
-async def test_a_list_that_cannot_continue_is_refused(renewed_by: str) -> None:
+async def test_a_list_that_cannot_continue_returns_the_error(renewed_by: str) -> None:
     async with (
         serve(300, 100, [], expires_at=150, renewed_by=renewed_by) as session,
         session.get("/jobs", params={"limit": "500", "continue": "150"}) as response,
@@ -174,7 +174,7 @@ async def test_a_list_that_cannot_continue_is_refused(renewed_by: str) -> None:
         assert response.status == 410
 
 
-async def test_the_limit_of_a_list_of_a_few_objects_is_kept() -> None:
+async def test_a_small_limit_of_the_caller_is_kept() -> None:
     asked: list[int] = []
     async with serve(300, 100, asked) as session:
         await session.get("/jobs", params={"limit": "1"})

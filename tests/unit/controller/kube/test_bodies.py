@@ -1,4 +1,4 @@
-"""Bodies: what is read of encoded objects is what is read of parsed ones."""
+"""Bodies: encoded objects are decoded to the same jobs as parsed ones."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _SPEC = st.fixed_dictionaries(
 
 
 @given(spec=_SPEC, status=_STATUS, deleting=st.booleans(), generation=st.sampled_from([1, 2]))
-def test_an_encoded_object_is_read_as_a_parsed_one(
+def test_an_encoded_object_decodes_to_the_same_job_as_a_parsed_one(
     spec: dict[str, Any], status: dict[str, Any], deleting: bool, generation: int
 ) -> None:
     body = make_body(version=9, **status)
@@ -59,18 +59,17 @@ def test_an_encoded_object_is_read_as_a_parsed_one(
     head = bodies.head(encoded)
 
     assert head == bodies.Head(make_key(), 9)
-    assert head is not None
     assert bodies.job(encoded, head) == objects.job_of(body, make_key())
 
 
 @pytest.mark.parametrize(
     "text", [b"{}", b'{"metadata": 5}', b'{"metadata": {"name": "x", "namespace": "y"}}', b"[1]", b'"text"'], ids=str
 )
-def test_a_body_that_is_no_object_has_no_head(text: bytes) -> None:
+def test_a_body_that_is_not_an_object_has_no_head(text: bytes) -> None:
     assert bodies.head(text) is None
 
 
-def test_a_page_with_something_odd_in_it_is_still_a_page() -> None:
+def test_an_item_that_is_not_an_object_is_left_out_of_its_page() -> None:
     text = json.dumps({"metadata": {"resourceVersion": 5}, "items": [make_body("a"), "text", make_body("b")]})
 
     page = bodies.page(text.encode())
@@ -79,13 +78,13 @@ def test_a_page_with_something_odd_in_it_is_still_a_page() -> None:
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b"\xff"], ids=["empty", "broken", "a list", "no UTF-8"])
-def test_what_is_no_page_is_an_error(text: bytes) -> None:
+def test_text_that_is_not_a_page_raises_an_error(text: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         bodies.page(text)
 
 
 def test_a_finished_job_takes_little_memory() -> None:
-    """About 900 bytes on 64 bits; its body has some thousand, and its decoded form more."""
+    """About 900 bytes on 64 bits; its body has some thousand, and its decoded form has more."""
     number = 2_000
     texts = []
     for index in range(number):
@@ -109,7 +108,6 @@ def test_a_finished_job_takes_little_memory() -> None:
     tracemalloc.start()
     for text in texts:
         head = bodies.head(text)
-        assert head is not None
         cache.store(bodies.job(text, head))
     gc.collect()
     used = tracemalloc.get_traced_memory()[0]

@@ -30,18 +30,17 @@ def test_a_new_body_enqueues_the_job(cache: Cache) -> None:
 
 
 @pytest.mark.parametrize(("version", "newer"), [(8, False), (9, False), (10, True)])  # as numbers, not as texts
-def test_only_a_newer_version_is_taken(cache: Cache, version: int, newer: bool) -> None:
+def test_only_a_newer_version_is_stored(cache: Cache, version: int, newer: bool) -> None:
     cache.put(make_body(version=9, phase="Running"))
     cache.take(1)
 
     assert cache.put(make_body(version=version, phase="Queued")) == (KEY if newer else None)
 
     job = cache.get(KEY)
-    assert job is not None
     assert (job.status.phase, cache.queued) == ((Phase.QUEUED, 1) if newer else (Phase.RUNNING, 0))
 
 
-def test_an_answer_after_the_deletion_does_not_restore_the_job(cache: Cache) -> None:
+def test_a_body_that_arrives_after_the_deletion_does_not_restore_the_job(cache: Cache) -> None:
     cache.put(make_body(version=7))
     cache.remove(KEY)
     cache.take_deleted()
@@ -76,7 +75,7 @@ def test_the_deletion_of_an_unknown_job_is_ignored(cache: Cache) -> None:
     assert (cache.take_deleted(), cache.queued) == ([], 0)
 
 
-def test_keys_leave_the_work_queue_in_the_order_of_enqueueing(cache: Cache) -> None:
+def test_keys_leave_the_work_queue_in_the_order_in_which_they_were_queued(cache: Cache) -> None:
     for name in ("a", "b", "c"):
         cache.put(make_body(name))
     first = cache.take(1)
@@ -95,7 +94,7 @@ def test_a_sweep_does_not_enqueue_finished_jobs(cache: Cache) -> None:
     assert {key.name for key in cache.take(10)} == {"a", "c"}
 
 
-def test_a_sweep_may_pass_over_jobs_that_only_wait_for_their_first_turn(cache: Cache) -> None:
+def test_a_sweep_can_skip_jobs_that_only_wait_for_their_first_turn(cache: Cache) -> None:
     cache.put(make_body("waits", phase="Pending", observedGeneration=1))
     cache.put(make_body("edited", phase="Pending", observedGeneration=0))
     cache.put(make_body("waits-again", phase="Pending", observedGeneration=1, attempt=2))
@@ -111,19 +110,16 @@ def test_a_sweep_may_pass_over_jobs_that_only_wait_for_their_first_turn(cache: C
 @pytest.mark.parametrize(
     "broken", [{}, {"metadata": {"name": "x", "namespace": "y"}}, {"metadata": "text"}], ids=["empty", "no uid", "text"]
 )
-def test_a_body_that_is_no_object_is_ignored(cache: Cache, broken: dict[str, Any]) -> None:
+def test_a_body_that_is_not_an_object_is_ignored(cache: Cache, broken: dict[str, Any]) -> None:
     assert cache.put(broken) is None
     assert len(cache) == 0
 
 
-def test_fields_that_cannot_be_read_get_their_defaults(cache: Cache) -> None:
-    odd = make_body(phase="Dancing", attempt="two")
-    odd["spec"] = {"suspend": "perhaps", "priority": "high"}
-    cache.put(odd)
+def test_malformed_fields_get_their_defaults(cache: Cache) -> None:
+    cache.put(make_body(phase="Dancing", attempt="two", spec={"suspend": "perhaps", "priority": "high"}))
 
     job = cache.get(KEY)
 
-    assert job is not None
     assert (job.status.phase, job.status.attempt, job.spec.suspend, job.spec.priority) == (None, 0, False, "high")
 
 
@@ -138,7 +134,7 @@ def test_a_delayed_key_is_due_after_its_delay_unless_the_job_is_deleted() -> Non
     assert [key.name for key in cache.timers.due(105.0)] == ["stays"]
 
 
-def test_a_job_that_is_dropped_is_not_cleaned_up_and_may_come_back(cache: Cache) -> None:
+def test_a_job_that_is_dropped_is_not_cleaned_up_and_may_return(cache: Cache) -> None:
     cache.put(make_body("a", version=3))
     cache.drop(make_key("a"))
 
@@ -147,7 +143,7 @@ def test_a_job_that_is_dropped_is_not_cleaned_up_and_may_come_back(cache: Cache)
 
 
 class Marks:
-    """Two installations: jobs of `here` are ours, those of `there` are not while it lives."""
+    """Two installations: jobs of `here` are ours, those of `there` are not while it is alive."""
 
     def __init__(self) -> None:
         self.alive = True
@@ -166,12 +162,11 @@ class Marks:
         return [job.key for job in self.cache.take_handed_over()]
 
 
-def test_a_job_of_a_living_installation_is_not_ours() -> None:
+def test_a_job_of_another_installation_is_not_ours_until_that_one_ends() -> None:
     marks = Marks()
     marks.put(1, "there", phase="Queued")
     marks.cache.take(10)
     job = marks.cache.get(KEY)
-    assert job is not None
     assert (job.ours, job.contested, marks.cache.counts.contested) == (False, True, 1)
     assert not any(marks.cache.counts.demand().values())
 
@@ -179,7 +174,6 @@ def test_a_job_of_a_living_installation_is_not_ours() -> None:
     marks.cache.classify_again()
 
     job = marks.cache.get(KEY)
-    assert job is not None
     assert (job.ours, job.contested, marks.cache.counts.contested) == (True, False, 0)
     assert marks.cache.counts.demand()[Phase.QUEUED] == {"celery": 1}
     assert marks.cache.take(10) == [KEY]
@@ -191,7 +185,7 @@ def test_a_finished_job_of_another_installation_is_not_counted() -> None:
     assert marks.cache.counts.contested == 0
 
 
-def test_a_job_that_another_installation_marks_anew_is_taken_once() -> None:
+def test_a_job_that_another_installation_marks_again_is_handed_over_once() -> None:
     marks = Marks()
     marks.put(1, "here")
     assert marks.handed_over() == []
@@ -271,36 +265,34 @@ def test_a_new_label_enqueues_nothing(cache: Cache) -> None:
     assert cache.queued == 0
 
 
-def over(name: str, phase: str = "Succeeded", **status: Any) -> dict[str, Any]:
-    return make_body(
-        name, phase=phase, observedGeneration=1, attempt=1, completionTime="2026-03-01T13:00:00Z", **status
-    )
+def finished(name: str, phase: str = "Succeeded", **more: Any) -> dict[str, Any]:
+    return make_body(name, phase=phase, observedGeneration=1, attempt=1, completionTime="2026-03-01T13:00:00Z", **more)
 
 
 @pytest.fixture
 def later() -> Cache:
-    """A cache an hour after the jobs of `over` ended."""
+    """A cache an hour after the jobs of `finished` ended."""
     return Cache(monotonic=lambda: 100.0, utc_now=lambda: datetime(2026, 3, 1, 14, tzinfo=UTC))
 
 
-def test_a_job_that_is_first_seen_finished_is_passed_over(later: Cache) -> None:
-    later.put(over("a"))
+def test_a_job_that_is_first_seen_finished_is_not_enqueued(later: Cache) -> None:
+    later.put(finished("a"))
     later.begin()
 
     assert (len(later), later.queued, len(later.timers)) == (1, 0, 0)
 
 
-def test_a_job_that_finishes_is_looked_at(later: Cache) -> None:
+def test_a_job_that_finishes_is_enqueued(later: Cache) -> None:
     later.put(make_body("a", phase="Running"))
     later.take(9)
-    later.put(over("a") | {"metadata": make_body("a", version=2)["metadata"]})
+    later.put(finished("a") | {"metadata": make_body("a", version=2)["metadata"]})
 
     assert later.take(9) == [make_key("a")]
 
 
 def test_a_new_leader_handles_unfinished_jobs_before_remaining_clean_ups(later: Cache) -> None:
-    later.put(over("cancelled", "Cancelled", worker="worker-1"))
-    later.put(over("done"))
+    later.put(finished("cancelled", "Cancelled", worker="worker-1"))
+    later.put(finished("done"))
     later.put(make_body("lives"))
     later.take(9)
 
@@ -309,12 +301,12 @@ def test_a_new_leader_handles_unfinished_jobs_before_remaining_clean_ups(later: 
     assert [key.name for key in later.take(9)] == ["lives", "cancelled"]
 
 
-def test_what_another_leader_takes_care_of_is_not_kept(later: Cache) -> None:
-    """A standby sees many jobs finish, for weeks perhaps."""
+def test_a_standby_keeps_no_work_that_the_leader_does(later: Cache) -> None:
+    """A standby sees many jobs finish, perhaps for weeks."""
     for name in ("done", "cancelled", "deleted", "lives"):
         later.put(make_body(name, phase="Running"))
     for name, phase in (("done", "Succeeded"), ("cancelled", "Cancelled")):
-        later.put(over(name, phase, worker="worker-1") | {"metadata": make_body(name, version=2)["metadata"]})
+        later.put(finished(name, phase, worker="worker-1") | {"metadata": make_body(name, version=2)["metadata"]})
     later.remove(make_key("deleted"))
 
     later.pass_over()
@@ -324,17 +316,15 @@ def test_what_another_leader_takes_care_of_is_not_kept(later: Cache) -> None:
     assert [key.name for key in later.take(9)] == ["lives", "cancelled"]
 
 
-def test_a_finished_job_with_a_time_to_live_is_looked_at_when_it_is_over(later: Cache) -> None:
-    for name, seconds in (("over", 3_000), ("soon", 3_660)):
-        body = over(name)
-        body["spec"]["ttlSecondsAfterFinished"] = seconds
-        later.put(body)
+def test_a_finished_job_is_enqueued_when_its_time_to_live_expires(later: Cache) -> None:
+    for name, seconds in (("expired", 3_000), ("soon", 3_660)):
+        later.put(finished(name, spec={"ttlSecondsAfterFinished": seconds}))
 
-    assert later.take(9) == [make_key("over")]
+    assert later.take(9) == [make_key("expired")]
     assert (later.timers.due(159.9), later.timers.due(160.0)) == ([], [make_key("soon")])
 
 
-def test_what_can_wait_does_not_move_a_job_that_is_queued(later: Cache) -> None:
+def test_a_queued_job_keeps_its_place_when_it_is_enqueued_for_later(later: Cache) -> None:
     for name in ("a", "b"):
         later.put(make_body(name))
     later.enqueue_later(make_key("a"))
@@ -350,7 +340,7 @@ def test_an_admitted_job_is_taken_before_those_that_wait(cache: Cache) -> None:
     assert [key.name for key in cache.take(2)] == ["b", "a"]
 
 
-async def test_a_cache_is_listed_when_the_first_list_is_in(cache: Cache) -> None:
+async def test_a_cache_is_listed_once_the_first_list_is_complete(cache: Cache) -> None:
     assert not await cache.is_listed(0.0)
     cache.listed.set()
     assert await cache.is_listed(0.0)

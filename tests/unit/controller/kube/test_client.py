@@ -16,7 +16,7 @@ from reconstruction_operator.controller.kube.client import ApiError, NoClusterEr
         *((status, False) for status in (400, 403, 404, 409, 422)),
     ],
 )
-def test_transient_errors(status: int, transient: bool) -> None:
+def test_an_error_is_transient_if_a_retry_may_succeed(status: int, transient: bool) -> None:
     assert ApiError(status, "Reason", "message").transient is transient
 
 
@@ -24,7 +24,7 @@ def test_the_text_of_an_error_has_status_reason_and_message() -> None:
     assert (
         str(ApiError(422, "Invalid", "a finished phase never changes")) == "422 Invalid: a finished phase never changes"
     )
-    assert str(ApiError(0, "TimeoutError", "GET /x")) == "no answer TimeoutError: GET /x"
+    assert str(ApiError(0, "TimeoutError", "GET /x")) == "no response TimeoutError: GET /x"
 
 
 KUBECONFIG = """
@@ -39,7 +39,7 @@ users: [{name: me, user: {token: s3cret}}]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Holds a kubeconfig as the home folder does, and a file that is none."""
+    """Holds a kubeconfig as the home folder does, and a file that is not one."""
     (tmp_path / ".kube").mkdir()
     (tmp_path / ".kube" / "config").write_text(KUBECONFIG)
     (tmp_path / "broken").write_text("{]")
@@ -65,7 +65,7 @@ async def test_a_kubeconfig_is_found(environ: dict[str, str], folder: Path) -> N
     [
         pytest.param({"HOME": "/nonexistent"}, "Set KUBECONFIG", id="nothing"),
         pytest.param({"KUBECONFIG": "/nonexistent/config"}, "Set KUBECONFIG", id="a missing file"),
-        pytest.param({"KUBECONFIG": "{folder}/broken"}, None, id="a file that is no kubeconfig"),
+        pytest.param({"KUBECONFIG": "{folder}/broken"}, None, id="a file that is not a kubeconfig"),
     ],
 )
 async def test_without_a_cluster_the_error_is_readable(

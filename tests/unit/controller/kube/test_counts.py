@@ -1,4 +1,4 @@
-"""Counts of the cache's jobs follow every change of them."""
+"""Counts: they follow every change of the cache's jobs."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_demand_is_counted_by_queue_and_phase(cache: Cache) -> None:
 
 
 @pytest.mark.parametrize("phase", ["Suspended", "Succeeded", "Failed", "Cancelled", None])
-def test_a_job_that_no_longer_wants_a_worker_or_is_deleted_is_no_demand(cache: Cache, phase: str | None) -> None:
+def test_a_deleted_job_or_one_that_wants_no_worker_does_not_count_as_demand(cache: Cache, phase: str | None) -> None:
     put(cache, "one", "Running")
     if phase:
         put(cache, "one", phase, version=2)
@@ -61,7 +61,7 @@ def test_a_job_that_no_longer_wants_a_worker_or_is_deleted_is_no_demand(cache: C
     assert not any(cache.counts.demand().values())
 
 
-def test_another_controllers_job_is_no_demand(cache: Cache) -> None:
+def test_a_job_of_another_controller_does_not_count_as_demand(cache: Cache) -> None:
     put(cache, "one", managedBy="example.com/other")
 
     assert not any(cache.counts.demand().values())

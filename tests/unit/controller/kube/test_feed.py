@@ -1,4 +1,4 @@
-"""Feed: what kopf's requests bring into the cache, and what kopf is answered."""
+"""Feed: what kopf's requests store in the cache, and which responses kopf gets."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Watching:
         self.cache = cache
 
     async def relisted(self) -> None:
-        """Return when a second list of all jobs is in."""
+        """Return when a second list of all jobs is complete."""
         while not self.cache.relisted:  # noqa: ASYNC110  # the sweeper, which reads it, waits for no event
             await asyncio.sleep(0.01)
 
@@ -53,7 +53,7 @@ def server() -> ApiServer:
 
 @asynccontextmanager
 async def serve(server: ApiServer, shard: Shard = WHOLE) -> AsyncIterator[Watching]:
-    """The server, and a feed that asks it."""
+    """The server, and a feed that sends it requests."""
     cache = Cache()
     async with server.run() as api:
         feed = Feed(api, cache, (), shard)
@@ -69,7 +69,7 @@ async def watching(server: ApiServer) -> AsyncIterator[Watching]:
         yield one
 
 
-async def test_a_list_is_answered_without_objects_when_the_unfinished_jobs_are_in(
+async def test_kopf_gets_a_list_without_objects_once_the_unfinished_jobs_are_cached(
     server: ApiServer, watching: Watching
 ) -> None:
     server.blocked = asyncio.Event()
@@ -82,7 +82,7 @@ async def test_a_list_is_answered_without_objects_when_the_unfinished_jobs_are_i
     assert {job.key.name for job in watching.cache} == {"lives-0", "lives-1", "lives-2"}
 
 
-async def test_the_finished_jobs_follow_in_pages_without_a_look(server: ApiServer, watching: Watching) -> None:
+async def test_finished_jobs_follow_in_pages_and_are_not_enqueued(server: ApiServer, watching: Watching) -> None:
     await watching.list()
     await watching.cache.complete.wait()
 
@@ -95,7 +95,7 @@ async def test_the_finished_jobs_follow_in_pages_without_a_look(server: ApiServe
 async def test_without_a_list_of_the_unfinished_jobs_all_are_listed_first_and_once(
     selects: bool, failures: int, server: ApiServer, watching: Watching
 ) -> None:
-    """Without a watch cache an API server reads all objects to select some, which may take longer than a request may."""
+    """Without a watch cache an API server reads all objects to select some, which may outlast a request."""
     server.selects, server.selections_that_fail = selects, failures
 
     await watching.list()
@@ -105,10 +105,10 @@ async def test_without_a_list_of_the_unfinished_jobs_all_are_listed_first_and_on
 
 
 @pytest.mark.parametrize("selects", [True, False], ids=["unfinished-first", "an-older-crd"])
-async def test_jobs_of_a_list_that_was_given_up_may_be_deleted_unseen(
+async def test_after_a_failed_list_the_cache_counts_as_relisted(
     selects: bool, server: ApiServer, watching: Watching, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The next list lacks them, and kopf watches from its version on."""
+    """Jobs that it brought may be deleted before the version from which kopf watches after the next list."""
     monkeypatch.setattr(listing, "_BACKOFF_SECONDS", 0.0)
     server.selects, server.later_pages_that_fail = selects, 2 if selects else 10
     with contextlib.suppress(aiohttp.ClientConnectionError):
@@ -119,7 +119,7 @@ async def test_jobs_of_a_list_that_was_given_up_may_be_deleted_unseen(
     assert watching.cache.relisted
 
 
-async def test_a_refused_list_is_left_to_kopf(server: ApiServer, watching: Watching) -> None:
+async def test_a_rejected_list_is_passed_on_to_kopf(server: ApiServer, watching: Watching) -> None:
     server.status = 403
 
     async with watching.session.get(PATH, params={"limit": "500"}) as answer:
@@ -127,9 +127,7 @@ async def test_a_refused_list_is_left_to_kopf(server: ApiServer, watching: Watch
     assert not watching.cache.listed.is_set()
 
 
-async def test_a_page_that_fails_is_asked_for_again_and_the_list_continues(
-    server: ApiServer, watching: Watching
-) -> None:
+async def test_a_failed_page_is_requested_again_and_the_list_continues(server: ApiServer, watching: Watching) -> None:
     server.blocked = asyncio.Event()
     await watching.list()
 
@@ -154,7 +152,7 @@ async def test_a_second_list_shows_that_deletions_may_be_missing(server: ApiServ
 async def test_a_second_list_during_the_list_of_all_jobs_starts_another_one(
     server: ApiServer, watching: Watching
 ) -> None:
-    """The one under way began before the watch missed anything."""
+    """The list in progress began before the watch missed anything."""
     server.blocked = asyncio.Event()
     await watching.list()
     await watching.list()
@@ -178,7 +176,9 @@ async def test_all_jobs_are_listed_again_on_request(server: ApiServer, watching:
     assert watching.cache.get(make_key("new")) is not None
 
 
-async def test_of_a_watch_kopf_gets_the_newest_version_of_each_chunk(server: ApiServer, watching: Watching) -> None:
+async def test_kopf_gets_only_the_newest_version_of_each_chunk_of_a_watch(
+    server: ApiServer, watching: Watching
+) -> None:
     server.put("ADDED", make_body("a", version=101))
     server.put("MODIFIED", make_body("a", version=102, phase="Running"))
     server.put("DELETED", make_body("b", version=103))
@@ -187,7 +187,6 @@ async def test_of_a_watch_kopf_gets_the_newest_version_of_each_chunk(server: Api
 
     assert lines == [{"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "103"}}}]
     job = watching.cache.get(make_key("a"))
-    assert job is not None
     assert (job.version, watching.cache.take(9), watching.cache.saw_deletion("uid-b")) == (102, [make_key("a")], True)
 
 
@@ -200,7 +199,9 @@ async def test_of_a_watch_kopf_gets_the_newest_version_of_each_chunk(server: Api
     ],
     ids=["error", "bookmark", "no-object"],
 )
-async def test_what_is_no_change_of_a_job_is_left_to_kopf(line: bytes, server: ApiServer, watching: Watching) -> None:
+async def test_a_line_that_changes_no_job_is_passed_on_to_kopf(
+    line: bytes, server: ApiServer, watching: Watching
+) -> None:
     server.put("ADDED", make_body("a", version=5))
     server.events.append(line + b"\n")
 
@@ -211,7 +212,7 @@ async def test_what_is_no_change_of_a_job_is_left_to_kopf(line: bytes, server: A
 
 
 async def test_the_event_of_our_own_write_changes_nothing(server: ApiServer, watching: Watching) -> None:
-    watching.cache.put(make_body("a", version=101))  # as the answer to the write
+    watching.cache.put(make_body("a", version=101))  # as the response to the write
     watching.cache.take(9)
     server.put("MODIFIED", make_body("a", version=101))
 
@@ -220,7 +221,7 @@ async def test_the_event_of_our_own_write_changes_nothing(server: ApiServer, wat
     assert watching.cache.take(9) == []
 
 
-async def test_an_answer_after_the_deletion_restores_nothing(server: ApiServer, watching: Watching) -> None:
+async def test_an_event_after_the_deletion_does_not_restore_the_job(server: ApiServer, watching: Watching) -> None:
     server.put("ADDED", make_body("a", version=101))
     server.put("DELETED", make_body("a", version=102))
     server.put("MODIFIED", make_body("a", version=103))
@@ -233,7 +234,7 @@ async def test_an_answer_after_the_deletion_restores_nothing(server: ApiServer, 
     )
 
 
-async def test_a_deep_object_is_cut_and_taken(server: ApiServer, watching: Watching) -> None:
+async def test_a_deeply_nested_object_is_cut_and_stored(server: ApiServer, watching: Watching) -> None:
     deep = json.dumps({"type": "ADDED", "object": make_body("deep", version=101)}).encode()
     nested = b'"spec": {"deep": ' + b"[" * 20_000 + b"]" * 20_000 + b","
     server.events.append(deep.replace(b'"spec": {', nested) + b"\n")
@@ -244,7 +245,7 @@ async def test_a_deep_object_is_cut_and_taken(server: ApiServer, watching: Watch
     assert {job.key.name for job in watching.cache} == {"deep", "after"}
 
 
-async def test_lists_and_watches_ask_for_the_jobs_of_the_shard_alone(server: ApiServer) -> None:
+async def test_lists_and_watches_request_only_the_jobs_of_the_shard(server: ApiServer) -> None:
     server.put("ADDED", make_body("new"))
     async with serve(server, Shard(2, 3)) as watching:
         await watching.list()

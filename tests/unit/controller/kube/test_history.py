@@ -1,4 +1,4 @@
-"""History: versions that fall show a restored etcd, if several answers agree."""
+"""History: falling versions show a restored etcd, if several responses agree."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_etcd_counts_as_restored_after_three_consecutive_older_answers(versions:
     assert history.restored.is_set() is restored
 
 
-def test_kinds_are_compared_with_themselves() -> None:
+def test_versions_are_compared_within_one_kind() -> None:
     history = History()
     for _ in range(3):
         history.continues("jobs", 5, seen=100)
@@ -51,17 +51,17 @@ class Leases:
         raise ApiError(409, "Conflict", f"{method} {path}")
 
 
-async def test_a_standby_sees_by_the_lease_that_etcd_was_restored() -> None:
+async def test_a_standby_detects_a_restored_etcd_by_the_version_of_the_lease() -> None:
     server: Any = Leases()
     election = LeaderElection(server, namespace="n", name="l", identity="me", duration_seconds=15.0)
-    await election._contend(0.0)
+    await election._campaign(0.0)
     server.version = 700
     for _ in range(2):
         server.version += 1
-        await election._contend(0.0)
+        await election._campaign(0.0)
     assert not election.history.restored.is_set()
 
     server.version += 1
-    await election._contend(0.0)
+    await election._campaign(0.0)
 
     assert election.history.restored.is_set()

@@ -1,4 +1,4 @@
-"""Installation: which records belong to it."""
+"""Installation: its id, its shards, and the records and jobs that belong to it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.jobs import make_job
 CLUSTER = "7b7c6c2e-0000-4000-8000-000000000001"
 
 
-def test_the_id_of_the_usual_installation_is_that_of_its_cluster() -> None:
+def test_the_id_with_the_usual_lease_is_that_of_the_cluster() -> None:
     assert default_install_id(CLUSTER, (config.settings.OPERATOR_NAMESPACE, config.settings.LEASE_NAME)) == CLUSTER
 
 
@@ -70,9 +70,7 @@ def test_the_siblings_are_the_shards_of_other_counts() -> None:
         pytest.param(InstallationMark("id-1-of-3", "system/operator-1-of-3"), False, id="a shard of ours"),
     ],
 )
-def test_what_runs_of_a_job_ends_if_another_installation_has_it_and_no_shard(
-    mark: InstallationMark, *, taken: bool
-) -> None:
+def test_a_job_is_taken_over_by_another_installation_and_not_by_a_shard(mark: InstallationMark, *, taken: bool) -> None:
     job = replace(make_job(Status(installation=mark)), management=Management.FOREIGN)
 
     assert Installation.of("id", ("system", "operator"), (), Shard(1, 2)).was_taken_over(job) is taken

@@ -1,4 +1,4 @@
-"""Lease: when a candidate may take it, by its own clock alone, and which fence it gives."""
+"""Lease: when a candidate may take it, by its own clock alone, and its fencing token."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def lease(version: str = "1", **spec: Any) -> dict[str, Any]:
         ),
     ],
 )
-def test_the_record_of_a_lease(body: dict[str, Any], expected: LeaseRecord) -> None:
+def test_a_lease_is_decoded_to_its_record(body: dict[str, Any], expected: LeaseRecord) -> None:
     assert LeaseRecord.of(body) == expected
 
 
@@ -60,7 +60,7 @@ HELD = LeaseRecord("7", "a", 3, 10.0)
         pytest.param(LeaseRecord("8", "", 3, 10.0), 105.0, id="released: at once"),
     ],
 )
-def test_when_a_candidate_may_take_a_lease(seen: LeaseRecord, expires: float) -> None:
+def test_a_candidate_may_take_a_lease_once_it_has_expired(seen: LeaseRecord, expires: float) -> None:
     assert Sighting(HELD, since=100.0).updated(seen, now=105.0).expires() == expires
 
 
@@ -86,7 +86,7 @@ def test_a_lease_made_after_a_deletion_starts_above_the_old_count() -> None:
 
 
 @pytest.mark.parametrize(("seen", "next_above"), [(7, 7), (2_000_000_000, 2_000_000_000), (10**15, 2_000_000_000)])
-def test_the_next_fence_fits_the_lease_whatever_redis_holds(seen: int, next_above: int) -> None:
+def test_the_next_token_fits_the_lease_even_if_redis_holds_a_malformed_one(seen: int, next_above: int) -> None:
     api: Any = None
     election = LeaderElection(api, namespace="n", name="l", identity="me", duration_seconds=15.0)
     election.deposed(seen)
@@ -97,11 +97,11 @@ def test_the_next_fence_fits_the_lease_whatever_redis_holds(seen: int, next_abov
     ("note", "looks"),
     [("17", 17), ("", 0), ("many", 0), ("-3", 0), ("\u0661", 0), ("9" * 14, 99_999_999_999_999), ("9" * 15, 0)],
 )
-def test_the_looks_at_redis_that_a_lease_notes(note: str, looks: int) -> None:
+def test_a_lease_keeps_the_number_of_looks_and_a_malformed_one_is_zero(note: str, looks: int) -> None:
     assert leases.looks_of({"metadata": {"annotations": {leases.LOOKS: note}}}) == looks
 
 
-async def test_the_next_holder_keeps_what_the_last_one_knew_of_redis() -> None:
+async def test_the_next_holder_gets_the_number_of_looks_from_the_lease() -> None:
     api: Any = Leases()
     api.lease = lease()
     first, second = (

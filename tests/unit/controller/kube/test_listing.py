@@ -22,7 +22,7 @@ def page(*names: str, version: str = "9", namespace: str = "team", more: str = "
 
 
 class Server:
-    """Answers with the page for each path and continuation, and keeps the queries."""
+    """Returns the page for each path and continuation, and keeps the queries."""
 
     def __init__(self, pages: Mapping[tuple[str, str], dict[str, Any] | int]) -> None:
         self.pages = pages
@@ -32,7 +32,7 @@ class Server:
         self.asked.append({"accept": request.headers["Accept"], **request.query})
         found = self.pages[request.path.removeprefix(PATH), request.query.get("continue", "")]
         if isinstance(found, int):
-            return web.json_response({"reason": "Broken", "message": "etcd is away"}, status=found)
+            return web.json_response({"reason": "Broken", "message": "etcd is unavailable"}, status=found)
         return web.json_response(found)
 
 
@@ -91,7 +91,7 @@ async def test_the_oldest_version_of_several_namespaces_counts(listed: Any) -> N
         pytest.param({"metadata": {}, "items": [{"metadata": {"name": "a"}}, {"metadata": None}]}, 0, id="no keys"),
     ],
 )
-async def test_an_answer_without_jobs_lists_none(answer: dict[str, Any], version: int, listed: Any) -> None:
+async def test_a_response_without_jobs_lists_none(answer: dict[str, Any], version: int, listed: Any) -> None:
     found, _ = await listed({("/reconstructionjobs", ""): answer})
 
     assert found == JobListing(frozenset(), version)
@@ -102,7 +102,7 @@ async def test_a_page_that_fails_fails_the_list(listed: Any) -> None:
         await listed({("/reconstructionjobs", ""): page("a", more="next"), ("/reconstructionjobs", "next"): 500})
 
 
-async def test_a_shard_asks_for_its_jobs_and_drops_those_of_others(listed: Any) -> None:
+async def test_a_shard_requests_its_jobs_and_drops_those_of_others(listed: Any) -> None:
     shards = [Shard(number, 3) for number in (1, 2, 3)]
     names = [f"{letter}-of-some-more" for letter in "abcdefghi"]
 

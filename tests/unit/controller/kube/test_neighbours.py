@@ -1,4 +1,4 @@
-"""Neighbours: whose jobs are ours, and when an installation counts as ended."""
+"""Neighbours: which installation manages a job, and when an installation counts as ended."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from reconstruction_operator.planning.types import Management
 MINE = InstallationMark("mine", "here/operator")
 THEIRS = InstallationMark("theirs", "there/operator")
 PATH = "/apis/coordination.k8s.io/v1/namespaces/there/leases/operator"
-REFUSED = ApiError(HTTPStatus.FORBIDDEN, "Forbidden", "no")
+FORBIDDEN = ApiError(HTTPStatus.FORBIDDEN, "Forbidden", "no")
 GONE = ApiError(HTTPStatus.NOT_FOUND, "NotFound", "no")
-AWAY = ApiError(0, "TimeoutError", "no")
+UNAVAILABLE = ApiError(0, "TimeoutError", "no")
 
 
 def lease(version: int, holder: str = "them") -> dict[str, Any]:
@@ -42,7 +42,7 @@ class World:
         return self.neighbours.management(Status(installation=mark))
 
     async def look_for(self, seconds: float, *, period_seconds: float = 2.0) -> list[bool]:
-        """Whether anything changed, in each look of that time."""
+        """Return for each look in that time whether anything changed."""
         until, changed = self.now + seconds, []
         while self.now < until:
             self.now += period_seconds
@@ -98,7 +98,7 @@ async def test_jobs_are_taken_over_after_the_lease_has_expired_for_a_time(
     assert world.management() is Management.INHERITED
 
 
-async def test_an_installation_that_comes_back_keeps_what_is_not_taken_over() -> None:
+async def test_an_installation_that_returns_keeps_the_jobs_not_taken_over() -> None:
     world = World(adopt_after_seconds=60)
     world.management()
     await world.look_for(80)
@@ -109,7 +109,7 @@ async def test_an_installation_that_comes_back_keeps_what_is_not_taken_over() ->
     assert world.management() is Management.FOREIGN
 
 
-@pytest.mark.parametrize("error", [REFUSED, AWAY], ids=["refused", "no answer"])
+@pytest.mark.parametrize("error", [FORBIDDEN, UNAVAILABLE], ids=["forbidden", "no response"])
 async def test_a_lease_that_cannot_be_read_counts_as_alive(error: ApiError) -> None:
     world = World(adopt_after_seconds=60)
     world.management()
@@ -119,11 +119,11 @@ async def test_a_lease_that_cannot_be_read_counts_as_alive(error: ApiError) -> N
     assert world.management() is Management.FOREIGN
 
 
-async def test_an_outage_of_the_api_server_is_no_silence_of_the_other() -> None:
+async def test_an_outage_of_the_api_server_does_not_count_as_silence() -> None:
     world = World(adopt_after_seconds=60)
     world.management()
     await world.look_for(2)
-    world.answer = AWAY
+    world.answer = UNAVAILABLE
     await world.look_for(1_000)
 
     world.answer = lease(1)  # it could not renew its Lease either
@@ -131,7 +131,7 @@ async def test_an_outage_of_the_api_server_is_no_silence_of_the_other() -> None:
     assert not any(await world.look_for(60))
 
 
-async def test_nothing_is_taken_over_where_the_setting_forbids_it() -> None:
+async def test_nothing_is_taken_over_if_the_setting_forbids_it() -> None:
     world = World(adopt_after_seconds=0)
     world.answer = GONE
     world.management()
@@ -139,7 +139,7 @@ async def test_nothing_is_taken_over_where_the_setting_forbids_it() -> None:
     assert not any(await world.look_for(10_000))
 
 
-async def test_a_lease_with_no_possible_name_is_never_asked_for() -> None:
+async def test_a_lease_with_an_invalid_name_is_never_read() -> None:
     world = World()
     world.management(InstallationMark("x", "../../api/v1/secrets"))
 
@@ -159,7 +159,7 @@ def test_without_the_field_in_the_crd_jobs_are_handled_unmarked() -> None:
     assert world.management(None) is Management.OURS
 
 
-async def test_marks_of_ever_more_leases_are_neither_kept_nor_read() -> None:
+async def test_marks_of_too_many_leases_are_neither_kept_nor_read() -> None:
     world = World()
     for number in range(1_000):
         world.management(InstallationMark("theirs", f"there/operator-{number}"))
@@ -208,5 +208,5 @@ async def test_a_shard_of_another_count_that_renews_its_lease_keeps_its_jobs() -
     assert world.management(FORMER) is Management.FOREIGN
 
 
-def test_a_job_of_ours_that_was_given_to_a_shard_beside_us_is_ours() -> None:
+def test_a_job_that_was_handed_to_a_shard_that_never_sees_it_is_ours() -> None:
     assert Shards().management(InstallationMark("mine-3-of-3", "here/operator-3-of-3")) is Management.INHERITED

@@ -1,4 +1,4 @@
-"""Jobs as they are read from bodies of the API server."""
+"""Objects: jobs decoded from bodies of the API server."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ def job_with(parameters: dict[str, Any], **status: Any) -> Job:
     body = make_body(**status)
     body["spec"]["parameters"] = parameters
     key = objects.key_of(body)
-    assert key is not None
     return objects.job_of(body, key)
 
 
@@ -117,7 +116,6 @@ def test_the_client_that_wrote_a_step_of_a_cancel_is_known(
     body["spec"] |= spec
     body["metadata"]["managedFields"] = managed
     key = objects.key_of(body)
-    assert key is not None
     assert objects.job_of(body, key).cancel_by == by
 
 
@@ -214,7 +212,7 @@ def before() -> Job:
 
 
 @pytest.mark.parametrize("status", WRITTEN)
-def test_the_answer_to_a_write_gives_the_job_that_its_body_would(status: Status) -> None:
+def test_the_response_to_a_write_gives_the_same_job_as_its_body(status: Status) -> None:
     body = answer(status)
     body["spec"]["parameters"] = {"quality": "fast"}
 
@@ -230,7 +228,7 @@ def test_the_answer_to_a_write_gives_the_job_that_its_body_would(status: Status)
         pytest.param(answer(replace(STARTED, worker=None)), id="the server dropped a field"),
     ],
 )
-def test_an_answer_that_shows_more_than_what_was_written_is_decoded(body: dict[str, Any]) -> None:
+def test_a_response_that_shows_other_changes_is_decoded(body: dict[str, Any]) -> None:
     assert objects.written(before(), body, STARTED, codec.encode(STARTED)) is None
 
 
@@ -247,6 +245,6 @@ def test_an_answer_that_shows_more_than_what_was_written_is_decoded(body: dict[s
         ),
     ],
 )
-def test_an_answer_whose_job_depends_on_the_body_is_decoded(job: Job, status: Status) -> None:
+def test_a_response_whose_job_depends_on_the_body_is_decoded(job: Job, status: Status) -> None:
     body = answer(status, generation=job.generation)
     assert objects.written(job, body, status, codec.encode(status)) is None

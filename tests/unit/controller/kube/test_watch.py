@@ -1,4 +1,4 @@
-"""Watch: what kopf asks for, and how old its last answer is."""
+"""Watch: the requests of kopf, and the age of its last response."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def age(clock: Clock) -> WatchAge:
 
 @pytest.fixture
 async def session(age: WatchAge) -> AsyncIterator[test_utils.TestClient[web.Request, web.Application]]:
-    """A session with the watch's hooks, and a server that answers with the status in the path."""
+    """A session with the watch's hooks, and a server that responds with the status in the path."""
 
     async def answer(request: web.Request) -> web.Response:
         return web.Response(status=int(request.match_info["status"]))
@@ -50,7 +50,7 @@ async def session(age: WatchAge) -> AsyncIterator[test_utils.TestClient[web.Requ
 type_of_session = test_utils.TestClient[web.Request, web.Application]
 
 
-def test_a_watch_that_was_never_answered_is_stale(age: WatchAge) -> None:
+def test_a_watch_without_a_response_is_stale(age: WatchAge) -> None:
     assert (age.answered_seconds(), age.stale, age.dead) == (None, True, False)
 
 
@@ -67,7 +67,7 @@ async def test_the_cache_is_current_for_as_long_as_a_watch_and_a_request_may_tak
 
 
 @pytest.mark.parametrize("status", [HTTPStatus.UNAUTHORIZED, HTTPStatus.GONE, HTTPStatus.SERVICE_UNAVAILABLE])
-async def test_a_refusal_shows_that_the_watch_is_alive_not_that_the_cache_is_current(
+async def test_after_a_rejected_request_the_watch_is_alive_and_stale(
     age: WatchAge, clock: Clock, session: type_of_session, status: HTTPStatus
 ) -> None:
     clock.now += 500
@@ -101,10 +101,10 @@ async def test_kopf_lists_without_objects_and_watches_from_the_versions_of_the_f
     cache, stopping = Cache(), asyncio.Event()
 
     async def nothing() -> None:
-        """Nothing has to begin."""
+        """Start nothing."""
 
     async def end() -> None:
-        """End all other tasks, as the operator does: kopf waits 5 s for those that are left, also for the server's."""
+        """End all other tasks, as the operator does: kopf waits 5 s for the rest, including the server's."""
         feeding.cancel()
         server.end_watches()
         await api.close()

@@ -1,4 +1,4 @@
-"""Work queue: classes, namespaces in turn, and timers, of which the earliest of a job counts, once."""
+"""Work queue: classes, turns of namespaces, and timers, of which a job's earliest counts, once."""
 
 from __future__ import annotations
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 from unittest import mock
 
 import fakeredis
@@ -13,11 +14,28 @@ import redis
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.controller.kube.client import ApiError
-from reconstruction_operator.controller.loop.actor import Actor, JobActions
+from reconstruction_operator.controller.loop.actor import Actor, ActResults, JobActions
 from reconstruction_operator.planning.actions import DeleteFiles, DeleteObject, Dispatch, Forget, TakeBack
 from reconstruction_operator.state.errors import DeposedError
 
 from tests.support.jobs import make_body, make_job
+
+
+@pytest.fixture
+async def state() -> AsyncIterator[fakeredis.FakeAsyncRedis]:
+    async with fakeredis.FakeAsyncRedis(decode_responses=True) as opened:
+        yield opened
+
+
+async def act(state: fakeredis.FakeAsyncRedis, *batch: JobActions, **parts: Any) -> ActResults:
+    """Act as the leader with fence 1. `parts` replace the API server, the dispatcher and the backlog, which do nothing."""
+    dispatcher = mock.Mock(send=mock.Mock(return_value={}))
+    given = {"api": mock.Mock(), "dispatcher": dispatcher, "backlog": mock.Mock()} | parts
+    actor = Actor(state, **given, keys=Keys(), install_id="test")
+    try:
+        return await actor.act(batch, fence=1)
+    finally:
+        actor.close()
 
 
 @pytest.mark.parametrize(
@@ -29,44 +47,38 @@ from tests.support.jobs import make_body, make_job
         pytest.param(500, False, id="a-server-error"),
     ],
 )
-async def test_a_deletion_that_the_api_server_refused_is_retried(status: int, is_gone: bool) -> None:
-    api = mock.Mock()
-    api.request = mock.AsyncMock(side_effect=ApiError(status, "Reason", "why"))
+async def test_a_deletion_that_the_api_server_rejected_is_retried(
+    state: fakeredis.FakeAsyncRedis, status: int, is_gone: bool
+) -> None:
+    api = mock.Mock(request=mock.AsyncMock(side_effect=ApiError(status, "Reason", "why")))
     one = make_job()
-    async with fakeredis.FakeAsyncRedis(decode_responses=True) as state:
-        actor = Actor(state, api, cast("Any", mock.Mock()), mock.Mock(), keys=Keys(), install_id="test")
-        results = await actor.act([JobActions(one.key, one, 1, (DeleteObject(),))], fence=1)
-        actor.close()
+
+    results = await act(state, JobActions(one.key, one, 1, (DeleteObject(),)), api=api)
 
     assert (one.key not in results.failed) is is_gone
     assert api.request.call_count == 1
 
 
-async def test_only_the_version_that_was_planned_for_is_deleted() -> None:
+async def test_only_the_version_that_was_planned_for_is_deleted(state: fakeredis.FakeAsyncRedis) -> None:
     api = mock.Mock(request=mock.AsyncMock())
     one = replace(make_job(), version=7)
-    async with fakeredis.FakeAsyncRedis(decode_responses=True) as state:
-        actor = Actor(state, api, cast("Any", mock.Mock()), mock.Mock(), keys=Keys(), install_id="test")
-        await actor.act([JobActions(one.key, one, 1, (DeleteObject(),))], fence=1)
-        actor.close()
+
+    await act(state, JobActions(one.key, one, 1, (DeleteObject(),)), api=api)
 
     assert api.request.call_args.kwargs["body"]["preconditions"] == {"uid": one.key.uid, "resourceVersion": "7"}
 
 
-async def test_jobs_that_expire_together_are_read_at_the_same_time() -> None:
-    together = asyncio.Barrier(3)  # each answer comes when all are asked for
+async def test_jobs_that_expire_together_are_read_at_the_same_time(state: fakeredis.FakeAsyncRedis) -> None:
+    together = asyncio.Barrier(3)  # each response comes once all are requested
 
     async def get(path: str) -> dict[str, Any]:
         await asyncio.wait_for(together.wait(), 10)
         return make_body(path.rpartition("/")[2])
 
     jobs = [replace(make_job(name=name), version=1) for name in ("a", "b", "c")]
-    async with fakeredis.FakeAsyncRedis(decode_responses=True) as state:
-        actor = Actor(state, mock.Mock(get=get), mock.Mock(), mock.Mock(), keys=Keys(), install_id="test")
-        batch = [JobActions(one.key, one, 1, (DeleteFiles("gpu", expired=True),)) for one in jobs]
-        with mock.patch.object(actor.dispatcher, "send", return_value={}):
-            results = await actor.act(batch, fence=1)
-        actor.close()
+    batch = [JobActions(one.key, one, 1, (DeleteFiles("gpu", expired=True),)) for one in jobs]
+
+    results = await act(state, *batch, api=mock.Mock(get=get))
 
     assert [key.name for key in results.ordered] == ["a", "b", "c"]
 
@@ -81,57 +93,48 @@ async def test_jobs_that_expire_together_are_read_at_the_same_time() -> None:
     ],
 )
 async def test_files_are_kept_if_the_object_changed_before_its_time_to_live_ended(
-    answer: dict[str, Any] | ApiError, ordered: list[str]
+    state: fakeredis.FakeAsyncRedis, answer: dict[str, Any] | ApiError, ordered: list[str]
 ) -> None:
-    """The watch may be late: its body may still hold a time to live that was just taken out."""
+    """The watch may be late: its body may still have a time to live that was just removed."""
     api = mock.Mock(get=mock.AsyncMock(side_effect=[answer]))
-    one, dispatcher = replace(make_job(), version=7), mock.Mock(send=mock.Mock(return_value={}))
-    async with fakeredis.FakeAsyncRedis(decode_responses=True) as state:
-        actor = Actor(state, api, dispatcher, mock.Mock(), keys=Keys(), install_id="test")
-        results = await actor.act([JobActions(one.key, one, 1, (DeleteFiles("gpu", expired=True),))], fence=1)
-        actor.close()
+    one = replace(make_job(), version=7)
+
+    results = await act(state, JobActions(one.key, one, 1, (DeleteFiles("gpu", expired=True),)), api=api)
 
     assert (list(results.ordered.values()), one.key in results.failed) == (ordered, not ordered)
 
 
-async def test_orders_to_delete_files_are_counted_apart_from_attempts() -> None:
-    """Their queues are counted, so that a waiting order does not count as lost; the job is not dispatched by it."""
-    one, dispatcher = make_job(), mock.Mock(send=mock.Mock(return_value={}))
-    async with fakeredis.FakeAsyncRedis(decode_responses=True) as state:
-        actor = Actor(state, mock.Mock(), dispatcher, mock.Mock(), keys=Keys(), install_id="test")
-        results = await actor.act([JobActions(one.key, one, 1, (DeleteFiles("gpu"),))], fence=1)
-        actor.close()
+async def test_orders_to_delete_files_are_counted_apart_from_attempts(state: fakeredis.FakeAsyncRedis) -> None:
+    """Their queues are counted, so that a waiting order does not count as lost. An order does not dispatch its job."""
+    one = make_job()
+
+    results = await act(state, JobActions(one.key, one, 1, (DeleteFiles("gpu"),)))
 
     assert (results.ordered, results.sent, results.failed) == ({one.key: "gpu"}, {}, {})
 
 
-async def test_a_deposed_leader_sends_nothing() -> None:
-    """Its successor may have sent the same message: the broker knows no fences."""
+async def test_a_deposed_leader_sends_nothing(state: fakeredis.FakeAsyncRedis) -> None:
+    """Its successor may have sent the same message: the broker checks no fencing token."""
     one, dispatcher = make_job(), mock.Mock()
-    dispatch = JobActions(one.key, one, 1, (Dispatch(one.task, "celery"),))
-    async with fakeredis.FakeAsyncRedis(decode_responses=True) as state:
-        await state.set(Keys().fence("test"), "2")
-        actor = Actor(state, mock.Mock(), dispatcher, mock.Mock(), keys=Keys(), install_id="test")
-        with pytest.raises(DeposedError):
-            await actor.act([dispatch], fence=1)
-        actor.close()
+    await state.set(Keys().fence("test"), "2")
+
+    with pytest.raises(DeposedError):
+        await act(state, JobActions(one.key, one, 1, (Dispatch(one.task, "celery"),)), dispatcher=dispatcher)
 
     assert not dispatcher.send.called
 
 
-async def test_a_job_is_forgotten_after_its_messages_were_taken_back() -> None:
+async def test_a_job_is_forgotten_after_its_messages_were_taken_back(state: fakeredis.FakeAsyncRedis) -> None:
     key, task, backlog = make_job().key, TaskId("uid-banana", 1), mock.Mock()
+    actions = JobActions(key, None, 1, (TakeBack(task, "typo"), Forget(1)))
     backlog.remove.side_effect = redis.ConnectionError
-    async with fakeredis.FakeAsyncRedis(decode_responses=True) as state:
-        await state.hset("job:uid-banana", mapping={"attempt": 1, "queue": "typo"})
-        actor = Actor(state, mock.Mock(), mock.Mock(), backlog, keys=Keys(), install_id="test")
-        actions = [JobActions(key, None, 1, (TakeBack(task, "typo"), Forget(1)))]
-        with pytest.raises(redis.ConnectionError):
-            await actor.act(actions, fence=1)
-        assert await state.exists("job:uid-banana")
-        backlog.remove.side_effect = None
-        await actor.act(actions, fence=1)
-        actor.close()
-        assert not await state.exists("job:uid-banana")
+    await state.hset("job:uid-banana", mapping={"attempt": 1, "queue": "typo"})
 
+    with pytest.raises(redis.ConnectionError):
+        await act(state, actions, backlog=backlog)
+    assert await state.exists("job:uid-banana")
+    backlog.remove.side_effect = None
+    await act(state, actions, backlog=backlog)
+
+    assert not await state.exists("job:uid-banana")
     backlog.remove.assert_called_with({"typo": {"uid-banana-1", "uid-banana-cleanup"}})

@@ -33,10 +33,9 @@ def admission(cache: Cache) -> Admission:
     return make_admission(cache, queue=2)
 
 
-def wait_for(admission: Admission, *names: str, namespace: str = "default", **spec: object) -> None:
+def wait_for(admission: Admission, *names: str, namespace: str = "default", **spec: Any) -> None:
     for name in names:
-        body = make_body(name, namespace=namespace)
-        admission.cache.put(body | {"spec": body["spec"] | spec})
+        admission.cache.put(make_body(name, namespace=namespace, spec=spec))
         admission.wants(make_key(name, namespace), wants=True)
 
 
@@ -56,8 +55,8 @@ def test_waiting_messages_take_room_in_the_window(admission: Admission) -> None:
     assert admission.admit(10.0) == ()
 
 
-def test_admitted_jobs_take_room_until_they_are_looked_at(admission: Admission) -> None:
-    """A round takes a part of them only; others must not be admitted on top."""
+def test_admitted_jobs_take_room_until_they_are_planned(admission: Admission) -> None:
+    """A round plans only a part of them, and no others may be admitted meanwhile."""
     wait_for(admission, "a", "b")
     admission.admit(0.0)
     wait_for(admission, "c", "d")
@@ -65,7 +64,7 @@ def test_admitted_jobs_take_room_until_they_are_looked_at(admission: Admission) 
     assert admission.admit(10.0) == ()
 
 
-def test_an_admission_is_for_one_look(admission: Admission) -> None:
+def test_an_admission_is_valid_for_one_plan(admission: Admission) -> None:
     wait_for(admission, "a")
     admission.admit(0.0)
 
@@ -153,19 +152,18 @@ def test_many_groups_are_not_visited_in_every_round(cache: Cache) -> None:
 
 
 def test_names_of_queues_cost_no_more_than_jobs() -> None:
-    """Tenants choose them: a job in a queue of its own is looked at and forgotten in as many steps as any other."""
+    """Tenants choose them: a job in its own queue is handled and forgotten in as many steps as any other."""
     per_job = {number: _lines_run(partial(_wait_and_leave, number)) / number for number in (10, 500)}
 
     assert per_job[500] <= per_job[10]
 
 
 def _wait_and_leave(number: int) -> None:
-    """So many jobs, each in a queue of its own, wait and are deleted."""
+    """Let that many jobs, each in its own queue, wait, and delete them."""
     admission = make_admission(Cache(), queue=2)
     new = [make_job(name=str(index), spec=Spec(queue=f"queue-{index}")) for index in range(number)]
     for job in new:
-        body = make_body(job.key.name)
-        admission.cache.put(body | {"spec": body["spec"] | {"queue": job.queue}})
+        admission.cache.put(make_body(job.key.name, spec={"queue": job.queue}))
         assert admission.refusal(job) is None
         admission.wants(job.key, wants=True)
     for job in new:
@@ -173,7 +171,7 @@ def _wait_and_leave(number: int) -> None:
 
 
 def _lines_run(work: Callable[[], None]) -> int:
-    """How many lines of Python `work` executes."""
+    """Count the lines of Python that `work` executes."""
     lines = 0
 
     def trace(_frame: FrameType, event: str, _argument: object) -> Any:
@@ -236,27 +234,25 @@ def test_nothing_is_admitted_while_redis_is_nearly_full(admission: Admission) ->
     read(admission.queues, "celery", memory_share=0.76)
 
     assert admission.admit(0.0) == ()
-    read(admission.queues, "celery", memory_share=0.72)  # not at once below the limit
+    read(admission.queues, "celery", memory_share=0.72)  # not as soon as it is below the limit
     assert admission.admit(1.0) == ()
     read(admission.queues, "celery", memory_share=0.69)
     assert admission.admit(2.0) == (make_key("a"),)
 
 
-def test_the_window_over_all_queues_holds_in_messages(cache: Cache) -> None:
-    admission = make_admission(cache, "celery", "gpu", total=3)
-    wait_for(admission, "a", "b")
-    wait_for(admission, "c", "d", queue="gpu")
+@pytest.mark.parametrize(
+    ("window", "text", "admitted"),
+    [
+        pytest.param({"total": 3}, "", 3, id="messages"),
+        pytest.param({"total_bytes": 50_000}, "x" * 15_000, 2, id="bytes"),
+    ],
+)
+def test_the_window_over_all_queues_holds(cache: Cache, window: dict[str, int], text: str, admitted: int) -> None:
+    admission = make_admission(cache, "celery", "gpu", **window)
+    for queue in ("celery", "gpu"):
+        wait_for(admission, f"{queue}-1", f"{queue}-2", queue=queue, parameters={"text": text})
 
-    assert len(admission.admit(0.0)) == 3
-
-
-def test_the_window_over_all_queues_holds_in_bytes(cache: Cache) -> None:
-    large = {"parameters": {"text": "x" * 15_000}}
-    admission = make_admission(cache, "celery", "gpu", total_bytes=50_000)
-    wait_for(admission, "a", "b", **large)
-    wait_for(admission, "c", "d", queue="gpu", **large)
-
-    assert len(admission.admit(0.0)) == 2
+    assert len(admission.admit(0.0)) == admitted
 
 
 def test_orders_that_wait_for_a_worker_take_no_room_of_other_queues(cache: Cache) -> None:
@@ -271,8 +267,7 @@ def test_orders_that_wait_for_a_worker_take_no_room_of_other_queues(cache: Cache
 def test_messages_left_in_a_queue_that_lost_its_workers_take_room(cache: Cache) -> None:
     admission = make_admission(cache, "celery", "gone", total=3)
     for name in ("left-1", "left-2"):
-        body = make_body(name, phase="Queued")
-        cache.put(body | {"spec": body["spec"] | {"queue": "gone"}})
+        cache.put(make_body(name, phase="Queued", spec={"queue": "gone"}))
     admission.clear()
     wait_for(admission, "a", "b")
     read(admission.queues, "celery", gone=500)
@@ -280,17 +275,15 @@ def test_messages_left_in_a_queue_that_lost_its_workers_take_room(cache: Cache) 
     assert len(admission.admit(0.0)) == 1
 
 
-def test_a_first_hundred_jobs_of_a_namespace_do_not_take_the_window(cache: Cache) -> None:
+def test_a_namespace_with_a_hundred_jobs_does_not_fill_the_window(cache: Cache) -> None:
     admission = make_admission(cache, namespace=25)
     wait_for(admission, *(f"a-{number}" for number in range(100)), namespace="greedy")
 
     for key in admission.admit(0.0):
-        job = cache.get(key)
-        assert job is not None
         admission.take(key)
         admission.wants(key, wants=False)
         cache.put(make_body(key.name, version=2, namespace="greedy", phase="Queued"))
-    admission.clear()  # another leader takes over, and knows it from the stored statuses
+    admission.clear()  # another leader takes over, and knows these jobs from the stored statuses
     wait_for(admission, *(f"a-{number}" for number in range(50, 100)), namespace="greedy")
     wait_for(admission, "b", namespace="modest")
     read(admission.queues, "celery", celery=25)
@@ -304,39 +297,36 @@ RULES = Rules(Quotas(waiting=(("default", 2),), high=(("default", 0),)), (("gpu"
 @pytest.mark.parametrize(
     ("spec", "code"),
     [
-        pytest.param({}, None, id="nothing-against-it"),
+        pytest.param({}, None, id="allowed"),
         pytest.param({"queue": "gpu"}, "QUEUE_REFUSED", id="a-pool-of-another-namespace"),
         pytest.param({"priority": "high"}, "PRIORITY_REFUSED", id="a-priority-that-it-may-not-use"),
     ],
 )
-def test_a_job_is_refused_by_the_rules_of_its_namespace(cache: Cache, spec: dict[str, str], code: str | None) -> None:
+def test_a_job_is_rejected_by_the_rules_of_its_namespace(cache: Cache, spec: dict[str, str], code: str | None) -> None:
     admission = make_admission(cache, rules=RULES)
-    body = make_body("a")
-    cache.put(body | {"spec": body["spec"] | spec})
-    job = cache.get(make_key("a"))
+    cache.put(make_body("a", spec=spec))
 
-    assert job is not None
-    refusal = admission.refusal(job)
+    refusal = admission.refusal(cache.get(make_key("a")))
+
     assert (refusal.code if refusal else None) == code
 
 
-def test_a_new_job_is_refused_when_too_many_of_its_namespace_wait(cache: Cache) -> None:
+def test_a_new_job_is_rejected_when_too_many_of_its_namespace_wait(cache: Cache) -> None:
     admission = make_admission(cache, rules=RULES)
     wait_for(admission, "a", "b", "c")
     admission.wants(make_key("c"), wants=False)
     waits, new = cache.get(make_key("b")), cache.get(make_key("c"))
-    assert waits is not None
-    assert new is not None
 
     assert admission.refusal(waits) is None
-    refusal = admission.refusal(new)
-    assert refusal is not None
-    assert refusal.message == "2 jobs of namespace default wait, and no more than 2 may (NAMESPACE_MAX_WAITING)."
+    assert (
+        admission.refusal(new).message
+        == "2 jobs of namespace default wait, and no more than 2 may (NAMESPACE_MAX_WAITING)."
+    )
     admission.wants(make_key("a"), wants=False)
     assert admission.refusal(new) is None
 
 
-def test_messages_of_waiting_jobs_get_their_place_now_and_then(admission: Admission) -> None:
+def test_messages_of_waiting_jobs_get_their_places_periodically(admission: Admission) -> None:
     wait_for(admission, *(f"job-{number:02}" for number in range(12)))
 
     changed = admission.give_places(0.0)
@@ -361,9 +351,7 @@ def test_jobs_that_wait_for_a_model_count_against_the_quota_of_waiting_jobs(cach
     for name in ("first", "second"):
         admission.planned(make_job(name=name), Plan(Status(phase=Phase.PENDING)), held=True)
     third = make_job(name="third")
-    refused = admission.refusal(third)
-    assert refused is not None
-    assert refused.code == "TOO_MANY_WAITING"
+    assert admission.refusal(third).code == "TOO_MANY_WAITING"
     assert admission.refusal(make_job(name="first")) is None
 
     admission.planned(make_job(name="first"), Plan(Status(phase=Phase.QUEUED)))
@@ -381,13 +369,13 @@ def test_the_message_of_a_job_names_the_quota_that_holds_it_back(cache: Cache) -
     assert "namespace default has as many jobs in flight as it may" in admission.wait_of(make_key("b")).text
 
 
-def test_what_holds_a_queue_back_is_logged_once_for_each_backlog(
+def test_the_cause_of_a_pause_is_logged_once_for_each_backlog(
     admission: Admission, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
     for at in (0.0, 100.0):
         wait_for(admission, "a")
-        for pause, waiting in enumerate((2, 1, 2)):  # a worker takes a message, and the next one takes its place
+        for pause, waiting in enumerate((2, 1, 2)):  # a worker takes a message, and the next message takes its place
             read(admission.queues, "celery", celery=waiting)
             admission.admit(at + pause)
         admission.forget(make_key("a"))

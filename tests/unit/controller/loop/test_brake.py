@@ -1,4 +1,4 @@
-"""Brake: what is held, and until when."""
+"""Brake: which deletions are held, and until when."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_orphans_above_number_and_share_are_held(brake: Brake, found: int, among
     assert ("job-0" in brake) is not admitted
 
 
-def test_the_brake_is_off_again_once_there_are_fewer_orphans(brake: Brake) -> None:
+def test_the_brake_releases_orphans_once_there_are_fewer(brake: Brake) -> None:
     brake.note(None)
     brake.admit("records", ids(9), 9)
     brake.admit("job folders", ids(2), 9)
@@ -63,7 +63,7 @@ def test_a_hold_of_no_seconds_holds_nothing() -> None:
 def test_only_deletions_for_a_time_to_live_wait(brake: Brake) -> None:
     actions = (Dispatch(TaskId("job", 1), "q"), DeleteFiles("q"), DeleteFiles("q", expired=True), DeleteObject())
 
-    assert brake.permitted(actions) == actions[:2]  # nothing is known of a restore yet
+    assert brake.permitted(actions) == actions[:2]  # not known yet whether etcd was restored
     brake.note(None)
     assert brake.permitted(actions) == actions
 
@@ -85,5 +85,5 @@ def test_each_hold_and_its_end_is_reported_once(caplog: pytest.LogCaptureFixture
         ("Normal", "DeletionsReleased"),
     ]
     assert caplog.messages == [one.message for one in reported]
-    assert "for 3540 s. RESTORE_HOLD_SECONDS=0 ends that" in reported[0].message
+    assert "for 3540 s. RESTORE_HOLD_SECONDS=0 ends the hold" in reported[0].message
     assert "9 of 9 records" in reported[2].message

@@ -55,7 +55,7 @@ def test_a_job_of_another_installation_is_reported_and_waits_for_no_dispatch() -
     assert world.forgotten == [job.key]
 
 
-def test_a_job_that_cannot_be_reported_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_that_cannot_be_reported_does_not_stop_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs of ours are in the same round."""
     reported = installations.contested_report
 
@@ -73,7 +73,7 @@ def test_a_job_that_cannot_be_reported_stops_no_other(monkeypatch: pytest.Monkey
     assert len(world.offered) == 1
 
 
-def test_a_manager_that_removes_each_report_gets_ten_of_them() -> None:
+def test_a_job_gets_at_most_ten_reports_if_its_manager_removes_each() -> None:
     world = World()
     job = replace(make_job(Status(installation=THEIRS)), management=Management.FOREIGN)
 
@@ -86,7 +86,7 @@ def test_a_manager_that_removes_each_report_gets_ten_of_them() -> None:
 def test_a_job_is_released_when_the_other_installation_has_marked_it() -> None:
     world = World()
     world.put(1, "mine", "here/operator")
-    world.put(2, "mine", "there/operator")  # handed over, and not marked by the other one yet
+    world.put(2, "mine", "there/operator")  # handed over, and not marked by the other installation yet
     world.bystander.release(0.0)
     assert world.released == []
 

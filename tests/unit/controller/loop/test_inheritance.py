@@ -24,7 +24,7 @@ NAMES = sorted(str(uuid.uuid5(uuid.NAMESPACE_OID, letter)) for letter in "abcdef
 
 @pytest.fixture(autouse=True)
 def redis(monkeypatch: pytest.MonkeyPatch) -> State:
-    """The model of the scripts, which is compared with Redis elsewhere, in the place of a server."""
+    """The model of the scripts, which is compared with Redis elsewhere, in place of a server."""
     state = State(clock=1_800_000_000_000)
 
     async def arun(_client: object, call: calls.Call[Any]) -> Any:

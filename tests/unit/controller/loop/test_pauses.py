@@ -1,4 +1,4 @@
-"""Pauses of queues: each cause is logged once, until no job of the queue waits."""
+"""Pause log: each cause is logged once, until no job of the queue waits."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ WINDOW = DispatchWindow(queue=2, namespace=2, total=3, total_bytes=1_000)
 
 @pytest.fixture
 def facts() -> QueueFacts:
-    known = QueueFacts(memory_share=0.75)
-    read(known, "celery")
-    return known
+    return read(QueueFacts(memory_share=0.75), "celery")
 
 
 def room(**messages: int) -> Room:

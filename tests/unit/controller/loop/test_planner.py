@@ -27,7 +27,7 @@ from tests.support.plans import TIMING
 
 
 class Desk:
-    """A planner of these jobs, of which Redis knows nothing."""
+    """A planner of these jobs, which are unknown to Redis."""
 
     def __init__(self, *names: str, management: Management = Management.OURS, **window: int) -> None:
         self.now = 100.0
@@ -52,9 +52,7 @@ class Desk:
         )
 
     def job(self, name: str) -> Job:
-        found = self.cache.get(make_key(name))
-        assert found is not None
-        return found
+        return self.cache.get(make_key(name))
 
     def plan(self, *names: str, **seen: Any) -> list[Planned]:
         return self.planner.plan([(self.job(name), Observation(**seen)) for name in names], NOON)
@@ -85,7 +83,7 @@ def test_a_job_that_is_admitted_outside_of_the_batch_is_enqueued() -> None:
     assert dispatched(desk.plan("a", "b")) == ["a"]
     desk.planner.forget(make_key("a"))
     desk.cache.take(9)
-    desk.now += 1.0  # admission looks again
+    desk.now += 1.0  # the next round of admission is due
 
     assert dispatched(desk.plan("c")) == []
     assert desk.cache.take(9) == [make_key("b")]
@@ -102,7 +100,7 @@ def test_a_job_that_a_worker_takes_makes_room_for_another_one_at_once() -> None:
     assert desk.cache.take(9) == [make_key("b")]
 
 
-def test_a_job_that_cannot_be_planned_is_left_out_and_the_others_are_planned(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_job_that_cannot_be_planned_is_skipped_and_the_others_are_planned(caplog: pytest.LogCaptureFixture) -> None:
     desk = Desk("a", "b")
     broken: Any = object()
 
@@ -122,7 +120,7 @@ STORED = [
 
 
 @pytest.mark.parametrize(("changes", "seconds", "ready"), STORED)
-def test_a_dispatch_that_was_just_stored_follows_without_another_look(
+def test_a_dispatch_that_was_just_stored_follows_without_another_observation(
     changes: dict[str, Any], seconds: float, ready: bool
 ) -> None:
     desk = Desk("a", management=Management.UNMARKED)
@@ -164,7 +162,7 @@ def test_a_job_whose_model_no_worker_has_is_held_and_does_not_wait_for_room() ->
     assert dispatched(desk.plan("a")) == ["a"]
 
 
-def test_parameters_that_no_worker_takes_fail_a_job_that_was_not_sent() -> None:
+def test_parameters_that_no_worker_accepts_fail_a_job_that_was_not_sent() -> None:
     desk = Desk("a")
     announce(desk, placeholder=ModelInfo(parameters={"required": ["stepSeconds"]}))
 
@@ -175,7 +173,7 @@ def test_parameters_that_no_worker_takes_fail_a_job_that_was_not_sent() -> None:
     assert made.plan.status.failure.reason == "INVALID_PARAMETERS"
 
 
-def test_what_a_worker_found_of_an_input_reaches_the_plan() -> None:
+def test_the_finding_of_a_preflight_check_reaches_the_plan() -> None:
     desk = Desk("a")
     desk.preflight._found[make_key("a")] = Checked(Verdict.UNUSABLE, reason="INPUT_NOT_FOUND", message="no folder")
 

@@ -1,4 +1,4 @@
-"""Polling: which queues are read, and which jobs are enqueued."""
+"""Redis polling: which queues are read, and which jobs are enqueued."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def queues() -> AsyncIterator[Queues]:
 
 
 async def test_a_queue_without_workers_and_messages_is_not_read(queues: Queues) -> None:
-    """Users name queues freely: their number must not cost anything."""
+    """Users name queues freely, so their number must cost nothing."""
     queues.cache.put(make_body("waits", phase="Pending"))
 
     await queues.read()
@@ -112,7 +112,7 @@ async def test_jobs_are_enqueued_when_their_queue_loses_its_workers(queues: Queu
 
 
 class Listening:
-    """`poll_results` with what it hears, in the place of a subscription."""
+    """`poll_results` with what it hears, in place of a subscription."""
 
     def __init__(self, cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
         self.heard: asyncio.Queue[results.Heard | results.Resync] = asyncio.Queue()
@@ -126,7 +126,7 @@ class Listening:
             yield await self.heard.get()
 
     async def hear(self, task_id: str = "uid-job-1") -> int:
-        """A change of the state of a task; how many keys the work queue has then."""
+        """Announce a change of a task's state; return the length of the work queue after it."""
         self.heard.put_nowait(results.Heard(task_id))
         for _ in range(10):
             await asyncio.sleep(0)
@@ -147,11 +147,11 @@ async def listening(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Listening]
     await listening.close()
 
 
-async def test_a_job_is_looked_at_as_soon_as_the_state_of_its_task_changes(listening: Listening) -> None:
+async def test_a_job_is_enqueued_as_soon_as_the_state_of_its_task_changes(listening: Listening) -> None:
     assert await listening.hear() == 1
 
 
-async def test_the_task_of_an_unknown_job_is_passed_over(listening: Listening) -> None:
+async def test_the_task_of_an_unknown_job_is_ignored(listening: Listening) -> None:
     assert await listening.hear("uid-another-1") == 0
 
 
@@ -165,7 +165,7 @@ class CountingCache(Cache):
         return super().__iter__()
 
 
-async def test_waiting_jobs_are_visited_only_when_a_queue_gets_or_loses_its_workers(queues: Queues) -> None:
+async def test_waiting_jobs_are_visited_only_when_a_queue_gains_or_loses_workers(queues: Queues) -> None:
     cache = queues.cache = CountingCache()
     cache.put(make_body("waits", phase="Pending"))
     cache.put(make_body("queued", phase="Queued", attempt=1))

@@ -1,4 +1,4 @@
-"""Preflight: which jobs are asked about, how many at once, and what is made of the answers. Redis is fakeredis."""
+"""Preflight: which jobs are checked, how many at once, and what follows from the answers. Redis is fakeredis."""
 
 from __future__ import annotations
 
@@ -47,16 +47,13 @@ class Desk:
         self.catalogue.update(workers, {DIGEST: MODELS})
 
     def wait(self, name: str, status: Status = WAITING, model: str = "photogrammetry") -> Job:
-        body = make_body(name)
-        body["spec"]["modelType"] = model
-        self.cache.put(body)
+        self.cache.put(make_body(name, spec={"modelType": model}))
         job = self.cache.get(make_key(name))
-        assert job is not None
         self.preflight.planned(job, status)
         return job
 
     async def round(self, after: float = 0.0) -> list[CheckRequest]:
-        """A round, that long after the last; the requests that a worker would find."""
+        """Run a round that long after the last one; return the requests that a worker would find."""
         self.now += after
         await self.preflight.round(1)
         texts = await self.client.lrange(self.keys.checks("celery"), 0, -1)
@@ -76,7 +73,7 @@ async def desk() -> AsyncIterator[Desk]:
         yield Desk(client)
 
 
-async def test_a_job_is_asked_about_once_it_has_waited(desk: Desk) -> None:
+async def test_a_job_is_checked_once_it_has_waited(desk: Desk) -> None:
     job = desk.wait("banana")
     assert await desk.round(after=1.9) == []
     (request,) = await desk.round(after=0.2)
@@ -99,23 +96,23 @@ async def test_a_job_is_asked_about_once_it_has_waited(desk: Desk) -> None:
         ),
     ],
 )
-async def test_others_are_not_asked_about(status: Status, desk: Desk) -> None:
+async def test_a_job_that_does_not_wait_for_its_first_check_is_not_checked(status: Status, desk: Desk) -> None:
     desk.wait("banana", status)
     assert await desk.round(after=10.0) == []
 
 
-async def test_a_job_that_begins_meanwhile_is_not_asked_about(desk: Desk) -> None:
+async def test_a_job_that_begins_meanwhile_is_not_checked(desk: Desk) -> None:
     job = desk.wait("banana")
     desk.preflight.planned(job, Status(phase=Phase.RUNNING, attempt=1))
     assert await desk.round(after=10.0) == []
 
 
-async def test_models_that_read_no_photos_are_not_asked_about(desk: Desk) -> None:
+async def test_a_job_whose_model_reads_no_photos_is_not_checked(desk: Desk) -> None:
     desk.wait("banana", model="placeholder")
     assert await desk.round(after=10.0) == []
 
 
-async def test_without_a_worker_that_looks_nothing_is_asked(desk: Desk) -> None:
+async def test_without_a_worker_that_checks_inputs_none_is_requested(desk: Desk) -> None:
     desk.serve(replace(WORKER, checks=False))
     desk.wait("banana")
     assert await desk.round(after=10.0) == []
@@ -123,7 +120,7 @@ async def test_without_a_worker_that_looks_nothing_is_asked(desk: Desk) -> None:
     assert len(await desk.round()) == 1
 
 
-async def test_zero_seconds_switch_it_off() -> None:
+async def test_zero_seconds_switch_preflight_off() -> None:
     async with fakeredis.FakeAsyncRedis(decode_responses=True) as client:
         desk = Desk(client, after_seconds=0.0)
         desk.wait("banana")
@@ -140,14 +137,13 @@ async def test_each_lane_has_two_requests_at_most_and_the_oldest_jobs_come_first
     assert [one.job_id for one in await desk.round()] == ["uid-job-1", "uid-job-2"]
 
 
-async def test_an_answer_is_kept_until_the_status_has_it_and_the_job_is_looked_at(desk: Desk) -> None:
+async def test_an_answer_enqueues_its_job_and_is_kept_until_the_status_has_it(desk: Desk) -> None:
     job = desk.wait("banana")
     (request,) = await desk.round(after=3.0)
     desk.cache.take(10)
     await desk.answer(request)
     assert await desk.round() == []
     found = desk.preflight.found(job.key)
-    assert found is not None
     assert found.message == "12 photos"
     assert desk.cache.take(10) == [job.key]
     stored = replace(job, status=replace(WAITING, conditions=(Condition("InputChecked", "True", "Usable"),)))
@@ -156,7 +152,7 @@ async def test_an_answer_is_kept_until_the_status_has_it_and_the_job_is_looked_a
     assert await desk.round(after=10.0) == []
 
 
-async def test_an_answer_to_another_request_is_not_taken(desk: Desk) -> None:
+async def test_an_answer_to_another_request_is_ignored(desk: Desk) -> None:
     job = desk.wait("banana")
     (request,) = await desk.round(after=3.0)
     await desk.answer(replace(request, token="another"))
@@ -174,7 +170,6 @@ async def test_a_lost_request_is_repeated_three_times_and_then_reported(desk: De
     assert len(tokens) == 3
     assert await desk.round(after=61.0) == []
     found = desk.preflight.found(job.key)
-    assert found is not None
     assert found.verdict is Verdict.UNKNOWN
 
 
@@ -190,7 +185,7 @@ async def test_a_deleted_job_leaves_nothing(desk: Desk) -> None:
     assert not await desk.client.exists(desk.keys.checked("install"))
 
 
-async def test_a_new_leader_takes_the_answers_to_an_earlier_one(desk: Desk) -> None:
+async def test_a_new_leader_removes_the_answers_to_an_earlier_one(desk: Desk) -> None:
     desk.wait("banana")
     (request,) = await desk.round(after=3.0)
     desk.preflight.clear()
@@ -199,7 +194,7 @@ async def test_a_new_leader_takes_the_answers_to_an_earlier_one(desk: Desk) -> N
     assert not await desk.client.exists(desk.keys.checked("install"))
 
 
-async def test_a_deposed_leader_asks_nothing(desk: Desk) -> None:
+async def test_a_deposed_leader_requests_nothing(desk: Desk) -> None:
     desk.wait("banana")
     await desk.client.set(desk.keys.fence("install"), "2")
     with pytest.raises(DeposedError):

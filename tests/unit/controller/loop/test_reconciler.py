@@ -25,7 +25,7 @@ from tests.support.jobs import NOON, make_body, make_key
 
 
 class Loop:
-    """The loop, with jobs that Redis knows nothing of. It notes looks, dispatches and offered statuses."""
+    """The loop, with jobs that are unknown to Redis. It records looks, dispatches and offered statuses."""
 
     def __init__(
         self, *names: str, management: Management = Management.OURS, rules: Rules | None = None, **window: int
@@ -36,7 +36,7 @@ class Loop:
         self.offered: list[tuple[str, Phase | None]] = []
         self.statuses: list[Status] = []
         self.seen = Observation()
-        self.refuses = False  # the broker takes nothing
+        self.refuses = False  # the broker rejects all messages
         self.management = management
         self.cache = Cache(management=lambda _: self.management, monotonic=lambda: self.now)
         for name in names:
@@ -98,7 +98,7 @@ async def test_jobs_beyond_the_window_are_stored_as_pending() -> None:
     assert loop.offered == [("a", Phase.QUEUED), ("b", Phase.QUEUED), ("c", Phase.PENDING)]
 
 
-async def test_a_waiting_job_that_is_admitted_beside_a_new_one_is_looked_at_again() -> None:
+async def test_a_waiting_job_that_is_admitted_beside_a_new_one_is_observed_again() -> None:
     loop = Loop("a", "b", queue=1)
     await loop.round()
     loop.looks.clear()
@@ -124,7 +124,7 @@ async def test_a_job_without_a_mark_is_dispatched_only_after_its_mark_is_stored(
     assert loop.statuses[-1] == loop.statuses[0]  # a single write
 
 
-async def test_a_dispatch_that_the_broker_refused_is_repeated_soon() -> None:
+async def test_a_dispatch_that_the_broker_rejected_is_repeated_soon() -> None:
     loop = Loop("a", management=Management.UNMARKED)
     await loop.round()
     loop.store("a")
@@ -177,19 +177,17 @@ async def test_a_job_that_is_missing_takes_no_room_in_the_window() -> None:
     assert loop.dispatched == ["a", "b"]
 
 
-async def test_a_job_whose_deletion_is_held_is_looked_at_rarely() -> None:
+async def test_a_job_whose_deletion_is_held_is_observed_rarely() -> None:
     loop = Loop()
     loop.seen = Observation(queue=Queue(workers=1))
-    over = Status(
+    finished = Status(
         1, Phase.SUCCEEDED, attempt=1, worker="w", dispatch_time=NOON, completion_time=NOON - timedelta(days=1)
     )
-    body = make_body("a", **codec.encode(over))
-    loop.cache.put(body | {"spec": body["spec"] | {"ttlSecondsAfterFinished": 60}})
+    loop.cache.put(make_body("a", spec={"ttlSecondsAfterFinished": 60}, **codec.encode(finished)))
 
     await loop.round()
 
     due = loop.cache.timers.next_at()
-    assert due is not None
     assert due - loop.now >= 60
 
 
@@ -202,7 +200,7 @@ async def test_new_jobs_that_come_together_are_counted_against_the_quota_of_wait
     assert [phase for _, phase in loop.offered].count(Phase.FAILED) == 3
 
 
-async def test_a_job_of_another_installation_is_never_looked_at() -> None:
+async def test_a_job_of_another_installation_is_never_observed() -> None:
     loop = Loop("a", management=Management.FOREIGN)
 
     await loop.round()
@@ -218,7 +216,7 @@ async def test_a_job_of_another_installation_is_never_looked_at() -> None:
         pytest.param(3.0, 0.1, id="redis-was-slow"),
     ],
 )
-def test_rounds_take_a_quarter_of_the_time_until_the_pause_would_be_felt(took: float, expected: float) -> None:
+def test_rounds_take_a_quarter_of_the_time_up_to_the_longest_pause(took: float, expected: float) -> None:
     assert period_seconds(0.02, took) == pytest.approx(expected)
 
 
@@ -256,8 +254,7 @@ async def test_a_cancel_ends_the_pause_after_a_long_round(monkeypatch: pytest.Mo
         async with asyncio.timeout(0.05):
             await loop.reconciler._wait()
 
-    body = make_body("a", version=2)
-    loop.cache.put({**body, "spec": {**body["spec"], "cancelRequested": True}})
+    loop.cache.put(make_body("a", version=2, spec={"cancelRequested": True}))
     async with asyncio.timeout(10.0):
         await loop.reconciler._wait()
     await loop.round()

@@ -1,4 +1,4 @@
-"""Sweeper: what is listed and when, and which orphans follow from it."""
+"""Sweeper: what is listed and when, and which jobs are enqueued or orphaned."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class World:
             Brake(at_once=_LIMIT, share=0.1, restore_hold_seconds=3600.0),
             self.history,
             Inheritance(view, installation, self.ended.__contains__),
-            election=SimpleNamespace(fence=1),  # type: ignore[arg-type]  # all that is asked for
+            election=SimpleNamespace(fence=1),  # type: ignore[arg-type]  # all that is read
             installation=installation,
             sweep_seconds=30.0,
             list_seconds=600.0,
@@ -86,7 +86,7 @@ class World:
 
     async def lead(self, fence: int = 1) -> None:
         """Begin a tenure, and sweep once."""
-        self.sweeper.election = SimpleNamespace(fence=fence)  # type: ignore[assignment]  # all that is asked for
+        self.sweeper.election = SimpleNamespace(fence=fence)  # type: ignore[assignment]  # all that is read
         running = asyncio.create_task(self.sweeper.run())
         sweeps = self.sweeps()
         while self.sweeps() == sweeps:  # noqa: ASYNC110  # a metric, which sets no event
@@ -124,7 +124,7 @@ class World:
 
 @pytest.fixture(autouse=True)
 def _redis(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The model of the scripts, which is compared with Redis elsewhere, in the place of a server."""
+    """The model of the scripts, which is compared with Redis elsewhere, in place of a server."""
     redis = State(clock=1_800_000_000_000)
 
     async def arun(_client: object, call: calls.Call[Any]) -> Any:
@@ -157,7 +157,7 @@ async def test_a_record_without_an_object_is_an_orphan(world: World) -> None:
     assert ("uid-gone" in world.orphans, "uid-here" in world.orphans) == (True, False)
 
 
-async def test_a_deletion_that_the_watch_missed_is_noticed(world: World) -> None:
+async def test_a_deletion_that_the_watch_missed_is_detected(world: World) -> None:
     world.add("a", "b")
     world.objects.pop(0)
 
@@ -195,7 +195,7 @@ async def test_any_number_of_deletions_that_the_watch_reported_is_cleaned_up(wor
     assert (len(world.orphans), world.sweeper.brake.holds) == (50, False)
 
 
-async def test_nothing_follows_from_a_list_that_is_older_than_what_was_seen(world: World) -> None:
+async def test_a_list_that_is_older_than_data_seen_before_changes_nothing(world: World) -> None:
     world.add("a")
     await world.record("a", "b")
     world.version, world.objects = 700, []
@@ -208,7 +208,7 @@ async def test_nothing_follows_from_a_list_that_is_older_than_what_was_seen(worl
     assert world.history.restored.is_set()
 
 
-@pytest.mark.parametrize("noticed", [True, False], ids=["noticed", "no-operator-was-there"])
+@pytest.mark.parametrize("noticed", [True, False], ids=["detected", "while-no-operator-ran"])
 async def test_after_a_restore_a_new_process_holds_even_one_orphan(noticed: bool) -> None:
     before = World()
     before.add("a")
@@ -225,7 +225,7 @@ async def test_after_a_restore_a_new_process_holds_even_one_orphan(noticed: bool
     assert (len(world.orphans), "uid-late" in world.sweeper.brake) == (0, True)
 
 
-async def test_jobs_that_ended_lately_are_looked_at_when_redis_may_have_older_data(world: World) -> None:
+async def test_jobs_that_ended_lately_are_enqueued_when_redis_may_have_older_data(world: World) -> None:
     for name, ended in (("now", timedelta(0)), ("lately", timedelta(minutes=50)), ("long-ago", timedelta(hours=2))):
         at = (datetime.now(UTC) - ended).strftime("%Y-%m-%dT%H:%M:%SZ")
         world.objects.append(make_body(name, phase="Succeeded", completionTime=at, observedGeneration=1))
@@ -239,32 +239,20 @@ async def test_jobs_that_ended_lately_are_looked_at_when_redis_may_have_older_da
     assert sorted(key.name for key in world.cache.take(10)) == ["lately", "now"]
 
 
-@pytest.mark.parametrize(("cause", "expected"), [("period", ["runs"]), ("reconnect", ["runs", "waits"])])
-async def test_jobs_that_only_wait_are_looked_at_when_contact_was_lost(
-    world: World, cause: str, expected: list[str]
-) -> None:
+@pytest.mark.parametrize(
+    ("cause", "also"), [("period", set()), ("reconnect", {"planned", "waits"}), ("epoch", {"planned", "waits"})]
+)
+async def test_a_periodic_sweep_enqueues_no_job_that_is_known_to_wait(world: World, cause: str, also: set[str]) -> None:
     """However many there are, they cost nothing while nothing happens."""
-    world.add("waits", phase="Pending", observedGeneration=1)
-    world.add("runs", phase="Running", observedGeneration=1)
-    world.cache.take(10)
-
-    await world.sweeper.sweep(cause, 1)
-
-    assert sorted(key.name for key in world.cache.take(10)) == expected
-
-
-@pytest.mark.parametrize(("cause", "expected"), [("period", {"new"}), ("epoch", {"new", "planned", "waits"})])
-async def test_a_periodic_sweep_looks_at_no_job_that_is_known_to_wait(
-    world: World, cause: str, expected: set[str]
-) -> None:
     world.add("new", "planned")
     world.add("waits", phase="Pending", observedGeneration=1)
+    world.add("runs", phase="Running", observedGeneration=1)
     world.planned.add(make_key("planned"))
     world.cache.take(10)
 
     await world.sweeper.sweep(cause, 1)
 
-    assert {key.name for key in world.cache.take(10)} == expected
+    assert {key.name for key in world.cache.take(10)} == {"new", "runs", *also}
 
 
 async def test_a_sweep_waits_until_every_job_is_listed(world: World) -> None:
@@ -293,7 +281,7 @@ async def test_a_change_of_leader_costs_no_list(world: World) -> None:
     assert world.lists == 0
 
 
-async def test_a_new_leader_compares_the_present_version_with_what_was_seen(world: World) -> None:
+async def test_a_new_leader_compares_the_current_version_with_data_seen_before(world: World) -> None:
     world.add("a")
     world.version = 700
     world.cache.complete.set()
@@ -305,39 +293,27 @@ async def test_a_new_leader_compares_the_present_version_with_what_was_seen(worl
     assert world.history.restored.is_set()
 
 
-async def test_deletions_that_a_relist_does_not_show_are_found_by_the_next_sweep(world: World) -> None:
+@pytest.mark.parametrize("fails", [False, True], ids=["at-once", "after-a-list-that-failed"])
+async def test_deletions_that_a_relist_does_not_show_are_found_by_a_sweep(world: World, *, fails: bool) -> None:
     world.add("a", "b")
     world.cache.complete.set()
     await world.lead()
     world.objects.pop(0)
     await world.sweep()
     assert world.lists == 0
+    world.cache.relisted, world.refuses = True, fails
+    if fails:
+        with pytest.raises(ApiError):
+            await world.sweep()
 
-    world.cache.relisted = True
+    world.refuses = False
     await world.sweep()
 
     assert [job.key.name for job in world.cache.take_deleted()] == ["a"]
     assert (world.lists, world.cache.relisted) == (1, False)
 
 
-async def test_a_list_that_failed_is_made_by_the_next_sweep(world: World) -> None:
-    world.add("a", "b")
-    world.cache.complete.set()
-    await world.lead()
-    world.objects.pop(0)
-    world.cache.relisted, world.refuses = True, True
-    with pytest.raises(ApiError):
-        await world.sweep()
-
-    world.refuses = False
-    await world.sweep()
-
-    assert [job.key.name for job in world.cache.take_deleted()] == ["a"]
-
-
-async def test_all_jobs_are_listed_again_if_the_watch_does_not_bring_one_in_time(
-    world: World,
-) -> None:
+async def test_all_jobs_are_listed_again_if_the_watch_does_not_bring_one_in_time(world: World) -> None:
     for name in ("late", "never"):
         world.objects.append(make_body(name, version=2_000))
     await world.sweep()
@@ -351,7 +327,7 @@ async def test_all_jobs_are_listed_again_if_the_watch_does_not_bring_one_in_time
 
 
 @pytest.mark.parametrize(("epoch_age", "looked_at"), [(60.0, True), (7_200.0, False)])
-async def test_a_new_leader_looks_at_jobs_that_ended_lately_if_redis_lost_data_lately(
+async def test_a_new_leader_enqueues_jobs_that_ended_lately_if_redis_lost_data_lately(
     epoch_age: float, looked_at: bool, world: World
 ) -> None:
     world.epoch_age = epoch_age
@@ -365,26 +341,26 @@ async def test_a_new_leader_looks_at_jobs_that_ended_lately_if_redis_lost_data_l
 
 
 async def test_finished_jobs_without_a_record_come_after_all_others(world: World) -> None:
-    world.add("over", phase="Succeeded", attempt=2, observedGeneration=1)
+    world.add("finished", phase="Succeeded", attempt=2, observedGeneration=1)
     world.add("lives", phase="Queued", attempt=2)
     world.cache.take(10)
 
     await world.sweep()
 
-    assert [key.name for key in world.cache.take(10)] == ["lives", "over"]
+    assert [key.name for key in world.cache.take(10)] == ["lives", "finished"]
 
 
-async def test_folders_that_are_reported_again_and_again_do_not_hold_up_a_sweep(
+async def test_folders_that_are_reported_repeatedly_do_not_block_a_sweep(
     monkeypatch: pytest.MonkeyPatch, world: World
 ) -> None:
     monkeypatch.setattr(reads, "FOLDERS_BATCH", 1)
     asked: list[str] = []
 
-    async def answer(_client: object, call: calls.Call[Any]) -> Any:
+    async def reply(_client: object, call: calls.Call[Any]) -> Any:
         asked.append(call.script.name)
         return {"job": Record("", "", "", 1, "")} if call.script.name == "list_folders" else None
 
-    monkeypatch.setattr(calls, "arun", answer)
+    monkeypatch.setattr(calls, "arun", reply)
 
     await world.sweeper._take_folder_reports(_INSTALL, 1)
 
@@ -397,12 +373,12 @@ async def test_reports_of_too_many_folders_stay_until_they_may_be_cleaned_up(
     reported = {f"job-{number}": Record(_INSTALL, "default", "x", 1, "celery") for number in range(_LIMIT + 1)}
     dropped: list[str] = []
 
-    async def answer(_client: object, call: calls.Call[Any]) -> Any:
+    async def reply(_client: object, call: calls.Call[Any]) -> Any:
         if call.script.name == "drop_folders":
             dropped.append(call.script.name)
         return reported if call.script.name == "list_folders" else None
 
-    monkeypatch.setattr(calls, "arun", answer)
+    monkeypatch.setattr(calls, "arun", reply)
     world.sweeper.brake.note(None)
 
     await world.sweeper._take_folder_reports(_INSTALL, 1)

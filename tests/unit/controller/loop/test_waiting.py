@@ -37,7 +37,7 @@ def test_the_oldest_jobs_of_a_group_come_first(waiting: WaitingJobs) -> None:
     assert [key.name for key in waiting.first(group, 9)] == ["b", "c", "a"]
 
 
-def test_a_job_that_left_and_came_back_comes_once(waiting: WaitingJobs) -> None:
+def test_a_job_that_left_and_returned_is_listed_once(waiting: WaitingJobs) -> None:
     waiting.put(aged("a", 1))
     waiting.put(aged("b", 2))
     for _ in range(500):
@@ -72,7 +72,7 @@ def test_a_job_whose_limits_change_moves_to_its_new_group(waiting: WaitingJobs) 
     assert (waiting.in_queue, list(waiting.groups_in("celery"))) == ({"gpu": 1}, [])
 
 
-def test_nothing_is_left_of_jobs_that_left(waiting: WaitingJobs) -> None:
+def test_a_removed_job_leaves_nothing_behind(waiting: WaitingJobs) -> None:
     waiting.put(aged("a", 1))
     waiting.remove(make_key("a"))
     waiting.remove(make_key("unknown"))

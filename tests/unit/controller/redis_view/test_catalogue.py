@@ -1,4 +1,4 @@
-"""Catalogue: the models in announcements, and the queues whose jobs have to be planned again."""
+"""Model catalogue: the models in announcements, and the queues whose jobs have to be planned again."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def test_each_announcement_is_read_once_for_all_workers_that_share_it() -> None:
     assert catalogue.unread(workers) == ()
 
 
-def test_announcements_of_workers_that_are_away_are_forgotten() -> None:
+def test_announcements_of_workers_that_ended_are_dropped() -> None:
     catalogue = Catalogue()
     catalogue.update((WORKER,), {DIGEST: MODELS})
     catalogue.update((), {})
     assert catalogue.unread((WORKER,)) == (DIGEST,)
 
 
-def test_before_the_first_reading_nothing_is_refused_or_held() -> None:
+def test_before_the_first_reading_nothing_is_rejected_or_held() -> None:
     catalogue = Catalogue()
     assert (catalogue.refusal(job(quality="best")), catalogue.missing(job("none"))) == (None, "")
     assert (catalogue.lanes("celery"), catalogue.reads_photos(job())) == (0, False)
@@ -50,7 +50,6 @@ def test_jobs_of_all_priorities_are_compared_with_what_their_workers_have() -> N
     catalogue.update((WORKER,), {DIGEST: MODELS})
     for priority in ("low", "normal", "high"):
         refused = catalogue.refusal(job(priority=priority, quality="best"))
-        assert refused is not None
         assert refused.code == "INVALID_PARAMETERS"
         text = catalogue.missing(job("none", priority))
         assert text == "Waiting for a worker with model none: those of queue celery have photogrammetry"
@@ -64,7 +63,7 @@ def test_a_worker_whose_announcement_cannot_be_read_counts_as_an_older_one() -> 
     assert (catalogue.refusal(job(quality="best")), catalogue.missing(job("none"))) == (None, "")
 
 
-def test_queues_turn_only_when_their_workers_get_or_lose_models() -> None:
+def test_queues_change_only_when_their_workers_gain_or_lose_models() -> None:
     catalogue = Catalogue()
     assert catalogue.update((WORKER,), {DIGEST: MODELS}) == set(QUEUES)
     assert catalogue.update((WORKER, replace(WORKER, node="cpu@c")), {}) == frozenset()

@@ -1,4 +1,4 @@
-"""Connection: outages are counted, and a new epoch requests a resync."""
+"""Redis connection: outages are counted, and a new epoch requests a resync."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def test_a_reconnection_requests_a_resync(server: Server) -> None:
     [
         pytest.param(redis.ConnectionError("refused"), 1, id="not reached"),
         pytest.param(redis.TimeoutError("late"), 1, id="too late"),
-        pytest.param(redis.ResponseError("WRONGTYPE"), 0, id="one command refused"),
+        pytest.param(redis.ResponseError("WRONGTYPE"), 0, id="one command rejected"),
     ],
 )
 async def test_only_a_lost_connection_is_an_interruption(

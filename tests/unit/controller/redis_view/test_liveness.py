@@ -1,4 +1,4 @@
-"""Liveness: silence is counted only over unbroken contact."""
+"""Liveness: silence is counted only over an unbroken connection."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ TASK, OTHER = TaskId("uid-a", 1), TaskId("uid-b", 1)
         pytest.param([(0.0, False), (5.0, False), (10.0, False)], [0.0, 5.0, 10.0], id="looks just close enough"),
     ],
 )
-def test_seconds_of_silence(looks: list[tuple[float, bool]], expected: list[float]) -> None:
+def test_silence_is_counted_from_the_first_look_without_a_heartbeat(
+    looks: list[tuple[float, bool]], expected: list[float]
+) -> None:
     tracker = LivenessTracker(gap_seconds=5.0)
 
     assert [tracker.saw(TASK, alive=alive, now=now, contact=1) for now, alive in looks] == expected
 
 
-def test_silence_is_counted_anew_after_an_interruption() -> None:
+def test_silence_is_counted_again_after_an_interruption() -> None:
     tracker = LivenessTracker(gap_seconds=5.0)
     looks = ((0.0, 1), (4.0, 1), (5.0, 2), (6.0, 2))
 
@@ -36,7 +38,7 @@ def test_silence_is_counted_anew_after_an_interruption() -> None:
     assert silent == [0.0, 4.0, 0.0, 1.0]
 
 
-def test_each_task_is_counted_for_itself() -> None:
+def test_the_silence_of_each_task_is_counted_separately() -> None:
     tracker = LivenessTracker(gap_seconds=5.0)
     looks = ((TASK, 0.0), (OTHER, 1.0), (TASK, 2.0), (OTHER, 2.0))
 

@@ -13,7 +13,7 @@ QUEUED = {A: "celery", B: "celery"}
 
 @pytest.fixture
 def sent() -> SentMessages:
-    """Both messages are in the queue at the first look, after 15 s."""
+    """Both messages are in the queue at the first search, after 15 s."""
     messages = SentMessages(resend_seconds=15)
     assert messages.queues_to_search(QUEUED, 0.0) == set()
     assert messages.queues_to_search(QUEUED, 15.0) == {"celery"}
@@ -22,17 +22,17 @@ def sent() -> SentMessages:
 
 
 def look(messages: SentMessages, now: float, *waiting: str, taken: tuple[str, ...] = ()) -> list[TaskId]:
-    """Searched now, if it is time."""
+    """Search now, if a search is due."""
     queues = messages.queues_to_search(QUEUED, now)
     return messages.searched({queue: FoundMessages(frozenset(waiting), frozenset(taken)) for queue in queues}, now)
 
 
-def test_a_message_that_lies_in_its_queue_is_never_missing(sent: SentMessages) -> None:
+def test_a_message_that_waits_in_its_queue_is_never_missing(sent: SentMessages) -> None:
     assert [look(sent, now, "a-1", "b-1") for now in range(16, 100_000, 7)] == [[]] * 14_284
     assert not sent.is_missing(A, "celery")
 
 
-def test_a_message_is_missing_when_two_looks_do_not_find_it(sent: SentMessages) -> None:
+def test_a_message_is_missing_if_two_searches_do_not_find_it(sent: SentMessages) -> None:
     assert look(sent, 30.0, "a-1") == []
     assert not sent.is_missing(B, "celery")
     assert look(sent, 31.0, "a-1") == [B]  # confirmed at once, not only after another interval
@@ -57,7 +57,7 @@ def test_a_message_that_was_sent_again_is_not_missing(sent: SentMessages) -> Non
     sent.sent(B, "celery", 32.0)
 
     assert not sent.is_missing(B, "celery")
-    assert look(sent, 46.0, "a-1") == []  # it is too young to be looked for
+    assert look(sent, 46.0, "a-1") == []  # it was sent too recently to be searched for
 
 
 def test_the_queues_are_searched_once_in_an_interval(sent: SentMessages) -> None:
@@ -74,7 +74,7 @@ def test_nothing_is_searched_while_no_job_waits(sent: SentMessages) -> None:
     assert sent.queues_to_search({}, 100.0) == set()
 
 
-def test_a_message_is_looked_for_in_the_queue_that_it_was_sent_to(sent: SentMessages) -> None:
+def test_a_message_is_searched_for_in_the_queue_that_it_was_sent_to(sent: SentMessages) -> None:
     """The spec's queue may have been edited after it was sent, and before the status shows that."""
     assert not sent.is_missing(B, "gpu")
 
@@ -85,7 +85,7 @@ def test_a_message_is_looked_for_in_the_queue_that_it_was_sent_to(sent: SentMess
     )
 
 
-def test_after_a_loss_of_data_every_message_is_looked_for_anew(sent: SentMessages) -> None:
+def test_after_a_loss_of_data_every_message_is_searched_for_again(sent: SentMessages) -> None:
     look(sent, 30.0, "a-1")
     look(sent, 31.0, "a-1")
     assert sent.is_missing(B, "celery")
@@ -95,7 +95,7 @@ def test_after_a_loss_of_data_every_message_is_looked_for_anew(sent: SentMessage
     assert not sent.is_missing(B, "celery")
 
 
-def test_an_order_to_delete_files_is_looked_for_while_it_is_asked_about() -> None:
+def test_an_order_to_delete_files_is_searched_for_while_jobs_ask_about_it() -> None:
     messages = SentMessages(resend_seconds=15)
     asked = [messages.is_order_missing("a", "celery", 0.0)]
     for now in (15.0, 16.0):
@@ -106,7 +106,7 @@ def test_an_order_to_delete_files_is_looked_for_while_it_is_asked_about() -> Non
     assert asked == [False, False, True]
     messages.ordered("a", "celery", 17.0)
     assert not messages.is_order_missing("a", "celery", 17.0)
-    assert messages.queues_to_search({}, 400.0) == set()  # nothing waits for it any more
+    assert messages.queues_to_search({}, 400.0) == set()  # no job asks about it any longer
 
 
 def test_an_order_that_waits_in_a_long_queue_is_not_missing() -> None:

@@ -1,7 +1,8 @@
-"""Observer: what Redis holds becomes observations, and a worker is silent only while Redis answered."""
+"""Observer: what Redis holds becomes observations, and silence counts only while Redis responds."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -64,12 +65,12 @@ def world() -> World:
     return World()
 
 
-async def test_nothing_to_observe_asks_nothing(world: World) -> None:
+async def test_without_subjects_redis_is_not_read(world: World) -> None:
     world.redis.connection_pool.disconnect()
     assert (await world.observer.observe([])).observations == ()
 
 
-async def test_an_attempt_that_redis_does_not_know_is_nothing(world: World) -> None:
+async def test_an_attempt_that_is_unknown_to_redis_has_an_empty_observation(world: World) -> None:
     seen = await world.observe()
     assert (seen.record, seen.claim, seen.end, seen.runs) == (None, None, None, False)
 
@@ -80,12 +81,10 @@ async def test_an_attempt_is_observed_from_its_record_to_its_end(world: World) -
 
     world.claim()
     seen = await world.observe()
-    assert seen.claim is not None
     assert (seen.runs, seen.claim.owner) == (True, "worker@node")
 
     world.finish()
     seen = await world.observe()
-    assert seen.end is not None
     assert (seen.runs, seen.end.outcome) == (False, Outcome.SUCCEEDED)
 
 
@@ -96,38 +95,34 @@ async def test_observations_are_in_the_order_of_the_subjects(world: World) -> No
     assert [one.record is not None for one in seen] == [False, True, False]
 
 
-async def silences(world: World, *times: float) -> list[float]:
-    return [(await world.observe(now)).silent_seconds for now in times]
-
-
-async def test_a_worker_without_a_heartbeat_grows_silent(world: World) -> None:
+@pytest.mark.parametrize(
+    ("happens", "later", "silent_seconds"),
+    [
+        pytest.param(lambda _: None, (6.0, 8.0), [6.0, 8.0], id="nothing"),
+        pytest.param(World.beat, (6.0, 8.0), [0.0, 0.0], id="a heartbeat"),
+        pytest.param(lambda _: None, (60.0, 62.0), [0.0, 2.0], id="a gap between two looks"),
+        pytest.param(
+            lambda world: world.connection.failed(redis.ConnectionError("unreachable")),
+            (4.0, 6.0),
+            [0.0, 2.0],
+            id="an outage of Redis",
+        ),
+    ],
+)
+async def test_silence_without_a_heartbeat_is_counted_unless_there_was_a_gap(
+    world: World, happens: Callable[[World], None], later: tuple[float, ...], silent_seconds: list[float]
+) -> None:
     world.want()
     world.claim()
     world.redis.delete(KEYS.alive(str(TASK)))
-    assert await silences(world, 0.0, 3.0, 6.0) == [0.0, 3.0, 6.0]
+    assert [(await world.observe(now)).silent_seconds for now in (0.0, 3.0)] == [0.0, 3.0]
 
-    world.beat()
-    assert await silences(world, 9.0) == [0.0]
+    happens(world)
 
-
-async def test_a_gap_between_two_looks_is_no_silence(world: World) -> None:
-    world.want()
-    world.claim()
-    world.redis.delete(KEYS.alive(str(TASK)))
-    assert await silences(world, 0.0, 3.0, 60.0, 62.0) == [0.0, 3.0, 0.0, 2.0]
+    assert [(await world.observe(now)).silent_seconds for now in later] == silent_seconds
 
 
-async def test_an_outage_of_redis_is_no_silence(world: World) -> None:
-    world.want()
-    world.claim()
-    world.redis.delete(KEYS.alive(str(TASK)))
-    assert await silences(world, 0.0, 3.0) == [0.0, 3.0]
-
-    world.connection.failed(redis.ConnectionError("away"))
-    assert await silences(world, 4.0, 6.0) == [0.0, 2.0]
-
-
-async def test_only_attempts_without_a_heartbeat_are_named(world: World) -> None:
+async def test_only_attempts_without_a_heartbeat_are_returned(world: World) -> None:
     world.want()
     world.claim()
     lost = TaskId("job-2", 1)

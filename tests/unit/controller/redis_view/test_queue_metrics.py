@@ -45,7 +45,7 @@ def test_the_queues_of_configured_pools_have_names_before_they_have_workers() ->
     assert sorted(metrics.QUEUES) == ["gpu", "gpu-high", "gpu-low"]
 
 
-def test_workers_cannot_make_names_without_end() -> None:
+def test_workers_cannot_make_unlimited_names() -> None:
     read(QueueFacts(), *(f"queue-{number}" for number in range(7)))
 
     assert shown(metrics.WORKERS)["other"] == 2

@@ -29,7 +29,7 @@ def test_sent_messages_are_counted_until_the_next_reading() -> None:
     assert (facts.of("celery").waiting, facts.bytes["celery"]) == (1, 2_000)
 
 
-def test_a_message_that_was_sent_and_taken_between_two_readings_counts_no_more() -> None:
+def test_a_message_sent_and_taken_between_two_readings_no_longer_counts() -> None:
     facts = QueueFacts()
     facts.sent("celery", 1_500, make_key("read"))
     read(facts, celery=1)

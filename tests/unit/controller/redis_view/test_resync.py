@@ -20,7 +20,7 @@ def test_a_resync_is_for_the_period_unless_one_was_requested(requests: ResyncReq
     assert [requests.take(), requests.take()] == ["leading", "period"]
 
 
-def test_a_resync_that_failed_is_due_for_its_cause_again(requests: ResyncRequests) -> None:
+def test_a_failed_resync_is_repeated_with_its_cause(requests: ResyncRequests) -> None:
     requests.request("leading")
     requests.restore(requests.take())
     assert requests.take() == "leading"
@@ -30,7 +30,7 @@ def test_a_resync_that_failed_is_due_for_its_cause_again(requests: ResyncRequest
     ("failed", "requested", "expected"),
     [("period", "epoch", "epoch"), ("leading", "epoch", "epoch"), ("epoch", "resubscribed", "epoch")],
 )
-def test_a_resync_that_failed_hides_no_request_that_came_meanwhile(
+def test_a_failed_resync_hides_no_request_that_came_meanwhile(
     failed: str, requested: str, expected: str, requests: ResyncRequests
 ) -> None:
     requests.take()

@@ -14,7 +14,7 @@ from reconstruction_operator.controller.redis_view.view import RedisView
 
 from tests.support.settings import configure
 
-NOWHERE = "redis://127.0.0.1:1"  # a port that refuses
+NOWHERE = "redis://127.0.0.1:1"  # a port where nothing listens
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def view(monkeypatch: pytest.MonkeyPatch) -> RedisView:
         REDIS_KEY_PREFIX="team-a:",
         REDIS_TIMEOUT_SECONDS=0.1,
     )
-    api: Any = Api(access=None)  # nothing asks the API server
+    api: Any = Api(access=None)  # no request is sent
     election = LeaderElection(
         api, namespace="system", name="lease", identity="me", duration_seconds=10.0, history=History()
     )
@@ -41,15 +41,10 @@ async def test_state_and_results_have_their_own_clients(view: RedisView) -> None
     await view.close()
 
 
-async def test_redis_counts_as_away_until_it_has_answered(view: RedisView) -> None:
+async def test_redis_counts_as_unavailable_until_it_has_responded(view: RedisView) -> None:
     with pytest.raises(redis.ConnectionError):
         await view.connection.check(1)
 
     assert view.connection.problem
     assert view.connection.resync.take() == "start"
-    await view.close()
-
-
-async def test_no_job_needs_no_redis(view: RedisView) -> None:
-    assert (await view.observer.observe([])).observations == ()
     await view.close()

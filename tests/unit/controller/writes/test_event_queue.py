@@ -1,4 +1,4 @@
-"""Event queue: what becomes one Event, what is posted at once, and what is dropped."""
+"""Event queue: which Events are merged, posted at once, or dropped."""
 
 from __future__ import annotations
 
@@ -44,16 +44,14 @@ def reasons(queue: EventQueue, now: float) -> list[str]:
 def test_the_life_of_a_quick_job_becomes_one_event_with_all_that_happened() -> None:
     one = filled(*LIFE).take(3.0)
 
-    assert one is not None
     assert (one.event.type, one.event.reason, one.count) == ("Normal", "Succeeded", 4)
     assert one.event.message == "; ".join(event.message for event in LIFE)
     assert (one.at, one.last) == (NOON, NOON + timedelta(seconds=3))
 
 
-def test_a_warning_in_it_names_the_event() -> None:
+def test_a_warning_decides_type_and_reason_of_a_merged_event() -> None:
     one = filled(*LIFE[:3], SIMULATED, LIFE[3]).take(3.0)
 
-    assert one is not None
     assert (one.event.type, one.event.reason) == ("Warning", "Simulated")
 
 
@@ -72,7 +70,7 @@ def test_routine_events_are_gathered_for_two_seconds() -> None:
 
 
 @pytest.mark.parametrize("event", [CONFIRMED, FAILED], ids=lambda one: one.reason)
-def test_what_a_person_looks_for_is_an_event_of_its_own_at_once(event: Event) -> None:
+def test_an_event_that_is_not_routine_is_posted_alone_and_at_once(event: Event) -> None:
     queue = filled(*LIFE[:3], event)
     assert reasons(queue, 0.5) == [event.reason]
     assert reasons(queue, 5.0) == ["Started"]
@@ -95,7 +93,7 @@ def test_no_warning_is_dropped_for_its_age() -> None:
     assert reasons(queue, 1_000.0) == ["Failed"]
 
 
-def test_where_too_many_wait_routine_events_are_dropped_first() -> None:
+def test_if_too_many_wait_routine_events_are_dropped_first() -> None:
     queue = filled(LIFE[0], name="routine")
     for number in range(1_999):
         filled(FAILED, name=f"job-{number}", queue=queue)
@@ -107,6 +105,5 @@ def test_where_too_many_wait_routine_events_are_dropped_first() -> None:
 def test_an_event_that_could_not_be_posted_is_the_next_one() -> None:
     queue = filled(CONFIRMED, FAILED)
     first = queue.take(0.0)
-    assert first is not None
     queue.put_back(first)
     assert reasons(queue, 0.0) == ["CancelConfirmed", "Failed"]

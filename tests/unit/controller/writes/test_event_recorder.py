@@ -1,4 +1,4 @@
-"""Event recorder: the bodies of Events, within the API's limits."""
+"""Event recorder: the bodies of Events, within the API's limits, and how they are posted."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_an_event_about_all_jobs_names_the_operators_lease() -> None:
     }
 
 
-def test_several_events_in_one_are_a_series() -> None:
+def test_merged_events_are_a_series() -> None:
     pending = PendingEvent(
         EventSubject.of(KEY), Event("Normal", "Succeeded", "…"), NOON, NOON + timedelta(seconds=1), 0.0, 5
     )
@@ -84,7 +84,7 @@ async def test_too_many_events_are_dropped_with_one_line(caplog: pytest.LogCaptu
 
 
 class Server:
-    """Takes Events; raises the next of `answers` before."""
+    """Accepts Events, after it has raised the errors in `answers`."""
 
     def __init__(self, *answers: ApiError | None) -> None:
         self.answers = [*answers]
@@ -106,7 +106,7 @@ PATIENCE_SECONDS = 30.0
 
 
 async def flushed(server: Server, *, times: int = 2) -> list[tuple[str, int]]:
-    """What is posted of an Event that comes so often: the method, and the count of the series."""
+    """Record an Event that often; return for each post the method, and the count of the series."""
     recorder = EventRecorder(server, WriteQueue(least=1.0, most=1.0), instance="pod-1_x")
     for _ in range(times):
         recorder.record(KEY, (FAILED,))
@@ -123,7 +123,7 @@ async def test_a_repetition_that_is_posted_again_counts_once(monkeypatch: pytest
     assert await flushed(Server(None, BUSY, BUSY)) == [("POST", 1), ("PATCH", 2)]
 
 
-async def test_at_the_end_an_event_is_posted_again_while_there_is_time(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_at_shutdown_a_failed_event_is_retried_while_time_remains(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_recorder, "_RETRY_SECONDS", 0.0)
     assert await flushed(Server(BUSY), times=1) == [("POST", 1)]
 
@@ -132,7 +132,7 @@ async def test_a_repetition_of_an_event_that_was_deleted_is_a_new_event() -> Non
     assert await flushed(Server(None, ApiError(404, "NotFound", "no such Event"))) == [("POST", 1), ("POST", 1)]
 
 
-async def test_an_event_of_a_namespace_that_is_away_is_dropped() -> None:
+async def test_an_event_of_a_deleted_namespace_is_dropped() -> None:
     assert await flushed(Server(ApiError(404, "NotFound", "no such namespace")), times=1) == []
 
 

@@ -1,4 +1,4 @@
-"""Status writer: order, rate limit, retries and refusals, on a stand-in for the API server."""
+"""Status writer: order, rate limit, retries and rejections, on a stand-in for the API server."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RUNNING = Status(observed_generation=1, phase=Phase.RUNNING, attempt=1, progress
 
 
 class Server:
-    """Stands in for the API server: keeps the patches, and answers with the next error of `answers`, or else with the next version."""
+    """Stands in for the API server: keeps the patches, and returns the next error of `answers`, or else the next version."""
 
     def __init__(self) -> None:
         self.patches: list[tuple[str, dict[str, Any]]] = []
@@ -61,7 +61,7 @@ class Server:
 
 
 class Events:
-    """Notes which jobs' statuses were stored, with their Events."""
+    """Records which jobs' statuses were stored, with their Events."""
 
     def __init__(self) -> None:
         self.recorded: list[tuple[str, tuple[Event, ...]]] = []
@@ -71,7 +71,7 @@ class Events:
 
 
 class Fixture:
-    """A writer on a stand-in server, whose clock of the work queue stands at 0."""
+    """A writer on a stand-in server. The clock of the work queue stays at 0."""
 
     def __init__(self, *, per_second: float = 1_000.0) -> None:
         self.server = Server()
@@ -87,9 +87,7 @@ class Fixture:
 
     def job(self, name: str, **status: Any) -> Job:
         self.cache.put(make_body(name, **status))
-        found = self.cache.get(make_key(name))
-        assert found is not None
-        return found
+        return self.cache.get(make_key(name))
 
     def offer(self, *names: str) -> None:
         """Offer that these new jobs run."""
@@ -98,7 +96,7 @@ class Fixture:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """A running writer. At the end the replica leads, if it has not before, and all that was offered is written."""
+        """Run the writer. At the end the replica leads, and all that was offered is written."""
         task = asyncio.create_task(self.writer.run())
         try:
             yield
@@ -114,13 +112,12 @@ def fixture() -> Fixture:
     return Fixture()
 
 
-async def test_an_offered_status_is_written_and_the_answer_is_cached(fixture: Fixture) -> None:
+async def test_an_offered_status_is_written_and_the_response_is_cached(fixture: Fixture) -> None:
     event = Event("Normal", "Started", "…")
     async with fixture.running():
         fixture.writer.offer(fixture.job("a"), RUNNING, (event,))
 
     stored = fixture.cache.get(make_key("a"))
-    assert stored is not None
     assert stored.status.phase is Phase.RUNNING
     assert fixture.stored == [("a", (event,))]
 
@@ -131,7 +128,7 @@ async def test_nothing_is_written_until_the_lease_is_held_then_ends_first(fixtur
         fixture.writer.offer(fixture.job("progress", phase="Running", attempt=1, observedGeneration=1), RUNNING, ())
         fixture.offer("phase")
         fixture.writer.offer(fixture.job("finished"), replace(RUNNING, phase=Phase.FAILED), ())
-        await asyncio.sleep(0.2)  # in which a writer that does not ask would have written
+        await asyncio.sleep(0.2)  # in which a writer that ignores the Lease would write
         before = list(fixture.server.names)
 
     assert (before, fixture.server.names) == ([], ["finished", "phase", "progress"])
@@ -166,7 +163,7 @@ async def test_an_offer_of_the_stored_status_drops_the_older_offer(fixture: Fixt
         pytest.param(ApiError(401, "Unauthorized", "token"), id="401"),
     ],
 )
-async def test_a_write_that_the_server_could_not_take_is_retried(fixture: Fixture, error: ApiError) -> None:
+async def test_a_write_that_the_server_could_not_accept_is_retried(fixture: Fixture, error: ApiError) -> None:
     fixture.server.answers = [error, error]
     async with fixture.running():
         fixture.offer("a")
@@ -222,11 +219,11 @@ BY_A_RULE = ApiError(422, "Invalid", "a finished phase never changes")
             ApiError(422, "Invalid", status_writer.DOES_NOT_FIT), 1.0, id="another object, or a newer version"
         ),
         pytest.param(ApiError(409, "Conflict", "too many writers"), 1.0, id="conflict"),
-        pytest.param(BY_A_RULE, 10.0, id="refused by a rule"),
-        pytest.param(ApiError(403, "Forbidden", "role"), 10.0, id="refused by the role"),
+        pytest.param(BY_A_RULE, 10.0, id="rejected by a rule"),
+        pytest.param(ApiError(403, "Forbidden", "role"), 10.0, id="rejected by the role"),
     ],
 )
-async def test_a_refused_write_is_dropped_and_its_job_is_requeued(
+async def test_a_rejected_write_is_dropped_and_its_job_is_requeued(
     fixture: Fixture, error: ApiError, pause_seconds: float, caplog: pytest.LogCaptureFixture
 ) -> None:
     fixture.server.answers = [error]
@@ -235,7 +232,7 @@ async def test_a_refused_write_is_dropped_and_its_job_is_requeued(
 
     assert (fixture.server.names, fixture.stored) == (["a"], [])
     assert (fixture.due_after(pause_seconds - 0.1), fixture.due_after(pause_seconds)) == ([], ["a"])
-    # Fault runs look for refusals by a rule in the log, and for no others.
+    # Fault runs search the log for rejections by a rule, and for no others.
     assert [error.message in line for line in remains.refusals(caplog.text)] == [True] * (error is BY_A_RULE)
 
 
@@ -248,7 +245,7 @@ async def test_a_job_that_was_deleted_meanwhile_is_not_written(fixture: Fixture)
     assert fixture.server.patches == []
 
 
-async def test_a_status_decided_from_an_older_one_is_not_written(fixture: Fixture) -> None:
+async def test_a_status_planned_from_an_older_one_is_not_written(fixture: Fixture) -> None:
     fixture.election.leading = False
     async with fixture.running():
         old = fixture.job("a", version=1)
@@ -289,7 +286,7 @@ async def test_a_stored_status_enqueues_its_job_only_if_more_follows_from_it(fix
     assert [key.name for key in fixture.cache.take(10)] == ["b"]
 
 
-async def test_a_status_decided_from_one_that_was_replaced_is_decided_again(fixture: Fixture) -> None:
+async def test_a_job_is_planned_again_if_the_status_of_its_plan_was_replaced(fixture: Fixture) -> None:
     job = fixture.job("a")
     fixture.job("a", version=2, phase="Queued")
     fixture.cache.take(10)
@@ -300,7 +297,7 @@ async def test_a_status_decided_from_one_that_was_replaced_is_decided_again(fixt
     assert [key.name for key in fixture.cache.take(10)] == ["a"]
 
 
-async def test_a_job_is_decided_again_if_a_write_was_taken_back_too_late(fixture: Fixture) -> None:
+async def test_a_job_is_planned_again_if_its_write_was_withdrawn_too_late(fixture: Fixture) -> None:
     job = fixture.job("a")
     fixture.cache.take(10)
     async with fixture.running():

@@ -8,24 +8,24 @@ from dataclasses import dataclass, field
 import pytest
 from reconstruction_operator.controller.writes.write_budget import TokenBucket, WriteBudget
 
-SENDERS = 8  # as the status writer has
+SENDERS = 8  # as many as the status writer has
 
 
 @dataclass
 class Server:
-    """Takes `capacity` writes a second, each in `seconds`; refuses what comes faster, if it `refuses`, or else lets it wait."""
+    """Handles `capacity` writes a second, each in `seconds`; the rest is rejected if it `refuses`, or else waits."""
 
     capacity: float
     seconds: float = 0.01
     refuses: bool = True
     retry_after_seconds: float | None = None
-    free_at: float = 0.0  # when it has done all that it took
+    free_at: float = 0.0  # when it has done all that it accepted
     taken: int = 0
     refused: int = 0
     longest_seconds: float = 0.0
 
     def send(self, now: float) -> tuple[float, bool]:
-        """When it answers, and whether it takes the write."""
+        """Return when it responds, and whether it accepts the write."""
         if self.refuses and self.free_at - now > 0.1:
             self.refused += 1
             return now + 0.001, False
@@ -74,7 +74,9 @@ def test_a_fast_server_gets_ten_times_the_first_rate_within_seconds() -> None:
 
 @pytest.mark.parametrize("capacity", [10.0, 50.0, 200.0])
 @pytest.mark.parametrize("retry_after", [None, 1.0])
-def test_a_server_that_refuses_is_used_well_and_not_overrun(capacity: float, retry_after: float | None) -> None:
+def test_a_server_that_rejects_writes_is_used_well_and_not_overloaded(
+    capacity: float, retry_after: float | None
+) -> None:
     run = Run(Server(capacity=capacity, retry_after_seconds=retry_after))
     run.until(60.0)
     assert run.server.refused < 0.1 * run.server.taken
@@ -99,7 +101,7 @@ def test_a_server_that_recovers_has_its_old_rate_within_seconds() -> None:
     run = Run(Server(capacity=400.0))
     run.until(30.0)
     before = run.budget.per_second
-    run.server.free_at = 60.0  # it refuses everything until then
+    run.server.free_at = 60.0  # it rejects all writes until then
     run.until(60.0)
     assert run.budget.per_second == 5.0
     run.until(75.0)
@@ -128,7 +130,7 @@ def test_nothing_is_sent_before_retry_after_has_passed() -> None:
     assert (budget.delay_seconds(1.0), budget.take(1.0), budget.take(7.0)) == (6.0, False, True)
 
 
-def test_a_retry_after_of_hours_is_not_believed() -> None:
+def test_a_retry_after_of_hours_is_capped() -> None:
     budget = WriteBudget(least=1.0, most=1_000.0, now=0.0)
     budget.refused(0.0, 0.0, retry_after_seconds=7_200.0, jitter=1.0)
     assert budget.delay_seconds(0.0) == 30.0
@@ -162,7 +164,7 @@ def test_the_rate_of_a_bucket_holds_over_a_long_time() -> None:
     assert 524 <= taken <= 526
 
 
-def test_a_token_is_there_after_the_delay() -> None:
+def test_a_token_is_available_after_the_delay() -> None:
     bucket = TokenBucket(per_second=3, burst=1, now=0.0)
     now = 0.0
     for _ in range(100):

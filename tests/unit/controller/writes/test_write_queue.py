@@ -65,7 +65,7 @@ def pending(name: str, urgency: Urgency, since: float = 0.0, status: Status = RU
         pytest.param(RUNNING, replace(RUNNING, message="later"), Urgency.PROGRESS, id="message"),
     ],
 )
-def test_how_urgent_a_write_is(stored: Status, wanted: Status, urgency: Urgency) -> None:
+def test_the_urgency_of_a_write_follows_from_what_changed(stored: Status, wanted: Status, urgency: Urgency) -> None:
     assert urgency_of(stored, wanted) is urgency
 
 
@@ -107,7 +107,6 @@ def test_only_the_newest_status_of_a_job_waits_and_keeps_its_place_and_age(queue
 
     first = queue.take()
 
-    assert first is not None
     assert (first.key.name, first.status.message, first.since) == ("a", "newest", 1.0)
     assert taken(queue) == ["b"]
 
@@ -137,7 +136,6 @@ def test_jobs_take_turns_with_their_progress(queue: WriteQueue) -> None:
         queue.put(pending(name, Urgency.PROGRESS))
     for _ in range(6):
         one = queue.take()
-        assert one is not None
         order.append(one.key.name)
         queue.done(one.key)
         queue.put(pending(one.key.name, Urgency.PROGRESS))  # it reports again at once
@@ -145,7 +143,7 @@ def test_jobs_take_turns_with_their_progress(queue: WriteQueue) -> None:
     assert order == ["a", "b", "c", "a", "b", "c"]
 
 
-def test_a_cancel_that_is_over_in_a_moment_is_written_once(queue: WriteQueue, clock: Clock) -> None:
+def test_a_cancel_that_ends_in_a_moment_is_written_once(queue: WriteQueue, clock: Clock) -> None:
     queue.put(pending("a", Urgency.BRIEF, since=clock.now))
     queue.put(pending("b", Urgency.PROGRESS, since=clock.now))
     assert taken(queue) == ["b"]
@@ -162,7 +160,7 @@ def test_a_cancel_that_takes_longer_is_written(queue: WriteQueue, clock: Clock) 
     assert taken(queue) == ["a"]
 
 
-def test_where_many_jobs_are_cancelled_their_ends_are_written_first(queue: WriteQueue, clock: Clock) -> None:
+def test_if_many_jobs_are_cancelled_their_ends_are_written_first(queue: WriteQueue, clock: Clock) -> None:
     begun, written = clock.now, dict[str, float]()
     for number in range(3):
         queue.put(pending(f"cancelling-{number}", Urgency.BRIEF, since=begun))
@@ -176,13 +174,13 @@ def test_where_many_jobs_are_cancelled_their_ends_are_written_first(queue: Write
     }
 
 
-def test_what_jobs_wait_for_is_written_at_once_if_nothing_else_is(queue: WriteQueue, clock: Clock) -> None:
+def test_the_reason_of_a_wait_is_written_at_once_if_nothing_else_is(queue: WriteQueue, clock: Clock) -> None:
     for number in range(100):
         queue.put(pending(f"job-{number}", Urgency.WAITING, since=clock.now))
     assert len(taken(queue)) == 100
 
 
-def test_what_jobs_wait_for_is_not_written_while_ends_and_phases_are(queue: WriteQueue, clock: Clock) -> None:
+def test_the_reason_of_a_wait_is_not_written_while_ends_and_phases_are(queue: WriteQueue, clock: Clock) -> None:
     since, written = clock.now, list[str]()
     for number in range(1_000):
         queue.put(pending(f"waits-{number}", Urgency.WAITING, since=since))
@@ -199,9 +197,7 @@ def test_what_jobs_wait_for_is_not_written_while_ends_and_phases_are(queue: Writ
     assert len(taken(queue)) == 1_000 - len(written)
 
 
-def test_a_server_that_answers_an_end_slowly_gets_no_write_of_what_jobs_wait_for(
-    queue: WriteQueue, clock: Clock
-) -> None:
+def test_a_server_that_is_slow_with_an_end_gets_no_reason_of_a_wait(queue: WriteQueue, clock: Clock) -> None:
     queue.put(pending("ends", Urgency.FINISHED, since=clock.now))
     queue.put(pending("waits", Urgency.WAITING, since=clock.now))
     assert taken(queue) == ["ends"]
@@ -215,7 +211,7 @@ def test_a_server_that_answers_an_end_slowly_gets_no_write_of_what_jobs_wait_for
     assert taken(queue) == ["waits"]
 
 
-def test_at_the_end_of_the_process_nothing_is_held_back(queue: WriteQueue, clock: Clock) -> None:
+def test_at_shutdown_nothing_is_held_back(queue: WriteQueue, clock: Clock) -> None:
     queue.put(pending("ends", Urgency.FINISHED, since=clock.now))
     queue.put(pending("waits", Urgency.WAITING, since=clock.now))
     queue.put(pending("cancelling", Urgency.BRIEF, since=clock.now))
@@ -223,7 +219,7 @@ def test_at_the_end_of_the_process_nothing_is_held_back(queue: WriteQueue, clock
     assert taken(queue) == ["ends", "cancelling", "waits"]
 
 
-def test_a_job_of_which_only_its_wait_is_to_be_written_is_known(queue: WriteQueue) -> None:
+def test_a_job_whose_only_waiting_write_is_the_reason_of_its_wait_is_known(queue: WriteQueue) -> None:
     queue.put(pending("a", Urgency.WAITING))
     queue.put(pending("b", Urgency.PHASE))
     assert [queue.waits(make_key(name)) for name in ("a", "b", "c")] == [True, False, False]
