@@ -1,4 +1,4 @@
-"""Retention: how long the result of a deleted job waits in the trash."""
+"""Retention: how long the result of a deleted job stays in the trash."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from reconstruction_operator.planning.types import Timing
 
 
 def seconds(spec: Spec, timing: Timing) -> int:
-    """For how many seconds a result is kept, by the job's own policy or else the operator's settings; 0: it is deleted at once."""
+    """Return how long a result is kept, by the job's own policy or else by the operator's settings; 0: it is deleted at once."""
     policy = spec.deletion_policy or timing.deletion_policy
     return timing.retain_seconds_after_deletion if policy == RETAIN else 0

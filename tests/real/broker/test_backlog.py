@@ -124,8 +124,8 @@ def test_a_user_without_the_rights_reads_lengths_and_finds_nothing(
         broker.execute_command("ACL", "DELUSER", "narrow")
     assert [(one.messages, one.bytes) for one in backlogs] == [({"celery": 1}, {"celery": 4_096})] * 3
     assert [record.message.partition(",")[0] for record in caplog.records] == [
-        "Redis refuses MEMORY USAGE to the operator",
-        "Redis refuses LRANGE or HSCAN to the operator",
+        "Redis refuses MEMORY USAGE to the operator's user",
+        "Redis refuses LRANGE or HSCAN to the operator's user",
     ]
 
 

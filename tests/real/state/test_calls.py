@@ -69,7 +69,7 @@ async def test_a_batch_of_a_deposed_operator_raises(async_client: redis.asyncio.
 def test_an_answer_that_this_version_does_not_know_is_an_error(client: redis.Redis, keys: Keys) -> None:
     call = put(keys, 1)
     foreign = Call(Script.of("put_record", "return {'perhaps'}"), call.keys, call.args, call.read)
-    with pytest.raises(UnexpectedReplyError, match="put_record answered"):
+    with pytest.raises(UnexpectedReplyError, match="put_record returned"):
         calls.run(client, foreign)
 
 

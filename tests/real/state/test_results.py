@@ -124,7 +124,7 @@ async def test_a_connection_that_stays_open_without_an_answer_is_given_up(
     waiting = asyncio.ensure_future(following(subscription))
     redis_server.pause()
     async with asyncio.timeout(DEADLINE_SECONDS):
-        while "The subscription to task states broke" not in caplog.text:  # noqa: ASYNC110  # a log has no event
+        while "Lost the subscription to task states" not in caplog.text:  # noqa: ASYNC110  # a log has no event
             await asyncio.sleep(0.05)
     redis_server.resume()
     assert await waiting == results.Resync()

@@ -114,7 +114,7 @@ def test_a_command_that_is_refused_is_logged_once(
     for _ in range(2):
         assert reader.search(["celery"]) == {}
     (logged,) = caplog.messages
-    assert logged.startswith("Redis refuses LRANGE or HSCAN to the operator, whose user needs it")
+    assert logged.startswith("Redis refuses LRANGE or HSCAN to the operator's user, which needs it")
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_a_key_of_the_wrong_type_is_deleted_and_named(
         assert transport.repair(["celery"], {"unacked": "hash"})
 
     assert not broker.exists(key)
-    assert f"deleting the Redis key {key}: it is a string" in caplog.text
+    assert f"deleting the Redis key {key}: its type is string, and must be" in caplog.text
     assert not transport.repair(["celery"], {"unacked": "hash"})
 
 

@@ -20,7 +20,7 @@ from reconstruction_operator import config
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import JobKey, TaskId
 from reconstruction_operator.api.spec import Location, Spec
-from reconstruction_operator.api.status import PERMANENT, ConditionType, Phase, Status
+from reconstruction_operator.api.status import ConditionType, Phase, Status
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome, StopReason, reason
 from reconstruction_operator.contract.records import End, ObservedJob, ProgressReport
@@ -374,7 +374,7 @@ class Histories(RuleBasedStateMachine):
         status = self.job.status
         if status.phase is None:
             return
-        assert sorted(one.type for one in status.conditions) == sorted(kind.value for kind in PERMANENT)
+        assert sorted(one.type for one in status.conditions) == sorted(kind.value for kind in plans.PERMANENT)
         by_type = {one.type: one for one in status.conditions}
         for one in status.conditions:
             row = CONDITION_REASONS.get((ConditionType(one.type), one.reason))

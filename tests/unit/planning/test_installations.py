@@ -147,7 +147,7 @@ def test_a_job_that_is_left_alone_reports_it_once() -> None:
 
     text = (
         "Installation theirs (Lease there/operator) manages this job. Installation mine (Lease here/operator) watches its "
-        "namespace as well, and leaves it alone"
+        "namespace as well, and ignores the job"
     )
     assert first.events == (Event("Warning", "ManagedElsewhere", text),)
     assert first.status == replace(

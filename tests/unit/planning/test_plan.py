@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from reconstruction_operator.api.identity import TaskId
-from reconstruction_operator.api.status import PERMANENT, Failure, Phase, Progress, Status
+from reconstruction_operator.api.status import Failure, Phase, Progress, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Claim, End, ProgressReport, Record
 from reconstruction_operator.planning.actions import (
@@ -24,7 +24,7 @@ from reconstruction_operator.planning.actions import (
 from reconstruction_operator.planning.rules.orphans import plan_orphan
 from reconstruction_operator.planning.types import Observation, Plan, Queue
 
-from tests.support.plans import NOW, TIMING, look
+from tests.support.plans import NOW, PERMANENT, TIMING, look
 
 SENT = NOW - timedelta(seconds=30)
 

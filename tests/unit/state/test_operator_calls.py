@@ -68,7 +68,7 @@ def test_a_refusal_by_the_fence_names_both_numbers() -> None:
 
 @pytest.mark.parametrize("reply", [None, [], "ok", ["maybe"], ["deposed"]], ids=repr)
 def test_an_answer_of_another_form_is_an_error_that_names_the_script(reply: Any) -> None:
-    with pytest.raises(UnexpectedReplyError, match="script clear_flags answered"):
+    with pytest.raises(UnexpectedReplyError, match="script clear_flags returned"):
         operator_calls.clear_flags(Keys(), job_id="job", **LEADER).read(reply)
 
 

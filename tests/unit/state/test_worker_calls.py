@@ -94,7 +94,7 @@ def test_an_answer_to_an_end(reply: list[Any], expected: FinishReply) -> None:
     ],
 )
 def test_an_answer_of_another_form_is_an_error_that_names_the_script(call: Any, reply: Any) -> None:
-    with pytest.raises(UnexpectedReplyError, match=f"script {call.script.name} answered"):
+    with pytest.raises(UnexpectedReplyError, match=f"script {call.script.name} returned"):
         call.read(reply)
 
 

@@ -1,4 +1,4 @@
-"""Dispatch of an attempt that no worker has: when its message is sent, and when again."""
+"""Dispatching: when the message of an attempt that no worker runs is sent, and when it is sent again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def decide(case: Case) -> Decision:
     - Every message waits until `scheduling` admits the job, so that the dispatch window holds.
     - The dispatch of a job without our mark is stored before the message is sent: see `installations`.
     - A job whose model no worker of its queue has is not dispatched: it would fail.
-    - It is sent again only if it is known to be missing, and not during the grace in which a worker may register the attempt.
+    - A message is sent again only if it is known to be missing, and not during the grace period in which a worker may register the attempt.
 
     A duplicate is harmless: only one worker can claim the attempt.
     """
@@ -58,11 +58,11 @@ def decide(case: Case) -> Decision:
 
 
 def _wait(case: Case) -> tuple[datetime, ...] | None:
-    """When to look at a sent message again; None: it is missing, and is sent again now."""
+    """Return when to check a sent message again. None if it is missing and must be resent now."""
     if case.sent_at is None and case.in_grace:
         return (grace_end(case),)
     if not case.seen.missing:
-        return ()  # whether it is missing is found by a look into the queues, which enqueues the job
+        return ()  # a search of the queues finds missing messages, and enqueues their jobs
     due = resend_time(case.sent_at, case.timing) if case.sent_at is not None else case.now
     return (due,) if due > case.now else None
 

@@ -1,6 +1,6 @@
-"""Inheritance: the job was handed over by another installation, or that installation ended. Its Redis may be another one.
+"""Inheritance: another installation handed the job over, or ended. It may have used another Redis.
 
-This does not apply to jobs from another shard of this installation: all shards share one Redis, so a missing record was never sent.
+This does not apply to jobs from another shard of this installation: all shards share one Redis, so a job without a record was never sent.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from reconstruction_operator.planning.types import Management
 
 
 def decide(case: Case) -> Decision | None:
-    """The other installation had sent the attempt, and our Redis does not know it: another attempt supersedes it."""
+    """Supersede an attempt that the other installation sent, if our Redis has no record of it."""
     sent = case.stored.dispatch_time is not None or case.stored.worker is not None
     if case.job.management is not Management.INHERITED or case.wanted or not sent:
         return None

@@ -21,7 +21,7 @@ CLAIM = Claim("token", "worker-1", by_operator=False, at=NOW - timedelta(seconds
 QUEUED = Status(phase=Phase.QUEUED, attempt=1, dispatch_time=NOW - timedelta(seconds=3))
 RUNNING = Status(phase=Phase.RUNNING, attempt=1, worker="worker-1", start_time=NOW - timedelta(seconds=2))
 PUT = PutRecord(1, "celery")
-TAKE = TakeClaim(TASK, Outcome.CANCELLED, "CANCELLED", "Cancelled while no worker had it.")
+TAKE = TakeClaim(TASK, Outcome.CANCELLED, "CANCELLED", "Cancelled while no worker ran it.")
 WAITING = Observation(record=RECORD, queue=Queue(workers=1, waiting=1))
 HELD = Observation(record=RECORD, claim=CLAIM, alive=True, queue=Queue(workers=1))
 REQUESTED = {"cancel_requested": True}
@@ -50,7 +50,7 @@ def test_a_withdrawn_request_leaves_no_time_in_the_status() -> None:
         pytest.param(RUNNING, HELD, (), id="a-worker-has-it-and-sees-the-flag"),
         pytest.param(RUNNING, replace(HELD, stop=StopReason.SUSPEND), (), id="a-worker-is-stopping-anyway"),
         pytest.param(RUNNING, replace(HELD, alive=False, silent_seconds=9), (), id="a-worker-is-silent"),
-        pytest.param(RUNNING, replace(HELD, alive=False, silent_seconds=10), (ForceEnd(TASK, Outcome.CANCELLED, "CANCELLED", "Cancelled; the worker that had it is lost."),), id="a-worker-is-lost"),
+        pytest.param(RUNNING, replace(HELD, alive=False, silent_seconds=10), (ForceEnd(TASK, Outcome.CANCELLED, "CANCELLED", "Cancelled; the worker that ran it is lost."),), id="a-worker-is-lost"),
         pytest.param(RUNNING, Observation(epoch_age_seconds=1), (PUT,), id="redis-lost-the-claim-just-now"),
         pytest.param(RUNNING, Observation(epoch_age_seconds=16), (TAKE, PUT), id="redis-lost-the-claim"),
         pytest.param(Status(phase=Phase.SUSPENDED, attempt=1), WAITING, (TAKE,), id="suspended"),

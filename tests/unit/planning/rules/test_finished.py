@@ -214,7 +214,7 @@ def test_files_are_deleted_if_redis_lost_the_cancel(changes: dict[str, object], 
     assert (DeleteFiles("celery", retain_seconds=0) in actions) is due
 
 
-RESTORED = TakeClaim(TASK, Outcome.FAILED, "TIMEOUT", "The job was over before Redis forgot it.")
+RESTORED = TakeClaim(TASK, Outcome.FAILED, "TIMEOUT", "The job had finished before Redis lost it.")
 RUNS = Observation(record=RECORD, claim=CLAIM, alive=True)
 
 

@@ -75,14 +75,14 @@ def test_the_durations_of_steps_are_written_only_together_with_progress() -> Non
 def test_a_worker_is_lost_after_its_silence(alive: bool, silent: float, epoch_age: float, lost: bool) -> None:
     plan = look(replace(SEEN, alive=alive, silent_seconds=silent, epoch_age_seconds=epoch_age), RUNNING)
 
-    message = "Worker worker-1 gave no sign of life: its heartbeat expired, and did not come back for 10 s."
+    message = "Worker worker-1 stopped sending heartbeats for 10 s."
     assert plan.actions == ((ForceEnd(TASK, Outcome.FAILED, "WORKER_LOST", message),) if lost else ())
     assert plan.status.phase is Phase.RUNNING  # the end that counts is seen next
 
 
 UNHEARD = replace(SEEN, alive=False, heard=False, silent_seconds=11)
 LOST_END = replace(SEEN, alive=False, claim=replace(CLAIM, ended=True))
-FORGOTTEN = ForceEnd(TASK, Outcome.STOPPED, "REDIS_LOST", "Redis lost what became of this attempt of worker worker-1.")
+FORGOTTEN = ForceEnd(TASK, Outcome.STOPPED, "REDIS_LOST", "Redis lost the end of this attempt of worker worker-1.")
 
 
 @pytest.mark.parametrize(

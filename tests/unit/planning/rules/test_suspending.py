@@ -27,14 +27,14 @@ RUNNING = Status(
 )
 SUSPENDED = Status(phase=Phase.SUSPENDED, attempt=1)
 HELD = Observation(record=RECORD, claim=CLAIM, alive=True)
-TAKE = TakeClaim(TASK, Outcome.STOPPED, "SUSPENDED", "Suspended while no worker had it.")
+TAKE = TakeClaim(TASK, Outcome.STOPPED, "SUSPENDED", "Suspended while no worker ran it.")
 UNHEARD = replace(HELD, alive=False, heard=False, silent_seconds=1)
 LOST_END = replace(HELD, alive=False, claim=replace(CLAIM, ended=True))
 LOST = ForceEnd(
     TASK,
     Outcome.FAILED,
     "WORKER_LOST",
-    "Worker worker-1 gave no sign of life: its heartbeat expired, and did not come back for 10 s.",
+    "Worker worker-1 stopped sending heartbeats for 10 s.",
 )
 
 

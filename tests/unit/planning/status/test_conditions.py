@@ -8,13 +8,13 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reconstruction_operator.api.status import PERMANENT, Condition, ConditionType, Failure, Phase
+from reconstruction_operator.api.status import Condition, ConditionType, Failure, Phase
 from reconstruction_operator.planning.case import JobState
 from reconstruction_operator.planning.status.conditions import Facts, conditions
 from reconstruction_operator.planning.status.reasons import CONDITION_REASONS, markdown
 
 from tests.support.paths import CHECKOUT
-from tests.support.plans import NOW
+from tests.support.plans import NOW, PERMANENT
 
 LATER = NOW + timedelta(minutes=5)
 DOCUMENT = CHECKOUT / "docs" / "conditions.md"
