@@ -8,6 +8,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from typing import Any
 
 _PATIENCE_SECONDS = 30.0  # a guard: nothing between two points waits for anything
 
@@ -87,3 +88,13 @@ class Fiber:
             self._error = error
         self.over = True
         self._paused.release()
+
+
+def at_a_point(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function with a point before it."""
+
+    def stopping(*args: Any, **kwargs: Any) -> Any:
+        Fiber.pause_at(name)
+        return function(*args, **kwargs)
+
+    return stopping

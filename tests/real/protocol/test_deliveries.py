@@ -5,7 +5,6 @@ Each test repeats for each point at which its first run can be paused: before ev
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from reconstruction_operator import disk
@@ -20,33 +19,15 @@ from reconstruction_operator.transfer.folders.directories import Directory
 from reconstruction_operator.transfer.runs import Run
 from reconstruction_operator.worker import deletion
 
-from tests.real.protocol.fibers import Fiber
+from tests.real.protocol.fibers import Fiber, at_a_point
 from tests.support.settings import configure
 from tests.support.worker.deletions import delete_in_this_process
 
 JOB = "0b7c4a9e-job"
-LOOKS = ("exists", "iterdir", "read_bytes", "enter", "names", "is_empty", "leads_to", "read")
+DIRECTORY_LOOKS = ("enter", "names", "is_empty", "leads_to", "read")
+LOOKS = ("exists", "iterdir", "read_bytes", *DIRECTORY_LOOKS)
 PATH_METHODS = ("exists", "iterdir", "read_bytes", "rename", "mkdir", "open")
-DIRECTORY_METHODS = (
-    "enter",
-    "names",
-    "is_empty",
-    "leads_to",
-    "read",
-    "rename",
-    "make",
-    "remove",
-    "create",
-    "make_below",
-)
-
-
-def at_a_point(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    def stopping(*args: Any, **kwargs: Any) -> Any:
-        Fiber.pause_at(name)
-        return function(*args, **kwargs)
-
-    return stopping
+DIRECTORY_METHODS = (*DIRECTORY_LOOKS, "rename", "make", "remove", "create", "make_below")
 
 
 @pytest.fixture(autouse=True)
@@ -181,7 +162,7 @@ def test_a_paused_withdrawal_harms_no_successor(root: Path, successor: int) -> N
 
 
 @BEFORE
-def test_the_next_delivery_deletes_what_a_killed_one_has_left(root: Path, before: str) -> None:
+def test_the_next_delivery_deletes_what_a_killed_one_left(root: Path, before: str) -> None:
     for killed in stopped_at_each_point(lambda: begin_anew(root, before).deliver):
         killed.kill()
         second = Attempt(root, 3)
@@ -191,7 +172,7 @@ def test_the_next_delivery_deletes_what_a_killed_one_has_left(root: Path, before
 
 @BEFORE
 @pytest.mark.parametrize("is_killed", [True, False])
-def test_deletion_of_a_job_deletes_what_an_interrupted_delivery_has_left(
+def test_deletion_of_a_job_deletes_what_an_interrupted_delivery_left(
     root: Path, before: str, *, is_killed: bool
 ) -> None:
     for stopped in stopped_at_each_point(lambda: begin_anew(root, before).deliver):

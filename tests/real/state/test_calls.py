@@ -1,4 +1,4 @@
-"""Calls: one by one, and a batch in one round trip."""
+"""Batches of calls on a real Redis: their order, and the calls for several jobs that are joined. Single calls: tests/unit/state."""
 
 from typing import Any
 
@@ -7,8 +7,8 @@ import redis
 import redis.asyncio
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.state import calls, operator_calls
-from reconstruction_operator.state.calls import Call, Script
-from reconstruction_operator.state.errors import DeposedError, UnexpectedReplyError
+from reconstruction_operator.state.calls import Call
+from reconstruction_operator.state.errors import DeposedError
 
 LEADER: dict[str, Any] = {"fence": 1, "install_id": "install"}
 
@@ -16,17 +16,6 @@ LEADER: dict[str, Any] = {"fence": 1, "install_id": "install"}
 def put(keys: Keys, attempt: int, *, fence: int = 1) -> Call[Any]:
     place = {"job_id": "job", "namespace": "ns", "name": "n", "queue": "celery"}
     return operator_calls.put_record(keys, fence=fence, install_id="install", attempt=attempt, **place)
-
-
-def test_a_script_that_redis_does_not_know_is_sent_in_full(client: redis.Redis, keys: Keys) -> None:
-    client.script_flush()
-    assert calls.run(client, put(keys, 1)).attempt == 1
-    assert client.script_exists(put(keys, 1).script.sha) == [True]
-
-
-async def test_the_same_on_an_event_loop(async_client: redis.asyncio.Redis, keys: Keys) -> None:
-    await async_client.script_flush()
-    assert (await calls.arun(async_client, put(keys, 1))).attempt == 1
 
 
 async def test_a_batch_keeps_its_order_on_a_redis_that_knows_no_script(
@@ -50,27 +39,6 @@ async def test_a_batch_keeps_its_order_on_a_redis_that_knows_no_script(
         None,
         (2, False),
     ]
-
-
-async def test_an_error_of_one_call_does_not_stop_the_others(async_client: redis.asyncio.Redis, keys: Keys) -> None:
-    broken: Call[Any] = Call(Script.of("broken", "return redis.call('NOSUCHCOMMAND')"), (), (), lambda reply: reply)
-    first, second, third = await calls.arun_all(async_client, [put(keys, 1), broken, put(keys, 2)])
-    assert isinstance(second, redis.ResponseError)
-    assert (first.attempt, third.attempt) == (1, 2)
-
-
-async def test_a_batch_of_a_deposed_operator_raises(async_client: redis.asyncio.Redis, keys: Keys) -> None:
-    await calls.arun(async_client, put(keys, 1, fence=2))
-    with pytest.raises(DeposedError):
-        await calls.arun_all(async_client, [put(keys, 5), put(keys, 6)])
-    assert (await calls.arun(async_client, put(keys, 1, fence=2))).attempt == 1
-
-
-def test_an_answer_that_this_version_does_not_know_is_an_error(client: redis.Redis, keys: Keys) -> None:
-    call = put(keys, 1)
-    foreign = Call(Script.of("put_record", "return {'perhaps'}"), call.keys, call.args, call.read)
-    with pytest.raises(UnexpectedReplyError, match="put_record returned"):
-        calls.run(client, foreign)
 
 
 def put_job(keys: Keys, job_id: str, *, fence: int = 1) -> Call[Any]:
@@ -101,7 +69,7 @@ async def test_calls_of_another_leader_between_them_are_refused_alone(
     assert sorted(await async_client.keys("job:*")) == ["job:a"]
 
 
-async def test_an_error_of_redis_is_the_answer_to_all_calls_that_were_made_as_one(
+async def test_an_error_of_redis_is_the_result_of_all_joined_calls(
     async_client: redis.asyncio.Redis, keys: Keys
 ) -> None:
     await calls.arun(async_client, operator_calls.assert_leader(keys, **LEADER))

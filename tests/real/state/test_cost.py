@@ -65,7 +65,7 @@ def test_each_call_of_a_job_costs_few_commands(costs: dict[str, int]) -> None:
     }
 
 
-async def test_jobs_that_are_sent_together_share_what_is_asked_once(
+async def test_jobs_that_are_sent_together_share_commands(
     client: redis.Redis, async_client: redis.asyncio.Redis
 ) -> None:
     jobs = [f"job-{number}" for number in range(100)]

@@ -42,12 +42,12 @@ def running(do: Do) -> Do:
     return do
 
 
-def test_a_worker_is_heard_in_the_epoch_of_its_claim(running: Do) -> None:
+def test_a_worker_counts_as_heard_in_the_epoch_of_its_claim(running: Do) -> None:
     seen = _seen(running)
     assert (seen.heard, seen.alive, seen.stale) == (True, True, False)
 
 
-def test_a_worker_is_heard_in_another_epoch_from_its_next_beat(running: Do) -> None:
+def test_a_worker_counts_as_heard_in_another_epoch_after_its_next_heartbeat(running: Do) -> None:
     running(operator_calls.open_epoch, **LEADER, run_id="run-2")
     before = _seen(running)
     running(worker_calls.beat, **RUN, worker="w", life="life")

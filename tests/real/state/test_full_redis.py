@@ -67,7 +67,7 @@ def test_an_attempt_is_stopped(full: redis.Redis, do: Do) -> None:
     assert do(worker_calls.beat, **WORKER, worker="w", life="l").stop is StopReason.SUSPEND
 
 
-def test_a_waiting_job_is_taken_and_a_silent_one_is_ended(full: redis.Redis, do: Do) -> None:
+def test_a_waiting_attempt_and_a_silent_one_are_ended(full: redis.Redis, do: Do) -> None:
     assert do(operator_calls.take_claim, task=OTHER, end=STOPPED, **LEADER)
     full.delete(Keys().alive("job-1"))
     assert do(operator_calls.force_end, task=TASK, end=STOPPED, **LEADER).outcome is Outcome.STOPPED

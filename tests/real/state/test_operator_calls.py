@@ -74,7 +74,7 @@ def test_every_call_of_a_new_leader_raises_the_fence(
 
 
 @pytest.mark.parametrize("junk", ["many", "", "-3", "1e9", "inf", "nan", "0x20", "9" * 40])
-def test_a_fence_that_is_no_number_is_replaced(do: Do, client: redis.Redis, junk: str) -> None:
+def test_a_fence_that_is_not_a_number_is_replaced(do: Do, client: redis.Redis, junk: str) -> None:
     client.set("fence:install", junk)
     do(operator_calls.open_epoch, **LEADER, run_id="run")
     assert client.get("fence:install") == "5"
@@ -96,7 +96,7 @@ def test_a_record_is_put_and_listed(do: Do, client: redis.Redis) -> None:
     assert client.ttl("job:job") == -1
 
 
-def test_the_wanted_attempt_never_falls(do: Do) -> None:
+def test_the_wanted_attempt_never_decreases(do: Do) -> None:
     do(operator_calls.put_record, **LEADER, **PLACE, attempt=3, queue="celery")
     assert do(operator_calls.put_record, **LEADER, **PLACE, attempt=2, queue="other").attempt == 3
     assert seen(do).record == Record("install", "ns", "a-name", 3, "celery")
@@ -145,12 +145,12 @@ def test_sending_another_attempt_than_the_wanted_one_is_not_noted(do: Do, attemp
     assert record.sent_at is None
 
 
-def test_sending_without_a_record_leaves_nothing(do: Do, client: redis.Redis) -> None:
+def test_sending_without_a_record_writes_nothing(do: Do, client: redis.Redis) -> None:
     do(operator_calls.mark_sent, **LEADER, job_id="job", attempt=1)
     assert client.keys("*") == ["fence:install"]
 
 
-def test_names_of_any_language_survive(do: Do) -> None:
+def test_names_in_any_language_survive_in_a_record(do: Do) -> None:
     record = do(
         operator_calls.put_record, **LEADER, job_id="job", namespace='n/"\\', name="名前 ö", attempt=1, queue="celery"
     )
@@ -166,7 +166,7 @@ def test_a_request_after_the_confirmation_changes_nothing(do: Do, client: redis.
     assert not client.exists("cancel_request:job")
 
 
-def test_a_request_and_a_confirmation_are_prolonged(do: Do, client: redis.Redis) -> None:
+def test_a_request_and_a_confirmation_are_renewed(do: Do, client: redis.Redis) -> None:
     client.set("cancel_request:job", "pending", ex=5)
     do(operator_calls.request_cancel, **LEADER, job_id="job")
     assert (client.get("cancel_request:job"), client.ttl("cancel_request:job")) == ("pending", 3600)
@@ -197,7 +197,7 @@ def test_what_interrupts_a_run_is_published_in_the_same_script(
     assert message["data"] == "job"
 
 
-def test_an_account_that_may_not_publish_cancels_all_the_same(do: Do, client: redis.Redis) -> None:
+def test_an_account_that_may_not_publish_can_still_cancel(do: Do, client: redis.Redis) -> None:
     client.execute_command("ACL", "SETUSER", "default", "resetchannels")
     try:
         do(operator_calls.assert_cancelled, **LEADER, job_id="job")
@@ -222,7 +222,7 @@ def test_clearing_deletes_both_flags(do: Do, client: redis.Redis) -> None:
 # --- Ends by the operator
 
 
-def test_a_claim_of_no_worker_is_taken_with_its_end(do: Do) -> None:
+def test_an_unclaimed_attempt_is_taken_and_ended(do: Do) -> None:
     do(operator_calls.put_record, **LEADER, **PLACE, attempt=1, queue="celery")
     assert do(operator_calls.take_claim, **LEADER, task=TASK, end=TAKEN) is True
     now = seen(do)
@@ -233,14 +233,14 @@ def test_a_claim_of_no_worker_is_taken_with_its_end(do: Do) -> None:
     assert do(worker_calls.claim, **WORKER).verdict is ClaimVerdict.DUPLICATE
 
 
-def test_taking_a_claim_again_is_true_and_keeps_the_first_end(do: Do) -> None:
+def test_taking_a_claim_again_succeeds_and_keeps_the_first_end(do: Do) -> None:
     do(operator_calls.take_claim, **LEADER, task=TASK, end=TAKEN)
     first = seen(do).end
     assert do(operator_calls.take_claim, **LEADER, task=TASK, end=LOST) is True
     assert seen(do).end == first
 
 
-def test_a_claim_that_a_worker_has_is_not_taken(do: Do) -> None:
+def test_the_claim_of_a_worker_is_not_taken(do: Do) -> None:
     do(operator_calls.put_record, **LEADER, **PLACE, attempt=1, queue="celery")
     do(worker_calls.claim, **WORKER)
     assert do(operator_calls.take_claim, **LEADER, task=TASK, end=TAKEN) is False
@@ -277,7 +277,7 @@ def test_an_end_forced_on_an_unclaimed_attempt_takes_the_claim(do: Do) -> None:
     assert do(worker_calls.claim, **WORKER).verdict is ClaimVerdict.DUPLICATE
 
 
-def test_the_first_reason_of_a_stop_holds(do: Do) -> None:
+def test_the_first_reason_of_a_stop_counts(do: Do) -> None:
     do(operator_calls.request_stop, **LEADER, task=TASK, reason=StopReason.SUSPEND)
     do(operator_calls.request_stop, **LEADER, task=TASK, reason=StopReason.DELETED)
     assert seen(do).stop is StopReason.SUSPEND
@@ -345,7 +345,7 @@ def test_every_look_is_counted(do: Do) -> None:
     assert (first, second, third) == (LookCounts(0, 1), LookCounts(1, 2), LookCounts(2, 3))
 
 
-def test_a_redis_that_refuses_writes_is_looked_at_and_counts_nothing(do: Do, client: redis.Redis) -> None:
+def test_a_redis_that_refuses_writes_can_be_read_and_counts_no_look(do: Do, client: redis.Redis) -> None:
     do(operator_calls.open_epoch, **LEADER, run_id="run-1")
     client.config_set("maxmemory", 1)
     try:
@@ -392,7 +392,7 @@ def test_records_of_another_install_become_ours(do: Do, client: redis.Redis) -> 
     assert client.hgetall("job:job") == before | {"install_id": "install"}
 
 
-def test_a_record_that_a_third_install_has_made_its_own_is_not_taken_over(do: Do, client: redis.Redis) -> None:
+def test_a_record_of_a_third_install_is_not_taken_over(do: Do, client: redis.Redis) -> None:
     do(operator_calls.put_record, fence=1, install_id="other", **PLACE, attempt=1, queue="celery")
     do(operator_calls.put_record, fence=1, install_id="third", **PLACE, attempt=1, queue="celery")
 
@@ -418,7 +418,7 @@ def test_installs_that_left_records_or_folders_are_found(do: Do, client: redis.R
     assert do(operator_calls.inherit, **LEADER, installs=["a", "b", "c", "d"]) == ("b", "d")
 
 
-def test_the_newest_restore_that_any_of_them_found_is_taken_over(do: Do, client: redis.Redis) -> None:
+def test_the_newest_restore_that_any_install_detected_is_taken_over(do: Do, client: redis.Redis) -> None:
     do(operator_calls.note_version, **LEADER, version=100, sight=Sight.LIST)
     for install, at in (("a", "1700000000000"), ("b", "1800000000000"), ("c", "x")):
         client.hset(f"history:{install}", "restored_at", at)
@@ -431,7 +431,7 @@ def test_the_newest_restore_that_any_of_them_found_is_taken_over(do: Do, client:
 # --- The API server's history
 
 
-def test_a_restore_is_found_by_a_list_below_a_noted_version(do: Do, client: redis.Redis) -> None:
+def test_a_restore_is_detected_by_a_list_below_a_noted_version(do: Do, client: redis.Redis) -> None:
     note = functools.partial(do, operator_calls.note_version, **LEADER)
     assert note(version=100, sight=Sight.LIST) is None
     assert note(version=90, sight=Sight.BODY) is None  # of an object that has not changed for long
@@ -443,14 +443,14 @@ def test_a_restore_is_found_by_a_list_below_a_noted_version(do: Do, client: redi
     assert client.hget("history:install", "version") == "106"
 
 
-def test_a_restore_that_the_process_found_is_noted(do: Do) -> None:
+def test_a_restore_that_the_process_detected_is_noted(do: Do) -> None:
     do(operator_calls.note_version, **LEADER, version=100, sight=Sight.LIST)
     assert do(operator_calls.note_version, **LEADER, version=1, sight=Sight.RESTORED) == pytest.approx(0, abs=5)
     assert do(operator_calls.note_version, **LEADER, version=50, sight=Sight.LIST) == pytest.approx(0, abs=5)
 
 
 @pytest.mark.parametrize("junk", ["x", "-1", "9" * 16])
-def test_a_noted_version_that_is_none_is_replaced(do: Do, client: redis.Redis, junk: str) -> None:
+def test_an_invalid_noted_version_is_replaced(do: Do, client: redis.Redis, junk: str) -> None:
     client.hset("history:install", mapping={"version": junk, "restored_at": junk})
     assert do(operator_calls.note_version, **LEADER, version=5, sight=Sight.LIST) is None
     assert client.hget("history:install", "version") == "5"

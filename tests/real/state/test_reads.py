@@ -12,7 +12,6 @@ from reconstruction_operator.state import calls, fields, operator_calls, reads, 
 
 from tests.support.protocol.foreign import put_foreign
 
-TASK = TaskId("job", 1)
 LEADER: dict[str, Any] = {"fence": 1, "install_id": "install"}
 PLACE: dict[str, Any] = {"namespace": "ns", "name": "n", "attempt": 1, "queue": "celery"}
 WORKER: dict[str, Any] = {"task_id": "job-1", "job_id": "job", "attempt": 1, "token": "t", "worker": "w"}
@@ -23,7 +22,7 @@ def observe(client: redis.Redis, keys: Keys, *job_ids: str) -> tuple[ObservedJob
     return calls.run(client, reads.observe(keys, [(one, TaskId(one, 1)) for one in job_ids])).jobs
 
 
-def test_nothing_is_seen_of_an_unknown_job(client: redis.Redis, keys: Keys) -> None:
+def test_an_unknown_job_is_empty(client: redis.Redis, keys: Keys) -> None:
     assert observe(client, keys, "job") == (ObservedJob(),)
 
 
@@ -107,7 +106,7 @@ def test_keys_of_another_type_read_as_absent_and_are_replaced(client: redis.Redi
     assert "job" in calls.run(client, reads.list_records(keys, "install"))
 
 
-def test_oversized_details_are_not_even_sent(client: redis.Redis, keys: Keys) -> None:
+def test_oversized_details_are_not_sent(client: redis.Redis, keys: Keys) -> None:
     details = '{"message":"' + "x" * fields.MAX_VALUE_BYTES + '"}'
     client.hset("end:job-1", mapping={"outcome": "Succeeded", "at": 1, "details": details})
     end = observe(client, keys, "job")[0].end
@@ -120,7 +119,7 @@ def test_malformed_ids_in_the_index_are_left_out(client: redis.Redis, keys: Keys
     assert calls.run(client, reads.list_records(keys, "install")) == ("good-0", "good-1")
 
 
-def test_everything_lies_under_the_prefix(client: redis.Redis) -> None:
+def test_every_key_has_the_prefix(client: redis.Redis) -> None:
     keys = Keys(prefix="team-a:")
     calls.run(client, operator_calls.open_epoch(keys, **LEADER, run_id="run"))
     calls.run(client, operator_calls.put_record(keys, **LEADER, job_id="job", **PLACE))

@@ -77,7 +77,7 @@ def running(state: Redis) -> Redis:
 # --- Claims
 
 
-def test_a_wanted_attempt_is_claimed_by_the_first(state: Redis) -> None:
+def test_a_wanted_attempt_is_claimed_by_its_first_delivery(state: Redis) -> None:
     state.want(1)
     assert state.claim() == ClaimReply(ClaimVerdict.CLAIMED)
     seen = state.seen()
@@ -116,7 +116,7 @@ def test_an_attempt_that_is_not_wanted_is_refused(state: Redis, wanted: int) -> 
     assert state.seen().claim is None
 
 
-def test_a_message_without_a_record_leaves_nothing_behind(state: Redis) -> None:
+def test_a_message_without_a_record_writes_nothing(state: Redis) -> None:
     assert state.claim() == ClaimReply(ClaimVerdict.NO_RECORD)
     assert state.client.keys("*") == []
 
@@ -192,7 +192,7 @@ def test_a_beat_after_its_own_end_is_harmless(running: Redis) -> None:
     assert not running.client.exists("alive:job-1")
 
 
-def test_after_redis_was_emptied_a_beat_claims_again_once_the_record_is_back(running: Redis) -> None:
+def test_after_redis_was_emptied_a_heartbeat_claims_again_with_the_record(running: Redis) -> None:
     running.client.flushdb()
     assert running.beat().owned
     assert running.client.keys("*") == []
@@ -265,7 +265,7 @@ def test_a_cancelled_end_is_recorded_and_leaves_the_flag_until_its_ttl(running: 
     assert 3590 < running.client.ttl("cancel:job") <= 3600
 
 
-def test_finishing_again_answers_the_end_that_was_recorded(running: Redis) -> None:
+def test_finishing_again_returns_the_recorded_end(running: Redis) -> None:
     first = running.finish()
     again = running.finish(end=End(Outcome.FAILED, "WORKER_ERROR"))
     assert again == FinishReply(FinishVerdict.ALREADY, first.end)
@@ -337,7 +337,7 @@ def test_a_worker_that_shuts_down_is_not_listed(state: Redis) -> None:
     assert state.do(reads.live_workers) == ()
 
 
-def test_the_first_announcement_of_a_shutdown_holds(state: Redis) -> None:
+def test_the_first_announcement_of_a_shutdown_counts(state: Redis) -> None:
     state.do(worker_calls.start_draining, "a", "life", 20.0)
     first = state.client.hgetall("draining:a")
     state.do(worker_calls.start_draining, "a", "life", 90.0)
@@ -371,7 +371,7 @@ def test_malformed_registrations_do_not_break_the_list(state: Redis) -> None:
 @pytest.mark.parametrize(
     ("end", "noted"), [(CANCELLED, True), (replace(CANCELLED, files_left=True), False), (SUCCESS, False)]
 )
-def test_the_record_keeps_that_a_cancelled_run_deleted_its_files(running: Redis, end: End, *, noted: bool) -> None:
+def test_the_record_shows_that_a_cancelled_run_deleted_its_files(running: Redis, end: End, *, noted: bool) -> None:
     running.finish(end=end)
     running.client.delete("claim:job-1", "end:job-1")
 
@@ -380,7 +380,7 @@ def test_the_record_keeps_that_a_cancelled_run_deleted_its_files(running: Redis,
     assert (record.begun, record.deleted, running.seen().cleaned) == (True, noted, False)
 
 
-def test_the_record_keeps_that_files_were_deleted_as_ordered(running: Redis) -> None:
+def test_the_record_shows_that_files_were_deleted_as_ordered(running: Redis) -> None:
     running.finish()
     running.do(worker_calls.mark_cleaned, "job")
     assert running.client.ttl("cleaned:job") > 0
@@ -395,7 +395,7 @@ def test_the_record_keeps_that_files_were_deleted_as_ordered(running: Redis) -> 
     assert (record.begun, record.cleaned) == (True, False)
 
 
-def test_a_later_end_withdraws_that_files_were_deleted(running: Redis) -> None:
+def test_a_later_end_resets_the_note_on_deleted_files(running: Redis) -> None:
     running.do(worker_calls.mark_cleaned, "job")
     running.finish()
 

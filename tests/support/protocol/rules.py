@@ -9,18 +9,7 @@ from tests.support.protocol.contents import Contents
 
 Rule = Callable[[Contents, list[str], list[Any]], Any]
 
-RECORD: Final = (
-    "attempt",
-    "queue",
-    "install_id",
-    "namespace",
-    "name",
-    "sent_at",
-    "orders",
-    "begun",
-    "cleaned",
-    "deleted",
-)
+RECORD: Final = ("attempt", "queue", "install_id", "namespace", "name", "sent_at", "orders", "begun", "cleaned", "deleted")  # fmt: skip
 
 
 class Rules(dict[str, Rule]):

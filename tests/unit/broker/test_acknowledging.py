@@ -43,7 +43,7 @@ def test_kombu_still_raises_attribute_error_on_a_closed_channel() -> None:
 
 
 @pytest.mark.parametrize("answer", ["acknowledge", "reject"])
-def test_answering_on_a_closed_channel_is_only_logged(
+def test_a_failed_acknowledgement_on_a_closed_channel_is_only_logged(
     answer: str, request_of: Callable[..., LenientRequest], caplog: pytest.LogCaptureFixture
 ) -> None:
     request = request_of(closed_channel)

@@ -30,7 +30,7 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> fakeredis.FakeRedis:
     ("message", "wrong"),
     [("WRONGTYPE Operation against a key holding the wrong kind of value", True), ("OOM command not allowed", False)],
 )
-def test_only_a_refusal_for_the_type_is_one_for_the_type(message: str, wrong: bool) -> None:
+def test_only_a_refusal_because_of_the_type_is_a_wrong_type(message: str, wrong: bool) -> None:
     assert transport.is_wrong_type(redis.ResponseError(message)) is wrong
 
 
@@ -61,7 +61,7 @@ def test_keys_of_the_right_type_and_foreign_keys_are_kept(broker: fakeredis.Fake
     assert set(broker.keys()) == {"celery", "_kombu.binding.celery", "theirs"}
 
 
-def test_keys_are_looked_for_under_the_prefix(broker: fakeredis.FakeRedis, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_are_repaired_under_the_prefix(broker: fakeredis.FakeRedis, monkeypatch: pytest.MonkeyPatch) -> None:
     configure(monkeypatch, REDIS_KEY_PREFIX="mine:")
     broker.set("celery", "x")
     broker.set("mine:celery", "x")
@@ -73,7 +73,7 @@ def test_keys_are_looked_for_under_the_prefix(broker: fakeredis.FakeRedis, monke
 @pytest.mark.parametrize(
     "answer", [lambda qos: qos.ack("tag"), lambda qos: qos.reject("tag")], ids=["acknowledge", "reject"]
 )
-def test_a_failed_answer_frees_the_slot_and_is_reported(answer: Callable[[Any], None]) -> None:
+def test_a_failed_acknowledgement_frees_the_slot_and_is_reported(answer: Callable[[Any], None]) -> None:
     def refuse(*_: object) -> None:
         raise redis.ConnectionError("the connection was closed")
 

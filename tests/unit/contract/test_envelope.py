@@ -89,7 +89,7 @@ def test_a_malformed_message_is_refused(data: object, said: str) -> None:
 
 
 @given(_JSON)
-def test_a_message_of_any_kind_raises_nothing_else(data: object) -> None:
+def test_a_message_of_any_kind_raises_no_other_error(data: object) -> None:
     try:
         envelope = Envelope.from_json(data)
     except EnvelopeError:
@@ -108,7 +108,7 @@ def test_the_bytes_of_a_message_are_estimated_well(parameters: dict[str, str], m
     assert 0.95 < estimate / measured < 1.2
 
 
-def test_the_bytes_of_addresses_count_as_their_message_holds_them() -> None:
+def test_the_bytes_of_addresses_count_as_in_the_message() -> None:
     """Its JSON is plain ASCII: a tenant's address of 2,048 characters may take twelve times as many bytes."""
     spec = Spec(
         input=Location("file:///photos/" + "\U0001f34c" * 2_000), output=Location("file:///" + "\u00e4" * 2_000)

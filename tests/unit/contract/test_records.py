@@ -52,7 +52,7 @@ def test_the_owner_of_a_folder_is_taken_from_the_message() -> None:
     assert Owner.of("uid-1", envelope) == OWNER
 
 
-def test_an_owner_is_written_as_the_note_holds_it_and_read_again() -> None:
+def test_an_owner_is_written_as_in_the_note_and_read_again() -> None:
     assert OWNER.to_json() == JSON
     assert Owner.from_json(JSON | {"of": "a newer version"}) == OWNER
 
@@ -68,7 +68,7 @@ def test_an_owner_is_written_as_the_note_holds_it_and_read_again() -> None:
         pytest.param({"attempt": 0}, ValueError, id="an attempt before the first"),
     ],
 )
-def test_a_note_that_names_no_owner_is_refused(
+def test_a_note_without_a_valid_owner_is_refused(
     change: dict[str, Any], error: type[Exception] | tuple[type[Exception], ...]
 ) -> None:
     with pytest.raises(error):

@@ -48,7 +48,7 @@ def test_the_problem_is_named_with_what_is_allowed(given: dict[str, Any], expect
 
 
 @given(st.dictionaries(NAMES, VALUES, max_size=3))
-def test_what_a_model_takes_its_schema_takes(given: dict[str, Any]) -> None:
+def test_parameters_that_a_model_accepts_fit_its_schema(given: dict[str, Any]) -> None:
     for model in (PhotogrammetryModel(), PlaceholderModel()):
         try:
             model.check_parameters(given)
@@ -69,7 +69,7 @@ def test_what_a_model_takes_its_schema_takes(given: dict[str, Any]) -> None:
         pytest.param({"patternProperties": {".*": {}}, "additionalProperties": False}, id="patterns of names"),
     ],
 )
-def test_a_schema_that_is_none_or_costs_time_refuses_nothing(schema: dict[str, Any]) -> None:
+def test_an_invalid_or_slow_schema_refuses_nothing(schema: dict[str, Any]) -> None:
     assert parameters.problem(schema, {"a": "x" * 40}) == ""
 
 

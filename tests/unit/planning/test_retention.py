@@ -20,6 +20,6 @@ DAY = 86_400
         pytest.param("Delete", "Retain", 0, id="the-job-deletes"),
     ],
 )
-def test_the_jobs_own_policy_counts_before_the_settings(policy: str | None, default: str, expected: int) -> None:
+def test_the_jobs_own_policy_overrides_the_settings(policy: str | None, default: str, expected: int) -> None:
     timing = replace(TIMING, deletion_policy=default, retain_seconds_after_deletion=DAY)
     assert retention.seconds(Spec(deletion_policy=policy), timing) == expected

@@ -62,7 +62,9 @@ def test_an_attempt_is_closed_if_the_operators_end_is_lost(seen: Observation, cl
         ),
     ],
 )
-def test_whose_job_it_is(managed_by: str | None, management: Management, ours: bool, contested: bool) -> None:
+def test_which_installation_manages_a_job(
+    managed_by: str | None, management: Management, ours: bool, contested: bool
+) -> None:
     job = replace(job_with(Status(), managed_by=managed_by), management=management)
 
     assert (job.ours, job.contested) == (ours, contested)

@@ -29,7 +29,7 @@ def test_older_data_is_found_again_until_another_epoch_begins() -> None:
     assert not timeline.went_back(LookCounts(timeline.known, timeline.known + 1), timeline.known)
 
 
-def test_answers_in_another_order_are_no_older_data() -> None:
+def test_replies_in_another_order_are_not_older_data() -> None:
     timeline = Timeline(7)
 
     assert not timeline.went_back(LookCounts(8, 9), 7)
@@ -37,7 +37,7 @@ def test_answers_in_another_order_are_no_older_data() -> None:
     assert timeline.known == 9
 
 
-def test_absurd_numbers_change_nothing_for_ever() -> None:
+def test_absurd_numbers_of_looks_are_ignored() -> None:
     timeline = Timeline(7)
     timeline.learn(MAX_LOOKS + 1)
     assert timeline.known == 7

@@ -46,7 +46,7 @@ def test_a_token_that_cannot_be_a_workers_is_refused(token: str) -> None:
         pytest.param(["no-record"], ClaimReply(ClaimVerdict.NO_RECORD), id="no record"),
     ],
 )
-def test_an_answer_to_a_claim(reply: list[Any], expected: ClaimReply) -> None:
+def test_the_reply_to_a_claim(reply: list[Any], expected: ClaimReply) -> None:
     assert CLAIM.read(reply) == expected
 
 
@@ -65,7 +65,7 @@ def test_an_answer_to_a_claim(reply: list[Any], expected: ClaimReply) -> None:
         ),
     ],
 )
-def test_an_answer_to_a_heartbeat(reply: list[Any], expected: BeatReply) -> None:
+def test_the_reply_to_a_heartbeat(reply: list[Any], expected: BeatReply) -> None:
     assert BEAT.read(reply) == expected
 
 
@@ -78,7 +78,7 @@ def test_an_answer_to_a_heartbeat(reply: list[Any], expected: BeatReply) -> None
         pytest.param(["overtaken"], FinishReply(FinishVerdict.OVERTAKEN), id="overtaken"),
     ],
 )
-def test_an_answer_to_an_end(reply: list[Any], expected: FinishReply) -> None:
+def test_the_reply_to_an_end(reply: list[Any], expected: FinishReply) -> None:
     assert FINISH.read(reply) == expected
 
 
@@ -93,13 +93,13 @@ def test_an_answer_to_an_end(reply: list[Any], expected: FinishReply) -> None:
         pytest.param(["claimed", 1], id="a part is missing"),
     ],
 )
-def test_an_answer_of_another_form_is_an_error_that_names_the_script(call: Any, reply: Any) -> None:
+def test_a_reply_of_another_form_is_an_error_that_names_the_script(call: Any, reply: Any) -> None:
     with pytest.raises(UnexpectedReplyError, match=f"script {call.script.name} returned"):
         call.read(reply)
 
 
 @pytest.mark.parametrize(("reply", "expected"), [("epoch-1", "epoch-1"), ("", ""), (None, ""), (7, "")])
-def test_a_registration_answers_the_epoch_or_nothing(reply: Any, expected: str) -> None:
+def test_a_registration_returns_the_epoch_or_nothing(reply: Any, expected: str) -> None:
     call = worker_calls.register_worker(Keys(), node="w", queues=("a",), models=(), version="1", concurrency=2)
 
     assert call.read(reply) == expected

@@ -63,7 +63,7 @@ def test_a_missing_message_is_sent_again_only_when_it_is_admitted() -> None:
     assert (plan.status.phase, plan.actions, plan.wants_dispatch) == (Phase.QUEUED, (), True)
 
 
-def test_a_message_that_is_missing_too_soon_is_looked_at_again_in_time() -> None:
+def test_a_message_that_is_missing_too_soon_is_checked_again_in_time() -> None:
     plan = look(Observation(record=record(sent=ago(5)), missing=True), QUEUED, admitted=True)
 
     assert (plan.actions, plan.wants_dispatch, plan.wake_at) == ((), False, NOW + timedelta(seconds=10))
@@ -103,7 +103,7 @@ def test_an_attempt_waits_for_its_time(seconds: int, phase: Phase) -> None:
     assert plan.status.next_attempt_time == (due if phase is Phase.PENDING else None)
 
 
-def test_a_priority_is_a_queue_of_its_own() -> None:
+def test_each_priority_has_its_own_queue() -> None:
     plan = look(Observation(), admitted=True, queue="gpu", priority="high")
 
     assert plan.actions == (PutRecord(1, "gpu-high"), Dispatch(FIRST, "gpu-high"))

@@ -133,7 +133,7 @@ def test_an_order_to_delete_is_resent_only_if_it_was_lost(sent: datetime | None,
     assert plan.wake_at is not None
 
 
-def test_the_files_of_a_cancelled_job_are_deleted_for_its_cancel_also_after_its_ttl() -> None:
+def test_files_of_a_cancelled_job_are_deleted_for_the_cancel_even_after_its_ttl() -> None:
     seen = replace(ended(Phase.CANCELLED), end=End(Outcome.CANCELLED, at=ENDED, worker="w", files_left=True))
 
     plan = look(seen, over(Phase.CANCELLED), ttl_seconds_after_finished=0)
@@ -285,12 +285,12 @@ _TTL = 3_600.0
         pytest.param(Spec(ttl_seconds_after_finished=5, managed_by="example.com/x"), {}, None, id="not-ours"),
     ],
 )
-def test_when_a_finished_job_needs_a_look(spec: Spec, status: dict[str, object], look_at: datetime | None) -> None:
+def test_when_a_finished_job_needs_a_plan(spec: Spec, status: dict[str, object], look_at: datetime | None) -> None:
     job = make_job(replace(over(Phase.SUCCEEDED, observed_generation=1), **status), spec=spec)  # type: ignore[arg-type]  # as above
     assert next_look(job, NOW, _TTL) == look_at
 
 
-def test_data_of_before_a_cancel_gets_the_flag_at_once_and_a_look_after_the_grace() -> None:
+def test_older_data_without_a_cancel_gets_its_flag_and_a_plan_after_the_grace() -> None:
     made = look(
         Observation(record=RECORD, epoch_age_seconds=1),
         over(Phase.CANCELLED),
@@ -337,7 +337,7 @@ def test_what_a_lost_last_attempt_left_is_deleted(status: Status, changes: dict[
     assert [type(one) for one in actions] == ([DeleteFiles] if ordered else [])
 
 
-def test_a_lost_job_is_looked_at_again_for_a_while_after_a_restart() -> None:
+def test_a_lost_job_is_planned_again_for_a_while_after_a_restart() -> None:
     job = make_job(replace(LOST, observed_generation=1))
     assert next_look(job, NOW, _TTL) == NOW
     assert next_look(job, ENDED + timedelta(seconds=_TTL + 1), _TTL) is None

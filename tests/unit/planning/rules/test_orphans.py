@@ -93,7 +93,7 @@ def test_orders_to_delete_files_back_off_to_one_an_hour() -> None:
         pytest.param(SUCCEEDED, (Forget(2),), id="it-had-succeeded"),
     ],
 )  # fmt: skip
-def test_what_runs_of_a_job_that_was_handed_over_ends_and_its_files_stay(
+def test_the_attempt_of_a_job_that_was_handed_over_ends_and_its_files_stay(
     seen: Observation, actions: tuple[Action, ...]
 ) -> None:
     assert plan_handed_over("uid", RECORD, seen, TIMING) == actions
@@ -118,7 +118,7 @@ FORGOTTEN = (TakeBack(TaskId("uid", 1), "gpu"), Forget(1))
         pytest.param(RECORD, replace(CLOSED), False, False, id="an-earlier-attempt-may-have-begun"),
     ],
 )
-def test_a_job_that_no_worker_ever_began_needs_no_worker_to_be_forgotten(
+def test_a_job_that_no_worker_began_is_forgotten_without_a_worker(
     record: Record, seen: Observation, *, begun: bool, forgotten: bool
 ) -> None:
     actions = plan_orphan("uid", record, seen, NOW, TIMING, begun=begun)

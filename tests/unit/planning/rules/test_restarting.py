@@ -40,7 +40,7 @@ def test_after_three_consecutive_attempts_that_redis_lost_the_next_one_waits() -
     assert status.message == "Attempt 12 of at most 14 starts at 2026-03-01T12:10:00Z: Redis lost 11 attempts in a row"
 
 
-def test_an_attempt_that_ended_by_itself_begins_the_count_anew() -> None:
+def test_an_attempt_that_ended_by_itself_resets_the_count() -> None:
     end = End(Outcome.STOPPED, "DRAINED", "", at=NOW)
 
     status = look(replace(lost(3), end=end), replace(RUNNING, attempt=3, redis_losses=5)).status

@@ -94,7 +94,7 @@ FORGOTTEN = ForceEnd(TASK, Outcome.STOPPED, "REDIS_LOST", "Redis lost the end of
         pytest.param(LOST_END, (FORGOTTEN,), id="it-had-ended"),
     ],
 )
-def test_silence_is_no_failure_of_a_worker_if_redis_has_older_data(
+def test_silence_is_not_a_workers_failure_if_redis_has_older_data(
     seen: Observation, actions: tuple[ForceEnd, ...]
 ) -> None:
     plan = look(seen, RUNNING, backoff_limit=0)
@@ -103,7 +103,7 @@ def test_silence_is_no_failure_of_a_worker_if_redis_has_older_data(
     assert (plan.status.phase, plan.status.failures) == (Phase.RUNNING, 0)
 
 
-def test_an_attempt_that_redis_forgot_is_repeated_without_a_failure() -> None:
+def test_an_attempt_that_redis_lost_is_repeated_without_a_failure() -> None:
     seen = replace(UNHEARD, end=End(FORGOTTEN.outcome, FORGOTTEN.reason, at=NOW))
 
     status = look(seen, RUNNING, backoff_limit=0).status

@@ -117,7 +117,7 @@ def test_a_pending_retry_counts_once_when_it_is_suspended() -> None:
 
 
 @pytest.mark.parametrize("seen", [UNHEARD, LOST_END], ids=["redis-has-older-data", "redis-lost-its-end"])
-def test_a_suspended_job_stays_at_rest_though_redis_forgot_its_end(seen: Observation) -> None:
+def test_a_suspended_job_stays_at_rest_although_redis_lost_its_end(seen: Observation) -> None:
     plan = look(seen, SUSPENDED, suspend=True, backoff_limit=0)
 
     assert (plan.status.phase, plan.status.failures, plan.actions) == (Phase.SUSPENDED, 0, ())
@@ -126,7 +126,7 @@ def test_a_suspended_job_stays_at_rest_though_redis_forgot_its_end(seen: Observa
     assert (running.status, running.reason) == ("False", "Suspended")
 
 
-def test_a_resumed_job_continues_with_its_next_attempt_though_redis_forgot_its_end() -> None:
+def test_a_resumed_job_continues_with_its_next_attempt_if_redis_lost_its_end() -> None:
     status = look(UNHEARD, SUSPENDED, suspend=False).status
 
     assert (status.phase, status.attempt, status.failures) == (Phase.PENDING, 2, 0)
