@@ -10,12 +10,12 @@ from reconstruction_operator.state import calls, operator_calls
 from reconstruction_operator.state.calls import Call
 from reconstruction_operator.state.errors import DeposedError
 
-LEADER: dict[str, Any] = {"fence": 1, "install_id": "install"}
+from tests.support.protocol.caller import LEADER, PLACE
 
 
-def put(keys: Keys, attempt: int, *, fence: int = 1) -> Call[Any]:
-    place = {"job_id": "job", "namespace": "ns", "name": "n", "queue": "celery"}
-    return operator_calls.put_record(keys, fence=fence, install_id="install", attempt=attempt, **place)
+def put(keys: Keys, job_id: str = "job", attempt: int = 1, *, fence: int = 5) -> Call[Any]:
+    place = PLACE | {"job_id": job_id, "name": f"{job_id}-name", "attempt": attempt}
+    return operator_calls.put_record(keys, fence=fence, install_id="install", **place)
 
 
 async def test_a_batch_keeps_its_order_on_a_redis_that_knows_no_script(
@@ -23,12 +23,12 @@ async def test_a_batch_keeps_its_order_on_a_redis_that_knows_no_script(
 ) -> None:
     await async_client.script_flush()
     batch: list[Call[Any]] = [
-        put(keys, 1),
+        put(keys),
         operator_calls.mark_sent(keys, **LEADER, job_id="job", attempt=1),
-        put(keys, 1),
-        put(keys, 2),
+        put(keys),
+        put(keys, attempt=2),
         operator_calls.mark_sent(keys, **LEADER, job_id="job", attempt=1),
-        put(keys, 2),
+        put(keys, attempt=2),
     ]
     replies: list[Any] = await calls.arun_all(async_client, batch)
     assert [reply and (reply.attempt, reply.sent_at is not None) for reply in replies] == [
@@ -41,23 +41,18 @@ async def test_a_batch_keeps_its_order_on_a_redis_that_knows_no_script(
     ]
 
 
-def put_job(keys: Keys, job_id: str, *, fence: int = 1) -> Call[Any]:
-    place = {"job_id": job_id, "namespace": "ns", "name": f"{job_id}-name", "queue": "celery", "attempt": 1}
-    return operator_calls.put_record(keys, fence=fence, install_id="install", **place)
-
-
 async def test_calls_for_several_jobs_that_follow_each_other_are_made_as_one(
     async_client: redis.asyncio.Redis, keys: Keys
 ) -> None:
     await async_client.config_resetstat()
-    records: list[Any] = await calls.arun_all(async_client, [put_job(keys, one) for one in ("a", "b", "c")])
+    records: list[Any] = await calls.arun_all(async_client, [put(keys, one) for one in ("a", "b", "c")])
     marks = [operator_calls.mark_sent(keys, **LEADER, job_id=one, attempt=1) for one in ("a", "b", "unknown")]
     assert await calls.arun_all(async_client, marks) == [None] * 3
 
     stats = await async_client.info("commandstats")
     assert stats["cmdstat_eval"]["calls"] == 2
     assert [record.name for record in records] == ["a-name", "b-name", "c-name"]
-    again: list[Any] = await calls.arun_all(async_client, [put_job(keys, one) for one in ("a", "b", "c")])
+    again: list[Any] = await calls.arun_all(async_client, [put(keys, one) for one in ("a", "b", "c")])
     assert [record.sent_at is not None for record in again] == [True, True, False]
 
 
@@ -65,7 +60,7 @@ async def test_calls_of_another_leader_between_them_are_refused_alone(
     async_client: redis.asyncio.Redis, keys: Keys
 ) -> None:
     with pytest.raises(DeposedError):
-        await calls.arun_all(async_client, [put_job(keys, "a", fence=2), put_job(keys, "b", fence=1)])
+        await calls.arun_all(async_client, [put(keys, "a"), put(keys, "b", fence=1)])
     assert sorted(await async_client.keys("job:*")) == ["job:a"]
 
 
@@ -75,13 +70,13 @@ async def test_an_error_of_redis_is_the_result_of_all_joined_calls(
     await calls.arun(async_client, operator_calls.assert_leader(keys, **LEADER))
     await async_client.config_set("maxmemory", 1)
     try:
-        replies: list[Any] = await calls.arun_all(async_client, [put_job(keys, "a"), put_job(keys, "b")])
+        replies: list[Any] = await calls.arun_all(async_client, [put(keys, "a"), put(keys, "b")])
     finally:
         await async_client.config_set("maxmemory", 0)
     assert ["OOM" in str(reply) for reply in replies] == [True, True]
 
 
 async def test_a_long_batch_is_made_as_several_calls(async_client: redis.asyncio.Redis, keys: Keys) -> None:
-    replies: list[Any] = await calls.arun_all(async_client, [put_job(keys, f"job-{number}") for number in range(501)])
+    replies: list[Any] = await calls.arun_all(async_client, [put(keys, f"job-{number}") for number in range(501)])
     assert replies[-1].name == "job-500-name"
     assert await async_client.scard("records:install") == 501
