@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from reconstruction_operator.api.identity import MANAGER, JobKey, TaskId
-from reconstruction_operator.api.spec import DELETE, Spec, queue_name
+from reconstruction_operator.api.spec import DELETE, RETAIN, Spec, queue_name
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.contract.preflight import Checked
 from reconstruction_operator.contract.records import ObservedJob, ProgressReport
@@ -103,6 +103,11 @@ class Timing:
     progress_seconds: float
     deletion_policy: str = DELETE
     retain_seconds_after_deletion: int = 0
+
+    def retention(self, spec: Spec) -> int:
+        """Return for how many seconds a deleted job's result stays in the trash, by the job's policy or else by these settings."""
+        policy = spec.deletion_policy or self.deletion_policy
+        return self.retain_seconds_after_deletion if policy == RETAIN else 0
 
 
 @dataclass(frozen=True, slots=True)

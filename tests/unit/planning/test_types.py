@@ -1,4 +1,4 @@
-"""Types of planning: whose job it is, and when a worker counts as lost."""
+"""Types of planning: which installation manages a job, when a worker is lost, and how long a result is kept."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.api.status import Status
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import Claim, End, ObservedJob
@@ -95,3 +96,20 @@ def test_an_observation_keeps_all_that_was_read() -> None:
     assert Observation.of(read, missing=True) == Observation(
         claim=CLAIM, alive=True, requested=True, flag_ttl_seconds=5.0, missing=True
     )
+
+
+DAY = 86_400
+
+
+@pytest.mark.parametrize(
+    ("policy", "default", "expected"),
+    [
+        pytest.param(None, "Retain", DAY, id="the-settings-retain"),
+        pytest.param(None, "Delete", 0, id="the-settings-delete"),
+        pytest.param("Retain", "Delete", DAY, id="the-job-retains"),
+        pytest.param("Delete", "Retain", 0, id="the-job-deletes"),
+    ],
+)
+def test_the_jobs_own_policy_overrides_the_settings(policy: str | None, default: str, expected: int) -> None:
+    timing = replace(TIMING, deletion_policy=default, retain_seconds_after_deletion=DAY)
+    assert timing.retention(Spec(deletion_policy=policy)) == expected

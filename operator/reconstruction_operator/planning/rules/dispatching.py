@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from reconstruction_operator.planning import retention
 from reconstruction_operator.planning.actions import Action, Dispatch, PutRecord
 from reconstruction_operator.planning.case import Case, Decision, JobState
 from reconstruction_operator.planning.resending import resend_time
@@ -52,7 +51,7 @@ def decide(case: Case) -> Decision:
         dispatch_time=status.dispatch_time or case.at,
     )
     queue = case.queue if case.wanted >= case.attempt else case.job.queue
-    retained = retention.seconds(case.job.spec, case.timing)
+    retained = case.timing.retention(case.job.spec)
     message = Dispatch(case.task, queue, again=again, retain_seconds=retained)
     return Decision(JobState.QUEUED, status, (*_record(case), message), deadlines)
 

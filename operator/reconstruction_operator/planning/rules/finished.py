@@ -8,7 +8,6 @@ from datetime import datetime
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.planning import actions as planned
-from reconstruction_operator.planning import retention
 from reconstruction_operator.planning.case import Case
 from reconstruction_operator.planning.resending import deletion_is_due
 from reconstruction_operator.planning.rules import flags
@@ -33,7 +32,7 @@ def plan(case: Case) -> Plan:
         orders = case.seen.record.orders if case.seen.record else 0
         if deletion_is_due(case.seen.record, case.seen, since, case.now, case.timing):
             kept = case.stored.phase is not Phase.CANCELLED  # until its time to live has expired
-            retained = retention.seconds(case.job.spec, case.timing) if kept else 0
+            retained = case.timing.retention(case.job.spec) if kept else 0
             order = planned.DeleteFiles(case.queue, expired=expired and kept, retain_seconds=retained)
             actions.append(order)
         soon = case.seen.queue.workers and orders <= _SOON_ORDERS
