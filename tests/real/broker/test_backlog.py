@@ -1,4 +1,4 @@
-"""Backlog: what waits in queues and at workers, as a real kombu keeps it."""
+"""Backlog: messages in queues and at workers, with a real kombu."""
 
 import time
 from collections.abc import Iterator

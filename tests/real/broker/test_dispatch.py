@@ -1,4 +1,4 @@
-"""Dispatch: messages as a real Celery worker takes them, and an outage of the broker."""
+"""Dispatch: messages as a real Celery worker consumes them, and an outage of the broker."""
 
 import base64
 import json

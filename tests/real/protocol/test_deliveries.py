@@ -82,7 +82,7 @@ def stopped_at_each_point(begin: Callable[[], Callable[[], None]]) -> Iterator[F
         number += 1
         fiber = Fiber(begin())
         for _ in range(number):
-            fiber.go_on()
+            fiber.resume()
             if fiber.over:
                 break
         if fiber.over:
@@ -94,7 +94,7 @@ def stopped_at_each_point(begin: Callable[[], Callable[[], None]]) -> Iterator[F
 
 def to_the_end(fiber: Fiber) -> None:
     while not fiber.over:
-        fiber.go_on()
+        fiber.resume()
 
 
 def holds_whole(root: Path, attempt: Attempt) -> bool:
@@ -133,7 +133,7 @@ def test_a_paused_delivery_harms_no_successor(root: Path, before: str, successor
         second.deliver()
         assert not second.overtaken
         to_the_end(stopped)
-        assert holds_whole(root, second), f"it went on before {stopped.point}"
+        assert holds_whole(root, second), f"it continued before {stopped.point}"
 
 
 @BEFORE
@@ -158,7 +158,7 @@ def test_a_paused_withdrawal_harms_no_successor(root: Path, successor: int) -> N
         second = Attempt(root, successor)
         second.deliver()
         to_the_end(stopped)
-        assert holds_whole(root, second), f"it went on before {stopped.point}"
+        assert holds_whole(root, second), f"it continued before {stopped.point}"
 
 
 @BEFORE
@@ -188,7 +188,7 @@ def test_the_next_deletion_finishes_a_killed_one(root: Path) -> None:
     def begin() -> Callable[[], None]:
         first = Fiber(begin_anew(root, "nothing").deliver)
         while first.point != "create":
-            first.go_on()
+            first.resume()
         first.kill()
         (root / "banana").mkdir()
         for file in ("model.glb", MANIFEST):
@@ -216,7 +216,7 @@ def test_a_delivery_leaves_nothing_if_its_cancelled_job_is_deleted_meanwhile(roo
             reached = reached or not delivery.over
             cancel = Fiber(lambda: bool(deletion.delete(JOB, cancelled=True)) and None)
             for _ in range(points):
-                cancel.go_on()
+                cancel.resume()
                 if cancel.over:
                     break
             is_over = cancel.over
@@ -229,14 +229,14 @@ def test_a_delivery_leaves_nothing_if_its_cancelled_job_is_deleted_meanwhile(roo
 
 def to_the_next_change(fiber: Fiber) -> None:
     if not fiber.over:
-        fiber.go_on()
+        fiber.resume()
     while not fiber.over and fiber.point in LOOKS:
-        fiber.go_on()
+        fiber.resume()
 
 
 @pytest.mark.parametrize("successor", [2, pytest.param(3, marks=pytest.mark.release)], ids=["another run", "the next"])
 def test_of_two_paused_deliveries_the_later_one_delivers(root: Path, successor: int) -> None:
-    """The first one pauses, then the other; then they go on to their ends in the same order."""
+    """The first one pauses, then the other; then they continue to their ends in the same order."""
     reached, first_changes = True, 0
     while reached:
         first_changes += 1

@@ -38,7 +38,7 @@ def _take(here: Promises, *, attempt: int) -> Run:
 
 
 def _go(here: Promises, run: Run, changes: int) -> bool:
-    """Go on until it is before its change number `changes` on the disk; False if it has fewer."""
+    """Continue until it is before its change number `changes` on the disk; False if it has fewer."""
     while not run.fiber.over:
         if run.fiber.point in CHANGES:
             if changes == 0:

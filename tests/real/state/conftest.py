@@ -1,4 +1,4 @@
-"""Clients of a real Redis, and the protocol in few words."""
+"""Clients of a real Redis, and the calls of the protocol."""
 
 from collections.abc import AsyncIterator, Iterator
 

@@ -1,4 +1,4 @@
-"""Commands of Redis that the scripts cost, inner ones included: counts that a change could raise without any test noticing."""
+"""Commands of Redis that the scripts cost, inner ones included: counts that no other test checks."""
 
 from typing import Any
 

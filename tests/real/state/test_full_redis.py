@@ -1,4 +1,4 @@
-"""A Redis without any memory left: what ends, stops, cancels or deletes works all the same, and nothing new is dispatched."""
+"""A full Redis: ends, stops, cancels and deletions still work, and nothing new is dispatched."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""The result backend as Celery's clients see it: what is stored and published, with how few commands."""
+"""Result backend, as Celery's clients see it: what is stored and published."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Announcements: what comes out of a text, and what is left out of one that is malformed or too long."""
+"""Announcements: their text, and what is left out of a malformed or too long one."""
 
 from __future__ import annotations
 
@@ -28,10 +28,8 @@ def test_schemas_are_left_out_of_a_text_that_would_be_too_long() -> None:
     ("text", "expected"),
     [
         pytest.param("{}", {}, id="empty"),
-        pytest.param('{"a": 5, "b": {}}', {"b": ModelInfo()}, id="one that is none"),
-        pytest.param(
-            '{"a": {"version": 5, "parameters": [], "new": 1}}', {"a": ModelInfo("5")}, id="fields that are none"
-        ),
+        pytest.param('{"a": 5, "b": {}}', {"b": ModelInfo()}, id="an invalid model"),
+        pytest.param('{"a": {"version": 5, "parameters": [], "new": 1}}', {"a": ModelInfo("5")}, id="invalid fields"),
     ],
 )
 def test_malformed_parts_are_left_out(text: str, expected: dict[str, ModelInfo]) -> None:

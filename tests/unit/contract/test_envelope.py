@@ -66,7 +66,7 @@ def test_an_envelope_names_its_task_unless_the_job_id_is_unsafe() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "words"),
     [
         pytest.param(None, "NoneType, not a mapping", id="nothing"),
         pytest.param("text", "str, not a mapping", id="text"),
@@ -83,8 +83,8 @@ def test_an_envelope_names_its_task_unless_the_job_id_is_unsafe() -> None:
         pytest.param({"version": 1, "attempt": 10**9}, "attempt 1000000000", id="a-huge-attempt"),
     ],
 )
-def test_a_malformed_message_is_refused(data: object, said: str) -> None:
-    with pytest.raises(EnvelopeError, match=said):
+def test_a_malformed_message_is_refused(data: object, words: str) -> None:
+    with pytest.raises(EnvelopeError, match=words):
         Envelope.from_json(data)
 
 

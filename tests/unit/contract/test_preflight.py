@@ -1,4 +1,4 @@
-"""Requests for checks of inputs, and their answers, as JSON."""
+"""Preflights: requests and results as JSON."""
 
 from __future__ import annotations
 

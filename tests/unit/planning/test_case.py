@@ -141,7 +141,7 @@ def conditioned(status: str, reason: str) -> Status:
         pytest.param(conditioned("False", "Resumed"), Observation(), ago(-80), id="from the resume"),
         pytest.param(conditioned("True", "Suspended"), Observation(), ago(-100), id="from now: it is being resumed"),
         pytest.param(Status(start_time=ago(9)), Observation(), None, id="started once"),
-        pytest.param(Status(), RUNS, None, id="a worker has it"),
+        pytest.param(Status(), RUNS, None, id="a worker runs it"),
     ],
 )
 def test_the_deadline_of_a_waiting_job(status: Status, seen: Observation, expected: datetime | None) -> None:

@@ -1,4 +1,4 @@
-"""Installations: a job is marked before anything is done for it, and only its manager acts."""
+"""Installations: a job is marked before its first action, and only its manager acts."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_job_whose_dispatch_is_stored_is_sent_and_needs_no_second_write() -> N
 
 @pytest.mark.parametrize("epoch_age_seconds", [0.0, 1e9], ids=["in-the-grace", "later"])
 def test_only_the_operator_that_stored_a_dispatch_sends_it_at_once(epoch_age_seconds: float) -> None:
-    """Another leader does not know whether it was sent: it looks for the message first."""
+    """Another leader does not know whether it was sent, and searches for the message first."""
     job = a_job(planned(a_job()).status, Management.OURS)
     seen = Observation(epoch_age_seconds=epoch_age_seconds)
 

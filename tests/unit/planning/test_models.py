@@ -68,7 +68,7 @@ def test_parameters_that_every_worker_refuses_are_refused_as_the_first_does() ->
         pytest.param((), id="no worker"),
         pytest.param((GPU,), id="none with the model"),
         pytest.param((CPU, OLD), id="an older worker"),
-        pytest.param((CPU, offer("cpu@d", {"photogrammetry": LAX})), id="one takes them"),
+        pytest.param((CPU, offer("cpu@d", {"photogrammetry": LAX})), id="one accepts them"),
         pytest.param((CPU, offer("cpu@d", {"photogrammetry": SILENT})), id="one has no schema"),
     ],
 )

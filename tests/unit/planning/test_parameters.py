@@ -1,4 +1,4 @@
-"""Parameters against the schemas of models: what is refused, in which words, and what is left to the model."""
+"""Parameters against the schemas of models: what is refused, with which message, and what is left to the model."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ def test_parameters_that_a_model_accepts_fit_its_schema(given: dict[str, Any]) -
     "schema",
     [
         pytest.param({"type": "no such type"}, id="an unknown type"),
-        pytest.param({"type": 5}, id="a type that is none"),
-        pytest.param({"properties": {"a": {"enum": 5}}}, id="an enum that is none"),
-        pytest.param({"properties": {"a": {"minimum": "x"}}}, id="a bound that is none"),
+        pytest.param({"type": 5}, id="an invalid type"),
+        pytest.param({"properties": {"a": {"enum": 5}}}, id="an invalid enum"),
+        pytest.param({"properties": {"a": {"minimum": "x"}}}, id="an invalid bound"),
         pytest.param({"$ref": "http://127.0.0.1:1/schema"}, id="a reference"),
-        pytest.param({"properties": {"a": {"pattern": "(x+x+)+y"}}}, id="a pattern that takes for ever"),
+        pytest.param({"properties": {"a": {"pattern": "(x+x+)+y"}}}, id="a pattern that takes forever"),
         pytest.param({"patternProperties": {".*": {}}, "additionalProperties": False}, id="patterns of names"),
     ],
 )

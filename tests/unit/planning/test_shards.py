@@ -1,4 +1,4 @@
-"""Shards: each uid is of exactly one of them, by the hash and the ranges that Kubernetes has."""
+"""Shards: each uid belongs to exactly one, by the hash and the ranges of Kubernetes."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_the_shard_that_had_a_job_is_found_for_any_earlier_count(count: int, uid
         pytest.param("system/operator-4-of-3", "system/operator-4-of-3", WHOLE, id="beyond the last one"),
         pytest.param("system/operator-1-of-1", "system/operator-1-of-1", WHOLE, id="one of one"),
         pytest.param("system/operator-1-of-33", "system/operator-1-of-33", WHOLE, id="too many"),
-        pytest.param("system/operator-2-of-3x", "system/operator-2-of-3x", WHOLE, id="no end of a name"),
+        pytest.param("system/operator-2-of-3x", "system/operator-2-of-3x", WHOLE, id="not the end of a name"),
     ],
 )
 def test_the_name_of_a_lease_contains_the_shard(lease: str, base: str, shard: Shard) -> None:

@@ -28,7 +28,7 @@ SILENT = Observation(claim=CLAIM, silent_seconds=10.0)
         pytest.param(replace(SILENT, epoch_age_seconds=15.1), True, id="after the grace"),
         pytest.param(Observation(claim=replace(CLAIM, ended=True), epoch_age_seconds=1.0), True, id="its end is lost"),
         pytest.param(replace(SILENT, end=End(Outcome.FAILED)), False, id="it has ended"),
-        pytest.param(Observation(silent_seconds=99.0), False, id="no worker has it"),
+        pytest.param(Observation(silent_seconds=99.0), False, id="no worker runs it"),
     ],
 )
 def test_when_a_worker_is_lost(seen: Observation, lost: bool) -> None:

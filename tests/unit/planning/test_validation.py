@@ -60,7 +60,7 @@ def test_a_usable_input_or_output_is_accepted(spec: dict[str, Location]) -> None
         pytest.param("s3://buck%65t/photos", "names no bucket", "write s3://bucket/folder/", id="an-encoded-bucket"),
         pytest.param("s3://bucket:80/photos", "names no bucket", "write s3://bucket/folder/", id="a-port"),
         pytest.param("s3://bucket/a?x", "s3:// takes no '?' or '#'", "write %3F", id="an-object-and-a-query"),
-        pytest.param("s3://bucket/./a", "holds '//' or '/./'", "name each folder once", id="a-folder-that-is-none"),
+        pytest.param("s3://bucket/./a", "holds '//' or '/./'", "name each folder once", id="an-invalid-folder"),
         pytest.param("s3://bucket/a//b", "holds '//'", "name each folder once", id="an-empty-folder"),
         pytest.param("s3://bucket/%2e%2e/a", "contains '..'", "the folder itself", id="out-of-a-bucket"),
         pytest.param("http://example.com/a.zip", "http is not supported", "https://host/photos.zip", id="http"),

@@ -1,4 +1,4 @@
-"""Fields of the hashes in Redis, and the JSON that no script opens: nothing of it is trusted."""
+"""Fields of the hashes in Redis, and the JSON that no script parses: none is trusted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The operator's calls: the fence, the call of each action, and how answers are read. The scripts: tests/real/state."""
+"""The operator's calls: the fence, the call of each action, and how replies are read. The scripts: tests/real/state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads: what they ask for, and how the answers are read. The scripts, on a real Redis: tests/real/state/test_reads.py."""
+"""Reads: what they request, and how the replies are read. The scripts, on a real Redis: tests/real/state/test_reads.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Celery's results: any content reads as a report or as none. With a real Celery and Redis: tests/real/state."""
+"""Celery's results: any content is read as a report or ignored. With a real Celery and Redis: tests/real/state."""
 
 from __future__ import annotations
 

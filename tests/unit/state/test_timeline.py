@@ -1,4 +1,4 @@
-"""Timeline: a look that finds fewer looks than are known has found data of before."""
+"""Timeline: a look that finds fewer looks than are known has found older data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reconstruction_operator.state.timeline import MAX_LOOKS, LookCounts, Timeli
         pytest.param(7, LookCounts(7, 8), False, id="the next look"),
         pytest.param(7, LookCounts(9, 10), False, id="others looked in between"),
         pytest.param(7, LookCounts(7, 7), False, id="Redis refuses to count"),
-        pytest.param(7, LookCounts(6, 7), True, id="data of before the last look"),
+        pytest.param(7, LookCounts(6, 7), True, id="older data the last look"),
         pytest.param(7, LookCounts(0, 0), True, id="without an epoch"),
     ],
 )

@@ -1,4 +1,4 @@
-"""A worker's calls: what they send, and how each answer of a script is read. The scripts themselves: tests/real/state."""
+"""A worker's calls: what they send, and how each reply of a script is read. The scripts themselves: tests/real/state."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ def test_the_reply_to_a_claim(reply: list[Any], expected: ClaimReply) -> None:
 @pytest.mark.parametrize(
     ("reply", "expected"),
     [
-        pytest.param([1, 0, "", "", 0], BeatReply(owned=True), id="go on"),
+        pytest.param([1, 0, "", "", 0], BeatReply(owned=True), id="continue"),
         pytest.param([0, 0, "", "", 0], BeatReply(owned=False), id="superseded"),
         pytest.param([1, 1, "", "", 0], BeatReply(owned=True, cancelled=True), id="cancelled"),
         pytest.param([1, 0, "", "", 1], BeatReply(owned=True, requested=True), id="a cancel is requested"),
-        pytest.param([1, 0, "a newer reason", "", 0], BeatReply(owned=True), id="a reason that is not known"),
+        pytest.param([1, 0, "a newer reason", "", 0], BeatReply(owned=True), id="an unknown reason"),
         pytest.param(
             [1, 0, "", "1000", 0],
             BeatReply(owned=True, drain_at=datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)),

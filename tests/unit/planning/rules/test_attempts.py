@@ -1,4 +1,4 @@
-"""Steps on the current attempt: what stops it, what gives it up, and when to look again."""
+"""Steps on the current attempt: when it is stopped, given up, and checked again."""
 
 from __future__ import annotations
 

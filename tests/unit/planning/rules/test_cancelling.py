@@ -47,7 +47,7 @@ def test_a_withdrawn_request_leaves_no_time_in_the_status() -> None:
         pytest.param(Status(), Observation(), (TAKE,), id="never-dispatched"),
         pytest.param(QUEUED, WAITING, (TAKE,), id="in-the-queue"),
         pytest.param(QUEUED, Observation(), (TAKE, PUT), id="in-a-queue-that-redis-lost"),
-        pytest.param(RUNNING, HELD, (), id="a-worker-has-it-and-sees-the-flag"),
+        pytest.param(RUNNING, HELD, (), id="a-worker-runs-it-and-sees-the-flag"),
         pytest.param(RUNNING, replace(HELD, stop=StopReason.SUSPEND), (), id="a-worker-is-stopping-anyway"),
         pytest.param(RUNNING, replace(HELD, alive=False, silent_seconds=9), (), id="a-worker-is-silent"),
         pytest.param(RUNNING, replace(HELD, alive=False, silent_seconds=10), (ForceEnd(TASK, Outcome.CANCELLED, "CANCELLED", "Cancelled; the worker that ran it is lost."),), id="a-worker-is-lost"),

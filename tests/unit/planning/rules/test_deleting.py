@@ -1,4 +1,4 @@
-"""Deletion that a foreign finalizer delays."""
+"""Deletion while a foreign finalizer holds the object."""
 
 from __future__ import annotations
 

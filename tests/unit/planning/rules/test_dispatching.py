@@ -34,7 +34,7 @@ CLAIMED = Observation(record=record(), claim=Claim("token", "worker-1", by_opera
     ("status", "seen", "actions"),
     [
         pytest.param(Status(), Observation(), (PutRecord(1, "celery"), Dispatch(FIRST, "celery")), id="a-new-job"),
-        pytest.param(Status(), Observation(record=record()), (Dispatch(FIRST, "celery"),), id="the-record-is-there"),
+        pytest.param(Status(), Observation(record=record()), (Dispatch(FIRST, "celery"),), id="the-record-exists"),
         pytest.param(Status(), Observation(record=record(sent=ago(1))), (), id="sent-already-but-not-stored"),
         pytest.param(QUEUED, Observation(record=record(sent=ago(5))), (), id="sent-and-stored"),
         pytest.param(RETRY, Observation(record=record(1, ago(99))), (PutRecord(2, "celery"), Dispatch(SECOND, "celery")), id="an-attempt-that-is-stored"),
@@ -42,7 +42,7 @@ CLAIMED = Observation(record=record(), claim=Claim("token", "worker-1", by_opera
         pytest.param(QUEUED, Observation(), (PutRecord(1, "celery"),), id="redis-lost-the-record-alone"),
         pytest.param(QUEUED, Observation(epoch_age_seconds=3, missing=True), (PutRecord(1, "celery"),), id="redis-lost-all-just-now"),
         pytest.param(QUEUED, Observation(epoch_age_seconds=3), (PutRecord(1, "celery"),), id="redis-lost-it-just-now"),
-        pytest.param(QUEUED, Observation(record=record(), epoch_age_seconds=3), (), id="redis-lost-it-and-the-record-is-back"),
+        pytest.param(QUEUED, Observation(record=record(), epoch_age_seconds=3), (), id="redis-lost-it-and-the-record-is-restored"),
         pytest.param(QUEUED, Observation(record=record(sent=ago(14)), missing=True), (), id="missing-for-a-moment"),
         pytest.param(QUEUED, Observation(record=record(sent=ago(15)), missing=True), (Dispatch(FIRST, "celery", again=True),), id="missing"),
         pytest.param(QUEUED, Observation(record=record(sent=ago(90_000)), queue=Queue(1, 0)), (), id="not-known-to-be-missing"),

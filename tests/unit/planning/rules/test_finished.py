@@ -168,7 +168,7 @@ def test_files_are_deleted_if_the_operator_ended_the_cancelled_attempt(attempt: 
     ("confirmed", "left_seconds", "actions"),
     [
         pytest.param(False, None, (AssertCancelled(),), id="expired"),
-        pytest.param(True, 1799, (AssertCancelled(),), id="half of it is over"),
+        pytest.param(True, 1799, (AssertCancelled(),), id="half of it has passed"),
         pytest.param(True, 1801, (), id="it lasts"),
     ],
 )
@@ -197,12 +197,10 @@ def test_files_are_deleted_if_the_cancelling_worker_could_not() -> None:
 @pytest.mark.parametrize(
     ("changes", "due"),
     [
-        pytest.param(
-            {"end": End(Outcome.SUCCEEDED, at=NOW, worker="worker-2")}, True, id="another-run-came-to-its-end"
-        ),
+        pytest.param({"end": End(Outcome.SUCCEEDED, at=NOW, worker="worker-2")}, True, id="another-run-ended"),
         pytest.param({"end": End(Outcome.STOPPED, "SUPERSEDED", at=NOW, worker="worker-2")}, True, id="or-was-stopped"),
         pytest.param({"end": None}, True, id="its-end-is-lost-and-its-worker-too"),
-        pytest.param({"end": None, "alive": True}, False, id="another-run-will-come-to-its-end"),
+        pytest.param({"end": None, "alive": True}, False, id="another-run-will-end"),
         pytest.param({"end": None, "claim": None, "epoch_age_seconds": 1}, False, id="redis-is-young"),
     ],
 )
@@ -223,7 +221,7 @@ RUNS = Observation(record=RECORD, claim=CLAIM, alive=True)
     [
         pytest.param(Observation(queue=LISTENED), over(Phase.FAILED), (RESTORED, PutRecord(1, "celery")), id="end-and-record"),
         pytest.param(Observation(record=RECORD, queue=LISTENED), over(Phase.FAILED), (RESTORED,), id="the-end-alone"),
-        pytest.param(Observation(epoch_age_seconds=1), over(Phase.SUCCEEDED), (), id="the-grace-is-not-over"),
+        pytest.param(Observation(epoch_age_seconds=1), over(Phase.SUCCEEDED), (), id="within-the-grace-period"),
         pytest.param(replace(ended(Phase.CANCELLED), record=None), over(Phase.CANCELLED, worker=None), (), id="it-was-never-sent"),
         pytest.param(RUNS, over(Phase.FAILED), (RequestStop(TASK, StopReason.SUPERSEDED),), id="it-runs-after-all"),
     ],
@@ -280,8 +278,8 @@ _TTL = 3_600.0
         pytest.param(
             Spec(cancel_requested=True), {"completion_time": NOW - timedelta(hours=2)}, None, id="the-flag-has-expired"
         ),
-        pytest.param(Spec(ttl_seconds_after_finished=90), {}, NOW + timedelta(seconds=30), id="its-time-is-not-over"),
-        pytest.param(Spec(ttl_seconds_after_finished=5), {}, NOW - timedelta(seconds=55), id="its-time-is-over"),
+        pytest.param(Spec(ttl_seconds_after_finished=90), {}, NOW + timedelta(seconds=30), id="its-time-has-not-come"),
+        pytest.param(Spec(ttl_seconds_after_finished=5), {}, NOW - timedelta(seconds=55), id="its-time-has-passed"),
         pytest.param(Spec(ttl_seconds_after_finished=5, managed_by="example.com/x"), {}, None, id="not-ours"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Checked inputs: which jobs they end, and what a status shows of them."""
+"""Preflight: which jobs an unusable input ends, and what the status shows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.plans import NOW, TASK, look
 
 MISSING = Checked(Verdict.UNUSABLE, reason="INPUT_NOT_FOUND", message="there is no file:///photos/x on this worker")
 USABLE = Checked(Verdict.USABLE, message="12 photos, 34 MB.")
-UNREACHABLE = Checked(Verdict.UNUSABLE, reason="INPUT_UNREACHABLE", message="the server is away")
+UNREACHABLE = Checked(Verdict.UNUSABLE, reason="INPUT_UNREACHABLE", message="the server is unavailable")
 RECORD = Record("install", "team", "banana", 1, "celery", NOW)
 SEEN = Observation(queue=Queue(workers=1), checked=MISSING)
 IN_QUEUE = replace(SEEN, record=RECORD)

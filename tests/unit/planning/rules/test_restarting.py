@@ -26,7 +26,7 @@ RUNNING = Status(
 
 
 def lost(attempt: int) -> Observation:
-    """Redis lost all but the record of the attempt, long ago."""
+    """Redis lost everything but the attempt's record, long ago."""
     return Observation(record=Record("install", "team", "banana", attempt, "celery"))
 
 

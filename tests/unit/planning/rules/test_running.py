@@ -69,7 +69,7 @@ def test_the_durations_of_steps_are_written_only_together_with_progress() -> Non
         pytest.param(False, 9.9, 1e9, False, id="silent-for-a-while"),
         pytest.param(False, 10.0, 1e9, True, id="silent-for-too-long"),
         pytest.param(False, 10.0, 15.0, False, id="workers-may-still-register"),
-        pytest.param(False, 10.0, 15.1, True, id="the-grace-is-over"),
+        pytest.param(False, 10.0, 15.1, True, id="after-the-grace-period"),
     ],
 )
 def test_a_worker_is_lost_after_its_silence(alive: bool, silent: float, epoch_age: float, lost: bool) -> None:

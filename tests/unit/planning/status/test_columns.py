@@ -1,4 +1,4 @@
-"""Texts of the columns, of plans as a user sees them one after another."""
+"""Texts of the columns of `kubectl get recon`."""
 
 from __future__ import annotations
 
