@@ -84,7 +84,7 @@ class Progress:
         None,
         "Estimated time left, as the model estimates it or from the pace so far.",
         unit="seconds",
-        absent="not known",
+        absent="unknown",
         minimum=0,
     )
     eta: str = member("", "etaSeconds as text, such as 1m20s.", max_length=32)

@@ -129,7 +129,7 @@ class Observation(ObservedJob):
     unsent: bool = False  # this operator has stored that the attempt is dispatched, and has not sent its message yet
     order_missing: bool = False  # the newest order to delete the job's files is known to be missing
     epoch_age_seconds: float = 1e9  # since the last known loss of data in Redis
-    waits_for: Wait = UNKNOWN  # what a waiting job waits for; empty if this is not known yet
+    waits_for: Wait = UNKNOWN  # what a waiting job waits for; empty if unknown
     # Why the job is not accepted: by a rule of its namespace, or by every worker's model
     refused: Refusal | None = None
     # What the job waits for if no worker of its queue has its model; empty: a worker has it, or may have it

@@ -28,7 +28,7 @@ class FinishVerdict(enum.StrEnum):
     # The cancel flag is set, and nothing was recorded: clean up, then finish with Outcome.CANCELLED
     CANCELLED = "cancelled"
     RELEASED = "released"  # a bare task was stopped: its message must be put back
-    # Superseded: another delivery has the attempt or has ended it (`end`), or the attempt is unwanted or unknown.
+    # Superseded: another delivery has claimed the attempt or ended it (`end`), or the attempt is unwanted or unknown.
     OVERTAKEN = "overtaken"
 
 

@@ -53,7 +53,7 @@ def give_up(case: Case, *, overdue: bool) -> Decision:
             suspending=case.job.spec.suspend,
             text="Redis lost how the attempt ended",
         )
-    silence = f"Worker {case.worker} stopped sending heartbeats for {case.timing.lost_after_seconds:g} s."
+    silence = f"Worker {case.worker} has sent no heartbeat for {case.timing.lost_after_seconds:g} s."
     reason = "TIMEOUT" if overdue else "WORKER_LOST"
     return Decision(
         JobState.RUNNING,

@@ -52,7 +52,7 @@ def _may_begin(case: Case) -> bool:
 
 
 def _generation_observed(case: Case) -> Status:
-    """Return the stored status with the current generation: without it, kstatus and Helm wait for ever after an edit of the spec."""
+    """Return the stored status with the current generation: without it, kstatus and Helm would wait forever after an edit of the spec."""
     stored, generation = case.stored, case.job.generation
     if stored.observed_generation >= generation:
         return stored

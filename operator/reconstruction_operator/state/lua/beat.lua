@@ -17,7 +17,7 @@ local function answer(owned)
   }
 end
 
--- The run is superseded: from now on the attempt has no heartbeat of it.
+-- The run is superseded: its heartbeat no longer counts.
 local function superseded()
   if token_at(alive_key) == token then redis.call('DEL', alive_key) end
   return answer(false)

@@ -1,6 +1,6 @@
--- Adds existing records to the install's index, and makes the install their owner. Returns {'ok'}.
--- With `giver` (another install, which has ended): moves them out of its index. Job ids without a record move as well, so that the
--- rest of these jobs is found and deleted. Records owned by a third install are only removed from it.
+-- Add existing records to the install's index, and make the install their owner. Returns {'ok'}.
+-- With a giver (another install, which has ended): move them out of its index. Job ids without a record move as well, so that the
+-- rest of these jobs is found and deleted. Records owned by a third install are only removed from the giver's index.
 -- KEYS: fence, records, records of the other install (or the same key), the record of each job. ARGV: fence, install id, id of the
 -- other install, job ids.
 local _, records_key, giver_key = unpack(KEYS)

@@ -75,7 +75,7 @@ def test_the_durations_of_steps_are_written_only_together_with_progress() -> Non
 def test_a_worker_is_lost_after_its_silence(alive: bool, silent: float, epoch_age: float, lost: bool) -> None:
     plan = look(replace(SEEN, alive=alive, silent_seconds=silent, epoch_age_seconds=epoch_age), RUNNING)
 
-    message = "Worker worker-1 stopped sending heartbeats for 10 s."
+    message = "Worker worker-1 has sent no heartbeat for 10 s."
     assert plan.actions == ((ForceEnd(TASK, Outcome.FAILED, "WORKER_LOST", message),) if lost else ())
     assert plan.status.phase is Phase.RUNNING  # the end that counts is seen next
 

@@ -34,7 +34,7 @@ LOST = ForceEnd(
     TASK,
     Outcome.FAILED,
     "WORKER_LOST",
-    "Worker worker-1 stopped sending heartbeats for 10 s.",
+    "Worker worker-1 has sent no heartbeat for 10 s.",
 )
 
 
