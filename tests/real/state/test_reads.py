@@ -56,13 +56,6 @@ def test_a_flag_without_a_ttl_has_none(client: redis.Redis, do: Caller) -> None:
     assert (job.confirmed, job.flag_ttl_seconds) == (True, None)
 
 
-def test_a_heartbeat_of_another_token_does_not_count(client: redis.Redis, do: Caller) -> None:
-    do.want()
-    do.claim()
-    client.hset("alive:job-1", "token", "other")
-    assert do.seen().alive is False
-
-
 JUNK_TEXTS = {
     "empty": "",
     "cut": "{",
@@ -105,11 +98,6 @@ def test_oversized_details_are_not_sent(client: redis.Redis, do: Caller) -> None
     client.hset("end:job-1", mapping={"outcome": "Succeeded", "at": 1, "details": details})
     end = do.seen().end
     assert (end.outcome, end.message) == (Outcome.SUCCEEDED, "")
-
-
-def test_malformed_ids_in_the_index_are_left_out(client: redis.Redis, do: Caller) -> None:
-    client.sadd("records:install", "good-1", "../bad", "", "good-0")
-    assert do(reads.list_records, "install") == ("good-0", "good-1")
 
 
 def test_every_key_has_the_prefix(client: redis.Redis) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
 
 import fakeredis
 import kombu
@@ -70,20 +68,19 @@ def test_keys_are_repaired_under_the_prefix(broker: fakeredis.FakeRedis, monkeyp
     assert broker.keys() == ["celery"]
 
 
-@pytest.mark.parametrize(
-    "answer", [lambda qos: qos.ack("tag"), lambda qos: qos.reject("tag")], ids=["acknowledge", "reject"]
-)
-def test_a_failed_acknowledgement_frees_the_slot_and_is_reported(answer: Callable[[Any], None]) -> None:
+@pytest.mark.parametrize("error", [redis.ConnectionError("closed"), redis.ReadOnlyError("a replica")], ids=repr)
+@pytest.mark.parametrize("method", ["ack", "reject"])
+def test_a_failed_acknowledgement_frees_the_slot_and_is_raised(method: str, error: redis.RedisError) -> None:
     def refuse(*_: object) -> None:
-        raise redis.ConnectionError("the connection was closed")
+        raise error
 
     qos = transport._HardenedQoS.__new__(transport._HardenedQoS)
     virtual.QoS.__init__(qos, SimpleNamespace(pipe_or_acquire=refuse, conn_or_acquire=refuse), prefetch_count=1)
     qos._delivered["tag"] = "message"
     assert not qos.can_consume()
 
-    with pytest.raises(redis.ConnectionError):
-        answer(qos)
+    with pytest.raises(type(error)):
+        getattr(qos, method)("tag")
 
     qos._flush()
     assert qos.can_consume()

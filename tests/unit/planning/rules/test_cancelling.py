@@ -10,20 +10,14 @@ from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.spec import Location
 from reconstruction_operator.api.status import Cancel, ConditionType, Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
-from reconstruction_operator.contract.records import Claim, Record
 from reconstruction_operator.planning.actions import AssertCancelled, ForceEnd, PutRecord, TakeClaim
 from reconstruction_operator.planning.types import Observation, Queue
 
-from tests.support.plans import NOW, TASK, look
+from tests.support.plans import HELD, NOW, QUEUED, RECORD, RUNNING, TASK, look
 
-RECORD = Record("install", "team", "banana", 1, "celery", NOW - timedelta(seconds=3))
-CLAIM = Claim("token", "worker-1", by_operator=False, at=NOW - timedelta(seconds=2))
-QUEUED = Status(phase=Phase.QUEUED, attempt=1, dispatch_time=NOW - timedelta(seconds=3))
-RUNNING = Status(phase=Phase.RUNNING, attempt=1, worker="worker-1", start_time=NOW - timedelta(seconds=2))
 PUT = PutRecord(1, "celery")
 TAKE = TakeClaim(TASK, Outcome.CANCELLED, "CANCELLED", "Cancelled while no worker ran it.")
 WAITING = Observation(record=RECORD, queue=Queue(workers=1, waiting=1))
-HELD = Observation(record=RECORD, claim=CLAIM, alive=True, queue=Queue(workers=1))
 REQUESTED = {"cancel_requested": True}
 CONFIRMED = {"cancel_requested": True, "cancel_confirmed": True}
 
