@@ -45,12 +45,12 @@ class Promises(Installation):
     # --- Whenever a run moves
 
     def begun(self, run: Run) -> None:
-        """An attempt is claimed once, and none begins of a job that is over."""
+        """An attempt is claimed once, and a finished job begins no attempt."""
         task, job = run.message.task, run.message.job
         assert task not in self.granted, f"{task} was given to {self.granted[task]}, and then to {run.token}"
         self.granted[task] = run.token
         thing = self.objects[job]
-        # In Redis a job is over by the end of its newest attempt, and by the record, which older attempts do not match.
+        # In Redis, the end of its newest attempt finishes a job, and the record, which older attempts do not match.
         assert self.has_lost(job, "claim:", "end:", "job:") or not thing.finished, (
             f"{task} begins, but its job has ended as {thing.status.phase}"
         )

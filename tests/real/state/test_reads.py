@@ -50,7 +50,7 @@ def test_flags_are_seen_with_their_ttl(
     assert (job.requested, job.confirmed, round(job.flag_ttl_seconds)) == seen
 
 
-def test_a_flag_without_a_ttl_has_none(client: redis.Redis, do: Caller) -> None:
+def test_a_flag_may_have_no_ttl(client: redis.Redis, do: Caller) -> None:
     client.set("cancel:job", "1")
     job = do.seen()
     assert (job.confirmed, job.flag_ttl_seconds) == (True, None)

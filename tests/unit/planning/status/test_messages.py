@@ -1,4 +1,4 @@
-"""`.status.message`."""
+"""Message of the status: what a waiting job waits for."""
 
 from __future__ import annotations
 
