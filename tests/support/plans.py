@@ -7,13 +7,15 @@ from typing import Any, Final
 
 from reconstruction_operator.api.identity import JobKey, TaskId
 from reconstruction_operator.api.spec import Location, Spec
-from reconstruction_operator.api.status import Status
+from reconstruction_operator.api.status import ConditionType, Phase, Status
+from reconstruction_operator.contract.records import Claim, Record
 from reconstruction_operator.planning.plan import plan
-from reconstruction_operator.planning.types import Job, Observation, Plan, Timing
+from reconstruction_operator.planning.types import Job, Observation, Plan, Queue, Timing
 from reconstruction_operator.planning.validation import problems
 
 NOW: Final = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-TASK: Final = TaskId("uid", 1)  # of the first attempt
+TASK: Final = TaskId("uid", 1)  # the first attempt
+PERMANENT: Final = frozenset(ConditionType) - {ConditionType.INPUT_CHECKED, ConditionType.CONTESTED}  # in every status
 TIMING: Final = Timing(
     lost_after_seconds=10,
     epoch_grace_seconds=15,
@@ -23,6 +25,13 @@ TIMING: Final = Timing(
     cancel_ttl_seconds=3600,
     progress_seconds=1,
 )
+SENT: Final = NOW - timedelta(seconds=3)
+BEGAN: Final = NOW - timedelta(seconds=2)
+RECORD: Final = Record("install", "team", "banana", 1, "celery", SENT)
+CLAIM: Final = Claim("token", "worker-1", by_operator=False, at=BEGAN)
+HELD: Final = Observation(record=RECORD, claim=CLAIM, alive=True, queue=Queue(workers=1))
+QUEUED: Final = Status(phase=Phase.QUEUED, attempt=1, dispatch_time=SENT)
+RUNNING: Final = Status(phase=Phase.RUNNING, attempt=1, worker="worker-1", start_time=BEGAN)
 
 
 def look(
@@ -35,13 +44,13 @@ def look(
     generation: int = 1,
     **spec: Any,
 ) -> Plan:
-    """The plan for a job that was created a minute ago, with changes to its spec."""
+    """Return the plan for a job that was created a minute ago, with changes to its spec."""
     job = job_with(status or Status(), deleting=deleting, generation=generation, **spec)
     return plan(job, seen, at, TIMING, admitted=admitted)
 
 
 def job_with(status: Status, *, deleting: bool = False, generation: int = 1, **spec: Any) -> Job:
-    """The job of `look`, as it is stored."""
+    """Return the job of `look`, as the API server stores it."""
     wanted = Spec(**{"input": Location("file:///photos/banana"), **spec})
     return Job(
         key=JobKey("team", "banana", TASK.job_id),

@@ -1,4 +1,4 @@
-"""The ReconstructionJob resource: spec, status, conditions, CRD.
+"""Resource: the spec, status, conditions and CRD of a ReconstructionJob.
 
-Types alone: no I/O, no clock. The CRD is made from them (`crd`).
+Types only: no I/O, no clock. The CRD is made from them (`crd`).
 """

@@ -1,4 +1,4 @@
-"""ValidatingAdmissionPolicies beside the CRD: what all of them have in common."""
+"""Admission policies: the common parts of the ValidatingAdmissionPolicies beside the CRD."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _VERSION: Final = "admissionregistration.k8s.io/v1"
 
 
 def policy(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The policy as the API server takes it: it checks each job that is created."""
+    """Return the manifest of a policy that checks each new job."""
     created = {"apiGroups": [GROUP], "apiVersions": ["*"], "resources": [PLURAL], "operations": ["CREATE"]}
     return {
         "apiVersion": _VERSION,
@@ -24,7 +24,7 @@ def policy(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def binding(name: str) -> dict[str, Any]:
-    """Applies the policy of that name in all namespaces."""
+    """Return the manifest that applies the policy in all namespaces."""
     return {
         "apiVersion": _VERSION,
         "kind": "ValidatingAdmissionPolicyBinding",
@@ -34,7 +34,7 @@ def binding(name: str) -> dict[str, Any]:
 
 
 def render(header: str, made: Mapping[str, Any]) -> str:
-    """The header, the policy and its binding as YAML."""
+    """Return the header, the policy and its binding as YAML."""
     both = (made, binding(made["metadata"]["name"]))
     return header + "---\n".join(yaml.safe_dump(one, sort_keys=False, width=120, allow_unicode=True) for one in both)
 

@@ -18,30 +18,30 @@ from typing import Any, Final, TypeVar, Union
 T = TypeVar("T")
 
 _Convert = Callable[[Any], Any]
-_TIMES: Final = 4096  # whose text is kept: the conditions of a job share a few
+_TIMES: Final = 4096  # times in each cache: the conditions of a job share a few
 
 
 @functools.cache
 def camel(name: str) -> str:
-    """`snake_case` as `camelCase`."""
+    """Return a `snake_case` name as `camelCase`."""
     head, *tail = name.split("_")
     return head + "".join(part.capitalize() for part in tail)
 
 
 @functools.lru_cache(_TIMES)
 def format_time(value: datetime) -> str:
-    """RFC 3339 in UTC with whole seconds, as metav1.Time."""
+    """Return the time as RFC 3339 in UTC with whole seconds, as metav1.Time."""
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @functools.lru_cache(_TIMES)
 def parse_time(text: str) -> datetime:
-    """An aware datetime in UTC. Raises ValueError if it is not an RFC 3339 time."""
+    """Return an aware datetime in UTC. Raises ValueError if `text` is not an RFC 3339 time."""
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def encode(value: Any) -> dict[str, Any]:
-    """JSON of a dataclass of this package, without empty fields (None, empty text, tuple or mapping)."""
+    """Return the JSON of a dataclass of this package, without empty fields (None, empty text, tuple or mapping)."""
     found: dict[str, Any] = {}
     for name, key, may_be_empty, convert in _encoders(type(value)):  # type: ignore[arg-type]  # a class is hashable
         item = getattr(value, name)
@@ -52,7 +52,7 @@ def encode(value: Any) -> dict[str, Any]:
 
 
 def same(one: T, other: T) -> bool:
-    """Whether `encode` makes the same JSON of both. Only the fields that differ are encoded."""
+    """Return whether `encode` makes the same JSON of both. Only the fields that differ are encoded."""
     for name, _, may_be_empty, convert in _encoders(type(one)):  # type: ignore[arg-type]  # a class is hashable
         before, after = getattr(one, name), getattr(other, name)
         if before == after or (may_be_empty and not before and not after):
@@ -63,9 +63,9 @@ def same(one: T, other: T) -> bool:
 
 
 def decode(kind: type[T], data: object) -> T:
-    """A `kind` (a dataclass of this package) from JSON. Absent fields and those of a wrong type get their default.
+    """Return a `kind` (a dataclass of this package) made from JSON. Fields that are absent or of a wrong type get their default.
 
-    The API server has validated the objects. But an object of an older or newer CRD must never stop the loop.
+    The API server has validated the object, but an object of an older or newer CRD must never stop the loop.
     """
     values: dict[str, Any] = {}
     if isinstance(data, Mapping):
@@ -82,11 +82,11 @@ def decode(kind: type[T], data: object) -> T:
 
 @functools.cache
 def _encoders(kind: type[Any]) -> tuple[tuple[str, str, bool, _Convert | None], ...]:
-    """For each field: its name, its key, whether its type has an empty value, and its encoder if it is not plain."""
+    """Return for each field its name, its key, whether its type has an empty value, and its encoder (see `_encoder`)."""
     hints = typing.get_type_hints(kind)
     found = []
     for one in dataclasses.fields(kind):
-        hint = required(hints[one.name])
+        hint = plain_type(hints[one.name])
         base = typing.get_origin(hint) or hint
         may_be_empty = issubclass(base, str | tuple | Mapping)
         found.append((one.name, camel(one.name), may_be_empty, _encoder(hint)))
@@ -94,7 +94,7 @@ def _encoders(kind: type[Any]) -> tuple[tuple[str, str, bool, _Convert | None], 
 
 
 def _encoder(hint: Any) -> _Convert | None:
-    """None: the value is JSON already."""
+    """Return the encoder of a type; None if its values are JSON already."""
     origin = typing.get_origin(hint)
     if origin is tuple:
         item = _encoder(typing.get_args(hint)[0])
@@ -110,14 +110,14 @@ def _encoder(hint: Any) -> _Convert | None:
 
 @functools.cache
 def _decoders(kind: type[Any]) -> tuple[tuple[str, str, _Convert], ...]:
-    """For each field: its name, its key and its decoder."""
+    """Return for each field its name, its key and its decoder."""
     hints = typing.get_type_hints(kind)
     return tuple((one.name, camel(one.name), _decoder(hints[one.name])) for one in dataclasses.fields(kind))
 
 
 def _decoder(hint: Any) -> _Convert:
-    """A function that raises TypeError or ValueError for a value of a wrong type."""
-    hint = required(hint)
+    """Return the decoder of a type, which raises TypeError or ValueError for a value of another type."""
+    hint = plain_type(hint)
     origin = typing.get_origin(hint)
     if origin is tuple:
         return functools.partial(_decode_list, _decoder(typing.get_args(hint)[0]))
@@ -148,8 +148,8 @@ def _decode_plain(kind: type, raw: Any) -> Any:
     return raw
 
 
-def required(hint: Any) -> Any:
-    """`T` of `T | None`."""
+def plain_type(hint: Any) -> Any:
+    """Return `hint` without `| None`."""
     if typing.get_origin(hint) in (Union, types.UnionType):
         return next(arm for arm in typing.get_args(hint) if arm is not types.NoneType)
     return hint

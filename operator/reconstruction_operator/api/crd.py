@@ -1,4 +1,4 @@
-"""CustomResourceDefinition, made from the types of this package; `make crd` writes it to `manifests/crd`."""
+"""CustomResourceDefinition: made from the types of this package. `make crd` writes it to `manifests/crd`."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ PRINTER_COLUMNS: tuple[dict[str, Any], ...] = (
     # The API server shows the first value that exists: for a job without a detail, the phase alone.
     _column("Phase", ".status['phaseDetail','phase']", "State of the job."),
     _column("Done", ".status.progress.display", "Percentage that is done."),
-    _column("Time", ".status.timeDetail", "Estimated time left, or what the job took."),
+    _column("Time", ".status.timeDetail", "Estimated time left, or the time that the job took."),
     _column("Reason", ".status.reason", "Why the job failed or waits, in a word or two."),
     _column("Age", ".metadata.creationTimestamp", "Time since the job was created.", kind="date"),
     _column("Step", ".status.progress.step", "The current step.", wide=True),
-    _column("Images", ".status.inputs.images", "Photos that were read.", kind="integer", wide=True),
+    _column("Images", ".status.inputs.images", "Number of photos that were read.", kind="integer", wide=True),
     _column("Attempt", ".status.attempt", "Number of the attempt.", kind="integer", wide=True),
-    _column("Worker", ".status.worker", "Worker that has the job.", wide=True),
+    _column("Worker", ".status.worker", "Worker that runs the job.", wide=True),
     _column("Cancel Reason", ".spec.cancelReason", "Why the job is to be cancelled.", wide=True),
     _column("Message", ".status.message", "State of the job in a sentence.", wide=True),
 )
@@ -48,7 +48,7 @@ SELECTABLE_FIELDS: tuple[str, ...] = (".spec.modelType", ".spec.queue", ".spec.p
 
 
 def schema() -> Schema:
-    """The schema of a whole ReconstructionJob."""
+    """Return the schema of a whole ReconstructionJob."""
     return {
         "description": "One photo set that is to be reconstructed as a 3D mesh.",
         "type": "object",
@@ -58,8 +58,8 @@ def schema() -> Schema:
             "kind": {"type": "string", "description": f"Always {KIND}."},
             "metadata": {"type": "object"},
             "spec": {"description": "The job as the user wants it."} | object_schema(Spec, SPEC_RULES),
-            # The API server stores it at creation: so kstatus and Helm report "in progress" before the operator sees the job.
-            # Atomic: it has one writer, and `managedFields` that name each field of it would cost more than the status itself.
+            # The API server stores the default at creation, so kstatus and Helm report "in progress" before the operator sees the job.
+            # Atomic: the status has one writer, and naming each of its fields in `managedFields` would cost more than the status itself.
             "status": {
                 "description": "The state of the job as the operator reports it.",
                 "default": {"observedGeneration": Status().observed_generation},
@@ -71,7 +71,7 @@ def schema() -> Schema:
 
 
 def crd() -> dict[str, Any]:
-    """The CustomResourceDefinition for the API server."""
+    """Return the CustomResourceDefinition for the API server."""
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -103,5 +103,5 @@ def crd() -> dict[str, Any]:
 
 
 def render() -> str:
-    """The CRD as YAML, under a comment with its origin."""
+    """Return the CRD as YAML, under a comment with its origin."""
     return _HEADER + yaml.safe_dump(crd(), sort_keys=False, width=120, allow_unicode=True)

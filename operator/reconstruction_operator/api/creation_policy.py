@@ -1,7 +1,7 @@
-"""ValidatingAdmissionPolicy: no job is created cancelled, unless a backup is restored.
+"""Creation policy: a ValidatingAdmissionPolicy that rejects a new job that is cancelled already, unless a backup is restored.
 
-A wrong manifest must not end a job before it starts. But backups contain cancelled jobs, and a restore creates them as they were. Labels and
-annotations show a restore, and rules of the CRD cannot read those. `make crd` writes the policy to `manifests/crd/creation-policy.yaml`.
+A wrong manifest must not end a job before it starts. But a restore creates the cancelled jobs of a backup as they were. Labels and
+annotations show a restore; rules of the CRD cannot read them. `make crd` writes the policy to `manifests/crd/creation-policy.yaml`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ RESTORED_LABELS: Final = ("velero.io/restore-name",)
 
 _HEADER = """\
 # Made from operator/reconstruction_operator/api by `make crd`: change it there.
-# Belongs to the CRD beside it: the API server creates no job that is cancelled already, unless it is restored from a backup.
+# Belongs to the CRD beside it: the API server rejects a new job that is cancelled already, unless it is restored from a backup.
 """
 
 _CANCELLED = "object.spec.?cancelRequested.orValue(false) || object.spec.?cancelConfirmed.orValue(false)"
@@ -31,7 +31,7 @@ _RESTORED = " || ".join(
 
 
 def policy() -> dict[str, Any]:
-    """The policy as the API server takes it."""
+    """Return the manifest of the policy."""
     return admission_policies.policy(
         NAME,
         {
@@ -52,5 +52,5 @@ def policy() -> dict[str, Any]:
 
 
 def render() -> str:
-    """Policy and binding as YAML."""
+    """Return policy and binding as YAML."""
     return admission_policies.render(_HEADER, policy())

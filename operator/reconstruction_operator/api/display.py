@@ -1,4 +1,4 @@
-"""Texts for people: percentages and durations."""
+"""Display texts: percentages and durations for people."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ _EXACT_BELOW_SECONDS = 10 * _MINUTE_SECONDS  # longer estimates are not exact to
 
 
 def percent_text(percent: float) -> str:
-    """A percentage in tenths, as `.status.progress.display`: "43.7%", "60%"."""
+    """Return a percentage in tenths, as `.status.progress.display`: "43.7%", "60%"."""
     return f"{round(percent, 1):g}%"
 
 
 def duration_text(seconds: int) -> str:
-    """A duration as kubectl writes ages, as `.status.progress.eta`: "45s", "1m20s", "12m", "1h5m", "2d3h"."""
+    """Return a duration as kubectl writes ages, as `.status.progress.eta`: "45s", "1m20s", "12m", "1h5m", "2d3h"."""
     seconds = max(0, seconds)
     if seconds < _MINUTE_SECONDS:
         return f"{seconds}s"

@@ -1,4 +1,4 @@
-"""Truncation of a status to the limits of the schema, so that the API server never rejects it.
+"""Fitting: truncates a status to the limits of the schema, so that the API server never rejects it.
 
 Texts in a status come from workers, models and exceptions, which do not know the limits.
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from reconstruction_operator.api.codec import required
+from reconstruction_operator.api.codec import plain_type
 from reconstruction_operator.api.shapes import Shape, shape_of
 
 T = TypeVar("T")
@@ -20,13 +20,13 @@ T = TypeVar("T")
 _Fitter = Callable[[Any, Any], Any]
 
 _CUT = "…"
-_ITEMS = 4_096  # of lists: most conditions are those of many jobs
+_ITEMS = 4_096  # cached items of lists: many jobs share the same conditions
 
 
 def fit(value: T, known: T | None = None) -> T:
-    """`value` with long texts and lists truncated and numbers clamped; `value` itself if all fits.
+    """Return `value` with long texts and lists truncated and numbers clamped; `value` itself if everything fits.
 
-    Parts that it shares with `known`, which fits, are not checked again: fitting is slow.
+    Parts shared with `known`, which fits already, are not checked again: fitting is slow.
     """
     changes: dict[str, Any] = {}
     texts, others = _fitters(type(value))  # type: ignore[arg-type]  # a class is hashable
@@ -44,7 +44,7 @@ def fit(value: T, known: T | None = None) -> T:
 
 
 def cut(text: str, max_length: int | None) -> str:
-    """`text` with at most that many characters; a truncated text ends in an ellipsis."""
+    """Return `text` with at most `max_length` characters; a truncated text ends in an ellipsis."""
     if max_length is None or len(text) <= max_length:
         return text
     return text[: max_length - len(_CUT)] + _CUT
@@ -52,11 +52,11 @@ def cut(text: str, max_length: int | None) -> str:
 
 @functools.cache
 def _fitters(kind: type[Any]) -> tuple[tuple[tuple[str, int], ...], tuple[tuple[str, _Fitter], ...]]:
-    """Name and longest length of each text that has one; name and fitting function of each other field that has limits."""
+    """Return name and maximum length of each limited text, and name and fitting function of each other limited field."""
     hints = typing.get_type_hints(kind)
     texts, others = [], []
     for one in dataclasses.fields(kind):
-        hint, its = required(hints[one.name]), shape_of(one)
+        hint, its = plain_type(hints[one.name]), shape_of(one)
         if hint is str:
             texts += [] if its.max_length is None else [(one.name, its.max_length)]
         elif (fitter := _fitter(hint, its)) is not None:
@@ -65,13 +65,13 @@ def _fitters(kind: type[Any]) -> tuple[tuple[tuple[str, int], ...], tuple[tuple[
 
 
 def _fitter(hint: Any, its: Shape) -> _Fitter | None:
-    """A function of a value and the known one."""
+    """Return a function of a value and the known value; None if the field has no limits."""
     if hint is int:
         return None if its.minimum is its.maximum is None else lambda value, _: _in_range(value, its)
     if typing.get_origin(hint) is tuple:
         return lambda items, known: _fitted_tuple(items, known or (), its)
     if issubclass(typing.get_origin(hint) or hint, Mapping):
-        # The parameters of a spec are free-form, and the user's.
+        # The parameters of a spec belong to the user.
         return None if its.free_form else lambda mapping, _: _fitted_mapping(mapping, its)
     return fit if dataclasses.is_dataclass(hint) else None
 

@@ -1,4 +1,4 @@
-"""Identity of the resource, of jobs and of attempts. Only these types format and parse the strings."""
+"""Identities of the resource, of jobs and of attempts. Only this module formats and parses their text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TASK_ID = re.compile(r"(.+)-([1-9][0-9]{0,8})")  # the attempt is an int32
 
 
 def check_job_id(job_id: object) -> str:
-    """`job_id`, if it is safe as a folder name and in a Redis key.
+    """Return `job_id` if it is safe as a folder name and in a Redis key.
 
     Raises ValueError if it is not 1 to 128 letters, digits, dots, dashes or underscores with a letter or digit at both ends.
     """
@@ -58,7 +58,7 @@ class TaskId:
 
     @classmethod
     def parse(cls, text: str) -> TaskId | None:
-        """The attempt of a task id; None if the operator did not make it."""
+        """Return the attempt of a task id; None if the operator did not make the id."""
         found = _TASK_ID.fullmatch(text)
         try:
             return cls(check_job_id(found[1]), int(found[2])) if found else None

@@ -1,7 +1,7 @@
-"""ValidatingAdmissionPolicy: bounds `spec.parameters`, which the CRD's schema leaves free.
+"""Parameters policy: a ValidatingAdmissionPolicy that limits `spec.parameters`, which the CRD's schema leaves free.
 
-A structural schema cannot say "a plain value, or a list of plain values". Without a bound, anyone who may create a job
-could store deeply nested or very large parameters, which every reader of the jobs must then parse.
+A structural schema cannot express "a plain value, or a list of plain values". Without a limit, anyone who may create a job
+could store deeply nested or very large parameters, which every client that reads the jobs must then parse.
 `make crd` writes the policy to `manifests/crd/parameters-policy.yaml`.
 """
 
@@ -17,11 +17,11 @@ PARAMETERS_MAX_CHARACTERS: Final = 16 * 1024  # of all names and values: paramet
 NAME_MAX_CHARACTERS: Final = 63
 TEXT_MAX_CHARACTERS: Final = 4_096
 LIST_MAX_ITEMS: Final = 256
-_OTHER_CHARACTERS: Final = 8  # what a number, a boolean or null counts for
+_OTHER_CHARACTERS: Final = 8  # counted for a number, a boolean or null
 
 _HEADER = """\
 # Made from operator/reconstruction_operator/api by `make crd`: change it there.
-# Belongs to the CRD beside it: the API server refuses spec.parameters that no model takes.
+# Belongs to the CRD beside it: the API server rejects spec.parameters that no model accepts.
 """
 
 _PLAIN = "[dyn(string), dyn(int), dyn(double), dyn(bool), dyn(null_type)]"
@@ -32,7 +32,7 @@ def _size(value: str) -> str:
 
 
 def policy() -> dict[str, Any]:
-    """The policy as the API server takes it. Parameters never change, so creation alone is checked."""
+    """Return the manifest of the policy. Parameters never change, so only creation is checked."""
     value = "object.spec.parameters[name]"
     return admission_policies.policy(
         NAME,
@@ -83,5 +83,5 @@ def policy() -> dict[str, Any]:
 
 
 def render() -> str:
-    """Policy and binding as YAML."""
+    """Return policy and binding as YAML."""
     return admission_policies.render(_HEADER, policy())

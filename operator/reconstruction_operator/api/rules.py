@@ -1,6 +1,6 @@
-"""CEL rules that the API server enforces, with the messages that users see.
+"""CEL rules: the API server enforces them, and shows their messages to users.
 
-Rules of a single field are declared with the field (`spec`); here are those that relate fields, or old and new values.
+Rules of a single field are declared with the field (`spec`). This module has the rules that relate fields, or old and new values.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from reconstruction_operator.api.shapes import Rule, shape_of
 from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.api.status import Phase
 
-_forbidden = functools.partial(Rule, reason="FieldValueForbidden")  # whose answer does not print the value
+_forbidden = functools.partial(Rule, reason="FieldValueForbidden")  # its error does not print the value
 
-# Together: a confirmation needs a request that is stored already, is final, and keeps its request. Each mistake breaks
-# one rule only, so that a user reads one message.
+# Together: a confirmation needs a stored request, is final, and keeps that request. Each mistake breaks only one rule, so that the
+# user gets one message.
 CANCEL_RULES: tuple[Rule, ...] = (
     _forbidden(
         # `creation_policy` decides whether a new job may be cancelled at all.
@@ -48,10 +48,10 @@ CANCEL_RULES: tuple[Rule, ...] = (
     ),
 )
 
-# For a job without a reason, the API server reads one field in each rule.
+# For a job without a reason, each rule reads only one field.
 CANCEL_REASON_RULES: tuple[Rule, ...] = (
     _forbidden(
-        # Also at creation. A change that breaks a rule above, too, gets the message of that rule alone.
+        # Also at creation. A change that breaks a rule above as well gets only the message of that rule.
         rule=(
             "!has(self.cancelReason) || self.cancelRequested || self.cancelConfirmed "
             "|| oldSelf.?cancelConfirmed.orValue(false)"
@@ -76,7 +76,7 @@ CANCEL_REASON_RULES: tuple[Rule, ...] = (
 
 
 def immutability_rules(kind: type[Any]) -> tuple[Rule, ...]:
-    """Rules that forbid to change, add or remove the immutable fields of `kind`.
+    """Return the rules that forbid changing, adding or removing an immutable field of `kind`.
 
     They belong to the parent: a field's own transition rule does not run when the field is added or removed.
     """
@@ -92,7 +92,7 @@ def immutability_rules(kind: type[Any]) -> tuple[Rule, ...]:
 
 
 def _unchanged(name: str, *, always_there: bool) -> str:
-    """A rule that reads few fields: at each write, of a status too, a read costs the API server more than the comparison."""
+    """Return a rule that reads few fields: at each write, even of a status, a read costs the API server more than the comparison."""
     same = f"self.{name} == oldSelf.{name}"
     return same if always_there else f"has(self.{name}) ? has(oldSelf.{name}) && {same} : !has(oldSelf.{name})"
 

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import types
 import typing
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Union
+from typing import Any
 
-from reconstruction_operator.api.codec import camel
+from reconstruction_operator.api.codec import camel, plain_type
 from reconstruction_operator.api.shapes import Rule, Shape, description, shape_of
 
 Schema = dict[str, Any]
 
 
 def object_schema(kind: type[Any], rules: Sequence[Rule] = ()) -> Schema:
-    """The schema of a dataclass; every field needs a shape."""
+    """Return the schema of a dataclass; every field needs a shape."""
     hints = typing.get_type_hints(kind)
     fields = dataclasses.fields(kind)
     schema: Schema = {"type": "object"}
@@ -28,19 +27,12 @@ def object_schema(kind: type[Any], rules: Sequence[Rule] = ()) -> Schema:
 
 
 def field_schema(one: dataclasses.Field[Any], hint: Any) -> Schema:
-    """The schema of one field: its description, its default, and what its type and shape allow."""
+    """Return the schema of one field: its description, its default, and the limits of its type and shape."""
     its = shape_of(one)
     schema: Schema = {"description": description(one)}
     if its.stored_default:
         schema["default"] = one.default
     return schema | _type_schema(hint, its) | validations((*_pattern_rules(its), *its.rules))
-
-
-def plain_type(hint: Any) -> Any:
-    """`hint` without `| None`."""
-    if typing.get_origin(hint) in (Union, types.UnionType):
-        return next(arm for arm in typing.get_args(hint) if arm is not types.NoneType)
-    return hint
 
 
 def _type_schema(hint: Any, its: Shape) -> Schema:
@@ -86,14 +78,14 @@ def _mapping_schema(its: Shape) -> Schema:
 
 
 def _pattern_rules(its: Shape) -> tuple[Rule, ...]:
-    """The pattern as a rule with a readable message. `pattern` itself would be a second message for the same mistake."""
+    """Return the pattern as a rule with a readable message. `pattern` itself would add a second message for the same mistake."""
     if not its.pattern_message:
         return ()
     return (Rule(rule=f"self.matches(r'{its.pattern}')", message=its.pattern_message),)
 
 
 def validations(rules: Sequence[Rule]) -> Schema:
-    """The `x-kubernetes-validations` of a schema; empty without rules."""
+    """Return the `x-kubernetes-validations` of a schema; empty without rules."""
     return {"x-kubernetes-validations": [_validation(one) for one in rules]} if rules else {}
 
 

@@ -20,8 +20,8 @@ class Rule:
     """One CEL rule that the API server enforces. With `oldSelf` it is a transition rule."""
 
     rule: str
-    message: str  # says what is wrong and what to do
-    field_path: str = ""  # of the wrong field, relative to the rule's schema (".queue")
+    message: str  # what is wrong, and what to do
+    field_path: str = ""  # the wrong field, relative to the rule's schema (".queue")
     reason: RuleReason = "FieldValueInvalid"  # Forbidden does not print the value
     optional_old_self: bool = False  # also runs at creation; `oldSelf` is a CEL optional
 
@@ -38,8 +38,8 @@ class Shape:
     immutable: bool = False
     minimum: int | None = None
     maximum: int | None = None
-    pattern: str = ""  # the same text is read by Go (RE2), browsers and Python
-    pattern_message: str = ""  # the same without a regular expression
+    pattern: str = ""  # valid in Go (RE2), browsers and Python
+    pattern_message: str = ""  # the pattern in words
     choices: tuple[str, ...] = ()
     max_length: int | None = None  # characters
     max_items: int | None = None
@@ -50,12 +50,12 @@ class Shape:
 
 
 def shape(text: str, **rest: Any) -> Mapping[str, Any]:
-    """Metadata for `dataclasses.field`; `rest` are the fields of `Shape`."""
+    """Return metadata for `dataclasses.field`; `rest` are the fields of `Shape`."""
     return {_KEY: Shape(text=text, **rest)}
 
 
 def member(default: Any, text: str, **rest: Any) -> Any:
-    """A dataclass field with a shape. A class as default is called for each object."""
+    """Return a dataclass field with a shape. If `default` is a class, it is called for each object."""
     metadata = shape(text, **rest)
     if isinstance(default, type):
         return dataclasses.field(default_factory=default, metadata=metadata)
@@ -63,7 +63,7 @@ def member(default: Any, text: str, **rest: Any) -> Any:
 
 
 def shape_of(one: dataclasses.Field[Any]) -> Shape:
-    """The shape of a dataclass field.
+    """Return the shape of a dataclass field.
 
     Raises TypeError if the field has none; every field of the resource must have one.
     """
@@ -74,7 +74,7 @@ def shape_of(one: dataclasses.Field[Any]) -> Shape:
 
 
 def default_text(one: dataclasses.Field[Any]) -> str:
-    """The default as a user would write it, or in words; empty if there is none."""
+    """Return the default as a user would write it, or in words; empty if there is none."""
     its = shape_of(one)
     if not its.stored_default:
         return its.absent
@@ -82,7 +82,7 @@ def default_text(one: dataclasses.Field[Any]) -> str:
 
 
 def description(one: dataclasses.Field[Any]) -> str:
-    """Text, unit, default and immutability of a field, as `kubectl explain` prints it."""
+    """Return text, unit, default and immutability of a field, as `kubectl explain` prints it."""
     its = shape_of(one)
     parts = [its.text]
     if its.unit:

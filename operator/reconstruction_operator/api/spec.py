@@ -1,4 +1,4 @@
-"""`.spec`: what the user wants. The CRD is made from the metadata of the fields."""
+"""Spec: what the user wants. The CRD is made from the metadata of its fields."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _NO_CREDENTIALS = Rule(
 _NO_WAY_UP = Rule(
     rule=r"!self.matches(r'(^|/)\.\.(/|$)')", message="write the address without '..': name the folder itself"
 )
-_WEB_INPUT_IS_AN_ARCHIVE = Rule(  # an address that breaks another rule gets that one's message alone
+_WEB_INPUT_IS_AN_ARCHIVE = Rule(  # an address that breaks another rule gets only the message of that rule
     rule=(
         "!self.uri.startsWith('https://') || self.uri.matches(r'^https://[^/?#]*@') "
         r"|| self.uri.matches(r'(?i)^https://[^/?#]+/[^?#]*\.(zip|tar|tar\.gz|tgz)([?#].*)?$')"
@@ -95,7 +95,7 @@ class Spec:
     )
     output: Location | None = member(
         None,
-        "Where the result is copied to, besides the workers' job folder, which always has it.",
+        "Where the result is copied, in addition to the workers' job folder.",
         absent="not copied",
         immutable=True,
         rules=(_OUTPUT_IS_NO_WEB_PAGE,),
@@ -121,7 +121,7 @@ class Spec:
     priority: str = member(
         "normal",
         "low, normal or high: workers consume <queue>-high before <queue>, and that before <queue>-low. "
-        " A running job is never stopped for another. Fixed once the job has been dispatched.",
+        "A running job is never stopped for another. Fixed once the job has been dispatched.",
         stored_default=True,
         choices=PRIORITIES,
     )
@@ -129,7 +129,7 @@ class Spec:
         IF_UNCHANGED,
         "Whether the job takes over the result of an earlier job of its namespace and name, deleted or not, instead of "
         "running. IfUnchanged: if photos, model, version and parameters are the same; simulations are not taken over. "
-        "Required: the newest result, whatever it was made from; without one the job fails. Never: it runs.",
+        "Required: always the newest result; the job fails if there is none. Never: the job runs.",
         stored_default=True,
         choices=REUSES,
     )
@@ -190,8 +190,8 @@ class Spec:
     )
     ttl_seconds_after_finished: int | None = member(
         None,
-        "Time after its end at which the job and its files in the workers' job folder are deleted, however it "
-        "ended. What was copied to spec.output stays. 0 deletes at once.",
+        "Time after the job's end at which the job and its files in the workers' job folder are deleted, whatever its "
+        "outcome. What was copied to spec.output stays. 0 deletes at once.",
         unit="seconds",
         absent="kept until you delete the job",
         minimum=0,
@@ -199,10 +199,10 @@ class Spec:
     )
     deletion_policy: str | None = member(
         None,
-        "What becomes of the result in the workers' job folder when the job is deleted. Retain: it is kept for some days, "
+        "What happens to the result in the workers' job folder when the job is deleted. Retain: it is kept for some days, "
         "and a job of the same name may take it over (reuse). Delete: it is deleted at once. The result of a cancelled "
         "job is always deleted; what was copied to spec.output stays.",
-        absent="as the operator's settings say; Retain, unless they were changed",
+        absent="as in the operator's settings; Retain, unless they were changed",
         choices=DELETION_POLICIES,
     )
     managed_by: str | None = member(
@@ -218,5 +218,5 @@ class Spec:
 
 
 def queue_name(queue: str, priority: str) -> str:
-    """The Celery queue: `<queue>-high`, `<queue>` or `<queue>-low`."""
+    """Return the Celery queue: `<queue>-high`, `<queue>` or `<queue>-low`."""
     return queue if priority == "normal" else f"{queue}-{priority}"

@@ -1,4 +1,4 @@
-"""`.status`: what the operator reports. Users read `phase`, programs read the conditions.
+"""Status: what the operator reports. Users read `phase`, programs read the conditions.
 
 The CRD is made from the metadata of the fields. `fitting.fit` truncates a status to the limits before it is written.
 """
@@ -20,19 +20,19 @@ class Phase(enum.StrEnum):
     QUEUED = "Queued"  # dispatched; no worker has started it
     RUNNING = "Running"
     SUSPENDED = "Suspended"
-    CANCELLING = "Cancelling"  # confirmed, and something of it may still run
+    CANCELLING = "Cancelling"  # the cancel is confirmed; the job may still run
     SUCCEEDED = "Succeeded"
     FAILED = "Failed"
     CANCELLED = "Cancelled"
 
     @property
     def finished(self) -> bool:
-        """Whether the job is over. A finished phase never changes."""
+        """Whether the job is finished. A finished phase never changes."""
         return self in (Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELLED)
 
 
 class ConditionType(enum.StrEnum):
-    """The conditions, in the order of their weight for people. All but InputChecked and Contested are always present."""
+    """The types of conditions, the most important for people first. All but InputChecked and Contested are always present."""
 
     CONTESTED = "Contested"  # only while two installations watch the job's namespace
     FAILED = "Failed"
@@ -43,22 +43,20 @@ class ConditionType(enum.StrEnum):
     RUNNING = "Running"
     DISPATCHED = "Dispatched"
     ACCEPTED = "Accepted"
-    INPUT_CHECKED = "InputChecked"  # only if the job waits long enough for a check of its input
+    INPUT_CHECKED = "InputChecked"  # only if the job waits long enough for a preflight
     FINISHED = "Finished"
     STALLED = "Stalled"
     RECONCILING = "Reconciling"
 
 
-PERMANENT = tuple(kind for kind in ConditionType if kind not in (ConditionType.INPUT_CHECKED, ConditionType.CONTESTED))
-"""The conditions that every status has."""
-
-
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """As metav1.Condition."""
+    """One condition, as metav1.Condition."""
 
     type: str = field(metadata=shape("Name of the condition.", required=True, max_length=64))
-    status: str = field(metadata=shape("Whether it holds.", required=True, choices=("True", "False", "Unknown")))
+    status: str = field(
+        metadata=shape("Whether the condition is true.", required=True, choices=("True", "False", "Unknown"))
+    )
     reason: str = field(metadata=shape("Reason in one word, for programs.", required=True, max_length=128))
     message: str = member("", "Reason in a sentence.", max_length=4096)
     last_transition_time: datetime | None = member(None, "When the condition's status last changed.", required=True)
@@ -71,22 +69,22 @@ class Condition:
 class Progress:
     """Progress of the current attempt.
 
-    `display` is a column of `kubectl get recon`: "43.7%" (`display.percent_text`). A job that does not run has no step and no `eta`.
+    `display` is a column of `kubectl get recon`: "43.7%" (`display.percent_text`). Without a run there is no step and no `eta`.
     """
 
     percent: int = member(0, "How much is done, over all six steps.", unit="percent", minimum=0, maximum=100)
     step: str = member(
         "",
-        "Name of the current step, such as Running reconstruction; empty if nothing of the job runs.",
+        "Name of the current step, such as Running reconstruction; empty if the job does not run.",
         max_length=128,
     )
     step_index: int = member(0, "Number of the current step, from 1; 0 before the first.", minimum=0, maximum=1000)
-    step_count: int = member(6, "How many steps there are.", minimum=0, maximum=1000)
+    step_count: int = member(6, "Number of steps.", minimum=0, maximum=1000)
     eta_seconds: int | None = member(
         None,
-        "Estimated time left, as the model expects or from the pace so far.",
+        "Estimated time left, as the model estimates it or from the pace so far.",
         unit="seconds",
-        absent="not known",
+        absent="unknown",
         minimum=0,
     )
     eta: str = member("", "etaSeconds as text, such as 1m20s.", max_length=32)
@@ -94,7 +92,7 @@ class Progress:
     last_update_time: datetime | None = member(None, "When the worker reported this.")
     resumed_from: str = member(
         "",
-        "Stage of an earlier attempt from which this one goes on, such as matches of attempt 1; empty if it began from nothing.",
+        "Stage of an earlier attempt from which this attempt continues, such as matches of attempt 1; empty if it began anew.",
         max_length=128,
     )
 
@@ -106,7 +104,7 @@ class StepTime:
     name: str = field(
         metadata=shape("Name of the step, such as Running reconstruction.", required=True, max_length=128)
     )
-    seconds: int = member(0, "How long it took; of a step that was broken off, until then.", unit="seconds", minimum=0)
+    seconds: int = member(0, "How long the step took, or ran until it was interrupted.", unit="seconds", minimum=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +149,12 @@ class Outputs:
 
 @dataclass(frozen=True, slots=True)
 class ReusedFrom:
-    """The job that made a result which another one has taken over."""
+    """The earlier job whose result this job has taken over."""
 
     uid: str = member(
-        "", "metadata.uid of the job that made it; its namespace and name are this job's.", max_length=128
+        "", "metadata.uid of the earlier job, which had the namespace and name of this job.", max_length=128
     )
-    attempt: int | None = member(None, "Number of the attempt that made it.", minimum=1)
+    attempt: int | None = member(None, "Number of the attempt that made the result.", minimum=1)
     completion_time: datetime | None = member(None, "When the result was complete.")
 
 
@@ -166,7 +164,7 @@ class Cancel:
 
     requested_at: datetime | None = member(None, "When the operator saw spec.cancelRequested.")
     confirmed_at: datetime | None = member(None, "When the operator saw spec.cancelConfirmed.")
-    acknowledged_at: datetime | None = member(None, "When nothing of the job was running.")
+    acknowledged_at: datetime | None = member(None, "When the job no longer ran.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +178,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class InstallationMark:
-    """The installation of the operator that manages the job. All others leave it alone."""
+    """The installation of the operator that manages the job. All others ignore it."""
 
     id: str = member("", "Install id under which Redis holds the job.", max_length=256)
     lease: str = member("", "Lease of the operator that manages the job, as namespace/name.", max_length=512)
@@ -203,13 +201,13 @@ class Status:
     )
     phase_detail: str = member(
         "",
-        "The phase, where a cancel that is requested, a suspension under way or a simulation changes its meaning, such as "
-        "Running, cancel requested: for people, shown in place of the phase.",
+        "For people, shown in place of the phase where a requested cancel, a suspension in progress or a simulation "
+        "changes its meaning, such as Running, cancel requested.",
         max_length=64,
     )
     time_detail: str = member(
         "",
-        "For people: the time that is left of a run, or what a finished job took, such as 1m20s left or took 12m.",
+        "For people: the time left, or the time that a finished job took, such as 1m20s left or took 12m.",
         max_length=32,
     )
     reason: str = member(
@@ -223,7 +221,7 @@ class Status:
     next_attempt_time: datetime | None = member(None, "When the next attempt may start, during a backoff.")
     task_id: str | None = member(None, "Celery task id of the current attempt.", max_length=256)
     worker: str | None = member(
-        None, "Name of the worker that has the current attempt, or had the last.", max_length=256
+        None, "Name of the worker that runs the current attempt, or ran the last one.", max_length=256
     )
     simulated: bool | None = member(None, "True: the result is a simulation, not made from the photos.")
     message: str = member("", "State of the job in a sentence.", max_length=4096)
@@ -235,14 +233,14 @@ class Status:
     progress: Progress | None = member(None, "Progress of the current attempt.")
     steps: tuple[StepTime, ...] = member(
         (),
-        "The finished steps of the current attempt and how long they took; when it has ended, all that it began.",
+        "The finished steps of the current attempt and how long they took; after its end, all steps that it began.",
         max_items=16,
     )
-    usage: Usage | None = member(None, "What the current attempt used, when it has ended.", absent="not measured")
+    usage: Usage | None = member(None, "What the current attempt used, after its end.", absent="not measured")
     inputs: Inputs | None = member(None, "The photos that were read.")
-    outputs: Outputs | None = member(None, "The result. A failed job has one if only its copy failed.")
+    outputs: Outputs | None = member(None, "The result. A failed job has one if only the copy to spec.output failed.")
     reused_from: ReusedFrom | None = member(
-        None, "The earlier job whose result this job has taken over; absent if it ran itself. See spec.reuse."
+        None, "The earlier job whose result this job has taken over; absent if this job ran. See spec.reuse."
     )
     quality: Mapping[str, str] = member(
         dict,
@@ -252,33 +250,36 @@ class Status:
     )
     warning: str = member(
         "",
-        "What is worse about the result of a job that succeeded than it should be, with its numbers.",
+        "Why the result of a successful job is worse than it should be, with numbers.",
         max_length=2048,
     )
     installation: InstallationMark | None = member(
-        None, "The installation of the operator that manages the job; all others leave it alone."
+        None, "The installation of the operator that manages the job; all others ignore it."
     )
     redis_losses: int | None = member(
-        None, "Attempts in a row that Redis lost; from the third on, the next one waits.", unit="attempts", minimum=0
+        None,
+        "Consecutive attempts that Redis lost; from the third on, the next attempt waits.",
+        unit="attempts",
+        minimum=0,
     )
     cancel: Cancel | None = member(None, "When each step of a cancel was seen.")
     failure: Failure | None = member(None, "Why the job failed or, if it is not finished, why its last attempt failed.")
     conditions: tuple[Condition, ...] = member(
         (),
         "For programs and kubectl wait: Failed, Cancelled, Complete, CancelRequested, Suspended, Running, Dispatched, Accepted, "
-        "Finished (however it ended; its reason is the outcome), Stalled, Reconciling; InputChecked of a job that waits; and Contested "
-        "while two installations of the operator watch the job's namespace. First those that hold, or that say what a job waits for.",
+        "Finished (true for every outcome, which is its reason), Stalled, Reconciling; InputChecked of a job that waits; and Contested "
+        "while two installations of the operator watch the job's namespace. First those that are true, or that show what a job waits for.",
         max_items=32,
         list_key="type",
     )
 
     @property
     def why_failed(self) -> str:
-        """The failure's message; empty without one."""
+        """The failure's message; empty without a failure."""
         return self.failure.message if self.failure else ""
 
     def condition(self, kind: ConditionType) -> Condition | None:
-        """The condition of that type."""
+        """Return the condition of that type; None if it is absent."""
         for one in self.conditions:
             if one.type == kind:
                 return one

@@ -1,1 +1,1 @@
-"""Celery: its settings, the hardened transport, dispatch and acknowledgement."""
+"""Broker: Celery's settings, the hardened transport and result backend, dispatch, acknowledgement, and the backlog of messages."""

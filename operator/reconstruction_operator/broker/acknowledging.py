@@ -1,8 +1,8 @@
-"""Acknowledgement that survives a closed connection, or a Redis that refuses it.
+"""Acknowledgement: survives a closed connection, and a refusal by Redis.
 
-After an outage of Redis, a worker acknowledges its task over the channel that the message came by. kombu has closed that channel,
-and fails with an AttributeError (https://github.com/celery/kombu/issues/582). Celery does not treat that as a lost connection:
-the whole worker would end.
+After an outage of Redis, a worker acknowledges its task over the channel that delivered the message. kombu has closed that channel,
+and raises an AttributeError (https://github.com/celery/kombu/issues/582). Celery does not treat it as a lost connection: the whole
+worker would end.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ class LenientRequest(Request):  # type: ignore[misc]  # Celery has no types
     """A request whose acknowledgement may fail: delivery is at least once, and a second delivery finds the claim and ends."""
 
     def acknowledge(self) -> None:
-        """As Celery's, except that failures are only logged."""
+        """Acknowledge the task; failures are only logged."""
         self._try(super().acknowledge)
 
     def reject(self, requeue: bool = False) -> None:
-        """As Celery's, except that failures are only logged."""
+        """Reject the task; failures are only logged."""
         self._try(lambda: super(LenientRequest, self).reject(requeue=requeue))
 
     def _try(self, answer: Callable[[], None]) -> None:
@@ -35,7 +35,7 @@ class LenientRequest(Request):  # type: ignore[misc]  # Celery has no types
             answer()
         except AttributeError as error:
             self.acknowledged = True  # no retry can succeed
-            logger.warning("Task %s could not be acknowledged, its connection is closed: %s", self.id, error)
+            logger.warning("Task %s could not be acknowledged: its connection is closed: %s", self.id, error)
         except redis.ResponseError as error:  # as for a key of the wrong type
             self.acknowledged = True
-            logger.warning("Task %s could not be acknowledged, Redis refuses: %s", self.id, error)
+            logger.warning("Task %s could not be acknowledged: Redis refused: %s", self.id, error)

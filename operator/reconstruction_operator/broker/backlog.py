@@ -14,7 +14,7 @@ from redis.exceptions import ResponseError
 from reconstruction_operator import config
 from reconstruction_operator.state import connections
 
-_PAGE: Final = 200  # messages in one answer of Redis
+_PAGE: Final = 200  # messages in one reply of Redis
 _SEARCH_MAX: Final = 20_000  # messages of one queue; a longer one is not searched
 _UNACKED: Final = "unacked"  # kombu's hash of the messages that workers have taken
 _TYPICAL_BYTES: Final = 4_096  # bytes of a message, if Redis does not report its memory
@@ -40,14 +40,14 @@ class FoundMessages:
 
 
 class BacklogReader:
-    """Reads the backlog, for one thread. Raises RedisError if the broker was not reached, for a few seconds."""
+    """Reads the backlog, for one thread. Raises RedisError if the broker was unreachable for a few seconds."""
 
     def __init__(self) -> None:
         self._client: redis.Redis | None = None
         self._refusals: set[str] = set()  # logged once each
 
     def measure(self, queues: Iterable[str]) -> Backlog:
-        """How much waits in these queues, and how full Redis is."""
+        """Return how much waits in these queues, and how full Redis is."""
         names = sorted(set(queues))
         with self._ready().pipeline(transaction=False) as pipeline:
             pipeline.info("memory")
@@ -68,7 +68,7 @@ class BacklogReader:
         return Backlog(lengths, sizes, memory_share(memory) if isinstance(memory, dict) else 0.0)
 
     def search(self, queues: Iterable[str]) -> Mapping[str, FoundMessages]:
-        """The tasks whose messages lie in each queue or at a worker. A queue that cannot be searched is left out."""
+        """Return the tasks whose messages are in each queue or at a worker. A queue that cannot be searched is left out."""
         client = self._ready()
         waiting: dict[str, frozenset[str]] = {}
         try:
@@ -84,7 +84,7 @@ class BacklogReader:
         return {name: FoundMessages(ids, taken) for name, ids in waiting.items()}
 
     def remove(self, tasks: Mapping[str, Collection[str]]) -> None:
-        """Take the messages of these tasks out of their queues. A queue whose messages cannot be read keeps them."""
+        """Remove the messages of these tasks from their queues. A queue whose messages cannot be read keeps them."""
         client = self._ready()
         for name, ids in tasks.items():
             try:
@@ -105,7 +105,7 @@ class BacklogReader:
         return self._client
 
     def _messages(self, client: redis.Redis, queue: str) -> Iterator[str]:
-        """Read from the newest to the oldest: workers take the oldest, so no message that stays is skipped."""
+        """Read from the newest to the oldest: workers take the oldest, so no remaining message is skipped."""
         first = 0
         while page := cast("list[str]", client.lrange(_key(queue), first, first + _PAGE - 1)):
             yield from page
@@ -119,11 +119,11 @@ class BacklogReader:
         for refusal in refusals:
             if command not in self._refusals:
                 self._refusals.add(command)
-                _log.error("Redis refuses %s to the operator, whose user needs it: %s", command, refusal)
+                _log.error("Redis refuses %s to the operator's user, which needs it: %s", command, refusal)
 
 
 def memory_share(memory: Mapping[str, Any]) -> float:
-    """The share of its `maxmemory` that Redis uses, from its INFO; 0 without a limit."""
+    """Return the share of its `maxmemory` that Redis uses, from its INFO; 0 without a limit."""
     used, most = memory.get("used_memory"), memory.get("maxmemory")
     return used / most if isinstance(used, int) and isinstance(most, int) and most > 0 else 0.0
 
@@ -140,7 +140,7 @@ def _parsed(text: str) -> Any:
 
 
 def _id_of(message: Any) -> str:
-    """The task's id; empty if this is not a message of Celery's."""
+    """Return the task's id; empty if this is not a message of Celery."""
     headers = message.get("headers") if isinstance(message, dict) else None
     name = headers.get("id") if isinstance(headers, dict) else None
     return name if isinstance(name, str) else ""

@@ -32,7 +32,7 @@ CLEANUP_TASK: Final = "reconstruction.cleanup"
 
 
 def pool_queues(pools: Iterable[str]) -> tuple[str, ...]:
-    """The queues of those pools in the order in which a worker polls them: all high, then all normal, then all low."""
+    """Return the queues of those pools in the order in which a worker polls them: all high, then all normal, then all low."""
     names = tuple(pools)
     return tuple(queue_name(pool, priority) for priority in reversed(PRIORITIES) for pool in names)
 
@@ -43,7 +43,7 @@ def _queue(name: str) -> Queue:
 
 
 def settings() -> dict[str, Any]:
-    """The argument of `app.conf.update`, from the current `config.settings`."""
+    """Return the argument of `app.conf.update`, from the current `config.settings`."""
     transport.install()
     reporting.install()
     broker_tls = connections.tls_options(config.settings.CELERY_BROKER_URL)
@@ -53,7 +53,7 @@ def settings() -> dict[str, Any]:
         "broker_transport_options": connections.broker_transport_options(),
         "broker_connection_timeout": config.settings.REDIS_TIMEOUT_SECONDS,
         "broker_connection_retry_on_startup": True,
-        "broker_connection_max_retries": None,  # a worker waits for Redis for any time
+        "broker_connection_max_retries": None,  # a worker waits for Redis indefinitely
         # Retry on channel errors (out of memory, read-only replica) as on connection loss. Otherwise the worker exits or hangs:
         # https://github.com/celery/celery/issues/5716, https://github.com/celery/celery/issues/7946
         "broker_channel_error_retry": True,
@@ -71,10 +71,10 @@ def settings() -> dict[str, Any]:
         "result_accept_content": ["json"],
         "task_default_queue": DEFAULT_QUEUE,
         "task_queues": tuple(_queue(name) for name in pool_queues(config.settings.WORKER_POOLS)),
-        # At-least-once delivery: a message is acknowledged when its task is over, and no worker prefetches one that another
+        # At-least-once delivery: a message is acknowledged when its task is finished, and no worker prefetches one that another
         # could run. A second delivery finds the claim; the operator resends a message that is lost.
         "task_acks_late": True,
-        "task_repr_maxlevels": 1,  # of arguments, in each message, for logs: Celery's way takes long, and ours name the job
+        "task_repr_maxlevels": 1,  # of the arguments' text in each message, for logs: Celery's default is slow, and our logs name the job
         "worker_prefetch_multiplier": 1,
         "worker_cancel_long_running_tasks_on_connection_loss": False,  # a worker that loses its connection continues
         "worker_soft_shutdown_timeout": config.settings.DRAIN_SECONDS,

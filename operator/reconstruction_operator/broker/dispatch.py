@@ -34,25 +34,25 @@ class Message:
     queue: str  # the Celery queue, with its priority
     model_type: str = ""
     envelope: Envelope | None = None
-    retain_seconds: int | None = None  # how long the result waits in the trash; None: as the result's manifest says
+    retain_seconds: int | None = None  # how long the result stays in the trash; None: as in the result's manifest
 
 
 def cleanup_id(job_id: str) -> str:
-    """The id of the message that orders the deletion of the job's files."""
+    """Return the id of the message that orders the deletion of the job's files."""
     return f"{job_id}-cleanup"
 
 
 def cleanup_message(job_id: str, *, queue: str, retain_seconds: int | None = None) -> Message:
-    """The message that orders any worker of `queue` to delete the job's files."""
+    """Return the message that orders any worker of `queue` to delete the job's files."""
     return Message(job_id=job_id, task_id=cleanup_id(job_id), queue=queue, retain_seconds=retain_seconds)
 
 
 def _task(message: Message) -> dict[str, Any]:
-    """The arguments of Celery's `send_task`."""
+    """Return the arguments of Celery's `send_task`."""
     job_id = check_job_id(message.job_id)
     where = {"task_id": message.task_id, "queue": message.queue}
     if message.envelope is None:
-        # A header, because a worker of the version before accepts no second argument; it deletes at once.
+        # A header, because a worker of the previous version accepts no second argument; it deletes at once.
         known = message.retain_seconds is not None
         order = {"headers": {RETAIN_HEADER: str(message.retain_seconds)}} if known else {}
         return where | order | {"name": celery_settings.CLEANUP_TASK, "args": (job_id,), "ignore_result": True}
@@ -82,7 +82,7 @@ class Dispatcher:
         write, must not delay the others.
 
         Raises:
-            SendError: the broker was not reached, for a few seconds.
+            SendError: the broker was unreachable for a few seconds.
             ValueError: a job id is not safe; nothing was sent.
 
         """

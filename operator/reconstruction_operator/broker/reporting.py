@@ -1,7 +1,7 @@
 """Reporting backend: Celery's Redis result backend, with fewer commands.
 
 Celery asks Redis for the old state of a task, then stores and publishes the new one in a transaction. Here one script does all that.
-If several reports of progress wait to be sent together, only the last one is sent: each replaces the one before, and each message would
+If several reports of progress wait to be sent together, only the last one is sent: each replaces the previous one, and each message would
 wake the operator.
 """
 
@@ -26,7 +26,7 @@ PROGRESS: Final = "PROGRESS"
 # late from a connection that hung, replaces no other end either: clients would wait for one that never comes.
 _REPORT: Final = Script.of(
     "report",
-    """-- Store and publish a task's report, unless one of the given states is held. Answers nothing.
+    """-- Store and publish a task's report, unless one of the given states is held. Returns nothing.
 local key, ttl_s, kept, report = KEYS[1], ARGV[1], cjson.decode(ARGV[2]), ARGV[3]
 local held = redis.pcall('GET', key)
 if type(held) == 'string' then
@@ -49,7 +49,7 @@ def _text(value: str | bytes) -> str:
 
 
 class _Pending(threading.local):
-    """By task, the newest reports of this thread that wait for the end of its `together`; None outside such a block.
+    """The newest report of each task that waits for the end of this thread's `together` block; None outside of one.
 
     Stored as the arguments of `_encoded`, since most reports are replaced before they are sent.
     """
@@ -58,7 +58,7 @@ class _Pending(threading.local):
 
 
 class Reporting:
-    """Mixed into either of Celery's backends for Redis."""
+    """Mixin for both of Celery's Redis backends."""
 
     always_retry: bool
 
@@ -74,7 +74,7 @@ class Reporting:
     def together(self, *, over: bool = False) -> Iterator[None]:
         """At the end of the block, send the last report that this thread has made in it for each task.
 
-        Then raises RedisError without Redis. Sends nothing if the block raises, or if the tasks are `over`: each progress would be
+        Raises RedisError if Redis is unreachable. Sends nothing if the block raises, or if the tasks are finished (`over`): each progress would be
         replaced by its task's end in a moment.
         """
         reports: dict[str, tuple[Any, ...]] = {}
@@ -89,7 +89,7 @@ class Reporting:
     def _store_result(
         self, task_id: str, result: Any, state: str, traceback: Any = None, request: Any = None, **_: Any
     ) -> Any:
-        """Overrides Celery's method. It differs only in the commands."""
+        """Store a result, as Celery does, with fewer commands."""
         report = (task_id, result, state, traceback, request)
         reports = self._pending.reports
         if state == PROGRESS and reports is not None:
@@ -102,7 +102,7 @@ class Reporting:
         return result
 
     def _encoded(self, task_id: str, result: Any, state: str, traceback: Any, request: Any) -> tuple[str, str]:
-        """Key and text of a report."""
+        """Return key and text of a report."""
         its: Any = self  # an attribute of the Celery class beside this one
         meta = its._get_result_meta(result=result, state=state, traceback=traceback, request=request)  # noqa: SLF001
         return _text(its.get_key_for_task(task_id)), _text(its.encode(meta | {"task_id": _text(task_id)}))

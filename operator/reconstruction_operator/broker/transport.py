@@ -25,18 +25,18 @@ from reconstruction_operator import config
 from reconstruction_operator.state import connections
 
 _WRONG_TYPE: Final = "WRONGTYPE"
-_ABSENT: Final = "none"  # the answer of Redis's TYPE for a key that does not exist
+_ABSENT: Final = "none"  # the reply of Redis's TYPE for a key that does not exist
 
 logger = logging.getLogger(__name__)
 
 
 def is_wrong_type(error: Exception) -> bool:
-    """Whether Redis refused a command for the type of a key."""
+    """Return whether Redis refused a command because of the type of a key."""
     return isinstance(error, redis.ResponseError) and _WRONG_TYPE in str(error)
 
 
 def repair(queues: Iterable[str], others: Mapping[str, str] | None = None) -> bool:
-    """Delete the broker's keys that have the wrong type; returns whether there were any.
+    """Delete the broker's keys that have the wrong type; return whether there were any.
 
     Checks the keys of `queues`, their bindings, and `others` (key -> type).
 
@@ -51,14 +51,14 @@ def repair(queues: Iterable[str], others: Mapping[str, str] | None = None) -> bo
             key = f"{config.settings.REDIS_KEY_PREFIX}{name}"
             found = str(client.type(key))
             if found not in (kind, _ABSENT):
-                logger.error("deleting the Redis key %s: it is a %s and has to be a %s", key, found, kind)
+                logger.error("deleting the Redis key %s: its type is %s, and must be %s", key, found, kind)
                 client.delete(key)
                 repaired = True
     return repaired
 
 
 class _HardenedQoS(kombu_redis.QoS):
-    """Keeps a message that is taken while a key has the wrong type. Frees the worker's slot if an acknowledgement fails.
+    """Keeps a message that a worker takes while a key has the wrong type. Frees the worker's slot if an acknowledgement fails.
 
     kombu would lose the message, and keep the slot. A worker without a free slot would never consume again.
 
@@ -68,7 +68,7 @@ class _HardenedQoS(kombu_redis.QoS):
 
     @contextlib.contextmanager
     def pipe_or_acquire(self, pipe: Any = None, client: Any = None) -> Iterator[Any]:
-        """A pipeline that is no transaction, unless the caller has its own."""
+        """Yield a pipeline without a transaction, or the caller's own."""
         if pipe is not None:
             yield pipe
             return
@@ -80,7 +80,7 @@ class _HardenedQoS(kombu_redis.QoS):
             return commands.hdel(self.unacked_key, delivery_tag).zrem(self.unacked_index_key, delivery_tag)
 
     def append(self, message: Any, delivery_tag: str) -> None:
-        """Note that the message is taken; again after a key of the wrong type was replaced."""
+        """Record that the message is taken; retry after a key of the wrong type was deleted."""
         try:
             super().append(message, delivery_tag)  # type: ignore[no-untyped-call]
         except redis.ResponseError as error:
@@ -136,7 +136,7 @@ class _HardenedChannel(kombu_redis.Channel):
             if isinstance(error, redis.ResponseError) and not (is_wrong_type(error) and self.repair()):
                 raise
             self._failed = True
-            logger.error("a %s cannot be understood and is dropped: %s: %.200s", what, type(error).__name__, error)  # noqa: TRY400  # the traceback does not show the sender
+            logger.error("a %s is malformed and is dropped: %s: %.200s", what, type(error).__name__, error)  # noqa: TRY400  # the traceback does not show the sender
             return True
 
     def _create_client(self, asynchronous: bool = False) -> Any:
@@ -154,7 +154,7 @@ class _HardenedChannel(kombu_redis.Channel):
         return super()._connparams(asynchronous=asynchronous)  # type: ignore[no-untyped-call]
 
     def repair(self) -> bool:
-        """Replace keys of the wrong type; returns whether there was one."""
+        """Delete keys of the wrong type; return whether there were any."""
         return repair(
             self.active_queues,
             {self.unacked_key: "hash", self.unacked_index_key: "zset", self.unacked_mutex_key: "string"},

@@ -1,1 +1,1 @@
-"""The contract between operator and worker: what messages, keys and records mean. Pure."""
+"""Contract between operator and worker: what messages, keys and records mean. Pure."""

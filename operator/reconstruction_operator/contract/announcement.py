@@ -1,6 +1,6 @@
 """Announcements: the models that a worker can run, with their versions and parameters.
 
-A worker stores its announcement under the announcement's own digest, and names that in its registration. So many workers with the same
+A worker stores its announcement under the digest of its text, and puts the digest into its registration. So workers with the same
 models share one text, and an operator reads each text once.
 """
 
@@ -22,13 +22,13 @@ class ModelInfo:
     """One model of a worker."""
 
     version: str = ""
-    parameters: Mapping[str, Any] | None = None  # a JSON Schema; None: it has none
-    simulated: bool = False  # the placeholder runs in its place
+    parameters: Mapping[str, Any] | None = None  # a JSON Schema; None: the model has none
+    simulated: bool = False  # the placeholder runs in the model's place
     reads_photos: bool = True  # if false, inputs are not checked
 
 
 def to_text(models: Mapping[str, ModelInfo]) -> str:
-    """The announcement as JSON, the same for the same models. Schemas are left out of one that would be too long."""
+    """Return the announcement as JSON, the same text for the same models. If it would be too long, schemas are left out."""
     text = _dump(models)
     if len(text) > MAX_BYTES:
         plain = {name: ModelInfo(one.version, None, one.simulated, one.reads_photos) for name, one in models.items()}
@@ -50,20 +50,20 @@ def _dump(models: Mapping[str, ModelInfo]) -> str:
 
 
 def digest(text: str) -> str:
-    """The name of an announcement."""
+    """Return the digest under which an announcement is stored."""
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def is_digest(text: object) -> bool:
-    """Whether it may name an announcement; empty names none."""
+    """Return whether `text` has the form of a digest."""
     return isinstance(text, str) and len(text) == 32 and all(char in "0123456789abcdef" for char in text)  # noqa: PLR2004  # of `digest`
 
 
 def from_text(text: str) -> Mapping[str, ModelInfo]:
-    """The models of an announcement, by name. Unknown fields are left out. Raises ValueError for anything else."""
+    """Return the models of an announcement, by name. Unknown fields are ignored. Raises ValueError if it is malformed."""
     content = json.loads(text)
     if not isinstance(content, dict):
-        raise ValueError("an announcement is an object")  # noqa: TRY004  # one error for every malformed text
+        raise ValueError("an announcement must be a JSON object")  # noqa: TRY004  # one error for every malformed text
     return {
         name: ModelInfo(
             version=str(one.get("version") or "")[:_MAX_CHARS],

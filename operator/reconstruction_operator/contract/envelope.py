@@ -17,12 +17,12 @@ _MESSAGE_BYTES: Final = 1_800  # of a message in Redis, besides its parameters a
 
 
 class EnvelopeError(ValueError):
-    """The mapping is malformed or of a newer version; the text names the fault."""
+    """The mapping is malformed or of a newer version; the error's text names the fault."""
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """The job as a worker needs it. Unknown keys are ignored, so that an older worker takes a newer operator's message."""
+    """The job as a worker needs it. Unknown keys are ignored, so that an older worker accepts a newer operator's message."""
 
     version: int = ENVELOPE_VERSION
     install_id: str = ""
@@ -33,31 +33,31 @@ class Envelope:
     output_uri: str = ""
     queue: str = "celery"
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    reuse: str = ""  # spec.reuse; empty: Never, as an operator of a version before wants
-    retain_seconds: int = 0  # how long the result waits in the trash once the object is deleted
+    reuse: str = ""  # spec.reuse; empty: Never, from an operator of an earlier version
+    retain_seconds: int = 0  # how long the result stays in the trash after the object is deleted
     traceparent: str = ""  # W3C Trace Context
-    last: bool = False  # no attempt follows if this one fails: nothing need be kept for it
+    last: bool = False  # no attempt follows if this one fails, so nothing must be kept for a next one
 
     def to_json(self) -> dict[str, Any]:
-        """The mapping that is sent."""
+        """Return the mapping that is sent."""
         encoded: dict[str, Any] = codec.encode(self)
         return encoded
 
     def task_id(self, job_id: str) -> TaskId:
-        """The attempt that this message is for."""
+        """Return the attempt that this message is for."""
         return TaskId(check_job_id(job_id), self.attempt)
 
     @classmethod
     def from_json(cls, data: object) -> Envelope:
-        """The envelope of a message.
+        """Return the envelope of a message.
 
-        Raises EnvelopeError: no mapping, a version that this code does not know, or a missing or wrong attempt.
+        Raises EnvelopeError if `data` is not a mapping, its version is unknown, or its attempt is missing or wrong.
         """
         if not isinstance(data, Mapping):
             raise EnvelopeError(f"the job argument is a {type(data).__name__}, not a mapping")
         version = data.get("version")
         if type(version) is not int or not 1 <= version <= ENVELOPE_VERSION:
-            raise EnvelopeError(f"version {version!r:.40} of the job argument is not known here; upgrade the workers")
+            raise EnvelopeError(f"version {version!r:.40} of the job argument is unknown; upgrade the workers")
         attempt = data.get("attempt")
         if type(attempt) is not int or not 1 <= attempt < 10**9:
             raise EnvelopeError(f"attempt {attempt!r:.40} of the job argument is not a whole number from 1")
@@ -65,7 +65,7 @@ class Envelope:
 
 
 def message_bytes(spec: Spec) -> int:
-    """About how many bytes the job's message takes in Redis: its content is kept as base64."""
+    """Return about how many bytes the job's message takes in Redis, which holds the content as base64."""
     parameters = len(json.dumps(spec.parameters)) if spec.parameters else 2
     uris = (spec.input.uri, spec.output.uri if spec.output else "")
     texts = sum(len(uri) + 2 if uri.isascii() else len(json.dumps(uri)) for uri in uris)

@@ -1,7 +1,7 @@
-"""Error: a run has lost its job to a later run."""
+"""OvertakenError: raised in a superseded run."""
 
 from __future__ import annotations
 
 
 class OvertakenError(Exception):
-    """A later run of the job has taken over, or the job's files were deleted: nothing of this run counts."""
+    """The run is superseded by a later one, or the job's files were deleted: it must stop without effects."""

@@ -1,7 +1,7 @@
-"""Fingerprint: whether two runs make the same result, from what a result is made from.
+"""Fingerprint: equal for two runs that make the same result. Such runs may use each other's result.
 
-That is the input (names, sizes and contents of its photos), and the recipe: the model, its version and its complete parameters. Where
-the photos lie is no part of it. Two runs with the same fingerprint may use each other's result.
+It covers the input (names, sizes and contents of the photos) and the recipe (the model, its version and its complete parameters),
+but not the location of the photos.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ class InputFile:
 
 @dataclass(frozen=True, slots=True)
 class KnownInput:
-    """The input of a result that exists, or of photos that are kept."""
+    """The input of an existing result, or of photos that are kept."""
 
     digest: str
     images: int | None = None
     bytes: int | None = None
-    etag: str = ""  # of the same address's archive on an https:// server; empty: not known
+    etag: str = ""  # of an archive on an https:// server; empty: unknown
 
 
 def input_digest(kind: str, files: Iterable[InputFile]) -> str:
-    """The digest of an input, such as "sha256:4f…". `kind`: of the marks; digests of different kinds never agree.
+    """Return the digest of an input, such as "sha256:4f…", regardless of the order of its files.
 
-    The order of the files does not count.
+    `kind`: the kind of the marks. Digests of different kinds are never equal.
     """
     described = sorted((one.name, one.bytes, one.mark) for one in files)
     return f"{kind}:{_digest([kind, described])}"
 
 
 def recipe(model: str, version: str, parameters: Mapping[str, object]) -> str:
-    """The digest of a model, its version, and its parameters with all defaults filled in."""
+    """Return the digest of a model, its version, and its parameters with all defaults filled in."""
     return _digest([model, version, dict(parameters)])
 
 
 def fingerprint(input_digest: str, recipe: str) -> str:
-    """The fingerprint of a result; empty if the input is not known."""
+    """Return the fingerprint of a result; empty if the input is unknown."""
     return _digest([input_digest, recipe]) if input_digest else ""
 
 

@@ -1,4 +1,4 @@
-"""Names of all keys and channels of the job state (DB 1). Nothing else formats them."""
+"""Keys: the names of all keys and channels of the job state (DB 1). Only this module formats them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Keys:
         return self._of_job("cancel", job_id)
 
     def cleaned(self, job_id: str) -> str:
-        """A worker has deleted the job's files, as the operator ordered: the time."""
+        """When a worker deleted the job's files, as the operator ordered: digits."""
         return self._of_job("cleaned", job_id)
 
     def claim(self, task_id: str) -> str:
@@ -65,7 +65,7 @@ class Keys:
         return f"{self.prefix}records:{_name('install id', install_id)}"
 
     def folders(self, install_id: str) -> str:
-        """Job folders that workers found after Redis lost data: hash, job id to JSON (with the fields of a record)."""
+        """Job folders that workers report at their start, every hour and in a new epoch: hash, job id to JSON with the fields of a record."""
         return f"{self.prefix}folders:{_name('install id', install_id)}"
 
     def fence(self, install_id: str) -> str:
@@ -73,7 +73,7 @@ class Keys:
         return f"{self.prefix}fence:{_name('install id', install_id)}"
 
     def history(self, install_id: str) -> str:
-        """The newest resource version of the jobs that was seen, and when etcd was found restored: hash."""
+        """The newest resource version seen of any job, and when a restore of etcd was detected: hash."""
         return f"{self.prefix}history:{_name('install id', install_id)}"
 
     def worker(self, node: str) -> str:
@@ -81,11 +81,11 @@ class Keys:
         return f"{self.prefix}worker:{_name('node', node)}"
 
     def draining(self, node: str) -> str:
-        """When a worker that shuts down gives up its attempts, and which process of that node name: hash."""
+        """When a worker that shuts down gives up its attempts, and the id of its process: hash."""
         return f"{self.prefix}draining:{_name('node', node)}"
 
     def workers(self) -> str:
-        """Sorted set of nodes by the time at which their registration ends (ms since the epoch)."""
+        """Sorted set of nodes by the time at which their registration expires (Unix ms)."""
         return f"{self.prefix}workers"
 
     def models(self, digest: str) -> str:
@@ -93,11 +93,11 @@ class Keys:
         return f"{self.prefix}models:{_name('digest', digest)}"
 
     def checks(self, pool: str) -> str:
-        """Inputs to look at for a worker of that pool (`contract.checks.CheckRequest`): a list of JSON, for some minutes."""
+        """Requests for preflights by a worker of that pool (`contract.preflight.CheckRequest`): list of JSON, for some minutes."""
         return f"{self.prefix}checks:{_name('pool', pool)}"
 
     def checked(self, install_id: str) -> str:
-        """What workers found (`contract.checks.Checked`): hash, job id to JSON, for some minutes."""
+        """Results of preflights (`contract.preflight.Checked`): hash, job id to JSON, for some minutes."""
         return f"{self.prefix}checked:{_name('install id', install_id)}"
 
     def epoch(self) -> str:
@@ -105,8 +105,9 @@ class Keys:
         return f"{self.prefix}epoch"
 
     def interruptions(self) -> str:
-        """Channel: the id of a job whose cancel was confirmed, or one of whose attempts has to stop.
+        """Channel: ids of jobs whose cancel was confirmed, or whose attempt has to stop.
 
-        A hint: workers look at once, and poll the keys as well. Channels belong to no database, so ids of other installations may arrive.
+        A hint: workers then read the keys at once, and poll them as well. All databases share the channels, so ids of other
+        installations may arrive.
         """
         return f"{self.prefix}interruptions"

@@ -43,22 +43,22 @@ class Manifest:
     warning: str = ""  # warnings for people about the quality of the result
     placement: Mapping[str, Any] = field(
         default_factory=dict
-    )  # where on Earth the mesh is (docs/models.md); empty: not known
-    uri: str = ""  # where a copy was delivered; empty: nowhere
+    )  # where on Earth the mesh is (docs/models.md); empty: unknown
+    uri: str = ""  # where a copy was delivered; empty: no copy
     owner: Owner | None = None  # the operator's job; None: a bare task's
-    parameters: Mapping[str, Any] = field(default_factory=dict)  # with all defaults, as the model took them
+    parameters: Mapping[str, Any] = field(default_factory=dict)  # with all defaults, as the model used them
     steps: Mapping[str, float] = field(
         default_factory=dict
     )  # name of each step, and its seconds until the result was sealed
     cpu_seconds: float | None = None  # of the model's processes; None: not measured
-    peak_memory_bytes: int | None = None  # the same
-    resumed_from: str = ""  # the stage of an earlier attempt from which the run went on; empty: none
+    peak_memory_bytes: int | None = None  # of these processes together; None: not measured
+    resumed_from: str = ""  # the stage of an earlier attempt from which the run resumed; empty: none
     versions: Mapping[str, str] = field(default_factory=dict)  # of the model ("model"), Python and packages
     input_uri: str = ""
     input_digest: str = ""  # of the photos (`contract.fingerprint`); empty: they were not read
-    # How long the result waits in the trash once its object is deleted, unless the operator orders otherwise
+    # How long the result stays in the trash after its object is deleted, unless the operator orders otherwise
     retain_seconds: int = 0
-    reused_from: ReusedFrom | None = None  # the job that made it; None: this one
+    reused_from: ReusedFrom | None = None  # the job that made the result; None: this job
     files: tuple[SealedFile, ...] = ()
 
     @property
@@ -72,17 +72,17 @@ class Manifest:
         return fingerprints.recipe(self.model, self.versions.get("model", ""), self.parameters)
 
     def is_of(self, namespace: str, name: str) -> bool:
-        """Whether a job of that namespace and name has it."""
+        """Return whether the result belongs to a job of that namespace and name."""
         its = self.owner
         return its is not None and its.job_id == self.job_id and (its.namespace, its.name) == (namespace, name)
 
     @property
     def fingerprint(self) -> str:
-        """The digest of what the result is made from; empty if its input is not known."""
+        """The digest of what the result is made from; empty if its input is unknown."""
         return fingerprints.fingerprint(self.input_digest, self.recipe)
 
     def to_text(self) -> str:
-        """The content of `manifest.json`."""
+        """Return the content of `manifest.json`."""
         content = {
             "version": _VERSION,
             "jobId": self.job_id,
@@ -114,7 +114,7 @@ class Manifest:
 
     @classmethod
     def parse(cls, text: bytes) -> Manifest | None:
-        """The manifest in `text`; None if it is not one (cut off, too large, or made by another program)."""
+        """Return the manifest in `text`; None if it is invalid (truncated, or made by another program)."""
         try:
             return cls._from_json(json.loads(text))
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
@@ -122,7 +122,7 @@ class Manifest:
 
     @staticmethod
     def identify(text: bytes) -> tuple[str, int] | None:
-        """Job id and attempt (0: a bare task's) of a manifest, also of one that was edited and no longer parses."""
+        """Return job id and attempt (0: a bare task's) of a manifest, even if it was edited and no longer parses."""
         try:
             data = json.loads(text)
             attempt = data.get("attempt")
@@ -172,13 +172,13 @@ def _text(value: object) -> str:
 
 def _size(value: object) -> int:
     if type(value) is not int:  # JSON may hold 1e999, which no int can be made of
-        raise TypeError(f"{value!r:.40} is no number of bytes")
+        raise TypeError(f"{value!r:.40} is not a number of bytes")
     return value
 
 
 def _seconds(value: object) -> float | None:
     if value is not None and not (isinstance(value, int | float) and 0 <= value <= _MOST_SECONDS):  # nor NaN
-        raise TypeError(f"{value!r:.40} is no number of seconds")
+        raise TypeError(f"{value!r:.40} is not a number of seconds")
     return None if value is None else float(value)
 
 

@@ -119,15 +119,15 @@ _TABLE = (
         True,
         "See the worker's log: a defect, a wrong setting, or a machine that was paused or overloaded.",
     ),
-    Reason("WORKER_LOST", True, True, "See why the worker went away (node, memory, kill)."),
-    # The operator's own.
+    Reason("WORKER_LOST", True, True, "Find out why the worker stopped: node failure, out of memory, or killed."),
+    # Decided by the operator.
     Reason("TIMEOUT", False, True, "Raise spec.activeDeadlineSeconds, or use a faster quality."),
     Reason("QUEUE_TIMEOUT", False, True, "Raise spec.queueDeadlineSeconds, or add workers to the queue."),
     Reason("INVALID_SPEC", False, True, "Correct the manifest and apply it under a new name."),
-    # No failures: these lead to another attempt that is not counted, or to no attempt at all.
+    # Not failures: these lead to another attempt that is not counted, or to no attempt at all.
     Reason("SUSPENDED", True, False, "Set spec.suspend to false to continue."),
     Reason("DRAINED", True, False, "The worker was shut down; another attempt follows."),
-    Reason("REDIS_LOST", True, False, "Redis forgot the attempt; another attempt follows."),
+    Reason("REDIS_LOST", True, False, "Redis lost the attempt; another attempt follows."),
     Reason("HANDED_OVER", True, False, "Another installation has taken over; another attempt follows."),
     Reason("SUPERSEDED", True, False, "A newer attempt has taken over."),
     Reason("DELETED", False, False, "The job's object was deleted."),
@@ -138,7 +138,7 @@ REASONS: Mapping[str, Reason] = MappingProxyType({reason.code: reason for reason
 
 
 def reason(code: str) -> Reason:
-    """The reason of that code; an unknown one (of a newer worker) counts as WORKER_ERROR, under its own name."""
+    """Return the reason of that code. An unknown code (of a newer worker) counts as WORKER_ERROR, under its own name."""
     known = REASONS.get(code)
     if known is not None:
         return known

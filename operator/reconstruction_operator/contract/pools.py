@@ -8,7 +8,7 @@ EVERY = "*"
 
 
 def namespaces_of(entries: Iterable[tuple[str, str]], pool: str) -> tuple[str, ...] | None:
-    """The namespaces that may use the pool: those of its own entries, or else of `*`; None: all may."""
+    """Return the namespaces that may use the pool: those of its own entries, or else of `*`; None: all may."""
     pairs = tuple(entries)
     named = tuple(namespace for name, namespace in pairs if name == pool)
     found = named or tuple(namespace for name, namespace in pairs if name == EVERY)
@@ -16,7 +16,7 @@ def namespaces_of(entries: Iterable[tuple[str, str]], pool: str) -> tuple[str, .
 
 
 def refusal(entries: Iterable[tuple[str, str]], pool: str, namespace: str) -> str:
-    """Why jobs of the namespace may not use the pool; empty if they may. It does not name the other namespaces."""
+    """Return why jobs of the namespace may not use the pool; empty if they may. It does not name the other namespaces."""
     allowed = namespaces_of(entries, pool)
     if allowed is None or namespace in allowed:
         return ""

@@ -1,6 +1,6 @@
-"""Checks of inputs before a worker is free: what the operator asks of a worker, and what that answers.
+"""Preflight: a worker's check of a waiting job's input. This module has the request and the result.
 
-Both are hints. A lost request or answer costs nothing, since the operator asks again and the run checks everything itself.
+Both are hints. If one is lost, the operator requests the preflight again, and the run checks everything itself.
 """
 
 from __future__ import annotations
@@ -15,20 +15,19 @@ from reconstruction_operator.api.identity import check_job_id
 
 _MAX_TEXT: Final = 2_048
 _MAX_MESSAGE: Final = 1_000
-_MAX_COUNT: Final = 2**53
 
 
 class Verdict(enum.StrEnum):
-    """What a check found."""
+    """What a preflight found."""
 
     USABLE = "Usable"
-    UNUSABLE = "Unusable"  # the run would fail: `reason` and `message` say why
-    UNKNOWN = "Unknown"  # the worker could not find out; `message` says why
+    UNUSABLE = "Unusable"  # the run would fail, for `reason` and `message`
+    UNKNOWN = "Unknown"  # the worker could not decide, for the reason in `message`
 
 
 @dataclass(frozen=True, slots=True)
 class CheckRequest:
-    """Which input to check. `token` is random, so that an answer to an earlier request is ignored."""
+    """The request of a preflight. `token` is random, so that the result of an earlier request is ignored."""
 
     job_id: str
     token: str
@@ -39,7 +38,7 @@ class CheckRequest:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
     def to_text(self) -> str:
-        """As JSON."""
+        """Return the request as JSON."""
         return json.dumps(
             {
                 "jobId": self.job_id,
@@ -56,13 +55,13 @@ class CheckRequest:
 
     @classmethod
     def from_text(cls, text: str) -> Self:
-        """From JSON. Raises ValueError."""
+        """Return the request in a JSON text. Raises ValueError if it is malformed."""
         data = json.loads(text)
         if not isinstance(data, dict):
-            raise ValueError("a request is an object")  # noqa: TRY004  # one error for every malformed text
+            raise ValueError("a request must be a JSON object")  # noqa: TRY004  # one error for every malformed text
         names = ("token", "installId", "namespace", "model", "uri")
         if not all(isinstance(data.get(name), str) and len(data[name]) <= _MAX_TEXT for name in names):
-            raise ValueError("a request lacks a text")
+            raise ValueError("a text of the request is missing or too long")
         parameters = data.get("parameters")
         token, install_id, namespace, model, uri = (str(data[name]) for name in names)
         its = parameters if isinstance(parameters, dict) else {}
@@ -71,22 +70,22 @@ class CheckRequest:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The answer."""
+    """The result of a preflight."""
 
     verdict: Verdict
     token: str = ""
-    reason: str = ""  # a code of `contract.outcomes`, if it is unusable
+    reason: str = ""  # a code of `contract.outcomes`, if the input is unusable
     message: str = ""
     worker: str = ""
 
     def to_text(self) -> str:
-        """As JSON."""
+        """Return the result as JSON."""
         its = {"verdict": self.verdict, "token": self.token, "reason": self.reason, "message": self.message}
         return json.dumps({**its, "worker": self.worker}, separators=(",", ":"))
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Self | None:
-        """The answer in a JSON text; None if the text holds none."""
+        """Return the result in a JSON object; None if its verdict is missing or unknown."""
         verdict = data.get("verdict")
         if verdict not in set(Verdict):
             return None

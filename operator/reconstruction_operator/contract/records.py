@@ -26,22 +26,22 @@ class Record:
     attempt: int
     queue: str
     sent_at: datetime | None = None  # of that attempt's newest message; None: not sent yet
-    orders: int = 0  # to delete the job's files, that were sent since
+    orders: int = 0  # number of orders to delete the job's files that were sent since then
     begun: bool = False  # a worker has begun one of the attempts
     cleaned: bool = False  # a worker has deleted the job's files, as the operator ordered
-    deleted: bool = False  # the run that was cancelled has deleted them
+    deleted: bool = False  # the cancelled run has deleted the job's files
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """`claim:{task_id}`: the delivery that has begun the attempt, or the operator if none ever will."""
+    """`claim:{task_id}`: the delivery that has begun the attempt, or the operator if no delivery ever will."""
 
     token: str
     owner: str  # a worker's node name, or "operator: …"
     by_operator: bool  # its token is OPERATOR_TOKEN
     at: datetime
-    epoch: str = ""  # in which its worker was last heard; empty if a worker of the version before has it
-    ended: bool = False  # its end was recorded: it is lost if it is not there
+    epoch: str = ""  # in which its worker last sent a heartbeat; empty if the worker has the previous version
+    ended: bool = False  # an end was recorded; if Redis has none, it has lost it
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,9 @@ class End:
     warning: str = ""  # of a success: warnings for people about the quality of the result
     steps: tuple[StepTime, ...] = ()
     usage: Usage | None = None
-    resumed_from: str = ""  # the stage of an earlier attempt from which it went on
+    resumed_from: str = ""  # the stage of an earlier attempt from which the run resumed
     reused_from: ReusedFrom | None = None  # the job whose result was taken over
-    files_left: bool = False  # of a cancelled job: the worker could not delete them
+    files_left: bool = False  # the worker could not delete the files of a cancelled job
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,8 @@ class ObservedJob:
 
     record: Record | None = None
     claim: Claim | None = None
-    alive: bool = False  # the claimant's heartbeat is there, and of this epoch
-    heard: bool = True  # the claimant was heard in this epoch
+    alive: bool = False  # the claimant's heartbeat exists, and is of this epoch
+    heard: bool = True  # the claimant has sent a heartbeat in this epoch
     end: End | None = None
     stop: StopReason | None = None
     requested: bool = False  # cancel_request:{job_id}
@@ -94,26 +94,26 @@ class ObservedJob:
 
 @dataclass(frozen=True, slots=True)
 class ProgressReport:
-    """The newest PROGRESS meta of the attempt, for display: no decision about an end rests on it."""
+    """The newest PROGRESS meta of the attempt, for display only: it never decides an end."""
 
     percent: float  # in tenths
     step: str
     step_index: int
-    fraction: float  # of the whole run's time, 0.0 to 1.0, as the model's step shares say
+    fraction: float  # of the whole run's time, 0.0 to 1.0, by the model's step shares
     started_at: datetime | None
     at: datetime | None
     message: str = ""
     worker: str = ""
     inputs: Inputs | None = None
-    steps: tuple[StepTime, ...] = ()  # that are finished
-    resumed_from: str = ""  # the stage of an earlier attempt from which it continues
-    base: float = 0.0  # the fraction at which it continued, at `started_at`
-    remaining_seconds: float | None = None  # from `at`, as the model expects; None: only the fraction shows it
+    steps: tuple[StepTime, ...] = ()  # the finished ones
+    resumed_from: str = ""  # the stage of an earlier attempt from which the run resumed
+    base: float = 0.0  # the fraction at which the run resumed, at `started_at`
+    remaining_seconds: float | None = None  # time left at `at`, as the model estimates; None: not estimated
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The operator's job that a folder belongs to; `attempt` is the newest that was begun in it."""
+    """The operator's job that a folder belongs to; `attempt` is the newest that has begun in it."""
 
     job_id: str
     install_id: str
@@ -124,18 +124,18 @@ class Owner:
 
     @classmethod
     def of(cls, job_id: str, envelope: Envelope) -> Owner:
-        """The owner of what an attempt writes."""
+        """Return the owner of what an attempt writes."""
         return cls(
             job_id, envelope.install_id, envelope.namespace, envelope.name, envelope.queue, attempt=envelope.attempt
         )
 
     def to_json(self) -> dict[str, Any]:
-        """As the job folder's note holds it."""
+        """Return the content of the job folder's note."""
         return {codec.camel(one.name): getattr(self, one.name) for one in fields(self)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Owner:
-        """The owner of that content. Raises KeyError, TypeError, ValueError if the content names no owner."""
+        """Return the owner that the content names. Raises KeyError, TypeError or ValueError if the content is malformed."""
         job_id, *texts = [data[name] for name in ("jobId", "installId", "namespace", "name", "queue")]
         attempt = data["attempt"]
         if not all(isinstance(text, str) for text in texts) or type(attempt) is not int or attempt < 1:

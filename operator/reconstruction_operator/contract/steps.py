@@ -1,4 +1,4 @@
-"""The six steps of every job: names and percentages are part of the contract."""
+"""Steps: the six of every job. Their names and percentages are part of the contract."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class StepInfo:
-    """One step. `percent` is what is reached when the step is done."""
+    """One step. `percent` is the job's percentage when the step is done."""
 
     index: int  # from 1
     name: str
@@ -27,7 +27,7 @@ STEP_COUNT = len(STEPS)
 
 
 def percent_at(index: int, fraction: float) -> float:
-    """Percentage of the job, in tenths, when `fraction` (0.0 to 1.0) of step `index` (from 1) is done."""
+    """Return the percentage of the job, in tenths, when `fraction` (0.0 to 1.0) of step `index` (from 1) is done."""
     before = STEPS[index - 2].percent if index > 1 else 0
     done = (STEPS[index - 1].percent - before) * min(1.0, max(0.0, fraction))
     return before + math.floor(10 * done) / 10

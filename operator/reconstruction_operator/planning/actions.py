@@ -23,7 +23,7 @@ class Dispatch:
     task: TaskId
     queue: str
     again: bool = False
-    retain_seconds: int = 0  # how long its result waits in the trash once the job is deleted
+    retain_seconds: int = 0  # how long its result stays in the trash after the job is deleted
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +74,17 @@ class ClearFlags:
 class DeleteFiles:
     """Order a worker that consumes the queue to delete the job's folder.
 
-    `retain_seconds`: its result waits in the trash for so long; None: as the result itself says, since the job's spec is not known.
+    `retain_seconds`: how long the result stays in the trash; None: as in its manifest, since the job's spec is unknown.
     """
 
     queue: str
-    expired: bool = False  # because the job's time to live is over
+    expired: bool = False  # because the job's time to live has expired
     retain_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TakeBack:
-    """Take the messages of the job out of the queue: no worker has begun it, or ever will."""
+    """Remove the job's messages from the queue: no worker has begun the job, or ever will."""
 
     task: TaskId
     queue: str
@@ -99,7 +99,7 @@ class Forget:
 
 @dataclass(frozen=True, slots=True)
 class DeleteObject:
-    """Delete the ReconstructionJob, whose time to live is over."""
+    """Delete the ReconstructionJob, whose time to live has expired."""
 
 
 Action = (
@@ -120,5 +120,5 @@ Action = (
 
 
 def is_expiry(action: Action) -> bool:
-    """Whether the action deletes because the time to live of a finished job is over."""
+    """Return whether the action deletes because a finished job's time to live has expired."""
     return isinstance(action, DeleteObject) or (isinstance(action, DeleteFiles) and action.expired)

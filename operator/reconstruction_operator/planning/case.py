@@ -1,4 +1,4 @@
-"""Case and Decision: what a rule is given, and what it returns."""
+"""Case and Decision: the argument and the result of a rule."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from reconstruction_operator.planning.types import Job, Observation, Timing
 class JobState(enum.Enum):
     """The state of a job, finer than its phase. It decides the phase, the message and the conditions."""
 
-    INVALID = "its spec is not accepted"
+    INVALID = "its spec is invalid"
     WAITING = "it waits in the API server to be dispatched"
     BACKOFF = "it waits for the time of its next attempt"
     QUEUED = "its message is sent, and no worker has started it"
-    RUNNING = "a worker has it"
+    RUNNING = "a worker runs it"
     RECOVERING = "Redis lost its claim"
-    SUSPENDED = "nothing of it runs until it is resumed"
-    CANCELLING = "its cancel is confirmed, and something of it may still run"
+    SUSPENDED = "it does not run until it is resumed"
+    CANCELLING = "its cancel is confirmed, and it may still run"
     SUCCEEDED = "it succeeded"
     FAILED = "it failed"
     CANCELLED = "it is cancelled"
@@ -49,7 +49,7 @@ class Case:
 
     @property
     def stored(self) -> Status:
-        """The status as the API server has it: a decision counts only when it is stored."""
+        """The status in the API server: a decision counts only once it is stored."""
         return self.job.status
 
     @property
@@ -79,28 +79,28 @@ class Case:
 
     @property
     def worker(self) -> str:
-        """The worker that has the attempt; empty if none has."""
+        """The worker that runs the attempt; empty if none does."""
         claim = self.seen.claim
         return (claim.owner or "a worker") if claim is not None and self.seen.runs else ""
 
     @property
     def in_grace(self) -> bool:
-        """See `Observation.in_grace`."""
+        """Redis lost data a short time ago (`Observation.in_grace`)."""
         return self.seen.in_grace(self.timing)
 
     @property
     def lost(self) -> bool:
-        """See `Observation.lost`."""
+        """The attempt's worker, or its end, is lost (`Observation.lost`)."""
         return self.seen.lost(self.timing)
 
     @property
     def at_rest(self) -> bool:
-        """The stored status is Suspended, and no worker has the attempt: a stale claim is no worker's."""
+        """The stored status is Suspended, and no worker runs the attempt: a stale claim does not count."""
         return self.suspended and (not self.worker or self.seen.stale)
 
     @property
     def claim_lost(self) -> bool:
-        """The stored status says that a worker had the attempt, but Redis has neither its claim nor its end."""
+        """The stored status names the attempt's worker, but Redis has neither a claim nor an end."""
         return self.seen.end is None and self.seen.claim is None and self.stored.worker is not None
 
     @property
@@ -110,23 +110,23 @@ class Case:
 
     @property
     def sent_at(self) -> datetime | None:
-        """When the attempt's newest message was sent, as the record says."""
+        """When the attempt's newest message was sent, by the record."""
         record = self.seen.record
         return record.sent_at if record is not None and record.attempt == self.attempt else None
 
     @property
     def suspended(self) -> bool:
-        """The stored status says that nothing of the job runs until it is resumed."""
+        """The stored status is Suspended: the job does not run until it is resumed."""
         return self.stored.phase is Phase.SUSPENDED
 
     @property
     def at(self) -> datetime:
-        """Now, as the status holds times."""
+        """The current time, in the precision of the status."""
         return whole(self.now)
 
     @property
     def idle_state(self) -> JobState:
-        """The state of an attempt that no worker has."""
+        """The state of an attempt that no worker runs."""
         if self.sent_at is not None or self.stored.dispatch_time is not None:
             return JobState.QUEUED
         due = self.stored.next_attempt_time
@@ -141,7 +141,7 @@ class Case:
 
     @property
     def queue_deadline(self) -> datetime | None:
-        """When a worker must have started the job: from its creation or resume; None once a worker has."""
+        """When a worker must have started the job: from its creation or resume; None once a worker has started it."""
         seconds = self.job.spec.queue_deadline_seconds
         if seconds is None or self.worker or self.stored.start_time is not None:
             return None
@@ -170,7 +170,7 @@ class Decision:
     actions: tuple[Action, ...] = ()
     wake: tuple[datetime | None, ...] = ()
     wants_dispatch: bool = False
-    stopping: bool = False  # a worker has the attempt, and was asked to stop or is lost
+    stopping: bool = False  # the attempt's worker was asked to stop, or is lost
     suspending: bool = False
     cause: str = ""  # a code of `contract.outcomes`: why another attempt follows; only when that is decided
     text: str | None = None  # the message; None: that of the state

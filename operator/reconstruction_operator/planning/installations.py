@@ -1,8 +1,8 @@
-"""Installations: where several watch a namespace, the first one that stores its mark in a job's status manages the job.
+"""Installations: if several watch a namespace, the first to store its mark in a job's status manages the job.
 
-A status is written only over the version that its plan was made from, so only one of several marks is stored. Nothing is done
-for a job before that: if two operators see a job at the same time, only one sends it. The mark is stored together with
-what is to be done (write-ahead), so a job that can be dispatched at once needs one write, not two.
+A status is written only over the version that its plan was made from, so only one of several marks is stored. No operator
+acts on a job before that: if two operators see a job at the same time, only one sends it. The mark is stored together with
+the decision (write-ahead), so a job that can be dispatched at once needs one write, not two.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _REASON = "ManagedElsewhere"
 
 
 def marked(job: Job, made: Plan, mine: InstallationMark, *, admitted: bool) -> Plan:
-    """The plan with our mark, if the job lacks it and something is to be done; its actions follow when the mark is stored.
+    """Return the plan with our mark, if the job lacks the mark and needs an action, which follows once the mark is stored.
 
-    A job that only waits for its first turn is not marked: an upgrade would write every status. Nor is a finished one,
-    whose clean-up is idempotent.
+    A job that only waits for its first turn is not marked: an upgrade would write every status. Neither is a finished
+    job, whose clean-up is idempotent.
     """
     finished = job.status.phase is not None and job.status.phase.finished
     if finished or job.management is Management.OURS or not job.ours:
@@ -38,19 +38,19 @@ def marked(job: Job, made: Plan, mine: InstallationMark, *, admitted: bool) -> P
 
 
 def contested_report(job: Job, mine: InstallationMark, now: datetime) -> Plan:
-    """The report on a job that another installation manages: a condition and an Event, once.
+    """Return the report on a job that another installation manages: a condition and an Event, once.
 
     The other installation keeps the condition in its place when it writes the status, so the two never undo each other's writes.
     """
     theirs, status = job.status.installation, job.status
     over = job.deleting or (status.phase is not None and status.phase.finished)
     if theirs is None or related(theirs.lease, mine.lease):
-        return Plan(status)  # a shard of an earlier number of shards has the job until that shard ends
+        return Plan(status)  # a shard of the previous shard count manages the job until it ends
     if over or status.condition(ConditionType.CONTESTED) is not None:
         return Plan(status)
     text = (
         f"Installation {theirs.id} (Lease {theirs.lease}) manages this job. "
-        f"Installation {mine.id} (Lease {mine.lease}) watches its namespace as well, and leaves it alone"
+        f"Installation {mine.id} (Lease {mine.lease}) watches its namespace as well, and ignores the job"
     )
     contested = Condition(ConditionType.CONTESTED, "True", _REASON, text, whole(now), job.generation)
     reported = fit(replace(status, conditions=(contested, *status.conditions)), status)

@@ -1,4 +1,4 @@
-"""Models: whether live workers can run a job's model with its parameters, by what they have announced."""
+"""Model matching: compares a job's model and parameters with the workers' announcements."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _SHOWN: Final = 5  # names in a message
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What one live worker can run; `models` is None if it has announced nothing, as an older one."""
+    """The queues and models of one live worker. `models` is None for an older worker, which announces nothing."""
 
     node: str
     queues: frozenset[str]
     models: Mapping[str, ModelInfo] | None
-    checks: bool = False  # it checks inputs beside its jobs
+    checks: bool = False  # it runs preflights
 
 
 def refusal(spec: Spec, offers: Iterable[Offer]) -> Refusal | None:
-    """Why none of the workers of its queue would take the parameters; None if one may.
+    """Return why every worker of the job's queue would refuse its parameters; None if one may accept them.
 
-    `offers`: of all workers of the queue. Nothing is refused if no worker has the model: one that has it may start later.
+    `offers`: of all workers of the queue. Nothing is refused if none has the model: a worker that has it may start later.
     """
     first: Refusal | None = None
     refused: set[int] = set()  # workers with the same announcement share its parts
@@ -48,9 +48,9 @@ def refusal(spec: Spec, offers: Iterable[Offer]) -> Refusal | None:
 
 
 def missing(spec: Spec, queue: str, offers: Sequence[Offer], others: Sequence[Offer]) -> str:
-    """What the job waits for if no worker of its queue has its model. Empty if a worker has it or may have it, or if the queue has no worker.
+    """Return what the job waits for if no worker of its queue has its model.
 
-    `others`: the workers of all queues, which are named if they have the model.
+    Empty if a worker has or may have it, or if the queue has no worker. `others`: workers of all queues; those with the model are named.
     """
     model = spec.model_type
     if not offers or any(info is None or model in info for info in (offer.models for offer in offers)):
@@ -65,7 +65,7 @@ def missing(spec: Spec, queue: str, offers: Sequence[Offer], others: Sequence[Of
 
 
 def reads_photos(model: str, offers: Iterable[Offer]) -> bool:
-    """Whether a worker that has announced the model would read the job's input."""
+    """Return whether a worker that has announced the model would read the job's input."""
     infos = (offer.models.get(model) for offer in offers if offer.models is not None)
     return any(info is not None and info.reads_photos and not info.simulated for info in infos)
 

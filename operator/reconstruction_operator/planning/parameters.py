@@ -1,7 +1,7 @@
-"""Parameters: whether a job's parameters fit the JSON Schema that a worker has announced for its model.
+"""Parameter check: compares a job's parameters with the JSON Schema that a worker has announced for the model.
 
 Only simple keywords of a schema are used. Others, such as patterns and references, are ignored. So this check is never stricter than the
-model's own, and no schema can take much time.
+model's own, and no schema takes long to check.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SHOWN_CHARS: Final = 300
 
 
 def problem(schema: Mapping[str, Any], parameters: Mapping[str, Any]) -> str:
-    """The mistake in the parameters, for their author. Empty if there is none, or if the schema is invalid."""
+    """Return the mistake in the parameters, for their author. Empty if there is none, or if the schema is invalid."""
     if not parameters and schema.keys().isdisjoint(_OF_NONE):
         return ""  # most jobs have none
     try:

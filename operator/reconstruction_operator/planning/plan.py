@@ -25,7 +25,6 @@ from reconstruction_operator.planning.rules import (
     ends,
     finished,
     flags,
-    inheriting,
     preflight,
     restarting,
     running,
@@ -50,7 +49,7 @@ _RULES: tuple[Callable[[Case], Decision | None], ...] = (
     cancelling.decide,
     suspending.decide,
     running.decide,
-    inheriting.decide,
+    restarting.inherit,
     running.reopen,
     running.recover,
     deadlines.decide,
@@ -59,7 +58,7 @@ _RULES: tuple[Callable[[Case], Decision | None], ...] = (
 
 
 def plan(job: Job, seen: Observation, now: datetime, timing: Timing, *, admitted: bool) -> Plan:
-    """What follows from the stored job and the observation of its attempt (`job.task`).
+    """Return what follows from the stored job and the observation of its attempt (`job.task`).
 
     A plan is idempotent: planned again from its own status and the same observation, it has the same status and no
     Events. `admitted`: `scheduling` admits the attempt's first message now.
@@ -85,14 +84,14 @@ def plan(job: Job, seen: Observation, now: datetime, timing: Timing, *, admitted
     )
 
 
-# The fields of a status that a later plan's actions follow from.
+# The fields of a status on which a later plan's actions depend.
 _decides: Final = attrgetter("phase", "attempt", "dispatch_time", "worker", "installation")
 
 
 def _is_awaited(case: Case, status: Status, actions: tuple[Action, ...]) -> bool:
-    """Whether something follows from this status when it is stored.
+    """Return whether another plan is needed once this status is stored.
 
-    After an end: what is left to do. Otherwise the next attempt, what a suspended job may do, a record that is missing.
+    After an end: for the rest of the clean-up. Otherwise: for the next attempt, a change of suspension, or a missing record.
     """
     if _decides(status) == _decides(case.stored):
         return False
@@ -105,9 +104,9 @@ def _is_awaited(case: Case, status: Status, actions: tuple[Action, ...]) -> bool
 
 
 def _record(case: Case, actions: tuple[Action, ...]) -> tuple[Action, ...]:
-    """Restores the record of a job that was sent, if Redis lost it or another installation made it.
+    """Return what restores the record of a sent job, if Redis lost it or another installation made it.
 
-    A deletion finds what still runs by the record.
+    A deletion needs the record to find what still runs.
     """
     record, mark = case.seen.record, case.stored.installation
     of_another = record is not None and mark is not None and record.install_id != mark.id
@@ -162,7 +161,7 @@ def _cancel(case: Case, state: JobState) -> Cancel | None:
         return Cancel(acknowledged_at=acknowledged) if acknowledged else None
     seen_at = (
         case.at if acknowledged is None else min(case.at, acknowledged)
-    )  # it may be over before Cancelling is stored
+    )  # the cancel may be done before Cancelling is stored
     return Cancel(
         requested_at=stored.requested_at or seen_at,
         confirmed_at=(stored.confirmed_at or seen_at) if spec.cancel_confirmed else None,

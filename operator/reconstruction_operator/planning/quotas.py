@@ -1,4 +1,4 @@
-"""Rules by namespace: how many of its jobs may wait or be in flight (NAMESPACE_MAX_*), and which pools they may use."""
+"""Quotas: how many jobs of a namespace may wait or be in flight (NAMESPACE_MAX_*). Also which pools they may use."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NO_QUOTAS: Final = Quotas()
 
 
 def limit_of(entries: Iterable[tuple[str, int]], namespace: str) -> int | None:
-    """The namespace's number: its own entry, or else that of `*`; None: no limit."""
+    """Return the namespace's number: its own entry, or else that of `*`; None: no limit."""
     limits = dict(entries)
     return limits.get(namespace, limits.get("*"))
 
@@ -39,13 +39,13 @@ class Refusal(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What an administrator lets the namespaces do."""
+    """What the administrator allows the namespaces."""
 
     quotas: Quotas = NO_QUOTAS
     pools: tuple[tuple[str, str], ...] = ()  # pool and namespace
 
     def refusal(self, spec: Spec, namespace: str) -> Refusal | None:
-        """Why the namespace may not have such a job; None if it may."""
+        """Return why the namespace may not have such a job; None if it may."""
         foreign = pools.refusal(self.pools, spec.queue, namespace)
         if foreign:
             return Refusal("QUEUE_REFUSED", foreign)
@@ -54,7 +54,7 @@ class Rules:
         return None
 
     def too_many(self, namespace: str, waiting: int) -> Refusal | None:
-        """Why the namespace may not have another waiting job, while so many wait; None if it may."""
+        """Return why the namespace may not have another waiting job besides the `waiting` ones; None if it may."""
         most = limit_of(self.quotas.waiting, namespace)
         if most is None or waiting < most:
             return None

@@ -1,4 +1,4 @@
-"""Resending: when a message is lost on its way, and is sent again.
+"""Resending: when a missing message is sent again.
 
 The record's `sent_at` is the time of the job's newest message of either kind, an attempt or an order to delete files. So
 resends of both kinds are spaced.
@@ -12,18 +12,18 @@ from reconstruction_operator.contract.records import Record
 from reconstruction_operator.planning.times import after, backoff
 from reconstruction_operator.planning.types import Observation, Timing
 
-_LAST_ORDER_SECONDS = 3_600.0  # at most between two orders: each may hang on a dead mount for a minute
+_LAST_ORDER_SECONDS = 3_600.0  # the longest pause between two orders: each may hang on a dead mount for a minute
 
 
 def resend_time(sent_at: datetime, timing: Timing) -> datetime:
-    """When a message that is missing is sent again, at the earliest."""
+    """Return the earliest time at which a missing message is sent again."""
     return after(sent_at, timing.resend_seconds)
 
 
 def deletion_is_due(record: Record | None, seen: Observation, since: datetime, now: datetime, timing: Timing) -> bool:
-    """Whether to send an order to delete the job's files, which has been wanted since `since`.
+    """Return whether to send an order to delete the job's files, needed since `since`.
 
-    It is sent again if it is missing: it was lost, or a worker could not carry it out. Repeated orders back off.
+    A missing order is sent again: it was lost, or a worker could not carry it out. Repeated orders back off.
     """
     if record is None or record.sent_at is None or record.sent_at < since:
         return True

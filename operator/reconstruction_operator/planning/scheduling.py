@@ -1,9 +1,9 @@
-"""Scheduling over all jobs: which are dispatched next. A bounded window of messages, shared fairly.
+"""Scheduling: which jobs are dispatched next. A bounded window of messages, shared fairly.
 
 The window keeps most waiting jobs in the API server, where suspend, cancel and fairness act on them at once. Priorities
 are separate queues (`<queue>-high`, `<queue>`, `<queue>-low`), which workers consume in that order.
 
-**Fair turns.** A queue is first in, first out, so what is in it can no longer be reordered. Therefore a namespace never has
+**Fair turns.** A queue is first in, first out, so its messages cannot be reordered. Therefore a namespace never has
 more than a share of the window in a queue: a job of another namespace waits behind at most that many of its messages. The
 namespace with the fewest jobs in flight comes next, and within it the oldest job.
 
@@ -40,7 +40,7 @@ class Quarantine:
 
 
 def quarantine(queue: str, status: Status) -> Quarantine | None:
-    """The quarantine of a job: its last failure was the loss of a worker, and not its first failure. None for other jobs."""
+    """Return the quarantine of a job: its last failure was the loss of a worker, and not its first failure. None for other jobs."""
     failure = status.failure
     if failure is None or failure.reason != "WORKER_LOST" or status.failures < _QUARANTINE_FAILURES:
         return None
@@ -56,7 +56,7 @@ class Candidate:
     created: datetime
     quarantine: Quarantine | None = None
     again: bool = False  # its message was sent before and is missing, so the job needs no further turn
-    high: bool = False  # its priority
+    high: bool = False  # it has priority high
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class DispatchWindow:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What takes room already."""
+    """What is in the queues and in flight already."""
 
     messages: Mapping[str, int] = field(default_factory=dict)  # by queue
     bytes: int = 0  # of all messages
@@ -89,12 +89,12 @@ def admit(
     in_flight: Collection[Quarantine] = (),
     weigh: Callable[[JobKey], int] = lambda _: 0,
 ) -> tuple[JobKey, ...]:
-    """The jobs to dispatch now, in this order. Deterministic, regardless of the order of `candidates`.
+    """Return the jobs to dispatch now, in this order. Deterministic, regardless of the order of `candidates`.
 
     - No limit of `window` is exceeded, all messages in Redis counted; `weigh` gives the bytes of a job's message.
     - No namespace exceeds its quotas.
-    - The queue with the fewest messages comes first, so that a busy one does not take the room of all.
-    - Within a queue: first what is sent again, then fair turns.
+    - The queue with the fewest messages comes first, so that a busy queue does not take all the room.
+    - Within a queue: first the messages that are sent again, then fair turns.
     - Of each quarantine only the oldest job comes, and none while a job of it is in flight (`in_flight`).
     """
     room = Room(load, window, quotas)
@@ -113,7 +113,7 @@ def admit(
         if not line:
             continue
         if not room.take(line[0], weigh(line[0].key)):
-            break  # all wait until the bytes of this one fit: otherwise smaller messages would always overtake it
+            break  # all wait until the bytes of this message fit: otherwise smaller messages would always overtake it
         admitted.append(line.popleft().key)
         heapq.heappush(turns, (waiting + 1, queue))
     return tuple(admitted)
@@ -124,11 +124,11 @@ class Turns:
     """The first waiting jobs of one queue."""
 
     turns: tuple[JobKey, ...]  # in the order in which they come, if nothing else changes
-    held: tuple[JobKey, ...]  # by a quota of their namespace
+    held: tuple[JobKey, ...]  # held back by a quota of their namespace
 
 
 def line(candidates: Collection[Candidate], load: Load, quotas: Quotas, at_most: int) -> Turns:
-    """The first jobs in line of one queue."""
+    """Return the first jobs in line of one queue."""
     room = Room(Load(in_flight=load.in_flight, high=load.high), DispatchWindow(at_most, at_most, at_most, 0), quotas)
     turns = tuple(one.key for one in _fairly(candidates, at_most, room))
     held: list[Candidate] = []
@@ -152,16 +152,16 @@ class Room:
         self._taken_high: Counter[str] = Counter()
 
     def in_queue(self, queue: str) -> int:
-        """How many more messages the queue may get."""
+        """Return how many more messages the queue may get."""
         return max(0, self._window.queue - self.load.messages.get(queue, 0))
 
     def share(self, queue: str, namespace: str, *, high: bool) -> int:
-        """How many more new messages of the namespace the queue may get; with `high`, of priority high."""
+        """Return how many more new messages of the namespace the queue may get; with `high`, of priority high."""
         share = self._window.namespace - self.load.waiting.get((queue, namespace), 0)
         return max(0, min(share, self.quota(namespace, high=high)))
 
     def quota(self, namespace: str, *, high: bool) -> int:
-        """How many more jobs of the namespace may be in flight; with `high`, of priority high."""
+        """Return how many more jobs of the namespace may be in flight; with `high`, of priority high."""
         running = limit_of(self._quotas.running, namespace)
         left = (
             sys.maxsize if running is None else running - self.load.in_flight.get(namespace, 0) - self._taken[namespace]
@@ -172,11 +172,11 @@ class Room:
         return max(0, left)
 
     def allows(self, candidate: Candidate) -> bool:
-        """Whether the quota of its namespace is not used up."""
+        """Return whether the quota of the job's namespace allows it."""
         return candidate.again or self.quota(candidate.key.namespace, high=candidate.high) > 0
 
     def take(self, candidate: Candidate, size: int) -> bool:
-        """Use the room for one message; False if its bytes do not fit."""
+        """Use the room for one message; return False if its bytes do not fit."""
         if size > self._bytes:
             return False
         self._bytes -= size
@@ -203,7 +203,7 @@ def _by_namespace(candidates: Iterable[Candidate]) -> Mapping[str, list[Candidat
 
 
 def _outside_quarantine(candidates: Iterable[Candidate], in_flight: Collection[Quarantine]) -> Iterator[Candidate]:
-    """The candidates outside quarantine, and the oldest of each quarantine that has none in flight."""
+    """Yield the candidates outside quarantine, and the oldest of each quarantine that has none in flight."""
     first: dict[Quarantine, Candidate] = {}
     for one in candidates:
         if one.quarantine is None:
@@ -219,12 +219,12 @@ def _age(candidate: Candidate) -> tuple[datetime, JobKey]:
 
 
 def _fairly(candidates: Collection[Candidate], at_most: int, room: Room) -> list[Candidate]:
-    """The next jobs of one queue."""
+    """Return the next jobs of one queue."""
     chosen = heapq.nsmallest(at_most, (one for one in candidates if one.again), key=_age)
     turns: list[tuple[int, datetime, str]] = []
     waiting: dict[str, list[Candidate]] = {}
     for namespace, ours in _by_namespace(candidates).items():
-        # No more than this of a namespace can come. The oldest is last, to be popped first.
+        # At most this many jobs of a namespace can come. The oldest is last, to be popped first.
         share = room.share(ours[0].queue, namespace, high=ours[0].high)
         first = heapq.nsmallest(min(at_most, share), ours, key=_age)
         if first:

@@ -1,4 +1,4 @@
-"""Times as the status holds them: whole seconds in UTC, so that a repeated plan equals the stored status."""
+"""Times and backoff: whole seconds in UTC, as in the status, so that a repeated plan equals the stored status."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from datetime import UTC, datetime, timedelta
 
 
 def whole(moment: datetime) -> datetime:
-    """The moment in UTC, without fractions of a second."""
+    """Return the moment in UTC, without fractions of a second."""
     return moment.astimezone(UTC).replace(microsecond=0)
 
 
 def after(moment: datetime, seconds: float) -> datetime:
-    """So many seconds later."""
+    """Return the moment that many seconds later."""
     return moment + timedelta(seconds=seconds)
 
 
 def backoff(failures: int, first_seconds: float, max_seconds: float) -> float:
-    """Seconds to wait after that many consecutive failures (from 1): doubled each time, up to `max_seconds`."""
+    """Return the seconds to wait after that many consecutive failures (from 1): doubled each time, up to `max_seconds`."""
     doublings = min(max(0, failures - 1), 64)  # beyond this the maximum holds anyway, and floats would overflow
     return float(min(max_seconds, first_seconds * 2**doublings))
 
 
 def earliest(moments: Iterable[datetime | None], now: datetime) -> datetime | None:
-    """The first moment that is still to come; past ones have been acted on."""
+    """Return the earliest future moment; past ones have been acted on."""
     return min((moment for moment in moments if moment is not None and moment > now), default=None)

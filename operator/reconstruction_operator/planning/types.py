@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from reconstruction_operator.api.identity import MANAGER, JobKey, TaskId
-from reconstruction_operator.api.spec import DELETE, Spec, queue_name
+from reconstruction_operator.api.spec import DELETE, RETAIN, Spec, queue_name
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.contract.preflight import Checked
 from reconstruction_operator.contract.records import ObservedJob, ProgressReport
@@ -22,10 +22,10 @@ class Management(enum.Enum):
     """Which installation of the operator manages a job, by the mark in its status."""
 
     OURS = "this installation has stored its mark"
-    UNMARKED = "no installation has stored one"
-    INHERITED = "another installation has, and the job was handed over, or that installation ended"
-    PASSED_ON = "a shard of this installation has, from before the number of shards was changed, and it ended"
-    FOREIGN = "another installation has, and manages the job"
+    UNMARKED = "no installation has stored a mark"
+    INHERITED = "another installation has stored its mark, and handed the job over or ended"
+    PASSED_ON = "a shard of this installation with another shard count has stored its mark, and ended"
+    FOREIGN = "another installation has stored its mark, and manages the job"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,11 @@ class Job:
     deleting: bool = False  # it has a deletionTimestamp: a finalizer that is not ours holds it
     problems: tuple[str, ...] = ()  # the mistakes in the spec, found when the body was read
     management: Management = Management.OURS
-    cancel_by: str = ""  # the client that wrote the present step of the cancel, how and when; empty: not known
+    cancel_by: str = ""  # the client that wrote the current step of the cancel, how and when; empty: unknown
 
     @property
     def ours(self) -> bool:
-        """Whether this operator manages the job; jobs of another controller or installation are left alone."""
+        """Whether this operator manages the job; jobs of another controller or installation are ignored."""
         return self._for_this_program and self.management is not Management.FOREIGN
 
     @property
@@ -59,7 +59,7 @@ class Job:
 
     @property
     def finished(self) -> bool:
-        """Whether it is over."""
+        """Whether the job is finished."""
         return self.status.phase is not None and self.status.phase.finished
 
     @property
@@ -79,13 +79,13 @@ class Job:
 
     @property
     def sent(self) -> bool:
-        """Whether a message of it was ever sent. If so it has a record, which the clean-up after its deletion needs."""
+        """Whether a message of the job was ever sent. If so, the job has a record, which the clean-up after its deletion needs."""
         status = self.status
         return status.attempt > 1 or status.dispatch_time is not None or status.worker is not None
 
     @property
     def waits(self) -> bool:
-        """Whether it waits in the API server alone for its first turn: Redis holds nothing of it that could be lost."""
+        """Whether the job waits for its first turn, in the API server alone: Redis holds no data of it that could be lost."""
         status = self.status
         return status.phase is Phase.PENDING and not self.sent and status.observed_generation >= self.generation
 
@@ -104,6 +104,11 @@ class Timing:
     deletion_policy: str = DELETE
     retain_seconds_after_deletion: int = 0
 
+    def retention(self, spec: Spec) -> int:
+        """Return for how many seconds a deleted job's result stays in the trash, by the job's policy or else by these settings."""
+        policy = spec.deletion_policy or self.deletion_policy
+        return self.retain_seconds_after_deletion if policy == RETAIN else 0
+
 
 @dataclass(frozen=True, slots=True)
 class Queue:
@@ -115,25 +120,25 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Observation(ObservedJob):
-    """What Redis holds of one job's current attempt, and what else the operator knows of it."""
+    """What Redis holds of one job's current attempt, and what else the operator knows about it."""
 
-    silent_seconds: float = 0.0  # claimed and without a heartbeat, while Redis answered all the time
+    silent_seconds: float = 0.0  # time without a heartbeat of the claimed attempt, while Redis was reachable
     progress: ProgressReport | None = None
     queue: Queue = Queue()
     missing: bool = False  # the attempt's message is known to be missing: neither in its queue nor at a worker
     unsent: bool = False  # this operator has stored that the attempt is dispatched, and has not sent its message yet
     order_missing: bool = False  # the newest order to delete the job's files is known to be missing
-    epoch_age_seconds: float = 1e9  # since Redis was last seen to have lost data
-    waits_for: Wait = UNKNOWN  # what a waiting job waits for; empty if this is not known yet
+    epoch_age_seconds: float = 1e9  # since the last known loss of data in Redis
+    waits_for: Wait = UNKNOWN  # what a waiting job waits for; empty if unknown
     # Why the job is not accepted: by a rule of its namespace, or by every worker's model
     refused: Refusal | None = None
     # What the job waits for if no worker of its queue has its model; empty: a worker has it, or may have it
     no_model: str = ""
-    checked: Checked | None = None  # what a worker found of the input of a job that waits
+    checked: Checked | None = None  # result of the preflight
 
     @classmethod
     def of(cls, seen: ObservedJob, **known: Any) -> Observation:
-        """What was read from Redis, and the other fields."""
+        """Return the observation of what was read from Redis, and the other fields."""
         return cls(**dict(zip(_OBSERVED, _observed(seen), strict=True)), **known)
 
     @property
@@ -142,18 +147,18 @@ class Observation(ObservedJob):
         return self.end is None and self.claim is not None and self.claim.by_operator
 
     def lacks(self, job: Job) -> bool:
-        """Redis lacks data that the job's status reports. It may have lost them, or the job ended under an older version."""
+        """Return whether Redis lacks data that the job's status reports. It may have lost them, or the job ended under an older version."""
         phase = job.status.phase
         if phase in (Phase.RUNNING, Phase.CANCELLING):
             return job.status.worker is not None and self.claim is None and self.end is None
         return phase is Phase.QUEUED and self.record is None
 
     def in_grace(self, timing: Timing) -> bool:
-        """Redis lost data a short time ago: live workers may still register what they run."""
+        """Return whether Redis lost data a short time ago: live workers may still register what they run."""
         return self.epoch_age_seconds <= timing.epoch_grace_seconds
 
     def lost(self, timing: Timing) -> bool:
-        """A worker has the attempt, and has sent no heartbeat for too long; or it had ended, and Redis lost its end."""
+        """Return whether the attempt's worker has sent no heartbeat for too long, or Redis lost the attempt's end."""
         if not self.runs or self.alive:
             return False
         lost_end = self.claim is not None and self.claim.ended

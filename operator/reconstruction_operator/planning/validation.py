@@ -24,7 +24,7 @@ _SHOWN_CHARACTERS = 200
 
 
 def problems(spec: Spec, schemes: tuple[str, ...]) -> tuple[str, ...]:
-    """The mistakes of the spec, each a sentence that names its field. `schemes`: of object storage that is enabled."""
+    """Return the mistakes in the spec, each a sentence that names its field. `schemes`: of the enabled object storage."""
     return (
         *_input(spec.input.uri, schemes),
         *(_output(spec.output.uri, schemes) if spec.output is not None else ()),
@@ -70,7 +70,7 @@ def _kind(parts: SplitResult) -> str:
 
 
 def _places(schemes: tuple[str, ...], last: str) -> str:
-    """As in "file:///folder, s3://bucket/folder/ or https://host/photos.zip"."""
+    """Return a text such as "file:///folder, s3://bucket/folder/ or https://host/photos.zip"."""
     return f"{', '.join(('file:///folder', *(f'{one}://bucket/folder/' for one in schemes)))} or {last}"
 
 
@@ -88,7 +88,7 @@ def _objects(field: str, parts: SplitResult) -> Iterator[str]:
 
 
 def _split(uri: str) -> SplitResult | str:
-    """The parts of an address, or what is wrong with it."""
+    """Return the parts of an address, or what is wrong with it."""
     if not uri:
         return "is empty"
     if _CONTROL.search(uri) or uri != uri.strip():
@@ -106,7 +106,7 @@ def _split(uri: str) -> SplitResult | str:
     if "\\" in decoded:
         return "has backslashes, where slashes are needed"
     if ".." in decoded.split("/"):
-        return "goes upwards with '..', where the folder itself must be named"
+        return "contains '..', where the folder itself must be named"
     return parts
 
 
@@ -141,14 +141,14 @@ def _parameters(parameters: Mapping[str, Any]) -> Iterator[str]:
     size = len(json.dumps(parameters, separators=(",", ":"), default=str).encode())
     if size > PARAMETERS_MAX_BYTES:
         yield (
-            f"spec.parameters has {size} bytes of JSON, and {PARAMETERS_MAX_BYTES} are allowed; "
+            f"spec.parameters has {size} bytes of JSON, and at most {PARAMETERS_MAX_BYTES} are allowed; "
             "leave out what the model does not need."
         )
 
 
 def _queue(queue: str) -> Iterator[str]:
     if queue in RESERVED_QUEUES:  # an older CRD allows it
-        yield f"spec.queue: {queue} is a name under which Celery keeps something else; choose another."
+        yield f"spec.queue: Celery uses the name {queue} for something else; choose another."
 
 
 def _too_deep(value: Any) -> bool:

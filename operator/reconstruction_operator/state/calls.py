@@ -1,8 +1,8 @@
-"""Calls: a script with its arguments as a value, carried out by `run`, `arun`, or `arun_all` for a batch.
+"""Calls: a script with its arguments as a value, run by `run`, `arun`, or `arun_all` for a batch.
 
-Some scripts take several jobs and answer for each. `arun_all` joins consecutive calls of such a script into one.
+Some scripts take several jobs and return a reply for each. `arun_all` joins consecutive calls of such a script into one.
 
-Every script is idempotent, since redis-py retries a command whose answer was lost. Clients must have
+Every script is idempotent, since redis-py retries a command whose reply was lost. Clients must have
 `decode_responses=True`.
 """
 
@@ -22,7 +22,7 @@ from reconstruction_operator.state.errors import DeposedError, ProtocolError
 
 T = TypeVar("T")
 
-_JOINED: Final = 500  # jobs in one call at most: some milliseconds in which Redis answers no other client
+_JOINED: Final = 500  # maximum of jobs in one call: some milliseconds in which Redis serves no other client
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +35,13 @@ class Script:
 
     @classmethod
     def of(cls, name: str, text: str) -> Script:
-        """The script of that text."""
+        """Return the script of that text."""
         return cls(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[T]):
-    """One script with its arguments, and how to read its answer (which may raise a ProtocolError)."""
+    """One script with its arguments, and how to read its reply (which may raise a ProtocolError)."""
 
     script: Script
     keys: tuple[str, ...]
@@ -50,7 +50,7 @@ class Call(Generic[T]):
     shared: tuple[int, int] | None = None
     """How many of the keys and arguments come first, once for all jobs, if the script takes several; None: it takes one.
 
-    Such a script answers `["ok", an answer for each job]`, and `read` gets `["ok", its own]`.
+    Such a script returns `["ok", a reply for each job]`, and `read` gets `["ok", the job's reply]`.
     """
 
     @property
@@ -71,7 +71,7 @@ class Call(Generic[T]):
 
 
 def run(client: redis.Redis, call: Call[T]) -> T:
-    """Carry it out. Raises RedisError without an answer of Redis, ProtocolError as the call says."""
+    """Run the call. Raises RedisError if Redis does not reply, or the call's ProtocolError."""
     try:
         reply = client.evalsha(*call._by_sha)  # noqa: SLF001  # the two halves of one module
     except NoScriptError:
@@ -80,7 +80,7 @@ def run(client: redis.Redis, call: Call[T]) -> T:
 
 
 async def arun(client: redis.asyncio.Redis, call: Call[T]) -> T:
-    """Carry it out on an event loop; raises what `run` raises."""
+    """Run the call on an event loop; raises what `run` raises."""
     try:
         reply = await cast("Any", client.evalsha(*call._by_sha))  # noqa: SLF001
     except NoScriptError:
@@ -89,10 +89,10 @@ async def arun(client: redis.asyncio.Redis, call: Call[T]) -> T:
 
 
 async def arun_all(client: redis.asyncio.Redis, calls: Sequence[Call[T]]) -> list[T | RedisError | ProtocolError]:
-    """All of them in one round trip, in order; an error of one is its result and does not stop the others.
+    """Run all calls in one round trip, in order; an error of a call is its result, and does not stop the others.
 
-    Joined calls share an error of Redis. Raises DeposedError if the fence refused any of them, RedisError without
-    Redis: then any number of them may have been carried out.
+    Joined calls share an error of Redis. Raises DeposedError if the fence refused a call, and RedisError if Redis is unreachable:
+    then any number of the calls may have been run.
     """
     if not calls:
         return []
@@ -129,7 +129,7 @@ class _Alone:
 
 
 def _joined(group: Sequence[Call[Any]]) -> Call[Any]:
-    """One call made of several with the same shared keys and arguments."""
+    """Return one call made of several with the same shared keys and arguments."""
     first, *others = group
     if not others or first.shared is None:
         return first
@@ -142,7 +142,7 @@ def _joined(group: Sequence[Call[Any]]) -> Call[Any]:
 
 
 def _parts(reply: Any, count: int) -> Sequence[Any]:
-    """The answer to `count` joined calls, split into what each of them reads."""
+    """Split the reply to `count` joined calls into what each of them reads."""
     match reply:
         case ["ok", *answers] if len(answers) == count > 1:
             return [["ok", answer] for answer in answers]

@@ -1,7 +1,7 @@
 """Connections to Redis, all with timeouts.
 
 URLs may be `redis://`, `rediss://` (TLS), `unix://`, or Sentinel's as Celery writes it
-(`sentinel://host:26379/1;sentinel://other:26379/1`), with user and password; redis-py and kombu read the rest of them.
+(`sentinel://host:26379/1;sentinel://other:26379/1`), with user and password; redis-py and kombu parse the rest.
 """
 
 from __future__ import annotations
@@ -46,22 +46,22 @@ class _AsyncBehindSentinel(redis.asyncio.Redis):
 
 
 def state_client() -> redis.Redis:
-    """A client of the job state (`config.settings.REDIS_STATE_DB`)."""
+    """Return a client of the job state (`config.settings.REDIS_STATE_DB`)."""
     return _client(config.settings.REDIS_STATE_DB)
 
 
 def broker_client() -> redis.Redis:
-    """A client of the broker (`config.settings.CELERY_BROKER_URL`), beside kombu's own."""
+    """Return a client of the broker (`config.settings.CELERY_BROKER_URL`), beside kombu's own."""
     return _client(config.settings.CELERY_BROKER_URL)
 
 
 def async_state_client() -> redis.asyncio.Redis:
-    """A client of the job state, on an event loop."""
+    """Return a client of the job state, on an event loop."""
     return _async_client(config.settings.REDIS_STATE_DB)
 
 
 def async_results_client() -> redis.asyncio.Redis:
-    """A client of Celery's results (`config.settings.CELERY_RESULT_BACKEND`), on an event loop."""
+    """Return a client of Celery's results (`config.settings.CELERY_RESULT_BACKEND`), on an event loop."""
     return _async_client(config.settings.CELERY_RESULT_BACKEND)
 
 
@@ -76,7 +76,7 @@ def _async_client(url: str) -> redis.asyncio.Redis:
 
 
 def _connected(url: str, library: Any, behind_sentinel: type) -> Any:
-    """A client of `library`, which is redis-py with or without an event loop: both use the same names."""
+    """Return a client of `library`, which is redis-py with or without an event loop: both use the same names."""
     retry = library.retry.Retry(ConstantBackoff(_RETRY_PAUSE_SECONDS), _RETRIES)
     options = _options(url) | {"retry": retry}
     if not url.startswith(_SENTINEL):
@@ -88,14 +88,14 @@ def _connected(url: str, library: Any, behind_sentinel: type) -> Any:
 
 
 def is_socket(url: str) -> bool:
-    """Whether the URL names a Unix socket, as redis-py or as Celery writes it."""
+    """Return whether the URL names a Unix socket, as redis-py or as Celery writes it."""
     return url.startswith(("unix://", "redis+socket://", "socket://"))
 
 
 def _options(url: str) -> dict[str, Any]:
     options = {
         "decode_responses": True,
-        "encoding_errors": "replace",  # one value that is not UTF-8 must not hide the others of the same answer
+        "encoding_errors": "replace",  # one value that is not UTF-8 must not hide the others of the same reply
         "socket_timeout": config.settings.REDIS_TIMEOUT_SECONDS,
         "health_check_interval": HEALTH_CHECK_SECONDS,
     }
@@ -105,7 +105,7 @@ def _options(url: str) -> dict[str, Any]:
 
 
 def _for_redis_py(url: str) -> str:
-    """The URL as redis-py writes it: Celery writes sockets and certificates differently."""
+    """Return the URL as redis-py writes it: Celery writes sockets and certificates differently."""
     for scheme in ("redis+socket://", "socket://"):
         if url.startswith(scheme):
             return "unix://" + url.removeprefix(scheme).replace("virtual_host=", "db=")
@@ -115,7 +115,7 @@ def _for_redis_py(url: str) -> str:
 
 
 def _sentinels(url: str) -> tuple[list[tuple[str, int]], dict[str, Any]]:
-    """Addresses of the sentinels; database and credentials of the Redis behind them, from the first URL."""
+    """Return the addresses of the sentinels; database and credentials of the Redis behind them, from the first URL."""
     parts = [urlsplit(one) for one in url.split(";")]
     first = parts[0]
     credentials: dict[str, Any] = {"db": int(first.path.strip("/") or 0)}
@@ -127,7 +127,7 @@ def _sentinels(url: str) -> tuple[list[tuple[str, int]], dict[str, Any]]:
 
 
 def _sentinel_options(retry: redis.retry.Retry | redis.asyncio.retry.Retry) -> dict[str, Any]:
-    """Options for the connections to the sentinels. If one is down, the next is asked at once."""
+    """Return options for the connections to the sentinels. If a sentinel is down, the next one is tried at once."""
     options: dict[str, Any] = {
         "socket_timeout": config.settings.REDIS_TIMEOUT_SECONDS,
         "socket_connect_timeout": config.settings.REDIS_TIMEOUT_SECONDS,
@@ -139,7 +139,7 @@ def _sentinel_options(retry: redis.retry.Retry | redis.asyncio.retry.Retry) -> d
 
 
 def broker_transport_options() -> dict[str, Any]:
-    """Options for kombu: an untuned broker connection may block for 19 s, or for ever, while Redis is away."""
+    """Return options for kombu: an untuned broker connection may block for 19 s, or forever, while Redis is unavailable."""
     options: dict[str, Any] = {
         "visibility_timeout": config.settings.VISIBILITY_TIMEOUT_SECONDS,
         "queue_order_strategy": "priority",  # in the order of the queues: high before normal before low
@@ -157,7 +157,7 @@ def broker_transport_options() -> dict[str, Any]:
 
 
 def result_transport_options() -> dict[str, Any]:
-    """Celery's options for the result backend."""
+    """Return Celery's options for the result backend."""
     return _common(config.settings.CELERY_RESULT_BACKEND)
 
 
@@ -172,7 +172,7 @@ def _common(url: str) -> dict[str, Any]:
 
 
 def tls_options(url: str) -> dict[str, Any] | None:
-    """Celery's options for a `rediss://` URL without `ssl_cert_reqs`: the certificate is checked."""
+    """Return Celery's options for a `rediss://` URL without `ssl_cert_reqs`: the certificate is checked."""
     if url.startswith("rediss://") and "ssl_cert_reqs=" not in url:
         return {"ssl_cert_reqs": ssl.CERT_REQUIRED}
     return None

@@ -2,7 +2,7 @@
 
 ProtocolError
 ├── DeposedError           a newer leader has acted: this operator must stop
-└── UnexpectedReplyError   a script's answer has an unknown form: a defect, or mixed versions
+└── UnexpectedReplyError   a script's reply has an unknown form: a defect, or mixed versions
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ class DeposedError(ProtocolError):
 
 
 class UnexpectedReplyError(ProtocolError):
-    """A script's answer has a form that this version does not know."""
+    """A script's reply has a form that this version does not know."""
 
     def __init__(self, script: str, reply: object) -> None:
-        super().__init__(f"script {script} answered {reply!r:.200}")
+        super().__init__(f"script {script} returned {reply!r:.200}")
         self.script = script
         self.reply = reply

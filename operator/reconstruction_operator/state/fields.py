@@ -1,8 +1,8 @@
-"""Fields of the hashes in Redis: which values are present, and how records are read from them and written.
+"""Fields of the hashes in Redis: decides which values are present, and reads and writes records.
 
 Nothing that comes from Redis is trusted. Whether a record is present depends on one or two scalar fields, by the rules
-below; `lua/prelude.lua` has the same rules for the scripts. All other fields are read leniently and cut to size: what is
-malformed is left out. Times are whole milliseconds since 1970, by Redis's clock.
+below; `lua/prelude.lua` has the same rules for the scripts. All other fields are read leniently and cut to size: malformed
+values are left out. Times are whole milliseconds since 1970, by Redis's clock.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
+from reconstruction_operator import config
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.status import Inputs, OutputFile, Outputs, ReusedFrom, StepTime, Usage
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
@@ -38,7 +39,7 @@ T = TypeVar("T")
 
 
 class MalformedError(ValueError):
-    """A value of a form that its key must not hold."""
+    """A value in a form that its key must not hold."""
 
 
 # --- The rules, as in lua/prelude.lua
@@ -52,7 +53,7 @@ _MAX_MS: Final = 7_258_118_400_000  # the year 2200: sums with a time stay valid
 
 
 def whole(text: str | None, least: int, most: int) -> int | None:
-    """A whole number within these bounds."""
+    """Return the whole number within these bounds; None for any other text."""
     if text is None or not _DIGITS.fullmatch(text):
         return None
     number = int(text)
@@ -60,12 +61,12 @@ def whole(text: str | None, least: int, most: int) -> int | None:
 
 
 def is_token(text: str | None) -> bool:
-    """Whether a claim or a heartbeat with this token is one."""
+    """Return whether a claim or a heartbeat with this token is valid."""
     return text is not None and _TOKEN.fullmatch(text) is not None
 
 
 def time_of(text: str | None) -> datetime | None:
-    """Milliseconds since 1970 as a datetime; None for anything else."""
+    """Return milliseconds since 1970 as a datetime; None for any other text."""
     ms = whole(text, 0, _MAX_MS)
     return None if ms is None else moment(ms)
 
@@ -74,9 +75,9 @@ def time_of(text: str | None) -> datetime | None:
 
 
 def load(key: str, values: object, parse: Callable[..., T | None], /, **known: Any) -> T | None:
-    """What `parse` makes of the values of some fields of `key`, None for each that is missing.
+    """Return what `parse` makes of the values of some fields of `key`, None for each that is missing.
 
-    None if the key does not exist, or if its values are malformed, which is logged once.
+    Return None if the key does not exist, or if its values are malformed, which is logged once.
     """
     texts = [value if isinstance(value, str) else None for value in values] if isinstance(values, list) else []
     if not any(text is not None for text in texts):
@@ -88,7 +89,7 @@ def load(key: str, values: object, parse: Callable[..., T | None], /, **known: A
 
 
 def parse_record(*texts: str | None) -> Record | None:
-    """`job:{job_id}`, from the fields that prelude.lua's RECORD lists: present by its attempt and its queue."""
+    """Parse `job:{job_id}`, from the fields that prelude.lua's RECORD lists: present if its attempt and its queue are valid."""
     attempt, queue, install_id, namespace, name, sent_at, orders, *notes = texts
     wanted = whole(attempt, 1, _MAX_ATTEMPT)
     if wanted is None or queue is None or not _QUEUE.fullmatch(queue):
@@ -107,7 +108,7 @@ def parse_claim(
     *,
     now: datetime,
 ) -> Claim | None:
-    """`claim:{task_id}`: present by its token. Its time is never after `now`."""
+    """Parse `claim:{task_id}`: present if its token is valid. Its time is never after `now`."""
     if token is None or not is_token(token):
         return None
     return Claim(
@@ -121,24 +122,24 @@ def parse_claim(
 
 
 def parse_token(token: str | None) -> str | None:
-    """`alive:{task_id}`: the token of the run whose heartbeat it is."""
+    """Parse `alive:{task_id}`: the token of the run that sent the heartbeat."""
     return token if is_token(token) else None
 
 
 def parse_stop(reason: str | None) -> StopReason | None:
-    """`stop:{task_id}`."""
+    """Parse `stop:{task_id}`: the reason."""
     return StopReason(reason) if reason in set(StopReason) else None
 
 
 def load_end(key: str, values: object, *, now: datetime | None = None) -> End | None:
-    """The end under `end:{task_id}`, as `load`."""
+    """Return the end under `end:{task_id}`, as `load` does."""
     return load(key, values, parse_end, key=key, now=now)
 
 
 def parse_end(
     outcome: str | None, at: str | None, details: str | None, *, key: str, now: datetime | None = None
 ) -> End | None:
-    """`end:{task_id}`: present by its outcome. Its time is never after `now`; malformed details are left out."""
+    """Parse `end:{task_id}`: present if its outcome is valid. Its time is never after `now`; malformed details are left out."""
     if outcome not in set(Outcome):
         return None
     when = time_of(at) or now
@@ -170,12 +171,12 @@ def _with_details(end: End, data: Mapping[str, Any]) -> End:
 
 
 def dump_details(end: End) -> str:
-    """The details of an end, cut to size: all but its outcome and its time, which the script sets."""
+    """Return the details of an end, cut to size: all but its outcome and its time, which the script sets."""
     return dump_end(end)[1]
 
 
 def dump_end(end: End) -> tuple[End, str]:
-    """The fields of an end as `parse_end` reads them, and its details as text. The script sets the time."""
+    """Return the end as `parse_end` will read it, and its details as text. The script sets the time."""
     made = _cut(replace(end, at=None))
     encoded = codec.encode(made)
     text = json.dumps({name: value for name, value in encoded.items() if name != "outcome"}, separators=(",", ":"))
@@ -183,7 +184,7 @@ def dump_end(end: End) -> tuple[End, str]:
 
 
 def _cut(end: End) -> End:
-    """The end within the limits of a status; numbers that no photo set can have are left out."""
+    """Return the end within the limits of a status; numbers that no photo set can have are left out."""
     return replace(
         end,
         reason=plain(end.reason),
@@ -220,11 +221,11 @@ def _quality(values: Mapping[Any, Any]) -> Mapping[str, str]:
     return dict(list(pairs)[:QUALITY_ENTRIES])
 
 
-# --- JSON that no script opens: details, registrations, reports of folders, Celery's results
+# --- JSON that no script parses: details, registrations, reports of folders, Celery's results
 
 
 def load_json(key: str, text: object, parse: Callable[[Mapping[str, Any]], T | None]) -> T | None:
-    """What `parse` makes of the JSON object `text`, or None if it is absent ("" and None) or malformed."""
+    """Return what `parse` makes of the JSON object `text`, or None if it is absent ("" and None) or malformed."""
     if text is None or text == "":
         return None
     try:
@@ -237,7 +238,7 @@ def load_json(key: str, text: object, parse: Callable[[Mapping[str, Any]], T | N
 def _object(text: object) -> Mapping[str, Any]:
     data = json.loads(text) if isinstance(text, str) else None
     if not isinstance(data, Mapping):
-        raise MalformedError("no JSON object")
+        raise MalformedError("not a JSON object")
     return data
 
 
@@ -254,19 +255,24 @@ def _log_once(key: str, why: object) -> None:
 
 
 def milliseconds(seconds: float) -> int:
-    """Seconds of the settings, for a TTL. At least 1: Redis refuses a TTL of 0."""
+    """Return seconds of the settings as a TTL. At least 1: Redis refuses a TTL of 0."""
     return max(1, round(seconds * 1000))
 
 
+def retention_ms() -> int:
+    """Return the TTL of the keys of an attempt."""
+    return milliseconds(config.settings.PROTOCOL_RETENTION_SECONDS)
+
+
 def moment(value: object) -> datetime:
-    """The time of a number of milliseconds. Raises MalformedError if it is not a number, or out of range."""
+    """Return the time of a number of milliseconds. Raises MalformedError if it is not a number, or out of range."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MAX_MS:
-        raise MalformedError(f"{value!r:.40} is no time in ms")
+        raise MalformedError(f"{value!r:.40} is not a time in ms")
     return datetime.fromtimestamp(value / 1000, UTC)
 
 
 def plain(text: str | None, limit: int = NAME_CHARS) -> str:
-    """Text for statuses and logs: truncated, on one line, without control characters and unpaired surrogates."""
+    """Return text for statuses and logs: truncated, on one line, without control characters and unpaired surrogates."""
     cut = (text or "")[:limit]
     if cut.isprintable():
         return cut
@@ -274,11 +280,11 @@ def plain(text: str | None, limit: int = NAME_CHARS) -> str:
 
 
 def text_of(data: Mapping[str, Any], name: str, limit: int = NAME_CHARS) -> str:
-    """A text member of a JSON object; empty if it is missing or of another type."""
+    """Return a text member of a JSON object; empty if it is missing or of another type."""
     value = data.get(name)
     return plain(value, limit) if isinstance(value, str) else ""
 
 
 def count(value: object) -> int | None:
-    """A number of photos, bytes or seconds; None for any value that cannot be one."""
+    """Return a number of photos, bytes or seconds; None if the value cannot be one."""
     return value if type(value) is int and 0 <= value <= _MAX_INT else None

@@ -1,7 +1,7 @@
 """Calls of the operator. Pure: each function makes a `Call` of the script of its name.
 
-Every call carries the leader's `fence` (the transition count of its Lease) and the `install_id` that it counts for, and
-raises DeposedError when it is carried out after a higher fence was seen: it has changed nothing then.
+Every call carries the leader's `fence` (the transition count of its Lease) and the `install_id` that it counts for. A call that
+is run after a higher fence was seen raises DeposedError, and changes nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from reconstruction_operator.state.replies import Epoch
 from reconstruction_operator.state.scripts import script
 from reconstruction_operator.state.timeline import LookCounts
 
-_CHECKS_MS: Final = 120_000  # how long a request stays that no worker takes
+_CHECKS_MS: Final = 120_000  # lifetime of a request that no worker takes
 _CHECKED_BATCH: Final = 100
 FORGET_MAX_ATTEMPTS: Final = 1_000  # attempts whose keys are deleted, the newest ones; keys of older ones have expired
 
@@ -53,7 +53,7 @@ def _fenced(
     fence: int,
     install_id: str,
 ) -> Call[T]:
-    """A call whose `own` keys and arguments follow those of the fence; `read` gets the answer after "ok". `shared`: as in `Call`."""
+    """Return a call whose `own` keys and arguments follow those of the fence; `read` gets the reply after "ok". `shared`: as in `Call`."""
 
     def answer(reply: Any) -> T:
         match reply:
@@ -67,12 +67,8 @@ def _fenced(
     return Call(script(name, fenced=True), (keys.fence(install_id), *own), (fence, *args), answer, shared)
 
 
-def _retention() -> int:
-    return fields.milliseconds(config.settings.PROTOCOL_RETENTION_SECONDS)
-
-
 def for_action(keys: Keys, action: actions.Action, job: JobKey, **leader: Unpack[Leader]) -> Call[Any] | None:
-    """The call that carries out an action of a plan for that job; None if the action does not change Redis."""
+    """Return the call that carries out an action of a plan for that job; None if the action does not change Redis."""
     job_id = job.job_id
     match action:
         case actions.PutRecord(attempt, queue):
@@ -102,7 +98,7 @@ def for_action(keys: Keys, action: actions.Action, job: JobKey, **leader: Unpack
 def put_record(
     keys: Keys, *, job_id: str, namespace: str, name: str, attempt: int, queue: str, **leader: Unpack[Leader]
 ) -> Call[Record]:
-    """Record which attempt is wanted, and get the record that is valid afterwards: the wanted attempt never falls."""
+    """Record which attempt is wanted, and return the record that is then valid: the wanted attempt never decreases."""
     key, install_id = keys.record(job_id), leader["install_id"]
 
     def read(rest: list[Any]) -> Record:
@@ -116,9 +112,9 @@ def put_record(
 
 
 def index_records(keys: Keys, *, job_ids: Sequence[str], giver: str = "", **leader: Unpack[Leader]) -> Call[None]:
-    """Enter the existing records of those jobs into our index, which `list_records` reads.
+    """Add the existing records of those jobs to our index, which `list_records` reads.
 
-    `giver`: another install, which has ended; they are removed from its index. Records that a third install has taken over stay there.
+    `giver`: another install, which has ended: its index loses these jobs. Records that a third install owns stay with it.
     """
     records = keys.records(leader["install_id"])
     own = (records, keys.records(giver) if giver else records, *map(keys.record, job_ids))
@@ -126,9 +122,9 @@ def index_records(keys: Keys, *, job_ids: Sequence[str], giver: str = "", **lead
 
 
 def inherit(keys: Keys, *, installs: Sequence[str], **leader: Unpack[Leader]) -> Call[tuple[str, ...]]:
-    """Those of the installs that have records, or job folders that workers reported.
+    """Return those of the installs that have records, or job folders that workers reported.
 
-    If one of them found that etcd was restored, the time of that is noted for our install, too.
+    If one of them has detected a restore of etcd, its time is noted for our install as well.
     """
 
     def read(rest: list[Any]) -> tuple[str, ...]:
@@ -157,12 +153,12 @@ def mark_sent(keys: Keys, *, job_id: str, attempt: int, is_order: bool = False, 
 
 
 def request_cancel(keys: Keys, *, job_id: str, **leader: Unpack[Leader]) -> Call[None]:
-    """Set `cancel_request:{job_id}` or renew its TTL; nothing once the cancel is confirmed."""
+    """Set `cancel_request:{job_id}` or renew its TTL; without effect once the cancel is confirmed."""
     return _fenced("request_cancel", keys, _flags(keys, job_id), (config.CANCEL_TTL_SECONDS,), **leader)
 
 
 def assert_cancelled(keys: Keys, *, job_id: str, **leader: Unpack[Leader]) -> Call[None]:
-    """Set `cancel:{job_id}` or renew its TTL, delete the request, and publish the job's id: its worker looks at once."""
+    """Set `cancel:{job_id}` or renew its TTL, delete the request, and publish the job's id, so that its worker reacts at once."""
     args = (config.CANCEL_TTL_SECONDS, keys.interruptions(), job_id)
     return _fenced("assert_cancelled", keys, _flags(keys, job_id), args, **leader)
 
@@ -173,7 +169,7 @@ def withdraw_request(keys: Keys, *, job_id: str, **leader: Unpack[Leader]) -> Ca
 
 
 def clear_flags(keys: Keys, *, job_id: str, **leader: Unpack[Leader]) -> Call[None]:
-    """Delete both flags of a job that is over."""
+    """Delete both flags of a finished job."""
     return _fenced("clear_flags", keys, _flags(keys, job_id), **leader)
 
 
@@ -182,14 +178,14 @@ def _flags(keys: Keys, job_id: str) -> tuple[str, str]:
 
 
 def take_claim(keys: Keys, *, task: TaskId, end: End, **leader: Unpack[Leader]) -> Call[bool]:
-    """End an attempt that no worker has begun, so that none ever begins it. False if a worker has claimed it."""
+    """End an attempt that no worker has begun, so that none ever begins it. Returns False if a worker has claimed it."""
     return _fenced("take_claim", keys, _of_attempt(keys, task), _of_end(end), lambda rest: rest[0] == 1, **leader)
 
 
 def force_end(keys: Keys, *, task: TaskId, end: End, **leader: Unpack[Leader]) -> Call[End | None]:
-    """End an attempt whose worker is silent, and get the end that counts: the worker's own if that was recorded first.
+    """End an attempt whose worker is silent, and return the end that counts: the worker's own if that was recorded first.
 
-    None: the worker is alive after all, and nothing was changed.
+    Returns None, without a change, if the worker is alive after all.
     """
     key = keys.end(str(task))
 
@@ -206,24 +202,24 @@ def _of_attempt(keys: Keys, task: TaskId) -> tuple[str, ...]:
 
 def _of_end(end: End) -> tuple[str | int, ...]:
     owner = f"operator: {(end.reason or end.outcome.value).lower().replace('_', ' ')}"
-    return OPERATOR_TOKEN, owner, _retention(), end.outcome.value, fields.dump_details(end)
+    return OPERATOR_TOKEN, owner, fields.retention_ms(), end.outcome.value, fields.dump_details(end)
 
 
 def request_stop(keys: Keys, *, task: TaskId, reason: StopReason, **leader: Unpack[Leader]) -> Call[None]:
     """Request the stop of an attempt that has not ended, and publish it. Final; the first reason counts."""
     own = (keys.stop(str(task)), keys.end(str(task)), keys.record(task.job_id))
-    args = (_retention(), reason.value, keys.interruptions(), task.job_id)
+    args = (fields.retention_ms(), reason.value, keys.interruptions(), task.job_id)
     return _fenced("request_stop", keys, own, args, **leader)
 
 
 def request_check(keys: Keys, *, pool: str, request: CheckRequest, most: int, **leader: Unpack[Leader]) -> Call[bool]:
-    """Ask a worker of the pool to check an input; False if `most` requests wait already."""
+    """Request a preflight from a worker of the pool. Returns False if `most` requests wait already."""
     args = (_CHECKS_MS, most, request.to_text())
     return _fenced("request_check", keys, (keys.checks(pool),), args, lambda rest: rest[0] == 1, **leader)
 
 
 def take_checked(keys: Keys, **leader: Unpack[Leader]) -> Call[Mapping[str, Checked]]:
-    """Take some of the answers of workers about inputs, by job id."""
+    """Take some of the results of preflights, by job id."""
     key = keys.checked(leader["install_id"])
 
     def read(rest: list[Any]) -> Mapping[str, Checked]:
@@ -235,7 +231,7 @@ def take_checked(keys: Keys, **leader: Unpack[Leader]) -> Call[Mapping[str, Chec
 
 
 def forget(keys: Keys, *, job_id: str, attempts: int, **leader: Unpack[Leader]) -> Call[bool]:
-    """Delete every key of the job and of its attempts 1 to `attempts`. False if one of them still runs: then nothing was done."""
+    """Delete every key of the job and of its attempts 1 to `attempts`. Returns False, without a change, if an attempt still runs."""
     of_job = (keys.record(job_id), *_flags(keys, job_id), keys.cleaned(job_id))
     of_attempts = (
         key(str(TaskId(job_id, attempt)))
@@ -255,7 +251,7 @@ class Sight(enum.StrEnum):
 
 
 def note_version(keys: Keys, *, version: int, sight: Sight, **leader: Unpack[Leader]) -> Call[float | None]:
-    """Note a resource version of the jobs; returns how many seconds ago etcd was found restored (None: never).
+    """Note a resource version of the jobs; returns how many seconds ago a restore of etcd was detected (None: never).
 
     A list below the noted version means a restore, even if no operator ran at that time.
     """
@@ -271,7 +267,7 @@ def note_version(keys: Keys, *, version: int, sight: Sight, **leader: Unpack[Lea
 
 
 def assert_leader(keys: Keys, **leader: Unpack[Leader]) -> Call[None]:
-    """Change nothing; raises DeposedError if there is a newer leader."""
+    """Check that this operator still leads: raises DeposedError if there is a newer leader."""
     return _fenced("assert_leader", keys, (), **leader)
 
 

@@ -21,15 +21,15 @@ from reconstruction_operator.state.scripts import script
 from reconstruction_operator.state.timeline import LookCounts
 
 FOLDERS_BATCH: Final = 1_000
-OBSERVE_BATCH: Final = 500  # jobs in one `observe`: 5 to 10 ms in which Redis answers no other client
+OBSERVE_BATCH: Final = 500  # jobs in one `observe`: 5 to 10 ms in which Redis serves no other client
 _MAX_WORKERS: Final = 10_000
-_NO_KEY: Final = -2  # PTTL's answer
+_NO_KEY: Final = -2  # PTTL's reply for a missing key
 _SKEW: Final = timedelta(days=1)  # how far a time may be ahead of Redis's clock, which may have been set back
 _MAX_NAMES: Final = 1_000  # queues or models of one worker; those beyond the limit are ignored
 
 
 def observe(keys: Keys, jobs: Sequence[tuple[str, TaskId]]) -> Call[Observed]:
-    """One snapshot of those jobs (job id, attempt), in their order: `OBSERVE_BATCH` at most in one call."""
+    """Return one snapshot of those jobs (job id, attempt), in their order: at most `OBSERVE_BATCH` in one call."""
     names = tuple(
         (
             keys.record(job_id),
@@ -52,8 +52,8 @@ def observe(keys: Keys, jobs: Sequence[tuple[str, TaskId]]) -> Call[Observed]:
                     at,
                     LookCounts(int(before), int(after)),
                     tuple(
-                        _job(keys_of_job, said, task.attempt, epoch, at)
-                        for keys_of_job, said, (_, task) in zip(names, values, jobs, strict=True)
+                        _job(keys_of_job, found, task.attempt, epoch, at)
+                        for keys_of_job, found, (_, task) in zip(names, values, jobs, strict=True)
                     ),
                 )
             case _:
@@ -68,8 +68,8 @@ def _job(names: tuple[str, ...], values: list[Any], attempt: int, epoch: str, no
     wanted = _believed(fields.load(names[0], record, fields.parse_record), attempt, now)
     claimed = fields.load(names[1], claim, fields.parse_claim, now=now)
     token = fields.load(names[2], alive, fields.parse_token)
-    heard = claimed is None or claimed.epoch in ("", epoch)  # a worker of the version before names no epoch
-    # A flag is set if its key exists, whatever it holds, as for the job manager and the scripts. TTLs as PTTL answers them.
+    heard = claimed is None or claimed.epoch in ("", epoch)  # a worker of the previous version names no epoch
+    # A flag is set if its key exists, whatever it holds, as for the job manager and the scripts. TTLs as PTTL returns them.
     requested, confirmed = request_ttl_ms != _NO_KEY, cancel_ttl_ms != _NO_KEY
     ttl_ms = cancel_ttl_ms if confirmed else request_ttl_ms
     return ObservedJob(
@@ -87,7 +87,7 @@ def _job(names: tuple[str, ...], values: list[Any], attempt: int, epoch: str, no
 
 
 def _believed(record: Record | None, attempt: int, now: datetime) -> Record | None:
-    """The record as `put_record` accepts it: not absurdly far ahead, and without a send time in the future."""
+    """Return the record as `put_record` accepts it: not absurdly far ahead, and without a send time in the future."""
     if record is None or record.attempt > attempt + fields.MAX_AHEAD:
         return None
     if record.sent_at is not None and record.sent_at > now + _SKEW:
@@ -96,7 +96,7 @@ def _believed(record: Record | None, attempt: int, now: datetime) -> Record | No
 
 
 def list_records(keys: Keys, install_id: str, known: Container[str] = frozenset()) -> Call[tuple[str, ...]]:
-    """Ids of the jobs that have a record of this install, sorted. `known` ids are not checked again."""
+    """Return the ids of the jobs that have a record of this install, sorted. `known` ids are not checked again."""
 
     def read(reply: Any) -> tuple[str, ...]:
         return tuple(sorted(one for one in reply if one in known or _is_job_id(one)))
@@ -105,9 +105,9 @@ def list_records(keys: Keys, install_id: str, known: Container[str] = frozenset(
 
 
 def list_folders(keys: Keys, install_id: str) -> Call[Mapping[str, Record]]:
-    """Some of the job folders that workers have reported, by job id, in the form of records.
+    """Return some of the job folders that workers have reported, by job id, in the form of records.
 
-    A malformed report becomes a record of no install, so that it is dropped.
+    A malformed report becomes a record without an install, so that it is dropped.
     """
     key = keys.folders(install_id)
     malformed = Record("", "", "", 1, "")
@@ -123,7 +123,7 @@ def list_folders(keys: Keys, install_id: str) -> Call[Mapping[str, Record]]:
 
 
 def live_workers(keys: Keys) -> Call[tuple[WorkerInfo, ...]]:
-    """Workers that take messages, by name: registered within their TTL, and not shutting down."""
+    """Return the workers that accept messages, by name: registered within their TTL, and not shutting down."""
     # Only Redis knows the node names, so the script gets the prefix of their keys.
     worker, draining = (key("x").removesuffix("x") for key in (keys.worker, keys.draining))
 
@@ -140,7 +140,7 @@ def live_workers(keys: Keys) -> Call[tuple[WorkerInfo, ...]]:
 
 
 def announcements(keys: Keys, digests: Sequence[str]) -> Call[Mapping[str, Mapping[str, ModelInfo]]]:
-    """The announcements of models by digest. One that is missing or malformed is left out."""
+    """Return the announcements of models by digest, without those that are missing or malformed."""
     names = tuple(keys.models(digest) for digest in digests)
 
     def read(reply: Any) -> Mapping[str, Mapping[str, ModelInfo]]:
@@ -158,7 +158,7 @@ def announcements(keys: Keys, digests: Sequence[str]) -> Call[Mapping[str, Mappi
 
 
 def with_heartbeat(keys: Keys, tasks: Sequence[TaskId]) -> Call[tuple[bool, ...]]:
-    """Whether each of those attempts has a heartbeat, no matter of which delivery."""
+    """Return for each of those attempts whether it has a heartbeat, of any delivery."""
 
     def read(reply: Any) -> tuple[bool, ...]:
         if not isinstance(reply, list) or len(reply) != len(tasks):

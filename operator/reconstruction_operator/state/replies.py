@@ -1,4 +1,4 @@
-"""Answers of the scripts."""
+"""Replies of the scripts."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class FinishVerdict(enum.StrEnum):
     # The cancel flag is set, and nothing was recorded: clean up, then finish with Outcome.CANCELLED
     CANCELLED = "cancelled"
     RELEASED = "released"  # a bare task was stopped: its message must be put back
-    # Superseded: another delivery has the attempt or has ended it (`end`), or the attempt is unwanted or unknown.
+    # Superseded: another delivery has claimed the attempt or ended it (`end`), or the attempt is unwanted or unknown.
     OVERTAKEN = "overtaken"
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimReply:
-    """Answer to `claim`. The flags count for CLAIMED alone: a run with one of them cleans up and finishes at once."""
+    """Reply to `claim`. The flags are valid only with CLAIMED: a run with one of them cleans up and finishes at once."""
 
     verdict: ClaimVerdict
     cancelled: bool = False
@@ -43,18 +43,18 @@ class ClaimReply:
 
 @dataclass(frozen=True, slots=True)
 class BeatReply:
-    """Answer to `beat`. Without `owned` the run must stop and publish nothing."""
+    """Reply to `beat`. Without `owned` the run must stop and publish nothing."""
 
     owned: bool
     cancelled: bool = False
     stop: StopReason | None = None
     drain_at: datetime | None = None  # the worker shuts down: give up the attempt at that time (Redis's clock)
-    requested: bool = False  # a cancel is requested: it may be confirmed in a moment
+    requested: bool = False  # a cancel is requested, and may be confirmed soon
 
 
 @dataclass(frozen=True, slots=True)
 class FinishReply:
-    """Answer to `finish`: `end` is the one that counts, if there is one."""
+    """Reply to `finish`: `end` is the one that counts, if the attempt has ended."""
 
     verdict: FinishVerdict
     end: End | None = None
@@ -62,7 +62,7 @@ class FinishReply:
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """A time in which Redis has lost no data, as its sentinel shows. All times are Redis's."""
+    """A time in which Redis has lost no data, as its sentinel shows. Times are of Redis's clock."""
 
     id: str
     run_id: str
@@ -82,7 +82,7 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class WorkerInfo:
-    """A live worker that takes messages."""
+    """A live worker that accepts messages."""
 
     node: str
     queues: tuple[str, ...] = ()
@@ -90,4 +90,4 @@ class WorkerInfo:
     version: str = ""
     concurrency: int = 1
     announced: str = ""  # the digest of its announcement of models; empty: an older worker
-    checks: bool = False  # it checks inputs beside its jobs
+    checks: bool = False  # it runs preflights

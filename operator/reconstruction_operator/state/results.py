@@ -23,7 +23,7 @@ from reconstruction_operator.state.scripts import script
 _RESULT: Final = "celery-task-meta-"  # Celery's own prefix of key and channel
 _POLL_SECONDS: Final = 1.0  # a cancelled subscription ends within this time; silence is counted in its multiples
 _SILENCE_SECONDS: Final = 10.0  # silence after which the connection must answer a ping
-_MOST_SECONDS: Final = 1e9  # the longest time left that a run may report; more is not an estimate
+_MOST_SECONDS: Final = 1e9  # the longest time left that a run may report
 _RETRY_SECONDS: Final = 1.0  # between two tries to subscribe
 
 _logger = logging.getLogger(__name__)
@@ -38,11 +38,11 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Resync:
-    """A subscription has just begun: what was published before it is lost, so everything must be read."""
+    """A subscription has just begun: earlier messages are lost, so everything must be read."""
 
 
 def result_key(task_id: str) -> str:
-    """The key under which, and the channel on which, Celery publishes a task's state."""
+    """Return the key under which, and the channel on which, Celery publishes a task's state."""
     prefix = config.settings.REDIS_KEY_PREFIX
     if prefix and prefix[-1] not in ":_-.":
         prefix += "_"  # Celery's result backend adds the prefix; kombu does not
@@ -50,9 +50,9 @@ def result_key(task_id: str) -> str:
 
 
 async def read(client: redis.asyncio.Redis, task_ids: Sequence[str]) -> dict[str, ProgressReport]:
-    """The newest progress of those tasks, without tasks that report none and without malformed results.
+    """Return the newest progress of those tasks, without tasks that report none and without malformed results.
 
-    Raises RedisError without Redis.
+    Raises RedisError if Redis is unreachable.
     """
     if not task_ids:
         return {}
@@ -66,9 +66,9 @@ async def read(client: redis.asyncio.Redis, task_ids: Sequence[str]) -> dict[str
 
 
 async def subscribe(client: redis.asyncio.Redis) -> AsyncGenerator[Heard | Resync, None]:
-    """Tasks whose state has changed; a `Resync` first and after every lost connection.
+    """Yield the tasks whose state has changed; a `Resync` first and after every lost connection.
 
-    Retries while Redis is unreachable, raises nothing, and ends only when it is closed or cancelled.
+    Retries while Redis is unreachable, never raises, and ends only when it is closed or cancelled.
     """
     while True:
         pubsub = client.pubsub()
@@ -77,14 +77,14 @@ async def subscribe(client: redis.asyncio.Redis) -> AsyncGenerator[Heard | Resyn
             async for one in _listen(pubsub):
                 yield one
         except (RedisError, OSError) as error:
-            _logger.warning("The subscription to task states broke (%s); retrying", error)
+            _logger.warning("Lost the subscription to task states (%s); retrying", error)
         finally:
             await pubsub.aclose()  # type: ignore[no-untyped-call]  # redis-py has not annotated it
         await asyncio.sleep(_RETRY_SECONDS)
 
 
 async def _listen(pubsub: redis.asyncio.client.PubSub) -> AsyncIterator[Heard | Resync]:
-    """Messages of one connection. Raises RedisError if it broke or did not answer a ping."""
+    """Yield the messages of one connection. Raises RedisError if it is lost or a ping gets no reply."""
     head = result_key("")
     silent_seconds = 0.0
     asked = False
@@ -94,7 +94,7 @@ async def _listen(pubsub: redis.asyncio.client.PubSub) -> AsyncIterator[Heard | 
             silent_seconds += _POLL_SECONDS
             if silent_seconds >= _SILENCE_SECONDS:
                 if asked:
-                    raise redis.ConnectionError(f"no answer for {silent_seconds:.0f} s")
+                    raise redis.ConnectionError(f"no reply for {silent_seconds:.0f} s")
                 await pubsub.ping()
                 asked, silent_seconds = True, 0.0
             continue
@@ -148,7 +148,7 @@ def _time(meta: Mapping[str, Any], name: str) -> datetime | None:
 
 
 def _steps(seconds: object) -> tuple[StepTime, ...]:
-    """The finished steps, of how many seconds each of them took."""
+    """Return the finished steps, from the seconds that each of them took."""
     listed = seconds if isinstance(seconds, list) else []
     return tuple(StepTime(step.name, fields.count(its) or 0) for step, its in zip(STEPS, listed, strict=False))
 

@@ -1,4 +1,4 @@
-"""Lua scripts by name, one file for each in `lua/`. The prelude, and the fence for the operator's, come first."""
+"""Scripts in Lua, by name: one file for each in `lua/`. The prelude comes first, and for the operator's scripts also the fence."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ PRELUDE: Final = ("legacy", "prelude")
 
 @functools.cache
 def script(name: str, *, fenced: bool = False) -> Script:
-    """The script `lua/{name}.lua`. `fenced`: Redis refuses it to an operator that has been deposed."""
+    """Return the script `lua/{name}.lua`. `fenced`: Redis refuses it to an operator that has been deposed."""
     parts = (*PRELUDE, "fence", name) if fenced else (*PRELUDE, name)
     return Script.of(name, "".join(map(part, parts)))
 
 
 def part(name: str) -> str:
-    """The text of one file, which needs the prelude in front to be a script."""
+    """Return the text of one file, which is a script only after the prelude."""
     return (_FOLDER / f"{name}.lua").read_text(encoding="utf-8")

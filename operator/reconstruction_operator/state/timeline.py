@@ -28,14 +28,14 @@ class Timeline:
     known: int = 0
 
     def learn(self, known: int) -> None:
-        """Another operator knew that Redis had counted so many looks."""
+        """Adopt the number of looks that another operator knew of."""
         if known <= MAX_LOOKS:
             self.known = max(self.known, known)
 
     def went_back(self, looks: LookCounts, known_when_sent: int) -> bool:
-        """Whether a look found older data. If so, every further look does, until another epoch is opened with `known`.
+        """Return whether a look found older data. If so, every further look does, until another epoch is opened with `known`.
 
-        `known_when_sent`: the number known when the look was sent, since answers to several looks may arrive in another order.
+        `known_when_sent`: the number known when the look was sent, since replies to several looks may arrive in another order.
         """
         is_older = looks.before < known_when_sent
         self.known = min(max(self.known, looks.after) + is_older, MAX_LOOKS)

@@ -1,6 +1,6 @@
 """Calls of a worker: claims, heartbeats, ends, registrations. Pure: each function makes a `Call` of the script of its name.
 
-`attempt` is the operator's message's; None for a bare `delay()`, which has no record and only its own task id to claim.
+`attempt` comes from the operator's message. It is None for a bare `delay()`, which has no record, and only its task id to claim.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from reconstruction_operator.state.scripts import script
 ANNOUNCE_SECONDS: Final = 60.0  # between two announcements of the same models
 _ANNOUNCED_MS: Final = 300_000
 _CHECKED_MS: Final = 300_000
-_REPORT_SECONDS: Final = 86_400  # TTL of a report that no operator has read; the next epoch brings another
+_REPORT_SECONDS: Final = 86_400  # TTL of a report that no operator reads; a worker repeats it
 
 
 def _checked(token: str) -> str:
@@ -35,7 +35,7 @@ def _checked(token: str) -> str:
 
 
 def claim(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token: str, worker: str) -> Call[ClaimReply]:
-    """Ask whether this delivery may run. A claim is given once, ever; a repetition with its token is CLAIMED again.
+    """Ask whether this delivery may run. A claim is given only once; a repetition with its token is CLAIMED again.
 
     A bare task's claim goes to its next delivery once its worker is silent.
 
@@ -64,8 +64,8 @@ def beat(
 ) -> Call[BeatReply]:
     """Report that the attempt is alive, and ask whether it may continue. `life` is as in `start_draining`.
 
-    If Redis was emptied, this makes the claim again with the same token, if no other delivery has it and the record (which the
-    operator puts back first) wants no newer attempt.
+    After Redis was emptied, this makes the claim again with the same token, unless another delivery has it or the record (which the
+    operator restores first) wants a newer attempt.
     """
 
     def read(reply: Any) -> BeatReply:
@@ -91,7 +91,10 @@ def beat(
 
 
 def finish(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token: str, end: End) -> Call[FinishReply]:
-    """Record how the attempt ended, or that a bare task did not: RELEASED, if it was stopped. `end.at` is set by Redis; `end.worker` is the claim's owner in a new claim."""
+    """Record how the attempt ended. A bare task that was stopped has not ended: it is RELEASED.
+
+    Redis sets `end.at`. `end.worker` becomes the owner of the claim if that has to be made again.
+    """
     key = keys.end(task_id)
     made, details = fields.dump_end(end)
 
@@ -111,7 +114,7 @@ def finish(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token:
             _checked(token),
             end.worker,
             _text(attempt),
-            _retention(),
+            fields.retention_ms(),
             end.outcome.value,
             details,
             int(end.outcome is Outcome.CANCELLED and not end.files_left),
@@ -133,9 +136,9 @@ def register_worker(
 ) -> Call[str]:
     """Register a worker that consumes those queues; to be repeated within `config.settings.WORKER_TTL_SECONDS`.
 
-    `announced` is the digest of its announcement; `checks`: it checks inputs beside its jobs.
+    `announced` is the digest of its announcement; `checks`: it runs preflights.
 
-    Answers the id of the epoch, which changes when Redis may have lost data; empty until an operator has noticed that.
+    Returns the id of the epoch, which changes when Redis may have lost data; empty until an operator has opened one.
     """
     registration = {"queues": queues, "models": models, "version": version, "concurrency": concurrency}
     registration |= {"announced": announced, "checks": checks}
@@ -160,7 +163,7 @@ def announce(keys: Keys, text: str) -> Call[None]:
 
 
 def report_check(keys: Keys, install_id: str, job_id: str, found: Checked) -> Call[None]:
-    """Report the result of a check of a job's input."""
+    """Report the result of a preflight."""
     return Call(script("report_check"), (keys.checked(install_id),), (_CHECKED_MS, job_id, found.to_text()), _nothing)
 
 
@@ -172,7 +175,7 @@ def unregister_worker(keys: Keys, node: str) -> Call[None]:
 
 
 def start_draining(keys: Keys, node: str, life: str, seconds: float) -> Call[None]:
-    """Announce that this worker takes no more messages, and gives up running attempts after `seconds`.
+    """Announce that this worker accepts no more messages, and gives up running attempts after `seconds`.
 
     `life` distinguishes this process from earlier and later ones of the same node name.
     """
@@ -186,13 +189,8 @@ def start_draining(keys: Keys, node: str, life: str, seconds: float) -> Call[Non
 
 
 def mark_cleaned(keys: Keys, job_id: str) -> Call[None]:
-    """Note that the job's files are deleted, as the operator ordered. Nothing is noted for a job without a record."""
-    return Call(
-        script("mark_cleaned"),
-        (keys.cleaned(job_id), keys.record(job_id)),
-        (_retention(),),
-        _nothing,
-    )
+    """Note that the job's files are deleted, as the operator ordered. Without effect for a job without a record."""
+    return Call(script("mark_cleaned"), (keys.cleaned(job_id), keys.record(job_id)), (fields.retention_ms(),), _nothing)
 
 
 def _nothing(_reply: Any) -> None:
@@ -203,12 +201,8 @@ def _of_attempt(keys: Keys, task_id: str, job_id: str) -> tuple[str, ...]:
     return keys.claim(task_id), keys.alive(task_id), keys.end(task_id), keys.record(job_id), keys.cancel(job_id)
 
 
-def _retention() -> int:
-    return fields.milliseconds(config.settings.PROTOCOL_RETENTION_SECONDS)
-
-
 def _ttls() -> tuple[int, int]:
-    return _retention(), fields.milliseconds(config.settings.ALIVE_TTL_SECONDS)
+    return fields.retention_ms(), fields.milliseconds(config.settings.ALIVE_TTL_SECONDS)
 
 
 def _text(attempt: int | None) -> str:

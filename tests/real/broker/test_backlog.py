@@ -1,4 +1,4 @@
-"""Backlog: what waits in queues and at workers, as a real kombu keeps it."""
+"""Backlog: messages in queues and at workers, with a real kombu."""
 
 import time
 from collections.abc import Iterator
@@ -60,31 +60,12 @@ def test_a_message_is_found_in_its_queue_and_then_at_the_worker_that_took_it(rea
     assert reader.search(["celery"])["celery"].taken == frozenset()
 
 
-def test_a_long_queue_is_searched_as_a_whole(reader: BacklogReader) -> None:
-    send(*range(1_001))
-
-    assert len(reader.search(["celery"])["celery"].waiting) == 1_001
-
-
-def test_a_queue_that_is_far_too_long_proves_nothing(reader: BacklogReader, broker: redis.Redis) -> None:
-    broker.lpush("celery", *(["x"] * 20_001))
-
-    assert reader.search(["celery", "gpu"]).keys() == {"gpu"}
-
-
-def test_foreign_messages_are_passed_over(reader: BacklogReader, broker: redis.Redis) -> None:
+def test_foreign_messages_are_skipped(reader: BacklogReader, broker: redis.Redis) -> None:
     send(1)
     broker.lpush("celery", "no JSON", "[]", '{"headers": 7}', '{"headers": {"id": 7}}', "[" * 100_000)
     broker.hset("unacked", "tag", '"text"')
 
     assert reader.search(["celery"])["celery"].waiting == {"job-1-1"}
-
-
-def test_a_key_of_another_type_is_no_queue(reader: BacklogReader, broker: redis.Redis) -> None:
-    broker.set("celery", "x")
-
-    assert reader.measure(["celery"]).messages == {"celery": 0}
-    assert reader.search(["celery"]) == {}
 
 
 def test_with_a_prefix_the_queues_below_it_are_read(monkeypatch: pytest.MonkeyPatch, broker: redis.Redis) -> None:
@@ -96,7 +77,7 @@ def test_with_a_prefix_the_queues_below_it_are_read(monkeypatch: pytest.MonkeyPa
     assert BacklogReader().search(["celery"])["celery"].waiting == {"job-1-1"}
 
 
-def test_the_share_of_the_memory_is_read_where_it_is_limited(reader: BacklogReader, broker: redis.Redis) -> None:
+def test_the_used_share_of_a_limited_memory_is_read(reader: BacklogReader, broker: redis.Redis) -> None:
     assert reader.measure([]).memory_share == 0.0
     limit = 2 * broker.info("memory")["used_memory"]
     broker.config_set("maxmemory", limit)
@@ -124,13 +105,13 @@ def test_a_user_without_the_rights_reads_lengths_and_finds_nothing(
         broker.execute_command("ACL", "DELUSER", "narrow")
     assert [(one.messages, one.bytes) for one in backlogs] == [({"celery": 1}, {"celery": 4_096})] * 3
     assert [record.message.partition(",")[0] for record in caplog.records] == [
-        "Redis refuses MEMORY USAGE to the operator",
-        "Redis refuses LRANGE or HSCAN to the operator",
+        "Redis refuses MEMORY USAGE to the operator's user",
+        "Redis refuses LRANGE or HSCAN to the operator's user",
     ]
 
 
 @pytest.mark.parametrize("how", ["gone", "hanging"])
-def test_without_a_broker_it_raises_within_seconds_and_works_again_after(
+def test_an_outage_of_the_broker_raises_within_seconds_and_passes(
     reader: BacklogReader, redis_server: Redis, how: str
 ) -> None:
     reader.measure(["celery"])
@@ -149,16 +130,3 @@ def test_without_a_broker_it_raises_within_seconds_and_works_again_after(
     else:
         redis_server.resume()
     assert reader.measure(["celery"]).messages == {"celery": 0}
-
-
-def test_the_messages_of_a_task_are_taken_out_of_their_queue(reader: BacklogReader, broker: redis.Redis) -> None:
-    send(*range(250))
-    send(1, queue="gpu")
-    broker.lpush("celery", "not a message", "[]")
-    broker.set("no-queue", "x")
-
-    reader.remove({"celery": {"job-1-1", "job-249-1", "job-1-cleanup"}, "no-queue": {"job-2-1"}, "empty": {"job-3-1"}})
-
-    found = reader.search(["celery"])["celery"].waiting
-    assert (len(found), {"job-1-1", "job-249-1"} & found) == (248, set())
-    assert (broker.llen("celery"), broker.llen("gpu"), broker.get("no-queue")) == (250, 1, "x")

@@ -1,4 +1,4 @@
-"""Dispatch: messages as a real Celery worker takes them, and an outage of the broker."""
+"""Dispatch: messages as a real Celery worker consumes them, and an outage of the broker."""
 
 import base64
 import json
@@ -80,7 +80,7 @@ def _without(mapping: dict[str, Any], names: set[str]) -> dict[str, Any]:
     return {name: value for name, value in mapping.items() if name not in names}
 
 
-def test_an_order_to_clean_up_is_sent_like_a_job(dispatcher: Dispatcher, broker: redis.Redis) -> None:
+def test_an_order_to_delete_files_is_sent_like_a_job(dispatcher: Dispatcher, broker: redis.Redis) -> None:
     dispatcher.send([dispatch.cleanup_message("job-1", queue="gpu")])
     (sent,) = waiting(broker, "gpu")
     assert sent["headers"]["task"] == "reconstruction.cleanup"
@@ -93,7 +93,7 @@ def test_a_thousand_messages_keep_their_order(dispatcher: Dispatcher, broker: re
     assert [one["headers"]["id"] for one in waiting(broker)] == [f"job-{number}-2" for number in range(1_000)]
 
 
-def test_every_queue_gets_its_own(dispatcher: Dispatcher, broker: redis.Redis) -> None:
+def test_every_queue_gets_its_own_messages(dispatcher: Dispatcher, broker: redis.Redis) -> None:
     dispatcher.send([message(1, queue="celery-high"), message(2), message(3, queue="gpu-low"), message(4)])
     assert [broker.llen(queue) for queue in ("celery-high", "celery", "gpu-low")] == [1, 2, 1]
 
@@ -144,7 +144,7 @@ def test_nothing_to_send_needs_no_broker(monkeypatch: pytest.MonkeyPatch) -> Non
     assert dispatcher.send([]) == {}
 
 
-def test_with_a_prefix_everything_lies_under_it(broker: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_key_of_the_broker_has_the_prefix(broker: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     configure(monkeypatch, REDIS_KEY_PREFIX="team-a:")
     dispatcher = Dispatcher()
     dispatcher.send([message()])
@@ -155,7 +155,7 @@ def test_with_a_prefix_everything_lies_under_it(broker: redis.Redis, monkeypatch
 
 @pytest.mark.parametrize("how", ["gone", "hanging"])
 @pytest.mark.parametrize("connected", [True, False], ids=["connected", "not-connected"])
-def test_without_a_broker_it_raises_within_seconds_and_works_again_after(
+def test_an_outage_of_the_broker_raises_within_seconds_and_passes(
     dispatcher: Dispatcher, redis_server: Redis, how: str, connected: bool
 ) -> None:
     if connected:
@@ -193,7 +193,7 @@ app.worker_main(["worker", "--pool=solo", "--loglevel=WARNING", "--without-gossi
 """
 
 
-def test_a_plain_worker_takes_high_before_normal_before_low(
+def test_a_plain_worker_consumes_high_before_normal_before_low(
     dispatcher: Dispatcher, broker: redis.Redis, tmp_path: Path
 ) -> None:
     queues = ["celery-low", "celery", "celery-high"] * 3

@@ -44,7 +44,7 @@ def test_a_message_is_taken_and_acknowledged_although_a_key_had_another_type(key
 
 
 @pytest.mark.parametrize("left", [{}, {"tag": 0.0}], ids=["all-done", "the-first-command-alone"])
-def test_nothing_is_restored_of_an_acknowledged_message(broker: redis.Redis, left: dict[str, float]) -> None:
+def test_an_acknowledged_message_is_not_restored(broker: redis.Redis, left: dict[str, float]) -> None:
     transport.install()
     with Connection(config.settings.CELERY_BROKER_URL) as connection, connection.channel() as channel:
         if left:

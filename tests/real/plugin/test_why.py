@@ -90,7 +90,7 @@ TABLE = [
         {},
         {
             "phase": "Pending",
-            "message": "Waiting for its turn in queue celery: jobs that lost the same worker are tried one after another",
+            "message": "Waiting for its turn in queue celery: jobs that lost the same worker are tried one at a time",
         },
         "one at a time",
     ),

@@ -1,4 +1,4 @@
-"""Redis under test: each script's answer and effect are compared with the model, and data can be lost or damaged."""
+"""Redis under test: each script's reply and effect are compared with the model, and data can be lost or damaged."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class ComparedRedis:
-    """With these jobs. `compared`: each script's answer and effect are compared with the model."""
+    """Has these jobs. `compared`: each script's reply and effect are compared with the model."""
 
     def __init__(self, client: redis.Redis, jobs: Sequence[str], *, compared: bool) -> None:
         self.client = client
@@ -59,7 +59,7 @@ class ComparedRedis:
         run(client, replace(call, read=answers.append))
         reply, self.state = answers[0], None
         after = self.now()
-        assert expected_reply == reply, f"{name}{call.keys}{call.args} answered {reply}, not {expected_reply}"
+        assert expected_reply == reply, f"{name}{call.keys}{call.args} returned {reply}, not {expected_reply}"
         wrong = list(after.differences(wanted))
         assert not wrong, f"{name}{call.keys}{call.args}: " + "; ".join(wrong)
         self.visited.add(f"{name} {str(reply)[:14] if name != 'observe' else ''}")
@@ -70,7 +70,7 @@ class ComparedRedis:
         return self.run(client, call)
 
     def retry(self) -> None:
-        """The answer to the newest call was lost, and redis-py retries it."""
+        """The reply to the newest call is lost, and redis-py retries it."""
         if self.last is None:
             return
         before = self.now()
@@ -90,7 +90,7 @@ class ComparedRedis:
         self.state = None
 
     def silence(self, job: str) -> None:
-        """All its runs pause for longer than the TTL of a heartbeat; they may go on later."""
+        """All its runs pause for longer than the TTL of a heartbeat; they may continue later."""
         for key in self.now().values:
             if key.startswith(f"alive:{job}-"):
                 self.client.delete(key)
@@ -117,7 +117,7 @@ class ComparedRedis:
         self.granted.pop(key.removeprefix("claim:"), None)
 
     def turn_to_text(self, job: str) -> None:
-        """The record becomes a text of the version before, as if an operator of that version had put it."""
+        """The record becomes a text, as an operator of the previous version would have put it."""
         key = self.keys.record(job)
         state = self.now()
         record = state.fields(key)

@@ -14,21 +14,11 @@ from reconstruction_operator.state import calls
 from reconstruction_operator.worker.attempt import ending, run
 
 from tests.real.protocol import world
-from tests.real.protocol.fibers import Fiber
+from tests.real.protocol.fibers import Fiber, at_a_point
 from tests.support.settings import configure
 from tests.support.worker.deletions import delete_in_this_process
 
 T = TypeVar("T")
-
-
-def _at_a_point(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, with a point before it."""
-
-    def stopping(*args: Any, **kwargs: Any) -> Any:
-        Fiber.pause_at(name)
-        return function(*args, **kwargs)
-
-    return stopping
 
 
 def _torn(write_text: Callable[..., int]) -> Callable[..., int]:
@@ -65,9 +55,9 @@ def client(redis_state_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[re
     for name in ("_FIRST_PAUSE_SECONDS", "_LAST_PAUSE_SECONDS", "_FORGOTTEN_SECONDS"):
         monkeypatch.setattr(ending, name, 0.0)
     for method in ("rename", "mkdir"):
-        monkeypatch.setattr(Path, method, _at_a_point(method, getattr(Path, method)))
+        monkeypatch.setattr(Path, method, at_a_point(method, getattr(Path, method)))
     monkeypatch.setattr(Path, "write_text", _torn(Path.write_text))
-    monkeypatch.setattr(disk, "delete_tree", _at_a_point("delete", disk.delete_tree))
+    monkeypatch.setattr(disk, "delete_tree", at_a_point("delete", disk.delete_tree))
     logging.disable(logging.CRITICAL)  # faults are intended here
     job_manager.get_redis_client.cache_clear()
     yield job_manager.get_redis_client()

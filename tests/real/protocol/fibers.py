@@ -8,6 +8,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from typing import Any
 
 _PATIENCE_SECONDS = 30.0  # a guard: nothing between two points waits for anything
 
@@ -42,7 +43,7 @@ class Fiber:
         if fiber is not None:
             fiber._pause(point)
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         """Run to the next point, or to the end. Raises what the body raised."""
         self._go.release()
         if not self._paused.acquire(timeout=_PATIENCE_SECONDS):
@@ -55,13 +56,13 @@ class Fiber:
     def fail(self, fault: Exception) -> None:
         """Run on, but the point that it is paused at raises `fault` instead."""
         self._fault = fault
-        self.go_on()
+        self.resume()
 
     def kill(self) -> None:
         """Kill it at its point."""
         if not self.over:
             self._killed = True
-            self.go_on()
+            self.resume()
 
     def _pause(self, point: str) -> None:
         if self._killed:
@@ -83,7 +84,17 @@ class Fiber:
                 self._body()
         except KilledError:
             pass
-        except BaseException as error:  # noqa: BLE001  # raised again in `go_on`
+        except BaseException as error:  # noqa: BLE001  # raised again in `resume`
             self._error = error
         self.over = True
         self._paused.release()
+
+
+def at_a_point(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function with a point before it."""
+
+    def stopping(*args: Any, **kwargs: Any) -> Any:
+        Fiber.pause_at(name)
+        return function(*args, **kwargs)
+
+    return stopping

@@ -25,7 +25,7 @@ TRIES: Final = 4  # of a message whose job has no record
 
 
 class Installation(Operators):
-    """With these jobs. `compared`: each script's answer and effect are compared with the model."""
+    """Has these jobs. `compared`: each script's reply and effect are compared with the model."""
 
     def __init__(self, client: redis.Redis, jobs: Sequence[str], *, compared: bool = True) -> None:
         super().__init__(client, jobs, compared=compared)
@@ -51,7 +51,7 @@ class Installation(Operators):
     # --- Users
 
     def wish(self, thing: Object, what: str) -> None:
-        """As far as the API server lets them."""
+        """A user's change, as far as the API server accepts it."""
         if thing.over:
             return
         spec = thing.spec
@@ -91,8 +91,8 @@ class Installation(Operators):
 
     def register(self, node: str, *, at_once: bool = True) -> None:
         """A worker registers, and reports the folders that it found: now, or at its next registration."""
-        said = {"queues": ("celery",), "models": ("plain",), "version": "1", "concurrency": 1}
-        epoch = calls.run(self.client, worker_calls.register_worker(self.keys, node=node, **said))  # type: ignore[arg-type]
+        registration = {"queues": ("celery",), "models": ("plain",), "version": "1", "concurrency": 1}
+        epoch = calls.run(self.client, worker_calls.register_worker(self.keys, node=node, **registration))  # type: ignore[arg-type]
         worker = self.workers[node]
         if epoch in ("", worker.reported):
             return
@@ -136,7 +136,7 @@ class Installation(Operators):
     def advance(self, run: Run, points: int) -> None:
         """Run to its next points, or to its end."""
         for _ in range(points):
-            self._step(run, run.fiber.go_on)
+            self._step(run, run.fiber.resume)
             if run.fiber.over:
                 return
 

@@ -1,7 +1,7 @@
 """State machine of the protocol: chooses what happens next.
 
-Two operators (one may be deposed and not know it), three workers that run the real task and may pause at any of its points,
-messages that are lost, duplicated and late, a Redis that loses any key at any moment or holds records of the version before,
+Two operators (one may be deposed without knowing it), three workers that run the real task and may pause at any of its points,
+messages that are lost, duplicated or late, a Redis that loses any key at any moment or holds records of the previous version,
 users who change their minds, and job folders on a disk that fills up and loses files. Hypothesis chooses the events, and which
 faults an example has at all.
 """
@@ -28,7 +28,7 @@ JOBS: Final = ("job-a", "job-b", "job-c")
 ALWAYS: Final = {
     "the leader has its turn": 10,
     "a message is taken": 6,
-    "a run goes on": 14,
+    "a run continues": 14,
     "a run beats": 5,
     "a user cancels in two steps": 1,
 }
@@ -52,7 +52,7 @@ SOMETIMES: Final = {
     "a worker registers": 2,
     "a worker drains": 1,
     "a worker unregisters": 1,
-    "an answer is lost": 2,
+    "a reply is lost": 2,
     "heartbeats run out": 4,
     "half of all time passes": 1,
     "a run loses a key": 5,
@@ -137,7 +137,7 @@ class Protocol(Promises, RuleBasedStateMachine):
         what = data.draw(st.sampled_from(self.happenings))
         job = self._some_job(data)
         events: dict[str, Callable[[], object]] = {
-            "an answer is lost": self.retry,
+            "a reply is lost": self.retry,
             "heartbeats run out": lambda: self.silence(job),
             "half of all time passes": self.age,
             "Redis is emptied": self.empty,
@@ -271,7 +271,7 @@ class Protocol(Promises, RuleBasedStateMachine):
             return
         run = self.runs[data.draw(st.sampled_from(sorted(self.runs)))]
         match what:
-            case "a run goes on":
+            case "a run continues":
                 self.advance(run, data.draw(st.sampled_from([1, 1, 2, 3, 5, 8, 100])))
             case "a run beats":
                 self.beat(run)

@@ -51,7 +51,7 @@ class Operators(ComparedRedis):
         super().__init__(client, jobs, compared=compared)
         self.objects = {job: Object(JobKey(NAMESPACE, job, job)) for job in jobs}
         self.operators = [self._operator(), self._operator()]
-        self.leader = 0  # index; the other one may still believe that it is
+        self.leader = 0  # index; the other operator may still act as the leader
         self.messages: list[Message] = []
         self.runs: dict[str, Run] = {}  # by worker
         self._budget: int | None = None  # how many actions an operator has left until it dies
@@ -79,7 +79,7 @@ class Operators(ComparedRedis):
         return Snapshot(values, tuple(self.messages))
 
     def restore(self, snapshot: Snapshot, *, restarts: bool) -> None:
-        """Redis gets data of before, by a restart, or without one if a leader has looked at it since; runs go on."""
+        """Redis gets older data, by a restart, or without one if a leader has looked at it since; runs continue."""
         self.run_id += restarts
         if not restarts:
             self._check_epoch(self.operators[self.leader])
@@ -198,7 +198,7 @@ class Operators(ComparedRedis):
         return self._observation(task, observed.jobs[0]), observed.now
 
     def _observe(self, operator: Operator, task: TaskId) -> Observed:
-        """As the reconciler: if Redis has data of before, another epoch begins first."""
+        """As the reconciler: if Redis has older data, another epoch begins first."""
         if (
             operator.run_id != self.run_id
         ):  # checked every second, and nothing is concluded from a silence that is shorter

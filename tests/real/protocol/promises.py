@@ -33,7 +33,7 @@ class Promises(Installation):
         self.published: set[str] = set()  # jobs whose output was sealed once
         self.rooms: dict[str, set[str]] = {}  # job -> the staging directories of its attempts
         self.succeeded: dict[str, str] = {}  # job -> the same, once the status is Succeeded
-        self.restored = False  # to data of before
+        self.restored = False  # to older data
         self.asserted: set[str] = set()  # jobs whose cancel a leader has confirmed in Redis, before any end
 
     def restore(self, snapshot: Snapshot, *, restarts: bool) -> None:
@@ -45,12 +45,12 @@ class Promises(Installation):
     # --- Whenever a run moves
 
     def begun(self, run: Run) -> None:
-        """An attempt is claimed once, and none begins of a job that is over."""
+        """An attempt is claimed once, and a finished job begins no attempt."""
         task, job = run.message.task, run.message.job
         assert task not in self.granted, f"{task} was given to {self.granted[task]}, and then to {run.token}"
         self.granted[task] = run.token
         thing = self.objects[job]
-        # In Redis a job is over by the end of its newest attempt, and by the record, which older attempts do not match.
+        # In Redis, the end of its newest attempt finishes a job, and the record, which older attempts do not match.
         assert self.has_lost(job, "claim:", "end:", "job:") or not thing.finished, (
             f"{task} begins, but its job has ended as {thing.status.phase}"
         )
@@ -80,9 +80,9 @@ class Promises(Installation):
         return cancelled or run.message.attempt == 0 or run.message.job in self.vanished
 
     def _is_complete(self, job: str, folder: Path) -> None:
-        for said in json.loads((folder / MANIFEST).read_text())["files"]:
-            digest = hashlib.sha256((folder / said["name"]).read_bytes()).hexdigest()
-            assert digest == said["sha256"], f"{said['name']} of {job} in {folder} is not what was sealed"
+        for sealed in json.loads((folder / MANIFEST).read_text())["files"]:
+            digest = hashlib.sha256((folder / sealed["name"]).read_bytes()).hexdigest()
+            assert digest == sealed["sha256"], f"{sealed['name']} of {job} in {folder} is not what was sealed"
 
     # --- After every step
 
@@ -116,7 +116,7 @@ class Promises(Installation):
                 assert key in self.dropped, f"{task} ended without a claim"
 
     def _what_ended_stays_so(self, job: str, ends: dict[str, dict[str, Any]]) -> None:
-        if self.has_lost(job, "end:", "claim:", "job:"):  # which say that a job is over, or that an attempt is
+        if self.has_lost(job, "end:", "claim:", "job:"):  # which show that a job or an attempt has ended
             return
         counts = [task for task, end in ends.items() if end["outcome"] == Outcome.SUCCEEDED]
         assert len(counts) <= 1, f"{counts} all succeeded"

@@ -39,7 +39,7 @@ def _runs(here: Promises, until: str = "") -> Iterator[None]:
 
 
 def _reacts(here: Promises) -> Iterator[None]:
-    """The run notices what the operator did, and goes on to its end, which the operator sees."""
+    """The run notices what the operator did, and continues to its end, which the operator sees."""
     for run in here.runs.values():
         here.beat(run)
     yield

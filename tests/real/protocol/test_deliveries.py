@@ -5,7 +5,6 @@ Each test repeats for each point at which its first run can be paused: before ev
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from reconstruction_operator import disk
@@ -20,33 +19,15 @@ from reconstruction_operator.transfer.folders.directories import Directory
 from reconstruction_operator.transfer.runs import Run
 from reconstruction_operator.worker import deletion
 
-from tests.real.protocol.fibers import Fiber
+from tests.real.protocol.fibers import Fiber, at_a_point
 from tests.support.settings import configure
 from tests.support.worker.deletions import delete_in_this_process
 
 JOB = "0b7c4a9e-job"
-LOOKS = ("exists", "iterdir", "read_bytes", "enter", "names", "is_empty", "leads_to", "read")
+DIRECTORY_LOOKS = ("enter", "names", "is_empty", "leads_to", "read")
+LOOKS = ("exists", "iterdir", "read_bytes", *DIRECTORY_LOOKS)
 PATH_METHODS = ("exists", "iterdir", "read_bytes", "rename", "mkdir", "open")
-DIRECTORY_METHODS = (
-    "enter",
-    "names",
-    "is_empty",
-    "leads_to",
-    "read",
-    "rename",
-    "make",
-    "remove",
-    "create",
-    "make_below",
-)
-
-
-def at_a_point(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    def stopping(*args: Any, **kwargs: Any) -> Any:
-        Fiber.pause_at(name)
-        return function(*args, **kwargs)
-
-    return stopping
+DIRECTORY_METHODS = (*DIRECTORY_LOOKS, "rename", "make", "remove", "create", "make_below")
 
 
 @pytest.fixture(autouse=True)
@@ -101,7 +82,7 @@ def stopped_at_each_point(begin: Callable[[], Callable[[], None]]) -> Iterator[F
         number += 1
         fiber = Fiber(begin())
         for _ in range(number):
-            fiber.go_on()
+            fiber.resume()
             if fiber.over:
                 break
         if fiber.over:
@@ -113,7 +94,7 @@ def stopped_at_each_point(begin: Callable[[], Callable[[], None]]) -> Iterator[F
 
 def to_the_end(fiber: Fiber) -> None:
     while not fiber.over:
-        fiber.go_on()
+        fiber.resume()
 
 
 def holds_whole(root: Path, attempt: Attempt) -> bool:
@@ -152,7 +133,7 @@ def test_a_paused_delivery_harms_no_successor(root: Path, before: str, successor
         second.deliver()
         assert not second.overtaken
         to_the_end(stopped)
-        assert holds_whole(root, second), f"it went on before {stopped.point}"
+        assert holds_whole(root, second), f"it continued before {stopped.point}"
 
 
 @BEFORE
@@ -177,11 +158,11 @@ def test_a_paused_withdrawal_harms_no_successor(root: Path, successor: int) -> N
         second = Attempt(root, successor)
         second.deliver()
         to_the_end(stopped)
-        assert holds_whole(root, second), f"it went on before {stopped.point}"
+        assert holds_whole(root, second), f"it continued before {stopped.point}"
 
 
 @BEFORE
-def test_the_next_delivery_deletes_what_a_killed_one_has_left(root: Path, before: str) -> None:
+def test_the_next_delivery_deletes_what_a_killed_one_left(root: Path, before: str) -> None:
     for killed in stopped_at_each_point(lambda: begin_anew(root, before).deliver):
         killed.kill()
         second = Attempt(root, 3)
@@ -191,7 +172,7 @@ def test_the_next_delivery_deletes_what_a_killed_one_has_left(root: Path, before
 
 @BEFORE
 @pytest.mark.parametrize("is_killed", [True, False])
-def test_deletion_of_a_job_deletes_what_an_interrupted_delivery_has_left(
+def test_deletion_of_a_job_deletes_what_an_interrupted_delivery_left(
     root: Path, before: str, *, is_killed: bool
 ) -> None:
     for stopped in stopped_at_each_point(lambda: begin_anew(root, before).deliver):
@@ -207,7 +188,7 @@ def test_the_next_deletion_finishes_a_killed_one(root: Path) -> None:
     def begin() -> Callable[[], None]:
         first = Fiber(begin_anew(root, "nothing").deliver)
         while first.point != "create":
-            first.go_on()
+            first.resume()
         first.kill()
         (root / "banana").mkdir()
         for file in ("model.glb", MANIFEST):
@@ -235,7 +216,7 @@ def test_a_delivery_leaves_nothing_if_its_cancelled_job_is_deleted_meanwhile(roo
             reached = reached or not delivery.over
             cancel = Fiber(lambda: bool(deletion.delete(JOB, cancelled=True)) and None)
             for _ in range(points):
-                cancel.go_on()
+                cancel.resume()
                 if cancel.over:
                     break
             is_over = cancel.over
@@ -248,14 +229,14 @@ def test_a_delivery_leaves_nothing_if_its_cancelled_job_is_deleted_meanwhile(roo
 
 def to_the_next_change(fiber: Fiber) -> None:
     if not fiber.over:
-        fiber.go_on()
+        fiber.resume()
     while not fiber.over and fiber.point in LOOKS:
-        fiber.go_on()
+        fiber.resume()
 
 
 @pytest.mark.parametrize("successor", [2, pytest.param(3, marks=pytest.mark.release)], ids=["another run", "the next"])
 def test_of_two_paused_deliveries_the_later_one_delivers(root: Path, successor: int) -> None:
-    """The first one pauses, then the other; then they go on to their ends in the same order."""
+    """The first one pauses, then the other; then they continue to their ends in the same order."""
     reached, first_changes = True, 0
     while reached:
         first_changes += 1

@@ -64,5 +64,5 @@ def test_loss_of_any_key_at_any_point_changes_no_end(client: redis.Redis, story:
             try:
                 _lose(client, story, step, key, first)
             except AssertionError as error:
-                error.add_note(f"{key} was lost after step {step} of {story.__name__}, and the {first} went on first")
+                error.add_note(f"{key} was lost after step {step} of {story.__name__}, and the {first} continued first")
                 raise

@@ -1,4 +1,4 @@
-"""Redis comes back with data of before, at each point of a job's life: the job still ends as it must, and no failure counts."""
+"""Redis comes back with older data, at each point of a job's life: the job still ends as it must, and no failure counts."""
 
 import itertools
 from contextlib import closing
@@ -55,6 +55,6 @@ def test_older_data_at_any_point_changes_no_end(client: redis.Redis, story: Stor
             _go_back(client, story, step, age, first)
         except AssertionError as error:
             error.add_note(
-                f"after step {step} of {story.__name__}, {age} steps were lost, and the {first} went on first"
+                f"after step {step} of {story.__name__}, {age} steps were lost, and the {first} continued first"
             )
             raise

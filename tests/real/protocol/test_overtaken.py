@@ -38,7 +38,7 @@ def _take(here: Promises, *, attempt: int) -> Run:
 
 
 def _go(here: Promises, run: Run, changes: int) -> bool:
-    """Go on until it is before its change number `changes` on the disk; False if it has fewer."""
+    """Continue until it is before its change number `changes` on the disk; False if it has fewer."""
     while not run.fiber.over:
         if run.fiber.point in CHANGES:
             if changes == 0:
@@ -73,7 +73,7 @@ def _meet(client: redis.Redis, stops_before: int, meets: int) -> tuple[bool, boo
 
 
 @pytest.mark.parametrize("half", [0, pytest.param(1, marks=pytest.mark.release)])  # every other point in `make test`
-def test_a_superseded_run_harms_no_successor_at_any_pair_of_points(client: redis.Redis, half: int) -> None:
+def test_a_superseded_run_never_harms_its_successor_at_any_pair_of_points(client: redis.Redis, half: int) -> None:
     pairs, stops_before = 0, half
     while True:
         meets, there, met = 0, True, True

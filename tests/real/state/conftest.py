@@ -1,14 +1,15 @@
-"""Clients of a real Redis, and the protocol in few words."""
+"""Clients of a real Redis, and the calls of the protocol."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import redis
 import redis.asyncio
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.services import job_manager
-from reconstruction_operator.state import calls, connections
+from reconstruction_operator.state import connections
+
+from tests.support.protocol.caller import Caller
 
 
 @pytest.fixture
@@ -32,10 +33,5 @@ def keys() -> Keys:
 
 
 @pytest.fixture
-def do(client: redis.Redis, keys: Keys) -> Callable[..., Any]:
-    """Make a call with these arguments, and carry it out."""
-
-    def carry_out(make: Callable[..., calls.Call[Any]], *args: Any, **kwargs: Any) -> Any:
-        return calls.run(client, make(keys, *args, **kwargs))
-
-    return carry_out
+def do(client: redis.Redis, keys: Keys) -> Caller:
+    return Caller(client, keys)

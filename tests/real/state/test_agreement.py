@@ -64,14 +64,14 @@ RECORDS = [
 
 
 @pytest.mark.parametrize(("value", "taken"), VALUES, ids=[repr(value)[:20] for value, _ in VALUES])
-def test_both_take_or_refuse_a_value(client: redis.Redis, value: str | bytes, taken: set[int]) -> None:
+def test_both_accept_or_refuse_a_value(client: redis.Redis, value: str | bytes, taken: set[int]) -> None:
     expected = [kind in taken for kind in range(5)]
     assert by_scripts(client, value) == expected
     assert by_operator(client) == expected
 
 
 @pytest.mark.parametrize(("attempt", "queue", "taken"), RECORDS)
-def test_both_take_or_refuse_a_record(client: redis.Redis, attempt: str, queue: str, *, taken: bool) -> None:
+def test_both_accept_or_refuse_a_record(client: redis.Redis, attempt: str, queue: str, *, taken: bool) -> None:
     assert by_scripts(client, "x", attempt, queue)[RECORD] is taken
     assert by_operator(client)[RECORD] is taken
 

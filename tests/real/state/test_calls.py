@@ -1,4 +1,4 @@
-"""Calls: one by one, and a batch in one round trip."""
+"""Batches of calls on a real Redis: their order, and the calls for several jobs that are joined. Single calls: tests/unit/state."""
 
 from typing import Any
 
@@ -7,26 +7,15 @@ import redis
 import redis.asyncio
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.state import calls, operator_calls
-from reconstruction_operator.state.calls import Call, Script
-from reconstruction_operator.state.errors import DeposedError, UnexpectedReplyError
+from reconstruction_operator.state.calls import Call
+from reconstruction_operator.state.errors import DeposedError
 
-LEADER: dict[str, Any] = {"fence": 1, "install_id": "install"}
-
-
-def put(keys: Keys, attempt: int, *, fence: int = 1) -> Call[Any]:
-    place = {"job_id": "job", "namespace": "ns", "name": "n", "queue": "celery"}
-    return operator_calls.put_record(keys, fence=fence, install_id="install", attempt=attempt, **place)
+from tests.support.protocol.caller import LEADER, PLACE
 
 
-def test_a_script_that_redis_does_not_know_is_sent_in_full(client: redis.Redis, keys: Keys) -> None:
-    client.script_flush()
-    assert calls.run(client, put(keys, 1)).attempt == 1
-    assert client.script_exists(put(keys, 1).script.sha) == [True]
-
-
-async def test_the_same_on_an_event_loop(async_client: redis.asyncio.Redis, keys: Keys) -> None:
-    await async_client.script_flush()
-    assert (await calls.arun(async_client, put(keys, 1))).attempt == 1
+def put(keys: Keys, job_id: str = "job", attempt: int = 1, *, fence: int = 5) -> Call[Any]:
+    place = PLACE | {"job_id": job_id, "name": f"{job_id}-name", "attempt": attempt}
+    return operator_calls.put_record(keys, fence=fence, install_id="install", **place)
 
 
 async def test_a_batch_keeps_its_order_on_a_redis_that_knows_no_script(
@@ -34,12 +23,12 @@ async def test_a_batch_keeps_its_order_on_a_redis_that_knows_no_script(
 ) -> None:
     await async_client.script_flush()
     batch: list[Call[Any]] = [
-        put(keys, 1),
+        put(keys),
         operator_calls.mark_sent(keys, **LEADER, job_id="job", attempt=1),
-        put(keys, 1),
-        put(keys, 2),
+        put(keys),
+        put(keys, attempt=2),
         operator_calls.mark_sent(keys, **LEADER, job_id="job", attempt=1),
-        put(keys, 2),
+        put(keys, attempt=2),
     ]
     replies: list[Any] = await calls.arun_all(async_client, batch)
     assert [reply and (reply.attempt, reply.sent_at is not None) for reply in replies] == [
@@ -52,44 +41,18 @@ async def test_a_batch_keeps_its_order_on_a_redis_that_knows_no_script(
     ]
 
 
-async def test_an_error_of_one_call_does_not_stop_the_others(async_client: redis.asyncio.Redis, keys: Keys) -> None:
-    broken: Call[Any] = Call(Script.of("broken", "return redis.call('NOSUCHCOMMAND')"), (), (), lambda reply: reply)
-    first, second, third = await calls.arun_all(async_client, [put(keys, 1), broken, put(keys, 2)])
-    assert isinstance(second, redis.ResponseError)
-    assert (first.attempt, third.attempt) == (1, 2)
-
-
-async def test_a_batch_of_a_deposed_operator_raises(async_client: redis.asyncio.Redis, keys: Keys) -> None:
-    await calls.arun(async_client, put(keys, 1, fence=2))
-    with pytest.raises(DeposedError):
-        await calls.arun_all(async_client, [put(keys, 5), put(keys, 6)])
-    assert (await calls.arun(async_client, put(keys, 1, fence=2))).attempt == 1
-
-
-def test_an_answer_that_this_version_does_not_know_is_an_error(client: redis.Redis, keys: Keys) -> None:
-    call = put(keys, 1)
-    foreign = Call(Script.of("put_record", "return {'perhaps'}"), call.keys, call.args, call.read)
-    with pytest.raises(UnexpectedReplyError, match="put_record answered"):
-        calls.run(client, foreign)
-
-
-def put_job(keys: Keys, job_id: str, *, fence: int = 1) -> Call[Any]:
-    place = {"job_id": job_id, "namespace": "ns", "name": f"{job_id}-name", "queue": "celery", "attempt": 1}
-    return operator_calls.put_record(keys, fence=fence, install_id="install", **place)
-
-
 async def test_calls_for_several_jobs_that_follow_each_other_are_made_as_one(
     async_client: redis.asyncio.Redis, keys: Keys
 ) -> None:
     await async_client.config_resetstat()
-    records: list[Any] = await calls.arun_all(async_client, [put_job(keys, one) for one in ("a", "b", "c")])
+    records: list[Any] = await calls.arun_all(async_client, [put(keys, one) for one in ("a", "b", "c")])
     marks = [operator_calls.mark_sent(keys, **LEADER, job_id=one, attempt=1) for one in ("a", "b", "unknown")]
     assert await calls.arun_all(async_client, marks) == [None] * 3
 
     stats = await async_client.info("commandstats")
     assert stats["cmdstat_eval"]["calls"] == 2
     assert [record.name for record in records] == ["a-name", "b-name", "c-name"]
-    again: list[Any] = await calls.arun_all(async_client, [put_job(keys, one) for one in ("a", "b", "c")])
+    again: list[Any] = await calls.arun_all(async_client, [put(keys, one) for one in ("a", "b", "c")])
     assert [record.sent_at is not None for record in again] == [True, True, False]
 
 
@@ -97,23 +60,23 @@ async def test_calls_of_another_leader_between_them_are_refused_alone(
     async_client: redis.asyncio.Redis, keys: Keys
 ) -> None:
     with pytest.raises(DeposedError):
-        await calls.arun_all(async_client, [put_job(keys, "a", fence=2), put_job(keys, "b", fence=1)])
+        await calls.arun_all(async_client, [put(keys, "a"), put(keys, "b", fence=1)])
     assert sorted(await async_client.keys("job:*")) == ["job:a"]
 
 
-async def test_an_error_of_redis_is_the_answer_to_all_calls_that_were_made_as_one(
+async def test_an_error_of_redis_is_the_result_of_all_joined_calls(
     async_client: redis.asyncio.Redis, keys: Keys
 ) -> None:
     await calls.arun(async_client, operator_calls.assert_leader(keys, **LEADER))
     await async_client.config_set("maxmemory", 1)
     try:
-        replies: list[Any] = await calls.arun_all(async_client, [put_job(keys, "a"), put_job(keys, "b")])
+        replies: list[Any] = await calls.arun_all(async_client, [put(keys, "a"), put(keys, "b")])
     finally:
         await async_client.config_set("maxmemory", 0)
     assert ["OOM" in str(reply) for reply in replies] == [True, True]
 
 
 async def test_a_long_batch_is_made_as_several_calls(async_client: redis.asyncio.Redis, keys: Keys) -> None:
-    replies: list[Any] = await calls.arun_all(async_client, [put_job(keys, f"job-{number}") for number in range(501)])
+    replies: list[Any] = await calls.arun_all(async_client, [put(keys, f"job-{number}") for number in range(501)])
     assert replies[-1].name == "job-500-name"
     assert await async_client.scard("records:install") == 501

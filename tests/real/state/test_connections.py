@@ -86,23 +86,16 @@ async def test_a_user_of_an_acl(redis_url: str, redis_server: Redis, monkeypatch
         admin.acl_deluser("worker")
 
 
-async def test_a_unix_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "state",
+    ["unix://{}?db=1", "redis+socket://{}?virtual_host=1"],
+    ids=["as redis-py writes it", "as Celery writes it"],
+)
+async def test_a_unix_socket(state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "redis.sock"
-    with (
-        Redis(configuration={"unixsocket": str(path)}),
-        connected(monkeypatch, state=f"unix://{path}?db=1", broker=f"redis+socket://{path}?virtual_host=0"),
-    ):
-        await everything_works()
-
-
-async def test_celerys_scheme_for_a_unix_socket_works_for_the_job_state(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "redis.sock"
-    address = f"redis+socket://{path}?virtual_host="
     with (
         Redis(configuration={"unixsocket": str(path)}) as server,
-        connected(monkeypatch, state=f"{address}1", broker=f"{address}0"),
+        connected(monkeypatch, state=state.format(path), broker=f"redis+socket://{path}?virtual_host=0"),
     ):
         await everything_works()
         with redis.Redis.from_url(server.url(1), decode_responses=True) as client:

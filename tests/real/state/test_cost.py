@@ -1,4 +1,4 @@
-"""Commands of Redis that the scripts cost, inner ones included: counts that a change could raise without any test noticing."""
+"""Commands of Redis that the scripts cost, inner ones included: counts that no other test checks."""
 
 from typing import Any
 
@@ -6,28 +6,23 @@ import pytest
 import redis
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.contract.outcomes import Outcome
-from reconstruction_operator.contract.records import End
 from reconstruction_operator.state import calls, operator_calls, reads, worker_calls
 from reconstruction_operator.state.calls import Call
 
+from tests.support.protocol.caller import LEADER, PLACE, RUN, SUCCESS, TASK
+
 KEYS = Keys(prefix="")
-TASK = TaskId("job", 1)
-LEADER: dict[str, Any] = {"fence": 1, "install_id": "install"}
-RUN: dict[str, Any] = {"task_id": "job-1", "job_id": "job", "attempt": 1, "token": "t"}
 LIFE: tuple[tuple[str, Call[Any]], ...] = (
     (
         "put_record",
-        operator_calls.put_record(
-            KEYS, **LEADER, job_id="job", namespace="ns", name="a-name", attempt=1, queue="celery"
-        ),
+        operator_calls.put_record(KEYS, **LEADER, **PLACE, attempt=1),
     ),
     ("mark_sent", operator_calls.mark_sent(KEYS, **LEADER, job_id="job", attempt=1)),
     ("observe, queued", reads.observe(KEYS, [("job", TASK)])),
     ("claim", worker_calls.claim(KEYS, **RUN, worker="w")),
     ("beat", worker_calls.beat(KEYS, **RUN, worker="w", life="life")),
     ("observe, running", reads.observe(KEYS, [("job", TASK)])),
-    ("finish", worker_calls.finish(KEYS, **RUN, end=End(Outcome.SUCCEEDED, worker="w"))),
+    ("finish", worker_calls.finish(KEYS, **RUN, end=SUCCESS)),
     ("observe, ended", reads.observe(KEYS, [("job", TASK)])),
 )
 """The calls of a job's life, in their order."""
@@ -65,13 +60,14 @@ def test_each_call_of_a_job_costs_few_commands(costs: dict[str, int]) -> None:
     }
 
 
-async def test_jobs_that_are_sent_together_share_what_is_asked_once(
+async def test_jobs_that_are_sent_together_share_commands(
     client: redis.Redis, async_client: redis.asyncio.Redis
 ) -> None:
     jobs = [f"job-{number}" for number in range(100)]
-    place = {"namespace": "ns", "name": "a-name", "attempt": 1, "queue": "celery"}
     before = commands(client)
-    await calls.arun_all(async_client, [operator_calls.put_record(KEYS, **LEADER, job_id=one, **place) for one in jobs])
+    await calls.arun_all(
+        async_client, [operator_calls.put_record(KEYS, **LEADER, **PLACE | {"job_id": one}, attempt=1) for one in jobs]
+    )
     await calls.arun_all(
         async_client, [operator_calls.mark_sent(KEYS, **LEADER, job_id=one, attempt=1) for one in jobs]
     )

@@ -1,6 +1,6 @@
-"""A Redis without any memory left: what ends, stops, cancels or deletes works all the same, and nothing new is dispatched."""
+"""A full Redis: ends, stops, cancels and deletions still work, and nothing new is dispatched."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,42 +14,39 @@ from reconstruction_operator.state import operator_calls, reads, worker_calls
 from reconstruction_operator.state.replies import ClaimVerdict, FinishVerdict
 from redis.exceptions import OutOfMemoryError, ResponseError
 
-TASK, OTHER = TaskId("job", 1), TaskId("other", 1)
-LEADER: dict[str, Any] = {"fence": 5, "install_id": "install"}
-NEXT: dict[str, Any] = {"fence": 6, "install_id": "install"}  # elected while Redis is full
-PLACE: dict[str, Any] = {"namespace": "ns", "name": "a-name", "attempt": 1, "queue": "celery"}
-WORKER: dict[str, Any] = {"task_id": "job-1", "job_id": "job", "attempt": 1, "token": "t"}
-STOPPED = End(Outcome.STOPPED, "DELETED", "The job's object was deleted.")
+from tests.support.protocol.caller import RUN, TASK, Caller
 
-Do = Callable[..., Any]
+OTHER = TaskId("other", 1)
+NEXT: dict[str, Any] = {"fence": 6, "install_id": "install"}  # elected while Redis is full
+STOPPED = End(Outcome.STOPPED, "DELETED", "The job's object was deleted.")
 
 
 @pytest.fixture
-def full(client: redis.Redis, do: Do) -> Iterator[redis.Redis]:
+def full(client: redis.Redis, do: Caller) -> Iterator[redis.Redis]:
     """Full, and holds the records of two jobs, one of which a worker runs."""
     for task in (TASK, OTHER):
-        do(operator_calls.put_record, job_id=task.job_id, **PLACE, **LEADER)
-    assert do(worker_calls.claim, **WORKER, worker="w").verdict is ClaimVerdict.CLAIMED
+        do.want(job_id=task.job_id)
+    assert do.claim().verdict is ClaimVerdict.CLAIMED
     client.config_set("maxmemory", 1)
     yield client
     client.config_set("maxmemory", 0)
 
 
-def test_nothing_is_dispatched(full: redis.Redis, do: Do) -> None:
+def test_nothing_is_dispatched(full: redis.Redis, do: Caller) -> None:
     with pytest.raises(ResponseError, match="OOM"):
-        do(operator_calls.put_record, job_id="new", **PLACE, **LEADER)
+        do.want(job_id="new")
     with pytest.raises(OutOfMemoryError):
         full.lpush("celery", "a message")
 
 
-def test_a_cancel_is_requested_confirmed_and_ends(full: redis.Redis, do: Do) -> None:
+def test_a_cancel_is_requested_confirmed_and_ends(full: redis.Redis, do: Caller) -> None:
     do(operator_calls.request_cancel, job_id="job", **NEXT)
     do(operator_calls.assert_cancelled, job_id="job", **NEXT)
 
-    assert do(worker_calls.beat, **WORKER, worker="w", life="l").cancelled
-    assert do(worker_calls.finish, **WORKER, end=End(Outcome.CANCELLED)).verdict is FinishVerdict.RECORDED
+    assert do.beat().cancelled
+    assert do.finish(end=End(Outcome.CANCELLED)).verdict is FinishVerdict.RECORDED
     do(worker_calls.mark_cleaned, "job")
-    assert do(reads.observe, [("job", TASK)]).jobs[0].cleaned
+    assert do.seen().cleaned
 
 
 def test_the_job_manager_cancels(full: redis.Redis) -> None:
@@ -61,27 +58,27 @@ def test_the_job_manager_cancels(full: redis.Redis) -> None:
     assert full.ttl(Keys().cancel("other")) > 3_500
 
 
-def test_an_attempt_is_stopped(full: redis.Redis, do: Do) -> None:
-    do(operator_calls.request_stop, task=TASK, reason=StopReason.SUSPEND, **LEADER)
+def test_an_attempt_is_stopped(full: redis.Redis, do: Caller) -> None:
+    do.order(operator_calls.request_stop, task=TASK, reason=StopReason.SUSPEND)
 
-    assert do(worker_calls.beat, **WORKER, worker="w", life="l").stop is StopReason.SUSPEND
+    assert do.beat().stop is StopReason.SUSPEND
 
 
-def test_a_waiting_job_is_taken_and_a_silent_one_is_ended(full: redis.Redis, do: Do) -> None:
-    assert do(operator_calls.take_claim, task=OTHER, end=STOPPED, **LEADER)
+def test_a_waiting_attempt_and_a_silent_one_are_ended(full: redis.Redis, do: Caller) -> None:
+    assert do.order(operator_calls.take_claim, task=OTHER, end=STOPPED)
     full.delete(Keys().alive("job-1"))
-    assert do(operator_calls.force_end, task=TASK, end=STOPPED, **LEADER).outcome is Outcome.STOPPED
+    assert do.order(operator_calls.force_end, task=TASK, end=STOPPED).outcome is Outcome.STOPPED
 
 
-def test_a_deleted_job_is_forgotten(full: redis.Redis, do: Do) -> None:
-    assert do(operator_calls.take_claim, task=OTHER, end=STOPPED, **LEADER)
-    assert do(operator_calls.forget, job_id="other", attempts=1, **LEADER)
+def test_a_deleted_job_is_forgotten(full: redis.Redis, do: Caller) -> None:
+    assert do.order(operator_calls.take_claim, task=OTHER, end=STOPPED)
+    assert do.order(operator_calls.forget, job_id="other", attempts=1)
 
     assert not full.keys("*other*")
 
 
-def test_a_message_that_waits_is_claimed_and_a_worker_stays_registered(full: redis.Redis, do: Do) -> None:
-    claim = do(worker_calls.claim, task_id="other-1", job_id="other", attempt=1, token="u", worker="w")
+def test_a_message_that_waits_is_claimed_and_a_worker_stays_registered(full: redis.Redis, do: Caller) -> None:
+    claim = do.claim(RUN | {"task_id": "other-1", "job_id": "other"})
     do(worker_calls.register_worker, node="w", queues=("celery",), models=(), version="1", concurrency=1)
 
     assert claim.verdict is ClaimVerdict.CLAIMED

@@ -11,7 +11,7 @@ ROUNDS = 200
 
 
 def at_once(*functions: Callable[[str], object]) -> list[object]:
-    """The answers of all calls, started together."""
+    """Start all calls together; return their results."""
     barrier = Barrier(len(functions))
 
     def start(function: Callable[[str], object]) -> object:
@@ -30,8 +30,8 @@ def test_of_several_confirmations_exactly_one_is_true(client: redis.Redis) -> No
     for _ in range(ROUNDS):
         client.flushdb()
         job_manager.request_cancellation("test123")
-        answers = at_once(*[job_manager.confirm_cancellation] * 4)
-        assert sorted(map(bool, answers)) == [False, False, False, True]
+        results = at_once(*[job_manager.confirm_cancellation] * 4)
+        assert sorted(map(bool, results)) == [False, False, False, True]
         assert flags(client) == {"cancel:test123": "1"}
 
 

@@ -1,7 +1,8 @@
 """Celery's results and the subscription to them, with what a real Celery backend writes."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -69,63 +70,64 @@ async def test_progress_is_read_as_a_worker_reports_it(client: redis.asyncio.Red
 
 
 @pytest.mark.parametrize("state", ["STARTED", "SUCCESS", "FAILURE", "REVOKED", "RETRY"])
-async def test_other_states_are_no_progress(client: redis.asyncio.Redis, state: str) -> None:
+async def test_other_states_are_not_progress(client: redis.asyncio.Redis, state: str) -> None:
     await asyncio.to_thread(report, "job-1", None, state)
     assert await results.read(client, ["job-1"]) == {}
 
 
-async def following(
-    subscription: AsyncGenerator[results.Heard | results.Resync, None],
-) -> results.Heard | results.Resync:
-    async with asyncio.timeout(DEADLINE_SECONDS):
-        return await anext(subscription)
+Message = results.Heard | results.Resync
+
+
+@contextlib.asynccontextmanager
+async def subscribed(client: redis.asyncio.Redis) -> AsyncIterator[Callable[[], Awaitable[Message]]]:
+    """A subscription that has begun; yields a function that waits for its next message."""
+    subscription = results.subscribe(client)
+
+    async def following() -> Message:
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            return await anext(subscription)
+
+    assert await following() == results.Resync()
+    yield following
+    await subscription.aclose()
 
 
 async def test_a_subscription_begins_with_a_resync_and_then_names_tasks(client: redis.asyncio.Redis) -> None:
-    subscription = results.subscribe(client)
-    assert await following(subscription) == results.Resync()
-    await client.publish("something-else", "x")
-    await asyncio.to_thread(report, "job-1", META)
-    await asyncio.to_thread(report, "job-2", META)
-    heard = [await following(subscription), await following(subscription)]
-    assert heard == [results.Heard("job-1"), results.Heard("job-2")]
-    await subscription.aclose()
+    async with subscribed(client) as following:
+        await client.publish("something-else", "x")
+        await asyncio.to_thread(report, "job-1", META)
+        await asyncio.to_thread(report, "job-2", META)
+        assert [await following(), await following()] == [results.Heard("job-1"), results.Heard("job-2")]
 
 
 async def test_with_a_prefix_only_our_own_results_are_read_and_heard(
     client: redis.asyncio.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure(monkeypatch, REDIS_KEY_PREFIX="team-a")
-    subscription = results.subscribe(client)
-    assert await following(subscription) == results.Resync()
-    await client.publish("celery-task-meta-stranger-1", "x")
-    await asyncio.to_thread(report, "job-1", META)
-    assert await following(subscription) == results.Heard("job-1")
-    assert list(await results.read(client, ["job-1"])) == ["job-1"]
-    await subscription.aclose()
+    async with subscribed(client) as following:
+        await client.publish("celery-task-meta-stranger-1", "x")
+        await asyncio.to_thread(report, "job-1", META)
+        assert await following() == results.Heard("job-1")
+        assert list(await results.read(client, ["job-1"])) == ["job-1"]
 
 
 async def test_after_a_restart_of_redis_there_is_a_resync(client: redis.asyncio.Redis, redis_server: Redis) -> None:
-    subscription = results.subscribe(client)
-    assert await following(subscription) == results.Resync()
-    await asyncio.to_thread(redis_server.restart, keep_data=False)
-    assert await following(subscription) == results.Resync()
-    await client.publish("celery-task-meta-job-1", "x")
-    assert await following(subscription) == results.Heard("job-1")
-    await subscription.aclose()
+    async with subscribed(client) as following:
+        await asyncio.to_thread(redis_server.restart, keep_data=False)
+        assert await following() == results.Resync()
+        await client.publish("celery-task-meta-job-1", "x")
+        assert await following() == results.Heard("job-1")
 
 
-async def test_a_connection_that_stays_open_without_an_answer_is_given_up(
+async def test_a_connection_that_stays_open_without_a_reply_is_closed(
     client: redis.asyncio.Redis, redis_server: Redis, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(results, "_SILENCE_SECONDS", 1.0)
-    subscription = results.subscribe(client)
-    assert await following(subscription) == results.Resync()
-    waiting = asyncio.ensure_future(following(subscription))
-    redis_server.pause()
-    async with asyncio.timeout(DEADLINE_SECONDS):
-        while "The subscription to task states broke" not in caplog.text:  # noqa: ASYNC110  # a log has no event
-            await asyncio.sleep(0.05)
-    redis_server.resume()
-    assert await waiting == results.Resync()
-    await subscription.aclose()
+    async with subscribed(client) as following:
+        waiting = asyncio.ensure_future(following())
+        redis_server.pause()
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while "Lost the subscription to task states" not in caplog.text:  # noqa: ASYNC110  # a log has no event
+                await asyncio.sleep(0.05)
+        redis_server.resume()
+        assert await waiting == results.Resync()

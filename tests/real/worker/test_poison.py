@@ -33,8 +33,8 @@ def without(field: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("make", "logged"),
     [
-        pytest.param(lambda: "no JSON", "cannot be understood and is dropped", id="no-json"),
-        pytest.param(lambda: "[]", "cannot be understood and is dropped", id="a-list"),
+        pytest.param(lambda: "no JSON", "is malformed and is dropped", id="no-json"),
+        pytest.param(lambda: "[]", "is malformed and is dropped", id="a-list"),
         pytest.param(lambda: json.dumps(without("properties")), "KeyError('properties')", id="no-properties"),
         pytest.param(lambda: make_message(b"no JSON either"), "Can't decode message body", id="a-body-that-is-no-json"),
         pytest.param(

@@ -11,7 +11,7 @@ import redis
 from tests.support.protocol.foreign import NONSENSE_FIELDS, from_text
 from tests.support.protocol.matchers import NOW, TOLERANCE_MS, KeptAsText
 
-_OF_A_JOB: Final = ("job:", "claim:", "alive:", "end:", "stop:")  # hashes, or texts of the version before
+_OF_A_JOB: Final = ("job:", "claim:", "alive:", "end:", "stop:")  # hashes, or texts of the previous version
 _DUMP: Final = """
 local found = {}
 for _, key in ipairs(redis.call('KEYS', '*')) do
@@ -32,12 +32,12 @@ class Contents:
 
     values: dict[str, Any] = field(default_factory=dict)
     ttls: dict[str, int | None] = field(default_factory=dict)
-    texts: set[str] = field(default_factory=set)  # keys of the jobs whose records are texts of the version before
+    texts: set[str] = field(default_factory=set)  # keys of the jobs whose records are texts of the previous version
     clock: int | None = None
 
     @classmethod
     def of(cls, client: redis.Redis) -> Self:
-        """What a real Redis holds."""
+        """Return what a real Redis holds."""
         state = cls()
         for key, kind, value, ttl_ms in client.eval(_DUMP, 0):  # type: ignore[no-untyped-call,union-attr]
             match kind:
@@ -58,11 +58,11 @@ class Contents:
         return state
 
     def copy(self) -> Self:
-        """Another one, which may be changed."""
+        """Return a copy, which may be changed."""
         return type(self)(dict(self.values), dict(self.ttls), set(self.texts), self.clock)
 
     def pass_time(self, ms: int) -> None:
-        """Let the clock go on: keys whose TTL is over expire."""
+        """Advance the clock: keys whose TTL has passed expire."""
         self.clock = (self.clock or 0) + ms
         for key, ttl_ms in list(self.ttls.items()):
             if ttl_ms is not None:
@@ -76,41 +76,41 @@ class Contents:
         return NOW if self.clock is None else str(self.clock)
 
     def fields(self, key: str) -> dict[str, Any] | None:
-        """The hash under a key; None if it is missing or malformed."""
+        """Return the hash under a key; None if it is missing or malformed."""
         value = self.values.get(key)
         return value if isinstance(value, dict) and value != NONSENSE_FIELDS else None
 
     def attempt(self, record_key: str) -> int | None:
-        """The attempt that a record wants."""
+        """Return the attempt that a record wants."""
         record = self.fields(record_key)
         return int(record["attempt"]) if record else None
 
     def token(self, key: str) -> str | None:
-        """Of a claim or a heartbeat."""
+        """Return the token of a claim or a heartbeat."""
         found = self.fields(key)
         return found["token"] if found else None
 
     def epoch(self, key: str) -> Any:
-        """The id of the epoch that Redis is in; None without one."""
+        """Return the id of Redis's epoch; None without one."""
         return (self.fields(key) or {}).get("id")
 
     def note(self, record_key: str, name: str) -> None:
-        """Note something in a record, if there is one."""
+        """Set a note in a record, if there is one."""
         if self.fields(record_key) and record_key not in self.texts:
             self.put(record_key, {**self.values[record_key], name: "1"}, None)
 
     def forget_notes(self, record_key: str, *names: str) -> None:
-        """Drop these notes."""
+        """Delete these notes of a record."""
         record = self.fields(record_key)
         if record and record_key not in self.texts:
             self.put(record_key, {name: value for name, value in record.items() if name not in names}, None)
 
     def flag(self, key: str) -> int:
-        """1 if the key exists."""
+        """Return 1 if the key exists, else 0."""
         return int(key in self.values)
 
     def put(self, key: str, value: Any, ttl_ms: int | None, record_key: str | None = None) -> None:
-        """Replace a value, in the form of that record."""
+        """Replace a value, in the form of the job's record."""
         is_text = record_key in self.texts
         self.drop(key)
         self.values[key] = value
@@ -125,22 +125,22 @@ class Contents:
             self.ttls.pop(key, None)
             self.texts.discard(key)
 
-    def answer(self, key: str, *names: str) -> list[Any]:
-        """These fields as a script answers them: None for each that is missing."""
+    def reply(self, key: str, *names: str) -> list[Any]:
+        """Return these fields as a script returns them: None for each that is missing."""
         found = self.fields(key) or self.values.get(key)
         values = [found.get(name) for name in names] if isinstance(found, dict) else [None] * len(names)
-        if found == "{}" and "details" in names:  # as the version before would have kept an end
+        if found == "{}" and "details" in names:  # as the previous version would have kept an end
             values[names.index("details")] = found
         if key in self.texts and "details" in names:
             values[names.index("details")] = KeptAsText(values[names.index("details")])
         return values
 
     def ended(self, key: str) -> list[Any]:
-        """How an attempt ended."""
-        return self.answer(key, "outcome", "at", "details")
+        """Return how an attempt ended."""
+        return self.reply(key, "outcome", "at", "details")
 
     def differences(self, expected: Contents) -> Iterator[str]:
-        """Where this differs from what was expected, in words."""
+        """Yield the differences from the expected contents, in words."""
         for key in sorted(self.values.keys() | expected.values.keys()):
             seen, wanted = self.values.get(key, "absent"), expected.values.get(key, "absent")
             if not wanted == seen:  # noqa: SIM201  # NOW decides what it equals

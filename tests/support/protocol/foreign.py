@@ -1,4 +1,4 @@
-"""Values that are not ours: of another type, without our fields, or in the form of the version before."""
+"""Values that are not ours: of another type, without our fields, or in the form of the previous version."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NONSENSE_FIELDS: Final = {
 
 
 def as_text(fields: dict[str, str]) -> str:
-    """A hash as the version before kept it: as a JSON text."""
+    """Return a hash as the previous version kept it: as a JSON text."""
     numbers = {"attempt", "at", "sent_at"}
     value: dict[str, Any] = {name: int(text) if name in numbers else text for name, text in fields.items()}
     details = json.loads(value.pop("details", "{}"))
@@ -28,7 +28,7 @@ def as_text(fields: dict[str, str]) -> str:
 
 
 def from_text(text: str) -> dict[str, str] | str:
-    """The fields of such a text; the text itself if it is none."""
+    """Return the fields of such a text; the text itself if it has another form."""
     try:
         data = json.loads(text)
     except ValueError:
@@ -43,7 +43,7 @@ def from_text(text: str) -> dict[str, str] | str:
 
 
 def put_foreign(client: redis.Redis, key: str, kind: str) -> None:
-    """Put a value of that type under a key: not the type, or not the fields, that it has for us."""
+    """Put a value under a key, of another type or with other fields than the key must have."""
     match kind:
         case "string":
             client.set(key, "x")

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
-TOLERANCE_MS: Final = 120_000  # how much of a TTL may pass between a call and the look at it
+TOLERANCE_MS: Final = 120_000  # how much of a TTL may pass between a call and its check
 
 
 class _Now:

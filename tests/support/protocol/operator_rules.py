@@ -26,7 +26,7 @@ def _put_record(state: Contents, keys: list[str], args: list[Any]) -> Any:
                 same = ("sent_at", "orders", "cleaned", "deleted") if int(before["attempt"]) == attempt else ()
                 wanted |= {name: before[name] for name in ("begun", *same) if name in before}
             state.put(record, wanted, None, record)
-    return ["ok", *(state.answer(record, *RECORD) for record in of_jobs)]
+    return ["ok", *(state.reply(record, *RECORD) for record in of_jobs)]
 
 
 @RULES.add_fenced
@@ -191,7 +191,7 @@ def _open_epoch(state: Contents, keys: list[str], args: list[Any]) -> Any:
         }
         state.put(keys[1], begun, None)
     counted = count_look(state, keys[1])
-    return ["ok", state.answer(keys[1], "id", "run_id", "started_at"), state.now, *counted]
+    return ["ok", state.reply(keys[1], "id", "run_id", "started_at"), state.now, *counted]
 
 
 @RULES.add_fenced

@@ -28,11 +28,11 @@ def _observe(state: Contents, keys: list[str], args: list[Any]) -> Any:
         record, claim, alive, end, stop, request, cancel, cleaned = of_jobs[first : first + 8]
         seen.append(
             [
-                state.answer(record, *RECORD),
-                state.answer(claim, "token", "owner", "at", "epoch", "ended"),
-                state.answer(alive, "token") if runs(claim, end) else [None],
+                state.reply(record, *RECORD),
+                state.reply(claim, "token", "owner", "at", "epoch", "ended"),
+                state.reply(alive, "token") if runs(claim, end) else [None],
                 state.ended(end),
-                state.answer(stop, "reason"),
+                state.reply(stop, "reason"),
                 left(request),
                 left(cancel),
                 state.flag(cleaned),

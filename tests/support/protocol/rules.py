@@ -1,4 +1,4 @@
-"""Rules: what a script answers and changes, as a function over the contents of Redis; and what several of them share."""
+"""Rules: what a script returns and changes, as a function over the contents of Redis; and their common parts."""
 
 from __future__ import annotations
 
@@ -9,30 +9,19 @@ from tests.support.protocol.contents import Contents
 
 Rule = Callable[[Contents, list[str], list[Any]], Any]
 
-RECORD: Final = (
-    "attempt",
-    "queue",
-    "install_id",
-    "namespace",
-    "name",
-    "sent_at",
-    "orders",
-    "begun",
-    "cleaned",
-    "deleted",
-)
+RECORD: Final = ("attempt", "queue", "install_id", "namespace", "name", "sent_at", "orders", "begun", "cleaned", "deleted")  # fmt: skip
 
 
 class Rules(dict[str, Rule]):
     """Rules by the name of their script, which is the function's."""
 
     def add(self, rule: Rule) -> Rule:
-        """Add the rule of a script that anyone may call."""
+        """Add the rule of a script without a fence."""
         self[rule.__name__.removeprefix("_")] = rule
         return rule
 
     def add_fenced(self, rule: Rule) -> Rule:
-        """Add a rule of the operator's: one that was deposed changes nothing."""
+        """Add the rule of an operator's script: a deposed operator changes nothing."""
 
         def fenced(state: Contents, keys: list[str], args: list[Any]) -> Any:
             text = state.values.get(keys[0])
@@ -65,7 +54,7 @@ def put_claim(
 
 
 def count_look(state: Contents, epoch: str) -> tuple[str, str]:
-    """The number of looks before and after one."""
+    """Count a look; return the number of looks before and after it."""
     found = state.fields(epoch)
     if not found or "id" not in found:
         return "0", "0"

@@ -1,4 +1,4 @@
-"""The one model of the protocol: what each script answers and changes, as pure functions over keys, values and TTLs.
+"""The one model of the protocol: what each script returns and changes, as pure functions over keys, values and TTLs.
 
 With a clock it stands in for Redis (`State.run`): a test of decisions needs no server then. Without one it is what the
 scripts are compared with on a real Redis: times are matchers (`NOW`), since only Redis knows them.
@@ -20,15 +20,15 @@ RULES: Final[dict[str, Rule]] = {**worker_rules.RULES, **operator_rules.RULES, *
 
 
 class State(Contents):
-    """All that a Redis holds, and the calls that it answers."""
+    """The contents of a Redis, on which calls can be run."""
 
     def run(self, call: Call[T]) -> T:
-        """Carry out a call, as `calls.run` does on a Redis. It needs a clock."""
+        """Run a call, as `calls.run` does on a Redis. Needs a clock."""
         return call.read(RULES[call.script.name](self, list(call.keys), list(call.args)))
 
 
 def expected(before: State, call: Call[Any]) -> tuple[Any, State]:
-    """The answer to a call, and what Redis holds afterwards."""
+    """Return the reply to a call, and what Redis holds afterwards."""
     after = before.copy()
     reply = RULES[call.script.name](after, list(call.keys), list(call.args))
     return reply, after

@@ -17,7 +17,7 @@ def _claim(state: Contents, keys: list[str], args: list[Any]) -> Any:
     token, worker, attempt, claim_ttl, alive_ttl = args
     held, wanted = state.token(claim), state.attempt(record)
     if not attempt and held not in (token, state.token(alive)):
-        held = None  # no operator would repeat a task without a record
+        held = None  # no operator repeats a task without a record
     if state.fields(end) or (held and held != token):
         return ["duplicate"]
     if attempt and wanted and wanted != int(attempt):
@@ -95,7 +95,7 @@ def _register_worker(state: Contents, keys: list[str], args: list[Any]) -> Any:
     state.put(worker, registration, ttl)
     state.put(workers, {**{one: score for one, score in known.items() if score > 1.0}, node: NOW}, None)
     state.drop(draining)
-    return state.answer(epoch, "id")[0] or ""
+    return state.reply(epoch, "id")[0] or ""
 
 
 @RULES.add

@@ -1,4 +1,4 @@
-"""ValidatingAdmissionPolicies: what all of them have in common."""
+"""Admission policies: the common parts."""
 
 import yaml
 from reconstruction_operator.api import admission_policies

@@ -176,12 +176,12 @@ def test_times_are_written_and_read_in_utc() -> None:
         pytest.param({"attempt": "3"}, Status(), id="text-for-a-number"),
         pytest.param({"attempt": True}, Status(), id="truth-for-a-number"),
         pytest.param({"attempt": None}, Status(), id="null"),
-        pytest.param({"phase": "Dreaming"}, Status(), id="a-phase-that-is-not-known-here"),
+        pytest.param({"phase": "Dreaming"}, Status(), id="an-unknown-phase"),
         pytest.param({"startTime": "yesterday"}, Status(), id="no-time"),
         pytest.param({"startTime": 5}, Status(), id="a-number-for-a-time"),
         pytest.param({"conditions": {}}, Status(), id="a-mapping-for-a-list"),
         pytest.param({"quality": []}, Status(), id="a-list-for-a-mapping"),
-        pytest.param({"newer": {"field": 1}}, Status(), id="a-field-that-is-not-known-here"),
+        pytest.param({"newer": {"field": 1}}, Status(), id="an-unknown-field"),
         pytest.param({"inputs": 5}, Status(inputs=Inputs()), id="a-number-for-an-object"),
         pytest.param(
             {"outputs": {"files": [7]}}, Status(outputs=Outputs(files=(OutputFile(),))), id="a-file-that-is-a-number"

@@ -1,4 +1,4 @@
-"""The policy that no job is created cancelled; `tests/real/api/test_two_step_cancel.py` has it on a real API server."""
+"""Creation policy: its text. On a real API server: tests/real/api/test_two_step_cancel.py."""
 
 from __future__ import annotations
 

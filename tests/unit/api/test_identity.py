@@ -82,5 +82,5 @@ def test_a_task_id_survives_a_round_trip_through_text(job_id: str, attempt: int)
         pytest.param("../job-1", id="unsafe-job"),
     ],
 )
-def test_a_foreign_task_id_is_none(text: str) -> None:
+def test_a_foreign_task_id_is_not_parsed(text: str) -> None:
     assert TaskId.parse(text) is None

@@ -7,10 +7,8 @@ from collections.abc import Callable
 from unittest import mock
 
 import pytest
-import redis
 from celery.utils.imports import symbol_by_name
 from kombu.transport import redis as kombu_redis
-from reconstruction_operator.broker import transport
 from reconstruction_operator.broker.acknowledging import LenientRequest
 from reconstruction_operator.tasks.cleanup import clean_up
 from reconstruction_operator.tasks.reconstruction import process_reconstruction
@@ -43,7 +41,7 @@ def test_kombu_still_raises_attribute_error_on_a_closed_channel() -> None:
 
 
 @pytest.mark.parametrize("answer", ["acknowledge", "reject"])
-def test_answering_on_a_closed_channel_is_only_logged(
+def test_a_failed_acknowledgement_on_a_closed_channel_is_only_logged(
     answer: str, request_of: Callable[..., LenientRequest], caplog: pytest.LogCaptureFixture
 ) -> None:
     request = request_of(closed_channel)
@@ -67,19 +65,3 @@ def test_acknowledging_twice_sends_once(request_of: Callable[..., LenientRequest
 
 def test_both_tasks_use_the_lenient_request() -> None:
     assert [symbol_by_name(task.Request) for task in (process_reconstruction, clean_up)] == [LenientRequest] * 2
-
-
-@pytest.mark.parametrize("answer", ["ack", "reject"])
-def test_a_failed_acknowledgement_frees_the_workers_slot(answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise redis.ReadOnlyError("you can't write against a read only replica")
-
-    qos = transport.HardenedTransport.Channel.QoS(mock.Mock(), prefetch_count=1)
-    monkeypatch.setattr(qos, "_remove_from_indices", refuse)
-    qos._delivered["tag"] = mock.Mock()
-    assert not qos.can_consume()
-
-    with pytest.raises(redis.ReadOnlyError):
-        getattr(qos, answer)("tag")
-
-    assert qos.can_consume()

@@ -26,6 +26,6 @@ def test_a_message_carries_its_trace_in_envelope_and_header(traceparent: str, he
 def test_a_header_of_an_order_to_delete_files_holds_the_retention(
     seconds: int | None, headers: dict[str, str] | None
 ) -> None:
-    """A worker of the version before ignores the header, and would refuse another argument."""
+    """A worker of the previous version ignores the header, and would refuse another argument."""
     task = dispatch._task(dispatch.cleanup_message(UID, queue="celery", retain_seconds=seconds))
     assert (task["args"], task.get("headers")) == ((UID,), headers)

@@ -1,4 +1,4 @@
-"""The result backend as Celery's clients see it: what is stored and published, with how few commands."""
+"""Result backend, as Celery's clients see it: what is stored and published."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_late_progress_replaces_no_end(backend: ReportingBackend, state: str, *,
     ("held", "late", "expected"),
     [("SUCCESS", "REVOKED", "SUCCESS"), ("REVOKED", "SUCCESS", "SUCCESS"), ("RETRY", "PROGRESS", "PROGRESS")],
 )
-def test_of_two_ends_success_counts_and_a_retry_is_none(
+def test_success_wins_over_another_end_and_a_retry_is_not_an_end(
     backend: ReportingBackend, held: str, late: str, expected: str
 ) -> None:
     backend.store_result("task", ValueError("why") if held == "RETRY" else {}, held)
@@ -108,7 +108,7 @@ def test_nothing_is_sent_if_the_reports_cannot_be_made(backend: ReportingBackend
     assert backend.client.keys() == []
 
 
-def test_the_progress_of_a_task_that_is_over_is_not_sent(backend: ReportingBackend) -> None:
+def test_progress_of_a_finished_task_is_not_sent(backend: ReportingBackend) -> None:
     with backend.together(over=True):
         backend.store_result("task", {"progress": 10}, "PROGRESS")
     assert backend.client.keys() == []
@@ -140,6 +140,6 @@ def test_the_key_has_celerys_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
         ("sentinel://localhost:26379/0", ReportingSentinelBackend),
     ],
 )
-def test_every_address_of_redis_has_it(scheme: str, kind: type) -> None:
+def test_every_address_of_redis_has_a_reporting_backend(scheme: str, kind: type) -> None:
     celery_settings.settings()  # installs it
     assert backends.by_url(scheme)[0] is kind

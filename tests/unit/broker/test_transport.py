@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
 
 import fakeredis
 import kombu
@@ -30,7 +28,7 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> fakeredis.FakeRedis:
     ("message", "wrong"),
     [("WRONGTYPE Operation against a key holding the wrong kind of value", True), ("OOM command not allowed", False)],
 )
-def test_only_a_refusal_for_the_type_is_one_for_the_type(message: str, wrong: bool) -> None:
+def test_only_a_refusal_because_of_the_type_is_a_wrong_type(message: str, wrong: bool) -> None:
     assert transport.is_wrong_type(redis.ResponseError(message)) is wrong
 
 
@@ -48,7 +46,7 @@ def test_a_key_of_the_wrong_type_is_deleted_and_named(
         assert transport.repair(["celery"], {"unacked": "hash"})
 
     assert not broker.exists(key)
-    assert f"deleting the Redis key {key}: it is a string" in caplog.text
+    assert f"deleting the Redis key {key}: its type is string, and must be" in caplog.text
     assert not transport.repair(["celery"], {"unacked": "hash"})
 
 
@@ -61,7 +59,7 @@ def test_keys_of_the_right_type_and_foreign_keys_are_kept(broker: fakeredis.Fake
     assert set(broker.keys()) == {"celery", "_kombu.binding.celery", "theirs"}
 
 
-def test_keys_are_looked_for_under_the_prefix(broker: fakeredis.FakeRedis, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_are_repaired_under_the_prefix(broker: fakeredis.FakeRedis, monkeypatch: pytest.MonkeyPatch) -> None:
     configure(monkeypatch, REDIS_KEY_PREFIX="mine:")
     broker.set("celery", "x")
     broker.set("mine:celery", "x")
@@ -70,20 +68,19 @@ def test_keys_are_looked_for_under_the_prefix(broker: fakeredis.FakeRedis, monke
     assert broker.keys() == ["celery"]
 
 
-@pytest.mark.parametrize(
-    "answer", [lambda qos: qos.ack("tag"), lambda qos: qos.reject("tag")], ids=["acknowledge", "reject"]
-)
-def test_a_failed_answer_frees_the_slot_and_is_reported(answer: Callable[[Any], None]) -> None:
+@pytest.mark.parametrize("error", [redis.ConnectionError("closed"), redis.ReadOnlyError("a replica")], ids=repr)
+@pytest.mark.parametrize("method", ["ack", "reject"])
+def test_a_failed_acknowledgement_frees_the_slot_and_is_raised(method: str, error: redis.RedisError) -> None:
     def refuse(*_: object) -> None:
-        raise redis.ConnectionError("the connection was closed")
+        raise error
 
     qos = transport._HardenedQoS.__new__(transport._HardenedQoS)
     virtual.QoS.__init__(qos, SimpleNamespace(pipe_or_acquire=refuse, conn_or_acquire=refuse), prefetch_count=1)
     qos._delivered["tag"] = "message"
     assert not qos.can_consume()
 
-    with pytest.raises(redis.ConnectionError):
-        answer(qos)
+    with pytest.raises(type(error)):
+        getattr(qos, method)("tag")
 
     qos._flush()
     assert qos.can_consume()

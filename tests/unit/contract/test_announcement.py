@@ -1,4 +1,4 @@
-"""Announcements: what comes out of a text, and what is left out of one that is malformed or too long."""
+"""Announcements: their text, and what is left out of a malformed or too long one."""
 
 from __future__ import annotations
 
@@ -28,10 +28,8 @@ def test_schemas_are_left_out_of_a_text_that_would_be_too_long() -> None:
     ("text", "expected"),
     [
         pytest.param("{}", {}, id="empty"),
-        pytest.param('{"a": 5, "b": {}}', {"b": ModelInfo()}, id="one that is none"),
-        pytest.param(
-            '{"a": {"version": 5, "parameters": [], "new": 1}}', {"a": ModelInfo("5")}, id="fields that are none"
-        ),
+        pytest.param('{"a": 5, "b": {}}', {"b": ModelInfo()}, id="an invalid model"),
+        pytest.param('{"a": {"version": 5, "parameters": [], "new": 1}}', {"a": ModelInfo("5")}, id="invalid fields"),
     ],
 )
 def test_malformed_parts_are_left_out(text: str, expected: dict[str, ModelInfo]) -> None:
@@ -39,11 +37,11 @@ def test_malformed_parts_are_left_out(text: str, expected: dict[str, ModelInfo])
 
 
 @pytest.mark.parametrize("text", ["", "[]", "5", "{"])
-def test_a_text_that_is_no_announcement_is_a_value_error(text: str) -> None:
+def test_a_malformed_announcement_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError):
         announcement.from_text(text)
 
 
 @pytest.mark.parametrize("name", [None, 5, "", "x" * 32, "a" * 31])
-def test_other_values_are_no_digests(name: object) -> None:
+def test_other_values_are_not_digests(name: object) -> None:
     assert not announcement.is_digest(name)

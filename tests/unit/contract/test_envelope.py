@@ -66,7 +66,7 @@ def test_an_envelope_names_its_task_unless_the_job_id_is_unsafe() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "words"),
     [
         pytest.param(None, "NoneType, not a mapping", id="nothing"),
         pytest.param("text", "str, not a mapping", id="text"),
@@ -83,13 +83,13 @@ def test_an_envelope_names_its_task_unless_the_job_id_is_unsafe() -> None:
         pytest.param({"version": 1, "attempt": 10**9}, "attempt 1000000000", id="a-huge-attempt"),
     ],
 )
-def test_a_malformed_message_is_refused(data: object, said: str) -> None:
-    with pytest.raises(EnvelopeError, match=said):
+def test_a_malformed_message_is_refused(data: object, words: str) -> None:
+    with pytest.raises(EnvelopeError, match=words):
         Envelope.from_json(data)
 
 
 @given(_JSON)
-def test_a_message_of_any_kind_raises_nothing_else(data: object) -> None:
+def test_a_message_of_any_kind_raises_no_other_error(data: object) -> None:
     try:
         envelope = Envelope.from_json(data)
     except EnvelopeError:
@@ -108,7 +108,7 @@ def test_the_bytes_of_a_message_are_estimated_well(parameters: dict[str, str], m
     assert 0.95 < estimate / measured < 1.2
 
 
-def test_the_bytes_of_addresses_count_as_their_message_holds_them() -> None:
+def test_the_bytes_of_addresses_count_as_in_the_message() -> None:
     """Its JSON is plain ASCII: a tenant's address of 2,048 characters may take twelve times as many bytes."""
     spec = Spec(
         input=Location("file:///photos/" + "\U0001f34c" * 2_000), output=Location("file:///" + "\u00e4" * 2_000)

@@ -28,7 +28,7 @@ def test_another_input_has_another_digest(changed: tuple[InputFile, ...]) -> Non
     assert input_digest("sha256", changed) != input_digest("sha256", PHOTOS)
 
 
-def test_digests_of_different_kinds_never_agree() -> None:
+def test_digests_of_different_kinds_are_never_equal() -> None:
     assert input_digest("etag", PHOTOS).partition(":")[2] != input_digest("sha256", PHOTOS).partition(":")[2]
 
 

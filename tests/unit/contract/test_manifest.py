@@ -49,7 +49,7 @@ def test_manifest_of_the_first_release_has_less_and_unknown_keys_are_ignored() -
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b"{}", b"\0" * 100, b"\xff", b"[" * 200_000])
-def test_other_text_is_no_manifest(text: bytes) -> None:
+def test_any_other_text_is_not_a_manifest(text: bytes) -> None:
     assert Manifest.parse(text) is None
 
 
@@ -72,7 +72,7 @@ def test_other_text_is_no_manifest(text: bytes) -> None:
     ],
     ids=str,
 )
-def test_manifest_with_a_field_of_another_type_is_none(wrong: dict[str, Any]) -> None:
+def test_a_manifest_with_a_field_of_another_type_is_invalid(wrong: dict[str, Any]) -> None:
     assert Manifest.parse(json.dumps(json.loads(MANIFEST.to_text()) | wrong).encode()) is None
 
 

@@ -1,4 +1,4 @@
-"""Requests for checks of inputs, and their answers, as JSON."""
+"""Preflights: requests and results as JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_a_request_survives_its_text() -> None:
     assert CheckRequest.from_text(REQUEST.to_text()) == REQUEST
 
 
-def test_an_answer_survives_its_text() -> None:
+def test_a_result_survives_its_text() -> None:
     assert Checked.of(json.loads(CHECKED.to_text())) == CHECKED
 
 
@@ -31,17 +31,17 @@ def test_a_malformed_request_is_a_value_error(change: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("text", ["[]", "5", "{"])
-def test_a_text_that_is_no_request_is_a_value_error(text: str) -> None:
+def test_a_text_that_is_not_a_request_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError):
         CheckRequest.from_text(text)
 
 
 @pytest.mark.parametrize("data", [{}, {"verdict": "Perhaps"}, {"verdict": 5}])
-def test_an_unknown_verdict_is_no_answer(data: dict[str, Any]) -> None:
+def test_a_result_with_an_unknown_verdict_is_invalid(data: dict[str, Any]) -> None:
     assert Checked.of(data) is None
 
 
-def test_a_long_answer_is_cut() -> None:
+def test_a_long_result_is_truncated() -> None:
     found = Checked.of({"verdict": "Unknown", "message": "x" * 5_000, "reason": "y" * 500})
     assert found is not None
     assert (len(found.message), len(found.reason)) == (1_000, 64)

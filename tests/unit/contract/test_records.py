@@ -20,15 +20,17 @@ SUCCESS = End(Outcome.SUCCEEDED)
 @pytest.mark.parametrize(
     ("seen", "runs", "stale"),
     [
-        pytest.param(ObservedJob(), False, False, id="nothing is known"),
+        pytest.param(ObservedJob(), False, False, id="no data"),
         pytest.param(ObservedJob(claim=WORKERS, alive=True), True, False, id="a worker runs it"),
         pytest.param(ObservedJob(claim=WORKERS), True, False, id="its worker is silent"),
-        pytest.param(ObservedJob(claim=WORKERS, heard=False), True, True, id="its worker was not heard in this epoch"),
-        pytest.param(ObservedJob(claim=WORKERS, alive=True, heard=False), True, False, id="its heartbeat is there"),
+        pytest.param(
+            ObservedJob(claim=WORKERS, heard=False), True, True, id="its worker sent no heartbeat in this epoch"
+        ),
+        pytest.param(ObservedJob(claim=WORKERS, alive=True, heard=False), True, False, id="its heartbeat exists"),
         pytest.param(ObservedJob(claim=ENDED), True, True, id="its end is lost"),
         pytest.param(ObservedJob(claim=ENDED, end=SUCCESS), False, False, id="it has ended"),
         pytest.param(ObservedJob(claim=OPERATORS), False, False, id="the operator has claimed it"),
-        pytest.param(ObservedJob(claim=OPERATORS, heard=False), False, False, id="an operator is never heard"),
+        pytest.param(ObservedJob(claim=OPERATORS, heard=False), False, False, id="an operator sends no heartbeat"),
     ],
 )
 def test_whether_an_attempt_runs_and_whether_its_claim_is_stale(seen: ObservedJob, runs: bool, stale: bool) -> None:
@@ -52,7 +54,7 @@ def test_the_owner_of_a_folder_is_taken_from_the_message() -> None:
     assert Owner.of("uid-1", envelope) == OWNER
 
 
-def test_an_owner_is_written_as_the_note_holds_it_and_read_again() -> None:
+def test_an_owner_is_written_as_in_the_note_and_read_again() -> None:
     assert OWNER.to_json() == JSON
     assert Owner.from_json(JSON | {"of": "a newer version"}) == OWNER
 
@@ -68,7 +70,7 @@ def test_an_owner_is_written_as_the_note_holds_it_and_read_again() -> None:
         pytest.param({"attempt": 0}, ValueError, id="an attempt before the first"),
     ],
 )
-def test_a_note_that_names_no_owner_is_refused(
+def test_a_note_without_a_valid_owner_is_refused(
     change: dict[str, Any], error: type[Exception] | tuple[type[Exception], ...]
 ) -> None:
     with pytest.raises(error):

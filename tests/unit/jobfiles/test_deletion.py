@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from reconstruction_operator import disk
 from reconstruction_operator.jobfiles.deletion import delete_job_files, finish_deletions
 from reconstruction_operator.jobfiles.layout import JobFolder
 
@@ -79,6 +80,31 @@ def test_tombstones_of_the_version_before_are_deleted_by_the_inventory(jobs_dir:
     JobFolder.of("job-2").condemn()
     finish_deletions()
     assert [path.name for path in jobs_dir.iterdir()] == ["job"]
+
+
+def test_a_tombstone_that_cannot_be_deleted_is_logged_and_retried(
+    jobs_dir: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    fill(jobs_dir / "whole")
+    for job_id in ("stays", "goes"):
+        fill(jobs_dir / job_id)
+        JobFolder.of(job_id).condemn()
+
+    def refuse(folder: Path) -> None:
+        if "stays" in folder.name:
+            raise PermissionError(f"not {folder.name}")
+        delete_tree(folder)
+
+    delete_tree = disk.delete_tree
+    with monkeypatch.context() as refusing:
+        refusing.setattr(disk, "delete_tree", refuse)
+        finish_deletions()
+    (left,) = jobs_dir.glob(".deleted/*")
+    assert left.name.startswith("stays-")
+    assert f"could not be deleted: not {left.name}" in caplog.text
+
+    finish_deletions()
+    assert [path.name for path in jobs_dir.iterdir()] == ["whole"]
 
 
 def test_concurrent_deletions_all_succeed(jobs_dir: Path) -> None:

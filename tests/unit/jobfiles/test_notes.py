@@ -99,3 +99,12 @@ def test_bare_tasks_and_foreign_files_have_no_owner(jobs_dir: Path) -> None:
     (jobs_dir / "input-only" / "input").mkdir(parents=True)
 
     assert list(notes.owners()) == []
+
+
+def test_a_result_under_another_jobs_name_has_no_owner(jobs_dir: Path) -> None:
+    for name in ("other", f".deleted-uid-1-{'0' * 32}", ".deleted-uid-1"):
+        output = jobs_dir / name / "output"
+        output.mkdir(parents=True)
+        seal(output, Manifest("uid-1", owner=Owner.of("uid-1", ENVELOPE)))
+
+    assert list(notes.owners()) == []

@@ -46,7 +46,7 @@ SUSPENDED = Status(phase=Phase.SUSPENDED, attempt=1)
         pytest.param(Observation(claim=claim(), end=End(Outcome.FAILED)), "", id="an end"),
     ],
 )
-def test_the_worker_that_has_the_attempt(seen: Observation, expected: str) -> None:
+def test_the_worker_that_runs_the_attempt(seen: Observation, expected: str) -> None:
     assert case(seen).worker == expected
 
 
@@ -64,7 +64,7 @@ def test_the_worker_that_has_the_attempt(seen: Observation, expected: str) -> No
         pytest.param(Status(next_attempt_time=ago(0)), Observation(), JobState.WAITING, id="due now"),
     ],
 )
-def test_the_stage_of_an_attempt_that_no_worker_has(status: Status, seen: Observation, expected: JobState) -> None:
+def test_the_state_of_an_attempt_that_no_worker_runs(status: Status, seen: Observation, expected: JobState) -> None:
     assert case(seen, status).idle_state is expected
 
 
@@ -141,14 +141,14 @@ def conditioned(status: str, reason: str) -> Status:
         pytest.param(conditioned("False", "Resumed"), Observation(), ago(-80), id="from the resume"),
         pytest.param(conditioned("True", "Suspended"), Observation(), ago(-100), id="from now: it is being resumed"),
         pytest.param(Status(start_time=ago(9)), Observation(), None, id="started once"),
-        pytest.param(Status(), RUNS, None, id="a worker has it"),
+        pytest.param(Status(), RUNS, None, id="a worker runs it"),
     ],
 )
 def test_the_deadline_of_a_waiting_job(status: Status, seen: Observation, expected: datetime | None) -> None:
     assert case(seen, status, queue_deadline_seconds=100).queue_deadline == expected
 
 
-def test_final_stages_are_those_without_a_way_on() -> None:
+def test_the_final_states() -> None:
     assert {state for state in JobState if state.final} == {
         JobState.INVALID,
         JobState.SUCCEEDED,

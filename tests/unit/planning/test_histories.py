@@ -1,7 +1,7 @@
 """Random histories of one job: the plan keeps its promises under any sequence of events.
 
 A small world stands for the parts around the plan: an API server that stores what is written, a Redis that follows the
-protocol and may be emptied, workers that crash, are cut off or go on, messages that get lost or doubled, an operator
+protocol and may be emptied, workers that crash, are cut off or continue, messages that get lost or doubled, an operator
 that looks at one moment, acts at another, and may die in between.
 """
 
@@ -20,7 +20,7 @@ from reconstruction_operator import config
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import JobKey, TaskId
 from reconstruction_operator.api.spec import Location, Spec
-from reconstruction_operator.api.status import PERMANENT, ConditionType, Phase, Status
+from reconstruction_operator.api.status import ConditionType, Phase, Status
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome, StopReason, reason
 from reconstruction_operator.contract.records import End, ObservedJob, ProgressReport
@@ -116,7 +116,7 @@ class World:
             self.heard_until[run.attempt] = self.now + timedelta(seconds=config.settings.ALIVE_TTL_SECONDS)
 
     def beat(self, run: Run) -> None:
-        """A beat, and what the worker does about its answer."""
+        """A beat, and what the worker does about the reply."""
         if not run.connected:
             return
         reply = self.redis.run(worker_calls.beat(KEYS, **run.names, worker=run.worker, life="life"))
@@ -135,7 +135,7 @@ class World:
             self._end(run, end)
 
     def _end(self, run: Run, end: End) -> None:
-        """Nothing is recorded, and the run goes on, while Redis knows nothing of the job."""
+        """Nothing is recorded, and the run continues, while Redis has no data of the job."""
         reply = self.redis.run(worker_calls.finish(KEYS, **run.names, end=replace(end, worker=run.worker)))
         if reply.verdict is FinishVerdict.RECORDED:
             self._note(run.attempt)
@@ -278,7 +278,7 @@ class Histories(RuleBasedStateMachine):
 
     @precondition(lambda self: self.world.runs)
     @rule(data=st.data(), fraction=st.floats(0, 1), onward=st.booleans())
-    def worker_goes_on(self, data: st.DataObject, fraction: float, onward: bool) -> None:
+    def worker_continues(self, data: st.DataObject, fraction: float, onward: bool) -> None:
         run = data.draw(st.sampled_from(self.world.runs))
         run.steps_done += onward
         self.world.report(run, fraction)
@@ -374,7 +374,7 @@ class Histories(RuleBasedStateMachine):
         status = self.job.status
         if status.phase is None:
             return
-        assert sorted(one.type for one in status.conditions) == sorted(kind.value for kind in PERMANENT)
+        assert sorted(one.type for one in status.conditions) == sorted(kind.value for kind in plans.PERMANENT)
         by_type = {one.type: one for one in status.conditions}
         for one in status.conditions:
             row = CONDITION_REASONS.get((ConditionType(one.type), one.reason))

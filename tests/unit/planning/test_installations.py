@@ -1,4 +1,4 @@
-"""Installations: a job is marked before anything is done for it, and only its manager acts."""
+"""Installations: a job is marked before its first action, and only its manager acts."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_job_whose_dispatch_is_stored_is_sent_and_needs_no_second_write() -> N
 
 @pytest.mark.parametrize("epoch_age_seconds", [0.0, 1e9], ids=["in-the-grace", "later"])
 def test_only_the_operator_that_stored_a_dispatch_sends_it_at_once(epoch_age_seconds: float) -> None:
-    """Another leader does not know whether it was sent: it looks for the message first."""
+    """Another leader does not know whether it was sent, and searches for the message first."""
     job = a_job(planned(a_job()).status, Management.OURS)
     seen = Observation(epoch_age_seconds=epoch_age_seconds)
 
@@ -80,7 +80,7 @@ def test_a_running_job_of_an_older_version_is_marked_at_once() -> None:
 
 
 @pytest.mark.parametrize("spec", [{"cancel_requested": True, "cancel_confirmed": True}, {"suspend": True}], ids=str)
-def test_nothing_is_done_for_a_job_before_its_mark_is_stored(spec: dict[str, bool]) -> None:
+def test_a_job_gets_no_action_before_its_mark_is_stored(spec: dict[str, bool]) -> None:
     made = planned(a_job(QUEUED, **spec), Observation(record=RECORD))
 
     assert (made.actions, made.status.installation) == ((), MINE)
@@ -95,7 +95,7 @@ def test_a_finished_job_gets_no_mark() -> None:
     assert made.status == over
 
 
-def test_an_inherited_attempt_that_our_redis_does_not_know_is_superseded() -> None:
+def test_an_inherited_attempt_without_a_record_in_our_redis_is_superseded() -> None:
     running = replace(QUEUED, phase=Phase.RUNNING, worker="w@there", installation=THEIRS)
 
     made = planned(a_job(running, Management.INHERITED))
@@ -139,7 +139,7 @@ def test_a_job_of_another_installation_is_planned_without_actions() -> None:
     assert planned(job) == Plan(job.status)
 
 
-def test_a_job_that_is_left_alone_reports_it_once() -> None:
+def test_a_job_that_is_ignored_reports_it_once() -> None:
     job = a_job(replace(QUEUED, installation=THEIRS), Management.FOREIGN)
 
     first = contested_report(job, MINE, NOW)
@@ -147,7 +147,7 @@ def test_a_job_that_is_left_alone_reports_it_once() -> None:
 
     text = (
         "Installation theirs (Lease there/operator) manages this job. Installation mine (Lease here/operator) watches its "
-        "namespace as well, and leaves it alone"
+        "namespace as well, and ignores the job"
     )
     assert first.events == (Event("Warning", "ManagedElsewhere", text),)
     assert first.status == replace(
@@ -159,7 +159,7 @@ def test_a_job_that_is_left_alone_reports_it_once() -> None:
 @pytest.mark.parametrize(
     "status", [Status(phase=Phase.FAILED, installation=THEIRS), Status()], ids=["finished", "unmarked"]
 )
-def test_nothing_is_reported_on_a_job_that_no_other_operator_works_on(status: Status) -> None:
+def test_a_job_that_no_other_operator_manages_is_not_reported(status: Status) -> None:
     assert contested_report(a_job(status, Management.FOREIGN), MINE, NOW) == Plan(status)
 
 
@@ -176,7 +176,7 @@ def test_the_manager_keeps_the_condition_until_the_end_and_never_writes_it() -> 
     assert ended.condition(ConditionType.CONTESTED) is None
 
 
-def test_the_installation_that_takes_a_job_over_drops_the_condition() -> None:
+def test_an_installation_that_takes_a_job_over_removes_the_condition() -> None:
     contested = contested_report(a_job(replace(QUEUED, installation=THEIRS), Management.FOREIGN), MINE, NOW).status
     assert contested.condition(ConditionType.CONTESTED) is not None
 
@@ -189,7 +189,7 @@ def test_the_installation_that_takes_a_job_over_drops_the_condition() -> None:
 SHARD = InstallationMark("mine-1-of-2", "here/operator-1-of-2")
 
 
-def test_nothing_is_reported_on_a_job_that_a_shard_of_another_count_has() -> None:
+def test_a_job_of_a_shard_of_another_count_is_not_reported() -> None:
     job = a_job(replace(QUEUED, installation=MINE), Management.FOREIGN)
 
     assert contested_report(job, SHARD, NOW) == Plan(job.status)

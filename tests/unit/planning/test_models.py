@@ -29,13 +29,13 @@ def missing(model: str, *offers: Offer, others: tuple[Offer, ...] = ()) -> str:
     return models.missing(Spec(model_type=model), "celery", offers, (*offers, *others))
 
 
-def test_a_job_whose_model_no_worker_has_waits_for_one() -> None:
+def test_a_job_waits_for_a_worker_with_its_model() -> None:
     assert missing("photogrametry", CPU) == (
         "Waiting for a worker with model photogrametry: those of queue celery have photogrammetry, placeholder"
     )
 
 
-def test_the_workers_of_other_queues_that_have_it_are_named() -> None:
+def test_workers_of_other_queues_with_the_model_are_named() -> None:
     assert missing("reconviagen", CPU, others=(GPU,)).endswith("; it is on gpu@b (spec.queue gpu)")
 
 
@@ -47,7 +47,7 @@ def test_the_workers_of_other_queues_that_have_it_are_named() -> None:
         pytest.param((CPU, OLD), id="an older worker may have it"),
     ],
 )
-def test_a_job_whose_model_one_may_have_does_not_wait_for_it(offers: tuple[Offer, ...]) -> None:
+def test_a_job_does_not_wait_if_a_worker_may_have_its_model(offers: tuple[Offer, ...]) -> None:
     assert missing("reconviagen", *offers) == ""
 
 
@@ -55,7 +55,7 @@ def refusal(*offers: Offer, **parameters: Any) -> Refusal | None:
     return models.refusal(Spec(parameters=parameters), offers)
 
 
-def test_parameters_that_every_worker_refuses_are_refused_by_the_first_ones_words() -> None:
+def test_parameters_that_every_worker_refuses_are_refused_as_the_first_does() -> None:
     assert refusal(CPU, offer("cpu@d", {"photogrammetry": STRICT}), quality="best") == (
         "INVALID_PARAMETERS",
         "photogrammetry 2.0 on worker cpu@a: parameter quality: 'best' was given, allowed is one of fast",
@@ -68,15 +68,15 @@ def test_parameters_that_every_worker_refuses_are_refused_by_the_first_ones_word
         pytest.param((), id="no worker"),
         pytest.param((GPU,), id="none with the model"),
         pytest.param((CPU, OLD), id="an older worker"),
-        pytest.param((CPU, offer("cpu@d", {"photogrammetry": LAX})), id="one takes them"),
+        pytest.param((CPU, offer("cpu@d", {"photogrammetry": LAX})), id="one accepts them"),
         pytest.param((CPU, offer("cpu@d", {"photogrammetry": SILENT})), id="one has no schema"),
     ],
 )
-def test_parameters_that_a_worker_may_take_are_not_refused(offers: tuple[Offer, ...]) -> None:
+def test_parameters_that_a_worker_may_accept_are_not_refused(offers: tuple[Offer, ...]) -> None:
     assert refusal(*offers, quality="best") is None
 
 
-def test_a_worker_without_the_model_has_no_say() -> None:
+def test_a_worker_without_the_model_does_not_count() -> None:
     assert refusal(CPU, offer("gpu@b", {"reconviagen": LAX}), quality="best") is not None
 
 
@@ -88,5 +88,5 @@ def test_a_worker_without_the_model_has_no_say() -> None:
         pytest.param(ModelInfo(reads_photos=False), False, id="without photos"),
     ],
 )
-def test_inputs_are_looked_at_only_for_models_that_read_them(info: ModelInfo, expected: bool) -> None:
+def test_inputs_are_checked_only_for_models_that_read_them(info: ModelInfo, expected: bool) -> None:
     assert models.reads_photos("m", [offer("w", {"m": info}), OLD]) is expected

@@ -1,4 +1,4 @@
-"""Parameters against the schemas of models: what is refused, in which words, and what is left to the model."""
+"""Parameters against the schemas of models: what is refused, with which message, and what is left to the model."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_the_problem_is_named_with_what_is_allowed(given: dict[str, Any], expect
 
 
 @given(st.dictionaries(NAMES, VALUES, max_size=3))
-def test_what_a_model_takes_its_schema_takes(given: dict[str, Any]) -> None:
+def test_parameters_that_a_model_accepts_fit_its_schema(given: dict[str, Any]) -> None:
     for model in (PhotogrammetryModel(), PlaceholderModel()):
         try:
             model.check_parameters(given)
@@ -61,15 +61,15 @@ def test_what_a_model_takes_its_schema_takes(given: dict[str, Any]) -> None:
     "schema",
     [
         pytest.param({"type": "no such type"}, id="an unknown type"),
-        pytest.param({"type": 5}, id="a type that is none"),
-        pytest.param({"properties": {"a": {"enum": 5}}}, id="an enum that is none"),
-        pytest.param({"properties": {"a": {"minimum": "x"}}}, id="a bound that is none"),
+        pytest.param({"type": 5}, id="an invalid type"),
+        pytest.param({"properties": {"a": {"enum": 5}}}, id="an invalid enum"),
+        pytest.param({"properties": {"a": {"minimum": "x"}}}, id="an invalid bound"),
         pytest.param({"$ref": "http://127.0.0.1:1/schema"}, id="a reference"),
-        pytest.param({"properties": {"a": {"pattern": "(x+x+)+y"}}}, id="a pattern that takes for ever"),
+        pytest.param({"properties": {"a": {"pattern": "(x+x+)+y"}}}, id="a pattern that takes forever"),
         pytest.param({"patternProperties": {".*": {}}, "additionalProperties": False}, id="patterns of names"),
     ],
 )
-def test_a_schema_that_is_none_or_costs_time_refuses_nothing(schema: dict[str, Any]) -> None:
+def test_an_invalid_or_slow_schema_refuses_nothing(schema: dict[str, Any]) -> None:
     assert parameters.problem(schema, {"a": "x" * 40}) == ""
 
 

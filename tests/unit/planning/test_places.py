@@ -1,4 +1,4 @@
-"""Places in line, as a status shows them."""
+"""Queue positions, as a status shows them."""
 
 from __future__ import annotations
 

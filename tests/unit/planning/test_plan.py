@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from reconstruction_operator.api.identity import TaskId
-from reconstruction_operator.api.status import PERMANENT, Failure, Phase, Progress, Status
+from reconstruction_operator.api.status import Failure, Phase, Progress, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import Claim, End, ProgressReport, Record
 from reconstruction_operator.planning.actions import (
@@ -24,7 +24,7 @@ from reconstruction_operator.planning.actions import (
 from reconstruction_operator.planning.rules.orphans import plan_orphan
 from reconstruction_operator.planning.types import Observation, Plan, Queue
 
-from tests.support.plans import NOW, TIMING, look
+from tests.support.plans import NOW, PERMANENT, TIMING, look
 
 SENT = NOW - timedelta(seconds=30)
 
@@ -107,22 +107,22 @@ def faults(stored: Status, spec: dict[str, Any], seen: Observation, plan: Plan) 
     status, kinds = plan.status, [type(action) for action in plan.actions]
     held = seen.claim is not None and not seen.claim.by_operator and seen.end is None
     found = {
-        "the time to wake is over": plan.wake_at is not None and plan.wake_at <= NOW,
+        "the time to wake has passed": plan.wake_at is not None and plan.wake_at <= NOW,
         "an action is doubled": len(set(kinds)) != len(kinds),
-        "the attempt fell": status.attempt < stored.attempt,
+        "the attempt decreased": status.attempt < stored.attempt,
         "a live worker's attempt is ended": held and seen.alive and bool({TakeClaim, ForceEnd} & set(kinds)),
-        "what a worker has is sent again": (held or seen.end is not None) and Dispatch in kinds,
+        "what a worker runs is sent again": (held or seen.end is not None) and Dispatch in kinds,
         "a cancelled job is sent": bool(spec.get("cancel_confirmed")) and Dispatch in kinds,
         "a suspended job is sent": bool(spec.get("suspend")) and Dispatch in kinds,
     }
     if stored.phase is not None and stored.phase.finished:
         seen_again = replace(stored, observed_generation=1)  # the job's; nothing else may change after the end
         found["a finished job is written"] = status != seen_again or bool(plan.events)
-        found["an object goes without a time to live"] = DeleteObject in kinds
+        found["an object without a time to live is deleted"] = DeleteObject in kinds
     else:
         found["a condition is missing"] = sorted(one.type for one in status.conditions) != sorted(PERMANENT)
         found["files of an unfinished job are deleted"] = DeleteFiles in kinds or ClearFlags in kinds
-        found["cancelled while a worker has it"] = status.phase is Phase.CANCELLED and held
+        found["cancelled while a worker runs it"] = status.phase is Phase.CANCELLED and held
         found["the status has no message or phase"] = not status.message or status.phase is None
     return [what for what, wrong in found.items() if wrong]
 

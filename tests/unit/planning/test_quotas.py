@@ -39,7 +39,7 @@ def test_priority_high_is_refused_where_it_is_forbidden(
     assert (refusal.code if refusal else None) == code
 
 
-def test_a_refused_job_fails_before_anything_of_it_is_sent() -> None:
+def test_a_refused_job_fails_before_its_message_is_sent() -> None:
     seen = Observation(refused=Refusal("QUEUE_REFUSED", "Namespace team may not use queue gpu."))
 
     plan = look(seen, admitted=True)

@@ -170,7 +170,7 @@ def test_no_limit_is_ever_exceeded(
     assert not of_a or 3 + of_a <= running
 
 
-QUARANTINE = Quarantine("celery", "Worker worker-1 gave no sign of life")
+QUARANTINE = Quarantine("celery", "Worker worker-1 stopped sending heartbeats")
 LOST = Failure("WORKER_LOST", QUARANTINE.loss, retriable=True)
 
 

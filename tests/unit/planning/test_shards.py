@@ -1,4 +1,4 @@
-"""Shards: each uid is of exactly one of them, by the hash and the ranges that Kubernetes has."""
+"""Shards: each uid belongs to exactly one, by the hash and the ranges of Kubernetes."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_the_selector_is_the_range_as_the_api_server_reads_it(shard: Shard, sele
     assert shard.selector == selector
 
 
-def test_shards_of_another_count_that_have_no_job_in_common_are_no_matter() -> None:
+def test_shards_of_another_count_without_a_common_job_are_ignored() -> None:
     others = list(Shard(1, 3).others())
 
     assert WHOLE in others
@@ -87,7 +87,7 @@ def test_shards_of_another_count_that_have_no_job_in_common_are_no_matter() -> N
 
 
 @given(COUNTS, st.uuids().map(str))
-def test_whichever_count_it_was_the_shard_that_had_a_job_is_known(count: int, uid: str) -> None:
+def test_the_shard_that_had_a_job_is_found_for_any_earlier_count(count: int, uid: str) -> None:
     (mine,) = (shard for shard in shards(3) if shard.has(uid))
     (theirs,) = (shard for shard in shards(count) if shard.has(uid))
 
@@ -104,7 +104,7 @@ def test_whichever_count_it_was_the_shard_that_had_a_job_is_known(count: int, ui
         pytest.param("system/operator-4-of-3", "system/operator-4-of-3", WHOLE, id="beyond the last one"),
         pytest.param("system/operator-1-of-1", "system/operator-1-of-1", WHOLE, id="one of one"),
         pytest.param("system/operator-1-of-33", "system/operator-1-of-33", WHOLE, id="too many"),
-        pytest.param("system/operator-2-of-3x", "system/operator-2-of-3x", WHOLE, id="no end of a name"),
+        pytest.param("system/operator-2-of-3x", "system/operator-2-of-3x", WHOLE, id="not the end of a name"),
     ],
 )
 def test_the_name_of_a_lease_contains_the_shard(lease: str, base: str, shard: Shard) -> None:
@@ -117,7 +117,7 @@ def test_shards_of_one_installation_are_related() -> None:
     assert not related("system/operator-2-of-3", "other/operator-2-of-3")
 
 
-def test_a_job_that_was_handed_over_to_a_shard_is_still_of_the_other_installation() -> None:
+def test_a_job_handed_over_to_a_shard_still_belongs_to_the_other_installation() -> None:
     mine = InstallationMark("mine-1-of-2", "system/operator-1-of-2")
     assert one_installation(mine, InstallationMark("mine-2-of-3", "system/operator-2-of-3"))
     assert one_installation(mine, InstallationMark("mine", "system/operator"))

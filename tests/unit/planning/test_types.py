@@ -1,4 +1,4 @@
-"""Types of planning: whose job it is, and when a worker counts as lost."""
+"""Types of planning: which installation manages a job, when a worker is lost, and how long a result is kept."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.api.status import Status
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import Claim, End, ObservedJob
@@ -27,7 +28,7 @@ SILENT = Observation(claim=CLAIM, silent_seconds=10.0)
         pytest.param(replace(SILENT, epoch_age_seconds=15.1), True, id="after the grace"),
         pytest.param(Observation(claim=replace(CLAIM, ended=True), epoch_age_seconds=1.0), True, id="its end is lost"),
         pytest.param(replace(SILENT, end=End(Outcome.FAILED)), False, id="it has ended"),
-        pytest.param(Observation(silent_seconds=99.0), False, id="no worker has it"),
+        pytest.param(Observation(silent_seconds=99.0), False, id="no worker runs it"),
     ],
 )
 def test_when_a_worker_is_lost(seen: Observation, lost: bool) -> None:
@@ -62,7 +63,9 @@ def test_an_attempt_is_closed_if_the_operators_end_is_lost(seen: Observation, cl
         ),
     ],
 )
-def test_whose_job_it_is(managed_by: str | None, management: Management, ours: bool, contested: bool) -> None:
+def test_which_installation_manages_a_job(
+    managed_by: str | None, management: Management, ours: bool, contested: bool
+) -> None:
     job = replace(job_with(Status(), managed_by=managed_by), management=management)
 
     assert (job.ours, job.contested) == (ours, contested)
@@ -93,3 +96,20 @@ def test_an_observation_keeps_all_that_was_read() -> None:
     assert Observation.of(read, missing=True) == Observation(
         claim=CLAIM, alive=True, requested=True, flag_ttl_seconds=5.0, missing=True
     )
+
+
+DAY = 86_400
+
+
+@pytest.mark.parametrize(
+    ("policy", "default", "expected"),
+    [
+        pytest.param(None, "Retain", DAY, id="the-settings-retain"),
+        pytest.param(None, "Delete", 0, id="the-settings-delete"),
+        pytest.param("Retain", "Delete", DAY, id="the-job-retains"),
+        pytest.param("Delete", "Retain", 0, id="the-job-deletes"),
+    ],
+)
+def test_the_jobs_own_policy_overrides_the_settings(policy: str | None, default: str, expected: int) -> None:
+    timing = replace(TIMING, deletion_policy=default, retain_seconds_after_deletion=DAY)
+    assert timing.retention(Spec(deletion_policy=policy)) == expected

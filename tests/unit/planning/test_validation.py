@@ -60,9 +60,9 @@ def test_a_usable_input_or_output_is_accepted(spec: dict[str, Location]) -> None
         pytest.param("s3://buck%65t/photos", "names no bucket", "write s3://bucket/folder/", id="an-encoded-bucket"),
         pytest.param("s3://bucket:80/photos", "names no bucket", "write s3://bucket/folder/", id="a-port"),
         pytest.param("s3://bucket/a?x", "s3:// takes no '?' or '#'", "write %3F", id="an-object-and-a-query"),
-        pytest.param("s3://bucket/./a", "holds '//' or '/./'", "name each folder once", id="a-folder-that-is-none"),
+        pytest.param("s3://bucket/./a", "holds '//' or '/./'", "name each folder once", id="an-invalid-folder"),
         pytest.param("s3://bucket/a//b", "holds '//'", "name each folder once", id="an-empty-folder"),
-        pytest.param("s3://bucket/%2e%2e/a", "goes upwards with '..'", "the folder itself", id="out-of-a-bucket"),
+        pytest.param("s3://bucket/%2e%2e/a", "contains '..'", "the folder itself", id="out-of-a-bucket"),
         pytest.param("http://example.com/a.zip", "http is not supported", "https://host/photos.zip", id="http"),
         pytest.param("ftp://example.com/a.zip", "ftp is not supported", "file:///folder", id="ftp"),
         pytest.param("/photos/banana", "no scheme is not supported", "file:///folder", id="a-bare-path"),
@@ -70,8 +70,8 @@ def test_a_usable_input_or_output_is_accepted(spec: dict[str, Location]) -> None
         pytest.param("file:photos", "must be absolute", "three slashes", id="relative"),
         pytest.param("file:///", "the root folder cannot be used", "name a folder below it", id="the-root"),
         pytest.param("file:///./", "the root folder cannot be used", "name a folder below it", id="the-root-by-a-dot"),
-        pytest.param("file:///photos/../etc", "goes upwards with '..'", "the folder itself", id="upwards"),
-        pytest.param("file:///photos/%2e%2e/etc", "goes upwards with '..'", "the folder itself", id="encoded-upwards"),
+        pytest.param("file:///photos/../etc", "contains '..'", "the folder itself", id="upwards"),
+        pytest.param("file:///photos/%2e%2e/etc", "contains '..'", "the folder itself", id="encoded-upwards"),
         pytest.param("file:///photos/a%00b", "has control characters", "write file:///folder", id="a-nul"),
         pytest.param("file:///photos/a\nb", "has control characters", "write file:///folder", id="a-line-feed"),
         pytest.param("file:///photos\\banana", "has backslashes", "write file:///folder", id="backslashes"),
@@ -102,7 +102,7 @@ def test_an_unusable_input_is_rejected_with_advice(uri: str, wrong: str, instead
         pytest.param("s3://meshes/", "the bucket itself cannot be used", id="a-bucket"),
         pytest.param("https://example.com/meshes", "https is not supported", id="https"),
         pytest.param("", "is empty", id="empty"),
-        pytest.param("file:///meshes/../etc", "goes upwards", id="upwards"),
+        pytest.param("file:///meshes/../etc", "contains '..'", id="upwards"),
         pytest.param("file://meshes/banana", "takes no host", id="two-slashes"),
     ],
 )
@@ -133,7 +133,7 @@ def nested(depth: int) -> dict[str, Any]:
         pytest.param({}, "", id="none"),
         pytest.param({"quality": "fast"}, "", id="usual"),
         pytest.param({"a": "x" * (16 * 1024 - len('{"a":""}'))}, "", id="as-large-as-allowed"),
-        pytest.param({"a": "x" * (16 * 1024 - len('{"a":""}') + 1)}, "has 16385 bytes of JSON, and 16384 are allowed", id="too-large"),
+        pytest.param({"a": "x" * (16 * 1024 - len('{"a":""}') + 1)}, "has 16385 bytes of JSON, and at most 16384 are allowed", id="too-large"),
         pytest.param({"a": "ü" * 3000}, "bytes of JSON", id="too-large-in-bytes-alone"),
         pytest.param(nested(8), "", id="as-deep-as-allowed"),
         pytest.param(nested(9), "nested more than 8 deep", id="too-deep"),
@@ -148,7 +148,7 @@ def test_parameters_are_limited(parameters: dict[str, Any], wrong: str) -> None:
 
 
 def test_a_reserved_queue_is_rejected_if_an_older_crd_admits_it() -> None:
-    message = "spec.queue: unacked is a name under which Celery keeps something else"
+    message = "spec.queue: Celery uses the name unacked for something else"
     assert message_of(queue="unacked").startswith(message)
 
 

@@ -51,11 +51,11 @@ def test_a_call_is_sent_in_full_until_redis_knows_the_script(client: redis.Redis
     assert client.script_exists(ADD.sha) == [True]
 
 
-async def test_a_call_on_an_event_loop_reads_its_answer(server: Any) -> None:
+async def test_a_call_on_an_event_loop_reads_its_reply(server: Any) -> None:
     assert await calls.arun(server, add(4)) == "now 4"
 
 
-async def test_a_batch_answers_in_order_and_an_error_is_the_result_of_its_call(server: Any) -> None:
+async def test_a_batch_returns_in_order_and_an_error_is_the_result_of_its_call(server: Any) -> None:
     odd = UnexpectedReplyError("add", 3)
 
     first, refused, unread, last = await calls.arun_all(server, [add(1), failing(), unreadable(odd), add(1)])
@@ -69,12 +69,12 @@ async def test_a_batch_of_a_deposed_operator_raises(server: Any) -> None:
         await calls.arun_all(server, [add(1), unreadable(DeposedError(fence=1, seen=2))])
 
 
-async def test_a_defect_of_a_reader_is_no_answer_of_redis(server: Any) -> None:
+async def test_a_defect_of_a_reader_is_raised(server: Any) -> None:
     with pytest.raises(ZeroDivisionError):
         await calls.arun_all(server, [unreadable(ZeroDivisionError())])
 
 
-async def test_an_empty_batch_asks_nothing() -> None:
+async def test_an_empty_batch_needs_no_redis() -> None:
     nowhere: Any = fakeredis.FakeAsyncRedis(connected=False)
 
     assert await calls.arun_all(nowhere, []) == []

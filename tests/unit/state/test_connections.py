@@ -56,7 +56,7 @@ CLIENTS: dict[str, Callable[[], Any]] = {
 
 
 @pytest.mark.parametrize("which", CLIENTS)
-async def test_every_client_has_timeouts_and_survives_values_that_are_no_text(
+async def test_every_client_has_timeouts_and_survives_values_that_are_not_text(
     which: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = "redis://elsewhere/5"
@@ -86,9 +86,7 @@ def test_a_socket_has_no_options_of_tcp(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize("password", ["", "hush"])
-async def test_sentinels_are_asked_for_the_master_with_credentials_of_their_own(
-    password: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_sentinels_have_their_own_credentials(password: str, monkeypatch: pytest.MonkeyPatch) -> None:
     configure(monkeypatch, REDIS_STATE_DB=SENTINELS, REDIS_SENTINEL_MASTER="main", REDIS_SENTINEL_PASSWORD=password)
     client = connections.async_state_client()
     pool: Any = client.connection_pool
@@ -117,7 +115,7 @@ def test_a_unix_socket_is_recognized_by_its_scheme(url: str, expected: bool) -> 
     assert connections.is_socket(url) is expected
 
 
-def test_celery_asks_the_sentinels_for_the_master(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_celery_finds_the_master_by_the_sentinels(monkeypatch: pytest.MonkeyPatch) -> None:
     configure(monkeypatch, CELERY_BROKER_URL=SENTINELS, REDIS_SENTINEL_MASTER="main", REDIS_TIMEOUT_SECONDS=1.5)
     options = connections.broker_transport_options()
 

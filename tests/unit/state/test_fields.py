@@ -1,4 +1,4 @@
-"""Fields of the hashes in Redis, and the JSON that no script opens: nothing of it is trusted."""
+"""Fields of the hashes in Redis, and the JSON that no script parses: none is trusted."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_record_and_a_stop_are_read() -> None:
 
 
 @pytest.mark.parametrize("sent_at", [None, "", "x", "1e30", "253402300799000"])
-def test_a_record_without_a_time_is_one_that_was_not_sent(sent_at: str | None) -> None:
+def test_a_record_without_a_time_was_not_sent(sent_at: str | None) -> None:
     assert fields.parse_record("2", "celery", None, None, None, sent_at, None) == Record("", "", "", 2, "celery")
 
 
@@ -81,7 +81,7 @@ def test_an_end_is_not_in_the_future(at: str, expected: datetime) -> None:
 
 
 @pytest.mark.parametrize("steps", [7, "text", {"name": "x"}, [7, None, [], {}, {"name": 7}, {"name": ""}]], ids=str)
-def test_steps_that_are_none_leave_the_other_details(steps: object) -> None:
+def test_invalid_steps_leave_the_other_details(steps: object) -> None:
     end = ended({"message": "It ended.", "steps": steps, "usage": steps})
     assert (end.message, end.steps, end.usage) == ("It ended.", (), None if steps != {"name": "x"} else Usage())
 
@@ -144,7 +144,7 @@ def test_an_absent_value_is_not_logged(values: object, caplog: pytest.LogCapture
 
 
 @pytest.mark.parametrize("outcome", ["Great", "", None])
-def test_an_end_with_an_unknown_outcome_is_none(outcome: str | None) -> None:
+def test_an_end_with_an_unknown_outcome_is_invalid(outcome: str | None) -> None:
     assert fields.load_end("key", [outcome, AT_MS, "{}"]) is None
 
 

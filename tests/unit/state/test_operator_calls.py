@@ -1,4 +1,4 @@
-"""The operator's calls: the fence, the call of each action, and how answers are read. The scripts: tests/real/state."""
+"""The operator's calls: the fence, the call of each action, and how replies are read. The scripts: tests/real/state."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_each_change_in_redis_is_a_fenced_call_about_its_job(action: Action, scr
         pytest.param(actions.DeleteObject(), id="delete the object"),
     ],
 )
-def test_an_action_elsewhere_is_no_call(action: Action) -> None:
+def test_an_action_outside_redis_makes_no_call(action: Action) -> None:
     assert operator_calls.for_action(Keys(), action, JOB, **LEADER) is None
 
 
@@ -67,8 +67,8 @@ def test_a_refusal_by_the_fence_names_both_numbers() -> None:
 
 
 @pytest.mark.parametrize("reply", [None, [], "ok", ["maybe"], ["deposed"]], ids=repr)
-def test_an_answer_of_another_form_is_an_error_that_names_the_script(reply: Any) -> None:
-    with pytest.raises(UnexpectedReplyError, match="script clear_flags answered"):
+def test_a_reply_of_another_form_is_an_error_that_names_the_script(reply: Any) -> None:
+    with pytest.raises(UnexpectedReplyError, match="script clear_flags returned"):
         operator_calls.clear_flags(Keys(), job_id="job", **LEADER).read(reply)
 
 

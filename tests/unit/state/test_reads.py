@@ -1,4 +1,4 @@
-"""Reads: what they ask for, and how the answers are read. The scripts, on a real Redis: tests/real/state/test_reads.py."""
+"""Reads: what they request, and how the replies are read. The scripts, on a real Redis: tests/real/state/test_reads.py."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_one_call_names_the_eight_keys_of_each_job_and_then_the_epoch() -> None:
     assert (call.keys[0], call.keys[9], call.keys[-1]) == (KEYS.record("a"), KEYS.claim("b-7"), KEYS.epoch())
 
 
-def test_an_answer_has_its_time_its_looks_and_the_jobs_in_order() -> None:
+def test_a_snapshot_has_its_time_its_looks_and_the_jobs_in_order() -> None:
     found = reads.observe(KEYS, [("job", TASK)]).read(
         [ms(NOW), ["epoch", 3, 4], [[None], [None], [None], [None], [None], -2, -2, 0]]
     )
@@ -85,7 +85,7 @@ def test_a_running_job_has_record_claim_and_heartbeat() -> None:
         pytest.param({"epoch": ""}, True, id="a claim that names no epoch"),
     ],
 )
-def test_an_attempt_is_alive_if_the_run_that_has_it_beats(values: dict[str, Any], alive: bool) -> None:
+def test_an_attempt_is_alive_if_its_claimant_sends_heartbeats(values: dict[str, Any], alive: bool) -> None:
     assert seen(**values).alive == alive
 
 
@@ -106,7 +106,7 @@ def test_flags_come_with_the_ttl_of_the_later_step(ttls: tuple[int, int], expect
 @pytest.mark.parametrize(
     "attempt", [pytest.param("x", id="malformed"), pytest.param(str(2 + 10**6 + 1), id="absurdly far ahead")]
 )
-def test_a_record_that_cannot_be_ours_is_none(attempt: str) -> None:
+def test_a_record_that_cannot_be_ours_is_ignored(attempt: str) -> None:
     assert seen(attempt=attempt).record is None
 
 
@@ -122,7 +122,7 @@ def test_an_end_is_never_in_the_future() -> None:
 
 
 @pytest.mark.parametrize("reply", [None, [], ["1"], ["1", ["epoch", 1, 2]], ["1", ["epoch", 1], [[]]]])
-def test_an_unexpected_answer_is_an_error(reply: object) -> None:
+def test_an_unexpected_reply_is_an_error(reply: object) -> None:
     with pytest.raises(UnexpectedReplyError):
         reads.observe(KEYS, [("job", TASK)]).read(reply)
 
@@ -131,7 +131,7 @@ def test_the_index_of_records_is_sorted_and_without_unsafe_names() -> None:
     assert reads.list_records(KEYS, "install").read(["b", "a", "../c", ""]) == ("a", "b")
 
 
-def test_a_malformed_report_of_a_folder_is_a_record_of_no_install() -> None:
+def test_a_malformed_report_of_a_folder_is_a_record_without_an_install() -> None:
     report = {"attempt": 2, "queue": "celery", "install_id": "install", "namespace": "team", "name": "banana"}
     pairs = ["job", json.dumps(report), "other", "{", "../x", json.dumps(report), "bool", json.dumps({**report, "attempt": True})]  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Celery's results: any content reads as a report or as none. With a real Celery and Redis: tests/real/state."""
+"""Celery's results: any content is read as a report or ignored. With a real Celery and Redis: tests/real/state."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ async def test_no_tasks_need_no_redis() -> None:
         pytest.param("team-a:", "team-a:celery-task-meta-job-1", id="a prefix with its own end"),
     ],
 )
-def test_a_result_lies_where_celery_writes_it(prefix: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_result_is_read_where_celery_writes_it(prefix: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
     configure(monkeypatch, REDIS_KEY_PREFIX=prefix)
 
     assert results.result_key("job-1") == expected

@@ -1,4 +1,4 @@
-"""Timeline: a look that finds fewer looks than are known has found data of before."""
+"""Timeline: a look that finds fewer looks than are known has found older data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reconstruction_operator.state.timeline import MAX_LOOKS, LookCounts, Timeli
         pytest.param(7, LookCounts(7, 8), False, id="the next look"),
         pytest.param(7, LookCounts(9, 10), False, id="others looked in between"),
         pytest.param(7, LookCounts(7, 7), False, id="Redis refuses to count"),
-        pytest.param(7, LookCounts(6, 7), True, id="data of before the last look"),
+        pytest.param(7, LookCounts(6, 7), True, id="older data the last look"),
         pytest.param(7, LookCounts(0, 0), True, id="without an epoch"),
     ],
 )
@@ -29,7 +29,7 @@ def test_older_data_is_found_again_until_another_epoch_begins() -> None:
     assert not timeline.went_back(LookCounts(timeline.known, timeline.known + 1), timeline.known)
 
 
-def test_answers_in_another_order_are_no_older_data() -> None:
+def test_replies_in_another_order_are_not_older_data() -> None:
     timeline = Timeline(7)
 
     assert not timeline.went_back(LookCounts(8, 9), 7)
@@ -37,7 +37,7 @@ def test_answers_in_another_order_are_no_older_data() -> None:
     assert timeline.known == 9
 
 
-def test_absurd_numbers_change_nothing_for_ever() -> None:
+def test_absurd_numbers_of_looks_are_ignored() -> None:
     timeline = Timeline(7)
     timeline.learn(MAX_LOOKS + 1)
     assert timeline.known == 7

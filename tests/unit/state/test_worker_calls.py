@@ -1,4 +1,4 @@
-"""A worker's calls: what they send, and how each answer of a script is read. The scripts themselves: tests/real/state."""
+"""A worker's calls: what they send, and how each reply of a script is read. The scripts themselves: tests/real/state."""
 
 from __future__ import annotations
 
@@ -46,18 +46,18 @@ def test_a_token_that_cannot_be_a_workers_is_refused(token: str) -> None:
         pytest.param(["no-record"], ClaimReply(ClaimVerdict.NO_RECORD), id="no record"),
     ],
 )
-def test_an_answer_to_a_claim(reply: list[Any], expected: ClaimReply) -> None:
+def test_the_reply_to_a_claim(reply: list[Any], expected: ClaimReply) -> None:
     assert CLAIM.read(reply) == expected
 
 
 @pytest.mark.parametrize(
     ("reply", "expected"),
     [
-        pytest.param([1, 0, "", "", 0], BeatReply(owned=True), id="go on"),
+        pytest.param([1, 0, "", "", 0], BeatReply(owned=True), id="continue"),
         pytest.param([0, 0, "", "", 0], BeatReply(owned=False), id="superseded"),
         pytest.param([1, 1, "", "", 0], BeatReply(owned=True, cancelled=True), id="cancelled"),
         pytest.param([1, 0, "", "", 1], BeatReply(owned=True, requested=True), id="a cancel is requested"),
-        pytest.param([1, 0, "a newer reason", "", 0], BeatReply(owned=True), id="a reason that is not known"),
+        pytest.param([1, 0, "a newer reason", "", 0], BeatReply(owned=True), id="an unknown reason"),
         pytest.param(
             [1, 0, "", "1000", 0],
             BeatReply(owned=True, drain_at=datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)),
@@ -65,7 +65,7 @@ def test_an_answer_to_a_claim(reply: list[Any], expected: ClaimReply) -> None:
         ),
     ],
 )
-def test_an_answer_to_a_heartbeat(reply: list[Any], expected: BeatReply) -> None:
+def test_the_reply_to_a_heartbeat(reply: list[Any], expected: BeatReply) -> None:
     assert BEAT.read(reply) == expected
 
 
@@ -78,7 +78,7 @@ def test_an_answer_to_a_heartbeat(reply: list[Any], expected: BeatReply) -> None
         pytest.param(["overtaken"], FinishReply(FinishVerdict.OVERTAKEN), id="overtaken"),
     ],
 )
-def test_an_answer_to_an_end(reply: list[Any], expected: FinishReply) -> None:
+def test_the_reply_to_an_end(reply: list[Any], expected: FinishReply) -> None:
     assert FINISH.read(reply) == expected
 
 
@@ -93,13 +93,13 @@ def test_an_answer_to_an_end(reply: list[Any], expected: FinishReply) -> None:
         pytest.param(["claimed", 1], id="a part is missing"),
     ],
 )
-def test_an_answer_of_another_form_is_an_error_that_names_the_script(call: Any, reply: Any) -> None:
-    with pytest.raises(UnexpectedReplyError, match=f"script {call.script.name} answered"):
+def test_a_reply_of_another_form_is_an_error_that_names_the_script(call: Any, reply: Any) -> None:
+    with pytest.raises(UnexpectedReplyError, match=f"script {call.script.name} returned"):
         call.read(reply)
 
 
 @pytest.mark.parametrize(("reply", "expected"), [("epoch-1", "epoch-1"), ("", ""), (None, ""), (7, "")])
-def test_a_registration_answers_the_epoch_or_nothing(reply: Any, expected: str) -> None:
+def test_a_registration_returns_the_epoch_or_nothing(reply: Any, expected: str) -> None:
     call = worker_calls.register_worker(Keys(), node="w", queues=("a",), models=(), version="1", concurrency=2)
 
     assert call.read(reply) == expected

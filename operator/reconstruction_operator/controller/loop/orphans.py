@@ -20,7 +20,7 @@ from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop.actor import Actor, JobActions
 from reconstruction_operator.controller.redis_view.observer import Observer, Subject
 from reconstruction_operator.planning import actions as planned
-from reconstruction_operator.planning import plan, retention
+from reconstruction_operator.planning import plan
 from reconstruction_operator.planning.times import backoff
 from reconstruction_operator.planning.types import Job, Observation, Timing
 from reconstruction_operator.telemetry import metrics
@@ -89,7 +89,7 @@ class Orphans:
             if job.sent and job.ours:
                 orphan.attempt, orphan.queue, orphan.dispatched = job.attempt, job.queue, job.key
                 orphan.cancelled = job.spec.cancel_confirmed and job.status.phase is not Phase.SUCCEEDED
-                orphan.retain_seconds = retention.seconds(job.spec, self.timing)
+                orphan.retain_seconds = self.timing.retention(job.spec)
                 orphan.begun |= job.status.worker is not None or job.status.start_time is not None
         self._measure()
 

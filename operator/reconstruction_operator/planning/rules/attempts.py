@@ -1,4 +1,4 @@
-"""Steps on the current attempt that several rules share: end it unclaimed, stop it, give up its worker, recover its claim."""
+"""Attempt steps that several rules share: end it unclaimed, stop it, give up its worker, recover its claim."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _STOPPING = {
 
 
 def end_unclaimed(case: Case, end: TakeClaim) -> tuple[Action, ...]:
-    """Ends an attempt that no worker has, so that none ever starts it."""
+    """Return what ends an attempt that no worker runs, so that none ever starts it."""
     if case.seen.closed:  # the operator has claimed it already, and Redis lost its end
         return (ForceEnd(end.task, end.outcome, end.reason, end.message),)
     return (end,)
@@ -44,7 +44,7 @@ def stop(case: Case, reason: StopReason) -> Decision:
 def give_up(case: Case, *, overdue: bool) -> Decision:
     """End an attempt whose worker is lost. The next plan observes that end, and decides what follows."""
     if case.seen.stale:
-        lost = f"Redis lost what became of this attempt of worker {case.worker}."
+        lost = f"Redis lost the end of this attempt of worker {case.worker}."
         return Decision(
             JobState.RUNNING,
             claimed(case),
@@ -53,10 +53,7 @@ def give_up(case: Case, *, overdue: bool) -> Decision:
             suspending=case.job.spec.suspend,
             text="Redis lost how the attempt ended",
         )
-    silence = (
-        f"Worker {case.worker} gave no sign of life: its heartbeat expired, and did not come back for "
-        f"{case.timing.lost_after_seconds:g} s."
-    )
+    silence = f"Worker {case.worker} has sent no heartbeat for {case.timing.lost_after_seconds:g} s."
     reason = "TIMEOUT" if overdue else "WORKER_LOST"
     return Decision(
         JobState.RUNNING,
@@ -64,23 +61,23 @@ def give_up(case: Case, *, overdue: bool) -> Decision:
         (ForceEnd(case.task, Outcome.FAILED, reason, silence),),
         stopping=True,
         suspending=case.job.spec.suspend,
-        text=f"Worker {case.worker} is lost: it gave no sign of life",
+        text=f"Worker {case.worker} is lost: it stopped sending heartbeats",
     )
 
 
 def liveness_check(case: Case) -> datetime:
-    """When to check the worker's heartbeat: no event announces that it is missing."""
+    """Return when to check the worker's heartbeat: no event announces that it is missing."""
     silent = 0.0 if case.seen.alive else case.seen.silent_seconds
     return after(case.now, max(1.0, case.timing.lost_after_seconds - silent))
 
 
 def await_registration(case: Case) -> tuple[tuple[Action, ...], datetime]:
-    """What lets a live worker register an attempt again after Redis lost it, and until when the operator waits."""
+    """Return what lets a live worker register an attempt again after Redis lost it, and until when the operator waits."""
     put = () if case.wanted >= case.attempt else (PutRecord(case.attempt, case.job.queue),)
     return put, grace_end(case)
 
 
 def grace_end(case: Case) -> datetime:
-    """When the grace period after a loss of data ends."""
+    """Return when the grace period after a loss of data ends."""
     left = case.timing.epoch_grace_seconds - case.seen.epoch_age_seconds
     return after(case.now, max(0.0, left) + 1.0)

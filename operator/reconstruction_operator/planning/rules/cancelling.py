@@ -1,4 +1,4 @@
-"""Step two of a cancel: it ends the attempt. A worker is needed only if one has started it."""
+"""Cancelling: step two of a cancel ends the attempt. A worker is needed only if it has started the attempt."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from reconstruction_operator.planning.status.details import claimed, with_attemp
 
 
 def decide(case: Case) -> Decision | None:
-    """The cancel is confirmed. The job is cancelled when nothing of it runs."""
+    """Carry out a confirmed cancel. The job is cancelled once it no longer runs."""
     if not case.job.spec.cancel_confirmed:
         return None
     if case.lost:
-        end = ForceEnd(case.task, Outcome.CANCELLED, "CANCELLED", "Cancelled; the worker that had it is lost.")
+        end = ForceEnd(case.task, Outcome.CANCELLED, "CANCELLED", "Cancelled; the worker that ran it is lost.")
         return Decision(JobState.CANCELLING, claimed(case), (end,), stopping=True)
     if case.worker:
         return Decision(JobState.CANCELLING, claimed(case), wake=(liveness_check(case),), stopping=True)
     if case.claim_lost and case.in_grace:
         actions, wake = await_registration(case)
         return Decision(JobState.CANCELLING, with_attempt(case), actions, (wake,))
-    taken = TakeClaim(case.task, Outcome.CANCELLED, "CANCELLED", "Cancelled while no worker had it.")
+    taken = TakeClaim(case.task, Outcome.CANCELLED, "CANCELLED", "Cancelled while no worker ran it.")
     return Decision(JobState.CANCELLING, with_attempt(case), end_unclaimed(case, taken))

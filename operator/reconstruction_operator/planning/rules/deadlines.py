@@ -10,7 +10,7 @@ from reconstruction_operator.planning.status.details import with_attempt
 
 
 def decide(case: Case) -> Decision | None:
-    """A deadline has passed, and no worker has the attempt: the operator ends it."""
+    """End an attempt whose deadline has passed and that no worker runs."""
     active, queue = case.active_deadline, case.queue_deadline
     if active is not None and active <= case.now:
         seconds = case.job.spec.active_deadline_seconds

@@ -1,4 +1,4 @@
-"""Deletion that a foreign finalizer delays: nothing of the job may start, and what runs is stopped."""
+"""Delayed deletion: while a foreign finalizer holds the object, the job's attempt is stopped, and no other starts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _MESSAGE = "The job's object is being deleted."
 
 
 def actions(case: Case) -> tuple[Action, ...]:
-    """What ends the job's attempt."""
+    """Return what ends the job's attempt."""
     if case.seen.end is not None or not case.touched:
         return ()
     if case.lost or case.seen.closed:

@@ -1,11 +1,10 @@
-"""Dispatch of an attempt that no worker has: when its message is sent, and when again."""
+"""Dispatching: when the message of an attempt that no worker runs is sent, and when it is sent again."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
 
-from reconstruction_operator.planning import retention
 from reconstruction_operator.planning.actions import Action, Dispatch, PutRecord
 from reconstruction_operator.planning.case import Case, Decision, JobState
 from reconstruction_operator.planning.resending import resend_time
@@ -20,7 +19,7 @@ def decide(case: Case) -> Decision:
     - Every message waits until `scheduling` admits the job, so that the dispatch window holds.
     - The dispatch of a job without our mark is stored before the message is sent: see `installations`.
     - A job whose model no worker of its queue has is not dispatched: it would fail.
-    - It is sent again only if it is known to be missing, and not during the grace in which a worker may register the attempt.
+    - A message is sent again only if it is known to be missing, and not during the grace period in which a worker may register the attempt.
 
     A duplicate is harmless: only one worker can claim the attempt.
     """
@@ -52,17 +51,17 @@ def decide(case: Case) -> Decision:
         dispatch_time=status.dispatch_time or case.at,
     )
     queue = case.queue if case.wanted >= case.attempt else case.job.queue
-    retained = retention.seconds(case.job.spec, case.timing)
+    retained = case.timing.retention(case.job.spec)
     message = Dispatch(case.task, queue, again=again, retain_seconds=retained)
     return Decision(JobState.QUEUED, status, (*_record(case), message), deadlines)
 
 
 def _wait(case: Case) -> tuple[datetime, ...] | None:
-    """When to look at a sent message again; None: it is missing, and is sent again now."""
+    """Return when to check a sent message again. None if it is missing and must be resent now."""
     if case.sent_at is None and case.in_grace:
         return (grace_end(case),)
     if not case.seen.missing:
-        return ()  # whether it is missing is found by a look into the queues, which enqueues the job
+        return ()  # a search of the queues finds missing messages, and enqueues their jobs
     due = resend_time(case.sent_at, case.timing) if case.sent_at is not None else case.now
     return (due,) if due > case.now else None
 

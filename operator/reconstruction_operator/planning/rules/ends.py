@@ -18,7 +18,7 @@ _WITHOUT_BACKOFF = frozenset({"WORKER_LOST"})  # detecting the loss took long en
 
 
 def decide(case: Case) -> Decision | None:
-    """The attempt has ended. Its recorded end is final, regardless of status and spec.
+    """Decide what follows a recorded end, which is final regardless of status and spec.
 
     - A success or a cancel ends the job.
     - Otherwise a newer attempt that the record wants continues.
@@ -92,7 +92,7 @@ def _put_off(case: Case, end: End) -> Decision:
 
 
 def _counted(case: Case, end: End) -> Status:
-    """The stored status, with this failure counted."""
+    """Return the stored status, with this failure counted."""
     its = reason(end.reason or "WORKER_ERROR")
     failures = case.stored.failures + (1 if its.counts else 0)
     return replace(case.stored, failures=failures, failure=failure_of(its.code, end.message))

@@ -1,4 +1,4 @@
-"""Clean-up of a finished job: flags, files, and the object when its time to live is over. Its status is final."""
+"""Clean-up of a finished job: flags, files, and the object when its time to live has expired. Its status is final."""
 
 from __future__ import annotations
 
@@ -8,21 +8,20 @@ from datetime import datetime
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.planning import actions as planned
-from reconstruction_operator.planning import retention
 from reconstruction_operator.planning.case import Case
 from reconstruction_operator.planning.resending import deletion_is_due
 from reconstruction_operator.planning.rules import flags
 from reconstruction_operator.planning.times import after, earliest
 from reconstruction_operator.planning.types import Job, Plan
 
-_RECHECK_SECONDS = 5.0  # whether the files are deleted
+_RECHECK_SECONDS = 5.0  # between two checks whether the files are deleted
 _SLOW_RECHECK_SECONDS = 60.0  # the same, while no worker consumes the queue, or after many orders
 _SOON_ORDERS = 3
 _BY_THE_OPERATOR = ("WORKER_LOST", "TIMEOUT", "QUEUE_TIMEOUT")  # failures that the operator decides without a worker
 
 
 def plan(case: Case) -> Plan:
-    """Delete the flags (but not that of a cancel), restore what Redis lost, and delete files after a cancel or the time to live."""
+    """Delete the flags (except that of a cancel), restore what Redis lost, and delete files after a cancel or the time to live."""
     expiry = _expires(case.job)
     expired = expiry is not None and expiry <= case.now
     delete_files = _must_delete_files(case, expired=expired)
@@ -32,8 +31,8 @@ def plan(case: Case) -> Plan:
         since = expiry if expired and expiry else case.stored.completion_time or case.now
         orders = case.seen.record.orders if case.seen.record else 0
         if deletion_is_due(case.seen.record, case.seen, since, case.now, case.timing):
-            kept = case.stored.phase is not Phase.CANCELLED  # until its time to live is over
-            retained = retention.seconds(case.job.spec, case.timing) if kept else 0
+            kept = case.stored.phase is not Phase.CANCELLED  # until its time to live has expired
+            retained = case.timing.retention(case.job.spec) if kept else 0
             order = planned.DeleteFiles(case.queue, expired=expired and kept, retain_seconds=retained)
             actions.append(order)
         soon = case.seen.queue.workers and orders <= _SOON_ORDERS
@@ -43,17 +42,17 @@ def plan(case: Case) -> Plan:
         actions.append(planned.DeleteObject())
         wake.append(after(case.now, _SLOW_RECHECK_SECONDS))  # unless the watch reports the deletion
     if _may_begin(case):
-        wake.append(after(case.now, case.timing.epoch_grace_seconds))  # it is closed then
+        wake.append(after(case.now, case.timing.epoch_grace_seconds))  # the attempt is closed then
     return Plan(_generation_observed(case), tuple(actions), wake_at=earliest(wake, case.now))
 
 
 def _may_begin(case: Case) -> bool:
-    """Whether Redis holds data from before the attempt's end: until the grace period is over, the attempt may not be closed and its message may wait."""
+    """Return whether a worker may still begin the attempt: Redis may hold older data, with its message and without its end."""
     return case.in_grace and case.job.sent and case.seen.end is None
 
 
 def _generation_observed(case: Case) -> Status:
-    """The stored status with the current generation: without it, kstatus and Helm wait for ever after an edit of the spec."""
+    """Return the stored status with the current generation: without it, kstatus and Helm would wait forever after an edit of the spec."""
     stored, generation = case.stored, case.job.generation
     if stored.observed_generation >= generation:
         return stored
@@ -76,7 +75,7 @@ def _flags(case: Case, *, delete_files: bool) -> tuple[planned.Action, ...]:
 
 
 def _restored(case: Case) -> tuple[planned.Action, ...]:
-    """Restores what Redis lost: an end, so that the attempt never runs again, and the record, which a deletion needs."""
+    """Return what restores data that Redis lost: an end, so that the attempt never runs again, and the record, which a deletion needs."""
     put = (planned.PutRecord(case.attempt, case.job.queue),) if case.record_lost else ()
     if case.stored.attempt == 0 or case.seen.end is not None:
         return put
@@ -87,7 +86,7 @@ def _restored(case: Case) -> tuple[planned.Action, ...]:
     failure = case.stored.failure
     outcome = Outcome(case.stored.phase or Phase.FAILED)
     reason = failure.reason if failure else "CANCELLED" if outcome is Outcome.CANCELLED else ""
-    closed = planned.TakeClaim(case.task, outcome, reason, "The job was over before Redis forgot it.")
+    closed = planned.TakeClaim(case.task, outcome, reason, "The job had finished before Redis lost it.")
     return (closed, *put)
 
 
@@ -103,7 +102,7 @@ def _must_delete_files(case: Case, *, expired: bool) -> bool:
 
 
 def _may_lack_clean_up(job: Job) -> bool:
-    """Whether a failed job's last attempt may have ended without a worker: then photos and stages kept for a next attempt must be deleted."""
+    """Return whether a failed job's last attempt may have ended without a worker, and left photos and stages for a next attempt."""
     status = job.status
     began = status.worker is not None or status.attempt > 1
     reason = status.failure.reason if status.failure else ""
@@ -111,13 +110,13 @@ def _may_lack_clean_up(job: Job) -> bool:
 
 
 def _lacks_clean_up(case: Case) -> bool:
-    """Whether the operator ended the last attempt, and no worker has deleted what the attempts left."""
+    """Return whether the operator ended the last attempt, and no worker has deleted what the attempts left."""
     end, record = case.seen.end, case.seen.record
     return end is not None and not end.worker and not (record is not None and record.deleted)
 
 
 def _has_deleted(case: Case) -> bool:
-    """Whether a worker has deleted a cancelled job's files, or will.
+    """Return whether a worker has deleted a cancelled job's files, or will.
 
     A worker deletes them when it ends a cancelled attempt; the operator, which has no volume, cannot. An attempt that ended
     otherwise may have left files: Redis may have lost the cancel, or an attempt that then ran a second time.
@@ -130,11 +129,10 @@ def _has_deleted(case: Case) -> bool:
 
 
 def next_look(job: Job, now: datetime, cancel_ttl_seconds: float) -> datetime | None:
-    """When a finished job of which only its object is known needs a plan; None: nothing is left to do for it.
+    """Return when a finished job, of which only the object is known, needs a plan; None: never.
 
-    A finished job has been planned since it ended, by this operator or by an earlier one. What that may have left undone: a
-    later edit of the spec, the files of a cancelled job or of a lost attempt, flags that have not expired yet, and the end of
-    its time to live.
+    A finished job has been planned since its end, by this operator or by an earlier one. What may remain: a later edit of the
+    spec, the files of a cancelled job or of a lost attempt, flags that have not expired yet, and the end of its time to live.
     """
     if not job.ours:
         return None

@@ -13,7 +13,7 @@ _RENEWED_AT_SHARE = 0.5  # of its time to live
 
 
 def follow_spec(case: Case) -> tuple[tuple[Action, ...], datetime | None]:
-    """What makes the flags equal to the spec, and when to check them again."""
+    """Return what makes the flags match the spec, and when to check them again."""
     spec, seen = case.job.spec, case.seen
     if spec.cancel_confirmed:
         return keep(AssertCancelled(), seen, case.now, case.timing, is_set=seen.confirmed)
@@ -25,7 +25,7 @@ def follow_spec(case: Case) -> tuple[tuple[Action, ...], datetime | None]:
 def keep(
     action: Action, seen: Observation, now: datetime, timing: Timing, *, is_set: bool
 ) -> tuple[tuple[Action, ...], datetime]:
-    """The action that sets a flag, if the flag is missing or will expire soon; and when to check it again."""
+    """Return the action that sets a flag, if the flag is missing or will expire soon, and when to check it again."""
     used_up = timing.cancel_ttl_seconds * _RENEWED_AT_SHARE
     left = seen.flag_ttl_seconds if is_set else None
     if left is None or left <= used_up:

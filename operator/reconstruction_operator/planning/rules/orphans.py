@@ -1,4 +1,4 @@
-"""Orphaned record: its object is deleted. What runs is stopped, the files are deleted, then the keys in Redis."""
+"""Orphans: records whose object was deleted. What runs is stopped, then the files and the keys in Redis are deleted."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def plan_orphan(
     begun: bool = False,
     retain_seconds: int | None = None,
 ) -> tuple[planned.Action, ...]:
-    """The next step of the clean-up; plan again until `Forget` is carried out. `seen` is of the attempt that the record wants.
+    """Return the next step of the clean-up; plan again until `Forget` is carried out. `seen` is of the attempt that the record wants.
 
     `begun`: a worker has begun the job, even if Redis does not show it. `retain_seconds`: as in `DeleteFiles`.
     """
@@ -49,7 +49,7 @@ def plan_orphan(
 
 
 def plan_handed_over(job_id: str, record: Record, seen: Observation, timing: Timing) -> tuple[planned.Action, ...]:
-    """The same for a job that another installation manages now: what runs here is stopped. The files are the job's, and stay."""
+    """Return the next step for a job that another installation manages now: what runs here is stopped, and the files stay."""
     if seen.end is not None:
         return (planned.Forget(record.attempt),)
     task = TaskId(job_id, record.attempt)
@@ -61,7 +61,7 @@ def plan_handed_over(job_id: str, record: Record, seen: Observation, timing: Tim
 
 
 def _never_began(record: Record, seen: Observation) -> bool:
-    """The operator has the claim of the only attempt: there are no files, and perhaps no worker that would delete them."""
+    """Return whether the operator has the claim of the only attempt: there are no files, and perhaps no worker that would delete them."""
     return record.attempt == 1 and not record.begun and seen.claim is not None and seen.claim.by_operator
 
 

@@ -1,4 +1,4 @@
-"""Check of a job's input while it waits: one that could not be used fails the job before a worker is free."""
+"""Preflight: an unusable input fails a waiting job before a worker is free."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from reconstruction_operator.planning.status.details import with_attempt
 
 
 def decide(case: Case) -> Decision | None:
-    """The input is unusable, and no worker has begun: the operator ends the attempt, as `deadlines` does.
+    """End an attempt whose input the preflight found unusable, if no worker has begun.
 
-    If a worker claims the attempt at the same moment, only one of the two gets the claim. Failures that a retry may not
-    meet again are left to the run.
+    If a worker claims the attempt at the same moment, only one of the two gets the claim. Failures that a retry may
+    avoid are left to the run.
     """
     found = case.seen.checked
     begun = case.stored.start_time is not None or case.stored.worker is not None or case.attempt > 1

@@ -1,4 +1,4 @@
-"""Next attempt: it is written into the status first, and acted on only when the API server has stored that."""
+"""Restart: plans the next attempt. The status is stored before any action (write-ahead)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from reconstruction_operator.api.status import Status
 from reconstruction_operator.planning.case import Case, Decision, JobState
 from reconstruction_operator.planning.status.details import next_attempt
 from reconstruction_operator.planning.times import after, backoff, whole
+from reconstruction_operator.planning.types import Management
 
 _FREE_LOSSES = 2  # consecutive attempts that Redis may lose before the next one waits
 
 
 def another(case: Case, counted: Status, *, due: datetime | None, cause: str) -> Decision:
-    """The attempt after this one, at once or when it is `due`. Its failures are taken from `counted`.
+    """Decide on another attempt, at once or when it is `due`. Its failures come from `counted`.
 
     Attempts that Redis lost are not counted as failures. From the third consecutive loss a backoff bounds their number.
     """
@@ -33,7 +34,7 @@ def another(case: Case, counted: Status, *, due: datetime | None, cause: str) ->
 
 
 def adopt(case: Case, counted: Status) -> Decision:
-    """The record wants a newer attempt than is stored (the status is from a backup, or was read late): follow the record."""
+    """Follow a record that wants a newer attempt than the stored one: the status is from a backup, or was read late."""
     record = case.seen.record
     sent = record.sent_at if record else None
     status = replace(
@@ -48,5 +49,16 @@ def adopt(case: Case, counted: Status) -> Decision:
 
 
 def decide(case: Case) -> Decision | None:
-    """The record wants a newer attempt than is stored."""
+    """Follow the record if it wants a newer attempt than the stored one."""
     return adopt(case, case.stored) if case.wanted > case.attempt else None
+
+
+def inherit(case: Case) -> Decision | None:
+    """Supersede an attempt that another installation sent before it handed the job over or ended, if our Redis has no record of it.
+
+    That installation may have used another Redis. Shards of one installation share one: there a job without a record was never sent.
+    """
+    sent = case.stored.dispatch_time is not None or case.stored.worker is not None
+    if case.job.management is not Management.INHERITED or case.wanted or not sent:
+        return None
+    return another(case, case.stored, due=None, cause="HANDED_OVER")

@@ -1,4 +1,4 @@
-"""Running attempts: progress, deadline and loss of an attempt that a worker has; recovery of one that Redis lost."""
+"""Running attempts: progress, deadline and loss of an attempt that a worker runs; recovery of an attempt that Redis lost."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reconstruction_operator.planning.status.progress import advance
 
 
 def decide(case: Case) -> Decision | None:
-    """A worker has the attempt."""
+    """Report, stop or give up an attempt that a worker runs."""
     if not case.worker:
         return None
     deadline = case.active_deadline
@@ -31,7 +31,7 @@ def decide(case: Case) -> Decision | None:
 
 
 def recover(case: Case) -> Decision | None:
-    """Redis lost an attempt that a worker had: a live worker may register it again, else another attempt follows."""
+    """Recover an attempt that Redis lost: a live worker may register it again, else another attempt follows."""
     if not case.claim_lost:
         return None
     if case.in_grace:
@@ -41,8 +41,10 @@ def recover(case: Case) -> Decision | None:
 
 
 def reopen(case: Case) -> Decision | None:
-    """The operator ended the attempt, and Redis lost that end: no worker will run it, so another attempt follows."""
+    """Replace an attempt that the operator ended and whose end Redis lost: no worker will run it."""
     if not case.seen.closed:
         return None
-    end = ForceEnd(case.task, Outcome.STOPPED, "REDIS_LOST", "Redis forgot how the operator had ended this attempt.")
+    end = ForceEnd(
+        case.task, Outcome.STOPPED, "REDIS_LOST", "Redis lost the end that the operator had recorded for this attempt."
+    )
     return Decision(case.idle_state, with_attempt(case), (end,))

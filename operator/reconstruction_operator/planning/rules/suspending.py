@@ -1,4 +1,4 @@
-"""Suspension: stop and resume. A stop is final for its attempt: a resumed job continues with the next one, from the last stage that a model kept."""
+"""Suspension: stop and resume. A stop is final for its attempt: a resumed job continues with the next attempt, from the last kept stage."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reconstruction_operator.planning.status.details import at_rest, with_attemp
 
 
 def decide(case: Case) -> Decision | None:
-    """The job is suspended, or is to be, or is resumed."""
+    """Suspend or resume the job."""
     if case.at_rest:
         return Decision(JobState.SUSPENDED, at_rest(case)) if case.job.spec.suspend else _resume(case)
     if not case.job.spec.suspend:
@@ -24,7 +24,7 @@ def decide(case: Case) -> Decision | None:
     if case.claim_lost and case.in_grace:
         actions, wake = attempts.await_registration(case)
         return Decision(JobState.RECOVERING, with_attempt(case), actions, (wake,), suspending=True)
-    taken = TakeClaim(case.task, Outcome.STOPPED, "SUSPENDED", "Suspended while no worker had it.")
+    taken = TakeClaim(case.task, Outcome.STOPPED, "SUSPENDED", "Suspended while no worker ran it.")
     return Decision(case.idle_state, with_attempt(case), attempts.end_unclaimed(case, taken), suspending=True)
 
 

@@ -1,4 +1,4 @@
-"""Validation of the spec and of what its namespace may do, before anything of the job has started."""
+"""Validation of the spec and of the namespace's permissions, before the job has started."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reconstruction_operator.planning.status.details import failure_of
 
 
 def decide(case: Case) -> Decision | None:
-    """The spec has a mistake that the API server cannot see, or the namespace may not have the job: it fails at once."""
+    """Fail a job whose spec has a mistake that the API server cannot detect, or that its namespace may not have."""
     if case.touched or case.job.spec.cancel_confirmed:
         return None
     if case.job.problems:

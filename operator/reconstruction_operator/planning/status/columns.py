@@ -1,4 +1,4 @@
-"""Texts of the columns of `kubectl get recon`: what people read of a job first, in a few characters."""
+"""Columns of `kubectl get recon`: their texts, of a few characters."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reconstruction_operator.planning.status.conditions import Facts
 
 
 def phase_detail(facts: Facts, phase: Phase, *, simulated: bool) -> str:
-    """The phase with what changes its meaning; empty if nothing does."""
+    """Return the phase with what changes its meaning; empty if nothing does."""
     if phase.finished or phase is Phase.CANCELLING:
         return "Succeeded, simulated" if phase is Phase.SUCCEEDED and simulated else ""
     if facts.requested:
@@ -19,7 +19,7 @@ def phase_detail(facts: Facts, phase: Phase, *, simulated: bool) -> str:
 
 
 def time_detail(status: Status, phase: Phase) -> str:
-    """The time that is left of a run, or from the start of a finished job to its end; empty if it is not known."""
+    """Return the time that is left of a run, or from the start of a finished job to its end; empty if it is unknown."""
     if phase.finished:
         if status.start_time is None or status.completion_time is None:
             return ""
@@ -29,7 +29,7 @@ def time_detail(status: Status, phase: Phase) -> str:
 
 
 def reason(case: Case, decision: Decision) -> str:
-    """Why the job failed or waits; empty for a job that is well. It has no times, so that an idle job causes no writes."""
+    """Return why the job failed or waits; empty for other jobs. It has no times, so that an idle job causes no writes."""
     status = decision.status
     code = status.failure.reason if status.failure else ""
     match decision.state:

@@ -2,7 +2,7 @@
 
 kstatus (Helm, Flux) reads Reconciling and Stalled; `kubectl wait` and Argo CD read Complete, Failed, Cancelled and Finished.
 A suspended job is as its spec wants it, so it is not reconciling, and `helm --wait` for it ends (kstatus treats a suspended
-batch/v1 Job alike). A cancelled job has not failed.
+batch/v1 Job in the same way). A cancelled job has not failed.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ class Facts:
 
     state: JobState
     generation: int
-    message: str = ""  # that of the status, if a condition has it: while the job waits, and when it is over
+    message: str = ""  # that of the status, if a condition repeats it: while the job waits, and when it is finished
     dispatched: bool = False  # the attempt's message has been sent
     no_worker: bool = False  # no live worker consumes its queue
-    held: bool = False  # a worker has the attempt
+    held: bool = False  # a worker runs the attempt
     stopping: bool = False
     suspending: bool = False
     requested: bool = False
@@ -61,14 +61,14 @@ class Facts:
     cause: str = ""  # a code of `contract.outcomes`: why another attempt follows; only when that is decided
     failure: Failure | None = None
     no_model: bool = False  # no live worker of its queue has its model
-    checked: Checked | None = None  # what a worker found of its input
+    checked: Checked | None = None  # result of the preflight
 
 
 def conditions(facts: Facts, before: tuple[Condition, ...], now: datetime) -> tuple[Phase, tuple[Condition, ...]]:
-    """Phase and all conditions: first those that matter now, each part in the order of `ConditionType`.
+    """Return the phase and all conditions: first those that matter now, each part in the order of `ConditionType`.
 
     `before` are the stored conditions: they have the times of the last transitions, and the reasons that report the past
-    (Resumed, Withdrawn, why the last attempt ended). Contested is another installation's, and stays until the job's end.
+    (Resumed, Withdrawn, why the last attempt ended). Contested belongs to another installation, and stays until the job's end.
     """
     phase, made = _conditions(facts, before)
     return phase, _timed(made, whole(now)) if any(one.last_transition_time is None for one in made) else made
@@ -76,7 +76,7 @@ def conditions(facts: Facts, before: tuple[Condition, ...], now: datetime) -> tu
 
 @lru_cache(2_048)  # a running job is planned at each report, and few reports change a condition
 def _conditions(facts: Facts, before: tuple[Condition, ...]) -> tuple[Phase, tuple[Condition, ...]]:
-    """Phase and conditions; those that change now have no time yet."""
+    """Return phase and conditions; those that change now have no time yet."""
     phase = _PHASES[facts.state]
     old = {one.type: one for one in before}
     checked = _input_checked(facts, old.get(_T.INPUT_CHECKED.value))
@@ -86,7 +86,7 @@ def _conditions(facts: Facts, before: tuple[Condition, ...]) -> tuple[Phase, tup
     return phase, tuple(sorted(made, key=lambda one: (not _matters(one, phase), _WEIGHT[one.type])))
 
 
-@lru_cache(256)  # of jobs that are applied together, all are in the same place for a while
+@lru_cache(256)  # jobs that are applied together have the same conditions for a while
 def _timed(made: tuple[Condition, ...], at: datetime) -> tuple[Condition, ...]:
     return tuple(
         one
@@ -97,7 +97,7 @@ def _timed(made: tuple[Condition, ...], at: datetime) -> tuple[Condition, ...]:
 
 
 def _matters(one: Condition, phase: Phase) -> bool:
-    """Whether the condition is true or unknown, or says what the job waits for."""
+    """Return whether the condition is true or unknown, or shows what the job waits for."""
     return one.status != "False" or (phase is Phase.PENDING and one.type == _T.DISPATCHED.value)
 
 
@@ -111,7 +111,7 @@ def _condition(kind: ConditionType, why: str, facts: Facts, old: Condition | Non
 
 
 def _input_checked(facts: Facts, old: Condition | None) -> Condition | None:
-    """What a check found while the job waited; it stays as it was found."""
+    """Return the condition of the preflight's result, which stays after the preflight."""
     found = facts.checked
     if found is None:
         return old

@@ -1,4 +1,4 @@
-"""Details of the status that several rules set."""
+"""Status details: the fields that several rules set."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ _MESSAGE_CHARACTERS = 2_000  # of a worker's message; the schema allows 4,096 wi
 
 
 def updated(status: Status, **fields: Any) -> Status:
-    """`status` with these fields; itself if it has them already: most plans change nothing, and a copy is slow."""
+    """Return `status` updated with these fields, or `status` itself if nothing changes (copying is slow)."""
     return (
         status if all(getattr(status, name) == value for name, value in fields.items()) else replace(status, **fields)
     )
 
 
 def with_attempt(case: Case) -> Status:
-    """The stored status, with the observed attempt if a queue or a worker may hold something of it."""
+    """Return the stored status, with the observed attempt if a queue or a worker may hold something of it."""
     if not case.touched and case.seen.end is None:
         return case.stored
     return updated(case.stored, attempt=case.attempt, task_id=str(case.task))
 
 
 def claimed(case: Case) -> Status:
-    """The status of an attempt that a worker has. The job keeps its first start over later attempts."""
+    """Return the status of an attempt that a worker runs. The job keeps its first start over later attempts."""
     claim = case.seen.claim
     if claim is None:
         return with_attempt(case)
@@ -47,13 +47,13 @@ def claimed(case: Case) -> Status:
 
 
 def read_inputs(case: Case) -> Inputs | None:
-    """The inputs as the end reports them, else the newest progress report, else the stored status."""
+    """Return the inputs as the end reports them, else the newest progress report, else the stored status."""
     end, report = case.seen.end, case.seen.progress
     return (end and end.inputs) or (report and report.inputs) or case.stored.inputs
 
 
 def next_attempt(case: Case, attempt: int) -> Status:
-    """The status of an attempt that is decided and not dispatched yet. It keeps the last failure and the inputs."""
+    """Return the status of an attempt that is decided and not dispatched yet. It keeps the last failure and the inputs."""
     return replace(
         case.stored,
         attempt=attempt,
@@ -68,14 +68,14 @@ def next_attempt(case: Case, attempt: int) -> Status:
 
 
 def at_rest(case: Case) -> Status:
-    """The status of a suspended job."""
+    """Return the status of a suspended job."""
     return replace(
         with_attempt(case), worker=None, next_attempt_time=None, start_time=None, progress=halted(case.stored.progress)
     )
 
 
 def failure_of(code: str, message: str) -> Failure:
-    """Why an attempt failed: the worker's message, then the advice for that reason."""
+    """Return why an attempt failed: the worker's message, then the advice for that reason."""
     its = reason(code)
     words = cut(message.strip(), _MESSAGE_CHARACTERS)
     if its.advice not in words:

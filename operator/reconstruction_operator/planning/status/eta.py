@@ -1,4 +1,4 @@
-"""Estimated time left of a run: what its model expects, or else from its own pace."""
+"""Estimated time left of a run: as its model estimates it, or else from the run's pace."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _COARSE_GRAIN_SECONDS = 300
 
 
 def eta_seconds(report: ProgressReport, now: datetime) -> int | None:
-    """Estimated seconds left, rounded more coarsely the more they are; None if nothing shows them yet.
+    """Return the estimated seconds left, rounded more coarsely the more there are; None if they are unknown.
 
     The time since the report is subtracted. But silence may mean that the step has slowed down: so the estimate never falls
     below the silence times the fraction that is left.
@@ -34,18 +34,18 @@ def eta_seconds(report: ProgressReport, now: datetime) -> int | None:
 
 
 def _by_pace(report: ProgressReport, reported: datetime) -> float | None:
-    """Seconds left if the run continues at its pace up to the report; None while it is too young."""
+    """Return the seconds left at the run's pace up to the report; None while the run is too young."""
     if report.started_at is None:
         return None
     elapsed = (reported - report.started_at).total_seconds()
-    done = report.fraction - report.base  # since it went on from an earlier attempt's stage
+    done = report.fraction - report.base  # since the run resumed
     if not done >= _MIN_FRACTION or elapsed < _MIN_ELAPSED_SECONDS:
         return None
     return elapsed * _left(report) / done
 
 
 def _left(report: ProgressReport) -> float:
-    """The fraction that is left, from 0 to 1, whatever a worker reported."""
+    """Return the fraction that is left; reports outside of 0 to 1 are clamped."""
     return 1.0 - min(1.0, max(0.0, report.fraction))
 
 

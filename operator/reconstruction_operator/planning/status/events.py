@@ -1,4 +1,4 @@
-"""Kubernetes Events of a change of status: the steps of a job's life that a user cares about."""
+"""Events: a change of status as Kubernetes Events, with the steps of a job's life that a user cares about."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _T = ConditionType
 _normal = partial(Event, "Normal")
 _warning = partial(Event, "Warning")
 ROUTINE = frozenset({"Accepted", "Dispatched", "Started", "StepStarted", "Simulated", "Succeeded"})
-"""Reasons of the Events of a job that nothing happens to."""
+"""Reasons of the Events of a job without trouble."""
 
 _RESTARTED = {
-    "RedisLost": "Redis forgot the last attempt",
+    "RedisLost": "Redis lost the last attempt",
     "Drained": "The worker was shut down",
     "Superseded": "The last attempt was given up",
     "HandedOver": "Another installation of the operator has taken over",
@@ -25,7 +25,7 @@ _RESTARTED = {
 
 
 def events(old: Status, new: Status, queue: str, cancel_by: str = "", cancel_reason: str = "") -> tuple[Event, ...]:
-    """The Events of the change, in the order of a job's life; none if nothing changed.
+    """Return the Events of the change, in the order of a job's life; none if nothing changed.
 
     `cancel_by`: which client wrote the step of the cancel, if that is known. `cancel_reason`: the user's.
     """
@@ -40,12 +40,12 @@ def events(old: Status, new: Status, queue: str, cancel_by: str = "", cancel_rea
 
 
 def deletions_held(why: str) -> Event:
-    """An Event about all jobs: files are kept that would be deleted."""
+    """Return an Event about all jobs: deletions of files are paused."""
     return _warning("DeletionsHeld", why)
 
 
 def deletions_released(why: str) -> Event:
-    """An Event about all jobs: files are deleted again."""
+    """Return an Event about all jobs: deletions of files have resumed."""
     return _normal("DeletionsReleased", why)
 
 
@@ -107,7 +107,7 @@ def _trouble(old: Status, new: Status) -> Iterator[Event]:
 
 
 def _steps(old: Status, new: Status) -> Iterator[Event]:
-    """The start of each step, with those that passed between two plans; none for a run that ended at once."""
+    """Yield the start of each step, with those that passed between two plans; none for a run that ended at once."""
     reached = new.progress.step_index if new.progress else 0
     before = old.progress.step_index if old.progress and old.attempt == new.attempt else 0
     if new.reused_from is not None:

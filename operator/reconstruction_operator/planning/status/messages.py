@@ -1,4 +1,4 @@
-"""`.status.message`: the state of a job in one sentence."""
+"""Message of the status: the state of a job in one sentence."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from reconstruction_operator.planning.scheduling import quarantine
 
 
 def sentence(case: Case, decision: Decision) -> str:
-    """The message. It has no times that pass, so that an idle job causes no writes."""
+    """Return the message. It has no times that pass, so that an idle job causes no writes."""
     if decision.text is not None:
         return decision.text
     status, queue = decision.status, case.job.queue
@@ -18,7 +18,7 @@ def sentence(case: Case, decision: Decision) -> str:
         case JobState.INVALID:
             return f"Not accepted: {status.why_failed}"
         case JobState.WAITING if quarantine(queue, status) and not unserved:
-            return f"Waiting for its turn in queue {queue}: jobs that lost the same worker are tried one after another"
+            return f"Waiting for its turn in queue {queue}: jobs that lost the same worker are tried one at a time"
         case JobState.WAITING:
             return unserved or case.seen.no_model or case.seen.waits_for.text or f"Waiting for room in queue {queue}"
         case JobState.BACKOFF:

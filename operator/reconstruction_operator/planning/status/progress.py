@@ -1,4 +1,4 @@
-"""`.status.progress` from a worker's reports: never backwards, and debounced."""
+"""Progress of the status, from a worker's reports: never backwards, and debounced."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Advance:
 def advance(
     stored: Status, report: ProgressReport | None, now: datetime, timing: Timing, *, show_text: bool = True
 ) -> Advance:
-    """The stored progress of the attempt, advanced by the newest report. `show_text`: its text is the job's message.
+    """Return the stored progress of the attempt, advanced by the newest report. `show_text`: its text is the job's message.
 
     - A report that is behind the stored progress changes nothing.
     - A new step is written at once.
@@ -63,7 +63,7 @@ def advance(
 
 
 def done(stored: Status, now: datetime, resumed_from: str = "") -> Progress:
-    """The progress of a job that has succeeded; `resumed_from` as its end says."""
+    """Return the progress of a job that has succeeded; `resumed_from` as in its end."""
     last = STEPS[-1]
     changed = stored.progress is None or stored.progress.percent != _DONE_PERCENT
     when = whole(now) if changed or stored.progress is None else stored.progress.last_update_time
@@ -78,7 +78,7 @@ def done(stored: Status, now: datetime, resumed_from: str = "") -> Progress:
 
 
 def halted(progress: Progress | None) -> Progress | None:
-    """The progress of a run that has stopped: without a step and an estimate."""
+    """Return the progress of a run that has stopped: without a step and an estimate."""
     return progress and replace(progress, step="", eta_seconds=None, eta="")
 
 

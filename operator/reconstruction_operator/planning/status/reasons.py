@@ -22,12 +22,12 @@ class ConditionReason:
 
 
 _TABLE = (
-    ConditionReason(_T.ACCEPTED, "Accepted", "True", "The operator has seen the spec and can work with it."),
+    ConditionReason(_T.ACCEPTED, "Accepted", "True", "The operator accepts the spec."),
     ConditionReason(
         _T.ACCEPTED,
         "InvalidSpec",
         "False",
-        "The spec has a mistake that the API server cannot see, or its namespace may not have such a job; it has failed.",
+        "The spec has a mistake that the API server cannot detect, or its namespace may not have such a job; the job has failed.",
     ),
     ConditionReason(_T.DISPATCHED, "Dispatched", "True", "The attempt's message was sent to its queue."),
     ConditionReason(
@@ -49,13 +49,13 @@ _TABLE = (
         _T.DISPATCHED,
         "ModelUnserved",
         "False",
-        "No live worker of the queue has the model; the condition's message names their models. The attempt is sent when one has it.",
+        "No live worker of the queue has the model; the condition's message names their models. The attempt is sent when a worker has it.",
     ),
     ConditionReason(_T.DISPATCHED, "BackingOff", "False", "The next attempt waits for status.nextAttemptTime."),
     ConditionReason(_T.DISPATCHED, "Suspended", "False", "Nothing is sent while spec.suspend is true."),
     ConditionReason(_T.DISPATCHED, "NotDispatched", "False", "The job ended, or ends, before this attempt was sent."),
-    ConditionReason(_T.RUNNING, "Started", "True", "A worker has started the attempt and has it."),
-    ConditionReason(_T.RUNNING, "Stopping", "True", "A worker has the attempt; it was asked to stop, or is lost."),
+    ConditionReason(_T.RUNNING, "Started", "True", "A worker has started the attempt and runs it."),
+    ConditionReason(_T.RUNNING, "Stopping", "True", "The attempt's worker was asked to stop, or is lost."),
     ConditionReason(
         _T.RUNNING, "AwaitingWorker", "Unknown", "Redis lost its data; a live worker may register the attempt again."
     ),
@@ -68,11 +68,11 @@ _TABLE = (
     ),
     ConditionReason(_T.RUNNING, "Superseded", "False", "The last attempt was superseded; another follows."),
     ConditionReason(_T.RUNNING, "Suspended", "False", "Nothing runs while the job is suspended."),
-    ConditionReason(_T.RUNNING, "Ended", "False", "The job is over."),
+    ConditionReason(_T.RUNNING, "Ended", "False", "The job is finished."),
     ConditionReason(_T.SUSPENDED, "Suspended", "True", "spec.suspend is true, and nothing of the job runs."),
     ConditionReason(_T.SUSPENDED, "Suspending", "False", "spec.suspend is true; the current attempt is being stopped."),
-    ConditionReason(_T.SUSPENDED, "NotSuspended", "False", "The job has not been suspended, or it is over."),
-    ConditionReason(_T.SUSPENDED, "Resumed", "False", "The job was suspended, and is resumed."),
+    ConditionReason(_T.SUSPENDED, "NotSuspended", "False", "The job has not been suspended, or is finished."),
+    ConditionReason(_T.SUSPENDED, "Resumed", "False", "The job was suspended, and has resumed."),
     ConditionReason(
         _T.CANCEL_REQUESTED, "Requested", "True", "Step one: announced. Confirm it, or withdraw it; the job continues."
     ),
@@ -80,48 +80,46 @@ _TABLE = (
     ConditionReason(_T.CANCEL_REQUESTED, "NotRequested", "False", "No cancel is requested."),
     ConditionReason(_T.CANCEL_REQUESTED, "Withdrawn", "False", "A request was withdrawn before it was confirmed."),
     ConditionReason(_T.COMPLETE, "Succeeded", "True", "The result is in status.outputs."),
-    ConditionReason(_T.COMPLETE, "NotFinished", "False", "The job is not over."),
+    ConditionReason(_T.COMPLETE, "NotFinished", "False", "The job is not finished."),
     ConditionReason(_T.COMPLETE, "Failed", "False", "The job failed."),
     ConditionReason(_T.COMPLETE, "Cancelled", "False", "The job was cancelled."),
-    ConditionReason(_T.FAILED, "NotFinished", "False", "The job is not over."),
+    ConditionReason(_T.FAILED, "NotFinished", "False", "The job is not finished."),
     ConditionReason(_T.FAILED, "Succeeded", "False", "The job succeeded."),
-    ConditionReason(_T.FAILED, "Cancelled", "False", "The job was cancelled, which is no failure."),
+    ConditionReason(_T.FAILED, "Cancelled", "False", "The job was cancelled, which is not a failure."),
     ConditionReason(_T.CANCELLED, "Cancelled", "True", "The cancel is done, and nothing of the job runs."),
     ConditionReason(_T.CANCELLED, "Cancelling", "False", "The cancel is confirmed; something may still run."),
-    ConditionReason(_T.CANCELLED, "NotFinished", "False", "The job is not over."),
+    ConditionReason(_T.CANCELLED, "NotFinished", "False", "The job is not finished."),
     ConditionReason(_T.CANCELLED, "Succeeded", "False", "The job had succeeded."),
     ConditionReason(_T.CANCELLED, "Failed", "False", "The job had failed."),
-    ConditionReason(_T.FINISHED, "Succeeded", "True", "The job is over: it succeeded."),
-    ConditionReason(_T.FINISHED, "Failed", "True", "The job is over: it failed."),
-    ConditionReason(_T.FINISHED, "Cancelled", "True", "The job is over: it was cancelled."),
-    ConditionReason(_T.FINISHED, "NotFinished", "False", "The job is not over."),
+    ConditionReason(_T.FINISHED, "Succeeded", "True", "The job has succeeded."),
+    ConditionReason(_T.FINISHED, "Failed", "True", "The job has failed."),
+    ConditionReason(_T.FINISHED, "Cancelled", "True", "The job was cancelled."),
+    ConditionReason(_T.FINISHED, "NotFinished", "False", "The job is not finished."),
     ConditionReason(_T.RECONCILING, "Pending", "True", "The job waits to be dispatched."),
     ConditionReason(_T.RECONCILING, "Queued", "True", "The job waits for a worker."),
-    ConditionReason(_T.RECONCILING, "Running", "True", "A worker has the job."),
+    ConditionReason(_T.RECONCILING, "Running", "True", "A worker runs the job."),
     ConditionReason(_T.RECONCILING, "Cancelling", "True", "The job is being cancelled."),
-    ConditionReason(_T.RECONCILING, "Suspended", "False", "The job is suspended, as its spec wants."),
-    ConditionReason(_T.RECONCILING, "Finished", "False", "The job is over."),
+    ConditionReason(_T.RECONCILING, "Suspended", "False", "The job is suspended, as its spec requires."),
+    ConditionReason(_T.RECONCILING, "Finished", "False", "The job is finished."),
     ConditionReason(_T.STALLED, "NotStalled", "False", "The job has not failed."),
-    ConditionReason(
-        _T.INPUT_CHECKED, "Usable", "True", "A worker has checked the input while the job waited: it can be used."
-    ),
+    ConditionReason(_T.INPUT_CHECKED, "Usable", "True", "The preflight found the input usable."),
     ConditionReason(
         _T.INPUT_CHECKED,
         "Unusable",
         "False",
-        "A worker has checked the input while the job waited: it cannot be used.",
+        "The preflight found the input unusable.",
     ),
     ConditionReason(
         _T.INPUT_CHECKED,
         "Unknown",
         "Unknown",
-        "No worker could find out whether the input can be used; the run checks it again.",
+        "The preflight could not decide whether the input is usable; the run checks it again.",
     ),
     ConditionReason(
         _T.CONTESTED,
         "ManagedElsewhere",
         "True",
-        "Another installation of the operator watches the namespace as well, and leaves the job alone; it reports this.",
+        "Another installation of the operator watches the namespace as well. It ignores the job, and reports this.",
     ),
     *(
         ConditionReason(kind, its.condition_reason, "True", its.advice)
@@ -137,7 +135,7 @@ CONDITION_REASONS = MappingProxyType({(row.type, row.reason): row for row in _TA
 
 
 def markdown() -> str:
-    """The table of all reasons, as `docs/conditions.md` shows it."""
+    """Return the table of all reasons, as `docs/conditions.md` shows it."""
     lines = [
         "# Conditions of a ReconstructionJob",
         "",

@@ -1,4 +1,4 @@
--- Keep the announcement of a worker's models. Answers nothing.
+-- Keep the announcement of a worker's models. Returns nothing.
 local models_key = unpack(KEYS)
 local ttl_ms, json = unpack(ARGV)
 

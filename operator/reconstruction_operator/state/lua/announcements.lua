@@ -1,4 +1,4 @@
--- Answers the announcements under these keys, an empty text for each that is missing or too long.
+-- Returns the announcements under these keys, an empty text for each that is missing or too long.
 local limit_bytes = tonumber(ARGV[1])
 
 local found = {}

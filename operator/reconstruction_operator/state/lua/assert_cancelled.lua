@@ -1,4 +1,4 @@
--- Step two of a cancel: set the confirmation or renew its TTL, and publish it. Answers {'ok'}.
+-- Step two of a cancel: set the confirmation or renew its TTL, and publish it. Returns {'ok'}.
 local _, request_key, cancel_key = unpack(KEYS)
 local _, ttl_s, channel, job_id = unpack(ARGV)
 

@@ -1,2 +1,2 @@
--- Only the fence: whether this operator still leads. Answers {'ok'}.
+-- Only the fence: whether this operator still leads. Returns {'ok'}.
 return {'ok'}

@@ -1,4 +1,4 @@
--- Heartbeat of a running attempt, which asks whether it may continue. Answers {owned, cancelled, stop, drain_at, cancel requested}.
+-- Heartbeat of a running attempt, which asks whether it may continue. Returns {owned, cancelled, stop, drain_at, cancel requested}.
 local claim_key, alive_key, end_key, record_key, cancel_key, stop_key, draining_key, epoch_key, request_key = unpack(KEYS)
 local token, worker, life, attempt, claim_ttl_ms, alive_ttl_ms = unpack(ARGV)
 
@@ -6,7 +6,7 @@ local is_plain = is_none_set(end_key, cancel_key, stop_key, draining_key, reques
 
 local function answer(owned)
   if is_plain then return {owned and 1 or 0, 0, '', '', 0} end
-  -- A shutdown that another process of the same node name announced is not about this worker.
+  -- Ignore a shutdown that another process of the same node name announced.
   local drains, drain_at = unpack(fields_at(draining_key, 'life', 'at'))
   return {
     owned and 1 or 0,
@@ -17,7 +17,7 @@ local function answer(owned)
   }
 end
 
--- Superseded: from now on no heartbeat is this attempt's.
+-- The run is superseded: its heartbeat no longer counts.
 local function superseded()
   if token_at(alive_key) == token then redis.call('DEL', alive_key) end
   return answer(false)
@@ -35,8 +35,8 @@ if claimant and claim.had_ended then return answer(true) end  -- Redis has lost 
 if attempt ~= '' then
   local want = wanted(record_key)
   if want and want > tonumber(attempt) then return superseded() end
-  -- Neither claim nor record: Redis was emptied and the operator has not put the record back yet, or the job was
-  -- forgotten on purpose. Continue, but write no key that would be left behind.
+  -- Neither claim nor record: Redis was emptied and the operator has not restored the record yet, or the operator has
+  -- deleted the job's keys. Continue, but write no key that would remain.
   if not want and not claimant then return answer(true) end
 end
 

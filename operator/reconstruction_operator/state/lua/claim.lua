@@ -1,4 +1,4 @@
--- A delivery asks whether it may run. Answers {verdict, cancelled, stop}.
+-- A delivery asks whether it may run. Returns {verdict, cancelled, stop}.
 local claim_key, alive_key, end_key, record_key, cancel_key, stop_key, epoch_key = unpack(KEYS)
 local token, worker, attempt, claim_ttl_ms, alive_ttl_ms = unpack(ARGV)
 

@@ -1,5 +1,5 @@
--- Fencing token: comes before each of the operator's scripts, whose first key and argument it is. A leader that has had a
--- successor is answered {'deposed', the successor's fence}, and nothing is changed. A new leader's first script raises the fence.
+-- Fencing token: comes before each script of the operator, as its first key and argument. For a leader that has had a successor,
+-- the script changes nothing and returns {'deposed', the successor's fence}. A new leader's first script raises the fence.
 
 local held = redis.pcall('GET', KEYS[1])
 local seen = type(held) == 'string' and whole(held, 0, 2000000000) or -1  -- a Lease counts its transitions in an int32

@@ -1,4 +1,4 @@
--- The one point where success, failure and cancel are decided. Answers {verdict, end}.
+-- The one point where success, failure and cancel are decided. Returns {verdict, end}.
 local claim_key, alive_key, end_key, record_key, cancel_key, request_key, cleaned_key, epoch_key = unpack(KEYS)
 local token, worker, attempt, retention_ms, outcome, details, has_deleted = unpack(ARGV)
 
@@ -12,7 +12,7 @@ if claimant and claimant ~= token then return {'overtaken'} end
 if attempt ~= '' then
   local want = wanted(record_key)
   if want and want > tonumber(attempt) then return {'overtaken'} end
-  if not want and not claimant then return {'overtaken'} end  -- forgotten: see beat.lua
+  if not want and not claimant then return {'overtaken'} end  -- its keys were deleted: see beat.lua
 end
 if outcome ~= 'Cancelled' and not is_plain and is_set(cancel_key) then return {'cancelled'} end
 

@@ -1,4 +1,4 @@
--- End an attempt whose worker is silent. Answers {'ok', the end that counts}, without an end if the worker is alive after all.
+-- End an attempt whose worker is silent. Returns {'ok', the end that counts}, without an end if the worker is alive after all.
 local _, claim_key, end_key, record_key, epoch_key, alive_key = unpack(KEYS)
 local _, token, owner, retention_ms, outcome, details = unpack(ARGV)
 

@@ -1,5 +1,5 @@
--- Delete all keys of a job of which nothing runs any more. Answers {'ok', forgotten}.
--- KEYS: fence, records, keys of the job (as many as ARGV says), then claim, alive, end, stop of each attempt.
+-- Delete all keys of a job that no longer runs. Returns {'ok', forgotten}.
+-- KEYS: fence, records, keys of the job (their number is in ARGV), then claim, alive, end, stop of each attempt.
 local _, job_id, job_keys = unpack(ARGV)
 local _, records_key = unpack(KEYS)
 local first = 3 + tonumber(job_keys)

@@ -1,6 +1,6 @@
--- Put existing records into the index of the install, and make them its own. From the index of another install, which has ended,
--- job ids without a record are taken as well: what else is left of these jobs is then found and deleted. Records there that a third
--- install has made its own are only dropped from that index. Answers {'ok'}.
+-- Add existing records to the install's index, and make the install their owner. Returns {'ok'}.
+-- With a giver (another install, which has ended): move them out of its index. Job ids without a record move as well, so that the
+-- rest of these jobs is found and deleted. Records owned by a third install are only removed from the giver's index.
 -- KEYS: fence, records, records of the other install (or the same key), the record of each job. ARGV: fence, install id, id of the
 -- other install, job ids.
 local _, records_key, giver_key = unpack(KEYS)

@@ -1,5 +1,5 @@
--- Find what other installs left to this one. The newest time at which one of them found etcd restored is
--- taken over. Answers {'ok', the installs that have records or reported folders, by their places from 1}.
+-- Find what other installs left to this one, and take over the newest time at which one of them detected a restore of etcd.
+-- Returns {'ok', the installs that have records or reported folders, by their places from 1}.
 -- KEYS: fence, history, then history, records and folders of each install.
 local _, history_key = unpack(KEYS)
 local version, known = unpack(fields_at(history_key, 'version', 'restored_at'))

@@ -1,4 +1,4 @@
--- COMPATIBILITY with the version before, which kept each of these as a JSON text; comes before the prelude.
+-- COMPATIBILITY with the previous version, which kept each of these as a JSON text; comes before the prelude.
 -- Delete this file, and its four uses, with the next minor version (docs/upgrading.md).
 -- All that belongs to a job whose record is such a text is written as text, so that an older worker or operator understands it.
 
@@ -19,7 +19,7 @@ local function text_fields(key, ...)
   return found
 end
 
--- Whether a record is one. Asked once: no script changes a record's type, except in its last write.
+-- Whether a record is such a text. Read once: no script changes a record's type, except in its last write.
 local texts = {}
 local function note_no_text(key)  -- its fields were read as those of a hash, or there is nothing
   if texts[key] == nil then texts[key] = false end
@@ -44,7 +44,7 @@ local function put_text(key, ttl_ms, fields)
   if ttl_ms then redis.call('PEXPIRE', key, ttl_ms) end
 end
 
--- Whether a claim is a hash, but its record a text: an operator of the version before leads again, and cannot read it.
+-- Whether a claim is a hash, but its record a text: an operator of the previous version leads again, and cannot read it.
 local function is_unread(claim_key, record_key)
   return is_text(record_key) and redis.call('TYPE', claim_key).ok == 'hash'
 end

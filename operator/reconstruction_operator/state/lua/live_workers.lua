@@ -1,4 +1,4 @@
--- Answers {node, registration, ...} of the workers that take messages: registered, and not shutting down.
+-- Returns {node, registration, ...} of the workers that accept messages: registered, and not shutting down.
 local workers_key = unpack(KEYS)
 local worker_prefix, draining_prefix, most, limit_bytes = unpack(ARGV)
 

@@ -1,6 +1,6 @@
 -- Note when the newest message of the wanted attempt of a job was sent, of one job or several, and count orders to delete files.
--- An order is for the files of all attempts: it may be of a later attempt, which was cancelled before it was sent.
--- Answers {'ok', 1 or 0 for each job: whether it was noted}.
+-- An order is for the files of all attempts: its attempt may be a later one, which was cancelled before its message was sent.
+-- Returns {'ok', 1 or 0 for each job: whether it was noted}.
 -- KEYS: fence, the record of each job. ARGV: fence, then attempt and whether it is an order of each.
 local answer = {'ok'}
 for place = 2, #KEYS do

@@ -1,5 +1,5 @@
--- Note a resource version of the jobs in the API server. A consistent list below the noted one shows that etcd was restored.
--- Answers {'ok', when that was found or '', now}.
+-- Note a resource version of the jobs in the API server. A consistent list below the noted version shows that etcd was restored.
+-- Returns {'ok', when a restore was detected or '', now}.
 local _, history_key = unpack(KEYS)
 local _, seen, sight = unpack(ARGV)
 

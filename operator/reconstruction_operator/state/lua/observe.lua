@@ -1,9 +1,17 @@
 -- One snapshot of a whole batch. KEYS: for each job record, claim, alive, end, stop, request, cancel, cleaned; then the epoch.
--- Answers {now, {epoch, looks before this one, with it}, {record, claim, alive, end, stop, ms that the request lives, the same of the confirmation, cleaned}, ...}.
--- The heartbeat is read only of an attempt that has been claimed and has not ended.
+-- Returns a list:
+--   now
+--   {epoch, looks before this one, looks with this one}
+--   for each job: {
+--     record, claim (the values of their fields),
+--     heartbeat (read only if the attempt is claimed and has not ended),
+--     end, stop,
+--     TTL of the cancel's request, TTL of its confirmation (ms, as PTTL returns them),
+--     cleaned (1 or 0)
+--   }
 local limit_bytes = tonumber(ARGV[1])
 
-local function cut(values)  -- what is far too big is not even sent
+local function cut(values)  -- oversized values are not sent
   for index, value in ipairs(values) do
     if value and #value > limit_bytes then values[index] = 'oversized' end
   end

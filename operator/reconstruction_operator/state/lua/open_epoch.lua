@@ -1,5 +1,5 @@
--- Open an epoch if the sentinel is missing, malformed, of another run of the server, or of a time before the operator's.
--- Answers {'ok', {id, run id, when it began}, now, looks before this one, with it}.
+-- Open an epoch if the sentinel is missing, malformed, of another run of the server, or older than the operator's knowledge.
+-- Returns {'ok', {id, run id, when it began}, now, looks before this one, looks with this one}.
 local _, epoch_key = unpack(KEYS)
 local _, run_id, known_looks = unpack(ARGV)
 

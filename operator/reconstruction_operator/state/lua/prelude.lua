@@ -1,5 +1,5 @@
 -- Prelude of every script: the rules by which a value is present, and how hashes are read and written.
--- Nothing under a key is trusted: what breaks a rule reads as absent. `state/fields.py` has the same rules for the operator;
+-- No value is trusted: what breaks a rule is read as absent. `state/fields.py` has the same rules for the operator;
 -- tests/real/state/test_agreement.py compares the two.
 
 local time_ms
@@ -19,7 +19,7 @@ local function is_set(key)
   return redis.call('EXISTS', key) == 1
 end
 
--- Whether none of these keys exists: one question instead of several, about keys that are rarely there.
+-- Whether none of these keys exists: one command instead of several, for keys that rarely exist.
 local function is_none_set(...)
   return redis.call('EXISTS', ...) == 0
 end
@@ -45,7 +45,7 @@ end
 local OUTCOMES = {Succeeded = true, Failed = true, Cancelled = true, Stopped = true}
 local REASONS = {Suspend = true, Deadline = true, Deleted = true, Superseded = true}
 
--- The values of these fields, false for each that is missing.
+-- Returns the values of these fields, false for each that is missing.
 local function fields_at(key, ...)
   local values = redis.pcall('HMGET', key, ...)
   if values.err then return text_fields(key, ...) end
@@ -53,7 +53,7 @@ local function fields_at(key, ...)
   return values
 end
 
--- Write a hash; the caller has deleted what was there. `record_key`: of the job, whose form it follows (legacy.lua).
+-- Write a hash; the caller has deleted the old value. `record_key`: the job's record, whose form the hash follows (legacy.lua).
 local function write(key, ttl_ms, fields, record_key)
   if record_key and is_text(record_key) then return put_text(key, ttl_ms, fields) end
   local flat = {}
@@ -68,7 +68,7 @@ end
 -- Replace the value of a key by a hash.
 --
 -- Every script that ends, stops or cancels deletes before it sets. A full Redis refuses the first write of a script if it takes
--- memory, and lets all writes after a deletion pass: so these work, and free memory in the end.
+-- memory, but accepts all writes after a deletion: so these scripts work, and free memory in the end.
 local function put(key, ttl_ms, fields, record_key)
   if record_key then is_text(record_key) end  -- before the record itself is deleted
   redis.call('DEL', key)
@@ -77,7 +77,7 @@ end
 
 local RECORD = {'attempt', 'queue', 'install_id', 'namespace', 'name', 'sent_at', 'orders', 'begun', 'cleaned', 'deleted'}
 
--- The attempt that a record wants, and its other fields by name. Asked once: a script that changes them does so in its last write.
+-- Returns the attempt that a record wants, and its fields by name. Read once: a script that changes them does so in its last write.
 local wants, known_fields = {}, {}
 local function wanted(record_key)
   if wants[record_key] == nil then
@@ -89,13 +89,13 @@ local function wanted(record_key)
   return wants[record_key] or nil, known_fields[record_key]
 end
 
--- Note something in a record, with the record's lifetime.
+-- Set a note in a record, for the record's lifetime.
 local function note_in_record(record_key, name)
   local want, record = wanted(record_key)
   if want and record[name] ~= '1' and not is_text(record_key) then redis.call('HSET', record_key, name, '1') end
 end
 
--- Drop these notes, if there are any.
+-- Delete these notes of a record.
 local function forget_notes(record_key, ...)
   local _, record = wanted(record_key)
   for _, name in ipairs({...}) do
@@ -103,31 +103,31 @@ local function forget_notes(record_key, ...)
   end
 end
 
--- The token of a claim or of a heartbeat.
+-- Returns the token of a claim or of a heartbeat.
 local function token_at(key)
   return token_of(fields_at(key, 'token')[1])
 end
 
--- How an attempt ended: {outcome, at, details}, and the token that recorded it.
+-- Returns how an attempt ended: {outcome, at, details}, and the token that recorded it.
 local function end_at(key)
   local outcome, at, details, token = unpack(fields_at(key, 'outcome', 'at', 'details', 'token'))
   if not outcome or not OUTCOMES[outcome] then return nil end
   return {outcome, at, details}, token
 end
 
--- Why an attempt should stop.
+-- Returns why an attempt should stop.
 local function stop_at(key)
   local reason = fields_at(key, 'reason')[1]
   return reason and REASONS[reason] and reason or nil
 end
 
--- The epoch that Redis is in, by its id.
+-- Returns the id of Redis's epoch.
 local function epoch_at(epoch_key)
   return fields_at(epoch_key, 'id')[1] or nil
 end
 
--- Count one of the operators' looks. Answers their number before and after it: equal if Redis refuses to write, or is in no
--- epoch; and the epoch's id. In older data, the number is smaller than an operator remembers (`state.timeline`).
+-- Count one of the operators' looks. Returns their number before and after it (equal if Redis refuses to write, or has no
+-- epoch), and the epoch's id. In older data, the number is smaller than an operator remembers (`state.timeline`).
 local function count_look(epoch_key)
   local id, looks = unpack(fields_at(epoch_key, 'id', 'looks'))
   local before = whole(looks, 0, 1e14) or 0
@@ -135,22 +135,21 @@ local function count_look(epoch_key)
   return digits(before), digits(refused and before or before + 1), id or ''
 end
 
--- The claim of an attempt with its notes; without a token if none has it.
+-- Returns the claim of an attempt with its notes; without a token if there is no claim.
 local function claim_at(key)
   local token, owner, at, epoch, ended = unpack(fields_at(key, 'token', 'owner', 'at', 'epoch', 'ended'))
   return {token = token_of(token), owner = owner or nil, at = time_of(at) and at, epoch = epoch, had_ended = ended == '1'}
 end
 
--- Give the attempt to that token, or note something in the claim that it had: that its worker was heard in this
--- epoch, or that it has ended (which distinguishes a lost end from a silent worker). `known`: as `claim_at` found it, before
--- the caller deleted it.
+-- Give the attempt to that token, or note in the token's claim that its worker sent a heartbeat in this epoch, or that the attempt
+-- has ended (which distinguishes a lost end from a silent worker). `known`: as `claim_at` returned it, before the caller deleted it.
 local function write_claim(key, known, ttl_ms, token, owner, record_key, epoch, ended)
   local claim = {token = token, owner = owner, at = digits(now_ms()), epoch = epoch, ended = ended}
   if known.token == token then claim.owner, claim.at = known.owner or owner, known.at or claim.at end
   write(key, ttl_ms, claim, record_key)
 end
 
--- Record an end, and answer it as `end_at` does; the caller has deleted what was there.
+-- Record an end, and return it as `end_at` does; the caller has deleted the old value.
 local function write_end(key, ttl_ms, token, outcome, details, record_key)
   local at = digits(now_ms())
   write(key, ttl_ms, {token = token, outcome = outcome, at = at, details = details}, record_key)

@@ -1,5 +1,5 @@
--- Record which attempt is wanted, for one job or several. The number never falls, unless it is too far ahead to be ours
--- (`fields.MAX_AHEAD`). Answers {'ok', the record that holds, ...}.
+-- Record which attempt is wanted, for one job or several. The number never decreases, unless it is too far ahead to be
+-- ours (`fields.MAX_AHEAD`). Returns {'ok', the record that is then valid, ...}.
 -- KEYS: fence, records, the record of each job. ARGV: fence, install id, then job id, attempt, queue, namespace and name of each.
 local _, records_key = unpack(KEYS)
 local _, install_id = unpack(ARGV)
@@ -8,7 +8,7 @@ local ids = {}
 for index = 3, #ARGV, 5 do ids[#ids + 1] = ARGV[index] end
 if type(redis.pcall('SADD', records_key, unpack(ids))) == 'table' then  -- an error
   local kind = redis.call('TYPE', records_key).ok
-  if kind ~= 'set' and kind ~= 'none' then redis.call('DEL', records_key) end  -- a deletion would let a full Redis take what follows
+  if kind ~= 'set' and kind ~= 'none' then redis.call('DEL', records_key) end  -- a deletion would make a full Redis accept what follows
   redis.call('SADD', records_key, unpack(ids))
 end
 
@@ -21,7 +21,7 @@ for place = 1, #ids do
     local record = {attempt = attempt, queue = queue, install_id = install_id, namespace = namespace, name = name}
     if want then record.begun = known.begun end  -- of any attempt
     if want == mine then
-      -- As `observe` reads it: a time that is still to come would keep the message from being sent.
+      -- As `observe` reads it: a time in the future would keep the message from being sent.
       record.sent_at = time_of(known.sent_at) and tonumber(known.sent_at) <= now_ms() + 86400000 and known.sent_at or nil
       record.orders = whole(known.orders, 0, 999) and known.orders or nil
       record.cleaned, record.deleted = known.cleaned, known.deleted

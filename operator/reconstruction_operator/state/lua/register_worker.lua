@@ -1,4 +1,4 @@
--- Register a worker, and the queues that it consumes. Answers the id of the epoch, or an empty text.
+-- Register a worker, and the queues that it consumes. Returns the id of the epoch, or an empty text.
 local worker_key, workers_key, draining_key, epoch_key = unpack(KEYS)
 local node, ttl_ms, json = unpack(ARGV)
 

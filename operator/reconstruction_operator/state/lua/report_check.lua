@@ -1,4 +1,4 @@
--- Report the result of a check of an input. Answers nothing. Reports that no operator reads expire.
+-- Report the result of a preflight. Returns nothing. Reports that no operator reads expire.
 local checked_key = unpack(KEYS)
 local ttl_ms, job_id, json = unpack(ARGV)
 

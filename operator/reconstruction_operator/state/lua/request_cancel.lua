@@ -1,4 +1,4 @@
--- Step one of a cancel: set the request or renew its TTL; nothing once the cancel is confirmed. Answers {'ok'}.
+-- Step one of a cancel: set the request or renew its TTL; without effect once the cancel is confirmed. Returns {'ok'}.
 local _, request_key, cancel_key = unpack(KEYS)
 local _, ttl_s = unpack(ARGV)
 

@@ -1,4 +1,4 @@
--- Ask a worker of a pool to check an input. Answers {'ok', 1}, or 0 if as many wait already.
+-- Request a preflight from a worker of a pool. Returns {'ok', 1}, or {'ok', 0} if `most` requests wait already.
 local _, checks_key = unpack(KEYS)
 local _, ttl_ms, most, json = unpack(ARGV)
 

@@ -1,4 +1,4 @@
--- Ask for the stop of an attempt that has not ended, and publish it. The first reason holds. Answers {'ok'}.
+-- Ask for the stop of an attempt that has not ended, and publish it. The first reason holds. Returns {'ok'}.
 local _, stop_key, end_key, record_key = unpack(KEYS)
 local _, retention_ms, reason, channel, job_id = unpack(ARGV)
 

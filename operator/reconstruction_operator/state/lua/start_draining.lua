@@ -1,4 +1,4 @@
--- Announce that a worker shuts down: after this time its attempts are given up. The first announcement of a process counts.
+-- Announce that a worker shuts down, and gives up its attempts after this time. The first announcement of a process counts.
 local draining_key = unpack(KEYS)
 local life, after_ms, ttl_ms = unpack(ARGV)
 

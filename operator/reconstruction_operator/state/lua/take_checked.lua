@@ -1,4 +1,4 @@
--- Answers {'ok', {job id, report, ...}} for some inputs that workers have checked, and deletes those reports.
+-- Returns {'ok', {job id, report, ...}} for some preflights, and deletes these reports.
 local _, checked_key = unpack(KEYS)
 local _, most, limit_bytes = unpack(ARGV)
 

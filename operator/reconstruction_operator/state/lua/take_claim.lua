@@ -1,4 +1,4 @@
--- End an attempt that no worker has begun, so that none ever begins it. Answers {'ok', taken}.
+-- End an attempt that no worker has begun, so that none ever begins it. Returns {'ok', taken}.
 local _, claim_key, end_key, record_key, epoch_key = unpack(KEYS)
 local _, token, owner, retention_ms, outcome, details = unpack(ARGV)
 

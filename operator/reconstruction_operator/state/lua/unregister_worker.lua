@@ -1,4 +1,4 @@
--- Remove the registration of a worker that has shut down. Answers nothing.
+-- Remove the registration of a worker that has shut down. Returns nothing.
 local worker_key, workers_key, draining_key = unpack(KEYS)
 local node = unpack(ARGV)
 

@@ -1,4 +1,4 @@
-"""Steps on the current attempt: what stops it, what gives it up, and when to look again."""
+"""Steps on the current attempt: when it is stopped, given up, and checked again."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_an_attempt_without_a_worker_ends_by_its_claim(seen: Observation, expect
 
 
 @pytest.mark.parametrize("reason", StopReason)
-def test_every_reason_of_a_stop_has_a_text_and_is_asked_for_once(reason: StopReason) -> None:
+def test_every_reason_of_a_stop_has_a_text_and_is_requested_once(reason: StopReason) -> None:
     first = attempts.stop(case(RUNS), reason)
     again = attempts.stop(case(replace(RUNS, stop=reason)), StopReason.DELETED)
 
@@ -57,7 +57,7 @@ def test_every_reason_of_a_stop_has_a_text_and_is_asked_for_once(reason: StopRea
 
 
 @pytest.mark.parametrize("suspend", [True, False])
-def test_a_stop_holds_whether_the_job_is_being_suspended(suspend: bool) -> None:
+def test_a_stop_shows_whether_the_job_is_being_suspended(suspend: bool) -> None:
     its = case(RUNS, suspend=suspend)
 
     assert attempts.stop(its, StopReason.SUSPEND).suspending is suspend
@@ -94,7 +94,7 @@ def test_an_attempt_is_given_up_for_what_was_lost(
         pytest.param(Record("install", "team", "banana", 2, "gpu"), (), id="of a newer attempt"),
     ],
 )
-def test_a_live_worker_can_register_once_the_record_is_back(
+def test_a_live_worker_can_register_once_the_record_is_restored(
     record: Record | None, expected: tuple[Action, ...]
 ) -> None:
     seen = Observation(record=record, epoch_age_seconds=5.0)
@@ -102,5 +102,5 @@ def test_a_live_worker_can_register_once_the_record_is_back(
     assert attempts.await_registration(case(seen, queue="gpu")) == (expected, NOW + timedelta(seconds=11))
 
 
-def test_a_grace_that_is_over_ends_within_a_second() -> None:
+def test_a_grace_period_that_has_passed_ends_within_a_second() -> None:
     assert attempts.grace_end(case(Observation())) == NOW + timedelta(seconds=1)

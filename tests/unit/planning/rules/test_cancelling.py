@@ -10,20 +10,14 @@ from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.api.spec import Location
 from reconstruction_operator.api.status import Cancel, ConditionType, Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
-from reconstruction_operator.contract.records import Claim, Record
 from reconstruction_operator.planning.actions import AssertCancelled, ForceEnd, PutRecord, TakeClaim
 from reconstruction_operator.planning.types import Observation, Queue
 
-from tests.support.plans import NOW, TASK, look
+from tests.support.plans import HELD, NOW, QUEUED, RECORD, RUNNING, TASK, look
 
-RECORD = Record("install", "team", "banana", 1, "celery", NOW - timedelta(seconds=3))
-CLAIM = Claim("token", "worker-1", by_operator=False, at=NOW - timedelta(seconds=2))
-QUEUED = Status(phase=Phase.QUEUED, attempt=1, dispatch_time=NOW - timedelta(seconds=3))
-RUNNING = Status(phase=Phase.RUNNING, attempt=1, worker="worker-1", start_time=NOW - timedelta(seconds=2))
 PUT = PutRecord(1, "celery")
-TAKE = TakeClaim(TASK, Outcome.CANCELLED, "CANCELLED", "Cancelled while no worker had it.")
+TAKE = TakeClaim(TASK, Outcome.CANCELLED, "CANCELLED", "Cancelled while no worker ran it.")
 WAITING = Observation(record=RECORD, queue=Queue(workers=1, waiting=1))
-HELD = Observation(record=RECORD, claim=CLAIM, alive=True, queue=Queue(workers=1))
 REQUESTED = {"cancel_requested": True}
 CONFIRMED = {"cancel_requested": True, "cancel_confirmed": True}
 
@@ -47,10 +41,10 @@ def test_a_withdrawn_request_leaves_no_time_in_the_status() -> None:
         pytest.param(Status(), Observation(), (TAKE,), id="never-dispatched"),
         pytest.param(QUEUED, WAITING, (TAKE,), id="in-the-queue"),
         pytest.param(QUEUED, Observation(), (TAKE, PUT), id="in-a-queue-that-redis-lost"),
-        pytest.param(RUNNING, HELD, (), id="a-worker-has-it-and-sees-the-flag"),
+        pytest.param(RUNNING, HELD, (), id="a-worker-runs-it-and-sees-the-flag"),
         pytest.param(RUNNING, replace(HELD, stop=StopReason.SUSPEND), (), id="a-worker-is-stopping-anyway"),
         pytest.param(RUNNING, replace(HELD, alive=False, silent_seconds=9), (), id="a-worker-is-silent"),
-        pytest.param(RUNNING, replace(HELD, alive=False, silent_seconds=10), (ForceEnd(TASK, Outcome.CANCELLED, "CANCELLED", "Cancelled; the worker that had it is lost."),), id="a-worker-is-lost"),
+        pytest.param(RUNNING, replace(HELD, alive=False, silent_seconds=10), (ForceEnd(TASK, Outcome.CANCELLED, "CANCELLED", "Cancelled; the worker that ran it is lost."),), id="a-worker-is-lost"),
         pytest.param(RUNNING, Observation(epoch_age_seconds=1), (PUT,), id="redis-lost-the-claim-just-now"),
         pytest.param(RUNNING, Observation(epoch_age_seconds=16), (TAKE, PUT), id="redis-lost-the-claim"),
         pytest.param(Status(phase=Phase.SUSPENDED, attempt=1), WAITING, (TAKE,), id="suspended"),

@@ -34,7 +34,7 @@ NO_WORKER = "No worker began within 60 s (queueDeadlineSeconds)."
         pytest.param(QUEUED, HELD, (RequestStop(TASK, StopReason.DEADLINE),), id="running-but-not-stored"),
         pytest.param(RUNNING, replace(HELD, stop=StopReason.DEADLINE), (), id="stopping"),
         pytest.param(RETRY, Observation(record=RECORD), (TakeClaim(TaskId("uid", 2), Outcome.FAILED, "TIMEOUT", TOO_LONG),), id="between-two-attempts"),
-        pytest.param(RUNNING, replace(HELD, alive=False, silent_seconds=10), (ForceEnd(TASK, Outcome.FAILED, "TIMEOUT", "Worker worker-1 gave no sign of life: its heartbeat expired, and did not come back for 10 s."),), id="its-worker-is-lost"),
+        pytest.param(RUNNING, replace(HELD, alive=False, silent_seconds=10), (ForceEnd(TASK, Outcome.FAILED, "TIMEOUT", "Worker worker-1 has sent no heartbeat for 10 s."),), id="its-worker-is-lost"),
         pytest.param(QUEUED, IN_QUEUE, (), id="not-started"),
         pytest.param(Status(), Observation(), (), id="not-dispatched"),
     ],

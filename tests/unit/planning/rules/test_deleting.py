@@ -1,21 +1,16 @@
-"""Deletion that a foreign finalizer delays."""
+"""Deletion while a foreign finalizer holds the object."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
-from reconstruction_operator.api.status import Phase, Status
+from reconstruction_operator.api.status import Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
-from reconstruction_operator.contract.records import Claim, End, Record
+from reconstruction_operator.contract.records import Claim, End
 from reconstruction_operator.planning.actions import ForceEnd, RequestStop, TakeClaim
 from reconstruction_operator.planning.types import Observation, Plan
 
-from tests.support.plans import NOW, TASK, look
+from tests.support.plans import CLAIM, NOW, RECORD, RUNNING, TASK, look
 
-RECORD = Record("install", "team", "banana", 1, "celery", NOW - timedelta(seconds=3))
-CLAIM = Claim("token", "worker-1", by_operator=False, at=NOW - timedelta(seconds=2))
-RUNNING = Status(phase=Phase.RUNNING, attempt=1, worker="worker-1", start_time=NOW - timedelta(seconds=2))
 GONE = (Outcome.STOPPED, "DELETED", "The job's object is being deleted.")
 
 

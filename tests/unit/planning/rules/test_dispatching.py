@@ -34,7 +34,7 @@ CLAIMED = Observation(record=record(), claim=Claim("token", "worker-1", by_opera
     ("status", "seen", "actions"),
     [
         pytest.param(Status(), Observation(), (PutRecord(1, "celery"), Dispatch(FIRST, "celery")), id="a-new-job"),
-        pytest.param(Status(), Observation(record=record()), (Dispatch(FIRST, "celery"),), id="the-record-is-there"),
+        pytest.param(Status(), Observation(record=record()), (Dispatch(FIRST, "celery"),), id="the-record-exists"),
         pytest.param(Status(), Observation(record=record(sent=ago(1))), (), id="sent-already-but-not-stored"),
         pytest.param(QUEUED, Observation(record=record(sent=ago(5))), (), id="sent-and-stored"),
         pytest.param(RETRY, Observation(record=record(1, ago(99))), (PutRecord(2, "celery"), Dispatch(SECOND, "celery")), id="an-attempt-that-is-stored"),
@@ -42,7 +42,7 @@ CLAIMED = Observation(record=record(), claim=Claim("token", "worker-1", by_opera
         pytest.param(QUEUED, Observation(), (PutRecord(1, "celery"),), id="redis-lost-the-record-alone"),
         pytest.param(QUEUED, Observation(epoch_age_seconds=3, missing=True), (PutRecord(1, "celery"),), id="redis-lost-all-just-now"),
         pytest.param(QUEUED, Observation(epoch_age_seconds=3), (PutRecord(1, "celery"),), id="redis-lost-it-just-now"),
-        pytest.param(QUEUED, Observation(record=record(), epoch_age_seconds=3), (), id="redis-lost-it-and-the-record-is-back"),
+        pytest.param(QUEUED, Observation(record=record(), epoch_age_seconds=3), (), id="redis-lost-it-and-the-record-is-restored"),
         pytest.param(QUEUED, Observation(record=record(sent=ago(14)), missing=True), (), id="missing-for-a-moment"),
         pytest.param(QUEUED, Observation(record=record(sent=ago(15)), missing=True), (Dispatch(FIRST, "celery", again=True),), id="missing"),
         pytest.param(QUEUED, Observation(record=record(sent=ago(90_000)), queue=Queue(1, 0)), (), id="not-known-to-be-missing"),
@@ -63,7 +63,7 @@ def test_a_missing_message_is_sent_again_only_when_it_is_admitted() -> None:
     assert (plan.status.phase, plan.actions, plan.wants_dispatch) == (Phase.QUEUED, (), True)
 
 
-def test_a_message_that_is_missing_too_soon_is_looked_at_again_in_time() -> None:
+def test_a_message_that_is_missing_too_soon_is_checked_again_in_time() -> None:
     plan = look(Observation(record=record(sent=ago(5)), missing=True), QUEUED, admitted=True)
 
     assert (plan.actions, plan.wants_dispatch, plan.wake_at) == ((), False, NOW + timedelta(seconds=10))
@@ -103,7 +103,7 @@ def test_an_attempt_waits_for_its_time(seconds: int, phase: Phase) -> None:
     assert plan.status.next_attempt_time == (due if phase is Phase.PENDING else None)
 
 
-def test_a_priority_is_a_queue_of_its_own() -> None:
+def test_each_priority_has_its_own_queue() -> None:
     plan = look(Observation(), admitted=True, queue="gpu", priority="high")
 
     assert plan.actions == (PutRecord(1, "gpu-high"), Dispatch(FIRST, "gpu-high"))

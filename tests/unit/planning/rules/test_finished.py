@@ -133,7 +133,7 @@ def test_an_order_to_delete_is_resent_only_if_it_was_lost(sent: datetime | None,
     assert plan.wake_at is not None
 
 
-def test_the_files_of_a_cancelled_job_are_deleted_for_its_cancel_also_after_its_ttl() -> None:
+def test_files_of_a_cancelled_job_are_deleted_for_the_cancel_even_after_its_ttl() -> None:
     seen = replace(ended(Phase.CANCELLED), end=End(Outcome.CANCELLED, at=ENDED, worker="w", files_left=True))
 
     plan = look(seen, over(Phase.CANCELLED), ttl_seconds_after_finished=0)
@@ -168,7 +168,7 @@ def test_files_are_deleted_if_the_operator_ended_the_cancelled_attempt(attempt: 
     ("confirmed", "left_seconds", "actions"),
     [
         pytest.param(False, None, (AssertCancelled(),), id="expired"),
-        pytest.param(True, 1799, (AssertCancelled(),), id="half of it is over"),
+        pytest.param(True, 1799, (AssertCancelled(),), id="half of it has passed"),
         pytest.param(True, 1801, (), id="it lasts"),
     ],
 )
@@ -197,12 +197,10 @@ def test_files_are_deleted_if_the_cancelling_worker_could_not() -> None:
 @pytest.mark.parametrize(
     ("changes", "due"),
     [
-        pytest.param(
-            {"end": End(Outcome.SUCCEEDED, at=NOW, worker="worker-2")}, True, id="another-run-came-to-its-end"
-        ),
+        pytest.param({"end": End(Outcome.SUCCEEDED, at=NOW, worker="worker-2")}, True, id="another-run-ended"),
         pytest.param({"end": End(Outcome.STOPPED, "SUPERSEDED", at=NOW, worker="worker-2")}, True, id="or-was-stopped"),
         pytest.param({"end": None}, True, id="its-end-is-lost-and-its-worker-too"),
-        pytest.param({"end": None, "alive": True}, False, id="another-run-will-come-to-its-end"),
+        pytest.param({"end": None, "alive": True}, False, id="another-run-will-end"),
         pytest.param({"end": None, "claim": None, "epoch_age_seconds": 1}, False, id="redis-is-young"),
     ],
 )
@@ -214,7 +212,7 @@ def test_files_are_deleted_if_redis_lost_the_cancel(changes: dict[str, object], 
     assert (DeleteFiles("celery", retain_seconds=0) in actions) is due
 
 
-RESTORED = TakeClaim(TASK, Outcome.FAILED, "TIMEOUT", "The job was over before Redis forgot it.")
+RESTORED = TakeClaim(TASK, Outcome.FAILED, "TIMEOUT", "The job had finished before Redis lost it.")
 RUNS = Observation(record=RECORD, claim=CLAIM, alive=True)
 
 
@@ -223,7 +221,7 @@ RUNS = Observation(record=RECORD, claim=CLAIM, alive=True)
     [
         pytest.param(Observation(queue=LISTENED), over(Phase.FAILED), (RESTORED, PutRecord(1, "celery")), id="end-and-record"),
         pytest.param(Observation(record=RECORD, queue=LISTENED), over(Phase.FAILED), (RESTORED,), id="the-end-alone"),
-        pytest.param(Observation(epoch_age_seconds=1), over(Phase.SUCCEEDED), (), id="the-grace-is-not-over"),
+        pytest.param(Observation(epoch_age_seconds=1), over(Phase.SUCCEEDED), (), id="within-the-grace-period"),
         pytest.param(replace(ended(Phase.CANCELLED), record=None), over(Phase.CANCELLED, worker=None), (), id="it-was-never-sent"),
         pytest.param(RUNS, over(Phase.FAILED), (RequestStop(TASK, StopReason.SUPERSEDED),), id="it-runs-after-all"),
     ],
@@ -280,17 +278,17 @@ _TTL = 3_600.0
         pytest.param(
             Spec(cancel_requested=True), {"completion_time": NOW - timedelta(hours=2)}, None, id="the-flag-has-expired"
         ),
-        pytest.param(Spec(ttl_seconds_after_finished=90), {}, NOW + timedelta(seconds=30), id="its-time-is-not-over"),
-        pytest.param(Spec(ttl_seconds_after_finished=5), {}, NOW - timedelta(seconds=55), id="its-time-is-over"),
+        pytest.param(Spec(ttl_seconds_after_finished=90), {}, NOW + timedelta(seconds=30), id="its-time-has-not-come"),
+        pytest.param(Spec(ttl_seconds_after_finished=5), {}, NOW - timedelta(seconds=55), id="its-time-has-passed"),
         pytest.param(Spec(ttl_seconds_after_finished=5, managed_by="example.com/x"), {}, None, id="not-ours"),
     ],
 )
-def test_when_a_finished_job_needs_a_look(spec: Spec, status: dict[str, object], look_at: datetime | None) -> None:
+def test_when_a_finished_job_needs_a_plan(spec: Spec, status: dict[str, object], look_at: datetime | None) -> None:
     job = make_job(replace(over(Phase.SUCCEEDED, observed_generation=1), **status), spec=spec)  # type: ignore[arg-type]  # as above
     assert next_look(job, NOW, _TTL) == look_at
 
 
-def test_data_of_before_a_cancel_gets_the_flag_at_once_and_a_look_after_the_grace() -> None:
+def test_older_data_without_a_cancel_gets_its_flag_and_a_plan_after_the_grace() -> None:
     made = look(
         Observation(record=RECORD, epoch_age_seconds=1),
         over(Phase.CANCELLED),
@@ -337,7 +335,7 @@ def test_what_a_lost_last_attempt_left_is_deleted(status: Status, changes: dict[
     assert [type(one) for one in actions] == ([DeleteFiles] if ordered else [])
 
 
-def test_a_lost_job_is_looked_at_again_for_a_while_after_a_restart() -> None:
+def test_a_lost_job_is_planned_again_for_a_while_after_a_restart() -> None:
     job = make_job(replace(LOST, observed_generation=1))
     assert next_look(job, NOW, _TTL) == NOW
     assert next_look(job, ENDED + timedelta(seconds=_TTL + 1), _TTL) is None

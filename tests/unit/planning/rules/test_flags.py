@@ -6,20 +6,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from reconstruction_operator.api.status import Phase, Status
-from reconstruction_operator.contract.records import Claim, Record
 from reconstruction_operator.planning.actions import AssertCancelled, RequestCancel, WithdrawRequest
-from reconstruction_operator.planning.types import Observation, Queue
+from reconstruction_operator.planning.types import Observation
 
-from tests.support.plans import NOW, look
+from tests.support.plans import HELD, NOW, RUNNING, look
 
-HELD = Observation(
-    record=Record("install", "team", "banana", 1, "celery", NOW - timedelta(seconds=3)),
-    claim=Claim("token", "worker-1", by_operator=False, at=NOW - timedelta(seconds=2)),
-    alive=True,
-    queue=Queue(workers=1),
-)
-RUNNING = Status(phase=Phase.RUNNING, attempt=1, worker="worker-1", start_time=NOW - timedelta(seconds=2))
 REQUESTED = {"cancel_requested": True}
 CONFIRMED = {"cancel_requested": True, "cancel_confirmed": True}
 

@@ -42,7 +42,7 @@ ORDERED = replace(RECORD, sent_at=NOW - timedelta(seconds=10))
     ("record", "seen", "actions"),
     [
         pytest.param(RECORD, Observation(), (TakeClaim(TASK, Outcome.STOPPED, "DELETED", GONE),), id="unclaimed"),
-        pytest.param(RECORD, HELD, (RequestStop(TASK, StopReason.DELETED),), id="a-worker-has-it"),
+        pytest.param(RECORD, HELD, (RequestStop(TASK, StopReason.DELETED),), id="a-worker-runs-it"),
         pytest.param(RECORD, replace(HELD, stop=StopReason.SUSPEND), (), id="a-worker-is-stopping"),
         pytest.param(RECORD, replace(HELD, alive=False, silent_seconds=9), (RequestStop(TASK, StopReason.DELETED),), id="a-worker-is-silent"),
         pytest.param(RECORD, replace(HELD, alive=False, silent_seconds=10), (ForceEnd(TASK, Outcome.STOPPED, "DELETED", GONE),), id="a-worker-is-lost"),
@@ -86,14 +86,14 @@ def test_orders_to_delete_files_back_off_to_one_an_hour() -> None:
     ("seen", "actions"),
     [
         pytest.param(Observation(), (TakeClaim(TASK, Outcome.STOPPED, "HANDED_OVER", HANDED_OVER),), id="unclaimed"),
-        pytest.param(HELD, (RequestStop(TASK, StopReason.SUPERSEDED),), id="a-worker-has-it"),
+        pytest.param(HELD, (RequestStop(TASK, StopReason.SUPERSEDED),), id="a-worker-runs-it"),
         pytest.param(replace(HELD, stop=StopReason.SUPERSEDED), (), id="a-worker-is-stopping"),
         pytest.param(replace(HELD, alive=False, silent_seconds=10), (ForceEnd(TASK, Outcome.STOPPED, "HANDED_OVER", HANDED_OVER),), id="a-worker-is-lost"),
         pytest.param(STOPPED, (Forget(2),), id="stopped"),
         pytest.param(SUCCEEDED, (Forget(2),), id="it-had-succeeded"),
     ],
 )  # fmt: skip
-def test_what_runs_of_a_job_that_was_handed_over_ends_and_its_files_stay(
+def test_the_attempt_of_a_job_that_was_handed_over_ends_and_its_files_stay(
     seen: Observation, actions: tuple[Action, ...]
 ) -> None:
     assert plan_handed_over("uid", RECORD, seen, TIMING) == actions
@@ -112,13 +112,13 @@ FORGOTTEN = (TakeBack(TaskId("uid", 1), "gpu"), Forget(1))
         pytest.param(FIRST, CLOSED, False, True, id="no-worker-ever-began-it"),
         pytest.param(FIRST, replace(CLOSED, queue=Queue(0, 1)), False, True, id="in-a-queue-without-workers"),
         pytest.param(replace(FIRST, sent_at=NOW - timedelta(days=30)), CLOSED, False, True, id="after-a-month"),
-        pytest.param(FIRST, STOPPED, False, False, id="a-worker-had-it"),
+        pytest.param(FIRST, STOPPED, False, False, id="a-worker-ran-it"),
         pytest.param(replace(FIRST, begun=True), CLOSED, False, False, id="redis-lost-the-workers-claim"),
-        pytest.param(FIRST, CLOSED, True, False, id="the-status-or-a-folder-tells-of-a-worker"),
+        pytest.param(FIRST, CLOSED, True, False, id="the-status-or-a-folder-names-a-worker"),
         pytest.param(RECORD, replace(CLOSED), False, False, id="an-earlier-attempt-may-have-begun"),
     ],
 )
-def test_a_job_that_no_worker_ever_began_needs_no_worker_to_be_forgotten(
+def test_a_job_that_no_worker_began_is_forgotten_without_a_worker(
     record: Record, seen: Observation, *, begun: bool, forgotten: bool
 ) -> None:
     actions = plan_orphan("uid", record, seen, NOW, TIMING, begun=begun)

@@ -1,4 +1,4 @@
-"""Checked inputs: which jobs they end, and what a status shows of them."""
+"""Preflight: which jobs an unusable input ends, and what the status shows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.plans import NOW, TASK, look
 
 MISSING = Checked(Verdict.UNUSABLE, reason="INPUT_NOT_FOUND", message="there is no file:///photos/x on this worker")
 USABLE = Checked(Verdict.USABLE, message="12 photos, 34 MB.")
-UNREACHABLE = Checked(Verdict.UNUSABLE, reason="INPUT_UNREACHABLE", message="the server is away")
+UNREACHABLE = Checked(Verdict.UNUSABLE, reason="INPUT_UNREACHABLE", message="the server is unavailable")
 RECORD = Record("install", "team", "banana", 1, "celery", NOW)
 SEEN = Observation(queue=Queue(workers=1), checked=MISSING)
 IN_QUEUE = replace(SEEN, record=RECORD)
@@ -38,7 +38,7 @@ END = (TakeClaim(TASK, Outcome.FAILED, MISSING.reason, MISSING.message),)
         pytest.param(QUEUED, replace(IN_QUEUE, checked=UNREACHABLE), (), id="another-try-may-succeed"),
     ],
 )
-def test_an_unusable_input_ends_only_an_attempt_that_no_worker_has(
+def test_an_unusable_input_ends_only_an_attempt_that_no_worker_runs(
     status: Status, seen: Observation, actions: tuple[TakeClaim, ...]
 ) -> None:
     ends = tuple(one for one in look(seen, status).actions if isinstance(one, TakeClaim))
@@ -63,7 +63,7 @@ def test_a_confirmed_cancel_comes_first() -> None:
     assert END[0] not in made.actions
 
 
-def test_what_was_found_stays_in_the_status_and_causes_one_write() -> None:
+def test_a_preflights_result_stays_in_the_status_and_causes_one_write() -> None:
     first = look(replace(SEEN, checked=USABLE), WAITING).status
     condition = first.condition(ConditionType.INPUT_CHECKED)
     assert condition is not None
@@ -72,7 +72,7 @@ def test_what_was_found_stays_in_the_status_and_causes_one_write() -> None:
     assert look(replace(SEEN, checked=None), first).status is first
 
 
-def test_a_job_without_a_check_has_no_such_condition() -> None:
+def test_a_job_without_a_preflight_has_no_condition_for_it() -> None:
     assert look(replace(SEEN, checked=None), WAITING).status.condition(ConditionType.INPUT_CHECKED) is None
 
 

@@ -69,20 +69,20 @@ def test_the_durations_of_steps_are_written_only_together_with_progress() -> Non
         pytest.param(False, 9.9, 1e9, False, id="silent-for-a-while"),
         pytest.param(False, 10.0, 1e9, True, id="silent-for-too-long"),
         pytest.param(False, 10.0, 15.0, False, id="workers-may-still-register"),
-        pytest.param(False, 10.0, 15.1, True, id="the-grace-is-over"),
+        pytest.param(False, 10.0, 15.1, True, id="after-the-grace-period"),
     ],
 )
 def test_a_worker_is_lost_after_its_silence(alive: bool, silent: float, epoch_age: float, lost: bool) -> None:
     plan = look(replace(SEEN, alive=alive, silent_seconds=silent, epoch_age_seconds=epoch_age), RUNNING)
 
-    message = "Worker worker-1 gave no sign of life: its heartbeat expired, and did not come back for 10 s."
+    message = "Worker worker-1 has sent no heartbeat for 10 s."
     assert plan.actions == ((ForceEnd(TASK, Outcome.FAILED, "WORKER_LOST", message),) if lost else ())
     assert plan.status.phase is Phase.RUNNING  # the end that counts is seen next
 
 
 UNHEARD = replace(SEEN, alive=False, heard=False, silent_seconds=11)
 LOST_END = replace(SEEN, alive=False, claim=replace(CLAIM, ended=True))
-FORGOTTEN = ForceEnd(TASK, Outcome.STOPPED, "REDIS_LOST", "Redis lost what became of this attempt of worker worker-1.")
+FORGOTTEN = ForceEnd(TASK, Outcome.STOPPED, "REDIS_LOST", "Redis lost the end of this attempt of worker worker-1.")
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ FORGOTTEN = ForceEnd(TASK, Outcome.STOPPED, "REDIS_LOST", "Redis lost what becam
         pytest.param(LOST_END, (FORGOTTEN,), id="it-had-ended"),
     ],
 )
-def test_silence_is_no_failure_of_a_worker_if_redis_has_older_data(
+def test_silence_is_not_a_workers_failure_if_redis_has_older_data(
     seen: Observation, actions: tuple[ForceEnd, ...]
 ) -> None:
     plan = look(seen, RUNNING, backoff_limit=0)
@@ -103,7 +103,7 @@ def test_silence_is_no_failure_of_a_worker_if_redis_has_older_data(
     assert (plan.status.phase, plan.status.failures) == (Phase.RUNNING, 0)
 
 
-def test_an_attempt_that_redis_forgot_is_repeated_without_a_failure() -> None:
+def test_an_attempt_that_redis_lost_is_repeated_without_a_failure() -> None:
     seen = replace(UNHEARD, end=End(FORGOTTEN.outcome, FORGOTTEN.reason, at=NOW))
 
     status = look(seen, RUNNING, backoff_limit=0).status

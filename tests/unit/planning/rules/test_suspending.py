@@ -3,39 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 from reconstruction_operator.api.status import ConditionType, Phase, Progress, Status
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
-from reconstruction_operator.contract.records import Claim, End, Record
+from reconstruction_operator.contract.records import End
 from reconstruction_operator.planning.actions import Dispatch, ForceEnd, PutRecord, RequestStop, TakeClaim
 from reconstruction_operator.planning.types import Observation, Queue
 
-from tests.support.plans import NOW, TASK, look
+from tests.support import plans
+from tests.support.plans import CLAIM, HELD, NOW, QUEUED, RECORD, TASK, look
 
-RECORD = Record("install", "team", "banana", 1, "celery", NOW - timedelta(seconds=3))
-CLAIM = Claim("token", "worker-1", by_operator=False, at=NOW - timedelta(seconds=2))
 END = End(Outcome.STOPPED, "SUSPENDED", at=NOW)
-QUEUED = Status(phase=Phase.QUEUED, attempt=1, dispatch_time=NOW - timedelta(seconds=3))
-RUNNING = Status(
-    phase=Phase.RUNNING,
-    attempt=1,
-    worker="worker-1",
-    start_time=NOW - timedelta(seconds=2),
-    progress=Progress(20, "Running reconstruction", 3, 6, 40, "40s", "20%", NOW),
-)
+RUNNING = replace(plans.RUNNING, progress=Progress(20, "Running reconstruction", 3, 6, 40, "40s", "20%", NOW))
 SUSPENDED = Status(phase=Phase.SUSPENDED, attempt=1)
-HELD = Observation(record=RECORD, claim=CLAIM, alive=True)
-TAKE = TakeClaim(TASK, Outcome.STOPPED, "SUSPENDED", "Suspended while no worker had it.")
+TAKE = TakeClaim(TASK, Outcome.STOPPED, "SUSPENDED", "Suspended while no worker ran it.")
 UNHEARD = replace(HELD, alive=False, heard=False, silent_seconds=1)
 LOST_END = replace(HELD, alive=False, claim=replace(CLAIM, ended=True))
-LOST = ForceEnd(
-    TASK,
-    Outcome.FAILED,
-    "WORKER_LOST",
-    "Worker worker-1 gave no sign of life: its heartbeat expired, and did not come back for 10 s.",
-)
+LOST = ForceEnd(TASK, Outcome.FAILED, "WORKER_LOST", "Worker worker-1 has sent no heartbeat for 10 s.")
 
 
 @pytest.mark.parametrize(
@@ -117,7 +102,7 @@ def test_a_pending_retry_counts_once_when_it_is_suspended() -> None:
 
 
 @pytest.mark.parametrize("seen", [UNHEARD, LOST_END], ids=["redis-has-older-data", "redis-lost-its-end"])
-def test_a_suspended_job_stays_at_rest_though_redis_forgot_its_end(seen: Observation) -> None:
+def test_a_suspended_job_stays_at_rest_although_redis_lost_its_end(seen: Observation) -> None:
     plan = look(seen, SUSPENDED, suspend=True, backoff_limit=0)
 
     assert (plan.status.phase, plan.status.failures, plan.actions) == (Phase.SUSPENDED, 0, ())
@@ -126,7 +111,7 @@ def test_a_suspended_job_stays_at_rest_though_redis_forgot_its_end(seen: Observa
     assert (running.status, running.reason) == ("False", "Suspended")
 
 
-def test_a_resumed_job_continues_with_its_next_attempt_though_redis_forgot_its_end() -> None:
+def test_a_resumed_job_continues_with_its_next_attempt_if_redis_lost_its_end() -> None:
     status = look(UNHEARD, SUSPENDED, suspend=False).status
 
     assert (status.phase, status.attempt, status.failures) == (Phase.PENDING, 2, 0)

@@ -1,4 +1,4 @@
-"""Validation: a job that is not accepted fails before anything of it has started."""
+"""Validation: a job that is not accepted fails before it has started."""
 
 from __future__ import annotations
 

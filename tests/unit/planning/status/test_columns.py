@@ -1,4 +1,4 @@
-"""Texts of the columns, of plans as a user sees them one after another."""
+"""Texts of the columns of `kubectl get recon`."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_the_columns_of_a_job(
 
 
 @pytest.mark.parametrize("outcome", [Outcome.SUCCEEDED, Outcome.FAILED, Outcome.CANCELLED])
-def test_nothing_that_is_over_keeps_a_step(outcome: Outcome) -> None:
+def test_a_job_that_does_not_run_has_no_step(outcome: Outcome) -> None:
     status = look(ended(outcome, "TOO_FEW_IMAGES" if outcome is Outcome.FAILED else ""), RUNNING).status
 
     assert status.phase is not None

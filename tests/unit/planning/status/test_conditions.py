@@ -8,13 +8,13 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reconstruction_operator.api.status import PERMANENT, Condition, ConditionType, Failure, Phase
+from reconstruction_operator.api.status import Condition, ConditionType, Failure, Phase
 from reconstruction_operator.planning.case import JobState
 from reconstruction_operator.planning.status.conditions import Facts, conditions
 from reconstruction_operator.planning.status.reasons import CONDITION_REASONS, markdown
 
 from tests.support.paths import CHECKOUT
-from tests.support.plans import NOW
+from tests.support.plans import NOW, PERMANENT
 
 LATER = NOW + timedelta(minutes=5)
 DOCUMENT = CHECKOUT / "docs" / "conditions.md"
@@ -42,7 +42,7 @@ def true(facts: Facts) -> set[str]:
         pytest.param(Facts(JobState.CANCELLED, 1, requested=True, confirmed=True), Phase.CANCELLED, {"CancelRequested", "Cancelled", "Finished"}, id="cancelled"),
     ],
 )  # fmt: skip
-def test_the_true_conditions_of_each_stage(facts: Facts, phase: Phase, expected: set[str]) -> None:
+def test_the_true_conditions_of_each_state(facts: Facts, phase: Phase, expected: set[str]) -> None:
     assert conditions(facts, (), NOW)[0] is phase
     assert true(facts) == expected | {"Accepted"}
 
@@ -94,7 +94,7 @@ def test_the_first_conditions_are_those_that_matter(facts: Facts, first: list[st
         pytest.param(Facts(JobState.RUNNING, 1), set(), id="withdrawn"),
     ],
 )  # fmt: skip
-def test_the_reason_of_a_cancel_is_in_the_conditions_that_hold_for_it(facts: Facts, expected: set[str]) -> None:
+def test_the_reason_of_a_cancel_is_in_its_true_conditions(facts: Facts, expected: set[str]) -> None:
     _, made = conditions(replace(facts, cancel_reason="wrong photos"), (), NOW)
 
     assert {one.type for one in made if one.message.endswith(" Reason: wrong photos")} == expected

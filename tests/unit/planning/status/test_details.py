@@ -60,7 +60,7 @@ def test_a_status_that_has_the_fields_already_is_not_copied() -> None:
         pytest.param(Status(attempt=4), Observation(), Status(attempt=4, task_id="uid-4"), id="a stored attempt"),
     ],
 )
-def test_the_status_names_the_attempt_once_anything_of_it_exists(
+def test_the_status_names_the_attempt_once_redis_has_data_of_it(
     status: Status, seen: Observation, expected: Status
 ) -> None:
     assert details.with_attempt(case(seen, status)) == expected
@@ -145,5 +145,5 @@ def test_a_failure_has_the_workers_message_and_then_the_advice(message: str, exp
     assert failure == Failure("DISK_FULL", expected, retriable=reason("DISK_FULL").retriable)
 
 
-def test_a_reason_that_is_not_known_is_kept_under_a_known_code() -> None:
+def test_an_unknown_reason_is_kept_with_the_advice_of_a_worker_error() -> None:
     assert details.failure_of("FROM_THE_FUTURE", "Well.").reason == reason("FROM_THE_FUTURE").code

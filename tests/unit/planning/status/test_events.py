@@ -92,7 +92,7 @@ def test_each_transition_has_its_events(
     assert reasons(look(seen, after(*history), admitted=True, **spec)) == expected
 
 
-def test_progress_within_a_step_is_no_event() -> None:
+def test_progress_within_a_step_causes_no_event() -> None:
     status = after((at_step(3), {}))
     assert status.progress is not None
     moved = replace(status, progress=replace(status.progress, percent=59))

@@ -1,4 +1,4 @@
-"""`.status.message`."""
+"""Message of the status: what a waiting job waits for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from reconstruction_operator.planning.types import Observation, Queue
 
 from tests.support.plans import look
 
-LOST = Failure("WORKER_LOST", "Worker worker-1 gave no sign of life", retriable=True)
+LOST = Failure("WORKER_LOST", "Worker worker-1 stopped sending heartbeats", retriable=True)
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ LOST = Failure("WORKER_LOST", "Worker worker-1 gave no sign of life", retriable=
         pytest.param(
             2,
             1,
-            "Waiting for its turn in queue celery: jobs that lost the same worker are tried one after another",
+            "Waiting for its turn in queue celery: jobs that lost the same worker are tried one at a time",
             id="in-quarantine",
         ),
         pytest.param(2, 0, "Waiting for a worker: no live worker listens to queue celery", id="no-worker-listens"),

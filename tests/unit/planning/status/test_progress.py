@@ -115,7 +115,7 @@ def test_a_success_is_a_hundred_percent() -> None:
     assert done(STORED, NOW) == Progress(100, "", 6, 6, None, "", "100%", NOW)
 
 
-def test_a_text_that_is_not_the_message_is_no_change() -> None:
+def test_a_text_that_is_not_the_message_changes_nothing() -> None:
     stopping = replace(STORED, message="Stopping: the job was suspended")
 
     assert advance(stopping, REPORT, NOW, TIMING, show_text=False).progress is OLD

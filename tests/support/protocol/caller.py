@@ -1,0 +1,52 @@
+"""Caller: makes the calls of an operator and of workers on a Redis, with few arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import redis
+from reconstruction_operator.api.identity import TaskId
+from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.contract.records import End, Record
+from reconstruction_operator.state import calls, operator_calls, reads, worker_calls
+from reconstruction_operator.state.replies import BeatReply, ClaimReply, FinishReply
+
+LEADER: Final[dict[str, Any]] = {"fence": 5, "install_id": "install"}
+PLACE: Final[dict[str, Any]] = {"job_id": "job", "namespace": "ns", "name": "a-name", "queue": "celery"}
+RUN: Final[dict[str, Any]] = {"task_id": "job-1", "job_id": "job", "attempt": 1, "token": "first"}
+TASK: Final = TaskId("job", 1)
+SUCCESS: Final = End(Outcome.SUCCEEDED, worker="w")
+
+
+class Caller:
+    """Calls on one Redis; without other arguments those of the leader, or of the first run of attempt 1."""
+
+    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+        self.client = client
+        self.keys = keys
+
+    def __call__(self, make: Callable[..., calls.Call[Any]], *args: Any, **kwargs: Any) -> Any:
+        return calls.run(self.client, make(self.keys, *args, **kwargs))
+
+    def order(self, make: Callable[..., calls.Call[Any]], **what: Any) -> Any:
+        """Make a call of the leader."""
+        return self(make, **LEADER, **what)
+
+    def want(self, attempt: int = 1, **place: Any) -> Record:
+        """Put the record of an attempt; return the record that is then valid."""
+        return self.order(operator_calls.put_record, **{**PLACE, "attempt": attempt, **place})
+
+    def claim(self, run: dict[str, Any] = RUN) -> ClaimReply:
+        return self(worker_calls.claim, **run, worker="w")
+
+    def beat(self, run: dict[str, Any] = RUN) -> BeatReply:
+        return self(worker_calls.beat, **run, worker="w", life="life")
+
+    def finish(self, run: dict[str, Any] = RUN, end: End = SUCCESS) -> FinishReply:
+        return self(worker_calls.finish, **run, end=end)
+
+    def seen(self, job_id: str = "job") -> Any:  # not `ObservedJob`, whose parts may be None
+        """Observe attempt 1 of a job."""
+        return self(reads.observe, [(job_id, TaskId(job_id, 1))]).jobs[0]
