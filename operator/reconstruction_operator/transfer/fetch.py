@@ -9,14 +9,13 @@ from pathlib import Path
 
 from reconstruction_operator.contract.fingerprint import input_digest
 from reconstruction_operator.readers import OBJECT_SCHEMES
-from reconstruction_operator.transfer import archive as archives
-from reconstruction_operator.transfer import digests, local, names, uris
-from reconstruction_operator.transfer.archive import Fetched
+from reconstruction_operator.transfer import digests, local, names, unpack_process, uris
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.https import download
 from reconstruction_operator.transfer.limits import Limits, Tick, section
-from reconstruction_operator.transfer.objects import inputs
+from reconstruction_operator.transfer.objects import worker_inputs
 from reconstruction_operator.transfer.photos import masks
+from reconstruction_operator.transfer.unpack_process import Fetched
 
 _CHUNK_BYTES = 1 << 20
 _REFUSED = "INPUT_REFUSED"
@@ -39,7 +38,7 @@ def fetch(uri: str, into: Path, kept: Path, limits: Limits, tick: Tick) -> Fetch
         case "https":
             return _download(uri, into, limits, tick)
         case scheme if scheme in OBJECT_SCHEMES:
-            return inputs.take(uri, into, kept, limits, tick)
+            return worker_inputs.take(uri, into, kept, limits, tick)
         case scheme:
             raise unknown_scheme(scheme, limits)
 
@@ -53,7 +52,7 @@ def _download(uri: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
     if etag is None and kept is not None:
         return Fetched((), names.Ignored(), kept.digest, kept.etag)
     with archive.open("rb") as file:
-        fetched = archives.unpack(file, uris.redacted(uri), into, limits, section(tick, _DOWNLOAD_SHARE, 1.0))
+        fetched = unpack_process.unpack(file, uris.redacted(uri), into, limits, section(tick, _DOWNLOAD_SHARE, 1.0))
     archive.unlink()
     return replace(fetched, etag=etag or "")
 
@@ -113,7 +112,7 @@ def _take_local(path: Path, shown: str, into: Path, limits: Limits, tick: Tick) 
     real = local.permitted(path, shown, limits)
     if real.is_file():
         with local.open_archive(real, shown) as archive:
-            return archives.unpack(archive, shown, into, limits, tick)
+            return unpack_process.unpack(archive, shown, into, limits, tick)
     return _take_folder(real, shown, into, limits, tick)
 
 

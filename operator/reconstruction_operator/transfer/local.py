@@ -56,10 +56,7 @@ def permitted(path: Path, shown: str, limits: Limits) -> Path:
         roots = ", ".join(limits.named_roots)
         raise StorageError(_REFUSED, f"{shown} does not lie in a folder that this worker may read ({roots})")
     if not _is_granted(real, limits):
-        left = ", ".join(limits.granted or ()) or "nothing"
-        raise StorageError(
-            _REFUSED, f"namespace {limits.namespace or '(none)'} may not read {shown}: this worker leaves it {left}"
-        )
+        raise StorageError(_REFUSED, tenancy.refusal(limits.granted or (), limits.namespace, "read", shown))
     if not real.exists():
         raise StorageError(_MISSING, f"there is no {shown} on this worker{_neighbours(path, limits)}")
     return real

@@ -8,10 +8,9 @@ from pathlib import Path
 from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.transfer.folders import collecting, delivery
 from reconstruction_operator.transfer.limits import Tick
-from reconstruction_operator.transfer.objects import layout, outputs
+from reconstruction_operator.transfer.objects import layout, worker_outputs
 from reconstruction_operator.transfer.objects.address import is_object
-from reconstruction_operator.transfer.occupancy import Occupancy
-from reconstruction_operator.transfer.runs import Run
+from reconstruction_operator.transfer.runs import Occupancy, Run
 
 
 def check(
@@ -23,7 +22,7 @@ def check(
     """
     if not is_object(uri):
         return delivery.check(uri, run, namespace=namespace, heir_of=heir_of)
-    return outputs.check(
+    return worker_outputs.check(
         uri,
         check,
         job_id=run.job_id,
@@ -40,7 +39,7 @@ def collect(uri: str, manifest: Manifest, into: Path, check: Callable[[], None],
     The files have the names and sizes of the manifest; digests are not compared. Raises StorageError or OSError.
     """
     if is_object(uri):
-        outputs.collect(uri, manifest, into, check, namespace=namespace)
+        worker_outputs.collect(uri, manifest, into, check, namespace=namespace)
     else:
         collecting.collect(uri, manifest, into, check, namespace=namespace)
 
@@ -59,7 +58,7 @@ def deliver(
     Raises StorageError, or OvertakenError.
     """
     if is_object(uri):
-        outputs.deliver(
+        worker_outputs.deliver(
             source,
             uri,
             check,
@@ -83,7 +82,7 @@ def withdraw(uri: str, run: Run, *, namespace: str, copy: bool = True) -> None:
     if is_object(uri):
         from reconstruction_operator.transfer.objects import uploading  # noqa: PLC0415  # loads the client
 
-        address = outputs.target(uri, namespace)
+        address = worker_outputs.target(uri, namespace)
         uploading.withdraw(address, run.job_id, run.attempt, workspace=run.folder, copy=copy)
     else:
         delivery.withdraw(uri, run, namespace=namespace, copy=copy)

@@ -27,6 +27,12 @@ def granted(entries: Iterable[tuple[str, str]], namespace: str) -> tuple[str, ..
     return tuple(prefix.replace(_PLACEHOLDER, namespace) for name, prefix in pairs if name in ("*", namespace))
 
 
+def refusal(granted: tuple[str, ...], namespace: str, verb: str, shown: str) -> str:
+    """Return the message for an address that is not in the allowlist; `verb` is "read" or "write to"."""
+    allowed = f"only {', '.join(granted)}" if granted else "nothing"
+    return f"namespace {namespace or '(none)'} may not {verb} {shown}: this worker allows it {allowed}"
+
+
 def folders(prefixes: Iterable[str]) -> tuple[Path, ...]:
     """The prefixes that are folders."""
     return tuple(Path(one) for one in prefixes if one.startswith("/"))

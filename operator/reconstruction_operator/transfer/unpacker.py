@@ -1,7 +1,7 @@
 """Unpacker: extracts the photos of an untrusted archive, in a separate process under resource limits.
 
 `python -m reconstruction_operator.transfer.unpacker REQUEST` reads the archive from stdin. On stdout it reports in lines of JSON:
-the number of photos so far for each piece that it reads, and finally the outcome, an object. `archive.py` starts it.
+the number of photos so far for each piece that it reads, and finally the outcome, an object. `unpack_process.py` starts it.
 
 The standard library bounds neither the memory nor the time that a header can cost, so the kernel does. Only photos among
 the entries are written, under names made here, so that no name in an archive ever becomes a path (path traversal).

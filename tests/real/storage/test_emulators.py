@@ -15,7 +15,7 @@ from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.folders.delivery import EVERY_ATTEMPT, Run
 from reconstruction_operator.transfer.limits import Limits
 from reconstruction_operator.transfer.objects.address import ObjectAddress
-from reconstruction_operator.transfer.objects.crew import Clock
+from reconstruction_operator.transfer.objects.concurrency import Clock
 from reconstruction_operator.transfer.objects.layout import Pointer
 from reconstruction_operator.transfer.objects.store import open_store
 from reconstruction_operator.transfer.objects.target import Target

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from reconstruction_operator.transfer import fetch as inputs
 from reconstruction_operator.transfer import uris
-from reconstruction_operator.transfer.archive import Fetched
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
+from reconstruction_operator.transfer.unpack_process import Fetched
 
 from tests.support.archives import zipped
 from tests.support.photos import make_photo
@@ -208,7 +208,7 @@ def test_messages_name_folders_as_jobs_do_and_never_where_they_lie(tmp_path: Pat
     )
     for uri, message in {
         "file:///etc/banana": "file:///etc/banana does not lie in a folder that this worker may read (/photos)",
-        "file:///photos/a": "namespace maps may not read file:///photos/a: this worker leaves it /photos/maps",
+        "file:///photos/a": "namespace maps may not read file:///photos/a: this worker allows it only /photos/maps",
         "file:///photos/maps/a": "there is no file:///photos/maps/a on this worker",
     }.items():
         with pytest.raises(StorageError) as caught:

@@ -57,15 +57,19 @@ def test_namespace_reads_what_its_allowlist_names(
     ("path", "namespace", "entries", "text"),
     [
         pytest.param(
-            "parks", "maps", ["*={root}/{namespace}"], "this worker leaves it {root}/maps", id="of another namespace"
+            "parks",
+            "maps",
+            ["*={root}/{namespace}"],
+            "this worker allows it only {root}/maps",
+            id="of another namespace",
         ),
         pytest.param("maps-2", "maps", ["maps={root}/maps"], "may not read", id="a longer name"),
         pytest.param("maps/link", "maps", ["maps={root}/maps"], "may not read", id="a link to another namespace's"),
         pytest.param("maps/../parks", "maps", ["maps={root}/maps"], "may not read", id="dots"),
         pytest.param("maps/%2e%2e/parks", "maps", ["maps={root}/maps"], "may not read", id="encoded dots"),
-        pytest.param("maps", "parks", ["maps={root}/maps"], "leaves it nothing", id="no entry for it"),
+        pytest.param("maps", "parks", ["maps={root}/maps"], "allows it nothing", id="no entry for it"),
         pytest.param("maps", "", ["*={root}/maps"], "namespace (none) may not read", id="no namespace"),
-        pytest.param("parks", "../parks", ["*={root}/{namespace}"], "leaves it nothing", id="an invalid namespace"),
+        pytest.param("parks", "../parks", ["*={root}/{namespace}"], "allows it nothing", id="an invalid namespace"),
         pytest.param("maps", "maps", ["maps=https://host/maps"], "may not read", id="an address alone"),
         pytest.param("maps", "maps", ["maps=/elsewhere/maps"], "may not read", id="a folder that is no root"),
         pytest.param("../jobs", "maps", ["maps=/"], "does not lie in a folder", id="a grant widens no root"),

@@ -12,7 +12,7 @@ import numpy as np
 from reconstruction_operator.models.interface import ModelFailure, Photo, Report, Result, Work
 from reconstruction_operator.models.photogrammetry import failed_files, quality_gates, stage_files
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Singles
-from reconstruction_operator.models.photogrammetry.dense import depthmaps, fusion, greys, patchmatch, views
+from reconstruction_operator.models.photogrammetry.dense import depthmaps, fusion, grey_views, patchmatch, views
 from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.dense.depthmaps import Write
 from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
@@ -221,14 +221,14 @@ def _dense_cloud(
     stage: Callable[[Stage], StageProgress],
 ) -> Cloud:
     size = settings.refined_sizes[-1]
-    cameras = [greys.reduced_camera(view.camera, size) for view in seen]
+    cameras = [grey_views.reduced_camera(view.camera, size) for view in seen]
     progress = stage(Stage.DEPTHS)
 
     def compute(write: Write) -> None:
         if settings.patch_match and patchmatch.available():
             patchmatch.compute(seen, cameras, scratch, progress=progress, write=write)
         else:
-            read = greys.reader(seen, size)
+            read = grey_views.reader(seen, size)
             depthmaps.compute(seen, read, settings, threads=threads, progress=progress, write=write)
 
     depth_map, sources = stage_files.depth_maps(stages, compute), [view.sources for view in seen]

@@ -19,8 +19,7 @@ from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.folders import copies, targets
 from reconstruction_operator.transfer.folders.directories import Directory
 from reconstruction_operator.transfer.folders.staging import Staging, new_name, open_staging, staged, take_others
-from reconstruction_operator.transfer.occupancy import Occupancy
-from reconstruction_operator.transfer.runs import EVERY_ATTEMPT, Run
+from reconstruction_operator.transfer.runs import EVERY_ATTEMPT, Occupancy, Run
 
 _CHUNK_BYTES: Final = 1 << 20
 _COPY: Final = "copy"  # in the staging directory

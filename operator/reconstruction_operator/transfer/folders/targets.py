@@ -36,10 +36,7 @@ def find(uri: str, namespace: str) -> Path:
         raise StorageError(REFUSED, f"{path} does not lie below a folder that this worker may write to ({allowed})")
     granted = tenancy.granted(config.settings.NAMESPACE_OUTPUTS, namespace)
     if granted is not None and not uris.lies_below(real, tenancy.folders(granted)):
-        left = ", ".join(granted) or "nothing"
-        raise StorageError(
-            REFUSED, f"namespace {namespace or '(none)'} may not write to {path}: this worker leaves it {left}"
-        )
+        raise StorageError(REFUSED, tenancy.refusal(granted, namespace, "write to", str(path)))
     if any(STAGING.fullmatch(part) for part in real.parts):
         raise StorageError(REFUSED, f"{path} is named like a delivery that is under way")
     above = next(one for one in real.parents if one.exists())

@@ -135,9 +135,7 @@ def _host_and_port(parts: SplitResult, limits: Limits) -> tuple[str, int]:
         text = f"{shown}: a user or a password in the URI could be read by everyone who sees the job"
         raise StorageError(REFUSED, text)
     if limits.granted is not None and not tenancy.covers(limits.granted, parts):
-        left = ", ".join(limits.granted) or "nothing"
-        text = f"namespace {limits.namespace or '(none)'} may not read {shown}: this worker leaves it {left}"
-        raise StorageError(REFUSED, text)
+        raise StorageError(REFUSED, tenancy.refusal(limits.granted, limits.namespace, "read", shown))
     host = (parts.hostname or "").rstrip(".")
     if not host:
         raise StorageError(REFUSED, f"{shown} names no host")

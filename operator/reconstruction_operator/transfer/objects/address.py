@@ -77,7 +77,5 @@ def permitted(
             f"{address}: {address.scheme}:// is not enabled on this worker (STORAGE_SCHEMES); enabled there: {enabled}",
         )
     if granted is not None and not tenancy.covers_objects(granted, address.scheme, address.bucket, address.key):
-        left = ", ".join(granted) or "nothing"
-        text = f"namespace {namespace or '(none)'} may not {verb} {address}: this worker leaves it {left}"
-        raise StorageError(reason, text)
+        raise StorageError(reason, tenancy.refusal(granted, namespace, verb, str(address)))
     return address

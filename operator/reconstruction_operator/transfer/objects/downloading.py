@@ -20,7 +20,7 @@ from reconstruction_operator import disk
 from reconstruction_operator.transfer import names
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import failures
-from reconstruction_operator.transfer.objects.crew import Clock, Crew, call
+from reconstruction_operator.transfer.objects.concurrency import Clock, TransferPool, call
 from reconstruction_operator.transfer.objects.listing import Listed, Listing, list_input
 from reconstruction_operator.transfer.objects.request import (
     CollectRequest,
@@ -57,7 +57,7 @@ def fetch(store: Store, request: FetchRequest, report: OnProgress) -> Incoming:
     Raises StorageError, or OSError for the disk.
     """
     clock = Clock(request.connection.stall_seconds)
-    try:
+    with failures.translating(request.address, failures.INPUT):
         listing = call(lambda: list_input(store, request, clock.moved), clock, lambda: report(0, 0, 0, 0))
         ignored = names.ignored(listing.ignored)
         if listing.digest in request.known:
@@ -74,15 +74,11 @@ def fetch(store: Store, request: FetchRequest, report: OnProgress) -> Incoming:
         token = uuid.uuid4().hex  # another run may still be writing its own partial files
 
         def work(one: Listed) -> None:
-            _fetch(store, one, request.kept / f"{one.file}.{token}{PARTIAL}", request, crew)
+            _fetch(store, one, request.kept / f"{one.file}.{token}{PARTIAL}", request, pool)
 
-        crew: Crew[Listed] = Crew(work, clock, request.connection.at_once)
-        crew.run(wanted, tick)
+        pool: TransferPool[Listed] = TransferPool(work, clock, request.connection.at_once)
+        pool.run(wanted, tick)
         tick()
-    except Exception as error:
-        if failures.is_of_the_client(error):
-            raise failures.translated(error, request.address, failures.INPUT) from None
-        raise
     found = [FetchedObject(one.name or one.key.rpartition("/")[2], one.file, one.bytes) for one in listing.objects]
     return Incoming(found, ignored, listing.digest)
 
@@ -94,14 +90,9 @@ def survey(store: Store, request: ListRequest, report: OnProgress) -> tuple[peek
     def tick() -> None:
         report(0, 0, 0, 0)
 
-    try:
+    with failures.translating(request.address, failures.INPUT):
         listing = call(lambda: list_input(store, request, clock.moved), clock, tick)
-        looked = call(lambda: _samples_of(store, request, listing), clock, tick)
-    except Exception as error:
-        if failures.is_of_the_client(error):
-            raise failures.translated(error, request.address, failures.INPUT) from None
-        raise
-    return looked, listing.bytes
+        return call(lambda: _samples_of(store, request, listing), clock, tick), listing.bytes
 
 
 def _samples_of(store: Store, request: ListRequest, listing: Listing) -> peeks.Peeked:
@@ -137,7 +128,7 @@ def collect(store: Store, request: CollectRequest, report: OnProgress) -> None:
         received = 0
         with target.open("wb") as writer:  # from the beginning, in a retry as well
             for chunk in store.get(key).stream(min_chunk_size=_CHUNK_BYTES):
-                crew.moved(len(chunk))
+                pool.moved(len(chunk))
                 received += len(chunk)
                 if received > size:
                     break
@@ -146,13 +137,9 @@ def collect(store: Store, request: CollectRequest, report: OnProgress) -> None:
         if received != size:
             raise StorageError(_CHANGED, f"{request.address} has other files than its manifest names")
 
-    crew: Crew[tuple[str, int]] = Crew(work, clock, request.connection.at_once)
-    try:
-        crew.run(request.files, lambda: report(0, 0, min(total, clock.bytes), total))
-    except Exception as error:
-        if failures.is_of_the_client(error):
-            raise failures.translated(error, request.address, failures.INPUT) from None
-        raise
+    pool: TransferPool[tuple[str, int]] = TransferPool(work, clock, request.connection.at_once)
+    with failures.translating(request.address, failures.INPUT):
+        pool.run(request.files, lambda: report(0, 0, min(total, clock.bytes), total))
 
 
 def _is_there(path: Path, one: Listed) -> bool:
@@ -168,7 +155,7 @@ def _check_space(folder: Path, wanted: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
-def _fetch(store: Store, one: Listed, partial: Path, request: FetchRequest, crew: Crew[Listed]) -> None:
+def _fetch(store: Store, one: Listed, partial: Path, request: FetchRequest, pool: TransferPool[Listed]) -> None:
     """Fetches one object; continues where an earlier try of this process broke off."""
     with partial.open("ab") as file:
         if not one.etag:  # an existing part may be of another version
@@ -179,14 +166,14 @@ def _fetch(store: Store, one: Listed, partial: Path, request: FetchRequest, crew
             options["range"] = {"offset": received}
         if received < one.bytes or not one.bytes:
             for chunk in _get(store, one, options, request):
-                crew.moved(len(chunk))
+                pool.moved(len(chunk))
                 received += len(chunk)
                 if received > one.bytes:
                     raise _changed(one, request)
                 file.write(chunk)
         if received != one.bytes:
             raise _changed(one, request)
-        with crew.clock.waiting_for_disk():
+        with pool.clock.waiting_for_disk():
             file.flush()
             os.fsync(file.fileno())
     partial.rename(request.kept / one.file)

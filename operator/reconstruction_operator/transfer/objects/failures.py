@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -85,8 +87,19 @@ def is_final(error: Exception) -> bool:
     )
 
 
+@contextmanager
+def translating(address: ObjectAddress, side: Side) -> Iterator[None]:
+    """Translate errors that the client raises in the block to StorageError."""
+    try:
+        yield
+    except Exception as error:
+        if is_of_the_client(error):
+            raise translated(error, address, side) from None
+        raise
+
+
 def translated(error: Exception, address: ObjectAddress, side: Side) -> StorageError:
-    """The failure of a job that follows from an error of the client."""
+    """Return the job's failure for an error of the client."""
     text = str(error)
     status = _STATUS.search(text)
     code = _CODE.search(text)

@@ -14,7 +14,7 @@ from reconstruction_operator.contract.manifest import MANIFEST, MAX_MANIFEST_BYT
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import failures, layout
 from reconstruction_operator.transfer.objects.address import ObjectAddress
-from reconstruction_operator.transfer.objects.crew import Clock, call
+from reconstruction_operator.transfer.objects.concurrency import Clock, call
 from reconstruction_operator.transfer.objects.layout import Pointer
 
 if TYPE_CHECKING:
@@ -89,12 +89,8 @@ class Target:
         """
         key = self.address.below(f"{self.job_id}/{layout.probe_of(self.attempt)}")
         self.ask(lambda: self.store.put(key, _PROBE, attributes={"Content-Type": "text/plain"}, use_multipart=False))
-        try:
+        with failures.translating(self.address, failures.DELETION):
             self.delete([key])
-        except Exception as error:
-            if failures.is_of_the_client(error):
-                raise failures.translated(error, self.address, failures.DELETION) from None
-            raise
 
     def point(self, wanted: Pointer, standing: Standing | None, check: Callable[[], None]) -> None:
         """Makes the pointer name that result, if the server supports it only over the version that was read.

@@ -15,12 +15,12 @@ from reconstruction_operator.contract.manifest import MANIFEST, Manifest
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import failures, layout
 from reconstruction_operator.transfer.objects.address import ObjectAddress
-from reconstruction_operator.transfer.objects.crew import Clock, Crew
+from reconstruction_operator.transfer.objects.concurrency import Clock, TransferPool
 from reconstruction_operator.transfer.objects.layout import Pointer
 from reconstruction_operator.transfer.objects.request import Connection, DeliverRequest, OnProgress
 from reconstruction_operator.transfer.objects.store import open_store
 from reconstruction_operator.transfer.objects.target import Standing, Target
-from reconstruction_operator.transfer.occupancy import Occupancy
+from reconstruction_operator.transfer.runs import Occupancy
 
 UPLOAD_PATIENCE = 10  # times the patience of a download, since the progress of an upload shows only whole parts
 
@@ -45,7 +45,7 @@ def check(request: DeliverRequest, report: OnProgress) -> Occupancy:
     Only a probe shows whether the workers may write and delete. The result of an earlier job that the
     request may take over (`heir_of`) is not refused, but returned.
     """
-    with _Translated(request.address):
+    with failures.translating(request.address, failures.OUTPUT):
         target = _target_of(request, lambda: report(0, 0, 0, 0))
         found = target.standing()
         earlier = target.earlier(found, *request.heir_of) if request.heir_of else None
@@ -60,7 +60,7 @@ def deliver(request: DeliverRequest, source: Path, report: OnProgress) -> None:
 
     Raises StorageError (OUTPUT_REFUSED, OUTPUT_UPLOAD_FAILED), OvertakenError, or OSError for the disk.
     """
-    with _Translated(request.address):
+    with failures.translating(request.address, failures.OUTPUT):
         target = _target_of(request, lambda: report(0, 0, 0, 0))
         try:
             _deliver(request, target, source, report)
@@ -179,7 +179,7 @@ def _upload(target: Target, files: list[_File], at_once: int, tick: Callable[[in
     def pieces(file: _File) -> Iterator[bytes]:
         with file.path.open("rb") as reader:
             while piece := reader.read(_PART_BYTES):
-                crew.moved(len(piece))
+                pool.moved(len(piece))
                 yield piece
 
     def work(file: _File) -> None:
@@ -198,8 +198,8 @@ def _upload(target: Target, files: list[_File], at_once: int, tick: Callable[[in
                 max_concurrency=_PARTS_AT_ONCE,
             )
 
-    crew = Crew(work, clock, at_once)
-    crew.run(files, lambda: tick(clock.bytes))
+    pool = TransferPool(work, clock, at_once)
+    pool.run(files, lambda: tick(clock.bytes))
 
 
 def _is_doomed(target: Target, key: str, kept: str) -> bool:
@@ -216,17 +216,3 @@ def _is_overtaken(workspace: Path | None) -> bool:
 def _refuse_overtaken(workspace: Path | None) -> None:
     if _is_overtaken(workspace):
         raise OvertakenError
-
-
-class _Translated:
-    """Translates errors of the client in a `with` block to StorageError."""
-
-    def __init__(self, address: ObjectAddress) -> None:
-        self._address = address
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if isinstance(error, Exception) and failures.is_of_the_client(error):
-            raise failures.translated(error, self._address, failures.OUTPUT) from None

@@ -19,7 +19,7 @@ from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.https import addresses, download
 from reconstruction_operator.transfer.limits import Limits
 from reconstruction_operator.transfer.names import Ignored
-from reconstruction_operator.transfer.objects import inputs
+from reconstruction_operator.transfer.objects import worker_inputs
 from reconstruction_operator.transfer.photos import checks, masks
 from reconstruction_operator.transfer.preflight.peek import MOST_BLOCKS, Peeked, ReadAt, peek
 from reconstruction_operator.transfer.unpacker import ARCHIVE_KINDS
@@ -62,7 +62,7 @@ def survey(
                 return Survey(None, size)
             return _peeked(size, read_at, uris.redacted(uri), limits)
         case scheme if scheme in OBJECT_SCHEMES:
-            peeked, size = inputs.survey(uri, limits)
+            peeked, size = worker_inputs.survey(uri, limits)
             return _checked(peeked, size, limits)
         case scheme:
             raise fetch.unknown_scheme(scheme, limits)

@@ -160,7 +160,9 @@ async def test_an_object_of_another_size_is_no_file_of_the_result(
 async def test_an_address_that_the_namespace_may_not_use_is_not_read(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     configure(monkeypatch, NAMESPACE_OUTPUTS=(("*", "s3://others/{namespace}/"),))
 
-    with pytest.raises(UnreadableResultError, match=r"may not write to .* the gallery leaves it s3://others/maps/"):
+    with pytest.raises(
+        UnreadableResultError, match=r"may not write to .* the gallery allows it only s3://others/maps/"
+    ):
         await Results(0.0).manifest(KEY, uri)
 
 

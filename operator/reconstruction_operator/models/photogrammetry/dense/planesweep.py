@@ -13,7 +13,7 @@ import numpy as np
 from reconstruction_operator.models.photogrammetry.arrays import Costs, Doubles, Singles
 from reconstruction_operator.models.photogrammetry.dense import correlation
 from reconstruction_operator.models.photogrammetry.dense.correlation import Window
-from reconstruction_operator.models.photogrammetry.dense.greys import GreyView
+from reconstruction_operator.models.photogrammetry.dense.grey_views import GreyView
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 
 COST_SCALE = 1000  # cost units for each 1.0 of correlation lost; a correlation of -1 costs 2000

@@ -11,7 +11,7 @@ import numpy as np
 
 from reconstruction_operator.models.photogrammetry import parallel
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask, Pixels
-from reconstruction_operator.models.photogrammetry.dense import blanks
+from reconstruction_operator.models.photogrammetry.dense import blank_areas
 from reconstruction_operator.models.photogrammetry.input.photos import mask_name
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
@@ -147,7 +147,7 @@ def _undistort(photo: AlignedPhoto, points: Doubles, folder: Path, output: Path)
     camera = Camera(
         np.asarray(intrinsics, dtype=np.float64), photo.rotation, photo.translation, photo.width, photo.height
     )
-    shown = ~blanks.of_photo(np.asarray(straight, dtype=np.uint8), camera.project(points)[0])
+    shown = ~blank_areas.of_photo(np.asarray(straight, dtype=np.uint8), camera.project(points)[0])
     if (folder / mask_name(photo.name)).exists():
         mask = _read_mask(folder / mask_name(photo.name))
         uncovered = cv2.remap(mask, first, second, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT) > 0

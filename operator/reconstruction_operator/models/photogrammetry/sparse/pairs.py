@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from reconstruction_operator.models.photogrammetry.sparse.similarity import Looks
+from reconstruction_operator.models.photogrammetry.sparse.similarity import Descriptors
 
 EXHAUSTIVE_UP_TO = 20  # photos: 190 pairs, no more than the nearest of each would be
 _NEAREST = 8  # photos that look most alike each one
@@ -17,22 +17,22 @@ _NEAREST_ALIGNED = 30  # of each photo that overlaps with none
 Pair = tuple[str, str]
 
 
-def choose(looks: Looks) -> list[Pair]:
+def choose(descriptors: Descriptors) -> list[Pair]:
     """The pairs of a larger set to begin with, each once.
 
     Beside the nearest, neighbours in the order of names are matched. The order is a ring: a walk around an object ends where it began.
     """
-    names = looks.names
+    names = descriptors.names
     count = len(names)
     beside = [(index, (index + offset) % count) for index in range(count) for offset in range(1, _BESIDE + 1)]
-    return _named(names, [*beside, *_nearest(looks, range(count), range(count), _NEAREST)])
+    return _named(names, [*beside, *_nearest(descriptors, range(count), range(count), _NEAREST)])
 
 
-def towards(looks: Looks, left_out: Collection[str], aligned: Collection[str]) -> list[Pair]:
+def towards(descriptors: Descriptors, left_out: Collection[str], aligned: Collection[str]) -> list[Pair]:
     """Pairs of each photo that overlaps with none so far with those aligned photos that look most like it."""
-    index = {name: position for position, name in enumerate(looks.names)}
+    index = {name: position for position, name in enumerate(descriptors.names)}
     rows, columns = [index[name] for name in sorted(left_out)], [index[name] for name in sorted(aligned)]
-    return _named(looks.names, _nearest(looks, rows, columns, _NEAREST_ALIGNED))
+    return _named(descriptors.names, _nearest(descriptors, rows, columns, _NEAREST_ALIGNED))
 
 
 def around(overlapping: Collection[Pair], left_out: Collection[str]) -> list[Pair]:
@@ -50,10 +50,10 @@ def every(names: Sequence[str]) -> list[Pair]:
     return list(itertools.combinations(names, 2))
 
 
-def _nearest(looks: Looks, rows: Sequence[int], columns: Sequence[int], most: int) -> list[tuple[int, int]]:
+def _nearest(descriptors: Descriptors, rows: Sequence[int], columns: Sequence[int], most: int) -> list[tuple[int, int]]:
     """Each of `rows` with the `most` of `columns` that look most like it."""
-    likeness = looks.likeness[np.ix_(rows, columns)]
-    order = np.argsort(-likeness, axis=1, kind="stable")
+    similarity = descriptors.similarity[np.ix_(rows, columns)]
+    order = np.argsort(-similarity, axis=1, kind="stable")
     found = []
     for row, best in zip(rows, order, strict=True):
         others = [columns[position] for position in best if columns[position] != row]

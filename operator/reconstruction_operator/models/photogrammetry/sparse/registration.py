@@ -29,7 +29,7 @@ from reconstruction_operator.models.photogrammetry.sparse import (
 )
 from reconstruction_operator.models.photogrammetry.sparse.mapping import Matched, SparseModel
 from reconstruction_operator.models.photogrammetry.sparse.pairs import Pair
-from reconstruction_operator.models.photogrammetry.sparse.similarity import Looks
+from reconstruction_operator.models.photogrammetry.sparse.similarity import Descriptors
 
 _ENOUGH_SHARE = 0.8  # with fewer, all pairs are matched
 _AFFORDABLE_PAIRS = 5_000  # all pairs of 100 photos, up to ten minutes on two cores
@@ -101,7 +101,7 @@ def _with_all_pairs(matched: Matched, progress: StageProgress) -> list[SparseMod
     return _with(matched, every, progress, guided=False) if len(every) <= _AFFORDABLE_PAIRS else []
 
 
-def _around(matched: Matched, known: Looks, best: SparseModel, *, again: bool) -> list[Pair]:
+def _around(matched: Matched, known: Descriptors, best: SparseModel, *, again: bool) -> list[Pair]:
     """Pairs of the photos that `best` leaves out; with `again` also those that are matched, whose matches are deleted."""
     overlapping = matching.overlapping(matched.database)
     left_out = frozenset(known.names) - best.names

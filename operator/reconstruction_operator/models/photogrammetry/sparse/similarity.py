@@ -1,4 +1,4 @@
-"""Looks: a global descriptor of each photo; photos of the same things have similar descriptors.
+"""Descriptors: a global descriptor of each photo; photos of the same things have similar descriptors.
 
 VLAD: the photo's SIFT features, each as its distance from the nearest word of a small vocabulary, summed for each word
 (Jegou et al. 2010, "Aggregating local descriptors into a compact image representation"). The sums of each word are scaled to
@@ -24,17 +24,17 @@ _SCALE = 512.0  # COLMAP's unit of RootSIFT in a byte
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Looks:
+class Descriptors:
     """Names of photos in the order of their names, and the vector of each."""
 
     names: tuple[str, ...]
     vectors: Singles  # (n, d): each of length 1, or 0 for a photo without features
 
     @property
-    def likeness(self) -> Singles:
+    def similarity(self) -> Singles:
         """(n, n): -1 to 1, of each photo to each."""
-        likeness: Singles = self.vectors @ self.vectors.T
-        return likeness
+        similarity: Singles = self.vectors @ self.vectors.T
+        return similarity
 
 
 def names(database: Path) -> list[str]:
@@ -43,8 +43,8 @@ def names(database: Path) -> list[str]:
         return sorted(str(image.name) for image in opened.read_all_images())
 
 
-def of_photos(database: Path, seed: int) -> Looks:
-    """The looks of all photos in `database`, from their features."""
+def of_photos(database: Path, seed: int) -> Descriptors:
+    """The descriptors of all photos in `database`, from their features."""
     with pycolmap.Database.open(database) as opened:
         images = sorted(opened.read_all_images(), key=lambda image: str(image.name))
 
@@ -57,7 +57,7 @@ def of_photos(database: Path, seed: int) -> Looks:
         sample = np.concatenate([_some(features(image.image_id), share, chance) for image in images])
         words = _vocabulary(sample, chance)
         vectors = np.stack([_vlad(features(image.image_id), words) for image in images])
-    return Looks(tuple(str(image.name) for image in images), vectors)
+    return Descriptors(tuple(str(image.name) for image in images), vectors)
 
 
 def _some(rows: Singles, most: int, chance: np.random.Generator) -> Singles:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from reconstruction_operator.transfer import archive, unpacker
+from reconstruction_operator.transfer import unpack_process, unpacker
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
 
@@ -31,12 +31,12 @@ def limits(limits: Limits) -> Limits:
 
 def unpack(
     content: bytes, into: Path, limits: Limits, tick: Callable[[float, str], None] = lambda *_: None
-) -> archive.Fetched:
+) -> unpack_process.Fetched:
     path = into.with_name("archive")
     path.write_bytes(content)
     with path.open("rb") as file:
         file.read(10)  # wherever it stands
-        return archive.unpack(file, "set", into, limits, tick)
+        return unpack_process.unpack(file, "set", into, limits, tick)
 
 
 def children() -> set[str]:

@@ -9,14 +9,13 @@ from base64 import b64decode
 from dataclasses import replace
 from pathlib import Path
 
-from reconstruction_operator.transfer import archive as archives
-from reconstruction_operator.transfer import digests, names
-from reconstruction_operator.transfer.archive import Fetched
+from reconstruction_operator.transfer import digests, names, unpack_process
 from reconstruction_operator.transfer.limits import Limits, Tick, section
 from reconstruction_operator.transfer.objects import process, request
 from reconstruction_operator.transfer.objects.address import ObjectAddress, permitted
 from reconstruction_operator.transfer.objects.request import Connection, FetchRequest, ListRequest
 from reconstruction_operator.transfer.preflight.peek import Peeked, Sample
+from reconstruction_operator.transfer.unpack_process import Fetched
 from reconstruction_operator.units import megabytes
 
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)  # errors of a file system without hard links
@@ -54,7 +53,7 @@ def take(uri: str, into: Path, kept: Path, limits: Limits, tick: Tick) -> Fetche
     found = [request.FetchedObject(*one) for one in outcome["fetched"]]
     if address.is_archive:
         with (kept / found[0].file).open("rb") as file:
-            unpacked = archives.unpack(file, str(address), into, limits, section(tick, _FETCH_SHARE, 1.0))
+            unpacked = unpack_process.unpack(file, str(address), into, limits, section(tick, _FETCH_SHARE, 1.0))
             return replace(unpacked, digest=digest)
     flat = names.flattened([one.name for one in found])
     for one, name in zip(found, flat, strict=True):

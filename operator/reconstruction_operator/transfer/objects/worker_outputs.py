@@ -13,7 +13,7 @@ from reconstruction_operator.transfer.limits import Tick
 from reconstruction_operator.transfer.objects import layout, process
 from reconstruction_operator.transfer.objects.address import ObjectAddress, permitted
 from reconstruction_operator.transfer.objects.request import CollectRequest, Connection, DeliverRequest
-from reconstruction_operator.transfer.occupancy import Occupancy
+from reconstruction_operator.transfer.runs import Occupancy
 from reconstruction_operator.units import megabytes
 
 _REFUSED = "OUTPUT_REFUSED"

@@ -1,4 +1,4 @@
-"""Crew: transfers several objects at once. Each is retried until it is done or the common clock has stalled. One thread checks the clock."""
+"""TransferPool: transfers several objects at once. Each is retried until it is done or the common clock has stalled. One thread checks the clock."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ class Clock:
 def call(function: Callable[[], T], clock: Clock, tick: Callable[[], None]) -> T:
     """The result of one call of the client, which is retried like a transfer. `tick` is called meanwhile, and may raise."""
     results: list[T] = []
-    crew: Crew[None] = Crew(lambda _: results.append(function()), clock, 1, counts=False)
-    crew.run([None], tick)
+    pool: TransferPool[None] = TransferPool(lambda _: results.append(function()), clock, 1, counts=False)
+    pool.run([None], tick)
     return results[0]
 
 
@@ -74,7 +74,7 @@ class StoppedError(Exception):
     """Ends a transfer in the middle, because it is no longer wanted."""
 
 
-class Crew(Generic[T]):
+class TransferPool(Generic[T]):
     """Threads that transfer objects. `stopping` ends them; a thread in a call of the client ends with the process."""
 
     def __init__(self, work: Callable[[T], None], clock: Clock, size: int, *, counts: bool = True) -> None:

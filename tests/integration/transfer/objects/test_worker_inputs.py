@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from reconstruction_operator.transfer import fetch
-from reconstruction_operator.transfer.archive import Fetched
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
-from reconstruction_operator.transfer.objects import inputs
+from reconstruction_operator.transfer.objects import worker_inputs
+from reconstruction_operator.transfer.unpack_process import Fetched
 
 from tests.support.archives import tarred, zipped
 from tests.support.servers.objects import Bucket
@@ -148,7 +148,7 @@ def test_an_address_that_is_not_granted_is_refused_as_its_author_wrote_it(into: 
     with pytest.raises(StorageError) as caught:
         take("s3://photos/mapsandmore/set/", into, granted)
     assert caught.value.message == (
-        "namespace maps may not read s3://photos/mapsandmore/set/: this worker leaves it s3://photos/maps/, /photos/maps"
+        "namespace maps may not read s3://photos/mapsandmore/set/: this worker allows it only s3://photos/maps/, /photos/maps"
     )
 
 
@@ -194,7 +194,7 @@ def test_survey_counts_photos_and_fetches_nothing(bucket: Bucket, into: Path, li
     bucket.put("set/sub/b.png", b"five.")
     bucket.put("set/masks/a.png", b"seven..")
     bucket.put("set/c.nef", b"raw")
-    peeked, size = inputs.survey(f"s3://{bucket.name}/set/", limits)
+    peeked, size = worker_inputs.survey(f"s3://{bucket.name}/set/", limits)
     assert (peeked.count, size, peeked.ignored.unread) == (2, 22, "1 .nef (camera RAW)")
     starts = [("a.jpg", 1, b"ten bytes.", True), ("sub/b.png", 2, b"five.", True)]
     assert [(one.name, one.index, one.start, one.is_whole) for one in peeked.samples] == starts
@@ -206,7 +206,7 @@ def test_survey_of_an_archive_counts_its_photos(bucket: Bucket, limits: Limits) 
     archive = zipped(*photos, ("notes.txt", b"x"), method=zipfile.ZIP_STORED)
     bucket.put("set.zip", archive)
 
-    peeked, size = inputs.survey(f"s3://{bucket.name}/set.zip", limits)
+    peeked, size = worker_inputs.survey(f"s3://{bucket.name}/set.zip", limits)
 
     assert (peeked.count, size, peeked.ignored.text) == (5, len(archive), "1 other file ignored: 1 .txt")
     assert [(one.name, one.start, one.is_whole) for one in peeked.samples] == [
@@ -216,7 +216,7 @@ def test_survey_of_an_archive_counts_its_photos(bucket: Bucket, limits: Limits) 
 
 def test_survey_of_a_tar_gz_counts_its_photos(bucket: Bucket, limits: Limits) -> None:
     bucket.put("set.tgz", gzip.compress(tarred(("a.jpg", b"first"), ("b.jpg", b"second"), ("notes.txt", b"x"))))
-    peeked, _ = inputs.survey(f"s3://{bucket.name}/set.tgz", limits)
+    peeked, _ = worker_inputs.survey(f"s3://{bucket.name}/set.tgz", limits)
     assert (peeked.count, peeked.ignored.text) == (2, "1 other file ignored: 1 .txt")
     assert [(one.name, one.start) for one in peeked.samples] == [("a.jpg", b"first"), ("b.jpg", b"second")]
 
@@ -224,11 +224,11 @@ def test_survey_of_a_tar_gz_counts_its_photos(bucket: Bucket, limits: Limits) ->
 def test_survey_of_a_damaged_archive_is_refused(bucket: Bucket, limits: Limits) -> None:
     bucket.put("set.zip", zipped(("a.jpg", b"x"))[:-30])
     with pytest.raises(StorageError, match=r"INPUT_REFUSED: s3://.*/set\.zip is damaged"):
-        inputs.survey(f"s3://{bucket.name}/set.zip", limits)
+        worker_inputs.survey(f"s3://{bucket.name}/set.zip", limits)
 
 
 @pytest.mark.parametrize("name", ["none/", "none.zip"])
 def test_survey_of_what_is_not_there_is_refused(name: str, bucket: Bucket, limits: Limits) -> None:
     with pytest.raises(StorageError) as caught:
-        inputs.survey(f"s3://{bucket.name}/{name}", limits)
+        worker_inputs.survey(f"s3://{bucket.name}/{name}", limits)
     assert caught.value.reason == "INPUT_NOT_FOUND"
