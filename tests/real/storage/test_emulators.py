@@ -208,7 +208,7 @@ def test_a_bucket_that_is_not_there_is_reported(cloud: Cloud, into: Path) -> Non
 
 
 def test_an_archive_that_is_not_there_is_reported(bucket: ObjectFolder, cloud: Cloud, into: Path) -> None:
-    with pytest.raises(StorageError, match=r"INPUT_NOT_FOUND: .*set\.zip is not there"):
+    with pytest.raises(StorageError, match=r"INPUT_NOT_FOUND: .*set\.zip does not exist"):
         take(f"{bucket.address}/set.zip", into, cloud)
 
 
@@ -217,9 +217,9 @@ def test_a_wrong_key_is_refused(
     bucket: ObjectFolder, cloud: Cloud, into: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", "d3Jvbmc=")
-    with pytest.raises(StorageError, match=r"INPUT_REFUSED: .* the server refuses the workers' credentials \(403"):
+    with pytest.raises(StorageError, match=r"INPUT_REFUSED: .* the server rejects the workers' credentials \(403"):
         take(f"{bucket.address}/set/", into, cloud)
-    with pytest.raises(StorageError, match=r"OUTPUT_REFUSED: .* the server refuses the workers' credentials") as caught:
+    with pytest.raises(StorageError, match=r"OUTPUT_REFUSED: .* the server rejects the workers' credentials") as caught:
         check(bucket)
     assert "127.0.0.1" not in caught.value.message
 

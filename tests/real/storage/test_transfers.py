@@ -92,17 +92,17 @@ def test_wrong_credentials_are_refused_and_the_endpoint_is_not_shown(
     name: str, value: str, access: Bucket, into: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, value)
-    with pytest.raises(StorageError, match=r"INPUT_REFUSED: .* the server refuses the workers' credentials \(403"):
+    with pytest.raises(StorageError, match=r"INPUT_REFUSED: .* the server rejects the workers' credentials \(403"):
         take(f"s3://{access.name}/set/", into)
-    with pytest.raises(StorageError, match=r"OUTPUT_REFUSED: .* the server refuses the workers' credentials") as caught:
+    with pytest.raises(StorageError, match=r"OUTPUT_REFUSED: .* the server rejects the workers' credentials") as caught:
         check(access.name)
     assert "127.0.0.1" not in caught.value.message
 
 
 def test_a_bucket_that_is_not_there_is_reported(access: Bucket, into: Path) -> None:
-    with pytest.raises(StorageError, match=r"INPUT_NOT_FOUND: .* there is no bucket nowhere-at-all"):
+    with pytest.raises(StorageError, match=r"INPUT_NOT_FOUND: .* bucket nowhere-at-all does not exist"):
         take("s3://nowhere-at-all/set/", into)
-    with pytest.raises(StorageError, match=r"OUTPUT_REFUSED: .* there is no bucket nowhere-at-all"):
+    with pytest.raises(StorageError, match=r"OUTPUT_REFUSED: .* bucket nowhere-at-all does not exist"):
         check("nowhere-at-all")
 
 
@@ -120,7 +120,7 @@ def test_a_bucket_that_the_workers_may_not_use_is_refused_before_the_work(
     allowed: tuple[str, ...], what: str, guest: str, access: Bucket
 ) -> None:
     access.allow(guest, *allowed)
-    refusal = rf"OUTPUT_REFUSED: .* cannot be {what}: the server refuses the workers' credentials \((403 )?AccessDenied"
+    refusal = rf"OUTPUT_REFUSED: .* cannot be {what}: the server rejects the workers' credentials \((403 )?AccessDenied"
     with pytest.raises(StorageError, match=refusal):
         check(access.name)
 
@@ -189,7 +189,7 @@ def test_a_proxy_that_refuses_the_password_is_reported_without_it(
     configure(monkeypatch, STORAGE_CA_FILE=str(server.ca))
     with running_proxy("worker:password") as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url.replace("password", "forgotten"))
-        with pytest.raises(StorageError, match=r"cannot be read: the proxy asks for another user and") as caught:
+        with pytest.raises(StorageError, match=r"cannot be read: the proxy rejects the user or") as caught:
             take("s3://private/set/", into)
     assert "forgotten" not in caught.value.message
     assert proxy.connected == []

@@ -159,7 +159,7 @@ def test_an_output_that_may_not_be_written_fails_the_job_before_its_model_runs(
     job.send(model="rough-patient")  # never ends
     end = job.end()
     assert (end.outcome, end.reason) == ("Failed", "OUTPUT_REFUSED")
-    assert "the server refuses the workers' credentials (403 AccessDenied)" in end.message
+    assert "the server rejects the workers' credentials (403 AccessDenied)" in end.message
     assert job.fetched() == {}
 
 

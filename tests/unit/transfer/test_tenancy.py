@@ -72,7 +72,7 @@ def test_namespace_reads_what_its_allowlist_names(
         pytest.param("parks", "../parks", ["*={root}/{namespace}"], "allows it nothing", id="an invalid namespace"),
         pytest.param("maps", "maps", ["maps=https://host/maps"], "may not read", id="an address alone"),
         pytest.param("maps", "maps", ["maps=/elsewhere/maps"], "may not read", id="a folder that is no root"),
-        pytest.param("../jobs", "maps", ["maps=/"], "does not lie in a folder", id="a grant widens no root"),
+        pytest.param("../jobs", "maps", ["maps=/"], "is not in a folder", id="a grant widens no root"),
     ],
 )
 def test_a_namespace_reads_nothing_else_and_the_message_gives_the_reason(
@@ -135,7 +135,7 @@ def test_photo_replaced_by_a_link_after_the_listing_is_not_read(
         return found
 
     monkeypatch.setattr(local, "_sizes", exchange)
-    with pytest.raises(StorageError, match="was exchanged while it was read"):
+    with pytest.raises(StorageError, match="was replaced while it was read"):
         fetch(f"file://{photos}/maps", "maps", into, limits)
 
 

@@ -178,7 +178,7 @@ async def test_an_error_names_the_cause_and_never_the_servers_address(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
 
-    with pytest.raises(UnreadableResultError, match="takes no connections") as raised:
+    with pytest.raises(UnreadableResultError, match="accepts no connections") as raised:
         await Results(0.0).manifest(KEY, uri)
 
     assert "127.0.0.1" not in str(raised.value)

@@ -86,9 +86,11 @@ def test_a_retry_fetches_only_what_is_missing_or_was_changed(bucket: Bucket, int
 @pytest.mark.parametrize(
     ("limit", "message"),
     [
-        pytest.param({"max_files": 2}, "holds more than 2 objects", id="too many"),
+        pytest.param({"max_files": 2}, "contains more than 2 objects", id="too many"),
         pytest.param(
-            {"max_bytes": 5}, r"3 photos in s3://\S+/set have 0.0 MB; this worker takes 0.0 MB", id="too large"
+            {"max_bytes": 5},
+            r"3 photos in s3://\S+/set have 0.0 MB; this worker accepts at most 0.0 MB",
+            id="too large",
         ),
     ],
 )
@@ -105,7 +107,7 @@ def test_limits_are_checked_before_the_first_byte(
 @pytest.mark.parametrize("key", ["set/../secret.jpg", "set//a.jpg", "set/./a.jpg"])
 def test_names_that_could_lead_elsewhere_are_refused(key: str, bucket: Bucket, into: Path, limits: Limits) -> None:
     bucket.put(key, b"x")
-    with pytest.raises(StorageError, match=r"INPUT_REFUSED: .* holds an object whose name has an empty part"):
+    with pytest.raises(StorageError, match=r"INPUT_REFUSED: .* contains an object whose name has an empty part"):
         take(f"s3://{bucket.name}/set", into, limits)
     assert kept(into) == {}
 
@@ -114,13 +116,13 @@ def test_names_that_could_lead_elsewhere_are_refused(key: str, bucket: Bucket, i
     ("path", "refusal"),
     [
         pytest.param("none/", ("INPUT_NOT_FOUND", "there are no objects below s3://{bucket}/none"), id="no folder"),
-        pytest.param("none.zip", ("INPUT_NOT_FOUND", "s3://{bucket}/none.zip is not there"), id="no archive"),
-        pytest.param("../a", ("INPUT_REFUSED", "holds an empty name, '.' or '..'"), id="upwards"),
-        pytest.param("%2e%2e/a", ("INPUT_REFUSED", "holds an empty name, '.' or '..'"), id="encoded upwards"),
-        pytest.param("a%5C..%5Cb", ("INPUT_REFUSED", "holds a backslash"), id="a backslash"),
-        pytest.param("a//b", ("INPUT_REFUSED", "holds an empty name, '.' or '..'"), id="an empty name"),
-        pytest.param("a?versionId=1", ("INPUT_REFUSED", r"holds ? or #: write %3F"), id="a query"),
-        pytest.param("a%0Ab", ("INPUT_REFUSED", "holds a character that cannot be shown"), id="a line break"),
+        pytest.param("none.zip", ("INPUT_NOT_FOUND", "s3://{bucket}/none.zip does not exist"), id="no archive"),
+        pytest.param("../a", ("INPUT_REFUSED", "contains an empty name, '.' or '..'"), id="upwards"),
+        pytest.param("%2e%2e/a", ("INPUT_REFUSED", "contains an empty name, '.' or '..'"), id="encoded upwards"),
+        pytest.param("a%5C..%5Cb", ("INPUT_REFUSED", "contains a backslash"), id="a backslash"),
+        pytest.param("a//b", ("INPUT_REFUSED", "contains an empty name, '.' or '..'"), id="an empty name"),
+        pytest.param("a?versionId=1", ("INPUT_REFUSED", r"contains ? or #: write %3F"), id="a query"),
+        pytest.param("a%0Ab", ("INPUT_REFUSED", "contains an unprintable character"), id="a line break"),
     ],
 )
 def test_addresses_that_cannot_be_used_are_refused(
@@ -134,12 +136,12 @@ def test_addresses_that_cannot_be_used_are_refused(
 
 
 def test_a_missing_bucket_is_reported_as_such(bucket: Bucket, into: Path, limits: Limits) -> None:
-    with pytest.raises(StorageError, match=r"INPUT_NOT_FOUND: .* there is no bucket nowhere-at-all"):
+    with pytest.raises(StorageError, match=r"INPUT_NOT_FOUND: .* bucket nowhere-at-all does not exist"):
         take("s3://nowhere-at-all/set/", into, limits)
 
 
 def test_a_scheme_that_is_not_enabled_is_refused_with_those_that_are(into: Path, limits: Limits) -> None:
-    with pytest.raises(StorageError, match=r"INPUT_REFUSED: .* gs:// is not enabled .*; enabled there: s3://"):
+    with pytest.raises(StorageError, match=r"INPUT_REFUSED: .* gs:// is not enabled .*; enabled: s3://"):
         take("gs://bucket/set/", into, limits)
 
 
@@ -157,7 +159,7 @@ def test_a_server_that_does_not_answer_is_unreachable(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     configure(monkeypatch, STORAGE_STALL_SECONDS=3.0)  # the client itself retries for less
-    with pytest.raises(StorageError, match=r"INPUT_UNREACHABLE: .* cannot be read: the server takes no connections"):
+    with pytest.raises(StorageError, match=r"INPUT_UNREACHABLE: .* cannot be read: the server accepts no connections"):
         take(f"s3://{bucket.name}/set", into, limits)
 
 

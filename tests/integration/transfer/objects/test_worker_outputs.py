@@ -146,7 +146,7 @@ def test_a_run_that_was_overtaken_after_it_moved_the_pointer_deletes_nothing(buc
     [
         pytest.param("meshes/banana/other.txt", b"x", "holds no result of this job", id="a file"),
         pytest.param("meshes/banana/sub/other.txt", b"x", "holds no result of this job", id="a folder"),
-        pytest.param("meshes/banana/result.json", b"{}", "is no result of this operator", id="a foreign pointer"),
+        pytest.param("meshes/banana/result.json", b"{}", "is not a result of this operator", id="a foreign pointer"),
         pytest.param(
             "meshes/banana/result.json",
             layout.Pointer("job2", 1, "job2/1-a/").to_bytes(),
@@ -214,7 +214,7 @@ def test_a_withdrawal_from_a_server_that_does_not_answer_is_to_be_repeated(
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     configure(monkeypatch, STORAGE_STALL_SECONDS=0.3)
     with pytest.raises(
-        OSError, match=r"s3://bucket-\d+/meshes/banana/ cannot be written: the server takes no connections"
+        OSError, match=r"s3://bucket-\d+/meshes/banana/ cannot be written: the server accepts no connections"
     ):
         withdraw(bucket)
 
@@ -224,7 +224,7 @@ def test_a_withdrawal_from_a_bucket_that_was_deleted_is_done(bucket: Bucket) -> 
 
 
 def test_a_missing_bucket_is_refused(bucket: Bucket) -> None:
-    with pytest.raises(StorageError, match=r"OUTPUT_REFUSED: .* there is no bucket nowhere-at-all"):
+    with pytest.raises(StorageError, match=r"OUTPUT_REFUSED: .* bucket nowhere-at-all does not exist"):
         outputs.check("s3://nowhere-at-all/a/", Run(JOB, 1, None), namespace="maps", check=lambda: None)
 
 
@@ -234,7 +234,7 @@ def test_a_server_that_does_not_answer_fails_the_upload(
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     configure(monkeypatch, STORAGE_STALL_SECONDS=0.3)  # ten times that for uploads; the client itself retries for less
     with pytest.raises(
-        StorageError, match=r"OUTPUT_UPLOAD_FAILED: .* cannot be written: the server takes no connections"
+        StorageError, match=r"OUTPUT_UPLOAD_FAILED: .* cannot be written: the server accepts no connections"
     ):
         deliver(seal(tmp_path / "result"), bucket)
 
@@ -244,7 +244,7 @@ def test_a_server_that_does_not_answer_fails_the_upload(
     [
         pytest.param("s3://meshes/other/a/", "namespace maps may not write to s3://meshes/other/a/", id="not granted"),
         pytest.param("gs://meshes/maps/a/", "gs:// is not enabled", id="not enabled"),
-        pytest.param("s3://meshes/maps/../a/", "holds an empty name, '.' or '..'", id="upwards"),
+        pytest.param("s3://meshes/maps/../a/", "contains an empty name, '.' or '..'", id="upwards"),
     ],
 )
 def test_places_that_are_not_allowed_are_refused(uri: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:

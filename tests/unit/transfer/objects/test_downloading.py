@@ -49,7 +49,9 @@ def test_an_object_that_changes_while_it_is_read_is_not_kept(tmp_path: Path) -> 
             return stat(path)
 
         patched.setattr(os, "statvfs", change)
-        with pytest.raises(StorageError, match=r"INPUT_UNREACHABLE: a\.jpg in s3://photos/set/ was changed"):
+        with pytest.raises(
+            StorageError, match=r"INPUT_UNREACHABLE: a\.jpg in s3://photos/set/ changed while it was read"
+        ):
             downloading.fetch(store, request(tmp_path), lambda *_: None)
     assert [path.suffix for path in tmp_path.iterdir()] in ([], [downloading.PARTIAL])
 
@@ -97,7 +99,9 @@ def test_a_change_is_noticed_on_a_server_that_does_not_know_if_match(tmp_path: P
             return stat(path)
 
         patched.setattr(os, "statvfs", change)
-        with pytest.raises(StorageError, match=r"INPUT_UNREACHABLE: a\.jpg in s3://photos/set/ was changed"):
+        with pytest.raises(
+            StorageError, match=r"INPUT_UNREACHABLE: a\.jpg in s3://photos/set/ changed while it was read"
+        ):
             downloading.fetch(_Forgetful(store), request(tmp_path), lambda *_: None)  # type: ignore[arg-type]
     assert [path.suffix for path in tmp_path.iterdir()] in ([], [downloading.PARTIAL])
 

@@ -144,11 +144,11 @@ def test_a_photo_of_which_only_the_start_was_read_is_taken(limits: Limits) -> No
     ("content", "words"),
     [
         pytest.param(archives.encrypted_zip(), "is protected by a password", id="a password"),
-        pytest.param(zipped(*((f"{n}.jpg", b"") for n in range(21))), "holds more than 20 files", id="many"),
-        pytest.param(zipped(("../a.jpg", b"x")), "holds an entry that points elsewhere", id="elsewhere"),
-        pytest.param(packed(("../a.jpg", b"x")), "holds an entry that points elsewhere", id="elsewhere in a tar.gz"),
+        pytest.param(zipped(*((f"{n}.jpg", b"") for n in range(21))), "contains more than 20 files", id="many"),
+        pytest.param(zipped(("../a.jpg", b"x")), "contains an entry that leads out of it", id="elsewhere"),
+        pytest.param(packed(("../a.jpg", b"x")), "contains an entry that leads out of it", id="elsewhere in a tar.gz"),
         pytest.param(
-            packed(*((f"{n}.jpg", b"") for n in range(21))), "holds more than 20 files", id="many in a tar.gz"
+            packed(*((f"{n}.jpg", b"") for n in range(21))), "contains more than 20 files", id="many in a tar.gz"
         ),
         pytest.param(gzip.compress(b"x" * 5_000), "is damaged: ", id="no tar"),
         pytest.param(packed(("a.jpg", os.urandom(5_000)))[:-900], "is damaged: ", id="a truncated tar.gz"),
@@ -201,7 +201,7 @@ def test_the_photos_in_the_part_of_a_tar_gz_that_was_read_are_looked_at() -> Non
 
 
 def test_a_link_in_the_part_of_a_tar_gz_that_was_read_is_refused() -> None:
-    with pytest.raises(StorageError, match=r"it holds an entry that points elsewhere"):
+    with pytest.raises(StorageError, match=r"it contains an entry that leads out of it"):
         part(("../a.jpg", b"a"))
 
 
@@ -218,7 +218,7 @@ def test_a_slow_disk_ends_the_look_at_an_archive(limits: Limits, monkeypatch: py
         pytest.param(b"no archive", "is neither a folder nor an archive", id="something else"),
         pytest.param(b"", "is neither a folder nor an archive", id="nothing"),
         pytest.param(ZIP[:-30], "is damaged: its end is missing", id="half a zip"),
-        pytest.param(b"PK\x03\x04" + bytes(1_000_001), "this worker takes 1 MB", id="too large"),
+        pytest.param(b"PK\x03\x04" + bytes(1_000_001), "this worker accepts at most 1 MB", id="too large"),
     ],
 )
 def test_an_archive_that_would_be_refused_is_refused(content: bytes, words: str, limits: Limits) -> None:
