@@ -49,7 +49,7 @@ def test_runs_that_go_on_from_what_a_killed_one_left_make_its_mesh(engine: Calla
 
     late = engine(PHOTOS, tmp_path / "late", stages=replace(kept, path=tmp_path / "depth map", attempt=2), **SMALL)
     assert late.resumed_from == "sparse-model of attempt 1"
-    assert late.reports[0][2] == "goes on after sparse-model of attempt 1"
+    assert late.reports[0][2] == "continues after sparse-model of attempt 1"
     assert made_again(late) == []
     assert late.quality == whole.quality
     assert sorted(path.name for path in late.output.iterdir()) == sorted(path.name for path in whole.output.iterdir())

@@ -65,7 +65,7 @@ def pipe() -> Iterator[Pipe]:
         pytest.param("rough-failure", FailureMessage("NOT_ENOUGH_OVERLAP", "1 of 9 photos overlaps"), id="a failure"),
         pytest.param(
             "rough-memory",
-            FailureMessage("OUT_OF_MEMORY", "the model's memory was not enough for 1 photos"),
+            FailureMessage("OUT_OF_MEMORY", "the model ran out of memory with 1 photos"),
             id="no memory",
         ),
     ],

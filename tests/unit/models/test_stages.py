@@ -132,7 +132,7 @@ def test_a_later_seal_of_a_stage_replaces_the_earlier_one(folder: StageFolder) -
 
 @pytest.mark.parametrize("name", ["", "../x", "A", ".x", "a/b", "a" * 33])
 def test_a_name_that_is_no_name_is_refused(folder: StageFolder, name: str) -> None:
-    with pytest.raises(ValueError, match="is no name of a stage"):
+    with pytest.raises(ValueError, match="is not a stage name"):
         Stages(folder).begin(name)
 
 

@@ -37,7 +37,7 @@ def test_it_is_waited_for_and_reported(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_failure_contains_the_helpers_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     name = module(tmp_path, monkeypatch, "raise ValueError('no such luck')")
-    with pytest.raises(RuntimeError, match=r"(?s)piece_of_work ended with status 1: .*no such luck"):
+    with pytest.raises(RuntimeError, match=r"(?s)piece_of_work exited with status 1: .*no such luck"):
         run(name, [], tmp_path)
 
 

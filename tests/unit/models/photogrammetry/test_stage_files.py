@@ -177,4 +177,4 @@ def test_a_run_says_where_it_goes_on(folder: StageFolder) -> None:
     stage_files.sparse_model(Stages(folder), model)
     stage_files.announce(Stages(folder), timetable)
     stage = "depth-maps of attempt 1"
-    assert heard == [(Step.RECONSTRUCT, pytest.approx(4 / 6), f"goes on after {stage}", stage)]
+    assert heard == [(Step.RECONSTRUCT, pytest.approx(4 / 6), f"continues after {stage}", stage)]
