@@ -1,4 +1,4 @@
-"""The process that unpacks: its limits, its end, and what it is given."""
+"""Unpack process: its limits, its exit, and its environment."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def unpack(
     path = into.with_name("archive")
     path.write_bytes(content)
     with path.open("rb") as file:
-        file.read(10)  # wherever it stands
+        file.read(10)  # the position in the file does not matter
         return unpack_process.unpack(file, "set", into, limits, tick)
 
 
@@ -141,7 +141,7 @@ def test_process_has_limits_and_neither_a_setting_nor_a_secret(
     assert any(line.startswith("Max cpu time 3") for line in limited)  # 30 s, and what it used so far
 
 
-def test_full_or_broken_disk_is_an_error_of_the_disk(into: Path, limits: Limits) -> None:
+def test_a_disk_error_is_raised_as_oserror(into: Path, limits: Limits) -> None:
     into.rmdir()
     with pytest.raises(FileNotFoundError) as caught:
         unpack(zipped(*PHOTOS), into, limits)

@@ -1,4 +1,4 @@
-"""Allowlists of namespaces: what a namespace may read, download and write."""
+"""Namespace allowlists: what a namespace may read, download and write."""
 
 from __future__ import annotations
 
@@ -111,7 +111,9 @@ def test_address_is_compared_by_host_port_and_folders(uri: str, allowed: bool, t
     assert ("it may" in str(refusal.value)) is allowed, str(refusal.value)
 
 
-def test_results_go_only_where_the_allowlist_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_are_delivered_only_to_addresses_on_the_allowlist(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     root = tmp_path / "meshes"
     root.mkdir()
     configure(monkeypatch, OUTPUT_ROOTS=(str(root),), NAMESPACE_OUTPUTS=(("*", f"{root}/{{namespace}}"),))

@@ -1,4 +1,4 @@
-"""Archives of all kinds, and the table of hostile ones. In this process, so without limits on memory and time."""
+"""Unpacker: archives of all kinds, and a table of hostile ones. It runs in this process, without limits on memory and time."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_photos_come_out_of_archives_of_all_kinds(content: bytes, into: Path) ->
     assert {path.name: path.read_bytes() for path in into.iterdir()} == {"a.jpg": b"first", "sub_b.png": b"second"}
 
 
-def test_pax_headers_of_one_file_and_of_all_are_heeded(into: Path) -> None:
+def test_pax_headers_of_one_file_and_of_all_are_applied(into: Path) -> None:
     content = b"x" * 700
     plain = tarred(("short", b""))[:512]  # announces no content
     one = pax_tar(("path", "größe.jpg"), ("size", "700"), ("mtime", "1.5")) + plain + content + bytes(324)

@@ -215,7 +215,7 @@ def let_ten_seconds_pass_at_each_check(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
     ],
 )
-def test_server_that_sends_single_bytes_is_given_up(
+def test_download_from_a_server_that_sends_single_bytes_fails(
     sent: bytes, piece: bytes, text: str, *, server: Server, limits: Limits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     let_ten_seconds_pass_at_each_check(monkeypatch)
@@ -224,7 +224,7 @@ def test_server_that_sends_single_bytes_is_given_up(
         server.get(server.url("/slow"), limits)
 
 
-def test_server_above_the_minimum_speed_is_not_given_up(
+def test_download_from_a_server_above_the_minimum_speed_succeeds(
     server: Server, limits: Limits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     let_ten_seconds_pass_at_each_check(monkeypatch)
@@ -266,9 +266,7 @@ def test_not_all_addresses_of_a_host_with_very_many_are_tried(server: Server, li
 
 
 @pytest.mark.parametrize("listed", ["bücher.example", "xn--bcher-kva.example"])
-def test_a_host_in_another_script_is_called_by_its_name_in_the_network(
-    listed: str, server: Server, limits: Limits
-) -> None:
+def test_a_host_in_another_script_is_asked_by_its_dns_name(listed: str, server: Server, limits: Limits) -> None:
     server.pages["/a.zip"] = body(b"content")
     named = replace(limits, https_hosts=(listed,))
     assert server.get(server.url("/a.zip", "bücher.example"), named) == b"content"

@@ -1,4 +1,4 @@
-"""Addresses of objects: what no grant and no server may read in another way."""
+"""Object addresses: allowlists and servers must read them in the same way."""
 
 from __future__ import annotations
 

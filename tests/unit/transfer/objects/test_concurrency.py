@@ -1,4 +1,4 @@
-"""TransferPool and clock: several objects at once, tried again until nothing has moved for too long."""
+"""Transfer pool: several objects at once, each retried until all transfers have stalled."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_several_objects_are_transferred_at_once() -> None:
     assert clock.objects == 3
 
 
-def test_an_error_that_may_pass_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_temporary_error_is_retried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(concurrency, "_PAUSE_SECONDS", 0.0)
     tries: list[int] = []
 

@@ -1,4 +1,4 @@
-"""Failures of object storage: which are retried, and their messages for users."""
+"""Storage failures: which are retried, and their messages for users."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ANSWER = "Error performing GET http://10.0.0.1:9000/photos/set in 3ms - Server 
         pytest.param(TypeError("a defect"), True, id="a defect"),
     ],
 )
-def test_only_what_may_pass_is_tried_again(error: Exception, final: bool) -> None:
+def test_only_temporary_errors_are_retried(error: Exception, final: bool) -> None:
     assert failures.is_final(error) is final
 
 

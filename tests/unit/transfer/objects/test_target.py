@@ -1,4 +1,4 @@
-"""Target of a delivery: which attempt may move the pointer, and how a pointer of another program is read."""
+"""Delivery target: which attempt may move the pointer, and foreign objects in its place."""
 
 from __future__ import annotations
 

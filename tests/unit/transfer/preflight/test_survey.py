@@ -1,4 +1,4 @@
-"""Survey of inputs: what is found without copying anything, as loading would find it."""
+"""Input survey: without copying, it finds the errors that loading would find."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_a_photo_in_an_archive_that_would_be_refused_is_refused(
     assert words in message
 
 
-def test_a_photo_of_which_only_the_start_was_read_is_taken(limits: Limits) -> None:
+def test_a_photo_of_which_only_the_start_was_read_is_accepted(limits: Limits) -> None:
     assert len(BIG) > 65_536
     path = limits.roots[0] / "set.zip"
     path.write_bytes(zipped(("a.png", BIG), method=zipfile.ZIP_STORED))
@@ -185,7 +185,7 @@ def test_a_header_that_would_cost_much_memory_is_not_read(content: bytes, limits
 
 
 def part(*entries: tuple[str, bytes]) -> peek.Peeked:
-    """What is seen of a .tar.gz of which two blocks are read."""
+    """What a peek finds in a .tar.gz of which it reads two blocks."""
     content = packed(*entries, ("last.txt", os.urandom(300_000)), ("never.jpg", b"x"))
 
     def read_at(place: int, count: int) -> bytes:
@@ -194,7 +194,7 @@ def part(*entries: tuple[str, bytes]) -> peek.Peeked:
     return peek.peek(len(content), read_at, "it", max_bytes=1 << 30, max_files=20, most_blocks=2)
 
 
-def test_the_photos_in_the_part_of_a_tar_gz_that_was_read_are_looked_at() -> None:
+def test_the_photos_in_the_part_of_a_tar_gz_that_was_read_are_checked() -> None:
     found = part(("b.jpg", b"b"), ("a.jpg", b"a"), ("x.txt", b"x"))
     assert (found.count, found.ignored.text) == (None, "")
     assert [(one.name, one.start) for one in found.samples] == [("a.jpg", b"a"), ("b.jpg", b"b")]
@@ -205,7 +205,7 @@ def test_a_link_in_the_part_of_a_tar_gz_that_was_read_is_refused() -> None:
         part(("../a.jpg", b"a"))
 
 
-def test_a_slow_disk_ends_the_look_at_an_archive(limits: Limits, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_disk_ends_the_peek_into_an_archive(limits: Limits, monkeypatch: pytest.MonkeyPatch) -> None:
     path = limits.roots[0] / "set.tar.gz"
     path.write_bytes(packed(*PHOTOS))
     monkeypatch.setattr(peek, "_SECONDS", -1.0)

@@ -1,4 +1,4 @@
-"""Which sparse models are accepted, and which photos messages name."""
+"""Model acceptance: which sparse models are accepted, and which photos the messages name."""
 
 from __future__ import annotations
 

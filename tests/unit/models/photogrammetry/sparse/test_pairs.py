@@ -9,12 +9,12 @@ from reconstruction_operator.models.photogrammetry.sparse.similarity import Desc
 
 
 def places(count: int) -> Integers:
-    """Where on a straight walk each photo was taken, in the order of their names: the names do not tell."""
+    """The place of each photo on a straight walk, in the order of their names, which is random."""
     return np.random.default_rng(1).permutation(count)
 
 
 def walk(count: int) -> Descriptors:
-    """Each photo descriptors like those near it on the walk."""
+    """Descriptors of photos that are similar if they are near each other on the walk."""
     near = np.exp(-((places(count)[:, None] - np.arange(count)) ** 2) / 50.0)
     vectors = (near / np.linalg.norm(near, axis=1, keepdims=True)).astype(np.float32)
     return Descriptors(tuple(f"{index:04d}.jpg" for index in range(count)), vectors)
@@ -30,7 +30,7 @@ def is_each_once(chosen: list[Pair]) -> bool:
 
 
 @pytest.mark.parametrize("count", [21, 66, 200])
-def test_photos_of_a_larger_set_are_paired_with_those_that_look_like_them(count: int) -> None:
+def test_photos_of_a_larger_set_are_paired_with_similar_photos(count: int) -> None:
     chosen = pairs.choose(walk(count))
     assert is_each_once(chosen)
     assert len(chosen) <= 10 * count

@@ -1,4 +1,4 @@
-"""Descriptors of computed photos: those that show the same part of a wall are most alike."""
+"""Image similarity: computed photos of the same part of a wall are the most similar."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def found(database: Path) -> similarity.Descriptors:
     return similarity.of_photos(database, seed=1)
 
 
-def test_photos_that_overlap_look_more_alike_than_others(found: similarity.Descriptors) -> None:
+def test_overlapping_photos_are_more_similar_than_others(found: similarity.Descriptors) -> None:
     assert found.names == ("a.png", "b.png", "blank.png", "c.png", "d.png", "e.png")
     a, b, _, c, d, e = range(6)
     overlapping = [found.similarity[pair] for pair in ((d, b), (b, e), (a, c))]
@@ -43,10 +43,10 @@ def test_photos_that_overlap_look_more_alike_than_others(found: similarity.Descr
     assert min(overlapping) > 2 * max(0.1, *others)
 
 
-def test_a_photo_without_features_is_like_no_other(found: similarity.Descriptors) -> None:
+def test_a_photo_without_features_is_similar_to_no_other(found: similarity.Descriptors) -> None:
     assert not found.similarity[found.names.index("blank.png")].any()
 
 
-def test_the_same_seed_gives_the_same_looks(found: similarity.Descriptors, database: Path) -> None:
+def test_the_same_seed_gives_the_same_descriptors(found: similarity.Descriptors, database: Path) -> None:
     assert np.array_equal(similarity.of_photos(database, seed=1).vectors, found.vectors)
     assert not np.array_equal(similarity.of_photos(database, seed=2).vectors, found.vectors)
