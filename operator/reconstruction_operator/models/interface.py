@@ -124,7 +124,7 @@ class Model(Protocol):
     `check_parameters` accepts. By this schema the operator refuses jobs before they wait for a worker. It supports the keywords
     that `planning.parameters` lists.
 
-    Two more optional attributes tell what the model's results depend on (`registry.versions`):
+    Two more optional attributes state what the model's results depend on (`registry.versions`):
 
     - `version: str`, to be changed when the same photos and parameters would give another result, or other stages. Without it,
       the version of the package that provides the model is used.

@@ -25,8 +25,8 @@ def section(tick: Tick, start: float, end: float) -> Tick:
 class Limits:
     """Limits of one job's input."""
 
-    roots: tuple[Path, ...]  # file:// inputs must lie below one of these
-    jobs_dir: Path  # and must not lie below this one
+    roots: tuple[Path, ...]  # file:// inputs must be below one of these
+    jobs_dir: Path  # of all jobs; inputs must not be below it
     https_hosts: tuple[str, ...]  # empty: all public hosts
     max_bytes: int  # of one input, packed and unpacked
     max_files: int  # entries of one folder or archive

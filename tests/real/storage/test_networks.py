@@ -93,7 +93,7 @@ def test_a_silent_server_fails_the_download_and_a_retry_fetches_the_rest(
 def test_a_request_that_takes_longer_than_the_clients_own_limits_succeeds(
     proxy: TcpProxy, access: Bucket, tmp_path: Path
 ) -> None:
-    """By default the client gives a request with its body 30 s, and all its tries together 180 s."""
+    """By default, the client limits a request with its body to 30 s, and all its tries to 180 s."""
     result = sealed_result(tmp_path / "result", mesh_bytes=12 << 20)  # sent in one request
     proxy.delay(0.25)  # for 64 kB: 48 s
     began = time.monotonic()

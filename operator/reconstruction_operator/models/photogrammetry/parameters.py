@@ -29,7 +29,7 @@ class QualitySettings:
     texture_faces: int  # maximum in model_textured.glb (the time for unwrapping grows faster than linearly)
     texture_size: int  # px: side of the square texture
     turn_frames: int  # frames of the animation in which the model turns
-    crop: bool = True  # keep only the region that the cameras look at, if they converge on one
+    crop: bool = True  # keep only the region that the cameras look at, if they converge
     compress: bool = False  # also write model_compressed.glb
     seed: int = 0  # of the random numbers
 

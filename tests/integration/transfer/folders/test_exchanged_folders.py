@@ -81,7 +81,7 @@ def test_no_delivery_lands_behind_a_link_that_is_swapped_in(root: Path, result: 
 
 
 def test_no_withdrawal_deletes_behind_a_link_that_is_swapped_in(root: Path, result: Path) -> None:
-    """The neighbour's folder holds what looks like a copy of the same job."""
+    """The other namespace's folder contains what could be a copy of the same job."""
     for folder in ("a/folder", "b"):
         delivery.deliver(result, f"file://{root}/{folder}/banana", RUN, lambda: None, namespace=folder[0])
     before = everything(root / "b")
