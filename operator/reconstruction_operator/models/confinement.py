@@ -11,11 +11,7 @@ import os
 from typing import Final
 
 _NO_NEW_PRIVILEGES: Final = 38  # PR_SET_NO_NEW_PRIVS of prctl(2): Landlock requires it
-_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = (
-    444,
-    445,
-    446,
-)  # system calls; the numbers are the same on every architecture
+_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # system calls, with the same numbers on every architecture
 _ASK_VERSION: Final = 1
 _BENEATH_PATH: Final = 1
 _RENAME: Final = 1 << 13  # LANDLOCK_ACCESS_FS_REFER: renames between folders

@@ -80,7 +80,8 @@ def overlap_with_jobs_dir() -> str:
     for name, root in (*inputs, *(("OUTPUT_ROOTS", Path(one)) for one in config.settings.OUTPUT_ROOTS)):
         real = root.resolve()
         if real.is_relative_to(jobs) or jobs.is_relative_to(real):
-            return f"{name} contains {root}, and JOBS_DIR is {config.settings.JOBS_DIR}: they must not contain each other, directly or through links"
+            text = "they must not contain each other, directly or through links"
+            return f"{name} contains {root}, and JOBS_DIR is {config.settings.JOBS_DIR}: {text}"
     return ""
 
 

@@ -151,7 +151,7 @@ def test_a_disk_error_is_raised_as_oserror(into: Path, limits: Limits) -> None:
 @pytest.mark.parametrize(
     ("number", "error", "text"),
     [
-        (signal.SIGKILL, RuntimeError, "exit code -9"),
+        (signal.SIGKILL, RuntimeError, "exited with code -9"),
         (signal.SIGXCPU, StorageError, "INPUT_REFUSED: set takes too long"),
     ],
 )

@@ -177,9 +177,7 @@ def test_a_pointer_that_another_run_writes_at_the_same_moment_is_not_replaced(
     assert output.pointer["attempt"] == 2
 
 
-@pytest.mark.parametrize(
-    "cloud", ["amazon", AZURE], indirect=True
-)  # the emulator of Google answers such a list with 500
+@pytest.mark.parametrize("cloud", ["amazon", AZURE], indirect=True)  # the emulator of Google returns 500
 def test_a_missing_bucket_is_reported(cloud: Cloud, into: Path) -> None:
     with pytest.raises(StorageError, match=r"INPUT_NOT_FOUND: .* bucket nowhere-at-all does not exist"):
         transfers.photos(f"{cloud.scheme}://nowhere-at-all/set/", into)

@@ -26,9 +26,7 @@ def available_bytes(root: Path = Path("/")) -> int:
         (group, "memory.max", "memory.current"),
         (group / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
     ):
-        with contextlib.suppress(
-            OSError, ValueError
-        ):  # another version of control groups; or "max", which means no limit
+        with contextlib.suppress(OSError, ValueError):  # another version of control groups; "max" means no limit
             most = int((folder / limit).read_text())
             left.append(most - int((folder / used).read_text()) + _file_cache(folder / "memory.stat"))
     return max(0, min(left))

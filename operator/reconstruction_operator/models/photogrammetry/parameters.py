@@ -20,9 +20,7 @@ class QualitySettings:
     depth_planes: int  # maximum number of depths tried for each pixel of a coarse depth map
     depth_sources: int  # neighbouring photos used for each depth map
     diagonal_paths: bool  # aggregate along 8 directions instead of 4
-    refined_sizes: tuple[
-        int, ...
-    ]  # px: of finer depth maps, each refined from the previous size; the last ones are fused
+    refined_sizes: tuple[int, ...]  # px: of finer depth maps, each refined from the previous; the last ones are fused
     patch_match: bool  # let COLMAP compute the depth maps if it can use a GPU
     octree_depth: int  # of the Poisson surface: cells are 1/2^depth of the scene
     faces: int  # maximum number of triangles in model.glb
@@ -148,7 +146,7 @@ class Switch:
 
 OVERRIDES: Mapping[str, WholeNumber | Switch] = {
     "maxImageSize": WholeNumber(
-        "max_image_size", 400, 4000, "maximum size of photos in px (longer side); larger ones are reduced"
+        "max_image_size", 400, 4000, "maximum of the longer side of photos in px; larger ones are reduced"
     ),
     "textureSize": WholeNumber("texture_size", 256, 8192, "side of the texture in px"),
     "faces": WholeNumber("faces", 1_000, 1_000_000, "maximum number of triangles in model.glb"),

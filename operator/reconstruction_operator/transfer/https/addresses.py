@@ -25,10 +25,7 @@ _IPV4_INSIDE = (  # networks whose last 32 bits are an IPv4 address
 )
 _LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")  # RFC 8215; the position of the IPv4 address varies
 _ISATAP = 0x0200_5EFE  # RFC 5214: the 32 bits before the IPv4 address are this or 0x0000_5EFE
-_PUBLIC_6 = (
-    ipaddress.IPv6Network("2000::/3"),
-    *_IPV4_INSIDE,
-)  # all other unicast addresses are site-local or unassigned
+_PUBLIC_6 = (ipaddress.IPv6Network("2000::/3"), *_IPV4_INSIDE)  # other unicast addresses are site-local or unassigned
 _BROADCAST = ipaddress.IPv4Address("255.255.255.255")
 _METADATA_6 = ipaddress.IPv6Network("fd00:ec2::/32")  # AWS metadata, as 169.254.169.254
 

@@ -125,8 +125,7 @@ def _save(
                 file.write(chunk)
                 tick(done / expected if expected else 0.0, f"{megabytes(done, 1)} downloaded")
     except HTTPError as error:
-        raise StorageError(
-            UNREACHABLE, f"{shown}: the connection was lost after {megabytes(done, 1)}: {error}"
-        ) from None
+        text = f"{shown}: the connection was lost after {megabytes(done, 1)}: {error}"
+        raise StorageError(UNREACHABLE, text) from None
     if expected is not None and done != expected:
         raise StorageError(UNREACHABLE, f"{shown}: the connection was lost after {done} of {expected} bytes")

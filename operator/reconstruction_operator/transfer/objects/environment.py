@@ -12,11 +12,8 @@ _CREDENTIALS: Final = ("AWS_", "AZURE_", "GOOGLE_")  # prefixes
 
 _PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 _NETWORK: Final = (*_PROXIES, "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
-_IDENTITY: Final = (
-    "169.254.0.0/16",
-    "fd00:ec2::/32",
-    "metadata.google.internal",
-)  # addresses at which clouds serve credentials
+# Addresses at which clouds serve credentials.
+_IDENTITY: Final = ("169.254.0.0/16", "fd00:ec2::/32", "metadata.google.internal")
 _ENDPOINTS: Final = (
     "AWS_ENDPOINT",
     "AWS_ENDPOINT_URL",

@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     Store = S3Store | GCSStore | AzureStore
 
 _CONNECT_SECONDS: Final = 15.0
-_REQUEST_SECONDS: Final = (
-    7 * 86_400.0
-)  # for a whole body; the default is 30 s. `Clock` and the read timeout detect stalls
+_REQUEST_SECONDS: Final = 7 * 86_400.0  # for a whole body (default: 30 s); `Clock` and the read timeout detect stalls
 _RETRIES: Final = 4  # of a request; a transfer is retried until it has stalled
 _RETRY_SECONDS: Final = 60.0  # for all retries
 

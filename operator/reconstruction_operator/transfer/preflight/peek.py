@@ -195,9 +195,7 @@ class _Blocks(io.RawIOBase):
         self._place += len(piece)
         return len(piece)
 
-    def read(
-        self, size: int | None = -1, /
-    ) -> bytes:  # archive readers expect all bytes, and a raw file may return fewer
+    def read(self, size: int | None = -1, /) -> bytes:  # a raw file may return fewer bytes than archive readers expect
         left = self._size - self._place if size is None or size < 0 else size
         if left > _MOST_AT_ONCE:
             raise _TooMuchError

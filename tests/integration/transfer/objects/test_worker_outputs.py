@@ -203,7 +203,7 @@ def test_a_withdrawal_from_an_unreachable_server_fails_and_must_be_repeated(
         output.withdraw()
 
 
-def test_a_withdrawal_from_a_deleted_bucket_succeeds() -> None:
+def test_a_withdrawal_from_a_deleted_bucket_succeeds(bucket: Bucket) -> None:
     outputs.withdraw("s3://nowhere-at-all/a/", Run(JOB, 1, None), namespace="maps")
 
 

@@ -58,9 +58,8 @@ def _sky(photo: Pixels, points: Doubles) -> Mask:
     blue, green, red = cv2.split(photo)
     window = np.ones((_EVEN_PX, _EVEN_PX), np.uint8)
     change = _brightest(cv2.subtract(cv2.dilate(photo, window), cv2.erode(photo, window)))
-    cold = (cv2.subtract(red, blue) <= _WARM) & (
-        cv2.subtract(green, cv2.max(red, blue)) <= _WARM
-    )  # `subtract` saturates at 0
+    # `subtract` saturates at 0.
+    cold = (cv2.subtract(red, blue) <= _WARM) & (cv2.subtract(green, cv2.max(red, blue)) <= _WARM)
     even = (change <= _EVEN_LEVELS) & (_brightest(photo) >= _BRIGHT) & cold
     passage = np.ones((_PASSAGE_PX, _PASSAGE_PX), np.uint8)
     _, labels = cv2.connectedComponents(cv2.morphologyEx(even.astype(np.uint8), cv2.MORPH_OPEN, passage))

@@ -85,9 +85,7 @@ def consistent_depths(
     for other, others_map in others:
         infinite, parallax = (numbers.astype(np.float32) for numbers in camera.transfer(other))
         x, y, share = infinite @ pixels + parallax[:, None] / depths
-        share = np.maximum(
-            share, np.finfo(np.float32).eps
-        )  # moves a point behind the other camera far outside its photo
+        share = np.maximum(share, np.finfo(np.float32).eps)  # a point behind the other camera is far outside its photo
         column, row = np.rint(x / share), np.rint(y / share)
         hit = np.flatnonzero((column >= 0) & (column < other.width) & (row >= 0) & (row < other.height))
         found = others_map.depths[row[hit].astype(np.intp), column[hit].astype(np.intp)]

@@ -19,9 +19,7 @@ from reconstruction_operator.models.photogrammetry.placing.upright import Held
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 
 _FEWEST_POSITIONS = 4
-_LEAST_WIDTH_M = (
-    5.0  # minimum extent across the longest one, root mean square: positions on a line leave a rotation open
-)
+_LEAST_WIDTH_M = 5.0  # minimum extent across the longest, root mean square: a line leaves its rotation open
 _LEAST_WIDTH = 0.1  # the same, relative to the longest extent
 _WORST_RESIDUAL = 0.15  # maximum, relative to the spread of the positions; above it, GPS is too coarse for the scene
 _OUTLIER = 4.0  # maximum residual, relative to the median; positions above it are ignored

@@ -16,21 +16,15 @@ from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 from reconstruction_operator.models.photogrammetry.surface.meshes import extents
 
-_LEAST_SPREAD = (
-    0.03  # minimum second eigenvalue of the mean of x x^T; below it, the cameras turn less than about 35 degrees
-)
+_LEAST_SPREAD = 0.03  # minimum second eigenvalue of the mean of x x^T; below it, cameras turn less than about 35°
 _CLEARLY_SMALLER = 0.25  # maximum ratio of the smallest eigenvalue to the second; above it, up is undetermined
 _ROUNDS = 10  # of reweighting, which reduces the weight of photos that are not level
 _ASKEW = 0.01  # sine of the angle up to which a photo has full weight
-_LEAST_SIGN = (
-    0.35  # minimum mean cosine between the cameras' up and up; below it, cameras look down, and their view decides
-)
+_LEAST_SIGN = 0.35  # minimum mean cosine between the cameras' up and up; below it, the cameras' view decides
 _LEAST_AGREEMENT = 0.95  # minimum length of the mean of the photos' up directions by gimbal
 _LEAST_PITCHES = 3
 
-_REACH_DEG = (
-    25.0  # maximum angle between the ground's normal and up by the cameras; a steeper plane is a roof or a wall
-)
+_REACH_DEG = 25.0  # maximum angle between the ground's normal and up by the cameras; steeper planes are roofs or walls
 _WIDE_REACH_DEG = 50.0  # the same if the cameras do not determine up
 _PLANE_TRIALS = 300
 _PLANE_SAMPLE = 20_000  # points for RANSAC; more do not change the result

@@ -17,9 +17,7 @@ from reconstruction_operator.models.photogrammetry.input.photos import PreparedP
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.colmap import CPU, pycolmap
 
-SMALL_PHOTO_PX = (
-    800  # smaller photos have few features, so they may be doubled in size first, which takes four times the time
-)
+SMALL_PHOTO_PX = 800  # smaller photos have few features, and may be doubled in size first, for four times the time
 _PEAK_THRESHOLD = 0.003  # below SIFT's usual 0.0067, so that ground out of focus still has features
 
 

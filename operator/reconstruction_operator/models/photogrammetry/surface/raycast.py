@@ -12,9 +12,7 @@ from reconstruction_operator.models.photogrammetry.arrays import Doubles, Intege
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh, extents
 
 _RAYS_AT_ONCE = 1_000_000
-_LIFT = (
-    2e-3  # height above the surface at which rays start, to avoid self-occlusion; as a share of the scene's diagonal
-)
+_LIFT = 2e-3  # of the scene's diagonal: rays start at this height above the surface, to avoid self-occlusion
 
 
 @dataclass(frozen=True, eq=False, slots=True)

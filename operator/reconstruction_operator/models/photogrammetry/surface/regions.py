@@ -15,9 +15,7 @@ import numpy as np
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 
-_LEAST_CONVERGENCE = (
-    0.05  # minimum of the smallest eigenvalue of the mean of I - d d^T; below it, the axes are nearly parallel
-)
+_LEAST_CONVERGENCE = 0.05  # minimum smallest eigenvalue of the mean of I - d d^T; below it, axes are nearly parallel
 _FEWEST_VIEWS = 3  # minimum number of views that see a point; one less in small sets, where few points have three
 _SMALL_SET = 5  # a set with fewer photos is small
 _EXTENT_PERCENTILE = 98.0  # of the points' distances; farther points are outliers

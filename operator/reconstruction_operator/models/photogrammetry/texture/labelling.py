@@ -17,9 +17,7 @@ from reconstruction_operator.models.photogrammetry.arrays import Integers, Mask,
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 
 _UNSEEN_COST = np.float32(10.0)  # more than any neighbourhood can save
-_SEAM_COST = np.float32(
-    0.25
-)  # of an edge between faces with different photos; the best photo of a face costs 0, the worst 1
+_SEAM_COST = np.float32(0.25)  # of an edge between two photos; the best photo of a face costs 0, the worst 1
 _DISAGREEMENT_COST = np.float32(1.0)
 _DIFFERENT = 40.0  # difference from the median of all photos with the full cost, in levels of 255
 _WITNESSES = 3  # minimum number of photos that see a face for a meaningful median
@@ -39,7 +37,8 @@ class Labels:
 def choose(mesh: Mesh, weights: Singles, colours: Singles) -> Labels:
     """Return the labels of the faces of `mesh`.
 
-    `weights` (vertices, views) state how well the views show the vertices (0: not at all), and `colours` (vertices, views, 3) in which colour.
+    `weights` (vertices, views) state how well the views show the vertices (0: not at all), `colours` (vertices, views, 3) in which
+    colours.
     """
     corners = weights[mesh.faces]
     sees = corners.min(axis=1)
