@@ -93,4 +93,4 @@ def test_worker_does_not_start_if_a_root_holds_the_job_folders(system: System) -
     worker = system.start_worker("wrong", INPUT_ROOTS=str(system.folder))
     wait_until(lambda: not worker.alive, "the worker to end", timeout_seconds=60)
 
-    assert "This worker does not start: INPUT_ROOTS holds" in worker.log_end()
+    assert "This worker does not start: INPUT_ROOTS contains" in worker.log_end()
