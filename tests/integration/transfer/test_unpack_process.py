@@ -44,7 +44,7 @@ def children() -> set[str]:
     return {pid for path in Path("/proc/self/task").glob("*/children") for pid in path.read_text().split()}
 
 
-def test_photos_come_out_in_natural_order_under_flat_names(into: Path, limits: Limits) -> None:
+def test_photos_are_unpacked_in_natural_order_under_flat_names(into: Path, limits: Limits) -> None:
     fetched = unpack(zipped(*PHOTOS), into, limits)
     assert fetched.photos == (into / "a.jpg", into / "sub_b.png")
     assert fetched.ignored.text == "1 other file ignored: 1 without suffix"
@@ -102,7 +102,9 @@ class EnoughError(Exception):
         pytest.param(archives.zip_of_empty_blocks, id="zip: empty blocks"),
     ],
 )
-def test_tick_ends_an_archive_that_nothing_comes_out_of(make: Callable[[], bytes], into: Path, limits: Limits) -> None:
+def test_an_exception_of_tick_ends_an_archive_without_output(
+    make: Callable[[], bytes], into: Path, limits: Limits
+) -> None:
     content, ticks = make(), 0
 
     def tick(_fraction: float, text: str) -> None:

@@ -129,14 +129,14 @@ def test_a_result_is_delivered_in_one_request_and_in_parts(bucket: ObjectFolder,
     assert bucket.unfinished_uploads == []
 
 
-def test_a_result_is_withdrawn_also_twice(bucket: ObjectFolder, output: Output, result: Path) -> None:
+def test_a_repeated_withdrawal_succeeds(bucket: ObjectFolder, output: Output, result: Path) -> None:
     output.deliver(result)
     output.withdraw()
     assert bucket.keys == []
     output.withdraw()
 
 
-def test_a_later_attempt_replaces_an_earlier_one_and_never_the_other_way_round(
+def test_a_later_attempt_replaces_an_earlier_one_and_not_vice_versa(
     bucket: ObjectFolder, output: Output, result: Path
 ) -> None:
     output.deliver(result)

@@ -74,7 +74,7 @@ def test_a_bucket_that_the_workers_may_not_use_is_refused_before_the_work(
         Output(access).check()
 
 
-def test_what_the_documentation_asks_for_is_enough(
+def test_the_documented_permissions_are_enough(
     photos: str, guest: str, access: Bucket, into: Path, result: Path
 ) -> None:
     access.allow(guest, *READING, "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload")
@@ -99,7 +99,7 @@ def private(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[S3, Bucket]]:
         yield server, bucket
 
 
-def test_a_server_of_a_private_authority_is_not_trusted_by_itself(private: tuple[S3, Bucket], into: Path) -> None:
+def test_a_server_of_a_private_authority_is_not_trusted_by_default(private: tuple[S3, Bucket], into: Path) -> None:
     with pytest.raises(
         StorageError, match=r"INPUT_UNREACHABLE: .* cannot be read: the workers do not trust the server's certificate"
     ):

@@ -190,7 +190,7 @@ def test_too_many_files_or_bytes_are_refused_with_the_limit(
         fetch(f"file://{folder}", into, limits)
 
 
-def test_archive_in_an_input_root_becomes_one_flat_folder(into: Path, limits: Limits) -> None:
+def test_archive_in_an_input_root_is_unpacked_into_one_flat_folder(into: Path, limits: Limits) -> None:
     archive = limits.roots[0] / "set.zip"
     archive.write_bytes(zipped(("set/1/a.jpg", make_photo()), ("set/2/a.jpg", make_photo()), ("set/x.nef", b"")))
     fetched = fetch(f"file://{archive}", into, limits)
@@ -200,7 +200,9 @@ def test_archive_in_an_input_root_becomes_one_flat_folder(into: Path, limits: Li
     assert sorted(path.name for path in into.iterdir()) == ["1_a.jpg", "2_a.jpg"]
 
 
-def test_messages_name_folders_as_jobs_do_and_never_where_they_lie(tmp_path: Path, into: Path, limits: Limits) -> None:
+def test_messages_name_folders_as_jobs_do_and_never_their_real_paths(
+    tmp_path: Path, into: Path, limits: Limits
+) -> None:
     real = tmp_path / "mnt" / "nas"
     real.mkdir(parents=True)
     aliased = replace(

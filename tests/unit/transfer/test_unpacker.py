@@ -39,7 +39,7 @@ def unpacked(content: bytes, into: Path) -> tuple[list[str], Ignored]:
         pytest.param(gzip.compress(tarred(*PHOTOS)[:700]) + gzip.compress(tarred(*PHOTOS)[700:]), id="two streams"),
     ],
 )
-def test_photos_come_out_of_archives_of_all_kinds(content: bytes, into: Path) -> None:
+def test_photos_of_all_kinds_of_archives_are_unpacked(content: bytes, into: Path) -> None:
     assert unpacked(content, into) == (["a.jpg", "sub_b.png"], Ignored("1 other file ignored: 1 without suffix"))
     assert {path.name: path.read_bytes() for path in into.iterdir()} == {"a.jpg": b"first", "sub_b.png": b"second"}
 
@@ -53,13 +53,13 @@ def test_pax_headers_of_one_file_and_of_all_are_applied(into: Path) -> None:
     assert (into / "größe.jpg").read_bytes() == content
 
 
-def test_long_names_and_folders_come_out_of_a_tar(into: Path) -> None:
+def test_long_names_and_folders_of_a_tar_are_unpacked(into: Path) -> None:
     folder = tar_member("set", tarfile.DIRTYPE)
     names, _ = unpacked(tarred((folder, b""), ("set/" + "n" * 180 + ".jpg", b"x" * 700)), into)
     assert names == ["n" * 180 + ".jpg"]
 
 
-def test_of_two_photos_with_one_name_the_first_counts(into: Path) -> None:
+def test_the_first_of_two_photos_with_one_name_is_used(into: Path) -> None:
     assert unpacked(tarred(("a.jpg", b"first"), ("a.jpg", b"second")), into) == (
         ["a.jpg"],
         Ignored("1 other file ignored: 1 .jpg"),

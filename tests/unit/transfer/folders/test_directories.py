@@ -95,7 +95,7 @@ def test_a_link_is_deleted_and_moved_as_itself(folder: Directory) -> None:
         pytest.param("link", False, id="a link"),
     ],
 )
-def test_what_counts_as_empty(name: str, expected: bool, folder: Directory) -> None:
+def test_only_missing_entries_and_empty_folders_are_empty(name: str, expected: bool, folder: Directory) -> None:
     folder.make("empty")
 
     assert folder.is_empty(name) is expected

@@ -186,7 +186,7 @@ def test_redirection_is_resolved_and_checked_again(
         server.get(server.url("/1"), replace(limits, https_hosts=()), resolve=lambda *_: answers.pop(0))
 
 
-def test_tick_can_end_a_download(server: Server, limits: Limits) -> None:
+def test_an_exception_of_tick_ends_a_download(server: Server, limits: Limits) -> None:
     server.pages["/endless"] = endless
 
     def tick(_fraction: float, _text: str) -> None:

@@ -11,7 +11,7 @@ from reconstruction_operator.transfer.objects import concurrency
 from reconstruction_operator.transfer.objects.concurrency import Clock, TransferPool, call
 
 
-def test_a_transfer_has_stalled_once_nothing_moved_for_too_long() -> None:
+def test_a_transfer_stalls_if_nothing_is_transferred_for_too_long() -> None:
     now = [0.0]
     clock = Clock(10.0, lambda: now[0])
     now[0] = 9.0

@@ -161,7 +161,7 @@ def test_an_archive_that_is_not_unpacked_is_refused_before(content: bytes, words
     assert words in refused(path, limits)[1]
 
 
-def test_a_directory_that_would_cost_much_is_not_read(limits: Limits, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_directory_that_is_too_large_is_not_read(limits: Limits, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peek, "_MOST_AT_ONCE", 100)
     path = limits.roots[0] / "set.zip"
     path.write_bytes(zipped(*PHOTOS))
