@@ -11,23 +11,23 @@ from typing import Any, Protocol
 
 from celery.result import AsyncResult
 from reconstruction_operator.contract.envelope import Envelope
-from reconstruction_operator.contract.manifest import Manifest, SealedFile
 
 from devcluster import wait_until
 from devcluster.harness.workers import Farm
 from tests.support.photos import make_photo
+from tests.support.results import JOB, seal
 
 
 class ObjectFolder(Protocol):
-    """A bucket or container, seen by another client than ours."""
+    """A bucket or container, accessed by a client other than the workers' client."""
 
     @property
     def address(self) -> str:
-        """Such as `s3://bucket`."""
+        """The address, such as `s3://bucket`."""
 
     @property
     def keys(self) -> list[str]:
-        """Of all objects."""
+        """The keys of all objects."""
 
     @property
     def unfinished_uploads(self) -> list[str]:
@@ -40,19 +40,18 @@ class ObjectFolder(Protocol):
     def delete(self, key: str) -> None: ...
 
 
-JOB = "job-1"
 _SECONDS = 180.0
 
 
 @dataclass(frozen=True)
 class StorageJob:
-    """One job and its attempts. Its photos are below `set/`, its result below `meshes/`."""
+    """A job and its attempts. Its photos are below `set/`, its result below `meshes/`."""
 
     farm: Farm
     bucket: ObjectFolder
 
     def put_photos(self, count: int = 10) -> int:
-        """Put photos into the bucket; returns their bytes."""
+        """Put photos into the bucket; return their total size in bytes."""
         photos = [make_photo(size=(1200, 900), quality=95) for _ in range(count)]
         for number, photo in enumerate(photos):
             self.bucket.put(f"set/{number}.jpg", photo)
@@ -70,7 +69,7 @@ class StorageJob:
         return self.farm.send(JOB, model, envelope.to_json(), task_id=f"{JOB}-{attempt}")
 
     def end(self, attempt: int = 1) -> Any:
-        """How that attempt has ended."""
+        """Wait until that attempt has ended; return its end."""
         found = wait_until(
             lambda: self.farm.seen(JOB, f"{JOB}-{attempt}").end,
             f"attempt {attempt} to end",
@@ -81,17 +80,17 @@ class StorageJob:
         return found
 
     def wait_fetched(self) -> dict[str, int]:
-        """The first photos that are there in full, as of `fetched`."""
+        """Wait for the first complete photos; return them as `fetched`."""
         wait_until(self.fetched, "the first photos", timeout_seconds=_SECONDS, seen=self.farm.log_ends)
         return self.fetched()
 
     def fetched(self, attempt: int | str = "*") -> dict[str, int]:
-        """Names and inodes of the photos that an attempt has in full: which it was that fetched them."""
+        """Return names and inodes of the complete photos of an attempt. The inode shows which attempt fetched a photo."""
         paths = (self.farm.jobs_dir / JOB / "attempts").glob(f"{attempt}-*/fetched/*")
         return {path.name: _inode(path) for path in paths if not path.suffix}
 
     def wait_sent(self) -> None:
-        """Return once the first object of a result is there."""
+        """Wait for the first object of a result."""
         wait_until(lambda: self.sent, "the upload to begin", timeout_seconds=_SECONDS, seen=self.farm.log_ends)
 
     @property
@@ -101,11 +100,11 @@ class StorageJob:
 
     @property
     def sent(self) -> set[str]:
-        """Those of a result: all but a probe."""
+        """The keys of a result: all except a probe."""
         return {key for key in self.delivered if not key.endswith("-probe")}
 
     def assert_delivered(self) -> None:
-        """The address holds one whole result, and nothing else."""
+        """Assert that the address contains one complete result, and nothing else."""
         folder = json.loads(self.bucket.get("meshes/result.json"))["folder"]
         manifest = json.loads(self.bucket.get(f"meshes/{folder}manifest.json"))
         for one in manifest["files"]:
@@ -117,18 +116,12 @@ class StorageJob:
 
 
 def sealed_result(folder: Path, *, mesh_bytes: int) -> Path:
-    """A new folder with the sealed result of an attempt of the job: a mesh of that size, and a picture."""
-    folder.mkdir()
-    described = []
-    for name, content in (("model.glb", os.urandom(64) * (mesh_bytes // 64)), ("preview.png", b"picture")):
-        (folder / name).write_bytes(content)
-        described.append(SealedFile(name, len(content), hashlib.sha256(content).hexdigest()))
-    (folder / "manifest.json").write_text(Manifest(JOB, attempt=1, files=tuple(described)).to_text())
-    return folder
+    """Seal a result of the job in a new folder: a mesh of that size, and a picture."""
+    return seal(folder, {"model.glb": os.urandom(64) * (mesh_bytes // 64), "preview.png": b"picture"})
 
 
 def _inode(path: Path) -> int:
     try:
         return path.stat().st_ino
-    except FileNotFoundError:  # taken over by the next attempt just now
+    except FileNotFoundError:  # the next attempt took it over just now
         return 0

@@ -16,7 +16,7 @@ from reconstruction_operator import config
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.contract.manifest import MANIFEST, MAX_MANIFEST_BYTES, Manifest, SealedFile
 from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.transfer.objects import failures, layout, outputs, store
+from reconstruction_operator.transfer.objects import failures, layout, store, worker_outputs
 from reconstruction_operator.transfer.objects.address import ObjectAddress, is_object
 from reconstruction_operator.transfer.objects.layout import Pointer
 
@@ -91,7 +91,7 @@ class Buckets:
 
     async def _read(self, key: JobKey, uri: str) -> _Delivered | None:
         try:
-            address = outputs.target(uri, key.namespace)
+            address = worker_outputs.target(uri, key.namespace)
             bucket = self._store(address)
         except (StorageError, OSError) as error:  # the settings do not allow it, or cannot be used
             text = (error.message if isinstance(error, StorageError) else str(error)).replace(

@@ -1,4 +1,4 @@
 """Reconstruction models: photos in, a mesh with previews out.
 
-A model implements `interface.Model` and is found by its entry point. It knows nothing of Celery, Redis or Kubernetes.
+A model implements `interface.Model` and is found by its entry point. It does not depend on Celery, Redis or Kubernetes.
 """

@@ -1,7 +1,7 @@
-"""Process of an isolated model: `python -P -m reconstruction_operator.models.child <descriptor> <request file>`.
+"""Model process: runs an isolated model, `python -P -m reconstruction_operator.models.child <descriptor> <request file>`.
 
-It forks into two. The guard has a single thread and imports little. It notices a dead or silent worker even while native code
-in the other process holds the interpreter's lock; then it kills the process group. The other process runs the model.
+It forks into two. One process runs the model. The other, the guard, has a single thread and imports little. It detects a dead or silent
+worker even while native code in the model holds the interpreter lock, and then kills the process group.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from reconstruction_operator.models.exchange import (
 )
 from reconstruction_operator.models.interface import ModelFailure, Report, Step
 
-_POLL_SECONDS = 0.1  # how often the guard checks its worker and its model
-_REPORT_SECONDS = 0.1  # rate limit within a step, for the pipe: decoding more would burden the worker
+_POLL_SECONDS = 0.1  # interval at which the guard checks the worker and the model
+_REPORT_SECONDS = 0.1  # minimum interval of reports within a step, so that the worker need not decode too many
 _ORPHAN_SIGNAL_OPTION = 1  # PR_SET_PDEATHSIG of prctl(2)
-_PATIENCE_SECONDS = 5.0  # how long a message that must arrive waits for a full pipe
+_PATIENCE_SECONDS = 5.0  # how long an important message waits for a full pipe
 
 _KEEP_FIRST = ("zlib", "bz2", "lzma", "ssl", "sqlite3")
-"""Imported before any native library. If pycolmap is loaded first, its own copies of these shadow the system's, and zlib aborts
-with "free(): invalid pointer"."""
+"""Modules to import before any native library. If pycolmap is loaded first, its own copies of these libraries shadow the system's,
+and zlib aborts with "free(): invalid pointer"."""
 
 
 def main() -> None:
@@ -50,7 +50,7 @@ def main() -> None:
         try:
             code = _be_the_model(guard, messages, request)
         finally:
-            # Skips atexit and static destructors, in which native libraries may crash after the work is done.
+            # Skips atexit handlers and static destructors, in which native libraries may crash after the work.
             with contextlib.suppress(OSError, ValueError):
                 sys.stderr.flush()
             os._exit(code)
@@ -61,8 +61,8 @@ def main() -> None:
 
 
 def _be_the_guard(model: int, messages: int, silence_seconds: float) -> None:
-    """Wait for the end of the model or of the worker; then kill the process group, this process included."""
-    # SIGTERM is sent to the whole group but meant for the model: the guard stays to report the model's end.
+    """Wait until the model or the worker ends, then kill the process group, including this process."""
+    # SIGTERM reaches the whole group but is for the model. The guard stays, to report the model's exit.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     silent = 0.0
     while silent < silence_seconds:
@@ -73,7 +73,7 @@ def _be_the_guard(model: int, messages: int, silence_seconds: float) -> None:
                 break  # the worker has exited
             silent = 0.0
         else:
-            # If the guard itself was paused, that time does not count as silence.
+            # Time for which the guard itself was paused does not count as silence.
             silent += min(time.monotonic() - before, 2 * _POLL_SECONDS)
         ended, status, used = os.wait4(model, os.WNOHANG)
         if ended:
@@ -87,9 +87,9 @@ def _be_the_guard(model: int, messages: int, silence_seconds: float) -> None:
 
 
 def _be_the_model(guard: int, messages: int, request: exchange.RunRequest) -> int:
-    """Run the model and send its outcome; returns the exit code."""
+    """Run the model and send its outcome; return the exit code."""
     _end_with(guard)
-    with open(os.devnull, "rb") as nothing:  # noqa: PTH123  # a descriptor is wanted, not a path
+    with open(os.devnull, "rb") as nothing:  # noqa: PTH123  # only its descriptor is needed
         os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)  # output of libraries goes to the log
     for name in _KEEP_FIRST:
@@ -99,8 +99,8 @@ def _be_the_model(guard: int, messages: int, request: exchange.RunRequest) -> in
 
 
 def _end_with(guard: int) -> None:
-    """Have the kernel kill this process when the guard ends. That works because the guard has a single thread."""
-    with contextlib.suppress(OSError, AttributeError):  # not possible on every kernel; a guard rarely ends first
+    """Have the kernel kill this process when the guard exits, which works because the guard has a single thread."""
+    with contextlib.suppress(OSError, AttributeError):  # not every kernel supports it, and a guard rarely exits first
         ctypes.CDLL(None).prctl(_ORPHAN_SIGNAL_OPTION, int(signal.SIGKILL), 0, 0, 0)
     if os.getppid() != guard:
         os._exit(1)
@@ -113,7 +113,7 @@ def _outcome(request: exchange.RunRequest, report: Report) -> ModelMessage:
     except ModelFailure as failure:
         return FailureMessage(failure.reason, failure.message)
     except MemoryError:
-        return FailureMessage("OUT_OF_MEMORY", f"the model's memory was not enough for {len(work.photos)} photos")
+        return FailureMessage("OUT_OF_MEMORY", f"the model ran out of memory with {len(work.photos)} photos")
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return FailureMessage(
@@ -148,7 +148,7 @@ def _reporter(messages: int) -> Report:
 
 
 def _send(descriptor: int, message: ModelMessage, *, patient: bool) -> None:
-    """Write a line. If the worker does not read, the line is dropped unless it is `patient`: progress never delays the model."""
+    """Write a line. If the worker does not read, drop the line unless `patient`: progress must never delay the model."""
     line = exchange.encode(message)
     deadline = time.monotonic() + (_PATIENCE_SECONDS if patient else 0.0)
     while line:
@@ -156,12 +156,12 @@ def _send(descriptor: int, message: ModelMessage, *, patient: bool) -> None:
         if not writable:
             return
         try:
-            # A pipe that select calls writable takes this much at once, without blocking.
+            # A pipe that `select` reports as writable accepts this much without blocking.
             written = os.write(descriptor, line[: select.PIPE_BUF])
         except BrokenPipeError:
             return  # the worker has exited; the guard handles that
         line = line[written:]
-        deadline = max(deadline, time.monotonic() + _PATIENCE_SECONDS)  # in full, never half a line
+        deadline = max(deadline, time.monotonic() + _PATIENCE_SECONDS)  # never half a line
 
 
 if __name__ == "__main__":

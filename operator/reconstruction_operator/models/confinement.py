@@ -1,7 +1,7 @@
-"""Confinement of a model's process: it cannot read processes other than its own children.
+"""Process confinement: prevents a model's process from reading processes other than its children.
 
-Processes of the same user may read each other's environment and memory, among them a container's first process, health checks and
-`kubectl exec`, all of which have the worker's passwords. Landlock forbids that to a process that asks for it, and to its children.
+Processes of the same user may read each other's environment and memory. A container's first process, health checks and `kubectl exec`
+have the worker's passwords. A process can use Landlock to deny itself and its children this access.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import ctypes
 import os
 from typing import Final
 
-_NO_NEW_PRIVILEGES: Final = 38  # PR_SET_NO_NEW_PRIVS of prctl(2): Landlock demands it
+_NO_NEW_PRIVILEGES: Final = 38  # PR_SET_NO_NEW_PRIVS of prctl(2): Landlock requires it
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # system calls, with the same numbers on every architecture
 _ASK_VERSION: Final = 1
 _BENEATH_PATH: Final = 1
-_RENAME: Final = 1 << 13  # LANDLOCK_ACCESS_FS_REFER: between folders
+_RENAME: Final = 1 << 13  # LANDLOCK_ACCESS_FS_REFER: renames between folders
 _LEAST_VERSION: Final = 2  # version 1 (Linux 5.13 to 5.18) forbids every rename between folders
 
 
@@ -28,11 +28,11 @@ class _Beneath(ctypes.Structure):
 
 
 def confine() -> bool:
-    """Confine this process, which must have a single thread; returns whether the kernel can. Files stay as accessible as before."""
+    """Confine this process, which must have a single thread; return whether the kernel supports it. Access to files is unchanged."""
     libc = ctypes.CDLL(None, use_errno=True)
     if not hasattr(libc, "prctl") or libc.syscall(_CREATE_RULESET, None, 0, _ASK_VERSION) < _LEAST_VERSION:
         return False
-    # Any ruleset has this effect. This one restricts only renames between folders, and allows them everywhere.
+    # Any ruleset confines the process. This one handles only renames between folders, and allows them everywhere.
     ruleset = _Ruleset(_RENAME)
     rules = libc.syscall(_CREATE_RULESET, ctypes.byref(ruleset), ctypes.sizeof(ruleset), 0)
     if rules < 0:

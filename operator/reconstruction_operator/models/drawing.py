@@ -1,4 +1,4 @@
-"""Drawing of a cube, as a GLB mesh and as PNG pictures, without any library: the placeholder must run everywhere."""
+"""Cube drawing: a cube as a GLB mesh and as PNG pictures, without any library, since the placeholder must run everywhere."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from functools import cache
 RGB = tuple[int, int, int]
 Point = tuple[float, float]
 
-_FACES = (  # normal, the two directions of the face's plane, colour
+_FACES = (  # normal, two directions in the plane of the face, colour
     ((1, 0, 0), (0, 1, 0), (0, 0, 1), (205, 92, 82)),
     ((-1, 0, 0), (0, 0, 1), (0, 1, 0), (120, 60, 60)),
     ((0, 1, 0), (0, 0, 1), (1, 0, 0), (236, 203, 120)),
@@ -25,7 +25,7 @@ _VERTICES, _INDICES = 34962, 34963  # glTF buffer targets
 
 @cache
 def cube_glb(side: float = 1.0) -> bytes:
-    """A cube of that side (metres) around the origin as a GLB 2.0 file: 24 vertices with normals and colours."""
+    """Return a cube of that side (metres) around the origin as a GLB 2.0 file: 24 vertices with normals and colours."""
     positions, normals, colours = bytearray(), bytearray(), bytearray()
     for normal, right, up, colour in _FACES:
         for a, b in ((-1, -1), (1, -1), (1, 1), (-1, 1)):
@@ -76,7 +76,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 @cache
 def cube_png(size: int, *, mirrored: bool = False) -> bytes:
-    """The cube from a corner, `size` x `size` px, RGB; `mirrored` shows it from the other side."""
+    """Return a PNG of the cube seen from a corner, `size` x `size` px, RGB; `mirrored` shows it from the other side."""
     low, high, middle = 0.12, 0.88, 0.5
     top = ((middle, low), (high, 0.31), (middle, middle), (low, 0.31))
     left = ((low, 0.31), (middle, middle), (middle, high), (low, 0.69))

@@ -1,9 +1,9 @@
-"""Messages between a worker and the process of an isolated model.
+"""Model messages: what a worker and the process of an isolated model send each other.
 
     worker -> process   a JSON file (`RunRequest`); then one byte a second on stdin, as a sign of life
     process -> worker   lines of JSON (`Message`) on a separate file descriptor: native libraries print to stdout
 
-Native code can damage the process in any way, so `decode` returns None for a malformed line and never raises.
+Native code can damage the process in any way. So `decode` returns None for a malformed line, and never raises.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _MAX_TEXT_CHARS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """Request to run the model of that name."""
+    """A request to run the model of that name."""
 
     model: str
     work: Work
-    silence_seconds: float  # silence of the worker after which the process ends itself
+    silence_seconds: float  # silence of the worker after which the process exits
 
     def to_json(self) -> str:
-        """The request as a JSON text."""
+        """Return the request as a JSON text."""
         work, stages = self.work, self.work.stages
         document = {
             "model": self.model,
@@ -47,7 +47,7 @@ class RunRequest:
 
     @classmethod
     def from_json(cls, text: str) -> RunRequest:
-        """The request in a text that `to_json` of the same version has made."""
+        """Return the request in a text from `to_json` of the same version."""
         document = json.loads(text)
         stages = document["stages"]
         work = Work(
@@ -98,7 +98,7 @@ class DefectMessage:
 
 @dataclass(frozen=True, slots=True)
 class ExitMessage:
-    """The model's process has ended, with that exit code or, if it is negative, by that signal (as in `subprocess`)."""
+    """The model's process has exited with that code or, if negative, by that signal (as in `subprocess`)."""
 
     code: int
     cpu_seconds: float = 0.0  # of the process and its children, user and system
@@ -108,7 +108,7 @@ ModelMessage = ProgressMessage | Result | FailureMessage | DefectMessage | ExitM
 
 
 def encode(message: ModelMessage) -> bytes:
-    """The message as one line, with its newline."""
+    """Return the message as one line, with its newline."""
     document: dict[str, Any]
     match message:
         case ProgressMessage(step, fraction, text, resumed, remaining):
@@ -130,7 +130,7 @@ def encode(message: ModelMessage) -> bytes:
 
 
 def decode(line: bytes) -> ModelMessage | None:
-    """The message in that line; None if it is malformed."""
+    """Return the message in that line; None if it is malformed."""
     try:
         document = json.loads(line)
         return _decode(document) if isinstance(document, Mapping) else None
@@ -174,12 +174,12 @@ def _placement(data: Mapping[str, Any]) -> Placement:
 
 def _finite(value: object) -> float:
     if not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{value!r:.40} is no finite number")
+        raise ValueError(f"{value!r:.40} is not a finite number")
     return float(value)
 
 
 def _plain(value: object) -> int | float | str:
-    """The value as a number or a text: a model's quality may hold numpy's numbers."""
+    """Return the value as a number or a text: a model's quality may contain numpy's numbers."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         item = getattr(value, "item", None)
         value = item() if callable(item) else value

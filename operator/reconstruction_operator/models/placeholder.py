@@ -1,7 +1,7 @@
 """Placeholder model: simulates the six steps and the files of a job, without photos and without a reconstruction.
 
-It does not wait: the worker paces simulated runs, since it does the first and the last step itself. A report returns when the earlier
-steps are over. The first two steps are kept as stages, as in a real model.
+It does not wait: the worker paces simulated runs, since it performs the first and the last step itself. A report returns when the
+earlier steps are finished. The first two steps of the model are kept as stages, as in a real model.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ SIMULATED_NOTE = (
 )
 _MAX_STEP_SECONDS = 3600.0
 _PREVIEW_PIXELS = 256
-_STAGES = {"preprocessed": Step.RECONSTRUCT, "reconstructed": Step.POSTPROCESS}  # each, and the step after it
-_KEPT_SECONDS = 0.5  # a step that was faster is not worth a flush of the disk
+_STAGES = {"preprocessed": Step.RECONSTRUCT, "reconstructed": Step.POSTPROCESS}  # stage -> the step after it
+_KEPT_SECONDS = 0.5  # a faster step is not worth flushing to the disk
 
 
 class PlaceholderModel:
-    """Takes the parameter `stepSeconds` (0 to 3600, default: the worker's setting); ignores all others."""
+    """Accepts the parameter `stepSeconds` (0 to 3600, default: the worker's setting), and ignores all others."""
 
     name: ClassVar[str] = "placeholder"
     version: ClassVar[str] = "1"
@@ -40,7 +40,7 @@ class PlaceholderModel:
                     "type": "number",
                     "minimum": 0,
                     "maximum": _MAX_STEP_SECONDS,
-                    "description": "how long each step takes, in seconds; without it as the worker's settings say",
+                    "description": "duration of each step in seconds; default: the worker's setting",
                 }
             },
         }
@@ -49,11 +49,11 @@ class PlaceholderModel:
     max_photos: ClassVar[int] = 0
 
     def unavailable(self) -> str | None:
-        """Always None: it runs everywhere."""
+        """Return None: the placeholder runs everywhere."""
         return None
 
     def check_parameters(self, parameters: Mapping[str, object]) -> Mapping[str, object]:
-        """`stepSeconds`, if it was given. Raises ModelFailure (INVALID_PARAMETERS)."""
+        """Return `stepSeconds`, if given. Raises ModelFailure (INVALID_PARAMETERS)."""
         if "stepSeconds" not in parameters:
             return {}
         seconds = parameters["stepSeconds"]

@@ -1,6 +1,6 @@
 """ReconViaGen model (github.com/GAP-LAB-CUHK-SZ/ReconViaGen): runs where its packages, its weights and a GPU are available.
 
-It invents surfaces that no photo shows, so the result's quality has `generative`. Its packages are imported only when a run starts.
+It invents surfaces that no photo shows, so the quality of the result has `generative`. Its packages are imported only when a run starts.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from reconstruction_operator.models.interface import PHOTO_FORMATS, ModelFailure
 
 _MODULES = ("torch", "trellis", "spconv", "nvdiffrast", "PIL")
 _WEIGHTS = "Stable-X/trellis-vggt-v0-2"
-_SIMPLIFY = 0.95  # share of the triangles that is removed, as in the project's own app
+_SIMPLIFY = 0.95  # share of the triangles to remove, as in the project's own app
 _TEXTURE_PIXELS = 1024
 _PREVIEW_FRAMES = 8
 _MAX_SEED = 2**31 - 1
@@ -24,7 +24,7 @@ _DEFAULT_SEED = 0
 
 
 class ReconViaGenModel:
-    """Takes the parameter `seed` (a whole number from 0, default 0)."""
+    """Accepts the parameter `seed` (a whole number from 0, default 0)."""
 
     name: ClassVar[str] = "reconviagen"
     isolated: ClassVar[bool] = True
@@ -42,14 +42,14 @@ class ReconViaGenModel:
     max_photos: ClassVar[int] = 32  # 16 need 18 GB of GPU memory
 
     def unavailable(self) -> str | None:
-        """Names the missing packages, and where to get them."""
+        """Return which packages are missing and where to get them; None if there are none."""
         missing = [name for name in _MODULES if importlib.util.find_spec(name) is None]
         if not missing:
             return None
         return f"missing Python modules: {', '.join(missing)} (see github.com/GAP-LAB-CUHK-SZ/ReconViaGen; needs a GPU)"
 
     def check_parameters(self, parameters: Mapping[str, object]) -> Mapping[str, object]:
-        """The seed, or its default. Raises ModelFailure (INVALID_PARAMETERS)."""
+        """Return the seed, or its default. Raises ModelFailure (INVALID_PARAMETERS)."""
         unknown = sorted(set(parameters) - {"seed"})
         if unknown:
             raise ModelFailure("INVALID_PARAMETERS", f"parameter {unknown[0]!r:.80} is not known; allowed is seed")
@@ -63,7 +63,7 @@ class ReconViaGenModel:
     def run(self, work: Work, report: Report) -> Result:
         """Write `model.glb` and the previews.
 
-        Raises ModelFailure: BACKEND_UNAVAILABLE without a GPU, OUT_OF_MEMORY if the GPU's is not enough.
+        Raises ModelFailure: BACKEND_UNAVAILABLE without a GPU, OUT_OF_MEMORY if the GPU has too little memory.
         """
         os.environ.setdefault("SPCONV_ALGO", "native")  # read on import; the default runs a benchmark first
         torch = importlib.import_module("torch")

@@ -1,4 +1,4 @@
-"""Model registry: the entry points of one group, so that other packages can add models without a change here."""
+"""Model registry: finds models by the entry points of one group, so that other packages can add models."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GROUP = "reconstruction_operator.models"
 
 
 class UnknownModelError(ModelFailure):
-    """No model of that name is registered. Never simulated: the name may be a typing mistake."""
+    """No model of that name is registered. Such a job is never simulated: the name may be a typing error."""
 
     def __init__(self, name: str, known: tuple[str, ...]) -> None:
         super().__init__(
@@ -31,17 +31,17 @@ class UnavailableModelError(ModelFailure):
 
 
 def known() -> tuple[str, ...]:
-    """Names of all registered models, also of those that cannot run here."""
+    """Return the names of all registered models, including those that cannot run here."""
     return tuple(sorted(_entries()))
 
 
 def available() -> tuple[str, ...]:
-    """Names of the models that can run on this machine."""
+    """Return the names of the models that can run on this machine."""
     return tuple(name for name in known() if _can_run(name))
 
 
 def find(name: str) -> Model:
-    """The model of that name, ready to run.
+    """Return the model of that name, ready to run.
 
     Raises UnknownModelError if there is none, UnavailableModelError if it cannot be imported or cannot run here.
     """
@@ -56,7 +56,7 @@ def find(name: str) -> Model:
 
 
 def version(name: str) -> str:
-    """The version of that model's results: its own, or else that of the package that provides it; empty if neither is known.
+    """Return the version of the model, or else of the package that provides it; empty if both are unknown.
 
     Raises as `find`.
     """
@@ -65,7 +65,7 @@ def version(name: str) -> str:
 
 
 def versions(name: str) -> Mapping[str, str]:
-    """The versions of Python, of the package that provides the model, and of the packages that it computes with.
+    """Return the versions of Python, of the package that provides the model, and of the packages that it computes with.
 
     Raises as `find`.
     """
@@ -75,14 +75,13 @@ def versions(name: str) -> Mapping[str, str]:
 
 
 def schema(name: str) -> Mapping[str, object] | None:
-    """The JSON Schema of that model's parameters; None: it has none. Raises as `find`."""
+    """Return the JSON Schema of the model's parameters; None without one. Raises as `find`."""
     found = getattr(find(name), "parameters_schema", None)
     return found if isinstance(found, Mapping) else None
 
 
-_classes: Final[
-    dict[EntryPoint, Callable[[], Model]]
-] = {}  # cache of model objects, since checking the interface takes long
+_classes: Final[dict[EntryPoint, Callable[[], Model]]] = {}
+"""Cache of checked model classes, since checking the interface is slow."""
 
 
 @cache  # reading the metadata of all packages takes 5 ms, and a worker's packages do not change
@@ -100,18 +99,18 @@ def _package(name: str) -> str:
 def _version_of_package(package: str) -> str:
     try:
         return installed_version(package)
-    except (PackageNotFoundError, ValueError):  # ValueError: no name
+    except (PackageNotFoundError, ValueError):  # ValueError: an empty name
         return ""
 
 
 def _load(entry: EntryPoint) -> Model:
-    """A new object of the model's class."""
+    """Return a new object of the model's class."""
     if entry in _classes:
         return _classes[entry]()
     try:
         kind = entry.load()
         model = kind()
-    except Exception as error:  # an import of another package may raise any error, which must not stop the worker
+    except Exception as error:  # importing another package may raise any error, which must not stop the worker
         raise UnavailableModelError(entry.name, f"{entry.value} cannot be loaded: {error!r:.300}") from error
     if not isinstance(model, Model):
         raise UnavailableModelError(entry.name, f"{entry.value} is not a model: parts of the interface are missing")

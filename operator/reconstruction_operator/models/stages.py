@@ -3,11 +3,11 @@
     <folder>/<stage>/            a sealed stage: its files, and `seal.json` with their digests
     <folder>/.<stage>-<random>/  a stage that is being written, or was too large to be kept
 
-One rename seals a stage, after all its files are on the disk: a process that is killed leaves none that is half written. The files
-of a sealed stage never change: a model that continues to write to one works on a copy. A stage counts only for the key that
-it was made with, and while its files have the digests of its seal.
+One rename seals a stage, after all its files are on the disk. So a killed process never leaves a sealed stage with incomplete files. The
+files of a sealed stage never change: a model that writes to one works on a copy. A stage is used only for the key that it was made with,
+and only if its files have the digests of the seal.
 
-The worker moves sealed stages of earlier attempts into the folder before the run. No other process writes there.
+Before the run, the worker moves sealed stages of earlier attempts into the folder. No other process writes there.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SealedStage:
-    """A sealed stage; its files must not be written."""
+    """A sealed stage; its files must not be changed."""
 
     name: str
     path: Path
-    attempt: int  # that made it; 0: a bare task
+    attempt: int  # that made the stage; 0: a bare task
 
     def __str__(self) -> str:
-        """As a status shows it: "matches of attempt 1"."""
+        """Return the text for the status: "matches of attempt 1"."""
         return f"{self.name} of attempt {self.attempt}" if self.attempt else self.name
 
 
@@ -55,15 +55,15 @@ class Stages:
 
     def __init__(self, folder: StageFolder) -> None:
         self._folder = folder
-        self._found: dict[str, SealedStage] = {}  # cached, since checking a stage reads all its files
+        self._found: dict[str, SealedStage] = {}  # a cache, since checking a stage reads all its files
 
     @classmethod
     def of(cls, work: Work) -> Stages:
-        """The stages of that work. Without a folder from the caller they are in the scratch folder, for this run alone."""
+        """Return the stages of that work. Without a stage folder, they are in the scratch folder, for this run alone."""
         return cls(work.stages or StageFolder(work.scratch_dir / "stages", ""))
 
     def find(self, name: str) -> SealedStage | None:
-        """The sealed stage of that name; None if there is none. A stage of another key, or an incomplete one, is deleted."""
+        """Return the sealed stage of that name; None if there is none. A stage of another key, or an incomplete one, is deleted."""
         path = self._folder.path / _checked(name)
         if name in self._found:
             return self._found[name]
@@ -71,34 +71,34 @@ class Stages:
             return None
         attempt = self._maker(path)
         if attempt is None:
-            logger.warning("stage %s is not used: it was made from something else, or is not whole", name)
+            logger.warning("stage %s is not used: it has another key, or is incomplete", name)
             _delete(path)
             return None
         self._found[name] = SealedStage(name, path, attempt)
         return self._found[name]
 
     def begin(self, name: str) -> Path:
-        """A new empty folder for that stage.
+        """Make an empty folder for that stage.
 
         Raises OSError, also FileNotFoundError if another attempt has taken over.
         """
-        # Never with parents: if a parent folder is missing, another run has moved it away.
+        # Without `parents`: if a parent folder is missing, another run has moved it away.
         self._folder.path.mkdir(exist_ok=True)
         path = self._folder.path / f".{_checked(name)}-{uuid.uuid4().hex[:8]}"
         path.mkdir()
         return path
 
     def seal(self, name: str, written: Path) -> Path:
-        """Seals the folder that `begin` has made; returns where its files are now. Waits for the disk.
+        """Seal the folder that `begin` has made; return the new path of the folder. Waits for the disk.
 
-        A stage that would exceed the limit of all stages together stays where it is, and no later attempt finds it.
+        A stage that would exceed the size limit of all stages is not moved, and no later attempt finds it.
 
         Raises OSError, also FileNotFoundError if another attempt has taken over.
         """
         described = list(_described(written))
         kept_bytes = sum(size for other in self._sealed() for size in _sizes(other))
         if kept_bytes + sum(size for _, size, _ in described) > self._folder.max_bytes:
-            logger.warning("stage %s is not kept: all stages together may have %d bytes", name, self._folder.max_bytes)
+            logger.warning("stage %s is not kept: the limit for all stages is %d bytes", name, self._folder.max_bytes)
             return written
         for folder in {path.parent for path, _, _ in described} | {written}:
             _flush(folder)
@@ -123,7 +123,7 @@ class Stages:
         return target
 
     def drop(self, *names: str) -> None:
-        """Deletes stages that a later one has made unnecessary."""
+        """Delete stages that a later one has made unnecessary."""
         for name in names:
             self._found.pop(name, None)
             _delete(self._folder.path / _checked(name))
@@ -132,7 +132,7 @@ class Stages:
         return (path for path in self._folder.path.iterdir() if not path.name.startswith("."))
 
     def _maker(self, path: Path) -> int | None:
-        """The attempt that sealed the stage; None if the stage does not count."""
+        """Return the attempt that sealed the stage; None if the stage cannot be used."""
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             with (path / SEAL).open("rb") as file:
                 seal = json.loads(file.read(_MAX_SEAL_BYTES))
@@ -145,7 +145,7 @@ class Stages:
 
 def _checked(name: str) -> str:
     if not _NAME.fullmatch(name):
-        raise ValueError(f"{name!r:.80} is no name of a stage: small letters, digits and dashes, at most 32")
+        raise ValueError(f"{name!r:.80} is not a stage name: use at most 32 lower-case letters, digits and dashes")
     return name
 
 
@@ -164,7 +164,7 @@ def _described(folder: Path) -> Iterator[tuple[Path, int, str]]:
 
 
 def _files(folder: Path) -> list[Path]:
-    """Its regular files, and those of the folders below it. Links are not followed."""
+    """Return all regular files in the folder and below it. Links are not followed."""
     return sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
@@ -189,5 +189,5 @@ def _flush(path: Path) -> None:
 
 
 def _delete(path: Path) -> None:
-    with contextlib.suppress(OSError):  # the worker deletes the folder in any case
+    with contextlib.suppress(OSError):  # the worker deletes the folder anyway
         shutil.rmtree(path)

@@ -1,1 +1,1 @@
-"""Transfers: photos in (folders, downloads, archives, checks) and results out (`outputs`), within limits and tenancy."""
+"""Transfers: fetch photos (`fetch`), check them early (`preflight`) and deliver results (`outputs`), within limits and allowlists."""

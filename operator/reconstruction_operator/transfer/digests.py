@@ -1,4 +1,4 @@
-"""Digests of inputs: a job with the photos of an existing result need not copy them or run its model."""
+"""Input digests: identify a job's photos, so that a job with the photos of an existing result can reuse that result."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import BinaryIO, Final
 from reconstruction_operator.contract.fingerprint import InputFile, KnownInput, input_digest
 from reconstruction_operator.transfer.limits import Tick
 
-# Of each photo, under its flat name: equal for a folder, an archive and a download of the same photos
+# Digest of each photo, under its flat name: the same for a folder, an archive and a download of the same photos
 SHA256: Final = "sha256"
-ETAG: Final = "etag"  # of each object, or the time of its last change: known before the first byte is read
+ETAG: Final = "etag"  # ETag of each object, or the time of its last change: known before the first byte is read
 _CHUNK_BYTES: Final = 1 << 20
 
 
 def of_photos(photos: Collection[Path], tick: Tick) -> str:
-    """The digest of photos in one flat folder. An exception of `tick` ends the work."""
+    """Return the digest of photos in one flat folder; `tick` may raise."""
     done = 0
 
     def described() -> Iterable[InputFile]:
@@ -32,7 +32,7 @@ def of_photos(photos: Collection[Path], tick: Tick) -> str:
 
 
 def describe(name: str, file: BinaryIO, tick: Callable[[], None]) -> InputFile:
-    """One photo, which is read from `file`. `tick` is called for each chunk, and may raise."""
+    """Describe the photo that `file` contains. `tick` is called for each chunk and may raise."""
     digest, count = hashlib.sha256(), 0
     while chunk := file.read(_CHUNK_BYTES):
         digest.update(chunk)
@@ -42,12 +42,15 @@ def describe(name: str, file: BinaryIO, tick: Callable[[], None]) -> InputFile:
 
 
 def is_known(digest: str, known: Collection[KnownInput]) -> bool:
-    """Whether `digest` is that of a known input."""
+    """Return whether a known input has this digest."""
     return any(one.digest == digest for one in known)
 
 
 def may_be_known(known: Collection[KnownInput], *, images: int, total_bytes: int) -> bool:
-    """Whether a known input has that number and size of photos: only then is it worth computing the digest before the copy."""
+    """Return whether a known input has this number and size of photos.
+
+    Otherwise its digest is unknown, and computing it before the copy would be wasted.
+    """
     return any(
         one.digest.startswith(f"{SHA256}:") and (one.images, one.bytes) == (images, total_bytes) for one in known
     )

@@ -1,4 +1,4 @@
-"""Fetching: copies the photos of a job's input (folder, archive or download) into one flat folder."""
+"""Fetch: copies the photos of a job's input (folder, archive or download) into one flat folder."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from pathlib import Path
 
 from reconstruction_operator.contract.fingerprint import input_digest
 from reconstruction_operator.readers import OBJECT_SCHEMES
-from reconstruction_operator.transfer import archive as archives
-from reconstruction_operator.transfer import digests, local, names, uris
-from reconstruction_operator.transfer.archive import Fetched
+from reconstruction_operator.transfer import digests, local, names, unpack_process, uris
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.https import download
 from reconstruction_operator.transfer.limits import Limits, Tick, section
-from reconstruction_operator.transfer.objects import inputs
+from reconstruction_operator.transfer.objects import worker_inputs
 from reconstruction_operator.transfer.photos import masks
+from reconstruction_operator.transfer.unpack_process import Fetched
 
 _CHUNK_BYTES = 1 << 20
 _REFUSED = "INPUT_REFUSED"
@@ -24,9 +23,9 @@ _DOWNLOAD_SHARE = 0.8  # share of the progress for the download; the rest is for
 
 
 def fetch(uri: str, into: Path, kept: Path, limits: Limits, tick: Tick) -> Fetched:
-    """The photos of a `file://` folder or archive, of an `https://` archive, or of a folder or archive in object storage.
+    """Fetch the photos of a `file://` folder or archive, an `https://` archive, or a folder or archive in object storage.
 
-    Objects go to the folder `kept` first, which may outlive the attempt. A folder, objects or an archive that `limits` knows are not copied.
+    Objects are first fetched into the folder `kept`, which may outlive the attempt. An input that `limits.known` contains is not copied.
 
     Raises StorageError: INPUT_NOT_FOUND, INPUT_REFUSED or INPUT_UNREACHABLE.
     """
@@ -39,7 +38,7 @@ def fetch(uri: str, into: Path, kept: Path, limits: Limits, tick: Tick) -> Fetch
         case "https":
             return _download(uri, into, limits, tick)
         case scheme if scheme in OBJECT_SCHEMES:
-            return inputs.take(uri, into, kept, limits, tick)
+            return worker_inputs.take(uri, into, kept, limits, tick)
         case scheme:
             raise unknown_scheme(scheme, limits)
 
@@ -53,19 +52,19 @@ def _download(uri: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
     if etag is None and kept is not None:
         return Fetched((), names.Ignored(), kept.digest, kept.etag)
     with archive.open("rb") as file:
-        fetched = archives.unpack(file, uris.redacted(uri), into, limits, section(tick, _DOWNLOAD_SHARE, 1.0))
+        fetched = unpack_process.unpack(file, uris.redacted(uri), into, limits, section(tick, _DOWNLOAD_SHARE, 1.0))
     archive.unlink()
     return replace(fetched, etag=etag or "")
 
 
 def unknown_scheme(scheme: str, limits: Limits) -> StorageError:
-    """The failure for an address of another kind."""
+    """Return the failure for an address whose scheme this worker does not read."""
     kinds = ", ".join(f"{one}://" for one in ("file", "https", *limits.schemes))
-    return StorageError(_REFUSED, f"{scheme}:// is not read by this worker; it takes {kinds}")
+    return StorageError(_REFUSED, f"{scheme}:// is not read by this worker; it accepts {kinds}")
 
 
 def take_folder(folder: Path, into: Path, limits: Limits, tick: Tick) -> Fetched:
-    """Copies the photos in `folder` and below it. Follows links that stay inside the folder.
+    """Copy the photos in `folder` and below it. Links that stay inside the folder are followed.
 
     Raises StorageError: INPUT_NOT_FOUND or INPUT_REFUSED.
     """
@@ -73,7 +72,7 @@ def take_folder(folder: Path, into: Path, limits: Limits, tick: Tick) -> Fetched
 
 
 def _take_folder(folder: Path, shown: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
-    """As `take_folder`, but does not resolve links again: `folder` was checked, and may be a link by now (TOCTOU)."""
+    """Copy as `take_folder`, without resolving links again: a tenant may have replaced the checked `folder` by a link (TOCTOU)."""
     found = local.list_folder(folder, shown, limits)
     flattened = names.flattened(found.photos)
     if digests.may_be_known(limits.known, images=masks.count_photos(found.photos), total_bytes=found.bytes):
@@ -97,14 +96,14 @@ def _take_folder(folder: Path, shown: str, into: Path, limits: Limits, tick: Tic
 
 
 def _digest(folder: Path, photos: dict[str, str], shown: str, tick: Tick) -> str:
-    """The digest of photos in their original folder, by their names and flat names; empty if one cannot be read."""
+    """Return the digest of photos in their original folder (name -> flat name); empty if one cannot be read."""
     described = []
     for index, (name, flat) in enumerate(photos.items(), start=1):
-        place, text = (index - 1) / len(photos), f"photo {index}/{len(photos)} is compared"
+        place, text = (index - 1) / len(photos), f"comparing photo {index}/{len(photos)}"
         try:
             with local.opened(folder / name, f"{shown.rstrip('/')}/{names.printable(name)}", inside=folder) as file:
                 described.append(digests.describe(flat, file, partial(tick, place, text)))
-        except (FileNotFoundError, PermissionError):  # the copy reports the error
+        except (FileNotFoundError, PermissionError):  # the copy will report the error
             return ""
     return input_digest(digests.SHA256, described)
 
@@ -113,18 +112,18 @@ def _take_local(path: Path, shown: str, into: Path, limits: Limits, tick: Tick) 
     real = local.permitted(path, shown, limits)
     if real.is_file():
         with local.open_archive(real, shown) as archive:
-            return archives.unpack(archive, shown, into, limits, tick)
+            return unpack_process.unpack(archive, shown, into, limits, tick)
     return _take_folder(real, shown, into, limits, tick)
 
 
 def _copy(source: Path, target: Path, left_bytes: int, tick: Callable[[], None], *, shown: str, inside: Path) -> int:
-    """Copies the file and returns its bytes. It may have grown since it was listed."""
+    """Copy the file and return its size in bytes. It may have grown since it was listed."""
     copied = 0
     with local.opened(source, shown, inside=inside) as reader, target.open("xb") as writer:
         while chunk := reader.read(_CHUNK_BYTES):
             copied += len(chunk)
             if copied > left_bytes:
-                raise StorageError(_REFUSED, f"{shown} grew beyond what this worker takes while it was read")
+                raise StorageError(_REFUSED, f"{shown} grew beyond the limit of this worker while it was read")
             writer.write(chunk)
             tick()
     return copied

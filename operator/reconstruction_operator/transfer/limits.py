@@ -1,4 +1,4 @@
-"""Limits of inputs: the settings that inputs depend on, as one value."""
+"""Input limits: the settings that limit inputs, as one value."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from reconstruction_operator.contract.fingerprint import KnownInput
 from reconstruction_operator.transfer import tenancy
 
 Tick = Callable[[float, str], None]
-"""Progress callback, called often: takes the fraction done (0.0 to 1.0) and a short message for users. An exception that it
-raises ends the work."""
+"""Progress callback, called often: takes the fraction done (0.0 to 1.0) and a short message for users. If it raises, the work
+ends."""
 
 
 def section(tick: Tick, start: float, end: float) -> Tick:
-    """Progress of the section of the work from `start` to `end`, both fractions of the whole."""
+    """Return the progress callback of a section of the work, from `start` to `end` (fractions of the whole)."""
     return lambda fraction, message: tick(start + (end - start) * fraction, message)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one job's input may be."""
+    """Limits of one job's input."""
 
-    roots: tuple[Path, ...]  # file:// inputs must lie below one of these
-    jobs_dir: Path  # and must not lie below this one
-    https_hosts: tuple[str, ...]  # empty: all public ones
-    max_bytes: int  # limit for one input, packed and unpacked
+    roots: tuple[Path, ...]  # file:// inputs must be below one of these
+    jobs_dir: Path  # of all jobs; inputs must not be below it
+    https_hosts: tuple[str, ...]  # empty: all public hosts
+    max_bytes: int  # of one input, packed and unpacked
     max_files: int  # entries of one folder or archive
     max_pixels: int  # of one photo
     max_side: int  # px, of one photo
     timeout_seconds: float  # to connect, and for each read
     namespace: str = ""  # of the job
     granted: tuple[str, ...] | None = None  # the namespace's allowlist of folders and addresses; None: no limit
-    known: tuple[KnownInput, ...] = ()  # need not be copied: their results exist
-    schemes: tuple[str, ...] = ()  # of object storage that is enabled
+    known: tuple[KnownInput, ...] = ()  # inputs with existing results, which need not be copied
+    schemes: tuple[str, ...] = ()  # enabled schemes of object storage
     aliases: tuple[tuple[Path, Path], ...] = ()  # (folder in URIs, folder on this worker)
 
     def located(self, path: Path) -> Path:
-        """Where a path of a URI lies on this worker. Does not check whether it may be read."""
+        """Return the location on this worker of a path in a URI. Does not check whether it may be read."""
         plain = Path(os.path.normpath(path))  # `..` must not lead out of an alias (path traversal)
         for named, real in self.aliases:
             if plain.is_relative_to(named):
@@ -55,7 +55,7 @@ class Limits:
 
     @classmethod
     def from_config(cls, namespace: str = "") -> Limits:
-        """From the settings, for a job of that namespace."""
+        """Return the limits for a job of that namespace, from the settings."""
         roots = [_root(entry) for entry in config.settings.INPUT_ROOTS]
         return cls(
             roots=tuple(real for _, real in roots),
@@ -74,17 +74,18 @@ class Limits:
 
 
 def overlap_with_jobs_dir() -> str:
-    """Why the settings would allow a job to reach the folders of other jobs; empty if they do not."""
+    """Return why the settings would give jobs access to the folders of other jobs; empty if they do not."""
     jobs = Path(config.settings.JOBS_DIR).resolve()
     inputs = [("INPUT_ROOTS", real) for _, real in map(_root, config.settings.INPUT_ROOTS)]
     for name, root in (*inputs, *(("OUTPUT_ROOTS", Path(one)) for one in config.settings.OUTPUT_ROOTS)):
         real = root.resolve()
         if real.is_relative_to(jobs) or jobs.is_relative_to(real):
-            return f"{name} holds {root}, and JOBS_DIR is {config.settings.JOBS_DIR}: neither may lie in the other, by links either"
+            text = "they must not contain each other, directly or through links"
+            return f"{name} contains {root}, and JOBS_DIR is {config.settings.JOBS_DIR}: {text}"
     return ""
 
 
 def _root(entry: str) -> tuple[Path, Path]:
-    """The folder in URIs and on this worker: `/photos=/mnt/nas/photos`, or one path for both."""
+    """Return the folder in URIs and the folder on this worker: from `/photos=/mnt/nas/photos`, or from one path for both."""
     named, is_alias, real = entry.partition("=/")  # with the slash: a folder's name may contain `=`
     return (Path(named), Path("/" + real)) if is_alias else (Path(entry), Path(entry))

@@ -1,4 +1,4 @@
-"""Local inputs: which folders and archives on this worker a job may read, what lies in them, and files opened safely."""
+"""Local inputs: checks which folders and archives a job may read, lists them, and opens their files safely."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from reconstruction_operator.units import megabytes
 _REFUSED: Final = "INPUT_REFUSED"
 _MISSING: Final = "INPUT_NOT_FOUND"
 _SHOWN_NAMES: Final = 8
-_LISTED_NAMES: Final = 1_000  # entries that are read for a message
+_LISTED_NAMES: Final = 1_000  # maximum number of entries to read for a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,34 +32,31 @@ class Folder:
 
     @property
     def photos(self) -> list[str]:
-        """Their paths below the folder."""
+        """Paths of the photos below the folder."""
         return list(self.sizes)
 
     @property
     def bytes(self) -> int:
-        """Of all photos."""
+        """Size of all photos."""
         return sum(self.sizes.values())
 
 
 def permitted(path: Path, shown: str, limits: Limits) -> Path:
-    """The real path of the input `path` of a URI (`shown` in messages). It exists, and the job may read it.
+    """Return the real path of the input `path` of a URI (`shown` in messages), which exists and which the job may read.
 
-    Call it once, and read the path that it returns (TOCTOU).
+    Call it once, and use only the returned path from then on (TOCTOU).
 
     Raises StorageError: INPUT_NOT_FOUND or INPUT_REFUSED.
     """
     real = uris.resolved(limits.located(path), _REFUSED)
     jobs = limits.jobs_dir.resolve()
-    # The job folders hold the photos and meshes of other jobs.
+    # The job folders contain the photos and meshes of other jobs.
     overlaps_jobs = real.is_relative_to(jobs) or jobs.is_relative_to(real)
     if not uris.lies_below(real, limits.roots) or overlaps_jobs:
         roots = ", ".join(limits.named_roots)
-        raise StorageError(_REFUSED, f"{shown} does not lie in a folder that this worker may read ({roots})")
+        raise StorageError(_REFUSED, f"{shown} is not in a folder that this worker may read ({roots})")
     if not _is_granted(real, limits):
-        left = ", ".join(limits.granted or ()) or "nothing"
-        raise StorageError(
-            _REFUSED, f"namespace {limits.namespace or '(none)'} may not read {shown}: this worker leaves it {left}"
-        )
+        raise StorageError(_REFUSED, tenancy.refusal(limits.granted or (), limits.namespace, "read", shown))
     if not real.exists():
         raise StorageError(_MISSING, f"there is no {shown} on this worker{_neighbours(path, limits)}")
     return real
@@ -70,7 +67,7 @@ def _is_granted(real: Path, limits: Limits) -> bool:
 
 
 def _neighbours(path: Path, limits: Limits) -> str:
-    """What exists at the last existing part of the path, such as "; /photos has: banana, lund, vase". Only what the job may see."""
+    """Return what the deepest existing folder of the path contains ("; /photos has: banana, lund"), if the job may read it."""
     for parent in path.parents:
         real = limits.located(parent).resolve()
         if not (uris.lies_below(real, limits.roots) and _is_granted(real, limits)):
@@ -85,7 +82,7 @@ def _neighbours(path: Path, limits: Limits) -> str:
 
 
 def _inputs_in(folder: Path) -> list[str] | None:
-    """Names of the folders and archives in a folder, which the user may have meant; None if it cannot be listed."""
+    """Return the names of the folders and archives in a folder; None if it cannot be listed."""
     try:
         with os.scandir(folder) as entries:
             found = [
@@ -99,7 +96,7 @@ def _inputs_in(folder: Path) -> list[str] | None:
 
 
 def list_folder(folder: Path, shown: str, limits: Limits) -> Folder:
-    """The photos in the resolved `folder`. Messages call it `shown`, the text of the job's author.
+    """List the photos in the resolved `folder` (`shown` in messages: the text of the job's author).
 
     Raises StorageError: INPUT_NOT_FOUND or INPUT_REFUSED.
     """
@@ -117,17 +114,17 @@ def list_folder(folder: Path, shown: str, limits: Limits) -> Folder:
     )
     if listed.bytes > limits.max_bytes:
         had, most = megabytes(listed.bytes), megabytes(limits.max_bytes)
-        raise StorageError(_REFUSED, f"{len(photos)} photos in {shown} have {had}; this worker takes {most}")
+        raise StorageError(_REFUSED, f"{len(photos)} photos in {shown} have {had}; this worker accepts at most {most}")
     return listed
 
 
 def unreadable(photo: str, shown: str, error: OSError) -> StorageError:
-    """The failure for a photo of the folder `shown` that cannot be opened."""
+    """Return the failure for a photo in the folder `shown` that cannot be opened."""
     return StorageError(_MISSING, f"photo {names.printable(photo)} in {shown} cannot be read: {error.strerror}")
 
 
 def open_archive(real: Path, shown: str) -> BinaryIO:
-    """Opens an archive; raises StorageError: INPUT_NOT_FOUND or INPUT_REFUSED."""
+    """Open an archive. Raises StorageError: INPUT_NOT_FOUND or INPUT_REFUSED."""
     try:
         return opened(real, shown, inside=real)
     except (FileNotFoundError, PermissionError) as error:
@@ -135,25 +132,24 @@ def open_archive(real: Path, shown: str) -> BinaryIO:
 
 
 def opened(source: Path, shown: str, *, inside: Path) -> BinaryIO:
-    """Opens the regular file `source` (`shown` in messages), which is `inside` or lies below it; `inside` is resolved already.
+    """Open the regular file `source` (`shown` in messages), which is the resolved path `inside` or below it.
 
-    TOCTOU: a link or a pipe may have replaced the file, or a folder above it, since it was checked. So the check is repeated
-    on the open file.
+    TOCTOU: a link or a pipe may have replaced the file, or a folder above it, since the check. So the check is repeated on the open file.
     """
     file = os.fdopen(os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
     real = Path(f"/proc/self/fd/{file.fileno()}").readlink()
     if not real.is_relative_to(inside) or not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
-        raise StorageError(_REFUSED, f"{shown} was exchanged while it was read")
+        raise StorageError(_REFUSED, f"{shown} was replaced while it was read")
     return file
 
 
 def _sizes(folder: Path, shown: str, limits: Limits) -> dict[str, int]:
-    """Relative names and sizes in bytes of all regular files."""
+    """Return the relative names and sizes in bytes of all regular files."""
     found = {}
     for entries, (name, path) in enumerate(_walk(folder), start=1):
         if entries > limits.max_files:
-            raise StorageError(_REFUSED, f"{shown} holds more than {limits.max_files} files")
+            raise StorageError(_REFUSED, f"{shown} contains more than {limits.max_files} files")
         if path.is_file() and path.resolve().is_relative_to(folder):
             found[name] = path.stat().st_size
     return found

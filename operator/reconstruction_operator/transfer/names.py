@@ -1,4 +1,4 @@
-"""File names: which files of an input are photos, and their names in one flat folder."""
+"""File names: decide which files of an input are photos, and name these in one flat folder."""
 
 from __future__ import annotations
 
@@ -11,72 +11,57 @@ from pathlib import PurePosixPath
 from reconstruction_operator.transfer.photos import masks
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".heic", ".heif", ".hif")
-_UNREAD_SUFFIXES = {  # suffixes of pictures that no worker reads: the user has to export them
+_UNREAD_SUFFIXES = {  # suffixes of pictures that no worker reads: users must export them
     "camera RAW": (
-        *(
-            ".3fr",
-            ".arw",
-            ".cr2",
-            ".cr3",
-            ".crw",
-            ".dng",
-            ".erf",
-            ".fff",
-            ".iiq",
-            ".kdc",
-            ".mef",
-            ".mos",
-            ".mrw",
-            ".nef",
-        ),
-        *(".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f"),
+        *(".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dng", ".erf", ".fff", ".iiq", ".kdc", ".mef", ".mos", ".mrw"),
+        *(".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f"),
     ),
     "video": (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mts", ".webm"),
     "picture": (".avif", ".bmp", ".gif", ".jp2", ".jxl", ".psd"),
 }
 _UNREAD = {suffix: kind for kind, suffixes in _UNREAD_SUFFIXES.items() for suffix in suffixes}
 _JUNK_FOLDERS = ("__MACOSX", "@eaDir", ".AppleDouble", ".Trashes", ".Spotlight-V100")
-_MAX_NAME_BYTES = 200  # file systems allow 255: leaves room for a suffix that makes the name unique
-_MAX_DIGITS = 0xD7FF  # a larger count would be no valid character
-_MAX_KINDS = 4  # listed in a message
+_MAX_NAME_BYTES = 200  # file systems allow 255; the rest is for a suffix that makes the name unique
+_MAX_DIGITS = 0xD7FF  # beyond it are code points that are not valid characters
+_MAX_KINDS = 4  # of files, in a message
 _UNSAFE = re.compile(r"[^\w.() +,=@-]")
 
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """The files of an input that are no photos, as texts for messages."""
+    """The files of an input that are not photos, as texts for messages."""
 
-    text: str = ""  # such as "3 other files ignored: 2 .cr2, 1 .txt"; empty: there are none
-    unread: str = ""  # pictures in formats that no worker reads, such as "2 .cr2 (camera RAW)"; empty: there are none
+    text: str = ""  # such as "3 other files ignored: 2 .cr2, 1 .txt"; empty: no such files
+    unread: str = ""  # pictures in formats that no worker reads, such as "2 .cr2 (camera RAW)"; empty: no such files
 
 
 def is_junk(name: str) -> bool:
-    """Whether macOS or a file server created the file (`._IMG_1.JPG` is no photo); `name` is a relative path."""
+    """Return whether macOS or a file server created the file (`._IMG_1.JPG` is not a photo); `name` is a relative path."""
     parts = PurePosixPath(name).parts
     return any(part in _JUNK_FOLDERS for part in parts) or (bool(parts) and parts[-1].startswith("."))
 
 
 def is_photo(name: str) -> bool:
-    """Whether the suffix is that of a photo; `name` is a relative path."""
+    """Return whether the suffix is that of a photo; `name` is a relative path."""
     return PurePosixPath(name).suffix.lower() in PHOTO_SUFFIXES and not is_junk(name)
 
 
 def natural(name: str) -> str:
-    """Sort key under which `IMG_9` comes before `IMG_10`."""
+    """Return the sort key under which `IMG_9` comes before `IMG_10`."""
     return re.sub(r"\d+", _comparable, name.lower())
 
 
 def _comparable(digits: re.Match[str]) -> str:
-    """Digits as text that sorts like their number: length first. Python converts at most 4300 digits to a number."""
+    """Return digits as a text that sorts by their value: first by length. Python converts at most 4300 digits to a number."""
     number = digits[0].lstrip("0")
     return f"\0{chr(min(len(number), _MAX_DIGITS))}{number}"
 
 
 def flattened(names: Sequence[str]) -> list[str]:
-    """A name for each relative path, unique without regard to case, none with a slash.
+    """Return a name without slashes for each relative path. The names are unique, ignoring case.
 
-    Folders that all share are dropped; others become part of the name: `a/1.jpg`, `b/1.jpg` -> `a_1.jpg`, `b_1.jpg`. A mask gets
-    a name like that of its photo.
+    Folders that all paths share are dropped; others become part of the name: `a/1.jpg`, `b/1.jpg` -> `a_1.jpg`, `b_1.jpg`. A mask is
+    named after its photo.
     """
     paths = [PurePosixPath(masks.beside(name)).parts for name in names]
     shared = 0
@@ -98,7 +83,7 @@ def flattened(names: Sequence[str]) -> list[str]:
 
 
 def ignored(names: Iterable[str]) -> Ignored:
-    """The text about files that are not photos, for messages. Files that an operating system adds are left out."""
+    """Return the texts about files that are not photos. Files that an operating system adds are not counted."""
     kinds = Counter(printable(PurePosixPath(name).suffix.lower()[:12]) for name in names if not is_junk(name))
     if not kinds:
         return Ignored()
@@ -111,5 +96,5 @@ def ignored(names: Iterable[str]) -> Ignored:
 
 
 def printable(text: str) -> str:
-    """The text with a placeholder for characters that cannot be shown, such as bytes that are not valid UTF-8."""
+    """Return the text with a placeholder for each unprintable character, such as a byte that is not valid UTF-8."""
     return "".join(char if char.isprintable() else "�" for char in text)

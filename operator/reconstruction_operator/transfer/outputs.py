@@ -1,4 +1,4 @@
-"""Outputs: deliver a result to the address of the job, a folder (`folders.delivery`) or object storage (`objects`)."""
+"""Outputs: deliver a result to the job's address, a folder (`folders.delivery`) or object storage (`objects`)."""
 
 from __future__ import annotations
 
@@ -8,22 +8,21 @@ from pathlib import Path
 from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.transfer.folders import collecting, delivery
 from reconstruction_operator.transfer.limits import Tick
-from reconstruction_operator.transfer.objects import layout, outputs
+from reconstruction_operator.transfer.objects import layout, worker_outputs
 from reconstruction_operator.transfer.objects.address import is_object
-from reconstruction_operator.transfer.occupancy import Occupancy
-from reconstruction_operator.transfer.runs import Run
+from reconstruction_operator.transfer.runs import Occupancy, Run
 
 
 def check(
     uri: str, run: Run, *, namespace: str, check: Callable[[], None], heir_of: tuple[str, str] | None = None
 ) -> Occupancy:
-    """What the address holds. Raises StorageError or OvertakenError if `deliver` would.
+    """Return what the address contains. Raises StorageError or OvertakenError if `deliver` would.
 
-    `heir_of`: namespace and name of earlier jobs. If the address holds a result of one of them, it is returned, not refused.
+    `heir_of`: namespace and name of earlier jobs, whose result is returned instead of refused.
     """
     if not is_object(uri):
         return delivery.check(uri, run, namespace=namespace, heir_of=heir_of)
-    return outputs.check(
+    return worker_outputs.check(
         uri,
         check,
         job_id=run.job_id,
@@ -35,12 +34,12 @@ def check(
 
 
 def collect(uri: str, manifest: Manifest, into: Path, check: Callable[[], None], *, namespace: str) -> None:
-    """Copies the files of the delivered result into a folder; `check` is called often and may raise.
+    """Copy the files of the delivered result into the folder `into`; `check` is called often and may raise.
 
-    The files have the names and sizes of the manifest; digests are not compared. Raises StorageError or OSError.
+    Names and sizes are those of the manifest; digests are not compared. Raises StorageError or OSError.
     """
     if is_object(uri):
-        outputs.collect(uri, manifest, into, check, namespace=namespace)
+        worker_outputs.collect(uri, manifest, into, check, namespace=namespace)
     else:
         collecting.collect(uri, manifest, into, check, namespace=namespace)
 
@@ -54,12 +53,12 @@ def deliver(
     namespace: str,
     tick: Tick = lambda *_: None,
 ) -> None:
-    """Delivers the sealed folder `source`; `check` is called often and may raise. `tick` gets the progress of an upload.
+    """Deliver the sealed folder `source`; `check` is called often and may raise. `tick` gets the progress of an upload.
 
     Raises StorageError, or OvertakenError.
     """
     if is_object(uri):
-        outputs.deliver(
+        worker_outputs.deliver(
             source,
             uri,
             check,
@@ -75,25 +74,25 @@ def deliver(
 
 
 def withdraw(uri: str, run: Run, *, namespace: str, copy: bool = True) -> None:
-    """Deletes what this run and earlier ones have delivered there; without `copy` only files that no reader finds.
+    """Delete what this run and earlier ones have delivered; without `copy`, only files that no reader can find.
 
-    Call it in a process that does not fork and can be killed. Raises StorageError or OSError if that failed, OvertakenError if
-    a later run has to do it.
+    Call it in a process that does not fork and can be killed. Raises StorageError or OSError on failure, OvertakenError if a
+    later run has to do it.
     """
     if is_object(uri):
         from reconstruction_operator.transfer.objects import uploading  # noqa: PLC0415  # loads the client
 
-        address = outputs.target(uri, namespace)
+        address = worker_outputs.target(uri, namespace)
         uploading.withdraw(address, run.job_id, run.attempt, workspace=run.folder, copy=copy)
     else:
         delivery.withdraw(uri, run, namespace=namespace, copy=copy)
 
 
 def is_killable(uri: str) -> bool:
-    """Whether a delivery there stops as soon as its `check` raises, because its process is killed."""
+    """Return whether a delivery to this address stops as soon as its `check` raises, because a process is killed."""
     return is_object(uri)
 
 
 def place_of(manifest: Manifest) -> str:
-    """The address of the files of a delivered result; empty if it was not delivered."""
+    """Return the address of the files of a delivered result; empty if it was not delivered."""
     return layout.result_uri(manifest) if is_object(manifest.uri) else manifest.uri

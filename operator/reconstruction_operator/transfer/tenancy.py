@@ -1,7 +1,7 @@
-"""Tenancy: the allowlists of namespaces, from the settings NAMESPACE_INPUTS and NAMESPACE_OUTPUTS.
+"""Namespace allowlists, from the settings NAMESPACE_INPUTS and NAMESPACE_OUTPUTS.
 
-Without entries every namespace may use everything that the other settings allow. With entries, a namespace may use only what an entry
-for it, or for all (`*`), names. The allowlists narrow the other settings and never widen them.
+Without entries, every namespace may use everything that the other settings allow. With entries, a namespace may use only the addresses in
+its own entries and in those for all namespaces (`*`). The allowlists restrict the other settings, and never extend them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _HTTPS_PORT: Final = 443
 
 
 def granted(entries: Iterable[tuple[str, str]], namespace: str) -> tuple[str, ...] | None:
-    """The folders and addresses that the namespace may use; None: no limit. A job without a namespace may use none."""
+    """Return the folders and addresses that the namespace may use; None: no limit. A job without a namespace may use none."""
     pairs = tuple(entries)
     if not pairs:
         return None
@@ -27,13 +27,19 @@ def granted(entries: Iterable[tuple[str, str]], namespace: str) -> tuple[str, ..
     return tuple(prefix.replace(_PLACEHOLDER, namespace) for name, prefix in pairs if name in ("*", namespace))
 
 
+def refusal(granted: tuple[str, ...], namespace: str, verb: str, shown: str) -> str:
+    """Return the message for an address that is not in the allowlist; `verb` is "read" or "write to"."""
+    allowed = f"only {', '.join(granted)}" if granted else "nothing"
+    return f"namespace {namespace or '(none)'} may not {verb} {shown}: this worker allows it {allowed}"
+
+
 def folders(prefixes: Iterable[str]) -> tuple[Path, ...]:
-    """The prefixes that are folders."""
+    """Return the prefixes that are folders."""
     return tuple(Path(one) for one in prefixes if one.startswith("/"))
 
 
 def covers_objects(prefixes: Iterable[str], scheme: str, bucket: str, key: str) -> bool:
-    """Whether a prefix is that address of object storage or a folder above it. Prefixes and `key` are compared without decoding."""
+    """Return whether a prefix is this address of object storage, or a folder above it. Nothing is decoded."""
     for prefix in prefixes:
         kind, _, place = prefix.partition("://")
         allowed, _, folder = place.partition("/")
@@ -43,9 +49,9 @@ def covers_objects(prefixes: Iterable[str], scheme: str, bucket: str, key: str) 
 
 
 def covers(prefixes: Iterable[str], address: SplitResult) -> bool:
-    """Whether a prefix is that https:// address, or a folder above it."""
+    """Return whether a prefix is this https:// address, or a folder above it."""
     path = unquote(address.path) or "/"
-    if ".." in path.split("/"):  # only the server knows what it resolves to
+    if ".." in path.split("/"):  # only the server knows how it resolves the path
         return False
     return any(
         (prefix.hostname, prefix.port or _HTTPS_PORT) == (address.hostname, address.port or _HTTPS_PORT)

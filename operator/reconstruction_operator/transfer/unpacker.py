@@ -1,10 +1,10 @@
 """Unpacker: extracts the photos of an untrusted archive, in a separate process under resource limits.
 
-`python -m reconstruction_operator.transfer.unpacker REQUEST` reads the archive from stdin. On stdout it reports in lines of JSON:
-the number of photos so far for each piece that it reads, and finally the outcome, an object. `archive.py` starts it.
+`python -m reconstruction_operator.transfer.unpacker REQUEST` reads the archive from stdin. It writes lines of JSON to stdout: the number of
+photos so far, for each piece that it reads, and finally the outcome, an object. `unpack_process.py` starts it.
 
-The standard library bounds neither the memory nor the time that a header can cost, so the kernel does. Only photos among
-the entries are written, under names made here, so that no name in an archive ever becomes a path (path traversal).
+The standard library limits neither the memory nor the time that a header can cost, so the kernel does. Only photos are written, under
+names made here, so that no name in an archive becomes a path (path traversal).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _CHUNK_BYTES = 1 << 20
 _MAX_NAME_CHARS = 4096  # of a path, as on Linux
 _MAX_FOLDERS = 64
 _ENCRYPTED = 0x1  # a flag of a .zip entry
-# zipfile decompresses the other methods in pieces of any size: 4 kB of bzip2 become gigabytes of memory at once.
+# With other methods, zipfile decompresses pieces of any size: 4 kB of bzip2 can become gigabytes in memory.
 _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 GZIP_MAGIC = b"\x1f\x8b"
@@ -62,30 +62,30 @@ _SILENT_CPU_SECONDS = 30  # between two reports
 
 
 class RefusedError(Exception):
-    """The archive is not unpacked. The text is a predicate of it ("holds a link …")."""
+    """The archive is refused. The text continues a sentence about it ("contains a link …")."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnpackRequest:
-    """What a process is to unpack."""
+    """The request to a process that unpacks an archive."""
 
     into: str  # an empty folder
-    max_bytes: int  # bytes of all photos, or of all entries of a .tar
+    max_bytes: int  # of all photos, or of all entries of a .tar
     max_files: int  # entries of any kind
 
     @property
     def memory_bytes(self) -> int:
-        """Address space that the process may use."""
+        """Address space of the process, in bytes."""
         return _MEMORY_BYTES + _ENTRY_BYTES * self.max_files
 
     def to_json(self) -> str:
-        """The argument of the process."""
+        """Return the argument of the process."""
         return json.dumps(asdict(self))
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of an archive. `open` gives its content, None without any."""
+    """One entry of an archive. `open` returns its content, or None without any."""
 
     name: str
     is_folder: bool
@@ -102,22 +102,22 @@ class Budget:
         self._entries = self._bytes = 0
 
     def count_entry(self) -> None:
-        """Counts one more. Raises RefusedError if that is one too many."""
+        """Count one entry. Raises RefusedError above the limit."""
         self._entries += 1
         if self._entries > self._max_files:
-            raise RefusedError(f"holds more than {self._max_files} files")
+            raise RefusedError(f"contains more than {self._max_files} files")
 
     def count_bytes(self, count: int) -> None:
-        """Counts so many more. Raises RefusedError if these are too many."""
+        """Count `count` bytes. Raises RefusedError above the limit."""
         if count < 0:
-            raise tarfile.ReadError("it has an entry of less than nothing")
+            raise tarfile.ReadError("an entry has a negative size")
         self._bytes += count
         if self._bytes > self._max_bytes:
             raise RefusedError(f"unpacks to more than {megabytes(self._max_bytes)}")
 
 
 class _Archive(io.FileIO):
-    """The packed file, which reports each read: a decompressor can read gigabytes without any output."""
+    """The archive file, which reports each read: a decompressor can read gigabytes without any output."""
 
     def __init__(self, descriptor: int, report: Callable[[], None]) -> None:
         super().__init__(descriptor, closefd=False)
@@ -129,11 +129,11 @@ class _Archive(io.FileIO):
 
 
 def unpack(descriptor: int, request: UnpackRequest, report: Callable[[int], None]) -> tuple[list[str], names.Ignored]:
-    """Writes the photos of the archive into the folder; their file names in natural order, and what was ignored.
+    """Write the photos of the archive into the folder. Return their file names in natural order, and the ignored files.
 
-    `report` is called with the number of photos so far for each piece that is read or written.
+    `report` is called with the number of photos so far, for each piece that is read or written.
 
-    Raises RefusedError: not an archive, damaged, encrypted, too large, or with entries that point elsewhere.
+    Raises RefusedError: not an archive, damaged, encrypted, too large, or with an entry that leads out of it.
     """
     into = Path(request.into)
     photos: dict[str, Path] = {}  # by their names in the archive
@@ -160,7 +160,7 @@ def unpack(descriptor: int, request: UnpackRequest, report: Callable[[int], None
     except DAMAGED as error:
         raise RefusedError(f"is damaged: {error or type(error).__name__}") from None
     except OSError as error:
-        if error.errno is not None:  # an error of the disk; an error of gzip has no errno
+        if error.errno is not None:  # of the disk: an error of gzip has no errno
             raise
         raise RefusedError(f"is damaged: {error}") from None
     ordered = sorted(photos, key=names.natural)
@@ -171,9 +171,9 @@ def unpack(descriptor: int, request: UnpackRequest, report: Callable[[int], None
 
 
 def entries(packed: BinaryIO, budget: Budget) -> Iterator[Entry]:
-    """The entries of a .zip or a .tar. The content decides which it is, never the name.
+    """Return the entries of a .zip or a .tar. The format is decided by the content, never by the name.
 
-    Raises RefusedError if it is neither, and one of DAMAGED.
+    Raises RefusedError if it is neither, or one of DAMAGED.
     """
     packed.seek(0)
     magic = packed.read(4)
@@ -192,14 +192,14 @@ def _zip_entries(packed: BinaryIO, budget: Budget) -> Iterator[Entry]:
     with zipfile.ZipFile(packed) as opened:
         for info in opened.infolist():
             if not 0 <= info.header_offset < end:
-                raise zipfile.BadZipFile("an entry lies outside of it")
+                raise zipfile.BadZipFile("an entry is outside the archive")
             if info.flag_bits & _ENCRYPTED:
                 raise RefusedError("is protected by a password")
             if info.compress_type not in _ZIP_METHODS:
                 raise RefusedError(f"is packed by method {info.compress_type}; this worker reads deflate and stored")
 
             def read(info: zipfile.ZipInfo = info) -> BinaryIO:
-                budget.count_bytes(info.file_size)  # zipfile returns no more than the header announces
+                budget.count_bytes(info.file_size)  # zipfile returns no more bytes than the header states
                 return cast("BinaryIO", opened.open(info))
 
             kind = stat.S_IFMT(info.external_attr >> 16)
@@ -207,12 +207,12 @@ def _zip_entries(packed: BinaryIO, budget: Budget) -> Iterator[Entry]:
 
 
 def tar_entries(packed: BinaryIO, mode: str, budget: Budget) -> Iterator[Entry]:
-    """The entries of a .tar, which is opened in that mode. Raises RefusedError, or one of DAMAGED."""
+    """Yield the entries of a .tar, opened in that mode. Raises RefusedError, or one of DAMAGED."""
     with tarfile.open(fileobj=packed, mode=mode) as opened:  # type: ignore[call-overload]  # one of two literals
         for member in cast("tarfile.TarFile", opened):
             if member.issparse():
-                raise RefusedError("holds a file with holes (sparse)")
-            budget.count_bytes(member.size)  # entries that are skipped are decompressed too
+                raise RefusedError("contains a sparse file")
+            budget.count_bytes(member.size)  # skipped entries are decompressed too
             if len(member.linkname) > _MAX_NAME_CHARS:
                 raise _too_long()
 
@@ -223,22 +223,22 @@ def tar_entries(packed: BinaryIO, mode: str, budget: Budget) -> Iterator[Entry]:
 
 
 def check(entry: Entry) -> None:
-    """Raises RefusedError if an archive with this entry must not be unpacked."""
+    """Raise RefusedError if an archive with this entry must not be unpacked."""
     if len(entry.name) > _MAX_NAME_CHARS:
         raise _too_long()
     path = PurePosixPath(entry.name.replace("\\", "/"))
     if entry.is_folder:
         return
     if len(path.parts) > _MAX_FOLDERS:  # each part of a path stays in memory until all names are known
-        raise RefusedError(f"holds folders in folders, more than {_MAX_FOLDERS} deep")
+        raise RefusedError(f"contains folders nested more than {_MAX_FOLDERS} deep")
     if path.is_absolute() or ".." in path.parts or (path.parts and path.parts[0].endswith(":")):
-        raise RefusedError(f"holds an entry that points elsewhere: {entry.name!r:.100}")
+        raise RefusedError(f"contains an entry that leads out of it: {entry.name!r:.100}")
     if not entry.is_regular:
-        raise RefusedError(f"holds a link or a device: {entry.name!r:.100}")
+        raise RefusedError(f"contains a link or a device: {entry.name!r:.100}")
 
 
 def _too_long() -> RefusedError:
-    return RefusedError(f"holds a name of more than {_MAX_NAME_CHARS} characters")
+    return RefusedError(f"contains a name of more than {_MAX_NAME_CHARS} characters")
 
 
 def _write(entry: Entry, target: Path, tick: Callable[[], None]) -> None:
@@ -255,9 +255,9 @@ def _write(entry: Entry, target: Path, tick: Callable[[], None]) -> None:
 
 
 def main() -> None:
-    """Unpacks stdin as the first argument asks, under limits on memory, file size and CPU time without a report."""
+    """Unpack stdin as the first argument requests, within limits on memory, file size and CPU time between reports."""
     request = UnpackRequest(**json.loads(sys.argv[1]))
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # if the worker has died, the next report ends this process
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # the next report after the worker's death ends this process
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_AS, request.memory_bytes)
     _limit(resource.RLIMIT_FSIZE, request.max_bytes)
@@ -269,7 +269,7 @@ def _outcome(request: UnpackRequest) -> dict[str, Any]:
         photos, ignored = unpack(sys.stdin.fileno(), request, _report)
     except RefusedError as error:
         return {"refused": str(error)}
-    except (MemoryError, SystemError):  # the interpreter raises the second one when it runs out of memory
+    except (MemoryError, SystemError):  # out of memory, the interpreter may raise SystemError
         return {"refused": f"needs more than {request.memory_bytes >> 20} MB of memory to be unpacked"}
     except OSError as error:
         return {"errno": error.errno, "strerror": error.strerror, "filename": str(error.filename or "")}

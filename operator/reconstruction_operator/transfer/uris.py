@@ -1,4 +1,4 @@
-"""URIs of inputs and outputs: parsed, resolved to paths, and redacted for logs."""
+"""URIs of inputs and outputs: parses them, resolves them to paths, and redacts them for logs."""
 
 from __future__ import annotations
 
@@ -15,55 +15,53 @@ _MAX_SHOWN_CHARS = 200
 
 
 def redacted(uri: str) -> str:
-    """The URI for logs and messages: without user and password, and without the query, which may hold a signature."""
+    """Return the URI for logs and messages: without user, password and query, which may contain a signature."""
     try:
         parts = urlsplit(uri)
     except ValueError:
-        return "(a URI that cannot be read)"
+        return "(an invalid URI)"
     host = parts.netloc.rpartition("@")[2]
     shown = parts._replace(netloc=host, query="…" if parts.query else "", fragment="").geturl()
     return names.printable(shown)[:_MAX_SHOWN_CHARS]
 
 
 def split(uri: str, reason: str) -> SplitResult:
-    """The parts of a URI. Raises StorageError (`reason`) if the text is not a URI."""
+    """Split a URI into its parts. Raises StorageError (`reason`) if the text is not a URI."""
     try:
         parts = urlsplit(uri)
-        _ = parts.port  # checked on access only
+        _ = parts.port  # is checked only on access
     except ValueError as error:
         raise StorageError(reason, f"{redacted(uri)} is not a URI: {error}") from None
     if not parts.scheme:
-        raise StorageError(
-            reason, f"{redacted(uri) or 'the empty text'} is not a URI: it begins with no scheme (file://)"
-        )
+        raise StorageError(reason, f"{redacted(uri) or 'the empty text'} is not a URI: it has no scheme (file://)")
     return parts
 
 
 def local_path(parts: SplitResult, reason: str) -> Path:
-    """The path of a `file://` URI. Does not touch the disk.
+    """Return the path of a `file://` URI, without accessing the disk.
 
     Raises StorageError (`reason`) if the URI names another machine, or has no absolute path.
     """
     shown = redacted(parts.geturl())
     if parts.netloc not in ("", "localhost"):
-        raise StorageError(reason, f"{shown} names the machine {parts.hostname}: file:// takes three slashes")
+        raise StorageError(reason, f"{shown} names the machine {parts.hostname}: use three slashes after file:")
     path = unquote(parts.path)
     if not path.startswith("/") or "\x00" in path:
         raise StorageError(reason, f"{shown} is not an absolute path")
     if parts.query or parts.fragment:
-        raise StorageError(reason, f"{shown} holds ? or #: write %3F or %23 for these characters in a name")
+        raise StorageError(reason, f"{shown} contains ? or #: write %3F or %23 for these characters in a name")
     return Path(path)
 
 
 def path_of(uri: str) -> Path:
-    """The path that a `file://` URI names, unchecked and without touching the disk; for notes and messages."""
+    """Return the path in a `file://` URI for notes and messages, unchecked and without accessing the disk."""
     return Path(unquote(urlsplit(uri).path))
 
 
 def resolved(path: Path, reason: str) -> Path:
-    """`path` with all links followed. It need not exist.
+    """Return `path` with all links resolved. It need not exist.
 
-    Raises StorageError (`reason`) if no such path can exist: its links form a circle, a name is too long, or a link is replaced
+    Raises StorageError (`reason`) for a path that cannot exist: its links form a loop, a name is too long, or a link was replaced
     meanwhile.
     """
     try:
@@ -71,14 +69,14 @@ def resolved(path: Path, reason: str) -> Path:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             real.stat()  # `resolve` does not report a name that is too long
     except RuntimeError:  # in Python before 3.13
-        raise StorageError(reason, f"{path} cannot be looked up: its links lead in a circle") from None
+        raise StorageError(reason, f"{path} cannot be resolved: its links form a loop") from None
     except OSError as error:
         if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL):
             raise
-        raise StorageError(reason, f"{path} cannot be looked up: {error.strerror}") from None
+        raise StorageError(reason, f"{path} cannot be resolved: {error.strerror}") from None
     return real
 
 
 def lies_below(real: Path, folders: Iterable[Path]) -> bool:
-    """Whether the resolved path `real` is one of the folders or below one."""
+    """Return whether the resolved path `real` is one of the folders, or below one."""
     return any(real.is_relative_to(one.resolve()) for one in folders)

@@ -1,4 +1,4 @@
-"""Confinement: a process that asked for it sees its children alone, and its files as before."""
+"""Process confinement: a confined process can read only its children, and its files as before."""
 
 import ctypes
 import os

@@ -78,7 +78,7 @@ def test_khronos_validator_finds_a_damaged_model(validator: Page) -> None:
 
 
 def findings() -> report.Findings:
-    """Of a square and four cameras around it, one of them straight above, whose photos have names to break out of a page with."""
+    """Findings on a square and four cameras, one of them straight above. The names of the photos try to break out of the page."""
     photos = []
     eyes = ((0.0, 0.5, 2.0), (2.0, 0.5, 0.0), (-1.5, 0.8, -1.5), (0.0, 2.0, 0.01))
     for number, eye in enumerate(eyes):

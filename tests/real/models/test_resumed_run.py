@@ -1,4 +1,4 @@
-"""A photogrammetry run that goes on from the stages of one that was broken off makes the same result."""
+"""A photogrammetry run that resumes from the stages of a killed run makes the same result."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def stages_in(folder: Path) -> list[str]:
 
 
 def made_again(run: Run) -> list[str]:
-    """What the run reported of preparing photos, of features and of matches."""
+    """The run's reports about prepared photos, features and matches."""
     return [text for _, _, text in run.reports if text.startswith(("photo", "features", "matched"))]
 
 
-def test_runs_that_go_on_from_what_a_killed_one_left_make_its_mesh(engine: Callable[..., Run], tmp_path: Path) -> None:
+def test_a_run_resumed_after_a_kill_makes_the_same_mesh(engine: Callable[..., Run], tmp_path: Path) -> None:
     kept = StageFolder(tmp_path / "stages", "key", attempt=1)
 
     def hear(message: str) -> None:
@@ -49,7 +49,7 @@ def test_runs_that_go_on_from_what_a_killed_one_left_make_its_mesh(engine: Calla
 
     late = engine(PHOTOS, tmp_path / "late", stages=replace(kept, path=tmp_path / "depth map", attempt=2), **SMALL)
     assert late.resumed_from == "sparse-model of attempt 1"
-    assert late.reports[0][2] == "goes on after sparse-model of attempt 1"
+    assert late.reports[0][2] == "continues after sparse-model of attempt 1"
     assert made_again(late) == []
     assert late.quality == whole.quality
     assert sorted(path.name for path in late.output.iterdir()) == sorted(path.name for path in whole.output.iterdir())

@@ -44,7 +44,7 @@ def test_job_cannot_read_photos_of_another_namespace(jobs: Jobs, photos: Path) -
         failure = jobs.wait_finished(jobs.create(input={"uri": uri}, **spec))["status"]["failure"]
         assert failure["reason"] == "INPUT_REFUSED"
         assert failure["message"].startswith(f"namespace {jobs.namespace} may not read ")
-        assert f"this worker leaves it {photos}/{jobs.namespace}" in failure["message"]
+        assert f"this worker allows it only {photos}/{jobs.namespace}" in failure["message"]
 
 
 def test_job_writes_only_to_the_folder_of_its_namespace(jobs: Jobs, meshes: Path) -> None:
@@ -59,7 +59,7 @@ def test_job_writes_only_to_the_folder_of_its_namespace(jobs: Jobs, meshes: Path
         failure = jobs.wait_finished(name)["status"]["failure"]
         assert failure["reason"] == "OUTPUT_REFUSED"
         assert failure["message"].startswith(f"namespace {jobs.namespace} may not write to ")
-        assert f"this worker leaves it {mine}" in failure["message"]
+        assert f"this worker allows it only {mine}" in failure["message"]
     assert jobs.wait_finished(good)["status"]["phase"] == "Succeeded"
     assert (mine / "mesh" / "model.glb").exists()
     assert list(theirs.iterdir()) == []
@@ -93,4 +93,4 @@ def test_worker_does_not_start_if_a_root_holds_the_job_folders(system: System) -
     worker = system.start_worker("wrong", INPUT_ROOTS=str(system.folder))
     wait_until(lambda: not worker.alive, "the worker to end", timeout_seconds=60)
 
-    assert "This worker does not start: INPUT_ROOTS holds" in worker.log_end()
+    assert "This worker does not start: INPUT_ROOTS contains" in worker.log_end()

@@ -1,4 +1,4 @@
-"""A real S3 server, a bucket on it, and a proxy in front of it that spoils the network."""
+"""A real S3 server, a bucket on it, and a proxy that simulates faults of the network."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def proxy(s3: S3) -> Iterator[TcpProxy]:
 
 @pytest.fixture
 def bucket(s3: S3) -> Bucket:
-    """An empty bucket, looked at without the proxy."""
+    """An empty bucket, read without the proxy."""
     from tests.support.servers.objects import S3Server  # noqa: PLC0415  # boto3 takes seconds
 
     return S3Server(s3.url(), s3.access_key, s3.secret_key).bucket(f"bucket-{next(_numbers)}")

@@ -1,23 +1,20 @@
-"""Transfers over a network that is slow, breaks, or falls silent."""
+"""Transfers over a network that is slow, loses connections, or stops sending."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from reconstruction_operator.transfer import fetch, outputs
 from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.transfer.limits import Limits
-from reconstruction_operator.transfer.runs import Run
 
 from chaos.system.proxies.tcp import TcpProxy
+from tests.support import transfers
 from tests.support.servers.objects import Bucket
 from tests.support.settings import configure
-from tests.support.storage import JOB, sealed_result
+from tests.support.storage import sealed_result
+from tests.support.transfers import Output, contents
 
 BUILD_SECONDS = 1800
 pytestmark = [pytest.mark.long, pytest.mark.timeout(BUILD_SECONDS)]
@@ -35,19 +32,10 @@ def photos(access: Bucket) -> str:
     return f"s3://{access.name}/set/"
 
 
-def take(uri: str, into: Path, tick: Callable[[float, str], None] = lambda *_: None) -> dict[str, bytes]:
+def fetch_again(uri: str, into: Path, tick: Callable[[float, str], None] = lambda *_: None) -> dict[str, bytes]:
     for path in into.iterdir():
         path.unlink()
-    fetched = fetch.fetch(uri, into, into.with_name("fetched"), replace(Limits.from_config(), schemes=("s3",)), tick)
-    return {path.name: path.read_bytes() for path in fetched.photos}
-
-
-def deliver(result: Path, bucket: Bucket, check: Callable[[], None]) -> None:
-    outputs.deliver(result, f"s3://{bucket.name}/meshes/", Run(JOB, 1, None), check, namespace="maps")
-
-
-def kept(into: Path) -> dict[str, int]:
-    return {path.name: path.stat().st_ino for path in (into.parent / "fetched").iterdir() if not path.suffix}
+    return transfers.photos(uri, into, tick=tick)
 
 
 def test_a_download_continues_after_its_connections_broke(photos: str, proxy: TcpProxy, into: Path) -> None:
@@ -61,7 +49,7 @@ def test_a_download_continues_after_its_connections_broke(photos: str, proxy: Tc
         elif broken:
             proxy.heal()
 
-    assert take(photos, into, spoil) == PHOTOS
+    assert fetch_again(photos, into, spoil) == PHOTOS
     assert broken
 
 
@@ -76,10 +64,9 @@ def test_an_upload_continues_after_its_connections_broke(proxy: TcpProxy, access
             broken.append(True)
             proxy.refuse()
 
-    deliver(result, access, spoil)
+    Output(access).deliver(result, check=spoil)
     assert broken
-    folder = json.loads(access.get("meshes/result.json"))["folder"]
-    assert access.get(f"meshes/{folder}model.glb") == (result / "model.glb").read_bytes()
+    assert Output(access).read() == contents(result)
 
 
 def test_a_silent_server_fails_the_download_and_a_retry_fetches_the_rest(
@@ -88,32 +75,31 @@ def test_a_silent_server_fails_the_download_and_a_retry_fetches_the_rest(
     proxy.delay(0.01)
 
     def spoil(_fraction: float, _message: str) -> None:
-        if kept(into):
+        if transfers.kept(into):
             proxy.silence()
 
     with monkeypatch.context() as impatient:
         configure(impatient, STORAGE_STALL_SECONDS=2.0, STORAGE_TRANSFERS=2)
         with pytest.raises(StorageError, match=r"INPUT_UNREACHABLE: s3://bucket-\d+/set/ cannot be read"):
-            take(photos, into, spoil)
-    before = kept(into)
+            fetch_again(photos, into, spoil)
+    before = transfers.kept(into)
     assert before
     proxy.heal()
-    assert take(photos, into) == PHOTOS
-    assert before.items() <= kept(into).items()
+    assert fetch_again(photos, into) == PHOTOS
+    assert before.items() <= transfers.kept(into).items()
 
 
 @pytest.mark.release  # most of a minute
 def test_a_request_that_takes_longer_than_the_clients_own_limits_succeeds(
     proxy: TcpProxy, access: Bucket, tmp_path: Path
 ) -> None:
-    """By default the client gives a request with its body 30 s, and all its tries together 180 s."""
+    """By default, the client limits a request with its body to 30 s, and all its tries to 180 s."""
     result = sealed_result(tmp_path / "result", mesh_bytes=12 << 20)  # sent in one request
     proxy.delay(0.25)  # for 64 kB: 48 s
     began = time.monotonic()
-    deliver(result, access, lambda: None)
+    Output(access).deliver(result, check=lambda: None)
     assert time.monotonic() - began > _CLIENTS_SECONDS
-    folder = json.loads(access.get("meshes/result.json"))["folder"]
-    assert access.get(f"meshes/{folder}model.glb") == (result / "model.glb").read_bytes()
+    assert Output(access).read() == contents(result)
 
 
 class StopError(Exception):
@@ -131,7 +117,7 @@ def test_an_interrupted_upload_on_a_slow_network_leaves_no_parts_behind(
 
     for _ in range(_TRIES):
         with pytest.raises(StopError):
-            deliver(result, access, stop)
+            Output(access).deliver(result, check=stop)
         assert "meshes/result.json" not in access.keys
         if not access.unfinished_uploads:
             return

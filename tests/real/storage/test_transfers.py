@@ -1,24 +1,20 @@
-"""Transfers to and from a real S3 server: what moto does not know of credentials, policies, certificates and conditions."""
+"""Transfers with a real S3 server: credentials, policies, certificates and proxies, which moto does not check."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from reconstruction_operator.contract.errors import OvertakenError
-from reconstruction_operator.transfer import fetch, outputs
 from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.transfer.limits import Limits
-from reconstruction_operator.transfer.runs import EVERY_ATTEMPT, Run
 
 from devcluster.servers.storage.s3 import S3
+from tests.support import transfers
 from tests.support.servers.connect_proxy import running_proxy
 from tests.support.servers.objects import Bucket, S3Server
 from tests.support.settings import configure
-from tests.support.storage import JOB
+from tests.support.transfers import Output, contents
 
 BUILD_SECONDS = 1800
 pytestmark = [pytest.mark.long, pytest.mark.timeout(BUILD_SECONDS)]
@@ -42,68 +38,21 @@ def guest(s3: S3, access: Bucket, monkeypatch: pytest.MonkeyPatch) -> str:
     return s3.guest_access_key
 
 
-def take(uri: str, into: Path) -> dict[str, bytes]:
-    limits = replace(Limits.from_config(), schemes=("s3",))
-    return {
-        path.name: path.read_bytes()
-        for path in fetch.fetch(uri, into, into.with_name("fetched"), limits, lambda *_: None).photos
-    }
-
-
-def check(bucket: str) -> None:
-    outputs.check(f"s3://{bucket}/meshes/", Run(JOB, 1, None), namespace="maps", check=lambda: None)
-
-
-def deliver(result: Path, bucket: Bucket, attempt: int = 1) -> None:
-    run = Run(JOB, attempt, None)
-    outputs.deliver(result, f"s3://{bucket.name}/meshes/", run, lambda: None, namespace="maps")
-
-
-def read(bucket: Bucket) -> dict[str, bytes]:
-    prefix = "meshes/" + json.loads(bucket.get("meshes/result.json"))["folder"]
-    return {key.removeprefix(prefix): bucket.get(key) for key in bucket.keys if key.startswith(prefix)}
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-def test_photos_are_fetched_and_a_result_is_delivered(photos: str, access: Bucket, into: Path, result: Path) -> None:
-    assert take(photos, into) == PHOTOS
-    check(access.name)
-    deliver(result, access)
-    assert read(access) == contents(result)
-    outputs.withdraw(f"s3://{access.name}/meshes/", Run(JOB, EVERY_ATTEMPT, None), namespace="maps")
-    assert [key for key in access.keys if key.startswith("meshes/")] == []
-
-
-def test_the_pointer_never_goes_back_to_an_earlier_attempt(access: Bucket, result: Path) -> None:
-    text = (result / "manifest.json").read_text()
-    (result / "manifest.json").write_text(text.replace('"attempt": 1', '"attempt": 2'))
-    deliver(result, access, attempt=2)
-    (result / "manifest.json").write_text(text)
-    with pytest.raises(OvertakenError):
-        deliver(result, access, attempt=1)
-    assert json.loads(access.get("meshes/result.json"))["attempt"] == 2
-
-
 @pytest.mark.parametrize(("name", "value"), [("AWS_SECRET_ACCESS_KEY", "wrong"), ("AWS_ACCESS_KEY_ID", "unknown")])
 def test_wrong_credentials_are_refused_and_the_endpoint_is_not_shown(
     name: str, value: str, access: Bucket, into: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, value)
-    with pytest.raises(StorageError, match=r"INPUT_REFUSED: .* the server refuses the workers' credentials \(403"):
-        take(f"s3://{access.name}/set/", into)
-    with pytest.raises(StorageError, match=r"OUTPUT_REFUSED: .* the server refuses the workers' credentials") as caught:
-        check(access.name)
+    with pytest.raises(StorageError, match=r"INPUT_REFUSED: .* the server rejects the workers' credentials \(403"):
+        transfers.photos(f"s3://{access.name}/set/", into)
+    with pytest.raises(StorageError, match=r"OUTPUT_REFUSED: .* the server rejects the workers' credentials") as caught:
+        Output(access).check()
     assert "127.0.0.1" not in caught.value.message
 
 
-def test_a_bucket_that_is_not_there_is_reported(access: Bucket, into: Path) -> None:
-    with pytest.raises(StorageError, match=r"INPUT_NOT_FOUND: .* there is no bucket nowhere-at-all"):
-        take("s3://nowhere-at-all/set/", into)
-    with pytest.raises(StorageError, match=r"OUTPUT_REFUSED: .* there is no bucket nowhere-at-all"):
-        check("nowhere-at-all")
+def test_an_output_in_a_missing_bucket_is_refused(access: Bucket) -> None:
+    with pytest.raises(StorageError, match=r"OUTPUT_REFUSED: .* bucket nowhere-at-all does not exist"):
+        Output(replace(access, name="nowhere-at-all")).check()
 
 
 READING = ("s3:GetObject", "s3:ListBucket")
@@ -120,20 +69,21 @@ def test_a_bucket_that_the_workers_may_not_use_is_refused_before_the_work(
     allowed: tuple[str, ...], what: str, guest: str, access: Bucket
 ) -> None:
     access.allow(guest, *allowed)
-    refusal = rf"OUTPUT_REFUSED: .* cannot be {what}: the server refuses the workers' credentials \((403 )?AccessDenied"
+    refusal = rf"OUTPUT_REFUSED: .* cannot be {what}: the server rejects the workers' credentials \((403 )?AccessDenied"
     with pytest.raises(StorageError, match=refusal):
-        check(access.name)
+        Output(access).check()
 
 
-def test_what_the_documentation_asks_for_is_enough(
+def test_the_documented_permissions_are_enough(
     photos: str, guest: str, access: Bucket, into: Path, result: Path
 ) -> None:
     access.allow(guest, *READING, "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload")
-    assert take(photos, into) == PHOTOS
-    check(access.name)
-    deliver(result, access)
-    assert read(access) == contents(result)
-    outputs.withdraw(f"s3://{access.name}/meshes/", Run(JOB, EVERY_ATTEMPT, None), namespace="maps")
+    assert transfers.photos(photos, into) == PHOTOS
+    output = Output(access)
+    output.check()
+    output.deliver(result)
+    assert output.read() == contents(result)
+    output.withdraw()
     assert [key for key in access.keys if key.startswith("meshes/")] == []
 
 
@@ -149,11 +99,11 @@ def private(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[S3, Bucket]]:
         yield server, bucket
 
 
-def test_a_server_of_a_private_authority_is_not_trusted_by_itself(private: tuple[S3, Bucket], into: Path) -> None:
+def test_a_server_of_a_private_authority_is_not_trusted_by_default(private: tuple[S3, Bucket], into: Path) -> None:
     with pytest.raises(
         StorageError, match=r"INPUT_UNREACHABLE: .* cannot be read: the workers do not trust the server's certificate"
     ):
-        take("s3://private/set/", into)
+        transfers.photos("s3://private/set/", into)
 
 
 def test_a_private_authority_is_trusted_in_all_processes_that_transfer(
@@ -161,11 +111,12 @@ def test_a_private_authority_is_trusted_in_all_processes_that_transfer(
 ) -> None:
     server, bucket = private
     configure(monkeypatch, STORAGE_CA_FILE=str(server.ca))
-    assert take("s3://private/set/", into) == {"a.jpg": b"photo"}
-    check("private")
-    deliver(result, bucket)
-    assert read(bucket) == contents(result)
-    outputs.withdraw("s3://private/meshes/", Run(JOB, EVERY_ATTEMPT, None), namespace="maps")
+    assert transfers.photos("s3://private/set/", into) == {"a.jpg": b"photo"}
+    output = Output(bucket)
+    output.check()
+    output.deliver(result)
+    assert output.read() == contents(result)
+    output.withdraw()
     assert bucket.keys == ["set/a.jpg"]
 
 
@@ -173,12 +124,12 @@ def test_a_private_authority_is_trusted_in_all_processes_that_transfer(
 def test_a_server_is_reached_through_a_proxy(
     user_info: str, private: tuple[S3, Bucket], into: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server, _ = private
+    server, bucket = private
     configure(monkeypatch, STORAGE_CA_FILE=str(server.ca))
     with running_proxy(user_info) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-        assert take("s3://private/set/", into) == {"a.jpg": b"photo"}
-        check("private")
+        assert transfers.photos("s3://private/set/", into) == {"a.jpg": b"photo"}
+        Output(bucket).check()
         assert set(proxy.connected) == {f"127.0.0.1:{server.port}"}
 
 
@@ -189,7 +140,7 @@ def test_a_proxy_that_refuses_the_password_is_reported_without_it(
     configure(monkeypatch, STORAGE_CA_FILE=str(server.ca))
     with running_proxy("worker:password") as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url.replace("password", "forgotten"))
-        with pytest.raises(StorageError, match=r"cannot be read: the proxy asks for another user and") as caught:
-            take("s3://private/set/", into)
+        with pytest.raises(StorageError, match=r"cannot be read: the proxy rejects the user or") as caught:
+            transfers.photos("s3://private/set/", into)
     assert "forgotten" not in caught.value.message
     assert proxy.connected == []

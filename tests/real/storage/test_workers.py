@@ -14,7 +14,8 @@ from devcluster import wait_until
 from devcluster.harness.workers import Farm
 from devcluster.mounts import small_disk
 from devcluster.servers.storage.s3 import S3
-from tests.support.storage import JOB, StorageJob
+from tests.support.results import JOB
+from tests.support.storage import StorageJob
 
 BUILD_SECONDS = 1800
 pytestmark = [pytest.mark.long, pytest.mark.timeout(BUILD_SECONDS)]
@@ -44,7 +45,7 @@ def test_a_worker_killed_during_the_download_costs_no_second_download(
     job.send(2)
     wait_until(
         lambda: before.items() <= job.fetched(2).items() and len(job.fetched(2)) > len(before),
-        "the second attempt to go on with what the first one fetched",
+        "the second attempt to reuse what the first one fetched",
         timeout_seconds=120,
         seen=farm.log_ends,
     )
@@ -53,9 +54,7 @@ def test_a_worker_killed_during_the_download_costs_no_second_download(
     job.assert_delivered()
 
 
-def test_a_worker_killed_in_the_model_leaves_the_photos_to_its_successor(
-    farm: Farm, job: StorageJob, signs: Path
-) -> None:
+def test_the_photos_of_a_worker_killed_in_its_model_are_reused(farm: Farm, job: StorageJob, signs: Path) -> None:
     job.put_photos(3)
     first = farm.start_worker("first", concurrency=1, ROUGH_MODELS_SIGNS=str(signs))
     farm.wait_step(job.send(model="rough-patient"), "Running reconstruction")
@@ -69,7 +68,7 @@ def test_a_worker_killed_in_the_model_leaves_the_photos_to_its_successor(
 
 
 @pytest.mark.parametrize("objects", [1, 3])
-def test_a_worker_killed_during_the_upload_leaves_a_whole_result_to_its_successor(
+def test_the_successor_of_a_worker_killed_during_the_upload_delivers_a_whole_result(
     objects: int, farm: Farm, job: StorageJob, proxy: TcpProxy
 ) -> None:
     job.put_photos(1)
@@ -94,7 +93,7 @@ def test_a_worker_killed_during_the_upload_leaves_a_whole_result_to_its_successo
 
 
 @pytest.mark.parametrize("moment", ["download", "upload"])
-def test_a_cancel_ends_a_transfer_at_once_and_leaves_nothing(
+def test_a_cancel_ends_a_transfer_at_once_and_leaves_no_files(
     moment: str, farm: Farm, job: StorageJob, proxy: TcpProxy
 ) -> None:
     job.put_photos(10 if moment == "download" else 1)
@@ -159,7 +158,7 @@ def test_an_output_that_may_not_be_written_fails_the_job_before_its_model_runs(
     job.send(model="rough-patient")  # never ends
     end = job.end()
     assert (end.outcome, end.reason) == ("Failed", "OUTPUT_REFUSED")
-    assert "the server refuses the workers' credentials (403 AccessDenied)" in end.message
+    assert "the server rejects the workers' credentials (403 AccessDenied)" in end.message
     assert job.fetched() == {}
 
 

@@ -1,4 +1,4 @@
-"""Containers on an emulator of Azure, seen by another client than ours: signed requests of the Blob service's REST API."""
+"""Azure containers on an emulator, accessed by signed requests of the Blob service's REST API."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _EMPTY: Final[Mapping[str, str]] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Container:
-    """One container."""
+    """A container."""
 
     server: Azurite
     name: str
 
     @classmethod
     def new(cls, server: Azurite, name: str) -> Container:
-        """A new one."""
+        """Make a container."""
         found = cls(server, name)
         found._ask("PUT", query={"restype": "container"})
         return found

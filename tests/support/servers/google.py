@@ -1,8 +1,8 @@
 """Buckets on an emulator of Google Cloud Storage, and the uploads of the XML API, which the emulator lacks.
 
-Our client speaks Google's XML API. fake-gcs-server knows its reads, lists and deletions, and uploads by the JSON API alone. So a proxy in
-front of it makes of each upload of the XML API one of the JSON API, with its condition. What is stored, listed and refused is up to the
-emulator.
+The workers' client uses Google's XML API. fake-gcs-server supports its reads, lists and deletions, but uploads only by the JSON API. So a
+proxy in front of it converts each upload of the XML API to one of the JSON API, with its condition. The emulator decides what is stored,
+listed and refused.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _HOP: Final = ("connection", "host", "transfer-encoding")
 
 @dataclass(frozen=True)
 class GoogleBucket:
-    """One bucket, looked at by the JSON API."""
+    """A bucket, accessed by the JSON API."""
 
     proxy: XmlUploads
     name: str
 
     @classmethod
     def new(cls, proxy: XmlUploads, name: str) -> GoogleBucket:
-        """A new one."""
+        """Make a bucket."""
         _ask(proxy.upstream, "POST", "/storage/v1/b", json.dumps({"name": name}).encode())
         return cls(proxy, name)
 
@@ -82,7 +82,7 @@ class XmlUploads(ThreadingHTTPServer):
 
 @contextlib.contextmanager
 def running_xml_uploads(server: FakeGcs) -> Iterator[XmlUploads]:
-    """A proxy in front of the emulator."""
+    """Run a proxy in front of the emulator."""
     proxy = XmlUploads(server)
     with answering(proxy):
         yield proxy

@@ -1,4 +1,4 @@
-"""A real HTTPS server in this process, on loopback, whose pages a test chooses."""
+"""HTTPS server for tests: runs in this process, on loopback, with pages that a test chooses."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ class Server:
         tick: Callable[[float, str], None] = lambda *_: None,
         resolve: Callable[[str, int], list[str]] = lambda *_: ["127.0.0.1"],
     ) -> bytes:
-        """Download, and read what was downloaded."""
+        """Download `uri`, and return the content."""
         download.download(uri, self.target, limits, tick, resolve=resolve, tls=self.tls)
         return self.target.read_bytes()
 
 
 @contextmanager
 def running_https(folder: Path) -> Iterator[Server]:
-    """A server on a free port. Its authority's certificate is `ca.crt` in the folder, downloads go to `download` there."""
+    """Run a server on a free port. `folder` gets the authority's certificate `ca.crt` and the downloads, `download`."""
     authority = Authority.new(folder)
     pair = authority.issue("server", user="server", hosts=("localhost", "nas.example", "xn--bcher-kva.example"))
     running = Server(0, ssl.create_default_context(cafile=str(authority.certificate)), folder / "download")

@@ -1,4 +1,4 @@
-"""Process of an isolated model: its messages, whatever the model does and whether or not the worker reads them."""
+"""Model process: its messages, for all outcomes of a model, and if the worker does not read them."""
 
 from __future__ import annotations
 
@@ -65,12 +65,12 @@ def pipe() -> Iterator[Pipe]:
         pytest.param("rough-failure", FailureMessage("NOT_ENOUGH_OVERLAP", "1 of 9 photos overlaps"), id="a failure"),
         pytest.param(
             "rough-memory",
-            FailureMessage("OUT_OF_MEMORY", "the model's memory was not enough for 1 photos"),
+            FailureMessage("OUT_OF_MEMORY", "the model ran out of memory with 1 photos"),
             id="no memory",
         ),
     ],
 )
-def test_how_a_run_ended(model: str, expected: ModelMessage, work: Work) -> None:
+def test_the_outcome_of_a_run_is_returned(model: str, expected: ModelMessage, work: Work) -> None:
     assert child._outcome(RunRequest(model, work, 5.0), lambda *_, **__: None) == expected
 
 
@@ -89,7 +89,7 @@ def test_a_defect_is_sent_with_its_traceback(work: Work) -> None:
     assert found.text.endswith("TypeError: a defect of the model\n")
 
 
-def test_reports_within_a_step_are_limited_and_no_step_or_end_is_left_out(pipe: Pipe) -> None:
+def test_reports_within_a_step_are_limited_except_its_start_and_end(pipe: Pipe) -> None:
     report = child._reporter(pipe.writing)
     for step in (Step.PREPROCESS, Step.RECONSTRUCT):
         for number in range(100):
@@ -103,7 +103,7 @@ def test_reports_within_a_step_are_limited_and_no_step_or_end_is_left_out(pipe: 
     assert len(heard) < 100
 
 
-def test_a_report_says_what_the_model_expects_to_remain(pipe: Pipe) -> None:
+def test_a_report_has_the_time_left_that_the_model_expects(pipe: Pipe) -> None:
     child._reporter(pipe.writing)(Step.PREPROCESS, 0.5, "busy", remaining_seconds=61.5)
 
     assert pipe.messages() == [ProgressMessage(Step.PREPROCESS, 0.5, "busy", remaining_seconds=61.5)]
@@ -133,7 +133,7 @@ def test_an_outcome_waits_until_the_worker_reads(pipe: Pipe) -> None:
     assert outcome in [exchange.decode(line) for line in read.splitlines()] + rest
 
 
-def test_an_outcome_is_given_up_if_the_worker_never_reads(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_outcome_is_dropped_if_the_worker_never_reads(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(child, "_PATIENCE_SECONDS", 0.05)
     filled = pipe.fill()
 
@@ -142,7 +142,7 @@ def test_an_outcome_is_given_up_if_the_worker_never_reads(pipe: Pipe, monkeypatc
     assert pipe.messages() == [None] * filled
 
 
-def test_a_worker_that_has_ended_is_no_error(pipe: Pipe) -> None:
+def test_sending_to_a_worker_that_has_exited_is_not_an_error(pipe: Pipe) -> None:
     os.close(pipe.reading)
 
     child._send(pipe.writing, ExitMessage(0), patient=True)

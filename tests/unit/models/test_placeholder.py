@@ -21,7 +21,7 @@ def output(tmp_path: Path) -> Path:
 
 
 def collecting(heard: list[tuple[Step, str]]) -> Report:
-    """A report that collects the steps, and the stages from which a run goes on."""
+    """A report that collects the steps, and the stage after which a run continues."""
 
     def report(step: Step, _fraction: float, _message: str = "", *, resumed: str = "", **_: object) -> None:
         heard.append((step, resumed))
@@ -50,7 +50,7 @@ def test_a_run_continues_after_the_last_stage_of_an_earlier_one(
     assert [step for step, _ in heard] == [Step.POSTPROCESS, Step.PREVIEW]
 
 
-def test_steps_that_take_no_time_leave_no_stage(output: Path) -> None:
+def test_steps_that_take_no_time_are_not_kept_as_stages(output: Path) -> None:
     assert not (output / "scratch").exists()
 
 
@@ -87,6 +87,6 @@ def test_all_parameters_but_step_seconds_are_ignored(given: dict[str, object], e
 
 
 @pytest.mark.parametrize("seconds", [-1, 3601, "2", None, True, [2], float("nan")], ids=repr)
-def test_a_bad_pace_is_refused_with_the_allowed_range(seconds: object) -> None:
+def test_a_bad_step_duration_is_refused_with_the_allowed_range(seconds: object) -> None:
     with pytest.raises(ModelFailure, match=r"INVALID_PARAMETERS: parameter stepSeconds is .* 0 to 3600"):
         PlaceholderModel().check_parameters({"stepSeconds": seconds})

@@ -1,4 +1,4 @@
-"""Stages: sealed by one rename, used only whole and for the key that they were made with."""
+"""Stages: sealed by one rename, and used only if complete and for the key that they were made with."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_stage_over_the_limit_stays_usable_and_is_not_sealed(folder: StageFold
     assert Stages(small).find("matches") is None
 
 
-def test_a_dropped_stage_makes_room(folder: StageFolder) -> None:
+def test_a_dropped_stage_frees_space_for_another(folder: StageFolder) -> None:
     small = replace(folder, max_bytes=15)
     keep(small)
     Stages(small).drop("features")
@@ -112,7 +112,7 @@ def test_files_are_on_the_disk_before_the_stage_gets_its_name(
     assert after == ["stages"]
 
 
-def test_a_run_whose_folder_was_taken_away_makes_no_other(tmp_path: Path) -> None:
+def test_a_run_does_not_recreate_a_folder_that_was_moved_away(tmp_path: Path) -> None:
     folder = StageFolder(tmp_path / "attempt" / "stages", "key")
     with pytest.raises(FileNotFoundError):
         Stages(folder).begin("features")
@@ -131,11 +131,11 @@ def test_a_later_seal_of_a_stage_replaces_the_earlier_one(folder: StageFolder) -
 
 
 @pytest.mark.parametrize("name", ["", "../x", "A", ".x", "a/b", "a" * 33])
-def test_a_name_that_is_no_name_is_refused(folder: StageFolder, name: str) -> None:
-    with pytest.raises(ValueError, match="is no name of a stage"):
+def test_an_invalid_name_is_refused(folder: StageFolder, name: str) -> None:
+    with pytest.raises(ValueError, match="is not a stage name"):
         Stages(folder).begin(name)
 
 
-def test_without_a_folder_stages_lie_in_the_scratch_folder(tmp_path: Path) -> None:
+def test_without_a_stage_folder_stages_are_in_the_scratch_folder(tmp_path: Path) -> None:
     work = Work((), tmp_path, tmp_path, {}, 1)
     assert Stages.of(work).begin("features").parent == tmp_path / "stages"

@@ -16,7 +16,7 @@ def into(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def limits(tmp_path: Path) -> Limits:
-    """Small ones: 1 MB, 20 files, 40,000 pixels, 400 px."""
+    """Small limits: 1 MB, 20 files, 40,000 pixels, 400 px a side."""
     for name in ("photos", "jobs"):
         (tmp_path / name).mkdir()
     return replace(

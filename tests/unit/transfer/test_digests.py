@@ -1,4 +1,4 @@
-"""Digests of inputs: which inputs are worth reading before they are copied, and what a digest depends on."""
+"""Input digests: which inputs are read before they are copied, and what a digest depends on."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ from reconstruction_operator.transfer import digests
         pytest.param([KnownInput("sha256:a", 9, 9), KnownInput("sha256:b", 2, 10)], True, id="one-of-several"),
     ],
 )
-def test_an_input_is_read_first_if_a_known_one_has_its_number_and_size(known: list[KnownInput], expected: bool) -> None:
+def test_an_input_is_read_first_if_a_known_input_has_its_number_and_size(
+    known: list[KnownInput], expected: bool
+) -> None:
     assert digests.may_be_known(known, images=2, total_bytes=10) is expected
 
 
@@ -46,7 +48,7 @@ def test_a_digest_depends_on_names_and_contents(others: dict[str, bytes], same: 
     assert (one == other) is same
 
 
-def test_what_a_report_raises_ends_the_work(tmp_path: Path) -> None:
+def test_an_exception_of_the_report_ends_the_work(tmp_path: Path) -> None:
     def stop(_fraction: float, _message: str) -> None:
         raise InterruptedError
 

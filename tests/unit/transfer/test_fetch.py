@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from reconstruction_operator.transfer import fetch as inputs
 from reconstruction_operator.transfer import uris
-from reconstruction_operator.transfer.archive import Fetched
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
+from reconstruction_operator.transfer.unpack_process import Fetched
 
 from tests.support.archives import zipped
 from tests.support.photos import make_photo
@@ -70,7 +70,7 @@ def test_folder_replaced_by_a_link_while_it_is_read_is_refused(tmp_path: Path, i
             folder.rename(tmp_path / "set-before")
             folder.symlink_to(secret)
 
-    with pytest.raises(StorageError, match=r"INPUT_REFUSED: .*/set/a\.jpg was exchanged while it was read"):
+    with pytest.raises(StorageError, match=r"INPUT_REFUSED: .*/set/a\.jpg was replaced while it was read"):
         inputs.fetch(f"file://{folder}", into, into.with_name("fetched"), limits, exchange)
     assert all(path.read_bytes() == b"" for path in into.iterdir())
 
@@ -89,7 +89,7 @@ def test_link_that_changes_after_it_was_resolved_is_refused(
         return real
 
     monkeypatch.setattr(uris, "resolved", resolved)
-    with pytest.raises(StorageError, match=r"INPUT_REFUSED: .* does not lie in a folder"):
+    with pytest.raises(StorageError, match=r"INPUT_REFUSED: .* is not in a folder"):
         fetch(f"file://{link}", into, limits)
 
 
@@ -123,7 +123,7 @@ def test_archive_replaced_after_it_was_checked_is_not_read(
     expected = (
         ("INPUT_NOT_FOUND", f"archive file://{archive} cannot be read: No such file or directory")
         if what == "nothing"
-        else ("INPUT_REFUSED", f"file://{archive} was exchanged while it was read")
+        else ("INPUT_REFUSED", f"file://{archive} was replaced while it was read")
     )
     assert (caught.value.reason, caught.value.message) == expected
 
@@ -132,14 +132,14 @@ def test_archive_replaced_after_it_was_checked_is_not_read(
     ("uri", "reason", "text"),
     [
         pytest.param("", "INPUT_NOT_FOUND", "names no input", id="nothing"),
-        pytest.param("/photos/banana", "INPUT_REFUSED", "begins with no scheme", id="a plain path"),
+        pytest.param("/photos/banana", "INPUT_REFUSED", "has no scheme", id="a plain path"),
         pytest.param("file://{root}/missing", "INPUT_NOT_FOUND", "there is no", id="a missing folder"),
-        pytest.param("file:///etc", "INPUT_REFUSED", "does not lie in a folder", id="outside the roots"),
-        pytest.param("file://{root}/../secret", "INPUT_REFUSED", "does not lie in a folder", id="dots"),
-        pytest.param("file://{root}/%2e%2e/secret", "INPUT_REFUSED", "does not lie in", id="encoded dots"),
-        pytest.param("file://{root}/link", "INPUT_REFUSED", "does not lie in a folder", id="a link out of the roots"),
-        pytest.param("file://{root}-2/set", "INPUT_REFUSED", "does not lie in", id="a longer name than the root's"),
-        pytest.param("file://{jobs}/other/output", "INPUT_REFUSED", "does not lie in", id="another job's folder"),
+        pytest.param("file:///etc", "INPUT_REFUSED", "is not in a folder", id="outside the roots"),
+        pytest.param("file://{root}/../secret", "INPUT_REFUSED", "is not in a folder", id="dots"),
+        pytest.param("file://{root}/%2e%2e/secret", "INPUT_REFUSED", "is not in", id="encoded dots"),
+        pytest.param("file://{root}/link", "INPUT_REFUSED", "is not in a folder", id="a link out of the roots"),
+        pytest.param("file://{root}-2/set", "INPUT_REFUSED", "is not in", id="a longer name than the root's"),
+        pytest.param("file://{jobs}/other/output", "INPUT_REFUSED", "is not in", id="another job's folder"),
         pytest.param("file://server/photos", "INPUT_REFUSED", "names the machine server", id="another machine"),
         pytest.param("file:photos", "INPUT_REFUSED", "not an absolute path", id="a relative path"),
         pytest.param("file://{root}/a%00b", "INPUT_REFUSED", "not an absolute path", id="a zero byte"),
@@ -147,7 +147,7 @@ def test_archive_replaced_after_it_was_checked_is_not_read(
         pytest.param("s3://bucket/set", "INPUT_REFUSED", "s3:// is not enabled", id="another scheme"),
         pytest.param("http://localhost/a.zip", "INPUT_REFUSED", "http:// is not read", id="without TLS"),
         pytest.param("ftp://localhost/a.zip", "INPUT_REFUSED", "ftp:// is not read", id="ftp"),
-        pytest.param("https://[::1", "INPUT_REFUSED", "cannot be read", id="half an address"),
+        pytest.param("https://[::1", "INPUT_REFUSED", "an invalid URI", id="half an address"),
         pytest.param("https://host:99999/a.zip", "INPUT_REFUSED", "not a URI", id="an invalid port"),
         pytest.param("file://{root}/notes.txt", "INPUT_REFUSED", "neither a folder nor an archive", id="a text file"),
     ],
@@ -190,7 +190,7 @@ def test_too_many_files_or_bytes_are_refused_with_the_limit(
         fetch(f"file://{folder}", into, limits)
 
 
-def test_archive_in_an_input_root_becomes_one_flat_folder(into: Path, limits: Limits) -> None:
+def test_archive_in_an_input_root_is_unpacked_into_one_flat_folder(into: Path, limits: Limits) -> None:
     archive = limits.roots[0] / "set.zip"
     archive.write_bytes(zipped(("set/1/a.jpg", make_photo()), ("set/2/a.jpg", make_photo()), ("set/x.nef", b"")))
     fetched = fetch(f"file://{archive}", into, limits)
@@ -200,15 +200,17 @@ def test_archive_in_an_input_root_becomes_one_flat_folder(into: Path, limits: Li
     assert sorted(path.name for path in into.iterdir()) == ["1_a.jpg", "2_a.jpg"]
 
 
-def test_messages_name_folders_as_jobs_do_and_never_where_they_lie(tmp_path: Path, into: Path, limits: Limits) -> None:
+def test_messages_name_folders_as_jobs_do_and_never_their_real_paths(
+    tmp_path: Path, into: Path, limits: Limits
+) -> None:
     real = tmp_path / "mnt" / "nas"
     real.mkdir(parents=True)
     aliased = replace(
         limits, roots=(real,), aliases=((Path("/photos"), real),), namespace="maps", granted=("/photos/maps",)
     )
     for uri, message in {
-        "file:///etc/banana": "file:///etc/banana does not lie in a folder that this worker may read (/photos)",
-        "file:///photos/a": "namespace maps may not read file:///photos/a: this worker leaves it /photos/maps",
+        "file:///etc/banana": "file:///etc/banana is not in a folder that this worker may read (/photos)",
+        "file:///photos/a": "namespace maps may not read file:///photos/a: this worker allows it only /photos/maps",
         "file:///photos/maps/a": "there is no file:///photos/maps/a on this worker",
     }.items():
         with pytest.raises(StorageError) as caught:

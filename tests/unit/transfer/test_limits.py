@@ -53,7 +53,7 @@ def test_no_path_leads_out_of_an_alias(path: str, nas: Path, tmp_path: Path, mon
         fetched(f"file://{path}", tmp_path)
 
 
-def test_equals_sign_in_a_folder_name_is_no_alias(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_equals_sign_in_a_folder_name_does_not_make_an_alias(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "light=low"
     folder.mkdir()
     (folder / "one.jpg").write_bytes(b"a photo")

@@ -1,4 +1,4 @@
-"""Local inputs: what a message reveals about a missing folder, and what it never reveals."""
+"""Local inputs: what a message about a missing folder reveals, and what it must not reveal."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_an_empty_folder_is_called_empty(limits: Limits) -> None:
     assert missing(limits.roots[0] / "set", limits).endswith(f"; {limits.roots[0]} is empty")
 
 
-def test_many_neighbours_are_cut(photos: Path, limits: Limits) -> None:
+def test_only_the_first_of_many_neighbours_are_shown(photos: Path, limits: Limits) -> None:
     for number in range(20):
         (photos / f"set-{number}").mkdir()
     assert missing(photos / "no", limits).endswith("has: banana, lund, set-0, set-1, set-2, set-3, set-4, set-5, …")

@@ -1,4 +1,4 @@
-"""Allowlists of namespaces: what a namespace may read, download and write."""
+"""Namespace allowlists: what a namespace may read, download and write."""
 
 from __future__ import annotations
 
@@ -57,18 +57,22 @@ def test_namespace_reads_what_its_allowlist_names(
     ("path", "namespace", "entries", "text"),
     [
         pytest.param(
-            "parks", "maps", ["*={root}/{namespace}"], "this worker leaves it {root}/maps", id="of another namespace"
+            "parks",
+            "maps",
+            ["*={root}/{namespace}"],
+            "this worker allows it only {root}/maps",
+            id="of another namespace",
         ),
         pytest.param("maps-2", "maps", ["maps={root}/maps"], "may not read", id="a longer name"),
         pytest.param("maps/link", "maps", ["maps={root}/maps"], "may not read", id="a link to another namespace's"),
         pytest.param("maps/../parks", "maps", ["maps={root}/maps"], "may not read", id="dots"),
         pytest.param("maps/%2e%2e/parks", "maps", ["maps={root}/maps"], "may not read", id="encoded dots"),
-        pytest.param("maps", "parks", ["maps={root}/maps"], "leaves it nothing", id="no entry for it"),
+        pytest.param("maps", "parks", ["maps={root}/maps"], "allows it nothing", id="no entry for it"),
         pytest.param("maps", "", ["*={root}/maps"], "namespace (none) may not read", id="no namespace"),
-        pytest.param("parks", "../parks", ["*={root}/{namespace}"], "leaves it nothing", id="an invalid namespace"),
+        pytest.param("parks", "../parks", ["*={root}/{namespace}"], "allows it nothing", id="an invalid namespace"),
         pytest.param("maps", "maps", ["maps=https://host/maps"], "may not read", id="an address alone"),
         pytest.param("maps", "maps", ["maps=/elsewhere/maps"], "may not read", id="a folder that is no root"),
-        pytest.param("../jobs", "maps", ["maps=/"], "does not lie in a folder", id="a grant widens no root"),
+        pytest.param("../jobs", "maps", ["maps=/"], "is not in a folder", id="a grant widens no root"),
     ],
 )
 def test_a_namespace_reads_nothing_else_and_the_message_gives_the_reason(
@@ -107,7 +111,9 @@ def test_address_is_compared_by_host_port_and_folders(uri: str, allowed: bool, t
     assert ("it may" in str(refusal.value)) is allowed, str(refusal.value)
 
 
-def test_results_go_only_where_the_allowlist_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_are_delivered_only_to_addresses_on_the_allowlist(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     root = tmp_path / "meshes"
     root.mkdir()
     configure(monkeypatch, OUTPUT_ROOTS=(str(root),), NAMESPACE_OUTPUTS=(("*", f"{root}/{{namespace}}"),))
@@ -131,7 +137,7 @@ def test_photo_replaced_by_a_link_after_the_listing_is_not_read(
         return found
 
     monkeypatch.setattr(local, "_sizes", exchange)
-    with pytest.raises(StorageError, match="was exchanged while it was read"):
+    with pytest.raises(StorageError, match="was replaced while it was read"):
         fetch(f"file://{photos}/maps", "maps", into, limits)
 
 

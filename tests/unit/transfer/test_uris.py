@@ -11,7 +11,7 @@ from reconstruction_operator.transfer import uris
         ("https://host/a.zip?X-Amz-Signature=secret#secret", "https://host/a.zip?…"),
         ("file:///photos/a", "file:///photos/a"),
         ("https://host/a\nb\x1b[31m", "https://host/ab�[31m"),
-        ("https://[", "(a URI that cannot be read)"),
+        ("https://[", "(an invalid URI)"),
     ],
 )
 def test_secrets_and_control_characters_are_not_shown(uri: str, expected: str) -> None:

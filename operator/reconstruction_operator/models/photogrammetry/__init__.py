@@ -2,14 +2,18 @@
 
 `pipeline` runs the stages in order:
 
-- `input`: `photos`, `metadata`, `backgrounds`: photos as cameras write them -> upright RGB files of bounded size
-- `sparse`: `features`, `pairs`, `matching`, `mapping` -> camera poses and a sparse cloud
-- `dense`: `views`, `blanks`, `planesweep`, `aggregation`, `refinement`, `depthmaps` (or `patchmatch`), `fusion`, `clouds` -> a dense cloud
-  with normals
+- `input`: `photos`, `metadata`, `backgrounds` -> upright RGB files of bounded size, from photos as cameras write them
+- `sparse`: `features`, `pairs` (by `similarity`), `matching`, `registration`, `mapping`, `acceptance` -> camera poses and a sparse cloud
+- `dense`: `views`, `blank_areas`, `planesweep`, `aggregation`, `refinement`, `depthmaps` (or `patchmatch`), `fusion`, `clouds` -> a dense
+  cloud with normals
 - `surface`: `regions` (crop), `surface` and `poisson`, `cleanup` -> a mesh
-- `placing`: `upright`, `georeference`, `frames` -> coordinates: upright, of side 1, and where on Earth that is
-- `texture`: `colour`, `texture`, `unwrapping` -> coloured and textured meshes
-- `output`: `glb`, `previews`, `camerafiles`, `report` -> the files of the result
+- `placing`: `upright`, `georeference`, `frames` -> the coordinates of the model: upright, of side 1, and its position on Earth
+- `texture`: `colour`, `unwrapping`, `labelling`, `levelling`, `texture` -> coloured and textured meshes
+- `output`: `glb`, `previews`, `camerafiles`, `report`, `results` -> the files of the result
+
+Around the stages: `model` is the entry point, `parameters` has the settings of each quality, and `quality_gates` has the limits below which
+a run fails. `stage_files` saves finished stages, and `failed_files` saves the files of a failed run. `timing` estimates the time left, and
+`progress` reports it. `parallel`, `memory` and `helper_process` run the heavy work.
 
 Importing this package imports none of the large libraries: `PhotogrammetryModel.run` loads them.
 """

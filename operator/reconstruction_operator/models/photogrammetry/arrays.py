@@ -1,4 +1,4 @@
-"""Array types of the stages; docstrings give the shapes."""
+"""Array types of the stages. Docstrings state the shapes, often first: "(h, w): the cost of each pixel"."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Remains: what a failed run leaves for inspection (`interface.FAILED_FOLDER`).
+"""Files of a failed run: what it keeps for inspection (`interface.FAILED_FOLDER`).
 
 photos/   the prepared photos
 sparse/   each model of cameras and points that was found, in COLMAP's format
-surface/  the points of the surface, if the run has come that far
+surface/  the points of the surface, if the run got that far
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _SCRATCH = {"sparse": "*.bin", "surface": "*.ply"}
 
 @contextlib.contextmanager
 def left_if_failing(work: Work, pictures: Path) -> Iterator[None]:
-    """Leaves what the block has made if it raises ModelFailure; `pictures` holds the prepared photos."""
+    """Keep the files of the block if it raises ModelFailure; `pictures` contains the prepared photos."""
     try:
         yield
     except ModelFailure:
         try:
             _leave(work, pictures)
-        except OSError as error:  # the failure itself counts
-            logger.warning("what the run has made is not kept: %s", error)
+        except OSError as error:  # only the failure itself is reported to users
+            logger.warning("the files of the failed run are not kept: %s", error)
         raise
 
 
@@ -47,5 +47,5 @@ def _link(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(source, target)
-    except OSError:  # a volume without hard links
+    except OSError:  # a volume that does not support hard links
         shutil.copyfile(source, target)

@@ -1,6 +1,6 @@
 """Helper process: runs a native call that holds the interpreter lock, so that progress reports continue.
 
-The process belongs to the same process group: a signal to the group of the run ends it as well.
+The process is in the process group of the run, so a signal to the group ends it too.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _TAIL_CHARACTERS = 2000  # of a failed process's output
 
 
 def run(module: str, arguments: list[str], *, log: Path, progress: StageProgress, message: str) -> None:
-    """Runs `python -P -m module arguments`; its output goes to the file `log`.
+    """Run `python -P -m module arguments`; its output goes to the file `log`.
 
-    Raises MemoryError if it ran out of memory or was killed, as the kernel does then; RuntimeError with the end of its output
-    if it failed.
+    Raises MemoryError if the process ran out of memory or was killed (by the kernel, for its memory), and RuntimeError with the end
+    of its output if it failed.
     """
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -41,5 +41,5 @@ def run(module: str, arguments: list[str], *, log: Path, progress: StageProgress
         output_tail = log.read_text(errors="replace")[-_TAIL_CHARACTERS:]
         if "MemoryError" in output_tail or "bad_alloc" in output_tail:
             raise MemoryError(output_tail)
-        raise RuntimeError(f"{module} ended with status {process.returncode}: {output_tail}")
+        raise RuntimeError(f"{module} exited with status {process.returncode}: {output_tail}")
     progress(1.0, message)

@@ -1,4 +1,4 @@
-"""Memory that this process can still use, and how many threads it serves."""
+"""Available memory: how much this process can still use, and for how many threads it is enough."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import re
 import sys
 from pathlib import Path
 
-_SHARE = 0.8  # of the memory left; the rest is for what grows meanwhile
+_SHARE = 0.8  # usable share of the available memory; the rest is a reserve for growth
 
 
 def threads_for(threads: int, bytes_each: int, root: Path = Path("/")) -> int:
-    """At most `threads`, and no more than there is memory for; at least one."""
+    """Return the number of threads for which the memory is enough: at most `threads`, at least one."""
     return max(1, min(threads, int(_SHARE * available_bytes(root)) // bytes_each))
 
 
 def available_bytes(root: Path = Path("/")) -> int:
-    """What is left on the machine, or in the container's control group if that is less; `root` is that of /proc and /sys."""
+    """Return the memory left on the machine, or in the container's control group if less. `root` contains /proc and /sys."""
     left = [sys.maxsize]
     with contextlib.suppress(OSError):
         found = re.search(r"^MemAvailable:\s+(\d+) kB$", (root / "proc/meminfo").read_text(), re.MULTILINE)
@@ -26,13 +26,13 @@ def available_bytes(root: Path = Path("/")) -> int:
         (group, "memory.max", "memory.current"),
         (group / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
     ):
-        with contextlib.suppress(OSError, ValueError):  # no such version of control groups; "max": no limit
+        with contextlib.suppress(OSError, ValueError):  # another version of control groups; "max" means no limit
             most = int((folder / limit).read_text())
             left.append(most - int((folder / used).read_text()) + _file_cache(folder / "memory.stat"))
     return max(0, min(left))
 
 
 def _file_cache(statistics: Path) -> int:
-    """Bytes of files that the kernel would give up."""
+    """Return the bytes of cached files that the kernel can free."""
     found = re.search(r"^(?:total_)?inactive_file (\d+)$", statistics.read_text(), re.MULTILINE)
     return int(found[1]) if found else 0

@@ -1,4 +1,4 @@
-"""Photogrammetry model: its parameters, whether it can run on this machine, and the start of a run."""
+"""Photogrammetry model: checks its parameters and its packages, and starts a run."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ _PACKAGES = {
     "trimesh": "trimesh",
     "xatlas": "xatlas",
 }
-"""Module to import -> package that installs it."""
+"""Module to import -> package that provides it."""
 
 _BLAS_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class PhotogrammetryModel:
-    """Structure from motion, plane-sweep stereo and a Poisson surface, on the CPU; depth maps of `high` on a GPU where there is one."""
+    """Structure from motion, plane-sweep stereo and a Poisson surface on the CPU; `high` computes depth maps on a GPU if there is one."""
 
     name: ClassVar[str] = "photogrammetry"
     version: ClassVar[str] = "3"
     packages: ClassVar[tuple[str, ...]] = tuple(sorted(_PACKAGES.values()))
     isolated: ClassVar[bool] = True
-    # Measured on the example photos, both qualities, two cores; see benchmarks/photogrammetry.py.
+    # Measured on the example photos with two cores; see benchmarks/photogrammetry.py.
     step_shares: ClassVar[Mapping[Step, float]] = {
         Step.LOAD: 0.01,
         Step.PREPROCESS: 0.16,
@@ -51,20 +51,20 @@ class PhotogrammetryModel:
     max_photos: ClassVar[int] = 200
 
     def unavailable(self) -> str | None:
-        """Which packages are missing here and how to install them, or None if the model can run."""
+        """Return which packages are missing and how to install them; None if the model can run."""
         missing = [package for module, package in _PACKAGES.items() if importlib.util.find_spec(module) is None]
         if not missing:
             return None
         return f"missing Python packages: {', '.join(missing)} (pip install 'reconstruction-operator[photogrammetry]')"
 
     def check_parameters(self, parameters: Mapping[str, object]) -> Mapping[str, object]:
-        """All parameters with the defaults filled in; raises as `parameters.check`."""
+        """Return all parameters with the defaults filled in; raises as `parameters.check`."""
         return parameter_table.check(parameters)
 
     def run(self, work: Work, report: Report) -> Result:
-        """Makes the files in `work.output_dir` that docs/results.md lists: `model_textured.glb` and others.
+        """Write the files that docs/results.md lists to `work.output_dir`: `model_textured.glb` and others.
 
-        Raises ModelFailure: TOO_FEW_IMAGES, CORRUPT_IMAGE, INVALID_PARAMETERS, OUT_OF_MEMORY, or a reason of `gates`.
+        Raises ModelFailure: TOO_FEW_IMAGES, CORRUPT_IMAGE, INVALID_PARAMETERS, OUT_OF_MEMORY, or a reason of `quality_gates`.
         """
         settings = parameter_table.settings(work.parameters)
         if len(work.photos) < self.min_photos:
@@ -93,9 +93,9 @@ class PhotogrammetryModel:
 
 
 def _limit_threads(threads: int) -> None:
-    """Limits the threads of OpenMP, and those of BLAS to one: products of small matrices take several times the CPU with two.
+    """Limit the threads of OpenMP, and those of BLAS to one: with two, products of small matrices take several times the CPU.
 
-    Both read these variables once, when they are loaded. A process that has loaded numpy already keeps its setting.
+    Both libraries read these variables once, when they are loaded. In a process that has loaded numpy already, nothing changes.
     """
     if "numpy" in sys.modules:
         return

@@ -1,4 +1,4 @@
-"""Thread pool for independent pieces of numpy and OpenCV work."""
+"""Parallel work: runs independent pieces of numpy and OpenCV work in threads."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def each(
     *,
     bytes_each: int = 1,
 ) -> Sequence[_Result]:
-    """The results of `function` for each item, in order of the items.
+    """Return the results of `function` for the items, in their order.
 
-    Each call needs about `bytes_each` of memory; where memory is short there are fewer threads.
+    Each call needs about `bytes_each` of memory. If memory is short, fewer threads are used.
 
-    `done(finished, of)` is called in this thread after each item, and every second. Threads suffice, because both
-    libraries release the interpreter lock. OpenCV's own threads are off meanwhile: one level of parallelism is enough.
-    An exception, of `function` or of `done`, cancels the items that have not begun and is raised.
+    `done(finished, of)` is called in this thread after each item, and every second. Threads are enough, because both libraries
+    release the interpreter lock. OpenCV's own threads are off meanwhile, since one level of parallelism is enough. An exception of
+    `function` or `done` cancels the items that have not begun, and is raised.
     """
     cv2.setNumThreads(1)
     pool = ThreadPoolExecutor(memory.threads_for(threads, bytes_each))

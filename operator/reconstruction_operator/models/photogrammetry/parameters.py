@@ -1,4 +1,4 @@
-"""Parameters: the table of user parameters with types, bounds and help, and the settings of each quality."""
+"""Parameters: the table of user parameters with types, ranges and help, and the settings of each quality."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from reconstruction_operator.models.interface import ModelFailure
 
 @dataclass(frozen=True, slots=True)
 class QualitySettings:
-    """All settings that trade time for detail. Sizes in pixels are of the longer side."""
+    """The settings of a quality, which trade time for detail. Sizes in px are of the longer side."""
 
     max_image_size: int  # px: photos are reduced to this size first
-    features: int  # SIFT features kept in each photo
-    enlarge: bool  # search them in small photos at twice the size: more of them, for four times the time
-    depth_size: int  # px: coarse depth maps, over the whole range of depths
-    depth_planes: int  # depths tried for each pixel there, at most
+    features: int  # maximum number of SIFT features of each photo
+    enlarge: bool  # search small photos at twice their size: more features, in four times the time
+    depth_size: int  # px: of coarse depth maps, over the whole range of depths
+    depth_planes: int  # maximum number of depths tried for each pixel of a coarse depth map
     depth_sources: int  # neighbouring photos used for each depth map
     diagonal_paths: bool  # aggregate along 8 directions instead of 4
-    refined_sizes: tuple[int, ...]  # px: finer depth maps, each from the one before; the last are joined
-    patch_match: bool  # let COLMAP compute the depth maps, where it can use a GPU
-    octree_depth: int  # of the Poisson surface: cells of 1/2^depth of the scene
-    faces: int  # triangles in model.glb, at most
-    texture_faces: int  # triangles in model_textured.glb, at most (unwrapping is slower than linear)
+    refined_sizes: tuple[int, ...]  # px: of finer depth maps, each refined from the previous; the last ones are fused
+    patch_match: bool  # let COLMAP compute the depth maps if it can use a GPU
+    octree_depth: int  # of the Poisson surface: cells are 1/2^depth of the scene
+    faces: int  # maximum number of triangles in model.glb
+    texture_faces: int  # maximum in model_textured.glb (the time for unwrapping grows faster than linearly)
     texture_size: int  # px: side of the square texture
-    turn_frames: int  # pictures of the model as it turns
+    turn_frames: int  # frames of the animation in which the model turns
     crop: bool = True  # keep only the region that the cameras look at, if they converge
-    compress: bool = False  # write model_compressed.glb, too
-    seed: int = 0  # of all random numbers
+    compress: bool = False  # also write model_compressed.glb
+    seed: int = 0  # of the random numbers
 
 
 QUALITIES: Mapping[str, QualitySettings] = {
@@ -104,7 +104,7 @@ DEFAULT_QUALITY = "standard"
 
 @dataclass(frozen=True, slots=True)
 class WholeNumber:
-    """A bounded integer parameter that overrides `setting` of the chosen quality."""
+    """A parameter with a range of whole numbers, which overrides `setting` of the chosen quality."""
 
     setting: str
     lowest: int
@@ -113,22 +113,22 @@ class WholeNumber:
 
     @property
     def allowed(self) -> str:
-        """The range in words, for error messages."""
+        """The allowed values in words, for error messages."""
         return f"a whole number from {self.lowest} to {self.highest}"
 
     @property
     def schema(self) -> dict[str, object]:
-        """The same as a JSON Schema."""
+        """The JSON Schema of the parameter."""
         return {"type": "integer", "minimum": self.lowest, "maximum": self.highest, "description": self.help}
 
     def accepts(self, value: object) -> bool:
-        """Whether `value` is in range. A bool is refused: Python counts it as an int."""
+        """Return whether `value` is in the range. A bool is refused: in Python it is an int."""
         return isinstance(value, int) and not isinstance(value, bool) and self.lowest <= value <= self.highest
 
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """A yes-or-no parameter that overrides `setting` of the chosen quality."""
+    """A yes-or-no parameter, which overrides `setting` of the chosen quality."""
 
     setting: str
     help: str
@@ -136,28 +136,30 @@ class Switch:
 
     @property
     def schema(self) -> dict[str, object]:
-        """The same as a JSON Schema."""
+        """The JSON Schema of the parameter."""
         return {"type": "boolean", "description": self.help}
 
     def accepts(self, value: object) -> bool:
-        """Whether `value` is a bool."""
+        """Return whether `value` is a bool."""
         return isinstance(value, bool)
 
 
 OVERRIDES: Mapping[str, WholeNumber | Switch] = {
-    "maxImageSize": WholeNumber("max_image_size", 400, 4000, "longer side, in px, to which photos are reduced"),
+    "maxImageSize": WholeNumber(
+        "max_image_size", 400, 4000, "maximum of the longer side of photos in px; larger ones are reduced"
+    ),
     "textureSize": WholeNumber("texture_size", 256, 8192, "side of the texture in px"),
-    "faces": WholeNumber("faces", 1_000, 1_000_000, "triangles of model.glb, at most"),
-    "crop": Switch("crop", "keep only the region that the photos look at, without the far surroundings"),
-    "compress": Switch("compress", "write model_compressed.glb, too: the textured mesh, packed by Draco"),
-    "seed": WholeNumber("seed", 0, 2**31 - 1, "start of the random numbers"),
+    "faces": WholeNumber("faces", 1_000, 1_000_000, "maximum number of triangles in model.glb"),
+    "crop": Switch("crop", "keep only the region that the photos look at, not the far surroundings"),
+    "compress": Switch("compress", "also write model_compressed.glb: the textured mesh, compressed by Draco"),
+    "seed": WholeNumber("seed", 0, 2**31 - 1, "seed of the random numbers"),
 }
 
 
 def check(given: Mapping[str, object]) -> dict[str, object]:
-    """`given` with all defaults filled in.
+    """Return `given` with all defaults filled in.
 
-    Raises ModelFailure (INVALID_PARAMETERS) with the parameter, what was given and what is allowed.
+    Raises ModelFailure (INVALID_PARAMETERS) with the parameter, its value and the allowed values.
     """
     known = ["quality", *OVERRIDES]
     for name in given:
@@ -176,14 +178,18 @@ def check(given: Mapping[str, object]) -> dict[str, object]:
 
 
 def schema() -> dict[str, object]:
-    """What `check` takes, as a JSON Schema."""
-    quality = {"enum": list(QUALITIES), "default": DEFAULT_QUALITY, "description": "how much time goes into detail"}
+    """Return the JSON Schema of the parameters that `check` accepts."""
+    quality = {
+        "enum": list(QUALITIES),
+        "default": DEFAULT_QUALITY,
+        "description": "level of detail: more detail takes more time",
+    }
     properties = {"quality": quality, **{name: parameter.schema for name, parameter in OVERRIDES.items()}}
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
 def settings(given: Mapping[str, object]) -> QualitySettings:
-    """The settings for the parameters `given`; raises as `check` does."""
+    """Return the settings for the parameters `given`; raises as `check`."""
     checked = check(given)
     overrides: dict[str, Any] = {parameter.setting: checked[name] for name, parameter in OVERRIDES.items()}
     chosen = QUALITIES[str(checked["quality"])]

@@ -1,4 +1,4 @@
-"""Pipeline: runs all stages in order."""
+"""Pipeline: runs all stages of a reconstruction in order."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from reconstruction_operator.models.interface import ModelFailure, Photo, Report, Result, Work
 from reconstruction_operator.models.photogrammetry import failed_files, quality_gates, stage_files
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Singles
-from reconstruction_operator.models.photogrammetry.dense import depthmaps, fusion, greys, patchmatch, views
+from reconstruction_operator.models.photogrammetry.dense import depthmaps, fusion, grey_views, patchmatch, views
 from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.dense.depthmaps import Write
 from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
@@ -37,7 +37,7 @@ _SMOOTHING_ROUNDS = 3
 
 
 def reconstruct(work: Work, settings: QualitySettings, report: Report) -> Result:
-    """Writes meshes and previews to `work.output_dir`; raises `ModelFailure` as `PhotogrammetryModel.run` documents."""
+    """Write meshes and previews to `work.output_dir`; raises ModelFailure as `PhotogrammetryModel.run`."""
     with Timetable(report, partial(costs.expected_seconds, work.photos, settings, work.threads)) as timetable:
         return _reconstructed(work, settings, timetable)
 
@@ -62,7 +62,7 @@ def _model(
     work: Work,
     timetable: Timetable,
 ) -> Result:
-    """The model of the photos `prepared`, whose files are in `pictures`; raises as `reconstruct`."""
+    """Reconstruct the photos `prepared`, whose files are in `pictures`; raises as `reconstruct`."""
     threads, stage = work.threads, timetable.stage
     folders = {name: work.scratch_dir / name for name in ("pairs", "sparse", "views", "depths", "surface")}
     for folder in folders.values():
@@ -147,7 +147,7 @@ def _model(
 
 
 def _originals(work: Work, prepared: Sequence[PreparedPhoto]) -> dict[str, Photo]:
-    """The user's photo for the name of each prepared one."""
+    """Map the name of each prepared photo to the user's photo."""
     photos = {photo.path.name: photo for photo in work.photos}
     return {one.name: photos[one.source] for one in prepared}
 
@@ -162,7 +162,7 @@ def _aligned(
     work: Work,
     timetable: Timetable,
 ) -> mapping.SparseModel:
-    """The sparse model of the photos `prepared`, whose files are in `pictures`."""
+    """Return the sparse model of the photos `prepared`, whose files are in `pictures`."""
     database, seed, threads, stage = work.scratch_dir / "features.db", settings.seed, work.threads, timetable.stage
 
     def match() -> None:
@@ -195,7 +195,7 @@ def _aligned(
 def _placed(
     mesh: Mesh, seen: list[views.View], prepared: list[PreparedPhoto], seed: int
 ) -> tuple[Mesh, Frame, Georeference | None]:
-    """The mesh without what lies below the ground, the model's coordinates, and where on Earth they are, if the photos know."""
+    """Return the mesh without parts below the ground, its frame, and its georeference, if the photos determine one."""
     photos = {photo.name: photo for photo in prepared}
     cameras, ordered = [view.camera for view in seen], [photos[view.name] for view in seen]
     on_earth = georeference.find(cameras, [photo.place for photo in ordered])
@@ -221,14 +221,14 @@ def _dense_cloud(
     stage: Callable[[Stage], StageProgress],
 ) -> Cloud:
     size = settings.refined_sizes[-1]
-    cameras = [greys.reduced_camera(view.camera, size) for view in seen]
+    cameras = [grey_views.reduced_camera(view.camera, size) for view in seen]
     progress = stage(Stage.DEPTHS)
 
     def compute(write: Write) -> None:
         if settings.patch_match and patchmatch.available():
             patchmatch.compute(seen, cameras, scratch, progress=progress, write=write)
         else:
-            read = greys.reader(seen, size)
+            read = grey_views.reader(seen, size)
             depthmaps.compute(seen, read, settings, threads=threads, progress=progress, write=write)
 
     depth_map, sources = stage_files.depth_maps(stages, compute), [view.sources for view in seen]
@@ -238,7 +238,7 @@ def _dense_cloud(
 def _cleaned(
     rough: Mesh, points: Doubles, cell: float, region: Region | None, faces: int, *, progress: StageProgress
 ) -> Mesh:
-    """The part of `rough` that is near `points` and inside `region`, smoothed, with at most `faces` faces."""
+    """Return the part of `rough` that is near `points` and inside `region`, smoothed, with at most `faces` faces."""
     progress(0.0, f"cleaning {len(rough.faces)} faces")
     spacing = cell * region.coarseness(rough.vertices) if region else cell
     mesh = cleanup.without_extrapolation(rough, points, spacing)
@@ -270,7 +270,7 @@ def _texture(
     threads: int,
     stage: Callable[[Stage], StageProgress],
 ) -> tuple[glb.Textured, Singles, float]:
-    """The textured mesh in model coordinates, the gains of the photos, and the share of the texture that they cover (0 to 1)."""
+    """Return the textured mesh in model coordinates, the gains of the photos, and the share of the texture that they cover."""
     reduced = cleanup.decimated(mesh, settings.texture_faces)
     middles = reduced.vertices[reduced.faces].mean(axis=1)
     coarseness = region.coarseness(middles) if region else np.ones(len(middles))

@@ -1,4 +1,4 @@
-"""Progress of one step, divided among stages: each stage reports 0 to 1 of its own work."""
+"""Stage progress: divides the progress of a step among stages, each of which reports 0 to 1 of its own work."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BEAT_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class StageProgress:
-    """The part of `step` from `start` to `end` (fractions of the step)."""
+    """The progress of the part of `step` from `start` to `end` (fractions of the step)."""
 
     report: Callable[[Step, float, str], None]
     step: Step
@@ -26,20 +26,20 @@ class StageProgress:
     end: float = 1.0
 
     def __call__(self, fraction: float, message: str = "") -> None:
-        """Reports that `fraction` (0 to 1) of this part is done."""
+        """Report that `fraction` (0 to 1) of this part is done."""
         self.report(self.step, self.start + (self.end - self.start) * min(max(fraction, 0.0), 1.0), message)
 
     def part(self, start: float, end: float) -> StageProgress:
-        """The section of this part from `start` to `end` (fractions of the part)."""
+        """Return the section of this part from `start` to `end` (fractions of the part)."""
         width = self.end - self.start
         return StageProgress(self.report, self.step, self.start + width * start, self.start + width * end)
 
     def during(self, call: Callable[[], _T], measure: Callable[[float], tuple[float, str]]) -> _T:
-        """The result of `call`, a native function without callbacks; reports every second while it runs.
+        """Return the result of `call`, a native function without callbacks, and report every second while it runs.
 
-        `measure` takes the seconds passed and returns fraction and message. The call runs in a thread, so it must
-        release the interpreter lock. If reporting raises, this method raises at once and abandons the call: native
-        code cannot be interrupted, and the process is about to end.
+        `measure` takes the seconds passed, and returns fraction and message. The call runs in a thread, so it must release the
+        interpreter lock. If a report raises, this method raises at once and abandons the call: native code cannot be interrupted,
+        and the process is about to exit.
         """
         outcome: Future[_T] = Future()
 

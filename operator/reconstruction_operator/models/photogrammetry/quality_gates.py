@@ -1,4 +1,4 @@
-"""Quality gates: what photos and what is made of them must reach, in one table. docs/quality-gates.md is made from it."""
+"""Quality gates: the minimum quality of photos and intermediate results, in one table. docs/quality-gates.md is made from it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A lower limit of something that is measured during a run."""
+    """A lower limit of a value that is measured during a run."""
 
     measured: str
     limit: float
-    reason: str  # of the failure below the limit; empty: a photo is left out, or the result has a warning
-    below: str  # what that means
+    reason: str  # of the failure below the limit; empty: a photo is left out, or the result gets a warning
+    below: str  # what a value below the limit means
 
 
 SIZE_PX: Final = Gate(
@@ -30,20 +30,20 @@ PARALLAX_SHARE: Final = Gate(
     "share of the overlapping pairs of photos that show parallax",
     0.1,
     "NO_PARALLAX",
-    "the camera only turned, or never moved; two photos count as from one place if one differs from the other as by a rotation",
+    "the camera only turned, or did not move; two photos are from one place if a rotation explains their difference",
 )
-ALIGNED: Final = Gate("aligned photos", 3, "NOT_ENOUGH_OVERLAP", "too little is seen from several sides")
+ALIGNED: Final = Gate("aligned photos", 3, "NOT_ENOUGH_OVERLAP", "too few parts are seen from several sides")
 ALIGNED_SHARE: Final = Gate(
     "share of the photos that are aligned",
     0.4,
     "NOT_ENOUGH_OVERLAP",
-    "the result would show a small part of what the photos show",
+    "the result would show only a small part of the subject",
 )
 WHOLE_SHARE: Final = Gate(
     "share of the photos that are aligned",
     0.9,
     "",
-    "the result has a warning: a part is missing, or the photos are mixed",
+    "the result gets a warning: a part is missing, or the photos show different objects",
 )
 POINTS_SEEN: Final = Gate(
     "sparse points that a photo shows", 25, "", "the photo is left out: its position would be unreliable"
@@ -52,13 +52,13 @@ POINTS_PER_PHOTO: Final = Gate(
     "sparse points for each aligned photo",
     20,
     "NO_PARALLAX",
-    "what was aligned are accidents; good sets have 50 to 800",
+    "the photos were aligned by chance; good sets have 50 to 800",
 )
 ANGLE_DEG: Final = Gate(
     "angle in degrees at which the lines of sight meet in the sparse points, median",
     2.0,
     "NO_PARALLAX",
-    "the camera hardly moved for its distance, so that depth is mostly noise",
+    "the camera moved too little for its distance, so depth is mostly noise",
 )
 DENSE_POINTS: Final = Gate(
     "points of the surface on which the photos agree", 2000, "NO_DENSE_SURFACE", "shiny, transparent or plain surfaces"
@@ -81,17 +81,17 @@ TABLE: Final = (
 
 
 def fewest_aligned(count: int) -> int:
-    """How many of `count` photos must be aligned."""
+    """Return how many of `count` photos must be aligned."""
     return max(int(ALIGNED.limit), math.ceil(ALIGNED_SHARE.limit * count))
 
 
 def markdown() -> str:
-    """The table, as docs/quality-gates.md shows it."""
+    """Return the page docs/quality-gates.md."""
     lines = [
         "# Quality gates of the photogrammetry engine",
         "",
-        "In the order of a run. Below a limit the run ends with that reason, and keeps what it has made for inspection",
-        "([models.md](models.md#what-a-failed-run-leaves)); gates without a reason end nothing. This table is made from",
+        "In the order of a run. Below a limit, the run fails with that reason, and keeps its files for inspection",
+        "([models.md](models.md#what-a-failed-run-leaves)); gates without a reason do not end the run. This table is made from",
         "`operator/reconstruction_operator/models/photogrammetry/quality_gates.py` by `make docs`; [reasons.md](reasons.md) has what to do.",
         "",
         "| what is measured | at least | reason | what less means |",

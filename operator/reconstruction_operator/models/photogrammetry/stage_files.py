@@ -1,7 +1,7 @@
-"""Keeping: finished stages of the pipeline as files, from which the next attempt of the same job resumes.
+"""Stage files: saves finished pipeline stages, from which the next attempt resumes.
 
-They are the prepared photos, the database of features, the same with matches, the sparse model, and the depth maps. What is read back
-equals what was written, so a resumed run makes the same result as an uninterrupted one.
+The stages are the prepared photos, the database of features, the database with matches, the sparse model, and the depth maps. What is read
+back equals what was written, so a resumed run makes the same result as an uninterrupted run.
 """
 
 from __future__ import annotations
@@ -41,18 +41,18 @@ ENDS: Mapping[str, Stage] = MappingProxyType(
         DEPTHS: Stage.DEPTHS,
     }
 )
-"""What is finished with each kept stage, in order."""
+"""Name of each kept stage -> the last pipeline stage that it contains, in order."""
 
 _PHOTOS = "photos.json"
 _DATABASE = "features.db"
 _SPARSE = "sparse.npz"
-_MAPS_HELD = 32  # depth maps: those that neighbouring views are checked against, of all threads
+_MAPS_HELD = 32  # cached depth maps: enough for the neighbours of the views that all threads work on
 
 logger = logging.getLogger(__name__)
 
 
 def announce(stages: Stages, timetable: Timetable) -> None:
-    """Reports the stage after which the run resumes, if an earlier attempt has finished one."""
+    """Report the stage after which the run resumes, if an earlier attempt has finished one."""
     found = [stage for name in ENDS if (stage := stages.find(name)) is not None]
     if found:
         timetable.resume(ENDS[found[-1].name], str(found[-1]))
@@ -61,7 +61,7 @@ def announce(stages: Stages, timetable: Timetable) -> None:
 def prepared_photos(
     stages: Stages, photos: Sequence[Photo], max_size: int, progress: StageProgress
 ) -> tuple[list[PreparedPhoto], Path]:
-    """The prepared photos, and the folder of their files; raises as `photos.prepare`."""
+    """Return the prepared photos, and the folder of their files; raises as `photos.prepare`."""
     stage = stages.find(PHOTOS)
     if stage is not None:
         noted = json.loads((stage.path / _PHOTOS).read_text())
@@ -78,7 +78,7 @@ def _noted(note: Mapping[str, Any]) -> PreparedPhoto:
 
 
 def matched_database(stages: Stages, database: Path, *, extract: Callable[[], None], match: Callable[[], None]) -> None:
-    """Fills `database` with features and matches; what no stage holds is made by `extract` and `match`."""
+    """Fill `database` with features and matches, from stages or else by `extract` and `match`."""
     found = stages.find(MATCHES) or stages.find(FEATURES)
     if found is not None:
         # A copy: COLMAP writes to a database that it opens.
@@ -93,7 +93,7 @@ def matched_database(stages: Stages, database: Path, *, extract: Callable[[], No
 
 
 def sparse_model(stages: Stages, align: Callable[[], SparseModel]) -> SparseModel:
-    """The sparse model, made by `align` if no stage holds it."""
+    """Return the sparse model, from its stage or else by `align`."""
     stage = stages.find(SPARSE)
     if stage is not None:
         return read_sparse(stage.path / _SPARSE)
@@ -104,9 +104,9 @@ def sparse_model(stages: Stages, align: Callable[[], SparseModel]) -> SparseMode
 
 
 def depth_maps(stages: Stages, compute: Callable[[Write], None]) -> Callable[[int], DepthMap]:
-    """Reads the depth map of a view, by its number. If no stage holds them, `compute` makes them and hands each to its argument.
+    """Return a function that reads the depth map of a view by its number. Without a stage, `compute` makes and writes the maps.
 
-    They lie on the disk, and a few in memory: all of a large set would not fit.
+    The maps are on the disk, and only a few are cached: those of a large set do not fit into memory.
     """
     stage = stages.find(DEPTHS)
     folder = stage.path if stage is not None else _written_depths(stages, compute)
@@ -130,7 +130,7 @@ def _depths_file(folder: Path, index: int) -> Path:
 
 
 def write_sparse(path: Path, model: SparseModel) -> None:
-    """Writes the model in numpy's format, without pickles."""
+    """Write the model in numpy's format, without pickles."""
     photos = model.photos
     np.savez(
         path,
@@ -149,7 +149,7 @@ def write_sparse(path: Path, model: SparseModel) -> None:
 
 
 def read_sparse(path: Path) -> SparseModel:
-    """The model that `write_sparse` has written."""
+    """Return the model that `write_sparse` has written."""
     with np.load(path) as file:
         ends = np.cumsum(file["seen_counts"])[:-1]
         columns = [file[name] for name in ("names", "sizes", "intrinsics", "rotations", "translations")]
@@ -178,13 +178,13 @@ def _copy(database: Path, folder: Path) -> None:
 
 
 def _keep(stages: Stages, name: str, write: Callable[[Path], None]) -> bool:
-    """Seals a stage that the run itself does not need; returns whether it is kept. Failures are logged."""
+    """Save a stage that the run itself does not need; return whether it was kept. Failures are logged."""
     try:
         folder = stages.begin(name)
         write(folder)
         if stages.seal(name, folder) != folder:
             return True
         shutil.rmtree(folder)
-    except OSError as error:  # a full disk fails the run elsewhere; an overtaken run fails at its end
+    except OSError as error:  # a full disk fails the run elsewhere; a superseded run fails at its end
         logger.warning("stage %s is not kept: %s", name, error)
     return False

@@ -1,1 +1,1 @@
-"""Results in folders: the target of a copy, its delivery, and access by descriptors that follows no link."""
+"""Results in folders: the target folder, delivery and withdrawal, and access by descriptors, which follows no link."""

@@ -1,4 +1,4 @@
-"""Collecting: copies a delivered result from its folder, for a job that takes it over. A tenant may write to that folder meanwhile."""
+"""Result collection: copies a delivered result for a job that reuses it. A tenant may write to the source folder at any time."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _CHUNK_BYTES: Final = 1 << 20
 
 
 def collect(uri: str, manifest: Manifest, into: Path, check: Callable[[], None], *, namespace: str = "") -> None:
-    """Copies the files of the delivered result into the empty folder `into`; `check` is called often and may raise.
+    """Copy the files of the delivered result into the empty folder `into`; `check` is called often and may raise.
 
-    No link is followed, and no more is read than the manifest says. Raises StorageError, or OSError if a file cannot be read.
+    Links are not followed, and no more is read than the manifest states. Raises StorageError, or OSError if a file cannot be read.
     """
     with Directory.open(targets.find(uri, namespace), create=False) as folder:
         for sealed in manifest.files:

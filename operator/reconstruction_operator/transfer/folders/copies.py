@@ -1,4 +1,4 @@
-"""Copies: which job's result a delivered folder holds, and whether it is complete."""
+"""Delivered copies: which job's result a folder contains, and whether it is complete."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reconstruction_operator.transfer.runs import Run
 
 
 def attempt_of(place: Directory, name: str, run: Run, *, replaced: bool = False) -> int | None:
-    """The attempt whose result is there (0: of a bare task or a `replaced` job); None if it is not a result of this job."""
+    """Return the attempt whose result the entry is (0: a bare task or a `replaced` job); None if it is not a result of this job."""
     try:
         with place.enter(name) as folder:
             found = Manifest.identify(_read_manifest(folder))
@@ -28,7 +28,7 @@ def attempt_of(place: Directory, name: str, run: Run, *, replaced: bool = False)
 
 
 def earlier(place: Directory, name: str, run: Run, heir_of: tuple[str, str] | None) -> Manifest | None:
-    """The complete result there of an earlier job of that namespace and name; None if there is none."""
+    """Return the entry's manifest if it is a complete result of an earlier job of that namespace and name."""
     if heir_of is None:
         return None
     try:
@@ -41,13 +41,13 @@ def earlier(place: Directory, name: str, run: Run, heir_of: tuple[str, str] | No
 
 
 def is_earlier(place: Directory, name: str, run: Run) -> bool:
-    """Whether the result there is of this run's attempt or of an earlier one."""
+    """Return whether the entry is a result of this run's attempt or an earlier one."""
     attempt = attempt_of(place, name, run)
     return attempt is not None and attempt <= run.attempt
 
 
 def refuse_others(place: Directory, name: str, run: Run) -> None:
-    """Raises StorageError (OUTPUT_REFUSED) if the entry is not the job's, OvertakenError if it is of a later attempt."""
+    """Raise StorageError (OUTPUT_REFUSED) for a foreign entry, OvertakenError for a result of a later attempt."""
     if place.is_empty(name):
         return
     attempt = attempt_of(place, name, run, replaced=True)
@@ -58,7 +58,7 @@ def refuse_others(place: Directory, name: str, run: Run) -> None:
 
 
 def holds(place: Directory, name: str, source: Path) -> bool:
-    """Whether the entry has the manifest of `source`, and all files of that manifest in full size."""
+    """Return whether the entry has the manifest of `source`, and all files of that manifest in full size."""
     try:
         sealed = (source / MANIFEST).read_bytes()
         with place.enter(name) as folder:

@@ -1,9 +1,9 @@
-"""Delivery: a copy of the result in the folder that the job names, a `file://` URI below OUTPUT_ROOTS.
+"""Folder delivery: copies the result to the folder that the job names, a `file://` URI below OUTPUT_ROOTS.
 
-The copy is made in a staging directory beside the target (`staging`) and moved to its place by one rename, so that no reader sees half
-of it. A target with foreign content is never touched; one that holds an earlier result of the same job is replaced.
+The copy is made in a staging directory beside the target (`staging`). One rename moves it into place, so no reader sees a partial copy.
+A target with foreign content is never changed; an earlier result of the same job is replaced.
 
-A tenant may write to that folder meanwhile. So the path is resolved once, and all further access is by descriptors (`directories`).
+A tenant may write to that folder at any time. So the path is resolved once, and all further access is by descriptors (`directories`).
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.folders import copies, targets
 from reconstruction_operator.transfer.folders.directories import Directory
 from reconstruction_operator.transfer.folders.staging import Staging, new_name, open_staging, staged, take_others
-from reconstruction_operator.transfer.occupancy import Occupancy
-from reconstruction_operator.transfer.runs import EVERY_ATTEMPT, Run
+from reconstruction_operator.transfer.runs import EVERY_ATTEMPT, Occupancy, Run
 
 _CHUNK_BYTES: Final = 1 << 20
 _COPY: Final = "copy"  # in the staging directory
@@ -28,10 +27,10 @@ _PREVIOUS: Final = "previous"
 
 
 def check(uri: str, run: Run, *, namespace: str = "", heir_of: tuple[str, str] | None = None) -> Occupancy:
-    """What the target holds. Raises StorageError (OUTPUT_REFUSED) or OvertakenError if `deliver` would.
+    """Return what the target contains. Raises StorageError (OUTPUT_REFUSED) or OvertakenError if `deliver` would.
 
-    Only a probe shows whether the workers may write: a directory like a staging directory, which a later run deletes if this one dies.
-    The result of an earlier job with the namespace and name of `heir_of` is not refused, but returned.
+    Write permission is tested by making a directory. It is named like a staging directory: a later run deletes it if this worker dies.
+    The result of an earlier job with the namespace and name of `heir_of` is returned instead of refused.
     """
     target, standing = targets.find(uri, namespace), Occupancy()
     with contextlib.suppress(FileNotFoundError), _place(target, create=False) as place:
@@ -46,15 +45,15 @@ def check(uri: str, run: Run, *, namespace: str = "", heir_of: tuple[str, str] |
 
 
 def deliver(source: Path, uri: str, run: Run, check: Callable[[], None], *, namespace: str = "") -> None:
-    """Copies the sealed folder `source` to the folder `uri`; `check` is called often and may raise.
+    """Copy the sealed folder `source` to the folder `uri`; `check` is called often and may raise.
 
-    Raises StorageError (OUTPUT_REFUSED) or OvertakenError, and then leaves the target unchanged.
+    Raises StorageError (OUTPUT_REFUSED) or OvertakenError; the target is then unchanged.
     """
     target = targets.find(uri, namespace)
     with _place(target, create=True) as place, open_staging(place, run) as staging:
         check()
         take_others(staging, at_most=EVERY_ATTEMPT)
-        copies.refuse_others(place, target.name, run)  # afterwards an earlier run can no longer move the target
+        copies.refuse_others(place, target.name, run)  # from here on, an earlier run can no longer move the target
         if copies.holds(place, target.name, source):
             return
         staging.own.make(_COPY)
@@ -63,12 +62,10 @@ def deliver(source: Path, uri: str, run: Run, check: Callable[[], None], *, name
                 _copy(path, copy, PurePosixPath(path.relative_to(source)), check)
         if not copies.holds(
             staging.own, _COPY, source
-        ):  # a source that is being deleted may list only a part of its files
+        ):  # the source is being deleted, and listed only some of its files
             raise OvertakenError
         check()
-        if (
-            staging.is_overtaken
-        ):  # by a worker of the version before, which moves a staging directory and does not remove it
+        if staging.is_overtaken:  # a worker of the previous version moves a staging directory without removing it
             raise OvertakenError
         if place.is_empty(target.name):
             staging.own.rename(_COPY, place, target.name)
@@ -77,9 +74,9 @@ def deliver(source: Path, uri: str, run: Run, check: Callable[[], None], *, name
 
 
 def withdraw(uri: str, run: Run, *, namespace: str = "", copy: bool = True) -> None:
-    """Deletes the staging directories of this run and earlier ones at that place, and with `copy` the delivered copy too.
+    """Delete the staging directories of this run and earlier ones beside the target, and with `copy` the delivered copy too.
 
-    Raises StorageError or OSError if that failed, OvertakenError if a later run has to do it.
+    Raises StorageError or OSError on failure, OvertakenError if a later run has to do it.
     """
     target = targets.find(uri, namespace)
     try:
@@ -87,7 +84,7 @@ def withdraw(uri: str, run: Run, *, namespace: str = "", copy: bool = True) -> N
     except FileNotFoundError:
         return
     with place:
-        # Staging first, target second: a delivery that completes between the two checks is found at the target.
+        # Staging is checked first: a delivery that completes between the two checks is then found at the target.
         under_way = any(attempt <= run.attempt for _, attempt in staged(place, run.job_id))
         if not under_way and not (copy and copies.is_earlier(place, target.name, run)):
             return
@@ -95,17 +92,17 @@ def withdraw(uri: str, run: Run, *, namespace: str = "", copy: bool = True) -> N
             take_others(staging, at_most=run.attempt)
             if copy and copies.is_earlier(place, target.name, run):
                 place.rename(target.name, staging.own, _PREVIOUS)
-                if not copies.is_earlier(staging.own, _PREVIOUS, run):  # a later run has just replaced it
+                if not copies.is_earlier(staging.own, _PREVIOUS, run):  # a later run replaced the copy just now
                     staging.own.rename(_PREVIOUS, place, target.name)
-            place.delete(staging.name)  # raises what cannot be deleted
+            place.delete(staging.name)  # raises if something cannot be deleted
 
 
 def _place(target: Path, *, create: bool) -> Directory:
-    """The directory that holds the target. Raises FileNotFoundError if it is missing, unless `create` is set."""
+    """Open the directory that contains the target. Raises FileNotFoundError if it is missing and `create` is false."""
     try:
         return Directory.open(target.parent, create=create)
     except NotADirectoryError:
-        raise StorageError(targets.REFUSED, f"{target} was exchanged while it was looked up") from None
+        raise StorageError(targets.REFUSED, f"{target} was replaced while it was opened") from None
 
 
 def _swap(staging: Staging, name: str) -> None:
@@ -113,10 +110,10 @@ def _swap(staging: Staging, name: str) -> None:
     copies.refuse_others(place, name, run)
     place.rename(name, own, _PREVIOUS)
     try:
-        copies.refuse_others(own, _PREVIOUS, run)  # a later run may have replaced it just now
+        copies.refuse_others(own, _PREVIOUS, run)  # a later run may have replaced the target just now
         own.rename(_COPY, place, name)
     except BaseException:
-        with contextlib.suppress(OSError):  # the target is occupied again
+        with contextlib.suppress(OSError):  # another run has filled the target
             own.rename(_PREVIOUS, place, name)
         raise
 

@@ -1,11 +1,11 @@
-"""Staging directories: where a run builds its copy until one rename moves it to its place.
+"""Staging directory: where a run builds its copy until one rename moves it into place.
 
 Any run can pause between two system calls and continue long after another run has taken over. Therefore:
 
-- A run only renames into or out of its own staging directory, `.<job id>.<attempt>.<random>.partial`.
-- A later run first takes over the staging directories of all others: it moves what they hold and removes them. In a removed directory
-  every rename fails, so an overtaken run changes nothing any more.
-- A run that makes its staging directory after that fails, because its workspace is deleted: a later attempt retires workspaces first.
+- A run renames only into or out of its own staging directory, `.<job id>.<attempt>.<random>.partial`.
+- A later run first takes over the staging directories of all other runs: it moves their contents out and removes them. Every rename in a
+  removed directory fails, so a superseded run can no longer change anything.
+- A superseded run that makes its staging directory only afterwards fails too: a later attempt deletes earlier workspaces first.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from reconstruction_operator.transfer.runs import Run
 
 logger = logging.getLogger(__name__)
 
-_TAKE_SECONDS: Final = 10.0  # another program that adds files to a staging directory can make many tries fail
+_TAKE_SECONDS: Final = 10.0  # another program that keeps adding files to a staging directory makes its removal fail
 
 
 @dataclass(frozen=True, slots=True)
 class Staging:
-    """The staging directory of a run, and the directory that holds it and the target."""
+    """The staging directory of a run (`own`), and the directory that contains it and the target (`place`)."""
 
     run: Run
     name: str
@@ -48,7 +48,7 @@ class Staging:
 
 @contextlib.contextmanager
 def open_staging(place: Directory, run: Run) -> Iterator[Staging]:
-    """A new staging directory of this run, deleted at the end. If the run is overtaken, any failure becomes an OvertakenError."""
+    """Make a staging directory for this run, and delete it at the end. Failures of a superseded run become OvertakenError."""
     name = new_name(run)
     place.make(name)
     try:
@@ -65,12 +65,12 @@ def open_staging(place: Directory, run: Run) -> Iterator[Staging]:
     finally:
         try:
             place.delete(name)
-        except OSError as error:  # the delivery is complete; a later run deletes the directory
-            logger.warning("could not delete %s, a staging directory of this delivery: %s", place.path / name, error)
+        except OSError as error:  # the delivery is complete, and a later run deletes the directory
+            logger.warning("could not delete the staging directory %s of this delivery: %s", place.path / name, error)
 
 
 def new_name(run: Run) -> str:
-    """A name for a staging directory of this run."""
+    """Return a new name for a staging directory of this run."""
     return f".{run.job_id}.{run.attempt}.{uuid.uuid4().hex}.partial"
 
 
@@ -82,7 +82,7 @@ def _entered(place: Directory, name: str) -> Directory:
 
 
 def staged(place: Directory, job_id: str) -> Iterator[tuple[str, int]]:
-    """The job's staging directories in that directory, with their attempts."""
+    """Yield the job's staging directories in `place`, with their attempts."""
     for name in place.names():
         match = targets.STAGING.fullmatch(name)
         if match and match["job"] == job_id:
@@ -90,7 +90,7 @@ def staged(place: Directory, job_id: str) -> Iterator[tuple[str, int]]:
 
 
 def take_others(staging: Staging, *, at_most: int) -> None:
-    """Moves everything that other runs up to that attempt have staged into this run's directory, and removes theirs."""
+    """Move everything that other runs up to attempt `at_most` have staged into this run's directory, and remove theirs."""
     for name, attempt in staged(staging.place, staging.run.job_id):
         if name == staging.name or attempt > at_most:
             continue
@@ -100,17 +100,17 @@ def take_others(staging: Staging, *, at_most: int) -> None:
 
 
 def _take(source: Directory, name: str, staging: Staging, deadline: float) -> None:
-    is_staging = targets.STAGING.fullmatch(name) is not None  # perhaps moved by a run that was about to take it
+    is_staging = targets.STAGING.fullmatch(name) is not None  # another run that was taking over may have moved it
     taken = name if is_staging else uuid.uuid4().hex
     try:
         source.rename(name, staging.own, taken)
     except FileNotFoundError:
         if staging.is_overtaken:
             raise
-        return  # the other run has just deleted or delivered it
+        return  # its run deleted or delivered it just now
     if not is_staging:
         return
-    # Its run may hold a descriptor of it, and its renames fail only once the directory is removed.
+    # Its run may have the directory open; its renames fail only once the directory is removed.
     with contextlib.suppress(NotADirectoryError), staging.own.enter(taken) as other:
         while True:
             for entry in other.names():

@@ -1,4 +1,4 @@
-"""Targets: the folder that a `file://` output names, and whether a job may write there."""
+"""Target folder: resolves a `file://` output, and checks that the job may write there."""
 
 from __future__ import annotations
 
@@ -16,43 +16,40 @@ from reconstruction_operator.transfer.folders.directories import Directory
 REFUSED: Final = "OUTPUT_REFUSED"
 _NOT_WRITABLE: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
 STAGING: Final = re.compile(r"\.(?P<job>.+)\.(?P<attempt>[0-9]{1,10})\.[0-9a-f]{32}\.partial")
-"""Names of staging directories, which lie beside the target."""
+"""Names of staging directories, which are beside the target."""
 
 
 def find(uri: str, namespace: str) -> Path:
-    """The folder that `uri` names, with all links followed. It need not exist.
+    """Return the folder that `uri` names, with all links resolved. It need not exist.
 
-    Raises StorageError (OUTPUT_REFUSED) if a job of the namespace may not write there, or no folder can be there.
+    Raises StorageError (OUTPUT_REFUSED) if jobs of the namespace may not write there, or the path cannot be a folder.
     """
     parts = uris.split(uri, REFUSED)
     if parts.scheme != "file":
-        raise StorageError(REFUSED, f"{parts.scheme}:// is not written by this worker; it takes file://")
+        raise StorageError(REFUSED, f"{parts.scheme}:// is not written by this worker; it accepts file://")
     path = uris.local_path(parts, REFUSED)
     roots = tuple(Path(root) for root in config.settings.OUTPUT_ROOTS)
     real = uris.resolved(path, REFUSED)
     inside = uris.lies_below(real, roots) and real not in {root.resolve() for root in roots}
     if not inside or uris.lies_below(real, (Path(config.settings.JOBS_DIR),)):
         allowed = ", ".join(config.settings.OUTPUT_ROOTS) or "none"
-        raise StorageError(REFUSED, f"{path} does not lie below a folder that this worker may write to ({allowed})")
+        raise StorageError(REFUSED, f"{path} is not below a folder that this worker may write to ({allowed})")
     granted = tenancy.granted(config.settings.NAMESPACE_OUTPUTS, namespace)
     if granted is not None and not uris.lies_below(real, tenancy.folders(granted)):
-        left = ", ".join(granted) or "nothing"
-        raise StorageError(
-            REFUSED, f"namespace {namespace or '(none)'} may not write to {path}: this worker leaves it {left}"
-        )
+        raise StorageError(REFUSED, tenancy.refusal(granted, namespace, "write to", str(path)))
     if any(STAGING.fullmatch(part) for part in real.parts):
-        raise StorageError(REFUSED, f"{path} is named like a delivery that is under way")
+        raise StorageError(REFUSED, f"{path} is named like the staging directory of a delivery")
     above = next(one for one in real.parents if one.exists())
     if not above.is_dir():
-        raise StorageError(REFUSED, f"{path} cannot be a folder: {above} is not one")
+        raise StorageError(REFUSED, f"{path} cannot be a folder: {above} is not a folder")
     return real
 
 
 def probe(place: Directory, name: str) -> None:
-    """Makes a directory of that name and removes it. Raises StorageError (OUTPUT_REFUSED) if the worker may not write there."""
+    """Make a directory of that name and remove it. Raises StorageError (OUTPUT_REFUSED) if the worker may not write there."""
     try:
         place.make(name)
-        with contextlib.suppress(FileNotFoundError):  # a later run has just taken it
+        with contextlib.suppress(FileNotFoundError):  # a later run took it over just now
             place.remove(name)
     except OSError as error:
         if error.errno not in _NOT_WRITABLE:

@@ -1,1 +1,1 @@
-"""Inputs from `https://` servers: addresses that may be connected to, the connection, and the download."""
+"""Inputs from `https://` servers: permitted addresses, the connection, its minimum speed, and the download."""

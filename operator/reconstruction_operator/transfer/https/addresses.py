@@ -1,8 +1,8 @@
 """SSRF protection: the addresses that a download may connect to.
 
-By default only public addresses, so that a job cannot reach the cluster's network. A host of the allowlist INPUT_HTTPS_HOSTS may
-also have a private address, but never one at which no file server can be: link-local (clouds serve credentials at 169.254.169.254),
-unspecified, multicast or broadcast.
+By default these are the public addresses only, so that a job cannot reach the cluster's network. A host of the allowlist
+INPUT_HTTPS_HOSTS may also have a private address, but never one that no file server has: link-local (clouds serve credentials at
+169.254.169.254), unspecified, multicast or broadcast.
 """
 
 from __future__ import annotations
@@ -15,41 +15,41 @@ from reconstruction_operator.transfer.errors import StorageError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], list[str]]
-"""Takes a host and a port, returns its addresses; raises OSError if it has none."""
+"""Takes a host and a port, and returns the addresses of the host; raises OSError if there are none."""
 
-_IPV4_INSIDE = (  # in the last 32 bits
+_IPV4_INSIDE = (  # networks whose last 32 bits are an IPv4 address
     ipaddress.IPv6Network("::/96"),  # IPv4-compatible, RFC 4291
     ipaddress.IPv6Network("::ffff:0:0/96"),  # IPv4-mapped, RFC 4291
     ipaddress.IPv6Network("::ffff:0:0:0/96"),  # IPv4-translated, RFC 2765
     ipaddress.IPv6Network("64:ff9b::/96"),  # NAT64, RFC 6052
 )
 _LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")  # RFC 8215; the position of the IPv4 address varies
-_ISATAP = 0x0200_5EFE  # RFC 5214: the 32 bits before the IPv4 address; or 0x0000_5EFE
-_PUBLIC_6 = (ipaddress.IPv6Network("2000::/3"), *_IPV4_INSIDE)  # the rest of unicast is site-local or unassigned
+_ISATAP = 0x0200_5EFE  # RFC 5214: the 32 bits before the IPv4 address are this or 0x0000_5EFE
+_PUBLIC_6 = (ipaddress.IPv6Network("2000::/3"), *_IPV4_INSIDE)  # other unicast addresses are site-local or unassigned
 _BROADCAST = ipaddress.IPv4Address("255.255.255.255")
 _METADATA_6 = ipaddress.IPv6Network("fd00:ec2::/32")  # AWS metadata, as 169.254.169.254
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """All addresses of a host, by the system's resolver."""
+    """Return all addresses of a host, from the system's resolver."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 def is_public(text: str) -> bool:
-    """Whether the address is reachable from everywhere. An IPv4 address embedded in an IPv6 one must be so too."""
+    """Return whether the address is public, including any IPv4 address embedded in it."""
     found = _parts(text)
     return bool(found) and all(_is_global(one) for one in found)
 
 
 def may_be_private(text: str) -> bool:
-    """Whether a host of the allowlist may have the address: public, private or loopback."""
+    """Return whether a host of the allowlist may have the address: public, private or loopback."""
     found = _parts(text)
     return bool(found) and not any(_is_special(one) for one in found)
 
 
 def checked_addresses(host: str, port: int, *, private_allowed: bool, resolve: Resolve) -> list[str]:
-    """The addresses to connect to. One forbidden address refuses the host: a name server could mix addresses on purpose.
+    """Return the addresses to connect to. One forbidden address is enough to refuse the host: an attacker's name server can mix addresses.
 
     Raises StorageError: INPUT_REFUSED, or INPUT_UNREACHABLE if the host has no address.
     """
@@ -67,7 +67,7 @@ def checked_addresses(host: str, port: int, *, private_allowed: bool, resolve: R
 
 
 def _parts(text: str) -> tuple[Address, ...]:
-    """The address and the IPv4 addresses embedded in it; empty if the text is not an address."""
+    """Return the address and the IPv4 addresses embedded in it; empty if the text is not an address."""
     try:
         address: Address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:

@@ -1,7 +1,7 @@
-"""Connection: the answer of an `https://` server, after all redirections.
+"""HTTPS connection: the final response of a server, after all redirections.
 
-Against SSRF, every address is checked, also of each redirection; against DNS rebinding (TOCTOU), the connection goes to the
-address that was checked.
+Against SSRF, every address is checked, including those of redirections. Against DNS rebinding (TOCTOU), the checked address is the one
+that is connected to.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ UNREACHABLE: Final = "INPUT_UNREACHABLE"
 OK: Final = 200
 
 _MAX_REDIRECTS: Final = 5
-_MAX_ADDRESSES: Final = 8  # tried per host
+_MAX_ADDRESSES: Final = 8  # tried for each host
 _HOST: Final = re.compile(r"[a-z0-9._:-]+", re.IGNORECASE)
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _MISSING: Final = (404, 410)
@@ -47,7 +47,7 @@ def answer(
     headers: Mapping[str, str] = MappingProxyType({}),
     status: int = OK,
 ) -> Iterator[tuple[urllib3.BaseHTTPResponse, str, SpeedLimit]]:
-    """The server's answer after all redirections, and the address that gave it; `status`: also accepted besides 200."""
+    """Yield the response after all redirections, its URI, and its speed limit. `status` is accepted as well as 200."""
     context = tls or ssl.create_default_context()
     speed = SpeedLimit(uri)
     context.sslsocket_class = checking_sockets(speed)
@@ -72,7 +72,7 @@ def _redirected(uri: str, location: str) -> str:
     try:
         return urljoin(uri, location)
     except ValueError as error:
-        text = f"{uris.redacted(uri)} leads to {uris.redacted(location)}, which is not a URI: {error}"
+        text = f"{uris.redacted(uri)} redirects to {uris.redacted(location)}, which is not a URI: {error}"
         raise StorageError(REFUSED, text) from None
 
 
@@ -95,7 +95,7 @@ def _get(
         pool = urllib3.HTTPSConnectionPool(
             address,
             port,
-            server_hostname=host,  # SNI and the certificate are checked for the host, not for the address
+            server_hostname=host,  # SNI and certificate check use the host name, not the address
             assert_hostname=host,
             ssl_context=context,
             timeout=urllib3.Timeout(connect=limits.timeout_seconds, read=limits.timeout_seconds),
@@ -132,31 +132,29 @@ def _host_and_port(parts: SplitResult, limits: Limits) -> tuple[str, int]:
     if parts.scheme != "https":
         raise StorageError(REFUSED, f"{shown}: only https:// is downloaded, not {parts.scheme}://")
     if parts.username is not None or parts.password is not None:
-        text = f"{shown}: a user or a password in the URI could be read by everyone who sees the job"
+        text = f"{shown}: remove the user or password, which everyone with access to the job could read"
         raise StorageError(REFUSED, text)
     if limits.granted is not None and not tenancy.covers(limits.granted, parts):
-        left = ", ".join(limits.granted) or "nothing"
-        text = f"namespace {limits.namespace or '(none)'} may not read {shown}: this worker leaves it {left}"
-        raise StorageError(REFUSED, text)
+        raise StorageError(REFUSED, tenancy.refusal(limits.granted, limits.namespace, "read", shown))
     host = (parts.hostname or "").rstrip(".")
     if not host:
-        raise StorageError(REFUSED, f"{shown} names no host")
+        raise StorageError(REFUSED, f"{shown} has no host")
     try:
         ascii_host = host.encode("idna").decode("ascii")  # as in DNS and in certificates
     except UnicodeError as error:
-        raise StorageError(REFUSED, f"{shown} names a host that can be none: {error}") from None
+        raise StorageError(REFUSED, f"{shown} has an invalid host name: {error}") from None
     if not _HOST.fullmatch(ascii_host):
-        raise StorageError(REFUSED, f"{shown} names a host that can be none")
+        raise StorageError(REFUSED, f"{shown} has an invalid host name")
     if limits.https_hosts and not {host, ascii_host} & set(limits.https_hosts):
-        raise StorageError(REFUSED, f"host {host} is not among those that this worker may download from")
+        raise StorageError(REFUSED, f"host {host} is not on the allowlist of this worker (INPUT_HTTPS_HOSTS)")
     return ascii_host, parts.port or _HTTPS_PORT
 
 
 def _check_status(status: int, uri: str) -> None:
     shown = uris.redacted(uri)
     if status in _MISSING:
-        raise StorageError("INPUT_NOT_FOUND", f"{shown} is not there (HTTP {status})")
+        raise StorageError("INPUT_NOT_FOUND", f"{shown} does not exist (HTTP {status})")
     if status in _FORBIDDEN:
-        raise StorageError(REFUSED, f"{shown} may not be read (HTTP {status})")
+        raise StorageError(REFUSED, f"access to {shown} is denied (HTTP {status})")
     if status != OK:
-        raise StorageError(UNREACHABLE, f"{shown} answered HTTP {status}")
+        raise StorageError(UNREACHABLE, f"{shown} returned HTTP {status}")

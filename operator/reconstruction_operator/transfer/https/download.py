@@ -1,4 +1,4 @@
-"""Download: an archive from an `https://` server, whole or in parts."""
+"""Download: reads an archive from an `https://` server, whole or in parts."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def download(
     resolve: addresses.Resolve = addresses.resolve,
     tls: ssl.SSLContext | None = None,
 ) -> str | None:
-    """Writes what the server sends to `target`; returns its strong ETag, empty without one. `tls` holds the trusted roots.
+    """Write the content to `target` and return its strong ETag; empty if the server sends none. `tls` has the trusted roots.
 
-    Returns None and writes nothing if the content still has `etag`: the same strong ETag means the same bytes (RFC 9110, 8.8.1).
+    Return None and write nothing if the content still has `etag`: the same strong ETag means the same bytes (RFC 9110, 8.8.1).
 
     Raises StorageError: INPUT_REFUSED, INPUT_NOT_FOUND or INPUT_UNREACHABLE.
     """
@@ -56,9 +56,10 @@ def download(
 def probe(
     uri: str, limits: Limits, *, resolve: addresses.Resolve = addresses.resolve, tls: ssl.SSLContext | None = None
 ) -> tuple[int | None, bytes, Callable[[int, int], bytes | None] | None]:
-    """The size in bytes of the content (None if the server does not announce it), its first bytes, and a reader of other parts.
+    """Return the size of the content in bytes (None: not announced), its first bytes, and a reader of other parts.
 
-    The reader takes an offset and a number of bytes; None if the server sends no parts. Raises StorageError as `download`, as does the reader.
+    The reader takes an offset and a number of bytes. It is None if the server does not support ranges, and returns None if the server
+    ignores a range. Both functions raise StorageError as `download`.
     """
 
     def read_at(place: int, count: int) -> bytes | None:
@@ -78,7 +79,7 @@ def probe(
 def _part(
     uri: str, place: int, count: int, limits: Limits, *, resolve: addresses.Resolve, tls: ssl.SSLContext | None
 ) -> bytes | None:
-    """A part of the content; None if the server sends no parts."""
+    """Return a part of the content; None if the server ignores the range."""
     wanted = {"Range": f"bytes={place}-{place + count - 1}"}
     with answer(uri, limits, lambda *_: None, resolve, tls, headers=wanted, status=_PARTIAL) as (response, final, _):
         if response.status != _PARTIAL:
@@ -93,12 +94,12 @@ def _part(
 
 
 def _length(response: urllib3.BaseHTTPResponse, uri: str, limits: Limits) -> int | None:
-    """How many bytes the server announces; None if it does not. Raises StorageError if there are too many."""
+    """Return the announced size in bytes; None without one. Raises StorageError if it exceeds the limit."""
     length = response.headers.get("Content-Length", "")
     expected = int(length) if length.isdecimal() and len(length) <= _MAX_LENGTH_DIGITS else None
     if expected is not None and expected > limits.max_bytes:
         had, most = megabytes(expected, 1), megabytes(limits.max_bytes, 1)
-        raise StorageError(REFUSED, f"{uris.redacted(uri)} has {had}; this worker takes {most}")
+        raise StorageError(REFUSED, f"{uris.redacted(uri)} has {had}; this worker accepts at most {most}")
     return expected
 
 
@@ -115,15 +116,16 @@ def _save(
     shown, most = uris.redacted(uri), megabytes(limits.max_bytes, 1)
     try:
         with target.open("xb") as file:
-            # `read1` returns as soon as one byte has arrived.
+            # `read1` returns as soon as a byte has arrived.
             while chunk := response.read1(_CHUNK_BYTES, decode_content=False):
                 done += len(chunk)
                 speed.received(len(chunk))
                 if done > limits.max_bytes:
-                    raise StorageError(REFUSED, f"{shown} has more than {most}, all that this worker takes")
+                    raise StorageError(REFUSED, f"{shown} has more than {most}; this worker accepts no more")
                 file.write(chunk)
                 tick(done / expected if expected else 0.0, f"{megabytes(done, 1)} downloaded")
     except HTTPError as error:
-        raise StorageError(UNREACHABLE, f"{shown} broke off after {megabytes(done, 1)}: {error}") from None
+        text = f"{shown}: the connection was lost after {megabytes(done, 1)}: {error}"
+        raise StorageError(UNREACHABLE, text) from None
     if expected is not None and done != expected:
-        raise StorageError(UNREACHABLE, f"{shown} broke off after {done} of {expected} bytes")
+        raise StorageError(UNREACHABLE, f"{shown}: the connection was lost after {done} of {expected} bytes")

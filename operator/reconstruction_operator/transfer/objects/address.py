@@ -1,4 +1,4 @@
-"""Address of objects: scheme, bucket and key of a `s3://bucket/folder/` URI, and whether a job may use it."""
+"""Object address: scheme, bucket and key of a URI such as `s3://bucket/folder/`, and the check that a job may use it."""
 
 from __future__ import annotations
 
@@ -13,59 +13,59 @@ from reconstruction_operator.transfer.errors import StorageError
 
 @dataclass(frozen=True, slots=True)
 class ObjectAddress:
-    """A folder of objects, or one object. Keys are decoded, and neither begin nor end with a slash."""
+    """The address of a folder of objects, or of one object. The key is decoded, without slashes at its ends."""
 
     scheme: str
     bucket: str  # Azure: the container
     key: str
-    is_folder: bool  # the address ends in a slash
+    is_folder: bool  # the address ends in a slash, or names a bucket
 
     @classmethod
     def parse(cls, uri: str, reason: str) -> ObjectAddress:
-        """The address of a URI. Raises StorageError (`reason`) if it names no bucket, or a key that could lead elsewhere."""
+        """Parse a URI. Raises StorageError (`reason`) if it names no bucket, or a key that could lead out of a folder."""
         parts = uris.split(uri, reason)
         shown = uris.redacted(uri)
         if parts.scheme not in OBJECT_SCHEMES:
-            raise StorageError(reason, f"{shown} is no address of object storage")
+            raise StorageError(reason, f"{shown} is not an address of object storage")
         if not BUCKET.fullmatch(parts.netloc):
             raise StorageError(reason, f"{shown} names no bucket: write {parts.scheme}://bucket/folder/")
         if parts.query or parts.fragment:
-            raise StorageError(reason, f"{shown} holds ? or #: write %3F or %23 for these characters in a name")
+            raise StorageError(reason, f"{shown} contains ? or #: write %3F or %23 for these characters in a name")
         path = unquote(parts.path)
         key = path.strip("/")
         if key and any(
             part in ("", ".", "..") for part in key.split("/")
-        ):  # could also lead out of a grant (path traversal)
-            raise StorageError(reason, f"{shown} holds an empty name, '.' or '..': name the folder itself")
+        ):  # path traversal out of an allowlisted folder
+            raise StorageError(reason, f"{shown} contains an empty name, '.' or '..': name the folder itself")
         if "\\" in key:  # some servers treat it as a slash
-            raise StorageError(reason, f"{shown} holds a backslash, where slashes are needed")
+            raise StorageError(reason, f"{shown} contains a backslash: use slashes")
         if not key.isprintable():
-            raise StorageError(reason, f"{shown} holds a character that cannot be shown")
+            raise StorageError(reason, f"{shown} contains an unprintable character")
         return cls(parts.scheme, parts.netloc, key, path.endswith("/") or not key)
 
     @property
     def is_archive(self) -> bool:
-        """Whether it names one archive, not a folder."""
+        """Whether this is one archive, not a folder."""
         return not self.is_folder and self.key.lower().endswith(ARCHIVE_SUFFIXES)
 
     def __str__(self) -> str:
-        """The address for messages."""
+        """Return the address for messages."""
         return f"{self.scheme}://{self.bucket}/{self.key}".rstrip("/") + ("/" if self.is_folder else "")
 
     def below(self, name: str) -> str:
-        """The key of an object in the folder."""
+        """Return the key of the object `name` in the folder."""
         return f"{self.key}/{name}" if self.key else name
 
 
 def is_object(uri: str) -> bool:
-    """Whether it is an address of object storage."""
+    """Return whether `uri` is an address of object storage."""
     return uri.partition("://")[0] in OBJECT_SCHEMES
 
 
 def permitted(
     uri: str, reason: str, verb: str, *, schemes: tuple[str, ...], granted: tuple[str, ...] | None, namespace: str
 ) -> ObjectAddress:
-    """The address, if a job of that namespace may `verb` ("read", "write to") it; `granted` as of `tenancy.granted`.
+    """Return the address if jobs of the namespace may `verb` ("read", "write to") it; `granted`: see `tenancy.granted`.
 
     Raises StorageError (`reason`).
     """
@@ -74,10 +74,8 @@ def permitted(
         enabled = ", ".join(f"{one}://" for one in schemes) or "none"
         raise StorageError(
             reason,
-            f"{address}: {address.scheme}:// is not enabled on this worker (STORAGE_SCHEMES); enabled there: {enabled}",
+            f"{address}: {address.scheme}:// is not enabled on this worker (STORAGE_SCHEMES); enabled: {enabled}",
         )
     if granted is not None and not tenancy.covers_objects(granted, address.scheme, address.bucket, address.key):
-        left = ", ".join(granted) or "nothing"
-        text = f"namespace {namespace or '(none)'} may not {verb} {address}: this worker leaves it {left}"
-        raise StorageError(reason, text)
+        raise StorageError(reason, tenancy.refusal(granted, namespace, verb, str(address)))
     return address

@@ -1,6 +1,7 @@
-"""Incoming objects: fetched into a folder that outlives the attempt, so that a retry does not fetch them again.
+"""Object download: fetches objects into a folder that outlives the attempt, so that a retry does not fetch them again.
 
-A file is there in full or not at all: it is written under another name, flushed, and renamed. Its name depends on key, size and ETag.
+Each file is written under a temporary name, flushed and renamed, so that only complete files have their final names. These depend on
+key, size and ETag.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from reconstruction_operator import disk
 from reconstruction_operator.transfer import names
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import failures
-from reconstruction_operator.transfer.objects.crew import Clock, Crew, call
+from reconstruction_operator.transfer.objects.concurrency import Clock, TransferPool, call
 from reconstruction_operator.transfer.objects.listing import Listed, Listing, list_input
 from reconstruction_operator.transfer.objects.request import (
     CollectRequest,
@@ -44,7 +45,7 @@ _CHANGED = "INPUT_UNREACHABLE"
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """The fetched objects, the ignored files, and the digest of the listing."""
+    """Fetched objects, with the ignored files and the digest of the listing."""
 
     fetched: list[FetchedObject]
     ignored: names.Ignored
@@ -52,12 +53,12 @@ class Incoming:
 
 
 def fetch(store: Store, request: FetchRequest, report: OnProgress) -> Incoming:
-    """Fetches all objects that are missing; none if the caller knows an input of that digest.
+    """Fetch all objects that `request.kept` lacks; none if the digest of the listing is in `request.known`.
 
     Raises StorageError, or OSError for the disk.
     """
     clock = Clock(request.connection.stall_seconds)
-    try:
+    with failures.translating(request.address, failures.INPUT):
         listing = call(lambda: list_input(store, request, clock.moved), clock, lambda: report(0, 0, 0, 0))
         ignored = names.ignored(listing.ignored)
         if listing.digest in request.known:
@@ -71,37 +72,28 @@ def fetch(store: Store, request: FetchRequest, report: OnProgress) -> Incoming:
             done = min(listing.bytes, kept_bytes + clock.bytes)
             report(kept_objects + clock.objects, len(listing.objects), done, listing.bytes)
 
-        token = uuid.uuid4().hex  # another run may still be writing its own partial files
+        token = uuid.uuid4().hex  # another run may still be writing partial files of its own
 
         def work(one: Listed) -> None:
-            _fetch(store, one, request.kept / f"{one.file}.{token}{PARTIAL}", request, crew)
+            _fetch(store, one, request.kept / f"{one.file}.{token}{PARTIAL}", request, pool)
 
-        crew: Crew[Listed] = Crew(work, clock, request.connection.at_once)
-        crew.run(wanted, tick)
+        pool: TransferPool[Listed] = TransferPool(work, clock, request.connection.at_once)
+        pool.run(wanted, tick)
         tick()
-    except Exception as error:
-        if failures.is_of_the_client(error):
-            raise failures.translated(error, request.address, failures.INPUT) from None
-        raise
     found = [FetchedObject(one.name or one.key.rpartition("/")[2], one.file, one.bytes) for one in listing.objects]
     return Incoming(found, ignored, listing.digest)
 
 
 def survey(store: Store, request: ListRequest, report: OnProgress) -> tuple[peeks.Peeked, int]:
-    """The first bytes of some of the photos that would be fetched, and the size of all with masks. Raises StorageError."""
+    """Return the first bytes of some photos, and the size of all photos and masks. Raises StorageError."""
     clock = Clock(request.connection.stall_seconds)
 
     def tick() -> None:
         report(0, 0, 0, 0)
 
-    try:
+    with failures.translating(request.address, failures.INPUT):
         listing = call(lambda: list_input(store, request, clock.moved), clock, tick)
-        looked = call(lambda: _samples_of(store, request, listing), clock, tick)
-    except Exception as error:
-        if failures.is_of_the_client(error):
-            raise failures.translated(error, request.address, failures.INPUT) from None
-        raise
-    return looked, listing.bytes
+        return call(lambda: _samples_of(store, request, listing), clock, tick), listing.bytes
 
 
 def _samples_of(store: Store, request: ListRequest, listing: Listing) -> peeks.Peeked:
@@ -125,7 +117,7 @@ def _samples_of(store: Store, request: ListRequest, listing: Listing) -> peeks.P
 
 
 def collect(store: Store, request: CollectRequest, report: OnProgress) -> None:
-    """Fetches the files of a delivered result. Raises StorageError, or OSError for the disk."""
+    """Fetch the files of a delivered result. Raises StorageError, or OSError for the disk."""
     clock = Clock(request.connection.stall_seconds)
     total = sum(size for _, size in request.files)
     _check_space(request.into, total)
@@ -135,24 +127,20 @@ def collect(store: Store, request: CollectRequest, report: OnProgress) -> None:
         key, target = request.address.below(request.folder + name), request.into / name
         target.parent.mkdir(parents=True, exist_ok=True)
         received = 0
-        with target.open("wb") as writer:  # from the beginning, in a retry as well
+        with target.open("wb") as writer:  # a retry begins again
             for chunk in store.get(key).stream(min_chunk_size=_CHUNK_BYTES):
-                crew.moved(len(chunk))
+                pool.moved(len(chunk))
                 received += len(chunk)
                 if received > size:
                     break
                 writer.write(chunk)
             disk.sync(target)
         if received != size:
-            raise StorageError(_CHANGED, f"{request.address} has other files than its manifest names")
+            raise StorageError(_CHANGED, f"the files at {request.address} differ from its manifest")
 
-    crew: Crew[tuple[str, int]] = Crew(work, clock, request.connection.at_once)
-    try:
-        crew.run(request.files, lambda: report(0, 0, min(total, clock.bytes), total))
-    except Exception as error:
-        if failures.is_of_the_client(error):
-            raise failures.translated(error, request.address, failures.INPUT) from None
-        raise
+    pool: TransferPool[tuple[str, int]] = TransferPool(work, clock, request.connection.at_once)
+    with failures.translating(request.address, failures.INPUT):
+        pool.run(request.files, lambda: report(0, 0, min(total, clock.bytes), total))
 
 
 def _is_there(path: Path, one: Listed) -> bool:
@@ -168,10 +156,10 @@ def _check_space(folder: Path, wanted: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
-def _fetch(store: Store, one: Listed, partial: Path, request: FetchRequest, crew: Crew[Listed]) -> None:
-    """Fetches one object; continues where an earlier try of this process broke off."""
+def _fetch(store: Store, one: Listed, partial: Path, request: FetchRequest, pool: TransferPool[Listed]) -> None:
+    """Fetch one object. A retry continues the partial file of the same process."""
     with partial.open("ab") as file:
-        if not one.etag:  # an existing part may be of another version
+        if not one.etag:  # the partial file may be of another version
             file.truncate(0)
         received = file.seek(0, os.SEEK_END)
         options: GetOptions = {"if_match": one.etag} if one.etag else {}
@@ -179,14 +167,14 @@ def _fetch(store: Store, one: Listed, partial: Path, request: FetchRequest, crew
             options["range"] = {"offset": received}
         if received < one.bytes or not one.bytes:
             for chunk in _get(store, one, options, request):
-                crew.moved(len(chunk))
+                pool.moved(len(chunk))
                 received += len(chunk)
                 if received > one.bytes:
                     raise _changed(one, request)
                 file.write(chunk)
         if received != one.bytes:
             raise _changed(one, request)
-        with crew.clock.waiting_for_disk():
+        with pool.clock.waiting_for_disk():
             file.flush()
             os.fsync(file.fileno())
     partial.rename(request.kept / one.file)
@@ -197,16 +185,16 @@ def _get(store: Store, one: Listed, options: GetOptions, request: FetchRequest) 
         found = store.get(one.key, options=options)
     except PreconditionError:
         raise _changed(one, request) from None
-    if one.etag and _bare(found.meta["e_tag"] or one.etag) != _bare(one.etag):  # the server does not support If-Match
+    if one.etag and _bare(found.meta["e_tag"] or one.etag) != _bare(one.etag):  # a server without If-Match
         raise _changed(one, request)
     yield from found.stream(min_chunk_size=_CHUNK_BYTES)
 
 
 def _bare(etag: str) -> str:
-    """The ETag without the quotes and prefixes that servers and proxies add in some answers."""
+    """Return the ETag without the quotes and prefix that servers and proxies add to some responses."""
     return etag.removeprefix("W/").strip('"')
 
 
 def _changed(one: Listed, request: FetchRequest) -> StorageError:
-    text = f"{one.name or one.key} in {request.address} was changed while it was read"
+    text = f"{one.name or one.key} in {request.address} changed while it was read"
     return StorageError(failures.INPUT.unreachable, text)

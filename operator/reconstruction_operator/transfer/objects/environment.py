@@ -1,6 +1,6 @@
-"""Environment of object storage: the variables that hold credentials, endpoints, proxies and trusted certificates.
+"""Storage environment: the variables with credentials, endpoints, proxies and trusted certificates.
 
-They are the standard ones of the clouds' own tools. They reach only the processes that transfer objects, never a model's.
+They are those that the clouds' own tools use. Only processes that transfer objects get them, never a model's process.
 """
 
 from __future__ import annotations
@@ -12,19 +12,20 @@ _CREDENTIALS: Final = ("AWS_", "AZURE_", "GOOGLE_")  # prefixes
 
 _PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 _NETWORK: Final = (*_PROXIES, "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
-_IDENTITY: Final = ("169.254.0.0/16", "fd00:ec2::/32", "metadata.google.internal")  # where clouds serve credentials
+# Addresses at which clouds serve credentials.
+_IDENTITY: Final = ("169.254.0.0/16", "fd00:ec2::/32", "metadata.google.internal")
 _ENDPOINTS: Final = (
     "AWS_ENDPOINT",
     "AWS_ENDPOINT_URL",
     "AWS_ENDPOINT_URL_S3",
     "AZURE_STORAGE_ENDPOINT",
     "AZURE_ENDPOINT",
-    "GOOGLE_SERVICE_ACCOUNT_KEY",  # holds gcs_base_url for an emulator
+    "GOOGLE_SERVICE_ACCOUNT_KEY",  # contains gcs_base_url for an emulator
 )
 
 
 def chosen(environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables for a process that transfers objects. Requests for the pod's identity bypass the proxy."""
+    """Return the variables for a process that transfers objects. Requests for the pod's identity bypass the proxy."""
     its = {name: value for name, value in environ.items() if name.startswith(_CREDENTIALS) or name.upper() in _NETWORK}
     if any(name.upper() in _PROXIES for name in its):
         its["NO_PROXY"] = ",".join(filter(None, (its.get("NO_PROXY") or its.get("no_proxy"), *_IDENTITY)))
@@ -32,10 +33,10 @@ def chosen(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def is_secret(name: str, value: str) -> bool:
-    """Whether the variable must not reach a model's process: it belongs to object storage, or may hold a proxy's password."""
+    """Return whether a model's process must not get the variable: a credential of object storage, or a proxy with a password."""
     return name.startswith(_CREDENTIALS) or (name.upper() in _NETWORK and "@" in value)
 
 
 def allows_http(environ: Mapping[str, str]) -> bool:
-    """Whether the administrator has set an endpoint without TLS."""
+    """Return whether the administrator has set an endpoint without TLS."""
     return any("http://" in environ.get(name, "") for name in _ENDPOINTS)

@@ -1,8 +1,10 @@
-"""Failures of object storage: the reason and message of an error, which names the address and never the endpoint."""
+"""Storage failures: the reason and message for an error of the client. Messages name the address, never the endpoint."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,15 +33,15 @@ _REFUSALS: Final = (
     AlreadyExistsError,
     PreconditionError,
 )
-# Also matches the code of one object in an answer about many, which has status 200.
+# Also found in a response with status 200 about many objects, for one of them.
 _REFUSED_CODES: Final = ("AccessDenied", "AllAccessDisabled")
 _UNTRUSTED: Final = "InvalidCertificate("
 _NO_PROXY: Final = "ProxyAuthRequired"
-_CAUSES: Final = (  # in the client's dump of its error, whose first line is "error sending request" for all of them
+_CAUSES: Final = (  # marks in the client's dump of an error; the first line is "error sending request" for all of these
     (_UNTRUSTED, "the workers do not trust the server's certificate (STORAGE_CA_FILE)"),
-    (_NO_PROXY, "the proxy asks for another user and password"),
+    (_NO_PROXY, "the proxy rejects the user or password"),
     ("TunnelUnsuccessful", "the proxy does not connect to the server"),
-    ("ConnectionRefused", "the server takes no connections"),
+    ("ConnectionRefused", "the server accepts no connections"),
     ('"dns error"', "the server's name cannot be resolved"),
 )
 _MAX_CHARS: Final = 160
@@ -48,7 +50,7 @@ _MISSING_STATUS: Final = "404"
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """Reading or writing, and the reasons of its failures."""
+    """A direction of transfer, with the reasons of its failures."""
 
     verb: str  # in "cannot be …"
     missing: str
@@ -62,17 +64,17 @@ DELETION: Final = Side("cleared of objects", "OUTPUT_REFUSED", "OUTPUT_REFUSED",
 
 
 def is_of_the_client(error: BaseException) -> bool:
-    """Whether the client raised it; other errors come from the disk, or are defects."""
+    """Return whether the client raised the error; other errors come from the disk or are defects."""
     return isinstance(error, BaseError) or (isinstance(error, FileNotFoundError | TimeoutError) and error.errno is None)
 
 
 def is_missing_bucket(error: Exception) -> bool:
-    """Whether there is no such bucket."""
+    """Return whether the bucket does not exist."""
     return any(one in str(error) for one in _MISSING_BUCKET)
 
 
 def is_final(error: Exception) -> bool:
-    """Whether the same request would fail again: a refusal, a missing object, or an error that is not the client's."""
+    """Return whether a retry would fail too: access is denied, the object is missing, or the error is not the client's."""
     text = str(error)
     status = _STATUS.search(text)
     return (
@@ -85,15 +87,26 @@ def is_final(error: Exception) -> bool:
     )
 
 
+@contextmanager
+def translating(address: ObjectAddress, side: Side) -> Iterator[None]:
+    """Translate errors that the client raises in the block to StorageError."""
+    try:
+        yield
+    except Exception as error:
+        if is_of_the_client(error):
+            raise translated(error, address, side) from None
+        raise
+
+
 def translated(error: Exception, address: ObjectAddress, side: Side) -> StorageError:
-    """The failure of a job that follows from an error of the client."""
+    """Return the job's failure for an error of the client."""
     text = str(error)
     status = _STATUS.search(text)
     code = _CODE.search(text)
     answer = " ".join(part for part in (status and status["status"], code and code["code"]) if part)
     shown = f" ({answer})" if answer else ""
     if is_missing_bucket(error):
-        return StorageError(side.missing, f"{address} cannot be {side.verb}: there is no bucket {address.bucket}")
+        return StorageError(side.missing, f"{address} cannot be {side.verb}: bucket {address.bucket} does not exist")
     if _has_no_credentials(text):
         return StorageError(
             side.refused,
@@ -102,17 +115,17 @@ def translated(error: Exception, address: ObjectAddress, side: Side) -> StorageE
         )
     if _is_refused(error):
         return StorageError(
-            side.refused, f"{address} cannot be {side.verb}: the server refuses the workers' credentials{shown}"
+            side.refused, f"{address} cannot be {side.verb}: the server rejects the workers' credentials{shown}"
         )
     if isinstance(error, FileNotFoundError) or (status and status["status"] == _MISSING_STATUS):
-        return StorageError(side.missing, f"{address} is not there{shown}")
+        return StorageError(side.missing, f"{address} does not exist{shown}")
     if isinstance(error, InvalidPathError):
         return StorageError(
             side.refused,
-            f"{address} holds an object whose name has an empty part, '.' or '..': rename it, or name a folder without it",
+            f"{address} contains an object whose name has an empty part, '.' or '..': rename it, or name a folder without it",
         )
     if isinstance(error, TimeoutError):
-        return StorageError(side.unreachable, f"{address} cannot be {side.verb}: the server is silent")
+        return StorageError(side.unreachable, f"{address} cannot be {side.verb}: the server sends no data")
     return StorageError(side.unreachable, f"{address} cannot be {side.verb}: {_cause(text)}{shown}")
 
 
@@ -131,12 +144,12 @@ def _has_no_credentials(text: str) -> bool:
 
 
 def _cause(text: str) -> str:
-    """The cause, without addresses of servers; usually it is at the end of the first line."""
+    """Return the cause, without addresses of servers. Usually it is the end of the first line."""
     for mark, cause in _CAUSES:
         if mark in text:
             return cause
     first = text.partition("\n")[0]
     if "Server returned non-2xx" in first:
-        return "the server answers with an error"
+        return "the server returns an error"
     cause = re.sub(r"https?://\S+", "the server", first.rpartition(" - ")[2] or first)
     return names.printable(cause)[:_MAX_CHARS]

@@ -1,9 +1,9 @@
-"""Layout of results in object storage: immutable files, and one small pointer to the current result.
+"""Result layout in object storage: immutable files, and one small pointer to the current result.
 
     <address>/<job id>/<attempt>-<digest>/…              the files of one result, `manifest.json` last
     <address>/result.json                                the pointer
 
-The digest depends on the content of all files, so no two results share a folder, and a delivery may be repeated.
+The digest depends on the content of all files. So different results never share a folder, and a delivery can be repeated.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _FOLDER: Final = re.compile(rf"[0-9]+-[0-9a-f]{{{_DIGEST_CHARS}}}/")
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """Names the current result. Readers read it first, and then only files of its folder."""
+    """The pointer to the current result. Readers read it first, and then only files in the folder that it names."""
 
     job_id: str
     attempt: int
@@ -33,11 +33,11 @@ class Pointer:
 
     @classmethod
     def of(cls, manifest: Manifest) -> Self:
-        """The pointer to that result."""
+        """Return the pointer to that result."""
         return cls(manifest.job_id, manifest.attempt or 0, folder_of(manifest))
 
     def to_bytes(self) -> bytes:
-        """The content of the object."""
+        """Return the content of the object."""
         content = {
             "version": _VERSION,
             "jobId": self.job_id,
@@ -49,7 +49,7 @@ class Pointer:
 
     @classmethod
     def parse(cls, text: bytes) -> Self | None:
-        """The pointer in `text`; None if another program wrote it."""
+        """Return the pointer in `text`; None if another program wrote it."""
         try:
             data = json.loads(text)
             attempt = data["attempt"]
@@ -59,28 +59,28 @@ class Pointer:
 
 
 def folder_of(manifest: Manifest) -> str:
-    """The folder of a result below the address, with a slash at its end."""
+    """Return the folder of a result below the address, with a slash at its end."""
     described = [manifest.task_id, *(f"{one.name}\0{one.bytes}\0{one.sha256}" for one in manifest.files)]
     digest = hashlib.sha256("\n".join(described).encode()).hexdigest()[:_DIGEST_CHARS]
     return f"{manifest.job_id}/{manifest.attempt or 0}-{digest}/"
 
 
 def is_folder_of(folder: str, job_id: str) -> bool:
-    """Whether `folder` belongs to that job's results: any program may have written the pointer (path traversal)."""
+    """Return whether `folder` is one of that job's results: any program may have written the pointer (path traversal)."""
     return folder.startswith(f"{job_id}/") and _FOLDER.fullmatch(folder.removeprefix(f"{job_id}/")) is not None
 
 
 def probe_of(attempt: int) -> str:
-    """The name of the object with which an attempt tests whether it may write; `attempt_of` recognizes it."""
+    """Return the name of the object by which an attempt tests its write permission; `attempt_of` recognizes it."""
     return f"{attempt}-probe"
 
 
 def attempt_of(name: str) -> int | None:
-    """The attempt in the name of a result's folder or of a probe; None for any other name."""
+    """Return the attempt in the name of a result's folder or of a probe; None for any other name."""
     number, dash, _ = name.partition("-")
     return int(number) if dash and number.isascii() and number.isdigit() else None
 
 
 def result_uri(manifest: Manifest) -> str:
-    """The address of a delivered result's files."""
+    """Return the address of a delivered result's files."""
     return f"{manifest.uri.rstrip('/')}/{folder_of(manifest)}"

@@ -1,4 +1,4 @@
-"""Listing of an input: all objects are listed and checked against the limits before the first byte is read."""
+"""Input listing: lists all objects of an input, and checks them against the limits before any is read."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Listed:
     key: str
     name: str  # below the address
     bytes: int
-    etag: str  # empty: the server gives none
-    mark: str  # changes with the content: the ETag, or the time of the last change
+    etag: str  # empty: the server sends none
+    mark: str  # the ETag, or the time of the last change: differs if the content does
 
     @property
     def file(self) -> str:
-        """The name of its local file, which is different for different content."""
+        """The name of the local file, which differs for different content."""
         return hashlib.sha256(f"{self.key}\0{self.bytes}\0{self.mark}".encode()).hexdigest()[:32]
 
 
@@ -50,7 +50,7 @@ class Listing:
 
     @property
     def bytes(self) -> int:
-        """Of all objects to fetch."""
+        """Size of all objects to fetch."""
         return sum(one.bytes for one in self.objects)
 
     @property
@@ -60,9 +60,9 @@ class Listing:
 
 
 def list_input(store: Store, request: FetchRequest | ListRequest, tick: Callable[[], None]) -> Listing:
-    """The photos below the address in natural order, or the one archive that it names. `tick` is called for each page.
+    """List the photos below the address in natural order, or the one archive that it names. `tick` is called for each page.
 
-    Raises StorageError: INPUT_NOT_FOUND or INPUT_REFUSED; and what the client raises.
+    Raises StorageError (INPUT_NOT_FOUND or INPUT_REFUSED), or an error of the client.
     """
     address = request.address
     if address.is_archive:
@@ -73,7 +73,7 @@ def list_input(store: Store, request: FetchRequest | ListRequest, tick: Callable
         shown, most = megabytes(listing.bytes, 1), megabytes(request.max_bytes, 1)
         what = str(address) if address.is_archive else f"{len(listing.objects)} photos in {address}"
         has = "has" if address.is_archive else "have"
-        raise StorageError(_REFUSED, f"{what} {has} {shown}; this worker takes {most}")
+        raise StorageError(_REFUSED, f"{what} {has} {shown}; this worker accepts at most {most}")
     return listing
 
 
@@ -83,7 +83,7 @@ def _all(store: Store, request: FetchRequest | ListRequest, tick: Callable[[], N
         tick()
         found += [_listed(one, request.address) for one in page]
         if len(found) > request.max_files:
-            raise StorageError(_REFUSED, f"{request.address} holds more than {request.max_files} objects")
+            raise StorageError(_REFUSED, f"{request.address} contains more than {request.max_files} objects")
     return found
 
 
@@ -91,7 +91,7 @@ def _listed(meta: ObjectMeta, address: ObjectAddress) -> Listed:
     key = meta["path"]
     if not key.isprintable():
         raise StorageError(
-            _REFUSED, f"{address} holds an object whose name cannot be shown: {names.printable(key)[:100]}"
+            _REFUSED, f"{address} contains an object with an unprintable name: {names.printable(key)[:100]}"
         )
     etag = meta["e_tag"] or ""
     name = key.removeprefix(address.key).lstrip("/")
@@ -100,9 +100,8 @@ def _listed(meta: ObjectMeta, address: ObjectAddress) -> Listed:
 
 def _photos(found: list[Listed], address: ObjectAddress) -> Listing:
     keys = sorted(one.key for one in found)
-    real = [
-        one for one in found if one.bytes or not _is_folder(one.key, keys, address)
-    ]  # an empty object by which consoles mark folders
+    # Consoles of clouds mark folders by empty objects.
+    real = [one for one in found if one.bytes or not _is_folder(one.key, keys, address)]
     if not real:
         raise StorageError(
             failures.INPUT.missing, f"there are no objects below {address.scheme}://{address.bucket}/{address.key}"

@@ -1,4 +1,4 @@
-"""Process that transfers objects: the worker's side. The process is killed as soon as the transfer is no longer wanted."""
+"""Transfer process: starts the process that transfers objects, and kills it once the transfer is no longer wanted."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from reconstruction_operator.transfer.programs import Program, raise_failure
 
 _PROGRAM: Final = "reconstruction_operator.transfer.objects.program"
 _POLL_SECONDS: Final = 0.1
-_ABORT_SECONDS: Final = 1.5  # time in which the process aborts an upload; a cancel has to take effect within 2 s
+_ABORT_SECONDS: Final = 1.5  # time in which the process may abort an upload; a cancel must take effect within 2 s
 _EXIT_SECONDS: Final = 5.0
 _SILENCE_SECONDS: Final = 30.0  # the process reports twice a second
 _CHUNK_BYTES: Final = 65_536
 
 
 def perform(wanted: TransferRequest, report: OnProgress) -> dict[str, Any]:
-    """Carries out the request in a process; returns its outcome. An exception of `report` ends the process.
+    """Execute the request in a process, and return its outcome. If `report` raises, the process is ended.
 
-    Raises StorageError, OvertakenError or OSError as the request does.
+    Raises StorageError, OvertakenError or OSError, as the process reports it.
     """
     program = Program.start(_PROGRAM)
     try:
@@ -47,7 +47,7 @@ def _listen(program: Program, line: bytes, report: OnProgress) -> dict[str, Any]
             chunk = os.read(output, _CHUNK_BYTES)
             if not chunk:
                 code = program.process.wait(_EXIT_SECONDS)
-                raise OSError(f"the process that transfers objects ended with exit code {code}")
+                raise OSError(f"the process that transfers objects exited with code {code}")
             heard_at = time.monotonic()
             *lines, unread = (unread + chunk).split(b"\n")
             for one in lines:

@@ -1,8 +1,8 @@
-"""Program that transfers objects: `python -P -m reconstruction_operator.transfer.objects.program`.
+"""Transfer program: transfers objects in a process of its own, `python -P -m reconstruction_operator.transfer.objects.program`.
 
-A process of its own, since the client is not fork-safe, and since a call of it cannot be interrupted: a process can be killed. It reads
-one request from stdin, and writes to stdout its progress, twice a second, and at last how it ended. It ends with its worker: an
-upload that was under way is aborted first, so that the server keeps no parts of it.
+The client is not fork-safe, and its calls cannot be interrupted, but a process can be killed. The program reads one request from stdin.
+It writes its progress to stdout twice a second, and finally the outcome. It exits when its worker exits; an upload in progress is aborted
+first, so that the server keeps no parts of it.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ _REPORT_SECONDS: Final = 0.25
 
 
 class _UnwantedError(BaseException):
-    """The worker has ended, or no longer wants the transfer. Not an Exception, so that no handler of failures catches it."""
+    """The worker has exited, or no longer wants the transfer. Not an Exception, so that no error handler catches it."""
 
 
 class _Outlet:
-    """Reports progress now and then; raises _UnwantedError once the transfer is not wanted."""
+    """Reports progress at a limited rate; raises _UnwantedError once the transfer is no longer wanted."""
 
     def __init__(self) -> None:
         self.unwanted = threading.Event()
         self._reported_at = 0.0
 
     def report(self, objects: int, of_objects: int, count: int, of_count: int) -> None:
-        """Takes objects done, of how many, and bytes done, of how many."""
+        """Report progress, as an `OnProgress`."""
         if self.unwanted.is_set():
             raise _UnwantedError
         now = time.monotonic()
@@ -52,7 +52,7 @@ class _Outlet:
 
 
 def perform(wanted: request.TransferRequest, outlet: _Outlet) -> dict[str, Any]:
-    """Carries out the request; returns its outcome, of which `process` makes a value or an exception."""
+    """Execute the request, and return its outcome, which `process` turns into a value or an exception."""
     try:
         match wanted:
             case ListRequest():
@@ -84,7 +84,7 @@ def perform(wanted: request.TransferRequest, outlet: _Outlet) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Carry out the request on stdin."""
+    """Execute the request on stdin."""
     privacy.hide_memory()
     outlet = _Outlet()
     line = sys.stdin.buffer.readline()
@@ -95,9 +95,9 @@ def main() -> None:
     except (_UnwantedError, BrokenPipeError):
         pass
     except Exception as error:  # noqa: BLE001  # the worker reports it
-        first, *_ = str(error).splitlines() or [""]  # below its first line the client adds a dump of its state
+        first, *_ = str(error).splitlines() or [""]  # the following lines are a dump of the client's state
         write(strerror=f"{type(error).__name__}: {first}")
-    os._exit(0)  # threads may be in long calls of the client
+    os._exit(0)  # threads may still be in long calls of the client
 
 
 def _wait_for_the_end(outlet: _Outlet) -> None:
@@ -106,7 +106,7 @@ def _wait_for_the_end(outlet: _Outlet) -> None:
 
 
 def write(**message: Any) -> None:
-    """Writes one message."""
+    """Write one message."""
     sys.stdout.write(json.dumps(message, default=os.fsdecode) + "\n")
     sys.stdout.flush()
 

@@ -1,4 +1,4 @@
-"""Requests to the process that transfers objects, and the settings that they depend on."""
+"""Transfer requests: what the worker asks of the process that transfers objects, with the settings for it."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from reconstruction_operator import config
 from reconstruction_operator.transfer.objects.address import ObjectAddress
 
 OnProgress = Callable[[int, int, int, int], None]
-"""Takes objects done, of how many, and bytes done, of how many. Called often, also without any progress; may raise."""
+"""Takes the objects done, all objects, the bytes done and all bytes. Called often, even without progress; may raise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Settings of a connection: trusted certificates, timeout, and number of parallel transfers."""
+    """Settings of a connection."""
 
-    stall_seconds: float  # timeout without any byte
-    at_once: int  # objects transferred at the same time
+    stall_seconds: float  # after so many seconds without a byte, a transfer has stalled
+    at_once: int  # maximum number of objects transferred at the same time
     ca_file: str  # file of certificates to trust besides the system's; empty: none
 
     @classmethod
     def from_config(cls) -> Connection:
-        """From the settings."""
+        """Return the connection that the settings describe."""
         its = config.settings
         return cls(its.STORAGE_STALL_SECONDS, its.STORAGE_TRANSFERS, its.STORAGE_CA_FILE)
 
 
 @dataclass(frozen=True, slots=True)
 class ListRequest:
-    """List the photos of a folder, or look for one archive."""
+    """List the photos of a folder, or find one archive, and read the first bytes of some photos."""
 
     address: ObjectAddress
     max_bytes: int
@@ -54,22 +54,22 @@ class FetchRequest:
 
 @dataclass(frozen=True, slots=True)
 class DeliverRequest:
-    """Deliver a sealed result; without `source`, only check whether that would be refused."""
+    """Deliver a sealed result; without `source`, only check whether the delivery would be refused."""
 
     address: ObjectAddress
     job_id: str
     attempt: int
-    workspace: Path | None  # the run is overtaken once this folder is deleted; None: no check
+    workspace: Path | None  # the run is superseded once this folder is deleted; None: no check
     source: Path | None
     connection: Connection
-    replaced: tuple[str, ...] = ()  # earlier jobs whose results this job takes over
-    # Namespace and name of earlier jobs, whose result a check returns instead of refusing it
+    replaced: tuple[str, ...] = ()  # earlier jobs whose results this job reuses
+    # Namespace and name of earlier jobs: a check returns their result instead of refusing it
     heir_of: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CollectRequest:
-    """Fetch the files (name and bytes) of a delivered result, which lie in `folder` below the address, into the folder `into`."""
+    """Fetch the files (name and bytes) of a delivered result from `folder` below the address into the folder `into`."""
 
     address: ObjectAddress
     folder: str
@@ -98,18 +98,18 @@ class FetchedObject:
 
     @classmethod
     def of(cls, data: dict[str, Any]) -> Self:
-        """From JSON."""
+        """Return the object that JSON describes."""
         return cls(str(data["name"]), str(data["file"]), int(data["bytes"]))
 
 
 def to_line(request: TransferRequest) -> bytes:
-    """The request as one line."""
+    """Return the request as one line."""
     kind = next(name for name, one in _KINDS.items() if isinstance(request, one))
     return json.dumps({"kind": kind, **asdict(request)}, default=str).encode() + b"\n"
 
 
 def from_line(line: bytes) -> TransferRequest:
-    """The request of a line."""
+    """Return the request in a line."""
     data = json.loads(line)
     kind = _KINDS[data.pop("kind")]
     data["address"], data["connection"] = ObjectAddress(**data["address"]), Connection(**data["connection"])

@@ -1,6 +1,6 @@
-"""Store: the client of one bucket, made from the environment alone (credentials, endpoint, region), never from a job.
+"""Storage client: the client of one bucket, configured by the environment alone (credentials, endpoint, region), never by a job.
 
-It is not fork-safe: make it only in a process that does not fork, such as `program` and the deletion program.
+It is not fork-safe: use it only in a process that does not fork, such as `program` or the deletion program.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     Store = S3Store | GCSStore | AzureStore
 
 _CONNECT_SECONDS: Final = 15.0
-_REQUEST_SECONDS: Final = 7 * 86_400.0  # of a whole body, 30 s by default; `Clock` and the read timeout detect stalls
-_RETRIES: Final = 4  # retries of a request; a transfer is repeated until its clock has stalled
-_RETRY_SECONDS: Final = 60.0  # time for all retries
+_REQUEST_SECONDS: Final = 7 * 86_400.0  # for a whole body (default: 30 s); `Clock` and the read timeout detect stalls
+_RETRIES: Final = 4  # of a request; a transfer is retried until it has stalled
+_RETRY_SECONDS: Final = 60.0  # for all retries
 
 
 def open_store(
     address: ObjectAddress, read_seconds: float, ca_file: str, environ: Mapping[str, str] = os.environ
 ) -> Store:
-    """The client of the address's bucket; `read_seconds` is the time without a byte of an answer after which a read fails.
+    """Return the client of the address's bucket. A read fails after `read_seconds` without a byte.
 
-    Raises OSError if `ca_file`, certificates to trust besides the system's, cannot be read.
+    `ca_file` has certificates to trust besides the system's. Raises OSError if it cannot be read.
     """
     client: ClientConfig = {
         "allow_http": environment.allows_http(environ),
@@ -47,7 +47,7 @@ def open_store(
 
 
 def _s3(bucket: str, client: ClientConfig, retry: RetryConfig) -> Store:
-    from obstore.store import S3Store  # noqa: PLC0415  # starts threads when it is used, so only in processes that do not fork
+    from obstore.store import S3Store  # noqa: PLC0415  # its threads must not start in a process that forks
 
     return S3Store(bucket, client_options=client, retry_config=retry)
 

@@ -1,4 +1,4 @@
-"""Target of a delivery: the objects at the address, the pointer there, and which attempt may replace it."""
+"""Delivery target: the objects and the pointer at an address, and which attempt may replace them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reconstruction_operator.contract.manifest import MANIFEST, MAX_MANIFEST_BYT
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import failures, layout
 from reconstruction_operator.transfer.objects.address import ObjectAddress
-from reconstruction_operator.transfer.objects.crew import Clock, call
+from reconstruction_operator.transfer.objects.concurrency import Clock, call
 from reconstruction_operator.transfer.objects.layout import Pointer
 
 if TYPE_CHECKING:
@@ -26,13 +26,13 @@ T = TypeVar("T")
 
 _PAGE = 500
 _TRIES = 5
-_PROBE = b"A worker wrote this to find out whether it may write here. It can be deleted.\n"
+_PROBE = b"A worker wrote this to test its write permission. It can be deleted.\n"
 _NOT_IMPLEMENTED = "status code: 501"
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The object of the pointer as it is stored."""
+    """The pointer object as it is stored."""
 
     content: bytes
     version: UpdateVersion
@@ -45,7 +45,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The address of one job's results, for its attempts up to `attempt`."""
+    """The address of one job's results, as attempt `attempt` may use it."""
 
     store: Store
     address: ObjectAddress
@@ -53,14 +53,14 @@ class Target:
     attempt: int
     clock: Clock
     tick: Callable[[], None]
-    replaced: tuple[str, ...] = ()  # earlier jobs whose results the job takes over
+    replaced: tuple[str, ...] = ()  # earlier jobs whose results this job reuses
 
     def standing(self) -> Standing | None:
-        """The pointer at the address."""
+        """Read the pointer object; None if there is none."""
         return self.ask(self._read)
 
     def earlier(self, standing: Standing | None, namespace: str, name: str) -> Manifest | None:
-        """The result of an earlier job of that namespace and name to which the pointer leads; None if it leads to no such result."""
+        """Return the manifest that the pointer leads to, if it is of an earlier job of that namespace and name."""
         pointer = None if standing is None else standing.pointer
         if pointer is None or pointer.job_id == self.job_id or not layout.is_folder_of(pointer.folder, pointer.job_id):
             return None
@@ -69,7 +69,7 @@ class Target:
         return found if found is not None and found.is_of(namespace, name) and pointer == Pointer.of(found) else None
 
     def refuse_others(self, standing: Standing | None) -> None:
-        """Raises StorageError if the address holds objects of others, OvertakenError if a later attempt has delivered."""
+        """Raise StorageError if the address contains foreign objects, OvertakenError if a later attempt has delivered."""
         if standing is None:
             self._refuse_foreign_objects()
             return
@@ -77,59 +77,55 @@ class Target:
         if pointer is not None and pointer.job_id in self.replaced:
             return
         if pointer is None or pointer.job_id != self.job_id:
-            whose = "is no result of this operator" if pointer is None else "is the result of another job"
+            whose = "is not a result of this operator" if pointer is None else "is the result of another job"
             raise StorageError("OUTPUT_REFUSED", f"{self.address} is not empty: its {layout.POINTER} {whose}")
         if pointer.attempt > self.attempt:
             raise OvertakenError
 
     def probe(self) -> None:
-        """Writes a small object and deletes it, so that a job fails before its work if the workers may not write.
+        """Write a small object and delete it, so that a job without write permission fails before its work.
 
-        A worker that dies in between leaves it behind. It counts as a part of this attempt's result, and is deleted with those.
+        If the worker dies in between, the object stays. It counts as a part of this attempt's result, and is deleted with it.
         """
         key = self.address.below(f"{self.job_id}/{layout.probe_of(self.attempt)}")
         self.ask(lambda: self.store.put(key, _PROBE, attributes={"Content-Type": "text/plain"}, use_multipart=False))
-        try:
+        with failures.translating(self.address, failures.DELETION):
             self.delete([key])
-        except Exception as error:
-            if failures.is_of_the_client(error):
-                raise failures.translated(error, self.address, failures.DELETION) from None
-            raise
 
     def point(self, wanted: Pointer, standing: Standing | None, check: Callable[[], None]) -> None:
-        """Makes the pointer name that result, if the server supports it only over the version that was read.
+        """Write the pointer `wanted`, by optimistic concurrency where the server supports it: only over the version that was read.
 
-        `check` raises if another run has taken over. The pointer cannot show that if it is a run of the same attempt.
+        `check` raises if another run has taken over, since the pointer does not show a run of the same attempt.
         """
         for _ in range(_TRIES):
             check()
             if self.ask(partial(self._write, wanted, standing)):
                 return
-            standing = self.standing()  # another run was faster; or this one succeeded, and the answer was lost
+            standing = self.standing()  # another run was faster, or this one succeeded and the response was lost
             if standing is not None and standing.pointer == wanted:
                 return
             self.refuse_others(standing)
-        raise StorageError("OUTPUT_UPLOAD_FAILED", f"{layout.POINTER} at {self.address} changes again and again")
+        raise StorageError("OUTPUT_UPLOAD_FAILED", f"{layout.POINTER} at {self.address} keeps changing")
 
     def unpoint(self) -> None:
-        """Deletes the pointer."""
+        """Delete the pointer."""
         self.ask(lambda: self.store.delete(self.address.below(layout.POINTER)))
 
     def files(self, folder: str) -> dict[str, int]:
-        """Keys and bytes of all objects in a folder below the address."""
+        """Return keys and sizes in bytes of all objects in a folder below the address."""
         return self.ask(lambda: dict(self._files(folder)))
 
     def delete(self, keys: list[str]) -> None:
-        """Deletes objects; missing ones are ignored."""
+        """Delete objects; missing ones are ignored."""
         if keys:
             self.ask(lambda: self.store.delete(keys))
 
     def ask(self, function: Callable[[], T]) -> T:
-        """The result of one call of the client."""
+        """Call the client, with retries."""
         return call(function, self.clock, self.tick)
 
     def _content(self, name: str, most: int) -> bytes | None:
-        """The content of a small object; None if it is missing or larger: another program may have written it."""
+        """Return the content of a small object; None if it is missing, or larger since another program wrote it."""
         try:
             found = self.store.get(self.address.below(name))
         except FileNotFoundError:
@@ -143,7 +139,7 @@ class Target:
             if "NoSuchBucket" in str(error):
                 raise
             return None
-        # Another program may have written an object that does not fit into memory.
+        # Another program may have written an object that is too large for memory.
         content = b"" if found.meta["size"] > layout.MAX_POINTER_BYTES else bytes(found.bytes())
         version: UpdateVersion = {}
         if found.meta["e_tag"] is not None:
@@ -173,11 +169,11 @@ class Target:
     def _refuse_foreign_objects(self) -> None:
         foreign = self.ask(self._foreign_name)
         if foreign:
-            text = f"{self.address} is not empty, and holds no result of this job ({foreign!r:.60} is there)"
+            text = f"{self.address} is not empty, and holds no result of this job (it contains {foreign!r:.60})"
             raise StorageError("OUTPUT_REFUSED", text)
 
     def _foreign_name(self) -> str:
-        """The first name at the address that is not this job's. Read in pages, since a job may name a folder of millions of objects."""
+        """Return the first foreign name at the address. Reads pages, since a job may name a folder of millions of objects."""
         for page in self.store.list(self.address.key, chunk_size=_PAGE):
             for one in page:
                 name = one["path"].removeprefix(self.address.key).strip("/").partition("/")[0]

@@ -1,6 +1,6 @@
-"""Outgoing results: files first, `manifest.json` after them, the pointer last. Files that exist already are not sent again.
+"""Result upload: sends the files first, then `manifest.json`, and the pointer last. Files that exist already are not sent again.
 
-A reader that follows the pointer never sees a mix of two results: a result has a folder of its own, and its files never change.
+A reader that follows the pointer never sees a mix of two results: each result has its own folder, and its files never change.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from reconstruction_operator.contract.manifest import MANIFEST, Manifest
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import failures, layout
 from reconstruction_operator.transfer.objects.address import ObjectAddress
-from reconstruction_operator.transfer.objects.crew import Clock, Crew
+from reconstruction_operator.transfer.objects.concurrency import Clock, TransferPool
 from reconstruction_operator.transfer.objects.layout import Pointer
 from reconstruction_operator.transfer.objects.request import Connection, DeliverRequest, OnProgress
 from reconstruction_operator.transfer.objects.store import open_store
 from reconstruction_operator.transfer.objects.target import Standing, Target
-from reconstruction_operator.transfer.occupancy import Occupancy
+from reconstruction_operator.transfer.runs import Occupancy
 
-UPLOAD_PATIENCE = 10  # times the patience of a download, since the progress of an upload shows only whole parts
+UPLOAD_PATIENCE = 10  # times that of a download, since an upload reports only whole parts as progress
 
-_SINGLE_BYTES = 16 << 20  # files up to this size go in one request, of which a server keeps nothing if it breaks off
+_SINGLE_BYTES = 16 << 20  # maximum for one request; the server keeps nothing of an incomplete one
 _PART_BYTES = 8 << 20
 _PARTS_AT_ONCE = 2
 _TYPES = {".glb": "model/gltf-binary"}
-_FILES_AT_ONCE = 4  # each is in memory
-_ROUNDS = 3  # of a withdrawal: an upload under way may complete after the first round
+_FILES_AT_ONCE = 4  # each file is in memory
+_ROUNDS = 3  # of a withdrawal: an upload in progress may complete after the first round
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +40,12 @@ class _File:
 
 
 def check(request: DeliverRequest, report: OnProgress) -> Occupancy:
-    """What the address holds. Raises StorageError if nothing may be delivered there, OvertakenError if a later attempt has delivered.
+    """Return what the address contains. Raises StorageError if a delivery would be refused, OvertakenError if superseded.
 
-    Only a probe shows whether the workers may write and delete. The result of an earlier job that the
-    request may take over (`heir_of`) is not refused, but returned.
+    Permission to write and delete is tested by a probe. The result of an earlier job with the namespace and name of `heir_of` is
+    returned instead of refused.
     """
-    with _Translated(request.address):
+    with failures.translating(request.address, failures.OUTPUT):
         target = _target_of(request, lambda: report(0, 0, 0, 0))
         found = target.standing()
         earlier = target.earlier(found, *request.heir_of) if request.heir_of else None
@@ -56,11 +56,11 @@ def check(request: DeliverRequest, report: OnProgress) -> Occupancy:
 
 
 def deliver(request: DeliverRequest, source: Path, report: OnProgress) -> None:
-    """Delivers the sealed folder `source`.
+    """Deliver the sealed folder `source`.
 
     Raises StorageError (OUTPUT_REFUSED, OUTPUT_UPLOAD_FAILED), OvertakenError, or OSError for the disk.
     """
-    with _Translated(request.address):
+    with failures.translating(request.address, failures.OUTPUT):
         target = _target_of(request, lambda: report(0, 0, 0, 0))
         try:
             _deliver(request, target, source, report)
@@ -73,9 +73,9 @@ def deliver(request: DeliverRequest, source: Path, report: OnProgress) -> None:
 
 
 def withdraw(address: ObjectAddress, job_id: str, attempt: int, *, workspace: Path | None, copy: bool) -> None:
-    """Deletes what attempts up to this one have delivered; without `copy` only files that the pointer does not name.
+    """Delete what attempts up to this one have delivered; without `copy`, only files outside the pointer's folder.
 
-    Raises OSError if that failed; the caller has to repeat it, since nothing else records these objects. Raises OvertakenError once
+    Raises OSError on failure; the caller must retry, since nothing else records these objects. Raises OvertakenError once
     `workspace` is deleted: another run of the same attempt may have delivered.
     """
     try:
@@ -95,7 +95,7 @@ def _withdraw(address: ObjectAddress, job_id: str, attempt: int, *, workspace: P
         mine = pointer is not None and pointer.job_id == job_id
         _refuse_overtaken(workspace)
         if mine and pointer is not None and pointer.attempt <= attempt and copy:
-            target.unpoint()  # first, so that no reader finds files that are being deleted
+            target.unpoint()  # first, so that readers never see files that are being deleted
             mine = False
         kept = pointer.folder if mine and pointer is not None else ""
         doomed = [key for key in target.files(f"{job_id}/") if _is_doomed(target, key, kept)]
@@ -128,7 +128,7 @@ def _deliver(request: DeliverRequest, target: Target, source: Path, report: OnPr
     there = target.files(wanted.folder)
     if any(there.get(one.key) != one.bytes for one in files):
         raise StorageError(
-            "OUTPUT_UPLOAD_FAILED", f"files vanished from {request.address}: another program deletes there"
+            "OUTPUT_UPLOAD_FAILED", f"files disappeared from {request.address}: another program deletes them"
         )
     if there.get(last.key) != last.bytes:
         _upload(target, [last], 1, lambda count: report(0, 0, count, total))
@@ -139,9 +139,8 @@ def _deliver(request: DeliverRequest, target: Target, source: Path, report: OnPr
     doomed = [key for key in target.files(f"{request.job_id}/") if _is_doomed(target, key, wanted.folder)]
     if standing is not None and standing.pointer is not None and standing.pointer.job_id in target.replaced:
         doomed += target.files(standing.pointer.folder)
-    if not _is_overtaken(
-        request.workspace
-    ):  # if it has the same digest, the files may be those of a run of the same attempt
+    # If superseded by a run of the same attempt with the same digest, the files are that run's.
+    if not _is_overtaken(request.workspace):
         target.delete(doomed)
 
 
@@ -150,14 +149,14 @@ def _is_of(job_id: str, standing: Standing | None) -> bool:
 
 
 def _leave(target: Target) -> None:
-    """Deletes the files that an overtaken run has sent, if a later attempt's result is current; otherwise that attempt deletes them."""
+    """Delete the files that a superseded run has sent, if a later attempt's result is current; otherwise that attempt does."""
     try:
         standing = target.standing()
         pointer = None if standing is None else standing.pointer
         if pointer is not None and pointer.job_id == target.job_id and pointer.attempt > target.attempt:
             target.delete([key for key in target.files(f"{target.job_id}/") if _is_doomed(target, key, pointer.folder)])
     except Exception as error:
-        if not failures.is_of_the_client(error):  # the clean-up of the job's files deletes them then
+        if not failures.is_of_the_client(error):  # the job's clean-up deletes the files later
             raise
 
 
@@ -179,7 +178,7 @@ def _upload(target: Target, files: list[_File], at_once: int, tick: Callable[[in
     def pieces(file: _File) -> Iterator[bytes]:
         with file.path.open("rb") as reader:
             while piece := reader.read(_PART_BYTES):
-                crew.moved(len(piece))
+                pool.moved(len(piece))
                 yield piece
 
     def work(file: _File) -> None:
@@ -188,7 +187,7 @@ def _upload(target: Target, files: list[_File], at_once: int, tick: Callable[[in
         if file.bytes <= _SINGLE_BYTES:
             content = b"".join(pieces(file))
             target.store.put(file.key, content, attributes=attributes, use_multipart=False)
-        else:  # an exception of `pieces` aborts the upload
+        else:  # if `pieces` raises, the upload is aborted
             target.store.put(
                 file.key,
                 pieces(file),
@@ -198,12 +197,12 @@ def _upload(target: Target, files: list[_File], at_once: int, tick: Callable[[in
                 max_concurrency=_PARTS_AT_ONCE,
             )
 
-    crew = Crew(work, clock, at_once)
-    crew.run(files, lambda: tick(clock.bytes))
+    pool = TransferPool(work, clock, at_once)
+    pool.run(files, lambda: tick(clock.bytes))
 
 
 def _is_doomed(target: Target, key: str, kept: str) -> bool:
-    """Whether the object belongs to a result of this or an earlier attempt, except the one in the folder `kept`."""
+    """Return whether the object belongs to a result of this or an earlier attempt, outside the folder `kept`."""
     name = key.removeprefix(target.address.below(f"{target.job_id}/")).partition("/")[0]
     attempt = layout.attempt_of(name)
     return attempt is not None and attempt <= target.attempt and f"{target.job_id}/{name}/" != kept
@@ -216,17 +215,3 @@ def _is_overtaken(workspace: Path | None) -> bool:
 def _refuse_overtaken(workspace: Path | None) -> None:
     if _is_overtaken(workspace):
         raise OvertakenError
-
-
-class _Translated:
-    """Translates errors of the client in a `with` block to StorageError."""
-
-    def __init__(self, address: ObjectAddress) -> None:
-        self._address = address
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if isinstance(error, Exception) and failures.is_of_the_client(error):
-            raise failures.translated(error, self._address, failures.OUTPUT) from None

@@ -1,1 +1,1 @@
-"""Photos of an input: their checks, their formats, and the plain form that models read."""
+"""Photos of an input: checks, formats, masks, and the rewriting to a form that models read."""

@@ -1,4 +1,4 @@
-"""Photo checks: each photo is decoded once, in full and within limits, before a model opens it."""
+"""Photo checks: decode each photo once, in full and within limits, before a model opens it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _UNSUPPORTED = "UNSUPPORTED_FORMAT"
 _SUFFIXES = {
     "JPEG": (".jpg", ".jpeg"),
-    "MPO": (".jpg", ".jpeg"),  # a JPEG followed by more pictures, from cameras with two lenses
+    "MPO": (".jpg", ".jpeg"),  # a JPEG followed by further pictures, from cameras with two lenses
     "PNG": (".png",),
     "WEBP": (".webp",),
     "TIFF": (".tif", ".tiff"),
@@ -27,13 +27,13 @@ _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF")  # Pillow's JPEG reader also 
 READ = "JPEG, PNG, WebP, TIFF or HEIC"
 _ORIENTATION = 0x0112  # EXIF tag
 _TURNED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
-_RAW_TAGS = (0xC612, 0x828D)  # of a TIFF: DNG version, pattern of a sensor's colours
-_SUBFILE_TAG = 0x00FE  # of a TIFF: bit 0 marks a preview, which comes first in the RAW files of many cameras
+_RAW_TAGS = (0xC612, 0x828D)  # of a TIFF: DNG version, colour pattern of a sensor
+_SUBFILE_TAG = 0x00FE  # of a TIFF: bit 0 marks a preview, with which the RAW files of many cameras begin
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedImage:
-    """One photo; sizes in px after EXIF orientation."""
+    """A checked photo; its size is in px, after EXIF orientation."""
 
     path: Path
     width: int
@@ -42,11 +42,11 @@ class CheckedImage:
 
 
 def check_all(paths: Sequence[Path], limits: Limits, tick: Tick) -> tuple[CheckedImage, ...]:
-    """Checks all photos, in order. A file whose suffix does not fit its content is renamed.
+    """Check all photos, in order. A file whose suffix does not match its content is renamed.
 
-    A photo that models may not read (HEIC, CMYK, 16-bit grey) is replaced by a JPEG.
+    A photo that some models cannot read (HEIC, CMYK, 16-bit grey) is replaced by a JPEG.
 
-    Raises StorageError: CORRUPT_IMAGE, IMAGE_TOO_LARGE or UNSUPPORTED_FORMAT, naming the first such photo.
+    Raises StorageError: CORRUPT_IMAGE, IMAGE_TOO_LARGE or UNSUPPORTED_FORMAT, naming the first bad photo.
     """
     taken = {path.name.lower() for path in paths}
     checked = []
@@ -80,7 +80,7 @@ def _free_name(path: Path, suffix: str, taken: set[str]) -> Path:
 
 
 def check_header(file: BinaryIO, shown: str, limits: Limits) -> None:
-    """Checks one photo by its header, and decodes it only if its end seems to be missing. Writes nothing.
+    """Check one photo by its header; decode it only if its end seems to be missing. Writes nothing.
 
     Raises StorageError as `check_all`.
     """
@@ -94,7 +94,7 @@ def check_header(file: BinaryIO, shown: str, limits: Limits) -> None:
 
 
 def check_start(start: bytes, shown: str, limits: Limits, *, is_whole: bool) -> None:
-    """Checks one photo by its first bytes. Raises StorageError as `check_all`, if they show a mistake."""
+    """Check one photo by its first bytes. Raises StorageError as `check_all`, if they show an error."""
     file = io.BytesIO(start)
     if is_whole:
         check_header(file, shown, limits)
@@ -107,7 +107,7 @@ def check_start(start: bytes, shown: str, limits: Limits, *, is_whole: bool) -> 
 
 
 def _decode(path: Path, shown: str, limits: Limits) -> tuple[int, int, str, Path | None]:
-    """The photo's size after EXIF orientation, its format, and the file (rewritten to a plain form if models need that)."""
+    """Return the photo's size after EXIF orientation, its format, and the rewritten file if models need one."""
     plain = path.with_name(f".{path.name}.plain")
     is_turned, is_plain = False, True
 
@@ -127,7 +127,7 @@ def _decode(path: Path, shown: str, limits: Limits) -> tuple[int, int, str, Path
 
 
 def _examine(file: BinaryIO, shown: str, limits: Limits, work: Callable[[Image.Image], object]) -> tuple[int, int, str]:
-    """The photo's stored size and its format. Calls `work` with the photo if it is within the limits, and translates its errors."""
+    """Call `work` with the photo if it is within the limits, and translate errors. Return its stored size and format."""
     from PIL import UnidentifiedImageError  # noqa: PLC0415  # a worker for the placeholder alone has no Pillow
 
     try:
@@ -140,13 +140,11 @@ def _examine(file: BinaryIO, shown: str, limits: Limits, work: Callable[[Image.I
     except UnidentifiedImageError:
         raise _unidentified(file, shown) from None
     except rewriting.UnusualPixelsError as error:
-        raise StorageError(_UNSUPPORTED, f"{shown} holds {error}, not 8 or 16 bits a channel") from None
+        raise StorageError(_UNSUPPORTED, f"{shown} contains {error}, not 8 or 16 bits a channel") from None
     except (MemoryError, StorageError):
         raise
-    except Exception as error:  # decoders of hostile data raise almost anything
-        if (
-            isinstance(error, OSError) and error.errno is not None
-        ):  # an error of the disk; errors of decoders have no errno
+    except Exception as error:  # decoders raise almost anything for hostile data
+        if isinstance(error, OSError) and error.errno is not None:  # of the disk: errors of decoders have no errno
             raise
         raise _corrupt(shown, error) from None
     return width, height, kind
@@ -156,7 +154,7 @@ def _open(file: BinaryIO) -> Image.Image:
     import pillow_heif  # noqa: PLC0415  # a worker for the placeholder alone has neither
     from PIL import Image  # noqa: PLC0415
 
-    # Pillow's own limit first warns, then fails, and is process-wide; ours is checked before decoding.
+    # Pillow's own limit is process-wide, and warns before it fails. Ours is checked before decoding.
     Image.MAX_IMAGE_PIXELS = None
     pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
     return Image.open(file, formats=_FORMATS)
@@ -164,11 +162,11 @@ def _open(file: BinaryIO) -> Image.Image:
 
 def _check_size(width: int, height: int, shown: str, limits: Limits) -> None:
     if max(width, height) > limits.max_side:
-        text = f"{shown} has {width} x {height} px; at most {limits.max_side} a side are taken"
+        text = f"{shown} has {width} x {height} px; at most {limits.max_side} px a side are accepted"
         raise StorageError("IMAGE_TOO_LARGE", text)
     if width * height > limits.max_pixels:
         had, allowed = width * height / 1e6, limits.max_pixels / 1e6
-        raise StorageError("IMAGE_TOO_LARGE", f"{shown} has {had:.0f} megapixels; at most {allowed:.0f} are taken")
+        raise StorageError("IMAGE_TOO_LARGE", f"{shown} has {had:.0f} megapixels; at most {allowed:.0f} are accepted")
 
 
 def _check_raw(image: Image.Image, shown: str) -> None:

@@ -1,4 +1,4 @@
-"""Masks: pictures beside photos that show where the object is. They are copied with the photos, but do not count as photos.
+"""Masks: pictures that show where the object is in a photo. They are copied with the photos, but not counted as photos.
 
 The mask of `IMG_1.jpg` is `IMG_1.mask.png` or `IMG_1.jpg.mask.png` beside it, or `IMG_1.png` or `IMG_1.jpg.png` in a folder `masks` there.
 """
@@ -14,17 +14,17 @@ _FOLDER: Final = "masks"
 
 
 def is_mask(name: str) -> bool:
-    """Whether the relative path `name` is that of a mask."""
+    """Return whether the relative path `name` is that of a mask."""
     return beside(name).lower().endswith(_SUFFIX)
 
 
 def count_photos(names: Iterable[str]) -> int:
-    """How many of the relative paths are no masks."""
+    """Return how many of the relative paths are not masks."""
     return sum(not is_mask(name) for name in names)
 
 
 def beside(name: str) -> str:
-    """The relative path of a mask from a folder `masks`, moved beside its photo; any other path unchanged."""
+    """Return the relative path of a mask in a folder `masks` as if it were beside its photo; any other path unchanged."""
     path = PurePosixPath(name)
     if path.suffix.lower() == ".png" and path.parent.name.lower() == _FOLDER:
         return str(path.parent.parent / (path.stem + _SUFFIX))
@@ -32,7 +32,7 @@ def beside(name: str) -> str:
 
 
 def of_photos(names: Iterable[str]) -> dict[str, str | None]:
-    """Maps each photo to its mask or None, by the names in one flat folder; masks without a photo are left out."""
+    """Map each photo in a flat folder to its mask or None, by their names. Masks without a photo are ignored."""
     photos, masks = [], {}
     for name in names:
         if is_mask(name):

@@ -1,7 +1,7 @@
-"""Plain photos: rewrites a photo that models may not read (HEIC, CMYK, 16-bit grey) as a JPEG with 8 bits a channel.
+"""Photo rewriting: rewrites a photo that some models cannot read (HEIC, CMYK, 16-bit grey) as a JPEG with 8 bits a channel.
 
-The EXIF data that a reconstruction needs stay: camera, lens, orientation, place and time. So does the XMP packet, in which
-drones store the angles of the gimbal.
+It keeps the EXIF data that a reconstruction needs (camera, lens, orientation, place and time), and the XMP packet, in which drones store
+the angles of the gimbal.
 """
 
 from __future__ import annotations
@@ -14,32 +14,28 @@ if TYPE_CHECKING:
 
 _FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF")
 _MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX")  # Pillow's names for up to 8 bits a channel
-_GREY_DEPTHS = (8, 10, 12, 14, 16)  # possible bits of a sensor; files of 16 bits hold any of them
+_GREY_DEPTHS = (8, 10, 12, 14, 16)  # bit depths of sensors; a 16-bit file can contain any of them
 _QUALITY = 95
 _KEPT_TAGS = (0x010F, 0x0110, 0x0112, 0x0132)  # EXIF: maker, model, orientation, time
 _LENS_IFD, _PLACE_IFD = 0x8769, 0x8825
-_DROPPED_TAGS = (
-    0x927C,
-    0x9286,
-    0xA005,
-)  # maker note and comment, of any size; interoperability, which points elsewhere
-_XMP_KEYS = ("xmp", "XML:com.adobe.xmp")  # of HEIC, JPEG and TIFF, of PNG, in Pillow's `info`
+_DROPPED_TAGS = (0x927C, 0x9286, 0xA005)  # maker note and comment, of any size; interoperability, an offset
+_XMP_KEYS = ("xmp", "XML:com.adobe.xmp")  # keys in Pillow's `info`: of HEIC, JPEG and TIFF; of PNG
 _MAX_SEGMENT_BYTES = 65_000  # of a JPEG
 
 SUFFIX = ".jpg"
 
 
 class UnusualPixelsError(Exception):
-    """The photo holds pixels that cannot be rewritten. The text names their kind."""
+    """The photo has pixels that cannot be rewritten. The text names their kind."""
 
 
 def is_plain(image: Image.Image) -> bool:
-    """Whether any model reads the photo as it is."""
+    """Return whether every model can read the photo as it is."""
     return image.format in _FORMATS and image.mode in _MODES
 
 
 def check_pixels(image: Image.Image) -> None:
-    """Raises UnusualPixelsError for pixels that `write` would refuse, if that shows without decoding."""
+    """Raise UnusualPixelsError for pixels that `write` would refuse, as far as that shows without decoding."""
     if image.mode not in (*_MODES, "CMYK", "YCbCr", "I") and not image.mode.startswith("I;16"):
         raise UnusualPixelsError(
             {"F": "floating-point numbers", "LAB": "the colour space LAB"}.get(image.mode, image.mode)
@@ -54,7 +50,7 @@ def write(image: Image.Image, target: Path) -> None:
         options["exif"] = exif
     if 0 < len(xmp := _xmp(image)) <= _MAX_SEGMENT_BYTES:
         options["xmp"] = xmp
-    if image.mode != "CMYK" and image.info.get("icc_profile"):  # a profile of CMYK no longer fits
+    if image.mode != "CMYK" and image.info.get("icc_profile"):  # a CMYK profile does not fit the RGB result
         options["icc_profile"] = image.info["icc_profile"]
     with target.open("xb") as file:
         _eight_bit(image).save(file, "JPEG", quality=_QUALITY, subsampling=0, **options)
@@ -70,7 +66,7 @@ def _eight_bit(image: Image.Image) -> Image.Image:
 
 
 def _grey(image: Image.Image) -> Image.Image:
-    """The photo with 8 bits, scaled by the depth that its brightest pixel needs: the sensor's, unless the photo is dark."""
+    """Return the photo with 8 bits, scaled from the bit depth that its brightest pixel needs: usually the sensor's."""
     whole = image.convert("I")
     _, brightest = cast("tuple[int, int]", whole.getextrema())
     depth = next((one for one in _GREY_DEPTHS if brightest < 1 << one), None)

@@ -1,4 +1,4 @@
-"""Signatures: recognize by the first bytes a file that is not a readable photo, and check whether a photo's end is missing."""
+"""File signatures: recognize files that are not readable photos by their first bytes, and photos whose end is missing."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _AVIF_BRANDS = (b"avif", b"avis")
 _RAW_BRANDS = (b"crx ",)  # Canon
 _RAW_HEADS = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"\0MRM")  # Fuji to Minolta
 _OTHER_HEADS = (b"GIF8", b"BM", b"8BPS", b"\0\0\0\x0cJXL ", b"\xff\x0a", b"\0\0\0\x0cjP  ")
-_STRIP_TAGS = ((0x0111, 0x0117), (0x0144, 0x0145))  # of a TIFF: offsets and lengths of its strips, of its tiles
+_STRIP_TAGS = ((0x0111, 0x0117), (0x0144, 0x0145))  # of a TIFF: offsets and lengths of strips, and of tiles
 _READ_HEADS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PAGES = (b"<!doctype", b"<html", b"<?xml")
 
 
 def describe(file: BinaryIO) -> tuple[str, bool]:
-    """The kind of the file for messages, and whether it is a picture in a format that no worker reads."""
+    """Return the kind of the file for messages, and whether it is a picture in a format that no worker reads."""
     file.seek(0)
     start = file.read(_HEAD_BYTES)
     if not start:
@@ -47,12 +47,12 @@ def _boxed(brand: bytes) -> tuple[str, bool]:
 
 
 def is_photo_start(start: bytes) -> bool:
-    """Whether these are the first bytes of a photo in a readable format, whose rest may follow."""
+    """Return whether a photo in a readable format begins with these bytes."""
     return start.startswith(_READ_HEADS) or (start[4:8] == b"ftyp" and start[8:12] in _HEIC_BRANDS)
 
 
 def seems_whole(file: BinaryIO, image: Image.Image) -> bool:
-    """Whether the end of the opened photo exists, judged by a few bytes of its file.
+    """Return whether the opened photo has its end, judged by a few bytes of its file.
 
     False proves nothing: only decoding shows whether something is missing.
     """
@@ -82,15 +82,15 @@ def _end_of_strips(tags: Mapping[int, Any]) -> int:
 
 
 def _has_all_boxes(file: BinaryIO, size: int) -> bool:
-    """Whether the boxes of a HEIC file end where the file does."""
+    """Return whether the boxes of a HEIC file end where the file ends."""
     place = 0
     while place < size:
         file.seek(place)
         head = file.read(16)
         length = int.from_bytes(head[:4])
-        if length == 1:  # a long one
+        if length == 1:  # the length is in the next 8 bytes
             length = int.from_bytes(head[8:16])
-        elif not length:  # to the end of the file
+        elif not length:  # the last box, up to the end of the file
             return True
         if length < 8:  # noqa: PLR2004  # the head of a box
             return False

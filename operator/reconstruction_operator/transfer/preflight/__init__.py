@@ -1,1 +1,1 @@
-"""Checks of inputs without copying them: they find early why a job would fail after hours in a queue."""
+"""Preflight: checks an input without copying it, to report early why a job would fail after hours in a queue."""

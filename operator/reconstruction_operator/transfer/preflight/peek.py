@@ -1,7 +1,7 @@
-"""Peek into an archive: counts its photos by its directory, and reads the first bytes of some.
+"""Archive peek: counts the photos of an archive by its directory, and reads the first bytes of some.
 
-Only these parts are read, a block at a time, wherever the archive is. The cost is bounded: of an archive that needs more (a
-directory of megabytes, a compressed .tar on a server), only the photos in the part that was read are checked, and none are counted.
+Only these parts are read, in blocks, from a disk or a server. The cost is bounded. If an archive needs more (a directory of megabytes,
+a compressed .tar on a server), only the photos in the part that was read are checked, and the number of photos stays unknown.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from reconstruction_operator.transfer import names, unpacker
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.photos import masks
 
-SAMPLES: Final = 8  # photos that are checked
-SAMPLE_BYTES: Final = 1 << 16  # bytes of each
+SAMPLES: Final = 8  # maximum number of photos to check
+SAMPLE_BYTES: Final = 1 << 16  # read of each photo
 
-MOST_BLOCKS: Final = 128  # 8 MB, of an archive that is not on the worker's disk
+MOST_BLOCKS: Final = 128  # 8 MB of an archive that is not on the worker's disk
 _BLOCK_BYTES: Final = 1 << 16
 _KEPT_BLOCKS: Final = MOST_BLOCKS
-_GZIP_BYTES: Final = 1 << 13  # of compressed data at once
-_SECONDS: Final = 5.0  # to list the archive, and again to check photos
-_MOST_AT_ONCE: Final = 8 << 20  # bytes: a larger directory of a .zip, or header of an entry of a .tar, is not read
+_GZIP_BYTES: Final = 1 << 13  # of compressed data in one read
+_SECONDS: Final = 5.0  # to list the archive, and the same to check photos
+_MOST_AT_ONCE: Final = 8 << 20  # maximum size in bytes of the directory of a .zip, or of an entry's header in a .tar
 _REFUSED: Final = "INPUT_REFUSED"
 
 T = TypeVar("T")
 ReadAt = Callable[[int, int], bytes | None]
-"""Takes a place and a number of bytes; gives them, or None if no parts can be read."""
+"""Takes an offset and a number of bytes, and returns these bytes; None if parts cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +43,14 @@ class Sample:
     """The first bytes of a photo."""
 
     name: str
-    index: int  # from 1, in natural order of the photos that were seen
+    index: int  # from 1, in natural order of the photos that were found
     start: bytes
-    is_whole: bool  # whether these are all its bytes
+    is_whole: bool  # whether `start` is the whole photo
 
 
 @dataclass(frozen=True, slots=True)
 class Peeked:
-    """The result. `count` is None if counting would cost too much."""
+    """The result of a peek. `count` is None if counting would cost too much."""
 
     count: int | None
     ignored: names.Ignored = field(default_factory=names.Ignored)
@@ -58,7 +58,7 @@ class Peeked:
 
 
 def chosen(items: Sequence[T]) -> list[tuple[int, T]]:
-    """The items to check, spread over all, with their numbers from 1."""
+    """Return the items to check, spread evenly, with their numbers from 1."""
     step = max(1, -(-len(items) // SAMPLES))
     return [(index + 1, items[index]) for index in range(0, len(items), step)]
 
@@ -66,11 +66,11 @@ def chosen(items: Sequence[T]) -> list[tuple[int, T]]:
 def peek(
     size: int, read_at: ReadAt, shown: str, *, max_bytes: int, max_files: int, most_blocks: int | None = MOST_BLOCKS
 ) -> Peeked:
-    """What the archive of `size` bytes holds (`shown` in messages). The limits are those of unpacking.
+    """Return what the archive of `size` bytes contains (`shown` in messages). The limits are those of unpacking.
 
-    It reads at most `most_blocks` blocks of 64 KB; None: as many as there is time for.
+    At most `most_blocks` blocks of 64 KB are read; None: as many as the time allows.
 
-    Raises StorageError (INPUT_REFUSED) as unpacking it would, and what `read_at` raises.
+    Raises StorageError (INPUT_REFUSED) as unpacking would, or an error of `read_at`.
     """
     blocks = _Blocks(size, read_at, most_blocks)
     try:
@@ -96,7 +96,7 @@ def _peek(blocks: _Blocks, max_bytes: int, max_files: int) -> Peeked:
     real = sorted((name for name in photos if not masks.is_mask(name)), key=names.natural)
     wanted = {name: index for index, name in chosen(real)}
     samples = []
-    with contextlib.suppress(_TooMuchError):  # the samples so far are enough
+    with contextlib.suppress(_TooMuchError):  # the samples read so far are enough
         for entry in _files(blocks, max_bytes, max_files):
             if not wanted:
                 break
@@ -129,35 +129,35 @@ def _files(blocks: _Blocks, max_bytes: int, max_files: int) -> Iterator[unpacker
 
 
 class _TooMuchError(Exception):
-    """Reading more would cost too much, or is not possible."""
+    """More data would cost too much, or cannot be read."""
 
 
 class _Unpacked(gzip.GzipFile):
-    """The content of a compressed file in small pieces: 64 KB may expand to 64 MB."""
+    """A compressed file, decompressed in small pieces: 64 KB may expand to 64 MB."""
 
     def __init__(self, file: BinaryIO) -> None:
         super().__init__(fileobj=cast("BinaryIO", _SmallReads(file)), mode="rb")
 
     def read(self, size: int | None = -1) -> bytes:
-        if size is None or not 0 <= size <= _MOST_AT_ONCE:  # tarfile always asks for this many
+        if size is None or not 0 <= size <= _MOST_AT_ONCE:  # tarfile always states a size
             raise _TooMuchError
         return super().read(size)
 
 
 class _SmallReads:
-    """A file for `gzip`, which since Python 3.12 asks for 128 KB at once: that may be more than is left to read."""
+    """A file for `gzip`, which since Python 3.12 reads 128 KB at once: that may exceed the remaining blocks."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self.seek, self.seekable = file.seek, file.seekable
 
     def read(self, size: int) -> bytes:
-        """At most `_GZIP_BYTES`; no bytes at the end."""
+        """Return at most `_GZIP_BYTES`; no bytes at the end."""
         return self._file.read(min(size, _GZIP_BYTES))
 
 
 class _Blocks(io.RawIOBase):
-    """A file that is read block by block, within limits of time and blocks. The last blocks are cached."""
+    """A file that is read in blocks, within limits on time and blocks. The latest blocks are cached."""
 
     def __init__(self, size: int, read_at: ReadAt, most: int | None) -> None:
         self._size = size
@@ -180,7 +180,7 @@ class _Blocks(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._size}[whence]
         if base + offset < 0:
-            raise ValueError("a place before the beginning")
+            raise ValueError("an offset before the beginning")
         self._place = base + offset
         return self._place
 
@@ -195,7 +195,7 @@ class _Blocks(io.RawIOBase):
         self._place += len(piece)
         return len(piece)
 
-    def read(self, size: int | None = -1, /) -> bytes:  # a raw file may return less, and archive readers expect all
+    def read(self, size: int | None = -1, /) -> bytes:  # a raw file may return fewer bytes than archive readers expect
         left = self._size - self._place if size is None or size < 0 else size
         if left > _MOST_AT_ONCE:
             raise _TooMuchError

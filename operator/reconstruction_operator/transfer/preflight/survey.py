@@ -1,7 +1,7 @@
-"""Survey: checks an input without copying it, to find at once the mistakes that loading would find after hours in a queue.
+"""Input survey: checks an input without copying it, before the job reaches a worker.
 
-The photos of a folder are checked by their headers, an archive by its directory, objects by their list. Of archives and objects, some
-photos are also checked by their first bytes.
+The photos of a folder are checked by their headers, an archive by its directory, objects by their listing. In archives and object storage,
+some photos are also checked by their first bytes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.https import addresses, download
 from reconstruction_operator.transfer.limits import Limits
 from reconstruction_operator.transfer.names import Ignored
-from reconstruction_operator.transfer.objects import inputs
+from reconstruction_operator.transfer.objects import worker_inputs
 from reconstruction_operator.transfer.photos import checks, masks
 from reconstruction_operator.transfer.preflight.peek import MOST_BLOCKS, Peeked, ReadAt, peek
 from reconstruction_operator.transfer.unpacker import ARCHIVE_KINDS
@@ -31,14 +31,14 @@ _HEAD_BYTES: Final = 512
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The contents of an input, as far as they show without reading all of it."""
+    """The contents of an input, as far as they are known without reading all of it."""
 
-    count: int | None  # number of photos; None: an archive whose photos are counted when it is unpacked
+    count: int | None  # of photos; None: an archive whose photos are counted only when it is unpacked
     bytes: int | None
     ignored: Ignored = field(default_factory=Ignored)
 
     def __str__(self) -> str:
-        """As a message shows it: "12 photos, 34 MB"."""
+        """Return the text for messages: "12 photos, 34 MB"."""
         size = "" if self.bytes is None else megabytes(self.bytes)
         if self.count is None:
             return f"an archive of {size}" if size else "an archive"
@@ -48,7 +48,7 @@ class Survey:
 def survey(
     uri: str, limits: Limits, *, resolve: addresses.Resolve = addresses.resolve, tls: ssl.SSLContext | None = None
 ) -> Survey:
-    """Checks the input. Raises StorageError as `fetch.fetch` and `checks.check_all`."""
+    """Check the input. Raises StorageError as `fetch.fetch` and `checks.check_all`."""
     parts = uris.split(uri, _REFUSED)
     match parts.scheme:
         case "file":
@@ -62,7 +62,7 @@ def survey(
                 return Survey(None, size)
             return _peeked(size, read_at, uris.redacted(uri), limits)
         case scheme if scheme in OBJECT_SCHEMES:
-            peeked, size = inputs.survey(uri, limits)
+            peeked, size = worker_inputs.survey(uri, limits)
             return _checked(peeked, size, limits)
         case scheme:
             raise fetch.unknown_scheme(scheme, limits)
@@ -87,7 +87,7 @@ def _archive(real: Path, shown: str, limits: Limits) -> Survey:
         _check_head(file.read(_HEAD_BYTES), shown)
         if size > limits.max_bytes:
             raise StorageError(
-                _REFUSED, f"{shown} has {megabytes(size)}; this worker takes {megabytes(limits.max_bytes)}"
+                _REFUSED, f"{shown} has {megabytes(size)}; this worker accepts at most {megabytes(limits.max_bytes)}"
             )
         _check_end(file, shown)
         return _peeked(
@@ -116,7 +116,7 @@ def _check_head(head: bytes, shown: str) -> None:
 
 
 def _check_end(file: BinaryIO, shown: str) -> None:
-    """Raises StorageError for a truncated .zip, which lacks the directory at its end. Other formats must be read to show that."""
+    """Raise StorageError for a .zip without the directory at its end. Other formats must be read in full to show that."""
     file.seek(0)
     if file.read(2) == b"PK" and not zipfile.is_zipfile(file):
         raise StorageError(_REFUSED, f"{shown} is damaged: its end is missing")

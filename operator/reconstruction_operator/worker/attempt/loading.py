@@ -16,11 +16,11 @@ from reconstruction_operator.jobfiles.photos import KeptPhoto, KeptPhotos
 from reconstruction_operator.models.interface import Model, Photo
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.transfer import digests, fetch
-from reconstruction_operator.transfer.archive import Fetched
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits, Tick, section
 from reconstruction_operator.transfer.names import Ignored
 from reconstruction_operator.transfer.photos import checks, masks
+from reconstruction_operator.transfer.unpack_process import Fetched
 
 _FETCH_SHARE = 0.5  # share of the step
 _DIGEST_SHARE = 0.6  # share of the step, with the digests

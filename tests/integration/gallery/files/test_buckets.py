@@ -160,7 +160,9 @@ async def test_an_object_of_another_size_is_no_file_of_the_result(
 async def test_an_address_that_the_namespace_may_not_use_is_not_read(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     configure(monkeypatch, NAMESPACE_OUTPUTS=(("*", "s3://others/{namespace}/"),))
 
-    with pytest.raises(UnreadableResultError, match=r"may not write to .* the gallery leaves it s3://others/maps/"):
+    with pytest.raises(
+        UnreadableResultError, match=r"may not write to .* the gallery allows it only s3://others/maps/"
+    ):
         await Results(0.0).manifest(KEY, uri)
 
 
@@ -176,7 +178,7 @@ async def test_an_error_names_the_cause_and_never_the_servers_address(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
 
-    with pytest.raises(UnreadableResultError, match="takes no connections") as raised:
+    with pytest.raises(UnreadableResultError, match="accepts no connections") as raised:
         await Results(0.0).manifest(KEY, uri)
 
     assert "127.0.0.1" not in str(raised.value)

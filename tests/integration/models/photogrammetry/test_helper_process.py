@@ -22,7 +22,7 @@ def module(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> str:
     return "piece_of_work"
 
 
-def test_it_is_waited_for_and_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run_waits_for_the_process_and_reports_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reported: list[float] = []
 
     def report(step: Step, fraction: float, message: str = "") -> None:
@@ -37,7 +37,7 @@ def test_it_is_waited_for_and_reported(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_failure_contains_the_helpers_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     name = module(tmp_path, monkeypatch, "raise ValueError('no such luck')")
-    with pytest.raises(RuntimeError, match=r"(?s)piece_of_work ended with status 1: .*no such luck"):
+    with pytest.raises(RuntimeError, match=r"(?s)piece_of_work exited with status 1: .*no such luck"):
         run(name, [], tmp_path)
 
 
@@ -53,7 +53,7 @@ def test_out_of_memory_is_reported_as_such(tmp_path: Path, monkeypatch: pytest.M
         run(module(tmp_path, monkeypatch, text), [], tmp_path)
 
 
-def test_a_stop_while_reporting_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exception_of_the_report_kills_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pid_file = tmp_path / "pid"
     name = module(
         tmp_path, monkeypatch, f"import os, time; open({str(pid_file)!r}, 'w').write(str(os.getpid())); time.sleep(600)"

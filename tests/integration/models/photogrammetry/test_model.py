@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 
-def test_import_loads_none_of_the_large_libraries() -> None:
+def test_the_import_loads_no_large_library() -> None:
     program = (
         "import sys, reconstruction_operator.models.photogrammetry as p; p.PhotogrammetryModel().unavailable(); "
         "print(sorted({'numpy', 'cv2', 'pycolmap', 'scipy', 'trimesh', 'embreex', 'PIL'} & set(sys.modules)))"

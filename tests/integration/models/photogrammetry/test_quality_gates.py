@@ -59,7 +59,7 @@ def plain(folder: Path) -> list[Path]:
         pytest.param(plain, "LOW_TEXTURE: half of the 3 photos show fewer than", {"photos"}, id="plain-photos"),
     ],
 )
-def test_a_set_that_gives_no_model_fails_with_its_reason(
+def test_a_set_without_a_model_fails_with_its_reason(
     make: Callable[[Path], list[Path]], expected: str, left: set[str], tmp_path: Path
 ) -> None:
     photos = [Photo(path, *cv2.imread(str(path)).shape[1::-1], 1) for path in make(tmp_path / "photos")]

@@ -1,4 +1,4 @@
-"""A tenant that exchanges its folder with a link, at any moment, never leads a delivery or a deletion elsewhere."""
+"""A tenant that replaces its folder by a link, at any moment, never redirects a delivery or a deletion."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 from reconstruction_operator.contract.errors import OvertakenError
-from reconstruction_operator.contract.manifest import MANIFEST, Manifest, SealedFile
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.folders import delivery
 from reconstruction_operator.transfer.folders.directories import Directory
 from reconstruction_operator.transfer.runs import Run
 
+from tests.support.results import JOB, seal
 from tests.support.settings import configure
 
-RUN = Run("job1", 1, folder=None)
+RUN = Run(JOB, 1, folder=None)
 URI_FOLDER = "a/folder"
 _RENAME_EXCHANGE = 2
 _AT_FDCWD = -100
@@ -43,14 +43,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def result(tmp_path: Path) -> Path:
-    folder = tmp_path / "result"
-    (folder / "textures").mkdir(parents=True)
-    files = []
-    for name in ("model.glb", "textures/a.png"):
-        (folder / name).write_text("content")
-        files.append(SealedFile(name, 7, ""))
-    (folder / MANIFEST).write_text(Manifest("job1", attempt=1, files=tuple(files)).to_text())
-    return folder
+    return seal(tmp_path / "result", {"model.glb": b"content", "textures/a.png": b"content"})
 
 
 @contextlib.contextmanager
@@ -88,7 +81,7 @@ def test_no_delivery_lands_behind_a_link_that_is_swapped_in(root: Path, result: 
 
 
 def test_no_withdrawal_deletes_behind_a_link_that_is_swapped_in(root: Path, result: Path) -> None:
-    """The neighbour's folder holds what looks like a copy of the same job."""
+    """The other namespace's folder contains what could be a copy of the same job."""
     for folder in ("a/folder", "b"):
         delivery.deliver(result, f"file://{root}/{folder}/banana", RUN, lambda: None, namespace=folder[0])
     before = everything(root / "b")

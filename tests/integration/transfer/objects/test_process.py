@@ -1,4 +1,4 @@
-"""Process that transfers objects: it ends with its worker, and as soon as the worker does not want the transfer."""
+"""Transfer process: it exits with its worker, and as soon as the worker no longer wants the transfer."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("silent")
-def test_it_ends_when_its_worker_is_killed(tmp_path: Path) -> None:
+def test_the_process_exits_when_its_worker_is_killed(tmp_path: Path) -> None:
     worker = subprocess.Popen([sys.executable, "-c", _WORKER, str(tmp_path)])
     try:
         (transfer,) = wait_until(psutil.Process(worker.pid).children, "the process that transfers", timeout_seconds=120)
@@ -50,7 +50,7 @@ def test_it_ends_when_its_worker_is_killed(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("silent")
-def test_an_exception_of_the_worker_ends_it_while_the_server_is_silent(tmp_path: Path) -> None:
+def test_an_exception_of_the_worker_ends_the_process_while_the_server_is_silent(tmp_path: Path) -> None:
     class UnwantedError(Exception):
         pass
 

@@ -97,7 +97,7 @@ def test_a_failed_upload_keeps_the_result_and_the_retry_only_delivers(
 
 
 def test_credentials_that_may_not_write_fail_the_job_before_the_work(bucket: Bucket, jobs_dir: Path) -> None:
-    with pytest.raises(ReconstructionFailedError, match=r"OUTPUT_REFUSED: .* there is no bucket nowhere-at-all"):
+    with pytest.raises(ReconstructionFailedError, match=r"OUTPUT_REFUSED: .* bucket nowhere-at-all does not exist"):
         run(output_uri="s3://nowhere-at-all/meshes")
     assert list(jobs_dir.iterdir()) == []
 

@@ -6,5 +6,5 @@ from reconstruction_operator.models.photogrammetry import progress
 
 @pytest.fixture(autouse=True)
 def _quick_beats(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What reports every second does so every 20 ms."""
+    """Reports that are due every second come every 20 ms."""
     monkeypatch.setattr(progress, "BEAT_SECONDS", 0.02)

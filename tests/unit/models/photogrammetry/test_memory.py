@@ -42,7 +42,7 @@ def limited(most: str, used: str) -> dict[str, str]:
         ),
     ],
 )
-def test_what_is_left_is_the_least_of_machine_and_container(
+def test_available_memory_is_the_minimum_of_machine_and_container(
     files: Mapping[str, str], left: int, tmp_path: Path
 ) -> None:
     assert memory.available_bytes(written(tmp_path, files)) == left

@@ -19,7 +19,7 @@ def work(folder: Path, photos: tuple[Photo, ...], parameters: dict[str, object] 
     return Work(photos, scratch, output, parameters or {}, threads=1)
 
 
-def test_it_keeps_the_interface() -> None:
+def test_the_model_implements_the_interface() -> None:
     model = PhotogrammetryModel()
     assert isinstance(model, Model)
     assert (model.name, model.isolated, model.min_photos, model.max_photos) == ("photogrammetry", True, 3, 200)
@@ -41,7 +41,7 @@ def test_too_few_photos_are_refused_before_libraries_are_loaded(tmp_path: Path) 
         PhotogrammetryModel().run(work(tmp_path, (photo, photo)), ignore)
 
 
-def test_a_broken_photo_is_a_clear_failure(tmp_path: Path) -> None:
+def test_a_broken_photo_is_a_failure_with_a_reason(tmp_path: Path) -> None:
     broken = tmp_path / "holiday.jpg"
     broken.write_bytes(b"\xff\xd8\xff\xe0 this is no photo")
     photo = Photo(broken, 400, 300, broken.stat().st_size)
@@ -49,7 +49,7 @@ def test_a_broken_photo_is_a_clear_failure(tmp_path: Path) -> None:
         PhotogrammetryModel().run(work(tmp_path, (photo,) * 3, {"quality": "fast"}), ignore)
 
 
-def test_a_lack_of_memory_is_a_clear_failure(tmp_path: Path) -> None:
+def test_a_lack_of_memory_is_a_failure_with_a_reason(tmp_path: Path) -> None:
     photo = Photo(tmp_path / "one.jpg", 400, 300, 1)
 
     def report(step: Step, fraction: float, message: str = "", **_: object) -> None:

@@ -22,17 +22,17 @@ def test_each_returns_results_in_order_and_reports_them() -> None:
 
 def test_each_raises_a_failure_and_cancels_pending_items() -> None:
     begun: list[int] = []
-    go_on = threading.Event()
+    released = threading.Event()
 
     def one(item: int) -> None:
         begun.append(item)
         if item == 0:
             raise ZeroDivisionError
-        go_on.wait(60)
+        released.wait(60)
 
     with pytest.raises(ZeroDivisionError):
         parallel.each(one, range(100), 2, nowhere)
-    go_on.set()
+    released.set()
     assert len(begun) < 10
 
 

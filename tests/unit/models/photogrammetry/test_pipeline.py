@@ -32,7 +32,7 @@ def moved(mesh: Mesh, x: float) -> Mesh:
 
 
 def walked(radius_m: float, drift_m: float) -> tuple[list[View], list[PreparedPhoto]]:
-    """Level photos around the origin, whose altitude by GPS drifts by so much and back on the way."""
+    """Level photos around the origin, whose GPS altitude drifts by `drift_m` and back."""
     seen, prepared, home = [], [], np.array([52.5, 13.4, 30.0])
     for index, angle in enumerate(np.linspace(0.0, 2 * np.pi, 24, endpoint=False)):
         ahead = np.array([-np.cos(angle), -np.sin(angle), 0.0])
@@ -65,7 +65,7 @@ def test_the_surface_is_reduced_to_the_faces_that_the_quality_allows() -> None:
     assert np.linalg.norm(mesh.vertices, axis=1) == pytest.approx(np.ones(len(mesh.vertices)), abs=0.05)
 
 
-def test_what_lies_outside_the_region_or_apart_is_left_out() -> None:
+def test_parts_outside_the_region_or_apart_are_removed() -> None:
     whole = joined(sphere(), moved(sphere(1, 0.1), 1.5), moved(sphere(4), 30.0))
     mesh = pipeline._cleaned(
         whole,

@@ -1,4 +1,4 @@
-"""The table of the gates."""
+"""Quality gates: the number of photos to align, and the table in the documentation."""
 
 from __future__ import annotations
 

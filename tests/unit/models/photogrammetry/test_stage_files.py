@@ -1,4 +1,4 @@
-"""The stages of the pipeline: what is read back equals what was written, and is not made again."""
+"""Stage files: what is read back equals what was written, and is not made again."""
 
 from __future__ import annotations
 
@@ -68,12 +68,12 @@ def test_a_run_killed_while_it_matches_leaves_its_features_unchanged(tmp_path: P
     assert Pipeline(tmp_path / "third", folder).run() == []
 
 
-def test_a_stage_that_cannot_be_written_leaves_the_one_before(tmp_path: Path, folder: StageFolder) -> None:
+def test_a_stage_that_cannot_be_written_keeps_the_previous_one(tmp_path: Path, folder: StageFolder) -> None:
     Pipeline(tmp_path / "first", StageFolder(folder.path, folder.key, 1, max_bytes=len("features"))).run()
     assert kept(folder) == ["features"]
 
 
-def test_a_stage_that_cannot_be_written_fails_no_run(tmp_path: Path) -> None:
+def test_a_stage_that_cannot_be_written_does_not_fail_the_run(tmp_path: Path) -> None:
     nowhere = StageFolder(tmp_path / "missing" / "stages", "key")
     assert Pipeline(tmp_path / "first", nowhere).run() == ["features", "matches"]
 
@@ -136,7 +136,7 @@ def test_depth_maps_are_read_back_in_their_order(folder: StageFolder) -> None:
         assert (read(0).depths.dtype, read(0).sure.dtype) == (np.float32, np.bool_)
 
 
-def test_depth_maps_too_large_to_be_kept_are_read_all_the_same(folder: StageFolder) -> None:
+def test_depth_maps_too_large_to_be_kept_are_still_read(folder: StageFolder) -> None:
     small = StageFolder(folder.path, folder.key, 1, max_bytes=10)
     read = stage_files.depth_maps(Stages(small), handing_over([depth_map(0), depth_map(1)]))
     assert np.array_equal(read(1).depths, depth_map(1).depths)
@@ -164,7 +164,7 @@ def test_prepared_photos_are_read_back_with_their_files(tmp_path: Path, folder: 
         assert image.size == (30, 20)
 
 
-def test_a_run_says_where_it_goes_on(folder: StageFolder) -> None:
+def test_a_resumed_run_reports_its_stage(folder: StageFolder) -> None:
     heard: list[tuple[Step, float, str, str]] = []
 
     def report(step: Step, fraction: float, message: str = "", *, resumed: str = "", **_: object) -> None:
@@ -177,4 +177,4 @@ def test_a_run_says_where_it_goes_on(folder: StageFolder) -> None:
     stage_files.sparse_model(Stages(folder), model)
     stage_files.announce(Stages(folder), timetable)
     stage = "depth-maps of attempt 1"
-    assert heard == [(Step.RECONSTRUCT, pytest.approx(4 / 6), f"goes on after {stage}", stage)]
+    assert heard == [(Step.RECONSTRUCT, pytest.approx(4 / 6), f"continues after {stage}", stage)]

@@ -1,4 +1,4 @@
-"""Delivery: the result is copied where the job asks, if the settings allow it, and nothing else is touched."""
+"""Folder delivery: the result is copied to the job's folder, if the settings allow it, and nothing else is changed."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from pathlib import Path
 
 import pytest
 from reconstruction_operator.contract.errors import OvertakenError
-from reconstruction_operator.contract.manifest import Manifest, SealedFile
+from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.folders import delivery
 from reconstruction_operator.transfer.folders.directories import Directory
 from reconstruction_operator.transfer.runs import EVERY_ATTEMPT, Run
 
+from tests.support.results import seal
 from tests.support.settings import configure
 from tests.support.unprivileged import unprivileged
+
+FILES = {"model.glb": b"mesh", "textures/a.png": b"picture"}
 
 
 @pytest.fixture
@@ -31,22 +34,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def result(tmp_path: Path) -> Path:
-    folder = tmp_path / "result"
-    (folder / "textures").mkdir(parents=True)
-    (folder / "model.glb").write_bytes(b"mesh")
-    (folder / "textures" / "a.png").write_bytes(b"picture")
-    seal(folder)
-    return folder
-
-
-def seal(folder: Path, attempt: int = 1) -> None:
-    """Writes the manifest, as an attempt does."""
-    files = tuple(
-        SealedFile(path.relative_to(folder).as_posix(), path.stat().st_size, "")
-        for path in folder.rglob("*")
-        if path.is_file() and path.name != "manifest.json"
-    )
-    (folder / "manifest.json").write_text(Manifest("job1", attempt=attempt, files=files).to_text())
+    return seal(tmp_path / "result", FILES)
 
 
 def run_of(attempt: int, job_id: str = "job1") -> Run:
@@ -62,7 +50,7 @@ def names(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("is_there", [False, True], ids=["no folder", "an empty folder"])
-def test_all_files_are_copied_and_no_staging_directory_stays(is_there: bool, root: Path, result: Path) -> None:
+def test_all_files_are_copied_and_the_staging_directory_is_deleted(is_there: bool, root: Path, result: Path) -> None:
     if is_there:
         (root / "banana").mkdir()
     deliver(result, f"file://{root}/banana")
@@ -72,8 +60,7 @@ def test_all_files_are_copied_and_no_staging_directory_stays(is_there: bool, roo
 
 def test_earlier_result_of_the_same_job_is_replaced(root: Path, result: Path) -> None:
     deliver(result, f"file://{root}/a/banana")
-    (result / "model.glb").write_bytes(b"better")
-    seal(result, attempt=2)
+    seal(result, FILES | {"model.glb": b"better"}, attempt=2)
     deliver(result, f"file://{root}/a/banana", 2)
     assert (root / "a" / "banana" / "model.glb").read_bytes() == b"better"
     assert names(root / "a") == ["banana", *(f"banana/{name}" for name in names(result))]
@@ -133,7 +120,7 @@ def test_nothing_is_delivered_without_output_roots(root: Path, result: Path, mon
         deliver(result, f"file://{root}/banana")
 
 
-def test_whole_copy_is_kept_and_a_damaged_one_is_replaced(root: Path, result: Path) -> None:
+def test_complete_copy_is_kept_and_a_damaged_one_is_replaced(root: Path, result: Path) -> None:
     mesh = root / "banana" / "model.glb"
     deliver(result, f"file://{root}/banana")
     before = mesh.stat().st_ino
@@ -146,7 +133,7 @@ def test_whole_copy_is_kept_and_a_damaged_one_is_replaced(root: Path, result: Pa
 
 
 @pytest.mark.parametrize("lost", ["manifest.json", "model.glb", ""])
-def test_result_that_is_not_whole_is_not_delivered(root: Path, result: Path, lost: str) -> None:
+def test_incomplete_result_is_not_delivered(root: Path, result: Path, lost: str) -> None:
     if lost:
         (result / lost).unlink()
     else:
@@ -157,9 +144,9 @@ def test_result_that_is_not_whole_is_not_delivered(root: Path, result: Path, los
 
 
 @pytest.mark.parametrize("left", ["banana", f".job1.2.{'0' * 32}.partial"])
-def test_run_that_finds_files_of_a_later_attempt_is_overtaken(root: Path, result: Path, left: str) -> None:
+def test_run_that_finds_files_of_a_later_attempt_is_superseded(root: Path, result: Path, left: str) -> None:
     shutil.copytree(result, root / left)
-    seal(root / left, attempt=2)
+    seal(root / left, FILES, attempt=2)
     before = names(root)
     with pytest.raises(OvertakenError):
         deliver(result, f"file://{root}/banana")
@@ -167,7 +154,7 @@ def test_run_that_finds_files_of_a_later_attempt_is_overtaken(root: Path, result
     assert names(root) == before
 
 
-def test_run_whose_workspace_was_deleted_is_overtaken(root: Path, result: Path, tmp_path: Path) -> None:
+def test_run_whose_workspace_was_deleted_is_superseded(root: Path, result: Path, tmp_path: Path) -> None:
     deliver(result, f"file://{root}/banana")
     before = names(root)
     run = Run("job1", 1, folder=tmp_path / "gone")
@@ -215,7 +202,7 @@ def test_copy_whose_manifest_was_edited_is_still_withdrawn(text: str, root: Path
         pytest.param("copy", OSError, id="before the new one is"),
     ],
 )
-def test_folder_created_at_the_last_moment_stays(
+def test_folder_created_at_the_last_moment_is_kept(
     moved: str, error: type[Exception], *, root: Path, result: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rename = Directory.rename
@@ -228,7 +215,7 @@ def test_folder_created_at_the_last_moment_stays(
         rename(folder, name, into, new_name)
 
     deliver(result, f"file://{root}/banana")
-    seal(result, attempt=2)
+    seal(result, FILES, attempt=2)
     with monkeypatch.context() as patched:
         patched.setattr(Directory, "rename", put_there_and_rename)
         with pytest.raises(error):
@@ -236,7 +223,7 @@ def test_folder_created_at_the_last_moment_stays(
     assert names(root) == ["banana", "banana/thesis.txt"]
 
 
-def test_interrupted_copy_leaves_nothing(root: Path, result: Path) -> None:
+def test_interrupted_copy_leaves_no_files(root: Path, result: Path) -> None:
     def check() -> None:
         raise InterruptedError
 

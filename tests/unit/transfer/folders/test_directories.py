@@ -1,4 +1,4 @@
-"""Directories by descriptor: a path is walked without links, and after that only open directories count."""
+"""Directory descriptors: a path is opened without following links, and after that only open directories are used."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reconstruction_operator.transfer.folders.directories import Directory
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Directory]:
-    """Holds a file, a folder with a file, a link to a folder, and one to a file."""
+    """A folder with a file, a folder with a file, a link to a folder, and a link to a file."""
     (tmp_path / "own" / "sub").mkdir(parents=True)
     (tmp_path / "own" / "file").write_bytes(b"content")
     (tmp_path / "own" / "sub" / "file").write_bytes(b"content")
@@ -40,7 +40,7 @@ def test_folders_that_exist_are_opened_without_making_them(tmp_path: Path, monke
     make, made = os.mkdir, []
 
     def as_on_nfs(name: str, *, dir_fd: int) -> None:
-        """Answers "permission denied", and not "exists", in a folder that its user may not write to."""
+        """Raise "permission denied", and not "exists", in a folder that the user may not write to."""
         made.append(name)
         if name not in ("b", "c"):
             raise PermissionError(name)
@@ -51,7 +51,7 @@ def test_folders_that_exist_are_opened_without_making_them(tmp_path: Path, monke
         assert made == ["b", "c"]
 
 
-def test_a_missing_path_is_an_error_unless_it_may_be_made(tmp_path: Path) -> None:
+def test_a_missing_path_is_an_error_unless_it_may_be_created(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         Directory.open(tmp_path / "a" / "b", create=False)
     with Directory.open(tmp_path / "a" / "b", create=True) as made:
@@ -95,7 +95,7 @@ def test_a_link_is_deleted_and_moved_as_itself(folder: Directory) -> None:
         pytest.param("link", False, id="a link"),
     ],
 )
-def test_what_counts_as_empty(name: str, expected: bool, folder: Directory) -> None:
+def test_only_missing_entries_and_empty_folders_are_empty(name: str, expected: bool, folder: Directory) -> None:
     folder.make("empty")
 
     assert folder.is_empty(name) is expected
@@ -116,7 +116,7 @@ def test_files_count_in_full_size_and_not_behind_links(name: str, size: int, exp
     assert folder.has_files([(name, size)]) is expected
 
 
-def test_a_directory_is_known_by_itself_and_not_by_its_path(folder: Directory) -> None:
+def test_a_directory_is_identified_by_itself_and_not_by_its_path(folder: Directory) -> None:
     with folder.enter("sub") as sub:
         assert folder.leads_to("sub", sub)
         folder.rename("sub", folder, "renamed")
@@ -126,7 +126,7 @@ def test_a_directory_is_known_by_itself_and_not_by_its_path(folder: Directory) -
     assert not folder.leads_to("missing", folder)
 
 
-def test_a_removed_directory_takes_nothing_any_more(folder: Directory) -> None:
+def test_nothing_can_be_created_in_a_removed_directory(folder: Directory) -> None:
     folder.make("empty")
     with folder.enter("empty") as empty:
         folder.remove("empty")

@@ -106,20 +106,25 @@ def test_redirections_are_followed(server: Server, limits: Limits) -> None:
     [
         pytest.param("/missing", "INPUT_NOT_FOUND", "(HTTP 404)", id="missing"),
         pytest.param("/forbidden", "INPUT_REFUSED", "(HTTP 403)", id="forbidden"),
-        pytest.param("/broken", "INPUT_UNREACHABLE", "answered HTTP 503", id="broken"),
+        pytest.param("/broken", "INPUT_UNREACHABLE", "returned HTTP 503", id="broken"),
         pytest.param("/loop", "INPUT_REFUSED", "more than 5 redirections", id="a loop"),
         pytest.param("/to-http", "INPUT_REFUSED", "only https:// is downloaded, not http://", id="to plain http"),
         pytest.param("/to-file", "INPUT_REFUSED", "only https:// is downloaded, not file://", id="to a file"),
         pytest.param(
-            "/to-other", "INPUT_REFUSED", "host other.example is not among", id="to a host that is not allowed"
+            "/to-other",
+            "INPUT_REFUSED",
+            "host other.example is not on the allowlist",
+            id="to a host that is not allowed",
         ),
-        pytest.param("/to-user", "INPUT_REFUSED", "a user or a password", id="to a URI with a password"),
-        pytest.param("/large", "INPUT_REFUSED", "has 9.5 MB; this worker takes 1.0 MB", id="announced too large"),
+        pytest.param("/to-user", "INPUT_REFUSED", "the user or password", id="to a URI with a password"),
+        pytest.param(
+            "/large", "INPUT_REFUSED", "has 9.5 MB; this worker accepts at most 1.0 MB", id="announced too large"
+        ),
         pytest.param("/endless", "INPUT_REFUSED", "has more than 1.0 MB", id="too large, not announced"),
-        pytest.param("/short", "INPUT_UNREACHABLE", "broke off", id="broken off"),
+        pytest.param("/short", "INPUT_UNREACHABLE", "the connection was lost", id="broken off"),
         pytest.param("/to-half", "INPUT_REFUSED", "which is not a URI", id="to half an address"),
-        pytest.param("/to-blank", "INPUT_REFUSED", "names a host that can be none", id="to a host with a blank"),
-        pytest.param("/to-dots", "INPUT_REFUSED", "names a host that can be none", id="to a host with an empty part"),
+        pytest.param("/to-blank", "INPUT_REFUSED", "has an invalid host name", id="to a host with a blank"),
+        pytest.param("/to-dots", "INPUT_REFUSED", "has an invalid host name", id="to a host with an empty part"),
     ],
 )
 def test_faulty_answer_has_a_reason(path: str, reason: str, text: str, *, server: Server, limits: Limits) -> None:
@@ -181,7 +186,7 @@ def test_redirection_is_resolved_and_checked_again(
         server.get(server.url("/1"), replace(limits, https_hosts=()), resolve=lambda *_: answers.pop(0))
 
 
-def test_tick_can_end_a_download(server: Server, limits: Limits) -> None:
+def test_an_exception_of_tick_ends_a_download(server: Server, limits: Limits) -> None:
     server.pages["/endless"] = endless
 
     def tick(_fraction: float, _text: str) -> None:
@@ -199,18 +204,18 @@ def let_ten_seconds_pass_at_each_check(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("sent", "piece", "text"),
     [
-        pytest.param(b"HTTP/1.1 200 OK\r\nX: ", b"x", "has not answered within", id="a header without an end"),
-        pytest.param(b"", b"HTTP/1.1 100 Continue\r\n\r\n", "has not answered within", id="answers before the answer"),
-        pytest.param(b"HTTP/1.1 200 OK\r\n\r\n", b"x", "sent no more than 0.0 MB within", id="content"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nX: ", b"x", "did not respond within", id="a header without an end"),
+        pytest.param(b"", b"HTTP/1.1 100 Continue\r\n\r\n", "did not respond within", id="answers before the answer"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n\r\n", b"x", "sent only 0.0 MB within", id="content"),
         pytest.param(
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;",
             b"x",
-            "sent no more than 0.0 MB within",
+            "sent only 0.0 MB within",
             id="what stands before a chunk",
         ),
     ],
 )
-def test_server_that_sends_single_bytes_is_given_up(
+def test_download_from_a_server_that_sends_single_bytes_fails(
     sent: bytes, piece: bytes, text: str, *, server: Server, limits: Limits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     let_ten_seconds_pass_at_each_check(monkeypatch)
@@ -219,7 +224,7 @@ def test_server_that_sends_single_bytes_is_given_up(
         server.get(server.url("/slow"), limits)
 
 
-def test_server_above_the_minimum_speed_is_not_given_up(
+def test_download_from_a_server_above_the_minimum_speed_succeeds(
     server: Server, limits: Limits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     let_ten_seconds_pass_at_each_check(monkeypatch)
@@ -261,9 +266,7 @@ def test_not_all_addresses_of_a_host_with_very_many_are_tried(server: Server, li
 
 
 @pytest.mark.parametrize("listed", ["bücher.example", "xn--bcher-kva.example"])
-def test_a_host_in_another_script_is_called_by_its_name_in_the_network(
-    listed: str, server: Server, limits: Limits
-) -> None:
+def test_a_host_in_another_script_is_asked_by_its_dns_name(listed: str, server: Server, limits: Limits) -> None:
     server.pages["/a.zip"] = body(b"content")
     named = replace(limits, https_hosts=(listed,))
     assert server.get(server.url("/a.zip", "bücher.example"), named) == b"content"
@@ -371,5 +374,5 @@ def test_an_etag_that_does_not_name_the_bytes_is_not_kept(server: Server, limits
 
 def test_a_server_that_claims_an_unchanged_archive_unasked_is_refused(server: Server, limits: Limits) -> None:
     server.pages["/a.zip"] = tagged('"1"', lies=True)
-    with pytest.raises(StorageError, match="answered HTTP 304"):
+    with pytest.raises(StorageError, match="returned HTTP 304"):
         ask(server, limits)

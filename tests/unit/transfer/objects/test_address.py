@@ -1,4 +1,4 @@
-"""Addresses of objects: what no grant and no server may read in another way."""
+"""Object addresses: allowlists and servers must read them in the same way."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects.address import ObjectAddress
 
 
-def test_parts_of_an_address() -> None:
+def test_an_address_is_split_into_its_parts() -> None:
     assert ObjectAddress.parse("s3://my.bucket_1/a%20b/c", "INPUT_REFUSED") == ObjectAddress(
         "s3", "my.bucket_1", "a b/c", is_folder=False
     )

@@ -1,10 +1,11 @@
-"""Fetching objects: never half a file, nothing before the disk has room, and no mix of two versions."""
+"""Object download: no partial files, nothing without space on the disk, and no mix of two versions."""
 
 from __future__ import annotations
 
 import errno
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,24 +38,7 @@ def test_a_disk_without_room_is_noticed_before_the_first_byte(tmp_path: Path, mo
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_object_that_changes_while_it_is_read_is_not_kept(tmp_path: Path) -> None:
-    store = MemoryStore()
-    store.put("set/a.jpg", b"12345")
-    stat = os.statvfs
-
-    with pytest.MonkeyPatch.context() as patched:
-
-        def change(path: str) -> os.statvfs_result:  # called after the listing
-            store.put("set/a.jpg", b"another")
-            return stat(path)
-
-        patched.setattr(os, "statvfs", change)
-        with pytest.raises(StorageError, match=r"INPUT_UNREACHABLE: a\.jpg in s3://photos/set/ was changed"):
-            downloading.fetch(store, request(tmp_path), lambda *_: None)
-    assert [path.suffix for path in tmp_path.iterdir()] in ([], [downloading.PARTIAL])
-
-
-def test_a_disk_that_flushes_slowly_is_no_silent_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_flushes_slowly_does_not_count_as_a_stall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = MemoryStore()
     store.put("set/a.jpg", b"12345")
     flushing, reports = threading.Event(), threading.Semaphore(0)
@@ -73,7 +57,7 @@ def test_a_disk_that_flushes_slowly_is_no_silent_server(tmp_path: Path, monkeypa
 
 
 class _Forgetful:
-    """A server that does not know If-Match."""
+    """A server without If-Match."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
@@ -85,20 +69,27 @@ class _Forgetful:
         return self._store.get(key, options={name: one for name, one in options.items() if name != "if_match"})  # type: ignore[arg-type]
 
 
-def test_a_change_is_noticed_on_a_server_that_does_not_know_if_match(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("server", "changed"),
+    [
+        pytest.param(lambda store: store, b"another", id="a server with If-Match"),
+        pytest.param(_Forgetful, b"other", id="a server without it, and content of the same size"),
+    ],
+)
+def test_an_object_that_changes_while_it_is_read_is_not_kept(
+    server: Callable[[MemoryStore], Any], changed: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = MemoryStore()
     store.put("set/a.jpg", b"12345")
     stat = os.statvfs
 
-    with pytest.MonkeyPatch.context() as patched:
+    def change(path: str) -> os.statvfs_result:  # called after the listing
+        store.put("set/a.jpg", changed)
+        return stat(path)
 
-        def change(path: str) -> os.statvfs_result:  # called after the listing
-            store.put("set/a.jpg", b"other")  # of the same size
-            return stat(path)
-
-        patched.setattr(os, "statvfs", change)
-        with pytest.raises(StorageError, match=r"INPUT_UNREACHABLE: a\.jpg in s3://photos/set/ was changed"):
-            downloading.fetch(_Forgetful(store), request(tmp_path), lambda *_: None)  # type: ignore[arg-type]
+    monkeypatch.setattr(os, "statvfs", change)
+    with pytest.raises(StorageError, match=r"INPUT_UNREACHABLE: a\.jpg in s3://photos/set/ changed while it was read"):
+        downloading.fetch(server(store), request(tmp_path), lambda *_: None)
     assert [path.suffix for path in tmp_path.iterdir()] in ([], [downloading.PARTIAL])
 
 
@@ -116,7 +107,7 @@ def test_objects_whose_list_has_no_etags_are_fetched(tmp_path: Path) -> None:
     assert (tmp_path / one.file).read_bytes() == b"12345"
 
 
-def test_a_fetch_that_is_not_wanted_any_more_ends(tmp_path: Path) -> None:
+def test_a_fetch_that_is_no_longer_wanted_ends(tmp_path: Path) -> None:
     store = MemoryStore()
     store.put("set/a.jpg", b"12345")
 

@@ -1,4 +1,4 @@
-"""The environment of transfers: credentials, proxies, and nothing else of the worker's."""
+"""Storage environment: credentials and proxies, and no other variables of the worker."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def test_only_credentials_endpoints_and_the_network_are_passed_on() -> None:
     assert environment.chosen(wanted | others) == wanted
 
 
-def test_credentials_of_the_pod_are_not_asked_for_by_way_of_the_proxy() -> None:
+def test_requests_for_the_pods_credentials_bypass_the_proxy() -> None:
     chosen = environment.chosen({"https_proxy": "http://proxy:3128", "no_proxy": "minio.example.com"})
     excluded = chosen["NO_PROXY"].split(",")
     assert excluded[0] == "minio.example.com"

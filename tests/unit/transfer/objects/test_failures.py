@@ -1,4 +1,4 @@
-"""Failures of object storage: which are retried, and their messages for users."""
+"""Storage failures: which are retried, and their messages for users."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ANSWER = "Error performing GET http://10.0.0.1:9000/photos/set in 3ms - Server 
         pytest.param(TypeError("a defect"), True, id="a defect"),
     ],
 )
-def test_only_what_may_pass_is_tried_again(error: Exception, final: bool) -> None:
+def test_only_temporary_errors_are_retried(error: Exception, final: bool) -> None:
     assert failures.is_final(error) is final
 
 
@@ -41,19 +41,19 @@ def test_only_what_may_pass_is_tried_again(error: Exception, final: bool) -> Non
         pytest.param(
             GenericError(_ANSWER + "404 Not Found: <Error><Code>NoSuchBucket</Code></Error>"),
             "INPUT_NOT_FOUND",
-            "s3://photos/set/ cannot be read: there is no bucket photos",
+            "s3://photos/set/ cannot be read: bucket photos does not exist",
             id="no bucket",
         ),
         pytest.param(
             PermissionDeniedError(_ANSWER + "403 Forbidden: <Error><Code>SignatureDoesNotMatch</Code></Error>"),
             "INPUT_REFUSED",
-            "s3://photos/set/ cannot be read: the server refuses the workers' credentials (403 SignatureDoesNotMatch)",
+            "s3://photos/set/ cannot be read: the server rejects the workers' credentials (403 SignatureDoesNotMatch)",
             id="wrong credentials",
         ),
         pytest.param(
             GenericError(_REFUSED_KEY),
             "INPUT_REFUSED",
-            "s3://photos/set/ cannot be read: the server refuses the workers' credentials (AccessDenied)",
+            "s3://photos/set/ cannot be read: the server rejects the workers' credentials (AccessDenied)",
             id="no permission for one object of many",
         ),
         pytest.param(
@@ -65,7 +65,7 @@ def test_only_what_may_pass_is_tried_again(error: Exception, final: bool) -> Non
         pytest.param(
             GenericError(_ANSWER + "503 Slow Down"),
             "INPUT_UNREACHABLE",
-            "s3://photos/set/ cannot be read: the server answers with an error (503)",
+            "s3://photos/set/ cannot be read: the server returns an error (503)",
             id="a busy server",
         ),
         pytest.param(
@@ -85,7 +85,10 @@ def test_only_what_may_pass_is_tried_again(error: Exception, final: bool) -> Non
             id="an unknown authority",
         ),
         pytest.param(
-            TimeoutError(), "INPUT_UNREACHABLE", "s3://photos/set/ cannot be read: the server is silent", id="a stall"
+            TimeoutError(),
+            "INPUT_UNREACHABLE",
+            "s3://photos/set/ cannot be read: the server sends no data",
+            id="a stall",
         ),
     ],
 )
@@ -102,9 +105,9 @@ def test_a_failure_to_write_is_one_of_the_output() -> None:
 @pytest.mark.parametrize(
     ("mark", "cause"),
     [
-        ("ProxyAuthRequired", "the proxy asks for another user and password"),
+        ("ProxyAuthRequired", "the proxy rejects the user or password"),
         ("TunnelUnsuccessful", "the proxy does not connect to the server"),
-        ("ConnectionRefused", "the server takes no connections"),
+        ("ConnectionRefused", "the server accepts no connections"),
         ('"dns error"', "the server's name cannot be resolved"),
     ],
 )

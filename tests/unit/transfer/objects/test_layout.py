@@ -1,4 +1,4 @@
-"""Layout of results: a folder for each content, and a pointer that other programs may have overwritten."""
+"""Result layout: a folder for each content, and a pointer that other programs may have overwritten."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_probe_belongs_to_its_attempt() -> None:
 
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"{}", b"1", b'{"jobId": "a", "attempt": "1", "folder": "b"}', b"\xff"])
-def test_what_another_program_wrote_is_no_pointer(text: bytes) -> None:
+def test_what_another_program_wrote_is_not_a_pointer(text: bytes) -> None:
     assert Pointer.parse(text) is None
 
 

@@ -1,4 +1,4 @@
-"""Listing of an input: what it costs, also for names that are made to be expensive."""
+"""Input listing: its memory, even for names that are chosen to be expensive."""
 
 from __future__ import annotations
 

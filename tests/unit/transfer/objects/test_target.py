@@ -1,4 +1,4 @@
-"""Target of a delivery: which attempt may move the pointer, and how a pointer of another program is read."""
+"""Delivery target: which attempt may move the pointer, and foreign objects in its place."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import layout
 from reconstruction_operator.transfer.objects.address import ObjectAddress
-from reconstruction_operator.transfer.objects.crew import Clock
+from reconstruction_operator.transfer.objects.concurrency import Clock
 from reconstruction_operator.transfer.objects.layout import Pointer
 from reconstruction_operator.transfer.objects.target import Target
 
@@ -54,7 +54,7 @@ def test_a_large_object_in_place_of_the_pointer_is_foreign_and_not_read(target: 
     standing = target.standing()
     assert standing is not None
     assert standing.content == b""
-    with pytest.raises(StorageError, match="is no result of this operator"):
+    with pytest.raises(StorageError, match="is not a result of this operator"):
         target.refuse_others(standing)
 
 
@@ -66,7 +66,7 @@ class _Endless:
 
 
 def test_a_foreign_object_is_found_without_a_list_of_all(target: Target) -> None:
-    with pytest.raises(StorageError, match=r"OUTPUT_REFUSED: .* \('0\.jpg' is there\)"):
+    with pytest.raises(StorageError, match=r"OUTPUT_REFUSED: .* \(it contains '0\.jpg'\)"):
         replace(target, store=_Endless()).refuse_others(None)  # type: ignore[arg-type]
 
 
@@ -102,5 +102,5 @@ def test_a_probe_reports_a_bucket_in_which_nothing_may_be_deleted(target: Target
         replace(target, store=_Guarded("delete")).probe()  # type: ignore[arg-type]
     assert caught.value.reason == "OUTPUT_REFUSED"
     assert caught.value.message == (
-        "s3://meshes/banana/ cannot be cleared of objects: the server refuses the workers' credentials (403 AccessDenied)"
+        "s3://meshes/banana/ cannot be cleared of objects: the server rejects the workers' credentials (403 AccessDenied)"
     )

@@ -103,7 +103,7 @@ BAD_PHOTOS = {
         "UNSUPPORTED_FORMAT",
         "only a preview",
     ),
-    "floating-point pixels": (FLOATS, "UNSUPPORTED_FORMAT", "holds floating-point numbers, not 8 or 16 bits"),
+    "floating-point pixels": (FLOATS, "UNSUPPORTED_FORMAT", "contains floating-point numbers, not 8 or 16 bits"),
     "a GIF": (make_photo("GIF"), "UNSUPPORTED_FORMAT", "not a JPEG, PNG, WebP, TIFF or HEIC picture"),
     "an EPS, which Pillow gives to Ghostscript": (b"%!PS-Adobe-3.0 EPSF-3.0\n", "CORRUPT_IMAGE", "another kind"),
     "random bytes behind a JPEG's magic": (b"\xff\xd8\xff\xe0" + bytes(range(256)), "CORRUPT_IMAGE", "bad.jpg"),

@@ -95,7 +95,7 @@ def test_xmp_that_does_not_fit_into_a_jpeg_is_left_out(into: Path, limits: Limit
         assert "xmp" not in image.info
 
 
-def test_two_photos_that_become_one_name_get_two(into: Path, limits: Limits) -> None:
+def test_two_photos_with_the_same_new_name_get_different_names(into: Path, limits: Limits) -> None:
     (into / "a.jpg").write_bytes(make_photo())
     shutil.copy(PHOTOS / "heic" / "plain.heic", into / "a.heic")
     checked = checks.check_all(sorted(into.iterdir()), limits, lambda *_: None)

@@ -1,4 +1,4 @@
-"""Signatures: whether the end of a photo seems to be there. What files are called is tested with the photo checks."""
+"""File signatures: whether a photo seems to have its end. The kinds of files are tested with the photo checks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def seems_whole(content: bytes) -> bool:
     with Image.open(file) as image:
         place = file.tell()
         found = signatures.seems_whole(file, image)
-        assert file.tell() == place  # Pillow goes on reading from there
+        assert file.tell() == place  # Pillow continues to read there
     return found
 
 
@@ -31,6 +31,6 @@ def test_whole_photo_seems_whole(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 @pytest.mark.parametrize("share", [0.5, 0.95])
-def test_photo_without_its_end_does_not(kind: str, share: float) -> None:
+def test_photo_without_its_end_does_not_seem_whole(kind: str, share: float) -> None:
     content = CONTENTS[kind]
     assert not seems_whole(content[: int(len(content) * share)])

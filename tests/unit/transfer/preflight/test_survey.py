@@ -1,4 +1,4 @@
-"""Survey of inputs: what is found without copying anything, as loading would find it."""
+"""Input survey: without copying, it finds the errors that loading would find."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_a_photo_in_an_archive_that_would_be_refused_is_refused(
     assert words in message
 
 
-def test_a_photo_of_which_only_the_start_was_read_is_taken(limits: Limits) -> None:
+def test_a_photo_of_which_only_the_start_was_read_is_accepted(limits: Limits) -> None:
     assert len(BIG) > 65_536
     path = limits.roots[0] / "set.zip"
     path.write_bytes(zipped(("a.png", BIG), method=zipfile.ZIP_STORED))
@@ -144,11 +144,11 @@ def test_a_photo_of_which_only_the_start_was_read_is_taken(limits: Limits) -> No
     ("content", "words"),
     [
         pytest.param(archives.encrypted_zip(), "is protected by a password", id="a password"),
-        pytest.param(zipped(*((f"{n}.jpg", b"") for n in range(21))), "holds more than 20 files", id="many"),
-        pytest.param(zipped(("../a.jpg", b"x")), "holds an entry that points elsewhere", id="elsewhere"),
-        pytest.param(packed(("../a.jpg", b"x")), "holds an entry that points elsewhere", id="elsewhere in a tar.gz"),
+        pytest.param(zipped(*((f"{n}.jpg", b"") for n in range(21))), "contains more than 20 files", id="many"),
+        pytest.param(zipped(("../a.jpg", b"x")), "contains an entry that leads out of it", id="elsewhere"),
+        pytest.param(packed(("../a.jpg", b"x")), "contains an entry that leads out of it", id="elsewhere in a tar.gz"),
         pytest.param(
-            packed(*((f"{n}.jpg", b"") for n in range(21))), "holds more than 20 files", id="many in a tar.gz"
+            packed(*((f"{n}.jpg", b"") for n in range(21))), "contains more than 20 files", id="many in a tar.gz"
         ),
         pytest.param(gzip.compress(b"x" * 5_000), "is damaged: ", id="no tar"),
         pytest.param(packed(("a.jpg", os.urandom(5_000)))[:-900], "is damaged: ", id="a truncated tar.gz"),
@@ -161,7 +161,7 @@ def test_an_archive_that_is_not_unpacked_is_refused_before(content: bytes, words
     assert words in refused(path, limits)[1]
 
 
-def test_a_directory_that_would_cost_much_is_not_read(limits: Limits, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_directory_that_is_too_large_is_not_read(limits: Limits, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peek, "_MOST_AT_ONCE", 100)
     path = limits.roots[0] / "set.zip"
     path.write_bytes(zipped(*PHOTOS))
@@ -185,7 +185,7 @@ def test_a_header_that_would_cost_much_memory_is_not_read(content: bytes, limits
 
 
 def part(*entries: tuple[str, bytes]) -> peek.Peeked:
-    """What is seen of a .tar.gz of which two blocks are read."""
+    """What a peek finds in a .tar.gz of which it reads two blocks."""
     content = packed(*entries, ("last.txt", os.urandom(300_000)), ("never.jpg", b"x"))
 
     def read_at(place: int, count: int) -> bytes:
@@ -194,18 +194,18 @@ def part(*entries: tuple[str, bytes]) -> peek.Peeked:
     return peek.peek(len(content), read_at, "it", max_bytes=1 << 30, max_files=20, most_blocks=2)
 
 
-def test_the_photos_in_the_part_of_a_tar_gz_that_was_read_are_looked_at() -> None:
+def test_the_photos_in_the_part_of_a_tar_gz_that_was_read_are_checked() -> None:
     found = part(("b.jpg", b"b"), ("a.jpg", b"a"), ("x.txt", b"x"))
     assert (found.count, found.ignored.text) == (None, "")
     assert [(one.name, one.start) for one in found.samples] == [("a.jpg", b"a"), ("b.jpg", b"b")]
 
 
 def test_a_link_in_the_part_of_a_tar_gz_that_was_read_is_refused() -> None:
-    with pytest.raises(StorageError, match=r"it holds an entry that points elsewhere"):
+    with pytest.raises(StorageError, match=r"it contains an entry that leads out of it"):
         part(("../a.jpg", b"a"))
 
 
-def test_a_slow_disk_ends_the_look_at_an_archive(limits: Limits, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_disk_ends_the_peek_into_an_archive(limits: Limits, monkeypatch: pytest.MonkeyPatch) -> None:
     path = limits.roots[0] / "set.tar.gz"
     path.write_bytes(packed(*PHOTOS))
     monkeypatch.setattr(peek, "_SECONDS", -1.0)
@@ -218,7 +218,7 @@ def test_a_slow_disk_ends_the_look_at_an_archive(limits: Limits, monkeypatch: py
         pytest.param(b"no archive", "is neither a folder nor an archive", id="something else"),
         pytest.param(b"", "is neither a folder nor an archive", id="nothing"),
         pytest.param(ZIP[:-30], "is damaged: its end is missing", id="half a zip"),
-        pytest.param(b"PK\x03\x04" + bytes(1_000_001), "this worker takes 1 MB", id="too large"),
+        pytest.param(b"PK\x03\x04" + bytes(1_000_001), "this worker accepts at most 1 MB", id="too large"),
     ],
 )
 def test_an_archive_that_would_be_refused_is_refused(content: bytes, words: str, limits: Limits) -> None:

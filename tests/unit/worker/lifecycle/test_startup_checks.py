@@ -16,5 +16,5 @@ def test_a_worker_does_not_start_if_a_root_holds_the_job_folders(
     jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure(monkeypatch, INPUT_ROOTS=(str(jobs_dir.parent),))
-    with pytest.raises(SystemExit, match="This worker does not start: INPUT_ROOTS holds"):
+    with pytest.raises(SystemExit, match="This worker does not start: INPUT_ROOTS contains"):
         StartupChecks(None).include(None)

@@ -1,1 +1,1 @@
-"""Dense reconstruction: depth maps and their fusion."""
+"""Dense reconstruction: views, depth maps, and their fusion to a cloud of points with normals."""

@@ -1,8 +1,8 @@
 """Semi-global aggregation: smooths depth between neighbouring pixels, except at edges of the photo.
 
-Hirschmueller 2008, "Stereo processing by semi-global matching and mutual information". Along straight paths from all
-sides, the cost of a plane at a pixel is its own cost plus the cheapest transition from the previous pixel: a change by
-one plane costs little, a jump costs more.
+Hirschmueller 2008, "Stereo processing by semi-global matching and mutual information". Costs are summed along straight paths from all
+sides. On a path, the cost of a plane at a pixel is its own cost plus the cheapest transition from the previous pixel: a change by one
+plane costs little, a jump costs more.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from reconstruction_operator.models.photogrammetry.arrays import Costs, Singles
 
 _Array = TypeVar("_Array", Costs, Singles)
 
-_SMALL_STEP = 30  # cost of a change by one plane; units of planesweep.COST_SCALE
+_SMALL_STEP = 30  # cost of a change by one plane, in units of planesweep.COST_SCALE
 _JUMP = 450  # cost of a larger change where the photo is flat
-_JUMP_AT_EDGE = 150  # lower bound at edges
-_EDGE_GREY = 0.04  # grey difference (0 to 1) that halves the cost of a jump
+_JUMP_AT_EDGE = 150  # minimum cost of a jump, at edges
+_EDGE_GREY = 0.04  # difference of grey (0 to 1) that halves the cost of a jump
 
 
 def aggregate(costs: Costs, grey: Singles, *, diagonals: bool) -> Costs:
-    """The sum over 4 or 8 paths, (h, w, planes), of `costs` (h, w, planes; at most 2,000 each).
+    """(h, w, planes): the sum over 4 or 8 paths of `costs` (h, w, planes; at most 2,000 each).
 
-    `grey` (h, w) is the photo. At most 8 * (2000 + 450) < 2^16, so nothing overflows.
+    `grey` (h, w) is the photo. The sum is at most 8 * (2000 + 450) < 2^16, so it cannot overflow.
     """
     total = np.zeros_like(costs)
     for shift in (0, -1, 1) if diagonals else (0,):
@@ -40,7 +40,7 @@ def aggregate(costs: Costs, grey: Singles, *, diagonals: bool) -> Costs:
 
 
 def _along_columns(costs: Costs, grey: Singles, total: Costs, *, shift: int, backwards: bool) -> None:
-    """Adds to `total` the paths that move down (or up) one row and `shift` columns to the side at each step."""
+    """Add to `total` the paths that move one row down (or up) and `shift` columns sideways at each step."""
     rows = range(len(costs))
     order = reversed(rows) if backwards else rows
     before: Costs | None = None
@@ -63,7 +63,7 @@ def _along_columns(costs: Costs, grey: Singles, total: Costs, *, shift: int, bac
 
 
 def _shifted(values: _Array, shift: int) -> _Array:
-    """`values` moved by `shift` along the first axis; the border repeats."""
+    """Return `values` moved by `shift` along the first axis; the border is repeated."""
     if shift == 0:
         return values
     moved = np.roll(values, shift, axis=0)

@@ -1,4 +1,4 @@
-"""Clouds of points with normals, and how they become thin."""
+"""Point clouds with normals, and their thinning to one point for each voxel."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers
 
-_SHORTEST_NORMAL = 0.3  # of the mean of unit normals in a voxel; a shorter one means contradicting normals
-_CELLS_ACROSS = 1 << 20  # that a key has room for, in each direction
-_FEWEST_WAITING = 500_000  # points that are joined at once
-_UNITS = 1 << 20  # of a cell, and of a unit normal
+_SHORTEST_NORMAL = 0.3  # of the mean of a voxel's unit normals; if shorter, the normals contradict each other
+_CELLS_ACROSS = 1 << 20  # maximum number of cells in each direction that fits into a key
+_FEWEST_WAITING = 500_000  # minimum number of points to join at once
+_UNITS = 1 << 20  # fixed-point units of a cell, and of a unit normal
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -24,9 +24,9 @@ class Cloud:
 
 
 class Voxels:
-    """The mean point and normal of each cube of side `cell`. Memory grows with the cubes, not with the points.
+    """The mean point and normal of each cube of side `cell`. Memory grows with the number of cubes, not of points.
 
-    Sums are of whole numbers, so the order in which threads add makes no difference.
+    Sums are whole numbers, so the result does not depend on the order in which threads add.
     """
 
     def __init__(self, cell: float) -> None:
@@ -37,16 +37,16 @@ class Voxels:
         self._adding = threading.Lock()
 
     def add(self, cloud: Cloud) -> None:
-        """Adds the points of `cloud`; callable from any thread."""
+        """Add the points of `cloud`; may be called from any thread."""
         thin = self._summed(cloud)
         with self._adding:
             self._waiting.append(thin)
-            # Joined when as much waits as there is: so each point is joined a few times at most.
+            # Joining only when as many wait as were joined before limits how often each point is joined.
             if sum(len(keys) for keys, _ in self._waiting) >= max(_FEWEST_WAITING, len(self._keys)):
                 self._join()
 
     def cloud(self) -> Cloud:
-        """The mean of each cube, in the order of space; none of cubes with contradicting normals."""
+        """Return the mean of each cube, in spatial order, without cubes of contradicting normals."""
         self._join()
         means = self._sums[:, :6] / (self._sums[:, 6:] * _UNITS)
         lengths = np.linalg.norm(means[:, 3:], axis=1)
@@ -56,7 +56,7 @@ class Voxels:
     def _summed(self, cloud: Cloud) -> tuple[Integers, Integers]:
         places = cloud.points / self._cell
         cells = np.floor(places).astype(np.int64) + _CELLS_ACROSS // 2
-        inside = ((cells >= 0) & (cells < _CELLS_ACROSS)).all(axis=1)  # what is so far away is no part of the scene
+        inside = ((cells >= 0) & (cells < _CELLS_ACROSS)).all(axis=1)  # farther points are not part of the scene
         keys = (cells[inside, 0] * _CELLS_ACROSS + cells[inside, 1]) * _CELLS_ACROSS + cells[inside, 2]
         values = np.ones((len(keys), 7), dtype=np.int64)
         values[:, :3] = np.rint(places[inside] * _UNITS)
@@ -70,14 +70,14 @@ class Voxels:
 
 
 def thinned(cloud: Cloud, cell: float) -> Cloud:
-    """One point for each occupied cube of side `cell`: the mean of its points."""
+    """Return one point for each occupied cube of side `cell`: the mean of its points."""
     voxels = Voxels(cell)
     voxels.add(cloud)
     return voxels.cloud()
 
 
 def _sum_by_key(keys: Integers, values: Integers) -> tuple[Integers, Integers]:
-    """Each key once, in order, with the sum of its values."""
+    """Return each key once, in order, with the sum of its values."""
     if len(keys) == 0:
         return keys, values
     order = np.argsort(keys, kind="stable")

@@ -1,7 +1,7 @@
-"""Correlation: how little the neighbourhood of each pixel resembles the same neighbourhood of another photo.
+"""Matching cost: how little the neighbourhood of each pixel correlates with the same neighbourhood in another photo.
 
-Normalised cross-correlation over a small window, which is independent of exposure. Each pixel uses its best two sources only, so
-that an occluded one has no influence (Kang, Szeliski and Chai 2001, "Handling occlusions in dense multi-view stereo").
+Normalised cross-correlation over a small window is independent of exposure. Each pixel uses only its best two sources, so that an
+occluded source has no influence (Kang, Szeliski and Chai 2001, "Handling occlusions in dense multi-view stereo").
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ import numpy as np
 
 from reconstruction_operator.models.photogrammetry.arrays import Singles
 
-OUTSIDE = -1.0  # the grey of pixels that fall outside a source's photo
+OUTSIDE = -1.0  # grey of pixels outside a source's photo
 WORST = 2.0  # cost of a correlation of -1
-_UNSEEN_COST = np.float32(1.1)  # where a source does not see the point: slightly worse than uncorrelated
-SMALL_WINDOW_PX = 5  # sees slopes and thin parts of a coarse photo
-_BEST_WEIGHT = np.float32(0.65)  # of the best source: it may be the only one that sees the place
+_UNSEEN_COST = np.float32(1.1)  # if a source does not see the point: slightly worse than uncorrelated
+SMALL_WINDOW_PX = 5  # small enough for slopes and thin parts in a coarse photo
+_BEST_WEIGHT = np.float32(0.65)  # of the best source, which may be the only one that sees the point
 _SECOND_WEIGHT = np.float32(0.35)
-_NOISE_VARIANCE = np.float32(6e-5)  # of grey 0 to 1: two of 255 levels; keeps flat areas from matching noise
+_NOISE_VARIANCE = np.float32(6e-5)  # of grey 0 to 1: two of 255 levels; prevents flat areas from matching noise
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Window:
-    """A photo minus middle grey (single precision is finer near 0), with the mean and the spread around each pixel."""
+    """A photo minus middle grey (single precision is finer near 0), with mean and spread around each pixel."""
 
     size: int  # px
     grey: Singles
     mean: Singles
     variance: Singles
-    spread: Singles  # square root of the variance and the noise
+    spread: Singles  # square root of the sum of variance and noise
 
     @classmethod
     def of(cls, grey: Singles, size: int = SMALL_WINDOW_PX) -> Window:
-        """The windows, `size` px wide, of `grey` (h, w), 0 to 1."""
+        """Return the windows, `size` px wide, of `grey` (h, w), 0 to 1."""
         centred = grey - np.float32(0.5)
         mean = _box(centred, size)
         variance = _box(centred * centred, size)
@@ -56,7 +56,7 @@ class Window:
 
 
 def of_best_two(costs: Iterable[Singles]) -> Singles:
-    """(h, w): the weighted mean of each pixel's two lowest costs; a single source stands for both. At least one is needed."""
+    """(h, w): the weighted mean of each pixel's two lowest costs, or the only cost. Raises ValueError without any."""
     best: Singles | None = None
     second: Singles | None = None
     for cost in costs:

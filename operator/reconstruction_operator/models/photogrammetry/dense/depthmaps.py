@@ -1,6 +1,6 @@
-"""Depth maps: a depth for each pixel of each view, from coarse to fine.
+"""Depth maps: compute a depth for each pixel of each view, from coarse to fine.
 
-A plane sweep with semi-global aggregation finds a coarse depth over the whole range; each finer level looks around it.
+A plane sweep with semi-global aggregation finds a coarse depth in the whole range. Each finer level searches around it.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ import numpy as np
 from reconstruction_operator.models.photogrammetry import parallel
 from reconstruction_operator.models.photogrammetry.arrays import Costs, Doubles, Mask, Singles
 from reconstruction_operator.models.photogrammetry.dense import aggregation, planesweep, refinement
-from reconstruction_operator.models.photogrammetry.dense.greys import GreyView
+from reconstruction_operator.models.photogrammetry.dense.grey_views import GreyView
 from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.parameters import QualitySettings
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 
-_WORST_COST = 0.9  # 1 - correlation of the pixel's own window; what does not fit, other views refute
-_FLATTEST_VARIANCE = 2e-5  # of grey levels 0 to 1
-_SURE_RATIO = 0.9  # cost of the best depth, of the cost of the next one that is not beside it
-_BESIDE_PLANES = 3
-_STEPS_OF_A_PLANE = 3  # of the first refinement
-_BYTES_OF_A_PLANE = 12  # in the sweep: costs, their sums, and copies of both
-_BYTES_OF_A_PIXEL = 200  # in a refinement: costs of each step, places in each source
+_WORST_COST = 0.9  # maximum of 1 - correlation in the pixel's window; fusion rejects what other views contradict
+_FLATTEST_VARIANCE = 2e-5  # minimum variance of grey 0 to 1
+_SURE_RATIO = 0.9  # maximum ratio of the best depth's cost to that of the next best that is not beside it
+_BESIDE_PLANES = 3  # planes up to this distance count as beside each other
+_STEPS_OF_A_PLANE = 3  # steps of the first refinement for each spacing of planes
+_BYTES_OF_A_PLANE = 12  # in the sweep, for costs, their sums, and copies of both
+_BYTES_OF_A_PIXEL = 200  # in a refinement, for the costs of each step and the coordinates in each source
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class DepthMap:
     """The depths of one view."""
 
-    depths: Singles  # (h, w): 0 where unknown
-    sure: Mask  # (h, w): no other depth fits nearly as well
+    depths: Singles  # (h, w); 0: unknown
+    sure: Mask  # (h, w): whether no other depth fits nearly as well
 
 
 Write = Callable[[int, DepthMap], None]
@@ -48,11 +48,11 @@ def compute(
     progress: StageProgress,
     write: Write,
 ) -> None:
-    """Hands the depth map of each view to `write` when it is done; `grey` reads a view at the depth maps' size.
+    """Compute the depth map of each view and pass it to `write`; `grey` reads a view at the size of the depth maps.
 
     `write` is called from several threads.
     """
-    swept = np.zeros(len(views))  # share of each view
+    swept = np.zeros(len(views))  # finished share of each view
 
     def one(index: int) -> None:
         def count(share: float) -> None:
@@ -70,7 +70,7 @@ def compute(
 
 
 def _bytes_needed(settings: QualitySettings) -> int:
-    """For one depth map, at the sizes of `settings`."""
+    """Return the memory for one depth map, at the sizes of `settings`."""
     return (
         settings.depth_size**2 * settings.depth_planes * _BYTES_OF_A_PLANE
         + settings.refined_sizes[-1] ** 2 * _BYTES_OF_A_PIXEL
@@ -105,9 +105,10 @@ def _depth_map(view: View, reference: GreyView, sources: Sequence[GreyView], set
 
 
 def choose_planes(total: Costs, inverse: Doubles) -> tuple[Singles, Mask]:
-    """(h, w): the inverse depth of the cheapest plane by `total` (h, w, planes), refined between planes by a parabola.
+    """Choose the cheapest plane of each pixel by `total` (h, w, planes).
 
-    And whether that is sure: the cheapest plane that is not beside it costs clearly more.
+    Return its inverse depth (h, w), interpolated between planes by a parabola, and whether it is sure (h, w): every plane that is not
+    beside it costs clearly more.
     """
     winner = total.argmin(axis=2)
     inside = np.clip(winner, 1, len(inverse) - 2)[:, :, None]

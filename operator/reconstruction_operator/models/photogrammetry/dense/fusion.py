@@ -1,7 +1,7 @@
-"""Fusion: checks depth maps against each other and joins them to one cloud of points with normals.
+"""Depth map fusion: checks depth maps against each other, and joins them to one cloud of points with normals.
 
-A pixel is kept if other views see a surface at its place, and not if they see through it; its depth becomes the mean
-(Merrell et al. 2007, "Real-time visibility-based fusion of depth maps").
+A pixel is kept if other views see a surface at its point, and dropped if they see through it. Its depth becomes the mean of the agreeing
+depths (Merrell et al. 2007, "Real-time visibility-based fusion of depth maps").
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthM
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 
-_SAME_DEPTH = 0.01  # relative difference up to which two views agree
-_FREE_DEPTH = 0.02  # a view that sees so much farther sees through the point
-_WITNESSES = 2  # agreeing views of a pixel; one is enough for a sure depth, and in sets of a few photos
+_SAME_DEPTH = 0.01  # maximum relative difference of agreeing depths
+_FREE_DEPTH = 0.02  # a view whose depth is larger by this relative difference sees through the point
+_WITNESSES = 2  # required number of agreeing views; 1 for a sure depth, and in sets of few photos
 _VIEWS_FOR_TWO_WITNESSES = 5
 _NORMAL_REACH_PX = 1
-_BYTES_OF_A_PIXEL = 300  # points, normals and what they come from
-_STEEPEST = 6.0  # tangent of the angle between line of sight and normal: a steeper place is a depth edge
+_BYTES_OF_A_PIXEL = 300  # for points, normals and intermediate values
+_STEEPEST = 6.0  # tangent of the maximum angle between line of sight and normal; a steeper place is a depth edge
 
 
 def fuse(
@@ -36,10 +36,10 @@ def fuse(
     threads: int,
     progress: StageProgress,
 ) -> Cloud:
-    """The mean point of each cube of side `cell`, of all depth maps where enough other views confirm them.
+    """Return the mean point of each cube of side `cell`, from all depths that enough other views confirm.
 
-    `cameras` are those of the depth maps, `depth_map` reads one of them. Each thread uses a view's map and those of its neighbours: memory
-    does not grow with the number of views.
+    `cameras` are the cameras of the depth maps, and `depth_map` reads one map. Each thread uses only a view's map and those of its
+    neighbours, so memory does not grow with the number of views.
     """
     neighbours = mutual(sources)
     voxels = Voxels(cell)
@@ -62,7 +62,7 @@ def fuse(
 
 
 def mutual(sources: Sequence[Sequence[int]]) -> list[list[int]]:
-    """For each view the views that it is compared with, in either direction."""
+    """Return for each view the views that it is compared with, in either direction."""
     sets = [set(chosen) for chosen in sources]
     for index, chosen in enumerate(sources):
         for other in chosen:
@@ -73,9 +73,9 @@ def mutual(sources: Sequence[Sequence[int]]) -> list[list[int]]:
 def consistent_depths(
     camera: Camera, own: DepthMap, others: Iterable[tuple[Camera, DepthMap]], *, witnesses: int
 ) -> Singles:
-    """The depths of `own`, averaged with the agreeing ones of `others`; 0 where too few agree.
+    """(h, w): the depths of `own`, averaged with agreeing depths of `others`; 0 where too few agree.
 
-    `witnesses` must agree, one where the depth is sure; and as many as those that see through the point.
+    At least `witnesses` must agree (1 where the depth is sure), and at least as many as see through the point.
     """
     rows, columns = np.nonzero(own.depths)
     depths = own.depths[rows, columns]
@@ -85,11 +85,11 @@ def consistent_depths(
     for other, others_map in others:
         infinite, parallax = (numbers.astype(np.float32) for numbers in camera.transfer(other))
         x, y, share = infinite @ pixels + parallax[:, None] / depths
-        share = np.maximum(share, np.finfo(np.float32).eps)  # behind the other camera is far outside its photo
+        share = np.maximum(share, np.finfo(np.float32).eps)  # a point behind the other camera is far outside its photo
         column, row = np.rint(x / share), np.rint(y / share)
         hit = np.flatnonzero((column >= 0) & (column < other.width) & (row >= 0) & (row < other.height))
         found = others_map.depths[row[hit].astype(np.intp), column[hit].astype(np.intp)]
-        # The other view's point lies on the line of sight at nearly the same place: its depth here is ours, scaled.
+        # The other view's point is nearly on the same line of sight, so its depth here is our depth, scaled.
         ratio = found / (share[hit] * depths[hit])
         agree = np.abs(ratio - 1) < _SAME_DEPTH
         total[hit[agree]] += depths[hit[agree]] * ratio[agree]
@@ -103,7 +103,7 @@ def consistent_depths(
 
 
 def points_with_normals(camera: Camera, depths: Singles) -> Cloud:
-    """World points and normals (towards the camera) of the pixels whose neighbourhood is known and no depth edge."""
+    """Return points and normals (towards the camera) of the pixels with a known neighbourhood without a depth edge."""
     smooth = np.asarray(cv2.medianBlur(depths, 3), dtype=np.float64)
     points = camera.centre + camera.rays().reshape(*depths.shape, 3) * smooth[:, :, None]
     reach = _NORMAL_REACH_PX

@@ -1,6 +1,7 @@
-"""PatchMatch: depth maps by COLMAP on a GPU (Schoenberger et al. 2016, "Pixelwise view selection for unstructured multi-view stereo").
+"""PatchMatch: has COLMAP compute depth maps on a GPU.
 
-Only where pycolmap is built for CUDA (package `pycolmap-cuda12`) and finds a device; elsewhere `depthmaps` computes on the CPU.
+Schoenberger et al. 2016, "Pixelwise view selection for unstructured multi-view stereo". It needs pycolmap built for CUDA (package
+`pycolmap-cuda12`) and a device; without them `depthmaps` computes on the CPU.
 """
 
 from __future__ import annotations
@@ -18,17 +19,17 @@ from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 
-_ROUNDS = 2  # of all photos: by looks alone, then consistent with the depths of the others
+_ROUNDS = 2  # over all photos: by similarity alone, then by consistency with the depths of the other photos
 _JPEG_QUALITY = 97
-_CACHE_GIB = 4.0  # for photos and depth maps; COLMAP's own default is 32
+_CACHE_GIB = 4.0  # for photos and depth maps; COLMAP's default is 32
 
 Match = Callable[..., None]
-"""`pycolmap.patch_match_stereo`: takes the path of the workspace, and `options`."""
+"""`pycolmap.patch_match_stereo`: takes the path of the workspace and `options`."""
 
 
 def available() -> bool:
-    """Whether pycolmap can use a GPU here."""
-    return bool(pycolmap.has_cuda) and pycolmap.get_num_cuda_devices() > 0  # type: ignore[attr-defined]  # in builds for CUDA
+    """Return whether pycolmap can use a GPU here."""
+    return bool(pycolmap.has_cuda) and pycolmap.get_num_cuda_devices() > 0  # type: ignore[attr-defined]  # exists in builds for CUDA
 
 
 def compute(
@@ -40,7 +41,7 @@ def compute(
     write: Write,
     match: Match = pycolmap.patch_match_stereo,
 ) -> None:
-    """Hands the depth map of each view to `write`; `cameras` are those of the depth maps, `folder` is for COLMAP's files."""
+    """Compute the depth map of each view and pass it to `write`. `cameras` are those of the depth maps; `folder` is for COLMAP."""
     found = folder / "stereo" / "depth_maps"
     for part in (folder / "images", folder / "sparse", found, folder / "stereo" / "normal_maps"):
         part.mkdir(parents=True)
@@ -66,11 +67,11 @@ def compute(
 
 
 def _write_model(views: Sequence[View], cameras: Sequence[Camera], folder: Path) -> None:
-    """The cameras without points: `options` bound the depths."""
+    """Write the cameras, without points: the options limit the depths."""
     model = pycolmap.Reconstruction()
     for number, (view, camera) in enumerate(zip(views, cameras, strict=True), start=1):
         lens = camera.intrinsics
-        # COLMAP has pixel centres at halves.
+        # In COLMAP, pixel centres are at halves.
         parameters = [lens[0, 0], lens[1, 1], lens[0, 2] + 0.5, lens[1, 2] + 0.5]
         model.add_camera_with_trivial_rig(
             pycolmap.Camera(
@@ -84,7 +85,7 @@ def _write_model(views: Sequence[View], cameras: Sequence[Camera], folder: Path)
 
 
 def _depth_map(view: View, camera: Camera, folder: Path) -> DepthMap:
-    """What COLMAP has found for the view: it has checked each depth by other photos already."""
+    """Return COLMAP's depth map of the view. Every depth in it is sure: COLMAP has checked it by other photos."""
     shape = (camera.height, camera.width)
     path = folder / f"{view.name}.geometric.bin"
     depths = read(path) if path.exists() else np.zeros(shape, dtype=np.float32)
@@ -95,7 +96,7 @@ def _depth_map(view: View, camera: Camera, folder: Path) -> DepthMap:
 
 
 def read(path: Path) -> Singles:
-    """(h, w): a depth map in COLMAP's format: `width&height&channels&`, then single precision, row by row."""
+    """(h, w): the depth map in a file of COLMAP: `width&height&channels&`, then single precision, row by row."""
     content = path.read_bytes()
     width, height, _, numbers = content.split(b"&", 3)
     return np.frombuffer(numbers, dtype="<f4").reshape(int(height), int(width)).astype(np.float32)

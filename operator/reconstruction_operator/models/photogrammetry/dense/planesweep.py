@@ -13,20 +13,20 @@ import numpy as np
 from reconstruction_operator.models.photogrammetry.arrays import Costs, Doubles, Singles
 from reconstruction_operator.models.photogrammetry.dense import correlation
 from reconstruction_operator.models.photogrammetry.dense.correlation import Window
-from reconstruction_operator.models.photogrammetry.dense.greys import GreyView
+from reconstruction_operator.models.photogrammetry.dense.grey_views import GreyView
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 
-COST_SCALE = 1000  # cost units for each 1.0 of correlation lost; a correlation of -1 costs 2000
+COST_SCALE = 1000  # units of cost for 1.0 less correlation; a correlation of -1 costs 2000
 _FEWEST_PLANES = 32
 
 
 def inverse_depths(near: float, far: float, count: int) -> Doubles:
-    """(count,): from `far` to `near`, evenly in 1/depth, so that pixels move evenly in the sources' photos."""
+    """(count,): inverse depths from `far` to `near`, evenly spaced, so that pixels move evenly in the sources' photos."""
     return np.linspace(1.0 / far, 1.0 / near, count)
 
 
 def planes_needed(reference: Camera, sources: Sequence[Camera], near: float, far: float, most: int) -> int:
-    """How many planes move a pixel by about 1 px each, in the source where it moves the most; at most `most`."""
+    """Return the number of planes, up to `most`, at which a pixel moves about 1 px a plane in the source where it moves most."""
     middle = np.array([[reference.width / 2, reference.height / 2, 1.0]]) @ np.linalg.inv(reference.intrinsics).T
     ends = reference.centre + np.concatenate([middle * near, middle * far]) @ reference.rotation
     moves = []
@@ -38,7 +38,7 @@ def planes_needed(reference: Camera, sources: Sequence[Camera], near: float, far
 
 
 def plane_homography(reference: Camera, source: Camera, inverse_depth: float) -> Doubles:
-    """(3, 3): pixel of `reference` to pixel of `source` for points on the plane z = 1 / inverse_depth before it.
+    """(3, 3): maps pixels of `reference` to pixels of `source`, for points on the plane z = 1 / inverse_depth before it.
 
     Hartley and Zisserman, "Multiple view geometry", chapter 13.1.
     """
@@ -50,9 +50,9 @@ def plane_homography(reference: Camera, source: Camera, inverse_depth: float) ->
 def costs(
     reference: GreyView, sources: Sequence[GreyView], depths: Doubles, swept: Callable[[int], None] = lambda _: None
 ) -> Costs:
-    """The cost of each pixel and plane (h, w, planes).
+    """(h, w, planes): the cost of each pixel at each plane.
 
-    `depths` are inverse. At least one source is needed. `swept` is called with the number of planes done, after each.
+    `depths` are inverse. At least one source is needed. After each plane, `swept` is called with the number of finished planes.
     """
     window = Window.of(reference.grey)
     height, width = reference.grey.shape
@@ -66,7 +66,7 @@ def costs(
 
 
 def _warped(camera: Camera, sources: Sequence[GreyView], inverse_depth: float) -> Iterator[Singles]:
-    """The photo of each source as `camera` would see it on the plane."""
+    """Yield the photo of each source, warped to `camera` as if everything were on the plane."""
     for source in sources:
         warped = cv2.warpPerspective(
             source.grey,

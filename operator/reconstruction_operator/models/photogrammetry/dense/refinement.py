@@ -1,7 +1,7 @@
-"""Refinement: a finer depth of each pixel, from a few depths around a coarse one.
+"""Depth refinement: finds a finer depth of each pixel, among a few depths around a coarse one.
 
-The depths follow the coarse surface, so that a window lies on the slope of the surface instead of facing the camera (Bleyer, Rhemann
-and Rother 2011, "PatchMatch stereo: stereo matching with slanted support windows").
+The depths follow the coarse surface. So a window is on the slope of the surface instead of facing the camera (Bleyer, Rhemann and Rother
+2011, "PatchMatch stereo: stereo matching with slanted support windows").
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ import numpy as np
 from reconstruction_operator.models.photogrammetry.arrays import Singles
 from reconstruction_operator.models.photogrammetry.dense import correlation
 from reconstruction_operator.models.photogrammetry.dense.correlation import Window
-from reconstruction_operator.models.photogrammetry.dense.greys import GreyView
+from reconstruction_operator.models.photogrammetry.dense.grey_views import GreyView
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 
-_COARSE_PX = 480
-_FINE_WINDOW_PX = 7  # less noise where a pixel covers little
-_REACH = 2  # steps on either side of the coarse depth: a wider search finds as many wrong depths as right ones
-_STEP_COST = np.float32(0.002)  # for each step away from the coarse depth: decides where the photo is flat
+_COARSE_PX = 480  # up to this size, the small window is used
+_FINE_WINDOW_PX = 7  # reduces noise in finer photos, whose pixels cover less
+_REACH = 2  # steps on either side of the coarse depth; a wider search finds as many wrong depths as right ones
+_STEP_COST = np.float32(0.002)  # for each step away from the coarse depth; decides where the photo is flat
 _SMOOTHING_PX = 5  # diameter of the edge-preserving filter
-_SMOOTHING_STEPS = 4.0  # difference that counts as an edge
+_SMOOTHING_STEPS = 4.0  # difference in steps that counts as an edge
 
 
 def refined(
     reference: GreyView, sources: Sequence[GreyView], coarse: Singles, step: float
 ) -> tuple[Singles, Singles, Singles]:
-    """Inverse depths, costs (0 to 2) and the grey variance of each pixel's window, all (h, w).
+    """Return inverse depths, costs (0 to 2) and the grey variance of each pixel's window, all (h, w).
 
     `coarse` (h, w) is the inverse depth to start from; the result is at most 2 `step` away from it.
     """
@@ -48,13 +48,13 @@ def refined(
 
 
 def smoothed(inverse: Singles, step: float) -> Singles:
-    """`inverse` without noise; its edges stay."""
+    """Return `inverse` without noise, with its edges."""
     even = cv2.medianBlur(inverse, 5)
     return np.asarray(cv2.bilateralFilter(even, _SMOOTHING_PX, _SMOOTHING_STEPS * step, _SMOOTHING_PX), np.float32)
 
 
 class _Shifts:
-    """Where the pixels of `camera` lie in the photo of `source`, for inverse depths around `start`."""
+    """Coordinates of the pixels of `camera` in the photo of `source`, for inverse depths around `start`."""
 
     def __init__(self, camera: Camera, source: GreyView, start: Singles, step: float) -> None:
         self._grey = source.grey
@@ -66,12 +66,12 @@ class _Shifts:
         )
         z = np.maximum(z, np.finfo(np.float32).eps)
         self._x, self._y = x / z, y / z
-        # A few steps are so small that pixels move evenly.
+        # Over a few steps, pixels move almost linearly.
         scale = np.float32(step) / z
         self._dx, self._dy = (near[0] - near[2] * self._x) * scale, (near[1] - near[2] * self._y) * scale
 
     def warped(self, steps: int) -> Singles:
-        """The source's photo as the camera would see it, `steps` from the start."""
+        """Return the source's photo, warped to the camera, for depths `steps` away from the start."""
         warped = cv2.remap(
             self._grey,
             self._x + steps * self._dx,

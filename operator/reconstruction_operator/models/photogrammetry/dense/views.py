@@ -1,4 +1,4 @@
-"""Views: undistorted photos, each with the neighbouring views that suit stereo."""
+"""Views: undistorted photos, each with the neighbouring views that are suitable for stereo."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ import numpy as np
 
 from reconstruction_operator.models.photogrammetry import parallel
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask, Pixels
-from reconstruction_operator.models.photogrammetry.dense import blanks
+from reconstruction_operator.models.photogrammetry.dense import blank_areas
 from reconstruction_operator.models.photogrammetry.input.photos import mask_name
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
 
-_BEST_ANGLE_DEG = 8.0  # between two lines of sight: enough parallax, and little change in appearance
+_BEST_ANGLE_DEG = 8.0  # between two lines of sight: enough parallax, little change in appearance
 _SIGMA_BELOW_DEG = 4.0
 _SIGMA_ABOVE_DEG = 12.0
 _FEWEST_COMMON_POINTS = 10
 _JPEG_QUALITY = 97
-_HIDDEN_GREY = 128  # without texture, so that nothing is found there
-_NEARER = 0.8  # lower bound of the depth, as a factor of the nearest sparse points
-_FARTHER = 1.3
+_HIDDEN_GREY = 128  # hidden areas get no texture, so that nothing is matched there
+_NEARER = 0.8  # minimum depth, as a factor of the depth of the nearest sparse points
+_FARTHER = 1.3  # maximum depth, as a factor of the depth of the farthest
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class View:
-    """One aligned photo. `near` and `far` bound the depth of the visible surface."""
+    """An aligned photo. `near` and `far` limit the depth of the visible surface."""
 
     name: str
-    path: Path  # the undistorted photo; read on demand, since 200 photos do not fit into memory
+    path: Path  # of the undistorted photo, which is read on demand: 200 photos do not fit into memory
     camera: Camera
     near: float
     far: float
@@ -40,7 +40,7 @@ class View:
     mask: Path | None = None  # white where the photo shows a surface; None: everywhere
 
     def shows(self, pixels: Doubles) -> Mask:
-        """(n,): whether the photo shows a surface at `pixels` (n, 2), which lie in it."""
+        """(n,): whether the photo shows a surface at `pixels` (n, 2), which are inside the photo."""
         if self.mask is None:
             return np.ones(len(pixels), dtype=np.bool_)
         column, row = np.rint(pixels).astype(np.int64).T
@@ -48,7 +48,7 @@ class View:
         return shown
 
     def shown(self, width: int, height: int) -> Mask:
-        """(height, width): where the photo, reduced to that size, shows a surface."""
+        """(height, width): where the photo shows a surface, reduced to that size."""
         if self.mask is None:
             return np.ones((height, width), dtype=np.bool_)
         reduced = cv2.resize(_read_mask(self.mask), (width, height), interpolation=cv2.INTER_NEAREST)
@@ -56,7 +56,7 @@ class View:
         return shown
 
     def image(self) -> Pixels:
-        """(height, width, 3) RGB."""
+        """(height, width, 3): the RGB pixels."""
         loaded = cv2.imread(str(self.path), cv2.IMREAD_COLOR_RGB)
         if loaded is None:
             raise FileNotFoundError(self.path)
@@ -66,7 +66,7 @@ class View:
 def make(
     model: SparseModel, folder: Path, output: Path, *, sources: int, threads: int, progress: StageProgress
 ) -> list[View]:
-    """Undistorts the photos of `model` (files in `folder`) into `output`, and picks up to `sources` for each."""
+    """Undistort the photos of `model` (files in `folder`) into `output`, and choose up to `sources` sources for each."""
     cameras = parallel.each(
         lambda photo: _undistort(photo, model.points[photo.seen], folder, output),
         model.photos,
@@ -85,9 +85,9 @@ def make(
 
 
 def choose_sources(model: SparseModel, cameras: Sequence[Camera], count: int) -> list[tuple[int, ...]]:
-    """For each photo up to `count` others with the highest scores.
+    """Return for each photo up to `count` other photos with the highest scores.
 
-    Each sparse point that both see adds to the score, by the angle between the two lines of sight: most at a few degrees
+    Each sparse point that both photos see adds to the score, by the angle between the two lines of sight: most at a few degrees
     (the score of Yao et al. 2018, "MVSNet").
     """
     chosen: list[tuple[int, ...]] = []
@@ -106,7 +106,7 @@ def choose_sources(model: SparseModel, cameras: Sequence[Camera], count: int) ->
 
 
 def depth_range(camera: Camera, points: Doubles) -> tuple[float, float]:
-    """Nearest and farthest depth to sweep, from the sparse points that the photo sees."""
+    """Return the minimum and maximum depth to search, from the sparse points that the photo sees."""
     _, depth = camera.project(points)
     depth = depth[depth > 0]
     low, high = np.percentile(depth, [2, 98])
@@ -129,9 +129,9 @@ def _read_mask(path: Path) -> Pixels:
 
 
 def _undistort(photo: AlignedPhoto, points: Doubles, folder: Path, output: Path) -> Camera:
-    """Writes the photo without lens distortion, cropped to the area where all pixels are known, and a mask if it needs one.
+    """Write the photo without lens distortion, cropped to known pixels, and a mask if parts are blank or hidden.
 
-    `points` are the sparse points that it sees. What the user's mask hides becomes grey.
+    `points` are the sparse points that the photo sees. What the user's mask hides becomes grey.
     """
     image = cv2.imread(str(folder / photo.name))
     if image is None:
@@ -147,7 +147,7 @@ def _undistort(photo: AlignedPhoto, points: Doubles, folder: Path, output: Path)
     camera = Camera(
         np.asarray(intrinsics, dtype=np.float64), photo.rotation, photo.translation, photo.width, photo.height
     )
-    shown = ~blanks.of_photo(np.asarray(straight, dtype=np.uint8), camera.project(points)[0])
+    shown = ~blank_areas.of_photo(np.asarray(straight, dtype=np.uint8), camera.project(points)[0])
     if (folder / mask_name(photo.name)).exists():
         mask = _read_mask(folder / mask_name(photo.name))
         uncovered = cv2.remap(mask, first, second, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT) > 0

@@ -1,1 +1,1 @@
-"""Input: photos prepared for the engine, and what their files tell."""
+"""Input: photo preparation, metadata of the photo files, and masks of still backgrounds."""

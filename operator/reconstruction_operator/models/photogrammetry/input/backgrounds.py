@@ -1,6 +1,6 @@
-"""Still backgrounds: masks for photos of a turntable, whose background shows that the camera does not move.
+"""Still backgrounds: masks the background of photos of a turntable, which would show a camera that does not move.
 
-The median of each pixel over all photos is the background wherever the object covers it in fewer than half of them.
+The median of each pixel over all photos is the background wherever the object covers it in fewer than half of the photos.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from reconstruction_operator.models.photogrammetry.arrays import Mask, Pixels, S
 from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto, mask_name
 
 _FEWEST_PHOTOS = 8
-_SIDE_PX = 320  # at which photos are compared
-_BLUR_PX = 1.0  # hides noise
-_ALIKE = 10.0  # levels of 255 between a photo and the background
-_BORDER = 0.08  # of the longer side: where no turntable is
-_STILL_BORDER = 0.8  # share of the border's pixels that hardly ever change
-_HARDLY_EVER = 0.9  # share of the photos in which a still pixel is alike
-_MOSTLY = 0.5
-_LEAST_TEXTURE = 4.0  # levels: mean change across 2 px of the border; photos with a plain background align as they are
-_LEAST_MOVING = 0.02  # share of all pixels; with less, all photos are the same
-_SMALLEST_PIECE = 0.1  # of the largest piece of a mask
+_SIDE_PX = 320  # photos are reduced to this size for the comparison
+_BLUR_PX = 1.0  # removes noise
+_ALIKE = 10.0  # maximum difference between a photo and the background, in levels of 255
+_BORDER = 0.08  # width of the border, where no turntable is, as a share of the longer side
+_STILL_BORDER = 0.8  # minimum share of still pixels in the border
+_HARDLY_EVER = 0.9  # minimum share of the photos in which a still pixel is alike
+_MOSTLY = 0.5  # the same for a pixel of the background
+_LEAST_TEXTURE = 4.0  # minimum mean change across 2 px of the border, in levels; a plain background needs no mask
+_LEAST_MOVING = 0.02  # minimum share of moving pixels; with fewer, all photos are the same
+_SMALLEST_PIECE = 0.1  # minimum area of a piece of a mask, relative to its largest piece
 _MARGIN_PX = 1
 
 
 def masked(photos: Sequence[PreparedPhoto], folder: Path) -> list[PreparedPhoto]:
-    """`photos`, whose files are in `folder`, with masks if they were taken of a turntable; else as they are."""
+    """Return `photos` (files in `folder`), with masks if they show a turntable; otherwise unchanged."""
     if (
         len(photos) < _FEWEST_PHOTOS
         or any(photo.masked for photo in photos)
@@ -49,7 +49,7 @@ def masked(photos: Sequence[PreparedPhoto], folder: Path) -> list[PreparedPhoto]
 
 
 def objects(greys: Singles) -> Mask | None:
-    """(photos, h, w): where each of `greys` (photos, h, w; 0 to 255) does not show the still background; None: there is none."""
+    """(photos, h, w): where `greys` (photos, h, w; 0 to 255) do not show the still background; None without one."""
     background = np.median(greys, axis=0)
     alike = np.abs(greys - background) < _ALIKE
     share = alike.mean(axis=0)
@@ -70,7 +70,7 @@ def _grey(path: Path) -> Pixels:
 
 
 def _levelled(greys: Pixels) -> Singles:
-    """Without noise, and with the exposure of the median photo at the border."""
+    """Return `greys` without noise, adjusted to the exposure of the median photo at the border."""
     smooth = np.stack([cv2.GaussianBlur(one, (0, 0), _BLUR_PX) for one in greys]).astype(np.float32)
     levels = np.maximum(smooth[:, _border(greys.shape[1:])].mean(axis=1), 1.0)
     return np.asarray(smooth * (np.median(levels) / levels)[:, None, None], dtype=np.float32)
@@ -84,7 +84,7 @@ def _border(shape: tuple[int, ...]) -> Mask:
 
 
 def _whole(mask: Mask) -> Mask:
-    """The large pieces, without holes, and a margin around them."""
+    """Return the large pieces of the mask, without holes, and with a margin."""
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     areas = [cv2.contourArea(contour) for contour in contours]
     large = [one for one, area in zip(contours, areas, strict=True) if area >= _SMALLEST_PIECE * max(areas)]

@@ -1,4 +1,4 @@
-"""Photo metadata: the camera, its focal length, where a photo was taken, and how its gimbal was held, from EXIF and XMP."""
+"""Photo metadata: camera, focal length, GPS position and gimbal pitch, from EXIF and XMP."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from PIL import ExifTags, Image
 
 _FULL_FRAME_WIDTH_MM = 36.0
 _MM_PER_RESOLUTION_UNIT = {2: 25.4, 3: 10.0, 4: 1.0}  # EXIF FocalPlaneResolutionUnit: inch, cm, mm
-_PLAUSIBLE_FOCAL = (0.3, 20.0)  # of the longer side; outside it EXIF is wrong
-_XMP_KEYS = ("xmp", "XML:com.adobe.xmp")  # of JPEG, TIFF and WebP, of PNG, in Pillow's `info`
-_PITCH = re.compile(  # as attribute or element: DJI and Autel (`GimbalPitchDegree`), Parrot (`CameraPitchDegree`)
+_PLAUSIBLE_FOCAL = (0.3, 20.0)  # range, as a multiple of the longer side; other values in EXIF are wrong
+_XMP_KEYS = ("xmp", "XML:com.adobe.xmp")  # keys in Pillow's `info`: of JPEG, TIFF and WebP; of PNG
+_PITCH = re.compile(  # an attribute or element of DJI and Autel (`GimbalPitchDegree`) or Parrot (`CameraPitchDegree`)
     rb"""(?:Gimbal|Camera)PitchDegree\s*(?:=\s*["']|>)\s*([+-]?\d{1,3}(?:\.\d{1,9})?)\s*["'<]"""
 )
 _MAX_XMP_BYTES = 1 << 20
@@ -24,16 +24,16 @@ Place = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """Metadata of a photo; None: missing or implausible."""
+    """The metadata of a photo; None: missing or implausible."""
 
-    camera: str  # maker and model; empty parts if unknown
-    relative_focal: float | None  # focal length as a fraction of the longer side
+    camera: str  # maker and model; unknown parts are empty
+    relative_focal: float | None  # focal length as a multiple of the longer side
     place: Place | None
-    pitch_deg: float | None  # of the gimbal: 0 level, -90 straight down
+    pitch_deg: float | None  # of the gimbal; 0: level, -90: straight down
 
 
 def read(image: Image.Image) -> Metadata:
-    """The metadata of an opened photo, which need not be loaded."""
+    """Return the metadata of an opened photo, which need not be loaded."""
     exif = image.getexif()
     return Metadata(
         camera=f"{exif.get(ExifTags.Base.Make, '')}|{exif.get(ExifTags.Base.Model, '')}",
@@ -44,9 +44,9 @@ def read(image: Image.Image) -> Metadata:
 
 
 def relative_focal_length(lens: Mapping[int, object], long_side_px: int) -> float | None:
-    """The focal length as a fraction of the photo's longer side, from the EXIF tags in `lens`, or None.
+    """Return the focal length as a multiple of the photo's longer side, from the EXIF tags in `lens`, or None.
 
-    Either the 35 mm equivalent (36 mm wide film), or the focal length with the sensor's resolution.
+    It comes from the 35 mm equivalent (film 36 mm wide), or from the focal length and the sensor's resolution.
     """
     equivalent = _positive(lens.get(ExifTags.Base.FocalLengthIn35mmFilm))
     if equivalent:
@@ -61,7 +61,7 @@ def relative_focal_length(lens: Mapping[int, object], long_side_px: int) -> floa
 
 
 def place(gps: Mapping[int, object]) -> Place | None:
-    """The place in the EXIF tags `gps`. Without an altitude there is none; 0, 0 is what cameras write without a fix."""
+    """Return the place in the EXIF tags `gps`; None without an altitude, or for 0, 0, which cameras write without a fix."""
     latitude = _degrees(gps.get(ExifTags.GPS.GPSLatitude), gps.get(ExifTags.GPS.GPSLatitudeRef), "NS", 90.0)
     longitude = _degrees(gps.get(ExifTags.GPS.GPSLongitude), gps.get(ExifTags.GPS.GPSLongitudeRef), "EW", 180.0)
     altitude = _number(gps.get(ExifTags.GPS.GPSAltitude))
@@ -72,7 +72,7 @@ def place(gps: Mapping[int, object]) -> Place | None:
 
 
 def gimbal_pitch(xmp: bytes | str) -> float | None:
-    """The gimbal's pitch in degrees in an XMP packet, as drones write it."""
+    """Return the gimbal's pitch in degrees in the XMP packet of a drone."""
     text = xmp.encode(errors="replace") if isinstance(xmp, str) else xmp
     found = _PITCH.search(text[:_MAX_XMP_BYTES])
     pitch = float(found[1]) if found else None
@@ -80,7 +80,7 @@ def gimbal_pitch(xmp: bytes | str) -> float | None:
 
 
 def _degrees(parts: object, half: object, halves: str, most: float) -> float | None:
-    """Degrees, minutes and seconds as degrees; negative in the second of the `halves` of the Earth."""
+    """Return degrees, minutes and seconds as degrees; negative in the second of the `halves` of the Earth."""
     if not isinstance(parts, tuple | list) or half not in tuple(halves):
         return None
     numbers = [_number(part) for part in parts]
@@ -101,7 +101,7 @@ def _positive(value: object) -> float | None:
 
 
 def _number(value: object) -> float | None:
-    """A finite number from an EXIF value, which may be a rational with denominator 0."""
+    """Return an EXIF value as a finite number; None if it is not one, as a rational with denominator 0."""
     try:
         number = float(value)  # type: ignore[arg-type]  # a value that is not a number raises
     except (TypeError, ValueError, ZeroDivisionError):

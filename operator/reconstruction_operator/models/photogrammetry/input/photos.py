@@ -1,4 +1,4 @@
-"""Photo preparation: upright sRGB files of bounded size, with the EXIF and XMP metadata of each."""
+"""Photo preparation: writes upright sRGB files of bounded size, and reads the metadata of each photo."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from reconstruction_operator.models.photogrammetry.input.metadata import Metadat
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 
 _JPEG_QUALITY = 95
-_SHOWN = 128  # level of a mask from which on it shows the object
-_SHAPE_TOLERANCE = 0.02  # of the proportions of a mask: small masks are rounded
+_SHOWN = 128  # minimum level of a mask where it shows the object
+_SHAPE_TOLERANCE = 0.02  # for the proportions of a mask, since sizes of small masks are rounded
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedPhoto:
-    """A JPEG in the working folder, upright."""
+    """An upright JPEG in the working folder."""
 
     name: str  # file name in the working folder
     source: str  # the user's file name, for messages
     width: int  # px
     height: int  # px
-    focal_px: float | None  # from EXIF; None if EXIF has no plausible value
-    camera: str  # photos of the same camera and lens setting share this
+    focal_px: float | None  # from EXIF; None without a plausible value
+    camera: str  # the same for all photos of one camera and lens setting
     place: Place | None = None  # where it was taken, from EXIF
-    pitch_deg: float | None = None  # of a drone's gimbal: 0 level, -90 straight down
-    masked: bool = False  # its mask, white where it shows the object, lies beside it (`mask_name`)
+    pitch_deg: float | None = None  # of a drone's gimbal; 0: level, -90: straight down
+    masked: bool = False  # whether a mask is beside the photo (`mask_name`), white where the object is
 
 
 def prepare(photos: Sequence[Photo], folder: Path, max_size: int, progress: StageProgress) -> list[PreparedPhoto]:
-    """Writes each photo to `folder`, at most `max_size` px on its longer side; in the order of their names.
+    """Write the photos to `folder` in the order of their names, at most `max_size` px on the longer side.
 
-    Raises ModelFailure (CORRUPT_IMAGE), naming the file.
+    Raises ModelFailure (CORRUPT_IMAGE), which names the file.
     """
     prepared = []
     ordered = sorted(photos, key=lambda photo: natural_order(photo.path.name))
@@ -49,12 +49,12 @@ def prepare(photos: Sequence[Photo], folder: Path, max_size: int, progress: Stag
 
 
 def mask_name(name: str) -> str:
-    """The name of the mask of the prepared photo `name`, as COLMAP wants it."""
+    """Return the name of the mask of the prepared photo `name`, as COLMAP expects it."""
     return f"{name}.png"
 
 
 def natural_order(name: str) -> list[tuple[int, int, str]]:
-    """Sort key that puts IMG_9 before IMG_10: neighbours in this order are usually neighbours in space."""
+    """Return the sort key that puts IMG_9 before IMG_10: neighbours in this order are usually neighbours in space."""
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name.lower())]
 
 
@@ -63,7 +63,7 @@ def _prepare_one(photo: Photo, target: Path, max_size: int) -> PreparedPhoto:
     try:
         upright, found = _read(source, max_size)
         mask = _mask(upright, photo.mask)
-    # The errors of Pillow's decoders for broken files; SyntaxError means a bad PNG chunk.
+    # Errors of Pillow's decoders for broken files; SyntaxError means a bad PNG chunk.
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ModelFailure("CORRUPT_IMAGE", f"{source.name} cannot be read ({error})") from error
     scale = max_size / max(upright.size)
@@ -90,15 +90,15 @@ def _prepare_one(photo: Photo, target: Path, max_size: int) -> PreparedPhoto:
 
 
 def _read(source: Path, max_size: int) -> tuple[Image.Image, Metadata]:
-    """The upright photo of 8 bits a channel, and its metadata."""
+    """Return the upright photo with 8 bits a channel, and its metadata."""
     with Image.open(source, formats=PHOTO_FORMATS) as image:
         found = metadata.read(image)
-        image.draft("RGB", (max_size, max_size))  # the JPEG decoder skips detail that resizing would discard
+        image.draft("RGB", (max_size, max_size))  # lets the JPEG decoder skip detail that resizing would discard
         return srgb.eight_bit(ImageOps.exif_transpose(image)), found
 
 
 def _mask(upright: Image.Image, file: Path | None) -> Image.Image | None:
-    """The mask in `file`, or else what the photo's own transparency leaves; None: all of the photo counts."""
+    """Return the mask in `file`, or else by the photo's own transparency; None: the whole photo is used."""
     if file is not None:
         with Image.open(file, formats=PHOTO_FORMATS) as image:
             mask = srgb.eight_bit(ImageOps.exif_transpose(image))
@@ -112,7 +112,7 @@ def _mask(upright: Image.Image, file: Path | None) -> Image.Image | None:
 
 
 def _cut_out(image: Image.Image) -> Image.Image | None:
-    """What a transparent background leaves; None: nothing is transparent."""
+    """Return the alpha channel as a mask; None if nothing is transparent."""
     if image.mode != "RGBA":
         return None
     alpha = image.getchannel("A")
@@ -121,6 +121,6 @@ def _cut_out(image: Image.Image) -> Image.Image | None:
 
 
 def _are_alike(one: tuple[int, int], other: tuple[int, int]) -> bool:
-    """Whether two sizes have the same shape, but for rounding."""
+    """Return whether two sizes have the same proportions, except for rounding."""
     across, along = one[0] * other[1], one[1] * other[0]
     return abs(across - along) <= _SHAPE_TOLERANCE * max(across, along)

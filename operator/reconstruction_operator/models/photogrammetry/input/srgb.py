@@ -1,4 +1,7 @@
-"""sRGB: photos of any profile and depth as sRGB with 8 bits a channel. Phones give Display P3, whose numbers look pale as sRGB."""
+"""sRGB conversion: photos of any profile and depth become sRGB with 8 bits a channel.
+
+Many phones use Display P3, whose values would look pale if they were read as sRGB.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,14 @@ from typing import cast
 from PIL import Image, ImageCms
 
 _SRGB = ImageCms.createProfile("sRGB")
-_GREY_DEPTHS = (8, 10, 12, 14, 16)  # bits of a sensor; files of 16 bits hold any of them
+_GREY_DEPTHS = (8, 10, 12, 14, 16)  # bit depths of sensors; a 16-bit file can contain any of them
 
 
 def converted(image: Image.Image) -> Image.Image:
-    """The photo, of 8 bits a channel, by its profile."""
+    """Return the photo (8 bits a channel) in sRGB, converted by its profile."""
     plain, profile = image.convert("RGB") if image.mode == "RGBA" else image, image.info.get("icc_profile")
     if profile:
-        # A damaged profile, or one that does not fit the photo's channels, counts for nothing.
+        # A damaged profile, or one that does not match the photo's channels, is ignored.
         with contextlib.suppress(ImageCms.PyCMSError):
             rgb = ImageCms.profileToProfile(plain, io.BytesIO(profile), _SRGB, outputMode="RGB")
             return cast("Image.Image", rgb)
@@ -24,7 +27,10 @@ def converted(image: Image.Image) -> Image.Image:
 
 
 def eight_bit(image: Image.Image) -> Image.Image:
-    """Grey, RGB, RGBA or CMYK. Grey of 16 bits is scaled by the depth that its brightest pixel needs: the sensor's, unless the photo is dark."""
+    """Return the photo as grey, RGB, RGBA or CMYK with 8 bits a channel.
+
+    16-bit grey is scaled from the bit depth that its brightest pixel needs: usually the sensor's.
+    """
     if image.mode == "I" or image.mode.startswith("I;16"):
         whole = image.convert("I")
         _, brightest = cast("tuple[int, int]", whole.getextrema())

@@ -1,1 +1,1 @@
-"""Output: the GLB file and previews."""
+"""Output: the files of the result (meshes, previews, cameras, report), written by `results`."""

@@ -1,7 +1,7 @@
-"""Camera files: `cameras.json`, and the sparse model in COLMAP's binary format.
+"""Camera files: writes `cameras.json`, and the sparse model in COLMAP's binary format.
 
-Both are in the coordinates of the mesh. docs/results.md describes `cameras.json`;
-COLMAP's format is that of colmap.github.io/format.html, which viewers and trainers of radiance fields read.
+Both use the coordinates of the mesh. docs/results.md describes `cameras.json`, and colmap.github.io/format.html describes COLMAP's format,
+which viewers and trainers of radiance fields read.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _TRACK = np.dtype([("image", "<u4"), ("index", "<u4")])
 
 
 def write_json(path: Path, model: SparseModel) -> None:
-    """Writes the intrinsics and the pose of each photo of the placed `model`, and the photos left out."""
+    """Write the intrinsics and the pose of each photo of the placed `model`, and the photos left out."""
     content = {
         "format": _FORMAT,
         "version": _VERSION,
@@ -57,7 +57,7 @@ def _described(photo: AlignedPhoto, points: Doubles) -> dict[str, object]:
 
 
 def write_colmap(folder: Path, model: SparseModel, colours: Pixels) -> None:
-    """Writes `cameras.bin`, `images.bin` and `points3D.bin` of the placed `model`; `colours` (points, 3)."""
+    """Write `cameras.bin`, `images.bin` and `points3D.bin` of the placed `model`; `colours` (points, 3) are of its points."""
     folder.mkdir()
     (folder / "cameras.bin").write_bytes(_counted([_camera(number, one) for number, one in _numbered(model)]))
     (folder / "images.bin").write_bytes(_counted([_image(number, one) for number, one in _numbered(model)]))
@@ -74,7 +74,7 @@ def _counted(records: list[bytes]) -> bytes:
 
 def _camera(number: int, photo: AlignedPhoto) -> bytes:
     column, row = photo.principal
-    # COLMAP has pixel centres at halves.
+    # In COLMAP, pixel centres are at halves.
     values = (photo.focal, column + 0.5, row + 0.5, photo.radial)
     return struct.pack("<IiQQ4d", number, _SIMPLE_RADIAL, photo.width, photo.height, *values)
 
@@ -97,7 +97,7 @@ def _points(model: SparseModel, colours: Pixels) -> bytes:
     lengths = np.bincount(seen, minlength=len(model.points))
     means = np.bincount(seen, errors, len(model.points)) / np.maximum(lengths, 1)
     starts = np.concatenate([[0], np.cumsum(lengths)])
-    # A point that only photos with too few points saw has no track, and is left out.
+    # A point without a track is left out: only photos with too few points saw it.
     return _counted(
         [
             struct.pack("<Q3d3BdQ", index + 1, *model.points[index], *colours[index], means[index], lengths[index])
@@ -108,10 +108,10 @@ def _points(model: SparseModel, colours: Pixels) -> bytes:
 
 
 def quaternion(rotation: Doubles) -> tuple[float, float, float, float]:
-    """w, x, y, z of a rotation matrix, with w >= 0.
+    """Return w, x, y, z of a rotation matrix, with w >= 0.
 
-    The eigenvector of the largest eigenvalue (Bar-Itzhack 2000, "New method for extracting the quaternion from a rotation
-    matrix"): without branches, and exact for half turns.
+    It is the eigenvector of the largest eigenvalue (Bar-Itzhack 2000, "New method for extracting the quaternion from a rotation
+    matrix"). This needs no branches, and is exact for half turns.
     """
     (a, b, c), (d, e, f), (g, h, i) = rotation
     symmetric = np.array(

@@ -1,6 +1,6 @@
-"""GLB writer (glTF 2.0, binary): one mesh with normals and one material that is not metallic.
+"""GLB writer (glTF 2.0, binary): one mesh with normals, and one material that is not metallic.
 
-Without a material viewers take glTF's default one, which is a metal, and shade a mesh without normals flat.
+Without a material, viewers use glTF's default, which is a metal. Without normals, they use flat shading.
 """
 
 from __future__ import annotations
@@ -22,12 +22,16 @@ from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 _GENERATOR = "reconstruction-operator photogrammetry"
 _FLOAT, _UINT32 = 5126, 5125  # component types
 _VERTICES, _INDICES = 34962, 34963  # buffer targets
-_LINEAR, _LINEAR_MIPMAP_LINEAR, _CLAMP = 9729, 9987, 33071  # of samplers
+_LINEAR, _LINEAR_MIPMAP_LINEAR, _CLAMP = 9729, 9987, 33071  # values of samplers
 _JPEG_QUALITY = 90
 _DRACO = "KHR_draco_mesh_compression"
-_OF_DRACO = {0: ("POSITION", "VEC3"), 1: ("NORMAL", "VEC3"), 3: ("TEXCOORD_0", "VEC2")}  # by its types of attributes
-_POSITION_BITS, _UV_BITS, _NORMAL_BITS = 14, 12, 8  # a vertex moves by 1/30,000 of the model at most
-_DRACO_LEVEL = 7  # 0 to 10: smaller and slower
+_OF_DRACO = {
+    0: ("POSITION", "VEC3"),
+    1: ("NORMAL", "VEC3"),
+    3: ("TEXCOORD_0", "VEC2"),
+}  # by Draco's types of attributes
+_POSITION_BITS, _UV_BITS, _NORMAL_BITS = 14, 12, 8  # moves a vertex by at most 1/30,000 of the model
+_DRACO_LEVEL = 7  # 0 to 10; higher is smaller and slower
 _COMPRESSED_QUALITY = 75  # of the JPEG
 _SHORTEST_NORMAL = 0.5
 _UP = np.array([0.0, 1.0, 0.0])
@@ -39,28 +43,28 @@ class Textured:
     """The textured mesh in model coordinates."""
 
     mesh: Mesh
-    normals: Doubles  # (n, 3), alike on both sides of a cut of the atlas
-    uv: Doubles  # (n, 2) from the upper left
+    normals: Doubles  # (n, 3), equal on both sides of a cut of the atlas
+    uv: Doubles  # (n, 2), from the upper left
     texture: Pixels  # (h, w, 3)
 
 
 @dataclass(slots=True)
 class _Document:
-    """A glTF document in the making, with its binary chunk."""
+    """A glTF document under construction, with its binary chunk."""
 
     accessors: list[dict[str, Any]] = field(default_factory=list)
     views: list[dict[str, Any]] = field(default_factory=list)
     binary: bytearray = field(default_factory=bytearray)
 
     def add_bytes(self, content: bytes, **properties: int) -> int:
-        """The number of a new buffer view."""
+        """Add a buffer view; return its number."""
         self.binary += b"\0" * (-len(self.binary) % 4)
         self.views.append({"buffer": 0, "byteOffset": len(self.binary), "byteLength": len(content), **properties})
         self.binary += content
         return len(self.views) - 1
 
     def add_vectors(self, values: npt.NDArray[np.floating], *, bounded: bool = False) -> int:
-        """The number of a new accessor of `values` (n, 2 or 3); `bounded` notes their range, as positions need it."""
+        """Add an accessor of `values` (n, 2 or 3); return its number. `bounded` adds their range, which positions need."""
         stored = values.astype("<f4")
         accessor = {
             "bufferView": self.add_bytes(stored.tobytes(), target=_VERTICES),
@@ -73,7 +77,7 @@ class _Document:
         return self.add_accessor(**accessor)
 
     def add_accessor(self, **properties: Any) -> int:
-        """The number of a new accessor."""
+        """Add an accessor; return its number."""
         self.accessors.append(properties)
         return len(self.accessors) - 1
 
@@ -83,21 +87,21 @@ class _Document:
 
 
 def coloured(mesh: Mesh, colours: Singles) -> bytes:
-    """`mesh` (in the model's coordinates) with `colours` (vertices, 3), sRGB 0 to 255."""
+    """Return a GLB of `mesh` (in model coordinates) with `colours` (vertices, 3), sRGB 0 to 255."""
     document = _Document()
     primitive = _primitive(document, mesh, mesh.normals(), COLOR_0=document.add_vectors(linear(colours)))
     return _encoded(document, primitive, {})
 
 
 def textured(model: Textured, *, jpeg_quality: int = _JPEG_QUALITY) -> bytes:
-    """`model` with its texture as a JPEG."""
+    """Return a GLB of `model` with its texture as a JPEG."""
     document = _Document()
     primitive = _primitive(document, model.mesh, model.normals, TEXCOORD_0=document.add_vectors(model.uv))
     return _pictured(document, primitive, model.texture, jpeg_quality)
 
 
 def compressed(model: Textured) -> bytes:
-    """`model` with its mesh in Draco's compression (KHR_draco_mesh_compression), a little coarser, and a smaller texture."""
+    """Return a GLB of `model` with a slightly coarser mesh in Draco's compression (KHR_draco_mesh_compression) and a smaller texture."""
     packed = DracoPy.encode(
         model.mesh.vertices.astype(np.float32),
         model.mesh.faces.astype(np.uint32),
@@ -108,7 +112,7 @@ def compressed(model: Textured) -> bytes:
         tex_coord=model.uv,
         tex_coord_quantization_bits=_UV_BITS,
     )
-    unpacked = DracoPy.decode(packed)  # it may have more or fewer vertices
+    unpacked = DracoPy.decode(packed)  # the number of vertices may have changed
     document = _Document()
     attributes, places = {}, {}
     for attribute in unpacked.attributes:
@@ -131,7 +135,7 @@ def compressed(model: Textured) -> bytes:
 
 
 def linear(colours: Singles) -> Singles:
-    """Intensities 0 to 1 of sRGB values 0 to 255: glTF takes vertex colours as linear, and only textures as sRGB."""
+    """Return intensities 0 to 1 of sRGB values 0 to 255: in glTF, vertex colours are linear, and only textures are sRGB."""
     encoded = np.clip(colours / 255.0, 0.0, 1.0)
     curved = ((encoded + _SRGB_OFFSET) / (1.0 + _SRGB_OFFSET)) ** _SRGB_POWER
     return np.asarray(np.where(encoded <= _SRGB_BREAK, encoded / _SRGB_SLOPE, curved), dtype=np.float32)
@@ -154,7 +158,7 @@ def _pictured(document: _Document, primitive: dict[str, Any], texture: Pixels, q
 
 
 def _unit(normals: Doubles) -> Doubles:
-    """`normals`, with a unit vector for vertices whose faces have no area."""
+    """Return `normals`, with a unit vector for vertices whose faces have no area."""
     undefined = np.linalg.norm(normals, axis=1) < _SHORTEST_NORMAL
     defined: Doubles = np.where(undefined[:, None], _UP, normals)
     return defined
@@ -170,14 +174,14 @@ def _primitive(document: _Document, mesh: Mesh, normals: Doubles, **accessors: i
 
 
 def _encoded(document: _Document, primitive: dict[str, Any], surface: dict[str, Any], **more: Any) -> bytes:
-    """`primitive` is the mesh, `surface` its material's texture, if any, and `more` the document's parts for that."""
+    """Return the GLB. `primitive` is the mesh, `surface` the texture of its material, if any, and `more` the parts for it."""
     content = {
         "asset": {"version": "2.0", "generator": _GENERATOR},
         "scene": 0,
         "scenes": [{"nodes": [0]}],
         "nodes": [{"mesh": 0, "name": "model"}],
         "meshes": [{"primitives": [{**primitive, "material": 0}]}],
-        # The surface is open where no photo looks: seen from behind it shows its colours, too.
+        # The surface is open where no photo sees it. Seen from behind, it must show its colours too.
         "materials": [
             {"pbrMetallicRoughness": {"metallicFactor": 0.0, "roughnessFactor": 1.0, **surface}, "doubleSided": True}
         ],

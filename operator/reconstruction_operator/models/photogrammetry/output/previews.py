@@ -1,4 +1,4 @@
-"""Previews: pictures of the model from several sides, rendered on the CPU."""
+"""Previews: renders pictures of the model from several sides on the CPU."""
 
 from __future__ import annotations
 
@@ -15,27 +15,28 @@ SIZE_PX = 512
 TURN_PX = 320
 _SAMPLES = 768  # px of a picture before it is reduced to SIZE_PX
 _TURN_SAMPLES = 480  # px of a picture before it is reduced to TURN_PX
-_FOCAL = 1.6  # of the picture's size: a mild telephoto lens
-_MARGIN = 0.05  # of the picture's size, around the model
-_ELEVATION_DEG = (18.0, 50.0)  # the elevation of the photos, clamped to this range
-_ORBIT_GAP_DEG = 150.0  # with a larger gap the photos do not surround the object
-_ARC_MARGIN_DEG = 12.0  # previews may be this far beyond the outermost photo
+_FOCAL = 1.6  # focal length as a multiple of the picture's size: a mild telephoto lens
+_MARGIN = 0.05  # around the model, as a share of the picture's size
+_ELEVATION_DEG = (18.0, 50.0)  # range to which the elevation of the photos is clamped
+_ORBIT_GAP_DEG = 150.0  # with a larger gap, the photos do not surround the object
+_ARC_MARGIN_DEG = 12.0  # previews may be at most this far beyond the outermost photo
 _BACKGROUND_TOP = np.array([250.0, 250.0, 252.0])
 _BACKGROUND_BOTTOM = np.array([214.0, 218.0, 224.0])
 _UP = np.array([0.0, 1.0, 0.0])
-_AMBIENT = 0.75  # photos contain light already: a little shading shows the shape
+_AMBIENT = 0.75  # photos already contain light, so a little shading is enough to show the shape
 _DIRECT = 0.4
-_BRIGHTEST = 235.0  # target for nearly the brightest part of the model ...
+_BRIGHTEST = 235.0  # target for nearly the brightest part of the model
 _BRIGHTEST_PERCENTILE = 97.0
 _GAIN_STEP = 8  # texels
-_STRONGEST_GAIN = 1.4  # ... but dark objects stay dark
+_STRONGEST_GAIN = 1.4  # dark objects stay dark
 _LIGHT = np.array([0.35, 0.8, 0.5]) / np.linalg.norm([0.35, 0.8, 0.5])  # to the right, above, towards the viewer
 
 
 def directions(camera_centres: Doubles, count: int) -> Doubles:
-    """(count, 3): unit vectors from the model to the viewer; `camera_centres` (n, 3) in model coordinates.
+    """(count, 3): unit vectors from the model to the viewer; `camera_centres` (n, 3) are in model coordinates.
 
-    All around the model if the photos surround it, else along the arc of the photos: elsewhere there is no surface.
+    They are all around the model if the photos surround it, and otherwise along the arc of the photos, since elsewhere there is no
+    surface.
     """
     flat = np.hypot(camera_centres[:, 0], camera_centres[:, 2])
     elevation = float(np.clip(np.median(np.degrees(np.arctan2(camera_centres[:, 1], flat))), *_ELEVATION_DEG))
@@ -49,12 +50,12 @@ def directions(camera_centres: Doubles, count: int) -> Doubles:
 
 
 def surround(camera_centres: Doubles) -> bool:
-    """Whether cameras at `camera_centres` (n, 3) surround the model."""
+    """Return whether cameras at `camera_centres` (n, 3) surround the model."""
     return 360.0 - _arc(camera_centres)[1] < _ORBIT_GAP_DEG
 
 
 def _arc(camera_centres: Doubles) -> tuple[float, float]:
-    """Where the arc of the cameras begins, and its length, in degrees."""
+    """Return the start and the length of the arc of the cameras, in degrees."""
     ordered = np.sort(_azimuths(camera_centres))
     gaps = np.diff(np.append(ordered, ordered[0] + 360.0))
     widest = int(gaps.argmax())
@@ -67,10 +68,10 @@ def _azimuths(camera_centres: Doubles) -> Doubles:
 
 
 def framed(points: Doubles, direction: Doubles) -> Camera:
-    """The nearest camera of SIZE_PX along `direction` (unit) that has all `points` (n, 3) in the picture."""
+    """Return the nearest camera of SIZE_PX along `direction` (unit) whose picture contains all `points` (n, 3)."""
     size = _SAMPLES
     target = (points.max(axis=0) + points.min(axis=0)) / 2
-    for _ in range(3):  # centring the target changes the distance slightly, and the reverse
+    for _ in range(3):  # centring the target changes the distance slightly, and vice versa
         distance = _distance(points, target, direction, size)
         camera = _along(direction, target, distance, size)
         pixels, _ = camera.project(points)
@@ -81,7 +82,7 @@ def framed(points: Doubles, direction: Doubles) -> Camera:
 
 
 def around(points: Doubles, views: Doubles) -> list[Camera]:
-    """A camera of TURN_PX along each direction of `views` (n, 3), all of them equally far away, so that the model only turns."""
+    """Return a camera of TURN_PX for each direction in `views` (n, 3), all at the same distance, so that the model only turns."""
     size = _TURN_SAMPLES
     target = (points.max(axis=0) + points.min(axis=0)) / 2
     distance = max(_distance(points, target, direction, size) for direction in views)
@@ -93,15 +94,15 @@ def _along(direction: Doubles, target: Doubles, distance: float, size: int) -> C
 
 
 def _distance(points: Doubles, target: Doubles, direction: Doubles, size: int) -> float:
-    """From `target`, for all `points` to be in the picture."""
+    """Return the distance from `target` at which the picture contains all `points`."""
     relative = (points - target) @ _along(direction, target, 1.0, size).rotation.T
     half = size * (0.5 - _MARGIN)
-    # A point at (x, y, z) from the target appears at focal * x / (distance + z).
+    # A point at (x, y, z) from the target is projected to focal * x / (distance + z).
     return float((_FOCAL * size * np.abs(relative[:, :2]) / half - relative[:, 2:]).max())
 
 
 def render(model: Textured, caster: Caster, camera: Camera, size: int = SIZE_PX) -> Pixels:
-    """(size, size, 3): RGB picture of `model` as `camera` sees it, which is larger, so that edges are smooth."""
+    """(size, size, 3): RGB picture of `model`, reduced from the larger picture of `camera`, so that edges are smooth."""
     rays = camera.rays()
     hits = caster.cast(np.broadcast_to(camera.centre, rays.shape), rays)
     picture = _background(camera.height, camera.width)
@@ -119,7 +120,7 @@ def render(model: Textured, caster: Caster, camera: Camera, size: int = SIZE_PX)
 
 
 def _gain(texture: Pixels) -> float:
-    """The brightness factor for a model whose photos were dark."""
+    """Return the factor that brightens a model with dark photos."""
     sparse = texture[::_GAIN_STEP, ::_GAIN_STEP]
     bright = float(np.percentile(sparse.max(axis=2), _BRIGHTEST_PERCENTILE))
     return float(np.clip(_BRIGHTEST / max(bright, 1.0), 1.0, _STRONGEST_GAIN))

@@ -1,4 +1,4 @@
-"""Result files: all that a run leaves for its user, in one folder."""
+"""Result files: writes all files of the result to one folder."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from reconstruction_operator.models.photogrammetry.surface import surface
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
 
-_FAR = 0.03  # of the box's side: points farther from the surface than this have no colour of it
+_FAR = 0.03  # of the box's side; points farther from the surface do not get its colour
 _UNKNOWN_COLOUR = 128
 _PREVIEWS = 4
-_SHARE_OF_STILLS = 0.5  # of the time for pictures: they are larger than those of the model as it turns
+_SHARE_OF_STILLS = 0.5  # in the time for pictures; stills are larger than the frames of the animation
 _TURN_MILLISECONDS = 2880  # of all frames
 _TURN_QUALITY = 75
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Made:
-    """What a run has made, all in the model's coordinates."""
+    """What a run has made, in model coordinates."""
 
     mesh: Mesh
     colours: Singles  # (vertices of the mesh, 3): sRGB 0 to 255
@@ -39,11 +39,11 @@ class Made:
     textured: glb.Textured
     cloud: Cloud
     sparse: SparseModel  # placed
-    subject: Doubles  # (n, 3): the vertices that pictures of the model are about
+    subject: Doubles  # (n, 3): vertices of the subject, which previews show
 
 
 def write_models(folder: Path, made: Made, *, compress: bool) -> None:
-    """Writes the meshes, the points and the cameras to `folder`."""
+    """Write the meshes, the points and the cameras to `folder`."""
     (folder / "model.glb").write_bytes(glb.coloured(made.mesh, made.colours))
     (folder / "model_textured.glb").write_bytes(glb.textured(made.textured))
     if compress:
@@ -54,7 +54,7 @@ def write_models(folder: Path, made: Made, *, compress: bool) -> None:
 
 
 def write_previews(folder: Path, made: Made, turn_frames: int, progress: StageProgress) -> Pixels:
-    """Writes pictures of the model to `folder`, and one of `turn_frames` in which it turns; returns the first."""
+    """Write previews of the model to `folder`, and an animation of `turn_frames` frames in which it turns; return the first preview."""
     caster = Caster(made.textured.mesh)
     centres = np.stack([-photo.rotation.T @ photo.translation for photo in made.sparse.photos])
     pictures = []
@@ -75,7 +75,10 @@ def write_previews(folder: Path, made: Made, turn_frames: int, progress: StagePr
 
 
 def write_turn(path: Path, frames: list[Image.Image], *, whole: bool) -> None:
-    """Writes an endless animation: all around (`whole`), or along the arc of the photos and back; its duration does not depend on the number of frames."""
+    """Write an endless animation: all around (`whole`), or along the arc of the photos and back.
+
+    The duration of one pass does not depend on the number of frames.
+    """
     duration = _TURN_MILLISECONDS // len(frames)
     frames = frames if whole else [*frames, *frames[-2:0:-1]]
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=duration, loop=0, quality=_TURN_QUALITY)
@@ -90,7 +93,7 @@ def write_report(
     parameters: Mapping[str, object],
     seconds: Mapping[str, float],
 ) -> None:
-    """Writes `report.html` to `folder`, last of all: it has the seconds of each step before."""
+    """Write `report.html` to `folder`. It must be written last, since it has the duration of each step."""
     findings = page.Findings(
         model=made.sparse,
         textured=made.textured,
@@ -105,7 +108,7 @@ def write_report(
 
 
 def _colours_at(points: Doubles, made: Made) -> Pixels:
-    """(n, 3): the colour of the surface next to each of `points`, grey where there is none."""
+    """(n, 3): the colour of the surface at each of `points`, grey where there is no surface nearby."""
     distances, nearest = cKDTree(made.mesh.vertices).query(points, distance_upper_bound=_FAR)
     found = np.isfinite(distances)
     colours = np.full((len(points), 3), _UNKNOWN_COLOUR, np.uint8)

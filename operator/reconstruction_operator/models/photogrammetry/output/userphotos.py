@@ -1,4 +1,4 @@
-"""The users' photos: the sparse model in the model's coordinates, with their names and in their sizes."""
+"""Users' photos: converts the sparse model to model coordinates, and to the names and sizes of the users' photos."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reconstruction_operator.models.photogrammetry.sparse.mapping import Aligned
 
 
 def placed(sparse: SparseModel, frame: Frame, originals: Mapping[str, Photo]) -> SparseModel:
-    """`sparse` in the coordinates of `frame`; `originals` has the user's photo for the name of each prepared one."""
+    """Return `sparse` in the coordinates of `frame`. `originals` maps the name of each prepared photo to the user's photo."""
     photos = tuple(_placed(photo, frame, originals[photo.name]) for photo in sparse.photos)
     left_out = tuple(replace(one, name=originals[one.name].path.name) for one in sparse.left_out)
     return replace(sparse, photos=photos, points=frame.apply(sparse.points), left_out=left_out)
@@ -22,7 +22,7 @@ def placed(sparse: SparseModel, frame: Frame, originals: Mapping[str, Photo]) ->
 
 def _placed(photo: AlignedPhoto, frame: Frame, original: Photo) -> AlignedPhoto:
     across, down = original.width / photo.width, original.height / photo.height
-    resized = np.array([across, down])  # nearly alike: the prepared photo has whole pixels
+    resized = np.array([across, down])  # nearly equal: the size of the prepared photo was rounded
     column, row = (np.array(photo.principal) + 0.5) * resized - 0.5
     rotation = photo.rotation @ frame.rotation.T
     translation: Doubles = frame.scale * (photo.rotation @ frame.origin + photo.translation)
@@ -40,7 +40,7 @@ def _placed(photo: AlignedPhoto, frame: Frame, original: Photo) -> AlignedPhoto:
 
 
 def reprojections(photo: AlignedPhoto, points: Doubles) -> Doubles:
-    """(len(seen),): how far from its place in the photo each of the points that it sees is projected, in px."""
+    """(len(seen),): the reprojection error in px of each point that the photo sees."""
     in_camera = points[photo.seen] @ photo.rotation.T + photo.translation
     straight = in_camera[:, :2] / in_camera[:, 2:]
     bent = straight * (1.0 + photo.radial * (straight**2).sum(axis=1, keepdims=True))

@@ -1,1 +1,1 @@
-"""Placing: which way is up, the coordinates of the model, and where on Earth it is."""
+"""Placing: finds the up direction, the coordinates of the model, and its position on Earth."""

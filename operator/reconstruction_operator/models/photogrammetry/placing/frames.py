@@ -12,20 +12,20 @@ from reconstruction_operator.models.photogrammetry.surface.meshes import extents
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Frame:
-    """Model = scale * rotation @ (world - origin)."""
+    """The transformation to model coordinates: model = scale * rotation @ (world - origin)."""
 
     rotation: Doubles  # (3, 3)
     origin: Doubles  # (3,)
     scale: float
 
     def apply(self, points: Doubles) -> Doubles:
-        """World points (n, 3) in the model's coordinates."""
+        """Return world points (n, 3) in model coordinates."""
         moved: Doubles = (points - self.origin) @ self.rotation.T * self.scale
         return moved
 
 
 def make(points: Doubles, up: Doubles, eye: Doubles) -> Frame:
-    """The frame of a model whose surface is `points` (n, 3). Front is where `eye` (3,) is, a camera."""
+    """Return the frame of a model with the surface `points` (n, 3). Its front faces the camera at `eye` (3,)."""
     front = eye - np.median(points, axis=0)
     front = front - up * (front @ up)
     front /= max(float(np.linalg.norm(front)), np.finfo(float).tiny)

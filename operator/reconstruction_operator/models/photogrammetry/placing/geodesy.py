@@ -1,6 +1,6 @@
-"""Geodesy: places on Earth (WGS 84) as metres east, north and up of an origin, and back.
+"""Geodesy: converts places on Earth (WGS 84) to metres east, north and up of an origin, and back.
 
-Formulas of Hofmann-Wellenhof et al. 2008, "GNSS", section 8.2; heights are taken as ellipsoidal ones, whatever the photos mean.
+The formulas are those of Hofmann-Wellenhof et al. 2008, "GNSS", section 8.2. Heights are assumed to be ellipsoidal.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from reconstruction_operator.models.photogrammetry.arrays import Doubles
 _AXIS_M = 6_378_137.0
 _FLATTENING = 1 / 298.257223563
 _ECCENTRICITY2 = _FLATTENING * (2 - _FLATTENING)
-_ROUNDS = 6  # of the inverse, which converges to less than a millimetre
+_ROUNDS = 6  # of the inverse; enough for an error below a millimetre
 
 
 def to_local(places: Doubles, origin: Doubles) -> Doubles:
-    """Metres (n, 3) east, north and up of `origin`; places are (n, 3) of latitude and longitude in degrees, and metres of height."""
+    """(n, 3): metres east, north and up of `origin`. `places` (n, 3) are latitude and longitude in degrees, and height in metres."""
     moved: Doubles = (_to_earth(places) - _to_earth(origin[None])) @ axes(origin).T
     return moved
 
 
 def from_local(metres: Doubles, origin: Doubles) -> Doubles:
-    """The place (3,) that is `metres` (3,) east, north and up of `origin`."""
+    """(3,): the place that is `metres` (3,) east, north and up of `origin`."""
     x, y, z = _to_earth(origin[None])[0] + axes(origin).T @ metres
     across = float(np.hypot(x, y))
     latitude, height = float(np.arctan2(z, across * (1 - _ECCENTRICITY2))), 0.0
@@ -34,7 +34,7 @@ def from_local(metres: Doubles, origin: Doubles) -> Doubles:
 
 
 def axes(origin: Doubles) -> Doubles:
-    """(3, 3): east, north and up at `origin`, as rows in the Earth's own coordinates."""
+    """(3, 3): east, north and up at `origin` as rows, in the coordinates of the Earth."""
     latitude, longitude = np.radians(origin[:2])
     sin_lat, cos_lat, sin_lon, cos_lon = np.sin(latitude), np.cos(latitude), np.sin(longitude), np.cos(longitude)
     return np.array(

@@ -1,7 +1,7 @@
-"""Georeference: scale, direction and place of a scene on Earth, from the GPS positions of its photos.
+"""Georeference: finds scale, direction and place of a scene on Earth, from the GPS positions of its photos.
 
-The similarity that brings the cameras to their positions with the least squares (Umeyama 1991, "Least-squares estimation of
-transformation parameters between two point patterns"). It counts only if the cameras are far enough apart for the errors of GPS.
+It is the least-squares similarity that maps the cameras to their positions (Umeyama 1991, "Least-squares estimation of transformation
+parameters between two point patterns"). It is used only if the cameras are far apart compared with the errors of GPS.
 """
 
 from __future__ import annotations
@@ -19,40 +19,40 @@ from reconstruction_operator.models.photogrammetry.placing.upright import Held
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 
 _FEWEST_POSITIONS = 4
-_LEAST_WIDTH_M = 5.0  # root mean square across the longest extent: on a line, the rotation about it is not known
-_LEAST_WIDTH = 0.1  # of the extent along it
-_WORST_RESIDUAL = 0.15  # root mean square, of the positions' spread; more means that GPS is too coarse for the scene
-_OUTLIER = 4.0  # times the median residual; the rest is left out
-_EXACT_M = 0.01  # residual that is none
-# Root mean square, across: an altitude that drifts by some metres tilts a smaller scene by many degrees.
+_LEAST_WIDTH_M = 5.0  # minimum extent across the longest, root mean square: a line leaves its rotation open
+_LEAST_WIDTH = 0.1  # the same, relative to the longest extent
+_WORST_RESIDUAL = 0.15  # maximum, relative to the spread of the positions; above it, GPS is too coarse for the scene
+_OUTLIER = 4.0  # maximum residual, relative to the median; positions above it are ignored
+_EXACT_M = 0.01  # a residual up to this is never an outlier
+# Minimum extent across, root mean square: in a smaller scene, an altitude that drifts by metres tilts up by many degrees.
 _WIDE_M = 40.0
 _TRIALS = 200
 _SEED = 0
-_REACH_DEG = 10.0  # between the ground's normal and up; the ground may slope
+_REACH_DEG = 10.0  # maximum angle between the ground's normal and up, since the ground may slope
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Georeference:
-    """Metres east, north and up of `origin` = scale * rotation @ world + translation."""
+    """The transformation to metres east, north and up of `origin`: scale * rotation @ world + translation."""
 
     origin: Doubles  # (3,): latitude and longitude in degrees (WGS 84), altitude in metres
     scale: float  # m
     rotation: Doubles  # (3, 3)
     translation: Doubles  # (3,)
-    width_m: float = np.inf  # of the positions across their longest extent, root mean square
+    width_m: float = np.inf  # extent of the positions across their longest extent, root mean square
 
     @property
     def is_wide(self) -> bool:
-        """Whether the positions determine up better than level cameras do, as those of most flights."""
+        """Whether the positions determine up better than level cameras do, as in most flights."""
         return self.width_m >= _WIDE_M
 
     @property
     def held(self) -> Held:
-        """Up in the world of the scene."""
+        """The up direction in world coordinates."""
         return Held(self.rotation[2], _REACH_DEG)
 
     def placement(self, frame: Frame) -> Placement:
-        """The same for the coordinates of the model, whose origin becomes the place's."""
+        """Return the placement of the model: its origin is the place, and its coordinates are those of `frame`."""
         here = self.scale * self.rotation @ frame.origin + self.translation
         latitude, longitude, altitude = place = geodesy.from_local(here, self.origin)
         turned = geodesy.axes(place) @ geodesy.axes(self.origin).T @ self.rotation @ frame.rotation.T
@@ -66,7 +66,7 @@ class Georeference:
 
 
 def find(cameras: Sequence[Camera], places: Sequence[tuple[float, float, float] | None]) -> Georeference | None:
-    """The georeference of cameras of which some have places (latitude, longitude, altitude); None if these do not determine it."""
+    """Return the georeference of the cameras, from the known `places` (latitude, longitude, altitude); None if undetermined."""
     known = [(one.centre, place) for one, place in zip(cameras, places, strict=True) if place is not None]
     if len(known) < _FEWEST_POSITIONS:
         return None
@@ -87,7 +87,7 @@ def find(cameras: Sequence[Camera], places: Sequence[tuple[float, float, float] 
 
 
 def _without_outliers(centres: Doubles, metres: Doubles) -> Mask:
-    """Which positions agree with the similarity of three of them that fits most (least median of squares, Rousseeuw 1984)."""
+    """Return which positions agree with the best similarity of three positions (least median of squares, Rousseeuw 1984)."""
     random = np.random.default_rng(_SEED)
     best, least = np.ones(len(metres), dtype=np.bool_), np.inf
     for _ in range(_TRIALS):
@@ -100,19 +100,19 @@ def _without_outliers(centres: Doubles, metres: Doubles) -> Mask:
 
 
 def _is_determined(points: Doubles, least: float = _LEAST_WIDTH_M) -> bool:
-    """Whether `points` (n, 3) are spread in a second direction, by `least` at least."""
+    """Return whether `points` (n, 3) extend at least `least` in a second direction."""
     along, across = _widths(points)
     return across >= max(least, _LEAST_WIDTH * along) and across > 0
 
 
 def _widths(points: Doubles) -> tuple[float, float]:
-    """The largest two extents of `points` (n, 3), each as a root mean square."""
+    """Return the two largest extents of `points` (n, 3), each as a root mean square."""
     along, across, _ = np.linalg.svd(points - points.mean(axis=0), compute_uv=False) / np.sqrt(len(points))
     return float(along), float(across)
 
 
 def _similarity(source: Doubles, target: Doubles) -> tuple[float, Doubles, Doubles]:
-    """Scale, rotation and translation that bring `source` (n, 3) to `target` with the least squares."""
+    """Return scale, rotation and translation that map `source` (n, 3) to `target` by least squares."""
     from_middle, to_middle = source - source.mean(axis=0), target - target.mean(axis=0)
     left, sizes, right = np.linalg.svd(to_middle.T @ from_middle)
     signs = np.array([1.0, 1.0, np.sign(np.linalg.det(left) * np.linalg.det(right))])

@@ -1,8 +1,8 @@
-"""Up: which way is up in a scene, from how its photos were held and from its ground.
+"""Up direction: finds which way is up in a scene, from the poses of its cameras and from its ground.
 
-People and drones hold cameras level: the x axes of all photos lie in the horizontal plane, whatever the cameras look at. So up is the
-direction most perpendicular to them (Szeliski 2006, "Image alignment and stitching", on straightening panoramas). A photo whose gimbal
-pitch is known determines up alone. The ground refines either.
+People and drones hold cameras level: the x axes of all photos are horizontal, in whatever direction the cameras look. So up is the
+direction most perpendicular to these axes (Szeliski 2006, "Image alignment and stitching", on straightening panoramas). If the gimbal pitch
+of a photo is known, it determines up by itself. The ground refines the result.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 from reconstruction_operator.models.photogrammetry.surface.meshes import extents
 
-_LEAST_SPREAD = 0.03  # second eigenvalue of the mean of x x^T: below it the cameras turn by less than about 35 degrees
-_CLEARLY_SMALLER = 0.25  # of the smallest eigenvalue to the second; above it up is not determined
-_ROUNDS = 10  # of reweighting, which makes photos that are held askew count less
-_ASKEW = 0.01  # sine of the angle up to which a photo counts fully
-_LEAST_SIGN = 0.35  # mean cosine of the cameras' up with ours; below it they look up or down, and that decides
-_LEAST_AGREEMENT = 0.95  # length of the mean of the photos' own directions by gimbal
+_LEAST_SPREAD = 0.03  # minimum second eigenvalue of the mean of x x^T; below it, cameras turn less than about 35°
+_CLEARLY_SMALLER = 0.25  # maximum ratio of the smallest eigenvalue to the second; above it, up is undetermined
+_ROUNDS = 10  # of reweighting, which reduces the weight of photos that are not level
+_ASKEW = 0.01  # sine of the angle up to which a photo has full weight
+_LEAST_SIGN = 0.35  # minimum mean cosine between the cameras' up and up; below it, the cameras' view decides
+_LEAST_AGREEMENT = 0.95  # minimum length of the mean of the photos' up directions by gimbal
 _LEAST_PITCHES = 3
 
-_REACH_DEG = 25.0  # between the ground's normal and up by the cameras; a steeper plane is a roof or a wall
-_WIDE_REACH_DEG = 50.0  # the same, if the cameras do not determine up
+_REACH_DEG = 25.0  # maximum angle between the ground's normal and up by the cameras; steeper planes are roofs or walls
+_WIDE_REACH_DEG = 50.0  # the same if the cameras do not determine up
 _PLANE_TRIALS = 300
-_PLANE_SAMPLE = 20_000  # points in the RANSAC; more do not change the result
-_PLANE_THICKNESS = 0.01  # of the scene's diagonal
-_PLANE_SHARE = 0.25  # of the points on the plane; with fewer there is no ground
-_BELOW_SHARE = 0.1  # of the points below the plane, at most; there is nothing below the ground
+_PLANE_SAMPLE = 20_000  # points for RANSAC; more do not change the result
+_PLANE_THICKNESS = 0.01  # as a share of the scene's diagonal
+_PLANE_SHARE = 0.25  # minimum share of the points on the plane; with fewer, there is no ground
+_BELOW_SHARE = 0.1  # maximum share of the points below the plane, since nothing is below the ground
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Held:
-    """Up by the cameras alone. `reach_deg`: how far from it the ground's normal may be."""
+    """Up by the cameras alone. `reach_deg` is the maximum angle between up and the ground's normal."""
 
     up: Doubles  # (3,), of length 1
     reach_deg: float
 
     @property
     def is_determined(self) -> bool:
-        """Whether the cameras tell more than their mean up."""
+        """Whether the cameras determine more than a mean up direction."""
         return self.reach_deg < _WIDE_REACH_DEG
 
 
@@ -55,12 +55,12 @@ class Ground:
 
 
 def held(cameras: Sequence[Camera], pitches_deg: Sequence[float | None]) -> Held:
-    """Up by the cameras; `pitches_deg` are the gimbal's for each of them, where they are known."""
+    """Return up by the cameras; `pitches_deg` are the gimbal pitches of the cameras, where known."""
     return by_gimbal(cameras, pitches_deg) or by_cameras(cameras)
 
 
 def by_cameras(cameras: Sequence[Camera]) -> Held:
-    """Up as the direction most perpendicular to the cameras' x axes, if that is determined; else the cameras' mean up."""
+    """Return the direction most perpendicular to the cameras' x axes, or the mean up of the cameras if that is undetermined."""
     axes = np.stack([camera.rotation[0] for camera in cameras])
     smallest, second, _ = np.linalg.eigvalsh(axes.T @ axes / len(axes))
     if second < _LEAST_SPREAD or smallest > _CLEARLY_SMALLER * second:
@@ -74,7 +74,7 @@ def by_cameras(cameras: Sequence[Camera]) -> Held:
 
 
 def by_gimbal(cameras: Sequence[Camera], pitches_deg: Sequence[float | None]) -> Held | None:
-    """Up by the gimbals' pitch (0: level, -90: straight down), if at least half of the photos have one and they agree."""
+    """Return up by the gimbal pitches (0: level, -90: straight down), if at least half of the photos have one and they agree."""
     known = [
         (camera, np.radians(pitch)) for camera, pitch in zip(cameras, pitches_deg, strict=True) if pitch is not None
     ]
@@ -86,7 +86,7 @@ def by_gimbal(cameras: Sequence[Camera], pitches_deg: Sequence[float | None]) ->
 
 
 def ground(points: Doubles, held: Held, seed: int) -> Ground | None:
-    """The largest nearly level plane in `points` (n, 3) with hardly any below (RANSAC; Fischler and Bolles 1981), or None."""
+    """Return the largest nearly level plane in `points` (n, 3) with hardly any below (RANSAC; Fischler and Bolles 1981), or None."""
     random = np.random.default_rng(seed)
     sample = points[random.choice(len(points), min(len(points), _PLANE_SAMPLE), replace=False)]
     thickness = _PLANE_THICKNESS * float(np.linalg.norm(extents(sample)))
@@ -112,14 +112,14 @@ def ground(points: Doubles, held: Held, seed: int) -> Ground | None:
 
 
 def _signed(axis: Doubles, cameras: Sequence[Camera]) -> Doubles:
-    """`axis` in the direction that is up for the cameras, or against their view where they look straight down."""
+    """Return `axis` or its opposite: up for the cameras, or opposite to their view if they look straight down."""
     up = -float(np.mean([camera.rotation[1] @ axis for camera in cameras]))
     against = -float(np.mean([camera.rotation[2] @ axis for camera in cameras]))
     return axis if (up if abs(up) >= _LEAST_SIGN else against) > 0 else -axis
 
 
 def _mean_up(cameras: Sequence[Camera]) -> Doubles:
-    """Unit vector: the mean of the cameras' own up, or against their view where they look straight down in all directions."""
+    """Return the mean up of the cameras, of length 1, or the opposite of their view if they look straight down."""
     up = -np.mean([camera.rotation[1] for camera in cameras], axis=0)
     against = -np.mean([camera.rotation[2] for camera in cameras], axis=0)
     chosen = up if np.linalg.norm(up) >= _LEAST_SIGN else against
@@ -128,7 +128,7 @@ def _mean_up(cameras: Sequence[Camera]) -> Doubles:
 
 
 def _plane_normal(points: Doubles) -> Doubles:
-    """The unit normal of the least-squares plane through `points`."""
+    """Return the unit normal of the least-squares plane through `points`."""
     _, _, axes = np.linalg.svd(points - points.mean(axis=0), full_matrices=False)
     normal: Doubles = axes[2]
     return normal

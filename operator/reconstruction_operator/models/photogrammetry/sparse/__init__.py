@@ -1,1 +1,1 @@
-"""Sparse reconstruction: features, matches and camera poses."""
+"""Sparse reconstruction: features, matches, camera poses, and the acceptance of the model."""

@@ -1,4 +1,4 @@
-"""Acceptance of a sparse model by the quality gates, and the names of the photos that it leaves out."""
+"""Model acceptance: checks a sparse model by the quality gates, and names the photos that it leaves out."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from reconstruction_operator.models.photogrammetry.sparse import parallax
 from reconstruction_operator.models.photogrammetry.sparse.left_out import LeftOut, Why
 from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseModel
 
-_MOST_NAMES = 10  # of photos, in a message
+_MOST_NAMES = 10  # maximum number of names in a message
 
 
 def check_matches(database: Path, count: int) -> None:
-    """Raises ModelFailure (NO_PARALLAX) if the `count` photos in `database` were taken from one place."""
+    """Raise ModelFailure (NO_PARALLAX) if the `count` photos in `database` were taken from one place."""
     share = parallax.share_of_pairs(database)
     if share < quality_gates.PARALLAX_SHARE.limit:
         raise ModelFailure(
@@ -26,7 +26,7 @@ def check_matches(database: Path, count: int) -> None:
 
 
 def check(model: SparseModel, sources: Mapping[str, str]) -> None:
-    """Raises ModelFailure (NOT_ENOUGH_OVERLAP, NO_PARALLAX); `sources` are the users' names of all photos, by their own."""
+    """Raise ModelFailure (NOT_ENOUGH_OVERLAP, NO_PARALLAX); `sources` maps names of prepared photos to the users' names."""
     aligned, count = len(model.photos), len(sources)
     needed = quality_gates.fewest_aligned(count)
     if aligned < needed:
@@ -36,7 +36,7 @@ def check(model: SparseModel, sources: Mapping[str, str]) -> None:
     if each < quality_gates.POINTS_PER_PHOTO.limit:
         raise ModelFailure(
             "NO_PARALLAX",
-            f"the photos have only {each:.1f} points in common for each, at least {quality_gates.POINTS_PER_PHOTO.limit:g} are needed",
+            f"the photos share only {each:.1f} points per photo, at least {quality_gates.POINTS_PER_PHOTO.limit:g} are needed",
         )
     angle = parallax.median_angle_deg(model)
     if angle < quality_gates.ANGLE_DEG.limit:
@@ -48,7 +48,7 @@ def check(model: SparseModel, sources: Mapping[str, str]) -> None:
 
 
 def warning(model: SparseModel, sources: Mapping[str, str]) -> str:
-    """A warning that names the photos left out, if too few are aligned (`gates.WHOLE_SHARE`); else an empty text."""
+    """Return a warning that names the photos left out; empty if enough are aligned (`quality_gates.WHOLE_SHARE`)."""
     aligned, count = len(model.photos), len(sources)
     if aligned >= quality_gates.WHOLE_SHARE.limit * count:
         return ""

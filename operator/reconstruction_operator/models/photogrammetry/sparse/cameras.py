@@ -23,32 +23,32 @@ class Camera:
 
     @property
     def centre(self) -> Doubles:
-        """(3,): position in the world."""
+        """(3,): the position in world coordinates."""
         return -self.rotation.T @ self.translation
 
     def resized(self, width: int, height: int) -> Camera:
-        """The camera of the same photo at another size."""
+        """Return the camera of the same photo at another size."""
         scale = np.diag([width / self.width, height / self.height, 1.0])
         to_corner = np.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5], [0.0, 0.0, 1.0]])
         intrinsics = np.linalg.inv(to_corner) @ scale @ to_corner @ self.intrinsics
         return Camera(intrinsics, self.rotation, self.translation, width, height)
 
     def project(self, points: Doubles) -> tuple[Doubles, Doubles]:
-        """Pixels (n, 2) and depths (n,) of world points (n, 3); a depth of 0 or less is behind the camera."""
+        """Return pixels (n, 2) and depths (n,) of world points (n, 3); a depth of 0 or less is behind the camera."""
         homogeneous = self.homogeneous(points)
         depth = homogeneous[:, 2]
         pixels = homogeneous[:, :2] / np.maximum(depth, _NEAREST_DEPTH)[:, None]
         return pixels, depth
 
     def homogeneous(self, points: Doubles) -> Doubles:
-        """(n, 3): pixels of world points (n, 3), times their depth, and the depth: linear in the points."""
+        """(n, 3): pixels of world points (n, 3), multiplied by depth, and the depth, all linear in the points."""
         homogeneous: Doubles = points @ (self.intrinsics @ self.rotation).T + self.intrinsics @ self.translation
         return homogeneous
 
     def transfer(self, other: Camera) -> tuple[Doubles, Doubles]:
-        """(3, 3) and (3,): where the pixels of this camera lie in the photo of `other`.
+        """Return `first` (3, 3) and `second` (3,), which map pixels of this camera to the photo of `other`.
 
-        The homogeneous pixel there is `first @ (x, y, 1) + second / depth`; its last number is the depth there, of the
+        The homogeneous pixel there is `first @ (x, y, 1) + second / depth`. Its last component is the depth there, relative to the
         depth here.
         """
         rotation = other.rotation @ self.rotation.T
@@ -57,7 +57,7 @@ class Camera:
         return infinite, other.intrinsics @ translation
 
     def rays(self) -> Doubles:
-        """(height * width, 3): world direction of each pixel, row by row, scaled to depth 1.
+        """(height * width, 3): the world direction of each pixel, row by row, scaled to depth 1.
 
         The world point of a pixel with depth z is `centre + z * ray`.
         """
@@ -69,7 +69,7 @@ class Camera:
 
 
 def looking_at(eye: Doubles, target: Doubles, up: Doubles, *, focal: float, size: int) -> Camera:
-    """A square camera of `size` px at `eye` with `target` in the middle of the picture."""
+    """Return a square camera of `size` px at `eye`, with `target` in the middle of the picture."""
     forward = (target - eye) / np.linalg.norm(target - eye)
     right = np.cross(forward, up)
     right /= np.linalg.norm(right)

@@ -1,7 +1,7 @@
-"""Feature extraction: SIFT features of each photo, in COLMAP's database. Photos of one camera share intrinsics.
+"""Feature extraction: writes SIFT features of each photo to COLMAP's database. Photos of one camera share intrinsics.
 
-Lowe 2004, "Distinctive image features from scale-invariant keypoints"; with the RootSIFT normalisation of
-Arandjelovic and Zisserman 2012, which is COLMAP's default.
+Lowe 2004, "Distinctive image features from scale-invariant keypoints", with the RootSIFT normalisation of Arandjelovic and Zisserman
+2012, which is COLMAP's default.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from reconstruction_operator.models.photogrammetry.input.photos import PreparedP
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.colmap import CPU, pycolmap
 
-SMALL_PHOTO_PX = 800  # smaller photos have few features: they may be doubled in size first, for four times the time
-_PEAK_THRESHOLD = 0.003  # below SIFT's usual 0.0067: out-of-focus grounds still give features
+SMALL_PHOTO_PX = 800  # smaller photos have few features, and may be doubled in size first, for four times the time
+_PEAK_THRESHOLD = 0.003  # below SIFT's usual 0.0067, so that ground out of focus still has features
 
 
 def extract(
@@ -31,14 +31,14 @@ def extract(
     progress: StageProgress,
     enlarge: bool = True,
 ) -> None:
-    """Writes up to `features` features of each of `photos` (files in `folder`) to `database`; with `enlarge` more of small photos.
+    """Write up to `features` features of each photo (files in `folder`) to `database`; with `enlarge`, more of small photos.
 
     Raises ModelFailure (LOW_TEXTURE) if half of the photos have too few features.
     """
     with pycolmap.Database.open(database) as reader:
 
         def measure(_: float) -> tuple[float, str]:
-            done = reader.num_images()  # a photo is written when its features are
+            done = reader.num_images()  # a photo is written together with its features
             return done / len(photos), f"features {done}/{len(photos)}"
 
         for group in _by_camera(photos):
@@ -54,7 +54,7 @@ def extract(
 
 
 def mean(database: Path) -> float:
-    """How many features a photo in `database` has."""
+    """Return the mean number of features of the photos in `database`."""
     return statistics.fmean(_counts(database))
 
 
@@ -68,7 +68,7 @@ def _by_camera(photos: Sequence[PreparedPhoto]) -> list[list[PreparedPhoto]]:
 def _extract_group(
     group: Sequence[PreparedPhoto], folder: Path, database: Path, features: int, *, enlarge: bool, threads: int
 ) -> None:
-    """One call for all photos of one camera, so that they share its intrinsics."""
+    """Extract the features of all photos of one camera in one call, so that they share its intrinsics."""
     first = group[0]
     reader = pycolmap.ImageReaderOptions()
     reader.camera_model = "SIMPLE_RADIAL"

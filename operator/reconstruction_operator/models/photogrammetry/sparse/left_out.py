@@ -1,4 +1,4 @@
-"""Photos left out: which photos a sparse model does not contain, and why."""
+"""Photos left out: finds which photos a sparse model does not contain, and why."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class LeftOut:
 
 
 def left_out(database: Path, aligned: Iterable[str], apart: Iterable[str]) -> tuple[LeftOut, ...]:
-    """The photos in `database` that are not among the names `aligned`, in the order of their names.
+    """Return the photos in `database` whose names are not in `aligned`, in the order of their names.
 
-    Those among the names `apart` were aligned in another model.
+    The photos in `apart` were aligned in another model.
     """
     inside, elsewhere = set(aligned), set(apart)
     matched = {name for pair in matching.overlapping(database) for name in pair}

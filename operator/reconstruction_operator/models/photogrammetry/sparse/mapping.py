@@ -1,11 +1,10 @@
-"""Structure from motion: a pose for each photo, and a sparse cloud of points.
+"""Structure from motion: finds a pose for each photo, and a sparse cloud of points.
 
-One by one: incremental mapping (Schoenberger and Frahm 2016, "Structure-from-motion revisited"). All at once: global mapping
-(Pan et al. 2024, "Global structure-from-motion revisited"), which bridges weak links at which incremental mapping gives up.
+Incremental mapping aligns the photos one by one (Schoenberger and Frahm 2016, "Structure-from-motion revisited"). Global mapping aligns all
+at once (Pan et al. 2024, "Global structure-from-motion revisited"), and bridges weak links at which incremental mapping stops.
 
-Global mapping alone is not enough: on a walk straight ahead it aligns photos whose lines of sight hardly cross, and
-their depth cannot be computed. Incremental mapping starts from two photos with clearly different viewpoints, so its
-failure shows that the photos lack parallax.
+Global mapping alone is not enough. On a walk straight ahead, it aligns photos whose lines of sight hardly intersect, so that depth cannot
+be computed. Incremental mapping starts from two photos with clearly different viewpoints, so its failure shows a lack of parallax.
 """
 
 from __future__ import annotations
@@ -25,24 +24,24 @@ from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 from reconstruction_operator.models.photogrammetry.sparse.left_out import LeftOut
 
 _WORST_ERROR_PX = 3.0
-_FEW_MATCHES_OF_THE_FIRST_PAIR = 50  # COLMAP demands 100 ...
-_FEW_MATCHES = 15  # ... and 30 of each further photo
+_FEW_MATCHES_OF_THE_FIRST_PAIR = 50  # COLMAP's default is 100
+_FEW_MATCHES = 15  # of each further photo; COLMAP's default is 30
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class AlignedPhoto:
-    """One photo with its pose: camera = rotation @ world + translation. Pixel centres are at whole numbers."""
+    """A photo with its pose: camera = rotation @ world + translation. Pixel centres are at whole numbers."""
 
     name: str
     width: int  # px
     height: int  # px
     focal: float  # px
     principal: tuple[float, float]  # px
-    radial: float  # k of x (1 + k r^2), in units of the focal length
+    radial: float  # k in x (1 + k r^2), in units of the focal length
     rotation: Doubles  # (3, 3)
     translation: Doubles  # (3,)
     seen: Integers  # indices into the sparse points
-    pixels: Doubles  # (len(seen), 2): column and row at which the photo shows each of them
+    pixels: Doubles  # (len(seen), 2): column and row of each of these points in the photo
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -56,7 +55,7 @@ class SparseModel:
 
     @property
     def names(self) -> frozenset[str]:
-        """Of the aligned photos."""
+        """Names of the aligned photos."""
         return frozenset(photo.name for photo in self.photos)
 
 
@@ -66,14 +65,14 @@ class Matched:
 
     database: Path
     pictures: Path  # the folder of the photos
-    scratch: Path  # a folder for what COLMAP writes
+    scratch: Path  # a folder for COLMAP's files
     count: int  # of the photos
     seed: int
     threads: int
 
 
 def one_by_one(matched: Matched, progress: StageProgress, *, with_few_matches: bool = False) -> list[SparseModel]:
-    """The models that grow photo by photo, the largest first; optionally by fewer matches than COLMAP demands by default."""
+    """Return the models of incremental mapping, the largest first; optionally with fewer matches than COLMAP requires by default."""
     options = pycolmap.IncrementalPipelineOptions()
     options.num_threads = matched.threads
     options.random_seed = matched.seed
@@ -86,7 +85,7 @@ def one_by_one(matched: Matched, progress: StageProgress, *, with_few_matches: b
 
     def report(more: int) -> None:
         nonlocal registered
-        registered = min(registered + more, matched.count)  # a second, smaller model counts on from the first
+        registered = min(registered + more, matched.count)  # a second model continues the count of the first
         progress(registered / matched.count, f"camera {registered}/{matched.count}")
 
     found: dict[int, Any] = pycolmap.incremental_mapping(
@@ -101,7 +100,7 @@ def one_by_one(matched: Matched, progress: StageProgress, *, with_few_matches: b
 
 
 def all_at_once(matched: Matched, progress: StageProgress, message: str) -> list[SparseModel]:
-    """The models of global mapping, the largest first."""
+    """Return the models of global mapping, the largest first."""
     options = pycolmap.GlobalPipelineOptions()
     options.num_threads = matched.threads
     options.random_seed = matched.seed
@@ -117,7 +116,7 @@ def all_at_once(matched: Matched, progress: StageProgress, message: str) -> list
 
 
 def trusted(reconstructions: Iterable[Any]) -> list[SparseModel]:
-    """Those whose points fit their photos, the one with most photos first."""
+    """Return the models whose points fit their photos, those with most photos first."""
     models = [_sparse_model(reconstruction) for reconstruction in reconstructions]
     fitting = [model for model in models if model.photos and model.reprojection_error_px <= _WORST_ERROR_PX]
     return sorted(fitting, key=lambda model: (-len(model.photos), -len(model.points)))
@@ -128,7 +127,7 @@ def _new_folder(matched: Matched) -> Path:
 
 
 def _sparse_model(reconstruction: Any) -> SparseModel:
-    """COLMAP's reconstruction as a SparseModel, without photos whose pose rests on too few points."""
+    """Convert COLMAP's reconstruction to a SparseModel, without photos whose pose is based on too few points."""
     index = {point_id: position for position, point_id in enumerate(reconstruction.points3D)}
     photos = []
     for image_id in sorted(reconstruction.reg_image_ids()):
@@ -145,7 +144,7 @@ def _sparse_model(reconstruction: Any) -> SparseModel:
                 width=camera.width,
                 height=camera.height,
                 focal=float(focal),
-                # COLMAP has pixel centres at halves, OpenCV and all code here at whole numbers.
+                # In COLMAP, pixel centres are at halves; here, as in OpenCV, at whole numbers.
                 principal=(float(centre_x) - 0.5, float(centre_y) - 0.5),
                 radial=float(radial),
                 rotation=np.array(pose[:, :3], dtype=np.float64),

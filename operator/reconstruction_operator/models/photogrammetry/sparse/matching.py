@@ -1,4 +1,4 @@
-"""Feature matching between pairs of photos, verified by two-view geometry; written to COLMAP's database."""
+"""Feature matching: matches pairs of photos, verifies them by two-view geometry, and writes them to COLMAP's database."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def match(
     progress: StageProgress,
     guided: bool = False,
 ) -> int:
-    """Matches those of `pairs` (image names in `database`) that are not matched yet; returns their number.
+    """Match those of `pairs` (image names in `database`) that are not matched yet; return their number.
 
-    `scratch` is a folder for lists of pairs. With `guided` the features of a pair that overlaps are matched once more along their
-    epipolar lines: nearly twice as many matches, for about the tenfold time of that pair.
+    `scratch` is a folder for lists of pairs. With `guided`, the features of an overlapping pair are matched again along epipolar
+    lines. This nearly doubles the matches of that pair, and takes about ten times as long.
     """
     options = pycolmap.FeatureMatchingOptions()
     options.num_threads = threads
@@ -35,7 +35,7 @@ def match(
     pairing = pycolmap.ImportedPairingOptions()
 
     def call() -> None:
-        # One call for all pairs: each call rebuilds the search structures of its photos.
+        # One call for all pairs, since each call rebuilds the search structures of its photos.
         pycolmap.match_image_pairs(
             database, matching_options=options, pairing_options=pairing, verification_options=verification, device=CPU
         )
@@ -59,7 +59,7 @@ def match(
 
 
 def overlapping(database: Path) -> list[Pair]:
-    """The pairs in `database` that have verified matches."""
+    """Return the pairs in `database` that have verified matches."""
     with pycolmap.Database.open(database) as opened:
         names = {image.image_id: str(image.name) for image in opened.read_all_images()}
         ids, inliers = opened.read_two_view_geometry_num_inliers()
@@ -72,14 +72,14 @@ def overlapping(database: Path) -> list[Pair]:
 
 
 def inliers(database: Path) -> int:
-    """How many verified matches the pairs in `database` have, all together."""
+    """Return the number of verified matches in `database`."""
     with pycolmap.Database.open(database) as opened:
         _, counts = opened.read_two_view_geometry_num_inliers()
         return sum(counts)
 
 
 def forget(pairs: Iterable[Pair], database: Path) -> None:
-    """Deletes the matches of those pairs."""
+    """Delete the matches of those pairs."""
     with pycolmap.Database.open(database) as opened:
         images = {str(image.name): image.image_id for image in opened.read_all_images()}
         for first, second in pairs:

@@ -1,4 +1,4 @@
-"""Pair selection: which photos are matched with which. All with all in small sets, those that look alike in larger ones."""
+"""Pair selection: chooses the pairs of photos to match: all in small sets, similar photos in larger ones."""
 
 from __future__ import annotations
 
@@ -7,36 +7,37 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from reconstruction_operator.models.photogrammetry.sparse.similarity import Looks
+from reconstruction_operator.models.photogrammetry.sparse.similarity import Descriptors
 
-EXHAUSTIVE_UP_TO = 20  # photos: 190 pairs, no more than the nearest of each would be
-_NEAREST = 8  # photos that look most alike each one
-_BESIDE = 2  # photos before and after each one, in the order of their names
-_NEAREST_ALIGNED = 30  # of each photo that overlaps with none
+EXHAUSTIVE_UP_TO = 20  # photos; their 190 pairs are no more than a selection would have
+_NEAREST = 8  # most similar photos for each photo
+_BESIDE = 2  # photos before and after each photo, in the order of their names
+_NEAREST_ALIGNED = 30  # most similar aligned photos for each photo that overlaps with none
 
 Pair = tuple[str, str]
 
 
-def choose(looks: Looks) -> list[Pair]:
-    """The pairs of a larger set to begin with, each once.
+def choose(descriptors: Descriptors) -> list[Pair]:
+    """Return the first pairs of a larger set, each once.
 
-    Beside the nearest, neighbours in the order of names are matched. The order is a ring: a walk around an object ends where it began.
+    They are the most similar photos, and neighbours in the order of names. This order is a ring, since a walk around an object ends where
+    it began.
     """
-    names = looks.names
+    names = descriptors.names
     count = len(names)
     beside = [(index, (index + offset) % count) for index in range(count) for offset in range(1, _BESIDE + 1)]
-    return _named(names, [*beside, *_nearest(looks, range(count), range(count), _NEAREST)])
+    return _named(names, [*beside, *_nearest(descriptors, range(count), range(count), _NEAREST)])
 
 
-def towards(looks: Looks, left_out: Collection[str], aligned: Collection[str]) -> list[Pair]:
-    """Pairs of each photo that overlaps with none so far with those aligned photos that look most like it."""
-    index = {name: position for position, name in enumerate(looks.names)}
+def towards(descriptors: Descriptors, left_out: Collection[str], aligned: Collection[str]) -> list[Pair]:
+    """Return pairs of each photo in `left_out` with the most similar photos in `aligned`."""
+    index = {name: position for position, name in enumerate(descriptors.names)}
     rows, columns = [index[name] for name in sorted(left_out)], [index[name] for name in sorted(aligned)]
-    return _named(looks.names, _nearest(looks, rows, columns, _NEAREST_ALIGNED))
+    return _named(descriptors.names, _nearest(descriptors, rows, columns, _NEAREST_ALIGNED))
 
 
 def around(overlapping: Collection[Pair], left_out: Collection[str]) -> list[Pair]:
-    """Pairs of photos that were left out with those that overlap with what they overlap with, as far as `overlapping` shows."""
+    """Return pairs of the photos in `left_out` with the neighbours of their neighbours, by the pairs in `overlapping`."""
     near: dict[str, set[str]] = {}
     for first, second in overlapping:
         near.setdefault(first, set()).add(second)
@@ -46,14 +47,14 @@ def around(overlapping: Collection[Pair], left_out: Collection[str]) -> list[Pai
 
 
 def every(names: Sequence[str]) -> list[Pair]:
-    """All pairs of these names."""
+    """Return all pairs of these names."""
     return list(itertools.combinations(names, 2))
 
 
-def _nearest(looks: Looks, rows: Sequence[int], columns: Sequence[int], most: int) -> list[tuple[int, int]]:
-    """Each of `rows` with the `most` of `columns` that look most like it."""
-    likeness = looks.likeness[np.ix_(rows, columns)]
-    order = np.argsort(-likeness, axis=1, kind="stable")
+def _nearest(descriptors: Descriptors, rows: Sequence[int], columns: Sequence[int], most: int) -> list[tuple[int, int]]:
+    """Return each of `rows` with the `most` of `columns` that are most similar to it."""
+    similarity = descriptors.similarity[np.ix_(rows, columns)]
+    order = np.argsort(-similarity, axis=1, kind="stable")
     found = []
     for row, best in zip(rows, order, strict=True):
         others = [columns[position] for position in best if columns[position] != row]

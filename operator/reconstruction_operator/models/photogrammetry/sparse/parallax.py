@@ -1,7 +1,7 @@
-"""Parallax: whether photos were taken from different places. Without it they show no depth.
+"""Parallax: checks whether photos were taken from different places. Without parallax they show no depth.
 
-Two photos from one place differ by a homography H = K R K^-1 with a rotation R (Hartley and Zisserman 2004, section 8.4). A plane seen
-from two places gives a homography as well, but of another form.
+Two photos from one place differ by a homography H = K R K^-1 with a rotation R (Hartley and Zisserman 2004, section 8.4). Two photos of a
+plane from different places also differ by a homography, but of another form.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from reconstruction_operator.models.photogrammetry.arrays import Doubles
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseModel
 
-_FEWEST_MATCHES = 30  # verified, in one pair; fewer determine no homography
-_MOST_STRETCH = 0.02  # of a homography between photos from one place: about the step aside, relative to the distance
-_FOCALS = np.geomspace(0.7, 1.6, 15)  # of the longer side: tried for cameras without a focal length in EXIF
+_FEWEST_MATCHES = 30  # minimum number of verified matches of a pair; fewer do not determine a homography
+_MOST_STRETCH = 0.02  # maximum stretch between photos from one place; about the step aside, relative to the distance
+_FOCALS = np.geomspace(0.7, 1.6, 15)  # multiples of the longer side, tried for cameras without a focal length in EXIF
 _HOMOGRAPHIES = (
     pycolmap.TwoViewGeometryConfiguration.PLANAR,
     pycolmap.TwoViewGeometryConfiguration.PANORAMIC,
@@ -25,7 +25,7 @@ _HOMOGRAPHIES = (
 
 
 def share_of_pairs(database: Path) -> float:
-    """How many of the matched pairs in `database` show parallax, 0 to 1; 1 without pairs."""
+    """Return the share of the matched pairs in `database` that show parallax; 1 without pairs."""
     with pycolmap.Database.open(database) as opened:
         cameras = {image.image_id: opened.read_camera(image.camera_id) for image in opened.read_all_images()}
         names, geometries = opened.read_two_view_geometries()
@@ -48,7 +48,7 @@ def share_of_pairs(database: Path) -> float:
 
 
 def median_angle_deg(model: SparseModel) -> float:
-    """The median over the sparse points of the angle between the lines of sight in which the photos see them."""
+    """Return the median, over the sparse points, of the angle between the lines of sight to a point."""
     sums = np.zeros_like(model.points)
     sights = [
         (photo.seen, _sight(model.points[photo.seen], photo.rotation, photo.translation)) for photo in model.photos
@@ -70,7 +70,7 @@ def _sight(points: Doubles, rotation: Doubles, translation: Doubles) -> Doubles:
 
 
 def _stretch(first: pycolmap.Camera, second: pycolmap.Camera, homography: Doubles, scale: float | None) -> float:
-    """How far K^-1 H K is from a rotation: the largest relative stretch of a direction. `scale`: focal length to longer side."""
+    """Return how far K^-1 H K is from a rotation: its largest relative stretch. `scale`: focal length / longer side."""
     turned = np.linalg.inv(_intrinsics(second, scale)) @ homography @ _intrinsics(first, scale)
     sizes = np.linalg.svd(turned, compute_uv=False)
     relative = sizes / max(float(np.cbrt(sizes.prod())), np.finfo(float).tiny)

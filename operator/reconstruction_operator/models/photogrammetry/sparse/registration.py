@@ -1,12 +1,12 @@
-"""Registration: matches and aligns in rounds, until few photos are left out.
+"""Registration: matches and aligns photos in rounds, until few are left out.
 
-1. The photos are aligned one by one, by the pairs that `choose` names.
-2. If some are left out, all are aligned by fewer matches: one by one, then all at once. That is fast.
-3. Those still left out are matched anew, by guided matching, with what they overlap with and what that overlaps with; or, if that is
-   nothing, with the aligned photos that look most like them. All are aligned again, as in 1 and 2.
-4. If too few are aligned then, all other pairs are matched, as far as that is affordable, and all are aligned again.
+1. The photos are aligned one by one, with the pairs from `choose`.
+2. If some are left out, all are aligned with fewer matches required: one by one, then all at once. This is fast.
+3. The photos still left out are matched again, by guided matching, with their neighbours and the neighbours of those. Photos without
+   neighbours are matched with the most similar aligned photos. All are aligned again, as in 1 and 2.
+4. If too few are aligned then, all other pairs are matched, if they are not too many, and all photos are aligned again.
 
-The model that aligns most photos is kept.
+The model with most photos is kept.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from reconstruction_operator.models.photogrammetry.sparse import (
 )
 from reconstruction_operator.models.photogrammetry.sparse.mapping import Matched, SparseModel
 from reconstruction_operator.models.photogrammetry.sparse.pairs import Pair
-from reconstruction_operator.models.photogrammetry.sparse.similarity import Looks
+from reconstruction_operator.models.photogrammetry.sparse.similarity import Descriptors
 
-_ENOUGH_SHARE = 0.8  # with fewer, all pairs are matched
-_AFFORDABLE_PAIRS = 5_000  # all pairs of 100 photos, up to ten minutes on two cores
-_FEW_FEATURES = 4_000  # of a photo, mean: with more guided matching takes long, and is not needed
-_NEARLY_ALL_SHARE = 0.95  # with fewer, all photos are aligned by fewer matches as well
+_ENOUGH_SHARE = 0.8  # with a smaller share aligned, all pairs are matched
+_AFFORDABLE_PAIRS = 5_000  # those of 100 photos; up to ten minutes on two cores
+_FEW_FEATURES = 4_000  # mean of the photos; with more, guided matching is slow and not needed
+_NEARLY_ALL_SHARE = 0.95  # with a smaller share aligned, fewer matches are tried too
 
 
 def choose(database: Path, seed: int) -> list[Pair]:
-    """The pairs of photos in `database` to match before `register`. Looks are computed only where they decide."""
+    """Return the pairs of photos in `database` to match before `register`. Descriptors are computed only for larger sets."""
     names = similarity.names(database)
     if len(names) <= pairs.EXHAUSTIVE_UP_TO:
         return pairs.every(names)
@@ -46,7 +46,7 @@ def choose(database: Path, seed: int) -> list[Pair]:
 
 
 def register(matched: Matched, progress: StageProgress) -> SparseModel:
-    """The largest consistent model, from the matches of the pairs of `choose`; it may be small or empty."""
+    """Return the largest consistent model, which may be small or empty. The pairs from `choose` must be matched."""
     count = matched.count
     found = mapping.one_by_one(matched, progress.part(0.0, 0.7))
     if _aligned(found) < count:
@@ -65,16 +65,16 @@ def register(matched: Matched, progress: StageProgress) -> SparseModel:
 
 
 def apart(found: Sequence[SparseModel], best: SparseModel) -> frozenset[str]:
-    """Photos of models that share at most half of their photos with `best`: such a model is of something else.
+    """Return the photos of models that share at most half of their photos with `best`: such a model shows another object.
 
-    An earlier round's model of the same things has most of its photos in `best`.
+    A model of the same object from an earlier round has most of its photos in `best`.
     """
     others = (one.names for one in found if 2 * len(one.names & best.names) <= len(one.names))
     return frozenset().union(*others) - best.names
 
 
 def _by_few_matches(matched: Matched, found: Sequence[SparseModel], progress: StageProgress) -> list[SparseModel]:
-    """What fewer matches give, if some photos are left out; not if too many are: see `mapping` on photos that lack parallax."""
+    """Align with fewer matches required. Return nothing if nearly all, or too few photos are aligned: see `mapping` on parallax."""
     aligned, count = _aligned(found), matched.count
     if not quality_gates.fewest_aligned(count) <= aligned < _NEARLY_ALL_SHARE * count:
         return []
@@ -86,7 +86,7 @@ def _by_few_matches(matched: Matched, found: Sequence[SparseModel], progress: St
 
 
 def _with_pairs_around(matched: Matched, found: Sequence[SparseModel], progress: StageProgress) -> list[SparseModel]:
-    """What the photos left out give with more matches."""
+    """Align again with more matches of the photos left out."""
     best = _largest(found)
     if best is None:
         return []
@@ -96,13 +96,13 @@ def _with_pairs_around(matched: Matched, found: Sequence[SparseModel], progress:
 
 
 def _with_all_pairs(matched: Matched, progress: StageProgress) -> list[SparseModel]:
-    """What the photos give with the matches of all pairs; nothing if these are too many, or were matched already."""
+    """Align again with the matches of all pairs. Return nothing if these are too many, or were matched already."""
     every = pairs.every(similarity.names(matched.database))
     return _with(matched, every, progress, guided=False) if len(every) <= _AFFORDABLE_PAIRS else []
 
 
-def _around(matched: Matched, known: Looks, best: SparseModel, *, again: bool) -> list[Pair]:
-    """Pairs of the photos that `best` leaves out; with `again` also those that are matched, whose matches are deleted."""
+def _around(matched: Matched, known: Descriptors, best: SparseModel, *, again: bool) -> list[Pair]:
+    """Return pairs of the photos that `best` leaves out. With `again`, include matched pairs, and delete their matches."""
     overlapping = matching.overlapping(matched.database)
     left_out = frozenset(known.names) - best.names
     alone = left_out.difference(*overlapping)
@@ -115,17 +115,17 @@ def _around(matched: Matched, known: Looks, best: SparseModel, *, again: bool) -
 
 
 def _with(matched: Matched, more: Sequence[Pair], progress: StageProgress, *, guided: bool) -> list[SparseModel]:
-    """What the photos give if those pairs are matched as well; nothing if they were."""
+    """Match those pairs too, and align again. Return nothing if they were all matched already."""
     database, scratch, seed, threads = matched.database, matched.scratch, matched.seed, matched.threads
     first, second = progress.part(0.0, 0.7), progress.part(0.7, 1.0)
     if not matching.match(more, database, scratch, seed=seed, threads=threads, progress=first, guided=guided):
         return []
-    # Anew: going on from the model that is there aligned fewer.
+    # From the start: continuing from the existing model aligned fewer photos.
     return mapping.one_by_one(matched, second)
 
 
 def _largest(found: Sequence[SparseModel]) -> SparseModel | None:
-    """The first of those with most photos."""
+    """Return the first of the models with most photos."""
     return max(found, key=lambda one: len(one.photos), default=None)
 
 

@@ -1,10 +1,12 @@
-"""Looks: a global descriptor of each photo; photos of the same things have similar descriptors.
+"""Image similarity: one global descriptor (VLAD) for each photo. Photos of the same object have similar descriptors.
 
-VLAD: the photo's SIFT features, each as its distance from the nearest word of a small vocabulary, summed for each word
-(Jegou et al. 2010, "Aggregating local descriptors into a compact image representation"). The sums of each word are scaled to
-length 1 (Arandjelovic and Zisserman 2013, "All about VLAD"), then the whole by signed square roots and to length 1 (Perronnin
-et al. 2010, "Large-scale image retrieval with compressed Fisher vectors"). The vocabulary is learned from the features of
-the set itself, by k-means (Lloyd 1982): no weights are needed, and what the set is about has most of its words.
+VLAD (Jegou et al. 2010, "Aggregating local descriptors into a compact image representation") takes the difference of each SIFT feature from
+the nearest word of a small vocabulary, and sums the differences for each word. Each sum is scaled to length 1 (Arandjelovic and Zisserman
+2013, "All about VLAD"). Then the signed square root is taken, and the whole vector is scaled to length 1 (Perronnin et al. 2010,
+"Large-scale image retrieval with compressed Fisher vectors").
+
+The vocabulary is learned from the features of the set itself, by k-means (Lloyd 1982). So no weights are needed, and most words describe
+the subject of the set.
 """
 
 from __future__ import annotations
@@ -18,33 +20,33 @@ from reconstruction_operator.models.photogrammetry.arrays import Integers, Singl
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 
 _WORDS = 64
-_SAMPLE = 32_768  # features of all photos together, of which the vocabulary is learned
+_SAMPLE = 32_768  # features of all photos from which the vocabulary is learned
 _ROUNDS = 12  # of k-means; further ones change few words
 _SCALE = 512.0  # COLMAP's unit of RootSIFT in a byte
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Looks:
-    """Names of photos in the order of their names, and the vector of each."""
+class Descriptors:
+    """Names of photos in order, and the vector of each photo."""
 
     names: tuple[str, ...]
-    vectors: Singles  # (n, d): each of length 1, or 0 for a photo without features
+    vectors: Singles  # (n, d): each of length 1, or 0 without features
 
     @property
-    def likeness(self) -> Singles:
-        """(n, n): -1 to 1, of each photo to each."""
-        likeness: Singles = self.vectors @ self.vectors.T
-        return likeness
+    def similarity(self) -> Singles:
+        """(n, n): the similarity of each two photos, -1 to 1."""
+        similarity: Singles = self.vectors @ self.vectors.T
+        return similarity
 
 
 def names(database: Path) -> list[str]:
-    """Those of all photos in `database`, in order."""
+    """Return the names of all photos in `database`, in order."""
     with pycolmap.Database.open(database) as opened:
         return sorted(str(image.name) for image in opened.read_all_images())
 
 
-def of_photos(database: Path, seed: int) -> Looks:
-    """The looks of all photos in `database`, from their features."""
+def of_photos(database: Path, seed: int) -> Descriptors:
+    """Return the descriptors of all photos in `database`."""
     with pycolmap.Database.open(database) as opened:
         images = sorted(opened.read_all_images(), key=lambda image: str(image.name))
 
@@ -57,7 +59,7 @@ def of_photos(database: Path, seed: int) -> Looks:
         sample = np.concatenate([_some(features(image.image_id), share, chance) for image in images])
         words = _vocabulary(sample, chance)
         vectors = np.stack([_vlad(features(image.image_id), words) for image in images])
-    return Looks(tuple(str(image.name) for image in images), vectors)
+    return Descriptors(tuple(str(image.name) for image in images), vectors)
 
 
 def _some(rows: Singles, most: int, chance: np.random.Generator) -> Singles:
@@ -65,7 +67,7 @@ def _some(rows: Singles, most: int, chance: np.random.Generator) -> Singles:
 
 
 def _vocabulary(sample: Singles, chance: np.random.Generator) -> Singles:
-    """(words, 128): the centres of k-means; as many as there are features, if they are fewer."""
+    """(words, 128): the centres of k-means; fewer if there are fewer features."""
     words = _some(sample, _WORDS, chance)
     for _ in range(_ROUNDS):
         sums, counts = _sums(sample, _nearest(sample, words), len(words))
@@ -79,14 +81,14 @@ def _nearest(features: Singles, words: Singles) -> Integers:
 
 
 def _sums(features: Singles, word: Integers, count: int) -> tuple[Singles, Singles]:
-    """The sum of the features of each word, and their number."""
+    """Return the sum of the features of each word, and their number."""
     belongs = np.zeros((len(features), count), dtype=np.float32)
     belongs[np.arange(len(features)), word] = 1.0
     return belongs.T @ features, belongs.sum(axis=0)
 
 
 def _vlad(features: Singles, words: Singles) -> Singles:
-    """(words * 128,)."""
+    """(words * 128,): the descriptor of one photo."""
     sums, counts = _sums(features, _nearest(features, words), len(words))
     by_word = sums - counts[:, None] * words
     by_word /= np.maximum(np.linalg.norm(by_word, axis=1, keepdims=True), 1e-9)

@@ -1,1 +1,1 @@
-"""Surface: Poisson reconstruction and mesh clean-up."""
+"""Surface: the region of interest, Poisson reconstruction, mesh clean-up, and ray casting."""

@@ -11,44 +11,45 @@ from scipy.spatial import cKDTree
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh, extents, whole_faces
 
-_DEEPEST = 0.02  # of the diagonal: unevenness of a ground
-_SMALLEST_ISLAND = 0.02  # of the faces of the largest
-_REACH_CELLS = 3.0  # of the spacing of the points: maximum distance of the surface from the nearest one
-_FARTHEST_CELLS = 12.0  # the same where notches and holes are closed
-_NOTCH_RINGS = 6  # closes notches and holes up to twice as many edges wide
-_SPIKE_RINGS = 3  # cuts spikes up to twice as many edges wide
-_LARGEST_HOLE = 0.1  # of the area; far from points there are few vertices
-_TAUBIN_SHRINK = 0.5  # Taubin 1995, "A signal processing approach to fair surface design": a step in ...
-_TAUBIN_GROW = -0.53  # ... and one out, which removes noise, keeps volume
+_DEEPEST = 0.02  # maximum depth of uneven ground, as a share of the diagonal
+_SMALLEST_ISLAND = 0.02  # minimum number of faces, relative to the largest piece
+_REACH_CELLS = 3.0  # maximum distance of the surface from the nearest point, as a multiple of the points' spacing
+_FARTHEST_CELLS = 12.0  # the same in closed notches and holes
+_NOTCH_RINGS = 6  # notches and holes up to twice as many edges wide are closed
+_SPIKE_RINGS = 3  # spikes up to twice as many edges wide are cut
+_LARGEST_HOLE = 0.1  # maximum area, as a share of the surface; vertices are few far from points
+# Taubin 1995, "A signal processing approach to fair surface design": a step inwards and one outwards remove noise and keep the volume.
+_TAUBIN_SHRINK = 0.5
+_TAUBIN_GROW = -0.53
 
 
 def without_extrapolation(mesh: Mesh, points: Doubles, spacing: float | Doubles) -> Mesh:
-    """Without the extrapolated surface, which is far from all of `points`; `spacing` is theirs, or that at each vertex.
+    """Remove the extrapolated surface, which is far from all `points`. `spacing` is that of the points, overall or at each vertex.
 
-    Small holes inside the surface stay closed; its border loses notches and spikes.
+    Small holes inside the surface stay closed; notches and spikes at the border are removed.
     """
     spacing = np.asarray(spacing)
     distances, _ = cKDTree(points).query(mesh.vertices, distance_upper_bound=_FARTHEST_CELLS * float(spacing.max()))
     near = distances < _REACH_CELLS * spacing
     adjacency = _adjacency(mesh)
     border = _on_border(mesh)
-    # Morphological closing removes notches. It shrinks from the border as well, or the border would grow.
+    # Morphological closing removes notches. It also shrinks from the border, which would grow otherwise.
     near |= ~_grown(~_grown(near, adjacency, _NOTCH_RINGS) | border, adjacency, _NOTCH_RINGS)
-    near &= distances < _FARTHEST_CELLS * spacing  # far from points, edges are long
+    near &= distances < _FARTHEST_CELLS * spacing  # edges are long far from points
     near = _grown(~_grown(~near, adjacency, _SPIKE_RINGS), adjacency, _SPIKE_RINGS)
     near |= _in_small_holes(mesh, near, border, adjacency)
     return mesh.with_faces(whole_faces(mesh, near))
 
 
 def _grown(mask: Mask, adjacency: sparse.csr_matrix, rings: int) -> Mask:
-    """`mask` (vertices) and all vertices within `rings` edges of it."""
+    """Return `mask` (vertices) and all vertices within `rings` edges of it."""
     for _ in range(rings):
         mask = mask | (adjacency @ mask.astype(np.float32) > 0)
     return mask
 
 
 def _in_small_holes(mesh: Mesh, near: Mask, border: Mask, adjacency: sparse.csr_matrix) -> Mask:
-    """Vertices of the small pieces that are not `near` and do not touch the `border` of the surface."""
+    """Return the vertices in small pieces that are not `near` and do not touch the `border` of the surface."""
     far = np.flatnonzero(~near)
     if len(far) == 0:
         return np.zeros_like(near)
@@ -71,13 +72,13 @@ def _areas(mesh: Mesh) -> Doubles:
 
 
 def above(mesh: Mesh, normal: Doubles, height: float) -> Mesh:
-    """Without what lies clearly below the plane `normal @ point == height`: the ground's."""
+    """Remove what is clearly below the ground, the plane `normal @ point == height`."""
     deepest = height - _DEEPEST * float(np.linalg.norm(extents(mesh.vertices)))
     return without_islands(mesh.with_faces(whole_faces(mesh, mesh.vertices @ normal >= deepest)))
 
 
 def without_islands(mesh: Mesh) -> Mesh:
-    """Without connected pieces that are tiny compared with the largest."""
+    """Remove connected pieces that are tiny compared with the largest."""
     if len(mesh.faces) == 0:
         return mesh
     _, labels = csgraph.connected_components(_adjacency(mesh), directed=False)
@@ -87,7 +88,7 @@ def without_islands(mesh: Mesh) -> Mesh:
 
 
 def smoothed(mesh: Mesh, rounds: int) -> Mesh:
-    """Taubin smoothing; border vertices do not move."""
+    """Return the mesh after Taubin smoothing; border vertices do not move."""
     adjacency = _adjacency(mesh)
     neighbours = np.maximum(np.asarray(adjacency.sum(axis=1)).ravel(), 1.0)
     average = sparse.diags(1.0 / neighbours) @ adjacency
@@ -100,7 +101,7 @@ def smoothed(mesh: Mesh, rounds: int) -> Mesh:
 
 
 def decimated(mesh: Mesh, faces: int) -> Mesh:
-    """At most about `faces` triangles (Garland and Heckbert 1997, "Surface simplification using quadric error metrics")."""
+    """Reduce to about `faces` triangles (Garland and Heckbert 1997, "Surface simplification using quadric error metrics")."""
     if len(mesh.faces) <= faces:
         return mesh
     vertices, triangles = fast_simplification.simplify(
@@ -112,7 +113,7 @@ def decimated(mesh: Mesh, faces: int) -> Mesh:
 
 
 def _adjacency(mesh: Mesh) -> sparse.csr_matrix:
-    """(n, n): 1 for each two vertices that an edge joins."""
+    """(n, n): 1 for two vertices with an edge between them."""
     adjacency = _edge_counts(mesh)
     adjacency = adjacency + adjacency.T
     adjacency.data[:] = 1.0
@@ -120,7 +121,7 @@ def _adjacency(mesh: Mesh) -> sparse.csr_matrix:
 
 
 def _on_border(mesh: Mesh) -> Mask:
-    """(n,): vertices of edges that belong to one face only."""
+    """(n,): the vertices of edges that belong to only one face."""
     edges = _edge_counts(mesh).tocoo()
     single = edges.data == 1.0
     border = np.zeros(len(mesh.vertices), dtype=np.bool_)
@@ -130,8 +131,8 @@ def _on_border(mesh: Mesh) -> Mask:
 
 
 def _edge_counts(mesh: Mesh) -> sparse.csr_matrix:
-    """(n, n), upper triangle: how many faces each edge belongs to."""
+    """(n, n): the number of faces of each edge, in the upper triangle."""
     first, second = np.concatenate([mesh.faces[:, [0, 1]], mesh.faces[:, [1, 2]], mesh.faces[:, [2, 0]]]).T
     ends = (np.minimum(first, second), np.maximum(first, second))
     count = len(mesh.vertices)
-    return sparse.csr_matrix((np.ones(len(first)), ends), shape=(count, count))  # entries given twice are summed
+    return sparse.csr_matrix((np.ones(len(first)), ends), shape=(count, count))  # duplicate entries are summed

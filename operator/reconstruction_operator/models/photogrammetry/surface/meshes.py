@@ -28,20 +28,20 @@ class Mesh:
         return unit
 
     def with_faces(self, keep: Mask) -> Mesh:
-        """The faces where `keep` (m,) is true, and the vertices that they use."""
+        """Return the faces where `keep` (m,) is true, and their vertices."""
         faces = self.faces[keep]
         used, renumbered = np.unique(faces, return_inverse=True)
         return Mesh(self.vertices[used], renumbered.reshape(faces.shape).astype(np.int64))
 
 
 def whole_faces(mesh: Mesh, vertices: Mask) -> Mask:
-    """(m,): the faces all of whose three vertices are in `vertices` (n,)."""
+    """(m,): the faces whose three vertices are all in `vertices` (n,)."""
     first, second, third = mesh.faces.T
     whole: Mask = vertices[first] & vertices[second] & vertices[third]
     return whole
 
 
 def extents(points: Doubles) -> Doubles:
-    """(3,): size of the bounding box."""
+    """(3,): the size of the bounding box."""
     size: Doubles = points.max(axis=0) - points.min(axis=0)
     return size

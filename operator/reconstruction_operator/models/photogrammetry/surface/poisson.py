@@ -8,7 +8,7 @@ from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 
 
 def main(points: str, mesh: str, depth: str, trim: str, threads: str) -> None:
-    """Fits COLMAP's Poisson surface to `points` (PLY with normals) and writes it to `mesh`."""
+    """Fit COLMAP's Poisson surface to `points` (PLY with normals), and write it to `mesh`."""
     options = pycolmap.PoissonMeshingOptions()
     options.depth = int(depth)
     options.trim = float(trim)

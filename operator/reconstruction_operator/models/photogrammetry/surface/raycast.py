@@ -12,7 +12,7 @@ from reconstruction_operator.models.photogrammetry.arrays import Doubles, Intege
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh, extents
 
 _RAYS_AT_ONCE = 1_000_000
-_LIFT = 2e-3  # of the scene's diagonal: rays start this far above the surface, to avoid self-occlusion
+_LIFT = 2e-3  # of the scene's diagonal: rays start at this height above the surface, to avoid self-occlusion
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -29,7 +29,7 @@ class Caster:
     def __init__(self, mesh: Mesh) -> None:
         self._mesh = mesh
         self._scene = EmbreeScene()
-        # The scene does not own its geometry, which must live as long.
+        # The scene does not own its geometry, which must live as long as the scene.
         self._geometry = TriangleMesh(
             self._scene,
             np.ascontiguousarray(mesh.vertices, dtype=np.float32),
@@ -38,7 +38,7 @@ class Caster:
         self._lift = _LIFT * float(np.linalg.norm(extents(mesh.vertices)))
 
     def cast(self, origins: Doubles, directions: Doubles) -> Hits:
-        """First hits of rays from `origins` (n, 3) along `directions` (n, 3)."""
+        """Return the first hits of rays from `origins` (n, 3) along `directions` (n, 3)."""
         faces, weights = [], []
         for start in range(0, len(origins), _RAYS_AT_ONCE):
             chunk = slice(start, start + _RAYS_AT_ONCE)
@@ -53,6 +53,6 @@ class Caster:
         return Hits(np.concatenate(faces), np.concatenate(weights))
 
     def sees(self, points: Doubles, normals: Doubles, eye: Doubles) -> Mask:
-        """(n,): whether the line from each surface point to `eye` is free."""
+        """(n,): whether nothing is between each surface point and `eye`."""
         start = points + normals * self._lift
         return self.cast(start, eye - start).face < 0

@@ -1,8 +1,8 @@
 """Region of interest: what several photos see, without the far background.
 
-Photos around an object show it against what lies behind it, which is as far away as the cameras on the other side, or farther. The
-borders of the photos bound what is kept, and a ball only what is farther than the cameras: a ball just around the object would cut its
-ground round. The ground may be many times larger than the object, so it gets less detail the farther away it is.
+Photos around an object show a background that is at least as far away as the cameras on the other side. The region is limited by the
+borders of the photos, and by a ball that reaches to the cameras. A ball around the object would cut the ground into a disc. The ground may
+be many times larger than the object, so its detail decreases with the distance.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ import numpy as np
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 
-_LEAST_CONVERGENCE = 0.05  # smallest eigenvalue of the mean of I - d d^T: below it the axes are nearly parallel
-_FEWEST_VIEWS = 3  # that see a point; in sets of less than five photos, which cover little thrice, one less
-_SMALL_SET = 5  # photos
-_EXTENT_PERCENTILE = 98.0  # of the points' distances; the rest are stray
-_MARGIN = 1.1  # beyond the outermost points
-_WIDE = 1.3  # times the radius of the core: a region that is no wider is of one detail
-# Of the points of the region; with fewer the core is empty: photos of a walk around a house look at its walls
+_LEAST_CONVERGENCE = 0.05  # minimum smallest eigenvalue of the mean of I - d d^T; below it, axes are nearly parallel
+_FEWEST_VIEWS = 3  # minimum number of views that see a point; one less in small sets, where few points have three
+_SMALL_SET = 5  # a set with fewer photos is small
+_EXTENT_PERCENTILE = 98.0  # of the points' distances; farther points are outliers
+_MARGIN = 1.1  # factor beyond the outermost points
+_WIDE = 1.3  # a region up to this multiple of the core's radius has the same detail everywhere
+# Minimum share of the region's points in its core. With fewer, the core is empty, as inside a house that was photographed from outside.
 _CORE_SHARE = 0.1
-_COARSEST = 2  # times that details double in size
-_LEAST_SHARE = 0.25  # of the points; a region with fewer is not that of interest
+_COARSEST = 2  # maximum number of doublings of the detail size
+_LEAST_SHARE = 0.25  # minimum share of the points in the region; with fewer, it is not the subject
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -35,34 +35,34 @@ class Ball:
     radius: float
 
     def contains(self, points: Doubles, scale: float = 1.0) -> Mask:
-        """(n,): which of `points` (n, 3) are in the ball, `scale` times as large."""
+        """(n,): which of `points` (n, 3) are in the ball, scaled by `scale`."""
         inside: Mask = np.linalg.norm(points - self.centre, axis=1) <= self.radius * scale
         return inside
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Region:
-    """What at least `fewest` of the cameras see, inside the ball; `core` is the largest ball that most of them see whole."""
+    """The part of the ball that at least `fewest` cameras see. `core` is the largest ball that about half of them see completely."""
 
     ball: Ball
     core: Ball
     cameras: tuple[Camera, ...]
     fewest: int
-    about_core: bool  # whether that is what the photos are about
+    about_core: bool  # whether the core is the subject of the photos
 
     @property
     def radius(self) -> float:
-        """Of the ball."""
+        """Radius of the ball."""
         return self.ball.radius
 
     @property
     def doublings(self) -> int:
-        """How many times the core has to be doubled to be as wide as the region; 0 if it nearly is."""
+        """How many times the core must be doubled to be as wide as the region; 0 if it is nearly as wide."""
         ratio = self.radius / self.core.radius
         return int(np.ceil(np.log2(ratio))) if ratio >= _WIDE else 0
 
     def coarseness(self, points: Doubles) -> Doubles:
-        """(n,): how large details are at `points` (n, 3): 1 in what the photos are about, 2 around it, 4 farther away."""
+        """(n,): the relative size of details at `points` (n, 3): 1 in the core, 2 around it, 4 farther away."""
         if not self.about_core or self.doublings == 0:
             return np.ones(len(points))
         distances = np.linalg.norm(points - self.core.centre, axis=1) / self.core.radius
@@ -71,11 +71,11 @@ class Region:
         return coarseness
 
     def contains(self, points: Doubles, scale: float = 1.0) -> Mask:
-        """(n,): which of `points` (n, 3) are in the region, `scale` times as large."""
+        """(n,): which of `points` (n, 3) are in the region, scaled by `scale`."""
         inside = self.ball.contains(points, scale)
         near = points[inside]
         views = np.zeros(len(near), dtype=np.int64)
-        left = np.arange(len(near))  # those that too few cameras have seen so far
+        left = np.arange(len(near))  # points that too few cameras have seen so far
         for camera in self.cameras:
             left = left[views[left] < self.fewest]
             pixels, depths = camera.project(near[left])
@@ -87,10 +87,10 @@ class Region:
 
 
 def of_interest(cameras: Sequence[Camera], points: Doubles) -> Region | None:
-    """The region of interest, or None if the cameras do not converge (a facade, a flight, a panorama).
+    """Return the region of interest; None if the cameras do not converge (a facade, a flight, a panorama).
 
-    Its centre is nearest to all optical axes. It reaches as far as half of the cameras are, but not beyond the outermost of `points`
-    (n, 3) that it holds: sparse ones do.
+    Its centre is the point nearest to all optical axes. It reaches to the median distance of the cameras, but not beyond the outermost
+    of the `points` (n, 3) inside it. Sparse points are enough.
     """
     centre = point_of_convergence(cameras)
     if centre is None:
@@ -111,10 +111,10 @@ def of_interest(cameras: Sequence[Camera], points: Doubles) -> Region | None:
 
 
 def point_of_convergence(cameras: Sequence[Camera]) -> Doubles | None:
-    """(3,): nearest to all optical axes in the least-squares sense; None if they are nearly parallel."""
+    """(3,): the point nearest to all optical axes, by least squares; None if the axes are nearly parallel."""
     axes = np.stack([camera.rotation[2] for camera in cameras])
     centres = np.stack([camera.centre for camera in cameras])
-    across = np.eye(3) - axes[:, :, None] * axes[:, None, :]  # projects onto the plane across each axis
+    across = np.eye(3) - axes[:, :, None] * axes[:, None, :]  # projects onto the plane perpendicular to each axis
     total = across.sum(axis=0)
     if np.linalg.eigvalsh(total)[0] < _LEAST_CONVERGENCE * len(cameras):
         return None
@@ -123,7 +123,7 @@ def point_of_convergence(cameras: Sequence[Camera]) -> Doubles | None:
 
 
 def room_around(camera: Camera, point: Doubles) -> float:
-    """Radius of the largest ball around `point` that is entirely in the photo; negative if `point` is not."""
+    """Return the radius of the largest ball around `point` that is entirely in the photo; negative if `point` is outside."""
     x, y, z = camera.rotation @ point + camera.translation
     focal_x, focal_y = camera.intrinsics[0, 0], camera.intrinsics[1, 1]
     left, top = camera.intrinsics[0, 2], camera.intrinsics[1, 2]

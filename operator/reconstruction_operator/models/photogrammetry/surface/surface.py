@@ -1,4 +1,7 @@
-"""Surface reconstruction from points with normals (Kazhdan and Hoppe 2013, "Screened Poisson surface reconstruction")."""
+"""Surface reconstruction: fits a surface to points with normals.
+
+Kazhdan and Hoppe 2013, "Screened Poisson surface reconstruction".
+"""
 
 from __future__ import annotations
 
@@ -15,25 +18,32 @@ from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 from reconstruction_operator.models.photogrammetry.surface.regions import Ball, Region
 
-_TRIM = 0.0  # no trimming here: `cleanup` removes extrapolated surface
-_THREADS = 1  # its OpenMP threads spin while they wait: two threads are no faster and use five times the CPU
-_SCENE_PERCENTILE = 97.0
-_SCENE_MARGIN = 1.1  # points slightly outside stabilise the surface inside
-_VOXELS_ACROSS_RADIUS = {5: 20, 6: 40, 7: 60, 8: 160, 9: 220, 10: 480}  # by octree depth: about one point for each cell
-_DEEPEST = 13  # octree, COLMAP's own default
-_FINER = 0.7  # the dense points may cover less than the sparse ones
+_TRIM = 0.0  # no trimming, since `cleanup` removes extrapolated surface
+_THREADS = 1  # waiting OpenMP threads spin, so two threads are no faster and use five times the CPU
+_SCENE_PERCENTILE = 97.0  # of the points' distances; farther points are background
+_SCENE_MARGIN = 1.1  # factor; points slightly outside stabilise the surface inside
+_VOXELS_ACROSS_RADIUS = {
+    5: 20,
+    6: 40,
+    7: 60,
+    8: 160,
+    9: 220,
+    10: 480,
+}  # by depth of the octree, for about one point in each cell
+_DEEPEST = 13  # maximum depth of the octree, COLMAP's default
+_FINER = 0.7  # factor, since the dense points may cover less than the sparse ones
 
 
 def crop(cloud: Cloud, region: Region | Ball | None) -> Cloud:
-    """The points in `region`; without one, all but the far background, which would make the octree coarse.
+    """Return the points in `region`; without one, all points except the far background, which would make the octree coarse.
 
     Raises ModelFailure (NO_DENSE_SURFACE).
     """
     if len(cloud.points) < quality_gates.DENSE_POINTS.limit:
         raise ModelFailure(
             "NO_DENSE_SURFACE",
-            f"only {len(cloud.points)} points of the surface agree between photos, at least {quality_gates.DENSE_POINTS.limit:g} are "
-            "needed: shiny, transparent or plain surfaces give none",
+            f"the photos agree on only {len(cloud.points)} points of the surface, at least {quality_gates.DENSE_POINTS.limit:g} are "
+            "needed: shiny, transparent or plain surfaces have none",
         )
     if region is None:
         region = Ball(np.median(cloud.points, axis=0), _radius(cloud.points))
@@ -42,22 +52,22 @@ def crop(cloud: Cloud, region: Region | Ball | None) -> Cloud:
 
 
 def cell_size(points: Doubles, region: Region | None, octree_depth: int) -> float:
-    """A little less than the side of a cell of the octree, for a scene of `points`, of which sparse ones do."""
+    """Return slightly less than the side of a cell of the octree, for a scene of `points`. Sparse points are enough."""
     radius = min(region.radius, region.core.radius) if region else _radius(points)
     return _FINER * radius / _VOXELS_ACROSS_RADIUS[octree_depth]
 
 
 def _radius(points: Doubles) -> float:
-    """Of the scene without its far background."""
+    """Return the radius of the scene without its far background."""
     distances = np.linalg.norm(points - np.median(points, axis=0), axis=1)
     return float(np.percentile(distances, _SCENE_PERCENTILE))
 
 
 def thin(cloud: Cloud, region: Region | None, octree_depth: int) -> tuple[Cloud, float, int]:
-    """About one point for each cell of the octree, the side of a cell, and the depth of the octree.
+    """Return about one point for each cell of the octree, the side of a cell, and the depth of the octree.
 
-    Of a region much wider than its core, the octree is deeper, and points are as sparse as `region.coarseness` says. Its cells may be
-    twice as large as without surroundings: finer ones cost three times as much and do not improve the faces that are kept.
+    For a region much wider than its core, the octree is deeper, and the spacing of points grows with `region.coarseness`. Cells may be
+    twice as large as without surroundings: finer cells take three times as long, and do not improve the faces that are kept.
     """
     if region is None or region.doublings == 0:
         centre = np.median(cloud.points, axis=0)
@@ -75,7 +85,7 @@ def thin(cloud: Cloud, region: Region | None, octree_depth: int) -> tuple[Cloud,
 
 
 def poisson(cloud: Cloud, scratch: Path, *, octree_depth: int, progress: StageProgress) -> Mesh:
-    """The surface through `cloud`; `scratch` is a folder for the files in between.
+    """Return the surface through `cloud`; `scratch` is a folder for intermediate files.
 
     Raises ModelFailure (NO_DENSE_SURFACE).
     """
@@ -94,13 +104,13 @@ def poisson(cloud: Cloud, scratch: Path, *, octree_depth: int, progress: StagePr
     if len(faces) == 0:
         raise ModelFailure(
             "NO_DENSE_SURFACE",
-            f"no surface could be laid through the {len(cloud.points)} points found",
+            f"no surface could be fitted to the {len(cloud.points)} points",
         )
     return Mesh(np.asarray(loaded.vertices, dtype=np.float64), faces)
 
 
 def write_ply(path: Path, cloud: Cloud, colours: Pixels) -> None:
-    """Writes a binary PLY with normals and `colours` (points, 3)."""
+    """Write a binary PLY with normals and `colours` (points, 3)."""
     kinds = {**dict.fromkeys(("x", "y", "z", "nx", "ny", "nz"), "<f4"), **dict.fromkeys(("red", "green", "blue"), "u1")}
     records = np.empty(len(cloud.points), dtype=list(kinds.items()))
     columns = (*cloud.points.T, *cloud.normals.T, *colours.T)

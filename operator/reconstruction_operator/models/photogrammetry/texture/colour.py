@@ -1,4 +1,4 @@
-"""Colour: the weight of each photo at each vertex, and vertex colours."""
+"""Colours: the weight of each photo at each vertex, and the vertex colours."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
 
 _PHOTOS_PER_VERTEX = 3
-_GRAZING_COSINE = 0.15  # at flatter angles the photo is smeared over the surface
-_FRONTAL_POWER = 4  # exponent of the cosine: prefers frontal photos
-_BORDER = 0.06  # of the photo's size: weights fade towards the border, to hide seams
-_AROUND = 0.25  # of the photo's size, at which the colour around a vertex is looked at
-_DETAIL_SIGMA = 3.0  # px of that size, over which the contrast is averaged
-_LEAST_DETAIL = 1.0  # level: the noise of a photo is no detail
+_GRAZING_COSINE = 0.15  # minimum; at flatter angles, the photo is smeared over the surface
+_FRONTAL_POWER = 4  # exponent of the cosine, which prefers frontal photos
+_BORDER = 0.06  # width of the border in which weights fade to hide seams, as a share of the photo's size
+_AROUND = 0.25  # factor by which photos are reduced for the colour around a vertex
+_DETAIL_SIGMA = 3.0  # px of the reduced photo, over which the contrast is averaged
+_LEAST_DETAIL = 1.0  # level; smaller contrast is noise
 _UNSEEN_GREY = 128.0
-_REMAP_ROW = 16_384  # OpenCV's remap takes at most 32,767 columns
+_REMAP_ROW = 16_384  # OpenCV's remap accepts at most 32,767 columns
 
 
 def view_weights(mesh: Mesh, views: Sequence[View], caster: Caster, progress: StageProgress) -> Singles:
-    """(vertices, views): how well each view sees each vertex, in square pixels for each unit of area; 0: not at all."""
+    """(vertices, views): how well each view sees each vertex, in square pixels per unit of area; 0: not at all."""
     normals = mesh.normals()
     weights = np.zeros((len(mesh.vertices), len(views)), dtype=np.float32)
     for index, view in enumerate(views):
@@ -37,7 +37,7 @@ def view_weights(mesh: Mesh, views: Sequence[View], caster: Caster, progress: St
 
 
 def best_shares(weights: Singles) -> Singles:
-    """`weights` of the best few views of each vertex, which sum to 1, and 0 for the others."""
+    """(vertices, views): the `weights` of each vertex's best views, scaled to sum to 1; 0 for other views."""
     shares = weights.copy()
     if shares.shape[1] > _PHOTOS_PER_VERTEX:
         threshold = np.partition(shares, -_PHOTOS_PER_VERTEX, axis=1)[:, -_PHOTOS_PER_VERTEX]
@@ -58,21 +58,21 @@ def _view_weight(points: Doubles, normals: Doubles, view: View, caster: Caster) 
     candidate = candidate[view.shows(pixels[candidate])]
     seen = candidate[caster.sees(points[candidate], normals[candidate], camera.centre)]
     weight = np.zeros(len(points), dtype=np.float32)
-    sharpness = camera.intrinsics[0, 0] / distance[seen]  # pixels for each unit of length
+    sharpness = camera.intrinsics[0, 0] / distance[seen]  # pixels per unit of length
     weight[seen] = fade[seen] * cosine[seen] ** _FRONTAL_POWER * sharpness**2
     return weight
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Surroundings:
-    """What each view has around the place of each vertex, hidden or not."""
+    """What each view shows around the pixel of each vertex, even if the vertex is hidden."""
 
     colours: Singles  # (vertices, views, 3): RGB 0 to 255
-    detail: Singles  # (vertices, views): mean contrast between neighbouring pixels, in levels; low where a photo is out of focus
+    detail: Singles  # (vertices, views): mean contrast of neighbouring pixels, in levels; low out of focus
 
 
 def surroundings(mesh: Mesh, views: Sequence[View], progress: StageProgress) -> Surroundings:
-    """The surroundings of the vertices of `mesh`."""
+    """Return the surroundings of the vertices of `mesh`."""
     colours = np.zeros((len(mesh.vertices), len(views), 3), dtype=np.float32)
     detail = np.zeros(colours.shape[:2], dtype=np.float32)
     for index, view in enumerate(views):
@@ -94,9 +94,9 @@ def surroundings(mesh: Mesh, views: Sequence[View], progress: StageProgress) -> 
 def vertex_colours(
     mesh: Mesh, views: Sequence[View], shares: Singles, gains: Singles, progress: StageProgress
 ) -> Singles:
-    """(vertices, 3) RGB 0 to 255; vertices that no view sees get the colour of the nearest that one sees.
+    """(vertices, 3): RGB 0 to 255. A vertex that no view sees gets the colour of the nearest visible vertex.
 
-    `shares` (vertices, views) are those of `best_shares`, `gains` (views, 3) those of `levelling.gains`.
+    `shares` (vertices, views) come from `best_shares`, `gains` (views, 3) from `levelling.gains`.
     """
     colours = np.zeros((len(mesh.vertices), 3), dtype=np.float32)
     for index, view in enumerate(views):
@@ -108,7 +108,7 @@ def vertex_colours(
 
 
 def with_neighbours(mesh: Mesh, colours: Singles, seen: Mask) -> Singles:
-    """`colours` (vertices, 3), with that of the nearest seen vertex where `seen` (vertices,) is false."""
+    """Fill `colours` (vertices, 3) where `seen` (vertices,) is false, with the colour of the nearest seen vertex."""
     if not seen.any():
         return np.full_like(colours, _UNSEEN_GREY)
     _, nearest = cKDTree(mesh.vertices[seen]).query(mesh.vertices[~seen])
@@ -117,7 +117,7 @@ def with_neighbours(mesh: Mesh, colours: Singles, seen: Mask) -> Singles:
 
 
 def sample(image: Pixels | Singles, pixels: Doubles | Singles) -> Singles:
-    """(n, 3): `image` (h, w, 3) at fractional `pixels` (n, 2: column, row), bilinear."""
+    """(n, 3): `image` (h, w, 3), interpolated at fractional `pixels` (n, 2: column, row)."""
     count = len(pixels)
     rows = -(-count // _REMAP_ROW)
     if count == 0:

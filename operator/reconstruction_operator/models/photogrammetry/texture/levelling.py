@@ -1,4 +1,4 @@
-"""Levelling: gains between photos of different exposure, and offsets that let patches of different photos meet without a step."""
+"""Levelling: corrects colours by gains for the exposure of photos, and by offsets that remove steps between patches."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from reconstruction_operator.models.photogrammetry.arrays import Doubles, Intege
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 from reconstruction_operator.models.photogrammetry.texture.labelling import Labels
 
-_FEWEST_COMMON = 30  # vertices that two photos see, for a gain between them
-_SAMPLE = 4000  # vertices, at most: more do not change the result
-_DARK, _BRIGHT = 8.0, 247.0  # levels: outside, photos are clipped
-_TRUST = 0.02  # in a gain of 1, as a share of the weight of all measurements
+_FEWEST_COMMON = 30  # minimum number of vertices that two photos see, for a gain between them
+_SAMPLE = 4000  # maximum number of vertices; more do not change the result
+_DARK, _BRIGHT = 8.0, 247.0  # range of levels; outside it, photos are clipped
+_TRUST = 0.02  # weight of a gain of 1, as a share of the weight of all measurements
 _LARGEST_GAIN = 2.0
-_SMOOTHNESS = 0.1  # of offsets within a patch, against equality at its seams (Waechter et al. 2014)
-_REST = 1e-3  # pulls offsets to 0, so that patches without a seam have a solution
+_SMOOTHNESS = 0.1  # weight of smooth offsets within a patch, relative to equality at seams (Waechter et al. 2014)
+_REST = 1e-3  # weight of offsets of 0, so that patches without a seam have a solution
 _LARGEST_OFFSET = 60.0  # levels; a larger one hides a wrong surface
 _TOLERANCE = 1e-4
 
 
 def gains(colours: Singles, seen: Mask) -> Singles:
-    """(views, 3): factors that bring the colours of the views together; their logarithms sum to 0.
+    """(views, 3): factors that equalise the colours of the views; their logarithms sum to 0.
 
-    `colours` (vertices, views, 3) are what the views show of each vertex, `seen` (vertices, views) where they see it. Least squares
-    over the median ratio of each pair of views.
+    `colours` (vertices, views, 3) is the colour of each vertex in each view, and `seen` (vertices, views) whether the view sees it. The
+    gains are fitted by least squares to the median ratio of each pair of views.
     """
     step = -(-len(seen) // _SAMPLE)
     colours, seen = colours[::step], seen[::step]
@@ -50,10 +50,10 @@ def gains(colours: Singles, seen: Mask) -> Singles:
 
 
 def offsets(mesh: Mesh, labels: Labels, colours: Singles) -> Singles:
-    """(vertices, views, 3): what to add to the colours of each view, interpolated over a face, so that seams vanish.
+    """(vertices, views, 3): what to add to the colours of each view so that seams disappear; interpolated over each face.
 
-    `colours` (vertices, views, 3) are what the views show of each vertex, with their gains. Lempitsky and Ivanov 2007: at a seam the
-    colours become equal, within a patch the offsets change as little as possible.
+    `colours` (vertices, views, 3) is the colour of each vertex in each view, with gains. Colours become equal at seams, and offsets change
+    as little as possible within a patch (Lempitsky and Ivanov 2007).
     """
     face, view = np.nonzero(labels.uses)
     corners = mesh.faces[face]
@@ -78,7 +78,7 @@ def offsets(mesh: Mesh, labels: Labels, colours: Singles) -> Singles:
 
 
 def _meeting(vertex: Integers, used: Mask) -> tuple[Integers, Integers]:
-    """Pairs of unknowns of one vertex, both of photos that faces around it have; `vertex` is sorted."""
+    """Return pairs of unknowns of the same vertex whose photos are both used by faces around it; `vertex` is sorted."""
     candidates = np.flatnonzero(used)
     firsts, seconds = [], []
     for apart in range(1, len(candidates)):
@@ -92,7 +92,7 @@ def _meeting(vertex: Integers, used: Mask) -> tuple[Integers, Integers]:
 
 
 def _differences(count: int, first: Integers, second: Integers) -> sparse.csr_matrix:
-    """(pairs, count): each row is 1 at `first` and -1 at `second`."""
+    """(pairs, count): a matrix whose rows are 1 at `first` and -1 at `second`."""
     rows = np.arange(len(first))
     values: Doubles = np.concatenate([np.ones(len(first)), -np.ones(len(first))])
     places = (np.concatenate([rows, rows]), np.concatenate([first, second]))

@@ -1,7 +1,7 @@
-"""Texture: an atlas of flat charts (xatlas), each texel coloured from the one photo of its face.
+"""Texture: makes an atlas of flat charts (xatlas), and colours each texel from the photo of its face.
 
 Where faces of two photos meet, the photos are blended across one triangle on either side: their shares are interpolated between its
-vertices. So no seam is visible, and nothing is blended elsewhere.
+vertices. So seams are invisible, and nothing is blended elsewhere.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from reconstruction_operator.models.photogrammetry.texture.labelling import Labe
 
 _SUBTEXEL_BITS = 4  # fixed-point bits of the rasteriser
 _SMALLEST_SHARE = np.float32(1e-12)  # avoids a division by 0
-_TEXELS_AT_ONCE = 1_000_000  # bounds the memory of double-precision intermediates
-_SHARPNESS = 2  # power of the shares where photos meet: larger means a narrower blend
+_TEXELS_AT_ONCE = 1_000_000  # limits the memory for intermediate values in double precision
+_SHARPNESS = 2  # exponent of the shares where photos meet; a larger one makes the blend narrower
 _UNDEFINED_AREA = 1e-12
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Atlas:
-    """The mesh cut along seams: vertices on seams are duplicated."""
+    """The mesh, cut into charts: vertices on cuts are duplicated."""
 
     mesh: Mesh
     original: Integers  # (n,): index of each vertex in the uncut mesh
@@ -41,7 +41,7 @@ class Atlas:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Texels:
-    """The texels that lie on a triangle."""
+    """The texels that are on a triangle."""
 
     row: Indices  # (t,)
     column: Indices  # (t,)
@@ -51,7 +51,7 @@ class Texels:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Paint:
-    """What colours the uncut mesh: the photo of each face, and what brings the photos together."""
+    """The colouring of the uncut mesh: the photo of each face, and the colour corrections of the photos."""
 
     labels: Labels
     gains: Singles  # (views, 3)
@@ -60,7 +60,7 @@ class Paint:
 
 
 def mix(mesh: Mesh, weights: Singles, around: Surroundings) -> Paint:
-    """The paint for `mesh` from the `weights` (vertices, views) of the views, and what they have around the vertices."""
+    """Return the paint for `mesh`, from the `weights` (vertices, views) of the views and their surroundings of the vertices."""
     gains = levelling.gains(around.colours, weights > 0)
     levelled = around.colours * gains
     labels = labelling.choose(mesh, weights * around.detail, levelled)
@@ -71,9 +71,9 @@ def mix(mesh: Mesh, weights: Singles, around: Surroundings) -> Paint:
 
 
 def unwrap(mesh: Mesh, coarseness: Doubles, size: int, scratch: Path, progress: StageProgress) -> Atlas:
-    """Unwraps `mesh` onto a square texture of `size` px; `scratch` is a folder for intermediate files.
+    """Unwrap `mesh` onto a square texture of `size` px; `scratch` is a folder for intermediate files.
 
-    A face of `coarseness` (faces,) 2 gets a quarter of the texels that it would get with 1.
+    A face with `coarseness` (faces,) 2 gets a quarter of the texels that it would get with 1.
     """
     given, made = scratch / "mesh.npz", scratch / "atlas.npz"
     np.savez(
@@ -97,7 +97,7 @@ def unwrap(mesh: Mesh, coarseness: Doubles, size: int, scratch: Path, progress: 
 
 
 def rasterise(atlas: Atlas, size: int) -> Texels:
-    """The triangle and barycentric weights of each covered texel of a square texture of `size` px."""
+    """Return the triangle and barycentric weights of each covered texel of a square texture of `size` px."""
     owner = np.full((size, size), -1, dtype=np.int32)
     corners = atlas.uv[atlas.mesh.faces] * size - 0.5  # texel centres at whole numbers
     fixed = np.rint(corners * (1 << _SUBTEXEL_BITS)).astype(np.int32)
@@ -122,7 +122,7 @@ def bake(
     threads: int,
     progress: StageProgress,
 ) -> tuple[Pixels, float]:
-    """The texture (size, size, 3) RGB, and the share of its used texels that photos cover (0 to 1)."""
+    """Return the RGB texture (size, size, 3), and the share of its used texels that photos cover (0 to 1)."""
     progress(0.0, "laying out the texture")
     texels = rasterise(atlas, size)
     total = np.zeros(len(texels.face), dtype=np.float32)
@@ -159,7 +159,7 @@ def bake(
 
 
 def fill_gaps(texture: Pixels, known: Pixels) -> Pixels:
-    """Fills the gaps between charts from ever coarser averages, so that smaller mip levels do not bleed black."""
+    """Fill the gaps between charts from increasingly coarse averages, so that smaller mip levels do not bleed black."""
     colour, share = (texture * known[:, :, None]).astype(np.float32), known.astype(np.float32)
     levels: list[tuple[Singles, Singles]] = []
     while min(share.shape) > 1:
@@ -186,7 +186,7 @@ def _resized(image: Singles, size: tuple[int, int], interpolation: int) -> Singl
 
 
 def _barycentric(points: Doubles, triangles: Doubles) -> Doubles:
-    """(t, 3): weights of the corners of `triangles` (t, 3, 2) at `points` (t, 2); clamped to the border for points outside."""
+    """(t, 3): weights of the corners of `triangles` (t, 3, 2) at `points` (t, 2). Points outside are clamped to the border."""
     first, second, third = triangles[:, 0], triangles[:, 1], triangles[:, 2]
 
     def doubled_area(a: Doubles, b: Doubles, c: Doubles) -> Doubles:

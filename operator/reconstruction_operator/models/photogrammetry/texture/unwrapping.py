@@ -11,9 +11,9 @@ _PADDING_TEXELS = 4
 
 
 def main(mesh: str, atlas: str, size: str) -> None:
-    """Reads vertices, faces, normals and coarseness from `mesh`; writes original vertex numbers, faces and uv to `atlas`."""
+    """Read vertices, faces, normals and coarseness from `mesh`; write original vertex numbers, faces and uv to `atlas`."""
     charts = xatlas.ChartOptions()
-    charts.max_iterations = 1  # each further round takes as long again, for slightly better charts
+    charts.max_iterations = 1  # each further round takes the same time, for slightly better charts
     packing = xatlas.PackOptions()
     packing.resolution = int(size)
     packing.padding = _PADDING_TEXELS
@@ -25,7 +25,7 @@ def main(mesh: str, atlas: str, size: str) -> None:
     used = []
     for level in levels:
         vertices_used, renumbered = np.unique(faces[coarseness == level], return_inverse=True)
-        # Texels are in proportion to the area: where details are larger, a smaller copy is unwrapped.
+        # Texels are proportional to the area, so where details are larger, a smaller copy is unwrapped.
         copy = (vertices[vertices_used] / level).astype(np.float32)
         unwrapped.add_mesh(copy, renumbered.reshape(-1, 3).astype(np.uint32), normals[vertices_used])
         used.append(vertices_used)

@@ -1,1 +1,1 @@
-"""Timing: what the stages of a run cost, and what is left of it."""
+"""Timing: expected costs of the stages, and estimates of the progress and the time left."""

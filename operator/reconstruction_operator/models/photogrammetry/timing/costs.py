@@ -1,9 +1,9 @@
-"""Costs: what each stage is expected to take, from the photos and the settings.
+"""Expected costs: the expected duration of each stage, from the photos and the settings.
 
-Constants are CPU seconds of one core, fitted to recordings of 12 to 66 photos in `fast`. They need not fit a machine: `estimate` learns its
-pace. Depth maps by PatchMatch on a GPU have no constant of their own: the time left is corrected while they are computed.
-`python -m benchmarks.recording` records a run, and the tests replay it; `python -m benchmarks.photogrammetry` shows how far what was left
-of a run differed from what was expected.
+Constants are CPU seconds of one core, fitted to recordings of 12 to 66 photos in `fast`. They need not match the machine, since `estimate`
+learns its pace. Depth maps by PatchMatch on a GPU have no constant of their own: the time left is corrected while they are computed.
+`python -m benchmarks.recording` records a run, and the tests replay it. `python -m benchmarks.photogrammetry` shows the errors of the
+estimated time left.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from reconstruction_operator.models.photogrammetry.sparse.features import SMALL_
 
 
 class Stage(enum.IntEnum):
-    """The stages of a run that report progress, in their order."""
+    """The stages of a run that report progress, in order."""
 
     PHOTOS = enum.auto()
     FEATURES = enum.auto()
@@ -48,42 +48,42 @@ STEPS: Mapping[Stage, Step] = MappingProxyType(
         for stage in Stage
     }
 )
-"""The step to which each stage belongs."""
+"""Stage -> the step that it belongs to."""
 
-_USUAL_FEATURES_SHARE = 0.6  # of those that are kept at most
+_USUAL_FEATURES_SHARE = 0.6  # of the maximum number of features
 _ONE_THREAD = frozenset({Stage.PHOTOS, Stage.SURFACE, Stage.CLEANING, Stage.COLOURS, Stage.UNWRAPPING, Stage.PREVIEWS})
-"""Stages that use one core, however many there are."""
+"""Stages that use only one core."""
 
 VARYING = frozenset({Stage.ALIGNMENT, Stage.UNWRAPPING})
-"""Stages whose cost depends on more than is known, such as the number of rounds or charts: the machine's pace is not learned from them."""
+"""Stages whose cost also depends on unknown values, such as the number of rounds or charts. The pace is not learned from them."""
 
-_USUAL_INLIERS = 300  # of a pair
+_USUAL_INLIERS = 300  # verified matches of a pair
 _USUAL_DOUBLINGS = 1
-_COST_OF_DOUBLING = 1.8  # of the surface through the same points, when the octree is one deeper
-_ALL_PAIRS_PHOTOS = 20  # up to so many photos all pairs are matched
+_COST_OF_DOUBLING = 1.8  # factor for the surface through the same points, if the octree is one level deeper
+_ALL_PAIRS_PHOTOS = 20  # up to this number of photos, all pairs are matched
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a run has learned of its photos; None: nothing yet."""
+    """What a run has learned about its photos; None: not yet known."""
 
-    features: float | None = None  # of a photo, mean
-    pairs: int | None = None  # to be matched
+    features: float | None = None  # mean number of a photo
+    pairs: int | None = None  # to match
     inliers: int | None = None  # verified matches of all pairs
-    aligned: int | None = None  # photos
-    doublings: int | None = None  # of what the photos are about, until it is as wide as what is kept around it
-    points: int | None = None  # through which the surface is laid
-    faces: int | None = None  # of the surface before it is reduced
+    aligned: int | None = None  # number of aligned photos
+    doublings: int | None = None  # of the core, until it is as wide as the region (`regions`)
+    points: int | None = None  # to which the surface is fitted
+    faces: int | None = None  # of the surface, before it is reduced
 
     def with_more(self, more: Known) -> Known:
-        """This, and what `more` knows."""
+        """Return these values, updated by the known ones of `more`."""
         return replace(self, **{name: value for name, value in asdict(more).items() if value is not None})
 
 
 def expected_seconds(
     photos: Sequence[Photo], settings: QualitySettings, threads: int, known: Known | None = None
 ) -> Mapping[Stage, float]:
-    """Seconds of each stage with that many threads."""
+    """Return the expected seconds of each stage with `threads` threads."""
     return {
         stage: seconds / (1 if stage in _ONE_THREAD else threads)
         for stage, seconds in _cpu_seconds(photos, settings, known or Known()).items()
@@ -105,7 +105,7 @@ def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, known: Know
     ]
     planes = settings.depth_planes * coarse_megapixels
     searched_megapixels = sum(_searched(photo, settings) for photo in photos) / 1e6
-    cells = 2.0 ** (2 * (settings.octree_depth - 8))  # of the surface, against those of `fast`
+    cells = 2.0 ** (2 * (settings.octree_depth - 8))  # of the surface, relative to `fast`
     points = (240_000 + 2_000 * aligned) * cells if known.points is None else known.points
     deeper = max((_USUAL_DOUBLINGS if known.doublings is None else known.doublings) - 1, 0)
     faces = (0.7 + 1.1 * deeper) * points if known.faces is None else known.faces
@@ -127,16 +127,16 @@ def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, known: Know
 
 
 def _pairs(count: int) -> float:
-    """That are usually matched of so many photos."""
+    """Return how many pairs are usually matched for this number of photos."""
     return count * (count - 1) / 2 if count <= _ALL_PAIRS_PHOTOS else 6.0 * count
 
 
 def _reduced(photo: Photo, size: int) -> float:
-    """Pixels of the photo when its longer side has at most `size`."""
+    """Return the number of pixels of the photo, reduced to at most `size` px on its longer side."""
     return photo.width * photo.height * min(1.0, size / max(photo.width, photo.height)) ** 2
 
 
 def _searched(photo: Photo, settings: QualitySettings) -> float:
-    """Pixels in which features are searched."""
+    """Return the number of pixels in which features are searched."""
     size = min(settings.max_image_size, max(photo.width, photo.height))
     return _reduced(photo, size) * (4.0 if settings.enlarge and size <= SMALL_PHOTO_PX else 1.0)

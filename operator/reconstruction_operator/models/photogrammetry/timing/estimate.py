@@ -1,8 +1,8 @@
-"""Estimate: how much of a run is done, and how many seconds are left, from expected costs and what was measured on the way.
+"""Time estimate: the progress of a run and the seconds left, from expected costs and measurements.
 
-The expected costs of stages come from `costs`. The pace of the machine is learned from the stages that are finished, and the rest of
-the current stage from what it reports of itself. Many stages are one native call that reports nothing: so the progress of a step is moved
-on by the clock, at the speed that brings it to its end when the step is expected to end, and ever more slowly if that takes longer.
+The expected costs of stages come from `costs`. The pace of the machine is learned from finished stages, and the rest of the current stage
+from its own reports. Many stages are one native call that reports nothing, so the clock advances the progress of a step. Its speed is such
+that the step ends at the expected time, and decreases if the step takes longer.
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ from collections.abc import Mapping
 from reconstruction_operator.models.interface import Step
 from reconstruction_operator.models.photogrammetry.timing.costs import STEPS, VARYING, Stage
 
-_AS_EXPECTED_SECONDS = 3.0  # the weight of the expected pace against what was measured
-_HALF_TRUSTED_SHARE = 0.1  # of a stage: when so much is done, its own pace counts as much as what was expected of it
-_OVERDUE_SHARE = 0.1  # a stage that takes longer than expected may take so much of its time longer
-_VARYING_OVERDUE_SHARE = 0.6  # the same for a stage whose cost varies
-_LATE_SHARE = 0.7  # the same for the progress that is shown, which must have room to move on
+_AS_EXPECTED_SECONDS = 3.0  # weight of the expected pace, relative to measured seconds
+_HALF_TRUSTED_SHARE = 0.1  # finished share of a stage at which its own pace and the expected one have equal weight
+_OVERDUE_SHARE = 0.1  # minimum rest of an overdue stage, as a share of its time so far
+_VARYING_OVERDUE_SHARE = 0.6  # the same, for a stage whose cost varies
+_LATE_SHARE = 0.7  # the same, for the progress shown, which must be able to advance
 
 
 class Estimate:
-    """Of one run. Times are seconds of any clock that never falls.
+    """The estimate of one run. Times come from a monotonic clock.
 
-    Stages are run in their order, and some may be left out. A stage ends when it reports 1.0, or when a later one reports.
+    Stages run in order, and some may be skipped. A stage ends when it reports 1.0, or when a later stage reports.
     """
 
     def __init__(self, expected_seconds: Mapping[Stage, float], now: float) -> None:
         self._expected = expected_seconds
-        self._taken: dict[Stage, float] = {}  # seconds of the finished stages that this run has worked on
+        self._taken: dict[Stage, float] = {}  # seconds of the stages that this run has finished
         self._current = next(iter(Stage))
         self._begun_at = self._heard_at = self._moved_at = now
         self._heard = False
-        self._measured = 0.0  # share of the current stage's work, by its own reports
-        self._fraction = 0.0  # of the current step, as it is shown
+        self._measured = 0.0  # finished share of the current stage, by its own reports
+        self._fraction = 0.0  # of the current step, as shown
 
     @property
     def step(self) -> Step:
@@ -41,19 +41,19 @@ class Estimate:
 
     @property
     def fraction(self) -> float:
-        """The share of the current step that is shown as done; it never falls, also where more is left than was expected."""
+        """The share of the current step that is shown as done. It never decreases, even if the expected rest grows."""
         return self._fraction
 
     def expect(self, seconds: Mapping[Stage, float]) -> None:
-        """Replaces the expected seconds of each stage, as more is known of the photos; the pace is learned anew from finished stages."""
+        """Replace the expected seconds of each stage, when more is known about the photos. The pace is computed again."""
         self._expected = seconds
 
     def resume(self, after: Stage, now: float) -> None:
-        """Starts behind the stage `after`, which an earlier attempt has finished."""
+        """Start after the stage `after`, which an earlier attempt has finished."""
         self._begin(Stage(after + 1), now)
 
     def hear(self, stage: Stage, fraction: float, now: float) -> None:
-        """Takes the report that `stage` has done `fraction` (0 to 1) of its work. A lower fraction than before, or a finished stage, is ignored."""
+        """Process a report that `fraction` (0 to 1) of `stage` is done. A lower fraction, or a finished stage, is ignored."""
         if stage > self._current:
             self._end(self._heard_at)
             self._begin(stage, self._heard_at)
@@ -65,7 +65,7 @@ class Estimate:
             self._begin(Stage(stage + 1), now)
 
     def move(self, now: float) -> None:
-        """Advances the progress that is shown to the time `now`."""
+        """Advance the progress shown to the time `now`."""
         passed = now - self._moved_at
         if passed > 0.0:
             rest = max(self._rest_of_stage(now), _LATE_SHARE * (1.0 - self._measured) * (now - self._begun_at))
@@ -74,12 +74,12 @@ class Estimate:
             self._moved_at = now
 
     def remaining_seconds(self, now: float) -> float:
-        """Until the end of the last stage."""
+        """Return the expected seconds until the end of the last stage."""
         later = sum(seconds for stage, seconds in self._expected.items() if stage > self._current)
         return self._rest_of_stage(now) + later * self._pace()
 
     def taken_seconds(self, now: float) -> dict[Step, float]:
-        """What each step has taken so far."""
+        """Return the seconds that each step has taken so far."""
         taken: dict[Step, float] = {}
         for stage, seconds in [*self._taken.items(), (self._current, now - self._begun_at)]:
             taken[STEPS[stage]] = taken.get(STEPS[stage], 0.0) + seconds
@@ -99,7 +99,7 @@ class Estimate:
             self._taken[self._current] = at - self._begun_at
 
     def _pace(self) -> float:
-        """Seconds in which the machine does what is expected to take one."""
+        """Return the actual seconds for each expected second."""
         taken, expected = _AS_EXPECTED_SECONDS, _AS_EXPECTED_SECONDS
         for stage in self._taken.keys() - VARYING:
             taken, expected = taken + self._taken[stage], expected + self._expected[stage]
@@ -109,7 +109,7 @@ class Estimate:
         return taken / expected
 
     def _rest_of_stage(self, now: float) -> float:
-        """Expected seconds: the more the stage has reported, the more its own pace counts."""
+        """Return the expected rest of the current stage in seconds. The more it has reported, the more its own pace counts."""
         left = 1.0 - self._measured
         rest = left * self._expected[self._current] * self._pace()
         if self._measured:

@@ -1,4 +1,4 @@
-"""Timetable: reports of a run's stages, as progress of its steps with the seconds that are left."""
+"""Timetable: converts reports of stages to progress of steps, with the time left."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class Timetable:
-    """In its `with` block a thread reports as well, every second: many stages are one native call that reports nothing."""
+    """Reports the progress of a run. In its `with` block a thread also reports every second, since many stages are silent native calls."""
 
     def __init__(
         self,
@@ -32,8 +32,8 @@ class Timetable:
         self._known = Known()
         self._clock = clock
         self._estimate = Estimate(expected_seconds(self._known), clock())
-        self._message: str | None = None  # the newest; None before the first
-        self._error: BaseException | None = None  # raised by `report` in the thread
+        self._message: str | None = None  # the latest; None before the first report
+        self._error: BaseException | None = None  # an exception of `report` in the thread
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._keep_beating, name="progress", daemon=True)
@@ -49,7 +49,7 @@ class Timetable:
         self._thread.join()
 
     def stage(self, stage: Stage) -> StageProgress:
-        """For the reports of that stage."""
+        """Return the progress to which that stage reports."""
 
         def hear(step: Step, fraction: float, message: str = "") -> None:
             logger.debug("%s: %.4f is done", stage.name, fraction)
@@ -61,28 +61,28 @@ class Timetable:
         return StageProgress(hear, STEPS[stage])
 
     def learn(self, more: Known) -> None:
-        """Adds what the run has learned of its photos to what it knew; that changes what the stages are expected to take."""
+        """Update what the run knows about its photos, and thereby the expected costs of the stages."""
         logger.debug("learned %s", more)
         with self._lock:
             self._known = self._known.with_more(more)
             self._estimate.expect(self._expected_seconds(self._known))
 
     def resume(self, after: Stage, resumed: str) -> None:
-        """Reports that an earlier attempt has finished all stages up to `after`; `resumed` names what it has left."""
+        """Report that an earlier attempt has finished all stages up to `after`; `resumed` names its last saved stage."""
         with self._lock:
             self._estimate.resume(after, self._clock())
-            self._message = f"goes on after {resumed}"
+            self._message = f"continues after {resumed}"
             self._send(self._estimate.step, self._message, resumed)
 
     def beat(self) -> None:
-        """Reports anew, as time has passed. A run that goes on from a stage reports that first."""
+        """Report the passage of time. Does nothing before the first report, which may be that of a resumed run."""
         with self._lock:
             self._estimate.move(self._clock())
             if self._message is not None:
                 self._send(self._estimate.step, self._message)
 
     def taken_seconds(self) -> dict[Step, float]:
-        """What each step has taken so far."""
+        """Return the seconds that each step has taken so far."""
         with self._lock:
             return self._estimate.taken_seconds(self._clock())
 
@@ -90,13 +90,13 @@ class Timetable:
         if self._error is not None:
             raise self._error
         remaining = self._estimate.remaining_seconds(self._clock())
-        fraction = self._estimate.fraction if self._estimate.step is step else 1.0  # the step before is over
+        fraction = self._estimate.fraction if self._estimate.step is step else 1.0  # an earlier step is finished
         self._report(step, fraction, message, resumed=resumed, remaining_seconds=remaining)
 
     def _keep_beating(self) -> None:
         while not self._over.wait(progress.BEAT_SECONDS):
             try:
                 self.beat()
-            except BaseException as error:  # noqa: BLE001  # raised again in the run's own thread, by its next report
+            except BaseException as error:  # noqa: BLE001  # raised again by the next report, in the thread of the run
                 self._error = error
                 return

@@ -1,4 +1,4 @@
-"""Poisson's surface, which a process of its own computes."""
+"""Surface reconstruction by the Poisson program, in its own process."""
 
 from __future__ import annotations
 

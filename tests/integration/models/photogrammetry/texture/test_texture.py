@@ -1,4 +1,4 @@
-"""Textures on an atlas, which a process of its own makes."""
+"""Textures on an atlas from the unwrapping program, in its own process."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def test_clouds_give_the_same_voxels_in_any_order() -> None:
     assert np.array_equal(forwards.cloud().normals, backwards.cloud().normals)
 
 
-def test_what_waits_is_joined_before_it_outgrows_the_voxels(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_points_are_joined_before_they_outnumber_the_voxels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clouds, "_FEWEST_WAITING", 100)
     voxels = Voxels(1.0)
     for _ in range(20):

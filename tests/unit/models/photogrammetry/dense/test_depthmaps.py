@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from reconstruction_operator.models.photogrammetry.dense import depthmaps
 from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap
-from reconstruction_operator.models.photogrammetry.dense.greys import GreyView
+from reconstruction_operator.models.photogrammetry.dense.grey_views import GreyView
 from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.parameters import QUALITIES
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
@@ -29,7 +29,7 @@ def test_the_depth_between_two_planes_comes_from_a_parabola() -> None:
     ("next_best", "sure"),
     [pytest.param(110, False, id="nearly-as-good"), pytest.param(120, True, id="clearly-worse")],
 )
-def test_a_depth_is_sure_if_no_other_place_costs_nearly_as_little(next_best: int, sure: bool) -> None:
+def test_a_depth_is_sure_if_no_other_depth_costs_nearly_as_little(next_best: int, sure: bool) -> None:
     total = np.full((1, 1, 12), 900, np.uint16)
     total[0, 0, 2:5] = [300, 100, 300]
     total[0, 0, 9] = next_best

@@ -1,4 +1,4 @@
-"""PatchMatch without a GPU: the workspace is read as COLMAP reads it, and depth maps come in COLMAP's format."""
+"""PatchMatch without a GPU: the test reads the workspace as COLMAP does, and writes depth maps in COLMAP's format."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_colmap_reads_the_cameras_photos_and_sources_of_the_views(tmp_path: Path
         assert camera.project(corners)[0] == pytest.approx(exact.project(corners)[0])
 
 
-def test_its_depth_maps_are_those_of_the_views_and_a_view_without_one_has_no_depth(tmp_path: Path) -> None:
+def test_each_view_gets_its_depth_map_and_no_depth_without_one(tmp_path: Path) -> None:
     given, cameras = views(tmp_path)
     depths = np.zeros((40, 40))
     depths[3, 7] = 4.5

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Singles
 from reconstruction_operator.models.photogrammetry.dense import aggregation, depthmaps, planesweep
-from reconstruction_operator.models.photogrammetry.dense.greys import GreyView
+from reconstruction_operator.models.photogrammetry.dense.grey_views import GreyView
 from reconstruction_operator.models.photogrammetry.dense.planesweep import COST_SCALE
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 

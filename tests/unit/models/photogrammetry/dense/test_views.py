@@ -33,7 +33,7 @@ def test_sources_at_a_few_degrees_score_above_nearer_and_farther_ones() -> None:
     assert views.choose_sources(model, cameras, 2)[0] == (2, 1)
 
 
-def test_photos_with_few_common_points_are_no_sources() -> None:
+def test_photos_with_few_common_points_are_not_sources() -> None:
     cameras = [at_angle(0), at_angle(9)]
     model = SparseModel((aligned(cameras[0]), aligned(cameras[1], seen=9)), POINTS, 0.5)
     assert views.choose_sources(model, cameras, 2) == [(), ()]

@@ -1,4 +1,4 @@
-"""Still backgrounds: a turntable's is found, and other sets of photos have none."""
+"""Still backgrounds: that of a turntable is found, and other sets of photos have none."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def same(index: int) -> Singles:
 
 
 def studio(index: int) -> Singles:
-    """A turntable before a plain wall, which misleads nothing."""
+    """A turntable before a plain wall, which needs no mask."""
     return turntable(index) * disc() + 230 * (1 - disc())
 
 
@@ -70,13 +70,13 @@ def test_the_still_background_of_a_turntable_is_masked(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("take", [walk, same, studio])
-def test_other_photos_are_left_as_they_are(take: Callable[[int], Singles], tmp_path: Path) -> None:
+def test_photos_without_a_still_background_are_unchanged(take: Callable[[int], Singles], tmp_path: Path) -> None:
     given = photos(tmp_path, take)
     assert backgrounds.masked(given, tmp_path) == given
     assert not (tmp_path / mask_name(given[0].name)).exists()
 
 
-def test_few_photos_and_photos_of_several_sizes_are_left_as_they_are(tmp_path: Path) -> None:
+def test_few_photos_and_photos_of_several_sizes_are_unchanged(tmp_path: Path) -> None:
     given = photos(tmp_path, turntable)
     assert backgrounds.masked(given[:5], tmp_path) == given[:5]
     odd = [*given[:-1], PreparedPhoto("0011.jpg", "0011.jpg", HEIGHT, WIDTH, None, "one")]

@@ -1,4 +1,4 @@
-"""What files tell of photos: EXIF and XMP as cameras, phones and drones write them, and as they should not be."""
+"""Photo metadata: EXIF and XMP of cameras, phones and drones, and malformed values."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PARROT = b"<drone-parrot:CameraPitchDegree>-62.5</drone-parrot:CameraPitchDegree
             50.0 / 40.0,
             id="sensor-resolution-in-pixels-per-cm",
         ),
-        pytest.param({LENS.FocalLength: 50.0}, None, id="focal-length-alone-says-nothing"),
+        pytest.param({LENS.FocalLength: 50.0}, None, id="focal-length-alone-is-not-enough"),
         pytest.param({LENS.FocalLengthIn35mmFilm: 0}, None, id="zero-means-unknown"),
         pytest.param({LENS.FocalLengthIn35mmFilm: IFDRational(1, 0)}, None, id="a-denominator-of-zero"),
         pytest.param({LENS.FocalLengthIn35mmFilm: "wide"}, None, id="text"),
@@ -76,7 +76,7 @@ def test_the_place_comes_from_exif(changes: dict[int, object], expected: tuple[f
         pytest.param(PARROT, -62.5, id="parrot-as-an-element"),
         pytest.param(DJI.decode(), -89.9, id="as-text"),
         pytest.param(DJI.replace(b"-89.90", b"-190.0"), None, id="impossible"),
-        pytest.param(DJI.replace(b"-89.90", b"down"), None, id="no-number"),
+        pytest.param(DJI.replace(b"-89.90", b"down"), None, id="not-a-number"),
         pytest.param(b"", None, id="nothing"),
     ],
 )

@@ -135,7 +135,7 @@ def with_mask(folder: Path, mask: Image.Image, **options: Any) -> Image.Image:
         return image.copy()
 
 
-def test_a_mask_is_turned_as_its_own_orientation_says(tmp_path: Path) -> None:
+def test_a_mask_is_turned_by_its_own_exif_orientation(tmp_path: Path) -> None:
     mask = Image.new("L", (300, 400), 0)
     mask.paste(255, (0, 0, 300, 200))
     exif = Image.Exif()

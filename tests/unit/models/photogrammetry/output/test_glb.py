@@ -63,7 +63,7 @@ def test_a_compressed_model_is_small_and_hardly_moves(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["coloured", "textured"])
-def test_a_model_has_normals_and_a_material_that_is_no_metal(tmp_path: Path, kind: str) -> None:
+def test_a_model_has_normals_and_a_non_metallic_material(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "model.glb"
     if kind == "coloured":
         write_coloured(path, RED)

@@ -1,4 +1,4 @@
-"""GPS positions of photos as scale, direction and place of a model: the truth is known, the scene knows nothing of it."""
+"""Georeference: scale, direction and place from GPS positions. The truth is known, and the scene has coordinates of its own."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_places_and_local_metres_are_the_same_both_ways() -> None:
 
 
 @pytest.mark.parametrize(("noise_m", "most_m"), [(0.0, 1e-6), (1.0, 2.0)])
-def test_a_vertex_has_the_place_that_the_manifest_says(noise_m: float, most_m: float) -> None:
+def test_a_vertex_has_the_place_in_the_manifest(noise_m: float, most_m: float) -> None:
     cameras, places = flight(GRID, noise_m)
     found = georeference.find(cameras, places)
     assert found is not None
@@ -55,7 +55,7 @@ def test_a_vertex_has_the_place_that_the_manifest_says(noise_m: float, most_m: f
         assert np.linalg.norm(there - expected) < most_m
 
 
-def test_one_wild_position_does_not_count() -> None:
+def test_an_outlier_among_the_positions_is_ignored() -> None:
     cameras, places = flight(GRID, 0.5)
     latitude, longitude, altitude = places[4]
     places[4] = (latitude + 0.01, longitude, altitude)
@@ -77,7 +77,7 @@ def test_positions_that_determine_nothing_are_not_used(metres: Doubles, noise_m:
     assert georeference.find(*flight(metres, noise_m)) is None
 
 
-def test_photos_without_positions_are_passed_over() -> None:
+def test_photos_without_positions_are_ignored() -> None:
     cameras, places = flight(GRID)
     found = georeference.find(cameras, [*places[:6], None, None, None])
     assert found is not None

@@ -1,4 +1,4 @@
-"""Up by the cameras, by their gimbals and by the ground, in scenes whose coordinates know nothing of up."""
+"""Up direction by the cameras, by their gimbals and by the ground, in scenes with arbitrary coordinates."""
 
 from __future__ import annotations
 
@@ -118,11 +118,11 @@ def test_ground_is_found_with_tilted_cameras() -> None:
         pytest.param(scene(RANDOM.uniform(-1, 1, (3000, 3))), id="nothing-flat"),
     ],
 )
-def test_what_is_no_ground_is_not_taken_for_it(points: Doubles) -> None:
+def test_a_plane_that_is_not_the_ground_is_not_found(points: Doubles) -> None:
     assert upright.ground(points, Held(UP, 25.0), seed=0) is None
 
 
-def test_the_ground_refines_what_the_cameras_say() -> None:
+def test_the_ground_refines_the_up_direction_of_the_cameras() -> None:
     held = upright.held(orbit(8, roll_deg=4.0), [None] * 8)
     ground = upright.ground(scene(slab(1.0, 1.0)), held, seed=0)
     assert ground is not None

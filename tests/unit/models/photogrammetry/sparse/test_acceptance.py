@@ -1,4 +1,4 @@
-"""Which sparse models are accepted, and which photos messages name."""
+"""Model acceptance: which sparse models are accepted, and which photos the messages name."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def model(
         ),
         pytest.param(
             model(10, points=106),
-            r"NO_PARALLAX: the photos have only 10\.6 points in common for each, at least 20",
+            r"NO_PARALLAX: the photos share only 10\.6 points per photo, at least 20",
             id="accidents",
         ),
         pytest.param(

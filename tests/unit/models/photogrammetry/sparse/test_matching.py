@@ -83,7 +83,7 @@ def test_pairs_that_are_matched_already_are_left_out(database: Path) -> None:
     assert match([("left.png", "right.png")], database) == 0
 
 
-def test_matches_that_are_forgotten_are_found_anew_and_guided_ones_are_more(database: Path) -> None:
+def test_forgotten_matches_are_found_again_and_guided_matching_finds_more(database: Path) -> None:
     match([("left.png", "right.png"), ("left.png", "other.png")], database)
     (plain,) = (count for count in inliers(database).values() if count)
     assert matching.overlapping(database) == [("left.png", "right.png")]

@@ -5,19 +5,19 @@ import pytest
 from reconstruction_operator.models.photogrammetry.arrays import Integers
 from reconstruction_operator.models.photogrammetry.sparse import pairs
 from reconstruction_operator.models.photogrammetry.sparse.pairs import Pair
-from reconstruction_operator.models.photogrammetry.sparse.similarity import Looks
+from reconstruction_operator.models.photogrammetry.sparse.similarity import Descriptors
 
 
 def places(count: int) -> Integers:
-    """Where on a straight walk each photo was taken, in the order of their names: the names do not tell."""
+    """The place of each photo on a straight walk, in the order of their names, which is random."""
     return np.random.default_rng(1).permutation(count)
 
 
-def walk(count: int) -> Looks:
-    """Each photo looks like those near it on the walk."""
+def walk(count: int) -> Descriptors:
+    """Descriptors of photos that are similar if they are near each other on the walk."""
     near = np.exp(-((places(count)[:, None] - np.arange(count)) ** 2) / 50.0)
     vectors = (near / np.linalg.norm(near, axis=1, keepdims=True)).astype(np.float32)
-    return Looks(tuple(f"{index:04d}.jpg" for index in range(count)), vectors)
+    return Descriptors(tuple(f"{index:04d}.jpg" for index in range(count)), vectors)
 
 
 def apart(chosen: list[Pair], on: Integers) -> set[int]:
@@ -30,7 +30,7 @@ def is_each_once(chosen: list[Pair]) -> bool:
 
 
 @pytest.mark.parametrize("count", [21, 66, 200])
-def test_photos_of_a_larger_set_are_paired_with_those_that_look_like_them(count: int) -> None:
+def test_photos_of_a_larger_set_are_paired_with_similar_photos(count: int) -> None:
     chosen = pairs.choose(walk(count))
     assert is_each_once(chosen)
     assert len(chosen) <= 10 * count
@@ -47,9 +47,9 @@ def test_photos_are_paired_with_neighbours_by_name_in_a_ring() -> None:
 
 
 def test_photos_left_out_are_paired_with_aligned_ones_alone() -> None:
-    looks, where = walk(100), places(100)
-    left_out, aligned = looks.names[:5], looks.names[5:]
-    chosen = pairs.towards(looks, left_out, aligned)
+    descriptors, where = walk(100), places(100)
+    left_out, aligned = descriptors.names[:5], descriptors.names[5:]
+    chosen = pairs.towards(descriptors, left_out, aligned)
     assert is_each_once(chosen)
     assert len(chosen) == 5 * 30
     assert {one for one, _ in chosen} == set(left_out)
@@ -58,8 +58,8 @@ def test_photos_left_out_are_paired_with_aligned_ones_alone() -> None:
 
 
 def test_a_photo_is_paired_with_all_aligned_ones_if_they_are_few() -> None:
-    looks = walk(10)
-    assert pairs.towards(looks, ["0000.jpg"], ["0004.jpg", "0002.jpg"]) == [
+    descriptors = walk(10)
+    assert pairs.towards(descriptors, ["0000.jpg"], ["0004.jpg", "0002.jpg"]) == [
         ("0000.jpg", "0002.jpg"),
         ("0000.jpg", "0004.jpg"),
     ]

@@ -17,7 +17,7 @@ from tests.support.engine.geometry import photo_of
 
 
 def homography(first: Camera, second: Camera) -> Doubles:
-    """Of the ground: the plane y = 0."""
+    """The homography of the ground, the plane y = 0."""
     onto = [
         one.intrinsics @ np.column_stack([one.rotation[:, 0], one.rotation[:, 2], one.translation])
         for one in (first, second)

@@ -40,9 +40,7 @@ def scramble(database: Path, names: list[str]) -> None:
             opened.write_descriptors(image.image_id, its)
 
 
-def test_a_small_set_gets_all_pairs_without_a_look_at_the_photos(
-    database: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_small_set_gets_all_pairs_without_descriptors(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(similarity, "of_photos", None)
     chosen = registration.choose(database, 0)
     names = similarity.names(database)
@@ -57,7 +55,7 @@ def test_photos_left_out_are_matched_with_the_aligned_ones(database: Path) -> No
     assert model.left_out == ()
 
 
-def test_all_pairs_are_matched_if_none_is(database: Path) -> None:
+def test_all_pairs_are_matched_if_none_is_matched(database: Path) -> None:
     forget_matches(database, PHOTOS)
     assert len(registration.register(matched(database, PHOTOS), QUIET).photos) == PHOTOS
 

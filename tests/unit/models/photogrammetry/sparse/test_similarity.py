@@ -1,4 +1,4 @@
-"""Looks of computed photos: those that show the same part of a wall are most alike."""
+"""Image similarity: computed photos of the same part of a wall are the most similar."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COLUMNS = {"d.png": 0, "b.png": 40, "e.png": 80, "a.png": 600, "c.png": 640}  # 
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("looks")
+    folder = tmp_path_factory.mktemp("descriptors")
     noise = np.random.default_rng(1).integers(0, 256, (HEIGHT // 4, 5 * WIDTH // 4), np.uint8)
     wall = cv2.resize(noise, (5 * WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
     pictures = {name: wall[:, column : column + WIDTH] for name, column in COLUMNS.items()}
@@ -31,22 +31,22 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def found(database: Path) -> similarity.Looks:
+def found(database: Path) -> similarity.Descriptors:
     return similarity.of_photos(database, seed=1)
 
 
-def test_photos_that_overlap_look_more_alike_than_others(found: similarity.Looks) -> None:
+def test_overlapping_photos_are_more_similar_than_others(found: similarity.Descriptors) -> None:
     assert found.names == ("a.png", "b.png", "blank.png", "c.png", "d.png", "e.png")
     a, b, _, c, d, e = range(6)
-    overlapping = [found.likeness[pair] for pair in ((d, b), (b, e), (a, c))]
-    others = [found.likeness[one, other] for one in (a, c) for other in (b, d, e)]
+    overlapping = [found.similarity[pair] for pair in ((d, b), (b, e), (a, c))]
+    others = [found.similarity[one, other] for one in (a, c) for other in (b, d, e)]
     assert min(overlapping) > 2 * max(0.1, *others)
 
 
-def test_a_photo_without_features_is_like_no_other(found: similarity.Looks) -> None:
-    assert not found.likeness[found.names.index("blank.png")].any()
+def test_a_photo_without_features_is_similar_to_no_other(found: similarity.Descriptors) -> None:
+    assert not found.similarity[found.names.index("blank.png")].any()
 
 
-def test_the_same_seed_gives_the_same_looks(found: similarity.Looks, database: Path) -> None:
+def test_the_same_seed_gives_the_same_descriptors(found: similarity.Descriptors, database: Path) -> None:
     assert np.array_equal(similarity.of_photos(database, seed=1).vectors, found.vectors)
     assert not np.array_equal(similarity.of_photos(database, seed=2).vectors, found.vectors)

@@ -22,7 +22,7 @@ def test_surface_far_from_all_points_is_removed() -> None:
     assert 0.6 < reach < 0.6 + 4 * 0.05
 
 
-def test_where_points_are_sparse_the_surface_may_be_farther_from_them() -> None:
+def test_the_surface_may_be_farther_from_sparser_points() -> None:
     points = sheet().vertices[sheet().vertices[:, 0] < -0.2]
     spacing = np.where(sheet().vertices[:, 2] > 0, 0.05, 0.2)
     kept = cleanup.without_extrapolation(sheet(), points, spacing).vertices
@@ -85,7 +85,7 @@ def test_a_mesh_that_is_small_enough_is_not_decimated() -> None:
     assert len(cleanup.decimated(sphere(2), 2000).faces) == len(sphere(2).faces)
 
 
-def test_what_lies_below_the_ground_is_cut_off_and_uneven_ground_is_not() -> None:
+def test_parts_below_the_ground_are_removed_and_uneven_ground_is_not() -> None:
     pit = np.exp(-((sheet(81).vertices[:, [0, 2]] ** 2).sum(axis=1)) / 0.01)
     uneven = Mesh(sheet(81).vertices - np.stack([0 * pit, pit, 0 * pit], axis=1), sheet(81).faces)
     flat = cleanup.above(uneven, np.array([0.0, 1.0, 0.0]), 0.03)

@@ -7,6 +7,7 @@ import pytest
 from reconstruction_operator.models.photogrammetry.arrays import Doubles
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, looking_at
 from reconstruction_operator.models.photogrammetry.surface import regions
+from reconstruction_operator.models.photogrammetry.surface.regions import Region
 
 UP = np.array([0.0, 1.0, 0.0])
 
@@ -38,14 +39,20 @@ def test_room_around_a_point_is_the_largest_ball_in_the_photo() -> None:
     assert regions.room_around(camera, np.array([4.0, 0.0, 0.0])) < 0
 
 
+def region_of(cameras: list[Camera], points: Doubles) -> Region:
+    """The region of interest, which exists."""
+    found = regions.of_interest(cameras, points)
+    assert found is not None
+    return found
+
+
 def cloud(radius: float) -> Doubles:
-    """Points around the point that the cameras look at."""
+    """Random points around the target of the cameras."""
     return np.random.default_rng(0).uniform(-radius, radius, (5000, 3)) + np.array([1.0, 0.0, 2.0])
 
 
 def test_the_region_is_what_three_photos_show_and_not_a_ball() -> None:
-    region = regions.of_interest(orbit(8), cloud(3.0))
-    assert region is not None
+    region = region_of(orbit(8), cloud(3.0))
     around = np.radians(np.arange(0.0, 360.0, 45.0))
     level = np.stack([1.0 + 1.7 * np.sin(around), 0.0 * around, 2.0 + 1.7 * np.cos(around)], axis=1)
     assert region.contains(level).all()
@@ -58,8 +65,7 @@ def test_the_region_is_what_three_photos_show_and_not_a_ball() -> None:
 
 def test_the_far_background_is_not_of_interest() -> None:
     backdrop = np.array([[1.0, 0.0, -9.0]])
-    region = regions.of_interest(orbit(8, arc_deg=90.0), np.concatenate([cloud(1.0), backdrop]))
-    assert region is not None
+    region = region_of(orbit(8, arc_deg=90.0), np.concatenate([cloud(1.0), backdrop]))
     assert sum(camera.project(backdrop)[1][0] > 0 for camera in region.cameras) == 8
     assert not region.contains(backdrop).any()
 
@@ -67,47 +73,40 @@ def test_the_far_background_is_not_of_interest() -> None:
 def test_the_region_reaches_no_farther_than_its_points_and_the_cameras() -> None:
     cameras = orbit(8)
     ground = cloud(5.0) * [1.0, 0.0, 1.0]
-    small, large = regions.of_interest(cameras, cloud(0.3)), regions.of_interest(cameras, ground)
-    assert small is not None
-    assert large is not None
+    small, large = region_of(cameras, cloud(0.3)), region_of(cameras, ground)
     assert small.radius < 0.6
     assert 3.0 < large.radius <= np.hypot(4.0, 1.0)
 
 
-def test_details_are_larger_around_what_the_photos_are_about() -> None:
-    region = regions.of_interest(orbit(8), cloud(5.0) * [1.0, 0.0, 1.0])
-    assert region is not None
+def test_details_are_larger_around_the_core() -> None:
+    region = region_of(orbit(8), cloud(5.0) * [1.0, 0.0, 1.0])
     core = region.core.radius
     assert 2 * core < region.radius
     places = region.core.centre + np.array([[0.9, 0.0, 0.0], [0.0, 1.9, 0.0], [0.0, 0.0, 3.0]]) * core
     assert region.coarseness(places).tolist() == [1.0, 2.0, 4.0]
 
 
-def test_along_a_wall_all_details_are_of_one_size() -> None:
+def test_details_along_a_wall_have_one_size() -> None:
     angles = np.radians(np.arange(0.0, 360.0, 5.0))
     outwards = np.stack([np.sin(angles), 0.0 * angles, np.cos(angles)], axis=1)
     walk = [looking_at(9.0 * out, np.zeros(3), UP, focal=500.0, size=401) for out in outwards]
     wall = np.concatenate([6.0 * outwards + [0.0, height, 0.0] for height in (-0.5, 0.0, 0.5)])
-    region = regions.of_interest(walk, wall)
-    assert region is not None
+    region = region_of(walk, wall)
     assert region.doublings > 0
     assert region.contains(wall).all()
     assert region.coarseness(wall).tolist() == [1.0] * len(wall)
 
 
-def test_a_region_no_wider_than_its_core_is_of_one_detail() -> None:
-    region = regions.of_interest(orbit(8), cloud(0.5))
-    assert region is not None
+def test_a_region_no_wider_than_its_core_has_the_same_detail_everywhere() -> None:
+    region = region_of(orbit(8), cloud(0.5))
     narrow = replace(region, ball=replace(region.core, radius=1.2 * region.core.radius))
     assert narrow.doublings == 0
     assert narrow.coarseness(np.array([[9.0, 9.0, 9.0]])).tolist() == [1.0]
 
 
 def test_two_views_are_enough_in_small_sets() -> None:
-    region = regions.of_interest(orbit(4, arc_deg=60.0), cloud(0.5))
-    assert region is not None
-    assert region.fewest == 2
+    assert region_of(orbit(4, arc_deg=60.0), cloud(0.5)).fewest == 2
 
 
-def test_a_region_with_few_points_is_not_that_of_interest() -> None:
+def test_a_region_with_few_points_is_not_of_interest() -> None:
     assert regions.of_interest(orbit(8), np.full((100, 3), 50.0)) is None

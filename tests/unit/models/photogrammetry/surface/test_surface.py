@@ -1,4 +1,4 @@
-"""Surface through points: what is cut away first, how thin the points become, and Poisson's fit to a sphere."""
+"""Surface reconstruction: cropping and thinning of the points, and files of points."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def points_of_a_sphere(subdivisions: int = 4) -> Cloud:
     return Cloud(vertices, vertices.copy())
 
 
-def test_too_few_points_are_no_surface() -> None:
+def test_too_few_points_are_refused() -> None:
     few = Cloud(np.zeros((1999, 3)), np.zeros((1999, 3)))
 
     with pytest.raises(ModelFailure, match=r"only 1999 points .* at least 2000 are needed") as caught:
@@ -38,7 +38,7 @@ def test_points_in_the_ball_and_just_outside_stay() -> None:
     assert np.array_equal(kept.points, kept.normals)  # each with its own normal
 
 
-def test_without_a_ball_only_the_far_background_goes() -> None:
+def test_without_a_ball_only_the_far_background_is_removed() -> None:
     near = points_of_a_sphere()
     far = np.full((50, 3), 40.0)
     kept = surface.crop(Cloud(np.vstack([near.points, far]), np.vstack([near.normals, far])), None)
@@ -47,7 +47,7 @@ def test_without_a_ball_only_the_far_background_goes() -> None:
     assert np.abs(kept.points).max() <= 1.0
 
 
-def test_one_point_is_left_of_each_cell_of_the_octree() -> None:
+def test_one_point_remains_in_each_cell_of_the_octree() -> None:
     cloud = points_of_a_sphere()
     twice = Cloud(np.vstack([cloud.points, cloud.points]), np.vstack([cloud.normals, cloud.normals]))
 
@@ -65,7 +65,7 @@ def test_one_point_is_left_of_each_cell_of_the_octree() -> None:
         pytest.param(3.5, 4.0, 7, id="very-wide"),
     ],
 )
-def test_the_surroundings_take_no_detail_from_what_the_photos_look_at(across: float, coarse: float, depth: int) -> None:
+def test_surroundings_do_not_reduce_the_detail_of_the_core(across: float, coarse: float, depth: int) -> None:
     sheet = np.random.default_rng(0).uniform(-across, across, (400_000, 3)) * [1.0, 0.0, 1.0]
     cloud = Cloud(sheet, np.tile([0.0, 1.0, 0.0], (len(sheet), 1)))
     region = Region(Ball(np.zeros(3), across), Ball(np.zeros(3), 1.0), (), 0, about_core=True)

@@ -39,7 +39,7 @@ def test_a_face_with_a_slightly_better_photo_keeps_that_of_its_neighbours(mesh: 
     assert (labels.shares == [1.0, 0.0]).all()
 
 
-def test_a_photo_of_something_else_is_not_taken_though_it_sees_best(mesh: Mesh) -> None:
+def test_a_photo_of_another_object_is_not_used_even_if_it_sees_best(mesh: Mesh) -> None:
     weights = np.full((len(mesh.vertices), 4), 1.0, np.float32)
     weights[:, 3] = 1.2
     colours = alike(mesh, 4)
@@ -51,7 +51,7 @@ def test_a_photo_of_something_else_is_not_taken_though_it_sees_best(mesh: Mesh) 
     assert (labels.face[middle < -0.3] == 3).all()
 
 
-def test_hidden_faces_have_no_photo_and_half_hidden_ones_one_that_sees_a_part(mesh: Mesh) -> None:
+def test_a_hidden_face_has_no_photo_and_a_half_hidden_one_has_one(mesh: Mesh) -> None:
     weights = np.zeros((len(mesh.vertices), 2), np.float32)
     weights[mesh.vertices[:, 0] < 0, 1] = 1.0
     labels = labelling.choose(mesh, weights, alike(mesh, 2))

@@ -24,7 +24,7 @@ def test_each_stage_is_expected_to_take_time(quality: str) -> None:
     assert min(expected.values()) > 0.0
 
 
-def test_photos_and_quality_are_expected_to_take_time_and_threads_to_save_it() -> None:
+def test_more_photos_and_quality_cost_time_and_threads_save_it() -> None:
     few, many = costs.expected_seconds([PHOTO] * 12, FAST, 2), costs.expected_seconds([PHOTO] * 200, FAST, 2)
     standard = costs.expected_seconds([PHOTO] * 12, QUALITIES["standard"], 2)
     alone = costs.expected_seconds([PHOTO] * 12, FAST, 1)
@@ -33,7 +33,7 @@ def test_photos_and_quality_are_expected_to_take_time_and_threads_to_save_it() -
     assert alone[Stage.MATCHES] == 2 * few[Stage.MATCHES]
 
 
-def test_what_a_run_learns_of_its_photos_changes_what_the_rest_is_expected_to_take() -> None:
+def test_what_a_run_learns_about_its_photos_changes_the_expected_costs() -> None:
     unknown = costs.expected_seconds([PHOTO] * 12, FAST, 2)
     known = costs.expected_seconds([PHOTO] * 12, FAST, 2, Known(features=100.0, pairs=66, aligned=6))
     assert known[Stage.MATCHES] < unknown[Stage.MATCHES]

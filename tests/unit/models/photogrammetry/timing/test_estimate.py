@@ -29,7 +29,7 @@ def test_the_pace_of_finished_stages_counts_for_the_others() -> None:
     assert estimate.remaining_seconds(120.0) == pytest.approx(9 * 30.0, rel=0.1)
 
 
-def test_the_pace_of_the_current_stage_counts_the_more_it_has_done() -> None:
+def test_the_pace_of_the_current_stage_counts_more_the_more_is_done() -> None:
     estimate = Estimate(EXPECTED | {Stage.PHOTOS: 1000.0}, 0.0)
     errors = []
     for done in (0.1, 0.3, 0.6, 0.9):  # in truth, it takes 100 s
@@ -39,7 +39,7 @@ def test_the_pace_of_the_current_stage_counts_the_more_it_has_done() -> None:
     assert errors[-1] < 10.0
 
 
-def test_time_passes_without_a_report_and_a_late_stage_is_never_over() -> None:
+def test_progress_advances_without_reports_and_a_late_stage_never_ends() -> None:
     estimate = Estimate(EXPECTED, 0.0)
     seen = []
     for second in range(40):
@@ -69,7 +69,7 @@ def test_fractions_of_a_step_rise_from_0_to_1() -> None:
         assert 0.5 < fractions[-1] < 1.0
 
 
-def test_a_step_that_is_found_to_cost_more_goes_on_from_where_it_was_shown() -> None:
+def test_a_step_with_a_higher_cost_continues_from_the_progress_shown() -> None:
     estimate = Estimate(EXPECTED, 0.0)
     estimate.hear(Stage.PHOTOS, 1.0, 10.0)
     before = estimate.fraction
@@ -83,7 +83,7 @@ def test_a_step_that_is_found_to_cost_more_goes_on_from_where_it_was_shown() -> 
     assert estimate.fraction == pytest.approx(0.5 + 0.5 * 40 / 90, abs=0.05)
 
 
-def test_stages_of_an_earlier_attempt_say_nothing_about_the_pace() -> None:
+def test_the_pace_is_not_learned_from_stages_of_an_earlier_attempt() -> None:
     estimate = Estimate(EXPECTED, 0.0)
     estimate.resume(Stage.ALIGNMENT, 1.0)
     assert estimate.remaining_seconds(1.0) == pytest.approx(90.0)
@@ -92,7 +92,7 @@ def test_stages_of_an_earlier_attempt_say_nothing_about_the_pace() -> None:
     assert estimate.remaining_seconds(6.0) == pytest.approx(75.0)
 
 
-def test_reports_of_a_stage_that_is_over_change_nothing() -> None:
+def test_reports_of_a_finished_stage_are_ignored() -> None:
     estimate = Estimate(EXPECTED, 0.0)
     estimate.hear(Stage.FEATURES, 0.5, 15.0)
     before = estimate.remaining_seconds(15.0)
@@ -100,21 +100,21 @@ def test_reports_of_a_stage_that_is_over_change_nothing() -> None:
     assert estimate.remaining_seconds(15.0) == before
 
 
-def test_a_better_expectation_counts_for_the_stages_that_are_left() -> None:
+def test_a_new_expectation_applies_to_the_remaining_stages() -> None:
     estimate = Estimate(EXPECTED, 0.0)
     estimate.hear(Stage.PHOTOS, 1.0, 10.0)
     estimate.expect(EXPECTED | {Stage.MATCHES: 50.0})
     assert estimate.remaining_seconds(10.0) == pytest.approx(160.0)
 
 
-def test_a_better_expectation_of_a_stage_that_is_over_changes_the_pace() -> None:
+def test_a_new_expectation_of_a_finished_stage_changes_the_pace() -> None:
     estimate = Estimate(EXPECTED, 0.0)
     estimate.hear(Stage.PHOTOS, 1.0, 10.0)
     estimate.expect(EXPECTED | {Stage.PHOTOS: 20.0})
     assert estimate.remaining_seconds(10.0) == pytest.approx(120.0 * 13.0 / 23.0)
 
 
-def test_a_stage_whose_cost_varies_says_nothing_about_the_pace() -> None:
+def test_the_pace_is_not_learned_from_a_stage_whose_cost_varies() -> None:
     estimate = Estimate(EXPECTED, 0.0)
     for stage, end in ((Stage.PHOTOS, 10.0), (Stage.FEATURES, 20.0), (Stage.MATCHES, 30.0), (Stage.ALIGNMENT, 500.0)):
         estimate.hear(stage, 1.0, end)

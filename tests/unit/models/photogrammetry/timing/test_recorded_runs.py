@@ -1,4 +1,4 @@
-"""Recorded runs, replayed on a clock: what they expected to be left, against what was left, and how their percentage moved.
+"""Recorded runs, replayed on a clock: the errors of the estimated time left, and the progress of the percentage.
 
 `tests/data/timings.json` is made by `python -m benchmarks.recording`.
 """
@@ -26,7 +26,7 @@ from tests.support.paths import DATA
 RUNS: Mapping[str, Any] = json.loads((DATA / "timings.json").read_text())
 SLOWNESSES = (1.0, 2.0)  # of the machine, as a factor of that of the recording
 MOST_OFF = 0.3
-UNSEEN_SECONDS = 1.0  # an error of less
+UNSEEN_SECONDS = 1.0  # smaller errors are ignored
 LONGEST_SECONDS = 5.0
 
 
@@ -102,5 +102,5 @@ def test_the_percentage_moves_every_five_seconds_and_never_back(name: str, slown
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_no_call_of_a_stage_keeps_a_run_from_reporting(name: str) -> None:
+def test_no_native_call_delays_the_reports_of_a_run(name: str) -> None:
     assert RUNS[name]["silence"] <= LONGEST_SECONDS

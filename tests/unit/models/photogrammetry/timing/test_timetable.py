@@ -34,7 +34,7 @@ def test_reports_of_a_stage_become_progress_of_its_step() -> None:
     ]
 
 
-def test_the_seconds_of_each_step_are_known_when_it_is_over() -> None:
+def test_the_seconds_of_each_step_are_counted() -> None:
     seconds = 0.0
     timetable = Timetable(lambda *_, **__: None, expected, clock=lambda: seconds)
     for stage, after in ((Stage.PHOTOS, 10.0), (Stage.FEATURES, 15.0), (Stage.MATCHES, 18.0), (Stage.ALIGNMENT, 18.5)):
@@ -59,7 +59,7 @@ def test_progress_moves_while_a_stage_reports_nothing() -> None:
     assert heard[0] < heard[1]
 
 
-def test_nothing_is_reported_before_the_stage_from_which_a_run_goes_on() -> None:
+def test_a_resumed_run_reports_its_stage_first() -> None:
     heard: list[str] = []
     beaten = threading.Event()
 

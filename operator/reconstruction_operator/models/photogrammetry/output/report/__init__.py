@@ -1,1 +1,1 @@
-"""Report: one HTML page about a reconstruction, which needs nothing beside it and no network."""
+"""Report: one self-contained HTML page about a reconstruction, which needs no network."""

@@ -1,6 +1,6 @@
-"""Page of the report: which photos were used or left out and why, the cameras, accuracy, coverage, durations, and the model in 3D.
+"""Report page: the photos used and left out, the cameras, accuracy, coverage, durations, and the model in 3D.
 
-Names of photos come from users: every text passes `escape`, and the page's policy runs its own script alone.
+Names of photos come from users. So every text passes `escape`, and the page's policy allows only its own script.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ _ASSETS = resources.files(__package__)
 _TEXTURE_PX = 2048
 _JPEG_QUALITY = 80  # of the texture in the page; model_textured.glb has the better one
 _POSTER_QUALITY = 80
-_MOST_WITNESSES = 5  # vertices that more photos see count as seen by so many
+_MOST_WITNESSES = 5  # maximum count; vertices that more photos see are in the same row
 _SECONDS_PER_MINUTE = 60
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Findings:
-    """What the page shows."""
+    """The contents of the page."""
 
     model: SparseModel  # placed
     textured: glb.Textured
-    poster: Pixels  # (h, w, 3): shown until the model is, and where there is no WebGL
+    poster: Pixels  # (h, w, 3): shown until the model is loaded, and without WebGL
     seen_by: Integers  # (vertices of the model,): how many photos see each
     quality: Mapping[str, int | float | str]
     parameters: Mapping[str, object]
@@ -50,10 +50,10 @@ class Findings:
 
 
 def write(path: Path, findings: Findings) -> None:
-    """Writes the page as one file."""
+    """Write the page as one file."""
     style, script = (_ASSETS.joinpath(name).read_text() for name in ("page.css", "page.js"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    # WebAssembly: <model-viewer> has a decoder of it.
+    # WebAssembly: <model-viewer> has a decoder in it.
     policy = (
         f"default-src 'none'; script-src 'sha256-{digest}' blob: 'wasm-unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; "
         "connect-src blob:; base-uri 'none'; form-action 'none'"
@@ -78,7 +78,7 @@ def write(path: Path, findings: Findings) -> None:
         f'<script type="module">{script}</script>\n</body>\n</html>',
     ]
     text = "\n".join(part for part in parts if part) + "\n"
-    path.write_bytes(text.encode(errors="replace"))  # names of files may hold bytes that are no text
+    path.write_bytes(text.encode(errors="replace"))  # file names may contain bytes that are not text
 
 
 def _summary(findings: Findings) -> str:
@@ -104,7 +104,7 @@ def _viewer(findings: Findings) -> str:
 
 
 def _small_model(model: glb.Textured) -> bytes:
-    """The textured model with a smaller texture."""
+    """Return a GLB of the textured model with a smaller texture."""
     side = min(_TEXTURE_PX, model.texture.shape[0])
     texture = cv2.resize(model.texture, (side, side), interpolation=cv2.INTER_AREA)
     return glb.textured(replace(model, texture=np.asarray(texture, dtype=np.uint8)), jpeg_quality=_JPEG_QUALITY)
@@ -147,7 +147,7 @@ def _facts(values: Mapping[str, object]) -> str:
 
 
 def _words(name: str) -> str:
-    """The name of a number in words: `sparsePoints` -> `sparse points`."""
+    """Return the name of a number in words: `sparsePoints` -> `sparse points`."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
 
 
@@ -165,5 +165,5 @@ def _section(title: str, content: str) -> str:
 
 
 def _packed(identifier: str, content: bytes) -> str:
-    """Gzipped `content` as text that the page's script unpacks. Base64 holds no character that ends it early."""
+    """Return gzipped `content` as text that the page's script unpacks. Base64 has no character that could end the element."""
     return f'<script type="text/plain" id="{identifier}">{base64.b64encode(content).decode()}</script>'

@@ -1,4 +1,4 @@
-"""Plan: the cameras around the model from above, as an SVG drawing."""
+"""Camera plan: draws the cameras around the model from above, as SVG."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _ACROSS = 1000.0  # units of the drawing
 _MARGIN = 60.0
 _SIGHT = 55.0  # length of a camera's field of view
 _TEXT = 22.0
-_DOWNWARDS = 0.2  # of the line of sight that is level; with less, the camera looks up or down
+_DOWNWARDS = 0.2  # minimum level part of the line of sight; with less, the camera looks up or down
 
 
 def drawing(model: SparseModel, mesh: Mesh) -> str:
-    """The outline of `mesh` and each photo of the placed `model` with its number; the model's front is below."""
+    """Draw the outline of `mesh`, and each photo of the placed `model` with its number. The front of the model is at the bottom."""
     footprint = mesh.vertices[:, [0, 2]]
     centres = np.stack([_centre(photo)[[0, 2]] for photo in model.photos])
     everything = np.concatenate([footprint, centres])

@@ -1,4 +1,7 @@
-"""Crew: transfers several objects at once. Each is retried until it is done or the common clock has stalled. One thread checks the clock."""
+"""TransferPool: transfers several objects at once in threads.
+
+Each object is retried until it is done, or until all transfers together have stalled.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +17,13 @@ from reconstruction_operator.transfer.objects import failures
 T = TypeVar("T")
 
 _POLL_SECONDS: Final = 0.1
-_PAUSE_SECONDS: Final = 0.5  # before an object is tried again; doubles up to the second value
+_PAUSE_SECONDS: Final = 0.5  # before the first retry of an object; doubles up to the next value
 _LAST_PAUSE_SECONDS: Final = 8.0
-_ABORT_SECONDS: Final = 1.0  # time for threads to abort their transfer
+_ABORT_SECONDS: Final = 1.0  # time in which threads may abort their transfer
 
 
 class Clock:
-    """Counts what was transferred. The transfer has stalled if nothing was transferred for `patience_seconds`."""
+    """Counts what was transferred, and detects a stall: nothing was transferred for `patience_seconds`."""
 
     def __init__(self, patience_seconds: float, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._patience_seconds = patience_seconds
@@ -32,20 +35,20 @@ class Clock:
         self.bytes = 0
 
     def moved(self, count: int = 0) -> None:
-        """So many more bytes are done."""
+        """Count `count` more bytes as transferred."""
         with self._lock:
             self.bytes += count
             self._moved_at = self._monotonic()
 
     def done(self) -> None:
-        """One more object is done."""
+        """Count one more object as transferred."""
         with self._lock:
             self.objects += 1
             self._moved_at = self._monotonic()
 
     @contextlib.contextmanager
     def waiting_for_disk(self) -> Iterator[None]:
-        """A block that waits for the disk, not for the server: flushing a large file may take minutes."""
+        """Suspend the stall detection in a block that waits for the disk: flushing a large file may take minutes."""
         with self._lock:
             self._waiting_for_disk += 1
         try:
@@ -57,25 +60,25 @@ class Clock:
 
     @property
     def has_stalled(self) -> bool:
-        """Whether nothing was transferred for too long."""
+        """Whether nothing was transferred for `patience_seconds`."""
         with self._lock:
             return not self._waiting_for_disk and self._monotonic() - self._moved_at > self._patience_seconds
 
 
 def call(function: Callable[[], T], clock: Clock, tick: Callable[[], None]) -> T:
-    """The result of one call of the client, which is retried like a transfer. `tick` is called meanwhile, and may raise."""
+    """Call the client, with the retries of a transfer, and return the result. `tick` is called meanwhile and may raise."""
     results: list[T] = []
-    crew: Crew[None] = Crew(lambda _: results.append(function()), clock, 1, counts=False)
-    crew.run([None], tick)
+    pool: TransferPool[None] = TransferPool(lambda _: results.append(function()), clock, 1, counts=False)
+    pool.run([None], tick)
     return results[0]
 
 
 class StoppedError(Exception):
-    """Ends a transfer in the middle, because it is no longer wanted."""
+    """Aborts a transfer that is no longer wanted."""
 
 
-class Crew(Generic[T]):
-    """Threads that transfer objects. `stopping` ends them; a thread in a call of the client ends with the process."""
+class TransferPool(Generic[T]):
+    """Threads that transfer objects. `stopping` ends them, except in a call of the client: that ends with the process."""
 
     def __init__(self, work: Callable[[T], None], clock: Clock, size: int, *, counts: bool = True) -> None:
         self.stopping = threading.Event()
@@ -87,9 +90,9 @@ class Crew(Generic[T]):
         self._last_error: Exception | None = None
 
     def run(self, items: Iterable[T], tick: Callable[[], None]) -> None:
-        """Transfers all items; `tick` is called often and may raise.
+        """Transfer all items; `tick` is called often and may raise.
 
-        Raises the first error that is final, or the last one once the clock has stalled: TimeoutError if there was none.
+        Raises the first final error. After a stall, raises the last error, or TimeoutError if there was none.
         """
         waiting: queue.SimpleQueue[T] = queue.SimpleQueue()
         count = 0
@@ -120,7 +123,7 @@ class Crew(Generic[T]):
                 thread.join(max(0.0, deadline - time.monotonic()))
 
     def moved(self, count: int) -> None:
-        """So many more bytes are done. Raises StoppedError if the transfer is no longer wanted."""
+        """Count `count` more bytes as transferred. Raises StoppedError if the transfer is no longer wanted."""
         if self.stopping.is_set():
             raise StoppedError
         self.clock.moved(count)
@@ -141,14 +144,14 @@ class Crew(Generic[T]):
                 self._work(item)
             except StoppedError:
                 return False
-            except Exception as error:  # noqa: BLE001  # the client raises many kinds; the first final one is reported
+            except Exception as error:  # noqa: BLE001  # the client raises many kinds of errors; the first final one is reported
                 if failures.is_final(error):
                     self._failure = self._failure or error
                     return False
                 self._last_error = error
                 self.stopping.wait(pause)
                 pause = min(2 * pause, _LAST_PAUSE_SECONDS)
-            except BaseException as error:  # noqa: BLE001  # a panic of the client, which is not an Exception
+            except BaseException as error:  # noqa: BLE001  # a panic of the client is not an Exception
                 self._failure = self._failure or RuntimeError(f"{type(error).__name__}: {error}")
                 return False
             else:

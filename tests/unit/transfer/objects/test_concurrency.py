@@ -1,4 +1,4 @@
-"""Crew and clock: several objects at once, tried again until nothing has moved for too long."""
+"""Transfer pool: several objects at once, each retried until all transfers have stalled."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import threading
 import pytest
 from obstore.exceptions import GenericError
 from obstore.store import S3Store
-from reconstruction_operator.transfer.objects import crew
-from reconstruction_operator.transfer.objects.crew import Clock, Crew, call
+from reconstruction_operator.transfer.objects import concurrency
+from reconstruction_operator.transfer.objects.concurrency import Clock, TransferPool, call
 
 
-def test_a_transfer_has_stalled_once_nothing_moved_for_too_long() -> None:
+def test_a_transfer_stalls_if_nothing_is_transferred_for_too_long() -> None:
     now = [0.0]
     clock = Clock(10.0, lambda: now[0])
     now[0] = 9.0
@@ -25,12 +25,12 @@ def test_a_transfer_has_stalled_once_nothing_moved_for_too_long() -> None:
 def test_several_objects_are_transferred_at_once() -> None:
     together = threading.Barrier(3, timeout=30)
     clock = Clock(60.0)
-    Crew(lambda _: together.wait() and None, clock, 3).run(range(3), lambda: None)
+    TransferPool(lambda _: together.wait() and None, clock, 3).run(range(3), lambda: None)
     assert clock.objects == 3
 
 
-def test_an_error_that_may_pass_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crew, "_PAUSE_SECONDS", 0.0)
+def test_a_temporary_error_is_retried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(concurrency, "_PAUSE_SECONDS", 0.0)
     tries: list[int] = []
 
     def work() -> str:
@@ -52,18 +52,18 @@ def test_the_last_error_is_raised_once_the_clock_has_stalled() -> None:
 
 
 def test_a_final_error_ends_all_transfers() -> None:
-    crew: Crew[int]
+    pool: TransferPool[int]
 
     def work(number: int) -> None:
         if number == 1:
             raise PermissionError(13, "refused")
-        crew.stopping.wait(30)
-        crew.moved(1)
+        pool.stopping.wait(30)
+        pool.moved(1)
 
-    crew = Crew(work, Clock(60.0), 2)
+    pool = TransferPool(work, Clock(60.0), 2)
     with pytest.raises(PermissionError):
-        crew.run(range(2), lambda: None)
-    assert crew.stopping.is_set()
+        pool.run(range(2), lambda: None)
+    assert pool.stopping.is_set()
 
 
 def test_a_panic_of_the_client_ends_all_transfers_at_once() -> None:

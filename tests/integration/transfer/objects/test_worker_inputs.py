@@ -1,4 +1,4 @@
-"""Inputs from object storage: what is fetched, what is refused before the first byte, and what a retry fetches again."""
+"""Inputs from object storage: what is fetched, what is refused before the first byte, and what a retry fetches."""
 
 from __future__ import annotations
 
@@ -8,28 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from reconstruction_operator.transfer import fetch
-from reconstruction_operator.transfer.archive import Fetched
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
-from reconstruction_operator.transfer.objects import inputs
+from reconstruction_operator.transfer.objects import worker_inputs
 
 from tests.support.archives import tarred, zipped
 from tests.support.servers.objects import Bucket
 from tests.support.settings import configure
-
-
-def take(uri: str, into: Path, limits: Limits) -> Fetched:
-    return fetch.fetch(uri, into, into.with_name("fetched"), limits, lambda *_: None)
-
-
-def contents(fetched: Fetched) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in fetched.photos}
-
-
-def kept(into: Path) -> dict[str, int]:
-    """The fetched files and their inodes."""
-    return {path.name: path.stat().st_ino for path in (into.parent / "fetched").iterdir()}
+from tests.support.transfers import fetched, kept, photos
 
 
 @pytest.mark.parametrize("ending", ["", "/"])
@@ -40,9 +26,9 @@ def test_photos_of_a_folder_are_fetched_in_natural_order(
     bucket.put("set/b9.jpg", b"nine")
     bucket.put("set/README.txt", b"text")
     bucket.put("settings/other.jpg", b"not below it")
-    fetched = take(f"s3://{bucket.name}/set{ending}", into, limits)
-    assert list(contents(fetched).items()) == [("b9.jpg", b"nine"), ("b10.jpg", b"ten")]
-    assert fetched.ignored.text == "1 other file ignored: 1 .txt"
+    found = fetched(f"s3://{bucket.name}/set{ending}", into, limits)
+    assert [(path.name, path.read_bytes()) for path in found.photos] == [("b9.jpg", b"nine"), ("b10.jpg", b"ten")]
+    assert found.ignored.text == "1 other file ignored: 1 .txt"
 
 
 def test_subfolders_are_read_and_folder_markers_are_ignored(bucket: Bucket, into: Path, limits: Limits) -> None:
@@ -50,34 +36,34 @@ def test_subfolders_are_read_and_folder_markers_are_ignored(bucket: Bucket, into
     bucket.put("set/left/", b"")
     bucket.put("set/left/a.jpg", b"1")
     bucket.put("set/right/ü b%20c.jpg", b"2")
-    fetched = take(f"s3://{bucket.name}/set/", into, limits)
-    assert contents(fetched) == {"left_a.jpg": b"1", "right_ü b_20c.jpg": b"2"}
-    assert fetched.ignored.text == ""
+    found = fetched(f"s3://{bucket.name}/set/", into, limits)
+    assert {path.name: path.read_bytes() for path in found.photos} == {"left_a.jpg": b"1", "right_ü b_20c.jpg": b"2"}
+    assert found.ignored.text == ""
 
 
 def test_a_whole_bucket_and_an_encoded_folder_can_be_named(bucket: Bucket, into: Path, limits: Limits) -> None:
     bucket.put("a b/1.jpg", b"1")
-    assert contents(take(f"s3://{bucket.name}/a%20b/", into, limits)) == {"1.jpg": b"1"}
+    assert photos(f"s3://{bucket.name}/a%20b/", into, limits) == {"1.jpg": b"1"}
     (into / "1.jpg").unlink()
-    assert contents(take(f"s3://{bucket.name}/", into, limits)) == {"1.jpg": b"1"}
+    assert photos(f"s3://{bucket.name}/", into, limits) == {"1.jpg": b"1"}
 
 
 def test_an_archive_is_unpacked(bucket: Bucket, into: Path, limits: Limits) -> None:
     bucket.put("sets/banana.zip", zipped(("a.jpg", b"1"), ("b.jpg", b"2")))
-    assert contents(take(f"s3://{bucket.name}/sets/banana.zip", into, limits)) == {"a.jpg": b"1", "b.jpg": b"2"}
+    assert photos(f"s3://{bucket.name}/sets/banana.zip", into, limits) == {"a.jpg": b"1", "b.jpg": b"2"}
 
 
 def test_a_retry_fetches_only_what_is_missing_or_was_changed(bucket: Bucket, into: Path, limits: Limits) -> None:
     uri = f"s3://{bucket.name}/set"
     for name in "abc":
         bucket.put(f"set/{name}.jpg", name.encode())
-    take(uri, into, limits)
+    fetched(uri, into, limits)
     before = kept(into)
     for path in into.iterdir():
         path.unlink()
     bucket.put("set/b.jpg", b"B")
     bucket.put("set/d.jpg", b"d")
-    assert contents(take(uri, into, limits)) == {"a.jpg": b"a", "b.jpg": b"B", "c.jpg": b"c", "d.jpg": b"d"}
+    assert photos(uri, into, limits) == {"a.jpg": b"a", "b.jpg": b"B", "c.jpg": b"c", "d.jpg": b"d"}
     after = kept(into)
     assert before.items() <= after.items()
     assert len(after) == 5
@@ -86,9 +72,11 @@ def test_a_retry_fetches_only_what_is_missing_or_was_changed(bucket: Bucket, int
 @pytest.mark.parametrize(
     ("limit", "message"),
     [
-        pytest.param({"max_files": 2}, "holds more than 2 objects", id="too many"),
+        pytest.param({"max_files": 2}, "contains more than 2 objects", id="too many"),
         pytest.param(
-            {"max_bytes": 5}, r"3 photos in s3://\S+/set have 0.0 MB; this worker takes 0.0 MB", id="too large"
+            {"max_bytes": 5},
+            r"3 photos in s3://\S+/set have 0.0 MB; this worker accepts at most 0.0 MB",
+            id="too large",
         ),
     ],
 )
@@ -98,15 +86,15 @@ def test_limits_are_checked_before_the_first_byte(
     for name in "abc":
         bucket.put(f"set/{name}.jpg", b"xx")
     with pytest.raises(StorageError, match=rf"INPUT_REFUSED: .*{message}"):
-        take(f"s3://{bucket.name}/set", into, replace(limits, **limit))
+        fetched(f"s3://{bucket.name}/set", into, replace(limits, **limit))
     assert kept(into) == {}
 
 
 @pytest.mark.parametrize("key", ["set/../secret.jpg", "set//a.jpg", "set/./a.jpg"])
 def test_names_that_could_lead_elsewhere_are_refused(key: str, bucket: Bucket, into: Path, limits: Limits) -> None:
     bucket.put(key, b"x")
-    with pytest.raises(StorageError, match=r"INPUT_REFUSED: .* holds an object whose name has an empty part"):
-        take(f"s3://{bucket.name}/set", into, limits)
+    with pytest.raises(StorageError, match=r"INPUT_REFUSED: .* contains an object whose name has an empty part"):
+        fetched(f"s3://{bucket.name}/set", into, limits)
     assert kept(into) == {}
 
 
@@ -114,13 +102,13 @@ def test_names_that_could_lead_elsewhere_are_refused(key: str, bucket: Bucket, i
     ("path", "refusal"),
     [
         pytest.param("none/", ("INPUT_NOT_FOUND", "there are no objects below s3://{bucket}/none"), id="no folder"),
-        pytest.param("none.zip", ("INPUT_NOT_FOUND", "s3://{bucket}/none.zip is not there"), id="no archive"),
-        pytest.param("../a", ("INPUT_REFUSED", "holds an empty name, '.' or '..'"), id="upwards"),
-        pytest.param("%2e%2e/a", ("INPUT_REFUSED", "holds an empty name, '.' or '..'"), id="encoded upwards"),
-        pytest.param("a%5C..%5Cb", ("INPUT_REFUSED", "holds a backslash"), id="a backslash"),
-        pytest.param("a//b", ("INPUT_REFUSED", "holds an empty name, '.' or '..'"), id="an empty name"),
-        pytest.param("a?versionId=1", ("INPUT_REFUSED", r"holds ? or #: write %3F"), id="a query"),
-        pytest.param("a%0Ab", ("INPUT_REFUSED", "holds a character that cannot be shown"), id="a line break"),
+        pytest.param("none.zip", ("INPUT_NOT_FOUND", "s3://{bucket}/none.zip does not exist"), id="no archive"),
+        pytest.param("../a", ("INPUT_REFUSED", "contains an empty name, '.' or '..'"), id="upwards"),
+        pytest.param("%2e%2e/a", ("INPUT_REFUSED", "contains an empty name, '.' or '..'"), id="encoded upwards"),
+        pytest.param("a%5C..%5Cb", ("INPUT_REFUSED", "contains a backslash"), id="a backslash"),
+        pytest.param("a//b", ("INPUT_REFUSED", "contains an empty name, '.' or '..'"), id="an empty name"),
+        pytest.param("a?versionId=1", ("INPUT_REFUSED", r"contains ? or #: write %3F"), id="a query"),
+        pytest.param("a%0Ab", ("INPUT_REFUSED", "contains an unprintable character"), id="a line break"),
     ],
 )
 def test_addresses_that_cannot_be_used_are_refused(
@@ -128,37 +116,37 @@ def test_addresses_that_cannot_be_used_are_refused(
 ) -> None:
     reason, message = refusal
     with pytest.raises(StorageError) as caught:
-        take(f"s3://{bucket.name}/{path}", into, limits)
+        fetched(f"s3://{bucket.name}/{path}", into, limits)
     assert caught.value.reason == reason
     assert message.format(bucket=bucket.name) in caught.value.message
 
 
 def test_a_missing_bucket_is_reported_as_such(bucket: Bucket, into: Path, limits: Limits) -> None:
-    with pytest.raises(StorageError, match=r"INPUT_NOT_FOUND: .* there is no bucket nowhere-at-all"):
-        take("s3://nowhere-at-all/set/", into, limits)
+    with pytest.raises(StorageError, match=r"INPUT_NOT_FOUND: .* bucket nowhere-at-all does not exist"):
+        fetched("s3://nowhere-at-all/set/", into, limits)
 
 
 def test_a_scheme_that_is_not_enabled_is_refused_with_those_that_are(into: Path, limits: Limits) -> None:
-    with pytest.raises(StorageError, match=r"INPUT_REFUSED: .* gs:// is not enabled .*; enabled there: s3://"):
-        take("gs://bucket/set/", into, limits)
+    with pytest.raises(StorageError, match=r"INPUT_REFUSED: .* gs:// is not enabled .*; enabled: s3://"):
+        fetched("gs://bucket/set/", into, limits)
 
 
-def test_an_address_that_is_not_granted_is_refused_as_its_author_wrote_it(into: Path, limits: Limits) -> None:
+def test_an_address_off_the_allowlist_is_refused_as_its_author_wrote_it(into: Path, limits: Limits) -> None:
     granted = replace(limits, namespace="maps", granted=("s3://photos/maps/", "/photos/maps"))
     with pytest.raises(StorageError) as caught:
-        take("s3://photos/mapsandmore/set/", into, granted)
+        fetched("s3://photos/mapsandmore/set/", into, granted)
     assert caught.value.message == (
-        "namespace maps may not read s3://photos/mapsandmore/set/: this worker leaves it s3://photos/maps/, /photos/maps"
+        "namespace maps may not read s3://photos/mapsandmore/set/: this worker allows it only s3://photos/maps/, /photos/maps"
     )
 
 
-def test_a_server_that_does_not_answer_is_unreachable(
+def test_a_server_without_a_response_is_unreachable(
     bucket: Bucket, into: Path, limits: Limits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     configure(monkeypatch, STORAGE_STALL_SECONDS=3.0)  # the client itself retries for less
-    with pytest.raises(StorageError, match=r"INPUT_UNREACHABLE: .* cannot be read: the server takes no connections"):
-        take(f"s3://{bucket.name}/set", into, limits)
+    with pytest.raises(StorageError, match=r"INPUT_UNREACHABLE: .* cannot be read: the server accepts no connections"):
+        fetched(f"s3://{bucket.name}/set", into, limits)
 
 
 def test_an_interruption_ends_the_process_that_fetches(bucket: Bucket, into: Path, limits: Limits) -> None:
@@ -171,22 +159,17 @@ def test_an_interruption_ends_the_process_that_fetches(bucket: Bucket, into: Pat
         raise StopError
 
     with pytest.raises(StopError):
-        fetch.fetch(f"s3://{bucket.name}/set", into, into.with_name("fetched"), limits, stop)
+        fetched(f"s3://{bucket.name}/set", into, limits, stop)
 
 
 def test_progress_counts_photos_and_bytes(bucket: Bucket, into: Path, limits: Limits) -> None:
     for name in "ab":
         bucket.put(f"set/{name}.jpg", bytes(1 << 20))
-    said: list[tuple[float, str]] = []
-    fetch.fetch(
-        f"s3://{bucket.name}/set",
-        into,
-        into.with_name("fetched"),
-        replace(limits, max_bytes=1 << 22),
-        lambda *one: said.append(one),
-    )
-    assert said[0] == (0.0, f"listing s3://{bucket.name}/set")
-    assert said[-1] == (1.0, "2/2 photos, 2 of 2 MB")
+    reported: list[tuple[float, str]] = []
+    large = replace(limits, max_bytes=1 << 22)
+    fetched(f"s3://{bucket.name}/set", into, large, lambda *one: reported.append(one))
+    assert reported[0] == (0.0, f"listing s3://{bucket.name}/set")
+    assert reported[-1] == (1.0, "2/2 photos, 2 of 2 MB")
 
 
 def test_survey_counts_photos_and_fetches_nothing(bucket: Bucket, into: Path, limits: Limits) -> None:
@@ -194,7 +177,7 @@ def test_survey_counts_photos_and_fetches_nothing(bucket: Bucket, into: Path, li
     bucket.put("set/sub/b.png", b"five.")
     bucket.put("set/masks/a.png", b"seven..")
     bucket.put("set/c.nef", b"raw")
-    peeked, size = inputs.survey(f"s3://{bucket.name}/set/", limits)
+    peeked, size = worker_inputs.survey(f"s3://{bucket.name}/set/", limits)
     assert (peeked.count, size, peeked.ignored.unread) == (2, 22, "1 .nef (camera RAW)")
     starts = [("a.jpg", 1, b"ten bytes.", True), ("sub/b.png", 2, b"five.", True)]
     assert [(one.name, one.index, one.start, one.is_whole) for one in peeked.samples] == starts
@@ -202,21 +185,21 @@ def test_survey_counts_photos_and_fetches_nothing(bucket: Bucket, into: Path, li
 
 
 def test_survey_of_an_archive_counts_its_photos(bucket: Bucket, limits: Limits) -> None:
-    photos = [(f"{number}.jpg", bytes([number]) * 70_000) for number in range(5)]
-    archive = zipped(*photos, ("notes.txt", b"x"), method=zipfile.ZIP_STORED)
+    entries = [(f"{number}.jpg", bytes([number]) * 70_000) for number in range(5)]
+    archive = zipped(*entries, ("notes.txt", b"x"), method=zipfile.ZIP_STORED)
     bucket.put("set.zip", archive)
 
-    peeked, size = inputs.survey(f"s3://{bucket.name}/set.zip", limits)
+    peeked, size = worker_inputs.survey(f"s3://{bucket.name}/set.zip", limits)
 
     assert (peeked.count, size, peeked.ignored.text) == (5, len(archive), "1 other file ignored: 1 .txt")
     assert [(one.name, one.start, one.is_whole) for one in peeked.samples] == [
-        (name, content[:65_536], False) for name, content in photos
+        (name, content[:65_536], False) for name, content in entries
     ]
 
 
 def test_survey_of_a_tar_gz_counts_its_photos(bucket: Bucket, limits: Limits) -> None:
     bucket.put("set.tgz", gzip.compress(tarred(("a.jpg", b"first"), ("b.jpg", b"second"), ("notes.txt", b"x"))))
-    peeked, _ = inputs.survey(f"s3://{bucket.name}/set.tgz", limits)
+    peeked, _ = worker_inputs.survey(f"s3://{bucket.name}/set.tgz", limits)
     assert (peeked.count, peeked.ignored.text) == (2, "1 other file ignored: 1 .txt")
     assert [(one.name, one.start) for one in peeked.samples] == [("a.jpg", b"first"), ("b.jpg", b"second")]
 
@@ -224,11 +207,11 @@ def test_survey_of_a_tar_gz_counts_its_photos(bucket: Bucket, limits: Limits) ->
 def test_survey_of_a_damaged_archive_is_refused(bucket: Bucket, limits: Limits) -> None:
     bucket.put("set.zip", zipped(("a.jpg", b"x"))[:-30])
     with pytest.raises(StorageError, match=r"INPUT_REFUSED: s3://.*/set\.zip is damaged"):
-        inputs.survey(f"s3://{bucket.name}/set.zip", limits)
+        worker_inputs.survey(f"s3://{bucket.name}/set.zip", limits)
 
 
 @pytest.mark.parametrize("name", ["none/", "none.zip"])
-def test_survey_of_what_is_not_there_is_refused(name: str, bucket: Bucket, limits: Limits) -> None:
+def test_survey_of_a_missing_input_is_refused(name: str, bucket: Bucket, limits: Limits) -> None:
     with pytest.raises(StorageError) as caught:
-        inputs.survey(f"s3://{bucket.name}/{name}", limits)
+        worker_inputs.survey(f"s3://{bucket.name}/{name}", limits)
     assert caught.value.reason == "INPUT_NOT_FOUND"

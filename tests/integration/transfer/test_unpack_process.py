@@ -1,4 +1,4 @@
-"""The process that unpacks: its limits, its end, and what it is given."""
+"""Unpack process: its limits, its exit, and its environment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from reconstruction_operator.transfer import archive, unpacker
+from reconstruction_operator.transfer import unpack_process, unpacker
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
 
@@ -31,12 +31,12 @@ def limits(limits: Limits) -> Limits:
 
 def unpack(
     content: bytes, into: Path, limits: Limits, tick: Callable[[float, str], None] = lambda *_: None
-) -> archive.Fetched:
+) -> unpack_process.Fetched:
     path = into.with_name("archive")
     path.write_bytes(content)
     with path.open("rb") as file:
-        file.read(10)  # wherever it stands
-        return archive.unpack(file, "set", into, limits, tick)
+        file.read(10)  # the position in the file does not matter
+        return unpack_process.unpack(file, "set", into, limits, tick)
 
 
 def children() -> set[str]:
@@ -44,7 +44,7 @@ def children() -> set[str]:
     return {pid for path in Path("/proc/self/task").glob("*/children") for pid in path.read_text().split()}
 
 
-def test_photos_come_out_in_natural_order_under_flat_names(into: Path, limits: Limits) -> None:
+def test_photos_are_unpacked_in_natural_order_under_flat_names(into: Path, limits: Limits) -> None:
     fetched = unpack(zipped(*PHOTOS), into, limits)
     assert fetched.photos == (into / "a.jpg", into / "sub_b.png")
     assert fetched.ignored.text == "1 other file ignored: 1 without suffix"
@@ -72,7 +72,7 @@ def test_refusal_names_the_archive(into: Path, limits: Limits) -> None:
             lambda: gzip.compress(tarred(("a.txt", bytes(65 * MB)))), "unpacks to more than 64 MB", id="tar.gz"
         ),
         pytest.param(archives.tar_with_records_in_records, "damaged|of memory", id="tar, records in records"),
-        pytest.param(archives.tar_with_a_chain_of_holes, "with holes|of memory", id="tar.gz, holes"),
+        pytest.param(archives.tar_with_a_chain_of_holes, "sparse file|of memory", id="tar.gz, holes"),
         pytest.param(lambda: pax_tar(("a" * 3_000, "x")) * 30_000, "damaged|of memory", id="tar, 30,000 headers"),
     ],
 )
@@ -102,7 +102,9 @@ class EnoughError(Exception):
         pytest.param(archives.zip_of_empty_blocks, id="zip: empty blocks"),
     ],
 )
-def test_tick_ends_an_archive_that_nothing_comes_out_of(make: Callable[[], bytes], into: Path, limits: Limits) -> None:
+def test_an_exception_of_tick_ends_an_archive_without_output(
+    make: Callable[[], bytes], into: Path, limits: Limits
+) -> None:
     content, ticks = make(), 0
 
     def tick(_fraction: float, text: str) -> None:
@@ -141,7 +143,7 @@ def test_process_has_limits_and_neither_a_setting_nor_a_secret(
     assert any(line.startswith("Max cpu time 3") for line in limited)  # 30 s, and what it used so far
 
 
-def test_full_or_broken_disk_is_an_error_of_the_disk(into: Path, limits: Limits) -> None:
+def test_a_disk_error_is_raised_as_oserror(into: Path, limits: Limits) -> None:
     into.rmdir()
     with pytest.raises(FileNotFoundError) as caught:
         unpack(zipped(*PHOTOS), into, limits)
@@ -151,7 +153,7 @@ def test_full_or_broken_disk_is_an_error_of_the_disk(into: Path, limits: Limits)
 @pytest.mark.parametrize(
     ("number", "error", "text"),
     [
-        (signal.SIGKILL, RuntimeError, "exit code -9"),
+        (signal.SIGKILL, RuntimeError, "exited with code -9"),
         (signal.SIGXCPU, StorageError, "INPUT_REFUSED: set takes too long"),
     ],
 )

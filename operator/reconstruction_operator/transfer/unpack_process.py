@@ -1,4 +1,4 @@
-"""Archives: the photos of a .zip, .tar or .tar.gz, unpacked by a separate process (`unpacker.py`) that this one watches."""
+"""Unpack process: starts the process that unpacks an archive (`unpacker.py`), and watches it."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits, Tick
 from reconstruction_operator.transfer.names import Ignored
 
-_INHERITED = ("LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH")  # allowlist: no setting and no secret
+_INHERITED = ("LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH")  # an allowlist, so that no setting or secret is passed on
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """The photos in the natural order of their names; `ignored` describes the other files.
+    """A fetched input: its photos in natural order of their names, and a description of the ignored files.
 
-    An input whose digest is among those that the caller knows has no `photos`: it was not copied.
+    If the caller already knows the digest, the input was not copied and `photos` is empty.
     """
 
     photos: tuple[Path, ...]
     ignored: Ignored
-    digest: str = ""  # digest of the input (`digests`); empty: it was not computed
-    etag: str = ""  # ETag of an archive on an https:// server; empty: the server gives none
+    digest: str = ""  # digest of the input (`digests`); empty: not computed
+    etag: str = ""  # ETag of an archive on an https:// server; empty: the server sends none
 
 
 def unpack(archive: BinaryIO, shown: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
-    """Writes the photos of `archive` (called `shown` in messages) to the empty folder `into`.
+    """Write the photos of `archive` (`shown` in messages) to the empty folder `into`.
 
-    `tick` is called for each piece that is read, even if it holds no photo. An exception of `tick` ends the process.
+    `tick` is called for each piece that is read, even if it contains no photo. If `tick` raises, the process is killed.
 
     Raises:
-        StorageError: INPUT_REFUSED: not an archive, damaged, encrypted, too large, or with entries that point elsewhere.
+        StorageError: INPUT_REFUSED: not an archive, damaged, encrypted, too large, or with an entry that leads out of it.
         OSError: the disk is full or broken.
 
     """
@@ -49,12 +49,12 @@ def unpack(archive: BinaryIO, shown: str, into: Path, limits: Limits, tick: Tick
         stdin=archive,
         stdout=subprocess.PIPE,
         env={name: os.environ[name] for name in _INHERITED if name in os.environ},
-        start_new_session=True,  # Ctrl-C is for the worker, which ends this process itself
+        start_new_session=True,  # the worker handles Ctrl-C, and kills this process itself
     ) as process:
         try:
             outcome = _listen(process, tick)
         finally:
-            process.kill()  # without effect on a process that has ended
+            process.kill()  # no effect if the process has exited
     match outcome:
         case {"photos": photos, "ignored": ignored}:
             return Fetched(tuple(into / name for name in photos), Ignored(*ignored))
@@ -64,11 +64,11 @@ def unpack(archive: BinaryIO, shown: str, into: Path, limits: Limits, tick: Tick
             raise StorageError("INPUT_REFUSED", f"{shown} {why}")
     if process.returncode == -signal.SIGXCPU:
         raise StorageError("INPUT_REFUSED", f"{shown} takes too long to unpack")
-    raise RuntimeError(f"the process that unpacked {shown} ended with exit code {process.returncode}")
+    raise RuntimeError(f"the process that unpacked {shown} exited with code {process.returncode}")
 
 
 def _listen(process: subprocess.Popen[bytes], tick: Tick) -> dict[str, Any]:
-    """The outcome; empty if the process ended without one."""
+    """Return the outcome; empty if the process exited without one."""
     assert process.stdout is not None  # noqa: S101  # stdout is a pipe; for the type checker
     for line in process.stdout:
         match json.loads(line):

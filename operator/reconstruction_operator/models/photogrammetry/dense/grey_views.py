@@ -1,4 +1,4 @@
-"""Grey views: the photos at the sizes of the depth maps."""
+"""Grey views: photos in grey, reduced to the sizes of the depth maps."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from reconstruction_operator.models.photogrammetry.arrays import Pixels, Singles
 from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 
-_HELD = 32  # photos: those that neighbouring views are compared with, of all threads
+_HELD = 32  # cached photos: enough for the neighbours of the views that all threads work on
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class GreyView:
-    """A photo at the size of a depth map."""
+    """A photo in grey at the size of a depth map."""
 
     grey: Singles  # (h, w), 0 to 1
     camera: Camera
 
     def reduced(self, size: int) -> GreyView:
-        """The same, at most `size` px on the longer side."""
+        """Return the view reduced to at most `size` px on the longer side."""
         camera = reduced_camera(self.camera, size)
         if (camera.height, camera.width) == self.grey.shape:
             return self
@@ -33,14 +33,14 @@ class GreyView:
 
 
 def reduced_camera(camera: Camera, size: int) -> Camera:
-    """The camera of the same photo, at most `size` px on the longer side."""
+    """Return the camera of the same photo, reduced to at most `size` px on the longer side."""
     scale = min(1.0, size / max(camera.width, camera.height))
     width, height = round(camera.width * scale), round(camera.height * scale)
     return camera if (width, height) == (camera.width, camera.height) else camera.resized(width, height)
 
 
 def reader(views: Sequence[View], size: int) -> Callable[[int], GreyView]:
-    """Reads the grey view of one of `views`, at most `size` px. A cache holds a few: all of a large set would not fit into memory."""
+    """Return a function that reads a grey view of at most `size` px. It caches a few: a large set does not fit into memory."""
 
     @lru_cache(_HELD)
     def read(index: int) -> GreyView:
@@ -50,6 +50,6 @@ def reader(views: Sequence[View], size: int) -> Callable[[int], GreyView]:
 
 
 def grey_view(image: Pixels, camera: Camera, size: int) -> GreyView:
-    """`image` (RGB) and its camera, at most `size` px on the longer side."""
+    """Return the grey view of `image` (RGB), at most `size` px on the longer side."""
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) / np.float32(255)
     return GreyView(grey, camera).reduced(size)

@@ -1,4 +1,4 @@
-"""Outputs to object storage: the worker's side of deliveries, and their withdrawal."""
+"""Worker's side of outputs in object storage: has a process check the address, deliver a result, or collect one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reconstruction_operator.transfer.limits import Tick
 from reconstruction_operator.transfer.objects import layout, process
 from reconstruction_operator.transfer.objects.address import ObjectAddress, permitted
 from reconstruction_operator.transfer.objects.request import CollectRequest, Connection, DeliverRequest
-from reconstruction_operator.transfer.occupancy import Occupancy
+from reconstruction_operator.transfer.runs import Occupancy
 from reconstruction_operator.units import megabytes
 
 _REFUSED = "OUTPUT_REFUSED"
@@ -31,9 +31,9 @@ def deliver(
     tick: Tick,
     replaced: frozenset[str] = frozenset(),
 ) -> None:
-    """Delivers the sealed folder `source`.
+    """Deliver the sealed folder `source`.
 
-    `check` and `tick` are called often and may raise: then the delivering process aborts its uploads and ends.
+    `check` and `tick` are called often. If one raises, the process aborts its uploads and exits.
 
     Raises StorageError (OUTPUT_REFUSED, OUTPUT_UPLOAD_FAILED), or OvertakenError.
     """
@@ -60,7 +60,7 @@ def check(
     replaced: frozenset[str] = frozenset(),
     heir_of: tuple[str, str] | None = None,
 ) -> Occupancy:
-    """What the address holds. Raises StorageError or OvertakenError if `deliver` would."""
+    """Return what the address contains. Raises StorageError or OvertakenError if `deliver` would."""
     wanted = DeliverRequest(
         target(uri, namespace), job_id, attempt, None, None, Connection.from_config(), tuple(replaced), heir_of
     )
@@ -70,7 +70,7 @@ def check(
 
 
 def collect(uri: str, manifest: Manifest, into: Path, check: Callable[[], None], *, namespace: str) -> None:
-    """Fetches the files of the result delivered to the address into a folder. Raises StorageError, or OSError for the disk."""
+    """Fetch the files of the result at the address into the folder `into`. Raises StorageError, or OSError for the disk."""
     wanted = CollectRequest(
         target(uri, namespace), layout.folder_of(manifest), manifest.sizes, into, Connection.from_config()
     )
@@ -78,7 +78,7 @@ def collect(uri: str, manifest: Manifest, into: Path, check: Callable[[], None],
 
 
 def target(uri: str, namespace: str) -> ObjectAddress:
-    """The address, if a job of that namespace may write to it. Raises StorageError (OUTPUT_REFUSED)."""
+    """Return the address if jobs of the namespace may write to it. Raises StorageError (OUTPUT_REFUSED)."""
     granted = tenancy.granted(config.settings.NAMESPACE_OUTPUTS, namespace)
     schemes = config.settings.STORAGE_SCHEMES
     address = permitted(uri, _REFUSED, "write to", schemes=schemes, granted=granted, namespace=namespace)

@@ -1,4 +1,4 @@
-"""Inputs from object storage: fetched by a process into the run's workspace, and put into one flat folder."""
+"""Worker's side of inputs in object storage: has a process fetch the photos, and links them into one flat folder."""
 
 from __future__ import annotations
 
@@ -9,24 +9,23 @@ from base64 import b64decode
 from dataclasses import replace
 from pathlib import Path
 
-from reconstruction_operator.transfer import archive as archives
-from reconstruction_operator.transfer import digests, names
-from reconstruction_operator.transfer.archive import Fetched
+from reconstruction_operator.transfer import digests, names, unpack_process
 from reconstruction_operator.transfer.limits import Limits, Tick, section
 from reconstruction_operator.transfer.objects import process, request
 from reconstruction_operator.transfer.objects.address import ObjectAddress, permitted
 from reconstruction_operator.transfer.objects.request import Connection, FetchRequest, ListRequest
 from reconstruction_operator.transfer.preflight.peek import Peeked, Sample
+from reconstruction_operator.transfer.unpack_process import Fetched
 from reconstruction_operator.units import megabytes
 
-_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)  # errors of a file system without hard links
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)  # errors of file systems without hard links
 _FETCH_SHARE = 0.8  # share of the progress for fetching an archive; the rest is for unpacking
 
 
 def take(uri: str, into: Path, kept: Path, limits: Limits, tick: Tick) -> Fetched:
-    """The photos of a folder or an archive in object storage. Objects that an earlier attempt has fetched into `kept` are reused.
+    """Fetch the photos of a folder or an archive. Objects that an earlier attempt has fetched into `kept` are reused.
 
-    Nothing is fetched if the listing is known by `limits`.
+    Nothing is fetched if `limits.known` contains the digest of the listing.
 
     Raises StorageError: INPUT_NOT_FOUND, INPUT_REFUSED or INPUT_UNREACHABLE; OSError for the disk.
     """
@@ -54,7 +53,7 @@ def take(uri: str, into: Path, kept: Path, limits: Limits, tick: Tick) -> Fetche
     found = [request.FetchedObject(*one) for one in outcome["fetched"]]
     if address.is_archive:
         with (kept / found[0].file).open("rb") as file:
-            unpacked = archives.unpack(file, str(address), into, limits, section(tick, _FETCH_SHARE, 1.0))
+            unpacked = unpack_process.unpack(file, str(address), into, limits, section(tick, _FETCH_SHARE, 1.0))
             return replace(unpacked, digest=digest)
     flat = names.flattened([one.name for one in found])
     for one, name in zip(found, flat, strict=True):
@@ -63,7 +62,7 @@ def take(uri: str, into: Path, kept: Path, limits: Limits, tick: Tick) -> Fetche
 
 
 def survey(uri: str, limits: Limits) -> tuple[Peeked, int]:
-    """The first bytes of some photos at the address, and the size of all in bytes. Raises as `take`."""
+    """Return the first bytes of some photos, and the size of all in bytes. Raises as `take`."""
     address = permitted(
         uri, "INPUT_REFUSED", "read", schemes=limits.schemes, granted=limits.granted, namespace=limits.namespace
     )

@@ -1,7 +1,7 @@
-"""Blanks: the parts of a photo that show no surface, which are sky and black borders (letterboxes, photos undistorted before).
+"""Blank areas: masks sky and black borders, which have no depth.
 
-The sky is even, bright and not warm, and reaches the upper border of the photo. It has no depth, but a window at its edge holds a part
-of what stands before it, so it would get the depth of that: a halo.
+Black borders come from letterboxes and earlier undistortion. Sky is even and bright, is not a warm colour, and reaches the upper border
+of the photo. Without the mask, the window of a sky pixel near an object would match the object, and the object would get a halo.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from reconstruction_operator.models.photogrammetry.arrays import Doubles, Intege
 if TYPE_CHECKING:
     from cv2.typing import MatLike
 
-_SIDE_PX = 800  # at which photos are looked at
-_BLACK = 8  # level of 255: sensors have noise, JPEG has ripples
-_LEAST_BORDER = 0.005  # of the photo
-_RIPPLES_PX = 2  # of JPEG, inside of a black border
+_SIDE_PX = 800  # photos are reduced to this size first
+_BLACK = 8  # maximum level (of 255) of black: sensors add noise, JPEG adds ripples
+_LEAST_BORDER = 0.005  # minimum area of a border, as a share of the photo
+_RIPPLES_PX = 2  # reach of JPEG's ripples inside of a black border
 _NOISE_SIGMA_PX = 1.0
-_EVEN_PX, _EVEN_LEVELS = 5, 8  # an even place changes at most so much within such a window
-_BRIGHT = 110
-_WARM = 6  # levels of red above blue, or of green above both: a wall, a lawn
-_PASSAGE_PX = 7  # through a narrower gap sky does not go on
-_LEAST_SKY = 0.02  # of the photo
-_MOST_POINTS = 2  # sparse points in the sky; more are on a plain wall
-_AROUND_PX = 31  # over which the colour of the sky is averaged
-_EDGE_PX = 9  # at its edge, the sky is where the colour is
-_ALIKE = 14  # levels
+_EVEN_PX, _EVEN_LEVELS = 5, 8  # size of the window, and maximum change of level in it, at an even place
+_BRIGHT = 110  # minimum level of sky
+_WARM = 6  # levels by which red exceeds blue, or green exceeds both: a wall, a lawn
+_PASSAGE_PX = 7  # sky does not continue through narrower gaps
+_LEAST_SKY = 0.02  # minimum area of sky, as a share of the photo
+_MOST_POINTS = 2  # maximum number of sparse points in the sky; with more, it is a plain wall
+_AROUND_PX = 31  # window over which the colour of the sky is averaged
+_EDGE_PX = 9  # the sky grows by at most this, where the colour is alike
+_ALIKE = 14  # levels: maximum difference of alike colours
 
 
 def of_photo(photo: Pixels, points: Doubles) -> Mask:
-    """(h, w): where `photo` (h, w, 3; BGR) shows no surface; `points` (n, 2) are the places of its sparse points."""
+    """(h, w): where `photo` (h, w, 3; BGR) is blank; `points` (n, 2) are the pixels of its sparse points."""
     height, width = photo.shape[:2]
     scale = min(1.0, _SIDE_PX / max(height, width))
     small = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -49,7 +49,7 @@ def _black_borders(photo: Pixels) -> Mask:
     on_border = np.zeros(count, dtype=np.bool_)
     for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
         on_border[side] = True
-    on_border[0] = False  # what is not black
+    on_border[0] = False  # label 0 is what is not black
     on_border &= np.bincount(labels.ravel(), minlength=count) >= _LEAST_BORDER * labels.size
     return _grown(on_border[labels], _RIPPLES_PX)
 
@@ -58,7 +58,8 @@ def _sky(photo: Pixels, points: Doubles) -> Mask:
     blue, green, red = cv2.split(photo)
     window = np.ones((_EVEN_PX, _EVEN_PX), np.uint8)
     change = _brightest(cv2.subtract(cv2.dilate(photo, window), cv2.erode(photo, window)))
-    cold = (cv2.subtract(red, blue) <= _WARM) & (cv2.subtract(green, cv2.max(red, blue)) <= _WARM)  # saturates at 0
+    # `subtract` saturates at 0.
+    cold = (cv2.subtract(red, blue) <= _WARM) & (cv2.subtract(green, cv2.max(red, blue)) <= _WARM)
     even = (change <= _EVEN_LEVELS) & (_brightest(photo) >= _BRIGHT) & cold
     passage = np.ones((_PASSAGE_PX, _PASSAGE_PX), np.uint8)
     _, labels = cv2.connectedComponents(cv2.morphologyEx(even.astype(np.uint8), cv2.MORPH_OPEN, passage))
@@ -71,7 +72,7 @@ def _sky(photo: Pixels, points: Doubles) -> Mask:
 
 
 def _inside(piece: Mask, points: Doubles) -> int:
-    """How many of `points` lie in the piece or in its holes, where the marks on a wall are."""
+    """Return how many of `points` are in the piece or in its holes, where the marks on a wall are."""
     contours, _ = cv2.findContours(piece.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     filled = np.zeros(piece.shape, dtype=np.uint8)
     cv2.drawContours(filled, contours, -1, 1, thickness=cv2.FILLED)
@@ -81,7 +82,7 @@ def _inside(piece: Mask, points: Doubles) -> int:
 
 
 def _to_the_edge(sky: Mask, photo: Pixels) -> Mask:
-    """`sky` and what is beside it in its colour."""
+    """Return `sky`, extended by adjacent pixels of its colour."""
     share = cv2.blur(sky.astype(np.float32), (_AROUND_PX, _AROUND_PX))
     total = cv2.blur((photo * sky[:, :, None]).astype(np.float32), (_AROUND_PX, _AROUND_PX))
     colour = np.asarray(total / np.maximum(share, 1e-6)[:, :, None], dtype=np.float32)
@@ -90,7 +91,7 @@ def _to_the_edge(sky: Mask, photo: Pixels) -> Mask:
 
 
 def _brightest(photo: MatLike) -> Singles:
-    """(h, w): the largest of the three channels."""
+    """(h, w): the maximum of the three channels."""
     first, second, third = cv2.split(photo)
     return np.asarray(cv2.max(cv2.max(first, second), third), dtype=np.float32)
 

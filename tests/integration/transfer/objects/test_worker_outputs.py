@@ -1,0 +1,250 @@
+"""Results in object storage: files first, the pointer last, and never a mix of two attempts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.transfer import outputs
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.objects import layout, uploading
+from reconstruction_operator.transfer.objects.address import ObjectAddress
+from reconstruction_operator.transfer.objects.request import Connection, DeliverRequest
+from reconstruction_operator.transfer.runs import Run
+
+from tests.support.results import JOB, seal
+from tests.support.servers.objects import Bucket
+from tests.support.settings import configure
+from tests.support.transfers import Output, contents
+
+LARGE = (16 << 20) + 1  # is sent in parts
+
+
+FILES = {"model.glb": b"mesh", "preview.png": b"picture"}
+
+
+@pytest.fixture
+def output(bucket: Bucket) -> Output:
+    return Output(bucket, "meshes/banana/")
+
+
+@pytest.fixture
+def result(tmp_path: Path) -> Path:
+    return seal(tmp_path / "result", FILES)
+
+
+def mesh(folder: Path, attempt: int, content: bytes) -> Path:
+    """A sealed result with that mesh alone."""
+    return seal(folder, {"model.glb": content}, attempt=attempt)
+
+
+def test_all_files_are_delivered_and_the_pointer_names_their_folder(output: Output, result: Path) -> None:
+    output.deliver(result)
+    assert output.read() == contents(result)
+    pointer = output.pointer
+    assert pointer["manifest"] == pointer["folder"] + "manifest.json"
+    assert (pointer["jobId"], pointer["attempt"]) == (JOB, 1)
+
+
+def test_a_large_file_is_sent_in_parts(tmp_path: Path, output: Output) -> None:
+    result = mesh(tmp_path / "result", 1, bytes(LARGE))
+    output.deliver(result)
+    assert output.read() == contents(result)
+
+
+def test_an_upload_reports_its_progress(tmp_path: Path, output: Output) -> None:
+    reported: list[str] = []
+    result = mesh(tmp_path / "result", 1, bytes(LARGE))
+    output.deliver(result, tick=lambda _, text: reported.append(text))
+    assert reported[-1] == "16 of 16 MB delivered"
+
+
+def test_a_repeated_delivery_sends_only_what_is_missing(bucket: Bucket, output: Output, result: Path) -> None:
+    output.deliver(result)
+    (mesh,) = (key for key in bucket.keys if key.endswith("model.glb"))
+    (preview,) = (key for key in bucket.keys if key.endswith("preview.png"))
+    bucket.put(mesh, b"MESH")  # of the same size: it shows whether it was sent again
+    bucket.delete(preview)
+    output.deliver(result)
+    assert bucket.get(mesh) == b"MESH"
+    assert bucket.get(preview) == b"picture"
+
+
+def test_a_later_attempt_replaces_the_result_of_an_earlier_one(bucket: Bucket, tmp_path: Path, output: Output) -> None:
+    output.deliver(seal(tmp_path / "first", {"model.glb": b"old", "old.png": b"1"}), 1)
+    second = mesh(tmp_path / "second", 2, b"new")
+    output.deliver(second, 2)
+    assert output.read() == contents(second)
+    assert len(bucket.keys) == 3
+
+
+def test_an_earlier_attempt_is_superseded_by_a_later_one(tmp_path: Path, output: Output) -> None:
+    second = mesh(tmp_path / "second", 2, b"new")
+    output.deliver(second, 2)
+    with pytest.raises(OvertakenError):
+        output.deliver(mesh(tmp_path / "first", 1, b"old"), 1)
+    assert output.read() == contents(second)
+
+
+def test_a_superseded_run_deletes_its_files_once_its_successor_has_delivered(
+    bucket: Bucket, tmp_path: Path, output: Output
+) -> None:
+    second = mesh(tmp_path / "second", 2, b"new")
+    output.deliver(second, 2)
+    bucket.put(f"meshes/banana/{JOB}/1-0123/model.glb", b"sent after its successor had looked")
+    with pytest.raises(OvertakenError):
+        output.deliver(mesh(tmp_path / "first", 1, b"old"), 1)
+    assert output.read() == contents(second)
+    assert len(bucket.keys) == 3
+
+
+def test_a_run_whose_workspace_is_deleted_does_not_move_the_pointer(
+    bucket: Bucket, tmp_path: Path, output: Output, result: Path
+) -> None:
+    with pytest.raises(OvertakenError):
+        output.deliver(result, workspace=tmp_path / "deleted")
+    assert "meshes/banana/result.json" not in bucket.keys
+
+
+def test_a_run_superseded_after_it_moved_the_pointer_deletes_nothing(
+    bucket: Bucket, tmp_path: Path, result: Path
+) -> None:
+    workspace, theirs = tmp_path / "workspace", f"meshes/banana/{JOB}/1-0123/model.glb"
+    workspace.mkdir()
+
+    def report(objects: int, *_: int) -> None:
+        if objects and workspace.exists():  # the pointer is written; another run of the same attempt takes over
+            workspace.rmdir()
+            bucket.put(theirs, b"theirs")
+
+    address = ObjectAddress("s3", bucket.name, "meshes/banana", is_folder=True)
+    uploading.deliver(DeliverRequest(address, JOB, 1, workspace, result, Connection(60.0, 1, "")), result, report)
+    assert bucket.get(theirs) == b"theirs"
+
+
+@pytest.mark.parametrize(
+    ("key", "content", "message"),
+    [
+        pytest.param("meshes/banana/other.txt", b"x", "holds no result of this job", id="a file"),
+        pytest.param("meshes/banana/sub/other.txt", b"x", "holds no result of this job", id="a folder"),
+        pytest.param("meshes/banana/result.json", b"{}", "is not a result of this operator", id="a foreign pointer"),
+        pytest.param(
+            "meshes/banana/result.json",
+            layout.Pointer("job2", 1, "job2/1-a/").to_bytes(),
+            "is the result of another job",
+            id="another job's result",
+        ),
+    ],
+)
+def test_an_address_with_foreign_content_is_refused_before_the_work(
+    key: str, content: bytes, message: str, bucket: Bucket, output: Output
+) -> None:
+    bucket.put(key, content)
+    with pytest.raises(StorageError, match=rf"OUTPUT_REFUSED: .*{message}"):
+        output.check()
+    assert bucket.keys == [key]
+
+
+def test_a_check_leaves_no_object_behind(bucket: Bucket, output: Output) -> None:
+    output.check()
+    assert bucket.keys == []
+
+
+def test_the_probe_of_a_killed_worker_is_deleted_by_a_delivery(bucket: Bucket, tmp_path: Path, output: Output) -> None:
+    probe = f"meshes/banana/{JOB}/{layout.probe_of(1)}"
+    bucket.put(probe, b"")
+    output.deliver(seal(tmp_path / "result", FILES, attempt=2), 2)
+    assert probe not in bucket.keys
+
+
+def test_a_withdrawal_deletes_the_pointer_and_all_files(bucket: Bucket, output: Output, result: Path) -> None:
+    bucket.put("meshes/bananas.txt", b"of others")
+    output.deliver(result)
+    output.withdraw()
+    output.withdraw()
+    assert bucket.keys == ["meshes/bananas.txt"]
+
+
+def test_a_withdrawal_without_the_copy_deletes_only_what_no_pointer_names(
+    bucket: Bucket, output: Output, result: Path
+) -> None:
+    output.deliver(result)
+    bucket.put(f"meshes/banana/{JOB}/1-0123/model.glb", b"of a killed worker")
+    output.withdraw(copy=False)
+    assert output.read() == contents(result)
+    assert len(bucket.keys) == 4
+
+
+def test_a_withdrawal_keeps_the_result_of_a_later_attempt(tmp_path: Path, output: Output) -> None:
+    result = seal(tmp_path / "result", FILES, attempt=2)
+    output.deliver(result, 2)
+    output.withdraw(1)
+    assert output.read() == contents(result)
+
+
+def test_a_withdrawal_of_a_superseded_run_keeps_the_result_of_its_successor(
+    tmp_path: Path, output: Output, result: Path
+) -> None:
+    output.deliver(result)  # by another run of the same attempt, which has deleted the workspace of the first
+    with pytest.raises(OvertakenError):
+        output.withdraw(1, workspace=tmp_path / "deleted")
+    assert output.read() == contents(result)
+
+
+def test_a_withdrawal_from_an_unreachable_server_fails_and_must_be_repeated(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch, output: Output
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    configure(monkeypatch, STORAGE_STALL_SECONDS=0.3)
+    with pytest.raises(
+        OSError, match=r"s3://bucket-\d+/meshes/banana/ cannot be written: the server accepts no connections"
+    ):
+        output.withdraw()
+
+
+def test_a_withdrawal_from_a_deleted_bucket_succeeds(bucket: Bucket) -> None:
+    outputs.withdraw("s3://nowhere-at-all/a/", Run(JOB, 1, None), namespace="maps")
+
+
+def test_a_missing_bucket_is_refused(bucket: Bucket) -> None:
+    with pytest.raises(StorageError, match=r"OUTPUT_REFUSED: .* bucket nowhere-at-all does not exist"):
+        outputs.check("s3://nowhere-at-all/a/", Run(JOB, 1, None), namespace="maps", check=lambda: None)
+
+
+def test_an_unreachable_server_fails_the_upload(monkeypatch: pytest.MonkeyPatch, output: Output, result: Path) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    configure(monkeypatch, STORAGE_STALL_SECONDS=0.3)  # ten times that for uploads; the client itself retries for less
+    with pytest.raises(
+        StorageError, match=r"OUTPUT_UPLOAD_FAILED: .* cannot be written: the server accepts no connections"
+    ):
+        output.deliver(result)
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [
+        pytest.param("s3://meshes/other/a/", "namespace maps may not write to s3://meshes/other/a/", id="not granted"),
+        pytest.param("gs://meshes/maps/a/", "gs:// is not enabled", id="not enabled"),
+        pytest.param("s3://meshes/maps/../a/", "contains an empty name, '.' or '..'", id="upwards"),
+    ],
+)
+def test_addresses_that_are_not_allowed_are_refused(uri: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(monkeypatch, STORAGE_SCHEMES=("s3",), NAMESPACE_OUTPUTS=(("*", "s3://meshes/{namespace}/"),))
+    with pytest.raises(StorageError, match="OUTPUT_REFUSED") as caught:
+        outputs.check(uri, Run(JOB, 1, None), namespace="maps", check=lambda: None)
+    assert message in caught.value.message
+
+
+def test_the_result_of_a_replaced_job_is_replaced_and_deleted(bucket: Bucket, tmp_path: Path, output: Output) -> None:
+    output.deliver(seal(tmp_path / "first", FILES))
+    folder = output.pointer["folder"]
+    again = seal(tmp_path / "again", FILES, job_id="heir")
+    uri, run = output.uri, Run("heir", 1, None, frozenset({JOB}))
+    outputs.check(uri, run, namespace="maps", check=lambda: None)
+
+    outputs.deliver(again, uri, run, lambda: None, namespace="maps")
+
+    assert output.read() == contents(again)
+    assert output.pointer["jobId"] == "heir"
+    assert [key for key in bucket.keys if key.startswith(f"meshes/banana/{folder}")] == []

@@ -1,0 +1,25 @@
+"""Sealed results: folders with files and their manifest, as an attempt leaves them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from reconstruction_operator.contract.manifest import MANIFEST, Manifest, SealedFile
+
+JOB: Final = "job1"
+
+
+def seal(folder: Path, files: Mapping[str, bytes], **manifest: Any) -> Path:
+    """Write the files and their manifest to the folder, by default as attempt 1 of JOB; return the folder."""
+    described = []
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        described.append(SealedFile(name, len(content), hashlib.sha256(content).hexdigest()))
+    fields = {"job_id": JOB, "attempt": 1, "files": tuple(described)} | manifest
+    (folder / MANIFEST).write_text(Manifest(**fields).to_text())
+    return folder
