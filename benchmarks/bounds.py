@@ -95,7 +95,7 @@ def _takeover(system: System, how: str) -> float:
 
 
 def _leads(system: System, name: str) -> bool | None:
-    """Whether the operator leads, by its own metric; None while it does not answer."""
+    """Return whether the operator leads, by its own metric; None while it does not answer."""
     try:
         value = Replica(system, name).metric("reconstruction_leader")
     except OSError:

@@ -63,7 +63,7 @@ class LoadClient:
         return self._session
 
     def url(self, path: str) -> str:
-        """The address of a path."""
+        """Return the address of a path."""
         return f"{self._url}{path}"
 
     async def request(self, method: str, path: str, body: Any = None, *, kind: str = "application/json") -> Any:
@@ -78,7 +78,7 @@ class LoadClient:
             return json.loads(content)
 
     async def requests_by_kind(self) -> dict[str, int]:
-        """How many requests the API server has answered, by verb and resource."""
+        """Return how many requests the API server has answered, by verb and resource."""
         counts: dict[str, int] = {}
         for labels, value in await self.samples(_METRIC):
             resource = "/".join(filter(None, (labels.get("resource", ""), labels.get("subresource", ""))))
@@ -87,7 +87,7 @@ class LoadClient:
         return counts
 
     async def samples(self, metric: str) -> list[tuple[dict[str, str], float]]:
-        """The labels and the value of each series of one of the API server's metrics."""
+        """Return the labels and the value of each series of one of the API server's metrics."""
         async with self.session.get(self.url("/metrics")) as answer:
             text = await answer.text()
         found = []
@@ -126,7 +126,7 @@ async def create_jobs(client: LoadClient, namespace: str, names: Iterable[str], 
 
 
 def phase(body: Mapping[str, Any]) -> str:
-    """The phase of a ReconstructionJob."""
+    """Return the phase of a ReconstructionJob."""
     return str(body.get("status", {}).get("phase", ""))
 
 

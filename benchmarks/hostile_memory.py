@@ -93,7 +93,7 @@ def _is_stored(system: System, body: dict[str, Any]) -> bool:
 
 
 def _settled(system: System, number: int, phase: str) -> tuple[int, int]:
-    """The operator's memory some time after it has brought all jobs to that phase."""
+    """Return the operator's memory some time after it has brought all jobs to that phase."""
     replica = Replica(system)
 
     def done() -> bool:

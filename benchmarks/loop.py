@@ -20,7 +20,7 @@ class LoopMeter:
         self._begun, self._busy = time.monotonic(), self._replica.metric(_BUSY) or 0.0
 
     def figures(self) -> dict[str, float]:
-        """The share of the time in which the loop observed, planned and acted; and the budget as it is now."""
+        """Return the share of the time in which the loop observed, planned and acted; and the budget as it is now."""
         seconds = time.monotonic() - self._begun
         busy = (self._replica.metric(_BUSY) or 0.0) - self._busy
         allowed = self._replica.metric(_BUDGET)

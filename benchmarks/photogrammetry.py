@@ -122,7 +122,7 @@ def measured(folder: Path, quality: str, output: Path) -> EngineRun:
 
 
 def eta_error(lines: Sequence[tuple[float, Mapping[str, Any]]]) -> float:
-    """The largest error of what a run expected to be left, as a share of what was left; `lines`: seconds since its start, and report."""
+    """Return the largest error of what a run expected to be left, as a share of what was left; `lines`: seconds since its start, and report."""
     end = lines[-1][0]
     reports = [(at, line["remainingSeconds"]) for at, line in lines if line.get("remainingSeconds") is not None]
     errors = [(left - (end - at)) / (end - at) for at, left in reports if end / 3 <= at <= 0.9 * end]
@@ -130,7 +130,7 @@ def eta_error(lines: Sequence[tuple[float, Mapping[str, Any]]]) -> float:
 
 
 def _scores(folder: Path, output: Path) -> list[str]:
-    """The F-scores of the mesh, and in brackets those of the surface through the sparse points."""
+    """Return the F-scores of the mesh, and in brackets those of the surface through the sparse points."""
     truth = catalogue.read_truth(folder)
     meshes = (results.mesh(output), results.sparse_surface(output))
     found = [accuracy.scores(results.aligned(mesh, output, truth), truth) for mesh in meshes]

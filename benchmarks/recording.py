@@ -46,7 +46,7 @@ class UnloadedClock:
         self._before = _scheduled()
 
     def __call__(self) -> float:
-        """The seconds so far; to be called every now and then, since threads that have ended are unknown."""
+        """Return the seconds so far; to be called every now and then, since threads that have ended are unknown."""
         with self._lock:
             now, scheduled = time.monotonic(), _scheduled()
             passed = now - self._at
@@ -98,7 +98,7 @@ def main() -> None:
 
 
 def recorded(folder: Path, quality: str) -> dict[str, Any]:
-    """A recording of a run with the photos in `folder`."""
+    """Return a recording of a run with the photos in `folder`."""
     photos = tuple(_photo(path) for path in sorted(folder.iterdir()) if path.suffix.lower() in _SUFFIXES)
     model, clock = PhotogrammetryModel(), UnloadedClock()
     recorder, over = Recorder(clock), threading.Event()
@@ -153,7 +153,7 @@ def _scheduled() -> dict[int, tuple[float, float]]:
 
 
 def _only(arguments: object) -> object:
-    """The argument of a record that has one: `logging` unpacks mappings."""
+    """Return the argument of a record that has one: `logging` unpacks mappings."""
     return arguments[0] if isinstance(arguments, tuple) and len(arguments) == 1 else None
 
 

@@ -35,7 +35,7 @@ class Result:
     measured: str = ""  # when, and of which commit
 
     def median(self, figure: str) -> float:
-        """The median of a figure, over the repetitions that have it."""
+        """Return the median of a figure, over the repetitions that have it."""
         return statistics.median(self._values(figure))
 
     def text(self, figure: str) -> str:
@@ -45,11 +45,11 @@ class Result:
         return middle if len(values) == 1 else f"{middle} ({_short(values[0])} to {_short(values[-1])})"
 
     def figures(self) -> list[str]:
-        """The names of all figures, in the order in which the row returned them."""
+        """Return the names of all figures, in the order in which the row returned them."""
         return list(dict.fromkeys(name for one in self.repetitions for name in one))
 
     def medians(self) -> dict[str, float]:
-        """The median of every figure."""
+        """Return the median of every figure."""
         return {name: self.median(name) for name in self.figures()}
 
     def _values(self, figure: str) -> list[float]:
@@ -57,12 +57,12 @@ class Result:
 
     @classmethod
     def read(cls, found: Mapping[str, Any]) -> Self:
-        """The result that `as_json` wrote."""
+        """Return the result that `as_json` wrote."""
         return cls(**found)
 
 
 def now() -> str:
-    """The date and the commit, as a result has them."""
+    """Return the date and the commit, as a result has them."""
     commit = subprocess.run(
         ["git", "-C", CHECKOUT, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     )
@@ -70,7 +70,7 @@ def now() -> str:
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
+    """Return what the figures were measured on."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**30
     return {
         "cpus": os.cpu_count(),
@@ -81,7 +81,7 @@ def machine() -> dict[str, Any]:
 
 
 def table(results: Sequence[Result], cpus: int) -> str:
-    """A Markdown table: a line for each figure, or group of figures, beside its aim; then what binds the row."""
+    """Return a Markdown table: a line for each figure, or group of figures, beside its aim; then what binds the row."""
     lines = ["| row | figure | median (smallest to largest) | aim |", "|---|---|---|---|"]
     for result in results:
         its = list(_lines(result))
@@ -94,7 +94,7 @@ def table(results: Sequence[Result], cpus: int) -> str:
 
 
 def as_json(results: Sequence[Result]) -> str:
-    """The machine and every repetition."""
+    """Return the machine and every repetition."""
     return json.dumps({"machine": machine(), "rows": [asdict(result) for result in results]}, indent=2) + "\n"
 
 

@@ -12,7 +12,7 @@ from benchmarks.rows import Row
 
 
 def chosen(rows: Sequence[Row], only: Sequence[str], *, long: bool) -> list[Row]:
-    """The rows that have one of the texts in their names; without texts all, the long ones if asked for."""
+    """Return the rows that have one of the texts in their names; without texts all, the long ones if asked for."""
     if only:
         return [row for row in rows if any(text in row.name for text in only)]
     return [row for row in rows if long or not row.long]

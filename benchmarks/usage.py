@@ -53,7 +53,7 @@ class Meter:
         }
 
     def cores(self) -> dict[str, float]:
-        """How many cores each part kept busy, as figures: what `binding` reads."""
+        """Return how many cores each part kept busy, as figures: what `binding` reads."""
         seconds, used = time.monotonic() - self._begun, self.cpu()
         others = _machine_seconds() - self._machine - sum(used.values())
         return {f"{CORES}{name}": value / seconds for name, value in (used | {OTHERS: max(0.0, others)}).items()}

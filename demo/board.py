@@ -27,14 +27,14 @@ class JobView:
         return self.finished_at is not None
 
     def step_seconds(self) -> dict[str, float]:
-        """How long each step took, for a job that has finished."""
+        """Return how long each step took, for a job that has finished."""
         names = list(self.steps_begun)
         begun = [*self.steps_begun.values(), self.finished_at or 0.0]
         return {name: begun[index + 1] - begun[index] for index, name in enumerate(names)}
 
 
 def seen(before: JobView | None, job: Mapping[str, Any], at: float) -> JobView:
-    """The view after the watch showed the object `job`, `at` seconds after the start."""
+    """Return the view after the watch showed the object `job`, `at` seconds after the start."""
     status: Mapping[str, Any] = job.get("status") or {}
     progress: Mapping[str, Any] = status.get("progress") or {}
     view = before or JobView(job["metadata"]["name"])
@@ -77,12 +77,12 @@ class Board:
     events: tuple[EventView, ...] = ()
 
     def with_job(self, job: Mapping[str, Any], at: float) -> Board:
-        """The board with the state of that object."""
+        """Return the board with the state of that object."""
         name = job["metadata"]["name"]
         return replace(self, jobs={**self.jobs, name: seen(self.jobs.get(name), job, at)})
 
     def with_event(self, event: Mapping[str, Any], at: float) -> Board:
-        """The board with that Event, if it is about a job."""
+        """Return the board with that Event, if it is about a job."""
         about: Mapping[str, Any] = event.get("involvedObject") or {}
         if about.get("kind") != "ReconstructionJob":
             return self

@@ -88,7 +88,7 @@ class Display:
         self._console.print(Text(text, style=style), soft_wrap=True)  # a path that is cut in two cannot be copied
 
     def _draw(self) -> RenderableType:
-        """The table, a bar for each job, the newest Events."""
+        """Return the table, a bar for each job, the newest Events."""
         with self._lock:
             board, table = self._board, self._table
         if not board.jobs:
@@ -116,7 +116,7 @@ class Display:
 
 
 def _changes(before: Board, board: Board) -> Iterator[str]:
-    """A line for each job with another phase, step or ten percent, and for each new Event."""
+    """Yield a line for each job with another phase, step or ten percent, and for each new Event."""
     for name, job in board.jobs.items():
         old = before.jobs.get(name)
         if job.phase and (old is None or _logged(old) != _logged(job)):

@@ -40,7 +40,7 @@ class ShownKubectl:
     show: Callable[[str], None]
 
     def command(self, *arguments: str) -> list[str]:
-        """The whole command line, for a process that keeps running."""
+        """Return the whole command line, for a process that keeps running."""
         return [str(self.program), *self._where(), *arguments]
 
     @property
@@ -71,11 +71,11 @@ class ShownKubectl:
         return done.stdout
 
     def read(self, *arguments: str) -> Any:
-        """The JSON that a command prints."""
+        """Return the JSON that a command prints."""
         return json.loads(self.quietly(*arguments, "-o", "json"))
 
     def succeeds(self, *arguments: str) -> bool:
-        """Whether a command that only reads succeeds."""
+        """Return whether a command that only reads succeeds."""
         return self._done(arguments).returncode == 0
 
     def _where(self) -> list[str]:

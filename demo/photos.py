@@ -31,12 +31,12 @@ class Photos:
 
 
 def example() -> Photos:
-    """A dozen photos of bananas."""
+    """Return a dozen photos of bananas."""
     return Photos("banana", _EXAMPLE, CHECKOUT / "examples" / "photos" / "banana", "15m")
 
 
 def own(folder: Path, places: Places) -> Photos:
-    """The user's folder, as a job of its name. Its manifest is written by `write`. Raises UnsuitablePhotosError."""
+    """Return the user's folder, as a job of its name. Its manifest is written by `write`. Raises UnsuitablePhotosError."""
     if not folder.is_dir():
         raise UnsuitablePhotosError(f"There is no folder {folder}: PHOTOS=... names a folder of photos.")
     files = sum(path.is_file() for path in folder.rglob("*"))

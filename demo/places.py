@@ -26,7 +26,7 @@ class Places:
         return self.root / job
 
     def shown(self, path: Path) -> str:
-        """A path as a user types it in the checkout."""
+        """Return a path as a user types it in the checkout."""
         return str(path.relative_to(CHECKOUT)) if path.is_relative_to(CHECKOUT) else str(path)
 
     def empty(self) -> None:

@@ -72,7 +72,7 @@ def check_cancelled(kubectl: ShownKubectl, places: Places, name: str) -> None:
 
 
 def lines(account: Account, places: Places) -> list[str]:
-    """The closing lines, for people."""
+    """Return the closing lines, for people."""
     shown = [f"The photos became a mesh in {account.seconds:.0f} s, as its status reported:"]
     shown += [f"  {seconds:5.1f} s  {step}" for step, seconds in account.step_seconds.items()]
     if account.quality:

@@ -17,7 +17,7 @@ _END_SECONDS = 5.0
 
 
 def objects(lines: Iterable[str]) -> Iterator[Mapping[str, Any]]:
-    """The JSON objects that kubectl prints one after the other: one a line, or (older ones) each over many lines."""
+    """Yield the JSON objects that kubectl prints one after the other: one a line, or (older ones) each over many lines."""
     gathered = ""
     for line in lines:
         gathered += line
@@ -97,6 +97,6 @@ class Watching:
 
 
 def monotonic_since_now() -> Callable[[], float]:
-    """A clock that returns the seconds since this call."""
+    """Return a clock that returns the seconds since this call."""
     start = time.monotonic()
     return lambda: time.monotonic() - start

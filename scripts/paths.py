@@ -8,5 +8,5 @@ CHART: Final = "charts/reconstruction-operator"
 
 
 def read(name: str) -> str:
-    """The content of a file of the checkout."""
+    """Return the content of a file of the checkout."""
     return (CHECKOUT / name).read_text()

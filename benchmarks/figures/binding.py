@@ -20,7 +20,7 @@ _NOISY: Final = 0.1  # of the machine, taken by others: the times of the row are
 
 
 def binding(figures: Mapping[str, float], cpus: int) -> str:
-    """What limits the row, and the shares that show it."""
+    """Return what limits the row, and the shares that show it."""
     cores = {name.removeprefix(CORES): value for name, value in figures.items() if name.startswith(CORES)}
     if not cores:
         return "not measured"

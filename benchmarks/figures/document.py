@@ -25,13 +25,13 @@ _BEGIN, _END = "<!-- figures: made by `make docs` -->\n", "<!-- end of figures -
 
 
 def merged(known: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """The figures of both; rows stand in the order in which they run, and rows that are no longer measured are left out."""
+    """Return the figures of both; rows stand in the order in which they run, and rows that are no longer measured are left out."""
     rows = {row["name"]: row for row in (*known.get("rows", ()), *new["rows"])}
     return {"machine": new["machine"], "rows": [rows[row.name] for row in ROWS if row.name in rows]}
 
 
 def page(text: str, found: Mapping[str, Any]) -> str:
-    """The page with these figures between its two marks."""
+    """Return the page with these figures between its two marks."""
     before, _, rest = text.partition(_BEGIN)
     _, _, after = rest.partition(_END)
     its = found["machine"]
@@ -48,7 +48,7 @@ def page(text: str, found: Mapping[str, Any]) -> str:
 
 
 def files(checkout: Path = CHECKOUT) -> dict[str, str]:
-    """What is made from the figures: path -> content."""
+    """Return what is made from the figures: path -> content."""
     found = json.loads((checkout / FIGURES).read_text())
     made = {PAGE: page((checkout / PAGE).read_text(), found)}
     for chart in pictures.CHARTS:

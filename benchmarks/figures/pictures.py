@@ -41,7 +41,7 @@ class Chart:
     figures: Mapping[str, str]  # figure -> the line's name, for rows whose pattern gives none
 
     def lines(self, results: Sequence[Result]) -> dict[str, Line]:
-        """The points of each line, by its name."""
+        """Return the points of each line, by its name."""
         found: dict[str, list[tuple[float, float]]] = {}
         for result in results:
             match = re.fullmatch(self.rows, result.name)
@@ -85,7 +85,7 @@ CHARTS: Final = (
 
 
 def svg(chart: Chart, lines: Mapping[str, Line]) -> str:
-    """The picture. Each line must have a point."""
+    """Return the picture. Each line must have a point."""
     points = [point for line in lines.values() for point in line]
     loads = sorted({load for load, _ in points})
     each = _step(max(value for _, value in points))
@@ -128,7 +128,7 @@ def svg(chart: Chart, lines: Mapping[str, Line]) -> str:
 
 
 def legend(names: Sequence[str]) -> list[tuple[float, float]]:
-    """Where each line's name begins, in as many rows as they need."""
+    """Return where each line's name begins, in as many rows as they need."""
     places: list[tuple[float, float]] = []
     across, down = float(_LEFT), 40.0
     for name in names:
@@ -141,7 +141,7 @@ def legend(names: Sequence[str]) -> list[tuple[float, float]]:
 
 
 def _step(largest: float) -> float:
-    """The smallest round number of which a few reach the largest value."""
+    """Return the smallest round number of which a few reach the largest value."""
     least = (largest or 1.0) / _STEPS_AT_MOST
     unit: float = 10.0 ** math.floor(math.log10(least))
     return next(factor * unit for factor in _ROUND if factor * unit >= least * (1 - 1e-9))

@@ -8,7 +8,7 @@ _HUNDRED = 100
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The smallest value that `percent` of the values do not exceed."""
+    """Return the smallest value that `percent` of the values do not exceed."""
     ordered = sorted(values)
     index = max(0, -(-len(ordered) * percent // _HUNDRED) - 1)
     return ordered[int(index)]

@@ -23,7 +23,7 @@ _SAMPLE: Final = re.compile(r"^ *(\d+) +\d+: ([\d ]+)$")
 
 
 def folded(text: str) -> Iterator[Sample]:
-    """The samples of `py-spy record --format raw`: frames, separated by semicolons, and a count in each line."""
+    """Yield the samples of `py-spy record --format raw`: frames, separated by semicolons, and a count in each line."""
     for line in text.splitlines():
         stack, _, count = line.rpartition(" ")
         if stack and count.isdigit():
@@ -31,7 +31,7 @@ def folded(text: str) -> Iterator[Sample]:
 
 
 def pprof(text: str) -> Iterator[Sample]:
-    """The samples of `go tool pprof -raw`: counts with numbers of locations, of which each lists its functions."""
+    """Yield the samples of `go tool pprof -raw`: counts with numbers of locations, of which each lists its functions."""
     samples, _, rest = text.partition("\nLocations\n")
     functions: dict[str, list[str]] = {}
     current: list[str] = []
@@ -47,7 +47,7 @@ def pprof(text: str) -> Iterator[Sample]:
 
 
 def shares(samples: Iterable[Sample], subjects: Subjects) -> dict[str, float]:
-    """The percentage of each subject that has samples, the largest first, the rest last; empty without samples."""
+    """Return the percentage of each subject that has samples, the largest first, the rest last; empty without samples."""
     patterns = [(name, re.compile(pattern)) for name, pattern in subjects]
     counts: Counter[str] = Counter()
     for frames, count in samples:

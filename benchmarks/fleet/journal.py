@@ -28,7 +28,7 @@ class Journal:
 
     @classmethod
     def of(cls, lines: Iterable[str]) -> Self:
-        """The journal of these lines."""
+        """Return the journal of these lines."""
         journal = cls()
         for line in lines:
             at, what, job_id, percent = json.loads(line)
@@ -41,7 +41,7 @@ class Journal:
         return journal
 
     def first_report(self, job_id: str, percent: int) -> float | None:
-        """When the job first reported that percentage."""
+        """Return when the job first reported that percentage."""
         return next((at for at, reported in self.reported.get(job_id, ()) if reported == percent), None)
 
 
@@ -66,6 +66,6 @@ def start_fleet(system: System, *, slots: int, job_seconds: float, report_second
 
 
 def read(system: System) -> Journal:
-    """What the system's fleet has done so far."""
+    """Return what the system's fleet has done so far."""
     whole = (system.folder / _FILE).read_text().rpartition("\n")[0]  # its last line may be half written
     return Journal.of(whole.splitlines())

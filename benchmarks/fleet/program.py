@@ -63,7 +63,7 @@ class Run:
         return {"task_id": self.task_id, "job_id": self.job_id, "attempt": self.attempt, "token": self.token}
 
     def percent(self, now: float) -> int:
-        """How far it is: by time alone."""
+        """Return how far it is: by time alone."""
         return min(99, int(100 * (now - self.begun) / self.seconds)) if self.seconds > 0 else 0
 
 
@@ -215,7 +215,7 @@ class Fleet:
 
 
 def parse_message(text: str) -> tuple[str, dict[str, Any], str, str]:
-    """The job's id, the keyword arguments, the task's name and its id, from kombu's message."""
+    """Return the job's id, the keyword arguments, the task's name and its id, from kombu's message."""
     message = json.loads(text)
     args, kwargs, _ = json.loads(base64.b64decode(message["body"]))
     return str(args[0]), kwargs, str(message["headers"]["task"]), str(message["headers"]["id"])

@@ -104,7 +104,7 @@ def copy_keys(server: Redis, uid: str, copies: Sequence[Identity]) -> None:
 
 
 def _older(value: Any) -> Any:
-    """The same object with all its times, those in texts excepted, a day before."""
+    """Return the same object with all its times, those in texts excepted, a day before."""
     if isinstance(value, list):
         return [_older(one) for one in value]
     if not isinstance(value, dict):

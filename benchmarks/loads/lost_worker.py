@@ -50,7 +50,7 @@ async def _lost_worker(measured: Measured, jobs: int) -> Figures:
 
 
 async def _claims(url: str, uids: set[str], since: float) -> list[float]:
-    """When the second attempt of each job was claimed, as seconds since that time."""
+    """Return when the second attempt of each job was claimed, as seconds since that time."""
     seconds: list[float] = []
     left = set(uids)
     async with redis.asyncio.Redis.from_url(url) as client, asyncio.timeout(_SECONDS):

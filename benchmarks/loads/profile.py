@@ -109,7 +109,7 @@ async def _spy(pid: int, file: Path) -> str:
 
 
 async def _output(*command: str | Path) -> str:
-    """What a program writes. Raises RuntimeError, with its messages, if it fails."""
+    """Return what a program writes. Raises RuntimeError, with its messages, if it fails."""
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
     out, errors = await process.communicate()

@@ -114,7 +114,7 @@ async def _ready(system: System, begun: float) -> float:
 
 
 async def _caught_up(system: System, objects: int, begun: float) -> float:
-    """When the operator knows all jobs and has nothing left to look at."""
+    """Return when the operator knows all jobs and has nothing left to look at."""
     replica = Replica(system)
 
     def is_done() -> bool:

@@ -67,7 +67,7 @@ async def _running(measured: Measured, jobs: int, ramp: float) -> Figures:
 
 
 def seen_figures(seen: Watched, done: Journal, window: tuple[float, float]) -> dict[str, float]:
-    """What a watcher saw of the jobs, against what the fleet did. `window` is when all long jobs ran."""
+    """Return what a watcher saw of the jobs, against what the fleet did. `window` is when all long jobs ran."""
     names: dict[str, _Key] = {}
     shown: dict[str, list[tuple[float, int]]] = {}  # percentages of a job as they were shown
     first: dict[tuple[str, str], float] = {}  # the first time of a phase

@@ -106,7 +106,7 @@ async def _write(client: LoadClient, count: int, fit: _Fit, *, whole: bool = Tru
 
 
 def statuses(at: datetime) -> tuple[Status, Status]:
-    """The status of a queued job, and the same when it runs."""
+    """Return the status of a queued job, and the same when it runs."""
     phase, made = conditions(Facts(JobState.QUEUED, 1, dispatched=True), (), at)
     queued = Status(
         observed_generation=1,
@@ -140,7 +140,7 @@ async def _change(client: LoadClient, crd: Body) -> None:
 
 
 def without_rules(value: Any) -> Any:
-    """A manifest without the CEL rules of its schema."""
+    """Return a manifest without the CEL rules of its schema."""
     if isinstance(value, dict):
         return {name: without_rules(one) for name, one in value.items() if name != _RULES}
     return [without_rules(one) for one in value] if isinstance(value, list) else value

@@ -49,7 +49,7 @@ class Similarity:
 
 
 def similarity(source: Doubles, target: Doubles) -> Similarity:
-    """The similarity that takes `source` (n, 3) nearest to `target` (n, 3), in the least-squares sense.
+    """Return the similarity that takes `source` (n, 3) nearest to `target` (n, 3), in the least-squares sense.
 
     Umeyama 1991, "Least-squares estimation of transformation parameters between two point patterns".
     """
@@ -62,7 +62,7 @@ def similarity(source: Doubles, target: Doubles) -> Similarity:
 
 
 def scores(mesh: Mesh, truth: Truth, tolerances: Sequence[float] = TOLERANCES) -> list[Score]:
-    """The scores of `mesh` (in the truth's coordinates) at each of `tolerances`.
+    """Return the scores of `mesh` (in the truth's coordinates) at each of `tolerances`.
 
     Only what is above the ground and in or near the subject's box counts. Both surfaces become points of the same density, whatever
     else belongs to them.
@@ -109,7 +109,7 @@ def _box(truth: Truth) -> tuple[Doubles, Doubles]:
 
 
 def _near(mesh: Mesh, low: Doubles, high: Doubles) -> Mesh:
-    """The faces that may reach into the box."""
+    """Return the faces that may reach into the box."""
     corners = mesh.vertices[mesh.faces]
     return mesh.with_faces(((corners.max(axis=1) >= low) & (corners.min(axis=1) <= high)).all(axis=1))
 

@@ -55,13 +55,13 @@ class Truth:
 
 
 def orbit(count: int) -> Scene:
-    """The bunny, from `count` places around it."""
+    """Return the bunny, from `count` places around it."""
     cameras = _around(count, _BUNNY_DISTANCE, _BUNNY_AIM_HEIGHT)
     return Scene(shapes.bunny(), 3.0, Paint(size=0.4, finest=_BUNNY_DISTANCE / _FOCAL * 2), cameras)
 
 
 def flight(count: int) -> Scene:
-    """The house with its roof, from `count` places around and above it."""
+    """Return the house with its roof, from `count` places around and above it."""
     cameras = _around(count, _HOUSE_DISTANCE, _HOUSE_AIM_HEIGHT)
     return Scene(shapes.house(), 40.0, Paint(size=2.0, finest=_HOUSE_DISTANCE / _FOCAL * 2), cameras)
 
@@ -109,7 +109,7 @@ def write(scene: Scene, folder: Path, threads: int) -> None:
 
 
 def read_truth(folder: Path) -> Truth:
-    """The truth that `write` has written into `folder`."""
+    """Return the truth that `write` has written into `folder`."""
     with np.load(folder / TRUTH) as file:
         names = [str(name) for name in file["photos"]]
         return Truth(Mesh(file["vertices"], file["faces"]), names, file["centres"])

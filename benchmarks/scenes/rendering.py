@@ -34,7 +34,7 @@ class Subject:
 
     @classmethod
     def of(cls, mesh: Mesh, paint: Paintwork) -> Subject:
-        """The mesh, ready for rays."""
+        """Return the mesh, ready for rays."""
         return cls(mesh, Caster(mesh), mesh.normals(), paint)
 
 
@@ -70,6 +70,6 @@ def _sample(subject: Subject, camera: Camera) -> Singles:
 
 
 def _shifted(camera: Camera, across: float, down: float) -> Camera:
-    """The camera whose pixel centres are those of `camera` moved by so many px."""
+    """Return the camera whose pixel centres are those of `camera` moved by so many px."""
     moved = camera.intrinsics - np.array([[0.0, 0.0, across], [0.0, 0.0, down], [0.0, 0.0, 0.0]])
     return Camera(moved, camera.rotation, camera.translation, camera.width, camera.height)

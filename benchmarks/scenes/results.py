@@ -26,13 +26,13 @@ _OUTLIER = 3.0  # times the median distance to the neighbours
 
 
 def mesh(folder: Path) -> Mesh:
-    """The mesh of the result in `folder`."""
+    """Return the mesh of the result in `folder`."""
     loaded = trimesh.load_mesh(folder / "model.glb", process=False)
     return Mesh(np.asarray(loaded.vertices, dtype=np.float64), np.asarray(loaded.faces, dtype=np.int64))
 
 
 def sparse_surface(folder: Path) -> Mesh:
-    """A surface through the sparse points of the result in `folder` alone, as the engine would lay it."""
+    """Return a surface through the sparse points of the result in `folder` alone, as the engine would lay it."""
     reconstruction = pycolmap.Reconstruction(folder / "colmap")
     points = np.array([point.xyz for point in reconstruction.points3D.values()])
     eyes = np.array(

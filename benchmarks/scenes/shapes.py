@@ -30,7 +30,7 @@ _HOUSE_RELIEF = 0.35  # m
 
 
 def bunny() -> Mesh:
-    """The Stanford bunny, 1 high, its ears thin and its neck concave; from npm's registry.
+    """Return the Stanford bunny, 1 high, its ears thin and its neck concave; from npm's registry.
 
     Raises RuntimeError if npm cannot fetch it, or if the file is another.
     """
@@ -53,14 +53,14 @@ def bunny() -> Mesh:
 
 
 def ground(reach: float) -> Mesh:
-    """A square of the ground, `reach` in each direction from 0."""
+    """Return a square of the ground, `reach` in each direction from 0."""
     corners = np.array([[-1.0, -1.0, 0.0], [1.0, -1.0, 0.0], [1.0, 1.0, 0.0], [-1.0, 1.0, 0.0]])
     return Mesh(corners * reach, np.array([[0, 1, 2], [0, 2, 3]]))
 
 
 @functools.cache
 def house() -> Mesh:
-    """A building with rounded corners and a rough wall, in metres."""
+    """Return a building with rounded corners and a rough wall, in metres."""
     along = outline(0.0, round(2 * (_HOUSE_LENGTH + _HOUSE_WIDTH) / _HOUSE_STEP))
     levels = np.linspace(0.0, _HOUSE_HEIGHT, round(_HOUSE_HEIGHT / _HOUSE_STEP))
     wall = np.concatenate([np.column_stack([along, np.full(len(along), level)]) for level in levels])
@@ -99,6 +99,6 @@ def joined(first: Mesh, second: Mesh) -> Mesh:
 
 
 def _standing(vertices: Doubles, faces: Integers) -> Mesh:
-    """The mesh 1 high, in the middle of the ground."""
+    """Return the mesh 1 high, in the middle of the ground."""
     low, size = vertices.min(axis=0), extents(vertices)
     return Mesh((vertices - low - size * [0.5, 0.5, 0.0]) / size[2], faces)

@@ -1,4 +1,4 @@
-"""Faults of installations: another one watches the same namespaces."""
+"""Installation fault: a second installation watches the same namespaces."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LEADS_SECONDS: Final = 20.0
 
 
 def _second_installation(context: Context) -> Heal:
-    """A second operator, with its own Lease and Redis and without workers: the jobs that it marks wait until it has ended."""
+    """Start a second operator with its own Lease and Redis, and no workers. The jobs that it claims wait until it stops."""
     context.counter += 1
     cluster, namespace = context.scene.cluster, f"{_STRANGER}-{context.counter}"
     stack = ExitStack()
@@ -32,7 +32,7 @@ def _second_installation(context: Context) -> Heal:
 
     try:
         cluster.api.post("/api/v1/namespaces", {"metadata": {"name": namespace}})
-    except (ApiError, OSError):  # another fault holds the API server
+    except (ApiError, OSError):  # another fault makes the API server unavailable
         context.missed = True
         return stack.close
     system.start_operator(

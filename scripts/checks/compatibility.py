@@ -98,17 +98,17 @@ def problems(checkout: Path) -> list[str]:
 
 
 def last_release(checkout: Path) -> Path:
-    """The chart package of the last release."""
+    """Return the chart package of the last release."""
     return max((checkout / _PACKAGES).glob("*.tgz"), key=version_of)
 
 
 def version_of(package: Path) -> tuple[int, ...]:
-    """The version in a package's name."""
+    """Return the version in a package's name."""
     return tuple(int(number) for number in package.stem.rpartition("-")[2].split("."))
 
 
 def packaged_crd(package: Path) -> dict[str, Any]:
-    """The CRD in a chart package."""
+    """Return the CRD in a chart package."""
     with tarfile.open(package) as archive:
         member = archive.extractfile(_PACKAGED)
         if member is None:

@@ -62,7 +62,7 @@ def _of_lock(lock: Path) -> Iterator[str]:
 
 
 def _unexplained(pyproject: str) -> list[str]:
-    """The dependencies with a comment neither beside nor above them."""
+    """Return the dependencies with a comment neither beside nor above them."""
     lines = pyproject.split("\n[project.scripts]", maxsplit=1)[0].splitlines()
     return [
         line

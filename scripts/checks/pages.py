@@ -59,7 +59,7 @@ def problems(checkout: Path) -> list[str]:
 
 
 def is_page(name: str) -> bool:
-    """Whether a tracked file is a page that is written by hand: the chart's README is made from its head and its values."""
+    """Return whether a tracked file is a page that is written by hand: the chart's README is made from its head and its values."""
     return name.endswith(".md") and name != _MADE
 
 
@@ -127,7 +127,7 @@ def dead_references(pages: Mapping[str, str], checkout: Path, targets: set[str])
 
 
 def anchors(text: str) -> set[str]:
-    """The anchors of a page's headings, as GitHub makes them."""
+    """Return the anchors of a page's headings, as GitHub makes them."""
     found: dict[str, int] = {}
     made = set()
     for heading in _HEADING.findall(_FENCE.sub("", text)):

@@ -29,13 +29,13 @@ UNRELEASED: Final = "Unreleased"
 
 
 def program_version(checkout: Path) -> str:
-    """The version of operator and workers."""
+    """Return the version of operator and workers."""
     version: str = tomllib.loads((checkout / "pyproject.toml").read_text())["project"]["version"]
     return version
 
 
 def chart_versions(checkout: Path) -> tuple[str, str]:
-    """The chart's own version, and the program's that it installs."""
+    """Return the chart's own version, and the program's that it installs."""
     chart = yaml.safe_load((checkout / CHART / "Chart.yaml").read_text())
     return chart["version"], str(chart["appVersion"])
 
@@ -56,7 +56,7 @@ def problems(checkout: Path) -> list[str]:
 
 
 def unreleasable(checkout: Path) -> list[str]:
-    """What is missing in the changelog for a release of the version in pyproject.toml."""
+    """Return what is missing in the changelog for a release of the version in pyproject.toml."""
     program = program_version(checkout)
     text = (checkout / "CHANGELOG.md").read_text()
     sections = _SECTION.findall(text)

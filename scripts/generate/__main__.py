@@ -26,7 +26,7 @@ SUBJECTS: Final[Mapping[str, Callable[[], Mapping[str, str]]]] = {
 
 
 def outdated(subject: str, checkout: Path = CHECKOUT) -> dict[str, str]:
-    """The generated files of a subject whose content differs from the checkout's: path -> new content."""
+    """Return the generated files of a subject whose content differs from the checkout's: path -> new content."""
     made = SUBJECTS[subject]()
     return {
         name: content

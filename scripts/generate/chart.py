@@ -50,7 +50,7 @@ class Value(NamedTuple):
 
 
 def documented(text: str) -> Iterator[Value]:
-    """The keys of values.yaml that have a comment beginning with two dashes; the comment may take several lines."""
+    """Yield the keys of values.yaml that have a comment beginning with two dashes; the comment may take several lines."""
     defaults = yaml.safe_load(text)
     path: list[tuple[int, str]] = []  # indentation, key
     comment: list[str] = []
@@ -85,7 +85,7 @@ def _cell(value: Any) -> str:
 
 
 def readme() -> str:
-    """The chart's README: its hand-written head, and a table for each section of the values."""
+    """Return the chart's README: its hand-written head, and a table for each section of the values."""
     values = list(documented(read(f"{CHART}/values.yaml")))
     parts = [read(f"{CHART}/README.head.md").rstrip()]
     section = None
@@ -123,7 +123,7 @@ def schema() -> str:
 
 
 def resolved(node: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
-    """A node of the schema, or the definition that it refers to."""
+    """Return a node of the schema, or the definition that it refers to."""
     return root["definitions"][node["$ref"].rpartition("/")[2]] if "$ref" in node else node
 
 

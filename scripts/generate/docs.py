@@ -66,7 +66,7 @@ def schema_nodes(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, di
 
 
 def limits(node: dict[str, Any]) -> str:
-    """What a field's schema allows, in words."""
+    """Return what a field's schema allows, in words."""
     found = []
     if "enum" in node:
         found.append(", ".join(f"`{each}`" for each in node["enum"]))
@@ -147,7 +147,7 @@ processes send their numbers there at once, so the counts survive a killed proce
 
 
 def metrics_table(module: ModuleType) -> Iterator[str]:
-    """The metrics that a module defines, in its order."""
+    """Yield the metrics that a module defines, in its order."""
     yield "| name | type | labels | meaning |"
     yield "|---|---|---|---|"
     suffixes = {"counter": "_total", "info": "_info"}

@@ -14,7 +14,7 @@ ACTIONS: Final = ("suspend", "resume", "request-cancel", "withdraw-cancel", "con
 
 
 def prometheus_rule() -> str:
-    """The alerts as a resource of the Prometheus operator, for installations without the chart."""
+    """Return the alerts as a resource of the Prometheus operator, for installations without the chart."""
     head = [
         f"# Made from {ALERTS} by `make docs`: change it there.",
         "apiVersion: monitoring.coreos.com/v1",
@@ -28,7 +28,7 @@ def prometheus_rule() -> str:
 
 
 def argocd_settings() -> str:
-    """The health and the actions as keys of Argo CD's ConfigMap."""
+    """Return the health and the actions as keys of Argo CD's ConfigMap."""
     key = "reconstruction.dev_ReconstructionJob"
     lines = [
         f"# Made from {CUSTOMIZATION} by `make docs`: change it there.",

@@ -38,12 +38,12 @@ _CHECKSUM = re.compile(r"^ *annotations:\n *checksum/settings: .*\n", re.MULTILI
 
 
 def rendered(*options: str) -> str:
-    """The chart's manifests of the operator alone, and of what `options` add."""
+    """Return the chart's manifests of the operator alone, and of what `options` add."""
     return helm("template", RELEASE, CHECKOUT / CHART, "--namespace", NAMESPACE, "--values", VALUES, *options).stdout
 
 
 def by_template(text: str) -> dict[str, str]:
-    """The documents that each template made, without Helm's own comments and labels."""
+    """Return the documents that each template made, without Helm's own comments and labels."""
     found: dict[str, str] = {}
     for document in re.split(r"^---\n", text, flags=re.MULTILINE):
         source = re.match(r"# Source: [^/]+/templates/(\S+)\n", document)

@@ -54,7 +54,7 @@ def chart_yaml() -> str:
 
 
 def icon() -> str:
-    """The icon in an address of its own: it needs no server."""
+    """Put the icon into a data URL: it needs no server."""
     return f"data:image/svg+xml;base64,{base64.b64encode(read(ICON).encode()).decode()}"
 
 
@@ -72,7 +72,7 @@ def addresses(urls: Mapping[str, str]) -> dict[str, Any]:
 
 
 def sections(changelog: str) -> dict[str, list[str]]:
-    """The entries of the newest version in the changelog: kind, in small letters -> lines."""
+    """Return the entries of the newest version in the changelog: kind, in small letters -> lines."""
     newest = re.split(r"^## ", changelog, flags=re.MULTILINE)[1]
     parts = re.split(r"^### (\w+)\n", newest, flags=re.MULTILINE)[1:]
     return {
@@ -92,7 +92,7 @@ def changes(changelog: str) -> list[tuple[str, str]]:
 
 
 def crds() -> list[dict[str, str]]:
-    """The CRD, one entry for each version."""
+    """Return the CRD, one entry for each version."""
     one = yaml.safe_load(crd.files()[f"{crd.FOLDER}/reconstructionjobs.yaml"])
     kind = one["spec"]["names"]["kind"]
     return [
@@ -108,12 +108,12 @@ def crds() -> list[dict[str, str]]:
 
 
 def examples() -> list[dict[str, Any]]:
-    """The manifests of jobs that users copy."""
+    """Return the manifests of jobs that users copy."""
     return [yaml.safe_load(path.read_text()) for path in sorted((CHECKOUT / EXAMPLES).glob("*.yaml"))]
 
 
 def images(version: str) -> list[dict[str, str]]:
-    """The images of the chart's default values, which have the project's version where a value has none."""
+    """Return the images of the chart's default values, which have the project's version where a value has none."""
     values = yaml.safe_load(read(f"{CHART}/values.yaml"))
     sources = {"operator": values["operator"], "worker": values["workerDefaults"], "redis": values["redis"]}
     return [{"name": name, "image": _image(one["image"], version)} for name, one in sources.items()]

@@ -9,17 +9,17 @@ _OF_LEADER: Final = "and on (job, namespace, instance) (reconstruction_leader ==
 
 
 def of_leader(name: str, labels: str = "") -> str:
-    """A metric that only the leading replica measures."""
+    """Return a metric that only the leading replica measures."""
     return f"({metric(name, labels)} {_OF_LEADER})"
 
 
 def metric(name: str, labels: str = "") -> str:
-    """A metric of ours, in the chosen namespaces; `name` without its prefix."""
+    """Return a metric of ours, in the chosen namespaces; `name` without its prefix."""
     return f"reconstruction_{name}{{{_NS}{labels and ', '}{labels}}}"
 
 
 def rate(name: str, labels: str = "") -> str:
-    """How fast a counter grows, per second."""
+    """Return how fast a counter grows, per second."""
     return f"rate({metric(name, labels)}[$__rate_interval])"
 
 

@@ -104,7 +104,7 @@ def write_checksums(folder: Path) -> None:
 
 
 def wheel_sbom(name: str, locks: Sequence[str], version: str, epoch: int) -> str:
-    """The SBOM of a wheel with all of its extras, as the images have them."""
+    """Return the SBOM of a wheel with all of its extras, as the images have them."""
     pinned = {part for lock in locks for part in sbom.locked(CHECKOUT / "requirements" / lock, _ENVIRONMENT)}
     return sbom.document(name, version, "application", pinned, epoch)
 

@@ -38,7 +38,7 @@ def build_chart(folder: Path, epoch: int) -> Path:
 
 
 def dated(archive: bytes, epoch: int) -> bytes:
-    """The same .tar.gz with one date and one owner for all entries, in the order of their names."""
+    """Return the same .tar.gz with one date and one owner for all entries, in the order of their names."""
     content = io.BytesIO()
     with tarfile.open(fileobj=io.BytesIO(archive)) as old, tarfile.open(fileobj=content, mode="w") as new:
         # Helm reads Chart.yaml from the first entries, and its own packages begin with it.

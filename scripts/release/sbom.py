@@ -41,7 +41,7 @@ class Package:
 
 
 def document(name: str, version: str, kind: str, packages: Iterable[Package], epoch: int) -> str:
-    """The CycloneDX document of a file; `kind` is CycloneDX's type of it, such as container."""
+    """Return the CycloneDX document of a file; `kind` is CycloneDX's type of it, such as container."""
     parts = sorted(packages)
     subject = {"type": kind, "bom-ref": f"{name}@{version}", "name": name, "version": version}
     content: dict[str, Any] = {
@@ -83,7 +83,7 @@ def _component(part: Package) -> dict[str, Any]:
 
 
 def locked(lock: Path, environment: dict[str, str]) -> Iterator[Package]:
-    """The packages of a lock file that hold in a Python environment, as markers name it."""
+    """Yield the packages of a lock file that hold in a Python environment, as markers name it."""
     for pin in filter(None, map(_PIN.fullmatch, lock.read_text().replace("\\\n", " ").splitlines())):
         if not pin["marker"] or Marker(pin["marker"]).evaluate(environment):
             hashes = tuple(re.findall(r"sha256:(\w{64})", pin["hashes"]))
@@ -91,7 +91,7 @@ def locked(lock: Path, environment: dict[str, str]) -> Iterator[Package]:
 
 
 def installed(root: Path, architecture: str) -> Iterator[Package]:
-    """The packages in an image's root, without this project's own."""
+    """Yield the packages in an image's root, without this project's own."""
     folders = [str(folder) for folder in (root / "venv/lib").glob("python3*/site-packages")]
     for one in metadata.distributions(path=folders):
         name = canonicalize_name(one.metadata["Name"])

@@ -38,7 +38,7 @@ def main() -> int:
 
 
 def _python_with_sphinx() -> Path:
-    """The environment's Python; it is made anew when the lock file has changed."""
+    """Return the environment's Python; it is made anew when the lock file has changed."""
     python, made_of = ENVIRONMENT / "bin" / "python", ENVIRONMENT / "requirements.done"
     digest = hashlib.sha256(LOCK.read_bytes()).hexdigest()
     if not made_of.is_file() or made_of.read_text() != digest:

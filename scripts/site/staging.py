@@ -34,7 +34,7 @@ def stage(checkout: Path, target: Path) -> None:
 
 
 def rewritten(text: str, name: str, pages: Mapping[str, str], checkout: Path) -> tuple[str, list[str]]:
-    """The page `name` with links between places of `pages` (path in the checkout -> place), and the files that it links to.
+    """Return the page `name` with links between places of `pages` (path in the checkout -> place), and the files that it links to.
 
     A link to a folder, or to a page that the site does not have, becomes its text. A link that names a page's file gets its title.
     """
@@ -61,7 +61,7 @@ def _title(text: str) -> str:
 
 
 def _place(name: str) -> str:
-    """Where a page is in the site: docs/a.md is a.md, CHANGELOG.md is project/changelog.md, the chart's README is chart.md."""
+    """Return where a page is in the site: docs/a.md is a.md, CHANGELOG.md is project/changelog.md, the chart's README is chart.md."""
     if name.startswith("charts/"):
         return "chart.md"
     return name.removeprefix("docs/") if name.startswith("docs/") else f"project/{name.lower()}"

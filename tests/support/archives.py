@@ -122,7 +122,7 @@ def zip_with_entries_behind_it() -> bytes:
 
 
 def pax_tar(*records: tuple[str, str], kind: bytes = tarfile.XHDTYPE, raw: bytes = b"") -> bytes:
-    """A pax header alone: an entry must follow."""
+    """Return a pax header alone: an entry must follow."""
     for key, value in records:
         text = f" {key}={value}\n".encode()
         length = len(text) + len(str(len(text)))
@@ -134,14 +134,14 @@ def pax_tar(*records: tuple[str, str], kind: bytes = tarfile.XHDTYPE, raw: bytes
 
 
 def tar_with_a_negative_name() -> bytes:
-    """A GNU long name of -1000 bytes."""
+    """Return a GNU long name of -1000 bytes."""
     header = tarfile.TarInfo("././@LongLink")
     header.type, header.size = tarfile.GNUTYPE_LONGNAME, -1000
     return header.tobuf(tarfile.GNU_FORMAT) + tarred(("a.jpg", b"x"))
 
 
 def sparse_tar(*, more: bool = False) -> bytes:
-    """A GNU sparse file: 8 GB of holes in an archive of 1 kB."""
+    """Return a GNU sparse file: 8 GB of holes in an archive of 1 kB."""
     info = tarfile.TarInfo("a.jpg")
     info.size = 0
     block = bytearray(info.tobuf(tarfile.GNU_FORMAT))

@@ -45,7 +45,7 @@ GPU: Final[dict[str, Any]] = {"gpu": {"enabled": True, "image": {"repository": "
 
 
 def unprivileged(user: int, **more: object) -> dict[str, object]:
-    """The security context of a pod that runs as this user and group."""
+    """Return the security context of a pod that runs as this user and group."""
     ids = {"runAsNonRoot": True, "runAsUser": user, "runAsGroup": user}
     return {**ids, "seccompProfile": {"type": "RuntimeDefault"}, **more}
 
@@ -55,7 +55,7 @@ PART_OF: Final = {"app.kubernetes.io/part-of": "reconstruction"}
 
 
 def labels(component: str) -> dict[str, str]:
-    """The labels that select the pods of a component."""
+    """Return the labels that select the pods of a component."""
     return {
         "app.kubernetes.io/name": "reconstruction-operator",
         "app.kubernetes.io/instance": "reconstruction",
@@ -64,23 +64,23 @@ def labels(component: str) -> dict[str, str]:
 
 
 def workload(objects: Objects, name: str) -> dict[str, Any]:
-    """The spec of the Deployment."""
+    """Return the spec of the Deployment."""
     spec: dict[str, Any] = objects["Deployment", f"reconstruction-{name}"]["spec"]
     return spec
 
 
 def pod_of(objects: Objects, name: str) -> dict[str, Any]:
-    """The spec of the Deployment's pods."""
+    """Return the spec of the Deployment's pods."""
     spec: dict[str, Any] = workload(objects, name)["template"]["spec"]
     return spec
 
 
 def container_of(objects: Objects, name: str) -> dict[str, Any]:
-    """The only container of the Deployment's pods."""
+    """Return the only container of the Deployment's pods."""
     (only,) = pod_of(objects, name)["containers"]
     return dict(only)
 
 
 def env_of(objects: Objects, name: str) -> dict[str, Any]:
-    """The variables of that container: values, or where they come from."""
+    """Return the variables of that container: values, or where they come from."""
     return {one["name"]: one.get("value", one.get("valueFrom")) for one in container_of(objects, name)["env"]}

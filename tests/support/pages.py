@@ -21,7 +21,7 @@ def _marked() -> Mapping[str, str]:
 
 
 def block(name: str) -> str:
-    """The commands of a block as a script; of a console's, the lines with a prompt."""
+    """Return the commands of a block as a script; of a console's, the lines with a prompt."""
     text = _marked()[name]
     if not text.startswith("$ "):
         return text
@@ -29,10 +29,10 @@ def block(name: str) -> str:
 
 
 def lines(name: str) -> list[str]:
-    """The same, one command each."""
+    """Return the same, one command each."""
     return [line for line in block(name).replace("\\\n", " ").splitlines() if line and not line.startswith("#")]
 
 
 def commands(name: str) -> list[list[str]]:
-    """The same, as the shell splits them, without comments."""
+    """Return the same, as the shell splits them, without comments."""
     return [shlex.split(line, comments=True) for line in lines(name)]

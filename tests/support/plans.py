@@ -35,13 +35,13 @@ def look(
     generation: int = 1,
     **spec: Any,
 ) -> Plan:
-    """The plan for a job that was created a minute ago, with changes to its spec."""
+    """Return the plan for a job that was created a minute ago, with changes to its spec."""
     job = job_with(status or Status(), deleting=deleting, generation=generation, **spec)
     return plan(job, seen, at, TIMING, admitted=admitted)
 
 
 def job_with(status: Status, *, deleting: bool = False, generation: int = 1, **spec: Any) -> Job:
-    """The job of `look`, as it is stored."""
+    """Return the job of `look`, as it is stored."""
     wanted = Spec(**{"input": Location("file:///photos/banana"), **spec})
     return Job(
         key=JobKey("team", "banana", TASK.job_id),

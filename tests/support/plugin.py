@@ -28,7 +28,7 @@ XTERM = b"\x1b[?1;0;16S\x1b[?63;1;2;4;6;9;15;22c"
 
 
 def job(name: str = "banana", phase: str = "", **status: Any) -> Job:
-    """A job with that phase. `spec`, `metadata` and `conditions` (type -> (status, reason)) are merged into the body."""
+    """Return a job with that phase. `spec`, `metadata` and `conditions` (type -> (status, reason)) are merged into the body."""
     spec = status.pop("spec", {})
     metadata = status.pop("metadata", {})
     conditions = [
@@ -47,7 +47,7 @@ def job(name: str = "banana", phase: str = "", **status: Any) -> Job:
 
 
 def write_kubeconfig(folder: Path, port: int = 9, *, namespace: str = "") -> Path:
-    """A kubeconfig for an API server on that port of this machine; by default none answers there."""
+    """Return a kubeconfig for an API server on that port of this machine; by default none answers there."""
     config = {
         "apiVersion": "v1",
         "kind": "Config",
@@ -71,7 +71,7 @@ class Answer:
 
 
 def get(address: str, **headers: str) -> Answer:
-    """The answer of a page, without following it elsewhere."""
+    """Return the answer of a page, without following it elsewhere."""
     parts = urlsplit(address)
     with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)) as connection:
         connection.request("GET", parts.path, headers=headers)
@@ -113,11 +113,11 @@ class Program:
         )
 
     def opened(self, *arguments: str | Path) -> AbstractContextManager[str]:
-        """The address that `open` prints, while it runs."""
+        """Return the address that `open` prints, while it runs."""
         return serving(self._command("open", "--no-browser", *arguments), self._environment())
 
     def opening(self, *arguments: str | Path) -> AbstractContextManager[str]:
-        """The address that another command prints at its end, while it serves it."""
+        """Return the address that another command prints at its end, while it serves it."""
         return serving(self._command(*arguments), self._environment())
 
     def on_terminal(

@@ -70,7 +70,7 @@ class StorageJob:
         return self.farm.send(JOB, model, envelope.to_json(), task_id=f"{JOB}-{attempt}")
 
     def end(self, attempt: int = 1) -> Any:
-        """How that attempt has ended."""
+        """Return how that attempt has ended."""
         found = wait_until(
             lambda: self.farm.seen(JOB, f"{JOB}-{attempt}").end,
             f"attempt {attempt} to end",
@@ -81,7 +81,7 @@ class StorageJob:
         return found
 
     def wait_fetched(self) -> dict[str, int]:
-        """The first photos that are there in full, as of `fetched`."""
+        """Return the first photos that are there in full, as of `fetched`."""
         wait_until(self.fetched, "the first photos", timeout_seconds=_SECONDS, seen=self.farm.log_ends)
         return self.fetched()
 
@@ -117,7 +117,7 @@ class StorageJob:
 
 
 def sealed_result(folder: Path, *, mesh_bytes: int) -> Path:
-    """A new folder with the sealed result of an attempt of the job: a mesh of that size, and a picture."""
+    """Return a new folder with the sealed result of an attempt of the job: a mesh of that size, and a picture."""
     folder.mkdir()
     described = []
     for name, content in (("model.glb", os.urandom(64) * (mesh_bytes // 64)), ("preview.png", b"picture")):

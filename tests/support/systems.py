@@ -77,7 +77,7 @@ class SharedSystems:
         fresh: bool = False,
         **settings: str,
     ) -> System:
-        """A system of these processes and settings. `fresh`: for this test alone, which may harm it."""
+        """Return a system of these processes and settings. `fresh`: for this test alone, which may harm it."""
         self._cluster.heal()
         arguments = None if fresh else (workers, operator, redis, settings)
         if self._system is None or arguments is None or arguments != self._arguments or not self._intact(self._system):
@@ -94,7 +94,7 @@ class SharedSystems:
         self._stack.close()
 
     def _intact(self, system: System) -> bool:
-        """Whether its own processes still run. Those that a test added are stopped."""
+        """Return whether its own processes still run. Those that a test added are stopped."""
         for name in system.processes.keys() - self._processes.keys():
             system.processes.pop(name).stop()
         for process in system.processes.values():

@@ -11,5 +11,5 @@ _CODE = (
 
 
 def unprivileged(*command: str) -> list[str]:
-    """The command without capabilities; its user stays the same."""
+    """Return the command without capabilities; its user stays the same."""
     return [sys.executable, "-S", "-c", _CODE, *command]

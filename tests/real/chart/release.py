@@ -25,7 +25,7 @@ _STUCK_SECONDS = 2.0  # an ordinary deletion takes 0.3 s
 
 
 def rendered(namespace: str, *options: str | Path, **values: Any) -> list[dict[str, Any]]:
-    """The objects that `helm template` makes; `values` as in values.yaml."""
+    """Return the objects that `helm template` makes; `values` as in values.yaml."""
     command = ["template", "reconstruction", CHART, "--namespace", namespace, *options]
     text = helm(*command, "--values", "-", stdin=json.dumps(values)).stdout
     return [one for one in yaml.safe_load_all(text) if one]
@@ -72,7 +72,7 @@ class Release:
         return text
 
     def manifest(self) -> str:
-        """The installed manifests."""
+        """Return the installed manifests."""
         done = helm("get", "manifest", self.name, "--namespace", self.namespace, kubeconfig=self.cluster.kubeconfig)
         return done.stdout
 

@@ -34,7 +34,7 @@ def system(release: Release) -> Iterator[System]:
 
 
 def hooks(release: Release) -> list[dict[str, Any]]:
-    """The objects that `helm test` creates before its pod."""
+    """Return the objects that `helm test` creates before its pod."""
     made = rendered(release.namespace)
     return [one for one in made if one["metadata"]["name"] == "reconstruction-test" and one["kind"] != "Pod"]
 

@@ -23,7 +23,7 @@ RELEASES = pytest.mark.parametrize(
 
 
 def deployment(**pod: Any) -> str:
-    """A valid Deployment, with more fields in its pods."""
+    """Return a valid Deployment, with more fields in its pods."""
     labels = {"app": "one"}
     template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "one", "image": "one"}]} | pod}
     spec = {"selector": {"matchLabels": labels}, "template": template}

@@ -27,7 +27,7 @@ def report(release: Release, name: str, status: dict[str, Any]) -> None:
 
 
 def create(release: Release, status: dict[str, Any]) -> str:
-    """A job of another name than all others, with that status."""
+    """Return a job of another name than all others, with that status."""
     name = f"job-{secrets.token_hex(3)}"
     release.create_job(name)
     report(release, name, status)

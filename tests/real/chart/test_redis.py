@@ -40,7 +40,7 @@ def container() -> dict[str, Any]:
 
 
 def command(made: dict[str, Any], folder: Path) -> list[str]:
-    """The command as the kubelet passes it, with a folder of this machine."""
+    """Return the command as the kubelet passes it, with a folder of this machine."""
     whole = [*made["command"], *made["args"]]
     return [one.replace("$(REDISCLI_AUTH)", PASSWORD).replace("/data", str(folder)) for one in whole]
 

@@ -215,7 +215,7 @@ def run_promtool(tmp_path: Path, tests: list[dict[str, Any]]) -> str:
 
 
 def history(case: Case, series: Sequence[str], firing: list[Mapping[str, str]]) -> dict[str, Any]:
-    """A promtool test: after so many minutes exactly these alerts fire."""
+    """Return a promtool test: after so many minutes exactly these alerts fire."""
     samples = []
     for labels in firing:
         text = ", ".join(f'{name}="{value}"' for name, value in labels.items())

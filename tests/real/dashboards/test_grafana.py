@@ -47,7 +47,7 @@ class Scraped:
 
 
 def at_grafana(expression: str) -> str:
-    """The expression with the variables as Grafana fills them in for "All"."""
+    """Return the expression with the variables as Grafana fills them in for "All"."""
     return expression.replace("$__rate_interval", "20s").replace("$namespace", ".*").replace("$queue", ".*")
 
 

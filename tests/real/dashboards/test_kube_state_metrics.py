@@ -43,7 +43,7 @@ def wait_series(program: KubeStateMetrics, jobs: Jobs, name: str, metric: str, v
 
 
 def of(program: KubeStateMetrics, jobs: Jobs, name: str, metric: str = "", **labels: str) -> list[Sample]:
-    """The series of a job, of one metric or of all."""
+    """Return the series of a job, of one metric or of all."""
     wanted = {"namespace": jobs.namespace, "reconstructionjob": name, **labels}
     return [
         each

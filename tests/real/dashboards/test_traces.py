@@ -22,7 +22,7 @@ class Traced:
     collector: Collector
 
     def trace(self, name: str, spans: set[str]) -> dict[str, Received]:
-        """The spans of a job by name, once these are there."""
+        """Return the spans of a job by name, once these are there."""
         trace_id = self.jobs.get(name)["metadata"]["uid"].replace("-", "")
 
         def found() -> list[Received]:

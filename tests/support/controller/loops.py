@@ -21,7 +21,7 @@ from tests.support.plans import TIMING
 def make_reconciler(
     admission: Admission, *, observer: Any, actor: Any, writer: Any, monotonic: Callable[[], float], **view: Any
 ) -> Reconciler:
-    """The loop of the leader with fence 1. `view` has more parts of the Redis view."""
+    """Return the loop of the leader with fence 1. `view` has more parts of the Redis view."""
     cache, installation = admission.cache, Installation("install")
     parts: Any = SimpleNamespace(**({"observer": observer, "queues": admission.queues} | view))
     election: Any = SimpleNamespace(fence=1)

@@ -34,7 +34,7 @@ def forget_matches(database: Path, count: int) -> list[str]:
 
 
 def matched(database: Path, count: int) -> Matched:
-    """The `count` photos in `database`, with a scratch folder beside it."""
+    """Return the `count` photos in `database`, with a scratch folder beside it."""
     scratch = database.with_name("scratch")
     scratch.mkdir(exist_ok=True)
     return Matched(database, database.parent, scratch, count, seed=1, threads=1)

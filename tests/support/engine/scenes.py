@@ -45,7 +45,7 @@ def turning(count: int, *, step_deg: float = 8.0, size: int = 400) -> list[Camer
 
 
 def box_photo(camera: Camera, seed: int, side: float = 2.0) -> Pixels:
-    """A box of that side around 0, each face with a texture of its own, before grey."""
+    """Return a box of that side around 0, each face with a texture of its own, before grey."""
     picture = np.full((camera.height, camera.width), 128, np.uint8)
     for number, (corners, normal) in enumerate(_faces(side / 2)):
         if normal @ (camera.centre - corners.mean(axis=0)) > 0:

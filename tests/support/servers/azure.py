@@ -30,7 +30,7 @@ class Container:
 
     @classmethod
     def new(cls, server: Azurite, name: str) -> Container:
-        """A new one."""
+        """Return a new one."""
         found = cls(server, name)
         found._ask("PUT", query={"restype": "container"})
         return found

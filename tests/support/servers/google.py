@@ -38,7 +38,7 @@ class GoogleBucket:
 
     @classmethod
     def new(cls, proxy: XmlUploads, name: str) -> GoogleBucket:
-        """A new one."""
+        """Return a new one."""
         _ask(proxy.upstream, "POST", "/storage/v1/b", json.dumps({"name": name}).encode())
         return cls(proxy, name)
 

@@ -83,7 +83,7 @@ class S3Server:
         )
 
     def bucket(self, name: str) -> Bucket:
-        """A new bucket."""
+        """Return a new bucket."""
         self._client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
         return Bucket(self._client, name)
 

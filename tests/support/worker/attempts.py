@@ -55,13 +55,13 @@ def run(attempt: int = 1, model: str = "placeholder", *, job_id: str = JOB, **en
 
 
 def observe(client: redis.Redis, attempt: int = 1, job_id: str = JOB) -> ObservedJob:
-    """What Redis holds of the attempt."""
+    """Return what Redis holds of the attempt."""
     (job,) = calls.run(client, reads.observe(Keys(), [(job_id, TaskId(job_id, attempt))])).jobs
     return job
 
 
 def end(client: redis.Redis, attempt: int = 1, job_id: str = JOB) -> End:
-    """The recorded end of the attempt."""
+    """Return the recorded end of the attempt."""
     recorded = observe(client, attempt, job_id).end
     assert recorded is not None
     return recorded

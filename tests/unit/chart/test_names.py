@@ -23,7 +23,7 @@ EVERYTHING: dict[str, Any] = {
 
 
 def metadata_of(objects: Objects) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The metadata of every object, and of every pod that a workload would create."""
+    """Yield the metadata of every object, and of every pod that a workload would create."""
     for (kind, name), one in objects.items():
         yield f"{kind} {name}", one["metadata"]
         if kind in ("Deployment", "StatefulSet"):

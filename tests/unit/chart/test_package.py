@@ -48,7 +48,7 @@ def notes(ask: Ask, *options: str) -> str:
 
 
 def missing(text: str, content: dict[str, str]) -> set[str]:
-    """What a text names that is not in the package, neither as a file nor as a folder."""
+    """Return what a text names that is not in the package, neither as a file nor as a folder."""
     folders = {"/".join(name.split("/")[:depth]) for name in content for depth in range(1, name.count("/") + 1)}
     return {name for name in NAMED.findall(text) if name not in content and name not in folders}
 

@@ -21,7 +21,7 @@ def scores(mesh: Mesh) -> list[accuracy.Score]:
 
 
 def moved(distance: float) -> Mesh:
-    """The truth, `distance` diagonals larger."""
+    """Return the truth, `distance` diagonals larger."""
     larger = BALL.vertices * (1 + distance * TRUTH.diagonal)
     return Mesh(larger + MIDDLE, BALL.faces)
 

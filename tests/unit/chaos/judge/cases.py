@@ -153,7 +153,7 @@ def cancelled(
     outputs: tuple[Output, ...] = (),
     leftovers: tuple[Leftover, ...] = (),
 ) -> Evidence:
-    """A job whose cancel was confirmed at 10."""
+    """Return a job whose cancel was confirmed at 10."""
     snapshots = (running(6.0, 20), end) if end is CANCELLED else (end,)
     return evidence(confirmed(), *snapshots, runs=runs, outputs=outputs, windows=windows, leftovers=leftovers)
 

@@ -60,7 +60,7 @@ def test_damaged_missing_or_extra_file_and_missing_manifest_are_problems(tmp_pat
     assert problem("damaged") == "['model.glb'] differ from the manifest"
     assert problem("missing") == "['model.glb'] differ from the manifest"
     assert problem("more") == "['core'] are not in the manifest"
-    assert problem("unsealed") == "it has no manifest"
+    assert problem("unsealed") == "the copy has no manifest"
     assert problem("empty") is None
 
 
@@ -82,7 +82,7 @@ def test_hidden_folders_are_those_of_a_worker_that_is_delivering(
 
 
 def deliver_object(bucket: Path, attempt: int, mesh: bytes = b"glTF") -> Path:
-    """A result in the bucket as a worker delivers it; returns the job's folder."""
+    """Write a result into the bucket as a worker delivers it, and return the job's folder."""
     place = bucket / "red" / "job-1"
     files = (SealedFile("model.glb", len(mesh), hashlib.sha256(mesh).hexdigest()),)
     manifest = Manifest(UID, attempt=attempt, files=files)
@@ -126,7 +126,7 @@ def test_objects_without_a_whole_result_are_problems(tmp_path: Path, in_bucket: 
     mesh.with_name("manifest.json").unlink()
     assert "which has no manifest" in str(problem())
     (place / "result.json").unlink()
-    assert problem() == "objects are there, and no pointer"
+    assert problem() == "there are objects, but no pointer"
 
 
 def test_a_result_in_a_bucket_is_kept_once(tmp_path: Path, in_bucket: UserJob) -> None:

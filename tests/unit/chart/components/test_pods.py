@@ -21,7 +21,7 @@ BOTH = pytest.mark.parametrize(
 
 
 def at(place: tuple[str, ...], **values: Any) -> dict[str, Any]:
-    """The values of the operator or of a pool."""
+    """Return the values of the operator or of a pool."""
     for name in reversed(place):
         values = {name: values}
     return values
@@ -140,7 +140,7 @@ ALLOWED_VOLUMES = {
 
 
 def refused_by_restricted_v2(pod: dict[str, Any]) -> list[str]:
-    """What OpenShift's SCC restricted-v2 would refuse: users and groups outside of those of the namespace, and the rest
+    """Return what OpenShift's SCC restricted-v2 would refuse: users and groups outside of those of the namespace, and the rest
     of what it requires."""
     contexts = [pod["securityContext"], *(one["securityContext"] for one in pod["containers"])]
     found = [key for one in contexts for key in ("runAsUser", "runAsGroup", "fsGroup") if key in one]

@@ -27,7 +27,7 @@ def stateful_set(objects: Objects) -> dict[str, Any]:
 
 
 def env_of_all(objects: Objects) -> list[dict[str, Any]]:
-    """The variables of the operator and of the worker."""
+    """Return the variables of the operator and of the worker."""
     return [
         {
             one["name"]: one.get("value") or one["valueFrom"].get("secretKeyRef")

@@ -17,7 +17,7 @@ ALL_PODS: dict[str, Any] = {"workers": GPU}
 
 
 def pods(objects: Objects) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The spec of every pod that the objects would create."""
+    """Yield the spec of every pod that the objects would create."""
     for (kind, name), one in objects.items():
         if kind in ("Deployment", "StatefulSet"):
             yield name, one["spec"]["template"]["spec"]
