@@ -1,4 +1,4 @@
-"""Loop of our operator: how busy it is, and what its write budget allows, by its own metrics."""
+"""Loop meter: how busy the operator's loop is, and its write budget, by its own metrics."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _BUDGET = "reconstruction_write_budget"
 
 
 class LoopMeter:
-    """The loop of one operator from the moment the meter is made until it is read."""
+    """Measures the loop of one operator from the meter's creation until it is read."""
 
     def __init__(self, system: System) -> None:
         self._replica = Replica(system)
         self._begun, self._busy = time.monotonic(), self._replica.metric(_BUSY) or 0.0
 
     def figures(self) -> dict[str, float]:
-        """Return the share of the time in which the loop observed, planned and acted; and the budget as it is now."""
+        """Return the share of time in which the loop worked, and the current write budget."""
         seconds = time.monotonic() - self._begun
         busy = (self._replica.metric(_BUSY) or 0.0) - self._busy
         allowed = self._replica.metric(_BUDGET)

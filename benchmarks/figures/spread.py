@@ -1,4 +1,4 @@
-"""Spread of many values: percentiles, as figures."""
+"""Spread: percentiles of many values, as figures."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 
 def percentiles(name: str, values: Sequence[float]) -> dict[str, float]:
-    """Figures `NAME p50, s` and `NAME p99, s`; none of no values."""
+    """Return the figures `NAME p50, s` and `NAME p99, s`; none without values."""
     return {f"{name} p{percent}, s": percentile(values, percent) for percent in (50, 99)} if values else {}
