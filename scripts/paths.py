@@ -1,4 +1,4 @@
-"""Places in the checkout, by their path from its root."""
+"""Paths in the checkout."""
 
 from pathlib import Path
 from typing import Final

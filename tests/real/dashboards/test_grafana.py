@@ -124,7 +124,7 @@ def test_expression_returns_data_of_a_real_run(expression: str, scraped: Scraped
     [
         ("Jobs finished per hour", [{"outcome": "Cancelled"}, {"outcome": "Failed"}, {"outcome": "Succeeded"}]),
         ("Failed jobs per hour, by reason", [{"reason": "NOT_ENOUGH_OVERLAP"}]),
-        ("Most memory of a model", [{"model": "rough-failure"}, {"model": "rough-good"}]),
+        ("Peak memory of a model", [{"model": "rough-failure"}, {"model": "rough-good"}]),
     ],
 )
 def test_panel_shows_the_numbers_of_the_run(title: str, labels: list[dict[str, str]], scraped: Scraped) -> None:
@@ -147,10 +147,10 @@ def test_first_row_reports_a_healthy_system(scraped: Scraped) -> None:
         (one,) = scraped.prometheus.query(at_grafana(panel["targets"][0]["expr"]))
         values[panel["title"]] = float(one["value"][1])
 
-    assert values["A leader exists"] == 1
-    assert values["Redis answers"] == 1
-    assert values["API server answered"] < 90
-    assert values["Status is late by"] < 10
+    assert values["Leader elected"] == 1
+    assert values["Redis reachable"] == 1
+    assert values["API server last answered"] < 90
+    assert values["Status delay"] < 10
     assert values["Alerts"] == 0
 
 

@@ -157,7 +157,7 @@ def test_cluster_that_does_not_answer_is_refused_with_advice(demo: Callable[...,
     run = demo("--kubeconfig", kubeconfig)
 
     assert run.wait(120) == 1
-    assert f"The cluster of {kubeconfig} does not answer. kubectl says:" in run.output_text()
+    assert f"The cluster of {kubeconfig} does not answer. kubectl reports:" in run.output_text()
     assert "Without KUBECONFIG=... the demo starts its own control plane." in run.output_text()
     assert run.left() == []
 

@@ -27,7 +27,7 @@ def test_dashboard_keeps_its_uid_and_asks_for_the_data_source() -> None:
 
 
 def test_the_first_row_answers_whether_it_is_well() -> None:
-    assert next(panel["title"] for panel in DASHBOARD["panels"] if panel["type"] == "row") == "Is it well"
+    assert next(panel["title"] for panel in DASHBOARD["panels"] if panel["type"] == "row") == "Health"
     assert {panel["type"] for panel in PANELS[:8]} == {"stat"}
 
 

@@ -169,7 +169,7 @@ def test_a_compatible_change_is_accepted(edit: Callable[[Crd], object]) -> None:
 
 def test_an_excused_change_passes_and_an_exception_without_its_change_fails() -> None:
     found = compatibility.unexcused(iter(["a: gone", "b: gone"]), {"a: gone": "never used", "c: gone": "old"}, "0.1.0")
-    assert found == ["not compatible with 0.1.0: b: gone", "an exception for no change: c: gone"]
+    assert found == ["not compatible with 0.1.0: b: gone", "an exception without a change: c: gone"]
 
 
 def test_the_newest_package_is_the_last_release_whatever_the_order_of_names(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def test_a_link_path_or_make_target_that_does_not_exist_is_reported() -> None:
     )
     found = pages.dead_references({"docs/a.md": page.replace("#a", "")}, CHECKOUT, {"setup"})
     assert list(found) == [
-        "docs/a.md: the link no.md leads nowhere",
+        "docs/a.md: the target of the link no.md does not exist",
         "docs/a.md: there is no api/no.py",
         "docs/a.md: there is no `make everything`",
     ]
@@ -45,10 +45,10 @@ def test_anchors_are_those_of_github() -> None:
     ("text", "problem"),
     [
         pytest.param(
-            "a\n\n    ls\n", "docs/a.md: an indented block is code: write a fence with a language: ls", id="indented"
+            "a\n\n    ls\n", "docs/a.md: an indented block is code; write a fence with a language: ls", id="indented"
         ),
-        pytest.param("```\nls\n```", "docs/a.md:1: no language at a fence; known are", id="no language"),
-        pytest.param("```fish\nls\n```", "docs/a.md:1: fish at a fence; known are", id="unknown language"),
+        pytest.param("```\nls\n```", "docs/a.md:1: the fence has no language; known languages are", id="no language"),
+        pytest.param("```fish\nls\n```", "docs/a.md:1: the fence has fish; known languages are", id="unknown language"),
         pytest.param("```sh\nls\n```", "docs/a.md:1: write <!-- run: NAME --> or <!-- not run: REASON -->", id="bare"),
         pytest.param(
             f"{RUN}\n```sh\nls\n```", "docs/a.md:3: write <!-- run: NAME --> or <!-- not run: REASON -->", id="apart"
@@ -84,6 +84,6 @@ def test_a_block_is_run_by_a_test_and_a_test_runs_what_a_page_has() -> None:
     page = f"{RUN}```sh\nls\n```\n{RUN}```sh\nls\n```\n{RUN.replace('a', 'b')}```sh\nls\n```\n{NOT_RUN}```sh\nls\n```\n"
     assert list(pages.unclaimed(pages.blocks({"docs/a.md": page}), {"a", "c"})) == [
         "docs/a.md:6: a is also the name of a block of docs/a.md",
-        f"docs/a.md:10: no test asks for {asked('b')}",
-        f"a test asks for {asked('c')}, which no page has",
+        f"docs/a.md:10: no test runs {asked('b')}",
+        f"a test runs {asked('c')}, which no page has",
     ]

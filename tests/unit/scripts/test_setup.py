@@ -36,7 +36,7 @@ def setup(checkout: Path, **environment: str) -> subprocess.CompletedProcess[str
 def test_an_unsuitable_python_is_reported(tmp_path: Path) -> None:
     done = setup(copy_of_the_checkout(tmp_path), PYTHON="/bin/false")
     assert done.returncode == 1
-    assert 'no Python 3.11, 3.12 or 3.13 was found (PYTHON is "/bin/false")' in done.stderr
+    assert 'found no Python 3.11, 3.12 or 3.13 (PYTHON is "/bin/false")' in done.stderr
     assert "sudo apt-get install python3 python3-venv" in done.stderr
 
 

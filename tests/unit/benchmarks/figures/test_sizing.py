@@ -22,7 +22,7 @@ def test_the_row_with_most_jobs_gives_rates_and_days() -> None:
     assert lines[0] == "- One full core is enough for: operator 250 jobs/s (from `2,000 jobs, ours`)."
     assert "4.3 million jobs a day, or 30,000 workers" in lines[1]
     assert "12 jobs/s; of one core, operator 5 %, redis 0 %" in lines[2]
-    assert "over after 5.6 h" in lines[3]
+    assert "finish after 5.6 h" in lines[3]
 
 
 def test_the_size_of_an_object_gives_what_etcd_holds() -> None:
