@@ -103,7 +103,7 @@ def test_an_upgrade_from_the_previous_chart_and_its_rollback_lose_no_job(release
     assert jobs(release) == [f"reconstructionjob.reconstruction.dev/{name}" for name in ("another", "job")]
 
 
-def test_an_uninstall_leaves_only_the_jobs_and_their_results(release: Release) -> None:
+def test_an_uninstall_keeps_only_the_jobs_and_their_results(release: Release) -> None:
     release.install()
     release.create_job()
 
@@ -122,7 +122,7 @@ def test_an_uninstall_leaves_only_the_jobs_and_their_results(release: Release) -
     assert everywhere.stdout == ""
 
 
-def test_a_new_install_adopts_what_an_uninstall_left(release: Release) -> None:
+def test_a_new_install_adopts_the_objects_that_an_uninstall_kept(release: Release) -> None:
     release.install()
     release.create_job()
     release.helm("uninstall")

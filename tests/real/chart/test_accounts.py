@@ -63,7 +63,7 @@ def test_helm_test_runs_a_job_and_deletes_it(system: System, release: Release) -
     assert release.kubectl("get", "recon", "-o", "name") == ""
 
 
-def test_helm_test_reports_where_a_job_is_stuck_and_deletes_it(system: System, release: Release) -> None:
+def test_helm_test_reports_the_last_phase_of_a_stuck_job_and_deletes_it(system: System, release: Release) -> None:
     done = helm_test(release, "--queue=unserved", "--timeout-seconds=5")
 
     assert done.returncode == 1

@@ -236,7 +236,7 @@ def alert_labels(case: Case) -> dict[str, str]:
     return labels | ({"job": "operator"} if case.has_job else {})
 
 
-def test_each_alert_fires_on_its_history_and_no_other_does(tmp_path: Path) -> None:
+def test_each_alert_fires_alone_on_its_history(tmp_path: Path) -> None:
     assert run_promtool(tmp_path, [history(case, case.ill, [alert_labels(case)]) for case in CASES]) == ""
 
 

@@ -48,7 +48,7 @@ def test_a_job_is_cancelled_by_two_actions(jobs: Jobs) -> None:
     assert not any(OURS.actions(jobs.get(name)).values())
 
 
-def test_an_end_is_healthy_or_degraded(jobs: Jobs) -> None:
+def test_a_finished_job_is_healthy_or_degraded(jobs: Jobs) -> None:
     good, bad = jobs.create(), jobs.create(modelType="photogrammetry", input={"uri": "file:///nowhere"})
     jobs.wait_finished(good)
     jobs.wait_finished(bad)

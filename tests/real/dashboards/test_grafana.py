@@ -134,7 +134,7 @@ def test_panel_shows_the_numbers_of_the_run(title: str, labels: list[dict[str, s
     assert sorted((one["metric"] for one in series if max(numbers([one])) > 0), key=str) == labels
 
 
-def test_every_rule_is_evaluated_without_an_error_and_nothing_fires(scraped: Scraped) -> None:
+def test_every_rule_is_evaluated_without_an_error_and_none_fires(scraped: Scraped) -> None:
     rules = scraped.prometheus.rules()
 
     assert {rule["health"] for rule in rules} == {"ok"}
@@ -154,7 +154,7 @@ def test_first_row_reports_a_healthy_system(scraped: Scraped) -> None:
     assert values["Alerts"] == 0
 
 
-def test_a_dashboard_asks_for_no_metric_that_is_not_documented() -> None:
+def test_the_dashboard_uses_only_documented_metrics() -> None:
     known = set(re.findall(r"`(reconstruction_\w+)`", Path(REPOSITORY / "docs" / "metrics.md").read_text()))
     asked = {
         name for case in EXPRESSIONS for name in re.findall(r"\breconstruction_(?!dev_shard\b)\w+", str(case.values[0]))

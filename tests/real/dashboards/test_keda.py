@@ -30,7 +30,7 @@ def query(tmp_path: Path) -> str:
     return str(scaled["spec"]["triggers"][0]["metadata"]["query"])
 
 
-def test_query_counts_jobs_that_wait_or_run_and_no_others(query: str, system: System, jobs: Jobs) -> None:
+def test_the_query_counts_only_waiting_and_running_jobs_of_its_queues(query: str, system: System, jobs: Jobs) -> None:
     operator = Target("reconstruction-operator", system.probe_ports["operator"])
     with Prometheus([operator]) as prometheus:
 

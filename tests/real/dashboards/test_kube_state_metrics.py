@@ -74,7 +74,7 @@ def test_a_finished_and_a_failed_job_have_all_series_together(program: KubeState
     assert expected - served == {f"{PREFIX}status_inputs_images"}
 
 
-def test_a_request_to_cancel_is_a_series(program: KubeStateMetrics, jobs: Jobs) -> None:
+def test_a_requested_cancel_is_a_series(program: KubeStateMetrics, jobs: Jobs) -> None:
     name = jobs.create(queue="unserved")
     jobs.request_cancel(name)
 

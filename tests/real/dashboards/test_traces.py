@@ -44,7 +44,7 @@ def traced(cluster: Cluster, namespace: str) -> Iterator[Traced]:
             yield Traced(Jobs(running, namespace), collector)
 
 
-def test_a_job_is_one_trace_from_its_creation_to_its_result_or_its_failure(traced: Traced) -> None:
+def test_a_job_is_one_trace_from_its_creation_to_its_end(traced: Traced) -> None:
     good = traced.jobs.create()
     bad = traced.jobs.create(modelType="photogrammetry", input={"uri": "file:///nowhere"})
     traced.jobs.wait_phase(good, "Succeeded")

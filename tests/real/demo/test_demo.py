@@ -150,7 +150,7 @@ def test_an_interrupted_demo_leaves_nothing_running(
     assert not (run.output / "jobs").exists()
 
 
-def test_cluster_that_does_not_answer_is_refused_with_advice(demo: Callable[..., Demo], tmp_path: Path) -> None:
+def test_an_unreachable_cluster_is_rejected_with_advice(demo: Callable[..., Demo], tmp_path: Path) -> None:
     kubeconfig = tmp_path / "kubeconfig"
     write_kubeconfig(kubeconfig, content(url=f"https://127.0.0.1:{free_ports(1)[0]}", ca=b"", user=token_user("any")))
 
@@ -162,7 +162,7 @@ def test_cluster_that_does_not_answer_is_refused_with_advice(demo: Callable[...,
     assert run.left() == []
 
 
-def test_cluster_with_an_operator_is_refused_with_advice(
+def test_a_cluster_with_an_operator_is_rejected_with_advice(
     demo: Callable[..., Demo], cluster: devcluster.Cluster
 ) -> None:
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "reconstruction-system"}}

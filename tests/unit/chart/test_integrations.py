@@ -70,7 +70,7 @@ def test_the_pod_monitor_reads_the_port_of_the_workers(render: Render, refuse: R
     )
 
 
-def test_the_alerts_become_a_rule_with_their_own_templates_untouched(render: Render, filled: Path) -> None:
+def test_the_alerts_become_a_rule_with_their_templates_unchanged(render: Render, filled: Path) -> None:
     objects = render({"metrics": {"prometheusRule": {"enabled": True}}}, apis=APIS, chart=filled)
 
     (group,) = objects["PrometheusRule", "reconstruction-operator"]["spec"]["groups"]
@@ -94,7 +94,7 @@ def test_alert_links_to_its_runbook_in_the_repository_or_at_the_base_url(render:
 
 
 @pytest.mark.parametrize("address", ["https://a b", 'https://a"', "https://a/#x"])
-def test_runbook_base_url_that_would_break_the_rule_is_refused(address: str, refuse: Refuse) -> None:
+def test_a_runbook_base_url_that_would_break_the_rule_is_rejected(address: str, refuse: Refuse) -> None:
     refused = refuse({"metrics": {"prometheusRule": {"enabled": True, "runbookBaseUrl": address}}}, apis=APIS)
     assert "runbookBaseUrl" in refused
 
@@ -121,7 +121,7 @@ SWITCHES = [
 
 
 @pytest.mark.parametrize(("values", "kind"), SWITCHES)
-def test_resource_without_a_crd_in_the_cluster_is_refused_by_name(
+def test_a_resource_without_its_crd_in_the_cluster_is_rejected_by_name(
     refuse: Refuse, values: dict[str, Any], kind: str
 ) -> None:
     message = refuse(values)

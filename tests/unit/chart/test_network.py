@@ -43,7 +43,7 @@ def policy(component: str, ingress: list[dict[str, Any]], egress: list[dict[str,
         pytest.param("worker-cpu", "metrics", [DNS, REDIS], id="worker: only Redis"),
     ],
 )
-def test_operator_and_workers_accept_requests_and_connect_only_where_they_need(
+def test_operator_and_workers_have_only_the_connections_that_they_need(
     render: Render, component: str, port: str, egress: list[dict[str, Any]]
 ) -> None:
     ingress = [{"ports": [{"port": port, "protocol": "TCP"}]}]
@@ -89,7 +89,7 @@ def test_every_pod_has_a_policy(render: Render) -> None:
             assert sum(each <= metadata["labels"].items() for each in selected) == 1, name
 
 
-def test_an_external_redis_is_reached_on_its_port(render: Render) -> None:
+def test_an_external_redis_is_allowed_on_its_port(render: Render) -> None:
     redis = {"enabled": False, "external": {"existingSecret": "our-redis"}}
 
     found = enabled(render, {"redis": redis}, redisPort=6380)

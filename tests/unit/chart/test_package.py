@@ -57,7 +57,7 @@ def test_the_package_has_no_values_for_tests(content: dict[str, str]) -> None:
     assert {name for name in content if name.startswith("ci/") or name.endswith("head.md")} == set()
 
 
-def test_the_readme_names_only_what_is_in_the_package(content: dict[str, str]) -> None:
+def test_the_readme_names_only_files_of_the_package(content: dict[str, str]) -> None:
     readme = content["README.md"]
 
     assert {"values.yaml", "files/crd"} <= {*NAMED.findall(readme)}  # the test looks at the right text
@@ -72,7 +72,7 @@ def test_a_name_outside_of_the_package_is_found(content: dict[str, str]) -> None
     assert missing(text, content) == {"docs/helm.md", "manifests/crd"}
 
 
-def test_the_templates_messages_name_only_what_is_in_the_package(content: dict[str, str]) -> None:
+def test_messages_of_the_templates_name_only_files_of_the_package(content: dict[str, str]) -> None:
     templates = "\n".join(text for name, text in content.items() if name.startswith("templates/"))
     messages = [line for line in templates.splitlines() if re.search(r"\b(fail|required|printf) [\"(]", line)]
 
@@ -82,10 +82,10 @@ def test_the_templates_messages_name_only_what_is_in_the_package(content: dict[s
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_the_notes_name_only_what_is_in_the_package(ask: Ask, content: dict[str, str], shape: str) -> None:
+def test_the_notes_name_only_files_of_the_package(ask: Ask, content: dict[str, str], shape: str) -> None:
     text = notes(ask, *(["--values", str(CHART / "ci" / shape)] if shape else []))
 
-    assert "1. Wait until it is ready" in text
+    assert "1. Wait until the operator is ready" in text
     assert missing(text, content) == set()
 
 
@@ -132,7 +132,7 @@ def test_the_notes_agree_with_the_network_policies(ask: Ask, options: str, polic
     assert inputs in text
 
 
-def test_the_default_of_network_policies_is_what_readme_and_notes_say(chart: Path, ask: Ask, render: Render) -> None:
+def test_readme_and_notes_have_the_default_of_network_policies(chart: Path, ask: Ask, render: Render) -> None:
     assert not any(kind == "NetworkPolicy" for kind, _ in render())
     assert "NetworkPolicies are off" in notes(ask)
     assert "`networkPolicy.enabled: true`, which is off\n  by default" in (chart / "README.md").read_text()
@@ -180,7 +180,7 @@ def test_artifact_hub_scans_the_images_that_the_chart_uses(metadata: dict[str, A
     }
 
 
-def test_no_person_and_no_address_is_invented(metadata: dict[str, Any]) -> None:
+def test_maintainers_and_urls_are_not_invented(metadata: dict[str, Any]) -> None:
     assert metadata["maintainers"] == [{"name": "the Reconstruction operator authors"}]
     assert metadata.keys().isdisjoint({"home", "sources"})
     assert "artifacthub.io/links" not in metadata["annotations"]

@@ -70,7 +70,7 @@ def test_marked_commands_and_blocks_of_other_languages_pass() -> None:
     ]
 
 
-def test_every_page_that_is_written_by_hand_is_checked() -> None:
+def test_every_hand_written_page_is_checked() -> None:
     assert [name for name in pages_of_the_checkout() if not pages.is_page(name)] == [
         "charts/reconstruction-operator/README.md"
     ]
@@ -80,7 +80,7 @@ def pages_of_the_checkout() -> list[str]:
     return [name for name in tracked_texts(CHECKOUT) if name.endswith(".md")]
 
 
-def test_a_block_is_run_by_a_test_and_a_test_runs_what_a_page_has() -> None:
+def test_a_block_without_a_test_and_a_test_without_a_block_are_reported() -> None:
     page = f"{RUN}```sh\nls\n```\n{RUN}```sh\nls\n```\n{RUN.replace('a', 'b')}```sh\nls\n```\n{NOT_RUN}```sh\nls\n```\n"
     assert list(pages.unclaimed(pages.blocks({"docs/a.md": page}), {"a", "c"})) == [
         "docs/a.md:6: a is also the name of a block of docs/a.md",

@@ -48,7 +48,7 @@ def test_the_sbom_of_the_gallery_has_the_pins_of_its_image() -> None:
     assert not found & {"kopf", "pycolmap"}
 
 
-def test_checksums_are_those_that_sha256sum_checks(tmp_path: Path) -> None:
+def test_sha256sum_accepts_the_checksums(tmp_path: Path) -> None:
     for name in ("b.whl", "a.tgz"):
         (tmp_path / name).write_text(name)
     release.write_checksums(tmp_path)

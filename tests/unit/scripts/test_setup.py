@@ -40,7 +40,7 @@ def test_an_unsuitable_python_is_reported(tmp_path: Path) -> None:
     assert "sudo apt-get install python3 python3-venv" in done.stderr
 
 
-def test_a_current_environment_is_left_unchanged(tmp_path: Path) -> None:
+def test_a_current_environment_stays_unchanged(tmp_path: Path) -> None:
     checkout = copy_of_the_checkout(tmp_path)
     program = checkout / ".venv" / "bin" / "python"
     program.parent.mkdir(parents=True)

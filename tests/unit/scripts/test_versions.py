@@ -34,7 +34,7 @@ def edit(file: Path, old: str, new: str) -> None:
     file.write_text(text.replace(old, new, 1))
 
 
-def test_this_checkouts_numbers_agree(checkout: Path) -> None:
+def test_the_versions_of_this_checkout_agree(checkout: Path) -> None:
     assert versions.problems(checkout) == []
 
 
@@ -55,7 +55,7 @@ def test_a_file_with_another_version_is_named(checkout: Path, name: str, old: st
     assert versions.problems(checkout) == [f"{name} has 9.9.9, but pyproject.toml has {PROGRAM}"]
 
 
-def test_a_file_that_names_no_version_any_more_is_named(checkout: Path) -> None:
+def test_a_file_without_a_version_is_named(checkout: Path) -> None:
     edit(checkout / "compose.yaml", f"reconstruction-worker:{PROGRAM}", "reconstruction-worker:latest")
     assert versions.problems(checkout) == [f"compose.yaml has no version, but pyproject.toml has {PROGRAM}"]
 

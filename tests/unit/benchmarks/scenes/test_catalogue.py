@@ -53,7 +53,7 @@ def test_the_house_is_closed_above_the_ground() -> None:
     assert house.vertices[used[counts == 1]][:, :, 2].max() == 0.0
 
 
-def test_another_file_than_the_reviewed_bunny_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bunny_with_another_digest_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     npm = tmp_path / "npm"
     npm.write_text('#!/bin/sh\necho other > "$4/bunny-1.0.1.tgz"\n')
     npm.chmod(0o755)
@@ -62,9 +62,7 @@ def test_another_file_than_the_reviewed_bunny_is_refused(tmp_path: Path, monkeyp
         shapes.bunny()
 
 
-def test_a_bunny_that_npm_cannot_fetch_is_an_error_with_its_words(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failure_of_npm_is_an_error_with_its_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     npm = tmp_path / "npm"
     npm.write_text("#!/bin/sh\necho no registry >&2\nexit 1\n")
     npm.chmod(0o755)

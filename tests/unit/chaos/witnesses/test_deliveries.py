@@ -99,7 +99,7 @@ def in_bucket(tmp_path: Path) -> UserJob:
     return replace(job(tmp_path), output_uri="s3://bucket/red/job-1/")
 
 
-def test_a_result_in_a_bucket_is_the_one_that_its_pointer_names(tmp_path: Path, in_bucket: UserJob) -> None:
+def test_the_pointer_names_the_result_in_a_bucket(tmp_path: Path, in_bucket: UserJob) -> None:
     bucket = tmp_path / "bucket"
     deliver_object(bucket, 1)
     place = deliver_object(bucket, 2, b"another")
@@ -112,7 +112,7 @@ def test_a_result_in_a_bucket_is_the_one_that_its_pointer_names(tmp_path: Path, 
     assert mesh.startswith(f"{UID}/1-")
 
 
-def test_objects_without_a_whole_result_are_problems(tmp_path: Path, in_bucket: UserJob) -> None:
+def test_objects_without_a_complete_result_are_problems(tmp_path: Path, in_bucket: UserJob) -> None:
     def problem() -> str | None:
         there = Deliveries(tmp_path, tmp_path / "bucket").there([in_bucket]).get(UID)
         return None if there is None else there.problem

@@ -86,7 +86,7 @@ def test_an_existing_service_account_is_used(render: Render, component: str, pla
     assert {("ServiceAccount", "ours"), ("ServiceAccount", f"reconstruction-{component}")}.isdisjoint(objects)
 
 
-def test_the_operators_permissions_are_those_of_its_account(render: Render) -> None:
+def test_the_operators_permissions_are_bound_to_its_account(render: Render) -> None:
     values = {"serviceAccount": {"create": False, "name": "ours"}, "watchNamespaces": ["maps"]}
 
     objects = render({"operator": values})
@@ -196,7 +196,7 @@ def test_the_worker_uses_only_the_listed_claims(render: Render) -> None:
     assert container_of(objects, "worker-cpu")["resources"]["claims"] == used
 
 
-def test_the_shape_with_house_rules_changes_all_that_it_names(render: Render) -> None:
+def test_the_shape_with_house_rules_changes_names_labels_and_accounts(render: Render) -> None:
     objects = render(yaml.safe_load((CHART / "ci" / "house-rules-values.yaml").read_text()))
 
     operator = objects["Deployment", "reconstruction-meshes-operator"]["spec"]

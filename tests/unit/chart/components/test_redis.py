@@ -113,7 +113,7 @@ def test_no_secret_is_an_argument_of_any_process(render: Render, values: dict[st
             assert not any(f"$({each})" in given for each in names), name  # the kubelet would substitute it
 
 
-def test_no_two_releases_have_the_same_password(render: Render) -> None:
+def test_two_releases_have_different_passwords(render: Render) -> None:
     secrets = [one for name in ("one", "two") for (kind, _), one in render(release=name).items() if kind == "Secret"]
 
     assert len({secret["data"]["password"] for secret in secrets}) == len(secrets) == 2
@@ -178,5 +178,5 @@ def test_certificate_of_a_private_authority_is_mounted_at_the_documented_path(re
     assert mount in pod["containers"][0]["volumeMounts"]
 
 
-def test_missing_redis_is_refused(refuse: Refuse) -> None:
+def test_a_missing_redis_is_rejected(refuse: Refuse) -> None:
     assert "redis.external.existingSecret must name the Secret" in refuse({"redis": {"enabled": False}})

@@ -62,7 +62,7 @@ ADVICE = [
 
 
 @pytest.mark.parametrize(("values", "line"), ADVICE)
-def test_the_message_has_what_was_probably_meant(refuse: Refuse, values: dict[str, Any], line: str) -> None:
+def test_the_message_has_the_probably_intended_value(refuse: Refuse, values: dict[str, Any], line: str) -> None:
     message = refuse(values)
 
     assert "this chart has no such value" in message
@@ -82,7 +82,7 @@ def test_the_message_has_what_was_probably_meant(refuse: Refuse, values: dict[st
         ),
     ],
 )
-def test_a_variable_that_is_named_almost_like_a_setting_is_refused(
+def test_a_variable_with_almost_the_name_of_a_setting_is_rejected(
     refuse: Refuse, values: dict[str, Any], line: str
 ) -> None:
     assert line in refuse(values)

@@ -82,7 +82,7 @@ def test_every_key_of_the_schema_is_described(schema: dict[str, Any]) -> None:
     assert list(undescribed(schema, "")) == []
 
 
-def test_the_meanings_in_the_schema_are_those_of_the_values(chart: Path, schema: dict[str, Any]) -> None:
+def test_descriptions_in_the_schema_come_from_the_values(chart: Path, schema: dict[str, Any]) -> None:
     operator = schema["properties"]["operator"]["properties"]
     meanings = {value.key: value.meaning for value in documented((chart / "values.yaml").read_text())}
 
@@ -125,7 +125,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("values", "message"), REFUSED)
-def test_wrong_values_are_refused_by_name(refuse: Refuse, values: dict[str, Any], message: str) -> None:
+def test_invalid_values_are_rejected_by_name(refuse: Refuse, values: dict[str, Any], message: str) -> None:
     assert message in refuse(values)
 
 
