@@ -1,4 +1,4 @@
-"""Types of the rendered chart, and parts that several of its objects share."""
+"""Rendered chart: its types, and parts that several objects share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Objects = dict[tuple[str, str], dict[str, Any]]
 
 
 class Answer(NamedTuple):
-    """What helm answers: its exit status and its output. That of `helm template` is the objects, as JSON."""
+    """Exit status and output of helm. The output of `helm template` is the objects as JSON."""
 
     status: int
     stdout: str
@@ -18,7 +18,7 @@ class Answer(NamedTuple):
 
 
 Ask = Callable[..., Answer]
-"""From a command of helm, its `stdin` and the `chart`, to its answer."""
+"""Function from a helm command, its `stdin` and the `chart` to the answer."""
 
 Render = Callable[..., Objects]
 Refuse = Callable[..., str]
@@ -51,7 +51,7 @@ def unprivileged(user: int, **more: object) -> dict[str, object]:
 
 
 PART_OF: Final = {"app.kubernetes.io/part-of": "reconstruction"}
-"""The label of all pods beside those that select them."""
+"""The label of all pods besides those that select them."""
 
 
 def labels(component: str) -> dict[str, str]:
@@ -82,5 +82,5 @@ def container_of(objects: Objects, name: str) -> dict[str, Any]:
 
 
 def env_of(objects: Objects, name: str) -> dict[str, Any]:
-    """Return the variables of that container: values, or where they come from."""
+    """Return the variables of that container: values or their sources."""
     return {one["name"]: one.get("value", one.get("valueFrom")) for one in container_of(objects, name)["env"]}

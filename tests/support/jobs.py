@@ -1,4 +1,4 @@
-"""Builders of ReconstructionJobs for tests without an API server."""
+"""Builders of ReconstructionJobs, for tests without an API server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def make_key(name: str = "banana", namespace: str = "default") -> JobKey:
 def make_body(
     name: str = "banana", *, uid: str | None = None, version: int = 1, namespace: str = "default", **status: Any
 ) -> dict[str, Any]:
-    """Return a ReconstructionJob as the API server gives it."""
+    """Return a ReconstructionJob as the API server returns it."""
     return {
         "metadata": {
             "namespace": namespace,

@@ -1,4 +1,4 @@
-"""Plans for tests: one job, one moment, one set of timings."""
+"""Plans of one job at one moment, with one set of timings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reconstruction_operator.planning.types import Job, Observation, Plan, Timin
 from reconstruction_operator.planning.validation import problems
 
 NOW: Final = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-TASK: Final = TaskId("uid", 1)  # of the first attempt
+TASK: Final = TaskId("uid", 1)  # the first attempt
 TIMING: Final = Timing(
     lost_after_seconds=10,
     epoch_grace_seconds=15,
@@ -35,13 +35,13 @@ def look(
     generation: int = 1,
     **spec: Any,
 ) -> Plan:
-    """Return the plan for a job that was created a minute ago, with changes to its spec."""
+    """Return the plan for a job created a minute ago, with these fields of its spec."""
     job = job_with(status or Status(), deleting=deleting, generation=generation, **spec)
     return plan(job, seen, at, TIMING, admitted=admitted)
 
 
 def job_with(status: Status, *, deleting: bool = False, generation: int = 1, **spec: Any) -> Job:
-    """Return the job of `look`, as it is stored."""
+    """Return the job of `look`."""
     wanted = Spec(**{"input": Location("file:///photos/banana"), **spec})
     return Job(
         key=JobKey("team", "banana", TASK.job_id),

@@ -1,4 +1,4 @@
-"""Jobs whose photos and result are in object storage, on workers without an operator."""
+"""Storage jobs: photos and result are in object storage; workers run without an operator."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from tests.support.photos import make_photo
 
 
 class ObjectFolder(Protocol):
-    """A bucket or container, seen by another client than ours."""
+    """A bucket or container, read by a second client."""
 
     @property
     def address(self) -> str:
-        """Such as `s3://bucket`."""
+        """The address, such as `s3://bucket`."""
 
     @property
     def keys(self) -> list[str]:
-        """Of all objects."""
+        """The keys of all objects."""
 
     @property
     def unfinished_uploads(self) -> list[str]:
-        """Uploads in parts that were neither completed nor aborted."""
+        """The uploads in parts that were neither completed nor aborted."""
 
     def put(self, key: str, content: bytes) -> None: ...
 
@@ -52,7 +52,7 @@ class StorageJob:
     bucket: ObjectFolder
 
     def put_photos(self, count: int = 10) -> int:
-        """Put photos into the bucket; returns their bytes."""
+        """Put photos into the bucket, and return their total bytes."""
         photos = [make_photo(size=(1200, 900), quality=95) for _ in range(count)]
         for number, photo in enumerate(photos):
             self.bucket.put(f"set/{number}.jpg", photo)
@@ -70,7 +70,7 @@ class StorageJob:
         return self.farm.send(JOB, model, envelope.to_json(), task_id=f"{JOB}-{attempt}")
 
     def end(self, attempt: int = 1) -> Any:
-        """Return how that attempt has ended."""
+        """Wait for the end of an attempt, and return it."""
         found = wait_until(
             lambda: self.farm.seen(JOB, f"{JOB}-{attempt}").end,
             f"attempt {attempt} to end",
@@ -81,17 +81,17 @@ class StorageJob:
         return found
 
     def wait_fetched(self) -> dict[str, int]:
-        """Return the first photos that are there in full, as of `fetched`."""
+        """Wait for the first complete photos, and return `fetched`."""
         wait_until(self.fetched, "the first photos", timeout_seconds=_SECONDS, seen=self.farm.log_ends)
         return self.fetched()
 
     def fetched(self, attempt: int | str = "*") -> dict[str, int]:
-        """Names and inodes of the photos that an attempt has in full: which it was that fetched them."""
+        """Return names and inodes of an attempt's complete photos; the inode shows which attempt fetched them."""
         paths = (self.farm.jobs_dir / JOB / "attempts").glob(f"{attempt}-*/fetched/*")
         return {path.name: _inode(path) for path in paths if not path.suffix}
 
     def wait_sent(self) -> None:
-        """Return once the first object of a result is there."""
+        """Wait until the first object of a result exists."""
         wait_until(lambda: self.sent, "the upload to begin", timeout_seconds=_SECONDS, seen=self.farm.log_ends)
 
     @property
@@ -101,11 +101,11 @@ class StorageJob:
 
     @property
     def sent(self) -> set[str]:
-        """Those of a result: all but a probe."""
+        """The keys of a result: all except the probe."""
         return {key for key in self.delivered if not key.endswith("-probe")}
 
     def assert_delivered(self) -> None:
-        """The address holds one whole result, and nothing else."""
+        """Assert that the address has one complete result and nothing else."""
         folder = json.loads(self.bucket.get("meshes/result.json"))["folder"]
         manifest = json.loads(self.bucket.get(f"meshes/{folder}manifest.json"))
         for one in manifest["files"]:
@@ -117,7 +117,7 @@ class StorageJob:
 
 
 def sealed_result(folder: Path, *, mesh_bytes: int) -> Path:
-    """Return a new folder with the sealed result of an attempt of the job: a mesh of that size, and a picture."""
+    """Make a folder with a sealed result of the job's attempt: a mesh of that size and a picture."""
     folder.mkdir()
     described = []
     for name, content in (("model.glb", os.urandom(64) * (mesh_bytes // 64)), ("preview.png", b"picture")):
@@ -130,5 +130,5 @@ def sealed_result(folder: Path, *, mesh_bytes: int) -> Path:
 def _inode(path: Path) -> int:
     try:
         return path.stat().st_ino
-    except FileNotFoundError:  # taken over by the next attempt just now
+    except FileNotFoundError:  # the next attempt has just taken it over
         return 0

@@ -1,4 +1,4 @@
-"""Systems for tests: one operator and its workers, shared by all tests of a session that ask for the same ones."""
+"""Systems: an operator and its workers, shared by the tests of a session that request the same ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from devcluster.servers.processes import Process
 
 @dataclass(frozen=True)
 class Worker:
-    """What one worker of a system is started with; `settings` are environment variables of its own."""
+    """Options of a worker; `settings` are its own environment variables."""
 
     name: str = "worker"
     concurrency: int = 4
@@ -27,7 +27,7 @@ SLOW: Final = Worker("slow", concurrency=8, settings={"WORKER_POOLS": "slow", "P
 ROUGH: Final = Worker(
     "rough", concurrency=2, settings={"WORKER_POOLS": "rough", "PYTHONPATH": f"{REPOSITORY}/tests/data/models"}
 )
-"""Takes jobs of pool `rough`, and has the models that misbehave (tests/data/models)."""
+"""Runs jobs of pool `rough`, with the models that misbehave (tests/data/models)."""
 
 
 @contextmanager
@@ -38,9 +38,9 @@ def running_system(
     redis: Mapping[str, Any] | None = None,
     settings: Mapping[str, str] | None = None,
 ) -> Iterator[System]:
-    """A system on `cluster` with its own Redis, made with the arguments `redis`. `settings` are added to the quick ones.
+    """Run a system on `cluster` with its own Redis, which gets the arguments `redis`. `settings` are added to the quick ones.
 
-    `operator`: whether it has one, or settings of the operator's own.
+    `operator`: whether to start an operator, or the operator's own settings.
     """
     with (
         Redis(**(redis or {})) as server,
@@ -55,11 +55,11 @@ def running_system(
 
 
 class SharedSystems:
-    """Keeps one system on the session's cluster, where two operators would compete for one Lease and all jobs.
+    """Keeps at most one system on the session's cluster, where two operators would compete for the Lease and the jobs.
 
-    A call returns the running system if it was started with the same arguments and is intact; else it stops that one and
-    starts another. So a fixture that holds a system has the scope of one test, and costs nothing where the next test asks
-    for the same.
+    A call returns the running system if it is intact and was started with the same arguments; otherwise it stops that system
+    and starts another. So a fixture with a system can have the scope of one test, and costs nothing if the next test requests
+    the same system.
     """
 
     def __init__(self, cluster: Cluster) -> None:
@@ -77,7 +77,7 @@ class SharedSystems:
         fresh: bool = False,
         **settings: str,
     ) -> System:
-        """Return a system of these processes and settings. `fresh`: for this test alone, which may harm it."""
+        """Return a system of these processes and settings. `fresh`: only for this test, which may harm it."""
         self._cluster.heal()
         arguments = None if fresh else (workers, operator, redis, settings)
         if self._system is None or arguments is None or arguments != self._arguments or not self._intact(self._system):
@@ -89,12 +89,12 @@ class SharedSystems:
         return self._system
 
     def stop(self) -> None:
-        """Stop the running system; nothing to do where there is none."""
+        """Stop the running system, if there is one."""
         self._system, self._arguments = None, None
         self._stack.close()
 
     def _intact(self, system: System) -> bool:
-        """Return whether its own processes still run. Those that a test added are stopped."""
+        """Stop processes that a test added, and return whether all others still run."""
         for name in system.processes.keys() - self._processes.keys():
             system.processes.pop(name).stop()
         for process in system.processes.values():

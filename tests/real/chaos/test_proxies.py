@@ -1,4 +1,4 @@
-"""The fault-injecting proxies, on a real Redis and a real API server."""
+"""Fault-injecting proxies, on a real Redis and a real API server."""
 
 import contextlib
 import http.client

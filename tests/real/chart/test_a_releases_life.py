@@ -1,4 +1,4 @@
-"""Release: install, upgrade, rollback and uninstall; what changes, what stays, and that no object hangs."""
+"""Release: install, upgrade, rollback and uninstall change, keep and delete the right objects."""
 
 import base64
 import json
@@ -111,7 +111,7 @@ def test_an_uninstall_keeps_only_the_jobs_and_their_results(release: Release) ->
 
     wait_until(
         lambda: release.objects() == {"persistentvolumeclaim/reconstruction-jobs"},
-        "nothing but the claim to be left",
+        "only the claim to remain",
         timeout_seconds=DELETED_SECONDS,
         seen=release.objects,
     )

@@ -1,4 +1,4 @@
-"""Service accounts of the chart: real processes with their tokens have the rights that they need."""
+"""Service accounts of the chart: real processes with their tokens have the permissions that they need."""
 
 import json
 import subprocess
@@ -22,7 +22,7 @@ FINISHED_SECONDS = 120.0
 
 @pytest.fixture
 def system(release: Release) -> Iterator[System]:
-    """A release whose operator watches its own namespace alone, with processes in place of its pods."""
+    """A release whose operator watches only its own namespace, with processes instead of pods."""
     release.install(operator={"watchNamespaces": [release.namespace]}, crds={"keep": False})
     with Redis() as redis, System(release.cluster, redis, settings=QUICK_SETTINGS) as running:
         account = release.cluster.service_account_kubeconfig(release.namespace, "reconstruction-operator")

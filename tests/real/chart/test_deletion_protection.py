@@ -1,4 +1,4 @@
-"""Protection from deletion: a running job is deleted only if its cancel is confirmed or it is allowed, on a real API server."""
+"""Deletion protection on a real API server: a running job is deleted only after a confirmed cancel, or if an annotation allows it."""
 
 import json
 import secrets
@@ -21,13 +21,13 @@ def delete(release: Release, *arguments: str) -> subprocess.CompletedProcess[str
 
 
 def report(release: Release, name: str, status: dict[str, Any]) -> None:
-    """Writes the status, as the operator does."""
+    """Write the status, as the operator does."""
     path = f"{GROUP}/namespaces/{release.namespace}/reconstructionjobs/{name}/status"
     release.cluster.api.patch(path, {"status": status})
 
 
 def create(release: Release, status: dict[str, Any]) -> str:
-    """Return a job of another name than all others, with that status."""
+    """Create a job with a unique name and that status, and return its name."""
     name = f"job-{secrets.token_hex(3)}"
     release.create_job(name)
     report(release, name, status)

@@ -1,4 +1,4 @@
-"""Integrations: the chart's resources of the Prometheus operator and KEDA, on an API server with those CRDs."""
+"""Integrations: the chart's resources of the Prometheus operator and KEDA, on an API server with their CRDs."""
 
 from collections.abc import Iterator
 from typing import Any

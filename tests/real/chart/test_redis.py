@@ -1,4 +1,4 @@
-"""Redis of the chart: its command and its probe, with a real server."""
+"""Redis of the chart: command and probe, with a real server."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ START_SECONDS = 60
 
 @dataclass(frozen=True)
 class Server:
-    """A server, started as the kubelet starts the chart's."""
+    """A server that is started as the kubelet starts the chart's."""
 
     process: subprocess.Popen[bytes]
     socket: Path
@@ -40,7 +40,7 @@ def container() -> dict[str, Any]:
 
 
 def command(made: dict[str, Any], folder: Path) -> list[str]:
-    """Return the command as the kubelet passes it, with a folder of this machine."""
+    """Return the command as the kubelet expands it, with a folder of this machine."""
     whole = [*made["command"], *made["args"]]
     return [one.replace("$(REDISCLI_AUTH)", PASSWORD).replace("/data", str(folder)) for one in whole]
 
@@ -53,7 +53,7 @@ def environment(password: str, *folders: Path) -> dict[str, str]:
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     made, path = container(), tmp_path / "redis.sock"
-    # Else Redis would overwrite its command line, which other users could read before that.
+    # Otherwise Redis would overwrite its command line, which other users could have read before.
     options = ["--port", "0", "--unixsocket", str(path), "--set-proc-title", "no"]
     process = subprocess.Popen([*command(made, tmp_path), *options], env=environment(PASSWORD))
     try:

@@ -13,7 +13,7 @@ SECOND: dict[str, Any] = {"fullnameOverride": "second", "crds": {"enabled": Fals
 
 @pytest.fixture
 def second(release: Release) -> Iterator[Release]:
-    """A namespace for a second release, while the first one has none yet."""
+    """A namespace for a second release, before the first one is installed."""
     namespace = f"{release.namespace}-second"
     release.cluster.api.post("/api/v1/namespaces", {"metadata": {"name": namespace}})
     yield Release(release.cluster, namespace, "second")

@@ -1,4 +1,4 @@
-"""Demo as a user starts it: from the command line to the last file."""
+"""Demo as a user runs it: from the command line to the last file."""
 
 import json
 import os
@@ -28,7 +28,7 @@ MARK = "DEMO_TEST_MARK"  # in the environment of everything that the demo starts
 
 
 class Demo:
-    """One run, and the lines that it has printed."""
+    """A run of the demo, with its output."""
 
     def __init__(self, output: Path, *arguments: str | Path) -> None:
         self.output = output
@@ -61,13 +61,13 @@ class Demo:
         return status
 
     def left(self) -> list[str]:
-        """Processes that the demo started and that are still there."""
+        """Return the processes of the demo that still run."""
         found = []
         for entry in Path("/proc").iterdir():
             try:
                 if entry.name.isdigit() and f"{MARK}={self.mark}".encode() in (entry / "environ").read_bytes():
                     found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
-            except OSError:  # it has ended, or belongs to another user
+            except OSError:  # the process has ended, or belongs to another user
                 continue
         return found
 
@@ -78,7 +78,7 @@ class Demo:
 
 @pytest.fixture
 def demo(tmp_path: Path, control_plane_programs: None) -> Iterator[Callable[..., Demo]]:
-    """Starts a demo; it is ended after the test."""
+    """A function that starts a demo, which ends after the test."""
     started: list[Demo] = []
 
     def start(*arguments: str | Path) -> Demo:
@@ -136,8 +136,8 @@ def test_an_interrupted_demo_leaves_nothing_running(
     own = shutil.copytree(CHECKOUT / "examples" / "photos" / "banana", tmp_path / "vase")
     run = demo(*(("--photos", own) if job == "vase" else ()))
     wait_until(
-        lambda: re.search(rf"{job}: Running, [1-9]\d%", run.output_text()) is not None,  # its photos are loaded
-        "the demo to be at work",
+        lambda: re.search(rf"{job}: Running, [1-9]\d%", run.output_text()) is not None,  # the photos are loaded
+        "the demo to reconstruct",
         timeout_seconds=200,
         seen=run.output_text,
     )
@@ -146,7 +146,7 @@ def test_an_interrupted_demo_leaves_nothing_running(
 
     assert run.wait(60) == 130
     assert run.lines[-1] == "demo: interrupted; everything is stopped and removed"
-    wait_until(lambda: not run.left(), "the end of it all", seen=run.left, timeout_seconds=30)
+    wait_until(lambda: not run.left(), "the end of all processes", seen=run.left, timeout_seconds=30)
     assert not (run.output / "jobs").exists()
 
 

@@ -1,4 +1,4 @@
-"""Dispatch for tests: queues that a worker serves, and admission to them."""
+"""Dispatch: queues that a worker serves, and admission to them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HOUR_MS = 3_600_000
 
 
 def read(facts: QueueFacts, *served: str, memory_share: float = 0.0, **messages: int) -> QueueFacts:
-    """Take a reading: a worker for each of these queues, and so many messages in some."""
+    """Update the facts: a worker for each of these queues, and the given messages, and return them."""
     facts.update(
         dict.fromkeys(served, 1),
         Backlog(messages, {queue: 2_000 * number for queue, number in messages.items()}, memory_share),
@@ -29,18 +29,18 @@ def read(facts: QueueFacts, *served: str, memory_share: float = 0.0, **messages:
 
 
 def make_admission(cache: Cache, *served: str, rules: Rules | None = None, **window: Any) -> Admission:
-    """Admission to empty queues that a worker serves; the other limits of the window are wide."""
+    """Return an admission to empty queues that a worker serves, with a wide dispatch window unless given."""
     limits = DispatchWindow(**{"queue": 100, "namespace": 100, "total": 1_000, "total_bytes": 10_000_000, **window})
     return Admission(cache, read(QueueFacts(memory_share=0.75), *(served or ("celery",))), limits, rules or Rules())
 
 
 def serve(client: redis.Redis, *pools: str, node: str = "idle@test") -> None:
-    """Register a worker of these pools that takes nothing: what is sent to them stays there."""
+    """Register a worker of these pools that takes no messages."""
     queues = celery_settings.pool_queues(pools)
     call = worker_calls.register_worker(Keys(prefix=""), node=node, queues=queues, models=(), version="", concurrency=1)
     calls.run(client, replace(call, args=(node, _HOUR_MS, call.args[2])))
 
 
 def leave(client: redis.Redis, *, node: str = "idle@test") -> None:
-    """Remove its registration."""
+    """Unregister the worker."""
     calls.run(client, worker_calls.unregister_worker(Keys(prefix=""), node))

@@ -1,4 +1,4 @@
-"""Stored statuses, as the recorder of Events gets them."""
+"""Stored statuses, as the Event recorder gets them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from reconstruction_operator.planning.types import Event
 
 
 class Stored:
-    """Stands for the Event recorder: notes whose statuses were stored, in that order."""
+    """Substitute of the Event recorder: records the jobs whose statuses were stored, in order."""
 
     def __init__(self) -> None:
         self.stored: list[str] = []

@@ -1,4 +1,4 @@
-"""Meshes, cameras and models for tests of the photogrammetry engine."""
+"""Geometry: meshes, cameras and photos for tests of the photogrammetry engine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RED, BLUE = (200.0, 30.0, 20.0), (20.0, 30.0, 200.0)
 
 
 def ignore(step: Step, fraction: float, message: str = "", **_: object) -> None:
-    """A report of progress that no test looks at."""
+    """Ignore a report of progress."""
 
 
 QUIET: Final = StageProgress(ignore, Step.POSTPROCESS)
@@ -54,7 +54,7 @@ def camera(x: float, z: float) -> Camera:
 def photo_of(
     camera: Camera, name: str, seen: Integers, pixels: Doubles | None = None, *, radial: float = 0.0
 ) -> AlignedPhoto:
-    """Return the photo that the camera took: it shows the points `seen` at `pixels`, which are all 0 where they do not matter."""
+    """Return a photo of the camera that shows the points `seen` at `pixels` (default: all 0)."""
     return AlignedPhoto(
         name=name,
         width=camera.width,

@@ -1,4 +1,4 @@
-"""Containers on an emulator of Azure, seen by another client than ours: signed requests of the Blob service's REST API."""
+"""Azure containers on an emulator, read by a second client: signed requests to the Blob service's REST API."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _EMPTY: Final[Mapping[str, str]] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Container:
-    """One container."""
+    """A container."""
 
     server: Azurite
     name: str
 
     @classmethod
     def new(cls, server: Azurite, name: str) -> Container:
-        """Return a new one."""
+        """Create a container."""
         found = cls(server, name)
         found._ask("PUT", query={"restype": "container"})
         return found
@@ -58,7 +58,7 @@ class Container:
 
     def _keys(self, include: str) -> list[str]:
         query = {"restype": "container", "comp": "list"} | ({"include": include} if include else {})
-        listing = ET.fromstring(self._ask("GET", query=query))  # noqa: S314  # of a server that this test started
+        listing = ET.fromstring(self._ask("GET", query=query))  # noqa: S314  # from a server that this test started
         return sorted(one.text or "" for one in listing.iter("Name"))
 
     def _ask(

@@ -1,4 +1,4 @@
-"""HTTP proxy for tests: connects its clients to any server (CONNECT), and remembers what they asked for."""
+"""HTTP proxy: connects clients to any server (CONNECT), and records the servers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SECONDS = 20.0
 
 
 class ConnectProxy(http.server.ThreadingHTTPServer):
-    """A running proxy. With `user_info`, `user:password`, it serves only clients that know it."""
+    """A running proxy. With `user_info` (`user:password`), clients must authenticate."""
 
     daemon_threads = True
 
@@ -27,7 +27,7 @@ class ConnectProxy(http.server.ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Its address, with the password."""
+        """The proxy's URL, with the password."""
         return f"http://{self.user_info}{'@' if self.user_info else ''}127.0.0.1:{self.server_port}"
 
 
@@ -59,7 +59,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def running_proxy(user_info: str = "") -> Iterator[ConnectProxy]:
-    """A proxy on a free port."""
+    """Run a proxy on a free port."""
     proxy = ConnectProxy(user_info)
     with answering(proxy):
         yield proxy

@@ -1,8 +1,8 @@
-"""Buckets on an emulator of Google Cloud Storage, and the uploads of the XML API, which the emulator lacks.
+"""Google buckets on an emulator, and uploads of the XML API, which the emulator lacks.
 
-Our client speaks Google's XML API. fake-gcs-server knows its reads, lists and deletions, and uploads by the JSON API alone. So a proxy in
-front of it makes of each upload of the XML API one of the JSON API, with its condition. What is stored, listed and refused is up to the
-emulator.
+Our client uses Google's XML API. fake-gcs-server implements its reads, lists and deletions, but uploads only by the JSON API. So a
+proxy translates each upload of the XML API, with its condition, into one of the JSON API. The emulator decides what is stored, listed
+and rejected.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _HOP: Final = ("connection", "host", "transfer-encoding")
 
 @dataclass(frozen=True)
 class GoogleBucket:
-    """One bucket, looked at by the JSON API."""
+    """A bucket, read by the JSON API."""
 
     proxy: XmlUploads
     name: str
 
     @classmethod
     def new(cls, proxy: XmlUploads, name: str) -> GoogleBucket:
-        """Return a new one."""
+        """Create a bucket."""
         _ask(proxy.upstream, "POST", "/storage/v1/b", json.dumps({"name": name}).encode())
         return cls(proxy, name)
 
@@ -66,7 +66,7 @@ class GoogleBucket:
 
 
 class XmlUploads(ThreadingHTTPServer):
-    """The proxy. Parts of an upload are kept until it is completed or aborted."""
+    """The proxy. It keeps the parts of an upload until the upload is completed or aborted."""
 
     daemon_threads = True
 
@@ -76,13 +76,13 @@ class XmlUploads(ThreadingHTTPServer):
         self.parts: dict[str, dict[int, bytes]] = {}
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exception(), ConnectionError):  # a client that is killed has not failed
+        if not isinstance(sys.exception(), ConnectionError):  # a killed client is not a failure
             super().handle_error(request, client_address)
 
 
 @contextlib.contextmanager
 def running_xml_uploads(server: FakeGcs) -> Iterator[XmlUploads]:
-    """A proxy in front of the emulator."""
+    """Run a proxy in front of the emulator."""
     proxy = XmlUploads(server)
     with answering(proxy):
         yield proxy
@@ -117,7 +117,7 @@ class _Handler(BaseHTTPRequestHandler):
             result = f"<InitiateMultipartUploadResult>{names}</InitiateMultipartUploadResult>"
             self._answer(_OK, body=result.encode())
             return
-        wanted = ET.fromstring(body)  # noqa: S314  # of the client under test
+        wanted = ET.fromstring(body)  # noqa: S314  # from the client under test
         parts = self.server.parts.pop(query["uploadId"])
         numbers = [int(one.text or "") for one in wanted.iter() if one.tag.endswith("PartNumber")]
         self._upload(bucket, key, b"".join(parts[number] for number in numbers), is_completion=True)

@@ -1,4 +1,4 @@
-"""A real HTTPS server in this process, on loopback, whose pages a test chooses."""
+"""HTTPS server in this process, on loopback, whose pages a test defines."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Handle = Callable[[http.server.BaseHTTPRequestHandler], None]
 
 @dataclass
 class Server:
-    """`pages` holds the answer for each path; `hosts` collects the Host headers."""
+    """A server. `pages` has the handler of each path; `hosts` collects the Host headers."""
 
     port: int
     tls: ssl.SSLContext
@@ -39,14 +39,14 @@ class Server:
         tick: Callable[[float, str], None] = lambda *_: None,
         resolve: Callable[[str, int], list[str]] = lambda *_: ["127.0.0.1"],
     ) -> bytes:
-        """Download, and read what was downloaded."""
+        """Download a file, and return its content."""
         download.download(uri, self.target, limits, tick, resolve=resolve, tls=self.tls)
         return self.target.read_bytes()
 
 
 @contextmanager
 def running_https(folder: Path) -> Iterator[Server]:
-    """A server on a free port. Its authority's certificate is `ca.crt` in the folder, downloads go to `download` there."""
+    """Run a server on a free port. Its authority's certificate is `ca.crt` in the folder; downloads go to `download` there."""
     authority = Authority.new(folder)
     pair = authority.issue("server", user="server", hosts=("localhost", "nas.example", "xn--bcher-kva.example"))
     running = Server(0, ssl.create_default_context(cafile=str(authority.certificate)), folder / "download")

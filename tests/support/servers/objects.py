@@ -1,4 +1,4 @@
-"""Object storage for tests: a real S3 server in this process (moto), and buckets seen by another client than ours."""
+"""Object storage: an S3 server in this process (moto), and buckets read by a second client."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ACCESS_KEY, SECRET_KEY = "access", "secret"
 
 @dataclasses.dataclass(frozen=True)
 class Bucket:
-    """One bucket, looked at by boto3."""
+    """A bucket, read by boto3."""
 
     client: Any
     name: str
@@ -40,7 +40,7 @@ class Bucket:
         self.client.delete_object(Bucket=self.name, Key=key)
 
     def allow(self, account: str, *actions: str) -> None:
-        """Let another account do these, and nothing else."""
+        """Allow another account only these actions."""
         resources = [f"arn:aws:s3:::{self.name}", f"arn:aws:s3:::{self.name}/*"]
         statement = {"Effect": "Allow", "Principal": {"AWS": [account]}, "Action": actions, "Resource": resources}
         policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
@@ -72,7 +72,7 @@ class S3Server:
 
     @functools.cached_property
     def _client(self) -> Any:
-        """One for all buckets: to make a client takes 30 ms of CPU."""
+        """The client of all buckets, since making one takes 30 ms of CPU."""
         return boto3.client(
             "s3",
             endpoint_url=self.address,
@@ -83,13 +83,13 @@ class S3Server:
         )
 
     def bucket(self, name: str) -> Bucket:
-        """Return a new bucket."""
+        """Create a bucket."""
         self._client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
         return Bucket(self._client, name)
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a worker that uses the server is given."""
+        """The environment of a worker that uses the server."""
         return {
             "AWS_ENDPOINT_URL": self.address,
             "AWS_REGION": REGION,
@@ -105,7 +105,7 @@ class S3Server:
 
 @contextmanager
 def running_moto() -> Iterator[S3Server]:
-    """A server of moto on a free port."""
+    """Run a moto server on a free port."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()

@@ -1,4 +1,4 @@
-"""A seed gives the whole plan of a run, whatever the run finds on its way."""
+"""A seed determines the whole plan of a run, independent of the run's events."""
 
 from itertools import islice
 

@@ -26,7 +26,7 @@ groups:
 
 @pytest.fixture(scope="session")
 def filled(chart: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The chart with an alert and a dashboard whose contents the tests know."""
+    """The chart with a known alert and a known dashboard."""
     copy = tmp_path_factory.mktemp("chart") / "reconstruction-operator"
     shutil.copytree(chart, copy)
     shutil.rmtree(copy / "files" / "dashboards", ignore_errors=True)

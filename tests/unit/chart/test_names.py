@@ -1,4 +1,4 @@
-"""Names, labels, annotations and images of all objects, as conventional values change them."""
+"""Names, labels, annotations and images of all objects, as set by the usual values."""
 
 from __future__ import annotations
 

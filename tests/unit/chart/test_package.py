@@ -1,4 +1,4 @@
-"""Package: its README and its notes name only what is in it, and Chart.yaml has what Artifact Hub shows."""
+"""Package: README and notes name only files in it, and Chart.yaml has the metadata for Artifact Hub."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def notes(ask: Ask, *options: str) -> str:
 
 
 def missing(text: str, content: dict[str, str]) -> set[str]:
-    """Return what a text names that is not in the package, neither as a file nor as a folder."""
+    """Return the names in a text that are neither files nor folders of the package."""
     folders = {"/".join(name.split("/")[:depth]) for name in content for depth in range(1, name.count("/") + 1)}
     return {name for name in NAMED.findall(text) if name not in content and name not in folders}
 
@@ -60,7 +60,7 @@ def test_the_package_has_no_values_for_tests(content: dict[str, str]) -> None:
 def test_the_readme_names_only_files_of_the_package(content: dict[str, str]) -> None:
     readme = content["README.md"]
 
-    assert {"values.yaml", "files/crd"} <= {*NAMED.findall(readme)}  # the test looks at the right text
+    assert {"values.yaml", "files/crd"} <= {*NAMED.findall(readme)}  # the text is the right one
     assert missing(readme, content) == set()
     assert "`make " not in readme
     assert [link for link in re.findall(r"\]\(([^)]+)\)", readme) if not re.match(r"https?://|#", link)] == []
@@ -78,7 +78,7 @@ def test_messages_of_the_templates_name_only_files_of_the_package(content: dict[
 
     assert len(messages) > 20
     named = missing("\n".join(messages).replace("\\n", "\n"), content)
-    assert named - {"docs/runbooks"} == set()  # what metrics.prometheusRule.runbookBaseUrl replaces
+    assert named - {"docs/runbooks"} == set()  # metrics.prometheusRule.runbookBaseUrl replaces it
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -24,7 +24,7 @@ METADATA = ("name", "namespace", "creationTimestamp")  # the schema of metadata 
 
 
 def field(path: list[str]) -> dict[str, Any]:
-    """Return the schema at a path; of a list, that of its items."""
+    """Return the schema at a path; for a list, the schema of its items."""
     node = schema()
     for part in path:
         node = node.get("items", node)["properties"][part]

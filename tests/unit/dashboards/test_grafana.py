@@ -1,4 +1,4 @@
-"""Dashboard file: made from its table, importable, and readable at first sight."""
+"""Dashboard file: generated, importable, and readable."""
 
 from __future__ import annotations
 

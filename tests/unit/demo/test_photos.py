@@ -1,4 +1,4 @@
-"""Photos of the user's own in the demo: the job and the manifest that are made for their folder."""
+"""The user's photos in the demo: the job and the manifest for their folder."""
 
 from __future__ import annotations
 

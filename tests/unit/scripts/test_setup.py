@@ -1,4 +1,4 @@
-"""`scripts/setup` reports what is missing. Every other test depends on what it installs."""
+"""`scripts/setup` reports missing programs. Every other test depends on its result."""
 
 import hashlib
 import os

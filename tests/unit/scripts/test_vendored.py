@@ -1,4 +1,4 @@
-"""Check of vendored files: a changed script and a changed pin are found."""
+"""Vendored files check: changed scripts and pins are found."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""The version check refuses numbers that disagree, and a release that the changelog does not have."""
+"""The version check rejects versions that disagree, and a release without a section in the changelog."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scenarios: the same seed gives the same users, and each does what its name says."""
+"""Scenarios: the same seed gives the same users, and each scenario has its actions."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from reconstruction_operator.contract.manifest import Manifest, SealedFile
@@ -26,12 +27,15 @@ def job(folder: Path, name: str = "job-1") -> UserJob:
     )
 
 
+def sealing(mesh: bytes, **more: Any) -> Manifest:
+    return Manifest(UID, files=(SealedFile("model.glb", len(mesh), hashlib.sha256(mesh).hexdigest()),), **more)
+
+
 def deliver(folder: Path, name: str = "job-1", mesh: bytes = b"glTF") -> Path:
     target = folder / "red" / name
     target.mkdir(parents=True, exist_ok=True)
     (target / "model.glb").write_bytes(mesh)
-    files = (SealedFile("model.glb", len(mesh), hashlib.sha256(mesh).hexdigest()),)
-    (target / "manifest.json").write_text(Manifest(UID, files=files).to_text())
+    (target / "manifest.json").write_text(sealing(mesh).to_text())
     return target
 
 
@@ -84,8 +88,7 @@ def test_hidden_folders_are_those_of_a_worker_that_is_delivering(
 def deliver_object(bucket: Path, attempt: int, mesh: bytes = b"glTF") -> Path:
     """Write a result into the bucket as a worker delivers it, and return the job's folder."""
     place = bucket / "red" / "job-1"
-    files = (SealedFile("model.glb", len(mesh), hashlib.sha256(mesh).hexdigest()),)
-    manifest = Manifest(UID, attempt=attempt, files=files)
+    manifest = sealing(mesh, attempt=attempt)
     folder = place / layout.folder_of(manifest)
     folder.mkdir(parents=True)
     (folder / "model.glb").write_bytes(mesh)

@@ -1,4 +1,4 @@
-"""The gallery: off by default; least permissions; volumes, settings and routes as the values say."""
+"""Gallery: off by default, with least permissions, and with the volumes, settings and routes of the values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def on(**values: Any) -> dict[str, Any]:
 
 
 def rules(objects: Objects, name: str) -> list[tuple[str, str]]:
-    """Resource and verb of each rule of the ClusterRole."""
+    """Return resource and verb of each rule of the ClusterRole."""
     found = objects["ClusterRole", name]["rules"]
     return sorted((resource, verb) for rule in found for resource in rule["resources"] for verb in rule["verbs"])
 

@@ -1,4 +1,4 @@
-"""Object storage: what operator and workers are given of endpoint, credentials, certificates and proxy."""
+"""Object storage: endpoint, credentials, certificates and proxy of operator and workers."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ def test_extra_variables_and_volumes_follow_those_of_the_chart(render: Render) -
     ],
 )
 def test_the_operator_knows_the_queues_of_the_pools(render: Render, values: dict[str, Any], pools: str | None) -> None:
-    """Else a pool that is scaled to zero has no metric to be scaled by."""
+    """Without them, a pool that is scaled to zero would have no metric."""
     assert env_of(render(values), "operator").get("METRICS_POOLS") == pools
 
 

@@ -140,8 +140,8 @@ ALLOWED_VOLUMES = {
 
 
 def refused_by_restricted_v2(pod: dict[str, Any]) -> list[str]:
-    """Return what OpenShift's SCC restricted-v2 would refuse: users and groups outside of those of the namespace, and the rest
-    of what it requires."""
+    """Return the keys that OpenShift's SCC restricted-v2 would reject: users and groups that it assigns itself, and violations of
+    its other requirements."""
     contexts = [pod["securityContext"], *(one["securityContext"] for one in pod["containers"])]
     found = [key for one in contexts for key in ("runAsUser", "runAsGroup", "fsGroup") if key in one]
     found += [key for key in ("hostNetwork", "hostPID", "hostIPC") if pod.get(key)]

@@ -108,7 +108,7 @@ def test_no_secret_is_an_argument_of_any_process(render: Render, values: dict[st
         for container in one["spec"]["template"]["spec"]["containers"]:
             given = " ".join([*container.get("command", []), *container.get("args", [])])
             names = {each["name"] for each in container["env"] if "secretKeyRef" in each.get("valueFrom", {})}
-            assert names, f"{name} gets no secret: this test looks for them in the wrong place"
+            assert names, f"{name} gets no secret: this test searches in the wrong place"
             assert not any(secret in given for secret in secrets), name
             assert not any(f"$({each})" in given for each in names), name  # the kubelet would substitute it
 

@@ -1,4 +1,4 @@
-"""Defaults of the chart, and rules that hold for all objects."""
+"""Defaults of the chart, and rules for all objects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Unknown values are refused, all at once, each with a suggestion."""
+"""Unknown values are rejected together, each with a suggestion."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_other_variables_are_accepted(render: Render) -> None:
 
 
 def with_an_unknown_key(objects: dict[str, list[str]]) -> dict[str, Any]:
-    """Values that have the key `unknown` in every object of the chart."""
+    """Return values with the key `unknown` in every object of the chart."""
     values: dict[str, Any] = {}
     for path in sorted(objects):
         node: Any = values

@@ -1,4 +1,4 @@
-"""Values: each is documented and in the schema, whose every key is described and whose types are checked."""
+"""Values: each is documented and in the schema, which describes every key and checks types."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def schema(chart: Path) -> dict[str, Any]:
 
 
 def schema_keys(node: dict[str, Any], root: dict[str, Any], path: str = "") -> Iterator[str]:
-    """Every key of the schema, with dots, without those below a map with the user's own keys."""
+    """Yield every key of the schema, with dots, except those below a map with the user's keys."""
     for name, child in resolved(node, root).get("properties", {}).items():
         key = f"{path}.{name}" if path else name
         yield key
@@ -42,7 +42,7 @@ def schema_keys(node: dict[str, Any], root: dict[str, Any], path: str = "") -> I
 
 
 def value_keys(values: dict[str, Any], known: set[str], path: str = "") -> Iterator[str]:
-    """Every key of values.yaml, with dots, without those inside a map that is one value."""
+    """Yield every key of values.yaml, with dots, except those inside a map that is one value."""
     for name, child in values.items():
         key = f"{path}.{name}" if path else name
         yield key
@@ -68,7 +68,7 @@ def test_every_value_is_documented(chart: Path, schema: dict[str, Any]) -> None:
 
 
 def undescribed(node: dict[str, Any], path: str) -> Iterator[str]:
-    """Every key and definition of the schema without a description; items and values of a map may refer to one."""
+    """Yield every key and definition of the schema without a description; items and map values may refer to a definition."""
     named = {f"{path}.{name}": child for name, child in node.get("properties", {}).items()}
     named |= {f"#{name}": child for name, child in node.get("definitions", {}).items()}
     others = {f"{path}.{key}": node[key] for key in ("items", "additionalProperties") if key in node}
