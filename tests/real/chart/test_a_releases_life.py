@@ -46,15 +46,20 @@ def test_an_install_creates_all_objects_and_prints_the_next_commands(release: Re
     }
 
 
-def test_an_upgrade_changes_the_given_values_and_keeps_password_and_jobs(release: Release) -> None:
+def test_an_upgrade_and_its_rollback_change_values_and_keep_password_and_jobs(release: Release) -> None:
     release.install()
     before = password(release)
     release.create_job()
 
     release.install(operator={"replicas": 3}, workers=GPU)
-
     assert replicas(release) == 3
     assert "deployment.apps/reconstruction-worker-gpu" in release.objects()
+    assert password(release) == before
+    assert jobs(release) == ["reconstructionjob.reconstruction.dev/job"]
+
+    release.helm("rollback", "1")
+    assert replicas(release) == 2
+    assert "deployment.apps/reconstruction-worker-gpu" not in release.objects()
     assert password(release) == before
     assert jobs(release) == ["reconstructionjob.reconstruction.dev/job"]
 
@@ -70,20 +75,6 @@ def test_an_upgrade_without_a_change_restarts_no_pod(release: Release) -> None:
     release.install()
 
     assert generations() == before
-
-
-def test_a_rollback_restores_the_values_and_loses_no_job(release: Release) -> None:
-    release.install()
-    release.create_job()
-    before = password(release)
-    release.install(operator={"replicas": 3}, workers=GPU)
-
-    release.helm("rollback", "1")
-
-    assert replicas(release) == 2
-    assert "deployment.apps/reconstruction-worker-gpu" not in release.objects()
-    assert password(release) == before
-    assert jobs(release) == ["reconstructionjob.reconstruction.dev/job"]
 
 
 def test_an_upgrade_from_the_previous_chart_and_its_rollback_lose_no_job(release: Release) -> None:
