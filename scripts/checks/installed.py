@@ -15,6 +15,8 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from scripts.checks import lockfiles
+
 _SHIPPED: Final = ("operator.txt", "worker.txt", "gallery.txt")
 # Names of licences that an Apache-2.0 program may ship with.
 _ALLOWED: Final = re.compile(
@@ -28,7 +30,7 @@ _READ_BY_HAND: Final = {"embreex": "BSD-2-Clause"}  # has the text without its n
 def pins(lock: Path) -> dict[str, str]:
     """Return name -> version of each pin that applies to this Python."""
     found: dict[str, str] = {}
-    for line in filter(None, map(str.strip, lock.read_text().replace("\\\n", " ").splitlines())):
+    for line in lockfiles.pins(lock):
         pin, _, marker = line.partition(" --hash")[0].partition(" ; ")
         if not marker or Marker(marker.strip()).evaluate():
             name, version = pin.strip().split("==")

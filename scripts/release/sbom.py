@@ -19,6 +19,7 @@ from typing import Any, Final
 from packaging.markers import Marker
 from packaging.utils import canonicalize_name
 
+from scripts.checks import lockfiles
 from scripts.checks.installed import licence_of
 
 _PROJECT: Final = "reconstruction-operator"
@@ -83,7 +84,7 @@ def _component(part: Package) -> dict[str, Any]:
 
 def locked(lock: Path, environment: dict[str, str]) -> Iterator[Package]:
     """Yield the packages of a lock file whose markers match the environment."""
-    for pin in filter(None, map(_PIN.fullmatch, lock.read_text().replace("\\\n", " ").splitlines())):
+    for pin in filter(None, map(_PIN.fullmatch, lockfiles.pins(lock))):
         if not pin["marker"] or Marker(pin["marker"]).evaluate(environment):
             hashes = tuple(re.findall(r"sha256:(\w{64})", pin["hashes"]))
             yield Package(_pypi(pin["name"], pin["version"]), pin["name"], pin["version"], sha256=hashes)
