@@ -12,7 +12,7 @@ RUN, NOT_RUN = "<!-- run: a -->\n", "<!-- not run: needs a key -->\n"
 
 
 def asked(name: str) -> str:
-    """Not written out in a test, where it would ask for a block of a page."""
+    """Return a call of `block`, which a test must not contain literally: the check would look for the page's block."""
     return f'block("{name}")'
 
 

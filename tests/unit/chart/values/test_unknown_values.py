@@ -36,7 +36,7 @@ ADVICE = [
     pytest.param(
         {"settings": {"WATCH_NAMESPACE": "maps"}},
         "- settings.WATCH_NAMESPACE: did you mean WATCH_NAMESPACES? set operator.watchNamespaces",
-        id="a setting with a value of its own",
+        id="a setting with its own value",
     ),
     pytest.param(
         {"settings": {"DRAIN_SECONDS": 9}}, "- settings.DRAIN_SECONDS: set workers.POOL.drainSeconds", id="value"
