@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
 Objects = dict[tuple[str, str], dict[str, Any]]
@@ -79,6 +79,20 @@ def container_of(objects: Objects, name: str) -> dict[str, Any]:
     """Return the only container of the Deployment's pods."""
     (only,) = pod_of(objects, name)["containers"]
     return dict(only)
+
+
+def pod_templates(objects: Objects) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield name and template of every pod that the objects would create."""
+    for (kind, name), one in objects.items():
+        if kind in ("Deployment", "StatefulSet"):
+            yield name, one["spec"]["template"]
+        elif kind == "Pod":
+            yield name, one
+
+
+def pods(objects: Objects) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield name and spec of every pod that the objects would create."""
+    return ((name, template["spec"]) for name, template in pod_templates(objects))
 
 
 def env_of(objects: Objects, name: str) -> dict[str, Any]:

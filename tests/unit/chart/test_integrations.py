@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.chart import GPU, Objects, Refuse, Render
+from tests.support.chart import GPU, Objects, Refuse, Render, container_of, workload
 from tests.support.paths import CHECKOUT
 
 APIS = tuple(f"monitoring.coreos.com/v1/{kind}" for kind in ("ServiceMonitor", "PodMonitor", "PrometheusRule"))
@@ -45,7 +45,7 @@ def test_service_monitor_has_a_service_that_it_selects(render: Render) -> None:
     assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
     assert monitor["spec"]["endpoints"] == [{"port": "http", "path": "/metrics", "interval": "30s"}]
     assert service["spec"]["ports"] == [{"name": "http", "port": 8080, "targetPort": "http"}]
-    operator = objects["Deployment", "reconstruction-operator"]["spec"]["template"]["metadata"]["labels"]
+    operator = workload(objects, "operator")["template"]["metadata"]["labels"]
     assert service["spec"]["selector"].items() <= operator.items()
 
 
@@ -54,7 +54,7 @@ def test_the_pod_monitor_selects_the_workers_of_all_pools(render: Render) -> Non
 
     selector = objects["PodMonitor", "reconstruction-workers"]["spec"]["selector"]
     for pool in ("cpu", "gpu"):
-        labels = objects["Deployment", f"reconstruction-worker-{pool}"]["spec"]["template"]["metadata"]["labels"]
+        labels = workload(objects, f"worker-{pool}")["template"]["metadata"]["labels"]
         assert selector["matchLabels"].items() <= labels.items()
         assert {one["key"] for one in selector["matchExpressions"]} <= labels.keys()
 
@@ -63,8 +63,7 @@ def test_the_pod_monitor_reads_the_port_of_the_workers(render: Render, refuse: R
     objects = render({"metrics": {"podMonitor": {"enabled": True}}}, apis=APIS)
 
     (endpoint,) = objects["PodMonitor", "reconstruction-workers"]["spec"]["podMetricsEndpoints"]
-    (worker,) = objects["Deployment", "reconstruction-worker-cpu"]["spec"]["template"]["spec"]["containers"]
-    assert endpoint["port"] in {port["name"] for port in worker["ports"]}
+    assert endpoint["port"] in {port["name"] for port in container_of(objects, "worker-cpu")["ports"]}
     assert "needs metrics.workerPort" in refuse(
         {"metrics": {"podMonitor": {"enabled": True}, "workerPort": 0}}, apis=APIS
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.chart import GPU, Objects, Refuse, Render
+from tests.support.chart import GPU, Objects, Refuse, Render, pods
 
 EVERYTHING: dict[str, Any] = {
     "workers": GPU,
@@ -31,11 +31,7 @@ def metadata_of(objects: Objects) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def images(objects: Objects) -> set[str]:
-    specs = [one["spec"] for (kind, _), one in objects.items() if kind == "Pod"]
-    specs += [
-        one["spec"]["template"]["spec"] for (kind, _), one in objects.items() if kind in ("Deployment", "StatefulSet")
-    ]
-    return {container["image"] for spec in specs for container in spec["containers"]}
+    return {container["image"] for _, pod in pods(objects) for container in pod["containers"]}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.chart import GPU, Objects, Render, labels
+from tests.support.chart import GPU, Objects, Render, labels, pod_templates
 
 DNS = {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
 API_SERVER = {"ports": [{"port": 443, "protocol": "TCP"}, {"port": 6443, "protocol": "TCP"}]}
@@ -83,10 +83,8 @@ def test_every_pod_has_a_policy(render: Render) -> None:
     objects = render({"networkPolicy": {"enabled": True}, "workers": GPU})
     selected = [policy["podSelector"]["matchLabels"].items() for policy in policies(objects).values()]
 
-    for (kind, name), one in objects.items():
-        if kind in ("Deployment", "StatefulSet", "Pod"):
-            metadata = one["metadata"] if kind == "Pod" else one["spec"]["template"]["metadata"]
-            assert sum(each <= metadata["labels"].items() for each in selected) == 1, name
+    for name, template in pod_templates(objects):
+        assert sum(each <= template["metadata"]["labels"].items() for each in selected) == 1, name
 
 
 def test_an_external_redis_is_allowed_on_its_port(render: Render) -> None:

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from devcluster.programs.helm import helm
-from tests.support.chart import Ask, Render
+from tests.support.chart import Ask, Render, pods
 from tests.support.paths import CHART, CHECKOUT
 
 # A file by its ending, or a path below a folder of the project or of the chart.
@@ -173,10 +173,8 @@ def test_artifact_hub_shows_the_crd_and_every_example(metadata: dict[str, Any], 
 
 
 def test_artifact_hub_scans_the_images_that_the_chart_uses(metadata: dict[str, Any], render: Render) -> None:
-    specs = [one["spec"] for (kind, _), one in render().items() if kind in ("Deployment", "StatefulSet")]
-
     assert {each["image"] for each in annotation(metadata, "images")} == {
-        container["image"] for spec in specs for container in spec["template"]["spec"]["containers"]
+        container["image"] for _, pod in pods(render()) for container in pod["containers"]
     }
 
 

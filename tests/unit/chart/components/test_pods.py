@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.chart import RESTRICTED, Objects, Refuse, Render, container_of, labels, pod_of, workload
+from tests.support.chart import RESTRICTED, Objects, Refuse, Render, container_of, labels, pod_of, pods, workload
 from tests.support.paths import CHART
 
 BOTH = pytest.mark.parametrize(
@@ -155,14 +155,7 @@ def refused_by_restricted_v2(pod: dict[str, Any]) -> list[str]:
 
 def test_openshift_accepts_every_pod_of_its_shape(render: Render) -> None:
     def refused(values: dict[str, Any]) -> dict[str, list[str]]:
-        specs = {
-            name: one["spec"]
-            for (kind, name), one in render(values).items()
-            if kind in ("Pod", "Deployment", "StatefulSet")
-        }
-        return {
-            name: refused_by_restricted_v2(spec.get("template", {}).get("spec", spec)) for name, spec in specs.items()
-        }
+        return {name: refused_by_restricted_v2(pod) for name, pod in pods(render(values))}
 
     shape = yaml.safe_load((CHART / "ci" / "openshift-values.yaml").read_text())
 

@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.support.chart import GPU, RESTRICTED, Objects, Render
+from tests.support.chart import GPU, RESTRICTED, Objects, Render, pods
 from tests.support.paths import CHECKOUT
 
 ALL_PODS: dict[str, Any] = {"workers": GPU}
-
-
-def pods(objects: Objects) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the spec of every pod that the objects would create."""
-    for (kind, name), one in objects.items():
-        if kind in ("Deployment", "StatefulSet"):
-            yield name, one["spec"]["template"]["spec"]
-        elif kind == "Pod":
-            yield name, one["spec"]
 
 
 def test_defaults_are_an_operator_a_worker_and_a_redis(render: Render) -> None:

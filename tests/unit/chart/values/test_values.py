@@ -13,7 +13,7 @@ import yaml
 
 from scripts.generate.chart import documented, resolved
 from scripts.paths import CHART
-from tests.support.chart import Ask, Refuse, Render
+from tests.support.chart import Ask, Refuse, Render, container_of
 from tests.support.paths import CHECKOUT
 
 # Maps with the user's own keys.
@@ -131,9 +131,7 @@ def test_invalid_values_are_rejected_by_name(refuse: Refuse, values: dict[str, A
 
 @pytest.mark.parametrize("text", ["8Gi", "8G", "500m", "1.5Ki", "512k", "1e9", "128974848", ".5", 2, 0.25])
 def test_every_form_of_a_quantity_is_accepted(render: Render, text: object) -> None:
-    limits = render(quantity(text))["Deployment", "reconstruction-operator"]["spec"]["template"]["spec"]["containers"]
-
-    assert limits[0]["resources"]["limits"]["memory"] == text
+    assert container_of(render(quantity(text)), "operator")["resources"]["limits"]["memory"] == text
 
 
 def test_autoscaling_needs_a_prometheus_address(refuse: Refuse) -> None:
