@@ -1,4 +1,4 @@
-"""Usage: CPU seconds and memory of processes with their children."""
+"""Usage: CPU seconds and memory of processes with their children, and the load of the operator's loop."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ from collections.abc import Mapping
 
 import psutil
 
-from benchmarks.figures.binding import CORES, OTHERS
+from benchmarks.figures.binding import ALLOWED, CORES, OTHERS
+from devcluster.harness.replicas import Replica
+from devcluster.harness.system import System
 
 _MIB = 1024 * 1024
+_LOOP_BUSY = "reconstruction_reconcile_seconds_sum"
+_LOOP_BUDGET = "reconstruction_write_budget"
 
 
 def cpu_seconds(pid: int) -> float:
@@ -65,6 +69,21 @@ class Meter:
     def _now(self) -> dict[str, float]:
         mine = sum(os.times()[:2])  # without children: the measured ones are children of this process
         return {name: cpu_seconds(pid) for name, pid in self._pids.items()} | {"client": mine}
+
+
+class LoopMeter:
+    """Measures the loop of one operator from the meter's creation until it is read."""
+
+    def __init__(self, system: System) -> None:
+        self._replica = Replica(system)
+        self._begun, self._busy = time.monotonic(), self._replica.metric(_LOOP_BUSY) or 0.0
+
+    def figures(self) -> dict[str, float]:
+        """Return the share of time in which the loop worked, and the current write budget."""
+        seconds = time.monotonic() - self._begun
+        busy = (self._replica.metric(_LOOP_BUSY) or 0.0) - self._busy
+        allowed = self._replica.metric(_LOOP_BUDGET)
+        return {"loop busy, %": 100 * busy / seconds} | ({} if allowed is None else {ALLOWED: allowed})
 
 
 def _machine_seconds() -> float:

@@ -7,10 +7,9 @@ import time
 
 from benchmarks.clients import JobWatch, LoadClient, create_jobs
 from benchmarks.loads import copies
-from benchmarks.loop import LoopMeter
 from benchmarks.report import Figures
 from benchmarks.systems import NAMESPACE, Measured, ours
-from benchmarks.usage import Meter
+from benchmarks.usage import LoopMeter, Meter
 from devcluster.harness.replicas import Replica
 from devcluster.waiting import wait_until
 

@@ -12,10 +12,9 @@ from benchmarks.figures.spread import percentile, percentiles
 from benchmarks.fleet import journal
 from benchmarks.fleet.journal import Journal
 from benchmarks.fleet.program import BRIEF
-from benchmarks.loop import LoopMeter
 from benchmarks.report import Figures
 from benchmarks.systems import NAMESPACE, Measured, ours
-from benchmarks.usage import Meter
+from benchmarks.usage import LoopMeter, Meter
 
 _WINDOW_SECONDS = 30.0  # measured while all jobs run
 _RAMP_SECONDS = 40.0  # for each 500 jobs, on the slowest machine

@@ -13,10 +13,9 @@ import redis.asyncio
 from benchmarks.clients import JobWatch, LoadClient, create_jobs, in_parallel, path_of
 from benchmarks.figures.spread import percentiles
 from benchmarks.fleet import journal
-from benchmarks.loop import LoopMeter
 from benchmarks.report import Figures
 from benchmarks.systems import NAMESPACE, Measured, ours
-from benchmarks.usage import Meter
+from benchmarks.usage import LoopMeter, Meter
 from devcluster.harness.manifests import manifest
 from devcluster.servers.redis import Redis
 

@@ -20,10 +20,9 @@ from benchmarks.clients import (
     path_of,
 )
 from benchmarks.loads.burst import burst, warm_up
-from benchmarks.loop import LoopMeter
 from benchmarks.report import Figures
 from benchmarks.systems import NAMESPACE, OURS, Measured, ours
-from benchmarks.usage import memory_mib
+from benchmarks.usage import LoopMeter, memory_mib
 
 System = Callable[[], AbstractContextManager[Measured]]
 _LEAST_REQUESTS = 0.01  # per job; rarer kinds are omitted

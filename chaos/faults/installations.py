@@ -7,10 +7,9 @@ from typing import Final
 
 from chaos.faults.table import Context, Fault, Heal, nothing
 from chaos.polling import wait_for
-from chaos.system.scene import SETTINGS
+from chaos.system.scene import SETTINGS, leads
 from devcluster import Redis
 from devcluster.errors import ApiError
-from devcluster.harness.replicas import Replica
 from devcluster.harness.system import System
 
 _STRANGER: Final = "stranger"
@@ -24,12 +23,6 @@ def _second_installation(context: Context) -> Heal:
     stack = ExitStack()
     system = stack.enter_context(System(cluster, stack.enter_context(Redis()), settings=SETTINGS))
 
-    def leads() -> bool:
-        try:
-            return Replica(system, _STRANGER).metric("reconstruction_leader") == 1.0
-        except OSError:
-            return False
-
     try:
         cluster.api.post("/api/v1/namespaces", {"metadata": {"name": namespace}})
     except (ApiError, OSError):  # another fault makes the API server unavailable
@@ -38,7 +31,7 @@ def _second_installation(context: Context) -> Heal:
     system.start_operator(
         _STRANGER, KUBECONFIG=str(cluster.kubeconfig), OPERATOR_NAMESPACE=namespace, ADOPT_AFTER_SECONDS="0"
     )
-    if wait_for(leads, _LEADS_SECONDS, context.scene.supervise) is None:
+    if wait_for(lambda: leads(system, _STRANGER), _LEADS_SECONDS, context.scene.supervise) is None:
         context.missed = True
         stack.close()
         return nothing

@@ -150,12 +150,7 @@ class Scene:
     def leads(self, name: str) -> bool:
         """Return whether that operator reports itself as leader."""
         process = self.system.processes.get(name)
-        if process is None or not process.alive:
-            return False
-        try:
-            return Replica(self.system, name).metric("reconstruction_leader") == 1.0
-        except OSError:
-            return False
+        return process is not None and process.alive and leads(self.system, name)
 
     def standby(self) -> str:
         """Return an operator that is not the leader."""
@@ -283,6 +278,14 @@ class Scene:
             **self.objects.environment(self.objects_proxy.port),
             **self._addresses(name),
         )
+
+
+def leads(system: System, name: str) -> bool:
+    """Return whether the operator's metric reports it as leader; False while it is unreachable."""
+    try:
+        return Replica(system, name).metric("reconstruction_leader") == 1.0
+    except OSError:
+        return False
 
 
 def _is_model(process: psutil.Process) -> bool:

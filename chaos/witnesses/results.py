@@ -9,8 +9,7 @@ from pathlib import Path
 from chaos import clock
 from chaos.judge.evidence import Output
 from chaos.polling import Poller
-
-_MANIFEST = "manifest.json"
+from chaos.witnesses.sealed import MANIFEST
 
 
 class ResultWatcher:
@@ -31,7 +30,7 @@ class ResultWatcher:
 
     def there(self) -> dict[str, Output]:
         """Return the currently published results by job id."""
-        read = {path.parent.parent.name: _read(path) for path in self._jobs_dir.glob(f"*/output/{_MANIFEST}")}
+        read = {path.parent.parent.name: _read(path) for path in self._jobs_dir.glob(f"*/output/{MANIFEST}")}
         return {uid: output for uid, output in read.items() if output is not None}
 
 

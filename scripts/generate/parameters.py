@@ -43,7 +43,7 @@ def page() -> str:
             "  `UNSUPPORTED_FORMAT` ([reasons.md](reasons.md)).",
             "- A PNG that is a [mask](photos.md#masks) belongs to its photo, and does not count as a photo.",
             f"- A folder, or one archive ({ARCHIVE_KINDS}), at the addresses that [storage.md](storage.md#addresses) lists.",
-            "- These limits, which are settings of the workers:",
+            "- Within these limits, which are settings of the workers:",
             "",
             "| setting | default | meaning |",
             "|---|---|---|",

@@ -94,37 +94,34 @@ def quantity(text: object) -> dict[str, Any]:
     return {"operator": {"resources": {"limits": {"memory": text}}}}
 
 
-REFUSED = [
-    pytest.param({"workers": {"a": {"queues": ["x-high"]}}}, "x-high is a priority of the queue x", id="priority"),
-    pytest.param(
-        {"workers": {"a": {"namespaces": ["maps"]}}},  # and cpu has the same queue
+REFUSED = {
+    "priority": ({"workers": {"a": {"queues": ["x-high"]}}}, "x-high is a priority of the queue x"),
+    # The pool cpu has the same queue.
+    "namespaces of a shared queue": (
+        {"workers": {"a": {"namespaces": ["maps"]}}},
         "another pool has the queue celery, and other namespaces: give both the same list",
-        id="namespaces of a shared queue",
     ),
-    pytest.param({"workers": {"CPU": {}}}, "workers.CPU: the name of a pool has at most 15 small letters", id="pool"),
-    pytest.param({"operator": {"replicas": "two"}}, "'/operator/replicas': got string, want integer", id="type"),
-    pytest.param({"image": {"pullPolicy": "Maybe"}}, "must be one of 'Always', 'IfNotPresent', 'Never'", id="choice"),
-    pytest.param({"jobs": {"size": "20 GB"}}, "'/jobs/size'", id="size"),
-    pytest.param({"jobs": {"size": "20ki"}}, "'/jobs/size'", id="unit"),
-    pytest.param(quantity("8GB"), "'/operator/resources/limits/memory'", id="limit"),
-    pytest.param(quantity(True), "'/operator/resources/limits/memory': got boolean", id="no quantity"),
-    pytest.param(
+    "pool": ({"workers": {"CPU": {}}}, "workers.CPU: the name of a pool has at most 15 small letters"),
+    "type": ({"operator": {"replicas": "two"}}, "'/operator/replicas': got string, want integer"),
+    "choice": ({"image": {"pullPolicy": "Maybe"}}, "must be one of 'Always', 'IfNotPresent', 'Never'"),
+    "size": ({"jobs": {"size": "20 GB"}}, "'/jobs/size'"),
+    "unit": ({"jobs": {"size": "20ki"}}, "'/jobs/size'"),
+    "limit": (quantity("8GB"), "'/operator/resources/limits/memory'"),
+    "no quantity": (quantity(True), "'/operator/resources/limits/memory': got boolean"),
+    "request of a pool": (
         {"workers": {"a": {"resources": {"requests": {"cpu": "2 cores"}}}}},
         "'/workers/a/resources/requests/cpu'",
-        id="request of a pool",
     ),
-    pytest.param({"redis": {"image": {"digest": "abc"}}}, "'/redis/image/digest'", id="digest"),
-    pytest.param({"photos": [{"name": "a", "existingClaim": "b"}]}, "missing property 'mountPath'", id="photos"),
-    pytest.param(
-        {"photos": [{"name": "a", "mountPath": "/data", "existingClaim": "b"}]}, "'/photos/0/mountPath'", id="mount"
-    ),
-    pytest.param({"workers": {"cpu": {"concurrency": 0}}}, "'/workers/cpu/concurrency': minimum", id="minimum"),
-    pytest.param({"imagePullSecrets": [{}]}, "'/imagePullSecrets/0': missing property 'name'", id="pull secret"),
-    pytest.param({"commonLabels": {"team": 1}}, "'/commonLabels/team': got number", id="label"),
-]
+    "digest": ({"redis": {"image": {"digest": "abc"}}}, "'/redis/image/digest'"),
+    "photos": ({"photos": [{"name": "a", "existingClaim": "b"}]}, "missing property 'mountPath'"),
+    "mount": ({"photos": [{"name": "a", "mountPath": "/data", "existingClaim": "b"}]}, "'/photos/0/mountPath'"),
+    "minimum": ({"workers": {"cpu": {"concurrency": 0}}}, "'/workers/cpu/concurrency': minimum"),
+    "pull secret": ({"imagePullSecrets": [{}]}, "'/imagePullSecrets/0': missing property 'name'"),
+    "label": ({"commonLabels": {"team": 1}}, "'/commonLabels/team': got number"),
+}
 
 
-@pytest.mark.parametrize(("values", "message"), REFUSED)
+@pytest.mark.parametrize(("values", "message"), REFUSED.values(), ids=REFUSED)
 def test_invalid_values_are_rejected_by_name(refuse: Refuse, values: dict[str, Any], message: str) -> None:
     assert message in refuse(values)
 
