@@ -3,8 +3,8 @@
 #   docker build --target operator -t reconstruction-operator:0.1.0 .
 #   docker build --target worker   -t reconstruction-worker:0.1.0 .
 #
-# BASE_IMAGE is any Debian or Ubuntu with Python 3.11 to 3.13; the last stage runs on the base that the first was built on,
-# since a virtual environment belongs to its Python.
+# BASE_IMAGE is any Debian or Ubuntu with Python 3.11 to 3.13. All stages use the same base, since a virtual environment belongs to
+# its Python.
 ARG BASE_IMAGE=docker.io/library/python:3.13-slim
 
 # --- The wheel of this project, by the pinned build backend ----------------------------------------------------------------
@@ -20,8 +20,8 @@ COPY pyproject.toml README.md LICENSE ./
 COPY operator operator
 RUN /tools/bin/python -m pip wheel --quiet --no-deps --no-build-isolation --no-index --wheel-dir /wheels .
 
-# --- What the images share --------------------------------------------------------------------------------------------------
-# PYTHONSAFEPATH: nothing is imported from the working directory. The root may be read-only: only /tmp and /jobs are written.
+# --- The base of all images -------------------------------------------------------------------------------------------------
+# With PYTHONSAFEPATH nothing is imported from the working directory. The root may be read-only: only /tmp and /jobs are written.
 FROM ${BASE_IMAGE} AS runtime
 ENV PATH=/venv/bin:/usr/local/bin:/usr/bin:/bin \
     HOME=/tmp \
@@ -39,8 +39,8 @@ WORKDIR /tmp
 USER 65532:65532
 
 # --- One virtual environment for each image, without pip: the operator ----------------------------------------------------
-# The bytecode is compiled here and never checked against dates: the root is read-only at run time, and a copied layer's dates
-# are unreliable. The synchronous half of the Kubernetes client gets none: it is never called (30 MB).
+# Bytecode is compiled here and never checked against dates: the root is read-only at run time, and dates in copied layers are
+# unreliable. The synchronous half of the Kubernetes client gets none, since it is never called (30 MB).
 FROM tools AS operator-packages
 COPY requirements/operator.txt requirements/operator.txt
 RUN python3 -m venv --without-pip /venv \
@@ -56,7 +56,7 @@ LABEL org.opencontainers.image.title="reconstruction-operator" \
       org.opencontainers.image.description="Kubernetes operator for 3D reconstruction: ReconstructionJob manifests, Celery workers"
 COPY --from=operator-packages /venv /venv
 EXPOSE 8080
-# For runtimes that use it; Kubernetes has the chart's probes. A standby replica is healthy too.
+# For runtimes that use it; in Kubernetes, the chart defines probes. A standby replica is healthy too.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s \
     CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ.get('PROBE_PORT') or 8080}/healthz\", timeout=4)"]
 ENTRYPOINT ["reconstruction-operator"]
@@ -90,7 +90,7 @@ ENTRYPOINT ["reconstruction-gallery"]
 
 # --- The workers ------------------------------------------------------------------------------------------------------------
 FROM runtime AS worker-runtime
-# The port opens once the worker listens to its queues, so it is what the health check asks.
+# The health check uses this port, which opens once the worker listens to its queues.
 ENV WORKER_METRICS_PORT=8080
 USER 0:0
 RUN install -d -o 65532 -g 65532 /jobs && install -d /photos
@@ -110,7 +110,7 @@ COPY --from=wheel /wheels /wheels
 RUN /tools/bin/python -m pip --python /venv/bin/python install --quiet --no-compile --no-deps --no-index /wheels/*.whl \
     && /venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /venv/lib/python3*/site-packages/reconstruction_operator
 
-# The base for a worker with a model of your own: `FROM …/worker-base`, and install the model's package into /venv.
+# The base for a worker with your own model: `FROM …/worker-base`, and install the model's package into /venv.
 FROM worker-runtime AS worker-base
 LABEL org.opencontainers.image.title="reconstruction-worker-base" \
       org.opencontainers.image.description="Celery worker for 3D reconstruction jobs, without a model"
@@ -125,7 +125,7 @@ COPY --from=wheel /wheels /wheels
 RUN /tools/bin/python -m pip --python /venv/bin/python install --quiet --no-compile --no-deps --no-index /wheels/*.whl \
     && /venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /venv/lib/python3*/site-packages/reconstruction_operator
 
-# All its packages are in one layer: on top of worker-base the image would contain the shared ones twice.
+# All packages are in one layer: on top of worker-base, the image would contain the shared ones twice.
 FROM worker-runtime AS worker
 LABEL org.opencontainers.image.title="reconstruction-worker" \
       org.opencontainers.image.description="Celery worker for 3D reconstruction jobs, with photogrammetry on a CPU"

@@ -1,9 +1,9 @@
-# One command for each thing that one wants to do with this checkout; `make` alone lists them.
+# The commands of this checkout; `make` alone lists them.
 
 PYTHON_BIN := .venv/bin/python
 SOURCES    := operator plugin gallery demo devcluster chaos benchmarks examples scripts tests
 
-# Bytecode is kept: some container images forbid it, and each of a thousand processes would compile the project anew.
+# Bytecode is kept, even where a container image forbids it: otherwise each of a thousand processes would compile the project.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
@@ -13,24 +13,23 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
-setup: ## make .venv with everything for development (done once, and again when the pins change)
+setup: ## make .venv with everything for development (again when the pins change)
 	@scripts/setup
 
-demo: setup ## photos to a mesh on a real control plane; PHOTOS=... takes yours, KEEP=1 leaves it running, KUBECONFIG=... uses your cluster
+demo: setup ## photos to a mesh on a real control plane; PHOTOS=... uses yours, KEEP=1 keeps it running, KUBECONFIG=... uses your cluster
 	@$(PYTHON_BIN) -m demo $(if $(KEEP),--keep) $(if $(PHOTOS),--photos '$(PHOTOS)') $(demo-cluster)
 
-demo-stop: setup ## stop what `make demo KEEP=1` left running
+demo-stop: setup ## stop a demo of `make demo KEEP=1`
 	@$(PYTHON_BIN) -m demo --stop
 
-# Three processes, each with its own servers: most real tests wait. A file stays in one of them, with what its tests share,
-# and so does a folder with a control plane of its own; the longest come first (tests/conftest.py). PROCESSES=4 is faster where
-# two cores are fast.
+# Three processes, each with its own servers, because most real tests wait. One process runs all tests of a file, or of a folder with
+# its own control plane; the longest come first (tests/conftest.py). PROCESSES=4 is faster on two fast cores.
 PROCESSES    ?= 3
 IN_PROCESSES := --numprocesses=$(PROCESSES) --dist=loadfile --no-loadscope-reorder --durations=20 --durations-min=1
 PARALLEL    := $(MAKE) --no-print-directory --jobs=3 --keep-going --output-sync=target
 LINTS       := style types layers tree
 
-# The unit tests, in parts, the longest first: each part is a process that imports and collects nothing else.
+# The unit tests in parts, the longest first: each part is a process that imports and collects only its tests.
 part-planning := $(addprefix tests/unit/,api contract planning)
 part-engine   := $(addprefix tests/unit/,benchmarks models)
 part-worker   := $(addprefix tests/unit/,transfer worker)
@@ -48,7 +47,7 @@ test: $(if $(PYTEST_ARGS),lint,check) control-plane ## what `check` does, then t
 test-long: setup control-plane ## before a release: the tests that are too long for every run
 	@$(PYTHON_BIN) -m pytest -m "release or hypothesis" --hypothesis-profile=release $(or $(PYTEST_ARGS),$(IN_PROCESSES))
 
-test-pythons: ## lint and tests on each promised Python; PYTHONS="3.12 3.13" PYTEST_ARGS=tests/unit for less
+test-pythons: ## lint and tests on each supported Python; PYTHONS="3.12 3.13" PYTEST_ARGS=tests/unit for less
 	@PYTHONS="$(PYTHONS)" PYTEST_ARGS="$(or $(PYTEST_ARGS),$(IN_PROCESSES))" scripts/test-pythons
 
 lint: setup
@@ -78,10 +77,10 @@ $(UNIT): unit-%: setup
 control-plane: setup
 	@$(PYTHON_BIN) -m devcluster build >/dev/null
 
-cluster: setup ## a control plane and a Redis that stay; prints the settings to use them with
+cluster: setup ## start a control plane and a Redis that keep running; prints their settings
 	@$(PYTHON_BIN) -m devcluster start --detach
 
-cluster-stop: setup ## stop them
+cluster-stop: setup ## stop both
 	@$(PYTHON_BIN) -m devcluster stop
 
 images: setup ## build the operator's and the worker's images without Docker (root, Debian)
@@ -128,5 +127,5 @@ clean: ## remove .venv, caches and the results of demo and benchmarks; the built
 	rm -rf .venv .venv-docs .pythons .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache bench-output demo-output site-output
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# A KUBECONFIG from the shell may be a production cluster: the demo uses one only if it is set on this command line.
+# A KUBECONFIG from the shell may be a production cluster, so the demo uses one only from this command line.
 demo-cluster = $(if $(filter command,$(firstword $(origin KUBECONFIG))),--kubeconfig '$(KUBECONFIG)')

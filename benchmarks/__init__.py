@@ -3,10 +3,9 @@
 rows      the measurements, and the figures that each returns
 systems   what is measured: our operator and worker, and the ordinary ones of `ordinary/`
 clients   the load: many creates, and a watch of all jobs
-limit     how fast the API server alone takes the requests that each job needs
-usage     CPU seconds and memory of processes
+loads     the load of each kind of row
+usage     CPU seconds and memory of processes, and the load of the operator's loop
 report    the table and the JSON
 
-`bounds`, `hostile_memory` and `photogrammetry` are programs of their own: bounds of a cancel and of a change of leader, memory
-beside hostile objects, and the engine.
+Separate programs: `bounds` (a cancel, a change of leader), `hostile_memory`, `photogrammetry` (the engine) and `plugin`.
 """

@@ -16,7 +16,7 @@ _OUTPUT = Path("bench-output/figures.json")
 
 
 def main(arguments: Sequence[str] | None = None, rows: Sequence[Row] = ROWS) -> int:
-    """Run the chosen rows and print the table. The status is 1 if a row failed, and 2 if there is no such row."""
+    """Run the chosen rows and print the table. Return 1 if a row failed, 2 if no row matches."""
     options = _parser().parse_args(arguments)
     picked = chosen(rows, options.only, long=options.long)
     if options.list or not picked:
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None, rows: Sequence[Row] = ROWS) -> 
     for found in results(picked, options.repeat, _progress):
         options.json.write_text(report.as_json(found))
     print(report.table(found, os.cpu_count() or 1))
-    _progress(f"every figure is in {options.json}")
+    _progress(f"all figures are in {options.json}")
     return 1 if any(result.errors for result in found) else 0
 
 
@@ -38,10 +38,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--only", metavar="TEXT", action="append", default=[], help="only rows with this text in their name; repeatable"
     )
-    parser.add_argument("--long", action="store_true", help="also the long rows, which take hours")
+    parser.add_argument("--long", action="store_true", help="run the long rows too, which take hours")
     parser.add_argument("--repeat", type=int, default=3, help="how often each row runs (default: 3)")
     parser.add_argument(
-        "--json", type=Path, metavar="FILE", default=_OUTPUT, help=f"every figure, written as rows end ({_OUTPUT})"
+        "--json",
+        type=Path,
+        metavar="FILE",
+        default=_OUTPUT,
+        help=f"write every figure to this file after each repetition (default: {_OUTPUT})",
     )
     parser.add_argument("--list", action="store_true", help="print the names of all rows and exit")
     return parser

@@ -1,9 +1,9 @@
-"""Benchmark: how long a cancel and a change of leader take on this machine, with the default settings.
+"""Bounds benchmark: durations of a cancel and of a change of leader on this machine, with the default settings.
 
     python -m benchmarks.bounds [--runs 5]
 
-It uses a real control plane, a real Redis, and operators and workers as processes. Nothing is asserted: for each figure it
-prints minimum, median and maximum in seconds, and the bound that should hold.
+It runs a real control plane, a real Redis, and operators and workers as processes. For each figure it prints minimum, median
+and maximum in seconds, beside the bound that should hold. It asserts nothing.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _model_gone(jobs: Jobs) -> float:
     name = jobs.create(modelType="photogrammetry", input={"uri": f"file://{REPOSITORY}/examples/photos/banana"})
     jobs.wait(name, "in step 3", lambda job: job.get("status", {}).get("progress", {}).get("stepIndex", 0) >= 3)  # noqa: PLR2004
     child = wait_until(_model_process, "the model process")
-    assert child is not None  # noqa: S101 -- for the type checker: waited for
+    assert child is not None  # noqa: S101 -- for the type checker
     jobs.request_cancel(name)
     return _timed(
         lambda: jobs.confirm_cancel(name), lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
@@ -95,7 +95,7 @@ def _takeover(system: System, how: str) -> float:
 
 
 def _leads(system: System, name: str) -> bool | None:
-    """Whether the operator leads, by its own metric; None while it does not answer."""
+    """Return whether the operator leads, by its own metric; None while it is unreachable."""
     try:
         value = Replica(system, name).metric("reconstruction_leader")
     except OSError:

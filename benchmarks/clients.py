@@ -1,4 +1,4 @@
-"""Client of the API server for load: creates many objects over a few connections, and watches them as a dashboard does."""
+"""Load client of the API server: creates many objects over a few connections, and watches them as a dashboard does."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from devcluster.harness.system import GROUP, JOBS
 
 _CONNECTIONS = 8
 _METRIC = "apiserver_request_total"
+MERGE_PATCH = "application/merge-patch+json"
 STATUS_WRITES = "PATCH reconstructionjobs/status"
 EVENTS = ("POST events", "PATCH events")
 WRITES_OF_JOBS = (STATUS_WRITES, *EVENTS)
-"""Kinds of requests, as `LoadClient.requests_by_kind` names them, that the operator's write budget counts."""
+"""The kinds of requests in the operator's write budget, as `LoadClient.requests_by_kind` names them."""
 
 _FINISHED = ("Succeeded", "Failed", "Cancelled")
 
@@ -31,11 +32,11 @@ PhaseOf = Callable[[Mapping[str, Any]], str]
 
 
 class ApiError(Exception):
-    """An answer of the API server that a benchmark did not expect."""
+    """An unexpected response of the API server, or a wait that timed out."""
 
 
 class LoadClient:
-    """JSON requests as an administrator, over a fixed number of connections."""
+    """Sends JSON requests as an administrator."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._url = cluster.url
@@ -57,17 +58,17 @@ class LoadClient:
 
     @property
     def session(self) -> aiohttp.ClientSession:
-        """The connections; only within the `async with` block."""
+        """The HTTP session, within the `async with` block."""
         if self._session is None:
             raise ApiError("the client is used outside its block")
         return self._session
 
     def url(self, path: str) -> str:
-        """The address of a path."""
+        """Return the URL of a path."""
         return f"{self._url}{path}"
 
     async def request(self, method: str, path: str, body: Any = None, *, kind: str = "application/json") -> Any:
-        """Send one request. Raises ApiError for a status of 400 and above."""
+        """Send one request and return the response. Raises ApiError for a status of 400 or above."""
         data = None if body is None else json.dumps(body)
         async with self.session.request(
             method, self.url(path), data=data, headers={"Content-Type": kind} if data else {}
@@ -78,7 +79,7 @@ class LoadClient:
             return json.loads(content)
 
     async def requests_by_kind(self) -> dict[str, int]:
-        """How many requests the API server has answered, by verb and resource."""
+        """Return the number of requests that the API server has answered, by verb and resource."""
         counts: dict[str, int] = {}
         for labels, value in await self.samples(_METRIC):
             resource = "/".join(filter(None, (labels.get("resource", ""), labels.get("subresource", ""))))
@@ -87,7 +88,7 @@ class LoadClient:
         return counts
 
     async def samples(self, metric: str) -> list[tuple[dict[str, str], float]]:
-        """The labels and the value of each series of one of the API server's metrics."""
+        """Return labels and value of each series of an API server's metric."""
         async with self.session.get(self.url("/metrics")) as answer:
             text = await answer.text()
         found = []
@@ -100,7 +101,7 @@ class LoadClient:
 
 
 async def in_parallel(calls: Iterable[Callable[[], Awaitable[object]]], connections: int = _CONNECTIONS) -> None:
-    """Make the calls, some at once."""
+    """Make the calls, `connections` at a time."""
     iterator = iter(calls)
 
     async def work() -> None:
@@ -111,12 +112,12 @@ async def in_parallel(calls: Iterable[Callable[[], Awaitable[object]]], connecti
 
 
 def path_of(namespace: str, name: str = "") -> str:
-    """Path of a job, or of all jobs of the namespace."""
+    """Return the path of a job, or of all jobs of the namespace."""
     return f"{GROUP}/namespaces/{namespace}/reconstructionjobs" + (f"/{name}" if name else "")
 
 
 async def create_jobs(client: LoadClient, namespace: str, names: Iterable[str], **spec: Any) -> None:
-    """Create placeholder jobs; `spec` has more fields."""
+    """Create placeholder jobs; `spec` adds fields."""
     path = path_of(namespace)
 
     def call(name: str) -> Callable[[], Awaitable[object]]:
@@ -126,13 +127,13 @@ async def create_jobs(client: LoadClient, namespace: str, names: Iterable[str], 
 
 
 def phase(body: Mapping[str, Any]) -> str:
-    """The phase of a ReconstructionJob."""
+    """Return the phase of a ReconstructionJob."""
     return str(body.get("status", {}).get("phase", ""))
 
 
 @dataclass
 class Watched:
-    """What a watch of all jobs has shown, by namespace and name. Times are of the monotonic clock."""
+    """What a watch has shown, by namespace and name. Times are of the monotonic clock."""
 
     phase_of: PhaseOf = phase
     phases: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -141,7 +142,7 @@ class Watched:
     keep_events: bool = False
 
     def take(self, body: Mapping[str, Any], now: float) -> None:
-        """Note one watch event."""
+        """Record one watch event."""
         metadata = body["metadata"]
         key = (str(metadata["namespace"]), str(metadata["name"]))
         self.phases[key] = now_in = self.phase_of(body)
@@ -152,7 +153,7 @@ class Watched:
 
 
 class JobWatch:
-    """A watch of all jobs from now on, in the background; of other objects with their path and what their phase is."""
+    """A background watch of all jobs from now on, or of the objects at `path`, whose phase is `phase_of`."""
 
     def __init__(
         self, client: LoadClient, *, path: str = JOBS, phase_of: PhaseOf = phase, keep_events: bool = False
@@ -175,7 +176,7 @@ class JobWatch:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self, version: str) -> None:
-        while True:  # the server ends a watch whose client is too slow
+        while True:  # the API server ends a watch whose client is too slow
             address = self._client.url(f"{self._path}?watch=1&resourceVersion={version}")
             async with self._client.session.get(address) as answer:
                 async for line in answer.content:
@@ -185,7 +186,7 @@ class JobWatch:
                     self._changed.set()
 
     async def wait_until(self, holds: Callable[[Watched], bool], what: str, *, timeout_seconds: float) -> None:
-        """Return when the watch has shown that it holds. Raises ApiError at the time limit."""
+        """Return when the watch shows that it holds. Raises ApiError at the timeout."""
         try:
             async with asyncio.timeout(timeout_seconds):
                 while not holds(self.seen):
@@ -198,3 +199,17 @@ class JobWatch:
             phases = list(self.seen.phases.values())
             counts = {phase: phases.count(phase) for phase in set(phases)}
             raise ApiError(f"{what}: not within {timeout_seconds:g} s; phases: {counts}") from None
+
+    async def wait_finished(self, count: int, *, timeout_seconds: float) -> None:
+        """Return when that many objects have finished. Raises ApiError at the timeout."""
+        await self.wait_until(
+            lambda seen: len(seen.finished_at) >= count, f"{count} jobs to finish", timeout_seconds=timeout_seconds
+        )
+
+    async def wait_phase(self, phase: str, count: int, *, timeout_seconds: float) -> None:
+        """Return when that many objects are in the phase. Raises ApiError at the timeout."""
+        await self.wait_until(
+            lambda seen: list(seen.phases.values()).count(phase) >= count,
+            f"{count} jobs in phase {phase}",
+            timeout_seconds=timeout_seconds,
+        )

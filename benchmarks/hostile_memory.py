@@ -1,10 +1,10 @@
-"""Benchmark: memory of the operator beside objects that a tenant made to harm it.
+"""Memory benchmark: the operator's memory with objects that a tenant made to harm it.
 
     python -m benchmarks.hostile_memory
 
-It uses a real control plane, a real Redis and an operator with the default settings, as a process. For each kind of object it prints a
-row, in MiB: the operator's resident memory before; its peak while they are created, and what is resident some time later;
-the same of an operator that is started beside them. The chart limits the operator to 512 MiB.
+It runs a real control plane, a real Redis and an operator with the default settings as a process. For each kind of object it
+prints a row, in MiB: the operator's resident memory before; its peak while the objects are created, and the resident memory some
+time later; the same for an operator that starts when they exist. The chart limits the operator to 512 MiB.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main() -> None:
     """Run the benchmark and print one row for each kind of object."""
     print(_ROW.format("MiB", "before", "peak", "resident", "restart: peak", "resident"))
     with _system() as system:
-        system.cluster.api.delete(_BINDING)  # the objects were stored before the policy, or it is not installed
+        system.cluster.api.delete(_BINDING)  # as if the objects were stored before the policy existed
         lists = "[" + ",".join(["[]"] * (_LISTS_BYTES // len("[],"))) + "]"
         _measure(
             system,
@@ -75,7 +75,7 @@ def _measure(
         body["metadata"]["annotations"] = annotations or {}
         wait_until(
             lambda body=body: _is_stored(system, body),  # type: ignore[misc]  # mypy infers no lambda with a default
-            "the API server to store a job",  # it follows a change of its policies after a while
+            "the API server to store a job",  # it applies a change of its policies with a delay
             timeout_seconds=_DEADLINE_SECONDS,
         )
     created = _settled(system, number, phase)
@@ -86,20 +86,20 @@ def _measure(
 
 
 def _is_stored(system: System, body: dict[str, Any]) -> bool:
-    """Create the job by kubectl, which waits as long as the API server needs for so many values."""
+    """Create the job by kubectl, with a timeout that suffices for so many values."""
     arguments = ("create", "--validate=false", "-f", "-")
     done = system.cluster.kubectl(*arguments, input=json.dumps(body), check=False, timeout_seconds=_DEADLINE_SECONDS)
     return done.returncode == 0 or "AlreadyExists" in done.stderr
 
 
 def _settled(system: System, number: int, phase: str) -> tuple[int, int]:
-    """The operator's memory some time after it has brought all jobs to that phase."""
+    """Return the operator's memory some time after all jobs are in that phase."""
     replica = Replica(system)
 
     def done() -> bool:
         try:
             return replica.metric("reconstruction_jobs", phase=phase) == number
-        except OSError:  # it starts
+        except OSError:  # the operator is starting
             system.processes["operator"].check()
             return False
 
@@ -109,7 +109,7 @@ def _settled(system: System, number: int, phase: str) -> tuple[int, int]:
 
 
 def _memory(system: System) -> tuple[int, int]:
-    """Resident memory of the operator in MiB, now and at its peak."""
+    """Return the operator's resident memory in MiB, now and at its peak."""
     status = Path(f"/proc/{system.processes['operator'].pid}/status").read_text()
     values = dict(line.split(":", 1) for line in status.splitlines())
     return tuple(int(values[name].split()[0]) // _KIB for name in ("VmRSS", "VmHWM"))  # type: ignore[return-value]  # two

@@ -1,11 +1,11 @@
-"""Benchmark: time, memory, and quality of the photogrammetry engine on photos and on rendered scenes.
+"""Engine benchmark: time, memory and quality of the photogrammetry engine on photos and rendered scenes.
 
     python -m benchmarks.photogrammetry [--quality fast] [--only bunny] [--scenes FOLDER]
 
 Each run is a separate process, as in a worker, so its peak memory is measured alone. On a busy machine CPU seconds are more
-reliable than seconds. For a scene, whose surface is known, F-scores at 1 % and 0.25 % of its diagonal follow; beside them, in
-brackets, those of a surface through the sparse points alone. "ETA off" is by how much the time that was left differed most from what
-the run expected, between a third and nine tenths of the run: it needs a quiet machine. `--keep` leaves the results, to be looked at.
+reliable than seconds. A scene has a known surface, so it also gets F-scores at 1 % and 0.25 % of its diagonal; in brackets are
+those of a surface through the sparse points alone. "ETA off" is the largest error of the expected remaining time, between a third
+and nine tenths of the run; it needs a quiet machine. `--keep` keeps the results.
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ _ROW = "| {:<9} | {:<8} | {:>10} | {:>7} | {:>7} | {:>5} | {:>7} | {:>7} | {:>13
 
 @dataclass(frozen=True, slots=True)
 class EngineRun:
-    """What one run of the engine used and gave."""
+    """Resources and result of one run of the engine."""
 
     seconds: float
     cpu_seconds: float
     peak_mb: int
-    numbers: Mapping[str, object]  # the result's quality; empty for a run that failed
+    numbers: Mapping[str, object]  # the result's quality; empty for a failed run
     failure: str
-    eta_error: float  # of what was expected to be left, against what was left: the largest, as a share; 0 for a run that failed
+    eta_error: float  # as `eta_error` returns it; 0 for a failed run
 
 
 def main() -> None:
@@ -69,8 +69,10 @@ def main() -> None:
         "--only", metavar="TEXT", action="append", default=[], help="only sets with this text in their name; repeatable"
     )
     parser.add_argument("--photos", type=Path, nargs="+", default=[], metavar="FOLDER", help="more sets of photos")
-    parser.add_argument("--scenes", type=Path, metavar="FOLDER", help="where rendered photos are kept for other runs")
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where the results stay")
+    parser.add_argument(
+        "--scenes", type=Path, metavar="FOLDER", help="folder of rendered photos, which later runs reuse"
+    )
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the results in this folder")
     options = parser.parse_args()
     print(_ROW.format(*_COLUMNS))
     print(_ROW.format(*("-" * len(column) for column in _COLUMNS)))
@@ -104,7 +106,7 @@ def _row(name: str, folder: Path, quality: str, output: Path) -> None:
 
 
 def measured(folder: Path, quality: str, output: Path) -> EngineRun:
-    """One run of the engine with the photos in `folder`."""
+    """Run the engine once on the photos in `folder`."""
     reconstruct = ["-m", "reconstruction_operator.cli.main", "reconstruct", str(folder), "--output", str(output)]
     model = ["--model", "photogrammetry", "--param", f"quality={quality}", "--json"]
     started = time.monotonic()
@@ -122,7 +124,7 @@ def measured(folder: Path, quality: str, output: Path) -> EngineRun:
 
 
 def eta_error(lines: Sequence[tuple[float, Mapping[str, Any]]]) -> float:
-    """The largest error of what a run expected to be left, as a share of what was left; `lines`: seconds since its start, and report."""
+    """Return the largest error of the expected remaining time, as a share of the actual one. `lines`: (seconds since the start, report)."""
     end = lines[-1][0]
     reports = [(at, line["remainingSeconds"]) for at, line in lines if line.get("remainingSeconds") is not None]
     errors = [(left - (end - at)) / (end - at) for at, left in reports if end / 3 <= at <= 0.9 * end]
@@ -130,7 +132,7 @@ def eta_error(lines: Sequence[tuple[float, Mapping[str, Any]]]) -> float:
 
 
 def _scores(folder: Path, output: Path) -> list[str]:
-    """The F-scores of the mesh, and in brackets those of the surface through the sparse points."""
+    """Return the F-scores of the mesh, with those of the surface through the sparse points in brackets."""
     truth = catalogue.read_truth(folder)
     meshes = (results.mesh(output), results.sparse_surface(output))
     found = [accuracy.scores(results.aligned(mesh, output, truth), truth) for mesh in meshes]

@@ -1,6 +1,6 @@
-"""Duration of `kubectl recon --help` and of `get` with 1,000 jobs, and what of it is CPU time of the program and of the API server.
+"""Plugin benchmark: duration of `kubectl recon --help` and of `get` with 1,000 jobs, and CPU time of the program and the API server.
 
-`python -m benchmarks.plugin`. Never asserted.
+`python -m benchmarks.plugin`. It asserts nothing.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _STATUS: Final = {
 
 
 def measure(name: str, command: Sequence[str], times: int, *, server: int | None = None, **environment: str) -> None:
-    """Run a command that often, after one run that warms the caches, and print one row. `server`: the API server's pid."""
+    """Run a command `times` times, after one run to warm the caches, and print one row. `server`: the API server's pid."""
     found = []
     for _ in range(times + 1):
         begin, spent, served = time.monotonic(), _commands_seconds(), _server_seconds(server)
@@ -61,7 +61,7 @@ def measure(name: str, command: Sequence[str], times: int, *, server: int | None
 
 
 def _commands_seconds() -> float:
-    """CPU time of the commands that are over."""
+    """Return the CPU time of the finished commands."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
@@ -71,7 +71,7 @@ def _server_seconds(pid: int | None) -> float:
 
 
 def fill(cluster: Cluster, count: int) -> None:
-    """Create the jobs, each with the status of one that runs."""
+    """Create the jobs, each with the status of a running job."""
     path = f"{GROUP}/namespaces/{_NAMESPACE}/reconstructionjobs"
 
     def create(number: int) -> None:

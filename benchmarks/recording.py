@@ -1,9 +1,9 @@
-"""Recording: what a run of the photogrammetry engine reports, and when, for tests of its percentage and ETA.
+"""Recording: the reports of a run of the photogrammetry engine and their times, for tests of its percentage and ETA.
 
     python -m benchmarks.recording "12 photos of bananas" examples/photos/banana --quality fast
 
-A recording is added to `tests/data/timings.json`. Its seconds are those of the run without the time in which its threads waited for a
-core, so other work on the machine hardly changes them. `silence` is the longest time between two reports of the run.
+It is added to `tests/data/timings.json`. Its seconds exclude the time in which the run's threads waited for a core, so other work on
+the machine hardly changes them. `silence` is the longest time between two reports.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _RECORDINGS: Final = Path(__file__).parents[1] / "tests/data/timings.json"
 _SUFFIXES: Final = (".jpg", ".jpeg", ".png")
 _THREADS: Final = 2
 _SAMPLE_SECONDS: Final = 0.2
-_APART_SECONDS: Final = 1.0  # reports of a stage, at least
+_APART_SECONDS: Final = 1.0  # minimum between two recorded shares of a stage
 _NANOSECONDS: Final = 1e9
 
 
 class UnloadedClock:
-    """Seconds of this process and its children, without those in which their threads waited for a core."""
+    """Counts seconds, without the time in which threads of this process and its children waited for a core."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -46,7 +46,7 @@ class UnloadedClock:
         self._before = _scheduled()
 
     def __call__(self) -> float:
-        """The seconds so far; to be called every now and then, since threads that have ended are unknown."""
+        """Return the seconds so far. Call it often, since ended threads are not counted."""
         with self._lock:
             now, scheduled = time.monotonic(), _scheduled()
             passed = now - self._at
@@ -62,16 +62,16 @@ class UnloadedClock:
 
 
 class Recorder(logging.Handler):
-    """Takes the records of a run's timetable."""
+    """Collects the log records of a run's timetable."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         super().__init__()
         self._clock = clock
-        self.heard: list[tuple[str, float, float]] = []  # stage, second, share of its work that is done
+        self.heard: list[tuple[str, float, float]] = []  # stage, second, completed share of its work
         self.learned: list[tuple[float, dict[str, Any]]] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take one record."""
+        """Collect one record."""
         second = round(self._clock(), 2)
         match record.args:
             case (str(stage), float(share)):
@@ -87,8 +87,8 @@ class Recorder(logging.Handler):
 def main() -> None:
     """Record one run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("name", help="of the recording")
-    parser.add_argument("photos", type=Path, help="a folder")
+    parser.add_argument("name", help="name of the recording")
+    parser.add_argument("photos", type=Path, help="folder of photos")
     parser.add_argument("--quality", choices=parameter_table.QUALITIES, default="fast")
     parser.add_argument("--output", type=Path, default=_RECORDINGS, help="the file of recordings")
     options = parser.parse_args()
@@ -98,7 +98,7 @@ def main() -> None:
 
 
 def recorded(folder: Path, quality: str) -> dict[str, Any]:
-    """A recording of a run with the photos in `folder`."""
+    """Run the engine on the photos in `folder`, and return the recording."""
     photos = tuple(_photo(path) for path in sorted(folder.iterdir()) if path.suffix.lower() in _SUFFIXES)
     model, clock = PhotogrammetryModel(), UnloadedClock()
     recorder, over = Recorder(clock), threading.Event()
@@ -140,25 +140,25 @@ def _photo(path: Path) -> Photo:
 
 
 def _scheduled() -> dict[int, tuple[float, float]]:
-    """Seconds that each thread of this process and its children has run, and waited for a core."""
+    """Return the seconds that each thread of this process and its children has run, and waited for a core."""
     found = {}
     for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
         for file in Path(f"/proc/{process.pid}/task").glob("*/schedstat"):
             try:
                 ran, waited, _ = file.read_text().split()
-            except OSError:  # it has ended
+            except OSError:  # the thread has ended
                 continue
             found[int(file.parent.name)] = (int(ran) / _NANOSECONDS, int(waited) / _NANOSECONDS)
     return found
 
 
 def _only(arguments: object) -> object:
-    """The argument of a record that has one: `logging` unpacks mappings."""
+    """Return the only argument of a record, or None; `logging` unpacks mappings."""
     return arguments[0] if isinstance(arguments, tuple) and len(arguments) == 1 else None
 
 
 def as_text(recordings: Mapping[str, Mapping[str, Any]]) -> str:
-    """One line for each fact, so that a difference can be read."""
+    """Return JSON with one line for each fact, so that diffs are readable."""
     parts = []
     for name, recording in recordings.items():
         facts = ",\n".join(f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in recording.items())

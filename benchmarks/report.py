@@ -1,4 +1,4 @@
-"""Report: results as a table and as JSON. Figures of several repetitions are given as median and spread.
+"""Report: results as a table and as JSON, with median and range over repetitions.
 
 A figure is named `what, unit`, or `what, unit: part`: the parts of one group share a line of the table.
 """
@@ -18,38 +18,38 @@ from typing import Any, Self
 from benchmarks.figures.binding import CORES, binding
 from devcluster.files import CHECKOUT
 
-_WHOLE = 100  # from here on without decimals
+_WHOLE = 100  # values from here on have no decimals
 
 Figures = Mapping[str, float]
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one row measured: the figures of each repetition, and the errors of those that failed."""
+    """The figures of each repetition of one row, and the errors of failed ones."""
 
     name: str
     repetitions: Sequence[Figures]
     aims: Mapping[str, str] = field(default_factory=dict)
     errors: Sequence[str] = ()
-    seconds: float = 0.0  # that all repetitions took
-    measured: str = ""  # when, and of which commit
+    seconds: float = 0.0  # duration of all repetitions
+    measured: str = ""  # date and commit
 
     def median(self, figure: str) -> float:
-        """The median of a figure, over the repetitions that have it."""
+        """Return the median of a figure over the repetitions that have it."""
         return statistics.median(self._values(figure))
 
     def text(self, figure: str) -> str:
-        """Median and, of several repetitions, the smallest and the largest."""
+        """Return the median, with minimum and maximum if there are several repetitions."""
         values = self._values(figure)
         middle = _short(self.median(figure))
         return middle if len(values) == 1 else f"{middle} ({_short(values[0])} to {_short(values[-1])})"
 
     def figures(self) -> list[str]:
-        """The names of all figures, in the order in which the row returned them."""
+        """Return the names of all figures in the row's order."""
         return list(dict.fromkeys(name for one in self.repetitions for name in one))
 
     def medians(self) -> dict[str, float]:
-        """The median of every figure."""
+        """Return the median of every figure."""
         return {name: self.median(name) for name in self.figures()}
 
     def _values(self, figure: str) -> list[float]:
@@ -57,12 +57,12 @@ class Result:
 
     @classmethod
     def read(cls, found: Mapping[str, Any]) -> Self:
-        """The result that `as_json` wrote."""
+        """Return a result that `as_json` wrote."""
         return cls(**found)
 
 
 def now() -> str:
-    """The date and the commit, as a result has them."""
+    """Return date and commit for a result."""
     commit = subprocess.run(
         ["git", "-C", CHECKOUT, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     )
@@ -70,7 +70,7 @@ def now() -> str:
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
+    """Return the properties of this machine."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**30
     return {
         "cpus": os.cpu_count(),
@@ -81,7 +81,7 @@ def machine() -> dict[str, Any]:
 
 
 def table(results: Sequence[Result], cpus: int) -> str:
-    """A Markdown table: a line for each figure, or group of figures, beside its aim; then what binds the row."""
+    """Return a Markdown table with a line for each figure or group, its aim, and the limiting factor of each row."""
     lines = ["| row | figure | median (smallest to largest) | aim |", "|---|---|---|---|"]
     for result in results:
         its = list(_lines(result))
@@ -94,15 +94,15 @@ def table(results: Sequence[Result], cpus: int) -> str:
 
 
 def as_json(results: Sequence[Result]) -> str:
-    """The machine and every repetition."""
+    """Return the machine and every repetition as JSON."""
     return json.dumps({"machine": machine(), "rows": [asdict(result) for result in results]}, indent=2) + "\n"
 
 
 def _lines(result: Result) -> list[tuple[str, str, str]]:
-    """(figure, text, aim) of each line. A part with an aim of its own gets a line of its own."""
+    """Return (figure, text, aim) of each line. A part with its own aim gets its own line."""
     lines: dict[str, tuple[str, str]] = {}
     for figure in result.figures():
-        if figure.startswith(CORES):  # shown by what binds
+        if figure.startswith(CORES):  # `binding` shows these
             continue
         group, _, part = figure.partition(": ")
         aim = result.aims.get(figure, "")

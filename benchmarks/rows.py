@@ -1,7 +1,7 @@
-"""Rows of the table: what `make bench` measures. To add one, add a `Row`; its function returns the figures by name.
+"""Rows: what `make bench` measures. To add a measurement, add a `Row`; its function returns the figures by name.
 
-A function starts its own servers and stops them. Figures are named as `benchmarks.report` describes; durations are in seconds
-where the name gives no other unit. `aims` gives, for a figure, what it must reach, and stands beside it in the table.
+A function starts and stops its own servers. `benchmarks.report` describes the names of figures. `aims` maps figures to what they
+should reach, and appears beside them in the table.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from benchmarks.systems import ordinary
 
 @dataclass(frozen=True)
 class Row:
-    """One measurement. The long ones run only with `--long`, or when `--only` names them."""
+    """One measurement. Long ones run only with `--long` or if `--only` matches them."""
 
     name: str
     measure: Callable[[], Figures]
@@ -111,4 +111,4 @@ ROWS: Final = (
     Row("restart with 50,000 finished jobs", lambda: restart(50_000), _RESTART, long=True),
     Row("restart with 100,000 finished jobs", lambda: restart(100_000), _RESTART, long=True),
 )
-"""All rows, in the order in which they run."""
+"""All rows, in the order of running."""

@@ -1,4 +1,4 @@
-"""Runner: measures the chosen rows one after the other. A row that fails loses neither its own figures nor those of the others."""
+"""Runner: measures the chosen rows one after the other. A failed repetition loses no figures of others."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from benchmarks.rows import Row
 
 
 def chosen(rows: Sequence[Row], only: Sequence[str], *, long: bool) -> list[Row]:
-    """The rows that have one of the texts in their names; without texts all, the long ones if asked for."""
+    """Return the rows whose name contains one of the texts; without texts, all rows, long ones only if `long`."""
     if only:
         return [row for row in rows if any(text in row.name for text in only)]
     return [row for row in rows if long or not row.long]
 
 
 def results(rows: Sequence[Row], repeat: int, progress: Callable[[str], None]) -> Iterator[list[Result]]:
-    """After each repetition, the results so far."""
+    """Yield the results so far after each repetition."""
     done: list[Result] = []
     for row in rows:
         repetitions: list[Figures] = []

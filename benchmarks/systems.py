@@ -1,4 +1,4 @@
-"""Systems under measurement: the control plane and Redis with our operator and worker, or with the ordinary ones."""
+"""Measured systems: a control plane and Redis with our operator and worker, or with the ordinary ones."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _START_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class Measured:
-    """One running system and the pids of its parts."""
+    """A running system."""
 
     name: str
     system: System
 
     def pids(self) -> dict[str, int]:
-        """Pids by the part's name, for `usage`."""
+        """Return the pids by part, for `usage`."""
         cluster = {
             name: pids[1] for name, pids in self.system.cluster.pids.items() if name in ("kube-apiserver", "etcd")
         }
@@ -44,11 +44,11 @@ class Measured:
 def ours(
     *, operator: bool = True, worker: bool = True, apiserver_arguments: Sequence[str] = (), **settings: str
 ) -> Iterator[Measured]:
-    """Our operator with its default settings, and one prefork worker."""
+    """Run our operator with its default settings, and one prefork worker."""
     with _prepared(settings, apiserver_arguments) as system:
         if operator:
             system.start_operator()
-            _wait_ready(system)
+            Replica(system).wait_ready()
         if worker:
             system.start_worker(concurrency=CONCURRENCY)
             system.wait_registered()
@@ -57,7 +57,7 @@ def ours(
 
 @contextmanager
 def ordinary(**settings: str) -> Iterator[Measured]:
-    """The ordinary operator, and one prefork worker with the ordinary task."""
+    """Run the ordinary operator, and one prefork worker with the ordinary task."""
     with _prepared(settings) as system:
         paths = {"PYTHONPATH": str(CHECKOUT), "KUBECONFIG": str(system.cluster.kubeconfig)}
         python = Path(sys.executable)
@@ -85,12 +85,7 @@ def _prepared(settings: dict[str, str], apiserver_arguments: Sequence[str] = ())
         yield system
 
 
-def _wait_ready(system: System) -> None:
-    Replica(system, "operator").wait_ready()
-
-
 def _wait_logged(process: Process, text: str) -> None:
-
     def logged() -> bool:
         process.check()
         return text in process.log.read_text()

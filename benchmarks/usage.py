@@ -1,4 +1,4 @@
-"""Usage of processes: CPU seconds and memory, each with all its children, also those that have ended."""
+"""Usage: CPU seconds and memory of processes with their children, and the load of the operator's loop."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from collections.abc import Mapping
 
 import psutil
 
-from benchmarks.figures.binding import CORES, OTHERS
+from benchmarks.figures.binding import ALLOWED, CORES, OTHERS
+from devcluster.harness.replicas import Replica
+from devcluster.harness.system import System
 
 _MIB = 1024 * 1024
+_LOOP_BUSY = "reconstruction_reconcile_seconds_sum"
+_LOOP_BUDGET = "reconstruction_write_budget"
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of a process, its living children, and the children that they have waited for."""
+    """Return user and system time of a process, its living children, and the children that they waited for."""
     seconds = 0.0
     for process in _tree(pid):
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -24,7 +28,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def memory_mib(pid: int) -> float:
-    """Resident memory of a process and its children. Pages that they share count once (PSS)."""
+    """Return the resident memory of a process and its children. Shared pages count once (PSS)."""
     total = 0
     for process in _tree(pid):
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -33,9 +37,9 @@ def memory_mib(pid: int) -> float:
 
 
 class Meter:
-    """What some processes, and all others of the machine, use from the moment the meter is made until it is read.
+    """Measures processes, and the rest of the machine, from the meter's creation until it is read.
 
-    This process is one of them, by the name `client`: it creates the load and watches its end.
+    This process is included as `client`: it creates the load and watches the jobs.
     """
 
     def __init__(self, pids: Mapping[str, int]) -> None:
@@ -43,23 +47,23 @@ class Meter:
         self._begun, self._before, self._machine = time.monotonic(), self._now(), _machine_seconds()
 
     def cpu(self) -> dict[str, float]:
-        """CPU seconds so far, by the processes' names."""
+        """Return the CPU seconds so far by process."""
         return {name: after - self._before[name] for name, after in self._now().items()}
 
     def cpu_per(self, count: int, unit: str) -> dict[str, float]:
-        """Milliseconds of CPU for each of `count` items, as figures."""
+        """Return the milliseconds of CPU for each of `count` items, as figures."""
         return {
             f"CPU of {name}, ms/{unit}": 1000 * used / count for name, used in self.cpu().items() if name in self._pids
         }
 
     def cores(self) -> dict[str, float]:
-        """How many cores each part kept busy, as figures: what `binding` reads."""
+        """Return how many cores each part kept busy, as figures for `binding`."""
         seconds, used = time.monotonic() - self._begun, self.cpu()
         others = _machine_seconds() - self._machine - sum(used.values())
         return {f"{CORES}{name}": value / seconds for name, value in (used | {OTHERS: max(0.0, others)}).items()}
 
     def memory(self) -> dict[str, float]:
-        """Resident memory of each process now, in MiB, as figures."""
+        """Return the current resident memory of each process in MiB, as figures."""
         return {f"memory, MiB: {name}": memory_mib(pid) for name, pid in self._pids.items()}
 
     def _now(self) -> dict[str, float]:
@@ -67,8 +71,23 @@ class Meter:
         return {name: cpu_seconds(pid) for name, pid in self._pids.items()} | {"client": mine}
 
 
+class LoopMeter:
+    """Measures the loop of one operator from the meter's creation until it is read."""
+
+    def __init__(self, system: System) -> None:
+        self._replica = Replica(system)
+        self._begun, self._busy = time.monotonic(), self._replica.metric(_LOOP_BUSY) or 0.0
+
+    def figures(self) -> dict[str, float]:
+        """Return the share of time in which the loop worked, and the current write budget."""
+        seconds = time.monotonic() - self._begun
+        busy = (self._replica.metric(_LOOP_BUSY) or 0.0) - self._busy
+        allowed = self._replica.metric(_LOOP_BUDGET)
+        return {"loop busy, %": 100 * busy / seconds} | ({} if allowed is None else {ALLOWED: allowed})
+
+
 def _machine_seconds() -> float:
-    """CPU seconds of the whole machine since it started, but for those in which it was idle or waited for a disk."""
+    """Return the CPU seconds of the whole machine since boot, without idle time and waits for a disk."""
     times = psutil.cpu_times()
     return float(times.user + times.nice + times.system + times.irq + times.softirq + times.steal)
 

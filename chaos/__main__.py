@@ -34,14 +34,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     inside = os.environ.pop(_INSIDE, None)
     if inside is None and can_mount():
-        # Run again in a mount namespace, where a full or read-only disk affects no other process.
+        # Run again in a separate mount namespace, so that a full or read-only disk affects no other process.
         command = [*MOUNTING, sys.executable, "-m", "chaos", *(sys.argv[1:] if arguments is None else arguments)]
         os.execvpe(command[0], command, os.environ | {_INSIDE: "1"})  # noqa: S606 -- no shell is wanted
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_INTERRUPTED))  # an exception, so that all parts are stopped
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_INTERRUPTED))  # an exception stops all parts
     try:
         return _perform(options, own_disk=inside is not None)
     except KeyboardInterrupt:
-        print("chaos: interrupted; all processes were ended", flush=True)
+        print("chaos: interrupted; all processes were stopped", flush=True)
         return _INTERRUPTED
     except DevclusterError as error:
         print(f"chaos: {error}", file=sys.stderr)

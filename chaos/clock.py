@@ -1,6 +1,6 @@
 """Clock: seconds since the machine's boot, the same in all processes.
 
-All times that are compared come from it. It is never set, and has neither time zones nor leap seconds.
+All compared times come from this clock. It is never set, and has no time zones or leap seconds.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Plan of a run: which faults come in which round and for how long. It follows from the seed alone.
+"""Plan of a run: which faults each round has, and for how long. It depends on the seed alone.
 
-Which jobs and processes a fault then hits depends on the machine's timing too.
+Which jobs and processes a fault hits depends on the machine's timing too.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ class Round:
     number: int
     faults: tuple[Fault, ...]
     hold_seconds: float
-    waits: bool  # wait for recovery; False: the next round starts while jobs still recover
-    measures: bool  # measure after that how far the status is behind
-    chance: random.Random  # for the choices of its faults
+    waits: bool  # for recovery; False: the next round starts while jobs still recover
+    measures: bool  # after recovery, how late statuses are
+    chance: random.Random  # for the choices of the faults
 
 
 def rounds(seed: int, faults: Sequence[Fault], *, alone_first: bool) -> Iterator[Round]:
-    """Yield rounds without end: all faults in random order, again and again, each time after a round without faults.
+    """Yield rounds forever: each pass starts with a round without faults, then has all faults in random order.
 
-    With `alone_first`, the first pass has one fault a round and waits after each. Later rounds combine up to three.
+    With `alone_first`, the first pass has one fault a round and waits after each. Other passes combine up to three.
     """
     chance = random.Random(seed)  # noqa: S311 -- reproducible on purpose
     number = 0
@@ -73,7 +73,7 @@ def rounds(seed: int, faults: Sequence[Fault], *, alone_first: bool) -> Iterator
 
 
 def _hand(deck: list[Fault], chance: random.Random) -> list[Fault]:
-    """Take one to three faults from the deck, each on another target."""
+    """Take one to three faults with different targets from the deck."""
     count = chance.randint(1, _MAX_COMBINED)
     chosen = [deck.pop()]
     for one in list(reversed(deck)):

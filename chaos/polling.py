@@ -1,4 +1,4 @@
-"""Polling: a thread that calls a function periodically, and a wait for a condition."""
+"""Polling: a periodic call in a thread, and a wait for a condition."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Poller:
 
 
 def wait_for(holds: Callable[[], bool], seconds: float, between: Callable[[], object]) -> float | None:
-    """Return when `holds` became true, or None after `seconds`; `between` is called between two polls."""
+    """Return the time when `holds` became true, or None after `seconds`; call `between` between two polls."""
     begin = clock.now()
     pause = threading.Event()
     while clock.now() - begin < seconds:

@@ -1,4 +1,4 @@
-"""Recovery: whether the jobs of a run move again after a round of faults, and how late their statuses are."""
+"""Recovery: waits until jobs progress again after a round of faults, and measures how late their statuses are."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from chaos.system.scene import PROGRESS_SECONDS, Scene
 from chaos.witnesses.watcher import Watcher
 
 RECOVERY_SECONDS = 90.0
-_LATE_SECONDS = 1.0  # a status that is later than this, beyond the coalescing interval, gets a line in the log
-_LAG_SECONDS = 5.0  # measured beyond the bound, so that a report can say how late
-_FIRST_JOBS = 3  # new jobs that must have started, if a fault removed all jobs
+_LATE_SECONDS = 1.0  # log a status that is later than this, beyond the coalescing interval
+_LAG_SECONDS = 5.0  # measure beyond the bound, so that the report shows how late a status is
+_FIRST_JOBS = 3  # new jobs that must start if a fault removed all jobs
 _ACTIVE = {"Running", "Cancelling"}
 _STOPPING = {"Cancelling", "Suspended"}  # their status shows no further progress
 _WAITING = {None, "Pending", "Queued"}
@@ -25,7 +25,7 @@ _ASK_SECONDS = 0.5
 
 
 class Recovery:
-    """The jobs of a run after its rounds of faults. `supervise` is called while it waits."""
+    """Observes the jobs after each round of faults. Calls `supervise` while it waits."""
 
     def __init__(
         self,
@@ -42,9 +42,9 @@ class Recovery:
         self.lags: list[Lag] = []
 
     def wait(self, since: float) -> float | None:
-        """When each active job had changed and one of the waiting jobs had moved; None: not within the time limit.
+        """Return when every active job and one waiting job had changed; None: not within the time limit.
 
-        If no job was active, because a fault removed them all: when the first jobs created after it had started.
+        If a fault removed all active jobs, return when the first new jobs had started.
         """
         active = self._active()
         if not active:
@@ -73,7 +73,7 @@ class Recovery:
                 if uid not in caught_up and self._shows(uid, position):
                     caught_up[uid] = clock.now() - seen_at
             if len(caught_up) < len(expected) and clock.now() - asked_at > _ASK_SECONDS:
-                # An attempt that died meanwhile has no progress to show any more.
+                # An attempt that died meanwhile has no progress to show.
                 reported, asked_at = self._reported(), clock.now()
                 for uid in [one for one, position in expected.items() if reported.get(one, (0, 0)) < position]:
                     if uid not in caught_up:
@@ -85,14 +85,14 @@ class Recovery:
             late, history = caught_up.get(uid), self._watcher.of(uid)
             shown = history.newest if history is not None else None
             seconds = None if late is None else max(0.0, late - PROGRESS_SECONDS)
-            lag = Lag(uid, seen_at, seconds, f"{position} was wanted, and the last status is {shown}")
+            lag = Lag(uid, seen_at, seconds, f"expected {position}, and the last status is {shown}")
             self.lags.append(lag)
             if seconds is None or seconds > _LATE_SECONDS:
-                took = "too long" if seconds is None else f"{seconds:.1f} s"
-                self._log(f"     the status of {uid} was behind at {seen_at:.1f} for {took}: {lag.wanted}")
+                took = "too" if seconds is None else f"{seconds:.1f} s"
+                self._log(f"     at {seen_at:.1f} the status of {uid} was {took} late: {lag.wanted}")
 
     def _active(self) -> list[UserJob]:
-        """Jobs that a worker has, by their status."""
+        """Return the jobs that a worker runs, by their status."""
         return [job for job in self._load.under_way if self._phase(job) in _ACTIVE]
 
     def _phase(self, job: UserJob) -> str | None:
@@ -100,7 +100,7 @@ class Recovery:
         return history.newest.phase if history is not None and history.newest is not None else None
 
     def _begun(self) -> set[str]:
-        """The jobs that have run or ended, by their history."""
+        """Return the jobs that have run or ended, by their history."""
         return {
             one.uid
             for one in self._watcher.histories
@@ -129,7 +129,7 @@ class Recovery:
 
 
 def _progress(broker: redis.Redis) -> dict[str, tuple[int, int]]:
-    """(attempt, percent) of each running job, from Celery's results."""
+    """Return (attempt, percent) of each running job, from Celery's results."""
     found: dict[str, tuple[int, int]] = {}
     keys = list(broker.scan_iter("celery-task-meta-*", count=1000))
     for raw in broker.mget(keys) if keys else []:

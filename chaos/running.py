@@ -1,4 +1,4 @@
-"""Run: injects faults in rounds, alone and combined, over many jobs; then heals, drains and gathers the evidence."""
+"""Run: injects faults in rounds while many jobs are unfinished; then heals, drains and collects the evidence."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from chaos.witnesses.watcher import Watcher
 
 JOBS_UNDER_WAY = 50
 _DRAIN_SECONDS = 300.0
-_EMPTYING_SECONDS = 120.0  # until messages of dead workers or deleted jobs are requeued (VISIBILITY_TIMEOUT_SECONDS)
-_BUSY_SECONDS = 2.0  # how much later a busy machine reacts, for each unit of patience beyond the first
+_EMPTYING_SECONDS = 120.0  # until messages of dead workers and deleted jobs are consumed (VISIBILITY_TIMEOUT_SECONDS)
+_BUSY_SECONDS = 2.0  # the delay of a busy machine, for each unit of patience above 1
 _EXPIRY_SECONDS = 8.0  # between two polls of the leftovers: more than two sweeps
 
 Log = Callable[[str], None]
@@ -40,12 +40,12 @@ class Options:
 
     seconds: float
     seed: int
-    only: tuple[str, ...] = ()  # faults with one of these texts in their name; empty: all
+    only: tuple[str, ...] = ()  # texts in the names of the wanted faults; empty: all
     alone_first: bool = True  # each fault once alone, before they are combined
     target: int = JOBS_UNDER_WAY
     patience: float = 1.0  # factor for all time limits
-    long_seconds: tuple[float, float] = LONG_SECONDS  # of jobs
-    empties: bool = True  # wait at the end until the broker should be empty, and check it
+    long_seconds: tuple[float, float] = LONG_SECONDS  # of long jobs
+    empties: bool = True  # wait until the broker is empty, and check it
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class RunResult:
 
     options: Options
     evidence: Evidence
-    left_out: tuple[str, ...]  # faults that are not possible on this machine
+    left_out: tuple[str, ...]  # faults that are impossible on this machine
     begun_at: float
     defects: list[str] = field(default_factory=list)  # errors of the run itself
 
@@ -65,7 +65,7 @@ class ChaosRun:
     def __init__(self, options: Options, *, own_disk: bool, log: Log) -> None:
         self._options = options
         self._log = log
-        # Seeded on purpose: it picks the operators' requests that the network refuses.
+        # Seeded on purpose: it picks the requests that the API proxies refuse.
         self._scene = Scene(random.Random(options.seed), own_disk=own_disk)  # noqa: S311
         self._stack = contextlib.ExitStack()
         self._windows: list[Window] = []
@@ -111,7 +111,7 @@ class ChaosRun:
         return self._scene
 
     def perform(self) -> RunResult:
-        """Run everything in order. A defect on the way is recorded, and the evidence is still gathered."""
+        """Run everything in order. Record errors of the run itself, and still collect the evidence."""
         begun_at = clock.now()
         only = [text.lower() for text in self._options.only]
         faults = [one for one in all_faults() if not only or any(text in one.name.lower() for text in only)]
@@ -158,7 +158,7 @@ class ChaosRun:
             wait_for(lambda: False, now.hold_seconds, self._supervise)
             for heal in reversed(heals):
                 heal()
-        except Exception:  # noqa: BLE001 -- a defect of the run, reported at the end; the faults are healed below
+        except Exception:  # noqa: BLE001 -- reported at the end; the faults are healed below
             self._defects.append(f"{names}: {traceback.format_exc()}")
         self._heal_all()
         end = clock.now()
@@ -174,7 +174,7 @@ class ChaosRun:
             self._recovery.measure_lag()
 
     def _heal_all(self) -> None:
-        """Undo all faults, with one retry: the API server may need a moment."""
+        """Undo all faults, with one retry, because the API server may need a moment."""
         for last in (False, True):
             try:
                 self._scene.heal()
@@ -194,20 +194,22 @@ class ChaosRun:
 
     def _drain(self) -> None:
         self._load.finish()
-        self._log(f"no more faults, no more jobs; {len(self._load.under_way)} are to end")
+        self._log(f"no more faults and no new jobs; {len(self._load.under_way)} jobs are unfinished")
         done = wait_for(lambda: not self._load.under_way and self._load.is_idle, _DRAIN_SECONDS, self._supervise)
         left = self._load.under_way
-        self._log("all have ended" if done else f"{len(left)} have not ended: {[job.name for job in left][:10]}")
+        self._log(
+            "all jobs have ended" if done else f"{len(left)} jobs have not ended: {[job.name for job in left][:10]}"
+        )
         wait_for(lambda: not self._is_left(), RECOVERY_SECONDS, self._supervise)
 
     def _is_left(self) -> bool:
-        """Whether a deleted job still has keys without expiry or files."""
+        """Return whether a deleted job still has files, or keys that never expire."""
         gone = {job.uid for job in self._load.jobs if job.deleted_at is not None}
         left = [one for found in remains.look(self._scene, gone).values() for one in found]
         return any(one.ttl_seconds is None for one in left)
 
     def _messages(self) -> dict[str, list[str]]:
-        """By job: the messages in the broker when it should be empty."""
+        """Return by job the messages in the broker when it should be empty."""
         begin, broker = clock.now(), self._scene.broker
         emptied = wait_for(
             lambda: not remains.messages(broker) and not remains.dangling_tags(broker),
@@ -215,7 +217,7 @@ class ChaosRun:
             self._supervise,
         )
         messages, dangling_tags = remains.messages(broker), remains.dangling_tags(broker)
-        left = f"messages of {len(messages)} jobs are left" if emptied is None else "the broker is empty"
+        left = f"messages of {len(messages)} jobs remain" if emptied is None else "the broker is empty"
         self._log(f"{left} after {clock.now() - begin:.1f} s")
         if dangling_tags:
             self._defects.append(
@@ -260,7 +262,7 @@ class ChaosRun:
 
 
 def _window(one: Fault, begin: float) -> Window:
-    """The window of a fault that begins now; `end` is set later."""
+    """Return the window of a fault at its begin; `end` is set later."""
     blocks, deposes = one.blocks_users or one.deposes, one.deposes
     return Window(
         one.name, begin, begin, one.cuts, blocks_users=blocks, harms=one.harms, forgets=one.forgets, deposes=deposes

@@ -62,13 +62,13 @@ def _perform(options: argparse.Namespace, places: Places, leave_alone: Callable[
                     _explain(ready, display, places, taken)
                     leave_alone()
                     ready.hold()
-            display.text(f"Everything is stopped and removed again. It took {clock():.0f} s in all.")
-    except KeyboardInterrupt:  # the usual end of a demo that was kept
+            display.text(f"Everything is stopped and removed. The demo took {clock():.0f} s.")
+    except KeyboardInterrupt:  # the usual end of a kept demo
         interrupts.uninterruptible()
         print("\ndemo: interrupted; everything is stopped and removed", file=sys.stderr)
         return keeping.INTERRUPTED
     except _EXPECTED as error:
-        print(f"\ndemo: {error}\nLogs, where there are any: {places.shown(places.logs)}/", file=sys.stderr)
+        print(f"\ndemo: {error}\nLogs, if there are any: {places.shown(places.logs)}/", file=sys.stderr)
         return 1
     return 0
 
@@ -106,13 +106,13 @@ def _explain(ready: stage.DemoServers, display: Display, places: Places, taken: 
         reach = f"--gallery {ready.gallery} --account {gallery.USER} --kubeconfig {kubectl.kubeconfig}"
         display.text(f"  {places.shown(_RECON)} open {taken.job} {reach}")
         display.text(f"Or open {ready.gallery} and sign in with the token in {places.shown(places.token)}")
-    display.text("To stop it and to remove everything:")
+    display.text("To stop and remove everything:")
     display.text("  make demo-stop")
 
 
 @contextmanager
 def _alarmed(ready: stage.DemoServers) -> Iterator[None]:
-    """Interrupt the story when a process ends, since it might wait for that process for ever."""
+    """Interrupt the story when a process ends, since the story could wait for it forever."""
     ended: list[DevclusterError] = []
 
     def interrupt(_number: int, _frame: object) -> None:
@@ -130,7 +130,7 @@ def _alarmed(ready: stage.DemoServers) -> Iterator[None]:
 
 @contextmanager
 def _cleaned(places: Places) -> Iterator[None]:
-    """Remove files that are useless after the demo."""
+    """Remove the demo's temporary files."""
     try:
         yield
     finally:
@@ -150,12 +150,12 @@ def _signals_ignored_afterwards() -> Iterator[None]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m demo", description="From photos to a mesh by kubectl apply.")
-    parser.add_argument("--keep", action="store_true", help="leave everything running at the end")
-    parser.add_argument("--stop", action="store_true", help="stop what an earlier --keep left running")
-    parser.add_argument("--photos", metavar="FOLDER", type=Path, help="photos of your own, instead of the bananas")
-    parser.add_argument("--kubeconfig", metavar="FILE", help="play on this cluster instead of one of our own")
+    parser.add_argument("--keep", action="store_true", help="keep everything running at the end")
+    parser.add_argument("--stop", action="store_true", help="stop the demo that an earlier --keep left running")
+    parser.add_argument("--photos", metavar="FOLDER", type=Path, help="your own photos instead of the bananas")
+    parser.add_argument("--kubeconfig", metavar="FILE", help="use this cluster instead of a temporary one")
     parser.add_argument(
-        "--output", metavar="FOLDER", type=Path, default=CHECKOUT / "demo-output", help="where the results go"
+        "--output", metavar="FOLDER", type=Path, default=CHECKOUT / "demo-output", help="where to write the results"
     )
     return parser
 

@@ -1,4 +1,4 @@
-"""Board: the state of the jobs as a watch of the API server shows it to any user."""
+"""Board: the state of the jobs as a user's watch shows it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class JobView:
-    """One job, as its status was last seen."""
+    """One job by its newest status."""
 
     name: str
     phase: str = ""
@@ -19,7 +19,7 @@ class JobView:
     eta_seconds: int | None = None
     message: str = ""
     steps_begun: Mapping[str, float] = field(default_factory=dict)  # step -> seconds since the demo's start
-    finished_at: float | None = None  # the same clock
+    finished_at: float | None = None  # on the same clock
 
     @property
     def finished(self) -> bool:
@@ -27,14 +27,14 @@ class JobView:
         return self.finished_at is not None
 
     def step_seconds(self) -> dict[str, float]:
-        """How long each step took, for a job that has finished."""
+        """Return the duration of each step of a finished job."""
         names = list(self.steps_begun)
         begun = [*self.steps_begun.values(), self.finished_at or 0.0]
         return {name: begun[index + 1] - begun[index] for index, name in enumerate(names)}
 
 
 def seen(before: JobView | None, job: Mapping[str, Any], at: float) -> JobView:
-    """The view after the watch showed the object `job`, `at` seconds after the start."""
+    """Return the view after the watch showed the object `job`, `at` seconds after the demo's start."""
     status: Mapping[str, Any] = job.get("status") or {}
     progress: Mapping[str, Any] = status.get("progress") or {}
     view = before or JobView(job["metadata"]["name"])
@@ -71,18 +71,18 @@ class EventView:
 
 @dataclass(frozen=True)
 class Board:
-    """All that the display shows."""
+    """The state that the display shows."""
 
     jobs: Mapping[str, JobView] = field(default_factory=dict)
     events: tuple[EventView, ...] = ()
 
     def with_job(self, job: Mapping[str, Any], at: float) -> Board:
-        """The board with the state of that object."""
+        """Return the board with the state of that job."""
         name = job["metadata"]["name"]
         return replace(self, jobs={**self.jobs, name: seen(self.jobs.get(name), job, at)})
 
     def with_event(self, event: Mapping[str, Any], at: float) -> Board:
-        """The board with that Event, if it is about a job."""
+        """Return the board with that Event; unchanged if it is not about a job."""
         about: Mapping[str, Any] = event.get("involvedObject") or {}
         if about.get("kind") != "ReconstructionJob":
             return self

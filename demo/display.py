@@ -1,4 +1,4 @@
-"""Display of the demo: text lines, and on a terminal below them a live picture. A log gets a line for each change instead."""
+"""Display of the demo: text lines, and on a terminal a live picture below them. A log gets a line for each change instead."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _PICTURES_PER_SECOND = 4
 _EVENTS_SHOWN = 5
 _BAR_CELLS = 30
 _INDENT_CELLS = 4
-_LOG_PERCENT = 10  # a log gets a line for every ten percent
+_LOG_PERCENT = 10  # a log gets a line every ten percent
 _STYLES = {"Succeeded": "green", "Failed": "red", "Cancelled": "yellow", "Cancelling": "yellow", "Running": "cyan"}
 
 
 class Display:
-    """Shows the demo on `console`; in a log, each line has the seconds by `clock`. Any thread may call its methods."""
+    """Shows the demo on `console`; in a log, each line has the seconds of `clock`. Thread-safe."""
 
     def __init__(self, console: Console, clock: Callable[[], float]) -> None:
-        self.live = console.is_terminal  # else a log
+        self.live = console.is_terminal  # otherwise the console is a log
         self._console = console
         self._clock = clock
         self._lock = threading.Lock()
@@ -47,30 +47,30 @@ class Display:
         self._picture.stop()
 
     def title(self, text: str) -> None:
-        """A new part of the story."""
+        """Show the title of a new part of the story."""
         self._write(f"\n{text}" if self.live else f"== {text}", "bold")
 
     def text(self, text: str) -> None:
-        """A sentence of the story."""
+        """Show a sentence of the story."""
         self._write(text)
 
     def command(self, text: str) -> None:
-        """A command line that is about to run."""
+        """Show a command that is about to run."""
         self._write(f"$ {text}", "bold cyan")
 
     def output(self, text: str, style: str = "dim") -> None:
-        """What a command printed."""
+        """Show the output of a command."""
         if self.live:
             self._console.print(Padding(Text(text.strip(), style=style), (0, 0, 0, _INDENT_CELLS)))
         else:
             self._write(textwrap.indent(text.strip(), " " * _INDENT_CELLS))
 
     def refusal(self, text: str) -> None:
-        """The message with which the API server refused something."""
+        """Show the message of a request that the API server refused."""
         self.output(text, "yellow")
 
     def board(self, board: Board) -> None:
-        """The newest state of the jobs, and the Events so far."""
+        """Show the newest state of the jobs, and the Events so far."""
         with self._lock:
             before, self._board = self._board, board
             if not self.live:
@@ -78,17 +78,17 @@ class Display:
                     self._write(line)
 
     def table(self, text: str) -> None:
-        """The newest output of `kubectl get recon`, for the picture."""
+        """Set the newest output of `kubectl get recon` for the picture."""
         with self._lock:
             self._table = text
 
     def _write(self, text: str, style: str = "") -> None:
         if not self.live:
             text = textwrap.indent(text, f"{self._clock():6.1f} s  ")
-        self._console.print(Text(text, style=style), soft_wrap=True)  # a path that is cut in two cannot be copied
+        self._console.print(Text(text, style=style), soft_wrap=True)  # wrapped paths could not be copied
 
     def _draw(self) -> RenderableType:
-        """The table, a bar for each job, the newest Events."""
+        """Return the picture: the table, a bar for each job, the newest Events."""
         with self._lock:
             board, table = self._board, self._table
         if not board.jobs:
@@ -116,7 +116,7 @@ class Display:
 
 
 def _changes(before: Board, board: Board) -> Iterator[str]:
-    """A line for each job with another phase, step or ten percent, and for each new Event."""
+    """Yield a line for each job with a new phase, step or ten percent, and for each new Event."""
     for name, job in board.jobs.items():
         old = before.jobs.get(name)
         if job.phase and (old is None or _logged(old) != _logged(job)):

@@ -1,4 +1,4 @@
-"""The gallery of the demo, and a user for it: an editor of the namespace, whose token is in a file."""
+"""Gallery of the demo, with a user: an editor of the namespace, whose token is in a file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DURATION = "8h"
 
 
 def start(system: System, kubectl: ShownKubectl, places: Places, display: Display) -> str:
-    """Start it, and write the user's token. Returns its address."""
+    """Start the gallery, write the user's token, and return the gallery's URL."""
     (system.folder / "gallery.log").symlink_to(places.logs / "gallery.log")
     account = f"{kubectl.namespace}:{USER}"
     kubectl.run("create", "serviceaccount", USER)

@@ -1,4 +1,4 @@
-"""Lifetime of a demo: one at a time, and one that is kept (`make demo KEEP=1`) until `make demo-stop`."""
+"""Lifetime of a demo: only one runs at a time, and a kept one (`make demo KEEP=1`) runs until `make demo-stop`."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from devcluster.files import locked_if_free
 from devcluster.servers.pids import start_mark
 from devcluster.waiting import wait_until
 
-_STOP_SECONDS = 180.0  # jobs in a user's cluster are deleted first
+_STOP_SECONDS = 180.0  # includes the deletion of jobs in a user's cluster
 INTERRUPTED = 130
-"""The exit status after an interrupt, as shells have it for Ctrl-C."""
+"""The exit status after an interrupt, as in shells."""
 
 
 class AlreadyRunningError(Exception):
@@ -28,18 +28,18 @@ class AlreadyRunningError(Exception):
 
 @contextlib.contextmanager
 def only_one(places: Places) -> Iterator[None]:
-    """Hold the lock of the demo's folder; the kernel releases it when this process ends in any way."""
+    """Hold the lock of the demo's folder; the kernel releases it when this process ends."""
     places.root.mkdir(exist_ok=True)
     with locked_if_free(places.lock) as free:
         if not free:
-            raise AlreadyRunningError("A demo runs in this checkout already; `make demo-stop` ends one that was kept.")
+            raise AlreadyRunningError("A demo is already running in this checkout; `make demo-stop` stops a kept one.")
         yield
 
 
 def in_background(places: Places, perform: Callable[[Callable[[], None]], int]) -> int:
-    """Run `perform` in a process that outlives this one, and return when it calls the function that it is given.
+    """Run `perform` in a process that outlives this one, and return when `perform` calls its argument.
 
-    Until then the launcher passes signals on to that process, which writes to the launcher's terminal.
+    Until then the launcher forwards signals to that process, which writes to the launcher's terminal.
     """
     read_end, write_end = os.pipe()
     interrupts.block()  # until both processes have their handlers
@@ -79,7 +79,7 @@ def _be_the_background(places: Places, perform: Callable[[Callable[[], None]], i
         interrupts.unblock()
         status = perform(leave_alone)
         sys.stdout.flush()
-    except Exception:  # noqa: BLE001 -- a copy of the launcher must end here, and never return to the caller
+    except Exception:  # noqa: BLE001 -- the child must end here, and never return to the caller
         traceback.print_exc()
         status = 1
     finally:
@@ -89,15 +89,15 @@ def _be_the_background(places: Places, perform: Callable[[Callable[[], None]], i
 
 
 def stop(places: Places) -> str:
-    """End the demo that was kept; return what was done."""
+    """Stop the kept demo, and return a message."""
     try:
         found = json.loads(places.running.read_text())
     except FileNotFoundError:
-        return "no demo was left running"
+        return "no demo is running"
     pid, mark = found["pid"], found["mark"]
     if start_mark(pid) != mark:
         places.running.unlink(missing_ok=True)
-        return "the demo that was left running has ended already"
+        return "the demo has already ended"
     os.kill(pid, signal.SIGTERM)
     wait_until(lambda: start_mark(pid) != mark, f"the end of the demo's process {pid}", timeout_seconds=_STOP_SECONDS)
     return "stopped the demo"

@@ -1,4 +1,4 @@
-"""kubectl as the user of the demo would type it: each command is shown before it runs."""
+"""kubectl of the demo: shows each command as a user would type it before it runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _COMMAND_SECONDS = 6 * 3600.0 + 60.0  # above the longest `kubectl wait` of the 
 
 
 class KubectlError(Exception):
-    """A command of the demo failed; has kubectl's message."""
+    """A command of the demo failed; `message` is kubectl's."""
 
     def __init__(self, command: str, message: str) -> None:
         super().__init__(f"{command}\n{message}")
@@ -25,32 +25,32 @@ class KubectlError(Exception):
 
 
 class UnexpectedlyAcceptedError(Exception):
-    """The API server accepted what it must refuse."""
+    """The API server accepted a request that it must refuse."""
 
 
 @dataclass(frozen=True)
 class ShownKubectl:
-    """kubectl for one cluster and one namespace. `show` gets each command that a user would type."""
+    """kubectl for one cluster and namespace. `show` gets each command that a user would type."""
 
     program: Path
     kubeconfig: str
     namespace: str
-    folder: Path  # where commands run: the checkout, so that paths in them are short
+    folder: Path  # working directory: the checkout, so that paths are short
     cache: Path
     show: Callable[[str], None]
 
     def command(self, *arguments: str) -> list[str]:
-        """The whole command line, for a process that keeps running."""
+        """Return the whole command line, for a long-running process."""
         return [str(self.program), *self._where(), *arguments]
 
     @property
     def environment(self) -> dict[str, str]:
         """The environment of every kubectl."""
-        # The usual cache of a cluster's resources is by address: an earlier cluster on the same port had others.
+        # The default cache of resources is by address, and an earlier cluster on the same port had other resources.
         return os.environ | {"KUBECONFIG": self.kubeconfig, "KUBECACHEDIR": str(self.cache)}
 
     def run(self, *arguments: str) -> str:
-        """Show a command, run it, and return what it printed."""
+        """Show a command, run it, and return its output."""
         self.show(self._shown(arguments))
         return self.quietly(*arguments)
 
@@ -60,22 +60,22 @@ class ShownKubectl:
         self.show(shown)
         done = self._done(arguments)
         if done.returncode == 0:
-            raise UnexpectedlyAcceptedError(f"{shown}\nwas accepted, and should have been refused")
+            raise UnexpectedlyAcceptedError(f"{shown}\nwas accepted, but should have been refused")
         return done.stderr.strip()
 
     def quietly(self, *arguments: str) -> str:
-        """Run a command without showing it, and return what it printed."""
+        """Run a command without showing it, and return its output."""
         done = self._done(arguments)
         if done.returncode != 0:
             raise KubectlError(self._shown(arguments), (done.stderr or done.stdout).strip())
         return done.stdout
 
     def read(self, *arguments: str) -> Any:
-        """The JSON that a command prints."""
+        """Return the JSON that a command prints."""
         return json.loads(self.quietly(*arguments, "-o", "json"))
 
     def succeeds(self, *arguments: str) -> bool:
-        """Whether a command that only reads succeeds."""
+        """Return whether a command that only reads succeeds."""
         return self._done(arguments).returncode == 0
 
     def _where(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Photos of the demo: the bananas of examples/, or the user's own (`make demo PHOTOS=FOLDER`)."""
+"""Photos of the demo: the bananas in examples/, or the user's (`make demo PHOTOS=FOLDER`)."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _LEAST = 3
 
 
 class UnsuitablePhotosError(Exception):
-    """The folder of photos cannot be used; the message says why."""
+    """The folder of photos cannot be used; the message has the reason."""
 
 
 @dataclass(frozen=True)
 class Photos:
-    """The job that reconstructs the photos. `manifest`: the file to apply; `folder`: what the workers read as /photos/JOB."""
+    """The job that reconstructs the photos. `manifest`: the file to apply; `folder`: the workers' /photos/JOB."""
 
     job: str
     manifest: str
@@ -31,24 +31,24 @@ class Photos:
 
 
 def example() -> Photos:
-    """A dozen photos of bananas."""
+    """Return the photos of bananas."""
     return Photos("banana", _EXAMPLE, CHECKOUT / "examples" / "photos" / "banana", "15m")
 
 
 def own(folder: Path, places: Places) -> Photos:
-    """The user's folder, as a job of its name. Its manifest is written by `write`. Raises UnsuitablePhotosError."""
+    """Return the user's folder as a job with its name; `write` writes the manifest. Raises UnsuitablePhotosError."""
     if not folder.is_dir():
         raise UnsuitablePhotosError(f"There is no folder {folder}: PHOTOS=... names a folder of photos.")
     files = sum(path.is_file() for path in folder.rglob("*"))
     if files < _LEAST:
-        raise UnsuitablePhotosError(f"{folder} has {files} files: a mesh needs {_LEAST} photos, and better 20 or more.")
+        raise UnsuitablePhotosError(f"{folder} has {files} files: a mesh needs {_LEAST} photos, preferably 20 or more.")
     name = re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-")[:_NAME_CHARACTERS].strip("-")
     job = name if name not in ("", "placeholder") else "photos"
     return Photos(job, str(places.root / f"{job}.yaml"), folder.resolve(), "6h")
 
 
 def write(photos: Photos) -> None:
-    """Write the manifest of the user's photos: that of the example, with the job's name."""
+    """Write the manifest of the user's photos: the example's with the job's name."""
     if photos.manifest == _EXAMPLE:
         return
     body = yaml.safe_load((CHECKOUT / _EXAMPLE).read_text())

@@ -1,4 +1,4 @@
-"""Paths of the demo's files: everything under one folder that git ignores."""
+"""Paths of the demo's files, all below one folder that git ignores."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ class Places:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.jobs = root / "jobs"  # the worker's job folders; they are removed at the end
+        self.jobs = root / "jobs"  # the worker's job folders, removed at the end
         self.logs = root / "logs"  # of operator, worker and gallery
-        self.uploads = root / "uploads"  # photos that come by the gallery
+        self.uploads = root / "uploads"  # photos uploaded in the gallery
         self.token = root / "gallery-token"  # of the gallery's user
         self.kubectl_cache = root / ".kubectl-cache"  # of the cluster's resources
-        self.lock = root / ".lock"  # held by the demo that runs
+        self.lock = root / ".lock"  # held by the running demo
         self.running = root / ".running.json"  # names the process that keeps a demo running in the background
 
     def result(self, job: str) -> Path:
-        """Mesh, previews and manifest of a job."""
+        """Return the folder of a job's mesh, previews and manifest."""
         return self.root / job
 
     def shown(self, path: Path) -> str:
-        """A path as a user types it in the checkout."""
+        """Return a path as a user types it in the checkout."""
         return str(path.relative_to(CHECKOUT)) if path.is_relative_to(CHECKOUT) else str(path)
 
     def empty(self) -> None:
-        """Make the folders, and remove what an earlier demo left in them."""
+        """Make the folders, and remove files of an earlier demo."""
         self.root.mkdir(exist_ok=True)
         for entry in self.root.iterdir():
             if entry in (self.lock, self.running):

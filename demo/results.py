@@ -17,12 +17,12 @@ _TEXT_WIDTH = 100  # characters
 
 
 class DemoFailedError(Exception):
-    """The demo ran, and its jobs did not end as they should."""
+    """The jobs of the demo did not end as expected."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """Facts about the job of the mesh, for the closing lines."""
+    """Facts about the finished job, for the closing lines."""
 
     seconds: float  # from the job's start to its end, by its status
     step_seconds: Mapping[str, float]
@@ -32,9 +32,9 @@ class Account:
 
 
 def collect(kubectl: ShownKubectl, places: Places, view: JobView) -> Account:
-    """Copy the outputs of a job that succeeded out of the worker's folder, with its manifest as it ended.
+    """Copy the outputs of a succeeded job from the worker's folder, with its final manifest.
 
-    A DemoFailedError says that the job did not succeed, or that its files differ from its status.
+    Raises DemoFailedError if the job did not succeed, or its files differ from its status.
     """
     job: dict[str, Any] = kubectl.read("get", f"recon/{view.name}")
     status = job["status"]
@@ -51,7 +51,7 @@ def collect(kubectl: ShownKubectl, places: Places, view: JobView) -> Account:
     meshes = tuple(sorted(folder.glob("*.glb")))
     previews = tuple(sorted(folder.glob("preview_*.png")))
     if missing or not meshes or not previews:
-        raise DemoFailedError(f"The output of {view.name} is not complete: {missing or sorted(listed)}")
+        raise DemoFailedError(f"The output of {view.name} is incomplete: {missing or sorted(listed)}")
     return Account(
         seconds=sum(view.step_seconds().values()),
         step_seconds=view.step_seconds(),
@@ -65,20 +65,20 @@ def check_cancelled(kubectl: ShownKubectl, places: Places, name: str) -> None:
     """Raise DemoFailedError unless a cancelled job is Cancelled and has left no files."""
     job: dict[str, Any] = kubectl.read("get", f"recon/{name}")
     if job["status"]["phase"] != "Cancelled":
-        raise DemoFailedError(f"The job {name} ended as {job['status']['phase']}, and should be Cancelled.")
+        raise DemoFailedError(f"The job {name} ended as {job['status']['phase']} instead of Cancelled.")
     folder = places.jobs / job["metadata"]["uid"]
     if folder.exists():
-        raise DemoFailedError(f"The cancelled job {name} has left files in {folder}.")
+        raise DemoFailedError(f"The cancelled job {name} left files in {folder}.")
 
 
 def lines(account: Account, places: Places) -> list[str]:
-    """The closing lines, for people."""
+    """Return the closing lines."""
     shown = [f"The photos became a mesh in {account.seconds:.0f} s, as its status reported:"]
     shown += [f"  {seconds:5.1f} s  {step}" for step, seconds in account.step_seconds.items()]
     if account.quality:
         quality = ", ".join(f"{name} {value}" for name, value in account.quality.items())
         shown += textwrap.wrap(quality, _TEXT_WIDTH, initial_indent="  ", subsequent_indent="  ")
-    shown.append("Mesh (any glTF viewer shows it, Blender too):")
+    shown.append("Mesh (opens in any glTF viewer, such as Blender):")
     shown += [f"  {_file(path, places)}" for path in account.meshes]
     shown.append("Previews:")
     shown += [f"  {_file(path, places)}" for path in account.previews]

@@ -1,6 +1,6 @@
-"""Stage of the demo: an API server, a Redis, an operator and a worker, each a separate process.
+"""Stage of the demo: an API server, a Redis, an operator and a worker as separate processes.
 
-The API server is our own (`own`), or one that the user has (`theirs`). All of it ends with the `with` block.
+The API server is a temporary one (`own`) or the user's (`theirs`). Everything else ends with the `with` block.
 """
 
 from __future__ import annotations
@@ -29,40 +29,40 @@ from devcluster.waiting import wait_until
 _CRD = "crd/reconstructionjobs.reconstruction.dev"
 _OPERATOR_LEASE = ("-n", "reconstruction-system", "get", "lease", "reconstruction-operator")
 _OLDEST_KUBERNETES = (1, 31)
-_READY_SECONDS = 120.0  # of the CRD: under a second on a machine that is not busy
-_CHECK_SECONDS = 1.0  # between two checks whether everything still runs
-_WORKER_PROCESSES = 2  # the photos and the placeholder, side by side
+_READY_SECONDS = 120.0  # until the CRD is served: under a second on an idle machine
+_CHECK_SECONDS = 1.0  # between two checks that everything runs
+_WORKER_PROCESSES = 2  # one for the photos, one for the placeholder
 
 
 class UnsuitableClusterError(Exception):
-    """The demo cannot use the user's cluster; the message says why, and what to do."""
+    """The demo cannot use the user's cluster; the message has the reason and the remedy."""
 
 
 @dataclass
 class DemoServers:
-    """The servers of a demo, which are ready."""
+    """The ready servers of a demo."""
 
     kubectl: ShownKubectl
     processes: dict[str, Process]
     more_checks: tuple[Callable[[], None], ...] = ()
-    gallery: str = ""  # its address; empty: none
+    gallery: str = ""  # its URL; empty: none
     _over: threading.Event = field(default_factory=threading.Event)
 
     def check(self) -> None:
-        """Raise where a process has ended."""
+        """Raise if a process has ended."""
         for process in self.processes.values():
             process.check()
         for check in self.more_checks:
             check()
 
     def hold(self) -> None:
-        """Return only by an exception: a signal, or the end of one of the processes."""
+        """Wait until a signal or the end of a process raises an exception."""
         while not self._over.wait(_CHECK_SECONDS):
             self.check()
 
     @contextlib.contextmanager
     def watched(self, alarm: Callable[[DevclusterError], None]) -> Iterator[None]:
-        """Call `alarm` (from a thread, once) when a process ends within the block."""
+        """Call `alarm` once, from a thread, when a process ends within the block."""
         over = threading.Event()
 
         def look() -> None:
@@ -84,7 +84,7 @@ class DemoServers:
 
 @contextlib.contextmanager
 def own(places: Places, photos: Photos, display: Display) -> Iterator[DemoServers]:
-    """A control plane of our own: nothing outside of this machine is used, and nothing is left afterwards."""
+    """Run a temporary control plane, which uses only this machine and leaves nothing behind."""
     programs()  # builds what is missing, and shows its progress
     redis_server()
     display.title("A Kubernetes control plane, a Redis, the operator and a worker start on this machine")
@@ -98,7 +98,7 @@ def own(places: Places, photos: Photos, display: Display) -> Iterator[DemoServer
         _wait_served(kubectl)
         display.output(kubectl.run("apply", "-k", "manifests/install"))
         system = stack.enter_context(System(cluster, server, settings=_settings(places, photos)))
-        account = "as the service account of manifests/install, with the permissions in it and no others"
+        account = "as the service account of manifests/install, with only its permissions"
         _start(system, places, display, account)
         address = gallery.start(system, kubectl, places, display)
         yield DemoServers(kubectl, system.processes, (cluster.check,), address)
@@ -106,7 +106,7 @@ def own(places: Places, photos: Photos, display: Display) -> Iterator[DemoServer
 
 @contextlib.contextmanager
 def theirs(kubeconfig: str, namespace: str, places: Places, photos: Photos, display: Display) -> Iterator[DemoServers]:
-    """The user's cluster, with a new namespace, and the CRD where there is none; both are deleted afterwards."""
+    """Use the user's cluster with a new namespace, and the CRD if it is missing; delete both afterwards."""
     found = shutil.which("kubectl")
     program = Path(found) if found else programs().kubectl
     redis_server()
@@ -116,7 +116,7 @@ def theirs(kubeconfig: str, namespace: str, places: Places, photos: Photos, disp
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(Redis())
         if kubectl.succeeds("get", _CRD):
-            display.text("The cluster has the ReconstructionJob resource already: it is left as it is")
+            display.text("The cluster already has the ReconstructionJob resource, which stays unchanged")
         else:
             stack.callback(_remove, kubectl, display, "manifests/crd", "-f")
             display.output(kubectl.run("apply", "-f", "manifests/crd"))
@@ -138,20 +138,20 @@ def _kubectl(program: Path, kubeconfig: str, namespace: str, places: Places, dis
 def _settings(places: Places, photos: Photos) -> dict[str, str]:
     return {
         "JOBS_DIR": str(places.jobs),
-        # What the manifests call /photos lies here.
+        # Places of the manifests' /photos.
         "INPUT_ROOTS": f"/photos/{photos.job}={photos.folder},/photos={CHECKOUT / 'examples' / 'photos'},{places.uploads}",
-        "DRAIN_SECONDS": "1",  # an interrupted demo waits for no reconstruction
+        "DRAIN_SECONDS": "1",  # an interrupted demo does not wait for the reconstruction
     }
 
 
 def _start(system: System, places: Places, display: Display, account: str, **settings: str) -> None:
     for name in ("operator", "worker"):
         (system.folder / f"{name}.log").symlink_to(places.logs / f"{name}.log")
-    # The worker first: an operator that finds none reports that in the job's Events.
+    # The worker starts first: an operator without workers reports that in the job's Events.
     worker = system.start_worker(concurrency=_WORKER_PROCESSES)
     system.wait_registered()
     display.text(
-        f"celery -A reconstruction_operator.celery_app worker: process {worker.pid}; it knows nothing of Kubernetes"
+        f"celery -A reconstruction_operator.celery_app worker: process {worker.pid}; it does not use Kubernetes"
     )
     operator = system.start_operator(**settings)
     Replica(system).wait_ready()
@@ -159,7 +159,7 @@ def _start(system: System, places: Places, display: Display, account: str, **set
 
 
 def _wait_served(kubectl: ShownKubectl) -> None:
-    # Not `kubectl wait`: it gives up on a CRD that is so new that it has no conditions yet.
+    # Not `kubectl wait`, which fails for a CRD that has no conditions yet.
     wait_until(
         lambda: kubectl.succeeds("get", "--raw", "/apis/reconstruction.dev/v1alpha1"),
         "the API server to serve ReconstructionJobs",
@@ -176,7 +176,7 @@ def _check_suitable(kubectl: ShownKubectl, kubeconfig: str) -> None:
         version = kubectl.read("--request-timeout=15s", "version")["serverVersion"]
     except KubectlError as error:
         raise UnsuitableClusterError(
-            f"The cluster of {kubeconfig} does not answer. kubectl says:\n{error.message}\n"
+            f"The cluster of {kubeconfig} does not answer. kubectl reports:\n{error.message}\n"
             f"Without KUBECONFIG=... the demo starts its own control plane."
         ) from error
     found = (int(version["major"]), int(version["minor"].rstrip("+")))
@@ -189,13 +189,13 @@ def _check_suitable(kubectl: ShownKubectl, kubeconfig: str) -> None:
     if kubectl.succeeds(*_OPERATOR_LEASE):
         raise UnsuitableClusterError(
             "The cluster has an operator installed (the Lease reconstruction-operator in the namespace "
-            "reconstruction-system): it would work on the demo's jobs as well. Use it with manifests/examples instead."
+            "reconstruction-system): it would process the demo's jobs too. Use it with manifests/examples instead."
         )
 
 
 def _remove(kubectl: ShownKubectl, display: Display, what: str, kind: str) -> None:
-    # At the very end, after any error: what cannot be removed is reported, and the clean-up continues.
+    # This may run after an error: report what cannot be removed, and continue the clean-up.
     try:
         display.output(kubectl.run("delete", kind, what, "--ignore-not-found", "--timeout=120s"))
     except KubectlError as error:
-        display.refusal(f"{error}\nThis may be left in the cluster.")
+        display.refusal(f"{error}\nThis may remain in the cluster.")

@@ -1,4 +1,4 @@
-"""Story of the demo: a user's commands, in order."""
+"""Story of the demo: a user's commands in order."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _STEP_TIMEOUT = "120s"
 
 
 def play(kubectl: ShownKubectl, display: Display, clock: Callable[[], float], photos: Photos) -> Board:
-    """Two jobs: photos become a mesh, and a placeholder is cancelled in two steps. Returns what was last seen of them."""
+    """Run two jobs: photos become a mesh, and a placeholder is cancelled in two steps. Return their last state."""
     with display, Watching(kubectl, display.board, clock) as watching, _table(kubectl, display):
-        display.title("Two jobs: photos, and a placeholder that only takes its time")
+        display.title("Two jobs: photos, and a placeholder that only waits")
         for manifest in (photos.manifest, _CANCELLED):
             display.output(kubectl.run("apply", "-f", manifest))
         _cancel(kubectl, display)
@@ -56,7 +56,7 @@ def _spec(job: str, fields: str) -> tuple[str, ...]:
 
 
 def _until_shown(watching: Watching, job: str) -> None:
-    """`kubectl wait` may hear of an end a moment before our own watch does."""
+    """Wait until our watch shows the end, which `kubectl wait` may see a moment earlier."""
     deadline = time.monotonic() + 10.0
     while not ((view := watching.board.jobs.get(job)) and view.finished) and time.monotonic() < deadline:
         time.sleep(0.05)

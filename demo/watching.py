@@ -1,4 +1,4 @@
-"""Watch of jobs and Events by `kubectl get --watch`, which keeps the board."""
+"""Watch of jobs and Events by `kubectl get --watch`, which updates the board."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from typing import IO, Any, Self
 from demo.board import Board
 from demo.kubectl import ShownKubectl
 
-_RESTART_SECONDS = 1.0  # between the end of a watch (the API server was away) and the next
+_RESTART_SECONDS = 1.0  # between the end of a watch (the API server is unavailable) and the next
 _END_SECONDS = 5.0
 
 
 def objects(lines: Iterable[str]) -> Iterator[Mapping[str, Any]]:
-    """The JSON objects that kubectl prints one after the other: one a line, or (older ones) each over many lines."""
+    """Yield the JSON objects that kubectl prints: one per line, or over many lines in older versions."""
     gathered = ""
     for line in lines:
         gathered += line
         try:
             found = json.loads(gathered)
-        except json.JSONDecodeError:  # not all of it yet
+        except json.JSONDecodeError:  # incomplete
             continue
         yield found
         gathered = ""
 
 
 class Watching:
-    """The board, for as long as a `with` block; `changed` is called (from a thread) with each new one."""
+    """Updates the board within a `with` block; a thread calls `changed` with each new one."""
 
     def __init__(self, kubectl: ShownKubectl, changed: Callable[[Board], None], clock: Callable[[], float]) -> None:
         self._kubectl = kubectl
@@ -52,7 +52,7 @@ class Watching:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._lock:  # so that no thread starts another process meanwhile
+        with self._lock:  # no thread may start another process meanwhile
             self._over.set()
             for process in self._processes.values():
                 process.terminate()
@@ -74,9 +74,9 @@ class Watching:
                     text=True,
                 )
             out: IO[str] | None = process.stdout
-            assert out is not None  # noqa: S101  # for the type checker: a pipe was asked for
+            assert out is not None  # noqa: S101  # for the type checker: stdout is a pipe
             with process:
-                for event in objects(out):  # the next watch sends a truncated one again
+                for event in objects(out):  # the next watch repeats a truncated one
                     if event["type"] in ("ADDED", "MODIFIED"):
                         take(event["object"])
             self._over.wait(_RESTART_SECONDS)
@@ -88,7 +88,7 @@ class Watching:
 
     def _take_event(self, event: Mapping[str, Any]) -> None:
         key = (event["metadata"]["uid"], int(event.get("count") or 1))
-        if key in self._known_events:  # a watch that was begun again shows the old ones, too
+        if key in self._known_events:  # a restarted watch shows old Events again
             return
         self._known_events.add(key)
         with self._lock:
@@ -97,6 +97,6 @@ class Watching:
 
 
 def monotonic_since_now() -> Callable[[], float]:
-    """A clock that returns the seconds since this call."""
+    """Return a clock that returns the seconds since this call."""
     start = time.monotonic()
     return lambda: time.monotonic() - start

@@ -1,1 +1,1 @@
-"""Programs for work on this project: `generate` writes files from the code, `checks` examines the tree."""
+"""Development programs: `generate` writes files from the code, `checks` examines the tree, `release` and `site` build."""

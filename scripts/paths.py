@@ -1,4 +1,4 @@
-"""Places in the checkout, by their path from its root."""
+"""Paths in the checkout."""
 
 from pathlib import Path
 from typing import Final
@@ -8,5 +8,5 @@ CHART: Final = "charts/reconstruction-operator"
 
 
 def read(name: str) -> str:
-    """The content of a file of the checkout."""
+    """Return the content of a file of the checkout."""
     return (CHECKOUT / name).read_text()

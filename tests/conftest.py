@@ -1,6 +1,6 @@
-"""Settings of all tests, and the fixtures of those without a control plane: job state, folders, models and an S3 server.
+"""Settings of all tests, and fixtures that need no control plane: job state, folders, models and an S3 server.
 
-Settings: how many random examples tests try, which tests start first, and when garbage is collected.
+The settings are the number of random examples, the order of tests, and the collection of garbage.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 ROUGH_MODELS: Final = DATA / "models"
 _bucket_numbers: Final = count(1)
 
-_TOGETHER: Final = ("tests/real/chart/",)  # each of these folders has a control plane of its own
+_TOGETHER: Final = ("tests/real/chart/",)  # folders with their own control plane
 
-# Test machines are shared: how long an example takes proves nothing about the code.
+# Test machines are shared, so the duration of an example proves nothing.
 settings.register_profile("shared", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("release", settings.get_profile("shared"), max_examples=500)  # make test-long
 
@@ -45,7 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """Collect no garbage while tests are collected: they and what they import stay until the end, and are not looked at again."""
+    """Disable the garbage collector while tests are collected, and freeze them and their imports, which live until the end."""
     gc.disable()
     try:
         return (yield)
@@ -56,9 +56,9 @@ def pytest_collection() -> Iterator[None]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start long files first: started last, each would keep one process busy and the others idle.
+    """Start long files first: at the end, each would keep one process busy and the others idle.
 
-    Files that share the default system follow each other, since other systems on the same cluster take its place.
+    Files that share the default system run one after the other, since another system on the cluster replaces it.
     """
     items.sort(key=lambda item: (item.get_closest_marker("long") is None, _uses_default_system(item)))
 
@@ -69,7 +69,7 @@ def _uses_default_system(item: pytest.Item) -> bool:
 
 
 class Scheduling(LoadFileScheduling):
-    """Gives out the tests of a file together, and those of a folder that would start its servers in each process."""
+    """Assigns all tests of a file to one process, and all tests of a folder with its own servers."""
 
     def _split_scope(self, nodeid: str) -> str:
         return next((folder for folder in _TOGETHER if nodeid.startswith(folder)), super()._split_scope(nodeid))
@@ -81,7 +81,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
 
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[redis.Redis]:
-    """The job state: fakeredis in the place of the client."""
+    """The job state, in fakeredis."""
     server = fakeredis.FakeRedis(decode_responses=True)
     monkeypatch.setattr(job_manager, "get_redis_client", lambda: server)
     yield server
@@ -98,20 +98,20 @@ def jobs_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="module")
 def fast_settings() -> Iterator[None]:
-    """Steps take no time, heartbeats are frequent, and no setting of this machine matters.
+    """Settings without waits, with frequent heartbeats, independent of this machine.
 
-    Made once a file: for each test it would take as long as many a test does.
+    They are made once per file, because that takes as long as many tests.
     """
     with pytest.MonkeyPatch.context() as patched:
         configure(patched, PLACEHOLDER_STEP_SECONDS=0.0, BEAT_SECONDS=0.1, RECONSTRUCTION_SIMULATE="unavailable")
-        patched.setattr(process_pool, "_SPARE_SECONDS", 0.0)  # no process is left for the next test
-        patched.setattr(pulse, "_IDLE_SECONDS", 0.0)  # each test has its own Redis, and so its own thread
+        patched.setattr(process_pool, "_SPARE_SECONDS", 0.0)  # keep no process for the next test
+        patched.setattr(pulse, "_IDLE_SECONDS", 0.0)  # each test has its own Redis, so its own thread
         yield
 
 
 @pytest.fixture
 def rough_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    """Models that misbehave, found by entry points as another package's would be. Gives the folder of their pids."""
+    """Models that misbehave, found by entry points like those of another package. The value is the folder of their pids."""
     monkeypatch.setattr(sys, "path", [str(ROUGH_MODELS), *sys.path])
     monkeypatch.setenv("PYTHONPATH", str(ROUGH_MODELS))
     pids = tmp_path / "pids"
@@ -125,7 +125,7 @@ def rough_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Pa
 @pytest.fixture(scope="session")
 def storage() -> Iterator[S3Server]:
     """An S3 server in this process."""
-    from tests.support.servers.objects import running_moto  # noqa: PLC0415  # takes seconds, and few tests need it
+    from tests.support.servers.objects import running_moto  # noqa: PLC0415  # the import takes seconds, and few tests need it
 
     with running_moto() as running:
         yield running
@@ -133,7 +133,7 @@ def storage() -> Iterator[S3Server]:
 
 @pytest.fixture
 def bucket(storage: S3Server, monkeypatch: pytest.MonkeyPatch) -> Bucket:
-    """An empty bucket to which the environment gives access."""
+    """An empty bucket, to which the environment gives access."""
     storage.use(monkeypatch)
     configure(monkeypatch, STORAGE_SCHEMES=("s3",), STORAGE_STALL_SECONDS=5.0)
     return storage.bucket(f"bucket-{next(_bucket_numbers)}")

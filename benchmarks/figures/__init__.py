@@ -1,1 +1,1 @@
-"""Figures: what is made of them: percentiles, what binds, pictures, and the page in docs/."""
+"""Figures: their processing into percentiles, limiting factors, charts, and the page in docs/."""

@@ -1,7 +1,7 @@
-"""Binding: what limits a row, read from its figures.
+"""Binding: what limits a row, according to its figures.
 
-It looks for figures with these names, which `benchmarks.usage.Meter` makes:
-`cores busy: PART`, `cores busy: others` (processes that are no part of the row), `writes/s` and `writes/s allowed` (the budget).
+It reads figures with these names, which `benchmarks.usage.Meter` makes: `cores busy: PART`, `cores busy: others` (processes that
+are not part of the row), `writes/s` and `writes/s allowed` (the budget).
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ OTHERS: Final = "others"
 WRITES: Final = "writes/s"
 ALLOWED: Final = "writes/s allowed"
 
-_FULL: Final = 0.9  # of a limit: it is reached
-_ONE_THREAD: Final = ("operator", "redis", "fleet", "client")  # each does its work in one thread
-_NOISY: Final = 0.1  # of the machine, taken by others: the times of the row are too long
+_FULL: Final = 0.9  # share of a limit that counts as reached
+_ONE_THREAD: Final = ("operator", "redis", "fleet", "client")  # parts that work in one thread
+_NOISY: Final = 0.1  # share of the machine used by other processes that makes times unreliable
 
 
 def binding(figures: Mapping[str, float], cpus: int) -> str:
-    """What limits the row, and the shares that show it."""
+    """Return what limits the row, with the cores of each part."""
     cores = {name.removeprefix(CORES): value for name, value in figures.items() if name.startswith(CORES)}
     if not cores:
         return "not measured"

@@ -1,6 +1,6 @@
-"""Documentation of the figures: `python -m benchmarks.figures.document FILE…` takes results over into docs/, and `make docs` shows them there.
+"""Documentation of the figures: `python -m benchmarks.figures.document FILE…` copies results into docs/, where `make docs` shows them.
 
-A row of a later file replaces the row of that name; rows that no file has stay as they are.
+A row of a later file replaces the row of that name; other rows are unchanged.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _BEGIN, _END = "<!-- figures: made by `make docs` -->\n", "<!-- end of figures -
 
 
 def merged(known: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """The figures of both; rows stand in the order in which they run, and rows that are no longer measured are left out."""
+    """Return the figures of both, in the order in which rows run, without rows that no longer exist."""
     rows = {row["name"]: row for row in (*known.get("rows", ()), *new["rows"])}
     return {"machine": new["machine"], "rows": [rows[row.name] for row in ROWS if row.name in rows]}
 
 
 def page(text: str, found: Mapping[str, Any]) -> str:
-    """The page with these figures between its two marks."""
+    """Return the page with these figures between its markers."""
     before, _, rest = text.partition(_BEGIN)
     _, _, after = rest.partition(_END)
     its = found["machine"]
@@ -43,12 +43,12 @@ def page(text: str, found: Mapping[str, Any]) -> str:
             lines += [f"![{chart.title}: {chart.up} against {chart.across}](images/{chart.file}.svg)", ""]
     lines += [report.table(results, its["cpus"]) if results else "No run is recorded yet.", ""]
     if follows := sizing(results):
-        lines += ["What follows from them for other numbers of jobs, on a machine like this one:", "", *follows, ""]
+        lines += ["What the figures imply for other numbers of jobs, on a machine like this one:", "", *follows, ""]
     return "\n".join((f"{before}{_BEGIN}", *lines, f"{_END}{after}"))
 
 
 def files(checkout: Path = CHECKOUT) -> dict[str, str]:
-    """What is made from the figures: path -> content."""
+    """Return the files that are made from the figures: path -> content."""
     found = json.loads((checkout / FIGURES).read_text())
     made = {PAGE: page((checkout / PAGE).read_text(), found)}
     for chart in pictures.CHARTS:
@@ -63,9 +63,9 @@ def _results(found: Mapping[str, Any]) -> list[Result]:
 
 
 def main(arguments: Sequence[str] | None = None, checkout: Path = CHECKOUT) -> int:
-    """Take over the files' results."""
+    """Copy the results of the files into docs/."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.figures.document", description=__doc__)
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="what `make bench` has written")
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a file that `make bench` wrote")
     target = checkout / FIGURES
     found: dict[str, Any] = json.loads(target.read_text()) if target.exists() else {}
     for file in parser.parse_args(arguments).files:

@@ -1,4 +1,4 @@
-"""Pictures: charts of the figures, as SVG. Lines over a logarithmic axis, since loads grow by factors."""
+"""Pictures: line charts of the figures as SVG, over a logarithmic axis, since loads grow by factors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _COLOURS: Final = (
     "#56b4e9",
     "#e69f00",
 )  # distinct for colour-blind readers
-_CHARACTER: Final = 6.2  # px, mean width
+_CHARACTER: Final = 6.2  # mean width in px
 _STEPS_AT_MOST: Final = 6  # on the vertical axis
 _ROUND: Final = (1, 2, 5, 10)
 
@@ -31,17 +31,17 @@ Line = Sequence[tuple[float, float]]
 
 @dataclass(frozen=True)
 class Chart:
-    """Which rows a picture shows. `rows` matches their names; its first group is the load, its second, if any, the line's name."""
+    """A picture. `rows` matches the names of its rows: the first group is the load, an optional second one the line's name."""
 
     file: str
     title: str
     across: str
     up: str
     rows: str
-    figures: Mapping[str, str]  # figure -> the line's name, for rows whose pattern gives none
+    figures: Mapping[str, str]  # figure -> the line's name, if `rows` has no second group
 
     def lines(self, results: Sequence[Result]) -> dict[str, Line]:
-        """The points of each line, by its name."""
+        """Return the points of each line by name."""
         found: dict[str, list[tuple[float, float]]] = {}
         for result in results:
             match = re.fullmatch(self.rows, result.name)
@@ -85,7 +85,7 @@ CHARTS: Final = (
 
 
 def svg(chart: Chart, lines: Mapping[str, Line]) -> str:
-    """The picture. Each line must have a point."""
+    """Return the chart. Each line needs a point."""
     points = [point for line in lines.values() for point in line]
     loads = sorted({load for load, _ in points})
     each = _step(max(value for _, value in points))
@@ -128,7 +128,7 @@ def svg(chart: Chart, lines: Mapping[str, Line]) -> str:
 
 
 def legend(names: Sequence[str]) -> list[tuple[float, float]]:
-    """Where each line's name begins, in as many rows as they need."""
+    """Return where each line's name begins, in as many rows as needed."""
     places: list[tuple[float, float]] = []
     across, down = float(_LEFT), 40.0
     for name in names:
@@ -141,7 +141,7 @@ def legend(names: Sequence[str]) -> list[tuple[float, float]]:
 
 
 def _step(largest: float) -> float:
-    """The smallest round number of which a few reach the largest value."""
+    """Return the smallest round step with which `_STEPS_AT_MOST` steps reach the largest value."""
     least = (largest or 1.0) / _STEPS_AT_MOST
     unit: float = 10.0 ** math.floor(math.log10(least))
     return next(factor * unit for factor in _ROUND if factor * unit >= least * (1 - 1e-9))

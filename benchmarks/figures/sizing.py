@@ -1,4 +1,4 @@
-"""Sizing: what the figures say for other numbers of jobs. Arithmetic only; what was not measured is left out."""
+"""Sizing: extrapolates the figures to other numbers of jobs. Omits what was not measured."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HOUR_SECONDS: Final = 3600
 
 
 def sizing(results: Sequence[Result]) -> list[str]:
-    """Lines of a Markdown list."""
+    """Return the lines of a Markdown list."""
     jobs = _largest(results, _JOBS)
     return [*_of_jobs(jobs), *_of_memory(results, jobs)] if jobs else []
 
@@ -32,12 +32,12 @@ def _of_jobs(jobs: Result) -> Iterable[str]:
     rate = jobs.median("jobs/s")
     yield (
         f"- {rate:.0f} jobs/s on this machine are {rate * _DAY_SECONDS / MILLION:.1f} million jobs a day, or"
-        f" {rate * 600:,.0f} workers that are busy with jobs of ten minutes: with fewer workers than that, the workers bind."
+        f" {rate * 600:,.0f} workers that are busy with jobs of ten minutes; with fewer workers, the workers are the limit."
     )
     average = MILLION / _DAY_SECONDS
     shares = ", ".join(f"{part} {average * used / 10:.0f} %" for part, used in cpu.items())
     yield f"- **A million jobs a day**, evenly: {average:.0f} jobs/s; of one core, {shares}."
-    yield f"- **A million jobs at once** are over after {MILLION / rate / _HOUR_SECONDS:.1f} h, if workers do not bind."
+    yield f"- **A million jobs at once** finish after {MILLION / rate / _HOUR_SECONDS:.1f} h, if workers are not the limit."
 
 
 def _of_memory(results: Sequence[Result], jobs: Result) -> Iterable[str]:

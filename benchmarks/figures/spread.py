@@ -1,4 +1,4 @@
-"""Spread of many values: percentiles, as figures."""
+"""Spread: percentiles of many values, as figures."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ _HUNDRED = 100
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The smallest value that `percent` of the values do not exceed."""
+    """Return the smallest value that `percent` of the values do not exceed."""
     ordered = sorted(values)
     index = max(0, -(-len(ordered) * percent // _HUNDRED) - 1)
     return ordered[int(index)]
 
 
 def percentiles(name: str, values: Sequence[float]) -> dict[str, float]:
-    """Figures `NAME p50, s` and `NAME p99, s`; none of no values."""
+    """Return the figures `NAME p50, s` and `NAME p99, s`; none without values."""
     return {f"{name} p{percent}, s": percentile(values, percent) for percent in (50, 99)} if values else {}

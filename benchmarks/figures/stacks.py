@@ -1,7 +1,7 @@
-"""Stacks: reads what a sampling profiler wrote, and divides its samples among subjects.
+"""Stacks: reads the output of sampling profilers, and divides the samples among subjects.
 
-A sample belongs to the first subject of the list of which a pattern matches any frame of its stack, so that more special subjects
-stand first. What no subject matches is `REST`.
+A sample belongs to the first subject whose pattern matches any frame of its stack, so specific subjects come first. Samples that
+no subject matches are `REST`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 Sample = tuple[Sequence[str], int]
-"""The frames of one stack, and how often it was seen."""
+"""The frames of one stack, and the number of its samples."""
 
 Subjects = Sequence[tuple[str, str]]
-"""Names, and a regular expression for each."""
+"""(name, regular expression) pairs."""
 
 REST: Final = "the rest"
 _LOCATION: Final = re.compile(r"^ *(\d+): 0x[0-9a-f]+ (?:M=\d+ )?(\S+)")
@@ -23,7 +23,7 @@ _SAMPLE: Final = re.compile(r"^ *(\d+) +\d+: ([\d ]+)$")
 
 
 def folded(text: str) -> Iterator[Sample]:
-    """The samples of `py-spy record --format raw`: frames, separated by semicolons, and a count in each line."""
+    """Yield the samples of `py-spy record --format raw`: in each line, frames separated by semicolons, and a count."""
     for line in text.splitlines():
         stack, _, count = line.rpartition(" ")
         if stack and count.isdigit():
@@ -31,7 +31,7 @@ def folded(text: str) -> Iterator[Sample]:
 
 
 def pprof(text: str) -> Iterator[Sample]:
-    """The samples of `go tool pprof -raw`: counts with numbers of locations, of which each lists its functions."""
+    """Yield the samples of `go tool pprof -raw`: counts with numbers of locations, each of which lists functions."""
     samples, _, rest = text.partition("\nLocations\n")
     functions: dict[str, list[str]] = {}
     current: list[str] = []
@@ -39,7 +39,7 @@ def pprof(text: str) -> Iterator[Sample]:
         if found := _LOCATION.match(line):
             current = functions.setdefault(found[1], [])
             current.append(found[2])
-        elif line.strip():  # a function that was inlined into the one above
+        elif line.strip():  # inlined into the function above
             current.append(line.split()[0])
     for line in samples.splitlines():
         if found := _SAMPLE.match(line):
@@ -47,7 +47,7 @@ def pprof(text: str) -> Iterator[Sample]:
 
 
 def shares(samples: Iterable[Sample], subjects: Subjects) -> dict[str, float]:
-    """The percentage of each subject that has samples, the largest first, the rest last; empty without samples."""
+    """Return the percentage of each subject with samples, largest first, the rest last."""
     patterns = [(name, re.compile(pattern)) for name, pattern in subjects]
     counts: Counter[str] = Counter()
     for frames, count in samples:

@@ -1,1 +1,1 @@
-"""Fleet: a load program that speaks the worker's protocol for many jobs at once, and the journal of what it did."""
+"""Fleet: a load program that speaks the worker's protocol for many jobs at once, and its journal."""

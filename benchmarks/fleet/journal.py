@@ -1,4 +1,4 @@
-"""Journal of a fleet: what it did, and when, by the job's id. Its clock is the one that the watch of a benchmark uses."""
+"""Journal of a fleet: its actions and their times, by job id, on the clock that a benchmark's watch uses."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _FILE = "fleet.journal"
 
 @dataclass(frozen=True)
 class Journal:
-    """Times by the monotonic clock."""
+    """Times of the monotonic clock, by job id."""
 
     claimed: dict[str, float] = field(default_factory=dict)
     ended: dict[str, float] = field(default_factory=dict)
-    reported: dict[str, list[tuple[float, int]]] = field(default_factory=dict)  # with the percentage
+    reported: dict[str, list[tuple[float, int]]] = field(default_factory=dict)  # (time, percentage)
 
     @classmethod
     def of(cls, lines: Iterable[str]) -> Self:
-        """The journal of these lines."""
+        """Return the journal with these lines."""
         journal = cls()
         for line in lines:
             at, what, job_id, percent = json.loads(line)
@@ -41,12 +41,12 @@ class Journal:
         return journal
 
     def first_report(self, job_id: str, percent: int) -> float | None:
-        """When the job first reported that percentage."""
+        """Return when the job first reported that percentage."""
         return next((at for at, reported in self.reported.get(job_id, ()) if reported == percent), None)
 
 
 def start_fleet(system: System, *, slots: int, job_seconds: float, report_seconds: float = 1.0) -> None:
-    """Start a fleet as the system's process `fleet`, and wait until it has registered."""
+    """Start a fleet as the system's process `fleet`, and wait until it is registered."""
     options = {
         "slots": slots,
         "job-seconds": job_seconds,
@@ -66,6 +66,6 @@ def start_fleet(system: System, *, slots: int, job_seconds: float, report_second
 
 
 def read(system: System) -> Journal:
-    """What the system's fleet has done so far."""
-    whole = (system.folder / _FILE).read_text().rpartition("\n")[0]  # its last line may be half written
+    """Return the journal of the system's fleet so far."""
+    whole = (system.folder / _FILE).read_text().rpartition("\n")[0]  # the last line may be incomplete
     return Journal.of(whole.splitlines())

@@ -1,10 +1,10 @@
-"""Fleet: one process that speaks the worker's protocol for many jobs at once, where no machine could run as many workers.
+"""Fleet: one process that speaks the worker's protocol for more jobs at once than workers could run on one machine.
 
     python -m benchmarks.fleet.program --slots 1000 --job-seconds 60 --journal FILE
 
-It takes messages by priority, claims, beats, looks for cancels, reports progress as Celery's result backend does, and records ends,
-through the project's own calls. It runs no model, writes no files, and keeps no account of messages that are not acknowledged.
-Each line of the journal is a JSON list: the time by the monotonic clock, what happened, the job's id, the percentage.
+With the project's own calls it takes messages by priority, claims attempts, renews heartbeats, checks for cancels, reports progress
+as Celery's result backend does, and records ends. It runs no model, writes no files, and does not track unacknowledged messages.
+Each line of the journal is a JSON list: the time of the monotonic clock, what happened, the job's id, the percentage.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ from reconstruction_operator.state.results import result_key
 
 NODE: Final = "fleet@127.0.0.1"
 BRIEF: Final = "brief"
-"""A job whose name starts with it runs for `BRIEF_SECONDS`, however long the others run."""
+"""A job whose name starts with it runs for `BRIEF_SECONDS` instead of `--job-seconds`."""
 
 BRIEF_SECONDS: Final = 5.0
 _REGISTER_SECONDS: Final = 3.0
 _TICK_SECONDS: Final = 0.02
-_SPREAD: Final = 0.618  # of the golden ratio: spreads the reports of jobs that began together
+_SPREAD: Final = 0.618  # golden ratio: spreads the reports of jobs that begin together
 _LIFE: Final = uuid.uuid4().hex
 _CANCELLED: Final = End(Outcome.CANCELLED, worker=NODE)
 
 
 @dataclass
 class Run:
-    """One attempt that runs here."""
+    """One attempt that this process runs."""
 
     job_id: str
     task_id: str
@@ -59,16 +59,16 @@ class Run:
 
     @property
     def names(self) -> dict[str, Any]:
-        """Arguments that every call has."""
+        """The arguments that every call has."""
         return {"task_id": self.task_id, "job_id": self.job_id, "attempt": self.attempt, "token": self.token}
 
     def percent(self, now: float) -> int:
-        """How far it is: by time alone."""
+        """Return the progress, by time alone."""
         return min(99, int(100 * (now - self.begun) / self.seconds)) if self.seconds > 0 else 0
 
 
 class Fleet:
-    """The runs, and what is due next for each."""
+    """The runs, and the due actions of each."""
 
     def __init__(self, slots: int, job_seconds: float, report_seconds: float, journal: TextIO) -> None:
         self._free = slots
@@ -139,7 +139,7 @@ class Fleet:
         heapq.heappush(self._due, (at, next(self._order), action, run))
 
     async def _work(self, now: float) -> None:
-        """Do what is due: everything of one kind in one round trip."""
+        """Perform all due actions, those of one kind in one round trip."""
         batches: dict[Callable[[Sequence[Run]], Awaitable[None]], list[Run]] = {}
         while self._due and self._due[0][0] <= now:
             _, _, action, run = heapq.heappop(self._due)
@@ -160,7 +160,7 @@ class Fleet:
         await self._store([(run, _progress(run, run.percent(now), now, clock)) for run in runs])
 
     async def _look(self, runs: Sequence[Run]) -> None:
-        """Look for a cancel alone; the next time, beat."""
+        """Check for a cancel; renew the heartbeat the next time."""
         for run in runs:
             self._schedule(time.monotonic() + config.settings.BEAT_SECONDS / 2, self._beat, run)
         pipeline = self._state.pipeline(transaction=False)
@@ -215,7 +215,7 @@ class Fleet:
 
 
 def parse_message(text: str) -> tuple[str, dict[str, Any], str, str]:
-    """The job's id, the keyword arguments, the task's name and its id, from kombu's message."""
+    """Return job id, keyword arguments, task name and task id of a kombu message."""
     message = json.loads(text)
     args, kwargs, _ = json.loads(base64.b64decode(message["body"]))
     return str(args[0]), kwargs, str(message["headers"]["task"]), str(message["headers"]["id"])
@@ -248,7 +248,7 @@ def _progress(run: Run, percent: int, now: float, clock: float) -> str:
 
 
 def _result(run: Run, status: str, result: Any) -> str:
-    """As Celery's result backend stores it."""
+    """Return the result as Celery's result backend stores it."""
     return json.dumps(
         {
             "status": status,
@@ -266,10 +266,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.fleet.program", description="A load program: many jobs at once."
     )
-    parser.add_argument("--slots", type=int, required=True, help="how many jobs run at once")
+    parser.add_argument("--slots", type=int, required=True, help="number of jobs that run at once")
     parser.add_argument("--job-seconds", type=float, required=True, help="how long each job runs")
     parser.add_argument("--report-seconds", type=float, default=1.0, help="pause between two reports of a job")
-    parser.add_argument("--journal", type=Path, required=True, metavar="FILE", help="what happened, and when")
+    parser.add_argument("--journal", type=Path, required=True, metavar="FILE", help="where to write the journal")
     options = parser.parse_args()
     with options.journal.open("w") as journal:
         asyncio.run(Fleet(options.slots, options.job_seconds, options.report_seconds, journal).run())

@@ -1,4 +1,4 @@
-"""Batch jobs: batch/v1 Job with job controller, scheduler and fake nodes, as many at once as ReconstructionJobs in `throughput`."""
+"""Batch jobs: batch/v1 Jobs with job controller, scheduler and fake nodes, for comparison with `throughput`."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from devcluster.harness.fake_nodes import CONTROLLERS, FakeNodes
 _JOBS = "/apis/batch/v1/jobs"
 _IN_NAMESPACE = f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs"
 _WARM_UP_JOBS = 50
-_JOB_SECONDS = 0.5  # a time limit for each job, on the slowest machine
-_LEAST_REQUESTS = 0.01  # a job: what is rarer is left out
+_JOB_SECONDS = 0.5  # timeout for each job, on the slowest machine
+_LEAST_REQUESTS = 0.01  # per job; rarer kinds are omitted
 
 
 def batch_jobs(count: int) -> Figures:
-    """`count` Jobs of one pod whose container ends at once: from the first create to the last Job's condition Complete."""
+    """Run `count` Jobs of one pod whose container ends at once: from the first create to the last condition Complete."""
     with Cluster(controllers=CONTROLLERS) as cluster, FakeNodes(cluster) as nodes:
         cluster.api.post("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
-        cluster.service_account_token(NAMESPACE, "default")  # waits for the account, which each pod needs
+        cluster.service_account_token(NAMESPACE, "default")  # waits until the account of the pods exists
         pids = {name: process.pid for name, process in nodes.processes.items()}
         return asyncio.run(_batch_jobs(cluster, {name: pid for name, (_, pid) in cluster.pids.items()} | pids, count))
 
@@ -36,11 +36,7 @@ async def _batch_jobs(cluster: Cluster, pids: Mapping[str, int], count: int) -> 
         async def run(prefix: str, jobs: int) -> None:
             before = len(watch.seen.finished_at)
             await in_parallel(_create(client, f"{prefix}-{number}") for number in range(jobs))
-            await watch.wait_until(
-                lambda seen: len(seen.finished_at) - before >= jobs,
-                f"{jobs} Jobs to complete",
-                timeout_seconds=60 + jobs * _JOB_SECONDS,
-            )
+            await watch.wait_finished(before + jobs, timeout_seconds=60 + jobs * _JOB_SECONDS)
 
         await run("warm", _WARM_UP_JOBS)
         requests, meter, begun = await client.requests_by_kind(), Meter(pids), time.monotonic()

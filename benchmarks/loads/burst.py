@@ -1,4 +1,4 @@
-"""Burst: placeholder jobs that are applied at once, and what they cost from the first create to the last end."""
+"""Burst: placeholder jobs created at once, and their cost from the first create to the last end."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from benchmarks.systems import NAMESPACE, Measured
 from benchmarks.usage import Meter
 
 _WARM_UP_JOBS: Final = 50
-_JOB_SECONDS: Final = 0.5  # a time limit for each job, on the slowest machine
+_JOB_SECONDS: Final = 0.5  # timeout for each job, on the slowest machine
 
 
 @dataclass(frozen=True)
 class Burst:
-    """What `count` jobs cost."""
+    """The cost of `count` jobs."""
 
     count: int
     seconds: float
-    cpu: dict[str, float]  # seconds by the parts' names
+    cpu: dict[str, float]  # seconds by part
     cores: Figures
-    requests: dict[str, float]  # a job, by kind
-    commands: float  # of Redis, a job
+    requests: dict[str, float]  # per job, by kind
+    commands: float  # Redis commands per job
 
     @property
     def rate(self) -> float:
-        """Jobs a second."""
+        """Jobs per second."""
         return self.count / self.seconds
 
 
-async def warm_up(measured: Measured, client: LoadClient, watch: JobWatch) -> None:
-    """Run a few jobs: connections are opened, and scripts loaded."""
-    await _run(measured, client, watch, "warm", _WARM_UP_JOBS)
+async def warm_up(client: LoadClient, watch: JobWatch) -> None:
+    """Run a few jobs, so that connections are open and scripts loaded."""
+    await _run(client, watch, "warm", _WARM_UP_JOBS)
 
 
 async def burst(measured: Measured, client: LoadClient, watch: JobWatch, count: int) -> Burst:
-    """Apply `count` jobs, and wait for their ends."""
+    """Create `count` jobs, and wait until they finish."""
     requests, commands = await client.requests_by_kind(), measured.system.redis.commands()
     meter, begun = Meter(measured.pids()), time.monotonic()
-    await _run(measured, client, watch, "job", count)
+    await _run(client, watch, "job", count)
     seconds, cpu, cores = time.monotonic() - begun, meter.cpu(), meter.cores()
     commands = measured.system.redis.commands() - commands
     after = await client.requests_by_kind()
@@ -49,11 +49,7 @@ async def burst(measured: Measured, client: LoadClient, watch: JobWatch, count: 
     return Burst(count, seconds, cpu, cores, by_kind, commands / count)
 
 
-async def _run(measured: Measured, client: LoadClient, watch: JobWatch, prefix: str, jobs: int) -> None:
+async def _run(client: LoadClient, watch: JobWatch, prefix: str, jobs: int) -> None:
     before = len(watch.seen.finished_at)
     await create_jobs(client, NAMESPACE, (f"{prefix}-{number}" for number in range(jobs)))
-    await watch.wait_until(
-        lambda seen: len(seen.finished_at) - before >= jobs,
-        f"{jobs} jobs of {measured.name} to finish",
-        timeout_seconds=60 + jobs * _JOB_SECONDS,
-    )
+    await watch.wait_finished(before + jobs, timeout_seconds=60 + jobs * _JOB_SECONDS)

@@ -1,6 +1,6 @@
-"""Copies of a finished job: its object in etcd and its keys in Redis, under other names and uids, by the ten thousand.
+"""Copies: the object in etcd and the keys in Redis of a finished job, under other names and uids, by the ten thousand.
 
-The objects are written into etcd itself, through its JSON gateway: the API server would need minutes for as many.
+The objects are written into etcd, through its JSON gateway: the API server would need minutes for them.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from devcluster.harness.replicas import Replica
 from devcluster.harness.system import System
 
 _REGISTRY = "/registry/reconstruction.dev/reconstructionjobs"
-_OBJECTS_IN_ONE_WRITE = 100  # etcd takes 128 operations, and 1.5 MiB
+_OBJECTS_IN_ONE_WRITE = 100  # etcd accepts 128 operations and 1.5 MiB
 _KEYS_IN_ONE_WRITE = 5_000
-_AGE = timedelta(days=1)  # of the copies: a job that ended lately may need another look
+_AGE = timedelta(days=1)  # of the copies: the operator may process a recently finished job again
 _TIMES = (
     "creationTimestamp",
     "time",
@@ -37,20 +37,22 @@ _TIMES = (
     "completionTime",
 )
 
-TEMPLATE = "template"  # the job that is copied
+TEMPLATE = "template"  # name of the job to copy
 _TEMPLATE_SECONDS = 300.0
 
 Identity = tuple[str, str]  # name and uid
 
 
 async def make_template(system: System, client: LoadClient) -> str:
-    """Run the job that is copied, with an operator that is stopped afterwards. Returns its uid."""
+    """Run the job to copy with an operator that is stopped afterwards, and return the job's uid."""
     system.start_operator()
     Replica(system).wait_ready()
     async with JobWatch(client) as watch:
         await create_jobs(client, NAMESPACE, [TEMPLATE])
         await watch.wait_until(
-            lambda seen: (NAMESPACE, TEMPLATE) in seen.finished_at, "its end", timeout_seconds=_TEMPLATE_SECONDS
+            lambda seen: (NAMESPACE, TEMPLATE) in seen.finished_at,
+            "the template to finish",
+            timeout_seconds=_TEMPLATE_SECONDS,
         )
     system.processes["operator"].stop()
     uid: str = (await client.request("GET", path_of(NAMESPACE, TEMPLATE)))["metadata"]["uid"]
@@ -58,12 +60,12 @@ async def make_template(system: System, client: LoadClient) -> str:
 
 
 def identities(count: int) -> list[Identity]:
-    """Names and uids of that many copies."""
+    """Return names and uids of `count` copies."""
     return [(f"finished-{number:06}", str(uuid.uuid4())) for number in range(count)]
 
 
 async def copy_object(cluster: Cluster, namespace: str, name: str, copies: Sequence[Identity]) -> None:
-    """Write copies of a stored object, older by a day."""
+    """Write copies of a stored object that are a day older."""
     url, pair = cluster.etcd
     tls = ssl.create_default_context(cafile=str(cluster.ca))
     tls.load_cert_chain(pair.certificate, pair.key)
@@ -89,7 +91,7 @@ async def copy_object(cluster: Cluster, namespace: str, name: str, copies: Seque
 
 
 def copy_keys(server: Redis, uid: str, copies: Sequence[Identity]) -> None:
-    """Copy all keys of the job with that uid, and its places in sets."""
+    """Copy all keys of the job with that uid, and its memberships in sets."""
     with redis.Redis.from_url(server.url(1)) as client:
         kept = [(key, client.dump(key), max(client.pttl(key), 0)) for key in client.scan_iter(f"*{uid}*", count=1000)]
         sets = [key for key in client.scan_iter("records:*", _type="set") if client.sismember(key, uid)]
@@ -104,7 +106,7 @@ def copy_keys(server: Redis, uid: str, copies: Sequence[Identity]) -> None:
 
 
 def _older(value: Any) -> Any:
-    """The same object with all its times, those in texts excepted, a day before."""
+    """Return the object with all times, except those within texts, a day earlier."""
     if isinstance(value, list):
         return [_older(one) for one in value]
     if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Growth: how fast new jobs are served, and what the operator costs, beside many jobs that have ended."""
+"""Growth: throughput of new jobs and cost of the operator beside many finished jobs."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import time
 
 from benchmarks.clients import JobWatch, LoadClient, create_jobs
 from benchmarks.loads import copies
-from benchmarks.loop import LoopMeter
 from benchmarks.report import Figures
 from benchmarks.systems import NAMESPACE, Measured, ours
-from benchmarks.usage import Meter
+from benchmarks.usage import LoopMeter, Meter
 from devcluster.harness.replicas import Replica
 from devcluster.waiting import wait_until
 
@@ -19,7 +18,7 @@ _WITHIN_SECONDS = 600.0
 
 
 def growth(objects: int) -> Figures:
-    """Throughput of 500 new jobs where `objects` finished ones exist, and the operator knows them."""
+    """Run 500 new jobs beside `objects` finished ones that the operator has listed."""
     with ours(operator=False) as measured:
         return asyncio.run(_growth(measured, objects))
 
@@ -36,7 +35,7 @@ async def _growth(measured: Measured, objects: int) -> Figures:
         async with JobWatch(client) as watch:
             meter, loop, begun = Meter(measured.pids()), LoopMeter(system), time.monotonic()
             await create_jobs(client, NAMESPACE, (f"new-{number}" for number in range(_NEW_JOBS)))
-            await _finished(watch, _NEW_JOBS)
+            await watch.wait_finished(_NEW_JOBS, timeout_seconds=_WITHIN_SECONDS)
             return {
                 "jobs/s": _NEW_JOBS / (time.monotonic() - begun),
                 **meter.cpu_per(_NEW_JOBS, "job"),
@@ -46,19 +45,13 @@ async def _growth(measured: Measured, objects: int) -> Figures:
             }
 
 
-async def _finished(watch: JobWatch, count: int) -> None:
-    await watch.wait_until(
-        lambda seen: len(seen.finished_at) >= count, f"the end of {count} jobs", timeout_seconds=_WITHIN_SECONDS
-    )
-
-
 async def _caught_up(replica: Replica, objects: int) -> None:
     def known() -> bool:
         replica.system.processes[replica.name].check()
         try:
             finished = replica.metric("reconstruction_jobs", phase="Succeeded") or 0.0
             return finished > objects and replica.metric("reconstruction_dirty_jobs") == 0
-        except OSError:  # it starts
+        except OSError:  # the operator is starting
             return False
 
     await asyncio.to_thread(wait_until, known, f"the operator to know {objects} jobs", timeout_seconds=_WITHIN_SECONDS)

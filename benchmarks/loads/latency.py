@@ -1,4 +1,4 @@
-"""Latency: from a worker's report to a watcher's event, from a confirmed cancel to Cancelled, and of a throttled API server."""
+"""Latency: from a worker's report to a watch event, from a confirmed cancel to Cancelled, and with a throttled API server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import redis.asyncio
 
-from benchmarks.clients import JobWatch, LoadClient, Watched, create_jobs, in_parallel, path_of
+from benchmarks.clients import MERGE_PATCH, JobWatch, LoadClient, Watched, create_jobs, in_parallel, path_of
 from benchmarks.figures.spread import percentiles
 from benchmarks.report import Figures
 from benchmarks.systems import NAMESPACE, Measured, ours
@@ -21,31 +21,33 @@ from devcluster.harness.replicas import Replica
 
 _STEPS = 6
 _RESULTS = "celery-task-meta-"
-_MERGE_PATCH = "application/merge-patch+json"
-_SECONDS = 300.0  # a time limit, on the slowest machine
+_SECONDS = 300.0  # timeout, on the slowest machine
 _FLOW = "/apis/flowcontrol.apiserver.k8s.io/v1"
 _SAMPLE_SECONDS = 0.2
-_FEW_IN_FLIGHT = ("--max-requests-inflight=40", "--max-mutating-requests-inflight=20")  # one for a share of 1
+_FEW_IN_FLIGHT = (
+    "--max-requests-inflight=40",
+    "--max-mutating-requests-inflight=20",
+)  # so a share of 1 gives one request
 
 
 def progress_latency(jobs: int = 50) -> Figures:
-    """`jobs` running at once with steps of 1 s: from the report of a step in Redis to a watch event that shows it."""
+    """Run `jobs` jobs with steps of 1 s: from the report of a step in Redis to a watch event that shows it."""
     with ours(worker=False, PLACEHOLDER_STEP_SECONDS="1") as measured:
         return asyncio.run(_progress(measured, jobs))
 
 
 def cancel_latency(jobs: int = 100) -> Figures:
-    """`jobs` running, with their cancel requested, all confirmed at once: from the confirmation to the phase Cancelled."""
+    """Confirm the requested cancels of `jobs` running jobs at once: from the confirmation to the phase Cancelled."""
     with ours(worker=False, PLACEHOLDER_STEP_SECONDS="60") as measured:
         return asyncio.run(_cancel(measured, jobs))
 
 
 def throttled(jobs: int = 300) -> Figures:
-    """`jobs` at once while API Priority and Fairness gives the operator one request at a time, and refuses what exceeds a short queue."""
+    """Run `jobs` jobs while API Priority and Fairness gives the operator one request at a time and a short queue."""
     with ours(operator=False, worker=False, apiserver_arguments=_FEW_IN_FLIGHT) as measured:
         _throttle(measured)
         measured.system.start_operator()
-        Replica(measured.system, "operator").wait_ready()
+        Replica(measured.system).wait_ready()
         return asyncio.run(_throttled(measured, jobs))
 
 
@@ -54,12 +56,12 @@ def throttled(jobs: int = 300) -> Figures:
 
 @dataclass
 class Reports:
-    """When Redis announced each step first, by task and step."""
+    """When Redis first announced each step, by task and step."""
 
     at: dict[tuple[str, int], float] = field(default_factory=dict)
 
     def take(self, channel: str, data: str, now: float) -> None:
-        """Note one announcement of Celery's result backend."""
+        """Record one announcement of Celery's result backend."""
         meta = json.loads(data)
         result = meta.get("result")
         if meta.get("status") == "PROGRESS" and isinstance(result, Mapping):
@@ -98,14 +100,14 @@ async def _progress(measured: Measured, jobs: int) -> Figures:
     ):
         meter = Meter(measured.pids())
         await create_jobs(client, NAMESPACE, (f"job-{number}" for number in range(jobs)))
-        await _finished(watch, jobs)
+        await watch.wait_finished(jobs, timeout_seconds=_SECONDS)
         return {**progress_figures(reports.at, watch.seen.events, jobs), **meter.cores()}
 
 
 def progress_figures(
     reported: Mapping[tuple[str, int], float], events: Sequence[tuple[float, Mapping[str, Any]]], jobs: int
 ) -> Figures:
-    """Latencies over all reports, and how many of its steps a watcher saw of a job."""
+    """Return the latencies of all reports, and the mean number of a job's steps that a watcher saw."""
     shown: dict[str, list[tuple[float, int]]] = {}
     for now, body in events:
         status = body.get("status", {})
@@ -131,17 +133,17 @@ async def _cancel(measured: Measured, jobs: int) -> Figures:
     confirmed: dict[tuple[str, str], float] = {}
     async with LoadClient(system.cluster) as client, JobWatch(client, keep_events=True) as watch:
         await create_jobs(client, NAMESPACE, names)
-        await _in_phase(watch, "Running", jobs)
+        await watch.wait_phase("Running", jobs, timeout_seconds=_SECONDS)
 
         async def patch(name: str, field_name: str) -> None:
             confirmed[NAMESPACE, name] = time.monotonic()
-            await client.request("PATCH", path_of(NAMESPACE, name), {"spec": {field_name: True}}, kind=_MERGE_PATCH)
+            await client.request("PATCH", path_of(NAMESPACE, name), {"spec": {field_name: True}}, kind=MERGE_PATCH)
 
         await in_parallel(lambda name=name: patch(name, "cancelRequested") for name in names)  # type: ignore[misc]  # mypy infers no default
         await watch.wait_until(lambda seen: _requested(seen) >= jobs, "the requests", timeout_seconds=_SECONDS)
         meter = Meter(measured.pids())
         await in_parallel(lambda name=name: patch(name, "cancelConfirmed") for name in names)  # type: ignore[misc]  # the same
-        await _in_phase(watch, "Cancelled", jobs)
+        await watch.wait_phase("Cancelled", jobs, timeout_seconds=_SECONDS)
         cores, seconds = meter.cores(), [at - confirmed[key] for key, at in watch.seen.finished_at.items()]
         return {**percentiles("confirmed -> Cancelled", seconds), **cores}
 
@@ -186,7 +188,7 @@ async def _throttled(measured: Measured, jobs: int) -> Figures:
     system = measured.system
     system.start_worker(concurrency=2)
     system.wait_registered()
-    replica, lags, waiting = Replica(system, "operator"), [0.0], [0.0]
+    replica, lags, waiting = Replica(system), [0.0], [0.0]
     async with LoadClient(system.cluster) as client, JobWatch(client) as watch:
 
         async def sample() -> None:
@@ -197,7 +199,7 @@ async def _throttled(measured: Measured, jobs: int) -> Figures:
 
         begun, sampling, meter = time.monotonic(), asyncio.create_task(sample()), Meter(measured.pids())
         await create_jobs(client, NAMESPACE, (f"job-{number}" for number in range(jobs)))
-        await _finished(watch, jobs)
+        await watch.wait_finished(jobs, timeout_seconds=_SECONDS)
         seconds, cores = time.monotonic() - begun, meter.cores()
         await asyncio.sleep(2 * _SAMPLE_SECONDS)
         sampling.cancel()
@@ -220,19 +222,3 @@ def _metric(replica: Replica, name: str) -> float:
 
 async def _of_level(client: LoadClient, metric: str) -> float:
     return sum(value for labels, value in await client.samples(metric) if labels.get("priority_level") == "throttled")
-
-
-# --- Common -----------------------------------------------------------------------------------------------------------
-
-
-async def _finished(watch: JobWatch, jobs: int) -> None:
-    await watch.wait_until(
-        lambda seen: len(seen.finished_at) >= jobs, f"{jobs} jobs to finish", timeout_seconds=_SECONDS
-    )
-
-
-async def _in_phase(watch: JobWatch, phase: str, jobs: int) -> None:
-    def there(seen: Watched) -> bool:
-        return list(seen.phases.values()).count(phase) >= jobs
-
-    await watch.wait_until(there, f"{jobs} jobs in phase {phase}", timeout_seconds=_SECONDS)

@@ -1,4 +1,4 @@
-"""Lost worker: it is killed while it runs many jobs. How soon another worker has claimed their next attempts, by the default settings."""
+"""Lost worker: how soon another worker claims the next attempts of a killed worker's jobs, with the default settings."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from benchmarks.report import Figures
 from benchmarks.systems import NAMESPACE, Measured, ours
 from benchmarks.usage import Meter
 
-_SECONDS = 300.0  # a time limit, on the slowest machine
+_SECONDS = 300.0  # timeout, on the slowest machine
 _POLL_SECONDS = 0.05
 
 
 def lost_worker(jobs: int = 50) -> Figures:
-    """`jobs` run on one worker, which is killed with SIGKILL: from the kill to the claim of each job's next attempt."""
+    """Run `jobs` jobs on one worker and kill it with SIGKILL: from the kill to the claim of each job's next attempt."""
     with ours(worker=False, PLACEHOLDER_STEP_SECONDS="600") as measured:
         return asyncio.run(_lost_worker(measured, jobs))
 
@@ -33,11 +33,7 @@ async def _lost_worker(measured: Measured, jobs: int) -> Figures:
     system.wait_registered("lost")
     async with LoadClient(system.cluster) as client, JobWatch(client, keep_events=True) as watch:
         await create_jobs(client, NAMESPACE, (f"job-{number}" for number in range(jobs)))
-        await watch.wait_until(
-            lambda seen: list(seen.phases.values()).count("Running") >= jobs,
-            f"{jobs} jobs to run",
-            timeout_seconds=_SECONDS,
-        )
+        await watch.wait_phase("Running", jobs, timeout_seconds=_SECONDS)
         uids = {str(body["metadata"]["uid"]) for _, body in watch.seen.events}
         system.start_worker("heir", pool="threads", concurrency=jobs)
         await asyncio.to_thread(system.wait_registered, "heir")
@@ -50,7 +46,7 @@ async def _lost_worker(measured: Measured, jobs: int) -> Figures:
 
 
 async def _claims(url: str, uids: set[str], since: float) -> list[float]:
-    """When the second attempt of each job was claimed, as seconds since that time."""
+    """Return the seconds from `since` until each job's second attempt was claimed."""
     seconds: list[float] = []
     left = set(uids)
     async with redis.asyncio.Redis.from_url(url) as client, asyncio.timeout(_SECONDS):

@@ -1,15 +1,14 @@
-"""Profile: where the processor time of API server, operator and worker goes while jobs run as fast as they can.
+"""Profile: the CPU time of API server, operator and worker by subject, while jobs run as fast as they can.
 
-The API server profiles itself (`/debug/pprof`). Operator and worker are sampled from outside by py-spy, while a thread of theirs holds
-the interpreter: what waits for a disk or a network does not count. py-spy needs the right to read them: root, or a machine on which
-a process may trace its siblings.
+The API server profiles itself (`/debug/pprof`). py-spy samples operator and worker from outside, while one of their threads holds the
+GIL, so waits for a disk or a network do not count. py-spy needs the right to read them: root, or a machine on which a process may
+trace its siblings.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -58,7 +57,7 @@ _WORKER: Final[Subjects] = (
 
 
 def profile(count: int) -> Figures:
-    """Percentages of each part's processor time by subject, while `count` jobs with steps of 0 s run."""
+    """Return percentages of each part's CPU time by subject, while `count` jobs with steps of 0 s run."""
     with ours() as measured, TemporaryDirectory() as folder:
         return asyncio.run(_profile(measured, count, Path(folder)))
 
@@ -66,11 +65,11 @@ def profile(count: int) -> Figures:
 async def _profile(measured: Measured, count: int, folder: Path) -> Figures:
     pids = measured.pids()
     async with LoadClient(measured.system.cluster) as client, JobWatch(client) as watch:
-        await warm_up(measured, client, watch)
+        await warm_up(client, watch)
         async with asyncio.TaskGroup() as group:
             server = group.create_task(_server_stacks(client, folder / "api-server.pb"))
             sampled = {name: group.create_task(_spy(pids[name], folder / name)) for name in ("operator", "worker")}
-            group.create_task(_loaded(burst(measured, client, watch, count)))
+            group.create_task(burst(measured, client, watch, count))
     return {
         **_named("kube-apiserver", stacks.shares(stacks.pprof(server.result()), _API_SERVER)),
         **_named("operator", stacks.shares(stacks.folded(sampled["operator"].result()), _OPERATOR)),
@@ -80,10 +79,6 @@ async def _profile(measured: Measured, count: int, folder: Path) -> Figures:
 
 def _named(part: str, shares: dict[str, float]) -> Figures:
     return {f"CPU of {part}, %: {subject}": share for subject, share in shares.items()}
-
-
-async def _loaded(load: Awaitable[object]) -> None:
-    await load
 
 
 async def _server_stacks(client: LoadClient, file: Path) -> str:
@@ -109,7 +104,7 @@ async def _spy(pid: int, file: Path) -> str:
 
 
 async def _output(*command: str | Path) -> str:
-    """What a program writes. Raises RuntimeError, with its messages, if it fails."""
+    """Run a program and return its output. Raises RuntimeError with its error output if it fails."""
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
     out, errors = await process.communicate()

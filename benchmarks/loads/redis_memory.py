@@ -1,4 +1,4 @@
-"""Redis memory: what each kind of key holds of a finished job, and what many jobs a day come to after a week."""
+"""Redis memory: bytes of a finished job by kind of key, and of many jobs a day after a week."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _A_DAY = 100_000
 _DAYS = 7
 _DAY_SECONDS = 86_400
 _MIB = 1024 * 1024
-_SECONDS = 600.0  # a time limit, on the slowest machine
+_SECONDS = 600.0  # timeout, on the slowest machine
 
 
 def redis_memory(jobs: int = 200) -> Figures:
-    """`jobs` run by a worker alone, sent as the operator does: bytes by kind of key, counted by `MEMORY USAGE`."""
+    """Run `jobs` jobs on a worker without an operator, and count the bytes of each kind of key by `MEMORY USAGE`."""
     with Redis() as server, Product(server, settings={"PLACEHOLDER_STEP_SECONDS": "0"}) as product:
         product.start_worker(concurrency=CONCURRENCY)
         product.wait_registered()
@@ -47,9 +47,9 @@ _KINDS = ("job", "claim", "end", "records", _RESULT)
 
 
 def memory_figures(bytes_by_kind: Mapping[str, float]) -> Figures:
-    """Bytes a finished job, and MiB of 100,000 jobs a day by the default settings: each kind of key lives for its own time.
+    """Return the bytes of a finished job, and the MiB of 100,000 jobs a day with the default TTL of each kind of key.
 
-    Record and index live as long as the object, with which all keys of the job but its result are deleted.
+    Record and index live as long as the object. All keys but the result are deleted with it.
     """
     settings = config.Settings()
     days = {
@@ -68,7 +68,7 @@ def memory_figures(bytes_by_kind: Mapping[str, float]) -> Figures:
 
 
 def _run(state: redis.Redis, broker_url: str, jobs: int) -> None:
-    """Send the jobs, and return when all have ended."""
+    """Send the jobs as the operator does, and wait until all have ended."""
     uids = [str(uuid.uuid4()) for _ in range(jobs)]
     before = config.settings
     config.use(replace(before, CELERY_BROKER_URL=broker_url))
@@ -86,7 +86,7 @@ def _run(state: redis.Redis, broker_url: str, jobs: int) -> None:
 
 
 def _sizes(client: redis.Redis) -> Iterator[tuple[str, float]]:
-    """Bytes by kind, which is what stands before the first colon, or the name before a task's id."""
+    """Yield kind and bytes; the kind is the part before the first colon, or Celery's name for results."""
     found: dict[str, float] = {}
     for key in client.scan_iter(count=1_000):
         kind = _RESULT if key.startswith(_RESULT) else key.partition(":")[0]

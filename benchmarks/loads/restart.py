@@ -1,4 +1,4 @@
-"""Restart with many finished jobs: how soon a new job is served, what the operator holds, and what it does at rest."""
+"""Restart with many finished jobs: how soon a new job is served, the operator's memory, and its CPU when idle."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _POLL_SECONDS = 0.1
 
 
 def restart(objects: int, *, records: bool = True) -> Figures:
-    """Start the operator where `objects` jobs have ended a day ago. Without `records` Redis knows nothing of them."""
+    """Start the operator with `objects` jobs that ended a day ago. Without `records`, Redis has no keys of them."""
     with ours(operator=False) as measured:
         return asyncio.run(_restart(measured, objects, records=records))
 
@@ -68,14 +68,14 @@ async def _restart(measured: Measured, objects: int, *, records: bool) -> Figure
 
 
 async def _idle(pid: int) -> float:
-    """CPU of the operator at rest, in percent of a core."""
+    """Return the CPU of the idle operator in percent of a core."""
     meter, begun = Meter({"operator": pid}), time.monotonic()
     await asyncio.sleep(_IDLE_SECONDS)
     return 100 * meter.cpu()["operator"] / (time.monotonic() - begun)
 
 
 async def _start_running(system: System, client: LoadClient) -> None:
-    """Run some jobs that report next to nothing, on a worker of their own."""
+    """Run some jobs that hardly report, on a separate worker."""
     slow = ("--queues=slow",)
     system.start_worker("slow", pool="threads", concurrency=_RUNNING, arguments=slow, PLACEHOLDER_STEP_SECONDS="600")
     await asyncio.to_thread(system.wait_registered, "slow")
@@ -91,11 +91,11 @@ async def _start_running(system: System, client: LoadClient) -> None:
 
 
 async def _taken_over(client: LoadClient) -> None:
-    """Return when the API server's watch cache has the copies, which were written past it."""
+    """Wait until the API server's watch cache has the copies, which were written to etcd directly."""
     newest = (await client.request("GET", f"{JOBS}?limit=1"))["metadata"]["resourceVersion"]
     async with asyncio.timeout(_COPIED_WITHIN_SECONDS):
         while True:
-            with suppress(ApiError):  # it waits for 3 s, and refuses then
+            with suppress(ApiError):  # the API server waits for 3 s before it refuses
                 await client.request("GET", f"{path_of(NAMESPACE, copies.TEMPLATE)}?resourceVersion={newest}")
                 return
             await asyncio.sleep(_POLL_SECONDS)
@@ -114,7 +114,7 @@ async def _ready(system: System, begun: float) -> float:
 
 
 async def _caught_up(system: System, objects: int, begun: float) -> float:
-    """When the operator knows all jobs and has nothing left to look at."""
+    """Return when the operator knows all jobs and its work queue is empty, in seconds since `begun`."""
     replica = Replica(system)
 
     def is_done() -> bool:

@@ -1,4 +1,4 @@
-"""Running: many jobs run and report each second. How soon their statuses change, and how evenly."""
+"""Running: how soon and how evenly statuses change while many jobs run and report each second."""
 
 from __future__ import annotations
 
@@ -12,21 +12,19 @@ from benchmarks.figures.spread import percentile, percentiles
 from benchmarks.fleet import journal
 from benchmarks.fleet.journal import Journal
 from benchmarks.fleet.program import BRIEF
-from benchmarks.loop import LoopMeter
 from benchmarks.report import Figures
 from benchmarks.systems import NAMESPACE, Measured, ours
-from benchmarks.usage import Meter
+from benchmarks.usage import LoopMeter, Meter
 
-_WINDOW_SECONDS = 30.0  # of measuring, while all jobs run
+_WINDOW_SECONDS = 30.0  # measured while all jobs run
 _RAMP_SECONDS = 40.0  # for each 500 jobs, on the slowest machine
-_BRIEF_JOBS = 60  # that come, run and end within the window
-_START_SECONDS = 30.0
+_BRIEF_JOBS = 60  # that start and end within the window
 
 _Key = tuple[str, str]
 
 
 def running(jobs: int) -> Figures:
-    """`jobs` jobs report each second; after all have begun, some brief ones come and go beside them."""
+    """Run `jobs` jobs that report each second; once all run, start some brief jobs beside them."""
     ramp = _RAMP_SECONDS * max(1.0, jobs / 500)
     with ours(worker=False) as measured:
         journal.start_fleet(measured.system, slots=jobs + _BRIEF_JOBS, job_seconds=ramp + _WINDOW_SECONDS)
@@ -36,11 +34,7 @@ def running(jobs: int) -> Figures:
 async def _running(measured: Measured, jobs: int, ramp: float) -> Figures:
     async with LoadClient(measured.system.cluster) as client, JobWatch(client, keep_events=True) as watch:
         await create_jobs(client, NAMESPACE, (f"long-{number}" for number in range(jobs)))
-        await watch.wait_until(
-            lambda seen: sum(phase == "Running" for phase in seen.phases.values()) >= jobs,
-            f"{jobs} jobs to run at once",
-            timeout_seconds=ramp,
-        )
+        await watch.wait_phase("Running", jobs, timeout_seconds=ramp)
         before, loop = await client.requests_by_kind(), LoopMeter(measured.system)
         meter, begun = Meter(measured.pids()), time.monotonic()
         for number in range(_BRIEF_JOBS):
@@ -49,11 +43,7 @@ async def _running(measured: Measured, jobs: int, ramp: float) -> Figures:
         await asyncio.sleep(max(0.0, begun + _WINDOW_SECONDS - time.monotonic()))
         after, cores, cpu, busy = await client.requests_by_kind(), meter.cores(), meter.cpu(), loop.figures()
         window = (begun, time.monotonic())
-        await watch.wait_until(
-            lambda seen: len(seen.finished_at) >= jobs + _BRIEF_JOBS,
-            "all jobs to finish",
-            timeout_seconds=2 * ramp + _WINDOW_SECONDS,
-        )
+        await watch.wait_finished(jobs + _BRIEF_JOBS, timeout_seconds=2 * ramp + _WINDOW_SECONDS)
         seconds = window[1] - window[0]
         writes = sum(after.get(kind, 0) - before.get(kind, 0) for kind in WRITES_OF_JOBS)
         return {
@@ -67,10 +57,10 @@ async def _running(measured: Measured, jobs: int, ramp: float) -> Figures:
 
 
 def seen_figures(seen: Watched, done: Journal, window: tuple[float, float]) -> dict[str, float]:
-    """What a watcher saw of the jobs, against what the fleet did. `window` is when all long jobs ran."""
+    """Return figures of what a watcher saw and the fleet's journal recorded. `window` is the time in which all long jobs ran."""
     names: dict[str, _Key] = {}
-    shown: dict[str, list[tuple[float, int]]] = {}  # percentages of a job as they were shown
-    first: dict[tuple[str, str], float] = {}  # the first time of a phase
+    shown: dict[str, list[tuple[float, int]]] = {}  # when each percentage of a job was shown
+    first: dict[tuple[str, str], float] = {}  # when each phase was first shown
     for at, body in seen.events:
         uid, status = body["metadata"]["uid"], body.get("status", {})
         names[uid] = (body["metadata"]["namespace"], body["metadata"]["name"])
@@ -83,7 +73,7 @@ def seen_figures(seen: Watched, done: Journal, window: tuple[float, float]) -> d
     brief = {uid for uid, (_, name) in names.items() if name.startswith(BRIEF)}
     long = [uid for uid in names if uid not in brief]
     if not long or any(done.ended.get(uid, window[1]) < window[1] for uid in long):
-        raise ApiError("a long job ended before the measurement was over")
+        raise ApiError("a long job ended during the measurement")
     changes = [
         first[uid, "Running"] - at for uid, at in done.claimed.items() if uid in brief and (uid, "Running") in first
     ]

@@ -1,4 +1,4 @@
-"""Shards: operators that share the jobs, each with its Lease; what all of them together do, and what each costs."""
+"""Shards: operators that share the jobs, each with its Lease; their throughput, and the cost of each."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from benchmarks.systems import Measured, ours
 from benchmarks.usage import memory_mib
 from devcluster.harness.replicas import Replica
 
-SELECTOR: Final = ("--feature-gates=ShardedListAndWatch=true",)  # the API server sends each shard its own jobs alone
+SELECTOR: Final = ("--feature-gates=ShardedListAndWatch=true",)  # the API server sends each shard only its own jobs
 
 
 def shards(count: int, shards: int = 3, *, apiserver_arguments: Sequence[str] = ()) -> Figures:
-    """`count` placeholder jobs with steps of 0 s, applied at once, on so many shards: from the first create to the last end."""
+    """Run `count` placeholder jobs with steps of 0 s, created at once, on `shards` shards."""
     with ours(operator=False, apiserver_arguments=apiserver_arguments) as measured:
         system = measured.system
         names = []
         for shard in (Shard(number, shards) for number in range(1, shards + 1)):
             names.append(f"operator{shard.suffix}")
             setting = f"{shard.number}/{shard.count}" if shard.suffix else ""
-            # As an administrator: the shipped role may hold the Lease of one operator.
+            # As an administrator: the shipped role allows the Lease of one operator only.
             system.start_operator(names[-1], SHARD=setting, KUBECONFIG=str(system.cluster.kubeconfig))
         for name in names:
             Replica(system, name).wait_ready()
@@ -35,7 +35,7 @@ def shards(count: int, shards: int = 3, *, apiserver_arguments: Sequence[str] = 
 
 async def _shards(measured: Measured, names: Sequence[str], count: int) -> Figures:
     async with LoadClient(measured.system.cluster) as client, JobWatch(client) as watch:
-        await warm_up(measured, client, watch)
+        await warm_up(client, watch)
         made = await burst(measured, client, watch, count)
     pids = measured.pids()
     parts = [name for name in made.cpu if name in pids and name not in names]

@@ -1,6 +1,6 @@
-"""Status writes: what one costs the API server, as the operator sends it and with parts left out.
+"""Status writes: the cost of one for the API server, as the operator sends it and without some parts.
 
-Each of a few suspended jobs is written in turns between Queued and Running. No operator runs, and nothing watches.
+The status of each of a few suspended jobs alternates between Queued and Running. No operator runs, and no client watches.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _WARM_UP: Final = 40
 _CRD: Final = CHECKOUT / "manifests/crd/reconstructionjobs.yaml"
 _CRDS: Final = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/"
 _RULES: Final = "x-kubernetes-validations"
-_NEW_SCHEMA_SECONDS: Final = 5.0  # until the API server uses a changed CRD, with room to spare
+_NEW_SCHEMA_SECONDS: Final = 5.0  # ample time until the API server uses a changed CRD
 _FEW: Final = 4
 
 _WHOLE: Final = "as the operator sends it"
@@ -49,7 +49,7 @@ _FITS: Final[dict[str, _Fit]] = {
 
 
 def status_writes(count: int) -> Figures:
-    """Milliseconds of the API server's CPU for one status write, by what is written; and for one create."""
+    """Return milliseconds of the API server's CPU for one status write, by its content, and for one create."""
     with ours(operator=False, worker=False) as measured:
         return asyncio.run(_status_writes(measured, count))
 
@@ -65,7 +65,7 @@ async def _status_writes(measured: Measured, count: int) -> Figures:
         await _change(client, without_rules(crd))
         figures["without the CRD's CEL rules"] = await cost.of(_write(client, count, whole))
         await _change(client, crd)
-        # Measured before and after: a server that has run for longer takes more for the same.
+        # Measured before and after: the cost rises with the server's uptime.
         figures[_WHOLE] = (figures[_WHOLE] + await cost.of(_write(client, count, whole))) / 2
         names = (f"create-{number}" for number in range(count))
         figures["a create, for comparison"] = await cost.of(create_jobs(client, NAMESPACE, names, suspend=True))
@@ -73,13 +73,13 @@ async def _status_writes(measured: Measured, count: int) -> Figures:
 
 
 class _Cost:
-    """The CPU of one process for each of `count` requests."""
+    """Measures the CPU of one process for each of `count` requests."""
 
     def __init__(self, pid: int, count: int) -> None:
         self._pid, self._count = pid, count
 
     async def of(self, load: Awaitable[None]) -> float:
-        """Milliseconds for each request of this load."""
+        """Return the milliseconds for each request of the load."""
         before = cpu_seconds(self._pid)
         await load
         return 1000 * (cpu_seconds(self._pid) - before) / self._count
@@ -90,7 +90,7 @@ def _name(number: int) -> str:
 
 
 async def _write(client: LoadClient, count: int, fit: _Fit, *, whole: bool = True) -> None:
-    """`count` status writes, divided among the jobs; not `whole`: with the fields that differ from what is stored."""
+    """Send `count` status writes, divided among the jobs; without `whole`, only the fields that differ from the stored ones."""
     queued, running = (fit(codec.encode(status)) for status in statuses(datetime.now(UTC).replace(microsecond=0)))
 
     async def work(name: str) -> None:
@@ -106,7 +106,7 @@ async def _write(client: LoadClient, count: int, fit: _Fit, *, whole: bool = Tru
 
 
 def statuses(at: datetime) -> tuple[Status, Status]:
-    """The status of a queued job, and the same when it runs."""
+    """Return the statuses of a job when it is queued and when it runs."""
     phase, made = conditions(Facts(JobState.QUEUED, 1, dispatched=True), (), at)
     queued = Status(
         observed_generation=1,
@@ -140,7 +140,7 @@ async def _change(client: LoadClient, crd: Body) -> None:
 
 
 def without_rules(value: Any) -> Any:
-    """A manifest without the CEL rules of its schema."""
+    """Return a manifest without the CEL rules of its schema."""
     if isinstance(value, dict):
         return {name: without_rules(one) for name, one in value.items() if name != _RULES}
     return [without_rules(one) for one in value] if isinstance(value, list) else value

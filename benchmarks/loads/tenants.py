@@ -1,4 +1,4 @@
-"""Tenants: many jobs of one namespace, and ten of another that comes while they wait. What the ten wait for, and what Redis holds."""
+"""Tenants: how long ten jobs of a namespace wait beside many of another one, and how much Redis holds."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ import redis.asyncio
 from benchmarks.clients import JobWatch, LoadClient, create_jobs, in_parallel, path_of
 from benchmarks.figures.spread import percentiles
 from benchmarks.fleet import journal
-from benchmarks.loop import LoopMeter
 from benchmarks.report import Figures
 from benchmarks.systems import NAMESPACE, Measured, ours
-from benchmarks.usage import Meter
+from benchmarks.usage import LoopMeter, Meter
 from devcluster.harness.manifests import manifest
 from devcluster.servers.redis import Redis
 
@@ -24,7 +23,7 @@ _OTHER = "bench-few"
 _FEW = 10
 _SLOTS = 20
 _RUN_SECONDS = 0.5
-_JOB_SECONDS = 0.3  # a time limit for each job, on the slowest machine
+_JOB_SECONDS = 0.3  # timeout for each job, on the slowest machine
 _SAMPLE_SECONDS = 0.25
 _PRIORITIES = ("high", "normal", "low")
 _QUEUES = ("celery-high", "celery", "celery-low")
@@ -32,9 +31,9 @@ _MIB = 2**20
 
 
 def tenants(jobs: int, watch_seconds: float | None = None) -> Figures:
-    """`jobs` jobs of three priorities at once in one namespace; ten of the highest in another when half of them are created.
+    """Create `jobs` jobs of three priorities in one namespace; when half of them exist, ten of high priority in another.
 
-    It ends with the last job, or `watch_seconds` after the last create.
+    Stop at the last job's end, or `watch_seconds` after the last create.
     """
     with ours(worker=False) as measured:
         measured.system.cluster.api.post("/api/v1/namespaces", {"metadata": {"name": _OTHER}})
@@ -48,7 +47,7 @@ async def _tenants(measured: Measured, jobs: int, watch_seconds: float | None) -
         window = _Window(system.redis)
         sampling = asyncio.create_task(window.sample())
         loop, meter, begun = LoopMeter(system), Meter(measured.pids()), time.monotonic()
-        priorities: dict[str, str] = {}  # of each job, by its uid
+        priorities: dict[str, str] = {}  # by job uid
         created: dict[str, float] = {}
         names = [f"job-{number}" for number in range(jobs)]
         await _create(client, names[: jobs // 2], priorities)
@@ -62,7 +61,7 @@ async def _tenants(measured: Measured, jobs: int, watch_seconds: float | None) -
                 len(seen.finished_at) >= jobs + _FEW
                 or (watch_seconds is not None and time.monotonic() >= all_created + watch_seconds)
             ),
-            "all jobs to finish, or the time to be over",
+            "all jobs to finish, or the end of the time",
             timeout_seconds=120 + jobs * _JOB_SECONDS,
         )
         seconds, cores, busy = time.monotonic() - begun, meter.cores(), loop.figures()
@@ -109,9 +108,9 @@ async def _create(client: LoadClient, names: Sequence[str], priorities: dict[str
 
 
 def in_order(claims: Sequence[str], waiting: Mapping[str, int]) -> dict[str, float]:
-    """Of all pairs of jobs with different priorities, the share in which the higher one began first; nothing without a pair.
+    """Return the share of all pairs with different priorities in which the higher one began first; empty without a pair.
 
-    `claims`: priorities of the jobs that began, in that order; `waiting`: how many of each have not begun.
+    `claims`: priorities of the started jobs, in order of their start; `waiting`: the number of waiting jobs by priority.
     """
     left = Counter(claims) + Counter(waiting)
     right = pairs = 0
@@ -125,7 +124,7 @@ def in_order(claims: Sequence[str], waiting: Mapping[str, int]) -> dict[str, flo
 
 
 class _Window:
-    """The most that Redis has held."""
+    """The maximum that Redis has held."""
 
     def __init__(self, server: Redis) -> None:
         self._url = server.url(0)
@@ -133,7 +132,7 @@ class _Window:
         self.memory = 0
 
     async def sample(self) -> None:
-        """Read it now and then, until it is cancelled."""
+        """Read Redis periodically, until cancelled."""
         async with redis.asyncio.Redis.from_url(self._url) as client:
             while True:
                 pipeline = client.pipeline(transaction=False)

@@ -1,33 +1,42 @@
-"""Throughput: jobs with steps of 0 s, applied at once, beside the raw limit of the same API server."""
+"""Throughput: jobs with steps of 0 s, created at once, beside the raw limit of the same API server."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 
-from benchmarks.clients import EVENTS, STATUS_WRITES, WRITES_OF_JOBS, JobWatch, LoadClient, path_of
-from benchmarks.loads import limit
+from benchmarks.clients import (
+    EVENTS,
+    MERGE_PATCH,
+    STATUS_WRITES,
+    WRITES_OF_JOBS,
+    JobWatch,
+    LoadClient,
+    create_jobs,
+    in_parallel,
+    path_of,
+)
 from benchmarks.loads.burst import burst, warm_up
-from benchmarks.loop import LoopMeter
 from benchmarks.report import Figures
 from benchmarks.systems import NAMESPACE, OURS, Measured, ours
-from benchmarks.usage import memory_mib
+from benchmarks.usage import LoopMeter, memory_mib
 
 System = Callable[[], AbstractContextManager[Measured]]
-_LEAST_REQUESTS = 0.01  # a job: what is rarer is left out
+_LEAST_REQUESTS = 0.01  # per job; rarer kinds are omitted
 
 
 def throughput(count: int, system: System = ours) -> Figures:
-    """`count` placeholder jobs with steps of 0 s, applied at once: from the first create to the last end."""
+    """Run `count` placeholder jobs with steps of 0 s, created at once: from the first create to the last end."""
     with system() as measured:
         return asyncio.run(_throughput(measured, count))
 
 
 async def _throughput(measured: Measured, count: int) -> Figures:
     async with LoadClient(measured.system.cluster) as client, JobWatch(client) as watch:
-        await warm_up(measured, client, watch)
+        await warm_up(client, watch)
         loop = LoopMeter(measured.system) if measured.name == OURS else None
         made = await burst(measured, client, watch, count)
         busy = loop.figures() if loop else {}
@@ -53,8 +62,24 @@ async def _throughput(measured: Measured, count: int) -> Figures:
 
 
 async def _raw_limit(measured: Measured, count: int) -> float:
-    # The same server, as warm, without the operator and the worker.
+    # The same warm server, without operator and worker.
     for name in ("operator", "worker"):
         measured.system.processes[name].kill()
     async with LoadClient(measured.system.cluster) as client:
-        return await limit.jobs_per_second(client, count)
+        return await _limit(client, count)
+
+
+async def _limit(client: LoadClient, count: int) -> float:
+    """Return `1 / (1/creates + 2/status patches)`, both as rates of `count` requests over a few connections."""
+    names = [f"limit-{number}" for number in range(count)]
+    begun = time.monotonic()
+    await create_jobs(client, NAMESPACE, names, suspend=True)
+    created = time.monotonic()
+
+    def patch(name: str) -> Callable[[], Awaitable[object]]:
+        status = {"status": {"phase": "Suspended", "observedGeneration": 1}}
+        return lambda: client.request("PATCH", f"{path_of(NAMESPACE, name)}/status", status, kind=MERGE_PATCH)
+
+    await in_parallel(patch(name) for name in names)
+    patched = time.monotonic()
+    return count / ((created - begun) + 2 * (patched - created))

@@ -1,1 +1,1 @@
-"""An ordinary operator and its worker, as one would write them in an afternoon: what ours is compared with."""
+"""Ordinary operator and worker, as written in an afternoon: the baseline for ours."""

@@ -1,6 +1,6 @@
 """Ordinary operator: kopf handlers that send the task, and a timer for each job that polls its result.
 
-Run by `python -m benchmarks.ordinary.operator`.
+Run it by `python -m benchmarks.ordinary.operator`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _PHASES = {"PENDING": "Queued", "PROGRESS": "Running", "SUCCESS": "Succeeded", "
 
 @kopf.on.startup()
 def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
-    """As kopf's documentation advises for many objects."""
+    """Disable Events, as kopf's documentation advises for many objects."""
     settings.posting.enabled = False
 
 
@@ -34,7 +34,7 @@ def created(spec: Mapping[str, Any], uid: str, patch: kopf.Patch, **_: Any) -> N
 
 @kopf.timer(_GROUP, _VERSION, _PLURAL, interval=_POLL_SECONDS)
 def poll(status: Mapping[str, Any], patch: kopf.Patch, **_: Any) -> None:
-    """Copy state and progress of the task into the status."""
+    """Copy the task's state and progress into the status."""
     task = status.get("taskId")
     if not task or status.get("phase") in ("Succeeded", "Failed"):
         return

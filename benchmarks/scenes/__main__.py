@@ -1,4 +1,4 @@
-"""Command line: `python -m benchmarks.scenes NAME FOLDER` renders the photos of a scene, with its truth."""
+"""Command line: `python -m benchmarks.scenes NAME FOLDER` renders a scene and writes its truth."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def main() -> None:
     """Render one scene."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scenes", description=__doc__)
     parser.add_argument("name", choices=catalogue.SCENES)
-    parser.add_argument("folder", type=Path, help="where the photos go")
+    parser.add_argument("folder", type=Path, help="where to write the photos")
     options = parser.parse_args()
     catalogue.write(catalogue.SCENES[options.name](), options.folder, os.cpu_count() or 1)
 

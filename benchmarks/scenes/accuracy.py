@@ -1,4 +1,4 @@
-"""Accuracy of a mesh: precision, recall and their F-score at a tolerance.
+"""Accuracy: precision, recall and F-score of a mesh at a tolerance.
 
 Knapitsch et al. 2017, "Tanks and Temples: benchmarking large-scale scene reconstruction".
 """
@@ -16,17 +16,19 @@ from scipy.spatial import cKDTree
 from benchmarks.scenes.catalogue import Truth
 
 TOLERANCES = (0.01, 0.0025)  # of the subject's diagonal
-_MEASURED = 100_000  # points of each surface whose distance is measured, at most
-_POINTS_WITHIN = 30.0  # the smallest tolerance around a point: its distance from them is nearly that from the surface
-_SURROUNDINGS = 0.05  # of the diagonal: floaters so near the subject's box count
+_MEASURED = 100_000  # maximum number of points of each surface to measure
+_POINTS_WITHIN = (
+    30.0  # points within the smallest tolerance, so that distances to points are nearly those to the surface
+)
+_SURROUNDINGS = 0.05  # of the diagonal: floaters this close to the subject's box count
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Shares of the points, 0 to 1."""
+    """Shares of points, 0 to 1."""
 
-    precision: float  # of the result, near the truth
-    recall: float  # of the truth, near the result
+    precision: float  # share of the result near the truth
+    recall: float  # share of the truth near the result
 
     @property
     def f(self) -> float:
@@ -43,13 +45,13 @@ class Similarity:
     translation: Doubles  # (3,)
 
     def apply(self, points: Doubles) -> Doubles:
-        """(n, 3) in the target's coordinates."""
+        """Return points (n, 3) in the target's coordinates."""
         moved: Doubles = self.scale * points @ self.rotation.T + self.translation
         return moved
 
 
 def similarity(source: Doubles, target: Doubles) -> Similarity:
-    """The similarity that takes `source` (n, 3) nearest to `target` (n, 3), in the least-squares sense.
+    """Return the similarity that maps `source` (n, 3) closest to `target` (n, 3) by least squares.
 
     Umeyama 1991, "Least-squares estimation of transformation parameters between two point patterns".
     """
@@ -62,10 +64,10 @@ def similarity(source: Doubles, target: Doubles) -> Similarity:
 
 
 def scores(mesh: Mesh, truth: Truth, tolerances: Sequence[float] = TOLERANCES) -> list[Score]:
-    """The scores of `mesh` (in the truth's coordinates) at each of `tolerances`.
+    """Return the scores of `mesh` (in the truth's coordinates) at each of `tolerances`.
 
-    Only what is above the ground and in or near the subject's box counts. Both surfaces become points of the same density, whatever
-    else belongs to them.
+    Only surface above the ground and in or near the subject's box counts. Both surfaces become points of the same density, which
+    does not depend on surface outside the box.
     """
     limits = [tolerance * truth.diagonal for tolerance in tolerances]
     density = _POINTS_WITHIN / (np.pi * min(limits) ** 2)
@@ -81,7 +83,7 @@ def scores(mesh: Mesh, truth: Truth, tolerances: Sequence[float] = TOLERANCES) -
 
 
 def surface_points(mesh: Mesh, density: float, seed: int) -> Doubles:
-    """(n, 3): points evenly on the surface, `density` for each unit of area, in the order of the faces."""
+    """Return points (n, 3) evenly on the surface, `density` per unit of area, in the order of the faces."""
     random = np.random.default_rng(seed)
     corners = mesh.vertices[mesh.faces]
     areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2
@@ -94,14 +96,14 @@ def surface_points(mesh: Mesh, density: float, seed: int) -> Doubles:
 
 
 def _distances(points: Doubles, surface: Doubles, most: float) -> Doubles:
-    """(n,): how far some of `points` are from the points of `surface`; infinite beyond `most`."""
+    """Return distances (n,) of some of `points` from the points of `surface`; infinite beyond `most`."""
     tree = cKDTree(surface, compact_nodes=False, balanced_tree=False)
     distances: Doubles = tree.query(points[:: -(-len(points) // _MEASURED)], distance_upper_bound=most)[0]
     return distances
 
 
 def _box(truth: Truth) -> tuple[Doubles, Doubles]:
-    """(3,) each: lower and upper corner of what is measured."""
+    """Return the lower and upper corner, (3,) each, of the measured box."""
     margin = _SURROUNDINGS * truth.diagonal
     low, high = truth.subject.vertices.min(axis=0) - margin, truth.subject.vertices.max(axis=0) + margin
     low[2] = truth.lowest
@@ -109,7 +111,7 @@ def _box(truth: Truth) -> tuple[Doubles, Doubles]:
 
 
 def _near(mesh: Mesh, low: Doubles, high: Doubles) -> Mesh:
-    """The faces that may reach into the box."""
+    """Return the faces that may reach into the box."""
     corners = mesh.vertices[mesh.faces]
     return mesh.with_faces(((corners.max(axis=1) >= low) & (corners.min(axis=1) <= high)).all(axis=1))
 

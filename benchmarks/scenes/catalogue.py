@@ -1,4 +1,4 @@
-"""Catalogue: the scenes by name. A scene is a folder of photos, and the truth: its mesh and where the photos were taken."""
+"""Catalogue: the scenes by name. A scene is a folder of photos with the truth: the mesh and the positions of the cameras."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BUNNY_DISTANCE, _BUNNY_AIM_HEIGHT = 2.3, 0.45
 _HOUSE_DISTANCE, _HOUSE_AIM_HEIGHT = 18.0, 1.5  # m
 _ELEVATION_DEG, _SWING_DEG = 28.0, 12.0
 _WALK_DISTANCE, _EYE_HEIGHT = 4.0, 1.7  # m
-_GROUND_MARGIN = 0.03  # of the diagonal: below it the ground and the object are one
+_GROUND_MARGIN = 0.03  # of the diagonal: below it, ground and subject cannot be separated
 _UP = np.array([0.0, 0.0, 1.0])
 
 
@@ -29,7 +29,7 @@ _UP = np.array([0.0, 0.0, 1.0])
 class Scene:
     """A subject on the ground, with its cameras."""
 
-    subject: Mesh  # what is measured
+    subject: Mesh  # the measured mesh
     reach: float  # of the ground around it
     paint: Paint
     cameras: Sequence[Camera]
@@ -37,7 +37,7 @@ class Scene:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Truth:
-    """What a folder of photos was made from."""
+    """The mesh and the cameras of a folder of photos."""
 
     subject: Mesh
     photos: Sequence[str]  # file names
@@ -45,29 +45,29 @@ class Truth:
 
     @property
     def diagonal(self) -> float:
-        """Of the subject's box."""
+        """The diagonal of the subject's box."""
         return float(np.linalg.norm(extents(self.subject.vertices)))
 
     @property
     def lowest(self) -> float:
-        """The height from which on the subject is measured."""
+        """The height above which the subject is measured."""
         return _GROUND_MARGIN * self.diagonal
 
 
 def orbit(count: int) -> Scene:
-    """The bunny, from `count` places around it."""
+    """Return the bunny with `count` cameras around it."""
     cameras = _around(count, _BUNNY_DISTANCE, _BUNNY_AIM_HEIGHT)
     return Scene(shapes.bunny(), 3.0, Paint(size=0.4, finest=_BUNNY_DISTANCE / _FOCAL * 2), cameras)
 
 
 def flight(count: int) -> Scene:
-    """The house with its roof, from `count` places around and above it."""
+    """Return the house with `count` cameras around and above it."""
     cameras = _around(count, _HOUSE_DISTANCE, _HOUSE_AIM_HEIGHT)
     return Scene(shapes.house(), 40.0, Paint(size=2.0, finest=_HOUSE_DISTANCE / _FOCAL * 2), cameras)
 
 
 def walk(count: int) -> Scene:
-    """`count` photos on a walk around a house, each looking at the wall."""
+    """Return the house with `count` cameras on a walk around it, each looking at the wall."""
     places = shapes.outline(_WALK_DISTANCE, count)
     ahead = np.roll(places, -1, axis=0) - np.roll(places, 1, axis=0)
     to_wall = np.stack([-ahead[:, 1], ahead[:, 0]], axis=1)  # counter-clockwise: the house is on the left
@@ -88,7 +88,7 @@ SCENES: Mapping[str, Callable[[], Scene]] = {
 
 
 def write(scene: Scene, folder: Path, threads: int) -> None:
-    """Renders the photos of `scene` into `folder`, and then writes the truth."""
+    """Render the photos of `scene` into `folder`, and then write the truth."""
     folder.mkdir(parents=True, exist_ok=True)
     whole = shapes.joined(scene.subject, shapes.ground(scene.reach))
     subject = rendering.Subject.of(whole, scene.paint)
@@ -109,14 +109,14 @@ def write(scene: Scene, folder: Path, threads: int) -> None:
 
 
 def read_truth(folder: Path) -> Truth:
-    """The truth that `write` has written into `folder`."""
+    """Return the truth that `write` wrote into `folder`."""
     with np.load(folder / TRUTH) as file:
         names = [str(name) for name in file["photos"]]
         return Truth(Mesh(file["vertices"], file["faces"]), names, file["centres"])
 
 
 def _around(count: int, distance: float, aim_height: float) -> list[Camera]:
-    """Cameras on a ring that goes up and down three times."""
+    """Return cameras on a ring that rises and falls three times."""
     angles = 2 * np.pi * np.arange(count) / count
     elevations = np.radians(_ELEVATION_DEG + _SWING_DEG * np.sin(3 * angles + 1.0))
     directions = np.stack(

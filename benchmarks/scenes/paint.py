@@ -1,4 +1,4 @@
-"""Paint: a colour for each point in space, from noise of many wavelengths, so that a shape needs no texture coordinates.
+"""Paint: a colour for each point in space from noise of many wavelengths, so that shapes need no texture coordinates.
 
 Perlin 1985, "An image synthesizer" (solid textures); here with values on a lattice.
 """
@@ -12,19 +12,19 @@ from reconstruction_operator.models.photogrammetry.arrays import Doubles, Single
 from scipy import ndimage
 
 _LATTICE = 64  # cells until the noise repeats; each octave is shifted, so the sum does not
-_GAIN = 0.8  # amplitude of an octave, of the next larger one
+_GAIN = 0.8  # amplitude of an octave relative to the next larger one
 
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """Noise of `octaves` wavelengths, each half of the one before, from `wavelength` on; 0 to 1, around 0.5."""
+    """Noise of `octaves` wavelengths, from `wavelength` on, each half of the previous one; values 0 to 1, around 0.5."""
 
     seed: int
     wavelength: float
     octaves: int
 
     def __call__(self, points: Doubles) -> Doubles:
-        """(n,): the noise at `points` (n, 3)."""
+        """Return the noise (n,) at `points` (n, 3)."""
         random = np.random.default_rng(self.seed)
         total = np.zeros(len(points), dtype=np.float32)
         amplitude, whole, length = 1.0, 0.0, self.wavelength
@@ -48,7 +48,7 @@ class Paint:
     seed: int = 1
 
     def __call__(self, points: Doubles) -> Singles:
-        """(n, 3) RGB, 0 to 1, at `points` (n, 3)."""
+        """Return colours (n, 3), RGB from 0 to 1, at `points` (n, 3)."""
         octaves = max(1, round(np.log2(self.size / self.finest)))
         light = 0.5 + self.contrast * (Noise(self.seed, self.size, octaves)(points) - 0.5)
         hue = 2 * np.pi * Noise(self.seed + 1, self.size, 2)(points)

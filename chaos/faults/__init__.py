@@ -1,6 +1,6 @@
-"""Faults: each has a function that injects it and returns the function that heals it.
+"""Faults: each is injected by a function that returns the function to heal it.
 
-`chaos.plan` decides which faults come and when. A fault picks its victims with the random numbers of its round.
+`chaos.plan` selects and schedules them. A fault picks its victims with the random generator of its round.
 """
 
 from chaos.faults import installations, kubernetes, mounts, older_data, processes, stores
@@ -8,7 +8,7 @@ from chaos.faults.table import Fault
 
 
 def all_faults() -> tuple[Fault, ...]:
-    """Every fault, in the order of the report."""
+    """Return every fault, in the order of the report."""
     return (
         *processes.FAULTS,
         *mounts.FAULTS,

@@ -1,4 +1,4 @@
-"""Faults of installations: another one watches the same namespaces."""
+"""Installation fault: a second installation watches the same namespaces."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import Final
 
 from chaos.faults.table import Context, Fault, Heal, nothing
 from chaos.polling import wait_for
-from chaos.system.scene import SETTINGS
+from chaos.system.scene import SETTINGS, leads
 from devcluster import Redis
 from devcluster.errors import ApiError
-from devcluster.harness.replicas import Replica
 from devcluster.harness.system import System
 
 _STRANGER: Final = "stranger"
@@ -18,27 +17,21 @@ _LEADS_SECONDS: Final = 20.0
 
 
 def _second_installation(context: Context) -> Heal:
-    """A second operator, with its own Lease and Redis and without workers: the jobs that it marks wait until it has ended."""
+    """Start a second operator with its own Lease and Redis, and no workers. The jobs that it claims wait until it stops."""
     context.counter += 1
     cluster, namespace = context.scene.cluster, f"{_STRANGER}-{context.counter}"
     stack = ExitStack()
     system = stack.enter_context(System(cluster, stack.enter_context(Redis()), settings=SETTINGS))
 
-    def leads() -> bool:
-        try:
-            return Replica(system, _STRANGER).metric("reconstruction_leader") == 1.0
-        except OSError:
-            return False
-
     try:
         cluster.api.post("/api/v1/namespaces", {"metadata": {"name": namespace}})
-    except (ApiError, OSError):  # another fault holds the API server
+    except (ApiError, OSError):  # another fault makes the API server unavailable
         context.missed = True
         return stack.close
     system.start_operator(
         _STRANGER, KUBECONFIG=str(cluster.kubeconfig), OPERATOR_NAMESPACE=namespace, ADOPT_AFTER_SECONDS="0"
     )
-    if wait_for(leads, _LEADS_SECONDS, context.scene.supervise) is None:
+    if wait_for(lambda: leads(system, _STRANGER), _LEADS_SECONDS, context.scene.supervise) is None:
         context.missed = True
         stack.close()
         return nothing

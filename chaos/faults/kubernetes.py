@@ -17,7 +17,7 @@ from devcluster.harness.system import JOBS, REPOSITORY
 _NAMESPACES = "/api/v1/namespaces"
 _CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/reconstructionjobs.reconstruction.dev"
 _DOOMED_JOBS = 6
-_RUNNING_SECONDS = 15.0  # for one of them to run; enough without other faults
+_RUNNING_SECONDS = 15.0  # until one of them runs; enough without other faults
 
 
 def _delete_namespace(context: Context) -> Heal:
@@ -27,12 +27,12 @@ def _delete_namespace(context: Context) -> Heal:
     api.post(_NAMESPACES, {"metadata": {"name": namespace}})
     context.load.burst(namespace, _DOOMED_JOBS)
     running = wait_for(lambda: context.load.runs_in(namespace), _RUNNING_SECONDS, context.scene.supervise)
-    context.missed = running is None  # no worker had started one before the namespace was deleted
+    context.missed = running is None  # no worker started a job before the namespace was deleted
     api.delete(f"{_NAMESPACES}/{namespace}")
     context.load.mark_deleted(namespace)
     return lambda: wait_until(
         lambda: not api.is_there(f"{_NAMESPACES}/{namespace}"),
-        f"namespace {namespace} to be gone",
+        f"the deletion of namespace {namespace}",
         timeout_seconds=PATIENCE_SECONDS,
     )
 
@@ -42,7 +42,7 @@ def _delete_crd(context: Context) -> Heal:
     with context.load.paused():
         with contextlib.suppress(ApiError):
             cluster.api.delete(_CRD)
-        wait_until(lambda: not cluster.api.is_there(_CRD), "the CRD to be gone", timeout_seconds=PATIENCE_SECONDS)
+        wait_until(lambda: not cluster.api.is_there(_CRD), "the deletion of the CRD", timeout_seconds=PATIENCE_SECONDS)
         context.load.mark_deleted()
         cluster.kubectl("apply", "-f", REPOSITORY / "manifests" / "crd")
         wait_until(

@@ -1,4 +1,4 @@
-"""Mount faults: copies on a mount that does not answer, while the operator wants them deleted."""
+"""Mount fault: a mount with copies hangs while the operator orders their deletion."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from devcluster import DevclusterError
 from devcluster.mounts import dead_mount
 
 _JOBS = 20  # more than the slots of all workers
-_INSTALL = "chaos"  # the operators of the run leave its records alone
+_INSTALL = "chaos"  # the operators of the run ignore its records
 _LEADER: Final[operator_calls.Leader] = {"fence": 1, "install_id": _INSTALL}
 _QUEUE = "celery"
 _ORDER_SECONDS = 5.0
@@ -51,7 +51,7 @@ def _owner(job_id: str) -> Owner:
 
 
 def _order(scene: Scene, job_ids: list[str]) -> None:
-    """As the operator does, after the records and the flags."""
+    """Write records and cancel flags, then send clean-up messages, as the operator does."""
     with contextlib.suppress(redis.RedisError), Celery("chaos", broker=scene.redis.url(0), set_as_current=False) as app:
         for job_id in job_ids:
             put = operator_calls.put_record(
@@ -63,7 +63,7 @@ def _order(scene: Scene, job_ids: list[str]) -> None:
 
 
 def _clean_up(scene: Scene, job_ids: list[str]) -> None:
-    """Wait until all files are deleted, and forget the jobs. Workers leave the place alone for a minute after it hung."""
+    """Wait until all files are deleted, and forget the jobs. Workers skip a mount for a minute after it hung."""
 
     def left() -> list[str]:
         return [job_id for job_id in job_ids if (scene.jobs_dir / job_id).exists()]
@@ -72,7 +72,7 @@ def _clean_up(scene: Scene, job_ids: list[str]) -> None:
         if not left():
             break
         scene.supervise()
-        with contextlib.suppress(OSError):  # kombu passes on errors of its sockets
+        with contextlib.suppress(OSError):  # kombu does not convert socket errors
             _order(scene, left())
         wait_for(lambda: not left(), _ORDER_SECONDS, lambda: None)
     else:

@@ -1,4 +1,4 @@
-"""Faults of Redis that loses only its newest data, or single keys."""
+"""Data-loss faults: Redis loses only its newest data, or single keys."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ import redis
 from chaos.faults.table import Context, Fault, Heal, nothing
 
 _KINDS: Final = ("claim:", "alive:", "end:", "stop:", "cancel:", "cancel_request:", "cleaned:", "epoch", "workers")
-"""Keys that are lost one at a time. A record, or the index of records, is missed of a deleted job if the leader dies as well:
-the workers then report the job's folder within an hour, which is longer than a run waits."""
+"""Keys that are lost one at a time. Records and their index are excluded: if the leader dies too, a deleted job is cleaned up only
+when the workers report its folder, within an hour, and a run does not wait that long."""
 
 _KEYS_LOST = 5
 _SNAPSHOT = "older"
 
 
 def _restart_with_older_data(context: Context) -> Heal:
-    """All data that Redis gets from now on are lost, as by a fail-over to a replica that lags."""
+    """Lose all data written from now on, as in a fail-over to a lagging replica."""
     server = context.scene.redis
     snapshot = server.snapshot(_SNAPSHOT)
     return lambda: server.restore(snapshot)
 
 
 def _get_older_data(context: Context) -> Heal:
-    """The same without a restart, as by a replica that synchronizes with one that lags."""
+    """Do the same without a restart, as a replica that synchronizes with a lagging one."""
     server = context.scene.redis
     try:
         before = server.dump()
-    except redis.RedisError:  # it is still loading its data, after an earlier fault
+    except redis.RedisError:  # Redis is still loading its data after an earlier fault
         context.missed = True
         return nothing
     return lambda: server.load(before)

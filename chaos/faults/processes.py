@@ -1,4 +1,4 @@
-"""Process faults: operators, workers and their pool processes, models; and the workers' disk."""
+"""Process faults: operators, workers, pool processes and models; also the workers' disk."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chaos.system.scene import OPERATORS, WORKERS
 from devcluster import wait_until
 
 Pick = Callable[[Context], str]
-"""Picks the victim: the name of a process."""
+"""Returns the name of the process to hit."""
 
 
 def _leader(context: Context) -> str:
@@ -73,7 +73,7 @@ def _delete_while_down(context: Context) -> Heal:
 
 
 def _terminate(context: Context, name: str) -> None:
-    """Send SIGTERM to a process, and wait for its end."""
+    """Send SIGTERM to a process, and wait until it ends."""
     process = context.scene.process(name)
     if process.alive:
         os.kill(process.pid, SIGTERM)
@@ -88,7 +88,7 @@ def _roll(context: Context) -> Heal:
 
 
 def _signals_child(number: Signals, heal_number: Signals | None = None) -> Inject:
-    """Signal a pool process of a worker; to heal it, send it another signal."""
+    """Signal a worker's pool process; `heal_number` undoes it."""
 
     def inject(context: Context) -> Heal:
         children = [child for worker in WORKERS for child in context.scene.children(worker)]
@@ -136,7 +136,7 @@ def _some_models(context: Context) -> list[psutil.Process]:
 
 
 def _signals_models(number: Signals, heal_number: Signals | None = None) -> Inject:
-    """Signal some models with their guards; to heal them, send them another signal."""
+    """Signal some models and their guards; `heal_number` undoes it."""
 
     def inject(context: Context) -> Heal:
         groups = [one.pid for one in _some_models(context)]
@@ -153,7 +153,7 @@ def _signals_models(number: Signals, heal_number: Signals | None = None) -> Inje
 
 
 def _kill_models_alone(context: Context) -> Heal:
-    """Kill the models the way the kernel's OOM killer does."""
+    """Kill models without their guards, as the kernel's OOM killer does."""
     for guard in _some_models(context):
         with contextlib.suppress(psutil.Error):
             for one in guard.children():

@@ -14,7 +14,7 @@ from chaos.polling import wait_for
 from chaos.system.load import UserJob
 from chaos.system.scene import OPERATORS, WORKERS
 
-_FORGOTTEN_SECONDS = 20.0  # for the operator to stop and clean up a deleted job; less without other faults
+_FORGOTTEN_SECONDS = 20.0  # for the operator to stop and clean up a deleted job; other faults can delay that
 _QUEUES = ("celery-high", "celery", "celery-low")
 
 
@@ -59,7 +59,7 @@ def _reconfigured(begin: Callable[[redis.Redis], object], end: Callable[[redis.R
     def inject(context: Context) -> Heal:
         try:
             begin(context.scene.broker)
-        except redis.RedisError:  # it is still loading its data, after an earlier fault
+        except redis.RedisError:  # Redis is still loading its data after an earlier fault
             context.missed = True
         return lambda: end(context.scene.broker)
 
@@ -82,7 +82,7 @@ def _leader(context: Context) -> str:
 
 
 def _cut_off_leader_from_api(context: Context) -> Heal:
-    """The leader still reaches Redis, and another operator takes the Lease meanwhile."""
+    """Cut the leader off while it still reaches Redis; another operator acquires the Lease."""
     proxy = context.scene.api_proxies[_leader(context)]
     proxy.silence()
     return proxy.heal
@@ -134,7 +134,7 @@ def _shuffle_messages(context: Context) -> Heal:
                 mixed = [*found, *context.chance.choices(found, k=len(found))]
                 context.chance.shuffle(mixed)
                 context.scene.broker.rpush(queue, *mixed)
-        # And the messages of running tasks, once more.
+        # Duplicate the messages of running tasks too.
         for raw in context.scene.broker.hvals("unacked")[:10]:
             context.missed = False
             message, _, queue = json.loads(raw)
@@ -174,7 +174,7 @@ def _is_forgotten(context: Context, job: UserJob) -> bool:
 
 
 def _of_redis(name: str, inject: Inject, hold: tuple[float, float], *, forgets: bool = False) -> Fault:
-    """A fault that keeps everything from Redis for a while."""
+    """Return a fault that makes Redis unavailable to all processes."""
     return Fault(f"Redis: {name}", "redis", inject, hold, cuts=True, blocks_users=True, harms=True, forgets=forgets)
 
 
@@ -203,5 +203,7 @@ FAULTS: Final = (
     Fault("object storage: cut off from the workers", "storage", _cut_off_objects, (1.0, 8.0)),
     Fault("object storage: slow", "storage", _slow_objects, (4.0, 10.0)),
     Fault("messages: duplicated and reordered", "messages", _shuffle_messages, (0.0, 1.0)),
-    Fault("messages: again, after their jobs were deleted", "messages", _resend_messages_of_the_deleted, (0.0, 1.0)),
+    Fault(
+        "messages: sent again after their jobs were deleted", "messages", _resend_messages_of_the_deleted, (0.0, 1.0)
+    ),
 )

@@ -1,4 +1,4 @@
-"""Faults as values, and what a fault may use."""
+"""Fault type: a fault as a value, and the context that it gets."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from chaos.system.load import Load
 from chaos.system.scene import Scene
 
 PATIENCE_SECONDS = 120.0
-"""The timeout for anything that a fault waits for."""
+"""Timeout for every condition that a fault waits for."""
 
 
 @dataclass(slots=True)
 class Context:
-    """What a fault may use, and what it reports about itself."""
+    """The parts that a fault may use, and what it reports about itself."""
 
     scene: Scene
     load: Load
     chance: random.Random
-    messages: list[tuple[str, bytes]] = field(default_factory=list)  # (queue, raw message) that were seen
+    messages: list[tuple[str, bytes]] = field(default_factory=list)  # the (queue, raw message) pairs seen so far
     counter: int = 0
     victims: set[str] = field(default_factory=set)
-    """Workers, and process ids of models and of pool processes, that this fault hits; empty: all of them."""
+    """The workers and the pids of models and pool processes that this fault hits; empty: all."""
     missed: bool = False
     """The fault found nothing to hit."""
 
@@ -37,8 +37,8 @@ class Fault:
     """One kind of fault.
 
     - `on`: its target. Faults on the same target are not combined.
-    - `hold`: the shortest and longest time in seconds before it is healed.
-    - `cuts`: it stops a process or cuts it off from Redis, so an attempt may be superseded without knowing.
+    - `hold`: the minimum and maximum seconds before it is healed.
+    - `cuts`: it stops a process or cuts it off from Redis, so a superseded attempt may not notice.
     - `forgets`: Redis loses data, claims included.
     - `blocks_users`: users' changes may not reach Redis.
     - `deposes`: as `blocks_users`, and another operator may have to become leader.
@@ -59,7 +59,7 @@ class Fault:
 
 
 def together(heals: Sequence[Heal]) -> Heal:
-    """Heal by all of these, in order."""
+    """Return one function that calls all of these in order."""
 
     def heal() -> None:
         for one in heals:
@@ -69,8 +69,8 @@ def together(heals: Sequence[Heal]) -> Heal:
 
 
 def nothing() -> None:
-    """Heal a fault that needs nothing but the restart of ended processes."""
+    """Heal a fault that needs only the restart of ended processes."""
 
 
 NO_FAULT = Fault("none, to compare with", on="nothing", inject=lambda _: nothing, hold=(0.5, 3.0))
-"""For comparison: recovery without a fault. It is not in the table."""
+"""A round without a fault, whose recovery is the baseline. `all_faults` does not contain it."""

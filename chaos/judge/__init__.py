@@ -1,1 +1,1 @@
-"""Judge: from the evidence of a run to a verdict for each invariant, and the report. Pure, but for the report's file."""
+"""Judge: turns the evidence of a run into verdicts on the invariants, and a report. Pure functions."""

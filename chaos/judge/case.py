@@ -1,4 +1,4 @@
-"""One job with its evidence, as the checks get it."""
+"""Case: one job with its evidence, the input of every check."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ Check = Callable[[Case], Iterator[str]]
 
 
 def problem_if(broken: object, problem: str) -> str:
-    """Return the problem if there is one, else the empty text."""
+    """Return the problem if `broken`, else the empty text."""
     return problem if broken else ""
 
 

@@ -1,4 +1,4 @@
-"""Invariants 1 and 6: every job ends in one way that its scenario allows, stays there, and is not lost."""
+"""Invariants 1 and 6: every job ends once, as its scenario allows, keeps that end, and is not lost."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chaos.judge.excuses import was_harmed
 from chaos.witnesses.watcher import OUTCOMES, Snapshot
 
 TTL_SLACK_SECONDS = 2.0
-"""Because times in a status are whole seconds."""
+"""Times in a status are whole seconds."""
 
 _TRUTHS_OF: Mapping[str, frozenset[str]] = {
     "Succeeded": frozenset({"Complete", "Finished"}),
@@ -31,19 +31,19 @@ _UNUSABLE_REASON = "NotEnoughOverlap"
 
 
 def ends_once(case: Case) -> Iterator[str]:
-    """The job ends in one way, which its scenario allows; it stays there, and its conditions agree."""
+    """The job ends once, as its scenario allows; it keeps that end, and its conditions agree."""
     snapshots = case.history.snapshots
     ended = [snapshot for snapshot in snapshots if snapshot.finished]
     early = [snapshot for snapshot in snapshots if not snapshot.finished and snapshot.true_conditions]
-    yield problem_if(early, f"a condition shows an end and the phase does not: {early[:1]}")
+    yield problem_if(early, f"a condition shows an end, but the phase does not: {early[:1]}")
     if not ended:
         if not case.is_gone:
-            yield f"it has not ended: {snapshots[-1:]}"
+            yield f"the job has not ended: {snapshots[-1:]}"
         return
     reopened = not all(snapshot.finished for snapshot in snapshots[snapshots.index(ended[0]) :])
-    yield problem_if(reopened, f"it was reopened: {snapshots[-5:]}")
+    yield problem_if(reopened, f"the job was reopened: {snapshots[-5:]}")
     outcomes = {snapshot.phase for snapshot in ended}
-    yield problem_if(len(outcomes) > 1, f"it ended in more than one way: {sorted(outcomes)}")
+    yield problem_if(len(outcomes) > 1, f"the job ended in more than one phase: {sorted(outcomes)}")
     wrong = [
         snapshot
         for snapshot in ended
@@ -56,18 +56,18 @@ def ends_once(case: Case) -> Iterator[str]:
 def _as_expected(case: Case, end: Snapshot) -> str:
     job = case.job
     if end.phase == "Cancelled" and job.confirmed_at is None and not end.confirmed:
-        return "it was cancelled without a confirmed cancel"
+        return "the job was cancelled without a confirmation"
     if end.phase not in _EXPECTED[job.scenario]:
         return f"a job of scenario {job.scenario!r} ended {end.phase} ({end.reason})"
     if job.scenario == "unusable" and end.reason != _UNUSABLE_REASON:
-        return f"it failed by {end.reason} instead of {_UNUSABLE_REASON}"
+        return f"the job failed with reason {end.reason} instead of {_UNUSABLE_REASON}"
     if job.scenario == "poison" and end.failures > job.backoff_limit + 1:
-        return f"it was retried after {end.failures - 1} failures; backoffLimit is {job.backoff_limit}"
+        return f"the job was retried after {end.failures - 1} failures; backoffLimit is {job.backoff_limit}"
     return ""
 
 
 def is_isolated(case: Case) -> Iterator[str]:
-    """An attempt in a separate process fails by itself or by a fault of the run, never by another job."""
+    """An attempt in a separate process fails by itself or by an injected fault, never because of another job."""
     end = case.end
     if end is None or case.job.scenario in _FAILING:
         return
@@ -75,12 +75,12 @@ def is_isolated(case: Case) -> Iterator[str]:
     may_have_failed = [number for number in range(1, last + 1) if not _was_unharmed(case, number)]
     yield problem_if(
         end.failures > len(may_have_failed),
-        f"{end.failures} of its attempts failed, but faults had hit only these: {may_have_failed}",
+        f"{end.failures} attempts failed, but faults hit only these: {may_have_failed}",
     )
 
 
 def _was_unharmed(case: Case, attempt: int) -> bool:
-    """False for an attempt without a model process: the evidence does not show on which worker it ran."""
+    """Return False for an attempt without a model process: no evidence shows on which worker it ran."""
     runs = [run for run in case.runs if run.attempt == attempt]
     return bool(runs) and all(
         run.worker in case.evidence.prefork and not was_harmed(run, case.evidence) for run in runs
@@ -88,21 +88,23 @@ def _was_unharmed(case: Case, attempt: int) -> bool:
 
 
 def is_not_lost(case: Case) -> Iterator[str]:
-    """The object disappears only by its user or after its time to live, and the job ends."""
+    """Only its user or its time to live deletes the object, and the job ends."""
     if case.job.deleted_at is not None:
         yield ""
     elif case.history.gone_at is not None:
         yield _expired(case, case.history.gone_at)
     else:
-        yield problem_if(not case.history.finished, f"it never ended: {case.history.snapshots[-1:] or 'no status'}")
+        yield problem_if(
+            not case.history.finished, f"the job never ended: {case.history.snapshots[-1:] or 'no status'}"
+        )
 
 
 def _expired(case: Case, gone_at: float) -> str:
-    """An object that no user deleted may only go after its `ttlSecondsAfterFinished`."""
+    """Return the problem of an object that disappeared before its `ttlSecondsAfterFinished`, or empty."""
     end, seconds = case.end, case.job.ttl_seconds
     if end is None:
-        return "its object disappeared before it had ended, and no user had deleted it"
+        return "the object disappeared before the job ended, and no user deleted it"
     if seconds is None or gone_at < end.completed_at + seconds - TTL_SLACK_SECONDS:
         passed = gone_at - end.completed_at
-        return f"its object disappeared {passed:.1f} s after completionTime, and ttlSecondsAfterFinished is {seconds}"
+        return f"the object disappeared {passed:.1f} s after completionTime, but ttlSecondsAfterFinished is {seconds}"
     return ""

@@ -1,6 +1,6 @@
-"""Evidence of a run: facts from the API server, Redis, the files and the models' journals, for the judge.
+"""Evidence of a run: facts from the API server, Redis, files and the models' journals.
 
-No fact comes from the memory of an operator or worker, only from what they wrote to these places.
+Nothing comes from the memory of an operator or worker.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from chaos.witnesses.watcher import History
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The time of one fault, from its start to recovery, in seconds since boot. The flags are those of `Fault`."""
+    """The period of one fault, in seconds since boot. The flags are those of `Fault`."""
 
     name: str
     begin: float
@@ -25,20 +25,20 @@ class Window:
     harms: bool = False
     forgets: bool = False
     deposes: bool = False
-    victims: frozenset[str] = frozenset()  # as in `Context`; empty: all
+    victims: frozenset[str] = frozenset()  # as in `Context`
     hit: bool = True  # False: the fault found nothing to hit
-    recovered_at: float | None = None  # when all jobs moved again; None: not within the time limit
+    recovered_at: float | None = None  # when all jobs progressed again; None: not within the time limit
     waited: bool = True  # False: the run did not wait for recovery
 
     @property
     def recovery_seconds(self) -> float | None:
-        """From the end of the fault until all jobs moved again."""
+        """The time from the end of the fault until all jobs progressed again."""
         return None if self.recovered_at is None else self.recovered_at - self.end
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A published result at one moment."""
+    """A published result as it was at one moment."""
 
     at: float
     attempt: int | None
@@ -50,104 +50,103 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class DeliveredCopy:
-    """What is at a job's `spec.output` at one moment."""
+    """A job's copy at `spec.output` as it was at one moment."""
 
     at: float
     job_id: str  # from its manifest
     digest: str  # of the manifest
     problem: str = ""  # a file of the manifest that is missing or has other content
-    uri: str = ""  # of the files
+    uri: str = ""  # where the files are
 
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """How long a status took to show a progress that Redis had, measured without faults."""
+    """The delay until a status showed the progress in Redis, measured without faults."""
 
     uid: str
     at: float
     seconds: float | None  # None: not within the time limit
-    wanted: str = ""  # the wanted position, and the last one shown
+    wanted: str = ""  # the expected position, and the last one shown
 
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """A key in Redis or a folder of a job that still exists at the end."""
+    """A job's key in Redis or folder that still exists at the end."""
 
     where: str
     ttl_seconds: float | None = None  # None: it never expires
-    expires: bool = True  # False: its TTL did not fall between two polls, so some component prolongs it
+    expires: bool = True  # False: its TTL did not fall between two polls, so a component prolongs it
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The longest times that are accepted where no fault excuses more, in seconds. A busy machine gets more (`times`)."""
+    """Maximum seconds where no fault excuses more. `times` raises them for a busy machine."""
 
     superseded: float = 5.0
-    """A superseded attempt stops within this time of being able to know."""
+    """Until a superseded attempt stops, from when it could notice."""
     acting: float = 5.0
-    """From a confirmation to a worker that sees it, without faults. A job that ends within it counts as done before."""
+    """Until a worker sees a confirmed cancel, without faults. A job that ends within it counts as finished before the cancel."""
     behind: float = 10.0
-    """Of a status behind Redis, beyond the coalescing interval. Generous, because a busy machine delays everything."""
+    """Until a status shows what Redis has, beyond the coalescing interval. Generous, because a busy machine delays everything."""
     cancelling: float = 20.0
-    """From a confirmed cancel to Cancelled. It covers a silent worker that is called lost (ALIVE_TTL_SECONDS and
-    LOST_AFTER_SECONDS, and EPOCH_GRACE_SECONDS where Redis lost data), a missed event that the next sweep makes up for
-    (SWEEP_SECONDS), and `acting`."""
+    """From a confirmed cancel to Cancelled. It covers a worker that becomes lost (ALIVE_TTL_SECONDS and LOST_AFTER_SECONDS, and
+    EPOCH_GRACE_SECONDS where Redis lost data), a missed event until the next sweep (SWEEP_SECONDS), and `acting`."""
 
     def times(self, patience: float) -> Bounds:
-        """For a machine that is busy with other work."""
+        """Return the bounds for a machine that is busy with other work."""
         return Bounds(*(patience * getattr(self, one.name) for one in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)
 class Slack:
-    """How long a fault still excuses after its end, in seconds. It follows from the settings of the run (`scene.SETTINGS`).
+    """Seconds for which a fault still excuses after its end. They follow from the settings of the run (`scene.SETTINGS`).
 
-    Patience does not multiply it: otherwise each fault would excuse everything until the next one.
+    Patience does not multiply them; otherwise each fault would excuse everything until the next one.
     """
 
     cause: float = 10.0
-    """Until an attempt is called lost: its heartbeat expires (ALIVE_TTL_SECONDS), its silence is counted
-    (LOST_AFTER_SECONDS), and the next sweep sees it (SWEEP_SECONDS)."""
+    """Until an attempt is lost: its heartbeat expires (ALIVE_TTL_SECONDS), stays missing (LOST_AFTER_SECONDS), and the next sweep
+    sees that (SWEEP_SECONDS)."""
     blocked: float = 8.0
-    """After a fault of Redis or of the network to it, until a user's change has reached Redis: an operator has reconnected
-    (REDIS_TIMEOUT_SECONDS, twice) and has swept all jobs (SWEEP_SECONDS)."""
+    """Until a user's change reaches Redis after a fault of Redis or its network: an operator reconnects (REDIS_TIMEOUT_SECONDS,
+    twice) and sweeps all jobs (SWEEP_SECONDS)."""
     deposed: float = 15.0
-    """The same after a fault of the operators or of the API server: another operator leads (LEASE_SECONDS) or the old one
-    was restarted, and all jobs were listed once (LIST_SECONDS)."""
+    """The same after a fault of the operators or the API server: another operator becomes leader (LEASE_SECONDS) or the old one
+    restarts, and it lists all jobs (LIST_SECONDS)."""
     loss: float = 10.0
-    """For an attempt that fails, before its model starts and after it ends: as `cause`."""
+    """Before the model of a failed attempt starts and after it ends; the same as `cause`."""
     forgotten: float = 6.0
-    """After Redis lost its claims: an operator notices (SWEEP_SECONDS) and restores the records, then each attempt claims
-    again at its next heartbeat (BEAT_SECONDS). An attempt that was claimed twice before that starts its model."""
+    """After Redis lost its claims: an operator notices (SWEEP_SECONDS) and restores the records; then each attempt claims again at
+    its next heartbeat (BEAT_SECONDS). Until then an attempt can be claimed twice, and its second run starts a model."""
 
     def plus(self, seconds: float) -> Slack:
-        """For a busy machine, which reacts that much later."""
+        """Return the slack for a busy machine, which reacts `seconds` later."""
         return Slack(*(getattr(self, one.name) + seconds for one in fields(self)))
 
 
 @dataclass(slots=True)
 class Evidence:
-    """All facts of one run. Mappings are by the uid of the job."""
+    """All facts of one run. Mappings are by job uid."""
 
     jobs: Sequence[UserJob] = ()
     histories: Mapping[str, History] = field(default_factory=dict)
     runs: Mapping[str, Sequence[ModelRun]] = field(default_factory=dict)  # oldest first
-    outputs: Mapping[str, Sequence[Output]] = field(default_factory=dict)  # distinct ones in order
+    outputs: Mapping[str, Sequence[Output]] = field(default_factory=dict)  # distinct results, oldest first
     final: Mapping[str, Output] = field(default_factory=dict)  # published at the end
-    successes: Mapping[str, int] = field(default_factory=dict)  # attempts whose end in Redis is a success
+    successes: Mapping[str, int] = field(default_factory=dict)  # attempts that succeeded, by their ends in Redis
     prefork: frozenset[str] = frozenset()  # workers that run each attempt in a separate process
     windows: Sequence[Window] = ()
     lags: Sequence[Lag] = ()
     leftovers: Mapping[str, Sequence[Leftover]] = field(default_factory=dict)  # of finished and deleted jobs
-    flags: Mapping[str, Sequence[str]] = field(default_factory=dict)  # cancel flags of jobs that exist
-    deliveries: Mapping[str, Sequence[DeliveredCopy]] = field(default_factory=dict)  # distinct ones in order
-    delivered: Mapping[str, DeliveredCopy] = field(default_factory=dict)  # at the end
-    hidden: Mapping[str, Sequence[str]] = field(default_factory=dict)  # partial and replaced ones there at the end
+    flags: Mapping[str, Sequence[str]] = field(default_factory=dict)  # cancel flags of existing jobs
+    deliveries: Mapping[str, Sequence[DeliveredCopy]] = field(default_factory=dict)  # distinct copies, oldest first
+    delivered: Mapping[str, DeliveredCopy] = field(default_factory=dict)  # copies at the end
+    hidden: Mapping[str, Sequence[str]] = field(default_factory=dict)  # partial and replaced copies at the end
     with_files: frozenset[str] = frozenset()  # jobs that have a job folder at the end
-    messages: Mapping[str, Sequence[str]] | None = None  # where in the broker; None: the run did not wait to see
+    messages: Mapping[str, Sequence[str]] | None = None  # places in the broker; None: not checked
     faults_begun_at: float = 0.0
     faults_ended_at: float = 0.0
-    ended_at: float = 0.0  # when the last fault was over and every job had had its time
+    ended_at: float = 0.0  # after the last fault and the drain
     retention_seconds: float = 0.0
     bounds: Bounds = Bounds()
     slack: Slack = Slack()

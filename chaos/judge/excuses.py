@@ -1,7 +1,7 @@
-"""Excuses: what a fault excuses, and for how long. Pure functions of the windows in which faults were on.
+"""Excuses: what a fault excuses, and for how long. Pure functions of the windows of the faults.
 
-An excuse is as narrow as possible. A fault excuses only the attempts that it hit, while it lasts and for the time in which
-the settings of a run let the system notice that it is over (`evidence.Slack`). A fault that hit nothing excuses nothing.
+Excuses are narrow. A fault excuses only the attempts that it hit, while it lasts and for the time that the system needs
+to notice its end (`evidence.Slack`). A fault that hit nothing excuses nothing.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from chaos.witnesses.journal import ModelRun
 
 
 def could_know_at(run: ModelRun, since: float, evidence: Evidence) -> float | None:
-    """When the run could know that it was superseded or cancelled at `since`; None: no fault stopped it or cut it off then.
+    """Return when the run could notice that it was superseded or cancelled at `since`; None: no fault stopped it or cut it off then.
 
-    That is the end of the cut during which it happened. A further cut within the time that the run has to stop postpones it.
+    That is the end of the cut at that time. Another cut postpones it, if it begins before the run must have stopped.
     """
     cuts = sorted(_cuts(run, evidence), key=lambda one: one.begin)
     earliest = max(run.start, since - evidence.slack.cause)
@@ -30,9 +30,9 @@ def could_know_at(run: ModelRun, since: float, evidence: Evidence) -> float | No
 
 
 def was_forgotten(at: float, evidence: Evidence) -> bool:
-    """Whether Redis had just lost the claims, so that a running attempt could be claimed a second time at `at`.
+    """Return whether Redis had just lost the claims at `at`, so that a running attempt could be claimed again.
 
-    The next heartbeat restores the claim, after an operator has restored the job's record. Other faults can delay that.
+    The next heartbeat restores the claim once an operator has restored the job's record. Other faults can delay that.
     """
     blocked = _blocked(evidence, but_for=lambda one: one.forgets)
     return any(
@@ -43,13 +43,13 @@ def was_forgotten(at: float, evidence: Evidence) -> bool:
 
 
 def reachable_seconds(begin: float, end: float, evidence: Evidence, runs: Iterable[ModelRun] = ()) -> float:
-    """For how much of that time a user's change could reach Redis, and from there all these runs."""
+    """Return for how much of that time a user's change could reach Redis and all these runs."""
     cuts = [(one.begin, one.end + evidence.slack.cause) for run in runs for one in _cuts(run, evidence)]
     return _seconds_outside([*_blocked(evidence), *cuts], begin, end)
 
 
 def was_harmed(run: ModelRun, evidence: Evidence) -> bool:
-    """Whether a fault may have made this attempt fail: while its model ran, just before it, or just after it."""
+    """Return whether a fault shortly before, during or shortly after this run may have made its attempt fail."""
     loss = evidence.slack.loss
     return any(
         one.begin <= run.last + loss and one.end >= run.start - loss
@@ -59,7 +59,7 @@ def was_harmed(run: ModelRun, evidence: Evidence) -> bool:
 
 
 def _blocked(evidence: Evidence, but_for: Callable[[Window], bool] = lambda _: False) -> list[tuple[float, float]]:
-    """The times in which users' changes may not have reached Redis."""
+    """Return the periods in which users' changes may not have reached Redis."""
     return [
         (one.begin, one.end + (evidence.slack.deposed if one.deposes else evidence.slack.blocked))
         for one in evidence.windows
@@ -68,7 +68,7 @@ def _blocked(evidence: Evidence, but_for: Callable[[Window], bool] = lambda _: F
 
 
 def _seconds_outside(spans: Sequence[tuple[float, float]], begin: float, end: float) -> float:
-    """How much of the time from `begin` to `end` lies outside all spans."""
+    """Return how much of the time from `begin` to `end` is outside all spans."""
     free, at = 0.0, begin
     for first, last in sorted(spans):
         if last <= at or first >= end:

@@ -1,4 +1,4 @@
-"""Figures of a run: how long attempts and cancels took, for the report."""
+"""Figures of a run for the report: durations of superseded attempts and of cancels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chaos.judge.excuses import could_know_at, reachable_seconds
 
 
 def superseded_seconds(evidence: Evidence) -> list[float]:
-    """For each attempt that was superseded while it ran: how long it ran on after it could know."""
+    """Return for each attempt superseded while it ran how long it continued after it could notice."""
     return [
         max(0.0, older.last - (could_know_at(older, newer.start, evidence) or newer.start))
         for runs in evidence.runs.values()
@@ -20,7 +20,7 @@ def superseded_seconds(evidence: Evidence) -> list[float]:
 
 
 def cancelling_seconds(evidence: Evidence) -> list[float]:
-    """For each cancelled job: the time from confirmation to report, without the time that faults excuse."""
+    """Return for each cancelled job the time from confirmation to Cancelled, without the time that faults excuse."""
     cases = [Case(evidence, job) for job in evidence.jobs]
     return [
         reachable_seconds(case.job.confirmed_at, case.end.at, evidence, case.runs)
@@ -30,7 +30,7 @@ def cancelling_seconds(evidence: Evidence) -> list[float]:
 
 
 def confirmed_while_it_ran(evidence: Evidence) -> tuple[int, int]:
-    """Count the cancels that were confirmed while a model of the job ran, and those of these jobs that ended Succeeded."""
+    """Count the cancels confirmed while a model of the job ran, and how many of these jobs Succeeded."""
     cases = [Case(evidence, job) for job in evidence.jobs]
     ran = [
         case

@@ -1,6 +1,6 @@
-"""Invariants: what must be true of every job under any fault. Pure functions: evidence in, verdicts out.
+"""Invariants: what must hold for every job under any fault. Pure functions from evidence to verdicts.
 
-A check yields one text for each item that it examined, empty if the item passes. The report counts these texts.
+A check yields one text for each item: the problem, or empty. The report counts the texts.
 """
 
 from __future__ import annotations

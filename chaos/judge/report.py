@@ -19,7 +19,7 @@ _SAMPLE_SECONDS = 0.5
 
 
 def is_good(outcome: RunResult, verdicts: Sequence[Verdict]) -> bool:
-    """Whether every check passed, the system recovered from every fault, and the run itself had no defect."""
+    """Return whether every check passed, the system recovered from every fault, and the run itself had no error."""
     stuck = [one for one in outcome.evidence.windows if one.waited and one.recovered_at is None]
     return not stuck and not outcome.defects and not any(verdict.problem for verdict in verdicts)
 
@@ -53,7 +53,7 @@ def _summary(outcome: RunResult, verdicts: Sequence[Verdict]) -> str:
 
 
 def under_way_counts(evidence: Evidence) -> list[int]:
-    """The number of unfinished jobs at each half second of the faults, as a client that watches the API saw it."""
+    """Return the number of unfinished jobs at each half second of the faults, as the API showed them."""
     seconds = evidence.faults_ended_at - evidence.faults_begun_at
     spans = [(job.created_at, _over_at(evidence, job)) for job in evidence.jobs]
     times = [evidence.faults_begun_at + number * _SAMPLE_SECONDS for number in range(int(seconds / _SAMPLE_SECONDS))]
@@ -61,7 +61,7 @@ def under_way_counts(evidence: Evidence) -> list[int]:
 
 
 def _fault_table(evidence: Evidence, verdicts: Sequence[Verdict]) -> str:
-    """A row for each fault; a cell counts the checks of one invariant on jobs that lived through it."""
+    """Return a row for each fault; a cell counts the checks of one invariant on jobs that were unfinished during it."""
     by_job: dict[str, list[Verdict]] = {}
     for verdict in verdicts:
         by_job.setdefault(verdict.uid, []).append(verdict)
@@ -111,10 +111,10 @@ def _cell(number: int, uids: set[str], by_job: dict[str, list[Verdict]]) -> str:
 
 
 def _legend(outcome: RunResult) -> str:
-    lines = ["The numbers count checks of jobs that lived through the fault:", ""]
+    lines = ["The numbers count checks of jobs that were unfinished during the fault:", ""]
     lines += [f"{number}. {title}" for number, title in TITLES.items()]
     if outcome.left_out:
-        lines += ["", f"Not possible on this machine, and left out: {', '.join(outcome.left_out)}."]
+        lines += ["", f"Not possible on this machine, and skipped: {', '.join(outcome.left_out)}."]
     return "\n".join(lines)
 
 
@@ -136,7 +136,7 @@ def _figures(evidence: Evidence) -> str:
         ["jobs by how they ended", ", ".join(f"{count} {name}" for name, count in ends.most_common())],
         [
             "cancels confirmed while a model ran",
-            f"{ran}, of which {succeeded} could not be seen in time and ended Succeeded",
+            f"{ran}, of which {succeeded} came too late and ended Succeeded",
         ],
         [
             "from a confirmed cancel to Cancelled, without faults",
@@ -146,14 +146,14 @@ def _figures(evidence: Evidence) -> str:
         ],
         ["results with a copy at spec.output", f"{len(evidence.delivered)} at the end"],
         [
-            "a superseded attempt ran on after it could know",
+            "a superseded attempt ran on after it could notice",
             f"worst {max(superseded):.1f} s of {len(superseded)} (bound {bounds.superseded:g} s)"
             if superseded
             else "-",
         ],
         [
             "status behind Redis, beyond the coalescing interval",
-            f"{on_time} of {len(evidence.lags)} not at all, worst {max(lags):.1f} s" if lags else "-",
+            f"none for {on_time} of {len(evidence.lags)}, worst {max(lags):.1f} s" if lags else "-",
         ],
     ]
     return _table(["figure", "value"], rows)

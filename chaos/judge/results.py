@@ -1,4 +1,4 @@
-"""Invariant 2 of a job's result: it is published, reported and delivered once, and is what the status says."""
+"""Invariant 2, results: a result is published, reported and delivered once, and matches the status."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from chaos.witnesses.watcher import Snapshot
 
 
 def publishes_once(case: Case) -> Iterator[str]:
-    """One finished run publishes the result, and none is replaced or published after the end."""
+    """One finished run publishes the result; no result is replaced, or published after the end."""
     end = case.end
     for output in case.outputs:
         yield output.problem
         maker = _maker(case, output)
         finished = maker is not None and maker.ended
-        yield problem_if(not finished, f"its result was made by {output.signature}, which never finished its work")
+        yield problem_if(not finished, f"the result is from {output.signature}, which never finished")
     if end is None:
         return
     after = [output for output in case.outputs if output.at > end.at + 1.0]  # one poll of the files takes up to 1 s
     before = [output for output in case.outputs if output.at <= end.at + 1.0]
     if end.phase == "Succeeded":
-        yield problem_if(before and after, "its result was replaced after it had been reported")
+        yield problem_if(before and after, "the result was replaced after it was reported")
     else:
         late = [output for output in after if not _could_not_know(case, output, end)]
-        yield problem_if(late, f"a result appeared after it had ended {end.phase}")
+        yield problem_if(late, f"a result appeared after the job ended {end.phase}")
 
 
 def _maker(case: Case, output: Output) -> ModelRun | None:
@@ -35,59 +35,57 @@ def _maker(case: Case, output: Output) -> ModelRun | None:
 
 
 def _could_not_know(case: Case, output: Output, end: Snapshot) -> bool:
-    """Whether the attempt that made it was stopped or cut off when the job ended, and had no time since to notice."""
+    """Return whether the output's attempt was stopped or cut off when the job ended, and had no time to notice."""
     maker = _maker(case, output)
     knows = None if maker is None else could_know_at(maker, end.at, case.evidence)
     return knows is not None and output.at <= knows + case.evidence.bounds.superseded
 
 
 def keeps_its_result(case: Case) -> Iterator[str]:
-    """The result is never deleted or replaced, and is the one that the status reports."""
+    """The result is never deleted or replaced, and the status reports it."""
     end = case.end
     if end is None or case.is_gone or end.phase != "Succeeded":
         return
     final = case.evidence.final.get(case.job.uid)
     if final is None:
-        yield "it succeeded and has no result"
+        yield "the job succeeded, but has no result"
         return
     yield final.problem
     published = {output.digest for output in case.outputs[-1:]} or {final.digest}
-    yield problem_if(final.digest not in published, "the result at the end is not the one that was published")
+    yield problem_if(final.digest not in published, "the result at the end is not the published one")
     yield problem_if(
         final.attempt is not None and final.attempt > end.attempt,
-        f"the result is of attempt {final.attempt}, and the status says attempt {end.attempt}",
+        f"the result is of attempt {final.attempt}, but the status shows attempt {end.attempt}",
     )
     yield problem_if(
-        end.output_bytes != final.bytes, f"its result has {final.bytes} bytes, and the status says {end.output_bytes}"
+        end.output_bytes != final.bytes, f"the result has {final.bytes} bytes, but the status shows {end.output_bytes}"
     )
 
 
 def reports_once(case: Case) -> Iterator[str]:
-    """A later attempt may report a result that exists already, but never a second one of its own."""
+    """A later attempt may report an existing result, but never a second one."""
     if not case.is_gone:
         successes = case.evidence.successes.get(case.job.uid, 0)
         results = {output.digest for output in case.outputs}
         twice = successes > 1 and len(results) > 1
-        yield problem_if(
-            twice, f"by Redis {successes} of its attempts succeeded, with {len(results)} different results"
-        )
+        yield problem_if(twice, f"{successes} attempts succeeded by Redis, with {len(results)} different results")
 
 
 def delivers_what_it_reports(case: Case) -> Iterator[str]:
-    """The copy at `spec.output` is the reported result, and stays when the job's object is deleted."""
+    """The copy at `spec.output` is the reported result, and remains when the job is deleted."""
     job, end = case.job, case.end
     if not job.output_uri or end is None or end.phase != "Succeeded":
         return
     there = case.evidence.delivered.get(job.uid)
     if there is None:
-        yield "it succeeded, and there is no copy at spec.output"
+        yield "the job succeeded, but there is no copy at spec.output"
         return
     yield there.problem
     yield problem_if(
-        end.output_uri != there.uri, f"it was delivered to {there.uri}, and the status says {end.output_uri}"
+        end.output_uri != there.uri, f"the result was delivered to {there.uri}, but the status shows {end.output_uri}"
     )
     reported = {output.digest for output in case.outputs[-1:]} or {there.digest}
-    yield problem_if(there.digest not in reported, "the copy is not the result that was reported")
+    yield problem_if(there.digest not in reported, "the copy is not the reported result")
     yield problem_if(there.job_id != job.uid, f"the copy is of job {there.job_id}")
     seen = {one.digest for one in case.evidence.deliveries.get(job.uid, ()) if one.at > end.at + 1.0}
-    yield problem_if(seen - {there.digest}, "the copy was replaced after it had been reported")
+    yield problem_if(seen - {there.digest}, "the copy was replaced after it was reported")

@@ -1,4 +1,4 @@
-"""Invariant 5: a status never goes backwards, and is not late."""
+"""Invariant 5: a status never moves backwards, and is not late."""
 
 from __future__ import annotations
 
@@ -22,6 +22,4 @@ def is_not_behind(case: Case) -> Iterator[str]:
     for lag in case.evidence.lags:
         if lag.uid == case.job.uid:
             late = lag.seconds is None or lag.seconds > case.evidence.bounds.behind
-            yield problem_if(
-                late, f"its status was behind for {lag.seconds or 'too many'} s without a fault: {lag.wanted}"
-            )
+            yield problem_if(late, f"the status was {lag.seconds or 'too many'} s late without a fault: {lag.wanted}")

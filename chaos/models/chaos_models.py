@@ -1,8 +1,8 @@
-"""Models of the fault runs. Each process keeps a journal of when it ran, independent of operator and worker.
+"""Models of the fault runs: each process records when it ran in a journal, independent of operator and worker.
 
-A journal is the file `<job id>.<attempt>.<pid>` in the folder CHAOS_JOURNAL_DIR, on another disk than the job folders.
+A journal is the file `<job id>.<attempt>.<pid>` in the folder CHAOS_JOURNAL_DIR, on a different disk from the job folders.
 
-- A line is `<seconds since boot> <event>`; the events are `start`, `beat` and `end`.
+- Each line is `<seconds since boot> <event>`; the events are `start`, `beat` and `end`.
 - The start line also has the worker's name (its CHAOS_WORKER) and the pid of the pool process that runs the task.
 - Each line is appended with a separate open, so a kill can damage only the last line.
 """
@@ -22,12 +22,12 @@ from reconstruction_operator.models.stages import Stages
 
 _BEAT_SECONDS = 0.2
 _MAX_SECONDS = 600.0
-_KEPT_SECONDS = 4.0  # of a run; shorter ones keep no stages
+_KEPT_SECONDS = 4.0  # shorter runs keep no stages
 _STEPS = (Step.PREPROCESS, Step.RECONSTRUCT, Step.POSTPROCESS, Step.PREVIEW)
 
 
 class Journal:
-    """A model that works for the parameter `seconds` (0 to 600) and behaves like a real one otherwise."""
+    """A model that works for `seconds` (a parameter, 0 to 600), and otherwise behaves like a real one."""
 
     name: ClassVar[str] = "journal"
     isolated: ClassVar[bool] = True
@@ -68,7 +68,7 @@ class Journal:
             self.on_the_way(work, passed / seconds)
             time.sleep(_BEAT_SECONDS)
             journal.write("beat")
-        self.on_the_way(work, 1.0)  # for a process that was stopped for the rest of its time
+        self.on_the_way(work, 1.0)  # a process stopped for the rest of its time reaches only this call
         report(Step.PREVIEW, 1.0)
         (work.output_dir / "model.glb").write_bytes(b"glTF" + journal.signature.encode())
         for number in range(2):
@@ -82,13 +82,13 @@ class Journal:
 
 
 class Poison(Journal):
-    """A model that kills the process that runs its task, in every attempt, like a job that uses up all memory."""
+    """A model that kills its task's process in every attempt, like a job that uses up all memory."""
 
     name = "journal-poison"
 
     def on_the_way(self, work: Work, fraction: float) -> None:  # noqa: ARG002 -- the interface passes it
-        """Send SIGKILL to the process that runs the task."""
-        if fraction > 0.5:  # noqa: PLR2004 -- in the middle
+        """Send SIGKILL to the task's process in the middle."""
+        if fraction > 0.5:  # noqa: PLR2004 -- the middle
             os.kill(_task_process(), signal.SIGKILL)
 
 
@@ -99,12 +99,12 @@ class Unusable(Journal):
 
     def on_the_way(self, work: Work, fraction: float) -> None:
         """Raise ModelFailure in the middle."""
-        if fraction > 0.5:  # noqa: PLR2004 -- the same
+        if fraction > 0.5:  # noqa: PLR2004 -- the middle
             raise ModelFailure("NOT_ENOUGH_OVERLAP", f"1 of {len(work.photos)} photos overlaps")
 
 
 class _Quarters:
-    """The stages of a run: each quarter of its time, which the next attempt need not repeat."""
+    """The stages of a run, one for each quarter of its time; the next attempt continues from them."""
 
     def __init__(self, work: Work) -> None:
         self._stages = Stages.of(work)
@@ -114,7 +114,7 @@ class _Quarters:
         """Return how many quarters earlier attempts have finished.
 
         Raises:
-            ValueError: a stage is another job's, or not whole; the judge of the run sees the failure.
+            ValueError: a stage is incomplete or belongs to another job; the judge sees the failed attempt.
 
         """
         found = [stage for number in range(1, len(_STEPS)) if (stage := self._stages.find(f"quarter-{number}"))]
@@ -128,7 +128,7 @@ class _Quarters:
         return done
 
     def keep(self, number: int) -> None:
-        """Seal a quarter; on a disk that is full or read-only there is none."""
+        """Seal a quarter; skip it if the disk is full or read-only."""
         with contextlib.suppress(OSError):
             folder = self._stages.begin(f"quarter-{number}")
             (folder / "made.txt").write_text(self._content(f"quarter-{number}"))

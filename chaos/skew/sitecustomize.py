@@ -1,6 +1,6 @@
-"""Clock skew: shifts the time of day by CHAOS_SKEW_SECONDS in each Python that has this folder on its path.
+"""Clock skew: shifts the wall clock by CHAOS_SKEW_SECONDS in each Python process with this folder on its path.
 
-Monotonic clocks stay correct, as on a real machine with a wrong clock.
+Monotonic clocks stay correct, as on a machine whose clock is wrong.
 """
 
 import datetime as dt

@@ -1,4 +1,4 @@
-"""Disk: the file system of the job folders, which faults fill and make read-only, and the one of the servers' files."""
+"""Disk: the file system of the job folders, which faults fill and make read-only; and file systems in memory for it and the servers."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from devcluster.files import runs_folder
 _BYTES = 64 << 20
 
 MOUNTING = ["unshare", "--mount", "--propagation", "private"]
-"""Prefix of a command that gets a separate mount namespace, which ends with it."""
+"""Prefix of a command that runs in a separate mount namespace."""
 
 
 def can_mount() -> bool:
-    """Whether this process may mount file systems in a separate mount namespace."""
+    """Return whether this process may mount file systems in a separate mount namespace."""
     command = [*MOUNTING, sys.executable, "-S", "-c", ""]
     return shutil.which("unshare") is not None and commands.run(command, check=False).returncode == 0
 
@@ -27,22 +27,22 @@ def can_mount() -> bool:
 def files_in_memory() -> contextlib.AbstractContextManager[None]:
     """Keep the servers' files in memory for the `with` block, in a mount namespace of this run.
 
-    etcd syncs its files at every snapshot and every new segment of its log, even with --unsafe-no-fsync, and applies nothing
-    meanwhile. On a disk that other programs share, that can take half a minute, which no fault of the run excuses.
+    Even with --unsafe-no-fsync, etcd syncs its files at every snapshot and every new segment of its log, and applies nothing
+    meanwhile. On a shared disk that can take half a minute, which no fault of the run excuses.
     """
     return _mounted(runs_folder(), "mode=0700")
 
 
 @dataclass(frozen=True)
 class Disk:
-    """What `folder` lies on. With `own` it is a small file system of this run, and the faults are possible."""
+    """The file system of `folder`. With `own` it is small and belongs to this run, so the faults are possible."""
 
     folder: Path
     own: bool
 
     @contextlib.contextmanager
     def mounted(self) -> Iterator[None]:
-        """Mount it for the `with` block, in a mount namespace of this run, which ends with the run."""
+        """Mount it for the `with` block, if the run has its own mount namespace."""
         if not self.own:
             yield
             return

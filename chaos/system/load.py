@@ -1,7 +1,7 @@
-"""Users of a fault run: they keep many jobs under way, cancel, suspend and delete some, and clean up.
+"""Load: users who keep many jobs unfinished, cancel, suspend and delete some, and clean up.
 
-They talk to the API server directly and retry without limit. The invariants are checked against what they did and when
-the API server acknowledged it.
+They call the API server directly and retry without limit. The invariants are checked against their actions and the times
+at which the API server acknowledged them.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from devcluster.harness.system import GROUP
 from devcluster.servers.api import ApiClient
 
 _LOOK_SECONDS = 0.1
-_USERS = 6  # requests at a time, because an answer takes a while on a busy machine
-_GONE = {403, 404, 422}  # the object was deleted, its namespace is being deleted, or a rule refuses: too late
+_USERS = 6  # parallel requests, because responses are slow on a busy machine
+_GONE = {403, 404, 422}  # too late: the object or its namespace is deleted, or a rule rejects the change
 
 
 @dataclass(slots=True)
 class UserJob:
-    """One job and what its user did. Times are those of the API server's acknowledgement; None: it did not happen."""
+    """One job and its user's actions. Times are of the API server's acknowledgement; None: it did not happen."""
 
     uid: str
     namespace: str
@@ -40,11 +40,11 @@ class UserJob:
     scenario: str
     backoff_limit: int
     created_at: float
-    actions: list[tuple[float, str]] = field(default_factory=list)  # due at, what; in order
+    actions: list[tuple[float, str]] = field(default_factory=list)  # (due at, action), in order
     requested_at: float | None = None
     withdrawn_at: float | None = None
     confirmed_at: float | None = None
-    ended_when_confirmed: bool = False  # the answer to the confirmation showed a finished job
+    ended_when_confirmed: bool = False  # the response to the confirmation showed a finished job
     deleted_at: float | None = None
     ttl_seconds: int | None = None  # ttlSecondsAfterFinished
     output_uri: str = ""  # spec.output.uri; empty: no copy
@@ -56,7 +56,7 @@ class UserJob:
 
 
 class Load:
-    """Keeps `target` unfinished jobs, in a thread, until `stop`. Seed and n decide what the user of the n-th job does."""
+    """Keeps `target` jobs unfinished, in a thread, until `stop`. The seed and n decide what the user of the n-th job does."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class Load:
 
     @property
     def jobs(self) -> list[UserJob]:
-        """All jobs that were ever created."""
+        """All jobs created so far, deleted ones included."""
         with self._lock:
             return list(self._jobs.values())
 
@@ -111,7 +111,7 @@ class Load:
         self._thread.start()
 
     def finish(self) -> None:
-        """Create no more jobs; planned actions still happen."""
+        """Create no more jobs; users still perform their planned actions."""
         self._creating.clear()
 
     def stop(self) -> None:
@@ -126,18 +126,18 @@ class Load:
             yield
 
     def burst(self, namespace: str, count: int) -> None:
-        """Create `count` more jobs of high priority in that namespace at once."""
+        """Create `count` jobs of high priority in the namespace at once."""
         with self._busy:
             for _ in range(count):
                 self._create(self._next_number(), namespace, priority="high")
 
     def runs_in(self, namespace: str) -> bool:
-        """Whether a worker has one of the namespace's jobs."""
+        """Return whether a worker runs a job of the namespace."""
         histories = [self._watcher.of(job.uid) for job in self.jobs if job.namespace == namespace]
         return any(one.newest is not None and one.newest.phase == "Running" for one in histories if one is not None)
 
     def delete(self, jobs: list[UserJob]) -> None:
-        """Let the users delete these jobs as their next action."""
+        """Make deletion the users' next action on these jobs."""
         with self._lock:
             for job in jobs:
                 job.actions = [(clock.now(), "delete")]
@@ -165,7 +165,7 @@ class Load:
                         list(users.map(self._act, [job for job in self.jobs if self._has_plans(job)]))
                     self._ending.wait(_LOOK_SECONDS)
         except BaseException as error:
-            self.defect = error  # without users every check of a run would pass
+            self.defect = error  # without users, every check of a run would pass
             raise
 
     def _next_number(self) -> int:
@@ -202,12 +202,12 @@ class Load:
             self._jobs[job.uid] = job
 
     def _has_plans(self, job: UserJob) -> bool:
-        """Whether its user has an action that is due."""
+        """Return whether an action of the job's user is due."""
         if job.deleted_at is not None:
             return False
         history = self._watcher.of(job.uid)
         if not job.actions and history is not None and history.finished and history.newest is not None:
-            # Two thirds of the users delete finished jobs soon; the other objects stay.
+            # Two thirds of the users soon delete finished jobs; the other objects remain.
             keep = random.Random(job.uid).uniform(2.0, 15.0)  # noqa: S311 -- no secret
             if keep < 10.0 and clock.now() - history.newest.at > keep:  # noqa: PLR2004
                 job.actions = [(clock.now(), "delete")]
@@ -238,14 +238,14 @@ class Load:
             job.ended_when_confirmed = any(one["type"] == "Finished" and one["status"] == "True" for one in conditions)
 
     def _patiently(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any] | None:
-        """Send a request, with retries, and return the answer; None if the object does not exist (any more)."""
+        """Send a request, with retries, and return the response; None if the object does not exist."""
         kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
         while not self._ending.is_set():
             try:
                 found: dict[str, Any] = self._api.request(method, path, body, content_type=kind)
             except ApiError as refusal:
                 if method == "POST" and refusal.status == HTTPStatus.CONFLICT and body is not None:
-                    # An earlier try succeeded and its answer was lost.
+                    # An earlier try succeeded, but its response was lost.
                     method, path, body = "GET", f"{path}/{body['metadata']['name']}", None
                     continue
                 if refusal.status in _GONE:

@@ -1,4 +1,4 @@
-"""Scenarios of the users of a fault run: the spec of a job, and what its user does with it."""
+"""Scenarios: the spec of a job, and what its user does with it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DELIVERED_TO = (0.6, 0.4)  # the shares of a folder and of a bucket
 _MAY_BE_DELIVERED = {"steady", "cancel", "withdraw", "suspend", "delete", "poison"}
 
 LONG_SECONDS = (20.0, 35.0)
-"""How long the long jobs work: those that may be superseded, or cancelled well before they are done."""
+"""Seconds that long jobs work: long enough to be superseded, or cancelled well before they finish."""
 
 WEIGHTS: Mapping[str, int] = {
     "steady": 40,
@@ -29,7 +29,7 @@ WEIGHTS: Mapping[str, int] = {
     "unusable": 6,
     "poison": 6,
 }
-"""The scenarios of the users, in percent."""
+"""The share of each scenario, in percent."""
 
 CHANGES: Mapping[str, Mapping[str, bool]] = {
     "request": {"cancelRequested": True},
@@ -38,7 +38,7 @@ CHANGES: Mapping[str, Mapping[str, bool]] = {
     "suspend": {"suspend": True},
     "resume": {"suspend": False},
 }
-"""What each action patches in the spec; `delete` patches nothing."""
+"""The change of the spec by each action; `delete` has none."""
 
 _VERBS: Mapping[str, tuple[str, ...]] = {
     "cancel": ("request", "confirm"),
@@ -49,7 +49,7 @@ _VERBS: Mapping[str, tuple[str, ...]] = {
 
 
 def draw(chance: random.Random) -> str:
-    """A scenario, by its weight."""
+    """Return a random scenario by weight."""
     return chance.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
 
 
@@ -61,9 +61,9 @@ def spec(
     long_seconds: tuple[float, float],
     chance: random.Random,
 ) -> dict[str, Any]:
-    """The spec of a job of that scenario; some jobs work for `long_seconds` and some have their result delivered.
+    """Return the spec of a job of that scenario; some jobs work for `long_seconds`, and some have their result delivered.
 
-    `output_uris` are its folder and its address in the bucket.
+    `output_uris` are the job's folder and its address in the bucket.
     """
     long = chance.random() < _LONG_SHARE and scenario in _MAY_BE_LONG
     made: dict[str, Any] = {

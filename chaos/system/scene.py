@@ -1,6 +1,6 @@
 """Scene of a fault run: a real control plane, a Redis, an S3 server, two operators, three workers, and proxies between them.
 
-Faults break single parts. `heal` repairs everything, and `supervise` restarts ended processes, as a kubelet would.
+Faults break single parts. `heal` undoes all faults, and `supervise` restarts ended processes, as a kubelet would.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ BUCKET = "results"
 """The bucket for results, on the S3 server."""
 
 RETENTION_SECONDS = 3600
-"""How long Redis keeps ends and claims: the shortest time that the settings allow."""
+"""How long Redis keeps ends and claims: the minimum that the settings allow."""
 
 PROGRESS_SECONDS = 0.5
 """The coalescing interval of status writes."""
@@ -48,7 +48,7 @@ SETTINGS = {
     "BACKOFF_MAX_SECONDS": "3",
     "SWEEP_SECONDS": "3",
     "LIST_SECONDS": "10",
-    "ORPHANS_AT_ONCE": "1000000",  # faults delete all jobs at once, and the run expects the clean-up at once
+    "ORPHANS_AT_ONCE": "1000000",  # faults delete all jobs at once, and the run does not wait for a clean-up in parts
     "ALIVE_TTL_SECONDS": "4",
     "BEAT_SECONDS": "0.5",
     "LOST_AFTER_SECONDS": "3",
@@ -68,7 +68,7 @@ SETTINGS = {
     "STORAGE_SCHEMES": "s3",
     "STORAGE_STALL_SECONDS": "5",
 }
-"""Seconds instead of the minutes of a cluster, in the same order of size as the defaults."""
+"""Seconds instead of minutes, with the same order of magnitude among them as the defaults."""
 
 _POOLS = {"worker-a": ("prefork", 5), "worker-b": ("prefork", 5), "worker-c": ("threads", 4)}
 PREFORK = frozenset(name for name, (pool, _) in _POOLS.items() if pool == "prefork")
@@ -87,8 +87,8 @@ class Scene:
         self._chance = chance
         self._stack = contextlib.ExitStack()
         self._own_disk = own_disk
-        self.down: set[str] = set()  # processes that a fault keeps from being restarted
-        self.skew_seconds: dict[str, int] = {}  # by worker: the error of its clock
+        self.down: set[str] = set()  # processes that `supervise` must not restart
+        self.skew_seconds: dict[str, int] = {}  # by worker: how far its clock is wrong
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as starting:
@@ -101,10 +101,10 @@ class Scene:
             self.system = starting.enter_context(System(self.cluster, self.redis, settings=SETTINGS))
             self.jobs_dir = self.system.jobs_dir
             self.disk = Disk(self.jobs_dir, self._own_disk)
-            self.journal_dir = self.system.folder / "journal"  # of the model processes
-            self.photos = self.system.folder / "photos"  # of all jobs: real ones, scaled down
-            self.delivered = self.system.folder / "delivered"  # copies of results: a disk that no fault touches
-            self.bucket = self.objects.buckets / BUCKET  # where the server keeps its objects
+            self.journal_dir = self.system.folder / "journal"  # journals of the model processes
+            self.photos = self.system.folder / "photos"  # the photos of all jobs: real ones, scaled down
+            self.delivered = self.system.folder / "delivered"  # copies of results, on a disk that no fault touches
+            self.bucket = self.objects.buckets / BUCKET  # where the S3 server stores its objects
             self.api_proxies: dict[str, ApiProxy] = {
                 name: network.api(self.cluster.url, self.cluster.ca, self._chance) for name in OPERATORS
             }
@@ -132,7 +132,7 @@ class Scene:
         self._stack.close()
 
     def logs(self) -> Iterator[Path]:
-        """The log of each part."""
+        """Yield the log of each part."""
         yield from sorted(self.system.folder.glob("*.log"))
         yield from sorted(self.cluster.folder.glob("*.log"))
         yield from sorted(self.redis.folder.glob("*.log"))
@@ -144,30 +144,25 @@ class Scene:
     # -- processes
 
     def leader(self) -> str | None:
-        """The operator that reports itself as leader, if any."""
+        """Return the operator that reports itself as leader, if any."""
         return next((name for name in OPERATORS if self.leads(name)), None)
 
     def leads(self, name: str) -> bool:
-        """Whether that operator reports itself as leader."""
+        """Return whether that operator reports itself as leader."""
         process = self.system.processes.get(name)
-        if process is None or not process.alive:
-            return False
-        try:
-            return Replica(self.system, name).metric("reconstruction_leader") == 1.0
-        except OSError:
-            return False
+        return process is not None and process.alive and leads(self.system, name)
 
     def standby(self) -> str:
-        """An operator that does not lead."""
+        """Return an operator that is not the leader."""
         leader = self.leader()
         return next(name for name in OPERATORS if name != leader)
 
     def process(self, name: str) -> Process:
-        """The newest process of that name."""
+        """Return the newest process of that name."""
         return self.system.processes[name]
 
     def children(self, worker: str) -> list[psutil.Process]:
-        """The pool processes of a prefork worker; empty for other pools, or if the worker does not run."""
+        """Return the pool processes of a prefork worker; empty for other pools, or if the worker does not run."""
         try:
             found = psutil.Process(self.process(worker).pid).children()
         except psutil.Error:
@@ -175,7 +170,7 @@ class Scene:
         return [one for one in found if not _is_model(one)]
 
     def model_processes(self) -> list[psutil.Process]:
-        """The guards of all model processes: the leaders of their process groups."""
+        """Return the guards of all model processes: the leaders of their process groups."""
         found: list[psutil.Process] = []
         for worker in WORKERS:
             with contextlib.suppress(psutil.Error):
@@ -283,6 +278,14 @@ class Scene:
             **self.objects.environment(self.objects_proxy.port),
             **self._addresses(name),
         )
+
+
+def leads(system: System, name: str) -> bool:
+    """Return whether the operator's metric reports it as leader; False while it is unreachable."""
+    try:
+        return Replica(system, name).metric("reconstruction_leader") == 1.0
+    except OSError:
+        return False
 
 
 def _is_model(process: psutil.Process) -> bool:

@@ -1,4 +1,4 @@
-"""Results at `spec.output.uri`, one place for each job: a folder below one of the run's, or an address in its bucket."""
+"""Deliveries: the results at `spec.output.uri`, in a folder or a bucket of the run, one place for each job."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _Key = tuple[str, str]
 
 
 class Deliveries:
-    """The results, read by a `Poller`; each distinct state is kept, by the job's namespace and name.
+    """Polls the delivered results and keeps each distinct state, by the job's namespace and name.
 
-    They lie in `<namespace>/<name>` of the folder and of the bucket; `bucket` is where the S3 server keeps its objects.
+    They are in `<namespace>/<name>` of the folder and of the bucket; `bucket` is where the S3 server stores its objects.
     """
 
     def __init__(self, folder: Path, bucket: Path) -> None:
@@ -28,16 +28,16 @@ class Deliveries:
         self._found: dict[_Key, list[DeliveredCopy]] = {}
 
     def found(self, jobs: Iterable[UserJob]) -> dict[str, list[DeliveredCopy]]:
-        """By uid: each state that was seen of the result of a job that wants it delivered."""
+        """Return by uid each observed state of the result, for jobs with `spec.output`."""
         return {job.uid: self._found.get((job.namespace, job.name), []) for job in jobs if job.output_uri}
 
     def there(self, jobs: Iterable[UserJob]) -> dict[str, DeliveredCopy]:
-        """By uid: the result as it is now, complete or not."""
+        """Return by uid the result as it is now, complete or not."""
         read = {job.uid: self._read(job) for job in jobs if job.output_uri}
         return {uid: delivery for uid, delivery in read.items() if delivery is not None}
 
     def hidden(self, jobs: Iterable[UserJob]) -> dict[str, list[str]]:
-        """By uid: partial and replaced results: hidden folders beside a job's copy, and objects that no pointer names."""
+        """Return by uid partial and replaced results: hidden folders beside a copy, and objects that no pointer names."""
         return {job.uid: self._hidden(job) for job in jobs if job.output_uri}
 
     def _read(self, job: UserJob) -> DeliveredCopy | None:
@@ -57,11 +57,11 @@ class Deliveries:
             self._keep(pointer, lambda place: objects.read(place, self._address(place)))
 
     def _keep(self, mark: Path, read: Callable[[Path], DeliveredCopy | None]) -> None:
-        """Add the result if it is new; the file `mark` changes with it."""
+        """Add the result if it is new, as shown by the digest of the file `mark`."""
         key, before = (mark.parent.parent.name, mark.parent.name), sealed.digest(mark)
         if before and self._marks.get(key) != before:
             delivery = read(mark.parent)
-            # One that is being replaced now is read at the next poll.
+            # A result that is being replaced is read at the next poll.
             if delivery is not None and before == sealed.digest(mark):
                 self._marks[key] = before
                 self._found.setdefault(key, []).append(delivery)
@@ -71,8 +71,8 @@ class Deliveries:
 
 
 def _read(folder: Path) -> DeliveredCopy | None:
-    """None if there is no folder."""
+    """Return None if there is no folder."""
     try:
         return sealed.read(folder, f"file://{folder}")
     except FileNotFoundError:
-        return DeliveredCopy(clock.now(), "", "", "it has no manifest") if folder.exists() else None
+        return DeliveredCopy(clock.now(), "", "", "the copy has no manifest") if folder.exists() else None

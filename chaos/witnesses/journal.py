@@ -1,4 +1,4 @@
-"""Journals of the model processes (`models/chaos_models.py`): when each process really ran."""
+"""Journals: when each model process really ran, as `models/chaos_models.py` recorded it."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ class ModelRun:
     attempt: int
     pid: int
     start: float
-    last: float  # of the newest line
-    ended: bool  # it finished its work
+    last: float  # time of the newest line
+    ended: bool  # whether it finished its work
     worker: str = ""
-    task_pid: int = 0  # the pool process of the worker that ran its task
+    task_pid: int = 0  # the worker's pool process that ran the task
 
     @property
     def signature(self) -> str:
-        """The text that it writes to `made-by.txt` of its result."""
+        """The text that the process writes to `made-by.txt` of its result."""
         return f"{self.job_id}.{self.attempt}.{self.pid}"
 
 
 def read(folder: Path) -> dict[str, list[ModelRun]]:
-    """By job id: its runs, oldest first. An incomplete last line, of a process killed while it wrote, is ignored."""
+    """Return the runs by job id, oldest first. Ignore an incomplete last line, of a process killed while it wrote."""
     runs: dict[str, list[ModelRun]] = {}
     for file in folder.iterdir():
         run = _read(file)

@@ -1,4 +1,4 @@
-"""Leftovers: what is still in Redis, among the files and in the logs of jobs that are over."""
+"""Leftovers: what finished and deleted jobs leave in Redis, among the files and in logs."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from chaos.judge.evidence import Leftover
 from chaos.system.scene import Scene
 
 _UID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_NO_KEY = -2  # PTTL of a key that was just deleted
+_NO_KEY = -2  # PTTL of a missing key
 _SLACK_SECONDS = 1.0
-_LONGEST_PAUSE = timedelta(seconds=30)  # a message without a record is requeued for 20 s at most
-# 422 is a refusal by schema or rules. 403 is expected: a fresh API server may not have loaded the roles yet.
+_LONGEST_PAUSE = timedelta(seconds=30)  # a message without a record is requeued with a delay of at most 20 s
+# 422 is a rejection by schema or rules. 403 is expected: a fresh API server may not have loaded the roles yet.
 _REFUSED = re.compile(r"The API server rejected the status of \S+: 422 ")
 
 
 def look(scene: Scene, uids: set[str]) -> dict[str, list[Leftover]]:
-    """By job: keys and index entries that contain its uid, and its folder. For its messages see `messages`."""
+    """Return by job the keys and index entries that contain its uid, and its folder. For messages see `messages`."""
     found: dict[str, list[Leftover]] = {}
 
     def note(text: str, leftover: Leftover) -> None:
@@ -45,9 +45,9 @@ def look(scene: Scene, uids: set[str]) -> dict[str, list[Leftover]]:
 
 
 def messages(broker: redis.Redis) -> dict[str, list[str]]:
-    """By job: the queues with a message of it, and `unacked` for a message that a worker has not acknowledged.
+    """Return by job the queues with its messages, and `unacked` for a message that a worker has not acknowledged.
 
-    Messages that a worker with a fast clock requeued are left out: they wait for as long as the clock was wrong.
+    Messages that a worker with a fast clock requeued are skipped: they wait for as long as the clock was wrong.
     """
     found: dict[str, list[str]] = {}
 
@@ -65,7 +65,7 @@ def messages(broker: redis.Redis) -> dict[str, list[str]]:
 
 
 def dangling_tags(broker: redis.Redis) -> list[str]:
-    """Entries of the broker's index of unacknowledged messages whose message does not exist."""
+    """Return entries of the broker's index of unacknowledged messages whose message does not exist."""
     index = {_text(tag) for tag in broker.zrange("unacked_index", 0, -1)}
     return sorted(index - {_text(tag) for tag in broker.hkeys("unacked")})
 
@@ -75,7 +75,7 @@ def compared(
 ) -> dict[str, list[Leftover]]:
     """Return the later leftovers. A state key whose TTL did not fall in `seconds` gets `expires=False`.
 
-    Celery's results are not compared: a requeued message writes its result again, a few times.
+    Celery's results are not compared: each requeue of a message writes its result again.
     """
     before = {(uid, one.where): one.ttl_seconds for uid, leftovers in earlier.items() for one in leftovers}
 
@@ -92,13 +92,13 @@ def compared(
 
 
 def flags(scene: Scene, uids: Iterable[str]) -> dict[str, list[str]]:
-    """By job: its cancel flags."""
+    """Return the cancel flags by job."""
     kinds = ("cancel_request", "cancel")
     return {uid: [f"{kind}:{uid}" for kind in kinds if scene.state.exists(f"{kind}:{uid}")] for uid in uids}
 
 
 def successes(scene: Scene, uids: set[str]) -> dict[str, int]:
-    """By job: how many attempts have succeeded, by their ends in Redis."""
+    """Return by job how many attempts succeeded, by their ends in Redis."""
     found = dict.fromkeys(uids, 0)
     for key in scene.state.scan_iter("end:*", count=1000):
         uid = str(key).removeprefix("end:").rpartition("-")[0]
@@ -108,12 +108,12 @@ def successes(scene: Scene, uids: set[str]) -> dict[str, int]:
 
 
 def refusals(log: str) -> list[str]:
-    """The log lines on statuses that the CRD's rules refused, such as a reopened end or a falling attempt."""
+    """Return the log lines on statuses that the CRD's rules rejected, such as a reopened job or a falling attempt."""
     return [line for line in log.splitlines() if _REFUSED.search(line)]
 
 
 def _members(client: redis.Redis, key: str) -> Iterator[str]:
-    """The members of a key that is not of one job: the indexes of records and of folders."""
+    """Yield the members of a key that is not of one job, such as the indexes of records and folders."""
     kind = _text(client.type(key))
     read: Any = {"set": client.smembers, "hash": client.hkeys}.get(kind)
     for member in read(key) if read is not None else ():
@@ -121,13 +121,13 @@ def _members(client: redis.Redis, key: str) -> Iterator[str]:
 
 
 def _waits_for_a_wrong_clock(message: dict[str, Any]) -> bool:
-    """Whether the message waits longer than any worker with a correct clock requeues it for."""
+    """Return whether the message waits longer than the delay of any worker with a correct clock."""
     eta = message["headers"].get("eta")
     return eta is not None and datetime.fromisoformat(eta) - datetime.now(UTC) > _LONGEST_PAUSE
 
 
 def _decoded(message: dict[str, Any]) -> str:
-    """Headers (with the task id) and body (with the arguments) as text."""
+    """Return headers (with the task id) and body (with the arguments) as text."""
     body = base64.b64decode(message["body"]).decode()
     return f"{message['headers']} {body}"
 

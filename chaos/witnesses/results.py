@@ -1,4 +1,4 @@
-"""Published results: polls the job folders and keeps each distinct result of each job."""
+"""Result watcher: polls the job folders and keeps each distinct result of each job."""
 
 from __future__ import annotations
 
@@ -9,34 +9,33 @@ from pathlib import Path
 from chaos import clock
 from chaos.judge.evidence import Output
 from chaos.polling import Poller
-
-_MANIFEST = "manifest.json"
+from chaos.witnesses.sealed import MANIFEST
 
 
 class ResultWatcher:
-    """The results in the job folders, read by a `Poller`."""
+    """Polls the results in the job folders."""
 
     def __init__(self, jobs_dir: Path) -> None:
         self._jobs_dir = jobs_dir
         self.poller = Poller("results", self.look)
         self.found: dict[str, list[Output]] = {}
-        """By job id: each result that was seen, in order."""
+        """Each observed result by job id, in order."""
 
     def look(self) -> None:
-        """Add the results that are new."""
+        """Add the new results."""
         for uid, output in self.there().items():
             known = self.found.setdefault(uid, [])
             if not known or known[-1].digest != output.digest:
                 known.append(output)
 
     def there(self) -> dict[str, Output]:
-        """By job id: the result that is published now."""
-        read = {path.parent.parent.name: _read(path) for path in self._jobs_dir.glob(f"*/output/{_MANIFEST}")}
+        """Return the currently published results by job id."""
+        read = {path.parent.parent.name: _read(path) for path in self._jobs_dir.glob(f"*/output/{MANIFEST}")}
         return {uid: output for uid, output in read.items() if output is not None}
 
 
 def _read(manifest: Path) -> Output | None:
-    """None if the result is deleted while it is read."""
+    """Return None if the result is deleted meanwhile."""
     try:
         raw = manifest.read_bytes()
         content = json.loads(raw)
@@ -51,5 +50,5 @@ def _read(manifest: Path) -> Output | None:
         digest=hashlib.sha256(raw).hexdigest(),
         signature=signature,
         bytes=sum(sizes.values()),
-        problem=f"{wrong} have another size than the manifest says" if wrong else "",
+        problem=f"{wrong} differ in size from the manifest" if wrong else "",
     )

@@ -1,4 +1,4 @@
-"""Sealed results: a folder whose files are those of its manifest, by their digests."""
+"""Sealed results: a folder whose files match the digests in its manifest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MANIFEST = "manifest.json"
 
 
 def read(folder: Path, uri: str) -> DeliveredCopy:
-    """The result in the folder, which the address `uri` names. Raises FileNotFoundError if there is no manifest."""
+    """Return the result in the folder, whose address is `uri`. Raises FileNotFoundError if there is no manifest."""
     raw = (folder / MANIFEST).read_bytes()
     content = json.loads(raw)
     wrong = [one["name"] for one in content["files"] if digest(folder / one["name"]) != one["sha256"]]
@@ -25,12 +25,12 @@ def read(folder: Path, uri: str) -> DeliveredCopy:
 
 
 def names(folder: Path) -> set[str]:
-    """The files in the folder and below it; folders may vanish meanwhile."""
+    """Return the files below the folder; folders may disappear meanwhile."""
     return {(Path(root) / name).relative_to(folder).as_posix() for root, _, files in os.walk(folder) for name in files}
 
 
 def digest(path: Path) -> str:
-    """Of a file's content; empty if there is no such file."""
+    """Return the digest of the file's content; empty if there is no such file."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except FileNotFoundError:

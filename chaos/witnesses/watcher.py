@@ -1,4 +1,4 @@
-"""API watcher: collects the history of every job, directly and not through the proxies of the operators."""
+"""API watcher: collects the history of every job, without the proxies of the operators."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _WATCH_SECONDS = 20
 _TRUTHS = ("Complete", "Failed", "Cancelled", "Finished")
 
 OUTCOMES = frozenset({"Succeeded", "Failed", "Cancelled"})
-"""The phases in which a job has ended."""
+"""The phases of a finished job."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One version of a job's status; `at` is when it arrived, in seconds since boot. Only some fields make it another one."""
+    """One version of a job's status; `at` is its arrival in seconds since boot. Fields with `compare=False` make no new version."""
 
     at: float = field(compare=False)
     phase: str
@@ -45,12 +45,12 @@ class Snapshot:
 
     @property
     def finished(self) -> bool:
-        """Whether the job has ended in any way."""
+        """Whether the job has ended."""
         return self.phase in OUTCOMES
 
     @property
     def position(self) -> tuple[int, int]:
-        """(attempt, percent), which never falls."""
+        """(attempt, percent), which must never fall."""
         return self.attempt, self.percent
 
 
@@ -97,7 +97,7 @@ class Watcher:
 
     @property
     def histories(self) -> list[History]:
-        """All histories so far. They are live: the thread keeps appending to them."""
+        """All histories so far. The thread keeps appending to them."""
         with self._lock:
             return list(self._histories.values())
 

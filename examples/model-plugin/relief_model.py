@@ -10,8 +10,8 @@ MOST_POINTS = 200  # along a side
 
 class Relief:
     name = "relief"  # spec.modelType, and the name of the entry point
-    version = "1"  # another one when the same photos and parameters give another result
-    isolated = True  # in a process of its own, which may crash
+    version = "1"  # change it when the same photos and parameters give another result
+    isolated = True  # in a separate process, which may crash
     step_shares = {step: 1 / len(Step) for step in Step}  # of the run's time, for the ETA
     min_photos, max_photos = 1, 200
     parameters_schema = {

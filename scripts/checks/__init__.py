@@ -1,1 +1,1 @@
-"""Checks of the tree itself, for `make lint`: each module's `problems` returns one sentence for each violation."""
+"""Checks of the tree, for `make lint`: each module's `problems` returns one sentence per violation."""

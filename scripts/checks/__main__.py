@@ -1,4 +1,4 @@
-"""Command line of the checks: `python -m scripts.checks` prints every violation, and fails if there is one."""
+"""Command line of the checks: `python -m scripts.checks` prints all violations, and fails if there are any."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scripts.paths import CHECKOUT
 
 
 def main() -> int:
-    """Run all checks on this checkout; the exit status."""
+    """Run all checks on this checkout, and return the exit status."""
     found = [
         f"{check.__name__.rpartition('.')[2]}: {problem}"
         for check in (layout, lockfiles, installed, texts, pages, compatibility, conventions, versions, vendored)

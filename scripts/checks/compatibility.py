@@ -1,8 +1,8 @@
-"""CRD compatibility check: objects and clients of the last release still work with the CRD of this checkout.
+"""CRD compatibility check: objects and clients of the last release must work with the CRD of this checkout.
 
-The last release's CRD is read from its chart package. Compared are the API's names, its versions and their schemas; an
-incompatible change fails unless `EXCEPTIONS` has it with a reason. New optional fields and wider limits are compatible, and so
-are new values of an enum: clients must expect values that they do not know (docs/support.md).
+The check reads the last release's CRD from its chart package, and compares the API's names, versions and schemas. An incompatible
+change fails unless `EXCEPTIONS` has it with a reason. New optional fields, wider limits and new enum values are compatible: clients
+must expect unknown values (docs/support.md).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Schema = Mapping[str, Any]
 
 EXCEPTIONS: Final[Mapping[str, str]] = {
     "v1alpha1 status: x-kubernetes-map-type: nothing became atomic": (
-        "only the operator writes a status, by patches of the fields; without it the API server keeps a list of all of them in each object"
+        "only the operator writes a status, by patches of fields; without the rule the API server stores a list of these fields in each object"
     ),
     **dict.fromkeys(
         (
@@ -33,7 +33,7 @@ EXCEPTIONS: Final[Mapping[str, str]] = {
         "the earlier rule in fewer steps",
     ),
     "v1alpha1 spec: new rule: oldSelf.hasValue() || !self.cancelConfirmed || self.cancelRequested": (
-        "weaker than the earlier rule, which admitted no cancelled job; the policy beside the CRD has the rest of it"
+        "weaker than the earlier rule, which rejected every cancelled job; the policy beside the CRD enforces the rest"
     ),
     **dict.fromkeys(
         (
@@ -47,13 +47,13 @@ EXCEPTIONS: Final[Mapping[str, str]] = {
                 ": !has(oldSelf.cancelReason))"
             ),
         ),
-        "concerns cancelReason alone, which no earlier job has",
+        "concerns only cancelReason, which no earlier job has",
     ),
     "v1alpha1 spec.queue: new rule: !(self in ['unacked'])": (
         "Celery keeps other data under this name, so no job in such a queue ever ran"
     ),
     **{
-        f"v1alpha1 spec.{field}: pattern: {pattern} became nothing": "a rule demands the same, and one mistake gets one message"
+        f"v1alpha1 spec.{field}: pattern: {pattern} became nothing": "a rule requires the same, and one mistake gets one message"
         for field, pattern in {
             "modelType": "^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$",
             "queue": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
@@ -62,27 +62,27 @@ EXCEPTIONS: Final[Mapping[str, str]] = {
     },
     "v1alpha1 spec.input: new rule: !self.uri.startsWith('https://') || self.uri.matches(r'^https://[^/?#]*@') "
     r"|| self.uri.matches(r'(?i)^https://[^/?#]+/[^?#]*\.(zip|tar|tar\.gz|tgz)([?#].*)?$')": (
-        "the operator failed every such job at once; stored ones may still be changed otherwise (ratcheting)"
+        "the operator failed every such job at once; other fields of stored jobs can still change (ratcheting)"
     ),
     **{
         f"v1alpha1 spec.{field}.uri: {change}": reason
         for field in ("input", "output")
         for change, reason in {
-            "pattern: ^(file|s3|gs|https):// became nothing": "a rule demands the same, and one mistake gets one message",
+            "pattern: ^(file|s3|gs|https):// became nothing": "a rule requires the same, and one mistake gets one message",
             "new rule: self.matches(r'^(file:///|s3://|gs://|az://|https://)[^\\x00-\\x20/\\x7f]([^\\x00-\\x1f\\x7f]*[^\\x00-\\x20\\x7f])?$')": (
-                "the earlier rule, which now also takes az://"
+                "the earlier rule, which now also accepts az://"
             ),
         }.items()
     },
 }
-"""Incompatible changes that are accepted -> why."""
+"""Accepted incompatible change -> reason."""
 
 _PACKAGES: Final = "tests/data/charts"
 _PACKAGED: Final = "reconstruction-operator/files/crd/reconstructionjobs.yaml"
 _CURRENT: Final = "manifests/crd/reconstructionjobs.yaml"
 _UPPER: Final = ("maximum", "maxLength", "maxItems", "maxProperties")
 _LOWER: Final = ("minimum", "minLength", "minItems", "minProperties")
-# A change of these cannot be judged, so every one counts.
+# Whether a change of these is compatible cannot be decided, so each is reported.
 _FIXED: Final = (
     *("type", "format", "pattern", "nullable", "default", "multipleOf", "uniqueItems", "exclusiveMaximum"),
     *("exclusiveMinimum", "not", "allOf", "anyOf", "oneOf", "x-kubernetes-preserve-unknown-fields"),
@@ -91,24 +91,24 @@ _FIXED: Final = (
 
 
 def problems(checkout: Path) -> list[str]:
-    """Incompatible changes since the last release, and exceptions that excuse nothing."""
+    """Return incompatible changes since the last release, and unused exceptions."""
     package = last_release(checkout)
     new = yaml.safe_load((checkout / _CURRENT).read_text())
     return unexcused(changes(packaged_crd(package), new), EXCEPTIONS, package.stem)
 
 
 def last_release(checkout: Path) -> Path:
-    """The chart package of the last release."""
+    """Return the chart package of the last release."""
     return max((checkout / _PACKAGES).glob("*.tgz"), key=version_of)
 
 
 def version_of(package: Path) -> tuple[int, ...]:
-    """The version in a package's name."""
+    """Return the version in a package's name."""
     return tuple(int(number) for number in package.stem.rpartition("-")[2].split("."))
 
 
 def packaged_crd(package: Path) -> dict[str, Any]:
-    """The CRD in a chart package."""
+    """Return the CRD in a chart package."""
     with tarfile.open(package) as archive:
         member = archive.extractfile(_PACKAGED)
         if member is None:
@@ -118,16 +118,16 @@ def packaged_crd(package: Path) -> dict[str, Any]:
 
 
 def unexcused(found: Iterator[str], exceptions: Mapping[str, str], release: str) -> list[str]:
-    """One sentence for each change without an exception, and for each exception without a change."""
+    """Return one sentence for each change without an exception, and for each exception without a change."""
     made = list(found)
     return [
         *(f"not compatible with {release}: {change}" for change in made if change not in exceptions),
-        *(f"an exception for no change: {excused}" for excused in exceptions if excused not in made),
+        *(f"an exception without a change: {excused}" for excused in exceptions if excused not in made),
     ]
 
 
 def changes(old: Schema, new: Schema) -> Iterator[str]:
-    """Changes between two CRDs that break objects or clients of the old one."""
+    """Yield the changes between two CRDs that break objects or clients of the old one."""
     before, after = old["spec"], new["spec"]
     for name in ("group", "scope"):
         if before[name] != after[name]:
@@ -160,7 +160,7 @@ def _version_changes(name: str, old: Schema, new: Schema) -> Iterator[str]:
 
 
 def schema_changes(old: Schema, new: Schema, path: str = "") -> Iterator[tuple[str, str]]:
-    """Incompatible changes of a schema: path and description of each."""
+    """Yield path and description of each incompatible change of a schema."""
     for change in (*_fixed(old, new), *_bounds(old, new), *_values(old, new)):
         yield path, change
     old_fields, new_fields = old.get("properties", {}), new.get("properties", {})

@@ -1,7 +1,7 @@
 """API conventions check: the rules of kube-api-linter that an OpenAPI schema can show, applied to the CRD.
 
-The linter itself reads Go types. `NOT_PORTED` has its rules that have no counterpart here, `EXCEPTIONS` the fields that break a
-ported rule, each with a reason.
+The linter reads Go types. `NOT_PORTED` lists its rules without a counterpart here, `EXCEPTIONS` the fields that break a ported
+rule, each with a reason.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ Rule = Callable[[Fields], Iterator[str]]
 
 _ON_OFF: Final = "a switch by nature: a third state would have no meaning"
 EXCEPTIONS: Final[Mapping[str, str]] = {
-    "minlength spec.input.uri": "a rule demands a full address, and one mistake gets one message",
-    "minlength spec.output.uri": "a rule demands a full address, and one mistake gets one message",
+    "minlength spec.input.uri": "a rule requires a full address, and one mistake gets one message",
+    "minlength spec.output.uri": "a rule requires a full address, and one mistake gets one message",
     **dict.fromkeys(
         ("minlength spec.modelType", "minlength spec.queue", "minlength spec.managedBy"),
-        "a rule demands what its name looks like, and one mistake gets one message",
+        "a rule requires the form of the name, and one mistake gets one message",
     ),
-    "minlength spec.cancelReason": "an empty text means that no reason is given, as forms send it",
-    "nophase status.phase": "for people and `kubectl get` alone; programs read the conditions, which are complete without it",
+    "minlength spec.cancelReason": "forms send an empty text if no reason is given",
+    "nophase status.phase": "only for people and `kubectl get`; programs read the conditions, which are complete without it",
     "nobools spec.suspend": "named and typed like batch/v1 Job's, which tools set",
     "nobools spec.cancelRequested": f"{_ON_OFF}, and the two steps of a cancel are two fields",
     "nobools spec.cancelConfirmed": f"{_ON_OFF}, and the two steps of a cancel are two fields",
     "nobools status.simulated": _ON_OFF,
     "nobools status.failure.retriable": _ON_OFF,
     "nomaps spec.parameters": "each model defines its own names; an admission policy limits them",
-    "nomaps status.quality": "each model reports its own numbers, 16 at most",
-    "arrayofstruct status.outputs.files": "the operator alone writes it, always with the name; required would be incompatible now",
+    "nomaps status.quality": "each model reports its own numbers, at most 16",
+    "arrayofstruct status.outputs.files": "only the operator writes it, always with the name; `required` would be incompatible now",
 }
-"""Rule and field -> why the rule does not hold there."""
+"""Rule and field -> reason of the exception."""
 
 _GO: Final = "about Go's source: tags, pointers and markers that a schema does not have"
 NOT_PORTED: Final[Mapping[str, str]] = {
-    "commentstart": "Go's custom; `kubectl explain` shows the field's name beside the text",
+    "commentstart": "a custom of Go; `kubectl explain` shows the field's name beside the text",
     "conflictingmarkers": _GO,
-    "defaults": "in a schema the same as defaultorrequired: a field that is not required is optional",
+    "defaults": "the same as defaultorrequired in a schema: a field that is not required is optional",
     "dependenttags": _GO,
     "forbiddenmarkers": _GO,
     "jsontags": _GO,
@@ -53,7 +53,7 @@ NOT_PORTED: Final[Mapping[str, str]] = {
     "requiredfields": _GO,
     "uniquemarkers": _GO,
 }
-"""Rules of kube-api-linter without a counterpart -> why."""
+"""Rule of kube-api-linter without a counterpart -> reason."""
 
 _CRD: Final = "manifests/crd/reconstructionjobs.yaml"
 _ENVELOPE: Final = {"apiVersion", "kind", "metadata"}  # defined by Kubernetes
@@ -62,7 +62,7 @@ _CONDITION: Final = {"type", "status", "reason", "message", "lastTransitionTime"
 
 
 def problems(checkout: Path) -> list[str]:
-    """Violations in the CRD of this checkout, and exceptions that excuse nothing."""
+    """Return violations in the CRD of this checkout, and unused exceptions."""
     crd = yaml.safe_load((checkout / _CRD).read_text())
     made = [finding for version in crd["spec"]["versions"] for finding in findings(version)]
     return [
@@ -71,12 +71,12 @@ def problems(checkout: Path) -> list[str]:
             for finding in made
             if finding not in EXCEPTIONS
         ),
-        *(f"an exception for no finding: {excused}" for excused in EXCEPTIONS if excused not in made),
+        *(f"an exception without a finding: {excused}" for excused in EXCEPTIONS if excused not in made),
     ]
 
 
 def findings(version: Schema) -> list[str]:
-    """Rule and field of each violation in one version of a CRD."""
+    """Return rule and field of each violation in one version of a CRD."""
     schema = version["schema"]["openAPIV3Schema"]
     fields = {"": schema, **dict(_fields(schema))}
     found = [f"{name} {path or 'object'}" for name, rule in RULES.items() for path in rule(fields)]
@@ -102,12 +102,12 @@ def _name(path: str) -> str:
 
 
 def _where(holds: Callable[[str, Schema], bool]) -> Rule:
-    """A rule that each field breaks for which `holds` is true."""
+    """Return a rule that is broken by each field for which `holds` is true."""
     return lambda fields: (path for path, schema in fields.items() if holds(path, schema))
 
 
 def _conditions(fields: Fields) -> Iterator[str]:
-    """A list as metav1.Condition has it, keyed by type, so that server-side apply merges it by condition."""
+    """Conditions have the fields of metav1.Condition and are keyed by type, so that server-side apply merges them."""
     listed, item = fields.get("status.conditions", {}), fields.get("status.conditions[]", {})
     keyed = listed.get(_LIST_TYPE) == "map" and listed.get("x-kubernetes-list-map-keys") == ["type"]
     if not keyed or set(item.get("properties", ())) != _CONDITION or "type" not in item.get("required", ()):
@@ -122,7 +122,7 @@ def _defaultorrequired(fields: Fields) -> Iterator[str]:
 
 
 def _optionalorrequired(fields: Fields) -> Iterator[str]:
-    """What is required exists, and is named once."""
+    """Required fields exist, and are listed once."""
     for path, schema in fields.items():
         required = schema.get("required", [])
         if len(set(required)) < len(required) or not {*required} <= {*schema.get("properties", ()), *_ENVELOPE}:
@@ -156,7 +156,7 @@ def _is_unbounded(_path: str, schema: Schema) -> bool:
 
 
 def _may_be_empty(path: str, schema: Schema) -> bool:
-    """The operator alone writes the status, so the rule is for texts that a user writes."""
+    """Return whether a user may write an empty text; only the operator writes the status."""
     return (
         path.startswith("spec.")
         and schema.get("type") == "string"
@@ -177,7 +177,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "conditions": _conditions,
     "defaultorrequired": _defaultorrequired,
     "duplicatemarkers": _where(_repeats),
-    # Without a format the API server takes int64. A lower bound: no field's value is negative by accident.
+    # Without a format the API server assumes int64. The lower bound prevents negative values.
     "integers": _where(
         lambda _, schema: (
             schema.get("type") == "integer"
@@ -188,7 +188,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "minlength": _where(_may_be_empty),
     "namingconventions": _where(lambda path, _: not re.fullmatch(r"([a-z][a-zA-Z0-9]*)?", _name(path))),
     "nobools": _where(lambda _, schema: schema.get("type") == "boolean"),
-    # A duration is an integer whose name has the unit.
+    # A duration is an integer with its unit in the name.
     "nodurations": _where(
         lambda path, schema: (
             schema.get("format") == "duration"
@@ -207,4 +207,4 @@ RULES: Final[Mapping[str, Rule]] = {
     "ssatags": _ssatags,
     "statusoptional": _statusoptional,
 }
-"""Rule of kube-api-linter -> the paths of the fields that break it. `statussubresource` is in `findings`."""
+"""Rule of kube-api-linter -> function that yields the fields that break it. `statussubresource` is in `findings`."""

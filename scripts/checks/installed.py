@@ -1,6 +1,6 @@
-"""Environment check: what is installed is what is pinned, is complete, and has a licence that may be shipped.
+"""Environment check: installed packages match the pins, have their dependencies, and may be shipped by their licences.
 
-Works offline: it asks no database of vulnerabilities.
+It works offline, so it queries no database of vulnerabilities.
 """
 
 from __future__ import annotations
@@ -15,20 +15,22 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from scripts.checks import lockfiles
+
 _SHIPPED: Final = ("operator.txt", "worker.txt", "gallery.txt")
-# Licences that an Apache-2.0 program may ship with, as packages name them.
+# Names of licences that an Apache-2.0 program may ship with.
 _ALLOWED: Final = re.compile(
     r"\b(apache|mit|bsd|isc|psf|python software foundation|zlib|hpnd|mit-cmu|mpl|mozilla public|unlicense|cc0|public domain)\b",
     re.IGNORECASE,
 )
-# The metadata names no licence, or none of these words: read by hand.
-_READ_BY_HAND: Final = {"embreex": "BSD-2-Clause"}  # the text itself, without its name
+# Licences that were read by hand, because the metadata does not name them.
+_READ_BY_HAND: Final = {"embreex": "BSD-2-Clause"}  # has the text without its name
 
 
 def pins(lock: Path) -> dict[str, str]:
-    """Name -> version of each pin that holds for this Python."""
+    """Return name -> version of each pin that applies to this Python."""
     found: dict[str, str] = {}
-    for line in filter(None, map(str.strip, lock.read_text().replace("\\\n", " ").splitlines())):
+    for line in lockfiles.pins(lock):
         pin, _, marker = line.partition(" --hash")[0].partition(" ; ")
         if not marker or Marker(marker.strip()).evaluate():
             name, version = pin.strip().split("==")
@@ -37,7 +39,7 @@ def pins(lock: Path) -> dict[str, str]:
 
 
 def problems(checkout: Path) -> list[str]:
-    """Violations in the environment that runs this."""
+    """Return violations in the environment that runs this."""
     installed: dict[str, metadata.Distribution] = {
         canonicalize_name(one.metadata["Name"]): one for one in metadata.distributions()
     }
@@ -46,7 +48,7 @@ def problems(checkout: Path) -> list[str]:
     for name, version in pinned.items():
         have = installed[name].version if name in installed else "missing"
         if have != version:
-            found.append(f"{name} is {have}, and pinned to {version}: run `make setup`")
+            found.append(f"{name} is {have}, but pinned to {version}: run `make setup`")
     found += [problem for name in pinned if name in installed for problem in _unmet(installed, name)]
     shipped = sorted({name for lock in _SHIPPED for name in pins(checkout / "requirements" / lock)})
     for name in shipped:
@@ -54,12 +56,12 @@ def problems(checkout: Path) -> list[str]:
             continue  # reported above
         licence = _READ_BY_HAND.get(name) or licence_of(installed[name])
         if not _ALLOWED.search(licence):
-            found.append(f"{name} is in an image, and its licence is not known to be allowed: {licence!r}")
+            found.append(f"{name} is in an image, but its licence is not in the list of allowed ones: {licence!r}")
     return found
 
 
 def licence_of(package: metadata.Distribution) -> str:
-    """All that the package's metadata states about its licence, on one line."""
+    """Return all that the package's metadata states about its licence, on one line."""
     fields = {name: package.metadata.get_all(name) or [] for name in ("License-Expression", "License", "Classifier")}
     stated = [*fields["License-Expression"], *(text[:200] for text in fields["License"])]
     stated += [text for text in fields["Classifier"] if text.startswith("License ::")]

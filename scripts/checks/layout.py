@@ -1,4 +1,4 @@
-"""Layout check: `operator/` is a source root and no package, neither is anything in tests/, and no package has many modules.
+"""Layout check: `operator/` and folders of tests are not packages, and no package has too many modules.
 
 An `operator/__init__.py` shadows the standard library's `operator` wherever the checkout's root is on the path. Python then
 fails before any other check can explain it. So this module runs by its path, first and with the standard library alone:
@@ -15,11 +15,11 @@ from typing import Final
 PACKAGE: Final = "reconstruction_operator"
 _SOURCES: Final = ("operator", "plugin", "gallery", "devcluster", "demo", "chaos", "benchmarks", "scripts")
 _MOST_MODULES: Final = 15  # a package with more is divided by subject
-_IGNORED: Final = {"__pycache__", ".DS_Store"}  # left there by tools
+_IGNORED: Final = {"__pycache__", ".DS_Store"}  # files of tools
 
 
 def problems(checkout: Path) -> list[str]:
-    """Files and folders that are not where they belong."""
+    """Return files and folders that violate the layout."""
     source_root = checkout / "operator"
     entries = {entry.name for entry in source_root.iterdir()} - _IGNORED
     found = []
@@ -32,7 +32,7 @@ def problems(checkout: Path) -> list[str]:
     if not (source_root / PACKAGE / "__init__.py").is_file():
         found.append(f"operator/{PACKAGE} is not a package: its __init__.py is missing")
     found += [
-        f"{path.relative_to(checkout)} makes a package of tests: remove it"
+        f"{path.relative_to(checkout)} makes its folder of tests a package: remove it"
         for path in sorted((checkout / "tests").rglob("__init__.py"))
     ]
     modules = (path for root in _SOURCES for path in (checkout / root).rglob("*.py") if path.name != "__init__.py")

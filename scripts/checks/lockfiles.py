@@ -1,5 +1,5 @@
-"""Lock-file check: exact pins with hashes and without addresses; images hold a subset of what is tested; every dependency
-in pyproject.toml states its purpose.
+"""Lock-file check: pins are exact, with hashes and without addresses; images have a subset of the tested packages; each dependency in
+pyproject.toml has a comment on its purpose.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 _PIN: Final = re.compile(r"[a-z0-9-]+==\S+( ; [^-]+)?\s+--hash=sha256:\w{64}")
-_FORBIDDEN: Final = {  # lock file -> packages that its image must not hold
+_FORBIDDEN: Final = {  # lock file -> packages that its image must not contain
     "operator.txt": {
         *("pycolmap", "opencv-python-headless", "numpy", "scipy", "trimesh", "embreex", "xatlas", "pillow"),
         *("pip", "setuptools", "wheel"),
@@ -20,16 +20,16 @@ _FORBIDDEN: Final = {  # lock file -> packages that its image must not hold
     "worker.txt": {"kopf", "kubernetes", "aiohttp", "pip", "setuptools", "wheel"},
 }
 
-_SITE: Final = "docs.txt"  # of `make site`, whose environment is its own
+_SITE: Final = "docs.txt"  # of `make site`, which has its own environment
 
 
 def pins(lock: Path) -> list[str]:
-    """Logical lines: a pin, its marker and its hashes."""
+    """Return the logical lines: each has a pin, its marker and its hashes."""
     return [line for line in lock.read_text().replace("\\\n", " ").splitlines() if line.strip()]
 
 
 def problems(checkout: Path) -> list[str]:
-    """Violations in requirements/ and pyproject.toml."""
+    """Return violations in requirements/ and pyproject.toml."""
     locks = {path.name: path for path in sorted((checkout / "requirements").glob("*.txt"))}
     found = [problem for path in locks.values() for problem in _of_lock(path)]
     tested = {_exact(line) for line in pins(locks["dev.txt"])}
@@ -38,11 +38,11 @@ def problems(checkout: Path) -> list[str]:
             continue
         found += [f"{name}: {pin} is not pinned in dev.txt" for pin in sorted({*map(_exact, pins(path))} - tested)]
         names = {line.split("==")[0] for line in pins(path)}
-        found += [f"{name}: {bad} must not be in this image" for bad in sorted(names & _FORBIDDEN.get(name, set()))]
+        found += [f"{name}: this image must not contain {bad}" for bad in sorted(names & _FORBIDDEN.get(name, set()))]
     missing = {*pins(locks["worker-base.txt"])} - {*pins(locks["worker.txt"])}
-    found += [f"worker.txt: lacks {_exact(line)} of worker-base.txt" for line in sorted(missing)]
+    found += [f"worker.txt lacks {_exact(line)} of worker-base.txt" for line in sorted(missing)]
     return found + [
-        f"{name}: no comment says what this is for: {line.strip()}"
+        f"{name}: write a comment on the purpose of {line.strip()}"
         for name in ("pyproject.toml", "plugin/pyproject.toml", "gallery/pyproject.toml")
         for line in _unexplained((checkout / name).read_text())
     ]
@@ -62,7 +62,7 @@ def _of_lock(lock: Path) -> Iterator[str]:
 
 
 def _unexplained(pyproject: str) -> list[str]:
-    """The dependencies with a comment neither beside nor above them."""
+    """Return the dependencies without a comment beside or above them."""
     lines = pyproject.split("\n[project.scripts]", maxsplit=1)[0].splitlines()
     return [
         line

@@ -1,9 +1,9 @@
-"""Page checks: links and anchors, paths and make targets that exist; code blocks with a language; and for each block of
-commands either the test that runs it, or why none does.
+"""Page check: links, anchors, paths and make targets exist; code blocks have a language; each block of commands names its test, or the
+reason why none runs it.
 
 A block of commands (`sh`, `console`) has one of these marks on the line above it:
 
-    <!-- run: NAME -->          a test asks for it by `block("NAME")` (tests/support/pages.py), and runs it
+    <!-- run: NAME -->          a test runs `block("NAME")` (tests/support/pages.py)
     <!-- not run: REASON -->    no test runs it
 """
 
@@ -43,11 +43,11 @@ class Block:
     language: str
     text: str
     mark: str  # "run", "not run", or empty
-    about: str  # the name of a block that is run, the reason of one that is not
+    about: str  # the name in a `run` mark, the reason in a `not run` mark
 
 
 def problems(checkout: Path) -> list[str]:
-    """Violations in all Markdown pages."""
+    """Return violations in all Markdown pages."""
     texts = tracked_texts(checkout)
     pages = {name: text for name, text in texts.items() if is_page(name)}
     tests = "\n".join(text for name, text in texts.items() if name.startswith("tests/") and name.endswith(".py"))
@@ -59,12 +59,12 @@ def problems(checkout: Path) -> list[str]:
 
 
 def is_page(name: str) -> bool:
-    """Whether a tracked file is a page that is written by hand: the chart's README is made from its head and its values."""
+    """Return whether a tracked file is a hand-written page. The chart's README is generated."""
     return name.endswith(".md") and name != _MADE
 
 
 def blocks(pages: Mapping[str, str]) -> Iterator[Block]:
-    """All fenced blocks, with their marks."""
+    """Yield all fenced blocks with their marks."""
     for page, text in pages.items():
         for found in _FENCE.finditer(text):
             above = text[: found.start()].rstrip("\n").rpartition("\n")[2]
@@ -76,17 +76,17 @@ def blocks(pages: Mapping[str, str]) -> Iterator[Block]:
 
 
 def bad_blocks(pages: Mapping[str, str]) -> Iterator[str]:
-    """Indented blocks, fences of no known language, commands without a mark, and marks of nothing."""
+    """Yield indented blocks, fences without a known language, commands without a mark, and marks without a block."""
     for page, text in pages.items():
         prose = _FENCE.sub("", text)
         for found in _INDENTED.finditer(prose):
             line = prose[found.start() :].lstrip("\n").partition("\n")[0].strip()
-            yield f"{page}: an indented block is code: write a fence with a language: {line[:60]}"
+            yield f"{page}: an indented block is code; write a fence with a language: {line[:60]}"
         of_page = list(blocks({page: text}))
         for block in of_page:
             if block.language not in LANGUAGES:
                 known = ", ".join(sorted(LANGUAGES))
-                yield f"{page}:{block.line}: {block.language or 'no language'} at a fence; known are {known}"
+                yield f"{page}:{block.line}: the fence has {block.language or 'no language'}; known languages are {known}"
             if block.language in COMMANDS and not block.mark:
                 yield f"{page}:{block.line}: write <!-- run: NAME --> or <!-- not run: REASON --> above these commands"
         marks = len(re.findall(_MARK.pattern, text, re.MULTILINE))
@@ -95,7 +95,7 @@ def bad_blocks(pages: Mapping[str, str]) -> Iterator[str]:
 
 
 def unclaimed(found: Iterable[Block], asked: set[str]) -> Iterator[str]:
-    """Blocks that no test asks for, names that two blocks have, and names that tests ask for in vain."""
+    """Yield blocks that no test runs, names of two blocks, and names in tests that no block has."""
     named: dict[str, Block] = {}
     for block in found:
         if block.mark != "run":
@@ -104,19 +104,19 @@ def unclaimed(found: Iterable[Block], asked: set[str]) -> Iterator[str]:
             yield f"{block.page}:{block.line}: {block.about} is also the name of a block of {named[block.about].page}"
         named[block.about] = block
         if block.about not in asked:
-            yield f'{block.page}:{block.line}: no test asks for block("{block.about}")'
+            yield f'{block.page}:{block.line}: no test runs block("{block.about}")'
     for name in sorted(asked - named.keys()):
-        yield f'a test asks for block("{name}"), which no page has'
+        yield f'a test runs block("{name}"), which no page has'
 
 
 def dead_references(pages: Mapping[str, str], checkout: Path, targets: set[str]) -> Iterator[str]:
-    """Links, anchors, paths and make targets that do not exist."""
+    """Yield links, anchors, paths and make targets that do not exist."""
     for name, text in pages.items():
         prose = _FENCE.sub("", text)
         for link, anchor in _LINK.findall(prose):
             target = (checkout / name).parent / link if link else checkout / name
             if link and not target.exists():
-                yield f"{name}: the link {link} leads nowhere"
+                yield f"{name}: the target of the link {link} does not exist"
             elif anchor and anchor not in anchors(target.read_text() if link else text):
                 yield f"{name}: {link or 'this page'} has no heading #{anchor}"
         for path in sorted({*_PATH.findall(prose)}):
@@ -127,7 +127,7 @@ def dead_references(pages: Mapping[str, str], checkout: Path, targets: set[str])
 
 
 def anchors(text: str) -> set[str]:
-    """The anchors of a page's headings, as GitHub makes them."""
+    """Return the anchors of a page's headings, as GitHub makes them."""
     found: dict[str, int] = {}
     made = set()
     for heading in _HEADING.findall(_FENCE.sub("", text)):

@@ -1,4 +1,4 @@
-"""Text checks: hosts of package registries, paths of one machine, long test names."""
+"""Text check: no file names a package registry's host or a path of one machine, and no test name is too long."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 MAX_TEST_NAME: Final = 80  # characters
-# Joined here, so that this file does not contain them.
+# Joined, so that this file does not contain the hosts.
 REGISTRY_HOSTS: Final = tuple(
     ".".join(parts)
     for parts in (
@@ -26,7 +26,7 @@ _TEST: Final = re.compile(r"^ *(?:async )?def (test_\w+)", re.MULTILINE)
 
 
 def tracked_texts(checkout: Path) -> dict[str, str]:
-    """Every text file that git tracks: path in the checkout -> content."""
+    """Return every text file that git tracks: path in the checkout -> content."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=checkout, capture_output=True, text=True, check=True).stdout
     texts = {}
     for name in filter(None, listed.split("\0")):
@@ -37,9 +37,9 @@ def tracked_texts(checkout: Path) -> dict[str, str]:
 
 
 def problems(checkout: Path) -> list[str]:
-    """Violations in all tracked files."""
+    """Return violations in all tracked files."""
     texts = tracked_texts(checkout)
-    # A checkout near the root (/src), or a home that is /, would be found everywhere.
+    # The path of a checkout at /src, or of a home at /, would match everywhere.
     here = [f"{path}/" for path in (checkout, Path.home()) if len(path.parts) > 1 and path != Path("/src")]
     return [
         *forbidden_words(texts, [*REGISTRY_HOSTS, *here]),
@@ -48,7 +48,7 @@ def problems(checkout: Path) -> list[str]:
 
 
 def forbidden_words(texts: Mapping[str, str], words: Sequence[str]) -> Iterator[str]:
-    """Files that name a registry's host, which a mirror may replace, or a path of this machine."""
+    """Yield files that name a registry's host, which a mirror may replace, or a path of this machine."""
     for name, text in texts.items():
         for word in words:
             if word in text:
@@ -56,7 +56,7 @@ def forbidden_words(texts: Mapping[str, str], words: Sequence[str]) -> Iterator[
 
 
 def long_test_names(texts: Mapping[str, str]) -> Iterator[str]:
-    """Tests whose names are too long to be read in a report."""
+    """Yield tests whose names are too long for a report."""
     for name, text in texts.items():
         if name.startswith("tests/") and name.endswith(".py"):
             for test in _TEST.findall(text):

@@ -1,4 +1,4 @@
-"""Check of npm packages: each is pinned by its SHA-512, and the built scripts are those that `scripts/viewer` took from them."""
+"""Vendored files check: npm packages are pinned by SHA-512, and built scripts are the ones that `scripts/viewer` wrote."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _PROGRAMS: Final = Path("devcluster") / "programs" / "npm"
 
 
 def problems(checkout: Path) -> list[str]:
-    """Files whose content is not the recorded one, and pins that do not agree."""
+    """Return files whose content differs from the recorded one, and inconsistent pins."""
     found = []
     for line in (checkout / _VIEWER / "SHA256SUMS").read_text().splitlines():
         digest, _, name = line.partition("  ")
         path = checkout / name
         if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
-            found.append(f"{name} is not what {_VIEWER}/SHA256SUMS records: run `make viewer`")
+            found.append(f"{name} differs from {_VIEWER}/SHA256SUMS: run `make viewer`")
     folders = (
         _VIEWER,
         *(path.parent.relative_to(checkout) for path in sorted((checkout / _PROGRAMS).glob("*/package.json"))),
@@ -33,9 +33,9 @@ def _of_lock(checkout: Path, folder: Path) -> Iterator[str]:
     for package, version in {**wanted["dependencies"], **wanted.get("devDependencies", {})}.items():
         locked = locks[f"node_modules/{package}"]["version"]
         if locked != version:
-            yield f"{folder}: package-lock.json has {package} {locked}, and package.json {version}"
+            yield f"{folder}: package-lock.json has {package} {locked}, but package.json has {version}"
     for place, locked in locks.items():
-        if not place:  # the folder itself
+        if not place:  # the root package
             continue
         if not str(locked.get("integrity", "")).startswith("sha512-"):
             yield f"{folder}: package-lock.json has no SHA-512 of {place.removeprefix('node_modules/')}"

@@ -1,4 +1,4 @@
-"""Version check: the program's number is the same wherever it is written, and the chart's is newer than the last release's."""
+"""Version check: all files have the program's version, and the chart's version is newer than the last release's."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scripts.checks import compatibility
 from scripts.paths import CHART
 
 _NUMBER: Final = r"(\d+\.\d+\.\d+)"
-# Files that name the program's version -> where.
+# File -> pattern of the program's version in it.
 _PLACES: Final = {
     "Dockerfile": rf"(?:^ARG VERSION=|reconstruction-\w+:){_NUMBER}",
     "compose.yaml": rf"reconstruction-worker:{_NUMBER}",
@@ -29,34 +29,36 @@ UNRELEASED: Final = "Unreleased"
 
 
 def program_version(checkout: Path) -> str:
-    """The version of operator and workers."""
+    """Return the version of operator and workers."""
     version: str = tomllib.loads((checkout / "pyproject.toml").read_text())["project"]["version"]
     return version
 
 
 def chart_versions(checkout: Path) -> tuple[str, str]:
-    """The chart's own version, and the program's that it installs."""
+    """Return the chart's version, and the version of the program that it installs."""
     chart = yaml.safe_load((checkout / CHART / "Chart.yaml").read_text())
     return chart["version"], str(chart["appVersion"])
 
 
 def problems(checkout: Path) -> list[str]:
-    """Places whose number differs, and numbers that were used before."""
+    """Return versions that differ, and versions that were used before."""
     program = program_version(checkout)
     chart, installed = chart_versions(checkout)
     last = compatibility.version_of(compatibility.last_release(checkout))
     found = [
-        f"{name} names {number}, and pyproject.toml {program}" for name, number in _named(checkout) if number != program
+        f"{name} has {number}, but pyproject.toml has {program}"
+        for name, number in _named(checkout)
+        if number != program
     ]
     if installed != program:
-        found.append(f"Chart.yaml: appVersion is {installed}, and pyproject.toml has {program}")
+        found.append(f"Chart.yaml: appVersion is {installed}, but pyproject.toml has {program}")
     if tuple(map(int, chart.split("."))) <= last:
         found.append(f"Chart.yaml: version {chart} is not newer than the last release, {'.'.join(map(str, last))}")
     return found
 
 
 def unreleasable(checkout: Path) -> list[str]:
-    """What is missing in the changelog for a release of the version in pyproject.toml."""
+    """Return what the changelog lacks for a release of the version in pyproject.toml."""
     program = program_version(checkout)
     text = (checkout / "CHANGELOG.md").read_text()
     sections = _SECTION.findall(text)

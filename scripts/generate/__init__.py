@@ -1,1 +1,1 @@
-"""Generator: writes the files that are made from code or from other files. `python -m scripts.generate --help`."""
+"""Generator: writes files that are made from code or from other files. `python -m scripts.generate --help`."""

@@ -1,4 +1,4 @@
-"""Command line of the generator: writes generated files, or with `--check` only reports those that are out of date."""
+"""Command line of the generator: writes generated files, or with `--check` only reports outdated ones."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ SUBJECTS: Final[Mapping[str, Callable[[], Mapping[str, str]]]] = {
     "package": package.files,
     "performance": document.files,
 }
-"""What can be generated: a function each that returns path in the checkout -> content."""
+"""Subject -> function that returns path in the checkout -> content."""
 
 
 def outdated(subject: str, checkout: Path = CHECKOUT) -> dict[str, str]:
-    """The generated files of a subject whose content differs from the checkout's: path -> new content."""
+    """Return the generated files of a subject whose content differs from the checkout's: path -> new content."""
     made = SUBJECTS[subject]()
     return {
         name: content
@@ -36,7 +36,7 @@ def outdated(subject: str, checkout: Path = CHECKOUT) -> dict[str, str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write or check; the exit status is 1 if `--check` finds a file out of date."""
+    """Write or check the files. Return 1 if `--check` finds an outdated file."""
     parser = argparse.ArgumentParser(prog="python -m scripts.generate", description=__doc__)
     parser.add_argument("what", nargs="*", metavar="what", help=f"some of: {', '.join(SUBJECTS)} (default: all)")
     parser.add_argument("--check", action="store_true", help="write nothing; fail if a file is out of date")

@@ -1,4 +1,4 @@
-"""Chart: the tables of its README and the meanings in its schema, from its values and the settings of the code."""
+"""Chart: its README's tables, the descriptions in its schema and files/values.json, from values.yaml and the settings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reconstruction_operator import config
 
 from scripts.paths import CHART, read
 
-# The chart sets these from other values: it would silently override an entry in `settings`.
+# The chart sets these from other values, which would silently override an entry in `settings`.
 FROM_OTHER_VALUES: Final[Mapping[str, str]] = {
     "CELERY_BROKER_URL": "set redis.external.existingSecret",
     "CELERY_RESULT_BACKEND": "set redis.external.existingSecret",
@@ -42,26 +42,26 @@ RENAMED: Final[Mapping[str, str]] = {
 
 
 class Value(NamedTuple):
-    """One value that is documented."""
+    """A documented value."""
 
-    key: str  # with dots
+    key: str  # path with dots
     default: Any
     meaning: str
 
 
 def documented(text: str) -> Iterator[Value]:
-    """The keys of values.yaml that have a comment beginning with two dashes; the comment may take several lines."""
+    """Yield the keys of values.yaml with a comment that begins with two dashes; it may have several lines."""
     defaults = yaml.safe_load(text)
     path: list[tuple[int, str]] = []  # indentation, key
     comment: list[str] = []
     for line in text.splitlines():
-        said = re.fullmatch(r"\s*# ?(.*)", line)
+        remark = re.fullmatch(r"\s*# ?(.*)", line)
         key = re.match(r"( *)([\w-]+):", line)
-        if said:
-            if said[1].startswith("-- "):
-                comment = [said[1].removeprefix("-- ")]
+        if remark:
+            if remark[1].startswith("-- "):
+                comment = [remark[1].removeprefix("-- ")]
             elif comment:
-                comment.append(said[1])
+                comment.append(remark[1])
         elif key:
             indentation = len(key[1])
             path = [*((depth, name) for depth, name in path if depth < indentation), (indentation, key[2])]
@@ -85,7 +85,7 @@ def _cell(value: Any) -> str:
 
 
 def readme() -> str:
-    """The chart's README: its hand-written head, and a table for each section of the values."""
+    """Return the chart's README: its hand-written head, and a table for each section of the values."""
     values = list(documented(read(f"{CHART}/values.yaml")))
     parts = [read(f"{CHART}/README.head.md").rstrip()]
     section = None
@@ -107,7 +107,7 @@ def readme() -> str:
 
 
 def schema() -> str:
-    """values.schema.json with the names of all current settings, and the meanings from the comments of values.yaml."""
+    """Return values.schema.json with all current settings, and the descriptions from values.yaml."""
     content = json.loads(read(f"{CHART}/values.schema.json"))
     content["definitions"]["settings"]["properties"] = {
         setting.name: {"type": ["string", "number", "boolean", "null"], "description": setting.meaning}
@@ -123,17 +123,17 @@ def schema() -> str:
 
 
 def resolved(node: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
-    """A node of the schema, or the definition that it refers to."""
+    """Return a node of the schema, or the definition that it refers to."""
     return root["definitions"][node["$ref"].rpartition("/")[2]] if "$ref" in node else node
 
 
 def known_values() -> str:
-    """files/values.json, from which the chart advises about unknown values.
+    """Return files/values.json, which the chart uses to reject unknown values.
 
-    The objects with keys of their own, each with its keys, and what became of other keys. `*` is any key, `[]` any item.
+    It has each object with its keys, and advice for keys that moved. `*` is any key, `[]` any item.
     """
     content = json.loads(schema())
-    # A parent chart may have any other keys in `global`.
+    # A parent chart may set any key in `global`.
     objects = {path: keys for path, keys in _objects(content, content, "") if path.partition(".")[0] != "global"}
     settings = [path for path in objects if path.rpartition(".")[2] == "settings"]
     moved = {f"{path}.{name}": advice for path in settings for name, advice in FROM_OTHER_VALUES.items()}
@@ -154,7 +154,7 @@ def _objects(node: dict[str, Any], root: dict[str, Any], path: str) -> Iterator[
 
 
 def files() -> dict[str, str]:
-    """Path in the checkout -> content."""
+    """Return the files: path in the checkout -> content."""
     return {
         f"{CHART}/README.md": readme(),
         f"{CHART}/values.schema.json": schema(),

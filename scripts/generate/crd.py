@@ -12,7 +12,7 @@ FOLDER: Final = "manifests/crd"
 
 
 def files() -> dict[str, str]:
-    """Path in the checkout -> content."""
+    """Return the files: path in the checkout -> content."""
     contents = {
         "reconstructionjobs.yaml": crd.render(),
         "parameters-policy.yaml": parameters_policy.render(),

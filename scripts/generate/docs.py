@@ -1,4 +1,4 @@
-"""Documentation: the pages of docs/ that are tables of the code: settings, reasons, API, metrics, conditions, parameters."""
+"""Documentation: generated pages of docs/: settings, reasons, API, metrics, conditions, parameters, quality gates."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ CONFIG = "operator/reconstruction_operator/config.py"
 
 
 def settings_page() -> str:
-    """docs/settings.md."""
+    """Return docs/settings.md."""
     parts = [
         "# Settings",
         "",
-        f"Every setting is an environment variable. This table is made from `{CONFIG}` by `make docs`.",
+        f"Every setting is an environment variable. `make docs` generates this table from `{CONFIG}`.",
     ]
     section = ""
     for setting in config.TABLE:
@@ -34,19 +34,19 @@ def settings_page() -> str:
             parts += ["", f"## {section}", "", "| variable | default | unit | meaning |", "|---|---|---|---|"]
         default = f"`{setting.default}`" if setting.default else "(empty)"
         choices = "".join(f"`{each}`, " for each in setting.choices).removesuffix(", ")
-        meaning = setting.meaning.replace("<", "&lt;")  # or a reader of Markdown takes it for a tag
+        meaning = setting.meaning.replace("<", "&lt;")  # otherwise Markdown renders it as a tag
         parts.append(f"| `{setting.name}` | {default} | {choices or setting.unit.lower()} | {meaning} |")
     return "\n".join(parts) + "\n"
 
 
 def reasons_page() -> str:
-    """docs/reasons.md."""
+    """Return docs/reasons.md."""
     parts = [
         "# Why a job failed or was retried",
         "",
-        "`.status.failure.reason` is one of these; `.status.failure.message` has the numbers. *Retried*: another attempt",
-        "follows, as long as `spec.backoffLimit` allows. *Counts*: the failure counts against that limit. This table is made",
-        "from `operator/reconstruction_operator/contract/outcomes.py` by `make docs`.",
+        "`.status.failure.reason` is one of these; `.status.failure.message` has the details. *Retried*: another attempt",
+        "follows, as long as `spec.backoffLimit` allows. *Counts*: the failure counts against that limit. `make docs` generates",
+        "this table from `operator/reconstruction_operator/contract/outcomes.py`.",
         "",
         "| reason | retried | counts | what to do |",
         "|---|---|---|---|",
@@ -58,7 +58,7 @@ def reasons_page() -> str:
 
 
 def schema_nodes(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any], bool]]:
-    """Path, schema and whether it is required, of every field below an object's schema; the object itself first."""
+    """Yield path, schema and whether it is required for every field below an object's schema; parents come first."""
     for name, child in node.get("properties", {}).items():
         at = f"{path}.{name}" if path else name
         yield at, child, name in node.get("required", ())
@@ -66,7 +66,7 @@ def schema_nodes(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, di
 
 
 def limits(node: dict[str, Any]) -> str:
-    """What a field's schema allows, in words."""
+    """Return the allowed values of a field in words."""
     found = []
     if "enum" in node:
         found.append(", ".join(f"`{each}`" for each in node["enum"]))
@@ -80,7 +80,7 @@ def limits(node: dict[str, Any]) -> str:
 
 
 def api_page() -> str:
-    """docs/api.md."""
+    """Return docs/api.md."""
     root = schema()
     nodes = [("", root, True), *schema_nodes(root)]
     names = f"short names {' and '.join(f'`{each}`' for each in SHORT_NAMES)}, category `{CATEGORY}`"
@@ -88,9 +88,9 @@ def api_page() -> str:
         "# ReconstructionJob, field by field",
         "",
         f"`{GROUP}/{VERSION}`, kind `{KIND}`, {names}.",
-        "These tables are made from the types in `operator/reconstruction_operator/api` by `make docs`, as the CRD is by",
-        "`make crd`; `kubectl explain recon.spec` says the same. Examples are in",
-        "[manifests/examples](../manifests/examples), the reasons of failures in [reasons.md](reasons.md).",
+        "`make docs` generates these tables from the types in `operator/reconstruction_operator/api`, as `make crd` does the CRD;",
+        "`kubectl explain recon.spec` shows the same. Examples are in [manifests/examples](../manifests/examples), the reasons of",
+        "failures in [reasons.md](reasons.md).",
     ]
     for part in ("spec", "status"):
         parts += ["", f"## .{part}", "", "| field | type | meaning | allowed |", "|---|---|---|---|"]
@@ -104,7 +104,7 @@ def api_page() -> str:
         "",
         "## What the API server refuses",
         "",
-        "Beside what the tables allow, it enforces these rules (CEL), and answers with their messages:",
+        "Besides the limits in the tables, it enforces these rules (CEL), and returns their messages:",
         "",
         "| field | message |",
         "|---|---|",
@@ -117,37 +117,37 @@ def api_page() -> str:
         shown = "with `-o wide`" if column.get("priority") else "always"
         parts.append(f"| {column['name']} | `{column['jsonPath']}` | {column['description']} | {shown} |")
     selectors = ", ".join(f"`{path.lstrip('.')}`" for path in SELECTABLE_FIELDS)
-    parts += ["", f"`kubectl get recon --field-selector` takes {selectors}."]
+    parts += ["", f"`kubectl get recon --field-selector` accepts {selectors}."]
     return "\n".join(parts) + "\n"
 
 
 def metrics_page() -> str:
-    """docs/metrics.md."""
+    """Return docs/metrics.md."""
     operator, workers = ("\n".join(metrics_table(module)) for module in (metrics, worker_metrics))
     return f"""# Metrics
 
 All metrics have one prefix and base units. No label has a job's name, so the number of series does not grow with the
-number of jobs. These tables are made from `operator/reconstruction_operator/telemetry` by `make docs`;
+number of jobs. `make docs` generates these tables from `operator/reconstruction_operator/telemetry`;
 [dashboards.md](dashboards.md) shows how to use them.
 
 ## The operator
 
-At `/metrics` of `PROBE_PORT`, together with the usual metrics of Python and its process. Each replica reports what it
-sees; a standby (`reconstruction_leader` is 0) only counts the jobs.
+At `/metrics` of `PROBE_PORT`, with the usual metrics of Python and its process. Each replica reports what it observes; a standby
+(`reconstruction_leader` is 0) only counts the jobs.
 
 {operator}
 
 ## The workers
 
 At `/metrics` of `WORKER_METRICS_PORT` (off by default), in the worker's main process, for every kind of pool. Pool
-processes send their numbers there at once, so the counts survive a killed process.
+processes send their values there at once, so counts survive a killed process.
 
 {workers}
 """
 
 
 def metrics_table(module: ModuleType) -> Iterator[str]:
-    """The metrics that a module defines, in its order."""
+    """Yield the table of the metrics that a module defines, in its order."""
     yield "| name | type | labels | meaning |"
     yield "|---|---|---|---|"
     suffixes = {"counter": "_total", "info": "_info"}
@@ -155,13 +155,13 @@ def metrics_table(module: ModuleType) -> Iterator[str]:
         if not isinstance(metric, MetricWrapperBase):
             continue
         (described,) = metric.describe()
-        labels = ", ".join(f"`{label}`" for label in metric._labelnames)  # noqa: SLF001  # the library has no other way
+        labels = ", ".join(f"`{label}`" for label in metric._labelnames)  # noqa: SLF001  # the library has no public attribute
         name = described.name + suffixes.get(described.type, "")
         yield f"| `{name}` | {described.type} | {labels} | {described.documentation} |"
 
 
 def files() -> dict[str, str]:
-    """Path in the checkout -> content."""
+    """Return the files: path in the checkout -> content."""
     return {
         "docs/api.md": api_page(),
         "docs/conditions.md": conditions.markdown(),

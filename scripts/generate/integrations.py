@@ -1,4 +1,4 @@
-"""Integrations: single files for the Prometheus operator and Argo CD, from the files that are edited by hand."""
+"""Integrations: single files for the Prometheus operator and Argo CD, made from hand-written files."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from scripts.paths import CHART, read
 ALERTS: Final = f"{CHART}/files/alerts.yaml"
 ARGOCD: Final = "manifests/integrations/argocd"
 CUSTOMIZATION: Final = f"{ARGOCD}/resource_customizations/reconstruction.dev/ReconstructionJob"
-ACTIONS: Final = ("suspend", "resume", "request-cancel", "withdraw-cancel", "confirm-cancel")  # as Argo CD lists them
+ACTIONS: Final = ("suspend", "resume", "request-cancel", "withdraw-cancel", "confirm-cancel")  # in Argo CD's order
 
 
 def prometheus_rule() -> str:
-    """The alerts as a resource of the Prometheus operator, for installations without the chart."""
+    """Return the alerts as a PrometheusRule, for installations without the chart."""
     head = [
         f"# Made from {ALERTS} by `make docs`: change it there.",
         "apiVersion: monitoring.coreos.com/v1",
@@ -28,14 +28,14 @@ def prometheus_rule() -> str:
 
 
 def argocd_settings() -> str:
-    """The health and the actions as keys of Argo CD's ConfigMap."""
+    """Return the health and the actions as keys of Argo CD's ConfigMap."""
     key = "reconstruction.dev_ReconstructionJob"
     lines = [
         f"# Made from {CUSTOMIZATION} by `make docs`: change it there.",
         "# Merge it into Argo CD's settings:",
         f"#   kubectl -n argocd patch configmap argocd-cm --patch-file {ARGOCD}/argocd-cm.yaml",
         "data:",
-        "  # Users change these fields of a running job; the manifest does not set them, so that is no drift.",
+        "  # Users change these fields of a running job, and the manifest does not set them: such a change is not drift.",
         f"  resource.customizations.ignoreDifferences.{key}: |",
         "    jsonPointers: [/spec/suspend, /spec/cancelRequested, /spec/cancelConfirmed]",
         f"  resource.customizations.health.{key}: |",
@@ -57,7 +57,7 @@ def _indented(name: str, columns: int) -> Iterator[str]:
 
 
 def files() -> dict[str, str]:
-    """Path in the checkout -> content."""
+    """Return the files: path in the checkout -> content."""
     return {
         "manifests/integrations/prometheus/prometheusrule.yaml": prometheus_rule(),
         f"{ARGOCD}/argocd-cm.yaml": argocd_settings(),

@@ -1,6 +1,6 @@
-"""Manifests: manifests/install from the chart's defaults, and the account of the gallery in manifests/gallery.
+"""Manifests: manifests/install from the chart's defaults, and manifests/gallery, the account of the gallery.
 
-The kustomization, its namespace and the addresses of Redis are written by hand.
+The kustomization, its namespace and redis.env are written by hand.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ GALLERY_TEMPLATES = {"gallery/account.yaml": "account.yaml", "gallery/permission
 SETTINGS = "settings.yaml"  # a ConfigMap in the chart, settings.env here
 _HEADER = "# Made from charts/reconstruction-operator by `make manifests`: change it there.\n"
 _SETTINGS_HEADER = (
-    "# Settings of the operator and the workers: every name and default is in docs/settings.md.\n"
-    "# The first ones are the chart's (`make manifests`); add yours to a kustomization of your own.\n"
+    "# Settings of the operator and the workers; docs/settings.md lists all names and defaults.\n"
+    "# These come from the chart (`make manifests`); add yours in a kustomization of your own.\n"
 )
-# Labels which say that Helm manages an object, which is not true here.
+# Labels of objects that Helm manages, which it does not here.
 _HELMS = re.compile(r"^ *(helm\.sh/chart|app\.kubernetes\.io/managed-by): .*\n", re.MULTILINE)
-# kustomize names ConfigMaps by their content, which changes the pods as well as a checksum does.
+# kustomize names ConfigMaps by their content, so a change restarts the pods without a checksum.
 _CHECKSUM = re.compile(r"^ *annotations:\n *checksum/settings: .*\n", re.MULTILINE)
 
 
 def rendered(*options: str) -> str:
-    """The chart's manifests of the operator alone, and of what `options` add."""
+    """Return the chart's manifests of the operator alone, with `options` of helm."""
     return helm("template", RELEASE, CHECKOUT / CHART, "--namespace", NAMESPACE, "--values", VALUES, *options).stdout
 
 
 def by_template(text: str) -> dict[str, str]:
-    """The documents that each template made, without Helm's own comments and labels."""
+    """Return the documents of each template, without Helm's comments and labels."""
     found: dict[str, str] = {}
     for document in re.split(r"^---\n", text, flags=re.MULTILINE):
         source = re.match(r"# Source: [^/]+/templates/(\S+)\n", document)
@@ -55,10 +55,10 @@ def by_template(text: str) -> dict[str, str]:
 
 
 def files() -> dict[str, str]:
-    """Path in the checkout -> content.
+    """Return the files: path in the checkout -> content.
 
     Raises:
-        ValueError: the chart makes a manifest that has no file here, or lacks one that has.
+        ValueError: the chart's manifests and the files here differ.
 
     """
     made = by_template(rendered())

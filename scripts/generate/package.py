@@ -1,6 +1,6 @@
-"""Chart.yaml: what Artifact Hub shows of the chart, from the files that have it.
+"""Chart.yaml: the metadata that Artifact Hub shows, from other files.
 
-The part above the marker is written by hand. Links follow from `[project.urls]` of pyproject.toml, if there are any.
+The part above the marker is written by hand. Links come from `[project.urls]` of pyproject.toml.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from scripts.paths import CHART, CHECKOUT, read
 TARGET: Final = f"{CHART}/Chart.yaml"
 ICON: Final = "docs/images/icon.svg"
 EXAMPLES: Final = "manifests/examples"
-MARKER: Final = "# The rest is made from other files by `make docs`.\n"
+MARKER: Final = "# `make docs` generates the rest from other files.\n"
 _PREFIX: Final = "artifacthub.io"
 _ABOUT_THE_CHART: Final = re.compile(r"\b(chart|helm)\b", re.IGNORECASE)
 _LINK: Final = re.compile(r" \(\[[^]]*\]\([^)]*\)[^)]*\)")
 
 
 def chart_yaml() -> str:
-    """Chart.yaml as a whole."""
+    """Return the whole Chart.yaml."""
     head = read(TARGET).partition(MARKER)[0]
     project = tomllib.loads(read("pyproject.toml"))["project"]
     where = addresses(project.get("urls", {}))
@@ -54,12 +54,12 @@ def chart_yaml() -> str:
 
 
 def icon() -> str:
-    """The icon in an address of its own: it needs no server."""
+    """Return the icon as a data URL, which needs no server."""
     return f"data:image/svg+xml;base64,{base64.b64encode(read(ICON).encode()).decode()}"
 
 
 def addresses(urls: Mapping[str, str]) -> dict[str, Any]:
-    """Keys `home`, `sources` and `links` from the project's URLs; without any of them, no keys."""
+    """Return the keys `home`, `sources` and `links` from the project's URLs; empty without URLs."""
     named = {name.lower(): url for name, url in urls.items()}
     found: dict[str, Any] = {}
     if home := named.get("homepage"):
@@ -72,7 +72,7 @@ def addresses(urls: Mapping[str, str]) -> dict[str, Any]:
 
 
 def sections(changelog: str) -> dict[str, list[str]]:
-    """The entries of the newest version in the changelog: kind, in small letters -> lines."""
+    """Return the entries of the changelog's newest version: kind in lower case -> lines."""
     newest = re.split(r"^## ", changelog, flags=re.MULTILINE)[1]
     parts = re.split(r"^### (\w+)\n", newest, flags=re.MULTILINE)[1:]
     return {
@@ -82,7 +82,7 @@ def sections(changelog: str) -> dict[str, list[str]]:
 
 
 def changes(changelog: str) -> list[tuple[str, str]]:
-    """Kind and text of the newest version's changes of the chart, without references to files of the project."""
+    """Return kind and text of the newest version's changes to the chart, without links to files of the project."""
     return [
         (kind, _LINK.sub("", line))
         for kind, lines in sections(changelog).items()
@@ -92,7 +92,7 @@ def changes(changelog: str) -> list[tuple[str, str]]:
 
 
 def crds() -> list[dict[str, str]]:
-    """The CRD, one entry for each version."""
+    """Return the CRD, one entry for each version."""
     one = yaml.safe_load(crd.files()[f"{crd.FOLDER}/reconstructionjobs.yaml"])
     kind = one["spec"]["names"]["kind"]
     return [
@@ -108,12 +108,12 @@ def crds() -> list[dict[str, str]]:
 
 
 def examples() -> list[dict[str, Any]]:
-    """The manifests of jobs that users copy."""
+    """Return the example manifests."""
     return [yaml.safe_load(path.read_text()) for path in sorted((CHECKOUT / EXAMPLES).glob("*.yaml"))]
 
 
 def images(version: str) -> list[dict[str, str]]:
-    """The images of the chart's default values, which have the project's version where a value has none."""
+    """Return the images of the chart's default values; an empty tag is the project's version."""
     values = yaml.safe_load(read(f"{CHART}/values.yaml"))
     sources = {"operator": values["operator"], "worker": values["workerDefaults"], "redis": values["redis"]}
     return [{"name": name, "image": _image(one["image"], version)} for name, one in sources.items()]
@@ -125,7 +125,7 @@ def _image(image: Mapping[str, str], version: str) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes text of several lines as a block."""
+    """Dumps texts of several lines as blocks."""
 
 
 def _block(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
@@ -140,5 +140,5 @@ def _text(content: Mapping[str, Any] | Sequence[Any]) -> str:
 
 
 def files() -> dict[str, str]:
-    """Path in the checkout -> content."""
+    """Return the files: path in the checkout -> content."""
     return {TARGET: chart_yaml()}

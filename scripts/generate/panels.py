@@ -1,6 +1,6 @@
-"""Panels of the Grafana dashboard: what each shows, and its query.
+"""Panels of the Grafana dashboard: titles, descriptions and queries.
 
-Grafana's own JSON is mostly layout, which dashboard.py adds.
+dashboard.py adds the layout.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from scripts.generate.queries import metric, of_leader, quantile, rate
 
-_SHARD: Final = "reconstruction_dev_shard"  # a label that the pods of shards have; without shards no series has it
+_SHARD: Final = "reconstruction_dev_shard"  # a label of the pods of shards; without shards no series has it
 _GREEN, _AMBER, _RED, _BLUE = "green", "orange", "red", "blue"
 
 
@@ -19,8 +19,8 @@ _GREEN, _AMBER, _RED, _BLUE = "green", "orange", "red", "blue"
 class Panel:
     """One panel.
 
-    - `queries`: what a series is called -> its PromQL.
-    - `steps`: (from this value on, colour), after the first colour.
+    - `queries`: legend -> PromQL.
+    - `steps`: (lowest value, colour), after `first_colour`.
     - `words`: value -> (text, colour).
     """
 
@@ -48,37 +48,37 @@ _CANCELLING: Final = 'phase="Cancelling"'
 _YES: Final = {"1": ("yes", _GREEN), "0": ("no", _RED)}
 
 ROWS: Final[Mapping[str, Sequence[Panel]]] = {
-    "Is it well": (
+    "Health": (
         _stat(
-            "A leader exists",
-            "Whether one of the operator's replicas holds the Lease and works, in each shard.",
+            "Leader elected",
+            "Whether a replica of the operator holds the Lease and works, in each shard.",
             f"min(max by (job, namespace, {_SHARD}) ({metric('leader')}))",
             words=_YES,
         ),
-        _stat("Redis answers", "As the leading replica sees it.", f"max({of_leader('redis_up')})", words=_YES),
+        _stat("Redis reachable", "As the leading replica observes it.", f"max({of_leader('redis_up')})", words=_YES),
         _stat(
-            "API server answered",
+            "API server last answered",
             "Time since the API server last answered the leader's watch, which is renewed every minute.",
             f"max({of_leader('watch_age_seconds')})",
             unit="s",
             steps=((90, _AMBER), (300, _RED)),
         ),
         _stat(
-            "Status is late by",
-            "How long the oldest status write waits: what dashboards show of a job is that old.",
+            "Status delay",
+            "How long the oldest status write waits: the age of what dashboards show of a job.",
             f"max({of_leader('oldest_pending_write_seconds')})",
             unit="s",
             steps=((10, _AMBER), (60, _RED)),
         ),
         _stat(
             "Alerts",
-            "Alerts of this operator that fire, as far as this Prometheus has its rules.",
+            "Firing alerts of this operator, if this Prometheus has its rules.",
             'count(ALERTS{alertname=~"Reconstruction.*", alertstate="firing"}) or vector(0)',
             steps=((1, _RED),),
         ),
         _stat(
             "Failed, last hour",
-            "Share of the jobs that ended within the last hour and failed, for any reason.",
+            "Share of failed jobs among those that finished in the last hour.",
             f"sum(increase({metric('jobs_finished_total', _FAILED)}[1h]))"
             f" / clamp_min(sum(increase({metric('jobs_finished_total')}[1h])), 1)",
             unit="percentunit",
@@ -93,7 +93,7 @@ ROWS: Final[Mapping[str, Sequence[Panel]]] = {
         ),
         _stat(
             "Queues without workers",
-            "Queues in which messages wait and to which no live worker listens.",
+            "Queues with waiting messages and without a live worker.",
             f"count({of_leader('queue_length_messages')} > 0"
             f" unless on (namespace, queue) {of_leader('workers')} > 0) or vector(0)",
             steps=((1, _RED),),
@@ -102,26 +102,26 @@ ROWS: Final[Mapping[str, Sequence[Panel]]] = {
     "Throughput": (
         Panel(
             "Jobs by phase",
-            "All ReconstructionJobs that exist. Each replica counts those of its shard: the highest is shown, and the sum of the shards'.",
+            "All existing ReconstructionJobs. Each replica counts the jobs of its shard; shown is the sum over shards of the highest count.",
             {"{{phase}}": f"sum by (phase) (max by (phase, job, namespace, {_SHARD}) ({metric('jobs')}))"},
             stacked=True,
         ),
         Panel(
             "Jobs finished per hour",
-            "At the pace of the moment, by outcome.",
+            "At the current rate, by outcome.",
             {"{{outcome}}": f"3600 * sum by (outcome) ({rate('jobs_finished_total')})"},
             stacked=True,
         ),
         Panel(
             "Photos read per minute",
-            "By the workers that are scraped, by model.",
+            "By the scraped workers, by model.",
             {"{{model}}": f"60 * sum by (model) ({rate('worker_images_total')})"},
         ),
     ),
     "Waiting": (
         Panel(
-            "Jobs that wait or run, by queue",
-            "Pending and Queued jobs wait; Running and Cancelling ones have a worker. Workers are scaled by their sum.",
+            "Waiting and running jobs, by queue",
+            "Pending and Queued jobs wait; Running and Cancelling jobs have a worker. Autoscaling of workers uses the sum.",
             {
                 "{{queue}} {{phase}}": (
                     f"sum by (queue, phase) "
@@ -132,16 +132,16 @@ ROWS: Final[Mapping[str, Sequence[Panel]]] = {
         ),
         Panel(
             "Wait for a worker",
-            "From an attempt's dispatch to its start. Half of all attempts wait less than the first, one in ten longer than the second.",
+            "From an attempt's dispatch to its start: the median, and the time that nine in ten attempts do not exceed.",
             {
-                "{{queue}} half": quantile(0.5, "queue_wait_seconds", "queue", _QUEUE),
+                "{{queue}} median": quantile(0.5, "queue_wait_seconds", "queue", _QUEUE),
                 "{{queue}} 9 in 10": quantile(0.9, "queue_wait_seconds", "queue", _QUEUE),
             },
             unit="s",
         ),
         Panel(
             "Messages and workers",
-            "Messages in Redis and workers that listen, by queue. Of the jobs that wait only a bounded part has a message.",
+            "Messages in Redis and listening workers, by queue. Only a limited number of the waiting jobs has a message.",
             {
                 "{{queue}} messages": f"max by (queue) ({of_leader('queue_length_messages', _QUEUE)})",
                 "{{queue}} workers": f"max by (queue) ({of_leader('workers', _QUEUE)})",
@@ -153,14 +153,14 @@ ROWS: Final[Mapping[str, Sequence[Panel]]] = {
             "Run time of jobs",
             "From the first start to the end, by outcome.",
             {
-                "{{outcome}} half": quantile(0.5, "run_seconds", "outcome"),
+                "{{outcome}} median": quantile(0.5, "run_seconds", "outcome"),
                 "{{outcome}} 9 in 10": quantile(0.9, "run_seconds", "outcome"),
             },
             unit="s",
         ),
         Panel(
             "Time in each step",
-            "Mean, as the workers measured it, of steps that were completed.",
+            "Mean over completed steps, as the workers measured it.",
             {
                 "{{step}}": (
                     f"sum by (step) ({rate('worker_step_seconds_sum')})"
@@ -172,21 +172,21 @@ ROWS: Final[Mapping[str, Sequence[Panel]]] = {
         ),
         Panel(
             "Attempts of a job",
-            "Mean number of attempts that jobs had used when they ended: 1 where nothing is tried again.",
+            "Mean number of attempts of finished jobs: 1 without retries.",
             {"attempts": f"sum({rate('job_attempts_sum')}) / sum({rate('job_attempts_count')})"},
         ),
     ),
     "Cancels": (
         Panel(
             "Time to cancel",
-            "From the confirmation to the end of everything that ran.",
-            {"half": quantile(0.5, "cancel_seconds"), "9 in 10": quantile(0.9, "cancel_seconds")},
+            "From the confirmation until everything has stopped.",
+            {"median": quantile(0.5, "cancel_seconds"), "9 in 10": quantile(0.9, "cancel_seconds")},
             unit="s",
             width=12,
         ),
         Panel(
             "Cancelled and cancelling",
-            "Jobs that were cancelled per hour, and those whose cancel is under way.",
+            "Jobs cancelled per hour, and jobs that are being cancelled.",
             {
                 "cancelled per hour": f"3600 * sum({rate('jobs_finished_total', _CANCELLED)})",
                 "cancelling now": f"sum(max by (job, namespace, {_SHARD}) ({metric('jobs', _CANCELLING)}))",
@@ -197,31 +197,31 @@ ROWS: Final[Mapping[str, Sequence[Panel]]] = {
     "Failures": (
         Panel(
             "Failed jobs per hour, by reason",
-            "Reasons are explained in docs/reasons.md: most are about the photos, some about the machines.",
+            "docs/reasons.md explains the reasons: most are about the photos, some about the machines.",
             {"{{reason}}": f"3600 * sum by (reason) ({rate('jobs_finished_total', _FAILED)}) > 0"},
             stacked=True,
         ),
         Panel(
-            "Attempts that ended, by reason",
-            "Per hour and as the workers saw it, with those that were tried again. Empty: they succeeded.",
+            "Finished attempts, by reason",
+            "Per hour, as the workers reported them, retried ones included. An empty reason means success.",
             {"{{outcome}} {{reason}}": f"3600 * sum by (outcome, reason) ({rate('worker_attempts_total')})"},
             stacked=True,
         ),
         Panel(
-            "What went wrong around them",
-            "In the last hour: workers that went silent, restarts of Redis, batches that the broker did not take, failures of the loop.",
+            "Infrastructure errors",
+            "In the last hour: lost workers, losses of data in Redis, batches that the broker did not accept, errors of the loop.",
             {
                 "lost workers": f"sum(increase({metric('lost_workers_total')}[1h]))",
-                "Redis forgot": f"sum(increase({metric('redis_epochs_total')}[1h]))",
+                "Redis lost data": f"sum(increase({metric('redis_epochs_total')}[1h]))",
                 "dispatch errors": f"sum(increase({metric('dispatch_errors_total')}[1h]))",
-                "failures of the loop": f"sum(increase({metric('reconcile_errors_total')}[1h]))",
+                "errors of the loop": f"sum(increase({metric('reconcile_errors_total')}[1h]))",
             },
         ),
     ),
     "Workers": (
         Panel(
-            "Slots and what runs",
-            "Of the workers that are scraped.",
+            "Slots and running attempts",
+            "Of the scraped workers.",
             {
                 "slots": f"sum({metric('worker_slots')})",
                 "running": f"sum({metric('worker_running_attempts')})",
@@ -229,19 +229,19 @@ ROWS: Final[Mapping[str, Sequence[Panel]]] = {
             },
         ),
         Panel(
-            "Most memory of a model",
-            "Highest since the worker's start, of all processes of one run together: what a pod's limit must leave room for.",
+            "Peak memory of a model",
+            "Highest since the worker's start, over all processes of one run: a pod's limit must allow it.",
             {"{{model}}": f"max by (model) ({metric('worker_model_highest_memory_bytes')})"},
             unit="bytes",
         ),
         Panel(
-            "Heartbeats that failed",
-            "Per minute and worker: Redis did not answer a worker in the middle of a job.",
+            "Failed heartbeats",
+            "Per minute and worker: Redis did not answer a worker during a job.",
             {"{{instance}}": f"60 * {rate('worker_heartbeat_failures_total')}"},
         ),
         Panel(
             "Read and written",
-            "Photos that were read and results that were published, bytes per second.",
+            "Photos read and results published, in bytes per second.",
             {
                 "photos": f"sum({rate('worker_input_bytes_total')})",
                 "results": f"sum({rate('worker_output_bytes_total')})",
@@ -250,8 +250,8 @@ ROWS: Final[Mapping[str, Sequence[Panel]]] = {
             width=12,
         ),
         Panel(
-            "Workers that have each model",
-            "A job whose model no worker of its queue has fails with BACKEND_UNAVAILABLE.",
+            "Workers by model",
+            "Without a worker of its queue that has its model, a job fails with BACKEND_UNAVAILABLE.",
             {"{{model}}": f"sum by (model) ({metric('worker_model_available')})"},
             width=12,
         ),
@@ -259,7 +259,7 @@ ROWS: Final[Mapping[str, Sequence[Panel]]] = {
     "The operator": (
         Panel(
             "Writes to the API server",
-            "Per second, by kind, and the budget that the API server gets at present. At the budget progress waits.",
+            "Per second, by kind, and the current budget. At the budget, progress updates wait.",
             {
                 "{{kind}}": f"sum by (kind) ({rate('api_writes_total')})",
                 "budget": f"sum({of_leader('write_budget')})",
@@ -268,26 +268,26 @@ ROWS: Final[Mapping[str, Sequence[Panel]]] = {
         ),
         Panel(
             "From a decision to its status",
-            "Nine in ten statuses are stored within this time, by kind.",
+            "The time within which nine in ten statuses are stored, by kind.",
             {"{{kind}}": quantile(0.9, "write_lag_seconds", "kind")},
             unit="s",
         ),
         Panel(
             "A round of the loop",
-            "Observing, planning and acting of one batch; and how late the event loop is.",
+            "Duration of one batch (observe, plan, act), and the lag of the event loop.",
             {"9 in 10 rounds": quantile(0.9, "reconcile_seconds"), "lag": f"max({metric('loop_lag_seconds')})"},
             unit="s",
         ),
         Panel(
             "Memory",
-            "Resident, of each replica.",
+            "Resident memory of each replica.",
             {"{{instance}}": (f"process_resident_memory_bytes and on (job, namespace, instance) {metric('leader')}")},
             unit="bytes",
             width=12,
         ),
         Panel(
             "CPU",
-            "Cores, of each replica.",
+            "Cores used by each replica.",
             {
                 "{{instance}}": (
                     "rate(process_cpu_seconds_total[$__rate_interval]) and on (job, namespace, instance)"

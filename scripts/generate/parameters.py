@@ -1,4 +1,4 @@
-"""Page of the models' parameters and of the formats: docs/parameters.md, from the models' schemas and the code that reads photos."""
+"""Parameters page: docs/parameters.md, from the models' schemas and the code that reads photos."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ _LIMITS: Final = ("INPUT_MAX_FILES", "INPUT_MAX_BYTES", "IMAGE_MAX_PIXELS")
 
 
 def page() -> str:
-    """docs/parameters.md."""
+    """Return docs/parameters.md."""
     return "\n".join(
         [
             "# Parameters and formats",
             "",
-            "What `spec.parameters` takes, by model, and which photos are read. Made from the code by `make docs`; workers announce the same",
-            "schemas, and the operator refuses a job with other parameters at once. `kubectl recon submit --quality` and `--param NAME=VALUE` set them.",
+            "The values of `spec.parameters` by model, and the accepted photos. `make docs` generates this page from the code. Workers announce the",
+            "same schemas, and the operator rejects a job with other parameters at once. `kubectl recon submit --quality` and `--param NAME=VALUE` set them.",
             "",
             *_model(PhotogrammetryModel(), "photogrammetry"),
             "",
-            "What a quality stands for, where a job sets nothing else:",
+            "A quality sets these parameters, unless the job sets them:",
             "",
             *_qualities(),
             "",
-            "[sizes.md](sizes.md) has what they cost in time and memory.",
+            "[sizes.md](sizes.md) shows their cost in time and memory.",
             "",
             *_model(PlaceholderModel(), "placeholder"),
             "",
             "## Photos",
             "",
-            f"- Files that end in {', '.join(f'`{suffix}`' for suffix in PHOTO_SUFFIXES)}, in upper or lower case, in the folder and in all folders below it. What",
-            "  they are is decided by their content. Other files are ignored.",
+            f"- Files that end in {', '.join(f'`{suffix}`' for suffix in PHOTO_SUFFIXES)}, in upper or lower case, in the folder and in all folders below it. The",
+            "  content decides the format. Other files are ignored.",
             "- HEIC, CMYK and 16-bit grey are rewritten as JPEG with 8 bits a channel. Camera RAW, videos and other pictures fail with",
             "  `UNSUPPORTED_FORMAT` ([reasons.md](reasons.md)).",
-            "- A PNG that is a [mask](photos.md#masks) belongs to its photo, and counts as no photo.",
+            "- A PNG that is a [mask](photos.md#masks) belongs to its photo, and does not count as a photo.",
             f"- A folder, or one archive ({ARCHIVE_KINDS}), at the addresses that [storage.md](storage.md#addresses) lists.",
-            "- Limits, which are settings of the workers:",
+            "- Within these limits, which are settings of the workers:",
             "",
             "| setting | default | meaning |",
             "|---|---|---|",
@@ -51,7 +51,7 @@ def page() -> str:
             "",
             "## Files of a result",
             "",
-            "[results.md](results.md) lists them. The textured mesh is the first in `.status.outputs.files`.",
+            "[results.md](results.md) lists them. The first file in `.status.outputs.files` is the textured mesh.",
             "",
         ]
     )
@@ -63,7 +63,7 @@ def _model(model: Any, name: str) -> Iterator[str]:
     yield from (
         f"## {name}",
         "",
-        f"Takes {photos}.",
+        f"Accepts {photos}.",
         "",
         "| parameter | type | allowed | meaning |",
         "|---|---|---|---|",

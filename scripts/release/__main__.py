@@ -23,7 +23,7 @@ _LOCKS: Final = {
     "reconstruction-gallery": ("gallery.txt",),
 }
 """Python package -> the lock files of its images."""
-# The image's Python, for the markers of the lock files.
+# The Python of the images, for markers in the lock files.
 _ENVIRONMENT: Final = {
     "python_version": "3.13",
     "python_full_version": "3.13.0",
@@ -38,7 +38,7 @@ _ENVIRONMENT: Final = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the files; the exit status is 1 if this checkout cannot be released."""
+    """Write the files. Return 1 if this checkout cannot be released."""
     options = _parser().parse_args(arguments)
     try:
         found = [] if options.draft else obstacles(CHECKOUT)
@@ -53,14 +53,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def obstacles(checkout: Path) -> list[str]:
-    """Reasons why the checkout cannot be released as it is."""
+    """Return the reasons why the checkout cannot be released."""
     return [*versions.problems(checkout), *versions.unreleasable(checkout), *uncommitted(checkout)]
 
 
 def uncommitted(checkout: Path) -> list[str]:
-    """Changes that a tag would not have."""
+    """Return a problem if a tag would lack changes of the checkout."""
     changed = _git(checkout, "status", "--porcelain")
-    return [f"uncommitted changes, which no tag would have:\n{changed}"] if changed else []
+    return [f"uncommitted changes, which a tag would lack:\n{changed}"] if changed else []
 
 
 def _release(folder: Path, architectures: Sequence[str]) -> None:
@@ -84,17 +84,17 @@ def clear(folder: Path) -> None:
     """Empty the folder of an earlier release, or make a new one.
 
     Raises:
-        DevclusterError: it holds something else.
+        DevclusterError: the folder has other files.
 
     """
     if folder.exists() and any(folder.iterdir()) and not (folder / _CHECKSUMS).exists():
-        raise DevclusterError(f"{folder} has files, and no {_CHECKSUMS} of an earlier release: choose another folder")
+        raise DevclusterError(f"{folder} has files, but no {_CHECKSUMS} of an earlier release: choose another folder")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
 
 
 def write_checksums(folder: Path) -> None:
-    """Write the digest of each file, as `sha256sum --check` reads them."""
+    """Write the digest of each file for `sha256sum --check`."""
     lines = []
     for path in sorted(folder.iterdir()):
         if path.name != _CHECKSUMS:
@@ -104,7 +104,7 @@ def write_checksums(folder: Path) -> None:
 
 
 def wheel_sbom(name: str, locks: Sequence[str], version: str, epoch: int) -> str:
-    """The SBOM of a wheel with all of its extras, as the images have them."""
+    """Return the SBOM of a wheel with the extras that the images have."""
     pinned = {part for lock in locks for part in sbom.locked(CHECKOUT / "requirements" / lock, _ENVIRONMENT)}
     return sbom.document(name, version, "application", pinned, epoch)
 
@@ -121,17 +121,17 @@ def _print(paths: Sequence[Path]) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m scripts.release", description=__doc__)
     parser.add_argument(
-        "--draft", action="store_true", help="try it: without a section in the changelog, uncommitted changes"
+        "--draft", action="store_true", help="allow uncommitted changes, and no section in the changelog"
     )
     parser.add_argument(
-        "--folder", type=Path, default=CHECKOUT / "dist", help="where to; emptied first (default: dist)"
+        "--folder", type=Path, default=CHECKOUT / "dist", help="where to write the files; emptied first (default: dist)"
     )
     parser.add_argument(
         "--images",
         nargs="*",
         choices=list(images.TARGETS),
         default=list(images.TARGETS),
-        help="architectures of the images (root, Debian); none: no images (default: all)",
+        help="architectures to build images for, as root on Debian; empty: no images (default: all)",
     )
     return parser
 

@@ -1,4 +1,4 @@
-"""Images of a release: an archive for each image and architecture that `docker load` and `skopeo` read, with its SBOM."""
+"""Images of a release: for each image and architecture an archive for `docker load` and `skopeo`, with its SBOM."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scripts.release import sbom
 TARGETS: Final = {"amd64": ("operator", "worker-base", "worker", "gallery"), "arm64": ("operator", "worker-base")}
 """Architecture -> the targets of the Dockerfile that can be built for it."""
 
-_ARCHIVE_SECONDS: Final = 1800.0  # half a minute for the largest; a loaded machine may need many times that
+_ARCHIVE_SECONDS: Final = 1800.0  # the largest takes half a minute on an idle machine
 
 
 def build(folder: Path, architectures: Sequence[str], *, version: str, revision: str, epoch: int) -> list[Path]:
@@ -39,7 +39,7 @@ def archive(folder: Path, target: str, architecture: str, *, version: str, revis
     name = f"reconstruction-{target}"
     tar = folder / f"{name}-{version}-linux-{architecture}.tar"
     tar.unlink(missing_ok=True)
-    # Docker's format keeps the health check, which an OCI archive would lose. The tag inside is that of the chart.
+    # Docker's format keeps the health check, which an OCI archive would lose. The archive has the chart's tag.
     _run("buildah", "push", tag, f"docker-archive:{tar}:{name}:{version}")
     _run("gzip", "--no-name", "--force", str(tar))
     bom = folder / f"{name}-{version}-linux-{architecture}.cdx.json"

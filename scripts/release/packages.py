@@ -16,7 +16,7 @@ from scripts.paths import CHART, CHECKOUT
 def build_python(folder: Path, epoch: int) -> list[Path]:
     """Build wheel and source archive of the program, of the kubectl plugin and of the gallery.
 
-    They are reproducible: hatchling takes every date from `epoch`.
+    They are reproducible, because hatchling sets every date to `epoch`.
     """
     before = {*folder.iterdir()}
     for project in (CHECKOUT, CHECKOUT / "plugin", CHECKOUT / "gallery"):
@@ -29,7 +29,7 @@ def build_python(folder: Path, epoch: int) -> list[Path]:
 
 
 def build_chart(folder: Path, epoch: int) -> Path:
-    """Package the chart. Helm writes the time of packaging into each entry, so the archive is written again with `epoch`."""
+    """Package the chart. Helm writes the current time into each entry, so rewrite the archive with `epoch`."""
     before = {*folder.iterdir()}
     helm("package", CHECKOUT / CHART, "--destination", folder)
     (package,) = {*folder.iterdir()} - before
@@ -38,10 +38,10 @@ def build_chart(folder: Path, epoch: int) -> Path:
 
 
 def dated(archive: bytes, epoch: int) -> bytes:
-    """The same .tar.gz with one date and one owner for all entries, in the order of their names."""
+    """Return the .tar.gz with one date and one owner for all entries, sorted by name."""
     content = io.BytesIO()
     with tarfile.open(fileobj=io.BytesIO(archive)) as old, tarfile.open(fileobj=content, mode="w") as new:
-        # Helm reads Chart.yaml from the first entries, and its own packages begin with it.
+        # Helm reads Chart.yaml from the first entries.
         for entry in sorted(old.getmembers(), key=lambda one: (not one.name.endswith("/Chart.yaml"), one.name)):
             entry.mtime, entry.uid, entry.gid, entry.uname, entry.gname = epoch, 0, 0, "", ""
             new.addfile(entry, old.extractfile(entry))

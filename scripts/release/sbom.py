@@ -1,8 +1,7 @@
-"""SBOM: a CycloneDX document for each file of a release that brings other packages with it.
+"""SBOM: a CycloneDX document for each file of a release that contains or needs other packages.
 
 The packages of an image are read from its unpacked root: Python's from their metadata, Debian's from dpkg's database. Those of
-the wheel are the pins of the lock files, with their hashes. Numbers and dates follow from the release, so that a document is
-reproducible.
+a wheel are the pins of the lock files, with their hashes. A document is reproducible: its number and date depend on the release.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from typing import Any, Final
 from packaging.markers import Marker
 from packaging.utils import canonicalize_name
 
+from scripts.checks import lockfiles
 from scripts.checks.installed import licence_of
 
 _PROJECT: Final = "reconstruction-operator"
@@ -30,18 +30,18 @@ _PIN: Final = re.compile(
 
 @dataclass(frozen=True, order=True)
 class Package:
-    """One package that a file brings with it."""
+    """One package in a document."""
 
-    purl: str  # package URL: kind, name, version, and what else identifies it
+    purl: str  # package URL: kind, name, version and qualifiers
     name: str
     version: str
     licence: str = ""
-    is_expression: bool = False  # the licence is one of SPDX's expressions
-    sha256: tuple[str, ...] = ()  # of its published files
+    is_expression: bool = False  # the licence is an SPDX expression
+    sha256: tuple[str, ...] = ()  # digests of its published files
 
 
 def document(name: str, version: str, kind: str, packages: Iterable[Package], epoch: int) -> str:
-    """The CycloneDX document of a file; `kind` is CycloneDX's type of it, such as container."""
+    """Return the CycloneDX document of a file; `kind` is its CycloneDX type, such as container."""
     parts = sorted(packages)
     subject = {"type": kind, "bom-ref": f"{name}@{version}", "name": name, "version": version}
     content: dict[str, Any] = {
@@ -57,7 +57,7 @@ def document(name: str, version: str, kind: str, packages: Iterable[Package], ep
         "components": [_component(part) for part in parts],
         "dependencies": [{"ref": subject["bom-ref"], "dependsOn": sorted({part.purl for part in parts})}],
     }
-    # A name-based UUID of the content: the same release has the same number.
+    # A UUID of the content, so that the same release has the same number.
     serial = uuid.uuid5(uuid.NAMESPACE_URL, json.dumps(content, sort_keys=True))
     return json.dumps({"serialNumber": f"urn:uuid:{serial}", **content}, indent=2) + "\n"
 
@@ -74,7 +74,7 @@ def _component(part: Package) -> dict[str, Any]:
         name = {"expression": part.licence} if part.is_expression else {"license": {"name": part.licence}}
         component["licenses"] = [name]
     if part.sha256:
-        # Hashes of a component are of one file; a pin allows several, one for each platform.
+        # A component's hashes are of one file, but a pin has one file for each platform.
         component["externalReferences"] = [
             {"type": "distribution", "url": part.purl, "hashes": [{"alg": "SHA-256", "content": one}]}
             for one in part.sha256
@@ -83,15 +83,15 @@ def _component(part: Package) -> dict[str, Any]:
 
 
 def locked(lock: Path, environment: dict[str, str]) -> Iterator[Package]:
-    """The packages of a lock file that hold in a Python environment, as markers name it."""
-    for pin in filter(None, map(_PIN.fullmatch, lock.read_text().replace("\\\n", " ").splitlines())):
+    """Yield the packages of a lock file whose markers match the environment."""
+    for pin in filter(None, map(_PIN.fullmatch, lockfiles.pins(lock))):
         if not pin["marker"] or Marker(pin["marker"]).evaluate(environment):
             hashes = tuple(re.findall(r"sha256:(\w{64})", pin["hashes"]))
             yield Package(_pypi(pin["name"], pin["version"]), pin["name"], pin["version"], sha256=hashes)
 
 
 def installed(root: Path, architecture: str) -> Iterator[Package]:
-    """The packages in an image's root, without this project's own."""
+    """Yield the packages in an image's root, without this project's."""
     folders = [str(folder) for folder in (root / "venv/lib").glob("python3*/site-packages")]
     for one in metadata.distributions(path=folders):
         name = canonicalize_name(one.metadata["Name"])

@@ -1,6 +1,6 @@
-"""Command line of the site: `python -m scripts.site` builds it into site-output/, by Sphinx in a virtual environment of its own.
+"""Command line of the site: `python -m scripts.site` builds it into site-output/ by Sphinx, in a separate virtual environment.
 
-Sphinx and the theme are pinned in requirements/docs.txt, and are in no other environment: nothing else needs them.
+Sphinx and the theme are pinned in requirements/docs.txt. Only the site needs them.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ ENVIRONMENT: Final = CHECKOUT / ".venv-docs"
 
 
 def main() -> int:
-    """Build the site; a warning (a link that leads nowhere, a page in no section) is an error."""
+    """Build the site; a warning, such as a broken link or a page without a section, is an error."""
     parser = argparse.ArgumentParser(prog="python -m scripts.site", description=__doc__)
-    parser.add_argument("--output", type=Path, default=CHECKOUT / "site-output", help="where the pages go")
+    parser.add_argument("--output", type=Path, default=CHECKOUT / "site-output", help="where to write the pages")
     output = parser.parse_args().output.absolute()
     python = _python_with_sphinx()
     with tempfile.TemporaryDirectory(prefix="site-") as folder:
@@ -38,11 +38,11 @@ def main() -> int:
 
 
 def _python_with_sphinx() -> Path:
-    """The environment's Python; it is made anew when the lock file has changed."""
+    """Return the environment's Python; make the environment again if the lock file changed."""
     python, made_of = ENVIRONMENT / "bin" / "python", ENVIRONMENT / "requirements.done"
     digest = hashlib.sha256(LOCK.read_bytes()).hexdigest()
     if not made_of.is_file() or made_of.read_text() != digest:
-        print(f"site: making {ENVIRONMENT.name} with the packages of requirements/docs.txt (once)", file=sys.stderr)
+        print(f"site: making {ENVIRONMENT.name} with the packages of requirements/docs.txt", file=sys.stderr)
         venv.create(ENVIRONMENT, clear=True, with_pip=True)
         pip: list[str | Path] = [
             python,

@@ -1,4 +1,4 @@
-"""Navigation of the site, by need. Paths are in the checkout; a page that is in no section fails the tests."""
+"""Navigation: the pages of the site by section. Paths are in the checkout; a page without a section fails the tests."""
 
 from __future__ import annotations
 

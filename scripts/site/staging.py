@@ -1,4 +1,4 @@
-"""Staging: the pages as Sphinx reads them, in one folder. Links lead to staged pages and files, marks of commands are left out."""
+"""Staging: copies the pages for Sphinx into one folder, with links to staged pages and files, without marks of commands."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MARK: Final = re.compile(r"^ *<!-- (?:not )?run: .+ -->\n", re.MULTILINE)
 
 
 def stage(checkout: Path, target: Path) -> None:
-    """Write the pages of the navigation, the runbooks, and all that they show or link to, into the new folder `target`."""
+    """Write the pages of the navigation, the runbooks, and the files that they show or link to into the new folder `target`."""
     runbooks = [str(path.relative_to(checkout)) for path in sorted((checkout / "docs" / "runbooks").glob("*.md"))]
     pages = {name: _place(name) for name in (HOME, *(name for names in SECTIONS.values() for name in names), *runbooks)}
     for name, place in pages.items():
@@ -34,9 +34,9 @@ def stage(checkout: Path, target: Path) -> None:
 
 
 def rewritten(text: str, name: str, pages: Mapping[str, str], checkout: Path) -> tuple[str, list[str]]:
-    """The page `name` with links between places of `pages` (path in the checkout -> place), and the files that it links to.
+    """Return the page `name` with rewritten links, and the files that it links to. `pages`: path in the checkout -> place.
 
-    A link to a folder, or to a page that the site does not have, becomes its text. A link that names a page's file gets its title.
+    A link to a folder or to a page outside the site becomes its text. A link that shows a page's file name gets the page's title.
     """
     linked: list[str] = []
     here = posixpath.dirname(pages[name]) or "."
@@ -45,7 +45,7 @@ def rewritten(text: str, name: str, pages: Mapping[str, str], checkout: Path) ->
         bang, label, link, anchor = match.groups()
         target = posixpath.normpath(posixpath.join(posixpath.dirname(name), link))
         if target in pages:
-            if label == posixpath.basename(link):  # a reader of the site knows titles, and no files
+            if label == posixpath.basename(link):  # readers of the site see titles, not files
                 label = _title((checkout / target).read_text())
             return f"{bang}[{label}]({posixpath.relpath(pages[target], here)}{anchor})"
         if not (checkout / target).is_file() or target.endswith(".md"):
@@ -61,7 +61,7 @@ def _title(text: str) -> str:
 
 
 def _place(name: str) -> str:
-    """Where a page is in the site: docs/a.md is a.md, CHANGELOG.md is project/changelog.md, the chart's README is chart.md."""
+    """Return a page's place in the site: docs/a.md -> a.md, CHANGELOG.md -> project/changelog.md, the chart's README -> chart.md."""
     if name.startswith("charts/"):
         return "chart.md"
     return name.removeprefix("docs/") if name.startswith("docs/") else f"project/{name.lower()}"

@@ -56,7 +56,7 @@ def encrypted_zip() -> bytes:
 
 
 def zip_that_lies_about_its_size() -> bytes:
-    """The directory announces 10 bytes; there are 2 MB."""
+    """Return an archive whose directory announces 10 bytes of a file with 2 MB."""
     data = bytearray(zipped(("a.jpg", b"\0" * (2 * MB))))
     at = data.index(b"PK\x01\x02")
     data[at + 24 : at + 28] = struct.pack("<I", 10)
@@ -64,7 +64,7 @@ def zip_that_lies_about_its_size() -> bytes:
 
 
 def zip_that_announces_one_terabyte() -> bytes:
-    """In the extra field of ZIP64, which is there for sizes like that; there are 2 MB."""
+    """Return an archive that announces this size in the extra field of ZIP64, with a file of 2 MB."""
     extra = struct.pack("<HHQ", 1, 8, 1 << 40)
     info = zipfile.ZipInfo("a.jpg")
     info.extra = extra
@@ -82,14 +82,14 @@ def zip_with_a_huge_directory() -> bytes:
 
 
 def tar_with_a_huge_pax_header(real_megabytes: int) -> bytes:
-    """The header announces 900 MB."""
+    """Return an archive whose pax header announces 900 MB."""
     header = tarfile.TarInfo("pax")
     header.type, header.size = tarfile.XHDTYPE, 900 * MB
     return gzip.compress(header.tobuf(tarfile.USTAR_FORMAT)) + gzip.compress(bytes(MB)) * real_megabytes
 
 
 def zip_with_a_real_huge_directory(entries: int) -> bytes:
-    """One entry, listed again and again: zipfile keeps an object and the name for each."""
+    """Return an archive that lists one entry many times: zipfile keeps an object and the name for each."""
     data = zipped(("n" * 800, b"x"))
     start, end = data.index(b"PK\x01\x02"), data.rindex(b"PK\x05\x06")
     directory = data[start:end] * entries
@@ -99,7 +99,7 @@ def zip_with_a_real_huge_directory(entries: int) -> bytes:
 
 
 def zip_with_a_huge_directory_of_64_bits() -> bytes:
-    """zipfile prefers the 64-bit record to the one of 32 bits."""
+    """Return an archive with a 64-bit record, which zipfile prefers to the 32-bit one."""
     data = zipped(("a.jpg", b"x"))
     at = data.rindex(b"PK\x05\x06")
     record = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, 1, 1, 500 * MB, 0)
@@ -122,7 +122,7 @@ def zip_with_entries_behind_it() -> bytes:
 
 
 def pax_tar(*records: tuple[str, str], kind: bytes = tarfile.XHDTYPE, raw: bytes = b"") -> bytes:
-    """A pax header alone: an entry must follow."""
+    """Return only a pax header, which an entry must follow."""
     for key, value in records:
         text = f" {key}={value}\n".encode()
         length = len(text) + len(str(len(text)))
@@ -134,14 +134,14 @@ def pax_tar(*records: tuple[str, str], kind: bytes = tarfile.XHDTYPE, raw: bytes
 
 
 def tar_with_a_negative_name() -> bytes:
-    """A GNU long name of -1000 bytes."""
+    """Return an archive with a GNU long name of -1000 bytes."""
     header = tarfile.TarInfo("././@LongLink")
     header.type, header.size = tarfile.GNUTYPE_LONGNAME, -1000
     return header.tobuf(tarfile.GNU_FORMAT) + tarred(("a.jpg", b"x"))
 
 
 def sparse_tar(*, more: bool = False) -> bytes:
-    """A GNU sparse file: 8 GB of holes in an archive of 1 kB."""
+    """Return a GNU sparse file: 8 GB of holes in an archive of 1 kB."""
     info = tarfile.TarInfo("a.jpg")
     info.size = 0
     block = bytearray(info.tobuf(tarfile.GNU_FORMAT))
@@ -156,18 +156,18 @@ def sparse_tar(*, more: bool = False) -> bytes:
 
 
 def tar_with_records_in_records() -> bytes:
-    """tarfile before CVE-2024-6232 was fixed finds 130,000 keys of up to 260 kB in it."""
+    """Return an archive in which tarfile, before the fix of CVE-2024-6232, finds 130,000 keys of up to 260 kB."""
     return pax_tar(raw=b"2 " * 130_000 + b"x=\n")
 
 
 def tar_with_a_chain_of_holes() -> bytes:
-    """10 MB of holes, which tarfile keeps one by one."""
+    """Return an archive with 10 MB of holes, which tarfile keeps one by one."""
     block = b"".join(b"%011d\0%011d\0" % (1, 1) for _ in range(21)) + b"\1" + bytes(7)
     return gzip.compress(sparse_tar(more=True) + block * (10 * MB // 512) + bytes(512), 1)
 
 
 def zip_of_empty_blocks() -> bytes:
-    """One photo of 30 MB of deflate that nothing comes out of."""
+    """Return an archive with a photo of 30 MB of deflate blocks that contain nothing."""
     data = bytearray(zipped(("a.jpg", b""), method=zipfile.ZIP_DEFLATED))
     packed = b"\0\0\0\xff\xff" * 6_000_000 + b"\1\0\0\xff\xff"
     at = data.index(b"PK\x01\x02")

@@ -1,8 +1,8 @@
-"""Types of the rendered chart, and parts that several of its objects share."""
+"""Rendered chart: its types, and parts that several objects share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
 Objects = dict[tuple[str, str], dict[str, Any]]
@@ -10,7 +10,7 @@ Objects = dict[tuple[str, str], dict[str, Any]]
 
 
 class Answer(NamedTuple):
-    """What helm answers: its exit status and its output. That of `helm template` is the objects, as JSON."""
+    """Exit status and output of helm. The output of `helm template` is the objects as JSON."""
 
     status: int
     stdout: str
@@ -18,7 +18,7 @@ class Answer(NamedTuple):
 
 
 Ask = Callable[..., Answer]
-"""From a command of helm, its `stdin` and the `chart`, to its answer."""
+"""Function from a helm command, its `stdin` and the `chart` to the answer."""
 
 Render = Callable[..., Objects]
 Refuse = Callable[..., str]
@@ -45,17 +45,17 @@ GPU: Final[dict[str, Any]] = {"gpu": {"enabled": True, "image": {"repository": "
 
 
 def unprivileged(user: int, **more: object) -> dict[str, object]:
-    """The security context of a pod that runs as this user and group."""
+    """Return the security context of a pod that runs as this user and group."""
     ids = {"runAsNonRoot": True, "runAsUser": user, "runAsGroup": user}
     return {**ids, "seccompProfile": {"type": "RuntimeDefault"}, **more}
 
 
 PART_OF: Final = {"app.kubernetes.io/part-of": "reconstruction"}
-"""The label of all pods beside those that select them."""
+"""The label of all pods besides those that select them."""
 
 
 def labels(component: str) -> dict[str, str]:
-    """The labels that select the pods of a component."""
+    """Return the labels that select the pods of a component."""
     return {
         "app.kubernetes.io/name": "reconstruction-operator",
         "app.kubernetes.io/instance": "reconstruction",
@@ -64,23 +64,37 @@ def labels(component: str) -> dict[str, str]:
 
 
 def workload(objects: Objects, name: str) -> dict[str, Any]:
-    """The spec of the Deployment."""
+    """Return the spec of the Deployment."""
     spec: dict[str, Any] = objects["Deployment", f"reconstruction-{name}"]["spec"]
     return spec
 
 
 def pod_of(objects: Objects, name: str) -> dict[str, Any]:
-    """The spec of the Deployment's pods."""
+    """Return the spec of the Deployment's pods."""
     spec: dict[str, Any] = workload(objects, name)["template"]["spec"]
     return spec
 
 
 def container_of(objects: Objects, name: str) -> dict[str, Any]:
-    """The only container of the Deployment's pods."""
+    """Return the only container of the Deployment's pods."""
     (only,) = pod_of(objects, name)["containers"]
     return dict(only)
 
 
+def pod_templates(objects: Objects) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield name and template of every pod that the objects would create."""
+    for (kind, name), one in objects.items():
+        if kind in ("Deployment", "StatefulSet"):
+            yield name, one["spec"]["template"]
+        elif kind == "Pod":
+            yield name, one
+
+
+def pods(objects: Objects) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield name and spec of every pod that the objects would create."""
+    return ((name, template["spec"]) for name, template in pod_templates(objects))
+
+
 def env_of(objects: Objects, name: str) -> dict[str, Any]:
-    """The variables of that container: values, or where they come from."""
+    """Return the variables of that container: values or their sources."""
     return {one["name"]: one.get("value", one.get("valueFrom")) for one in container_of(objects, name)["env"]}

@@ -1,4 +1,4 @@
-"""Builders of ReconstructionJobs for tests without an API server."""
+"""Builders of ReconstructionJobs, for tests without an API server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def make_key(name: str = "banana", namespace: str = "default") -> JobKey:
-    """The key of the job that `make_body` and `make_job` make."""
+    """Return the key of the job that `make_body` and `make_job` make."""
     return JobKey(namespace, name, f"uid-{name}")
 
 
@@ -43,5 +43,5 @@ def make_body(
 
 
 def make_job(status: Status | None = None, name: str = "banana", spec: Spec | None = None) -> Job:
-    """A job with that status."""
+    """Return a job with that status."""
     return Job(key=make_key(name), generation=1, created=NOON, spec=spec or Spec(), status=status or Status())

@@ -1,4 +1,4 @@
-"""Code of the pages, for tests that run it: each block of commands that is marked `<!-- run: NAME -->`."""
+"""Pages: blocks of commands that are marked `<!-- run: NAME -->`, for the tests that run them."""
 
 import functools
 import shlex
@@ -11,7 +11,7 @@ from tests.support.paths import CHECKOUT
 
 @functools.cache
 def texts() -> Mapping[str, str]:
-    """Every page: path in the checkout -> content."""
+    """Return every page: path in the checkout -> content."""
     return {name: text for name, text in tracked_texts(CHECKOUT).items() if pages.is_page(name)}
 
 
@@ -21,7 +21,7 @@ def _marked() -> Mapping[str, str]:
 
 
 def block(name: str) -> str:
-    """The commands of a block as a script; of a console's, the lines with a prompt."""
+    """Return the commands of a block as a script; of a console block, the lines with a prompt."""
     text = _marked()[name]
     if not text.startswith("$ "):
         return text
@@ -29,10 +29,10 @@ def block(name: str) -> str:
 
 
 def lines(name: str) -> list[str]:
-    """The same, one command each."""
+    """Return the commands of a block, one per item."""
     return [line for line in block(name).replace("\\\n", " ").splitlines() if line and not line.startswith("#")]
 
 
 def commands(name: str) -> list[list[str]]:
-    """The same, as the shell splits them, without comments."""
+    """Return the commands of a block, split as by the shell, without comments."""
     return [shlex.split(line, comments=True) for line in lines(name)]

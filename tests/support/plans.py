@@ -1,4 +1,4 @@
-"""Plans for tests: one job, one moment, one set of timings."""
+"""Plans of one job at one moment, with one set of timings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""kubectl recon in tests: jobs as the API server has them, and the program as a user runs it."""
+"""Plugin: jobs as the API server stores them, and kubectl recon as a user runs it."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from kubectl_recon.jobs.job import Job
 CREATED = "2026-03-01T12:00:00Z"
 PROGRAM = Path(sys.executable).with_name("kubectl-recon")
 
-# What terminals answer when they are asked for their attributes.
+# The answers of terminals to a query of their attributes.
 KITTY = b"\x1b_Gi=31;OK\x1b\\\x1b[6;18;9t\x1b[?62;c"
 XTERM = b"\x1b[?1;0;16S\x1b[?63;1;2;4;6;9;15;22c"
 
 
 def job(name: str = "banana", phase: str = "", **status: Any) -> Job:
-    """A job with that phase. `spec`, `metadata` and `conditions` (type -> (status, reason)) are merged into the body."""
+    """Return a job with that phase. `spec`, `metadata` and `conditions` (type -> (status, reason)) are merged into the body."""
     spec = status.pop("spec", {})
     metadata = status.pop("metadata", {})
     conditions = [
@@ -47,7 +47,7 @@ def job(name: str = "banana", phase: str = "", **status: Any) -> Job:
 
 
 def write_kubeconfig(folder: Path, port: int = 9, *, namespace: str = "") -> Path:
-    """A kubeconfig for an API server on that port of this machine; by default none answers there."""
+    """Write a kubeconfig for an API server on that local port; by default no server listens there."""
     config = {
         "apiVersion": "v1",
         "kind": "Config",
@@ -63,7 +63,7 @@ def write_kubeconfig(folder: Path, port: int = 9, *, namespace: str = "") -> Pat
 
 @dataclass(frozen=True)
 class Answer:
-    """Of a page."""
+    """The response of a page."""
 
     status: int
     headers: Mapping[str, str]
@@ -71,7 +71,7 @@ class Answer:
 
 
 def get(address: str, **headers: str) -> Answer:
-    """The answer of a page, without following it elsewhere."""
+    """Return the response of a page, without following redirects."""
     parts = urlsplit(address)
     with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)) as connection:
         connection.request("GET", parts.path, headers=headers)
@@ -81,7 +81,7 @@ def get(address: str, **headers: str) -> Answer:
 
 @contextmanager
 def serving(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[str]:
-    """The first address in the output of a command, which serves it. The browser that it starts is a program that does nothing."""
+    """Yield the first URL in the output of a command that serves it, with a browser that does nothing."""
     with subprocess.Popen(
         command, env={**environment, "BROWSER": "true"}, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -94,14 +94,14 @@ def serving(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[
 
 @dataclass(frozen=True)
 class Program:
-    """kubectl-recon as a process, with the rights of a kubeconfig, in a namespace."""
+    """kubectl-recon as a process, with the permissions of a kubeconfig, in a namespace."""
 
     kubeconfig: Path
     namespace: str
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self, *arguments: str | Path, timeout_seconds: float = 90) -> subprocess.CompletedProcess[str]:
-        """Run it without a terminal."""
+        """Run a command without a terminal."""
         return subprocess.run(
             self._command(*arguments),
             env=self._environment(),
@@ -113,11 +113,11 @@ class Program:
         )
 
     def opened(self, *arguments: str | Path) -> AbstractContextManager[str]:
-        """The address that `open` prints, while it runs."""
+        """Return a context with the URL that `open` prints, while it runs."""
         return serving(self._command("open", "--no-browser", *arguments), self._environment())
 
     def opening(self, *arguments: str | Path) -> AbstractContextManager[str]:
-        """The address that another command prints at its end, while it serves it."""
+        """Return a context with the URL that another command prints at its end, while it serves it."""
         return serving(self._command(*arguments), self._environment())
 
     def on_terminal(
@@ -126,7 +126,7 @@ class Program:
         answers: Mapping[str, str | Callable[[], None]] | None = None,
         timeout_seconds: float = 90,
     ) -> tuple[int, str]:
-        """Run it on a terminal of 80 columns; types (or calls) each answer once its question is shown. Exit code and what was shown."""
+        """Run a command on a terminal of 80 columns, type (or call) each answer to its question, and return exit code and output."""
         master, terminal = pty.openpty()
         process = subprocess.Popen(
             self._command(*arguments),

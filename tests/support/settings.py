@@ -1,4 +1,4 @@
-"""Settings for one test."""
+"""Settings of one test."""
 
 from __future__ import annotations
 

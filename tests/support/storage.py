@@ -1,4 +1,4 @@
-"""Jobs whose photos and result are in object storage, on workers without an operator."""
+"""Storage jobs: photos and result are in object storage; workers run without an operator."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ObjectFolder(Protocol):
 
     @property
     def unfinished_uploads(self) -> list[str]:
-        """Uploads in parts that were neither completed nor aborted."""
+        """The uploads in parts that were neither completed nor aborted."""
 
     def put(self, key: str, content: bytes) -> None: ...
 

@@ -1,4 +1,4 @@
-"""Systems for tests: one operator and its workers, shared by all tests of a session that ask for the same ones."""
+"""Systems: an operator and its workers, shared by the tests of a session that request the same ones."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def running_system(
     redis: Mapping[str, Any] | None = None,
     settings: Mapping[str, str] | None = None,
 ) -> Iterator[System]:
-    """A system on `cluster` with its own Redis, made with the arguments `redis`. `settings` are added to the quick ones.
+    """Run a system on `cluster` with its own Redis, which gets the arguments `redis`. `settings` are added to the quick ones.
 
     `operator`: whether there is one, or the operator's own settings.
     """
@@ -55,7 +55,7 @@ def running_system(
 
 
 class SharedSystems:
-    """Keeps one system on the session's cluster, where two operators would compete for one Lease and all jobs.
+    """Keeps at most one system on the session's cluster, where two operators would compete for the Lease and the jobs.
 
     A call returns the running system if it was started with the same arguments and is intact; otherwise it stops that system
     and starts another. So a fixture with a system has the scope of one test, and costs nothing if the next test needs the same.

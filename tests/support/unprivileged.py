@@ -1,4 +1,4 @@
-"""Programs without the privileges of root: root may read every process, which would hide what other users may."""
+"""Unprivileged programs: root may read every process, which would hide missing permissions."""
 
 import sys
 
@@ -11,5 +11,5 @@ _CODE = (
 
 
 def unprivileged(*command: str) -> list[str]:
-    """The command without capabilities; its user stays the same."""
+    """Return a command that runs the program without capabilities, as the same user."""
     return [sys.executable, "-S", "-c", _CODE, *command]

@@ -1,1 +1,1 @@
-"""Fault-injecting proxies on loopback, for TCP (Redis) and for the Kubernetes API; one event loop in a thread runs all."""
+"""Fault-injecting proxies on loopback, for TCP and for the Kubernetes API, on one event loop in a thread."""

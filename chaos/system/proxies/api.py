@@ -1,4 +1,4 @@
-"""Proxy of the Kubernetes API: HTTP for the operators, TLS to the API server."""
+"""API proxy: plain HTTP from the operators, TLS to the API server."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "upgrade", "host
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An error response in the API server's name, and the share of requests that get it."""
+    """An error response in place of the API server's, and the share of requests that get it."""
 
     status: int
     reason: str
@@ -30,7 +30,7 @@ class Refusal:
 
 
 class ApiProxy(Proxy):
-    """An HTTP proxy for the operators that uses TLS to the API server, and can refuse, silence and expire watches."""
+    """Passes requests to the API server, and can refuse them, be silent and expire watches."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, url: str, ca: Path, chance: random.Random) -> None:
         super().__init__(loop)
@@ -51,11 +51,11 @@ class ApiProxy(Proxy):
     # -- faults
 
     def refuse(self, refusal: Refusal) -> None:
-        """Give that response to a random share of all requests."""
+        """Return that error to a random share of all requests."""
         self._loop.call_soon_threadsafe(setattr, self, "_refusal", refusal)
 
     def expire_watches(self) -> None:
-        """End every watch, and every new one until `heal`, with 410 Expired."""
+        """End every watch with 410 Expired, and every new one until `heal`."""
         self._loop.call_soon_threadsafe(self._expire)
 
     # -- lifecycle, on the event loop
@@ -103,7 +103,7 @@ class ApiProxy(Proxy):
         try:
             return await self._pass(request, watches=watches)
         except (aiohttp.ClientError, OSError):
-            # The API server is down: close the connection without an answer.
+            # The API server is down: close the connection without a response.
             if request.transport is not None:
                 request.transport.close()
             return web.Response(status=502)
@@ -143,7 +143,7 @@ class ApiProxy(Proxy):
     async def _stream(
         self, answer: aiohttp.ClientResponse, response: web.StreamResponse, expired: asyncio.Event
     ) -> None:
-        """Pass the answer until its end or until `expired` is set; never half an event of a watch."""
+        """Pass the response until its end or until `expired` is set; never split an event of a watch."""
         stop = asyncio.ensure_future(expired.wait())
         rest = b""
         try:
@@ -166,7 +166,7 @@ class ApiProxy(Proxy):
 
 
 def _status(code: int, reason: str) -> dict[str, Any]:
-    """The Status object that the API server sends for an error."""
+    """Return the Status object that the API server sends for an error."""
     return {
         "kind": "Status",
         "apiVersion": "v1",

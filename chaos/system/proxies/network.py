@@ -1,4 +1,4 @@
-"""Network: the event loop and the thread of all proxies, which it opens and closes."""
+"""Network: opens and closes all proxies, on one event loop in a thread."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ P = TypeVar("P", TcpProxy, ApiProxy)
 
 
 class Network:
-    """The event loop and thread of all proxies, as a context manager."""
+    """All proxies of a run, as a context manager."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()

@@ -1,4 +1,4 @@
-"""Proxy: the state and the faults that both kinds have. The methods without `_` are thread-safe."""
+"""Proxy: state and faults of both kinds. The public methods are thread-safe."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 
 
 class Proxy:
-    """What both kinds have in common."""
+    """Base of both kinds."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -15,7 +15,7 @@ class Proxy:
         self.port = 0
 
     def silence(self) -> None:
-        """Keep connections open, accept new ones, and pass nothing: like a pulled cable."""
+        """Keep connections open, accept new ones, and pass nothing, like a pulled cable."""
         self._loop.call_soon_threadsafe(self._flows.clear)
 
     def heal(self) -> None:

@@ -1,4 +1,4 @@
-"""TCP proxy: passes bytes, and can delay, silence and refuse them."""
+"""TCP proxy: passes bytes, and can delay them, be silent and refuse connections."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _CHUNK_BYTES = 65_536
 
 
 class TcpProxy(Proxy):
-    """A TCP proxy that can delay, silence and refuse connections."""
+    """Passes bytes to a port on loopback."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, target: int) -> None:
         super().__init__(loop)
@@ -28,7 +28,7 @@ class TcpProxy(Proxy):
         self._loop.call_soon_threadsafe(setattr, self, "_delay_seconds", seconds)
 
     def refuse(self) -> None:
-        """Reset all connections, and every new one."""
+        """Reset all open connections, and every new one until `heal`."""
         self._loop.call_soon_threadsafe(self._set_refuses, True)
 
     # -- lifecycle, on the event loop

@@ -33,7 +33,7 @@ app.kubernetes.io/name: {{ include "recon.name" . | quote }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
-{{/* Labels; the chart's own win over commonLabels and over {labels}. Takes {root, component} and {labels}; component is
+{{/* Labels; the chart's take precedence over commonLabels and {labels}. Takes {root, component} and {labels}; component is
      empty for shared objects. */}}
 {{- define "recon.labels" -}}
 {{- $own := dict "app.kubernetes.io/part-of" "reconstruction" "app.kubernetes.io/version" .root.Chart.AppVersion -}}
@@ -43,7 +43,7 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- mergeOverwrite (dict) .root.Values.commonLabels (.labels | default dict) $own $selector | toYaml -}}
 {{- end -}}
 
-{{/* Annotations, if there are any. Takes {root} and {annotations}, which win over commonAnnotations. */}}
+{{/* Annotations, if there are any. Takes {root} and {annotations}, which override commonAnnotations. */}}
 {{- define "recon.annotations" -}}
 {{- with mergeOverwrite (dict) .root.Values.commonAnnotations (.annotations | default dict) -}}
 annotations: {{- toYaml . | nindent 2 }}
@@ -57,7 +57,7 @@ namespace: {{ .namespace | default .root.Release.Namespace | quote }}
 {{ include "recon.marks" . }}
 {{- end -}}
 
-{{/* Metadata of an object that is in no namespace; takes the same. */}}
+{{/* Metadata of a cluster-scoped object. Takes the same. */}}
 {{- define "recon.clusterMetadata" -}}
 name: {{ .name }}
 {{ include "recon.marks" . }}
@@ -80,7 +80,7 @@ labels: {{- mergeOverwrite (dict) .root.Values.commonLabels (.labels | default d
 {{- end }}
 {{- end -}}
 
-{{/* Image reference; global.imageRegistry wins over all other registries. Takes {root, image} and {registry, version}, the
+{{/* Image reference; global.imageRegistry overrides all other registries. Takes {root, image} and {registry, version}, the
      defaults of those in the image. */}}
 {{- define "recon.image" -}}
 {{- with .root.Values.global.imageRegistry | default .image.registry | default .registry }}{{ . | trimSuffix "/" }}/{{ end -}}

@@ -7,7 +7,7 @@ imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{- end -}}
 {{- end -}}
 
-{{/* What values copy into a pod as it is: where it may run, and how it finds hosts. Takes the values of the pod. */}}
+{{/* Values copied into a pod unchanged: scheduling and host names. Takes the values of the pod. */}}
 {{- define "recon.podOptions" -}}
 {{- range $key := list "nodeSelector" "tolerations" "affinity" "priorityClassName" "hostAliases" "dnsConfig" }}
 {{- with get $ $key }}
@@ -95,7 +95,7 @@ securityContext: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
 
-{{/* Object storage: what the workers are given. */}}
+{{/* Object storage: environment and volumes of the workers. */}}
 {{- define "recon.objectStorageEnv" -}}
 {{- with .Values.objectStorage }}
 {{- with .s3.endpoint }}
@@ -135,7 +135,7 @@ securityContext: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
 
-{{/* "true" if a resource of another project may be rendered. Takes {root, api, value}. */}}
+{{/* "true" if a resource of another project is to be rendered. Takes {root, api, value}. */}}
 {{- define "recon.mayUse" -}}
 {{- if .root.Capabilities.APIVersions.Has .api -}}
 true

@@ -1,6 +1,6 @@
 {{/* The pools of workers. */}}
 
-{{/* Deep merge of two maps, as JSON: the second one wins, and null removes a key. Sprig's merge treats false, 0 and "" as
+{{/* Deep merge of two maps, as JSON: the second takes precedence, and null removes a key. Sprig's merge treats false, 0 and "" as
      unset. Takes [map, map]. */}}
 {{- define "recon.over" -}}
 {{- $merged := dict -}}
@@ -65,7 +65,7 @@
 {{- join "," $entries -}}
 {{- end -}}
 
-{{/* Fails if a pool has GPUs, but the image of this project, whose models use none. Takes {name, pool}. */}}
+{{/* Fails if a pool has GPUs but this project's image, whose models use no GPU. Takes {name, pool}. */}}
 {{- define "recon.checkGpuImage" -}}
 {{- $image := .pool.image -}}
 {{- if and .pool.gpu.count (eq $image.repository "reconstruction-worker") (not (or $image.tag $image.digest)) -}}
@@ -73,7 +73,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* Resources of a worker: with its GPUs, and with all its claims of devices unless some are listed. Takes the pool. */}}
+{{/* Resources of a worker, with its GPUs, and all its device claims unless some are listed. Takes the pool. */}}
 {{- define "recon.poolResources" -}}
 {{- $resources := deepCopy (.resources | default dict) -}}
 {{- with .gpu -}}

@@ -1,4 +1,4 @@
-"""The fault-injecting proxies, on a real Redis and a real API server."""
+"""Fault-injecting proxies, on a real Redis and a real API server."""
 
 import contextlib
 import http.client
@@ -98,7 +98,7 @@ def test_api_proxy_passes_requests_and_refuses_as_configured(to_api: ApiProxy, c
 
 
 def test_watch_passes_and_can_be_expired(to_api: ApiProxy, cluster: Cluster, namespace: str) -> None:
-    # The account of the namespace has no rights of its own.
+    # The account of the namespace has no permissions.
     cluster.kubectl(
         *("-n", namespace, "create", "rolebinding", "watcher"),
         *("--clusterrole=view", "--serviceaccount=default:default"),

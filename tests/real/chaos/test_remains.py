@@ -1,4 +1,4 @@
-"""Messages that the fault runs find in a broker: real ones, sent by the operator and taken by a worker."""
+"""Messages that fault runs find in the broker, sent by the operator and taken by a worker."""
 
 import uuid
 

@@ -1,4 +1,4 @@
-"""Fixtures of the chart on a real API server: a cluster apart, since these tests create and delete the CRD."""
+"""Fixtures of the chart on a separate cluster, since these tests create and delete the CRD."""
 
 import contextlib
 import secrets
@@ -25,13 +25,13 @@ class ChartCluster:
 
     def start(self) -> Cluster:
         if self._cluster is None:
-            # A finalizer keeps claims until a volume controller removes it; without nodes there is no such controller.
+            # This plugin's finalizer would keep claims, because no volume controller runs to remove it.
             self._cluster = Cluster(apiserver_arguments=["--disable-admission-plugins=StorageObjectInUseProtection"])
             self._cluster.start()
         return self._cluster
 
     def stop(self) -> None:
-        """Stop it; nothing to do where none runs. Raises if a namespace of a release stays."""
+        """Stop the cluster, if it runs. Raises if a namespace of a release remains."""
         cluster, self._cluster = self._cluster, None
         if cluster is None:
             return
@@ -59,7 +59,7 @@ def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
 
 @pytest.fixture(scope="module")
 def chart_cluster(control_plane_programs: None) -> Cluster:
-    """A control plane for all tests of the folder. The last one fails if a namespace of a release stays."""
+    """A control plane for all tests of the folder. The last test fails if a namespace of a release remains."""
     return _CLUSTER.start()
 
 
@@ -76,19 +76,19 @@ def _release(cluster: Cluster) -> Iterator[Release]:
     crds = CHECKOUT / "manifests" / "crd"
     cluster.kubectl("delete", "-f", crds, "--ignore-not-found", "--wait=false")
     wait_until_deleted(cluster)
-    # A deletion takes 5 s; the next test has another namespace.
+    # A deletion takes 5 s, and the next test uses another namespace.
     cluster.kubectl("delete", "namespace", namespace, "--wait=false")
 
 
 @pytest.fixture
 def release(chart_cluster: Cluster) -> Iterator[Release]:
-    """A namespace for one release. Afterwards release and CRD are deleted, and the namespace is about to be."""
+    """A namespace for one release. Afterwards release and CRD are deleted, and the deletion of the namespace has begun."""
     with _release(chart_cluster) as one:
         yield one
 
 
 @pytest.fixture(scope="module")
 def shared_release(chart_cluster: Cluster) -> Iterator[Release]:
-    """The same for all tests of a file: an install and its end take some seconds."""
+    """The same for all tests of a file, since install and uninstall take some seconds."""
     with _release(chart_cluster) as one:
         yield one

@@ -1,4 +1,4 @@
-"""One release of the chart, and what tests do with it."""
+"""Release of the chart, and the actions of tests on it."""
 
 import contextlib
 import json
@@ -25,14 +25,14 @@ _STUCK_SECONDS = 2.0  # an ordinary deletion takes 0.3 s
 
 
 def rendered(namespace: str, *options: str | Path, **values: Any) -> list[dict[str, Any]]:
-    """The objects that `helm template` makes; `values` as in values.yaml."""
+    """Return the objects that `helm template` makes; `values` as in values.yaml."""
     command = ["template", "reconstruction", CHART, "--namespace", namespace, *options]
     text = helm(*command, "--values", "-", stdin=json.dumps(values)).stdout
     return [one for one in yaml.safe_load_all(text) if one]
 
 
 def pods(objects: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Every pod as its controller would create it, without the accounts, which do not exist yet."""
+    """Yield every pod as its controller would create it, without the accounts, which do not exist yet."""
     for one in objects:
         if one["kind"] not in ("Deployment", "StatefulSet", "Pod"):
             continue
@@ -52,32 +52,32 @@ def pods(objects: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Release:
-    """One release of the chart in a namespace that enforces the restricted standard. No pod starts: there is no node."""
+    """A release of the chart in a namespace that enforces the restricted standard. No pod starts, because there is no node."""
 
     cluster: Cluster
     namespace: str
     name: str = "reconstruction"
 
     def helm(self, command: str, *options: str | Path, **values: Any) -> str:
-        """Run a helm command on the release; `values` as in values.yaml. Returns the output."""
+        """Run a helm command on the release, with `values` as in values.yaml, and return the output."""
         given = ["--values", "-"] if values else []
         where = ["--namespace", self.namespace]
         text = json.dumps(values) if values else None
         return helm(command, self.name, *options, *given, *where, kubeconfig=self.cluster.kubeconfig, stdin=text).stdout
 
     def install(self, **values: Any) -> str:
-        """Install or upgrade the release, and wait for its CRD."""
+        """Install or upgrade the release, wait for its CRD, and return the output."""
         text = self.helm("upgrade", CHART, "--install", **values)
         self.cluster.kubectl("wait", "--for=condition=Established", "crd/reconstructionjobs.reconstruction.dev")
         return text
 
     def manifest(self) -> str:
-        """The installed manifests."""
+        """Return the installed manifests."""
         done = helm("get", "manifest", self.name, "--namespace", self.namespace, kubeconfig=self.cluster.kubeconfig)
         return done.stdout
 
     def kubectl(self, *arguments: str, text: str | None = None) -> str:
-        """Run kubectl in the release's namespace; returns the output."""
+        """Run kubectl in the release's namespace, and return the output."""
         return self.cluster.kubectl("-n", self.namespace, *arguments, input=text).stdout
 
     def create_job(self, name: str = "job", **spec: Any) -> None:
@@ -86,7 +86,7 @@ class Release:
         self.cluster.api.post(f"{GROUP}/namespaces/{self.namespace}/reconstructionjobs", body)
 
     def objects(self) -> set[str]:
-        """All objects of the release in the namespace, as kind/name."""
+        """Return all objects of the release in the namespace, as kind/name."""
         kinds = "deployments,statefulsets,services,configmaps,secrets,serviceaccounts,roles,rolebindings,persistentvolumeclaims,poddisruptionbudgets"
         selector = f"app.kubernetes.io/instance={self.name}"
         return set(self.kubectl("get", kinds, "-l", selector, "-o", "name").split())
@@ -95,8 +95,8 @@ class Release:
 def wait_until_deleted(cluster: Cluster, crd: str = CRD) -> None:
     """Wait until a CRD is deleted.
 
-    The API server's finalizer gives up, about once in 50 times, where the deletion comes within a second of the last
-    change of the CRD: "storage is (re)initializing". It looks again when the object changes.
+    About once in 50 times, the API server's finalizer stops with "storage is (re)initializing", if the deletion comes within
+    a second of the last change of the CRD. It retries when the object changes.
     """
     touched = time.monotonic()
 

@@ -1,4 +1,4 @@
-"""Release: install, upgrade, rollback and uninstall; what changes, what stays, and that no object hangs."""
+"""Release: install, upgrade, rollback and uninstall change, keep and delete the right objects."""
 
 import base64
 import json
@@ -46,15 +46,20 @@ def test_an_install_creates_all_objects_and_prints_the_next_commands(release: Re
     }
 
 
-def test_an_upgrade_changes_the_given_values_and_keeps_password_and_jobs(release: Release) -> None:
+def test_an_upgrade_and_its_rollback_change_values_and_keep_password_and_jobs(release: Release) -> None:
     release.install()
     before = password(release)
     release.create_job()
 
     release.install(operator={"replicas": 3}, workers=GPU)
-
     assert replicas(release) == 3
     assert "deployment.apps/reconstruction-worker-gpu" in release.objects()
+    assert password(release) == before
+    assert jobs(release) == ["reconstructionjob.reconstruction.dev/job"]
+
+    release.helm("rollback", "1")
+    assert replicas(release) == 2
+    assert "deployment.apps/reconstruction-worker-gpu" not in release.objects()
     assert password(release) == before
     assert jobs(release) == ["reconstructionjob.reconstruction.dev/job"]
 
@@ -70,20 +75,6 @@ def test_an_upgrade_without_a_change_restarts_no_pod(release: Release) -> None:
     release.install()
 
     assert generations() == before
-
-
-def test_a_rollback_restores_the_values_and_loses_no_job(release: Release) -> None:
-    release.install()
-    release.create_job()
-    before = password(release)
-    release.install(operator={"replicas": 3}, workers=GPU)
-
-    release.helm("rollback", "1")
-
-    assert replicas(release) == 2
-    assert "deployment.apps/reconstruction-worker-gpu" not in release.objects()
-    assert password(release) == before
-    assert jobs(release) == ["reconstructionjob.reconstruction.dev/job"]
 
 
 def test_an_upgrade_from_the_previous_chart_and_its_rollback_lose_no_job(release: Release) -> None:
@@ -103,7 +94,7 @@ def test_an_upgrade_from_the_previous_chart_and_its_rollback_lose_no_job(release
     assert jobs(release) == [f"reconstructionjob.reconstruction.dev/{name}" for name in ("another", "job")]
 
 
-def test_an_uninstall_leaves_only_the_jobs_and_their_results(release: Release) -> None:
+def test_an_uninstall_keeps_only_the_jobs_and_their_results(release: Release) -> None:
     release.install()
     release.create_job()
 
@@ -111,7 +102,7 @@ def test_an_uninstall_leaves_only_the_jobs_and_their_results(release: Release) -
 
     wait_until(
         lambda: release.objects() == {"persistentvolumeclaim/reconstruction-jobs"},
-        "nothing but the claim to be left",
+        "only the claim to remain",
         timeout_seconds=DELETED_SECONDS,
         seen=release.objects,
     )
@@ -122,7 +113,7 @@ def test_an_uninstall_leaves_only_the_jobs_and_their_results(release: Release) -
     assert everywhere.stdout == ""
 
 
-def test_a_new_install_adopts_what_an_uninstall_left(release: Release) -> None:
+def test_a_new_install_adopts_the_objects_that_an_uninstall_kept(release: Release) -> None:
     release.install()
     release.create_job()
     release.helm("uninstall")

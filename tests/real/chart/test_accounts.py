@@ -1,4 +1,4 @@
-"""Service accounts of the chart: real processes with their tokens have the rights that they need."""
+"""Service accounts of the chart: real processes with their tokens have the permissions that they need."""
 
 import json
 import subprocess
@@ -22,7 +22,7 @@ FINISHED_SECONDS = 120.0
 
 @pytest.fixture
 def system(release: Release) -> Iterator[System]:
-    """A release whose operator watches its own namespace alone, with processes in place of its pods."""
+    """A release whose operator watches only its own namespace, with processes instead of pods."""
     release.install(operator={"watchNamespaces": [release.namespace]}, crds={"keep": False})
     with Redis() as redis, System(release.cluster, redis, settings=QUICK_SETTINGS) as running:
         account = release.cluster.service_account_kubeconfig(release.namespace, "reconstruction-operator")
@@ -34,7 +34,7 @@ def system(release: Release) -> Iterator[System]:
 
 
 def hooks(release: Release) -> list[dict[str, Any]]:
-    """The objects that `helm test` creates before its pod."""
+    """Return the objects that `helm test` creates before its pod."""
     made = rendered(release.namespace)
     return [one for one in made if one["metadata"]["name"] == "reconstruction-test" and one["kind"] != "Pod"]
 
@@ -63,7 +63,7 @@ def test_helm_test_runs_a_job_and_deletes_it(system: System, release: Release) -
     assert release.kubectl("get", "recon", "-o", "name") == ""
 
 
-def test_helm_test_reports_where_a_job_is_stuck_and_deletes_it(system: System, release: Release) -> None:
+def test_helm_test_reports_the_last_phase_of_a_stuck_job_and_deletes_it(system: System, release: Release) -> None:
     done = helm_test(release, "--queue=unserved", "--timeout-seconds=5")
 
     assert done.returncode == 1

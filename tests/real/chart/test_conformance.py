@@ -23,7 +23,7 @@ RELEASES = pytest.mark.parametrize(
 
 
 def deployment(**pod: Any) -> str:
-    """A valid Deployment, with more fields in its pods."""
+    """Return a valid Deployment with these fields in its pods."""
     labels = {"app": "one"}
     template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "one", "image": "one"}]} | pod}
     spec = {"selector": {"matchLabels": labels}, "template": template}
@@ -37,7 +37,7 @@ def deployment(**pod: Any) -> str:
             release,
             values,
             id=f"{release.version}-{values}",
-            # The releases differ in single keys: in `make test` the newest one is asked about every other shape.
+            # The releases differ in few keys, so `make test` checks every other shape against the newest one.
             marks=() if release is KUBERNETES_OLDEST or number % 2 == 0 else pytest.mark.release,
         )
         for release in (KUBERNETES_OLDEST, KUBERNETES_NEWEST)

@@ -1,4 +1,4 @@
-"""Protection from deletion: a running job is deleted only if its cancel is confirmed or it is allowed, on a real API server."""
+"""Deletion protection on a real API server: a running job is deleted only after a confirmed cancel, or if an annotation allows it."""
 
 import json
 import secrets
@@ -21,13 +21,13 @@ def delete(release: Release, *arguments: str) -> subprocess.CompletedProcess[str
 
 
 def report(release: Release, name: str, status: dict[str, Any]) -> None:
-    """Writes the status, as the operator does."""
+    """Write the status, as the operator does."""
     path = f"{GROUP}/namespaces/{release.namespace}/reconstructionjobs/{name}/status"
     release.cluster.api.patch(path, {"status": status})
 
 
 def create(release: Release, status: dict[str, Any]) -> str:
-    """A job of another name than all others, with that status."""
+    """Create a job with a unique name and that status, and return its name."""
     name = f"job-{secrets.token_hex(3)}"
     release.create_job(name)
     report(release, name, status)
@@ -51,7 +51,7 @@ def protected(shared_release: Release) -> Release:
     return shared_release
 
 
-def test_a_running_job_is_deleted_only_if_that_is_allowed(protected: Release) -> None:
+def test_a_running_job_is_deleted_only_if_an_annotation_allows_it(protected: Release) -> None:
     name = create(protected, RUNNING)
 
     refused = delete(protected, name)
@@ -95,7 +95,7 @@ def test_only_a_job_that_has_begun_and_not_ended_is_protected(
     assert (delete(protected, name).returncode != 0) is refused
 
 
-def test_the_end_of_a_namespace_is_not_held_up(protected: Release) -> None:
+def test_the_deletion_of_a_namespace_is_not_blocked(protected: Release) -> None:
     cluster, namespace = protected.cluster, f"{protected.namespace}-b"
     cluster.kubectl("create", "namespace", namespace)
     other = Release(cluster, namespace)
@@ -105,7 +105,7 @@ def test_the_end_of_a_namespace_is_not_held_up(protected: Release) -> None:
     assert cluster.kubectl("get", "namespace", namespace, check=False).returncode != 0
 
 
-def test_the_garbage_collector_deletes_what_a_deleted_owner_leaves(protected: Release) -> None:
+def test_the_garbage_collector_deletes_a_running_job_of_a_deleted_owner(protected: Release) -> None:
     protected.kubectl("create", "configmap", "owner")
     uid = json.loads(protected.kubectl("get", "configmap", "owner", "-o", "json"))["metadata"]["uid"]
     name = create(protected, RUNNING)

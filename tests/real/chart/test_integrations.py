@@ -1,4 +1,4 @@
-"""Integrations: the chart's resources of the Prometheus operator and KEDA, on an API server with those CRDs."""
+"""Integrations: the chart's resources of the Prometheus operator and KEDA, on an API server with their CRDs."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -40,7 +40,7 @@ def theirs(chart_cluster: Cluster) -> Iterator[None]:
 
 
 def strictly(release: Release, manifest: str, *, check: bool = True) -> str:
-    """A server-side dry run with strict validation of every key; returns the output."""
+    """Send a server-side dry run with strict validation of every key, and return the output."""
     options = ["apply", "--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict"]
     done = release.cluster.kubectl("-n", release.namespace, *options, "-f", "-", input=manifest, check=check)
     return str(done.stdout + done.stderr)

@@ -14,7 +14,7 @@ HELMS = {"helm.sh/chart", "app.kubernetes.io/managed-by", "checksum/settings"}
 
 
 def plain(node: Any) -> Any:
-    """The objects without Helm's and kustomize's own labels, and without kustomize's hashes in names."""
+    """Return the objects without Helm's and kustomize's own labels, and without kustomize's hashes in names."""
     if isinstance(node, dict):
         cleaned = {key: plain(value) for key, value in node.items() if key not in HELMS}
         return {key: value for key, value in cleaned.items() if (key, value) != ("annotations", {})}

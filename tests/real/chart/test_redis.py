@@ -1,4 +1,4 @@
-"""Redis of the chart: its command and its probe, with a real server."""
+"""Redis of the chart: command and probe, with a real server."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ START_SECONDS = 60
 
 @dataclass(frozen=True)
 class Server:
-    """A server, started as the kubelet starts the chart's."""
+    """A server that is started as the kubelet starts the chart's."""
 
     process: subprocess.Popen[bytes]
     socket: Path
@@ -40,7 +40,7 @@ def container() -> dict[str, Any]:
 
 
 def command(made: dict[str, Any], folder: Path) -> list[str]:
-    """The command as the kubelet passes it, with a folder of this machine."""
+    """Return the command as the kubelet expands it, with a folder of this machine."""
     whole = [*made["command"], *made["args"]]
     return [one.replace("$(REDISCLI_AUTH)", PASSWORD).replace("/data", str(folder)) for one in whole]
 
@@ -53,7 +53,7 @@ def environment(password: str, *folders: Path) -> dict[str, str]:
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     made, path = container(), tmp_path / "redis.sock"
-    # Else Redis would overwrite its command line, which other users could read before that.
+    # Otherwise Redis would overwrite its command line, which other users could have read before.
     options = ["--port", "0", "--unixsocket", str(path), "--set-proc-title", "no"]
     process = subprocess.Popen([*command(made, tmp_path), *options], env=environment(PASSWORD))
     try:
@@ -70,7 +70,7 @@ def client(server: Server) -> Iterator[redis.Redis]:
         yield one
 
 
-def test_password_may_hold_any_character(server: Server, client: redis.Redis) -> None:
+def test_the_password_may_contain_any_character(server: Server, client: redis.Redis) -> None:
     with redis.Redis(unix_socket_path=str(server.socket)) as stranger, pytest.raises(redis.AuthenticationError):
         stranger.ping()
 
@@ -78,7 +78,7 @@ def test_password_may_hold_any_character(server: Server, client: redis.Redis) ->
     assert client.config_get("requirepass") == {"requirepass": PASSWORD}
 
 
-def test_its_password_is_in_no_argument(server: Server) -> None:
+def test_the_password_is_in_no_argument(server: Server) -> None:
     line = Path(f"/proc/{server.process.pid}/cmdline").read_bytes().decode()
 
     assert line.startswith("redis-server\0")  # exec replaced the shell: signals reach the server
@@ -88,7 +88,7 @@ def test_its_password_is_in_no_argument(server: Server) -> None:
 
 
 @pytest.mark.parametrize(("password", "ready"), [(PASSWORD, True), ("another", False)])
-def test_its_probe_authenticates_with_the_password(server: Server, tmp_path: Path, password: str, ready: bool) -> None:
+def test_the_probe_authenticates_with_the_password(server: Server, tmp_path: Path, password: str, ready: bool) -> None:
     there = tmp_path / "redis-cli"
     there.write_text(f'#!/bin/sh\nexec "{redis_server().parent / "redis-cli"}" -s "{server.socket}" "$@"\n')
     there.chmod(0o755)
@@ -100,7 +100,7 @@ def test_its_probe_authenticates_with_the_password(server: Server, tmp_path: Pat
     assert (done.returncode == 0) is ready
 
 
-def test_it_does_not_start_without_a_password(tmp_path: Path) -> None:
+def test_redis_does_not_start_without_a_password(tmp_path: Path) -> None:
     done = subprocess.run(
         command(container(), tmp_path), env=environment(""), capture_output=True, check=False, timeout=START_SECONDS
     )
@@ -109,7 +109,7 @@ def test_it_does_not_start_without_a_password(tmp_path: Path) -> None:
     assert b"there is none" in done.stderr
 
 
-def test_it_evicts_no_key_and_persists_writes(client: redis.Redis) -> None:
+def test_redis_evicts_no_key_and_persists_writes(client: redis.Redis) -> None:
     found = {**client.config_get("maxmemory*"), **client.config_get("appendonly")}
 
     assert found["appendonly"] == "yes"

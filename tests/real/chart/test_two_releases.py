@@ -13,7 +13,7 @@ SECOND: dict[str, Any] = {"fullnameOverride": "second", "crds": {"enabled": Fals
 
 @pytest.fixture
 def second(release: Release) -> Iterator[Release]:
-    """A namespace for a second release, while the first one has none yet."""
+    """A namespace for a second release, before the first one is installed."""
     namespace = f"{release.namespace}-second"
     release.cluster.api.post("/api/v1/namespaces", {"metadata": {"name": namespace}})
     yield Release(release.cluster, namespace, "second")
@@ -21,7 +21,7 @@ def second(release: Release) -> Iterator[Release]:
     release.cluster.kubectl("delete", "namespace", namespace)
 
 
-def test_a_second_operator_for_the_same_namespaces_is_refused(release: Release, second: Release) -> None:
+def test_a_second_operator_for_the_same_namespaces_is_rejected(release: Release, second: Release) -> None:
     release.install()
 
     with pytest.raises(CommandError) as refusal:
@@ -42,7 +42,7 @@ def test_a_release_may_be_upgraded_and_a_second_one_allowed(release: Release, se
     assert "deployment.apps/second-operator" in second.objects()
 
 
-def test_operators_of_different_namespaces_stand_beside_each_other(release: Release, second: Release) -> None:
+def test_operators_of_different_namespaces_coexist(release: Release, second: Release) -> None:
     release.install(operator={"watchNamespaces": [release.namespace]})
 
     second.install(**SECOND, operator={"watchNamespaces": [second.namespace]})
@@ -50,7 +50,7 @@ def test_operators_of_different_namespaces_stand_beside_each_other(release: Rele
     assert "deployment.apps/second-operator" in second.objects()
 
 
-def test_operators_that_share_a_namespace_are_refused(release: Release, second: Release) -> None:
+def test_operators_that_share_a_namespace_are_rejected(release: Release, second: Release) -> None:
     release.install(operator={"watchNamespaces": [release.namespace, second.namespace]})
 
     with pytest.raises(CommandError, match=f"both would watch {second.namespace}"):

@@ -1,4 +1,4 @@
-"""The system of the tests of dashboards."""
+"""System of the tests of dashboards."""
 
 import pytest
 
@@ -8,9 +8,9 @@ from tests.support.systems import SharedSystems, Worker
 SLOW = Worker("slow", concurrency=4, settings={"WORKER_POOLS": "slow", "PLACEHOLDER_STEP_SECONDS": "20"})
 
 
-@pytest.fixture(scope="module")  # kube-state-metrics is started once for it
+@pytest.fixture(scope="module")  # kube-state-metrics starts once for it
 def system(start_system: SharedSystems) -> System:
-    """An operator, a quick worker, and for pool `slow` one that stays long enough in each step to be observed there.
+    """An operator, a quick worker, and a worker of pool `slow` whose steps are long enough to be observed.
 
     Pool `scaled` has no worker at first.
     """

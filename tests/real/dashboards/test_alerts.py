@@ -1,4 +1,4 @@
-"""Alerts: each fires on its own history and on no other, has a readable message, and has a runbook."""
+"""Alerts: each fires only on its own history, and has a message and a runbook."""
 
 import re
 import subprocess
@@ -17,25 +17,25 @@ from tests.support.paths import CHART
 ALERTS = CHART / "files" / "alerts.yaml"
 RULES = {rule["alert"]: rule for group in yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]}
 
-# Two replicas of which the first leads. What a standby measures must not count: its values below are the worse ones.
+# Two replicas, of which the first leads. A standby's values must not count, so they are worse below.
 LED = ("leader 1x600", "standby leader 0x600")
 
 
 @dataclass(frozen=True)
 class Case:
-    """Series of the leader and of the standby, one value a minute as promtool writes them, and when to look."""
+    """Series of leader and standby, with one value a minute in promtool's notation, and the minute to check."""
 
     alert: str
-    well: Sequence[str]
-    ill: Sequence[str]
+    healthy: Sequence[str]
+    failing: Sequence[str]
     minute: int
-    labels: Mapping[str, str] = field(default_factory=dict)  # of the alert, beside severity and job
+    labels: Mapping[str, str] = field(default_factory=dict)  # of the alert, besides severity and job
     has_job: bool = True
     base: Sequence[str] = LED
 
 
 def parse(lines: Sequence[str]) -> dict[str, str]:
-    """Series -> values, from lines such as `standby workers{queue="gpu"} 3x60`."""
+    """Return series -> values, from lines such as `standby workers{queue="gpu"} 3x60`."""
     found = {}
     for line in lines:
         standby, name, labels, values = re.fullmatch(r"(standby )?(\w+)(?:{(.*)})? (.*)", line).groups()  # type: ignore[union-attr]
@@ -206,7 +206,7 @@ CASES = [
 
 
 def run_promtool(tmp_path: Path, tests: list[dict[str, Any]]) -> str:
-    """Its output where the tests fail; empty where they pass."""
+    """Run the tests, and return promtool's output if they fail; empty if they pass."""
     file = tmp_path / "alerts_test.yaml"
     file.write_text(yaml.safe_dump({"rule_files": [str(ALERTS)], "evaluation_interval": "30s", "tests": tests}))
     command = [prometheus_program("promtool"), "test", "rules", file]
@@ -215,13 +215,13 @@ def run_promtool(tmp_path: Path, tests: list[dict[str, Any]]) -> str:
 
 
 def history(case: Case, series: Sequence[str], firing: list[Mapping[str, str]]) -> dict[str, Any]:
-    """A promtool test: after so many minutes exactly these alerts fire."""
+    """Return a promtool test: at the case's minute exactly these alerts fire."""
     samples = []
     for labels in firing:
         text = ", ".join(f'{name}="{value}"' for name, value in labels.items())
         samples.append({"labels": f"ALERTS{{{text}}}", "value": 1})
     return {
-        "name": f"{case.alert}: {case.ill if firing else case.well}",
+        "name": f"{case.alert}: {case.failing if firing else case.healthy}",
         "interval": "1m",
         "input_series": [{"series": name, "values": values} for name, values in parse([*case.base, *series]).items()],
         "promql_expr_test": [
@@ -236,17 +236,19 @@ def alert_labels(case: Case) -> dict[str, str]:
     return labels | ({"job": "operator"} if case.has_job else {})
 
 
-def test_each_alert_fires_on_its_history_and_no_other_does(tmp_path: Path) -> None:
-    assert run_promtool(tmp_path, [history(case, case.ill, [alert_labels(case)]) for case in CASES]) == ""
+def test_each_alert_fires_alone_on_its_history(tmp_path: Path) -> None:
+    assert run_promtool(tmp_path, [history(case, case.failing, [alert_labels(case)]) for case in CASES]) == ""
 
 
 def test_no_alert_fires_on_a_healthy_history(tmp_path: Path) -> None:
-    assert run_promtool(tmp_path, [history(case, case.well, []) for case in CASES]) == ""
+    assert run_promtool(tmp_path, [history(case, case.healthy, []) for case in CASES]) == ""
 
 
 def test_promtool_fails_if_an_alert_does_not_fire(tmp_path: Path) -> None:
     case = CASES[1]
-    printed = run_promtool(tmp_path, [history(case, case.well, [alert_labels(case)]), history(case, case.well, [])])
+    printed = run_promtool(
+        tmp_path, [history(case, case.healthy, [alert_labels(case)]), history(case, case.healthy, [])]
+    )
     assert printed.count("FAILED") == 1
     assert case.alert in printed
 

@@ -1,4 +1,4 @@
-"""Argo CD on real jobs: its Lua scripts run on the objects, and the changes of its actions are sent to the API server."""
+"""Argo CD on real jobs: its Lua scripts run on the objects, and the actions' changes go to the API server."""
 
 from devcluster.harness.dashboards.argocd import Customization
 from devcluster.harness.jobs import Jobs
@@ -10,7 +10,7 @@ OURS = Customization(FOLDER)
 
 
 def click(jobs: Jobs, name: str, action: str) -> None:
-    """Run an action as Argo CD does: it must be offered, and its difference is a merge patch."""
+    """Run an offered action as Argo CD does: send its changes as a merge patch."""
     before = jobs.get(name)
     assert OURS.actions(before)[action], f"{action} is not offered: {OURS.actions(before)}"
     after = OURS.act(action, before)
@@ -48,7 +48,7 @@ def test_a_job_is_cancelled_by_two_actions(jobs: Jobs) -> None:
     assert not any(OURS.actions(jobs.get(name)).values())
 
 
-def test_an_end_is_healthy_or_degraded(jobs: Jobs) -> None:
+def test_a_finished_job_is_healthy_or_degraded(jobs: Jobs) -> None:
     good, bad = jobs.create(), jobs.create(modelType="photogrammetry", input={"uri": "file:///nowhere"})
     jobs.wait_finished(good)
     jobs.wait_finished(bad)

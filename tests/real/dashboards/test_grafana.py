@@ -1,6 +1,6 @@
-"""Every expression of the dashboard is asked of a real Prometheus that scraped a real run, and answers with data.
+"""Dashboard: every expression returns data on a real Prometheus that scraped a real run.
 
-The run: an operator and a worker, jobs that succeed, fail, are cancelled, and an isolated model.
+The run has an operator, a worker, jobs that succeed, fail and are cancelled, and an isolated model.
 """
 
 import math
@@ -47,7 +47,7 @@ class Scraped:
 
 
 def at_grafana(expression: str) -> str:
-    """The expression with the variables as Grafana fills them in for "All"."""
+    """Return the expression with Grafana's values of the variables for "All"."""
     return expression.replace("$__rate_interval", "20s").replace("$namespace", ".*").replace("$queue", ".*")
 
 
@@ -79,18 +79,18 @@ def scraped(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Itera
                 seen=lambda: [process.log_end() for process in system.processes.values()],
             )
             jobs = Jobs(system, "dashboards")
-            # So long that the operator sees it run: it measures no wait of one that was over at once.
+            # Long enough for the operator to see it run, since it measures no wait of a job that ends at once.
             jobs.wait_phase(jobs.create("first", parameters={"stepSeconds": 1}), "Succeeded")
             wait_until(
                 lambda: prometheus.query("reconstruction_queue_wait_seconds_count > 0"),
-                "its wait to be scraped, so that a later one is seen to be added",
+                "the wait to be scraped, so that a later wait is an increase",
                 timeout_seconds=60,
             )
             run_jobs(jobs)
             ended = f"sum(reconstruction_worker_attempts_total) >= {ATTEMPTS} and sum(reconstruction_jobs_finished_total) >= {JOBS}"
             wait_until(lambda: prometheus.query(ended), "all ends to be scraped", timeout_seconds=60)
             time_of_last = time.time()
-            wait_until(lambda: time.time() > time_of_last + 3, "two scrapes more, so that counters have grown")
+            wait_until(lambda: time.time() > time_of_last + 3, "two more scrapes, so that counters have grown")
             yield Scraped(prometheus, begin, time.time())
     cluster.api.delete("/api/v1/namespaces/dashboards")
 
@@ -100,7 +100,7 @@ ATTEMPTS = 5
 
 
 def run_jobs(jobs: Jobs) -> None:
-    """Every outcome."""
+    """Run jobs with every outcome."""
     names = {"second": "placeholder", "isolated": "rough-good", "failing": "rough-failure", "cancelled": "placeholder"}
     for name, model in names.items():
         parameters = {"parameters": {"stepSeconds": 20}} if name == "cancelled" else {}
@@ -124,7 +124,7 @@ def test_expression_returns_data_of_a_real_run(expression: str, scraped: Scraped
     [
         ("Jobs finished per hour", [{"outcome": "Cancelled"}, {"outcome": "Failed"}, {"outcome": "Succeeded"}]),
         ("Failed jobs per hour, by reason", [{"reason": "NOT_ENOUGH_OVERLAP"}]),
-        ("Most memory of a model", [{"model": "rough-failure"}, {"model": "rough-good"}]),
+        ("Peak memory of a model", [{"model": "rough-failure"}, {"model": "rough-good"}]),
     ],
 )
 def test_panel_shows_the_numbers_of_the_run(title: str, labels: list[dict[str, str]], scraped: Scraped) -> None:
@@ -134,7 +134,7 @@ def test_panel_shows_the_numbers_of_the_run(title: str, labels: list[dict[str, s
     assert sorted((one["metric"] for one in series if max(numbers([one])) > 0), key=str) == labels
 
 
-def test_every_rule_is_evaluated_without_an_error_and_nothing_fires(scraped: Scraped) -> None:
+def test_every_rule_is_evaluated_without_an_error_and_none_fires(scraped: Scraped) -> None:
     rules = scraped.prometheus.rules()
 
     assert {rule["health"] for rule in rules} == {"ok"}
@@ -147,14 +147,14 @@ def test_first_row_reports_a_healthy_system(scraped: Scraped) -> None:
         (one,) = scraped.prometheus.query(at_grafana(panel["targets"][0]["expr"]))
         values[panel["title"]] = float(one["value"][1])
 
-    assert values["A leader exists"] == 1
-    assert values["Redis answers"] == 1
-    assert values["API server answered"] < 90
-    assert values["Status is late by"] < 10
+    assert values["Leader elected"] == 1
+    assert values["Redis reachable"] == 1
+    assert values["API server last answered"] < 90
+    assert values["Status delay"] < 10
     assert values["Alerts"] == 0
 
 
-def test_a_dashboard_asks_for_no_metric_that_is_not_documented() -> None:
+def test_the_dashboard_uses_only_documented_metrics() -> None:
     known = set(re.findall(r"`(reconstruction_\w+)`", Path(REPOSITORY / "docs" / "metrics.md").read_text()))
     asked = {
         name for case in EXPRESSIONS for name in re.findall(r"\breconstruction_(?!dev_shard\b)\w+", str(case.values[0]))

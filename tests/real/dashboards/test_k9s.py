@@ -1,4 +1,4 @@
-"""The commands behind the keys of k9s, run as k9s runs them: with its variables filled in, its first line shown.
+"""Commands of the k9s keys, run as k9s runs them: with its variables, and only the first line shown.
 
 tests/e2e/test_k9s.py presses the keys in k9s itself, whose build takes minutes.
 """
@@ -20,7 +20,7 @@ PLUGINS: dict[str, Any] = yaml.safe_load((REPOSITORY / "manifests/integrations/k
 
 
 def press(jobs: Jobs, name: str, key: str) -> str:
-    """One key on one job; what k9s then shows, which is nothing where the command itself fails."""
+    """Press a key on a job, and return what k9s shows: nothing if the command fails."""
     (plugin,) = [one for one in PLUGINS.values() if one["shortCut"] == key]
     kubeconfig = jobs.system.cluster.kubeconfig
     variables = {

@@ -1,4 +1,4 @@
-"""The query of the chart's ScaledObject, on a real Prometheus: it counts what waits and what runs, of its own queues alone."""
+"""Query of the chart's ScaledObject on a real Prometheus: it counts waiting and running jobs of its queues only."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ QUEUE = "scaled"
 
 @pytest.fixture
 def query(tmp_path: Path) -> str:
-    """As `helm template` renders it for a pool of the queue `scaled`."""
+    """The query that `helm template` renders for a pool of the queue `scaled`."""
     values = {
         "keda": {"prometheusAddress": "http://prometheus:9090"},
         "missingApis": "render",
@@ -30,7 +30,7 @@ def query(tmp_path: Path) -> str:
     return str(scaled["spec"]["triggers"][0]["metadata"]["query"])
 
 
-def test_query_counts_jobs_that_wait_or_run_and_no_others(query: str, system: System, jobs: Jobs) -> None:
+def test_the_query_counts_only_waiting_and_running_jobs_of_its_queues(query: str, system: System, jobs: Jobs) -> None:
     operator = Target("reconstruction-operator", system.probe_ports["operator"])
     with Prometheus([operator]) as prometheus:
 
@@ -50,7 +50,7 @@ def test_query_counts_jobs_that_wait_or_run_and_no_others(query: str, system: Sy
         system.start_worker("scaled", WORKER_POOLS=QUEUE, PLACEHOLDER_STEP_SECONDS="20", concurrency=1)
         wait_until(
             lambda: prometheus.query(f'reconstruction_queue_jobs{{queue=~"{QUEUE}.*", phase="Running"}} > 0'),
-            "one of them to run",
+            "one of the jobs to run",
             timeout_seconds=120,
         )
         assert answer() == 2

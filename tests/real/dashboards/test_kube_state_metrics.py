@@ -1,4 +1,4 @@
-"""kube-state-metrics itself, with our configuration and our role, on real jobs: every metric has a series."""
+"""kube-state-metrics with our configuration and role on real jobs: every metric has a series."""
 
 from collections.abc import Iterator
 
@@ -23,7 +23,7 @@ PREFIX = "kube_reconstructionjob_"
 
 @pytest.fixture(scope="module")
 def program(system: System) -> Iterator[KubeStateMetrics]:
-    """The program with the rights of role.yaml alone."""
+    """kube-state-metrics with only the permissions of role.yaml."""
     kubectl = system.cluster.kubectl
     kubectl("apply", "-f", FOLDER / "role.yaml")
     kubectl("create", "serviceaccount", ACCOUNT)
@@ -34,7 +34,7 @@ def program(system: System) -> Iterator[KubeStateMetrics]:
 
 
 def wait_series(program: KubeStateMetrics, jobs: Jobs, name: str, metric: str, value: float, **labels: str) -> None:
-    """Return when the job has a series of that value."""
+    """Wait until the job has a series with that value."""
     wait_until(
         lambda: any(each.value == value for each in of(program, jobs, name, metric, **labels)),
         f"{metric} of {name} to be {value:g} with {labels}",
@@ -43,7 +43,7 @@ def wait_series(program: KubeStateMetrics, jobs: Jobs, name: str, metric: str, v
 
 
 def of(program: KubeStateMetrics, jobs: Jobs, name: str, metric: str = "", **labels: str) -> list[Sample]:
-    """The series of a job, of one metric or of all."""
+    """Return the series of a job, of one metric or all."""
     wanted = {"namespace": jobs.namespace, "reconstructionjob": name, **labels}
     return [
         each
@@ -70,11 +70,11 @@ def test_a_finished_and_a_failed_job_have_all_series_together(program: KubeState
     assert completed.value >= started.value
     served = {each.name for name in (good, bad) for each in of(program, jobs, name)}
     expected = {PREFIX + metric["name"] for metric in RESOURCE["metrics"]}
-    # A placeholder reads no photos: its status has none.
+    # A placeholder reads no photos, so its status has no number of them.
     assert expected - served == {f"{PREFIX}status_inputs_images"}
 
 
-def test_a_request_to_cancel_is_a_series(program: KubeStateMetrics, jobs: Jobs) -> None:
+def test_a_requested_cancel_is_a_series(program: KubeStateMetrics, jobs: Jobs) -> None:
     name = jobs.create(queue="unserved")
     jobs.request_cancel(name)
 

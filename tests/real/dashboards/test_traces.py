@@ -1,4 +1,4 @@
-"""One trace a job, from its creation to its mesh: operator and worker write into the same one."""
+"""Traces: operator and worker write into one trace for each job."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ ROOT, WAIT = "ReconstructionJob", "wait for a worker"
 
 @dataclass
 class Traced:
-    """A system that sends traces, and what it sent."""
+    """A system that sends traces, and the collector."""
 
     jobs: Jobs
     collector: Collector
 
     def trace(self, name: str, spans: set[str]) -> dict[str, Received]:
-        """The spans of a job by name, once these are there."""
+        """Wait for these spans of a job, and return all of its spans by name."""
         trace_id = self.jobs.get(name)["metadata"]["uid"].replace("-", "")
 
         def found() -> list[Received]:
@@ -44,7 +44,7 @@ def traced(cluster: Cluster, namespace: str) -> Iterator[Traced]:
             yield Traced(Jobs(running, namespace), collector)
 
 
-def test_a_job_is_one_trace_from_its_creation_to_its_result_or_its_failure(traced: Traced) -> None:
+def test_a_job_is_one_trace_from_its_creation_to_its_end(traced: Traced) -> None:
     good = traced.jobs.create()
     bad = traced.jobs.create(modelType="photogrammetry", input={"uri": "file:///nowhere"})
     traced.jobs.wait_phase(good, "Succeeded")
@@ -56,11 +56,11 @@ def test_a_job_is_one_trace_from_its_creation_to_its_result_or_its_failure(trace
     assert {spans[WAIT].parent_id, attempt.parent_id} == {root.span_id}
     assert {spans[step.name].parent_id for step in STEPS} == {attempt.span_id}
     assert {span.service for span in spans.values()} == {"reconstruction-operator", "reconstruction-worker"}
-    # The root begins at a time in whole seconds, which lies before everything else.
+    # The root begins at a whole second, before all other spans.
     assert all(root.start <= span.start <= span.end for span in spans.values())
     assert [span.error for span in spans.values() if span.error] == []
 
-    # A failure within a moment may be stored before its start was: then it has no wait.
+    # A quick failure may be stored before its start: then it has no wait.
     failed = traced.trace(bad, {ROOT, "attempt", STEPS[0].name})
     assert {name for name, span in failed.items() if span.error.startswith("INPUT_")} == {
         ROOT,

@@ -1,4 +1,4 @@
-"""Demo as a user starts it: from the command line to the last file."""
+"""Demo as a user runs it: from the command line to the last file."""
 
 import json
 import os
@@ -28,7 +28,7 @@ MARK = "DEMO_TEST_MARK"  # in the environment of everything that the demo starts
 
 
 class Demo:
-    """One run, and the lines that it has printed."""
+    """A run of the demo, with its output."""
 
     def __init__(self, output: Path, *arguments: str | Path) -> None:
         self.output = output
@@ -61,13 +61,13 @@ class Demo:
         return status
 
     def left(self) -> list[str]:
-        """Processes that the demo started and that are still there."""
+        """Return the processes of the demo that still run."""
         found = []
         for entry in Path("/proc").iterdir():
             try:
                 if entry.name.isdigit() and f"{MARK}={self.mark}".encode() in (entry / "environ").read_bytes():
                     found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
-            except OSError:  # it has ended, or belongs to another user
+            except OSError:  # the process has ended, or belongs to another user
                 continue
         return found
 
@@ -78,7 +78,7 @@ class Demo:
 
 @pytest.fixture
 def demo(tmp_path: Path, control_plane_programs: None) -> Iterator[Callable[..., Demo]]:
-    """Starts a demo; it is ended after the test."""
+    """A function that starts a demo, which ends after the test."""
     started: list[Demo] = []
 
     def start(*arguments: str | Path) -> Demo:
@@ -136,8 +136,8 @@ def test_an_interrupted_demo_leaves_nothing_running(
     own = shutil.copytree(CHECKOUT / "examples" / "photos" / "banana", tmp_path / "vase")
     run = demo(*(("--photos", own) if job == "vase" else ()))
     wait_until(
-        lambda: re.search(rf"{job}: Running, [1-9]\d%", run.output_text()) is not None,  # its photos are loaded
-        "the demo to be at work",
+        lambda: re.search(rf"{job}: Running, [1-9]\d%", run.output_text()) is not None,  # the photos are loaded
+        "the demo to reconstruct",
         timeout_seconds=200,
         seen=run.output_text,
     )
@@ -146,23 +146,23 @@ def test_an_interrupted_demo_leaves_nothing_running(
 
     assert run.wait(60) == 130
     assert run.lines[-1] == "demo: interrupted; everything is stopped and removed"
-    wait_until(lambda: not run.left(), "the end of it all", seen=run.left, timeout_seconds=30)
+    wait_until(lambda: not run.left(), "the end of all processes", seen=run.left, timeout_seconds=30)
     assert not (run.output / "jobs").exists()
 
 
-def test_cluster_that_does_not_answer_is_refused_with_advice(demo: Callable[..., Demo], tmp_path: Path) -> None:
+def test_an_unreachable_cluster_is_rejected_with_advice(demo: Callable[..., Demo], tmp_path: Path) -> None:
     kubeconfig = tmp_path / "kubeconfig"
     write_kubeconfig(kubeconfig, content(url=f"https://127.0.0.1:{free_ports(1)[0]}", ca=b"", user=token_user("any")))
 
     run = demo("--kubeconfig", kubeconfig)
 
     assert run.wait(120) == 1
-    assert f"The cluster of {kubeconfig} does not answer. kubectl says:" in run.output_text()
+    assert f"The cluster of {kubeconfig} does not answer. kubectl reports:" in run.output_text()
     assert "Without KUBECONFIG=... the demo starts its own control plane." in run.output_text()
     assert run.left() == []
 
 
-def test_cluster_with_an_operator_is_refused_with_advice(
+def test_a_cluster_with_an_operator_is_rejected_with_advice(
     demo: Callable[..., Demo], cluster: devcluster.Cluster
 ) -> None:
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "reconstruction-system"}}

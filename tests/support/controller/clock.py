@@ -1,11 +1,11 @@
-"""A clock that a test sets."""
+"""Clock that a test sets."""
 
 from dataclasses import dataclass
 
 
 @dataclass
 class Clock:
-    """Monotonic seconds."""
+    """Returns monotonic seconds."""
 
     now: float = 1_000.0
 

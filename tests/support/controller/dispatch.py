@@ -1,4 +1,4 @@
-"""Dispatch for tests: queues that a worker serves, and admission to them."""
+"""Dispatch: queues that a worker serves, and admission to them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def read(facts: QueueFacts, *served: str, memory_share: float = 0.0, **messages:
 
 
 def make_admission(cache: Cache, *served: str, rules: Rules | None = None, **window: Any) -> Admission:
-    """Admission to empty queues that a worker serves; the other limits of the window are wide."""
+    """Return an admission to empty queues that a worker serves, with a wide dispatch window unless given."""
     limits = DispatchWindow(**{"queue": 100, "namespace": 100, "total": 1_000, "total_bytes": 10_000_000, **window})
     return Admission(cache, read(QueueFacts(memory_share=0.75), *(served or ("celery",))), limits, rules or Rules())
 

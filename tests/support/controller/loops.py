@@ -1,4 +1,4 @@
-"""Reconcile loops for tests: the real reconciler, with stand-ins for what talks to Redis and to the API server."""
+"""Reconcile loops: the real reconciler, with substitutes for the parts that use Redis and the API server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.plans import TIMING
 def make_reconciler(
     admission: Admission, *, observer: Any, actor: Any, writer: Any, monotonic: Callable[[], float], **view: Any
 ) -> Reconciler:
-    """The loop of the leader with fence 1. `view` has more parts of the Redis view."""
+    """Return the loop of a leader with fence 1. `view` has more parts of the Redis view."""
     cache, installation = admission.cache, Installation("install")
     parts: Any = SimpleNamespace(**({"observer": observer, "queues": admission.queues} | view))
     election: Any = SimpleNamespace(fence=1)

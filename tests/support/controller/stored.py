@@ -1,4 +1,4 @@
-"""Stored statuses, as the recorder of Events gets them."""
+"""Stored statuses, as the Event recorder gets them."""
 
 from __future__ import annotations
 

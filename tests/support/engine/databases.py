@@ -1,4 +1,4 @@
-"""Databases of features and matches for tests of the photogrammetry engine, computed without photos."""
+"""Databases of features and matches for tests of the photogrammetry engine, synthesized without photos."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reconstruction_operator.models.photogrammetry.sparse.mapping import Matched
 
 
 def synthesize(database: Path, photos: int, *, points: int = 100) -> Any:
-    """COLMAP's computed scene of that many points, and their matches in `database`; returns the true reconstruction."""
+    """Write the matches of a synthetic scene of COLMAP to `database`, and return the true reconstruction."""
     pycolmap.set_random_seed(1)
     options = pycolmap.SyntheticDatasetOptions()
     options.num_rigs, options.num_cameras_per_rig, options.num_frames_per_rig = 1, 1, photos
@@ -21,7 +21,7 @@ def synthesize(database: Path, photos: int, *, points: int = 100) -> Any:
 
 
 def forget_matches(database: Path, count: int) -> list[str]:
-    """Deletes all matches of the last `count` photos in `database`; returns their names."""
+    """Delete all matches of the last `count` photos in `database`, and return their names."""
     with pycolmap.Database.open(database) as opened:
         images = opened.read_all_images()
         forgotten = images[-count:]
@@ -34,7 +34,7 @@ def forget_matches(database: Path, count: int) -> list[str]:
 
 
 def matched(database: Path, count: int) -> Matched:
-    """The `count` photos in `database`, with a scratch folder beside it."""
+    """Return the `count` photos in `database`, with a scratch folder beside it."""
     scratch = database.with_name("scratch")
     scratch.mkdir(exist_ok=True)
     return Matched(database, database.parent, scratch, count, seed=1, threads=1)

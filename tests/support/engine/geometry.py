@@ -1,4 +1,4 @@
-"""Meshes, cameras and models for tests of the photogrammetry engine."""
+"""Geometry: meshes, cameras and photos for tests of the photogrammetry engine."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ RED, BLUE = (200.0, 30.0, 20.0), (20.0, 30.0, 200.0)
 
 
 def ignore(step: Step, fraction: float, message: str = "", **_: object) -> None:
-    """A report of progress that no test looks at."""
+    """Ignore a report of progress."""
 
 
 QUIET: Final = StageProgress(ignore, Step.POSTPROCESS)
 
 
 def sphere(subdivisions: int = 4, radius: float = 1.0) -> Mesh:
-    """A sphere around 0."""
+    """Return a sphere around 0."""
     made = trimesh.creation.icosphere(subdivisions, radius)
     return Mesh(np.asarray(made.vertices, dtype=np.float64), np.asarray(made.faces, dtype=np.int64))
 
 
 def sheet(count: int = 41) -> Mesh:
-    """A square from -1 to 1 at y = 0."""
+    """Return a square from -1 to 1 at y = 0."""
     line = np.linspace(-1.0, 1.0, count)
     x, z = np.meshgrid(line, line)
     vertices = np.stack([x.ravel(), np.zeros(x.size), z.ravel()], axis=1)
@@ -46,7 +46,7 @@ def sheet(count: int = 41) -> Mesh:
 
 
 def camera(x: float, z: float) -> Camera:
-    """A camera of 300 px at (x, 0, z) that looks at 0."""
+    """Return a camera of 300 px at (x, 0, z) that looks at 0."""
     up = np.array([0.0, 1.0, 0.0])
     return looking_at(np.array([x, 0.0, z]), np.zeros(3), up, focal=300.0, size=300)
 
@@ -54,7 +54,7 @@ def camera(x: float, z: float) -> Camera:
 def photo_of(
     camera: Camera, name: str, seen: Integers, pixels: Doubles | None = None, *, radial: float = 0.0
 ) -> AlignedPhoto:
-    """The photo that the camera took: it shows the points `seen` at `pixels`, which are all 0 where they do not matter."""
+    """Return a photo of the camera that shows the points `seen` at `pixels` (default: all 0)."""
     return AlignedPhoto(
         name=name,
         width=camera.width,
@@ -70,7 +70,7 @@ def photo_of(
 
 
 def coloured_square() -> glb.Textured:
-    """A square at y = 0, red for x < 0 and blue for x > 0."""
+    """Return a square at y = 0, red for x < 0 and blue for x > 0."""
     corners: Doubles = np.array([[-0.5, 0.0, -0.5], [0.5, 0.0, -0.5], [0.5, 0.0, 0.5], [-0.5, 0.0, 0.5]])
     picture = np.zeros((64, 64, 3), np.uint8)
     picture[:, :32], picture[:, 32:] = RED, BLUE

@@ -1,4 +1,4 @@
-"""Computed photos of textured planes: of a box, or of a far wall around a camera that only turns."""
+"""Scenes: computed photos of textured planes, of a box or of the ground around a camera that only turns."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TEXELS: Final = 512
 
 @lru_cache(maxsize=64)
 def texture(seed: int) -> Pixels:
-    """(512, 512): noise at several scales, in which features are found at any distance."""
+    """Return noise (512, 512) at several scales, which has features at any distance."""
     random = np.random.default_rng(seed)
     total = np.zeros((_TEXELS, _TEXELS))
     for cells in (16, 64, 128):
@@ -30,14 +30,14 @@ def texture(seed: int) -> Pixels:
 def around(
     count: int, *, arc_deg: float = 120.0, height: float = 2.0, radius: float = 5.0, size: int = 400
 ) -> list[Camera]:
-    """Cameras on an arc, all with the horizon level, that look at 0."""
+    """Return cameras on an arc that look at 0, with a level horizon."""
     turns = np.radians(np.linspace(0.0, arc_deg, count))
     eyes = [np.array([radius * np.sin(turn), height, radius * np.cos(turn)]) for turn in turns]
     return [looking_at(eye, np.zeros(3), UP, focal=1.2 * size, size=size) for eye in eyes]
 
 
 def turning(count: int, *, step_deg: float = 8.0, size: int = 400) -> list[Camera]:
-    """Cameras at one place above a large ground, each turned a step further than the one before."""
+    """Return cameras at one place above a large ground, each turned a step further than the previous one."""
     eye = np.array([0.0, 3.0, 0.0])
     turns = np.radians(step_deg * np.arange(count))
     aims = [eye + np.array([np.sin(turn), -0.4, np.cos(turn)]) for turn in turns]
@@ -45,7 +45,7 @@ def turning(count: int, *, step_deg: float = 8.0, size: int = 400) -> list[Camer
 
 
 def box_photo(camera: Camera, seed: int, side: float = 2.0) -> Pixels:
-    """A box of that side around 0, each face with a texture of its own, before grey."""
+    """Return a photo of a box with that side around 0, each face with its own texture, before grey."""
     picture = np.full((camera.height, camera.width), 128, np.uint8)
     for number, (corners, normal) in enumerate(_faces(side / 2)):
         if normal @ (camera.centre - corners.mean(axis=0)) > 0:
@@ -54,7 +54,7 @@ def box_photo(camera: Camera, seed: int, side: float = 2.0) -> Pixels:
 
 
 def ground_photo(camera: Camera, seed: int) -> Pixels:
-    """Tiles of the ground around the camera, 8 x 8 of them, each with a texture of its own."""
+    """Return a photo of 8 x 8 tiles of the ground around the camera, each with its own texture."""
     picture = np.full((camera.height, camera.width), 200, np.uint8)
     for number, (column, row) in enumerate(np.ndindex(8, 8)):
         x, z = 4.0 * (column - 4), 4.0 * (row - 4)
@@ -65,7 +65,7 @@ def ground_photo(camera: Camera, seed: int) -> Pixels:
 
 
 def save(folder: Path, photos: list[Pixels], first: int = 0) -> list[Path]:
-    """Writes them as JPEGs with numbers as names, from `first` on."""
+    """Write the photos as JPEGs, named by numbers from `first` on, and return the paths."""
     folder.mkdir(exist_ok=True)
     paths = [folder / f"{first + number:02}.jpg" for number in range(len(photos))]
     random = np.random.default_rng(first)
@@ -76,7 +76,7 @@ def save(folder: Path, photos: list[Pixels], first: int = 0) -> list[Path]:
 
 
 def _faces(half: float) -> Iterator[tuple[Doubles, Doubles]]:
-    """Corners and outward normal of each face of a box."""
+    """Yield corners and outward normal of each face of a box."""
     for axis in range(3):
         for sign in (-1.0, 1.0):
             corners = np.zeros((4, 3))

@@ -1,4 +1,4 @@
-"""An API server in this process, with some jobs: for the feed, and for the watch with kopf in it."""
+"""API server in this process, with some jobs, for the feed and for the watch with kopf."""
 
 from __future__ import annotations
 
@@ -50,27 +50,27 @@ _DISCOVERY: Final = {
 
 
 class ApiServer:
-    """Lists its jobs in pages of two, and answers each watch with its events, once."""
+    """Lists its jobs in pages of two, and sends its events to the next watch, once."""
 
     def __init__(self, *bodies: dict[str, Any]) -> None:
         self.bodies = list(bodies)
         self.version = 100
         self.events: list[bytes] = []
-        self.selects = True  # a CRD of an older version has no field to select by
+        self.selects = True  # False: an older CRD without selectable fields
         self.status = 200
-        self.failures = 0  # of the next requests
-        self.selections_that_fail = 0  # the same, of lists that select
-        self.later_pages_that_fail = 0  # the same, of pages after the first
+        self.failures = 0  # number of the next requests that fail
+        self.selections_that_fail = 0  # the same for lists with a selector
+        self.later_pages_that_fail = 0  # the same for pages after the first
         self.blocked: asyncio.Event | None = None  # lists of all jobs wait for it
-        self.asked: list[str] = []  # the kinds of requests
-        self.shards: list[str | None] = []  # the selectors in them
-        self.watched: list[str | None] = []  # from which version on
+        self.asked: list[str] = []  # kinds of the requests
+        self.shards: list[str | None] = []  # shard selectors of the requests
+        self.watched: list[str | None] = []  # resource version of each watch
         self._ended = asyncio.Event()
         self.url = ""
 
     @property
     def kubeconfig(self) -> dict[str, Any]:
-        """A configuration that names it."""
+        """A kubeconfig for this server."""
         return {
             "apiVersion": "v1",
             "kind": "Config",
@@ -82,7 +82,7 @@ class ApiServer:
 
     @asynccontextmanager
     async def run(self) -> AsyncIterator[Api]:
-        """Serve, and give a client of it."""
+        """Serve, and yield a client."""
         app = web.Application()
         app.router.add_get("/{path:.*}", self._answer)
         async with test_utils.TestServer(app) as server:
@@ -93,7 +93,7 @@ class ApiServer:
             self._ended.set()
 
     def put(self, kind: str, body: object) -> None:
-        """An event for the next watch."""
+        """Add an event for the next watch."""
         self.events.append(json.dumps({"type": kind, "object": body}).encode() + b"\n")
 
     def end_watches(self) -> None:

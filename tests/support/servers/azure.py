@@ -58,7 +58,7 @@ class Container:
 
     def _keys(self, include: str) -> list[str]:
         query = {"restype": "container", "comp": "list"} | ({"include": include} if include else {})
-        listing = ET.fromstring(self._ask("GET", query=query))  # noqa: S314  # of a server that this test started
+        listing = ET.fromstring(self._ask("GET", query=query))  # noqa: S314  # from a server that this test started
         return sorted(one.text or "" for one in listing.iter("Name"))
 
     def _ask(

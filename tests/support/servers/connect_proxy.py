@@ -27,7 +27,7 @@ class ConnectProxy(http.server.ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Its address, with the password."""
+        """The proxy's URL, with the password."""
         return f"http://{self.user_info}{'@' if self.user_info else ''}127.0.0.1:{self.server_port}"
 
 

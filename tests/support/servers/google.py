@@ -1,4 +1,4 @@
-"""Buckets on an emulator of Google Cloud Storage, and the uploads of the XML API, which the emulator lacks.
+"""Google buckets on an emulator, and uploads of the XML API, which the emulator lacks.
 
 The workers' client uses Google's XML API. fake-gcs-server supports its reads, lists and deletions, but uploads only by the JSON API. So a
 proxy in front of it converts each upload of the XML API to one of the JSON API, with its condition. The emulator decides what is stored,
@@ -66,7 +66,7 @@ class GoogleBucket:
 
 
 class XmlUploads(ThreadingHTTPServer):
-    """The proxy. Parts of an upload are kept until it is completed or aborted."""
+    """The proxy. It keeps the parts of an upload until the upload is completed or aborted."""
 
     daemon_threads = True
 
@@ -76,7 +76,7 @@ class XmlUploads(ThreadingHTTPServer):
         self.parts: dict[str, dict[int, bytes]] = {}
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exception(), ConnectionError):  # a client that is killed has not failed
+        if not isinstance(sys.exception(), ConnectionError):  # a killed client is not a failure
             super().handle_error(request, client_address)
 
 
@@ -117,7 +117,7 @@ class _Handler(BaseHTTPRequestHandler):
             result = f"<InitiateMultipartUploadResult>{names}</InitiateMultipartUploadResult>"
             self._answer(_OK, body=result.encode())
             return
-        wanted = ET.fromstring(body)  # noqa: S314  # of the client under test
+        wanted = ET.fromstring(body)  # noqa: S314  # from the client under test
         parts = self.server.parts.pop(query["uploadId"])
         numbers = [int(one.text or "") for one in wanted.iter() if one.tag.endswith("PartNumber")]
         self._upload(bucket, key, b"".join(parts[number] for number in numbers), is_completion=True)

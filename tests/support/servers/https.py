@@ -20,7 +20,7 @@ Handle = Callable[[http.server.BaseHTTPRequestHandler], None]
 
 @dataclass
 class Server:
-    """`pages` holds the answer for each path; `hosts` collects the Host headers."""
+    """A server. `pages` has the handler of each path; `hosts` collects the Host headers."""
 
     port: int
     tls: ssl.SSLContext

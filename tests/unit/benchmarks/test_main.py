@@ -22,7 +22,7 @@ def test_the_table_is_printed_and_the_json_written(tmp_path: Path, capsys: pytes
     assert json.loads(file.read_text())["rows"][0]["repetitions"] == [{"jobs/s": 1.0}] * 2
 
 
-def test_a_row_that_failed_gives_a_status_and_the_others_are_written(tmp_path: Path) -> None:
+def test_a_failed_row_sets_the_exit_status_and_other_rows_are_written(tmp_path: Path) -> None:
     file = tmp_path / "figures.json"
     assert main(["--long", "--repeat", "1", "--json", str(file)], ROWS) == 1
     found = {row["name"]: row for row in json.loads(file.read_text())["rows"]}
@@ -35,6 +35,6 @@ def test_the_list_marks_the_long_rows(capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().out.splitlines() == ["good", "bad", "slow (long)"]
 
 
-def test_a_text_in_no_name_gives_the_list_and_a_status(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_text_without_a_matching_row_prints_the_list_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--only", "none"], ROWS) == 2
     assert "good" in capsys.readouterr().out

@@ -9,7 +9,7 @@ from reconstruction_operator.models.photogrammetry.timing.costs import Known
 from benchmarks.recording import Recorder, UnloadedClock, as_text
 
 
-def test_the_clock_without_waiting_is_never_ahead_of_the_real_one() -> None:
+def test_the_unloaded_clock_is_never_ahead_of_the_real_one() -> None:
     before = time.monotonic()
     clock = UnloadedClock()
     seconds = [clock() for _ in range(100)]
@@ -17,7 +17,7 @@ def test_the_clock_without_waiting_is_never_ahead_of_the_real_one() -> None:
     assert 0.0 < seconds[-1] <= time.monotonic() - before
 
 
-def test_rising_reports_a_second_apart_and_what_is_learned_are_recorded() -> None:
+def test_rising_reports_a_second_apart_and_learned_facts_are_recorded() -> None:
     seconds = iter((1.0, 1.5, 2.5, 3.0, 3.1, 3.2))
     recorder = Recorder(lambda: next(seconds))
     for share in (0.0, 0.2, 0.2, 0.4, 1.0):
@@ -27,7 +27,7 @@ def test_rising_reports_a_second_apart_and_what_is_learned_are_recorded() -> Non
     assert recorder.learned == [(3.2, {"pairs": 66})]
 
 
-def test_each_fact_has_a_line_of_its_own() -> None:
+def test_each_fact_has_its_own_line() -> None:
     recordings = {"12 photos": {"seconds": 61.2, "heard": [["PHOTOS", 0.1, 0.5], ["PHOTOS", 1.0, 1.0]]}}
     text = as_text(recordings)
     assert json.loads(text) == recordings

@@ -10,15 +10,15 @@ RESULT = Result(
 )
 
 
-def test_a_figure_is_given_as_median_smallest_and_largest() -> None:
+def test_a_figure_is_shown_as_median_minimum_and_maximum() -> None:
     assert RESULT.text("jobs/s") == "40 (10 to 250)"
 
 
-def test_a_figure_of_one_repetition_is_given_alone() -> None:
+def test_a_figure_of_one_repetition_has_no_range() -> None:
     assert Result("once", [{"ratio": 0.25}]).text("ratio") == "0.25"
 
 
-def test_a_figure_that_one_repetition_lacks_is_given_over_the_others() -> None:
+def test_a_figure_that_one_repetition_lacks_is_the_median_of_the_others() -> None:
     assert Result("some", [{"a": 1.0}, {"a": 3.0, "b": 2.0}]).text("b") == "2"
 
 
@@ -39,7 +39,7 @@ def test_the_parts_of_a_group_share_a_line_and_a_part_with_an_aim_has_its_own() 
     ]
 
 
-def test_shares_of_cores_are_shown_by_what_binds_alone() -> None:
+def test_shares_of_cores_are_shown_only_with_what_binds() -> None:
     lines = table([Result("busy", [{"cores busy: redis": 0.2}], measured="2026-11-26, abc")], 2).splitlines()
     assert lines[2:] == [
         "| **busy** (2026-11-26, abc) | **what binds** | waiting: no part, core or budget is full (cores: redis 0.20) |  |"

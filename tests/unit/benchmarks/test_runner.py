@@ -30,7 +30,7 @@ def test_each_repetition_gives_the_results_so_far() -> None:
     assert [[len(one.repetitions) for one in now] for now in found] == [[1], [2], [2, 1], [2, 2]]
 
 
-def test_a_row_that_fails_loses_neither_its_own_figures_nor_those_of_the_others() -> None:
+def test_a_failed_repetition_loses_no_figures_of_its_row_or_of_others() -> None:
     measures = iter([SHORT.measure, _fails])
 
     def measure() -> Figures:

@@ -1,4 +1,4 @@
-"""A seed gives the whole plan of a run, whatever the run finds on its way."""
+"""A seed determines the whole plan of a run, independent of the run's events."""
 
 from itertools import islice
 
@@ -26,7 +26,7 @@ def summary(plan: list[Round]) -> list[object]:
     ]
 
 
-def test_seed_gives_the_same_plan_whatever_random_numbers_faults_draw() -> None:
+def test_a_seed_gives_the_same_plan_however_many_numbers_faults_draw() -> None:
     assert summary(plan(4, 200)) == summary(plan(4, 200, spend=7))
     assert plan(4, 200)[150].chance.random() == plan(4, 200)[150].chance.random()
 

@@ -1,6 +1,6 @@
-"""Answers of a real helm about the chart, without a cluster.
+"""Fixtures of the chart, rendered by a real helm without a cluster.
 
-They are kept in pytest's cache for as long as neither the chart nor helm changes: one takes 60 to 200 ms of CPU, and the tests ask for 250.
+pytest's cache keeps helm's answers until the chart or helm changes: one takes 60 to 200 ms of CPU, and the tests need 250.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def _answer(chart: Path, command: tuple[str, ...], stdin: str) -> Answer:
 
 @functools.cache
 def _digest(chart: Path) -> str:
-    """Of all that decides what helm answers about the chart."""
+    """Return the digest of everything that determines helm's answers about the chart."""
     program = helm_program()
     digest = hashlib.sha256(f"{program} {program.stat().st_mtime_ns} {Path(__file__).read_text()}".encode())
     for path in sorted(one for one in chart.rglob("*") if one.is_file()):
@@ -46,7 +46,7 @@ def _digest(chart: Path) -> str:
 
 @pytest.fixture(scope="session")
 def ask(pytestconfig: pytest.Config) -> Ask:
-    """Runs helm, or remembers what it answered."""
+    """A function that runs helm, or returns its cached answer."""
     assert pytestconfig.cache is not None
     folder = pytestconfig.cache.mkdir("helm") / _digest(CHART)
     for outdated in folder.parent.iterdir():
@@ -76,7 +76,7 @@ def chart() -> Path:
 
 @pytest.fixture(scope="session")
 def render(ask: Ask) -> Render:
-    """A function from values to objects; it may also take `apis` that the cluster has, the `release`, another `chart`."""
+    """A function from values to objects. Options: `apis` of the cluster, the `release`, another `chart`."""
 
     def rendered(
         values: Mapping[str, Any] | None = None,

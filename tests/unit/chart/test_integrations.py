@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.chart import GPU, Objects, Refuse, Render
+from tests.support.chart import GPU, Objects, Refuse, Render, container_of, workload
 from tests.support.paths import CHECKOUT
 
 APIS = tuple(f"monitoring.coreos.com/v1/{kind}" for kind in ("ServiceMonitor", "PodMonitor", "PrometheusRule"))
@@ -26,7 +26,7 @@ groups:
 
 @pytest.fixture(scope="session")
 def filled(chart: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The chart with an alert and a dashboard whose contents the tests know."""
+    """The chart with a known alert and a known dashboard."""
     copy = tmp_path_factory.mktemp("chart") / "reconstruction-operator"
     shutil.copytree(chart, copy)
     shutil.rmtree(copy / "files" / "dashboards", ignore_errors=True)
@@ -45,7 +45,7 @@ def test_service_monitor_has_a_service_that_it_selects(render: Render) -> None:
     assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
     assert monitor["spec"]["endpoints"] == [{"port": "http", "path": "/metrics", "interval": "30s"}]
     assert service["spec"]["ports"] == [{"name": "http", "port": 8080, "targetPort": "http"}]
-    operator = objects["Deployment", "reconstruction-operator"]["spec"]["template"]["metadata"]["labels"]
+    operator = workload(objects, "operator")["template"]["metadata"]["labels"]
     assert service["spec"]["selector"].items() <= operator.items()
 
 
@@ -54,7 +54,7 @@ def test_the_pod_monitor_selects_the_workers_of_all_pools(render: Render) -> Non
 
     selector = objects["PodMonitor", "reconstruction-workers"]["spec"]["selector"]
     for pool in ("cpu", "gpu"):
-        labels = objects["Deployment", f"reconstruction-worker-{pool}"]["spec"]["template"]["metadata"]["labels"]
+        labels = workload(objects, f"worker-{pool}")["template"]["metadata"]["labels"]
         assert selector["matchLabels"].items() <= labels.items()
         assert {one["key"] for one in selector["matchExpressions"]} <= labels.keys()
 
@@ -63,14 +63,13 @@ def test_the_pod_monitor_reads_the_port_of_the_workers(render: Render, refuse: R
     objects = render({"metrics": {"podMonitor": {"enabled": True}}}, apis=APIS)
 
     (endpoint,) = objects["PodMonitor", "reconstruction-workers"]["spec"]["podMetricsEndpoints"]
-    (worker,) = objects["Deployment", "reconstruction-worker-cpu"]["spec"]["template"]["spec"]["containers"]
-    assert endpoint["port"] in {port["name"] for port in worker["ports"]}
+    assert endpoint["port"] in {port["name"] for port in container_of(objects, "worker-cpu")["ports"]}
     assert "needs metrics.workerPort" in refuse(
         {"metrics": {"podMonitor": {"enabled": True}, "workerPort": 0}}, apis=APIS
     )
 
 
-def test_the_alerts_become_a_rule_with_their_own_templates_untouched(render: Render, filled: Path) -> None:
+def test_the_alerts_become_a_rule_with_their_templates_unchanged(render: Render, filled: Path) -> None:
     objects = render({"metrics": {"prometheusRule": {"enabled": True}}}, apis=APIS, chart=filled)
 
     (group,) = objects["PrometheusRule", "reconstruction-operator"]["spec"]["groups"]
@@ -94,7 +93,7 @@ def test_alert_links_to_its_runbook_in_the_repository_or_at_the_base_url(render:
 
 
 @pytest.mark.parametrize("address", ["https://a b", 'https://a"', "https://a/#x"])
-def test_runbook_base_url_that_would_break_the_rule_is_refused(address: str, refuse: Refuse) -> None:
+def test_a_runbook_base_url_that_would_break_the_rule_is_rejected(address: str, refuse: Refuse) -> None:
     refused = refuse({"metrics": {"prometheusRule": {"enabled": True, "runbookBaseUrl": address}}}, apis=APIS)
     assert "runbookBaseUrl" in refused
 
@@ -121,7 +120,7 @@ SWITCHES = [
 
 
 @pytest.mark.parametrize(("values", "kind"), SWITCHES)
-def test_resource_without_a_crd_in_the_cluster_is_refused_by_name(
+def test_a_resource_without_its_crd_in_the_cluster_is_rejected_by_name(
     refuse: Refuse, values: dict[str, Any], kind: str
 ) -> None:
     message = refuse(values)

@@ -1,4 +1,4 @@
-"""Names, labels, annotations and images of all objects, as conventional values change them."""
+"""Names, labels, annotations and images of all objects, as set by the usual values."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.chart import GPU, Objects, Refuse, Render
+from tests.support.chart import GPU, Objects, Refuse, Render, pods
 
 EVERYTHING: dict[str, Any] = {
     "workers": GPU,
@@ -23,7 +23,7 @@ EVERYTHING: dict[str, Any] = {
 
 
 def metadata_of(objects: Objects) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The metadata of every object, and of every pod that a workload would create."""
+    """Yield the metadata of every object, and of every pod that a workload would create."""
     for (kind, name), one in objects.items():
         yield f"{kind} {name}", one["metadata"]
         if kind in ("Deployment", "StatefulSet"):
@@ -31,11 +31,7 @@ def metadata_of(objects: Objects) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def images(objects: Objects) -> set[str]:
-    specs = [one["spec"] for (kind, _), one in objects.items() if kind == "Pod"]
-    specs += [
-        one["spec"]["template"]["spec"] for (kind, _), one in objects.items() if kind in ("Deployment", "StatefulSet")
-    ]
-    return {container["image"] for spec in specs for container in spec["containers"]}
+    return {container["image"] for _, pod in pods(objects) for container in pod["containers"]}
 
 
 @pytest.mark.parametrize(
@@ -75,7 +71,7 @@ def test_common_labels_and_annotations_reach_every_object_and_pod(render: Render
     assert {name for name, metadata in found.items() if metadata["annotations"].get("contact") != "maps"} == set()
 
 
-def test_every_pod_has_the_label_by_which_the_plugin_and_the_gallery_find_it(render: Render) -> None:
+def test_every_pod_has_the_label_that_the_plugin_and_the_gallery_select(render: Render) -> None:
     labels = {
         name: metadata["labels"] for name, metadata in metadata_of(render(EVERYTHING)) if name.startswith("pods of ")
     }
@@ -91,7 +87,7 @@ def test_common_labels_change_no_selector(render: Render) -> None:
     assert selectors(render({"commonLabels": {"team": "maps"}})) == selectors(render())
 
 
-def test_the_charts_own_labels_and_those_of_one_object_win(render: Render) -> None:
+def test_labels_of_the_chart_and_of_one_object_override_common_labels(render: Render) -> None:
     common = {"app.kubernetes.io/name": "other", "team": "maps", "grafana_dashboard": "0"}
     annotations = {"helm.sh/resource-policy": "delete", "checksum/settings": "none"}
     own = {"podLabels": {"team": "operators", "app.kubernetes.io/component": "other"}}
@@ -113,7 +109,7 @@ def test_the_charts_own_labels_and_those_of_one_object_win(render: Render) -> No
     }
 
 
-def test_a_global_registry_wins_for_every_image(render: Render) -> None:
+def test_a_global_registry_overrides_every_other_registry(render: Render) -> None:
     values = {"global": {"imageRegistry": "mirror.example.com/"}, "image": {"registry": "ours.example.com"}}
 
     found = images(render(values | {"workers": GPU, "workerDefaults": {"image": {"registry": "pool.example.com"}}}))
@@ -163,7 +159,7 @@ def test_extra_objects_are_templates(render: Render, extra: object) -> None:
 
 
 @pytest.mark.parametrize("tag", [{}, {"registry": "mirror.example.com"}])
-def test_gpus_with_the_image_for_cpus_are_refused_with_advice(refuse: Refuse, tag: dict[str, str]) -> None:
+def test_gpus_with_the_image_for_cpus_are_rejected_with_advice(refuse: Refuse, tag: dict[str, str]) -> None:
     message = refuse({"workers": {"gpu": {"enabled": True, "image": tag}}})
 
     assert "workers.gpu.gpu.count is 1, but the image reconstruction-worker has only models for CPUs" in message
@@ -178,5 +174,5 @@ def test_gpus_with_the_image_for_cpus_are_refused_with_advice(refuse: Refuse, ta
         pytest.param({"gpu": {"count": 0}}, id="no GPU"),
     ],
 )
-def test_a_pool_with_an_own_image_or_without_gpus_is_accepted(render: Render, pool: dict[str, Any]) -> None:
+def test_a_gpu_pool_with_its_own_image_or_without_gpus_is_accepted(render: Render, pool: dict[str, Any]) -> None:
     assert ("Deployment", "reconstruction-worker-gpu") in render({"workers": {"gpu": {"enabled": True} | pool}})

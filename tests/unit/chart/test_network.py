@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.chart import GPU, Objects, Render, labels
+from tests.support.chart import GPU, Objects, Render, labels, pod_templates
 
 DNS = {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
 API_SERVER = {"ports": [{"port": 443, "protocol": "TCP"}, {"port": 6443, "protocol": "TCP"}]}
@@ -43,7 +43,7 @@ def policy(component: str, ingress: list[dict[str, Any]], egress: list[dict[str,
         pytest.param("worker-cpu", "metrics", [DNS, REDIS], id="worker: only Redis"),
     ],
 )
-def test_operator_and_workers_accept_requests_and_connect_only_where_they_need(
+def test_operator_and_workers_have_only_the_connections_that_they_need(
     render: Render, component: str, port: str, egress: list[dict[str, Any]]
 ) -> None:
     ingress = [{"ports": [{"port": port, "protocol": "TCP"}]}]
@@ -83,13 +83,11 @@ def test_every_pod_has_a_policy(render: Render) -> None:
     objects = render({"networkPolicy": {"enabled": True}, "workers": GPU})
     selected = [policy["podSelector"]["matchLabels"].items() for policy in policies(objects).values()]
 
-    for (kind, name), one in objects.items():
-        if kind in ("Deployment", "StatefulSet", "Pod"):
-            metadata = one["metadata"] if kind == "Pod" else one["spec"]["template"]["metadata"]
-            assert sum(each <= metadata["labels"].items() for each in selected) == 1, name
+    for name, template in pod_templates(objects):
+        assert sum(each <= template["metadata"]["labels"].items() for each in selected) == 1, name
 
 
-def test_an_external_redis_is_reached_on_its_port(render: Render) -> None:
+def test_an_external_redis_is_allowed_on_its_port(render: Render) -> None:
     redis = {"enabled": False, "external": {"existingSecret": "our-redis"}}
 
     found = enabled(render, {"redis": redis}, redisPort=6380)

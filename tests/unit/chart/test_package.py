@@ -1,4 +1,4 @@
-"""Package: its README and its notes name only what is in it, and Chart.yaml has what Artifact Hub shows."""
+"""Package: README and notes name only files in it, and Chart.yaml has the metadata for Artifact Hub."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from devcluster.programs.helm import helm
-from tests.support.chart import Ask, Render
+from tests.support.chart import Ask, Render, pods
 from tests.support.paths import CHART, CHECKOUT
 
 # A file by its ending, or a path below a folder of the project or of the chart.
@@ -48,7 +48,7 @@ def notes(ask: Ask, *options: str) -> str:
 
 
 def missing(text: str, content: dict[str, str]) -> set[str]:
-    """What a text names that is not in the package, neither as a file nor as a folder."""
+    """Return the names in a text that are neither files nor folders of the package."""
     folders = {"/".join(name.split("/")[:depth]) for name in content for depth in range(1, name.count("/") + 1)}
     return {name for name in NAMED.findall(text) if name not in content and name not in folders}
 
@@ -57,10 +57,10 @@ def test_the_package_has_no_values_for_tests(content: dict[str, str]) -> None:
     assert {name for name in content if name.startswith("ci/") or name.endswith("head.md")} == set()
 
 
-def test_the_readme_names_only_what_is_in_the_package(content: dict[str, str]) -> None:
+def test_the_readme_names_only_files_of_the_package(content: dict[str, str]) -> None:
     readme = content["README.md"]
 
-    assert {"values.yaml", "files/crd"} <= {*NAMED.findall(readme)}  # the test looks at the right text
+    assert {"values.yaml", "files/crd"} <= {*NAMED.findall(readme)}  # the text is the right one
     assert missing(readme, content) == set()
     assert "`make " not in readme
     assert [link for link in re.findall(r"\]\(([^)]+)\)", readme) if not re.match(r"https?://|#", link)] == []
@@ -72,20 +72,20 @@ def test_a_name_outside_of_the_package_is_found(content: dict[str, str]) -> None
     assert missing(text, content) == {"docs/helm.md", "manifests/crd"}
 
 
-def test_the_templates_messages_name_only_what_is_in_the_package(content: dict[str, str]) -> None:
+def test_messages_of_the_templates_name_only_files_of_the_package(content: dict[str, str]) -> None:
     templates = "\n".join(text for name, text in content.items() if name.startswith("templates/"))
     messages = [line for line in templates.splitlines() if re.search(r"\b(fail|required|printf) [\"(]", line)]
 
     assert len(messages) > 20
     named = missing("\n".join(messages).replace("\\n", "\n"), content)
-    assert named - {"docs/runbooks"} == set()  # what metrics.prometheusRule.runbookBaseUrl replaces
+    assert named - {"docs/runbooks"} == set()  # metrics.prometheusRule.runbookBaseUrl replaces it
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_the_notes_name_only_what_is_in_the_package(ask: Ask, content: dict[str, str], shape: str) -> None:
+def test_the_notes_name_only_files_of_the_package(ask: Ask, content: dict[str, str], shape: str) -> None:
     text = notes(ask, *(["--values", str(CHART / "ci" / shape)] if shape else []))
 
-    assert "1. Wait until it is ready" in text
+    assert "1. Wait until the operator is ready" in text
     assert missing(text, content) == set()
 
 
@@ -132,7 +132,7 @@ def test_the_notes_agree_with_the_network_policies(ask: Ask, options: str, polic
     assert inputs in text
 
 
-def test_the_default_of_network_policies_is_what_readme_and_notes_say(chart: Path, ask: Ask, render: Render) -> None:
+def test_readme_and_notes_have_the_default_of_network_policies(chart: Path, ask: Ask, render: Render) -> None:
     assert not any(kind == "NetworkPolicy" for kind, _ in render())
     assert "NetworkPolicies are off" in notes(ask)
     assert "`networkPolicy.enabled: true`, which is off by default" in " ".join(
@@ -175,14 +175,12 @@ def test_artifact_hub_shows_the_crd_and_every_example(metadata: dict[str, Any], 
 
 
 def test_artifact_hub_scans_the_images_that_the_chart_uses(metadata: dict[str, Any], render: Render) -> None:
-    specs = [one["spec"] for (kind, _), one in render().items() if kind in ("Deployment", "StatefulSet")]
-
     assert {each["image"] for each in annotation(metadata, "images")} == {
-        container["image"] for spec in specs for container in spec["template"]["spec"]["containers"]
+        container["image"] for _, pod in pods(render()) for container in pod["containers"]
     }
 
 
-def test_no_person_and_no_address_is_invented(metadata: dict[str, Any]) -> None:
+def test_maintainers_and_urls_are_not_invented(metadata: dict[str, Any]) -> None:
     assert metadata["maintainers"] == [{"name": "the Reconstruction operator authors"}]
     assert metadata.keys().isdisjoint({"home", "sources"})
     assert "artifacthub.io/links" not in metadata["annotations"]

@@ -1,4 +1,4 @@
-"""Values in the pages: helm renders the chart with each block of them."""
+"""Values in pages: helm renders the chart with each block."""
 
 from __future__ import annotations
 

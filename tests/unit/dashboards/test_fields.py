@@ -24,7 +24,7 @@ METADATA = ("name", "namespace", "creationTimestamp")  # the schema of metadata 
 
 
 def field(path: list[str]) -> dict[str, Any]:
-    """The schema at a path; of a list, that of its items."""
+    """Return the schema at a path; for a list, the schema of its items."""
     node = schema()
     for part in path:
         node = node.get("items", node)["properties"][part]
@@ -55,11 +55,11 @@ def paths() -> Iterator[list[str]]:
 
 
 @pytest.mark.parametrize("path", list(paths()), ids=".".join)
-def test_kube_state_metrics_looks_at_a_field_that_exists(path: list[str]) -> None:
+def test_kube_state_metrics_reads_a_field_that_exists(path: list[str]) -> None:
     assert exists(path)
 
 
-def test_missing_field_is_detected() -> None:
+def test_a_missing_field_is_detected() -> None:
     assert not exists(["status", "progress", "percentage"])
 
 
@@ -92,7 +92,7 @@ def test_k9s_finds_the_plugins_by_names_that_the_server_knows() -> None:
     assert patched == {crd()["metadata"]["name"]}
 
 
-def test_read_only_k9s_has_none_of_the_keys() -> None:
+def test_read_only_k9s_offers_none_of_the_keys() -> None:
     assert {plugin["dangerous"] for plugin in PLUGINS.values()} == {True}
 
 

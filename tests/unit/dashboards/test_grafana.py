@@ -1,4 +1,4 @@
-"""Dashboard file: made from its table, importable, and readable at first sight."""
+"""Dashboard file: generated, importable, and readable."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DASHBOARD: dict[str, Any] = json.loads((CHECKOUT / dashboard.TARGET).read_text()
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 
 
-def test_dashboard_keeps_its_uid_and_asks_for_the_data_source() -> None:
+def test_the_dashboard_has_a_stable_uid_and_a_data_source_variable() -> None:
     assert DASHBOARD["uid"] == "reconstruction"
     assert DASHBOARD["templating"]["list"][0] == {
         "name": "datasource",
@@ -26,8 +26,8 @@ def test_dashboard_keeps_its_uid_and_asks_for_the_data_source() -> None:
     assert {json.dumps(panel["datasource"]) for panel in PANELS} == {'{"type": "prometheus", "uid": "${datasource}"}'}
 
 
-def test_the_first_row_answers_whether_it_is_well() -> None:
-    assert next(panel["title"] for panel in DASHBOARD["panels"] if panel["type"] == "row") == "Is it well"
+def test_the_first_row_shows_the_health_of_the_system() -> None:
+    assert next(panel["title"] for panel in DASHBOARD["panels"] if panel["type"] == "row") == "Health"
     assert {panel["type"] for panel in PANELS[:8]} == {"stat"}
 
 
@@ -39,7 +39,7 @@ def test_a_panel_has_a_description_a_unit_and_no_fixed_interval(panel: dict[str,
         assert "rate(" not in target["expr"] or "$__rate_interval" in target["expr"]
 
 
-def test_panels_do_not_overlap_and_have_numbers_of_their_own() -> None:
+def test_panels_do_not_overlap_and_have_unique_ids() -> None:
     taken: set[tuple[int, int]] = set()
     for panel in DASHBOARD["panels"]:
         where = panel["gridPos"]

@@ -30,7 +30,7 @@ def test_step_lasts_until_the_next_step_is_first_seen() -> None:
     assert board.jobs["banana"].step_seconds() == {"one": 3.0, "two": 6.0}
 
 
-def test_end_of_a_job_is_when_it_was_first_seen_finished() -> None:
+def test_a_job_ends_when_it_is_first_seen_finished() -> None:
     board = Board().with_job(job(phase="Failed", conditions=[FINISHED]), 3.0)
     assert board.with_job(job(phase="Failed", conditions=[FINISHED]), 9.0).jobs["banana"].finished_at == 3.0
 

@@ -19,7 +19,7 @@ def logged(*boards: Board) -> list[str]:
     return out.getvalue().splitlines()
 
 
-def test_a_log_gets_a_line_for_each_ten_percent_and_none_between() -> None:
+def test_a_log_has_one_line_for_each_ten_percent() -> None:
     assert logged(running(21), running(22), running(29), running(31)) == [
         "  12.3 s  banana: Running, 21% Running reconstruction, about 30 s to go",
         "  12.3 s  banana: Running, 31% Running reconstruction, about 30 s to go",
@@ -59,7 +59,7 @@ def test_a_terminal_shows_the_table_and_a_bar_for_each_job() -> None:
     assert " 50%" in shown
 
 
-def test_a_terminal_never_cuts_a_path_in_two() -> None:
+def test_a_terminal_never_wraps_a_path() -> None:
     out = io.StringIO()
     display = Display(Console(file=out, force_terminal=True, width=20), lambda: 0.0)
     path = "export KUBECONFIG=/a/rather/long/path/to/a/file.kubeconfig"

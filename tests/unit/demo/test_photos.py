@@ -1,4 +1,4 @@
-"""Photos of the user's own in the demo: the job and the manifest that are made for their folder."""
+"""The user's photos in the demo: the job and the manifest for their folder."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_the_manifest_of_a_folder_names_its_photos(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("files", [None, 2], ids=["no-folder", "too-few"])
-def test_a_folder_that_cannot_be_used_is_refused_at_once(tmp_path: Path, files: int | None) -> None:
+def test_an_unsuitable_folder_is_rejected_at_once(tmp_path: Path, files: int | None) -> None:
     folder = tmp_path / "vase" if files is None else folder_of(tmp_path, "vase", files)
 
     with pytest.raises(photos.UnsuitablePhotosError, match=str(folder)):

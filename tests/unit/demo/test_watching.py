@@ -19,5 +19,5 @@ def test_the_objects_of_a_watch_are_read_one_after_the_other(printed: str) -> No
     assert list(objects(printed.splitlines(keepends=True))) == EVENTS
 
 
-def test_truncated_object_is_left_out() -> None:
+def test_a_truncated_object_is_skipped() -> None:
     assert list(objects(["{\n", '    "type": "ADDED",\n'])) == []

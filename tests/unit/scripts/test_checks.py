@@ -37,7 +37,7 @@ def run_layout_check(checkout: Path) -> subprocess.CompletedProcess[str]:
     [
         ("operator/__init__.py", "operator/__init__.py shadows the standard library's operator module: remove it"),
         ("operator/helpers/a.py", "operator/helpers is not the package reconstruction_operator: move it elsewhere"),
-        ("tests/unit/__init__.py", "tests/unit/__init__.py makes a package of tests: remove it"),
+        ("tests/unit/__init__.py", "tests/unit/__init__.py makes its folder of tests a package: remove it"),
     ],
 )
 def test_a_file_in_the_wrong_place_is_reported(tmp_path: Path, file: str, problem: str) -> None:
@@ -93,13 +93,13 @@ def test_every_violation_in_lock_files_is_reported(tmp_path: Path) -> None:
         "dev.txt: not an exact pin with hashes: --index-url https://mirror",
         "dev.txt: an address or an option of pip: --index-url https://mirror",
         "operator.txt: numpy==2.0 is not pinned in dev.txt",
-        "operator.txt: numpy must not be in this image",
+        "operator.txt: this image must not contain numpy",
         "worker.txt: kopf==1.0 is not pinned in dev.txt",
-        "worker.txt: kopf must not be in this image",
-        "worker.txt: lacks redis==1.0 of worker-base.txt",
-        'pyproject.toml: no comment says what this is for: "redis",',
-        'plugin/pyproject.toml: no comment says what this is for: "typer",',
-        'gallery/pyproject.toml: no comment says what this is for: "uvicorn",',
+        "worker.txt: this image must not contain kopf",
+        "worker.txt lacks redis==1.0 of worker-base.txt",
+        'pyproject.toml: write a comment on the purpose of "redis",',
+        'plugin/pyproject.toml: write a comment on the purpose of "typer",',
+        'gallery/pyproject.toml: write a comment on the purpose of "uvicorn",',
     ]
 
 
@@ -107,8 +107,8 @@ def test_a_package_that_is_missing_or_of_another_version_is_reported(tmp_path: P
     have = metadata.version("redis")
     checkout = write_requirements(tmp_path, dev=f"redis==1.0 {HASH}\nno-such-package==3 {HASH}\n")
     assert installed.problems(checkout) == [
-        f"redis is {have}, and pinned to 1.0: run `make setup`",
-        "no-such-package is missing, and pinned to 3: run `make setup`",
+        f"redis is {have}, but pinned to 1.0: run `make setup`",
+        "no-such-package is missing, but pinned to 3: run `make setup`",
     ]
 
 
@@ -116,11 +116,11 @@ def test_a_licence_that_is_not_on_the_list_is_reported(tmp_path: Path, monkeypat
     monkeypatch.setattr(installed, "licence_of", lambda _package: "GPL-3.0-only")
     checkout = write_requirements(tmp_path, dev=f"redis=={metadata.version('redis')} {HASH}\n")
     assert installed.problems(checkout) == [
-        "redis is in an image, and its licence is not known to be allowed: 'GPL-3.0-only'"
+        "redis is in an image, but its licence is not in the list of allowed ones: 'GPL-3.0-only'"
     ]
 
 
-def test_a_package_that_lacks_what_it_needs_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_package_without_its_dependencies_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     celery = metadata.distribution("celery")
     monkeypatch.setattr(metadata, "distributions", lambda: [celery])
     checkout = write_requirements(

@@ -117,7 +117,7 @@ def test_a_rule_holds_inside_the_items_of_a_list() -> None:
         ),
     ],
 )
-def test_conditions_of_another_form_are_found(conditions: Schema) -> None:
+def test_conditions_with_another_schema_are_found(conditions: Schema) -> None:
     assert conventions.findings(version({}, conditions=conditions)) == ["conditions status.conditions"]
 
 

@@ -1,4 +1,4 @@
-"""The single files for other programs hold what the files that are edited by hand hold."""
+"""Single files for other programs contain the hand-written files."""
 
 import yaml
 

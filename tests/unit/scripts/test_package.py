@@ -76,7 +76,7 @@ def test_addresses_follow_from_the_projects_urls(urls: dict[str, str], found: di
     assert package.addresses(urls) == found
 
 
-def test_the_part_by_hand_stays() -> None:
+def test_the_hand_written_part_is_kept() -> None:
     head, marker, _ = package.chart_yaml().partition(package.MARKER)
 
     assert marker

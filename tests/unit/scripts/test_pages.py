@@ -12,7 +12,7 @@ RUN, NOT_RUN = "<!-- run: a -->\n", "<!-- not run: needs a key -->\n"
 
 
 def asked(name: str) -> str:
-    """Not written out in a test, where it would ask for a block of a page."""
+    """Return a call of `block`, which a test must not contain literally: the check would look for the page's block."""
     return f'block("{name}")'
 
 
@@ -22,7 +22,7 @@ def test_a_link_path_or_make_target_that_does_not_exist_is_reported() -> None:
     )
     found = pages.dead_references({"docs/a.md": page.replace("#a", "")}, CHECKOUT, {"setup"})
     assert list(found) == [
-        "docs/a.md: the link no.md leads nowhere",
+        "docs/a.md: the target of the link no.md does not exist",
         "docs/a.md: there is no api/no.py",
         "docs/a.md: there is no `make everything`",
     ]
@@ -45,10 +45,10 @@ def test_anchors_are_those_of_github() -> None:
     ("text", "problem"),
     [
         pytest.param(
-            "a\n\n    ls\n", "docs/a.md: an indented block is code: write a fence with a language: ls", id="indented"
+            "a\n\n    ls\n", "docs/a.md: an indented block is code; write a fence with a language: ls", id="indented"
         ),
-        pytest.param("```\nls\n```", "docs/a.md:1: no language at a fence; known are", id="no language"),
-        pytest.param("```fish\nls\n```", "docs/a.md:1: fish at a fence; known are", id="unknown language"),
+        pytest.param("```\nls\n```", "docs/a.md:1: the fence has no language; known languages are", id="no language"),
+        pytest.param("```fish\nls\n```", "docs/a.md:1: the fence has fish; known languages are", id="unknown language"),
         pytest.param("```sh\nls\n```", "docs/a.md:1: write <!-- run: NAME --> or <!-- not run: REASON -->", id="bare"),
         pytest.param(
             f"{RUN}\n```sh\nls\n```", "docs/a.md:3: write <!-- run: NAME --> or <!-- not run: REASON -->", id="apart"
@@ -70,7 +70,7 @@ def test_marked_commands_and_blocks_of_other_languages_pass() -> None:
     ]
 
 
-def test_every_page_that_is_written_by_hand_is_checked() -> None:
+def test_every_hand_written_page_is_checked() -> None:
     assert [name for name in pages_of_the_checkout() if not pages.is_page(name)] == [
         "charts/reconstruction-operator/README.md"
     ]
@@ -80,10 +80,10 @@ def pages_of_the_checkout() -> list[str]:
     return [name for name in tracked_texts(CHECKOUT) if name.endswith(".md")]
 
 
-def test_a_block_is_run_by_a_test_and_a_test_runs_what_a_page_has() -> None:
+def test_a_block_without_a_test_and_a_test_without_a_block_are_reported() -> None:
     page = f"{RUN}```sh\nls\n```\n{RUN}```sh\nls\n```\n{RUN.replace('a', 'b')}```sh\nls\n```\n{NOT_RUN}```sh\nls\n```\n"
     assert list(pages.unclaimed(pages.blocks({"docs/a.md": page}), {"a", "c"})) == [
         "docs/a.md:6: a is also the name of a block of docs/a.md",
-        f"docs/a.md:10: no test asks for {asked('b')}",
-        f"a test asks for {asked('c')}, which no page has",
+        f"docs/a.md:10: no test runs {asked('b')}",
+        f"a test runs {asked('c')}, which no page has",
     ]

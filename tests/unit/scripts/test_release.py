@@ -1,4 +1,4 @@
-"""Files of a release: SBOMs, checksums, and a checkout that no tag would have."""
+"""Files of a release: SBOMs, checksums, and a checkout that cannot be released."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_the_sbom_of_the_gallery_has_the_pins_of_its_image() -> None:
     assert not found & {"kopf", "pycolmap"}
 
 
-def test_checksums_are_those_that_sha256sum_checks(tmp_path: Path) -> None:
+def test_sha256sum_accepts_the_checksums(tmp_path: Path) -> None:
     for name in ("b.whl", "a.tgz"):
         (tmp_path / name).write_text(name)
     release.write_checksums(tmp_path)
@@ -81,7 +81,7 @@ def test_uncommitted_changes_are_an_obstacle(tmp_path: Path) -> None:
     assert release.uncommitted(tmp_path) == []
 
     (tmp_path / "new.py").touch()
-    assert release.uncommitted(tmp_path) == ["uncommitted changes, which no tag would have:\n?? new.py"]
+    assert release.uncommitted(tmp_path) == ["uncommitted changes, which a tag would lack:\n?? new.py"]
 
 
 def test_pins_of_another_platform_are_not_in_the_sbom(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`scripts/setup` reports what is missing. Every other test depends on what it installs."""
+"""`scripts/setup` reports missing programs. Every other test depends on its result."""
 
 import hashlib
 import os
@@ -36,11 +36,11 @@ def setup(checkout: Path, **environment: str) -> subprocess.CompletedProcess[str
 def test_an_unsuitable_python_is_reported(tmp_path: Path) -> None:
     done = setup(copy_of_the_checkout(tmp_path), PYTHON="/bin/false")
     assert done.returncode == 1
-    assert 'no Python 3.11, 3.12 or 3.13 was found (PYTHON is "/bin/false")' in done.stderr
+    assert 'found no Python 3.11, 3.12 or 3.13 (PYTHON is "/bin/false")' in done.stderr
     assert "sudo apt-get install python3 python3-venv" in done.stderr
 
 
-def test_a_current_environment_is_left_unchanged(tmp_path: Path) -> None:
+def test_a_current_environment_stays_unchanged(tmp_path: Path) -> None:
     checkout = copy_of_the_checkout(tmp_path)
     program = checkout / ".venv" / "bin" / "python"
     program.parent.mkdir(parents=True)

@@ -18,7 +18,7 @@ def test_links_lead_to_the_places_of_the_pages() -> None:
     assert (text, linked) == ("[a](../a.md#x) [c](../project/changelog.md) [far](https://a/b.md) [here](#y)", [])
 
 
-def test_linked_files_are_taken_along_and_folders_become_text() -> None:
+def test_linked_files_are_copied_and_links_to_folders_become_text() -> None:
     text, linked = rewritten(
         "![i](images/icon.svg) [job](../manifests/examples/gpu.yaml) [all](../manifests) [no](../NO.md)",
         *("docs/a.md", PAGES, CHECKOUT),
@@ -32,7 +32,7 @@ def test_a_link_named_like_its_file_gets_the_title_of_the_page() -> None:
     assert text == "[Installing with Helm](helm.md#shards)"
 
 
-def test_marks_of_commands_are_left_out() -> None:
+def test_marks_of_commands_are_removed() -> None:
     text, _ = rewritten("<!-- run: a -->\n```sh\nls\n```\n<!-- not run: b -->\n", "docs/a.md", PAGES, CHECKOUT)
     assert text == "```sh\nls\n```\n"
 
@@ -46,7 +46,7 @@ def test_every_page_has_one_place_in_the_navigation() -> None:
     assert len(named) == len({*named})
 
 
-def test_staged_pages_hold_all_that_they_show(tmp_path: Path) -> None:
+def test_every_link_of_a_staged_page_has_its_target(tmp_path: Path) -> None:
     stage(CHECKOUT, tmp_path)
     home = (tmp_path / "index.md").read_text()
     assert [line for line in home.splitlines() if line.startswith(":caption:")] == [

@@ -1,4 +1,4 @@
-"""Check of vendored files: a changed script and a changed pin are found."""
+"""Vendored files check: changed scripts and pins are found."""
 
 import json
 import shutil
@@ -39,14 +39,14 @@ def test_the_checkouts_own_scripts_are_the_recorded_ones(checkout: Path) -> None
 def test_a_script_that_was_edited_is_found(checkout: Path) -> None:
     (checkout / SCRIPT).write_text("alert(1)")
 
-    assert vendored.problems(checkout) == [f"{SCRIPT} is not what gallery/viewer/SHA256SUMS records: run `make viewer`"]
+    assert vendored.problems(checkout) == [f"{SCRIPT} differs from gallery/viewer/SHA256SUMS: run `make viewer`"]
 
 
 def test_a_lock_of_another_version_or_without_a_digest_is_found(checkout: Path) -> None:
     edited(checkout / LOCK, "@google/model-viewer", lambda one: one.update(version="1.0.0", integrity=""))
 
     assert [problem.split(" of ")[0] for problem in vendored.problems(checkout)] == [
-        "gallery/viewer: package-lock.json has @google/model-viewer 1.0.0, and package.json 4.4.0",
+        "gallery/viewer: package-lock.json has @google/model-viewer 1.0.0, but package.json has 4.4.0",
         "gallery/viewer: package-lock.json has no SHA-512",
     ]
 

@@ -1,4 +1,4 @@
-"""The version check refuses numbers that disagree, and a release that the changelog does not have."""
+"""The version check rejects versions that disagree, and a release without a section in the changelog."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def edit(file: Path, old: str, new: str) -> None:
     file.write_text(text.replace(old, new, 1))
 
 
-def test_this_checkouts_numbers_agree(checkout: Path) -> None:
+def test_the_versions_of_this_checkout_agree(checkout: Path) -> None:
     assert versions.problems(checkout) == []
 
 
@@ -52,17 +52,17 @@ def test_this_checkouts_numbers_agree(checkout: Path) -> None:
 )
 def test_a_file_with_another_version_is_named(checkout: Path, name: str, old: str) -> None:
     edit(checkout / name, old, old.replace(PROGRAM, "9.9.9"))
-    assert versions.problems(checkout) == [f"{name} names 9.9.9, and pyproject.toml {PROGRAM}"]
+    assert versions.problems(checkout) == [f"{name} has 9.9.9, but pyproject.toml has {PROGRAM}"]
 
 
-def test_a_file_that_names_no_version_any_more_is_named(checkout: Path) -> None:
+def test_a_file_without_a_version_is_named(checkout: Path) -> None:
     edit(checkout / "compose.yaml", f"reconstruction-worker:{PROGRAM}", "reconstruction-worker:latest")
-    assert versions.problems(checkout) == [f"compose.yaml names no version, and pyproject.toml {PROGRAM}"]
+    assert versions.problems(checkout) == [f"compose.yaml has no version, but pyproject.toml has {PROGRAM}"]
 
 
 def test_a_chart_for_another_program_is_refused(checkout: Path) -> None:
     edit(checkout / CHART_FILE, f"appVersion: {PROGRAM}", "appVersion: 9.9.9")
-    assert versions.problems(checkout) == [f"Chart.yaml: appVersion is 9.9.9, and pyproject.toml has {PROGRAM}"]
+    assert versions.problems(checkout) == [f"Chart.yaml: appVersion is 9.9.9, but pyproject.toml has {PROGRAM}"]
 
 
 def test_a_chart_version_that_was_released_is_refused(checkout: Path) -> None:

@@ -19,7 +19,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* The API server is not a pod: a policy can only name its ports. */}}
+{{/* The API server is not a pod, so a policy can only name its ports. */}}
 {{- define "recon.apiServerEgress" -}}
 - ports:
     {{- range .Values.networkPolicy.apiServerPorts }}

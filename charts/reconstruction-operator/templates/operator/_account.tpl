@@ -1,4 +1,4 @@
-{{/* Name of the operator's service account. It gets the operator's permissions: never the account that all pods have. */}}
+{{/* Name of the operator's service account. It gets the operator's permissions, so it is never the default account of all pods. */}}
 {{- define "recon.operatorAccount" -}}
 {{- $account := .Values.operator.serviceAccount -}}
 {{- if not (or $account.create $account.name) -}}

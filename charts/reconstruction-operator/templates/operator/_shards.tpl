@@ -1,4 +1,4 @@
-{{/* The shards of the operator: each is a Deployment of its own. With one shard nothing has a number. All take {root, number}. */}}
+{{/* Shards of the operator, each with its own Deployment. With one shard, names have no number. All take {root, number}. */}}
 
 {{- define "recon.shardName" -}}
 {{- include "recon.operator" .root }}{{ if gt (int .root.Values.operator.shards) 1 }}-{{ .number }}{{ end }}

@@ -1,10 +1,10 @@
-{{/* Unknown values, and what was probably meant.
+{{/* Unknown values, and the probably intended ones.
 
-The schema cannot do this: Helm refuses a key that `additionalProperties` forbids before it reads any template, and with a
-message of its own. files/values.json, made from the schema, lists the keys of every object with keys of its own. */}}
+The schema cannot do this: Helm rejects a key that `additionalProperties` forbids before it reads any template, with its own
+message. files/values.json, generated from the schema, lists the keys of every object. */}}
 
-{{/* Advice for each unknown value, a line each. Takes {index, values, object, path}: the list of keys, the values of an
-     object, its place in the list (`workers.*`) and its path for the user (`workers.cpu.`). */}}
+{{/* One line of advice for each unknown value. Takes {index, values, object, path}: files/values.json, the values of an
+     object, its path there (`workers.*`) and its path for the user (`workers.cpu.`). */}}
 {{- define "recon.unknownValues" -}}
 {{- $keys := get .index.objects .object -}}
 {{- $any := has "*" $keys -}}
@@ -27,8 +27,8 @@ message of its own. files/values.json, made from the schema, lists the keys of e
 {{- end -}}
 {{- end -}}
 
-{{/* What to do about an unknown value: its new name, the most similar key beside it, or the places that have such a key,
-     if they are few. */}}
+{{/* Advice for an unknown value: its new name, the most similar key beside it, or the objects that have the key, if they are
+     few. */}}
 {{- define "recon.advice" -}}
 {{- $moved := get .index.moved .object -}}
 {{- $near := include "recon.mostSimilar" . -}}
@@ -49,7 +49,7 @@ message of its own. files/values.json, made from the schema, lists the keys of e
 {{- end -}}
 {{- end -}}
 
-{{/* Variables of {env}, a list as in a container, that are named almost like a setting, a line each; {path} is its place. */}}
+{{/* One line for each variable of {env}, a container's list, whose name is almost a setting's; {path} is the list's path. */}}
 {{- define "recon.misspeltSettings" -}}
 {{- $names := get .index.objects "settings" -}}
 {{- range $old, $_ := .index.moved -}}
@@ -57,14 +57,14 @@ message of its own. files/values.json, made from the schema, lists the keys of e
 {{- end -}}
 {{- range .env -}}
 {{- $near := include "recon.mostSimilar" (dict "key" .name "keys" $names "least" 84) -}}
-{{- if and $near (not (has .name $names)) (not (regexMatch "^(CELERY|OTEL)_" .name)) }}{{/* these have more variables */}}
+{{- if and $near (not (has .name $names)) (not (regexMatch "^(CELERY|OTEL)_" .name)) }}{{/* variables of other programs */}}
 - {{ $.path }}: {{ .name }} is not a setting: did you mean {{ $near }}?
 {{- end -}}
 {{- end -}}
 {{- end -}}
 
-{{/* The most similar of {keys}: the one that shares most pairs of neighbouring letters with {key}, if that is more than {least}
-     percent, or half or more. */}}
+{{/* The most similar of {keys}: the one that shares most pairs of adjacent letters with {key}, if these are more than {least}
+     percent (default: at least half). */}}
 {{- define "recon.mostSimilar" -}}
 {{- $wanted := regexReplaceAll "[^a-z0-9]" (lower .key) "" -}}
 {{- $best := "" -}}
@@ -81,7 +81,7 @@ message of its own. files/values.json, made from the schema, lists the keys of e
 {{- $best -}}
 {{- end -}}
 
-{{/* Fails with a message, in `helm lint` too, which ignores `fail`: there is no template of this name. */}}
+{{/* Fails with a message. `helm lint` ignores `fail`, but not the missing template. */}}
 {{- define "recon.refuse" -}}
 {{- fail . -}}
 {{- include . . -}}

@@ -30,5 +30,5 @@ def test_the_shares_come_with_the_largest_first() -> None:
     assert found.endswith("(cores: operator 0.30, redis 0.10)")
 
 
-def test_a_row_beside_which_other_processes_were_busy_is_marked() -> None:
+def test_a_row_measured_beside_busy_processes_is_marked() -> None:
     assert "noisy" in binding({"cores busy: others": 0.5, "cores busy: operator": 0.3}, 2)

@@ -13,18 +13,18 @@ def results(*names: str, rate: float) -> str:
     return as_json([Result(name, [{"jobs/s": rate}]) for name in names])
 
 
-def test_a_later_row_replaces_an_earlier_one_and_the_others_stay() -> None:
+def test_a_later_row_replaces_an_earlier_one_and_other_rows_are_kept() -> None:
     found = merged(json.loads(results(SECOND, FIRST, rate=1.0)), json.loads(results(FIRST, rate=2.0)))
     assert [(row["name"], row["repetitions"][0]["jobs/s"]) for row in found["rows"]] == [(FIRST, 2.0), (SECOND, 1.0)]
 
 
-def test_a_row_that_is_no_longer_measured_is_left_out() -> None:
+def test_a_row_that_no_longer_exists_is_omitted() -> None:
     assert (
         merged(json.loads(results("old", rate=1.0)), json.loads(results(FIRST, rate=2.0)))["rows"][0]["name"] == FIRST
     )
 
 
-def test_the_figures_of_files_replace_what_stood_between_the_marks_of_the_page(tmp_path: Path) -> None:
+def test_the_figures_of_files_replace_the_text_between_the_markers_of_the_page(tmp_path: Path) -> None:
     (tmp_path / "docs/images").mkdir(parents=True)
     (tmp_path / PAGE).write_text(TEXT)
     (tmp_path / "a.json").write_text(results(FIRST, rate=2.0))
@@ -39,7 +39,7 @@ def test_the_figures_of_files_replace_what_stood_between_the_marks_of_the_page(t
     assert (tmp_path / "docs/images/performance-jobs.svg").read_text().startswith("<svg")
 
 
-def test_what_is_made_from_the_stored_figures_is_up_to_date(tmp_path: Path) -> None:
+def test_files_made_from_the_stored_figures_are_up_to_date(tmp_path: Path) -> None:
     (tmp_path / "docs/images").mkdir(parents=True)
     (tmp_path / PAGE).write_text(TEXT)
     (tmp_path / FIGURES).write_text(results(FIRST, rate=2.0))

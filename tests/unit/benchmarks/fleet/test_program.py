@@ -15,7 +15,7 @@ def test_a_message_is_read_as_kombu_keeps_it_in_redis() -> None:
     assert parse_message(kept) == ("uid", {"job": job}, "reconstruction.process", "uid-2")
 
 
-def test_a_run_is_as_far_as_its_time_and_never_done_before_its_end() -> None:
+def test_progress_follows_the_time_and_stays_below_100_until_the_end() -> None:
     run = Run("uid", "uid-1", 1, seconds=10.0, begun=100.0)
     assert [run.percent(at) for at in (100.0, 105.0, 109.99, 120.0)] == [0, 50, 99, 99]
 

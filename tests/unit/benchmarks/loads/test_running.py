@@ -50,5 +50,5 @@ def test_what_a_watcher_saw_is_compared_with_what_the_fleet_did() -> None:
 
 def test_a_long_job_that_ends_too_early_makes_the_figures_invalid() -> None:
     seen = watched((1.0, event("a", "long-0", "Running")))
-    with pytest.raises(ApiError, match="ended before"):
+    with pytest.raises(ApiError, match="ended during"):
         seen_figures(seen, Journal(ended={"a": 15.0}), WINDOW)

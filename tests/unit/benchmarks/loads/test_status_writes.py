@@ -1,4 +1,4 @@
-"""What the benchmark of status writes sends."""
+"""Status writes that the benchmark sends."""
 
 from datetime import UTC, datetime
 

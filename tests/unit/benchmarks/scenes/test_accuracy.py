@@ -21,7 +21,7 @@ def scores(mesh: Mesh) -> list[accuracy.Score]:
 
 
 def moved(distance: float) -> Mesh:
-    """The truth, `distance` diagonals larger."""
+    """Return the truth, `distance` diagonals larger."""
     larger = BALL.vertices * (1 + distance * TRUTH.diagonal)
     return Mesh(larger + MIDDLE, BALL.faces)
 
@@ -57,7 +57,7 @@ def test_a_large_ground_around_the_subject_takes_no_points_from_it() -> None:
     assert [score.f for score in scores(with_ground)] == pytest.approx([1.0, 1.0], abs=1e-3)
 
 
-def test_a_similarity_is_found_again() -> None:
+def test_a_known_similarity_is_recovered() -> None:
     source = np.random.default_rng(0).normal(size=(9, 3))
     turn = Rotation.from_rotvec([0.3, -0.2, 1.1]).as_matrix()
     target = 2.5 * source @ turn.T + [1.0, 2.0, 3.0]

@@ -53,21 +53,19 @@ def test_the_house_is_closed_above_the_ground() -> None:
     assert house.vertices[used[counts == 1]][:, :, 2].max() == 0.0
 
 
-def test_another_file_than_the_reviewed_bunny_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    npm = tmp_path / "npm"
-    npm.write_text('#!/bin/sh\necho other > "$4/bunny-1.0.1.tgz"\n')
-    npm.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    with pytest.raises(RuntimeError, match="not the file that was reviewed"):
-        shapes.bunny()
-
-
-def test_a_bunny_that_npm_cannot_fetch_is_an_error_with_its_words(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("program", "error"),
+    [
+        pytest.param('echo other > "$4/bunny-1.0.1.tgz"', "not the file that was reviewed", id="another digest"),
+        pytest.param("echo no registry >&2; exit 1", r"^npm cannot fetch bunny@1\.0\.1: no registry$", id="npm fails"),
+    ],
+)
+def test_a_bunny_that_npm_does_not_deliver_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, error: str
 ) -> None:
     npm = tmp_path / "npm"
-    npm.write_text("#!/bin/sh\necho no registry >&2\nexit 1\n")
+    npm.write_text(f"#!/bin/sh\n{program}\n")
     npm.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    with pytest.raises(RuntimeError, match=r"^npm cannot fetch bunny@1\.0\.1: no registry$"):
+    with pytest.raises(RuntimeError, match=error):
         shapes.bunny()

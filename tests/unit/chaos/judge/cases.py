@@ -1,4 +1,4 @@
-"""Evidence of one job, made for the tests of the judge: what it shows by default is good."""
+"""Evidence of one job for tests of the judge; by default it has no problem."""
 
 from dataclasses import replace
 
@@ -153,7 +153,7 @@ def cancelled(
     outputs: tuple[Output, ...] = (),
     leftovers: tuple[Leftover, ...] = (),
 ) -> Evidence:
-    """A job whose cancel was confirmed at 10."""
+    """Return the evidence of a job whose cancel was confirmed at 10."""
     snapshots = (running(6.0, 20), end) if end is CANCELLED else (end,)
     return evidence(confirmed(), *snapshots, runs=runs, outputs=outputs, windows=windows, leftovers=leftovers)
 

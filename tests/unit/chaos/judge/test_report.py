@@ -1,4 +1,4 @@
-"""The report shows what was measured, not what was asked for."""
+"""The report shows measured values, not requested ones."""
 
 from chaos.judge.evidence import Evidence
 from chaos.judge.report import under_way_counts

@@ -1,4 +1,4 @@
-"""Scenarios: the same seed gives the same users, and each does what its name says."""
+"""Scenarios: the same seed gives the same users, and each scenario has its actions."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_the_actions_of_a_scenario_come_in_order(scenario: str, verbs: list[str]
     assert {verb for verb in verbs if verb != "delete"} <= scenarios.CHANGES.keys()
 
 
-def test_only_poison_jobs_have_few_attempts_and_only_patient_users_have_long_jobs() -> None:
+def test_only_poison_jobs_have_few_attempts_and_only_some_scenarios_long_jobs() -> None:
     specs = {name: [made(seed, name) for seed in range(200)] for name in scenarios.WEIGHTS}
     few = {name for name, its in specs.items() if min(int(str(one["backoffLimit"])) for one in its) < 10}
     long = {name for name, its in specs.items() if any("'seconds': 10" in str(one["parameters"]) for one in its)}

@@ -5,6 +5,7 @@ import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from reconstruction_operator.contract.manifest import Manifest, SealedFile
@@ -26,12 +27,15 @@ def job(folder: Path, name: str = "job-1") -> UserJob:
     )
 
 
+def sealing(mesh: bytes, **more: Any) -> Manifest:
+    return Manifest(UID, files=(SealedFile("model.glb", len(mesh), hashlib.sha256(mesh).hexdigest()),), **more)
+
+
 def deliver(folder: Path, name: str = "job-1", mesh: bytes = b"glTF") -> Path:
     target = folder / "red" / name
     target.mkdir(parents=True, exist_ok=True)
     (target / "model.glb").write_bytes(mesh)
-    files = (SealedFile("model.glb", len(mesh), hashlib.sha256(mesh).hexdigest()),)
-    (target / "manifest.json").write_text(Manifest(UID, files=files).to_text())
+    (target / "manifest.json").write_text(sealing(mesh).to_text())
     return target
 
 
@@ -60,7 +64,7 @@ def test_damaged_missing_or_extra_file_and_missing_manifest_are_problems(tmp_pat
     assert problem("damaged") == "['model.glb'] differ from the manifest"
     assert problem("missing") == "['model.glb'] differ from the manifest"
     assert problem("more") == "['core'] are not in the manifest"
-    assert problem("unsealed") == "it has no manifest"
+    assert problem("unsealed") == "the copy has no manifest"
     assert problem("empty") is None
 
 
@@ -82,10 +86,9 @@ def test_hidden_folders_are_those_of_a_worker_that_is_delivering(
 
 
 def deliver_object(bucket: Path, attempt: int, mesh: bytes = b"glTF") -> Path:
-    """A result in the bucket as a worker delivers it; returns the job's folder."""
+    """Write a result into the bucket as a worker delivers it, and return the job's folder."""
     place = bucket / "red" / "job-1"
-    files = (SealedFile("model.glb", len(mesh), hashlib.sha256(mesh).hexdigest()),)
-    manifest = Manifest(UID, attempt=attempt, files=files)
+    manifest = sealing(mesh, attempt=attempt)
     folder = place / layout.folder_of(manifest)
     folder.mkdir(parents=True)
     (folder / "model.glb").write_bytes(mesh)
@@ -99,7 +102,7 @@ def in_bucket(tmp_path: Path) -> UserJob:
     return replace(job(tmp_path), output_uri="s3://bucket/red/job-1/")
 
 
-def test_a_result_in_a_bucket_is_the_one_that_its_pointer_names(tmp_path: Path, in_bucket: UserJob) -> None:
+def test_the_pointer_names_the_result_in_a_bucket(tmp_path: Path, in_bucket: UserJob) -> None:
     bucket = tmp_path / "bucket"
     deliver_object(bucket, 1)
     place = deliver_object(bucket, 2, b"another")
@@ -112,7 +115,7 @@ def test_a_result_in_a_bucket_is_the_one_that_its_pointer_names(tmp_path: Path, 
     assert mesh.startswith(f"{UID}/1-")
 
 
-def test_objects_without_a_whole_result_are_problems(tmp_path: Path, in_bucket: UserJob) -> None:
+def test_objects_without_a_complete_result_are_problems(tmp_path: Path, in_bucket: UserJob) -> None:
     def problem() -> str | None:
         there = Deliveries(tmp_path, tmp_path / "bucket").there([in_bucket]).get(UID)
         return None if there is None else there.problem
@@ -126,7 +129,7 @@ def test_objects_without_a_whole_result_are_problems(tmp_path: Path, in_bucket: 
     mesh.with_name("manifest.json").unlink()
     assert "which has no manifest" in str(problem())
     (place / "result.json").unlink()
-    assert problem() == "objects are there, and no pointer"
+    assert problem() == "there are objects, but no pointer"
 
 
 def test_a_result_in_a_bucket_is_kept_once(tmp_path: Path, in_bucket: UserJob) -> None:

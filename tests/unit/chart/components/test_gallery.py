@@ -1,4 +1,4 @@
-"""The gallery: off by default; least permissions; volumes, settings and routes as the values say."""
+"""Gallery: off by default, with least permissions, and with the volumes, settings and routes of the values."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ def on(**values: Any) -> dict[str, Any]:
 
 
 def rules(objects: Objects, name: str) -> list[tuple[str, str]]:
-    """Resource and verb of each rule of the ClusterRole."""
+    """Return resource and verb of each rule of the ClusterRole."""
     found = objects["ClusterRole", name]["rules"]
     return sorted((resource, verb) for rule in found for resource in rule["resources"] for verb in rule["verbs"])
 
 
-def test_nothing_of_it_is_rendered_by_default(render: Render) -> None:
+def test_the_gallery_is_not_rendered_by_default(render: Render) -> None:
     assert not [name for _, name in render() if "gallery" in name]
 
 
-def test_its_account_may_list_jobs_and_ask_and_nothing_else(render: Render) -> None:
+def test_the_account_may_only_list_jobs_and_review_users(render: Render) -> None:
     objects = render(ON)
 
     assert rules(objects, "reconstruction-gallery") == [("subjectaccessreviews", "create"), ("tokenreviews", "create")]
@@ -37,7 +37,7 @@ def test_its_account_may_list_jobs_and_ask_and_nothing_else(render: Render) -> N
     ]
 
 
-def test_an_operator_of_one_namespace_limits_it_to_that(render: Render) -> None:
+def test_the_gallery_of_an_operator_of_one_namespace_is_limited_to_it(render: Render) -> None:
     objects = render(ON | {"operator": {"watchNamespaces": ["one"]}})
 
     assert ("ClusterRoleBinding", "reconstruction-gallery-jobs") not in objects
@@ -45,7 +45,7 @@ def test_an_operator_of_one_namespace_limits_it_to_that(render: Render) -> None:
     assert env_of(objects, "gallery")["GALLERY_NAMESPACES"] == "one"
 
 
-def test_the_pod_is_restricted_and_reads_the_jobs_alone(render: Render) -> None:
+def test_the_pod_is_restricted_and_mounts_only_the_jobs_read_only(render: Render) -> None:
     objects = render(ON)
     container = container_of(objects, "gallery")
 
@@ -59,7 +59,7 @@ def test_the_pod_is_restricted_and_reads_the_jobs_alone(render: Render) -> None:
     assert objects["Service", "reconstruction-gallery"]["spec"]["selector"] == labels("gallery")
 
 
-def test_uploads_go_to_the_volume_that_is_named(render: Render) -> None:
+def test_uploads_go_to_the_named_volume(render: Render) -> None:
     objects = render(on(uploads={"photosVolume": "mine"}) | {"photos": [UPLOADS]})
 
     mounts = container_of(objects, "gallery")["volumeMounts"]
@@ -80,7 +80,7 @@ STORED = on(jobsVolume=False, objectStorage={"enabled": True, "existingSecret": 
 }
 
 
-def test_results_in_object_storage_are_read_with_credentials_of_its_own(render: Render) -> None:
+def test_results_in_object_storage_are_read_with_the_gallerys_credentials(render: Render) -> None:
     objects = render(STORED)
     container = container_of(objects, "gallery")
 
@@ -107,7 +107,7 @@ def test_results_in_object_storage_are_read_with_credentials_of_its_own(render: 
         pytest.param(on(url="gallery.example.com"), "url", id="no-scheme"),
     ],
 )
-def test_values_that_cannot_work_are_refused(refuse: Refuse, values: dict[str, Any], message: str) -> None:
+def test_inconsistent_values_are_rejected(refuse: Refuse, values: dict[str, Any], message: str) -> None:
     assert message in refuse(values, apis=(HTTP_ROUTE,))
 
 
@@ -120,7 +120,7 @@ def test_a_proxy_gets_its_secret_and_the_account_may_impersonate(render: Render)
     assert volume["secret"] == {"secretName": "proxy", "items": [{"key": "token", "path": "secret"}]}
 
 
-def test_a_route_leads_to_its_service(render: Render) -> None:
+def test_the_route_leads_to_the_service(render: Render) -> None:
     route = {"enabled": True, "parentRefs": [{"name": "public"}], "hostnames": ["gallery.example.com"]}
 
     spec = render(on(httpRoute=route), apis=(HTTP_ROUTE,))["HTTPRoute", "reconstruction-gallery"]["spec"]
@@ -129,7 +129,7 @@ def test_a_route_leads_to_its_service(render: Render) -> None:
     assert spec["rules"][0]["backendRefs"] == [{"name": "reconstruction-gallery", "port": 80}]
 
 
-def test_its_network_policy_reaches_the_api_server_alone(render: Render) -> None:
+def test_the_network_policy_allows_only_the_api_server_and_dns(render: Render) -> None:
     source = [{"namespaceSelector": {"matchLabels": {"name": "gateways"}}}]
     objects = render(ON | {"networkPolicy": {"enabled": True, "galleryFrom": source}})
 

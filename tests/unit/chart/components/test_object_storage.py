@@ -1,4 +1,4 @@
-"""Object storage: what operator and workers are given of endpoint, credentials, certificates and proxy."""
+"""Object storage: endpoint, credentials, certificates and proxy of operator and workers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ VALUES = {
 }
 
 
-def test_without_values_nothing_of_it_is_rendered(render: Render) -> None:
+def test_object_storage_is_not_rendered_by_default(render: Render) -> None:
     assert "STORAGE" not in str(render())
 
 
@@ -45,5 +45,5 @@ def test_only_workers_get_the_credentials(render: Render) -> None:
     assert credentials not in container_of(objects, "operator").get("envFrom", [])
 
 
-def test_settings_that_follow_from_these_values_are_refused(refuse: Refuse) -> None:
+def test_settings_that_the_chart_derives_from_these_values_are_rejected(refuse: Refuse) -> None:
     assert "set objectStorage.schemes" in refuse({"settings": {"STORAGE_SCHEMES": "s3"}})

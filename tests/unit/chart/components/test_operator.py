@@ -120,7 +120,7 @@ def test_placement_values_are_copied_into_the_pod(render: Render, key: str) -> N
     assert pod(render({"operator": {key: PLACEMENT[key]}}))[key] == PLACEMENT[key]
 
 
-def test_extra_variables_and_volumes_follow_ours(render: Render) -> None:
+def test_extra_variables_and_volumes_follow_those_of_the_chart(render: Render) -> None:
     extra = {"name": "HTTPS_PROXY", "value": "http://proxy:3128"}
     volume = {"name": "certificates", "configMap": {"name": "ca"}}
     mount = {"name": "certificates", "mountPath": "/certificates"}
@@ -141,7 +141,7 @@ def test_extra_variables_and_volumes_follow_ours(render: Render) -> None:
     ],
 )
 def test_the_operator_knows_the_queues_of_the_pools(render: Render, values: dict[str, Any], pools: str | None) -> None:
-    """Else a pool that is scaled to zero has no metric to be scaled by."""
+    """Without them, a pool that is scaled to zero would have no metric."""
     assert env_of(render(values), "operator").get("METRICS_POOLS") == pools
 
 
@@ -257,7 +257,7 @@ def test_user_roles_can_be_created_without_aggregation(render: Render) -> None:
     assert not any("aggregate" in label for (kind, _), one in objects.items() for label in one["metadata"]["labels"])
 
 
-def test_running_jobs_are_protected_by_a_policy_that_exempts_the_users_named(render: Render) -> None:
+def test_a_policy_protects_running_jobs_and_exempts_the_named_users(render: Render) -> None:
     objects = render({"deletionProtection": {"enabled": True, "exemptUsers": ["cleaner", "system:gc"]}})
     added = objects.keys() - render().keys()
 
@@ -268,11 +268,11 @@ def test_running_jobs_are_protected_by_a_policy_that_exempts_the_users_named(ren
 
 
 @pytest.mark.parametrize("user", ["a'b", 'a"b', "a\\b", ""])
-def test_an_exempt_user_that_would_end_the_expression_is_refused(refuse: Refuse, user: str) -> None:
+def test_an_exempt_user_that_would_end_the_expression_is_rejected(refuse: Refuse, user: str) -> None:
     assert "exemptUsers" in refuse({"deletionProtection": {"enabled": True, "exemptUsers": [user]}})
 
 
-def test_canceller_role_has_the_policy_that_limits_it(render: Render) -> None:
+def test_the_canceller_role_comes_with_the_policy_that_limits_it(render: Render) -> None:
     added = render({"rbac": {"canceller": {"enabled": True}}}).keys() - render().keys()
 
     assert added == {

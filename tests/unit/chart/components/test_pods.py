@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.chart import RESTRICTED, Objects, Refuse, Render, container_of, labels, pod_of, workload
+from tests.support.chart import RESTRICTED, Objects, Refuse, Render, container_of, labels, pod_of, pods, workload
 from tests.support.paths import CHART
 
 BOTH = pytest.mark.parametrize(
@@ -21,7 +21,7 @@ BOTH = pytest.mark.parametrize(
 
 
 def at(place: tuple[str, ...], **values: Any) -> dict[str, Any]:
-    """The values of the operator or of a pool."""
+    """Return the values of the operator or of a pool."""
     for name in reversed(place):
         values = {name: values}
     return values
@@ -86,7 +86,7 @@ def test_an_existing_service_account_is_used(render: Render, component: str, pla
     assert {("ServiceAccount", "ours"), ("ServiceAccount", f"reconstruction-{component}")}.isdisjoint(objects)
 
 
-def test_the_operators_permissions_are_those_of_its_account(render: Render) -> None:
+def test_the_operators_permissions_are_bound_to_its_account(render: Render) -> None:
     values = {"serviceAccount": {"create": False, "name": "ours"}, "watchNamespaces": ["maps"]}
 
     objects = render({"operator": values})
@@ -140,8 +140,8 @@ ALLOWED_VOLUMES = {
 
 
 def refused_by_restricted_v2(pod: dict[str, Any]) -> list[str]:
-    """What OpenShift's SCC restricted-v2 would refuse: users and groups outside of those of the namespace, and the rest
-    of what it requires."""
+    """Return the keys that OpenShift's SCC restricted-v2 would reject: users and groups that it assigns itself, and violations of
+    its other requirements."""
     contexts = [pod["securityContext"], *(one["securityContext"] for one in pod["containers"])]
     found = [key for one in contexts for key in ("runAsUser", "runAsGroup", "fsGroup") if key in one]
     found += [key for key in ("hostNetwork", "hostPID", "hostIPC") if pod.get(key)]
@@ -155,14 +155,7 @@ def refused_by_restricted_v2(pod: dict[str, Any]) -> list[str]:
 
 def test_openshift_accepts_every_pod_of_its_shape(render: Render) -> None:
     def refused(values: dict[str, Any]) -> dict[str, list[str]]:
-        specs = {
-            name: one["spec"]
-            for (kind, name), one in render(values).items()
-            if kind in ("Pod", "Deployment", "StatefulSet")
-        }
-        return {
-            name: refused_by_restricted_v2(spec.get("template", {}).get("spec", spec)) for name, spec in specs.items()
-        }
+        return {name: refused_by_restricted_v2(pod) for name, pod in pods(render(values))}
 
     shape = yaml.safe_load((CHART / "ci" / "openshift-values.yaml").read_text())
 
@@ -196,7 +189,7 @@ def test_the_worker_uses_only_the_listed_claims(render: Render) -> None:
     assert container_of(objects, "worker-cpu")["resources"]["claims"] == used
 
 
-def test_the_shape_with_house_rules_changes_all_that_it_names(render: Render) -> None:
+def test_the_shape_with_house_rules_changes_names_labels_and_accounts(render: Render) -> None:
     objects = render(yaml.safe_load((CHART / "ci" / "house-rules-values.yaml").read_text()))
 
     operator = objects["Deployment", "reconstruction-meshes-operator"]["spec"]

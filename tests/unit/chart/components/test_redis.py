@@ -7,7 +7,19 @@ from typing import Any
 
 import pytest
 
-from tests.support.chart import PART_OF, REDIS_PASSWORD, RESTRICTED, Objects, Refuse, Render, labels, unprivileged
+from tests.support.chart import (
+    PART_OF,
+    REDIS_PASSWORD,
+    RESTRICTED,
+    Objects,
+    Refuse,
+    Render,
+    container_of,
+    labels,
+    pod_of,
+    pods,
+    unprivileged,
+)
 
 SELECTOR = labels("redis")
 START = """\
@@ -27,13 +39,13 @@ def stateful_set(objects: Objects) -> dict[str, Any]:
 
 
 def env_of_all(objects: Objects) -> list[dict[str, Any]]:
-    """The variables of the operator and of the worker."""
+    """Return the variables of the operator and of the worker."""
     return [
         {
             one["name"]: one.get("value") or one["valueFrom"].get("secretKeyRef")
-            for one in objects["Deployment", name]["spec"]["template"]["spec"]["containers"][0]["env"]
+            for one in container_of(objects, name)["env"]
         }
-        for name in ("reconstruction-operator", "reconstruction-worker-cpu")
+        for name in ("operator", "worker-cpu")
     ]
 
 
@@ -102,18 +114,18 @@ def test_no_secret_is_an_argument_of_any_process(render: Render, values: dict[st
         for value in one["data"].values()
     }
 
-    for (kind, name), one in objects.items():
-        if kind not in ("Deployment", "StatefulSet"):
+    for name, pod in pods(objects):
+        if name == "reconstruction-test":  # it gets no secret
             continue
-        for container in one["spec"]["template"]["spec"]["containers"]:
+        for container in pod["containers"]:
             given = " ".join([*container.get("command", []), *container.get("args", [])])
             names = {each["name"] for each in container["env"] if "secretKeyRef" in each.get("valueFrom", {})}
-            assert names, f"{name} gets no secret: this test looks for them in the wrong place"
+            assert names, f"{name} gets no secret: this test searches in the wrong place"
             assert not any(secret in given for secret in secrets), name
             assert not any(f"$({each})" in given for each in names), name  # the kubelet would substitute it
 
 
-def test_no_two_releases_have_the_same_password(render: Render) -> None:
+def test_two_releases_have_different_passwords(render: Render) -> None:
     secrets = [one for name in ("one", "two") for (kind, _), one in render(release=name).items() if kind == "Secret"]
 
     assert len({secret["data"]["password"] for secret in secrets}) == len(secrets) == 2
@@ -164,11 +176,11 @@ def test_the_keys_in_the_secret_can_be_renamed(render: Render) -> None:
         assert env["REDIS_SENTINEL_PASSWORD"] == {"name": "our-redis", "key": "sentinel"}
 
 
-@pytest.mark.parametrize("name", ["reconstruction-operator", "reconstruction-worker-cpu"])
+@pytest.mark.parametrize("name", ["operator", "worker-cpu"])
 def test_certificate_of_a_private_authority_is_mounted_at_the_documented_path(render: Render, name: str) -> None:
     external = {"existingSecret": "our-redis", "ca": {"existingSecret": "our-ca", "key": "root.pem"}}
 
-    pod = render({"redis": {"enabled": False, "external": external}})["Deployment", name]["spec"]["template"]["spec"]
+    pod = pod_of(render({"redis": {"enabled": False, "external": external}}), name)
 
     assert {
         "name": "redis-ca",
@@ -178,5 +190,5 @@ def test_certificate_of_a_private_authority_is_mounted_at_the_documented_path(re
     assert mount in pod["containers"][0]["volumeMounts"]
 
 
-def test_missing_redis_is_refused(refuse: Refuse) -> None:
+def test_a_missing_redis_is_rejected(refuse: Refuse) -> None:
     assert "redis.external.existingSecret must name the Secret" in refuse({"redis": {"enabled": False}})

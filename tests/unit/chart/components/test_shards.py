@@ -31,7 +31,7 @@ def test_each_shard_is_a_deployment_with_its_setting(render: Render) -> None:
         assert workload(objects, name)["replicas"] == 2
 
 
-def test_one_shard_is_rendered_as_ever(render: Render) -> None:
+def test_one_shard_is_rendered_without_numbers(render: Render) -> None:
     objects = render({"operator": {"shards": 1}})
 
     assert named(objects, "Deployment") == ["reconstruction-operator"]
@@ -51,7 +51,7 @@ def test_no_selector_of_a_shard_selects_a_pod_of_another(render: Render) -> None
         assert spec["template"]["metadata"]["labels"] == shard_labels(number) | PART_OF
 
 
-def test_labels_of_pods_never_replace_the_one_of_the_shard(render: Render) -> None:
+def test_pod_labels_never_replace_the_label_of_the_shard(render: Render) -> None:
     objects = render({"operator": {"shards": 2, "podLabels": {"team": "maps", "reconstruction.dev/shard": "9"}}})
 
     found = workload(objects, "operator-2")["template"]["metadata"]["labels"]
@@ -65,7 +65,7 @@ def test_labels_of_pods_never_replace_the_one_of_the_shard(render: Render) -> No
         pytest.param(THREE, [f"reconstruction-operator-{number}-of-3" for number in (1, 2, 3)], id="shards"),
     ],
 )
-def test_the_account_may_hold_the_leases_of_its_shards_alone(
+def test_the_account_may_hold_only_the_leases_of_its_shards(
     render: Render, values: dict[str, Any], leases: list[str]
 ) -> None:
     rules = render(values)["Role", "reconstruction-operator"]["rules"]
@@ -74,7 +74,7 @@ def test_the_account_may_hold_the_leases_of_its_shards_alone(
     assert update["resourceNames"] == leases
 
 
-def test_leases_of_a_release_with_as_many_shards_elsewhere_may_be_read(render: Render) -> None:
+def test_the_account_may_read_leases_of_releases_with_as_many_shards(render: Render) -> None:
     rules = render(THREE)["ClusterRole", "reconstruction-operator"]["rules"]
 
     (read,) = [rule for rule in rules if rule["resources"] == ["leases"]]
@@ -82,7 +82,7 @@ def test_leases_of_a_release_with_as_many_shards_elsewhere_may_be_read(render: R
     assert (read["verbs"], read["resourceNames"]) == (["get"], ["reconstruction-operator", *shards])
 
 
-def test_metrics_tell_the_shard_and_scaling_counts_the_jobs_of_all(render: Render) -> None:
+def test_metrics_have_the_shard_and_scaling_counts_the_jobs_of_all_shards(render: Render) -> None:
     metrics = {"metrics": {"serviceMonitor": {"enabled": True}}, "keda": {"prometheusAddress": "http://prometheus"}}
     scaled = {"workers": {"cpu": {"autoscaling": {"enabled": True}}}}
     objects = render(THREE | metrics | scaled, apis=APIS)
@@ -95,5 +95,5 @@ def test_metrics_tell_the_shard_and_scaling_counts_the_jobs_of_all(render: Rende
 
 
 @pytest.mark.parametrize("shards", [0, 33, "3"])
-def test_a_number_of_shards_that_is_none_is_refused(refuse: Refuse, shards: Any) -> None:
+def test_an_invalid_number_of_shards_is_rejected(refuse: Refuse, shards: Any) -> None:
     assert "shards" in refuse({"operator": {"shards": shards}})

@@ -104,7 +104,7 @@ def test_the_deployment_as_a_whole(render: Render) -> None:
     }
 
 
-def test_a_gpu_pool_is_switched_on_by_one_value(render: Render) -> None:
+def test_one_value_enables_the_gpu_pool(render: Render) -> None:
     objects = render({"workers": GPU})
 
     assert pools(objects) == {"cpu", "gpu"}
@@ -138,7 +138,7 @@ def test_operator_and_all_workers_get_the_namespaces_of_a_pool(render: Render) -
         assert env_of(objects, component)["POOL_NAMESPACES"] == allowed
 
 
-def test_without_namespaces_every_pool_is_open(render: Render) -> None:
+def test_without_namespaces_a_pool_accepts_all_jobs(render: Render) -> None:
     assert "POOL_NAMESPACES" not in env(render({}), "cpu")
 
 
@@ -180,7 +180,7 @@ def test_null_removes_a_default(render: Render) -> None:
     assert container(objects)["resources"] == {"limits": {"memory": "8Gi"}}
 
 
-def test_a_pools_image_can_come_from_elsewhere(render: Render) -> None:
+def test_a_pool_can_have_its_own_registry(render: Render) -> None:
     image = {"registry": "registry.example.com", "repository": "reconviagen", "tag": "7"}
 
     objects = render({"image": {"registry": "ours.example.com"}, "workers": {"gpu": {"enabled": True, "image": image}}})
@@ -216,7 +216,7 @@ def test_a_pod_is_killed_only_after_it_has_drained(render: Render) -> None:
     assert pod(objects)["terminationGracePeriodSeconds"] == 640
 
 
-def test_grace_period_shorter_than_the_drain_is_refused(refuse: Refuse) -> None:
+def test_a_grace_period_shorter_than_the_drain_is_rejected(refuse: Refuse) -> None:
     message = refuse({"workers": {"cpu": {"drainSeconds": 600, "terminationGracePeriodSeconds": 600}}})
 
     assert "workers.cpu.terminationGracePeriodSeconds is 600: a pod that drains for 600 s needs at least 610" in message
@@ -234,7 +234,7 @@ OURS = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}}
         pytest.param({"workers": {"cpu": {"strategy": OURS}}}, OURS, id="configured"),
     ],
 )
-def test_the_update_strategy_fits_the_volume_or_is_configured(
+def test_the_update_strategy_follows_the_access_modes_or_is_configured(
     render: Render, values: dict[str, Any], strategy: dict[str, object]
 ) -> None:
     assert spec(render(values))["strategy"] == strategy
@@ -243,7 +243,7 @@ def test_the_update_strategy_fits_the_volume_or_is_configured(
 # --- volumes
 
 
-def test_claim_of_the_job_folders_is_kept_after_an_uninstall(render: Render) -> None:
+def test_the_claim_of_the_job_folders_is_kept_after_an_uninstall(render: Render) -> None:
     claim = render()["PersistentVolumeClaim", "reconstruction-jobs"]
 
     assert claim["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
@@ -264,7 +264,7 @@ def test_existing_claim_is_used_and_none_is_created(render: Render) -> None:
     assert "PersistentVolumeClaim" not in {kind for kind, _ in objects}
 
 
-def test_a_pool_can_have_a_claim_of_its_own(render: Render) -> None:
+def test_a_pool_can_have_its_own_claim(render: Render) -> None:
     objects = render({"workers": {"gpu": GPU["gpu"] | {"storage": {"existingClaim": "nvme"}}}})
 
     assert volume(objects, "jobs") == {"persistentVolumeClaim": {"claimName": "reconstruction-jobs"}}
@@ -307,7 +307,7 @@ def scaled_object(render: Render, values: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def test_a_pool_is_scaled_by_the_jobs_that_wait_and_run(render: Render) -> None:
+def test_a_pool_is_scaled_by_waiting_and_running_jobs(render: Render) -> None:
     query = 'sum(max by (reconstruction_dev_shard, queue, phase) (reconstruction_queue_jobs{queue=~"(celery|large)(-high|-low)?"}))'
     metadata = {
         "serverAddress": "http://prometheus:9090",
@@ -327,7 +327,7 @@ def test_a_pool_is_scaled_by_the_jobs_that_wait_and_run(render: Render) -> None:
     }
 
 
-def test_scaled_pool_sets_no_replicas_and_lets_the_longest_job_end(render: Render) -> None:
+def test_a_scaled_pool_sets_no_replicas_and_drains_for_the_longest_job(render: Render) -> None:
     objects = render(SCALED, apis=KEDA)
 
     assert "replicas" not in spec(objects)
@@ -344,7 +344,7 @@ def test_the_metrics_of_several_operators_are_distinguished(render: Render) -> N
     assert trigger["authenticationRef"] == {"name": "prometheus"}
 
 
-def test_the_scaling_metric_is_one_of_the_operator(render: Render) -> None:
+def test_the_scaling_metric_exists_in_the_operator(render: Render) -> None:
     (trigger,) = scaled_object(render, SCALED)["triggers"]
 
     (name,) = (metric.name for metric in metrics.QUEUE_JOBS.collect())

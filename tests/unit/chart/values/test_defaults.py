@@ -1,28 +1,18 @@
-"""Defaults of the chart, and rules that hold for all objects."""
+"""Defaults of the chart, and rules for all objects."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.support.chart import GPU, RESTRICTED, Objects, Render
+from tests.support.chart import GPU, RESTRICTED, Objects, Render, pods
 from tests.support.paths import CHECKOUT
 
 ALL_PODS: dict[str, Any] = {"workers": GPU}
-
-
-def pods(objects: Objects) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The spec of every pod that the objects would create."""
-    for (kind, name), one in objects.items():
-        if kind in ("Deployment", "StatefulSet"):
-            yield name, one["spec"]["template"]["spec"]
-        elif kind == "Pod":
-            yield name, one["spec"]
 
 
 def test_defaults_are_an_operator_a_worker_and_a_redis(render: Render) -> None:
@@ -74,7 +64,7 @@ def test_configured_prefix_is_used(render: Render) -> None:
     assert ("Deployment", "lab-worker-cpu") in render({"fullnameOverride": "lab"})
 
 
-def test_the_images_are_those_of_the_projects_version(render: Render, chart: Path) -> None:
+def test_the_images_have_the_projects_version(render: Render, chart: Path) -> None:
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["version"]
     assert yaml.safe_load((chart / "Chart.yaml").read_text())["appVersion"] == project
     assert {
@@ -89,7 +79,7 @@ def test_a_changed_chart_has_another_version_than_the_previous_one(chart: Path) 
     assert name not in previous
 
 
-def test_crd_is_that_of_the_code_and_is_kept_after_an_uninstall(render: Render, chart: Path) -> None:
+def test_the_crd_is_generated_and_kept_after_an_uninstall(render: Render, chart: Path) -> None:
     made = render()["CustomResourceDefinition", "reconstructionjobs.reconstruction.dev"]
 
     assert made["spec"] == yaml.safe_load((chart / "files/crd/reconstructionjobs.yaml").read_text())["spec"]
@@ -110,7 +100,7 @@ def test_crd_is_deleted_with_the_release_without_keep(render: Render) -> None:
         pytest.param({"operator": {"replicas": 1}}, "PodDisruptionBudget", id="the budget of a single replica"),
     ],
 )
-def test_what_can_be_left_out(render: Render, values: dict[str, Any], kind: str) -> None:
+def test_an_object_can_be_disabled(render: Render, values: dict[str, Any], kind: str) -> None:
     assert kind not in {found for found, _ in render(values)}
 
 
@@ -130,7 +120,7 @@ def test_every_container_has_a_memory_request_and_limit(render: Render) -> None:
             assert "memory" in container["resources"]["limits"], name
 
 
-def test_only_the_operator_and_the_test_hold_a_token_of_the_cluster(render: Render) -> None:
+def test_only_the_operator_and_the_test_have_a_token_of_the_cluster(render: Render) -> None:
     with_token = {name for name, pod in pods(render(ALL_PODS)) if pod.get("automountServiceAccountToken", True)}
 
     assert with_token == {"reconstruction-operator", "reconstruction-test"}

@@ -1,4 +1,4 @@
-"""Unknown values are refused, all at once, each with a suggestion."""
+"""Unknown values are rejected together, each with a suggestion."""
 
 from __future__ import annotations
 
@@ -11,58 +11,43 @@ import pytest
 
 from tests.support.chart import Ask, Refuse, Render
 
-ADVICE = [
-    pytest.param({"operator": {"replica": 2}}, "- operator.replica: did you mean operator.replicas?", id="letter"),
-    pytest.param(
-        {"operator": {"nodeselector": {}}}, "- operator.nodeselector: did you mean operator.nodeSelector?", id="case"
-    ),
-    pytest.param(
-        {"networkpolicies": {"enabled": True}}, "- networkpolicies: did you mean networkPolicy?", id="other number"
-    ),
-    pytest.param(
+ADVICE = {
+    "letter": ({"operator": {"replica": 2}}, "- operator.replica: did you mean operator.replicas?"),
+    "case": ({"operator": {"nodeselector": {}}}, "- operator.nodeselector: did you mean operator.nodeSelector?"),
+    "other number": ({"networkpolicies": {"enabled": True}}, "- networkpolicies: did you mean networkPolicy?"),
+    "elsewhere": (
         {"replicas": 2},
         "- replicas: did you mean operator.replicas or workerDefaults.replicas or workers.POOL.replicas?",
-        id="elsewhere",
     ),
-    pytest.param(
+    "of another object": (
         {"workers": {"cpu": {"image": {"pullPolicy": "Always"}}}},
         "- workers.cpu.image.pullPolicy: did you mean image.pullPolicy?",
-        id="of another object",
     ),
-    pytest.param({"workers": {"cpu": {"queue": "a"}}}, "did you mean workers.cpu.queues?", id="of a pool"),
-    pytest.param(
-        {"settings": {"LOG_LEVL": "INFO"}}, "- settings.LOG_LEVL: did you mean settings.LOG_LEVEL?", id="setting"
-    ),
-    pytest.param(
+    "of a pool": ({"workers": {"cpu": {"queue": "a"}}}, "did you mean workers.cpu.queues?"),
+    "setting": ({"settings": {"LOG_LEVL": "INFO"}}, "- settings.LOG_LEVL: did you mean settings.LOG_LEVEL?"),
+    "a setting with its own value": (
         {"settings": {"WATCH_NAMESPACE": "maps"}},
         "- settings.WATCH_NAMESPACE: did you mean WATCH_NAMESPACES? set operator.watchNamespaces",
-        id="a setting with a value of its own",
     ),
-    pytest.param(
-        {"settings": {"DRAIN_SECONDS": 9}}, "- settings.DRAIN_SECONDS: set workers.POOL.drainSeconds", id="value"
-    ),
-    pytest.param(
+    "value": ({"settings": {"DRAIN_SECONDS": 9}}, "- settings.DRAIN_SECONDS: set workers.POOL.drainSeconds"),
+    "setting of a pool": (
         {"workers": {"cpu": {"settings": {"INPUT_ROOTS": "/a"}}}},
         "- workers.cpu.settings.INPUT_ROOTS: it is always /photos; set photos for the volumes",
-        id="setting of a pool",
     ),
-    pytest.param(
+    "in a list": (
         {"photos": [{"name": "a", "mountPath": "/photos", "existingClaim": "b", "subpath": "c"}]},
         "- photos[0].subpath: did you mean photos[0].subPath?",
-        id="in a list",
     ),
-    pytest.param({"namePrefix": "lab"}, "- namePrefix: it is now fullnameOverride", id="renamed"),
-    pytest.param({"image": {"pullSecrets": []}}, "- image.pullSecrets: it is now imagePullSecrets", id="moved"),
-    pytest.param(
-        {"redis": {"runAsUser": 1}}, "- redis.runAsUser: set runAsUser, runAsGroup and fsGroup", id="replaced"
-    ),
-    pytest.param({"operator": {"enabled": True}}, "- operator.enabled\n", id="in too many places"),
-    pytest.param({"xyzzy": None}, "- xyzzy\n", id="unlike any"),
-]
+    "renamed": ({"namePrefix": "lab"}, "- namePrefix: it is now fullnameOverride"),
+    "moved": ({"image": {"pullSecrets": []}}, "- image.pullSecrets: it is now imagePullSecrets"),
+    "replaced": ({"redis": {"runAsUser": 1}}, "- redis.runAsUser: set runAsUser, runAsGroup and fsGroup"),
+    "in too many places": ({"operator": {"enabled": True}}, "- operator.enabled\n"),
+    "unlike any": ({"xyzzy": None}, "- xyzzy\n"),
+}
 
 
-@pytest.mark.parametrize(("values", "line"), ADVICE)
-def test_the_message_has_what_was_probably_meant(refuse: Refuse, values: dict[str, Any], line: str) -> None:
+@pytest.mark.parametrize(("values", "line"), ADVICE.values(), ids=ADVICE)
+def test_the_message_has_the_probably_intended_value(refuse: Refuse, values: dict[str, Any], line: str) -> None:
     message = refuse(values)
 
     assert "this chart has no such value" in message
@@ -82,7 +67,7 @@ def test_the_message_has_what_was_probably_meant(refuse: Refuse, values: dict[st
         ),
     ],
 )
-def test_a_variable_that_is_named_almost_like_a_setting_is_refused(
+def test_a_variable_with_almost_the_name_of_a_setting_is_rejected(
     refuse: Refuse, values: dict[str, Any], line: str
 ) -> None:
     assert line in refuse(values)
@@ -94,7 +79,7 @@ def test_other_variables_are_accepted(render: Render) -> None:
 
 
 def with_an_unknown_key(objects: dict[str, list[str]]) -> dict[str, Any]:
-    """Values that have the key `unknown` in every object of the chart."""
+    """Return values with the key `unknown` in every object of the chart."""
     values: dict[str, Any] = {}
     for path in sorted(objects):
         node: Any = values

@@ -1,4 +1,4 @@
-"""Values: each is documented and in the schema, whose every key is described and whose types are checked."""
+"""Values: each is documented and in the schema, which describes every key and checks types."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import yaml
 
 from scripts.generate.chart import documented, resolved
 from scripts.paths import CHART
-from tests.support.chart import Ask, Refuse, Render
+from tests.support.chart import Ask, Refuse, Render, container_of
 from tests.support.paths import CHECKOUT
 
 # Maps with the user's own keys.
@@ -33,7 +33,7 @@ def schema(chart: Path) -> dict[str, Any]:
 
 
 def schema_keys(node: dict[str, Any], root: dict[str, Any], path: str = "") -> Iterator[str]:
-    """Every key of the schema, with dots, without those below a map with the user's own keys."""
+    """Yield every key of the schema, with dots, except those below a map with the user's keys."""
     for name, child in resolved(node, root).get("properties", {}).items():
         key = f"{path}.{name}" if path else name
         yield key
@@ -42,7 +42,7 @@ def schema_keys(node: dict[str, Any], root: dict[str, Any], path: str = "") -> I
 
 
 def value_keys(values: dict[str, Any], known: set[str], path: str = "") -> Iterator[str]:
-    """Every key of values.yaml, with dots, without those inside a map that is one value."""
+    """Yield every key of values.yaml, with dots, except those inside a map that is one value."""
     for name, child in values.items():
         key = f"{path}.{name}" if path else name
         yield key
@@ -68,7 +68,7 @@ def test_every_value_is_documented(chart: Path, schema: dict[str, Any]) -> None:
 
 
 def undescribed(node: dict[str, Any], path: str) -> Iterator[str]:
-    """Every key and definition of the schema without a description; items and values of a map may refer to one."""
+    """Yield every key and definition of the schema without a description; items and map values may refer to a definition."""
     named = {f"{path}.{name}": child for name, child in node.get("properties", {}).items()}
     named |= {f"#{name}": child for name, child in node.get("definitions", {}).items()}
     others = {f"{path}.{key}": node[key] for key in ("items", "additionalProperties") if key in node}
@@ -82,7 +82,7 @@ def test_every_key_of_the_schema_is_described(schema: dict[str, Any]) -> None:
     assert list(undescribed(schema, "")) == []
 
 
-def test_the_meanings_in_the_schema_are_those_of_the_values(chart: Path, schema: dict[str, Any]) -> None:
+def test_descriptions_in_the_schema_come_from_the_values(chart: Path, schema: dict[str, Any]) -> None:
     operator = schema["properties"]["operator"]["properties"]
     meanings = {value.key: value.meaning for value in documented((chart / "values.yaml").read_text())}
 
@@ -94,46 +94,41 @@ def quantity(text: object) -> dict[str, Any]:
     return {"operator": {"resources": {"limits": {"memory": text}}}}
 
 
-REFUSED = [
-    pytest.param({"workers": {"a": {"queues": ["x-high"]}}}, "x-high is a priority of the queue x", id="priority"),
-    pytest.param(
-        {"workers": {"a": {"namespaces": ["maps"]}}},  # and cpu has the same queue
+REFUSED = {
+    "priority": ({"workers": {"a": {"queues": ["x-high"]}}}, "x-high is a priority of the queue x"),
+    # The pool cpu has the same queue.
+    "namespaces of a shared queue": (
+        {"workers": {"a": {"namespaces": ["maps"]}}},
         "another pool has the queue celery, and other namespaces: give both the same list",
-        id="namespaces of a shared queue",
     ),
-    pytest.param({"workers": {"CPU": {}}}, "workers.CPU: the name of a pool has at most 15 small letters", id="pool"),
-    pytest.param({"operator": {"replicas": "two"}}, "'/operator/replicas': got string, want integer", id="type"),
-    pytest.param({"image": {"pullPolicy": "Maybe"}}, "must be one of 'Always', 'IfNotPresent', 'Never'", id="choice"),
-    pytest.param({"jobs": {"size": "20 GB"}}, "'/jobs/size'", id="size"),
-    pytest.param({"jobs": {"size": "20ki"}}, "'/jobs/size'", id="unit"),
-    pytest.param(quantity("8GB"), "'/operator/resources/limits/memory'", id="limit"),
-    pytest.param(quantity(True), "'/operator/resources/limits/memory': got boolean", id="no quantity"),
-    pytest.param(
+    "pool": ({"workers": {"CPU": {}}}, "workers.CPU: the name of a pool has at most 15 small letters"),
+    "type": ({"operator": {"replicas": "two"}}, "'/operator/replicas': got string, want integer"),
+    "choice": ({"image": {"pullPolicy": "Maybe"}}, "must be one of 'Always', 'IfNotPresent', 'Never'"),
+    "size": ({"jobs": {"size": "20 GB"}}, "'/jobs/size'"),
+    "unit": ({"jobs": {"size": "20ki"}}, "'/jobs/size'"),
+    "limit": (quantity("8GB"), "'/operator/resources/limits/memory'"),
+    "no quantity": (quantity(True), "'/operator/resources/limits/memory': got boolean"),
+    "request of a pool": (
         {"workers": {"a": {"resources": {"requests": {"cpu": "2 cores"}}}}},
         "'/workers/a/resources/requests/cpu'",
-        id="request of a pool",
     ),
-    pytest.param({"redis": {"image": {"digest": "abc"}}}, "'/redis/image/digest'", id="digest"),
-    pytest.param({"photos": [{"name": "a", "existingClaim": "b"}]}, "missing property 'mountPath'", id="photos"),
-    pytest.param(
-        {"photos": [{"name": "a", "mountPath": "/data", "existingClaim": "b"}]}, "'/photos/0/mountPath'", id="mount"
-    ),
-    pytest.param({"workers": {"cpu": {"concurrency": 0}}}, "'/workers/cpu/concurrency': minimum", id="minimum"),
-    pytest.param({"imagePullSecrets": [{}]}, "'/imagePullSecrets/0': missing property 'name'", id="pull secret"),
-    pytest.param({"commonLabels": {"team": 1}}, "'/commonLabels/team': got number", id="label"),
-]
+    "digest": ({"redis": {"image": {"digest": "abc"}}}, "'/redis/image/digest'"),
+    "photos": ({"photos": [{"name": "a", "existingClaim": "b"}]}, "missing property 'mountPath'"),
+    "mount": ({"photos": [{"name": "a", "mountPath": "/data", "existingClaim": "b"}]}, "'/photos/0/mountPath'"),
+    "minimum": ({"workers": {"cpu": {"concurrency": 0}}}, "'/workers/cpu/concurrency': minimum"),
+    "pull secret": ({"imagePullSecrets": [{}]}, "'/imagePullSecrets/0': missing property 'name'"),
+    "label": ({"commonLabels": {"team": 1}}, "'/commonLabels/team': got number"),
+}
 
 
-@pytest.mark.parametrize(("values", "message"), REFUSED)
-def test_wrong_values_are_refused_by_name(refuse: Refuse, values: dict[str, Any], message: str) -> None:
+@pytest.mark.parametrize(("values", "message"), REFUSED.values(), ids=REFUSED)
+def test_invalid_values_are_rejected_by_name(refuse: Refuse, values: dict[str, Any], message: str) -> None:
     assert message in refuse(values)
 
 
 @pytest.mark.parametrize("text", ["8Gi", "8G", "500m", "1.5Ki", "512k", "1e9", "128974848", ".5", 2, 0.25])
 def test_every_form_of_a_quantity_is_accepted(render: Render, text: object) -> None:
-    limits = render(quantity(text))["Deployment", "reconstruction-operator"]["spec"]["template"]["spec"]["containers"]
-
-    assert limits[0]["resources"]["limits"]["memory"] == text
+    assert container_of(render(quantity(text)), "operator")["resources"]["limits"]["memory"] == text
 
 
 def test_autoscaling_needs_a_prometheus_address(refuse: Refuse) -> None:

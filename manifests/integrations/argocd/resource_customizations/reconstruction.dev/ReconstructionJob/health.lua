@@ -1,5 +1,5 @@
 -- Health of a ReconstructionJob, from its conditions, like Argo CD's own health check of batch/v1 Jobs.
--- A cancelled job is healthy: it was confirmed. A job of another controller is Unknown, with that controller in the message.
+-- A cancelled job is healthy, because its cancel was confirmed. A job of another controller is Unknown; the message names it.
 
 local function condition(kind)
   if obj.status ~= nil and obj.status.conditions ~= nil then

@@ -1,4 +1,4 @@
--- Which actions apply now. A cancel takes two on purpose: the API server accepts the second only after the first is stored.
+-- The actions that apply now. A cancel has two steps: the API server accepts the second only after the first is stored.
 
 local finished = false
 if obj.status ~= nil and obj.status.conditions ~= nil then
