@@ -274,7 +274,7 @@ ROWS: Final[Mapping[str, Sequence[Panel]]] = {
         ),
         Panel(
             "A round of the loop",
-            "Observing, planning and acting of one batch; and how late the event loop is.",
+            "Time to observe, plan and act on one batch of jobs; and how late the event loop is.",
             {"9 in 10 rounds": quantile(0.9, "reconcile_seconds"), "lag": f"max({metric('loop_lag_seconds')})"},
             unit="s",
         ),

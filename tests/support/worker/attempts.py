@@ -45,7 +45,7 @@ def stop(client: redis.Redis, attempt: int, reason: StopReason) -> None:
 
 
 def run(attempt: int = 1, model: str = "placeholder", *, job_id: str = JOB, **envelope: Any) -> dict[str, Any]:
-    """Run the attempt in this process, as a message of the operator does; returns the task's result or raises its error."""
+    """Run the attempt in this process, as a message of the operator does; return the task's result or raise its error."""
     message = Envelope(attempt=attempt, install_id="test", **envelope).to_json()
     done = process_reconstruction.apply(args=(job_id, model, message), task_id=str(TaskId(job_id, attempt)))
     if isinstance(done.result, Exception):
@@ -55,20 +55,20 @@ def run(attempt: int = 1, model: str = "placeholder", *, job_id: str = JOB, **en
 
 
 def observe(client: redis.Redis, attempt: int = 1, job_id: str = JOB) -> ObservedJob:
-    """What Redis holds of the attempt."""
+    """Return the data about the attempt in Redis."""
     (job,) = calls.run(client, reads.observe(Keys(), [(job_id, TaskId(job_id, attempt))])).jobs
     return job
 
 
 def end(client: redis.Redis, attempt: int = 1, job_id: str = JOB) -> End:
-    """The recorded end of the attempt."""
+    """Return the recorded end of the attempt."""
     recorded = observe(client, attempt, job_id).end
     assert recorded is not None
     return recorded
 
 
 def at_step(number: int, action: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Call `action` just before step `number` begins: each step first asks for the cancel flag."""
+    """Call `action` just before step `number` begins: each step first reads the cancel flag."""
     asked: list[str] = []
     ask = job_manager.is_job_cancelled
 
@@ -86,7 +86,13 @@ class KilledError(BaseException):
 
 
 def kill_before_publishing(meshes: Path) -> None:
-    """A worker is killed after it has delivered its result, before it publishes that."""
+    """Kill the worker after it has delivered its result to a folder, before it publishes the result."""
+    deliver_and_die(f"file://{meshes}/banana")
+    assert (meshes / "banana" / "model.glb").is_file()
+
+
+def deliver_and_die(output_uri: str) -> None:
+    """Kill the worker after it has delivered its result, before it publishes the result."""
 
     def die(*_args: object, **_kwargs: object) -> None:
         raise KilledError
@@ -94,12 +100,11 @@ def kill_before_publishing(meshes: Path) -> None:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(publishing, "publish", die)
         with pytest.raises(KilledError):
-            run(output_uri=f"file://{meshes}/banana")
-    assert (meshes / "banana" / "model.glb").is_file()
+            run(output_uri=output_uri)
 
 
 def end_by_the_operator(client: redis.Redis, attempt: int, outcome: Outcome, reason: str) -> None:
-    """The operator ends the attempt, whose worker is silent or which no worker has begun."""
+    """End the attempt as the operator does, if its worker is lost or no worker has begun it."""
     task, gone = TaskId(JOB, attempt), End(outcome, reason)
     client.delete(Keys().alive(str(task)))
     taken = calls.run(client, operator_calls.take_claim(Keys(), fence=1, install_id="test", task=task, end=gone))

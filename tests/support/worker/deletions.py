@@ -13,6 +13,6 @@ def _perform(_: DeletionProcess, request: DeletionRequest, _seconds: float) -> b
 
 
 def delete_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no deletion have a process of its own."""
+    """Run deletions in this process instead of a deletion process."""
     monkeypatch.setattr(DeletionProcess, "perform", _perform)
-    monkeypatch.setattr(process_pool, "_SHARE_SECONDS", 0.0)  # a paused run must not keep the others waiting
+    monkeypatch.setattr(process_pool, "_SHARE_SECONDS", 0.0)  # a paused run must not delay the others
