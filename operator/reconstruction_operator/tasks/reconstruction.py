@@ -195,7 +195,7 @@ def _answer(task: Task, job_id: str, conclusion: Conclusion) -> dict[str, Any]:
             _revoke(task, "cancelled")
             return {"status": "cancelled", "job_id": job_id}
         case Outcome.FAILED if failure is not None:
-            raise failure.with_traceback(None) from None  # reason and message say enough
+            raise failure.with_traceback(None) from None  # a traceback would add nothing
         case _:
             _revoke(task, end.reason.lower())
             return {"status": "stopped", "job_id": job_id, "reason": end.reason}

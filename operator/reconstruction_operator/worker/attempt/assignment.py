@@ -33,12 +33,12 @@ class Assignment:
 
     @property
     def output_uri(self) -> str:
-        """Where a copy of the result is delivered; empty: nowhere."""
+        """The URI to which a copy of the result is delivered; empty: none."""
         return "" if self.envelope is None else self.envelope.output_uri
 
     @property
     def input_uri(self) -> str:
-        """Where the photos are; empty for a bare task, whose job folder has them."""
+        """The URI of the photos; empty for a bare task, whose job folder has them."""
         return "" if self.envelope is None else self.envelope.input_uri
 
     @property

@@ -60,7 +60,7 @@ def drive(assignment: Assignment, send: Send, patience: Patience, *, send_last: 
 
     Raises:
         NotClaimedError: the attempt may not run here.
-        RedisError: Redis did not answer the claim in time.
+        RedisError: Redis did not reply to the claim in time.
         RedisAwayTooLongError: the end could not be recorded in time.
 
     """

@@ -124,7 +124,7 @@ def record(end: End, ownership: Ownership, heartbeat: Heartbeat, *, patience_sec
     """Record `end`. Return the end that counts, or None if the attempt belongs to another run.
 
     A confirmed cancel overrides any other end. The job's files are deleted before Cancelled is recorded, so that no job is
-    reported as cancelled while it still has files. If they cannot be deleted, the end says so, and the operator orders the
+    reported as cancelled while it still has files. If they cannot be deleted, the end records that, and the operator orders the
     deletion until it succeeds. While Redis is unavailable, this function retries.
 
     Raises RedisAwayTooLongError after `patience_seconds` without Redis.

@@ -72,7 +72,7 @@ class ProgressSender:
             else:
                 self._latest = meta
         if self._courier is not None:
-            self._courier.fetch(self, self._gather_seconds)
+            self._courier.send_within(self, self._gather_seconds)
 
     def close(self) -> None:
         """Send the kept items, unless a send hangs for `flush_seconds`. Nothing is sent afterwards."""
@@ -138,10 +138,10 @@ class _Courier:
         self._wakes_at = 0.0
         threading.Thread(target=self._run, name="progress", daemon=True).start()
 
-    def fetch(self, sender: ProgressSender, seconds: float) -> None:
+    def send_within(self, sender: ProgressSender, seconds: float) -> None:
         """Call the sender's `send_due` within `seconds`."""
         with self._changed:
-            self._come_by(sender, time.monotonic() + seconds)
+            self._set_due(sender, time.monotonic() + seconds)
             if self._due_at[sender] < self._wakes_at:
                 self._changed.notify()
 
@@ -150,7 +150,7 @@ class _Courier:
         with self._changed:
             self._due_at.pop(sender, None)
 
-    def _come_by(self, sender: ProgressSender, at: float) -> None:
+    def _set_due(self, sender: ProgressSender, at: float) -> None:
         self._due_at[sender] = min(at, self._due_at.get(sender, math.inf))
 
     def _run(self) -> None:
@@ -159,7 +159,7 @@ class _Courier:
                 again_at = sender.send_due()
                 if again_at is not None:
                     with self._changed:
-                        self._come_by(sender, again_at)
+                        self._set_due(sender, again_at)
 
     def _wait(self) -> list[ProgressSender]:
         """Wait until a sender is due; return all that are."""

@@ -202,9 +202,9 @@ class Heartbeat:
         relay.report(worker_metrics.HEARTBEAT_FAILURES, 1)
         if self._away_since is None:
             self._away_since = time.monotonic()
-            logger.warning("Redis does not answer; the run continues: %s", error)
+            logger.warning("Redis is unavailable; the run continues: %s", error)
 
     def _log_return(self) -> None:
         if self._away_since is not None:
-            logger.warning("Redis answers again after %.0f s", time.monotonic() - self._away_since)
+            logger.warning("Redis is available again after %.0f s", time.monotonic() - self._away_since)
             self._away_since = None
