@@ -104,7 +104,7 @@ def fast_settings() -> Iterator[None]:
     """
     with pytest.MonkeyPatch.context() as patched:
         configure(patched, PLACEHOLDER_STEP_SECONDS=0.0, BEAT_SECONDS=0.1, RECONSTRUCTION_SIMULATE="unavailable")
-        patched.setattr(process_pool, "_SPARE_SECONDS", 0.0)  # keep no process for the next test
+        patched.setattr(process_pool, "_IDLE_SECONDS", 0.0)  # keep no process for the next test
         patched.setattr(pulse, "_IDLE_SECONDS", 0.0)  # each test has its own Redis, so its own thread
         yield
 

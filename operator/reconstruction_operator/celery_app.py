@@ -26,24 +26,24 @@ try:
 except readers.InvalidSettingError as error:
     if "celery" not in {Path(sys.argv[0]).name, Path(sys.argv[0]).parent.name}:  # `celery`, `python -m celery`
         raise
-    sys.stderr.write(f"reconstruction_operator: {error}\n")  # the command would print a traceback of 40 lines
+    sys.stderr.write(f"reconstruction_operator: {error}\n")  # the command would print a long traceback
     sys.exit(2)
 for blueprint, steps in celery_settings.BOOTSTEPS.items():
     app.steps[blueprint].update(steps)
 
 
-# Installed here so that every process of this app has them, for Celery's own lines too: its debug logs show message bodies.
+# Installed here so that every process of this app formats its lines, also Celery's own: its debug logs show message bodies.
 @after_setup_logger.connect  # type: ignore[untyped-decorator]
 @after_setup_task_logger.connect  # type: ignore[untyped-decorator]
 def format_logs(logger: logging.Logger, **_: Any) -> None:
-    """Have the handlers of `logger`, which Celery has set up, and of its pool's logger write our format, without secrets."""
+    """Give the handlers of Celery's logger and of its pool's logger our format, without secrets."""
     for target in (logger, get_multiprocessing_logger()):
         logs.take_over(target, config.settings.LOG_FORMAT)
 
 
 @celeryd_init.connect  # type: ignore[untyped-decorator]
 def leave_out_banner(instance: Any, **_: Any) -> None:
-    """If logs are JSON, print no banner, and print the texts at signals as JSON too: all output is one object a line."""
+    """If logs are JSON, print no banner, and print the texts at signals as JSON too, so that each line of output is one object."""
     if config.settings.LOG_FORMAT == "json":
         from celery.apps import worker  # noqa: PLC0415  # only a worker needs it
 
@@ -52,6 +52,6 @@ def leave_out_banner(instance: Any, **_: Any) -> None:
 
 
 def _print(text: str, *_: object) -> None:
-    # In a signal handler, which must not wait for a handler's lock.
+    # Called in a signal handler, which must not wait for the lock of a log handler.
     record = logging.LogRecord("celery.apps.worker", logging.WARNING, "", 0, text, None, None)
     os.write(2, f"{logs.JsonFormatter().format(record)}\n".encode())

@@ -1,10 +1,10 @@
 """Settings: one table. Each setting is read from the environment variable of its name.
 
-To add a setting, add a field to `Settings`: its type, default, meaning, and what else `section` takes. Flags and
+To add a setting, add a field to `Settings` with its type, default, meaning, and further arguments of `section`. Flags and
 `--help`, docs/settings.md and the chart's schema are generated from `TABLE`.
 
 `config.settings` holds the values in use, and `config.REDIS_STATE_DB` is short for `config.settings.REDIS_STATE_DB`. The
-environment is read at the first access, so that a program can set other values before (`config.use`).
+environment is read at the first access, so that a program can set other values before it (`config.use`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -63,7 +63,7 @@ class Settings:
     OTEL_EXPORTER_OTLP_HEADERS: Names = _traces((), "headers sent to the collector", unit="NAME=VALUE,…", secret=True)
 
     ALIVE_TTL_SECONDS: float = _protocol(10.0, "time after which a task's heartbeat expires", least=1.0, whose=WORKER)
-    BEAT_SECONDS: float = _protocol(1.0, "interval of heartbeats and of looks for a cancel", least=0.05, whose=WORKER)
+    BEAT_SECONDS: float = _protocol(1.0, "interval of heartbeats, and of checks for a cancel", least=0.05, whose=WORKER)
     LOST_AFTER_SECONDS: float = _protocol(
         3.0,
         "time after a heartbeat has expired, after which its worker is lost and the job retried",
@@ -84,7 +84,7 @@ class Settings:
 
     STORAGE_SCHEMES: Names = _storage(
         (),
-        "kinds of object storage that jobs may name: s3, gs, az; the operator refuses the others at once; empty: none",
+        "kinds of object storage that jobs may name: s3, gs, az; the operator rejects the others at once; empty: none",
         whose=BOTH,
         read=readers.schemes,
     )
@@ -95,7 +95,7 @@ class Settings:
     )
     STORAGE_CA_FILE: str = _storage(
         "",
-        "certificates of a private authority, in PEM, that object storage may have besides the system's",
+        "certificates of a private authority for object storage, in PEM, in addition to the system's",
         unit="FILE",
     )
     STORAGE_TRANSFERS: int = _storage(
@@ -104,9 +104,9 @@ class Settings:
 
     JOBS_DIR: str = _worker("/jobs", "job folders: input, attempts and output of each job", unit="FOLDER")
     WORKER_POOLS: Names = _worker(("celery",), "pools; the worker consumes <pool>-high, <pool> and <pool>-low of each")
-    WORKER_THREADS: int = _worker(0, "threads of a model process; 0: as many as CPUs that it may use", unit="NUMBER")
+    WORKER_THREADS: int = _worker(0, "threads of a model process; 0: one for each CPU that it may use", unit="NUMBER")
     WORKER_TTL_SECONDS: float = _worker(30.0, "time after which a worker's registration expires", least=1.0)
-    DRAIN_SECONDS: float = _worker(20.0, "time that a running job has to end after SIGTERM")
+    DRAIN_SECONDS: float = _worker(20.0, "time for running jobs to end after SIGTERM")
     RECONSTRUCTION_SIMULATE: str = _worker(
         "unavailable",
         "a job whose model is not installed is simulated (unavailable), or fails (never)",
@@ -114,19 +114,19 @@ class Settings:
     )
     PLACEHOLDER_STEP_SECONDS: float = _worker(2.0, "duration of each of the placeholder's six steps")
     PLACEHOLDER_MAX_SECONDS: float = _worker(
-        3600.0, "limit of a placeholder job's six steps together, which its parameter stepSeconds asks for"
+        3600.0, "limit of a placeholder job's six steps together, as its parameter stepSeconds sets them"
     )
     MODEL_MEMORY_BYTES: int = _worker(0, "limit of a model process's resident memory; 0: no limit")
     STAGES_MAX_BYTES: int = _worker(
         17179869184,
-        "limit of the finished stages that one job keeps for its next attempt; 0: every attempt starts anew",
+        "limit of the finished stages that one job keeps for its next attempt; 0: every attempt starts from the beginning",
     )
     INPUT_ROOTS: Names = _worker(
         ("/photos",),
-        "folders that file:// inputs may lie in; /photos=/mnt/nas reads from /mnt/nas what URIs call /photos",
+        "folders of file:// inputs; with /photos=/mnt/nas, URIs name /photos and the worker reads /mnt/nas",
         unit="FOLDERS",
     )
-    OUTPUT_ROOTS: Names = _worker((), "folders that file:// outputs may lie in; empty: none", unit="FOLDERS")
+    OUTPUT_ROOTS: Names = _worker((), "folders of file:// outputs; empty: none", unit="FOLDERS")
     INPUT_HTTPS_HOSTS: Names = _worker(
         (),
         "allowlist of hosts of https:// inputs, at public or private addresses; empty: all hosts at public addresses",
@@ -166,8 +166,8 @@ class Settings:
     LEASE_NAME: str = _operator("reconstruction-operator", "Lease that the replicas of one installation share")
     SHARD: str = _operator(
         "",
-        "which shard of the jobs this operator has, by a hash of their uids: 2/3 is the second of three; its Lease and "
-        "INSTALL_ID get an ending (-2-of-3); empty: all jobs",
+        "shard of the jobs that this operator manages, by a hash of their uids: 2/3 is the second of three; its Lease and "
+        "INSTALL_ID get a suffix (-2-of-3); empty: all jobs",
         unit="NUMBER/COUNT",
         read=readers.shard,
     )
@@ -180,10 +180,10 @@ class Settings:
     SWEEP_SECONDS: float = _operator(30.0, "interval of sweeps, which read all unfinished jobs from Redis", least=0.5)
     LIST_SECONDS: float = _operator(600.0, "interval of full lists of the jobs from the API server", least=1.0)
     ORPHANS_AT_ONCE: int = _operator(
-        20, "limit of the deleted jobs that one list may find; the files of more are kept", unit="NUMBER"
+        20, "limit of deleted jobs that one list may find; if it finds more, their files are kept", unit="NUMBER"
     )
     ORPHANS_SHARE: float = _operator(
-        0.1, "the same limit as a share of all records, up to 1; the larger counts", unit="NUMBER", most=1.0
+        0.1, "the same limit as a share of all records, up to 1; the larger limit counts", unit="NUMBER", most=1.0
     )
     RESTORE_HOLD_SECONDS: float = _operator(
         86400.0, "time for which files are kept after etcd was restored from a backup"
@@ -195,21 +195,21 @@ class Settings:
     )
     RETAIN_SECONDS_AFTER_DELETION: int = _operator(
         604800,
-        "time for which a result waits in the trash of the job volume, with the policy Retain",
+        "time for which a result stays in the trash of the job volume, with the policy Retain",
         unit="SECONDS",
         least=1,
     )
     BATCH_SECONDS: float = _operator(
-        0.02, "least time between two rounds of the loop; a change after a pause is planned at once"
+        0.02, "minimum time between two rounds of the loop; a change after a pause is planned at once"
     )
     WRITES_PER_SECOND: float = _operator(
         1000.0,
-        "most writes of statuses and Events; below that the operator finds the rate that the API server takes",
+        "maximum rate of status and Event writes; the operator adapts the rate below it",
         unit="NUMBER",
         least=0.1,
     )
     WRITES_PER_SECOND_LEAST: float = _operator(
-        5.0, "the rate that is left of it while the API server is slow or refuses writes", unit="NUMBER", least=0.1
+        5.0, "minimum write rate while the API server is slow or rejects writes", unit="NUMBER", least=0.1
     )
     PROGRESS_SECONDS: float = _operator(1.0, "debounce of a job's progress in its status")
     DISPATCH_WINDOW: int = _operator(100, "limit of the messages that wait in one queue", unit="NUMBER", least=1)
@@ -219,35 +219,38 @@ class Settings:
     DISPATCH_TOTAL_WINDOW: int = _operator(
         1000, "limit of the messages that wait in all queues", unit="NUMBER", least=1
     )
-    DISPATCH_TOTAL_BYTES: int = _operator(33554432, "the same, as memory of Redis", least=1048576)
+    DISPATCH_TOTAL_BYTES: int = _operator(33554432, "the same limit as memory of Redis", least=1048576)
     DISPATCH_MEMORY_SHARE: float = _operator(
         0.75,
-        "share of Redis's maxmemory beyond which nothing is dispatched; the rest is for cancels, stops and deletions",
+        "share of Redis's maxmemory above which no job is dispatched; the rest is reserved for cancels, stops and deletions",
         least=0.05,
         most=1.0,
     )
     NAMESPACE_MAX_RUNNING: Numbers = _operator(
         (),
-        "limit of the jobs of a namespace that are with workers or sent to them; * for all other namespaces; empty: no limit",
+        "limit of the jobs of a namespace that workers run or that are sent to them; * for all other namespaces; empty: no limit",
         unit="NAMESPACE=NUMBER,…",
         read=readers.quotas,
     )
     NAMESPACE_MAX_HIGH: Numbers = _operator(
-        (), "the same, of priority high; 0: the priority is refused", unit="NAMESPACE=NUMBER,…", read=readers.quotas
+        (),
+        "the same for jobs of priority high; 0: the priority is rejected",
+        unit="NAMESPACE=NUMBER,…",
+        read=readers.quotas,
     )
     NAMESPACE_MAX_WAITING: Numbers = _operator(
         (),
-        "limit of the jobs of a namespace that wait; further ones are refused",
+        "limit of the waiting jobs of a namespace; further jobs are rejected",
         unit="NAMESPACE=NUMBER,…",
         read=readers.quotas,
     )
     RESEND_SECONDS: float = _operator(
         15.0,
-        "interval of looks for messages that are lost; time after which one that is missing is sent again",
+        "interval of checks for lost messages; time after which a missing message is sent again",
         least=0.5,
     )
     PREFLIGHT_SECONDS: float = _operator(
-        2.0, "time for which a job waits until a worker looks at its input beside its other jobs; 0: never"
+        2.0, "time for which a job waits until a worker checks its input in advance; 0: never"
     )
     BACKOFF_SECONDS: float = _operator(10.0, "backoff before the second attempt; doubles for each further one")
     BACKOFF_MAX_SECONDS: float = _operator(600.0, "limit of the backoff")
@@ -266,11 +269,13 @@ class Settings:
         choices=("json", "text"),
         whose=BOTH,
     )
-    LOG_LEVEL: str = _operator("INFO", "least severe level logged", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+    LOG_LEVEL: str = _operator(
+        "INFO", "minimum level of logged messages", choices=("DEBUG", "INFO", "WARNING", "ERROR")
+    )
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Settings:
-        """The settings of `environ`; an empty variable means the default.
+        """Return the settings in `environ`; an empty variable means the default.
 
         Raises readers.InvalidSettingError if a variable has a value that its setting does not accept.
         """
@@ -282,13 +287,28 @@ TABLE: Final = tuple(named(one) for one in dataclasses.fields(Settings))
 settings: Settings  # the values in use; absent until the first access
 
 
-def use(chosen: Settings) -> None:
+def use(values: Settings) -> None:
     """Set the values in use."""
-    globals()["settings"] = chosen
+    globals()["settings"] = values
+
+
+def chosen(names: Iterable[str]) -> dict[str, Any]:
+    """Return the values in use of these settings, for a program that takes them over."""
+    values = sys.modules[__name__].settings
+    return {name: getattr(values, name) for name in names}
+
+
+def take_over(values: Mapping[str, Any]) -> None:
+    """Use these values, which `chosen` returned in another process and which came as JSON."""
+    use(dataclasses.replace(sys.modules[__name__].settings, **{name: _frozen(one) for name, one in values.items()}))
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
 def __getattr__(name: str) -> Any:
-    """Read `settings` at the first access, and give each value by its name."""
+    """Read `settings` at the first access; return the value of a setting by its name."""
     if name == "settings":
         use(Settings.from_environment(os.environ))
     elif name not in Settings.__dataclass_fields__:

@@ -1,22 +1,25 @@
-"""File system: deletion and renames that tolerate concurrent changes, bounded reads, free space."""
+"""File system: deletion and renames that tolerate concurrent changes, bounded reads, digests, free space."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import shutil
 import stat
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import BinaryIO
 
-_DELETE_SECONDS = 10.0  # a process that still writes into the folder can spoil many tries
+_DELETE_SECONDS = 10.0  # a process that still writes into the folder can make many tries fail
+_CHUNK_BYTES = 1 << 20
 
 
 def set_aside(path: Path, prefix: str) -> Path | None:
-    """Renames `path` to a new unique name beside it that starts with `prefix`; returns it, or None if nothing was there."""
+    """Rename `path` to a unique name beside it that starts with `prefix`; return the new path, or None if `path` did not exist."""
     target = path.with_name(prefix + uuid.uuid4().hex)
     try:
         path.rename(target)
@@ -26,9 +29,9 @@ def set_aside(path: Path, prefix: str) -> Path | None:
 
 
 def delete_tree(path: Path, *, within: int | None = None) -> None:
-    """Deletes a folder, file or link, even while other processes delete or add entries there. Links are never followed.
+    """Delete a folder, file or link, even while other processes delete or add entries there. Links are never followed.
 
-    `within` is the descriptor of the directory that `path` is relative to. Raises OSError if something could not be deleted.
+    `within` is the descriptor of the directory that `path` is relative to. Raises OSError if an entry could not be deleted.
     """
     with contextlib.suppress(OSError):
         shutil.rmtree(path, dir_fd=within)
@@ -37,9 +40,9 @@ def delete_tree(path: Path, *, within: int | None = None) -> None:
     while _is_folder(path, within):
         shutil.rmtree(path, ignore_errors=True, dir_fd=within)  # deletes as much as it can
         try:
-            shutil.rmtree(path, dir_fd=within)  # raises what is in the way
+            shutil.rmtree(path, dir_fd=within)  # raises the error
         except FileNotFoundError:  # another process deletes it too
-            if time.monotonic() > deadline:  # or the folder lists an entry that does not exist
+            if time.monotonic() > deadline:  # the folder may list an entry that does not exist
                 raise
         except OSError as error:
             if error.errno != errno.ENOTEMPTY or time.monotonic() > deadline:
@@ -56,7 +59,7 @@ def _is_folder(path: Path, within: int | None) -> bool:
 
 
 def entries(folder: Path) -> list[Path]:
-    """The entries of the folder; empty if it does not exist."""
+    """Return the entries of the folder; an empty list if it does not exist."""
     try:
         return list(folder.iterdir())
     except (FileNotFoundError, NotADirectoryError):
@@ -64,11 +67,11 @@ def entries(folder: Path) -> list[Path]:
 
 
 def read_regular(path: Path, max_bytes: int, *, within: int | None = None) -> bytes:
-    """The first `max_bytes` of a regular file. Safe for files of unknown origin: never blocks on a pipe.
+    """Read the first `max_bytes` of a regular file. Safe for files of unknown origin: never blocks on a pipe.
 
-    `within` is the descriptor of the directory that `path` is relative to; a link is not followed then.
+    `within` is the descriptor of the directory that `path` is relative to; with it, a link is not followed.
 
-    Raises FileNotFoundError if there is neither a regular file nor a folder, OSError if it cannot be read.
+    Raises FileNotFoundError if there is neither a regular file nor a folder, OSError if the file cannot be read.
     """
 
     def opener(name: str, flags: int) -> int:
@@ -76,20 +79,29 @@ def read_regular(path: Path, max_bytes: int, *, within: int | None = None) -> by
 
     with open(path, "rb", opener=opener) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise FileNotFoundError(errno.ENOENT, "no regular file", str(path))
+            raise FileNotFoundError(errno.ENOENT, "not a regular file", str(path))
         return file.read(max_bytes)
 
 
 def has_files(folder: Path, sizes: Iterable[tuple[str, int]]) -> bool:
-    """Whether each file (its path below `folder`, and its size in bytes) exists in that size."""
+    """Return whether each file (its path below `folder`, and its size in bytes) exists with that size."""
     try:
         return all((folder / name).stat().st_size == size for name, size in sizes)
     except (OSError, ValueError):  # ValueError: a name with a zero byte
         return False
 
 
+def digest(file: BinaryIO, check: Callable[[], None]) -> str:
+    """Return the SHA-256 of the file as hex. `check` is called for each chunk, and may raise."""
+    found = hashlib.sha256()
+    while chunk := file.read(_CHUNK_BYTES):
+        check()
+        found.update(chunk)
+    return found.hexdigest()
+
+
 def sync(path: Path) -> None:
-    """Flushes a file or a folder to the disk."""
+    """Flush a file or a folder to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -98,7 +110,7 @@ def sync(path: Path) -> None:
 
 
 def free_bytes(path: Path) -> int | None:
-    """Bytes left on the disk that holds `path`, or its nearest parent that exists."""
+    """Return the bytes left on the disk of `path`, or of its nearest parent that exists."""
     for candidate in (path, *path.parents):
         with contextlib.suppress(OSError):
             usage = os.statvfs(candidate)

@@ -1,4 +1,4 @@
-"""Readers of settings: from an environment variable's name and text to its value."""
+"""Setting readers: functions from the name and text of an environment variable to its value."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ class InvalidSettingError(ValueError):
 
 
 OBJECT_SCHEMES = ("s3", "gs", "az")  # of addresses of object storage
-BUCKET: Final = re.compile(
-    r"[A-Za-z0-9][A-Za-z0-9._-]*"
-)  # becomes a part of the server's address: no `..`, `%` or backslash
+# Becomes a part of the server's address: no `..`, `%` or backslash.
+BUCKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 Names = tuple[str, ...]
 Grants = tuple[tuple[str, str], ...]  # namespace and place
@@ -25,14 +24,14 @@ Reader = Callable[[str, str], Any]  # from a variable's name and text to the val
 
 
 def word(name: str, text: str, *, choices: tuple[str, ...]) -> str:
-    """One of the choices; without choices, any text."""
+    """Return the text, which must be one of `choices` if there are any."""
     if choices and text not in choices:
         raise InvalidSettingError(f"{name}={text!r} must be one of {', '.join(choices)}")
     return text
 
 
 def number(name: str, text: str, *, least: float, most: float) -> float:
-    """A finite number of at least `least`, and of at most `most`."""
+    """Read a finite number from `least` to `most`."""
     try:
         value = float(text)
     except ValueError:
@@ -45,7 +44,7 @@ def number(name: str, text: str, *, least: float, most: float) -> float:
 
 
 def integer(name: str, text: str, *, least: float, most: float) -> int:
-    """The same, as a whole number."""
+    """Read a whole number from `least` to `most`."""
     value = number(name, text, least=least, most=most)
     if value != int(value):
         raise InvalidSettingError(f"{name}={value:g} must be a whole number")
@@ -53,28 +52,28 @@ def integer(name: str, text: str, *, least: float, most: float) -> int:
 
 
 def address(name: str, text: str) -> str:
-    """An address of HTTP; empty for none."""
+    """Read an address of HTTP; empty for none."""
     if text and not text.startswith(("http://", "https://")):
         raise InvalidSettingError(f"{name} must begin with http:// or https://")
     return text
 
 
 _REDIS_SCHEMES = ("redis", "rediss", "sentinel", "unix", "redis+socket", "socket")
-_EACH_ADDRESS = re.compile(r";(?=[a-z+]+://)")  # as Celery writes several
+_EACH_ADDRESS = re.compile(r";(?=[a-z+]+://)")  # Celery's separator of several addresses
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,15}")
 _HOST_AND_PORT = re.compile(r"([^\s:/\[\]]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 _DATABASE = re.compile(r"/?[0-9]*")
 
 
 def redis_url(name: str, text: str) -> str:
-    """The address of a Redis, or of its sentinels. No error shows the value, which may hold a password."""
+    """Read the address of a Redis, or of its sentinels. No error shows the value, which may hold a password."""
     for one in _EACH_ADDRESS.split(text):
         scheme, mark, rest = one.partition("://")
         if not mark:
             problem = f"its value of {len(text)} characters has no scheme (redis://)"
         elif scheme not in _REDIS_SCHEMES:
             shown = f" {scheme}" if _SCHEME.fullmatch(scheme) else ""
-            problem = f"its scheme{shown} is none of {', '.join(_REDIS_SCHEMES)}"
+            problem = f"its scheme{shown} is not one of {', '.join(_REDIS_SCHEMES)}"
         elif not _names_a_server(scheme, rest):
             problem = (
                 "its host, port or database number cannot be read (a password needs %2F for /, %3F for ?, %23 for #)"
@@ -96,12 +95,12 @@ def _names_a_server(scheme: str, rest: str) -> bool:
 
 
 def names(_name: str, text: str) -> Names:
-    """Names with commas between them."""
+    """Read names, separated by commas."""
     return tuple(item.strip() for item in text.split(",") if item.strip())
 
 
 def schemes(name: str, text: str) -> Names:
-    """Schemes of object storage, with commas between them."""
+    """Read schemes of object storage, separated by commas."""
     found = names(name, text)
     for one in found:
         if one not in OBJECT_SCHEMES:
@@ -116,7 +115,7 @@ _HTTPS_FOLDER = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]+)?(/[^\x00-\x20\x7f?#
 
 
 def grants(name: str, text: str, *, https: bool = False) -> Grants:
-    """Entries NAMESPACE=PLACE with commas between them."""
+    """Read entries NAMESPACE=PLACE, separated by commas."""
     entries = []
     for entry in names(name, text):
         namespace, _, prefix = entry.partition("=")
@@ -134,7 +133,7 @@ def grants(name: str, text: str, *, https: bool = False) -> Grants:
 
 
 def quotas(name: str, text: str) -> Numbers:
-    """Entries NAMESPACE=NUMBER with commas between them."""
+    """Read entries NAMESPACE=NUMBER, separated by commas."""
     entries = []
     for entry in names(name, text):
         namespace, _, number = entry.partition("=")
@@ -145,7 +144,7 @@ def quotas(name: str, text: str) -> Numbers:
 
 
 def pools(name: str, text: str) -> Pools:
-    """Entries POOL=NAMESPACE with commas between them."""
+    """Read entries POOL=NAMESPACE, separated by commas."""
     entries = []
     for entry in names(name, text):
         pool, _, namespace = entry.partition("=")
@@ -160,20 +159,20 @@ _SHARD = re.compile(r"([1-9][0-9]?)/([1-9][0-9]?)")
 
 
 def shard(name: str, text: str) -> str:
-    """A shard and how many there are: 2/3. Empty for none."""
+    """Read a shard and the number of shards: 2/3. Empty for none."""
     found = _SHARD.fullmatch(text)
     if not found:
-        raise InvalidSettingError(f"{name}={text!r} is not the number of a shard, / and how many there are (1/3)")
+        raise InvalidSettingError(f"{name}={text!r} is not the number of a shard, / and the number of shards (1/3)")
     number, count = int(found[1]), int(found[2])
     if number > count:
-        raise InvalidSettingError(f"{name}={text!r}: of {count} shards the last one is {count}/{count}")
+        raise InvalidSettingError(f"{name}={text!r}: the last of {count} shards is {count}/{count}")
     if count > MAX_SHARDS:
-        raise InvalidSettingError(f"{name}={text!r}: there can be {MAX_SHARDS} shards at most")
+        raise InvalidSettingError(f"{name}={text!r}: the maximum is {MAX_SHARDS} shards")
     return text
 
 
 def reader(default: object, *, least: float, most: float, choices: tuple[str, ...]) -> Reader:
-    """The reader for values of the type of `default`."""
+    """Return the reader for values of the type of `default`."""
     match default:
         case float():
             return partial(number, least=least, most=most)

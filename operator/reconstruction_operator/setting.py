@@ -1,4 +1,4 @@
-"""One setting: its row in the table of settings, and the field of `config.Settings` that is made from it."""
+"""Setting: a row in the table of settings, and the field of `config.Settings` that holds it."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ class Setting(NamedTuple):
     unit: str  # URL, SECONDS, BYTES, NAMES, ...; the placeholder in `--help`
     meaning: str
     read: Reader
-    choices: tuple[str, ...]  # the words that it accepts, if it accepts only some
+    choices: tuple[str, ...]  # the words that it accepts; empty: any
     section: str
     whose: str  # OPERATOR, WORKER or BOTH
     secret: bool  # has no flag, since all users of a machine can read command lines
 
 
 def section(title: str, owner: str) -> Callable[..., Any]:
-    """What makes the fields of a section. The type of the default decides how a value is read, if `read` is not given.
+    """Return a function that makes the fields of a section. Without `read`, the type of the default selects the reader.
 
-    A field's name is added in `TABLE`; its last word is the unit, if no other is given (NAMES for names).
+    `TABLE` adds the field's name. The default of `unit` is the last word of the name (NAMES for names).
     """
 
     def field(
@@ -56,6 +56,6 @@ def section(title: str, owner: str) -> Callable[..., Any]:
 
 
 def named(field: dataclasses.Field[Any]) -> Setting:
-    """The row of a field of `Settings`, with the field's name and the unit."""
+    """Return the row of a field of `Settings`, with its name and unit."""
     row: Setting = field.metadata["row"]
     return row._replace(name=field.name, unit=row.unit or field.name.rpartition("_")[2])

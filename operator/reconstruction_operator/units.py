@@ -4,5 +4,5 @@ from __future__ import annotations
 
 
 def megabytes(count: int, digits: int = 0) -> str:
-    """As in "512 MB"."""
+    """Return the size as in "512 MB"."""
     return f"{count / 1024**2:.{digits}f} MB"

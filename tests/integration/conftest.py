@@ -7,4 +7,4 @@ import pytest
 
 @pytest.fixture(autouse=True, scope="module")
 def _settings(fast_settings: None) -> None:
-    """All tests have them."""
+    """Give all tests settings with short intervals."""

@@ -1,4 +1,4 @@
-"""Celery's application in a new process: what it imports, and what its loggers redact."""
+"""The Celery application in a new process: its imports, and the redaction of its loggers."""
 
 from __future__ import annotations
 

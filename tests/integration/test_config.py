@@ -1,4 +1,4 @@
-"""Settings in a new process: when the environment is read, and what a worker prints about an invalid value."""
+"""Settings in a new process: when the environment is read, and the message about an invalid value."""
 
 from __future__ import annotations
 

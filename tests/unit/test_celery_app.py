@@ -22,7 +22,7 @@ def test_a_worker_has_our_bootsteps() -> None:
 
 
 @pytest.mark.parametrize("form", ["json", "text"])
-def test_handlers_that_celery_set_up_write_our_format(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_handlers_of_celery_write_our_format(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
     configure(monkeypatch, LOG_FORMAT=form)
     logger = logging.Logger("celery")  # noqa: LOG001 -- of this test alone
     logger.addHandler(handler := logging.StreamHandler())

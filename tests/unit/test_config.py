@@ -1,4 +1,4 @@
-"""Settings: their defaults, and where the values in use come from."""
+"""Settings: their defaults, and the source of the values in use."""
 
 from __future__ import annotations
 
@@ -41,6 +41,6 @@ def test_use_replaces_the_values_in_use(monkeypatch: pytest.MonkeyPatch) -> None
     assert config.settings.REDIS_STATE_DB == config.REDIS_STATE_DB == "redis://state:6379/7"
 
 
-def test_a_name_that_is_no_setting_is_an_attribute_error() -> None:
+def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'REDIS_STATE_DBS'"):
         _ = config.REDIS_STATE_DBS

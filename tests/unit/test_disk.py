@@ -1,4 +1,4 @@
-"""Files of unknown origin are read within bounds, and a deletion ends."""
+"""File system: files of unknown origin are read within bounds, and a deletion ends."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def test_read_is_bounded_and_never_blocks(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "size", "expected"), [("a", 3, True), ("a", 4, False), ("b", 3, False), ("\0", 3, False)]
 )
-def test_files_are_there_only_in_full_size(name: str, size: int, expected: bool, tmp_path: Path) -> None:
+def test_files_exist_only_in_full_size(name: str, size: int, expected: bool, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"123")
     assert disk.has_files(tmp_path, [(name, size)]) is expected
 
 
-def test_free_bytes_of_a_missing_folder_are_those_of_its_parent(tmp_path: Path) -> None:
+def test_free_bytes_of_a_missing_folder_are_its_parents(tmp_path: Path) -> None:
     free = disk.free_bytes(tmp_path / "not" / "there")
     assert free is not None
     assert free > 0

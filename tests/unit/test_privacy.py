@@ -1,4 +1,4 @@
-"""Privacy: a process that hides its memory, what it forks, and what it executes."""
+"""Process hardening: a process that hides its memory, a process that it forks, and a program that it executes."""
 
 import subprocess
 import sys
@@ -20,6 +20,6 @@ subprocess.run([sys.executable, "-S", "-c", asked], check=True)
 """
 
 
-def test_a_hidden_process_forks_hidden_ones_and_executes_open_ones() -> None:
+def test_a_hidden_process_forks_hidden_processes_but_exec_reveals() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["0", "0", "1"]

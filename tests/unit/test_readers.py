@@ -1,4 +1,4 @@
-"""Readers: the text of an environment variable becomes a value, or an error that names the variable and no secret."""
+"""Setting readers: from the text of a variable to its value, or to an error that names the variable but shows no secret."""
 
 from __future__ import annotations
 
@@ -44,17 +44,19 @@ def test_a_value_is_read_as_its_type(name: str, text: str, value: object) -> Non
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        pytest.param("LEASE_SECONDS", "soon", "='soon' is not a number", id="no number"),
+        pytest.param("LEASE_SECONDS", "soon", "='soon' is not a number", id="not numeric"),
         pytest.param("LEASE_SECONDS", "1.9", "='1.9' must be at least 2", id="too small"),
         pytest.param("LEASE_SECONDS", "inf", "='inf' must be at least 2", id="infinite"),
         pytest.param("LEASE_SECONDS", "nan", "='nan' must be at least 2", id="not a number"),
         pytest.param("DISPATCH_WINDOW", "1.5", "=1.5 must be a whole number", id="fraction"),
-        pytest.param("SHARD", "2", "='2' is not the number of a shard, / and how many there are (1/3)", id="no count"),
         pytest.param(
-            "SHARD", "0/3", "='0/3' is not the number of a shard, / and how many there are (1/3)", id="no shard"
+            "SHARD", "2", "='2' is not the number of a shard, / and the number of shards (1/3)", id="no count"
         ),
-        pytest.param("SHARD", "4/3", "='4/3': of 3 shards the last one is 3/3", id="beyond the last shard"),
-        pytest.param("SHARD", "1/33", "='1/33': there can be 32 shards at most", id="too many shards"),
+        pytest.param(
+            "SHARD", "0/3", "='0/3' is not the number of a shard, / and the number of shards (1/3)", id="no shard"
+        ),
+        pytest.param("SHARD", "4/3", "='4/3': the last of 3 shards is 3/3", id="beyond the last shard"),
+        pytest.param("SHARD", "1/33", "='1/33': the maximum is 32 shards", id="too many shards"),
         pytest.param("LOG_FORMAT", "xml", "='xml' must be one of json, text", id="choice"),
         pytest.param(
             "OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318", " must begin with http:// or https://", id="no scheme"
@@ -70,7 +72,7 @@ def test_an_invalid_value_is_an_error_that_names_the_setting(name: str, text: st
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        pytest.param("NAMESPACE_MAX_HIGH", "maps", "is not a namespace, or *, and = and a number", id="no number"),
+        pytest.param("NAMESPACE_MAX_HIGH", "maps", "is not a namespace, or *, and = and a number", id="not numeric"),
         pytest.param("NAMESPACE_MAX_HIGH", "maps=-1", "is not a namespace, or *, and = and a number", id="negative"),
         pytest.param("POOL_NAMESPACES", "maps", "is not a pool and a namespace", id="pool without a namespace"),
         pytest.param("NAMESPACE_INPUTS", "/photos", "does not begin with a namespace", id="no namespace"),
@@ -103,17 +105,17 @@ _UNREADABLE = "its host, port or database number cannot be read (a password need
     ("text", "problem"),
     [
         pytest.param("localhost:6379", "its value of 14 characters has no scheme (redis://)", id="no scheme"),
-        pytest.param("http://host:6379/1", f"its scheme http is none of {_SCHEMES}", id="another scheme"),
-        pytest.param("my s3cret://host/1", f"its scheme is none of {_SCHEMES}", id="no word as scheme"),
-        pytest.param("redis://:s3cret@host:port/1", _UNREADABLE, id="a port that is no number"),
-        pytest.param("redis://:s3cret@host/one", _UNREADABLE, id="a database that is no number"),
+        pytest.param("http://host:6379/1", f"its scheme http is not one of {_SCHEMES}", id="another scheme"),
+        pytest.param("my s3cret://host/1", f"its scheme is not one of {_SCHEMES}", id="an invalid scheme"),
+        pytest.param("redis://:s3cret@host:port/1", _UNREADABLE, id="a port that is not a number"),
+        pytest.param("redis://:s3cret@host/one", _UNREADABLE, id="a database that is not a number"),
         pytest.param("redis://:s3/cret@host/1", _UNREADABLE, id="a slash in the password"),
         pytest.param("redis://:s3#cret@host/1", _UNREADABLE, id="a hash in the password"),
         pytest.param("sentinel://one:26379/1;sentinel://two:x/1", _UNREADABLE, id="the second sentinel"),
         pytest.param("unix://redis.sock", _UNREADABLE, id="a socket without a path"),
     ],
 )
-def test_an_invalid_address_of_redis_is_described_and_never_shown(name: str, text: str, problem: str) -> None:
+def test_an_error_about_an_address_of_redis_never_shows_it(name: str, text: str, problem: str) -> None:
     with pytest.raises(InvalidSettingError) as refusal:
         value_of(name, text)
     assert str(refusal.value) == f"{name}{_SUCH_AS}{problem}"
@@ -131,7 +133,7 @@ def test_an_invalid_address_of_redis_is_described_and_never_shown(name: str, tex
         "redis+socket://:pw@/run/redis.sock?virtual_host=1",
     ],
 )
-def test_every_form_of_address_is_taken(text: str) -> None:
+def test_every_form_of_an_address_of_redis_is_accepted(text: str) -> None:
     assert value_of("REDIS_STATE_DB", text) == text
 
 

@@ -1,4 +1,4 @@
-"""A setting's row: text, unit and reader follow from the default, unless they are given."""
+"""Setting: text, unit and reader follow from the default, unless they are given."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _field = section("The kiln", WORKER)
 
 @dataclasses.dataclass(frozen=True)
 class Kiln:
-    """Settings of a kind that the product has not."""
+    """Settings that the product does not have."""
 
     HEAT_SECONDS: float = _field(2.5, "time in the fire", least=1.0, most=9.0)
     BRICKS: int = _field(3, "limit of the bricks", unit="NUMBER")
@@ -35,7 +35,7 @@ ROWS = {row.name: row for row in map(named, dataclasses.fields(Kiln))}
         pytest.param("DOOR", "shut", "DOOR", BOTH, True, id="owner and secrecy are given"),
     ],
 )
-def test_a_row_holds_what_its_field_was_given(name: str, default: str, unit: str, whose: str, secret: bool) -> None:
+def test_a_row_holds_the_values_of_its_field(name: str, default: str, unit: str, whose: str, secret: bool) -> None:
     row = ROWS[name]
     assert row == Setting(name, default, unit, row.meaning, row.read, row.choices, "The kiln", whose, secret)
 
@@ -50,7 +50,7 @@ def test_a_row_holds_what_its_field_was_given(name: str, default: str, unit: str
         pytest.param("MARK", "x", "MARK:x", id="by the given reader"),
     ],
 )
-def test_the_default_decides_how_the_text_is_read(name: str, text: str, expected: Any) -> None:
+def test_the_type_of_the_default_selects_the_reader(name: str, text: str, expected: Any) -> None:
     assert ROWS[name].read(name, text) == expected
 
 
@@ -60,7 +60,7 @@ def test_the_default_decides_how_the_text_is_read(name: str, text: str, expected
         pytest.param("HEAT_SECONDS", "0.5", "must be at least 1", id="too little"),
         pytest.param("HEAT_SECONDS", "10", "must be at most 9", id="too much"),
         pytest.param("BRICKS", "1.5", "must be a whole number", id="a fraction"),
-        pytest.param("DOOR", "ajar", "must be one of shut, open", id="no choice"),
+        pytest.param("DOOR", "ajar", "must be one of shut, open", id="not a choice"),
     ],
 )
 def test_text_beyond_the_limits_is_refused(name: str, text: str, problem: str) -> None:

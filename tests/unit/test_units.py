@@ -1,4 +1,4 @@
-"""Units: sizes as people read them."""
+"""Units: sizes as text for people."""
 
 from __future__ import annotations
 

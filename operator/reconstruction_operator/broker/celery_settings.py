@@ -22,7 +22,7 @@ BOOTSTEPS: Final = {
     ),
     "consumer": (
         "reconstruction_operator.worker.lifecycle.registration:Registration",
-        "reconstruction_operator.worker.preflight.lane:CheckLane",
+        "reconstruction_operator.worker.preflight.thread:PreflightThread",
         "reconstruction_operator.worker.lifecycle.metrics_server:MetricsServer",
     ),
 }

@@ -1,6 +1,6 @@
 """Handover: `reconstruction-operator handover` transfers the jobs of one installation of the operator to another one.
 
-It writes the other Lease into the mark of each job. The operators act on this: the old one stops its attempt,
+It writes the new Lease into each job's status. The operators act on this: the old one stops its attempt,
 the new one begins the next attempt, or continues the same one if both share a Redis.
 """
 
@@ -22,15 +22,15 @@ _PAGE: Final = 200
 
 
 class NoOperatorError(Exception):
-    """No operator holds the Lease that should get the jobs."""
+    """No operator holds the Lease to which the jobs should be handed over."""
 
 
 async def handover(
     api: Api, *, giver: str, taker: str, namespaces: Sequence[str], force: bool, report: Callable[[str], None]
 ) -> int:
-    """Give the jobs of the Lease `giver` to `taker` (namespace/name), and return how many. Empty `namespaces`: all.
+    """Hand the jobs of the Lease `giver` over to `taker` (namespace/name); return their number. Empty `namespaces`: all.
 
-    Raises NoOperatorError unless `force`, and ApiError.
+    Without `force`, raises NoOperatorError if no operator holds `taker`. Raises ApiError if a request fails.
     """
     if not force:
         await _check(api, taker)
@@ -81,14 +81,14 @@ async def _give(api: Api, key: JobKey, giver: str, taker: str, report: Callable[
     except ApiError as error:
         if error.status != HTTPStatus.NOT_FOUND and DOES_NOT_FIT not in error.message:
             raise
-        report(f"{key}: deleted, or given away meanwhile")
+        report(f"{key}: meanwhile deleted or handed over")
         return 0
     report(f"{key}: handed over")
     return 1
 
 
 async def run(*, giver: str, taker: str, namespaces: Sequence[str], force: bool) -> int:
-    """The command; returns its exit status. Raises NoClusterError if no setting names the API server."""
+    """Run the command; return its exit status. Raises NoClusterError if no setting names the API server."""
     api = Api(await client.find_cluster())
     asked: dict[str, Any] = {"giver": giver, "taker": taker, "namespaces": namespaces, "force": force}
     try:
@@ -97,7 +97,9 @@ async def run(*, giver: str, taker: str, namespaces: Sequence[str], force: bool)
         _print(f"Nothing was handed over: {error}")
         return 1
     except ApiError as error:
-        _print(f"The API server refused: {error}. Jobs that are named above are handed over; repeat the command.")
+        _print(
+            f"The API server rejected a request: {error}. The jobs listed above are handed over; repeat the command for the others."
+        )
         return 1
     finally:
         await api.close()

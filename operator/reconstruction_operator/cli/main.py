@@ -1,6 +1,6 @@
 """Command line: `reconstruction-operator`.
 
-Each setting of the operator is an environment variable (`config`); the flag of `run` overrides it.
+Each setting of the operator is an environment variable (`config`). A flag of `run` overrides the variable.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.planning.shards import Shard
 from reconstruction_operator.telemetry import logs, misspelt, tracing
 
-_ALLOCATIONS: Final = 20_000  # between two collections of garbage: a round makes thousands of objects, and few cycles
+_ALLOCATIONS: Final = 20_000  # between two garbage collections: a round creates thousands of objects but few cycles
 _TRACES_SECONDS: Final = 2.0  # time to export the last spans before the process ends
 _SETTINGS: Final = tuple(row for row in config.TABLE if row.whose != config.WORKER and not row.secret)
 
 
 def _add_flag(group: argparse._ArgumentGroup, row: config.Setting) -> None:
-    """`--lease-seconds` for LEASE_SECONDS."""
+    """Add the flag of the setting, such as `--lease-seconds` for LEASE_SECONDS."""
     default = f", default {row.default}" if row.default else ""
     group.add_argument(
         f"--{row.name.lower().replace('_', '-')}",
@@ -51,8 +51,8 @@ def _parser() -> argparse.ArgumentParser:
     run = subcommands.add_parser(
         "run",
         usage="%(prog)s [-h] [--SETTING VALUE ...]",
-        help="watch ReconstructionJobs and have workers carry them out",
-        description="Watch ReconstructionJobs and have workers carry them out. The cluster is that of KUBECONFIG, of "
+        help="watch ReconstructionJobs and have workers run them",
+        description="Watch ReconstructionJobs and have workers run them. The cluster is that of KUBECONFIG, of "
         "~/.kube/config, or of the pod. Each flag overrides the environment variable in brackets.",
     )
     for section, rows in itertools.groupby(_SETTINGS, key=lambda row: row.section):
@@ -68,7 +68,11 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--namespace", default="default", help="namespace of the job [%(default)s]")
     check.add_argument("--queue", default="celery", help="queue of the job [%(default)s]")
     check.add_argument(
-        "--timeout-seconds", type=float, default=180.0, metavar="SECONDS", help="time that the job has to succeed [180]"
+        "--timeout-seconds",
+        type=float,
+        default=180.0,
+        metavar="SECONDS",
+        help="time within which the job has to succeed [180]",
     )
     _add_handover(subcommands)
     _add_restore(subcommands)
@@ -79,10 +83,11 @@ def _parser() -> argparse.ArgumentParser:
 def _add_handover(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     give = subcommands.add_parser(
         "handover",
-        help="give the jobs of one installation to another",
-        description="Give the jobs that one installation of the operator manages to another one, which is named by its "
-        "Lease (NAMESPACE/NAME). What runs is stopped, and runs again under the other. The account may list jobs, and "
-        "patch their status: run it in a pod of the operator that gets the jobs, or as an administrator.",
+        help="hand the jobs of one installation over to another one",
+        description="Hand the jobs that one installation of the operator manages over to another one, which is named by its "
+        "Lease (NAMESPACE/NAME). Running attempts are stopped; the other installation starts them again. The account needs "
+        "permission to list jobs and patch their status: run the command in a pod of the operator that gets the jobs, or as "
+        "an administrator.",
     )
     give.add_argument(
         "--from",
@@ -90,10 +95,14 @@ def _add_handover(subcommands: argparse._SubParsersAction[argparse.ArgumentParse
         required=True,
         type=_lease,
         metavar="LEASE",
-        help="the installation that manages them now",
+        help="the installation that manages the jobs now",
     )
     give.add_argument(
-        "--to", dest="taker", type=_lease, metavar="LEASE", help="the other [OPERATOR_NAMESPACE/LEASE_NAME]"
+        "--to",
+        dest="taker",
+        type=_lease,
+        metavar="LEASE",
+        help="the installation that gets the jobs [OPERATOR_NAMESPACE/LEASE_NAME]",
     )
     give.add_argument(
         "--namespace",
@@ -102,19 +111,19 @@ def _add_handover(subcommands: argparse._SubParsersAction[argparse.ArgumentParse
         metavar="NAME",
         help="only jobs of this namespace; may be repeated [WATCH_NAMESPACES, or all]",
     )
-    give.add_argument("--force", action="store_true", help="also if no operator holds the other Lease yet")
+    give.add_argument("--force", action="store_true", help="hand over even if no operator holds the new Lease yet")
 
 
 def _add_restore(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     back = subcommands.add_parser(
         "restore",
-        help="list the results of deleted jobs, or bring one back",
-        description="List the results of deleted jobs that wait in the trash of the job volume (JOBS_DIR), or bring one "
-        "back: as the manifest of a job that takes it over, for kubectl apply, or with --to as a folder. Run it in a "
-        "worker, which has that volume.",
+        help="list the results of deleted jobs, or restore one",
+        description="List the results of deleted jobs in the trash of the job volume (JOBS_DIR), or restore one: as the "
+        "manifest of a job that takes it over, for kubectl apply, or with --to as a folder. Run the command in a worker, which "
+        "has that volume.",
     )
     back.add_argument("wanted", nargs="?", metavar="JOB", help="the deleted job: NAMESPACE/NAME or its uid")
-    back.add_argument("--list", dest="lists", action="store_true", help="list what is there; so does no JOB")
+    back.add_argument("--list", dest="lists", action="store_true", help="list the results (default without JOB)")
     back.add_argument("--namespace", default="", metavar="NAME", help="list only jobs of this namespace")
     back.add_argument("--to", type=Path, metavar="FOLDER", help="copy the files to this new folder instead")
 
@@ -124,11 +133,11 @@ def _add_reconstruct(subcommands: argparse._SubParsersAction[argparse.ArgumentPa
         "reconstruct",
         help="run a model on this machine, without Kubernetes and Redis",
         description="Check photos as a worker does, and run a model on them here. `kubectl recon run` does the same, with "
-        "advice and progress bars. Exit status 3 if it failed.",
+        "advice and progress bars. The exit status is 3 if the run failed.",
     )
     here.add_argument("photos", nargs="+", type=Path, metavar="PHOTOS", help="one folder, or files")
     here.add_argument(
-        "-o", "--output", required=True, type=Path, metavar="OUT", help="new or empty folder of the result"
+        "-o", "--output", required=True, type=Path, metavar="OUT", help="new or empty folder for the result"
     )
     here.add_argument("--model", default=Spec().model_type, help="the model [%(default)s]")
     here.add_argument(
@@ -151,13 +160,13 @@ def _lease(text: str) -> str:
     namespace, slash, name = text.partition("/")
     if not (namespace and slash and name) or "/" in name:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no Lease: write NAMESPACE/NAME, as status.installation.lease has it"
+            f"{text!r} is not a Lease: write NAMESPACE/NAME, as in status.installation.lease"
         )
     return text
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit status (2: wrong usage or settings)."""
+    """Run the command; return its exit status (2: wrong usage or settings)."""
     given = vars(_parser().parse_args(arguments))
     command = given.pop("command")
     if command == "run":
@@ -188,8 +197,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run() -> int:
-    gc.set_threshold(_ALLOCATIONS)  # before the imports, of which collections would take an eighth of the time
-    # Imported here: the worker's image has this program, but not the operator's packages.
+    gc.set_threshold(_ALLOCATIONS)  # before the imports: collections would take an eighth of their time
+    # Imported here because the worker's image has this program, but not the operator's packages.
     from reconstruction_operator.controller import process  # noqa: PLC0415
     from reconstruction_operator.controller.kube import client, installation  # noqa: PLC0415
 

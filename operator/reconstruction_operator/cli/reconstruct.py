@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def run(
     *, photos: Sequence[Path], output: Path, model: str, param: Sequence[tuple[str, object]], threads: int, json: bool
 ) -> int:
-    """The command; returns its exit status."""
+    """Run the command; return its exit status."""
     from reconstruction_operator.worker import local  # noqa: PLC0415  # the operator's image lacks its packages
 
     request = local.LocalRequest(photos, output, model, dict(param), threads)

@@ -1,4 +1,4 @@
-"""Restore: `reconstruction-operator restore` lists the results of deleted jobs that wait in the trash, and brings one back.
+"""Restore: `reconstruction-operator restore` lists the results of deleted jobs in the trash, and restores one.
 
 It reads the job volume, so it runs in a worker. Users without access to workers create the job again (`spec.reuse`).
 """
@@ -23,12 +23,11 @@ from reconstruction_operator.contract.records import Owner
 from reconstruction_operator.jobfiles import trash
 from reconstruction_operator.units import megabytes
 
-_CHUNK_BYTES: Final = 1 << 20
 _HEADINGS: Final = ("JOB", "UID", "MODEL", "SIZE", "KEPT UNTIL")
 
 
 class RestoreError(Exception):
-    """The result could not be brought back; the text says why."""
+    """The result could not be restored, for the reason in the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +45,12 @@ class TrashedResult:
 
     @property
     def until(self) -> str:
-        """The end of its time, in RFC 3339."""
+        """The time at which the result expires, in RFC 3339."""
         return format_time(datetime.fromtimestamp(self.kept.until, UTC))
 
 
 def entries(namespace: str = "") -> Iterator[TrashedResult]:
-    """The complete results in the trash, sorted by the end of their time. Empty `namespace`: all."""
+    """Yield the complete results in the trash, sorted by expiry. Empty `namespace`: all."""
     for kept in trash.entries():
         manifest = kept.sealed()
         owner = manifest.owner if manifest is not None else None
@@ -60,18 +59,18 @@ def entries(namespace: str = "") -> Iterator[TrashedResult]:
 
 
 def find(wanted: str) -> TrashedResult:
-    """The result of the job with that uid or namespace/name; of several with one name, the one that was deleted last.
+    """Return the result of the job with that uid or namespace/name; among several of one name, the one that expires last.
 
     Raises RestoreError if there is none.
     """
     found = [one for one in entries() if wanted in (one.kept.job_id, one.title)]
     if not found:
-        raise RestoreError(f"no result of {wanted} is in the trash of this worker's volume; --list shows what is there")
+        raise RestoreError(f"no result of {wanted} is in the trash of this worker's volume; --list shows its contents")
     return found[-1]
 
 
 def table(found: Sequence[TrashedResult]) -> list[str]:
-    """The results as lines of aligned columns."""
+    """Return the results as lines with aligned columns."""
     rows = [_HEADINGS] + [
         (
             one.title,
@@ -87,7 +86,7 @@ def table(found: Sequence[TrashedResult]) -> list[str]:
 
 
 def copy(entry: TrashedResult, folder: Path) -> None:
-    """Copies the result to a new folder, and compares each file with its digest. Raises RestoreError or OSError."""
+    """Copy the result to a new folder and compare each file with its digest. Raises RestoreError or OSError."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RestoreError(f"{folder} is not empty: name a new folder")
     folder.mkdir(parents=True, exist_ok=True)
@@ -98,12 +97,12 @@ def copy(entry: TrashedResult, folder: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(entry.kept.path / one.name, target)
         if _sha256(target) != one.sha256:
-            raise RestoreError(f"{one.name} is damaged: it has not the digest of its manifest")
+            raise RestoreError(f"{one.name} is damaged: its digest differs from the manifest")
     shutil.copyfile(entry.kept.path / MANIFEST, folder / MANIFEST)
 
 
 def job(entry: TrashedResult) -> dict[str, Any]:
-    """The manifest of a job that takes the result over, for `kubectl apply`."""
+    """Return the manifest of a job that takes the result over, for `kubectl apply`."""
     made, owner = entry.manifest, entry.owner
     output = {"output": {"uri": made.uri}} if made.uri else {}
     parameters = {"parameters": dict(made.parameters)} if made.parameters else {}
@@ -119,7 +118,7 @@ def job(entry: TrashedResult) -> dict[str, Any]:
 def run(
     *, wanted: str | None, to: Path | None, namespace: str, lists: bool, write: Callable[[str], None] = print
 ) -> int:
-    """The command; returns its exit status."""
+    """Run the command; return its exit status."""
     try:
         if lists or wanted is None:
             found = list(entries(namespace))

@@ -1,6 +1,6 @@
 """Self-test: `reconstruction-operator selftest` runs one placeholder job, which needs the API server, Redis and a worker.
 
-`helm test` runs it, with an account that may create, read and delete jobs in one namespace.
+`helm test` runs the self-test with an account that may create, read and delete jobs in one namespace.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _PERIOD_SECONDS: Final = 1.0
 
 
 def manifest(queue: str) -> dict[str, Any]:
-    """The job: a simulation, which needs no photos. It is not retried, since a second failure would show nothing new."""
+    """Return the job: a simulation, which needs no photos. It is not retried, since a second failure would add no information."""
     return {
         "apiVersion": f"{GROUP}/{VERSION}",
         "kind": KIND,
@@ -45,14 +45,14 @@ async def selftest(
     monotonic: Callable[[], float] = time.monotonic,
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> bool:
-    """Whether the job succeeded in time. It is always deleted.
+    """Run the job, delete it, and return whether it succeeded in time.
 
-    Raises ApiError if the job cannot be created: no permission, no CRD, no API server.
+    Raises ApiError if the job cannot be created: no permission, no CRD, or no API server.
     """
     deadline = monotonic() + timeout_seconds
     created = objects.key_of(await api.request("POST", objects.collection_path(namespace), body=manifest(queue)))
     if created is None:
-        raise ApiError(0, "NoJob", "the API server did not answer with a job")
+        raise ApiError(0, "NoJob", "the API server did not return a job")
     report(f"Created job {created.name} in namespace {namespace}, queue {queue}")
     reported = ""
     try:
@@ -71,7 +71,7 @@ async def selftest(
             if status.phase is not None and status.phase.finished:
                 return status.phase is Phase.SUCCEEDED
             if monotonic() > deadline:
-                report(f"It is not finished in time. Last seen: {reported or 'no status, so no operator runs'}")
+                report(f"The job did not finish in time. Last seen: {reported or 'no status, so no operator runs'}")
                 return False
             await pause(_PERIOD_SECONDS)
     finally:
@@ -85,18 +85,18 @@ def _line(status: Status) -> str:
 
 
 async def run(*, namespace: str, queue: str, timeout_seconds: float) -> int:
-    """The command; returns its exit status. Raises NoClusterError if no setting names the API server."""
+    """Run the command; return its exit status. Raises NoClusterError if no setting names the API server."""
     api = Api(await client.find_cluster())
     try:
         succeeded = await selftest(
             api, namespace=namespace, queue=queue, timeout_seconds=timeout_seconds, report=_print
         )
     except ApiError as error:
-        _print(f"The API server refuses the test's job: {error}")
+        _print(f"The API server rejected the job of the self-test: {error}")
         return 1
     finally:
         await api.close()
-    _print("It works." if succeeded else "It does not work.")
+    _print("The self-test passed." if succeeded else "The self-test failed.")
     return 0 if succeeded else 1
 
 

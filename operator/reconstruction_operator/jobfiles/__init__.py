@@ -1,1 +1,4 @@
-"""The folder of a job on the shared volume: its layout, ownership notes, manifest, publishing and deletion."""
+"""Job files on the shared volume: layout, workspace, kept photos, ownership notes, manifest, publishing, deletion and trash.
+
+`results` is the index of results by the names of their jobs; `inventory` reports the folders to Redis.
+"""

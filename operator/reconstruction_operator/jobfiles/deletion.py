@@ -1,4 +1,4 @@
-"""Deletion of a job's folder, in two steps: one rename makes it a tombstone, then the tombstone is emptied."""
+"""Deletion of a job's folder, in two steps: one rename makes it a tombstone, then the tombstone is deleted."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ logger = logging.getLogger(__name__)
 
 
 def delete_job_files(job_id: str, *, retain_until: float = 0.0) -> bool:
-    """Deletes the job's folder with its contents; returns whether it existed. Links are removed, never followed.
+    """Delete the job's folder with its contents; return whether it existed. Links are removed, never followed.
 
-    With `retain_until` (seconds since 1970), a complete result waits in the trash until then.
+    With `retain_until` (seconds since 1970), a complete result stays in the trash until then.
 
     The rename comes first: no reader ever sees half of the folder, and a run that still works there can no longer publish.
 
-    Raises ValueError for an unsafe job id, OSError if the folder could not be moved or emptied.
+    Raises ValueError for an unsafe job id, OSError if the folder could not be moved or deleted.
     """
     folder = JobFolder.of(job_id)
     owner = notes.owner_of(folder)
@@ -33,10 +33,10 @@ def delete_job_files(job_id: str, *, retain_until: float = 0.0) -> bool:
 
 
 def finish_deletions() -> None:
-    """Deletes the tombstones of deletions that were cut off. What cannot be deleted stays until the next call."""
+    """Delete the tombstones of interrupted deletions. A failure is logged; the next call tries again."""
     for tombstone in layout.tombstones():
         try:
             disk.delete_tree(tombstone)
         except OSError as error:
-            logger.warning("the rest of an earlier deletion could not be deleted: %s", error)
+            logger.warning("could not finish an earlier deletion: %s", error)
     layout.drop_empty()

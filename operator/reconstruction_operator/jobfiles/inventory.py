@@ -1,7 +1,7 @@
 """Inventory: a worker reports the job folders to Redis, so that files of deleted jobs are found after Redis lost its data.
 
-The report deletes nothing: the operator compares it with the objects, and orders the deletion of orphans. Only tombstones are
-deleted here, because their order may be lost and the note of their owner deleted already.
+The report deletes no job folder: the operator compares it with the objects and orders the deletion of orphans. Only tombstones are
+deleted here, because their orders may be lost and the notes of their owners deleted.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Inventory:
         self._thread: threading.Thread | None = None
 
     def epoch_is(self, epoch: str) -> None:
-        """Starts a report if the epoch is new or the last report is an hour old. Returns at once."""
+        """Start a report if the epoch is new or the last report is an hour old. Return at once."""
         done = epoch == self._reported and self._monotonic() < self._due_at
         if not epoch or done or (self._thread is not None and self._thread.is_alive()):
             return
@@ -54,9 +54,10 @@ class Inventory:
         except (RedisError, ProtocolError, OSError) as error:  # the next registration tries again
             logger.warning("the job folders could not be reported: %s", error)
             return
-        if epoch != self._reported:
-            logger.info("Redis has a new epoch: %d job folders are reported to it", count)
         begins = epoch != self._reported
+        if begins:
+            why = "Redis has a new epoch" if self._reported else "this worker has started"
+            logger.info("%d job folders are reported to Redis: %s", count, why)
         self._reported, self._due_at = epoch, self._monotonic() + _PERIOD_SECONDS
         finish_deletions()
         try:
@@ -69,9 +70,9 @@ class Inventory:
 
 
 def report(client: redis.Redis, keys: Keys, owners: Iterable[Owner]) -> int:
-    """Reports the owners, in batches for each install; returns how many.
+    """Report the owners in batches for each installation; return their number.
 
-    Raises RedisError without Redis, perhaps after some reports.
+    Raises RedisError if Redis is unavailable, possibly after some reports.
     """
     by_install = sorted((owner for owner in owners if owner.install_id), key=lambda owner: owner.install_id)
     for install_id, group in itertools.groupby(by_install, key=lambda owner: owner.install_id):

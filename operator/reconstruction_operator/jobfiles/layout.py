@@ -1,15 +1,15 @@
-"""Job folder: the one type that knows the layout of a job's files on the shared volume.
+"""Job folder: the layout of a job's files on the shared volume.
 
-    <JOBS_DIR>/<job id>/input                photos for a bare `delay()`, put there by its caller
-    <JOBS_DIR>/<job id>/attempts/<n>-<run>   working directory of one run of attempt n, with its `owner.json`
-    <JOBS_DIR>/<job id>/attempts/<n>-<run>/failed  what a failed job has left for inspection, beside `owner.json` alone
+    <JOBS_DIR>/<job id>/input                photos for a bare `delay()`, placed by its caller
+    <JOBS_DIR>/<job id>/attempts/<n>-<run>   staging directory of one run of attempt n, with its `owner.json`
+    <JOBS_DIR>/<job id>/attempts/<n>-<run>/failed  files of a failed job for inspection; only `owner.json` is beside them
     <JOBS_DIR>/<job id>/output               the result; appears by one rename, sealed by its `manifest.json`
-    <JOBS_DIR>/.deleted/<job id>-<random>    tombstone of a job's folder; the folder of tombstones exists only while it holds some
-    <JOBS_DIR>/.trash/<job id>~<until>       result of a deleted job that waits there until that time (`trash`)
-    <JOBS_DIR>/.names/<digest>/<job id>      entry of a result by its job's namespace and name (`results`)
+    <JOBS_DIR>/.deleted/<job id>-<random>    tombstone of a job's folder; `.deleted` exists only while it holds some
+    <JOBS_DIR>/.trash/<job id>~<until>       result of a deleted job, kept until that time (`trash`)
+    <JOBS_DIR>/.names/<digest>/<job id>      index entry of a result, by namespace and name of its job (`results`)
 
 An attempt can have two runs, if Redis loses its data after the first one started. Other names that begin with a dot are
-tombstones as well: moved out of the way by one atomic rename, to be deleted.
+tombstones too: moved aside by one atomic rename, to be deleted.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from reconstruction_operator.api.identity import check_job_id
 logger = logging.getLogger(__name__)
 
 OWNER = "owner.json"
-_DELETED = ".deleted"  # tombstones have a folder of their own, so that a deletion need not list all jobs
-_DELETED_BEFORE = ".deleted-"  # the version before put tombstones beside the job folders; no job id begins with a dot
+_DELETED = ".deleted"  # a separate folder of tombstones, so that a deletion need not list all jobs
+_DELETED_BEFORE = ".deleted-"  # the previous version put tombstones beside the job folders; no job id begins with a dot
 _TRASH = ".trash"
 _NAMES = ".names"
-_GONE = ".gone-"  # tombstone of an overtaken run's folder
+_GONE = ".gone-"  # tombstone of a superseded run's folder
 _REPLACED = ".replaced-"  # tombstone of an earlier output
 _RUN_CHARS = 8
 _UNIQUE_CHARS = len(uuid.uuid4().hex)
@@ -42,13 +42,13 @@ _UNIQUE_CHARS = len(uuid.uuid4().hex)
 
 @dataclass(frozen=True)  # no slots, since it caches its paths, which a run reads many times
 class JobFolder:
-    """All files of one job. Make it with `of`, which checks the job id."""
+    """All files of one job. Create it with `of`, which checks the job id."""
 
     root: Path
 
     @classmethod
     def of(cls, job_id: str) -> JobFolder:
-        """The folder of that job, which need not exist.
+        """Return the folder of that job, which need not exist.
 
         Raises ValueError for a job id that is not safe as a path (path traversal).
         """
@@ -56,7 +56,7 @@ class JobFolder:
 
     @classmethod
     def all(cls) -> Iterator[JobFolder]:
-        """Every folder that may be a job's. Raises OSError if they cannot be listed."""
+        """Return every folder that may belong to a job. Raises OSError if they cannot be listed."""
         return (cls(path) for path in Path(config.settings.JOBS_DIR).iterdir() if not path.name.startswith("."))
 
     @property
@@ -81,23 +81,23 @@ class JobFolder:
 
     @property
     def owner_notes(self) -> list[Path]:
-        """The notes of all runs, those of overtaken runs included."""
+        """The notes of all runs, including superseded ones."""
         return sorted(self.attempts.glob(f"*/{OWNER}"))
 
     def new_workspace(self, task_id: str, attempt: int | None) -> Workspace:
-        """A workspace with a unique name for a run of that attempt. `attempt` is None for a bare task."""
+        """Return a workspace with a unique name for a run of that attempt. `attempt` is None for a bare task."""
         return Workspace(self.attempts / f"{_prefix(task_id, attempt)}{uuid.uuid4().hex[:_RUN_CHARS]}")
 
     def workspaces(self) -> list[Workspace]:
-        """Those of runs that were not overtaken."""
+        """Return the workspaces of runs that are not superseded."""
         return [Workspace(path) for path in disk.entries(self.attempts) if not path.name.startswith(_GONE)]
 
     def retired(self) -> list[Path]:
-        """Tombstones of the workspaces of overtaken runs."""
+        """Return the tombstones of superseded runs' workspaces."""
         return list(self.attempts.glob(f"{_GONE}*"))
 
     def condemn(self) -> bool:
-        """Renames the whole folder to a tombstone; returns whether there was one."""
+        """Rename the whole folder to a tombstone; return whether it existed."""
         while os.path.lexists(self.root):
             with contextlib.suppress(FileNotFoundError):  # another deletion was faster
                 condemn(self.root, self.job_id)
@@ -105,9 +105,9 @@ class JobFolder:
         return False
 
     def condemned(self) -> list[Path]:
-        """Tombstones of this job's folder, including those of interrupted deletions."""
+        """Return the tombstones of this job's folder, including those of interrupted deletions."""
         prefix = f"{self.job_id}-"
-        # The length distinguishes them from those of a job `<job id>-…`.
+        # The length distinguishes them from the tombstones of a job `<job id>-…`.
         return [
             path
             for path in disk.entries(_deleted())
@@ -115,13 +115,13 @@ class JobFolder:
         ]
 
     def set_output_aside(self) -> Path | None:
-        """Renames the output to a tombstone, and returns that; None if there was no output."""
+        """Rename the output to a tombstone and return that; None if there was no output."""
         return disk.set_aside(self.output, _REPLACED)
 
 
-@dataclass(frozen=True)  # without slots, as above
+@dataclass(frozen=True)  # no slots, as above
 class Workspace:
-    """Working directory of one run of an attempt. The run writes only below `root`."""
+    """Staging directory of one run of an attempt. The run writes only below `root`."""
 
     root: Path
 
@@ -147,7 +147,7 @@ class Workspace:
 
     @cached_property
     def stages(self) -> Path:
-        """What the model has finished: the next attempt takes the sealed ones over. Exists only if the model keeps stages."""
+        """Stages that the model has finished: the next attempt takes the sealed ones over. Exists only if the model keeps stages."""
         return self.root / "stages"
 
     @cached_property
@@ -162,7 +162,7 @@ class Workspace:
 
     @cached_property
     def owner_note(self) -> Path:
-        """Names the owner of the job, and where the run delivers."""
+        """The note that names the job's owner and where the run delivers."""
         return self.root / OWNER
 
     @property
@@ -172,22 +172,22 @@ class Workspace:
         return int(digits) if digits.isdecimal() else 0
 
     def is_of(self, task_id: str, attempt: int | None) -> bool:
-        """Whether a run of that attempt, or of that bare task, works here."""
+        """Return whether this is the workspace of a run of that attempt, or of that bare task."""
         return self.root.name.startswith(_prefix(task_id, attempt))
 
     def retire(self) -> None:
-        """Renames it to a tombstone: the next rename of a run that still works here fails."""
+        """Rename the workspace to a tombstone: the next rename of a run that still works here fails."""
         disk.set_aside(self.root, _GONE)
 
     def _delete_little(self) -> None:
-        """Deletes the few entries that a run without input leaves after publishing: much faster than deleting an arbitrary tree."""
+        """Delete the few entries that a run without input leaves after publishing: much faster than deleting an arbitrary tree."""
         self.scratch.rmdir()
         self.photos.rmdir()
-        self.owner_note.unlink(missing_ok=True)  # while there are files, the note names their owner
+        self.owner_note.unlink(missing_ok=True)  # last, because it names the owner of the other files
         self.root.rmdir()
 
     def discard(self) -> None:
-        """Deletes the workspace, and the folders above it if they are empty. Failures are only logged."""
+        """Delete the workspace, and the folders above it if they are empty. Failures are only logged."""
         try:
             self._delete_little()
         except OSError:  # it holds other entries, or another process deletes it
@@ -206,7 +206,7 @@ def _folder(jobs_dir: str, job_id: str) -> JobFolder:
 
 
 def condemn(path: Path, job_id: str) -> Path:
-    """Renames files of that job to a tombstone, and returns it. Raises FileNotFoundError if they do not exist."""
+    """Rename a folder of that job to a tombstone and return that. Raises FileNotFoundError if the folder does not exist."""
     tombstone = _deleted() / f"{job_id}-{uuid.uuid4().hex}"
     while True:
         tombstone.parent.mkdir(exist_ok=True)
@@ -220,27 +220,27 @@ def condemn(path: Path, job_id: str) -> Path:
 
 
 def trash() -> Path:
-    """The folder of the trash, which exists only while it holds something."""
+    """Return the folder of the trash, which exists only while it holds a result."""
     return Path(config.settings.JOBS_DIR) / _TRASH
 
 
 def trashed() -> dict[str, Path]:
-    """The results in the trash by the ids of their jobs."""
+    """Return the results in the trash, by the ids of their jobs."""
     return {path.name.rpartition("~")[0]: path for path in disk.entries(trash())}
 
 
 def names() -> Path:
-    """The folder of the index of results."""
+    """Return the folder of the index of results."""
     return Path(config.settings.JOBS_DIR) / _NAMES
 
 
 def tombstones() -> list[Path]:
-    """Job folders whose deletion has begun, also by earlier versions. Another worker may be deleting them now."""
+    """Return job folders whose deletion has begun, also by earlier versions. Another worker may be deleting them now."""
     return [*disk.entries(_deleted()), *Path(config.settings.JOBS_DIR).glob(f"{_DELETED_BEFORE}*")]
 
 
 def drop_empty() -> None:
-    """Removes the folder of tombstones, if none is left."""
+    """Remove the folder of tombstones if it is empty."""
     with contextlib.suppress(OSError):
         _deleted().rmdir()
 

@@ -1,6 +1,6 @@
 """Ownership notes in job folders, used to find orphans and delivered copies after Redis has lost its data.
 
-The workspace of a run names its owner in `owner.json`, a published result in its `manifest.json`. Both also name the place of
+The workspace of a run names its owner in `owner.json`, a published result in its `manifest.json`. Both also hold the URI of
 a delivered copy. The folder of a bare `delay()` has no owner: the operator never orders its deletion.
 """
 
@@ -23,7 +23,7 @@ _MAX_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Names the owner of a job folder, and where a copy of its result may lie (empty: nowhere)."""
+    """Names the owner of a job folder, and where a copy of its result may be (`uri`; empty: nowhere)."""
 
     owner: Owner
     uri: str
@@ -32,15 +32,15 @@ class Note:
 
 
 def note(workspace: Workspace, owner: Owner, output_uri: str, *, published: bool = False) -> None:
-    """Writes the owner of the workspace, where its run delivers (empty: nowhere), and whether a copy of a published result lies there."""
+    """Write the note of the workspace: its owner, where its run delivers, and whether the copy there is of a published result."""
     noted = {**owner.to_json(), "outputUri": output_uri, "published": published}
     workspace.owner_note.write_text(json.dumps(noted) + "\n")
 
 
 def deliveries(folder: JobFolder) -> tuple[Note, ...]:
-    """The notes that name a place of a copy, one for each place: the note of the result, or else one of a copy that is not published.
+    """Return one note for each URI of a copy: the note of the result or, failing that, the note of an unpublished copy.
 
-    Raises OSError if a note could not be read. Nothing else records its copy, so the folder must not be deleted yet.
+    Raises OSError if a note could not be read. Only the note records its copy, so the folder must not be deleted yet.
     """
     found: dict[str, Note] = {}
     for one in _notes(folder, skipped=()):
@@ -50,16 +50,16 @@ def deliveries(folder: JobFolder) -> tuple[Note, ...]:
 
 
 def is_of_published_result(folder: JobFolder, output_uri: str) -> bool:
-    """Whether a copy at that place, which a run found when it began, is of a published result of this job.
+    """Return whether a copy at that URI, which a run found when it began, is of a published result of this job.
 
-    Any other run that could have delivered the copy has left its note in the folder. Without a note, the result's folder was deleted: its
-    object was deleted, and Redis came back with older data, so that the job was sent again.
+    Any other run that could have delivered the copy has left its note in the folder. A missing note means that the result's folder was
+    deleted with the job's object. The job was sent again only because Redis came back with older data.
     """
     return all(one.published for one in deliveries(folder) if one.uri == output_uri)
 
 
 def owners() -> Iterator[Owner]:
-    """The owner of each job folder that names one, with its newest attempt. Folders may appear and vanish meanwhile.
+    """Yield the owner of each job folder that names one, with its newest attempt. Folders may appear and vanish meanwhile.
 
     Raises OSError if the job folders cannot be listed.
     """
@@ -71,12 +71,12 @@ def owners() -> Iterator[Owner]:
 
 
 def owner_of(folder: JobFolder) -> Owner | None:
-    """The owner that the notes of the folder name; None if they name none or cannot be read."""
+    """Return the owner that the notes of the folder name; None if they name none or cannot be read."""
     return next((one.owner for one in _notes(folder, skipped=(OSError,)) if one.owner.job_id == folder.job_id), None)
 
 
 def _notes(folder: JobFolder, *, skipped: tuple[type[OSError], ...]) -> Iterator[Note]:
-    """The valid notes of the runs, then that of the result. `skipped`: errors of notes that are left out."""
+    """Yield the valid notes of the runs, then the note of the result. Notes whose reading raises `skipped` are omitted."""
     for read in (*(partial(_read, file) for file in folder.owner_notes), partial(_read_sealed, folder.output)):
         noted = None
         with contextlib.suppress(*skipped):
@@ -97,8 +97,6 @@ def _read(file: Path) -> Note | None:
 
 def _read_sealed(output: Path) -> Note | None:
     sealed = manifests.read(output)
-    return (
-        None
-        if sealed is None or sealed.owner is None
-        else Note(sealed.owner, sealed.uri, published=True, of_result=True)
-    )
+    if sealed is None or sealed.owner is None:
+        return None
+    return Note(sealed.owner, sealed.uri, published=True, of_result=True)

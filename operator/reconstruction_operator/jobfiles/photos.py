@@ -1,13 +1,12 @@
 """Kept photos: the checked photos of a run, which the next attempt takes over instead of copying and decoding them again.
 
 They are in `Workspace.loaded` with the note `photos.json`. One rename gives the folder its name, after the note is written. The folder
-is not flushed: a photo that a crash of the machine has damaged does not match its digest.
+is not flushed: a photo that is damaged by a crash of the machine does not match its digest.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -20,12 +19,11 @@ from reconstruction_operator.jobfiles.layout import Workspace
 
 _NOTE = "photos.json"
 _MAX_NOTE_BYTES = 8 << 20
-_CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class KeptPhoto:
-    """One checked photo; sizes in px after EXIF orientation."""
+    """One checked photo, with its size in px after EXIF orientation."""
 
     name: str  # in the folder
     width: int
@@ -37,21 +35,21 @@ class KeptPhoto:
 class KeptPhotos:
     """The photos of one input."""
 
-    digest: str  # of the input, as `contract.fingerprint` makes it
+    digest: str  # of the input (`contract.fingerprint`)
     photos: tuple[KeptPhoto, ...]
     sha256: tuple[str, ...]  # of each file
-    etag: str = ""  # of the https:// archive that they come from; empty without one
+    etag: str = ""  # of the https:// archive with the photos; empty for other inputs
 
     @property
     def bytes(self) -> int:
-        """Size of the user's files together."""
+        """Total size of the user's files."""
         return sum(one.bytes for one in self.photos)
 
 
 def keep(
     workspace: Workspace, digest: str, photos: Sequence[KeptPhoto], check: Callable[[], None], *, etag: str = ""
 ) -> None:
-    """Keeps the run's photos: writes the note and renames their folder. `check` is called often, and may raise."""
+    """Keep the run's photos: write the note and rename their folder. `check` is called often, and may raise."""
     folder = workspace.photos
     described = [[one.name, one.width, one.height, one.bytes, _digest(folder / one.name, check)] for one in photos]
     disk.delete_tree(workspace.loaded)
@@ -60,14 +58,14 @@ def keep(
 
 
 def read(workspace: Workspace) -> KeptPhotos | None:
-    """The photos that an earlier attempt has kept; None if there are none, or the note is not valid."""
+    """Return the photos that an earlier attempt has kept; None if there are none or the note is invalid."""
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError, RecursionError):
         return _parse(json.loads(disk.read_regular(workspace.loaded / _NOTE, _MAX_NOTE_BYTES)))
     return None
 
 
 def are_whole(workspace: Workspace, kept: KeptPhotos, check: Callable[[], None]) -> bool:
-    """Whether all files have the digests that they were kept with. `check` is called often, and may raise."""
+    """Return whether all files still match their digests. `check` is called often, and may raise."""
     try:
         pairs = zip(kept.photos, kept.sha256, strict=True)
         return all(_digest(workspace.loaded / one.name, check) == sha256 for one, sha256 in pairs)
@@ -88,10 +86,5 @@ def _parse(data: Any) -> KeptPhotos:
 
 
 def _digest(path: Path, check: Callable[[], None]) -> str:
-    digest = hashlib.sha256()
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-    with os.fdopen(descriptor, "rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            check()
-            digest.update(chunk)
-    return digest.hexdigest()
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
+        return disk.digest(file, check)

@@ -12,14 +12,14 @@ from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.jobfiles import manifest as manifests
 from reconstruction_operator.jobfiles.layout import JobFolder, Workspace
 
-_OCCUPIED = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}  # rename(2) for a target that is in the way
+_OCCUPIED = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}  # errors of rename(2) if the target exists
 
 
 def publish(workspace: Workspace, job_id: str, *, replace: bool) -> Manifest | None:
-    """Renames the run's output to the job's; returns None if it did.
+    """Rename the run's output to the job's and return None; or return the manifest of another attempt's result.
 
-    With `replace` an earlier result is moved away. Without it, a sealed result stays and its manifest is returned: another attempt
-    of this job was faster. A sealed result is never moved out of its place, not even for a moment: an overtaken run may pause
+    With `replace`, an earlier result is moved aside. Without it, a sealed result stays and its manifest is returned: another attempt
+    of this job was faster. A sealed result is never moved, not even for a moment: a superseded run may pause
     anywhere in this function and continue after its successor's result has been reported.
 
     Raises OvertakenError if a later attempt has taken over, or the job's files were deleted.
@@ -35,12 +35,12 @@ def publish(workspace: Workspace, job_id: str, *, replace: bool) -> Manifest | N
 
 
 def read_sealed(job_id: str) -> Manifest | None:
-    """The manifest of the job's output, if all its files exist in full size; else None."""
+    """Return the manifest of the job's output if all its files exist in full size; otherwise None."""
     return manifests.read_sealed(JobFolder.of(job_id).output, job_id)
 
 
 def _take_place(output: Path, target: Path) -> bool:
-    """Renames `output` to `target` unless something is there; returns whether it did."""
+    """Rename `output` to `target` unless the target exists; return whether it was renamed."""
     try:
         output.rename(target)
     except FileNotFoundError:
@@ -53,7 +53,7 @@ def _take_place(output: Path, target: Path) -> bool:
 
 
 def _clear(folder: JobFolder, *, replace: bool) -> None:
-    """Moves away what blocks the output, and deletes it. A result that another run published just now is put back."""
+    """Move the folder that blocks the output aside and delete it. A result that another run has just published is moved back."""
     previous = folder.set_output_aside()
     if previous is None:
         return

@@ -2,8 +2,8 @@
 
     <JOBS_DIR>/.names/<digest of namespace/name>/<job id>   an empty file: that job has a result, or is about to publish one
 
-A result lies in its job's folder or in the trash. An entry alone proves nothing: its result must be complete and name the
-same namespace and name.
+A result is in its job's folder or in the trash. An entry counts only if its result is complete and has the same namespace and
+name.
 """
 
 from __future__ import annotations
@@ -41,7 +41,10 @@ class EarlierResult:
 
 
 def note(owner: Owner, *, at: float | None = None) -> None:
-    """Enters the owner's job, with the present time or `at` (seconds since 1970). A failure is logged: without an entry the job runs again."""
+    """Add an entry for the owner's job, with the present time or `at` (seconds since 1970).
+
+    A failure is only logged: without an entry, a later job of that name runs its model again.
+    """
     folder = _folder(owner.namespace, owner.name)
     try:
         while True:
@@ -52,11 +55,11 @@ def note(owner: Owner, *, at: float | None = None) -> None:
         if at is not None:
             os.utime(folder / owner.job_id, (at, at))
     except OSError as error:
-        logger.warning("the result of %s/%s could not be entered: %s", owner.namespace, owner.name, error)
+        logger.warning("could not add the result of %s/%s to the index: %s", owner.namespace, owner.name, error)
 
 
 def forget(owner: Owner) -> None:
-    """Removes the entry of a result that is deleted."""
+    """Remove the entry of a deleted result."""
     folder = _folder(owner.namespace, owner.name)
     with contextlib.suppress(OSError):
         (folder / check_job_id(owner.job_id)).unlink(missing_ok=True)
@@ -65,7 +68,7 @@ def forget(owner: Owner) -> None:
 
 
 def find(namespace: str, name: str, *, besides: str) -> Iterator[EarlierResult]:
-    """The complete results of jobs of that namespace and name, the newest first, without the job `besides`."""
+    """Yield the complete results of jobs of that namespace and name, newest first, except that of the job `besides`."""
     for job_id in _entered(_folder(namespace, name)):
         if job_id == besides:
             continue
@@ -76,9 +79,9 @@ def find(namespace: str, name: str, *, besides: str) -> Iterator[EarlierResult]:
 
 
 def index_all() -> int:
-    """Enters every result in a job's folder that has no entry yet (of an older version, or on a restored volume).
+    """Add an entry for every result in a job's folder that has none (of an older version, or on a restored volume).
 
-    Returns how many were entered. Raises OSError if the job folders cannot be listed.
+    Return the number of new entries. Raises OSError if the job folders cannot be listed.
     """
     entered = 0
     for folder in JobFolder.all():
@@ -94,7 +97,7 @@ def index_all() -> int:
 
 
 def drop_stale() -> None:
-    """Removes entries without a result: the owner's note was lost, or the result was never published. Raises OSError if they cannot be listed."""
+    """Remove entries without a result, which was never published or whose owner's note was lost. Raises OSError if they cannot be listed."""
     trashed = layout.trashed()
     for folder in disk.entries(layout.names()):
         for path in disk.entries(folder):
@@ -113,7 +116,7 @@ def _folder(namespace: str, name: str) -> Path:
 
 
 def _entered(folder: Path) -> list[str]:
-    """The job ids of all entries, the newest first. Entries without a result are removed."""
+    """Return the job ids of the newest entries, newest first. Remove entries without a result."""
     dated = []
     entries = disk.entries(folder)
     if not entries:
@@ -135,7 +138,7 @@ def _entered(folder: Path) -> list[str]:
 
 
 def _result(job_id: str) -> EarlierResult | None:
-    # In this order, since the result may be moved from the first place to the second meanwhile.
+    # In this order, since the result may meanwhile be moved from the job's folder to the trash.
     return _whole(JobFolder.of(job_id).output, job_id) or _whole(layout.trashed().get(job_id), job_id)
 
 

@@ -2,7 +2,7 @@
 
     <JOBS_DIR>/.trash/<job id>~<until>   a sealed result, kept until that time (whole seconds since 1970)
 
-One rename moves a result from its job's folder into the trash; another makes it a tombstone when its time is over. So after a crash it is
+One rename moves a result from its job's folder into the trash; another makes it a tombstone when it expires. So after a crash it is
 complete in one of these three places.
 """
 
@@ -31,14 +31,14 @@ class Kept:
     until: int  # seconds since 1970
 
     def sealed(self) -> Manifest | None:
-        """Its manifest, if the result is complete."""
+        """Return the manifest if the result is complete."""
         return manifests.read_sealed(self.path, self.job_id)
 
 
 def keep(folder: JobFolder, until: float) -> bool:
-    """Moves the job's result into the trash; returns whether there was a complete one that names its owner.
+    """Move the job's result into the trash; return whether there was a complete one that names its owner.
 
-    Idempotent. Raises OSError if it could not be moved.
+    Idempotent. Raises OSError if the result could not be moved.
     """
     manifest = manifests.read_sealed(folder.output, folder.job_id)
     if manifest is None or manifest.owner is None:
@@ -54,28 +54,28 @@ def keep(folder: JobFolder, until: float) -> bool:
 
 
 def entries() -> list[Kept]:
-    """All results in the trash, sorted by the end of their time. Another worker may move them meanwhile."""
+    """Return all results in the trash, sorted by expiry. Another worker may move them meanwhile."""
     return sorted(_entries(), key=lambda kept: (kept.until, kept.job_id))
 
 
 def find(job_id: str) -> Kept | None:
-    """That job's result, if it is in the trash."""
+    """Return that job's result if it is in the trash."""
     return next((kept for kept in entries() if kept.job_id == job_id), None)
 
 
 def seconds_of(folder: JobFolder) -> int:
-    """How long the job's result waits in the trash, by its manifest; 0 if it does not wait or does not exist."""
+    """Return how long the job's result stays in the trash, as in its manifest; 0 if it is not kept or does not exist."""
     manifest = manifests.read_sealed(folder.output, folder.job_id)
     return 0 if manifest is None else max(0, manifest.retain_seconds)
 
 
 def expire(now: float) -> int:
-    """Deletes results whose time is over at `now` (seconds since 1970); returns how many."""
+    """Delete the results that expire by `now` (seconds since 1970); return their number."""
     return sum(delete(kept) for kept in entries() if kept.until <= now)
 
 
 def discard(job_id: str) -> None:
-    """Deletes that job's result before its time."""
+    """Delete that job's result before it expires."""
     kept = find(job_id)
     if kept is not None:
         delete(kept)
@@ -89,7 +89,7 @@ def _entries() -> Iterator[Kept]:
 
 
 def delete(kept: Kept) -> bool:
-    """Deletes one result from the trash; returns whether this call did. Raises OSError if it could not be deleted."""
+    """Delete one result from the trash; return whether this call deleted it. Raises OSError if it could not be deleted."""
     manifest = None
     with contextlib.suppress(OSError):
         manifest = manifests.read(kept.path)

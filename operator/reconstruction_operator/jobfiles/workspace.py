@@ -1,4 +1,4 @@
-"""Workspace of a run: takes over files from earlier runs and deletes the rest of theirs."""
+"""Workspace: prepares a run's staging directory, reuses files of earlier runs and deletes their leftovers."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ logger = logging.getLogger(__name__)
 
 
 def prepare(job_id: str, task_id: str, attempt: int | None) -> Workspace:
-    """A fresh workspace for a run of that attempt (None: a bare task).
+    """Create an empty workspace for a run of that attempt (None: a bare task).
 
-    The workspaces of earlier runs become tombstones, to be deleted by `delete_predecessors`. A run that still works in one,
-    because its worker could not learn that it was overtaken, fails at its last rename. Workspaces have unique names: an
-    overtaken run can neither write into its successor's workspace nor delete it. A bare task retires only its own earlier runs.
+    The workspaces of earlier runs become tombstones, which `delete_predecessors` deletes. A superseded run that still works in
+    one of them fails at its last rename. Workspaces have unique names: a superseded run can neither write into its successor's
+    workspace nor delete it. A bare task retires only its own earlier runs.
 
-    Raises OvertakenError if a later attempt is there already, OSError if the job folders cannot be written.
+    Raises OvertakenError if a later attempt has a workspace, OSError if the job folders cannot be written.
     """
     folder = JobFolder.of(job_id)
     workspace = folder.new_workspace(task_id, attempt)
@@ -35,7 +35,7 @@ def prepare(job_id: str, task_id: str, attempt: int | None) -> Workspace:
 
 
 def delete_predecessors(job_id: str, heir: Workspace) -> None:
-    """Deletes the tombstones of earlier runs. `heir` first takes over their fetched objects, checked photos and sealed stages.
+    """Delete the tombstones of earlier runs, after `heir` took over their fetched objects, checked photos and sealed stages.
 
     Call it after this run has noted where those runs may have delivered.
     """
@@ -47,19 +47,19 @@ def delete_predecessors(job_id: str, heir: Workspace) -> None:
             _inherit(sealed_stages(earlier), heir.stages)
             disk.delete_tree(tombstone)
         except OSError as error:
-            logger.warning("could not delete %s, which an earlier attempt left: %s", tombstone, error)
+            logger.warning("could not delete %s of an earlier attempt: %s", tombstone, error)
 
 
 def empty(folder: Path) -> None:
-    """Deletes the contents of the folder. Raises OSError if something could not be deleted."""
+    """Delete the contents of the folder. Raises OSError if an entry could not be deleted."""
     for path in disk.entries(folder):
         disk.delete_tree(path)
 
 
 def keep_for_the_next(workspace: Workspace, *, stages: bool) -> bool:
-    """Deletes all of the workspace except what the next attempt takes over; returns False if there is nothing for it.
+    """Delete the workspace except the files that the next attempt takes over; return False if there are none.
 
-    The next attempt takes over fetched objects, checked photos and, with `stages`, sealed stages. The note of the owner stays with them.
+    These are fetched objects, checked photos and, with `stages`, sealed stages. The note of the owner stays with them.
     """
     sealed = sealed_stages(workspace) if stages else []
     found = [
@@ -74,16 +74,16 @@ def keep_for_the_next(workspace: Workspace, *, stages: bool) -> bool:
 
 
 def set_remains_aside(workspace: Workspace, name: str) -> bool:
-    """Moves the files that a failed model has left for inspection out of its output; returns False if there are none."""
+    """Move the files that a failed model left for inspection out of its output; return False if there are none."""
     try:
         (workspace.output / name).rename(workspace.failed)
-    except OSError:  # the model left nothing, or a later run has taken over
+    except OSError:  # the model left no files, or a later run has taken over
         return False
     return True
 
 
 def keep_remains(workspace: Workspace) -> bool:
-    """Deletes all of the workspace except the files for inspection and the note of the owner; returns False if there are no such files."""
+    """Delete the workspace except the files for inspection and the note of the owner; return False if there are no such files."""
     if not workspace.failed.is_dir():
         return False
     _delete_all_but(workspace, {workspace.owner_note, workspace.failed})
@@ -91,7 +91,7 @@ def keep_remains(workspace: Workspace) -> bool:
 
 
 def sealed_stages(workspace: Workspace) -> list[Path]:
-    """The stages that the model has sealed by a rename (`models.stages`): those without a dot in front."""
+    """Return the stages that the model has sealed by a rename (`models.stages`): names without a leading dot."""
     return [path for path in disk.entries(workspace.stages) if not path.name.startswith(".")]
 
 
@@ -110,7 +110,7 @@ def _whole(fetched: Path) -> list[Path]:
 
 
 def _inherit(paths: list[Path], heir: Path) -> None:
-    """Moves files and stages, each by one rename. An overtaken run that still writes there fails at its next rename."""
+    """Move files and stages, each by one rename. A superseded run that still writes there fails at its next rename."""
     if paths:
         heir.mkdir(exist_ok=True)
     for path in paths:
@@ -119,7 +119,7 @@ def _inherit(paths: list[Path], heir: Path) -> None:
         except FileNotFoundError:  # a later run is taking it over
             continue
         except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):  # another earlier run has handed it over already
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):  # already taken over from another earlier run
                 raise
 
 

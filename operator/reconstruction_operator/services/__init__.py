@@ -1,1 +1,1 @@
-"""Entry points that other programs may use: the two-step cancel of a job, and a job's files."""
+"""Services for other programs: the two-step cancel of a job, and a job's files."""

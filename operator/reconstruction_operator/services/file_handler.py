@@ -1,10 +1,10 @@
-"""Files of a job: where they lie, and their deletion.
+"""Job files for other programs: their paths and their deletion.
 
     /jobs/{job_id}/input     photos for a bare `delay()`
     /jobs/{job_id}/output    the result
 
 `/jobs` is the setting JOBS_DIR; `jobfiles.layout` describes the rest of the folder. All functions raise ValueError for a job id
-that is not safe as a path (path traversal).
+that is unsafe as a path (path traversal).
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ __all__ = ["delete_job_files", "input_dir", "job_dir", "output_dir"]
 
 
 def job_dir(job_id: str) -> Path:
-    """All files of the job."""
+    """Return the folder of all files of the job."""
     return JobFolder.of(job_id).root
 
 
 def input_dir(job_id: str) -> Path:
-    """The photos of a job that was started by a bare `delay()`."""
+    """Return the folder of the photos of a job that was started by a bare `delay()`."""
     return JobFolder.of(job_id).input
 
 
 def output_dir(job_id: str) -> Path:
-    """The published result."""
+    """Return the folder of the published result."""
     return JobFolder.of(job_id).output

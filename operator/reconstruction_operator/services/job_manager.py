@@ -1,10 +1,10 @@
-"""Two-step cancel of a job: functions over Redis for the operator, workers and users.
+"""Two-step cancel of a job, for other programs. The operator decides cancels in `planning/rules/cancelling.py`.
 
 A request (`cancel_request:{job_id}` = "pending") may be withdrawn; a confirmation (`cancel:{job_id}` = "1") makes the
-worker stop. Both live for 3600 s. Every change is one atomic command or script, so that two confirmations, or a
+worker stop. Both expire after 3600 s. Every change is one atomic command or script, so that two confirmations, or a
 confirmation and a clear, never leave half a state.
 
-Job ids are checked before they become keys: all functions raise ValueError for one that is not safe.
+All functions raise ValueError for a job id that is unsafe as a key.
 """
 
 from __future__ import annotations
@@ -48,18 +48,18 @@ return false
 
 @functools.cache
 def get_redis_client() -> redis.Redis:
-    """The client of the job state, made from `config.settings.REDIS_STATE_DB` at the first call; `cache_clear()` drops it."""
+    """Return the client of the job state, created from `config.settings.REDIS_STATE_DB` at the first call; `cache_clear()` drops it."""
     return connections.state_client()
 
 
 def request_cancellation(job_id: str) -> bool:
-    """Step one: ask for a cancel. Always True."""
+    """Step one: request a cancel. Return True."""
     _set((Keys().cancel_request(job_id),), _PENDING)
     return True
 
 
 def confirm_cancellation(job_id: str) -> bool:
-    """Step two: turn the request into a cancel. False, and nothing is changed, if there is no request."""
+    """Step two: turn the request into a cancel. Without a request, change nothing and return False."""
     keys = Keys()
     flags = keys.cancel_request(job_id), keys.cancel(job_id)
     args = (_CONFIRMED, config.CANCEL_TTL_SECONDS, keys.interruptions(), job_id)
@@ -67,12 +67,12 @@ def confirm_cancellation(job_id: str) -> bool:
 
 
 def is_job_cancelled(job_id: str) -> bool:
-    """Whether the cancel is confirmed."""
+    """Return whether the cancel is confirmed."""
     return bool(get_redis_client().exists(Keys().cancel(job_id)))
 
 
 def cancel_pending(job_id: str) -> bool:
-    """Whether a cancel is requested and not confirmed."""
+    """Return whether a cancel is requested but not confirmed."""
     return bool(get_redis_client().exists(Keys().cancel_request(job_id)))
 
 
@@ -83,12 +83,12 @@ def clear_cancellation(job_id: str) -> None:
 
 
 def withdraw_request(job_id: str) -> bool:
-    """Withdraw step one; a confirmation stays. Returns whether there was a request."""
+    """Withdraw the request; a confirmation stays. Return whether there was a request."""
     return bool(get_redis_client().delete(Keys().cancel_request(job_id)))
 
 
 def assert_cancelled(job_id: str) -> bool:
-    """Set the confirmation or renew its TTL, so that it does not expire while the job still waits. Always True."""
+    """Set the confirmation or renew its TTL, so that it does not expire while the job still waits. Return True."""
     keys = Keys()
     _set((keys.cancel(job_id), keys.cancel_request(job_id)), _CONFIRMED, keys.interruptions(), job_id)
     return True

@@ -12,13 +12,13 @@ from reconstruction_operator.worker import deletion
 
 @shared_task(bind=True, name="reconstruction.cleanup", ignore_result=True, Request=acknowledging.REQUEST)  # type: ignore[untyped-decorator]
 def clean_up(self: Task, job_id: str) -> None:
-    """Delete the job's folder, and its delivered copies unless they count; then record that in Redis. Idempotent.
+    """Delete the job's folder and the delivered copies that do not count; then record the deletion in Redis. Idempotent.
 
-    The header `retain_seconds` holds how long its result waits in the trash; without it, the result's manifest does.
+    The header `retain_seconds` holds how long the result stays in the trash; the default is in the result's manifest.
 
-    If Redis has lost the job, nothing is deleted: the operator, which knows how the job ended, orders it again.
+    If Redis has lost the job, nothing is deleted: the operator knows how the job ended, and orders the deletion again.
 
-    Raises ValueError for an unsafe job id; any other error means that the operator orders the deletion again.
+    Raises ValueError for an unsafe job id. After any other error, the operator orders the deletion again.
     """
     retained = headers.read(self, dispatch.RETAIN_HEADER)
     seconds = int(retained) if retained.isascii() and retained.isdigit() else None

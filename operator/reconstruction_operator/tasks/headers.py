@@ -1,4 +1,4 @@
-"""Headers of a message, as the sender or its instrumentation has set them."""
+"""Message headers, as set by the sender or its instrumentation."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from celery import Task
 
 
 def read(task: Task, name: str) -> str:
-    """That header of the message that the task carries out; empty if it has none."""
+    """Return that header of the task's message; empty if it has none."""
     return str(getattr(task.request, name, None) or (task.request.headers or {}).get(name) or "")

@@ -1,4 +1,4 @@
-"""The Celery task `reconstruction.process`: parses the message, calls the attempt driver, translates the end to Celery's states."""
+"""The Celery task `reconstruction.process`: parses the message, calls the attempt driver and translates the end to Celery's states."""
 
 from __future__ import annotations
 
@@ -34,8 +34,13 @@ from reconstruction_operator.worker.attempt.progress import Meta, Send
 logger = logging.getLogger(__name__)
 
 _progress_backends: Final[dict[tuple[int, str | None], reporting.Reporting]] = {}
-_RESULT_CHARS: Final = 64  # of a result in Celery's log line, which it makes slowly: status and job
-_NO_RECORD_PAUSES_SECONDS: Final = (2, 5, 10, 20)  # the operator writes it before the message: Redis has lost it
+_RESULT_CHARS: Final = 64  # of a result in Celery's log line, which is slow to format: enough for status and job
+_NO_RECORD_PAUSES_SECONDS: Final = (
+    2,
+    5,
+    10,
+    20,
+)  # Redis has lost the record, which the operator writes before the message
 
 
 @shared_task(  # type: ignore[untyped-decorator]
@@ -59,9 +64,9 @@ def process_reconstruction(
 
     Raises:
         ReconstructionFailedError: with a reason of `contract.outcomes`.
-        Ignore: the message is a duplicate or no longer wanted, and no state is written; or the state REVOKED is.
-        Reject: the worker shuts down, and no operator would repeat the task: its message goes back to the queue.
-        ValueError: the job id is not safe.
+        Ignore: the message is a duplicate or no longer wanted, so no state is written; or the state REVOKED is written.
+        Reject: the worker shuts down; the message of a bare task, which no operator would repeat, is requeued.
+        ValueError: the job id is unsafe.
 
     """
     assignment = _assignment(self, check_job_id(job_id), model_type, job)
@@ -72,14 +77,14 @@ def process_reconstruction(
             conclusion = drive(assignment, _sender(self), _patience(self), send_last=_sender(self, over=True))
         except NotClaimedError as error:
             if error.verdict is ClaimVerdict.NO_RECORD:
-                _put_back(self, assignment)
+                _requeue(self, assignment)
             why = {"reason": error.verdict.value}
             logger.info(
                 "%s: the message of task %s is dropped: %s", assignment.title, assignment.task_id, error, extra=why
             )
             raise Ignore from None
         if assignment.envelope is None and _in_worker(self) and _was_drained(conclusion):
-            logger.info("%s returns to its queue: this worker shuts down", assignment.title)
+            logger.info("%s is requeued: this worker shuts down", assignment.title)
             raise Reject("drained", requeue=True)
         return _answer(self, job_id, conclusion)
 
@@ -98,7 +103,7 @@ def _assignment(task: Task, job_id: str, model_type: str, job: Mapping[str, Any]
         raise Ignore from None
     return Assignment(
         job_id=job_id,
-        # Celery gives a direct call no task id. A random one duplicates no other.
+        # A direct call has no task id. A random one is unique.
         task_id=f"direct-{uuid.uuid4().hex}" if direct else task.request.id,
         model_type=model_type,
         envelope=envelope,
@@ -113,29 +118,29 @@ def _in_worker(task: Task) -> bool:
 
 def _patience(task: Task) -> Patience:
     if _in_worker(task):
-        # The message came from Redis, so an outage has just begun. The worker waits for its end as long as the message is its own.
+        # The message came from Redis, so an outage has just begun. The worker waits for its end as long as it owns the message.
         return Patience(claim_seconds=60.0, end_seconds=config.settings.VISIBILITY_TIMEOUT_SECONDS, flush_seconds=5.0)
     # A user waits, perhaps without a result backend.
     return Patience(claim_seconds=0.0, end_seconds=30.0, flush_seconds=1.0)
 
 
-def _put_back(task: Task, assignment: Assignment) -> None:
+def _requeue(task: Task, assignment: Assignment) -> None:
     """Requeue a message without a record, with a backoff; drop it after the last try."""
     tries = task.request.retries or 0
     if _in_worker(task) and tries < len(_NO_RECORD_PAUSES_SECONDS):
         pause = _NO_RECORD_PAUSES_SECONDS[tries]
-        logger.info("%s has no record; its message comes back in %d s", assignment.title, pause)
+        logger.info("%s has no record in Redis; its message is requeued with a delay of %d s", assignment.title, pause)
         raise task.retry(countdown=pause, max_retries=len(_NO_RECORD_PAUSES_SECONDS))
-    logger.warning("%s has no record: its message is dropped after %d tries", assignment.title, tries + 1)
+    logger.warning("%s has no record in Redis; its message is dropped after %d tries", assignment.title, tries + 1)
     raise Ignore
 
 
 def _sender(task: Task, *, over: bool = False) -> Send:
-    """A function that sends progress as Celery's state PROGRESS, also from other threads. `over`: of a run that has ended."""
+    """Return a function that sends progress as Celery's state PROGRESS, also from other threads. `over`: the run has ended."""
     request = task.request
 
     def send(metas: Sequence[Meta]) -> None:
-        task.request_stack.push(request)  # Celery keeps the current request by thread
+        task.request_stack.push(request)  # Celery keeps the current request for each thread
         try:
             with _progress_backend(task.app, over=over):
                 for meta in metas:
@@ -150,7 +155,7 @@ def _sender(task: Task, *, over: bool = False) -> Send:
 def _progress_backend(app: Celery, *, over: bool) -> Iterator[None]:
     """Give this thread the result backend for progress; its reports are sent at the end of the block.
 
-    It must not retry for ever like the task's own backend: a late report would overwrite the state of a run that is over.
+    It must not retry forever like the task's own backend: a late report would overwrite the state of a run that has ended.
     """
     own = app.backend
     if not isinstance(own, reporting.Reporting):  # not Redis
@@ -158,9 +163,9 @@ def _progress_backend(app: Celery, *, over: bool) -> Iterator[None]:
         return
     key = (os.getpid(), app.conf.result_backend)  # no connection survives a fork
     if key not in _progress_backends:
-        _progress_backends[key] = app._get_backend()  # noqa: SLF001  # no public way makes one from the settings
+        _progress_backends[key] = app._get_backend()  # noqa: SLF001  # Celery has no public way to create one from the settings
         _progress_backends[key].always_retry = False
-    app._backend = shared = _progress_backends[key]  # noqa: SLF001  # by thread
+    app._backend = shared = _progress_backends[key]  # noqa: SLF001  # of this thread
     try:
         with shared.together(over=over):
             yield
@@ -190,14 +195,14 @@ def _answer(task: Task, job_id: str, conclusion: Conclusion) -> dict[str, Any]:
             _revoke(task, "cancelled")
             return {"status": "cancelled", "job_id": job_id}
         case Outcome.FAILED if failure is not None:
-            raise failure.with_traceback(None) from None  # reason and message are complete
+            raise failure.with_traceback(None) from None  # a traceback would add nothing
         case _:
             _revoke(task, end.reason.lower())
             return {"status": "stopped", "job_id": job_id, "reason": end.reason}
 
 
 def _revoke(task: Task, why: str) -> None:
-    """In a worker: store the state REVOKED, and end the task without a result.
+    """In a worker, store the state REVOKED and end the task without a result.
 
     If the task returned, Celery would log and store that it succeeded, and start the tasks that are chained to it.
     """
@@ -205,6 +210,6 @@ def _revoke(task: Task, why: str) -> None:
         return
     try:
         task.backend.mark_as_revoked(task.request.id, why, request=task.request)
-    except Exception as error:  # noqa: BLE001  # the end is recorded already; the state only displays it
+    except Exception as error:  # noqa: BLE001  # the recorded end counts; the state only displays it
         logger.warning("the state REVOKED of %s could not be stored: %s", task.request.id, error)
     raise Ignore

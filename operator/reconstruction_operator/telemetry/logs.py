@@ -1,6 +1,6 @@
-"""Logs: one line each, as JSON or text, without passwords and signatures.
+"""Logs: one line for each event, as JSON or text, without passwords and signatures.
 
-`configure` sets up the operator's logs. A worker's logs are set up by Celery, by its own options; `take_over` gives their handlers
+`configure` sets up the operator's logs. Celery sets up a worker's logs, by its own options; `take_over` gives their handlers
 our format. `about` adds a job's name to all lines written in its block; `begin` and `end` do so for the lines about a task.
 """
 
@@ -27,11 +27,10 @@ _URL_QUERY: Final = re.compile(
 # HTTP clients log the path without its host: GET /a.zip?X-Amz-Signature=…
 _BARE_QUERY: Final = re.compile(rf"""\?(?=[^\s"'<>\\?=]{{1,256}}=){_QUERY}""", re.IGNORECASE)
 _BEARER: Final = re.compile(r"(?P<word>bearer\s+)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
-# `data` is Celery's: the arguments and the result of a task, which its message has already.
+# `data` is Celery's: the arguments and the result of a task, which its message also shows.
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "data"}
 _MAIN_PROCESS: Final = "MainProcess"
 _ENCODER: Final = json.JSONEncoder(default=str, ensure_ascii=False)
-_log: Final = logging.getLogger(__name__)
 _about: ContextVar[Mapping[str, Any]] = ContextVar("about", default={})  # noqa: B039  # never changed, only replaced
 
 # Libraries whose INFO lines repeat ours. kopf logs every retried request at ERROR, which is useful.
@@ -39,8 +38,8 @@ _QUIET: Final = ("kopf", "aiohttp.access", "asyncio", "kombu", "celery", "urllib
 
 
 def redact(text: str) -> str:
-    """`text` without the user names, passwords and queries of URLs (a query may be a signature) and without bearer tokens."""
-    # Most lines contain none of these, and a search for a few characters is far cheaper than a pattern.
+    """Return `text` without user names, passwords and queries of URLs (a query may be a signature) and without bearer tokens."""
+    # Most lines contain none of these, and a search for a few characters is far faster than a pattern.
     if "://" in text:
         text = _URL_CREDENTIALS.sub(r"\g<scheme>***@", text)
         text = _URL_QUERY.sub(r"\g<address>\g<mark>***", text)
@@ -51,7 +50,7 @@ def redact(text: str) -> str:
 
 @contextmanager
 def about(**fields: Any) -> Iterator[None]:
-    """Add these fields to each line that this context writes; a thread inherits them if it runs in a copy of the context."""
+    """Add these fields to each line that this context writes. A thread inherits them if it runs in a copy of the context."""
     token = _about.set({**_about.get(), **fields})
     try:
         yield
@@ -60,7 +59,7 @@ def about(**fields: Any) -> Iterator[None]:
 
 
 def begin(**fields: Any) -> None:
-    """Add these fields to each line that this context writes from now on, until `end`: for Celery's lines about a task's end."""
+    """Add these fields to each line that this context writes until `end`: Celery logs a task's end outside of the task."""
     _about.set(fields)
 
 
@@ -76,7 +75,7 @@ class TextFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line, then the traceback."""
+        """Add the fields to the first line; a traceback follows. Remove secrets."""
         return redact(_with_fields(super().format(record), record))
 
 
@@ -84,7 +83,7 @@ class JsonFormatter(logging.Formatter):
     """One JSON object a line, with the members of `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line."""
+        """Return one line without secrets; a traceback is its member `exception`."""
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -99,14 +98,14 @@ class JsonFormatter(logging.Formatter):
 
 
 class WorkerTextFormatter(logging.Formatter):
-    """A line as Celery formats it, with the fields, and without secrets."""
+    """Celery's own format, with the members of `extra` as name=value."""
 
     def __init__(self, inner: logging.Formatter | None) -> None:
         super().__init__()
         self._inner = inner or logging.Formatter()
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line, then the traceback."""
+        """Add the fields to the first line of Celery's text; remove secrets."""
         return redact(_with_fields(self._inner.format(record), record))
 
 
@@ -135,7 +134,7 @@ def _with_fields(text: str, record: logging.LogRecord) -> str:
 
 
 def _extra(record: logging.LogRecord) -> dict[str, Any]:
-    # Without kopf's own bookkeeping.
+    # Omits the attributes that kopf adds for itself.
     own = {
         name: value
         for name, value in vars(record).items()

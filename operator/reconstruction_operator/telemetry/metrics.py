@@ -1,6 +1,6 @@
 """Metrics of the operator. docs/metrics.md is generated from this module.
 
-All have the same prefix and base units. No label holds a job's name, or the name of a queue that no worker has served, so
+All have the same prefix and use base units. No label holds the name of a job, or of a queue that no worker has served, so
 the number of series is bounded.
 """
 
@@ -41,14 +41,14 @@ _MAX_QUEUES: Final = 1_000  # workers choose the names, so their number is bound
 
 
 class QueueNames:
-    """The queues that have labels of their own. Tenants choose queue names, so queues that no worker has served are summed up as `other`."""
+    """The queues with labels of their own. Tenants choose queue names, so queues that no worker has served are summed up as `other`."""
 
     def __init__(self, at_most: int = _MAX_QUEUES) -> None:
         self._at_most = at_most
         self._names: dict[str, None] = {}
 
     def __iter__(self) -> Iterator[str]:
-        """The queues that have a label of their own."""
+        """Iterate over the queues with labels of their own."""
         return iter(self._names)
 
     def add(self, queues: Iterable[str]) -> None:
@@ -58,11 +58,11 @@ class QueueNames:
                 self._names[queue] = None
 
     def label(self, queue: str) -> str:
-        """The queue's name, or `other`."""
+        """Return the queue's label: its name, or `other`."""
         return queue if queue in self._names else OTHER_QUEUES
 
     def total(self, counts: Mapping[str, int]) -> Mapping[str, int]:
-        """The counts by label."""
+        """Return the counts by label."""
         totals = Counter[str]()
         for queue, number in counts.items():
             totals[self.label(queue)] += number
@@ -79,7 +79,7 @@ def _histogram(name: str, text: str, labels: tuple[str, ...], buckets: tuple[flo
 # --- The jobs ---------------------------------------------------------------------------------------------------------
 JOBS = _gauge("jobs", "ReconstructionJobs that exist, by phase.", ("phase",))
 CONTESTED = _gauge(
-    "contested_jobs", "Unfinished jobs that another installation of the operator manages: this one leaves them alone."
+    "contested_jobs", "Unfinished jobs that another installation of the operator manages: this one ignores them."
 )
 JOBS_FINISHED = _counter(
     "jobs_finished",
@@ -95,7 +95,7 @@ STEP_TIME = _histogram(
     "step_seconds", "Time that an attempt spent in a step, as seen by the operator, by step.", ("step",), _HUMAN_SECONDS
 )
 CANCEL_TIME = _histogram(
-    "cancel_seconds", "From a confirmed cancel until nothing of the job runs.", (), (*_FAST_SECONDS, 20, 30, 60)
+    "cancel_seconds", "From a confirmed cancel until no run of the job is left.", (), (*_FAST_SECONDS, 20, 30, 60)
 )
 DISPATCHED = _counter(
     "dispatched", "Messages sent to workers, by queue and by whether it was a resend.", ("queue", "again")
@@ -104,7 +104,7 @@ DISPATCH_ERRORS = _counter("dispatch_errors", "Batches of messages that the brok
 LOST_WORKERS = _counter("lost_workers", "Attempts that were ended because their worker was lost.")
 QUEUE_JOBS = _gauge(
     "queue_jobs",
-    "Jobs that wait for a worker (Pending, Queued) or have one (Running, Cancelling), by queue and phase.",
+    "Jobs that wait for a worker (Pending, Queued) or run on one (Running, Cancelling), by queue and phase.",
     ("queue", "phase"),
 )
 WAITING_FOR_ROOM = _gauge(
@@ -115,13 +115,13 @@ WAITING_FOR_ROOM = _gauge(
 
 # --- The loop ---------------------------------------------------------------------------------------------------------
 DIRTY = _gauge("dirty_jobs", "Work queue: jobs that may have changed, and are not reconciled yet.")
-BATCH_TIME = _histogram("reconcile_seconds", "Observing, planning and acting of one batch.", (), _FAST_SECONDS)
+BATCH_TIME = _histogram("reconcile_seconds", "Time to observe, plan and act on one batch of jobs.", (), _FAST_SECONDS)
 BATCH_JOBS = _histogram("reconcile_batch_jobs", "Jobs in one batch.", (), (1, 2, 5, 10, 20, 50, 100, 200, 500))
 RECONCILE_ERRORS = _counter(
     "reconcile_errors", "Errors of the loop, by stage (redis, plan, act, loop); each is retried.", ("stage",)
 )
 OBJECTS_CUT = _counter(
-    "objects_cut", "Answers of the API server with JSON nested too deep, which was cut: see the operator's log."
+    "objects_cut", "Replies of the API server with JSON nested too deeply, which was cut off: see the operator's log."
 )
 ORPHANS = _gauge(
     "orphan_records", "Orphaned records in Redis: their object is deleted, and the clean-up is not finished."
@@ -147,11 +147,9 @@ WRITE_LAG = _histogram(
 WRITES_PENDING = _gauge("pending_writes", "Status writes that wait in the queue.")
 OLDEST_WRITE = _gauge(
     "oldest_pending_write_seconds",
-    "Age of the oldest status write in the queue, but for those of jobs that wait for their turn.",
+    "Age of the oldest status write in the queue, except writes of jobs that wait for their turn.",
 )
-WRITE_BUDGET = _gauge(
-    "write_budget", "Writes of statuses and Events that the API server gets a second at present: see WRITES_PER_SECOND."
-)
+WRITE_BUDGET = _gauge("write_budget", "Current maximum of status and Event writes per second: see WRITES_PER_SECOND.")
 EVENTS_DROPPED = _counter("events_dropped", "Kubernetes Events dropped, by cause (full, old, refused).", ("why",))
 WATCH_AGE = _gauge(
     "watch_age_seconds", "Time since the API server last answered a list or watch request of this replica."
@@ -167,10 +165,12 @@ REDIS_UP = _gauge("redis_up", "1 while Redis answers.")
 REDIS_EVICTS = _gauge(
     "redis_evicts", "1 if Redis may evict keys (maxmemory-policy is not noeviction): state may be lost."
 )
-REDIS_EPOCHS = _counter("redis_epochs", "Times that Redis had lost data or had older data (restart, flush, fail-over).")
+REDIS_EPOCHS = _counter(
+    "redis_epochs", "Times that Redis lost data or came back with older data (restart, flush, fail-over)."
+)
 REDIS_MEMORY_SHARE = _gauge("redis_memory_share", "Used share of Redis's maxmemory, 0 to 1; 0 without a limit.")
-DISPATCH_PAUSED = _gauge("dispatch_paused", "1 while nothing is dispatched because Redis is nearly full.")
-RESYNCS = _counter("resyncs", "Times that the subscription to results was made again.")
+DISPATCH_PAUSED = _gauge("dispatch_paused", "1 while no job is dispatched because Redis is nearly full.")
+RESYNCS = _counter("resyncs", "Times that the subscription to results was opened again.")
 WORKERS = _gauge("workers", "Live workers, by queue.", ("queue",))
 WORKER_MODELS = _gauge("worker_models", "Live workers that have a model, by queue and model.", ("queue", "model"))
 QUEUE_LENGTH = _gauge("queue_length_messages", "Messages that wait in a queue.", ("queue",))

@@ -1,4 +1,4 @@
-"""Misspelt settings: environment variables whose names are almost those of settings."""
+"""Misspelt settings: finds environment variables whose names are almost those of settings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FOREIGN_ALIKE: Final = 0.95
 
 
 def find(environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables of `environ` that are not settings but are named almost like one, with that setting's name."""
+    """Return the variables of `environ` that are not settings but have almost the name of one, with that setting's name."""
     known = [row.name for row in config.TABLE]
     found: dict[str, str] = {}
     for name in sorted(environ.keys() - known):

@@ -1,7 +1,7 @@
 """OTLP exporter: sends spans to the collector with the OpenTelemetry SDK. Imported only if the extra `tracing` is installed.
 
-The SDK queues spans and exports them in batches, in a daemon thread. Spans are dropped where the queue is full or the
-collector does not accept them within seconds. Besides the two settings, the SDK's own environment variables hold, such as
+The SDK queues spans and exports them in batches, in a daemon thread. Spans are dropped if the queue is full or the
+collector does not accept them within seconds. Besides the two settings, the SDK's own environment variables apply, such as
 OTEL_EXPORTER_OTLP_CERTIFICATE and OTEL_RESOURCE_ATTRIBUTES.
 """
 
@@ -40,19 +40,19 @@ _providers: Final[dict[tuple[int, str], TracerProvider]] = {}  # by process and 
 
 
 class JobIds(IdGenerator):
-    """The ids that follow from the job, in place of random ones."""
+    """Uses the ids that follow from the job, instead of random ones."""
 
     def generate_trace_id(self) -> int:
-        """The id of the trace of the span that is being started."""
+        """Return the trace id of the span that is being started."""
         return int(_ids.get().trace_id, 16)
 
     def generate_span_id(self) -> int:
-        """The id of the span that is being started."""
+        """Return the id of the span that is being started."""
         return int(_ids.get().span_id, 16)
 
 
 class Exporter(trace_exporter.OTLPSpanExporter):
-    """The SDK's exporter, but logs only the first failure of an outage; the SDK logs each one."""
+    """The SDK's exporter, limited to one log line for each outage; the SDK logs each failure."""
 
     failing = False  # for the whole process, which has one collector
 
@@ -65,7 +65,7 @@ class Exporter(trace_exporter.OTLPSpanExporter):
 
     @classmethod
     def is_first_failure(cls, _record: logging.LogRecord) -> bool:
-        """A filter for the SDK's log lines, all of which report failures."""
+        """Filter the SDK's log lines, all of which report failures."""
         first, cls.failing = not cls.failing, True
         return first
 
@@ -74,7 +74,7 @@ logging.getLogger(trace_exporter.__name__).addFilter(Exporter.is_first_failure)
 
 
 def emit(span: Span) -> None:
-    """Queue the span."""
+    """Queue the span in the SDK's exporter."""
     key = (os.getpid(), span.service)
     provider = _providers.get(key) or _providers.setdefault(key, _new_provider(span.service))
     tracer = provider.get_tracer("reconstruction_operator", _VERSION)
@@ -88,7 +88,7 @@ def emit(span: Span) -> None:
 
 
 def flush(seconds: float) -> None:
-    """Wait until this process has exported or dropped its spans, at most for `seconds`."""
+    """Wait until this process has exported or dropped its spans, for `seconds` at most."""
     own = [provider for (process, _), provider in _providers.items() if process == os.getpid()]
 
     def export_all() -> None:

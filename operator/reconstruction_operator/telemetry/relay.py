@@ -1,7 +1,7 @@
-"""Relay of measurements: from the processes of a worker's pool to its main process, which serves /metrics.
+"""Metrics relay: carries measurements from the processes of a worker's pool to its main process, which serves /metrics.
 
 The relay is a pipe, opened before the pool forks, so that every process inherits its writing end. Short writes are atomic and never
-block, and a measurement counts even if its process is killed right after. prometheus_client's multiprocess mode is not used:
+block, and a measurement counts even if its process is killed right after it. prometheus_client's multiprocess mode is not used:
 it has no Info, no `set_function`, no process collector and no removal of series.
 
 Without an open relay (a direct call, or no /metrics), measurements are dropped.
@@ -44,20 +44,20 @@ class Relay:
         self._inner, self._outer = os.pipe()
         os.set_blocking(self._outer, False)
         self._owner = os.getpid()
-        self._unsent: deque[None] = deque()  # a counter that needs no lock: a fork could copy a lock while it is held
+        self._unsent: deque[None] = deque()  # a counter without a lock, which a fork could copy while it is held
         self._thread = threading.Thread(target=self._listen, name="measurements", daemon=True)
 
     @property
     def unsent(self) -> int:
-        """How many measurements of this process found no room and are not reported as dropped yet."""
+        """The number of measurements of this process that found no room and are not yet reported as dropped."""
         return len(self._unsent)
 
     def start(self) -> None:
-        """Start to read, in the main process after its pool has forked; earlier measurements wait in the pipe."""
+        """Start reading, in the main process after its pool has forked. Earlier measurements wait in the pipe."""
         self._thread.start()
 
     def close(self) -> None:
-        """Stop after counting the measurements that have arrived. Without effect the second time, or in another process."""
+        """Stop after applying the measurements that have arrived. Without effect the second time, or in another process."""
         if self._thread.is_alive() and os.getpid() == self._owner:
             select.select([], [self._outer], [], _JOIN_SECONDS)
             with contextlib.suppress(OSError):
@@ -113,11 +113,11 @@ def apply(metric: MetricWrapperBase, value: float, labels: tuple[str, ...]) -> N
             raise TypeError(f"{type(metric).__name__} cannot be reported")
 
 
-_open: list[Relay] = []  # one at most; forked processes inherit it
+_open: list[Relay] = []  # at most one; forked processes inherit it
 
 
 def install(relay: Relay | None) -> None:
-    """Send the measurements of this process, and of those that it forks, to `relay`; None: drop them."""
+    """Send the measurements of this process, and of processes that it forks, to `relay`; None: drop them."""
     _open[:] = [] if relay is None else [relay]
 
 

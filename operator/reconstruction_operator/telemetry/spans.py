@@ -1,4 +1,4 @@
-"""Spans of a job's trace, and their ids, which follow from what each span is about."""
+"""Spans of a job's trace. Their ids are derived from the job, attempt and step."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ class SpanIds:
     span_id: str
 
     def __str__(self) -> str:
-        """As the header `traceparent` has it, sampled."""
+        """Return the ids as in the header `traceparent`, sampled."""
         return f"00-{self.trace_id}-{self.span_id}-01"
 
     @classmethod
     def parse(cls, text: str) -> SpanIds | None:
-        """The ids in a `traceparent`; None for any other text."""
+        """Return the ids in a `traceparent`; None for any other text."""
         found = _TRACEPARENT.fullmatch(text)
         if found is None or not int(found[1], 16) or not int(found[2], 16):
             return None
         return cls(found[1], found[2])
 
     def child(self, *about: object) -> SpanIds:
-        """The ids of a child span; equal for equal arguments."""
+        """Return the ids of a child span. They are equal for equal arguments."""
         return SpanIds(self.trace_id, _digest("/".join([self.span_id, *map(str, about)]))[:16])
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """An operation that has ended. `error` says why it failed, or is empty."""
+    """A finished operation. `error` is the cause of its failure, or empty."""
 
     service: str  # OPERATOR or WORKER
     name: str
@@ -55,7 +55,7 @@ class Span:
 
 
 def of_job(job_id: str) -> SpanIds:
-    """The root of a job's trace. Its trace id is the uid of the object, without dashes."""
+    """Return the ids of the root of a job's trace. Its trace id is the uid of the object, without dashes."""
     try:
         trace_id = uuid.UUID(job_id).hex
     except ValueError:  # a bare `delay("test123")`

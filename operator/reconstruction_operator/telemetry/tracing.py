@@ -1,9 +1,8 @@
-"""Tracing: one trace a job, from its creation to its mesh, exported to OTEL_EXPORTER_OTLP_ENDPOINT.
+"""Tracing: one trace for each job, from its creation to its mesh, exported to OTEL_EXPORTER_OTLP_ENDPOINT.
 
-A job's trace id is its uid, and a span's id is derived from what the span is about. So nothing is stored or passed on: an
+A job's trace id is its uid, and a span's id is derived from the job, attempt and step. So no id is stored or passed on: an
 operator after a restart, another replica and every worker write into the same trace. Operator and worker report a span
-after the fact, when it has ended; `otlp` exports it in a separate thread, with the OpenTelemetry SDK (the extra
-`tracing`).
+when it has ended; `otlp` exports it in a separate thread, with the OpenTelemetry SDK (the extra `tracing`).
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ logger = logging.getLogger(__name__)
 
 
 def enabled() -> bool:
-    """Whether traces are exported: the endpoint is set, and the extra `tracing` is installed."""
+    """Return whether traces are exported: the endpoint is set, and the extra `tracing` is installed."""
     return bool(config.settings.OTEL_EXPORTER_OTLP_ENDPOINT) and _installed()
 
 
 def emitter() -> Callable[[Span], None] | None:
-    """Queues spans for export; None if traces are not exported, so that callers make no spans."""
+    """Return `emit`; None if traces are not exported, so that callers make no spans."""
     return emit if enabled() else None
 
 
@@ -41,7 +40,7 @@ def emit(span: Span) -> None:
 
 
 def flush(seconds: float) -> None:
-    """Wait until the spans of this process are exported or dropped, at most for `seconds`."""
+    """Wait until the spans of this process are exported or dropped, for `seconds` at most."""
     if enabled():
         from reconstruction_operator.telemetry import otlp  # noqa: PLC0415  # needs the extra
 
@@ -50,7 +49,7 @@ def flush(seconds: float) -> None:
 
 @functools.cache
 def _installed() -> bool:
-    """Whether the SDK can be imported; logs once if it cannot."""
+    """Return whether the SDK can be imported; log once if it cannot."""
     try:
         import reconstruction_operator.telemetry.otlp  # noqa: F401, PLC0415  # needs the extra
     except Exception as error:  # noqa: BLE001  # a protobuf of the wrong version raises a TypeError

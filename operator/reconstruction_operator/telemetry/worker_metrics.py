@@ -1,6 +1,6 @@
 """Metrics of a worker. docs/metrics.md is generated from this module.
 
-The rules are those of `metrics`. The processes of a pool report by `relay`.
+They follow the rules of `metrics`. The processes of a pool report through `relay`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def _histogram(name: str, text: str, labels: tuple[str, ...], buckets: tuple[flo
     return Histogram(name, text, labels, namespace=_PREFIX, registry=REGISTRY, buckets=buckets)
 
 
-# --- What it does -----------------------------------------------------------------------------------------------------
+# --- Activity ---------------------------------------------------------------------------------------------------------
 ATTEMPTS = _counter(
     "attempts",
     "Attempts that ended on this worker, by model, outcome and the end's reason (empty without one).",
@@ -54,9 +54,9 @@ HIGHEST_MEMORY = _gauge(
     "model_highest_memory_bytes", "Maximum of model_peak_memory_bytes since the worker's start, by model.", ("model",)
 )
 
-# --- How it is --------------------------------------------------------------------------------------------------------
-HEARTBEAT_FAILURES = _counter("heartbeat_failures", "Heartbeats of running attempts that Redis did not answer.")
-RUNNING = _gauge("running_attempts", "Tasks that run at this moment.")
+# --- State ------------------------------------------------------------------------------------------------------------
+HEARTBEAT_FAILURES = _counter("heartbeat_failures", "Heartbeats of running attempts to which Redis did not reply.")
+RUNNING = _gauge("running_attempts", "Tasks that run now.")
 SLOTS = _gauge("slots", "Tasks that can run at the same time.")
 DRAINING = _gauge("draining", "1 while the worker drains: it was asked to stop, and accepts no more jobs.")
 MODEL_AVAILABLE = _gauge("model_available", "1 for each installed model that can run here, by model.", ("model",))

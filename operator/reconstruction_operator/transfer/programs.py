@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import select
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, Any, Final, Self
 
 from reconstruction_operator.contract.errors import OvertakenError
@@ -19,19 +21,21 @@ logger = logging.getLogger(__name__)
 
 _INHERITED: Final = ("LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH", "HOME")  # allowlist without settings
 _KILL_SECONDS: Final = 5.0
+_CHUNK_BYTES: Final = 65_536
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A running program, which reads requests and writes answers, both in lines."""
+    """A running program, which reads requests and writes answers, one per line."""
 
     process: subprocess.Popen[bytes]
     requests: IO[bytes]
     answers: IO[bytes]
+    _unread: bytearray = field(default_factory=bytearray)  # bytes after the last line that was read
 
     @classmethod
     def start(cls, module: str) -> Self:
-        """Start the module as a program, with the credentials of object storage."""
+        """Start the module as a program, with the credentials of object storage in its environment."""
         process = subprocess.Popen(
             # -P: a module in the current folder must not shadow a library's.
             [sys.executable, "-P", "-m", module],
@@ -46,7 +50,7 @@ class Program:
 
     @property
     def running(self) -> bool:
-        """Whether its process has not ended."""
+        """Whether the process still runs."""
         return self.process.poll() is None
 
     def send(self, line: bytes) -> None:
@@ -54,10 +58,23 @@ class Program:
         self.requests.write(line)
         self.requests.flush()
 
+    def read_line(self, until: float) -> bytes | None:
+        """Return the next line; empty if the program has ended, None if no line came by `until` (monotonic time)."""
+        output = self.answers.fileno()
+        while b"\n" not in self._unread:
+            if not select.select([output], [], [], max(0.0, until - time.monotonic()))[0]:
+                return None
+            chunk = os.read(output, _CHUNK_BYTES)
+            if not chunk:
+                return b""
+            self._unread.extend(chunk)
+        line, _, self._unread[:] = self._unread.partition(b"\n")
+        return bytes(line)
+
     def end(self, patience_seconds: float = 0.0) -> bool:
-        """Close the program's pipes, and kill it after that time. False: it cannot be killed, and is left behind."""
+        """Close the program's pipes, and kill it after that time. Return False if it cannot be killed and is left behind."""
         if not patience_seconds:
-            self.process.kill()  # first, since the pipe cannot be closed while it holds an unread request
+            self.process.kill()  # first, because a pipe with an unread request cannot be closed
         for pipe in (self.requests, self.answers):
             with contextlib.suppress(OSError):
                 pipe.close()
@@ -70,14 +87,27 @@ class Program:
             self.process.wait(_KILL_SECONDS)
         except subprocess.TimeoutExpired:  # in an uninterruptible system call
             logger.error(  # noqa: TRY400  # the message is enough
-                "process %d was killed and does not end until its mount answers: it is left behind", self.process.pid
+                "process %d was killed but does not end until its mount responds: it is left behind", self.process.pid
             )
             return False
         return True
 
 
+def failure_message(error: Exception) -> dict[str, Any]:
+    """Return the message by which a program reports the error, for `raise_failure`."""
+    match error:
+        case OvertakenError():
+            return {"overtaken": True}
+        case StorageError():
+            return {"refused": [error.reason, error.message]}
+        case OSError():
+            return {"errno": error.errno, "strerror": error.strerror or str(error), "filename": error.filename}
+        case _:
+            return {"errno": None, "strerror": f"{type(error).__name__}: {error}", "filename": None}
+
+
 def raise_failure(message: Mapping[str, Any]) -> None:
-    """Raise the failure that a program has reported: OvertakenError, StorageError or OSError. Nothing for any other message."""
+    """Raise the error that a program has reported: OvertakenError, StorageError or OSError. Ignore any other message."""
     match message:
         case {"overtaken": True}:
             raise OvertakenError

@@ -1,13 +1,12 @@
-"""Local run: one reconstruction on this machine, without Kubernetes and Redis. The photos are checked as for any job, and the model
-runs in its own process.
+"""Local run: one reconstruction on this machine, without Kubernetes and Redis.
 
-The caller gets lines:
+The photos are checked as for any job, and the model runs in its own process. The caller receives lines:
 
     {"step": "Running reconstruction", "index": 3, "percent": 40, "fraction": 0.31, "message": "depth map 4/12", "remainingSeconds": 51.2}
     {"result": {"files": [{"name": "model.glb", "bytes": 123}], "quality": {…}, "simulated": false, "images": 12}}
     {"failure": {"reason": "TOO_FEW_IMAGES", "message": "…"}}
 
-The last line is a result or a failure. `remainingSeconds` is null while the model does not know.
+The last line is a result or a failure. `remainingSeconds` is null while it is unknown.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ OutputLine = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class LocalRequest:
-    """What to reconstruct. `photos`: one folder, or files. `output` is new or empty. `threads`: 0 for all."""
+    """What to reconstruct. `photos`: one folder, or files. `output`: a new or empty folder. `threads`: 0 for all."""
 
     photos: Sequence[Path]
     output: Path
@@ -57,16 +56,16 @@ class LocalRequest:
 
 
 def run(request: LocalRequest, emit: Callable[[OutputLine], None]) -> int:
-    """Reconstruct; `emit` takes each line. Returns the exit status."""
+    """Reconstruct, and call `emit` with each line. Return the exit status."""
     output = request.output
     made = not output.exists()
     try:
         emit({"result": _reconstruct(request, emit)})
     except KeyboardInterrupt:
         return INTERRUPTED
-    except Exception as error:  # noqa: BLE001  # as a worker: every end of a run has a reason
+    except Exception as error:  # noqa: BLE001  # as in a worker: every end of a run has a reason
         found = failure_of(error, output)
-        failure = details.failure_of(found.reason, found.message)  # with the advice, as a job's status has it
+        failure = details.failure_of(found.reason, found.message)  # with the advice, as in a job's status
         emit({"failure": {"reason": failure.reason, "message": failure.message}})
         return FAILED
     finally:
@@ -103,7 +102,7 @@ def _reconstruct(request: LocalRequest, emit: Callable[[OutputLine], None]) -> d
 
 
 def _load(paths: Sequence[Path], into: Path, choice: Choice, tick: Callable[[float, str], None]) -> tuple[Photo, ...]:
-    """Copies of the photos with their masks in a folder, or of single files, checked and fit for models."""
+    """Copy the photos with their masks from a folder, or single files. Return them checked and ready for models."""
     if choice.simulated:
         return ()
     limits = Limits.from_config()
@@ -121,7 +120,7 @@ def _load(paths: Sequence[Path], into: Path, choice: Choice, tick: Callable[[flo
 def _copies(paths: Sequence[Path], into: Path, tick: Callable[[float, str], None]) -> tuple[Path, ...]:
     for path in paths:
         if not path.is_file():
-            raise StorageError("INPUT_NOT_FOUND", f"{path} is no file; name one folder, or files")
+            raise StorageError("INPUT_NOT_FOUND", f"{path} is not a file; name one folder, or files")
     targets = [into / name for name in flattened([str(path.absolute())[1:] for path in paths])]
     for index, (path, target) in enumerate(zip(paths, targets, strict=True)):
         tick(index / len(paths), f"photo {index + 1}/{len(paths)}")

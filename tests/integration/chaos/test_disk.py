@@ -1,4 +1,4 @@
-"""Disk: the servers' files lie in memory wherever a run may mount."""
+"""Disk: the servers' files are in memory if a run may mount."""
 
 import os
 import subprocess

@@ -9,7 +9,7 @@ from pathlib import Path
 PROGRAM = Path(sys.executable).with_name("reconstruction-operator")
 
 
-def test_the_operator_without_a_cluster_names_the_setting() -> None:
+def test_an_operator_without_a_cluster_names_the_setting() -> None:
     done = subprocess.run([PROGRAM, "run"], capture_output=True, text=True, check=False, env={"HOME": "/nonexistent"})
 
     assert done.returncode == 1

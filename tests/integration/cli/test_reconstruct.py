@@ -14,7 +14,7 @@ from tests.support.photos import make_photo
 PROGRAM = Path(sys.executable).with_name("reconstruction-operator")
 
 
-def test_a_model_gets_the_photos_with_their_masks_and_its_expected_time_is_reported(tmp_path: Path) -> None:
+def test_a_model_gets_photos_with_masks_and_its_remaining_time_is_shown(tmp_path: Path) -> None:
     photos, out = tmp_path / "photos", tmp_path / "out"
     (photos / "masks").mkdir(parents=True)
     (photos / "a.jpg").write_bytes(make_photo())

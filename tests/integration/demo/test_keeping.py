@@ -60,7 +60,7 @@ def test_a_kept_demo_outlives_its_launcher_until_it_is_stopped(places: Places) -
     assert not places.running.exists()
 
 
-def test_interrupted_launcher_ends_a_demo_that_is_not_kept_yet(places: Places) -> None:
+def test_an_interrupted_launcher_ends_a_demo_that_is_not_kept_yet(places: Places) -> None:
     with launch(places, "play") as launcher:
         assert launcher.stdout is not None
         assert launcher.stdout.readline() == "ready\n"
@@ -69,7 +69,7 @@ def test_interrupted_launcher_ends_a_demo_that_is_not_kept_yet(places: Places) -
     assert (places.root / "tidied").exists()
 
 
-def test_launcher_interrupted_during_its_fork_ends_the_demo(places: Places) -> None:
+def test_a_launcher_interrupted_during_its_fork_ends_the_demo(places: Places) -> None:
     with launch(places, "fork") as launcher:
         assert launcher.wait(30) == 130
 

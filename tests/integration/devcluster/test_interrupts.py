@@ -1,4 +1,4 @@
-"""Interrupts: none is lost, wherever the main thread is at that moment, and none is raised twice."""
+"""Interrupts: none is lost, in any state of the main thread, and none is raised twice."""
 
 import signal
 import subprocess
@@ -54,7 +54,9 @@ def program(request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.mark.parametrize("program", [pytest.param(SWALLOWED, id="del")], indirect=True)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
-def test_interrupt_that_python_ignored_is_raised_again(program: subprocess.Popen[str], number: signal.Signals) -> None:
+def test_an_interrupt_that_python_ignored_is_raised_again(
+    program: subprocess.Popen[str], number: signal.Signals
+) -> None:
     program.send_signal(number)
     out, errors = program.communicate(timeout=30)
     assert out == "interrupted\n"
@@ -62,7 +64,7 @@ def test_interrupt_that_python_ignored_is_raised_again(program: subprocess.Popen
 
 
 @pytest.mark.parametrize("program", [pytest.param(CLEANS_UP, id="finally")], indirect=True)
-def test_second_interrupt_does_not_stop_the_clean_up(program: subprocess.Popen[str]) -> None:
+def test_a_second_interrupt_does_not_stop_the_clean_up(program: subprocess.Popen[str]) -> None:
     program.send_signal(signal.SIGINT)
     assert program.stdout is not None
     assert program.stdout.readline() == "cleaning up\n"

@@ -1,4 +1,4 @@
-"""Packages of a release, as they are built: complete and reproducible."""
+"""Packages of a release: complete and reproducible."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EPOCH = 1_790_000_000
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, bytes]]:
-    """Wheel, source archive and chart, twice."""
+    """Wheels, source archive and chart, built twice."""
     folders = [tmp_path_factory.mktemp("dist") for _ in range(2)]
     for folder in folders:
         packages.build_python(folder, EPOCH)
@@ -41,7 +41,7 @@ def test_a_release_has_wheel_source_and_chart(built: list[dict[str, bytes]]) -> 
     }
 
 
-def test_two_builds_of_one_commit_are_the_same_bytes(built: list[dict[str, bytes]]) -> None:
+def test_two_builds_of_one_commit_are_identical(built: list[dict[str, bytes]]) -> None:
     assert built[0] == built[1]
 
 
@@ -51,7 +51,7 @@ def test_the_wheel_has_scripts_and_types(built: list[dict[str, bytes]]) -> None:
     assert {"reconstruction_operator/py.typed", "reconstruction_operator/state/lua/claim.lua"} <= set(names)
 
 
-def test_the_plugins_wheel_has_the_programs_that_kubectl_looks_for(built: list[dict[str, bytes]]) -> None:
+def test_the_plugins_wheel_has_the_programs_that_kubectl_needs(built: list[dict[str, bytes]]) -> None:
     (wheel,) = [content for name, content in built[0].items() if re.match(r"kubectl_recon.*\.whl", name)]
     with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
         (entries,) = [archive.read(name).decode() for name in archive.namelist() if name.endswith("entry_points.txt")]
@@ -77,7 +77,7 @@ def test_the_gallerys_wheel_has_its_page_and_the_licence_of_the_viewer(built: li
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
-def test_the_source_archive_has_the_program_alone(built: list[dict[str, bytes]]) -> None:
+def test_the_source_archive_has_only_the_program(built: list[dict[str, bytes]]) -> None:
     (source,) = [content for name, content in built[0].items() if re.match(r"reconstruction_operator.*\.tar\.gz", name)]
     with tarfile.open(fileobj=io.BytesIO(source)) as archive:
         tops = {name.split("/")[1] for name in archive.getnames()}

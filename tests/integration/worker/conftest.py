@@ -1,4 +1,4 @@
-"""Fixtures of attempts and deletions: those of the unit tests."""
+"""Fixtures for attempts and deletions, shared with the unit tests."""
 
 from tests.unit.worker.conftest import _forgotten, meshes, started, stuck, wanted
 

@@ -1,4 +1,4 @@
-"""Cleanup of a job that is over, by the task that the operator orders."""
+"""Clean-up of a finished job, by the task that the operator sends."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.support.worker.deletions import delete_in_this_process
 pytestmark = pytest.mark.usefixtures("wanted")
 
 
-def test_cleanup_deletes_the_files_records_that_and_is_idempotent(client: redis.Redis, jobs_dir: Path) -> None:
+def test_cleanup_deletes_the_files_records_it_and_is_idempotent(client: redis.Redis, jobs_dir: Path) -> None:
     run()
     for _ in range(2):
         clean_up(JOB)
@@ -35,8 +35,8 @@ def test_cleanup_deletes_the_files_records_that_and_is_idempotent(client: redis.
         assert list(jobs_dir.iterdir()) == []
 
 
-def test_cleanup_deletes_nothing_if_redis_lost_the_job(client: redis.Redis, jobs_dir: Path, meshes: Path) -> None:
-    """The flag of a cancelled job comes back before its record. Without the flag, the copy would stay."""
+def test_cleanup_deletes_no_files_if_redis_lost_the_job(client: redis.Redis, jobs_dir: Path, meshes: Path) -> None:
+    """The operator restores the flag of a cancelled job before its record. Without the flag, the copy would stay."""
     run(output_uri=f"file://{meshes}/banana")
     client.flushall()
     clean_up(JOB)
@@ -60,9 +60,7 @@ def test_cleanup_deletes_a_published_copy_only_if_the_job_was_cancelled(
     client.flushall()
     want(client, 1)
     run(output_uri=f"file://{meshes}/banana")
-    client.delete(
-        Keys().end(f"{JOB}-1"), Keys().claim(f"{JOB}-1")
-    )  # its worker was killed right after it had published
+    client.delete(Keys().end(f"{JOB}-1"), Keys().claim(f"{JOB}-1"))  # as if its worker was killed after publishing
     end_by_the_operator(client, 1, Outcome.CANCELLED, "CANCELLED")
     if flag == "set":
         job_manager.assert_cancelled(JOB)
@@ -70,7 +68,7 @@ def test_cleanup_deletes_a_published_copy_only_if_the_job_was_cancelled(
     assert list(meshes.iterdir()) == []
 
 
-def test_cleanup_leaves_a_copy_outside_the_output_roots(
+def test_cleanup_keeps_a_copy_outside_the_output_roots(
     jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kill_before_publishing(meshes)
@@ -98,7 +96,7 @@ def test_cleanup_retries_a_copy_that_could_not_be_deleted(
 
 
 def test_an_unreadable_note_keeps_its_folder(jobs_dir: Path, meshes: Path) -> None:
-    """Only the note names the place of a copy."""
+    """Only the note names the copy."""
     kill_before_publishing(meshes)
     (note,) = (jobs_dir / JOB / "attempts").glob("1-*/owner.json")
     text = note.read_text()
@@ -118,11 +116,11 @@ def test_an_unreadable_note_keeps_its_folder(jobs_dir: Path, meshes: Path) -> No
     [
         pytest.param(60, 0, True, id="the-operator-retains"),
         pytest.param(0, 60, False, id="the-operator-deletes"),
-        pytest.param(None, 60, True, id="the-result-says-so"),
-        pytest.param(None, 0, False, id="nothing-says-so"),
+        pytest.param(None, 60, True, id="the-manifest-retains"),
+        pytest.param(None, 0, False, id="the-manifest-deletes"),
     ],
 )
-def test_a_result_waits_in_the_trash_as_ordered_or_else_as_its_manifest_says(
+def test_a_result_is_retained_by_the_order_or_else_by_its_manifest(
     ordered: int | None, noted: int, *, kept: bool, jobs_dir: Path
 ) -> None:
     run(namespace="red", name="banana", retain_seconds=noted)
@@ -131,7 +129,7 @@ def test_a_result_waits_in_the_trash_as_ordered_or_else_as_its_manifest_says(
     assert (trash.find(JOB) is not None) is kept
 
 
-def test_the_result_of_a_cancelled_job_is_deleted_also_from_the_trash(jobs_dir: Path) -> None:
+def test_a_cancelled_jobs_result_is_deleted_from_the_trash_too(jobs_dir: Path) -> None:
     run(namespace="red", name="banana")
     deletion.clean_up(JOB, retain_seconds=60)
     job_manager.assert_cancelled(JOB)
@@ -139,19 +137,19 @@ def test_the_result_of_a_cancelled_job_is_deleted_also_from_the_trash(jobs_dir: 
     assert list(jobs_dir.iterdir()) == []
 
 
-def test_a_copy_of_a_result_in_the_trash_stays_when_its_clean_up_is_repeated(jobs_dir: Path, meshes: Path) -> None:
+def test_a_repeated_clean_up_keeps_the_copy_of_a_result_in_the_trash(jobs_dir: Path, meshes: Path) -> None:
     run(namespace="red", name="banana", output_uri=f"file://{meshes}/banana")
     folder = JobFolder.of(JOB)
     workspace = folder.new_workspace(f"{JOB}-1", 1)
-    workspace.root.mkdir(parents=True)  # of a worker that died before it could discard it
+    workspace.root.mkdir(parents=True)  # of a worker that died before it could delete this
     notes.note(workspace, Owner(JOB, "test", "red", "banana", "celery", 1), f"file://{meshes}/banana")
-    assert trash.keep(folder, 2e9)  # and the worker that cleaned up died after that
+    assert trash.keep(folder, 2e9)  # and the worker of the first clean-up died afterwards
     clean_up(JOB)
     assert (meshes / "banana" / "model.glb").is_file()
     assert not (jobs_dir / JOB).exists()
 
 
-def test_each_clean_up_deletes_what_is_over_in_the_trash(client: redis.Redis, jobs_dir: Path) -> None:
+def test_each_clean_up_deletes_expired_results_in_the_trash(client: redis.Redis, jobs_dir: Path) -> None:
     run(namespace="red", name="banana")
     deletion.clean_up(JOB, retain_seconds=1)
     want(client, 1, "other")

@@ -58,7 +58,7 @@ def test_helm_test_runs_a_job_and_deletes_it(system: System, release: Release) -
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[0].endswith(f"in namespace {release.namespace}, queue celery")
-    assert lines[-1] == "It works."
+    assert lines[-1] == "The self-test passed."
     assert any(line.startswith("Succeeded, 100 %") for line in lines), done.stdout
     assert release.kubectl("get", "recon", "-o", "name") == ""
 
@@ -67,8 +67,8 @@ def test_helm_test_reports_the_last_phase_of_a_stuck_job_and_deletes_it(system: 
     done = helm_test(release, "--queue=unserved", "--timeout-seconds=5")
 
     assert done.returncode == 1
-    assert "It is not finished in time. Last seen: Pending" in done.stdout
-    assert done.stdout.splitlines()[-1] == "It does not work."
+    assert "The job did not finish in time. Last seen: Pending" in done.stdout
+    assert done.stdout.splitlines()[-1] == "The self-test failed."
     assert release.kubectl("get", "recon", "-o", "name") == ""
 
 
@@ -78,7 +78,7 @@ def test_helm_test_reports_a_missing_permission(release: Release) -> None:
     done = selftest(release, "default")
 
     assert done.returncode == 1
-    assert "The API server refuses the test's job: 403 Forbidden" in done.stdout
+    assert "The API server rejected the job of the self-test: 403 Forbidden" in done.stdout
 
 
 def test_an_operator_of_one_namespace_ignores_other_namespaces(system: System, release: Release) -> None:

@@ -12,16 +12,16 @@ from tests.support.systems import SharedSystems
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
-_GRACE_SECONDS = "10"  # in which the operator closes no attempt: time enough to see the flag before that
+_GRACE_SECONDS = "10"  # time in which the operator ends no attempt, enough to observe the flag first
 
 
 @pytest.fixture
 def system(start_system: SharedSystems) -> System:
-    """An operator, and no worker yet."""
+    """An operator without workers."""
     return start_system(fresh=True, EPOCH_GRACE_SECONDS=_GRACE_SECONDS)
 
 
-def test_a_cancelled_job_gets_its_flag_back_at_once_and_no_worker_runs_it(
+def test_the_flag_of_a_cancelled_job_is_restored_before_a_worker_runs_it(
     jobs: Jobs, seen: Seen, state: redis.Redis, held: str, tmp_path: Path
 ) -> None:
     system = jobs.system
@@ -34,8 +34,10 @@ def test_a_cancelled_job_gets_its_flag_back_at_once_and_no_worker_runs_it(
     system.redis.load(before)
 
     assert not state.exists(f"end:{uid}-1")
-    wait_until(lambda: state.exists(f"cancel:{uid}"), "the flag to be put back", seen=system.log_ends)
-    assert not state.exists(f"end:{uid}-1"), "the attempt was closed before: nothing shows that the flag came at once"
+    wait_until(lambda: state.exists(f"cancel:{uid}"), "the flag to be restored", seen=system.log_ends)
+    assert not state.exists(f"end:{uid}-1"), (
+        "the attempt was ended first, so the test does not show that the flag came at once"
+    )
     models = {"PYTHONPATH": f"{REPOSITORY}/tests/data/models", "ROUGH_MODELS_PIDS": str(tmp_path)}
     system.start_worker(held, WORKER_POOLS=held, **models)
     end = wait_until(lambda: state.hgetall(f"end:{uid}-1"), "the message to be taken", seen=system.log_ends)

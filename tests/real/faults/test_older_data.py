@@ -1,4 +1,4 @@
-"""Redis comes back with data of before: no failure is counted, and results and suspensions hold."""
+"""Redis comes back with older data: no failure is counted, and results and suspensions stay."""
 
 import pytest
 import redis
@@ -16,24 +16,24 @@ def _has_ended(server: Redis, jobs: Jobs, name: str) -> bool:
 
 
 def test_older_data_fails_no_job(jobs: Jobs, seen: Seen, server: Redis, system: System) -> None:
-    rests, works, ends = (jobs.create_in("Running", backoffLimit=0) for _ in range(3))
+    suspended, running, ending = (jobs.create_in("Running", backoffLimit=0) for _ in range(3))
     before = server.snapshot("before")
-    jobs.patch(rests, suspend=True)
-    jobs.wait_phase(rests, "Suspended")
-    system.processes["operator"].pause()  # the status of one that ended lags
-    wait_until(lambda: _has_ended(server, jobs, ends), f"{ends} to end", seen=system.processes["worker"].log_end)
+    jobs.patch(suspended, suspend=True)
+    jobs.wait_phase(suspended, "Suspended")
+    system.processes["operator"].pause()  # the status of the job that ends lags behind
+    wait_until(lambda: _has_ended(server, jobs, ending), f"{ending} to end", seen=system.processes["worker"].log_end)
 
     server.restore(before)
     system.processes["operator"].resume()
 
-    for name in (works, ends):
+    for name in (running, ending):
         status = jobs.wait_finished(name, timeout_seconds=120)["status"]
         assert (status["phase"], status.get("failures", 0)) == ("Succeeded", 0), status
-    result = jobs.folder(ends) / "output" / "model.glb"
+    result = jobs.folder(ending) / "output" / "model.glb"
     assert result.is_file()
-    assert phase(jobs.get(rests)) == "Suspended"
-    phases = [phase(version) for version in seen.of(rests)]
+    assert phase(jobs.get(suspended)) == "Suspended"
+    phases = [phase(version) for version in seen.of(suspended)]
     assert set(phases[phases.index("Suspended") :]) == {"Suspended"}
-    jobs.patch(rests, suspend=False)
-    status = jobs.wait_finished(rests, timeout_seconds=120)["status"]
+    jobs.patch(suspended, suspend=False)
+    status = jobs.wait_finished(suspended, timeout_seconds=120)["status"]
     assert (status["phase"], status.get("failures", 0)) == ("Succeeded", 0), status

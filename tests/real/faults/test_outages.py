@@ -18,7 +18,7 @@ _OUTAGE_SECONDS = 8.0  # longer than the Lease, a heartbeat, a registration and 
 
 
 def _wait_out() -> None:
-    """The length of an outage; there is no condition to wait for."""
+    """Wait for the length of an outage, for which there is no condition."""
     threading.Event().wait(_OUTAGE_SECONDS)
 
 
@@ -53,9 +53,7 @@ def test_jobs_survive_the_loss_of_all_data_in_redis(jobs: Jobs, seen: Seen, serv
     assert all(jobs.get(name)["status"].get("failures", 0) == 0 for name in names)
 
 
-def test_a_finished_job_deleted_right_after_redis_lost_its_data_leaves_no_files(
-    jobs: Jobs, server: Redis, system: System
-) -> None:
+def test_a_job_deleted_after_redis_lost_its_data_leaves_no_files(jobs: Jobs, server: Redis, system: System) -> None:
     name = jobs.create()
     jobs.wait_finished(name)
     folder = jobs.folder(name)
@@ -67,7 +65,7 @@ def test_a_finished_job_deleted_right_after_redis_lost_its_data_leaves_no_files(
     wait_until(lambda: not folder.exists(), "the job's folder to be deleted", seen=system.processes["operator"].log_end)
 
 
-def test_jobs_deleted_without_operator_while_redis_loses_its_data_leave_no_files(
+def test_jobs_deleted_while_operator_and_data_are_lost_leave_no_files(
     jobs: Jobs, server: Redis, system: System
 ) -> None:
     deleted = [jobs.create() for _ in range(3)]
@@ -178,7 +176,7 @@ def test_jobs_survive_the_kill_of_a_leader_with_a_standby(jobs: Jobs, seen: Seen
     assert all(jobs.get(name)["status"]["attempt"] == 1 for name in names)
 
 
-def test_a_paused_leader_changes_nothing_when_it_resumes(jobs: Jobs, seen: Seen, system: System) -> None:
+def test_a_paused_leader_changes_no_job_when_it_resumes(jobs: Jobs, seen: Seen, system: System) -> None:
     system.start_operator("standby")
     names = [jobs.create() for _ in range(4)]
     jobs.wait_phase(names[0], "Running")

@@ -1,4 +1,4 @@
-"""Poison jobs: a job that kills its worker each time ends Failed, and the jobs beside it succeed."""
+"""Poison jobs: a job that kills its worker each time fails, and the jobs beside it succeed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,19 +39,19 @@ def signs(tmp_path: Path) -> Signs:
 
 @pytest.fixture
 def system(start_system: SharedSystems) -> System:
-    """An operator alone: each test starts its own worker."""
+    """An operator without workers: each test starts its own."""
     return start_system(redis={"persistent": True}, fresh=True, BACKOFF_SECONDS="0.2")
 
 
 @pytest.fixture
 def start(system: System, signs: Signs) -> Callable[[str, int], None]:
-    """Starts the worker, with the same name each time, as in a container that is restarted."""
+    """Start the worker, with the same name each time, as in a restarted container."""
 
-    def go(pool: str, concurrency: int) -> None:
+    def start_worker(pool: str, concurrency: int) -> None:
         models = f"{REPOSITORY}/tests/data/models"
         system.start_worker(pool=pool, concurrency=concurrency, PYTHONPATH=models, ROUGH_MODELS_SIGNS=str(signs.folder))
 
-    return go
+    return start_worker
 
 
 def _poison(jobs: Jobs) -> str:
@@ -71,12 +71,12 @@ def _wait_runs(jobs: Jobs, name: str, attempt: int) -> None:
 
 
 def _running_in(jobs: Jobs, names: tuple[str, ...], attempt: int) -> str | None:
-    """The first of these that runs in this attempt."""
+    """Return the first of these jobs that runs in this attempt."""
     return next((name for name in names if _runs(jobs.get(name), attempt)), None)
 
 
 def _ended(jobs: Jobs, name: str) -> tuple[str, int, int]:
-    """Phase, attempt, failures."""
+    """Return phase, attempt and failures of the finished job."""
     status = jobs.wait_finished(name, timeout_seconds=120)["status"]
     return status["phase"], status["attempt"], status.get("failures", 0)
 
@@ -140,9 +140,9 @@ def test_jobs_that_crashed_twice_with_a_poison_are_retried_apart_from_it(
         jobs.wait(name, "waiting for its turn", lambda job: "one after another" in job["status"]["message"])
     system.processes["operator"].kill()
     system.start_operator()
-    jobs.wait_finished(jobs.create())  # the new operator has dispatched what it admits
+    jobs.wait_finished(jobs.create())  # by then the new operator has dispatched all admitted jobs
     if tried != poison:
-        signs.finish()  # one innocent after another ends, until the poison is retried
+        signs.finish()  # the innocents end one after another, until the poison is retried
     _wait_runs(jobs, poison, 3)
     signs.kill()
     _wait_killed(system)

@@ -1,4 +1,4 @@
-"""etcd restored from a backup under a running operator: nothing is deleted for a time, and cancels work at once."""
+"""etcd restored from a backup under a running operator: deletions are held for a time, and cancels work at once."""
 
 from collections.abc import Iterator
 
@@ -12,12 +12,12 @@ from devcluster.harness.system import QUICK_SETTINGS, System
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 _CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
-_VERSIONS = 300  # by which the backup is older: more than the test needs to catch up
+_VERSIONS = 300  # by which the backup is older, so that the test itself does not catch up
 
 
 @pytest.fixture
 def system(control_plane_programs: None) -> Iterator[System]:
-    """On a control plane of its own, which loses what happened since the backup."""
+    """A system on a separate control plane, which loses all changes since the backup."""
     with Cluster() as cluster, Redis() as redis, System(cluster, redis, settings=QUICK_SETTINGS) as system:
         system.install()
         system.start_operator()
@@ -26,7 +26,7 @@ def system(control_plane_programs: None) -> Iterator[System]:
 
 
 def restart_ended_operator(system: System) -> None:
-    """As a kubelet does."""
+    """Start the operator again after it has ended, as a kubelet does."""
     process = system.processes["operator"]
     wait_until(lambda: not process.alive, "the operator to end", timeout_seconds=30, seen=process.log_end)
     assert "etcd was restored from a backup" in process.log.read_text()
@@ -34,7 +34,7 @@ def restart_ended_operator(system: System) -> None:
 
 
 def held(system: System) -> bool:
-    """Whether the Lease has an Event about it."""
+    """Return whether the Lease has an Event about held deletions."""
     events = system.cluster.api.get("/apis/events.k8s.io/v1/events")["items"]
     return any(one["reason"] == "DeletionsHeld" and one["regarding"]["kind"] == "Lease" for one in events)
 

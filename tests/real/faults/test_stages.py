@@ -17,7 +17,7 @@ STEP_SECONDS = 2
 
 
 def begin(jobs: Jobs, step: int) -> str:
-    """A job that is in the middle of that step."""
+    """Create a job and wait until it is in that step."""
     name = jobs.create(parameters={"stepSeconds": STEP_SECONDS})
     jobs.wait(name, f"in step {step}", lambda job: _step(job) >= step)
     return name
@@ -29,7 +29,7 @@ def _step(job: dict[str, Any]) -> int:
 
 
 def check_resumed(jobs: Jobs, seen: Seen, name: str, stage: str, skipped: set[str]) -> dict[str, Any]:
-    """The job succeeds in its second attempt, which begins after that stage."""
+    """Check that the job succeeds in its second attempt, which begins after that stage."""
     status: dict[str, Any] = jobs.wait_finished(name, timeout_seconds=120)["status"]
     assert (status["phase"], status["attempt"]) == ("Succeeded", 2)
     kind, _, note = jobs.wait_event(name, "ResumedFromStage")
@@ -45,9 +45,7 @@ def check_resumed(jobs: Jobs, seen: Seen, name: str, stage: str, skipped: set[st
     return status
 
 
-def test_the_attempt_after_a_killed_worker_continues_from_the_last_sealed_stage(
-    jobs: Jobs, seen: Seen, system: System
-) -> None:
+def test_the_attempt_after_a_killed_worker_continues_from_its_stage(jobs: Jobs, seen: Seen, system: System) -> None:
     name = begin(jobs, 3)
     wait_until(lambda: list(jobs.folder(name).glob("attempts/*/stages/preprocessed")), "the first stage to be sealed")
     (stages,) = jobs.folder(name).glob("attempts/*/stages")
@@ -62,7 +60,7 @@ def test_the_attempt_after_a_killed_worker_continues_from_the_last_sealed_stage(
     assert status["failures"] == 1
 
 
-def test_a_resumed_job_continues_from_the_last_stage_before_its_suspension(jobs: Jobs, seen: Seen) -> None:
+def test_a_resumed_job_continues_from_the_last_stage_it_finished(jobs: Jobs, seen: Seen) -> None:
     name = begin(jobs, 4)
     wait_until(lambda: list(jobs.folder(name).glob("attempts/*/stages/reconstructed")), "the second stage to be sealed")
 

@@ -7,18 +7,18 @@ ACL = REPOSITORY / "manifests" / "integrations" / "redis"
 
 
 def rules(side: str, *, prefix: str = "") -> list[str]:
-    """The ACL rules of `operator` or `worker`, with a prefix before all keys and channels."""
+    """Return the ACL rules of `operator` or `worker`, with a prefix before all keys and channels."""
     lines = (ACL / f"{side}.acl").read_text().splitlines()
     found = [rule for line in lines for rule in line.partition("#")[0].split()]
     return [f"{rule[0]}{prefix}{rule[1:]}" if rule[0] in "~&" else rule for rule in found]
 
 
 def user(side: str, password: str, *, prefix: str = "") -> str:
-    """The user's line of an ACL file."""
+    """Return the user's line of an ACL file."""
     return " ".join(["user", f"reconstruction-{side}", "on", f">{password}", *rules(side, prefix=prefix)])
 
 
 def addresses(redis: Redis, side: str, password: str) -> dict[str, str]:
-    """The three settings with which operator or worker connects as its own user."""
+    """Return the three settings with which operator or worker connects as its own user."""
     broker, state = (redis.url(db, user=f"reconstruction-{side}", password=password) for db in (0, 1))
     return {"CELERY_BROKER_URL": broker, "CELERY_RESULT_BACKEND": broker, "REDIS_STATE_DB": state}

@@ -1,4 +1,4 @@
-"""Objects that a tenant made to harm the operator, stored before the policy on parameters: other jobs are unaffected."""
+"""Hostile objects of a tenant, stored before the policy on parameters existed: other jobs are unaffected."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ from tests.support.systems import QUICK, SharedSystems
 Store = Callable[[str, str], None]
 
 _BINDING = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings/reconstructionjobs-parameters"
-_DEEP = ("lists", "mappings", "lists-985", "lists-600")  # names of jobs; Python can parse none, or copy none
+_DEEP = ("lists", "mappings", "lists-985", "lists-600")  # names of jobs that Python cannot parse or cannot copy
 _POLICY_SECONDS = 60.0  # until the API server follows a change of its policies
 
 
@@ -35,9 +35,9 @@ def unguarded(cluster: Cluster, system: System) -> Iterator[None]:
 
 @pytest.fixture
 def store(unguarded: None, jobs: Jobs, tmp_path: Path) -> Iterator[Store]:
-    """Creates a job with these parameters, given as JSON, as soon as the API server accepts them.
+    """Create a job with these parameters, given as JSON, as soon as the API server accepts them.
 
-    kubectl creates, reads and deletes these objects: Python's JSON parser cannot take them.
+    kubectl creates, reads and deletes these objects, because Python's JSON parser cannot read them.
     """
     file = tmp_path / "job.json"
 
@@ -56,7 +56,7 @@ def store(unguarded: None, jobs: Jobs, tmp_path: Path) -> Iterator[Store]:
 
 
 def failure_of(jobs: Jobs, name: str) -> str:
-    """Reason and message of the failure in the status of a hostile job."""
+    """Return reason and message of the failure in the status of a hostile job."""
     template = "jsonpath={.status.failure.reason}: {.status.failure.message}"
     return wait_until(
         lambda: text if (text := jobs.kubectl("get", "recon", name, "-o", template)) != ": " else None,

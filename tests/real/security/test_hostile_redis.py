@@ -21,7 +21,7 @@ DEEP = "[" * 200_000
 
 @pytest.fixture
 def system(start_system: SharedSystems) -> System:
-    """For the tests of this file alone, which leave hostile values in its Redis."""
+    """A system for the tests of this file only, which leave hostile values in its Redis."""
     return start_system(Worker(concurrency=8))
 
 
@@ -36,15 +36,15 @@ def progress(**meta: Any) -> str:
 
 
 HOSTILE_RESULTS: dict[str, str | bytes] = {
-    "no text": b"\xff\xfe\x00",
-    "no json": "{",
+    "not text": b"\xff\xfe\x00",
+    "not json": "{",
     "a list": "[]",
     "too big": FIFTY_MB,
     "too deep": DEEP,
     "wrong types": progress(progress=[], step={}, stepIndex="3", fraction=True, startedAt="now", images=-1),
-    "no number": '{"status": "PROGRESS", "result": {"progress": NaN, "fraction": Infinity, "startedAt": 1e999}}',
+    "not a number": '{"status": "PROGRESS", "result": {"progress": NaN, "fraction": Infinity, "startedAt": 1e999}}',
     "huge numbers": progress(progress=10**400, stepIndex=2**70, startedAt=10**300, images=2**80),
-    "below zero": progress(progress=-5, step="s", stepIndex=-1),
+    "negative numbers": progress(progress=-5, step="s", stepIndex=-1),
     "terminals and pages": progress(progress=5, step="\x1b[2J\x00\ud800", message="<script>alert(1)</script>\n\r"),
     "half a character": '{"status": "PROGRESS", "result": {"progress": 1, "step": "\\ud800", "worker": "\\udfff"}}',
 }
@@ -55,10 +55,10 @@ def ended(outcome: str, at: str = "1", **details: Any) -> dict[str, str | bytes]
 
 
 HOSTILE_ENDS: dict[str, dict[str, str | bytes] | str | bytes] = {
-    "no text": {"outcome": b"\xff"},
+    "not text": {"outcome": b"\xff"},
     "another's outcome": ended("Deleted"),
     "too big": {"outcome": FIFTY_MB},
-    "another type": FIFTY_MB,  # as long as a text of the version before may be, and longer
+    "another type": FIFTY_MB,  # longer than any text that the previous version wrote
     "wrong types": ended("Succeeded", outputs=[], inputs=7, quality="x"),
     "half a character": {"outcome": "Failed", "at": "1", "details": '{"reason": "\\ud800", "message": "\\udfff"}'},
     "a terminal's command": ended("Failed", reason="\x07", message="\x00<b>\x1b[2J"),
@@ -68,12 +68,16 @@ HOSTILE_ENDS: dict[str, dict[str, str | bytes] | str | bytes] = {
 }
 
 
-LOGGED = ("no text", "another's outcome", "too big")  # as malformed: these are no ends, and their jobs go on
+LOGGED = (
+    "not text",
+    "another's outcome",
+    "too big",
+)  # reported as malformed: they do not count as ends, and their jobs continue
 MALFORMED_ENDS = (*LOGGED, "another type")
 
 
 def running(jobs: Jobs, victims: dict[str, str], known: dict[str, str]) -> tuple[str, str] | None:
-    """Name and job id of a victim that runs and is not known yet."""
+    """Return name and job id of a victim that runs and is not known yet."""
     for name in victims.keys() - known.keys():
         job = jobs.get(victims[name])
         if phase(job) == "Running":
@@ -84,11 +88,11 @@ def running(jobs: Jobs, victims: dict[str, str], known: dict[str, str]) -> tuple
 def test_hostile_results_and_ends_harm_no_other_job(
     system: System, jobs: Jobs, broker: redis.Redis, state: redis.Redis
 ) -> None:
-    # No worker ends these jobs so early, and a failure is not retried: a job ends with what was written here.
+    # No worker ends these jobs so early, and failures are not retried: each job ends with the value written here.
     spec = {"parameters": {"stepSeconds": 3}, "backoffLimit": 0}
     victims = {name: jobs.create(**spec) for name in HOSTILE_ENDS}
     ids: dict[str, str] = {}
-    while len(ids) < len(victims):  # there are more than the worker runs at once, in an order of its choice
+    while len(ids) < len(victims):  # more than the worker runs at once, in any order
         name, ids[name] = wait_until(lambda: running(jobs, victims, ids), "a victim to run", timeout_seconds=90)
         end = HOSTILE_ENDS[name]
         if isinstance(end, dict):
@@ -102,10 +106,10 @@ def test_hostile_results_and_ends_harm_no_other_job(
         broker.set(key, value)
         broker.publish(key, value[:100_000])
 
-    said = system.processes["operator"].log
+    log = system.processes["operator"].log
     for job_id in (ids[name] for name in LOGGED):
         wait_until(
-            lambda text=f"Redis key end:{job_id}-1 is malformed": text in said.read_text(),  # type: ignore[misc]
+            lambda text=f"Redis key end:{job_id}-1 is malformed": text in log.read_text(),  # type: ignore[misc]
             f"the operator to report that the end of {job_id} is malformed",
             timeout_seconds=60,
         )
@@ -156,7 +160,7 @@ def test_hostile_messages_crash_no_worker_and_run_no_code(
     mark = tmp_path / "code-has-run"
     pickled = b"cos\nsystem\n(S'touch %b'\ntR." % bytes(mark)
     hostile: list[str | bytes] = [
-        b"no json",
+        b"not json",
         b"\xff\xfe",
         "[]",
         "{}",

@@ -30,21 +30,21 @@ class Secured:
     admin: redis.Redis
 
     def start_operator(self) -> None:
-        """As its user."""
+        """Start the operator as its Redis user."""
         self.system.start_operator(**addresses(self.system.redis, "operator", PASSWORDS["operator"]))
 
     def start_worker(self, name: str) -> None:
-        """As its user."""
+        """Start a worker as its Redis user."""
         self.system.start_worker(name, concurrency=1, **addresses(self.system.redis, "worker", PASSWORDS["worker"]))
 
     def refusals(self) -> list[str]:
-        """What Redis refused since the last call: user, reason and object."""
+        """Return what Redis rejected since the last call: user, reason and object."""
         found = [f"{one['username']}: {one['reason']} {one['object']}" for one in self.admin.acl_log()]
         self.admin.acl_log_reset()
         return found
 
     def as_user(self, side: str) -> redis.Redis:
-        """A client with the rights of `operator` or `worker`."""
+        """Return a client with the rights of `operator` or `worker`."""
         url = self.system.redis.url(1, user=f"reconstruction-{side}", password=PASSWORDS[side])
         return redis.Redis.from_url(url, decode_responses=True)
 
@@ -66,7 +66,7 @@ def secured(cluster: Cluster) -> Iterator[Secured]:
 
 def test_runs_cancels_suspensions_losses_and_deletions_need_no_more_rights(secured: Secured, namespace: str) -> None:
     jobs = Jobs(secured.system, namespace)
-    long = {"parameters": {"stepSeconds": 10}}  # it must still run when it is cancelled
+    long = {"parameters": {"stepSeconds": 10}}  # long enough to be cancelled or suspended
     jobs.create("whole")
     jobs.create("cancelled", **long)
     jobs.wait_phase("cancelled", "Running")
@@ -105,7 +105,7 @@ def test_orphaned_files_after_a_loss_of_redis_need_no_more_rights(secured: Secur
     folder = jobs.folder("forgotten")
     secured.admin.acl_log_reset()
     operator = secured.system.processes["operator"]
-    operator.stop()  # so that it neither sees the deletion nor writes a record of the job again
+    operator.stop()  # it must not observe the deletion, nor write the job's record again
     secured.admin.flushall()
     jobs.delete("forgotten")
     jobs.wait_gone("forgotten")
@@ -118,25 +118,25 @@ def test_orphaned_files_after_a_loss_of_redis_need_no_more_rights(secured: Secur
 
 
 OUT_OF_BOUNDS: dict[str, tuple[str, ...]] = {
-    "empty-it": ("FLUSHALL",),
-    "read-its-settings": ("CONFIG", "GET", "*"),
-    "change-its-settings": ("CONFIG", "SET", "dir", "/tmp"),
+    "delete-all-data": ("FLUSHALL",),
+    "read-the-settings": ("CONFIG", "GET", "*"),
+    "change-the-settings": ("CONFIG", "SET", "dir", "/tmp"),
     "list-keys": ("KEYS", "*"),
     "scan-keys": ("SCAN", "0"),
-    "listen-to-everything": ("MONITOR",),
-    "see-who-is-there": ("CLIENT", "LIST"),
+    "monitor-all-commands": ("MONITOR",),
+    "list-the-clients": ("CLIENT", "LIST"),
     "read-the-users": ("ACL", "LIST"),
-    "make-a-user": ("ACL", "SETUSER", "me", "on", "nopass", "+@all"),
-    "stop-it": ("SHUTDOWN", "NOSAVE"),
-    "make-it-a-replica": ("REPLICAOF", "127.0.0.1", "1"),
+    "create-a-user": ("ACL", "SETUSER", "me", "on", "nopass", "+@all"),
+    "stop-the-server": ("SHUTDOWN", "NOSAVE"),
+    "make-the-server-a-replica": ("REPLICAOF", "127.0.0.1", "1"),
     "load-modules": ("MODULE", "LIST"),
-    "forget-scripts": ("SCRIPT", "FLUSH"),
+    "delete-the-scripts": ("SCRIPT", "FLUSH"),
     "read-another-application": ("GET", "another:application"),
     "write-another-application": ("SET", "another:application", "x"),
-    "empty-it-by-a-script": ("EVAL", "return redis.call('FLUSHALL')", "0"),
+    "delete-all-data-by-a-script": ("EVAL", "return redis.call('FLUSHALL')", "0"),
     "read-by-a-script": ("EVAL", "return redis.call('GET', 'another:application')", "0"),
-    "speak-elsewhere": ("PUBLISH", "another", "x"),
-    "hear-everything": ("PSUBSCRIBE", "*"),
+    "publish-in-another-channel": ("PUBLISH", "another", "x"),
+    "subscribe-to-all-channels": ("PSUBSCRIBE", "*"),
     "command-the-workers": ("PUBLISH", "/0.celery.pidbox", "{}"),
 }
 BOTH_SIDES = [
@@ -147,15 +147,15 @@ BOTH_SIDES = [
 ONE_SIDE = [
     pytest.param("operator", ("BRPOP", "celery", "1"), id="the-operator-takes-no-messages"),
     pytest.param("operator", ("SETEX", "celery-task-meta-x", "1", "{}"), id="the-operator-reports-no-progress"),
-    pytest.param("operator", ("SADD", "unacked_index", "x"), id="the-operator-touches-no-bookkeeping-of-workers"),
+    pytest.param("operator", ("SADD", "unacked_index", "x"), id="the-operator-changes-no-bookkeeping-of-workers"),
     pytest.param("worker", ("SMEMBERS", "records:x"), id="a-worker-lists-no-jobs"),
     pytest.param("worker", ("SET", "fence:x", "9"), id="a-worker-deposes-no-operator"),
-    pytest.param("worker", ("INFO",), id="a-worker-reads-nothing-of-the-server"),
+    pytest.param("worker", ("INFO",), id="a-worker-reads-no-server-statistics"),
 ]
 
 
 @pytest.mark.parametrize(("side", "command"), [*BOTH_SIDES, *ONE_SIDE])
-def test_a_side_may_not_run_a_command_that_it_does_not_need(
+def test_operator_and_worker_may_run_no_command_they_do_not_need(
     side: str, command: tuple[str, ...], secured: Secured
 ) -> None:
     with secured.as_user(side) as client, pytest.raises(redis.ResponseError, match=REFUSED):

@@ -16,8 +16,8 @@ ADMIN = secrets.token_urlsafe(12)
 PASSWORDS = {"operator": """ "a" 'b' \\c \\" $HOME $(id) `id` #d ~* é""", "worker": secrets.token_urlsafe(12)}
 
 
-def noting_redis_cli(server: Redis, notes: Path) -> str:
-    """A redis-cli that records its arguments and connects to the test's server."""
+def recording_redis_cli(server: Redis, notes: Path) -> str:
+    """Return a redis-cli that records its arguments and connects to the test's server."""
     program = redis_server().parent / "redis-cli"
     return f'#!/bin/sh\nprintf \'%s\\n\' "called" "$@" >>"{notes}"\nexec "{program}" -p {server.port} "$@"\n'
 
@@ -29,7 +29,7 @@ def test_the_commands_create_both_users_and_expose_no_password(tmp_path: Path) -
     notes, programs = tmp_path / "notes", tmp_path / "programs"
     programs.mkdir()
     with Redis(password=ADMIN) as server:
-        (programs / "redis-cli").write_text(noting_redis_cli(server, notes))
+        (programs / "redis-cli").write_text(recording_redis_cli(server, notes))
         (programs / "redis-cli").chmod(0o755)
 
         environment = {"PATH": f"{programs}:{os.environ['PATH']}", "REDISCLI_AUTH": ADMIN}

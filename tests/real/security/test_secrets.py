@@ -1,15 +1,11 @@
 """Secrets: no password or signature appears in a log, Event, status, metric or command line, even after errors."""
 
 import contextlib
-import http.server
-import io
 import json
 import secrets
-import ssl
 import urllib.request
-import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import psutil
@@ -17,10 +13,11 @@ import pytest
 
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.system import REPOSITORY, System
-from devcluster.servers.certificates import Authority
-from devcluster.servers.running import answering
 from devcluster.waiting import wait_until
 from tests.real.security.redis_users import addresses, user
+from tests.support.archives import zipped
+from tests.support.paths import PHOTOS
+from tests.support.servers.https import running_https
 from tests.support.systems import SharedSystems
 
 PREFIX = "maps:"
@@ -28,7 +25,7 @@ OPERATOR, WORKER, WRONG, HEADER = (f"Secret-{secrets.token_hex(8)}" for _ in ran
 
 
 def command_lines(system: System) -> str:
-    """The command lines of all processes of the system: guards, servers and their children, models included."""
+    """Return the command lines of all processes of the system: guards, servers and their children, including models."""
     found = [
         one
         for process in system.processes.values()
@@ -44,7 +41,7 @@ def command_lines(system: System) -> str:
 
 
 def shown_by(system: System, jobs: Jobs, names: Sequence[str]) -> dict[str, str]:
-    """All texts that users can read, by their place."""
+    """Return all texts that users can read, by their place."""
     shown = {name: process.log.read_text(errors="replace") for name, process in system.processes.items()}
     shown["statuses"] = json.dumps([jobs.get(name)["status"] for name in names])
     shown["events"] = json.dumps(system.cluster.api.get(f"/api/v1/namespaces/{jobs.namespace}/events"))
@@ -79,7 +76,7 @@ def test_no_password_or_header_appears_anywhere(secret_system: System, namespace
     server.kill()
     wait_until(
         lambda: "Redis" in system.processes["operator"].log.read_text(),
-        "the operator to report that Redis is away",
+        "the operator to report the outage of Redis",
         timeout_seconds=60,
     )
     server.start()
@@ -100,44 +97,27 @@ def test_no_password_or_header_appears_anywhere(secret_system: System, namespace
     assert places == []
 
 
-@contextmanager
-def photo_server(folder: Path, asked: list[str]) -> Iterator[int]:
-    """Serve `/set.zip` over TLS, whatever the query; `asked` collects the requested paths. Gives the port."""
-    photos = io.BytesIO()
-    with zipfile.ZipFile(photos, "w") as file:
-        for path in (REPOSITORY / "tests" / "data" / "photos" / "berlin").glob("*.jpg"):
-            file.write(path, path.name)
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            if self.path.partition("?")[0] != "/set.zip":
-                self.send_error(404)
-                return
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(photos.getvalue())))
-            self.end_headers()
-            self.wfile.write(photos.getvalue())
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    pair = Authority.new(folder).issue("photos", user="photos", hosts=["localhost"])
-    context.load_cert_chain(pair.certificate, pair.key)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    with answering(server):
-        yield server.server_port
-
-
 def test_no_signature_of_an_input_url_appears_anywhere(
     start_system: SharedSystems, namespace: str, tmp_path: Path
 ) -> None:
     signature = secrets.token_hex(16)
-    asked: list[str] = []
+    requested: list[str] = []
+    photos = zipped(*((path.name, path.read_bytes()) for path in PHOTOS.glob("berlin/*.jpg")))
+
+    def send_photos(handler: BaseHTTPRequestHandler) -> None:
+        requested.append(handler.path)
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(photos)))
+        handler.end_headers()
+        handler.wfile.write(photos)
+
+    def send_nothing(handler: BaseHTTPRequestHandler) -> None:
+        requested.append(handler.path)
+        handler.send_error(404)
+
     system = start_system(fresh=True, LOG_LEVEL="DEBUG")
-    with photo_server(tmp_path, asked) as port:
+    with running_https(tmp_path) as server:
+        server.pages |= {"/set.zip": send_photos, "/missing.zip": send_nothing}
         system.start_worker(
             arguments=["--loglevel=DEBUG"],
             INPUT_HTTPS_HOSTS="localhost",
@@ -148,7 +128,7 @@ def test_no_signature_of_an_input_url_appears_anywhere(
         jobs = Jobs(system, namespace)
         query = f"X-Amz-Expires=60&X-Amz-Signature={signature}"
         running, missing = (
-            jobs.create(modelType="rough-sleep", input={"uri": f"https://localhost:{port}/{name}.zip?{query}"})
+            jobs.create(modelType="rough-sleep", input={"uri": server.url(f"/{name}.zip?{query}")})
             for name in ("set", "missing")
         )
         assert jobs.wait_finished(missing)["status"]["failure"]["reason"] == "INPUT_NOT_FOUND"
@@ -158,9 +138,7 @@ def test_no_signature_of_an_input_url_appears_anywhere(
         assert jobs.wait_finished(running)["status"]["phase"] == "Cancelled"
         shown["worker"] = system.processes["worker"].log.read_text()
 
-    assert set(asked) == {f"/set.zip?{query}", f"/missing.zip?{query}"}
+    assert set(requested) == {f"/set.zip?{query}", f"/missing.zip?{query}"}
     assert "models.child" in shown["command lines"]
-    assert (
-        '"GET /set.zip?*** HTTP/1.1" 200' in shown["worker"]
-    )  # the line of urllib3; those of Celery have no arguments
+    assert '"GET /set.zip?*** HTTP/1.1" 200' in shown["worker"]  # a line of urllib3; Celery's lines have no arguments
     assert [name for name, text in shown.items() if signature in text] == []

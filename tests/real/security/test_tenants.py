@@ -33,7 +33,7 @@ def system(start_system: SharedSystems, photos: Path, meshes: Path) -> System:
     )
 
 
-def test_job_cannot_read_photos_of_another_namespace(jobs: Jobs, photos: Path) -> None:
+def test_a_job_cannot_read_photos_of_another_namespace(jobs: Jobs, photos: Path) -> None:
     theirs = photos / "theirs"
     shutil.copytree(REPOSITORY / "tests" / "data" / "photos" / "berlin", theirs, dirs_exist_ok=True)
     (photos / jobs.namespace).mkdir()
@@ -47,7 +47,7 @@ def test_job_cannot_read_photos_of_another_namespace(jobs: Jobs, photos: Path) -
         assert f"this worker allows it only {photos}/{jobs.namespace}" in failure["message"]
 
 
-def test_job_writes_only_to_the_folder_of_its_namespace(jobs: Jobs, meshes: Path) -> None:
+def test_a_job_writes_only_to_the_folder_of_its_namespace(jobs: Jobs, meshes: Path) -> None:
     mine, theirs = meshes / jobs.namespace, meshes / "theirs"
     theirs.mkdir(exist_ok=True)
     mine.mkdir()
@@ -65,7 +65,7 @@ def test_job_writes_only_to_the_folder_of_its_namespace(jobs: Jobs, meshes: Path
     assert list(theirs.iterdir()) == []
 
 
-def test_job_cannot_read_results_of_another_job(jobs: Jobs) -> None:
+def test_a_job_cannot_read_results_of_another_job(jobs: Jobs) -> None:
     first = jobs.create()
     jobs.wait_finished(first)
 
@@ -76,7 +76,7 @@ def test_job_cannot_read_results_of_another_job(jobs: Jobs) -> None:
     assert job["status"]["failure"]["reason"] == "INPUT_REFUSED"
 
 
-def test_cancel_spares_the_job_of_the_same_name_in_another_namespace(jobs: Jobs, system: System) -> None:
+def test_a_cancel_ignores_the_job_of_that_name_in_another_namespace(jobs: Jobs, system: System) -> None:
     system.cluster.api.post("/api/v1/namespaces", {"metadata": {"name": f"{jobs.namespace}-2"}})
     other = Jobs(system, f"{jobs.namespace}-2")
     for one in (jobs, other):
@@ -89,7 +89,7 @@ def test_cancel_spares_the_job_of_the_same_name_in_another_namespace(jobs: Jobs,
     system.cluster.api.delete(f"/api/v1/namespaces/{other.namespace}")
 
 
-def test_worker_does_not_start_if_a_root_holds_the_job_folders(system: System) -> None:
+def test_a_worker_does_not_start_if_a_root_holds_the_job_folders(system: System) -> None:
     worker = system.start_worker("wrong", INPUT_ROOTS=str(system.folder))
     wait_until(lambda: not worker.alive, "the worker to end", timeout_seconds=60)
 

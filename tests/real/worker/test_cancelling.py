@@ -10,7 +10,7 @@ from devcluster import Redis, wait_until
 from devcluster.harness.workers import Farm, is_gone
 
 STEPS = [step.name for step in steps.STEPS]
-_TRIES = 3  # the machine may be busy during one of them
+_TRIES = 3  # the machine may be busy during one try
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def test_a_cancel_at_any_step_is_revoked_and_leaves_no_files(step: str, farm: Fa
     assert farm.state.get(f"cancel:{job_id}") == "1"
 
 
-def test_revoked_stays_after_the_task_returned(farm: Farm, job_id: str) -> None:
+def test_the_state_revoked_stays_after_the_task_has_ended(farm: Farm, job_id: str) -> None:
     result = farm.send(job_id, "placeholder")
     farm.wait_step(result, STEPS[2])
     farm.cancel(job_id)

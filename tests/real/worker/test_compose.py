@@ -27,7 +27,7 @@ SERVICES = COMPOSE["services"]
 
 
 def stage(name: str) -> str:
-    """The instructions of one stage of the Dockerfile, and of its base stages."""
+    """Return the instructions of one stage of the Dockerfile, and of its base stages."""
     text = (CHECKOUT / "Dockerfile").read_text()
     found = re.search(rf"^FROM (\S+) AS {name}\n(.*?)(?=^FROM |\Z)", text, re.MULTILINE | re.DOTALL)
     assert found is not None, f"the Dockerfile has no stage {name}"
@@ -45,7 +45,7 @@ def run() -> Iterator[RunFolder]:
     folder.close()
 
 
-def test_commands_and_settings_of_compose_run_a_job(run: RunFolder, tmp_path: Path) -> None:
+def test_the_commands_and_settings_of_compose_run_a_job(run: RunFolder, tmp_path: Path) -> None:
     port, metrics = free_ports(2)
     (tmp_path / "jobs").mkdir()
     stated = {name: str(value) for name, value in SERVICES["worker"]["environment"].items()}

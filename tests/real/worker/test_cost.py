@@ -1,4 +1,4 @@
-"""What a job costs Redis: a count that a change could raise without any test noticing."""
+"""Cost of a job in Redis: the number of commands, which no other test limits."""
 
 import uuid
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ from devcluster.harness.workers import Farm
 
 _JOBS = 30
 _MOST_COMMANDS = 66
-"""38 of the worker where nothing takes long, and 7 for record and message. On a busy machine an attempt takes so long that it sends
-progress (4 commands each time), and looks for a cancel in between; and this test looks for the ends more often."""
+"""38 by the worker on an idle machine, and 7 for record and message. On a busy machine an attempt takes longer, so it sends progress
+(4 commands each time) and checks for a cancel in between, and this test checks for the ends more often."""
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def farm(server: Redis) -> Iterator[Farm]:
 
 
 def run(farm: Farm, count: int) -> None:
-    """Send that many jobs as the operator does, and return when all have ended."""
+    """Send that many jobs as the operator does; return when all have ended."""
     job_ids = [str(uuid.uuid4()) for _ in range(count)]
     for job_id in job_ids:
         farm.put_record(job_id, 1)

@@ -1,4 +1,4 @@
-"""Clean-ups that hang on a dead mount take one slot at most, and leave nothing."""
+"""Clean-ups that hang on a dead mount take at most one slot and leave no process."""
 
 import json
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def farm(server: Redis, meshes: Path) -> Iterator[Farm]:
 
 
 def cancelled_job(farm: Farm, job_id: str, place: Path) -> None:
-    """A job whose worker was killed after its delivery: its note says where the copy is."""
+    """Make a cancelled job whose worker was killed after its delivery; its note names the copy."""
     note = farm.jobs_dir / job_id / "attempts" / "1-x" / "owner.json"
     note.parent.mkdir(parents=True)
     owner = Owner(job_id, "test", "default", "test", "celery", 1)

@@ -33,7 +33,7 @@ def farm(server: Redis) -> Iterator[Farm]:
         ("rough-broken", "BACKEND_UNAVAILABLE"),
     ],
 )
-def test_a_dead_model_fails_its_job_and_spares_the_worker(model: str, reason: str, farm: Farm, job_id: str) -> None:
+def test_a_dead_model_fails_its_job_but_not_its_worker(model: str, reason: str, farm: Farm, job_id: str) -> None:
     farm.photo(job_id)
     result = farm.send(job_id, model)
 
@@ -74,7 +74,7 @@ def test_a_message_delivered_twice_runs_once(farm: Farm, job_id: str) -> None:
 
 def test_a_message_ahead_of_its_record_is_requeued(farm: Farm, job_id: str) -> None:
     result = farm.send(job_id, "placeholder", Envelope(attempt=1).to_json(), task_id=f"{job_id}-1")
-    wait_until(lambda: result.state == "RETRY", "the message to be put back")
+    wait_until(lambda: result.state == "RETRY", "the message to be requeued")
 
     farm.put_record(job_id, 1)
 

@@ -13,7 +13,7 @@ def lines_of(log: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in log.read_text().splitlines()]
 
 
-def test_every_line_is_json_and_those_of_a_job_name_it(own_farm: Farm, job_id: str) -> None:
+def test_every_line_is_json_and_lines_about_a_job_name_it(own_farm: Farm, job_id: str) -> None:
     worker = own_farm.start_worker(
         LOG_FORMAT="json",
         WATCH_NAMESPACE="default",
@@ -26,7 +26,7 @@ def test_every_line_is_json_and_those_of_a_job_name_it(own_farm: Farm, job_id: s
     own_farm.cancel(f"{job_id}x")
     own_farm.wait_state(own_farm.send(f"{job_id}x", "placeholder", job, task_id=f"{job_id}x-1"), "REVOKED")
     own_farm.order_cleanup(job_id)
-    wait_until(  # the cancelled job deletes its files as well
+    wait_until(  # the cancelled job deletes its files, too
         lambda: any("its files" in line and f'"{job_id}"' in line for line in worker.log.read_text().splitlines()),
         "the cleanup",
         timeout_seconds=60,

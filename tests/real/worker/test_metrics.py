@@ -15,7 +15,7 @@ from devcluster.servers.ports import free_ports
 
 @dataclass(frozen=True)
 class Scraped:
-    """The samples of one worker; each call scrapes again."""
+    """The samples of one worker. Each call scrapes again."""
 
     port: int
 
@@ -38,7 +38,7 @@ class Scraped:
 
 @pytest.fixture
 def scraped() -> Scraped:
-    """Of a worker that is started with this port."""
+    """The samples of a worker that is started with this port."""
     (port,) = free_ports(1)
     return Scraped(port)
 
@@ -78,7 +78,7 @@ def test_an_isolated_model_reports_photos_bytes_and_memory(scraped: Scraped, own
     assert scraped.value("model_peak_memory_bytes_count", model="rough-good") == 1
 
 
-def test_heartbeat_failures_count_while_redis_is_away(scraped: Scraped, own_farm: Farm, job_id: str) -> None:
+def test_heartbeat_failures_count_during_an_outage_of_redis(scraped: Scraped, own_farm: Farm, job_id: str) -> None:
     own_farm.start_worker(WORKER_METRICS_PORT=str(scraped.port), PLACEHOLDER_STEP_SECONDS="600", BEAT_SECONDS="0.2")
     own_farm.wait_step(own_farm.send(job_id, "placeholder"), "Loading input files")
     scraped.wait_for(1, "running_attempts")
@@ -92,10 +92,10 @@ def test_heartbeat_failures_count_while_redis_is_away(scraped: Scraped, own_farm
     )
 
 
-def test_a_worker_runs_without_metrics_if_the_port_is_taken(scraped: Scraped, own_farm: Farm, job_id: str) -> None:
+def test_a_worker_runs_without_metrics_if_the_port_is_in_use(scraped: Scraped, own_farm: Farm, job_id: str) -> None:
     own_farm.start_worker("first", WORKER_METRICS_PORT=str(scraped.port))
     second = own_farm.start_worker("second", WORKER_METRICS_PORT=str(scraped.port))
 
-    wait_until(lambda: "no metrics at" in second.log.read_text(), "the second one to log it", seen=second.log_end)
+    wait_until(lambda: "no metrics at" in second.log.read_text(), "the second worker to log it", seen=second.log_end)
     own_farm.wait_state(own_farm.send(job_id, "placeholder"), "SUCCESS")
     assert second.alive

@@ -1,4 +1,4 @@
-"""Malformed and foreign messages: the worker logs each, and goes on with the next."""
+"""Malformed and foreign messages: the worker logs each and continues with the next."""
 
 import json
 import uuid
@@ -33,10 +33,10 @@ def without(field: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("make", "logged"),
     [
-        pytest.param(lambda: "no JSON", "is malformed and is dropped", id="no-json"),
+        pytest.param(lambda: "no JSON", "is malformed and is dropped", id="not-json"),
         pytest.param(lambda: "[]", "is malformed and is dropped", id="a-list"),
         pytest.param(lambda: json.dumps(without("properties")), "KeyError('properties')", id="no-properties"),
-        pytest.param(lambda: make_message(b"no JSON either"), "Can't decode message body", id="a-body-that-is-no-json"),
+        pytest.param(lambda: make_message(b"no JSON either"), "Can't decode message body", id="a-body-that-is-not-json"),
         pytest.param(
             lambda: make_message(b"cos\nabort\n(tR.", content_type="application/x-python-serialize", encoding="binary"),
             "Refusing to deserialize",
@@ -48,7 +48,7 @@ def without(field: str) -> dict[str, Any]:
         pytest.param(lambda: make_message(arguments("a", "placeholder", None, "more")), "TypeError", id="too-many-arguments"),
         pytest.param(lambda: make_message(arguments("../../etc", "placeholder")), "job id", id="a-job-id-that-is-a-path"),
         pytest.param(lambda: make_message(arguments(7, "placeholder")), "job id", id="a-job-id-of-another-type"),
-        pytest.param(lambda: make_message(arguments("job", "placeholder", ["x"])), "cannot be understood", id="no-mapping"),
+        pytest.param(lambda: make_message(arguments("job", "placeholder", ["x"])), "cannot be understood", id="not-a-mapping"),
         pytest.param(
             lambda: make_message(arguments("job", "placeholder", {"version": 99, "attempt": 1})),
             "upgrade the workers",

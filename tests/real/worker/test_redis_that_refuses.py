@@ -1,4 +1,4 @@
-"""Redis refuses all writes for a while, since it is full or has become a replica: no worker ends."""
+"""Redis rejects all writes for a while, because it is full or has become a replica: no worker ends."""
 
 from collections.abc import Callable
 
@@ -13,12 +13,12 @@ pytestmark = pytest.mark.long
 
 _JOBS = 12
 _LATER = 6
-_ENOUGH = 8  # refused writes of any kind
+_ENOUGH = 8  # rejected writes of any kind
 
 Change = Callable[[redis.Redis], None]
 
 
-def _times_refused(worker: Process) -> int:
+def _rejections(worker: Process) -> int:
     log = worker.log.read_text()
     return log.count("used memory > 'maxmemory'") + log.count("read only replica")
 
@@ -49,7 +49,7 @@ def _no_replica(client: redis.Redis) -> None:
         pytest.param("prefork", _replica, _no_replica, id="prefork-replica", marks=pytest.mark.release),
     ],
 )
-def test_a_worker_continues_after_redis_refused_writes(pool: str, begin: Change, end: Change, own_farm: Farm) -> None:
+def test_a_worker_continues_after_redis_rejected_writes(pool: str, begin: Change, end: Change, own_farm: Farm) -> None:
     often = {"PLACEHOLDER_STEP_SECONDS": "0.1", "WORKER_TTL_SECONDS": "3"}  # each step and registration is a write
     worker = own_farm.start_worker(pool=pool, concurrency=3, **often)
     jobs = [own_farm.send(f"job-{number}", "placeholder") for number in range(_JOBS)]
@@ -57,7 +57,7 @@ def test_a_worker_continues_after_redis_refused_writes(pool: str, begin: Change,
         own_farm.wait_state(jobs[0], "SUCCESS")
         begin(client)
         wait_until(
-            lambda: _times_refused(worker) > _ENOUGH, "writes to be refused", timeout_seconds=60, seen=worker.log_end
+            lambda: _rejections(worker) > _ENOUGH, "writes to be rejected", timeout_seconds=60, seen=worker.log_end
         )
         end(client)
 

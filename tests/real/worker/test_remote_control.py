@@ -1,4 +1,4 @@
-"""Celery's remote control: off, so that an account that may write to Redis does not stop the workers."""
+"""Celery's remote control: it is off, so that an account that may write to Redis cannot stop the workers."""
 
 from celery.app.control import Control
 
@@ -15,7 +15,7 @@ def test_a_broadcast_shutdown_does_nothing(own_farm: Farm, job_id: str) -> None:
     assert own_farm.processes["worker"].alive
 
 
-def test_remote_control_works_where_the_setting_allows_it(own_farm: Farm) -> None:
+def test_remote_control_works_if_the_setting_allows_it(own_farm: Farm) -> None:
     worker = own_farm.start_worker(WORKER_REMOTE_CONTROL="on")
 
     Control(own_farm.app).broadcast("shutdown")

@@ -1,4 +1,4 @@
-"""Secrecy of a worker: programs of the same user, models among them, read neither its environment nor its memory."""
+"""Secrecy of a worker: programs of the same user, including models, read neither its environment nor its memory."""
 
 import subprocess
 import sys

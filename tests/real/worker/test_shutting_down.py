@@ -1,4 +1,4 @@
-"""Workers that start and shut down, and a Redis that does not answer."""
+"""Workers that start and shut down, and outages of Redis."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ from devcluster.harness.workers import Farm
 
 pytestmark = pytest.mark.long
 
-_AWAY_SECONDS = 10.0
+_OUTAGE_SECONDS = 10.0
 _SLOW = {"stepSeconds": 60}
 
 
@@ -38,7 +38,7 @@ def test_a_worker_registers_its_queues_and_unregisters_at_its_end(own_farm: Farm
 
 
 @pytest.mark.parametrize("pool", ["prefork", "threads", pytest.param("solo", marks=pytest.mark.release)])
-def test_a_draining_worker_gives_its_job_back_at_the_deadline(pool: str, own_farm: Farm, job_id: str) -> None:
+def test_a_draining_worker_stops_its_job_at_the_deadline(pool: str, own_farm: Farm, job_id: str) -> None:
     worker = own_farm.start_worker(pool=pool, concurrency=1, DRAIN_SECONDS="1")
     own_farm.put_record(job_id, 1)
     envelope = Envelope(attempt=1, parameters=_SLOW).to_json()
@@ -78,14 +78,14 @@ def test_a_draining_worker_completes_a_job_that_is_nearly_done(own_farm: Farm, j
     wait_until(lambda: not worker.alive, "the worker to end", seen=worker.log_end)
 
 
-def test_a_job_ends_while_redis_is_away_and_is_recorded_later(own_farm: Farm, job_id: str) -> None:
+def test_a_job_ends_during_an_outage_of_redis_and_is_recorded_later(own_farm: Farm, job_id: str) -> None:
     worker = own_farm.start_worker(concurrency=1, PLACEHOLDER_STEP_SECONDS="1", REDIS_TIMEOUT_SECONDS="1")
     result = own_farm.send(job_id, "placeholder")
     own_farm.wait_step(result, "Preprocessing images")
     output = own_farm.jobs_dir / job_id / "output" / "manifest.json"
 
     own_farm.server.pause()
-    threading.Event().wait(_AWAY_SECONDS)  # the outage; there is no event to wait for
+    threading.Event().wait(_OUTAGE_SECONDS)  # there is no event to wait for
     wait_until(output.exists, "the job to be done without Redis", seen=worker.log_end)
     own_farm.server.resume()
 
@@ -103,7 +103,7 @@ def test_a_job_continues_after_redis_lost_its_data(own_farm: Farm, job_id: str) 
     wait_until(lambda: own_farm.nodes() == ["worker@127.0.0.1"], "the worker to register again")
 
 
-def test_an_overtaken_attempt_stops_and_publishes_nothing(own_farm: Farm, job_id: str) -> None:
+def test_a_superseded_attempt_stops_and_publishes_nothing(own_farm: Farm, job_id: str) -> None:
     own_farm.start_worker(concurrency=2)
     own_farm.put_record(job_id, 1)
     slow = Envelope(attempt=1, parameters=_SLOW).to_json()
@@ -139,7 +139,7 @@ def test_a_worker_killed_in_its_drain_has_a_working_successor(own_farm: Farm, jo
 def test_the_watchdog_kills_a_worker_whose_pool_does_not_end(own_farm: Farm) -> None:
     worker = own_farm.start_worker(concurrency=2, DRAIN_SECONDS="1")
     below = psutil.Process(worker.pid).children(recursive=True)
-    below[0].suspend()  # Celery waits for it without a limit
+    below[0].suspend()  # Celery waits for this process without a limit
 
     os.kill(worker.pid, signal.SIGTERM)
 

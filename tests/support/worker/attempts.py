@@ -86,7 +86,13 @@ class KilledError(BaseException):
 
 
 def kill_before_publishing(meshes: Path) -> None:
-    """Run an attempt whose worker is killed after it delivers its result and before it publishes it."""
+    """Kill the worker after it has delivered its result to a folder, before it publishes the result."""
+    deliver_and_die(f"file://{meshes}/banana")
+    assert (meshes / "banana" / "model.glb").is_file()
+
+
+def deliver_and_die(output_uri: str) -> None:
+    """Kill the worker after it has delivered its result, before it publishes the result."""
 
     def die(*_args: object, **_kwargs: object) -> None:
         raise KilledError
@@ -94,8 +100,7 @@ def kill_before_publishing(meshes: Path) -> None:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(publishing, "publish", die)
         with pytest.raises(KilledError):
-            run(output_uri=f"file://{meshes}/banana")
-    assert (meshes / "banana" / "model.glb").is_file()
+            run(output_uri=output_uri)
 
 
 def end_by_the_operator(client: redis.Redis, attempt: int, outcome: Outcome, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""Handover: which jobs are given to another installation, and what is refused."""
+"""Handover: which jobs are handed over to another installation, and which requests are refused."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HELD = {"spec": {"holderIdentity": "pod"}}
 
 
 class Server:
-    """An API server with one Lease and pages of jobs; it refuses the patches of `changed`."""
+    """An API server with one Lease and pages of jobs; it rejects the patches of `changed`."""
 
     def __init__(self, lease: dict[str, Any] | None = None, *, changed: str = "") -> None:
         self.lease, self.changed = lease, changed
@@ -55,7 +55,7 @@ async def _handover(server: Server, *, force: bool = False) -> tuple[int, list[s
     return given, lines
 
 
-async def test_only_the_jobs_of_the_named_lease_are_given() -> None:
+async def test_only_the_jobs_of_the_named_lease_are_handed_over() -> None:
     server = Server(HELD)
 
     given, lines = await _handover(server)
@@ -69,14 +69,14 @@ async def test_only_the_jobs_of_the_named_lease_are_given() -> None:
     ]
 
 
-async def test_a_job_that_changes_hands_meanwhile_is_left() -> None:
+async def test_a_job_that_is_meanwhile_handed_over_is_skipped() -> None:
     given, lines = await _handover(Server(HELD, changed="first"))
 
-    assert (given, lines[0]) == (1, "maps/first: deleted, or given away meanwhile")
+    assert (given, lines[0]) == (1, "maps/first: meanwhile deleted or handed over")
 
 
 @pytest.mark.parametrize("lease", [None, {"spec": {"holderIdentity": ""}}], ids=["missing", "released"])
-async def test_jobs_are_not_given_to_an_installation_without_operator(lease: dict[str, Any] | None) -> None:
+async def test_jobs_are_not_handed_over_to_a_lease_without_holder(lease: dict[str, Any] | None) -> None:
     with pytest.raises(NoOperatorError, match=r"no operator holds the Lease b/operator.*or use --force"):
         await _handover(Server(lease))
 
@@ -84,14 +84,14 @@ async def test_jobs_are_not_given_to_an_installation_without_operator(lease: dic
 
 
 @pytest.mark.parametrize("lease", ["operator", "a/", "/b", "a/b/c"])
-def test_a_text_that_names_no_lease_is_refused(lease: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_lease_is_refused(lease: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main.main(["handover", "--from", lease])
 
     assert "write NAMESPACE/NAME" in capsys.readouterr().err
 
 
-def test_the_handover_without_a_cluster_reports_it(
+def test_a_handover_without_a_cluster_fails_with_a_message(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))

@@ -13,7 +13,7 @@ from reconstruction_operator.cli import main
 
 @pytest.fixture(autouse=True)
 def _environment() -> Iterator[None]:
-    """Restores the environment, into which flags are written."""
+    """Restore the environment, into which flags are written."""
     before = dict(os.environ)
     yield
     os.environ.clear()
@@ -66,7 +66,7 @@ def test_version_and_usage_are_printed(
         pytest.param(["--log-format=xml"], {}, "LOG_FORMAT='xml' must be one of json, text", id="choice"),
     ],
 )
-def test_an_invalid_setting_is_one_readable_line(
+def test_an_invalid_setting_is_reported_in_one_line(
     arguments: list[str],
     environ: dict[str, str],
     message: str,
@@ -80,7 +80,7 @@ def test_an_invalid_setting_is_one_readable_line(
     assert capsys.readouterr().err == f"reconstruction-operator: {message}\n"
 
 
-def test_a_flag_beats_the_environment_in_celerys_own_reading_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_flag_overrides_the_environment_for_celery_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CELERY_BROKER_URL", "redis://environment/0")
     monkeypatch.setattr(main, "_run", lambda: 0)
 

@@ -1,4 +1,4 @@
-"""`reconstruction-operator restore`: what is in the trash, and how it comes back."""
+"""Restore: lists the results in the trash, and restores one as a job or a folder."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _volume(jobs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def throw_away(job_id: str, name: str = "banana", *, namespace: str = "red", until: int = UNTIL) -> None:
-    """A result of that job in the trash."""
+    """Put a result of that job into the trash."""
     output = JobFolder.of(job_id).output
     (output / "textures").mkdir(parents=True)
     (output / "model.glb").write_bytes(job_id.encode())
@@ -49,7 +49,7 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 0) -
     return captured.err if status else captured.out
 
 
-def test_results_in_the_trash_are_listed_with_the_end_of_their_time(capsys: pytest.CaptureFixture[str]) -> None:
+def test_results_in_the_trash_are_listed_with_their_expiry(capsys: pytest.CaptureFixture[str]) -> None:
     throw_away("uid-2", "vase", namespace="blue", until=UNTIL + 60)
     throw_away("uid-1")
     lines = said(capsys, "--list").splitlines()
@@ -66,7 +66,9 @@ def test_an_empty_trash_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("wanted", ["red/banana", "uid-1"])
-def test_a_job_is_printed_that_takes_the_result_over(wanted: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_folder_a_job_that_takes_the_result_over_is_printed(
+    wanted: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     throw_away("uid-1")
     assert json.loads(said(capsys, wanted)) == {
         "apiVersion": "reconstruction.dev/v1alpha1",
@@ -90,18 +92,18 @@ def test_the_files_are_copied_to_a_new_folder(tmp_path: Path, capsys: pytest.Cap
     assert manifests.read_sealed(tmp_path / "back", "uid-1") is not None
 
 
-def test_of_a_name_the_job_that_was_deleted_last_is_meant(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_name_means_the_job_that_was_deleted_last(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     throw_away("uid-1", until=UNTIL)
     throw_away("uid-2", until=UNTIL + 1)
     said(capsys, "red/banana", "--to", str(tmp_path / "back"))
     assert (tmp_path / "back" / "model.glb").read_bytes() == b"uid-2"
 
 
-def test_what_is_not_there_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_job_without_a_result_in_the_trash_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no result of red/banana is in the trash" in said(capsys, "red/banana", status=1)
 
 
-def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_with_files_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     throw_away("uid-1")
     (tmp_path / "mine").touch()
     assert "is not empty" in said(capsys, "uid-1", "--to", str(tmp_path), status=1)

@@ -1,4 +1,4 @@
-"""Self-test without a cluster; tests/real/chart runs it on one."""
+"""Self-test without a cluster. tests/real/chart runs it on a cluster."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reconstruction_operator.cli import main
 from reconstruction_operator.cli.selftest import manifest
 
 
-def test_the_selftest_without_a_cluster_reports_it(
+def test_a_selftest_without_a_cluster_fails_with_a_message(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))

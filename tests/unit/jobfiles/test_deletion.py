@@ -1,4 +1,4 @@
-"""Deleting a job's folder harms nothing else, also under concurrent changes."""
+"""Deletion of a job's folder: it is complete, and limited to that folder, also under concurrent changes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def fill(folder: Path) -> Path:
     return folder
 
 
-def test_delete_removes_the_whole_folder_and_no_other(jobs_dir: Path) -> None:
+def test_a_deletion_removes_the_whole_folder_and_no_other(jobs_dir: Path) -> None:
     fill(jobs_dir / "job")
     fill(jobs_dir / "job-2")
     assert delete_job_files("job") is True
@@ -38,7 +38,7 @@ def test_links_are_removed_not_followed(jobs_dir: Path, tmp_path: Path) -> None:
     assert list(jobs_dir.iterdir()) == []
 
 
-def test_tombstone_of_a_deletion_that_was_cut_off_is_deleted_too(jobs_dir: Path) -> None:
+def test_the_tombstone_of_an_interrupted_deletion_is_deleted_too(jobs_dir: Path) -> None:
     for job_id in ("job", "job-2"):
         fill(jobs_dir / job_id)
         JobFolder.of(job_id).condemn()
@@ -64,16 +64,16 @@ def test_a_deletion_lists_no_folders_of_other_jobs(jobs: int, jobs_dir: Path, mo
 
 
 def recording(function: Callable[..., Any], listed: list[str]) -> Callable[..., Any]:
-    """The function, which notes the path of the folder that it lists."""
+    """Wrap the function, so that it records the path of the folder that it lists."""
 
-    def list_and_note(folder: Any = ".") -> Any:
+    def list_and_record(folder: Any = ".") -> Any:
         listed.append(str(Path(f"/proc/self/fd/{folder}").readlink() if isinstance(folder, int) else folder))
         return function(folder)
 
-    return list_and_note
+    return list_and_record
 
 
-def test_tombstones_of_the_version_before_are_deleted_by_the_inventory(jobs_dir: Path) -> None:
+def test_tombstones_of_the_previous_version_are_deleted_too(jobs_dir: Path) -> None:
     fill(jobs_dir / f".deleted-job-{'0' * 32}")
     fill(jobs_dir / "job")
     fill(jobs_dir / "job-2")
@@ -130,7 +130,7 @@ def test_concurrent_deletions_all_succeed(jobs_dir: Path) -> None:
     assert list(jobs_dir.iterdir()) == []
 
 
-def test_concurrent_writer_does_not_keep_the_folder_alive(jobs_dir: Path) -> None:
+def test_a_concurrent_writer_does_not_keep_the_folder(jobs_dir: Path) -> None:
     fill(jobs_dir / "job")
     inside = os.open(jobs_dir / "job" / "output", os.O_RDONLY)
     stop = threading.Event()

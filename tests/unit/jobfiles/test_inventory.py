@@ -30,7 +30,7 @@ def reported(client: redis.Redis, install_id: str = "here") -> set[str]:
 
 
 def begin(job_id: str) -> None:
-    """The folder of a job whose run has begun."""
+    """Make the folder of a job whose run has begun."""
     workspace = JobFolder.of(job_id).new_workspace(f"{job_id}-1", 1)
     workspace.owner_note.parent.mkdir(parents=True, exist_ok=True)
     notes.note(workspace, owner(job_id), "")
@@ -43,7 +43,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def watched(client: redis.Redis, jobs_dir: Path, clock: Clock) -> Iterator[Inventory]:
-    """An inventory of an empty volume; its last report has ended at the end."""
+    """An inventory of an empty volume. The fixture waits for its last report."""
     found = Inventory(client, KEYS, monotonic=clock)
     yield found
     finish(found)
@@ -68,7 +68,7 @@ def test_each_installation_gets_its_own_folders(client: redis.Redis) -> None:
     assert (reported(client), reported(client, "there")) == ({"a", "c"}, {"b"})
 
 
-def test_more_folders_than_one_call_takes_are_all_reported(client: redis.Redis) -> None:
+def test_more_folders_than_fit_in_one_call_are_all_reported(client: redis.Redis) -> None:
     owners = [owner(f"job-{number}") for number in range(2 * inventory._BATCH + 1)]
     assert inventory.report(client, KEYS, owners) == len(owners)
     assert reported(client) == {one.job_id for one in owners}
@@ -98,13 +98,13 @@ def test_folders_are_reported_again_after_an_hour(watched: Inventory, client: re
     assert reported(client) == {"job-1"}
 
 
-def test_nothing_is_reported_before_the_epoch_is_known(watched: Inventory, client: redis.Redis) -> None:
+def test_no_folder_is_reported_before_the_epoch_is_known(watched: Inventory, client: redis.Redis) -> None:
     begin("job-1")
     epoch_is(watched, "")
     assert reported(client) == set()
 
 
-def test_a_report_that_failed_is_made_at_the_next_registration(
+def test_a_failed_report_is_repeated_at_the_next_registration(
     watched: Inventory, client: redis.Redis, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     begin("job-1")
@@ -119,4 +119,4 @@ def test_a_report_that_failed_is_made_at_the_next_registration(
 
 
 def refuse(*_: object, **__: object) -> None:
-    raise RedisConnectionError("Redis is away")
+    raise RedisConnectionError("outage")

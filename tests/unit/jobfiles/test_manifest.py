@@ -1,4 +1,4 @@
-"""A result is sealed by its manifest, and counts only while all its files are there."""
+"""Manifest file: it seals a result, which counts only while all its files exist."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def output(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_all_regular_files_are_described_meshes_first_and_others_removed(tmp_path: Path) -> None:
+def test_regular_files_are_described_meshes_first_and_others_removed(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("text")
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "preview.png").write_text("picture")
@@ -43,19 +43,19 @@ def test_the_textured_mesh_is_the_first_file(tmp_path: Path) -> None:
     assert names == ["model_textured.glb", "model.glb", "a.png", "SIMULATED.txt"]
 
 
-def test_sealed_result_is_read_back(output: Path) -> None:
+def test_a_sealed_result_is_read_back(output: Path) -> None:
     manifest = manifests.read(output)
     assert manifest is not None
     assert [manifests.read_sealed(output, job_id) for job_id in ("job", "other")] == [manifest, None]
 
 
 @pytest.mark.parametrize("lost", ["model.glb", MANIFEST])
-def test_result_that_lost_a_file_is_not_sealed(output: Path, lost: str) -> None:
+def test_a_result_that_lost_a_file_is_not_sealed(output: Path, lost: str) -> None:
     (output / lost).unlink()
     assert manifests.read_sealed(output, "job") is None
 
 
-def test_result_that_cannot_be_read_is_not_sealed_and_an_error_if_asked(output: Path) -> None:
+def test_an_unreadable_manifest_is_an_error_and_its_result_not_sealed(output: Path) -> None:
     (output / MANIFEST).unlink()
     (output / MANIFEST).mkdir()
     assert manifests.read_sealed(output, "job") is None

@@ -1,4 +1,4 @@
-"""Job folders name their owner and their delivered copies; invalid notes are ignored."""
+"""Ownership notes: they name the owner of a job folder and its delivered copies; invalid notes are ignored."""
 
 import json
 from pathlib import Path
@@ -21,13 +21,13 @@ def attempt(jobs_dir: Path, job_id: str, number: int) -> Workspace:
     return Workspace(root)
 
 
-def test_workspace_names_its_owner(jobs_dir: Path) -> None:
+def test_a_workspace_names_its_owner(jobs_dir: Path) -> None:
     notes.note(attempt(jobs_dir, "uid-1", 2), Owner.of("uid-1", ENVELOPE), "")
 
     assert list(notes.owners()) == [Owner("uid-1", "mine", "red", "banana", "gpu", 2)]
 
 
-def test_result_names_its_owner_and_the_newest_attempt_counts(jobs_dir: Path) -> None:
+def test_a_result_names_its_owner_and_the_newest_attempt_counts(jobs_dir: Path) -> None:
     output = jobs_dir / "uid-1" / "output"
     output.mkdir(parents=True)
     seal(output, Manifest("uid-1", owner=Owner.of("uid-1", ENVELOPE)))
@@ -38,7 +38,7 @@ def test_result_names_its_owner_and_the_newest_attempt_counts(jobs_dir: Path) ->
     assert [owner.attempt for owner in notes.owners()] == [3]
 
 
-def test_notes_and_results_name_the_place_of_the_copy(jobs_dir: Path) -> None:
+def test_notes_and_results_name_the_uri_of_the_copy(jobs_dir: Path) -> None:
     owner = Owner.of("uid-1", ENVELOPE)
     notes.note(attempt(jobs_dir, "uid-1", 1), owner, "file:///meshes/a")
     notes.note(attempt(jobs_dir, "uid-1", 2), owner, "")
@@ -64,7 +64,7 @@ def test_a_copy_is_of_a_published_result_unless_a_run_may_have_left_it(jobs_dir:
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", json.dumps({"outputUri": 7, "namespace": "red"}), "\x00" * 100])
-def test_invalid_note_names_no_copy(jobs_dir: Path, content: str) -> None:
+def test_an_invalid_note_names_no_copy(jobs_dir: Path, content: str) -> None:
     attempt(jobs_dir, "uid-1", 1).owner_note.write_text(content)
     (jobs_dir / "uid-1" / "output").mkdir()
     (jobs_dir / "uid-1" / "output" / "manifest.json").write_text(content)
@@ -78,7 +78,7 @@ def test_invalid_note_names_no_copy(jobs_dir: Path, content: str) -> None:
         "{",
         "[]",
         "{}",
-        json.dumps(Owner.of("uid-2", ENVELOPE).to_json()),  # of another job, copied here
+        json.dumps(Owner.of("uid-2", ENVELOPE).to_json()),  # copied from another job
         json.dumps(Owner.of("uid-1", ENVELOPE).to_json() | {"attempt": True}),
         json.dumps(Owner.of("uid-1", ENVELOPE).to_json() | {"attempt": 0}),
         json.dumps(Owner.of("uid-1", ENVELOPE).to_json() | {"queue": 7}),
@@ -86,7 +86,7 @@ def test_invalid_note_names_no_copy(jobs_dir: Path, content: str) -> None:
         "\x00" * 100,
     ],
 )
-def test_invalid_note_names_no_owner(jobs_dir: Path, content: str) -> None:
+def test_an_invalid_note_names_no_owner(jobs_dir: Path, content: str) -> None:
     attempt(jobs_dir, "uid-1", 1).owner_note.write_text(content)
 
     assert list(notes.owners()) == []

@@ -1,4 +1,4 @@
-"""Checked photos outlive an attempt; only whole ones are used again."""
+"""Kept photos: the next attempt uses them if they are complete."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ pytestmark = pytest.mark.usefixtures("jobs_dir")
 PHOTOS = (KeptPhoto("a.jpg", 64, 48, 5), KeptPhoto("b.jpg", 48, 64, 9))
 
 
-def nothing() -> None:
-    """A check that lets the work go on."""
+def proceed() -> None:
+    """A check that lets the work continue."""
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def kept() -> Workspace:
     space = workspace.prepare("job", "job-1", 1)
     for one in PHOTOS:
         (space.photos / one.name).write_text(f"photo {one.name}")
-    photos.keep(space, "sha256:1", PHOTOS, nothing)
+    photos.keep(space, "sha256:1", PHOTOS, proceed)
     return space
 
 
@@ -35,12 +35,12 @@ def take_over() -> Workspace:
     return heir
 
 
-def test_the_next_attempt_takes_photos_over_and_can_trust_them(kept: Workspace) -> None:
+def test_the_next_attempt_takes_kept_photos_over(kept: Workspace) -> None:
     heir = take_over()
     found = photos.read(heir)
     assert found is not None
     assert (found.digest, found.photos, found.bytes) == ("sha256:1", PHOTOS, 14)
-    assert photos.are_whole(heir, found, nothing)
+    assert photos.are_whole(heir, found, proceed)
     assert not kept.root.exists()
 
 
@@ -52,17 +52,17 @@ def test_the_next_attempt_takes_photos_over_and_can_trust_them(kept: Workspace) 
         pytest.param(lambda path: (path.rename(path.with_name("c")), path.symlink_to("c")), id="a-link"),
     ],
 )
-def test_photos_that_are_not_whole_are_found_out(kept: Workspace, spoil: Callable[[Path], object]) -> None:
+def test_changed_or_missing_photos_are_detected(kept: Workspace, spoil: Callable[[Path], object]) -> None:
     found = photos.read(kept)
     assert found is not None
     spoil(kept.loaded / "a.jpg")
-    assert not photos.are_whole(kept, found, nothing)
+    assert not photos.are_whole(kept, found, proceed)
 
 
 @pytest.mark.parametrize(
     "note", ["{", "[]", '{"digest": "x"}', '{"digest": "x", "photos": [["../a", 1, 1, 1, ""]]}', "[" * 100_000]
 )
-def test_a_note_that_is_none_is_ignored(kept: Workspace, note: str) -> None:
+def test_an_invalid_note_is_ignored(kept: Workspace, note: str) -> None:
     (kept.loaded / "photos.json").write_text(note)
     assert photos.read(kept) is None
 

@@ -1,4 +1,4 @@
-"""One rename makes a run's output the job's; of concurrent runs, only one publishes."""
+"""Publishing: one rename makes a run's output the job's; only one of several concurrent runs publishes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reconstruction_operator.services import file_handler
 pytestmark = pytest.mark.usefixtures("jobs_dir")
 
 
-def test_earlier_result_that_cannot_be_deleted_does_not_spoil_its_successor(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_earlier_result_that_cannot_be_deleted_is_still_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     def publish_of(attempt: int) -> None:
         workspace = prepare("job", f"job-{attempt}", attempt)
         (workspace.output / "model.glb").write_text(f"of {attempt}")
@@ -34,7 +34,7 @@ def test_earlier_result_that_cannot_be_deleted_does_not_spoil_its_successor(monk
 
 
 @pytest.mark.parametrize("attempt", [1, None], ids=["an attempt", "a bare task"])
-def test_first_of_two_runs_of_one_attempt_neither_publishes_nor_harms_the_second(attempt: int | None) -> None:
+def test_the_first_of_two_runs_neither_publishes_nor_harms_the_second(attempt: int | None) -> None:
     first = prepare("job", "job-1", attempt)
     second = prepare("job", "job-1", attempt)
 
@@ -49,7 +49,7 @@ def test_first_of_two_runs_of_one_attempt_neither_publishes_nor_harms_the_second
     assert (file_handler.output_dir("job") / "model.glb").read_text() == "of the second"
 
 
-def test_file_in_the_place_of_the_output_makes_way() -> None:
+def test_a_file_in_the_place_of_the_output_is_replaced() -> None:
     file_handler.job_dir("job").mkdir(parents=True)
     file_handler.output_dir("job").write_text("no folder")
     workspace = prepare("job", "job-1", 1)

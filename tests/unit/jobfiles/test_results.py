@@ -1,5 +1,6 @@
-"""The index of results: what it finds, and what is removed from it."""
+"""Index of results: which entries are dropped."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,17 +26,16 @@ def test_an_entry_of_a_job_without_files_is_dropped(jobs_dir: Path) -> None:
     assert not list(jobs_dir.iterdir())
 
 
-def test_an_entry_of_a_job_with_a_folder_is_kept() -> None:
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param(lambda: JobFolder.of(BANANA.job_id).root, id="job folder"),
+        pytest.param(lambda: layout.trash() / f"{BANANA.job_id}~1", id="trash"),
+    ],
+)
+def test_an_entry_of_an_existing_result_is_kept(place: Callable[[], Path]) -> None:
     results.note(BANANA)
-    JobFolder.of(BANANA.job_id).root.mkdir()
-    results.drop_stale()
-
-    assert [path.name for folder in layout.names().iterdir() for path in folder.iterdir()] == [BANANA.job_id]
-
-
-def test_an_entry_of_a_result_in_the_trash_is_kept() -> None:
-    results.note(BANANA)
-    (layout.trash() / f"{BANANA.job_id}~1").mkdir(parents=True)
+    place().mkdir(parents=True)
     results.drop_stale()
 
     assert [path.name for folder in layout.names().iterdir() for path in folder.iterdir()] == [BANANA.job_id]

@@ -1,8 +1,9 @@
-"""The trash: results of deleted jobs, moved into it and out of it by renames."""
+"""Trash: results of deleted jobs, moved in and out by renames. Index of results: what it finds."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ ENVELOPE = Envelope(install_id="mine", namespace="red", name="banana", attempt=1
 
 
 def publish(job_id: str, *, retain_seconds: int = 0, owned: bool = True) -> JobFolder:
-    """A job's folder with a sealed result and a workspace."""
+    """Make a job's folder with a sealed result and a workspace."""
     folder = JobFolder.of(job_id)
     folder.output.mkdir(parents=True)
     (folder.attempts / "1-abcdefgh").mkdir(parents=True)
@@ -37,7 +38,7 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_a_deleted_jobs_result_waits_in_the_trash_and_nothing_else_does(jobs_dir: Path) -> None:
+def test_only_the_result_of_a_deleted_job_stays_in_the_trash(jobs_dir: Path) -> None:
     publish("uid-1")
     assert delete_job_files("uid-1", retain_until=UNTIL)
     assert names(jobs_dir) == {".trash", ".names"}
@@ -47,7 +48,7 @@ def test_a_deleted_jobs_result_waits_in_the_trash_and_nothing_else_does(jobs_dir
     assert (kept.until, kept.sealed()) == (UNTIL, manifests.read(kept.path))
 
 
-def test_without_a_time_everything_is_deleted(jobs_dir: Path) -> None:
+def test_without_a_retention_time_all_files_are_deleted(jobs_dir: Path) -> None:
     publish("uid-1")
     assert delete_job_files("uid-1")
     assert names(jobs_dir) == set()
@@ -60,9 +61,8 @@ def test_without_a_time_everything_is_deleted(jobs_dir: Path) -> None:
         pytest.param(lambda output: (output / "model.glb").write_bytes(b""), id="cut-off"),
     ],
 )
-def test_a_result_that_is_not_whole_is_deleted(spoil: object, jobs_dir: Path) -> None:
+def test_an_incomplete_result_is_deleted(spoil: Callable[[Path], object], jobs_dir: Path) -> None:
     folder = publish("uid-1")
-    assert callable(spoil)
     spoil(folder.output)
     assert delete_job_files("uid-1", retain_until=UNTIL)
     assert ".trash" not in names(jobs_dir)
@@ -74,7 +74,7 @@ def test_a_bare_tasks_result_is_deleted(jobs_dir: Path) -> None:
     assert names(jobs_dir) == set()
 
 
-def test_a_deletion_that_was_cut_off_after_the_move_continues(jobs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deletion_interrupted_after_the_move_continues(jobs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     publish("uid-1")
 
     def die(_folder: JobFolder) -> bool:
@@ -90,7 +90,7 @@ def test_a_deletion_that_was_cut_off_after_the_move_continues(jobs_dir: Path, mo
     assert [found.manifest.job_id for found in results.find("red", "banana", besides="")] == ["uid-1"]
 
 
-def test_a_result_is_deleted_when_its_time_is_over_and_no_sooner(jobs_dir: Path) -> None:
+def test_a_result_is_deleted_when_it_expires_and_not_before(jobs_dir: Path) -> None:
     for job_id, until in (("uid-1", UNTIL), ("uid-2", UNTIL + 1)):
         publish(job_id)
         delete_job_files(job_id, retain_until=until)
@@ -101,7 +101,7 @@ def test_a_result_is_deleted_when_its_time_is_over_and_no_sooner(jobs_dir: Path)
     assert names(jobs_dir) == set()
 
 
-def test_two_workers_that_empty_the_trash_at_once_are_no_failure(jobs_dir: Path) -> None:
+def test_two_workers_may_empty_the_trash_at_the_same_time(jobs_dir: Path) -> None:
     publish("uid-1")
     delete_job_files("uid-1", retain_until=UNTIL)
     (kept,) = trash.entries()
@@ -109,7 +109,7 @@ def test_two_workers_that_empty_the_trash_at_once_are_no_failure(jobs_dir: Path)
     assert not trash.delete(kept)
 
 
-def test_other_names_in_the_trash_are_left_alone(jobs_dir: Path) -> None:
+def test_foreign_names_in_the_trash_are_ignored(jobs_dir: Path) -> None:
     for name in ("notes", "uid-1~soon", "~123"):
         (layout.trash() / name).mkdir(parents=True)
     assert trash.entries() == []
@@ -121,7 +121,7 @@ def test_the_manifest_of_a_result_holds_how_long_it_is_kept(jobs_dir: Path) -> N
     assert trash.seconds_of(JobFolder.of("uid-2")) == 0
 
 
-def test_an_index_finds_results_by_name_newest_first_wherever_they_lie(jobs_dir: Path) -> None:
+def test_the_index_finds_results_in_folders_and_trash_newest_first(jobs_dir: Path) -> None:
     for at, job_id in enumerate(("uid-1", "uid-2", "uid-3"), start=1_000):
         publish(job_id)
         results.note(Owner.of(job_id, ENVELOPE), at=float(at))
@@ -133,19 +133,19 @@ def test_an_index_finds_results_by_name_newest_first_wherever_they_lie(jobs_dir:
     assert list(results.find("blue", "banana", besides="")) == []
 
 
-def test_an_entry_that_leads_to_another_jobs_result_counts_for_nothing(jobs_dir: Path) -> None:
+def test_an_entry_with_a_result_of_another_name_is_ignored(jobs_dir: Path) -> None:
     publish("uid-1")
     results.note(Owner("uid-1", "mine", "blue", "banana", "celery", 1))
     assert list(results.find("blue", "banana", besides="")) == []
 
 
-def test_entries_that_lead_nowhere_are_removed(jobs_dir: Path) -> None:
+def test_entries_without_a_result_are_removed(jobs_dir: Path) -> None:
     results.note(Owner.of("uid-1", ENVELOPE))
     assert list(results.find("red", "banana", besides="")) == []
     assert list(jobs_dir.glob(".names/*/*")) == []
 
 
-def test_only_the_newest_results_of_a_name_are_looked_at(jobs_dir: Path) -> None:
+def test_only_the_newest_results_of_a_name_are_considered(jobs_dir: Path) -> None:
     for number in range(20):
         publish(f"uid-{number}")
         results.note(Owner.of(f"uid-{number}", ENVELOPE), at=1_000.0 + number)
@@ -153,7 +153,7 @@ def test_only_the_newest_results_of_a_name_are_looked_at(jobs_dir: Path) -> None
     assert found == [f"uid-{number}" for number in range(19, 3, -1)]
 
 
-def test_results_without_an_entry_are_entered_with_their_own_time(jobs_dir: Path) -> None:
+def test_results_without_an_entry_are_indexed_with_their_own_time(jobs_dir: Path) -> None:
     folder = publish("uid-1")
     publish("bare", owned=False)
     disk.delete_tree(layout.names())

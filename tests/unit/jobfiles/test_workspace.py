@@ -1,4 +1,4 @@
-"""A run takes over from earlier runs, and never from a later one."""
+"""Workspace: a run takes over files of earlier runs, and never of later ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reconstruction_operator.jobfiles.workspace import delete_predecessors, keep
 pytestmark = pytest.mark.usefixtures("jobs_dir")
 
 
-def test_earlier_attempt_does_not_start_beside_a_later_one() -> None:
+def test_an_earlier_attempt_does_not_start_beside_a_later_one() -> None:
     second = prepare("job", "job-2", 2)
 
     with pytest.raises(OvertakenError):
@@ -24,7 +24,7 @@ def test_earlier_attempt_does_not_start_beside_a_later_one() -> None:
     assert publish(second, "job", replace=False) is None
 
 
-def test_later_attempt_retires_all_earlier_runs_and_a_bare_task_only_its_own() -> None:
+def test_a_later_attempt_retires_earlier_runs_and_a_bare_task_its_own() -> None:
     first, bare = prepare("job", "job-1", 1), prepare("job", "bare", None)
     second = prepare("job", "job-2", 2)
     again = prepare("job", "bare", None)
@@ -43,7 +43,7 @@ def test_predecessors_are_deleted_and_a_discarded_workspace_leaves_no_empty_fold
     assert list(jobs_dir.iterdir()) == []
 
 
-def test_an_heir_takes_over_whole_fetched_files_and_no_partial_ones(jobs_dir: Path) -> None:
+def test_an_heir_takes_over_complete_fetched_files_only(jobs_dir: Path) -> None:
     first = prepare("job", "job-1", 1)
     first.fetched.mkdir()
     (first.fetched / "0123").write_bytes(b"photo")
@@ -54,7 +54,7 @@ def test_an_heir_takes_over_whole_fetched_files_and_no_partial_ones(jobs_dir: Pa
     assert list(second.root.parent.iterdir()) == [second.root]
 
 
-def test_of_a_workspace_only_fetched_files_and_the_owner_are_kept(jobs_dir: Path) -> None:
+def test_only_fetched_files_and_the_owners_note_are_kept(jobs_dir: Path) -> None:
     space = prepare("job", "job-1", 1)
     assert not keep_for_the_next(space, stages=True)
     space.owner_note.write_text("{}")
@@ -70,7 +70,7 @@ def keep_stages(space: Workspace, *names: str) -> None:
         (space.stages / name / "data").write_text(f"{name} of {space.root.name}")
 
 
-def test_sealed_stages_are_kept_if_they_are_of_use_and_half_written_ones_never(jobs_dir: Path) -> None:
+def test_sealed_stages_are_kept_if_useful_and_half_written_ones_never(jobs_dir: Path) -> None:
     space = prepare("job", "job-1", 1)
     keep_stages(space, "features", ".matches-0123")
     assert keep_for_the_next(space, stages=True)
@@ -78,7 +78,7 @@ def test_sealed_stages_are_kept_if_they_are_of_use_and_half_written_ones_never(j
     assert not keep_for_the_next(space, stages=False)
 
 
-def test_an_heir_takes_over_sealed_stages_and_an_overtaken_run_cannot_write_there(jobs_dir: Path) -> None:
+def test_an_heir_takes_over_stages_which_the_old_run_cannot_change(jobs_dir: Path) -> None:
     first = prepare("job", "job-1", 1)
     keep_stages(first, "features", ".matches-0123")
     second = prepare("job", "job-2", 2)
@@ -88,7 +88,7 @@ def test_an_heir_takes_over_sealed_stages_and_an_overtaken_run_cannot_write_ther
         (first.stages / ".matches-0123").rename(first.stages / "matches")
 
 
-def test_of_two_earlier_runs_with_the_same_stage_one_is_taken_over(jobs_dir: Path) -> None:
+def test_a_stage_of_two_earlier_runs_is_taken_over_once(jobs_dir: Path) -> None:
     first = prepare("job", "job-1", 1)
     keep_stages(first, "features")
     second = prepare("job", "job-2", 2)

@@ -1,4 +1,4 @@
-"""The layout that other programs may rely on, and that an unsafe job id never becomes a path."""
+"""Job files: the public layout, and unsafe job ids."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import pytest
 from reconstruction_operator.services import file_handler
 
 
-def test_layout_is_the_promised_one(jobs_dir: Path) -> None:
+def test_the_folders_have_their_public_paths(jobs_dir: Path) -> None:
     assert file_handler.job_dir("test123") == jobs_dir / "test123"
     assert file_handler.input_dir("test123") == jobs_dir / "test123" / "input"
     assert file_handler.output_dir("test123") == jobs_dir / "test123" / "output"
 
 
-def test_delete_returns_whether_there_were_files(jobs_dir: Path) -> None:
+def test_a_deletion_returns_whether_there_were_files(jobs_dir: Path) -> None:
     file_handler.input_dir("job").mkdir(parents=True)
     assert [file_handler.delete_job_files("job") for _ in range(2)] == [True, False]
     assert list(jobs_dir.iterdir()) == []
@@ -24,7 +24,7 @@ BAD_IDS = ["", ".", "..", "a/b", "../a", "/etc", "a/../b", "a..b", "-a", "a-", "
 
 
 @pytest.mark.parametrize("job_id", BAD_IDS, ids=repr)
-def test_unsafe_job_id_never_becomes_a_path(job_id: str, jobs_dir: Path) -> None:
+def test_an_unsafe_job_id_never_becomes_a_path(job_id: str, jobs_dir: Path) -> None:
     (jobs_dir / "job").mkdir()
     for function in (
         file_handler.delete_job_files,

@@ -30,56 +30,40 @@ def test_every_function_takes_the_job_id_alone(function: Callable[..., object]) 
     assert list(inspect.signature(function).parameters) == ["job_id"]
 
 
-def test_a_request_is_pending_for_an_hour_and_answers_true(client: redis.Redis) -> None:
-    assert job_manager.request_cancellation("test123") is True
-    assert client.get(REQUEST) == "pending"
-    assert client.ttl(REQUEST) == 3600
-    assert client.keys("*") == [REQUEST]
-
-
-def test_a_confirmation_turns_the_request_into_the_flag_for_an_hour(client: redis.Redis) -> None:
-    job_manager.request_cancellation("test123")
-    assert job_manager.confirm_cancellation("test123") is True
-    assert client.get(CANCEL) == "1"
-    assert client.ttl(CANCEL) == 3600
-    assert client.keys("*") == [CANCEL]
-
-
-def test_a_confirmation_without_a_request_is_refused_and_changes_nothing(client: redis.Redis) -> None:
-    assert job_manager.confirm_cancellation("test123") is False
-    assert client.keys("*") == []
-
-
-def test_a_second_confirmation_is_refused_and_leaves_the_flag(client: redis.Redis) -> None:
-    job_manager.request_cancellation("test123")
-    job_manager.confirm_cancellation("test123")
-    assert job_manager.confirm_cancellation("test123") is False
-    assert client.keys("*") == [CANCEL]
+REQUESTED = {REQUEST: "pending"}
+CONFIRMED = {CANCEL: "1"}
+request, confirm = job_manager.request_cancellation, job_manager.confirm_cancellation
+withdraw, assert_, clear = (
+    job_manager.withdraw_request,
+    job_manager.assert_cancelled,
+    job_manager.clear_cancellation,
+)
 
 
 @pytest.mark.parametrize(
-    ("steps", "pending", "cancelled"),
+    ("steps", "returned", "flags"),
     [
-        pytest.param([], False, False, id="nothing"),
-        pytest.param([job_manager.request_cancellation], True, False, id="requested"),
-        pytest.param([job_manager.request_cancellation, job_manager.confirm_cancellation], False, True, id="confirmed"),
-        pytest.param([job_manager.request_cancellation, job_manager.withdraw_request], False, False, id="withdrawn"),
-        pytest.param([job_manager.assert_cancelled], False, True, id="asserted"),
-        pytest.param(
-            [job_manager.request_cancellation, job_manager.assert_cancelled], False, True, id="asserted-later"
-        ),
-        pytest.param([job_manager.assert_cancelled, job_manager.withdraw_request], False, True, id="no-withdrawal"),
-        pytest.param([job_manager.request_cancellation, job_manager.clear_cancellation], False, False, id="cleared"),
-        pytest.param([job_manager.assert_cancelled, job_manager.clear_cancellation], False, False, id="cancel-cleared"),
+        pytest.param([], [], {}, id="no-step"),
+        pytest.param([request], [True], REQUESTED, id="requested"),
+        pytest.param([request, confirm], [True, True], CONFIRMED, id="confirmed"),
+        pytest.param([confirm], [False], {}, id="confirmed-without-a-request"),
+        pytest.param([request, confirm, confirm], [True, True, False], CONFIRMED, id="confirmed-twice"),
+        pytest.param([request, withdraw, withdraw], [True, True, False], {}, id="withdrawn"),
+        pytest.param([assert_], [True], CONFIRMED, id="asserted"),
+        pytest.param([request, assert_], [True, True], CONFIRMED, id="asserted-after-a-request"),
+        pytest.param([assert_, withdraw], [True, False], CONFIRMED, id="withdrawn-too-late"),
+        pytest.param([request, clear], [True, None], {}, id="request-cleared"),
+        pytest.param([assert_, clear], [True, None], {}, id="cancel-cleared"),
     ],
 )
-def test_pending_and_cancelled_follow_the_steps(
-    client: redis.Redis, steps: list[Callable[[str], object]], pending: bool, cancelled: bool
+def test_each_step_sets_and_deletes_flags_that_expire_in_an_hour(
+    client: redis.Redis, steps: list[Callable[[str], object]], returned: list[object], flags: dict[str, str]
 ) -> None:
-    for step in steps:
-        step("test123")
-    assert job_manager.cancel_pending("test123") is pending
-    assert job_manager.is_job_cancelled("test123") is cancelled
+    assert [step("test123") for step in steps] == returned
+    assert {key: client.get(key) for key in client.keys("*")} == flags
+    assert all(client.ttl(key) == 3600 for key in flags)
+    assert job_manager.cancel_pending("test123") is (REQUEST in flags)
+    assert job_manager.is_job_cancelled("test123") is (CANCEL in flags)
 
 
 def test_clearing_deletes_both_flags_and_no_others(client: redis.Redis) -> None:
@@ -90,13 +74,7 @@ def test_clearing_deletes_both_flags_and_no_others(client: redis.Redis) -> None:
     assert client.keys("*") == ["cancel_request:other"]
 
 
-def test_a_withdrawal_returns_whether_there_was_a_request(client: redis.Redis) -> None:
-    job_manager.request_cancellation("test123")
-    assert job_manager.withdraw_request("test123") is True
-    assert job_manager.withdraw_request("test123") is False
-
-
-def test_asserting_a_cancel_again_gives_it_a_full_hour(client: redis.Redis) -> None:
+def test_asserting_a_cancel_again_renews_its_hour(client: redis.Redis) -> None:
     client.set(CANCEL, "1", ex=5)
     assert job_manager.assert_cancelled("test123") is True
     assert client.get(CANCEL) == "1"
@@ -117,9 +95,7 @@ def test_a_malformed_job_id_never_becomes_a_key(
     assert client.keys("*") == []
 
 
-def test_the_prefix_of_the_installation_comes_before_the_keys(
-    client: redis.Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_keys_begin_with_the_prefix_of_the_installation(client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     configure(monkeypatch, REDIS_KEY_PREFIX="team-a:")
     job_manager.request_cancellation("test123")
     assert client.keys("*") == ["team-a:cancel_request:test123"]
@@ -127,7 +103,7 @@ def test_the_prefix_of_the_installation_comes_before_the_keys(
     assert client.keys("*") == ["team-a:cancel:test123"]
 
 
-def test_the_client_is_made_once_from_the_current_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_client_is_created_once_from_the_current_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     job_manager.get_redis_client.cache_clear()
     configure(monkeypatch, REDIS_STATE_DB="redis://example.invalid:7777/5")
     client = job_manager.get_redis_client()
@@ -139,9 +115,7 @@ def test_the_client_is_made_once_from_the_current_setting(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("confirm", [job_manager.confirm_cancellation, job_manager.assert_cancelled])
-def test_a_confirmation_is_published_so_that_the_worker_looks_at_once(
-    confirm: Callable[[str], bool], client: redis.Redis
-) -> None:
+def test_a_confirmation_is_published_for_the_worker(confirm: Callable[[str], bool], client: redis.Redis) -> None:
     job_manager.request_cancellation("test123")
     with client.pubsub(ignore_subscribe_messages=True) as heard:
         heard.subscribe(Keys().interruptions())

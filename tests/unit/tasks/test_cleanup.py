@@ -1,4 +1,4 @@
-"""The task `reconstruction.cleanup` as Celery sees it. What it deletes: tests/unit/worker/test_deletion.py."""
+"""The task `reconstruction.cleanup`, as Celery runs it. tests/integration/worker/test_deletion.py tests what it deletes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reconstruction_operator.tasks.cleanup import clean_up
 from tests.support.worker.attempts import JOB, observe, run, want
 
 
-def test_the_task_has_the_name_that_the_operator_sends_to_and_stores_no_result() -> None:
+def test_the_task_has_its_public_name_and_stores_no_result() -> None:
     assert (clean_up.name, clean_up.ignore_result, clean_up.Request) == (
         "reconstruction.cleanup",
         True,
@@ -31,9 +31,7 @@ def test_a_message_deletes_the_files_of_its_job(client: redis.Redis, jobs_dir: P
 
 
 @pytest.mark.parametrize("job_id", ["", "../other", "a/b", "x" * 300])
-def test_an_unsafe_job_id_is_refused_before_anything_is_deleted(
-    job_id: str, client: redis.Redis, jobs_dir: Path
-) -> None:
+def test_an_unsafe_job_id_is_refused_before_any_deletion(job_id: str, client: redis.Redis, jobs_dir: Path) -> None:
     (jobs_dir / "other").mkdir()
 
     with pytest.raises(ValueError, match="job id"):
@@ -43,7 +41,7 @@ def test_an_unsafe_job_id_is_refused_before_anything_is_deleted(
 
 
 @pytest.mark.parametrize(("header", "kept"), [("60", True), ("0", False), ("", False), ("long", False)])
-def test_the_header_holds_how_long_a_result_waits_in_the_trash(
+def test_the_header_holds_how_long_a_result_stays_in_the_trash(
     header: str, *, kept: bool, client: redis.Redis, jobs_dir: Path
 ) -> None:
     want(client, 1)

@@ -1,4 +1,4 @@
-"""The task's contract, word for word, in direct calls and by `apply()` on fakeredis."""
+"""The public contract of the task, in direct calls and by `apply()`, on fakeredis."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def confirm(job_id: str) -> None:
     job_manager.confirm_cancellation(job_id)
 
 
-def test_task_has_its_name_and_signature() -> None:
+def test_the_task_has_its_public_name_and_signature() -> None:
     assert process_reconstruction.name == "reconstruction.process"
     assert str(inspect.signature(process_reconstruction.run)) == (
         "(job_id: 'str', model_type: 'str' = 'reconviagen', job: 'Mapping[str, Any] | None' = None) -> 'dict[str, Any]'"
@@ -79,7 +79,7 @@ def test_a_cancelled_job_and_its_late_duplicate_return_status_and_job_id(client:
 
 
 @pytest.mark.parametrize("step", range(1, 7))
-def test_cancel_flag_is_checked_before_each_step_is_reported(
+def test_the_cancel_flag_is_checked_before_each_step_is_reported(
     step: int, jobs_dir: Path, states: mock.Mock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each step asks once. The cancel comes just before step number `step`."""
@@ -103,8 +103,8 @@ def test_a_cancel_deletes_input_and_earlier_output(jobs_dir: Path) -> None:
     assert list(jobs_dir.iterdir()) == []
 
 
-def test_a_cancel_after_the_last_check_beats_success(jobs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only the recording of the end can see it."""
+def test_a_cancel_after_the_last_check_overrides_success(jobs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the script that records the end can find it."""
     configure(monkeypatch, BEAT_SECONDS=60.0)
     asked: list[str] = []
 

@@ -1,4 +1,4 @@
-"""Logs: JSON or text, one line each, and no secrets."""
+"""Logs: one line for each event, as JSON or text, without secrets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def stream() -> io.StringIO:
 
 
 @pytest.fixture(autouse=True)
-def _root_as_it_was() -> Iterator[None]:
+def _loggers_restored() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     levels = {name: logging.getLogger(name).level for name in logs._QUIET}
@@ -76,15 +76,15 @@ def test_foreign_handlers_keep_their_format_and_are_redacted(stream: io.StringIO
     for _ in range(2):  # Celery signals the same logger twice
         logs.take_over(logger, "text")
 
-    logger.error("%s is away", "redis://:s3cret@host/0", exc_info=ValueError("https://s3/a?sig=s3cret"))
+    logger.error("%s is down", "redis://:s3cret@host/0", exc_info=ValueError("https://s3/a?sig=s3cret"))
 
     text = stream.getvalue()
-    assert text.splitlines()[0] == "[theirs] redis://***@host/0 is away"
+    assert text.splitlines()[0] == "[theirs] redis://***@host/0 is down"
     assert text.count("ValueError: https://s3/a?***") == 2
     assert "s3cret" not in text
 
 
-def test_json_has_time_level_logger_message_and_extra(stream: io.StringIO) -> None:
+def test_json_lines_have_time_level_logger_message_and_extra(stream: io.StringIO) -> None:
     logs.configure("json", "INFO", stream)
     logging.getLogger("reconstruction_operator.x").info("%d jobs", 3, extra={"namespace": "default"})
 
@@ -94,7 +94,7 @@ def test_json_has_time_level_logger_message_and_extra(stream: io.StringIO) -> No
     assert line == expected
 
 
-def test_json_has_the_redacted_traceback_in_the_same_line(stream: io.StringIO) -> None:
+def test_json_lines_have_the_redacted_traceback(stream: io.StringIO) -> None:
     logs.configure("json", "INFO", stream)
     logging.getLogger("x").error("failed", exc_info=ConnectionError("redis://:s3cret@host/0 refused"))
 
@@ -102,11 +102,11 @@ def test_json_has_the_redacted_traceback_in_the_same_line(stream: io.StringIO) -
     assert "ConnectionError: redis://***@host/0 refused" in json.loads(text)["exception"]
 
 
-def test_text_has_one_readable_line(stream: io.StringIO) -> None:
+def test_text_lines_have_level_logger_message_and_extra(stream: io.StringIO) -> None:
     logs.configure("text", "INFO", stream)
-    logging.getLogger("x").warning("redis://:s3cret@host/0 is away", extra={"tries": 2})
+    logging.getLogger("x").warning("redis://:s3cret@host/0 is down", extra={"tries": 2})
 
-    assert stream.getvalue().rstrip().endswith("WARNING x: redis://***@host/0 is away tries=2")
+    assert stream.getvalue().rstrip().endswith("WARNING x: redis://***@host/0 is down tries=2")
 
 
 def test_the_level_is_set_and_libraries_are_quiet_except_at_debug(stream: io.StringIO) -> None:
@@ -122,9 +122,7 @@ def test_the_level_is_set_and_libraries_are_quiet_except_at_debug(stream: io.Str
 
 
 @pytest.mark.parametrize(("log_format", "shown"), [("json", '"job": "banana"'), ("text", " job=banana")])
-def test_lines_about_a_job_name_it_in_copies_of_the_context_too(
-    log_format: str, shown: str, stream: io.StringIO
-) -> None:
+def test_lines_about_a_job_name_the_job_in_its_threads_too(log_format: str, shown: str, stream: io.StringIO) -> None:
     logs.configure(log_format, "INFO", stream)
     log = logging.getLogger("x")
     with logs.about(job="banana"):

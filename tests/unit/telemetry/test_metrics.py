@@ -1,4 +1,4 @@
-"""Names and labels of metrics: Prometheus's conventions."""
+"""Metrics: names and labels follow the conventions of Prometheus."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from prometheus_client.metrics import MetricWrapperBase
 from reconstruction_operator.telemetry import metrics, worker_metrics
 
-ROOMS = {"operator": metrics, "worker": worker_metrics}
-OURS = [one for room in ROOMS.values() for one in vars(room).values() if isinstance(one, MetricWrapperBase)]
+MODULES = {"operator": metrics, "worker": worker_metrics}
+OURS = [one for module in MODULES.values() for one in vars(module).values() if isinstance(one, MetricWrapperBase)]
 
 
 @pytest.mark.parametrize("metric", OURS, ids=lambda metric: str(metric._name))
@@ -21,11 +21,11 @@ def test_a_metric_has_our_prefix_base_units_and_bounded_labels(metric: MetricWra
     assert metric._documentation.endswith(".")
 
 
-@pytest.mark.parametrize("room", ROOMS.values(), ids=list(ROOMS))
-def test_every_metric_is_in_the_registry_that_is_served(room: ModuleType) -> None:
-    served = {family.name for family in room.REGISTRY.collect()}
+@pytest.mark.parametrize("module", MODULES.values(), ids=list(MODULES))
+def test_every_metric_is_in_the_served_registry(module: ModuleType) -> None:
+    served = {family.name for family in module.REGISTRY.collect()}
 
-    assert {one._name for one in vars(room).values() if isinstance(one, MetricWrapperBase)} <= served
+    assert {one._name for one in vars(module).values() if isinstance(one, MetricWrapperBase)} <= served
 
 
 def test_no_name_is_defined_twice() -> None:

@@ -1,4 +1,4 @@
-"""Misspelt settings are found and logged."""
+"""Misspelt settings: which variables are found, and the warning."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from reconstruction_operator.telemetry import misspelt
         ("LOG_LEVEL", None),
     ],
 )
-def test_a_variable_that_looks_like_a_setting_is_found(name: str, meant: str | None) -> None:
+def test_a_variable_with_almost_the_name_of_a_setting_is_found(name: str, meant: str | None) -> None:
     assert misspelt.find({name: "a value"}).get(name) == meant
 
 

@@ -1,4 +1,4 @@
-"""OTLP: spans are exported with the ids of their jobs, without ever delaying their process."""
+"""OTLP exporter: spans are exported with the ids of their jobs, and never delay their process."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
         yield running
 
 
-def test_without_an_endpoint_nothing_is_exported_and_no_thread_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_endpoint_no_span_is_exported_and_no_thread_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     configure(monkeypatch, OTEL_EXPORTER_OTLP_ENDPOINT="")
     tracing.emit(SPAN)
     tracing.flush(1)
@@ -84,7 +84,7 @@ def test_a_root_span_has_the_id_of_its_job_and_a_failure_its_error(collector: Co
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")  # from Python 3.12 on
-def test_a_forked_process_exports_its_own_spans_and_not_its_parents(collector: Collector) -> None:
+def test_a_forked_process_exports_only_its_own_spans(collector: Collector) -> None:
     tracing.emit(SPAN)
     child = os.fork()
     if child == 0:
@@ -121,7 +121,7 @@ def test_flush_returns_in_time_although_the_collector_hangs(monkeypatch: pytest.
     assert waited < 0.9
 
 
-def test_an_invalid_environment_of_the_sdk_drops_the_span_and_raises_nothing(
+def test_an_invalid_environment_of_the_sdk_only_drops_the_span(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     configure(monkeypatch, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:1")

@@ -1,4 +1,4 @@
-"""Relay: measurements of a pool's processes reach the main process, and sending never blocks."""
+"""Metrics relay: measurements of pool processes reach the main process, and sending never blocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ids of traces and spans follow from the job."""
+"""Spans: their ids are derived from the job."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ def test_the_trace_id_of_a_job_is_its_uid() -> None:
     assert spans.of_job(UID) == spans.of_job(UID)
 
 
-def test_a_job_without_a_uid_has_a_trace_as_well() -> None:
-    place = spans.of_job("test123")
-    assert (len(place.trace_id), len(place.span_id)) == (32, 16)
-    assert SpanIds.parse(str(place)) == place
+def test_a_job_without_a_uid_has_a_valid_trace() -> None:
+    ids = spans.of_job("test123")
+    assert (len(ids.trace_id), len(ids.span_id)) == (32, 16)
+    assert SpanIds.parse(str(ids)) == ids
 
 
-def test_children_differ_by_what_they_are_about_and_keep_the_trace() -> None:
+def test_children_differ_by_their_arguments_and_keep_the_trace() -> None:
     root = spans.of_job(UID)
     first, second = root.child("attempt", 1), root.child("attempt", 2)
     assert first == root.child("attempt", 1)
@@ -31,11 +31,11 @@ def test_children_differ_by_what_they_are_about_and_keep_the_trace() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        pytest.param("", id="nothing"),
+        pytest.param("", id="empty"),
         pytest.param("00-abc-def-01", id="too short"),
         pytest.param(f"00-{'0' * 32}-{'1' * 16}-01", id="an invalid trace id"),
         pytest.param(f"00-{'1' * 32}-{'0' * 16}-01", id="an invalid span id"),
-        pytest.param(f"00-{'G' * 32}-{'1' * 16}-01", id="no hex"),
+        pytest.param(f"00-{'G' * 32}-{'1' * 16}-01", id="not hex"),
     ],
 )
 def test_an_invalid_traceparent_is_ignored(text: str) -> None:

@@ -1,4 +1,4 @@
-"""Tracing is an optional extra."""
+"""Tracing: an endpoint without the optional extra."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ tracing.flush(1)
 
 
 @pytest.mark.parametrize("packages", [pytest.param(MISSING, id="missing"), pytest.param(UNFIT, id="unfit")])
-def test_an_endpoint_without_the_extra_is_an_error_that_names_it(packages: str) -> None:
+def test_an_endpoint_without_the_extra_is_an_error_that_names_the_extra(packages: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM.format(packages)],
         env={"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"},

@@ -1,4 +1,4 @@
-"""Fixtures of attempts on fakeredis, and of deletions."""
+"""Fixtures for attempts on fakeredis, and for deletions."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from tests.support.worker.deletions import delete_in_this_process
 
 @pytest.fixture(autouse=True)
 def _forgotten() -> Iterator[None]:
-    """No mount that hangs is remembered from one test to the next."""
+    """Forget hung mounts after each test."""
     yield
-    with hung_mounts._places.held() as places:
-        places.clear()
+    with hung_mounts._mounts.held() as mounts:
+        mounts.clear()
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def wanted(client: redis.Redis, jobs_dir: Path) -> None:
 
 @pytest.fixture
 def meshes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder that results may be delivered to."""
+    """The allowed folder for delivered results."""
     folder = tmp_path / "meshes"
     folder.mkdir()
     configure(monkeypatch, OUTPUT_ROOTS=(str(folder),))
@@ -47,7 +47,7 @@ def deletes_here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def stuck() -> Iterator[pytest.MonkeyPatch]:
-    """Every deletion hangs, at the place of its copy or of the job's folder, until this is undone."""
+    """Every deletion hangs, at its copy or at the job's folder, until this is undone."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(process, "_PROGRAM", "stuck_deletion")
         patched.setenv("PYTHONPATH", str(CHECKOUT / "tests" / "data" / "programs"))

@@ -1,4 +1,4 @@
-"""Local runs: the lines that the caller gets, and the files in its folder."""
+"""Local runs: the lines that the caller receives, and the files in its folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.photos import make_photo
 
 
 def run(photos: list[Path], output: Path, model: str = "placeholder") -> tuple[int, list[dict[str, Any]]]:
-    """Exit status and lines."""
+    """Return the exit status and the lines."""
     lines: list[dict[str, Any]] = []
     status = local.run(local.LocalRequest(photos, output, model, {}), lambda line: lines.append(dict(line)))
     return status, lines
@@ -51,7 +51,7 @@ def test_a_failed_run_has_a_reason_and_leaves_nothing(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_that_is_not_empty_is_left_alone(tmp_path: Path) -> None:
+def test_a_run_into_a_folder_with_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
 
     status, lines = run([tmp_path], tmp_path)

@@ -1,1 +1,1 @@
-"""One attempt of a job, from claim to end. `driver` is the way in."""
+"""Attempt of a job, from claim to end. `driver` is the entry point."""

@@ -33,17 +33,17 @@ class Assignment:
 
     @property
     def output_uri(self) -> str:
-        """Where a copy of the result is delivered; empty: nowhere."""
+        """The URI to which a copy of the result is delivered; empty: none."""
         return "" if self.envelope is None else self.envelope.output_uri
 
     @property
     def input_uri(self) -> str:
-        """Where the photos are; empty for a bare task, whose job folder has them."""
+        """The URI of the photos; empty for a bare task, whose job folder has them."""
         return "" if self.envelope is None else self.envelope.input_uri
 
     @property
     def reuse(self) -> str:
-        """Whether a result of an earlier job may be taken over, as `spec.reuse`; empty: never."""
+        """Whether the job may take over a result of an earlier job, as in `spec.reuse`; empty: never."""
         return "" if self.envelope is None else self.envelope.reuse
 
     @property
@@ -53,7 +53,7 @@ class Assignment:
 
     @property
     def retain_seconds(self) -> int:
-        """How long the result waits in the trash once the job's object is deleted."""
+        """How long the result stays in the trash after the job's object is deleted."""
         return 0 if self.envelope is None else self.envelope.retain_seconds
 
     @property
@@ -73,11 +73,11 @@ class Assignment:
 
     @property
     def log_fields(self) -> Mapping[str, object]:
-        """The fields of each log line about it."""
-        if self.envelope is None:
+        """The fields of each log line about the attempt."""
+        envelope = self.envelope
+        if envelope is None:
             return {"job_id": self.job_id, "task_id": self.task_id}
-        its = self.envelope
-        return {"namespace": its.namespace, "job": its.name, "uid": self.job_id, "attempt": its.attempt}
+        return {"namespace": envelope.namespace, "job": envelope.name, "uid": self.job_id, "attempt": envelope.attempt}
 
     @property
     def owner(self) -> Owner | None:

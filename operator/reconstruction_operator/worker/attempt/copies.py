@@ -1,4 +1,4 @@
-"""Copies at `spec.output`: a run checks before its work whether it may deliver, delivers, and withdraws a copy whose result does not count."""
+"""Copies of results at `spec.output`: a run checks the target before its work, delivers, and withdraws a copy that does not count."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ logger = logging.getLogger(__name__)
 
 
 class Copies:
-    """The copies of one run. `replaced`: earlier jobs whose results the run may take over; its copy replaces theirs.
+    """The copies of one run.
 
-    `earlier`: the result of such a job if only its copy at `spec.output` is left.
+    `replaced`: earlier jobs whose results the run may take over; its copy replaces their copies.
+    `earlier`: the result of such a job, if only the copy at `spec.output` is left.
     """
 
     def __init__(self, assignment: Assignment, heartbeat: Heartbeat) -> None:
@@ -39,19 +40,19 @@ class Copies:
         self._published = False  # whether that copy is of a published result
 
     def note(self, space: Workspace, owner: Owner) -> None:
-        """Writes the note of the workspace: its owner, and where copies of the job are."""
+        """Write the note of the workspace: its owner, and where copies of the job are."""
         uri, folder = self._assignment.output_uri, JobFolder.of(self._assignment.job_id)
         self._published = self._found and notes.is_of_published_result(folder, uri)
         if self._published:
             logger.info(
-                "%s: the copy at %s is of an earlier result of this job that was deleted; it stays unless a new one replaces it",
+                "%s: the copy at %s belongs to a deleted result of this job; it stays until a new copy replaces it",
                 self._assignment.title,
                 uris.redacted(uri),
             )
         notes.note(space, owner, uri, published=self._published)
 
     def check(self, *, heir: bool = False) -> None:
-        """Raises StorageError before hours of work if the copy would be refused at its end.
+        """Raise StorageError if the copy would be refused, before hours of work.
 
         `heir`: a copy that an earlier job of the same namespace and name left is not refused.
         """
@@ -72,13 +73,13 @@ class Copies:
         except StorageError:
             if (
                 publishing.read_sealed(assignment.job_id) is None
-            ):  # in any other case it is reported together with the refusal
+            ):  # a published result is reported with the refusal, later
                 raise
 
     def deliver(self, source: Path, uri: str, space: Workspace, tick: Tick = lambda *_: None) -> None:
-        """Copies the sealed folder `source` to `uri`, unless that is empty.
+        """Copy the sealed folder `source` to `uri`, unless `uri` is empty.
 
-        Raises StorageError or OSError if that failed, OvertakenError, and any interruption of the run.
+        Raises StorageError or OSError if the copy failed, OvertakenError, and any interruption of the run.
         """
         if not uri:
             return
@@ -93,12 +94,12 @@ class Copies:
             if owned:
                 shown = uris.redacted(uri)
                 raise OSError(
-                    f"what was copied to {shown} vanished at once: another program deletes files there"
+                    f"the files copied to {shown} vanished at once: another program deletes files there"
                 ) from None
             raise
 
     def withdraw(self, end: End | None, space: Workspace | None) -> bool:
-        """Deletes the delivered copy of a result that does not count. False if that failed: then the note of it must stay."""
+        """Delete the delivered copy of a result that does not count. Return False if that failed: the note of the copy must stay then."""
         assignment = self._assignment
         if not assignment.output_uri or (end is not None and end.outcome is Outcome.SUCCEEDED):
             return True
@@ -115,7 +116,7 @@ class Copies:
         except OvertakenError:
             return True
         except StorageError as error:
-            logger.warning("the delivered copy of job %s may not be deleted: %s", assignment.job_id, error)
+            logger.warning("not permitted to delete the delivered copy of job %s: %s", assignment.job_id, error)
         except OSError as error:
             logger.error("could not delete the delivered copy of job %s: %s", assignment.job_id, error)  # noqa: TRY400  # the message is enough
             return False

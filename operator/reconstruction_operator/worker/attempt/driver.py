@@ -1,4 +1,4 @@
-"""Attempt driver: claims an attempt, runs it, records its end and cleans up. It knows nothing of Celery."""
+"""Attempt driver: claims an attempt, runs it, records its end and cleans up. It does not depend on Celery."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Patience:
 
     claim_seconds: float
     end_seconds: float  # for the end to be recorded
-    flush_seconds: float  # for progress that is still unsent when the run is over
+    flush_seconds: float  # for progress that is unsent when the run ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,11 @@ class NotClaimedError(Exception):
 
 
 def drive(assignment: Assignment, send: Send, patience: Patience, *, send_last: Send | None = None) -> Conclusion:
-    """Drive an attempt from its claim to its end; `send` takes its progress, and `send_last` the reports unsent at the end.
+    """Drive an attempt from its claim to its end. `send` sends its progress, `send_last` the reports that are unsent at the end.
 
     Raises:
-        NotClaimedError: it may not run here.
-        RedisError: Redis did not answer the claim in time.
+        NotClaimedError: the attempt may not run here.
+        RedisError: Redis did not reply to the claim in time.
         RedisAwayTooLongError: the end could not be recorded in time.
 
     """
@@ -93,7 +93,7 @@ def carry_out(
     *,
     patience_seconds: float,
 ) -> Conclusion:
-    """Drive a claimed attempt: run, record the end, clean up."""
+    """Run a claimed attempt, record its end and clean up."""
     observer = AttemptObserver(assignment, sender)
     run = AttemptRun(assignment, heartbeat, observer)
     begun = time.monotonic()
@@ -116,13 +116,13 @@ def carry_out(
     observer.ended(end)
     run.clean_up(end)
     if run.published and end is None and assignment.owner is not None:
-        # The result is in the job folder, but perhaps no record names it: the job may have been deleted in Redis and the API server.
+        # The job may have been deleted in Redis and the API server, so that no record names the result in its folder.
         ending.report_folder(assignment.owner)
     return Conclusion(end, failure)
 
 
 def _claim(ownership: Ownership, patience_seconds: float) -> tuple[ClaimReply, float]:
-    """Redis's answer to the claim, and when it was asked."""
+    """Return Redis's reply to the claim, and when the claim was sent (monotonic seconds)."""
     deadline = time.monotonic() + patience_seconds
     while True:
         asked_at = time.monotonic()

@@ -1,4 +1,4 @@
-"""End of an attempt: the end that follows from a run, and how it is recorded in Redis."""
+"""End of an attempt: derives it from the run, and records it in Redis."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 _MAX_FILES = 16  # in the status
 _FIRST_PAUSE_SECONDS = 0.25
 _LAST_PAUSE_SECONDS = 5.0
-# Retries while Redis has neither claim nor record: the operator needs time to put the record back
+# Time to retry while Redis has lost the claim and the record: the operator needs time to restore the record
 _FORGOTTEN_SECONDS = 600.0
 
 _STOPPED = {
@@ -46,12 +46,12 @@ _STOPPED = {
 
 
 class RedisAwayTooLongError(Exception):
-    """The end of an attempt could not be recorded within the caller's patience."""
+    """Redis was unavailable for so long that the end of an attempt could not be recorded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """How far an attempt had come, and after how long, for messages."""
+    """How far an attempt got and how long it took, for messages."""
 
     reached: Reached | None
     seconds: float
@@ -65,7 +65,7 @@ class Where:
 
 
 def end_of_success(manifest: Manifest, worker: str) -> End:
-    """The end to record for a sealed result."""
+    """Return the end to record for a sealed result."""
     read = manifest.images is not None or manifest.input_bytes is not None
     return End(
         Outcome.SUCCEEDED,
@@ -87,7 +87,7 @@ def end_of_success(manifest: Manifest, worker: str) -> End:
 
 
 def with_run(end: End, observer: AttemptObserver) -> End:
-    """The end of a run that has begun its steps, with their durations and what its model used."""
+    """Return the end with the durations of the run's steps and the resources that its model used."""
     used = observer.usage
     return replace(
         end,
@@ -98,7 +98,7 @@ def with_run(end: End, observer: AttemptObserver) -> End:
 
 
 def with_result(end: End, manifest: Manifest) -> End:
-    """The end of an attempt that made a result but no copy: it names the result in the job's folder."""
+    """Return the end of an attempt that published a result but delivered no copy. It names the result in the job's folder."""
     made, uri = end_of_success(manifest, end.worker), _in_job_folder(manifest)
     message = f"{end.message}; the result is in {uri}"
     named = made.outputs and replace(made.outputs, uri=uri)
@@ -106,7 +106,7 @@ def with_result(end: End, manifest: Manifest) -> End:
 
 
 def end_of_interruption(interruption: Interruption, where: Where, worker: str) -> End | None:
-    """The end to record for an interrupted run; None if the attempt belongs to another run."""
+    """Return the end to record for an interrupted run; None if the attempt belongs to another run."""
     match interruption.kind:
         case InterruptionKind.OVERTAKEN:
             return None
@@ -116,27 +116,27 @@ def end_of_interruption(interruption: Interruption, where: Where, worker: str) -
             return End(Outcome.STOPPED, "DRAINED", f"its worker was shut down; stopped {where}", worker=worker)
         case InterruptionKind.STOPPED:
             outcome, reason = _STOPPED[interruption.reason or StopReason.SUPERSEDED]
-            why = "activeDeadlineSeconds is over; " if reason == "TIMEOUT" else ""
+            why = "activeDeadlineSeconds has expired; " if reason == "TIMEOUT" else ""
             return End(outcome, reason, f"{why}stopped {where}", worker=worker)
 
 
 def record(end: End, ownership: Ownership, heartbeat: Heartbeat, *, patience_seconds: float) -> End | None:
-    """Record `end`; returns the end that counts, or None if the attempt belongs to another run.
+    """Record `end`. Return the end that counts, or None if the attempt belongs to another run.
 
-    A confirmed cancel beats any other end. The job's files are deleted before Cancelled is recorded, so that no job is
-    reported as cancelled while it still has files. If they cannot be deleted, the end records it, and the operator orders the
-    deletion until it succeeds. While Redis is away, this retries.
+    A confirmed cancel overrides any other end. The job's files are deleted before Cancelled is recorded, so that no job is
+    reported as cancelled while it still has files. If they cannot be deleted, the end records that, and the operator orders the
+    deletion until it succeeds. While Redis is unavailable, this function retries.
 
     Raises RedisAwayTooLongError after `patience_seconds` without Redis.
     """
     deadline = time.monotonic() + patience_seconds
     if ownership.attempt is None and end.outcome is Outcome.STOPPED:
-        # Its claim is released for its next delivery, which is dropped if a beat claims the task once more.
+        # The end releases the claim for the task's next delivery. A later beat would claim it again, and the delivery would be dropped.
         heartbeat.cease()
     while True:
         if end.outcome is Outcome.CANCELLED:
             if _is_overtaken(heartbeat):
-                logger.warning("attempt %s was overtaken: its cancel is outdated", ownership.task_id)
+                logger.warning("attempt %s was superseded: its cancel is outdated", ownership.task_id)
                 return None
             end = replace(end, files_left=not _delete_files(ownership.job_id))
         reply = _finish(end, ownership, heartbeat, deadline)
@@ -144,9 +144,9 @@ def record(end: End, ownership: Ownership, heartbeat: Heartbeat, *, patience_sec
             case FinishVerdict.RECORDED | FinishVerdict.ALREADY | FinishVerdict.RELEASED:
                 return reply.end or end
             case FinishVerdict.OVERTAKEN:
-                logger.warning("attempt %s was overtaken: its end (%s) does not count", ownership.task_id, end.outcome)
+                logger.warning("attempt %s was superseded: its end (%s) does not count", ownership.task_id, end.outcome)
                 if reply.end is not None and reply.end.outcome is Outcome.CANCELLED:
-                    # Once more: the first deletion may have preceded this run's last writes.
+                    # Delete again: the first deletion may have come before this run's last writes.
                     _delete_files(ownership.job_id)
                 return None
             case FinishVerdict.CANCELLED:
@@ -159,7 +159,7 @@ def report_folder(owner: Owner) -> None:
         return
     try:
         calls.run(job_manager.get_redis_client(), worker_calls.report_folders(Keys(), owner.install_id, [owner]))
-    except (RedisError, ProtocolError) as error:  # the next worker that starts reports it
+    except (RedisError, ProtocolError) as error:  # the next worker that starts reports them
         logger.warning("the files of job %s could not be reported: %s", owner.job_id, error)
 
 
@@ -178,7 +178,7 @@ def _in_job_folder(manifest: Manifest) -> str:
 
 
 def _delete_files(job_id: str) -> bool:
-    """Delete the job's files; returns whether that succeeded. A failure is only logged: a cancelled job must end all the same."""
+    """Delete the job's files; return whether that succeeded. A failure is only logged, because a cancelled job must end anyway."""
     try:
         deletion.delete(job_id, cancelled=True)
     except (OSError, OvertakenError) as error:
@@ -188,8 +188,8 @@ def _delete_files(job_id: str) -> bool:
 
 
 def _is_overtaken(heartbeat: Heartbeat) -> bool:
-    """Ask Redis just before files are deleted, because a run that was paused would delete its successor's result."""
-    with contextlib.suppress(RedisError, ProtocolError):  # without Redis, the last answer counts
+    """Ask Redis just before files are deleted: a run that was paused could delete its successor's result."""
+    with contextlib.suppress(RedisError, ProtocolError):  # without Redis, the last reply counts
         heartbeat.ask_now()
     return heartbeat.overtaken
 
@@ -206,7 +206,7 @@ def _finish(end: End, ownership: Ownership, heartbeat: Heartbeat, deadline: floa
             reply = ownership.finish(end)
             if reply.verdict is not FinishVerdict.OVERTAKEN or reply.end is not None:
                 return reply
-            # Overtaken although no end is recorded: Redis may have been emptied. Then a heartbeat makes the claim again.
+            # Superseded, but no end is recorded: Redis may have lost its data. Then a heartbeat restores the claim.
             forgotten_since = forgotten_since or time.monotonic()
             if not heartbeat.ask_now().owned or time.monotonic() - forgotten_since > _FORGOTTEN_SECONDS:
                 return reply

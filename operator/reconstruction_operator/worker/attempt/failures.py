@@ -18,7 +18,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class ReconstructionFailedError(Exception):
-    """A failed job's Celery result. Both arguments are plain text, so that they survive JSON."""
+    """The Celery result of a failed job. Both arguments are plain text, so that they survive JSON."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(reason, message)
@@ -26,12 +26,12 @@ class ReconstructionFailedError(Exception):
         self.message = message
 
     def __str__(self) -> str:
-        """Reason and message, as a log shows it."""
+        """Return reason and message, as logs show them."""
         return f"{self.reason}: {self.message}"
 
 
 def failure_of(error: Exception, folder: Path) -> ReconstructionFailedError:
-    """Translate `error`, which ended a run in `folder`. Unexpected exceptions are also logged with their traceback."""
+    """Return the failure for an exception that ended a run in `folder`. Unexpected exceptions are also logged with their traceback."""
     match error:
         case ModelFailure() | StorageError():
             return _failure(error.reason, error.message)
@@ -40,10 +40,10 @@ def failure_of(error: Exception, folder: Path) -> ReconstructionFailedError:
         case MemoryError():
             return _failure("OUT_OF_MEMORY", "the worker's own process had no memory left")
         case OSError() if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            logger.error("the worker may not write where it has to: %s", error)
+            logger.error("the worker lacks write permission: %s", error)
             return _failure("WORKER_ERROR", f"the worker may not use {error.filename or folder}: {error.strerror}")
         case _:
-            logger.error("the run failed by an unexpected error", exc_info=error)
+            logger.error("the run failed with an unexpected error", exc_info=error)
             return _failure("WORKER_ERROR", f"{type(error).__name__}: {error}")
 
 

@@ -1,4 +1,4 @@
-"""Loading photos: fetches them into the run's workspace and decodes each once to check it, or takes over those of an earlier attempt."""
+"""Loading photos: copies them into the run's workspace and decodes each once, or takes over the photos of an earlier attempt."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _CHECK_SHARE = 0.95  # share of the step, with decoding; the rest is for keeping
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The checked photos, and the digest of the input. No photos if the digest is that of a known input."""
+    """The checked photos and the digest of the input. There are no photos if the input is known."""
 
     photos: tuple[Photo, ...]
     digest: str
-    bytes: int = 0  # size of the user's files, with masks
+    bytes: int = 0  # total size of the user's files, with masks
     known: bool = False
 
 
@@ -46,10 +46,10 @@ def load_photos(
     limits: Limits,
     tick: Tick,
 ) -> Loaded:
-    """The checked photos of the envelope's input; without an envelope, of the job's own input folder.
+    """Return the checked photos of the envelope's input; without an envelope, of the job's own input folder.
 
-    An input that `limits` knows is not decoded and, if that shows in time, not copied. The same holds for photos that an earlier attempt
-    has checked and kept. An exception of `tick` ends the work.
+    Photos of an input in `limits.known` are not decoded. They are not even copied, if the digest can be computed before. The same
+    holds for photos that an earlier attempt has checked and kept. An exception of `tick` ends the work.
 
     Raises StorageError if the input cannot be used.
     """
@@ -76,7 +76,7 @@ def load_photos(
 def _fetch(
     job_id: str, envelope: Envelope | None, limits: Limits, *, model: Model, workspace: Workspace, tick: Tick
 ) -> Fetched:
-    """Fetch the photos into the workspace, with the digest of the input, unless that is known."""
+    """Fetch the photos into the workspace and compute the digest of the input. A known input is only identified."""
     fetching = section(tick, 0.0, _FETCH_SHARE)
     if envelope is None:
         fetched = fetch.take_folder(file_handler.input_dir(job_id), workspace.photos, limits, fetching)
@@ -99,7 +99,7 @@ def _loaded(workspace: Workspace, photos: Sequence[KeptPhoto], digest: str) -> L
 
 
 def with_masks(folder: Path, files: Sequence[KeptPhoto]) -> tuple[Photo, ...]:
-    """The photos among the checked files in the folder, each with its mask."""
+    """Return the photos among the checked files in the folder, each with its mask."""
     known = {one.name: one for one in files}
     return tuple(
         Photo(folder / name, known[name].width, known[name].height, known[name].bytes, folder / mask if mask else None)
@@ -112,7 +112,7 @@ def _check(tick: Tick) -> Callable[[], None]:
 
 
 def check_count(count: int, model: Model, ignored: Ignored) -> None:
-    """Raises StorageError: TOO_FEW_IMAGES, TOO_MANY_IMAGES or UNSUPPORTED_FORMAT."""
+    """Check the number of photos. Raises StorageError: TOO_FEW_IMAGES, TOO_MANY_IMAGES or UNSUPPORTED_FORMAT."""
     found = f"{count} photos were found{f' ({ignored.text})' if ignored.text else ''}; {model.name}"
     if count < model.min_photos and ignored.unread:
         text = f"{found} needs at least {model.min_photos}, and does not read {ignored.unread}"

@@ -1,4 +1,4 @@
-"""Attempt observer: reports one attempt to the worker's metrics, to the job's trace and as Celery's progress."""
+"""Attempt observer: reports an attempt in the worker's metrics, the job's trace and Celery's progress."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from reconstruction_operator.worker.model.usage import ModelUsage
 
 logger = logging.getLogger(__name__)
 
-_OVERTAKEN: Final = "Overtaken"  # the outcome in metrics and traces of an attempt that another run took over
-_FLUSH_SECONDS: Final = 2.0  # time for unsent spans, when a process of the pool or the worker ends
+_OVERTAKEN: Final = "Overtaken"  # outcome of a superseded run in metrics and traces
+_FLUSH_SECONDS: Final = 2.0  # time to send the remaining spans when a pool process or the worker ends
 
 
 def _now() -> datetime:
@@ -43,9 +43,11 @@ class AttemptObserver:
     monotonic: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = _now
     emit: Callable[[Span], None] | None = field(default_factory=tracing.emitter)
-    model: str = field(init=False, default="")  # an installed model, never the text of the job: it becomes a label
+    model: str = field(
+        init=False, default=""
+    )  # an installed model, never free text from the job, because it becomes a label
     inputs: Inputs = field(init=False, default=Inputs())
-    input_digest: str = field(init=False, default="")  # digest of the photos; empty: they were not read
+    input_digest: str = field(init=False, default="")  # digest of the photos; empty if they were not read
     usage: ModelUsage | None = field(init=False, default=None)
     resumed_from: str = field(init=False, default="")  # the stage of an earlier attempt
     _begun: _Moment = field(init=False)
@@ -55,17 +57,17 @@ class AttemptObserver:
 
     def __post_init__(self) -> None:
         self._begun = self._paced_from = self._moment()
-        its = self.assignment
-        logger.info("%s begins: model %s, task %s", its.title, its.model_type, its.task_id)
+        assignment = self.assignment
+        logger.info("%s begins: model %s, task %s", assignment.title, assignment.model_type, assignment.task_id)
 
     def reached(self, reached: Reached, keep: bool) -> None:
-        """The run has progressed. `keep`: this report must not be skipped, as for the begin of a step."""
+        """Report progress of the run. `keep`: this report must not be skipped, such as the start of a step."""
         if self._step is None or self._step[0].index != reached.step.index:
             self._end_step(completed=True)
             self._step = reached.step, self._moment()
         if reached.resumed and not self.resumed_from:
             self.resumed_from = reached.resumed
-            self._paced_from = self._moment()  # work of earlier attempts shows nothing about this run's pace
+            self._paced_from = self._moment()  # the pace of this run does not follow from the work of earlier attempts
             logger.info("%s continues after stage %s", self.assignment.title, reached.resumed)
         meta = {
             "progress": reached.percent,
@@ -89,25 +91,25 @@ class AttemptObserver:
         self.sender.offer(meta, keep=keep)
 
     def read(self, inputs: Inputs) -> None:
-        """The photos were fetched and checked."""
+        """Report the photos that were fetched and checked."""
         self.inputs = inputs
         report(metrics.IMAGES, inputs.images or 0, self.model)
         report(metrics.INPUT, inputs.bytes or 0, self.model)
 
     def used(self, usage: ModelUsage) -> None:
-        """The model's processes have ended."""
+        """Report what the model's processes used; they have ended."""
         self.usage = usage
         report(metrics.PEAK_MEMORY, usage.peak_bytes, self.model)
         report(metrics.HIGHEST_MEMORY, usage.peak_bytes, self.model)
 
     @property
     def step_seconds(self) -> Mapping[str, float]:
-        """How long each step took until now, by its name."""
+        """The duration of each step so far, by its name."""
         current = [] if self._step is None else [(self._step[0].name, self._since(self._step[1]))]
         return dict([*self._ended, *current])
 
     def ended(self, end: End | None) -> None:
-        """The attempt is over; `end` is the end that counts, None if the attempt belongs to another run."""
+        """Report the end that counts; None if the attempt belongs to another run."""
         outcome = _OVERTAKEN if end is None else end.outcome.value
         reason = "" if end is None else end.reason
         error = f"{end.reason}: {end.message}" if end is not None and end.outcome is Outcome.FAILED else ""
@@ -167,7 +169,7 @@ class AttemptObserver:
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
-    """A moment on both clocks: spans need the time of day, durations a clock that is never set."""
+    """A moment on both clocks: spans need the time of day, durations need a monotonic clock."""
 
     at: datetime
     seconds: float

@@ -1,4 +1,4 @@
-"""Ownership of an attempt: one delivery's calls to the protocol, with its names and token filled in."""
+"""Ownership of an attempt: the protocol calls of one delivery, with its names and token filled in."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from reconstruction_operator.state.replies import BeatReply, ClaimReply, FinishR
 
 T = TypeVar("T")
 
-LIFE: Final = uuid.uuid4().hex  # random for each worker: made before its pool forks, so that the pool shares it
+LIFE: Final = (
+    uuid.uuid4().hex
+)  # random for each worker; created before the pool forks, so that all its processes share it
 
 
 @dataclass(frozen=True, slots=True)
 class Ownership:
-    """One delivery. `attempt` is None for a bare task, which has no record. Each method raises RedisError without Redis."""
+    """One delivery. `attempt` is None for a bare task, which has no record. Each method raises RedisError if Redis is unavailable."""
 
     job_id: str
     task_id: str

@@ -1,7 +1,7 @@
 """Progress sender: sends progress to Celery's result backend from another thread, so that a slow Redis never delays a run.
 
-One thread of the process sends for all running attempts. Reports of an attempt within a few milliseconds are sent together,
-and its first reports after a tenth of a second: an attempt that has ended by then need not be shown as running.
+One thread of the process sends for all running attempts. It sends an attempt's first reports after a tenth of a second, since an attempt
+that ends earlier need not be shown as running. Later reports within a few milliseconds are sent together.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ Meta = Mapping[str, Any]
 """What `AsyncResult.info` shows while a task is in state PROGRESS."""
 
 Send = Callable[[Sequence[Meta]], None]
-"""Sends some of them, in order. Raises anything if it is not certain that all arrived."""
+"""Sends some of them, in order. Raises any exception unless all of them arrived."""
 
-# Rate limit within a step, for Redis. The model process has its own (`models.child`), for its pipe: this one also
-# covers models in this process and the loading of photos.
+# Rate limit within a step, to protect Redis. It also covers models in this process and the loading of photos; the limit of the model
+# process (`models.child`) protects only its pipe.
 _LATEST_SECONDS: Final = 0.5
 _AFTER_ERROR_SECONDS: Final = 1.0
 _GATHER_SECONDS: Final = 0.01
@@ -35,9 +35,9 @@ _FIRST_SECONDS: Final = 0.1  # until the first reports of an attempt are sent
 class ProgressSender:
     """Sends inside a `with` block.
 
-    Items offered with `keep` (begin and end of a step) are sent in order and retried until they arrive. Of all others only
-    the latest is sent, once. Items unsent when the run is over get one try, by `send_last` if it is given: the recorded end
-    counts, not the progress.
+    Items offered with `keep` (start and end of a step) are sent in order and retried until they arrive. Of all others, only
+    the latest is sent, once. Items that are unsent when the run ends are tried once, by `send_last` if it is given: from then on
+    the recorded end counts.
     """
 
     def __init__(self, send: Send, *, flush_seconds: float, send_last: Send | None = None) -> None:
@@ -50,10 +50,10 @@ class ProgressSender:
         self._sending = threading.Lock()
         self._closed = False
         self._failed = False
-        self._gather_seconds = _FIRST_SECONDS  # from an offer until it is sent
-        self._latest_at = 0.0  # monotonic time before which the latest is not sent
+        self._gather_seconds = _FIRST_SECONDS  # delay between an offer and its send
+        self._latest_at = 0.0  # monotonic time before which the latest item is not sent
         self._retry_at = 0.0  # monotonic time before which nothing is sent
-        self._context = copy_context()  # names the job in log lines of the sending thread
+        self._context = copy_context()  # names the job in the log lines of the sending thread
         self._courier: _Courier | None = None
 
     def __enter__(self) -> Self:
@@ -72,14 +72,14 @@ class ProgressSender:
             else:
                 self._latest = meta
         if self._courier is not None:
-            self._courier.fetch(self, self._gather_seconds)
+            self._courier.send_within(self, self._gather_seconds)
 
     def close(self) -> None:
-        """Send the kept items, unless a send hangs for `flush_seconds`. Nothing is sent after this returns."""
+        """Send the kept items, unless a send hangs for `flush_seconds`. Nothing is sent afterwards."""
         if self._courier is not None:
             self._courier.forget(self)
         with self._lock:
-            self._closed = True  # before the last send, for whose end the thread may wait
+            self._closed = True  # set first, because the thread may wait for the last send
         if self._sending.acquire(timeout=self._flush_seconds):
             try:
                 with self._lock:
@@ -90,7 +90,7 @@ class ProgressSender:
                 self._sending.release()
 
     def send_due(self) -> float | None:
-        """Send what is due; returns the monotonic time at which more is due (None: after the next offer)."""
+        """Send the due items. Return the monotonic time at which more are due (None: after the next offer)."""
         with self._sending:
             with self._lock:
                 now = time.monotonic()
@@ -117,7 +117,7 @@ class ProgressSender:
                 return None if self._latest is None else max(self._latest_at, self._retry_at)
 
     def _try(self, items: Sequence[Meta], send: Send) -> bool:
-        """Send them; returns whether they have arrived."""
+        """Send the items; return whether they arrived."""
         try:
             send(items)
         except Exception as error:  # noqa: BLE001  # the result backend may raise anything
@@ -130,7 +130,7 @@ class ProgressSender:
 
 
 class _Courier:
-    """The thread that sends for all attempts of a process. It starts with the first attempt, and wakes up only when something is due."""
+    """The thread that sends for all attempts of a process. It starts with the first attempt, and wakes up only when an item is due."""
 
     def __init__(self) -> None:
         self._due_at: dict[ProgressSender, float] = {}
@@ -138,10 +138,10 @@ class _Courier:
         self._wakes_at = 0.0
         threading.Thread(target=self._run, name="progress", daemon=True).start()
 
-    def fetch(self, sender: ProgressSender, seconds: float) -> None:
-        """Call `send_due` of the sender within that many seconds."""
+    def send_within(self, sender: ProgressSender, seconds: float) -> None:
+        """Call the sender's `send_due` within `seconds`."""
         with self._changed:
-            self._come_by(sender, time.monotonic() + seconds)
+            self._set_due(sender, time.monotonic() + seconds)
             if self._due_at[sender] < self._wakes_at:
                 self._changed.notify()
 
@@ -150,7 +150,7 @@ class _Courier:
         with self._changed:
             self._due_at.pop(sender, None)
 
-    def _come_by(self, sender: ProgressSender, at: float) -> None:
+    def _set_due(self, sender: ProgressSender, at: float) -> None:
         self._due_at[sender] = min(at, self._due_at.get(sender, math.inf))
 
     def _run(self) -> None:
@@ -159,16 +159,16 @@ class _Courier:
                 again_at = sender.send_due()
                 if again_at is not None:
                     with self._changed:
-                        self._come_by(sender, again_at)
+                        self._set_due(sender, again_at)
 
     def _wait(self) -> list[ProgressSender]:
-        """Wait until something is due."""
+        """Wait until a sender is due; return all that are."""
         with self._changed:
             while True:
                 now = time.monotonic()
                 due = [sender for sender, at in self._due_at.items() if at <= now]
                 if due:
-                    self._wakes_at = 0.0  # it checks again without being woken
+                    self._wakes_at = 0.0  # the thread checks again without a notification
                     for sender in due:
                         del self._due_at[sender]
                     return due

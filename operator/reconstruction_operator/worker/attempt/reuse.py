@@ -1,13 +1,12 @@
 """Reuse: a job takes over the result of an earlier job of its namespace and name, instead of running its model.
 
-The earlier job may be deleted: a restored backup and a manifest that is applied again find their results in other jobs' folders or in
-the trash.
+The earlier job may be deleted. After a restored backup, or if a manifest is applied again, its result is in the folder of another job
+or in the trash.
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import logging
 import os
 import shutil
@@ -32,14 +31,13 @@ from reconstruction_operator.worker.model.selection import Choice
 
 logger = logging.getLogger(__name__)
 
-_CHUNK_BYTES = 1 << 20
 # Errors of a file system without hard links, or with files of another user.
 _NO_LINKS = (errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A result of an earlier job that is left only as a copy at this job's own output address (from another volume or cluster)."""
+    """A result of an earlier job of which only the copy at this job's output address is left (from another volume or cluster)."""
 
     manifest: Manifest
     uri: str
@@ -47,28 +45,28 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Reusable:
-    """The results that a job may take over, the newest first, a copy last."""
+    """The results that a job may take over, newest first; a copy comes last."""
 
     results: tuple[EarlierResult | Copy, ...] = ()
 
     @property
     def known(self) -> tuple[KnownInput, ...]:
-        """The inputs that they were made from."""
-        its = (found.manifest for found in self.results)
-        return tuple(KnownInput(one.input_digest, one.images, one.input_bytes) for one in its)
+        """The inputs that the results were made from."""
+        made = (found.manifest for found in self.results)
+        return tuple(KnownInput(one.input_digest, one.images, one.input_bytes) for one in made)
 
     @property
     def job_ids(self) -> frozenset[str]:
-        """The jobs that have them."""
+        """The jobs that made the results."""
         return frozenset(found.manifest.job_id for found in self.results)
 
     def made_from(self, digest: str) -> tuple[EarlierResult | Copy, ...]:
-        """The results that were made from that input."""
+        """Return the results that were made from that input."""
         return tuple(found for found in self.results if found.manifest.input_digest == digest)
 
 
 def reusable(assignment: Assignment, choice: Choice | None) -> Reusable:
-    """The results that the job may take over. Without `choice`: all of its namespace and name, whatever they were made from.
+    """Return the results that the job may take over: those of its namespace and name.
 
     With `choice`, only those of the same model in the same version and with the same parameters.
     """
@@ -78,12 +76,12 @@ def reusable(assignment: Assignment, choice: Choice | None) -> Reusable:
 
 
 def is_heir(assignment: Assignment, choice: Choice | None) -> bool:
-    """Whether the job may take over a result at all."""
+    """Return whether the job may take over a result at all."""
     return choice is None or (assignment.reuse == spec.IF_UNCHANGED and not choice.simulated)
 
 
 def fits(manifest: Manifest, choice: Choice | None) -> bool:
-    """Whether the job may take over that result of its namespace and name, if it was made from its photos."""
+    """Return whether the job may take over that result of its namespace and name, if the result was made from the job's photos."""
     if choice is None:
         return True
     name = choice.model.name
@@ -92,13 +90,13 @@ def fits(manifest: Manifest, choice: Choice | None) -> bool:
 
 
 def not_found(assignment: Assignment) -> ModelFailure:
-    """The failure of a job that has to take over a result, and finds none."""
+    """Return the failure of a job that has to take over a result but finds none."""
     text = f"no result of an earlier job {assignment.title} is on the volume of this worker"
     return ModelFailure("RESULT_NOT_FOUND", text)
 
 
 def is_moderate(manifest: Manifest) -> bool:
-    """Whether the copy, which any program may have made, is small enough to be read."""
+    """Return whether the copy, which any program may have written, is small enough to be read."""
     return all(size >= 0 for _, size in manifest.sizes) and (
         sum(size for _, size in manifest.sizes) <= config.settings.INPUT_MAX_BYTES
     )
@@ -107,10 +105,10 @@ def is_moderate(manifest: Manifest) -> bool:
 def take_over(
     found: EarlierResult | Copy, output: Path, assignment: Assignment, check: Callable[[], None]
 ) -> Manifest | None:
-    """Fills the empty folder `output` with the same result, sealed as this job's; None if the result is not complete any more.
+    """Fill the empty folder `output` with the same result, sealed as this job's; return None if the result is no longer complete.
 
-    The files are shared with the earlier result (hard links), or copied where that is not possible. `check` is called often, and may
-    raise. Raises OSError for the disk, StorageError for a copy that cannot be read.
+    The files are hard links to the earlier result, or copies where links are not possible. `check` is called often, and may
+    raise. Raises OSError if the disk fails, StorageError if a copy cannot be read.
     """
     made_by = found.manifest
     try:
@@ -120,10 +118,10 @@ def take_over(
             intact = _collect(found, output, assignment.namespace, check)
         else:
             intact = all(_link(found.path, output, one, check) for one in made_by.files)
-    except FileNotFoundError:  # it is being deleted
+    except FileNotFoundError:  # the result is being deleted
         intact = False
     if not intact:
-        logger.warning("the result of job %s is not whole any more: it is not taken over", made_by.job_id)
+        logger.warning("the result of job %s is no longer complete and is not taken over", made_by.job_id)
         workspace.empty(output)
         return None
     for folder in {(output / one.name).parent for one in made_by.files}:
@@ -159,27 +157,27 @@ def _maker(found: EarlierResult | Copy) -> ReusedFrom:
 
 
 def _collect(copy: Copy, output: Path, namespace: str, check: Callable[[], None]) -> bool:
-    """Copies the files into `output`; returns whether they equal the sealed ones. Other programs may write to their folder."""
+    """Copy the files into `output`; return whether they equal the sealed files. Other programs may write to the copy."""
     files = copy.manifest.files
     outputs.collect(copy.uri, copy.manifest, output, check, namespace=namespace)
     return all(_digest(output / one.name, check) == one.sha256 for one in files)
 
 
 def _is_sound(manifest: Manifest) -> bool:
-    """Whether the manifest, which may have been edited, names a mesh, each file once, and no file outside its folder."""
+    """Return whether the manifest, which may have been edited, names a mesh, each file once, and no file outside its folder."""
     paths = {PurePosixPath(one.name) for one in manifest.files}
     has_mesh = PurePosixPath(MESH) in paths
     return has_mesh and len(paths) == len(manifest.files) and all(_is_below(one.name) for one in manifest.files)
 
 
 def _is_below(name: str) -> bool:
-    """Whether the name leads to a place below its folder (path traversal)."""
+    """Return whether the name stays below its folder (path traversal)."""
     path = PurePosixPath(name)
     return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and "\0" not in name
 
 
 def _link(source: Path, output: Path, sealed: SealedFile, check: Callable[[], None]) -> bool:
-    """Puts one file into `output`; returns whether it equals the sealed one."""
+    """Link or copy one file into `output`; return whether it equals the sealed file."""
     name = PurePosixPath(sealed.name)
     target = output / name
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -195,9 +193,5 @@ def _link(source: Path, output: Path, sealed: SealedFile, check: Callable[[], No
 
 
 def _digest(path: Path, check: Callable[[], None]) -> str:
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-            check()
-    return digest.hexdigest()
+        return disk.digest(file, check)

@@ -1,4 +1,4 @@
-"""Run of an attempt: its six steps, from an empty workspace to a published result, and its files afterwards."""
+"""Run of an attempt: its six steps, from an empty workspace to a published result, and the clean-up of its files."""
 
 from __future__ import annotations
 
@@ -65,14 +65,15 @@ class AttemptRun:
 
     @property
     def reached(self) -> Reached | None:
-        """How far the run is; None before its first step."""
+        """The progress of the run; None before its first step."""
         return None if self._steps is None else self._steps.reached
 
     def execute(self) -> End:
         """Go through the six steps.
 
-        Raises InterruptedRunError if the run has to end, ReconstructionFailedError if it failed. The result is published also if
-        only its copy was refused, failed, or had no time.
+        The result is published even if its copy was refused, failed or timed out.
+
+        Raises InterruptedRunError if the run has to end, ReconstructionFailedError if it failed.
         """
         try:
             return self._execute()
@@ -87,24 +88,24 @@ class AttemptRun:
             raise self._with_remains(failure) from error
 
     def clean_up(self, end: End | None) -> None:
-        """Delete the run's files, except a result that counts and photos and stages for the next attempt; `end` is the recorded one."""
+        """Delete the run's files, except a result that counts, and photos and stages for the next attempt. `end` is the recorded end."""
         space = self._workspace
         if end is not None and end.reason == "DISK_FULL":
             deletion.empty_trash()
         if not self._copies.withdraw(end, space) or space is None:
             return
         if end is not None and self._is_repeated(end):
-            of_use = self._stages is not None and self._stages.are_useful(
+            useful = self._stages is not None and self._stages.are_useful(
                 end, resumed=bool(self._observer.resumed_from)
             )
-            if workspace.keep_for_the_next(space, stages=of_use):
+            if workspace.keep_for_the_next(space, stages=useful):
                 return
         if end is not None and end.outcome is Outcome.FAILED and workspace.keep_remains(space):
             return
         space.discard()
 
     def _is_repeated(self, end: End) -> bool:
-        """Whether another attempt may follow and use what this one keeps. On a full disk, everything is deleted."""
+        """Return whether another attempt may follow and use the files of this one. On a full disk, everything is deleted."""
         if self.result is not None or end.outcome not in (Outcome.FAILED, Outcome.STOPPED):
             return False
         if end.outcome is Outcome.FAILED and self._is_last:
@@ -118,9 +119,9 @@ class AttemptRun:
         return envelope is None or envelope.last
 
     def _with_remains(self, failure: ReconstructionFailedError) -> ReconstructionFailedError:
-        """The failure. If it ends the job and the model has left files for inspection, these are kept and the message names them."""
+        """Return the failure. If it ends the job, files that the model left for inspection are kept and the message names them."""
         space, final = self._workspace, self._is_last or not outcomes.reason(failure.reason).retriable
-        # The operator orders the deletion of an owned job's files; those of a bare task would stay for ever.
+        # The operator orders the deletion of an owned job's files; the files of a bare task would stay forever.
         if space is None or self._assignment.owner is None or not final or failure.reason == "DISK_FULL":
             return failure
         if not workspace.set_remains_aside(space, FAILED_FOLDER):
@@ -141,9 +142,11 @@ class AttemptRun:
             self._observer.model = choice.model.name
         space, sealed = call_interruptibly(partial(self._begin, choice), check)
         if sealed is not None:
-            logger.info("job %s has a sealed output of %s already", assignment.job_id, sealed.task_id)
+            logger.info("job %s already has a sealed output of task %s", assignment.job_id, sealed.task_id)
             self.result = sealed
-            self._copies.deliver(file_handler.output_dir(assignment.job_id), sealed.uri, space)  # perhaps missing
+            self._copies.deliver(
+                file_handler.output_dir(assignment.job_id), sealed.uri, space
+            )  # the copy may be missing
             return end_of_success(sealed, assignment.worker)
         self._steps = steps = Steps(
             job_id=assignment.job_id,
@@ -173,7 +176,7 @@ class AttemptRun:
         return self._finalize(choice, steps, space, result)
 
     def _begin(self, choice: Choice | None) -> tuple[Workspace, Manifest | None]:
-        """Prepare the workspace; returns it with the result that an earlier attempt has published, if any."""
+        """Prepare the workspace; return it, and the result that an earlier attempt has published, if any."""
         assignment, check = self._assignment, self._heartbeat.check
         self._reusable = reuse.reusable(assignment, choice)
         self._copies.replaced = self._reusable.job_ids
@@ -189,7 +192,7 @@ class AttemptRun:
         try:
             if assignment.owner is not None:
                 self._copies.note(space, assignment.owner)
-            check()  # this thread may have hung on a dead mount that answers again now
+            check()  # this thread may have hung on a mount that responds again
         except InterruptedRunError:
             space.discard()
             raise
@@ -223,7 +226,7 @@ class AttemptRun:
         return loaded
 
     def _take_over(self, found: Iterable[EarlierResult | Copy], space: Workspace) -> Manifest | None:
-        """Take over the first of these results that is complete, into the workspace; None if none is."""
+        """Take over the first complete result of these into the workspace; return None if none is complete."""
         assignment, check = self._assignment, self._heartbeat.check
         for one in found:
             taken = call_interruptibly(partial(reuse.take_over, one, space.output, assignment, check), check)
@@ -280,7 +283,7 @@ class AttemptRun:
         return end_of_success(self._publish(space, manifest), assignment.worker)
 
     def _publish(self, space: Workspace, manifest: Manifest) -> Manifest:
-        """Publish the result; returns the one that counts, which is that of another attempt if it was faster."""
+        """Publish the result. Return the result that counts, which is another attempt's if that was faster."""
         assignment = self._assignment
         if assignment.owner is not None:
             results.note(assignment.owner)
@@ -290,6 +293,6 @@ class AttemptRun:
         return self.result
 
     def _explain_vanished_files(self) -> None:
-        """If the workspace was deleted, ask Redis whether that is because the run is no longer wanted."""
+        """If the workspace was deleted, ask Redis whether the run is still wanted."""
         if self._workspace is not None and not self._workspace.root.exists():
             self._heartbeat.confirm()

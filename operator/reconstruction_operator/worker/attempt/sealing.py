@@ -1,4 +1,4 @@
-"""Sealing: describes a finished result in its manifest."""
+"""Sealing of a result: describes it in its manifest."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def seal(
     observer: AttemptObserver,
     check: Callable[[], None],
 ) -> Manifest:
-    """Write the manifest of the files in `output`, and return it. `check` is called often, and may raise."""
+    """Write the manifest of the files in `output` and return it. `check` is called often, and may raise."""
     model, inputs, usage = choice.model.name, observer.inputs, observer.usage
     manifest = Manifest(
         job_id=assignment.job_id,
@@ -62,6 +62,6 @@ def _camel(placement: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _texts(quality: Mapping[str, int | float | str]) -> dict[str, str]:
-    """The model's numbers as texts, in the form of the status."""
+    """Return the model's numbers as texts, as the status shows them."""
     items = list(quality.items())[:MAX_QUALITY_ITEMS]
     return {name: f"{value:.6g}" if isinstance(value, float) else str(value) for name, value in items}

@@ -1,4 +1,4 @@
-"""Stages of an attempt: where its model keeps them, what they depend on, and whether the next attempt gets them."""
+"""Stages of an attempt: where its model keeps them, what they depend on, and whether the next attempt may use them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reconstruction_operator.models import registry
 from reconstruction_operator.models.interface import StageFolder
 from reconstruction_operator.worker.model.selection import Choice
 
-_NO_INPUT = "none"  # for a simulation
+_NO_INPUT = "none"  # of a simulation
 
 
 class AttemptStages:
@@ -22,14 +22,14 @@ class AttemptStages:
         self._inherited = {path.name for path in workspace.sealed_stages(space)}
 
     def folder(self, choice: Choice, input_digest: str, attempt: int | None) -> StageFolder | None:
-        """Where the model keeps its stages; None if the settings allow none."""
+        """Return the folder of the model's stages; None if the settings allow none."""
         most = config.settings.STAGES_MAX_BYTES
         return StageFolder(self._space.stages, _key(choice, input_digest), attempt or 0, most) if most else None
 
     def are_useful(self, end: End, *, resumed: bool) -> bool:
-        """Whether the next attempt should use the stages.
+        """Return whether the next attempt should use the stages.
 
-        A model that crashed after it had resumed from a stage, and finished no other, may have crashed because of that stage.
+        If the model resumed from a stage and crashed before it finished another one, that stage may have caused the crash.
         """
         if end.reason != "BACKEND_CRASHED" or not resumed:
             return True
@@ -37,7 +37,7 @@ class AttemptStages:
 
 
 def _key(choice: Choice, input_digest: str) -> str:
-    """The fingerprint of what the model is to make, with the packages that it computes with."""
+    """Return the fingerprint of the input, the model with the packages that it computes with, and the parameters."""
     name = choice.model.name
     installed = registry.versions(name)
     packages = [f"{one}=={installed.get(one, '')}" for one in sorted(getattr(choice.model, "packages", ()))]

@@ -1,4 +1,4 @@
-"""Steps of a run: at the start of each, the cancel flag is checked and the step reported, in the same way for every model."""
+"""Steps of a run: each begins with a check of the cancel flag and a report, in the same way for every model."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MAX_MESSAGE_CHARS = 200
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """How far a run is."""
+    """The progress of a run."""
 
     step: StepInfo
     percent: float  # in tenths
@@ -28,11 +28,11 @@ class Reached:
     message: str = ""
     resumed: str = ""  # the stage of an earlier attempt from which the run continues
     base: float = 0.0  # the fraction from which it continues
-    remaining_seconds: float | None = None  # expected seconds left, by the model; None: derived from the fraction
+    remaining_seconds: float | None = None  # time left as the model expects; None: derived from the fraction
 
 
 Publish = Callable[[Reached, bool], None]
-"""Takes what was reached, and whether this report must not be skipped."""
+"""Called with the progress, and whether this report must not be skipped."""
 
 
 class Steps:
@@ -68,7 +68,7 @@ class Steps:
         resumed: str = "",
         remaining_seconds: float | None = None,
     ) -> None:
-        """Implements `models.interface.Report`. Begins all steps up to that one; ignores progress that goes backwards.
+        """Begin all steps up to that one and report progress; ignore progress that goes backwards. Implements `models.interface.Report`.
 
         Raises InterruptedRunError if the run has to end.
         """
@@ -88,7 +88,7 @@ class Steps:
         self._end_current()
 
     def _begin(self, step: Step, *, at_once: bool) -> None:
-        """End the previous step (`at_once` if an earlier attempt has done its work), and begin this one."""
+        """End the previous step (`at_once` if an earlier attempt has done its work) and begin this one."""
         self._end_current(at_once=at_once)
         self._check_flag()
         self._current, self._begun_at = step, time.monotonic()
@@ -112,7 +112,7 @@ class Steps:
         self._heartbeat.check()
 
     def _whole(self, step: Step, part: float) -> float:
-        """The fraction of the whole run when `part` (0.0 to 1.0) of the step is done."""
+        """Return the fraction of the whole run when `part` (0.0 to 1.0) of the step is done."""
         before = sum(self._shares.get(one, 0.0) for one in Step if one < step)
         return min(1.0, before + self._shares.get(step, 0.0) * part)
 

@@ -1,4 +1,4 @@
-"""Hanging places: mounts on which a deletion or a check did not end. All processes of a worker skip them for a while."""
+"""Hung mounts: mounts on which a deletion or check timed out. The worker avoids them for a backoff period."""
 
 from __future__ import annotations
 
@@ -9,54 +9,54 @@ from pathlib import Path
 from reconstruction_operator import config
 from reconstruction_operator.worker.deleting.shared_value import SharedValue
 
-_FIRST_SECONDS = 60.0  # doubled each time
+_FIRST_SECONDS = 60.0  # backoff, doubled each time
 _LAST_SECONDS = 900.0
 _ROOT = Path("/")
 _ESCAPED = re.compile(r"\\([0-7]{3})")  # in /proc/self/mountinfo
 
-_places = SharedValue("hanging places", {})
-"""By place: until when it is left alone (monotonic, the same in all processes), the pause, and the process that still hangs or 0."""
+_mounts = SharedValue("hung mounts", {})
+"""By mount: the end of its backoff (monotonic time, the same in all processes), the backoff, and the process that hangs there, or 0."""
 
 
 def known() -> tuple[str, ...]:
-    """The places that must not be touched now."""
-    with _places.held() as places:
+    """Return the mounts that must not be accessed now."""
+    with _mounts.held() as mounts:
         return tuple(
-            place for place, (until, _, process) in places.items() if until > time.monotonic() or _is_running(process)
+            mount for mount, (until, _, process) in mounts.items() if until > time.monotonic() or _is_running(process)
         )
 
 
 def remember(path: Path, process: int) -> None:
-    """A deletion or a check at `path` did not end. `process` could not be killed and still hangs there; 0 if it was killed.
+    """Record that a deletion or check at `path` timed out. `process` hangs there and could not be killed; 0 if it was killed.
 
-    Job folders are not remembered: without their disk nothing works, and a large folder takes long to delete.
+    The mount of the job folders is never recorded: no job can run without it, and a large folder takes long to delete.
     """
     if path.is_relative_to(config.settings.JOBS_DIR):
         return
-    place = str(_place_of(path))
-    with _places.held() as places:
-        _, before, _ = places.get(place, (0.0, _FIRST_SECONDS / 2, 0))
-        pause = min(2 * before, _LAST_SECONDS)
-        places[place] = (time.monotonic() + pause, pause, process)
+    mount = str(_mount_of(path))
+    with _mounts.held() as mounts:
+        _, before, _ = mounts.get(mount, (0.0, _FIRST_SECONDS / 2, 0))
+        backoff = min(2 * before, _LAST_SECONDS)
+        mounts[mount] = (time.monotonic() + backoff, backoff, process)
 
 
 def forget(path: Path) -> None:
-    """A deletion or a check at `path` has ended."""
-    with _places.held() as places:
-        if places:  # otherwise the list of all mounts need not be read, for each deletion
-            places.pop(str(_place_of(path)), None)
+    """Record that the mount of `path` responds."""
+    with _mounts.held() as mounts:
+        if mounts:  # avoids reading the list of all mounts at each deletion
+            mounts.pop(str(_mount_of(path)), None)
 
 
-def _place_of(path: Path) -> Path:
-    """The mount that holds the path, found without touching it; if that mount also holds the job folders, the folder above `path`."""
+def _mount_of(path: Path) -> Path:
+    """Return the mount of the path without accessing it; the parent of `path`, if that mount also holds the job folders."""
     mounts = [Path(_unescaped(line.split(" ")[4])) for line in Path("/proc/self/mountinfo").read_text().splitlines()]
 
-    def mount_of(one: Path) -> Path:
+    def innermost(one: Path) -> Path:
         above = (mount for mount in mounts if one.is_relative_to(mount))
         return max(above, key=lambda mount: len(mount.parts), default=_ROOT)
 
-    mount = mount_of(path)
-    return path.parent if mount in (_ROOT, mount_of(Path(config.settings.JOBS_DIR).absolute())) else mount
+    mount = innermost(path)
+    return path.parent if mount in (_ROOT, innermost(Path(config.settings.JOBS_DIR).absolute())) else mount
 
 
 def _unescaped(text: str) -> str:
@@ -64,7 +64,7 @@ def _unescaped(text: str) -> str:
 
 
 def _is_running(process: int) -> bool:
-    """Whether the process still hangs. A killed process that has ended may be a zombie until it is reaped."""
+    """Return whether the process still hangs. A killed process may be a zombie until it is reaped."""
     try:
         state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
     except (OSError, IndexError):

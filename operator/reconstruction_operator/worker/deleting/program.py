@@ -1,7 +1,7 @@
 """Program that deletes files: `python -P -m reconstruction_operator.worker.deleting.program`.
 
-A call on a dead mount never returns, and a thread in it cannot be ended: a process can. It reads requests from stdin, a line each,
-and writes to stdout which place it is about to touch, log messages, and at last the outcome. It ends with its worker.
+A call on a dead mount never returns, and its thread cannot be ended, but a process can be killed. The program reads one request per
+line from stdin. It writes to stdout each path that it is about to access, log messages, and finally the outcome. It ends with its worker.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from pathlib import Path
 from typing import Any
 
 from reconstruction_operator import privacy
-from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.jobfiles import layout, notes, trash
 from reconstruction_operator.jobfiles.deletion import delete_job_files
 from reconstruction_operator.jobfiles.layout import JobFolder
 from reconstruction_operator.transfer import outputs, uris
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects.address import is_object
+from reconstruction_operator.transfer.programs import failure_message
 from reconstruction_operator.transfer.runs import EVERY_ATTEMPT, Run
 from reconstruction_operator.worker.deleting.request import DeletionRequest
 
 logger = logging.getLogger(__name__)
 
 Announce = Callable[[Path], None]
-"""Gets the place of a copy, or the job folder, before it is deleted; may raise."""
+"""Called with the path of a copy or job folder before it is accessed; may raise."""
 
 
 def perform(request: DeletionRequest, announce: Announce) -> bool:
-    """Deletes what the request names; returns whether a job had files. Idempotent: it may be resumed after a kill.
+    """Delete what the request names; return whether there were files. Idempotent: it may be repeated after a kill.
 
     Raises OSError, OvertakenError or StorageError if something could not be deleted.
     """
@@ -45,7 +45,7 @@ def perform(request: DeletionRequest, announce: Announce) -> bool:
     if request.uri:
         folder = Path(request.workspace) if request.workspace else None
         run = Run(request.job_id, request.attempt, folder)
-        announce(_place(request.uri, JobFolder.of(request.job_id)))
+        announce(_path_of(request.uri, JobFolder.of(request.job_id)))
         outputs.withdraw(request.uri, run, namespace=request.namespace, copy=request.copy)
         return True
     job = JobFolder.of(request.job_id)
@@ -53,7 +53,7 @@ def perform(request: DeletionRequest, announce: Announce) -> bool:
 
 
 def _expire(until: float) -> bool:
-    """Deletes results in the trash whose time is over, the earliest first."""
+    """Delete the results in the trash that expire by `until`, the earliest first."""
     found = False
     while (due := next((kept for kept in trash.entries() if kept.until <= until), None)) is not None:
         found = trash.delete(due) or found
@@ -64,31 +64,31 @@ def _delete(folder: JobFolder, announce: Announce, *, cancelled: bool, retain_se
     announce(folder.root)
     if cancelled:
         trash.discard(folder.job_id)
-    retained = trash.find(folder.job_id) is not None  # a worker died after it had moved the folder there
-    # A run that is still active fails before it delivers, because its workspace is deleted. The notes stay until all copies are deleted.
+    retained = trash.find(folder.job_id) is not None  # moved there by a worker that died afterwards
+    # A run that is still active fails before it delivers, because its workspace is retired. The notes stay until all copies are deleted.
     for workspace in folder.workspaces():
         workspace.retire()
     run = Run(folder.job_id, EVERY_ATTEMPT, folder=None)
     for one in notes.deliveries(folder):
         try:
-            announce(_place(one.uri, folder))
+            announce(_path_of(one.uri, folder))
             outputs.withdraw(
                 one.uri, run, namespace=one.owner.namespace, copy=cancelled or not (one.published or retained)
             )
         except StorageError as error:  # the settings have changed since the delivery
-            logger.warning("the delivered copy of job %s may not be deleted: %s", folder.job_id, error)
+            logger.warning("not permitted to delete the delivered copy of job %s: %s", folder.job_id, error)
     announce(folder.root)
     retain = 0 if cancelled else trash.seconds_of(folder) if retain_seconds is None else retain_seconds
     return delete_job_files(folder.job_id, retain_until=time.time() + retain if retain else 0.0)
 
 
-def _place(uri: str, folder: JobFolder) -> Path:
-    """The path that is about to be touched. For objects it is the job's folder, because a store answers or times out."""
+def _path_of(uri: str, folder: JobFolder) -> Path:
+    """Return the path that is about to be accessed. For objects it is the job's folder: a store responds or times out."""
     return folder.root if is_object(uri) else uris.path_of(uri)
 
 
 class _Relay(logging.Handler):
-    """Sends log messages to the worker, which has the configuration of logs."""
+    """Sends log messages to the worker, where logging is configured."""
 
     def emit(self, record: logging.LogRecord) -> None:
         _write(log=[record.levelno, record.getMessage()])
@@ -107,33 +107,27 @@ def main() -> None:
 def _read(lines: queue.SimpleQueue[bytes]) -> None:
     for line in sys.stdin.buffer:
         lines.put(line)
-    os._exit(0)  # the worker has ended, or needs nothing more; ends even in the middle of a deletion
+    os._exit(0)  # the worker has ended or closed the process; this ends even a running deletion
 
 
 def _answer(line: bytes) -> None:
-    request, hanging = DeletionRequest.from_line(line)
+    request, hung_mounts = DeletionRequest.from_line(line)
     newest: Path | None = None
 
-    def announce(place: Path) -> None:
+    def announce(path: Path) -> None:
         nonlocal newest
-        if place == newest:
+        if path == newest:
             return
-        dead = next((one for one in hanging if place.is_relative_to(one)), None)
-        if dead is not None:
-            raise TimeoutError(f"{place} is left alone for now: a deletion in {dead} did not end")
-        _write(at=str(place))
-        newest = place
+        mount = next((one for one in hung_mounts if path.is_relative_to(one)), None)
+        if mount is not None:
+            raise TimeoutError(f"{path} is skipped for now: a deletion in {mount} timed out")
+        _write(at=str(path))
+        newest = path
 
     try:
         _write(done=perform(request, announce))
-    except OvertakenError:
-        _write(overtaken=True)
-    except StorageError as error:
-        _write(refused=[error.reason, error.message])
-    except OSError as error:
-        _write(errno=error.errno, strerror=error.strerror or str(error), filename=error.filename)
     except Exception as error:  # noqa: BLE001  # the worker reports it
-        _write(errno=None, strerror=f"{type(error).__name__}: {error}", filename=None)
+        _write(**failure_message(error))
 
 
 def _write(**message: Any) -> None:

@@ -1,4 +1,4 @@
-"""Shared value: a small JSON value in memory that all processes of a worker's pool share."""
+"""Shared value: a small JSON value in memory, shared by all processes of a worker's pool."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NOEXEC_SEAL: Final = 0x8  # MFD_NOEXEC_SEAL of memfd_create(2), since Linux 6.3
 
 
 class SharedValue:
-    """A value under a lock. Make it before the pool forks, so that every process inherits it; it lasts as long as the worker."""
+    """A value under a lock. Create it before the pool forks, so that every process inherits it. It lasts as long as the worker."""
 
     def __init__(self, name: str, initial: Any) -> None:
         self._memory = _memory(name)
@@ -21,12 +21,12 @@ class SharedValue:
 
     @contextlib.contextmanager
     def held(self, *, wait: bool = True) -> Iterator[Any]:
-        """The value, which may be changed in place; no other thread or process holds it meanwhile.
+        """Hold the value, which may be changed in place. Only one thread or process holds it at a time.
 
-        None if another one holds it and `wait` is false. If its holder dies, the lock is free and the value unchanged, or the
-        initial one.
+        Without `wait`, yield None if it is held already. If the holder dies, the lock is released, and the value is unchanged or the
+        initial value.
         """
-        # Opened anew: locks of one open file do not exclude each other, and forked processes share the inherited one.
+        # Opened again each time: locks of one open file do not exclude each other, and forked processes share the inherited file.
         file = os.open(f"/proc/self/fd/{self._memory}", os.O_RDWR | os.O_CLOEXEC)
         try:
             try:
@@ -45,13 +45,13 @@ class SharedValue:
                 os.ftruncate(file, 0)
                 os.pwrite(file, after, 0)
         finally:
-            # Closing alone would leave the lock to a process that was forked meanwhile and has inherited the open file.
+            # A process that was forked meanwhile has inherited the open file, so closing it here would not release the lock.
             fcntl.flock(file, fcntl.LOCK_UN)
             os.close(file)
 
 
 def _memory(name: str) -> int:
     try:
-        return os.memfd_create(name, os.MFD_CLOEXEC | _NOEXEC_SEAL)  # with vm.memfd_noexec=2 the kernel demands it
+        return os.memfd_create(name, os.MFD_CLOEXEC | _NOEXEC_SEAL)  # required by the kernel with vm.memfd_noexec=2
     except OSError:
         return os.memfd_create(name, os.MFD_CLOEXEC)

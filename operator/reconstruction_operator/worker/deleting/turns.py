@@ -1,7 +1,7 @@
-"""Turns: a worker carries out one clean-up at a time, so that its other slots are free for attempts.
+"""Clean-up turns: a worker carries out one clean-up at a time, so that its other slots stay free for attempts.
 
-An order that arrives during another one's turn takes no slot: its job joins the list of that turn. The list
-is lost with the worker, which is harmless: the operator repeats an order whose clean-up is not recorded.
+An order that arrives during a turn takes no slot: its job joins the list of that turn. The list is lost with the worker. The operator
+repeats an order until its clean-up is recorded.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from reconstruction_operator.worker.deleting.shared_value import SharedValue
 
 logger = logging.getLogger(__name__)
 
-TURN_SECONDS: Final = 60.0  # after that time the slot takes other messages, and the next order continues
+TURN_SECONDS: Final = 60.0  # then the slot is free for other messages, and the next order continues the list
 
 
 class CleanUp(Protocol):
-    """Cleans up one job; `retain_seconds` as in its order."""
+    """Cleans up one job; `retain_seconds` is the value in its order."""
 
     def __call__(self, job_id: str, process: DeletionProcess, *, retain_seconds: int | None) -> None:
-        """Clean up; raises the error that prevents it."""
+        """Clean up, or raise the error that prevents it."""
 
 
 _waiting = SharedValue("clean-ups that wait", {})
@@ -31,9 +31,9 @@ _turn = SharedValue("turn to clean up", 0)
 
 
 def take(job_id: str, clean_up: CleanUp, *, retain_seconds: int | None = None) -> None:
-    """Cleans up this job and all others that wait; or, during a turn of another process or thread of this worker, adds the job to its list.
+    """Clean up this job and all others that wait. While another process or thread of this worker has the turn, only add the job to the list.
 
-    Raises what `clean_up` raises for this job; failures for other jobs are logged.
+    Raises the error of `clean_up` for this job; failures of other jobs are logged.
     """
     with _waiting.held() as waiting:
         waiting[job_id] = retain_seconds
@@ -60,7 +60,7 @@ def _work_off(mine: str, clean_up: CleanUp, until: float) -> Exception | None:
                 if job_id == mine:
                     failure = error
                 else:
-                    why = "it was overtaken" if isinstance(error, OvertakenError) else error
+                    why = "it was superseded" if isinstance(error, OvertakenError) else error
                     logger.error("could not clean up job %s: %s", job_id, why)  # noqa: TRY400  # the message is enough
     return failure
 

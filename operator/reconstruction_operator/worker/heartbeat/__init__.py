@@ -1,1 +1,1 @@
-"""Heartbeats of the attempts of a process, and how an attempt learns that it has to end."""
+"""Heartbeats of the attempts of a process, and the interruptions of their runs."""

@@ -1,4 +1,4 @@
-"""Heartbeat: keeps an attempt's claim alive, and learns from Redis whether the run has to end. `pulse` has its thread."""
+"""Heartbeat: keeps an attempt's claim alive and reads from Redis whether the run has to end. `pulse` holds its thread."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from reconstruction_operator.worker.heartbeat.pulse import Pulse
 
 logger = logging.getLogger(__name__)
 
-_LAST_TURN_SECONDS = 10.0  # wait for an answer of Redis that is under way
-_FRESH_SECONDS = 1.0  # a pause in which no worker can be called lost, so no successor starts
+_LAST_TURN_SECONDS = 10.0  # wait for a call that is under way
+_FRESH_SECONDS = 1.0  # too short for a worker to count as lost and for a successor to start
 
 
 class Heartbeat:
     """Beats inside a `with` block. `check` and `interruption` never block.
 
-    `beat` and `cancelled` are each called every `every_seconds`, in turns: even if the listener misses a cancel, it is found in
-    well under a second, since stopping native code can take another. `cancel_requested` is called with each beat while a
-    cancel is requested. `first` is the claim's answer, which was asked for at `first_asked_at` (monotonic seconds).
+    `beat` and `cancelled` are each called every `every_seconds`, alternately. So a cancel that the listener misses is found in
+    well under a second; stopping native code can take another second. `cancel_requested` is called with each beat while a
+    cancel is requested. `first` is the reply to the claim sent at `first_asked_at` (monotonic seconds).
     """
 
     def __init__(
@@ -59,10 +59,10 @@ class Heartbeat:
         self._heard = threading.Condition()
         self._turn = threading.Lock()
         self._over = False
-        self._flag_alone = True  # the claim was the first beat
+        self._flag_alone = True  # whether the next turn only reads the flag; the claim was the first beat
         self._away_since: float | None = None
         self._asked_at = first_asked_at
-        self._context = copy_context()  # names the job in log lines of the beating thread
+        self._context = copy_context()  # names the job in the log lines of the beating thread
         self._handle(first)
 
     def __enter__(self) -> Self:
@@ -73,7 +73,7 @@ class Heartbeat:
         self.cease()
 
     def cease(self) -> None:
-        """Stop beating. Returns when no beat is under way."""
+        """Stop beating. Return when no beat is under way."""
         self._pulse.remove(self)
         self._over = True
         if self._turn.acquire(timeout=_LAST_TURN_SECONDS):
@@ -81,7 +81,7 @@ class Heartbeat:
 
     @property
     def interruption(self) -> Interruption | None:
-        """Why the run has to end; None: continue."""
+        """The reason for which the run has to end; None if it may continue."""
         if self._interruption is None and self._drain_deadline is not None and time.monotonic() >= self._drain_deadline:
             return Interruption(InterruptionKind.DRAINED)
         return self._interruption
@@ -93,17 +93,17 @@ class Heartbeat:
 
     @property
     def redis_is_away(self) -> bool:
-        """Whether the newest beat got no answer."""
+        """Whether Redis did not reply to the newest beat."""
         return self._away_since is not None
 
     def check(self) -> None:
-        """Raises InterruptedRunError if the run has to end."""
+        """Raise InterruptedRunError if the run has to end."""
         interruption = self.interruption
         if interruption is not None:
             raise InterruptedRunError(interruption)
 
     def wait(self, seconds: float) -> None:
-        """Wait; raises InterruptedRunError as soon as the run has to end."""
+        """Wait. Raise InterruptedRunError as soon as the run has to end."""
         deadline = time.monotonic() + seconds
         with self._heard:
             while True:
@@ -115,11 +115,11 @@ class Heartbeat:
                 self._heard.wait(left if drain is None else min(left, max(0.0, drain - time.monotonic())))
 
     def note_cancel(self) -> None:
-        """Another part of the worker has found that the cancel is confirmed."""
+        """Interrupt the run because its cancel is confirmed."""
         self._interrupt(Interruption(InterruptionKind.CANCELLED))
 
     def ask_now(self) -> BeatReply:
-        """Beat at once, in the caller's thread; raises RedisError or ProtocolError without an answer."""
+        """Beat at once, in the caller's thread. Raise RedisError or ProtocolError without a valid reply."""
         asked_at = time.monotonic()
         reply = self._beat()
         self._asked_at = asked_at
@@ -127,29 +127,29 @@ class Heartbeat:
         return reply
 
     def confirm(self) -> bool:
-        """Beat at once; returns whether Redis confirms that this run still has the attempt. Without an answer: False."""
+        """Beat at once; return whether Redis confirms that the attempt belongs to this run. Without a reply: False."""
         try:
             return self.ask_now().owned
         except (RedisError, ProtocolError):
             return False
 
     def refresh(self) -> None:
-        """Beat at once, unless Redis answered a moment ago, because the run may have been paused since its last beat."""
+        """Beat at once, unless Redis replied a moment ago: the run may have been paused since its last beat."""
         if time.monotonic() - self._asked_at > _FRESH_SECONDS:
             self.confirm()
 
     def take_turn(self) -> RedisError | None:
-        """Implements `pulse.Beating`: alternates between a beat and a read of the cancel flag; beats as soon as Redis is back."""
+        """Implement `pulse.Beating`: beat and read the cancel flag alternately; beat as long as Redis is unavailable."""
         flag_alone = self._flag_alone and not self.redis_is_away
         self._flag_alone = not flag_alone
         return self._context.run(self._ask, flag_alone=flag_alone)
 
     def look_now(self) -> None:
-        """Implements `pulse.Beating`."""
+        """Implement `pulse.Beating`: beat out of turn."""
         self._context.run(self._ask, flag_alone=False)
 
     def miss_turn(self, error: RedisError) -> None:
-        """Implements `pulse.Beating`."""
+        """Implement `pulse.Beating`: record the outage that another attempt has found."""
         self._context.run(self._log_outage, error)
 
     def _ask(self, *, flag_alone: bool) -> RedisError | None:
@@ -164,7 +164,7 @@ class Heartbeat:
                 self._log_return()
             except (RedisError, ProtocolError) as error:
                 self._log_outage(error)
-                # An error that Redis answers may concern this job's keys alone, so the other attempts still get their turns.
+                # An error reply may concern this job's keys alone, so the other attempts still get their turns.
                 return error if isinstance(error, (RedisConnectionError, RedisTimeoutError)) else None
             except Exception:
                 logger.exception("the heartbeat failed; retrying")
@@ -202,9 +202,9 @@ class Heartbeat:
         relay.report(worker_metrics.HEARTBEAT_FAILURES, 1)
         if self._away_since is None:
             self._away_since = time.monotonic()
-            logger.warning("Redis does not answer; the run continues: %s", error)
+            logger.warning("Redis is unavailable; the run continues: %s", error)
 
     def _log_return(self) -> None:
         if self._away_since is not None:
-            logger.warning("Redis answers again after %.0f s", time.monotonic() - self._away_since)
+            logger.warning("Redis is available again after %.0f s", time.monotonic() - self._away_since)
             self._away_since = None

@@ -1,4 +1,4 @@
-"""Interruption: why a run has to end early, and the exception that ends code deep in a step."""
+"""Interruption: the reason for which a run has to end early, and the exception that ends it deep in a step."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Interruption:
 
     @property
     def keeps_result(self) -> bool:
-        """Whether a finished result is still of use: to the next attempt, or to the user after a deadline."""
+        """Whether a finished result is still useful: to the next attempt, or to the user after a deadline."""
         return self.kind is InterruptionKind.DRAINED or self.reason in (StopReason.SUSPEND, StopReason.DEADLINE)
 
 
@@ -49,7 +49,7 @@ class InterruptedRunError(Exception):
         self.interruption = interruption
 
 
-class _Hand:
+class _Helper:
     """A thread that calls one function after another. A new thread for each call would cost more than most calls."""
 
     def __init__(self) -> None:
@@ -62,16 +62,16 @@ class _Hand:
             _idle.append(self)
 
 
-_idle: deque[_Hand] = deque()
+_idle: deque[_Helper] = deque()
 os.register_at_fork(after_in_child=_idle.clear)  # no thread survives a fork
 
 
 def call_interruptibly(function: Callable[[], T], check: Callable[[], None]) -> T:
-    """The result of `function`, or the exception that `check` raises while it runs.
+    """Return the result of `function`, or raise the exception that `check` raises while it runs.
 
-    `function` runs in another thread, since a read from a slow server or a dead NFS mount cannot be interrupted. After an
-    interruption that thread is abandoned. So `function` has to call `check` itself now and then, and has to tolerate that its
-    folder is deleted while it works.
+    `function` runs in another thread, since a read from a slow server or a dead NFS mount cannot be interrupted. An interruption
+    abandons that thread. So `function` has to call `check` itself now and then, and has to tolerate that its folder is deleted
+    while it works.
     """
     outcome: SimpleQueue[tuple[T, None] | tuple[None, BaseException]] = SimpleQueue()
     context = copy_context()
@@ -83,10 +83,10 @@ def call_interruptibly(function: Callable[[], T], check: Callable[[], None]) -> 
             outcome.put((None, error))
 
     try:
-        hand = _idle.pop()
+        helper = _idle.pop()
     except IndexError:
-        hand = _Hand()
-    hand.tasks.put(run)
+        helper = _Helper()
+    helper.tasks.put(run)
     while True:
         try:
             result, error = outcome.get(timeout=_POLL_SECONDS)
@@ -98,4 +98,4 @@ def call_interruptibly(function: Callable[[], T], check: Callable[[], None]) -> 
         try:
             raise error
         finally:
-            error = None  # its traceback refers to this frame: a reference cycle would keep both in memory
+            error = None  # its traceback refers to this frame, and the reference cycle would keep both in memory

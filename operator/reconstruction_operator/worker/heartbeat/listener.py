@@ -1,4 +1,4 @@
-"""Listener: a thread that hears which jobs were cancelled or stopped, and makes the heartbeats of their attempts look at once.
+"""Listener: a thread that receives which jobs were cancelled or stopped, and makes their heartbeats beat at once.
 
 One subscription serves all attempts of a process. No beat waits for it: a slow connection only delays hints.
 The thread starts when an attempt has lasted for one beat, and ends after a while without attempts, so an idle process
@@ -20,14 +20,14 @@ from reconstruction_operator.state.interruptions import Interruptions
 logger = logging.getLogger(__name__)
 
 Look = Callable[[], None]
-"""Called in the listener's thread when the job was published: returns at once, and raises nothing."""
+"""Called in the listener's thread when the job is published. It must return at once and raise nothing."""
 
-_HEAR_SECONDS: Final = 1.0  # within this time the thread notices that no attempt is left
-_DEAF_SECONDS: Final = 15.0  # between two tries to subscribe; meanwhile beats find a cancel
+_HEAR_SECONDS: Final = 1.0  # time in which the thread notices that no attempt is left
+_DEAF_SECONDS: Final = 15.0  # between two tries to subscribe; meanwhile only beats find a cancel
 
 
 class Listener:
-    """Hears about jobs between `add` and `remove`, once `open` was called. `subscribe` opens the subscription."""
+    """Receives messages about jobs between `add` and `remove`, once `open` was called. `subscribe` opens the subscription."""
 
     def __init__(self, subscribe: Callable[[], Interruptions], *, idle_seconds: float = 0.0) -> None:
         self._subscribe = subscribe
@@ -42,14 +42,14 @@ class Listener:
             self._looks[job_id].append(look)
 
     def remove(self, job_id: str, look: Look) -> None:
-        """Stop calling it. A call may be under way."""
+        """Stop calling `look`. A call may be under way."""
         with self._lock:
             left = [one for one in self._looks.pop(job_id, ()) if one != look]
             if left:
                 self._looks[job_id] = left
 
     def open(self) -> None:
-        """Start the thread unless it runs. Never waits, and never fails: without the thread only hints are missing."""
+        """Start the thread unless it runs. Never waits and never fails: without the thread, only hints are missing."""
         with self._lock:
             if self._thread is not None:
                 return

@@ -1,8 +1,8 @@
 """Pulse: a thread that beats for a few attempts of a process.
 
-A thread for each attempt would cost more than a short attempt itself. One for all would beat too late if a process has many attempts
-and Redis is slow, since it beats for one after another. The thread starts with the first attempt, and ends after a while
-without attempts, so an idle process never wakes up.
+A thread for each attempt would cost more than a short attempt itself. A single thread for many attempts would beat too late if Redis is
+slow, since it beats for one after another. The thread starts with the first attempt, and ends after a while without attempts, so an
+idle process never wakes up.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from reconstruction_operator.worker.heartbeat.listener import Listener, Look
 logger = logging.getLogger(__name__)
 
 _IDLE_SECONDS: Final = 30.0  # the thread ends after this time without an attempt
-# Attempts of a thread: if Redis answers after 1 s, each beats every 8 s, and its key lives for 10 s
+# Attempts of a thread: if Redis replies after 1 s, each beats every 8 s, and its key expires after 10 s
 _ATTEMPTS_AT_MOST: Final = 4
 
 
@@ -36,13 +36,13 @@ class Beating(Protocol):
     pause_seconds: float  # between two turns
 
     def take_turn(self) -> RedisError | None:
-        """Beat, or read the cancel flag; returns why Redis did not answer, if so. An error that Redis answers does not count."""
+        """Beat, or read the cancel flag. Return the connection error, or None. An error reply from Redis is not a connection error."""
 
     def look_now(self) -> None:
         """Beat out of turn: the job was cancelled, or one of its attempts has to stop."""
 
     def miss_turn(self, error: RedisError) -> None:
-        """Skip a turn: Redis has just failed to answer for another attempt."""
+        """Skip a turn: the turn of another attempt has just found Redis unavailable."""
 
 
 class _Known(NamedTuple):
@@ -53,7 +53,10 @@ class _Known(NamedTuple):
 
 
 class Pulse:
-    """Beats for attempts between `add` and `remove`, and when `listener` hears of one. Without a listener, only beats find a cancel."""
+    """Beats for attempts between `add` and `remove`, and when `listener` receives a message about one.
+
+    Without a listener, only beats find a cancel.
+    """
 
     def __init__(self, listener: Listener | None = None, *, idle_seconds: float = 0.0) -> None:
         self._listener = listener
@@ -62,11 +65,11 @@ class Pulse:
         self._asked: dict[Beating, None] = {}  # attempts that have to beat out of turn
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._idle_at = 0.0  # monotonic time at which the thread ends if no attempt comes
+        self._idle_at = 0.0  # monotonic time at which the thread ends unless an attempt is added
 
     @property
     def has_room(self) -> bool:
-        """Whether it may beat for one more attempt."""
+        """Whether the pulse may beat for one more attempt."""
         return len(self._known) < _ATTEMPTS_AT_MOST
 
     def add(self, one: Beating) -> None:
@@ -75,7 +78,7 @@ class Pulse:
         with self._changed:
             if self._thread is None:
                 thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
-                thread.start()  # raises if no more threads are allowed: then this attempt fails, and the next one tries again
+                thread.start()  # raises if no more threads are allowed: this attempt fails, and the next one tries again
                 self._thread = thread
             self._known[one] = _Known(time.monotonic() + one.pause_seconds, look)
             self._changed.notify()
@@ -83,7 +86,7 @@ class Pulse:
             self._listener.add(one.job_id, look)
 
     def remove(self, one: Beating) -> None:
-        """Stop beating for it. A turn of it may be under way."""
+        """Stop beating for this attempt. A turn of it may be under way."""
         with self._changed:
             known = self._known.pop(one, None)
             self._asked.pop(one, None)
@@ -110,7 +113,7 @@ class Pulse:
             self._beat(due)
 
     def _next(self) -> tuple[list[Beating], list[Beating]] | None:
-        """Wait for the next attempts to beat for, in or out of turn; None after a long time without attempts."""
+        """Wait for attempts that are due; return those out of turn and those in turn. Return None after a long time without attempts."""
         with self._changed:
             while True:
                 now = time.monotonic()
@@ -141,7 +144,7 @@ class Pulse:
 
 
 class _OfProcess:
-    """The pulses of this process, and their listener where the job state is."""
+    """The pulses of this process, and their listener on the Redis with the job state."""
 
     def __init__(self, client: redis.Redis) -> None:
         self.client = client
@@ -149,21 +152,21 @@ class _OfProcess:
         self.pulses: list[Pulse] = []
 
 
-_of_process: Final[list[_OfProcess]] = []  # one at most
+_of_process: Final[list[_OfProcess]] = []  # at most one
 _lock: Final = threading.Lock()
 
 
 def of_process() -> Pulse:
-    """A pulse of this process that has room, which listens where the job state is."""
+    """Return a pulse of this process that has room, with a listener on the Redis with the job state."""
     client = job_manager.get_redis_client()
     with _lock:
         if not _of_process or _of_process[0].client is not client:
             _of_process[:] = [_OfProcess(client)]
-        its = _of_process[0]
-        found = next((one for one in its.pulses if one.has_room), None)
+        shared = _of_process[0]
+        found = next((one for one in shared.pulses if one.has_room), None)
         if found is None:
-            found = Pulse(its.listener, idle_seconds=_IDLE_SECONDS)
-            its.pulses.append(found)
+            found = Pulse(shared.listener, idle_seconds=_IDLE_SECONDS)
+            shared.pulses.append(found)
         return found
 
 

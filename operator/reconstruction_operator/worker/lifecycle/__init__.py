@@ -1,1 +1,1 @@
-"""The Celery worker's lifecycle, as bootsteps: hardening, start-up checks, watchdog, registration, metrics server."""
+"""Lifecycle of the Celery worker, as bootsteps: hardening, start-up checks, watchdog, registration, metrics server."""

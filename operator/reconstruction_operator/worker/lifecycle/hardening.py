@@ -1,4 +1,4 @@
-"""Hardening: protects a worker from other programs, both through Redis and as the same user of the machine."""
+"""Hardening: protects a worker from other programs, which may use the same Redis or run as the same user."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from celery import bootsteps
 
 from reconstruction_operator import config, privacy
 
-# Celery's options that switch off what workers broadcast to each other: useless without remote control.
+# Celery's options that switch off broadcasts between workers, which are useless without remote control.
 _SILENT: Final = {"without_gossip": True, "without_mingle": True, "without_heartbeat": True}
 
 
 class Hardening(bootsteps.Step):  # type: ignore[misc]  # Celery has no types
-    """A bootstep of the worker: created before the pool forks, so that every process of the pool inherits it."""
+    """A bootstep of the worker. It is created before the pool forks, so that every process of the pool inherits the protection."""
 
     def create(self, worker: Any) -> None:
-        """Hide the worker's memory; leave out the broadcasts unless the settings allow remote control."""
+        """Hide the worker's memory; switch the broadcasts off unless the settings allow remote control."""
         privacy.hide_memory()
         if config.settings.WORKER_REMOTE_CONTROL == "off":
             worker.options.update(_SILENT)

@@ -1,6 +1,6 @@
 """Metrics server: the worker's metrics at `http://WORKER_METRICS_HOST:WORKER_METRICS_PORT/metrics`.
 
-The main process serves them; measurements of the pool's processes reach it through a relay. If the port is taken, the worker
+The main process serves them; measurements of the pool's processes reach it through a relay. If the port is in use, the worker
 runs without metrics.
 """
 
@@ -30,7 +30,7 @@ class MetricsServer(LifelongStep):
     _server: WSGIServer | None = None
 
     def include_if(self, consumer: Any) -> bool:  # noqa: ARG002  # Celery's signature
-        """Port 0 switches metrics off."""
+        """Return whether metrics are on: port 0 switches them off."""
         return bool(config.settings.WORKER_METRICS_PORT)
 
     def create(self, consumer: Any) -> None:  # noqa: ARG002  # Celery's signature
@@ -41,7 +41,7 @@ class MetricsServer(LifelongStep):
         worker_shutting_down.connect(self._drain)
 
     def begin(self) -> None:
-        """Serve from threads, so that the worker's start does not wait for the port or for the search for models."""
+        """Serve from threads, so that the worker's start waits neither for the port nor for the search for models."""
         worker_metrics.SLOTS.set(self.concurrency)
         # Counted in the main process, which notices the death of a pool process; that process could not report it.
         worker_metrics.RUNNING.set_function(lambda: len(state.active_requests))
@@ -58,11 +58,11 @@ class MetricsServer(LifelongStep):
         self._relay.close()
 
     def _drain(self, **_: Any) -> None:
-        """The worker got SIGTERM; runs in its signal handler."""
+        """Report the drain. Called in the signal handler of SIGTERM."""
         worker_metrics.DRAINING.set(1)
 
     def _close_in_child(self, **_: Any) -> None:
-        """A process of the pool begins: close the port in it, or it would hold the port after the worker has ended."""
+        """Close the port in a new process of the pool, which would otherwise hold it after the worker has ended."""
         if self._server is not None:
             self._server.socket.close()
 

@@ -1,7 +1,7 @@
 """Registration: reports to the operator, through Redis, that a worker exists, which queues it consumes, and when it drains.
 
-One thread of the worker's main process does this, with any pool. No other code here calls Redis, so neither a signal handler nor
-the worker's start waits for it.
+One thread of the worker's main process does this, with any pool. Only this thread calls Redis, so neither a signal handler nor
+the worker's start waits for Redis.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Registration(LifelongStep):
         super().__init__(consumer, **options)
         self._node = str(consumer.hostname)
         self._keys = Keys()
-        self._client = connections.state_client()  # not the tasks' client, which must not be in use while a pool forks
+        self._client = connections.state_client()  # the tasks' client must not be in use while a pool forks
         self._inventory = Inventory(self._client, self._keys)
         self._epoch = ""
         self._announced = ""
@@ -59,13 +59,13 @@ class Registration(LifelongStep):
         self._thread.start()
 
     def end(self) -> None:
-        """Unregister; waits for Redis for a few seconds at most."""
+        """Unregister; wait for Redis for a few seconds at most."""
         self._ended.set()
         self._wake.set()
         self._thread.join(_JOIN_SECONDS)
 
     def _drain(self, **_: Any) -> None:
-        """The worker got SIGTERM and takes no more messages; runs in its signal handler."""
+        """Report that the worker takes no more messages. Called in the signal handler of SIGTERM."""
         self._draining.set()
         self._wake.set()
 
@@ -102,7 +102,7 @@ class Registration(LifelongStep):
         self._try("register", call, self._take_epoch)
 
     def _announce(self) -> None:
-        """Announce the models. Without the right to write that key (Redis users of an earlier version), the worker announces nothing."""
+        """Announce the models. Redis users of an earlier version may not write that key: the operator then knows no models of this worker."""
         text = announcement.to_text(announced_models())
         is_announced = self._try("announce its models", worker_calls.announce(self._keys, text))
         self._announced = announcement.digest(text)

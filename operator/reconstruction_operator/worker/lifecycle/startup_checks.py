@@ -1,4 +1,4 @@
-"""Start-up check: a worker refuses to start where one job could read or overwrite the folder of another."""
+"""Start-up checks: a worker refuses to start if one job could read or overwrite the folder of another."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from reconstruction_operator.transfer import limits
 
 
 class StartupChecks(bootsteps.Step):  # type: ignore[misc]  # Celery has no types
-    """A bootstep of the worker: ends the program before anything has started."""
+    """A bootstep of the worker, created before any other part of the worker starts."""
 
     def create(self, worker: Any) -> None:  # noqa: ARG002  # Celery's signature
-        """Compare the input and output roots with the folder of all jobs, and variables with the names of settings."""
+        """Warn of misspelt settings; exit if an input or output root overlaps with the folder of all jobs."""
         misspelt.warn()
         problem = limits.overlap_with_jobs_dir()
         if problem:

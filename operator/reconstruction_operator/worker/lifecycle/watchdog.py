@@ -1,7 +1,7 @@
-"""Watchdog: kills a worker that hangs during shutdown. It would consume nothing but still look registered.
+"""Watchdog: kills a worker that hangs during shutdown. Such a worker consumes no messages but still appears registered.
 
-Celery waits for its pool without a time limit. A stuck pool process, or a result that nothing reads any more, keeps the worker
-alive for ever. The kubelet kills it only if it has sent SIGTERM, not after an error that Celery calls unrecoverable.
+Celery waits for its pool without a time limit. A stuck pool process, or a result that is no longer read, keeps the worker
+alive forever. The kubelet kills it only after a SIGTERM of its own, not after an error that Celery calls unrecoverable.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from reconstruction_operator import config
 
 logger = logging.getLogger(__name__)
 
-GRACE_SECONDS: Final = 30.0  # after the drain, at whose end all attempts stop; the chart's pods have 10 s more
+GRACE_SECONDS: Final = 30.0  # after the drain, which stops all attempts; the chart's pods have 10 s more
 _POLL_SECONDS: Final = 1.0
 
 
 def kill_all() -> None:
-    """Kill all child processes, then this one. Their attempts stay claimed: the operator finds them lost and retries."""
+    """Kill all child processes, then this one. Their attempts stay claimed, until the operator finds them lost and retries them."""
     with contextlib.suppress(psutil.Error):
         for child in psutil.Process().children(recursive=True):
             with contextlib.suppress(psutil.Error):
@@ -50,17 +50,17 @@ def watch(
             return
     begun = time.monotonic()
     if not ended.wait(patience_seconds):
-        logger.critical("killing this worker: its shutdown has not ended after %.0f s", time.monotonic() - begun)
+        logger.critical("killing this worker: its shutdown has not finished after %.0f s", time.monotonic() - begun)
         kill()
 
 
 class Watchdog(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
-    """A bootstep of the worker. It is never stopped: the watchdog ends with the worker's blueprint."""
+    """A bootstep of the worker. It has no `stop`: the watchdog ends with the worker's blueprint."""
 
     requires = ("celery.worker.components:Pool",)  # the pool forks before there is another thread
 
     def start(self, worker: Any) -> None:
-        """Start the watchdog's thread."""
+        """Start the watchdog in a daemon thread."""
         blueprint = worker.blueprint
 
         def stopping() -> bool:

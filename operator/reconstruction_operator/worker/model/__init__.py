@@ -1,1 +1,1 @@
-"""The model of a run: its choice, its process, memory and threads."""
+"""Model of a run: its selection, process, resource usage and threads."""

@@ -1,4 +1,4 @@
-"""Model process: runs an isolated model in its own process group, which can be killed at any point; any death becomes a reason."""
+"""Model process: runs an isolated model in its own process group, which can be killed at any point. Any death becomes a reason."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from reconstruction_operator.worker.model.usage import ModelUsage, UsageWatch
 logger = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.1  # how often the run checks whether it has to end
-_BEAT_SECONDS = 1.0  # between two signs of life
+_BEAT_SECONDS = 1.0  # between two signs of life to the process
 _KILL_SECONDS = 10.0  # wait after SIGKILL; a process that hangs on a dead disk is left behind
 _GRACE_SECONDS = 1.0  # between SIGTERM and SIGKILL; part of the model interface
 _LOG_TAIL_BYTES = 4_096
@@ -38,7 +38,7 @@ _THREAD_VARIABLES = (
     "NUMEXPR_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
 )
-# A model needs none of the worker's settings. It gets none, since some are secrets and later ones may be.
+# A model needs none of the worker's settings, and some are secrets.
 _SETTINGS = frozenset(row.name for row in config.TABLE)  # names of environment variables
 # Celery and OpenTelemetry read further secrets, such as CELERY_BROKER_READ_URL.
 _SECRET_PREFIXES = ("CELERY_", "OTEL_")
@@ -53,11 +53,11 @@ def run_isolated(
     title: str,
     used: Callable[[ModelUsage], None] = lambda _: None,
 ) -> Result:
-    """Run the model in a process; returns its result.
+    """Run the model in a process and return its result.
 
     An exception of `report` or `check` ends the process within `_GRACE_SECONDS`. `memory_limit_bytes` limits the resident
-    memory of all its processes together; 0: no limit. `title` names the model in messages ("photogrammetry"). `used` gets what the
-    processes used, however they ended, if it was measured.
+    memory of all its processes together; 0: no limit. `title` names the model in messages ("photogrammetry"). `used` is called with
+    the measured usage of the processes, however they ended.
 
     Raises ModelFailure as the model does, or with OUT_OF_MEMORY or BACKEND_CRASHED if the process died; OSError if it could not
     be started.
@@ -90,7 +90,7 @@ def run_isolated(
 
 
 class _ModelProcess:
-    """The process group of one `with` block. None of its processes outlives the block."""
+    """The process group of one `with` block. Its processes end with the block."""
 
     def __init__(self, request: RunRequest) -> None:
         self.exit: ExitMessage | None = None
@@ -127,7 +127,7 @@ class _ModelProcess:
         for descriptor in (self._messages, self._stdin, self._stderr):
             os.set_blocking(descriptor, False)
         self._closed = threading.Event()
-        # A separate thread: the main one can block on Redis for longer than the child's silence limit.
+        # A separate thread: the main thread can block on Redis for longer than the child's silence limit.
         self._beating = threading.Thread(target=self._beat, name="model heartbeat", daemon=True)
         self._beating.start()
 
@@ -142,7 +142,7 @@ class _ModelProcess:
         return self._was_paused or time.monotonic() - self._last_beat > self.silence_seconds
 
     def read_log(self) -> str:
-        """The end of the process's stderr and stdout."""
+        """Return the last output of the process."""
         while self._read_log():
             pass
         return bytes(self._log).decode(errors="replace").strip()
@@ -160,8 +160,8 @@ class _ModelProcess:
         self._signal(signal.SIGKILL)
         try:
             self._process.wait(timeout=_KILL_SECONDS)
-        except subprocess.TimeoutExpired:  # it hangs on a disk, and ends when that answers
-            logger.error("process %d was killed and does not end: it is left behind", self.pid)  # noqa: TRY400
+        except subprocess.TimeoutExpired:  # it hangs on a disk, and ends when the disk responds
+            logger.error("process %d was killed but does not end: it is left behind", self.pid)  # noqa: TRY400
         self._closed.set()
         self._beating.join()  # its file descriptor may soon belong to another file
         os.close(self._messages)
@@ -171,8 +171,8 @@ class _ModelProcess:
                     pipe.close()
 
     def listen(self, seconds: float) -> list[ModelMessage]:
-        """The messages that arrive within that time."""
-        # Closed descriptors are left out, since select would return at once for them; without any it waits.
+        """Return the messages that arrive within that time."""
+        # Closed descriptors are omitted, since select would return for them at once; without descriptors it waits.
         pipes = ((self._messages, not self.ended), (self._stderr, self._logs))
         readable, _, _ = select.select([one for one, is_open in pipes if is_open], [], [], seconds)
         if self._stderr in readable:
@@ -212,11 +212,11 @@ class _ModelProcess:
         while not self._closed.wait(_BEAT_SECONDS):
             self._was_paused = self.was_paused
             self._last_beat = time.monotonic()
-            with contextlib.suppress(OSError):  # the process has ended or does not read; other code detects both
+            with contextlib.suppress(OSError):  # the process has ended or does not read, which other code detects
                 os.write(self._stdin, b".")
 
     def _dead(self) -> bool:
-        """Whether the leader has ended. Does not reap it."""
+        """Return whether the leader has ended. Does not reap it."""
         return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
     def _signal(self, number: signal.Signals) -> None:
@@ -231,7 +231,7 @@ def _verdict(outcome: ModelMessage | None, process: _ModelProcess, what: str, ne
         case exchange.FailureMessage(reason, text):
             raise ModelFailure(reason, text)
         case exchange.DefectMessage(text):
-            logger.error("%s by an unexpected exception:\n%s", what, text)
+            logger.error("%s with an unexpected exception:\n%s", what, text)
             raise ModelFailure("BACKEND_CRASHED", f"{what}: {text.strip().splitlines()[-1][:_MESSAGE_TAIL_CHARS]}")
         case _:
             raise _death(process, what, newest_bytes)
@@ -244,7 +244,7 @@ def _death(process: _ModelProcess, what: str, newest_bytes: int) -> ModelFailure
         silence = f"{process.silence_seconds:g} s"
         return ModelFailure(
             "WORKER_ERROR",
-            f"{what}: its worker gave no sign of life for {silence} (paused, or the machine is overloaded), so it ended itself",
+            f"{what}: its worker gave no sign of life for {silence} (paused, or the machine is overloaded), so the model ended itself",
         )
     if ended is None or ended.code == -signal.SIGKILL:
         # The worker did not send SIGKILL, so most likely the kernel did, for lack of memory.

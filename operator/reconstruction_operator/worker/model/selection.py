@@ -1,4 +1,4 @@
-"""Model selection: which model runs a job, and whether the run is simulated."""
+"""Model selection: decides which model runs a job, and whether the run is simulated."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Choice:
 
     @property
     def pace_seconds(self) -> float | None:
-        """How long each step of a simulated run takes; None: the run is real."""
+        """The duration of each step of a simulated run; None: the run is real."""
         if not self.simulated:
             return None
         seconds = self.parameters.get("stepSeconds", config.settings.PLACEHOLDER_STEP_SECONDS)
@@ -32,7 +32,7 @@ class Choice:
 
 
 def choose(model_type: str, parameters: Mapping[str, object]) -> Choice:
-    """The model of that name. If it cannot run here, the placeholder, provided that the settings allow simulation.
+    """Return the model of that name; or the placeholder, if the model cannot run here and the settings allow simulation.
 
     Raises ModelFailure: BACKEND_UNAVAILABLE or INVALID_PARAMETERS.
     """
@@ -48,7 +48,7 @@ def choose(model_type: str, parameters: Mapping[str, object]) -> Choice:
 
 
 def announced_models() -> dict[str, ModelInfo]:
-    """The models that `choose` takes here, by name."""
+    """Return the models that `choose` accepts here, by name."""
     found = {}
     for name in registry.known():
         try:
@@ -67,15 +67,15 @@ def announced_models() -> dict[str, ModelInfo]:
 
 
 def _schema(model: Model) -> Mapping[str, object] | None:
-    its = registry.schema(model.name)
-    if its is None or model.name != PLACEHOLDER:
-        return its
+    schema = registry.schema(model.name)
+    if schema is None or model.name != PLACEHOLDER:
+        return schema
     most = min(_MAX_STEP_SECONDS, config.settings.PLACEHOLDER_MAX_SECONDS / len(Step))  # see `_check_duration`
-    return {**its, "properties": {"stepSeconds": {"type": "number", "minimum": 0, "maximum": most}}}
+    return {**schema, "properties": {"stepSeconds": {"type": "number", "minimum": 0, "maximum": most}}}
 
 
 def _check_duration(choice: Choice) -> None:
-    """Raises ModelFailure if the simulation would occupy a worker for too long."""
+    """Raise ModelFailure if the simulation would occupy a worker for too long."""
     asked, most = choice.parameters.get("stepSeconds"), config.settings.PLACEHOLDER_MAX_SECONDS
     if choice.simulated and isinstance(asked, int | float) and asked * len(Step) > most:
         raise ModelFailure(

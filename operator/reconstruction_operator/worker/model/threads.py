@@ -1,4 +1,4 @@
-"""Thread count of a model."""
+"""Thread count of a model process: the setting, or the CPUs that it may use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _CGROUP_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 
 
 def usable_threads(setting: int, cgroup_limit: Path = _CGROUP_LIMIT) -> int:
-    """The setting; for 0 the number of CPUs that affinity and the container's limit (cgroup v2) leave to this process."""
+    """Return the setting; for 0, the number of CPUs that this process may use by affinity and container limit (cgroup v2)."""
     if setting > 0:
         return setting
     return max(1, min(len(os.sched_getaffinity(0)), _limit_of(cgroup_limit)))

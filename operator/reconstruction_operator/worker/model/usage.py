@@ -1,4 +1,4 @@
-"""Usage watch: measures memory and processor time of a model's processes, and enforces the worker's limit of memory."""
+"""Usage watch: measures memory and CPU time of a model's processes, and enforces the worker's memory limit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PERIOD_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class ModelUsage:
-    """What the processes of a model used."""
+    """Resources that the processes of a model used."""
 
     cpu_seconds: float  # CPU time on all cores together
     peak_bytes: int  # resident memory of all processes together
@@ -31,14 +31,14 @@ class UsageWatch:
         self._measured_at = 0.0
         self.newest_bytes = 0
         self.peak_bytes = 0
-        # CPU time at the last check; that of a process whose parent has not waited for it is lost
+        # At the last check. The CPU time of a process whose parent has not waited for it is lost.
         self.cpu_seconds = 0.0
         self._leader: psutil.Process | None = None
         with contextlib.suppress(psutil.Error):
             self._leader = psutil.Process(pid)
 
     def check(self) -> None:
-        """Measure; raises ModelFailure if the limit is exceeded."""
+        """Measure. Raise ModelFailure if the limit is exceeded."""
         now = time.monotonic()
         if self._leader is None or now - self._measured_at < _PERIOD_SECONDS:
             return
@@ -48,7 +48,9 @@ class UsageWatch:
             for process in (self._leader, *self._leader.children(recursive=True)):
                 with contextlib.suppress(psutil.Error):
                     used += process.memory_info().rss
-                    cpu_seconds += sum(process.cpu_times()[:4])  # its own, and of children for which it has waited
+                    cpu_seconds += sum(
+                        process.cpu_times()[:4]
+                    )  # its own time, and that of children for which it has waited
         self.newest_bytes = used or self.newest_bytes
         self.cpu_seconds = max(self.cpu_seconds, cpu_seconds)
         self.peak_bytes = max(self.peak_bytes, used)

@@ -1,1 +1,1 @@
-"""Checks of inputs beside the jobs of a worker: a separate thread, and a process that can be killed."""
+"""Preflight: checks the inputs of waiting jobs, with a separate thread and a process that can be killed."""

@@ -1,20 +1,18 @@
-"""Program that checks one input: `python -P -m reconstruction_operator.worker.preflight.program`.
+"""Preflight program: `python -P -m reconstruction_operator.worker.preflight.program` checks one input.
 
-A process of its own: a call on a dead mount never returns, and a decoder of hostile photos may crash. It reads the request and the
-settings from stdin, and writes the result to stdout. It ends with its worker.
+It is a separate process because a call on a dead mount never returns, and a decoder of hostile photos may crash. It reads the request and
+the settings from stdin and writes the result to stdout. It ends with its worker.
 """
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
-import logging
 import os
 import resource
 import sys
 import threading
-from typing import Any, Final
+from typing import Final
 
 from reconstruction_operator import config, privacy
 from reconstruction_operator.contract import outcomes
@@ -27,8 +25,6 @@ from reconstruction_operator.transfer.limits import Limits
 from reconstruction_operator.transfer.preflight import survey
 from reconstruction_operator.worker.attempt.loading import check_count
 from reconstruction_operator.worker.model.selection import choose
-
-logger = logging.getLogger(__name__)
 
 _MEMORY_BYTES: Final = 2 << 30
 _NICE: Final = 10  # the worker's jobs come first
@@ -52,27 +48,21 @@ _SETTINGS: Final = (
 
 
 def to_line(request: CheckRequest) -> bytes:
-    """The request with the settings in use, as the program reads it."""
-    where = {name: getattr(config.settings, name) for name in _SETTINGS}
-    return json.dumps({"request": request.to_text(), "settings": where}).encode() + b"\n"
+    """Return the request with the settings in use, as the program reads it."""
+    return json.dumps({"request": request.to_text(), "settings": config.chosen(_SETTINGS)}).encode() + b"\n"
 
 
 def from_line(line: bytes) -> CheckRequest:
-    """The request; takes over the settings."""
+    """Return the request; take over the settings."""
     message = json.loads(line)
-    where = {name: _frozen(value) for name, value in message["settings"].items()}
-    config.use(dataclasses.replace(config.settings, **where))
+    config.take_over(message["settings"])
     return CheckRequest.from_text(message["request"])
 
 
-def _frozen(value: Any) -> Any:
-    return tuple(map(_frozen, value)) if isinstance(value, list) else value
-
-
 def perform(request: CheckRequest) -> Checked:
-    """Checks the input as a run would, without copying it. A run whose result exists already needs no input."""
+    """Check the input as a run would, without copying it. A run whose result exists already needs no input."""
     if publishing.read_sealed(request.job_id) is not None:
-        return Checked(Verdict.USABLE, message="The result is there already.")
+        return Checked(Verdict.USABLE, message="The result exists already.")
     try:
         choice = choose(request.model, request.parameters)
         if choice.simulated:
@@ -81,14 +71,14 @@ def perform(request: CheckRequest) -> Checked:
         if found.count is not None:
             check_count(found.count, choice.model, found.ignored)
     except (ModelFailure, StorageError) as error:
-        # Another worker may have the model, and another try may reach the server.
+        # Another worker may have the model, and the server may respond to another try.
         is_final = error.reason != "BACKEND_UNAVAILABLE" and not outcomes.reason(error.reason).retriable
         return Checked(Verdict.UNUSABLE if is_final else Verdict.UNKNOWN, reason=error.reason, message=error.message)
     return Checked(Verdict.USABLE, message=f"{found}.")
 
 
 def reach(request: CheckRequest) -> None:
-    """Checks whether the disk of a `file://` input answers at all. On a dead mount this never returns."""
+    """Access a `file://` input, to check that its disk responds. On a dead mount this never returns."""
     with contextlib.suppress(StorageError):
         parts = uris.split(request.uri, "INPUT_REFUSED")
         if parts.scheme == "file":
@@ -96,7 +86,7 @@ def reach(request: CheckRequest) -> None:
 
 
 def main() -> None:
-    """Answer the request on stdin. An empty line comes first, once the disk of the input answers."""
+    """Carry out the request on stdin. Write an empty line once the disk of the input responds, then the result."""
     privacy.hide_memory()
     with contextlib.suppress(OSError):
         os.nice(_NICE)
@@ -110,8 +100,10 @@ def main() -> None:
         reach(request)
         _write("")
         found = perform(request)
-    except Exception as error:  # noqa: BLE001  # a defect: the run itself will show what is wrong
-        found = Checked(Verdict.UNKNOWN, message=f"The check failed by itself: {type(error).__name__}: {error}")
+    except Exception as error:  # noqa: BLE001  # a defect, which the run itself will show
+        found = Checked(
+            Verdict.UNKNOWN, message=f"The check failed with an internal error: {type(error).__name__}: {error}"
+        )
     _write(found.to_text())
 
 

@@ -1,4 +1,4 @@
-"""The photos of a job."""
+"""Fixtures for the photos of a job."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.settings import configure
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The job's photos."""
+    """The folder with the job's photo."""
     made = tmp_path / "photos"
     made.mkdir()
     (made / "a.jpg").write_bytes(make_photo())
@@ -22,5 +22,5 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def photos(folder: Path) -> str:
-    """Their address."""
+    """The URI of the folder."""
     return f"file://{folder}"

@@ -1,4 +1,4 @@
-"""Copies at the output location: runs deliver them, and delete those of a result that does not count."""
+"""Copies at the output location: runs deliver them, and delete the copy of a result that does not count."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_refused_output_location_fails_the_job_and_leaves_no_files(jobs_dir: P
 def test_an_occupied_output_location_fails_the_job_before_the_work(
     jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As when a manifest is deleted and applied again: the copy of the first job stays."""
+    """This happens if a manifest is deleted and applied again: the copy of the first job stays."""
     worked: list[AttemptRun] = []
     monkeypatch.setattr(AttemptRun, "_reconstruct", lambda self, *_: worked.append(self))
     occupy(meshes)
@@ -113,10 +113,10 @@ def test_the_attempt_after_a_failed_copy_copies_the_result_without_work(
     assert json.loads((meshes / "banana" / "manifest.json").read_text())["attempt"] == 1
 
 
-def test_a_copy_of_a_later_attempt_stays_until_that_attempt_comes_again(
+def test_a_copy_of_a_later_attempt_stays_until_that_attempt_runs_again(
     client: redis.Redis, jobs_dir: Path, meshes: Path
 ) -> None:
-    """As after etcd and Redis were restored: the attempts are counted again from one."""
+    """This happens after etcd and Redis were restored: attempts are counted from one again."""
     want(client, 2)
     run(2, output_uri=f"file://{meshes}/banana")
     disk.delete_tree(jobs_dir / JOB)
@@ -146,7 +146,7 @@ def test_a_result_is_published_if_its_run_is_stopped_during_the_copy(
 
     def hang(*_args: object, **_kwargs: object) -> None:
         stop(client, 1, reason)
-        threading.Event().wait(5.0)  # longer than the run needs to learn of it
+        threading.Event().wait(5.0)  # longer than the run needs to notice the stop
 
     monkeypatch.setattr(delivery, "deliver", hang)
     run(output_uri=f"file://{meshes}/banana")
@@ -157,7 +157,7 @@ def test_a_result_is_published_if_its_run_is_stopped_during_the_copy(
 
 
 def occupy(meshes: Path) -> None:
-    """Foreign files appear where the copy is to lie."""
+    """Put a foreign file into the place of the copy."""
     (meshes / "banana").mkdir()
     (meshes / "banana" / "thesis.txt").write_text("years of work")
 
@@ -179,7 +179,7 @@ def test_cleanup_of_a_cancelled_job_deletes_a_killed_workers_copy(
 
 
 @pytest.mark.parametrize("cancelled", [True, False], ids=["an early cancel", "a failure"])
-def test_an_early_end_deletes_the_copy_of_the_killed_attempt_before(
+def test_an_early_end_deletes_the_copy_of_the_previous_killed_attempt(
     cancelled: bool, client: redis.Redis, jobs_dir: Path, meshes: Path
 ) -> None:
     kill_before_publishing(meshes)
@@ -192,23 +192,22 @@ def test_an_early_end_deletes_the_copy_of_the_killed_attempt_before(
         with pytest.raises(ReconstructionFailedError, match="INPUT_REFUSED"):
             run(2, model="photogrammetry", input_uri="file:///etc", output_uri=f"file://{meshes}/banana")
     assert not list(meshes.iterdir())
-    assert {path.name for path in jobs_dir.iterdir()} <= {
-        ".names"
-    }  # the next job of that name removes an entry that leads nowhere
+    # An index entry without a result may stay: the next job of that name removes it.
+    assert {path.name for path in jobs_dir.iterdir()} <= {".names"}
 
 
 def test_the_copy_is_deleted_before_cancelled_is_recorded(meshes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[bool] = []
     finish = worker_calls.finish
 
-    def look_and_finish(*args: Any, **kwargs: Any) -> Any:
+    def check_and_finish(*args: Any, **kwargs: Any) -> Any:
         if kwargs["end"].outcome is Outcome.CANCELLED:
             seen.append((meshes / "banana").exists())
         else:
             job_manager.assert_cancelled(JOB)
         return finish(*args, **kwargs)
 
-    monkeypatch.setattr(worker_calls, "finish", look_and_finish)
+    monkeypatch.setattr(worker_calls, "finish", check_and_finish)
     assert run(output_uri=f"file://{meshes}/banana")["status"] == "cancelled"
     assert seen == [False]
 
@@ -229,7 +228,7 @@ def test_a_cancel_after_delivery_deletes_the_copy(
     assert list(jobs_dir.iterdir()) == list(meshes.iterdir()) == []
 
 
-def test_notes_of_earlier_runs_stay_until_the_next_run_has_its_own(
+def test_notes_of_earlier_runs_stay_until_the_next_run_has_a_note(
     client: redis.Redis, jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(*_args: object, **_kwargs: object) -> None:
@@ -245,19 +244,19 @@ def test_notes_of_earlier_runs_stay_until_the_next_run_has_its_own(
     assert list(jobs_dir.iterdir()) == list(meshes.iterdir()) == []
 
 
-def test_an_attempt_overtaken_before_publishing_deletes_its_copy(
+def test_a_run_superseded_before_publishing_deletes_its_copy(
     client: redis.Redis, jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure(monkeypatch, BEAT_SECONDS=0.02)
     publish = publishing.publish
 
-    def overtake(*args: Any, **kwargs: Any) -> Any:
+    def supersede(*args: Any, **kwargs: Any) -> Any:
         want(client, 2)
         (folder,) = (jobs_dir / JOB / "attempts").glob("1-*/output")
         disk.delete_tree(folder)
         return publish(*args, **kwargs)
 
-    monkeypatch.setattr(publishing, "publish", overtake)
+    monkeypatch.setattr(publishing, "publish", supersede)
     with pytest.raises(Ignore):
         run(1, output_uri=f"file://{meshes}/banana")
     assert list(meshes.iterdir()) == []
@@ -274,17 +273,17 @@ def test_an_attempt_that_finds_a_sealed_output_restores_its_copy(client: redis.R
 
 def test_a_late_run_of_the_same_attempt_keeps_the_reported_copy(client: redis.Redis, meshes: Path) -> None:
     run(output_uri=f"file://{meshes}/banana")
-    client.flushall()  # so that Redis does not know that the attempt ended
+    client.flushall()  # Redis loses the end of the attempt
     want(client, 1)
     stop(client, 1, StopReason.SUPERSEDED)
     assert run(output_uri=f"file://{meshes}/banana")["status"] == "stopped"
     assert (meshes / "banana" / "model.glb").is_file()
 
 
-def test_a_job_that_redis_brings_back_keeps_the_copy_of_its_deleted_object(
+def test_a_deleted_job_that_redis_restores_keeps_its_reported_copy(
     client: redis.Redis, jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its files were deleted, but for the reported copy. Then Redis came back with older data, and its message with it."""
+    """Its files were deleted, except the reported copy. Then Redis came back with older data and its message."""
     run(output_uri=f"file://{meshes}/banana")
     clean_up(JOB)
     client.flushall()
@@ -297,7 +296,7 @@ def test_a_job_that_redis_brings_back_keeps_the_copy_of_its_deleted_object(
     assert (meshes / "banana" / "model.glb").is_file()
 
 
-def test_a_killed_run_after_redis_came_back_leaves_the_reported_copy_noted(
+def test_a_killed_run_of_a_restored_job_keeps_its_reported_copy(
     client: redis.Redis, jobs_dir: Path, meshes: Path
 ) -> None:
     run(output_uri=f"file://{meshes}/banana")
@@ -314,12 +313,12 @@ def test_a_killed_run_after_redis_came_back_leaves_the_reported_copy_noted(
 def test_a_copy_deleted_by_another_program_fails_the_job(
     client: redis.Redis, meshes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No other run has taken over, so this one has to report what happened."""
+    """No other run has taken over, so this run has to report the failure."""
 
-    def find_it_gone(*_args: object, **_kwargs: object) -> None:
+    def find_it_deleted(*_args: object, **_kwargs: object) -> None:
         raise OvertakenError
 
-    monkeypatch.setattr(delivery, "deliver", find_it_gone)
+    monkeypatch.setattr(delivery, "deliver", find_it_deleted)
     with pytest.raises(ReconstructionFailedError, match="another program deletes files there"):
         run(output_uri=f"file://{meshes}/banana")
     assert (end(client).outcome, end(client).reason) == (Outcome.FAILED, "WORKER_ERROR")

@@ -1,4 +1,4 @@
-"""A worker that is killed before any one of its writes leaves nothing that harms the next attempt: a result is complete, or does not exist."""
+"""Workers killed before each of their writes: a result is complete or does not exist, and the next attempt succeeds."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _WRITES = ("os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.link", "os.trun
 
 
 def killed_before(number: int, action: Callable[[], object]) -> bool:
-    """Runs the action in a process that is killed just before its write of that number; False if it has fewer."""
+    """Run the action in a process that is killed just before its write of that number; return False if it makes fewer writes."""
     child = os.fork()
     if child == 0:
         left = number
@@ -53,7 +53,7 @@ def killed_before(number: int, action: Callable[[], object]) -> bool:
 
 
 def each_kill(action: Callable[[], object], reset: Callable[[], None]) -> Iterator[int]:
-    """The number of the write before which the action was killed, for each of them."""
+    """Kill the action before each of its writes; yield the number of that write."""
     for number in count(1):
         reset()
         if not killed_before(number, action):
@@ -84,7 +84,7 @@ def emptied(*folders: Path) -> None:
 
 
 @pytest.mark.release  # two runs for each write
-def test_an_attempt(client: redis.Redis, jobs_dir: Path, meshes: Path) -> None:
+def test_an_attempt_killed_at_any_write_is_repeated_in_full(client: redis.Redis, jobs_dir: Path, meshes: Path) -> None:
     def attempt(number: int = 1) -> None:
         run(number, output_uri=f"file://{meshes}/banana", **ABOUT)
 
@@ -106,7 +106,7 @@ def test_an_attempt(client: redis.Redis, jobs_dir: Path, meshes: Path) -> None:
 
 
 @pytest.mark.release  # two runs for each write
-def test_a_job_that_takes_a_result_over(client: redis.Redis, jobs_dir: Path) -> None:
+def test_a_takeover_killed_at_any_write_is_repeated_in_full(client: redis.Redis, jobs_dir: Path) -> None:
     def attempt(number: int = 1) -> None:
         run(number, job_id=AGAIN, reuse="Required", **ABOUT)
 
@@ -130,7 +130,7 @@ def test_a_job_that_takes_a_result_over(client: redis.Redis, jobs_dir: Path) -> 
     assert seen > 5
 
 
-def test_a_deletion_into_the_trash(jobs_dir: Path) -> None:
+def test_a_deletion_killed_at_any_write_keeps_a_whole_result(jobs_dir: Path) -> None:
     def delete() -> None:
         deletion.delete_job_files(JOB, retain_until=4_000_000_000.0)
 

@@ -1,4 +1,4 @@
-"""Attempts with photos in object storage, and results that are delivered there."""
+"""Attempts with photos in object storage, and with results delivered there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import redis
 from reconstruction_operator.contract.outcomes import Outcome
-from reconstruction_operator.jobfiles import publishing
 from reconstruction_operator.jobfiles.layout import JobFolder
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.tasks.cleanup import clean_up
@@ -22,21 +21,21 @@ from chaos.system.proxies.network import Network
 from tests.support.photos import make_photo
 from tests.support.servers.objects import Bucket, S3Server
 from tests.support.settings import configure
-from tests.support.worker.attempts import JOB, KilledError, at_step, end, run, want
+from tests.support.worker.attempts import JOB, KilledError, at_step, deliver_and_die, end, run, want
 
 pytestmark = pytest.mark.usefixtures("wanted", "rough_models")
 
 
 @pytest.fixture
 def photos(bucket: Bucket) -> str:
-    """The address of two photos."""
+    """The URI of two photos."""
     for name in ("a.jpg", "b.jpg"):
         bucket.put(f"banana/{name}", make_photo())
     return f"s3://{bucket.name}/banana/"
 
 
 def fetched() -> dict[str, int]:
-    """Names and inodes of the files that the job's attempts have left."""
+    """Return names and inodes of the files that the job's attempts have left."""
     return {
         path.name: path.stat().st_ino for space in JobFolder.of(JOB).workspaces() for path in space.fetched.iterdir()
     }
@@ -48,7 +47,7 @@ def test_photos_of_a_bucket_are_reconstructed_and_only_the_result_stays(photos: 
     assert [path.name for path in JobFolder.of(JOB).root.iterdir()] == ["output"]
 
 
-def test_a_retry_takes_over_what_the_failed_attempt_has_fetched(photos: str, client: redis.Redis) -> None:
+def test_a_retry_takes_over_the_objects_of_the_failed_attempt(photos: str, client: redis.Redis) -> None:
     with pytest.raises(ReconstructionFailedError, match="OUT_OF_MEMORY"):
         run(model="rough-memory", input_uri=photos)
     before = fetched()
@@ -118,21 +117,14 @@ def test_a_cancelled_job_leaves_nothing_in_the_bucket(
     assert bucket.keys == []
 
 
-def test_a_clean_up_removes_what_a_killed_worker_has_delivered(bucket: Bucket, client: redis.Redis) -> None:
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(publishing, "publish", die)
-        with pytest.raises(KilledError):
-            run(output_uri=f"s3://{bucket.name}/meshes")
+def test_a_clean_up_deletes_the_copy_of_a_killed_worker(bucket: Bucket, client: redis.Redis) -> None:
+    deliver_and_die(f"s3://{bucket.name}/meshes")
     assert "meshes/result.json" in bucket.keys
     clean_up(JOB)
     assert bucket.keys == []
 
 
-def die(*_args: object, **_kwargs: object) -> None:
-    raise KilledError
-
-
-def test_a_worker_killed_after_some_downloads_costs_no_second_download(
+def test_downloads_of_a_killed_worker_are_not_repeated(
     photos: str, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetch = process.perform
@@ -153,17 +145,17 @@ def test_a_worker_killed_after_some_downloads_costs_no_second_download(
     assert fetched() == before
 
 
-def test_a_worker_killed_during_the_upload_leaves_a_whole_result_to_its_successor(
+def test_the_attempt_after_a_kill_during_the_upload_delivers_it_all(
     storage: S3Server, bucket: Bucket, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deliver = outputs.deliver
 
-    def die_in_the_middle(source: Path, uri: str, its: Any, _check: Any, **options: Any) -> None:
+    def die_in_the_middle(source: Path, uri: str, its_run: Any, _check: Any, **options: Any) -> None:
         def check() -> None:
             if any(key.startswith(f"meshes/{JOB}/") for key in bucket.keys):
                 raise KilledError
 
-        deliver(source, uri, its, check, **options)
+        deliver(source, uri, its_run, check, **options)
 
     with Network() as network, monkeypatch.context() as patched:
         proxy = network.tcp(int(storage.address.rpartition(":")[2]))

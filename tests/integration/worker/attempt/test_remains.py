@@ -1,4 +1,4 @@
-"""What a model has left of a failed run: kept for inspection as long as the job."""
+"""Files of a failed run for inspection: they are kept as long as the job."""
 
 from __future__ import annotations
 
@@ -32,16 +32,14 @@ def kept() -> list[str]:
     )
 
 
-def test_a_failure_that_ends_the_job_leaves_them_and_its_message_names_the_place(
-    photos: str, client: redis.Redis
-) -> None:
+def test_a_final_failure_keeps_files_and_its_message_names_their_folder(photos: str, client: redis.Redis) -> None:
     fail(photos, "NOT_ENOUGH_OVERLAP")
     assert kept() == ["failed/sparse/points.txt", "owner.json"]
     (space,) = JobFolder.of(JOB).workspaces()
     assert end(client).message == f"1 of 9 photos overlaps; the files of the run are in file://{space.failed}"
 
 
-def test_they_are_deleted_with_the_files_of_the_job(photos: str, jobs_dir: Path) -> None:
+def test_files_for_inspection_are_deleted_with_the_job(photos: str, jobs_dir: Path) -> None:
     fail(photos, "NOT_ENOUGH_OVERLAP")
     assert file_handler.delete_job_files(JOB)
     assert list(jobs_dir.iterdir()) == []
@@ -54,7 +52,7 @@ def test_they_are_deleted_with_the_files_of_the_job(photos: str, jobs_dir: Path)
         pytest.param(True, ["failed/sparse/points.txt", "owner.json"], id="the-last-attempt"),
     ],
 )
-def test_a_failure_that_may_be_retried_leaves_them_only_if_no_attempt_follows(
+def test_a_retriable_failure_keeps_files_only_if_no_attempt_follows(
     last: bool, expected: list[str], photos: str, client: redis.Redis
 ) -> None:
     fail(photos, "BACKEND_CRASHED", last=last)
@@ -62,7 +60,7 @@ def test_a_failure_that_may_be_retried_leaves_them_only_if_no_attempt_follows(
     assert ("the files of the run" in end(client).message) is last
 
 
-def test_a_full_disk_and_a_bare_task_leave_nothing(photos: str, jobs_dir: Path) -> None:
+def test_a_full_disk_and_a_bare_task_keep_no_files(photos: str, jobs_dir: Path) -> None:
     fail(photos, "DISK_FULL", last=True)
     bare = JobFolder.of("bare")
     bare.input.mkdir(parents=True)
@@ -74,7 +72,7 @@ def test_a_full_disk_and_a_bare_task_leave_nothing(photos: str, jobs_dir: Path) 
     ]
 
 
-def test_a_cancel_deletes_them(
+def test_a_cancel_deletes_files_for_inspection(
     photos: str, client: redis.Redis, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     finish = job_manager.get_redis_client

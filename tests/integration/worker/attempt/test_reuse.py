@@ -1,4 +1,4 @@
-"""A job that is created again takes over the result of the earlier one, if nothing it is made from has changed."""
+"""Reuse: a job that is created again takes over the result of the earlier job, if photos, model and parameters are unchanged."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def attempt(client: redis.Redis, photos: Path) -> Attempt:
-    """Runs an attempt of a job default/banana, which reads those photos."""
+    """Run an attempt of a job default/banana, which reads those photos."""
 
     def perform(job_id: str, **envelope: Any) -> dict[str, Any]:
         want(client, 1, job_id)
@@ -54,12 +54,25 @@ def attempt(client: redis.Redis, photos: Path) -> Attempt:
 
 
 def runs(pids: Path) -> int:
-    """How often the model has run."""
+    """Return how often the model has run."""
     return len(list(pids.iterdir()))
 
 
 def contents(output: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in output.iterdir() if path.name != "manifest.json"}
+
+
+def maker(client: redis.Redis, job_id: str = AGAIN) -> tuple[str, int | None] | None:
+    """Return uid and attempt of the job whose result was taken over."""
+    found = end(client, job_id=job_id).reused_from
+    return None if found is None else (found.uid, found.attempt)
+
+
+def edit_manifest(folder: Path, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> None:
+    """Change the list of files in the manifest."""
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps(manifest | {"files": change(manifest["files"])}))
 
 
 def test_the_same_job_takes_over_the_result_without_a_run(
@@ -73,12 +86,11 @@ def test_the_same_job_takes_over_the_result_without_a_run(
     manifest = json.loads((after / "manifest.json").read_text())
     assert (manifest["jobId"], manifest["owner"]["jobId"], manifest["retainSeconds"]) == (AGAIN, AGAIN, 60)
     recorded = end(client, job_id=AGAIN)
-    assert recorded.reused_from is not None
-    assert (recorded.reused_from.uid, recorded.reused_from.attempt) == (JOB, 1)
+    assert maker(client) == (JOB, 1)
     assert recorded.outputs is not None
     assert recorded.outputs.uri == f"file://{after}"
     assert recorded.inputs == end(client).inputs
-    assert end(client).reused_from is None
+    assert maker(client, JOB) is None
 
 
 def test_photos_of_a_known_folder_are_not_copied(
@@ -106,27 +118,20 @@ def test_an_archive_of_the_same_photos_is_the_same_input(
     "changed",
     [
         pytest.param({"reuse": "Never"}, id="never"),
-        pytest.param({"reuse": ""}, id="an-operator-of-the-version-before"),
+        pytest.param({"reuse": ""}, id="an-operator-of-the-previous-version"),
         pytest.param({"name": "other"}, id="another-name"),
         pytest.param({"namespace": "other"}, id="another-namespace"),
         pytest.param({"parameters": {"quality": "high"}}, id="other-parameters"),
         pytest.param({"model": "rough-good"}, id="another-model"),
     ],
 )
-def test_another_job_runs(changed: dict[str, Any], attempt: Attempt, client: redis.Redis, rough_models: Path) -> None:
-    attempt(JOB)
-    attempt(AGAIN, **changed)
-    assert end(client, job_id=AGAIN).reused_from is None
-    assert runs(rough_models) == (1 if "model" in changed else 2)
-
-
-def test_another_version_of_the_model_runs(
-    attempt: Attempt, rough_models: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_job_with_another_spec_runs(
+    changed: dict[str, Any], attempt: Attempt, client: redis.Redis, rough_models: Path
 ) -> None:
     attempt(JOB)
-    monkeypatch.setattr(registry, "version", lambda _name: "2026-12")
-    attempt(AGAIN)
-    assert runs(rough_models) == 2
+    attempt(AGAIN, **changed)
+    assert maker(client) is None
+    assert runs(rough_models) == (1 if "model" in changed else 2)
 
 
 def _replace(photo: Path) -> None:
@@ -138,15 +143,25 @@ def _replace(photo: Path) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        pytest.param(lambda folder: (folder / "c.jpg").write_bytes(make_photo()), id="one-more"),
-        pytest.param(lambda folder: (folder / "b.jpg").unlink(), id="one-less"),
-        pytest.param(lambda folder: (folder / "b.jpg").rename(folder / "c.jpg"), id="renamed"),
-        pytest.param(lambda folder: _replace(folder / "b.jpg"), id="one-byte-of-the-same-size"),
+        pytest.param(lambda folder, _: (folder / "c.jpg").write_bytes(make_photo()), id="one-photo-more"),
+        pytest.param(lambda folder, _: (folder / "b.jpg").unlink(), id="one-photo-less"),
+        pytest.param(lambda folder, _: (folder / "b.jpg").rename(folder / "c.jpg"), id="a-renamed-photo"),
+        pytest.param(lambda folder, _: _replace(folder / "b.jpg"), id="one-byte-of-the-same-size"),
+        pytest.param(
+            lambda _, patch: patch.setattr(registry, "version", lambda _: "2026-12"), id="another-model-version"
+        ),
     ],
 )
-def test_other_photos_run(change: Callable[[Path], object], attempt: Attempt, photos: Path, rough_models: Path) -> None:
+def test_changed_photos_or_model_versions_run(
+    change: Callable[[Path, pytest.MonkeyPatch], object],
+    *,
+    attempt: Attempt,
+    photos: Path,
+    rough_models: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     attempt(JOB)
-    change(photos)
+    change(photos, monkeypatch)
     attempt(AGAIN)
     assert runs(rough_models) == 2
 
@@ -219,15 +234,13 @@ def test_a_disk_without_hard_links_gets_a_copy(
     assert first.stat().st_ino != second.stat().st_ino
 
 
-def test_the_maker_of_a_result_stays_known_when_it_is_taken_over_again(
+def test_a_result_that_is_taken_over_again_names_its_first_job(
     attempt: Attempt, client: redis.Redis, rough_models: Path
 ) -> None:
     attempt(JOB)
     attempt("second")
     attempt("third")
-    first = end(client, job_id="third").reused_from
-    assert first is not None
-    assert first.uid == JOB
+    assert maker(client, "third") == (JOB, 1)
 
 
 def test_a_simulated_result_is_not_taken_over_for_a_real_one(
@@ -235,7 +248,7 @@ def test_a_simulated_result_is_not_taken_over_for_a_real_one(
 ) -> None:
     attempt(JOB, model="placeholder")
     attempt(AGAIN, model="placeholder")
-    assert end(client, job_id=AGAIN).reused_from is None
+    assert maker(client) is None
 
 
 def test_the_standing_copy_of_the_earlier_job_is_replaced(attempt: Attempt, meshes: Path, rough_models: Path) -> None:
@@ -266,9 +279,7 @@ def test_a_required_result_is_taken_over_without_photos_or_a_model(
     trash.keep(JobFolder.of(JOB), until=2e9)
     attempt(AGAIN, reuse="Required", model="not-installed", input_uri="file:///photos/deleted")
     assert (jobs_dir / AGAIN / "output" / "model.glb").is_file()
-    recorded = end(client, job_id=AGAIN)
-    assert recorded.reused_from is not None
-    assert recorded.reused_from.uid == JOB
+    assert maker(client) == (JOB, 1)
 
 
 def test_the_newest_result_of_a_name_is_the_required_one(
@@ -280,9 +291,7 @@ def test_the_newest_result_of_a_name_is_the_required_one(
         (entry,) = jobs_dir.glob(f".names/*/{job}")
         os.utime(entry, (at, at))
     attempt(AGAIN, reuse="Required")
-    recorded = end(client, job_id=AGAIN)
-    assert recorded.reused_from is not None
-    assert recorded.reused_from.uid == JOB
+    assert maker(client) == (JOB, 1)
 
 
 def test_a_required_result_that_is_missing_fails_the_job(attempt: Attempt) -> None:
@@ -291,7 +300,7 @@ def test_a_required_result_that_is_missing_fails_the_job(attempt: Attempt) -> No
 
 
 def address_of(kind: str, request: pytest.FixtureRequest) -> str:
-    """An output address, in a folder or in a bucket."""
+    """Return an output URI, in a folder or in a bucket."""
     if kind == "folder":
         return f"file://{request.getfixturevalue('meshes')}/banana"
     bucket: Bucket = request.getfixturevalue("bucket")
@@ -303,14 +312,27 @@ def address(request: pytest.FixtureRequest) -> str:
     return address_of(request.param, request)
 
 
-def move(jobs_dir: Path) -> None:
-    """Another cluster has none of the job folders."""
-    shutil.rmtree(jobs_dir)
-    jobs_dir.mkdir()
+@pytest.fixture
+def leave_copy(attempt: Attempt, jobs_dir: Path) -> Callable[[str], None]:
+    """Run a job, and leave only its copy at that address, as in another cluster."""
+
+    def perform(address: str) -> None:
+        attempt(JOB, output_uri=address)
+        shutil.rmtree(jobs_dir)
+        jobs_dir.mkdir()
+
+    return perform
+
+
+@pytest.fixture
+def copy(leave_copy: Callable[[str], None], meshes: Path) -> Path:
+    """The folder with the copy of a job of which nothing else is left."""
+    leave_copy(f"file://{meshes}/banana")
+    return meshes / "banana"
 
 
 def pointed_at(address: str, request: pytest.FixtureRequest) -> str:
-    """The job whose result lies at the address."""
+    """Return the job whose result is at the address."""
     if address.startswith("file://"):
         return str(json.loads((Path(address.removeprefix("file://")) / "manifest.json").read_text())["jobId"])
     bucket: Bucket = request.getfixturevalue("bucket")
@@ -327,23 +349,20 @@ def test_a_job_that_was_moved_takes_over_the_copy_at_its_output(  # noqa: PLR091
 ) -> None:
     attempt(JOB, output_uri=address)
     before = contents(jobs_dir / JOB / "output")
-    move(jobs_dir)
+    shutil.rmtree(jobs_dir)
+    jobs_dir.mkdir()
 
     attempt(AGAIN, output_uri=address)
 
     assert runs(rough_models) == 1
     assert contents(jobs_dir / AGAIN / "output") == before
-    recorded = end(client, job_id=AGAIN)
-    assert recorded.reused_from is not None
-    assert (recorded.reused_from.uid, recorded.reused_from.attempt) == (JOB, 1)
+    assert maker(client) == (JOB, 1)
     assert pointed_at(address, request) == AGAIN
 
 
 @pytest.mark.usefixtures("rough_models")
-def test_a_required_result_may_be_the_copy_at_the_output(attempt: Attempt, jobs_dir: Path, meshes: Path) -> None:
-    address = f"file://{meshes}/banana"
-    attempt(JOB, output_uri=address)
-    move(jobs_dir)
+def test_a_required_result_may_be_the_copy_at_the_output(attempt: Attempt, jobs_dir: Path, copy: Path) -> None:
+    address = f"file://{copy}"
     attempt(AGAIN, output_uri=address, reuse="Required", model="not-installed", input_uri="file:///photos/deleted")
     assert (jobs_dir / AGAIN / "output" / "model.glb").is_file()
 
@@ -358,23 +377,32 @@ def test_a_required_result_may_be_the_copy_at_the_output(attempt: Attempt, jobs_
         pytest.param("folder", {"reuse": "Never"}, id="never"),
     ],
 )
-def test_a_copy_of_another_result_is_refused(  # noqa: PLR0917  # fixtures
-    attempt: Attempt, jobs_dir: Path, rough_models: Path, request: pytest.FixtureRequest, kind: str, changed: Any
+def test_a_copy_of_another_result_is_refused(
+    kind: str,
+    changed: Any,
+    *,
+    attempt: Attempt,
+    leave_copy: Callable[[str], None],
+    rough_models: Path,
+    request: pytest.FixtureRequest,
 ) -> None:
     address = address_of(kind, request)
-    attempt(JOB, output_uri=address)
-    move(jobs_dir)
+    leave_copy(address)
     with pytest.raises(ReconstructionFailedError, match="OUTPUT_REFUSED"):
         attempt(AGAIN, output_uri=address, **changed)
     assert runs(rough_models) == 1
     assert pointed_at(address, request) == JOB
 
 
-def test_a_copy_that_was_changed_is_not_taken_over(
-    attempt: Attempt, jobs_dir: Path, rough_models: Path, address: str, request: pytest.FixtureRequest
+def test_a_copy_that_was_changed_is_not_taken_over(  # noqa: PLR0917  # fixtures
+    attempt: Attempt,
+    leave_copy: Callable[[str], None],
+    jobs_dir: Path,
+    rough_models: Path,
+    address: str,
+    request: pytest.FixtureRequest,
 ) -> None:
-    attempt(JOB, output_uri=address)
-    move(jobs_dir)
+    leave_copy(address)
     if address.startswith("file://"):
         mesh = Path(address.removeprefix("file://")) / "model.glb"
         mesh.write_bytes(b"?" * mesh.stat().st_size)
@@ -390,21 +418,18 @@ def test_a_copy_that_was_changed_is_not_taken_over(
 
 @pytest.mark.usefixtures("rough_models")
 def test_a_copy_that_would_fill_the_disk_is_refused(
-    attempt: Attempt, jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
+    attempt: Attempt, copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file with a hole costs its maker nothing."""
-    attempt(JOB, output_uri=f"file://{meshes}/banana")
-    move(jobs_dir)
-    copy, size = meshes / "banana", 5_000_000
+    """A sparse file costs its maker nothing."""
+    size = 5_000_000
     (copy / "hole").touch()
     os.truncate(copy / "hole", size)
-    manifest = json.loads((copy / "manifest.json").read_text())
-    manifest["files"].append({"name": "hole", "bytes": size, "sha256": hashlib.sha256(bytes(size)).hexdigest()})
-    (copy / "manifest.json").write_text(json.dumps(manifest))
+    hole = {"name": "hole", "bytes": size, "sha256": hashlib.sha256(bytes(size)).hexdigest()}
+    edit_manifest(copy, lambda files: [*files, hole])
     configure(monkeypatch, INPUT_MAX_BYTES=4_000_000)
 
     with pytest.raises(ReconstructionFailedError, match="OUTPUT_REFUSED"):
-        attempt(AGAIN, output_uri=f"file://{meshes}/banana")
+        attempt(AGAIN, output_uri=f"file://{copy}")
 
 
 def without_mesh(files: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -418,34 +443,27 @@ def without_mesh(files: list[dict[str, Any]]) -> list[dict[str, Any]]:
         pytest.param(lambda files: [*files, files[0]], id="a file twice"),
         pytest.param(lambda files: [*files, files[0] | {"name": f"./{files[0]['name']}"}], id="two names of a file"),
         pytest.param(without_mesh, id="no mesh"),
-        pytest.param(lambda _: [], id="nothing"),
+        pytest.param(lambda _: [], id="no file"),
     ],
 )
 def test_a_copy_whose_manifest_was_edited_is_refused(
-    attempt: Attempt, jobs_dir: Path, meshes: Path, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
+    attempt: Attempt, copy: Path, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
 ) -> None:
-    attempt(JOB, output_uri=f"file://{meshes}/banana")
-    move(jobs_dir)
-    path = meshes / "banana" / "manifest.json"
-    manifest = json.loads(path.read_text())
-    path.write_text(json.dumps(manifest | {"files": change(manifest["files"])}))
+    edit_manifest(copy, change)
 
     with pytest.raises(ReconstructionFailedError, match="OUTPUT_REFUSED"):
-        attempt(AGAIN, output_uri=f"file://{meshes}/banana")
+        attempt(AGAIN, output_uri=f"file://{copy}")
 
 
 @pytest.mark.usefixtures("rough_models")
 @pytest.mark.parametrize("hostile", ["link", "folder", "pipe", "outside", "absolute"])
-def test_a_hostile_copy_gives_no_file_of_the_worker(
-    attempt: Attempt, jobs_dir: Path, meshes: Path, tmp_path: Path, hostile: str
+def test_a_hostile_copy_reveals_no_file_of_the_worker(
+    attempt: Attempt, jobs_dir: Path, copy: Path, tmp_path: Path, hostile: str
 ) -> None:
-    """A tenant may write to the folder, and knows the digest of a secret."""
+    """A tenant may write to the folder and knows the digest of a secret."""
     secret = tmp_path / "secrets" / "key.pem"
     secret.parent.mkdir()
     secret.write_bytes(b"SECRET")
-    attempt(JOB, output_uri=f"file://{meshes}/banana")
-    move(jobs_dir)
-    copy = meshes / "banana"
     name = {"outside": "../../secrets/key.pem", "absolute": str(secret), "folder": "sub/key.pem"}.get(
         hostile, "key.pem"
     )
@@ -455,13 +473,11 @@ def test_a_hostile_copy_gives_no_file_of_the_worker(
         (copy / "sub").symlink_to(secret.parent)
     elif hostile == "pipe":
         os.mkfifo(copy / name)
-    manifest = json.loads((copy / "manifest.json").read_text())
     digest = hashlib.sha256(b"SECRET").hexdigest()
     size = (copy / name).lstat().st_size if hostile in ("link", "pipe") else 6
-    manifest["files"].append({"name": name, "bytes": size, "sha256": digest})
-    (copy / "manifest.json").write_text(json.dumps(manifest))
+    edit_manifest(copy, lambda files: [*files, {"name": name, "bytes": size, "sha256": digest}])
 
     with pytest.raises(ReconstructionFailedError):
-        attempt(AGAIN, output_uri=f"file://{meshes}/banana")
+        attempt(AGAIN, output_uri=f"file://{copy}")
 
     assert not [path for path in jobs_dir.rglob("*") if path.is_file() and path.read_bytes() == b"SECRET"]

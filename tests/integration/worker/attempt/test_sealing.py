@@ -1,4 +1,4 @@
-"""Manifests: what they record of the run that made the result."""
+"""Sealing: what a manifest and the recorded end contain about the run."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_the_end_has_the_durations_of_all_steps_and_the_usage(photos: str, clien
     assert recorded.usage.peak_memory_bytes > 1 << 20
 
 
-def test_a_warning_reaches_the_end_and_the_manifest_which_also_has_the_place(
+def test_a_warning_is_in_the_end_and_the_placement_in_the_manifest(
     photos: str, jobs_dir: Path, client: redis.Redis
 ) -> None:
     run(model="rough-warned", input_uri=photos)

@@ -1,4 +1,4 @@
-"""Attempts that continue from the stages of an earlier one."""
+"""Stages and photos of an earlier attempt, from which the next one continues."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ pytestmark = pytest.mark.usefixtures("wanted", "rough_models")
 
 
 def die(folder: Path, attempt: int = 1, **envelope: object) -> None:
-    """An attempt whose model seals a stage, and is killed."""
+    """Run an attempt whose model seals a stage and is killed."""
     with pytest.raises(ReconstructionFailedError, match="OUT_OF_MEMORY"):
         run(attempt, model="rough-staged", input_uri=f"file://{folder}", **envelope)
 
 
 def left() -> list[str]:
-    """What attempts have left for the next one."""
+    """Return the files that attempts have left for the next one."""
     return sorted(
         path.relative_to(space.root).as_posix()
         for space in JobFolder.of(JOB).workspaces()
@@ -64,7 +64,7 @@ def test_the_attempt_after_a_failure_continues_from_its_stage(
     assert [path.name for path in (jobs_dir / JOB).iterdir()] == ["output"]
 
 
-def test_photos_that_are_unchanged_are_not_decoded_again(
+def test_unchanged_photos_are_not_decoded_again(
     folder: Path, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     die(folder)
@@ -82,7 +82,7 @@ def test_photos_that_are_unchanged_are_not_decoded_again(
     assert end(client, 2).inputs == Inputs(images=1, bytes=(folder / "a.jpg").stat().st_size)
 
 
-def test_an_archive_that_is_unchanged_on_its_server_is_not_downloaded_again(
+def test_an_unchanged_archive_is_not_downloaded_again(
     client: redis.Redis, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     archive, sent = zipped(("a.jpg", make_photo())), []
@@ -109,7 +109,7 @@ def test_an_archive_that_is_unchanged_on_its_server_is_not_downloaded_again(
     assert end(client, 2).resumed_from == "features of attempt 1"
 
 
-def test_photos_that_were_spoiled_meanwhile_are_read_again(folder: Path, client: redis.Redis) -> None:
+def test_damaged_photos_are_read_again(folder: Path, client: redis.Redis) -> None:
     die(folder)
     (space,) = JobFolder.of(JOB).workspaces()
     (space.loaded / "a.jpg").write_bytes(b"spoiled")
@@ -118,7 +118,7 @@ def test_photos_that_were_spoiled_meanwhile_are_read_again(folder: Path, client:
     assert end(client, 2).resumed_from == "features of attempt 1"
 
 
-def test_an_attempt_with_other_photos_starts_anew(folder: Path, client: redis.Redis) -> None:
+def test_an_attempt_with_other_photos_uses_no_stage(folder: Path, client: redis.Redis) -> None:
     die(folder)
     (folder / "a.jpg").write_bytes(make_photo())
     want(client, 2)
@@ -128,13 +128,13 @@ def test_an_attempt_with_other_photos_starts_anew(folder: Path, client: redis.Re
     assert end(client, 3).resumed_from == "features of attempt 2"
 
 
-def test_an_attempt_with_other_parameters_starts_anew(folder: Path, client: redis.Redis) -> None:
+def test_an_attempt_with_other_parameters_uses_no_stage(folder: Path, client: redis.Redis) -> None:
     die(folder)
     want(client, 2)
     die(folder, 2, parameters={"detail": 3})
 
 
-def test_a_model_that_crashes_where_it_continued_leaves_no_stage(
+def test_a_model_that_crashes_after_resuming_leaves_no_stage(
     folder: Path, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     die(folder)
@@ -163,9 +163,7 @@ def test_a_suspended_placeholder_continues_without_waiting_again(
     client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure(monkeypatch, PLACEHOLDER_STEP_SECONDS=0.05)
-    monkeypatch.setattr(
-        placeholder, "_KEPT_SECONDS", 0.0
-    )  # a busy machine shortens the wait that a step would be kept for
+    monkeypatch.setattr(placeholder, "_KEPT_SECONDS", 0.0)  # a busy machine may make the wait too short for a stage
     with monkeypatch.context() as patched:
         at_step(5, lambda: stop(client, 1, StopReason.SUSPEND), patched)  # the stage is sealed in the fourth
         assert run()["status"] == "stopped"

@@ -1,4 +1,4 @@
-"""Deletions in a process of their own: their answers, and their end if they hang."""
+"""Deletion process: its results and errors, and what happens if it hangs or dies."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from tests.support.settings import configure
 LONG_SECONDS = 60.0
 
 
-def copy_at(place: Path) -> DeletionRequest:
-    return DeletionRequest("job", uri=f"file://{place}", attempt=1)
+def copy_at(path: Path) -> DeletionRequest:
+    return DeletionRequest("job", uri=f"file://{path}", attempt=1)
 
 
 def start(process: DeletionProcess) -> None:
-    """A limit of the next request is not spent on the start of the process."""
+    """Start the process, so that the time limit of the next request does not include the start."""
     assert process.perform(DeletionRequest("nothing"), LONG_SECONDS) is False
 
 
 def children() -> list[psutil.Process]:
-    """Those that delete: other tests of this process have servers, which must not be killed."""
+    """Return the deletion processes: other children are servers of other tests, which must not be killed."""
     found = []
     for child in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
@@ -57,22 +57,20 @@ def test_one_process_deletes_the_files_of_several_jobs(jobs_dir: Path) -> None:
     assert children() == []
 
 
-def test_the_answer_to_an_interrupted_request_is_not_the_next_ones(
-    jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_reply_to_an_interrupted_request_is_discarded(jobs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object) -> None:
         raise SoftTimeLimitExceeded
 
     (jobs_dir / "there").mkdir()
     with DeletionProcess() as process:
         with monkeypatch.context() as patch:
-            patch.setattr(select, "select", interrupt)  # a signal arrives there
+            patch.setattr(select, "select", interrupt)  # a signal arrives in this call
             with pytest.raises(SoftTimeLimitExceeded):
                 process.perform(DeletionRequest("missing"), LONG_SECONDS)
         assert process.perform(DeletionRequest("there"), LONG_SECONDS)
 
 
-def test_a_deletion_that_hangs_is_killed_and_leaves_nothing(
+def test_a_hung_deletion_is_killed_and_leaves_no_process(
     stuck: pytest.MonkeyPatch, jobs_dir: Path, tmp_path: Path
 ) -> None:
     threads = threading.active_count()
@@ -84,11 +82,11 @@ def test_a_deletion_that_hangs_is_killed_and_leaves_nothing(
         stuck.undo()
         assert process.perform(DeletionRequest("job"), LONG_SECONDS) is False
     assert children() == []
-    assert threading.active_count() <= threads  # a server's own may have ended meanwhile
+    assert threading.active_count() <= threads  # threads of a server may have ended meanwhile
     assert jobs_dir.exists()
 
 
-def test_a_place_that_hung_is_left_alone_and_others_are_not(
+def test_only_the_mount_of_a_hung_deletion_is_skipped(
     stuck: pytest.MonkeyPatch, jobs_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure(monkeypatch, OUTPUT_ROOTS=(str(tmp_path),), JOBS_DIR=str(jobs_dir))
@@ -97,12 +95,12 @@ def test_a_place_that_hung_is_left_alone_and_others_are_not(
         with pytest.raises(TimeoutError):
             process.perform(copy_at(tmp_path / "dead" / "banana"), 0.5)
         stuck.undo()
-        with pytest.raises(OSError, match="is left alone for now"):
+        with pytest.raises(OSError, match="is skipped for now"):
             process.perform(copy_at(tmp_path / "dead" / "apple"), LONG_SECONDS)
         assert process.perform(copy_at(tmp_path / "living" / "apple"), LONG_SECONDS)
 
 
-def test_a_dead_mount_hangs_no_longer_than_its_process(
+def test_a_deletion_on_a_dead_mount_ends_with_its_process(
     jobs_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure(monkeypatch, OUTPUT_ROOTS=(str(tmp_path / "meshes"),), JOBS_DIR=str(jobs_dir))
@@ -119,7 +117,7 @@ def test_a_dead_mount_hangs_no_longer_than_its_process(
     assert children() == []
 
 
-def test_errors_of_a_deletion_are_those_of_its_process(
+def test_errors_of_the_process_are_raised(
     jobs_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     configure(monkeypatch, OUTPUT_ROOTS=(str(tmp_path / "meshes"),), JOBS_DIR=str(jobs_dir))
@@ -127,21 +125,21 @@ def test_errors_of_a_deletion_are_those_of_its_process(
     note.mkdir(parents=True)
     staging = tmp_path / "meshes" / f".job.1.{'0' * 32}.partial"
     staging.mkdir(parents=True)
-    overtaken = DeletionRequest("job", uri=f"file://{tmp_path}/meshes/x", attempt=1, workspace=str(tmp_path / "gone"))
+    superseded = DeletionRequest("job", uri=f"file://{tmp_path}/meshes/x", attempt=1, workspace=str(tmp_path / "gone"))
     with DeletionProcess() as process:
         with pytest.raises(IsADirectoryError):
             process.perform(DeletionRequest("job"), LONG_SECONDS)
         with pytest.raises(StorageError, match="OUTPUT_REFUSED"):
             process.perform(copy_at(tmp_path / "elsewhere"), LONG_SECONDS)
         with pytest.raises(OvertakenError):
-            process.perform(overtaken, LONG_SECONDS)
+            process.perform(superseded, LONG_SECONDS)
         (noted,) = (jobs_dir / "job" / "attempts").glob("*/owner.json")
         noted.rmdir()
         owner = '{"jobId": "job", "installId": "i", "namespace": "n", "name": "n", "queue": "q", "attempt": 1'
         noted.write_text(f'{owner}, "outputUri": "file:///elsewhere"}}')
         with caplog.at_level(logging.WARNING):
             assert process.perform(DeletionRequest("job"), LONG_SECONDS)
-    assert "the delivered copy of job job may not be deleted" in caplog.text
+    assert "not permitted to delete the delivered copy of job job" in caplog.text
 
 
 def test_the_process_gets_no_settings_and_ends_with_its_worker(jobs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +154,7 @@ def test_the_process_gets_no_settings_and_ends_with_its_worker(jobs_dir: Path, m
     assert jobs_dir.exists()
 
 
-def test_a_process_that_dies_is_an_error_and_replaced(jobs_dir: Path) -> None:
+def test_a_process_that_dies_is_an_error_and_is_replaced(jobs_dir: Path) -> None:
     with DeletionProcess() as process:
         process.perform(DeletionRequest("job"), LONG_SECONDS)
         children()[0].kill()
@@ -169,7 +167,7 @@ def test_a_process_that_dies_is_an_error_and_replaced(jobs_dir: Path) -> None:
 def test_a_process_that_cannot_be_killed_is_left_behind_and_logged(
     stuck: pytest.MonkeyPatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As one in an uninterruptible call: its place is left alone for as long as it is there."""
+    """Such as a process in an uninterruptible call. Its mount is skipped until the process has ended."""
     monkeypatch.setattr(programs, "_KILL_SECONDS", 0.05)
     unkillable: list[subprocess.Popen[bytes]] = []
 
@@ -182,11 +180,11 @@ def test_a_process_that_cannot_be_killed_is_left_behind_and_logged(
         with pytest.raises(TimeoutError):
             process.perform(copy_at(tmp_path / "dead" / "banana"), 0.5)
     (left,) = unkillable
-    assert f"process {left.pid} was killed and does not end" in caplog.text
+    assert f"process {left.pid} was killed but does not end" in caplog.text
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now + 1e6)
-    known = processes.hanging.known()
+    known = processes.hung_mounts.known()
     left.send_signal(signal.SIGKILL)
     left.wait(LONG_SECONDS)
-    assert (known, processes.hanging.known()) == ((str(tmp_path / "dead"),), ())
+    assert (known, processes.hung_mounts.known()) == ((str(tmp_path / "dead"),), ())
     stuck.undo()

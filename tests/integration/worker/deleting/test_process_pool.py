@@ -1,4 +1,4 @@
-"""Deletion processes that runs share, as real processes: they are shared, end when they are idle, and start in advance."""
+"""Deletion process pool with real processes: they are shared, end when idle, and start in advance."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import psutil
 import pytest
 from reconstruction_operator.worker.deleting import process_pool
 from reconstruction_operator.worker.deleting.process import DeletionProcess
-from reconstruction_operator.worker.deleting.process_pool import Spares
+from reconstruction_operator.worker.deleting.process_pool import ProcessPool
 from reconstruction_operator.worker.deleting.request import DeletionRequest
 
 LONG_SECONDS = 60.0
@@ -20,14 +20,14 @@ def children() -> list[psutil.Process]:
     return [one for one in psutil.Process().children() if one.status() != psutil.STATUS_ZOMBIE]
 
 
-def test_deletions_at_once_share_a_process(
+def test_concurrent_deletions_share_a_process(
     jobs_dir: Path, started: list[DeletionProcess], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("_SHARE_SECONDS", "_SLOW_SECONDS", "_SPARE_SECONDS"):
+    for name in ("_SHARE_SECONDS", "_SLOW_SECONDS", "_IDLE_SECONDS"):
         monkeypatch.setattr(process_pool, name, LONG_SECONDS)
     for number in range(8):
         (jobs_dir / f"job-{number}").mkdir()
-    shared = Spares()
+    shared = ProcessPool()
     with ThreadPoolExecutor(8) as pool:
         done = pool.map(lambda number: shared.perform(DeletionRequest(f"job-{number}"), LONG_SECONDS), range(8))
     assert list(done) == [True] * 8
@@ -38,24 +38,24 @@ def test_deletions_at_once_share_a_process(
 
 @pytest.mark.usefixtures("jobs_dir")
 def test_an_idle_process_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process_pool, "_SPARE_SECONDS", 0.05)
+    monkeypatch.setattr(process_pool, "_IDLE_SECONDS", 0.05)
     before, timers = children(), {*threading.enumerate()}
-    shared = Spares()
+    shared = ProcessPool()
     assert shared.perform(DeletionRequest("job"), LONG_SECONDS) is False
     for timer in {*threading.enumerate()} - timers:
         timer.join(LONG_SECONDS)
     wait = threading.Event()
-    while shared._keeps:  # the timer may have been set again
+    while shared._keeps:  # the timer may have been started again
         wait.wait(0.01)
     assert children() == before
 
 
 @pytest.mark.usefixtures("jobs_dir")
-def test_a_process_that_is_prepared_carries_out_the_next_deletion(
+def test_a_prepared_process_carries_out_the_next_deletion(
     started: list[DeletionProcess], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process_pool, "_SPARE_SECONDS", LONG_SECONDS)
-    before, shared = children(), Spares()
+    monkeypatch.setattr(process_pool, "_IDLE_SECONDS", LONG_SECONDS)
+    before, shared = children(), ProcessPool()
     for _ in range(3):
         shared.prepare()
     (prepared,) = [one for one in children() if one not in before]

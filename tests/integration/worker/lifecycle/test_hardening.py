@@ -24,7 +24,7 @@ _SILENT = '{"without_gossip": true, "queues": "celery", "without_mingle": true, 
         pytest.param("on", '{"without_gossip": false, "queues": "celery"}', id="on"),
     ],
 )
-def test_a_worker_is_hidden_and_silent(remote_control: str, options: str) -> None:
+def test_memory_is_hidden_and_broadcasts_depend_on_the_setting(remote_control: str, options: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _PROGRAM],
         env={"WORKER_REMOTE_CONTROL": remote_control},

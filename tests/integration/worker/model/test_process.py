@@ -1,4 +1,4 @@
-"""Model processes: how they end, and that none is left. Real processes, no servers."""
+"""Model process: how it ends, and that no process is left. Real processes, no servers."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
 
 
 def pids_of(scratch: Path) -> list[int]:
-    """All processes that run in that folder, except zombies: the model and its descendants."""
+    """Return all processes that run in that folder, except zombies: the model and its descendants."""
     return [
         process.pid
         for process in psutil.process_iter(["cwd", "status"])
@@ -76,7 +76,7 @@ def test_a_good_model_returns_its_result_and_reports(work: Work) -> None:
     wait_until(lambda: pids_of(work.scratch_dir) == [], "the end of all its processes")
 
 
-def test_a_model_gets_its_threads_and_none_of_the_workers_settings(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_gets_its_threads_but_no_setting_of_the_worker(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = [row.name for row in config.TABLE]
     assert {"REDIS_STATE_DB", "REDIS_SENTINEL_PASSWORD", "OTEL_EXPORTER_OTLP_HEADERS"} <= set(settings)
     for name in (
@@ -103,12 +103,12 @@ def test_a_model_gets_its_threads_and_none_of_the_workers_settings(work: Work, m
             "rough-exit", "BACKEND_CRASHED", "code 3 and without a result. Its last output: cannot go on", id="an exit"
         ),
         pytest.param("rough-silent", "BACKEND_CRASHED", "exited with code 0 and without a result", id="no result"),
-        pytest.param("rough-killed", "OUT_OF_MEMORY", "killed from outside by SIGKILL", id="the kernel's kill"),
+        pytest.param("rough-killed", "OUT_OF_MEMORY", "killed from outside by SIGKILL", id="killed by the kernel"),
         pytest.param("rough-error", "BACKEND_CRASHED", "TypeError: a defect of the model", id="an exception"),
-        pytest.param("rough-failure", "NOT_ENOUGH_OVERLAP", "1 of 9 photos overlaps", id="its own failure"),
+        pytest.param("rough-failure", "NOT_ENOUGH_OVERLAP", "1 of 9 photos overlaps", id="a failure that it reports"),
         pytest.param("rough-memory", "OUT_OF_MEMORY", "not enough for 1 photos", id="a MemoryError"),
         pytest.param("rough-disk", "DISK_FULL", "the disk was full", id="a full disk"),
-        pytest.param("rough-broken", "BACKEND_UNAVAILABLE", "cannot be loaded", id="a model that is not there"),
+        pytest.param("rough-broken", "BACKEND_UNAVAILABLE", "cannot be loaded", id="a model that cannot be loaded"),
     ],
 )
 def test_every_death_becomes_a_reason(name: str, reason: str, text: str, work: Work) -> None:
@@ -159,7 +159,7 @@ def test_a_model_survives_while_its_worker_waits_for_redis(
     assert result.quality["photos"] == 1
 
 
-def test_a_confined_model_continues_from_the_stage_of_a_run_that_was_killed(work: Work) -> None:
+def test_a_confined_model_resumes_from_the_stage_of_a_killed_run(work: Work) -> None:
     folder = StageFolder(work.scratch_dir.with_name("stages"), "key", attempt=1)
     staged = replace(work, stages=folder)
     with pytest.raises(ModelFailure, match="OUT_OF_MEMORY"):
@@ -181,7 +181,7 @@ def test_a_run_reports_the_usage_of_its_processes(work: Work) -> None:
     assert measured[0].peak_bytes > 5 << 20
 
 
-def test_the_death_by_a_paused_worker_is_a_worker_error(work: Work) -> None:
+def test_a_model_that_ended_under_a_paused_worker_is_a_worker_error(work: Work) -> None:
     """The model ends by SIGKILL, which otherwise means OUT_OF_MEMORY."""
     request = RunRequest("rough-sleep", work, 0.2)  # less than the time between two signs of life
     with pytest.raises(
@@ -229,7 +229,7 @@ run_isolated(RunRequest(sys.argv[2], work, float(sys.argv[3])), report=lambda *_
     "number", [pytest.param(signal.SIGKILL, id="killed"), pytest.param(signal.SIGSTOP, id="paused")]
 )
 @pytest.mark.parametrize("name", ["rough-sleep", "rough-stubborn"])
-def test_a_model_ends_itself_when_its_worker_is(
+def test_a_model_ends_when_its_worker_is_killed_or_paused(
     number: signal.Signals, name: str, work: Work, rough_models: Path
 ) -> None:
     folder = work.scratch_dir.parent

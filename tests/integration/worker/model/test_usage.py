@@ -1,4 +1,4 @@
-"""Usage watch: memory and processor time of real processes, and the worker's limit of memory."""
+"""Usage watch: memory and CPU time of real processes, and the worker's memory limit."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_memory_of_all_descendants_counts(holder: Holder) -> None:
     assert watch.peak_bytes == watch.newest_bytes
 
 
-def test_the_limit_is_a_failure_with_both_numbers(holder: Holder) -> None:
+def test_more_memory_than_the_limit_fails_with_both_numbers(holder: Holder) -> None:
     watch = UsageWatch(holder.pid, 0, "photogrammetry")
     watch.check()
     limited = UsageWatch(holder.pid, watch.newest_bytes + 16 * _MEBIBYTE, "photogrammetry")
@@ -82,7 +82,7 @@ def test_the_limit_is_a_failure_with_both_numbers(holder: Holder) -> None:
     assert caught.value.reason == "OUT_OF_MEMORY"
 
 
-def test_processor_time_of_all_descendants_counts(holder: Holder) -> None:
+def test_cpu_time_of_all_descendants_counts(holder: Holder) -> None:
     watch = UsageWatch(holder.pid, 0, "photogrammetry")
     watch.check()
     before = watch.cpu_seconds
@@ -93,7 +93,7 @@ def test_processor_time_of_all_descendants_counts(holder: Holder) -> None:
     assert watch.cpu_seconds > before
 
 
-def test_a_process_that_has_ended_keeps_its_last_figures(holder: Holder) -> None:
+def test_an_ended_process_keeps_its_last_measurements(holder: Holder) -> None:
     watch = UsageWatch(holder.pid, 0, "photogrammetry")
     watch.check()
     known = watch.newest_bytes
@@ -105,7 +105,7 @@ def test_a_process_that_has_ended_keeps_its_last_figures(holder: Holder) -> None
     assert known > 0
 
 
-def test_a_process_that_ended_before_the_first_look_uses_nothing() -> None:
+def test_a_process_that_ended_before_the_first_check_counts_as_zero() -> None:
     with subprocess.Popen([sys.executable, "-S", "-c", ""]) as ended:
         pass
     watch = UsageWatch(ended.pid, 1, "photogrammetry")
@@ -115,7 +115,7 @@ def test_a_process_that_ended_before_the_first_look_uses_nothing() -> None:
     assert (watch.newest_bytes, watch.peak_bytes) == (0, 0)
 
 
-def test_looks_are_limited_to_the_period(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checks_are_limited_to_one_per_period(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(usage, "_PERIOD_SECONDS", 3_600.0)
     watch = UsageWatch(os.getpid(), 0, "photogrammetry")
     watch.check()

@@ -1,4 +1,4 @@
-"""Assignment: what a message asks for, and what a bare task lacks."""
+"""Assignment: its attributes for a message of the operator and for a bare task."""
 
 from __future__ import annotations
 
@@ -37,5 +37,5 @@ BARE = Assignment("job-7", "celerys-id", "photogrammetry", None, "worker-1")
         ("owner", Owner("uid-1", "install", "team", "banana", "gpu", 2), None),
     ],
 )
-def test_the_message_of_the_operator_names_what_a_bare_task_lacks(name: str, ours: object, bare: object) -> None:
+def test_an_operators_message_has_attributes_that_a_bare_task_lacks(name: str, ours: object, bare: object) -> None:
     assert (getattr(OURS, name), getattr(BARE, name)) == (ours, bare)

@@ -1,4 +1,4 @@
-"""Attempts from claim to recorded end, in every way to end."""
+"""Attempt driver: attempts from claim to recorded end, with every outcome."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_success_is_recorded_with_its_outputs(client: redis.Redis, jobs_dir: P
     assert recorded.quality == {"vertices": "24", "faces": "12"}
 
 
-def test_a_superseded_attempt_is_ignored(client: redis.Redis, jobs_dir: Path) -> None:
+def test_a_message_of_an_older_attempt_is_ignored(client: redis.Redis, jobs_dir: Path) -> None:
     want(client, 2)
     with pytest.raises(Ignore):
         run(1)
@@ -71,7 +71,7 @@ def test_a_stopped_attempt_records_the_reason_and_leaves_no_files(
 
 
 @pytest.mark.usefixtures("deletes_here")
-def test_a_cancel_during_a_step_beats_a_stop(client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cancel_during_a_step_overrides_a_stop(client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     def both() -> None:
         stop(client, 1, StopReason.SUSPEND)
         job_manager.assert_cancelled(JOB)
@@ -97,10 +97,10 @@ def test_a_failure_is_recorded_with_its_reason(client: redis.Redis, jobs_dir: Pa
     assert list(jobs_dir.iterdir()) == []
 
 
-def test_an_overtaken_attempt_publishes_and_records_nothing(
+def test_a_superseded_run_publishes_and_records_nothing(
     client: redis.Redis, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    configure(monkeypatch, BEAT_SECONDS=60.0)  # so that it does not notice
+    configure(monkeypatch, BEAT_SECONDS=60.0)  # so that the run does not notice
 
     def overtake() -> None:
         want(client, 2)

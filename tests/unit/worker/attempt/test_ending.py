@@ -1,4 +1,4 @@
-"""Ends of attempts: how they are recorded, also while Redis is away, and what they report."""
+"""Ends of attempts: what they report, and how they are recorded, also while Redis is unavailable."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def redis_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[fakeredis.FakeServ
 
 
 class Run:
-    """A run that has claimed the attempt, if it could."""
+    """A run that has tried to claim the attempt."""
 
     def __init__(self, token: str = "mine", *, task_id: str = "task", attempt: int | None = None) -> None:  # noqa: S107  # no secret
         self.ownership = Ownership("job", task_id, attempt, token, "w")
@@ -64,6 +64,12 @@ class Run:
     def record(self, end: End, *, patience_seconds: float = 1.0) -> End | None:
         return ending.record(end, self.ownership, self.heartbeat, patience_seconds=patience_seconds)
 
+    def counted(self, end: End, *, patience_seconds: float = 1.0) -> End:
+        """Record the end of an attempt that belongs to this run; return the end that counts."""
+        counts = self.record(end, patience_seconds=patience_seconds)
+        assert counts is not None
+        return counts
+
 
 def test_an_end_is_recorded_once_redis_answers_again(
     redis_server: fakeredis.FakeServer, monkeypatch: pytest.MonkeyPatch
@@ -74,13 +80,12 @@ def test_an_end_is_recorded_once_redis_answers_again(
         redis_server.connected = False
         threading.Timer(0.05, lambda: setattr(redis_server, "connected", True)).start()
         begun = time.monotonic()
-        recorded = run.record(SUCCESS, patience_seconds=60.0)
-    assert recorded is not None
+        recorded = run.counted(SUCCESS, patience_seconds=60.0)
     assert recorded.outcome is Outcome.SUCCEEDED
     assert time.monotonic() - begun >= 0.04
 
 
-def test_recording_gives_up_when_patience_is_over(redis_server: fakeredis.FakeServer) -> None:
+def test_recording_fails_after_too_long_an_outage(redis_server: fakeredis.FakeServer) -> None:
     run = Run()
     redis_server.connected = False
     with pytest.raises(ending.RedisAwayTooLongError, match="Succeeded"):
@@ -99,9 +104,7 @@ def test_no_beat_takes_a_released_task_from_its_next_delivery() -> None:
 
 def test_recording_an_end_is_idempotent() -> None:
     run = Run()
-    first = run.record(SUCCESS)
-    assert first is not None
-    assert run.record(SUCCESS) == first
+    assert run.counted(SUCCESS) == run.counted(SUCCESS)
 
 
 def test_the_end_of_another_runs_attempt_does_not_count() -> None:
@@ -117,18 +120,17 @@ def test_an_end_is_recorded_after_redis_lost_its_data() -> None:
 
 @pytest.mark.usefixtures("deletes_here")
 @pytest.mark.parametrize("outcome", [Outcome.SUCCEEDED, Outcome.FAILED, Outcome.STOPPED])
-def test_a_cancel_beats_every_other_end_and_deletes_the_files(outcome: Outcome, jobs_dir: Path) -> None:
+def test_a_cancel_overrides_every_other_end_and_deletes_the_files(outcome: Outcome, jobs_dir: Path) -> None:
     (jobs_dir / "job" / "output").mkdir(parents=True)
     run = Run()
     job_manager.assert_cancelled("job")
-    end = run.record(End(outcome, "X"))
-    assert end is not None
+    end = run.counted(End(outcome, "X"))
     assert end.outcome is Outcome.CANCELLED
     assert not end.files_left
     assert list(jobs_dir.iterdir()) == []
 
 
-def test_an_overtaken_run_deletes_nothing_for_an_outdated_cancel(jobs_dir: Path) -> None:
+def test_a_superseded_run_deletes_no_files_for_an_outdated_cancel(jobs_dir: Path) -> None:
     run = Run()
     job_manager.get_redis_client().flushall()  # the run is paused, the cancel is lost, and another run succeeds
     Run("other")
@@ -139,13 +141,12 @@ def test_an_overtaken_run_deletes_nothing_for_an_outdated_cancel(jobs_dir: Path)
 
 
 @pytest.mark.usefixtures("deletes_here")
-def test_a_cancel_is_recorded_even_if_its_files_may_not_be_deleted(jobs_dir: Path) -> None:
+def test_a_cancel_is_recorded_even_if_its_files_cannot_be_deleted(jobs_dir: Path) -> None:
     (jobs_dir / "job").mkdir()
-    (jobs_dir / ".deleted").touch()  # where the folder would be moved to
+    (jobs_dir / ".deleted").touch()  # in the place of the folder of tombstones
 
-    end = Run().record(CANCELLED)
+    end = Run().counted(CANCELLED)
 
-    assert end is not None
     assert end.files_left
     assert (jobs_dir / "job").is_dir()
 
@@ -156,9 +157,8 @@ def test_a_cancel_is_recorded_even_on_a_dead_mount(
     stuck.setattr(deletion, "DELETE_SECONDS", 1.0)
     (jobs_dir / "job").mkdir()
 
-    end = Run().record(CANCELLED)
+    end = Run().counted(CANCELLED)
 
-    assert end is not None
     assert end.files_left
     assert f"not within 1 s at {jobs_dir / 'job'}" in caplog.text
 
@@ -170,7 +170,7 @@ def test_a_cancel_is_recorded_even_on_a_dead_mount(
 def test_a_result_published_after_the_operators_end_stays_unless_cancelled(
     outcome: Outcome, stays: bool, jobs_dir: Path
 ) -> None:
-    """A cancelled job's files were deleted before. Otherwise the result stays for the next attempt to report."""
+    """A cancelled job's files are deleted. Otherwise the result stays, and the next attempt reports it."""
     task, client = TaskId("job", 1), job_manager.get_redis_client()
     common: dict[str, Any] = {"fence": 1, "install_id": "test"}
     wanted = operator_calls.put_record(
@@ -194,10 +194,10 @@ def test_a_result_published_after_the_operators_end_stays_unless_cancelled(
         (InterruptionKind.STOPPED, StopReason.SUSPEND, Outcome.STOPPED, "SUSPENDED", "stopped at step 3"),
         (InterruptionKind.STOPPED, StopReason.DELETED, Outcome.STOPPED, "DELETED", "stopped at step 3"),
         (InterruptionKind.STOPPED, StopReason.SUPERSEDED, Outcome.STOPPED, "SUPERSEDED", "stopped at step 3"),
-        (InterruptionKind.STOPPED, StopReason.DEADLINE, Outcome.FAILED, "TIMEOUT", "activeDeadlineSeconds is over; stopped"),
+        (InterruptionKind.STOPPED, StopReason.DEADLINE, Outcome.FAILED, "TIMEOUT", "activeDeadlineSeconds has expired; stopped"),
     ],
 )  # fmt: skip
-def test_interruptions_become_ends(
+def test_an_interruption_becomes_an_end_with_reason_and_step(
     kind: InterruptionKind, stop: StopReason | None, outcome: Outcome, reason: str, message: str
 ) -> None:
     end = ending.end_of_interruption(Interruption(kind, stop), WHERE, "w")
@@ -207,5 +207,5 @@ def test_interruptions_become_ends(
     assert "(Running reconstruction, 41%), after 12 s" in end.message
 
 
-def test_an_overtaken_run_has_no_end() -> None:
+def test_a_superseded_run_has_no_end() -> None:
     assert ending.end_of_interruption(Interruption(InterruptionKind.OVERTAKEN), WHERE, "w") is None

@@ -1,3 +1,5 @@
+"""Failures: the reason and message for each exception."""
+
 from __future__ import annotations
 
 import errno
@@ -28,7 +30,9 @@ from reconstruction_operator.worker.attempt.failures import ReconstructionFailed
         pytest.param(StorageError("X", "a" * 5000), "X", "a" * 1000, id="long-message"),
     ],
 )
-def test_exceptions_become_reasons_with_numbers(error: Exception, reason: str, text: str, tmp_path: Path) -> None:
+def test_an_exception_becomes_a_reason_and_a_bounded_message(
+    error: Exception, reason: str, text: str, tmp_path: Path
+) -> None:
     failure = failure_of(error, tmp_path)
     assert failure.reason == reason
     assert text in failure.message

@@ -1,3 +1,5 @@
+"""Loading photos: their number, formats and masks."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -49,7 +51,7 @@ def test_the_number_of_photos_is_checked_before_they_are_decoded(
     assert text in caught.value.message
 
 
-def test_pictures_in_formats_that_are_not_read_are_to_be_exported(photos: Path) -> None:
+def test_photos_in_unsupported_formats_are_named_in_the_failure(photos: Path) -> None:
     for name in ("1.jpg", "1.nef", "2.nef"):
         (photos / name).touch()
     with pytest.raises(ReconstructionFailedError) as caught:
@@ -82,7 +84,7 @@ def test_masks_come_with_their_photos_and_do_not_count(photos: Path) -> None:
 
 
 class ThreePhotos(PlaceholderModel):
-    """Takes three photos: a mask among them would be one too many."""
+    """Accepts exactly three photos: a mask that counts would be one too many."""
 
     min_photos: ClassVar[int] = 3
     max_photos: ClassVar[int] = 3

@@ -44,7 +44,7 @@ _LABELLED = (
 
 @pytest.fixture
 def value() -> Iterator[Value]:
-    """Reads a sample; what was sent before has arrived by then."""
+    """Return a function that reads a sample, after all measurements sent before have arrived."""
     for metric in _LABELLED:
         metric.clear()
     opened = relay.Relay()
@@ -110,7 +110,7 @@ def test_a_step_is_measured_until_the_next_begins_or_the_job_succeeds(value: Val
     assert value("attempt_seconds_sum", model="photogrammetry", outcome="Succeeded") == 31.0
 
 
-def test_progress_has_the_seconds_of_finished_steps_and_the_end_those_of_all() -> None:
+def test_progress_reports_finished_steps_and_the_end_all_steps() -> None:
     observed = Observed()
     observed.reach(1, at=1.0)
     observed.reach(2, at=11.4)
@@ -123,7 +123,7 @@ def test_progress_has_the_seconds_of_finished_steps_and_the_end_those_of_all() -
     assert [one["seconds"] for one in observed.sent] == [[], [10], [10, 9]]
 
 
-def test_progress_has_what_the_model_expects_to_remain() -> None:
+def test_progress_has_the_remaining_time_that_the_model_expects() -> None:
     observed = Observed()
     observed.reach(3, at=1.0)
     observed.reach(3, at=2.0, remaining=61.56)
@@ -131,7 +131,7 @@ def test_progress_has_what_the_model_expects_to_remain() -> None:
     assert [one.get("remaining") for one in observed.sent] == [None, 61.6]
 
 
-def test_the_pace_of_a_run_that_continues_from_a_stage_counts_from_there() -> None:
+def test_the_pace_of_a_resumed_run_counts_from_its_stage() -> None:
     observed = Observed()
     start = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
     observed.reach(1, at=1.0)
@@ -204,7 +204,7 @@ def test_steps_are_children_of_the_attempt_and_the_attempt_of_the_job() -> None:
     assert {span.error for span in observed.spans} == {""}
 
 
-def test_a_failure_is_reported_at_the_step_where_it_happened() -> None:
+def test_a_failure_is_reported_in_the_spans_of_its_step_and_attempt() -> None:
     observed = Observed()
     observed.reach(1, at=1.0)
     observed.reach(2, at=2.0)
@@ -213,7 +213,7 @@ def test_a_failure_is_reported_at_the_step_where_it_happened() -> None:
     assert [span.error for span in observed.spans] == ["", *["CORRUPT_IMAGE: a.jpg cannot be read"] * 2]
 
 
-def test_the_senders_trace_is_continued() -> None:
+def test_an_attempt_continues_the_senders_trace() -> None:
     observed = Observed(TRACEPARENT)
     observed.end(None)
 

@@ -1,3 +1,5 @@
+"""Progress sender: which reports are sent, when, and that no run waits for them."""
+
 from __future__ import annotations
 
 import threading
@@ -13,10 +15,24 @@ _PATIENCE_SECONDS = 30.0
 
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reports are sent at once, and again a moment later."""
+    """Reports are sent and retried without noticeable pauses."""
     monkeypatch.setattr(progress, "_FIRST_SECONDS", 0.0)
     monkeypatch.setattr(progress, "_LATEST_SECONDS", 0.01)
     monkeypatch.setattr(progress, "_AFTER_ERROR_SECONDS", 0.01)
+
+
+class Gate:
+    """A backend whose sends wait until `open` is set."""
+
+    def __init__(self) -> None:
+        self.sent: list[Mapping[str, Any]] = []
+        self.entered, self.open, self.left = threading.Event(), threading.Event(), threading.Event()
+
+    def send(self, metas: Sequence[Mapping[str, Any]]) -> None:
+        self.entered.set()
+        assert self.open.wait(10 * _PATIENCE_SECONDS)
+        self.sent.extend(metas)
+        self.left.set()
 
 
 def test_kept_reports_are_sent_in_order_at_any_rate() -> None:
@@ -27,7 +43,7 @@ def test_kept_reports_are_sent_in_order_at_any_rate() -> None:
     assert sent == [{"step": number} for number in range(6)]
 
 
-def test_reports_of_the_same_moment_are_sent_together_at_the_end_at_the_latest() -> None:
+def test_reports_of_the_same_moment_are_sent_together_at_the_end() -> None:
     sent: list[Sequence[Mapping[str, Any]]] = []
     sender = ProgressSender(sent.append, flush_seconds=_PATIENCE_SECONDS)  # without its thread
     for number in range(3):
@@ -58,65 +74,44 @@ def test_one_thread_sends_for_all_attempts() -> None:
     assert len(threads) == 1
 
 
-def test_within_a_step_only_the_latest_is_sent() -> None:
-    sent: list[Mapping[str, Any]] = []
-    entered, go_on = threading.Event(), threading.Event()
-
-    def send(metas: Sequence[Mapping[str, Any]]) -> None:
-        sent.extend(metas)
-        entered.set()
-        go_on.wait(_PATIENCE_SECONDS)
-
-    with ProgressSender(send, flush_seconds=_PATIENCE_SECONDS) as sender:
+def test_within_a_step_only_the_latest_report_is_sent() -> None:
+    gate = Gate()
+    with ProgressSender(gate.send, flush_seconds=_PATIENCE_SECONDS) as sender:
         sender.offer({"step": 1}, keep=True)
-        assert entered.wait(_PATIENCE_SECONDS)
+        assert gate.entered.wait(_PATIENCE_SECONDS)
         for percent in range(100):
             sender.offer({"percent": percent}, keep=False)
-        entered.clear()
-        go_on.set()
-        assert entered.wait(_PATIENCE_SECONDS)
-    assert sent == [{"step": 1}, {"percent": 99}]
+        gate.entered.clear()
+        gate.open.set()
+        assert gate.entered.wait(_PATIENCE_SECONDS)
+    assert gate.sent == [{"step": 1}, {"percent": 99}]
 
 
 def test_offer_never_waits_for_a_hanging_backend() -> None:
-    entered, hang, answered = threading.Event(), threading.Event(), threading.Event()
-
-    def send(_: Sequence[Mapping[str, Any]]) -> None:
-        entered.set()
-        hang.wait(10 * _PATIENCE_SECONDS)
-        answered.set()
-
-    with ProgressSender(send, flush_seconds=0.1) as sender:
+    gate = Gate()
+    with ProgressSender(gate.send, flush_seconds=0.1) as sender:
         sender.offer({"step": -1}, keep=True)
-        assert entered.wait(_PATIENCE_SECONDS)
+        assert gate.entered.wait(_PATIENCE_SECONDS)
         for number in range(1000):
             sender.offer({"step": number}, keep=True)
-    assert not answered.is_set()
-    hang.set()
+    assert not gate.left.is_set()
+    gate.open.set()
 
 
-def test_nothing_is_sent_after_close() -> None:
-    sent: list[Mapping[str, Any]] = []
-    entered, hang, left = threading.Event(), threading.Event(), threading.Event()
-
-    def send(metas: Sequence[Mapping[str, Any]]) -> None:
-        entered.set()
-        hang.wait(_PATIENCE_SECONDS)
-        sent.extend(metas)
-        left.set()
-
-    with ProgressSender(send, flush_seconds=0.05) as sender:
+def test_no_report_is_sent_after_close() -> None:
+    gate = Gate()
+    with ProgressSender(gate.send, flush_seconds=0.05) as sender:
         sender.offer({"step": 0}, keep=True)
-        assert entered.wait(_PATIENCE_SECONDS)
+        assert gate.entered.wait(_PATIENCE_SECONDS)
         for number in range(1, 5):
             sender.offer({"step": number}, keep=True)
-    hang.set()
-    assert left.wait(_PATIENCE_SECONDS)
+    gate.open.set()
+    assert gate.left.wait(_PATIENCE_SECONDS)
     assert sender.send_due() is None
-    assert sent == [{"step": 0}]  # already on its way
+    assert gate.sent == [{"step": 0}]  # was under way before the end
 
 
-def test_nothing_is_sent_by_a_thread_that_waits_for_the_end_of_close() -> None:
+def test_a_thread_that_waits_for_close_sends_no_report() -> None:
     class Awaited:
         """A lock that the thread takes as soon as `close` releases it."""
 
@@ -161,7 +156,7 @@ def test_kept_reports_are_retried_until_they_arrive() -> None:
     assert sent == [{"step": 0}, {"step": 1}]
 
 
-def test_what_is_unsent_at_the_end_is_tried_once() -> None:
+def test_reports_unsent_at_the_end_are_tried_once() -> None:
     tries: list[Sequence[Mapping[str, Any]]] = []
 
     def send(metas: Sequence[Mapping[str, Any]]) -> None:
@@ -175,7 +170,7 @@ def test_what_is_unsent_at_the_end_is_tried_once() -> None:
     assert tries == [[{"step": 0}, {"step": 1}, {"step": 2}]]
 
 
-def test_the_first_reports_of_an_attempt_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_reports_of_an_attempt_are_gathered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_FIRST_SECONDS", 3_600.0)
     sent: list[Sequence[Mapping[str, Any]]] = []
     last: list[Sequence[Mapping[str, Any]]] = []

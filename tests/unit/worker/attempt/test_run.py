@@ -1,4 +1,4 @@
-"""Workspaces and outputs of runs."""
+"""Runs: their checks before the work, their workspaces and outputs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.worker.attempts import JOB, end, run, want
 pytestmark = pytest.mark.usefixtures("wanted")
 
 
-def test_parameters_are_checked_before_anything_is_read() -> None:
+def test_parameters_are_checked_before_the_input_is_read() -> None:
     with pytest.raises(ReconstructionFailedError, match=r"INVALID_PARAMETERS: .*stepSeconds"):
         run(parameters={"stepSeconds": "fast"})
 
@@ -76,7 +76,7 @@ def test_an_attempt_deletes_the_workspaces_of_earlier_ones(client: redis.Redis, 
     assert sorted(path.name for path in (jobs_dir / JOB).iterdir()) == ["output"]
 
 
-def test_an_attempt_reports_a_sealed_output_that_it_finds(client: redis.Redis, jobs_dir: Path) -> None:
+def test_an_attempt_reports_an_existing_sealed_output(client: redis.Redis, jobs_dir: Path) -> None:
     run(1)
     output = jobs_dir / JOB / "output"
     before = (output / "manifest.json").read_bytes()
@@ -106,10 +106,10 @@ def test_an_unsealed_output_is_replaced(spoil: Callable[[Path], object], client:
     assert all((output / one["name"]).stat().st_size == one["bytes"] for one in manifest["files"])
 
 
-def test_a_run_paused_before_its_workspace_leaves_its_successors_alone(
+def test_a_run_paused_before_its_workspace_keeps_its_successors(
     client: redis.Redis, jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both are of the same attempt: Redis has lost the first one's claim."""
+    """Both are runs of one attempt: Redis has lost the claim of the first run."""
     begun: list[Path] = []
 
     def pause(*_args: object, **_kwargs: object) -> None:

@@ -1,4 +1,4 @@
-"""Stages of an attempt: from which a run continues, and which the next one gets."""
+"""Stages of an attempt: their keys, and which of them the next attempt may use."""
 
 from __future__ import annotations
 
@@ -64,14 +64,14 @@ def test_no_stage_is_kept_if_the_settings_allow_none(space: Workspace, monkeypat
 @pytest.mark.parametrize(
     ("end", "resumed", "another", "expected"),
     [
-        pytest.param(CRASHED, True, False, False, id="crashed-after-going-on"),
-        pytest.param(CRASHED, True, True, True, id="crashed-later-than-the-one-before"),
+        pytest.param(CRASHED, True, False, False, id="crashed-after-resuming"),
+        pytest.param(CRASHED, True, True, True, id="crashed-in-a-later-stage"),
         pytest.param(CRASHED, False, False, True, id="crashed-from-the-beginning"),
         pytest.param(End(Outcome.FAILED, "OUT_OF_MEMORY"), True, False, True, id="too-little-memory"),
         pytest.param(End(Outcome.STOPPED, "SUSPENDED"), True, False, True, id="suspended"),
     ],
 )
-def test_a_stage_that_may_have_made_a_model_crash_is_not_used_again(
+def test_a_stage_that_may_have_caused_a_crash_is_not_used_again(
     space: Workspace, end: End, resumed: bool, another: bool, expected: bool
 ) -> None:
     stages = AttemptStages(space)

@@ -1,4 +1,4 @@
-"""Steps of real and of simulated runs."""
+"""Steps of real and simulated runs."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_steps_that_a_model_skips_are_reported_in_order() -> None:
     assert [index for index, _ in shown(heard)] == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
 
 
-def test_begin_and_end_of_a_step_are_kept_and_others_may_be_skipped() -> None:
+def test_start_and_end_of_a_step_are_kept_and_other_reports_may_be_skipped() -> None:
     heard: list[tuple[Reached, bool]] = []
     steps = make(heard)
     steps.report(Step.LOAD, 0.5, "photo 3/6")
@@ -78,8 +78,8 @@ def test_begin_and_end_of_a_step_are_kept_and_others_may_be_skipped() -> None:
     [
         pytest.param(Step.RECONSTRUCT, 0.1, id="less of the same step"),
         pytest.param(Step.PREPROCESS, 1.0, id="an earlier step"),
-        pytest.param(Step.RECONSTRUCT, math.nan, id="no number"),
-        pytest.param(Step.RECONSTRUCT, -5.0, id="less than nothing"),
+        pytest.param(Step.RECONSTRUCT, math.nan, id="not a number"),
+        pytest.param(Step.RECONSTRUCT, -5.0, id="a negative number"),
     ],
 )
 def test_progress_never_goes_backwards(step: Step, fraction: float) -> None:
@@ -90,7 +90,7 @@ def test_progress_never_goes_backwards(step: Step, fraction: float) -> None:
     assert (steps.reached.percent, steps.reached.fraction) == (before.percent, before.fraction) == (40, 0.45)
 
 
-def test_fraction_of_the_run_follows_the_models_shares() -> None:
+def test_the_fraction_of_the_run_follows_the_models_shares() -> None:
     steps = make([])
     steps.report(Step.RECONSTRUCT, 0.5)
     assert steps.reached.fraction == pytest.approx(0.1 + 0.1 + 0.25)
@@ -99,7 +99,7 @@ def test_fraction_of_the_run_follows_the_models_shares() -> None:
 
 
 @pytest.mark.parametrize("pace", [None, 60.0], ids=["real", "simulated"])
-def test_a_run_that_continues_from_a_stage_starts_there(pace: float | None) -> None:
+def test_a_resumed_run_starts_at_its_stage(pace: float | None) -> None:
     heard: list[tuple[Reached, bool]] = []
     steps = make(heard, pace=pace)
     steps.report(Step.LOAD, 0.0)
@@ -116,13 +116,13 @@ def test_a_run_that_continues_from_a_stage_starts_there(pace: float | None) -> N
     ("given", "kept"),
     [(12.5, 12.5), (0.0, 0.0), (None, None), (-1.0, None), (float("nan"), None), (float("inf"), None)],
 )
-def test_what_the_model_expects_to_remain_is_kept_if_it_is_a_time(given: float | None, kept: float | None) -> None:
+def test_only_a_valid_remaining_time_is_kept(given: float | None, kept: float | None) -> None:
     steps = make([])
     steps.report(Step.RECONSTRUCT, 0.5, remaining_seconds=given)
     assert steps.reached.remaining_seconds == kept
 
 
-def test_a_simulated_step_reports_its_percentage_at_its_begin() -> None:
+def test_a_simulated_step_reports_its_percentage_when_it_begins() -> None:
     heard: list[tuple[Reached, bool]] = []
     steps = make(heard, pace=0.05)
     begun = time.monotonic()

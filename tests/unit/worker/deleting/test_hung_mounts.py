@@ -1,4 +1,4 @@
-"""Places on which a deletion did not end."""
+"""Hung mounts: their backoff, and which mount is recorded."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reconstruction_operator.worker.deleting import hung_mounts
 from tests.support.settings import configure
 
 
-def test_a_place_is_left_alone_for_twice_as_long_each_time(
+def test_the_backoff_of_a_mount_doubles_each_time(
     jobs_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1_000.0
@@ -27,14 +27,14 @@ def test_a_place_is_left_alone_for_twice_as_long_each_time(
     assert jobs_dir.exists()
 
 
-def test_a_place_that_answers_again_is_forgotten(jobs_dir: Path, tmp_path: Path) -> None:
+def test_a_mount_that_responds_again_is_forgotten(jobs_dir: Path, tmp_path: Path) -> None:
     hung_mounts.remember(tmp_path / "dead" / "banana", 0)
     hung_mounts.forget(tmp_path / "dead" / "apple")
     assert hung_mounts.known() == ()
     assert jobs_dir.exists()
 
 
-def test_mounts_are_not_read_after_each_deletion(
+def test_the_list_of_mounts_is_not_read_after_each_deletion(
     jobs_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Path, "read_text", lambda path: pytest.fail(f"{path} was read"))
@@ -43,13 +43,13 @@ def test_mounts_are_not_read_after_each_deletion(
     assert jobs_dir.exists()
 
 
-def test_nothing_is_remembered_of_job_folders(jobs_dir: Path) -> None:
+def test_the_mount_of_job_folders_is_never_recorded(jobs_dir: Path) -> None:
     hung_mounts.remember(jobs_dir / "job", 0)
     assert hung_mounts.known() == ()
 
 
 @pytest.mark.parametrize(
-    ("path", "place"),
+    ("path", "mount"),
     [
         pytest.param("/meshes/a/banana", "/meshes/a", id="a-mount-of-its-own"),
         pytest.param("/meshes/a b/banana/x", "/meshes/a b", id="with-a-space"),
@@ -58,16 +58,16 @@ def test_nothing_is_remembered_of_job_folders(jobs_dir: Path) -> None:
         pytest.param("/other/c/banana", "/other/c", id="the-root"),
     ],
 )
-def test_the_mount_of_a_copy_is_the_place(path: str, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    mounts = ["/", "/meshes", "/meshes/a", r"/meshes/a\040b", "/jobs-and-meshes"]
-    text = "".join(f"{number} 1 0:1 / {mount} rw - tmpfs none rw\n" for number, mount in enumerate(mounts))
+def test_the_nearest_mount_of_a_copy_is_recorded(path: str, mount: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    all_mounts = ["/", "/meshes", "/meshes/a", r"/meshes/a\040b", "/jobs-and-meshes"]
+    text = "".join(f"{number} 1 0:1 / {one} rw - tmpfs none rw\n" for number, one in enumerate(all_mounts))
     monkeypatch.setattr(Path, "read_text", lambda _: text)
     configure(monkeypatch, JOBS_DIR="/jobs-and-meshes/jobs")
     hung_mounts.remember(Path(path), 0)
-    assert hung_mounts.known() == (place,)
+    assert hung_mounts.known() == (mount,)
 
 
-def test_a_relative_folder_of_jobs_and_a_root_without_a_mount_are_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_relative_job_folder_and_a_root_without_a_mount_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     # The root of a process in a chroot need not be a mount.
     monkeypatch.setattr(Path, "read_text", lambda _: "1 1 0:1 / /proc rw - proc none rw\n")
     configure(monkeypatch, JOBS_DIR="jobs")

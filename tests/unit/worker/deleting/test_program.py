@@ -1,4 +1,4 @@
-"""The program that deletes: what it deletes, what it announces, and its answers. Its process: test_process.py."""
+"""Deletion program: what it deletes, the paths that it announces, and its messages. test_process.py tests its process."""
 
 from __future__ import annotations
 
@@ -15,56 +15,54 @@ from tests.support.settings import configure
 from tests.support.worker.attempts import JOB, kill_before_publishing
 
 
-def answers(
-    request: DeletionRequest, capsys: pytest.CaptureFixture[str], *hanging: Path, line: bytes = b""
-) -> list[dict[str, Any]]:
-    """What the program writes to stdout."""
+def answers(request: DeletionRequest, capsys: pytest.CaptureFixture[str], *hung_mounts: Path) -> list[dict[str, Any]]:
+    """Return the messages that the program writes to stdout."""
     capsys.readouterr()
     before = config.settings
     try:
-        program._answer(line or request.to_line(tuple(map(str, hanging))))
+        program._answer(request.to_line(tuple(map(str, hung_mounts))))
     finally:
         config.use(before)
     return [json.loads(text) for text in capsys.readouterr().out.splitlines()]
 
 
-def test_a_jobs_folder_is_announced_and_deleted_and_a_missing_one_is_no_error(
+def test_a_jobs_folder_is_announced_and_deleted_and_may_be_missing(
     jobs_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (jobs_dir / "job" / "output").mkdir(parents=True)
-    place = {"at": str(jobs_dir / "job")}
+    at = {"at": str(jobs_dir / "job")}
 
-    assert answers(DeletionRequest("job"), capsys) == [place, {"done": True}]
+    assert answers(DeletionRequest("job"), capsys) == [at, {"done": True}]
     assert list(jobs_dir.iterdir()) == []
-    assert answers(DeletionRequest("job"), capsys) == [place, {"done": False}]
+    assert answers(DeletionRequest("job"), capsys) == [at, {"done": False}]
 
 
 @pytest.mark.usefixtures("wanted")
-def test_delivered_copies_are_announced_between_the_two_looks_at_the_folder(jobs_dir: Path, meshes: Path) -> None:
+def test_delivered_copies_are_announced_between_two_accesses_of_the_folder(jobs_dir: Path, meshes: Path) -> None:
     kill_before_publishing(meshes)
-    places: list[Path] = []
+    paths: list[Path] = []
 
-    assert program.perform(DeletionRequest(JOB), places.append)
-    assert places == [jobs_dir / JOB, meshes / "banana", jobs_dir / JOB]
+    assert program.perform(DeletionRequest(JOB), paths.append)
+    assert paths == [jobs_dir / JOB, meshes / "banana", jobs_dir / JOB]
     assert list(jobs_dir.iterdir()) == list(meshes.iterdir()) == []
 
 
 @pytest.mark.usefixtures("wanted")
 def test_a_request_with_a_uri_deletes_that_copy_and_keeps_the_folder(jobs_dir: Path, meshes: Path) -> None:
     kill_before_publishing(meshes)
-    places: list[Path] = []
+    paths: list[Path] = []
 
-    assert program.perform(DeletionRequest(JOB, uri=f"file://{meshes}/banana", attempt=1), places.append)
-    assert places == [meshes / "banana"]
+    assert program.perform(DeletionRequest(JOB, uri=f"file://{meshes}/banana", attempt=1), paths.append)
+    assert paths == [meshes / "banana"]
     assert list(meshes.iterdir()) == []
     assert (jobs_dir / JOB).is_dir()
 
 
-def test_nothing_below_a_place_that_hangs_is_touched(jobs_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_path_on_a_hung_mount_is_accessed(jobs_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (jobs_dir / "job").mkdir()
 
     (answer,) = answers(DeletionRequest("job"), capsys, jobs_dir)
-    assert f"a deletion in {jobs_dir} did not end" in answer["strerror"]
+    assert f"a deletion in {jobs_dir} timed out" in answer["strerror"]
     assert (jobs_dir / "job").is_dir()
 
 
@@ -77,9 +75,7 @@ def test_a_refusal_names_its_reason(
     assert answer["refused"][0] == "OUTPUT_REFUSED"
 
 
-def test_a_defect_is_an_answer_and_not_the_end_of_the_program(
-    jobs_dir: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_defect_is_reported_and_does_not_end_the_program(jobs_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (answer,) = answers(DeletionRequest("../job"), capsys)
     assert answer["strerror"].startswith("ValueError: ")
     assert answer["errno"] is None

@@ -1,4 +1,4 @@
-"""Requests to the deleting process: the settings and the folders that hang travel with them."""
+"""Deletion requests: settings and hung mounts travel with them."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def _settings_are_put_back() -> Iterator[None]:
         pytest.param(DeletionRequest("job-1", uri="file:///m/ü\nb", workspace="/jobs/x"), id="any text in one line"),
     ],
 )
-def test_a_request_survives_its_line(request_: DeletionRequest) -> None:
+def test_a_request_is_read_back_from_its_line(request_: DeletionRequest) -> None:
     line = request_.to_line(("/mnt/dead",))
 
     assert line.count(b"\n") == 1
     assert DeletionRequest.from_line(line) == (request_, (Path("/mnt/dead"),))
 
 
-def test_the_process_takes_over_where_files_may_be_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_process_takes_over_the_settings_of_deletions(monkeypatch: pytest.MonkeyPatch) -> None:
     grants = (("team", "/meshes/team"), ("*", "/meshes/all"))
     configure(monkeypatch, JOBS_DIR="/elsewhere", OUTPUT_ROOTS=("/meshes",), NAMESPACE_OUTPUTS=grants)
     wanted, line = config.settings, DeletionRequest("job-1").to_line(())

@@ -1,4 +1,4 @@
-"""Shared value: one holder at a time, over processes, and no death of a holder locks or damages it."""
+"""Shared value: one holder at a time among all processes; the death of a holder neither locks nor damages the value."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NOEXEC_SEAL = 0x8
         pytest.param(False, errno.EINVAL, id="before-linux-6.3"),
     ],
 )
-def test_a_value_is_kept_whether_memory_may_be_executable_or_not(
+def test_a_value_works_whether_memory_may_be_executable_or_not(
     monkeypatch: pytest.MonkeyPatch, hardened: bool, error: int
 ) -> None:
     create, asked = os.memfd_create, []
@@ -40,7 +40,7 @@ def test_a_value_is_kept_whether_memory_may_be_executable_or_not(
     assert all(flags & os.MFD_CLOEXEC for flags in asked)
 
 
-def test_a_change_in_place_is_seen_by_the_next_holder() -> None:
+def test_the_next_holder_gets_a_change_in_place() -> None:
     value = SharedValue("test", {})
     with value.held() as held:
         held["a"] = [1]
@@ -53,7 +53,7 @@ def test_a_process_that_is_forked_meanwhile_does_not_keep_the_lock() -> None:
     ends, goes = os.pipe()
     with value.held():
         child = os.fork()
-        if child == 0:  # as a new process of the pool: it lives on, and knows nothing of the lock
+        if child == 0:  # as a new process of the pool, which continues and never releases the lock
             os.close(goes)
             os.read(ends, 1)
             os._exit(0)
@@ -74,7 +74,7 @@ def test_a_change_is_dropped_if_its_holder_fails() -> None:
             held.append("half")
             raise OSError
 
-    with pytest.raises(OSError):  # it has no text
+    with pytest.raises(OSError):  # without a text
         fail()
     with value.held(wait=False) as held:
         assert held == ["initial"]

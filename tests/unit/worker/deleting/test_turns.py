@@ -1,4 +1,4 @@
-"""One clean-up at a time in a worker."""
+"""Clean-up turns: one clean-up at a time in a worker."""
 
 from __future__ import annotations
 

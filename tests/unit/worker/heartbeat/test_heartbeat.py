@@ -1,4 +1,4 @@
-"""Interruptions that a heartbeat learns of, and which of them wins."""
+"""Heartbeat: the interruptions that it finds, which of them wins, and outages of Redis."""
 
 from __future__ import annotations
 
@@ -45,31 +45,31 @@ def make(
 
 
 @pytest.mark.parametrize(
-    ("reply", "told"),
+    ("reply", "calls"),
     [
         pytest.param(BeatReply(owned=True, requested=True), 2, id="requested"),
         pytest.param(FINE, 0, id="not requested"),
-        pytest.param(BeatReply(owned=True, cancelled=True, requested=True), 0, id="confirmed already"),
+        pytest.param(BeatReply(owned=True, cancelled=True, requested=True), 0, id="already confirmed"),
         pytest.param(BeatReply(owned=False, requested=True), 0, id="superseded"),
     ],
 )
-def test_each_beat_reports_a_requested_cancel_while_the_run_continues(reply: BeatReply, told: int) -> None:
+def test_each_beat_reports_a_requested_cancel_while_the_run_continues(reply: BeatReply, calls: int) -> None:
     heard: list[None] = []
     heartbeat = make(lambda: reply, cancel_requested=lambda: heard.append(None))
     for _ in range(2):
         heartbeat.ask_now()
-    assert len(heard) == told
+    assert len(heard) == calls
 
 
 @pytest.mark.parametrize(
-    ("error", "is_away"),
+    ("error", "is_outage"),
     [
         pytest.param(RedisConnectionError("cut"), True, id="cut"),
         pytest.param(RedisTimeoutError("slow"), True, id="slow"),
-        pytest.param(ResponseError("WRONGTYPE"), False, id="answered"),
+        pytest.param(ResponseError("WRONGTYPE"), False, id="error reply"),
     ],
 )
-def test_only_a_redis_that_does_not_answer_is_away_for_other_attempts(error: RedisError, is_away: bool) -> None:
+def test_only_a_connection_error_counts_for_other_attempts(error: RedisError, is_outage: bool) -> None:
     def fail() -> BeatReply:
         raise error
 
@@ -77,21 +77,21 @@ def test_only_a_redis_that_does_not_answer_is_away_for_other_attempts(error: Red
         raise error
 
     heartbeat = make(fail, cancelled=look)
-    assert [heartbeat.take_turn() for _ in range(2)] == [error if is_away else None] * 2
+    assert [heartbeat.take_turn() for _ in range(2)] == [error if is_outage else None] * 2
     assert heartbeat.redis_is_away
 
 
 @pytest.mark.parametrize(
     ("replies", "expected"),
     [
-        pytest.param([FINE], None, id="nothing"),
+        pytest.param([FINE], None, id="none"),
         pytest.param([CANCELLED], Interruption(InterruptionKind.CANCELLED), id="cancelled"),
         pytest.param([SUSPENDED], Interruption(InterruptionKind.STOPPED, StopReason.SUSPEND), id="stopped"),
-        pytest.param([OVERTAKEN], Interruption(InterruptionKind.OVERTAKEN), id="overtaken"),
+        pytest.param([OVERTAKEN], Interruption(InterruptionKind.OVERTAKEN), id="superseded"),
         pytest.param([SUSPENDED, CANCELLED], Interruption(InterruptionKind.CANCELLED), id="cancel-after-stop"),
         pytest.param([CANCELLED, SUSPENDED], Interruption(InterruptionKind.CANCELLED), id="cancel-before-stop"),
-        pytest.param([CANCELLED, OVERTAKEN], Interruption(InterruptionKind.OVERTAKEN), id="overtaken-after-cancel"),
-        pytest.param([OVERTAKEN, CANCELLED], Interruption(InterruptionKind.OVERTAKEN), id="overtaken-before-cancel"),
+        pytest.param([CANCELLED, OVERTAKEN], Interruption(InterruptionKind.OVERTAKEN), id="superseded-after-cancel"),
+        pytest.param([OVERTAKEN, CANCELLED], Interruption(InterruptionKind.OVERTAKEN), id="superseded-before-cancel"),
         pytest.param([SUSPENDED, FINE], Interruption(InterruptionKind.STOPPED, StopReason.SUSPEND), id="stop-is-final"),
         pytest.param(
             [BeatReply(owned=True, cancelled=True, stop=StopReason.DELETED)],
@@ -118,7 +118,7 @@ def test_the_first_turn_after_an_outage_is_a_beat() -> None:
     def beat() -> BeatReply:
         asked.append("beat")
         if len(asked) < 4:
-            raise RedisConnectionError("away")
+            raise RedisConnectionError("outage")
         return FINE
 
     def look() -> bool:
@@ -148,14 +148,14 @@ def test_an_uninterrupted_wait_takes_its_time() -> None:
     assert time.monotonic() - begun >= 0.1
 
 
-def test_beats_continue_while_redis_is_away() -> None:
+def test_beats_continue_while_redis_is_unavailable() -> None:
     beats: list[float] = []
     enough = threading.Event()
 
     def beat() -> BeatReply:
         beats.append(time.monotonic())
         if len(beats) < 4:
-            raise RedisConnectionError("away")
+            raise RedisConnectionError("outage")
         enough.set()
         return SUSPENDED
 
@@ -167,7 +167,7 @@ def test_beats_continue_while_redis_is_away() -> None:
 
 @pytest.mark.parametrize(
     ("drain_after", "at_least_seconds"),
-    [pytest.param(0.2, 0.15, id="at its deadline"), pytest.param(18_000, 0.0, id="in time in spite of clock skew")],
+    [pytest.param(0.2, 0.15, id="at its deadline"), pytest.param(18_000, 0.0, id="in time despite clock skew")],
 )
 def test_a_drain_interrupts_the_run(drain_after: float, at_least_seconds: float) -> None:
     begun = time.monotonic()
@@ -177,7 +177,7 @@ def test_a_drain_interrupts_the_run(drain_after: float, at_least_seconds: float)
     assert time.monotonic() - begun > at_least_seconds
 
 
-def test_a_cancel_beats_a_drain() -> None:
+def test_a_cancel_overrides_a_drain() -> None:
     heartbeat = make(lambda: CANCELLED, first=BeatReply(owned=True, drain_at=datetime.now(UTC) - timedelta(seconds=1)))
     heartbeat.ask_now()
     assert heartbeat.interruption == Interruption(InterruptionKind.CANCELLED)

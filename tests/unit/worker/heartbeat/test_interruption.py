@@ -1,4 +1,4 @@
-"""Interruptions: they reach code that blocks, and leave a result that is still of use."""
+"""Interruptions: they reach blocked code, and keep a result that is still useful."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ CANCELLED = Interruption(InterruptionKind.CANCELLED)
 _KEEPING = {StopReason.SUSPEND, StopReason.DEADLINE}
 
 
-def go_on() -> None:
-    """The run may go on."""
+def proceed() -> None:
+    """A check that lets the run continue."""
 
 
 def test_the_functions_result_is_returned() -> None:
-    assert call_interruptibly(lambda: 7, go_on) == 7
+    assert call_interruptibly(lambda: 7, proceed) == 7
 
 
 def test_the_functions_own_exception_is_raised() -> None:
@@ -30,7 +30,7 @@ def test_the_functions_own_exception_is_raised() -> None:
         raise OSError("the disk is full")
 
     with pytest.raises(OSError, match="the disk is full"):
-        call_interruptibly(fail, go_on)
+        call_interruptibly(fail, proceed)
 
 
 def test_a_blocked_function_does_not_delay_the_interruption() -> None:
@@ -51,7 +51,7 @@ def test_a_blocked_function_does_not_delay_the_interruption() -> None:
     assert caught.value.interruption is CANCELLED
     assert not ended.is_set()
     released.set()
-    assert ended.wait(30)  # the thread that was left behind ends by itself
+    assert ended.wait(30)  # the abandoned thread ends by itself
 
 
 def test_the_check_continues_while_the_function_runs() -> None:
@@ -71,7 +71,7 @@ def test_a_function_that_checks_by_itself_raises_the_interruption() -> None:
         raise InterruptedRunError(CANCELLED)
 
     with pytest.raises(InterruptedRunError, match="cancelled"):
-        call_interruptibly(interrupted, go_on)
+        call_interruptibly(interrupted, proceed)
 
 
 @pytest.mark.parametrize(

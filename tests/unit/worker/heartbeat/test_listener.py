@@ -18,7 +18,7 @@ _PATIENCE_SECONDS = 30.0
 
 
 class Heard(Interruptions):
-    """Hears these jobs in turn, and then nothing."""
+    """Receives messages about these jobs one after another, and then no more."""
 
     def __init__(self, *job_ids: str, closed: Callable[[], None] = lambda: None) -> None:
         super().__init__(fakeredis.FakeRedis(decode_responses=True), Keys())
@@ -33,7 +33,7 @@ class Heard(Interruptions):
         super().close()
 
 
-def test_only_looks_of_the_published_job_are_called() -> None:
+def test_only_functions_of_the_published_job_are_called() -> None:
     called: list[str] = []
     done = threading.Event()
     listener = Listener(lambda: Heard("banana", "apple"))
@@ -66,7 +66,7 @@ def test_many_attempts_share_one_subscription() -> None:
     listener._looks.clear()
 
 
-def test_the_subscription_ends_with_the_last_attempt_and_comes_back() -> None:
+def test_the_subscription_ends_with_the_last_attempt_and_reopens() -> None:
     heard, closed = threading.Semaphore(0), threading.Semaphore(0)
     listener = Listener(lambda: Heard("job", closed=closed.release))
     for _ in range(2):
@@ -81,9 +81,13 @@ def test_the_subscription_ends_with_the_last_attempt_and_comes_back() -> None:
         assert not thread.is_alive()
 
 
-@pytest.mark.parametrize("error", [NoPermissionError("no channel"), RedisConnectionError("away"), AttributeError("x")])
+@pytest.mark.parametrize(
+    "error", [NoPermissionError("no channel"), RedisConnectionError("outage"), AttributeError("x")]
+)
 @pytest.mark.parametrize("hears", [True, False], ids=["broken", "refused"])
-def test_it_subscribes_again_after_a_failure(error: Exception, monkeypatch: pytest.MonkeyPatch, *, hears: bool) -> None:
+def test_the_listener_subscribes_again_after_a_failure(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, *, hears: bool
+) -> None:
     monkeypatch.setattr(listeners, "_DEAF_SECONDS", 0.0)
     done, failures = threading.Event(), list[Exception]()
 
@@ -106,7 +110,7 @@ def test_it_subscribes_again_after_a_failure(error: Exception, monkeypatch: pyte
     listener.remove("banana", done.set)
 
 
-def test_a_thread_that_cannot_start_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_thread_that_cannot_start_is_started_later(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 

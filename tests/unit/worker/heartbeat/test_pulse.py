@@ -18,11 +18,11 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 _PATIENCE_SECONDS = 30.0
-_FAR_SECONDS = 3_600.0  # a turn that never comes
+_FAR_SECONDS = 3_600.0  # no turn in the time of a test
 
 
 class Attempt:
-    """Counts what happens to it; `answers` is called in each turn."""
+    """Counts the calls of its methods; `answers` is called in each turn."""
 
     def __init__(
         self, job_id: str = "job", *, pause: float = 0.01, answers: Callable[[], RedisError | None] = lambda: None
@@ -79,16 +79,16 @@ def test_many_attempts_of_a_process_share_threads_by_fours(monkeypatch: pytest.M
     counts = [used.count(one) for one in dict.fromkeys(used)]
     used[0].remove(attempts[0])
     again = pulses.of_process()
-    running = {its._thread for its in used if its._thread is not None}
-    for its, one in zip(used, attempts, strict=True):
-        its.remove(one)
+    running = {pulse._thread for pulse in used if pulse._thread is not None}
+    for pulse, one in zip(used, attempts, strict=True):
+        pulse.remove(one)
     for thread in running:
         thread.join(_PATIENCE_SECONDS)
     assert counts == [4, 4, 2]
     assert again is used[0]
 
 
-def test_the_thread_ends_without_attempts_and_comes_back_with_the_next() -> None:
+def test_the_thread_ends_without_attempts_and_restarts_with_the_next() -> None:
     pulse, before = Pulse(), threads()
     for _ in range(2):
         one = Attempt()
@@ -102,21 +102,21 @@ def test_the_thread_ends_without_attempts_and_comes_back_with_the_next() -> None
     assert threads() <= before
 
 
-def test_redis_that_does_not_answer_one_attempt_is_not_asked_for_the_others() -> None:
+def test_after_an_outage_in_one_turn_the_other_turns_are_skipped() -> None:
     pulse = Pulse()
-    away = Attempt(answers=lambda: RedisConnectionError("away"))
+    first = Attempt(answers=lambda: RedisConnectionError("outage"))
     other = Attempt()
     with pulse._changed:  # both turns come at once
-        pulse._known = {one: pulses._Known(0.0, one.look_now) for one in (away, other)}
+        pulse._known = {one: pulses._Known(0.0, one.look_now) for one in (first, other)}
     third = Attempt(pause=_FAR_SECONDS)
     pulse.add(third)
     other.wait()
     assert (other.turns, other.missed) == (0, 1)
-    for one in (away, other, third):
+    for one in (first, other, third):
         pulse.remove(one)
 
 
-def test_an_attempt_whose_turn_fails_ends_no_beats_of_others(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failed_turn_of_one_attempt_ends_no_beats_of_others(caplog: pytest.LogCaptureFixture) -> None:
     def fail() -> RedisError | None:
         raise RuntimeError("broken")
 
@@ -145,7 +145,7 @@ def test_a_thread_that_could_not_start_is_started_by_the_next_attempt(monkeypatc
     assert first.turns == 0
 
 
-def test_what_is_published_makes_the_jobs_attempts_look_at_once() -> None:
+def test_a_published_job_makes_its_attempts_beat_at_once() -> None:
     server = fakeredis.FakeServer()
     client = fakeredis.FakeRedis(server=server, decode_responses=True)
     pulse = Pulse(Listener(lambda: Interruptions(client, Keys())))
@@ -162,7 +162,7 @@ def test_what_is_published_makes_the_jobs_attempts_look_at_once() -> None:
 
 
 def publish(client: redis.Redis, job_id: str) -> None:
-    """Publish it, once the subscription is there."""
+    """Publish the job once a subscription is open."""
     waiting = threading.Event()
     for _ in range(3_000):
         if client.publish(Keys().interruptions(), job_id):
@@ -177,7 +177,7 @@ def test_beats_continue_while_the_subscription_is_opened() -> None:
     def connect() -> Interruptions:
         opening.set()
         assert refused.wait(_PATIENCE_SECONDS)
-        raise RedisConnectionError("away")
+        raise RedisConnectionError("outage")
 
     pulse, one = Pulse(Listener(connect)), Attempt()
     pulse.add(one)
@@ -187,15 +187,19 @@ def test_beats_continue_while_the_subscription_is_opened() -> None:
     refused.set()
 
 
-def test_an_attempt_that_is_over_looks_no_more() -> None:
+def test_a_removed_attempt_is_not_called_for_a_published_job() -> None:
     client = fakeredis.FakeRedis(decode_responses=True)
     listener = Listener(lambda: Interruptions(client, Keys()))
-    pulse, over, other = Pulse(listener), Attempt("banana", pause=_FAR_SECONDS), Attempt("banana", pause=_FAR_SECONDS)
-    pulse.add(over)
+    pulse, removed, other = (
+        Pulse(listener),
+        Attempt("banana", pause=_FAR_SECONDS),
+        Attempt("banana", pause=_FAR_SECONDS),
+    )
+    pulse.add(removed)
     pulse.add(other)
-    pulse.remove(over)
+    pulse.remove(removed)
     listener.open()
     publish(client, "banana")
     other.wait()
-    assert not over.changed.acquire(blocking=False)
+    assert not removed.changed.acquire(blocking=False)
     pulse.remove(other)

@@ -14,7 +14,7 @@ from reconstruction_operator.worker.lifecycle.bootstep import LifelongStep
 
 
 class Recorder(LifelongStep):
-    """Notes what was called."""
+    """Records its calls."""
 
     requires = ()
 
@@ -29,7 +29,7 @@ def consumer_with(**pool: int) -> Any:
     return SimpleNamespace(calls=[], steps=[], pool=SimpleNamespace(**pool))
 
 
-def test_lost_connections_neither_end_a_step_nor_begin_it_again() -> None:
+def test_a_lost_connection_neither_ends_a_step_nor_begins_it_again() -> None:
     consumer = consumer_with()
     blueprint = bootsteps.Blueprint([Recorder]).apply(consumer)
 
@@ -57,7 +57,7 @@ def test_a_step_does_not_end_if_the_worker_never_connected() -> None:
         pytest.param({}, 1, id="solo"),
     ],
 )
-def test_concurrency_is_the_pools(pool: dict[str, int], concurrency: int) -> None:
+def test_concurrency_is_read_from_the_pool(pool: dict[str, int], concurrency: int) -> None:
     assert Recorder(consumer_with(**pool)).concurrency == concurrency
 
 

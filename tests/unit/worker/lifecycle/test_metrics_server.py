@@ -1,4 +1,4 @@
-"""Metrics server: serves the worker's metrics, and a port that is taken does not stop the worker."""
+"""Metrics server: serves the worker's metrics. A port in use does not stop the worker."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def port(monkeypatch: pytest.MonkeyPatch) -> int:
     with socket.create_server(("127.0.0.1", 0)) as found:
         number: int = found.getsockname()[1]
     configure(monkeypatch, WORKER_METRICS_HOST="127.0.0.1", WORKER_METRICS_PORT=number)
-    monkeypatch.setattr(BaseServer.serve_forever, "__defaults__", (0.01,))  # seconds until it notices its end
+    monkeypatch.setattr(BaseServer.serve_forever, "__defaults__", (0.01,))  # seconds until the server notices its end
     return number
 
 
@@ -52,7 +52,7 @@ def test_port_0_switches_metrics_off(number: int, included: bool, monkeypatch: p
     assert MetricsServer(CONSUMER).include_if(CONSUMER) is included
 
 
-def test_the_worker_is_served_from_its_begin_to_its_end(server: MetricsServer, port: int) -> None:
+def test_metrics_are_served_from_begin_to_end(server: MetricsServer, port: int) -> None:
     server.begin()
     wait_until(lambda: 'model_available{model="placeholder"} 1.0' in scrape(port), "the models to be served")
     relay.report(metrics.IMAGES, 4, "placeholder")
@@ -68,7 +68,7 @@ def test_the_worker_is_served_from_its_begin_to_its_end(server: MetricsServer, p
         pass
 
 
-def test_a_port_that_is_taken_is_logged_and_the_worker_continues(
+def test_a_port_in_use_is_logged_and_the_worker_continues(
     server: MetricsServer, port: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     with socket.create_server(("127.0.0.1", port)):
@@ -87,7 +87,7 @@ def test_a_worker_that_was_asked_to_stop_is_draining(server: MetricsServer) -> N
 
 def test_a_process_of_the_pool_does_not_hold_the_port(server: MetricsServer, port: int) -> None:
     server.begin()
-    wait_until(lambda: server._server, "the server to be there")
+    wait_until(lambda: server._server, "the server to start")
     assert server._server is not None
 
     worker_process_init.send(sender=None)

@@ -1,4 +1,4 @@
-"""Registration: what the operator reads of a worker from its start to its end."""
+"""Registration: what the operator reads about a worker from its start to its end."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NODE = "worker@node"
 
 
 class Server(fakeredis.FakeServer):
-    """A Redis that may be away."""
+    """A Redis that can be disconnected (`connected`)."""
 
     def client(self) -> Any:
         return fakeredis.FakeRedis(server=self, decode_responses=True)
@@ -60,6 +60,14 @@ def registration(server: Server) -> Iterator[Registration]:
     worker_shutting_down.disconnect(step._drain)
 
 
+@pytest.fixture
+def registered(registration: Registration, server: Server) -> Registration:
+    """The registration of a worker that has registered."""
+    registration.begin()
+    wait(lambda: workers(server), "the worker to register")
+    return registration
+
+
 def workers(server: Server) -> tuple[WorkerInfo, ...]:
     return calls.run(server.client(), reads.live_workers(Keys()))
 
@@ -72,33 +80,29 @@ def wait(holds: Callable[[], object], what: str) -> None:
     wait_until(holds, what, timeout_seconds=30)
 
 
-def test_a_worker_is_there_from_its_start_to_its_end(server: Server, registration: Registration) -> None:
-    registration.begin()
-    (found,) = wait_until(lambda: workers(server), "the worker to register")
+def test_a_worker_is_registered_from_its_start_to_its_end(server: Server, registered: Registration) -> None:
+    (found,) = workers(server)
     assert (found.node, found.queues, found.concurrency) == (NODE, ("celery", "celery-high"), 3)
     assert "placeholder" in found.models
 
-    registration.end()
+    registered.end()
     assert workers(server) == ()
 
 
-def test_queues_that_are_added_later_are_registered(server: Server, registration: Registration) -> None:
-    registration.begin()
-    registration.consumer.app.amqp.queues.consume_from["gpu"] = None
+def test_queues_that_are_added_later_are_registered(server: Server, registered: Registration) -> None:
+    registered.consumer.app.amqp.queues.consume_from["gpu"] = None
     wait(lambda: [one for one in workers(server) if "gpu" in one.queues], "the new queue to be registered")
 
 
-def test_a_draining_worker_notifies_its_runs_and_takes_no_more_jobs(server: Server, registration: Registration) -> None:
-    registration.begin()
-    wait(lambda: workers(server), "the worker to register")
-
+@pytest.mark.usefixtures("registered")
+def test_a_draining_worker_notifies_its_runs_and_takes_no_more_jobs(server: Server) -> None:
     worker_shutting_down.send(sender=NODE)
 
     wait(lambda: drains(server), "the drain to be recorded")
     wait(lambda: workers(server) == (), "the worker to take no more jobs")
 
 
-def test_a_worker_that_starts_while_redis_is_away_registers_later(
+def test_a_worker_that_starts_during_an_outage_registers_later(
     server: Server, registration: Registration, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.connected = False
@@ -109,29 +113,23 @@ def test_a_worker_that_starts_while_redis_is_away_registers_later(
         wait(lambda: workers(server), "the worker to register")
 
 
-def test_a_drain_is_recorded_once_redis_is_back(server: Server, registration: Registration) -> None:
-    registration.begin()
-    wait(lambda: workers(server), "the worker to register")
+@pytest.mark.usefixtures("registered")
+def test_a_drain_is_recorded_after_an_outage(server: Server) -> None:
     server.connected = False
     worker_shutting_down.send(sender=NODE)
     server.connected = True
     wait(lambda: drains(server), "the drain to be recorded")
 
 
-def test_the_end_of_a_worker_does_not_wait_for_redis(
-    server: Server, registration: Registration, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    registration.begin()
-    wait(lambda: workers(server), "the worker to register")
+def test_the_end_of_a_worker_does_not_wait_for_redis(server: Server, registered: Registration) -> None:
     server.connected = False
 
-    registration.end()
+    registered.end()
     assert "registration" not in {thread.name for thread in threading.enumerate()}
 
 
-def test_a_worker_announces_its_models_with_versions_and_schemas(server: Server, registration: Registration) -> None:
-    registration.begin()
-    wait(lambda: workers(server), "the worker to register")
+@pytest.mark.usefixtures("registered")
+def test_a_worker_announces_its_models_with_versions_and_schemas(server: Server) -> None:
     (found,) = workers(server)
     assert found.checks
     announced = calls.run(server.client(), reads.announcements(Keys(), [found.announced]))
@@ -140,16 +138,15 @@ def test_a_worker_announces_its_models_with_versions_and_schemas(server: Server,
     assert 0 < server.client().ttl(Keys().models(found.announced)) <= 300
 
 
-def test_models_are_announced_again_when_redis_lost_its_data(server: Server, registration: Registration) -> None:
-    registration.begin()
-    wait(lambda: workers(server), "the worker to register")
+@pytest.mark.usefixtures("registered")
+def test_models_are_announced_again_after_redis_lost_its_data(server: Server) -> None:
     server.client().flushall()
     server.client().hset(Keys().epoch(), "id", "another")
     wait(lambda: workers(server), "the worker to register again")
     wait(lambda: server.client().exists(Keys().models(workers(server)[0].announced)), "the announcement")
 
 
-def test_a_worker_that_may_not_announce_registers_all_the_same(
+def test_a_worker_that_may_not_announce_still_registers(
     server: Server, registration: Registration, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Redis users of an earlier version may not write these keys."""

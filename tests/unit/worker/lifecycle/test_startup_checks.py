@@ -1,3 +1,5 @@
+"""Start-up checks: roots that hold the job folders stop the worker."""
+
 from __future__ import annotations
 
 from pathlib import Path

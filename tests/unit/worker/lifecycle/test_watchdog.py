@@ -1,3 +1,5 @@
+"""Watchdog: which shutdowns it ends."""
+
 from __future__ import annotations
 
 import threading
@@ -28,7 +30,7 @@ class Worker:
         self.thread.start()
 
 
-def test_kills_a_worker_that_does_not_end_in_time() -> None:
+def test_a_worker_that_does_not_end_in_time_is_killed() -> None:
     worker = Worker(patience_seconds=0.05)
 
     assert not worker.killed.wait(0.2), "it was not asked to stop"
@@ -40,7 +42,7 @@ def test_kills_a_worker_that_does_not_end_in_time() -> None:
     ("asked", "patience_seconds"),
     [pytest.param(True, _GUARD_SECONDS, id="in time"), pytest.param(False, 0.0, id="without being asked to stop")],
 )
-def test_spares_a_worker_that_ends(asked: bool, patience_seconds: float) -> None:
+def test_a_worker_that_ends_is_not_killed(asked: bool, patience_seconds: float) -> None:
     worker = Worker(patience_seconds)
 
     if asked:

@@ -1,4 +1,4 @@
-"""Selection: which model runs a job, and when a run is simulated."""
+"""Model selection: which model runs a job, and when a run is simulated."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.settings import configure
 @pytest.mark.parametrize(
     ("model_type", "simulate", "expected"),
     [
-        pytest.param("placeholder", "unavailable", ("placeholder", True), id="a simulation was asked for"),
+        pytest.param("placeholder", "unavailable", ("placeholder", True), id="a simulation is requested"),
         pytest.param("placeholder", "never", ("placeholder", True), id="also where others are not simulated"),
         pytest.param("reconviagen", "unavailable", ("placeholder", True), id="its packages are missing"),
         pytest.param("rough-broken", "unavailable", ("placeholder", True), id="it cannot be imported"),
@@ -23,7 +23,7 @@ from tests.support.settings import configure
     ],
 )
 @pytest.mark.usefixtures("rough_models")
-def test_the_model_that_runs(
+def test_a_model_that_cannot_run_is_simulated_if_allowed(
     model_type: str, simulate: str, expected: tuple[str, bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure(monkeypatch, RECONSTRUCTION_SIMULATE=simulate)
@@ -63,7 +63,7 @@ def test_parameters_are_checked_by_the_model_that_runs() -> None:
     ],
 )
 @pytest.mark.usefixtures("rough_models")
-def test_the_pace_of_a_simulation(
+def test_the_pace_of_a_simulation_comes_from_job_or_setting(
     model_type: str, parameters: dict[str, Any], expected: float | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure(monkeypatch, PLACEHOLDER_STEP_SECONDS=1.5)
@@ -79,7 +79,7 @@ def test_a_simulation_occupies_its_worker_for_a_limited_time(monkeypatch: pytest
         selection.choose("placeholder", {"stepSeconds": 10.5})
 
 
-def test_what_is_announced_is_what_would_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_announced_models_are_those_that_would_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     configure(monkeypatch, RECONSTRUCTION_SIMULATE="never", PLACEHOLDER_MAX_SECONDS=60.0)
     real = selection.announced_models()
     assert real.keys() == {"photogrammetry", "placeholder"}

@@ -1,4 +1,4 @@
-"""Threads of a model: the setting, or what the container's limit and affinity leave."""
+"""Thread count of a model: the setting, or the CPUs that affinity and container limit allow."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ OWN = len(os.sched_getaffinity(0))
         pytest.param(7, "100000 100000", 7, id="the setting wins"),
         pytest.param(0, "100000 100000", 1, id="one CPU"),
         pytest.param(0, "50000 100000", 1, id="half a CPU is one thread"),
-        pytest.param(0, "99900000 100000", OWN, id="more than affinity leaves"),
+        pytest.param(0, "99900000 100000", OWN, id="more than affinity allows"),
         pytest.param(0, "max 100000", OWN, id="no limit"),
         pytest.param(0, "100000 0", OWN, id="no period"),
         pytest.param(0, "nonsense", OWN, id="another format"),
         pytest.param(0, None, OWN, id="no cgroup v2"),
     ],
 )
-def test_the_number_of_threads(setting: int, limit: str | None, expected: int, tmp_path: Path) -> None:
+def test_the_thread_count_follows_setting_affinity_and_limit(
+    setting: int, limit: str | None, expected: int, tmp_path: Path
+) -> None:
     file = tmp_path / "cpu.max"
     if limit is not None:
         file.write_text(f"{limit}\n")
@@ -32,7 +34,7 @@ def test_the_number_of_threads(setting: int, limit: str | None, expected: int, t
     assert usable_threads(setting, file) == expected
 
 
-def test_affinity_is_a_limit_as_well(tmp_path: Path) -> None:
+def test_affinity_limits_the_thread_count(tmp_path: Path) -> None:
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(before)})
     try:

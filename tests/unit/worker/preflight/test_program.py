@@ -1,4 +1,4 @@
-"""The program that looks at inputs: what it finds, by settings that came with the request."""
+"""Preflight program: its verdicts, with the settings that come with the request."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_usable_folder_is_described(photos: Path) -> None:
     assert found.message.startswith(f"{count} photos, ")
 
 
-def test_nothing_is_written(photos: Path) -> None:
+def test_a_check_writes_no_files(photos: Path) -> None:
     before = sorted(photos.rglob("*"))
     check(f"file://{photos}/lund")
     assert sorted(photos.rglob("*")) == before
@@ -55,7 +55,7 @@ def test_nothing_is_written(photos: Path) -> None:
         pytest.param("s3://bucket/photos/", "photogrammetry", {}, "INPUT_REFUSED", id="a scheme that is off"),
     ],
 )
-def test_what_no_other_try_would_change_is_unusable(
+def test_an_input_that_no_other_try_could_use_is_unusable(
     uri: str, model: str, parameters: dict[str, object], reason: str, *, photos: Path
 ) -> None:
     (photos / "empty").mkdir()
@@ -64,7 +64,7 @@ def test_what_no_other_try_would_change_is_unusable(
     assert found.message
 
 
-def test_what_another_worker_or_try_may_find_otherwise_is_unknown(photos: Path) -> None:
+def test_a_result_that_another_worker_could_change_is_unknown(photos: Path) -> None:
     found = check(f"file://{photos}/lund", "no-such-model")
     assert (found.verdict, found.reason) == (Verdict.UNKNOWN, "BACKEND_UNAVAILABLE")
 

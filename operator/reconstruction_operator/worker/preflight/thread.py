@@ -1,7 +1,7 @@
-"""Check lane: one thread of the worker's main process checks inputs beside the pool, even while all slots are busy.
+"""Preflight thread: checks inputs in the worker's main process, independently of the pool, even while all slots are busy.
 
 It takes one request at a time, and none while an earlier check hangs or while the worker drains. A request may be lost with the worker: the
-operator asks again.
+operator repeats it.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.preflight import CheckRequest
 from reconstruction_operator.state import calls, connections, worker_calls
 from reconstruction_operator.worker.lifecycle.bootstep import LifelongStep
-from reconstruction_operator.worker.preflight.process import CheckProcess
+from reconstruction_operator.worker.preflight.process import PreflightProcess
 
 logger = logging.getLogger(__name__)
 
-_WAIT_SECONDS: Final = 2.0  # for a request, below any timeout of the connection
+_WAIT_SECONDS: Final = 2.0  # for a request; shorter than any timeout of the connection
 _PAUSE_SECONDS: Final = 5.0  # after an error, and while a check hangs
 _JOIN_SECONDS: Final = 5.0
 
 
-class CheckLane(LifelongStep):
-    """Takes requests from the lists of the worker's pools, and reports the results."""
+class PreflightThread(LifelongStep):
+    """Takes requests from the lists of the worker's pools and reports the results."""
 
     def __init__(self, consumer: Any, **options: Any) -> None:
         super().__init__(consumer, **options)
         self._node = str(consumer.hostname)
         self._keys = Keys()
-        self._client = connections.state_client()  # a client of its own, since it waits in Redis for requests
-        self._process = CheckProcess()
+        self._client = connections.state_client()  # a separate client, because its calls wait in Redis for requests
+        self._process = PreflightProcess()
         self._stopping = threading.Event()
         self._is_refused = False
-        self._thread = threading.Thread(target=self._run, name="checks of inputs", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="preflight", daemon=True)
         worker_shutting_down.connect(self._drain)
 
     def begin(self) -> None:
@@ -47,12 +47,12 @@ class CheckLane(LifelongStep):
         self._thread.start()
 
     def end(self) -> None:
-        """Wait for the thread for a few seconds at most: it is a daemon."""
+        """Stop the thread; wait for it for a few seconds at most. It is a daemon."""
         self._stopping.set()
         self._thread.join(_JOIN_SECONDS)
 
     def _drain(self, **_: Any) -> None:
-        """The worker got SIGTERM; runs in its signal handler."""
+        """Take no more requests. Called in the signal handler of SIGTERM."""
         self._stopping.set()
 
     def _run(self) -> None:
@@ -63,7 +63,7 @@ class CheckLane(LifelongStep):
             try:
                 self._work()
             except (RedisError, ValueError) as error:
-                self._complain(error)
+                self._log_failure(error)
                 self._stopping.wait(_PAUSE_SECONDS)
             except Exception:  # no input may end the thread
                 logger.exception("an input could not be checked")
@@ -71,7 +71,7 @@ class CheckLane(LifelongStep):
         self._client.close()
 
     def _work(self) -> None:
-        """Take one request and answer it, if there is one within a moment."""
+        """Wait for a request for a moment; check its input and report the result."""
         names = [self._keys.checks(pool) for pool in self._pools()]
         wait = min(_WAIT_SECONDS, config.settings.REDIS_TIMEOUT_SECONDS / 2)
         taken: Any = self._client.brpop(names, timeout=wait)
@@ -87,8 +87,8 @@ class CheckLane(LifelongStep):
         queues = tuple(self.consumer.app.amqp.queues.consume_from)  # remote control may change them
         return sorted({name.removesuffix("-high").removesuffix("-low") for name in queues})
 
-    def _complain(self, error: Exception) -> None:
-        """Log it once: with permissions of an earlier version, Redis refuses every request."""
+    def _log_failure(self, error: Exception) -> None:
+        """Warn once: with the permissions of an earlier version, Redis rejects every request."""
         log = logger.debug if self._is_refused else logger.warning
         log("worker %s could not check inputs: %s", self._node, error)
         self._is_refused = True

@@ -1,4 +1,4 @@
-"""The lane: it takes requests of its pools, one at a time, and survives Redis and malformed requests."""
+"""Preflight thread: takes requests of its pools one at a time, and survives errors of Redis and malformed requests."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from celery.signals import worker_shutting_down
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.preflight import Checked, CheckRequest, Verdict
 from reconstruction_operator.state import connections
-from reconstruction_operator.worker.preflight import lane as lanes
-from reconstruction_operator.worker.preflight.lane import CheckLane
+from reconstruction_operator.worker.preflight import thread as threads
+from reconstruction_operator.worker.preflight.thread import PreflightThread
 
 from devcluster import wait_until
 
@@ -28,16 +28,16 @@ def client() -> Any:
 
 
 @pytest.fixture
-def lane(client: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[CheckLane]:
-    """Of a worker of the pools `celery` and `gpu`."""
+def thread(client: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[PreflightThread]:
+    """A running thread of a worker of the pools `celery` and `gpu`."""
     monkeypatch.setattr(connections, "state_client", lambda: client)
-    monkeypatch.setattr(lanes, "_PAUSE_SECONDS", 0.05)
-    monkeypatch.setattr(lanes, "_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(threads, "_PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(threads, "_WAIT_SECONDS", 0.1)
     queues = SimpleNamespace(consume_from=dict.fromkeys(["celery-high", "celery", "celery-low", "gpu"]))
     consumer: Any = SimpleNamespace(
         hostname="worker@node", app=SimpleNamespace(amqp=SimpleNamespace(queues=queues)), pool=None
     )
-    running = CheckLane(consumer)
+    running = PreflightThread(consumer)
     monkeypatch.setattr(running._process, "perform", lambda _: Checked(Verdict.USABLE, message="3 photos"))
     running.start(consumer)
     yield running
@@ -51,32 +51,34 @@ def reports(client: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("pool", ["celery", "gpu"])
-@pytest.mark.usefixtures("lane")
-def test_a_request_of_its_pools_is_answered(pool: str, client: Any) -> None:
+@pytest.mark.usefixtures("thread")
+def test_a_request_of_the_workers_pools_gets_a_result(pool: str, client: Any) -> None:
     client.lpush(KEYS.checks(pool), REQUEST.to_text())
-    wait_until(lambda: reports(client), "the answer")
+    wait_until(lambda: reports(client), "the result")
     assert reports(client) == {
         "uid": {"verdict": "Usable", "token": "token", "reason": "", "message": "3 photos", "worker": "worker@node"}
     }
     assert 0 < client.ttl(KEYS.checked("install")) <= 300
 
 
-@pytest.mark.usefixtures("lane")
-def test_malformed_requests_and_keys_do_not_end_it(client: Any) -> None:
+@pytest.mark.usefixtures("thread")
+def test_malformed_requests_and_keys_do_not_end_the_thread(client: Any) -> None:
     client.set(KEYS.checks("gpu"), "of another type")
     client.lpush(KEYS.checks("celery"), "{")
     wait_until(lambda: not client.exists(KEYS.checks("celery")), "the malformed request to be dropped")
     client.delete(KEYS.checks("gpu"))
     client.lpush(KEYS.checks("celery"), REQUEST.to_text())
-    wait_until(lambda: reports(client), "the answer")
+    wait_until(lambda: reports(client), "the result")
 
 
-def test_nothing_is_taken_while_an_earlier_check_hangs(lane: CheckLane, client: Any) -> None:
+def test_no_request_is_taken_while_earlier_checks_hang(thread: PreflightThread, client: Any) -> None:
     left: Any = SimpleNamespace(running=True)
-    lane._process._left = [left] * 3
-    wait_until(lambda: lane._process.hangs, "the hanging check")
-    client.lpush(KEYS.checks("celery"), REQUEST.to_text(), REQUEST.to_text())  # it may take one that it waited for
-    lane._stopping.wait(0.3)
+    thread._process._left = [left] * 3
+    wait_until(lambda: thread._process.hangs, "the hung checks")
+    client.lpush(
+        KEYS.checks("celery"), REQUEST.to_text(), REQUEST.to_text()
+    )  # the thread may take the one that it waited for
+    thread._stopping.wait(0.3)
     assert client.llen(KEYS.checks("celery")) >= 1
     left.running = False
     wait_until(lambda: not client.exists(KEYS.checks("celery")), "the requests to be taken")
