@@ -330,6 +330,17 @@ def test_every_look_is_counted(do: Caller) -> None:
     assert (first, second, third) == (LookCounts(0, 1), LookCounts(1, 2), LookCounts(2, 3))
 
 
+def test_a_malformed_epoch_counts_no_look_and_is_not_noted_in_a_claim(do: Caller, client: redis.Redis) -> None:
+    do.want()
+    client.hset("epoch", mapping={"id": "x" * 65, "looks": 7})
+
+    assert do(reads.observe, [("job", TASK)]).looks == LookCounts(7, 7)
+    do.claim()
+
+    assert client.hget("claim:job-1", "epoch") is None
+    assert client.hget("epoch", "looks") == "7"
+
+
 def test_a_redis_that_refuses_writes_can_be_read_and_counts_no_look(do: Caller, client: redis.Redis) -> None:
     do.order(operator_calls.open_epoch, run_id="run-1")
     client.config_set("maxmemory", 1)

@@ -121,16 +121,21 @@ local function stop_at(key)
   return reason and REASONS[reason] and reason or nil
 end
 
+-- Returns the id of an epoch; longer ones than any that `open_epoch` writes are malformed.
+local function epoch_of(text)
+  return text and #text <= 64 and text or nil
+end
+
 -- Returns the id of Redis's epoch.
 local function epoch_at(epoch_key)
-  return fields_at(epoch_key, 'id')[1] or nil
+  return epoch_of(fields_at(epoch_key, 'id')[1])
 end
 
 -- Count one of the operators' looks. Returns their number before and after it (equal if Redis refuses to write, or has no
 -- epoch), and the epoch's id. In older data, the number is smaller than an operator remembers (`state.timeline`).
 local function count_look(epoch_key)
-  local id, looks = unpack(fields_at(epoch_key, 'id', 'looks'))
-  local before = whole(looks, 0, 1e14) or 0
+  local text, looks = unpack(fields_at(epoch_key, 'id', 'looks'))
+  local id, before = epoch_of(text), whole(looks, 0, 1e14) or 0
   local refused = not id or before >= 1e14 or type(redis.pcall('HSET', epoch_key, 'looks', digits(before + 1))) == 'table'
   return digits(before), digits(refused and before or before + 1), id or ''
 end

@@ -8,4 +8,4 @@ local now = now_ms()
 redis.call('SET', worker_key, json, 'PX', ttl_ms)
 redis.call('ZADD', workers_key, digits(now + tonumber(ttl_ms)), node)
 redis.call('ZREMRANGEBYSCORE', workers_key, '-inf', digits(now))  -- registrations that have expired
-return fields_at(epoch_key, 'id')[1] or ''
+return epoch_at(epoch_key) or ''
