@@ -101,7 +101,7 @@ def test_a_tombstone_that_cannot_be_deleted_is_logged_and_retried(
         finish_deletions()
     (left,) = jobs_dir.glob(".deleted/*")
     assert left.name.startswith("stays-")
-    assert f"could not be deleted: not {left.name}" in caplog.text
+    assert f"could not finish an earlier deletion: not {left.name}" in caplog.text
 
     finish_deletions()
     assert [path.name for path in jobs_dir.iterdir()] == ["whole"]
