@@ -27,7 +27,7 @@ from reconstruction_gallery.kube.rights import Rights
 from reconstruction_gallery.kube.users import Tokens
 from reconstruction_gallery.kube.watching import watch
 from reconstruction_gallery.settings import Settings
-from reconstruction_gallery.web import archives, files, jobs, logs, parts, sessioning, uploading
+from reconstruction_gallery.web import archives, files, jobs, logs, parts, sign_in, uploading
 from reconstruction_gallery.web.identity import Identities
 from reconstruction_gallery.web.security import SecurityHeaders
 from reconstruction_gallery.web.sessions import Sessions
@@ -72,7 +72,7 @@ def make(settings: Settings, connect: Callable[[], Awaitable[Api]] = Api.connect
             Route("/new", _page),
             Route("/healthz", _healthy),
             Route("/readyz", _ready),
-            *sessioning.ROUTES,
+            *sign_in.ROUTES,
             *files.ROUTES,
             *archives.ROUTES,
             *logs.ROUTES,

@@ -21,7 +21,7 @@ from reconstruction_operator.transfer.objects.address import ObjectAddress, is_o
 from reconstruction_operator.transfer.objects.layout import Pointer
 
 from reconstruction_gallery.files.opened import CHUNK_BYTES, NoResultError, UnreadableResultError
-from reconstruction_gallery.remembering import Remembered
+from reconstruction_gallery.response_cache import ResponseCache
 
 if TYPE_CHECKING:
     from obstore import BytesStream, GetOptions, GetResult
@@ -68,7 +68,7 @@ class Buckets:
     """Finds results. They are cached for some seconds, since a page asks for many files of one result."""
 
     def __init__(self, keep_seconds: float) -> None:
-        self._found: Remembered[tuple[str, str], _Delivered | None] = Remembered(keep_seconds, most=_RESULTS)
+        self._found: ResponseCache[tuple[str, str], _Delivered | None] = ResponseCache(keep_seconds, most=_RESULTS)
         self._stores: OrderedDict[tuple[str, str], Store] = OrderedDict()
 
     async def manifest(self, key: JobKey, uri: str) -> Manifest | None:

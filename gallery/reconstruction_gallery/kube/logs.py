@@ -97,12 +97,12 @@ async def _pods(api: Api, user: User, system: str, key: JobKey, since: str) -> L
     ]
     newest: list[Line] = []  # a heap: the oldest first
     failures: list[ApiError] = []
-    turns = asyncio.Semaphore(_AT_ONCE)
+    slots = asyncio.Semaphore(_AT_ONCE)
 
     async def read(pod: str, container: str) -> None:
         wanted = {"container": container, "timestamps": "true", "sinceTime": since, "limitBytes": str(_MOST_BYTES)}
         try:
-            async with turns:
+            async with slots:
                 async for line in api.lines(f"{base}/{pod}/log", wanted, as_user=user.request_headers):
                     if key.uid.encode() in line:
                         heapq.heappush(newest, _line(line.decode("utf-8", "replace"), pod))

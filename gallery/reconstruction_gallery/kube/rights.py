@@ -12,7 +12,7 @@ from reconstruction_operator.api.identity import GROUP, PLURAL
 
 from reconstruction_gallery.kube.access import Api
 from reconstruction_gallery.kube.users import User
-from reconstruction_gallery.remembering import Remembered
+from reconstruction_gallery.response_cache import ResponseCache
 
 SEE: Final = "get"
 UPLOAD: Final = "create"
@@ -42,7 +42,7 @@ class Rights:
 
     def __init__(self, api: Api, keep_seconds: float, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._api = api
-        self._answers: Remembered[tuple[User, str, str], bool] = Remembered(keep_seconds, monotonic=monotonic)
+        self._answers: ResponseCache[tuple[User, str, str], bool] = ResponseCache(keep_seconds, monotonic=monotonic)
 
     async def may(self, user: User, verb: str, namespace: str) -> bool:
         """Whether the user may do that with the jobs of the namespace. Raises ApiError if the API server cannot be asked."""

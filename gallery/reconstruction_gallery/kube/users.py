@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from reconstruction_gallery.kube.access import Api
-from reconstruction_gallery.remembering import Remembered
+from reconstruction_gallery.response_cache import ResponseCache
 
 _PATH: Final = "/apis/authentication.k8s.io/v1/tokenreviews"
 _MAX_TOKEN_CHARS: Final = 16_384
@@ -57,9 +57,9 @@ class Tokens:
 
     def __init__(self, api: Api, keep_seconds: float, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._api = api
-        self._users: Remembered[str, User] = Remembered(keep_seconds, monotonic=monotonic)
+        self._users: ResponseCache[str, User] = ResponseCache(keep_seconds, monotonic=monotonic)
         # A separate cache: a flood of invalid tokens must not delay the reviews of signed-in users.
-        self._strangers: Remembered[str, User] = Remembered(keep_seconds, monotonic=monotonic)
+        self._strangers: ResponseCache[str, User] = ResponseCache(keep_seconds, monotonic=monotonic)
         self._known: OrderedDict[str, None] = OrderedDict()  # hashes of tokens that were accepted once
 
     async def user(self, token: str) -> User:

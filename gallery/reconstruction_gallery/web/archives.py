@@ -44,9 +44,9 @@ async def _archive(request: Request) -> Response:
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(job.key.name)}.zip",
         "Content-Type": "application/zip",
     }
-    gallery.archives.take(user.name)
+    gallery.archives.acquire(user.name)
     return HoldingResponse(
-        _zipped(gallery.results, job, files), partial(gallery.archives.free, user.name), 200, headers
+        _zipped(gallery.results, job, files), partial(gallery.archives.release, user.name), 200, headers
     )
 
 

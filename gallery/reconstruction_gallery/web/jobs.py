@@ -46,9 +46,9 @@ async def _list(request: Request) -> Response:
 async def _events(request: Request) -> Response:
     gallery = Gallery.of(request)
     user = (await gallery.identities.of(request)).user
-    gallery.streams.take(user.name)
+    gallery.streams.acquire(user.name)
     headers = {"Content-Type": "text/event-stream; charset=utf-8", "X-Accel-Buffering": "no"}
-    return HoldingResponse(_changes(request, user), partial(gallery.streams.free, user.name), 200, headers)
+    return HoldingResponse(_changes(request, user), partial(gallery.streams.release, user.name), 200, headers)
 
 
 async def _changes(request: Request, user: User) -> AsyncGenerator[bytes, None]:

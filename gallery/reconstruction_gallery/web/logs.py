@@ -17,11 +17,11 @@ async def _log(request: Request) -> Response:
     user = (await gallery.identities.of(request)).user
     job = await gallery.visible_job(request, user)
     since = json.loads(job.detail)["metadata"]["creationTimestamp"]
-    gallery.logs.take(user.name)
+    gallery.logs.acquire(user.name)
     try:
         found = await logs.of_job(gallery.api, user, gallery.settings.system_namespace, job.key, since)
     finally:
-        gallery.logs.free(user.name)
+        gallery.logs.release(user.name)
     return JSONResponse(found.as_json)
 
 

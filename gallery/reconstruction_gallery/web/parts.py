@@ -23,8 +23,8 @@ from reconstruction_gallery.kube.rights import SEE, Rights
 from reconstruction_gallery.kube.users import User
 from reconstruction_gallery.settings import Settings
 from reconstruction_gallery.web.identity import Identities
+from reconstruction_gallery.web.limits import RequestLimit
 from reconstruction_gallery.web.names import name_of, namespace_of
-from reconstruction_gallery.web.turns import Turns
 
 _log = logging.getLogger(__name__)
 
@@ -45,9 +45,9 @@ class Gallery:
     identities: Identities
     results: Results
     uploads: Uploads | None  # None: switched off
-    streams: Turns = field(default_factory=lambda: Turns(20, 1000))  # of changes: one for each open page
-    archives: Turns = field(default_factory=lambda: Turns(2, 20))  # each reads a whole result
-    logs: Turns = field(default_factory=lambda: Turns(1, 10))  # each reads the logs of many pods
+    streams: RequestLimit = field(default_factory=lambda: RequestLimit(20, 1000))  # of changes: one for each open page
+    archives: RequestLimit = field(default_factory=lambda: RequestLimit(2, 20))  # each reads a whole result
+    logs: RequestLimit = field(default_factory=lambda: RequestLimit(1, 10))  # each reads the logs of many pods
 
     @staticmethod
     def of(request: Request) -> Gallery:

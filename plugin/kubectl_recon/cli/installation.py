@@ -18,17 +18,17 @@ def workers(connect: o.Connect, output: o.DataOption = None) -> None:
     Live workers are counted by the operator's metrics, which the API server's proxy gives to users who may get pods/proxy in
     its namespace. Others see the workers that have one of their jobs.
     """
-    from kubectl_recon.commands.installation import fleet
+    from kubectl_recon.commands.installation import workers as command
 
-    raise typer.Exit(fleet.workers(connect(), o.format_of(output)))
+    raise typer.Exit(command.workers(connect(), o.format_of(output)))
 
 
 @o.connecting
 def models(connect: o.Connect, output: o.DataOption = None) -> None:
     """Models that jobs name, how these jobs went, and models that workers lack."""
-    from kubectl_recon.commands.installation import fleet
+    from kubectl_recon.commands.installation import workers as command
 
-    raise typer.Exit(fleet.models(connect(), o.format_of(output)))
+    raise typer.Exit(command.models(connect(), o.format_of(output)))
 
 
 @o.connecting

@@ -52,7 +52,8 @@ def submit(
     Exit code 0 if the job succeeded (or was submitted, with --no-follow), 1 if it was refused, 2 if the photos would fail or
     the command line is wrong, 3 if the job failed, 4 cancelled, 5 deleted, 130 after Ctrl-C, which leaves the job running.
     """
-    from kubectl_recon.commands import looking, rehearsing, submitting, watching
+    from kubectl_recon.commands import dry_run as dry_run_command
+    from kubectl_recon.commands import submitting, viewing, watching
     from kubectl_recon.display.screen import note
     from kubectl_recon.gallery.reaching import Way
     from kubectl_recon.kube import manifests
@@ -66,7 +67,7 @@ def submit(
     request = submitting.SubmitRequest(photos, name, spec, _labels(labels), upload, way, force)
     how = o.format_of(show)
     if dry_run:
-        rehearsing.rehearse(connect, request, how)
+        dry_run_command.run(connect, request, how)
         raise typer.Exit(0)
     connection = connect()
     job = submitting.run(connection, request, how)
@@ -78,7 +79,7 @@ def submit(
         note(f"{job.name} continues: kubectl recon watch {job.name}, or kubectl recon cancel {job.name}")
         raise
     if code == 0 and opens:
-        raise typer.Exit(looking.open_job(connection, job.name, way, browser=True))
+        raise typer.Exit(viewing.open_job(connection, job.name, way, browser=True))
     note(f"Next: kubectl recon {f'open {job.name}, or kubectl recon results' if code == 0 else 'why'} {job.name}")
     raise typer.Exit(code)
 

@@ -23,7 +23,7 @@ from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import duration_text, seconds_between
 from kubectl_recon.kube import resources
 from kubectl_recon.kube.connection import Connection
-from kubectl_recon.targets.board import Key
+from kubectl_recon.targets.job_watch import Key
 from kubectl_recon.targets.selecting import Selection, read, select
 
 _END_SECONDS: Final = 60.0  # a worker notices a cancel within seconds

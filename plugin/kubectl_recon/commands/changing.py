@@ -104,6 +104,6 @@ def _names(name: str) -> list[str]:
     found = re.fullmatch(r"(.+?)-(\d{1,3})", name)
     stem, number = (found[1], int(found[2])) if found else (name, 1)
     return [
-        f"{stem[: _NAME_LENGTH - len(str(following)) - 1].rstrip('-.')}-{following}"
-        for following in range(number + 1, number + _TRIES)
+        f"{stem[: _NAME_LENGTH - len(str(later)) - 1].rstrip('-.')}-{later}"
+        for later in range(number + 1, number + _TRIES)
     ]

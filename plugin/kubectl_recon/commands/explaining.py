@@ -11,7 +11,7 @@ from kubectl_recon.diagnosis.facts import Answer, Facts
 from kubectl_recon.display.formats import Format, document
 from kubectl_recon.display.screen import Screen, screen
 from kubectl_recon.errors import ApiError, ForbiddenError, InvalidError
-from kubectl_recon.fleet import operator
+from kubectl_recon.installation import operator
 from kubectl_recon.jobs.attention import phase_text
 from kubectl_recon.jobs.events import JobEvent
 from kubectl_recon.jobs.job import Job

@@ -14,7 +14,7 @@ from typing import Any, Final
 from kubectl_recon.commands import watching
 from kubectl_recon.display.screen import note
 from kubectl_recon.errors import ApiError, ConflictError, ReconError, UsageError
-from kubectl_recon.fleet import operator
+from kubectl_recon.installation import operator
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube import manifests, resources
 from kubectl_recon.kube.connection import Connection

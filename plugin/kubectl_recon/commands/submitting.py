@@ -12,10 +12,10 @@ from kubectl_recon.display.formats import Format, objects
 from kubectl_recon.display.progress import bar, size_text
 from kubectl_recon.display.screen import note
 from kubectl_recon.errors import ConflictError, ReconError, UsageError
-from kubectl_recon.fleet import operator
 from kubectl_recon.gallery import uploading
 from kubectl_recon.gallery.client import Gallery
 from kubectl_recon.gallery.reaching import NoGalleryError, Way, reached, token
+from kubectl_recon.installation import operator
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube import manifests, resources
 from kubectl_recon.kube.connection import Connection

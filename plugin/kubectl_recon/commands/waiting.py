@@ -13,7 +13,7 @@ from kubectl_recon.errors import NotFoundError, UsageError
 from kubectl_recon.jobs import outcomes
 from kubectl_recon.jobs.job import FINISHED, Job
 from kubectl_recon.kube.connection import Connection
-from kubectl_recon.targets.board import Board
+from kubectl_recon.targets.job_watch import JobWatch
 from kubectl_recon.targets.selecting import Selection, bare, scope, select
 
 _TICK_SECONDS: Final = 0.5
@@ -61,24 +61,24 @@ def run(
     codes: dict[tuple[str, str], int] = {}
     listed = False
     namespace = one[0] if one else scope(connection, selection)
-    with Board(
+    with JobWatch(
         connection,
         namespace,
         lambda job: job.key in jobs,
         selection.selector,
         f"metadata.name={one[1]}" if one else None,
         with_events=False,
-    ) as board:
+    ) as watch:
         while codes.keys() < jobs.keys():
             left = _TICK_SECONDS if deadline is None else min(_TICK_SECONDS, deadline - time.monotonic())
-            for _ in board.news(max(0.0, left)):
+            for _ in watch.updates(max(0.0, left)):
                 listed = True
-            jobs |= board.jobs
+            jobs |= watch.jobs
             for key in [key for key in jobs if key not in codes]:
-                code = _code(board.jobs.get(key), listed, wanted, reached)
+                code = _code(watch.jobs.get(key), listed, wanted, reached)
                 if code is not None:
                     codes[key] = code
-                    _report(answers, jobs[key], wanted, code, deleted=key not in board.jobs)
+                    _report(answers, jobs[key], wanted, code, deleted=key not in watch.jobs)
             if deadline is not None and time.monotonic() >= deadline:
                 for key in jobs.keys() - codes.keys():
                     codes[key] = outcomes.TIMED_OUT

@@ -23,7 +23,7 @@ from kubectl_recon.jobs.attention import attention, phase_text, reason_text, tim
 from kubectl_recon.jobs.events import JobEvent
 from kubectl_recon.jobs.job import Job, label
 from kubectl_recon.kube.connection import Connection
-from kubectl_recon.targets.board import Board, Key, News
+from kubectl_recon.targets.job_watch import JobWatch, Key, Update
 from kubectl_recon.targets.selecting import Selection, scope, select
 
 _TICK_SECONDS: Final = 0.5
@@ -42,8 +42,8 @@ def run(connection: Connection, selection: Selection, timeout_seconds: int | Non
     if selection.selector and not jobs:
         raise UsageError(f"no job has the labels {selection.selector}")
     if not (selection.names or selection.selector):
-        with _board(connection, selection, lambda job: not job.finished) as board:
-            return _follow(board, selection, None, timeout_seconds, how)
+        with _watch(connection, selection, lambda job: not job.finished) as watch:
+            return _follow(watch, selection, None, timeout_seconds, how)
     return follow(connection, selection, {job.key: job for job in jobs}, timeout_seconds, how)
 
 
@@ -56,58 +56,58 @@ def follow(
 ) -> int:
     """Follow these jobs until they have ended; the exit code is that of their outcome."""
     one = next(iter(jobs)) if len(jobs) == 1 else None
-    with _board(connection, selection, lambda job: job.key in jobs, one) as board:
-        return _follow(board, selection, set(jobs), timeout_seconds, how)
+    with _watch(connection, selection, lambda job: job.key in jobs, one) as watch:
+        return _follow(watch, selection, set(jobs), timeout_seconds, how)
 
 
-def _board(
+def _watch(
     connection: Connection, selection: Selection, wanted: Callable[[Job], bool], one: Key | None = None
-) -> Board:
+) -> JobWatch:
     namespace = one[0] if one else scope(connection, selection)
-    return Board(connection, namespace, wanted, selection.selector, f"metadata.name={one[1]}" if one else None)
+    return JobWatch(connection, namespace, wanted, selection.selector, f"metadata.name={one[1]}" if one else None)
 
 
 def _follow(
-    board: Board, selection: Selection, awaited: set[Key] | None, timeout_seconds: int | None, how: Format | None
+    watch: JobWatch, selection: Selection, awaited: set[Key] | None, timeout_seconds: int | None, how: Format | None
 ) -> int:
     """Until all of `awaited` are over; without them for ever."""
-    show = _show(board, how, everywhere=selection.everywhere)
+    show = _show(watch, how, everywhere=selection.everywhere)
     deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
     codes: dict[Key, int] = {}
     listed = False
     with show:
         while awaited is None or codes.keys() < awaited:
-            for news in board.news(_TICK_SECONDS):
-                listed = listed or news == News()
-                show.take(news)
-                _note_end(codes, news)
+            for update in watch.updates(_TICK_SECONDS):
+                listed = listed or update == Update()
+                show.take(update)
+                _note_end(codes, update)
             show.refresh()
             if listed and awaited is not None:
-                codes |= dict.fromkeys(awaited - board.jobs.keys() - codes.keys(), outcomes.DELETED)
+                codes |= dict.fromkeys(awaited - watch.jobs.keys() - codes.keys(), outcomes.DELETED)
             if deadline is not None and time.monotonic() >= deadline:
                 codes = dict.fromkeys(awaited or {}, outcomes.TIMED_OUT) | codes or {("", ""): outcomes.TIMED_OUT}
                 break
-    for key in sorted(key for key, code in codes.items() if code == outcomes.TIMED_OUT and key in board.jobs):
+    for key in sorted(key for key, code in codes.items() if code == outcomes.TIMED_OUT and key in watch.jobs):
         note(f"{label(key, everywhere=selection.everywhere)}: not over after {timeout_seconds} s; it continues")
     return outcomes.of_all(codes.values())
 
 
-def _note_end(codes: dict[Key, int], news: News) -> None:
-    if news.now is not None and news.now.finished:
-        codes[news.now.key] = outcomes.of_job(news.now)
-    elif news.now is None and news.before is not None and news.before.key not in codes:
-        codes[news.before.key] = outcomes.DELETED
+def _note_end(codes: dict[Key, int], update: Update) -> None:
+    if update.now is not None and update.now.finished:
+        codes[update.now.key] = outcomes.of_job(update.now)
+    elif update.now is None and update.before is not None and update.before.key not in codes:
+        codes[update.before.key] = outcomes.DELETED
 
 
-def _show(board: Board, how: Format | None, *, everywhere: bool) -> _Show:
+def _show(watch: JobWatch, how: Format | None, *, everywhere: bool) -> _Show:
     where = screen()
     if how is not None:
         return _ChangeStream(where)
-    return _Picture(where, board) if where.live else _ChangeLog(where, board, everywhere=everywhere)
+    return _Picture(where, watch) if where.live else _ChangeLog(where, watch, everywhere=everywhere)
 
 
 class _Show:
-    """What is shown of the board, from the beginning of a `with` block to its end."""
+    """What is shown of the watch, from the beginning of a `with` block to its end."""
 
     def __enter__(self) -> None:
         pass
@@ -115,11 +115,11 @@ class _Show:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def take(self, news: News) -> None:
+    def take(self, update: Update) -> None:
         """Print it, if it is printed."""
 
     def refresh(self) -> None:
-        """Draw the board as it is now, if it is drawn."""
+        """Draw the watch as it is now, if it is drawn."""
 
 
 class _ChangeStream(_Show):
@@ -128,32 +128,32 @@ class _ChangeStream(_Show):
     def __init__(self, where: Screen) -> None:
         self._where = where
 
-    def take(self, news: News) -> None:
+    def take(self, update: Update) -> None:
         """Print it; Events are objects of their own, and not printed."""
-        if news.now is not None:
-            self._where.print(change("MODIFIED" if news.before else "ADDED", news.now.raw))
-        elif news.before is not None:
-            self._where.print(change("DELETED", news.before.raw))
+        if update.now is not None:
+            self._where.print(change("MODIFIED" if update.before else "ADDED", update.now.raw))
+        elif update.before is not None:
+            self._where.print(change("DELETED", update.before.raw))
 
 
 class _ChangeLog(_Show):
     """A line for each change that matters: for files, pipes and CI."""
 
-    def __init__(self, where: Screen, board: Board, *, everywhere: bool) -> None:
-        self._where, self._board, self._everywhere = where, board, everywhere
+    def __init__(self, where: Screen, watch: JobWatch, *, everywhere: bool) -> None:
+        self._where, self._watch, self._everywhere = where, watch, everywhere
         self._shown: dict[Key, tuple[str, int, str]] = {}
 
-    def take(self, news: News) -> None:
+    def take(self, update: Update) -> None:
         """Print it, if it matters."""
-        if news.event is not None and news.event.kind == "Warning":
-            self._print(news.event.job, f"{news.event.reason}: {news.event.text}")
-        if news.now is not None:
-            text, state = line(news.now, self._board.connection.api.now()), _logged(news.now)
-            if self._shown.get(news.now.key) != state:
-                self._shown[news.now.key] = state
-                self._print(news.now.key, text)
-        elif news.before is not None:
-            self._print(news.before.key, "deleted")
+        if update.event is not None and update.event.kind == "Warning":
+            self._print(update.event.job, f"{update.event.reason}: {update.event.text}")
+        if update.now is not None:
+            text, state = line(update.now, self._watch.connection.api.now()), _logged(update.now)
+            if self._shown.get(update.now.key) != state:
+                self._shown[update.now.key] = state
+                self._print(update.now.key, text)
+        elif update.before is not None:
+            self._print(update.before.key, "deleted")
 
     def _print(self, key: Key, text: str) -> None:
         self._where.print(f"{label(key, everywhere=self._everywhere)}: {text}")
@@ -184,7 +184,7 @@ class _Picture(_Show):
     """A live picture on the terminal: a line with a bar for each job, and the newest Events. At the end it stays."""
 
     where: Screen
-    board: Board
+    watch: JobWatch
     _console: Console = field(init=False)
     _live: Live = field(init=False)
 
@@ -205,15 +205,15 @@ class _Picture(_Show):
         self._live.stop()
 
     def refresh(self) -> None:
-        """Draw the board as it is now."""
+        """Draw the watch as it is now."""
         self._live.refresh()
 
     def _draw(self) -> RenderableType:
         size = self._console.size
         # The start of a step is in its job's line already.
-        events = [event for event in self.board.events if not event.text.startswith("Step ")][-_EVENT_ROWS:]
+        events = [event for event in self.watch.events if not event.text.startswith("Step ")][-_EVENT_ROWS:]
         rows = max(_LEAST_ROWS, size.height - len(events) - 3)
-        return picture(list(self.board.jobs.values()), events, size.width, rows, self.board.connection.api.now())
+        return picture(list(self.watch.jobs.values()), events, size.width, rows, self.watch.connection.api.now())
 
 
 def picture(jobs: Sequence[Job], events: Sequence[JobEvent], width: int, rows: int, now: datetime) -> RenderableType:

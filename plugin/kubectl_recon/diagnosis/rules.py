@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from kubectl_recon.diagnosis import ended, running, stopping, unmanaged, waiting
+from kubectl_recon.diagnosis import finished, running, stopping, unmanaged, waiting
 from kubectl_recon.diagnosis.facts import Answer, Facts
 
 Rule = Callable[[Facts], Answer | None]
 
 RULES: Final[tuple[Rule, ...]] = (
     unmanaged.foreign,
-    ended.succeeded,
-    ended.cancelled,
-    ended.failed,
+    finished.succeeded,
+    finished.cancelled,
+    finished.failed,
     unmanaged.contested,
     unmanaged.not_seen,
     stopping.cancelling,

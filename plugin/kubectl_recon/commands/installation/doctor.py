@@ -12,7 +12,7 @@ from kubectl_recon.commands.installation.versions import minor, operator_version
 from kubectl_recon.display.formats import Format, document
 from kubectl_recon.display.screen import screen
 from kubectl_recon.errors import ApiError, ForbiddenError, NotFoundError, ReconError
-from kubectl_recon.fleet import operator
+from kubectl_recon.installation import operator
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import duration_text
 from kubectl_recon.kube import resources

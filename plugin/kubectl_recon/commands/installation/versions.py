@@ -9,7 +9,7 @@ from kubectl_recon import __version__
 from kubectl_recon.display.formats import Format, document
 from kubectl_recon.display.screen import note
 from kubectl_recon.errors import ApiError
-from kubectl_recon.fleet import operator
+from kubectl_recon.installation import operator
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube import resources
 from kubectl_recon.kube.connection import Connection

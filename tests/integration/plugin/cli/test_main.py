@@ -13,7 +13,7 @@ from tests.support.plugin import PROGRAM, write_kubeconfig
 
 SLOW = {"kubernetes", "urllib3", "rich", "yaml", "PIL", "obstore", "prometheus_client", "asyncio", "requests", "ssl"}
 """Packages that take longer to load than --help may take."""
-GROUPS = ("reading", "transferring", "looking", "changing", "installation")
+GROUPS = ("reading", "transferring", "meshes", "changing", "installation")
 """Modules that hold the commands."""
 
 

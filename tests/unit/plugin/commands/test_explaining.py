@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from kubectl_recon.commands.explaining import lines
 from kubectl_recon.diagnosis.facts import Answer, Facts
 from kubectl_recon.display.screen import Screen
-from kubectl_recon.fleet.operator import NAMESPACE, Operator
+from kubectl_recon.installation.operator import NAMESPACE, Operator
 
 from tests.support.plugin import job
 

@@ -1,7 +1,7 @@
 import pytest
 from kubectl_recon.commands.installation.versions import minor, operator_version
-from kubectl_recon.fleet.metrics import Metrics
-from kubectl_recon.fleet.operator import NAMESPACE, Operator
+from kubectl_recon.installation.metrics import Metrics
+from kubectl_recon.installation.operator import NAMESPACE, Operator
 
 POD = {"metadata": {"name": "operator-0", "labels": {"app.kubernetes.io/version": "0.3.1"}}}
 

@@ -11,7 +11,7 @@ import yaml
 from tests.support.plugin import PROGRAM, write_kubeconfig
 
 
-def rehearse(*arguments: str | Path, kubeconfig: str | Path = "/nowhere") -> subprocess.CompletedProcess[str]:
+def dry_run(*arguments: str | Path, kubeconfig: str | Path = "/nowhere") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [PROGRAM, "submit", "--dry-run", *arguments],
         env={name: value for name, value in os.environ.items() if name != "RECON_UPLOAD"}
@@ -24,7 +24,7 @@ def rehearse(*arguments: str | Path, kubeconfig: str | Path = "/nowhere") -> sub
 
 
 def test_a_dry_run_needs_neither_a_cluster_nor_a_place_for_the_photos(photos: Path) -> None:
-    done = rehearse(photos, "--force", "--quality", "fast")
+    done = dry_run(photos, "--force", "--quality", "fast")
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("# input.uri is an example: ")
@@ -37,7 +37,7 @@ def test_a_dry_run_needs_neither_a_cluster_nor_a_place_for_the_photos(photos: Pa
 
 
 def test_a_manifest_with_an_upload_holds_its_true_address(photos: Path) -> None:
-    done = rehearse(photos, "--force", "--upload", "s3://scans/team/", "-o", "yaml")
+    done = dry_run(photos, "--force", "--upload", "s3://scans/team/", "-o", "yaml")
 
     assert yaml.safe_load(done.stdout)["spec"]["input"]["uri"] == "s3://scans/team/my-vase/"
     assert not done.stdout.startswith("#")
@@ -45,14 +45,14 @@ def test_a_manifest_with_an_upload_holds_its_true_address(photos: Path) -> None:
 
 def test_a_set_that_would_fail_is_refused(photos: Path) -> None:
     (photos / "0.jpg").unlink()
-    done = rehearse(photos)
+    done = dry_run(photos)
 
     assert (done.returncode, done.stdout) == (2, "")
     assert "error: 2 photos: at least 3 are needed" in done.stderr
 
 
 def test_an_api_server_that_does_not_answer_is_named(photos: Path, tmp_path: Path) -> None:
-    done = rehearse(photos, "--force", kubeconfig=write_kubeconfig(tmp_path, namespace="team"))
+    done = dry_run(photos, "--force", kubeconfig=write_kubeconfig(tmp_path, namespace="team"))
 
     assert done.returncode == 0, done.stderr
     assert yaml.safe_load(done.stdout)["metadata"]["namespace"] == "team"

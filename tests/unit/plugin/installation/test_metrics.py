@@ -1,5 +1,5 @@
 import pytest
-from kubectl_recon.fleet.metrics import Queue, parse
+from kubectl_recon.installation.metrics import Queue, parse
 from prometheus_client import generate_latest
 from reconstruction_operator.telemetry import metrics
 

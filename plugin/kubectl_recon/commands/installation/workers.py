@@ -15,8 +15,8 @@ from kubectl_recon.display.formats import Format, document
 from kubectl_recon.display.screen import note, screen
 from kubectl_recon.display.tables import Column, table
 from kubectl_recon.errors import ForbiddenError
-from kubectl_recon.fleet import operator
-from kubectl_recon.fleet.metrics import Queue
+from kubectl_recon.installation import operator
+from kubectl_recon.installation.metrics import Queue
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import duration_text, seconds_between
 from kubectl_recon.kube import resources
@@ -42,7 +42,7 @@ class ModelUse:
 
 
 @dataclass(frozen=True)
-class FleetState:
+class Snapshot:
     """What could be read."""
 
     jobs: Sequence[Job]
@@ -116,7 +116,7 @@ def models(connection: Connection, how: Format | None) -> int:
     return 0
 
 
-def queues_of(seen: FleetState) -> list[Queue]:
+def queues_of(seen: Snapshot) -> list[Queue]:
     """The queues by the operator's metrics, and those of the jobs that it does not name, whose workers are not counted."""
     measured = seen.operator.metrics.queues if seen.operator.metrics is not None else ()
     known = [queue for queue in measured if queue.name != _OTHERS]
@@ -124,7 +124,7 @@ def queues_of(seen: FleetState) -> list[Queue]:
     return sorted([*known, *(one for one in _of_jobs(seen) if one.name not in names)], key=lambda queue: queue.name)
 
 
-def _of_jobs(seen: FleetState) -> list[Queue]:
+def _of_jobs(seen: Snapshot) -> list[Queue]:
     """The queues of unfinished jobs. The status of some shows that no worker consumes them."""
     running = Counter(job.full_queue for job in seen.jobs if job.phase in ("Running", "Cancelling"))
     waiting = Counter(job.full_queue for job in seen.jobs if job.phase in ("Pending", "Queued"))
@@ -177,9 +177,9 @@ def _queue_colour(queue: Queue) -> str:
     return "red" if queue.workers == 0 and queue.waiting else ""
 
 
-def _look(connection: Connection) -> FleetState:
+def _look(connection: Connection) -> Snapshot:
     jobs, everywhere = _jobs(connection)
-    return FleetState(jobs, everywhere, operator.look(connection.api, jobs))
+    return Snapshot(jobs, everywhere, operator.look(connection.api, jobs))
 
 
 def _jobs(connection: Connection) -> tuple[list[Job], bool]:
@@ -192,7 +192,7 @@ def _jobs(connection: Connection) -> tuple[list[Job], bool]:
     return [Job(body) for body in bodies], True
 
 
-def _document(seen: FleetState, queues: Sequence[Queue], running: Sequence[Job]) -> dict[str, Any]:
+def _document(seen: Snapshot, queues: Sequence[Queue], running: Sequence[Job]) -> dict[str, Any]:
     return {
         "queues": [asdict(queue) for queue in queues],
         "running": [
@@ -213,7 +213,7 @@ def _document(seen: FleetState, queues: Sequence[Queue], running: Sequence[Job])
     }
 
 
-def _limits(connection: Connection, seen: FleetState) -> None:
+def _limits(connection: Connection, seen: Snapshot) -> None:
     """What is not seen, and why."""
     if seen.operator.metrics is None:
         note(

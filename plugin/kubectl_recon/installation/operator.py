@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from kubectl_recon.errors import ApiError, ForbiddenError, NotFoundError, ReconError
-from kubectl_recon.fleet import metrics
+from kubectl_recon.installation import metrics
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import parse_time, seconds_between
 from kubectl_recon.kube import resources

@@ -33,21 +33,21 @@ def open_(
     In the gallery, if the cluster has one: by kubectl port-forward, signed in with your own token (or that of --account). Otherwise the
     result is fetched, and this program serves its report to this machine alone.
     """
-    from kubectl_recon.commands import looking
+    from kubectl_recon.commands import viewing
     from kubectl_recon.gallery.reaching import Way
 
-    what = looking.Viewed(target, connect, Way(gallery, account))
-    raise typer.Exit(looking.open_page(what, browser=browser))
+    what = viewing.Viewed(target, connect, Way(gallery, account))
+    raise typer.Exit(viewing.open_page(what, browser=browser))
 
 
 @o.connecting
 def preview(connect: o.Connect, target: Target, gallery: o.GalleryUrl = None, account: o.Account = None) -> None:
     """Show pictures of a mesh in the terminal: by kitty's protocol or sixel where it can, else by coloured blocks."""
-    from kubectl_recon.commands import looking
+    from kubectl_recon.commands import viewing
     from kubectl_recon.gallery.reaching import Way
 
-    what = looking.Viewed(target, connect, Way(gallery, account))
-    raise typer.Exit(looking.preview(what))
+    what = viewing.Viewed(target, connect, Way(gallery, account))
+    raise typer.Exit(viewing.preview(what))
 
 
 def run(
@@ -68,11 +68,11 @@ def run(
     Needs the models beside this program: pip install 'reconstruction-operator[photogrammetry]'. Exit code 2 if the photos would fail,
     3 if the model failed.
     """
-    from kubectl_recon.commands import looking, running
+    from kubectl_recon.commands import running, viewing
     from kubectl_recon.kube import manifests
 
     spec = manifests.changes(model=model, quality=quality, parameters=parameters or (), output=None)
     into = Path(folder or f"{manifests.name_for(str(Path(photos[0]).absolute()))}-mesh")
     wanted = spec.get("modelType", "photogrammetry")
     running.run(running.LocalRun(photos, into, wanted, spec.get("parameters", {}), threads, force))
-    raise typer.Exit(looking.open_folder(into, into.name, browser=True) if opens else 0)
+    raise typer.Exit(viewing.open_folder(into, into.name, browser=True) if opens else 0)

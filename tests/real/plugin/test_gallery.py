@@ -1,4 +1,4 @@
-"""submit, open and results by the gallery, and restore, on the real system."""
+"""`submit`, `open` and `results` through the gallery, on the real system."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from devcluster import wait_until
 from devcluster.harness.gallery import Gallery, start_gallery
 from devcluster.harness.jobs import Jobs
 from tests.support.photos import make_photo
@@ -91,28 +90,3 @@ def test_without_a_gallery_open_serves_the_result_itself(jobs: Jobs, recon: Prog
         assert get(address).status == 200
         assert get(f"{address}model-viewer.min.js").headers["Content-Encoding"] == "gzip"
         assert get(f"{address}{name}.glb").headers["Content-Type"] == "model/gltf-binary"
-
-
-def test_restore_brings_a_deleted_result_back(jobs: Jobs, recon: Program) -> None:
-    name = jobs.create_in("Succeeded")
-    mesh = (jobs.folder(name) / "output" / "model.glb").read_bytes()
-    taken = recon("restore", name)
-    assert (taken.returncode, f"there is a job {name}" in taken.stderr) == (1, True)
-    folder = jobs.folder(name)
-    jobs.delete(name)
-    jobs.wait_gone(name)
-    wait_until(lambda: not folder.exists(), "the folder to be cleaned up", timeout_seconds=60)
-
-    done = recon("restore", name)
-
-    assert done.returncode == 0, done.stderr
-    assert jobs.get(name)["status"]["reusedFrom"]
-    assert (jobs.folder(name) / "output" / "model.glb").read_bytes() == mesh
-
-
-def test_restore_of_what_is_not_in_the_trash_fails(jobs: Jobs, recon: Program) -> None:
-    done = recon("restore", "nothing")
-
-    assert (done.returncode, "RESULT_NOT_FOUND" in done.stdout + done.stderr) == (3, True)
-    latest = recon("restore", "@latest")
-    assert (latest.returncode, "is not deleted" in latest.stderr) == (2, True)

@@ -15,7 +15,7 @@ Key = TypeVar("Key")
 Answer = TypeVar("Answer")
 
 
-class Remembered(Generic[Key, Answer]):
+class ResponseCache(Generic[Key, Answer]):
     """Answers by key. A question that fails is not kept."""
 
     def __init__(self, seconds: float, *, most: int = _MOST, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -24,7 +24,7 @@ class Remembered(Generic[Key, Answer]):
         self._monotonic = monotonic
         self._kept: OrderedDict[Key, tuple[float, Answer]] = OrderedDict()
         self._asked: dict[Key, asyncio.Future[Answer]] = {}
-        self._turns = asyncio.Semaphore(_CONCURRENT)
+        self._requests = asyncio.Semaphore(_CONCURRENT)
 
     async def get(self, key: Key, ask: Callable[[], Awaitable[Answer]]) -> Answer:
         """The answer that is kept, or a new one by `ask`, whose errors are raised."""
@@ -41,7 +41,7 @@ class Remembered(Generic[Key, Answer]):
 
     async def _ask(self, key: Key, ask: Callable[[], Awaitable[Answer]]) -> Answer:
         try:
-            async with self._turns:
+            async with self._requests:
                 asked_at = self._monotonic()
                 answer = await ask()
             self._kept[key] = (asked_at, answer)

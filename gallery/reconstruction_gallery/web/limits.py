@@ -1,4 +1,4 @@
-"""Turns: how many long requests of a kind are under way, of one user and in all."""
+"""RequestLimit: how many long requests of a kind are under way, of one user and in all."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter
 from starlette.exceptions import HTTPException
 
 
-class Turns:
+class RequestLimit:
     """Counts requests from `take` to `free`."""
 
     def __init__(self, of_a_user: int, in_all: int) -> None:
@@ -15,7 +15,7 @@ class Turns:
         self._in_all = in_all
         self._running = Counter[str]()
 
-    def take(self, user: str) -> None:
+    def acquire(self, user: str) -> None:
         """Begins a request. Raises 429 if too many are under way."""
         if self._running[user] >= self._of_a_user or self._running.total() >= self._in_all:
             raise HTTPException(
@@ -23,7 +23,7 @@ class Turns:
             )
         self._running[user] += 1
 
-    def free(self, user: str) -> None:
+    def release(self, user: str) -> None:
         """Ends one."""
         self._running[user] -= 1
         if not self._running[user]:

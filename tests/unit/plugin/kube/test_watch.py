@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from kubectl_recon.errors import ApiError, ForbiddenError
 from kubectl_recon.kube.api import Api
-from kubectl_recon.kube.following import Change, Following, Refusal, once
+from kubectl_recon.kube.watch import Change, Refusal, Watch, once
 
 if TYPE_CHECKING:
     from tests.unit.plugin.conftest import Server
@@ -51,7 +51,7 @@ def test_another_error_of_a_watch_is_raised(api: Api, server: Server) -> None:
 def test_a_refusal_ends_the_following_and_is_passed_on(api: Api, server: Server) -> None:
     server.put(403, {"message": "you may not"})
     found: queue.Queue[Change | Refusal] = queue.Queue()
-    Following(api, "/apis/x", found, source="events").start()
+    Watch(api, "/apis/x", found, source="events").start()
     refusal = found.get(timeout=10)
     assert isinstance(refusal, Refusal)
     assert (type(refusal.error), refusal.source) == (ForbiddenError, "events")
@@ -61,9 +61,9 @@ def test_a_server_that_was_away_is_listed_again(api: Api, server: Server) -> Non
     server.put(500, {"message": "starting"})
     server.put(200, LIST)
     found: queue.Queue[Change | Refusal] = queue.Queue()
-    following = Following(api, "/apis/x", found)
-    following.start()
+    watch = Watch(api, "/apis/x", found)
+    watch.start()
     change = found.get(timeout=10)
-    following.close()
+    watch.close()
     assert isinstance(change, Change)
     assert change.listed == LIST["items"]

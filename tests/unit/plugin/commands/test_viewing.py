@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from kubectl_recon.commands.looking import Viewed
+from kubectl_recon.commands.viewing import Viewed
 from kubectl_recon.errors import KubeconfigError
 from kubectl_recon.kube.connection import Connection
 

@@ -18,7 +18,7 @@ from kubectl_recon.storage import buckets
 _EXAMPLE: Final = "input.uri is an example: name the place where your workers read the photos"
 
 
-def rehearse(connect: Callable[[], Connection], request: SubmitRequest, how: Format | None) -> None:
+def run(connect: Callable[[], Connection], request: SubmitRequest, how: Format | None) -> None:
     """Print the manifest, by default as YAML, and what would happen.
 
     Raises UsageError for photos that would fail, and ApiError if the API server refuses the manifest.

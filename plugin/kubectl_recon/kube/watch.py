@@ -1,4 +1,4 @@
-"""Following of objects: a list, then a watch from there, and again where the watch ends."""
+"""Watch of objects: a list, then a watch from there, and again where the watch ends."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Refusal:
     source: str
 
 
-class Following:
+class Watch:
     """Follows the objects at `path` in a thread, and puts their changes into `changes`, until it is closed.
 
     The first change is a list. An error that does not pass (no permission, no such kind) is put there and ends the thread.

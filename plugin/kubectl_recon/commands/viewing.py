@@ -16,9 +16,9 @@ from typing import Final
 from kubectl_recon.commands import results
 from kubectl_recon.display.screen import note, screen
 from kubectl_recon.errors import ReconError, UsageError
-from kubectl_recon.fleet import operator
 from kubectl_recon.gallery.client import Gallery
 from kubectl_recon.gallery.reaching import NoGalleryError, Way, reached, token
+from kubectl_recon.installation import operator
 from kubectl_recon.jobs.attention import phase_text
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube import manifests

@@ -3,12 +3,12 @@
 import asyncio
 
 import pytest
-from reconstruction_gallery.remembering import Remembered
+from reconstruction_gallery.response_cache import ResponseCache
 
 
 async def test_an_answer_is_kept_for_its_time() -> None:
     now, asked = 0.0, 0
-    kept: Remembered[str, int] = Remembered(10, monotonic=lambda: now)
+    kept: ResponseCache[str, int] = ResponseCache(10, monotonic=lambda: now)
 
     async def ask() -> int:
         nonlocal asked
@@ -26,7 +26,7 @@ async def test_an_answer_is_kept_for_its_time() -> None:
 
 async def test_requests_at_once_ask_one_question_even_if_the_first_leaves() -> None:
     asked, answer = 0, asyncio.Event()
-    kept: Remembered[str, int] = Remembered(10)
+    kept: ResponseCache[str, int] = ResponseCache(10)
 
     async def ask() -> int:
         nonlocal asked
@@ -43,7 +43,7 @@ async def test_requests_at_once_ask_one_question_even_if_the_first_leaves() -> N
 
 
 async def test_a_failure_is_asked_again() -> None:
-    kept: Remembered[str, int] = Remembered(10)
+    kept: ResponseCache[str, int] = ResponseCache(10)
 
     async def fail() -> int:
         raise ValueError("no answer")
@@ -58,7 +58,7 @@ async def test_a_failure_is_asked_again() -> None:
 
 async def test_the_oldest_answers_are_dropped() -> None:
     asked = []
-    kept: Remembered[int, int] = Remembered(10, most=2)
+    kept: ResponseCache[int, int] = ResponseCache(10, most=2)
 
     async def get(key: int) -> None:
         async def ask() -> int:
