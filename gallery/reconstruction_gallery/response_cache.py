@@ -1,4 +1,4 @@
-"""Cache of answers for some seconds: bounded, and each question is asked once, however many requests wait for it."""
+"""Response cache: bounded, with a TTL; concurrent requests for one key share a call."""
 
 from __future__ import annotations
 
@@ -8,46 +8,47 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Final, Generic, TypeVar
 
-_MOST: Final = 20_000  # answers; the oldest are dropped
-_CONCURRENT: Final = 32  # simultaneous questions to the API server
+_MAX_ENTRIES: Final = 20_000  # the oldest are dropped
+_CONCURRENT: Final = 32  # calls
 
 Key = TypeVar("Key")
-Answer = TypeVar("Answer")
+Value = TypeVar("Value")
 
 
-class ResponseCache(Generic[Key, Answer]):
-    """Answers by key. A question that fails is not kept."""
+class ResponseCache(Generic[Key, Value]):
+    """Values by key. The error of a failed call is not cached."""
 
-    def __init__(self, seconds: float, *, most: int = _MOST, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, seconds: float, *, max_entries: int = _MAX_ENTRIES, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._seconds = seconds
-        self._most = most
+        self._max_entries = max_entries
         self._monotonic = monotonic
-        self._kept: OrderedDict[Key, tuple[float, Answer]] = OrderedDict()
-        self._asked: dict[Key, asyncio.Future[Answer]] = {}
-        self._requests = asyncio.Semaphore(_CONCURRENT)
+        self._cached: OrderedDict[Key, tuple[float, Value]] = OrderedDict()
+        self._running: dict[Key, asyncio.Future[Value]] = {}
+        self._slots = asyncio.Semaphore(_CONCURRENT)
 
-    async def get(self, key: Key, ask: Callable[[], Awaitable[Answer]]) -> Answer:
-        """The answer that is kept, or a new one by `ask`, whose errors are raised."""
-        kept = self._kept.get(key)
-        if kept is not None and self._monotonic() - kept[0] < self._seconds:
-            return kept[1]
-        question = self._asked.get(key)
-        if question is None:
-            question = self._asked[key] = asyncio.ensure_future(self._ask(key, ask))
-            question.add_done_callback(
-                lambda done: done.cancelled() or done.exception()
-            )  # each waiter raises it itself
-        return await asyncio.shield(question)  # a client that leaves ends no other client's question
+    async def get(self, key: Key, call: Callable[[], Awaitable[Value]]) -> Value:
+        """Return the cached value, or that of a new call, whose errors are raised."""
+        cached = self._cached.get(key)
+        if cached is not None and self._monotonic() - cached[0] < self._seconds:
+            return cached[1]
+        running = self._running.get(key)
+        if running is None:
+            running = self._running[key] = asyncio.ensure_future(self._call(key, call))
+            # Every waiter raises the error itself: asyncio must not log it as never retrieved.
+            running.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return await asyncio.shield(running)  # a request that is cancelled must not cancel the call of the others
 
-    async def _ask(self, key: Key, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+    async def _call(self, key: Key, call: Callable[[], Awaitable[Value]]) -> Value:
         try:
-            async with self._requests:
-                asked_at = self._monotonic()
-                answer = await ask()
-            self._kept[key] = (asked_at, answer)
-            self._kept.move_to_end(key)
-            while len(self._kept) > self._most:
-                self._kept.popitem(last=False)
-            return answer
+            async with self._slots:
+                called_at = self._monotonic()
+                value = await call()
+            self._cached[key] = (called_at, value)
+            self._cached.move_to_end(key)
+            while len(self._cached) > self._max_entries:
+                self._cached.popitem(last=False)
+            return value
         finally:
-            del self._asked[key]
+            del self._running[key]

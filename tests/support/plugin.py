@@ -1,4 +1,4 @@
-"""kubectl recon in tests: jobs as the API server has them, and the program as a user runs it."""
+"""kubectl recon in tests: jobs as the API server stores them, and the program as a user runs it."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from kubectl_recon.jobs.job import Job
 CREATED = "2026-03-01T12:00:00Z"
 PROGRAM = Path(sys.executable).with_name("kubectl-recon")
 
-# What terminals answer when they are asked for their attributes.
+# Responses of terminals to the queries of `preview`.
 KITTY = b"\x1b_Gi=31;OK\x1b\\\x1b[6;18;9t\x1b[?62;c"
 XTERM = b"\x1b[?1;0;16S\x1b[?63;1;2;4;6;9;15;22c"
 
 
 def job(name: str = "banana", phase: str = "", **status: Any) -> Job:
-    """A job with that phase. `spec`, `metadata` and `conditions` (type -> (status, reason)) are merged into the body."""
+    """Return a job with that phase. `spec`, `metadata` and `conditions` (type -> (status, reason)) are merged into the body."""
     spec = status.pop("spec", {})
     metadata = status.pop("metadata", {})
     conditions = [
@@ -47,7 +47,7 @@ def job(name: str = "banana", phase: str = "", **status: Any) -> Job:
 
 
 def write_kubeconfig(folder: Path, port: int = 9, *, namespace: str = "") -> Path:
-    """A kubeconfig for an API server on that port of this machine; by default none answers there."""
+    """Write a kubeconfig for an API server on that port of this machine; by default nothing listens there."""
     config = {
         "apiVersion": "v1",
         "kind": "Config",
@@ -63,7 +63,7 @@ def write_kubeconfig(folder: Path, port: int = 9, *, namespace: str = "") -> Pat
 
 @dataclass(frozen=True)
 class Answer:
-    """Of a page."""
+    """Response for a page."""
 
     status: int
     headers: Mapping[str, str]
@@ -71,7 +71,7 @@ class Answer:
 
 
 def get(address: str, **headers: str) -> Answer:
-    """The answer of a page, without following it elsewhere."""
+    """Return the response for a page, without following a redirect."""
     parts = urlsplit(address)
     with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)) as connection:
         connection.request("GET", parts.path, headers=headers)
@@ -81,7 +81,7 @@ def get(address: str, **headers: str) -> Answer:
 
 @contextmanager
 def serving(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[str]:
-    """The first address in the output of a command, which serves it. The browser that it starts is a program that does nothing."""
+    """Yield the first address in the output of a command, while the command serves it. The browser is a program that does nothing."""
     with subprocess.Popen(
         command, env={**environment, "BROWSER": "true"}, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -113,11 +113,11 @@ class Program:
         )
 
     def opened(self, *arguments: str | Path) -> AbstractContextManager[str]:
-        """The address that `open` prints, while it runs."""
+        """Yield the address that `open` prints, while it runs."""
         return serving(self._command("open", "--no-browser", *arguments), self._environment())
 
     def opening(self, *arguments: str | Path) -> AbstractContextManager[str]:
-        """The address that another command prints at its end, while it serves it."""
+        """Yield the address that another command prints at its end, while it serves it."""
         return serving(self._command(*arguments), self._environment())
 
     def on_terminal(
@@ -126,7 +126,7 @@ class Program:
         answers: Mapping[str, str | Callable[[], None]] | None = None,
         timeout_seconds: float = 90,
     ) -> tuple[int, str]:
-        """Run it on a terminal of 80 columns; types (or calls) each answer once its question is shown. Exit code and what was shown."""
+        """Run it on a terminal of 80 columns. Type or call each answer once its prompt is shown. Return exit code and output."""
         master, terminal = pty.openpty()
         process = subprocess.Popen(
             self._command(*arguments),

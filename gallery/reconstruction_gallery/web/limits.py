@@ -1,4 +1,4 @@
-"""RequestLimit: how many long requests of a kind are under way, of one user and in all."""
+"""Request limit: bounds the long requests of one kind that run at the same time."""
 
 from __future__ import annotations
 
@@ -8,23 +8,21 @@ from starlette.exceptions import HTTPException
 
 
 class RequestLimit:
-    """Counts requests from `take` to `free`."""
+    """Maximum number of running requests, of one user and in total."""
 
-    def __init__(self, of_a_user: int, in_all: int) -> None:
-        self._of_a_user = of_a_user
-        self._in_all = in_all
+    def __init__(self, per_user: int, total: int) -> None:
+        self._per_user = per_user
+        self._total = total
         self._running = Counter[str]()
 
     def acquire(self, user: str) -> None:
-        """Begins a request. Raises 429 if too many are under way."""
-        if self._running[user] >= self._of_a_user or self._running.total() >= self._in_all:
-            raise HTTPException(
-                429, "too many of these requests are under way: end one, or wait", {"Retry-After": "10"}
-            )
+        """Count a request that starts. Raises 429 if too many are running."""
+        if self._running[user] >= self._per_user or self._running.total() >= self._total:
+            raise HTTPException(429, "too many of these requests are running: end one, or wait", {"Retry-After": "10"})
         self._running[user] += 1
 
     def release(self, user: str) -> None:
-        """Ends one."""
+        """Count a request that has ended."""
         self._running[user] -= 1
         if not self._running[user]:
             del self._running[user]

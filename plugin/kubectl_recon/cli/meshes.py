@@ -1,4 +1,4 @@
-"""Commands about the mesh itself, also without a cluster: open, preview, run."""
+"""Mesh commands, which also work without a cluster: open, preview, run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Target = Annotated[
     str,
     typer.Argument(
         metavar="NAME|FOLDER|URI",
-        help="A job, @latest, a folder of this machine (as ./banana), or an address such as s3://meshes/banana/.",
+        help="Job, @latest, local folder such as ./banana, or address such as s3://meshes/banana/.",
         autocompletion=completion.job_names,
     ),
 ]
@@ -24,14 +24,16 @@ Target = Annotated[
 def open_(
     connect: o.Connect,
     target: Target,
-    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Or print the address alone.")] = True,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the browser, or only print the address.")
+    ] = True,
     gallery: o.GalleryUrl = None,
     account: o.Account = None,
 ) -> None:
     """Show a mesh in the browser, until Ctrl-C.
 
-    In the gallery, if the cluster has one: by kubectl port-forward, signed in with your own token (or that of --account). Otherwise the
-    result is fetched, and this program serves its report to this machine alone.
+    If the cluster has a gallery, it shows the mesh: through kubectl port-forward, signed in with your own token or that of --account.
+    Otherwise this program downloads the result and serves its report, for this machine only.
     """
     from kubectl_recon.commands import viewing
     from kubectl_recon.gallery.reaching import Way
@@ -42,7 +44,7 @@ def open_(
 
 @o.connecting
 def preview(connect: o.Connect, target: Target, gallery: o.GalleryUrl = None, account: o.Account = None) -> None:
-    """Show pictures of a mesh in the terminal: by kitty's protocol or sixel where it can, else by coloured blocks."""
+    """Show pictures of a mesh in the terminal, as kitty graphics, sixel or coloured blocks."""
     from kubectl_recon.commands import viewing
     from kubectl_recon.gallery.reaching import Way
 
@@ -51,21 +53,21 @@ def preview(connect: o.Connect, target: Target, gallery: o.GalleryUrl = None, ac
 
 
 def run(
-    photos: Annotated[list[str], typer.Argument(metavar="PHOTOS", help="Folders or files of photos.")],
+    photos: Annotated[list[str], typer.Argument(metavar="PHOTOS", help="Folders or photo files.")],
     folder: Annotated[
         str | None,
-        typer.Option("--output-dir", "-o", metavar="DIR", help="New folder; by default named like the photos."),
+        typer.Option("--output-dir", "-o", metavar="DIR", help="New folder; by default named after the photos."),
     ] = None,
     model: o.Model = None,
     quality: o.Quality = None,
     parameters: o.Parameters = None,
-    threads: Annotated[int, typer.Option("--threads", help="Processor threads; 0: all.")] = 0,
+    threads: Annotated[int, typer.Option("--threads", help="Number of CPU threads; 0: all.")] = 0,
     force: o.Force = False,
     opens: o.Open = False,
 ) -> None:
-    """Reconstruct on this machine, without a cluster: checks the photos, runs the model, shows its progress.
+    """Reconstruct on this machine, without a cluster: check the photos, run the model, and show its progress.
 
-    Needs the models beside this program: pip install 'reconstruction-operator[photogrammetry]'. Exit code 2 if the photos would fail,
+    The models must be installed: pip install 'reconstruction-operator[photogrammetry]'. Exit code 2 if the photos would fail,
     3 if the model failed.
     """
     from kubectl_recon.commands import running, viewing

@@ -1,1 +1,1 @@
-"""The installation as the user's rights show it: the operator's Lease, its pods and their metrics."""
+"""Installation state, as far as the user's rights allow: the operator's Lease, pods and metrics."""

@@ -1,4 +1,4 @@
-"""The newest state of some jobs, and their Events, kept up to date by watches."""
+"""Job watch: the latest state and Events of the selected jobs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """What changed. `now` is None for a job that was deleted."""
+    """A change of a job, or an Event; empty when a list is complete. `now`: None for a deleted job."""
 
     before: Job | None = None
     now: Job | None = None
@@ -30,7 +30,7 @@ class Update:
 
 @dataclass
 class JobWatch:
-    """The jobs that `wanted` accepts, and the Events since the watch was opened. A context manager."""
+    """Watches the jobs that `wanted` accepts, and their Events since the watch was opened. A context manager."""
 
     connection: Connection
     namespace: str | None
@@ -68,14 +68,14 @@ class JobWatch:
             watch.close()
 
     def updates(self, within_seconds: float) -> Iterator[Update]:
-        """What changed since the last call; waits that long for the first change. Raises what ends a watch of the jobs."""
+        """Yield the updates since the last call; wait at most `within_seconds` for the first. Raises a permanent error of the job watch."""
         deadline = time.monotonic() + within_seconds
         while True:
             try:
                 change = self._changes.get(timeout=max(0.0, deadline - time.monotonic()))
             except queue.Empty:
                 return
-            deadline = 0.0  # take what else is there, and wait no longer
+            deadline = 0.0  # yield what has arrived, without further waiting
             if isinstance(change, Refusal):
                 if change.source != _EVENTS:
                     raise change.error
@@ -88,8 +88,8 @@ class JobWatch:
     def _take_jobs(self, change: Change) -> Iterator[Update]:
         if change.listed is not None:
             listed = {job.key: job for job in map(Job, change.listed)}
-            for gone in self.jobs.keys() - listed.keys():
-                yield Update(before=self.jobs.pop(gone))
+            for deleted in self.jobs.keys() - listed.keys():
+                yield Update(before=self.jobs.pop(deleted))
             for job in listed.values():
                 yield from self._take_job(job)
             yield Update()  # the list is complete
@@ -110,7 +110,7 @@ class JobWatch:
             yield Update(before=before, now=job)
 
     def _take_events(self, change: Change) -> Iterator[Update]:
-        if self._known_events is None:  # the first list: what happened before
+        if self._known_events is None:  # the first list has earlier Events
             self._known_events = {_uid(body): _count(body) for body in change.listed or ()}
             return
         for body in change.listed if change.listed is not None else (change.body,):

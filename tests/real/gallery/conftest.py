@@ -26,7 +26,7 @@ _ROLES = {
 
 @pytest.fixture
 def uploads_dir(photos_root: Path) -> Path:
-    """In a folder that the system's workers take photos from."""
+    """A folder that the system's workers may read photos from."""
     folder = photos_root / "uploads"
     folder.mkdir(exist_ok=True)
     return folder
@@ -40,7 +40,7 @@ class SharedGallery:
         self._gallery: Gallery | None = None
 
     def beside(self, system: System, uploads_dir: Path, s3: S3) -> Gallery:
-        """The gallery of that system: with uploads, small limits, a proxy's secret, and access to a bucket's server."""
+        """Return the gallery of that system: with uploads, small limits, a proxy's secret, and access to a bucket's server."""
         if self._gallery is None or self._system is not system or not self._gallery.process.alive:
             self.stop()
             secret = system.folder / "proxy-secret"
@@ -64,7 +64,7 @@ class SharedGallery:
         return self._gallery
 
     def stop(self) -> None:
-        """Stop it; nothing to do where none runs."""
+        """Stop the gallery, if one runs."""
         if self._gallery is not None:
             self._gallery.process.stop()
             self._gallery = None
@@ -85,7 +85,7 @@ def gallery(shared_gallery: SharedGallery, system: System, uploads_dir: Path, s3
 
 @pytest.fixture
 def make_user(jobs: Jobs) -> MakeUser:
-    """Makes a service account with a role in the test's namespace; gives its token."""
+    """Create a service account with a role in the test's namespace, and return its token."""
 
     def make(role: str) -> str:
         cluster, namespace, name = jobs.system.cluster, jobs.namespace, f"{role}-{secrets.token_hex(3)}"

@@ -1,4 +1,4 @@
-"""Files of a result: whole, in ranges, and nothing beside them."""
+"""Files of a result: served whole and in ranges; no other file is served."""
 
 import hashlib
 import http.client
@@ -18,7 +18,7 @@ from tests.real.gallery.test_access import know
 
 @pytest.fixture
 def finished(jobs: Jobs, gallery: Gallery) -> str:
-    """Name of a job with a result."""
+    """The name of a job with a result."""
     name = jobs.create()
     jobs.wait_phase(name, "Succeeded")
     know(gallery, jobs, name)
@@ -38,7 +38,7 @@ def path_of(jobs: Jobs, name: str, file: str) -> str:
     return f"/api/namespaces/{jobs.namespace}/jobs/{name}/files/{file}"
 
 
-def test_each_file_of_the_manifest_is_served_as_it_is(gallery: Gallery, jobs: Jobs, finished: str, token: str) -> None:
+def test_each_file_of_the_manifest_is_served_unchanged(gallery: Gallery, jobs: Jobs, finished: str, token: str) -> None:
     shown = gallery.request("GET", f"/api/namespaces/{jobs.namespace}/jobs/{finished}", token=token).json["result"]
 
     assert {Path(one["name"]).suffix for one in shown["files"]} >= {".glb", ".png"}
@@ -79,7 +79,9 @@ def test_a_range_is_a_part_of_the_file(  # noqa: PLR0917  # fixtures
         assert answer.content == whole[part]
 
 
-def test_a_file_that_the_browser_has_is_not_sent_again(gallery: Gallery, jobs: Jobs, finished: str, token: str) -> None:
+def test_a_file_in_the_browsers_cache_is_not_sent_again(
+    gallery: Gallery, jobs: Jobs, finished: str, token: str
+) -> None:
     (mesh,) = folder_of(jobs, finished).glob("*.glb")
     path = path_of(jobs, finished, mesh.name)
     tag = gallery.request("GET", path, token=token).headers["etag"]
@@ -110,10 +112,10 @@ def test_a_file_that_the_browser_has_is_not_sent_again(gallery: Gallery, jobs: J
         "",
     ],
 )
-def test_nothing_but_the_results_files_can_be_read(  # noqa: PLR0917  # fixtures
+def test_only_regular_files_of_the_manifest_can_be_read(  # noqa: PLR0917  # fixtures
     gallery: Gallery, jobs: Jobs, finished: str, token: str, name: str, tmp_path: Path
 ) -> None:
-    """A hostile model leaves links, pipes and a manifest that names them, and files outside."""
+    """A hostile model leaves links and pipes, and a manifest with them and with files outside."""
     output = folder_of(jobs, finished)
     secret = tmp_path / "secret.png"
     secret.write_bytes(b"SECRET")
@@ -143,7 +145,7 @@ def test_nothing_but_the_results_files_can_be_read(  # noqa: PLR0917  # fixtures
     assert "set-cookie" not in answer.headers
 
 
-def test_a_page_among_the_results_is_a_download(gallery: Gallery, jobs: Jobs, finished: str, token: str) -> None:
+def test_a_page_in_a_result_is_a_download(gallery: Gallery, jobs: Jobs, finished: str, token: str) -> None:
     output = folder_of(jobs, finished)
     (output / "report.html").write_text("<script>alert(1)</script>")
     manifest = json.loads((output / "manifest.json").read_text())
@@ -157,10 +159,8 @@ def test_a_page_among_the_results_is_a_download(gallery: Gallery, jobs: Jobs, fi
     assert headers["x-content-type-options"] == "nosniff"
 
 
-def test_a_report_is_shown_in_a_frame_of_the_page_alone(
-    gallery: Gallery, jobs: Jobs, finished: str, token: str
-) -> None:
-    """Alone in a tab it could imitate the gallery's page."""
+def test_a_report_is_shown_only_in_a_frame_of_the_page(gallery: Gallery, jobs: Jobs, finished: str, token: str) -> None:
+    """In a tab of its own it could imitate the gallery's page."""
     output = folder_of(jobs, finished)
     (output / "report.html").write_text("<p>Report</p>")
     manifest = json.loads((output / "manifest.json").read_text())
@@ -177,7 +177,7 @@ def test_a_report_is_shown_in_a_frame_of_the_page_alone(
     assert alone.headers["content-disposition"].startswith("attachment")
 
 
-def test_all_files_come_as_one_archive(gallery: Gallery, jobs: Jobs, finished: str, token: str) -> None:
+def test_all_files_can_be_downloaded_as_one_zip(gallery: Gallery, jobs: Jobs, finished: str, token: str) -> None:
     output = folder_of(jobs, finished)
     named = [one["name"] for one in json.loads((output / "manifest.json").read_text())["files"]]
 
@@ -190,7 +190,9 @@ def test_all_files_come_as_one_archive(gallery: Gallery, jobs: Jobs, finished: s
     assert found == {f"{finished}/{name}": ((output / name).read_bytes(), zipfile.ZIP_STORED) for name in named}
 
 
-def test_an_archive_has_no_name_that_leads_elsewhere(gallery: Gallery, jobs: Jobs, finished: str, token: str) -> None:
+def test_an_archive_contains_no_path_outside_its_folder(
+    gallery: Gallery, jobs: Jobs, finished: str, token: str
+) -> None:
     output = folder_of(jobs, finished)
     manifest = json.loads((output / "manifest.json").read_text())
     hostile = ["../evil.sh", "/etc/cron.d/evil", "C:evil.exe", "a\\..\\evil.exe", "a\x00b", "con\nb", "..", "a/../../b"]
@@ -204,9 +206,7 @@ def test_an_archive_has_no_name_that_leads_elsewhere(gallery: Gallery, jobs: Job
         assert len(archive.namelist()) == len(manifest["files"]) - len(hostile)
 
 
-def test_an_archive_with_a_file_that_is_not_the_manifests_breaks_off(
-    gallery: Gallery, jobs: Jobs, finished: str, token: str
-) -> None:
+def test_an_archive_with_a_damaged_file_is_aborted(gallery: Gallery, jobs: Jobs, finished: str, token: str) -> None:
     (mesh,) = folder_of(jobs, finished).glob("*.glb")
     mesh.write_bytes(b"?" * mesh.stat().st_size)
 
@@ -214,7 +214,9 @@ def test_an_archive_with_a_file_that_is_not_the_manifests_breaks_off(
         gallery.request("GET", f"/api/namespaces/{jobs.namespace}/jobs/{finished}/result.zip", token=token)
 
 
-def test_clients_that_leave_early_cost_no_descriptors(gallery: Gallery, jobs: Jobs, finished: str, token: str) -> None:
+def test_clients_that_disconnect_early_leak_no_descriptors(
+    gallery: Gallery, jobs: Jobs, finished: str, token: str
+) -> None:
     (mesh,) = folder_of(jobs, finished).glob("*.glb")
     descriptors = Path(f"/proc/{gallery.process.pid}/fd")
     gallery.request("HEAD", path_of(jobs, finished, mesh.name), token=token)

@@ -1,4 +1,4 @@
-"""The log of a job: what operator and workers wrote about it, for users who may read their pods' logs."""
+"""Job log: the lines of operator and workers about a job, for users who may read the logs of their pods."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PODS = f"/api/v1/namespaces/{OPERATOR_NAMESPACE}/pods"
 
 
 class Kubelet:
-    """The logs of pods, as the API server asks a kubelet for them: nothing else of a node is needed."""
+    """A kubelet that serves the logs of pods to the API server, and nothing else."""
 
     def __init__(self, folder: Path) -> None:
         self.logs: dict[str, list[str]] = {}
@@ -60,7 +60,7 @@ class Kubelet:
 
 @pytest.fixture
 def kubelet(jobs: Jobs, tmp_path: Path) -> Iterator[Kubelet]:
-    """A node, and on it a pod of the operator and one of a worker."""
+    """A node with a pod of the operator and a pod of a worker."""
     api, running = jobs.system.cluster.api, Kubelet(tmp_path)
     api.post("/api/v1/nodes", {"metadata": {"name": NODE}})
     ports = {"kubeletEndpoint": {"Port": running.port}}
@@ -85,7 +85,7 @@ def kubelet(jobs: Jobs, tmp_path: Path) -> Iterator[Kubelet]:
 
 @pytest.fixture
 def job(jobs: Jobs, gallery: Gallery) -> str:
-    """Name of a job with Events."""
+    """The name of a job with Events."""
     name = jobs.create_in("Succeeded")
     know(gallery, jobs, name)
     wait_until(lambda: jobs.events(name), "the job's Events")
@@ -101,7 +101,7 @@ def lines_of_pods(gallery: Gallery, jobs: Jobs, name: str, token: str) -> list[d
 
 
 def may_read_logs(jobs: Jobs, account: str, *resources: str) -> None:
-    """Give a service account of the test's namespace these rights on the pods of operator and workers."""
+    """Grant a service account of the test's namespace these rights on the pods of operator and workers."""
     api, rbac = jobs.system.cluster.api, f"/apis/rbac.authorization.k8s.io/v1/namespaces/{OPERATOR_NAMESPACE}"
     metadata = {"name": jobs.namespace}
     rules = [{"apiGroups": [""], "resources": list(resources), "verbs": ["get", "list"]}]
@@ -130,7 +130,7 @@ def test_the_lines_about_the_job_come_from_all_pods_in_order(
         "logs-worker": [f"2030-01-01T00:00:01Z INFO job {uid} started", "2030-01-01T00:00:02Z " + "x" * 200_000],
     }
 
-    found = wait_until(lambda: lines_of_pods(gallery, jobs, job, token), "the user's rights to count")
+    found = wait_until(lambda: lines_of_pods(gallery, jobs, job, token), "the user's rights to take effect")
 
     assert found is not None
     lines = [(one["source"], one["text"]) for one in found]
@@ -139,10 +139,10 @@ def test_the_lines_about_the_job_come_from_all_pods_in_order(
 
 
 @pytest.mark.parametrize("resources", [(), ("pods",)], ids=["no-rights", "pods-alone"])
-def test_a_user_who_may_not_read_the_pods_logs_gets_none(  # noqa: PLR0917  # fixtures
+def test_a_user_without_rights_on_pod_logs_gets_no_lines(  # noqa: PLR0917  # fixtures
     gallery: Gallery, jobs: Jobs, job: str, kubelet: Kubelet, make_user: MakeUser, resources: tuple[str, ...]
 ) -> None:
-    """A viewer of jobs, as those of the test have it, may not read Events either."""
+    """The viewers of these tests may not read Events either."""
     token = make_user("viewer")
     if resources:
         may_read_logs(jobs, account_of(gallery, token), *resources)

@@ -17,7 +17,7 @@ ACCOUNT = "viewer"
 
 @pytest.fixture
 def uploads(photos_root: Path) -> Path:
-    """Where the gallery keeps photos, and the workers read them."""
+    """The folder where the gallery stores photos, and the workers read them."""
     folder = photos_root / "by-gallery"
     folder.mkdir(exist_ok=True)
     return folder
@@ -49,7 +49,7 @@ def test_open_signs_the_browser_in_at_the_gallery(jobs: Jobs, recon: Program, ga
     assert session["user"] == f"system:serviceaccount:{jobs.namespace}:{ACCOUNT}"
 
 
-def test_results_come_by_the_gallery_with_the_users_own_token(
+def test_results_are_downloaded_through_the_gallery_with_the_users_token(
     jobs: Jobs, recon: Program, gallery: Gallery, tmp_path: Path
 ) -> None:
     name = jobs.create_in("Succeeded")
@@ -61,7 +61,7 @@ def test_results_come_by_the_gallery_with_the_users_own_token(
     assert fetched.read_bytes() == (jobs.folder(name) / "output" / "model.glb").read_bytes()
 
 
-def test_photos_go_by_the_gallery_to_where_the_workers_read_them(
+def test_photos_are_uploaded_through_the_gallery_for_the_workers(
     jobs: Jobs, recon: Program, gallery: Gallery, uploads: Path, tmp_path: Path
 ) -> None:
     photos = tmp_path / "vase"
@@ -83,7 +83,7 @@ def test_photos_go_by_the_gallery_to_where_the_workers_read_them(
     assert len(list(uploads.glob("*/*"))) == 1
 
 
-def test_without_a_gallery_open_serves_the_result_itself(jobs: Jobs, recon: Program) -> None:
+def test_without_a_gallery_open_serves_the_result(jobs: Jobs, recon: Program) -> None:
     name = jobs.create_in("Succeeded")
 
     with recon.opened(name) as address:

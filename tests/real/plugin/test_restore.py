@@ -24,7 +24,7 @@ def test_restore_brings_a_deleted_result_back(jobs: Jobs, recon: Program) -> Non
     assert (jobs.folder(name) / "output" / "model.glb").read_bytes() == mesh
 
 
-def test_restore_of_what_is_not_in_the_trash_fails(jobs: Jobs, recon: Program) -> None:
+def test_restore_of_a_name_that_is_not_in_the_trash_fails(jobs: Jobs, recon: Program) -> None:
     done = recon("restore", "nothing")
 
     assert (done.returncode, "RESULT_NOT_FOUND" in done.stdout + done.stderr) == (3, True)

@@ -12,7 +12,7 @@ JOB = "0b4e1d7e-0000-4000-8000-000000000001"
 
 @pytest.fixture
 def output(jobs_dir: Path) -> Path:
-    """The output folder of `JOB`, with a mesh and a preview in a folder."""
+    """The output folder of `JOB`, with a mesh, a preview and their manifest."""
     folder = jobs_dir / JOB / "output"
     (folder / "previews").mkdir(parents=True)
     (folder / "model.glb").write_bytes(b"glTF-mesh")
@@ -22,7 +22,7 @@ def output(jobs_dir: Path) -> Path:
 
 
 def seal(folder: Path, *names: str, job: str = JOB) -> None:
-    """Write a manifest of these files, whether or not they are there."""
+    """Write a manifest of these files, which need not exist."""
     files = []
     for name in names:
         path = folder / name

@@ -1,7 +1,7 @@
-"""`workers` and `models`: what works for the user's jobs, as far as Kubernetes shows it.
+"""`workers` and `models`: queues, live workers and models, as far as Kubernetes shows them.
 
-Live workers are known to Redis and the operator. Its metrics, behind the API server's proxy, have their number by queue. Without
-the right to read them, only workers that have a job are seen: every job's status names its worker.
+The operator's metrics, read through the API server's proxy, have the number of live workers by queue. Without the right to read
+them, only workers that run a job are visible, through the status of the job.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from kubectl_recon.jobs.times import duration_text, seconds_between
 from kubectl_recon.kube import resources
 from kubectl_recon.kube.connection import Connection
 
-_URGENCIES: Final = ("-high", "-low")  # a queue for urgent or patient jobs has the workers of its pool
-_OTHERS: Final = "other"  # as the operator's metrics name all queues that no pool serves
+_URGENCIES: Final = ("-high", "-low")  # queues of priorities; the workers of the pool consume them too
+_OTHERS: Final = "other"  # the operator's metrics sum up queues without a pool under this name
 
 
 @dataclass(frozen=True)
 class ModelUse:
-    """How the jobs that the user may see used a model."""
+    """The use of a model by the jobs that the user may see."""
 
     model: str
     queues: tuple[str, ...]
@@ -37,16 +37,16 @@ class ModelUse:
     succeeded: int
     failed: int
     simulated: int
-    unavailable: int  # failed or wait because no worker of the queue has the model
+    unavailable: int  # jobs that failed or wait because no worker of the queue has the model
     served: tuple[str, ...] = ()  # queues with live workers that have the model
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What could be read."""
+    """Jobs and operator, as far as the user may read them."""
 
     jobs: Sequence[Job]
-    everywhere: bool  # jobs of all namespaces, and not just of one
+    everywhere: bool  # whether the jobs are of all namespaces, not of one
     operator: operator.Operator
 
 
@@ -87,7 +87,7 @@ def workers(connection: Connection, how: Format | None) -> int:
 
 
 def models(connection: Connection, how: Format | None) -> int:
-    """Print the models that jobs name, and how these jobs went. Exit code 0."""
+    """Print the models of jobs, and the outcomes of these jobs. Exit code 0."""
     seen = _look(connection)
     queues = seen.operator.metrics.queues if seen.operator.metrics is not None else ()
     used = model_uses(seen.jobs, queues)
@@ -105,19 +105,17 @@ def models(connection: Connection, how: Format | None) -> int:
         Column("JOBS IN QUEUES", lambda use: ", ".join(use.queues), drop=2, cut=True),
         Column("WORKERS IN QUEUES", lambda use: ", ".join(use.served), drop=1, cut=True),
     ]
-    for line in table(columns, used, where) if used else ["No job names a model, and no live worker announces one."]:
+    for line in table(columns, used, where) if used else ["No job uses a model, and no live worker announces one."]:
         where.print(line)
     if seen.operator.metrics is None:
-        note(
-            f"These are the models of jobs alone. Those of live workers are not seen: {seen.operator.metrics_refused}."
-        )
+        note(f"Only models of jobs are shown. The models of live workers are unknown: {seen.operator.metrics_refused}.")
     if not seen.everywhere:
-        note(f"You may see the jobs of namespace {connection.namespace} alone.")
+        note(f"You may see only the jobs of namespace {connection.namespace}.")
     return 0
 
 
 def queues_of(seen: Snapshot) -> list[Queue]:
-    """The queues by the operator's metrics, and those of the jobs that it does not name, whose workers are not counted."""
+    """Return the queues in the operator's metrics, and the other queues of jobs, whose number of workers is unknown."""
     measured = seen.operator.metrics.queues if seen.operator.metrics is not None else ()
     known = [queue for queue in measured if queue.name != _OTHERS]
     names = {queue.name for queue in known}
@@ -125,7 +123,7 @@ def queues_of(seen: Snapshot) -> list[Queue]:
 
 
 def _of_jobs(seen: Snapshot) -> list[Queue]:
-    """The queues of unfinished jobs. The status of some shows that no worker consumes them."""
+    """Return the queues of unfinished jobs. The status of a job may show that no worker consumes its queue."""
     running = Counter(job.full_queue for job in seen.jobs if job.phase in ("Running", "Cancelling"))
     waiting = Counter(job.full_queue for job in seen.jobs if job.phase in ("Pending", "Queued"))
     unserved = {
@@ -138,7 +136,7 @@ def _of_jobs(seen: Snapshot) -> list[Queue]:
 
 
 def model_uses(jobs: Sequence[Job], queues: Sequence[Queue]) -> list[ModelUse]:
-    """The models of the jobs, the most used first, and those that live workers have besides."""
+    """Return the models of the jobs, the most used first, and then the other models of live workers."""
     pools = [queue for queue in queues if not queue.name.endswith(_URGENCIES)]
     names = [name for name, _ in Counter(job.model for job in jobs).most_common()]
     others = sorted({model for queue in pools for model in queue.models} - {*names})
@@ -183,7 +181,7 @@ def _look(connection: Connection) -> Snapshot:
 
 
 def _jobs(connection: Connection) -> tuple[list[Job], bool]:
-    """The jobs of all namespaces, or of the user's own where all are not permitted."""
+    """Return the jobs of all namespaces, or of the connection's namespace if the user may not list all; and whether all were listed."""
     try:
         bodies, _ = connection.api.items(resources.jobs(None))
     except ForbiddenError:
@@ -214,10 +212,10 @@ def _document(seen: Snapshot, queues: Sequence[Queue], running: Sequence[Job]) -
 
 
 def _limits(connection: Connection, seen: Snapshot) -> None:
-    """What is not seen, and why."""
+    """Print what the user may not see, and why."""
     if seen.operator.metrics is None:
         note(
-            f"Live workers are not counted: {seen.operator.metrics_refused}. Above are those that have a job that you may see."
+            f"Live workers are not counted: {seen.operator.metrics_refused}. Only workers that run a job visible to you are shown."
         )
     if not seen.everywhere:
-        note(f"You may see the jobs of namespace {connection.namespace} alone.")
+        note(f"You may see only the jobs of namespace {connection.namespace}.")

@@ -1,4 +1,4 @@
-"""Results in a bucket: what the pointer leads to, as far as it is the job's own, and nothing else of the bucket."""
+"""Results in a bucket: the pointer leads only to the job's own folder, never to other objects of the bucket."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FILES = {"model.glb": MESH, "previews/front.png": b"picture", "empty.txt": b""}
 
 @pytest.fixture
 def uri(bucket: Bucket, tmp_path: Path, jobs_dir: Path) -> str:
-    """The address at which the result lies that the job has delivered."""
+    """The address of a delivered result."""
     deliver(tmp_path / "result", f"s3://{bucket.name}/meshes/banana/")
     return f"s3://{bucket.name}/meshes/banana/"
 
@@ -65,7 +65,7 @@ async def test_each_file_is_read_whole_and_in_ranges(uri: str) -> None:
     assert await read(uri, "model.glb", len(MESH) - 3) == MESH[-3:]
 
 
-async def test_the_manifest_is_that_of_the_delivery(uri: str) -> None:
+async def test_the_manifest_of_the_delivery_is_returned(uri: str) -> None:
     manifest = await Results(0.0).manifest(KEY, uri)
 
     assert manifest is not None
@@ -81,8 +81,7 @@ async def test_a_job_without_a_delivery_has_no_result(bucket: Bucket, jobs_dir: 
 
 
 async def test_the_result_of_another_job_at_the_same_address_is_not_read(uri: str) -> None:
-    """A job's author may name any address."""
-    key = JobKey("maps", "thief", OTHER)
+    key = JobKey("maps", "thief", OTHER)  # an author may enter any address
 
     assert await Results(0.0).manifest(key, uri) is None
     with pytest.raises(NoResultError):
@@ -101,7 +100,7 @@ async def test_the_result_of_another_job_at_the_same_address_is_not_read(uri: st
         "{job}/1-0123456789abcdef",
     ],
 )
-async def test_a_pointer_leads_nowhere_but_to_the_jobs_own_folder(uri: str, bucket: Bucket, folder: str) -> None:
+async def test_a_pointer_outside_the_jobs_own_folder_is_ignored(uri: str, bucket: Bucket, folder: str) -> None:
     folder = folder.format(other=OTHER, job=JOB)
     manifest = Manifest(JOB, attempt=1, files=(SealedFile("secret.txt", 6, "0" * 64),)).to_text().encode()
     for place in ("private/", "meshes/private/", f"meshes/banana/{OTHER}/1-0123456789abcdef/"):
@@ -125,7 +124,7 @@ async def test_a_hostile_manifest_opens_no_other_object(uri: str, bucket: Bucket
         await read(uri, name)
 
 
-async def test_a_file_of_less_than_nothing_is_no_file(uri: str, bucket: Bucket) -> None:
+async def test_a_file_of_negative_size_is_not_opened(uri: str, bucket: Bucket) -> None:
     manifest = Manifest(JOB, attempt=1, files=(SealedFile("model.glb", -5, "0" * 64),)).to_text()
     bucket.put(f"meshes/banana/{folder_in(bucket)}manifest.json", manifest.encode())
 
@@ -133,13 +132,13 @@ async def test_a_file_of_less_than_nothing_is_no_file(uri: str, bucket: Bucket) 
         await read(uri, "model.glb")
 
 
-async def test_the_manifest_of_another_job_is_not_taken(uri: str, bucket: Bucket) -> None:
+async def test_the_manifest_of_another_job_is_ignored(uri: str, bucket: Bucket) -> None:
     bucket.put(f"meshes/banana/{folder_in(bucket)}manifest.json", Manifest(OTHER, attempt=1).to_text().encode())
 
     assert await Results(0.0).manifest(KEY, uri) is None
 
 
-async def test_huge_objects_in_the_place_of_pointer_and_manifest_are_not_read(uri: str, bucket: Bucket) -> None:
+async def test_a_huge_pointer_or_manifest_is_not_read(uri: str, bucket: Bucket) -> None:
     bucket.put(f"meshes/banana/{folder_in(bucket)}manifest.json", b" " * MAX_MANIFEST_BYTES + b"{}")
     assert await Results(0.0).manifest(KEY, uri) is None
 
@@ -148,9 +147,7 @@ async def test_huge_objects_in_the_place_of_pointer_and_manifest_are_not_read(ur
 
 
 @pytest.mark.parametrize(("start", "end"), [(0, None), (2, 5)])
-async def test_an_object_of_another_size_is_no_file_of_the_result(
-    uri: str, bucket: Bucket, start: int, end: int | None
-) -> None:
+async def test_an_object_of_another_size_is_not_opened(uri: str, bucket: Bucket, start: int, end: int | None) -> None:
     bucket.put(f"meshes/banana/{folder_in(bucket)}model.glb", b"another content")
 
     with pytest.raises(NoResultError):
@@ -171,9 +168,7 @@ async def test_a_scheme_that_is_not_enabled_is_not_read(uri: str, monkeypatch: p
         await Results(0.0).manifest(KEY, uri)
 
 
-async def test_an_error_names_the_cause_and_never_the_servers_address(
-    uri: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_error_has_the_cause_without_the_servers_address(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
 
     with pytest.raises(UnreadableResultError, match="takes no connections") as raised:

@@ -1,4 +1,4 @@
-"""`run` as a user runs it, with the placeholder: the model's process, what it prints, and how it ends."""
+"""`run` with the placeholder: the model's process, the output, and the exit code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def recon(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_run_makes_a_mesh(photos: Path, tmp_path: Path) -> None:
+def test_run_creates_a_mesh(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "mesh"
 
     done = recon("run", photos, "-o", out, "--model", "placeholder", "--force")
@@ -28,7 +28,7 @@ def test_run_makes_a_mesh(photos: Path, tmp_path: Path) -> None:
     assert "a simulation" in done.stderr
 
 
-def test_run_shows_the_mesh_in_the_browser_when_it_is_there(photos: Path, tmp_path: Path) -> None:
+def test_run_with_open_shows_the_mesh_in_the_browser(photos: Path, tmp_path: Path) -> None:
     command = [str(PROGRAM), "run", str(photos), "-o", str(tmp_path / "mesh"), "--model", "placeholder", "--force"]
 
     with serving([*command, "--param", "stepSeconds=0", "--open"], os.environ) as address:
@@ -36,14 +36,14 @@ def test_run_shows_the_mesh_in_the_browser_when_it_is_there(photos: Path, tmp_pa
         assert get(f"{address}model.glb").content == (tmp_path / "mesh" / "model.glb").read_bytes()
 
 
-def test_preview_shows_nothing_in_a_pipe(tmp_path: Path) -> None:
+def test_preview_fails_in_a_pipe(tmp_path: Path) -> None:
     done = recon("preview", tmp_path)
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert "preview shows pictures in a terminal" in done.stderr
+    assert "preview needs a colour terminal" in done.stderr
 
 
-def test_a_run_that_fails_says_why_and_leaves_nothing(photos: Path, tmp_path: Path) -> None:
+def test_a_failed_run_reports_the_reason_and_leaves_no_folder(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "mesh"
 
     done = recon("run", photos, "-o", out, "--model", "placeholder", "--param", "stepSeconds=-1", "--force")
@@ -53,7 +53,7 @@ def test_a_run_that_fails_says_why_and_leaves_nothing(photos: Path, tmp_path: Pa
     assert not out.exists()
 
 
-def test_photos_that_would_fail_are_not_run(photos: Path, tmp_path: Path) -> None:
+def test_photos_that_would_fail_are_rejected(photos: Path, tmp_path: Path) -> None:
     done = recon("run", photos / "0.jpg", "-o", tmp_path / "mesh")
 
-    assert (done.returncode, "this set would fail" in done.stderr) == (2, True)
+    assert (done.returncode, "this photo set would fail" in done.stderr) == (2, True)

@@ -1,4 +1,4 @@
-"""Results: only what the manifest names, opened without following a link."""
+"""Results on the volume: only files of the manifest are opened, and no link is followed."""
 
 import os
 from pathlib import Path
@@ -23,7 +23,7 @@ def test_files_of_the_manifest_are_opened(output: Path, name: str, content: byte
     assert content_of(name) == content
 
 
-def test_each_refusal_closes_what_was_opened(output: Path) -> None:
+def test_a_rejected_file_leaves_no_open_descriptor(output: Path) -> None:
     seal(output, "model.glb", "previews/absent.png", "absent/front.png")
     before = len(list(Path("/proc/self/fd").iterdir()))
 
@@ -37,7 +37,7 @@ def test_each_refusal_closes_what_was_opened(output: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["../input/a.jpg", "/etc/passwd", "previews/../../owner.json", ".", "", "previews//front.png", "a\0b"]
 )
-def test_a_manifest_that_names_other_folders_opens_nothing(output: Path, name: str) -> None:
+def test_a_path_outside_the_output_folder_is_rejected(output: Path, name: str) -> None:
     (output.parent / "owner.json").write_bytes(b"")
     seal(output, name.replace("\0", "\\u0000"))
 
@@ -69,7 +69,7 @@ def test_no_link_is_followed(output: Path, jobs_dir: Path, tmp_path: Path, linke
         open_file(JOB, name)
 
 
-def test_a_pipe_or_a_file_of_another_size_is_refused(output: Path) -> None:
+def test_a_pipe_or_a_file_of_another_size_is_rejected(output: Path) -> None:
     seal(output, "pipe", "model.glb")
     os.mkfifo(output / "pipe")
     (output / "model.glb").write_bytes(b"longer than in the manifest")
@@ -79,7 +79,7 @@ def test_a_pipe_or_a_file_of_another_size_is_refused(output: Path) -> None:
             open_file(JOB, name)
 
 
-def test_another_jobs_manifest_shows_nothing(output: Path) -> None:
+def test_the_manifest_of_another_job_is_ignored(output: Path) -> None:
     seal(output, "model.glb", job="another")
 
     assert manifest_of(JOB) is None
@@ -88,7 +88,7 @@ def test_another_jobs_manifest_shows_nothing(output: Path) -> None:
 
 
 @pytest.mark.parametrize("job", ["../etc", "a/b", "", ".deleted", "x" * 200])
-def test_a_job_id_that_is_no_folders_name_has_no_result(output: Path, job: str) -> None:
+def test_a_job_id_that_is_not_a_folder_name_has_no_result(output: Path, job: str) -> None:
     assert manifest_of(job) is None
 
 
