@@ -56,7 +56,7 @@ class ClusterAccess:
     configuration: Configuration
 
     async def headers(self) -> dict[str, str]:
-        """Return the Authorization header. The token is read anew: tokens of service accounts are rotated."""
+        """Return the Authorization header. The token is reloaded for each request: tokens of service accounts are rotated."""
         token = await self.configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
         return {"Authorization": f"Bearer {str(token).rpartition(' ')[2].strip()}"} if token else {}
 

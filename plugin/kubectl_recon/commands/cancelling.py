@@ -54,8 +54,7 @@ class Options:
 
 def run(connection: Connection, selection: Selection, options: Options, ask: Callable[[str], bool]) -> int:
     """Cancel the jobs. `ask` prompts the user. Exit code 1 if a named job could not be changed."""
-    if selection.is_empty:
-        raise UsageError("name a job, or select some with -l or --all")
+    selection.require()
     if options.step is Step.BOTH and not options.sure and not sys.stdin.isatty():
         raise UsageError(
             "there is no terminal for the prompt: take the steps one by one with --request and --confirm, or add --yes"
@@ -212,7 +211,7 @@ def _result(job: Job) -> str:
 def _why_not(job: Job, step: Step) -> str:
     """Return why the step is impossible for the job; empty if it is possible."""
     if foreign(job):
-        return f"managed by {job.spec.get('managedBy')}, which alone can cancel it"
+        return f"managed by {job.spec.get('managedBy')}, and only that controller can cancel it"
     if job.finished:
         return f"already {job.phase}"
     if job.cancel_confirmed:

@@ -25,8 +25,7 @@ _NAME_LENGTH: Final = 63
 
 def suspend(connection: Connection, selection: Selection, how: Format | None, *, wanted: bool) -> int:
     """Suspend or resume jobs. Exit code 1 if one could not be changed."""
-    if selection.is_empty:
-        raise UsageError("name a job, or select some with -l or --all")
+    selection.require()
     answers, failed = Answers(how, selection.everywhere), False
     for job in select(connection, selection):
         why = _why_not(job, wanted)

@@ -98,7 +98,7 @@ def preview(target: Viewed) -> int:
         raise UsageError(
             "preview needs a colour terminal; output is not one. To download the pictures: kubectl recon results NAME --only '*.png'"
         )
-    able = terminal.asked()
+    able = terminal.detect()
     with _folder(target, _PREVIEWS) as (title, folder):
         found = _pictures(folder)
         if not found:

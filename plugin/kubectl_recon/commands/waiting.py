@@ -46,8 +46,7 @@ def run(
     connection: Connection, selection: Selection, wanted: str, timeout_seconds: int | None, how: Format | None
 ) -> int:
     """Wait, and print a line for each job, or at the end the objects of those that reached the state. Exit code 0 if all did."""
-    if selection.is_empty:
-        raise UsageError("name a job, or select some with -l or --all")
+    selection.require()
     reached, wanted, answers = goal(wanted), wanted.lower(), Answers(how, selection.everywhere)
     jobs = {job.key: job for job in _chosen(connection, selection, wanted, answers)}
     if not jobs:
@@ -103,7 +102,7 @@ def _code(job: Job | None, listed: bool, wanted: str, reached: Callable[[Job], b
     if job is None:
         return (outcomes.SUCCEEDED if wanted == DELETED_GOAL else outcomes.DELETED) if listed else None
     if reached(job):
-        # Any outcome is "finished"; the exit code tells scripts which one it was.
+        # Any outcome is "finished"; the exit code shows which one it was.
         return outcomes.of_job(job) if wanted == FINISHED_GOAL else outcomes.SUCCEEDED
     if wanted == DELETED_GOAL or job.phase not in FINISHED:
         return None

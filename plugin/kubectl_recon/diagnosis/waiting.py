@@ -137,7 +137,7 @@ def model_unserved(facts: Facts) -> Answer | None:
 
 
 def abandoned(facts: Facts) -> Answer | None:
-    """Match a job that was sent to a queue whose workers have gone."""
+    """Match a job that was sent to a queue that has since lost its workers."""
     job = facts.job
     if facts.reason("Dispatched") != "NoWorker":
         return None

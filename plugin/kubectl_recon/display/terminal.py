@@ -51,7 +51,7 @@ class Terminal:
     sixel_colours: int = 0
 
 
-def asked() -> Terminal:
+def detect() -> Terminal:
     """Query the terminal of this process. One that does not respond shows text only."""
     columns, lines = shutil.get_terminal_size()
     answer, cell = b"", None
@@ -61,10 +61,10 @@ def asked() -> Terminal:
             if os.tcgetpgrp(device.fileno()) == os.getpgrp():  # in the background, reading would stop the process
                 answer = _answer(device.fileno())
                 cell = _cell(device.fileno())
-    return understood(answer, columns, lines, cell)
+    return parse(answer, columns, lines, cell)
 
 
-def understood(answer: bytes, columns: int, lines: int, cell: tuple[int, int] | None = None) -> Terminal:
+def parse(answer: bytes, columns: int, lines: int, cell: tuple[int, int] | None = None) -> Terminal:
     """Return the terminal with this response. `cell`: the size of a character in px, as the kernel reports it."""
     attributes = _ATTRIBUTES_ANSWER.search(answer)
     sixel = attributes is not None and _SIXEL in attributes[1].split(b";")

@@ -1,4 +1,4 @@
-"""API client: requests in plain JSON. Without model classes, a thousand jobs are parsed at once."""
+"""API client: requests in plain JSON, without model classes, so that large lists are parsed fast."""
 
 from __future__ import annotations
 
@@ -104,17 +104,8 @@ class Api:
         """Close the open connections."""
         self._pool.clear()
 
-    def _request(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str | int | None],
-        *,
-        body: Mapping[str, Any] | None = None,
-        content_type: str = "application/json",
-        accept: str = "application/json",
-    ) -> bytes:
-        response = self._send(method, path, query, body=body, content_type=content_type, accept=accept)
+    def _request(self, method: str, path: str, query: Mapping[str, str | int | None], **options: Any) -> bytes:
+        response = self._send(method, path, query, **options)
         self._compare_clocks(response.headers.get("Date"))
         if response.status >= HTTPStatus.BAD_REQUEST:
             raise _refusal(response.status, response.data)

@@ -34,10 +34,10 @@ class Selection:
         if self.everywhere and any(name != LATEST for name in self.names):
             raise UsageError("a name of a job needs one namespace: use -n instead of -A")
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether the command line selects no job."""
-        return not (self.names or self.selector or self.all_jobs)
+    def require(self) -> None:
+        """Raise UsageError if the command line selects no job."""
+        if not (self.names or self.selector or self.all_jobs):
+            raise UsageError("name a job, or select some with -l or --all")
 
 
 def bare(name: str) -> str:

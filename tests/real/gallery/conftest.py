@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,17 +91,27 @@ def make_user(jobs: Jobs) -> MakeUser:
     def make(role: str) -> str:
         cluster, namespace, name = jobs.system.cluster, jobs.namespace, f"{role}-{secrets.token_hex(3)}"
         cluster.api.post(f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": name}})
-        rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}"
         rule = {"apiGroups": ["reconstruction.dev"], "resources": ["reconstructionjobs"], "verbs": _ROLES[role]}
-        cluster.api.post(f"{rbac}/roles", {"metadata": {"name": name}, "rules": [rule] if _ROLES[role] else []})
-        cluster.api.post(
-            f"{rbac}/rolebindings",
-            {
-                "metadata": {"name": name},
-                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
-                "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
-            },
-        )
+        grant(jobs, name, [rule] if _ROLES[role] else [], namespace, name)
         return cluster.service_account_token(namespace, name)
 
     return make
+
+
+def grant(jobs: Jobs, account: str, rules: list[dict[str, Any]], namespace: str, name: str) -> None:
+    """Give a service account of the test's namespace a role with these rules in `namespace`. `name`: of role and binding."""
+    api, rbac = jobs.system.cluster.api, f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}"
+    api.post(f"{rbac}/roles", {"metadata": {"name": name}, "rules": rules})
+    binding = {
+        "metadata": {"name": name},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
+        "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": jobs.namespace}],
+    }
+    api.post(f"{rbac}/rolebindings", binding)
+
+
+def revoke_all(jobs: Jobs) -> None:
+    """Delete all role bindings of the test's namespace."""
+    api, rbac = jobs.system.cluster.api, f"/apis/rbac.authorization.k8s.io/v1/namespaces/{jobs.namespace}/rolebindings"
+    for binding in api.get(rbac)["items"]:
+        api.delete(f"{rbac}/{binding['metadata']['name']}")

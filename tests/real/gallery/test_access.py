@@ -7,7 +7,7 @@ import pytest
 from devcluster.harness.gallery import Browser, Gallery
 from devcluster.harness.jobs import Jobs
 from devcluster.waiting import wait_until
-from tests.real.gallery.conftest import PROXY_SECRET, MakeUser
+from tests.real.gallery.conftest import PROXY_SECRET, MakeUser, revoke_all
 
 PATHS = [
     pytest.param("GET", "/api/jobs", id="jobs"),
@@ -146,9 +146,7 @@ def test_revoked_rights_take_effect_when_the_cached_review_expires(
     token = make_user("viewer")
     assert names(gallery, token) == ["one"]
 
-    cluster, rbac = jobs.system.cluster, f"/apis/rbac.authorization.k8s.io/v1/namespaces/{jobs.namespace}/rolebindings"
-    for binding in cluster.api.get(rbac)["items"]:
-        cluster.api.delete(f"{rbac}/{binding['metadata']['name']}")
+    revoke_all(jobs)
 
     wait_until(lambda: names(gallery, token) == [], "the viewer to be shown nothing")
 

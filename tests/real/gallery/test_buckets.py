@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import zipfile
 from pathlib import Path
 
 import pytest
-from reconstruction_operator.contract.manifest import Manifest, SealedFile
 from reconstruction_operator.transfer import outputs
 from reconstruction_operator.transfer.runs import Run
 
@@ -19,6 +17,7 @@ from devcluster.servers.storage.s3 import S3
 from devcluster.waiting import wait_until
 from tests.real.gallery.conftest import MakeUser
 from tests.real.gallery.test_access import know
+from tests.support.results import seal
 from tests.support.settings import configure
 
 MESH = os.urandom(3 << 20)
@@ -39,8 +38,7 @@ def deliver(jobs: Jobs, gallery: Gallery, folder: Path, name: str, uri: str) -> 
     jobs.create(name, managedBy="example.com/none", output={"uri": uri})
     uid = jobs.get(name)["metadata"]["uid"]
     (folder / "model.glb").write_bytes(MESH)
-    sealed = SealedFile("model.glb", len(MESH), hashlib.sha256(MESH).hexdigest())
-    (folder / "manifest.json").write_text(Manifest(uid, attempt=1, uri=uri, files=(sealed,)).to_text())
+    seal(folder, "model.glb", job=uid, uri=uri)
     outputs.deliver(folder, uri, Run(uid, 1, None), lambda: None, namespace=jobs.namespace)
     announce(jobs, name, uri)
     know(gallery, jobs, name)

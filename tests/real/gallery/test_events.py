@@ -10,7 +10,7 @@ from typing import Any
 from devcluster.harness.gallery import Gallery
 from devcluster.harness.jobs import Jobs
 from devcluster.waiting import wait_until
-from tests.real.gallery.conftest import MakeUser
+from tests.real.gallery.conftest import MakeUser, revoke_all
 
 
 class Listener:
@@ -81,10 +81,7 @@ def test_a_stream_has_only_visible_jobs_and_removes_them_with_the_rights(
     with listening(gallery, make_user("viewer")) as viewer, listening(gallery, make_user("stranger")) as stranger:
         wait_until(lambda: viewer.names == {"one"}, "the job", seen=lambda: viewer.history)
 
-        cluster = jobs.system.cluster
-        rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{jobs.namespace}/rolebindings"
-        for binding in cluster.api.get(rbac)["items"]:
-            cluster.api.delete(f"{rbac}/{binding['metadata']['name']}")
+        revoke_all(jobs)
 
         wait_until(lambda: viewer.names == set(), "the job to be removed")
         assert stranger.history == []

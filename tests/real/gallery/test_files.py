@@ -34,6 +34,16 @@ def folder_of(jobs: Jobs, name: str) -> Path:
     return jobs.system.jobs_dir / jobs.get(name)["metadata"]["uid"] / "output"
 
 
+def names_in(output: Path) -> list[str]:
+    return [one["name"] for one in json.loads((output / "manifest.json").read_text())["files"]]
+
+
+def add_to_manifest(output: Path, *names: str, size: int, sha256: str = "0" * 64) -> None:
+    manifest = json.loads((output / "manifest.json").read_text())
+    manifest["files"] += [{"name": name, "bytes": size, "sha256": sha256} for name in names]
+    (output / "manifest.json").write_text(json.dumps(manifest))
+
+
 def path_of(jobs: Jobs, name: str, file: str) -> str:
     return f"/api/namespaces/{jobs.namespace}/jobs/{name}/files/{file}"
 
@@ -124,18 +134,8 @@ def test_only_regular_files_of_the_manifest_can_be_read(  # noqa: PLR0917  # fix
     os.mkfifo(output / "pipe.png")
     (output / "unnamed.png").write_bytes(b"SECRET")
     (output / "grown.png").write_bytes(b"more SECRET")
-    manifest = json.loads((output / "manifest.json").read_text())
-    hostile = [
-        "link.png",
-        "folder/secret.png",
-        "pipe.png",
-        "grown.png",
-        "../owner.json",
-        "/etc/passwd",
-        "../../../../etc/passwd",
-    ]
-    manifest["files"] += [{"name": one, "bytes": 6, "sha256": "0" * 64} for one in hostile]
-    (output / "manifest.json").write_text(json.dumps(manifest))
+    hostile = ["link.png", "folder/secret.png", "pipe.png", "grown.png", "../owner.json", "/etc/passwd"]
+    add_to_manifest(output, *hostile, "../../../../etc/passwd", size=6)
 
     answer = gallery.request("GET", path_of(jobs, finished, name), token=token)
 
@@ -148,9 +148,7 @@ def test_only_regular_files_of_the_manifest_can_be_read(  # noqa: PLR0917  # fix
 def test_a_page_in_a_result_is_a_download(gallery: Gallery, jobs: Jobs, finished: str, token: str) -> None:
     output = folder_of(jobs, finished)
     (output / "report.html").write_text("<script>alert(1)</script>")
-    manifest = json.loads((output / "manifest.json").read_text())
-    manifest["files"].append({"name": "report.html", "bytes": 25, "sha256": "0" * 64})
-    (output / "manifest.json").write_text(json.dumps(manifest))
+    add_to_manifest(output, "report.html", size=25)
 
     headers = gallery.request("GET", path_of(jobs, finished, "report.html"), token=token).headers
 
@@ -163,9 +161,7 @@ def test_a_report_is_shown_only_in_a_frame_of_the_page(gallery: Gallery, jobs: J
     """In a tab of its own it could imitate the gallery's page."""
     output = folder_of(jobs, finished)
     (output / "report.html").write_text("<p>Report</p>")
-    manifest = json.loads((output / "manifest.json").read_text())
-    manifest["files"].append({"name": "report.html", "bytes": 13, "sha256": "0" * 64})
-    (output / "manifest.json").write_text(json.dumps(manifest))
+    add_to_manifest(output, "report.html", size=13)
     path = path_of(jobs, finished, "report.html")
 
     framed = gallery.request("GET", path, headers={"Sec-Fetch-Dest": "iframe"}, token=token)
@@ -179,7 +175,6 @@ def test_a_report_is_shown_only_in_a_frame_of_the_page(gallery: Gallery, jobs: J
 
 def test_all_files_can_be_downloaded_as_one_zip(gallery: Gallery, jobs: Jobs, finished: str, token: str) -> None:
     output = folder_of(jobs, finished)
-    named = [one["name"] for one in json.loads((output / "manifest.json").read_text())["files"]]
 
     answer = gallery.request("GET", f"/api/namespaces/{jobs.namespace}/jobs/{finished}/result.zip", token=token)
 
@@ -187,23 +182,24 @@ def test_all_files_can_be_downloaded_as_one_zip(gallery: Gallery, jobs: Jobs, fi
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         assert archive.testzip() is None
         found = {one.filename: (archive.read(one), one.compress_type) for one in archive.infolist()}
-    assert found == {f"{finished}/{name}": ((output / name).read_bytes(), zipfile.ZIP_STORED) for name in named}
+    assert found == {
+        f"{finished}/{name}": ((output / name).read_bytes(), zipfile.ZIP_STORED) for name in names_in(output)
+    }
 
 
 def test_an_archive_contains_no_path_outside_its_folder(
     gallery: Gallery, jobs: Jobs, finished: str, token: str
 ) -> None:
     output = folder_of(jobs, finished)
-    manifest = json.loads((output / "manifest.json").read_text())
+    before = names_in(output)
     hostile = ["../evil.sh", "/etc/cron.d/evil", "C:evil.exe", "a\\..\\evil.exe", "a\x00b", "con\nb", "..", "a/../../b"]
-    manifest["files"] += [{"name": one, "bytes": 0, "sha256": hashlib.sha256().hexdigest()} for one in hostile]
-    (output / "manifest.json").write_text(json.dumps(manifest))
+    add_to_manifest(output, *hostile, size=0, sha256=hashlib.sha256().hexdigest())
 
     answer = gallery.request("GET", f"/api/namespaces/{jobs.namespace}/jobs/{finished}/result.zip", token=token)
 
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         assert "evil" not in " ".join(archive.namelist())
-        assert len(archive.namelist()) == len(manifest["files"]) - len(hostile)
+        assert len(archive.namelist()) == len(before)
 
 
 def test_an_archive_with_a_damaged_file_is_aborted(gallery: Gallery, jobs: Jobs, finished: str, token: str) -> None:

@@ -31,7 +31,7 @@ Open = Callable[..., Page]
 
 @pytest.fixture
 def open_page(browser: Browser, gallery: Gallery, make_user: MakeUser) -> Iterator[Open]:
-    """Open a page and sign in as a user with a role. At the end, no page may have had an error or a request to another host."""
+    """Open a page and sign in as a user with a role. No page may have an error or a request to another host."""
     wrong, contexts = [], []
 
     def opened(role: str = "editor", path: str = "/", *, quiet: bool = True, **options: object) -> Page:

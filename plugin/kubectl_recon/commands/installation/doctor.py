@@ -225,9 +225,9 @@ def _redis(seen: Examined) -> Check:
         )
     if metrics.dispatch_paused:
         return Check(
-            "Redis", "bad", "it is nearly full, and nothing is sent to workers", "give it more memory (maxmemory)"
+            "Redis", "bad", "it is nearly full, so no job is sent to workers", "give it more memory (maxmemory)"
         )
-    return Check("Redis", "ok", "the operator reaches it")
+    return Check("Redis", "ok", "the operator can reach it")
 
 
 def _workers(seen: Examined) -> Check:
@@ -238,10 +238,12 @@ def _workers(seen: Examined) -> Check:
         text = f"{len(stuck)} jobs wait in queues without a live worker: {queues}"
         return Check("Workers", "bad", text, "start workers with these pools in WORKER_POOLS, or correct spec.queue")
     if metrics is None:
-        return Check("Workers", "unknown", "no job lacks one; live workers are counted in the operator's metrics alone")
+        return Check(
+            "Workers", "unknown", "no job lacks a worker; only the operator's metrics have the number of live workers"
+        )
     served = [queue for queue in metrics.queues if queue.workers]
     if not served:
-        return Check("Workers", "bad", "no live worker consumes any queue", "start one: workers in the chart's values")
+        return Check("Workers", "bad", "no live worker consumes any queue", "start a worker (chart value workers)")
     return Check("Workers", "ok", ", ".join(f"{queue.name}: {queue.workers}" for queue in served))
 
 
@@ -250,9 +252,9 @@ def _writes(seen: Examined) -> Check | None:
     if metrics is None:
         return None
     if metrics.oldest_write_seconds > _LAG_SECONDS:
-        text = f"the oldest of {metrics.pending_writes} writes waits {metrics.oldest_write_seconds:.0f} s"
+        text = f"the oldest of {metrics.pending_writes} pending writes waits for {metrics.oldest_write_seconds:.0f} s"
         return Check("Write lag", "bad", text, "raise WRITES_PER_SECOND, or check the load of the API server")
-    return Check("Write lag", "ok", f"{metrics.pending_writes} writes wait")
+    return Check("Write lag", "ok", f"{metrics.pending_writes} pending writes")
 
 
 def _deletions(seen: Examined) -> Check | None:
@@ -260,7 +262,7 @@ def _deletions(seen: Examined) -> Check | None:
     if metrics is None or not metrics.deletions_held:
         return None
     text = "files of deleted jobs are kept, because too many are missing at once or etcd was restored"
-    return Check("Deletions", "bad", text, "see docs/runbooks: raise ORPHANS_AT_ONCE once you know why")
+    return Check("Deletions", "bad", text, "find out why (docs/runbooks), then raise ORPHANS_AT_ONCE")
 
 
 def _installations(seen: Examined) -> Check:
@@ -268,7 +270,7 @@ def _installations(seen: Examined) -> Check:
     leases = {str((job.status.get("installation") or {}).get("lease") or "") for job in seen.jobs} - {""}
     if contested:
         text = f"{len(contested)} jobs are watched by two installations ({', '.join(sorted(leases))})"
-        return Check("Installations", "bad", text, "leave each namespace to one of them (WATCH_NAMESPACES)")
+        return Check("Installations", "bad", text, "let only one of them watch each namespace (WATCH_NAMESPACES)")
     shown = ", ".join(sorted(leases)) or "none manages a job yet"
     return Check("Installations", "ok", shown + (" (of the jobs that you may see)" if seen.jobs_refused else ""))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
@@ -14,9 +13,9 @@ from reconstruction_operator.contract.manifest import MAX_MANIFEST_BYTES, Manife
 from reconstruction_operator.transfer import outputs
 from reconstruction_operator.transfer.runs import Run
 
+from tests.support.results import JOB, seal
 from tests.support.servers.objects import Bucket
 from tests.support.settings import configure
-from tests.unit.gallery.conftest import JOB
 
 OTHER = "0b4e1d7e-0000-4000-8000-000000000002"
 KEY = JobKey("maps", "banana", JOB)
@@ -27,18 +26,13 @@ FILES = {"model.glb": MESH, "previews/front.png": b"picture", "empty.txt": b""}
 @pytest.fixture
 def uri(bucket: Bucket, tmp_path: Path, jobs_dir: Path) -> str:
     """The address of a delivered result."""
-    deliver(tmp_path / "result", f"s3://{bucket.name}/meshes/banana/")
-    return f"s3://{bucket.name}/meshes/banana/"
-
-
-def deliver(folder: Path, uri: str, job: str = JOB) -> None:
-    described = []
+    uri, folder = f"s3://{bucket.name}/meshes/banana/", tmp_path / "result"
     for name, content in FILES.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
-        described.append(SealedFile(name, len(content), hashlib.sha256(content).hexdigest()))
-    (folder / "manifest.json").write_text(Manifest(job, attempt=1, uri=uri, files=tuple(described)).to_text())
-    outputs.deliver(folder, uri, Run(job, 1, None), lambda: None, namespace="maps")
+    seal(folder, *FILES, uri=uri)
+    outputs.deliver(folder, uri, Run(JOB, 1, None), lambda: None, namespace="maps")
+    return uri
 
 
 async def read(uri: str, name: str, start: int = 0, end: int | None = None, key: JobKey = KEY) -> bytes:
@@ -54,8 +48,8 @@ def folder_in(bucket: Bucket) -> str:
     return str(json.loads(bucket.get("meshes/banana/result.json"))["folder"])
 
 
-def point(bucket: Bucket, folder: str, job: str = JOB) -> None:
-    pointer = {"version": 1, "jobId": job, "attempt": 1, "folder": folder, "manifest": f"{folder}manifest.json"}
+def point(bucket: Bucket, folder: str) -> None:
+    pointer = {"version": 1, "jobId": JOB, "attempt": 1, "folder": folder, "manifest": f"{folder}manifest.json"}
     bucket.put("meshes/banana/result.json", json.dumps(pointer).encode())
 
 

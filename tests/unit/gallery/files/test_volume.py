@@ -7,7 +7,7 @@ import pytest
 from reconstruction_gallery.files.opened import NoResultError
 from reconstruction_gallery.files.volume import manifest_of, open_file
 
-from tests.unit.gallery.conftest import JOB, seal
+from tests.support.results import JOB, seal
 
 
 def content_of(name: str, job: str = JOB) -> bytes:

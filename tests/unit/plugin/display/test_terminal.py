@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from kubectl_recon.display.terminal import Terminal, understood
+from kubectl_recon.display.terminal import Terminal, parse
 
 from tests.support.plugin import KITTY, XTERM
 
@@ -22,4 +22,4 @@ from tests.support.plugin import KITTY, XTERM
 def test_the_features_of_a_terminal_come_from_its_response(
     answer: bytes, cell: tuple[int, int] | None, expected: Terminal
 ) -> None:
-    assert understood(answer, 80, 24, cell) == expected
+    assert parse(answer, 80, 24, cell) == expected
