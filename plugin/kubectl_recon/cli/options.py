@@ -18,35 +18,11 @@ if TYPE_CHECKING:
     from kubectl_recon.kube.connection import Connection
 
 
-class Output(enum.StrEnum):
-    """Formats of tables and objects."""
-
-    JSON = "json"
-    YAML = "yaml"
-    WIDE = "wide"
-    NAME = "name"
-
-
-class Objects(enum.StrEnum):
-    """Formats of the objects that a command creates, changes or waits for."""
-
-    JSON = "json"
-    YAML = "yaml"
-    NAME = "name"
-
-
-class Lines(enum.StrEnum):
-    """Formats of a stream of changes."""
-
-    JSON = "json"
-
-
-class Data(enum.StrEnum):
-    """Formats of data that is not an object of the cluster."""
-
-    JSON = "json"
-    YAML = "yaml"
-
+# Formats of tables and objects; of objects that a command creates, changes or waits for; of a stream of changes; of other data.
+Output = enum.StrEnum("Output", ["JSON", "YAML", "WIDE", "NAME"])
+Objects = enum.StrEnum("Objects", ["JSON", "YAML", "NAME"])
+Lines = enum.StrEnum("Lines", ["JSON"])
+Data = enum.StrEnum("Data", ["JSON", "YAML"])
 
 Context = Annotated[
     str | None, typer.Option("--context", help="Context of the kubeconfig.", autocompletion=completion.contexts)

@@ -13,7 +13,7 @@ _STATES = ("finished", "succeeded", "failed", "cancelled", "queued", "running", 
 
 Timeout = Annotated[
     str | None,
-    typer.Option("--timeout", metavar="DURATION", help="Time out after 30s, 10m, 2h: exit code 6."),
+    typer.Option("--timeout", metavar="DURATION", help="Maximum wait, such as 30s, 10m or 2h; then exit code 6."),
 ]
 
 

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 from tests.support.paths import CHECKOUT
-from tests.support.plugin import PROGRAM, write_kubeconfig
+from tests.support.plugin import run_program, write_kubeconfig
 
 SLOW = {"kubernetes", "urllib3", "rich", "yaml", "PIL", "obstore", "prometheus_client", "asyncio", "requests", "ssl"}
 """Packages that load too slowly for --help."""
 GROUPS = ("reading", "transferring", "meshes", "changing", "installation")
 """Modules with the commands."""
-
-
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [PROGRAM, *arguments], env=os.environ | environment, capture_output=True, text=True, check=False, timeout=60
-    )
 
 
 def loaded_after(*commands: list[str]) -> set[str]:
@@ -54,7 +47,7 @@ def own(modules: set[str]) -> set[str]:
 
 
 def test_help_has_one_line_for_each_command_and_the_page_has_each() -> None:
-    done = run("--help")
+    done = run_program("--help")
     assert done.returncode == 0
     commands = done.stdout.partition("Commands:\n")[2]
     assert "..." not in commands
@@ -65,12 +58,12 @@ def test_help_has_one_line_for_each_command_and_the_page_has_each() -> None:
 
 
 def test_a_missing_kubeconfig_is_reported(tmp_path: Path) -> None:
-    done = run("get", KUBECONFIG=str(tmp_path / "none"))
+    done = run_program("get", KUBECONFIG=str(tmp_path / "none"))
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"error: there is no kubeconfig at {tmp_path}/none: set --kubeconfig or KUBECONFIG\n"
 
 
 def test_an_unavailable_api_server_is_reported(tmp_path: Path) -> None:
-    done = run("get", KUBECONFIG=str(write_kubeconfig(tmp_path)))
+    done = run_program("get", KUBECONFIG=str(write_kubeconfig(tmp_path)))
     assert done.returncode == 1
     assert done.stderr.startswith("error: the API server at http://127.0.0.1:9 does not respond: ")

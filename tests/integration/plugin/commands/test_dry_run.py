@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 
 import yaml
 
-from tests.support.plugin import PROGRAM, write_kubeconfig
+from tests.support.plugin import run_program, write_kubeconfig
 
 
 def dry_run(*arguments: str | Path, kubeconfig: str | Path = "/nowhere") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [PROGRAM, "submit", "--dry-run", *arguments],
-        env={name: value for name, value in os.environ.items() if name != "RECON_UPLOAD"}
-        | {"KUBECONFIG": str(kubeconfig)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run_program("submit", "--dry-run", *arguments, KUBECONFIG=str(kubeconfig), RECON_UPLOAD="")
 
 
 def test_a_dry_run_needs_neither_a_cluster_nor_an_upload_address(photos: Path) -> None:

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
-from tests.support.plugin import PROGRAM, get, serving
-
-
-def recon(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(PROGRAM), *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False
-    )
+from tests.support.plugin import PROGRAM, get, run_program, serving
 
 
 def test_run_creates_a_mesh(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "mesh"
 
-    done = recon("run", photos, "-o", out, "--model", "placeholder", "--force")
+    done = run_program("run", photos, "-o", out, "--model", "placeholder", "--force")
 
     assert done.returncode == 0, done.stderr
     files = [line.partition("  ")[0] for line in done.stdout.splitlines()]
@@ -37,7 +30,7 @@ def test_run_with_open_shows_the_mesh_in_the_browser(photos: Path, tmp_path: Pat
 
 
 def test_preview_fails_in_a_pipe(tmp_path: Path) -> None:
-    done = recon("preview", tmp_path)
+    done = run_program("preview", tmp_path)
 
     assert (done.returncode, done.stdout) == (2, "")
     assert "preview needs a colour terminal" in done.stderr
@@ -46,7 +39,7 @@ def test_preview_fails_in_a_pipe(tmp_path: Path) -> None:
 def test_a_failed_run_reports_the_reason_and_leaves_no_folder(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "mesh"
 
-    done = recon("run", photos, "-o", out, "--model", "placeholder", "--param", "stepSeconds=-1", "--force")
+    done = run_program("run", photos, "-o", out, "--model", "placeholder", "--param", "stepSeconds=-1", "--force")
 
     assert done.returncode == 3
     assert "error: INVALID_PARAMETERS after" in done.stderr
@@ -54,6 +47,6 @@ def test_a_failed_run_reports_the_reason_and_leaves_no_folder(photos: Path, tmp_
 
 
 def test_photos_that_would_fail_are_rejected(photos: Path, tmp_path: Path) -> None:
-    done = recon("run", photos / "0.jpg", "-o", tmp_path / "mesh")
+    done = run_program("run", photos / "0.jpg", "-o", tmp_path / "mesh")
 
     assert (done.returncode, "this photo set would fail" in done.stderr) == (2, True)
