@@ -35,10 +35,8 @@ class Metrics:
     redis_evicts: bool = False
     dispatch_paused: bool = False
     deletions_held: bool = False
-    contested_jobs: int = 0
     pending_writes: int = 0
     oldest_write_seconds: float = 0.0
-    watch_age_seconds: float = 0.0
     queues: tuple[Queue, ...] = ()
 
     def queue(self, name: str) -> Queue | None:
@@ -66,10 +64,8 @@ def parse(text: str) -> Metrics:
         redis_evicts=one("redis_evicts") == 1,
         dispatch_paused=one("dispatch_paused") == 1,
         deletions_held=any(value for _, value in values.get("deletions_held", [])),
-        contested_jobs=int(one("contested_jobs") or 0),
         pending_writes=int(one("pending_writes") or 0),
         oldest_write_seconds=one("oldest_pending_write_seconds") or 0.0,
-        watch_age_seconds=one("watch_age_seconds") or 0.0,
         queues=tuple(_queues(values)),
     )
 
