@@ -1,4 +1,4 @@
-"""The application: connects the parts, watches the jobs, and deletes photos that no job needs."""
+"""Application: connects the parts, watches jobs, and deletes uploads that no job references."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from reconstruction_gallery.kube.rights import Rights
 from reconstruction_gallery.kube.users import Tokens
 from reconstruction_gallery.kube.watching import watch
 from reconstruction_gallery.settings import Settings
-from reconstruction_gallery.web import archives, files, jobs, logs, parts, sessioning, uploading
+from reconstruction_gallery.web import archives, files, jobs, logs, parts, sign_in, uploading
 from reconstruction_gallery.web.identity import Identities
 from reconstruction_gallery.web.security import SecurityHeaders
 from reconstruction_gallery.web.sessions import Sessions
@@ -39,8 +39,8 @@ _CLEANING_SECONDS: Final = 600.0
 
 
 def make(settings: Settings, connect: Callable[[], Awaitable[Api]] = Api.connect) -> Starlette:
-    """The ASGI application. Raises SettingsError."""
-    settings.proxy_secret  # noqa: B018  # a secret that cannot be read ends the start, not the first request
+    """Return the ASGI application. Raises SettingsError."""
+    settings.proxy_secret  # noqa: B018  # an unreadable secret must fail at startup, not at the first request
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -72,7 +72,7 @@ def make(settings: Settings, connect: Callable[[], Awaitable[Api]] = Api.connect
             Route("/new", _page),
             Route("/healthz", _healthy),
             Route("/readyz", _ready),
-            *sessioning.ROUTES,
+            *sign_in.ROUTES,
             *files.ROUTES,
             *archives.ROUTES,
             *logs.ROUTES,
@@ -97,7 +97,7 @@ async def _page(_request: Request) -> Response:
 
 async def _healthy(request: Request) -> Response:
     alive = not request.app.state.watch.done()
-    return PlainTextResponse("ok" if alive else "the watch ended", 200 if alive else 503)
+    return PlainTextResponse("ok" if alive else "the watch has ended", 200 if alive else 503)
 
 
 async def _ready(request: Request) -> Response:
@@ -108,11 +108,11 @@ async def _ready(request: Request) -> Response:
 async def _clean(uploads: Uploads, cache: Jobs) -> None:
     while True:
         await asyncio.sleep(_CLEANING_SECONDS)
-        if not cache.synced:  # until all jobs are known, any photo may be needed
+        if not cache.synced:  # a job that is not listed yet may reference any upload
             continue
         for upload in uploads.expired(cache.input_uris):
             try:
                 await anyio.to_thread.run_sync(uploads.discard, upload)
-                _log.info("Deleted the photos of upload %s in %s, which no job names", upload.id, upload.namespace)
+                _log.info("Deleted upload %s in %s: no job references it", upload.id, upload.namespace)
             except OSError as error:
-                _log.warning("Could not delete the upload %s: %s", upload.id, error)
+                _log.warning("Could not delete upload %s: %s", upload.id, error)

@@ -1,4 +1,4 @@
-"""The program `reconstruction-gallery`: reads the settings from the environment and serves."""
+"""Entry point of `reconstruction-gallery`: reads the settings from the environment and starts the server."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import uvicorn
 from reconstruction_gallery import app
 from reconstruction_gallery.settings import Settings, SettingsError
 
-_STOP_SECONDS = 5  # event streams do not end by themselves
+_STOP_SECONDS = 5  # event streams never end on their own
 
 
 def main() -> int:
-    """Serves until SIGTERM. Returns 2 for settings that cannot be used."""
+    """Serve until SIGTERM. Return 2 for invalid settings."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         settings = Settings.read()
@@ -27,9 +27,9 @@ def main() -> int:
         host=settings.host,
         port=settings.port,
         log_config=None,
-        access_log=False,  # addresses name jobs; the API server's audit log has each user's actions
+        access_log=False,  # paths contain names of jobs; the API server's audit log records each user's actions
         server_header=False,
-        proxy_headers=False,  # nothing here depends on the client's address
+        proxy_headers=False,  # nothing here uses the client's address
         timeout_graceful_shutdown=_STOP_SECONDS,
     )
     return 0

@@ -1,6 +1,6 @@
-"""Settings of the gallery: one table, read from the environment. docs/gallery.md describes them.
+"""Settings: one table, read from the environment. docs/gallery.md describes them.
 
-The jobs volume is the operator's setting JOBS_DIR, which `reconstruction_operator.config` reads.
+The jobs volume is at the operator's setting JOBS_DIR, which `reconstruction_operator.config` reads.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _MIN_SECRET_CHARS: Final = 32
 
 
 class SettingsError(ValueError):
-    """A setting that cannot be used; the message names it and what to write."""
+    """A setting is invalid. The message names it and a valid value."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -29,24 +29,26 @@ class Settings:
     host: str = "0.0.0.0"  # noqa: S104  # the Service connects from outside the pod
     url: str = ""  # the address that users open; https:// makes the cookie Secure
     namespaces: tuple[str, ...] = ()  # watched; empty: all
-    system_namespace: str = "reconstruction-system"  # of operator and workers, whose logs have lines about jobs
-    session_seconds: int = 28_800  # the longest session; a token that expires ends it before
-    access_seconds: float = 10.0  # how long an answer of TokenReview or SubjectAccessReview is kept
-    # Enables the headers of an authenticating proxy, which sends this secret with each request
+    system_namespace: str = (
+        "reconstruction-system"  # of operator and workers, whose logs are searched for lines about a job
+    )
+    session_seconds: int = 28_800  # maximum; a session also ends when its token expires
+    access_seconds: float = 10.0  # how long a TokenReview or SubjectAccessReview is cached
+    # Enables the headers of an authenticating proxy, which must send this secret with each request
     proxy_secret_file: str = ""
     proxy_user_header: str = "X-Forwarded-User"
     proxy_groups_header: str = "X-Forwarded-Groups"
-    uploads_dir: str = ""  # where photos are written; empty: no uploads
-    uploads_uri: str = ""  # the same folder as the workers name it; empty: as uploads_dir
+    uploads_dir: str = ""  # where photos are stored; empty: uploads are disabled
+    uploads_uri: str = ""  # path of that folder on the workers; empty: uploads_dir
     photo_max_bytes: int = 100 * _MIB
     upload_max_files: int = 2000
     upload_max_bytes: int = 8 * _GIB
     user_max_bytes: int = 32 * _GIB
-    upload_free_bytes: int = _GIB  # an upload ends before less than this is free on the disk
-    upload_keep_seconds: int = 604_800  # photos that no job names are deleted after this time
+    upload_free_bytes: int = _GIB  # minimum of free space on the disk: an upload that would leave less is rejected
+    upload_keep_seconds: int = 604_800  # uploads that no job references are deleted after this time
 
     def __post_init__(self) -> None:
-        """Raise SettingsError for values that cannot work."""
+        """Raise SettingsError for invalid values."""
         if self.url and not self.url.startswith(("http://", "https://")):
             raise SettingsError(
                 f"GALLERY_URL is {self.url!r}: write the address that users open, https://gallery.example.com"
@@ -65,7 +67,7 @@ class Settings:
     def proxy_secret(self) -> str | None:
         """The proxy's secret; None if there is no proxy.
 
-        Raises SettingsError if the file cannot be read, or its content is too short to be a secret.
+        Raises SettingsError if the file cannot be read or the secret is too short.
         """
         if not self.proxy_secret_file:
             return None
@@ -81,7 +83,7 @@ class Settings:
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Settings:
-        """The settings in the environment. Raises SettingsError for an invalid value or an unknown name."""
+        """Return the settings in the environment. Raises SettingsError for an invalid value or an unknown name."""
         fields = {_PREFIX + one.name.upper(): one for one in dataclasses.fields(cls)}
         unknown = sorted(name for name in environ if name.startswith(_PREFIX) and name not in fields)
         if unknown:

@@ -1,4 +1,4 @@
-"""kubectl recon: ReconstructionJobs from the command line, with the rights of the kubeconfig and nothing else."""
+"""kubectl recon: manages ReconstructionJobs from the command line, with the rights of the kubeconfig."""
 
 from typing import Final
 

@@ -1,6 +1,6 @@
 """Errors that end a command. `cli.main` prints their text after "error:" and exits with their code.
 
-`ReconError` is the base of all; `ApiError` of those with which the API server refuses a request.
+`ReconError` is the base of all; `ApiError` is the base of errors that the API server returns.
 """
 
 from __future__ import annotations
@@ -10,27 +10,27 @@ from typing import ClassVar
 
 
 class ReconError(Exception):
-    """A command failed. The text names the fault and the remedy."""
+    """A command failed. The text has the cause and the remedy."""
 
     exit_code: ClassVar[int] = 1
 
 
 class UsageError(ReconError):
-    """The command line asks for something impossible."""
+    """The command line is invalid, or cannot be carried out."""
 
     exit_code: ClassVar[int] = 2
 
 
 class KubeconfigError(ReconError):
-    """No usable kubeconfig, context or credentials."""
+    """The kubeconfig, the context or the credentials are missing or invalid."""
 
 
 class UnreachableError(ReconError):
-    """The API server does not answer."""
+    """The API server does not respond."""
 
 
 class ApiError(ReconError):
-    """The API server refused a request; `status` is its HTTP status."""
+    """The API server rejected a request; `status` is the HTTP status."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -42,19 +42,19 @@ class UnauthorizedError(ApiError):
 
 
 class ForbiddenError(ApiError):
-    """The user may not do that."""
+    """The user has no right to do that."""
 
 
 class NotFoundError(ApiError):
-    """There is no such object, or no such kind."""
+    """The object or its kind does not exist."""
 
 
 class ConflictError(ApiError):
-    """The object was changed or created meanwhile."""
+    """The object was changed or created at the same time."""
 
 
 class InvalidError(ApiError):
-    """The API server's schema or rules refuse the object."""
+    """The object violates the schema or a rule of the API server."""
 
 
 _KINDS: dict[int, type[ApiError]] = {
@@ -68,5 +68,5 @@ _KINDS: dict[int, type[ApiError]] = {
 
 
 def api_error(status: int, message: str) -> ApiError:
-    """The error of that HTTP status."""
+    """Return the error for an HTTP status."""
     return _KINDS.get(status, ApiError)(status, message)

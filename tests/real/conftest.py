@@ -36,6 +36,8 @@ from tests.support.systems import QUICK, ROUGH, SLOW, SharedSystems
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from playwright.sync_api import Browser
+
 _HERE = Path(__file__).parent
 _SYSTEMS = pytest.StashKey[SharedSystems]()
 
@@ -176,3 +178,14 @@ def held(state: redis.Redis) -> Iterator[str]:
 def redis_settings(redis_url: str, redis_state_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings that point at that Redis."""
     configure(monkeypatch, CELERY_BROKER_URL=redis_url, CELERY_RESULT_BACKEND=redis_url, REDIS_STATE_DB=redis_state_url)
+
+
+@pytest.fixture(
+    scope="module"
+)  # a longer one would leave Playwright's event loop to the asynchronous tests of other modules
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A headless Chromium; it needs no control plane."""
+    from devcluster.harness.dashboards.chromium import running_chromium  # noqa: PLC0415  # loads Playwright
+
+    with running_chromium(tmp_path_factory.mktemp("chromium")) as running:
+        yield running

@@ -61,6 +61,13 @@ def write_kubeconfig(folder: Path, port: int = 9, *, namespace: str = "") -> Pat
     return file
 
 
+def run_program(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the program without a terminal, with this environment besides that of the tests."""
+    return subprocess.run(
+        [PROGRAM, *arguments], env=os.environ | environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
 @dataclass(frozen=True)
 class Answer:
     """The response of a page."""

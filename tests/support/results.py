@@ -14,11 +14,17 @@ JOB: Final = "job1"
 
 def seal(folder: Path, files: Mapping[str, bytes], **manifest: Any) -> Path:
     """Write the files and their manifest to the folder, by default as attempt 1 of JOB; return the folder."""
-    described = []
     for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    return seal_files(folder, *files, **manifest)
+
+
+def seal_files(folder: Path, *names: str, **manifest: Any) -> Path:
+    """Write the manifest of files in the folder, as `seal`; a file that does not exist counts as empty."""
+    described = []
+    for name in names:
+        content = (folder / name).read_bytes() if (folder / name).is_file() else b""
         described.append(SealedFile(name, len(content), hashlib.sha256(content).hexdigest()))
     fields = {"job_id": JOB, "attempt": 1, "files": tuple(described)} | manifest
     (folder / MANIFEST).write_text(Manifest(**fields).to_text())

@@ -1,7 +1,7 @@
-"""Results in object storage: read through the pointer at a job's output address, with the gallery's own credentials.
+"""Results in object storage: read with the gallery's own credentials, from where the pointer at a job's output address leads.
 
-A job's author chooses the address, so it is trusted with nothing: the gallery reads only addresses that its settings
-(STORAGE_SCHEMES, NAMESPACE_OUTPUTS) allow to the job's namespace, and below them only the folder of the job's own uid.
+The author of a job chooses the address, so it is not trusted: the gallery reads only addresses that its settings
+(STORAGE_SCHEMES, NAMESPACE_OUTPUTS) allow for the job's namespace, and below them only the folder with the job's uid.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from reconstruction_operator.transfer.objects.address import ObjectAddress, is_o
 from reconstruction_operator.transfer.objects.layout import Pointer
 
 from reconstruction_gallery.files.opened import CHUNK_BYTES, NoResultError, UnreadableResultError
-from reconstruction_gallery.remembering import Remembered
+from reconstruction_gallery.response_cache import ResponseCache
 
 if TYPE_CHECKING:
     from obstore import BytesStream, GetOptions, GetResult
     from reconstruction_operator.transfer.objects.store import Store
 
-_ANSWER_SECONDS: Final = 20.0  # until an answer begins; each read of a body has the store's timeout
-_RESULTS: Final = 64  # manifests that are cached, since one may take megabytes
-_STORES: Final = 32  # clients of buckets, with their connections
+_ANSWER_SECONDS: Final = 20.0  # until a response begins; each read of its body has the store's timeout
+_RESULTS: Final = 64  # cached manifests; one may have megabytes
+_STORES: Final = 32  # cached clients of buckets
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +65,21 @@ class ObjectFile:
 
 
 class Buckets:
-    """Finds results. They are cached for some seconds, since a page asks for many files of one result."""
+    """Finds results. They are cached for some seconds: a page requests many files of one result."""
 
     def __init__(self, keep_seconds: float) -> None:
-        self._found: Remembered[tuple[str, str], _Delivered | None] = Remembered(keep_seconds, most=_RESULTS)
+        self._found: ResponseCache[tuple[str, str], _Delivered | None] = ResponseCache(
+            keep_seconds, max_entries=_RESULTS
+        )
         self._stores: OrderedDict[tuple[str, str], Store] = OrderedDict()
 
     async def manifest(self, key: JobKey, uri: str) -> Manifest | None:
-        """The manifest of the result that the job has delivered to `uri`; None if there is none. Raises UnreadableResultError."""
+        """Return the manifest of the result that the job delivered to `uri`; None if there is none. Raises UnreadableResultError."""
         found = await self._find(key, uri)
         return None if found is None else found.manifest
 
     async def open(self, key: JobKey, uri: str, name: str) -> ObjectFile:
-        """A file of that result by its name in the manifest. Raises NoResultError, UnreadableResultError."""
+        """Return a file of that result by its name in the manifest. Raises NoResultError, UnreadableResultError."""
         found = await self._find(key, uri)
         sealed = found and next((one for one in found.manifest.files if one.name == name), None)
         if not found or not sealed or sealed.bytes < 0:
@@ -93,7 +95,7 @@ class Buckets:
         try:
             address = worker_outputs.target(uri, key.namespace)
             bucket = self._store(address)
-        except (StorageError, OSError) as error:  # the settings do not allow it, or cannot be used
+        except (StorageError, OSError) as error:  # the settings do not allow the address, or are invalid
             text = (error.message if isinstance(error, StorageError) else str(error)).replace(
                 "this worker", "the gallery"
             )
@@ -129,7 +131,7 @@ async def _get(bucket: Store, key: str, address: ObjectAddress, options: GetOpti
 
 
 async def _small(bucket: Store, key: str, address: ObjectAddress, most: int) -> bytes | None:
-    """The content of a small object; None if it is missing or larger: another program may have written it."""
+    """Return the content of a small object; None if it is missing or larger than `most`: another program may have written it."""
     try:
         answer = await _get(bucket, key, address, {})
         if answer.meta["size"] > most:
@@ -149,7 +151,7 @@ async def _pieces(stream: BytesStream, left: int, address: ObjectAddress) -> Asy
     except Exception as error:
         raise _unreadable(error, address) from error
     if left:
-        raise UnreadableResultError(f"{address} answers with other bytes than it announced")
+        raise UnreadableResultError(f"{address} sent another number of bytes than it announced")
 
 
 async def _nothing() -> AsyncGenerator[bytes, None]:
@@ -158,7 +160,7 @@ async def _nothing() -> AsyncGenerator[bytes, None]:
 
 
 def _unreadable(error: Exception, address: ObjectAddress) -> Exception:
-    """The client's error as users see it, without the server's address."""
+    """Return the client's error in words for users, without the server's address."""
     if not failures.is_of_the_client(error):
         return error
     text = failures.translated(error, address, failures.INPUT).message.replace("the workers", "the gallery")

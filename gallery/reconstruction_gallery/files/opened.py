@@ -1,4 +1,4 @@
-"""Open file: a file of a result on the volume or in a bucket, and the errors if there is none."""
+"""Open file: one file of a result, on the volume or in a bucket; and the errors of opening it."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ _MAX_NAME_CHARS: Final = 1024
 
 
 class NoResultError(Exception):
-    """The job has no such result."""
+    """The job has no result, or no such file in it."""
 
 
 class UnreadableResultError(Exception):
-    """The job has a result, which cannot be read now; the message is for users."""
+    """The job's result cannot be read now. The message is for users."""
 
 
 class OpenFile(Protocol):
-    """A file of a result. Close it at the end."""
+    """An open file of a result; the caller closes it."""
 
     @property
     def sealed(self) -> SealedFile:
         """Its name, size and digest in the manifest."""
 
     async def read(self, start: int, end: int) -> AsyncGenerator[bytes, None]:
-        """The bytes from `start` to before `end`, in pieces.
+        """Return the bytes from `start` to before `end`, in pieces.
 
-        Raises NoResultError if it is not a file of the size in the manifest, UnreadableResultError. The pieces end early, or raise
-        UnreadableResultError, if the file is cut off meanwhile.
+        Raises UnreadableResultError, and NoResultError if the file does not have the size in the manifest. If the file is truncated
+        during the read, the pieces end early or raise UnreadableResultError.
         """
 
     def close(self) -> None:
@@ -38,7 +38,7 @@ class OpenFile(Protocol):
 
 
 def is_plain(name: str) -> bool:
-    """Whether the name is a path below its folder on every system: a hostile manifest may hold any name (path traversal)."""
+    """Return whether the name stays below its folder on every system: a hostile manifest may contain any name (path traversal)."""
     return (
         len(name) <= _MAX_NAME_CHARS
         and name.isprintable()

@@ -1,4 +1,4 @@
-"""Results: from the jobs volume, or else from the bucket to which the job has delivered."""
+"""Results: read from the jobs volume, or else from the bucket to which the job delivered."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from reconstruction_gallery.files.opened import NoResultError, OpenFile, is_plai
 
 
 class Results:
-    """The results of all jobs. `delivered_to` is the address of a job that has delivered its result; empty: none."""
+    """The results of all jobs. `delivered_to`: where the job delivered its result; empty: nowhere."""
 
     def __init__(self, keep_seconds: float) -> None:
         self._buckets = Buckets(keep_seconds)
 
     async def manifest(self, key: JobKey, delivered_to: str) -> Manifest | None:
-        """The manifest of the job's result; None if there is none. Raises UnreadableResultError."""
+        """Return the manifest of the job's result; None if there is none. Raises UnreadableResultError."""
         found = await anyio.to_thread.run_sync(volume.manifest_of, key.job_id)
         return found or await self._buckets.manifest(key, delivered_to)
 
     async def open(self, key: JobKey, delivered_to: str, name: str) -> OpenFile:
-        """A file of the result by its name in the manifest. Raises NoResultError, UnreadableResultError."""
+        """Return a file of the result by its name in the manifest. Raises NoResultError, UnreadableResultError."""
         if not is_plain(name):
             raise NoResultError(name)
         try:

@@ -1,9 +1,9 @@
-"""Uploads: photos that a user sends, in a folder for each upload on a volume that the workers can read.
+"""Uploads: photos that users send, in one folder for each upload, on a volume that the workers can read.
 
     <uploads>/<namespace>/<upload id>/owner           the user's name
-    <uploads>/<namespace>/<upload id>/photos/<name>   the photos; a name that begins with a dot is not complete
+    <uploads>/<namespace>/<upload id>/photos/<name>   the photos; a name with a leading dot is an incomplete one
 
-Limits and quotas are counted before a byte is written. Photos that no job names are deleted after some time.
+Limits and quotas are checked before a byte is written. Uploads that no job references are deleted after some time.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _ID: Final = re.compile(r"[0-9a-f]{32}")
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._ ()-]{0,99}\.(?:jpe?g|png|webp|tiff?|heic|heif)", re.IGNORECASE)
 _OWNER: Final = "owner"
 _PHOTOS: Final = "photos"
-_OPEN_UPLOADS: Final = 20  # open uploads of one user
+_OPEN_UPLOADS: Final = 20  # maximum of one user
 _MAX_OWNER_BYTES: Final = 4096
 _HEAD_BYTES: Final = 12
-_COMPLETE: Final = "this upload is complete: begin a new one"
+_COMPLETE: Final = "this upload is complete: start a new one"
 
 
 class UploadError(Exception):
-    """The upload is refused. `status`: of the HTTP answer; the message is for the user."""
+    """The upload is rejected. `status`: of the HTTP response; the message is for the user."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -45,7 +45,7 @@ class UploadError(Exception):
 
 @dataclass(slots=True)
 class Upload:
-    """One upload. Sizes are in bytes and include photos that are still being received."""
+    """One upload. Sizes are in bytes and include photos that are being received."""
 
     namespace: str
     id: str
@@ -53,11 +53,11 @@ class Upload:
     folder: Path
     sizes: dict[str, int] = field(default_factory=dict)
     under_way: set[str] = field(default_factory=set)
-    closed: bool = False  # closed: its job is being created, or it is being deleted
+    closed: bool = False  # its job is being created, or the upload is being deleted
 
     @property
     def bytes(self) -> int:
-        """All photos together."""
+        """The size of all photos."""
         return sum(self.sizes.values())
 
     @property
@@ -67,7 +67,7 @@ class Upload:
 
 
 class Uploads:
-    """All uploads of the volume. Only one process writes to it, so quotas are counted in memory, starting from the files on the disk."""
+    """All uploads on the volume. Only one process writes there, so quotas are counted in memory, beginning with the files on the disk."""
 
     def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.time) -> None:
         self._settings = settings
@@ -77,7 +77,7 @@ class Uploads:
         self.lock = threading.RLock()  # photos are written in threads
 
     def load(self) -> None:
-        """Reads the existing uploads, and deletes incomplete photos. Raises OSError if the folder cannot be used."""
+        """Load the existing uploads, and delete incomplete photos. Raises OSError if the folder is unusable."""
         self._root.mkdir(parents=True, exist_ok=True)
         for namespace in disk.entries(self._root):
             for folder in disk.entries(namespace) if namespace.is_dir() and not namespace.is_symlink() else ():
@@ -85,12 +85,12 @@ class Uploads:
                     self._uploads[folder.name] = _loaded(namespace.name, folder)
 
     def uri(self, upload: Upload) -> str:
-        """The address of the photos, as the workers know it."""
+        """Return the address of the photos for the workers."""
         root = self._settings.uploads_uri or self._settings.uploads_dir
         return f"file://{root.rstrip('/')}/{upload.namespace}/{upload.id}/{_PHOTOS}"
 
     def begin(self, owner: str, namespace: str, named: Collection[str]) -> Upload:
-        """A new upload. `named`: the addresses that jobs name. `namespace` was checked (`web.names`). Raises UploadError."""
+        """Start an upload. `named`: the addresses that jobs reference. `namespace` must be validated (`web.names`). Raises UploadError."""
         identity = secrets.token_hex(16)
         upload = Upload(namespace, identity, owner, self._root / namespace / identity)
         with self.lock:
@@ -105,32 +105,32 @@ class Uploads:
         return upload
 
     def find(self, owner: str, namespace: str, identity: str, named: Collection[str]) -> Upload:
-        """The user's own upload of that id, which is still open. `named`: the addresses that jobs name.
+        """Return an open upload of the user. `named`: the addresses that jobs reference.
 
-        Raises UploadError, the same for another user's.
+        Raises UploadError; the error is the same for an unknown id and for another user's upload.
         """
         upload = self._uploads.get(identity)
         if upload is None or (upload.owner, upload.namespace) != (owner, namespace):
             raise UploadError(404, "there is no such upload")
-        if upload.closed or self.uri(upload) in named:  # the job's address shows it even after a restart
+        if upload.closed or self.uri(upload) in named:  # `closed` is lost in a restart, the job's address is not
             raise UploadError(409, _COMPLETE)
         return upload
 
     def receive(self, upload: Upload, name: str) -> Receiver:
-        """Takes one photo. Raises UploadError if the name is not that of a photo, or for one photo too many."""
+        """Begin to receive a photo. Raises UploadError for an invalid name, or if the upload has the maximum number of photos."""
         if not _NAME.fullmatch(name):
             raise UploadError(
                 400,
-                f"{name!r:.120} is no photo's name: letters, digits, and .jpg, .png, .webp, .tif or .heic at the end",
+                f"{name!r:.120} is not a valid name of a photo: use letters and digits, and end it in .jpg, .png, .webp, .tif or .heic",
             )
         if name in upload.under_way:
-            raise UploadError(409, f"{name} is being uploaded already")
+            raise UploadError(409, f"{name} is already being uploaded")
         if name not in upload.sizes and len(upload.sizes) >= self._settings.upload_max_files:
-            raise UploadError(413, f"an upload has at most {self._settings.upload_max_files} photos")
+            raise UploadError(413, f"an upload may have at most {self._settings.upload_max_files} photos")
         return Receiver(self, upload, name)
 
     def reserve(self, upload: Upload, name: str, size: int) -> None:
-        """Counts `size` bytes more of the photo. Raises UploadError if one of the limits is reached."""
+        """Count `size` more bytes of the photo. Raises UploadError if that would exceed a limit."""
         settings, free = self._settings, disk.free_bytes(self._root)
         if free is not None and free - size < settings.upload_free_bytes:
             raise UploadError(507, "the volume of uploads is nearly full: ask your administrator")
@@ -155,7 +155,7 @@ class Uploads:
         upload.sizes[name] = upload.sizes.get(name, 0) + size
 
     def close(self, upload: Upload) -> None:
-        """Ends the upload, so that its job reads the checked photos. Raises UploadError if it is closed, empty, or still receiving photos."""
+        """Close the upload, so that its photos no longer change. Raises UploadError if it is closed, empty, or still receiving photos."""
         if upload.closed:
             raise UploadError(409, _COMPLETE)
         if upload.under_way:
@@ -165,14 +165,14 @@ class Uploads:
         upload.closed = True
 
     def discard(self, upload: Upload) -> None:
-        """Deletes the upload. Raises OSError if a part of it could not be deleted."""
+        """Delete the upload. Raises OSError if a part of it could not be deleted."""
         upload.closed = True
         disk.delete_tree(upload.folder)
         with self.lock:
             self._uploads.pop(upload.id, None)
 
     def expired(self, named: Collection[str]) -> list[Upload]:
-        """Uploads that no job names and that have received no photo for `upload_keep_seconds`."""
+        """Return the uploads that no job references and that received no photo for `upload_keep_seconds`."""
         oldest = self._clock() - self._settings.upload_keep_seconds
         with self.lock:
             known = list(self._uploads.values())
@@ -184,7 +184,7 @@ class Uploads:
 
 
 class Receiver:
-    """Writes one photo under a temporary name, and renames it when it is complete. Use it in a `with` block; without `finish` the file is deleted."""
+    """Writes one photo under a temporary name. `finish` renames it; without `finish` the end of the `with` block deletes it."""
 
     def __init__(self, uploads: Uploads, upload: Upload, name: str) -> None:
         self._uploads = uploads
@@ -214,7 +214,7 @@ class Receiver:
                     self._upload.sizes[self._name] = self._before
 
     def write(self, chunk: bytes) -> None:
-        """Adds bytes. Raises UploadError if a limit is reached, or the file has an unknown format."""
+        """Append bytes. Raises UploadError if a limit is exceeded, or the file has an unknown format."""
         self._uploads.reserve(self._upload, self._name, len(chunk))
         if len(self._head) < _HEAD_BYTES:
             self._head += chunk[:_HEAD_BYTES]
@@ -223,7 +223,7 @@ class Receiver:
         self._file.write(chunk)
 
     def finish(self) -> None:
-        """The photo is complete. Raises UploadError if the file is not a photo."""
+        """Publish the complete photo. Raises UploadError if the file is not a photo."""
         self._check()
         self._file.flush()
         os.fsync(self._file.fileno())
@@ -234,11 +234,11 @@ class Receiver:
         head = self._head
         known = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\x00", b"MM\x00*")
         if not (head.startswith(known) or head[4:8] == b"ftyp" or (head.startswith(b"RIFF") and head[8:12] == b"WEBP")):
-            raise UploadError(415, f"{self._name} is no JPEG, PNG, WebP, TIFF or HEIC file")
+            raise UploadError(415, f"{self._name} is not a JPEG, PNG, WebP, TIFF or HEIC file")
 
 
 def owner_of(name: str) -> str:
-    """The stored form of an upload's owner: a user's name may have any characters and any length."""
+    """Return the owner as it is stored: hashed, since a user name may have any characters and any length."""
     return hashlib.sha256(name.encode()).hexdigest()
 
 

@@ -1,7 +1,6 @@
-"""Results on the jobs volume: files below a job's output folder, opened by descriptors, one path component after the other, without following links.
+"""Results on the jobs volume: each path is opened component by component, relative to descriptors, without following links.
 
-Only files in the job's manifest are opened, so that neither a name in a request nor a file that a model left there leads
-elsewhere.
+Only files of the job's manifest are opened. So neither a name in a request nor a file that a model left there leads elsewhere.
 """
 
 from __future__ import annotations
@@ -22,7 +21,9 @@ from reconstruction_operator.jobfiles.layout import JobFolder
 from reconstruction_gallery.files.opened import CHUNK_BYTES, NoResultError
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # never waits for a pipe's writer
+_FILE: Final = (
+    os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+)  # non-blocking: a pipe would wait for its writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class VolumeFile:
 
 
 def manifest_of(job_id: str) -> Manifest | None:
-    """The manifest of the job's published result; None if there is none. Raises OSError if the volume cannot be read."""
+    """Return the manifest of the job's published result; None if there is none. Raises OSError if the volume cannot be read."""
     with contextlib.suppress(NoResultError):
         folder = _output(job_id)
         try:
@@ -53,9 +54,9 @@ def manifest_of(job_id: str) -> Manifest | None:
 
 
 def open_file(job_id: str, name: str) -> VolumeFile:
-    """A file of the job's result by its name in the manifest, `previews/front.png`.
+    """Return a file of the job's result by its name in the manifest, `previews/front.png`.
 
-    Raises NoResultError if the manifest does not name it, or if it is not a regular file of the size in the manifest.
+    Raises NoResultError if the manifest does not contain it, or if it is not a regular file of the size in the manifest.
     """
     folder = _output(job_id)
     try:
@@ -79,14 +80,14 @@ def open_file(job_id: str, name: str) -> VolumeFile:
 async def _pieces(descriptor: int, start: int, end: int) -> AsyncGenerator[bytes, None]:
     while start < end:
         chunk = await anyio.to_thread.run_sync(os.pread, descriptor, min(CHUNK_BYTES, end - start), start)
-        if not chunk:  # the file was truncated: the client sees the wrong length
+        if not chunk:  # the file was truncated: the client sees that the length is wrong
             return
         start += len(chunk)
         yield chunk
 
 
 def _output(job_id: str) -> int:
-    """The output folder. JOBS_DIR itself may be a link, but nothing below it."""
+    """Return the output folder. JOBS_DIR itself may be a link, but nothing below it."""
     try:
         job = JobFolder.of(job_id)
     except ValueError as error:

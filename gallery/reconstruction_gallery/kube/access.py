@@ -1,4 +1,4 @@
-"""API client: finds the API server, and sends requests with the gallery's own credentials or as a user.
+"""API client: finds the API server, and sends requests as the gallery or as a user.
 
 The `kubernetes` library finds the server and the credentials; the requests go over aiohttp with plain JSON.
 """
@@ -24,20 +24,20 @@ MERGE_PATCH: Final = "application/merge-patch+json"
 MANAGER: Final = "reconstruction-gallery"  # the manager of the fields that users write through the gallery
 _JSON: Final = "application/json"
 _TIMEOUT_SECONDS: Final = 10.0
-_SILENCE_SECONDS: Final = 90.0  # silence of a watch: the API server sends a bookmark each minute
+_SILENCE_SECONDS: Final = 90.0  # of a watch: the API server sends a bookmark each minute
 _ERROR_STATUS: Final = 400
 _MAX_LINE_BYTES: Final = 65_536
 
 
 class NoClusterError(Exception):
-    """Neither a kubeconfig nor a pod's service account names an API server."""
+    """There is no kubeconfig, and no service account of a pod."""
 
 
 class ApiError(Exception):
-    """The API server refused a request, or did not answer it (`status` 0)."""
+    """The API server rejected a request, or did not respond (`status` 0)."""
 
     def __init__(self, status: int, reason: str, message: str) -> None:
-        super().__init__(f"{status or 'no answer'} {reason}: {message}")
+        super().__init__(f"{status or 'no response'} {reason}: {message}")
         self.status = status
         self.reason = reason
         self.message = message
@@ -47,7 +47,7 @@ class ApiError(Exception):
 class ClusterAccess:
     """The address of the API server and the gallery's own credentials.
 
-    `anonymous` is a TLS context without a client certificate: a request as a user must never carry the gallery's own.
+    `anonymous` is a TLS context without a client certificate: a request as a user must never carry the gallery's certificate.
     """
 
     server: str
@@ -56,13 +56,13 @@ class ClusterAccess:
     configuration: Configuration
 
     async def headers(self) -> dict[str, str]:
-        """Authorization, freshly read: tokens of service accounts are rotated."""
+        """Return the Authorization header. The token is reloaded for each request: tokens of service accounts are rotated."""
         token = await self.configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
         return {"Authorization": f"Bearer {str(token).rpartition(' ')[2].strip()}"} if token else {}
 
 
 async def find_cluster(environ: Mapping[str, str] = os.environ) -> ClusterAccess:
-    """The API server of KUBECONFIG, or of the pod. Raises NoClusterError."""
+    """Find the API server by KUBECONFIG, or by the pod's service account. Raises NoClusterError."""
     configuration = Configuration()
     try:
         if named := environ.get("KUBECONFIG"):
@@ -83,7 +83,7 @@ async def find_cluster(environ: Mapping[str, str] = os.environ) -> ClusterAccess
 
 
 class Api:
-    """JSON in, JSON out. Close it at the end."""
+    """Client of the API server; the caller closes it."""
 
     def __init__(self, access: ClusterAccess) -> None:
         self._access = access
@@ -92,7 +92,7 @@ class Api:
 
     @classmethod
     async def connect(cls) -> Api:
-        """A client of the cluster that `find_cluster` finds."""
+        """Return a client of the cluster that `find_cluster` finds."""
         return cls(await find_cluster())
 
     async def close(self) -> None:
@@ -110,9 +110,9 @@ class Api:
         content_type: str = _JSON,
         as_user: Sequence[tuple[str, str]] | None = None,
     ) -> dict[str, Any]:
-        """The answer's JSON. `as_user`: `User.request_headers`, for a request with the rights of that user alone.
+        """Send a request and return the JSON object of the response. `as_user`: `User.request_headers`, to have only that user's rights.
 
-        Raises ApiError: any status from 400; no answer within the time; no JSON object.
+        Raises ApiError for a status from 400, no response in time, or a body that is not a JSON object.
         """
         session, headers = await self._as(as_user)
         if body is not None:
@@ -128,55 +128,53 @@ class Api:
         return _parsed(status, text)
 
     async def stream(self, path: str, params: Mapping[str, str]) -> AsyncIterator[dict[str, Any]]:
-        """The events of a watch, by the gallery's own credentials. Raises ApiError; ends when the API server closes it."""
-        headers = {**await self._headers(), "Accept": _JSON, "User-Agent": MANAGER}
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=5.0, sock_read=_SILENCE_SECONDS)
-        try:
-            url = self._access.server + path
-            async with self._own.get(url, params=params, headers=headers, timeout=timeout) as answer:
-                if answer.status >= _ERROR_STATUS:
-                    _parsed(answer.status, await answer.read())
-                pending = bytearray()
-                async for chunk in answer.content.iter_any():
-                    pending += chunk
-                    *lines, rest = pending.split(b"\n")
-                    pending = bytearray(rest)
-                    for line in filter(None, lines):
-                        yield _event(bytes(line))
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise ApiError(0, type(error).__name__, str(error) or f"watch of {path}") from error
+        """Yield the events of a watch, as the gallery, until the API server ends it. Raises ApiError."""
+        pending = bytearray()
+        async for chunk in self._chunks(path, params, *await self._as(None), _SILENCE_SECONDS):
+            *lines, pending = (pending + chunk).split(b"\n")
+            for line in filter(None, lines):
+                yield _event(line)
 
     async def lines(
         self, path: str, params: Mapping[str, str], *, as_user: Sequence[tuple[str, str]]
     ) -> AsyncIterator[bytes]:
-        """The lines of a text, read with the rights of that user, each truncated to 64 kB. Raises ApiError."""
+        """Yield the lines of a text, read as the user, each truncated to 64 kB. Raises ApiError."""
         session, headers = await self._as(as_user)
         headers["Accept"] = "*/*"
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=5.0, sock_read=_TIMEOUT_SECONDS)
+        pending = bytearray()
+        async for chunk in self._chunks(path, params, session, headers, _TIMEOUT_SECONDS):
+            *lines, rest = (pending + chunk).split(b"\n")
+            for line in lines:
+                yield bytes(line[:_MAX_LINE_BYTES])
+            pending = rest[:_MAX_LINE_BYTES]
+        if pending:
+            yield bytes(pending)
+
+    async def _chunks(
+        self,
+        path: str,
+        params: Mapping[str, str],
+        session: aiohttp.ClientSession,
+        headers: CIMultiDict[str],
+        silence_seconds: float,
+    ) -> AsyncIterator[bytes]:
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=5.0, sock_read=silence_seconds)
         try:
             url = self._access.server + path
             async with session.get(url, params=params, headers=headers, timeout=timeout) as answer:
                 if answer.status >= _ERROR_STATUS:
                     _parsed(answer.status, await answer.read())
-                pending = bytearray()
                 async for chunk in answer.content.iter_any():
-                    pending += chunk
-                    *lines, rest = pending.split(b"\n")
-                    for line in lines:
-                        yield bytes(line[:_MAX_LINE_BYTES])
-                    pending = bytearray(rest[:_MAX_LINE_BYTES])
-                if pending:
-                    yield bytes(pending)
+                    yield chunk
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ApiError(0, type(error).__name__, str(error) or f"GET {path}") from error
 
     async def _as(self, user: Sequence[tuple[str, str]] | None) -> tuple[aiohttp.ClientSession, CIMultiDict[str]]:
-        """The connections and headers of a request as the user; None: as the gallery itself."""
+        """Return the connections and headers of a request as the user; as the gallery for None."""
         named = {name for name, _ in user or ()}
         if user is not None and not named & {"Authorization", "Impersonate-User"}:
-            raise ValueError(
-                "a request as a user must name the user"
-            )  # without any header the request would have the gallery's own rights
+            # Without such a header the request would have the gallery's rights.
+            raise ValueError("a request as a user must name the user")
         own = "Authorization" not in named
         headers = CIMultiDict(await self._headers() if own else {})
         for name, value in (*(user or ()), ("Accept", _JSON), ("User-Agent", MANAGER)):
@@ -198,12 +196,12 @@ def _session(context: ssl.SSLContext) -> aiohttp.ClientSession:
     )
 
 
-def _event(line: bytes) -> dict[str, Any]:
+def _event(line: bytearray) -> dict[str, Any]:
     with contextlib.suppress(ValueError):
         event = json.loads(line)
         if isinstance(event, dict):
             return event
-    raise ApiError(0, "NotJson", "an event of the watch is no JSON object")
+    raise ApiError(0, "NotJson", "an event of the watch is not a JSON object")
 
 
 def _parsed(status: int, text: bytes) -> dict[str, Any]:
@@ -216,5 +214,5 @@ def _parsed(status: int, text: bytes) -> dict[str, Any]:
         message = str(details.get("message") or text[:200].decode("utf-8", "replace"))
         raise ApiError(status, str(details.get("reason", "")), message)
     if not isinstance(parsed, dict):
-        raise ApiError(0, "NotJson", "the answer is no JSON object")
+        raise ApiError(0, "NotJson", "the response is not a JSON object")
     return parsed

@@ -1,7 +1,7 @@
-"""Jobs: every ReconstructionJob as its newest body shows it, kept up to date by one list and one watch.
+"""Job cache: the newest state of every ReconstructionJob, kept up to date by a list and a watch.
 
-The cache holds for each job the JSON that the page gets, so that a thousand listeners cost no encoding. A listener remembers
-the last revision that it has sent, and takes newer jobs: nothing is queued for it, however slow it is.
+The cache holds the JSON that the page gets, so that each change is encoded once, however many pages are open. A listener
+remembers the last revision that it sent, and reads the newer jobs: there is no queue that a slow listener could fill.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ _REQUEST_FIELDS: Final = ("f:cancelRequested", "f:cancelConfirmed", "f:suspend")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job. `summary` is its row in the list, `detail` the object without fields that are useless to users."""
+    """One job. `summary`: its row in the list. `detail`: the object without fields that no user needs."""
 
     key: JobKey
-    revision: int  # number of the cache's change that brought this state
+    revision: int  # revision of the cache at the job's last change
     summary: bytes
     detail: bytes
     input_uri: str
-    delivered_to: str  # the output address of a job that has a result; empty: none
+    delivered_to: str  # the output address of a job that has a result; else empty
 
 
 class Jobs:
-    """The cache. `synced` is false until the first list is complete."""
+    """Cache of jobs. `synced` is false until the first list is complete."""
 
     def __init__(self) -> None:
         self.synced = False
@@ -47,7 +47,7 @@ class Jobs:
 
     @property
     def namespaces(self) -> Collection[str]:
-        """The namespaces that have jobs."""
+        """The namespaces with jobs."""
         return self._in_namespace.keys()
 
     @property
@@ -56,23 +56,23 @@ class Jobs:
         return frozenset(job.input_uri for job in self._by_uid.values())
 
     def get(self, namespace: str, name: str) -> Job | None:
-        """The job of that name."""
+        """Return the job of that name."""
         uid = self._by_name.get((namespace, name))
         return None if uid is None else self._by_uid[uid]
 
     def has(self, uid: str) -> bool:
-        """Whether there is a job with that uid."""
+        """Return whether there is a job with that uid."""
         return uid in self._by_uid
 
     def since(self, revision: int) -> Iterator[Job]:
-        """Jobs that changed after that revision, the newest change first."""
+        """Yield the jobs that changed after that revision, the newest change first."""
         for job in reversed(self._by_uid.values()):
             if job.revision <= revision:
                 return
             yield job
 
     async def changed(self, revision: int, seconds: float) -> bool:
-        """Waits until the cache is newer than the revision; false if that takes longer."""
+        """Wait until the cache is newer than the revision. Return False on a timeout."""
         try:
             async with asyncio.timeout(seconds):
                 while self.revision <= revision:
@@ -82,19 +82,19 @@ class Jobs:
         return True
 
     def put(self, body: Mapping[str, Any]) -> None:
-        """Adds or replaces a job. A body without a name, namespace or uid is ignored."""
+        """Add or replace a job. A body without a name, namespace or uid is ignored."""
         metadata = body.get("metadata") or {}
         key = JobKey(*(str(metadata.get(name) or "") for name in ("namespace", "name", "uid")))
         if not (key.namespace and key.name and key.uid):
             return
         earlier = self._by_name.get((key.namespace, key.name))
-        if earlier is not None and earlier != key.uid:  # deleted and created anew, between two lists
+        if earlier is not None and earlier != key.uid:  # deleted and recreated between two lists
             self._remove(earlier)
         if key.uid not in self._by_uid:
             self._in_namespace[key.namespace] = self._in_namespace.get(key.namespace, 0) + 1
         row, whole, known = _encoded(summary(body)), _encoded(detail(body)), self._by_uid.get(key.uid)
         if known is not None and (known.summary, known.detail) == (row, whole):
-            return  # unchanged in a new list
+            return  # a new list contains unchanged jobs
         self.revision += 1
         self._by_uid[key.uid] = Job(key, self.revision, row, whole, _uri(body, "input"), delivered_to(body))
         self._by_uid.move_to_end(key.uid)
@@ -102,7 +102,7 @@ class Jobs:
         self._announce()
 
     def delete(self, uid: str) -> None:
-        """Removes a job, if it is there."""
+        """Remove a job; ignore an unknown uid."""
         if uid in self._by_uid:
             self._remove(uid)
             self.revision += 1
@@ -125,7 +125,7 @@ class Jobs:
 
 
 def summary(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The row of a job in the list."""
+    """Return the row of a job in the list."""
     metadata, spec, status = (body.get(part) or {} for part in ("metadata", "spec", "status"))
     progress, outputs = status.get("progress") or {}, status.get("outputs") or {}
     names = [str(one.get("name", "")) for one in outputs.get("files") or ()]
@@ -153,7 +153,7 @@ def summary(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def detail(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The object for its own page: spec, status, and which client last wrote a cancel or a suspension."""
+    """Return the object for its page: spec, status, and the clients that last wrote a cancel or a suspension."""
     metadata = body.get("metadata") or {}
     kept = {name: metadata.get(name) for name in ("namespace", "name", "uid", "creationTimestamp", "labels")}
     return {
@@ -165,13 +165,13 @@ def detail(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def delivered_to(body: Mapping[str, Any]) -> str:
-    """The address to which the job has delivered its result; empty before that, or without one."""
+    """Return the address to which the job delivered its result; empty if it delivered none."""
     outputs = (body.get("status") or {}).get("outputs") or {}
     return _uri(body, "output") if outputs.get("uri") else ""
 
 
 def writers(managed: Collection[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
-    """Field of the spec -> the client that last wrote it and when, as the API server recorded it."""
+    """Return the client that last wrote each field of the spec, and when, as the API server recorded it."""
     found: dict[str, dict[str, str]] = {}
     for entry in managed:
         fields = (entry.get("fieldsV1") or {}).get("f:spec") or {}

@@ -1,6 +1,6 @@
-"""Log of one job: its Events, and the lines about it in the logs of operator and workers, read with the user's own rights.
+"""Job log: a job's Events, and the lines about it in the logs of operator and workers, read with the user's rights.
 
-Lines are chosen by the job's uid, which operator and workers write into each line about a job.
+Operator and workers write the job's uid into each line about it. Lines are selected by that uid.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _PODS: Final = "app.kubernetes.io/part-of=reconstruction"
 _PROGRAMS: Final = ("operator", "worker")  # containers that log about jobs
 _MOST_CONTAINERS: Final = 100
 _AT_ONCE: Final = 4
-_SECONDS: Final = 20.0  # time for all containers
-_MOST_BYTES: Final = 16 << 20  # lines of one container
-_MOST_LINES: Final = 1000  # lines of the answer, the last ones
+_SECONDS: Final = 20.0  # for all containers
+_MOST_BYTES: Final = 16 << 20  # read from one container
+_MOST_LINES: Final = 1000  # in the response; older ones are dropped
 _MAX_TEXT_CHARS: Final = 4000
 _EVENTS: Final = "500"
 
@@ -40,19 +40,19 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """Lines in the order of their times. `left_out` names missing parts, in words for users; empty: nothing is missing."""
+    """Lines in chronological order. `left_out`: what is missing, in words for users."""
 
     lines: tuple[Line, ...]
     left_out: str = ""
 
     @property
     def as_json(self) -> dict[str, Any]:
-        """For the page."""
+        """The response's JSON."""
         return {"lines": [asdict(one) for one in self.lines], "leftOut": self.left_out}
 
 
 async def of_job(api: Api, user: User, system: str, key: JobKey, since: str) -> Log:
-    """The log of the job since that time. `system`: the namespace of operator and workers. Raises ApiError."""
+    """Read the job's log since that time. `system`: the namespace of operator and workers. Raises ApiError."""
     lines: list[Line] = []
     missing: list[str] = []
     for what, where, read in (
@@ -85,7 +85,10 @@ def _event(body: Mapping[str, Any]) -> Line:
 
 
 async def _pods(api: Api, user: User, system: str, key: JobKey, since: str) -> Log:
-    """Raises ApiError if the user may not list pods there, or read the log of none of them."""
+    """Read the lines about the job in the logs of the pods.
+
+    Raises ApiError if the user may not list the pods, or if every log failed and at least one was forbidden.
+    """
     base = f"/api/v1/namespaces/{system}/pods"
     params = {"labelSelector": _PODS, "limit": str(_MOST_CONTAINERS)}
     answer = await api.request("GET", base, params=params, as_user=user.request_headers)
@@ -95,20 +98,20 @@ async def _pods(api: Api, user: User, system: str, key: JobKey, since: str) -> L
         for one in pod["spec"]["containers"]
         if one["name"] in _PROGRAMS
     ]
-    newest: list[Line] = []  # a heap: the oldest first
+    newest: list[Line] = []  # a heap, the oldest line first
     failures: list[ApiError] = []
-    turns = asyncio.Semaphore(_AT_ONCE)
+    slots = asyncio.Semaphore(_AT_ONCE)
 
     async def read(pod: str, container: str) -> None:
         wanted = {"container": container, "timestamps": "true", "sinceTime": since, "limitBytes": str(_MOST_BYTES)}
         try:
-            async with turns:
+            async with slots:
                 async for line in api.lines(f"{base}/{pod}/log", wanted, as_user=user.request_headers):
                     if key.uid.encode() in line:
                         heapq.heappush(newest, _line(line.decode("utf-8", "replace"), pod))
                         if len(newest) > _MOST_LINES:
                             heapq.heappop(newest)
-        except ApiError as error:  # the pod may be starting, or have just ended
+        except ApiError as error:  # the pod may be starting, or has just ended
             failures.append(error)
 
     tasks = [asyncio.create_task(read(*one)) for one in containers]
@@ -119,11 +122,11 @@ async def _pods(api: Api, user: User, system: str, key: JobKey, since: str) -> L
     if refusal is not None and len(failures) == len(tasks):
         raise refusal
     left_out = len(failures) + len(late)
-    return Log(tuple(newest), f"{left_out} of {len(tasks)} containers did not answer" if left_out else "")
+    return Log(tuple(newest), f"{left_out} of {len(tasks)} containers did not respond" if left_out else "")
 
 
 def _line(line: str, pod: str) -> Line:
-    """A line of a pod's log: the time that the node wrote before it, and a JSON record as its level and message."""
+    """Parse a line of a pod's log: the node's timestamp, then text or a JSON record, which is shown as level and message."""
     time, _, content = line.partition(" ")
     try:
         record = json.loads(content)

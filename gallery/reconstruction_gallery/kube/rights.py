@@ -1,4 +1,4 @@
-"""Rights: what a user may do with the jobs of a namespace, by SubjectAccessReview. Answers are kept for some seconds."""
+"""Rights: what a user may do with the jobs of a namespace, by SubjectAccessReview. Reviews are cached for some seconds."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from reconstruction_operator.api.identity import GROUP, PLURAL
 
 from reconstruction_gallery.kube.access import Api
 from reconstruction_gallery.kube.users import User
-from reconstruction_gallery.remembering import Remembered
+from reconstruction_gallery.response_cache import ResponseCache
 
 SEE: Final = "get"
 UPLOAD: Final = "create"
 CHANGE: Final = "patch"
-# Not a verb of the API server: it marks the users of the canceller role, who may change nothing else
+# A verb of this project's roles: users who may cancel and not create are cancellers, and may not suspend
 CANCEL: Final = "cancel"
 _PATH: Final = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
-_EVERYWHERE: Final = ""  # the namespace of a review that asks about all namespaces
+_EVERYWHERE: Final = ""  # the namespace of a review of all namespaces
 
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """What the page offers. The API server decides again at each write."""
+    """What the page offers. The API server checks each write again."""
 
     upload: bool
     cancel: bool  # both steps, and the withdrawal
@@ -33,23 +33,23 @@ class Permissions:
 
     @property
     def as_json(self) -> dict[str, bool]:
-        """For the page."""
+        """The response's JSON."""
         return asdict(self)
 
 
 class Rights:
-    """Asks the API server for each user, namespace and verb."""
+    """Reviews rights by user, namespace and verb."""
 
     def __init__(self, api: Api, keep_seconds: float, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._api = api
-        self._answers: Remembered[tuple[User, str, str], bool] = Remembered(keep_seconds, monotonic=monotonic)
+        self._answers: ResponseCache[tuple[User, str, str], bool] = ResponseCache(keep_seconds, monotonic=monotonic)
 
     async def may(self, user: User, verb: str, namespace: str) -> bool:
-        """Whether the user may do that with the jobs of the namespace. Raises ApiError if the API server cannot be asked."""
+        """Return whether the user may do that with the jobs of the namespace. Raises ApiError."""
         return await self._answers.get((user, verb, namespace), lambda: self._review(user, verb, namespace))
 
     async def visible(self, user: User, namespaces: Collection[str]) -> frozenset[str]:
-        """Those of the namespaces whose jobs the user may see. Raises ApiError."""
+        """Return the namespaces whose jobs the user may see. Raises ApiError."""
         if await self.may(user, SEE, _EVERYWHERE):
             return frozenset(namespaces)
         ordered = sorted(namespaces)
@@ -57,7 +57,7 @@ class Rights:
         return frozenset(name for name, may in zip(ordered, allowed, strict=True) if may)
 
     async def permissions(self, user: User, namespace: str) -> Permissions:
-        """What the user may do in the namespace. Raises ApiError."""
+        """Return what the user may do in the namespace. Raises ApiError."""
         upload, change, cancel = await asyncio.gather(
             *(self.may(user, verb, namespace) for verb in (UPLOAD, CHANGE, CANCEL))
         )

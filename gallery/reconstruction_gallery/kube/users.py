@@ -1,4 +1,4 @@
-"""Users: TokenReview turns a bearer token into a user; a trusted proxy's headers name a user whom the gallery impersonates."""
+"""Users: of a bearer token, by TokenReview; or of a trusted proxy's headers, by impersonation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from reconstruction_gallery.kube.access import Api
-from reconstruction_gallery.remembering import Remembered
+from reconstruction_gallery.response_cache import ResponseCache
 
 _PATH: Final = "/apis/authentication.k8s.io/v1/tokenreviews"
 _MAX_TOKEN_CHARS: Final = 16_384
@@ -21,16 +21,16 @@ _RESERVED: Final = "system:"
 
 
 class NotAuthenticatedError(Exception):
-    """The request names no user that the API server knows."""
+    """The request has no valid credentials."""
 
 
 class RefusedUserError(Exception):
-    """The proxy names a user or group that no proxy may name."""
+    """The proxy named a user or group that is reserved."""
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A Kubernetes user, as the API server knows it. `token` is the user's own; without one the user is impersonated."""
+    """A Kubernetes user. `token`: the user's own; a user without one is impersonated."""
 
     name: str
     uid: str = ""
@@ -40,7 +40,7 @@ class User:
 
     @property
     def request_headers(self) -> list[tuple[str, str]]:
-        """Headers of a request to the API server as this user."""
+        """The headers of a request to the API server as this user."""
         if self.token:
             return [("Authorization", f"Bearer {self.token}")]
         return [("Impersonate-User", self.name), *(("Impersonate-Group", one) for one in self.groups)]
@@ -53,24 +53,24 @@ class User:
 
 
 class Tokens:
-    """Reviews bearer tokens. An answer is kept for some seconds, under the token's hash."""
+    """Reviews bearer tokens. Reviews are cached for some seconds by the token's hash."""
 
     def __init__(self, api: Api, keep_seconds: float, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._api = api
-        self._users: Remembered[str, User] = Remembered(keep_seconds, monotonic=monotonic)
-        # A separate cache: a flood of invalid tokens must not delay the reviews of signed-in users.
-        self._strangers: Remembered[str, User] = Remembered(keep_seconds, monotonic=monotonic)
-        self._known: OrderedDict[str, None] = OrderedDict()  # hashes of tokens that were accepted once
+        self._users: ResponseCache[str, User] = ResponseCache(keep_seconds, monotonic=monotonic)
+        # A separate cache: many invalid tokens must not delay the reviews of signed-in users.
+        self._strangers: ResponseCache[str, User] = ResponseCache(keep_seconds, monotonic=monotonic)
+        self._known: OrderedDict[str, None] = OrderedDict()  # hashes of accepted tokens
 
     async def user(self, token: str) -> User:
-        """The user of a token that the API server accepts for itself.
+        """Return the user of a token that the API server accepts.
 
-        The review asks for the API server's own audience: the token must be one that the user's writes can be made with.
+        The review has the API server's default audience: the same token authenticates the user's writes.
 
-        Raises NotAuthenticatedError for any other token, ApiError if the API server cannot be asked.
+        Raises NotAuthenticatedError for any other token, and ApiError.
         """
         if not token or len(token) > _MAX_TOKEN_CHARS or not token.isascii() or not token.isprintable():
-            raise NotAuthenticatedError("this is no bearer token")
+            raise NotAuthenticatedError("this is not a bearer token")
         key = hashlib.sha256(token.encode()).hexdigest()
         if key in self._known:
             return await self._users.get(key, lambda: self._review(token))
@@ -92,10 +92,10 @@ class Tokens:
 
 
 def proxied(name: str, groups: Sequence[str]) -> User:
-    """The user that a trusted proxy names.
+    """Return the user that a trusted proxy names.
 
-    Raises NotAuthenticatedError without a name, RefusedUserError for names of the system's own: `system:masters` may do
-    everything, and `system:serviceaccount:…` would be a pod.
+    Raises NotAuthenticatedError for an empty name, and RefusedUserError for reserved names: `system:masters` may do
+    everything, and `system:serviceaccount:…` is a pod.
     """
     if not name:
         raise NotAuthenticatedError("the proxy names no user")
@@ -104,5 +104,5 @@ def proxied(name: str, groups: Sequence[str]) -> User:
         if one.startswith(_RESERVED) or not one.isprintable():
             raise RefusedUserError(f"a proxy may not name {one!r:.100}")
     if len(given) > _MAX_GROUPS:
-        raise RefusedUserError(f"the proxy names {len(given)} groups, and at most {_MAX_GROUPS} are taken")
+        raise RefusedUserError(f"the proxy names {len(given)} groups; the maximum is {_MAX_GROUPS}")
     return User(name, groups=(*given, _EVERYONE))

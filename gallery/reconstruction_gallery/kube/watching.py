@@ -1,6 +1,6 @@
-"""Watch: keeps the cache of jobs up to date, by one list in pages and one watch for each namespace, or for all.
+"""Watch: keeps the job cache up to date, by a list in pages and then a watch, for each namespace or for all.
 
-The gallery's own account may only get, list and watch jobs.
+The gallery's account may only get, list and watch jobs.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ _log = logging.getLogger(__name__)
 _PAGE: Final = "500"
 _SHORTEST_PAUSE_SECONDS: Final = 0.5
 _LONGEST_PAUSE_SECONDS: Final = 30.0
-_WATCH_SECONDS: Final = 300  # then the API server ends a watch, and the next one continues from there
+_WATCH_SECONDS: Final = 300  # then the API server ends the watch, and a new one continues from its version
 
 
 def jobs_path(namespace: str = "", name: str = "") -> str:
-    """The path of all jobs, of a namespace's, or of one job. Both names were checked before (`web.names`)."""
+    """Return the path of all jobs, of a namespace's jobs, or of one job. Both names must be validated (`web.names`)."""
     inside = f"/namespaces/{namespace}" if namespace else ""
     return f"/apis/{GROUP}/{VERSION}{inside}/{PLURAL}" + (f"/{name}" if name else "")
 
 
 async def watch(api: Api, jobs: Jobs, namespaces: Sequence[str]) -> None:
-    """Runs until it is cancelled. `namespaces`: empty for all."""
+    """Watch until the task is cancelled. `namespaces`: empty for all."""
     targets = [_Target(api, jobs, one) for one in namespaces or ("",)]
 
     def listed() -> None:
@@ -44,13 +44,13 @@ async def watch(api: Api, jobs: Jobs, namespaces: Sequence[str]) -> None:
 
 
 class _Target:
-    """One list and watch."""
+    """List and watch of one namespace, or of all."""
 
     def __init__(self, api: Api, jobs: Jobs, namespace: str) -> None:
         self._api = api
         self._jobs = jobs
         self._path = jobs_path(namespace)
-        self._uids: set[str] = set()  # of this target: it must not delete jobs of other targets
+        self._uids: set[str] = set()  # in this target's namespace: jobs of other targets must not be deleted
         self.listed = False
 
     async def run(self, listed: Callable[[], None]) -> None:
@@ -65,13 +65,13 @@ class _Target:
                 pause = _SHORTEST_PAUSE_SECONDS
             except ApiError as error:
                 if error.status == HTTPStatus.GONE:
-                    _log.info("The watch of the jobs is too old: listing them again")
+                    _log.info("The version of the watch has expired: listing jobs again")
                     version = ""
                     continue
-                _log.warning("Jobs cannot be watched, next try in %.0f s: %s", pause, error)
-                if error.status:  # refused, perhaps because of the version
+                _log.warning("Jobs cannot be watched, retry in %.0f s: %s", pause, error)
+                if error.status:  # rejected, perhaps because of the version
                     version = ""
-                await asyncio.sleep(pause * (1 + random.random()))  # noqa: S311  # spreads the tries
+                await asyncio.sleep(pause * (1 + random.random()))  # noqa: S311  # jitter
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
     async def _list(self) -> str:
@@ -92,7 +92,7 @@ class _Target:
         return str(metadata.get("resourceVersion", ""))
 
     async def _follow(self, version: str) -> str:
-        """Takes events until the API server ends the watch. Returns the version from which to continue."""
+        """Apply events until the API server ends the watch. Return the version to continue from."""
         params = {
             "watch": "true",
             "allowWatchBookmarks": "true",

@@ -1,4 +1,4 @@
-"""Writes: changes of a job and new jobs, each sent to the API server as the user. The gallery's account may write nothing."""
+"""Writes: changes of a job and new jobs, sent to the API server as the user. The gallery's account may not write."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reconstruction_gallery.kube.access import MANAGER, MERGE_PATCH, Api
 from reconstruction_gallery.kube.users import User
 from reconstruction_gallery.kube.watching import jobs_path
 
-_MAX_MANAGER_CHARS: Final = 128  # more are refused
+_MAX_MANAGER_CHARS: Final = 128  # the API server rejects more
 
 _REQUEST: Final = "request-cancel"
 ACTIONS: Final[Mapping[str, Mapping[str, bool | None]]] = {
@@ -21,17 +21,17 @@ ACTIONS: Final[Mapping[str, Mapping[str, bool | None]]] = {
     "suspend": {"suspend": True},
     "resume": {"suspend": False},
 }
-"""Name of an action -> what it writes into the spec."""
+"""What each action writes into the spec."""
 
 
 def manager_of(user: User) -> str:
-    """The field manager of the user's writes, which the operator's Events and `kubectl get --show-managed-fields` name."""
+    """Return the field manager of the user's writes, which the operator's Events and `kubectl get --show-managed-fields` show."""
     shown = "".join(letter if letter.isprintable() else "?" for letter in user.name)
     return f"{MANAGER}/{shown}"[:_MAX_MANAGER_CHARS]
 
 
 async def act(api: Api, user: User, key: JobKey, action: str, reason: str = "") -> None:
-    """Carries out the action on the job with the key's uid, never on a later job of the same name. `reason`: of a cancel. Raises ApiError."""
+    """Apply the action to the job with the key's uid, never to a later job of the same name. `reason`: of a cancel. Raises ApiError."""
     spec: dict[str, Any] = {**ACTIONS[action], **({"cancelReason": reason} if reason and action == _REQUEST else {})}
     body = {"metadata": {"uid": key.uid}, "spec": spec}
     await api.request(
@@ -45,7 +45,7 @@ async def act(api: Api, user: User, key: JobKey, action: str, reason: str = "") 
 
 
 async def create(api: Api, user: User, namespace: str, name: str, spec: Mapping[str, Any]) -> str:
-    """Creates a job; returns its uid. Raises ApiError."""
+    """Create a job and return its uid. Raises ApiError."""
     body = {
         "apiVersion": f"{GROUP}/{VERSION}",
         "kind": KIND,

@@ -9,7 +9,7 @@ export class ApiError extends Error {
   }
 }
 
-/** Request JSON. Throws ApiError. */
+/** Send a request with JSON, and return the JSON of the response. Throws ApiError. */
 export async function request(method, path, body) {
   const headers = {};
   if (body !== undefined) headers["Content-Type"] = "application/json";
@@ -23,14 +23,14 @@ export async function request(method, path, body) {
   return parsed(answer.status, await answer.text());
 }
 
-/** Send a file as it is. `progress` gets the bytes sent so far. */
+/** Upload a file. `progress` gets the number of bytes sent so far. Throws ApiError. */
 export function send(path, file, progress) {
   return new Promise((resolve, reject) => {
     const sender = new XMLHttpRequest();
     sender.open("PUT", path);
     if (proof) sender.setRequestHeader("X-CSRF-Token", proof);
     sender.upload.onprogress = (event) => progress(event.loaded);
-    sender.onerror = () => reject(new ApiError(0, "The connection broke."));
+    sender.onerror = () => reject(new ApiError(0, "The connection was lost."));
     sender.onload = () => {
       try {
         resolve(parsed(sender.status, sender.responseText));
@@ -42,7 +42,7 @@ export function send(path, file, progress) {
   });
 }
 
-/** The signed-in user; null for none. */
+/** Return the signed-in user, or null. */
 export async function session() {
   const found = await request("GET", "/api/session");
   proof = found.proof;
@@ -54,8 +54,8 @@ function parsed(status, text) {
   try {
     content = JSON.parse(text || "{}");
   } catch {
-    // an error of a proxy in between: its text is of no use here
+    // the error page of a proxy: its text is not shown
   }
-  if (status >= 400) throw new ApiError(status, content.error || `The gallery answered with ${status}.`);
+  if (status >= 400) throw new ApiError(status, content.error || `The gallery responded with status ${status}.`);
   return content;
 }

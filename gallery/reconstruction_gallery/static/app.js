@@ -1,4 +1,4 @@
-// The page: signs the user in, keeps the stream open, and shows the part that the address names.
+// Entry point of the page: signs the user in, keeps the event stream open, and shows the view for the address.
 
 import { request, session } from "./api.js";
 import { alertUser, clearAlerts, h, setText } from "./dom.js";
@@ -29,7 +29,7 @@ function show(focus) {
     return;
   }
   leave = () => {};
-  main.replaceChildren(h("h1", { tabindex: "-1" }, "There is no such page"));
+  main.replaceChildren(h("h1", { tabindex: "-1" }, "Page not found"));
 }
 
 function go(address) {
@@ -104,7 +104,7 @@ document.addEventListener("click", (event) => {
 for (const kind of ["dragover", "drop"]) {
   document.addEventListener(kind, (event) => {
     if (!event.dataTransfer.types.includes("Files")) return;
-    event.preventDefault(); // the browser would leave the page and show the photo
+    event.preventDefault(); // or the browser would open the photo instead of the page
     document.documentElement.classList.toggle("dropping", uploads && kind === "dragover");
     if (kind === "drop" && uploads) {
       if (location.pathname !== "/new") go("/new");

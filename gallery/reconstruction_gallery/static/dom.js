@@ -1,6 +1,6 @@
-// Elements without a framework: h("a", {href: "/", onclick: f}, "text", child).
+// DOM helpers without a framework: h("a", {href: "/", onclick: f}, "text", child).
 
-/** Make an element. Attributes that are false, null or undefined are left out; on… are listeners; texts are never HTML. */
+/** Create an element. Attributes that are false, null or undefined are skipped; on… are listeners; text is never HTML. */
 export function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -12,12 +12,12 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** Change a text only where it differs: screen readers announce each change. */
+/** Set a text only if it differs: screen readers announce each change. */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Show a message that the user should not miss; it replaces the last one. */
+/** Show a message to the user; it replaces the previous one. */
 export function alertUser(message) {
   const close = h("button", { type: "button", "aria-label": "Close the message", onclick: () => box.remove() }, "×");
   const box = h("div", { class: "alert" }, h("span", {}, message), close);

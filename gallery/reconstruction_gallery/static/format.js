@@ -1,4 +1,4 @@
-// Texts for people: times, durations, sizes.
+// Formatting of times, durations, sizes and states, and the addresses of jobs.
 
 const UNITS = ["bytes", "KB", "MB", "GB", "TB"];
 const ORDER = ["Running", "Cancelling", "Queued", "Pending", "Suspended"];
@@ -12,12 +12,12 @@ export function bytes(count) {
   return `${unit && count < 10 ? count.toFixed(1) : Math.round(count)} ${UNITS[unit]}`;
 }
 
-/** "2h 5m", "3m 20s", "12s" between two times. */
+/** Return the duration between two times: "2h 5m", "3m 20s", "12s". */
 export function duration(from, to = Date.now()) {
   return seconds(Math.max(0, Math.round((new Date(to) - new Date(from)) / 1000)));
 }
 
-/** The same for a number of seconds. */
+/** Return a number of seconds as a duration. */
 export function seconds(count) {
   const parts = [[86400, "d"], [3600, "h"], [60, "m"], [1, "s"]];
   const first = parts.findIndex(([size]) => count >= size);
@@ -36,19 +36,19 @@ export function finished(job) {
   return ["Succeeded", "Failed", "Cancelled"].includes(job.phase);
 }
 
-/** Jobs that are under way first, then the newest. */
+/** Sort unfinished jobs first, then the newest. */
 export function byAttention(one, other) {
   const place = (job) => (ORDER.includes(job.phase) ? ORDER.indexOf(job.phase) : ORDER.length);
   return place(one) - place(other) || compare(other.created, one.created) || compare(one.name, other.name);
 }
 
-/** Many times faster than localeCompare, and a list of thousands is sorted at each change. */
+/** Compare strings: much faster than localeCompare, and a list of thousands is sorted at each change. */
 function compare(one, other) {
   if (one === other) return 0;
   return one < other ? -1 : 1;
 }
 
-/** The line of a row below the name. */
+/** Return the line below the name in a row. */
 export function describe(job) {
   const parts = [job.model];
   if (job.simulated) parts.push("simulated");
@@ -58,13 +58,13 @@ export function describe(job) {
   return parts.join(" · ");
 }
 
-/** The state in a few words. */
+/** Return the state in a few words. */
 export function state(job) {
   if (job.phase === "Running") return [job.step, job.eta && `${job.eta} left`].filter(Boolean).join(", ");
   return job.reason;
 }
 
-/** The address of a file of a job's result. */
+/** Return the address of a file of a job's result. */
 export function fileUrl(job, name) {
   return `${apiUrl(job)}/files/${name.split("/").map(encodeURIComponent).join("/")}`;
 }

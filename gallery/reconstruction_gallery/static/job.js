@@ -1,4 +1,4 @@
-// The page of one job: progress, what one can do, the mesh; the rest is in sections.js.
+// View of one job: progress, actions and the mesh. sections.js has the other parts.
 
 import { request } from "./api.js";
 import { alertUser, clearAlerts, h, setText } from "./dom.js";
@@ -6,7 +6,7 @@ import { apiUrl, duration, fileUrl, finished, state, time } from "./format.js";
 import { logSection, reportSection, sections } from "./sections.js";
 import { byName, listen, store } from "./store.js";
 
-/** Show the job in `main`. Returns a function that ends it. */
+/** Show the job in `main`. Returns a function that closes the view. */
 export function showJob(main, { namespace, name }) {
   const key = { namespace, name };
   const badge = h("span", { class: "badge" });
@@ -24,14 +24,14 @@ export function showJob(main, { namespace, name }) {
     h("div", { class: "now" }, badge, bar, step), message, actions, viewer, details, report, log,
   );
 
-  let shown = null; // the row that the page shows
-  let whole = null; // the object
+  let shown = null; // the row that is shown
+  let whole = null; // the response for the job
   let mesh = "";
   let asking = false;
   let again = false;
   let ended = false;
 
-  /** Take what the stream has; the rest of the object only if it changed. */
+  /** Show the row from the event stream, and load the whole object if the row changed. */
   function update() {
     const job = byName(namespace, name);
     if (!job) {
@@ -65,7 +65,7 @@ export function showJob(main, { namespace, name }) {
     }
     if (again && !ended) {
       again = false;
-      setTimeout(load, 500); // reports come fast
+      setTimeout(load, 500); // progress reports come at a high rate
     }
   }
 
@@ -134,7 +134,7 @@ export function showJob(main, { namespace, name }) {
   function confirmCancel() {
     const started = whole.job.status.startTime;
     ask(`Cancel ${name} for good?`, [h("p", {}, started
-      ? `${shown.percent}% is done, and ${duration(started)} were spent. All of it is lost.`
+      ? `${shown.percent}% is done, after ${duration(started)}. All of it will be lost.`
       : "The job has not started.")],
     h("button", { class: "danger", onclick: () => act("confirm-cancel") }, "Confirm cancel"));
   }
@@ -147,7 +147,7 @@ export function showJob(main, { namespace, name }) {
   };
 }
 
-/** A question with a way back, which has the focus. */
+/** Ask for confirmation. The button that changes nothing has the focus. */
 function ask(title, content, yes) {
   const dialog = h("dialog", { "aria-labelledby": "question", onclose: () => dialog.remove() },
     h("h2", { id: "question" }, title),
@@ -165,7 +165,7 @@ async function showMesh(place, address, label) {
   try {
     await import("./vendor/model-viewer.min.js");
   } catch {
-    return; // previews are there without it
+    return; // the previews do not need it
   }
   const element = h("model-viewer", {
     src: address, alt: label, "camera-controls": true, "touch-action": "pan-y", "interaction-prompt": "none", "shadow-intensity": 0.6,

@@ -1,4 +1,4 @@
-// The list of jobs: those under way first, filtered by words and phase, a page at a time.
+// View of the list of jobs: unfinished jobs first, filtered by text and phase, one page at a time.
 
 import { h, setText } from "./dom.js";
 import { byAttention, describe, fileUrl, pageUrl, state } from "./format.js";
@@ -7,7 +7,7 @@ import { jobs, listen, store } from "./store.js";
 const PAGE = 50; // rows
 const PHASES = ["Running", "Queued", "Pending", "Suspended", "Cancelling", "Succeeded", "Failed", "Cancelled"];
 
-/** Show the list in `main`. Returns a function that ends it. */
+/** Show the list in `main`. Returns a function that closes the view. */
 export function showList(main) {
   const search = h("input", { type: "search", id: "search", placeholder: "Name or namespace", oninput: reset });
   const phase = h("select", { id: "phase", onchange: reset });
@@ -65,7 +65,7 @@ export function showList(main) {
       if (!row) rows.set(job.uid, (row = makeRow()));
       row.set(job);
       if (row.element === place) place = place.nextElementSibling;
-      else list.insertBefore(row.element, place); // a row that has the focus keeps its place in most updates
+      else list.insertBefore(row.element, place); // most updates do not move the row that has the focus
     }
     pager.hidden = last === 0;
     back.disabled = page === 0;

@@ -1,4 +1,4 @@
-// Sections of a job's page: previews, numbers, times, files, report, log.
+// Sections of a job's view: previews, numbers, times, files, report, log.
 
 import { request } from "./api.js";
 import { h, setText } from "./dom.js";
@@ -6,7 +6,7 @@ import { apiUrl, bytes, duration, fileUrl, seconds, time } from "./format.js";
 
 const REPORT = "report.html";
 
-/** The parts of the page that show what the object and its manifest have. */
+/** Return the sections that show the object and its manifest. */
 export function sections(key, { job, result }) {
   const { spec, status } = job;
   const pictures = (result?.files ?? []).filter((file) => /\.(png|jpe?g|webp)$/i.test(file.name) && !/texture/i.test(file.name));
@@ -33,7 +33,7 @@ export function sections(key, { job, result }) {
     ["Took", status.startTime && status.completionTime && duration(status.startTime, status.completionTime)],
     ...(status.steps ?? []).map((step) => [step.name, seconds(step.seconds ?? 0)]),
     ["CPU", result?.usage?.cpuSeconds && seconds(Math.round(result.usage.cpuSeconds))],
-    ["Memory at most", result?.usage?.peakMemoryBytes && bytes(result.usage.peakMemoryBytes)],
+    ["Peak memory", result?.usage?.peakMemoryBytes && bytes(result.usage.peakMemoryBytes)],
     ["Resumed from", result?.resumedFrom],
     ["Attempt", status.attempt > 1 && `${status.attempt} (${status.failures ?? 0} failed)`],
     ["Worker", status.worker],
@@ -49,7 +49,7 @@ export function sections(key, { job, result }) {
   return made;
 }
 
-/** The report of the model, in a frame that can reach nothing; empty without one. */
+/** Return the model's report in a sandboxed frame; empty if there is none. */
 export function reportSection(key, result) {
   if (!result.files.some((file) => file.name === REPORT)) return [];
   const show = h("button", {
@@ -59,20 +59,20 @@ export function reportSection(key, result) {
   return [section("Report", show)];
 }
 
-/** The log, which is read when the user asks for it: it costs the API server much. */
+/** Return the log section. The log is loaded on request only: it is expensive for the API server. */
 export function logSection(key) {
   const lines = h("pre", { class: "log", tabindex: "0", hidden: true, "aria-label": "Log" });
   const note = h("p", { class: "meta", role: "status" });
   const show = h("button", { type: "button", onclick: load }, "Show the log");
   async function load() {
     show.disabled = true;
-    setText(note, "Reading…");
+    setText(note, "Loading…");
     try {
       const found = await request("GET", `${apiUrl(key)}/log`);
       lines.textContent = found.lines.map((one) => `${one.time.slice(0, 19).replace("T", " ")} ${one.source}  ${one.text}`).join("\n");
       lines.hidden = !found.lines.length;
       setText(note, [found.lines.length ? `${found.lines.length} lines` : "No lines", found.leftOut].filter(Boolean).join("; "));
-      setText(show, "Read again");
+      setText(show, "Reload");
     } catch (error) {
       setText(note, error.message);
     } finally {

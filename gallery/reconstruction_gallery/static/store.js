@@ -1,4 +1,4 @@
-// The jobs that the user may see, kept up to date by server-sent events.
+// Store of the jobs that the user may see, kept up to date by server-sent events.
 
 import { setText } from "./dom.js";
 
@@ -8,9 +8,9 @@ export const store = { synced: false };
 const listeners = new Set();
 let source = null;
 let signedOut = () => {};
-let fresh = null; // uids that the stream has sent since it was opened, until it is synced
+let fresh = null; // uids that the stream sent since it was opened; null once it is synced
 
-/** Call `listener(changed, removed)` with uids for each change. Returns a function that ends it. */
+/** Call `listener(changed, removed)` with uids at each change. Returns a function that removes the listener. */
 export function listen(listener) {
   listeners.add(listener);
   return () => listeners.delete(listener);
@@ -48,7 +48,7 @@ function connect() {
   source.addEventListener("removed", (event) => remove(JSON.parse(event.data)));
   source.addEventListener("synced", () => {
     if (fresh === null) return;
-    remove([...jobs.keys()].filter((uid) => !fresh.has(uid))); // deleted while there was no connection
+    remove([...jobs.keys()].filter((uid) => !fresh.has(uid))); // deleted while the stream was disconnected
     fresh = null;
     store.synced = true;
     setText(live(), "Live");
@@ -64,7 +64,7 @@ function connect() {
   };
   source.onerror = () => {
     setText(live(), "Connecting…");
-    fresh = null; // the browser connects again by itself, and `onopen` begins a new list
+    fresh = null; // the browser reconnects on its own, and `onopen` starts a new list
     if (source.readyState === EventSource.CLOSED) setTimeout(signedOut, 2000);
   };
 }

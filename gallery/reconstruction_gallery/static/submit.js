@@ -1,21 +1,21 @@
-// A new job: drop photos, send them one by one, and create the job as the user.
+// View for a new job: collects photos, uploads them, and creates the job as the user.
 
 import { request, send } from "./api.js";
 import { alertUser, clearAlerts, h, setText } from "./dom.js";
 import { bytes, pageUrl } from "./format.js";
 import { byName, jobs, listen } from "./store.js";
 
-const AT_ONCE = 3; // photos under way
-const PHOTO = /(^|\/)[^./][^/]*\.(jpe?g|png|webp|tiff?|heic|heif)$/i; // no hidden file
+const AT_ONCE = 3; // simultaneous uploads
+const PHOTO = /(^|\/)[^./][^/]*\.(jpe?g|png|webp|tiff?|heic|heif)$/i; // no hidden files
 const LAST_NAMESPACE = "gallery.namespace";
 
-let take = null; // adds photos to the form that is shown
+let take = null; // adds photos to the form, while it is shown
 
-/** Show the form in `main`; `go` opens another page. Returns a function that ends it. */
+/** Show the form in `main`; `go` opens another view. Returns a function that closes the view. */
 export function showSubmit(main, _params, go) {
   const photos = new Map(); // name -> file
   let stem = "scan";
-  let named = false; // by the user
+  let named = false; // the user has edited the name
   const known = h("datalist", { id: "namespaces" });
   const namespace = h("input", {
     id: "namespace", list: "namespaces", required: true, autocomplete: "off", oninput: suggest,
@@ -68,7 +68,7 @@ export function showSubmit(main, _params, go) {
     }
   }
 
-  let begun = null; // an upload whose job was refused is used again
+  let begun = null; // the upload; used again if its job was rejected
 
   async function upload() {
     const base = `/api/namespaces/${encodeURIComponent(namespace.value)}/uploads`;
@@ -110,16 +110,16 @@ export function showSubmit(main, _params, go) {
   };
 }
 
-/** Add dropped files to the form that is shown. */
+/** Add dropped files to the form, if it is shown. */
 export async function addDropped(transfer) {
-  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry()).filter(Boolean); // now: later there are none
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry()).filter(Boolean); // before any await: the items are empty afterwards
   const files = entries.length
     ? (await Promise.all(entries.map((entry) => inside(entry, "")))).flat()
     : [...transfer.files].map((file) => [file.name, file]);
   take?.(files, entries.length === 1 && entries[0].isDirectory ? entries[0].name : "");
 }
 
-/** Pairs of path and file: of a file, or of all files in a folder. */
+/** Return pairs of path and file: for a file, or for all files in a folder. */
 async function inside(entry, path) {
   if (entry.isFile) return [[path + entry.name, await new Promise((resolve, reject) => entry.file(resolve, reject))]];
   const isTop = entry.fullPath.lastIndexOf("/") === 0;
@@ -127,26 +127,26 @@ async function inside(entry, path) {
   const reader = entry.createReader();
   const found = [];
   for (;;) {
-    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject)); // some at a time
+    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject)); // returns a part of the entries at a time
     if (!some.length) break;
     for (const one of some) found.push(inside(one, below));
   }
   return (await Promise.all(found)).flat();
 }
 
-/** A job's name made from a folder's. */
+/** Make a job's name from a folder's name. */
 function plain(folder) {
   return folder.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "").slice(0, 50).replace(/-$/, "");
 }
 
-/** The name, or with a number if there is a job of that name. */
+/** Return the name, with a number appended if there is a job of that name. */
 function free(stem, namespace) {
   let name = stem;
   for (let number = 2; byName(namespace, name); number += 1) name = `${stem}-${number}`;
   return name;
 }
 
-/** A name without folders that the gallery takes, and that no other photo has; a mask keeps its photo's. */
+/** Return a unique name without folders that the gallery accepts; a mask keeps the name of its photo. */
 function safe(path, photos) {
   const original = path.replace(/(^|\/)masks\/([^/]+)\.png$/i, "$1$2.mask.png").replaceAll("/", "_");
   const [, stem, suffix] = /^(.*?)((?:\.mask)?\.\w+)$/.exec(original);

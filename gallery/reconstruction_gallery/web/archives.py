@@ -1,6 +1,6 @@
-"""Route of a whole result: one ZIP archive, written while it is sent, so that it needs neither memory nor disk.
+"""Archive route: a whole result as one ZIP, written while it is sent, so that it needs neither memory nor disk.
 
-Files are stored without compression: meshes and pictures hardly shrink. Each is compared with its digest; if one differs, the
+Files are stored without compression: meshes and pictures hardly shrink. Each digest is verified; if one differs, the
 download is aborted, so that the client sees that it is incomplete.
 """
 
@@ -24,7 +24,7 @@ from starlette.routing import Route
 from reconstruction_gallery.files.opened import UnreadableResultError, is_plain
 from reconstruction_gallery.files.results import Results
 from reconstruction_gallery.kube.jobs import Job
-from reconstruction_gallery.web.parts import Gallery
+from reconstruction_gallery.web.parts import requested_job
 from reconstruction_gallery.web.responses import HoldingResponse
 
 _ZIP64_BYTES: Final = 1 << 31
@@ -32,9 +32,7 @@ _MODE: Final = 0o644 << 16
 
 
 async def _archive(request: Request) -> Response:
-    gallery = Gallery.of(request)
-    user = (await gallery.identities.of(request)).user
-    job = await gallery.visible_job(request, user)
+    gallery, user, job = await requested_job(request)
     manifest = await gallery.results.manifest(job.key, job.delivered_to)
     files = [] if manifest is None else _files(manifest)
     if not files:
@@ -44,14 +42,14 @@ async def _archive(request: Request) -> Response:
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(job.key.name)}.zip",
         "Content-Type": "application/zip",
     }
-    gallery.archives.take(user.name)
+    gallery.archives.acquire(user.name)
     return HoldingResponse(
-        _zipped(gallery.results, job, files), partial(gallery.archives.free, user.name), 200, headers
+        _zipped(gallery.results, job, files), partial(gallery.archives.release, user.name), 200, headers
     )
 
 
 def _files(manifest: Manifest) -> list[SealedFile]:
-    """The files that can be unpacked on every system, each once."""
+    """Return the files that can be unpacked on every system, each once."""
     return list({one.name: one for one in manifest.files if is_plain(one.name)}.values())
 
 
@@ -71,7 +69,7 @@ async def _zipped(results: Results, job: Job, files: list[SealedFile]) -> AsyncG
             finally:
                 opened.close()
             if digest.hexdigest() != sealed.sha256:
-                raise UnreadableResultError(f"{sealed.name} of {job.key} is not the file of its manifest")
+                raise UnreadableResultError(f"{sealed.name} of {job.key} differs from its digest in the manifest")
     yield sink.taken()
 
 
@@ -84,12 +82,12 @@ class _Sink(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, data: bytes) -> int:  # type: ignore[override]  # of what zipfile writes
+    def write(self, data: bytes) -> int:  # type: ignore[override]  # zipfile writes bytes
         self._content += data
         return len(data)
 
     def taken(self) -> bytes:
-        """The bytes written since the last call."""
+        """Return and remove the bytes written since the last call."""
         content, self._content = bytes(self._content), bytearray()
         return content
 

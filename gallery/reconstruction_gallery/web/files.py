@@ -1,4 +1,4 @@
-"""Routes of results: a file of a job, whole or a range of it."""
+"""File route: a file of a job's result, whole or a range of it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from reconstruction_gallery.files.opened import NoResultError, OpenFile
-from reconstruction_gallery.web.parts import Gallery
+from reconstruction_gallery.web.parts import requested_job
 from reconstruction_gallery.web.responses import HoldingResponse
 from reconstruction_gallery.web.security import FILE_POLICY, REPORT_HEADERS
 
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 _REPORT: Final = "report.html"
-# Types that the page shows; files of all other types are downloads.
+# Types that a browser shows; files of other types are downloads.
 _SHOWN: Final = {
     ".glb": "model/gltf-binary",
     ".jpeg": "image/jpeg",
@@ -33,9 +33,7 @@ _SHOWN: Final = {
 
 
 async def _file(request: Request) -> Response:
-    gallery = Gallery.of(request)
-    user = (await gallery.identities.of(request)).user
-    job = await gallery.visible_job(request, user)
+    gallery, _, job = await requested_job(request)
     name = request.path_params["path"]
     try:
         opened = await gallery.results.open(job.key, job.delivered_to, name)
@@ -52,7 +50,7 @@ async def _answer(request: Request, opened: OpenFile) -> Response:
     size, tag = opened.sealed.bytes, f'"{quote(opened.sealed.sha256)}"'
     headers = {
         "Accept-Ranges": "bytes",
-        "Cache-Control": "private, no-cache",  # cached but revalidated each time: rights may have ended
+        "Cache-Control": "private, no-cache",  # cached, but revalidated each time: the user may have lost the right
         "ETag": tag,
         **_kind(request, opened.sealed.name),
     }
@@ -72,9 +70,9 @@ async def _answer(request: Request, opened: OpenFile) -> Response:
 
 
 def _kind(request: Request, name: str) -> dict[str, str]:
-    """Headers by the kind of the file: shown, or downloaded."""
+    """Return the headers for the file's type: shown inline, or downloaded."""
     path = PurePosixPath(name)
-    # A report runs scripts. Alone in a tab it could imitate the gallery's own page and send typed text
+    # A report runs scripts. In a tab of its own it could imitate the gallery's page and send typed text
     # elsewhere; in a frame, its sandbox and the page's policy prevent that.
     if name == _REPORT and request.headers.get("Sec-Fetch-Dest") == "iframe":
         return {"Content-Type": "text/html; charset=utf-8", "Content-Disposition": "inline", **REPORT_HEADERS}
@@ -88,7 +86,7 @@ def _kind(request: Request, name: str) -> dict[str, str]:
 
 
 def _range(header: str | None, size: int) -> tuple[int, int]:
-    """First byte, and the one after the last. Anything but a single range is ignored, as RFC 9110 allows."""
+    """Return the first byte, and the byte after the last. Anything but a single range is ignored, as RFC 9110 allows."""
     found = _RANGE.fullmatch(header or "")
     if not found or found.groups() == ("", ""):
         return 0, size

@@ -1,8 +1,8 @@
-"""Identity: which Kubernetes user a request is made by, and whether it may change something (CSRF).
+"""Identity: the Kubernetes user of a request, and whether the request may change something (CSRF).
 
-1. Headers of an authenticating proxy count only with the proxy's secret, and only if a secret is configured.
-2. A bearer token names its user. No browser adds it by itself, so that it needs no CSRF token.
-3. The session's cookie stands for the token that the user signed in with.
+1. Headers of an authenticating proxy are accepted only with the proxy's secret, and only if a secret is configured.
+2. A bearer token identifies its user. No browser adds it on its own, so it needs no CSRF token.
+3. A session cookie identifies the token that the user signed in with.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _BEARER: Final = "bearer"
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A request's user. `proof` is the CSRF token that a change needs; None for a bearer token, which needs none."""
+    """A request's user. `proof`: the CSRF token that a change needs; None for a bearer token."""
 
     user: User
     proof: str | None
@@ -44,7 +44,7 @@ class Identities:
         self.cookie = "__Host-gallery" if settings.secure else "gallery"
 
     async def of(self, request: Request) -> Identity:
-        """The request's user. Raises 401 without one, 403 for a user that the proxy may not name, ApiError."""
+        """Return the request's identity. Raises 401 without valid credentials, 403 for a reserved user, and ApiError."""
         try:
             if self._is_proxied(request):
                 user = proxied(request.headers.get(self._settings.proxy_user_header, ""), self._groups(request))
@@ -62,16 +62,16 @@ class Identities:
         raise HTTPException(401, "sign in first", {"WWW-Authenticate": "Bearer"})
 
     async def for_change(self, request: Request) -> Identity:
-        """As `of`, for a request that changes something. Raises 403 if another site may have made it."""
+        """As `of`, for a request that changes something. Raises 403 also if another site may have sent it."""
         identity = await self.of(request)
         if identity.proof is not None:
             self.check_origin(request)
             if not hmac.compare_digest(request.headers.get(PROOF_HEADER, "").encode(), identity.proof.encode()):
-                raise HTTPException(403, f"the header {PROOF_HEADER} is missing or wrong: load the page again")
+                raise HTTPException(403, f"the header {PROOF_HEADER} is missing or wrong: reload the page")
         return identity
 
     def check_origin(self, request: Request) -> None:
-        """Raises 403 unless the gallery's own page made the request, by the browser's headers."""
+        """Raise 403 unless the browser's headers show that the gallery's own page sent the request."""
         site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
         same = site == "same-origin" if site is not None else origin is not None
         hosts = {request.headers.get("Host"), urlsplit(self._settings.url).netloc} - {None, ""}  # "null" has no host
@@ -79,7 +79,7 @@ class Identities:
             raise HTTPException(403, "this request comes from another site")
 
     async def sign_in(self, request: Request, token: str, response: Response) -> User:
-        """Begins a session, whose cookie it adds to the response. Raises 401, 403, ApiError."""
+        """Start a session, and add its cookie to the response. Raises 401, 403, ApiError."""
         self.check_origin(request)
         try:
             user = await self._tokens.user(token.strip())
@@ -97,7 +97,7 @@ class Identities:
         return user
 
     def sign_out(self, request: Request, response: Response) -> None:
-        """Ends the session."""
+        """End the session, and delete its cookie."""
         self._sessions.end(request.cookies.get(self.cookie, ""))
         response.delete_cookie(self.cookie, httponly=True, samesite="strict", secure=self._settings.secure)
 

@@ -1,4 +1,4 @@
-"""Routes of jobs: the list, its changes as server-sent events, one job, and what users do with it."""
+"""Job routes: the list, its changes as server-sent events, one job, and actions on it."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from reconstruction_gallery.kube.access import ApiError
 from reconstruction_gallery.kube.rights import SEE
 from reconstruction_gallery.kube.users import User
 from reconstruction_gallery.web.names import namespace_of
-from reconstruction_gallery.web.parts import Gallery, json_of, text_in
+from reconstruction_gallery.web.parts import Gallery, json_of, requested_job, text_in
 from reconstruction_gallery.web.responses import HoldingResponse
 
-# Period of a stream without changes: the user's rights are checked again, and proxies see that it is alive
+# Longest silence of a stream: then the user's rights are checked again, and proxies see that it is alive
 _QUIET_SECONDS: Final = 10.0
-_GATHER_SECONDS: Final = 0.25  # changes within this time make one event (debounce)
+_GATHER_SECONDS: Final = 0.25  # debounce: changes within this time are sent in one event
 _BATCH: Final = 500  # jobs in one event
 
 
 async def _list(request: Request) -> Response:
-    """Summaries of the jobs of one namespace, or of all that the user may see."""
+    """Return the summaries of the jobs of one namespace, or of all jobs that the user may see."""
     gallery = Gallery.of(request)
     user = (await gallery.identities.of(request)).user
     if "namespace" in request.path_params:
@@ -46,13 +46,13 @@ async def _list(request: Request) -> Response:
 async def _events(request: Request) -> Response:
     gallery = Gallery.of(request)
     user = (await gallery.identities.of(request)).user
-    gallery.streams.take(user.name)
+    gallery.streams.acquire(user.name)
     headers = {"Content-Type": "text/event-stream; charset=utf-8", "X-Accel-Buffering": "no"}
-    return HoldingResponse(_changes(request, user), partial(gallery.streams.free, user.name), 200, headers)
+    return HoldingResponse(_changes(request, user), partial(gallery.streams.release, user.name), 200, headers)
 
 
 async def _changes(request: Request, user: User) -> AsyncGenerator[bytes, None]:
-    """The jobs that the user may see, and then what changes of them, until the user's rights or the connection end."""
+    """Yield the jobs that the user may see, and then their changes, until the user loses the rights or the connection ends."""
     gallery = Gallery.of(request)
     jobs, shown, seen_deletions = gallery.jobs, dict[str, str](), -1
     visible: frozenset[str] = frozenset()
@@ -64,7 +64,7 @@ async def _changes(request: Request, user: User) -> AsyncGenerator[bytes, None]:
         except (HTTPException, ApiError):
             yield b"event: end\ndata: {}\n\n"  # the page signs in again, or reconnects
             return
-        since = revision if now_visible <= visible else -1  # jobs of a namespace that is new to the user are old
+        since = revision if now_visible <= visible else -1  # a newly visible namespace: its jobs were not sent yet
         revision, visible = jobs.revision, now_visible
         changed = [job for job in jobs.since(since) if job.key.namespace in visible]
         shown.update((job.key.uid, job.key.namespace) for job in changed)
@@ -85,14 +85,12 @@ async def _changes(request: Request, user: User) -> AsyncGenerator[bytes, None]:
 
 
 async def _show(request: Request) -> Response:
-    gallery = Gallery.of(request)
-    user = (await gallery.identities.of(request)).user
-    job = await gallery.visible_job(request, user)
+    gallery, user, job = await requested_job(request)
     permissions = await gallery.rights.permissions(user, job.key.namespace)
     body = {"job": json.loads(job.detail), "permissions": permissions.as_json}
     try:
         body["result"] = _shown(await gallery.results.manifest(job.key, job.delivered_to))
-    except UnreadableResultError as error:  # the rest can be shown
+    except UnreadableResultError as error:  # the page shows everything else
         body |= {"result": None, "unreadable": str(error)}
     return JSONResponse(body)
 
@@ -111,10 +109,10 @@ async def _act(request: Request) -> Response:
     action, uid = text_in(body, "action"), text_in(body, "uid")
     reason = text_in(body, "reason", "")
     if action not in writing.ACTIONS:
-        raise HTTPException(400, f"{action!r:.60} is no action: choose from {', '.join(writing.ACTIONS)}")
+        raise HTTPException(400, f"{action!r:.60} is not an action: use {', '.join(writing.ACTIONS)}")
     job = await gallery.visible_job(request, user)
     if job.key.uid != uid:
-        raise HTTPException(409, f"{job.key.name} is another job now: load the page again")
+        raise HTTPException(409, f"{job.key.name} was deleted and created again: reload the page")
     await writing.act(gallery.api, user, job.key, action, reason)
     return Response(status_code=204)
 

@@ -1,4 +1,4 @@
-"""Route of a job's log."""
+"""Log route: the Events and log lines of one job."""
 
 from __future__ import annotations
 
@@ -9,19 +9,17 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from reconstruction_gallery.kube import logs
-from reconstruction_gallery.web.parts import Gallery
+from reconstruction_gallery.web.parts import requested_job
 
 
 async def _log(request: Request) -> Response:
-    gallery = Gallery.of(request)
-    user = (await gallery.identities.of(request)).user
-    job = await gallery.visible_job(request, user)
+    gallery, user, job = await requested_job(request)
     since = json.loads(job.detail)["metadata"]["creationTimestamp"]
-    gallery.logs.take(user.name)
+    gallery.logs.acquire(user.name)
     try:
         found = await logs.of_job(gallery.api, user, gallery.settings.system_namespace, job.key, since)
     finally:
-        gallery.logs.free(user.name)
+        gallery.logs.release(user.name)
     return JSONResponse(found.as_json)
 
 

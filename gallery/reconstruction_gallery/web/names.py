@@ -1,4 +1,4 @@
-"""Names in a request, checked before they become a part of a path."""
+"""Names in a request: validated before they become part of a path at the API server."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
 def namespace_of(request: Request) -> str:
-    """The namespace in the path. Raises 404 if the text cannot be a namespace."""
+    """Return the namespace in the path. Raises 404 for an invalid name."""
     return _checked(request.path_params["namespace"], _LABEL)
 
 
 def name_of(request: Request) -> str:
-    """The job's name in the path. Raises 404 if the text cannot be a name."""
+    """Return the job's name in the path. Raises 404 for an invalid name."""
     return _checked(request.path_params["name"], _NAME)
 
 
 def _checked(text: str, pattern: re.Pattern[str]) -> str:
     if not pattern.fullmatch(text) or ".." in text:
-        raise HTTPException(404, "there is nothing of that name")
+        raise HTTPException(404, "not found: the name is invalid")
     return text

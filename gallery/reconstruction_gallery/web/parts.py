@@ -1,4 +1,4 @@
-"""What the routes share: the gallery's parts, JSON bodies with a limit, and errors as JSON."""
+"""Shared parts of the routes: the gallery's components, JSON bodies with a size limit, and errors as JSON."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from reconstruction_gallery.kube.rights import SEE, Rights
 from reconstruction_gallery.kube.users import User
 from reconstruction_gallery.settings import Settings
 from reconstruction_gallery.web.identity import Identities
+from reconstruction_gallery.web.limits import RequestLimit
 from reconstruction_gallery.web.names import name_of, namespace_of
-from reconstruction_gallery.web.turns import Turns
 
 _log = logging.getLogger(__name__)
 
 _MAX_JSON_BYTES: Final = 65_536
 _SILENCE_SECONDS: Final = 30.0
-# Statuses of the API server for a user's write that the user can correct; all others are errors of the gallery.
+# The API server's statuses that a user can act on; all others are errors of the gallery.
 _PASSED_ON: Final = {400, 401, 403, 404, 409, 422, 429}
 
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """The parts of the running gallery."""
+    """The components of the running gallery."""
 
     settings: Settings
     api: Api
@@ -44,19 +44,19 @@ class Gallery:
     rights: Rights
     identities: Identities
     results: Results
-    uploads: Uploads | None  # None: switched off
-    streams: Turns = field(default_factory=lambda: Turns(20, 1000))  # of changes: one for each open page
-    archives: Turns = field(default_factory=lambda: Turns(2, 20))  # each reads a whole result
-    logs: Turns = field(default_factory=lambda: Turns(1, 10))  # each reads the logs of many pods
+    uploads: Uploads | None  # None: disabled
+    streams: RequestLimit = field(default_factory=lambda: RequestLimit(20, 1000))  # one for each open page
+    archives: RequestLimit = field(default_factory=lambda: RequestLimit(2, 20))  # each reads a whole result
+    logs: RequestLimit = field(default_factory=lambda: RequestLimit(1, 10))  # each reads the logs of many pods
 
     @staticmethod
     def of(request: Request) -> Gallery:
-        """The gallery that serves the request."""
+        """Return the gallery that serves the request."""
         gallery: Gallery = request.app.state.gallery
         return gallery
 
     async def visible_job(self, request: Request, user: User) -> Job:
-        """The job in the path. Raises 403 if the user may not see the namespace's jobs, whether or not it exists; else 404."""
+        """Return the job in the path. Raises 404 if there is none, or 403 in any case if the user may not see jobs of its namespace."""
         namespace, name = namespace_of(request), name_of(request)
         await self.require(user, SEE, namespace)
         job = self.jobs.get(namespace, name)
@@ -65,13 +65,20 @@ class Gallery:
         return job
 
     async def require(self, user: User, verb: str, namespace: str) -> None:
-        """Raises 403 unless the user may do that in the namespace, ApiError."""
+        """Raise 403 unless the user may do that in the namespace. Raises ApiError."""
         if not await self.rights.may(user, verb, namespace):
             raise HTTPException(403, f"{user.name} may not {verb} reconstructionjobs in {namespace}")
 
 
+async def requested_job(request: Request) -> tuple[Gallery, User, Job]:
+    """Return the gallery, the user of a request that only reads, and the job in its path. Raises 401, 403, 404, ApiError."""
+    gallery = Gallery.of(request)
+    user = (await gallery.identities.of(request)).user
+    return gallery, user, await gallery.visible_job(request, user)
+
+
 async def chunks(request: Request) -> AsyncIterator[bytes]:
-    """The body, piece by piece. Raises 408 for a client that sends nothing for some time (slow loris)."""
+    """Yield the body in pieces. Raises 408 if the client sends nothing for some time (slow loris)."""
     stream = request.stream()
     while True:
         try:
@@ -85,7 +92,7 @@ async def chunks(request: Request) -> AsyncIterator[bytes]:
 
 
 async def json_of(request: Request) -> dict[str, Any]:
-    """The JSON object in the body. Raises 415 for another content type, 413, 400."""
+    """Return the JSON object in the body. Raises 415 for another content type, 413 for a large body, 400 for invalid JSON."""
     if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415, "send application/json")
     text = bytearray()
@@ -98,40 +105,40 @@ async def json_of(request: Request) -> dict[str, Any]:
     except (ValueError, RecursionError):
         parsed = None
     if not isinstance(parsed, dict):
-        raise HTTPException(400, "the body is no JSON object")
+        raise HTTPException(400, "the body is not a JSON object")
     return parsed
 
 
 def text_in(body: dict[str, Any], name: str, default: str | None = None) -> str:
-    """A text in the body. Raises 400 if there is none."""
+    """Return a string in the body. Raises 400 if it is missing or has another type."""
     value = body.get(name, default)
     if not isinstance(value, str):
-        raise HTTPException(400, f"{name} is missing, or no text")
+        raise HTTPException(400, f"{name} is missing, or not a string")
     return value
 
 
 async def on_http_error(_request: Request, error: Exception) -> Response:
-    """The error as JSON."""
+    """Return the error as JSON."""
     assert isinstance(error, HTTPException)  # noqa: S101  # registered for it
     return JSONResponse({"error": error.detail}, error.status_code, error.headers)
 
 
 async def on_upload_error(_request: Request, error: Exception) -> Response:
-    """The refusal as JSON. The connection is closed, and the rest of the request is not read."""
+    """Return the error as JSON. The connection is closed: the rest of the request is not read."""
     assert isinstance(error, UploadError)  # noqa: S101  # registered for it
     return JSONResponse({"error": error.message}, error.status, {"Connection": "close"})
 
 
 async def on_unreadable_result(_request: Request, error: Exception) -> Response:
-    """Why a result cannot be read, as JSON."""
+    """Return the error as JSON, with status 502."""
     assert isinstance(error, UnreadableResultError)  # noqa: S101  # registered for it
     return JSONResponse({"error": str(error)}, HTTPStatus.BAD_GATEWAY)
 
 
 async def on_api_error(_request: Request, error: Exception) -> Response:
-    """The API server's refusal as JSON. If it cannot be reached, nothing else is shown."""
+    """Return the API server's error as JSON if the user can act on it; else status 503 without details."""
     assert isinstance(error, ApiError)  # noqa: S101  # registered for it
     if error.status in _PASSED_ON:
         return JSONResponse({"error": error.message, "reason": error.reason}, error.status)
-    _log.warning("The API server did not answer: %s", error)
-    return JSONResponse({"error": "the API server does not answer; try again"}, HTTPStatus.SERVICE_UNAVAILABLE)
+    _log.warning("Request to the API server failed: %s", error)
+    return JSONResponse({"error": "the API server is unavailable; try again"}, HTTPStatus.SERVICE_UNAVAILABLE)

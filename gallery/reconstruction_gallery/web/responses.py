@@ -1,4 +1,4 @@
-"""Response that holds a resource while it is sent, such as an open file or a turn."""
+"""Response that holds a resource while it is sent, such as an open file or a slot of a request limit."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Final
 from starlette.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
-_TAKEN_SECONDS: Final = 120.0  # a client that reads nothing for so long loses it
+_TAKEN_SECONDS: Final = 120.0  # a client that reads nothing for so long is disconnected
 
 
 class HoldingResponse(StreamingResponse):
-    """Content with a resource that `close` frees however the response ends, even if the client disconnects."""
+    """Streamed content. `close` frees its resource however the response ends, even if the client disconnects."""
 
     def __init__(
         self, content: AsyncGenerator[bytes, None], close: Callable[[], None], status: int, headers: dict[str, str]
@@ -23,7 +23,7 @@ class HoldingResponse(StreamingResponse):
         self._close = close
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As ASGI."""
+        """Send the response (ASGI)."""
 
         async def send_soon(message: Message) -> None:
             async with asyncio.timeout(_TAKEN_SECONDS):

@@ -1,4 +1,4 @@
-"""Security headers of every response. The page has no inline script or style, and reaches no other host."""
+"""Security headers: in every response. The page has no inline script or style, and connects to no other host."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Final
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# The style sheet that <model-viewer> puts into itself: by its hash, which a new version may change. The browser's console, which
-# tests/real/gallery reads, names the new one.
+# Hash of the style sheet that <model-viewer> creates. A new version may change it; the browser's console, which
+# tests/real/gallery reads, then shows the new hash.
 _VIEWER_STYLE: Final = "sha256-PXtZZkJMMyc18o/DN1ZEFOJ2qEGq95IQbVaJFMOXOb0="
 
 
@@ -18,12 +18,12 @@ def _policy(*directives: str) -> str:
 
 PAGE_POLICY: Final = _policy(
     "default-src 'none'",
-    "script-src 'self' 'wasm-unsafe-eval'",  # WebAssembly alone: <model-viewer>'s decoder of compressed meshes
+    "script-src 'self' 'wasm-unsafe-eval'",  # WebAssembly only: <model-viewer>'s decoder of compressed meshes
     f"style-src 'self' '{_VIEWER_STYLE}'",
     "img-src 'self' blob: data:",
     "connect-src 'self' blob:",
     "font-src 'self'",
-    "frame-src 'self'",  # reports, which cannot lead their frame elsewhere
+    "frame-src 'self'",  # reports; a script cannot lead the frame to another site
     "worker-src 'self' blob:",
     "manifest-src 'self'",
     "form-action 'self'",
@@ -31,10 +31,10 @@ PAGE_POLICY: Final = _policy(
     "frame-ancestors 'none'",
 )
 FILE_POLICY: Final = "default-src 'none'; frame-ancestors 'none'; sandbox"
-"""Of a job's files: what a model wrote may be a page with scripts, and must never run as the gallery's own."""
+"""For files of a job: a model may write a page with scripts, which must never run with the gallery's origin."""
 REPORT_HEADERS: Final = {
     "Content-Security-Policy": _policy(
-        "sandbox allow-scripts",  # an origin of its own: neither cookies nor the page around it
+        "sandbox allow-scripts",  # an opaque origin: no access to cookies or to the page around it
         "default-src 'none'",
         "script-src 'unsafe-inline' 'wasm-unsafe-eval' blob:",
         "style-src 'unsafe-inline'",
@@ -47,7 +47,7 @@ REPORT_HEADERS: Final = {
     ),
     "X-Frame-Options": "SAMEORIGIN",
 }
-"""Of a report in a frame of the page: its scripts run, and reach nothing."""
+"""For a report in a frame of the page: its scripts run without access to the network or the page."""
 
 _HEADERS: Final = {
     "Content-Security-Policy": PAGE_POLICY,
@@ -63,14 +63,14 @@ _TRANSPORT: Final = "max-age=31536000"
 
 
 class SecurityHeaders:
-    """ASGI middleware: adds each header that the response does not have."""
+    """ASGI middleware: adds the headers that a response does not set itself."""
 
     def __init__(self, app: ASGIApp, *, secure: bool) -> None:
         self._app = app
         self._headers = {**_HEADERS, **({"Strict-Transport-Security": _TRANSPORT} if secure else {})}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As ASGI."""
+        """Handle a request (ASGI)."""
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -1,4 +1,4 @@
-"""Routes of uploads: begin, send each photo as the body of a PUT, create the job as the user, or discard."""
+"""Upload routes: start an upload, send each photo as the body of a PUT, create the job as the user, or discard."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def _submit(request: Request) -> Response:
     try:
         uid = await writing.create(gallery.api, user, namespace, name, spec)
     except BaseException:
-        upload.closed = False  # the user may choose another name and submit again
+        upload.closed = False  # the user may submit again, under another name
         raise
     return JSONResponse({"namespace": namespace, "name": name, "uid": uid}, 201)
 
@@ -59,17 +59,17 @@ async def _discard(request: Request) -> Response:
     gallery, uploads, user, namespace = await _allowed(request)
     upload = _found(request, gallery, uploads, user, namespace)
     if upload.under_way:
-        raise HTTPException(409, "this upload is in use")
+        raise HTTPException(409, "photos are still being uploaded")
     await anyio.to_thread.run_sync(uploads.discard, upload)
     return Response(status_code=204)
 
 
 async def _allowed(request: Request) -> tuple[Gallery, Uploads, User, str]:
-    """Raises 401, 403, 404 if uploads are switched off, ApiError."""
+    """Return what all upload routes need. Raises 401, 403, 404 if uploads are disabled, and ApiError."""
     gallery = Gallery.of(request)
     user = (await gallery.identities.for_change(request)).user
     if gallery.uploads is None:
-        raise HTTPException(404, "uploads are switched off here")
+        raise HTTPException(404, "uploads are disabled here")
     namespace = namespace_of(request)
     await gallery.require(user, UPLOAD, namespace)
     watched = gallery.settings.namespaces

@@ -1,1 +1,1 @@
-"""The command line. Options and help texts alone: what a command does is imported when it runs, so --help is quick."""
+"""Command line: options and help texts. The code of a command is imported when it runs, so that --help is fast."""

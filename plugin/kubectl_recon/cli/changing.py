@@ -17,19 +17,23 @@ def cancel(
     everywhere: o.Everywhere = False,
     selector: o.Selector = None,
     every: o.All = False,
-    request: Annotated[bool, typer.Option("--request", help="Step one alone: announce it. The job continues.")] = False,
-    confirm: Annotated[bool, typer.Option("--confirm", help="Step two alone, of an announced cancel. Final.")] = False,
-    withdraw: Annotated[bool, typer.Option("--withdraw", help="Withdraw an announced cancel.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Both steps without asking.")] = False,
+    request: Annotated[
+        bool, typer.Option("--request", help="Request the cancel only (step one). The job continues.")
+    ] = False,
+    confirm: Annotated[
+        bool, typer.Option("--confirm", help="Confirm a requested cancel (step two). This is final.")
+    ] = False,
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="Withdraw a requested cancel.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Take both steps without a prompt.")] = False,
     reason: Annotated[
-        str | None, typer.Option("--reason", help="Why, in one line: in the job's conditions and Events.")
+        str | None, typer.Option("--reason", help="Reason in one line, for the job's conditions and Events.")
     ] = None,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the jobs are stopped.")] = True,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until the jobs have stopped.")] = True,
     output: o.ObjectsOption = None,
 ) -> None:
-    """Cancel jobs in two steps: announces it, shows what would be lost, asks once, and confirms.
+    """Cancel jobs in two steps: request the cancels, show what would be lost, prompt once, and confirm.
 
-    A "no" withdraws what it announced. For scripts: --request, then --confirm or --withdraw; or --yes.
+    The answer "no" withdraws the requests. Scripts use --request, then --confirm or --withdraw; or --yes.
     """
     from kubectl_recon.commands import cancelling
     from kubectl_recon.targets.selecting import Selection
@@ -55,7 +59,7 @@ def suspend(
     every: o.All = False,
     output: o.ObjectsOption = None,
 ) -> None:
-    """Suspend jobs: none of them runs until it is resumed."""
+    """Suspend jobs. They do not run until they are resumed."""
     from kubectl_recon.commands import changing
     from kubectl_recon.targets.selecting import Selection
 
@@ -87,16 +91,16 @@ def retry(
     connect: o.Connect,
     name: o.Name,
     new_name: Annotated[str | None, typer.Option("--name", help="Name of the new job.")] = None,
-    model: Annotated[str | None, typer.Option("--model", help="Another model.")] = None,
+    model: Annotated[str | None, typer.Option("--model", help="Model of the new job.")] = None,
     quality: o.Quality = None,
     parameters: o.Parameters = None,
-    output: Annotated[str | None, typer.Option("--output", help="Another address for the result.")] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow it to its end.")] = False,
+    output: Annotated[str | None, typer.Option("--output", help="Output address of the new job.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow the new job until it finishes.")] = False,
     show: o.ObjectOption = None,
 ) -> None:
-    """Run a finished job again: a new job with the same spec under the next free name, such as banana-2.
+    """Run a finished job again: create a job with the same spec and the next free name, such as banana-2.
 
-    A finished job itself never runs again.
+    The finished job itself never runs again.
     """
     from kubectl_recon.commands import changing, watching
     from kubectl_recon.kube import manifests
@@ -113,14 +117,15 @@ def retry(
 def restore(
     connect: o.Connect,
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="The deleted job.")] = None,
-    queue: Annotated[str | None, typer.Option("--queue", help="Queue of workers that have its volume.")] = None,
-    follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Follow it to its end.")] = True,
+    queue: Annotated[
+        str | None, typer.Option("--queue", help="Queue of the workers that have the volume with the result.")
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Follow the new job until it finishes.")] = True,
     everywhere: o.Everywhere = False,
 ) -> None:
-    """Bring the result of a deleted job back from the trash: a new job of its name takes it over, and nothing runs.
+    """Restore the result of a deleted job from the trash: a new job of the same name takes it over, and no model runs.
 
-    Without NAME lists what is in the trash, which needs the right to exec into the pods of workers. Exit code 3 if there is no such
-    result.
+    Without NAME, list the trash, which needs the right to exec into pods of workers. Exit code 3 if there is no such result.
     """
     from kubectl_recon.commands import restoring
 

@@ -1,4 +1,4 @@
-"""Completion of names, contexts and namespaces, and the program by which kubectl completes `kubectl recon`."""
+"""Completion of names, contexts and namespaces, and the program that kubectl calls to complete `kubectl recon`."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from contextlib import redirect_stdout, suppress
 from typing import Final
 
 import typer
-from typer.completion import completion_init  # type: ignore[attr-defined]  # typer calls it for its own options alone
+from typer.completion import completion_init  # type: ignore[attr-defined]  # typer itself calls it only for its own options
 
 from kubectl_recon.errors import ReconError
 
-_NO_FILES: Final = ":4"  # cobra's directive: offer no file names
+_NO_FILES: Final = ":4"  # directive of cobra: offer no file names
 _FILES: Final = ":0"
-_VARIABLE: Final = "_KUBECTL_RECON_COMPLETE"  # by which typer's programs are asked for completions
+_VARIABLE: Final = "_KUBECTL_RECON_COMPLETE"  # requests completions from a typer program
 
 
 def job_names(context: typer.Context, incomplete: str) -> list[str]:
-    """The jobs of the namespace, and @latest. Nothing without a cluster: a completion never fails."""
+    """Return the names of the namespace's jobs, and @latest; nothing without a cluster, since completion must not fail."""
     from kubectl_recon.kube import resources
     from kubectl_recon.kube.connection import connect
 
@@ -36,7 +36,7 @@ def job_names(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def namespaces(context: typer.Context, incomplete: str) -> list[str]:
-    """The cluster's namespaces, for a user who may list them."""
+    """Return the cluster's namespaces; nothing for users who may not list them."""
     from kubectl_recon.kube.connection import connect
 
     given = context.params
@@ -47,7 +47,7 @@ def namespaces(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def contexts(context: typer.Context, incomplete: str) -> list[str]:
-    """The contexts of the kubeconfig."""
+    """Return the contexts of the kubeconfig."""
     from kubectl_recon.kube.connection import context_names
 
     with suppress(ReconError):
@@ -56,7 +56,7 @@ def contexts(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def among(*words: str) -> Callable[[str], list[str]]:
-    """Offers these words."""
+    """Return a completion that offers these words."""
 
     def offered(incomplete: str) -> list[str]:
         return [word for word in words if word.startswith(incomplete)]
@@ -65,14 +65,14 @@ def among(*words: str) -> Callable[[str], list[str]]:
 
 
 def completions(words: list[str]) -> list[str]:
-    """What may stand in place of the last word, which is incomplete or empty; each with its help after a tab, if it has one."""
+    """Return the completions of the last word, which may be empty. A help text follows after a tab."""
     from kubectl_recon.cli.main import app
 
     environment = {
         _VARIABLE: "complete_fish",
         "_TYPER_COMPLETE_ARGS": shlex.join(["kubectl-recon", *words]),
         "_TYPER_COMPLETE_FISH_ACTION": "get-args",
-        "COLUMNS": "1000",  # a help text stays on its line
+        "COLUMNS": "1000",  # a help text is not wrapped
     }
     os.environ.update(environment)
     completion_init()

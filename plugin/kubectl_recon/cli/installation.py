@@ -8,34 +8,36 @@ import typer
 
 from kubectl_recon.cli import options as o
 
-Client = Annotated[bool, typer.Option("--client", help="This program's version alone: asks no cluster.")]
+Client = Annotated[
+    bool, typer.Option("--client", help="Print only this program's version, without a request to the cluster.")
+]
 
 
 @o.connecting
 def workers(connect: o.Connect, output: o.DataOption = None) -> None:
-    """Queues, their live workers, and what each worker runs.
+    """Show queues, their live workers, and what each worker runs.
 
-    Live workers are counted by the operator's metrics, which the API server's proxy gives to users who may get pods/proxy in
-    its namespace. Others see the workers that have one of their jobs.
+    The number of live workers comes from the operator's metrics, which need the right to get pods/proxy in the operator's
+    namespace. Without it, only workers that run one of your jobs are shown.
     """
-    from kubectl_recon.commands.installation import fleet
+    from kubectl_recon.commands.installation import workers as command
 
-    raise typer.Exit(fleet.workers(connect(), o.format_of(output)))
+    raise typer.Exit(command.workers(connect(), o.format_of(output)))
 
 
 @o.connecting
 def models(connect: o.Connect, output: o.DataOption = None) -> None:
-    """Models that jobs name, how these jobs went, and models that workers lack."""
-    from kubectl_recon.commands.installation import fleet
+    """Show the models of jobs, the outcomes of these jobs, and the queues whose workers have each model."""
+    from kubectl_recon.commands.installation import workers as command
 
-    raise typer.Exit(fleet.models(connect(), o.format_of(output)))
+    raise typer.Exit(command.models(connect(), o.format_of(output)))
 
 
 @o.connecting
 def doctor(connect: o.Connect, output: o.DataOption = None) -> None:
-    """Is the installation well? CRD, rights, operator, clocks, Redis, workers, write lag, a second installation.
+    """Check the health of the installation: CRD, rights, operator, clocks, Redis, workers, write lag, a second installation.
 
-    Only reads, and names what you may not see. Exit code 1 if something is bad.
+    The check is read-only, and reports what you may not see. Exit code 1 if a check is bad.
     """
     from kubectl_recon.commands.installation import doctor as command
 
@@ -44,7 +46,7 @@ def doctor(connect: o.Connect, output: o.DataOption = None) -> None:
 
 @o.connecting
 def version(connect: o.Connect, client: Client = False, output: o.DataOption = None) -> None:
-    """Versions of this program, the operator, the CRD and Kubernetes. Exit code 1 if they do not fit together."""
+    """Show the versions of this program, the operator, the CRD and Kubernetes. Exit code 1 if they are incompatible."""
     from kubectl_recon import __version__
     from kubectl_recon.commands.installation import versions
 

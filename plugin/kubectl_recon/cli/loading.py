@@ -1,4 +1,4 @@
-"""Loading of commands. A call imports the one command that it runs; the program's own help needs names and summaries alone."""
+"""Lazy loading of commands: a call imports only the command that it runs. The program's help needs only names and summaries."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from typer.main import get_command
 
 _COMMANDS: Final = {
     "get": ("reading", "Show jobs, those that need attention first."),
-    "list": ("reading", "The same as get."),
-    "watch": ("reading", "Follow jobs live, until they are over."),
-    "wait": ("reading", "Wait until jobs are over, or in another state."),
-    "why": ("reading", "Why it does not run, failed, or is slow; and what to do."),
-    "logs": ("reading", "What operator and workers log about one job."),
+    "list": ("reading", "Alias of get."),
+    "watch": ("reading", "Follow jobs live until they finish."),
+    "wait": ("reading", "Wait until jobs finish or reach another state."),
+    "why": ("reading", "Explain why a job waits, failed or is slow, and what to do."),
+    "logs": ("reading", "Show the log lines about one job."),
     "submit": ("transferring", "Check photos, upload them, and create a job."),
     "results": ("transferring", "Download the result of a job."),
-    "open": ("looking", "Show a mesh in the browser."),
-    "preview": ("looking", "Show pictures of a mesh in the terminal."),
-    "run": ("looking", "Reconstruct on this machine, without a cluster."),
+    "open": ("meshes", "Show a mesh in the browser."),
+    "preview": ("meshes", "Show pictures of a mesh in the terminal."),
+    "run": ("meshes", "Reconstruct on this machine, without a cluster."),
     "cancel": ("changing", "Cancel jobs in two steps."),
     "suspend": ("changing", "Suspend jobs."),
     "resume": ("changing", "Resume suspended jobs."),
-    "retry": ("changing", "Run a finished job again, under a new name."),
-    "restore": ("changing", "Bring the result of a deleted job back."),
-    "workers": ("installation", "Queues, live workers, and what they run."),
-    "models": ("installation", "Models of the jobs, and how these went."),
-    "doctor": ("installation", "Is the installation well? With a cure for each fault."),
-    "version": ("installation", "Versions, and whether they fit together."),
+    "retry": ("changing", "Run a finished job again under a new name."),
+    "restore": ("changing", "Restore the result of a deleted job."),
+    "workers": ("installation", "Show queues, live workers, and what they run."),
+    "models": ("installation", "Show models, and the outcomes of their jobs."),
+    "doctor": ("installation", "Check the health of the installation."),
+    "version": ("installation", "Show versions, and whether they are compatible."),
 }
-_FUNCTIONS: Final = {"list": "get", "open": "open_"}  # others are called like their commands
+_FUNCTIONS: Final = {"list": "get", "open": "open_"}  # other functions have the name of their command
 _HIDDEN: Final = ("list",)
 
 
@@ -46,7 +46,7 @@ class Commands(TyperGroup):
         }
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, TyperCommand | None, list[str]]:
-        """The chosen command with its options."""
+        """Import the chosen command."""
         name, _, rest = super().resolve_command(ctx, args)
         return name, None if name is None else _loaded(name), rest
 
@@ -56,5 +56,5 @@ def _loaded(name: str) -> TyperCommand:
     one = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     one.command(name)(getattr(module, _FUNCTIONS.get(name, name)))
     command = get_command(one)
-    assert isinstance(command, TyperCommand)  # noqa: S101  # for mypy: a program of one command is no group
+    assert isinstance(command, TyperCommand)  # noqa: S101  # for mypy: a program with one command is not a group
     return command

@@ -1,4 +1,4 @@
-"""Entry point of `kubectl recon`: the commands, and how a command ends."""
+"""Entry point of `kubectl recon`: the commands, and their exit codes."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ app = typer.Typer(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
-    add_completion=False,  # its own commands, in cli.completion
-    rich_markup_mode=None,  # help as kubectl prints it: rich takes longer to load than --help may take
+    add_completion=False,  # cli.completion has it
+    rich_markup_mode=None,  # plain help as in kubectl; rich also loads too slowly for --help
     pretty_exceptions_enable=False,
 )
 
@@ -46,14 +46,14 @@ def _root(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command and exit: 0 done, 1 failed, 2 wrong usage; `submit`, `watch` and `wait` have more, see their help."""
+    """Run a command and exit: 0 success, 1 failure, 2 usage error. `submit`, `watch` and `wait` have more codes, see their help."""
     try:
         app(args=arguments, prog_name="recon" if Path(sys.argv[0]).name == "recon" else _PROGRAM)
     except ReconError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201  # the message of the program's end
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201  # the program's last message
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
-    except BrokenPipeError:  # `| head` has read enough
+    except BrokenPipeError:  # as by `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

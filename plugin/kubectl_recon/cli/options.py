@@ -1,4 +1,4 @@
-"""Options that several commands share, named as in kubectl, and the connection that they describe."""
+"""Shared options, named as in kubectl, and the connection to the cluster that they select."""
 
 from __future__ import annotations
 
@@ -18,35 +18,11 @@ if TYPE_CHECKING:
     from kubectl_recon.kube.connection import Connection
 
 
-class Output(enum.StrEnum):
-    """Formats of tables and objects."""
-
-    JSON = "json"
-    YAML = "yaml"
-    WIDE = "wide"
-    NAME = "name"
-
-
-class Objects(enum.StrEnum):
-    """Formats of the objects that a command creates, changes or waits for."""
-
-    JSON = "json"
-    YAML = "yaml"
-    NAME = "name"
-
-
-class Lines(enum.StrEnum):
-    """Formats of changes as they come."""
-
-    JSON = "json"
-
-
-class Data(enum.StrEnum):
-    """Formats of what is no object of the cluster."""
-
-    JSON = "json"
-    YAML = "yaml"
-
+# Formats of tables and objects; of objects that a command creates, changes or waits for; of a stream of changes; of other data.
+Output = enum.StrEnum("Output", ["JSON", "YAML", "WIDE", "NAME"])
+Objects = enum.StrEnum("Objects", ["JSON", "YAML", "NAME"])
+Lines = enum.StrEnum("Lines", ["JSON"])
+Data = enum.StrEnum("Data", ["JSON", "YAML"])
 
 Context = Annotated[
     str | None, typer.Option("--context", help="Context of the kubeconfig.", autocompletion=completion.contexts)
@@ -55,18 +31,19 @@ Kubeconfig = Annotated[str | None, typer.Option("--kubeconfig", help="Path of th
 Namespace = Annotated[
     str | None,
     typer.Option(
-        "--namespace", "-n", help="Namespace; by default that of the context.", autocompletion=completion.namespaces
+        "--namespace", "-n", help="Namespace; by default the context's.", autocompletion=completion.namespaces
     ),
 ]
 Everywhere = Annotated[bool, typer.Option("--all-namespaces", "-A", help="Jobs of all namespaces.")]
-Selector = Annotated[str | None, typer.Option("--selector", "-l", help="Jobs with these labels, as in kubectl.")]
-OutputOption = Annotated[Output | None, typer.Option("--output", "-o", help="Format instead of the table.")]
-DataOption = Annotated[Data | None, typer.Option("--output", "-o", help="Format for programs.")]
+Selector = Annotated[str | None, typer.Option("--selector", "-l", help="Label selector, as in kubectl.")]
+OutputOption = Annotated[Output | None, typer.Option("--output", "-o", help="Output format; by default a table.")]
+DataOption = Annotated[Data | None, typer.Option("--output", "-o", help="Output format.")]
 ObjectsOption = Annotated[
-    Objects | None, typer.Option("--output", "-o", help="Print the objects instead of a line for each.")
+    Objects | None, typer.Option("--output", "-o", help="Print the objects; by default one line each.")
 ]
 LinesOption = Annotated[
-    Lines | None, typer.Option("--output", "-o", help="A line of JSON for each change of a job: type and object.")
+    Lines | None,
+    typer.Option("--output", "-o", help="Print each change of a job as one line of JSON: type and object."),
 ]
 ObjectOption = Annotated[Objects | None, typer.Option("-o", help="Print the object.")]
 All = Annotated[bool, typer.Option("--all", help="All jobs of the namespace.")]
@@ -74,12 +51,12 @@ Quality = Annotated[
     str | None,
     typer.Option(
         "--quality",
-        help="The model's parameter quality: preview, fast, standard or high of photogrammetry.",
+        help="The model's quality; of photogrammetry: preview, fast, standard or high.",
         autocompletion=completion.among("preview", "fast", "standard", "high"),
     ),
 ]
 Parameters = Annotated[
-    list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="A parameter of the model; may be repeated.")
+    list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="Parameter of the model; may be repeated.")
 ]
 GalleryUrl = Annotated[
     str | None,
@@ -89,27 +66,32 @@ GalleryUrl = Annotated[
 ]
 Account = Annotated[
     str | None,
-    typer.Option("--account", metavar="NAME", help="Service account of the namespace whose token the gallery gets."),
+    typer.Option("--account", metavar="NAME", help="Service account of the namespace to sign in to the gallery with."),
 ]
 Model = Annotated[
     str | None,
     typer.Option(
         "--model",
-        help="The model; by default photogrammetry.",
+        help="Model; by default photogrammetry.",
         autocompletion=completion.among("photogrammetry", "placeholder"),
     ),
 ]
 Open = Annotated[
     bool,
-    typer.Option("--open", help="Show the mesh in the browser once it is there, until Ctrl-C, as the command open."),
+    typer.Option("--open", help="At the end show the mesh in the browser, as the command open."),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Also photos that would fail.")]
+Force = Annotated[bool, typer.Option("--force", help="Accept photos that would fail.")]
 Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="NAME", help="Jobs; @latest is the newest one.", autocompletion=completion.job_names),
+    typer.Argument(
+        metavar="NAME", help="Names of jobs; @latest is the newest job.", autocompletion=completion.job_names
+    ),
 ]
 Name = Annotated[
-    str, typer.Argument(metavar="NAME", help="A job; @latest is the newest one.", autocompletion=completion.job_names)
+    str,
+    typer.Argument(
+        metavar="NAME", help="Name of a job; @latest is the newest job.", autocompletion=completion.job_names
+    ),
 ]
 
 
@@ -121,7 +103,7 @@ _CLUSTER: Final = tuple(
 
 
 def connecting(command: Callable[..., None]) -> Callable[..., None]:
-    """A command with -n, --context and --kubeconfig. Its first parameter, a Connect, connects to the cluster that they name."""
+    """Add -n, --context and --kubeconfig to a command. Its first parameter, a Connect, connects to the cluster that they select."""
 
     @functools.wraps(command)
     def run(*, namespace: str | None, context: str | None, kubeconfig: str | None, **options: Any) -> None:
@@ -136,14 +118,14 @@ def connecting(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def connected(context: str | None, kubeconfig: str | None, namespace: str | None) -> Connection:
-    """The connection that these options describe."""
+    """Connect to the cluster that these options select."""
     from kubectl_recon.kube.connection import connect
 
     return connect(context, kubeconfig, namespace)
 
 
 def seconds(duration: str | None) -> int | None:
-    """A duration in seconds. Raises UsageError."""
+    """Return a duration in seconds. Raises UsageError."""
     from kubectl_recon.jobs.times import parse_duration
 
     try:
@@ -153,7 +135,7 @@ def seconds(duration: str | None) -> int | None:
 
 
 def format_of(given: enum.StrEnum | None) -> Format | None:
-    """The format that an option of -o names."""
+    """Return the format that an option of -o names."""
     from kubectl_recon.display.formats import Format
 
     return Format(given) if given else None

@@ -1,4 +1,4 @@
-"""Commands that only read jobs: get, watch, wait, why, logs."""
+"""Read-only commands: get, watch, wait, why, logs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _STATES = ("finished", "succeeded", "failed", "cancelled", "queued", "running", 
 
 Timeout = Annotated[
     str | None,
-    typer.Option("--timeout", metavar="DURATION", help="Give up after this time: 30s, 10m, 2h. Exit code 6."),
+    typer.Option("--timeout", metavar="DURATION", help="Maximum wait, such as 30s, 10m or 2h; then exit code 6."),
 ]
 
 
@@ -25,7 +25,7 @@ def get(
     selector: o.Selector = None,
     output: o.OutputOption = None,
 ) -> None:
-    """Show jobs, those that need attention first: phase, progress, time left or taken, why one waits or failed."""
+    """Show jobs, those that need attention first: phase, progress, time left or taken, reason of a wait or failure."""
     from kubectl_recon.commands import listing
     from kubectl_recon.targets.selecting import Selection
 
@@ -43,10 +43,10 @@ def watch(
     timeout: Timeout = None,
     output: o.LinesOption = None,
 ) -> None:
-    """Follow jobs live: bars, steps, time left, place in line, and Events as they come.
+    """Follow jobs live: progress bars, steps, time left, place in line, and Events.
 
-    Ends when the named jobs are over: exit code 0 if all succeeded, 3 if one failed, 4 if one was cancelled, 5 if one was
-    deleted. Without names it shows every job that is not over, until Ctrl-C.
+    Ends when the named jobs have finished: exit code 0 if all succeeded, 3 if one failed, 4 if one was cancelled, 5 if one was
+    deleted. Without names, follow all unfinished jobs until Ctrl-C.
     """
     from kubectl_recon.commands import watching
     from kubectl_recon.targets.selecting import Selection
@@ -75,9 +75,9 @@ def wait(
     every: o.All = False,
     output: o.ObjectsOption = None,
 ) -> None:
-    """Wait until jobs are over, or in another state. It also ends when they can no longer get there.
+    """Wait until jobs finish or reach another state, or until they can no longer reach it.
 
-    Exit code 0 if all got there (with --for=finished: if all succeeded), 3 if one failed, 4 cancelled, 5 deleted, 6 timed out.
+    Exit code 0 if all reached it (with --for=finished: if all succeeded), 3 if one failed, 4 cancelled, 5 deleted, 6 timed out.
     """
     from kubectl_recon.commands import waiting
     from kubectl_recon.targets.selecting import Selection
@@ -89,9 +89,9 @@ def wait(
 
 @o.connecting
 def why(connect: o.Connect, name: o.Name, output: o.DataOption = None) -> None:
-    """One answer to: why isn't it running, why did it fail, why is it slow. Ends with what to do.
+    """Explain why a job does not run, failed or is slow, and what to do.
 
-    Made of the job, its Events, the jobs around it, and the operator's Lease and metrics, as far as your rights go.
+    Reads the job, its Events, other unfinished jobs, and the operator's Lease and metrics, as far as your rights allow.
     """
     from kubectl_recon.commands import explaining
 
@@ -102,12 +102,12 @@ def why(connect: o.Connect, name: o.Name, output: o.DataOption = None) -> None:
 def logs(
     connect: o.Connect,
     name: o.Name,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow, until the job is over.")] = False,
-    raw: Annotated[bool, typer.Option("--raw", help="Lines as they were written (JSON).")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow until the job finishes.")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Print the original lines (JSON).")] = False,
 ) -> None:
-    """What operator and workers log about one job, whichever of them had it, in the order of time.
+    """Show the log lines about one job, from every operator and worker pod that handled the job, in chronological order.
 
-    Needs the right to read the logs of their pods. -f follows until the job is over.
+    This needs the right to read the logs of these pods.
     """
     from kubectl_recon.commands import logs as command
 

@@ -1,4 +1,4 @@
-"""Commands that move files: submit, results."""
+"""Transfer commands: submit, results."""
 
 from __future__ import annotations
 
@@ -14,45 +14,54 @@ from kubectl_recon.errors import UsageError
 @o.connecting
 def submit(
     connect: o.Connect,
-    photos: Annotated[list[str], typer.Argument(metavar="PHOTOS", help="Folders, files, or one address.")],
-    name: Annotated[str | None, typer.Option("--name", help="Name of the job; by default that of the folder.")] = None,
+    photos: Annotated[list[str], typer.Argument(metavar="PHOTOS", help="Folders, photo files, or one address.")],
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name of the job; by default made from the folder's.")
+    ] = None,
     upload: Annotated[
         str | None,
-        typer.Option("--upload", envvar="RECON_UPLOAD", metavar="URI", help="Folder for photos: s3://BUCKET/FOLDER/."),
+        typer.Option(
+            "--upload", envvar="RECON_UPLOAD", metavar="URI", help="Where to upload the photos: s3://BUCKET/FOLDER/."
+        ),
     ] = None,
     model: o.Model = None,
     quality: o.Quality = None,
     parameters: o.Parameters = None,
     output: Annotated[
-        str | None, typer.Option("--output", metavar="URI", help="Where the result is copied to as well.")
+        str | None, typer.Option("--output", metavar="URI", help="Address to deliver the result to as well.")
     ] = None,
-    queue: Annotated[str | None, typer.Option("--queue", help="Queue of the workers.")] = None,
+    queue: Annotated[str | None, typer.Option("--queue", help="Queue.")] = None,
     priority: Annotated[
         str | None,
         typer.Option(
-            "--priority", help="low, normal or high.", autocompletion=completion.among("low", "normal", "high")
+            "--priority",
+            help="Priority: low, normal or high.",
+            autocompletion=completion.among("low", "normal", "high"),
         ),
     ] = None,
     gallery: o.GalleryUrl = None,
     account: o.Account = None,
     labels: Annotated[
-        list[str] | None, typer.Option("--label", metavar="NAME=VALUE", help="A label of the job; may be repeated.")
+        list[str] | None, typer.Option("--label", metavar="NAME=VALUE", help="Label of the job; may be repeated.")
     ] = None,
-    follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Follow the job to its end.")] = True,
+    follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Follow the job until it finishes.")] = True,
     opens: o.Open = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check, and show the manifest; needs no cluster.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check the photos and print the manifest; needs no cluster.")
+    ] = False,
     force: o.Force = False,
     show: o.ObjectOption = None,
 ) -> None:
-    """Check photos, upload them, create a job, and follow it to its end.
+    """Check photos, upload them, create a job, and follow it until it finishes.
 
-    PHOTOS are folders or files of this machine, which go to object storage by your own credentials (--upload) or else to the gallery, if the
-    cluster has one; or one address that the workers can read.
+    PHOTOS are local folders or files, or one address that the workers can read. Local photos are uploaded to object storage with your
+    own credentials (--upload), or else to the gallery, if the cluster has one.
 
-    Exit code 0 if the job succeeded (or was submitted, with --no-follow), 1 if it was refused, 2 if the photos would fail or
-    the command line is wrong, 3 if the job failed, 4 cancelled, 5 deleted, 130 after Ctrl-C, which leaves the job running.
+    Exit code 0 if the job succeeded (with --no-follow: if it was submitted), 1 if it was rejected, 2 if the photos would fail or for
+    a usage error, 3 if the job failed, 4 cancelled, 5 deleted, 130 after Ctrl-C, which does not stop the job.
     """
-    from kubectl_recon.commands import looking, rehearsing, submitting, watching
+    from kubectl_recon.commands import dry_run as dry_run_command
+    from kubectl_recon.commands import submitting, viewing, watching
     from kubectl_recon.display.screen import note
     from kubectl_recon.gallery.reaching import Way
     from kubectl_recon.kube import manifests
@@ -61,12 +70,12 @@ def submit(
     spec: dict[str, Any] = manifests.changes(model=model, quality=quality, parameters=parameters or (), output=output)
     spec |= {key: value for key, value in (("queue", queue), ("priority", priority)) if value}
     if opens and (dry_run or show is not None or not follow):
-        raise UsageError("--open shows the mesh once the job is over: leave out --dry-run, --no-follow and -o")
+        raise UsageError("--open shows the mesh once the job has finished: omit --dry-run, --no-follow and -o")
     way = Way(gallery, account)
     request = submitting.SubmitRequest(photos, name, spec, _labels(labels), upload, way, force)
     how = o.format_of(show)
     if dry_run:
-        rehearsing.rehearse(connect, request, how)
+        dry_run_command.run(connect, request, how)
         raise typer.Exit(0)
     connection = connect()
     job = submitting.run(connection, request, how)
@@ -78,7 +87,7 @@ def submit(
         note(f"{job.name} continues: kubectl recon watch {job.name}, or kubectl recon cancel {job.name}")
         raise
     if code == 0 and opens:
-        raise typer.Exit(looking.open_job(connection, job.name, way, browser=True))
+        raise typer.Exit(viewing.open_job(connection, job.name, way, browser=True))
     note(f"Next: kubectl recon {f'open {job.name}, or kubectl recon results' if code == 0 else 'why'} {job.name}")
     raise typer.Exit(code)
 
@@ -90,12 +99,12 @@ def results(
         str,
         typer.Argument(
             metavar="NAME|URI",
-            help="A job, @latest, or an address such as s3://meshes/banana/.",
+            help="Job, @latest, or address such as s3://meshes/banana/.",
             autocompletion=completion.job_names,
         ),
     ],
     folder: Annotated[
-        str | None, typer.Option("--output-dir", "-o", metavar="DIR", help="Folder; by default one named like the job.")
+        str | None, typer.Option("--output-dir", "-o", metavar="DIR", help="Folder; by default named after the job.")
     ] = None,
     only: Annotated[
         list[str] | None, typer.Option("--only", metavar="PATTERN", help="Files such as '*.glb'; may be repeated.")
@@ -103,10 +112,10 @@ def results(
     gallery: o.GalleryUrl = None,
     account: o.Account = None,
 ) -> None:
-    """Download the result of a job, or the one at an address of object storage.
+    """Download the result of a job, or a result in object storage.
 
-    Files that were fetched before are kept, a download that broke off is resumed, and each file is checked (sha256). What lies on the
-    workers' volume comes by the gallery, if there is one.
+    Complete files are kept, an interrupted download is resumed, and each file is verified (sha256). A result on the workers' volume is
+    downloaded through the gallery, if there is one.
     """
     from kubectl_recon.commands import results as command
     from kubectl_recon.gallery.reaching import Way

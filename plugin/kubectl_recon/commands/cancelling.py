@@ -1,6 +1,6 @@
-"""`cancel`: announces the cancels, shows what would be lost, asks once, and confirms.
+"""`cancel`: requests the cancels, shows what would be lost, prompts once, and confirms.
 
-Without an answer, or with "no", the announcements of this command are withdrawn. Scripts take single steps instead.
+Without the answer "yes", the requests of this command are withdrawn. Scripts take single steps instead.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import duration_text, seconds_between
 from kubectl_recon.kube import resources
 from kubectl_recon.kube.connection import Connection
-from kubectl_recon.targets.board import Key
+from kubectl_recon.targets.job_watch import Key
 from kubectl_recon.targets.selecting import Selection, read, select
 
-_END_SECONDS: Final = 60.0  # a worker notices a cancel within seconds
+_END_SECONDS: Final = 60.0  # a worker stops within seconds of a cancel
 _LOOK_SECONDS: Final = 0.3
 _REASON: Final = "cancelReason"
 _WITHDRAWN: Final[dict[str, Any]] = {"cancelRequested": False, _REASON: None}
 
 
 class Step(enum.Enum):
-    """What to do."""
+    """Steps of a cancel."""
 
     BOTH = "cancel"
     REQUEST = "request"
@@ -43,7 +43,7 @@ class Step(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to do it. `sure`: without asking. `reason` is stored in the spec, where the CRD has the field."""
+    """Options of the command. `sure`: without a prompt. `reason`: stored in the spec, if the CRD has the field."""
 
     step: Step = Step.BOTH
     sure: bool = False
@@ -53,12 +53,11 @@ class Options:
 
 
 def run(connection: Connection, selection: Selection, options: Options, ask: Callable[[str], bool]) -> int:
-    """Cancel the jobs. `ask` puts a question to the person. Exit code 1 if one of them could not be changed."""
-    if selection.is_empty:
-        raise UsageError("name a job, or choose some with -l or --all")
+    """Cancel the jobs. `ask` prompts the user. Exit code 1 if a named job could not be changed."""
+    selection.require()
     if options.step is Step.BOTH and not options.sure and not sys.stdin.isatty():
         raise UsageError(
-            "there is no terminal to ask on: take the steps one by one with --request and --confirm, or add --yes"
+            "there is no terminal for the prompt: take the steps one by one with --request and --confirm, or add --yes"
         )
     answers = Answers(options.how, selection.everywhere)
     jobs = sorted(select(connection, selection), key=attention)
@@ -85,7 +84,7 @@ def run(connection: Connection, selection: Selection, options: Options, ask: Cal
 def _both(
     connection: Connection, jobs: Sequence[Job], options: Options, ask: Callable[[str], bool], answers: Answers
 ) -> bool:
-    """Both steps; whether one failed. Without an answer, also after an interrupt, the jobs are as they were before."""
+    """Take both steps; return whether one failed. Without a "yes", also after an interrupt, the requests are withdrawn."""
     announced: list[Job] = []
     agreed, failed = options.sure, False
     try:
@@ -114,7 +113,7 @@ def _both(
 def _announce(
     connection: Connection, jobs: Sequence[Job], reason: str | None, announced: list[Job], answers: Answers
 ) -> bool:
-    """Store the requests; `announced` gets each job that has one. Whether one could not be requested."""
+    """Store the requests, and append each job with a request to `announced`. Return whether one failed."""
     failed = False
     for job in jobs:
         if job.cancel_requested and reason is None:
@@ -131,10 +130,10 @@ def _announce(
 def _undo(
     connection: Connection, announced: Sequence[Job], before: Mapping[Key, Job], reason: str | None, answers: Answers
 ) -> None:
-    """Take back what this command announced: a "no" leaves everything as it was."""
+    """Withdraw the requests of this command, and restore the reasons that it replaced."""
     own = [job for job in announced if not before[job.key].cancel_requested]
     changes = {job.key: _WITHDRAWN for job in own}
-    if reason is not None:  # the reason of a cancel that was announced before
+    if reason is not None:  # also of cancels that were requested before
         changes |= {
             job.key: {_REASON: before[job.key].spec.get(_REASON)} for job in announced if job.key not in changes
         }
@@ -143,14 +142,14 @@ def _undo(
             try:
                 _patch(connection, job, changes[job.key])
             except ReconError as error:
-                answers.refused(job, f"the announced cancel could not be withdrawn: {error}")
-    note("Nothing is cancelled." + (" The announced cancels are withdrawn." if own else ""))
+                answers.refused(job, f"the requested cancel could not be withdrawn: {error}")
+    note("Nothing is cancelled." + (" The requested cancels are withdrawn." if own else ""))
 
 
 def _each(
     connection: Connection, jobs: Sequence[Job], options: Options, _: Callable[[str], bool], answers: Answers
 ) -> bool:
-    """One step of each job; whether one failed."""
+    """Take one step for each job; return whether one failed."""
     change, text = {
         Step.REQUEST: ({"cancelRequested": True}, "cancel requested; confirm it with --confirm, or --withdraw it"),
         Step.CONFIRM: ({"cancelConfirmed": True}, "cancel confirmed"),
@@ -173,14 +172,12 @@ def _patch(connection: Connection, job: Job, change: dict[str, Any], reason: str
         return connection.api.merge(path, {"spec": spec}, fieldValidation="Strict")
     except InvalidError as error:
         if reason is not None and "unknown field" in str(error):
-            raise UsageError(
-                f"the ReconstructionJobs of this cluster have no spec.{_REASON}: leave --reason out"
-            ) from error
+            raise UsageError(f"the ReconstructionJobs of this cluster have no spec.{_REASON}: omit --reason") from error
         raise
 
 
 def _report(connection: Connection, jobs: Sequence[Job], answers: Answers, *, wait: bool) -> bool:
-    """One line for each job. With `wait` after it is over, or after a minute. Whether one was not cancelled."""
+    """Print one line for each job; with `wait` once it has finished, or after a minute. Return whether one was not cancelled."""
     deadline = time.monotonic() + (_END_SECONDS if wait else 0.0)
     open_jobs = {job.key: job for job in jobs}
     failed = False
@@ -212,24 +209,24 @@ def _result(job: Job) -> str:
 
 
 def _why_not(job: Job, step: Step) -> str:
-    """Why the job cannot take the step; empty if it can."""
+    """Return why the step is impossible for the job; empty if it is possible."""
     if foreign(job):
-        return f"managed by {job.spec.get('managedBy')}, which alone can cancel it"
+        return f"managed by {job.spec.get('managedBy')}, and only that controller can cancel it"
     if job.finished:
         return f"already {job.phase}"
     if job.cancel_confirmed:
-        return "the cancel is confirmed already, which is final"
+        return "the cancel is already confirmed, which is final"
     if step is Step.WITHDRAW and not job.cancel_requested:
         return "no cancel is requested"
     if step is Step.CONFIRM and not job.cancel_requested:
         return "no cancel is requested: a cancel takes two steps, --request first"
     if step is Step.REQUEST and job.cancel_requested:
-        return "a cancel is requested already"
+        return "a cancel is already requested"
     return ""
 
 
 def _is_done(job: Job, step: Step) -> bool:
-    """Whether the job is already as the step leaves it."""
+    """Return whether the step was already taken for the job."""
     if step is Step.REQUEST:
         return job.cancel_requested and not job.cancel_confirmed and not job.finished
     if step is Step.WITHDRAW:
@@ -238,7 +235,7 @@ def _is_done(job: Job, step: Step) -> bool:
 
 
 def losses(jobs: Sequence[Job], where: Screen, now: datetime, *, everywhere: bool = False) -> list[str]:
-    """A table of what a cancel would throw away."""
+    """Return a table of the work that a cancel would discard."""
     columns: list[Column[Job]] = [
         Column("NAME", lambda job: job.name, cut=True),
         Column("PHASE", phase_text),

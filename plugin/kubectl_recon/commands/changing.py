@@ -16,17 +16,16 @@ from kubectl_recon.kube.connection import Connection
 from kubectl_recon.targets.selecting import Selection, one, select
 
 RETRY_OF: Final = f"{resources.GROUP}/retry-of"
-"""Annotation of a job that `retry` made: the name of the first job."""
+"""Annotation of a job that `retry` created: the name of the original job."""
 
 _NOT_REPEATED: Final = ("cancelRequested", "cancelConfirmed", "cancelReason", "suspend")
-_TRIES: Final = 50  # names that are taken
+_TRIES: Final = 50  # names to try
 _NAME_LENGTH: Final = 63
 
 
 def suspend(connection: Connection, selection: Selection, how: Format | None, *, wanted: bool) -> int:
     """Suspend or resume jobs. Exit code 1 if one could not be changed."""
-    if selection.is_empty:
-        raise UsageError("name a job, or choose some with -l or --all")
+    selection.require()
     answers, failed = Answers(how, selection.everywhere), False
     for job in select(connection, selection):
         why = _why_not(job, wanted)
@@ -50,22 +49,22 @@ def _why_not(job: Job, wanted: bool) -> str:
     if foreign(job):
         return f"managed by {job.spec.get('managedBy')}"
     if job.finished:
-        return f"already {job.phase}" + ("" if wanted else ": `kubectl recon retry` runs it again under another name")
+        return f"already {job.phase}" + ("" if wanted else ": `kubectl recon retry` runs it again under a new name")
     if job.cancel_confirmed:
         return "its cancel is confirmed, which is final"
     if job.suspended == wanted:
-        return "suspended already" if wanted else "not suspended"
+        return "already suspended" if wanted else "not suspended"
     return ""
 
 
 def retry(
     connection: Connection, name: str, changes: Mapping[str, Any], new_name: str | None, how: Format | None
 ) -> Job:
-    """A new job with the spec of a finished one, and `changes` in it. A finished job itself never runs again."""
+    """Create a job with the spec of a finished job and `changes`. The finished job itself never runs again."""
     job = one(connection, name)
     made = _again(connection, job, changes, new_name)
     answers = Answers(how)
-    answers.done(made, f"created, as {job.name} was")
+    answers.done(made, f"created from {job.name}")
     answers.end()
     return made
 
@@ -73,14 +72,14 @@ def retry(
 def _again(connection: Connection, job: Job, changes: Mapping[str, Any], new_name: str | None) -> Job:
     if not job.finished:
         raise UsageError(
-            f"{job.name} is not over ({job.phase or 'new'})"
-            + (f", and tries again by itself: {job.message}" if job.failures else ": it needs no retry")
+            f"{job.name} is not finished ({job.phase or 'new'})"
+            + (f", and is retried automatically: {job.message}" if job.failures else ": it needs no retry")
         )
     spec = {key: value for key, value in job.spec.items() if key not in _NOT_REPEATED} | dict(changes)
     if job.output_uri and job.spec.get("output") and spec.get("output") == job.spec["output"]:
         raise UsageError(
             f"{job.spec['output'].get('uri')} holds the result of {job.name}, which no other job may replace: "
-            "name another place with --output"
+            "choose another address with --output"
         )
     labels = {"labels": dict(job.metadata["labels"])} if job.metadata.get("labels") else {}
     first = str((job.metadata.get("annotations") or {}).get(RETRY_OF) or job.name)
@@ -100,10 +99,10 @@ def _again(connection: Connection, job: Job, changes: Mapping[str, Any], new_nam
 
 
 def _names(name: str) -> list[str]:
-    """Names for another try: banana-2 after banana, banana-3 after banana-2."""
+    """Return names for a retry: banana-2 after banana, banana-3 after banana-2."""
     found = re.fullmatch(r"(.+?)-(\d{1,3})", name)
     stem, number = (found[1], int(found[2])) if found else (name, 1)
     return [
-        f"{stem[: _NAME_LENGTH - len(str(following)) - 1].rstrip('-.')}-{following}"
-        for following in range(number + 1, number + _TRIES)
+        f"{stem[: _NAME_LENGTH - len(str(later)) - 1].rstrip('-.')}-{later}"
+        for later in range(number + 1, number + _TRIES)
     ]

@@ -1,4 +1,4 @@
-"""`why`: reads what the user may read of a job and its surroundings, and prints one answer and what to do."""
+"""`why`: reads the job and its surroundings, as far as the user may, and prints a diagnosis and what to do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kubectl_recon.diagnosis.facts import Answer, Facts
 from kubectl_recon.display.formats import Format, document
 from kubectl_recon.display.screen import Screen, screen
 from kubectl_recon.errors import ApiError, ForbiddenError, InvalidError
-from kubectl_recon.fleet import operator
+from kubectl_recon.installation import operator
 from kubectl_recon.jobs.attention import phase_text
 from kubectl_recon.jobs.events import JobEvent
 from kubectl_recon.jobs.job import Job
@@ -25,7 +25,7 @@ _BULLET: Final = "  - "
 
 
 def run(connection: Connection, name: str, how: Format | None) -> int:
-    """Print the answer. Exit code 0: there is always one."""
+    """Print the diagnosis. Exit code 0: there is always one."""
     job = one(connection, name)
     facts = gather(connection, job, connection.api.now())
     answer = rules.answer(facts)
@@ -39,8 +39,8 @@ def run(connection: Connection, name: str, how: Format | None) -> int:
 
 
 def gather(connection: Connection, job: Job, now: datetime) -> Facts:
-    """Everything that a rule looks at. What the user may not read is left out, and named in the facts."""
-    if job.finished:  # nothing around it matters any more
+    """Read the facts for the rules. The facts also contain the reasons why parts could not be read."""
+    if job.finished:  # its surroundings no longer matter
         events, refused = _events(connection, job)
         return Facts(job, now, operator.Operator(operator.NAMESPACE), events=events, events_refused=refused)
     neighbours, everywhere = _neighbours(connection, job)
@@ -57,7 +57,7 @@ def gather(connection: Connection, job: Job, now: datetime) -> Facts:
 
 
 def lines(facts: Facts, answer: Answer, where: Screen) -> list[str]:
-    """The answer as text."""
+    """Return the lines of the answer."""
     job = facts.job
     colour = "green" if answer.well else "red" if job.phase == "Failed" else "yellow"
     width = min(where.width or _MOST_CELLS, _MOST_CELLS)
@@ -70,13 +70,13 @@ def lines(facts: Facts, answer: Answer, where: Screen) -> list[str]:
             found += _action(action, width)
     for refused in (facts.operator.lease_refused, facts.operator.metrics_refused, facts.events_refused):
         if refused:
-            text = f"Not looked at: {refused}"
+            text = f"Not checked: {refused}"
             found += [where.styled(line, "dim") for line in textwrap.wrap(text, width, subsequent_indent="  ")]
     return found
 
 
 def _action(action: str, width: int) -> list[str]:
-    """An action as lines. A command has a line of its own and is not broken: it is there to be copied."""
+    """Return the lines of an action. A command has its own line and is not wrapped, so that it can be copied."""
     text, found, command = action.partition(": kubectl ")
     if not found or len(action) + len(_BULLET) <= width:
         text, command = action, ""
@@ -85,7 +85,7 @@ def _action(action: str, width: int) -> list[str]:
 
 
 def _neighbours(connection: Connection, job: Job) -> tuple[list[Job], bool]:
-    """The unfinished jobs of all namespaces, or of the job's own, and whether they are all."""
+    """Return the unfinished jobs of all namespaces, or else of the job's namespace, and whether all namespaces could be read."""
     for namespace in (None, job.namespace):
         for selector in (_UNFINISHED, None):
             try:
@@ -99,7 +99,7 @@ def _neighbours(connection: Connection, job: Job) -> tuple[list[Job], bool]:
 
 
 def _events(connection: Connection, job: Job) -> tuple[list[JobEvent], str]:
-    """The job's Events, oldest first, and why there are none."""
+    """Return the job's Events, oldest first, and the reason if they could not be read."""
     path = resources.core(job.namespace, "events")
     try:
         bodies, _ = connection.api.items(path, fieldSelector=f"involvedObject.uid={job.uid}")

@@ -16,7 +16,7 @@ from kubectl_recon.targets.selecting import Selection, select
 
 
 def run(connection: Connection, selection: Selection, how: Format | None) -> int:
-    """Print the jobs. Exit code 0, also if there are none, as kubectl."""
+    """Print the jobs. Exit code 0 even if there are none, as in kubectl."""
     jobs = sorted(select(connection, selection), key=attention)
     if how in (Format.JSON, Format.YAML, Format.NAME):
         if jobs or how is not Format.NAME:
@@ -34,7 +34,7 @@ def run(connection: Connection, selection: Selection, how: Format | None) -> int
 def lines(
     jobs: Sequence[Job], where: Screen, now: datetime, *, everywhere: bool = False, wide: bool = False
 ) -> list[str]:
-    """The table's lines: what fits the terminal, or everything with `wide`."""
+    """Return the lines of the table, cut to the terminal's width unless `wide`."""
     columns = _columns(now)
     if everywhere:
         columns.insert(0, Column("NAMESPACE", lambda job: job.namespace))
@@ -44,7 +44,7 @@ def lines(
 
 
 def phase_colour(job: Job) -> str:
-    """The colour of the job's phase."""
+    """Return the colour of the job's phase."""
     if job.cancel_requested and not job.finished:
         return "yellow"
     return PHASE_COLOURS.get(phase_text(job).partition(",")[0], "")

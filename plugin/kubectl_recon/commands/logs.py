@@ -1,4 +1,4 @@
-"""`logs`: what operator and workers log about one job, whichever of them had it."""
+"""`logs`: log lines about one job, from every operator and worker pod that handled the job."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from kubectl_recon.display.screen import note
 from kubectl_recon.errors import ForbiddenError, NotFoundError, ReconError
-from kubectl_recon.fleet import operator
+from kubectl_recon.installation import operator
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import parse_time
 from kubectl_recon.kube import resources
@@ -28,7 +28,7 @@ _NO_TIME: Final = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a log about the job."""
+    """A log line about the job."""
 
     when: datetime
     pod: str
@@ -36,12 +36,14 @@ class Line:
 
 
 def run(connection: Connection, name: str, *, follow: bool, raw: bool) -> int:
-    """Print the lines about the job, in the order of their times. With `follow` also those to come, until it is over."""
+    """Print the lines about the job in chronological order. With `follow`, also new lines, until the job finishes."""
     job = one(connection, name)
     namespace, _ = operator.where([job])
     pods = _pods(connection.api, namespace)
     if not pods:
-        note(f"there are no pods of operator and workers in namespace {namespace}: see where they run for their logs")
+        note(
+            f"there are no pods of operator and workers in namespace {namespace}: if they run elsewhere, read their logs there"
+        )
         return 1
     if follow:
         return _follow(connection, job, namespace, raw=raw)
@@ -51,19 +53,19 @@ def run(connection: Connection, name: str, *, follow: bool, raw: bool) -> int:
     for line in sorted(found, key=lambda line: line.when):
         print(line.text)  # noqa: T201  # the result
     if not found:
-        note(f"{job.name}: the logs of {len(pods)} containers have no line about it (they hold what their nodes keep)")
+        note(f"{job.name}: the logs of {len(pods)} containers have no line about it (nodes keep only recent logs)")
     return 0
 
 
 def _pods(api: Api, namespace: str) -> list[tuple[str, str]]:
-    """Pods and containers of operator and workers. Raises ForbiddenError in plain words."""
+    """Return pods and containers of operator and workers. Raises ForbiddenError with the missing rights."""
     try:
         bodies, _ = api.items(resources.core(namespace, "pods"), labelSelector=_PODS)
     except ForbiddenError as error:
         raise ForbiddenError(
             error.status,
-            f"operator and workers run in namespace {namespace}, whose pods you may not see. Ask an administrator for "
-            f"get of pods and pods/log there. ({error})",
+            f"you may not see the pods of operator and workers in namespace {namespace}. Ask an administrator for the "
+            f"right to get pods and pods/log there. ({error})",
         ) from error
     return [
         (str(pod["metadata"]["name"]), str(container["name"]))
@@ -79,7 +81,7 @@ def _lines_of(api: Api, namespace: str, pod: str, container: str, job: Job, *, r
         text = api.text(path, container=container, timestamps="true", sinceTime=_created(job))
     except ForbiddenError:
         raise
-    except ReconError as error:  # a pod that starts, or is just deleted
+    except ReconError as error:  # the pod starts or was just deleted
         note(f"{pod}: {error}")
         return []
     return list(_about(text.splitlines(), pod, job, raw=raw))
@@ -97,7 +99,7 @@ def _about(lines: Sequence[str], pod: str, job: Job, *, raw: bool) -> Iterator[L
 
 
 def is_about(content: str, job: Job) -> bool:
-    """Whether a line of a log is about the job: by its fields, or in a text format by its uid or its namespace/name."""
+    """Return whether a log line is about the job: by fields of JSON, or by the uid or namespace/name in plain text."""
     if content.startswith("{"):
         try:
             fields: Mapping[str, Any] = json.loads(content)
@@ -105,7 +107,7 @@ def is_about(content: str, job: Job) -> bool:
             return False
         if fields.get("uid"):
             return bool(fields["uid"] == job.uid)
-        # A worker has the uid as its job's id; without one the names alone identify the job.
+        # In a worker's line the uid is `job_id`. A line without a uid is identified by the names.
         return fields.get("job_id") == job.uid or (
             fields.get("namespace") == job.namespace and fields.get("job") == job.name
         )
@@ -113,7 +115,7 @@ def is_about(content: str, job: Job) -> bool:
 
 
 def readable(content: str, when: str, pod: str) -> str:
-    """A JSON line as text: time, level, pod, message."""
+    """Format a JSON line as text: time, level, pod, message."""
     clock = when[11:19]
     try:
         fields: Mapping[str, Any] = json.loads(content)
@@ -131,7 +133,7 @@ def _follow(connection: Connection, job: Job, namespace: str, *, raw: bool) -> i
         try:
             line = readers.found.get(timeout=_LOOK_SECONDS)
         except queue.Empty:
-            if _is_over(connection, job):
+            if _has_finished(connection, job):
                 return 0
             readers.look()
             continue
@@ -142,16 +144,16 @@ def _follow(connection: Connection, job: Job, namespace: str, *, raw: bool) -> i
 
 
 class _Readers:
-    """A thread for each container of operator and workers, those of later pods included: the job may move to one of them."""
+    """Threads that read the log of each container, also of pods that start later: the job may move to one of them."""
 
     def __init__(self, api: Api, job: Job, namespace: str, *, raw: bool) -> None:
         self.found: queue.Queue[Line | ReconError] = queue.Queue()
         self._api, self._job, self._namespace, self._raw = api, job, namespace, raw
         self._reading: set[tuple[str, str]] = set()
-        self._read_until: dict[tuple[str, str], str] = {}  # time of the last line
+        self._read_until: dict[tuple[str, str], str] = {}  # timestamp of the last line
 
     def look(self) -> None:
-        """Begin to read what is not read: new pods, and containers that were not ready or have started again."""
+        """Start a thread for each container that none reads: of a new pod, or one that was not ready or has restarted."""
         for container in _pods(self._api, self._namespace):
             if container not in self._reading:
                 self._reading.add(container)
@@ -166,22 +168,22 @@ class _Readers:
                 for line in lines:
                     self._take(of, line.decode(errors="replace"))
         except ForbiddenError as error:
-            self.found.put(error)  # once: it is not tried again
+            self.found.put(error)  # reported once, without a retry
             return
-        except ReconError:  # a pod that starts, or is just deleted
+        except ReconError:  # the pod starts or was just deleted
             pass
         self._reading.discard(of)
 
     def _take(self, of: tuple[str, str], line: str) -> None:
         when = line.partition(" ")[0]
         if when <= self._read_until.get(of, ""):
-            return  # the API server gives the lines of that second again
+            return  # sinceTime has whole seconds: the API server repeats lines
         self._read_until[of] = when
         for found in _about([line], of[0], self._job, raw=self._raw):
             self.found.put(found)
 
 
-def _is_over(connection: Connection, job: Job) -> bool:
+def _has_finished(connection: Connection, job: Job) -> bool:
     try:
         return Job(connection.api.get(resources.job(job.namespace, job.name))).finished
     except NotFoundError:

@@ -1,7 +1,7 @@
-"""`restore`: the result of a deleted job comes back from the trash, by a job of its name that takes it over.
+"""`restore`: creates a job that takes the result of a deleted job of the same name over from the trash.
 
-That needs no more than the right to create jobs. What is in the trash is known to workers alone: it is listed by `kubectl exec`,
-which needs `pods/exec` in their namespace.
+This needs only the right to create jobs. Only workers can read the trash: `kubectl exec` lists it, which needs `pods/exec` in
+their namespace.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Final
 from kubectl_recon.commands import watching
 from kubectl_recon.display.screen import note
 from kubectl_recon.errors import ApiError, ConflictError, ReconError, UsageError
-from kubectl_recon.fleet import operator
+from kubectl_recon.installation import operator
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube import manifests, resources
 from kubectl_recon.kube.connection import Connection
@@ -27,10 +27,10 @@ _TIMEOUT_SECONDS: Final = 60.0
 
 
 def restore(connection: Connection, name: str, spec: dict[str, Any], *, follow: bool) -> int:
-    """Bring the newest result of the job's name back; with `follow` the exit code shows whether it came."""
+    """Restore the newest result of that name. With `follow`, the exit code is that of the new job's outcome."""
     name = bare(name)
     if name == LATEST:
-        raise UsageError(f"{LATEST} is the newest job, which is not deleted: name a job, or list what is in the trash")
+        raise UsageError(f"{LATEST} is the newest job, which is not deleted: use the name of a job, or list the trash")
     body = manifests.manifest(
         name, {"input": {"uri": _UNKNOWN}, **spec, "reuse": "Required"}, namespace=connection.namespace
     )
@@ -38,19 +38,19 @@ def restore(connection: Connection, name: str, spec: dict[str, Any], *, follow: 
         made = Job(connection.api.post(resources.jobs(connection.namespace), body, fieldValidation="Strict"))
     except ConflictError as error:
         raise ReconError(
-            f"there is a job {name}, so nothing of that name is restored: kubectl recon results {name} has its result"
+            f"there is a job {name}, so its name cannot be restored: kubectl recon results {name} downloads its result"
         ) from error
-    note(f"{name}: created; it takes the newest result of its name over")
+    note(f"{name}: created; it takes over the newest result of that name")
     return watching.follow(connection, Selection((name,)), {made.key: made}) if follow else 0
 
 
 def listed(connection: Connection, *, everywhere: bool) -> int:
-    """Print what is in the trash, from each worker's volume. Exit code 1 if no worker could be asked."""
+    """Print the trash of each worker's volume. Exit code 1 if no worker could list it."""
     namespace, _ = operator.where([])
     program = shutil.which("kubectl")
     if program is None:
-        raise ReconError("the trash is listed by kubectl exec, and there is no kubectl on PATH")
-    asked = False
+        raise ReconError("the trash is listed by kubectl exec, but there is no kubectl on PATH")
+    found = False
     for pod in _workers(connection, namespace):
         command = [program, *(["--context", connection.context] if connection.context else []), "-n", namespace]
         scope = [] if everywhere else ["--namespace", connection.namespace]
@@ -64,20 +64,20 @@ def listed(connection: Connection, *, everywhere: bool) -> int:
         )
         if done.returncode == 0:
             print(done.stdout.rstrip())  # noqa: T201  # the result
-            asked = True
+            found = True
         else:
             note(f"{pod}: {done.stderr.strip()}")
-    return 0 if asked else 1
+    return 0 if found else 1
 
 
 def _workers(connection: Connection, namespace: str) -> list[str]:
-    """One running pod of each pool: its workers share a volume. Raises ReconError without one."""
+    """Return one running pod of each pool, whose workers share a volume. Raises ReconError if there is none."""
     try:
         pods, _ = connection.api.items(resources.core(namespace, "pods"), labelSelector=_WORKERS)
     except ApiError as error:
         raise ReconError(
-            f"what is in the trash is known to workers alone, and you may not list pods in namespace {namespace}: {error}. "
-            "With the job's name, no list is needed: kubectl recon restore NAME"
+            f"only workers can read the trash, and you may not list pods in namespace {namespace}: {error}. "
+            "With the name of the job, no list is needed: kubectl recon restore NAME"
         ) from error
     pools = {
         str(pod["metadata"].get("labels", {}).get("app.kubernetes.io/component")): str(pod["metadata"]["name"])

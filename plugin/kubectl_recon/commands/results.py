@@ -1,4 +1,4 @@
-"""`results`: downloads the result of a job, resumes what broke off, and checks every file."""
+"""`results`: downloads the result of a job, resumes interrupted downloads, and verifies every file."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Final
 from kubectl_recon.display.progress import bar, size_text
 from kubectl_recon.display.screen import note
 from kubectl_recon.errors import ReconError, UsageError
-from kubectl_recon.fleet import operator
 from kubectl_recon.gallery.client import Gallery
 from kubectl_recon.gallery.reaching import Way, reached, token
+from kubectl_recon.installation import operator
 from kubectl_recon.jobs.attention import phase_text
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube import manifests
@@ -27,22 +27,22 @@ _MESHES: Final = (".glb", ".obj", ".ply", ".stl", ".usdz")
 
 
 def of_job(connection: Connection, name: str, folder: str | None, only: Sequence[str], way: Way) -> int:
-    """Fetch the result of a job into `folder`, by default one of its name. Exit code 0 if all files are there."""
+    """Download the result of a job into `folder`, by default one of its name. Exit code 0."""
     job = finished(connection, name)
     with place_of(connection, job, way) as place:
-        _say(fetch(place, job.name, Path(folder or job.name), only))
+        _print_files(fetch(place, job.name, Path(folder or job.name), only))
     return 0
 
 
 def of_address(uri: str, folder: str | None, only: Sequence[str]) -> int:
-    """Fetch the result at an address, without a cluster."""
+    """Download the result at an address, without a cluster. Exit code 0."""
     name = manifests.name_for(uri)
-    _say(fetch(downloading.source(uri), name, Path(folder or name), only))
+    _print_files(fetch(downloading.source(uri), name, Path(folder or name), only))
     return 0
 
 
 def finished(connection: Connection, name: str) -> Job:
-    """The job of that name, which has a result. Raises UsageError if it has none."""
+    """Return the job of that name. Raises UsageError if it has no result."""
     job = one(connection, name)
     if not job.output_uri:
         wait = "" if job.finished else f": wait for it (kubectl recon wait {job.name})"
@@ -54,7 +54,7 @@ def finished(connection: Connection, name: str) -> Job:
 
 @contextmanager
 def place_of(connection: Connection, job: Job, way: Way) -> Iterator[Source]:
-    """Where the job's result can be read: its address, or the gallery for what lies on the workers' volume. Raises ReconError."""
+    """Yield where to read the job's result: its address, or the gallery for a result on the workers' volume. Raises ReconError."""
     with ExitStack() as stack:
         yield _place(connection, job, way, stack)
 
@@ -67,7 +67,7 @@ def _place(connection: Connection, job: Job, way: Way, stack: ExitStack) -> Sour
         try:
             return _in_gallery(connection, job, way, stack)
         except ReconError as error:
-            raise ReconError(f"{unseen} The gallery would show it, but {error}") from error
+            raise ReconError(f"{unseen} The gallery could serve it, but {error}") from error
     return _in_gallery(connection, job, way, stack)
 
 
@@ -79,7 +79,7 @@ def _in_gallery(connection: Connection, job: Job, way: Way, stack: ExitStack) ->
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """One file of a result on this machine. `new`: it was not there before."""
+    """A local file of a result. `new`: it was downloaded now."""
 
     path: Path
     bytes: int
@@ -87,7 +87,7 @@ class Fetched:
 
 
 def fetch(place: Source, name: str, folder: Path, only: Sequence[str]) -> list[Fetched]:
-    """Fetch the files that `only` names (all without it) into the folder."""
+    """Download the files that match `only`, by default all, into the folder."""
     place, every = downloading.files(place)
     files = [file for file in every if not only or any(fnmatch(file.name, pattern) for pattern in only)]
     if not files:
@@ -98,20 +98,20 @@ def fetch(place: Source, name: str, folder: Path, only: Sequence[str]) -> list[F
         raise ReconError(f"{folder} has no room for {size_text(total)}")
     targets = {file: folder / name_for(file, name, every) for file in files}
     missing = [file for file in files if not downloading.is_there(targets[file], file)]
-    with bar(f"Fetching {len(missing)} files", sum(file.bytes for file in missing), is_bytes=True) as progress:
+    with bar(f"Downloading {len(missing)} files", sum(file.bytes for file in missing), is_bytes=True) as progress:
         for file in missing:
             downloading.fetch(place, file, targets[file], progress)
     return [Fetched(targets[file], file.bytes, file in missing) for file in files]
 
 
-def _say(files: Sequence[Fetched]) -> None:
+def _print_files(files: Sequence[Fetched]) -> None:
     for file in files:
-        kept = "" if file.new else "  (was there)"
+        kept = "" if file.new else "  (kept)"
         print(f"{file.path}  {size_text(file.bytes)}{kept}")  # noqa: T201  # the result
 
 
 def name_for(file: ResultFile, job: str, every: Sequence[ResultFile]) -> str:
-    """The file's name on this machine: a mesh `model.glb` gets the job's name, so that ten of them can lie in one folder."""
+    """Return the local name of the file: a mesh `model.glb` gets the job's name, so that meshes of several jobs fit into one folder."""
     path = PurePosixPath(file.name)
     named = f"{job}{path.suffix}"
     if path.stem == "model" and path.suffix in _MESHES and all(other.name != named for other in every):

@@ -1,4 +1,4 @@
-"""`run`: one reconstruction on this machine, without a cluster. The package with the models does the work, in its own process."""
+"""`run`: reconstructs on this machine, without a cluster, in a process of the package with the models."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from kubectl_recon.jobs.times import duration_text
 _PACKAGE: Final = "reconstruction_operator"
 _PROGRAM: Final = "reconstruction-operator"
 _MISSING: Final = (
-    "this machine has no models: pip install 'reconstruction-operator[photogrammetry]' beside this program (Linux), or submit the "
+    "this machine has no models: pip install 'reconstruction-operator[photogrammetry]' (Linux), or submit the "
     "photos to a cluster (kubectl recon submit)"
 )
 _FAILED: Final = 3
-_LOG_PERCENT: Final = 10  # a file or pipe gets a line for every ten percent
+_LOG_PERCENT: Final = 10  # step of the log in a file or pipe
 
 
 @dataclass(frozen=True, slots=True)
 class LocalRun:
-    """What to run. `threads`: 0 for all."""
+    """The parameters of a run. `threads`: 0 for all."""
 
     photos: Sequence[str]
     folder: Path
@@ -43,7 +43,7 @@ class LocalRun:
 
 
 def run(request: LocalRun) -> None:
-    """Check the photos, reconstruct, and print where each file is. Raises FailedError if the model failed."""
+    """Check the photos, reconstruct, and print the path of each file. Raises FailedError if the model failed."""
     program = _program()
     photos = [str(photo.path) for photo in check(request.photos, force=request.force)]
     options = [f"--param={name}={json.dumps(value)}" for name, value in request.parameters.items()]
@@ -59,7 +59,7 @@ def run(request: LocalRun) -> None:
     if "result" not in last:
         failure = last.get("failure") or {"reason": "BACKEND_CRASHED", "message": "its process ended without a result"}
         raise FailedError(f"{failure['reason']} after {took}: {failure['message']}")
-    _say(last["result"], request.folder, took)
+    _print_result(last["result"], request.folder, took)
 
 
 class FailedError(ReconError):
@@ -79,7 +79,7 @@ def _program() -> list[str]:
 
 @contextmanager
 def _lines(command: Sequence[str]) -> Iterator[Iterator[Mapping[str, Any]]]:
-    """What the program reports, as it comes. The program ends with this block: Ctrl-C reaches both processes."""
+    """Yield the reports of the program. The program ends with this block: Ctrl-C reaches both processes."""
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield (json.loads(line) for line in process.stdout or () if line.startswith("{"))
@@ -87,23 +87,23 @@ def _lines(command: Sequence[str]) -> Iterator[Iterator[Mapping[str, Any]]]:
             process.terminate()
 
 
-def _say(result: Mapping[str, Any], folder: Path, took: str) -> None:
+def _print_result(result: Mapping[str, Any], folder: Path, took: str) -> None:
     if result["simulated"]:
         note("The result is a simulation, not made from the photos.")
     for file in result["files"]:
         print(f"{folder / file['name']}  {size_text(file['bytes'])}")  # noqa: T201  # the result
     numbers = ", ".join(f"{name} {value}" for name, value in result["quality"].items())
     note(f"Done in {took}. {numbers}")
-    note(f"Look at it: kubectl recon open {folder}, or in the terminal kubectl recon preview {folder}")
+    note(f"Show it: kubectl recon open {folder}, or in the terminal: kubectl recon preview {folder}")
 
 
 @contextmanager
 def _shown() -> Iterator[Any]:
-    """A function that shows a report: a bar on a terminal, a line for every ten percent elsewhere."""
+    """Yield a function that shows a report: in a bar on a terminal, else in a line for every ten percent."""
     if not sys.stderr.isatty():
         yield _StepLog()
         return
-    # Loading them takes longer than most commands.
+    # These imports take longer than most commands.
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn  # noqa: PLC0415
 
@@ -121,7 +121,7 @@ def _shown() -> Iterator[Any]:
 
 
 class _Steps:
-    """One bar for the whole, and a line for each step that is over."""
+    """A bar for the whole run, and a line for each finished step."""
 
     def __init__(self, shown: Any) -> None:
         self._shown, self._step, self._began = shown, "", time.monotonic()
@@ -135,7 +135,7 @@ class _Steps:
         self._shown.update(self._task, left=_left(line), **shown)
 
     def end(self) -> None:
-        """The newest step is over."""
+        """Print the duration of the current step."""
         if self._step:
             took = duration_text(round(time.monotonic() - self._began))
             self._shown.console.print(f"  {self._step:<24}{took:>7}", highlight=False)
@@ -143,7 +143,7 @@ class _Steps:
 
 
 class _StepLog:
-    """A line for each step and every ten percent."""
+    """Prints a line for each step and every ten percent."""
 
     def __init__(self) -> None:
         self._last: tuple[str, int] = ("", -1)
@@ -157,6 +157,6 @@ class _StepLog:
 
 
 def _left(line: Mapping[str, Any]) -> str:
-    """The time that the model expects its rest to take; empty while it does not know."""
+    """Return the time left, as estimated by the model; empty if it is unknown."""
     seconds = line["remainingSeconds"]
     return "" if seconds is None else f"{duration_text(round(seconds))} left"

@@ -1,4 +1,4 @@
-"""`submit`: checks the photos, sends them to object storage and applies the manifest, or has the gallery do both."""
+"""`submit`: checks the photos, uploads them to object storage and applies the manifest; or the gallery does both."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from kubectl_recon.display.formats import Format, objects
 from kubectl_recon.display.progress import bar, size_text
 from kubectl_recon.display.screen import note
 from kubectl_recon.errors import ConflictError, ReconError, UsageError
-from kubectl_recon.fleet import operator
 from kubectl_recon.gallery import uploading
 from kubectl_recon.gallery.client import Gallery
 from kubectl_recon.gallery.reaching import NoGalleryError, Way, reached, token
+from kubectl_recon.installation import operator
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube import manifests, resources
 from kubectl_recon.kube.connection import Connection
 from kubectl_recon.photos import advice, scanning
 from kubectl_recon.storage import buckets
 
-_TRIES: Final = 100  # names that are taken
+_TRIES: Final = 100  # names to try
 
 
 @dataclass(frozen=True)
 class SubmitRequest:
-    """What to submit. `upload`: the folder of object storage under which photos of this machine go; without it to the gallery."""
+    """What to submit. `upload`: the folder in object storage for local photos; without it they are uploaded to the gallery."""
 
     photos: Sequence[str]
     name: str | None = None
@@ -39,16 +39,16 @@ class SubmitRequest:
 
     @property
     def address(self) -> str | None:
-        """The one address that the workers read; None for photos of this machine."""
+        """The address that the workers read; None for local photos."""
         return self.photos[0] if len(self.photos) == 1 and "://" in self.photos[0] else None
 
     def body(self, name: str, uri: str, namespace: str | None) -> dict[str, Any]:
-        """The manifest of the job of that name, with photos at `uri`."""
+        """Return the manifest of a job with photos at `uri`."""
         return manifests.manifest(name, {"input": {"uri": uri}, **self.spec}, namespace=namespace, labels=self.labels)
 
 
 def run(connection: Connection, request: SubmitRequest, how: Format | None) -> Job:
-    """Submit; the job as the API server has it. Raises UsageError if the photos would fail."""
+    """Submit, and return the created job. Raises UsageError if the photos would fail."""
     name = free_name(connection, request)
     if request.address is not None:
         uri, files = request.address, []
@@ -59,7 +59,7 @@ def run(connection: Connection, request: SubmitRequest, how: Format | None) -> J
         folder = buckets.Folder.parse(request.upload).below(name)
         uri = str(folder)
     body = request.body(name, uri, connection.namespace)
-    apply(connection, body, dry_run=True)  # what the API server refuses is not uploaded first
+    apply(connection, body, dry_run=True)  # before the upload: the API server may reject it
     if files:
         _upload(folder, files)
     return _submitted(Job(apply(connection, body)), how)
@@ -76,7 +76,7 @@ def _submitted(job: Job, how: Format | None) -> Job:
 def _by_gallery(
     connection: Connection, request: SubmitRequest, name: str, files: Sequence[scanning.Photo], how: Format | None
 ) -> Job:
-    """Upload to the gallery, which creates the job. Raises UsageError without a gallery: then the user has to name a place."""
+    """Upload to the gallery, which creates the job. Raises UsageError without a gallery: the photos then need --upload."""
     body = request.body(name, example_uri(name), connection.namespace)
     apply(connection, body, dry_run=True)
     with ExitStack() as stack:
@@ -94,10 +94,10 @@ def _by_gallery(
 
 
 def check(paths: Sequence[str], *, force: bool) -> list[scanning.Photo]:
-    """The usable photos at these paths with their masks, after the findings were shown. Raises UsageError for a set that would fail."""
+    """Print the findings, and return the usable photos with their masks. Raises UsageError for a set that would fail."""
     files = scanning.find(paths)
     if not files:
-        raise UsageError(f"{', '.join(paths)}: there is no file in it")
+        raise UsageError(f"{', '.join(paths)}: it has no files")
     with bar("Checking photos", len(files)) as progress:
         scanned = scanning.scan(files, lambda: progress(1))
     photos = [photo for photo in scanned if not scanning.is_mask(photo.name)]
@@ -110,18 +110,18 @@ def check(paths: Sequence[str], *, force: bool) -> list[scanning.Photo]:
     for finding in found:
         note(f"  {finding.level}: {finding.text}")
     if not force and any(finding.level is advice.Level.ERROR for finding in found):
-        raise UsageError("this set would fail: mend it, or add --force")
+        raise UsageError("this photo set would fail: fix it, or add --force")
     return [*usable, *masks]
 
 
 def stem(request: SubmitRequest) -> str:
-    """The name that was asked for, or one made from that of the folder."""
+    """Return the requested name, or one made from the folder's name."""
     first = request.photos[0]
     return request.name or manifests.name_for(first if "://" in first else str(Path(first).absolute()))
 
 
 def free_name(connection: Connection, request: SubmitRequest) -> str:
-    """The name that was asked for, or the next free one made from that of the folder."""
+    """Return the requested name, or the next free one made from the folder's name."""
     first = stem(request)
     if request.name:
         return first
@@ -134,21 +134,21 @@ def free_name(connection: Connection, request: SubmitRequest) -> str:
 
 
 def system_namespace(connection: Connection) -> str:
-    """The namespace of the operator and the gallery, as the jobs of this namespace name it, or by default."""
+    """Return the namespace of operator and gallery, from the status of this namespace's jobs, or the default."""
     return operator.where([Job(one) for one in connection.api.items(resources.jobs(connection.namespace))[0]])[0]
 
 
 def example_uri(name: str) -> str:
-    """Stands in a rehearsed manifest for the address that the gallery chooses."""
+    """Return a placeholder for the address that the gallery will choose."""
     return f"file:///photos/{name}"
 
 
 def nowhere(request: SubmitRequest) -> str:
-    """What to do about photos of this machine that have no place to go."""
+    """Return advice for local photos that cannot be uploaded."""
     return (
-        "the workers do not see this machine's files, so the photos must go where they do. Name a folder of object "
+        "the workers cannot read this machine's files, so the photos must be uploaded. Choose a folder in object "
         "storage with --upload s3://BUCKET/FOLDER/ (or RECON_UPLOAD), or, if the workers mount the same folder, "
-        f"its address: file://{Path(request.photos[0]).absolute()}"
+        f"use its address: file://{Path(request.photos[0]).absolute()}"
     )
 
 
@@ -160,16 +160,16 @@ def _upload(folder: buckets.Folder, photos: Sequence[scanning.Photo]) -> None:
     total = scanning.total_bytes(photos)
     with bar(f"Uploading {len(files)} photos", total, is_bytes=True) as progress:
         sent = objects_uploading.upload(folder, files, progress)
-    there = f" ({len(files) - sent} were there already)" if sent < len(files) else ""
+    there = f" ({len(files) - sent} were already there)" if sent < len(files) else ""
     note(f"{len(files)} photos are at {folder}{there}")
 
 
 def apply(connection: Connection, body: dict[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
-    """A server-side apply. A field that another program owns is not taken from it."""
+    """Apply the manifest server-side, without taking fields over from another program."""
     path = resources.job(connection.namespace, body["metadata"]["name"])
     try:
         return connection.api.apply(path, body, fieldValidation="Strict", dryRun="All" if dry_run else None)
     except ConflictError as error:
         raise ReconError(
-            f"{body['metadata']['name']} was made by another program: choose another --name ({error})"
+            f"{body['metadata']['name']} was created by another program: choose another --name ({error})"
         ) from error

@@ -1,4 +1,4 @@
-"""`wait`: until jobs are in a state, as `kubectl wait`, but it also ends when they can no longer get there."""
+"""`wait`: waits until jobs reach a state, as `kubectl wait`, or until they can no longer reach it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kubectl_recon.errors import NotFoundError, UsageError
 from kubectl_recon.jobs import outcomes
 from kubectl_recon.jobs.job import FINISHED, Job
 from kubectl_recon.kube.connection import Connection
-from kubectl_recon.targets.board import Board
+from kubectl_recon.targets.job_watch import JobWatch
 from kubectl_recon.targets.selecting import Selection, bare, scope, select
 
 _TICK_SECONDS: Final = 0.5
@@ -32,53 +32,50 @@ _GOALS: Final[dict[str, Callable[[Job], bool]]] = {
 
 
 def goal(text: str) -> Callable[[Job], bool]:
-    """The test of a job that `--for` describes. Raises UsageError."""
+    """Return the test for the state in `--for`. Raises UsageError."""
     kind, _, rest = text.partition("=")
     if kind.lower() == "condition" and rest:
         name, _, wanted = rest.partition("=")
         return lambda job: job.condition(name).status.lower() == (wanted or "true").lower()
     if found := _GOALS.get(text.lower()):
         return found
-    raise UsageError(
-        f'--for "{text}" is not known: use {", ".join(_GOALS)}, or condition=TYPE or condition=TYPE=STATUS'
-    )
+    raise UsageError(f'--for "{text}" is unknown: use {", ".join(_GOALS)}, or condition=TYPE or condition=TYPE=STATUS')
 
 
 def run(
     connection: Connection, selection: Selection, wanted: str, timeout_seconds: int | None, how: Format | None
 ) -> int:
-    """Wait for each job; print a line for each, or at the end the objects that got there. The exit code is 0 if all did."""
-    if selection.is_empty:
-        raise UsageError("name a job, or choose some with -l or --all")
+    """Wait, and print a line for each job, or at the end the objects of those that reached the state. Exit code 0 if all did."""
+    selection.require()
     reached, wanted, answers = goal(wanted), wanted.lower(), Answers(how, selection.everywhere)
     jobs = {job.key: job for job in _chosen(connection, selection, wanted, answers)}
     if not jobs:
         if selection.names:
             return outcomes.SUCCEEDED
-        raise UsageError("there is no such job")
+        raise UsageError("no job matches")
     one = next(iter(jobs)) if len(jobs) == 1 else None
     deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
     codes: dict[tuple[str, str], int] = {}
     listed = False
     namespace = one[0] if one else scope(connection, selection)
-    with Board(
+    with JobWatch(
         connection,
         namespace,
         lambda job: job.key in jobs,
         selection.selector,
         f"metadata.name={one[1]}" if one else None,
         with_events=False,
-    ) as board:
+    ) as watch:
         while codes.keys() < jobs.keys():
             left = _TICK_SECONDS if deadline is None else min(_TICK_SECONDS, deadline - time.monotonic())
-            for _ in board.news(max(0.0, left)):
+            for _ in watch.updates(max(0.0, left)):
                 listed = True
-            jobs |= board.jobs
+            jobs |= watch.jobs
             for key in [key for key in jobs if key not in codes]:
-                code = _code(board.jobs.get(key), listed, wanted, reached)
+                code = _code(watch.jobs.get(key), listed, wanted, reached)
                 if code is not None:
                     codes[key] = code
-                    _report(answers, jobs[key], wanted, code, deleted=key not in board.jobs)
+                    _report(answers, jobs[key], wanted, code, deleted=key not in watch.jobs)
             if deadline is not None and time.monotonic() >= deadline:
                 for key in jobs.keys() - codes.keys():
                     codes[key] = outcomes.TIMED_OUT
@@ -88,7 +85,7 @@ def run(
 
 
 def _chosen(connection: Connection, selection: Selection, wanted: str, answers: Answers) -> list[Job]:
-    """The jobs to wait for. A named one that is not there is an error, unless its deletion is awaited."""
+    """Return the jobs to wait for. A missing job is an error, unless its deletion is awaited."""
     if wanted != DELETED_GOAL or not selection.names:
         return select(connection, selection)
     found = []
@@ -101,15 +98,15 @@ def _chosen(connection: Connection, selection: Selection, wanted: str, answers: 
 
 
 def _code(job: Job | None, listed: bool, wanted: str, reached: Callable[[Job], bool]) -> int | None:
-    """The exit code of one job; None while it may still get there."""
+    """Return the exit code of one job; None while it may still reach the state."""
     if job is None:
         return (outcomes.SUCCEEDED if wanted == DELETED_GOAL else outcomes.DELETED) if listed else None
     if reached(job):
-        # "finished" is reached by any end, and a script wants to know which.
+        # Any outcome is "finished"; the exit code shows which one it was.
         return outcomes.of_job(job) if wanted == FINISHED_GOAL else outcomes.SUCCEEDED
     if wanted == DELETED_GOAL or job.phase not in FINISHED:
         return None
-    return outcomes.of_job(job) or outcomes.FAILED  # over, and never there
+    return outcomes.of_job(job) or outcomes.FAILED  # finished in another state
 
 
 def _state(wanted: str) -> str:
@@ -117,7 +114,7 @@ def _state(wanted: str) -> str:
 
 
 def _report(answers: Answers, job: Job, wanted: str, code: int, *, deleted: bool) -> None:
-    """The job, as it was last seen, on the program's output if it got there, and on the other if it did not."""
+    """Report the last known state of the job: on stdout if it reached the state, else on stderr."""
     if wanted == FINISHED_GOAL and not deleted:
         answers.done(job, job.phase)
     elif code == outcomes.SUCCEEDED:

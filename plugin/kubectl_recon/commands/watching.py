@@ -1,4 +1,4 @@
-"""`watch`, and the following of a submitted job: bars with step, time left and place in line, and Events as they come."""
+"""`watch`, and following of a submitted job: bars with step, time left and place in line, and Events."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ from kubectl_recon.jobs.attention import attention, phase_text, reason_text, tim
 from kubectl_recon.jobs.events import JobEvent
 from kubectl_recon.jobs.job import Job, label
 from kubectl_recon.kube.connection import Connection
-from kubectl_recon.targets.board import Board, Key, News
+from kubectl_recon.targets.job_watch import JobWatch, Key, Update
 from kubectl_recon.targets.selecting import Selection, scope, select
 
 _TICK_SECONDS: Final = 0.5
 _PICTURES_PER_SECOND: Final = 4
-_ROUTINE_PERCENT: Final = 10  # a log gets a line for each ten percent
+_ROUTINE_PERCENT: Final = 10  # step of the log in a file or pipe
 _LEAST_ROWS: Final = 3
 _EVENT_ROWS: Final = 6
-_BAR_SHARE: Final = 5  # the bar gets this part of the width
+_BAR_SHARE: Final = 5  # the bar has a fifth of the width
 _BAR_MOST_CELLS: Final = 30
 _NARROW_CELLS: Final = 100
 
 
 def run(connection: Connection, selection: Selection, timeout_seconds: int | None, how: Format | None) -> int:
-    """Follow jobs. Named ones, and those of a label, until they have ended: the exit code is that of their outcome. Others until Ctrl-C."""
+    """Follow jobs that were named or selected by label until they finish, else until Ctrl-C. The exit code is that of their outcome."""
     jobs = select(connection, selection)
     if selection.selector and not jobs:
         raise UsageError(f"no job has the labels {selection.selector}")
     if not (selection.names or selection.selector):
-        with _board(connection, selection, lambda job: not job.finished) as board:
-            return _follow(board, selection, None, timeout_seconds, how)
+        with _watch(connection, selection, lambda job: not job.finished) as watch:
+            return _follow(watch, selection, None, timeout_seconds, how)
     return follow(connection, selection, {job.key: job for job in jobs}, timeout_seconds, how)
 
 
@@ -54,60 +54,60 @@ def follow(
     timeout_seconds: int | None = None,
     how: Format | None = None,
 ) -> int:
-    """Follow these jobs until they have ended; the exit code is that of their outcome."""
+    """Follow these jobs until they finish. The exit code is that of their outcome."""
     one = next(iter(jobs)) if len(jobs) == 1 else None
-    with _board(connection, selection, lambda job: job.key in jobs, one) as board:
-        return _follow(board, selection, set(jobs), timeout_seconds, how)
+    with _watch(connection, selection, lambda job: job.key in jobs, one) as watch:
+        return _follow(watch, selection, set(jobs), timeout_seconds, how)
 
 
-def _board(
+def _watch(
     connection: Connection, selection: Selection, wanted: Callable[[Job], bool], one: Key | None = None
-) -> Board:
+) -> JobWatch:
     namespace = one[0] if one else scope(connection, selection)
-    return Board(connection, namespace, wanted, selection.selector, f"metadata.name={one[1]}" if one else None)
+    return JobWatch(connection, namespace, wanted, selection.selector, f"metadata.name={one[1]}" if one else None)
 
 
 def _follow(
-    board: Board, selection: Selection, awaited: set[Key] | None, timeout_seconds: int | None, how: Format | None
+    watch: JobWatch, selection: Selection, awaited: set[Key] | None, timeout_seconds: int | None, how: Format | None
 ) -> int:
-    """Until all of `awaited` are over; without them for ever."""
-    show = _show(board, how, everywhere=selection.everywhere)
+    """Follow until all of `awaited` have finished; forever for None."""
+    show = _show(watch, how, everywhere=selection.everywhere)
     deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
     codes: dict[Key, int] = {}
     listed = False
     with show:
         while awaited is None or codes.keys() < awaited:
-            for news in board.news(_TICK_SECONDS):
-                listed = listed or news == News()
-                show.take(news)
-                _note_end(codes, news)
+            for update in watch.updates(_TICK_SECONDS):
+                listed = listed or update == Update()
+                show.take(update)
+                _note_end(codes, update)
             show.refresh()
             if listed and awaited is not None:
-                codes |= dict.fromkeys(awaited - board.jobs.keys() - codes.keys(), outcomes.DELETED)
+                codes |= dict.fromkeys(awaited - watch.jobs.keys() - codes.keys(), outcomes.DELETED)
             if deadline is not None and time.monotonic() >= deadline:
                 codes = dict.fromkeys(awaited or {}, outcomes.TIMED_OUT) | codes or {("", ""): outcomes.TIMED_OUT}
                 break
-    for key in sorted(key for key, code in codes.items() if code == outcomes.TIMED_OUT and key in board.jobs):
-        note(f"{label(key, everywhere=selection.everywhere)}: not over after {timeout_seconds} s; it continues")
+    for key in sorted(key for key, code in codes.items() if code == outcomes.TIMED_OUT and key in watch.jobs):
+        note(f"{label(key, everywhere=selection.everywhere)}: not finished after {timeout_seconds} s; it continues")
     return outcomes.of_all(codes.values())
 
 
-def _note_end(codes: dict[Key, int], news: News) -> None:
-    if news.now is not None and news.now.finished:
-        codes[news.now.key] = outcomes.of_job(news.now)
-    elif news.now is None and news.before is not None and news.before.key not in codes:
-        codes[news.before.key] = outcomes.DELETED
+def _note_end(codes: dict[Key, int], update: Update) -> None:
+    if update.now is not None and update.now.finished:
+        codes[update.now.key] = outcomes.of_job(update.now)
+    elif update.now is None and update.before is not None and update.before.key not in codes:
+        codes[update.before.key] = outcomes.DELETED
 
 
-def _show(board: Board, how: Format | None, *, everywhere: bool) -> _Show:
+def _show(watch: JobWatch, how: Format | None, *, everywhere: bool) -> _Show:
     where = screen()
     if how is not None:
         return _ChangeStream(where)
-    return _Picture(where, board) if where.live else _ChangeLog(where, board, everywhere=everywhere)
+    return _Picture(where, watch) if where.live else _ChangeLog(where, watch, everywhere=everywhere)
 
 
 class _Show:
-    """What is shown of the board, from the beginning of a `with` block to its end."""
+    """Display of a watch; active during a `with` block."""
 
     def __enter__(self) -> None:
         pass
@@ -115,45 +115,45 @@ class _Show:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def take(self, news: News) -> None:
-        """Print it, if it is printed."""
+    def take(self, update: Update) -> None:
+        """Show one update."""
 
     def refresh(self) -> None:
-        """Draw the board as it is now, if it is drawn."""
+        """Redraw the display, if it is a drawing."""
 
 
 class _ChangeStream(_Show):
-    """A line of JSON for each change of a job: for programs."""
+    """Display for programs: a line of JSON for each change of a job."""
 
     def __init__(self, where: Screen) -> None:
         self._where = where
 
-    def take(self, news: News) -> None:
-        """Print it; Events are objects of their own, and not printed."""
-        if news.now is not None:
-            self._where.print(change("MODIFIED" if news.before else "ADDED", news.now.raw))
-        elif news.before is not None:
-            self._where.print(change("DELETED", news.before.raw))
+    def take(self, update: Update) -> None:
+        """Print a change of a job. Events are not printed: they are other objects."""
+        if update.now is not None:
+            self._where.print(change("MODIFIED" if update.before else "ADDED", update.now.raw))
+        elif update.before is not None:
+            self._where.print(change("DELETED", update.before.raw))
 
 
 class _ChangeLog(_Show):
-    """A line for each change that matters: for files, pipes and CI."""
+    """Display for files, pipes and CI: a line for each important change."""
 
-    def __init__(self, where: Screen, board: Board, *, everywhere: bool) -> None:
-        self._where, self._board, self._everywhere = where, board, everywhere
+    def __init__(self, where: Screen, watch: JobWatch, *, everywhere: bool) -> None:
+        self._where, self._watch, self._everywhere = where, watch, everywhere
         self._shown: dict[Key, tuple[str, int, str]] = {}
 
-    def take(self, news: News) -> None:
-        """Print it, if it matters."""
-        if news.event is not None and news.event.kind == "Warning":
-            self._print(news.event.job, f"{news.event.reason}: {news.event.text}")
-        if news.now is not None:
-            text, state = line(news.now, self._board.connection.api.now()), _logged(news.now)
-            if self._shown.get(news.now.key) != state:
-                self._shown[news.now.key] = state
-                self._print(news.now.key, text)
-        elif news.before is not None:
-            self._print(news.before.key, "deleted")
+    def take(self, update: Update) -> None:
+        """Print an important change."""
+        if update.event is not None and update.event.kind == "Warning":
+            self._print(update.event.job, f"{update.event.reason}: {update.event.text}")
+        if update.now is not None:
+            text, state = line(update.now, self._watch.connection.api.now()), _logged(update.now)
+            if self._shown.get(update.now.key) != state:
+                self._shown[update.now.key] = state
+                self._print(update.now.key, text)
+        elif update.before is not None:
+            self._print(update.before.key, "deleted")
 
     def _print(self, key: Key, text: str) -> None:
         self._where.print(f"{label(key, everywhere=self._everywhere)}: {text}")
@@ -164,7 +164,7 @@ def _logged(job: Job) -> tuple[str, int, str]:
 
 
 def line(job: Job, now: datetime) -> str:
-    """The state of a job in one line: `Running, 30%, Running reconstruction, 4m left`."""
+    """Return a job's state in one line: `Running, 30%, Running reconstruction, 4m left`."""
     parts = [phase_text(job)]
     if job.phase == "Running":
         parts += [job.done, job.step, time_text(job, now)]
@@ -181,10 +181,10 @@ def line(job: Job, now: datetime) -> str:
 
 @dataclass
 class _Picture(_Show):
-    """A live picture on the terminal: a line with a bar for each job, and the newest Events. At the end it stays."""
+    """Display on a terminal: a line with a bar for each job, and the newest Events. The last picture stays."""
 
     where: Screen
-    board: Board
+    watch: JobWatch
     _console: Console = field(init=False)
     _live: Live = field(init=False)
 
@@ -205,26 +205,26 @@ class _Picture(_Show):
         self._live.stop()
 
     def refresh(self) -> None:
-        """Draw the board as it is now."""
+        """Redraw the picture."""
         self._live.refresh()
 
     def _draw(self) -> RenderableType:
         size = self._console.size
-        # The start of a step is in its job's line already.
-        events = [event for event in self.board.events if not event.text.startswith("Step ")][-_EVENT_ROWS:]
+        # The job's line already has the current step.
+        events = [event for event in self.watch.events if not event.text.startswith("Step ")][-_EVENT_ROWS:]
         rows = max(_LEAST_ROWS, size.height - len(events) - 3)
-        return picture(list(self.board.jobs.values()), events, size.width, rows, self.board.connection.api.now())
+        return picture(list(self.watch.jobs.values()), events, size.width, rows, self.watch.connection.api.now())
 
 
 def picture(jobs: Sequence[Job], events: Sequence[JobEvent], width: int, rows: int, now: datetime) -> RenderableType:
-    """The picture of the jobs, of at most that many lines, and of the Events below it. `width` in cells."""
+    """Return a picture of the jobs in at most `rows` lines, with the Events below. `width`: in cells."""
     if not jobs:
-        return Text("No job yet. Ctrl-C ends this.", style="dim")
+        return Text("No jobs yet. Press Ctrl-C to stop.", style="dim")
     ordered = sorted(jobs, key=attention)
     bar_cells = min(_BAR_MOST_CELLS, width // _BAR_SHARE)
     several = len({job.namespace for job in jobs}) > 1
     names = [f"{job.namespace}/{job.name}" if several else job.name for job in ordered[:rows]]
-    # All widths but the last are fixed: rich would take room from each column for a long text in the last one.
+    # Only the last width is variable: otherwise rich would shrink all columns for a long text in the last one.
     grid = Table.grid(padding=(0, 1), expand=True)
     grid.add_column(no_wrap=True, overflow="ellipsis", width=min(max(map(len, names)), max(12, width // 4)))
     grid.add_column(no_wrap=True, width=bar_cells)
@@ -250,7 +250,7 @@ def picture(jobs: Sequence[Job], events: Sequence[JobEvent], width: int, rows: i
 
 
 def _details(job: Job, now: datetime, width: int) -> str:
-    """What follows the phase: the time first, because a narrow terminal cuts the end."""
+    """Return the text after the phase: the time first, since a narrow terminal cuts the end."""
     parts = [time_text(job, now), reason_text(job)]
     if job.phase == "Running":
         parts.append(job.step)

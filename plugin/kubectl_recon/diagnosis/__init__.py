@@ -1,1 +1,1 @@
-"""Why a job is as it is: facts that were read, and a table of situations with an answer and what to do. No I/O."""
+"""Diagnosis: explains the state of a job. A table of rules turns facts into an answer with advice. No I/O."""

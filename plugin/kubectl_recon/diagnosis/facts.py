@@ -1,4 +1,4 @@
-"""What is known of a job and its surroundings, and the answer that is made of it."""
+"""Facts about a job and its surroundings, and the answer of a rule."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from kubectl_recon.fleet.metrics import Queue
-from kubectl_recon.fleet.operator import Operator
+from kubectl_recon.installation.metrics import Queue
+from kubectl_recon.installation.operator import Operator
 from kubectl_recon.jobs.events import JobEvent
 from kubectl_recon.jobs.job import Condition, Job
 from kubectl_recon.jobs.times import duration_text, seconds_between
@@ -16,40 +16,40 @@ from kubectl_recon.jobs.times import duration_text, seconds_between
 
 @dataclass(frozen=True)
 class Facts:
-    """All that a rule may look at. `neighbours`: the jobs that the user may see, without this one."""
+    """Input of the rules. `neighbours`: the other jobs that the user may see."""
 
     job: Job
     now: datetime
     operator: Operator
     neighbours: Sequence[Job] = ()
-    neighbours_everywhere: bool = False  # of all namespaces, and not just of the job's
+    neighbours_everywhere: bool = False  # whether they are of all namespaces, not of the job's
     events: Sequence[JobEvent] = ()
     events_refused: str = ""
 
     @property
     def queue(self) -> Queue | None:
-        """The job's queue by the operator's metrics; None if they cannot be read or do not have it."""
+        """The job's queue in the operator's metrics; None if it is unknown."""
         return self.operator.metrics.queue(self.job.full_queue) if self.operator.metrics else None
 
     def condition(self, kind: str) -> Condition:
-        """The job's condition of that type."""
+        """Return the job's condition of that type."""
         return self.job.condition(kind)
 
     def reason(self, kind: str) -> str:
-        """The reason of that condition."""
+        """Return the reason of the job's condition of that type."""
         return self.job.condition(kind).reason
 
     def ago(self, when: datetime | None) -> str:
-        """How long ago, as text."""
+        """Return how long ago a time was, as text."""
         return duration_text(seconds_between(when, self.now))
 
     def seconds_since(self, when: datetime | None) -> int:
-        """How long ago; 0 if the time is not known."""
+        """Return how long ago a time was; 0 if it is unknown."""
         return seconds_between(when, self.now) or 0
 
     @property
     def served_queues(self) -> list[str]:
-        """Queues that surely have a worker: by the metrics, or because jobs run there."""
+        """Queues with a worker, according to the metrics or to running jobs."""
         measured = self.operator.metrics.queues if self.operator.metrics else ()
         running = {job.queue for job in self.neighbours if job.phase == "Running"}
         return sorted(running | {_plain(queue.name) for queue in measured if queue.workers})
@@ -57,17 +57,17 @@ class Facts:
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to "why": a sentence, what supports it, and what to do."""
+    """The explanation of a job's state: a sentence, details, and what to do."""
 
-    situation: str  # a short name for programs, such as queue-unserved
+    situation: str  # identifier for programs, such as queue-unserved
     text: str
     details: tuple[str, ...] = ()
     actions: tuple[str, ...] = ()
-    well: bool = False  # nothing needs to be done
+    well: bool = False  # no action is needed
     more: Mapping[str, Any] = field(default_factory=dict)  # numbers for programs
 
     def document(self, facts: Facts) -> dict[str, Any]:
-        """The answer for programs."""
+        """Return the answer as data, for JSON and YAML."""
         job = facts.job
         return {
             "job": job.name,
@@ -84,5 +84,5 @@ class Answer:
 
 
 def _plain(queue: str) -> str:
-    """A queue's name without the suffix of its priority."""
+    """Return a queue's name without the suffix of its priority."""
     return queue.removesuffix("-high").removesuffix("-low")

@@ -1,20 +1,20 @@
-"""The table of situations, in the order in which they are looked for: the first that fits is the answer."""
+"""Rule table: the first rule that matches gives the answer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Final
 
-from kubectl_recon.diagnosis import ended, running, stopping, unmanaged, waiting
+from kubectl_recon.diagnosis import finished, running, stopping, unmanaged, waiting
 from kubectl_recon.diagnosis.facts import Answer, Facts
 
 Rule = Callable[[Facts], Answer | None]
 
 RULES: Final[tuple[Rule, ...]] = (
     unmanaged.foreign,
-    ended.succeeded,
-    ended.cancelled,
-    ended.failed,
+    finished.succeeded,
+    finished.cancelled,
+    finished.failed,
     unmanaged.contested,
     unmanaged.not_seen,
     stopping.cancelling,
@@ -42,12 +42,12 @@ RULES: Final[tuple[Rule, ...]] = (
 
 
 def answer(facts: Facts) -> Answer:
-    """The answer for the job."""
+    """Return the answer of the first rule that matches, or a default."""
     for rule in RULES:
         if found := rule(facts):
             return found
     return Answer(
         "unknown",
         f"{facts.job.name} is {facts.job.phase or 'new'}: {facts.job.message or 'its status has no message'}.",
-        actions=(f"see all of it: kubectl describe recon {facts.job.name} -n {facts.job.namespace}",),
+        actions=(f"see the whole job: kubectl describe recon {facts.job.name} -n {facts.job.namespace}",),
     )

@@ -1,4 +1,4 @@
-"""Jobs that run: well, slowly, in silence, or too slowly for their deadline."""
+"""Diagnosis of running jobs: normal, without reports, or too slow for the deadline."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Final
 from kubectl_recon.diagnosis.facts import Answer, Facts
 from kubectl_recon.jobs.times import duration_text, parse_time
 
-_SILENT_SECONDS: Final = 600  # without a report; the long steps of a large set report every few seconds
+_SILENT_SECONDS: Final = 600  # without a report; even long steps report every few seconds
 
 
 def awaiting_worker(facts: Facts) -> Answer | None:
-    """Redis lost its data while the job ran."""
+    """Match a job whose record Redis lost while it ran."""
     if facts.reason("Running") != "AwaitingWorker":
         return None
     return Answer(
@@ -23,7 +23,7 @@ def awaiting_worker(facts: Facts) -> Answer | None:
 
 
 def stopping(facts: Facts) -> Answer | None:
-    """The attempt is being stopped: for a deadline, or because its worker is lost."""
+    """Match an attempt that is being stopped: for a deadline, or because its worker is lost."""
     if facts.reason("Running") != "Stopping":
         return None
     return Answer(
@@ -35,26 +35,26 @@ def stopping(facts: Facts) -> Answer | None:
 
 
 def silent(facts: Facts) -> Answer | None:
-    """It runs, and has not reported for long."""
+    """Match a running job without a recent report."""
     job = facts.job
     reported = parse_time(job.progress.get("lastUpdateTime"))
     if job.phase != "Running" or reported is None or facts.seconds_since(reported) < _SILENT_SECONDS:
         return None
     return Answer(
         "silent",
-        f"It runs on {job.worker}, and has reported nothing for {facts.ago(reported)}: the step {job.step} is long for "
-        "this set of photos, or the model hangs.",
+        f"It runs on {job.worker}, and has reported nothing for {facts.ago(reported)}: the step {job.step} takes long for "
+        "these photos, or the model hangs.",
         details=(f"at {job.percent} %, started {facts.ago(job.time('startTime'))} ago",),
         actions=(
-            f"look at its log: kubectl recon logs {job.name}",
-            f"start it again elsewhere: kubectl recon suspend {job.name}, then kubectl recon resume {job.name}",
+            f"read its log: kubectl recon logs {job.name}",
+            f"restart it on another worker: kubectl recon suspend {job.name}, then kubectl recon resume {job.name}",
         ),
         more={"silentSeconds": facts.seconds_since(reported)},
     )
 
 
 def too_late(facts: Facts) -> Answer | None:
-    """At this pace its deadline comes first."""
+    """Match a running job that will exceed its deadline."""
     job = facts.job
     limit, started, left = job.spec.get("activeDeadlineSeconds"), job.time("startTime"), job.eta_seconds
     if job.phase != "Running" or not isinstance(limit, int) or started is None or left is None:
@@ -68,19 +68,19 @@ def too_late(facts: Facts) -> Answer | None:
         f"It needs about {duration_text(left)} more, and spec.activeDeadlineSeconds ends it in "
         f"{duration_text(max(0, remaining))} with TIMEOUT.",
         details=(f"at {job.percent} %, {job.step}",),
-        actions=(f"give it time: kubectl patch recon {job.name} --type=merge -p '{longer}'",),
+        actions=(f"extend the deadline: kubectl patch recon {job.name} --type=merge -p '{longer}'",),
         more={"etaSeconds": left, "deadlineInSeconds": remaining},
     )
 
 
 def announced(facts: Facts) -> Answer | None:
-    """A cancel is announced and not confirmed: the job continues."""
+    """Match a running job with a requested cancel."""
     job = facts.job
     if job.phase != "Running" or not job.cancel_requested:
         return None
     return Answer(
         "cancel-announced",
-        "A cancel is announced and not confirmed, so the job continues.",
+        "A cancel is requested but not confirmed, so the job continues.",
         details=_events(facts, "CancelRequested"),
         actions=(
             f"confirm it: kubectl recon cancel {job.name} --confirm",
@@ -90,13 +90,13 @@ def announced(facts: Facts) -> Answer | None:
 
 
 def retried(facts: Facts) -> Answer | None:
-    """It runs, after attempts that failed."""
+    """Match a running job with failed attempts."""
     job = facts.job
     if job.phase != "Running" or job.failures == 0:
         return None
     return Answer(
         "running-again",
-        f"It runs, as attempt {job.attempt}: {job.failures} before it failed, the last with {job.failure_reason}.",
+        f"It runs, as attempt {job.attempt}: {job.failures} earlier ones failed, the last with {job.failure_reason}.",
         details=(job.failure_message, _progress(facts)) if job.failure_message else (_progress(facts),),
         actions=(f"follow it: kubectl recon watch {job.name}",),
         more={"attempt": job.attempt, "failures": job.failures},
@@ -104,7 +104,7 @@ def retried(facts: Facts) -> Answer | None:
 
 
 def well(facts: Facts) -> Answer | None:
-    """It runs, and nothing is wrong."""
+    """Match any other running job: nothing is wrong."""
     job = facts.job
     if job.phase != "Running":
         return None

@@ -1,4 +1,4 @@
-"""Jobs that are suspended or being cancelled."""
+"""Diagnosis of jobs that are suspended or being cancelled."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Final
 
 from kubectl_recon.diagnosis.facts import Answer, Facts
 
-_LONG_SECONDS: Final = 60  # a worker that is well notices a cancel within seconds
+_LONG_SECONDS: Final = 60  # a healthy worker stops within seconds of a cancel
 
 
 def cancelling(facts: Facts) -> Answer | None:
-    """Step two is stored, and the job is not over."""
+    """Match an unfinished job with a confirmed cancel."""
     job = facts.job
     if not job.cancel_confirmed:
         return None
@@ -18,8 +18,8 @@ def cancelling(facts: Facts) -> Answer | None:
     if job.phase != "Cancelling":
         return Answer(
             "cancel-not-seen",
-            "The cancel is confirmed, and the operator has not answered it yet.",
-            actions=("look again in a moment; if it stays: kubectl recon doctor",),
+            "The cancel is confirmed, but the operator has not handled it yet.",
+            actions=("check again in a moment; if nothing changes: kubectl recon doctor",),
         )
     if facts.seconds_since(since) < _LONG_SECONDS:
         return Answer(
@@ -32,13 +32,13 @@ def cancelling(facts: Facts) -> Answer | None:
     return Answer(
         "cancel-slow",
         f"The cancel was confirmed {facts.ago(since)} ago, and worker {job.worker or 'of the job'} has not stopped.",
-        details=("It is busy inside a native library, or lost: a lost worker is noticed after a few minutes.",),
-        actions=(f"look at the worker's log: kubectl recon logs {job.name}",),
+        details=("It is inside a native library, or it is lost, which is detected after a few minutes.",),
+        actions=(f"read the worker's log: kubectl recon logs {job.name}",),
     )
 
 
 def suspended(facts: Facts) -> Answer | None:
-    """spec.suspend is true."""
+    """Match a job whose spec requests a suspension."""
     job = facts.job
     if not job.suspended:
         return None
@@ -46,13 +46,13 @@ def suspended(facts: Facts) -> Answer | None:
     if job.phase == "Suspended":
         return Answer(
             "suspended",
-            "It is suspended (spec.suspend), so nothing of it runs.",
-            actions=(f"let it run, from the last stage that it had finished: {resume}",),
+            "It is suspended (spec.suspend), so it does not run.",
+            actions=(f"resume it, from its last finished stage: {resume}",),
         )
     return Answer(
         "suspending",
         "It is being suspended (spec.suspend): its attempt is being stopped.",
         details=(job.message,),
-        actions=(f"let it run again: {resume}",),
+        actions=(f"resume it: {resume}",),
         well=True,
     )

@@ -1,4 +1,4 @@
-"""Jobs that wait: for a worker, for their turn, for the next attempt, for Redis."""
+"""Diagnosis of waiting jobs: for a worker, a turn, the next attempt, or Redis."""
 
 from __future__ import annotations
 
@@ -11,41 +11,41 @@ from kubectl_recon.jobs.job import Job
 
 
 def redis_full(facts: Facts) -> Answer | None:
-    """Dispatch is paused."""
+    """Match a job that waits because Redis is nearly full."""
     if facts.job.phase != "Pending" or "Redis is nearly full" not in facts.job.message:
         return None
     return Answer(
         "redis-nearly-full",
-        "Redis is nearly full, and nothing is sent to workers until it has room. Running jobs continue.",
+        "Redis is nearly full, so no job is sent to workers until it has room. Running jobs continue.",
         details=(facts.job.message,),
-        actions=("an administrator gives Redis more memory, or raises DISPATCH_MEMORY_SHARE",),
+        actions=("ask an administrator to give Redis more memory, or to raise DISPATCH_MEMORY_SHARE",),
     )
 
 
 def quarantined(facts: Facts) -> Answer | None:
-    """It lost the same worker as other jobs."""
+    """Match a job that lost its worker together with other jobs."""
     if facts.job.phase != "Pending" or "jobs that lost the same worker" not in facts.job.message:
         return None
     return Answer(
         "quarantined",
-        "A worker died while it had this job and others, so they are tried again one at a time.",
+        "A worker died while it ran this job and others, so they are retried one at a time.",
         details=(f"the last attempt: {facts.job.failure_message or facts.job.failure_reason or 'lost its worker'}",),
         actions=(
-            "wait: its turn comes",
-            f"see why that worker ended, often for lack of memory: kubectl recon logs {facts.job.name}",
+            "wait: the job will be retried",
+            f"find out why that worker died, often for lack of memory: kubectl recon logs {facts.job.name}",
         ),
     )
 
 
 def quota(facts: Facts) -> Answer | None:
-    """The namespace has as many jobs in flight as it may."""
+    """Match a job that waits for the quota of its namespace."""
     job = facts.job
     if job.phase != "Pending" or "as many jobs in flight as it may" not in job.message:
         return None
     running = [one for one in facts.neighbours if one.namespace == job.namespace and one.phase in ("Queued", "Running")]
     return Answer(
         "namespace-quota",
-        f"Namespace {job.namespace} has as many jobs in flight as it may, so this one waits for one of them to end.",
+        f"Namespace {job.namespace} has as many jobs in flight as it may, so this one waits until one of them finishes.",
         details=(f"in flight here: {names([one.name for one in running])}",) if running else (),
         actions=("wait, or ask the administrator (NAMESPACE_MAX_RUNNING, NAMESPACE_MAX_HIGH)",),
         more={"inFlight": len(running)},
@@ -53,7 +53,7 @@ def quota(facts: Facts) -> Answer | None:
 
 
 def backing_off(facts: Facts) -> Answer | None:
-    """The next attempt has a time."""
+    """Match a job that waits for the time of its next attempt."""
     job = facts.job
     if facts.reason("Dispatched") != "BackingOff":
         return None
@@ -62,23 +62,23 @@ def backing_off(facts: Facts) -> Answer | None:
     if job.status.get("redisLosses"):
         return Answer(
             "redis-forgets",
-            f"Redis lost its last {job.status['redisLosses']} attempts, so the next one waits; it starts{left}.",
-            actions=("an administrator looks at Redis: memory, eviction, volume, restarts (kubectl recon doctor)",),
+            f"Redis lost its last {job.status['redisLosses']} attempts, so the next one is delayed; it starts{left}.",
+            actions=("ask an administrator to check Redis: memory, eviction, volume, restarts (kubectl recon doctor)",),
         )
     return Answer(
         "backing-off",
         f"Attempt {max(1, job.attempt - 1)} failed with {job.failure_reason}; attempt {job.attempt} starts{left}.",
         details=(job.failure_message,) if job.failure_message else (),
         actions=(
-            "wait, if that passes by itself",
-            f"or give up: kubectl recon cancel {job.name}, and correct what the message names in a new job",
+            "wait, if the cause is temporary",
+            f"or cancel it, and correct the cause in a new job: kubectl recon cancel {job.name}",
         ),
         more={"failures": job.failures, "attempt": job.attempt},
     )
 
 
 def redis_lost(facts: Facts) -> Answer | None:
-    """An attempt was lost with Redis' data, or its worker was shut down; the next one waits."""
+    """Match a job whose last attempt ended without a failure of its own; the next attempt follows."""
     texts = {
         "RedisLost": ("redis-lost", "Redis lost the last attempt"),
         "Drained": ("worker-drained", "The last attempt's worker was shut down"),
@@ -99,7 +99,7 @@ def redis_lost(facts: Facts) -> Answer | None:
 
 
 def unserved(facts: Facts) -> Answer | None:
-    """No live worker consumes its queue, so it was not sent."""
+    """Match a job that was not sent because no live worker consumes its queue."""
     job = facts.job
     if facts.reason("Dispatched") != "QueueUnserved":
         return None
@@ -119,7 +119,7 @@ def unserved(facts: Facts) -> Answer | None:
 
 
 def model_unserved(facts: Facts) -> Answer | None:
-    """Its queue has workers, and none of them has the model."""
+    """Match a job that was not sent because no worker of its queue has the model."""
     job = facts.job
     if facts.reason("Dispatched") != "ModelUnserved":
         return None
@@ -128,8 +128,8 @@ def model_unserved(facts: Facts) -> Answer | None:
         f"No live worker of queue {job.queue} has the model {job.model}, so it has not been sent there.",
         details=(job.message,),
         actions=(
-            f"start a worker that has {job.model}; it takes the job at once",
-            "or name the queue of such a worker in spec.queue, which may be edited until the job is sent",
+            f"start a worker that has {job.model}; it runs the job at once",
+            "or set the queue of such a worker in spec.queue, which is mutable until the job is sent",
             f"or cancel it, and submit it with another --model: kubectl recon cancel {job.name}",
         ),
         more={"model": job.model, "queue": job.full_queue},
@@ -137,30 +137,30 @@ def model_unserved(facts: Facts) -> Answer | None:
 
 
 def abandoned(facts: Facts) -> Answer | None:
-    """It was sent, and its queue has lost its workers."""
+    """Match a job that was sent to a queue that has since lost its workers."""
     job = facts.job
     if facts.reason("Dispatched") != "NoWorker":
         return None
     return Answer(
         "queue-abandoned",
-        f"It was sent to queue {job.full_queue}, and no live worker consumes that any more.",
-        details=(*_sent(facts), "the queue is fixed since then"),
+        f"It was sent to queue {job.full_queue}, but no live worker consumes that queue now.",
+        details=(*_sent(facts), "the queue can no longer be changed"),
         actions=(
-            f"start a worker again with {job.queue} in WORKER_POOLS; it takes the job at once",
+            f"start a worker with {job.queue} in WORKER_POOLS; it runs the job at once",
             f"or cancel it, and submit it to another queue: kubectl recon cancel {job.name}",
         ),
     )
 
 
 def in_line(facts: Facts) -> Answer | None:
-    """It waits in the API server for room in the queue."""
+    """Match a job that waits in the API server for room in its queue."""
     job = facts.job
     number = place(job)
     if number is None:
         return None
     return Answer(
         "in-line",
-        f"It is in line for queue {job.full_queue}, at place {number} or better; workers are busy with others.",
+        f"It is in line for queue {job.full_queue}, at place {number} or better; all workers are busy.",
         details=_line(facts),
         actions=_more_workers(facts),
         well=True,
@@ -169,7 +169,7 @@ def in_line(facts: Facts) -> Answer | None:
 
 
 def queued(facts: Facts) -> Answer | None:
-    """It lies in its queue."""
+    """Match a job whose message is in its queue."""
     job = facts.job
     if job.phase != "Queued":
         return None
@@ -184,7 +184,7 @@ def queued(facts: Facts) -> Answer | None:
 
 
 def pending(facts: Facts) -> Answer | None:
-    """It was not sent yet, and the operator gives no place."""
+    """Match any other job that was not sent yet."""
     job = facts.job
     if job.phase != "Pending":
         return None
@@ -192,7 +192,7 @@ def pending(facts: Facts) -> Answer | None:
         "pending",
         f"It waits to be sent to queue {job.full_queue}.",
         details=(job.message, *_line(facts)),
-        actions=(f"look again in a moment: kubectl recon why {job.name}",),
+        actions=(f"check again in a moment: kubectl recon why {job.name}",),
         well=True,
         more={"queue": job.full_queue, **_numbers(facts)},
     )
@@ -204,7 +204,7 @@ def _sent(facts: Facts) -> tuple[str, ...]:
 
 
 def _line(facts: Facts) -> tuple[str, ...]:
-    """The other jobs of the queue, by the metrics or by the jobs that the user may see."""
+    """Describe the queue, by the metrics or else by the jobs that the user may see."""
     job, queue = facts.job, facts.queue
     waits = f"waits for {facts.ago(waits_since(job))}"
     if queue is not None:
@@ -213,7 +213,7 @@ def _line(facts: Facts) -> tuple[str, ...]:
     same = [one for one in facts.neighbours if one.full_queue == job.full_queue]
     running = [one for one in same if one.phase in ("Running", "Cancelling")]
     ahead = [one for one in same if one.phase in ("Pending", "Queued") and _before(one, job)]
-    seen = "" if facts.neighbours_everywhere else f" in namespace {job.namespace}, which is all that you may see"
+    seen = "" if facts.neighbours_everywhere else f" in namespace {job.namespace}, the only one that you may see"
     return (waits, f"queue {job.full_queue}{seen}: {len(running)} jobs run, {len(ahead)} older ones wait")
 
 
@@ -227,7 +227,7 @@ def _more_workers(facts: Facts) -> tuple[str, ...]:
     actions = [f"wait: kubectl recon watch {job.name}", "or add workers to the queue"]
     if job.phase == "Pending" and job.priority != "high":
         patch = '{"spec":{"priority":"high"}}'
-        actions.append(f"or put it before others: kubectl patch recon {job.name} --type=merge -p '{patch}'")
+        actions.append(f"or raise its priority: kubectl patch recon {job.name} --type=merge -p '{patch}'")
     return tuple(actions)
 
 

@@ -1,1 +1,1 @@
-"""What is printed: tables as kubectl prints them, JSON and YAML, colours on a terminal alone."""
+"""Output: tables as in kubectl, JSON and YAML, and colours on terminals only."""

@@ -1,4 +1,4 @@
-"""What became of each job of a command: a line for each at once, or the objects at the end in the format of -o."""
+"""Output of a command that changes jobs: a line for each job at once, or with -o the objects at the end."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from kubectl_recon.jobs.job import Job, label
 
 @dataclass
 class Answers:
-    """The answers of one command. `everywhere`: its jobs are of several namespaces, so each is named with its own."""
+    """Collects the outcome of each job. `everywhere`: jobs are shown with their namespace."""
 
     how: Format | None = None
     everywhere: bool = False
     _bodies: list[Mapping[str, Any]] = field(default_factory=list)
 
     def name(self, job: Job) -> str:
-        """The job as the user has to name it."""
+        """Return the name that the user has to enter."""
         return label(job.key, everywhere=self.everywhere)
 
     def done(self, job: Job, text: str) -> None:
-        """The job, as it is now, is where the command wanted it."""
+        """Report success, with the current state of the job."""
         if self.how is None:
             print(f"{self.name(job)}: {text}", flush=True)  # noqa: T201  # the result
         else:
             self._bodies.append(job.raw)
 
     def absent(self, name: str, text: str) -> None:
-        """A job of that name is not there, as was wanted. There is no object to print."""
+        """Report success for a job that no longer exists, so that there is no object to print."""
         if self.how is None:
             print(f"{name}: {text}", flush=True)  # noqa: T201  # the result
 
     def refused(self, job: Job, text: object) -> None:
-        """The job is not where the command wanted it."""
+        """Report a failure on stderr."""
         note(f"{self.name(job)}: {text}")
 
     def end(self) -> None:
-        """No more answers."""
+        """Print the objects, if -o was used."""
         if self.how is not None and self._bodies:
             print(objects(self._bodies, self.how, one=len(self._bodies) == 1))  # noqa: T201  # the result

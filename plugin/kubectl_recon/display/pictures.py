@@ -1,4 +1,4 @@
-"""Pictures in a terminal: by kitty's protocol or sixel, and elsewhere as half blocks in colour, two pixels a character."""
+"""Pictures in a terminal: as kitty graphics or sixel, else as coloured half blocks, two pixels a character."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kubectl_recon.display.terminal import Terminal
 from kubectl_recon.errors import ReconError
 
 _COLUMNS: Final = 60
-_KEPT_LINES: Final = 3  # of the screen, for the name and the prompt
+_KEPT_LINES: Final = 3  # of the screen, for the picture's name and the prompt
 _CHUNK: Final = 4096  # of kitty's protocol
 _BAND: Final = 6  # rows of pixels in a sixel
 _RUN: Final = re.compile(rb"(.)\1{3,}", re.DOTALL)
@@ -22,7 +22,7 @@ _PERCENT: Final = 100
 
 
 def drawn(path: Path, terminal: Terminal) -> str:
-    """The picture as text for that terminal, with the newline after it. Raises ReconError if it cannot be read."""
+    """Return the picture as text for that terminal, with the newline after it. Raises ReconError if it cannot be read."""
     try:
         with Image.open(path) as opened:
             picture = _plain(opened)
@@ -38,14 +38,14 @@ def drawn(path: Path, terminal: Terminal) -> str:
 
 
 def _plain(picture: Image.Image) -> Image.Image:
-    """Without transparency, on grey: it fits a light and a dark terminal."""
+    """Replace transparency by grey, which suits light and dark terminals."""
     colours = picture.convert("RGBA")
     ground = Image.new("RGBA", colours.size, (128, 128, 128, 255))
     return Image.alpha_composite(ground, colours).convert("RGB")
 
 
 def _cells(picture: Image.Image, terminal: Terminal) -> tuple[int, int]:
-    """Columns and lines of the picture: its shape is kept, and it fits the screen."""
+    """Return the columns and lines of a picture that fits the screen and keeps its shape."""
     width, height = terminal.cell
     shape = picture.height / picture.width * width / height  # lines for each column
     columns = min(_COLUMNS, terminal.columns)
@@ -58,7 +58,7 @@ def _kitty(pixels: Image.Image, columns: int, lines: int) -> str:
     pixels.save(content, "PNG")
     data = base64.b64encode(content.getvalue()).decode()
     chunks = [data[start : start + _CHUNK] for start in range(0, len(data), _CHUNK)]
-    first = f"a=T,f=100,q=2,c={columns},r={lines},"  # q: no answers, which a shell would read
+    first = f"a=T,f=100,q=2,c={columns},r={lines},"  # q: no responses, which the shell would read as input
     parts = [
         f"\x1b_G{first if index == 0 else 'q=2,'}m={int(index < len(chunks) - 1)};{chunk}\x1b\\"
         for index, chunk in enumerate(chunks)
@@ -67,7 +67,7 @@ def _kitty(pixels: Image.Image, columns: int, lines: int) -> str:
 
 
 def _sixel(pixels: Image.Image, lines: int, colours: int) -> str:
-    # Where a terminal leaves the cursor after a picture differs: so it comes from the lines, which are made first.
+    # Terminals differ in where they leave the cursor after a picture. So the lines are created first, and the cursor restored.
     return f"{chr(10) * lines}\x1b[{lines}A\x1b7{_sixels(pixels, colours)}\x1b8\x1b[{lines}B"
 
 
@@ -94,17 +94,17 @@ def _sixels(pixels: Image.Image, colours: int) -> str:
 
 
 def _packed(band: bytes) -> str:
-    """Runs of one sixel as a count and the sixel."""
+    """Encode runs of one sixel as a count and the sixel."""
     return _RUN.sub(lambda run: b"!%d%s" % (len(run[0]), run[1]), band.rstrip(b"?")).decode()
 
 
 def _half_blocks(pixels: Image.Image) -> str:
-    from rich.console import Console  # noqa: PLC0415  # knows how many colours the terminal has
+    from rich.console import Console  # noqa: PLC0415  # detects the colours of the terminal
     from rich.segment import Segment, Segments  # noqa: PLC0415
     from rich.style import Style  # noqa: PLC0415
 
     known = Console(force_terminal=True).color_system
-    # TERM=xterm promises 16 colours, and every terminal of today has 256.
+    # TERM=xterm means 16 colours, but every current terminal has 256.
     console = Console(force_terminal=True, color_system="truecolor" if known == "truecolor" else "256")
     data, width, segments = pixels.tobytes(), pixels.width, []
     for line in range(0, pixels.height, 2):

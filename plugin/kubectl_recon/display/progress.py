@@ -1,4 +1,4 @@
-"""Progress bars on a terminal; nothing elsewhere. They go to stderr, beside a command's output."""
+"""Progress bars, shown on terminals only. They go to stderr, apart from a command's output."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from contextlib import contextmanager
 
 @contextmanager
 def bar(text: str, total: int, *, is_bytes: bool = False) -> Iterator[Callable[[int], None]]:
-    """A bar for a `with` block; the function adds what was done."""
+    """Show a bar during a `with` block. The function advances it."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return
-    # Loading them takes longer than most commands.
+    # These imports take longer than most commands.
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import (  # noqa: PLC0415
         BarColumn,
@@ -33,7 +33,7 @@ def bar(text: str, total: int, *, is_bytes: bool = False) -> Iterator[Callable[[
 
 
 def size_text(number: int) -> str:
-    """A number of bytes for people: "310 MB"."""
+    """Return a number of bytes with a unit: "310 MB"."""
     size = float(number)
     for unit in ("B", "kB", "MB", "GB"):
         if size < 1000 or unit == "GB":  # noqa: PLR2004  # decimal units

@@ -1,4 +1,4 @@
-"""The terminal, or the file or pipe in its place: its width, and whether it takes colours."""
+"""Screen: the output, a terminal or a file or pipe; its width and colours."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PHASE_COLOURS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """Where a command prints. `width` is None for a file or a pipe, where nothing is cut."""
+    """Output of a command. `width`: None for a file or a pipe, where no line is cut."""
 
     out: TextIO
     width: int | None
@@ -35,16 +35,16 @@ class Screen:
         return self.width is not None
 
     def print(self, text: str = "", end: str = "\n") -> None:
-        """A line, at once."""
-        print(text, end=end, file=self.out, flush=True)  # this is where the program prints
+        """Print a line, and flush."""
+        print(text, end=end, file=self.out, flush=True)  # the output of the program
 
     def styled(self, text: str, colour: str) -> str:
-        """The text in that colour, where there are colours."""
+        """Return the text in that colour, if the screen has colours."""
         return f"\x1b[{_CODES[colour]}m{text}\x1b[0m" if self.colour and colour and text else text
 
 
 def screen(out: TextIO | None = None) -> Screen:
-    """The program's own output. NO_COLOR and TERM=dumb switch colours off."""
+    """Return the screen of an output, by default stdout. NO_COLOR and TERM=dumb disable colours."""
     out = out or sys.stdout
     live = out.isatty()
     colour = live and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
@@ -52,5 +52,5 @@ def screen(out: TextIO | None = None) -> Screen:
 
 
 def note(text: str) -> None:
-    """A line for the person, and not for the program that reads the output."""
+    """Print a line on stderr: for people, not for programs that read the output."""
     print(text, file=sys.stderr, flush=True)  # noqa: T201  # the same

@@ -1,4 +1,4 @@
-"""Tables as kubectl prints them: no lines, columns as wide as their content. On a terminal they fit its width."""
+"""Tables as in kubectl: no rules, and columns as wide as their content. On a terminal they fit its width."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from kubectl_recon.display.screen import Screen
 _GAP: Final = "   "
 _NARROW_GAP: Final = "  "
 _CUT: Final = "…"
-_NAMED: Final = 5  # of many
-_LEAST_CELLS: Final = 12  # of a column that is cut
+_NAMED: Final = 5  # names in a sentence
+_LEAST_CELLS: Final = 12  # minimum width of a column that is cut
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Column(Generic[T]):
-    """One column. `drop`: on a narrow terminal, columns with higher numbers are dropped first, and 0 never. `cut`: may be shortened."""
+    """A column. `drop`: a narrow terminal drops columns with higher numbers first, and 0 never. `cut`: texts may be shortened."""
 
     title: str
     cell: Callable[[T], str]
@@ -29,7 +29,7 @@ class Column(Generic[T]):
 
 
 def table(columns: Sequence[Column[T]], rows: Sequence[T], screen: Screen) -> list[str]:
-    """The lines of the table. A column without any content is left out."""
+    """Return the lines of the table, without empty columns."""
     cells = {column.title: [column.cell(row) for row in rows] for column in columns}
     shown = [column for column in columns if any(cells[column.title])] if rows else list(columns)
     widths = {c.title: max([len(c.title), *map(len, cells[c.title])]) for c in shown}
@@ -48,13 +48,13 @@ def table(columns: Sequence[Column[T]], rows: Sequence[T], screen: Screen) -> li
 
 
 def names(several: Sequence[str]) -> str:
-    """Names in a sentence: the first of them, and how many more there are."""
+    """Return the first names, and the number of the others."""
     more = f" and {len(several) - _NAMED} more" if len(several) > _NAMED else ""
     return ", ".join(several[:_NAMED]) + more
 
 
 def _fitting(shown: list[Column[T]], widths: dict[str, int], width: int) -> tuple[list[Column[T]], str]:
-    """The columns that have room, after narrower gaps, fewer columns and shorter texts (`widths` is changed), in this order."""
+    """Return the columns that fit, and their gap: first narrow the gaps, then drop columns, then cut texts (changes `widths`)."""
     if _total(shown, widths, _GAP) <= width:
         return shown, _GAP
     while _total(shown, widths, _NARROW_GAP) > width and any(column.drop for column in shown):

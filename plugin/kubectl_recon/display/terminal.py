@@ -1,8 +1,7 @@
-"""Terminal: which pictures it shows, and how large its cells are.
+"""Terminal: detects which pictures it can show, and the size of its cells.
 
-All questions are sent at once. The last one is for the device's attributes, which every terminal answers. A question that has
-no answer before that one is for a feature that the terminal lacks. Over a slow network the answers come late, so the wait is
-long; keys that are pressed meanwhile are lost.
+All queries are sent at once. The last one requests the device attributes, which every terminal reports. A feature that the terminal
+has not reported before is missing. The timeout is long, for slow networks; keys that are pressed meanwhile are lost.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ try:
     import fcntl
     import termios
     import tty
-except ImportError:  # Windows: no questions, and half blocks
+except ImportError:  # Windows: no queries, so half blocks
     termios = None  # type: ignore[assignment]
 
 _DEVICE: Final = Path("/dev/tty")
@@ -31,7 +30,7 @@ _KITTY: Final = "\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\"
 _COLOURS: Final = "\x1b[?1;1;0S"
 _CELL: Final = "\x1b[16t"
 _ATTRIBUTES: Final = "\x1b[c"
-_ERASE_LINE: Final = "\r\x1b[2K"  # some terminals print what they do not understand
+_ERASE_LINE: Final = "\r\x1b[2K"  # some terminals print unknown queries
 _KITTY_ANSWER: Final = re.compile(rb"\x1b_Gi=31;OK\x1b\\")
 _COLOURS_ANSWER: Final = re.compile(rb"\x1b\[\?1;0;(\d{1,5})S")
 _CELL_ANSWER: Final = re.compile(rb"\x1b\[6;(\d{1,4});(\d{1,4})t")
@@ -43,7 +42,7 @@ _USUAL_CELL: Final = (10, 20)
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """What a terminal can show. `cell`: width and height of a character in px. `sixel_colours`: 0 without sixel."""
+    """Features of a terminal. `cell`: width and height of a character in px. `sixel_colours`: 0 without sixel."""
 
     columns: int
     lines: int
@@ -52,21 +51,21 @@ class Terminal:
     sixel_colours: int = 0
 
 
-def asked() -> Terminal:
-    """The terminal of this process, by its own answers. One that does not answer shows text alone."""
+def detect() -> Terminal:
+    """Query the terminal of this process. One that does not respond shows text only."""
     columns, lines = shutil.get_terminal_size()
     answer, cell = b"", None
     if termios is not None:
-        # A redirected input does not matter: the terminal itself is asked.
+        # The terminal is opened directly: stdin may be redirected.
         with suppress(OSError, termios.error), _DEVICE.open("r+b", buffering=0) as device:
             if os.tcgetpgrp(device.fileno()) == os.getpgrp():  # in the background, reading would stop the process
                 answer = _answer(device.fileno())
                 cell = _cell(device.fileno())
-    return understood(answer, columns, lines, cell)
+    return parse(answer, columns, lines, cell)
 
 
-def understood(answer: bytes, columns: int, lines: int, cell: tuple[int, int] | None = None) -> Terminal:
-    """The terminal that gives this answer. `cell` is what the system knows, in px."""
+def parse(answer: bytes, columns: int, lines: int, cell: tuple[int, int] | None = None) -> Terminal:
+    """Return the terminal with this response. `cell`: the size of a character in px, as the kernel reports it."""
     attributes = _ATTRIBUTES_ANSWER.search(answer)
     sixel = attributes is not None and _SIXEL in attributes[1].split(b";")
     registers = _COLOURS_ANSWER.search(answer)
@@ -83,7 +82,7 @@ def understood(answer: bytes, columns: int, lines: int, cell: tuple[int, int] | 
 
 
 def _answer(device: int) -> bytes:
-    """What the terminal answers to all questions; late answers are dropped, so that no shell reads them."""
+    """Return the terminal's response to all queries. Late responses are dropped, so that the shell does not read them."""
     before = termios.tcgetattr(device)
     tty.setcbreak(device, termios.TCSADRAIN)
     answer, deadline = b"", time.monotonic() + _WAIT_SECONDS
@@ -100,11 +99,11 @@ def _answer(device: int) -> bytes:
 
 
 def _is_multiplexed() -> bool:
-    """Whether tmux or screen is in between, which takes the question of kitty's protocol for the title of its window."""
+    """Return whether tmux or screen is in between, which would set its window's title to the kitty query."""
     return "TMUX" in os.environ or os.environ.get("TERM", "").startswith(("tmux", "screen"))
 
 
 def _cell(device: int) -> tuple[int, int] | None:
-    """Width and height of a character in px, as the system knows it; 0 where it does not."""
+    """Return width and height of a character in px, as the kernel reports them; 0 if they are unknown."""
     lines, columns, width, height = struct.unpack("HHHH", fcntl.ioctl(device, termios.TIOCGWINSZ, bytes(8)))
     return (width // columns, height // lines) if columns and lines else None

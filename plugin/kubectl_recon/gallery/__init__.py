@@ -1,1 +1,1 @@
-"""The web gallery as a client: reached by a port-forward, signed in with the user's own token."""
+"""Client of the web gallery: through a port-forward, signed in with the user's own token."""

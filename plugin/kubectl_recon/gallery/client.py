@@ -1,4 +1,4 @@
-"""Requests to the gallery as the user of a token."""
+"""Gallery client: requests with the token of a user."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _TIMEOUT: Final = urllib3.Timeout(connect=10.0, read=60.0)
 
 
 class GalleryError(ReconError):
-    """The gallery refused a request, or does not answer."""
+    """The gallery rejected a request, or does not respond."""
 
 
 class Gallery:
-    """The gallery at an address, as the user of a token. All methods raise GalleryError."""
+    """The gallery at an address, with the token of a user. All methods raise GalleryError."""
 
     def __init__(self, url: str, token: str) -> None:
         self.url = url
@@ -35,37 +35,37 @@ class Gallery:
         self._pool = urllib3.PoolManager(timeout=_TIMEOUT)
 
     def cookie(self) -> str:
-        """The Set-Cookie of a new session, for the browser."""
-        # The only request that is checked as a browser's: by where it comes from.
+        """Start a session for the browser, and return its Set-Cookie header."""
+        # The only request whose origin is checked as that of a browser.
         headers = {"Origin": self.url, "Content-Type": _JSON}
         answer = self._send("POST", "/api/session", json.dumps({"token": self._token}), headers)
         return str(answer.headers["set-cookie"])
 
     def page(self, job: Job) -> str:
-        """The path of the job's page."""
+        """Return the path of the job's page."""
         return f"/jobs/{quote(job.namespace, safe='')}/{quote(job.name, safe='')}"
 
     def result(self, job: Job) -> GalleryResult:
-        """The files of the job's result."""
+        """Return the files of the job's result."""
         return GalleryResult(self, f"/api/namespaces/{quote(job.namespace, safe='')}/jobs/{quote(job.name, safe='')}")
 
     def get(self, path: str, headers: Mapping[str, str] = _NONE, *, stream: bool = False) -> urllib3.BaseHTTPResponse:
-        """An answer to a GET."""
+        """Send a GET, and return the response."""
         return self._send("GET", path, None, {**self._authorized, **headers}, stream=stream)
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """The answer in JSON to a POST."""
+        """Send a POST, and return the JSON of the response."""
         answer = self._send("POST", path, json.dumps(body), {**self._authorized, "Content-Type": _JSON})
         return json.loads(answer.data)
 
     def put(self, path: str, file: Path) -> None:
-        """A PUT of a file's content."""
+        """Upload a file by PUT."""
         with file.open("rb") as content:
             headers = {"Content-Type": "application/octet-stream", "Content-Length": str(file.stat().st_size)}
             self._send("PUT", path, content, {**self._authorized, **headers})
 
     def delete(self, path: str) -> None:
-        """A DELETE."""
+        """Send a DELETE."""
         self._send("DELETE", path, None, self._authorized)
 
     @property
@@ -80,34 +80,34 @@ class Gallery:
                 method, self.url + path, body=body, headers=headers, preload_content=not stream, retries=False
             )
         except HTTPError as error:
-            raise GalleryError(f"the gallery at {self.url} does not answer: {error}") from error
+            raise GalleryError(f"the gallery at {self.url} does not respond: {error}") from error
         if answer.status == HTTPStatus.UNAUTHORIZED:
-            raise GalleryError("the gallery does not accept the token: name a service account of yours with --account")
+            raise GalleryError("the gallery does not accept the token: use a service account of yours with --account")
         if answer.status >= HTTPStatus.BAD_REQUEST:
-            raise GalleryError(f"the gallery refuses {path}: {answer.data.decode(errors='replace').strip()[:300]}")
+            raise GalleryError(f"the gallery rejects {path}: {answer.data.decode(errors='replace').strip()[:300]}")
         return answer
 
 
 class GalleryResult:
-    """A result that is read by way of the gallery; a `Source` of `storage.downloading`."""
+    """A result that is read through the gallery; a `Source` of `storage.downloading`."""
 
     def __init__(self, gallery: Gallery, path: str) -> None:
         self._gallery, self._path = gallery, path
 
     def read(self, name: str) -> bytes:
-        """A small file as a whole."""
-        if name == "manifest.json":  # which is no file of the result there
+        """Return the content of a small file."""
+        if name == "manifest.json":  # the gallery has it in the job's JSON, not as a file
             found: dict[str, Any] = json.loads(self._gallery.get(self._path).data)
             return json.dumps(found.get("result")).encode()
         return self._gallery.get(self._file(name)).data
 
     def chunks(self, name: str, begin: int, end: int) -> Iterator[bytes]:
-        """The bytes of a file from `begin` to before `end`."""
+        """Yield the bytes of a file from `begin` to before `end`."""
         with self._gallery.get(self._file(name), {"Range": f"bytes={begin}-{end - 1}"}, stream=True) as answer:
             try:
                 yield from answer.stream(_CHUNK_BYTES)
             except HTTPError as error:
-                raise GalleryError(f"the connection to the gallery broke: {error}") from error
+                raise GalleryError(f"the connection to the gallery was lost: {error}") from error
 
     def _file(self, name: str) -> str:
         return f"{self._path}/files/{quote(name)}"

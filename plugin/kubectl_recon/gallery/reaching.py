@@ -1,4 +1,4 @@
-"""The way to the gallery: an address that the user names, or `kubectl port-forward` to its Service."""
+"""Way to the gallery: the address that the user gave, or `kubectl port-forward` to its Service."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _TOKEN_SECONDS: Final = 8 * 3600
 
 
 class NoGalleryError(ReconError):
-    """There is no gallery, or no way to it."""
+    """There is no gallery, or it cannot be reached."""
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How to reach the gallery. `url`: its address; without one a port-forward. `account`: a service account to get a token for."""
+    """How to reach the gallery. `url`: its address; without one a port-forward. `account`: a service account whose token is used."""
 
     url: str | None = None
     account: str | None = None
@@ -38,14 +38,14 @@ class Way:
 
 @contextmanager
 def reached(connection: Connection, namespace: str, way: Way) -> Iterator[str]:
-    """The address of the gallery, without a slash at its end; `namespace` is that of the operator. Raises NoGalleryError."""
+    """Yield the address of the gallery, without a trailing slash. `namespace`: the operator's. Raises NoGalleryError."""
     service = find(connection, namespace, way)
     if way.url:
         yield way.url.rstrip("/")
         return
     program = shutil.which("kubectl")
     if program is None:
-        raise NoGalleryError("the gallery is reached by kubectl port-forward, and there is no kubectl on PATH")
+        raise NoGalleryError("the gallery is reached by kubectl port-forward, but there is no kubectl on PATH")
     command = [program, *(["--context", connection.context] if connection.context else []), "-n", namespace]
     environment = os.environ | ({"KUBECONFIG": connection.kubeconfig} if connection.kubeconfig else {})
     with subprocess.Popen(
@@ -64,7 +64,7 @@ def reached(connection: Connection, namespace: str, way: Way) -> Iterator[str]:
 
 
 def token(connection: Connection, way: Way) -> str:
-    """The user's own token, or with `way.account` one that is requested for it. Raises UsageError if there is none."""
+    """Return the user's own token, or a new one of `way.account`. Raises UsageError if there is none."""
     if way.account:
         path = resources.core(connection.namespace, "serviceaccounts", way.account) + "/token"
         request = {
@@ -76,14 +76,14 @@ def token(connection: Connection, way: Way) -> str:
     own = connection.api.token()
     if own is None:
         raise UsageError(
-            "the gallery takes tokens, and this kubeconfig signs in by a certificate: name a service account of yours "
+            "the gallery needs a token, but this kubeconfig authenticates by a certificate: use a service account of yours "
             "with --account"
         )
     return own
 
 
 def find(connection: Connection, namespace: str, way: Way) -> str:
-    """The name of the gallery's Service; empty if `way` names an address. Raises NoGalleryError."""
+    """Return the name of the gallery's Service; empty if `way` has an address. Raises NoGalleryError."""
     if way.url:
         return ""
     try:
@@ -96,23 +96,25 @@ def find(connection: Connection, namespace: str, way: Way) -> str:
 
 
 def _drain(output: IO[bytes] | None) -> None:
-    """Read what kubectl prints for each connection: it would stop at a full pipe."""
+    """Discard what kubectl prints for each connection: a full pipe would block it."""
     while output is not None and output.read(4096):
         pass
 
 
 def _port(output: IO[bytes] | None) -> int:
-    """The local port that kubectl names. Raises NoGalleryError with its message instead."""
-    said = b""
+    """Return the local port that kubectl prints. Raises NoGalleryError with any other output."""
+    output_so_far = b""
     deadline = time.monotonic() + _FORWARD_SECONDS
     with selectors.DefaultSelector() as selector:
         if output is not None:
             selector.register(output, selectors.EVENT_READ)
         while output is not None and selector.select(max(0.0, deadline - time.monotonic())):
             chunk = os.read(output.fileno(), 4096)
-            said += chunk
-            if found := _FORWARDED.search(said.decode(errors="replace")):
+            output_so_far += chunk
+            if found := _FORWARDED.search(output_so_far.decode(errors="replace")):
                 return int(found[1])
             if not chunk:
                 break
-    raise NoGalleryError(f"kubectl port-forward to the gallery failed: {said.decode(errors='replace').strip()}")
+    raise NoGalleryError(
+        f"kubectl port-forward to the gallery failed: {output_so_far.decode(errors='replace').strip()}"
+    )

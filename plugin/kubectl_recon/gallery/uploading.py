@@ -1,4 +1,4 @@
-"""Photos to the gallery, which keeps them where the workers read them, and creates the job as the user."""
+"""Upload to the gallery, which stores photos where the workers read them, and creates the job as the user."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from kubectl_recon.errors import ReconError
 from kubectl_recon.gallery.client import Gallery
 from kubectl_recon.photos.scanning import Photo, is_mask
 
-_FIELDS: Final = ("modelType", "parameters", "queue", "priority", "output")  # of a spec that the gallery takes
+_FIELDS: Final = ("modelType", "parameters", "queue", "priority", "output")  # of a spec that the gallery accepts
 
 
 def submit(gallery: Gallery, body: Mapping[str, Any], photos: Sequence[Photo], progress: Callable[[int], None]) -> None:
-    """Upload the photos and create the job of the manifest `body` for them. An upload that fails is discarded.
+    """Upload the photos and create the job of the manifest `body` for them. A failed upload is discarded.
 
     `progress` gets the bytes of each photo.
     """
@@ -36,7 +36,7 @@ def submit(gallery: Gallery, body: Mapping[str, Any], photos: Sequence[Photo], p
 
 
 def named(photos: Sequence[Photo]) -> dict[str, Photo]:
-    """The photos by names without folders: a mask keeps its photo's name, with `.mask.png`. Raises ReconError if two are alike."""
+    """Return the photos by names without folders; a mask gets its photo's name with `.mask.png`. Raises ReconError for duplicates."""
     found: dict[str, Photo] = {}
     for photo in photos:
         path = PurePosixPath(photo.name)

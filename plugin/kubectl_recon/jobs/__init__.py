@@ -1,1 +1,1 @@
-"""ReconstructionJobs as the API server has them, and what people want to know of them. No I/O."""
+"""Jobs: ReconstructionJobs as the API server stores them, and their state in words. No I/O."""

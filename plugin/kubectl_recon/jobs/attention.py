@@ -1,4 +1,4 @@
-"""What people read first of a job: its state in a few words, and which jobs need attention before others."""
+"""Job summary: the state in a few words, and the order of attention."""
 
 from __future__ import annotations
 
@@ -13,7 +13,18 @@ _PLACE: Final = re.compile(r"place (\d+) or better")
 _ORDER: Final = {
     name: place
     for place, name in enumerate(
-        ("Failed", "stuck", "announced", "Cancelling", "Running", "Queued", "Pending", "Suspended", "foreign", "over")
+        (
+            "Failed",
+            "stuck",
+            "announced",
+            "Cancelling",
+            "Running",
+            "Queued",
+            "Pending",
+            "Suspended",
+            "foreign",
+            "finished",
+        )
     )
 }
 _STUCK_REASONS: Final = {
@@ -25,7 +36,7 @@ _STUCK_REASONS: Final = {
 
 
 def phase_text(job: Job) -> str:
-    """The phase with what changes its meaning: `Running, cancel requested`, `Succeeded, simulated`."""
+    """Return the phase with a qualifier: `Running, cancel requested`, `Succeeded, simulated`."""
     if foreign(job):
         return "Not managed"
     phase = job.phase or "New"
@@ -43,12 +54,12 @@ def phase_text(job: Job) -> str:
 
 
 def foreign(job: Job) -> bool:
-    """Whether another controller manages the job."""
+    """Return whether another controller manages the job."""
     return bool(job.spec.get("managedBy")) and job.spec.get("managedBy") != MANAGED_BY
 
 
 def time_text(job: Job, now: datetime) -> str:
-    """The time that matters: `4m30s left`, `took 12m`, `waits 3m`."""
+    """Return the most relevant time: `4m30s left`, `took 12m`, `waits 3m`."""
     if job.finished:
         started = job.time("startTime")
         took = duration_text(seconds_between(started, job.time("completionTime")))
@@ -64,7 +75,7 @@ def time_text(job: Job, now: datetime) -> str:
 
 
 def waits_since(job: Job) -> datetime | None:
-    """Since when a job waits that does not run: its creation, or the end of its last attempt or suspension."""
+    """Return the time since which a job waits: its creation, or the end of its last attempt or suspension."""
     ended = job.condition("Running").since if job.attempt > 1 else None
     resumed = job.condition("Suspended")
     since = [job.created, ended, resumed.since if resumed.reason == "Resumed" else None]
@@ -72,7 +83,7 @@ def waits_since(job: Job) -> datetime | None:
 
 
 def place(job: Job) -> int | None:
-    """The place in the line of its queue, rounded up by the operator; None where it is not known."""
+    """Return the job's place in its queue, rounded up by the operator; None if it is unknown."""
     if job.phase != "Pending":
         return None
     found = _PLACE.search(job.message)
@@ -80,7 +91,7 @@ def place(job: Job) -> int | None:
 
 
 def reason_text(job: Job) -> str:
-    """Why it failed or waits, in a few words; empty for a job that is well."""
+    """Return why the job failed or waits, in a few words; else an empty text."""
     if job.phase == "Failed":
         return job.failure_reason
     if job.finished or foreign(job):
@@ -93,7 +104,7 @@ def reason_text(job: Job) -> str:
         if stuck := _STUCK_REASONS.get(job.condition(kind).reason):
             return stuck
     if job.condition("Dispatched").reason == "BackingOff":
-        return f"retries after {job.failure_reason}" if job.failure_reason else "waits to try again"
+        return f"retries after {job.failure_reason}" if job.failure_reason else "waits for a retry"
     if (number := place(job)) is not None:
         return f"place {number} in line"
     if job.phase == "Running" and job.failures:
@@ -102,11 +113,11 @@ def reason_text(job: Job) -> str:
 
 
 def attention(job: Job) -> tuple[int, float, str, str]:
-    """Sort key: what needs attention first, then the newest first."""
+    """Return a sort key: jobs that need attention first, then the newest."""
     if foreign(job):
         kind = "foreign"
     elif job.phase in ("Succeeded", "Cancelled"):
-        kind = "over"
+        kind = "finished"
     elif job.phase == "Failed":
         kind = "Failed"
     elif _is_stuck(job):

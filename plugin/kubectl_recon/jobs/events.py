@@ -1,4 +1,4 @@
-"""Events about jobs, as the API server stores them."""
+"""Event about a job, as the API server stores it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kubectl_recon.jobs.times import parse_time
 
 @dataclass(frozen=True, slots=True)
 class JobEvent:
-    """One Event about a job."""
+    """An Event about a job."""
 
     job: tuple[str, str]  # namespace and name
     kind: str  # Normal | Warning
@@ -22,7 +22,7 @@ class JobEvent:
 
     @classmethod
     def of(cls, body: Mapping[str, Any]) -> JobEvent:
-        """The Event of the core API in `body`."""
+        """Parse an Event of the core API."""
         about = body.get("involvedObject", {})
         when = body.get("lastTimestamp") or body.get("eventTime") or body["metadata"].get("creationTimestamp")
         return cls(

@@ -1,4 +1,4 @@
-"""One ReconstructionJob, read from its JSON. Fields of a newer or older CRD are absent, never an error."""
+"""ReconstructionJob, read from its JSON. A field that the CRD's version does not have is empty, never an error."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from kubectl_recon.jobs.times import parse_time
 
 FINISHED: Final = ("Succeeded", "Failed", "Cancelled")
 SPEC_DEFAULTS: Final[Mapping[str, str]] = {"modelType": "photogrammetry", "queue": "celery", "priority": "normal"}
-"""Defaults of the spec that the API server leaves to the operator."""
+"""Defaults that the operator sets, and not the API server."""
 
 MANAGED_BY: Final = "reconstruction.dev/operator"
 
 
 def label(key: tuple[str, str], *, everywhere: bool) -> str:
-    """Namespace and name, as the user has to name the job: with -A by both."""
+    """Return the name that the user has to enter; with -A after the namespace."""
     return "/".join(key) if everywhere else key[1]
 
 
 @dataclass(frozen=True)
 class Condition:
-    """One condition of the status. `changed`: its lastTransitionTime as it is there."""
+    """A condition of the status. `changed`: its lastTransitionTime, not parsed."""
 
     type: str
     status: str = ""  # "True" | "False" | "Unknown"; empty if the status has no such condition
@@ -34,54 +34,54 @@ class Condition:
 
     @property
     def is_true(self) -> bool:
-        """Whether it holds."""
+        """Whether the status is True."""
         return self.status == "True"
 
     @property
     def since(self) -> datetime | None:
-        """Since when it has its status."""
+        """The time of the last change of its status."""
         return parse_time(self.changed)
 
 
 @dataclass(frozen=True)
 class Job:
-    """One job. `raw` is the object as the API server sent it."""
+    """A job. `raw`: the object as the API server sent it."""
 
     raw: Mapping[str, Any]
 
     @cached_property
     def spec(self) -> Mapping[str, Any]:
-        """`.spec`."""
+        """The spec; empty if it is missing or not an object."""
         return _mapping(self.raw.get("spec"))
 
     @cached_property
     def status(self) -> Mapping[str, Any]:
-        """`.status`."""
+        """The status; empty if it is missing or not an object."""
         return _mapping(self.raw.get("status"))
 
     @cached_property
     def metadata(self) -> Mapping[str, Any]:
-        """`.metadata`."""
+        """The metadata; empty if it is missing or not an object."""
         return _mapping(self.raw.get("metadata"))
 
     @property
     def name(self) -> str:
-        """Its name."""
+        """The name; unique in the namespace."""
         return str(self.metadata.get("name", ""))
 
     @property
     def namespace(self) -> str:
-        """Its namespace."""
+        """The namespace, which decides who may see the job."""
         return str(self.metadata.get("namespace", ""))
 
     @property
     def uid(self) -> str:
-        """Its uid, which names its folder on the workers' volume."""
+        """The uid, which is also the name of the job's folder on the workers' volume."""
         return str(self.metadata.get("uid", ""))
 
     @property
     def key(self) -> tuple[str, str]:
-        """Namespace and name."""
+        """Namespace and name, which identify the job in the cluster."""
         return self.namespace, self.name
 
     @property
@@ -91,7 +91,7 @@ class Job:
 
     @property
     def finished(self) -> bool:
-        """Whether it is over."""
+        """Whether the job has succeeded, failed or been cancelled."""
         return self.phase in FINISHED
 
     @property
@@ -101,17 +101,17 @@ class Job:
 
     @property
     def current(self) -> bool:
-        """Whether the status is made from the newest spec."""
+        """Whether the status belongs to the newest spec."""
         return bool(self.status.get("observedGeneration", -1) == self.metadata.get("generation", 0))
 
     @property
     def message(self) -> str:
-        """The state in a sentence, by the operator."""
+        """The operator's message about the state."""
         return str(self.status.get("message", ""))
 
     @property
     def model(self) -> str:
-        """The model, as written or by default."""
+        """The model, by default photogrammetry."""
         return str(self.spec.get("modelType") or SPEC_DEFAULTS["modelType"])
 
     @property
@@ -121,7 +121,7 @@ class Job:
 
     @property
     def priority(self) -> str:
-        """low, normal or high."""
+        """The priority: low, normal or high."""
         return str(self.spec.get("priority") or SPEC_DEFAULTS["priority"])
 
     @property
@@ -131,17 +131,17 @@ class Job:
 
     @property
     def progress(self) -> Mapping[str, Any]:
-        """`.status.progress`."""
+        """The last report of the worker; empty before the first."""
         return _mapping(self.status.get("progress"))
 
     @property
     def percent(self) -> int:
-        """How much is done; 0 before the first report."""
+        """The progress in percent; 0 before the first report."""
         return int(self.progress.get("percent") or 0)
 
     @property
     def done(self) -> str:
-        """How much is done, as text: "43.7%"."""
+        """The progress as text: "43.7%"."""
         return str(self.progress.get("display") or f"{self.percent}%")
 
     @property
@@ -151,7 +151,7 @@ class Job:
 
     @property
     def eta_seconds(self) -> int | None:
-        """Estimated time left; None where it is not known."""
+        """The estimated time left; None if it is unknown."""
         found = self.progress.get("etaSeconds")
         return None if found is None or self.phase != "Running" else int(found)
 
@@ -162,12 +162,12 @@ class Job:
 
     @property
     def failures(self) -> int:
-        """Failed attempts that count."""
+        """The number of failed attempts that count."""
         return int(self.status.get("failures") or 0)
 
     @property
     def worker(self) -> str:
-        """The worker that has the attempt, or had the last."""
+        """The worker of the current or the last attempt."""
         return str(self.status.get("worker") or "")
 
     @property
@@ -177,46 +177,46 @@ class Job:
 
     @property
     def failure_message(self) -> str:
-        """The failure in a sentence."""
+        """The message of the failure."""
         return str(_mapping(self.status.get("failure")).get("message") or "")
 
     @property
     def output_uri(self) -> str:
-        """Where the result is; empty without one."""
+        """The address of the result; empty without one."""
         return str(_mapping(self.status.get("outputs")).get("uri") or "")
 
     @property
     def simulated(self) -> bool:
-        """Whether the result is no real one."""
+        """Whether the result is a simulation."""
         return bool(self.status.get("simulated"))
 
     @property
     def warning(self) -> str:
-        """What is worse about its result than it should be; empty for a good one."""
+        """Why the result is of poor quality; empty for a good one."""
         return str(self.status.get("warning") or "")
 
     @property
     def suspended(self) -> bool:
-        """Whether its spec asks for a suspension."""
+        """Whether the spec requests a suspension."""
         return bool(self.spec.get("suspend"))
 
     @property
     def cancel_requested(self) -> bool:
-        """Whether step one of a cancel is stored."""
+        """Whether a cancel is requested (step one)."""
         return bool(self.spec.get("cancelRequested"))
 
     @property
     def cancel_confirmed(self) -> bool:
-        """Whether step two of a cancel is stored."""
+        """Whether a cancel is confirmed (step two)."""
         return bool(self.spec.get("cancelConfirmed"))
 
     @property
     def created(self) -> datetime | None:
-        """When the object was created."""
+        """The time of creation."""
         return parse_time(self.metadata.get("creationTimestamp"))
 
     def time(self, field: str) -> datetime | None:
-        """A time of the status: startTime, completionTime, dispatchTime, nextAttemptTime."""
+        """Return a time of the status: startTime, completionTime, dispatchTime, nextAttemptTime."""
         return parse_time(self.status.get(field))
 
     @cached_property
@@ -234,7 +234,7 @@ class Job:
         }
 
     def condition(self, kind: str) -> Condition:
-        """The condition of that type; one with an empty status where there is none."""
+        """Return the condition of that type; with an empty status if the job has none."""
         return self.conditions.get(kind) or Condition(kind)
 
 

@@ -1,4 +1,4 @@
-"""Exit codes by which scripts learn how jobs ended: of `submit --follow`, `watch` and `wait`."""
+"""Exit codes for the outcomes of jobs: of `submit`, `watch` and `wait`."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _WORST_FIRST: Final = (FAILED, CANCELLED, DELETED, TIMED_OUT)
 
 
 def of_job(job: Job) -> int:
-    """The code of a finished job."""
+    """Return the exit code for a finished job."""
     return _BY_PHASE[job.phase]
 
 
 def of_all(codes: Iterable[int]) -> int:
-    """The code of several: the worst of them."""
+    """Return the worst of several exit codes."""
     found = set(codes)
     return next((code for code in _WORST_FIRST if code in found), SUCCEEDED)

@@ -1,4 +1,4 @@
-"""Times and durations, as people read them."""
+"""Times and durations: parsed, compared, and in words."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PART: Final = re.compile(r"(\d+)([smhd])")
 
 
 def parse_time(text: object) -> datetime | None:
-    """An aware datetime of an RFC 3339 time; None for anything else."""
+    """Parse an RFC 3339 time; None for any other value."""
     if not isinstance(text, str):
         return None
     try:
@@ -26,12 +26,12 @@ def parse_time(text: object) -> datetime | None:
 
 
 def seconds_between(since: datetime | None, until: datetime | None) -> int | None:
-    """Whole seconds, at least 0; None if one of the times is not known."""
+    """Return the whole seconds between two times, at least 0; None if one of them is unknown."""
     return None if since is None or until is None else max(0, int((until - since).total_seconds()))
 
 
 def duration_text(seconds: int | None) -> str:
-    """A duration as `kubectl get` writes it: "45s", "1m20s", "12m", "1h5m", "2d3h"; empty for None."""
+    """Format a duration as `kubectl get` does: "45s", "1m20s", "12m", "1h5m", "2d3h"; empty for None."""
     if seconds is None:
         return ""
     if seconds < _MINUTE_SECONDS:
@@ -46,7 +46,7 @@ def duration_text(seconds: int | None) -> str:
 
 
 def parse_duration(text: str) -> int:
-    """Seconds of a duration such as "90", "90s", "1h30m". Raises ValueError."""
+    """Parse a duration such as "90", "90s" or "1h30m" into seconds. Raises ValueError."""
     if text.isdigit():
         return int(text)
     parts = _PART.findall(text)

@@ -1,4 +1,4 @@
-"""Requests to the API server, in JSON as it is: no model classes, so that a thousand jobs are read in a moment."""
+"""API client: requests in plain JSON, without model classes, so that large lists are parsed fast."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from kubectl_recon.errors import ApiError, UnreachableError, api_error
 from kubectl_recon.kube.resources import FIELD_MANAGER
 
 PAGE: Final = 500
-"""Objects in one answer of a list."""
+"""Objects in one page of a list."""
 
 MERGE_PATCH: Final = "application/merge-patch+json"
 APPLY_PATCH: Final = "application/apply-patch+yaml"  # JSON is YAML
-_SAME_CLOCK_SECONDS: Final = 3.0  # an answer's date has whole seconds, and the answer took its time
+_SAME_CLOCK_SECONDS: Final = 3.0  # the date of a response has whole seconds, and the response took some time
 _CONNECT_SECONDS: Final = 10.0
 _READ_SECONDS: Final = 60.0
-_READ_RETRIES: Final = 3  # of requests that only read, and of those that the server asked to repeat
+_READ_RETRIES: Final = 3  # of GET requests, and of requests that the server asked to repeat
 
 
 class Api:
@@ -38,22 +38,22 @@ class Api:
         self._pool: urllib3.PoolManager = client.rest_client.pool_manager
         self.server = str(client.configuration.host)
         self.clock_ahead_seconds = 0.0
-        """By how much this machine's clock is ahead of the API server's, as the last answer has shown; 0 if by little."""
+        """How far this machine's clock is ahead of the API server's, by the last response; 0 if the difference is small."""
 
     def now(self) -> datetime:
-        """The time by the API server's clock, which the times of objects are compared with."""
+        """Return the time of the API server's clock, to compare with times of objects."""
         return datetime.now(UTC) - timedelta(seconds=self.clock_ahead_seconds)
 
     def get(self, path: str, **query: str | int | None) -> dict[str, Any]:
-        """One object, or any other answer in JSON."""
+        """Return one object, or any other JSON."""
         return self._decoded(self._request("GET", path, query))
 
     def text(self, path: str, **query: str | int | None) -> str:
-        """An answer that is text: a log, metrics behind a proxy."""
+        """Return a text: a log, or metrics through a proxy."""
         return self._request("GET", path, query, accept="*/*").decode(errors="replace")
 
     def items(self, path: str, **query: str | int | None) -> tuple[list[dict[str, Any]], str]:
-        """All objects of a list, and the resource version to watch from. Read in pages."""
+        """List objects in pages; return all of them, and the resource version to watch from."""
         found: list[dict[str, Any]] = []
         page: dict[str, Any] = {}
         more: str | None = None
@@ -64,19 +64,19 @@ class Api:
         return found, str(page.get("metadata", {}).get("resourceVersion", ""))
 
     def post(self, path: str, body: Mapping[str, Any], **query: str | int | None) -> dict[str, Any]:
-        """Create an object."""
+        """Create an object, and return it."""
         return self._decoded(self._request("POST", path, _writing(query), body=body))
 
     def merge(self, path: str, patch: Mapping[str, Any], **query: str | int | None) -> dict[str, Any]:
-        """A merge patch; the changed object."""
+        """Apply a merge patch, and return the changed object."""
         return self._decoded(self._request("PATCH", path, _writing(query), body=patch, content_type=MERGE_PATCH))
 
     def apply(self, path: str, body: Mapping[str, Any], **query: str | int | None) -> dict[str, Any]:
-        """A server-side apply; the object as it is then."""
+        """Apply an object server-side, and return it."""
         return self._decoded(self._request("PATCH", path, _writing(query), body=body, content_type=APPLY_PATCH))
 
     def token(self) -> str | None:
-        """The bearer token of the connection, refreshed if it has expired; None if it signs in otherwise."""
+        """Return the bearer token of the connection, refreshed if it has expired; None if it authenticates in another way."""
         headers: dict[str, str] = {}
         self._client.update_params_for_auth(headers, [], ["BearerToken"], "", "GET", None)
         sent = {name.lower(): value for name, value in headers.items()}.get("authorization", "")
@@ -87,9 +87,9 @@ class Api:
     def lines(
         self, path: str, *, read_seconds: float | None = None, **query: str | int | None
     ) -> Iterator[Iterator[bytes]]:
-        """The lines of an answer as they come: of a watch, or of a log. Ends when the server ends it.
+        """Yield the lines of a watch or a log as they arrive, until the server ends the response.
 
-        `read_seconds`: how long to wait for the next bytes; without it forever.
+        `read_seconds`: timeout of each read; None for none.
         """
         timeout = urllib3.Timeout(connect=_CONNECT_SECONDS, read=read_seconds)
         response = self._send("GET", path, query, timeout=timeout, accept="*/*", preload_content=False)
@@ -101,20 +101,11 @@ class Api:
             response.close()
 
     def close(self) -> None:
-        """Close the connections that are kept."""
+        """Close the open connections."""
         self._pool.clear()
 
-    def _request(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str | int | None],
-        *,
-        body: Mapping[str, Any] | None = None,
-        content_type: str = "application/json",
-        accept: str = "application/json",
-    ) -> bytes:
-        response = self._send(method, path, query, body=body, content_type=content_type, accept=accept)
+    def _request(self, method: str, path: str, query: Mapping[str, str | int | None], **options: Any) -> bytes:
+        response = self._send(method, path, query, **options)
         self._compare_clocks(response.headers.get("Date"))
         if response.status >= HTTPStatus.BAD_REQUEST:
             raise _refusal(response.status, response.data)
@@ -133,9 +124,9 @@ class Api:
         preload_content: bool = True,
     ) -> urllib3.BaseHTTPResponse:
         headers = {"Accept": accept, "User-Agent": f"kubectl-recon/{__version__}"}
-        if preload_content:  # a list of jobs shrinks to a tenth; the API server compresses above 128 KiB
+        if preload_content:  # the API server compresses above 128 KiB, a list of jobs to a tenth
             headers["Accept-Encoding"] = "gzip"
-        # Refreshes a token that has expired, too.
+        # This also refreshes an expired token.
         self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, None)
         if body is not None:
             headers["Content-Type"] = content_type
@@ -151,12 +142,12 @@ class Api:
                 preload_content=preload_content,
             )
         except HTTPError as error:
-            raise UnreachableError(f"the API server at {self.server} does not answer: {_cause(error)}") from error
+            raise UnreachableError(f"the API server at {self.server} does not respond: {_cause(error)}") from error
 
     def _compare_clocks(self, date: str | None) -> None:
         try:
             ahead = (datetime.now(UTC) - parsedate_to_datetime(date or "")).total_seconds()
-        except (ValueError, TypeError):  # a proxy in between left it out
+        except (ValueError, TypeError):  # a proxy in between removed the header
             return
         self.clock_ahead_seconds = ahead if abs(ahead) > _SAME_CLOCK_SECONDS else 0.0
 
@@ -164,7 +155,9 @@ class Api:
         try:
             found: dict[str, Any] = json.loads(data)
         except ValueError as error:
-            raise UnreachableError(f"{self.server} does not answer in JSON: is it a Kubernetes API server?") from error
+            raise UnreachableError(
+                f"{self.server} does not respond with JSON: is it a Kubernetes API server?"
+            ) from error
         return found
 
 
@@ -188,7 +181,7 @@ def _writing(query: Mapping[str, str | int | None]) -> dict[str, str | int | Non
 
 
 def _refusal(status: int, data: bytes) -> ApiError:
-    """The error with the server's own message, if it has one."""
+    """Return the error with the server's own message, if there is one."""
     try:
         message = str(json.loads(data)["message"])
     except (ValueError, KeyError, TypeError):
@@ -208,6 +201,6 @@ def _lines(response: urllib3.BaseHTTPResponse, server: str) -> Iterator[bytes]:
             *whole, pending = (pending + chunk).split(b"\n")
             yield from whole
     except HTTPError as error:
-        raise UnreachableError(f"the connection to {server} broke: {_cause(error)}") from error
+        raise UnreachableError(f"the connection to {server} was lost: {_cause(error)}") from error
     if pending:
         yield pending

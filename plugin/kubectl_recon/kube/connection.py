@@ -1,4 +1,4 @@
-"""Connection to a cluster, by kubeconfig as kubectl reads it, or by a pod's service account."""
+"""Connection to a cluster: by kubeconfig, as in kubectl, or by a pod's service account."""
 
 from __future__ import annotations
 
@@ -25,34 +25,34 @@ class Connection:
     api: Api
     context: str  # empty in a pod
     namespace: str
-    kubeconfig: str = ""  # its files, as in KUBECONFIG; empty in a pod
+    kubeconfig: str = ""  # paths of the files, as in KUBECONFIG; empty in a pod
 
 
 def connect(context: str | None = None, kubeconfig: str | None = None, namespace: str | None = None) -> Connection:
     """Connect as kubectl would. Raises KubeconfigError.
 
-    Credentials are loaded, and an exec plugin is run; nothing is sent to the API server.
+    This loads the credentials, and may run an exec plugin, but sends no request to the API server.
     """
     files = _files(kubeconfig)
     if not kubeconfig and not _exists(files) and (_ACCOUNT / "token").is_file():
         return _in_pod(namespace)
     if not _exists(files):
-        raise KubeconfigError(f"there is no kubeconfig at {files}: name one with --kubeconfig or KUBECONFIG")
+        raise KubeconfigError(f"there is no kubeconfig at {files}: set --kubeconfig or KUBECONFIG")
     try:
         contexts, active = config.list_kube_config_contexts(files)  # type: ignore[no-untyped-call]
         chosen = _context(contexts, active, context or _current(files))
         loaded = config.new_client_from_config(files, chosen["name"], persist_config=False)  # type: ignore[no-untyped-call]
     except _UNUSABLE as error:
         raise KubeconfigError(f"the kubeconfig {files} cannot be used: {error}") from error
-    # A context without a cluster's address is answered by the client's default, which is no server of the user's.
+    # For a context without a cluster's address, the client would use its own default.
     if not loaded.configuration.host:
-        raise KubeconfigError(f"context {chosen['name']} of {files} names no server")
+        raise KubeconfigError(f"context {chosen['name']} of {files} has no server")
     home = chosen.get("context", {}).get("namespace") or "default"
     return Connection(Api(loaded), str(chosen["name"]), namespace or home, files)
 
 
 def _current(files: str) -> str | None:
-    """The current context of several files: the first that is set, as in kubectl. The loader takes the last."""
+    """Return the current context of several files: the first one that is set, as in kubectl. The loader uses the last one."""
     paths = [Path(one).expanduser() for one in files.split(os.pathsep) if one]
     for path in paths if len(paths) > 1 else ():
         content = yaml.safe_load(path.read_text()) if path.is_file() else None
@@ -68,11 +68,11 @@ def _context(contexts: list[dict[str, Any]], active: dict[str, Any], wanted: str
         if one.get("name") == wanted:
             return one
     known = ", ".join(sorted(str(one.get("name")) for one in contexts))
-    raise ConfigException(f'there is no context "{wanted}"; there are: {known}')
+    raise ConfigException(f'there is no context "{wanted}"; available: {known}')
 
 
 def context_names(kubeconfig: str | None = None) -> list[str]:
-    """The contexts of the kubeconfig; none if it cannot be read."""
+    """Return the contexts of the kubeconfig; none if it cannot be read."""
     try:
         contexts, _ = config.list_kube_config_contexts(_files(kubeconfig))  # type: ignore[no-untyped-call]
     except _UNUSABLE:

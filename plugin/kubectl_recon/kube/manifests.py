@@ -1,4 +1,4 @@
-"""Specs and manifests of jobs, as `submit` and `retry` make them."""
+"""Specs and manifests of jobs, for `submit` and `retry`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any, Final
 from kubectl_recon.errors import UsageError
 from kubectl_recon.kube import resources
 
-_NAME_LENGTH: Final = 50  # with a suffix it stays below 63
+_NAME_LENGTH: Final = 50  # with a suffix it stays below the limit of 63
 _NUMBER: Final = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
 _WORDS: Final[Mapping[str, Any]] = {"true": True, "false": False, "null": None}
 
 
 def changes(*, model: str | None, quality: str | None, parameters: Iterable[str], output: str | None) -> dict[str, Any]:
-    """The fields of a spec that the options set. Raises UsageError for a parameter that is not k=v."""
+    """Return the fields of a spec that the options set. Raises UsageError for an invalid parameter."""
     found: dict[str, Any] = {}
     if model:
         found["modelType"] = model
@@ -30,7 +30,7 @@ def changes(*, model: str | None, quality: str | None, parameters: Iterable[str]
 
 
 def parameter(text: str) -> tuple[str, Any]:
-    """Name and value of "k=v". A value that looks like a number, true, false, null or a list in JSON is one."""
+    """Parse "name=value". A value in the form of a number, true, false, null or a JSON list gets that type."""
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise UsageError(f'--param "{text}": write name=value')
@@ -40,14 +40,14 @@ def parameter(text: str) -> tuple[str, Any]:
         try:
             return name, json.loads(value)
         except ValueError:
-            pass  # a text that only begins like a list
+            pass  # a string that only begins like a list
     return name, value
 
 
 def manifest(
     name: str, spec: Mapping[str, Any], *, namespace: str | None = None, labels: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """A ReconstructionJob for `kubectl apply`."""
+    """Return a ReconstructionJob for `kubectl apply`."""
     metadata: dict[str, Any] = {"name": name}
     if namespace:
         metadata["namespace"] = namespace
@@ -62,7 +62,7 @@ def manifest(
 
 
 def name_for(path: str) -> str:
-    """A job's name made from that of a folder, file or address: "My Photos (2)" becomes my-photos-2."""
+    """Make a job's name from that of a folder, file or address: "My Photos (2)" becomes my-photos-2."""
     last = PurePath(path.split("?", maxsplit=1)[0].rstrip("/")).name
     stem = re.sub(r"\.(zip|tar|tar\.gz|tgz)$", "", last, flags=re.IGNORECASE)
     plain = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")

@@ -1,4 +1,4 @@
-"""Paths of the resources at the API server."""
+"""Resource paths at the API server."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ KIND: Final = "ReconstructionJob"
 PLURAL: Final = "reconstructionjobs"
 API_VERSION: Final = f"{GROUP}/{VERSION}"
 FIELD_MANAGER: Final = "kubectl-recon"
-"""Under which the API server records changes of this program."""
+"""Name under which the API server records changes of this program."""
 
 CRD: Final = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{PLURAL}.{GROUP}"
 GROUP_PATH: Final = f"/apis/{GROUP}/{VERSION}"
 
 
 def jobs(namespace: str | None) -> str:
-    """The jobs of a namespace; of all namespaces for None."""
+    """Return the path of a namespace's jobs; of all jobs for None."""
     return f"/apis/{GROUP}/{VERSION}{_within(namespace)}/{PLURAL}"
 
 
 def job(namespace: str, name: str) -> str:
-    """One job."""
+    """Return the path of one job."""
     return f"{jobs(namespace)}/{quote(name, safe='')}"
 
 
 def core(namespace: str | None, plural: str, name: str = "") -> str:
-    """Objects of the core API, or the one of that name: pods, events, services, configmaps."""
+    """Return the path of objects of the core API, such as pods or events, or of the one with that name."""
     return f"/api/v1{_within(namespace)}/{plural}" + (f"/{quote(name, safe='')}" if name else "")
 
 
 def named(group_version: str, namespace: str | None, plural: str, name: str = "") -> str:
-    """Objects of another API group, or the one of that name."""
+    """Return the path of objects of another API group, or of the one with that name."""
     return f"/apis/{group_version}{_within(namespace)}/{plural}" + (f"/{quote(name, safe='')}" if name else "")
 
 

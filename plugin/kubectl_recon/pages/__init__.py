@@ -1,1 +1,1 @@
-"""Pages for the browser of this machine, served by this process for as long as it runs."""
+"""Pages for a browser on this machine, served by this process while it runs."""

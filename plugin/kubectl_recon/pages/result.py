@@ -1,6 +1,6 @@
-"""The page of a result in a folder: its report where it has one, otherwise its model in 3D, its pictures and its files.
+"""Result page: the report of a result in a folder, or else a page with its mesh in 3D, its pictures and its files.
 
-`viewer/` has <model-viewer>, packed, as `scripts/viewer` writes it. No page reaches another host.
+`viewer/` has <model-viewer>, compressed, as written by `scripts/viewer`. No page connects to another host.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ _FILE_POLICY: Final = (
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'wasm-unsafe-eval' blob:; style-src 'unsafe-inline'; "
     "img-src data: blob:; connect-src data: blob:; worker-src blob:; base-uri 'none'; form-action 'none'"
 )
-"""Of what a model wrote: a report's scripts run, and reach neither this program's pages, nor a gallery's session, nor the network."""
+"""For files of a model: a report's scripts run without access to this program's pages, a gallery's session, or the network."""
 
 
 def is_result(folder: Path) -> bool:
-    """Whether the folder holds a result, or a part of one."""
+    """Return whether the folder holds a result, or a part of one."""
     names = [path.name.lower() for path in folder.iterdir()] if folder.is_dir() else []
     return any(name in (REPORT, _MANIFEST) or name.endswith(MESHES) for name in names)
 
 
 def pages_of(folder: Path, title: str) -> dict[str, Page]:
-    """The pages of the files in the folder, with the first page under the name ""."""
+    """Return a page for each file in the folder, and the first page under the name ""."""
     found = {
         name: Page(page.content, headers={"Content-Security-Policy": _FILE_POLICY})
         for name, page in files_below(folder).items()
@@ -57,7 +57,7 @@ def pages_of(folder: Path, title: str) -> dict[str, Page]:
 
 
 def shown_mesh(names: Sequence[str]) -> str | None:
-    """The mesh that a page shows: the textured one if there is one, and a compressed one last, since its decoder is another program."""
+    """Return the mesh to show: preferably textured, and a compressed one only if there is no other, since it needs another decoder."""
     meshes = [name for name in names if name.lower().endswith(".glb")]
     return min(meshes, key=lambda name: ("compressed" in name, "textured" not in name, name), default=None)
 
@@ -72,7 +72,7 @@ def _overview(title: str, folder: Path, names: Sequence[str]) -> str:
     )
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        '<link rel="icon" href="data:,">'  # no request for one
+        '<link rel="icon" href="data:,">'  # no request for an icon
         f"<title>{escape(title)}</title><style>{_STYLE}</style><main><h1>{escape(title)}</h1>{_model(shown_mesh(names), title)}"
         f"{images}<table>{rows}</table></main></html>"
     )

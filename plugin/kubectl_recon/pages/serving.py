@@ -1,7 +1,7 @@
-"""A web server of this process: on the loopback interface alone, and under a random path.
+"""Page server: on the loopback interface only, below a random path.
 
-Other users of the machine can connect to it as well, and pages of other sites through the browser (DNS rebinding). So the path is
-secret, and requests for another host are refused.
+Other users of the machine can connect to it, and pages of other sites can through the browser (DNS rebinding). So the path is
+secret, and requests for another host are rejected.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _TYPES: Final = {".glb": "model/gltf-binary", ".js": "text/javascript", ".ply": 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One answer: text, or the content of a file."""
+    """A response: text, or the content of a file."""
 
     content: str | Path = ""
     status: int = HTTPStatus.OK
@@ -33,7 +33,7 @@ class Page:
 
 @contextmanager
 def served(pages: Mapping[str, Page]) -> Iterator[str]:
-    """Serve these pages, by their path below a secret one; gives the address of the page ""."""
+    """Serve these pages by their path below the secret path. Yield the address of the page ""."""
     secret = secrets.token_urlsafe(16)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(pages, f"/{secret}/")) as server:
         thread = threading.Thread(target=server.serve_forever, name="pages", daemon=True)
@@ -45,7 +45,7 @@ def served(pages: Mapping[str, Page]) -> Iterator[str]:
 
 
 def files_below(folder: Path) -> dict[str, Page]:
-    """A page for each file of a folder, by its path. Links are not followed out of it."""
+    """Return a page for each file of a folder, by its path. Links that lead out of the folder are skipped."""
     root = folder.resolve()
     return {
         path.relative_to(folder).as_posix(): Page(path)
@@ -58,13 +58,13 @@ def _handler(pages: Mapping[str, Page], prefix: str) -> type[http.server.BaseHTT
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_GET(self) -> None:  # the base class calls it so
+        def do_GET(self) -> None:  # a name of the base class
             path = unquote(urlsplit(self.path).path)
             _, port = self.connection.getsockname()[:2]
             own = self.headers.get("Host") in (f"127.0.0.1:{port}", f"localhost:{port}")
             page = pages.get(path.removeprefix(prefix)) if own and path.startswith(prefix) else None
-            with suppress(ConnectionError):  # the browser has read enough
-                self._answer(page or Page("There is no such page.", HTTPStatus.NOT_FOUND))
+            with suppress(ConnectionError):  # the browser closed the connection
+                self._answer(page or Page("Page not found.", HTTPStatus.NOT_FOUND))
 
         def _answer(self, page: Page) -> None:
             file = page.content if isinstance(page.content, Path) else None
@@ -88,7 +88,7 @@ def _handler(pages: Mapping[str, Page], prefix: str) -> type[http.server.BaseHTT
                     shutil.copyfileobj(content, self.wfile)
 
         def log_message(self, *_: Any) -> None:
-            """Nothing: the terminal is the command's."""
+            """Log nothing: the terminal shows the output of the command."""
 
     return Handler
 

@@ -1,1 +1,1 @@
-"""The check of a folder of photos before it is sent: what would fail, and what would make a poor mesh."""
+"""Photo check before an upload: finds what would fail, and what would make a poor mesh."""

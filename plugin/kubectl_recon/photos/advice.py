@@ -1,4 +1,4 @@
-"""Findings about a set of photos, from their measurements alone: what would fail, and what would make a poor mesh."""
+"""Findings about a set of photos, from their measurements: what would fail, and what would make a poor mesh."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import Final
 
 from kubectl_recon.photos.scanning import Photo
 
-LEAST_PHOTOS: Final = 3
+MIN_PHOTOS: Final = 3
 GOOD_PHOTOS: Final = 20
-MOST_PHOTOS: Final = 200  # of the model photogrammetry
+MAX_PHOTOS: Final = 200  # of the model photogrammetry
 _SMALL_MEGAPIXELS: Final = 1.0
 _BLURRED_SHARE: Final = 0.2  # of the median sharpness of the set
-_FEW_TO_COMPARE: Final = 5
+_MIN_TO_COMPARE: Final = 5
 _ALIKE_BITS: Final = 1  # of 64
 _SHOWN: Final = 4  # names in a finding
 
 
 class Level(enum.StrEnum):
-    """How bad a finding is."""
+    """Severity of a finding."""
 
     ERROR = "error"  # the job would fail
     WARNING = "warning"
@@ -31,16 +31,16 @@ class Level(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One finding, with what to do."""
+    """A finding with advice."""
 
     level: Level
-    kind: str  # for programs
+    kind: str  # identifier for programs
     text: str
     photos: tuple[str, ...] = ()
 
 
 def findings(photos: Sequence[Photo]) -> list[Finding]:
-    """Everything that is worth saying about the set, the worst first."""
+    """Return all findings about the set, the most severe first."""
     usable = [photo for photo in photos if not photo.problem]
     found = [
         *_unusable(photos),
@@ -58,44 +58,44 @@ def findings(photos: Sequence[Photo]) -> list[Finding]:
 def _unusable(photos: Sequence[Photo]) -> Iterator[Finding]:
     for problem, count in Counter(photo.problem for photo in photos if photo.problem).items():
         names = tuple(photo.name for photo in photos if photo.problem == problem)
-        # A job with one damaged photo fails as a whole; a text beside the photos is passed over.
+        # One damaged photo fails the whole job; a text file among the photos is ignored.
         level = Level.ERROR if "cannot be read" in problem else Level.WARNING
         yield Finding(level, "unusable", f"{count} of {len(photos)} files: {problem}: {_list(names)}", names)
 
 
 def _count(usable: Sequence[Photo]) -> Iterator[Finding]:
     count = len(usable)
-    if count < LEAST_PHOTOS:
-        text = f"{count} photos: at least {LEAST_PHOTOS} are needed, and {GOOD_PHOTOS} or more make a good mesh"
+    if count < MIN_PHOTOS:
+        text = f"{count} photos: at least {MIN_PHOTOS} are needed, and {GOOD_PHOTOS} or more make a good mesh"
         yield Finding(Level.ERROR, "too-few", text)
     elif count < GOOD_PHOTOS:
         text = f"{count} photos: {GOOD_PHOTOS} or more, all around the object, make a better mesh"
         yield Finding(Level.WARNING, "few", text)
-    elif count > MOST_PHOTOS:
-        text = f"{count} photos: the model photogrammetry takes {MOST_PHOTOS} at most; leave some out, or split the set"
+    elif count > MAX_PHOTOS:
+        text = f"{count} photos: the maximum of the model photogrammetry is {MAX_PHOTOS}; remove some, or split the set"
         yield Finding(Level.WARNING, "too-many", text)
 
 
 def _heic(usable: Sequence[Photo]) -> Iterator[Finding]:
     names = tuple(photo.name for photo in usable if photo.kind == "HEIC" and not photo.width)
     if names:
-        text = f"{len(names)} photos are HEIC, and not checked without the extra `heic` of this program: {_list(names)}"
+        text = f"{len(names)} photos are HEIC, which are not checked without the extra `heic` of this program: {_list(names)}"
         yield Finding(Level.NOTE, "heic", text, names)
 
 
 def _blurred(usable: Sequence[Photo]) -> Iterator[Finding]:
     measured = [photo for photo in usable if photo.width]
-    if len(measured) < _FEW_TO_COMPARE:
+    if len(measured) < _MIN_TO_COMPARE:
         return
     limit = median(photo.sharpness for photo in measured) * _BLURRED_SHARE
     names = tuple(photo.name for photo in measured if photo.sharpness < limit)
     if names:
-        text = f"{len(names)} photos are much less sharp than the others; leave them out: {_list(names)}"
+        text = f"{len(names)} photos are much less sharp than the others; remove them: {_list(names)}"
         yield Finding(Level.WARNING, "blurred", text, names)
 
 
 def _alike(usable: Sequence[Photo]) -> Iterator[Finding]:
-    """Photos that show the same, as the copies of one do: they add time and no surface."""
+    """Find photos that look the same, such as copies: they add time, but no surface."""
     kept: list[Photo] = []
     copies: list[Photo] = []
     for photo in usable:
@@ -141,7 +141,9 @@ def _cameras(usable: Sequence[Photo]) -> Iterator[Finding]:
 def _positions(usable: Sequence[Photo]) -> Iterator[Finding]:
     count = sum(1 for photo in usable if photo.has_position)
     if count:
-        text = f"{count} photos hold the place where they were taken (GPS), and every reader of them sees it"
+        text = (
+            f"{count} photos contain the place where they were taken (GPS), which is visible to all who can read them"
+        )
         yield Finding(Level.NOTE, "gps", text)
 
 

@@ -1,4 +1,4 @@
-"""Photos of this machine: found, opened and measured. Each is read once, scaled down."""
+"""Local photos: finds, opens and measures them. Each is read once, and scaled down."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ from PIL import Image, ImageFilter, ImageStat, UnidentifiedImageError
 
 from kubectl_recon.errors import UsageError
 
-PHOTO_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
 HEIC_SUFFIXES: Final = (".heic", ".heif")
 RAW_SUFFIXES: Final = (".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raf", ".rw2")
 
 _FORMATS: Final = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF")
-_CELLS: Final = 512  # of the longer side, at which sharpness is measured
+_CELLS: Final = 512  # length of the longer side at which sharpness is measured
 _EDGES: Final = ImageFilter.Kernel((3, 3), (0, 1, 0, 1, -4, 1, 0, 1, 0), scale=1, offset=128)
 _PRINT_CELLS: Final = (9, 8)
 _MAKE, _MODEL, _EXIF, _GPS, _FOCAL_LENGTH = 0x010F, 0x0110, 0x8769, 0x8825, 0x920A
@@ -28,53 +27,53 @@ _MAKE, _MODEL, _EXIF, _GPS, _FOCAL_LENGTH = 0x010F, 0x0110, 0x8769, 0x8825, 0x92
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """One photo. `problem` is set if it cannot be used, and then nothing is measured."""
+    """A photo. `problem`: why it cannot be used; such a photo is not measured."""
 
     path: Path
-    name: str  # path below the folder that was named, with slashes
+    name: str  # path below the submitted folder, with slashes
     bytes: int
     problem: str = ""
     kind: str = ""  # JPEG, PNG, …
     width: int = 0  # pixels
     height: int = 0
     camera: str = ""
-    focal_length: float = 0.0  # millimetres; 0: not known
-    has_position: bool = False  # GPS
+    focal_length: float = 0.0  # millimetres; 0: unknown
+    has_position: bool = False  # has a GPS position
     sharpness: float = 0.0  # variance of the edges; compares photos of one set
-    fingerprint: int = 0  # 64 bits; photos that look alike differ in few of them
+    fingerprint: int = 0  # 64 bits; similar photos differ in few of them
 
     @property
     def megapixels(self) -> float:
-        """Its size."""
+        """The number of pixels."""
         return self.width * self.height / 1e6
 
 
 def find(paths: Sequence[str]) -> list[tuple[Path, str]]:
-    """The files that were named or lie below the folders that were, with their names for the upload. Raises UsageError."""
+    """Return the given files and all files below the given folders, with their names for the upload. Raises UsageError."""
     found: dict[str, Path] = {}
     for given in paths:
         path = Path(given).expanduser()
         if not path.exists():
-            raise UsageError(f"there is no file or folder {given} here")
+            raise UsageError(f"there is no file or folder {given}")
         below = sorted(_files(path)) if path.is_dir() else [path]
         for file in below:
             name = file.relative_to(path).as_posix() if path.is_dir() else file.name
             if name in found and found[name].resolve() != file.resolve():
                 raise UsageError(
-                    f"{found[name]} and {file} would have the same name: submit one folder that holds both"
+                    f"{found[name]} and {file} would have the same name: submit one folder that contains both"
                 )
             found[name] = file
     return [(path, name) for name, path in sorted(found.items())]
 
 
 def is_mask(name: str) -> bool:
-    """Whether the file shows where the object is in the photo of that name: `IMG.mask.png`, or `IMG.png` in a folder `masks`."""
+    """Return whether the file is the mask of a photo: `IMG.mask.png`, or `IMG.png` in a folder `masks`."""
     path = PurePosixPath(name.lower())
     return path.name.endswith(".mask.png") or (path.suffix == ".png" and path.parent.name == "masks")
 
 
 def scan(files: Sequence[tuple[Path, str]], progress: Callable[[], None] = lambda: None) -> list[Photo]:
-    """Measure the files, some at a time. `progress` is called after each."""
+    """Measure the files in several threads. `progress` is called after each."""
 
     def measured(file: tuple[Path, str]) -> Photo:
         photo = measure(*file)
@@ -107,14 +106,14 @@ def measure(path: Path, name: str) -> Photo:
                 path, name, size, "", kind, width, height, camera, focal, position, _sharpness(grey), _print(grey)
             )
     except UnidentifiedImageError:
-        return Photo(path, name, size, "no photo in a format that the workers read (JPEG, PNG, WebP, TIFF, HEIC)")
+        return Photo(path, name, size, "not a photo in a format that the workers read (JPEG, PNG, WebP, TIFF, HEIC)")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         return Photo(path, name, size, f"cannot be read: {error}")
 
 
 @functools.cache
 def _opens_heic() -> bool:
-    """Whether the extra `heic` is there; it is made known to Pillow."""
+    """Return whether the extra `heic` is installed, and register it with Pillow."""
     if importlib.util.find_spec("pillow_heif") is None:
         return False
     import pillow_heif  # noqa: PLC0415  # an optional extra
@@ -124,7 +123,7 @@ def _opens_heic() -> bool:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """The files below a folder that are no system's own."""
+    """Yield the files below a folder, except hidden files and those of operating systems."""
     for path in folder.rglob("*"):
         hidden = any(part.startswith((".", "__MACOSX")) for part in path.relative_to(folder).parts)
         if path.is_file() and not hidden and path.name not in ("Thumbs.db", "desktop.ini"):
@@ -133,7 +132,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _number(value: object) -> float:
     try:
-        return float(value)  # type: ignore[arg-type]  # a rational number of Pillow's, or nothing
+        return float(value)  # type: ignore[arg-type]  # a rational number of Pillow, or None
     except (TypeError, ValueError, ZeroDivisionError):
         return 0.0
 
@@ -143,7 +142,7 @@ def _sharpness(grey: Image.Image) -> float:
 
 
 def _print(grey: Image.Image) -> int:
-    """Whether each of 64 places is brighter than the one on its right."""
+    """Return a fingerprint: for each of 64 places, whether it is brighter than the place on its right."""
     small = grey.resize(_PRINT_CELLS, Image.Resampling.BILINEAR)
     pixels = small.tobytes()
     width, height = _PRINT_CELLS
@@ -152,5 +151,5 @@ def _print(grey: Image.Image) -> int:
 
 
 def total_bytes(photos: Iterable[Photo]) -> int:
-    """Their size together."""
+    """Return the total size of the photos."""
     return sum(photo.bytes for photo in photos)

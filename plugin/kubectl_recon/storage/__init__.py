@@ -1,1 +1,1 @@
-"""Object storage with the user's own credentials: photos to a bucket, results from one."""
+"""Object storage, with the user's own credentials: uploads photos, downloads results."""

@@ -1,4 +1,4 @@
-"""Addresses of object storage, and the client of a bucket. Credentials and endpoint are those of the clouds' own tools."""
+"""Addresses in object storage, and the client of a bucket. Credentials and endpoint are set as for the clouds' own tools."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _MISSING: Final = (
     "object storage needs the extra `storage`: pip install 'kubectl-recon[storage]'; "
-    "or use the tools of your storage, and submit the address"
+    "or upload with the tools of your storage, and submit the address"
 )
 SCHEMES: Final = ("s3", "gs", "az")
 _BUCKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -30,17 +30,17 @@ _ENDPOINTS: Final = (
     *("AWS_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"),
     *("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT", "GOOGLE_SERVICE_ACCOUNT_KEY"),
 )
-_CA_FILE: Final = "STORAGE_CA_FILE"  # as of the workers
+_CA_FILE: Final = "STORAGE_CA_FILE"  # as for the workers
 _SILENT_SECONDS: Final = 60.0
 _TRANSFER_SECONDS: Final = 86_400.0  # covers a whole file
 
 OnBytes = Callable[[int], None]
-"""Takes the number of bytes that were transferred since the last call."""
+"""Called with the number of bytes transferred since the last call."""
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder of a bucket. `key` is decoded, without slashes at its ends; empty: the bucket itself."""
+    """A folder in a bucket. `key`: decoded, without leading and trailing slashes; empty for the bucket itself."""
 
     scheme: str
     bucket: str
@@ -48,35 +48,35 @@ class Folder:
 
     @classmethod
     def parse(cls, uri: str) -> Folder:
-        """The folder of an address. Raises UsageError."""
+        """Parse the address of a folder. Raises UsageError."""
         parts = urlsplit(uri)
         if parts.scheme not in SCHEMES or not _BUCKET.fullmatch(parts.netloc):
-            raise UsageError(f"{uri} is no address of object storage: write s3://BUCKET/FOLDER/")
+            raise UsageError(f"{uri} is not an address in object storage: write s3://BUCKET/FOLDER/")
         key = unquote(parts.path).strip("/")
         if parts.query or parts.fragment or (key and any(part in ("", ".", "..") for part in key.split("/"))):
-            raise UsageError(f"{uri} is no plain folder: leave out ?, #, . and ..")
+            raise UsageError(f"{uri} is not a plain folder: remove ?, #, . and ..")
         return cls(parts.scheme, parts.netloc, key)
 
     def below(self, name: str) -> Folder:
-        """A folder in it."""
+        """Return a folder below this one."""
         return Folder(self.scheme, self.bucket, self.path(name.strip("/")))
 
     def path(self, name: str) -> str:
-        """The key of an object in it."""
+        """Return the key of an object in this folder."""
         return f"{self.key}/{name}" if self.key else name
 
     def __str__(self) -> str:
-        """Its address, as a job names it."""
+        """Return the address, in the form that jobs use."""
         return f"{self.scheme}://{self.bucket}/{quote(self.key)}" + ("/" if self.key else "")
 
 
 def is_address(text: str) -> bool:
-    """Whether it is an address of object storage."""
+    """Return whether the text is an address in object storage."""
     return text.partition("://")[0] in SCHEMES and "://" in text
 
 
 def open_store(folder: Folder) -> Store:
-    """The client of the folder's bucket. Raises ReconError without the extra `storage`."""
+    """Return the client of the folder's bucket. Raises ReconError without the extra `storage`."""
     require()
     from obstore import store  # noqa: PLC0415  # an optional extra
 
@@ -96,19 +96,19 @@ def open_store(folder: Folder) -> Store:
 
 @contextmanager
 def failures(what: str) -> Iterator[None]:
-    """Turns the client's errors into ReconError."""
+    """Convert the client's errors into ReconError."""
     from obstore.exceptions import BaseError  # noqa: PLC0415  # as above
 
     try:
         yield
     except FileNotFoundError as error:
-        raise ReconError(f"{what}: there is nothing at that address") from error
+        raise ReconError(f"{what}: nothing was found at that address") from error
     except (BaseError, OSError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ReconError(f"{what}: {first}") from error
 
 
 def require() -> None:
-    """Raises ReconError without the extra `storage`."""
+    """Raise ReconError if the extra `storage` is not installed."""
     if importlib.util.find_spec("obstore") is None:
         raise ReconError(_MISSING)

@@ -1,4 +1,4 @@
-"""Download of a result: its files by `manifest.json`, resumed where they broke off, each checked against its sha256."""
+"""Download of a result: the files in its `manifest.json`. Interrupted downloads are resumed; each sha256 is verified."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _RANGE_BYTES: Final = 8 << 20
 
 @dataclass(frozen=True, slots=True)
 class ResultFile:
-    """One file of a result."""
+    """A file of a result."""
 
     name: str  # path below the result's folder
     bytes: int
@@ -34,21 +34,21 @@ class ResultFile:
 
 
 class Source(Protocol):
-    """Where a result lies."""
+    """Where a result is read from."""
 
     def read(self, name: str) -> bytes:
-        """A small file as a whole. Raises ReconError."""
+        """Return the content of a small file. Raises ReconError."""
 
     def chunks(self, name: str, begin: int, end: int) -> Iterator[bytes]:
-        """The bytes of a file from `begin` to before `end`. Raises ReconError."""
+        """Yield the bytes of a file from `begin` to before `end`. Raises ReconError."""
 
 
 class UnseenError(UsageError):
-    """The result lies on a volume that this machine does not see."""
+    """The result is on a volume that is not mounted on this machine."""
 
 
 def source(uri: str) -> Source:
-    """The source of a result at that address. Raises UsageError for a place that this machine cannot read."""
+    """Return the source of the result at an address. Raises UsageError for an address that this machine cannot read."""
     if is_address(uri):
         return _Bucket(Folder.parse(uri))
     parts = urlsplit(uri)
@@ -57,14 +57,14 @@ def source(uri: str) -> Source:
         if folder.is_dir():
             return _Disk(folder)
         raise UnseenError(
-            f"the result lies on the workers' volume, at {uri}, which this machine does not see. Mount that volume here, "
-            "read it in a pod that mounts it, or send results of later jobs to object storage: --output s3://BUCKET/FOLDER/."
+            f"the result is on the workers' volume, at {uri}, which is not mounted on this machine. Mount that volume here, "
+            "read it in a pod that mounts it, or deliver results of later jobs to object storage: --output s3://BUCKET/FOLDER/."
         )
     raise UsageError(f"{uri}: this command reads results from s3://, gs://, az:// and file://")
 
 
 def files(place: Source) -> tuple[Source, list[ResultFile]]:
-    """The files of the result, and where they are: a folder with a pointer leads to the one that counts. Raises ReconError."""
+    """Return the files of the result, and their source: a pointer in the folder leads to the current result. Raises ReconError."""
     if isinstance(place, _Bucket) and (pointed := place.pointed()) is not None:
         place = pointed
     try:
@@ -75,17 +75,17 @@ def files(place: Source) -> tuple[Source, list[ResultFile]]:
     for one in found:
         path = PurePosixPath(one.name)
         if path.is_absolute() or ".." in path.parts:
-            raise ReconError(f"the result's {_MANIFEST} names a file outside of its folder: {one.name}")
+            raise ReconError(f"the result's {_MANIFEST} contains a file outside its folder: {one.name}")
     return place, found
 
 
 def is_there(target: Path, file: ResultFile) -> bool:
-    """Whether the file was fetched before."""
+    """Return whether the complete file is already there."""
     return target.is_file() and target.stat().st_size == file.bytes and _digest(target) == file.sha256
 
 
 def fetch(place: Source, file: ResultFile, target: Path, progress: OnBytes) -> None:
-    """Fetch one file to `target`, from where an earlier try broke off. Raises ReconError if its content is not what it was."""
+    """Download a file to `target`, and resume an interrupted download. Raises ReconError if the digest is wrong."""
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + _PART)
     have = part.stat().st_size if part.is_file() else 0
@@ -101,7 +101,7 @@ def fetch(place: Source, file: ResultFile, target: Path, progress: OnBytes) -> N
     if (found := _digest(part)) != file.sha256:
         part.unlink()
         raise ReconError(
-            f"{file.name} was damaged on its way (sha256 {found[:12]}…, not {file.sha256[:12]}…): try again"
+            f"{file.name} was damaged during the transfer (sha256 {found[:12]}…, not {file.sha256[:12]}…): try again"
         )
     part.replace(target)
 
@@ -112,7 +112,7 @@ def _digest(path: Path) -> str:
 
 
 class _Disk:
-    """A folder that this machine sees."""
+    """A local folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -135,14 +135,14 @@ class _Disk:
 
 
 class _Bucket:
-    """A folder of a bucket."""
+    """A folder in a bucket."""
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
         self._store: Store = open_store(folder)
 
     def pointed(self) -> _Bucket | None:
-        """The folder that its pointer names; None if it has no pointer, and is a result's own folder."""
+        """Return the folder that the pointer leads to; None without a pointer, as in a result's own folder."""
         import obstore  # noqa: PLC0415  # an optional extra
 
         with failures(f"{self._folder}{_POINTER}"):
@@ -175,7 +175,7 @@ class _Bucket:
 
 
 def free_bytes(folder: Path) -> int:
-    """Free space where the folder is or will be."""
+    """Return the free space where the folder is or will be."""
     while not folder.exists():
         folder = folder.parent
     return shutil.disk_usage(folder).free

@@ -1,4 +1,4 @@
-"""Upload of photos to a folder of a bucket. What is there already with the same content is not sent again."""
+"""Upload of photos to a folder in a bucket. Photos that are already there are not sent again."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from kubectl_recon.storage.buckets import Store
 
 _AT_ONCE: Final = 4
-_SINGLE_BYTES: Final = 64 << 20  # up to this in one request, so that the ETag is the digest of the file
+_SINGLE_BYTES: Final = 64 << 20  # larger files need several requests; of one request, the ETag is the file's digest
 _DIGEST: Final = re.compile(r"[0-9a-f]{32}")
 _SHOWN: Final = 3
 
 
 def upload(folder: Folder, files: Sequence[tuple[Path, str]], progress: OnBytes) -> int:
-    """Send the files; returns how many were sent. `progress` gets bytes as they are done.
+    """Upload the files, and return how many were sent. `progress` gets the bytes.
 
-    Raises UsageError if the folder holds other files, which a job would read as its photos. Raises ReconError.
+    Raises UsageError if the folder contains other files, which the job would read as photos. Raises ReconError.
     """
     store = open_store(folder)
     with failures(str(folder)):
@@ -34,7 +34,7 @@ def upload(folder: Folder, files: Sequence[tuple[Path, str]], progress: OnBytes)
         names = {name for _, name in files}
         if strangers := sorted(there.keys() - names):
             raise UsageError(
-                f"{folder} holds other files ({', '.join(strangers[:_SHOWN])}), which the job would read as well: "
+                f"{folder} contains other files ({', '.join(strangers[:_SHOWN])}), which the job would read as well: "
                 "choose another --name or --upload, or empty that folder"
             )
         with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
@@ -45,7 +45,7 @@ def upload(folder: Folder, files: Sequence[tuple[Path, str]], progress: OnBytes)
 
 
 def _listed(store: Store, folder: Folder) -> dict[str, tuple[int, str]]:
-    """Size and ETag of each object below the folder, by its name there."""
+    """Return the size and ETag of each object in the folder, by name."""
     prefix = f"{folder.key}/" if folder.key else None
     found = {}
     for page in obstore.list(store, prefix=prefix):
@@ -57,7 +57,7 @@ def _listed(store: Store, folder: Folder) -> dict[str, tuple[int, str]]:
 
 
 def _send(store: Store, key: str, path: Path, there: tuple[int, str] | None, progress: OnBytes) -> bool:
-    """Whether it had to be sent; `there`: size and ETag of what has the key."""
+    """Upload a file, unless it is already there; return whether it was sent. `there`: size and ETag of the object with that key."""
     size = path.stat().st_size
     if there is not None and _is_same(path, size, *there):
         progress(size)
@@ -69,7 +69,7 @@ def _send(store: Store, key: str, path: Path, there: tuple[int, str] | None, pro
 
 
 def _is_same(path: Path, size: int, other_size: int, tag: str) -> bool:
-    """Whether the object has the file's content: its size and digest. An ETag that is no digest proves nothing."""
+    """Return whether the object has the file's size and digest. False if the ETag is not a digest."""
     if size != other_size or not _DIGEST.fullmatch(tag):
         return False
     with path.open("rb") as source:

@@ -1,1 +1,1 @@
-"""Targets of a command: which jobs it is about, and their newest state."""
+"""Targets of a command: the selected jobs and their latest state."""

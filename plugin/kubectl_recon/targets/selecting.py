@@ -1,4 +1,4 @@
-"""The jobs that a command is about: by name, by label, all of them, or `@latest`."""
+"""Selection of jobs: by name, by label, all of them, or `@latest`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kubectl_recon.kube import resources
 from kubectl_recon.kube.connection import Connection
 
 LATEST: Final = "@latest"
-"""A name for the job that was created last."""
+"""Stands for the job that was created last."""
 
 _NO_TIME: Final = datetime.min.replace(tzinfo=UTC)
 _KINDS: Final = ("recon", "rjob", "reconstructionjob", "reconstructionjobs", "reconstructionjob.reconstruction.dev")
@@ -21,7 +21,7 @@ _KINDS: Final = ("recon", "rjob", "reconstructionjob", "reconstructionjobs", "re
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What the command line asks for. Neither names nor `all_jobs` nor a label: nothing, or everything, as each command documents."""
+    """Jobs on the command line. The meaning of an empty selection depends on the command: no jobs, or all jobs."""
 
     names: Sequence[str] = ()
     selector: str | None = None
@@ -30,33 +30,33 @@ class Selection:
 
     def __post_init__(self) -> None:
         if self.names and (self.selector or self.all_jobs):
-            raise UsageError("name jobs, or choose them with -l or --all, but not both")
+            raise UsageError("name jobs, or select them with -l or --all, but not both")
         if self.everywhere and any(name != LATEST for name in self.names):
-            raise UsageError("a job cannot be named across all namespaces: use -n instead of -A")
+            raise UsageError("a name of a job needs one namespace: use -n instead of -A")
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether the command line chooses nothing."""
-        return not (self.names or self.selector or self.all_jobs)
+    def require(self) -> None:
+        """Raise UsageError if the command line selects no job."""
+        if not (self.names or self.selector or self.all_jobs):
+            raise UsageError("name a job, or select some with -l or --all")
 
 
 def bare(name: str) -> str:
-    """The name without its kind, as in `recon/banana`. Raises UsageError for another kind."""
+    """Return the name without its kind, as in `recon/banana`. Raises UsageError for another kind."""
     kind, slash, rest = name.partition("/")
     if not slash:
         return name
     if kind.lower() not in _KINDS:
-        raise UsageError(f'"{name}" is no ReconstructionJob: this command knows recon/NAME, or just NAME')
+        raise UsageError(f'"{name}" is not a ReconstructionJob: use recon/NAME, or just NAME')
     return rest
 
 
 def scope(connection: Connection, selection: Selection) -> str | None:
-    """The namespace to look in; None for all."""
+    """Return the namespace to search; None for all."""
     return None if selection.everywhere else connection.namespace
 
 
 def select(connection: Connection, selection: Selection) -> list[Job]:
-    """The jobs of the selection; all of the namespace if it is empty. Raises NotFoundError for a name without a job."""
+    """Return the selected jobs; all of the namespace for an empty selection. Raises NotFoundError for a missing job."""
     api, namespace = connection.api, scope(connection, selection)
     names = list(dict.fromkeys(map(bare, selection.names)))
     found = []
@@ -74,13 +74,13 @@ def select(connection: Connection, selection: Selection) -> list[Job]:
 
 
 def one(connection: Connection, name: str) -> Job:
-    """The job of that name."""
+    """Return the job of that name."""
     (found,) = select(connection, Selection((name,)))
     return found
 
 
 def read(connection: Connection, name: str) -> Job:
-    """The job of that name, which is not `@latest`."""
+    """Return the job of that name, which must not be `@latest`."""
     try:
         return Job(connection.api.get(resources.job(connection.namespace, name)))
     except NotFoundError as error:
@@ -92,7 +92,7 @@ def read(connection: Connection, name: str) -> Job:
 
 
 def latest(jobs: Sequence[Job]) -> Job | None:
-    """The job that was created last; of those of the same second the last by name."""
+    """Return the job that was created last; of several in the same second, the last one by name."""
     return max(jobs, key=lambda job: (job.created or _NO_TIME, job.name), default=None)
 
 

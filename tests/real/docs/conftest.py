@@ -1,4 +1,4 @@
-"""A user's shell, for the commands of the pages: kubectl with the plugin, in a namespace of a running system with a bucket."""
+"""A user's shell for the commands in the pages: kubectl with the plugin, in a namespace of a running system with a bucket."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Shell = Callable[[str], "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture(scope="session")  # one process has one moto
 def storage() -> Iterator[S3Server]:
-    """With the buckets that the pages name: of no other test, since all servers of moto in one process share theirs."""
+    """An S3 server with the buckets in the pages. No other test may use these: all moto servers in one process share buckets."""
     with running_moto() as running:
         for name in ("photos", "meshes"):
             running.bucket(name)
@@ -36,7 +36,7 @@ def system(start_system: SharedSystems, storage: S3Server) -> System:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A home folder with photos, which is also a checkout as far as the pages name its files."""
+    """A home folder with photos, and with the parts of the checkout that the pages use."""
     for name in ("charts", "examples", "manifests", "tests"):
         (tmp_path / name).symlink_to(CHECKOUT / name)
     photos = tmp_path / "photos"
@@ -47,7 +47,7 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def shell(jobs: Jobs, storage: S3Server, home: Path) -> Shell:
-    """Runs a script; the first command that fails ends the test."""
+    """Run a script; the first command that fails ends the test."""
     cluster = jobs.system.cluster
     programs = home / "bin"
     programs.mkdir()

@@ -1,4 +1,4 @@
-"""Manifests in the pages: the API server accepts each job and each of its own objects in a dry run."""
+"""Manifests in the pages: the API server accepts each job and each core object in a dry run."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from devcluster.harness.jobs import Jobs
 from scripts.checks.pages import blocks
 from tests.support.pages import texts
 
-_OWN = ("v1", "reconstruction.dev/v1alpha1")  # served here; Velero's and Argo CD's are not
+_OWN = ("v1", "reconstruction.dev/v1alpha1")  # the kinds of Velero and Argo CD are not served here
 _JOB = {"apiVersion": _OWN[1], "kind": "ReconstructionJob", "metadata": {"name": "of-a-page"}}
 _SPEC = {"input": {"uri": "file:///photos/banana"}}
 
 
 def manifests() -> list[dict[str, Any]]:
-    """Those of all pages; a block with a spec alone is a part of a job's."""
+    """Return the manifests of all pages; a block that has only a spec is a part of a job."""
     documents = [one for block in blocks(texts()) if block.language == "yaml" for one in yaml.safe_load_all(block.text)]
     whole = [one for one in documents if one.get("apiVersion") in _OWN]
     return whole + [_JOB | {"spec": _SPEC | one["spec"]} for one in documents if one.keys() == {"spec"}]

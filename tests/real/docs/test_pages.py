@@ -1,4 +1,4 @@
-"""The commands of the pages, as they are, on a running system. A placeholder such as NAME is replaced by a job's name."""
+"""Commands in the pages, run on a system. A placeholder such as NAME is replaced by the name of a job."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_the_readme_cancels_a_job_in_two_steps(jobs: Jobs, shell: Shell) -> None
     assert jobs.wait_finished("banana")["status"]["phase"] == "Cancelled"
 
 
-def test_the_page_on_cancels_cancels_and_shows_by_which_client(jobs: Jobs, shell: Shell) -> None:
+def test_the_page_on_cancels_cancels_and_shows_the_client(jobs: Jobs, shell: Shell) -> None:
     jobs.create_in("Running", "lund", queue="slow")
     done = shell(block("cancel-in-two-steps").replace("NAME", "lund"))
     assert done.stdout.endswith("reconstructionjob.reconstruction.dev/lund condition met\n")
@@ -36,7 +36,7 @@ def test_the_page_on_cancels_cancels_and_shows_by_which_client(jobs: Jobs, shell
     assert "manager: kubectl-patch" in shell(block("managed-fields").replace("NAME", "lund")).stdout
 
 
-def test_kubectl_shows_and_awaits_a_job(jobs: Jobs, shell: Shell) -> None:
+def test_kubectl_shows_a_job_and_waits_for_it(jobs: Jobs, shell: Shell) -> None:
     jobs.create_in("Succeeded", "banana")
     script = block("dashboards-kubectl").replace("NAME", "banana").replace(" --watch", "")  # which never ends
     assert shell(script).stdout.endswith("reconstructionjob.reconstruction.dev/banana condition met\n")
@@ -53,12 +53,12 @@ def test_kubectl_shows_and_awaits_a_job(jobs: Jobs, shell: Shell) -> None:
     ],
 )
 def test_commands_of_an_administrator_are_accepted(shell: Shell, written: list[list[str]]) -> None:
-    """By dry runs: the servers are shared."""
+    """In dry runs: the servers are shared."""
     for command in written:
         shell(f"{shlex.join(command)} --dry-run=server")
 
 
-def test_argo_cd_gets_the_health_of_jobs(jobs: Jobs, shell: Shell) -> None:
+def test_argo_cd_gets_the_health_check_of_jobs(jobs: Jobs, shell: Shell) -> None:
     shell("kubectl create namespace argocd && kubectl -n argocd create configmap argocd-cm")
     shell(block("argocd-configmap"))
     found = shell("kubectl -n argocd get configmap argocd-cm -o json && kubectl delete namespace argocd >/dev/null")
@@ -103,7 +103,7 @@ def test_a_backup_is_restored_with_its_status(jobs: Jobs, shell: Shell) -> None:
     assert after["status"]["completionTime"] == before["status"]["completionTime"]
 
 
-def test_a_job_names_the_one_whose_result_it_took_over(jobs: Jobs, shell: Shell) -> None:
+def test_a_job_has_the_uid_of_the_job_whose_result_it_took_over(jobs: Jobs, shell: Shell) -> None:
     uid = jobs.get(jobs.create_in("Succeeded", "banana"))["metadata"]["uid"]
     jobs.delete("banana")
     jobs.wait_gone("banana")
@@ -111,7 +111,7 @@ def test_a_job_names_the_one_whose_result_it_took_over(jobs: Jobs, shell: Shell)
     assert json.loads(shell(block("reused-from")).stdout)["uid"] == uid
 
 
-def test_kubectl_answers_the_questions_of_the_runbooks(jobs: Jobs, shell: Shell) -> None:
+def test_the_kubectl_commands_of_the_runbooks_work(jobs: Jobs, shell: Shell) -> None:
     jobs.create_in("Succeeded", "banana")
     runbooks = (text for name, text in texts().items() if name.startswith("docs/runbooks/"))
     asked = {question for text in runbooks for question in QUESTION.findall(text)}
@@ -124,7 +124,7 @@ def test_kubectl_answers_the_questions_of_the_runbooks(jobs: Jobs, shell: Shell)
         shell(command)
 
 
-def test_the_plugin_submits_photos_and_fetches_the_result(jobs: Jobs, shell: Shell) -> None:
+def test_the_plugin_submits_photos_and_downloads_the_result(jobs: Jobs, shell: Shell) -> None:
     upload, manifest, in_the_bucket = lines("plugin-submit")
     shell(f"{upload} {QUICK_MODEL} --output s3://meshes/banana/")
     for line in lines("plugin-results"):
@@ -141,7 +141,7 @@ def test_the_readme_submits_photos_and_explains_a_job(jobs: Jobs, shell: Shell) 
     assert "banana: Succeeded" in shell(why).stdout
 
 
-def test_the_plugin_shows_awaits_and_explains_jobs(jobs: Jobs, shell: Shell) -> None:
+def test_the_plugin_shows_explains_and_waits_for_jobs(jobs: Jobs, shell: Shell) -> None:
     running, one, every = lines("plugin-wait")
     jobs.create("banana", parameters={"stepSeconds": 600})
     shell(running)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ _ROLES = {
 
 @pytest.fixture
 def uploads_dir(photos_root: Path) -> Path:
-    """In a folder that the system's workers take photos from."""
+    """A folder that the system's workers may read photos from."""
     folder = photos_root / "uploads"
     folder.mkdir(exist_ok=True)
     return folder
@@ -40,7 +41,7 @@ class SharedGallery:
         self._gallery: Gallery | None = None
 
     def beside(self, system: System, uploads_dir: Path, s3: S3) -> Gallery:
-        """The gallery of that system: with uploads, small limits, a proxy's secret, and access to a bucket's server."""
+        """Return the gallery of that system: with uploads, small limits, a proxy's secret, and access to a bucket's server."""
         if self._gallery is None or self._system is not system or not self._gallery.process.alive:
             self.stop()
             secret = system.folder / "proxy-secret"
@@ -64,7 +65,7 @@ class SharedGallery:
         return self._gallery
 
     def stop(self) -> None:
-        """Stop it; nothing to do where none runs."""
+        """Stop the gallery, if one runs."""
         if self._gallery is not None:
             self._gallery.process.stop()
             self._gallery = None
@@ -85,22 +86,32 @@ def gallery(shared_gallery: SharedGallery, system: System, uploads_dir: Path, s3
 
 @pytest.fixture
 def make_user(jobs: Jobs) -> MakeUser:
-    """Makes a service account with a role in the test's namespace; gives its token."""
+    """Create a service account with a role in the test's namespace, and return its token."""
 
     def make(role: str) -> str:
         cluster, namespace, name = jobs.system.cluster, jobs.namespace, f"{role}-{secrets.token_hex(3)}"
         cluster.api.post(f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": name}})
-        rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}"
         rule = {"apiGroups": ["reconstruction.dev"], "resources": ["reconstructionjobs"], "verbs": _ROLES[role]}
-        cluster.api.post(f"{rbac}/roles", {"metadata": {"name": name}, "rules": [rule] if _ROLES[role] else []})
-        cluster.api.post(
-            f"{rbac}/rolebindings",
-            {
-                "metadata": {"name": name},
-                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
-                "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
-            },
-        )
+        grant(jobs, name, [rule] if _ROLES[role] else [], namespace, name)
         return cluster.service_account_token(namespace, name)
 
     return make
+
+
+def grant(jobs: Jobs, account: str, rules: list[dict[str, Any]], namespace: str, name: str) -> None:
+    """Give a service account of the test's namespace a role with these rules in `namespace`. `name`: of role and binding."""
+    api, rbac = jobs.system.cluster.api, f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}"
+    api.post(f"{rbac}/roles", {"metadata": {"name": name}, "rules": rules})
+    binding = {
+        "metadata": {"name": name},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
+        "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": jobs.namespace}],
+    }
+    api.post(f"{rbac}/rolebindings", binding)
+
+
+def revoke_all(jobs: Jobs) -> None:
+    """Delete all role bindings of the test's namespace."""
+    api, rbac = jobs.system.cluster.api, f"/apis/rbac.authorization.k8s.io/v1/namespaces/{jobs.namespace}/rolebindings"
+    for binding in api.get(rbac)["items"]:
+        api.delete(f"{rbac}/{binding['metadata']['name']}")

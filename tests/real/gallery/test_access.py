@@ -1,4 +1,4 @@
-"""Access: every answer is what the API server allows that user; writes are the user's own."""
+"""Access: responses contain what the API server allows the user; writes are made as the user."""
 
 import json
 
@@ -7,7 +7,7 @@ import pytest
 from devcluster.harness.gallery import Browser, Gallery
 from devcluster.harness.jobs import Jobs
 from devcluster.waiting import wait_until
-from tests.real.gallery.conftest import PROXY_SECRET, MakeUser
+from tests.real.gallery.conftest import PROXY_SECRET, MakeUser, revoke_all
 
 PATHS = [
     pytest.param("GET", "/api/jobs", id="jobs"),
@@ -35,7 +35,7 @@ def names(gallery: Gallery, token: str) -> list[str]:
 
 
 def know(gallery: Gallery, jobs: Jobs, name: str) -> None:
-    """Wait until the gallery's watch has the job: an administrator is shown all."""
+    """Wait until the gallery's watch has the job; an administrator sees all jobs."""
     admin = jobs.system.cluster.api.token
     path = f"/api/namespaces/{jobs.namespace}/jobs/{name}"
     wait_until(lambda: gallery.request("GET", path, token=admin).status == 200, f"the gallery to know {name}")
@@ -43,7 +43,7 @@ def know(gallery: Gallery, jobs: Jobs, name: str) -> None:
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer no.such.token"}, {"Cookie": "gallery=guess"}])
 @pytest.mark.parametrize(("method", "path"), PATHS)
-def test_without_a_valid_token_nothing_is_shown(
+def test_a_request_without_a_valid_token_is_rejected(
     gallery: Gallery, jobs: Jobs, method: str, path: str, headers: dict[str, str]
 ) -> None:
     answer = gallery.request(method, path.format(namespace=jobs.namespace), {}, headers)
@@ -53,7 +53,7 @@ def test_without_a_valid_token_nothing_is_shown(
 
 
 @pytest.mark.parametrize(("method", "path"), [one for one in PATHS if one.id not in ("jobs", "events")])
-def test_a_user_without_rights_learns_nothing(
+def test_a_user_without_rights_cannot_find_out_whether_a_job_exists(
     gallery: Gallery, jobs: Jobs, make_user: MakeUser, method: str, path: str
 ) -> None:
     jobs.create("one", suspend=True)
@@ -65,10 +65,10 @@ def test_a_user_without_rights_learns_nothing(
     other = gallery.request(method, path.format(namespace=jobs.namespace).replace("/one", "/two"), body, token=token)
 
     assert (answer.status, other.status) == (403, 403)
-    assert answer.content == other.content  # neither says whether there is such a job
+    assert answer.content == other.content  # the same for an existing and a missing job
 
 
-def test_a_viewer_sees_the_jobs_of_its_namespace_alone(gallery: Gallery, jobs: Jobs, make_user: MakeUser) -> None:
+def test_a_viewer_sees_only_the_jobs_of_the_own_namespace(gallery: Gallery, jobs: Jobs, make_user: MakeUser) -> None:
     jobs.create("mine", suspend=True)
     jobs.system.cluster.api.post(
         "/apis/reconstruction.dev/v1alpha1/namespaces/default/reconstructionjobs",
@@ -138,7 +138,7 @@ def test_a_later_job_of_the_same_name_is_not_cancelled(gallery: Gallery, jobs: J
     assert not jobs.get("one")["spec"]["cancelRequested"]
 
 
-def test_rights_that_end_are_seen_within_the_time_that_answers_are_kept(
+def test_revoked_rights_take_effect_when_the_cached_review_expires(
     gallery: Gallery, jobs: Jobs, make_user: MakeUser
 ) -> None:
     jobs.create("one", suspend=True)
@@ -146,9 +146,7 @@ def test_rights_that_end_are_seen_within_the_time_that_answers_are_kept(
     token = make_user("viewer")
     assert names(gallery, token) == ["one"]
 
-    cluster, rbac = jobs.system.cluster, f"/apis/rbac.authorization.k8s.io/v1/namespaces/{jobs.namespace}/rolebindings"
-    for binding in cluster.api.get(rbac)["items"]:
-        cluster.api.delete(f"{rbac}/{binding['metadata']['name']}")
+    revoke_all(jobs)
 
     wait_until(lambda: names(gallery, token) == [], "the viewer to be shown nothing")
 
@@ -186,14 +184,16 @@ def test_a_deleted_account_is_signed_out(gallery: Gallery, jobs: Jobs, make_user
         pytest.param({"X-Forwarded-User": "anna", "X-Gallery-Proxy-Secret": PROXY_SECRET}, 200, id="right"),
     ],
 )
-def test_headers_of_a_proxy_count_with_its_secret_alone(gallery: Gallery, headers: dict[str, str], status: int) -> None:
+def test_headers_of_a_proxy_are_accepted_only_with_its_secret(
+    gallery: Gallery, headers: dict[str, str], status: int
+) -> None:
     session = gallery.request("GET", "/api/session", headers=headers)
 
     assert gallery.request("GET", "/api/jobs", headers=headers).status == status
     assert session.json.get("user") == ("anna" if status == 200 else None)
 
 
-def test_behind_a_proxy_writes_are_made_as_the_user_it_names(gallery: Gallery, jobs: Jobs) -> None:
+def test_writes_behind_a_proxy_are_made_as_the_proxied_user(gallery: Gallery, jobs: Jobs) -> None:
     cluster = jobs.system.cluster
     role = {
         "metadata": {"name": "reconstruction-gallery-impersonator"},

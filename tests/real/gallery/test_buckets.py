@@ -1,15 +1,13 @@
-"""Results that lie in a bucket alone: served with the rights of the job, and never another job's."""
+"""Results that exist only in a bucket: served to users who may see the job, and never for another job."""
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import zipfile
 from pathlib import Path
 
 import pytest
-from reconstruction_operator.contract.manifest import Manifest, SealedFile
 from reconstruction_operator.transfer import outputs
 from reconstruction_operator.transfer.runs import Run
 
@@ -19,6 +17,7 @@ from devcluster.servers.storage.s3 import S3
 from devcluster.waiting import wait_until
 from tests.real.gallery.conftest import MakeUser
 from tests.real.gallery.test_access import know
+from tests.support.results import seal_files
 from tests.support.settings import configure
 
 MESH = os.urandom(3 << 20)
@@ -26,7 +25,7 @@ MESH = os.urandom(3 << 20)
 
 @pytest.fixture
 def delivered(jobs: Jobs, gallery: Gallery, s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Name of a job whose result is in the bucket, and on no volume of the gallery."""
+    """The name of a job whose result is in the bucket, and not on the gallery's volume."""
     (s3.buckets / "meshes").mkdir(exist_ok=True)
     for name, value in s3.environment().items():
         monkeypatch.setenv(name, value)
@@ -35,12 +34,11 @@ def delivered(jobs: Jobs, gallery: Gallery, s3: S3, tmp_path: Path, monkeypatch:
 
 
 def deliver(jobs: Jobs, gallery: Gallery, folder: Path, name: str, uri: str) -> str:
-    """Create a job that no operator takes, and deliver a result in its name."""
+    """Create a job that no operator manages, and deliver a result for it."""
     jobs.create(name, managedBy="example.com/none", output={"uri": uri})
     uid = jobs.get(name)["metadata"]["uid"]
     (folder / "model.glb").write_bytes(MESH)
-    sealed = SealedFile("model.glb", len(MESH), hashlib.sha256(MESH).hexdigest())
-    (folder / "manifest.json").write_text(Manifest(uid, attempt=1, uri=uri, files=(sealed,)).to_text())
+    seal_files(folder, "model.glb", job_id=uid, uri=uri)
     outputs.deliver(folder, uri, Run(uid, 1, None), lambda: None, namespace=jobs.namespace)
     announce(jobs, name, uri)
     know(gallery, jobs, name)
@@ -67,7 +65,7 @@ def wait_shown(gallery: Gallery, jobs: Jobs, name: str, token: str) -> dict[str,
     return found
 
 
-def test_a_result_in_a_bucket_is_served_whole_in_ranges_and_as_an_archive(
+def test_a_result_in_a_bucket_is_served_whole_in_ranges_and_as_a_zip(
     gallery: Gallery, jobs: Jobs, delivered: str, make_user: MakeUser
 ) -> None:
     token = make_user("viewer")
@@ -84,7 +82,7 @@ def test_a_result_in_a_bucket_is_served_whole_in_ranges_and_as_an_archive(
         assert opened.read(f"{delivered}/model.glb") == MESH
 
 
-def test_a_user_without_rights_on_the_job_gets_nothing_of_the_bucket(
+def test_a_user_without_rights_on_the_job_cannot_read_the_bucket(
     gallery: Gallery, jobs: Jobs, delivered: str, make_user: MakeUser
 ) -> None:
     token = make_user("stranger")
@@ -99,10 +97,10 @@ def test_a_user_without_rights_on_the_job_gets_nothing_of_the_bucket(
     ("theirs", "shown"),
     [pytest.param("", None, id="same-namespace"), pytest.param("other", "may not", id="another-namespace")],
 )
-def test_a_job_that_names_the_address_of_another_ones_result_gets_nothing(  # noqa: PLR0917  # fixtures
+def test_a_job_with_the_output_address_of_another_job_has_no_result(  # noqa: PLR0917  # fixtures
     gallery: Gallery, jobs: Jobs, delivered: str, make_user: MakeUser, theirs: str, shown: str | None
 ) -> None:
-    """Its author even claims in the status that it was delivered there."""
+    """The status even claims that the result was delivered there."""
     uri = f"s3://meshes/{theirs or jobs.namespace}/{delivered}/"
     jobs.create("thief", managedBy="example.com/none", output={"uri": uri})
     announce(jobs, "thief", uri)

@@ -1,4 +1,4 @@
-"""Server-sent events: what a user may see, as it changes, without a question of the page."""
+"""Server-sent events: the jobs that a user may see, and their changes."""
 
 import http.client
 import json
@@ -10,11 +10,11 @@ from typing import Any
 from devcluster.harness.gallery import Gallery
 from devcluster.harness.jobs import Jobs
 from devcluster.waiting import wait_until
-from tests.real.gallery.conftest import MakeUser
+from tests.real.gallery.conftest import MakeUser, revoke_all
 
 
 class Listener:
-    """What a stream has said."""
+    """The events of a stream so far."""
 
     def __init__(self) -> None:
         self.rows: dict[str, dict[str, Any]] = {}
@@ -60,7 +60,7 @@ def listening(gallery: Gallery, token: str) -> Iterator[Listener]:
         assert not thread.is_alive()
 
 
-def test_a_running_job_moves_in_the_stream(gallery: Gallery, jobs: Jobs, make_user: MakeUser) -> None:
+def test_the_stream_has_the_progress_of_a_running_job(gallery: Gallery, jobs: Jobs, make_user: MakeUser) -> None:
     with listening(gallery, make_user("viewer")) as listener:
         wait_until(lambda: "synced" in listener.kinds, "the first list")
         name = jobs.create()
@@ -74,17 +74,14 @@ def test_a_running_job_moves_in_the_stream(gallery: Gallery, jobs: Jobs, make_us
         wait_until(lambda: name not in listener.names, "the deletion")
 
 
-def test_a_stream_ends_for_rights_that_end_and_shows_none_of_other_namespaces(
+def test_a_stream_has_only_visible_jobs_and_removes_them_with_the_rights(
     gallery: Gallery, jobs: Jobs, make_user: MakeUser
 ) -> None:
     jobs.create("one", suspend=True)
     with listening(gallery, make_user("viewer")) as viewer, listening(gallery, make_user("stranger")) as stranger:
         wait_until(lambda: viewer.names == {"one"}, "the job", seen=lambda: viewer.history)
 
-        cluster = jobs.system.cluster
-        rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{jobs.namespace}/rolebindings"
-        for binding in cluster.api.get(rbac)["items"]:
-            cluster.api.delete(f"{rbac}/{binding['metadata']['name']}")
+        revoke_all(jobs)
 
-        wait_until(lambda: viewer.names == set(), "the job to be taken away")
+        wait_until(lambda: viewer.names == set(), "the job to be removed")
         assert stranger.history == []

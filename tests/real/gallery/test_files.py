@@ -1,4 +1,4 @@
-"""Files of a result: whole, in ranges, and nothing beside them."""
+"""Files of a result: served whole and in ranges; no other file is served."""
 
 import hashlib
 import http.client
@@ -18,7 +18,7 @@ from tests.real.gallery.test_access import know
 
 @pytest.fixture
 def finished(jobs: Jobs, gallery: Gallery) -> str:
-    """Name of a job with a result."""
+    """The name of a job with a result."""
     name = jobs.create()
     jobs.wait_phase(name, "Succeeded")
     know(gallery, jobs, name)
@@ -34,11 +34,21 @@ def folder_of(jobs: Jobs, name: str) -> Path:
     return jobs.system.jobs_dir / jobs.get(name)["metadata"]["uid"] / "output"
 
 
+def names_in(output: Path) -> list[str]:
+    return [one["name"] for one in json.loads((output / "manifest.json").read_text())["files"]]
+
+
+def add_to_manifest(output: Path, *names: str, size: int, sha256: str = "0" * 64) -> None:
+    manifest = json.loads((output / "manifest.json").read_text())
+    manifest["files"] += [{"name": name, "bytes": size, "sha256": sha256} for name in names]
+    (output / "manifest.json").write_text(json.dumps(manifest))
+
+
 def path_of(jobs: Jobs, name: str, file: str) -> str:
     return f"/api/namespaces/{jobs.namespace}/jobs/{name}/files/{file}"
 
 
-def test_each_file_of_the_manifest_is_served_as_it_is(gallery: Gallery, jobs: Jobs, finished: str, token: str) -> None:
+def test_each_file_of_the_manifest_is_served_unchanged(gallery: Gallery, jobs: Jobs, finished: str, token: str) -> None:
     shown = gallery.request("GET", f"/api/namespaces/{jobs.namespace}/jobs/{finished}", token=token).json["result"]
 
     assert {Path(one["name"]).suffix for one in shown["files"]} >= {".glb", ".png"}
@@ -79,7 +89,9 @@ def test_a_range_is_a_part_of_the_file(  # noqa: PLR0917  # fixtures
         assert answer.content == whole[part]
 
 
-def test_a_file_that_the_browser_has_is_not_sent_again(gallery: Gallery, jobs: Jobs, finished: str, token: str) -> None:
+def test_a_file_in_the_browsers_cache_is_not_sent_again(
+    gallery: Gallery, jobs: Jobs, finished: str, token: str
+) -> None:
     (mesh,) = folder_of(jobs, finished).glob("*.glb")
     path = path_of(jobs, finished, mesh.name)
     tag = gallery.request("GET", path, token=token).headers["etag"]
@@ -110,10 +122,10 @@ def test_a_file_that_the_browser_has_is_not_sent_again(gallery: Gallery, jobs: J
         "",
     ],
 )
-def test_nothing_but_the_results_files_can_be_read(  # noqa: PLR0917  # fixtures
+def test_only_regular_files_of_the_manifest_can_be_read(  # noqa: PLR0917  # fixtures
     gallery: Gallery, jobs: Jobs, finished: str, token: str, name: str, tmp_path: Path
 ) -> None:
-    """A hostile model leaves links, pipes and a manifest that names them, and files outside."""
+    """A hostile model leaves links and pipes, and a manifest with them and with files outside."""
     output = folder_of(jobs, finished)
     secret = tmp_path / "secret.png"
     secret.write_bytes(b"SECRET")
@@ -122,18 +134,8 @@ def test_nothing_but_the_results_files_can_be_read(  # noqa: PLR0917  # fixtures
     os.mkfifo(output / "pipe.png")
     (output / "unnamed.png").write_bytes(b"SECRET")
     (output / "grown.png").write_bytes(b"more SECRET")
-    manifest = json.loads((output / "manifest.json").read_text())
-    hostile = [
-        "link.png",
-        "folder/secret.png",
-        "pipe.png",
-        "grown.png",
-        "../owner.json",
-        "/etc/passwd",
-        "../../../../etc/passwd",
-    ]
-    manifest["files"] += [{"name": one, "bytes": 6, "sha256": "0" * 64} for one in hostile]
-    (output / "manifest.json").write_text(json.dumps(manifest))
+    hostile = ["link.png", "folder/secret.png", "pipe.png", "grown.png", "../owner.json", "/etc/passwd"]
+    add_to_manifest(output, *hostile, "../../../../etc/passwd", size=6)
 
     answer = gallery.request("GET", path_of(jobs, finished, name), token=token)
 
@@ -143,12 +145,10 @@ def test_nothing_but_the_results_files_can_be_read(  # noqa: PLR0917  # fixtures
     assert "set-cookie" not in answer.headers
 
 
-def test_a_page_among_the_results_is_a_download(gallery: Gallery, jobs: Jobs, finished: str, token: str) -> None:
+def test_a_page_in_a_result_is_a_download(gallery: Gallery, jobs: Jobs, finished: str, token: str) -> None:
     output = folder_of(jobs, finished)
     (output / "report.html").write_text("<script>alert(1)</script>")
-    manifest = json.loads((output / "manifest.json").read_text())
-    manifest["files"].append({"name": "report.html", "bytes": 25, "sha256": "0" * 64})
-    (output / "manifest.json").write_text(json.dumps(manifest))
+    add_to_manifest(output, "report.html", size=25)
 
     headers = gallery.request("GET", path_of(jobs, finished, "report.html"), token=token).headers
 
@@ -157,15 +157,11 @@ def test_a_page_among_the_results_is_a_download(gallery: Gallery, jobs: Jobs, fi
     assert headers["x-content-type-options"] == "nosniff"
 
 
-def test_a_report_is_shown_in_a_frame_of_the_page_alone(
-    gallery: Gallery, jobs: Jobs, finished: str, token: str
-) -> None:
-    """Alone in a tab it could imitate the gallery's page."""
+def test_a_report_is_shown_only_in_a_frame_of_the_page(gallery: Gallery, jobs: Jobs, finished: str, token: str) -> None:
+    """In a tab of its own it could imitate the gallery's page."""
     output = folder_of(jobs, finished)
     (output / "report.html").write_text("<p>Report</p>")
-    manifest = json.loads((output / "manifest.json").read_text())
-    manifest["files"].append({"name": "report.html", "bytes": 13, "sha256": "0" * 64})
-    (output / "manifest.json").write_text(json.dumps(manifest))
+    add_to_manifest(output, "report.html", size=13)
     path = path_of(jobs, finished, "report.html")
 
     framed = gallery.request("GET", path, headers={"Sec-Fetch-Dest": "iframe"}, token=token)
@@ -177,9 +173,8 @@ def test_a_report_is_shown_in_a_frame_of_the_page_alone(
     assert alone.headers["content-disposition"].startswith("attachment")
 
 
-def test_all_files_come_as_one_archive(gallery: Gallery, jobs: Jobs, finished: str, token: str) -> None:
+def test_all_files_can_be_downloaded_as_one_zip(gallery: Gallery, jobs: Jobs, finished: str, token: str) -> None:
     output = folder_of(jobs, finished)
-    named = [one["name"] for one in json.loads((output / "manifest.json").read_text())["files"]]
 
     answer = gallery.request("GET", f"/api/namespaces/{jobs.namespace}/jobs/{finished}/result.zip", token=token)
 
@@ -187,26 +182,27 @@ def test_all_files_come_as_one_archive(gallery: Gallery, jobs: Jobs, finished: s
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         assert archive.testzip() is None
         found = {one.filename: (archive.read(one), one.compress_type) for one in archive.infolist()}
-    assert found == {f"{finished}/{name}": ((output / name).read_bytes(), zipfile.ZIP_STORED) for name in named}
+    assert found == {
+        f"{finished}/{name}": ((output / name).read_bytes(), zipfile.ZIP_STORED) for name in names_in(output)
+    }
 
 
-def test_an_archive_has_no_name_that_leads_elsewhere(gallery: Gallery, jobs: Jobs, finished: str, token: str) -> None:
+def test_an_archive_contains_no_path_outside_its_folder(
+    gallery: Gallery, jobs: Jobs, finished: str, token: str
+) -> None:
     output = folder_of(jobs, finished)
-    manifest = json.loads((output / "manifest.json").read_text())
+    before = names_in(output)
     hostile = ["../evil.sh", "/etc/cron.d/evil", "C:evil.exe", "a\\..\\evil.exe", "a\x00b", "con\nb", "..", "a/../../b"]
-    manifest["files"] += [{"name": one, "bytes": 0, "sha256": hashlib.sha256().hexdigest()} for one in hostile]
-    (output / "manifest.json").write_text(json.dumps(manifest))
+    add_to_manifest(output, *hostile, size=0, sha256=hashlib.sha256().hexdigest())
 
     answer = gallery.request("GET", f"/api/namespaces/{jobs.namespace}/jobs/{finished}/result.zip", token=token)
 
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         assert "evil" not in " ".join(archive.namelist())
-        assert len(archive.namelist()) == len(manifest["files"]) - len(hostile)
+        assert len(archive.namelist()) == len(before)
 
 
-def test_an_archive_with_a_file_that_is_not_the_manifests_breaks_off(
-    gallery: Gallery, jobs: Jobs, finished: str, token: str
-) -> None:
+def test_an_archive_with_a_damaged_file_is_aborted(gallery: Gallery, jobs: Jobs, finished: str, token: str) -> None:
     (mesh,) = folder_of(jobs, finished).glob("*.glb")
     mesh.write_bytes(b"?" * mesh.stat().st_size)
 
@@ -214,7 +210,9 @@ def test_an_archive_with_a_file_that_is_not_the_manifests_breaks_off(
         gallery.request("GET", f"/api/namespaces/{jobs.namespace}/jobs/{finished}/result.zip", token=token)
 
 
-def test_clients_that_leave_early_cost_no_descriptors(gallery: Gallery, jobs: Jobs, finished: str, token: str) -> None:
+def test_clients_that_disconnect_early_leak_no_descriptors(
+    gallery: Gallery, jobs: Jobs, finished: str, token: str
+) -> None:
     (mesh,) = folder_of(jobs, finished).glob("*.glb")
     descriptors = Path(f"/proc/{gallery.process.pid}/fd")
     gallery.request("HEAD", path_of(jobs, finished, mesh.name), token=token)

@@ -1,12 +1,11 @@
-"""The log of a job: what operator and workers wrote about it, for users who may read their pods' logs."""
+"""Job log: the lines of operator and workers about a job, for users who may read the logs of their pods."""
 
 from __future__ import annotations
 
 import json
-import ssl
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,58 +14,38 @@ import pytest
 from devcluster.harness.gallery import Gallery, HttpAnswer
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.system import OPERATOR_NAMESPACE
-from devcluster.servers.certificates import Authority
 from devcluster.waiting import wait_until
-from tests.real.gallery.conftest import MakeUser
+from tests.real.gallery.conftest import MakeUser, grant
 from tests.real.gallery.test_access import know
+from tests.support.servers.https import running_https
 
 NODE = "gallery-logs"
+PROGRAMS = ("operator", "worker")
 _CONTAINER = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 PODS = f"/api/v1/namespaces/{OPERATOR_NAMESPACE}/pods"
 
 
+@dataclass
 class Kubelet:
-    """The logs of pods, as the API server asks a kubelet for them: nothing else of a node is needed."""
+    """A kubelet that serves the logs of pods to the API server, and nothing else."""
 
-    def __init__(self, folder: Path) -> None:
-        self.logs: dict[str, list[str]] = {}
-        self.asked: list[str] = []
-        outer = self
+    logs: dict[str, list[str]] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                outer.asked.append(self.path)
-                _, _, _, pod, _ = urlsplit(self.path).path.split("/")
-                content = "\n".join(outer.logs.get(pod, [])).encode()
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, *_: object) -> None: ...
-
-        pair = Authority.new(folder).issue("kubelet", user="kubelet", hosts=("127.0.0.1",))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(pair.certificate, pair.key)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        self.port = self._server.server_port
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+    def answer(self, handler: BaseHTTPRequestHandler) -> None:
+        self.asked.append(handler.path)
+        pod = urlsplit(handler.path).path.split("/")[3]
+        handler.send_response(200)
+        handler.end_headers()
+        handler.wfile.write("\n".join(self.logs.get(pod, [])).encode())
 
 
 @pytest.fixture
 def kubelet(jobs: Jobs, tmp_path: Path) -> Iterator[Kubelet]:
-    """A node, and on it a pod of the operator and one of a worker."""
-    api, running = jobs.system.cluster.api, Kubelet(tmp_path)
+    """A node with a pod of the operator and a pod of a worker."""
+    api, running = jobs.system.cluster.api, Kubelet()
     api.post("/api/v1/nodes", {"metadata": {"name": NODE}})
-    ports = {"kubeletEndpoint": {"Port": running.port}}
-    addresses = [{"type": "InternalIP", "address": "127.0.0.1"}]
-    api.patch(f"/api/v1/nodes/{NODE}/status", {"status": {"addresses": addresses, "daemonEndpoints": ports}})
-    for name in ("operator", "worker"):
+    for name in PROGRAMS:
         labels = {"app.kubernetes.io/part-of": "reconstruction"}
         spec = {
             "nodeName": NODE,
@@ -76,16 +55,20 @@ def kubelet(jobs: Jobs, tmp_path: Path) -> Iterator[Kubelet]:
             "containers": [{"name": name, "image": "none", "securityContext": _CONTAINER}],
         }
         api.post(PODS, {"metadata": {"name": f"logs-{name}", "labels": labels}, "spec": spec})
-    yield running
-    for name in ("operator", "worker"):
+    with running_https(tmp_path) as server:
+        server.pages |= {f"/containerLogs/{OPERATOR_NAMESPACE}/logs-{name}/{name}": running.answer for name in PROGRAMS}
+        ports = {"kubeletEndpoint": {"Port": server.port}}
+        addresses = [{"type": "InternalIP", "address": "127.0.0.1"}]
+        api.patch(f"/api/v1/nodes/{NODE}/status", {"status": {"addresses": addresses, "daemonEndpoints": ports}})
+        yield running
+    for name in PROGRAMS:
         api.request("DELETE", f"{PODS}/logs-{name}", {"gracePeriodSeconds": 0})
     api.delete(f"/api/v1/nodes/{NODE}")
-    running.stop()
 
 
 @pytest.fixture
 def job(jobs: Jobs, gallery: Gallery) -> str:
-    """Name of a job with Events."""
+    """The name of a job with Events."""
     name = jobs.create_in("Succeeded")
     know(gallery, jobs, name)
     wait_until(lambda: jobs.events(name), "the job's Events")
@@ -101,17 +84,9 @@ def lines_of_pods(gallery: Gallery, jobs: Jobs, name: str, token: str) -> list[d
 
 
 def may_read_logs(jobs: Jobs, account: str, *resources: str) -> None:
-    """Give a service account of the test's namespace these rights on the pods of operator and workers."""
-    api, rbac = jobs.system.cluster.api, f"/apis/rbac.authorization.k8s.io/v1/namespaces/{OPERATOR_NAMESPACE}"
-    metadata = {"name": jobs.namespace}
+    """Grant a service account of the test's namespace these rights on the pods of operator and workers."""
     rules = [{"apiGroups": [""], "resources": list(resources), "verbs": ["get", "list"]}]
-    api.post(f"{rbac}/roles", {"metadata": metadata, "rules": rules})
-    binding = {
-        "metadata": metadata,
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": jobs.namespace},
-        "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": jobs.namespace}],
-    }
-    api.post(f"{rbac}/rolebindings", binding)
+    grant(jobs, account, rules, OPERATOR_NAMESPACE, jobs.namespace)
 
 
 def account_of(gallery: Gallery, token: str) -> str:
@@ -130,7 +105,7 @@ def test_the_lines_about_the_job_come_from_all_pods_in_order(
         "logs-worker": [f"2030-01-01T00:00:01Z INFO job {uid} started", "2030-01-01T00:00:02Z " + "x" * 200_000],
     }
 
-    found = wait_until(lambda: lines_of_pods(gallery, jobs, job, token), "the user's rights to count")
+    found = wait_until(lambda: lines_of_pods(gallery, jobs, job, token), "the user's rights to take effect")
 
     assert found is not None
     lines = [(one["source"], one["text"]) for one in found]
@@ -139,10 +114,10 @@ def test_the_lines_about_the_job_come_from_all_pods_in_order(
 
 
 @pytest.mark.parametrize("resources", [(), ("pods",)], ids=["no-rights", "pods-alone"])
-def test_a_user_who_may_not_read_the_pods_logs_gets_none(  # noqa: PLR0917  # fixtures
+def test_a_user_without_rights_on_pod_logs_gets_no_lines(  # noqa: PLR0917  # fixtures
     gallery: Gallery, jobs: Jobs, job: str, kubelet: Kubelet, make_user: MakeUser, resources: tuple[str, ...]
 ) -> None:
-    """A viewer of jobs, as those of the test have it, may not read Events either."""
+    """The viewers of these tests may not read Events either."""
     token = make_user("viewer")
     if resources:
         may_read_logs(jobs, account_of(gallery, token), *resources)

@@ -1,6 +1,6 @@
-"""The page in a real Chromium: what users see and do, without an error in the console and without another host.
+"""The page in a real Chromium: no error in the console, and no request to another host.
 
-`wait_until` instead of Playwright's `wait_for_function`, which evaluates texts in the page: the page's policy forbids that.
+`wait_until` replaces Playwright's `wait_for_function`: that evaluates strings in the page, which the page's policy forbids.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from devcluster.harness.dashboards.chromium import running_chromium
 from devcluster.harness.gallery import Gallery
 from devcluster.harness.jobs import Jobs
 from devcluster.waiting import wait_until
 from tests.real.gallery.conftest import MakeUser
+from tests.support.browser import barriers, watched
 from tests.support.paths import DATA
 from tests.support.photos import make_photo
 
@@ -30,29 +29,17 @@ WAIT = 60 * SECONDS
 Open = Callable[..., Page]
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with running_chromium(tmp_path_factory.mktemp("chromium")) as running:
-        yield running
-
-
 @pytest.fixture
 def open_page(browser: Browser, gallery: Gallery, make_user: MakeUser) -> Iterator[Open]:
-    """Opens a page and signs in as a user of that role; at the end no page may have an error or have asked another host."""
-    wrong: list[str] = []
-    contexts = []
+    """Open a page and sign in as a user with a role. No page may have an error or a request to another host."""
+    wrong, contexts = [], []
 
     def opened(role: str = "editor", path: str = "/", *, quiet: bool = True, **options: object) -> Page:
         context = browser.new_context(**{"viewport": {"width": 1200, "height": 900}, **options})  # type: ignore[arg-type]  # any of its options
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(WAIT)
-        page.on("console", lambda one: wrong.append(one.text) if quiet and one.type == "error" else None)
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on(
-            "request",
-            lambda one: wrong.append(one.url) if not one.url.startswith((gallery.url, "blob:", "data:")) else None,
-        )
+        wrong.append(watched(page, gallery.url, "blob:", "data:", console=quiet))
         page.goto(gallery.url + path)
         page.get_by_label("Kubernetes token").fill(make_user(role))
         page.get_by_role("button", name="Sign in").click()
@@ -62,16 +49,10 @@ def open_page(browser: Browser, gallery: Gallery, make_user: MakeUser) -> Iterat
     yield opened
     for context in contexts:
         context.close()
-    assert wrong == []
+    assert [one for of_page in wrong for one in of_page] == []
 
 
-def barriers(page: Page) -> list[str]:
-    """What axe finds, with the elements."""
-    found = Axe().run(page).response["violations"]
-    return [f"{one['id']} ({one['impact']}): {[node['html'][:120] for node in one['nodes']]}" for one in found]
-
-
-def test_a_running_job_moves_and_is_cancelled_in_two_steps(open_page: Open, jobs: Jobs, tmp_path: Path) -> None:
+def test_a_running_job_progresses_and_is_cancelled_in_two_steps(open_page: Open, jobs: Jobs, tmp_path: Path) -> None:
     page = open_page("canceller")
     name = jobs.create(queue="slow")
 
@@ -106,7 +87,7 @@ def test_a_running_job_moves_and_is_cancelled_in_two_steps(open_page: Open, jobs
     assert jobs.get(name)["spec"]["cancelReason"] == "Wrong photos"
 
 
-def test_a_mesh_turns_and_files_can_be_downloaded(open_page: Open, jobs: Jobs, tmp_path: Path) -> None:
+def test_a_mesh_can_be_turned_and_files_can_be_downloaded(open_page: Open, jobs: Jobs, tmp_path: Path) -> None:
     name = jobs.create()
     jobs.wait_phase(name, "Succeeded")
     page = open_page("viewer", f"/jobs/{jobs.namespace}/{name}")
@@ -146,8 +127,10 @@ def test_a_mesh_turns_and_files_can_be_downloaded(open_page: Open, jobs: Jobs, t
     page.screenshot(path=tmp_path / "job.png", full_page=True)
 
 
-def test_a_report_runs_in_its_frame_and_reaches_nothing(open_page: Open, jobs: Jobs, tmp_path: Path) -> None:
-    """A hostile model's report: it asks the gallery as the user, and leads its frame elsewhere."""
+def test_a_report_in_its_frame_cannot_reach_the_gallery_or_another_site(
+    open_page: Open, jobs: Jobs, tmp_path: Path
+) -> None:
+    """A hostile model's report sends requests to the gallery as the user, and leads its frame to another site."""
     name = jobs.create()
     jobs.wait_phase(name, "Succeeded")
     output = jobs.system.jobs_dir / jobs.get(name)["metadata"]["uid"] / "output"
@@ -188,9 +171,7 @@ def test_chosen_photos_become_a_job(open_page: Open, jobs: Jobs, tmp_path: Path)
     expect(page.locator("dl div", has_text=re.compile("^Input"))).to_contain_text(f"/{jobs.namespace}/")
 
 
-def test_a_folder_that_is_dropped_on_the_list_becomes_a_job_of_its_name(
-    open_page: Open, jobs: Jobs, tmp_path: Path
-) -> None:
+def test_a_dropped_folder_becomes_a_job_of_its_name(open_page: Open, jobs: Jobs, tmp_path: Path) -> None:
     folder = tmp_path / "My Vase"
     photos = sorted((DATA / "photos" / "berlin").glob("*.jpg"))[:3]
     for name, photo in (("a.jpg", photos[0]), ("side/a.jpg", photos[1]), ("side/b.jpg", photos[2])):
@@ -220,8 +201,8 @@ def test_a_folder_that_is_dropped_on_the_list_becomes_a_job_of_its_name(
 
 
 @pytest.mark.parametrize("many", [500, pytest.param(2000, marks=pytest.mark.release)])
-def test_many_jobs_stay_a_small_page(open_page: Open, jobs: Jobs, tmp_path: Path, many: int) -> None:
-    """A page of rows at a time, however many jobs change; by keyboard, on a phone, in the dark."""
+def test_the_page_stays_small_with_many_jobs(open_page: Open, jobs: Jobs, tmp_path: Path, many: int) -> None:
+    """One page of rows at a time; used by keyboard, on a phone, in dark mode."""
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: jobs.create(f"many-{number:04}", managedBy="example.com/none"), range(many)))
     page = open_page("viewer", viewport={"width": 390, "height": 800}, color_scheme="dark")
@@ -242,7 +223,7 @@ def test_many_jobs_stay_a_small_page(open_page: Open, jobs: Jobs, tmp_path: Path
     expect(page.get_by_role("heading", level=1)).to_contain_text(f"many-{many - 1:04}")
 
 
-def test_signing_out_leaves_nothing_on_the_page(open_page: Open, jobs: Jobs) -> None:
+def test_signing_out_removes_all_jobs_from_the_page(open_page: Open, jobs: Jobs) -> None:
     name = jobs.create(suspend=True)
     page = open_page("viewer")
     expect(page.locator(".jobs li", has_text=name)).to_be_visible(timeout=WAIT)

@@ -1,4 +1,4 @@
-"""Sessions: the cookie, requests that other sites make, and the headers of every answer."""
+"""Sessions: the cookie, requests from other sites, and the headers of every response."""
 
 import pytest
 
@@ -8,9 +8,7 @@ from tests.real.gallery.conftest import MakeUser
 from tests.real.gallery.test_access import know
 
 
-def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(
-    gallery: Gallery, jobs: Jobs, make_user: MakeUser
-) -> None:
+def test_scripts_and_other_sites_cannot_use_the_cookie(gallery: Gallery, jobs: Jobs, make_user: MakeUser) -> None:
     token = make_user("viewer")
 
     answer = Browser(gallery).sign_in(token)
@@ -21,12 +19,12 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(
     assert token not in answer.headers["set-cookie"]
 
 
-def test_each_sign_in_begins_a_new_session(gallery: Gallery, jobs: Jobs, make_user: MakeUser) -> None:
+def test_each_sign_in_starts_a_new_session(gallery: Gallery, jobs: Jobs, make_user: MakeUser) -> None:
     browser, token = Browser(gallery), make_user("viewer")
     browser.sign_in(token)
     first = browser.cookie
 
-    browser.sign_in(token)  # with the first one's cookie: fixation
+    browser.sign_in(token)  # with the first session's cookie (session fixation)
 
     assert browser.cookie != first
     assert gallery.request("GET", "/api/jobs", headers={"Cookie": first}).status == 401
@@ -52,7 +50,7 @@ def test_signing_out_ends_the_session_on_the_server(gallery: Gallery, jobs: Jobs
         pytest.param({"Origin": "", "Sec_Fetch_Site": ""}, id="no-origin"),
     ],
 )
-def test_a_change_that_another_site_makes_is_refused(
+def test_a_change_from_another_site_is_rejected(
     gallery: Gallery, jobs: Jobs, make_user: MakeUser, headers: dict[str, str]
 ) -> None:
     jobs.create("one", suspend=True)
@@ -78,7 +76,7 @@ def test_another_site_cannot_sign_a_user_in(gallery: Gallery, jobs: Jobs, make_u
 
 
 @pytest.mark.parametrize("path", ["/", "/static/app.js", "/api/session", "/nothing", "/static/../app.py"])
-def test_every_answer_carries_the_security_headers(gallery: Gallery, path: str) -> None:
+def test_every_response_has_the_security_headers(gallery: Gallery, path: str) -> None:
     headers = gallery.request("GET", path).headers
 
     policy = headers["content-security-policy"]
@@ -101,5 +99,5 @@ def test_every_answer_carries_the_security_headers(gallery: Gallery, path: str) 
         pytest.param(b'{"token": "a\\r\\nX-Evil: 1"}', 401, id="line-break"),
     ],
 )
-def test_a_malformed_body_is_refused(gallery: Gallery, body: bytes, status: int) -> None:
+def test_a_malformed_body_is_rejected(gallery: Gallery, body: bytes, status: int) -> None:
     assert Browser(gallery).request("POST", "/api/session", body, Content_Type="application/json").status == status

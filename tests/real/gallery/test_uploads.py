@@ -47,7 +47,7 @@ def test_uploaded_photos_become_a_job_of_the_user(sender: Sender, jobs: Jobs, up
         assert sender.photo(upload, photo.name, photo.read_bytes()).status == 201
 
     answer = sender.submit(upload, "from-my-laptop", suspend=True)
-    assert answer.status == 400  # not among the fields that the page sets
+    assert answer.status == 400  # uploads may not set this field
     answer = sender.submit(upload, "from-my-laptop")
 
     assert answer.status == 201, answer.content
@@ -60,7 +60,7 @@ def test_uploaded_photos_become_a_job_of_the_user(sender: Sender, jobs: Jobs, up
     assert sender.discard(upload).status == 409
 
 
-def test_the_workers_read_what_was_uploaded(sender: Sender, jobs: Jobs) -> None:
+def test_the_workers_read_uploaded_photos(sender: Sender, jobs: Jobs) -> None:
     upload = sender.begin()
     for name in ("a.jpg", "b.jpg", "c.jpg"):
         sender.photo(upload, name)
@@ -69,11 +69,11 @@ def test_the_workers_read_what_was_uploaded(sender: Sender, jobs: Jobs) -> None:
 
     jobs.wait_phase("read", "Failed")
     failure = jobs.get("read")["status"]["failure"]
-    assert failure["reason"] == "CORRUPT_IMAGE"  # JPEGs by their first bytes alone
+    assert failure["reason"] == "CORRUPT_IMAGE"  # only their first bytes are those of a JPEG
     assert "a.jpg" in failure["message"]
 
 
-def test_an_invalid_name_is_the_api_servers_answer_and_can_be_mended(sender: Sender) -> None:
+def test_an_invalid_name_is_rejected_and_can_be_corrected(sender: Sender) -> None:
     upload = sender.begin()
     sender.photo(upload, "a.jpg")
 
@@ -98,7 +98,7 @@ def test_an_invalid_name_is_the_api_servers_answer_and_can_be_mended(sender: Sen
         pytest.param("a.jpg", b"\xff\xd8\xff" + bytes(400_000), 413, id="too-large"),
     ],
 )
-def test_what_is_no_photo_is_refused_and_leaves_nothing(  # noqa: PLR0917  # fixtures
+def test_a_file_that_is_not_a_photo_is_rejected_and_deleted(  # noqa: PLR0917  # fixtures
     sender: Sender, jobs: Jobs, uploads_dir: Path, name: str, content: bytes, status: int
 ) -> None:
     upload = sender.begin()
@@ -108,7 +108,7 @@ def test_what_is_no_photo_is_refused_and_leaves_nothing(  # noqa: PLR0917  # fix
     assert sender.submit(upload, "without-photos").status == 400
 
 
-def test_limits_of_an_upload_and_of_a_user_are_kept(sender: Sender) -> None:
+def test_limits_of_an_upload_and_of_a_user_hold(sender: Sender) -> None:
     large = b"\xff\xd8\xff" + bytes(190_000)
     first, second, third = sender.begin(), sender.begin(), sender.begin()
 
@@ -131,7 +131,7 @@ def test_a_user_has_a_limited_number_of_open_uploads(gallery: Gallery, jobs: Job
     assert gallery.request("POST", path, {}, token=sender._token).status == 429
 
 
-def test_another_users_upload_is_out_of_reach(
+def test_an_upload_of_another_user_is_not_found(
     gallery: Gallery, jobs: Jobs, sender: Sender, make_user: MakeUser
 ) -> None:
     upload = sender.begin()

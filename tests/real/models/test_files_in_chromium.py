@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 from reconstruction_operator.models import drawing
 from reconstruction_operator.models.photogrammetry.output import glb
@@ -19,7 +18,7 @@ from reconstruction_operator.models.photogrammetry.sparse.left_out import LeftOu
 from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseModel
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 
-from devcluster.harness.dashboards.chromium import running_chromium
+from tests.support.browser import barriers, watched
 from tests.support.engine.geometry import RED, coloured_square, photo_of, sphere
 from tests.support.paths import DATA
 
@@ -27,12 +26,6 @@ HOSTILE = "</script><img src=x onerror=alert(1)>&\"'.jpg"
 LINES = "cell => { const text = document.createRange(); text.selectNodeContents(cell); return text.getClientRects().length; }"
 SECONDS = 1000  # milliseconds, which Playwright counts in
 VALIDATOR = DATA / "gltf-validator" / "gltf_validator.dart.js"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with running_chromium(tmp_path_factory.mktemp("chromium")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -101,26 +94,20 @@ def findings() -> report.Findings:
 def test_a_report_shows_the_model_and_runs_no_name_of_a_photo(browser: Browser, tmp_path: Path) -> None:
     report.write(tmp_path / "report.html", findings())
     page = browser.new_page(viewport={"width": 600, "height": 500})
-    wrong: list[str] = []
-    page.on("console", lambda one: wrong.append(one.text) if one.type == "error" else None)
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("dialog", lambda one: wrong.append(one.message))
-    page.on(
-        "request", lambda one: wrong.append(one.url) if not one.url.startswith(("file:", "blob:", "data:")) else None
-    )
+    wrong = watched(page, "file:", "blob:", "data:")
     page.goto((tmp_path / "report.html").as_uri())
     expect(page.locator("model-viewer")).to_have_js_property("loaded", True, timeout=90 * SECONDS)
     expect(page.get_by_role("row")).to_have_count(6 + 1 + 5)  # coverage, and the photos with their heads
     expect(page.get_by_role("cell", name=f"9{HOSTILE}", exact=True)).to_be_visible()
     expect(page.get_by_role("cell", name="left out: overlaps with no other photo")).to_be_visible()
     expect(page.get_by_role("img", name="4 cameras around the model, from above")).to_be_visible()
-    violations = Axe().run(page).response["violations"]
+    found = barriers(page)
     page.emulate_media(color_scheme="dark")
     page.set_viewport_size({"width": 390, "height": 800})  # a phone
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     word = page.get_by_role("cell", name="used", exact=True).first
     assert word.evaluate(LINES) == 1
-    violations += Axe().run(page).response["violations"]
+    found += barriers(page)
     page.close()
-    assert [(one["id"], [node["html"][:120] for node in one["nodes"]]) for one in violations] == []
+    assert found == []
     assert wrong == []

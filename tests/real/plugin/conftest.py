@@ -1,4 +1,4 @@
-"""`kubectl recon` as a user runs it, on the system of the tests."""
+"""`kubectl recon` as a user runs it, on the shared system."""
 
 from __future__ import annotations
 

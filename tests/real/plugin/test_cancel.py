@@ -1,4 +1,4 @@
-"""`kubectl recon cancel`: both steps for a person, single steps for scripts."""
+"""`kubectl recon cancel`: both steps with a prompt, single steps for scripts; `suspend`, `resume` and `retry`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def spec(jobs: Jobs, name: str) -> tuple[bool, bool]:
     return bool(found.get("cancelRequested")), bool(found.get("cancelConfirmed"))
 
 
-def test_a_person_sees_what_is_lost_and_is_asked_once(jobs: Jobs, recon: Program) -> None:
+def test_a_user_sees_what_would_be_lost_and_is_prompted_once(jobs: Jobs, recon: Program) -> None:
     jobs.create_in("Running", "running", queue="slow")
     jobs.create_in("Suspended", "sleeping", suspend=True)
     jobs.create_in("Succeeded", "over")
@@ -32,18 +32,18 @@ def test_a_person_sees_what_is_lost_and_is_asked_once(jobs: Jobs, recon: Program
     assert jobs.get("running")["status"]["phase"] == "Cancelled"
 
 
-def test_a_no_leaves_everything_as_it_was(jobs: Jobs, recon: Program, held: str) -> None:
+def test_the_answer_no_withdraws_only_the_commands_own_requests(jobs: Jobs, recon: Program, held: str) -> None:
     jobs.create_in("Queued", "first", queue=held)
     jobs.create_in("Queued", "second", queue=held)
     jobs.request_cancel("second")
     code, shown = recon.on_terminal("cancel", "--all", answers={QUESTION: "n\n"})
     assert code == 0
-    assert "Nothing is cancelled. The announced cancels are withdrawn." in shown
+    assert "Nothing is cancelled. The requested cancels are withdrawn." in shown
     assert spec(jobs, "first") == (False, False)
-    assert spec(jobs, "second") == (True, False)  # announced before, and by another
+    assert spec(jobs, "second") == (True, False)  # requested before by another client
 
 
-def test_a_no_leaves_the_reason_that_another_had_given(jobs: Jobs, recon: Program, held: str) -> None:
+def test_the_answer_no_restores_the_reason_of_an_earlier_request(jobs: Jobs, recon: Program, held: str) -> None:
     jobs.create_in("Queued", "first", queue=held)
     assert recon("cancel", "first", "--request", "--reason", "of Ann").returncode == 0
     code, _ = recon.on_terminal("cancel", "first", "--reason", "of Bob", answers={"Cancel first?": "n\n"})
@@ -51,7 +51,7 @@ def test_a_no_leaves_the_reason_that_another_had_given(jobs: Jobs, recon: Progra
     assert spec(jobs, "first") == (True, False)
 
 
-def test_jobs_that_cannot_be_cancelled_are_named_before_the_question(jobs: Jobs, recon: Program, held: str) -> None:
+def test_jobs_that_cannot_be_cancelled_are_listed_before_the_prompt(jobs: Jobs, recon: Program, held: str) -> None:
     for name in ("over", "done"):
         jobs.create_in("Succeeded", name)
     jobs.create_in("Queued", "first", queue=held)
@@ -62,16 +62,14 @@ def test_jobs_that_cannot_be_cancelled_are_named_before_the_question(jobs: Jobs,
     assert {"over", "done"} < set(others.replace(",", " ").split())
 
 
-def test_jobs_of_all_namespaces_are_answered_with_their_namespaces(jobs: Jobs, recon: Program, held: str) -> None:
+def test_with_all_namespaces_each_job_is_shown_with_its_namespace(jobs: Jobs, recon: Program, held: str) -> None:
     jobs.create_in("Queued", "first", queue=held)
     jobs.system.cluster.kubectl("-n", jobs.namespace, "label", "recon", "first", f"set={jobs.namespace}")
     done = recon("cancel", "-A", "-l", f"set={jobs.namespace}", "--yes")
     assert (done.returncode, done.stdout) == (0, f"{jobs.namespace}/first: cancelled\n")
 
 
-def test_changed_and_created_objects_are_printed_in_the_formats_of_kubectl(
-    jobs: Jobs, recon: Program, held: str
-) -> None:
+def test_changed_and_created_objects_are_printed_in_kubectl_formats(jobs: Jobs, recon: Program, held: str) -> None:
     jobs.create_in("Queued", "first", queue=held)
     assert recon("suspend", "--all", "-o", "name").stdout == "reconstructionjob.reconstruction.dev/first\n"
     assert json.loads(recon("resume", "first", "-o", "json").stdout)["spec"]["suspend"] is False
@@ -80,14 +78,14 @@ def test_changed_and_created_objects_are_printed_in_the_formats_of_kubectl(
     assert recon("retry", "first", "-o", "name").stdout == "reconstructionjob.reconstruction.dev/first-2\n"
 
 
-def test_an_interrupt_at_the_question_is_a_no(jobs: Jobs, recon: Program, held: str) -> None:
+def test_an_interrupt_at_the_prompt_withdraws_the_request(jobs: Jobs, recon: Program, held: str) -> None:
     jobs.create_in("Queued", "first", queue=held)
     code, _ = recon.on_terminal("cancel", "first", answers={"Cancel first?": "\x04"})  # the end of the input
     assert code != 0
     assert spec(jobs, "first") == (False, False)
 
 
-def test_without_a_terminal_nothing_is_asked_and_nothing_done(jobs: Jobs, recon: Program, held: str) -> None:
+def test_without_a_terminal_cancel_fails_without_a_change(jobs: Jobs, recon: Program, held: str) -> None:
     jobs.create_in("Queued", "first", queue=held)
     done = recon("cancel", "first")
     assert done.returncode == 2
@@ -109,16 +107,14 @@ def test_a_script_takes_the_steps_one_by_one(jobs: Jobs, recon: Program, held: s
     assert (again.returncode, again.stderr) == (0, "first: already Cancelled\n")
 
 
-def test_yes_takes_both_steps_and_waits_for_the_end(jobs: Jobs, recon: Program, held: str) -> None:
+def test_yes_takes_both_steps_and_waits_until_the_jobs_are_cancelled(jobs: Jobs, recon: Program, held: str) -> None:
     for name in ("first", "second"):
         jobs.create_in("Queued", name, queue=held)
     done = recon("cancel", "--all", "--yes")
     assert (done.returncode, sorted(done.stdout.splitlines())) == (0, ["first: cancelled", "second: cancelled"])
 
 
-def test_a_reason_is_stored_with_the_request_and_goes_with_its_withdrawal(
-    jobs: Jobs, recon: Program, held: str
-) -> None:
+def test_a_reason_is_stored_with_the_request_and_removed_with_it(jobs: Jobs, recon: Program, held: str) -> None:
     jobs.create_in("Queued", "first", queue=held)
     assert recon("cancel", "first", "--request", "--reason", "wrong photos").returncode == 0
     assert jobs.get("first")["spec"]["cancelReason"] == "wrong photos"
@@ -129,28 +125,28 @@ def test_a_reason_is_stored_with_the_request_and_goes_with_its_withdrawal(
     assert cancelled["message"].endswith("Reason: wrong photos")
 
 
-def test_suspend_and_resume(jobs: Jobs, recon: Program, held: str) -> None:
+def test_a_job_is_suspended_and_resumed(jobs: Jobs, recon: Program, held: str) -> None:
     jobs.create_in("Queued", "first", queue=held)
     assert recon("suspend", "first").stdout == "first: suspended\n"
     jobs.wait_phase("first", "Suspended")
-    assert recon("suspend", "first").stderr == "first: suspended already\n"
+    assert recon("suspend", "first").stderr == "first: already suspended\n"
     assert recon("resume", "--all").stdout == "first: resumed\n"
     jobs.wait_phase("first", "Queued")
 
 
 @pytest.mark.parametrize("options", [[], ["--name", "other"]], ids=["next-name", "own-name"])
-def test_retry_makes_a_new_job_of_a_finished_one(jobs: Jobs, recon: Program, options: list[str]) -> None:
+def test_retry_creates_a_new_job_from_a_finished_one(jobs: Jobs, recon: Program, options: list[str]) -> None:
     jobs.create_in("Failed", "banana", modelType="photogrammetry", input={"uri": "file:///nowhere"})
     done = recon("retry", "@latest", "--param", "faces=5000", *options)
     name = options[-1] if options else "banana-2"
-    assert done.stdout == f"{name}: created, as banana was\n"
+    assert done.stdout == f"{name}: created from banana\n"
     made = jobs.get(name)
     assert made["metadata"]["annotations"]["reconstruction.dev/retry-of"] == "banana"
     assert made["spec"]["input"] == {"uri": "file:///nowhere"}
     assert made["spec"]["parameters"] == {"faces": 5000}
 
 
-def test_retry_of_a_job_that_is_not_over_is_refused(jobs: Jobs, recon: Program, held: str) -> None:
+def test_retry_of_an_unfinished_job_is_rejected(jobs: Jobs, recon: Program, held: str) -> None:
     jobs.create_in("Queued", "first", queue=held)
     done = recon("retry", "first")
-    assert (done.returncode, done.stderr) == (2, "error: first is not over (Queued): it needs no retry\n")
+    assert (done.returncode, done.stderr) == (2, "error: first is not finished (Queued): it needs no retry\n")

@@ -1,4 +1,4 @@
-"""doctor, version, workers and models on the real system; the operator's metrics through the API server's proxy."""
+"""`doctor`, `version`, `workers` and `models` on a real system, with metrics through the API server's proxy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PODS = f"/api/v1/namespaces/{OPERATOR_NAMESPACE}/pods"
 
 
 def host_address() -> str:
-    """An address of this machine other than loopback, which the API server's proxy refuses. Nothing is sent."""
+    """Return an address of this machine other than loopback, which the API server's proxy rejects. Nothing is sent."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.connect(("192.0.2.1", 9))
         return str(probe.getsockname()[0])
@@ -28,14 +28,14 @@ def host_address() -> str:
 
 @pytest.fixture
 def system(start_system: SharedSystems) -> System:
-    """An operator whose probes can be reached by an address of the machine."""
+    """A system whose operator serves metrics on all addresses of the machine."""
     # The proxy of the API server does not reach loopback.
     return start_system(QUICK, operator={"PROBE_HOST": "0.0.0.0"})  # noqa: S104
 
 
 @pytest.fixture
 def operator_pod(jobs: Jobs) -> Iterator[str]:
-    """A Pod object that stands for the operator's process, as its Deployment would make it."""
+    """A Pod object for the operator's process, as a Deployment would create it."""
     api = jobs.system.cluster.api
     labels = {
         "app.kubernetes.io/component": "operator",
@@ -67,7 +67,7 @@ def states(recon: Program) -> dict[str, str]:
     return {check["name"]: check["state"] for check in document(recon, "doctor")["checks"]}
 
 
-def test_a_system_that_is_well_has_nothing_bad(jobs: Jobs, recon: Program, operator_pod: str) -> None:
+def test_doctor_finds_no_fault_in_a_healthy_system(jobs: Jobs, recon: Program, operator_pod: str) -> None:
     jobs.create_in("Succeeded", "good")
     wait_until(
         lambda: states(recon).get("Workers") == "ok", "the operator to see its worker", seen=lambda: states(recon)
@@ -90,7 +90,7 @@ def test_a_system_that_is_well_has_nothing_bad(jobs: Jobs, recon: Program, opera
     assert {name: found.get(name) for name in names} == dict.fromkeys(names, "ok")
 
 
-def test_workers_are_counted_and_what_they_run_is_shown(jobs: Jobs, recon: Program, operator_pod: str) -> None:
+def test_live_workers_are_counted_and_their_models_are_shown(jobs: Jobs, recon: Program, operator_pod: str) -> None:
     jobs.create("typo", queue="gpu-larg")
     jobs.wait("typo", "unserved", lambda job: condition(job, "Dispatched").get("reason") == "QueueUnserved")
     found = document(recon, "workers")
@@ -105,7 +105,7 @@ def test_workers_are_counted_and_what_they_run_is_shown(jobs: Jobs, recon: Progr
     assert states(recon)["Workers"] == "bad"
 
 
-def test_without_metrics_it_says_what_is_not_seen(jobs: Jobs, recon: Program) -> None:
+def test_without_metrics_workers_reports_that_they_are_not_counted(jobs: Jobs, recon: Program) -> None:
     jobs.create("typo", queue="gpu-larg")
     jobs.wait("typo", "unserved", lambda job: condition(job, "Dispatched").get("reason") == "QueueUnserved")
     done = recon("workers")
@@ -114,7 +114,7 @@ def test_without_metrics_it_says_what_is_not_seen(jobs: Jobs, recon: Program) ->
     assert ["gpu-larg", "0", "0", "1"] in [line.split() for line in done.stdout.splitlines()]
 
 
-def test_models_show_how_their_jobs_went(jobs: Jobs, recon: Program) -> None:
+def test_models_shows_the_outcomes_of_jobs(jobs: Jobs, recon: Program) -> None:
     jobs.create("simulated")
     jobs.create("missing", modelType="reconviagen")
     jobs.wait_finished("simulated")
@@ -124,7 +124,7 @@ def test_models_show_how_their_jobs_went(jobs: Jobs, recon: Program) -> None:
     assert "not installed for" in recon("models").stdout
 
 
-def test_versions_that_fit(jobs: Jobs, recon: Program, operator_pod: str) -> None:
+def test_compatible_versions_are_accepted(jobs: Jobs, recon: Program, operator_pod: str) -> None:
     found = document(recon, "version")
     assert found["operator"] == found["kubectl-recon"]
     assert found["crd"] == "reconstruction.dev/v1alpha1"

@@ -1,4 +1,4 @@
-"""get, watch and wait on real jobs."""
+"""`get`, `watch` and `wait` on real jobs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from devcluster.waiting import wait_until
 from tests.support.plugin import Program
 
 
-def test_get_shows_what_needs_attention_first(jobs: Jobs, recon: Program, held: str) -> None:
+def test_get_shows_jobs_that_need_attention_first(jobs: Jobs, recon: Program, held: str) -> None:
     jobs.create_in("Succeeded", "good")
     jobs.create_in("Failed", "bad", modelType="photogrammetry", input={"uri": "file:///nowhere"})
     jobs.create_in("Queued", "waiting", queue=held)
@@ -34,7 +34,7 @@ def test_get_shows_what_needs_attention_first(jobs: Jobs, recon: Program, held: 
     assert "\x1b" not in done.stdout
 
 
-def test_get_gives_objects_in_the_formats_of_kubectl(jobs: Jobs, recon: Program) -> None:
+def test_get_prints_objects_in_kubectl_formats(jobs: Jobs, recon: Program) -> None:
     jobs.create("first", suspend=True)
     jobs.create("second", suspend=True)
     one = json.loads(recon("get", "first", "-o", "json").stdout)
@@ -47,7 +47,7 @@ def test_get_gives_objects_in_the_formats_of_kubectl(jobs: Jobs, recon: Program)
     assert recon("get", "@latest", "-o", "name").stdout.split() == ["reconstructionjob.reconstruction.dev/second"]
 
 
-def test_get_of_a_job_that_is_not_there_fails(jobs: Jobs, recon: Program) -> None:
+def test_get_of_a_missing_job_fails(jobs: Jobs, recon: Program) -> None:
     done = recon("get", "nowhere")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f'error: there is no job "nowhere" in namespace {jobs.namespace}\n'
@@ -67,7 +67,7 @@ def test_the_table_fits_a_terminal_of_80_columns(jobs: Jobs, recon: Program) -> 
     assert max(len(line.rstrip("\r")) for line in plain.splitlines()) <= 80
 
 
-def test_wait_tells_by_its_exit_code_how_the_job_ended(jobs: Jobs, recon: Program) -> None:
+def test_the_exit_code_of_wait_is_that_of_the_outcome(jobs: Jobs, recon: Program) -> None:
     jobs.create("good")
     jobs.create("bad", modelType="photogrammetry", input={"uri": "file:///nowhere"})
     good, bad = recon("wait", "good", "--timeout", "60s"), recon("wait", "bad", "--timeout", "60s")
@@ -77,7 +77,7 @@ def test_wait_tells_by_its_exit_code_how_the_job_ended(jobs: Jobs, recon: Progra
     assert (both.returncode, sorted(both.stdout.split("\n"))) == (3, ["", "bad: Failed", "good: Succeeded"])
 
 
-def test_wait_gives_the_objects_that_got_there(jobs: Jobs, recon: Program, held: str) -> None:
+def test_wait_prints_the_objects_that_reached_the_state(jobs: Jobs, recon: Program, held: str) -> None:
     jobs.create_in("Succeeded", "good")
     jobs.create("waiting", queue=held)
     done = recon("wait", "good", "waiting", "--for", "succeeded", "--timeout", "5s", "-o", "json")
@@ -88,7 +88,7 @@ def test_wait_gives_the_objects_that_got_there(jobs: Jobs, recon: Program, held:
     assert (named.returncode, named.stdout) == (0, "reconstructionjob.reconstruction.dev/good\n")
 
 
-def test_wait_ends_when_the_job_can_no_longer_get_there(jobs: Jobs, recon: Program) -> None:
+def test_wait_ends_when_the_job_can_no_longer_reach_the_state(jobs: Jobs, recon: Program) -> None:
     jobs.create("bad", modelType="photogrammetry", input={"uri": "file:///nowhere"})
     done = recon("wait", "bad", "--for", "succeeded", "--timeout", "60s")
     assert (done.returncode, done.stderr) == (3, "bad: Failed, so it will not be succeeded\n")
@@ -96,13 +96,13 @@ def test_wait_ends_when_the_job_can_no_longer_get_there(jobs: Jobs, recon: Progr
     assert recon("wait", "bad", "--for", "condition=Complete=false").returncode == 0
 
 
-def test_wait_gives_up_after_its_time(jobs: Jobs, recon: Program, held: str) -> None:
+def test_wait_times_out(jobs: Jobs, recon: Program, held: str) -> None:
     jobs.create_in("Queued", "waiting", queue=held)
     done = recon("wait", "waiting", "--timeout", "1s")
     assert (done.returncode, done.stderr) == (6, "waiting: not finished after 1 s\n")
 
 
-def test_jobs_of_all_namespaces_are_named_with_their_own(jobs: Jobs, recon: Program) -> None:
+def test_with_all_namespaces_each_job_is_shown_with_its_namespace(jobs: Jobs, recon: Program) -> None:
     jobs.create("good")
     jobs.system.cluster.kubectl("-n", jobs.namespace, "label", "recon", "good", f"set={jobs.namespace}")
     everywhere = ("-A", "-l", f"set={jobs.namespace}", "--timeout", "60s")
@@ -110,17 +110,17 @@ def test_jobs_of_all_namespaces_are_named_with_their_own(jobs: Jobs, recon: Prog
     assert recon("watch", *everywhere).stdout.splitlines()[-1].startswith(f"{jobs.namespace}/good: Succeeded")
 
 
-def test_wait_sees_a_deletion(jobs: Jobs, recon: Program, held: str) -> None:
+def test_wait_ends_at_a_deletion(jobs: Jobs, recon: Program, held: str) -> None:
     jobs.create_in("Queued", "waiting", queue=held)
     timer = threading.Timer(1.0, jobs.delete, ["waiting"])
     timer.start()
     assert recon("wait", "waiting", "--for", "delete", "--timeout", "60s").returncode == 0
     timer.join()
-    done = recon("wait", "waiting", "--for", "delete")  # not there any more
+    done = recon("wait", "waiting", "--for", "delete")  # it no longer exists
     assert (done.returncode, done.stdout) == (0, "waiting: deleted\n")
 
 
-def test_a_deleted_job_is_given_as_it_was_last_seen(
+def test_a_deleted_job_is_printed_in_its_last_known_state(
     jobs: Jobs, recon: Program, held: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     jobs.create_in("Queued", "waiting", queue=held)
@@ -141,7 +141,7 @@ def test_a_deleted_job_is_given_as_it_was_last_seen(
     ],
     ids=["succeeds", "fails"],
 )
-def test_watch_follows_a_job_to_its_end(
+def test_watch_follows_a_job_until_it_finishes(
     jobs: Jobs, recon: Program, spec: dict[str, object], code: int, last: str
 ) -> None:
     jobs.create("banana", **spec)
@@ -161,7 +161,7 @@ def test_watch_prints_a_line_of_json_for_each_change(jobs: Jobs, recon: Program)
 
 
 def test_watch_draws_bars_on_a_terminal(jobs: Jobs, recon: Program) -> None:
-    jobs.create("banana", queue="slow", suspend=True)  # no Event may come before the program follows them
+    jobs.create("banana", queue="slow", suspend=True)  # the program must be watching before the first Event
     code, shown = recon.on_terminal(
         *("watch", "banana", "--timeout", "80s"),
         answers={
@@ -174,7 +174,7 @@ def test_watch_draws_bars_on_a_terminal(jobs: Jobs, recon: Program) -> None:
     assert "CancelRequested" in shown  # an Event
 
 
-def test_a_viewer_may_read_and_is_refused_in_plain_words(jobs: Jobs, recon: Program) -> None:
+def test_a_viewer_may_read_and_gets_a_clear_error_otherwise(jobs: Jobs, recon: Program) -> None:
     jobs.create_in("Succeeded", "good")
     cluster = jobs.system.cluster
     cluster.api.post(

@@ -1,4 +1,4 @@
-"""submit and results: photos to a bucket, a job on a real system, and its result back; checks and manifests before that."""
+"""`submit` and `results`: upload to a bucket, a job on a real system, and the download of its result; checks and dry runs."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def system(start_system: SharedSystems, storage: S3Server) -> System:
 
 @pytest.fixture
 def recon(jobs: Jobs, storage: S3Server) -> Program:
-    """The program, with the user's own credentials of the bucket."""
+    """The program, with the user's credentials for the bucket."""
     return Program(jobs.system.cluster.kubeconfig, jobs.namespace, storage.environment)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Four photos of this machine."""
+    """A folder with four photos."""
     target = tmp_path / "My Banana"
     target.mkdir()
     for path in sorted(PHOTOS.rglob("*.jpg"))[:4]:
@@ -46,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
     return target
 
 
-def test_photos_of_this_machine_become_a_result_on_this_machine(
+def test_local_photos_become_a_local_result(
     jobs: Jobs, recon: Program, storage: S3Server, folder: Path, tmp_path: Path
 ) -> None:
     photos, meshes = storage.bucket("scans"), storage.bucket("models")
@@ -70,24 +70,24 @@ def test_photos_of_this_machine_become_a_result_on_this_machine(
     assert len(named) == len(delivered - {"manifest.json"}) > 0
 
 
-def test_a_set_that_would_fail_is_refused_before_anything_is_sent(jobs: Jobs, recon: Program, folder: Path) -> None:
+def test_a_photo_set_that_would_fail_is_rejected_before_the_upload(jobs: Jobs, recon: Program, folder: Path) -> None:
     for path in sorted(folder.iterdir())[:2]:
         path.unlink()
     done = recon("submit", folder, "--upload", "s3://unused/")
     assert done.returncode == 2
     assert "error: 2 photos: at least 3 are needed" in done.stderr
-    assert "mend it, or add --force" in done.stderr
+    assert "fix it, or add --force" in done.stderr
     assert recon("get", "-o", "name").stdout == ""
 
 
-def test_without_a_place_for_the_photos_it_says_what_to_name(recon: Program, folder: Path) -> None:
+def test_without_an_upload_address_submit_explains_the_options(recon: Program, folder: Path) -> None:
     done = recon("submit", folder)
     assert done.returncode == 2
     assert "--upload s3://BUCKET/FOLDER/" in done.stderr
     assert f"file://{folder}" in done.stderr
 
 
-def test_a_dry_run_shows_the_manifest_and_creates_nothing(recon: Program, folder: Path) -> None:
+def test_a_dry_run_prints_the_manifest_and_creates_nothing(recon: Program, folder: Path) -> None:
     done = recon(
         *("submit", folder, "--upload", "s3://scans/team/", "--dry-run", "-o", "yaml"),
         *("--quality", "fast", "--param", "faces=5000", "--priority", "high"),
@@ -102,23 +102,23 @@ def test_a_dry_run_shows_the_manifest_and_creates_nothing(recon: Program, folder
     assert recon("get", "-o", "name").stdout == ""
 
 
-def test_a_dry_run_without_a_place_for_the_photos_is_checked_by_the_api_server(recon: Program, folder: Path) -> None:
+def test_a_dry_run_without_an_upload_address_is_checked_by_the_api_server(recon: Program, folder: Path) -> None:
     done = recon("submit", folder, "--dry-run")
     assert done.returncode == 0, done.stderr
     assert yaml.safe_load(done.stdout)["spec"] == {"input": {"uri": "file:///photos/my-banana"}}
-    assert "have no place to go yet (there is no gallery in namespace" in done.stderr
+    assert "cannot be uploaded yet (there is no gallery in namespace" in done.stderr
     assert "not submitted (dry run); the API server accepts it" in done.stderr
     refused = recon("submit", folder, "--dry-run", "--queue", "No Queue")
     assert (refused.returncode, "a queue's name has lower-case letters" in refused.stderr) == (1, True)
 
 
-def test_what_the_api_server_refuses_is_said_before_the_upload(recon: Program, folder: Path) -> None:
+def test_a_spec_that_the_api_server_rejects_fails_before_the_upload(recon: Program, folder: Path) -> None:
     done = recon("submit", folder, "--upload", "s3://not-there/", "--queue", "No Queue")
     assert done.returncode == 1
     assert "a queue's name has lower-case letters" in done.stderr
 
 
-def test_an_address_is_submitted_as_it_is_and_names_are_counted_up(jobs: Jobs, recon: Program) -> None:
+def test_an_address_is_submitted_unchanged_and_the_name_gets_a_number(jobs: Jobs, recon: Program) -> None:
     address = f"file://{PHOTOS}/berlin"
     first = recon("submit", address, "--model", "placeholder", "--no-follow")
     second = recon("submit", address, "--model", "placeholder", "--no-follow")
@@ -126,19 +126,19 @@ def test_an_address_is_submitted_as_it_is_and_names_are_counted_up(jobs: Jobs, r
     assert [jobs.get(name)["spec"]["input"]["uri"] for name in ("berlin", "berlin-2")] == [address, address]
 
 
-def test_one_command_goes_from_photos_to_the_mesh_in_the_browser(recon: Program) -> None:
+def test_submit_with_open_shows_the_mesh_in_the_browser(recon: Program) -> None:
     with recon.opening("submit", f"file://{PHOTOS}/berlin", "--model", "placeholder", "--open") as address:
         assert get(address).status == 200
         assert get(f"{address}berlin.glb").content[:4] == b"glTF"
 
 
-def test_a_failure_is_the_exit_code_and_why_is_named(recon: Program) -> None:
+def test_a_failed_job_sets_the_exit_code_and_points_to_why(recon: Program) -> None:
     done = recon("submit", "file:///nowhere", "--name", "bad")
     assert done.returncode == 3
     assert "Next: kubectl recon why bad" in done.stderr
 
 
-def test_a_result_on_the_workers_volume_is_read_where_it_is_mounted(jobs: Jobs, recon: Program, tmp_path: Path) -> None:
+def test_a_result_on_the_workers_volume_is_read_if_it_is_mounted(jobs: Jobs, recon: Program, tmp_path: Path) -> None:
     jobs.create_in("Succeeded", "good")
     done = recon("results", "good", "-o", tmp_path / "out")
     assert done.returncode == 0, done.stderr

@@ -1,6 +1,6 @@
-"""`kubectl recon why`: each situation on a real API server, with the status as the operator writes it there.
+"""`kubectl recon why`: each situation on a real API server, with a status as the operator writes it.
 
-`test_why_live.py` has those that the running system makes by itself.
+`test_why_live.py` has the situations that a running system creates.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def conditions(**wanted: tuple[str, str]) -> list[dict[str, Any]]:
 
 
 def failure(reason: str, **more: Any) -> dict[str, Any]:
-    text = f"{reason}, says the worker, with its numbers."
+    text = f"{reason}, with numbers."
     return {"phase": "Failed", "attempt": 1, "failure": {"reason": reason, "message": text, "retriable": False}} | more
 
 
@@ -52,7 +52,7 @@ RUNNING: dict[str, Any] = {
     "conditions": conditions(Running=("True", "Started")),
 }
 
-# Situation, spec, status (as a function, for times that are "now"), and words of the answer or its actions.
+# Situation, spec, status, and words of the answer or its actions.
 TABLE = [
     ("managed-by-another", {"managedBy": "example.com/other"}, {}, "example.com/other"),
     ("just-created", {}, {}, "has not seen it yet"),
@@ -62,7 +62,7 @@ TABLE = [
         {"phase": "Queued", "conditions": conditions(Contested=("True", "ManagedElsewhere"))},
         "Two inst",
     ),
-    ("operator-behind", {}, {"phase": "Queued", "observedGeneration": 0}, "has not answered"),
+    ("operator-behind", {}, {"phase": "Queued", "observedGeneration": 0}, "has not handled"),
     ("suspended", {"suspend": True}, {"phase": "Suspended"}, "kubectl recon resume banana"),
     ("suspending", {"suspend": True}, {"phase": "Running"}, "being suspended"),
     ("queue-unserved", {"queue": "gpu-larg"}, {"phase": "Pending", "conditions": UNSERVED}, "gpu-larg"),
@@ -76,7 +76,7 @@ TABLE = [
         "queue-abandoned",
         {"queue": "gpu"},
         {"phase": "Queued", "dispatchTime": ago(minutes=9), "conditions": conditions(Dispatched=("True", "NoWorker"))},
-        "no live worker consumes that any more",
+        "no live worker consumes that queue now",
     ),
     (
         "redis-nearly-full",
@@ -146,7 +146,7 @@ TABLE = [
         "silent",
         {},
         RUNNING | {"progress": RUNNING["progress"] | {"lastUpdateTime": ago(minutes=25)}},
-        "has reported nothing for ",  # the rows are made when tests are collected
+        "has reported nothing for ",  # the rows are created at collection
     ),
     (
         "deadline-near",
@@ -158,10 +158,10 @@ TABLE = [
     (
         "running-again",
         {},
-        RUNNING | {"attempt": 3, "failures": 2, "failure": {"reason": "WORKER_LOST", "message": "it went away"}},
-        "attempt 3: 2 before it failed, the last with WORKER_LOST",
+        RUNNING | {"attempt": 3, "failures": 2, "failure": {"reason": "WORKER_LOST", "message": "it was lost"}},
+        "attempt 3: 2 earlier ones failed, the last with WORKER_LOST",
     ),
-    ("cancel-not-seen", CANCELLED, RUNNING, "has not answered it yet"),
+    ("cancel-not-seen", CANCELLED, RUNNING, "has not handled it yet"),
     (
         "cancelling",
         CANCELLED,
@@ -185,10 +185,15 @@ TABLE = [
     ("poor-result", {}, {"phase": "Succeeded", "warning": "only 5 of 9 photos were aligned"}, "only 5 of 9 photos"),
     ("photos-insufficient", {}, failure("NOT_ENOUGH_OVERLAP"), "take more photos"),
     ("photos-from-one-place", {}, failure("NO_PARALLAX"), "walk around the object"),
-    ("photos-unreadable", {}, failure("CORRUPT_IMAGE"), "export the named photos again"),
+    ("photos-unreadable", {}, failure("CORRUPT_IMAGE"), "export the photos in the message again"),
     ("input-address", {}, failure("INPUT_NOT_FOUND"), "--upload"),
     ("input-unreachable", {}, failure("INPUT_UNREACHABLE"), "check that server"),
-    ("output-refused", {}, failure("OUTPUT_REFUSED", outputs={"uri": "file:///jobs/x"}), "lies at file:///jobs/x"),
+    (
+        "output-refused",
+        {},
+        failure("OUTPUT_REFUSED", outputs={"uri": "file:///jobs/x"}),
+        "the result exists, at file:///jobs/x",
+    ),
     ("output-unreachable", {}, failure("OUTPUT_UPLOAD_FAILED"), "could not be delivered"),
     ("spec-invalid", {}, failure("INVALID_PARAMETERS"), "kubectl recon retry banana --param"),
     ("model-missing", {"modelType": "reconviagen"}, failure("BACKEND_UNAVAILABLE"), "workers that have reconviagen"),
@@ -202,7 +207,7 @@ TABLE = [
 
 @pytest.fixture
 def connection(cluster: devcluster.Cluster, namespace: str) -> Iterator[Connection]:
-    """The API server with our CRD, and a Lease that an operator renewed just now. No operator runs."""
+    """An API server with the CRD, and with a Lease that was renewed just now. No operator runs."""
     cluster.kubectl("apply", "-f", REPOSITORY / "manifests" / "crd")
     wait_until(
         lambda: cluster.api.is_there(f"{GROUP}/reconstructionjobs"), "the API server to serve ReconstructionJobs"
@@ -233,7 +238,7 @@ def lease(connection: Connection, *, renewed: datetime) -> None:
 
 
 def write(connection: Connection, spec: dict[str, Any], status: dict[str, Any], name: str = "banana") -> Job:
-    """A job with that spec and status, as the API server stores them."""
+    """Create a job with that spec and status."""
     cancel = {key: value for key, value in spec.items() if key.startswith("cancel")}
     first = {"input": {"uri": "file:///photos/banana"}} | {key: spec[key] for key in spec if key not in cancel}
     path = job_path(connection.namespace, name)
@@ -261,19 +266,19 @@ def test_each_situation_has_an_answer_and_what_to_do(
 
 
 @pytest.mark.parametrize("status", [{}, RUNNING], ids=["not-seen", "running"])
-def test_an_operator_that_is_away_is_the_answer(connection: Connection, status: dict[str, Any]) -> None:
+def test_an_unavailable_operator_is_reported(connection: Connection, status: dict[str, Any]) -> None:
     lease(connection, renewed=datetime.now(UTC) - timedelta(minutes=7))
     answer, text = why(connection, write(connection, {}, status))
     assert (answer.situation, "renewed 7m" in text) == ("operator-away", True), text
 
 
-def test_a_namespace_that_nobody_watches_is_the_answer(connection: Connection) -> None:
+def test_a_namespace_that_no_operator_watches_is_reported(connection: Connection) -> None:
     job = write(connection, {}, {})
     later = explaining.gather(connection, job, datetime.now(UTC) + timedelta(seconds=20))
     assert rules.answer(later).situation == "namespace-not-watched"
 
 
-def test_a_misspelt_queue_gets_the_one_that_was_meant(connection: Connection) -> None:
+def test_a_misspelt_queue_gets_a_suggestion(connection: Connection) -> None:
     write(connection, {"queue": "gpu-large"}, RUNNING, name="other")
     answer, text = why(
         connection, write(connection, {"queue": "gpu-larg"}, {"phase": "Pending", "conditions": UNSERVED})
@@ -283,13 +288,13 @@ def test_a_misspelt_queue_gets_the_one_that_was_meant(connection: Connection) ->
     assert '{"spec":{"queue":"gpu-large"}}' in text
 
 
-def test_the_jobs_before_it_are_counted(connection: Connection) -> None:
+def test_running_and_older_jobs_of_the_queue_are_counted(connection: Connection) -> None:
     write(connection, {"queue": "counted"}, RUNNING, name="busy")
     _, text = why(connection, write(connection, {"queue": "counted"}, {"phase": "Queued"}))
     assert "queue counted: 1 jobs run, 0 older ones wait" in text
 
 
-def test_programs_get_the_answer_as_json(cluster: devcluster.Cluster, connection: Connection) -> None:
+def test_why_prints_the_answer_as_json(cluster: devcluster.Cluster, connection: Connection) -> None:
     write(connection, {"suspend": True}, {"phase": "Suspended"})
     done = Program(cluster.kubeconfig, connection.namespace)("why", "banana", "-o", "json")
     found = json.loads(done.stdout)
@@ -297,12 +302,12 @@ def test_programs_get_the_answer_as_json(cluster: devcluster.Cluster, connection
     assert found["unknown"] == ["there is no pod of the operator in namespace reconstruction-system"]
 
 
-def test_people_get_a_sentence_and_a_list(cluster: devcluster.Cluster, connection: Connection) -> None:
+def test_why_prints_a_sentence_and_a_list_of_actions(cluster: devcluster.Cluster, connection: Connection) -> None:
     write(connection, {"suspend": True}, {"phase": "Suspended"})
     lines = Program(cluster.kubeconfig, connection.namespace)("why", "@latest").stdout.splitlines()
     assert lines[:4] == [
         "banana: Suspended",
-        "It is suspended (spec.suspend), so nothing of it runs.",
+        "It is suspended (spec.suspend), so it does not run.",
         "What to do:",
-        "  - let it run, from the last stage that it had finished: kubectl recon resume banana",
+        "  - resume it, from its last finished stage: kubectl recon resume banana",
     ]

@@ -1,4 +1,4 @@
-"""`kubectl recon why` on what the running system makes: no status is written by the test."""
+"""`kubectl recon why` on a running system: no test writes a status."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def situation(recon: Program, name: str) -> str:
     return str(found["situation"])
 
 
-def test_jobs_that_wait(jobs: Jobs, recon: Program, held: str) -> None:
+def test_waiting_jobs_are_explained(jobs: Jobs, recon: Program, held: str) -> None:
     jobs.create_in("Queued", "queued", queue=held)
     jobs.create_in("Suspended", "sleeping", suspend=True)
     jobs.create("typo", queue="gpu-larg")
@@ -30,7 +30,7 @@ def test_jobs_that_wait(jobs: Jobs, recon: Program, held: str) -> None:
     assert situation(recon, "foreign") == "managed-by-another"
 
 
-def test_jobs_that_run_and_are_cancelled(jobs: Jobs, recon: Program) -> None:
+def test_running_and_cancelled_jobs_are_explained(jobs: Jobs, recon: Program) -> None:
     jobs.create_in("Running", "running", queue="slow")
     assert situation(recon, "running") == "running"
     jobs.request_cancel("running")
@@ -41,7 +41,7 @@ def test_jobs_that_run_and_are_cancelled(jobs: Jobs, recon: Program) -> None:
     assert situation(recon, "running") == "cancelled"
 
 
-def test_jobs_that_are_over(jobs: Jobs, recon: Program) -> None:
+def test_finished_jobs_are_explained(jobs: Jobs, recon: Program) -> None:
     jobs.create("simulated")
     jobs.create("nowhere", modelType="photogrammetry", input={"uri": "file:///nowhere"})
     jobs.create("wrong-parameter", modelType="photogrammetry", parameters={"nonsense": 1})

@@ -1,4 +1,4 @@
-"""Settings: read from the environment, and refused with advice."""
+"""Settings: read from the environment; an invalid one is rejected with advice."""
 
 from pathlib import Path
 
@@ -30,12 +30,12 @@ def test_settings_are_read_by_name() -> None:
         pytest.param({"GALLERY_UPLOADS_DIR": "photos"}, "begins with /", id="relative"),
     ],
 )
-def test_a_setting_that_cannot_be_used_is_refused(environ: dict[str, str], message: str) -> None:
+def test_an_invalid_setting_is_rejected(environ: dict[str, str], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         Settings.read(environ)
 
 
-def test_a_proxys_secret_must_be_readable_and_long(tmp_path: Path) -> None:
+def test_a_proxy_secret_must_be_readable_and_long(tmp_path: Path) -> None:
     short = tmp_path / "secret"
     short.write_text("guess")
 

@@ -1,11 +1,11 @@
-"""A server in this process that gives prepared answers, and the API client of it."""
+"""A server in this process with prepared responses, and an API client of it."""
 
 from __future__ import annotations
 
 import gzip
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,19 +22,20 @@ _COMPRESSED_BYTES = 128 * 1024
 
 @dataclass
 class Server:
-    """`answers` are given one after the other: status, body. `asked`: method, path with query, body.
+    """Sends `answers` (status, body) one after the other, or those of `respond`. `asked`: method, path with query, body.
 
-    As the API server it compresses large answers for clients that ask for that; `sent_bytes` are those of the answers.
+    As the API server, it compresses large bodies for clients that accept that; `sent_bytes`: sizes of the bodies.
     """
 
     answers: list[tuple[int, bytes]] = field(default_factory=list)
+    respond: Callable[[str], tuple[int, bytes]] | None = None  # by path with query
     asked: list[tuple[str, str, bytes]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     sent_bytes: list[int] = field(default_factory=list)
-    behind_seconds: float = 0.0  # the server's clock, behind this machine's
+    behind_seconds: float = 0.0  # how far the server's clock is behind this machine's
 
     def put(self, status: int, body: object) -> None:
-        """Prepare an answer: bytes as they are, anything else as JSON."""
+        """Prepare a response: bytes unchanged, anything else as JSON."""
         self.answers.append((status, body if isinstance(body, bytes) else json.dumps(body).encode()))
 
 
@@ -52,7 +53,10 @@ def api(server: Server, tmp_path: Path) -> Iterator[Api]:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             server.asked.append((self.command, self.path, body))
             server.headers.append(dict(self.headers))
-            status, content = server.answers.pop(0) if server.answers else (500, b"{}")
+            if server.respond is not None:
+                status, content = server.respond(self.path)
+            else:
+                status, content = server.answers.pop(0) if server.answers else (500, b"{}")
             self.send_response(status)
             if len(content) > _COMPRESSED_BYTES and self.headers.get("Accept-Encoding") == "gzip":
                 content = gzip.compress(content)

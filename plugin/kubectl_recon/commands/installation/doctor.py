@@ -1,4 +1,4 @@
-"""`doctor`: is the installation well? One line for each check, and the cure for each that fails. It only reads."""
+"""`doctor`: checks the health of the installation. It prints each check, and the remedy if one fails. It is read-only."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from kubectl_recon.commands.installation.versions import minor, operator_version
 from kubectl_recon.display.formats import Format, document
 from kubectl_recon.display.screen import screen
 from kubectl_recon.errors import ApiError, ForbiddenError, NotFoundError, ReconError
-from kubectl_recon.fleet import operator
+from kubectl_recon.installation import operator
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import duration_text
 from kubectl_recon.kube import resources
 from kubectl_recon.kube.connection import Connection
 
 _REVIEW: Final = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-_FIELDS: Final = ("suspend", "cancelRequested", "cancelConfirmed", "parameters", "queue")  # that this program uses
+_FIELDS: Final = ("suspend", "cancelRequested", "cancelConfirmed", "parameters", "queue")  # used by this program
 _SKEW_SECONDS: Final = 30
 _LAG_SECONDS: Final = 30.0
 _COLOURS: Final = {"ok": "green", "bad": "red", "unknown": "yellow"}
@@ -28,7 +28,7 @@ _HELM: Final = "helm upgrade --install reconstruction charts/reconstruction-oper
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The result of one check. `cure` is what to do, unless it is `ok`."""
+    """The result of one check. `cure`: the remedy, unless the state is ok."""
 
     name: str
     state: str  # ok | bad | unknown: not permitted
@@ -38,7 +38,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Examined:
-    """What the checks look at."""
+    """The input of the checks."""
 
     connection: Connection
     now: datetime
@@ -63,7 +63,7 @@ def run(connection: Connection, how: Format | None) -> int:
 
 
 def examine(connection: Connection) -> Iterator[Check]:
-    """All checks; those that make no sense after a failed one are left out."""
+    """Yield the checks. Checks that depend on a failed one are skipped."""
     try:
         version = connection.api.get("/version")
     except ReconError as error:
@@ -77,7 +77,7 @@ def examine(connection: Connection) -> Iterator[Check]:
         bodies, _ = connection.api.items(resources.jobs(None))
         jobs, refused = tuple(map(Job, bodies)), ""
     except NotFoundError:
-        return  # there is no CRD, which was reported
+        return  # no CRD: _crd has reported it
     except ApiError as error:
         jobs, refused = _own(connection), str(error)
     seen = Examined(connection, connection.api.now(), jobs, refused, operator.look(connection.api, jobs))
@@ -124,7 +124,7 @@ def _crd(connection: Connection) -> Check:
 
 
 def _rights(seen: Examined) -> Check:
-    """What the user may do with jobs in the namespace."""
+    """Check what the user may do with jobs in the namespace."""
     wanted = {
         "see jobs": ("list", ""),
         "submit": ("create", ""),
@@ -174,18 +174,18 @@ def _operator(seen: Examined) -> Check:
 
 
 def _clock(seen: Examined) -> Check:
-    """The API server's clock by the date of its answers, the operator's by its Lease, which is renewed every few seconds."""
+    """Compare the clocks: the API server's by the date of its responses, the operator's by the renewal of its Lease."""
     ahead = seen.connection.api.clock_ahead_seconds
     if abs(ahead) > _SKEW_SECONDS:
         where = "ahead of" if ahead > 0 else "behind"
         text = f"this machine is {duration_text(int(abs(ahead)))} {where} the API server"
-        return Check("Clocks", "bad", text, "set this machine's clock by NTP: times are shown wrongly")
+        return Check("Clocks", "bad", text, "set this machine's clock by NTP: the times shown are wrong")
     lease = seen.operator.lease
     renewed = lease.renewed if lease is not None else None
     early = (renewed - seen.now).total_seconds() if renewed is not None else 0.0
     if early > _SKEW_SECONDS:
         text = f"the API server is {duration_text(int(early))} behind the operator"
-        return Check("Clocks", "bad", text, "set the clocks of the nodes by NTP: deadlines are counted wrongly")
+        return Check("Clocks", "bad", text, "set the clocks of the nodes by NTP: deadlines are wrong")
     whose = (
         "this machine's and the API server's"
         if renewed is None
@@ -214,18 +214,20 @@ def _pods(seen: Examined) -> Check | None:
 def _redis(seen: Examined) -> Check:
     metrics = seen.operator.metrics
     if metrics is None:
-        return Check("Redis", "unknown", f"the operator's metrics are not there: {seen.operator.metrics_refused}")
+        return Check("Redis", "unknown", f"the operator's metrics are unavailable: {seen.operator.metrics_refused}")
     if not metrics.redis_up:
         return Check(
             "Redis", "bad", "the operator cannot reach it", "check its pod, its address (REDIS_HOST) and its password"
         )
     if metrics.redis_evicts:
-        return Check("Redis", "bad", "it may evict keys, and so lose jobs' state", "set maxmemory-policy noeviction")
+        return Check(
+            "Redis", "bad", "it may evict keys, and so lose the state of jobs", "set maxmemory-policy noeviction"
+        )
     if metrics.dispatch_paused:
         return Check(
-            "Redis", "bad", "it is nearly full, and nothing is sent to workers", "give it more memory (maxmemory)"
+            "Redis", "bad", "it is nearly full, so no job is sent to workers", "give it more memory (maxmemory)"
         )
-    return Check("Redis", "ok", "the operator reaches it")
+    return Check("Redis", "ok", "the operator can reach it")
 
 
 def _workers(seen: Examined) -> Check:
@@ -236,10 +238,12 @@ def _workers(seen: Examined) -> Check:
         text = f"{len(stuck)} jobs wait in queues without a live worker: {queues}"
         return Check("Workers", "bad", text, "start workers with these pools in WORKER_POOLS, or correct spec.queue")
     if metrics is None:
-        return Check("Workers", "unknown", "no job lacks one; live workers are counted in the operator's metrics alone")
+        return Check(
+            "Workers", "unknown", "no job lacks a worker; only the operator's metrics have the number of live workers"
+        )
     served = [queue for queue in metrics.queues if queue.workers]
     if not served:
-        return Check("Workers", "bad", "no live worker consumes any queue", "start one: workers in the chart's values")
+        return Check("Workers", "bad", "no live worker consumes any queue", "start a worker (chart value workers)")
     return Check("Workers", "ok", ", ".join(f"{queue.name}: {queue.workers}" for queue in served))
 
 
@@ -248,9 +252,9 @@ def _writes(seen: Examined) -> Check | None:
     if metrics is None:
         return None
     if metrics.oldest_write_seconds > _LAG_SECONDS:
-        text = f"the oldest of {metrics.pending_writes} writes waits {metrics.oldest_write_seconds:.0f} s"
-        return Check("Write lag", "bad", text, "raise WRITES_PER_SECOND, or look at the API server's load")
-    return Check("Write lag", "ok", f"{metrics.pending_writes} writes wait")
+        text = f"the oldest of {metrics.pending_writes} pending writes waits for {metrics.oldest_write_seconds:.0f} s"
+        return Check("Write lag", "bad", text, "raise WRITES_PER_SECOND, or check the load of the API server")
+    return Check("Write lag", "ok", f"{metrics.pending_writes} pending writes")
 
 
 def _deletions(seen: Examined) -> Check | None:
@@ -258,7 +262,7 @@ def _deletions(seen: Examined) -> Check | None:
     if metrics is None or not metrics.deletions_held:
         return None
     text = "files of deleted jobs are kept, because too many are missing at once or etcd was restored"
-    return Check("Deletions", "bad", text, "see docs/runbooks: raise ORPHANS_AT_ONCE once you know why")
+    return Check("Deletions", "bad", text, "find out why (docs/runbooks), then raise ORPHANS_AT_ONCE")
 
 
 def _installations(seen: Examined) -> Check:
@@ -266,8 +270,8 @@ def _installations(seen: Examined) -> Check:
     leases = {str((job.status.get("installation") or {}).get("lease") or "") for job in seen.jobs} - {""}
     if contested:
         text = f"{len(contested)} jobs are watched by two installations ({', '.join(sorted(leases))})"
-        return Check("Installations", "bad", text, "leave each namespace to one of them (WATCH_NAMESPACES)")
-    shown = ", ".join(sorted(leases)) or "none has taken a job yet"
+        return Check("Installations", "bad", text, "let only one of them watch each namespace (WATCH_NAMESPACES)")
+    shown = ", ".join(sorted(leases)) or "none manages a job yet"
     return Check("Installations", "ok", shown + (" (of the jobs that you may see)" if seen.jobs_refused else ""))
 
 

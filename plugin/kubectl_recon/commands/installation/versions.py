@@ -1,4 +1,4 @@
-"""`version`: this program, the CRD, the operator and Kubernetes, and whether they fit together."""
+"""`version`: the versions of this program, the CRD, the operator and Kubernetes, and whether they are compatible."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kubectl_recon import __version__
 from kubectl_recon.display.formats import Format, document
 from kubectl_recon.display.screen import note
 from kubectl_recon.errors import ApiError
-from kubectl_recon.fleet import operator
+from kubectl_recon.installation import operator
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube import resources
 from kubectl_recon.kube.connection import Connection
@@ -19,7 +19,7 @@ _NUMBER: Final = re.compile(r"v?(\d+)\.(\d+)")
 
 
 def run(connection: Connection, how: Format | None) -> int:
-    """Print the versions. Exit code 1 if program and operator do not fit together."""
+    """Print the versions. Exit code 1 if program and operator are incompatible."""
     found = gather(connection)
     server = str(found["operator"] or "")
     if how in (Format.JSON, Format.YAML):
@@ -27,7 +27,7 @@ def run(connection: Connection, how: Format | None) -> int:
     else:
         print(f"kubectl-recon  {__version__}")  # noqa: T201  # the result
         for name in ("operator", "crd", "kubernetes"):
-            print(f"{name:<14} {found[name] or 'not visible to you, or not there'}")  # noqa: T201  # the result
+            print(f"{name:<14} {found[name] or 'not visible to you, or missing'}")  # noqa: T201  # the result
     if server and minor(server) != minor(__version__):
         note(f"This program and the operator differ by a minor version: install kubectl-recon {server}.")
         return 1
@@ -35,7 +35,7 @@ def run(connection: Connection, how: Format | None) -> int:
 
 
 def gather(connection: Connection) -> dict[str, Any]:
-    """The versions that the user may see. Raises UnreachableError."""
+    """Read the versions that the user may see. Raises UnreachableError."""
     api = connection.api
     kubernetes = str(api.get("/version").get("gitVersion", ""))
     crd = jobs = None
@@ -45,13 +45,13 @@ def gather(connection: Connection) -> dict[str, Any]:
         bodies, _ = api.items(resources.jobs(connection.namespace))
         jobs = [Job(body) for body in bodies]
     except ApiError:
-        pass  # what is missing is shown as such
+        pass  # a missing version is shown as such
     seen = operator.look(api, jobs or [])
     return {"kubectl-recon": __version__, "operator": operator_version(seen), "crd": crd, "kubernetes": kubernetes}
 
 
 def operator_version(seen: operator.Operator) -> str:
-    """The operator's version: by its metrics, or by the label of its pods; empty if neither may be read."""
+    """Return the operator's version, from its metrics or the label of its pods; empty if neither is readable."""
     if seen.metrics is not None and seen.metrics.version:
         return seen.metrics.version
     labels = [pod["metadata"].get("labels") or {} for pod in seen.pods]
@@ -59,6 +59,6 @@ def operator_version(seen: operator.Operator) -> str:
 
 
 def minor(version: str) -> tuple[int, int] | None:
-    """Major and minor number; None for a text that is no version."""
+    """Return major and minor number; None if the text is not a version."""
     found = _NUMBER.match(version)
     return (int(found[1]), int(found[2])) if found else None

@@ -1,8 +1,7 @@
-"""Results in a bucket: what the pointer leads to, as far as it is the job's own, and nothing else of the bucket."""
+"""Results in a bucket: the pointer leads only to the job's own folder, never to other objects of the bucket."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
@@ -14,9 +13,9 @@ from reconstruction_operator.contract.manifest import MAX_MANIFEST_BYTES, Manife
 from reconstruction_operator.transfer import outputs
 from reconstruction_operator.transfer.runs import Run
 
+from tests.support.results import JOB, seal_files
 from tests.support.servers.objects import Bucket
 from tests.support.settings import configure
-from tests.unit.gallery.conftest import JOB
 
 OTHER = "0b4e1d7e-0000-4000-8000-000000000002"
 KEY = JobKey("maps", "banana", JOB)
@@ -26,19 +25,14 @@ FILES = {"model.glb": MESH, "previews/front.png": b"picture", "empty.txt": b""}
 
 @pytest.fixture
 def uri(bucket: Bucket, tmp_path: Path, jobs_dir: Path) -> str:
-    """The address at which the result lies that the job has delivered."""
-    deliver(tmp_path / "result", f"s3://{bucket.name}/meshes/banana/")
-    return f"s3://{bucket.name}/meshes/banana/"
-
-
-def deliver(folder: Path, uri: str, job: str = JOB) -> None:
-    described = []
+    """The address of a delivered result."""
+    uri, folder = f"s3://{bucket.name}/meshes/banana/", tmp_path / "result"
     for name, content in FILES.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
-        described.append(SealedFile(name, len(content), hashlib.sha256(content).hexdigest()))
-    (folder / "manifest.json").write_text(Manifest(job, attempt=1, uri=uri, files=tuple(described)).to_text())
-    outputs.deliver(folder, uri, Run(job, 1, None), lambda: None, namespace="maps")
+    seal_files(folder, *FILES, uri=uri)
+    outputs.deliver(folder, uri, Run(JOB, 1, None), lambda: None, namespace="maps")
+    return uri
 
 
 async def read(uri: str, name: str, start: int = 0, end: int | None = None, key: JobKey = KEY) -> bytes:
@@ -54,8 +48,8 @@ def folder_in(bucket: Bucket) -> str:
     return str(json.loads(bucket.get("meshes/banana/result.json"))["folder"])
 
 
-def point(bucket: Bucket, folder: str, job: str = JOB) -> None:
-    pointer = {"version": 1, "jobId": job, "attempt": 1, "folder": folder, "manifest": f"{folder}manifest.json"}
+def point(bucket: Bucket, folder: str) -> None:
+    pointer = {"version": 1, "jobId": JOB, "attempt": 1, "folder": folder, "manifest": f"{folder}manifest.json"}
     bucket.put("meshes/banana/result.json", json.dumps(pointer).encode())
 
 
@@ -65,7 +59,7 @@ async def test_each_file_is_read_whole_and_in_ranges(uri: str) -> None:
     assert await read(uri, "model.glb", len(MESH) - 3) == MESH[-3:]
 
 
-async def test_the_manifest_is_that_of_the_delivery(uri: str) -> None:
+async def test_the_manifest_of_the_delivery_is_returned(uri: str) -> None:
     manifest = await Results(0.0).manifest(KEY, uri)
 
     assert manifest is not None
@@ -81,8 +75,7 @@ async def test_a_job_without_a_delivery_has_no_result(bucket: Bucket, jobs_dir: 
 
 
 async def test_the_result_of_another_job_at_the_same_address_is_not_read(uri: str) -> None:
-    """A job's author may name any address."""
-    key = JobKey("maps", "thief", OTHER)
+    key = JobKey("maps", "thief", OTHER)  # an author may enter any address
 
     assert await Results(0.0).manifest(key, uri) is None
     with pytest.raises(NoResultError):
@@ -101,7 +94,7 @@ async def test_the_result_of_another_job_at_the_same_address_is_not_read(uri: st
         "{job}/1-0123456789abcdef",
     ],
 )
-async def test_a_pointer_leads_nowhere_but_to_the_jobs_own_folder(uri: str, bucket: Bucket, folder: str) -> None:
+async def test_a_pointer_outside_the_jobs_own_folder_is_ignored(uri: str, bucket: Bucket, folder: str) -> None:
     folder = folder.format(other=OTHER, job=JOB)
     manifest = Manifest(JOB, attempt=1, files=(SealedFile("secret.txt", 6, "0" * 64),)).to_text().encode()
     for place in ("private/", "meshes/private/", f"meshes/banana/{OTHER}/1-0123456789abcdef/"):
@@ -125,7 +118,7 @@ async def test_a_hostile_manifest_opens_no_other_object(uri: str, bucket: Bucket
         await read(uri, name)
 
 
-async def test_a_file_of_less_than_nothing_is_no_file(uri: str, bucket: Bucket) -> None:
+async def test_a_file_of_negative_size_is_not_opened(uri: str, bucket: Bucket) -> None:
     manifest = Manifest(JOB, attempt=1, files=(SealedFile("model.glb", -5, "0" * 64),)).to_text()
     bucket.put(f"meshes/banana/{folder_in(bucket)}manifest.json", manifest.encode())
 
@@ -133,13 +126,13 @@ async def test_a_file_of_less_than_nothing_is_no_file(uri: str, bucket: Bucket) 
         await read(uri, "model.glb")
 
 
-async def test_the_manifest_of_another_job_is_not_taken(uri: str, bucket: Bucket) -> None:
+async def test_the_manifest_of_another_job_is_ignored(uri: str, bucket: Bucket) -> None:
     bucket.put(f"meshes/banana/{folder_in(bucket)}manifest.json", Manifest(OTHER, attempt=1).to_text().encode())
 
     assert await Results(0.0).manifest(KEY, uri) is None
 
 
-async def test_huge_objects_in_the_place_of_pointer_and_manifest_are_not_read(uri: str, bucket: Bucket) -> None:
+async def test_a_huge_pointer_or_manifest_is_not_read(uri: str, bucket: Bucket) -> None:
     bucket.put(f"meshes/banana/{folder_in(bucket)}manifest.json", b" " * MAX_MANIFEST_BYTES + b"{}")
     assert await Results(0.0).manifest(KEY, uri) is None
 
@@ -148,9 +141,7 @@ async def test_huge_objects_in_the_place_of_pointer_and_manifest_are_not_read(ur
 
 
 @pytest.mark.parametrize(("start", "end"), [(0, None), (2, 5)])
-async def test_an_object_of_another_size_is_no_file_of_the_result(
-    uri: str, bucket: Bucket, start: int, end: int | None
-) -> None:
+async def test_an_object_of_another_size_is_not_opened(uri: str, bucket: Bucket, start: int, end: int | None) -> None:
     bucket.put(f"meshes/banana/{folder_in(bucket)}model.glb", b"another content")
 
     with pytest.raises(NoResultError):
@@ -173,9 +164,7 @@ async def test_a_scheme_that_is_not_enabled_is_not_read(uri: str, monkeypatch: p
         await Results(0.0).manifest(KEY, uri)
 
 
-async def test_an_error_names_the_cause_and_never_the_servers_address(
-    uri: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_error_has_the_cause_without_the_servers_address(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
 
     with pytest.raises(UnreadableResultError, match="accepts no connections") as raised:

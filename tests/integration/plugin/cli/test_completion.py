@@ -1,4 +1,4 @@
-"""Completion as kubectl asks for it: `kubectl_complete-recon`."""
+"""Completion by kubectl: `kubectl_complete-recon`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def complete(*words: str, kubeconfig: Path | None = None) -> list[str]:
 def test_commands_are_completed_with_their_help() -> None:
     found = complete("wa")
     assert [line.partition("\t")[0] for line in found] == ["watch", "wait", ":4"]
-    assert found[0] == "watch\tFollow jobs live, until they are over."
+    assert found[0] == "watch\tFollow jobs live until they finish."
 
 
 def test_options_are_completed_on_one_line_each() -> None:
@@ -53,5 +53,5 @@ def test_contexts_come_from_the_kubeconfig(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [("get", ""), ("get", "-n", "")])
-def test_without_a_cluster_nothing_is_offered_and_nothing_fails(words: tuple[str, ...]) -> None:
+def test_without_a_cluster_completion_offers_nothing_and_succeeds(words: tuple[str, ...]) -> None:
     assert complete(*words) == [":0"]

@@ -1,30 +1,23 @@
-"""The command line as a user runs it without a cluster: help, what `--help` may load, and an API server that does not answer."""
+"""Command line without a cluster: help, the packages that it loads, and an API server that does not respond."""
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 from tests.support.paths import CHECKOUT
-from tests.support.plugin import PROGRAM, write_kubeconfig
+from tests.support.plugin import run_program, write_kubeconfig
 
 SLOW = {"kubernetes", "urllib3", "rich", "yaml", "PIL", "obstore", "prometheus_client", "asyncio", "requests", "ssl"}
-"""Packages that take longer to load than --help may take."""
-GROUPS = ("reading", "transferring", "looking", "changing", "installation")
-"""Modules that hold the commands."""
-
-
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [PROGRAM, *arguments], env=os.environ | environment, capture_output=True, text=True, check=False, timeout=60
-    )
+"""Packages that load too slowly for --help."""
+GROUPS = ("reading", "transferring", "meshes", "changing", "installation")
+"""Modules with the commands."""
 
 
 def loaded_after(*commands: list[str]) -> set[str]:
-    """The modules that are loaded once these command lines were run in one process."""
+    """Return the modules that are loaded after these command lines ran in one process."""
     program = (
         "import contextlib, json, sys\n"
         "from kubectl_recon.cli.main import main\n"
@@ -37,7 +30,7 @@ def loaded_after(*commands: list[str]) -> set[str]:
     return set(json.loads(done.stdout.splitlines()[-1]))
 
 
-def test_help_loads_no_package_that_is_slow_to_load() -> None:
+def test_help_loads_no_slow_package() -> None:
     loaded = loaded_after(["--help"], ["get", "--help"], ["cancel", "--help"], ["--version"])
     packages = {name.partition(".")[0] for name in loaded}
     assert "typer" in packages
@@ -53,8 +46,8 @@ def own(modules: set[str]) -> set[str]:
     return {name.partition(".")[2] for name in modules if name.startswith("kubectl_recon.")}
 
 
-def test_help_names_every_command_in_one_line_and_the_page_has_each() -> None:
-    done = run("--help")
+def test_help_has_one_line_for_each_command_and_the_page_has_each() -> None:
+    done = run_program("--help")
     assert done.returncode == 0
     commands = done.stdout.partition("Commands:\n")[2]
     assert "..." not in commands
@@ -64,15 +57,13 @@ def test_help_names_every_command_in_one_line_and_the_page_has_each() -> None:
     assert [name for name in named if f"`{name}`" not in page.partition("All commands but")[0]] == []
 
 
-def test_a_kubeconfig_that_is_not_there_is_named(tmp_path: Path) -> None:
-    done = run("get", KUBECONFIG=str(tmp_path / "none"))
+def test_a_missing_kubeconfig_is_reported(tmp_path: Path) -> None:
+    done = run_program("get", KUBECONFIG=str(tmp_path / "none"))
     assert (done.returncode, done.stdout) == (1, "")
-    assert (
-        done.stderr == f"error: there is no kubeconfig at {tmp_path}/none: name one with --kubeconfig or KUBECONFIG\n"
-    )
+    assert done.stderr == f"error: there is no kubeconfig at {tmp_path}/none: set --kubeconfig or KUBECONFIG\n"
 
 
-def test_a_server_that_does_not_answer_is_named(tmp_path: Path) -> None:
-    done = run("get", KUBECONFIG=str(write_kubeconfig(tmp_path)))
+def test_an_unavailable_api_server_is_reported(tmp_path: Path) -> None:
+    done = run_program("get", KUBECONFIG=str(write_kubeconfig(tmp_path)))
     assert done.returncode == 1
-    assert done.stderr.startswith("error: the API server at http://127.0.0.1:9 does not answer: ")
+    assert done.stderr.startswith("error: the API server at http://127.0.0.1:9 does not respond: ")

@@ -1,4 +1,4 @@
-"""Photos on the user's machine."""
+"""Local photos."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.photos import make_photo
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """Three small photos, which `--force` takes."""
+    """Three small photos, which need `--force`."""
     folder = tmp_path / "My Vase"
     folder.mkdir()
     for number in range(3):

@@ -1,24 +1,17 @@
-"""`run` as a user runs it, with the placeholder: the model's process, what it prints, and how it ends."""
+"""`run` with the placeholder: the model's process, the output, and the exit code."""
 
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
-from tests.support.plugin import PROGRAM, get, serving
+from tests.support.plugin import PROGRAM, get, run_program, serving
 
 
-def recon(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(PROGRAM), *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False
-    )
-
-
-def test_run_makes_a_mesh(photos: Path, tmp_path: Path) -> None:
+def test_run_creates_a_mesh(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "mesh"
 
-    done = recon("run", photos, "-o", out, "--model", "placeholder", "--force")
+    done = run_program("run", photos, "-o", out, "--model", "placeholder", "--force")
 
     assert done.returncode == 0, done.stderr
     files = [line.partition("  ")[0] for line in done.stdout.splitlines()]
@@ -28,7 +21,7 @@ def test_run_makes_a_mesh(photos: Path, tmp_path: Path) -> None:
     assert "a simulation" in done.stderr
 
 
-def test_run_shows_the_mesh_in_the_browser_when_it_is_there(photos: Path, tmp_path: Path) -> None:
+def test_run_with_open_shows_the_mesh_in_the_browser(photos: Path, tmp_path: Path) -> None:
     command = [str(PROGRAM), "run", str(photos), "-o", str(tmp_path / "mesh"), "--model", "placeholder", "--force"]
 
     with serving([*command, "--param", "stepSeconds=0", "--open"], os.environ) as address:
@@ -36,24 +29,24 @@ def test_run_shows_the_mesh_in_the_browser_when_it_is_there(photos: Path, tmp_pa
         assert get(f"{address}model.glb").content == (tmp_path / "mesh" / "model.glb").read_bytes()
 
 
-def test_preview_shows_nothing_in_a_pipe(tmp_path: Path) -> None:
-    done = recon("preview", tmp_path)
+def test_preview_fails_in_a_pipe(tmp_path: Path) -> None:
+    done = run_program("preview", tmp_path)
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert "preview shows pictures in a terminal" in done.stderr
+    assert "preview needs a colour terminal" in done.stderr
 
 
-def test_a_run_that_fails_says_why_and_leaves_nothing(photos: Path, tmp_path: Path) -> None:
+def test_a_failed_run_reports_the_reason_and_leaves_no_folder(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "mesh"
 
-    done = recon("run", photos, "-o", out, "--model", "placeholder", "--param", "stepSeconds=-1", "--force")
+    done = run_program("run", photos, "-o", out, "--model", "placeholder", "--param", "stepSeconds=-1", "--force")
 
     assert done.returncode == 3
     assert "error: INVALID_PARAMETERS after" in done.stderr
     assert not out.exists()
 
 
-def test_photos_that_would_fail_are_not_run(photos: Path, tmp_path: Path) -> None:
-    done = recon("run", photos / "0.jpg", "-o", tmp_path / "mesh")
+def test_photos_that_would_fail_are_rejected(photos: Path, tmp_path: Path) -> None:
+    done = run_program("run", photos / "0.jpg", "-o", tmp_path / "mesh")
 
-    assert (done.returncode, "this set would fail" in done.stderr) == (2, True)
+    assert (done.returncode, "this photo set would fail" in done.stderr) == (2, True)

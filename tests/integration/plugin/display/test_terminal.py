@@ -1,4 +1,4 @@
-"""`preview` on a terminal: the program asks it what it can show, and prints accordingly."""
+"""`preview` on a terminal: the program queries its features, and prints accordingly."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _DEADLINE_SECONDS = 60.0
 
 
 def shown(answer: bytes, folder: Path, *, late_seconds: float = 0.0, **environment: str) -> bytes:
-    """What `preview` prints on a terminal that gives this answer to the question for its attributes."""
+    """Return what `preview` prints on a terminal with this response to the query for its attributes."""
     child, master = pty.fork()
     if child == 0:
         os.environ.update({"TERM": "xterm", **environment})
-        os.execv(PROGRAM, [str(PROGRAM), "preview", str(folder)])  # noqa: S606  # it needs a terminal of its own
+        os.execv(PROGRAM, [str(PROGRAM), "preview", str(folder)])  # noqa: S606  # it needs its own terminal
     output, asked, deadline = b"", False, time.monotonic() + _DEADLINE_SECONDS
     try:
         while time.monotonic() < deadline:
@@ -33,7 +33,7 @@ def shown(answer: bytes, folder: Path, *, late_seconds: float = 0.0, **environme
                 break
             if not asked and b"\x1b[c" in output:
                 asked = True
-                time.sleep(late_seconds)  # as a slow network
+                time.sleep(late_seconds)  # as over a slow network
                 os.write(master, answer)
     finally:
         os.close(master)
@@ -56,7 +56,7 @@ def folder(tmp_path: Path) -> Path:
         pytest.param(b"\x1b[?1;2c", "▀".encode(), id="half-blocks"),
     ],
 )
-def test_preview_shows_a_picture_as_the_terminal_can(answer: bytes, begin: bytes, folder: Path) -> None:
+def test_preview_uses_the_best_protocol_of_the_terminal(answer: bytes, begin: bytes, folder: Path) -> None:
     output = shown(answer, folder)
 
     _, name, picture = output.partition(b"preview_0.png\r\n")
@@ -65,11 +65,11 @@ def test_preview_shows_a_picture_as_the_terminal_can(answer: bytes, begin: bytes
     assert sum(one in picture for one in (b"\x1b_Ga=T", b"\x1bPq", "▀".encode())) == 1
 
 
-def test_an_answer_over_a_slow_network_is_awaited(folder: Path) -> None:
+def test_a_late_response_over_a_slow_network_is_used(folder: Path) -> None:
     assert b"\x1bPq" in shown(XTERM, folder, late_seconds=0.6)
 
 
-def test_tmux_is_not_asked_for_kittys_protocol(folder: Path) -> None:
+def test_tmux_gets_no_query_for_kitty_graphics(folder: Path) -> None:
     output = shown(b"\x1b[?1;2c", folder, TMUX="/tmp/tmux-0/default,1,0")  # as tmux sets it
 
     assert b"\x1b_G" not in output

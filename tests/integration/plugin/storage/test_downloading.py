@@ -25,7 +25,7 @@ def manifest() -> Manifest:
 
 
 def deliver(bucket: Bucket, address: str = "meshes/banana") -> str:
-    """A result as the workers deliver it; its own folder."""
+    """Store a result as the workers deliver it; return the address of its folder."""
     found = manifest()
     for name, content in CONTENT.items():
         bucket.put(f"{address}/{folder_of(found)}{name}", content)
@@ -34,30 +34,30 @@ def deliver(bucket: Bucket, address: str = "meshes/banana") -> str:
     return f"s3://{bucket.name}/{address}/{folder_of(found)}"
 
 
-def test_a_result_is_fetched_and_its_mesh_named_for_people(bucket: Bucket, tmp_path: Path) -> None:
+def test_a_result_is_downloaded_with_the_mesh_named_after_the_job(bucket: Bucket, tmp_path: Path) -> None:
     results.fetch(downloading.source(deliver(bucket)), "banana", tmp_path / "out", ())
     assert (tmp_path / "out" / "banana.glb").read_bytes() == CONTENT["model.glb"]
     assert (tmp_path / "out" / "previews" / "front.png").read_bytes() == CONTENT["previews/front.png"]
     assert sorted(path.name for path in (tmp_path / "out").rglob("*.*")) == ["banana.glb", "front.png"]
 
 
-def test_the_pointer_at_an_address_leads_to_the_result(bucket: Bucket, tmp_path: Path) -> None:
+def test_the_pointer_at_the_output_address_leads_to_the_result(bucket: Bucket, tmp_path: Path) -> None:
     deliver(bucket)
     assert results.of_address(f"s3://{bucket.name}/meshes/banana/", str(tmp_path), ["*.png"]) == 0
     assert [path.name for path in tmp_path.rglob("*.*")] == ["front.png"]
 
 
-def test_files_that_are_there_are_not_fetched_again(
+def test_complete_files_are_not_downloaded_again(
     bucket: Bucket, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     uri = deliver(bucket)
     assert results.of_address(uri, str(tmp_path), ()) == 0
     capsys.readouterr()
     assert results.of_address(uri, str(tmp_path), ()) == 0
-    assert capsys.readouterr().out.count("(was there)") == 2
+    assert capsys.readouterr().out.count("(kept)") == 2
 
 
-def test_a_download_that_broke_off_is_resumed(bucket: Bucket, tmp_path: Path) -> None:
+def test_an_interrupted_download_is_resumed(bucket: Bucket, tmp_path: Path) -> None:
     (tmp_path / "banana.glb.part").write_bytes(CONTENT["model.glb"][:1_000_000])
     place, files = downloading.files(downloading.source(deliver(bucket)))
     done: list[int] = []
@@ -71,31 +71,31 @@ def test_a_damaged_file_is_never_kept(bucket: Bucket, tmp_path: Path) -> None:
     uri = deliver(bucket)
     key = next(key for key in bucket.keys if key.endswith("model.glb"))
     bucket.put(key, b"MESH" + CONTENT["model.glb"][4:])
-    with pytest.raises(ReconError, match=r"model.glb was damaged on its way \(sha256"):
+    with pytest.raises(ReconError, match=r"model.glb was damaged during the transfer \(sha256"):
         results.fetch(downloading.source(uri), "banana", tmp_path, ())
     assert not list(tmp_path.glob("banana.glb*"))
 
 
-def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path: Path) -> None:
+def test_a_name_outside_the_folder_is_rejected(tmp_path: Path) -> None:
     content = {"files": [{"name": "../evil.sh", "bytes": 1, "sha256": "x"}]}
     (tmp_path / "manifest.json").write_text(json.dumps(content))
-    with pytest.raises(ReconError, match="outside of its folder"):
+    with pytest.raises(ReconError, match="outside its folder"):
         downloading.files(downloading.source(f"file://{tmp_path}"))
 
 
-def test_a_result_on_a_volume_that_is_not_here_is_explained() -> None:
+def test_a_result_on_a_volume_that_is_not_mounted_is_explained() -> None:
     with pytest.raises(
-        UsageError, match="lies on the workers' volume, at file:///jobs/uid, which this machine does not see"
+        UsageError, match="is on the workers' volume, at file:///jobs/uid, which is not mounted on this machine"
     ):
         downloading.source("file:///jobs/uid")
 
 
-def test_a_pattern_without_a_file_names_those_that_are_there(bucket: Bucket, tmp_path: Path) -> None:
+def test_a_pattern_without_a_match_is_rejected_with_the_names_of_the_files(bucket: Bucket, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no file \*.obj; it has: model.glb, previews/front.png"):
         results.of_address(deliver(bucket), str(tmp_path), ["*.obj"])
 
 
-def test_a_mesh_keeps_its_name_if_another_file_has_the_jobs() -> None:
+def test_a_mesh_keeps_its_name_if_another_file_has_the_jobs_name() -> None:
     mesh, other = ResultFile("model.glb", 1, ""), ResultFile("banana.glb", 1, "")
     assert results.name_for(mesh, "banana", [mesh]) == "banana.glb"
     assert results.name_for(mesh, "banana", [mesh, other]) == "model.glb"

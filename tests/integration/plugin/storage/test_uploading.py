@@ -25,7 +25,7 @@ def folder(bucket: Bucket) -> Folder:
     return Folder.parse(f"s3://{bucket.name}/team/banana/")
 
 
-def test_photos_go_below_the_folder_and_their_bytes_are_counted(bucket: Bucket, files: list[tuple[Path, str]]) -> None:
+def test_photos_are_uploaded_and_their_bytes_are_counted(bucket: Bucket, files: list[tuple[Path, str]]) -> None:
     done: list[int] = []
     assert upload(folder(bucket), files, done.append) == 2
     assert bucket.keys == ["team/banana/a.jpg", "team/banana/left/b c.jpg"]
@@ -33,22 +33,22 @@ def test_photos_go_below_the_folder_and_their_bytes_are_counted(bucket: Bucket, 
     assert sum(done) == sum(path.stat().st_size for path, _ in files)
 
 
-def test_what_is_there_already_is_not_sent_again(bucket: Bucket, files: list[tuple[Path, str]]) -> None:
+def test_a_photo_that_is_already_there_is_not_sent_again(bucket: Bucket, files: list[tuple[Path, str]]) -> None:
     upload(folder(bucket), files, lambda _: None)
-    bucket.put("team/banana/a.jpg", b"A.JPG" * 1000)  # of the same size, and not the same
+    bucket.put("team/banana/a.jpg", b"A.JPG" * 1000)  # other content of the same size
     assert upload(folder(bucket), files, lambda _: None) == 1
     assert bucket.get("team/banana/a.jpg") == b"a.jpg" * 1000
 
 
-def test_a_folder_with_other_files_is_refused(bucket: Bucket, files: list[tuple[Path, str]]) -> None:
+def test_a_folder_with_other_files_is_rejected(bucket: Bucket, files: list[tuple[Path, str]]) -> None:
     bucket.put("team/banana/old.jpg", b"old")
-    with pytest.raises(UsageError, match=r"holds other files \(old.jpg\), which the job would read as well"):
+    with pytest.raises(UsageError, match=r"contains other files \(old.jpg\), which the job would read as well"):
         upload(folder(bucket), files, lambda _: None)
     assert bucket.keys == ["team/banana/old.jpg"]
 
 
 @pytest.mark.parametrize("broken", ["no-bucket", "wrong-key"])
-def test_what_the_server_refuses_is_said_with_the_address(
+def test_an_error_of_the_server_has_the_address(
     bucket: Bucket, files: list[tuple[Path, str]], monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
     name = "nowhere" if broken == "no-bucket" else bucket.name

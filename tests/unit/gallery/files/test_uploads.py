@@ -1,4 +1,4 @@
-"""Uploads: limits are kept while photos come, also from several threads, and after a restart."""
+"""Uploads: limits hold for photos from several threads and after a restart."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +29,7 @@ def photos(upload: Upload) -> dict[str, int]:
     return {one.name: one.stat().st_size for one in upload.photos.iterdir()}
 
 
-def test_a_photo_in_small_chunks_is_written_whole(uploads: Uploads) -> None:
+def test_a_photo_in_small_chunks_is_stored_completely(uploads: Uploads) -> None:
     upload = uploads.begin("anna", "team", ())
 
     take(uploads, upload, "a.jpg", *(JPEG[start : start + 1] for start in range(20)))
@@ -47,7 +47,7 @@ def test_a_photo_in_small_chunks_is_written_whole(uploads: Uploads) -> None:
         pytest.param(b"\0\0\0\x18ftypheic", id="heic"),
     ],
 )
-def test_each_format_of_photos_is_taken(uploads: Uploads, head: bytes) -> None:
+def test_each_photo_format_is_accepted(uploads: Uploads, head: bytes) -> None:
     upload = uploads.begin("anna", "team", ())
 
     take(uploads, upload, "a.jpg", head + bytes(20))
@@ -56,16 +56,16 @@ def test_each_format_of_photos_is_taken(uploads: Uploads, head: bytes) -> None:
 
 
 @pytest.mark.parametrize("content", [b"<html>" + bytes(20), b"GIF89a" + bytes(20), b"\xff\xd8", b"RIFF\0\0\0\0WAVE"])
-def test_other_files_leave_nothing(uploads: Uploads, content: bytes) -> None:
+def test_a_file_that_is_not_a_photo_is_rejected_and_deleted(uploads: Uploads, content: bytes) -> None:
     upload = uploads.begin("anna", "team", ())
 
-    with pytest.raises(UploadError, match="no JPEG"):
+    with pytest.raises(UploadError, match="not a JPEG"):
         take(uploads, upload, "a.jpg", content)
 
     assert (photos(upload), upload.bytes) == ({}, 0)
 
 
-def test_a_photo_that_is_sent_again_replaces_the_first(uploads: Uploads) -> None:
+def test_a_photo_of_the_same_name_replaces_the_first(uploads: Uploads) -> None:
     upload = uploads.begin("anna", "team", ())
     take(uploads, upload, "a.jpg")
 
@@ -76,19 +76,19 @@ def test_a_photo_that_is_sent_again_replaces_the_first(uploads: Uploads) -> None
     assert (photos(upload), upload.bytes) == ({"a.jpg": 600}, 600)
 
 
-def test_a_name_is_uploaded_once_at_a_time(uploads: Uploads) -> None:
+def test_concurrent_uploads_of_one_name_are_rejected(uploads: Uploads) -> None:
     upload = uploads.begin("anna", "team", ())
 
     with uploads.receive(upload, "a.jpg") as receiver:
         receiver.write(JPEG)
-        with pytest.raises(UploadError, match="being uploaded already"):
+        with pytest.raises(UploadError, match="already being uploaded"):
             uploads.receive(upload, "a.jpg")
 
     with pytest.raises(UploadError, match="no photos"):
         uploads.close(upload)
 
 
-def test_photos_from_several_threads_never_pass_the_limit(settings: Settings) -> None:
+def test_photos_from_several_threads_never_exceed_the_limit(settings: Settings) -> None:
     uploads = Uploads(Settings(uploads_dir=settings.uploads_dir, upload_max_bytes=20_000, upload_free_bytes=1))
     uploads.load()
     upload = uploads.begin("anna", "team", ())
@@ -107,7 +107,7 @@ def test_photos_from_several_threads_never_pass_the_limit(settings: Settings) ->
     assert 5 <= taken <= 10
 
 
-def test_a_restart_counts_what_is_there_and_drops_what_is_not_whole(uploads: Uploads, settings: Settings) -> None:
+def test_a_restart_counts_complete_photos_and_deletes_incomplete_ones(uploads: Uploads, settings: Settings) -> None:
     upload = uploads.begin("anna", "team", ())
     take(uploads, upload, "a.jpg")
     (upload.photos / ".1234").write_bytes(JPEG)
@@ -121,7 +121,7 @@ def test_a_restart_counts_what_is_there_and_drops_what_is_not_whole(uploads: Upl
         after.find("berta", "team", upload.id, ())
 
 
-def test_a_full_disk_ends_an_upload(settings: Settings) -> None:
+def test_a_photo_is_rejected_if_the_disk_is_nearly_full(settings: Settings) -> None:
     uploads = Uploads(Settings(uploads_dir=settings.uploads_dir, upload_free_bytes=1 << 60))
     uploads.load()
     upload = uploads.begin("anna", "team", ())
@@ -132,9 +132,8 @@ def test_a_full_disk_ends_an_upload(settings: Settings) -> None:
     assert refused.value.status == 507
 
 
-def test_photos_that_no_job_names_expire(settings: Settings) -> None:
-    now = 1000.0
-    uploads = Uploads(settings, clock=lambda: now)
+def test_an_upload_without_a_job_expires(settings: Settings) -> None:
+    uploads = Uploads(settings, clock=lambda: 1000.0)
     uploads.load()
     old, used, new = (uploads.begin("anna", "team", ()) for _ in range(3))
     for one in (old, used):
@@ -150,7 +149,7 @@ def test_photos_that_no_job_names_expire(settings: Settings) -> None:
     assert used.folder.exists()
 
 
-def test_folders_of_others_and_links_are_left_alone(settings: Settings, tmp_path: Path) -> None:
+def test_foreign_folders_and_links_are_ignored(settings: Settings, tmp_path: Path) -> None:
     root = Path(settings.uploads_dir)
     (root / "team" / "no-upload").mkdir(parents=True)
     (tmp_path / "elsewhere" / "photos").mkdir(parents=True)
@@ -163,7 +162,7 @@ def test_folders_of_others_and_links_are_left_alone(settings: Settings, tmp_path
     assert uploads.expired(()) == []
 
 
-def test_the_workers_may_know_the_folder_by_another_name(settings: Settings) -> None:
+def test_the_uri_has_the_path_that_the_workers_use(settings: Settings) -> None:
     uploads = Uploads(Settings(uploads_dir=settings.uploads_dir, uploads_uri="/photos/uploads/"))
     uploads.load()
     upload = uploads.begin("anna", "team", ())
@@ -171,7 +170,7 @@ def test_the_workers_may_know_the_folder_by_another_name(settings: Settings) -> 
     assert uploads.uri(upload) == f"file:///photos/uploads/team/{upload.id}/photos"
 
 
-def test_an_upload_is_submitted_once(uploads: Uploads) -> None:
+def test_an_upload_can_be_closed_only_once(uploads: Uploads) -> None:
     upload = uploads.begin("anna", "team", ())
     take(uploads, upload, "a.jpg")
 
@@ -181,7 +180,7 @@ def test_an_upload_is_submitted_once(uploads: Uploads) -> None:
         uploads.close(upload)
 
 
-def test_photos_that_a_job_names_are_complete_also_after_a_restart(uploads: Uploads, settings: Settings) -> None:
+def test_an_upload_with_a_job_stays_closed_after_a_restart(uploads: Uploads, settings: Settings) -> None:
     upload = uploads.begin("anna", "team", ())
     take(uploads, upload, "a.jpg")
     again = Uploads(settings)

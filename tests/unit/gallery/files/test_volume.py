@@ -1,4 +1,4 @@
-"""Results: only what the manifest names, opened without following a link."""
+"""Results on the volume: only files of the manifest are opened, and no link is followed."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 from reconstruction_gallery.files.opened import NoResultError
 from reconstruction_gallery.files.volume import manifest_of, open_file
 
-from tests.unit.gallery.conftest import JOB, seal
+from tests.support.results import JOB, seal_files
 
 
 def content_of(name: str, job: str = JOB) -> bytes:
@@ -23,8 +23,8 @@ def test_files_of_the_manifest_are_opened(output: Path, name: str, content: byte
     assert content_of(name) == content
 
 
-def test_each_refusal_closes_what_was_opened(output: Path) -> None:
-    seal(output, "model.glb", "previews/absent.png", "absent/front.png")
+def test_a_rejected_file_leaves_no_open_descriptor(output: Path) -> None:
+    seal_files(output, "model.glb", "previews/absent.png", "absent/front.png")
     before = len(list(Path("/proc/self/fd").iterdir()))
 
     for name in ("absent.png", "previews/absent.png", "absent/front.png"):
@@ -37,9 +37,9 @@ def test_each_refusal_closes_what_was_opened(output: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["../input/a.jpg", "/etc/passwd", "previews/../../owner.json", ".", "", "previews//front.png", "a\0b"]
 )
-def test_a_manifest_that_names_other_folders_opens_nothing(output: Path, name: str) -> None:
+def test_a_path_outside_the_output_folder_is_rejected(output: Path, name: str) -> None:
     (output.parent / "owner.json").write_bytes(b"")
-    seal(output, name.replace("\0", "\\u0000"))
+    seal_files(output, name.replace("\0", "\\u0000"))
 
     with pytest.raises(NoResultError):
         open_file(JOB, name)
@@ -69,8 +69,8 @@ def test_no_link_is_followed(output: Path, jobs_dir: Path, tmp_path: Path, linke
         open_file(JOB, name)
 
 
-def test_a_pipe_or_a_file_of_another_size_is_refused(output: Path) -> None:
-    seal(output, "pipe", "model.glb")
+def test_a_pipe_or_a_file_of_another_size_is_rejected(output: Path) -> None:
+    seal_files(output, "pipe", "model.glb")
     os.mkfifo(output / "pipe")
     (output / "model.glb").write_bytes(b"longer than in the manifest")
 
@@ -79,8 +79,8 @@ def test_a_pipe_or_a_file_of_another_size_is_refused(output: Path) -> None:
             open_file(JOB, name)
 
 
-def test_another_jobs_manifest_shows_nothing(output: Path) -> None:
-    seal(output, "model.glb", job="another")
+def test_the_manifest_of_another_job_is_ignored(output: Path) -> None:
+    seal_files(output, "model.glb", job_id="another")
 
     assert manifest_of(JOB) is None
     with pytest.raises(NoResultError):
@@ -88,7 +88,7 @@ def test_another_jobs_manifest_shows_nothing(output: Path) -> None:
 
 
 @pytest.mark.parametrize("job", ["../etc", "a/b", "", ".deleted", "x" * 200])
-def test_a_job_id_that_is_no_folders_name_has_no_result(output: Path, job: str) -> None:
+def test_a_job_id_that_is_not_a_folder_name_has_no_result(output: Path, job: str) -> None:
     assert manifest_of(job) is None
 
 

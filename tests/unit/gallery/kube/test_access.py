@@ -7,7 +7,7 @@ from kubernetes.aio.client import Configuration
 from reconstruction_gallery.kube.access import Api, ClusterAccess
 
 
-async def test_a_request_as_no_user_is_never_sent_with_the_gallerys_rights() -> None:
+async def test_a_request_as_a_user_without_a_name_is_not_sent() -> None:
     context = ssl.create_default_context()
     api = Api(ClusterAccess("https://127.0.0.1:1", context, context, Configuration()))
     try:

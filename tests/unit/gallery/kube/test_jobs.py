@@ -1,4 +1,4 @@
-"""Cache of jobs: revisions, names, namespaces, and what the page is shown."""
+"""Job cache: revisions, names, namespaces, and the JSON for the page."""
 
 import asyncio
 import json
@@ -17,20 +17,20 @@ def body(name: str, uid: str = "", namespace: str = "team", **status: Any) -> di
     return {"metadata": metadata, "spec": {"input": {"uri": f"file:///photos/{name}"}}, "status": status}
 
 
-def test_a_change_is_newer_than_what_a_listener_has_seen() -> None:
+def test_a_listener_gets_only_jobs_that_changed_after_its_revision() -> None:
     jobs = Jobs()
     jobs.put(body("a"))
     jobs.put(body("b"))
     seen = jobs.revision
 
     jobs.put(body("a", phase="Running"))
-    jobs.put(body("b"))  # as it was: a new list has it, too
+    jobs.put(body("b"))  # unchanged, as in a new list
 
     assert [job.key.name for job in jobs.since(seen)] == ["a"]
     assert [job.key.name for job in jobs.since(0)] == ["a", "b"]
 
 
-def test_a_deleted_job_leaves_neither_name_nor_namespace() -> None:
+def test_a_deleted_job_is_removed_with_its_name_and_namespace() -> None:
     jobs = Jobs()
     jobs.put(body("a"))
     jobs.put(body("b", namespace="other"))
@@ -43,12 +43,12 @@ def test_a_deleted_job_leaves_neither_name_nor_namespace() -> None:
     assert jobs.input_uris == {"file:///photos/b"}
 
 
-def test_a_job_that_was_made_anew_replaces_the_one_before() -> None:
+def test_a_recreated_job_replaces_the_deleted_one() -> None:
     jobs = Jobs()
     jobs.put(body("a", "first"))
 
     jobs.put(body("a", "second"))
-    jobs.delete("first")  # its event comes late
+    jobs.delete("first")  # a late event
 
     found = jobs.get("team", "a")
     assert found is not None
@@ -64,7 +64,7 @@ def test_bodies_without_an_identity_are_ignored() -> None:
     assert (len(jobs), jobs.revision) == (0, 0)
 
 
-async def test_a_listener_wakes_up_for_a_change_and_gives_up_after_its_time() -> None:
+async def test_a_listener_wakes_up_at_a_change_and_times_out_without_one() -> None:
     jobs = Jobs()
     waiting = asyncio.create_task(jobs.changed(0, 60))
     await asyncio.sleep(0)
@@ -75,7 +75,7 @@ async def test_a_listener_wakes_up_for_a_change_and_gives_up_after_its_time() ->
     assert not await jobs.changed(jobs.revision, 0.01)
 
 
-def test_the_row_of_a_job_has_what_the_list_shows() -> None:
+def test_the_row_of_a_job_has_the_fields_that_the_list_shows() -> None:
     status = {
         "phase": "Failed",
         "progress": {"percent": 40, "display": "40.3%", "step": "Running reconstruction"},
@@ -96,7 +96,7 @@ def test_the_row_of_a_job_has_what_the_list_shows() -> None:
     }
 
 
-def test_the_row_of_a_job_that_waits_has_the_reason() -> None:
+def test_the_row_of_a_waiting_job_has_the_reason() -> None:
     assert summary(body("a", phase="Pending", reason="no worker"))["reason"] == "no worker"
 
 
@@ -108,7 +108,7 @@ def test_a_job_that_the_operator_has_not_seen_is_pending() -> None:
     assert json.loads(job.summary)["phase"] == "Pending"
 
 
-def test_the_newest_client_of_each_field_is_named() -> None:
+def test_writers_has_the_newest_client_of_each_field() -> None:
     def entry(client: str, time: str, *fields: str) -> dict[str, Any]:
         return {"manager": client, "time": time, "fieldsV1": {"f:spec": {f"f:{one}": {} for one in fields}}}
 

@@ -1,4 +1,4 @@
-"""Users: what a token or a proxy may name, and the headers of requests as a user."""
+"""Users: tokens, users that a proxy may name, and the headers of requests as a user."""
 
 import asyncio
 from typing import Any, cast
@@ -9,7 +9,7 @@ from reconstruction_gallery.kube.users import NotAuthenticatedError, RefusedUser
 
 
 class Reviews:
-    """An API server that knows one token, and answers reviews of others only when it is let."""
+    """An API server that accepts one token, and delays the reviews of others until `let` is set."""
 
     def __init__(self) -> None:
         self.let = asyncio.Event()
@@ -17,7 +17,7 @@ class Reviews:
 
     async def request(self, _method: str, _path: str, *, body: dict[str, Any]) -> dict[str, Any]:
         self.asked += 1
-        if body["spec"]["token"] == "known":  # of the test
+        if body["spec"]["token"] == "known":
             return {"status": {"authenticated": True, "user": {"username": "anna"}}}
         await self.let.wait()
         return {"status": {"authenticated": False}}
@@ -33,17 +33,17 @@ async def test_a_flood_of_invalid_tokens_does_not_delay_a_signed_in_user() -> No
     async with asyncio.timeout(10):
         assert (await tokens.user("known")).name == "anna"
 
-    assert reviews.asked < 2 + len(flood)  # those that wait for their turn ask nothing
+    assert reviews.asked < 2 + len(flood)  # most requests wait in the gallery
     reviews.let.set()
     refused = await asyncio.gather(*flood, return_exceptions=True)
     assert {type(one) for one in refused} == {NotAuthenticatedError}
 
 
-def test_a_request_with_the_users_token_has_no_other_identity() -> None:
+def test_a_user_with_a_token_is_not_impersonated() -> None:
     assert User("anna", groups=("team",), token="t").request_headers == [("Authorization", "Bearer t")]
 
 
-def test_a_proxys_user_is_impersonated_with_every_group() -> None:
+def test_a_user_of_a_proxy_is_impersonated_with_every_group() -> None:
     user = proxied("anna", ["team", "", "system:authenticated", "other"])
 
     assert user.request_headers == [
@@ -65,7 +65,7 @@ def test_a_proxys_user_is_impersonated_with_every_group() -> None:
         pytest.param("anna", [f"group-{number}" for number in range(501)], id="too-many"),
     ],
 )
-def test_a_proxy_may_not_name_the_systems_own(name: str, groups: list[str]) -> None:
+def test_a_proxy_may_not_name_reserved_users_and_groups(name: str, groups: list[str]) -> None:
     with pytest.raises(RefusedUserError):
         proxied(name, groups)
 

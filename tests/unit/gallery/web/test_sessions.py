@@ -1,15 +1,17 @@
-"""Sessions: ids, ends, and the proof of a page."""
+"""Sessions: their ids, their end, and their CSRF tokens."""
 
 from reconstruction_gallery.web.sessions import Sessions
 
+from tests.support.controller.clock import Clock
 
-def test_a_session_ends_after_its_time() -> None:
-    now = 0.0
-    sessions = Sessions(100, monotonic=lambda: now)
+
+def test_a_session_expires() -> None:
+    clock = Clock(0.0)
+    sessions = Sessions(100, monotonic=clock)
     identity = sessions.begin("anna", "token")
 
     found = sessions.find(identity)
-    now = 100.0
+    clock.now = 100.0
 
     assert found is not None
     assert found.token == "token"
@@ -25,7 +27,7 @@ def test_a_users_oldest_session_ends_when_there_are_too_many() -> None:
     assert all(map(sessions.find, [other, *rest]))
 
 
-def test_proofs_differ_between_sessions_and_processes() -> None:
+def test_csrf_tokens_differ_between_sessions_and_processes() -> None:
     one, other = Sessions(100), Sessions(100)
 
     assert one.proof("session a") == one.proof("session a")

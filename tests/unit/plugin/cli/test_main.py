@@ -1,4 +1,4 @@
-"""The command line: what each command explains, and usage errors."""
+"""Command line: the help of each command, and usage errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COMMANDS = (
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_each_command_explains_itself_and_where_it_connects(
+def test_each_command_has_help_and_connection_options(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
@@ -32,7 +32,7 @@ def test_each_command_explains_itself_and_where_it_connects(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_each_option_that_a_page_names_exists(
+def test_each_option_in_the_pages_exists(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
@@ -43,12 +43,12 @@ def test_each_option_that_a_page_names_exists(
     assert [option for use in uses for option in re.findall(r"(?:^| )(--?[a-z-]+)", use) if option not in shown] == []
 
 
-def test_the_pages_name_only_commands_that_exist() -> None:
+def test_each_command_in_the_pages_exists() -> None:
     named = set(re.findall(r"(?:kubectl|[`$]) ?recon ([a-z]+)", "\n".join(texts().values())))
     assert named - set(COMMANDS) == set()
 
 
-def test_a_mistyped_command_is_answered_with_the_one_that_is_meant(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_mistyped_command_gets_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main(["canel"])
     assert end.value.code == 2
@@ -58,20 +58,20 @@ def test_a_mistyped_command_is_answered_with_the_one_that_is_meant(capsys: pytes
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["get", "banana", "-l", "a=b"], "error: name jobs, or choose them with -l or --all, but not both"),
-        (["get", "banana", "-A"], "error: a job cannot be named across all namespaces: use -n instead of -A"),
+        (["get", "banana", "-l", "a=b"], "error: name jobs, or select them with -l or --all, but not both"),
+        (["get", "banana", "-A"], "error: a name of a job needs one namespace: use -n instead of -A"),
         (
             ["cancel", "banana", "--request", "--confirm"],
             "error: use one of --request, --confirm, --withdraw and --yes",
         ),
         (
             ["submit", "photos", "--open", "--no-follow"],
-            "error: --open shows the mesh once the job is over: leave out --dry-run, --no-follow and -o",
+            "error: --open shows the mesh once the job has finished: omit --dry-run, --no-follow and -o",
         ),
         (["wait", "banana", "--timeout", "soon"], 'error: "soon" is not a duration: write 30s, 10m, 1h30m or 2d'),
     ],
 )
-def test_a_command_line_that_cannot_be_is_explained(
+def test_an_invalid_command_line_is_rejected(
     arguments: list[str],
     message: str,
     tmp_path: Path,

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from kubectl_recon.commands.explaining import lines
 from kubectl_recon.diagnosis.facts import Answer, Facts
 from kubectl_recon.display.screen import Screen
-from kubectl_recon.fleet.operator import NAMESPACE, Operator
+from kubectl_recon.installation.operator import NAMESPACE, Operator
 
 from tests.support.plugin import job
 
@@ -15,7 +15,7 @@ ANSWER = Answer(
 )
 
 
-def test_texts_are_wrapped_and_commands_are_not() -> None:
+def test_texts_are_wrapped_but_commands_are_not() -> None:
     found = lines(FACTS, ANSWER, Screen(io.StringIO(), 80, False))
     assert f"    {COMMAND}" in found
     assert "  - correct the queue of the job:" in found
@@ -23,5 +23,5 @@ def test_texts_are_wrapped_and_commands_are_not() -> None:
     assert max(len(line) for line in found if COMMAND not in line) <= 80
 
 
-def test_what_was_not_looked_at_is_said_at_the_end() -> None:
-    assert lines(FACTS, ANSWER, Screen(io.StringIO(), None, False))[-1] == "Not looked at: not you"
+def test_the_last_line_lists_what_could_not_be_checked() -> None:
+    assert lines(FACTS, ANSWER, Screen(io.StringIO(), None, False))[-1] == "Not checked: not you"

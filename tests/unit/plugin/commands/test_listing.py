@@ -14,7 +14,7 @@ NOW = datetime(2026, 3, 1, 12, 1, tzinfo=UTC)
 REQUESTED = job("banana", "Running", spec={"cancelRequested": True, "cancelReason": "wrong photos"})
 
 
-def test_the_wide_table_has_the_reason_of_a_cancel() -> None:
+def test_only_the_wide_table_has_the_reason_of_a_cancel() -> None:
     screen = Screen(io.StringIO(), 80, colour=False)
 
     assert lines([REQUESTED], screen, NOW, wide=True)[0].split()[-2:] == ["CANCEL", "REASON"]

@@ -1,20 +1,21 @@
-"""`logs`: which lines are shown, and that pods which come later are followed, too."""
+"""`logs`: selection and format of lines, and following of a job to a later pod."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from kubectl_recon.commands import logs
 from kubectl_recon.commands.logs import is_about, readable
-from kubectl_recon.kube.connection import Connection, connect
+from kubectl_recon.kube.api import Api
+from kubectl_recon.kube.connection import Connection
 
-from devcluster.servers.running import answering
-from tests.support.plugin import job, write_kubeconfig
+from tests.support.plugin import job
+
+if TYPE_CHECKING:
+    from tests.unit.plugin.conftest import Server
 
 JOB = job("banana", metadata={"uid": "3f6c0000-1111-2222-3333-444455556666"})
 
@@ -42,7 +43,7 @@ def test_only_lines_about_the_job_are_shown(content: str, expected: bool) -> Non
     assert is_about(content, JOB) == expected
 
 
-def test_a_line_of_json_is_shown_as_text() -> None:
+def test_a_json_line_is_shown_as_text() -> None:
     shown = readable(line(exception="Traceback"), "2026-03-01T12:00:01.5Z", "worker-0")
     assert shown == "12:00:01 INFO    worker-0 team/banana: Started\nTraceback"
     assert readable("plain", "2026-03-01T12:00:01Z", "worker-0") == "12:00:01 worker-0 plain"
@@ -50,12 +51,13 @@ def test_a_line_of_json_is_shown_as_text() -> None:
 
 @dataclass
 class Pods:
-    """An API server of one job, and of pods whose logs it has. `looks` counts how often the job was asked for."""
+    """An API server with one job and pods with logs. `looks`: how often the job was requested."""
 
     logs: dict[str, list[str]] = field(default_factory=dict)
     looks: int = 0
 
-    def answer(self, path: str) -> tuple[int, bytes]:
+    def respond(self, address: str) -> tuple[int, bytes]:
+        path = address.partition("?")[0]
         if path.endswith("/pods"):
             bodies = [{"metadata": {"name": name}, "spec": {"containers": [{"name": "worker"}]}} for name in self.logs]
             return 200, json.dumps({"items": bodies, "metadata": {}}).encode()
@@ -71,39 +73,17 @@ class Pods:
         return 200, json.dumps(JOB.raw | {"status": {"phase": phase}}).encode()
 
 
-@pytest.fixture
-def pods() -> Pods:
-    return Pods()
-
-
-@pytest.fixture
-def connection(pods: Pods, tmp_path: Path) -> Iterator[Connection]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            status, content = pods.answer(self.path.partition("?")[0])
-            self.send_response(status)
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    with answering(server):
-        yield connect(kubeconfig=str(write_kubeconfig(tmp_path, server.server_port, namespace="team")))
-        server.shutdown()
-
-
-def test_a_job_is_followed_to_a_pod_that_comes_later(
-    pods: Pods, connection: Connection, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_a_job_is_followed_to_a_pod_that_starts_later(
+    api: Api, server: Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logs, "_LOOK_SECONDS", 0.05)
-    pods.logs["first"] = [
+    first = [
         f"2026-03-01T12:00:01Z {line(uid=JOB.uid, message='from the first pod')}",
         f"2026-03-01T12:00:02Z {line(uid='another')}",
     ]
+    server.respond = Pods({"first": first}).respond
 
-    assert logs.run(connection, "banana", follow=True, raw=False) == 0
+    assert logs.run(Connection(api, "here", "team"), "banana", follow=True, raw=False) == 0
 
     shown = capsys.readouterr()
     assert shown.out.splitlines() == [

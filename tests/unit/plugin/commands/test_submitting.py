@@ -1,4 +1,4 @@
-"""`submit`: what is checked before anything is sent."""
+"""`submit`: the check before the upload."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ from tests.support.paths import CHECKOUT
 PHOTOS = sorted((CHECKOUT / "examples" / "photos" / "banana").glob("*.jpg"))[:4]
 
 
-def test_masks_are_sent_with_their_photos_and_not_checked_as_photos(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_masks_are_uploaded_but_not_checked_as_photos(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "masks").mkdir()
     for photo in PHOTOS:
         (tmp_path / photo.name).write_bytes(photo.read_bytes())

@@ -23,11 +23,11 @@ RUNNING = job(phase="Running", conditions={"Running": ("True", "Started"), "Fini
         ("delete", RUNNING, False),
     ],
 )
-def test_a_goal_is_read_as_in_kubectl_wait(text: str, one: Job, expected: bool) -> None:
+def test_a_state_has_the_syntax_of_kubectl_wait(text: str, one: Job, expected: bool) -> None:
     assert goal(text)(one) == expected
 
 
-def test_an_unknown_goal_is_refused_with_the_known_ones() -> None:
+def test_an_unknown_state_is_rejected_with_the_known_ones() -> None:
     with pytest.raises(UsageError, match=r"use finished, succeeded, .* or condition=TYPE"):
         goal("ready")
 
@@ -35,5 +35,5 @@ def test_an_unknown_goal_is_refused_with_the_known_ones() -> None:
 @pytest.mark.parametrize(
     ("codes", "worst"), [([0, 0], 0), ([0, 4, 3], 3), ([4, 5, 6], 4), ([6, 5], 5), ([0, 6], 6), ([], 0)]
 )
-def test_of_several_jobs_the_worst_counts(codes: list[int], worst: int) -> None:
+def test_the_exit_code_for_several_jobs_is_the_worst(codes: list[int], worst: int) -> None:
     assert outcomes.of_all(codes) == worst

@@ -26,7 +26,7 @@ def drawn(width: int, rows: int = 10, events: tuple[JobEvent, ...] = ()) -> list
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
-def test_name_bar_percent_and_time_are_seen_on_every_terminal(width: int) -> None:
+def test_name_bar_percent_and_time_fit_every_terminal(width: int) -> None:
     first, second = drawn(width)
     assert first.startswith("banana")
     assert "━" in first
@@ -36,11 +36,11 @@ def test_name_bar_percent_and_time_are_seen_on_every_terminal(width: int) -> Non
     assert max(map(len, (first, second))) <= width
 
 
-def test_jobs_without_room_are_counted() -> None:
+def test_jobs_that_do_not_fit_are_counted() -> None:
     assert drawn(80, rows=1)[-1] == "and 1 more"
 
 
-def test_events_are_below_the_jobs_and_cut_at_the_edge() -> None:
+def test_events_are_below_the_jobs_and_cut_to_the_width() -> None:
     (event,) = drawn(60, events=(JobEvent(("team", "banana"), "Warning", "NoWorker", "x" * 90),))[2:]
     assert event.startswith("banana  NoWorker  xxx")
     assert len(event) <= 60
@@ -56,5 +56,5 @@ def test_events_are_below_the_jobs_and_cut_at_the_edge() -> None:
         (job("a"), "New"),
     ],
 )
-def test_a_log_has_the_state_in_one_line(one: object, text: str) -> None:
+def test_a_log_line_has_the_state_of_a_job(one: object, text: str) -> None:
     assert line(one, NOW) == text  # type: ignore[arg-type]  # a job

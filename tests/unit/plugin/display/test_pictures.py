@@ -1,4 +1,4 @@
-"""Pictures in the terminal: each protocol's text holds the picture, in the right size."""
+"""Pictures in the terminal: the output of each protocol contains the picture in the right size."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CELL = (10, 20)
 
 @pytest.fixture
 def picture(tmp_path: Path) -> Path:
-    """Twice as wide as high: the left half is red, the right half blue, and a band in the middle is transparent."""
+    """A picture twice as wide as high: left half red, right half blue, with a transparent band in the middle."""
     made = Image.new("RGBA", (200, 100), (255, 0, 0, 255))
     made.paste((0, 0, 255, 255), (100, 0, 200, 100))
     made.paste((0, 0, 0, 0), (0, 40, 200, 60))
@@ -26,7 +26,7 @@ def picture(tmp_path: Path) -> Path:
     return tmp_path / "preview_0.png"
 
 
-def test_kittys_protocol_has_the_picture_as_png_in_chunks(picture: Path) -> None:
+def test_kitty_graphics_contain_the_picture_as_png_in_chunks(picture: Path) -> None:
     text = drawn(picture, Terminal(80, 40, CELL, kitty=True))
 
     found = re.findall(r"\x1b_G([^;]*);([^\x1b]*)\x1b\\", text)
@@ -42,7 +42,7 @@ def test_kittys_protocol_has_the_picture_as_png_in_chunks(picture: Path) -> None
         ]
 
 
-def test_sixels_have_the_picture_and_the_cursor_ends_below_it(picture: Path) -> None:
+def test_sixels_contain_the_picture_and_the_cursor_ends_below_it(picture: Path) -> None:
     text = drawn(picture, Terminal(80, 40, CELL, sixel_colours=16))
 
     assert text.startswith("\n" * 15 + '\x1b[15A\x1b7\x1bPq"1;1;600;300#')
@@ -51,7 +51,7 @@ def test_sixels_have_the_picture_and_the_cursor_ends_below_it(picture: Path) -> 
 
 
 def pixel(text: str, x: int, y: int) -> tuple[int, ...]:
-    """Red, green and blue of a pixel of sixels, in percent, as a terminal decodes them."""
+    """Decode a pixel of sixels: red, green and blue in percent."""
     body = text[text.index("#") : text.index("\x1b\\")]
     shades = {int(one): tuple(map(int, rgb)) for one, *rgb in re.findall(r"#(\d+);2;(\d+);(\d+);(\d+)", body)}
     line = re.sub(r"#\d+;2;\d+;\d+;\d+", "", body).split("-")[y // 6]
@@ -77,7 +77,7 @@ def test_a_picture_fits_the_screen(picture: Path) -> None:
     assert [line.count("▀") for line in lines] == [40] * 10
 
 
-def test_a_damaged_picture_is_named(tmp_path: Path) -> None:
+def test_a_damaged_picture_is_reported(tmp_path: Path) -> None:
     (tmp_path / "preview_0.png").write_bytes(b"not a picture")
     with pytest.raises(ReconError, match=r"preview_0\.png cannot be read"):
         drawn(tmp_path / "preview_0.png", Terminal(80, 24))

@@ -19,7 +19,7 @@ def lines(width: int | None, *, colour: bool = False) -> list[str]:
     return table(columns(), ROWS, Screen(io.StringIO(), width, colour))
 
 
-def test_without_a_terminal_nothing_is_cut_and_nothing_coloured() -> None:
+def test_a_file_gets_full_texts_without_colours() -> None:
     assert lines(None) == [
         "NAME                 PHASE     QUEUE    REASON",
         "banana               Running   celery   NOT_ENOUGH_OVERLAP",
@@ -27,7 +27,7 @@ def test_without_a_terminal_nothing_is_cut_and_nothing_coloured() -> None:
     ]
 
 
-def test_a_narrow_terminal_gets_fewer_columns_before_a_text_is_cut() -> None:
+def test_a_narrow_terminal_drops_columns_before_texts_are_cut() -> None:
     assert lines(50) == [
         "NAME                PHASE    REASON",
         "banana              Running  NOT_ENOUGH_OVERLAP",
@@ -35,7 +35,7 @@ def test_a_narrow_terminal_gets_fewer_columns_before_a_text_is_cut() -> None:
     ]
 
 
-def test_on_a_still_narrower_one_texts_are_cut() -> None:
+def test_a_very_narrow_terminal_cuts_texts() -> None:
     found = lines(40)
     assert max(map(len, found)) <= 40
     assert found[2].startswith("a-much-long…")
@@ -46,6 +46,6 @@ def test_colours_do_not_move_the_columns() -> None:
     assert coloured[2] == plain[2].replace("Failed", "\x1b[31mFailed\x1b[0m")
 
 
-def test_a_column_without_content_is_left_out() -> None:
+def test_an_empty_column_is_not_shown() -> None:
     found = table(columns(), [("banana", "Running", "celery", "")], Screen(io.StringIO(), None, False))
     assert found[0] == "NAME     PHASE     QUEUE"

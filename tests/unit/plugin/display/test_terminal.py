@@ -1,9 +1,9 @@
-"""The terminal: what its answers mean."""
+"""Terminal: detection of features from responses."""
 
 from __future__ import annotations
 
 import pytest
-from kubectl_recon.display.terminal import Terminal, understood
+from kubectl_recon.display.terminal import Terminal, parse
 
 from tests.support.plugin import KITTY, XTERM
 
@@ -19,5 +19,7 @@ from tests.support.plugin import KITTY, XTERM
         pytest.param(b"", None, Terminal(80, 24), id="silent"),
     ],
 )
-def test_a_terminal_is_what_it_answers(answer: bytes, cell: tuple[int, int] | None, expected: Terminal) -> None:
-    assert understood(answer, 80, 24, cell) == expected
+def test_the_features_of_a_terminal_come_from_its_response(
+    answer: bytes, cell: tuple[int, int] | None, expected: Terminal
+) -> None:
+    assert parse(answer, 80, 24, cell) == expected

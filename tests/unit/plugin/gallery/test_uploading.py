@@ -1,4 +1,4 @@
-"""Names that photos get when they go to the gallery, which has no folders."""
+"""Names of photos in the gallery, which has no folders."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def photo(name: str) -> Photo:
         ("left/masks/a.png", "left_a.mask.png"),
     ],
 )
-def test_a_name_has_no_folder_and_a_mask_that_of_its_photo(name: str, expected: str) -> None:
+def test_a_name_has_no_folder_and_a_mask_has_its_photos_name(name: str, expected: str) -> None:
     assert list(named([photo(name)])) == [expected]
 
 
-def test_two_photos_of_one_name_are_refused() -> None:
+def test_two_photos_of_the_same_name_are_rejected() -> None:
     with pytest.raises(ReconError, match=r"left/a.jpg and left_a.jpg would have the same name"):
         named([photo("left_a.jpg"), photo("left/a.jpg")])

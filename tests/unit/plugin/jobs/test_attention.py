@@ -31,7 +31,7 @@ CONFIRMED = {"cancelRequested": True, "cancelConfirmed": True}
         ("Queued", {"spec": {"managedBy": "reconstruction.dev/operator"}}, "Queued"),
     ],
 )
-def test_the_phase_shows_what_changes_its_meaning(phase: str, fields: dict[str, Any], text: str) -> None:
+def test_the_phase_has_a_qualifier(phase: str, fields: dict[str, Any], text: str) -> None:
     assert phase_text(job(phase=phase, **fields)) == text
 
 
@@ -47,7 +47,7 @@ def test_the_phase_shows_what_changes_its_meaning(phase: str, fields: dict[str, 
         (job(phase="Suspended"), ""),
     ],
 )
-def test_the_time_is_the_one_that_matters(one: Job, text: str) -> None:
+def test_the_most_relevant_time_is_shown(one: Job, text: str) -> None:
     assert time_text(one, NOW) == text
 
 
@@ -77,17 +77,17 @@ def test_the_time_is_the_one_that_matters(one: Job, text: str) -> None:
         (job(phase="Succeeded", failure={"reason": "WORKER_LOST"}), ""),
     ],
 )
-def test_the_reason_is_short_and_absent_where_all_is_well(one: Job, text: str) -> None:
+def test_the_reason_is_short_and_empty_for_a_job_without_problems(one: Job, text: str) -> None:
     assert reason_text(one) == text
 
 
-def test_the_place_is_read_from_the_message_of_the_operator() -> None:
+def test_the_place_is_parsed_from_the_operators_message() -> None:
     assert place(job(phase="Pending", message=places.place("celery", 3, 40))) == 5
     assert place(job(phase="Pending", message="Waiting for room in queue celery")) is None
     assert place(job(phase="Queued", message=places.place("celery", 3, 40))) is None
 
 
-def test_jobs_that_need_attention_come_first_then_the_newest() -> None:
+def test_jobs_that_need_attention_are_sorted_first_then_the_newest() -> None:
     jobs = [
         job("done", "Succeeded"),
         job("sleeps", "Suspended"),

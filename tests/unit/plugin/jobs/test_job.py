@@ -8,40 +8,40 @@ from reconstruction_operator.api.status import Phase
 from tests.support.plugin import job
 
 
-def test_the_names_of_the_resource_are_those_of_the_operator() -> None:
+def test_the_names_of_the_resource_match_the_operators() -> None:
     ours = (resources.GROUP, resources.VERSION, resources.KIND, resources.PLURAL)
     assert ours == (identity.GROUP, identity.VERSION, identity.KIND, identity.PLURAL)
 
 
-def test_the_finished_phases_are_those_of_the_operator() -> None:
+def test_the_finished_phases_match_the_operators() -> None:
     assert [phase.value for phase in Phase if phase.finished] == list(FINISHED)
 
 
-def test_the_defaults_of_a_spec_are_those_of_the_operator() -> None:
+def test_the_defaults_of_a_spec_match_the_operators() -> None:
     spec = Spec()
     assert {"modelType": spec.model_type, "queue": spec.queue, "priority": spec.priority} == SPEC_DEFAULTS
 
 
-def test_the_operator_is_named_as_it_names_itself() -> None:
+def test_the_name_of_the_manager_matches_the_operators() -> None:
     assert MANAGED_BY == identity.MANAGER
 
 
 @pytest.mark.parametrize("priority", ["low", "normal", "high"])
-def test_the_queue_has_the_name_that_the_operator_gives_it(priority: str) -> None:
+def test_the_name_of_the_queue_matches_the_operators(priority: str) -> None:
     assert job(spec={"queue": "gpu", "priority": priority}).full_queue == queue_name("gpu", priority)
 
 
-def test_a_job_of_another_crd_has_empty_fields_and_no_error() -> None:
+def test_a_job_of_another_crd_version_has_empty_fields() -> None:
     bare = Job({"metadata": {"name": "x"}, "status": "nonsense"})
     assert (bare.name, bare.phase, bare.percent, bare.model, bare.conditions) == ("x", "", 0, "photogrammetry", {})
 
 
-def test_tenths_of_a_percent_are_shown_where_the_operator_reports_them() -> None:
+def test_tenths_of_a_percent_are_shown_if_the_operator_reports_them() -> None:
     assert job(progress={"percent": 43, "display": "43.7%"}).done == "43.7%"
     assert job(progress={"percent": 43}).done == "43%"
 
 
-def test_a_finished_job_keeps_no_step() -> None:
+def test_a_finished_job_has_no_step() -> None:
     progress = {"percent": 100, "step": "Finalizing output", "etaSeconds": 3}
     assert job(phase="Running", progress=progress).step == "Finalizing output"
     assert job(phase="Succeeded", progress=progress).step == ""

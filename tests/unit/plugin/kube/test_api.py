@@ -30,7 +30,7 @@ def test_a_list_is_read_page_by_page(api: Api, server: Server) -> None:
     ]
 
 
-def test_a_large_list_is_sent_compressed(api: Api, server: Server) -> None:
+def test_a_large_list_is_compressed(api: Api, server: Server) -> None:
     items = [{"metadata": {"name": f"job-{number}"}, "status": {"message": "x" * 300}} for number in range(500)]
     server.put(200, {"items": items, "metadata": {"resourceVersion": "7"}})
     assert api.items("/apis/x") == (items, "7")
@@ -45,7 +45,7 @@ def test_every_request_has_the_token_and_names_the_program(api: Api, server: Ser
 
 
 @pytest.mark.parametrize(("behind", "ahead"), [(600.0, 600), (-600.0, -600), (1.0, 0)])
-def test_times_are_those_of_the_servers_clock(api: Api, server: Server, behind: float, ahead: float) -> None:
+def test_the_difference_to_the_servers_clock_is_measured(api: Api, server: Server, behind: float, ahead: float) -> None:
     assert abs((api.now() - datetime.now(UTC)).total_seconds()) < 1
     server.behind_seconds = behind
     server.put(200, {})
@@ -54,7 +54,7 @@ def test_times_are_those_of_the_servers_clock(api: Api, server: Server, behind: 
     assert abs((datetime.now(UTC) - api.now()).total_seconds() - ahead) < 3
 
 
-def test_changes_are_recorded_under_the_name_of_the_program(api: Api, server: Server) -> None:
+def test_a_change_has_the_programs_field_manager(api: Api, server: Server) -> None:
     server.put(200, {"kind": "X"})
     assert api.merge("/apis/x/y", {"spec": {"suspend": True}}) == {"kind": "X"}
     method, path, body = server.asked[0]
@@ -78,40 +78,40 @@ def test_changes_are_recorded_under_the_name_of_the_program(api: Api, server: Se
         (418, ApiError),
     ],
 )
-def test_a_refusal_has_the_servers_own_message(api: Api, server: Server, status: int, kind: type[ApiError]) -> None:
+def test_an_error_has_the_servers_message(api: Api, server: Server, status: int, kind: type[ApiError]) -> None:
     server.put(status, {"kind": "Status", "message": "no, because"})
     with pytest.raises(kind, match="no, because") as caught:
         api.get("/apis/x")
     assert caught.value.status == status
 
 
-def test_a_refusal_without_a_message_is_shown_as_it_is(api: Api, server: Server) -> None:
+def test_an_error_without_a_message_has_the_servers_text(api: Api, server: Server) -> None:
     server.put(404, b"page not found\n")
     with pytest.raises(NotFoundError, match=r"^page not found$"):
         api.get("/apis/x")
 
 
-def test_a_server_that_is_none_of_kubernetes_is_named(api: Api, server: Server) -> None:
+def test_a_server_that_is_not_a_kubernetes_api_server_is_reported(api: Api, server: Server) -> None:
     server.put(200, b"<html>")
-    with pytest.raises(UnreachableError, match="does not answer in JSON: is it a Kubernetes API server"):
+    with pytest.raises(UnreachableError, match="does not respond with JSON: is it a Kubernetes API server"):
         api.get("/apis/x")
 
 
-def test_a_read_is_tried_again_while_the_server_is_busy(api: Api, server: Server) -> None:
+def test_a_get_is_retried_while_the_server_is_busy(api: Api, server: Server) -> None:
     server.put(503, {"message": "busy"})
     server.put(429, {"message": "later"})
     server.put(200, {"fine": True})
     assert api.get("/apis/x") == {"fine": True}
 
 
-def test_a_change_is_not_repeated_after_a_server_error(api: Api, server: Server) -> None:
+def test_a_change_is_not_retried_after_a_server_error(api: Api, server: Server) -> None:
     server.put(503, {"message": "busy"})
     with pytest.raises(ApiError, match="busy"):
         api.merge("/apis/x/y", {})
     assert len(server.asked) == 1
 
 
-def test_lines_are_given_as_they_come_and_the_last_needs_no_end(api: Api, server: Server) -> None:
+def test_the_last_line_needs_no_newline(api: Api, server: Server) -> None:
     server.put(200, b"one\ntwo\nthree")
     with api.lines("/log") as lines:
         assert list(lines) == [b"one", b"two", b"three"]

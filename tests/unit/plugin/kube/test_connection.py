@@ -1,4 +1,4 @@
-"""Kubeconfigs as kubectl reads them. No server is asked."""
+"""Kubeconfigs are read as in kubectl. No request is sent."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def kubeconfig(path: Path, *, name: str = "here", user: dict[str, Any] | None = 
     return path
 
 
-def test_the_namespace_is_that_of_the_context_unless_one_is_named(tmp_path: Path) -> None:
+def test_the_default_namespace_is_the_contexts(tmp_path: Path) -> None:
     file = str(kubeconfig(tmp_path / "config", namespace="team"))
     assert connect(kubeconfig=file).namespace == "team"
     assert connect(kubeconfig=file, namespace="other").namespace == "other"
@@ -41,14 +41,14 @@ def test_several_files_are_merged(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert connect().context == "first"
 
 
-def test_an_unknown_context_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+def test_an_unknown_context_is_rejected_with_the_known_ones(tmp_path: Path) -> None:
     file = str(kubeconfig(tmp_path / "config"))
-    with pytest.raises(KubeconfigError, match='there is no context "prod"; there are: here'):
+    with pytest.raises(KubeconfigError, match='there is no context "prod"; available: here'):
         connect(context="prod", kubeconfig=file)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"contexts": []}', "just text"])
-def test_a_file_that_is_no_kubeconfig_is_named(tmp_path: Path, content: str) -> None:
+def test_a_file_that_is_not_a_kubeconfig_is_reported(tmp_path: Path, content: str) -> None:
     file = tmp_path / "config"
     file.write_text(content)
     with pytest.raises(KubeconfigError, match=f"the kubeconfig {file} cannot be used: "):
@@ -56,7 +56,7 @@ def test_a_file_that_is_no_kubeconfig_is_named(tmp_path: Path, content: str) -> 
 
 
 @pytest.mark.parametrize("version", ["v1", "v1beta1"])
-def test_an_exec_plugin_gives_the_token(tmp_path: Path, version: str) -> None:
+def test_the_token_of_an_exec_plugin_is_used(tmp_path: Path, version: str) -> None:
     api_version = f"client.authentication.k8s.io/{version}"
     answer = {"apiVersion": api_version, "kind": "ExecCredential", "status": {"token": "from-plugin"}}
     plugin = {"apiVersion": api_version, "command": "echo", "args": [json.dumps(answer)], "interactiveMode": "Never"}
@@ -64,11 +64,11 @@ def test_an_exec_plugin_gives_the_token(tmp_path: Path, version: str) -> None:
     assert connection.api.token() == "from-plugin"
 
 
-def test_a_token_is_sent(tmp_path: Path) -> None:
+def test_the_token_of_a_kubeconfig_is_used(tmp_path: Path) -> None:
     assert connect(kubeconfig=str(kubeconfig(tmp_path / "config"))).api.token() == "s3cret"
 
 
-def test_a_gallery_asks_a_user_without_a_token_for_an_account(tmp_path: Path) -> None:
+def test_a_gallery_needs_an_account_for_a_user_without_a_token(tmp_path: Path) -> None:
     file = kubeconfig(tmp_path / "config", user={"username": "me", "password": "s3cret"})
-    with pytest.raises(UsageError, match="name a service account of yours with --account"):
+    with pytest.raises(UsageError, match="use a service account of yours with --account"):
         token(connect(kubeconfig=str(file)), Way())

@@ -21,18 +21,18 @@ from kubectl_recon.kube.manifests import changes, manifest, name_for, parameter
         ("empty=", ""),
     ],
 )
-def test_a_parameter_gets_the_type_that_it_looks_like(text: str, value: Any) -> None:
+def test_the_type_of_a_parameter_is_detected(text: str, value: Any) -> None:
     assert parameter(text)[1] == value
     assert type(parameter(text)[1]) is type(value)
 
 
 @pytest.mark.parametrize("text", ["quality", "=fast", ""])
-def test_what_is_no_parameter_is_refused(text: str) -> None:
+def test_an_invalid_parameter_is_rejected(text: str) -> None:
     with pytest.raises(UsageError, match="write name=value"):
         parameter(text)
 
 
-def test_only_what_was_given_is_in_the_spec() -> None:
+def test_the_spec_contains_only_given_options() -> None:
     assert changes(model=None, quality=None, parameters=(), output=None) == {}
     assert changes(model="placeholder", quality="fast", parameters=["faces=10"], output="s3://meshes/x/") == {
         "modelType": "placeholder",
@@ -52,11 +52,11 @@ def test_only_what_was_given_is_in_the_spec() -> None:
         ("x" * 90, "x" * 50),
     ],
 )
-def test_a_name_is_made_from_the_folder(path: str, name: str) -> None:
+def test_a_name_is_made_from_a_folder_or_address(path: str, name: str) -> None:
     assert name_for(path) == name
 
 
-def test_a_manifest_is_what_kubectl_apply_takes() -> None:
+def test_a_manifest_can_be_applied_with_kubectl() -> None:
     assert manifest("banana", {"input": {"uri": "file:///x"}}, namespace="team", labels={"who": "me"}) == {
         "apiVersion": "reconstruction.dev/v1alpha1",
         "kind": "ReconstructionJob",

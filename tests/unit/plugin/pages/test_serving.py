@@ -1,4 +1,4 @@
-"""The server of pages for the browser: what it serves, and to whom."""
+"""Page server: the pages of a result, and access to them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kubectl_recon.pages.serving import served
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A result, and beside it a file that is none of it."""
+    """A result, and beside it a file that does not belong to it."""
     (tmp_path / "private.txt").write_text("private")
     made = tmp_path / "banana"
     made.mkdir()
@@ -33,7 +33,7 @@ def address(folder: Path) -> Iterator[str]:
 
 
 def get(address: str, path: str, host: str = "") -> tuple[int, str, bytes]:
-    """Status, content type and content; the path is sent as it is."""
+    """Return status, content type and content; the path is sent unchanged."""
     parts = urlsplit(address)
     with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)) as connection:
         connection.request("GET", path, headers={"Host": host or parts.netloc})
@@ -62,7 +62,7 @@ def test_the_first_page_shows_pictures_and_links_to_all_files(address: str) -> N
         pytest.param(["model.obj", "preview_0.png"], None, id="none-that-the-viewer-reads"),
     ],
 )
-def test_the_page_shows_the_best_mesh_that_its_viewer_reads(names: list[str], shown: str | None) -> None:
+def test_the_page_shows_the_best_mesh_for_the_viewer(names: list[str], shown: str | None) -> None:
     assert shown_mesh(names) == shown
 
 
@@ -78,18 +78,18 @@ def test_a_report_is_the_first_page(folder: Path) -> None:
         assert get(address, urlsplit(address).path)[2] == b"<h1>the report</h1>"
 
 
-def test_a_file_has_its_content_and_type(address: str) -> None:
+def test_a_file_is_served_with_its_type(address: str) -> None:
     assert get(address, f"{urlsplit(address).path}model.glb") == (200, "model/gltf-binary", b"glTF")
 
 
-def test_a_browser_that_breaks_off_is_no_error(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_browser_that_disconnects_causes_no_error(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "model.glb").write_bytes(b"x" * 50_000_000)
     with served(pages_of(folder, "banana")) as address:
         parts = urlsplit(address)
         with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)) as connection:
             connection.request("GET", f"{parts.path}model.glb", headers={"Host": parts.netloc})
             assert connection.getresponse().read(10) == b"x" * 10
-        assert get(address, parts.path)[0] == 200  # a thread of its own: the other one has most likely ended
+        assert get(address, parts.path)[0] == 200  # another thread: the first one has most likely ended
 
     assert capsys.readouterr().err == ""
 
@@ -104,5 +104,5 @@ def test_a_browser_that_breaks_off_is_no_error(folder: Path, capsys: pytest.Capt
         pytest.param("{root}", "rebound.example", id="another-host"),
     ],
 )
-def test_nothing_else_is_served(address: str, path: str, host: str) -> None:
+def test_other_paths_and_hosts_are_rejected(address: str, path: str, host: str) -> None:
     assert get(address, path.format(root=urlsplit(address).path), host)[0] == 404

@@ -9,7 +9,7 @@ from kubectl_recon.photos.scanning import Photo
 
 
 def photo(number: int, **fields: object) -> Photo:
-    """A good one; no two of them look alike."""
+    """A good photo; no two of them look alike."""
     good = Photo(
         Path(f"/p/{number}.jpg"),
         f"{number}.jpg",
@@ -48,7 +48,7 @@ def test_a_good_set_has_no_findings() -> None:
         (201, [(Level.WARNING, "too-many")]),
     ],
 )
-def test_the_number_of_photos(count: int, expected: list[tuple[Level, str]]) -> None:
+def test_the_number_of_photos_is_checked(count: int, expected: list[tuple[Level, str]]) -> None:
     assert kinds(*[photo(number) for number in range(count)]) == expected
 
 
@@ -66,22 +66,22 @@ def test_the_number_of_photos(count: int, expected: list[tuple[Level, str]]) -> 
         (Photo(Path("/p/x.heic"), "x.heic", 1, kind="HEIC"), (Level.NOTE, "heic")),
     ],
 )
-def test_one_bad_photo_is_found_and_named(bad: Photo, expected: tuple[Level, str]) -> None:
+def test_one_bad_photo_is_found(bad: Photo, expected: tuple[Level, str]) -> None:
     found = findings([*GOOD, bad])
     assert [(one.level, one.kind) for one in found] == [expected]
     assert found[0].photos in ((bad.name,), ())
 
 
-def test_photos_without_exif_are_noted_once() -> None:
+def test_photos_without_exif_cause_one_note() -> None:
     assert kinds(*[replace(one, focal_length=0.0, camera="") for one in GOOD]) == [(Level.NOTE, "no-exif")]
 
 
-def test_errors_come_before_warnings_and_notes() -> None:
+def test_findings_are_sorted_by_severity() -> None:
     few = [photo(1, has_position=True), photo(2, width=100, height=100)]
     assert [level for level, _ in kinds(*few)] == [Level.ERROR, Level.WARNING, Level.NOTE]
 
 
-def test_many_names_are_cut() -> None:
+def test_a_long_list_of_names_is_cut() -> None:
     (finding,) = findings([*GOOD, *[photo(100 + number, width=640, height=480) for number in range(6)]])
     assert finding.text.endswith("100.jpg, 101.jpg, 102.jpg, 103.jpg and 2 more")
     assert len(finding.photos) == 6

@@ -33,7 +33,7 @@ def test_a_blurred_copy_is_less_sharp_and_looks_alike(tmp_path: Path) -> None:
     assert (sharp.fingerprint ^ blurred.fingerprint).bit_count() <= 6
 
 
-def test_camera_lens_and_position_are_read(tmp_path: Path) -> None:
+def test_camera_focal_length_and_position_are_read(tmp_path: Path) -> None:
     image = Image.new("RGB", (64, 48))
     exif = Image.Exif()
     exif[0x010F], exif[0x0110] = "Canon", "EOS 80D"
@@ -47,26 +47,26 @@ def test_camera_lens_and_position_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "problem"),
     [
-        ("notes.txt", b"hello", "no photo in a format that the workers read"),
+        ("notes.txt", b"hello", "not a photo in a format that the workers read"),
         ("cut.jpg", None, "cannot be read"),
         ("IMG_1.CR2", b"II*\0", "a raw file of a camera: export it as JPEG"),
-        ("empty.png", b"", "no photo in a format"),
+        ("empty.png", b"", "not a photo in a format"),
     ],
 )
-def test_what_cannot_be_used_is_said(tmp_path: Path, name: str, content: bytes | None, problem: str) -> None:
+def test_an_unusable_file_has_a_problem(tmp_path: Path, name: str, content: bytes | None, problem: str) -> None:
     path = tmp_path / name
     path.write_bytes(real_photo().read_bytes()[:3000] if content is None else content)
     assert measure(path, name).problem.startswith(problem)
 
 
-def test_a_folder_is_read_with_those_below_and_without_junk(tmp_path: Path) -> None:
+def test_a_folder_is_read_recursively_without_hidden_files(tmp_path: Path) -> None:
     for name in ("a.jpg", "left/b.jpg", ".DS_Store", "__MACOSX/._a.jpg", ".git/x", "Thumbs.db"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
     assert [name for _, name in find([str(tmp_path)])] == ["a.jpg", "left/b.jpg"]
 
 
-def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
+def test_two_files_of_the_same_name_are_rejected(tmp_path: Path) -> None:
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "a.jpg").write_bytes(b"x")
@@ -76,7 +76,7 @@ def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
         find([str(tmp_path / "three")])
 
 
-def test_every_photo_counts_for_the_progress() -> None:
+def test_every_photo_advances_the_progress() -> None:
     files = [(path, path.name) for path in sorted(PHOTOS.rglob("*.jpg"))[:4]]
     done: list[int] = []
     assert len(scan(files, lambda: done.append(1))) == len(done) == 4

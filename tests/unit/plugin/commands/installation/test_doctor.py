@@ -1,4 +1,4 @@
-"""`doctor`: what it finds at a server whose clock differs."""
+"""`doctor`: an API server whose clock differs."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
         (5.0, "ok", "this machine's and the API server's agree"),
     ],
 )
-def test_a_clock_that_differs_is_found_in_either_direction(
+def test_a_clock_difference_is_found_in_both_directions(
     api: Api, server: Server, behind: float, state: str, text: str
 ) -> None:
     server.behind_seconds = behind
     server.put(200, {"gitVersion": "v1.34.1"})
     server.put(404, {"message": "not installed"})
-    server.put(200, {"items": []})  # what follows is not permitted
+    server.put(200, {"items": []})  # further requests fail
 
     found = {check.name: check for check in examine(Connection(api, "here", "team"))}
 

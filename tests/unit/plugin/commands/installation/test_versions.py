@@ -1,7 +1,7 @@
 import pytest
 from kubectl_recon.commands.installation.versions import minor, operator_version
-from kubectl_recon.fleet.metrics import Metrics
-from kubectl_recon.fleet.operator import NAMESPACE, Operator
+from kubectl_recon.installation.metrics import Metrics
+from kubectl_recon.installation.operator import NAMESPACE, Operator
 
 POD = {"metadata": {"name": "operator-0", "labels": {"app.kubernetes.io/version": "0.3.1"}}}
 
@@ -9,7 +9,7 @@ POD = {"metadata": {"name": "operator-0", "labels": {"app.kubernetes.io/version"
 @pytest.mark.parametrize(
     ("text", "number"), [("v1.34.1", (1, 34)), ("0.1.0", (0, 1)), ("v1.31.0+k3s1", (1, 31)), ("", None), ("dev", None)]
 )
-def test_the_minor_version_is_read(text: str, number: tuple[int, int] | None) -> None:
+def test_the_minor_version_is_parsed(text: str, number: tuple[int, int] | None) -> None:
     assert minor(text) == number
 
 
@@ -21,5 +21,5 @@ def test_the_minor_version_is_read(text: str, number: tuple[int, int] | None) ->
         (Operator(NAMESPACE), ""),
     ],
 )
-def test_the_operators_version_comes_from_what_may_be_read(seen: Operator, version: str) -> None:
+def test_the_operators_version_comes_from_metrics_or_pods(seen: Operator, version: str) -> None:
     assert operator_version(seen) == version

@@ -1,4 +1,4 @@
-"""The operator's metrics, read by the API server's proxy to a pod: no user has the address of Redis, which has the rest."""
+"""Operator metrics, read through the API server's proxy to a pod: users have no access to Redis."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ _PREFIX: Final = "reconstruction_"
 
 @dataclass(frozen=True)
 class Queue:
-    """One Celery queue, as the leader sees it. None: the operator gives no number."""
+    """A Celery queue, as the leader reports it. None: the operator reports no number."""
 
     name: str
-    workers: int | None = None  # live ones that consume it
-    messages: int | None = None  # that wait in it
-    waiting: int = 0  # jobs without a worker
-    running: int = 0  # jobs with one
+    workers: int | None = None  # live workers that consume it
+    messages: int | None = None  # messages that wait in it
+    waiting: int = 0  # jobs that do not run yet
+    running: int = 0  # jobs that run
     held: int = 0  # jobs that wait in the API server for room in the queue
-    models: tuple[str, ...] = ()  # that its live workers have, as far as they announce them
+    models: tuple[str, ...] = ()  # models that its live workers announce
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """What one replica of the operator reports of the system."""
+    """Metrics of one replica of the operator."""
 
     leader: bool = False
     version: str = ""
@@ -35,19 +35,17 @@ class Metrics:
     redis_evicts: bool = False
     dispatch_paused: bool = False
     deletions_held: bool = False
-    contested_jobs: int = 0
     pending_writes: int = 0
     oldest_write_seconds: float = 0.0
-    watch_age_seconds: float = 0.0
     queues: tuple[Queue, ...] = ()
 
     def queue(self, name: str) -> Queue | None:
-        """The queue of that name; None if the operator reports none."""
+        """Return the queue of that name; None if the operator reports none."""
         return next((one for one in self.queues if one.name == name), None)
 
 
 def parse(text: str) -> Metrics:
-    """Metrics in Prometheus' text format. Unknown ones are passed over; raises ValueError for what is no such text."""
+    """Parse metrics in Prometheus' text format. Unknown metrics are ignored. Raises ValueError for other texts."""
     values: dict[str, list[tuple[dict[str, str], float]]] = defaultdict(list)
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
@@ -66,10 +64,8 @@ def parse(text: str) -> Metrics:
         redis_evicts=one("redis_evicts") == 1,
         dispatch_paused=one("dispatch_paused") == 1,
         deletions_held=any(value for _, value in values.get("deletions_held", [])),
-        contested_jobs=int(one("contested_jobs") or 0),
         pending_writes=int(one("pending_writes") or 0),
         oldest_write_seconds=one("oldest_pending_write_seconds") or 0.0,
-        watch_age_seconds=one("watch_age_seconds") or 0.0,
         queues=tuple(_queues(values)),
     )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from kubectl_recon.errors import ApiError, ForbiddenError
 from kubectl_recon.kube.api import Api
-from kubectl_recon.kube.following import Change, Following, Refusal, once
+from kubectl_recon.kube.watch import Change, Refusal, Watch, once
 
 if TYPE_CHECKING:
     from tests.unit.plugin.conftest import Server
@@ -26,7 +26,7 @@ def expired() -> bytes:
     return json.dumps({"type": "ERROR", "object": status}).encode()
 
 
-def test_the_watch_begins_where_the_list_ended_and_goes_on_from_the_last_bookmark(api: Api, server: Server) -> None:
+def test_a_watch_starts_at_the_list_and_continues_from_a_bookmark(api: Api, server: Server) -> None:
     server.put(200, LIST)
     server.put(200, b"\n".join([event("MODIFIED", 6), event("BOOKMARK", 9)]))
     server.put(200, b"\n".join([event("DELETED", 10), expired()]))
@@ -41,29 +41,29 @@ def test_the_watch_begins_where_the_list_ended_and_goes_on_from_the_last_bookmar
     assert all("labelSelector=a%3Db" in path for path in watched)
 
 
-def test_another_error_of_a_watch_is_raised(api: Api, server: Server) -> None:
+def test_an_error_other_than_expired_is_raised(api: Api, server: Server) -> None:
     server.put(200, LIST)
-    server.put(200, json.dumps({"type": "ERROR", "object": {"code": 500, "message": "etcd is away"}}).encode())
-    with pytest.raises(ApiError, match="etcd is away"):
+    server.put(200, json.dumps({"type": "ERROR", "object": {"code": 500, "message": "etcd is unavailable"}}).encode())
+    with pytest.raises(ApiError, match="etcd is unavailable"):
         list(once(api, "/apis/x"))
 
 
-def test_a_refusal_ends_the_following_and_is_passed_on(api: Api, server: Server) -> None:
+def test_a_permanent_error_ends_the_watch_and_is_reported(api: Api, server: Server) -> None:
     server.put(403, {"message": "you may not"})
     found: queue.Queue[Change | Refusal] = queue.Queue()
-    Following(api, "/apis/x", found, source="events").start()
+    Watch(api, "/apis/x", found, source="events").start()
     refusal = found.get(timeout=10)
     assert isinstance(refusal, Refusal)
     assert (type(refusal.error), refusal.source) == (ForbiddenError, "events")
 
 
-def test_a_server_that_was_away_is_listed_again(api: Api, server: Server) -> None:
+def test_an_unavailable_server_is_retried(api: Api, server: Server) -> None:
     server.put(500, {"message": "starting"})
     server.put(200, LIST)
     found: queue.Queue[Change | Refusal] = queue.Queue()
-    following = Following(api, "/apis/x", found)
-    following.start()
+    watch = Watch(api, "/apis/x", found)
+    watch.start()
     change = found.get(timeout=10)
-    following.close()
+    watch.close()
     assert isinstance(change, Change)
     assert change.listed == LIST["items"]

@@ -1,4 +1,4 @@
-"""Following of objects: a list, then a watch from there, and again where the watch ends."""
+"""Watch of objects: a list, then a watch from its version, and a new list when the watch expires."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from kubectl_recon.errors import ApiError, ReconError, UnreachableError
 from kubectl_recon.kube.api import Api
 
 _WATCH_SECONDS: Final = 300  # after which the API server ends a watch, and a new one begins
-_SPARE_SECONDS: Final = 30.0  # that an answer may be late
-_PAUSES_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)  # between tries while the API server is away
+_SPARE_SECONDS: Final = 30.0  # tolerance of the read timeout
+_PAUSES_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)  # between retries while the API server is unavailable
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change of one object, or with `listed` all objects as they are now."""
+    """A change of one object, or with `listed` all current objects."""
 
     body: Mapping[str, Any]
     deleted: bool = False
     listed: Sequence[Mapping[str, Any]] | None = None
-    source: str = ""  # the name of the following, where there are several
+    source: str = ""  # name of the watch, if there are several
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An error that ended a following: it does not pass by waiting."""
+    """A permanent error, which ended a watch."""
 
     error: ReconError
     source: str
 
 
-class Following:
-    """Follows the objects at `path` in a thread, and puts their changes into `changes`, until it is closed.
+class Watch:
+    """Watches the objects at `path` in a thread, and puts their changes into `changes`, until it is closed.
 
-    The first change is a list. An error that does not pass (no permission, no such kind) is put there and ends the thread.
-    While the API server is away, the thread tries again.
+    The first change is a list. A permanent error (no permission, no such kind) is put there too, and ends the thread.
+    While the API server is unavailable, the thread retries.
     """
 
     def __init__(
@@ -48,24 +48,24 @@ class Following:
     ) -> None:
         self._api, self._path, self._query, self._source = api, path, query, source
         self._changes = changes
-        self._over = threading.Event()
+        self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"follow {path}", daemon=True)
 
     def start(self) -> None:
-        """Begin. The thread ends with the program: a watch that waits for news cannot be interrupted."""
+        """Start the thread. It ends with the program: a blocked read cannot be interrupted."""
         self._thread.start()
 
     def close(self) -> None:
-        """Put no more changes."""
-        self._over.set()
+        """Stop putting changes into the queue."""
+        self._closed.set()
 
     def _run(self) -> None:
         failures = 0
-        while not self._over.is_set():
+        while not self._closed.is_set():
             try:
                 for change in once(self._api, self._path, source=self._source, **self._query):
                     failures = 0
-                    if self._over.is_set():
+                    if self._closed.is_set():
                         return
                     self._changes.put(change)
             except UnreachableError:
@@ -74,12 +74,12 @@ class Following:
                 if _is_final(error):
                     self._changes.put(Refusal(error, self._source))
                     return
-            self._over.wait(_PAUSES_SECONDS[min(failures, len(_PAUSES_SECONDS) - 1)])
+            self._closed.wait(_PAUSES_SECONDS[min(failures, len(_PAUSES_SECONDS) - 1)])
             failures += 1
 
 
 def once(api: Api, path: str, *, source: str = "", **query: str | None) -> Iterator[Change]:
-    """A list and the changes after it, until a watch cannot continue. Raises ApiError and UnreachableError."""
+    """Yield a list and the changes after it, until the version expires. Raises ApiError and UnreachableError."""
     found, version = api.items(path, **query)
     yield Change({}, listed=found, source=source)
     while True:
@@ -105,6 +105,6 @@ def once(api: Api, path: str, *, source: str = "", **query: str | None) -> Itera
 
 
 def _is_final(error: ApiError) -> bool:
-    """A refusal other than "later" and "that version is too old"."""
+    """Return whether a retry is useless: any 4xx except "too many requests", a conflict, or an expired version."""
     passing = (HTTPStatus.GONE, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.CONFLICT)
     return HTTPStatus.BAD_REQUEST <= error.status < HTTPStatus.INTERNAL_SERVER_ERROR and error.status not in passing

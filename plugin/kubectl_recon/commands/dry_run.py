@@ -1,4 +1,4 @@
-"""`submit --dry-run`: checks the photos and shows the manifest. It needs no cluster; one that answers checks the manifest, too."""
+"""`submit --dry-run`: checks the photos and prints the manifest. A cluster is optional; if there is one, it checks the manifest."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from kubectl_recon.gallery.reaching import NoGalleryError
 from kubectl_recon.kube.connection import Connection
 from kubectl_recon.storage import buckets
 
-_EXAMPLE: Final = "input.uri is an example: name the place where your workers read the photos"
+_EXAMPLE: Final = "input.uri is an example: replace it with the address of the photos for your workers"
 
 
-def rehearse(connect: Callable[[], Connection], request: SubmitRequest, how: Format | None) -> None:
-    """Print the manifest, by default as YAML, and what would happen.
+def run(connect: Callable[[], Connection], request: SubmitRequest, how: Format | None) -> None:
+    """Print the manifest, by default as YAML, and what `submit` would do.
 
-    Raises UsageError for photos that would fail, and ApiError if the API server refuses the manifest.
+    Raises UsageError for photos that would fail, and ApiError if the API server rejects the manifest.
     """
     files = [] if request.address is not None else submitting.check(request.photos, force=request.force)
     connection, job, silence = None, submitting.stem(request), ""
@@ -29,7 +29,7 @@ def rehearse(connect: Callable[[], Connection], request: SubmitRequest, how: For
         connection = connect()
         job = submitting.free_name(connection, request)
     except ApiError:
-        pass  # a user who may create jobs may perhaps not list them
+        pass  # a user with the right to create jobs may lack the right to list them
     except (KubeconfigError, UnreachableError) as error:
         silence = str(error)
     folder = buckets.Folder.parse(request.upload).below(job) if request.upload else submitting.example_uri(job)
@@ -40,7 +40,7 @@ def rehearse(connect: Callable[[], Connection], request: SubmitRequest, how: For
         note(f"{len(files)} files {_place(connection, request, silence) if is_example else f'would go to {folder}'}")
     if connection is not None and not silence:
         submitting.apply(connection, body, dry_run=True)
-    verdict = f"the API server was not asked: {silence}" if silence else "the API server accepts it"
+    verdict = f"not checked by the API server: {silence}" if silence else "the API server accepts it"
     note(f"{job}: not submitted (dry run); {verdict}")
 
 
@@ -55,11 +55,11 @@ def _show(body: Mapping[str, Any], how: Format | None, comment: str) -> None:
 
 
 def _place(connection: Connection | None, request: SubmitRequest, silence: str) -> str:
-    """Where the photos would go without an --upload."""
+    """Return where the photos would be uploaded without --upload."""
     if connection is None or silence:
         return "would go to the gallery, if the cluster has one"
     try:
         reaching.find(connection, submitting.system_namespace(connection), request.way)
     except (NoGalleryError, ApiError) as error:
-        return f"have no place to go yet ({error}): {submitting.nowhere(request)}"
+        return f"cannot be uploaded yet ({error}): {submitting.nowhere(request)}"
     return "would go to the gallery, which chooses their address"

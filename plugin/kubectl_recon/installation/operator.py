@@ -1,4 +1,4 @@
-"""The operator as seen through the API server: its Lease, its pods, its metrics. Each as far as the user's rights go."""
+"""Operator state: the Lease, pods and metrics, read through the API server as far as the user's rights allow."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from kubectl_recon.errors import ApiError, ForbiddenError, NotFoundError, ReconError
-from kubectl_recon.fleet import metrics
+from kubectl_recon.installation import metrics
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import parse_time, seconds_between
 from kubectl_recon.kube import resources
@@ -19,12 +19,12 @@ LEASE: Final = "reconstruction-operator"
 _LEASES: Final = "coordination.k8s.io/v1"
 _PODS: Final = "app.kubernetes.io/component=operator,app.kubernetes.io/part-of=reconstruction"
 _PORT: Final = "8080"
-_SPARE: Final = 3.0  # durations of a Lease without a renewal, after which its holder is surely away
+_SPARE: Final = 3.0  # a Lease without a renewal for so many of its durations has expired
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The Lease by which one replica leads."""
+    """The Lease of the leading replica."""
 
     namespace: str
     name: str
@@ -33,34 +33,34 @@ class Lease:
     duration_seconds: int
 
     def age_seconds(self, now: datetime) -> int | None:
-        """Time since its last renewal."""
+        """Return the time since the last renewal."""
         return seconds_between(self.renewed, now)
 
     def is_held(self, now: datetime) -> bool:
-        """Whether a replica leads: it renewed the Lease lately. The clocks of both machines may differ by some seconds."""
+        """Return whether a replica leads, that is, has renewed the Lease. The clocks may differ by some seconds."""
         age = self.age_seconds(now)
         return bool(self.holder) and age is not None and age <= self.duration_seconds * _SPARE
 
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """What could be read of the operator. A `…_refused` text names what was not permitted."""
+    """What the user may read of the operator. A `…_refused` text is the reason why a part is missing."""
 
     namespace: str
     lease: Lease | None = None
     lease_refused: str = ""
     metrics: metrics.Metrics | None = None
-    metrics_refused: str = ""  # or why there are none
+    metrics_refused: str = ""  # or another reason why there are none
     pods: tuple[Any, ...] = ()
 
     @property
     def lease_known(self) -> bool:
-        """Whether the user may read the Lease: only then is a missing one a finding."""
+        """Whether the user may read the Lease. Only then is a missing Lease a finding."""
         return not self.lease_refused
 
 
 def where(jobs: Sequence[Job]) -> tuple[str, str]:
-    """Namespace and name of the operator's Lease, as the newest status of a job has it, or by default."""
+    """Return namespace and name of the operator's Lease: from the newest job that has it in its status, or the defaults."""
     for job in sorted(jobs, key=lambda job: str(job.metadata.get("creationTimestamp")), reverse=True):
         namespace, slash, name = str((job.status.get("installation") or {}).get("lease") or "").partition("/")
         if slash and name:
@@ -69,7 +69,7 @@ def where(jobs: Sequence[Job]) -> tuple[str, str]:
 
 
 def look(api: Api, jobs: Sequence[Job], *, with_metrics: bool = True) -> Operator:
-    """Read what the user may read. Raises UnreachableError alone."""
+    """Read what the user may read. Raises only UnreachableError."""
     namespace, name = where(jobs)
     lease, lease_refused = _lease(api, namespace, name)
     if not with_metrics:
@@ -91,7 +91,7 @@ def _lease(api: Api, namespace: str, name: str) -> tuple[Lease | None, str]:
 
 
 def _metrics(api: Api, namespace: str) -> tuple[metrics.Metrics | None, str, list[Any]]:
-    """Metrics of the leader, or of any replica; without them why, and the pods."""
+    """Return the metrics of the leader or else of any replica, the reason why there are none, and the pods."""
     try:
         pods, _ = api.items(resources.core(namespace, "pods"), labelSelector=_PODS)
     except ApiError as error:

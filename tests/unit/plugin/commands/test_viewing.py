@@ -1,17 +1,17 @@
-"""`open` and `preview`: what a word on the command line means."""
+"""`open` and `preview`: the meaning of a word on the command line."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from kubectl_recon.commands.looking import Viewed
+from kubectl_recon.commands.viewing import Viewed
 from kubectl_recon.errors import KubeconfigError
 from kubectl_recon.kube.connection import Connection
 
 
 def unused() -> Connection:
-    raise KubeconfigError("no cluster is asked")
+    raise KubeconfigError("no cluster")
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def unused() -> Connection:
         pytest.param("s3://meshes/vase/", False, id="address"),
     ],
 )
-def test_a_job_may_be_named_like_the_folder_of_its_photos(
+def test_a_name_is_a_job_unless_a_folder_of_that_name_has_a_result(
     text: str, is_job: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("vase/1.jpg", "vase-mesh/vase.glb", "vase-report/report.html"):

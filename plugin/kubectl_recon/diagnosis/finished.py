@@ -1,4 +1,4 @@
-"""Jobs that are over."""
+"""Diagnosis of finished jobs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kubectl_recon.jobs.times import duration_text, seconds_between
 
 
 def succeeded(facts: Facts) -> Answer | None:
-    """The result is there, or a simulation."""
+    """Match a succeeded job: with a good result, a poor one, or a simulation."""
     job = facts.job
     if job.phase != "Succeeded":
         return None
@@ -27,21 +27,21 @@ def succeeded(facts: Facts) -> Answer | None:
     if job.warning:
         return Answer(
             "poor-result",
-            f"It succeeded, but the result is worse than it should be; it is at {job.output_uri or 'the workers volume'}.",
+            f"It succeeded, but the result is of poor quality; it is at {job.output_uri or 'the workers volume'}.",
             details=(job.warning, *details),
-            actions=(f"see whether it is of use: kubectl recon results {job.name}", _AGAIN_PHOTOS(job)),
+            actions=(f"check whether it is usable: kubectl recon results {job.name}", _AGAIN_PHOTOS(job)),
         )
     return Answer(
         "succeeded",
         f"It succeeded; the result is at {job.output_uri or 'the workers volume'}.",
         details=details,
-        actions=(f"fetch it: kubectl recon results {job.name}",),
+        actions=(f"download it: kubectl recon results {job.name}",),
         well=True,
     )
 
 
 def cancelled(facts: Facts) -> Answer | None:
-    """Both steps were taken."""
+    """Match a cancelled job."""
     if facts.job.phase != "Cancelled":
         return None
     by = tuple(event.text for event in facts.events if event.reason == "CancelConfirmed")[-1:]
@@ -54,7 +54,7 @@ def cancelled(facts: Facts) -> Answer | None:
 
 
 def failed(facts: Facts) -> Answer | None:
-    """The reason decides what helps."""
+    """Match a failed job. The reason determines the advice."""
     job = facts.job
     if job.phase != "Failed":
         return None
@@ -62,7 +62,7 @@ def failed(facts: Facts) -> Answer | None:
     attempts = f" after {job.attempt} attempts" if job.attempt > 1 else ""
     details = [job.failure_message, _ended_ago(facts)]
     if job.output_uri:
-        details.append(f"the result itself was made, and lies at {job.output_uri}")
+        details.append(f"the result exists, at {job.output_uri}")
     return Answer(
         kind,
         f"It failed{attempts} with {job.failure_reason or 'no reason'}: {text}.",
@@ -89,7 +89,7 @@ def _expiry(facts: Facts) -> str:
     ttl, ended = facts.job.spec.get("ttlSecondsAfterFinished"), facts.job.time("completionTime")
     if not isinstance(ttl, int) or ended is None:
         return ""
-    return f"it is deleted with its files in {duration_text(max(0, ttl - facts.seconds_since(ended)))}"
+    return f"it will be deleted with its files in {duration_text(max(0, ttl - facts.seconds_since(ended)))}"
 
 
 def _ended_ago(facts: Facts) -> str:
@@ -106,8 +106,8 @@ def _text(text: str) -> _Action:
 
 _AGAIN: Final = _text("then run it again: kubectl recon retry {name}")
 _AGAIN_PHOTOS: Final = _text("then submit the new set: kubectl recon submit PHOTOS")
-_LOGS: Final = _text("look at the log: kubectl recon logs {name}")
-_SETS: Final = _text("kubectl recon submit PHOTOS --dry-run checks a folder before it is sent")
+_LOGS: Final = _text("read the log: kubectl recon logs {name}")
+_SETS: Final = _text("check a folder before you submit it: kubectl recon submit PHOTOS --dry-run")
 
 _KINDS: Final[Mapping[str, tuple[str, str, tuple[_Action, ...]]]] = {
     **dict.fromkeys(
@@ -116,9 +116,7 @@ _KINDS: Final[Mapping[str, tuple[str, str, tuple[_Action, ...]]]] = {
             "photos-insufficient",
             "the photos do not show the object well enough",
             (
-                _text(
-                    "take more photos, sharp and closer together: 20 or more, each sharing most of its view with the next"
-                ),
+                _text("take more photos, sharp and closer together: 20 or more, each overlapping most of the next"),
                 _SETS,
                 _AGAIN_PHOTOS,
             ),
@@ -126,7 +124,7 @@ _KINDS: Final[Mapping[str, tuple[str, str, tuple[_Action, ...]]]] = {
     ),
     "NO_PARALLAX": (
         "photos-from-one-place",
-        "the photos were taken from one place, so that no depth can be seen in them",
+        "the photos were taken from one place, so they contain no depth",
         (_text("walk around the object: a step aside for each photo, instead of turning the camera"), _AGAIN_PHOTOS),
     ),
     **dict.fromkeys(
@@ -141,7 +139,7 @@ _KINDS: Final[Mapping[str, tuple[str, str, tuple[_Action, ...]]]] = {
         (
             "photos-unreadable",
             "some of the photos cannot be used",
-            (_text("export the named photos again as JPEG, or leave them out"), _SETS, _AGAIN_PHOTOS),
+            (_text("export the photos in the message again as JPEG, or remove them"), _SETS, _AGAIN_PHOTOS),
         ),
     ),
     **dict.fromkeys(
@@ -150,14 +148,14 @@ _KINDS: Final[Mapping[str, tuple[str, str, tuple[_Action, ...]]]] = {
             "input-address",
             "the workers cannot read the photos at that address",
             (
-                _text("name an address that the workers can read and that the namespace may use; see the message"),
-                _text("kubectl recon submit PHOTOS --upload s3://BUCKET/FOLDER/ puts a folder of this machine there"),
+                _text("use an address that the workers can read and that the namespace may use; see the message"),
+                _text("or upload a local folder: kubectl recon submit PHOTOS --upload s3://BUCKET/FOLDER/"),
             ),
         ),
     ),
     "INPUT_UNREACHABLE": (
         "input-unreachable",
-        "the server of the photos did not answer the workers",
+        "the server of the photos did not respond to the workers",
         (_text("check that server and its address"), _AGAIN),
     ),
     "OUTPUT_REFUSED": (
@@ -165,25 +163,25 @@ _KINDS: Final[Mapping[str, tuple[str, str, tuple[_Action, ...]]]] = {
         "the result may not be written to spec.output.uri",
         (
             _text(
-                "name a folder that is new or empty and that the namespace may use: kubectl recon retry {name} --output URI"
+                "use a folder that is new or empty and that the namespace may use: kubectl recon retry {name} --output URI"
             ),
         ),
     ),
     "OUTPUT_UPLOAD_FAILED": (
         "output-unreachable",
-        "the result was made, and could not be delivered to spec.output.uri",
+        "the result exists, but could not be delivered to spec.output.uri",
         (_text("check that server and the workers' rights there"), _AGAIN),
     ),
     "RESULT_NOT_FOUND": (
         "result-not-found",
-        "it was to take over an earlier result of its name, and there is none",
+        "it should take over an earlier result of its name, but there is none",
         (_text("run it instead, from its photos: set spec.reuse to IfUnchanged in a new job"),),
     ),
     **dict.fromkeys(
         ("INVALID_PARAMETERS", "INVALID_SPEC"),
         (
             "spec-invalid",
-            "its spec has a mistake",
+            "its spec is invalid",
             (_text("correct it in a new job: kubectl recon retry {name} --param NAME=VALUE"),),
         ),
     ),
@@ -192,7 +190,7 @@ _KINDS: Final[Mapping[str, tuple[str, str, tuple[_Action, ...]]]] = {
         "no worker of its queue has the model",
         (
             _text("choose another model: kubectl recon retry {name} --model photogrammetry"),
-            _text("or use the queue of workers that have {model}; kubectl recon models"),
+            _text("or use the queue of workers that have {model}: kubectl recon models"),
         ),
     ),
     **dict.fromkeys(
@@ -201,8 +199,8 @@ _KINDS: Final[Mapping[str, tuple[str, str, tuple[_Action, ...]]]] = {
             "out-of-room",
             "the worker ran out of memory or disk",
             (
-                _text("ask for less: kubectl recon retry {name} --quality fast, or use fewer photos"),
-                _text("or an administrator gives the workers of queue {queue} more"),
+                _text("reduce the work: kubectl recon retry {name} --quality fast, or use fewer photos"),
+                _text("or ask an administrator to give the workers of queue {queue} more"),
             ),
         ),
     ),
@@ -210,14 +208,14 @@ _KINDS: Final[Mapping[str, tuple[str, str, tuple[_Action, ...]]]] = {
         ("WORKER_LOST", "BACKEND_CRASHED", "WORKER_ERROR"),
         (
             "worker-trouble",
-            "its worker was lost or had a fault, or the model crashed",
-            (_LOGS, _text("a lack of memory is the usual cause: kubectl recon retry {name} --quality fast"), _AGAIN),
+            "its worker was lost or failed, or the model crashed",
+            (_LOGS, _text("if it lacked memory, the usual cause: kubectl recon retry {name} --quality fast"), _AGAIN),
         ),
     ),
     "TIMEOUT": (
         "timed-out",
         "it took longer than spec.activeDeadlineSeconds",
-        (_text("raise the deadline in a new job, or ask for less: kubectl recon retry {name} --quality fast"),),
+        (_text("raise the deadline in a new job, or reduce the work: kubectl recon retry {name} --quality fast"),),
     ),
     "QUEUE_TIMEOUT": (
         "waited-too-long",
@@ -228,8 +226,8 @@ _KINDS: Final[Mapping[str, tuple[str, str, tuple[_Action, ...]]]] = {
         ("QUEUE_REFUSED", "PRIORITY_REFUSED", "TOO_MANY_WAITING"),
         (
             "not-granted",
-            "the administrator does not let the namespace have such a job now",
-            (_text("use what the message names, or ask the administrator"), _AGAIN),
+            "a rule of the administrator does not allow the namespace such a job now",
+            (_text("use one of the values in the message, or ask the administrator"), _AGAIN),
         ),
     ),
 }

@@ -1,4 +1,4 @@
-"""Routes of the session: sign in with a token, show the user, sign out."""
+"""Session routes: sign in with a token, show the user, sign out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ async def _show(request: Request) -> Response:
     except HTTPException as error:
         if error.status_code != HTTPStatus.UNAUTHORIZED or "Authorization" in request.headers:
             raise
-        return JSONResponse({"user": None})  # the page asks first: no error in the browser's console
+        return JSONResponse(
+            {"user": None}
+        )  # the page always requests this first: a 401 would be an error in the browser's console
     return JSONResponse({"user": identity.user.name, "proof": identity.proof, "uploads": gallery.uploads is not None})
 
 

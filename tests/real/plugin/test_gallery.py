@@ -1,4 +1,4 @@
-"""submit, open and results by the gallery, and restore, on the real system."""
+"""`submit`, `open` and `results` through the gallery, on the real system."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from devcluster import wait_until
 from devcluster.harness.gallery import Gallery, start_gallery
 from devcluster.harness.jobs import Jobs
 from tests.support.photos import make_photo
@@ -18,7 +17,7 @@ ACCOUNT = "viewer"
 
 @pytest.fixture
 def uploads(photos_root: Path) -> Path:
-    """Where the gallery keeps photos, and the workers read them."""
+    """The folder where the gallery stores photos, and the workers read them."""
     folder = photos_root / "by-gallery"
     folder.mkdir(exist_ok=True)
     return folder
@@ -50,7 +49,7 @@ def test_open_signs_the_browser_in_at_the_gallery(jobs: Jobs, recon: Program, ga
     assert session["user"] == f"system:serviceaccount:{jobs.namespace}:{ACCOUNT}"
 
 
-def test_results_come_by_the_gallery_with_the_users_own_token(
+def test_results_are_downloaded_through_the_gallery_with_the_users_token(
     jobs: Jobs, recon: Program, gallery: Gallery, tmp_path: Path
 ) -> None:
     name = jobs.create_in("Succeeded")
@@ -62,7 +61,7 @@ def test_results_come_by_the_gallery_with_the_users_own_token(
     assert fetched.read_bytes() == (jobs.folder(name) / "output" / "model.glb").read_bytes()
 
 
-def test_photos_go_by_the_gallery_to_where_the_workers_read_them(
+def test_photos_are_uploaded_through_the_gallery_for_the_workers(
     jobs: Jobs, recon: Program, gallery: Gallery, uploads: Path, tmp_path: Path
 ) -> None:
     photos = tmp_path / "vase"
@@ -84,35 +83,10 @@ def test_photos_go_by_the_gallery_to_where_the_workers_read_them(
     assert len(list(uploads.glob("*/*"))) == 1
 
 
-def test_without_a_gallery_open_serves_the_result_itself(jobs: Jobs, recon: Program) -> None:
+def test_without_a_gallery_open_serves_the_result(jobs: Jobs, recon: Program) -> None:
     name = jobs.create_in("Succeeded")
 
     with recon.opened(name) as address:
         assert get(address).status == 200
         assert get(f"{address}model-viewer.min.js").headers["Content-Encoding"] == "gzip"
         assert get(f"{address}{name}.glb").headers["Content-Type"] == "model/gltf-binary"
-
-
-def test_restore_brings_a_deleted_result_back(jobs: Jobs, recon: Program) -> None:
-    name = jobs.create_in("Succeeded")
-    mesh = (jobs.folder(name) / "output" / "model.glb").read_bytes()
-    taken = recon("restore", name)
-    assert (taken.returncode, f"there is a job {name}" in taken.stderr) == (1, True)
-    folder = jobs.folder(name)
-    jobs.delete(name)
-    jobs.wait_gone(name)
-    wait_until(lambda: not folder.exists(), "the folder to be cleaned up", timeout_seconds=60)
-
-    done = recon("restore", name)
-
-    assert done.returncode == 0, done.stderr
-    assert jobs.get(name)["status"]["reusedFrom"]
-    assert (jobs.folder(name) / "output" / "model.glb").read_bytes() == mesh
-
-
-def test_restore_of_what_is_not_in_the_trash_fails(jobs: Jobs, recon: Program) -> None:
-    done = recon("restore", "nothing")
-
-    assert (done.returncode, "RESULT_NOT_FOUND" in done.stdout + done.stderr) == (3, True)
-    latest = recon("restore", "@latest")
-    assert (latest.returncode, "is not deleted" in latest.stderr) == (2, True)

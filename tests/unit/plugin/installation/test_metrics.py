@@ -1,5 +1,5 @@
 import pytest
-from kubectl_recon.fleet.metrics import Queue, parse
+from kubectl_recon.installation.metrics import Queue, parse
 from prometheus_client import generate_latest
 from reconstruction_operator.telemetry import metrics
 
@@ -31,20 +31,20 @@ reconstruction_build_info{version="0.1.0"} 1.0
 """
 
 
-def test_the_queues_and_the_state_are_read() -> None:
+def test_queues_and_state_are_parsed() -> None:
     found = parse(TEXT)
     assert found.queues == (Queue("celery", 2, 7, 47, 4, 40, ("photogrammetry", "placeholder")), Queue("gpu", 0))
     assert (found.leader, found.redis_up, found.deletions_held, found.version) == (True, False, True, "0.1.0")
     assert found.queue("nowhere") is None
 
 
-def test_the_operators_own_metrics_can_be_read() -> None:
+def test_the_operators_real_metrics_are_parsed() -> None:
     found = parse(generate_latest(metrics.REGISTRY).decode())
     assert found.leader in (True, False)
     assert found.pending_writes == 0
 
 
 @pytest.mark.parametrize("text", ["", "<html>", "up 1\n"])
-def test_what_is_of_another_program_is_refused(text: str) -> None:
+def test_metrics_of_another_program_are_rejected(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         parse(text)

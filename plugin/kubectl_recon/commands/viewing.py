@@ -1,4 +1,4 @@
-"""`open` and `preview`: a result in the browser, or its pictures in the terminal."""
+"""`open` and `preview`: show a result in the browser, or its pictures in the terminal."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from typing import Final
 from kubectl_recon.commands import results
 from kubectl_recon.display.screen import note, screen
 from kubectl_recon.errors import ReconError, UsageError
-from kubectl_recon.fleet import operator
 from kubectl_recon.gallery.client import Gallery
 from kubectl_recon.gallery.reaching import NoGalleryError, Way, reached, token
+from kubectl_recon.installation import operator
 from kubectl_recon.jobs.attention import phase_text
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube import manifests
@@ -35,7 +35,7 @@ Connect = Callable[[], Connection]
 
 @dataclass(frozen=True, slots=True)
 class Viewed:
-    """What to look at: a folder or file of this machine, an address, or a job."""
+    """What to show: a local folder or file, an address, or a job."""
 
     text: str
     connect: Connect
@@ -43,9 +43,9 @@ class Viewed:
 
     @property
     def path(self) -> Path | None:
-        """The folder or file of this machine; None for a job.
+        """The local folder or file; None for a job or an address.
 
-        A job is often named like the folder of its photos: without a slash, only a folder that holds a result is meant.
+        A job often has the name of its folder of photos, so a name without a slash means a folder only if that holds a result.
         """
         path = Path(self.text).expanduser()
         found = path.is_file() if path.suffix else is_result(path)
@@ -53,23 +53,23 @@ class Viewed:
 
     @property
     def is_job(self) -> bool:
-        """Whether it is neither of this machine nor an address."""
+        """Whether the text is the name of a job."""
         return self.path is None and "://" not in self.text
 
 
 def open_page(target: Viewed, *, browser: bool) -> int:
-    """Show the result in the browser until Ctrl-C: in the gallery if there is one, else as a page of this process."""
+    """Show the result in the browser until Ctrl-C: in the gallery if there is one, else on a page of this process."""
     if target.is_job:
         connection = target.connect()
         return open_job(connection, target.text, target.way, browser=browser)
     if target.path is not None and not target.path.is_dir():
-        raise UsageError(f"{target.text} is a file: name the folder of a result")
+        raise UsageError(f"{target.text} is a file: use the folder of a result")
     with _folder(target, ()) as (title, folder):
         return open_folder(folder, title, browser=browser)
 
 
 def open_job(connection: Connection, name: str, way: Way, *, browser: bool) -> int:
-    """The same of a job."""
+    """Show the result of a job until Ctrl-C."""
     job = one(connection, name)
     try:
         return _in_gallery(connection, job, way, browser=browser)
@@ -78,27 +78,27 @@ def open_job(connection: Connection, name: str, way: Way, *, browser: bool) -> i
             raise
         if not job.output_uri:
             raise UsageError(f"{job.name} has no result yet ({phase_text(job)}), and {error}") from error
-        note(f"Not in the gallery: {error}. So this program fetches the result and shows it itself.")
+        note(f"Not in the gallery: {error}. This program downloads the result and shows it.")
     with _fetched(connection, job.name, way, ()) as folder:
         return open_folder(folder, job.name, browser=browser)
 
 
 def open_folder(folder: Path, title: str, *, browser: bool) -> int:
-    """The same of a folder of this machine."""
+    """Show the result in a local folder until Ctrl-C."""
     with served(pages_of(folder, title)) as address:
         return _show(address, browser=browser)
 
 
 def preview(target: Viewed) -> int:
-    """Print the result's pictures in the terminal. Exit code 1 if it has none. Raises UsageError where nothing can be shown."""
+    """Print the result's pictures in the terminal. Exit code 1 if it has none. Raises UsageError without a colour terminal."""
     from kubectl_recon.display import pictures, terminal  # noqa: PLC0415  # Pillow takes longer to load than most commands
 
     out = screen()
     if not out.colour:
         raise UsageError(
-            "preview shows pictures in a terminal with colours, and this is none: kubectl recon results NAME --only '*.png' fetches them"
+            "preview needs a colour terminal; output is not one. To download the pictures: kubectl recon results NAME --only '*.png'"
         )
-    able = terminal.asked()
+    able = terminal.detect()
     with _folder(target, _PREVIEWS) as (title, folder):
         found = _pictures(folder)
         if not found:
@@ -115,9 +115,11 @@ def _in_gallery(connection: Connection, job: Job, way: Way, *, browser: bool) ->
     with reached(connection, namespace, way) as url:
         gallery = Gallery(url, token(connection, way))
         page = url + gallery.page(job)
-        if not url.startswith("http://127.0.0.1:"):  # the browser has no session there yet: the page asks for a token
+        if not url.startswith(
+            "http://127.0.0.1:"
+        ):  # a cookie cannot be set for another host: the page asks for a token
             return _show(page, browser=browser)
-        # Cookies go by host, not by port: this answer signs the browser in at the gallery's port.
+        # Cookies ignore the port: this response signs the browser in at the gallery's port.
         signed_in = Page("", HTTPStatus.FOUND, {"Set-Cookie": gallery.cookie(), "Location": page})
         with served({"": signed_in}) as address:
             return _show(address, browser=browser)
@@ -125,9 +127,9 @@ def _in_gallery(connection: Connection, job: Job, way: Way, *, browser: bool) ->
 
 def _show(address: str, *, browser: bool) -> int:
     if browser and not webbrowser.open(address):
-        note("There is no browser here; open the address yourself.")
+        note("No browser was found: open the address yourself.")
     print(address, flush=True)  # noqa: T201  # the result
-    note("Ctrl-C ends it.")
+    note("Press Ctrl-C to stop.")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
         threading.Event().wait()
@@ -136,7 +138,7 @@ def _show(address: str, *, browser: bool) -> int:
 
 @contextmanager
 def _folder(target: Viewed, only: Sequence[str]) -> Iterator[tuple[str, Path]]:
-    """The name of the result, and the folder of this machine that has its files."""
+    """Yield the name of the result and a local folder with its files."""
     if target.path is not None:
         yield target.path.name or str(target.path.resolve()), target.path
     elif target.is_job:
@@ -150,12 +152,12 @@ def _folder(target: Viewed, only: Sequence[str]) -> Iterator[tuple[str, Path]]:
             results.fetch(downloading.source(target.text), name, folder, only)
             yield name, folder
     else:
-        raise UsageError(f"{target.text}: name a job, a folder, or an address such as s3://meshes/banana/")
+        raise UsageError(f"{target.text}: use a job, a folder, or an address such as s3://meshes/banana/")
 
 
 @contextmanager
 def _fetched(connection: Connection, name: str, way: Way, only: Sequence[str]) -> Iterator[Path]:
-    """A folder with the files of a job's result, for a while."""
+    """Yield a temporary folder with the files of a job's result."""
     job = results.finished(connection, name)
     with _scratch() as folder:
         with results.place_of(connection, job, way) as place:
@@ -172,7 +174,7 @@ def _scratch() -> Iterator[Path]:
 def _pictures(folder: Path) -> list[Path]:
     if folder.is_file():
         if folder.suffix.lower() not in PICTURES:
-            raise ReconError(f"{folder} is no picture")
+            raise ReconError(f"{folder} is not a picture")
         return [folder]
     previews = sorted(folder.glob("preview_*.png"))
     return previews or sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES)

@@ -1,7 +1,7 @@
-"""`workers` and `models`: what works for the user's jobs, as far as Kubernetes shows it.
+"""`workers` and `models`: queues, live workers and models, as far as Kubernetes shows them.
 
-Live workers are known to Redis and the operator. Its metrics, behind the API server's proxy, have their number by queue. Without
-the right to read them, only workers that have a job are seen: every job's status names its worker.
+The operator's metrics, read through the API server's proxy, have the number of live workers by queue. Without the right to read
+them, only workers that run a job are visible, through the status of the job.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from kubectl_recon.display.formats import Format, document
 from kubectl_recon.display.screen import note, screen
 from kubectl_recon.display.tables import Column, table
 from kubectl_recon.errors import ForbiddenError
-from kubectl_recon.fleet import operator
-from kubectl_recon.fleet.metrics import Queue
+from kubectl_recon.installation import operator
+from kubectl_recon.installation.metrics import Queue
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import duration_text, seconds_between
 from kubectl_recon.kube import resources
 from kubectl_recon.kube.connection import Connection
 
-_URGENCIES: Final = ("-high", "-low")  # a queue for urgent or patient jobs has the workers of its pool
-_OTHERS: Final = "other"  # as the operator's metrics name all queues that no pool serves
+_URGENCIES: Final = ("-high", "-low")  # queues of priorities; the workers of the pool consume them too
+_OTHERS: Final = "other"  # the operator's metrics sum up queues without a pool under this name
 
 
 @dataclass(frozen=True)
 class ModelUse:
-    """How the jobs that the user may see used a model."""
+    """The use of a model by the jobs that the user may see."""
 
     model: str
     queues: tuple[str, ...]
@@ -37,16 +37,16 @@ class ModelUse:
     succeeded: int
     failed: int
     simulated: int
-    unavailable: int  # failed or wait because no worker of the queue has the model
+    unavailable: int  # jobs that failed or wait because no worker of the queue has the model
     served: tuple[str, ...] = ()  # queues with live workers that have the model
 
 
 @dataclass(frozen=True)
-class FleetState:
-    """What could be read."""
+class Snapshot:
+    """Jobs and operator, as far as the user may read them."""
 
     jobs: Sequence[Job]
-    everywhere: bool  # jobs of all namespaces, and not just of one
+    everywhere: bool  # whether the jobs are of all namespaces, not of one
     operator: operator.Operator
 
 
@@ -87,7 +87,7 @@ def workers(connection: Connection, how: Format | None) -> int:
 
 
 def models(connection: Connection, how: Format | None) -> int:
-    """Print the models that jobs name, and how these jobs went. Exit code 0."""
+    """Print the models of jobs, and the outcomes of these jobs. Exit code 0."""
     seen = _look(connection)
     queues = seen.operator.metrics.queues if seen.operator.metrics is not None else ()
     used = model_uses(seen.jobs, queues)
@@ -105,27 +105,25 @@ def models(connection: Connection, how: Format | None) -> int:
         Column("JOBS IN QUEUES", lambda use: ", ".join(use.queues), drop=2, cut=True),
         Column("WORKERS IN QUEUES", lambda use: ", ".join(use.served), drop=1, cut=True),
     ]
-    for line in table(columns, used, where) if used else ["No job names a model, and no live worker announces one."]:
+    for line in table(columns, used, where) if used else ["No job uses a model, and no live worker announces one."]:
         where.print(line)
     if seen.operator.metrics is None:
-        note(
-            f"These are the models of jobs alone. Those of live workers are not seen: {seen.operator.metrics_refused}."
-        )
+        note(f"Only models of jobs are shown. The models of live workers are unknown: {seen.operator.metrics_refused}.")
     if not seen.everywhere:
-        note(f"You may see the jobs of namespace {connection.namespace} alone.")
+        note(f"You may see only the jobs of namespace {connection.namespace}.")
     return 0
 
 
-def queues_of(seen: FleetState) -> list[Queue]:
-    """The queues by the operator's metrics, and those of the jobs that it does not name, whose workers are not counted."""
+def queues_of(seen: Snapshot) -> list[Queue]:
+    """Return the queues in the operator's metrics, and the other queues of jobs, whose number of workers is unknown."""
     measured = seen.operator.metrics.queues if seen.operator.metrics is not None else ()
     known = [queue for queue in measured if queue.name != _OTHERS]
     names = {queue.name for queue in known}
     return sorted([*known, *(one for one in _of_jobs(seen) if one.name not in names)], key=lambda queue: queue.name)
 
 
-def _of_jobs(seen: FleetState) -> list[Queue]:
-    """The queues of unfinished jobs. The status of some shows that no worker consumes them."""
+def _of_jobs(seen: Snapshot) -> list[Queue]:
+    """Return the queues of unfinished jobs. The status of a job may show that no worker consumes its queue."""
     running = Counter(job.full_queue for job in seen.jobs if job.phase in ("Running", "Cancelling"))
     waiting = Counter(job.full_queue for job in seen.jobs if job.phase in ("Pending", "Queued"))
     unserved = {
@@ -138,7 +136,7 @@ def _of_jobs(seen: FleetState) -> list[Queue]:
 
 
 def model_uses(jobs: Sequence[Job], queues: Sequence[Queue]) -> list[ModelUse]:
-    """The models of the jobs, the most used first, and those that live workers have besides."""
+    """Return the models of the jobs, the most used first, and then the other models of live workers."""
     pools = [queue for queue in queues if not queue.name.endswith(_URGENCIES)]
     names = [name for name, _ in Counter(job.model for job in jobs).most_common()]
     others = sorted({model for queue in pools for model in queue.models} - {*names})
@@ -177,13 +175,13 @@ def _queue_colour(queue: Queue) -> str:
     return "red" if queue.workers == 0 and queue.waiting else ""
 
 
-def _look(connection: Connection) -> FleetState:
+def _look(connection: Connection) -> Snapshot:
     jobs, everywhere = _jobs(connection)
-    return FleetState(jobs, everywhere, operator.look(connection.api, jobs))
+    return Snapshot(jobs, everywhere, operator.look(connection.api, jobs))
 
 
 def _jobs(connection: Connection) -> tuple[list[Job], bool]:
-    """The jobs of all namespaces, or of the user's own where all are not permitted."""
+    """Return the jobs of all namespaces, or of the connection's namespace if the user may not list all; and whether all were listed."""
     try:
         bodies, _ = connection.api.items(resources.jobs(None))
     except ForbiddenError:
@@ -192,7 +190,7 @@ def _jobs(connection: Connection) -> tuple[list[Job], bool]:
     return [Job(body) for body in bodies], True
 
 
-def _document(seen: FleetState, queues: Sequence[Queue], running: Sequence[Job]) -> dict[str, Any]:
+def _document(seen: Snapshot, queues: Sequence[Queue], running: Sequence[Job]) -> dict[str, Any]:
     return {
         "queues": [asdict(queue) for queue in queues],
         "running": [
@@ -213,11 +211,11 @@ def _document(seen: FleetState, queues: Sequence[Queue], running: Sequence[Job])
     }
 
 
-def _limits(connection: Connection, seen: FleetState) -> None:
-    """What is not seen, and why."""
+def _limits(connection: Connection, seen: Snapshot) -> None:
+    """Print what the user may not see, and why."""
     if seen.operator.metrics is None:
         note(
-            f"Live workers are not counted: {seen.operator.metrics_refused}. Above are those that have a job that you may see."
+            f"Live workers are not counted: {seen.operator.metrics_refused}. Only workers that run a job visible to you are shown."
         )
     if not seen.everywhere:
-        note(f"You may see the jobs of namespace {connection.namespace} alone.")
+        note(f"You may see only the jobs of namespace {connection.namespace}.")

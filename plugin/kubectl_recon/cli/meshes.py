@@ -1,0 +1,80 @@
+"""Mesh commands, which also work without a cluster: open, preview, run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kubectl_recon.cli import completion
+from kubectl_recon.cli import options as o
+
+Target = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME|FOLDER|URI",
+        help="Job, @latest, local folder such as ./banana, or address such as s3://meshes/banana/.",
+        autocompletion=completion.job_names,
+    ),
+]
+
+
+@o.connecting
+def open_(
+    connect: o.Connect,
+    target: Target,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the browser, or only print the address.")
+    ] = True,
+    gallery: o.GalleryUrl = None,
+    account: o.Account = None,
+) -> None:
+    """Show a mesh in the browser, until Ctrl-C.
+
+    If the cluster has a gallery, it shows the mesh: through kubectl port-forward, signed in with your own token or that of --account.
+    Otherwise this program downloads the result and serves its report, for this machine only.
+    """
+    from kubectl_recon.commands import viewing
+    from kubectl_recon.gallery.reaching import Way
+
+    what = viewing.Viewed(target, connect, Way(gallery, account))
+    raise typer.Exit(viewing.open_page(what, browser=browser))
+
+
+@o.connecting
+def preview(connect: o.Connect, target: Target, gallery: o.GalleryUrl = None, account: o.Account = None) -> None:
+    """Show pictures of a mesh in the terminal, as kitty graphics, sixel or coloured blocks."""
+    from kubectl_recon.commands import viewing
+    from kubectl_recon.gallery.reaching import Way
+
+    what = viewing.Viewed(target, connect, Way(gallery, account))
+    raise typer.Exit(viewing.preview(what))
+
+
+def run(
+    photos: Annotated[list[str], typer.Argument(metavar="PHOTOS", help="Folders or photo files.")],
+    folder: Annotated[
+        str | None,
+        typer.Option("--output-dir", "-o", metavar="DIR", help="New folder; by default named after the photos."),
+    ] = None,
+    model: o.Model = None,
+    quality: o.Quality = None,
+    parameters: o.Parameters = None,
+    threads: Annotated[int, typer.Option("--threads", help="Number of CPU threads; 0: all.")] = 0,
+    force: o.Force = False,
+    opens: o.Open = False,
+) -> None:
+    """Reconstruct on this machine, without a cluster: check the photos, run the model, and show its progress.
+
+    The models must be installed: pip install 'reconstruction-operator[photogrammetry]'. Exit code 2 if the photos would fail,
+    3 if the model failed.
+    """
+    from kubectl_recon.commands import running, viewing
+    from kubectl_recon.kube import manifests
+
+    spec = manifests.changes(model=model, quality=quality, parameters=parameters or (), output=None)
+    into = Path(folder or f"{manifests.name_for(str(Path(photos[0]).absolute()))}-mesh")
+    wanted = spec.get("modelType", "photogrammetry")
+    running.run(running.LocalRun(photos, into, wanted, spec.get("parameters", {}), threads, force))
+    raise typer.Exit(viewing.open_folder(into, into.name, browser=True) if opens else 0)

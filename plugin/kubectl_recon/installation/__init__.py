@@ -1,0 +1,1 @@
+"""Installation state, as far as the user's rights allow: the operator's Lease, pods and metrics."""

@@ -1,0 +1,50 @@
+"""`submit --dry-run` without a cluster: checks the photos and prints the manifest."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import yaml
+
+from tests.support.plugin import run_program, write_kubeconfig
+
+
+def dry_run(*arguments: str | Path, kubeconfig: str | Path = "/nowhere") -> subprocess.CompletedProcess[str]:
+    return run_program("submit", "--dry-run", *arguments, KUBECONFIG=str(kubeconfig), RECON_UPLOAD="")
+
+
+def test_a_dry_run_needs_neither_a_cluster_nor_an_upload_address(photos: Path) -> None:
+    done = dry_run(photos, "--force", "--quality", "fast")
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("# input.uri is an example: ")
+    shown = yaml.safe_load(done.stdout)
+    assert shown["metadata"] == {"name": "my-vase"}
+    assert shown["spec"] == {"input": {"uri": "file:///photos/my-vase"}, "parameters": {"quality": "fast"}}
+    assert "3 photos (JPEG)" in done.stderr
+    assert "3 files would go to the gallery, if the cluster has one" in done.stderr
+    assert "not checked by the API server: there is no kubeconfig at /nowhere" in done.stderr
+
+
+def test_the_manifest_has_the_address_of_the_upload(photos: Path) -> None:
+    done = dry_run(photos, "--force", "--upload", "s3://scans/team/", "-o", "yaml")
+
+    assert yaml.safe_load(done.stdout)["spec"]["input"]["uri"] == "s3://scans/team/my-vase/"
+    assert not done.stdout.startswith("#")
+
+
+def test_a_photo_set_that_would_fail_is_rejected(photos: Path) -> None:
+    (photos / "0.jpg").unlink()
+    done = dry_run(photos)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "error: 2 photos: at least 3 are needed" in done.stderr
+
+
+def test_an_unavailable_api_server_is_reported(photos: Path, tmp_path: Path) -> None:
+    done = dry_run(photos, "--force", kubeconfig=write_kubeconfig(tmp_path, namespace="team"))
+
+    assert done.returncode == 0, done.stderr
+    assert yaml.safe_load(done.stdout)["metadata"]["namespace"] == "team"
+    assert "not checked by the API server: the API server at http://127.0.0.1:9 does not respond" in done.stderr
