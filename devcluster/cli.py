@@ -15,7 +15,7 @@ from devcluster.errors import DevclusterError
 from devcluster.node import images
 from devcluster.node.node import load
 from devcluster.node.standing import NODE
-from devcluster.programs.control_plane import programs
+from devcluster.programs.building import built
 from devcluster.standing import CLUSTER, Found, Standing
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _images(options: argparse.Namespace) -> int:
 
 
 def _build(_options: argparse.Namespace) -> int:
-    print(programs().apiserver.parent)
+    print(built())
     return 0
 
 

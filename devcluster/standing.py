@@ -23,7 +23,7 @@ from typing import NoReturn
 from devcluster import interrupts
 from devcluster.errors import DevclusterError
 from devcluster.files import CHECKOUT, locked_if_free, runs_folder, write_private
-from devcluster.programs.control_plane import programs
+from devcluster.programs.building import built
 from devcluster.programs.toolchain import redis_server
 from devcluster.servers import runs
 from devcluster.servers.cluster import Cluster
@@ -170,7 +170,7 @@ def _check_for_ever(check: Callable[[], None]) -> NoReturn:
 
 
 def _prepare_cluster() -> None:
-    programs()
+    built()
     redis_server()
 
 

@@ -11,13 +11,12 @@ from devcluster.node.numbers import sweep
 from devcluster.node.packages import NODE_NEEDS, ensure
 from devcluster.programs.building import NODE as NODE_PROGRAMS
 from devcluster.programs.building import built
-from devcluster.programs.control_plane import programs
 from devcluster.standing import Description, Standing
 
 
 def _prepare() -> None:
     ensure(NODE_NEEDS)
-    programs()
+    built()
     built(NODE_PROGRAMS)
     images.pause_image()
 

@@ -17,7 +17,7 @@ import pytest
 from devcluster import wait_until
 from devcluster.node import Node, images
 from devcluster.node.packages import NODE_NEEDS, ensure
-from devcluster.programs.control_plane import programs
+from devcluster.programs import building
 from devcluster.programs.helm import helm
 from tests.support.paths import CHECKOUT
 from tests.support.plugin import Program
@@ -35,7 +35,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     with capture.global_and_fixture_disabled():  # so that one sees the progress
         for what, step in {
             "Debian's packages": lambda: ensure(NODE_NEEDS),
-            "the control plane": programs,
+            "the control plane": building.built,
             "the node's programs": Node.build,
             "the base image": images.base_image,
         }.items():

@@ -15,7 +15,6 @@ from devcluster.harness.dashboards.k9s import K9s
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.system import QUICK_SETTINGS, REPOSITORY, System
 from devcluster.programs.building import K9S, built
-from devcluster.programs.control_plane import programs
 
 pytestmark = pytest.mark.timeout(3600)  # the first test builds k9s, unless it is there
 
@@ -53,7 +52,7 @@ def start(k9s: Path, jobs: Jobs) -> Iterator[Open]:
                 namespace=NAMESPACE,
                 view=view,
                 files=REPOSITORY / "manifests" / "integrations" / "k9s",
-                kubectl=programs().kubectl,
+                kubectl=built() / "kubectl",
                 readonly=readonly,
             )
             stack.enter_context(screen)

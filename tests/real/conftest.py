@@ -27,7 +27,7 @@ import redis
 import devcluster
 from devcluster.harness.jobs import Jobs, Seen, watch
 from devcluster.harness.system import GROUP, QUICK_SETTINGS, System
-from devcluster.programs.control_plane import programs
+from devcluster.programs.building import built
 from devcluster.servers.storage.s3 import S3
 from tests.support.controller.dispatch import leave, serve
 from tests.support.settings import configure
@@ -53,7 +53,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if any("control_plane_programs" in getattr(item, "fixturenames", ()) for item in session.items):
         capture = session.config.pluginmanager.getplugin("capturemanager")
         with capture.global_and_fixture_disabled():  # so that one sees the progress
-            programs()
+            built()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -68,7 +68,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture(scope="session")
 def control_plane_programs() -> None:
     """For a test that starts its own cluster: the programs are built before the first test runs."""
-    programs()
+    built()
 
 
 @pytest.fixture(scope="session")

@@ -102,10 +102,11 @@ def test_a_service_account_may_do_what_its_role_grants_and_no_more(cluster: devc
 
 def test_etcd_refuses_clients_without_a_certificate(cluster: devcluster.Cluster) -> None:
     stranger = ssl.create_default_context(cafile=str(cluster.ca))
+    port = int(cluster.etcd[0].rpartition(":")[2])
 
     def ask() -> bytes:
         with (
-            socket.create_connection(("127.0.0.1", cluster._running.ports.etcd), timeout=30) as plain,
+            socket.create_connection(("127.0.0.1", port), timeout=30) as plain,
             stranger.wrap_socket(plain, server_hostname="localhost") as tls,
         ):
             tls.sendall(b"GET /version HTTP/1.0\r\n\r\n")
@@ -118,7 +119,7 @@ def test_etcd_refuses_clients_without_a_certificate(cluster: devcluster.Cluster)
 def test_paused_api_server_hangs_until_it_is_resumed(cluster: devcluster.Cluster, namespace: str) -> None:
     cluster.pause_apiserver()
     hung = cluster.kubectl("get", "namespaces", "--request-timeout=1s", check=False)
-    cluster.resume_apiserver()
+    cluster.heal()
     assert hung.returncode != 0
     assert cluster.api.is_there(f"/api/v1/namespaces/{namespace}")
 

@@ -25,8 +25,8 @@ import devcluster
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, where the tests run in the background
 with contextlib.ExitStack() as stack:
     servers = [stack.enter_context(getattr(devcluster, name)()) for name in sys.argv[1:]]
-    pairs = [pair for one in servers for pair in (one.pids.values() if isinstance(one.pids, dict) else [one.pids])]
-    print(json.dumps({"pids": sum(map(list, pairs), []), "folders": [str(one.folder) for one in servers]}), flush=True)
+    pids = [pid for one in servers for pair in one.pids.values() for pid in pair]
+    print(json.dumps({"pids": pids, "folders": [str(one.folder) for one in servers]}), flush=True)
     sys.stdin.read()
 """
 
@@ -108,7 +108,7 @@ def test_paused_servers_are_removed_too(launcher_of_all: Launcher) -> None:
 
 def test_a_server_ends_with_its_guard() -> None:
     with devcluster.Redis() as server:
-        guard, pid = server.pids
+        guard, pid = server.process.pids
         mark = start_mark(pid)
         os.kill(guard, signal.SIGKILL)
         wait_until(lambda: start_mark(pid) != mark, "the end of the server")
@@ -137,7 +137,7 @@ with devcluster.Redis() as server:
     if child == 0:
         sys.stdout.close()
         time.sleep(600)
-    print(json.dumps([child, *server.pids]), flush=True)
+    print(json.dumps([child, *server.process.pids]), flush=True)
     sys.stdin.read()
 """
     with started(program) as process:
