@@ -1,17 +1,18 @@
-"""A real control plane and a real Redis for a laptop, the tests and the demo.
+"""Development cluster: a real control plane and a real Redis for a laptop, the tests and the demo.
 
-etcd, kube-apiserver, kube-controller-manager and kubectl are built once from released Go modules and run as plain
-processes on loopback ports: no Docker, no root. By hand: `python -m devcluster start`.
+etcd, kube-apiserver, kube-controller-manager and kubectl are built once from released Go modules, and run as plain processes
+on loopback ports: no Docker, no root. By hand: `python -m devcluster start`.
 
     with devcluster.Cluster() as cluster, devcluster.Redis() as redis:
         cluster.kubectl("get", "namespaces")
         redis.url(db=1)
 
-- `servers`: the control plane and Redis, and what a server process needs for its life
-- `programs`: where each program comes from (built from Go modules, unpacked from wheels or Debian packages)
+- `servers`: the control plane, Redis and object storage as processes that never outlive their launcher
+- `programs`: where each program comes from (built from Go modules, unpacked from wheels, npm or Debian packages)
 - `harness`: the product on a cluster, and the programs through which its users see it
 - `node`: a real node, with kubelet and containerd
 - `cli`, `standing`: the one cluster that is left running by hand
+- `commands`, `errors`, `files`, `interrupts`, `mounts`, `waiting`: what all of these use
 
 A development tool: neither the operator nor the worker imports it, and no image contains it.
 """

@@ -1,4 +1,4 @@
-"""The commands of `python -m devcluster`.
+"""Commands of `python -m devcluster`.
 
 Lines for a shell's `eval` go to standard output, all other lines to standard error:
 `eval "$(python -m devcluster start --detach)"`.
@@ -43,7 +43,7 @@ def _start(options: argparse.Namespace) -> int:
     standing: Standing = options.standing
     found = standing.find()
     if found is not None:
-        _print("it runs already")
+        _print("already running")
     elif options.detach:
         found = standing.detach()
     else:
@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m devcluster", description="A real control plane on this machine.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_standing(commands, CLUSTER)
-    build = commands.add_parser("build", help="build the programs where that has not been done, and print their folder")
+    build = commands.add_parser("build", help="build the programs if they are not built yet, and print their folder")
     build.set_defaults(run=_build)
     node = commands.add_parser("node", help="a control plane with a node that runs pods (root, Debian)")
     actions = node.add_subparsers(required=True, metavar="ACTION")
@@ -118,9 +118,9 @@ def _add_standing(commands: _SubParsersAction[argparse.ArgumentParser], standing
     start = commands.add_parser("start", help=f"start the {standing.name}, and hold it until Ctrl-C")
     start.add_argument("--detach", action="store_true", help="leave it running in the background")
     start.set_defaults(run=_start, standing=standing)
-    stop = commands.add_parser("stop", help="stop what runs in the background, and clean up after killed launchers")
+    stop = commands.add_parser("stop", help="stop the servers in the background, and clean up after killed launchers")
     stop.set_defaults(run=_stop, standing=standing)
-    status = commands.add_parser("status", help="print whether it runs, and the settings to use it with")
+    status = commands.add_parser("status", help="print whether it runs, and the settings for its clients")
     status.set_defaults(run=_status, standing=standing)
 
 

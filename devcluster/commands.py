@@ -1,4 +1,4 @@
-"""Commands: one program from its start to its end, with a time limit and what it printed."""
+"""Commands: run a program to its end, with a time limit, and return what it printed."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def run(
     folder: Path | None = None,
     timeout_seconds: float = _SECONDS,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end. `environment` is added to ours; standard input is never the terminal's.
+    """Run a command to its end. `environment` is added to that of this process; standard input is never the terminal.
 
     Raises:
-        CommandError: it failed, and `check` is set.
+        CommandError: the command failed, and `check` is set.
 
     """
     texts = [str(part) for part in command]

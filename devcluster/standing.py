@@ -1,7 +1,7 @@
-"""Standing servers: the one cluster, and the one node, that a person leaves running (`make cluster`).
+"""Standing servers: the one cluster, and the one node, that a user leaves running (`make cluster`).
 
-A launcher, a separate process, holds the servers until SIGTERM, and they cannot outlive it. A state file describes them;
-a lock, held for the launcher's whole life, keeps it the only one.
+A launcher, a separate process, holds the servers until SIGTERM, and they cannot outlive it. A state file describes them. A
+lock, which the launcher holds for its whole life, makes it the only one.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ _LOG_LINES = 40
 
 @dataclass(frozen=True)
 class Description:
-    """Settings that a user needs to use the servers."""
+    """What a user needs to use the servers."""
 
     text: str
     kubectl: str
     folder: str
-    exports: dict[str, str]  # the settings of kubectl, the operator and the worker: variable -> value
+    exports: dict[str, str]  # settings of kubectl, the operator and the worker: variable -> value
     inside_pid: int = 0  # a process in a node's namespaces
 
     def shell(self) -> str:
@@ -52,7 +52,7 @@ class Description:
 
 @dataclass(frozen=True)
 class Found(Description):
-    """Servers that run and are ready, held by the launcher `pid`."""
+    """Ready servers, held by the launcher `pid`."""
 
     pid: int = 0
     mark: str = ""  # when the launcher started
@@ -63,19 +63,19 @@ Served = AbstractContextManager[tuple[Description, Callable[[], None]]]
 
 @dataclass(frozen=True)
 class Standing:
-    """One kind of servers of which at most one set stands."""
+    """One kind of servers, of which at most one set runs."""
 
     name: str
     file_name: str
-    command: tuple[str, ...]  # of devcluster, that holds the servers
+    command: tuple[str, ...]  # of devcluster: holds the servers
     prepare: Callable[[], None]  # downloads and builds: in the foreground, so that the user sees the progress
-    serve: Callable[[], Served]  # the servers in a `with` block; gives their description and a check that raises
-    sweep: Callable[[], list[str]]  # removes what killed launchers left, and names it
+    serve: Callable[[], Served]  # the servers in a `with` block; yields their description and a check that raises
+    sweep: Callable[[], list[str]]  # removes what killed launchers left, and returns its names
     start_seconds: float
     stop_seconds: float
 
     def find(self) -> Found | None:
-        """Return what runs and is ready."""
+        """Return the servers if they are ready."""
         try:
             found = Found(**json.loads(self._state_file.read_text()))
         except FileNotFoundError:
@@ -83,12 +83,12 @@ class Standing:
         return found if start_mark(found.pid) == found.mark else None
 
     def hold(self) -> NoReturn:
-        """Start the servers, and hold them until SIGINT or SIGTERM, or until one of them ends."""
+        """Start the servers, and hold them until SIGINT, SIGTERM, or the end of a server."""
         interrupts.interruptible(lambda number: SystemExit(0 if number == signal.SIGTERM else 128 + number))
         try:
             with locked_if_free(runs_folder() / f"{self.file_name}.lock") as free:
                 if not free:
-                    raise DevclusterError(f"another launcher holds the {self.name} already, or is about to start it")
+                    raise DevclusterError(f"another launcher already holds the {self.name}, or is starting it")
                 with self.serve() as (described, check):
                     self._hold(described, check)
         finally:
@@ -103,7 +103,7 @@ class Standing:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
-                cwd=CHECKOUT,  # from where the package can be imported
+                cwd=CHECKOUT,  # the package can be imported from there
                 start_new_session=True,
             )
 
@@ -121,11 +121,11 @@ class Standing:
             launcher.wait()
             raise
         assert found is not None  # noqa: S101 -- for the type checker: waited for
-        launcher.returncode = 0  # the launcher outlives this process: no warning about a child that was not waited for
+        launcher.returncode = 0  # avoids a warning: the launcher outlives this process
         return found
 
     def end(self) -> list[str]:
-        """Stop the servers, and clean up after launchers that were killed; return what was done."""
+        """Stop the servers, clean up after killed launchers, and return a line for each thing done."""
         done = []
         found = self.find()
         if found is not None:
@@ -162,8 +162,8 @@ class Standing:
 
 
 def _check_for_ever(check: Callable[[], None]) -> NoReturn:
-    # A separate function: CPython 3.13 has no handler at the jump of a loop that stands in a `try` itself, so that an
-    # interrupt at that moment would skip the `finally`.
+    # A separate function: CPython 3.13 has no handler at the jump of a loop that is directly in a `try`. An interrupt at that
+    # moment would skip the `finally`.
     while True:
         time.sleep(_CHECK_SECONDS)
         check()

@@ -77,7 +77,7 @@ class Product(Running):
             return [worker.node for worker in calls.run(client, reads.live_workers(Keys()))]
 
     def wait_registered(self, name: str = "worker") -> None:
-        """Return when a worker has registered in Redis."""
+        """Wait until a worker has registered in Redis."""
         process = self.processes[name]
 
         def registered() -> bool:

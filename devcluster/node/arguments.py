@@ -1,4 +1,4 @@
-"""Command lines of a node's servers, control plane included: pure functions of its addresses and of a folder inside."""
+"""Command lines of a node's servers and control plane: pure functions of its addresses and of a folder inside."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _ETCD = "http://127.0.0.1:2379"  # in a separate network namespace
 
 
 def first(addresses: Addresses, conf: str) -> dict[str, list[str]]:
-    """Return what starts at once: name -> arguments."""
+    """Return the servers that start at once: name -> arguments."""
     apiserver = {
         "etcd-servers": _ETCD,
         "advertise-address": addresses.node,
@@ -28,7 +28,7 @@ def first(addresses: Addresses, conf: str) -> dict[str, list[str]]:
         "allow-privileged": "true",
     }
     return {
-        # Without fsync: the data lives no longer than the run.
+        # Without fsync: the data is needed only during the run.
         "etcd": flags({"data-dir": "/var/lib/etcd", "unsafe-no-fsync": "true", "log-level": "warn"}),
         "containerd": flags({"config": f"{conf}/containerd.toml"}),
         "kube-apiserver": flags(apiserver),
@@ -36,7 +36,7 @@ def first(addresses: Addresses, conf: str) -> dict[str, list[str]]:
 
 
 def second(addresses: Addresses, conf: str) -> dict[str, list[str]]:
-    """Return what starts once the API server answers: name -> arguments."""
+    """Return the servers that start once the API server answers: name -> arguments."""
     manager = {
         "kubeconfig": f"{conf}/kube-controller-manager.kubeconfig",
         "leader-elect": "false",

@@ -33,7 +33,7 @@ _LINK_SECONDS = 30.0
 _LOAD_SECONDS = 600.0  # 10 s for a GB
 _LOG_LINES = 8  # of each server, in an error
 _INSIDE = Path(__file__).with_name("inside.py")
-# The kubeconfigs of the servers: file name -> user and group that RBAC knows.
+# The kubeconfigs of the servers: file name -> user and group in RBAC.
 _USERS = {
     "kube-controller-manager": ("system:kube-controller-manager", None),
     "kube-scheduler": ("system:kube-scheduler", None),

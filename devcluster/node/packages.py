@@ -1,4 +1,4 @@
-"""Debian packages that a node needs: installed where this process may do that, else named in an error."""
+"""Debian packages that a node needs: installed by apt-get if this process is root, else named in an error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _APT_SECONDS = 900.0  # half a minute; a loaded machine with a slow mirror may n
 
 @dataclass(frozen=True)
 class Need:
-    """A program, or a file, and the Debian package that brings it."""
+    """A program or file, and its Debian package."""
 
     program: str
     package: str
@@ -25,8 +25,8 @@ class Need:
 
 IMAGE_NEEDS = (
     Need("buildah", "buildah"),  # builds images with neither a daemon nor a runtime
-    Need("debootstrap", "debootstrap"),  # the base image, where no registry can be reached
-    Need("runc", "runc"),  # runs one image without a cluster
+    Need("debootstrap", "debootstrap"),  # makes the base image without a registry
+    Need("runc", "runc"),  # runs an image without a cluster
 )
 NODE_NEEDS = (
     *IMAGE_NEEDS,
@@ -43,7 +43,7 @@ NODE_NEEDS = (
 
 
 def missing(needs: tuple[Need, ...], path: str | None = None) -> list[str]:
-    """Return the packages of what is missing, each once. `path`: where programs are looked for."""
+    """Return the packages of missing programs and files, each once. `path`: the folders of programs."""
     found = dict.fromkeys(
         need.package
         for need in needs
@@ -53,16 +53,16 @@ def missing(needs: tuple[Need, ...], path: str | None = None) -> list[str]:
 
 
 def ensure(needs: tuple[Need, ...]) -> None:
-    """Install what is missing by apt-get.
+    """Install missing packages by apt-get.
 
     Raises:
-        MissingToolError: it cannot be installed from here; the message names what is needed.
+        MissingToolError: the packages cannot be installed; the message names them.
 
     """
-    if sys.platform != "linux" or os.geteuid() != 0:
-        raise MissingToolError("a node, and the images for it, need root on Linux: namespaces, mounts and cgroups")
+    if os.geteuid() != 0:
+        raise MissingToolError("a node and its images need root, for namespaces, mounts and cgroups")
     if missing(needs):
-        with locked(cache_folder() / "packages.lock"):  # apt-get itself refuses to run twice
+        with locked(cache_folder() / "packages.lock"):  # apt-get does not run twice at the same time
             _install(missing(needs))
 
 
@@ -71,7 +71,7 @@ def _install(absent: list[str]) -> None:
         return
     command = f"apt-get install --no-install-recommends {' '.join(absent)}"
     if shutil.which("apt-get") is None:
-        raise MissingToolError(f"not here: {', '.join(absent)}. On Debian or Ubuntu: {command}")
+        raise MissingToolError(f"missing: {', '.join(absent)}. On Debian or Ubuntu: {command}")
     print(f"devcluster: {command}", file=sys.stderr, flush=True)
     for arguments in (["update"], ["install", "-y", "--no-install-recommends", *absent]):
         done = commands.run(

@@ -1,4 +1,4 @@
-"""The one node that a person leaves running: `python -m devcluster node start --detach`."""
+"""Standing node: the one that a user leaves running by `python -m devcluster node start --detach`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from devcluster.node import images
 from devcluster.node.node import Node
 from devcluster.node.numbers import sweep
 from devcluster.node.packages import NODE_NEEDS, ensure
-from devcluster.programs.building import NODE as NODE_PROGRAMS
 from devcluster.programs.building import built
 from devcluster.standing import Description, Standing
 
@@ -17,7 +16,7 @@ from devcluster.standing import Description, Standing
 def _prepare() -> None:
     ensure(NODE_NEEDS)
     built()
-    built(NODE_PROGRAMS)
+    Node.build()
     images.pause_image()
 
 

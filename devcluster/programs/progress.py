@@ -5,17 +5,16 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from types import TracebackType
 from typing import Self, TextIO
 
-_TERMINAL_SECONDS = 0.2  # between two pictures
-_LOG_SECONDS = 15.0  # between two lines: CI systems give up on silent builds after minutes, not seconds
+_TERMINAL_SECONDS = 0.2  # between two frames
+_LOG_SECONDS = 15.0  # between two lines: CI systems stop silent builds after minutes
 _SPINNER = "|/-\\"
 _ERASE_LINE = "\r\x1b[K"
 
 
 def elapsed(seconds: float) -> str:
-    """Return a length of time for people: "48 s", "3 min 07 s"."""
+    """Return a readable duration: "48 s", "3 min 07 s"."""
     minutes, rest = divmod(int(seconds), 60)
     return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
 
@@ -23,7 +22,7 @@ def elapsed(seconds: float) -> str:
 class Spinner:
     """Shows a title, the elapsed time, and `detail`, which the caller may set at any time.
 
-    A thread draws, so that it moves also while the work prints nothing (a linker is silent for half a minute).
+    A thread draws, so that the spinner moves while the work prints nothing (a linker is silent for half a minute).
     """
 
     def __init__(self, title: str, *, stream: TextIO | None = None) -> None:
@@ -41,12 +40,7 @@ class Spinner:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._over.set()
         self._thread.join()
         end = "done" if kind is None else "failed" if issubclass(kind, Exception) else "interrupted"
@@ -54,16 +48,16 @@ class Spinner:
         self._print(f"{erase}{self._title}: {end} after {elapsed(time.monotonic() - self._started)}")
 
     def _draw(self) -> None:
-        pictures = 0
+        frames = 0
         while not self._over.wait(_TERMINAL_SECONDS if self._terminal else _LOG_SECONDS):
             line = f"{self._title}: {elapsed(time.monotonic() - self._started)}"
             if self.detail:
                 line += f", {self.detail}"
             if self._terminal:
-                self._print(f"{_ERASE_LINE}{_SPINNER[pictures % len(_SPINNER)]} {line}", end="")
+                self._print(f"{_ERASE_LINE}{_SPINNER[frames % len(_SPINNER)]} {line}", end="")
             else:
                 self._print(line)
-            pictures += 1
+            frames += 1
 
     def _print(self, text: str, *, end: str = "\n") -> None:
         print(text, end=end, file=self._stream, flush=True)

@@ -10,7 +10,7 @@ from devcluster.servers.certificates import Pair
 
 ISSUER = "https://kubernetes.default.svc.cluster.local"
 SERVICE_RANGE = "10.0.0.0/24"
-# Every name by which a client may look for the API server; the address is the first of the service range.
+# Every name by which a client may call the API server; the last is the first address of the service range.
 HOSTS = (
     "127.0.0.1",
     "localhost",
@@ -21,9 +21,9 @@ HOSTS = (
     "10.0.0.1",
 )
 
-# What a cluster without nodes has use for. Names beyond these can be added where a test needs one.
+# The controllers that a cluster without nodes needs. A test may add others.
 CONTROLLERS = (
-    "clusterrole-aggregation-controller",  # fills admin, edit and view with what a chart adds to them
+    "clusterrole-aggregation-controller",  # adds a chart's rules to admin, edit and view
     "garbage-collector-controller",
     "namespace-controller",
     "root-ca-certificate-publisher-controller",
@@ -31,13 +31,13 @@ CONTROLLERS = (
     "serviceaccount-token-controller",
 )
 
-# With the default of 20 a second, a new namespace waits seconds for its service account behind the others.
+# With the default of 20 a second, a new namespace waits seconds for its service account.
 MANAGER_REQUESTS_PER_SECOND = 500
 
 
 @dataclass(frozen=True)
 class Ports:
-    """Loopback ports of one control plane; they stay the same when a part of it is started again."""
+    """Loopback ports of one control plane. They stay the same when a server is started again."""
 
     etcd: int
     etcd_peer: int
@@ -57,10 +57,10 @@ class Credentials:
 
 
 def etcd(program: Path, data: Path, ports: Ports, credentials: Credentials) -> list[str]:
-    """Run etcd for one client, which has to show a certificate: else any process could bypass the API server's rules.
+    """Run etcd for one client, which needs a certificate: else any process could bypass the API server's rules.
 
-    Without fsync for each write: the data lives no longer than the run, and survives the death of the process, though not
-    of the machine. etcd still syncs each snapshot (10,000 writes) and each new segment of its log (64 MB).
+    Without fsync for each write: the data is needed only during the run. It survives a kill of the process, but not a crash of
+    the machine. etcd still syncs each snapshot (10,000 writes) and each new segment of its log (64 MB).
     """
     client, peer = (f"https://127.0.0.1:{port}" for port in (ports.etcd, ports.etcd_peer))
     options = {
@@ -94,7 +94,7 @@ def apiserver(program: Path, ports: Ports, credentials: Credentials, extra: Sequ
         "etcd-keyfile": credentials.etcd.key,
         "bind-address": "127.0.0.1",
         "secure-port": ports.apiserver,
-        # Else it looks for the machine's default route, and ends on a machine without network.
+        # Else it reads the machine's default route, and fails on a machine without network.
         "advertise-address": "127.0.0.1",
         "endpoint-reconciler-type": "none",
         "tls-cert-file": credentials.apiserver.certificate,
@@ -114,15 +114,15 @@ def apiserver(program: Path, ports: Ports, credentials: Credentials, extra: Sequ
 def controller_manager(
     program: Path, kubeconfig: Path, credentials: Credentials, more: Sequence[str] = ()
 ) -> list[str]:
-    """Run the controllers, and those of `more`, each as the service account that RBAC knows it by."""
+    """Run the usual controllers and those of `more`, each as its service account in RBAC."""
     options = {
         "kubeconfig": kubeconfig,
         "controllers": ",".join((*CONTROLLERS, *more)),
         "service-account-private-key-file": credentials.service_account_private,
         "root-ca-file": credentials.ca,
         "use-service-account-credentials": "true",
-        "leader-elect": "false",  # there is one, and it need not wait for an old lease to expire
-        "secure-port": 0,  # its metrics are not read, so it needs no port
+        "leader-elect": "false",  # there is one manager, which need not wait until an old lease expires
+        "secure-port": 0,  # nothing reads its metrics
         "kube-api-qps": MANAGER_REQUESTS_PER_SECOND,
         "kube-api-burst": MANAGER_REQUESTS_PER_SECOND,
     }
@@ -137,7 +137,7 @@ def redis_configuration(
     persistent: bool,
     extra: Mapping[str, str],
 ) -> str:
-    """Return the content of redis.conf. A file, because every user can read a command line, and the password is in it."""
+    """Return the content of redis.conf: a file, since it has the password, and every user can read a command line."""
     options = {
         "bind": "127.0.0.1",
         "port": str(port),
@@ -145,9 +145,9 @@ def redis_configuration(
         "daemonize": "no",
         "save": '""',
         "appendonly": "yes" if persistent else "no",
-        # So that a kill -9 loses nothing that was acknowledged; what fsync adds is for a machine that loses power.
+        # A kill -9 loses nothing that was acknowledged, even so: fsync protects from a power failure of the machine.
         "appendfsync": "no",
-        # Keys that the protocol relies on must not be dropped silently: a full Redis refuses writes.
+        # A full Redis rejects writes: it must not evict keys that the protocol relies on.
         "maxmemory-policy": "noeviction",
     }
     if password is not None:
@@ -164,7 +164,7 @@ def redis_tls(*, port: int, folder: Path) -> dict[str, str]:
 
 
 def flags(options: Mapping[str, object]) -> list[str]:
-    """Return options as a command line has them: --name=value."""
+    """Return options for a command line: --name=value."""
     return [f"--{name}={value}" for name, value in options.items()]
 
 

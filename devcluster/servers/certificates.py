@@ -1,6 +1,6 @@
-"""Certificates for one cluster: its own authority, and what that signs.
+"""Certificates for one cluster: its own authority, and the certificates that it signs.
 
-Everything lives as long as the run. Keys are elliptic: making one takes a millisecond, an RSA key up to a second.
+They exist as long as the run. Keys are elliptic: making one takes a millisecond, an RSA key up to a second.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _CLOCK_SKEW = dt.timedelta(minutes=5)  # between this machine and a container on
 
 @dataclass(frozen=True)
 class Pair:
-    """A certificate and its key, as files."""
+    """The files of a certificate and its key."""
 
     certificate: Path
     key: Path
@@ -43,7 +43,7 @@ class Authority:
 
     @classmethod
     def new(cls, folder: Path) -> Self:
-        """Make an authority whose files lie in `folder`. Its own key stays in memory."""
+        """Make an authority with its files in `folder`. Its own key stays in memory."""
         key = ec.generate_private_key(ec.SECP256R1())
         name = _name("devcluster")
         certificate = (
@@ -56,7 +56,7 @@ class Authority:
         return cls(folder, key, certificate)
 
     def issue(self, file_name: str, *, user: str, group: str | None = None, hosts: Sequence[str] = ()) -> Pair:
-        """Sign a certificate with which `user` of `group` may call, and serve as `hosts`."""
+        """Sign a client certificate for `user` of `group`, which may also serve as `hosts`."""
         key = ec.generate_private_key(ec.SECP256R1())
         usages = [ExtendedKeyUsageOID.CLIENT_AUTH, *([ExtendedKeyUsageOID.SERVER_AUTH] if hosts else [])]
         builder = (
@@ -79,7 +79,7 @@ class Authority:
 
 
 def signing_key(folder: Path, file_name: str) -> tuple[Path, Path]:
-    """Make a key pair for service-account tokens; return the files of the private and of the public half."""
+    """Make a key pair for service-account tokens, and return the files of the private and the public key."""
     key = ec.generate_private_key(ec.SECP256R1())
     private, public = folder / f"{file_name}.key", folder / f"{file_name}.pub"
     write_private(private, _private(key))
@@ -109,7 +109,7 @@ def _builder(*, subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePubl
 
 
 def _name(user: str, group: str | None = None) -> x509.Name:
-    """Kubernetes reads the user from the common name, the group from the organisation."""
+    """Return a subject: Kubernetes reads the user from the common name, and the group from the organisation."""
     groups = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group)] if group else []
     return x509.Name([*groups, x509.NameAttribute(NameOID.COMMON_NAME, user)])
 

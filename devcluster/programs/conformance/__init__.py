@@ -1,8 +1,10 @@
-"""Conformance: whether manifests match other releases of Kubernetes, by kubeconform, and other projects' CRDs.
+"""Conformance: kubeconform checks manifests against other releases of Kubernetes and other projects' CRDs.
 
 No schema is downloaded: the schemas are made from the OpenAPI document in each release of the Go module k8s.io/kubernetes.
 
-Modules: `kubeconform` (the program), `schemas` (from OpenAPI to what it reads), `released` (the modules, pinned).
+- `kubeconform`: the program
+- `schemas`: JSON schemas for it, from OpenAPI
+- `released`: the pinned modules
 """
 
 from devcluster.programs.conformance.kubeconform import kubeconform

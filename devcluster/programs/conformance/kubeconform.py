@@ -1,4 +1,4 @@
-"""kubeconform: built once from its Go module, and run with schemas that were made here."""
+"""kubeconform: built once from its Go module, and run with our own schemas."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from devcluster.programs.building import KUBECONFORM, built
 from devcluster.programs.conformance import schemas
 from devcluster.programs.go_modules import GoModule
 
-_KIND = re.compile(r"""["']?kind["']?:\s*["']?(\w+)""")  # in YAML and in JSON, also of what an object only refers to
+_KIND = re.compile(r"""["']?kind["']?:\s*["']?(\w+)""")  # in YAML and in JSON; also matches references to objects
 
 
 def kubeconform(manifests: str, release: GoModule, *, more: Mapping[str, Any] | None = None) -> list[str]:
-    """Return kubeconform's messages about manifests for a release of Kubernetes; an empty list if they conform.
+    """Return kubeconform's messages about manifests for a release of Kubernetes, or an empty list if they conform.
 
-    `more`: schemas by the names of their files, for kinds that are not Kubernetes' own.
+    `more`: schemas of other kinds, by the names of their files.
     """
     (openapi,) = release.files()
     with tempfile.TemporaryDirectory(prefix="kubeconform-") as temporary:
@@ -29,16 +29,12 @@ def kubeconform(manifests: str, release: GoModule, *, more: Mapping[str, Any] | 
         schemas.write(openapi, folder, set(_KIND.findall(manifests)))
         for name, schema in (more or {}).items():
             (folder / name).write_text(json.dumps(schema))
-        return _ask(manifests, folder)
-
-
-def _ask(manifests: str, folder: Path) -> list[str]:
-    options = ["-strict", "-verbose", "-output=json", f"-schema-location={folder}/{schemas.LOCATION}"]
-    done = commands.run([built(KUBECONFORM) / "kubeconform", *options, "-"], stdin=manifests, check=False)
+        options = ["-strict", "-verbose", "-output=json", f"-schema-location={folder}/{schemas.LOCATION}"]
+        done = commands.run([built(KUBECONFORM) / "kubeconform", *options, "-"], stdin=manifests, check=False)
     try:
         found = json.loads(done.stdout)["resources"]
     except (json.JSONDecodeError, KeyError) as error:
         raise DevclusterError(f"kubeconform ended with {done.returncode}: {done.stdout}{done.stderr}") from error
     if not found:
-        raise DevclusterError("kubeconform found no object at all")
+        raise DevclusterError("kubeconform found no objects")
     return [f"{one['kind']} {one['name']}: {one['msg']}" for one in found if one["status"] != "statusValid"]

@@ -1,4 +1,4 @@
-"""Releases of other projects whose files the manifests are checked against, each pinned by its hash."""
+"""Releases of other projects, with files against which manifests are checked. A hash pins each release."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ def _openapi(version: str, checksum: str) -> GoModule:
     return GoModule("k8s.io/kubernetes", version, checksum, ("api/openapi-spec/swagger.json",))
 
 
-# The oldest minor release that the chart takes, and the newest that there is; 20 MB each.
+# The oldest minor release that the chart supports, and the newest release; 20 MB each.
 KUBERNETES_OLDEST = _openapi("v1.31.14", "h1:UtjLfqvXLuSVDdJ4+NpQCIfFkKkLnAAVmxAEMsnkhjk=")
 KUBERNETES_NEWEST = _openapi("v1.37.2", "h1:A2VDEiObzkYqFTKhSsn0ZEb0RlLEXpHWj93gi2HqEwE=")
 

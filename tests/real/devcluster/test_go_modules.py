@@ -16,7 +16,7 @@ def test_a_module_that_is_the_pinned_one_is_unpacked() -> None:
 
 
 def test_module_with_another_hash_is_refused() -> None:
-    with pytest.raises(BuildError, match="is not the one that was pinned: h1:G8fk"):
+    with pytest.raises(BuildError, match="is not the pinned release: h1:G8fk"):
         replace(MODULE, checksum="h1:other").folder()
 
 

@@ -12,7 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
-from devcluster.harness.dashboards.chromium import running_chromium
+from devcluster.harness.chromium import running_chromium
 from devcluster.servers.running import answering
 from tests.support.paths import CHECKOUT
 

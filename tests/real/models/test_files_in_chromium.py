@@ -19,7 +19,7 @@ from reconstruction_operator.models.photogrammetry.sparse.left_out import LeftOu
 from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseModel
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 
-from devcluster.harness.dashboards.chromium import running_chromium
+from devcluster.harness.chromium import running_chromium
 from tests.support.engine.geometry import RED, coloured_square, photo_of, sphere
 from tests.support.paths import DATA
 

@@ -12,7 +12,7 @@ from kubectl_recon.pages.serving import served
 from playwright.sync_api import Browser, expect
 from reconstruction_operator.models import drawing
 
-from devcluster.harness.dashboards.chromium import running_chromium
+from devcluster.harness.chromium import running_chromium
 from tests.support.photos import make_photo
 
 HOSTILE = "a\"'><img src=x onerror=alert(1)>.txt"
