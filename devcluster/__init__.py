@@ -17,28 +17,9 @@ on loopback ports: no Docker, no root. By hand: `python -m devcluster start`.
 A development tool: neither the operator nor the worker imports it, and no image contains it.
 """
 
-from devcluster.errors import (
-    ApiError,
-    BuildError,
-    CommandError,
-    DevclusterError,
-    MissingToolError,
-    NotReadyError,
-    ServerEndedError,
-)
+from devcluster.errors import ApiError, CommandError, DevclusterError, ServerEndedError
 from devcluster.servers.cluster import Cluster
 from devcluster.servers.redis import Redis
 from devcluster.waiting import wait_until
 
-__all__ = [
-    "ApiError",
-    "BuildError",
-    "Cluster",
-    "CommandError",
-    "DevclusterError",
-    "MissingToolError",
-    "NotReadyError",
-    "Redis",
-    "ServerEndedError",
-    "wait_until",
-]
+__all__ = ["ApiError", "Cluster", "CommandError", "DevclusterError", "Redis", "ServerEndedError", "wait_until"]

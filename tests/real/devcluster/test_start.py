@@ -1,4 +1,4 @@
-"""Start of servers: with other programs, with taken ports, and with errors that name the cause."""
+"""Start of servers: with taken ports, and with errors that name the cause."""
 
 import socket
 from collections.abc import Iterator
@@ -29,26 +29,26 @@ class LostOnce:
 
 
 @pytest.mark.usefixtures("control_plane_programs")
-def test_a_cluster_whose_port_was_taken_takes_others(taken_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cluster_with_a_taken_port_chooses_others(taken_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("devcluster.servers.cluster.free_ports", LostOnce(taken_port))
     with devcluster.Cluster() as cluster:
         assert cluster.url != f"https://127.0.0.1:{taken_port}"
         assert cluster.api.get("/readyz") == "ok"
 
 
-def test_a_redis_whose_port_was_taken_takes_another(taken_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_redis_with_a_taken_port_chooses_another(taken_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("devcluster.servers.server.free_ports", LostOnce(taken_port))
     with devcluster.Redis() as server:
         assert server.port != taken_port
 
 
-def test_error_has_the_log_of_a_server_that_refuses_its_settings() -> None:
+def test_error_has_the_log_of_a_server_that_rejects_its_settings() -> None:
     with pytest.raises(devcluster.ServerEndedError, match="maxmemory-policy"):
         devcluster.Redis(configuration={"maxmemory-policy": "whatever"}).start()
 
 
 @pytest.mark.usefixtures("control_plane_programs")
-def test_a_cluster_that_refuses_its_settings_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cluster_that_rejects_a_flag_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[Process] = []
 
     class Seen(Process):

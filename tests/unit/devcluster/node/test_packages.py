@@ -5,7 +5,7 @@ from pathlib import Path
 from devcluster.node.packages import Need, missing
 
 
-def test_a_package_that_is_missing_is_named_once(tmp_path: Path) -> None:
+def test_missing_package_is_named_once(tmp_path: Path) -> None:
     program = tmp_path / "here"
     program.touch(mode=0o755)
     needs = (

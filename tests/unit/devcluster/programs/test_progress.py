@@ -1,4 +1,4 @@
-"""Progress of a build, on a terminal and in a log."""
+"""Progress of a build on a terminal and in a log."""
 
 import io
 
@@ -38,11 +38,11 @@ def test_a_log_gets_whole_lines_with_the_detail_now_and_then(monkeypatch: pytest
     assert "\r" not in log.getvalue()
 
 
-def test_a_terminal_gets_one_line_that_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_terminal_gets_one_line_that_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_TERMINAL_SECONDS", 0.01)
     terminal = Terminal()
     with Spinner("Building", stream=terminal):
-        wait_until(lambda: "/ Building: 0 s" in terminal.getvalue(), "a second picture", seen=terminal.getvalue)
+        wait_until(lambda: "/ Building: 0 s" in terminal.getvalue(), "a second frame", seen=terminal.getvalue)
     assert terminal.getvalue().count("\n") == 1
 
 

@@ -1,4 +1,4 @@
-"""Certificates name users and hosts as Kubernetes reads them."""
+"""Certificates: they name users and hosts as Kubernetes reads them."""
 
 import ssl
 import stat
@@ -48,7 +48,7 @@ def test_key_matches_its_certificate_and_is_private(authority: Authority) -> Non
     assert stat.S_IMODE(pair.key.stat().st_mode) == 0o600
 
 
-def test_the_key_of_tokens_is_private_and_its_public_half_is_not(tmp_path: Path) -> None:
+def test_key_of_tokens_is_private_beside_a_public_key(tmp_path: Path) -> None:
     private, public = signing_key(tmp_path, "tokens")
     assert stat.S_IMODE(private.stat().st_mode) == 0o600
     assert public.read_text().startswith("-----BEGIN PUBLIC KEY-----")
