@@ -32,16 +32,8 @@ _GRACE_SECONDS = 60.0  # for a worker that drains
 
 def put_record(state: redis.Redis, job_id: str, attempt: int) -> None:
     """Write the job's record, which requests the attempt, as the operator does."""
-    call = operator_calls.put_record(
-        Keys(),
-        fence=1,
-        install_id="test",
-        job_id=job_id,
-        namespace="default",
-        name="banana",
-        attempt=attempt,
-        queue="celery",
-    )
+    where = {"namespace": "default", "name": "banana", "queue": "celery"}
+    call = operator_calls.put_record(Keys(), fence=1, install_id="test", job_id=job_id, attempt=attempt, **where)
     calls.run(state, call)
 
 

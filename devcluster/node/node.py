@@ -54,19 +54,10 @@ class Node(ControlPlane):
     addresses: Addresses
     """The addresses of the node, and of the machine as pods see it."""
 
-    @staticmethod
-    def build() -> None:
-        """Build the node's programs where that has not been done yet: minutes, once."""
-        built(NODE)
-
     @property
     def pid(self) -> int:
         """A process in the node's mount and network namespaces."""
         return self.processes["node"].pid
-
-    def inside(self, *command: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run a command in the node's mount and network namespaces: `ctr -n k8s.io tasks ls`, `nft list ruleset`."""
-        return commands.run([*enter(self.pid), *command], check=check)
 
     def load(self, *tags: str) -> None:
         """Copy images from buildah's store to the node, where pods find them by the same names."""
@@ -177,15 +168,11 @@ class Node(ControlPlane):
         wait_until(holds, what, timeout_seconds=timeout_seconds, seen=self.log_ends)
 
 
-def enter(pid: int) -> list[str]:
-    """Return the prefix of a command that runs inside."""
-    return ["nsenter", f"--target={pid}", "--mount", "--net", "--"]
-
-
 def load(pid: int, tag: str) -> None:
     """Copy one image to the node whose namespaces the process `pid` is in."""
     pushed = ["buildah", "push", "--quiet", tag, f"docker-archive:/dev/stdout:{tag}"]
-    taken = [*enter(pid), "ctr", "--namespace", "k8s.io", "images", "import", "-"]
+    inside = ["nsenter", f"--target={pid}", "--mount", "--net", "--"]
+    taken = [*inside, "ctr", "--namespace", "k8s.io", "images", "import", "-"]
     with subprocess.Popen(pushed, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as source:
         done = subprocess.run(
             taken, stdin=source.stdout, capture_output=True, text=True, check=False, timeout=_LOAD_SECONDS

@@ -9,6 +9,7 @@ from devcluster.node import images
 from devcluster.node.node import Node
 from devcluster.node.numbers import sweep
 from devcluster.node.packages import NODE_NEEDS, ensure
+from devcluster.programs import building
 from devcluster.programs.building import built
 from devcluster.standing import Description, Standing
 
@@ -16,7 +17,7 @@ from devcluster.standing import Description, Standing
 def _prepare() -> None:
     ensure(NODE_NEEDS)
     built()
-    Node.build()
+    built(building.NODE)
     images.pause_image()
 
 

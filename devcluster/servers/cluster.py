@@ -15,7 +15,7 @@ from devcluster.files import write_private
 from devcluster.programs.building import built
 from devcluster.servers import arguments
 from devcluster.servers.api import ApiClient
-from devcluster.servers.arguments import Credentials, Ports
+from devcluster.servers.arguments import Ports
 from devcluster.servers.certificates import Authority, Pair, signing_key
 from devcluster.servers.control_plane import ControlPlane
 from devcluster.servers.kubeconfigs import certificate_user, token_user
@@ -26,7 +26,6 @@ _READY_SECONDS = 120.0  # ready in 2 s; a loaded CI machine may need many times 
 _NEW_ACCOUNT_SECONDS = 30.0  # the controller makes a namespace's default account in well under 1 s
 _TOKEN_LIFETIME_SECONDS = 24 * 3600
 _ADMIN = "devcluster-admin"
-_ADMIN_GROUP = "system:masters"
 
 
 class Cluster(ControlPlane):
@@ -41,16 +40,12 @@ class Cluster(ControlPlane):
     api: ApiClient
     """Sends requests as an administrator."""
     _ports: Ports
-    _credentials: Credentials
-    _manager_kubeconfig: Path
 
     def __init__(self, *, apiserver_arguments: Sequence[str] = (), controllers: Sequence[str] = ()) -> None:
         self._apiserver_arguments = tuple(apiserver_arguments)
         self._controllers = tuple(controllers)
 
-    def service_account_token(
-        self, namespace: str, name: str, *, lifetime_seconds: int = _TOKEN_LIFETIME_SECONDS
-    ) -> str:
+    def service_account_token(self, namespace: str, name: str) -> str:
         """Return a token of a service account, which may do what RBAC grants to the account."""
         account = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}"
         wait_until(
@@ -61,15 +56,13 @@ class Cluster(ControlPlane):
         wanted = {
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenRequest",
-            "spec": {"expirationSeconds": lifetime_seconds},
+            "spec": {"expirationSeconds": _TOKEN_LIFETIME_SECONDS},
         }
         return str(self.api.post(f"{account}/token", wanted)["status"]["token"])
 
-    def service_account_kubeconfig(
-        self, namespace: str, name: str, *, lifetime_seconds: int = _TOKEN_LIFETIME_SECONDS
-    ) -> Path:
+    def service_account_kubeconfig(self, namespace: str, name: str) -> Path:
         """Return a kubeconfig with a token of a service account."""
-        token = self.service_account_token(namespace, name, lifetime_seconds=lifetime_seconds)
+        token = self.service_account_token(namespace, name)
         path = self.folder / f"{namespace}.{name}.kubeconfig"
         return self._write_kubeconfig(path, token_user(token), namespace=namespace)
 
@@ -117,34 +110,34 @@ class Cluster(ControlPlane):
         self.kubectl_program = built() / "kubectl"
         self._ports = Ports(*free_ports(3))
         self.url = f"https://127.0.0.1:{self._ports.apiserver}"
-        token = secrets.token_urlsafe(32)
         authority = Authority.new(self.folder)
         self.ca = authority.certificate
-        self._credentials = _credentials(authority, self.folder, token)
-        self.etcd = f"https://127.0.0.1:{self._ports.etcd}", self._credentials.etcd
+        pair = authority.issue("etcd", user="etcd", hosts=["127.0.0.1", "localhost"])
+        self.etcd = f"https://127.0.0.1:{self._ports.etcd}", pair
+        authority.issue("apiserver", user="kube-apiserver", hosts=arguments.HOSTS)
+        signing_key(self.folder, "service-accounts")
+        token = secrets.token_urlsafe(32)
+        write_private(self.folder / "tokens.csv", f'{token},{_ADMIN},{_ADMIN},"system:masters"\n'.encode())
         self.api = ApiClient(self._ports.apiserver, self.ca, token)
         self.at_end(self.api.close)
         self.kubeconfig = self._write_kubeconfig(self.folder / "admin.kubeconfig", token_user(token))
         # RBAC knows this user, and grants what it needs to act as each controller's own account.
-        manager = certificate_user(authority.issue("controller-manager", user="system:kube-controller-manager"))
-        self._manager_kubeconfig = self._write_kubeconfig(self.folder / "controller-manager.kubeconfig", manager)
+        manager = authority.issue("kube-controller-manager", user="system:kube-controller-manager")
+        self._write_kubeconfig(self.folder / "kube-controller-manager.kubeconfig", certificate_user(manager))
         self._start_servers()
 
     def _start_servers(self) -> None:
-        self._launch("etcd", arguments.etcd(built() / "etcd", self._data, self._ports, self._credentials))
+        self._launch("etcd", [built() / "etcd", *arguments.etcd(self.folder, self._ports)])
         self._launch_apiserver()
         # The controllers give up if no API server answers for 10 s, so they come after it.
         self._wait_for("/readyz")
-        manager = arguments.controller_manager(
-            built() / "kube-controller-manager", self._manager_kubeconfig, self._credentials, self._controllers
-        )
-        self._launch("kube-controller-manager", manager)
+        manager = arguments.controller_manager(self.folder, self._controllers)
+        self._launch("kube-controller-manager", [built() / "kube-controller-manager", *manager])
         self._wait_ready()
 
     def _launch_apiserver(self) -> None:
-        program = built() / "kube-apiserver"
-        command = arguments.apiserver(program, self._ports, self._credentials, self._apiserver_arguments)
-        self._launch("kube-apiserver", command)
+        command = arguments.apiserver(self.folder, self._ports, self._apiserver_arguments)
+        self._launch("kube-apiserver", [built() / "kube-apiserver", *command])
 
     def _wait_ready(self) -> None:
         # The default namespace comes a moment after /readyz, its account a moment later.
@@ -161,17 +154,3 @@ class Cluster(ControlPlane):
     @property
     def _data(self) -> Path:
         return self.folder / "etcd"
-
-
-def _credentials(authority: Authority, folder: Path, admin_token: str) -> Credentials:
-    tokens = folder / "tokens.csv"
-    write_private(tokens, f'{admin_token},{_ADMIN},{_ADMIN},"{_ADMIN_GROUP}"\n'.encode())
-    private, public = signing_key(folder, "service-accounts")
-    return Credentials(
-        ca=authority.certificate,
-        etcd=authority.issue("etcd", user="etcd", hosts=["127.0.0.1", "localhost"]),
-        apiserver=authority.issue("apiserver", user="kube-apiserver", hosts=arguments.HOSTS),
-        tokens=tokens,
-        service_account_private=private,
-        service_account_public=public,
-    )

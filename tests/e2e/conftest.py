@@ -37,7 +37,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         for what, step in {
             "Debian's packages": lambda: ensure(NODE_NEEDS),
             "the control plane": building.built,
-            "the node's programs": Node.build,
+            "the node's programs": lambda: building.built(building.NODE),
             "the base image": images.base_image,
         }.items():
             started = time.monotonic()

@@ -5,38 +5,30 @@ from pathlib import Path
 import pytest
 
 from devcluster.servers import arguments
-from devcluster.servers.arguments import Credentials, Ports, redis_configuration
-from devcluster.servers.certificates import Pair
+from devcluster.servers.arguments import Ports, redis_configuration
 
 PORTS = Ports(etcd=20001, etcd_peer=20002, apiserver=20003)
-CREDENTIALS = Credentials(
-    ca=Path("/run/ca.crt"),
-    etcd=Pair(certificate=Path("/run/etcd.crt"), key=Path("/run/etcd.key")),
-    apiserver=Pair(certificate=Path("/run/apiserver.crt"), key=Path("/run/apiserver.key")),
-    tokens=Path("/run/tokens.csv"),
-    service_account_private=Path("/run/sa.key"),
-    service_account_public=Path("/run/sa.pub"),
-)
+FOLDER = Path("/run/cluster")
 
 
 def flags(command: list[str]) -> dict[str, str]:
-    return dict(argument.removeprefix("--").split("=", 1) for argument in command[1:])
+    return dict(argument.removeprefix("--").split("=", 1) for argument in command)
 
 
 def test_etcd_and_api_server_listen_on_the_loopback_address() -> None:
-    etcd = flags(arguments.etcd(Path("etcd"), Path("/run/etcd"), PORTS, CREDENTIALS))
-    apiserver = flags(arguments.apiserver(Path("kube-apiserver"), PORTS, CREDENTIALS))
+    etcd = flags(arguments.etcd(FOLDER, PORTS))
+    apiserver = flags(arguments.apiserver(FOLDER, PORTS))
     assert etcd["listen-client-urls"] == "https://127.0.0.1:20001"
     assert etcd["listen-peer-urls"] == "https://127.0.0.1:20002"
     assert apiserver["bind-address"] == "127.0.0.1"
 
 
 def test_arguments_of_the_caller_come_last_and_win() -> None:
-    assert arguments.apiserver(Path("kube-apiserver"), PORTS, CREDENTIALS, ["--v=4"])[-1] == "--v=4"
+    assert arguments.apiserver(FOLDER, PORTS, ["--v=4"])[-1] == "--v=4"
 
 
 def test_more_controllers_run_beside_the_usual_ones() -> None:
-    command = arguments.controller_manager(Path("manager"), Path("/run/kubeconfig"), CREDENTIALS, ["job-controller"])
+    command = arguments.controller_manager(FOLDER, ["job-controller"])
     assert flags(command)["controllers"] == ",".join([*arguments.CONTROLLERS, "job-controller"])
 
 
