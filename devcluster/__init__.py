@@ -11,7 +11,7 @@ on loopback ports: no Docker, no root. By hand: `python -m devcluster start`.
 - `programs`: where each program comes from (built from Go modules, unpacked from wheels, npm or Debian packages)
 - `harness`: the product on a cluster, and the programs through which its users see it
 - `node`: a real node, with kubelet and containerd
-- `cli`, `standing`: the one cluster that is left running by hand
+- `cli`, `standing`: the one cluster and the one node that are left running by hand
 - `commands`, `errors`, `files`, `interrupts`, `mounts`, `waiting`: what all of these use
 
 A development tool: neither the operator nor the worker imports it, and no image contains it.

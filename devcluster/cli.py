@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 from devcluster.errors import DevclusterError
 from devcluster.node import images
 from devcluster.node.node import load
-from devcluster.node.standing import NODE
 from devcluster.programs.building import built
-from devcluster.standing import CLUSTER, Found, Standing
+from devcluster.standing import CLUSTER, NODE, Found, Standing
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction  # generic for type checkers alone

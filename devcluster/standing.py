@@ -23,6 +23,10 @@ from typing import NoReturn
 from devcluster import interrupts
 from devcluster.errors import DevclusterError
 from devcluster.files import CHECKOUT, locked_if_free, runs_folder, write_private
+from devcluster.node import images, numbers
+from devcluster.node.node import Node
+from devcluster.node.packages import NODE_NEEDS, ensure
+from devcluster.programs import building
 from devcluster.programs.building import built
 from devcluster.programs.toolchain import redis_server
 from devcluster.servers import runs
@@ -192,6 +196,21 @@ def _serve_cluster() -> Iterator[tuple[Description, Callable[[], None]]]:
         yield Description(text, str(cluster.kubectl_program), str(cluster.folder), exports), check
 
 
+def _prepare_node() -> None:
+    ensure(NODE_NEEDS)
+    built()
+    built(building.NODE)
+    images.pause_image()
+
+
+@contextmanager
+def _serve_node() -> Iterator[tuple[Description, Callable[[], None]]]:
+    with Node() as node:
+        text = f"a node at {node.addresses.node}, logs in {node.folder}/var/log"
+        exports = {"KUBECONFIG": str(node.kubeconfig)}
+        yield Description(text, str(node.kubectl_program), str(node.folder), exports, node.pid), node.check
+
+
 CLUSTER = Standing(
     name="cluster",
     file_name="standing",
@@ -201,4 +220,14 @@ CLUSTER = Standing(
     sweep=lambda: [str(folder) for folder in runs.sweep()],
     start_seconds=300.0,
     stop_seconds=30.0,
+)
+NODE = Standing(
+    name="node",
+    file_name="standing-node",
+    command=("node", "start"),
+    prepare=_prepare_node,
+    serve=_serve_node,
+    sweep=numbers.sweep,
+    start_seconds=600.0,
+    stop_seconds=180.0,  # gigabytes of unpacked images are removed
 )

@@ -15,7 +15,6 @@ By hand: `python -m devcluster node start`.
 - `cgroups`: the only part outside its namespaces
 - `packages`: Debian packages that it needs
 - `images`, `bundles`: images, and one image as a container without a cluster
-- `standing`: the node that is left running by hand
 """
 
 from devcluster.node.node import Node

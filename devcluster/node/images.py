@@ -16,7 +16,7 @@ from devcluster import commands
 from devcluster.errors import CommandError, MissingToolError
 from devcluster.files import CHECKOUT, cache_folder, locked
 from devcluster.node.packages import IMAGE_NEEDS, ensure
-from devcluster.programs.progress import Spinner
+from devcluster.programs.cache import Spinner
 
 DEBIAN_SUITE = "trixie"  # its Python is 3.13
 BASE_IMAGE = f"localhost/devcluster/python:3.13-{DEBIAN_SUITE}"

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
 
 from devcluster import commands
 from devcluster.errors import MissingToolError
@@ -14,45 +13,31 @@ from devcluster.files import cache_folder, locked
 
 _APT_SECONDS = 900.0  # half a minute; a loaded machine with a slow mirror may need many times that
 
-
-@dataclass(frozen=True)
-class Need:
-    """A program or file, and its Debian package."""
-
-    program: str
-    package: str
-
-
-IMAGE_NEEDS = (
-    Need("buildah", "buildah"),  # builds images with neither a daemon nor a runtime
-    Need("debootstrap", "debootstrap"),  # makes the base image without a registry
-    Need("runc", "runc"),  # runs an image without a cluster
-)
-NODE_NEEDS = (
-    *IMAGE_NEEDS,
-    Need("containerd", "containerd"),
-    Need("ctr", "containerd"),  # loads images
-    Need("/usr/lib/cni/bridge", "containernetworking-plugins"),
-    Need("nft", "nftables"),  # kube-proxy's rules
-    Need("iptables", "iptables"),  # the bridge plugin's masquerading, and the port mappings
-    Need("catatonit", "catatonit"),  # the pause container
-    Need("ip", "iproute2"),
-    Need("unshare", "util-linux"),
-    Need("nsenter", "util-linux"),
-)
+IMAGE_NEEDS = {
+    "buildah": "buildah",  # builds images with neither a daemon nor a runtime
+    "debootstrap": "debootstrap",  # makes the base image without a registry
+    "runc": "runc",  # runs an image without a cluster
+}
+"""Programs -> their Debian packages."""
+NODE_NEEDS = IMAGE_NEEDS | {
+    "containerd": "containerd",
+    "ctr": "containerd",  # loads images
+    "/usr/lib/cni/bridge": "containernetworking-plugins",
+    "nft": "nftables",  # kube-proxy's rules
+    "iptables": "iptables",  # the bridge plugin's masquerading, and the port mappings
+    "catatonit": "catatonit",  # the pause container
+    "ip": "iproute2",
+    "unshare": "util-linux",
+    "nsenter": "util-linux",
+}
 
 
-def missing(needs: tuple[Need, ...], path: str | None = None) -> list[str]:
-    """Return the packages of missing programs and files, each once. `path`: the folders of programs."""
-    found = dict.fromkeys(
-        need.package
-        for need in needs
-        if not (Path(need.program).exists() if need.program.startswith("/") else shutil.which(need.program, path=path))
-    )
-    return list(found)
+def missing(needs: Mapping[str, str], path: str | None = None) -> list[str]:
+    """Return the packages of missing programs, each once. `path`: the folders of programs."""
+    return list(dict.fromkeys(package for name, package in needs.items() if shutil.which(name, path=path) is None))
 
 
-def ensure(needs: tuple[Need, ...]) -> None:
+def ensure(needs: Mapping[str, str]) -> None:
     """Install missing packages by apt-get.
 
     Raises:

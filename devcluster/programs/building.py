@@ -17,8 +17,7 @@ from pathlib import Path
 
 from devcluster.errors import BuildError
 from devcluster.programs import toolchain
-from devcluster.programs.cache import cached
-from devcluster.programs.progress import Spinner
+from devcluster.programs.cache import Spinner, cached
 
 _MODULES = Path(__file__).with_name("go")
 

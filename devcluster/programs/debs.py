@@ -13,8 +13,7 @@ from pathlib import Path
 
 from devcluster import commands
 from devcluster.errors import MissingToolError
-from devcluster.programs.cache import cached
-from devcluster.programs.progress import Spinner
+from devcluster.programs.cache import Spinner, cached
 
 _APT_SECONDS = 600.0  # a second; a loaded machine with a slow mirror may need many times that
 

@@ -11,7 +11,7 @@ from devcluster import commands
 from devcluster.errors import BuildError
 from devcluster.programs import toolchain
 from devcluster.programs.building import ENVIRONMENT
-from devcluster.programs.progress import Spinner
+from devcluster.programs.cache import Spinner
 
 _SECONDS = 600.0  # seconds; a slow line needs many times that
 

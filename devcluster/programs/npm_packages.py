@@ -14,8 +14,7 @@ from pathlib import Path
 from devcluster import commands
 from devcluster.errors import BuildError
 from devcluster.programs import wheels
-from devcluster.programs.cache import cached
-from devcluster.programs.progress import Spinner
+from devcluster.programs.cache import Spinner, cached
 
 _HERE = Path(__file__).parent
 _FILES = ("package.json", "package-lock.json")

@@ -12,8 +12,7 @@ from pathlib import Path
 
 from devcluster import commands
 from devcluster.errors import BuildError, MissingToolError
-from devcluster.programs.cache import cached
-from devcluster.programs.progress import Spinner
+from devcluster.programs.cache import Spinner, cached
 
 _PIP_SECONDS = 1800.0  # at most 65 MB; a slow line needs many times what a fast one needs
 

@@ -10,7 +10,7 @@ import pytest
 from chaos.system.disk import can_mount
 from devcluster.programs import building
 from devcluster.programs.building import GoProgram
-from devcluster.programs.progress import Spinner
+from devcluster.programs.cache import Spinner
 from tests.support.paths import CHECKOUT
 
 

@@ -8,7 +8,7 @@ import pytest
 from devcluster.errors import BuildError
 from devcluster.programs import building, cache
 from devcluster.programs.building import GoProgram
-from devcluster.programs.progress import Spinner
+from devcluster.programs.cache import Spinner
 
 
 @pytest.fixture

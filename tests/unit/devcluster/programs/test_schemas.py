@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from devcluster.programs.conformance import schemas
+from devcluster.programs import schemas
 
 KIND = "x-kubernetes-group-version-kind"
 QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
