@@ -6,7 +6,7 @@ what Kubernetes spends on it, and no work. Nothing limits the rate of the schedu
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
 from typing import Final
 
 from devcluster.programs.building import KWOK, NODE, built
@@ -66,14 +66,12 @@ class FakeNodes(Running):
         for name in self._names:
             self._cluster.api.post(_NODES, {"metadata": {"name": name}})
         for name in self._names:
-            wait_until(self._is_ready(name), f"node {name}", timeout_seconds=_READY_SECONDS, seen=self.log_ends)
+            ready = functools.partial(self._is_ready, name)
+            wait_until(ready, f"node {name}", timeout_seconds=_READY_SECONDS, seen=self.log_ends)
             # The API server taints a new node; the controller that removes the taint does not run here.
             self._cluster.api.patch(f"{_NODES}/{name}", {"spec": {"taints": []}})
 
-    def _is_ready(self, name: str) -> Callable[[], bool]:
-        def ready() -> bool:
-            self.check()
-            found = self._cluster.api.get(f"{_NODES}/{name}").get("status", {}).get("conditions", [])
-            return any(one["type"] == "Ready" and one["status"] == "True" for one in found)
-
-        return ready
+    def _is_ready(self, name: str) -> bool:
+        self.check()
+        found = self._cluster.api.get(f"{_NODES}/{name}").get("status", {}).get("conditions", [])
+        return any(one["type"] == "Ready" and one["status"] == "True" for one in found)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import re
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
 from devcluster.errors import ApiError
 from devcluster.harness.system import LEASE, System
 from devcluster.servers.cluster import Cluster
+from devcluster.servers.server import LOOPBACK, read
 from devcluster.waiting import wait_until
 
 _TIMEOUT_SECONDS = 10.0
@@ -60,12 +60,8 @@ class Replica:
         wait_until(lambda: self.metric(name, **labels) == value, f"{name} to be {value:g}", seen=self._account)
 
     def _read(self, path: str) -> tuple[int, str]:
-        address = f"http://127.0.0.1:{self.system.probe_ports[self.name]}{path}"
-        try:
-            with urllib.request.urlopen(address, timeout=_TIMEOUT_SECONDS) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as refusal:
-            return refusal.code, refusal.read().decode()
+        port = self.system.probe_ports[self.name]
+        return read(http.client.HTTPConnection(LOOPBACK, port, timeout=_TIMEOUT_SECONDS), path)
 
     def _account(self) -> object:
         try:

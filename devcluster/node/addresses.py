@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from devcluster.servers.arguments import SERVICE_NAMES
+
 NUMBERS = range(1, 250)
 NODE_NAME = "node1"
 CLUSTER_DOMAIN = "cluster.local"
@@ -42,6 +44,4 @@ class Addresses:
     @property
     def api_hosts(self) -> tuple[str, ...]:
         """Every name by which clients call the API server."""
-        service = ["kubernetes", "default", "svc", *CLUSTER_DOMAIN.split(".")]
-        names = [".".join(service[:length]) for length in (1, 2, 3, len(service))]
-        return (self.node, "127.0.0.1", API_SERVICE, "localhost", *names)
+        return (self.node, "127.0.0.1", API_SERVICE, "localhost", *SERVICE_NAMES)

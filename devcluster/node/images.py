@@ -32,6 +32,8 @@ TARGETS = {
 PAUSE_IMAGE = "localhost/devcluster/pause:1"
 REDIS_IMAGE = f"localhost/devcluster/redis:{DEBIAN_SUITE}"
 PROMETHEUS_IMAGE = f"localhost/devcluster/prometheus:{DEBIAN_SUITE}"
+PACKAGES = {REDIS_IMAGE: "redis-server", PROMETHEUS_IMAGE: "prometheus"}
+"""Tags of images of one Debian package -> the package."""
 
 _BASE_PACKAGES = ("python3", "python3-venv", "ca-certificates")
 _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -115,20 +117,10 @@ def pause_image() -> str:
     return _build_text(PAUSE_IMAGE, _PAUSE, Path(program).parent)
 
 
-def redis_image() -> str:
-    """Return an image of Debian's Redis, for clusters that cannot pull images."""
-    return _package_image(REDIS_IMAGE, "redis-server")
-
-
-def prometheus_image() -> str:
-    """Return an image of Debian's Prometheus."""
-    return _package_image(PROMETHEUS_IMAGE, "prometheus")
-
-
-def _package_image(tag: str, package: str) -> str:
-    """Build an image of one Debian package, without an entry point."""
+def package_image(tag: str) -> str:
+    """Return an image of one of `PACKAGES` without an entry point, for clusters that cannot pull images."""
     with tempfile.TemporaryDirectory(prefix="package-image-") as folder:
-        return _build_text(tag, _PACKAGE, Path(folder), {"PACKAGE": package})
+        return _build_text(tag, _PACKAGE, Path(folder), {"PACKAGE": PACKAGES[tag]})
 
 
 def _build_text(tag: str, text: str, context: Path, arguments: Mapping[str, str] | None = None) -> str:

@@ -8,16 +8,9 @@ from pathlib import Path
 
 _ISSUER = "https://kubernetes.default.svc.cluster.local"
 SERVICE_RANGE = "10.0.0.0/24"
-# Every name by which a client may call the API server; the last is the first address of the service range.
-HOSTS = (
-    "127.0.0.1",
-    "localhost",
-    "kubernetes",
-    "kubernetes.default",
-    "kubernetes.default.svc",
-    "kubernetes.default.svc.cluster.local",
-    "10.0.0.1",
-)
+SERVICE_NAMES = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local")
+HOSTS = ("127.0.0.1", "localhost", *SERVICE_NAMES, "10.0.0.1")
+"""Every name by which a client may call the API server; the last is the first address of the service range."""
 
 # The controllers that a cluster without nodes needs. A test may add others.
 CONTROLLERS = (

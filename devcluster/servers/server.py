@@ -63,6 +63,14 @@ class Server(Running):
         return self._answers()
 
 
+def read(connection: http.client.HTTPConnection, path: str) -> tuple[int, str]:
+    """Return the status and the body of an answer, and close the connection."""
+    with contextlib.closing(connection):
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode(errors="replace")
+
+
 class HttpServer(Server):
     """An HTTP server. It is ready when the path `health` answers, even with a 4xx status."""
 
@@ -82,10 +90,7 @@ class HttpServer(Server):
             http.client.HTTPException: the answer is not HTTP.
 
         """
-        with contextlib.closing(self._connection(timeout_seconds)) as connection:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode(errors="replace")
+        return read(self._connection(timeout_seconds), path)
 
     def _answers(self) -> bool:
         try:

@@ -67,10 +67,10 @@ def measured() -> Callable[[str, float], None]:
 def built(measured: Callable[[str, float], None]) -> dict[str, str]:
     """The tags of the images by target, built from the checkout."""
     tags = {}
-    for what, build in {"Redis": images.redis_image, "Prometheus": images.prometheus_image}.items():
+    for tag, package in images.PACKAGES.items():
         started = time.monotonic()
-        build()
-        measured(f"image of {what}", time.monotonic() - started)
+        images.package_image(tag)
+        measured(f"image of {package}", time.monotonic() - started)
     for target, tag in images.TARGETS.items():
         started = time.monotonic()
         tags[target] = images.build_image(tag, target=target)
@@ -83,11 +83,7 @@ def node(built: dict[str, str], measured: Callable[[str, float], None]) -> Itera
     """A node with the images."""
     with Node() as running:
         started = time.monotonic()
-        running.load(
-            *(built[target] for target in ("operator", "worker", "gallery")),
-            images.REDIS_IMAGE,
-            images.PROMETHEUS_IMAGE,
-        )
+        running.load(*(built[target] for target in ("operator", "worker", "gallery")), *images.PACKAGES)
         measured("loading five images into the node", time.monotonic() - started)
         yield running
 
