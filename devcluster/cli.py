@@ -15,7 +15,7 @@ from devcluster.errors import DevclusterError
 from devcluster.node import images
 from devcluster.node.node import load
 from devcluster.programs.building import built
-from devcluster.standing import CLUSTER, NODE, Found, Standing
+from devcluster.standing import CLUSTER, NODE, Description, Standing
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction  # generic for type checkers alone
@@ -86,7 +86,7 @@ def _build(_options: argparse.Namespace) -> int:
     return 0
 
 
-def _describe(found: Found) -> int:
+def _describe(found: Description) -> int:
     _print(f"{found.text}; process {found.pid}\nkubectl: {found.kubectl}")
     print(found.shell())
     return 0

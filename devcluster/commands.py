@@ -21,11 +21,9 @@ def run(
     folder: Path | None = None,
     timeout_seconds: float = _SECONDS,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end. `environment` is added to that of this process; standard input is never the terminal.
+    """Run a command to its end. With `check`, a failure is a CommandError.
 
-    Raises:
-        CommandError: the command failed, and `check` is set.
-
+    `environment` is added to that of this process; standard input is never the terminal.
     """
     texts = [str(part) for part in command]
     done = subprocess.run(

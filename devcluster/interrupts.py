@@ -30,7 +30,7 @@ def interruptible(error: Callable[[int], BaseException] = lambda _number: Keyboa
 def uninterruptible() -> None:
     """Ignore the signals from now on: only SIGKILL ends the program."""
     _ignore_signals()
-    _stop_timer()
+    signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def raise_until_handled(error: BaseException) -> NoReturn:
@@ -38,7 +38,7 @@ def raise_until_handled(error: BaseException) -> NoReturn:
 
     def again(_number: int, _frame: object) -> None:
         if _is_handled(type(error)):
-            _stop_timer()
+            signal.setitimer(signal.ITIMER_REAL, 0)
         else:
             raise error
 
@@ -68,7 +68,3 @@ def _is_handled(kind: type[BaseException]) -> bool:
 def _ignore_signals() -> None:
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-
-
-def _stop_timer() -> None:
-    signal.setitimer(signal.ITIMER_REAL, 0)

@@ -41,28 +41,22 @@ _LOG_LINES = 40
 
 @dataclass(frozen=True)
 class Description:
-    """What a user needs to use the servers."""
+    """What a user needs to use the servers, and the launcher that holds them."""
 
     text: str
     kubectl: str
     folder: str
     exports: dict[str, str]  # settings of kubectl, the operator and the worker: variable -> value
     inside_pid: int = 0  # a process in a node's namespaces
+    pid: int = 0  # the launcher
+    mark: str = ""  # when the launcher started
 
     def shell(self) -> str:
         """Return shell lines for `eval`."""
         return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in self.exports.items())
 
 
-@dataclass(frozen=True)
-class Found(Description):
-    """Ready servers, held by the launcher `pid`."""
-
-    pid: int = 0
-    mark: str = ""  # when the launcher started
-
-
-Served = AbstractContextManager[tuple[Description, Callable[[], None]]]
+Served = AbstractContextManager[tuple[Description, Callable[[], object]]]
 
 
 @dataclass(frozen=True)
@@ -78,10 +72,10 @@ class Standing:
     start_seconds: float
     stop_seconds: float
 
-    def find(self) -> Found | None:
+    def find(self) -> Description | None:
         """Return the servers if they are ready."""
         try:
-            found = Found(**json.loads(self._state_file.read_text()))
+            found = Description(**json.loads(self._state_file.read_text()))
         except FileNotFoundError:
             return None
         return found if start_mark(found.pid) == found.mark else None
@@ -98,7 +92,7 @@ class Standing:
         finally:
             interrupts.uninterruptible()
 
-    def detach(self) -> Found:
+    def detach(self) -> Description:
         """Start the servers in the background, wait until they are ready, and return them."""
         self.prepare()
         with self._log_file.open("wb") as out:
@@ -111,7 +105,7 @@ class Standing:
                 start_new_session=True,
             )
 
-        def ready() -> Found | None:
+        def ready() -> Description | None:
             if launcher.poll() is not None:
                 raise DevclusterError(f"the launcher ended with status {launcher.returncode}:\n{self._log_end()}")
             return self.find()
@@ -144,7 +138,7 @@ class Standing:
         self._state_file.unlink(missing_ok=True)
         return done + [f"removed {what}, left by a launcher that was killed" for what in self.sweep()]
 
-    def _hold(self, described: Description, check: Callable[[], None]) -> NoReturn:
+    def _hold(self, described: Description, check: Callable[[], object]) -> NoReturn:
         mine = asdict(described) | {"pid": os.getpid(), "mark": start_mark(os.getpid())}
         try:
             write_private(self._state_file, json.dumps(mine).encode())
@@ -165,7 +159,7 @@ class Standing:
         return "\n".join(self._log_file.read_text(errors="replace").splitlines()[-_LOG_LINES:])
 
 
-def _check_for_ever(check: Callable[[], None]) -> NoReturn:
+def _check_for_ever(check: Callable[[], object]) -> NoReturn:
     # A separate function: CPython 3.13 has no handler at the jump of a loop that is directly in a `try`. An interrupt at that
     # moment would skip the `finally`.
     while True:
@@ -179,7 +173,7 @@ def _prepare_cluster() -> None:
 
 
 @contextmanager
-def _serve_cluster() -> Iterator[tuple[Description, Callable[[], None]]]:
+def _serve_cluster() -> Iterator[tuple[Description, Callable[[], object]]]:
     with Cluster() as cluster, Redis(password=secrets.token_urlsafe(32)) as redis:
         exports = {
             "KUBECONFIG": str(cluster.kubeconfig),
@@ -187,13 +181,9 @@ def _serve_cluster() -> Iterator[tuple[Description, Callable[[], None]]]:
             "CELERY_RESULT_BACKEND": redis.url(0),
             "REDIS_STATE_DB": redis.url(1),
         }
-
-        def check() -> None:
-            cluster.check()
-            redis.check()
-
         text = "a control plane and a Redis"
-        yield Description(text, str(cluster.kubectl_program), str(cluster.folder), exports), check
+        described = Description(text, str(cluster.kubectl_program), str(cluster.folder), exports)
+        yield described, lambda: (cluster.check(), redis.check())
 
 
 def _prepare_node() -> None:
@@ -204,7 +194,7 @@ def _prepare_node() -> None:
 
 
 @contextmanager
-def _serve_node() -> Iterator[tuple[Description, Callable[[], None]]]:
+def _serve_node() -> Iterator[tuple[Description, Callable[[], object]]]:
     with Node() as node:
         text = f"a node at {node.addresses.node}, logs in {node.folder}/var/log"
         exports = {"KUBECONFIG": str(node.kubeconfig)}

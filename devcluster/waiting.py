@@ -25,9 +25,7 @@ def wait_until(
 ) -> T:
     """Call `look` until it returns a true value, and return the value. An OSError counts as a false value.
 
-    Raises:
-        NotReadyError: the deadline passed; the message has the last result or OSError, and what `seen` returns.
-
+    After the deadline raise a NotReadyError, with the last result or OSError and what `seen` returns.
     """
     began = time.monotonic()
     while True:

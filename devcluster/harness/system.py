@@ -13,11 +13,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
-from http import HTTPStatus
 from pathlib import Path
 
 from devcluster import commands
-from devcluster.errors import ApiError
 from devcluster.files import CHECKOUT
 from devcluster.harness.product import Product
 from devcluster.servers.cluster import Cluster
@@ -76,18 +74,11 @@ class System(Product):
 
     def _remove_earlier(self) -> None:
         api = self.cluster.api
-        self._delete(LEASE)
-        for job in api.get(JOBS)["items"]:
-            path = f"{GROUP}/namespaces/{job['metadata']['namespace']}/reconstructionjobs/{job['metadata']['name']}"
-            self._delete(path)
+        if api.is_there(LEASE):
+            api.delete(LEASE)
+        for namespace in {job["metadata"]["namespace"] for job in api.get(JOBS)["items"]}:
+            api.delete(f"{GROUP}/namespaces/{namespace}/reconstructionjobs")
         wait_until(lambda: api.get(JOBS)["items"] == [], "the end of an earlier system's jobs")
-
-    def _delete(self, path: str) -> None:
-        try:
-            self.cluster.api.delete(path)
-        except ApiError as refusal:
-            if refusal.status != HTTPStatus.NOT_FOUND:
-                raise
 
     def start_operator(self, name: str = "operator", *, arguments: Sequence[str] = (), **settings: str) -> Process:
         """Start one replica of the operator as the account that `install` made. Its probes are on `probe_ports[name]`.

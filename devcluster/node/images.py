@@ -56,11 +56,6 @@ ENTRYPOINT []
 """
 
 
-def has_image(tag: str) -> bool:
-    """Return whether buildah's store has an image of this name."""
-    return commands.run(["buildah", "inspect", "--type", "image", tag], check=False).returncode == 0
-
-
 def base_image(architecture: str = NATIVE) -> str:
     """Return the name of a Debian with Python. debootstrap makes it if it does not exist yet.
 
@@ -69,7 +64,7 @@ def base_image(architecture: str = NATIVE) -> str:
     ensure(IMAGE_NEEDS)
     tag = tag_for(BASE_IMAGE, architecture)
     with locked(cache_folder() / "base-image.lock"):
-        if not has_image(tag):
+        if commands.run(["buildah", "inspect", "--type", "image", tag], check=False).returncode != 0:
             _check_emulation(architecture)
             with Spinner(f"Making the base image of Debian {DEBIAN_SUITE} for {architecture} (once)"):
                 _bootstrap(tag, architecture)

@@ -108,7 +108,7 @@ class Node(ControlPlane):
         (self._var / "run").symlink_to("/run")
         (self._var / "tmp").chmod(0o1777)
         conf = self._outside(_CONF)
-        authority = Authority.new(conf)
+        authority = Authority(conf)
         self.ca = authority.certificate
         authority.issue("apiserver", user="kube-apiserver", hosts=self.addresses.api_hosts)
         authority.issue("kubelet-client", user="devcluster-kubelet-client", group="system:masters")

@@ -38,22 +38,17 @@ def missing(needs: Mapping[str, str], path: str | None = None) -> list[str]:
 
 
 def ensure(needs: Mapping[str, str]) -> None:
-    """Install missing packages by apt-get.
-
-    Raises:
-        MissingToolError: the packages cannot be installed; the message names them.
-
-    """
+    """Install missing packages by apt-get. If that is not possible, raise a MissingToolError that names them."""
     if os.geteuid() != 0:
         raise MissingToolError("a node and its images need root, for namespaces, mounts and cgroups")
     if missing(needs):
         with locked(cache_folder() / "packages.lock"):  # apt-get does not run twice at the same time
-            _install(missing(needs))
+            absent = missing(needs)
+            if absent:  # else another process has installed them
+                _install(absent)
 
 
 def _install(absent: list[str]) -> None:
-    if not absent:  # another process has installed them
-        return
     command = f"apt-get install --no-install-recommends {' '.join(absent)}"
     if shutil.which("apt-get") is None:
         raise MissingToolError(f"missing: {', '.join(absent)}. On Debian or Ubuntu: {command}")

@@ -21,11 +21,7 @@ _APT_SECONDS = 600.0  # a second; a loaded machine with a slow mirror may need m
 def unpacked(package: str, *, instead: str) -> Path:
     """Return the folder with the unpacked package and its missing dependencies.
 
-    `instead` advises the user if that is not possible.
-
-    Raises:
-        MissingToolError: the machine has no apt-get, or apt-get could not download the package.
-
+    `instead` advises the user in the MissingToolError if apt-get is missing or cannot download the package.
     """
 
     def download(new: Path, _progress: Spinner) -> None:

@@ -26,12 +26,7 @@ class GoModule:
     names: tuple[str, ...] = ()
 
     def folder(self) -> Path:
-        """Return the folder of the unpacked module. Go downloads it if its cache does not have it.
-
-        Raises:
-            BuildError: the download failed, or the module is not the pinned one.
-
-        """
+        """Return the folder of the unpacked module, which Go downloads if its cache does not have it."""
         name = f"{self.path}@{self.version}"
         # In an empty folder: Go would read a go.mod.
         with Spinner(f"Looking for the Go module {name}"), tempfile.TemporaryDirectory() as empty:

@@ -50,11 +50,9 @@ def helm(
     stdin: str | None = None,
     timeout_seconds: float = _HELM_SECONDS,
 ) -> subprocess.CompletedProcess[str]:
-    """Run helm. Without a kubeconfig it finds no cluster, whatever the user's own configuration is.
+    """Run helm. With `check`, a failure is a CommandError.
 
-    Raises:
-        CommandError: helm failed, and `check` is set.
-
+    Without a kubeconfig it finds no cluster, whatever the user's own configuration is.
     """
     return commands.run(
         [helm_program(), *arguments],

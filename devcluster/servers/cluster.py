@@ -110,7 +110,7 @@ class Cluster(ControlPlane):
         self.kubectl_program = built() / "kubectl"
         self._ports = Ports(*free_ports(3))
         self.url = f"https://127.0.0.1:{self._ports.apiserver}"
-        authority = Authority.new(self.folder)
+        authority = Authority(self.folder)
         self.ca = authority.certificate
         pair = authority.issue("etcd", user="etcd", hosts=["127.0.0.1", "localhost"])
         self.etcd = f"https://127.0.0.1:{self._ports.etcd}", pair

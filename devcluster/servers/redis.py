@@ -124,7 +124,12 @@ class Redis(Server):
 
     def dump(self) -> Dump:
         """Copy the current data, for `load`. Raise redis.RedisError if Redis does not answer."""
-        return [self._dump(number) for number in _DATABASES]
+        dumped = []
+        for number in _DATABASES:
+            with self._client(number) as client:
+                found: Any = client.eval(_DUMP, 0)
+            dumped.append([(key, max(0, ttl_ms), value) for key, ttl_ms, value in found])
+        return dumped
 
     def load(self, dump: Dump) -> None:
         """Load an earlier `dump` while it runs, as in a replica that synchronizes with a lagging one."""
@@ -151,11 +156,6 @@ class Redis(Server):
             self.url(db), socket_timeout=_SOCKET_SECONDS, socket_connect_timeout=_SOCKET_SECONDS
         )
 
-    def _dump(self, db: int) -> Sequence[tuple[bytes, int, bytes]]:
-        with self._client(db) as client:
-            found: Any = client.eval(_DUMP, 0)
-        return [(key, max(0, ttl_ms), value) for key, ttl_ms, value in found]
-
     def _command(self) -> Sequence[str | Path]:
         folder = self.folder
         self._data.mkdir(exist_ok=True)
@@ -164,7 +164,7 @@ class Redis(Server):
         if self._tls:
             self.ca = folder / "ca.crt"
             if not self.ca.exists():
-                Authority.new(folder).issue("redis", user="redis", hosts=(LOOPBACK, "localhost"))
+                Authority(folder).issue("redis", user="redis", hosts=(LOOPBACK, "localhost"))
             extra |= redis_tls(port=self.port, folder=folder)
         if self._users:
             # The default user keeps its password: the file has to name every user.

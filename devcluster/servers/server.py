@@ -18,7 +18,8 @@ from devcluster.waiting import wait_until
 
 LOOPBACK = "127.0.0.1"
 _READY_SECONDS = 180.0  # most are ready within a second; Azurite needs seconds of CPU
-_ANSWER_SECONDS = 5.0
+_HEALTH_SECONDS = 5.0
+_ANSWER_SECONDS = 60.0
 
 
 class Server(Running):
@@ -83,18 +84,12 @@ class HttpServer(Server):
         return f"{'https' if self.tls else 'http'}://{self.host}:{port or self.port}"
 
     def read(self, path: str, *, timeout_seconds: float = _ANSWER_SECONDS) -> tuple[int, str]:
-        """Return the status and the body of an answer.
-
-        Raises:
-            OSError: it does not answer.
-            http.client.HTTPException: the answer is not HTTP.
-
-        """
+        """Return the status and the body of an answer. Raise an OSError or HTTPException without one."""
         return read(self._connection(timeout_seconds), path)
 
     def _answers(self) -> bool:
         try:
-            return self.read(self.health)[0] < HTTPStatus.INTERNAL_SERVER_ERROR
+            return self.read(self.health, timeout_seconds=_HEALTH_SECONDS)[0] < HTTPStatus.INTERNAL_SERVER_ERROR
         except (OSError, http.client.HTTPException):
             return False
 

@@ -57,7 +57,7 @@ def test_job_continues_while_the_chart_is_rolled_back(release: Any) -> None:
 
 def test_an_external_redis_with_tls_and_a_password_from_a_secret(node: Node, release: Any, tmp_path: Path) -> None:
     password = f"{secrets.token_hex(16)}/@:"
-    authority = Authority.new(tmp_path)
+    authority = Authority(tmp_path)
     pair = authority.issue("redis", user="redis", hosts=["redis.databases.svc"])
     node.kubectl("create", "namespace", "databases")
     node.kubectl("label", "namespace", "databases", "pod-security.kubernetes.io/enforce=restricted")

@@ -12,8 +12,6 @@ from devcluster.programs.building import KUBE_STATE_METRICS, built
 from devcluster.servers.ports import free_ports
 from devcluster.servers.server import HttpServer
 
-_ANSWER_SECONDS = 30.0
-
 
 class KubeStateMetrics(HttpServer):
     """The program on the cluster of `kubeconfig`, as the user of that file. The first series come a moment after its start."""
@@ -39,6 +37,6 @@ class KubeStateMetrics(HttpServer):
     def samples(self) -> Iterator[Sample]:
         """Return every current series. Raise an OSError while it does not answer."""
         self.check()
-        _, text = self.read("/metrics", timeout_seconds=_ANSWER_SECONDS)
+        _, text = self.read("/metrics")
         for family in text_string_to_metric_families(text):
             yield from family.samples

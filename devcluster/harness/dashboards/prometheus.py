@@ -16,8 +16,6 @@ from devcluster.errors import DevclusterError
 from devcluster.programs.toolchain import prometheus_program
 from devcluster.servers.server import HttpServer
 
-_ANSWER_SECONDS = 60.0
-
 
 @dataclass(frozen=True)
 class Target:
@@ -38,12 +36,7 @@ class Prometheus(HttpServer):
         self._configuration = _configuration(targets, rules, scrape_seconds)
 
     def query(self, expression: str) -> list[dict[str, Any]]:
-        """Return the series of an instant query: [{"metric": {label: value}, "value": [time, text]}].
-
-        Raises:
-            DevclusterError: Prometheus rejects the expression.
-
-        """
+        """Return the series of an instant query: [{"metric": {label: value}, "value": [time, text]}]."""
         return self._series("query", query=expression)
 
     def query_range(self, expression: str, *, start: float, end: float, step_seconds: float) -> list[dict[str, Any]]:
@@ -75,7 +68,7 @@ class Prometheus(HttpServer):
         ]
 
     def _get(self, path: str) -> dict[str, Any]:
-        status, text = self.read(path, timeout_seconds=_ANSWER_SECONDS)
+        status, text = self.read(path)
         if status != HTTPStatus.OK:
             raise DevclusterError(f"Prometheus rejects {path}: {text}")
         found: dict[str, Any] = json.loads(text)

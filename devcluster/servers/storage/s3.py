@@ -54,7 +54,7 @@ class S3(HttpServer):
         write_private(folder / "accounts" / "users.json", accounts.encode())
         certificate: tuple[str | Path, ...] = ()
         if self.tls:
-            authority = Authority.new(folder)
+            authority = Authority(folder)
             self.ca = authority.certificate
             pair = authority.issue("s3", user="s3", hosts=(self.host, "localhost"))
             certificate = ("--cert", pair.certificate, "--key", pair.key)

@@ -45,7 +45,7 @@ class Kubelet:
 
             def log_message(self, *_: object) -> None: ...
 
-        pair = Authority.new(folder).issue("kubelet", user="kubelet", hosts=("127.0.0.1",))
+        pair = Authority(folder).issue("kubelet", user="kubelet", hosts=("127.0.0.1",))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(pair.certificate, pair.key)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

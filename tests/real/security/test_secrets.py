@@ -123,7 +123,7 @@ def photo_server(folder: Path, asked: list[str]) -> Iterator[int]:
             pass
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    pair = Authority.new(folder).issue("photos", user="photos", hosts=["localhost"])
+    pair = Authority(folder).issue("photos", user="photos", hosts=["localhost"])
     context.load_cert_chain(pair.certificate, pair.key)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.socket = context.wrap_socket(server.socket, server_side=True)

@@ -47,7 +47,7 @@ class Server:
 @contextmanager
 def running_https(folder: Path) -> Iterator[Server]:
     """A server on a free port. Its authority's certificate is `ca.crt` in the folder, downloads go to `download` there."""
-    authority = Authority.new(folder)
+    authority = Authority(folder)
     pair = authority.issue("server", user="server", hosts=("localhost", "nas.example", "xn--bcher-kva.example"))
     running = Server(0, ssl.create_default_context(cafile=str(authority.certificate)), folder / "download")
 

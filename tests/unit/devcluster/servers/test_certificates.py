@@ -13,7 +13,7 @@ from devcluster.servers.certificates import Authority, Pair, signing_key
 
 @pytest.fixture
 def authority(tmp_path: Path) -> Authority:
-    return Authority.new(tmp_path)
+    return Authority(tmp_path)
 
 
 def read(pair: Pair) -> x509.Certificate:
@@ -34,7 +34,7 @@ def test_client_certificate_has_user_and_group(authority: Authority) -> None:
 
 def test_two_clusters_share_no_authority(authority: Authority, tmp_path: Path) -> None:
     (tmp_path / "two").mkdir()
-    assert Authority.new(tmp_path / "two").certificate.read_bytes() != authority.certificate.read_bytes()
+    assert Authority(tmp_path / "two").certificate.read_bytes() != authority.certificate.read_bytes()
 
 
 def test_a_certificate_is_signed_by_its_authority(authority: Authority) -> None:
