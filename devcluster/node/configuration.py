@@ -68,7 +68,7 @@ def cni() -> dict[str, Any]:
 
 
 def containerd(conf: str) -> str:
-    """Configure containerd. The kernel must not prefer to kill the machine's own processes over a container."""
+    """Configure containerd. If memory runs out, the kernel must not spare a container and kill the machine's own processes."""
     return f"""\
 version = 2
 oom_score = 0

@@ -1,4 +1,4 @@
-"""Cache of programs, which one process fills at a time, and the progress of that: a spinner on a terminal, lines in a log."""
+"""Cache of programs: one process fills each folder, and shows its progress by a spinner on a terminal or lines in a log."""
 
 from __future__ import annotations
 

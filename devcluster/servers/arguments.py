@@ -133,7 +133,7 @@ def redis_configuration(
         "daemonize": "no",
         "save": '""',
         "appendonly": "yes" if persistent else "no",
-        # A kill -9 loses nothing that was acknowledged, even so: fsync protects from a power failure of the machine.
+        # A kill -9 loses nothing that was acknowledged: fsync only protects from a power failure.
         "appendfsync": "no",
         # A full Redis rejects writes: it must not evict keys that the protocol relies on.
         "maxmemory-policy": "noeviction",

@@ -19,7 +19,7 @@ def taken_port() -> Iterator[int]:
 
 
 class LostOnce:
-    """Free ports, except that the last one of the first answer is taken."""
+    """Returns free ports, but the last port of the first call is taken."""
 
     def __init__(self, taken: int) -> None:
         self._taken: list[int] = [taken]

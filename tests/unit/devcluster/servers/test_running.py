@@ -12,7 +12,7 @@ TAKEN = ServerEndedError("server", 1, "listen: address already in use")
 
 
 class Server(Running):
-    """Raises the errors one after another, each at one start."""
+    """Raises one of the errors at each start."""
 
     name = "server"
     url: str
@@ -48,12 +48,12 @@ def test_error_at_the_start_leaves_nothing() -> None:
 
 
 @pytest.mark.parametrize("taken", [1, 4])
-def test_start_is_tried_again_while_a_port_is_taken(taken: int) -> None:
+def test_start_is_repeated_while_a_port_is_taken(taken: int) -> None:
     with Server(*[TAKEN] * taken) as server:
         assert server.ended == ["second", "first"] * taken
 
 
-def test_start_fails_if_ports_are_taken_again_and_again() -> None:
+def test_start_fails_after_five_taken_ports() -> None:
     with pytest.raises(ServerEndedError, match="address already in use"):
         Server(*[TAKEN] * 5).start()
 
