@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,6 +33,7 @@ from devcluster.servers import runs
 from devcluster.servers.cluster import Cluster
 from devcluster.servers.pids import start_mark
 from devcluster.servers.redis import Redis
+from devcluster.servers.running import Running
 from devcluster.waiting import wait_until
 
 _CHECK_SECONDS = 2.0  # between two checks whether the servers still run
@@ -56,7 +57,7 @@ class Description:
         return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in self.exports.items())
 
 
-Served = AbstractContextManager[tuple[Description, Callable[[], object]]]
+Served = AbstractContextManager[tuple[Description, Sequence[Running]]]
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Standing:
     file_name: str
     command: tuple[str, ...]  # of devcluster: holds the servers
     prepare: Callable[[], None]  # downloads and builds: in the foreground, so that the user sees the progress
-    serve: Callable[[], Served]  # the servers in a `with` block; yields their description and a check that raises
+    serve: Callable[[], Served]  # the servers in a `with` block; yields their description and the servers
     sweep: Callable[[], list[str]]  # removes what killed launchers left, and returns its names
     start_seconds: float
     stop_seconds: float
@@ -87,8 +88,8 @@ class Standing:
             with locked_if_free(runs_folder() / f"{self.file_name}.lock") as free:
                 if not free:
                     raise DevclusterError(f"another launcher already holds the {self.name}, or is starting it")
-                with self.serve() as (described, check):
-                    self._hold(described, check)
+                with self.serve() as (described, servers):
+                    self._hold(described, servers)
         finally:
             interrupts.uninterruptible()
 
@@ -138,12 +139,12 @@ class Standing:
         self._state_file.unlink(missing_ok=True)
         return done + [f"removed {what}, left by a launcher that was killed" for what in self.sweep()]
 
-    def _hold(self, described: Description, check: Callable[[], object]) -> NoReturn:
+    def _hold(self, described: Description, servers: Sequence[Running]) -> NoReturn:
         mine = asdict(described) | {"pid": os.getpid(), "mark": start_mark(os.getpid())}
         try:
             write_private(self._state_file, json.dumps(mine).encode())
             print(described.shell(), flush=True)
-            _check_for_ever(check)
+            _check_for_ever(servers)
         finally:
             self._state_file.unlink(missing_ok=True)
 
@@ -159,12 +160,13 @@ class Standing:
         return "\n".join(self._log_file.read_text(errors="replace").splitlines()[-_LOG_LINES:])
 
 
-def _check_for_ever(check: Callable[[], object]) -> NoReturn:
+def _check_for_ever(servers: Sequence[Running]) -> NoReturn:
     # A separate function: CPython 3.13 has no handler at the jump of a loop that is directly in a `try`. An interrupt at that
     # moment would skip the `finally`.
     while True:
         time.sleep(_CHECK_SECONDS)
-        check()
+        for server in servers:
+            server.check()
 
 
 def _prepare_cluster() -> None:
@@ -173,7 +175,7 @@ def _prepare_cluster() -> None:
 
 
 @contextmanager
-def _serve_cluster() -> Iterator[tuple[Description, Callable[[], object]]]:
+def _serve_cluster() -> Iterator[tuple[Description, Sequence[Running]]]:
     with Cluster() as cluster, Redis(password=secrets.token_urlsafe(32)) as redis:
         exports = {
             "KUBECONFIG": str(cluster.kubeconfig),
@@ -183,7 +185,7 @@ def _serve_cluster() -> Iterator[tuple[Description, Callable[[], object]]]:
         }
         text = "a control plane and a Redis"
         described = Description(text, str(cluster.kubectl_program), str(cluster.folder), exports)
-        yield described, lambda: (cluster.check(), redis.check())
+        yield described, (cluster, redis)
 
 
 def _prepare_node() -> None:
@@ -194,11 +196,11 @@ def _prepare_node() -> None:
 
 
 @contextmanager
-def _serve_node() -> Iterator[tuple[Description, Callable[[], object]]]:
+def _serve_node() -> Iterator[tuple[Description, Sequence[Running]]]:
     with Node() as node:
         text = f"a node at {node.addresses.node}, logs in {node.folder}/var/log"
         exports = {"KUBECONFIG": str(node.kubeconfig)}
-        yield Description(text, str(node.kubectl_program), str(node.folder), exports, node.pid), node.check
+        yield Description(text, str(node.kubectl_program), str(node.folder), exports, node.pid), (node,)
 
 
 CLUSTER = Standing(
