@@ -35,7 +35,7 @@ class Measured:
         }
         return (
             cluster
-            | {"redis": self.system.redis.pids[1]}
+            | {"redis": self.system.redis.process.pid}
             | {name: process.pid for name, process in self.system.processes.items()}
         )
 

@@ -21,7 +21,7 @@ from devcluster import Cluster, DevclusterError, Redis
 from devcluster.files import CHECKOUT
 from devcluster.harness.replicas import Replica
 from devcluster.harness.system import System
-from devcluster.programs.control_plane import programs
+from devcluster.programs.building import built
 from devcluster.programs.toolchain import redis_server
 from devcluster.servers.processes import Process
 from devcluster.waiting import wait_until
@@ -85,7 +85,7 @@ class DemoServers:
 @contextlib.contextmanager
 def own(places: Places, photos: Photos, display: Display) -> Iterator[DemoServers]:
     """Run a temporary control plane, which uses only this machine and leaves nothing behind."""
-    programs()  # builds what is missing, and shows its progress
+    built()  # builds what is missing, and shows its progress
     redis_server()
     display.title("A Kubernetes control plane, a Redis, the operator and a worker start on this machine")
     with contextlib.ExitStack() as stack:
@@ -108,7 +108,7 @@ def own(places: Places, photos: Photos, display: Display) -> Iterator[DemoServer
 def theirs(kubeconfig: str, namespace: str, places: Places, photos: Photos, display: Display) -> Iterator[DemoServers]:
     """Use the user's cluster with a new namespace, and the CRD if it is missing; delete both afterwards."""
     found = shutil.which("kubectl")
-    program = Path(found) if found else programs().kubectl
+    program = Path(found) if found else built() / "kubectl"
     redis_server()
     kubectl = _kubectl(program, kubeconfig, namespace, places, display)
     _check_suitable(kubectl, kubeconfig)

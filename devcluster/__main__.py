@@ -1,4 +1,4 @@
-"""`python -m devcluster`."""
+"""Command line: `python -m devcluster`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The commands of `python -m devcluster`.
+"""Commands of `python -m devcluster`.
 
 Lines for a shell's `eval` go to standard output, all other lines to standard error:
 `eval "$(python -m devcluster start --detach)"`.
@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 from devcluster.errors import DevclusterError
 from devcluster.node import images
 from devcluster.node.node import load
-from devcluster.node.standing import NODE
-from devcluster.programs.control_plane import programs
-from devcluster.standing import CLUSTER, Found, Standing
+from devcluster.programs.building import built
+from devcluster.standing import CLUSTER, NODE, Description, Standing
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction  # generic for type checkers alone
@@ -43,7 +42,7 @@ def _start(options: argparse.Namespace) -> int:
     standing: Standing = options.standing
     found = standing.find()
     if found is not None:
-        _print("it runs already")
+        _print("already running")
     elif options.detach:
         found = standing.detach()
     else:
@@ -83,11 +82,11 @@ def _images(options: argparse.Namespace) -> int:
 
 
 def _build(_options: argparse.Namespace) -> int:
-    print(programs().apiserver.parent)
+    print(built())
     return 0
 
 
-def _describe(found: Found) -> int:
+def _describe(found: Description) -> int:
     _print(f"{found.text}; process {found.pid}\nkubectl: {found.kubectl}")
     print(found.shell())
     return 0
@@ -97,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m devcluster", description="A real control plane on this machine.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_standing(commands, CLUSTER)
-    build = commands.add_parser("build", help="build the programs where that has not been done, and print their folder")
+    build = commands.add_parser("build", help="build the programs if they are not built yet, and print their folder")
     build.set_defaults(run=_build)
     node = commands.add_parser("node", help="a control plane with a node that runs pods (root, Debian)")
     actions = node.add_subparsers(required=True, metavar="ACTION")
@@ -118,9 +117,9 @@ def _add_standing(commands: _SubParsersAction[argparse.ArgumentParser], standing
     start = commands.add_parser("start", help=f"start the {standing.name}, and hold it until Ctrl-C")
     start.add_argument("--detach", action="store_true", help="leave it running in the background")
     start.set_defaults(run=_start, standing=standing)
-    stop = commands.add_parser("stop", help="stop what runs in the background, and clean up after killed launchers")
+    stop = commands.add_parser("stop", help="stop the servers in the background, and clean up after killed launchers")
     stop.set_defaults(run=_stop, standing=standing)
-    status = commands.add_parser("status", help="print whether it runs, and the settings to use it with")
+    status = commands.add_parser("status", help="print whether it runs, and the settings for its clients")
     status.set_defaults(run=_status, standing=standing)
 
 

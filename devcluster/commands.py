@@ -1,4 +1,4 @@
-"""Commands: one program from its start to its end, with a time limit and what it printed."""
+"""Commands: run a program to its end, with a time limit, and return what it printed."""
 
 from __future__ import annotations
 
@@ -21,11 +21,9 @@ def run(
     folder: Path | None = None,
     timeout_seconds: float = _SECONDS,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end. `environment` is added to ours; standard input is never the terminal's.
+    """Run a command to its end. With `check`, a failure is a CommandError.
 
-    Raises:
-        CommandError: it failed, and `check` is set.
-
+    `environment` is added to that of this process; standard input is never the terminal.
     """
     texts = [str(part) for part in command]
     done = subprocess.run(

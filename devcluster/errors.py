@@ -1,10 +1,10 @@
 """Errors: everything that devcluster raises.
 
 DevclusterError
-├── MissingToolError   a program is missing; the message names what to install
+├── MissingToolError   a program is missing; the message names the package to install
 ├── BuildError         the Go build or a download failed
 ├── ServerEndedError   a server ended by itself; holds the end of its log
-├── NotReadyError      a server runs, and did not become ready in time
+├── NotReadyError      a condition, such as the readiness of a server, did not hold before its deadline
 ├── ApiError           the API server answered with an error; holds its status
 └── CommandError       a command failed; holds what it printed
 """
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 
 class DevclusterError(Exception):
-    """Anything that this package reports on purpose."""
+    """Base class of the errors that this package raises on purpose."""
 
 
 class MissingToolError(DevclusterError):
@@ -41,7 +41,7 @@ class ServerEndedError(DevclusterError):
 
     @property
     def port_was_taken(self) -> bool:
-        """Whether another program took the port after we chose it and before the server bound it."""
+        """Whether another program took the port between our choice and the server's start."""
         return "address already in use" in self.log.lower()
 
 

@@ -1,6 +1,6 @@
-"""Files: the checkout, the cache, the folder of the runs, locks and secrets.
+"""Files: the checkout, the cache, the folder of all runs, locks and secrets.
 
-The runs' folder is private: a cluster's files hold its administrator's token.
+The folder of all runs is private: a cluster's files hold its administrator's token.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _NAME = "reconstruction-operator"
 
 
 def cache_folder() -> Path:
-    """Return the folder for files that can be made again and may be kept for ever."""
-    # The XDG rules: a relative path is to be ignored.
+    """Return the folder for files that can be made again, and may stay for ever."""
+    # By the XDG rules a relative path is ignored.
     base = Path(os.environ.get("XDG_CACHE_HOME", ""))
     if not base.is_absolute():
         base = Path.home() / ".cache"
@@ -33,11 +33,11 @@ def cache_folder() -> Path:
 def runs_folder() -> Path:
     """Return the folder in which each running cluster and Redis has its own folder.
 
-    Under the temporary folder and not in the home: etcd preallocates 124 MB, and a home may lie on a network.
+    It is in the temporary folder, not in the home: etcd preallocates 124 MB, and a home may be on a network file system.
     """
     folder = Path(tempfile.gettempdir()) / f"{_NAME}-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    # The name can be guessed, so another user may have made it before us.
+    # The name can be guessed, so another user may have made the folder first.
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise DevclusterError(f"{folder} is not a private folder of this user: remove it, or set TMPDIR")
@@ -46,7 +46,7 @@ def runs_folder() -> Path:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold a lock file; wait for it without a limit."""
+    """Hold a lock file. Wait for it without a time limit."""
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -54,7 +54,7 @@ def locked(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def locked_if_free(path: Path) -> Iterator[bool]:
-    """Hold a lock file, unless another process holds it; the value is whether this process does."""
+    """Hold a lock file, unless another process holds it; yield whether this process does."""
     with path.open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -65,7 +65,7 @@ def locked_if_free(path: Path) -> Iterator[bool]:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write a new file, or replace a whole one, with mode 0600 from the first moment on."""
+    """Write or replace a file, which has mode 0600 from the first moment on."""
     new = path.with_name(f"{path.name}.new")
     new.unlink(missing_ok=True)
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:

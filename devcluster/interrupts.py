@@ -1,4 +1,4 @@
-"""Interrupts: signals that become an exception in the main thread, which no library can lose.
+"""Interrupts: signals raise an exception in the main thread, and no library can lose it.
 
 Python drops an exception that a signal handler raises inside a weakref callback, a `__del__`, a callback of the garbage
 collector or a fork hook ("Exception ignored in ..."). The program would then wait for ever. A timer therefore raises the
@@ -17,7 +17,7 @@ _RETRY_SECONDS = 0.1
 
 
 def interruptible(error: Callable[[int], BaseException] = lambda _number: KeyboardInterrupt()) -> None:
-    """Let the first of the signals raise `error(number)`. Later ones are ignored: they must not interrupt the clean-up."""
+    """Let the first signal raise `error(number)`. Ignore later ones, which must not interrupt the clean-up."""
 
     def interrupt(number: int, _frame: object) -> None:
         _ignore_signals()
@@ -28,17 +28,17 @@ def interruptible(error: Callable[[int], BaseException] = lambda _number: Keyboa
 
 
 def uninterruptible() -> None:
-    """From here on nothing but SIGKILL interrupts the program."""
+    """Ignore the signals from now on: only SIGKILL ends the program."""
     _ignore_signals()
-    _stop_timer()
+    signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def raise_until_handled(error: BaseException) -> NoReturn:
-    """Raise an exception from a signal handler, again and again, until the main thread handles one of its type."""
+    """Raise an exception from a signal handler, and repeat it until the main thread handles one of its type."""
 
     def again(_number: int, _frame: object) -> None:
         if _is_handled(type(error)):
-            _stop_timer()
+            signal.setitimer(signal.ITIMER_REAL, 0)
         else:
             raise error
 
@@ -48,12 +48,12 @@ def raise_until_handled(error: BaseException) -> NoReturn:
 
 
 def block() -> None:
-    """Keep the signals pending until `unblock`: for a fork, whose hooks would swallow the exception."""
+    """Keep the signals pending until `unblock`: the hooks of a fork would swallow the exception."""
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
 
 def unblock() -> None:
-    """Deliver what is pending."""
+    """Deliver the pending signals."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
@@ -68,7 +68,3 @@ def _is_handled(kind: type[BaseException]) -> bool:
 def _ignore_signals() -> None:
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-
-
-def _stop_timer() -> None:
-    signal.setitimer(signal.ITIMER_REAL, 0)

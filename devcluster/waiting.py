@@ -1,4 +1,4 @@
-"""Waiting for a condition, with a deadline and an error that shows the state instead."""
+"""Waiting for a condition, with a deadline and an error that shows the actual state."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from devcluster.errors import NotReadyError
 
 T = TypeVar("T")
 
-# Between two checks: first short, then a twentieth of the wait so far, since many tests wait beside each other.
+# Between two checks: short at first, then a twentieth of the wait so far, since many tests wait at the same time.
 _FIRST_PAUSE_SECONDS = 0.05
 _LAST_PAUSE_SECONDS = 0.2
 _PAUSE_SHARE = 0.05
@@ -23,11 +23,9 @@ def wait_until(
     timeout_seconds: float = 60.0,
     seen: Callable[[], object] | None = None,
 ) -> T:
-    """Call `look` until it returns something true, and return that. An OSError counts as not yet.
+    """Call `look` until it returns a true value, and return the value. An OSError counts as a false value.
 
-    Raises:
-        NotReadyError: the time is over; the message has the last result or OSError, and what `seen` returns.
-
+    After the deadline raise a NotReadyError, with the last result or OSError and what `seen` returns.
     """
     began = time.monotonic()
     while True:

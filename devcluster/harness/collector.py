@@ -1,9 +1,9 @@
-"""Trace collector for as long as a `with` block: accepts OTLP over HTTP (protobuf) and keeps what it received."""
+"""Trace collector for as long as a `with` block: accepts OTLP over HTTP (protobuf), and keeps requests and spans."""
 
 from __future__ import annotations
 
+import contextlib
 import http.server
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -12,10 +12,12 @@ from typing import Self
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
+from devcluster.servers.running import answering
+
 
 @dataclass(frozen=True)
 class Received:
-    """One span."""
+    """A span."""
 
     service: str
     name: str
@@ -28,10 +30,11 @@ class Received:
     attributes: Mapping[str, str | int | float | bool]
 
 
-class Collector:
+class Collector(contextlib.ExitStack):
     """Listens on a free port of 127.0.0.1."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.requests: list[tuple[str, Mapping[str, str]]] = []  # path, and headers by name in lower case
         self.spans: list[Received] = []
         collector = self
@@ -48,7 +51,6 @@ class Collector:
                 """Log nothing."""
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever)
 
     @property
     def endpoint(self) -> str:
@@ -56,13 +58,8 @@ class Collector:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self.enter_context(answering(self._server))
+        return super().__enter__()
 
 
 def _spans(request: ExportTraceServiceRequest) -> list[Received]:

@@ -1,21 +1,19 @@
-"""Fake nodes for as long as a `with` block: the real kube-scheduler, and KWOK in the place of kubelets.
+"""Fake nodes for as long as a `with` block: the real kube-scheduler, and KWOK in place of kubelets.
 
-KWOK answers for the nodes: each pod that is bound to one is running at once and, if a Job owns it, has succeeded at once. So a Job
-costs what Kubernetes spends on it, and no work. Nothing limits the rate of the scheduler's requests.
+KWOK answers for the nodes: each pod that is bound to a node runs at once and, if a Job owns it, succeeds at once. So a Job costs
+what Kubernetes spends on it, and no work. Nothing limits the rate of the scheduler's requests.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
 from typing import Final
 
 from devcluster.programs.building import KWOK, NODE, built
 from devcluster.programs.go_modules import GoModule
 from devcluster.servers.arguments import flags
 from devcluster.servers.cluster import Cluster
-from devcluster.servers.processes import Process
 from devcluster.servers.running import Running
-from devcluster.servers.runs import RunFolder
 from devcluster.waiting import wait_until
 
 CONTROLLERS: Final = ("job-controller",)
@@ -40,15 +38,14 @@ _STAGES: Final = GoModule(
 class FakeNodes(Running):
     """`count` nodes of a cluster, each with room for any number of pods."""
 
+    name = "fake-nodes"
+
     def __init__(self, cluster: Cluster, count: int = 10) -> None:
         self._cluster = cluster
         self._names = [f"fake-{number}" for number in range(count)]
-        self.processes: dict[str, Process] = {}
 
-    def start(self) -> None:
-        """Start scheduler and KWOK, and wait until the nodes are ready."""
-        self._run = RunFolder.new("fake-nodes")
-        stages = self._run.folder / "stages.yaml"
+    def _start(self) -> None:
+        stages = self.folder / "stages.yaml"
         stages.write_text("\n---\n".join(file.read_text() for file in _STAGES.files()))
         kubeconfig = self._cluster.kubeconfig
         scheduler = {
@@ -64,37 +61,17 @@ class FakeNodes(Running):
             "manage-all-nodes": "true",
             "node-lease-duration-seconds": 40,
         }
-        try:
-            for name, program, options in (
-                ("kube-scheduler", built(NODE) / "kube-scheduler", scheduler),
-                ("kwok", built(KWOK) / "kwok", kwok),
-            ):
-                self.processes[name] = Process(name, [program, *flags(options)], run=self._run)
-            for name in self._names:
-                self._cluster.api.post(_NODES, {"metadata": {"name": name}})
-            for name in self._names:
-                wait_until(self._is_ready(name), f"node {name}", timeout_seconds=_READY_SECONDS, seen=self._log_ends)
-                # The API server taints a new node; the controller that would take that away again does not run here.
-                self._cluster.api.patch(f"{_NODES}/{name}", {"spec": {"taints": []}})
-        except BaseException:  # also on an interrupt
-            self.stop()
-            raise
+        self._launch("kube-scheduler", [built(NODE) / "kube-scheduler", *flags(scheduler)])
+        self._launch("kwok", [built(KWOK) / "kwok", *flags(kwok)])
+        for name in self._names:
+            self._cluster.api.post(_NODES, {"metadata": {"name": name}})
+        for name in self._names:
+            ready = functools.partial(self._is_ready, name)
+            wait_until(ready, f"node {name}", timeout_seconds=_READY_SECONDS, seen=self.log_ends)
+            # The API server taints a new node; the controller that removes the taint does not run here.
+            self._cluster.api.patch(f"{_NODES}/{name}", {"spec": {"taints": []}})
 
-    def stop(self) -> None:
-        """End both, and remove their files."""
-        for process in reversed(self.processes.values()):
-            process.kill()
-        self._run.close()
-
-    def _is_ready(self, name: str) -> Callable[[], bool]:
-
-        def ready() -> bool:
-            for process in self.processes.values():
-                process.check()
-            found = self._cluster.api.get(f"{_NODES}/{name}").get("status", {}).get("conditions", [])
-            return any(one["type"] == "Ready" and one["status"] == "True" for one in found)
-
-        return ready
-
-    def _log_ends(self) -> str:
-        return "\n".join(f"--- {name}:\n{process.log_end()}" for name, process in self.processes.items())
+    def _is_ready(self, name: str) -> bool:
+        self.check()
+        found = self._cluster.api.get(f"{_NODES}/{name}").get("status", {}).get("conditions", [])
+        return any(one["type"] == "Ready" and one["status"] == "True" for one in found)

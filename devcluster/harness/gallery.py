@@ -1,4 +1,4 @@
-"""The gallery beside a system: its account, its process, and an HTTP client for one user of it."""
+"""Gallery beside a system: its account, its process, and an HTTP client for one user."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ANSWER_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class HttpAnswer:
-    """An HTTP answer; the names of headers are in lower case."""
+    """An HTTP answer, with the names of headers in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -44,13 +44,13 @@ class Gallery:
 
     @property
     def url(self) -> str:
-        """Its address."""
+        """The address of its pages."""
         return f"http://127.0.0.1:{self.port}"
 
     def request(
         self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None, *, token: str = ""
     ) -> HttpAnswer:
-        """One request on a new connection; `body`: bytes, or what becomes JSON. The path is sent as it is."""
+        """Send a request on a new connection. `body`: bytes, or data for JSON. The path is sent unchanged."""
         sent = {**({"Authorization": f"Bearer {token}"} if token else {}), **(headers or {})}
         data = body if isinstance(body, bytes) else None
         if body is not None and data is None:
@@ -64,7 +64,7 @@ class Gallery:
 
 
 def start_gallery(system: System, name: str = "gallery", **settings: str) -> Gallery:
-    """Start the gallery as its own account, on the system's job folders, and wait until it has listed the jobs."""
+    """Start the gallery as its own account on the system's job folders, and wait until it has listed the jobs."""
     system.cluster.kubectl("apply", "-f", REPOSITORY / "manifests" / "gallery")
     kubeconfig = system.cluster.service_account_kubeconfig(OPERATOR_NAMESPACE, ACCOUNT)
     (port,) = free_ports(1)
@@ -91,7 +91,7 @@ def start_gallery(system: System, name: str = "gallery", **settings: str) -> Gal
 
 @dataclass
 class Browser:
-    """A user's browser without its page: it keeps the cookie, and says where requests come from."""
+    """A user's browser without a page: it keeps the cookie, and sends the origin of requests."""
 
     gallery: Gallery
     cookie: str = ""
@@ -106,7 +106,7 @@ class Browser:
         return answer
 
     def request(self, method: str, path: str, body: object = None, **headers: str) -> HttpAnswer:
-        """A request of the page; `headers` with _ for -."""
+        """Send a request of the page. Names of `headers` have _ for -."""
         own = {
             "Origin": self.gallery.url,
             "Sec-Fetch-Site": "same-origin",

@@ -1,4 +1,4 @@
-"""ReconstructionJobs as a user handles them: create, read, patch, wait. For tests, benchmarks and fault runs."""
+"""Jobs as a user handles them: create, read, patch, wait. For tests, benchmarks and fault runs."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from devcluster.servers.cluster import Cluster
 from devcluster.waiting import wait_until
 
 _BRIEF = {"stepSeconds": 0.05}
-_DEADLINE_SECONDS = 90.0  # generous: a guard against hanging, on a machine that others use
+_DEADLINE_SECONDS = 90.0  # generous, since other work may share the machine
 
 
 def condition(job: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """The condition of that type; empty if the operator has not set it yet."""
+    """Return the condition of that type; empty if the operator has not set it yet."""
     found = [one for one in job.get("status", {}).get("conditions", []) if one["type"] == kind]
     return found[0] if found else {}
 
 
 def is_true(job: Mapping[str, Any], kind: str) -> bool:
-    """Whether that condition is true."""
+    """Return whether that condition is true."""
     return condition(job, kind).get("status") == "True"
 
 
 def phase(job: Mapping[str, Any]) -> str:
-    """The phase; empty if the operator has not set it yet."""
+    """Return the phase; empty if the operator has not set it yet."""
     return str(job.get("status", {}).get("phase", ""))
 
 
@@ -53,14 +53,14 @@ class Jobs:
         return f"{GROUP}/namespaces/{self.namespace}/reconstructionjobs"
 
     def create(self, name: str | None = None, **spec: Any) -> str:
-        """Create a job, of the placeholder model unless `spec` names another. Returns its name."""
+        """Create a job, of the placeholder model unless `spec` names another, and return its name."""
         name = name or f"job-{uuid.uuid4().hex[:8]}"
         wanted = {"modelType": "placeholder", "input": {"uri": f"file://{REPOSITORY}/tests/data/photos/berlin"}} | spec
         self.system.cluster.api.post(self._path, manifest(name, **wanted))
         return name
 
     def get(self, name: str) -> dict[str, Any]:
-        """The object."""
+        """Return the object."""
         found: dict[str, Any] = self.system.cluster.api.get(f"{self._path}/{name}")
         return found
 
@@ -69,24 +69,24 @@ class Jobs:
         self.system.cluster.api.delete(f"{self._path}/{name}")
 
     def patch(self, name: str, **spec: Any) -> None:
-        """A merge patch of the spec; a refusal is an ApiError with the server's message."""
+        """Send a merge patch of the spec. If the server rejects it, raise ApiError with the message."""
         self.system.cluster.api.patch(f"{self._path}/{name}", {"spec": spec})
 
     def request_cancel(self, name: str) -> None:
-        """Step one of a cancel."""
+        """Take the first step of a cancel."""
         self.patch(name, cancelRequested=True)
 
     def confirm_cancel(self, name: str) -> None:
-        """Step two of a cancel."""
+        """Take the second step of a cancel."""
         self.patch(name, cancelConfirmed=True)
 
     def cancel(self, name: str) -> None:
-        """Both steps of a cancel."""
+        """Take both steps of a cancel."""
         self.request_cancel(name)
         self.confirm_cancel(name)
 
     def create_in(self, wanted: str, name: str | None = None, **spec: Any) -> str:
-        """Create a job and wait until it is in that phase. Returns its name. One that is to succeed does so in a moment."""
+        """Create a job, wait until it is in that phase, and return its name. A job that is to succeed takes a moment."""
         brief = {"parameters": _BRIEF} if wanted == "Succeeded" and "modelType" not in spec else {}
         name = self.create(name, **brief | spec)
         self.wait_phase(name, wanted)
@@ -100,7 +100,7 @@ class Jobs:
         *,
         timeout_seconds: float = _DEADLINE_SECONDS,
     ) -> dict[str, Any]:
-        """The job once it `holds`; the error has its last status, and what the operator logged last."""
+        """Wait until `holds` accepts the job, and return it. The error has its last status and the end of the logs."""
         last: dict[str, Any] = {}
 
         def look() -> dict[str, Any] | None:
@@ -120,15 +120,15 @@ class Jobs:
         return found
 
     def wait_phase(self, name: str, *phases: str, timeout_seconds: float = _DEADLINE_SECONDS) -> dict[str, Any]:
-        """The job once it is in one of these phases."""
+        """Wait until the job is in one of these phases, and return it."""
         return self.wait(name, f"in phase {phases}", lambda job: phase(job) in phases, timeout_seconds=timeout_seconds)
 
     def wait_finished(self, name: str, *, timeout_seconds: float = _DEADLINE_SECONDS) -> dict[str, Any]:
-        """The job once it has finished, with any outcome."""
+        """Wait until the job has finished with any outcome, and return it."""
         return self.wait(name, "finished", lambda job: is_true(job, "Finished"), timeout_seconds=timeout_seconds)
 
     def wait_gone(self, name: str, *, timeout_seconds: float = _DEADLINE_SECONDS) -> None:
-        """Return when the object is deleted."""
+        """Wait until the object is deleted."""
         path = f"{self._path}/{name}"
         wait_until(
             lambda: not self.system.cluster.api.is_there(path),
@@ -138,13 +138,13 @@ class Jobs:
         )
 
     def events(self, name: str) -> list[tuple[str, str, str]]:
-        """(type, reason, note) of the job's Events, oldest first."""
+        """Return (type, reason, note) of the job's Events, oldest first."""
         found = self.system.cluster.api.get(f"/api/v1/namespaces/{self.namespace}/events")
         mine = [one for one in found["items"] if one["involvedObject"].get("name") == name]
         return [(one["type"], one["reason"], one.get("message", "")) for one in mine]
 
     def wait_event(self, name: str, reason: str) -> tuple[str, str, str]:
-        """The first Event about the job with that reason: (type, reason, note)."""
+        """Wait for the first Event of the job with that reason, and return its (type, reason, note)."""
         (found, *_) = wait_until(
             lambda: [event for event in self.events(name) if event[1] == reason],
             f"an Event {reason} of {name}",
@@ -154,11 +154,11 @@ class Jobs:
         return found
 
     def folder(self, name: str) -> Path:
-        """The job's folder on the workers' volume."""
+        """Return the job's folder on the workers' volume."""
         return self.system.jobs_dir / str(self.get(name)["metadata"]["uid"])
 
     def kubectl(self, *arguments: str, check: bool = True, timeout_seconds: float = 120.0) -> str:
-        """Kubectl's output (both streams) in the namespace."""
+        """Run kubectl in the namespace, and return its output (both streams)."""
         done = self.system.cluster.kubectl(
             "-n", self.namespace, *arguments, check=check, timeout_seconds=timeout_seconds
         )
@@ -167,35 +167,35 @@ class Jobs:
 
 @dataclass
 class Seen:
-    """All versions of the jobs of a namespace that a watcher of the API saw."""
+    """All versions of a namespace's jobs that a watcher of the API saw."""
 
     versions: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def of(self, name: str) -> list[dict[str, Any]]:
-        """The versions of one job."""
+        """Return the versions of one job."""
         return self.versions.get(name, [])
 
     def steps(self, name: str) -> list[str]:
-        """The distinct steps, in the order in which they were first seen."""
+        """Return the distinct steps, in the order of their first appearance."""
         named = (one.get("status", {}).get("progress", {}).get("step", "") for one in self.of(name))
         return list(dict.fromkeys(step for step in named if step))
 
     def positions(self, name: str) -> list[tuple[int, int]]:
-        """(attempt, percent) of each version."""
+        """Return (attempt, percent) of each version."""
         return [
             (status.get("attempt", 0), status.get("progress", {}).get("percent", 0))
             for status in (one.get("status", {}) for one in self.of(name))
         ]
 
     def assert_never_backwards(self, name: str) -> None:
-        """Raise AssertionError where progress or attempt fell."""
+        """Raise AssertionError if progress or attempt fell."""
         positions = self.positions(name)
         if positions != sorted(positions):
             raise AssertionError(f"(attempt, percent) of {name} fell: {positions}")
 
 
 def watch(cluster: Cluster, namespace: str) -> tuple[Seen, Callable[[], None]]:
-    """Collect what a watcher sees, in a thread, until the second value is called."""
+    """Collect in a thread what a watcher sees, until the second value is called."""
     seen = Seen()
     api = client.CustomObjectsApi(config.new_client_from_config(str(cluster.kubeconfig)))  # type: ignore[no-untyped-call]
     stopping = threading.Event()
@@ -216,7 +216,7 @@ def watch(cluster: Cluster, namespace: str) -> tuple[Seen, Callable[[], None]]:
                     versions = seen.versions.setdefault(name, [])
                     if not versions or versions[-1] != body:
                         versions.append(body)
-            except (ApiException, HTTPError, OSError):  # the server is away: a test does that on purpose
+            except (ApiException, HTTPError, OSError):  # the server is unavailable: tests do that on purpose
                 stopping.wait(0.2)
 
     thread = threading.Thread(target=collect, daemon=True)

@@ -1,6 +1,6 @@
 """kubectl in one namespace, as a user types it: for tests of the API server's own rules, without an operator.
 
-`devcluster.harness.jobs` is for jobs that an operator runs; here a refusal is a result, and no error.
+`devcluster.harness.jobs` is for jobs that an operator runs. Here a rejection is a result, not an error.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class CommandResult:
 class Kubectl:
     """Commands in one namespace, as an administrator.
 
-    Creating, reading and patching a job are requests of ours, the same that kubectl sends once it has started and read the
-    API server's schemas.
+    Creating, reading and patching a job send the same requests as kubectl, without the start of kubectl, which reads the API
+    server's schemas.
     """
 
     cluster: Cluster
@@ -42,7 +42,7 @@ class Kubectl:
         return CommandResult(done.returncode == 0, done.stdout + done.stderr)
 
     def create(self, name: str = "job", **spec: Any) -> str:
-        """Create a job that must be admitted, with an input and the fields of `spec`. Returns its name."""
+        """Create a job that must be admitted, with an input and the fields of `spec`, and return its name."""
         self.cluster.api.post(f"{self._jobs}{_STRICT}", manifest(name, namespace=self.namespace, **spec))
         return name
 
@@ -60,7 +60,7 @@ class Kubectl:
         return self.patch(f"{name}/status", {"status": status})
 
     def patch(self, path: str, body: dict[str, Any]) -> CommandResult:
-        """Send a JSON merge patch of a job or its subresource."""
+        """Send a JSON merge patch of a job or of its subresource."""
         try:
             self.cluster.api.patch(f"{self._jobs}/{path}{_STRICT}", body)
         except ApiError as refusal:

@@ -6,7 +6,7 @@ from typing import Any
 
 
 def manifest(name: str = "job", *, namespace: str | None = None, **spec: Any) -> dict[str, Any]:
-    """A job with an input and the fields of `spec`."""
+    """Return a job with an input and the fields of `spec`."""
     return {
         "apiVersion": "reconstruction.dev/v1alpha1",
         "kind": "ReconstructionJob",

@@ -1,4 +1,4 @@
-"""Processes of the product that share a Redis: their folder, their environment, and Celery workers."""
+"""Product: processes that share a Redis, with their folder and environment, and Celery workers above all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from reconstruction_operator.state import calls, reads
 from devcluster.servers.processes import GRACE_SECONDS, Process
 from devcluster.servers.redis import Redis
 from devcluster.servers.running import Running
-from devcluster.servers.runs import RunFolder
 from devcluster.waiting import wait_until
 
 _INHERITED_PREFIXES = ("CELERY_", "REDIS_", "RECONSTRUCTION_", "KUBECONFIG")  # the caller's own must not leak in
@@ -23,38 +22,18 @@ _REGISTER_SECONDS = 120.0  # two shared cores may be busy with anything
 
 
 class Product(Running):
-    """Processes that end with the `with` block. `settings` are environment variables for all of them."""
+    """Processes that end with the `with` block; each is started separately. `settings` are environment variables of all of them."""
+
+    name = "product"
+    jobs_dir: Path
+    """The volume of the workers, with a folder for each job."""
 
     def __init__(self, redis: Redis, *, settings: Mapping[str, str] | None = None) -> None:
         self.redis = redis
         self._settings = dict(settings or {})
-        self._run = RunFolder.new(type(self).__name__.lower())
-        self.processes: dict[str, Process] = {}
-        self.jobs_dir = self.folder / "jobs"
-        self.jobs_dir.mkdir()
-        self._temporary = self.folder / "tmp"
-        self._temporary.mkdir()
-
-    @property
-    def folder(self) -> Path:
-        """Where the logs and the job folders lie until it is stopped."""
-        return self._run.folder
-
-    def start(self) -> None:
-        """Nothing to do: each process is started on its own."""
-
-    def stop(self) -> None:
-        """Stop every process, the last one first, and remove the folder."""
-        for process in reversed(self.processes.values()):
-            process.stop()
-        self._run.close()
-
-    def log_ends(self) -> str:
-        """The end of each process's log."""
-        return "\n".join(f"--- {name}:\n{process.log_end()}" for name, process in self.processes.items())
 
     def environment(self, **settings: str) -> dict[str, str]:
-        """The environment of each process: this machine's, the addresses, and the settings."""
+        """Return the environment of each process: this machine's, the addresses, and the settings."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(_INHERITED_PREFIXES)}
         return {
             **inherited,
@@ -63,7 +42,7 @@ class Product(Running):
             "REDIS_STATE_DB": self.redis.url(1),
             "JOBS_DIR": str(self.jobs_dir),
             "LOG_FORMAT": "text",
-            "TMPDIR": str(self._temporary),  # a killed Celery process leaves a folder there
+            "TMPDIR": str(self.folder / "tmp"),  # a killed Celery process leaves a folder there
             "PYTHONUNBUFFERED": "1",
             **self._settings,
             **settings,
@@ -80,7 +59,7 @@ class Product(Running):
         grace_seconds: float = GRACE_SECONDS,
         **settings: str,
     ) -> Process:
-        """Start one Celery worker, which `stop` kills if it does not end within `grace_seconds`.
+        """Start a Celery worker. `stop` kills it if it does not end within `grace_seconds`.
 
         `launcher` is a program that replaces itself by the command after it.
         """
@@ -90,15 +69,15 @@ class Product(Running):
             *(f"--pool={pool}", f"--concurrency={concurrency}", f"--hostname={name}@{_HOST}", "--loglevel=INFO"),
             *arguments,
         ]
-        return self._start(name, command, self.environment(**settings), grace_seconds=grace_seconds)
+        return self._launch(name, command, self.environment(**settings), grace_seconds=grace_seconds)
 
     def nodes(self) -> list[str]:
-        """The workers that have registered in Redis."""
+        """Return the workers that have registered in Redis."""
         with redis.Redis.from_url(self.redis.url(1), decode_responses=True) as client:
             return [worker.node for worker in calls.run(client, reads.live_workers(Keys()))]
 
     def wait_registered(self, name: str = "worker") -> None:
-        """Return when a worker has registered in Redis."""
+        """Wait until a worker has registered in Redis."""
         process = self.processes[name]
 
         def registered() -> bool:
@@ -108,17 +87,13 @@ class Product(Running):
         wait_until(registered, f"worker {name} to register", timeout_seconds=_REGISTER_SECONDS, seen=process.log_end)
 
     def start_program(self, name: str, command: Sequence[str | Path], **settings: str) -> Process:
-        """Start any other program in the environment of the product's processes."""
-        return self._start(name, command, self.environment(**settings))
+        """Start another program in the environment of the product's processes."""
+        return self._launch(name, command, self.environment(**settings))
 
-    def _start(
-        self,
-        name: str,
-        command: Sequence[str | Path],
-        environment: Mapping[str, str],
-        *,
-        grace_seconds: float = GRACE_SECONDS,
-    ) -> Process:
-        process = Process(name, command, run=self._run, environment=environment, grace_seconds=grace_seconds)
-        self.processes[name] = process
-        return process
+    def _start(self) -> None:
+        self.jobs_dir = self.folder / "jobs"
+        self.jobs_dir.mkdir()
+        (self.folder / "tmp").mkdir()
+
+    def _end(self, process: Process) -> None:
+        process.stop()

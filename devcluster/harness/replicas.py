@@ -1,17 +1,17 @@
-"""Operators seen from outside: their probes, their metrics, and the holder of the Lease."""
+"""Replicas of the operator from outside: their probes, their metrics, and the holder of the Lease."""
 
 from __future__ import annotations
 
+import http.client
 import json
 import re
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
 from devcluster.errors import ApiError
 from devcluster.harness.system import LEASE, System
 from devcluster.servers.cluster import Cluster
+from devcluster.servers.server import LOOPBACK, read
 from devcluster.waiting import wait_until
 
 _TIMEOUT_SECONDS = 10.0
@@ -26,19 +26,19 @@ class Replica:
     name: str = "operator"
 
     def get(self, path: str) -> tuple[int, dict[str, Any]]:
-        """Status and JSON of `/healthz` or `/readyz`."""
+        """Return status and JSON of `/healthz` or `/readyz`."""
         status, text = self._read(path)
         return status, json.loads(text)
 
     def metric(self, name: str, **labels: str) -> float | None:
-        """The value of a metric with those labels, if there is one."""
+        """Return the value of a metric with those labels, if there is one."""
         inside = ",".join(f'{label}="{value}"' for label, value in sorted(labels.items()))
         head = re.escape(f"{name}{{{inside}}}" if labels else name)
         found = re.search(rf"^{head} (\S+)$", self._read("/metrics")[1], re.MULTILINE)
         return float(found[1]) if found else None
 
     def wait_ready(self) -> None:
-        """Return when `/readyz` answers 200."""
+        """Wait until `/readyz` answers 200."""
 
         def ready() -> bool:
             self.system.processes[self.name].check()
@@ -47,7 +47,7 @@ class Replica:
         wait_until(ready, f"{self.name} to be ready", timeout_seconds=_READY_SECONDS, seen=self._account)
 
     def wait_problem(self, check: str) -> str:
-        """The problem that `/readyz` reports for `check`, once there is one."""
+        """Wait until `/readyz` reports a problem for `check`, and return it."""
 
         def problem() -> str:
             reported = str(self.get("/readyz")[1]["checks"].get(check, "ok"))
@@ -56,16 +56,12 @@ class Replica:
         return wait_until(problem, f"{self.name} to report a problem with {check}", seen=self._account)
 
     def wait_metric(self, name: str, value: float, **labels: str) -> None:
-        """Return when the metric has that value."""
+        """Wait until the metric has that value."""
         wait_until(lambda: self.metric(name, **labels) == value, f"{name} to be {value:g}", seen=self._account)
 
     def _read(self, path: str) -> tuple[int, str]:
-        address = f"http://127.0.0.1:{self.system.probe_ports[self.name]}{path}"
-        try:
-            with urllib.request.urlopen(address, timeout=_TIMEOUT_SECONDS) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as refusal:
-            return refusal.code, refusal.read().decode()
+        port = self.system.probe_ports[self.name]
+        return read(http.client.HTTPConnection(LOOPBACK, port, timeout=_TIMEOUT_SECONDS), path)
 
     def _account(self) -> object:
         try:
@@ -81,7 +77,7 @@ class Lease:
     cluster: Cluster
 
     def spec(self) -> dict[str, Any]:
-        """The Lease's spec; empty if there is none."""
+        """Return the Lease's spec; empty if there is none."""
         try:
             found: dict[str, Any] = self.cluster.api.get(LEASE)["spec"]
         except ApiError:
@@ -99,12 +95,12 @@ class Lease:
         return int(self.spec().get("leaseTransitions") or 0)
 
     def delete(self) -> None:
-        """Delete it; nothing to do if there is none."""
+        """Delete the Lease if there is one."""
         if self.spec():
             self.cluster.api.delete(LEASE)
 
     def wait_held(self, *, timeout_seconds: float = 60.0, by_other_than: str = "") -> str:
-        """The holder, once there is one other than `by_other_than`."""
+        """Wait until there is a holder other than `by_other_than`, and return it."""
 
         def wanted() -> str:
             holder = self.holder

@@ -1,10 +1,11 @@
-"""The product on a cluster and a Redis: operators and workers, run as a user would run them, on the shipped manifests.
+"""System: operators and workers on a cluster and a Redis, run as a user runs them, on the shipped manifests.
 
-with Cluster() as cluster, Redis() as redis, System(cluster, redis) as system:
-system.install()
-system.start_operator()
-system.start_worker(pool="prefork", concurrency=4)
-cluster.kubectl("apply", "-f", "manifests/examples/placeholder.yaml")
+Example:
+    with Cluster() as cluster, Redis() as redis, System(cluster, redis) as system:
+        system.install()
+        system.start_operator()
+        system.start_worker(pool="prefork", concurrency=4)
+        cluster.kubectl("apply", "-f", "manifests/examples/placeholder.yaml")
 """
 
 from __future__ import annotations
@@ -12,11 +13,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
-from http import HTTPStatus
 from pathlib import Path
 
 from devcluster import commands
-from devcluster.errors import ApiError
 from devcluster.files import CHECKOUT
 from devcluster.harness.product import Product
 from devcluster.servers.cluster import Cluster
@@ -48,11 +47,11 @@ QUICK_SETTINGS = {
     "LEASE_SECONDS": "4",
     "WORKER_TTL_SECONDS": "5",
 }
-"""Settings under which everything that takes minutes in a cluster takes seconds."""
+"""Settings with seconds in place of the minutes of a cluster."""
 
 
 class System(Product):
-    """Operators and workers on a cluster. `settings` are environment variables for all of them."""
+    """Operators and workers on a cluster. `settings` are environment variables of all of them."""
 
     def __init__(self, cluster: Cluster, redis: Redis, *, settings: Mapping[str, str] | None = None) -> None:
         super().__init__(redis, settings=settings)
@@ -61,37 +60,30 @@ class System(Product):
         self._kubeconfig: Path | None = None
 
     def install(self) -> None:
-        """Apply the shipped manifests: the CRD, the namespace, and the operator's own account with its role.
+        """Apply the shipped manifests: the CRD, the namespace, and the operator's account with its role.
 
-        What an earlier system left on the cluster is deleted: its Lease, which would have to expire first, and its jobs,
-        which this system's operator would take.
+        Delete the Lease of an earlier system, which would have to expire first, and its jobs, which this system's operator
+        would run.
         """
         apply = ("apply", "--server-side", "--force-conflicts", "--validate=false", "-f", "-")  # reads no schemas
         self.cluster.kubectl(*apply, input=_manifests(self.cluster.kubectl_program))
-        # Not `kubectl wait`: it gives up on a CRD that is so new that it has no conditions yet.
+        # Not `kubectl wait`: it fails if the CRD is so new that it has no conditions yet.
         wait_until(lambda: self.cluster.api.is_there(JOBS), "the API server to serve ReconstructionJobs")
         self._remove_earlier()
         self._kubeconfig = self.cluster.service_account_kubeconfig(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT)
 
     def _remove_earlier(self) -> None:
         api = self.cluster.api
-        self._delete(LEASE)
-        for job in api.get(JOBS)["items"]:
-            path = f"{GROUP}/namespaces/{job['metadata']['namespace']}/reconstructionjobs/{job['metadata']['name']}"
-            self._delete(path)
+        if api.is_there(LEASE):
+            api.delete(LEASE)
+        for namespace in {job["metadata"]["namespace"] for job in api.get(JOBS)["items"]}:
+            api.delete(f"{GROUP}/namespaces/{namespace}/reconstructionjobs")
         wait_until(lambda: api.get(JOBS)["items"] == [], "the end of an earlier system's jobs")
 
-    def _delete(self, path: str) -> None:
-        try:
-            self.cluster.api.delete(path)
-        except ApiError as refusal:
-            if refusal.status != HTTPStatus.NOT_FOUND:
-                raise
-
     def start_operator(self, name: str = "operator", *, arguments: Sequence[str] = (), **settings: str) -> Process:
-        """Start one replica of the operator, as the account that `install` made. Its probes: `probe_ports[name]`.
+        """Start one replica of the operator as the account that `install` made. Its probes are on `probe_ports[name]`.
 
-        With a setting `KUBECONFIG` it works on that cluster, as that file's user.
+        With a setting `KUBECONFIG` it works on that cluster, as the user of that file.
         """
         if self._kubeconfig is None and "KUBECONFIG" not in settings:
             self._kubeconfig = self.cluster.service_account_kubeconfig(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT)
@@ -104,12 +96,12 @@ class System(Product):
             "PROBE_PORT": str(self.probe_ports[name]),
         }
         command: list[str | Path] = [Path(sys.executable).with_name("reconstruction-operator"), "run", *arguments]
-        return self._start(name, command, self.environment(**(addresses | settings)))
+        return self._launch(name, command, self.environment(**(addresses | settings)))
 
 
 @cache
 def _manifests(kubectl: Path) -> str:
-    """The CRD, and what `kubectl apply -k manifests/install` applies."""
+    """Return the CRD, and what `kubectl apply -k manifests/install` applies."""
     install = commands.run([kubectl, "kustomize", REPOSITORY / "manifests" / "install"]).stdout
     crd = (file.read_text() for file in sorted((REPOSITORY / "manifests" / "crd").glob("*.yaml")))
     return "\n---\n".join((*crd, install))

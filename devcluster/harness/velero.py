@@ -6,7 +6,7 @@ Its server runs as a plain process, which is enough for objects. It needs pods o
 from __future__ import annotations
 
 import json
-import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,10 +14,7 @@ from devcluster.errors import DevclusterError
 from devcluster.programs import building
 from devcluster.programs.go_modules import GoModule
 from devcluster.servers.cluster import Cluster
-from devcluster.servers.ports import free_ports
-from devcluster.servers.processes import Process
-from devcluster.servers.running import Running
-from devcluster.servers.runs import RunFolder
+from devcluster.servers.server import LOOPBACK, Server
 from devcluster.servers.storage.s3 import S3
 from devcluster.waiting import wait_until
 
@@ -29,7 +26,7 @@ _OBJECTS: Final = f"/apis/velero.io/v1/namespaces/{_NAMESPACE}"
 _LOCATION: Final = "default"
 _SECONDS: Final = 180.0  # a backup of ten objects takes seconds
 _LABELS: Final = {"component": "velero"}
-# A restore looks for the image of Velero's own Deployment, for the pods that it does not need here.
+# A restore reads the image of Velero's own Deployment, for pods that are not needed here.
 _DEPLOYMENT: Final = {
     "apiVersion": "apps/v1",
     "kind": "Deployment",
@@ -46,56 +43,42 @@ _DEPLOYMENT: Final = {
 _FAILED: Final = ("Failed", "FailedValidation", "PartiallyFailed")
 
 
-class Velero(Running):
-    """A running Velero. What it has on the cluster stays there."""
+class Velero(Server):
+    """A running Velero, ready once it has found the bucket. Its objects on the cluster stay there."""
+
+    name = building.VELERO.name
 
     def __init__(self, cluster: Cluster, server: S3, bucket: str) -> None:
         self._cluster = cluster
         self._server = server
         self._bucket = bucket
-        self._run: RunFolder | None = None
-        self._process: Process | None = None
-
-    def start(self) -> None:
-        """Install its CRDs, start it, and wait until it has found the bucket."""
-        server, plugin = building.built(building.VELERO), building.built(building.VELERO_PLUGIN)
-        self._run = run = RunFolder.new("velero")
-        try:
-            self._install()
-            (metrics,) = free_ports(1)
-            command: list[str | Path] = [
-                *(server / building.VELERO.name, "server", "--namespace", _NAMESPACE),
-                *("--plugin-dir", plugin, "--kubeconfig", self._cluster.kubeconfig),
-                *("--metrics-address", f"127.0.0.1:{metrics}"),
-            ]
-            environment = os.environ | self._server.environment()
-            self._process = process = Process("velero", command, run=run, environment=environment)
-            wait_until(
-                self._has_its_bucket, "Velero to find its bucket", timeout_seconds=_SECONDS, seen=process.log_end
-            )
-        except BaseException:  # also on an interrupt
-            self.stop()
-            raise
-
-    def stop(self) -> None:
-        """End it; nothing to do where nothing runs."""
-        process, self._process = self._process, None
-        run, self._run = self._run, None
-        try:
-            if process is not None:
-                process.kill()
-        finally:
-            if run is not None:
-                run.close()
 
     def back_up(self, name: str, namespace: str) -> None:
-        """Back up all objects of the namespace."""
+        """Back up all objects of a namespace."""
         spec = {"includedNamespaces": [namespace], "storageLocation": _LOCATION, "snapshotVolumes": False}
         self._carry_out({"kind": "Backup", "metadata": {"name": name}, "spec": spec})
 
     def restore(self, manifest: dict[str, Any]) -> None:
         """Carry out a Restore."""
         self._carry_out(manifest)
+
+    def _start(self) -> None:
+        self._install()
+        super()._start()
+
+    def _command(self) -> Sequence[str | Path]:
+        return [
+            *(building.built(building.VELERO) / self.name, "server", "--namespace", _NAMESPACE),
+            *("--plugin-dir", building.built(building.VELERO_PLUGIN), "--kubeconfig", self._cluster.kubeconfig),
+            *("--metrics-address", f"{LOOPBACK}:{self.port}"),
+        ]
+
+    def _environment(self) -> Mapping[str, str]:
+        return self._server.environment()
+
+    def _answers(self) -> bool:
+        found = self._cluster.api.get(f"{_OBJECTS}/backupstoragelocations/{_LOCATION}")
+        return bool(found.get("status", {}).get("phase") == "Available")
 
     def _install(self) -> None:
         for version in ("v1", "v2alpha1"):
@@ -112,34 +95,24 @@ class Velero(Running):
         ):
             self._cluster.kubectl("apply", "-f", "-", input=json.dumps(one))
 
-    def _has_its_bucket(self) -> bool:
-        self._running().check()
-        found = self._cluster.api.get(f"{_OBJECTS}/backupstoragelocations/{_LOCATION}")
-        return bool(found.get("status", {}).get("phase") == "Available")
-
     def _carry_out(self, manifest: dict[str, Any]) -> None:
         plural, name, last = f"{manifest['kind'].lower()}s", manifest["metadata"]["name"], {}
         self._cluster.api.post(f"{_OBJECTS}/{plural}", _object(manifest))
 
         def done() -> bool:
             nonlocal last
-            self._running().check()
+            self.check()
             last = self._cluster.api.get(f"{_OBJECTS}/{plural}/{name}").get("status", {})
             if last.get("phase") in _FAILED:
-                raise DevclusterError(f"Velero could not carry out {name}: {last}\n{self._running().log_end()}")
+                raise DevclusterError(f"Velero could not carry out {name}: {last}\n{self.log_ends()}")
             return bool(last.get("phase") == "Completed")
 
         wait_until(
             done,
             f"Velero to carry out {name}",
             timeout_seconds=_SECONDS,
-            seen=lambda: f"{last}\n{self._running().log_end()}",
+            seen=lambda: f"{last}\n{self.log_ends()}",
         )
-
-    def _running(self) -> Process:
-        if self._process is None:
-            raise DevclusterError("this Velero has not been started")
-        return self._process
 
 
 def _object(manifest: dict[str, Any]) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """Workers without Kubernetes: Celery processes on a Redis, and messages as a user at a prompt sends them.
 
-For the tests of the worker: its models are the shipped ones and those of tests/data/models, which misbehave.
+For the tests of the worker. It has the shipped models, and those of tests/data/models, which misbehave.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -30,68 +31,33 @@ _GRACE_SECONDS = 60.0  # for a worker that drains
 
 
 def put_record(state: redis.Redis, job_id: str, attempt: int) -> None:
-    """Write the record of the job, which wants that attempt, as the operator does."""
-    call = operator_calls.put_record(
-        Keys(),
-        fence=1,
-        install_id="test",
-        job_id=job_id,
-        namespace="default",
-        name="banana",
-        attempt=attempt,
-        queue="celery",
-    )
+    """Write the job's record, which requests the attempt, as the operator does."""
+    where = {"namespace": "default", "name": "banana", "queue": "celery"}
+    call = operator_calls.put_record(Keys(), fence=1, install_id="test", job_id=job_id, attempt=attempt, **where)
     calls.run(state, call)
 
 
 class Farm(Product):
     """The workers of a Redis, as a user without Kubernetes has them. They end with the `with` block."""
 
+    pids_dir: Path
+
     def __init__(self, server: Redis, **settings: str) -> None:
         super().__init__(server, settings=_SETTINGS | settings)
         self.server = server
-        self.pids_dir = self.folder / "pids"
-        self.pids_dir.mkdir()
         self.state = redis.Redis.from_url(server.url(1), decode_responses=True)
         self.app = Celery("reader", broker=server.url(0), backend=server.url(0), set_as_current=False)
-        # Without a backend: a sender with one subscribes to the answer, and wants to unsubscribe when Redis is away.
+        # Without a backend: a sender with a backend subscribes to the result, and fails to unsubscribe while Redis is unavailable.
         self._sender = Celery("sender", broker=server.url(0), set_as_current=False)
 
-    def stop(self) -> None:
-        """Kill every worker, close every connection, and remove the folder."""
-        for process in self.processes.values():
-            process.kill()
-        self.state.close()
-        self._sender.close()
-        self.app.close()
-        super().stop()
-
     def environment(self, **settings: str) -> dict[str, str]:
-        """The environment of its workers, and of a user's prompt beside them."""
+        """Return the environment of its workers, and of a user's prompt beside them."""
         rough = {"PYTHONPATH": str(CHECKOUT / "tests" / "data" / "models"), "ROUGH_MODELS_PIDS": str(self.pids_dir)}
         return super().environment(**(rough | settings))
 
-    def start_worker(
-        self,
-        name: str = "worker",
-        *,
-        pool: str = "prefork",
-        concurrency: int = 4,
-        arguments: Sequence[str] = (),
-        launcher: Sequence[str] = (),
-        grace_seconds: float = _GRACE_SECONDS,
-        **settings: str,
-    ) -> Process:
-        """Start a worker, and return when it has registered in Redis."""
-        process = super().start_worker(
-            name,
-            pool=pool,
-            concurrency=concurrency,
-            arguments=arguments,
-            launcher=launcher,
-            grace_seconds=grace_seconds,
-            **settings,
-        )
+    def start_worker(self, name: str = "worker", **options: Any) -> Process:
+        """Start a worker with the options of `Product.start_worker`, and return when it has registered in Redis."""
+        process = super().start_worker(name, **{"concurrency": 4, "grace_seconds": _GRACE_SECONDS} | options)
         self.wait_registered(name)
         return process
 
@@ -111,25 +77,25 @@ class Farm(Product):
         Image.effect_noise((64, 48), 80).save(folder / "a.jpg")
 
     def cancel(self, job_id: str) -> None:
-        """Both steps of a cancel, as the job manager does them."""
+        """Take both steps of a cancel, as the job manager does."""
         self.state.set(f"cancel_request:{job_id}", "pending", ex=3600)
         self.state.set(f"cancel:{job_id}", "1", ex=3600)
         self.state.delete(f"cancel_request:{job_id}")
 
     def seen(self, job_id: str, task_id: str) -> ObservedJob:
-        """A task as the operator observes it in Redis."""
+        """Return a task as the operator observes it in Redis."""
         task = TaskId.parse(task_id)
         if task is None:
-            raise ValueError(f"{task_id!r} is no attempt")
+            raise ValueError(f"{task_id!r} is not an attempt")
         (seen,) = calls.run(self.state, reads.observe(Keys(), [(job_id, task)])).jobs
         return seen
 
     def put_record(self, job_id: str, attempt: int) -> None:
-        """Write the operator's record of an attempt."""
+        """Write the job's record, which requests the attempt, as the operator does."""
         put_record(self.state, job_id, attempt)
 
     def model_pid(self) -> int:
-        """Pid of a rough model that has reached its misbehaviour."""
+        """Wait until a rough model misbehaves, and return its pid."""
         (file,) = wait_until(
             lambda: list(self.pids_dir.iterdir()),
             "a model to run",
@@ -140,7 +106,7 @@ class Farm(Product):
         return int(file.stem)
 
     def wait_state(self, result: AsyncResult, state: str, *, timeout_seconds: float = _START_SECONDS) -> Any:
-        """The result's value, once it is in that state."""
+        """Wait until the result is in the state, and return its value."""
         wait_until(
             lambda: result.state == state,
             f"task {result.id} to be {state}",
@@ -150,13 +116,23 @@ class Farm(Product):
         return result.result
 
     def wait_step(self, result: AsyncResult, step: str) -> None:
-        """Return when the task reports that step."""
+        """Wait until the task reports the step."""
         wait_until(
             lambda: result.state == "PROGRESS" and result.info["step"] == step,
             f"task {result.id} to be at {step}",
             timeout_seconds=_START_SECONDS,
             seen=lambda: f"{result.state}: {result.info}",
         )
+
+    def _start(self) -> None:
+        super()._start()
+        self.pids_dir = self.folder / "pids"
+        self.pids_dir.mkdir()
+        for connected in (self.state, self._sender, self.app):
+            self.at_end(connected.close)
+
+    def _end(self, process: Process) -> None:
+        process.kill()
 
 
 def is_gone(pid: int) -> bool:

@@ -1,15 +1,20 @@
-"""A real node for a laptop and for `make e2e`: kubelet and containerd beside a control plane, in separate namespaces.
+"""Node for a laptop and for `make e2e`: kubelet and containerd beside a control plane, in separate namespaces.
 
-Needs root on Linux, and no Docker: the container runtime comes from Debian (`packages`), the node's programs are built once from
-released Go modules (`programs/go/node`), images are built by buildah on a base that debootstrap makes (`images`).
+It needs root on Debian, and no Docker: the container runtime comes from Debian (`packages`), the node's programs are built once
+from released Go modules (`programs/go/node`), and buildah builds images on a base that debootstrap makes (`images`).
 By hand: `python -m devcluster node start`.
 
     with Node() as node:
         node.load("localhost/reconstruction-operator:0.1.0")
         node.kubectl("get", "nodes")
 
-Modules: `node` (start, stop, use), `inside` (the first process of its namespaces, a separate program), `configuration` and
-`arguments` (files and command lines of the servers), `addresses`, `cgroups`, `images`, `packages`, `bundles`, `standing`.
+- `node`: start, stop and use it
+- `inside`: the first process of its namespaces, a separate program
+- `configuration`, `arguments`: files and command lines of its servers
+- `numbers`, `addresses`: each node of this machine has a number, from which its addresses follow
+- `cgroups`: the only part outside its namespaces
+- `packages`: Debian packages that it needs
+- `images`, `bundles`: images, and one image as a container without a cluster
 """
 
 from devcluster.node.node import Node

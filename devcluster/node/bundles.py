@@ -1,6 +1,6 @@
-"""Bundles: one image as a container without a cluster, run by runc with its own configuration and the chart's restrictions.
+"""Bundles: an image as a container without a cluster, run by runc with the image's configuration and the chart's restrictions.
 
-The root is read-only, no capability is left, /tmp is the only place to write to, and the network is the machine's.
+The root is read-only, all capabilities are dropped, only /tmp is writable, and the network is the machine's.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from devcluster.node.packages import IMAGE_NEEDS, ensure
 from devcluster.servers.processes import Process
 from devcluster.servers.runs import RunFolder
 
-_TMP = "/tmp"  # noqa: S108 -- inside, and the container's own
+_TMP = "/tmp"  # noqa: S108 -- the container's own
 
 
 class Bundle:
-    """An unpacked image that commands run in, until the end of the `with` block."""
+    """An unpacked image in which commands run, until the end of the `with` block."""
 
     def __init__(self, tag: str, *, mounts: Mapping[Path, str] | None = None) -> None:
-        """Unpack an image. `mounts`: folders and files of the machine, mounted read-only -> their paths inside."""
+        """Unpack an image. `mounts`: folders and files of the machine, which are mounted read-only -> their paths inside."""
         ensure(IMAGE_NEEDS)
         self._mounts = dict(mounts or {})
         self.configuration: dict[str, Any] = json.loads(_run("buildah", "inspect", "--type", "image", tag))["Docker"][
@@ -47,13 +47,13 @@ class Bundle:
         shutil.rmtree(self._folder)
 
     def run(self, *command: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end, in place of the entry point."""
+        """Run a command to its end in place of the entry point."""
         return commands.run(self._prepared(command, environment or {}), check=False)
 
     def start(
         self, name: str, *arguments: str, run: RunFolder, environment: Mapping[str, str] | None = None
     ) -> Process:
-        """Start the entry point, with its own arguments unless others are given."""
+        """Start the entry point, with the image's arguments unless others are given."""
         command = [*(self.configuration["Entrypoint"] or []), *(arguments or self.configuration["Cmd"])]
         return Process(name, self._prepared(command, environment or {}), run=run)
 
@@ -83,7 +83,7 @@ class Bundle:
         }
         linux = specification["linux"]
         linux["cgroupsPath"] = f"/{name}"
-        # The machine's own network, and so its own host name as well.
+        # The network is the machine's, and so is the host name.
         linux["namespaces"] = [each for each in linux["namespaces"] if each["type"] != "network"]
         specification["mounts"].append(
             {"destination": _TMP, "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "nodev", "mode=1777"]}

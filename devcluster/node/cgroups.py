@@ -1,6 +1,6 @@
-"""Cgroups of a node: the only things outside its namespaces, so only they have to be removed explicitly.
+"""Cgroups of a node: the only part outside its namespaces, so only they have to be removed explicitly.
 
-Only version 1 of cgroups, with a tree for each controller, was tried. Version 2 is refused.
+Only version 1 of cgroups, with a tree for each controller, was tried. Version 2 is rejected.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def check(root: Path = _ROOT) -> None:
 
 
 def exist(name: str, root: Path = _ROOT) -> bool:
-    """Whether a node of this name has cgroups, or left some."""
+    """Return whether a node of this name has or left cgroups."""
     return any(root.glob(f"*/{name}"))
 
 
@@ -45,6 +45,6 @@ def _removed(name: str, root: Path) -> bool:
     for top in root.glob(f"*/{name}"):
         folders = [top, *(path for path in top.rglob("*") if path.is_dir())]
         for folder in sorted(folders, key=lambda path: len(path.parts), reverse=True):
-            with contextlib.suppress(OSError):  # a process in it is still ending, or the kernel was quicker
+            with contextlib.suppress(OSError):  # a process in it is still ending, or the kernel has removed it
                 folder.rmdir()
     return not exist(name, root)

@@ -1,4 +1,4 @@
-"""Configuration files of a node's servers: pure functions of its addresses. JSON, which every YAML reader reads."""
+"""Configuration files of a node's servers: pure functions of its addresses. Most are JSON, which every YAML reader reads."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 from devcluster.node.addresses import CLUSTER_DOMAIN, NODE_NAME, POD_RANGE, Addresses
 from devcluster.node.images import PAUSE_IMAGE
 
-CNI_PROGRAMS = "/usr/lib/cni"  # where Debian puts them
+CNI_PROGRAMS = "/usr/lib/cni"  # Debian's folder
 
 READY_PORTS = {"8181": "ready", "10248": "healthz", "10256": "healthz"}
 """Readiness probes of CoreDNS, the kubelet and kube-proxy: port on the loopback address -> path."""
 
 
 def kubelet(addresses: Addresses, conf: str) -> dict[str, Any]:
-    """All pods lie below one cgroup of the node; the machine's own limits and sysctls are left alone."""
+    """Configure the kubelet: all pods are below one cgroup of the node, and the machine's own limits and sysctls stay."""
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
@@ -34,14 +34,14 @@ def kubelet(addresses: Addresses, conf: str) -> dict[str, Any]:
         "authorization": {"mode": "Webhook"},
         "clusterDomain": CLUSTER_DOMAIN,
         "clusterDNS": [addresses.node],
-        "resolvConf": "",  # names outside the cluster fail at once: pods have no way out
-        "imageGCHighThresholdPercent": 100,  # a loaded image cannot be pulled again
+        "resolvConf": "",  # names outside the cluster fail at once: pods cannot reach other networks
+        "imageGCHighThresholdPercent": 100,  # a deleted image cannot be pulled again
         "evictionHard": {"memory.available": "100Mi"},
     }
 
 
 def kube_proxy(conf: str) -> dict[str, Any]:
-    """Services by nftables; the machine's conntrack limits are left alone."""
+    """Configure kube-proxy: it uses nftables, and the machine's conntrack limits stay."""
     return {
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
         "kind": "KubeProxyConfiguration",
@@ -55,7 +55,7 @@ def kube_proxy(conf: str) -> dict[str, Any]:
 
 
 def cni() -> dict[str, Any]:
-    """A bridge for the pods."""
+    """Configure a bridge for the pods."""
     addresses = {
         "type": "host-local",
         "dataDir": "/run/cni",
@@ -68,7 +68,7 @@ def cni() -> dict[str, Any]:
 
 
 def containerd(conf: str) -> str:
-    """containerd.toml. A container may not be made less likely to be killed than the machine's own processes."""
+    """Configure containerd. If memory runs out, the kernel must not spare a container and kill the machine's own processes."""
     return f"""\
 version = 2
 oom_score = 0
@@ -82,7 +82,7 @@ oom_score = 0
 
 
 def corefile(conf: str) -> str:
-    """Configure CoreDNS, which runs beside the kubelet and not in a pod: there is no image of it to pull."""
+    """Configure CoreDNS, which runs beside the kubelet, since its image cannot be pulled."""
     return f"""\
 .:53 {{
  errors

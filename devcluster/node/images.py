@@ -1,7 +1,7 @@
-"""Images without Docker and without a registry: a base by debootstrap, the rest by buildah, from the Dockerfile that ships.
+"""Images without Docker or a registry: the base by debootstrap, the others by buildah from the shipped Dockerfile.
 
-`--isolation chroot` needs no runtime and no network bridge, and changes nothing on the machine; `--format docker` keeps
-HEALTHCHECK, which an OCI image has no place for.
+`--isolation chroot` needs no runtime and no network bridge, and changes nothing on the machine. `--format docker` keeps
+HEALTHCHECK, which OCI images do not have.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from devcluster import commands
 from devcluster.errors import CommandError, MissingToolError
 from devcluster.files import CHECKOUT, cache_folder, locked
 from devcluster.node.packages import IMAGE_NEEDS, ensure
-from devcluster.programs.progress import Spinner
+from devcluster.programs.cache import Spinner
 
 DEBIAN_SUITE = "trixie"  # its Python is 3.13
 BASE_IMAGE = f"localhost/devcluster/python:3.13-{DEBIAN_SUITE}"
-NATIVE = "amd64"  # Debian's name of this machine's architecture; `make setup` refuses others
-VERSION = "0.1.0"  # as in pyproject.toml and the chart: the tag that it asks for
+NATIVE = "amd64"  # Debian's name of this machine's architecture; `make setup` rejects others
+VERSION = "0.1.0"  # as in pyproject.toml and in the chart, which uses it as the tag
 TARGETS = {
     "operator": f"localhost/reconstruction-operator:{VERSION}",
     "worker": f"localhost/reconstruction-worker:{VERSION}",
@@ -32,6 +32,8 @@ TARGETS = {
 PAUSE_IMAGE = "localhost/devcluster/pause:1"
 REDIS_IMAGE = f"localhost/devcluster/redis:{DEBIAN_SUITE}"
 PROMETHEUS_IMAGE = f"localhost/devcluster/prometheus:{DEBIAN_SUITE}"
+PACKAGES = {REDIS_IMAGE: "redis-server", PROMETHEUS_IMAGE: "prometheus"}
+"""Tags of images of one Debian package -> the package."""
 
 _BASE_PACKAGES = ("python3", "python3-venv", "ca-certificates")
 _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -54,20 +56,15 @@ ENTRYPOINT []
 """
 
 
-def has_image(tag: str) -> bool:
-    """Whether buildah's store has an image of this name."""
-    return commands.run(["buildah", "inspect", "--type", "image", tag], check=False).returncode == 0
-
-
 def base_image(architecture: str = NATIVE) -> str:
-    """Return the name of a Debian with Python, made by debootstrap where it is not there yet (once).
+    """Return the name of a Debian with Python. debootstrap makes it if it does not exist yet.
 
-    It takes a minute, and ten where the kernel has to emulate the architecture.
+    This takes a minute, or ten if the kernel has to emulate the architecture.
     """
     ensure(IMAGE_NEEDS)
     tag = tag_for(BASE_IMAGE, architecture)
     with locked(cache_folder() / "base-image.lock"):
-        if not has_image(tag):
+        if commands.run(["buildah", "inspect", "--type", "image", tag], check=False).returncode != 0:
             _check_emulation(architecture)
             with Spinner(f"Making the base image of Debian {DEBIAN_SUITE} for {architecture} (once)"):
                 _bootstrap(tag, architecture)
@@ -75,7 +72,7 @@ def base_image(architecture: str = NATIVE) -> str:
 
 
 def tag_for(tag: str, architecture: str) -> str:
-    """Return the name of an image for an architecture; this machine's own has no suffix."""
+    """Return the name of an image for an architecture. This machine's own has no suffix."""
     return tag if architecture == NATIVE else f"{tag}-{architecture}"
 
 
@@ -89,10 +86,10 @@ def build_image(
     architecture: str = NATIVE,
     epoch: int | None = None,
 ) -> str:
-    """Build one target of a Dockerfile on `base_image`, and return the name. Layers that are there are used again.
+    """Build one target of a Dockerfile on `base_image`, and return its name. Existing layers are used again.
 
-    `epoch` is for a release: the date of the image and of all that the build adds. No layer is used again then:
-    buildah would take one whose labels had other build arguments.
+    `epoch` is for a release: the date of the image and of all files that the build adds. Layers are not used again then:
+    buildah would use a layer whose labels had other build arguments.
     """
     base = base_image(architecture)
     _check_emulation(architecture)
@@ -111,24 +108,14 @@ def pause_image() -> str:
     """Return the image of the container that holds a pod's namespaces: Debian's catatonit, 0.7 MB."""
     program = shutil.which("catatonit")
     if program is None:
-        raise MissingToolError("catatonit is not here: apt-get install catatonit")
+        raise MissingToolError("catatonit is missing: apt-get install catatonit")
     return _build_text(PAUSE_IMAGE, _PAUSE, Path(program).parent)
 
 
-def redis_image() -> str:
-    """Return an image of Debian's Redis, for clusters that can pull none."""
-    return _package_image(REDIS_IMAGE, "redis-server")
-
-
-def prometheus_image() -> str:
-    """Return an image of Debian's Prometheus."""
-    return _package_image(PROMETHEUS_IMAGE, "prometheus")
-
-
-def _package_image(tag: str, package: str) -> str:
-    """Build an image of one Debian package, without an entry point."""
+def package_image(tag: str) -> str:
+    """Return an image of one of `PACKAGES` without an entry point, for clusters that cannot pull images."""
     with tempfile.TemporaryDirectory(prefix="package-image-") as folder:
-        return _build_text(tag, _PACKAGE, Path(folder), {"PACKAGE": package})
+        return _build_text(tag, _PACKAGE, Path(folder), {"PACKAGE": PACKAGES[tag]})
 
 
 def _build_text(tag: str, text: str, context: Path, arguments: Mapping[str, str] | None = None) -> str:
@@ -139,10 +126,10 @@ def _build_text(tag: str, text: str, context: Path, arguments: Mapping[str, str]
 
 
 def _check_emulation(architecture: str) -> None:
-    """Raise an error with advice where the kernel runs no programs of the architecture."""
+    """Raise MissingToolError with advice if the kernel cannot run programs of the architecture."""
     if architecture != NATIVE and not (_EMULATORS / f"qemu-{_MACHINES[architecture]}").exists():
         raise MissingToolError(
-            f"the kernel runs no {architecture} programs here. On Debian: apt-get install qemu-user-static binfmt-support;"
+            f"the kernel cannot run {architecture} programs. On Debian: apt-get install qemu-user-static binfmt-support;"
             " without an init system also: mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc"
             f" && update-binfmts --enable qemu-{_MACHINES[architecture]}"
         )
@@ -163,7 +150,7 @@ def _bootstrap(tag: str, architecture: str) -> None:
                 _mirror(),
             ]
         )
-        # With the machine's own authorities, so that pip and apt reach what the machine reaches.
+        # With the machine's own certificate authorities, so that pip and apt reach the same servers.
         shutil.copyfile(_CERTIFICATES, root / _CERTIFICATES.relative_to("/"))
         (root / "usr/local/bin/python").symlink_to("/usr/bin/python3")
         for leftover in [*root.glob("var/cache/apt/archives/*.deb"), *root.glob("var/lib/apt/lists/*")]:
@@ -176,11 +163,11 @@ def _bootstrap(tag: str, architecture: str) -> None:
 
 
 def _mirror() -> str:
-    """Return the address that this machine's apt takes Debian from."""
+    """Return the address of the Debian mirror that this machine's apt uses."""
     options = ["indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", "Component: main"]
     addresses = [line for line in _run(["apt-get", *options]).stdout.splitlines() if "security" not in line]
     if not addresses:
-        raise MissingToolError("apt-get knows no Debian mirror, which debootstrap needs: this works on Debian alone")
+        raise MissingToolError("apt-get has no Debian mirror, which debootstrap needs: this works only on Debian")
     return addresses[0]
 
 

@@ -1,10 +1,10 @@
-"""First process of a node's namespaces: prepares them, starts the servers, and restarts each that ends.
+"""First process of a node's namespaces: prepares them, starts the servers, and restarts a server that ends.
 
 Run as a program, by path and with the standard library alone: `unshare … python -I -S inside.py PLAN.json`. When it ends, the
 kernel ends every process, mount and link of the namespaces with it.
 
-Inside, /var is a folder of the run and /run a new tmpfs: all servers keep their usual paths, no socket's path is too long,
-and nothing is written to the machine's own.
+Inside, /var is a folder of the run and /run is a new tmpfs: all servers keep their usual paths, no path of a socket is too long,
+and the machine's own folders are not written to.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LINK = "eth0"
 _PAUSE_SECONDS = 0.1  # between two checks
 _AGAIN_SECONDS = 1.0  # after a server's end, before it starts again
 _ASK_SECONDS = 2.0
-# The kubelet would set these for the whole machine: it gets copies in their place.
+# The kubelet would set these for the whole machine, so it gets copies.
 _KUBELET_SYSCTLS = ("vm/overcommit_memory", "kernel/panic", "kernel/panic_on_oops")
 
 
@@ -36,11 +36,11 @@ def _run(*command: str | Path) -> None:
 def _mounts(plan: dict[str, Any]) -> None:
     _run("mount", "--bind", plan["var"], "/var")
     _run("mount", "-t", "tmpfs", "tmpfs", "/run")
-    if os.path.ismount(_CGROUPS / "unified"):  # runc takes the controllers of version 1 alone
+    if os.path.ismount(_CGROUPS / "unified"):  # runc supports only the controllers of version 1
         _run("umount", _CGROUPS / "unified")
     for controller in plan["controllers"]:
         (_CGROUPS / controller / plan["name"]).mkdir(exist_ok=True)
-    for file in ("cpuset.cpus", "cpuset.mems"):  # a new one is empty, and takes no process
+    for file in ("cpuset.cpus", "cpuset.mems"):  # a new one is empty, and accepts no process
         (_CGROUPS / "cpuset" / plan["name"] / file).write_text((_CGROUPS / "cpuset" / file).read_text())
     for name in _KUBELET_SYSCTLS:
         copy = Path("/run") / name.replace("/", "-")
@@ -50,7 +50,7 @@ def _mounts(plan: dict[str, Any]) -> None:
 
 def _network(plan: dict[str, Any]) -> None:
     _run("ip", "link", "set", "lo", "up")
-    # Not /sys/class/net, which is still the machine's. The launcher puts the link here.
+    # Not /sys/class/net, which is still the machine's. The launcher moves the link here.
     while not Path("/proc/sys/net/ipv4/conf", _LINK).exists():
         time.sleep(_PAUSE_SECONDS)
     _run("ip", "address", "add", f"{plan['node']}/24", "dev", _LINK)
@@ -58,12 +58,12 @@ def _network(plan: dict[str, Any]) -> None:
     _run("ip", "route", "add", "default", "via", plan["machine"])
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
     bridge = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
-    if bridge.exists():  # else the kernel has no such filter
+    if bridge.exists():  # absent if the kernel has no such filter
         bridge.write_text("1")
 
 
 class _Servers:
-    """The servers; `tend` reaps those that ended and starts them again."""
+    """The servers. `tend` reaps a server that ended, and starts it again."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
@@ -85,7 +85,7 @@ class _Servers:
             if pid == 0:
                 break
             name = self._running.pop(pid, None)
-            if name is not None:  # else an orphan, which a first process inherits
+            if name is not None:  # None: an orphan, which the first process inherits
                 print(f"{name} ended: {os.waitstatus_to_exitcode(status)}", flush=True)
                 self._again[name] = time.monotonic() + _AGAIN_SECONDS
         for name in [name for name, due in self._again.items() if due <= time.monotonic()]:
@@ -125,7 +125,7 @@ def _wait(servers: _Servers, url: str, context: Any = None) -> None:
 
 def main(plan_file: str) -> None:
     """Prepare the namespaces, and keep the servers running for ever."""
-    import ssl  # noqa: PLC0415 -- here, where it is needed
+    import ssl  # noqa: PLC0415 -- only here
 
     plan: dict[str, Any] = json.loads(Path(plan_file).read_text())
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""Numbers of nodes: each running node of this machine holds one, and what a killed one left is found by it."""
+"""Node numbers: each running node locks one. The number identifies leftovers of a killed node."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from devcluster.servers import runs
 
 
 def sweep() -> list[str]:
-    """Remove what nodes left whose launchers were killed; return what was removed."""
+    """Remove what nodes of killed launchers left, and return what was removed."""
     removed = [str(folder) for folder in runs.sweep()]
     for number in NUMBERS:
         name = Addresses(number).name
@@ -28,18 +28,18 @@ def sweep() -> list[str]:
 
 @contextlib.contextmanager
 def hold() -> Iterator[int]:
-    """Hold a number that no other node of this machine has, for the `with` block."""
+    """Lock a number that no other node of this machine has, for the `with` block."""
     for number in NUMBERS:
         with _held(number) as free:
             if free:
                 yield number
                 return
-    raise DevclusterError(f"{len(NUMBERS)} nodes run on this machine already")
+    raise DevclusterError(f"{len(NUMBERS)} nodes already run on this machine")
 
 
 @contextlib.contextmanager
 def _held(number: int) -> Iterator[bool]:
-    """Hold a number, unless another node has it; the value is whether this process does."""
+    """Lock a number unless another node has it; yield whether this process has it."""
     with locked_if_free(runs_folder() / f"node-{number}.lock") as free:
-        # A node of another user, or with another TMPDIR, holds another file: its link shows that it runs.
+        # A node of another user, or with another TMPDIR, locks another file: its link shows that it runs.
         yield free and not Path("/sys/class/net", Addresses(number).name).exists()

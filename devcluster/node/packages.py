@@ -1,12 +1,11 @@
-"""Debian packages that a node needs: installed where this process may do that, else named in an error."""
+"""Debian packages that a node needs: installed by apt-get if this process is root, else named in an error."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import sys
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
 
 from devcluster import commands
 from devcluster.errors import MissingToolError
@@ -14,64 +13,45 @@ from devcluster.files import cache_folder, locked
 
 _APT_SECONDS = 900.0  # half a minute; a loaded machine with a slow mirror may need many times that
 
-
-@dataclass(frozen=True)
-class Need:
-    """A program, or a file, and the Debian package that brings it."""
-
-    program: str
-    package: str
-
-
-IMAGE_NEEDS = (
-    Need("buildah", "buildah"),  # builds images with neither a daemon nor a runtime
-    Need("debootstrap", "debootstrap"),  # the base image, where no registry can be reached
-    Need("runc", "runc"),  # runs one image without a cluster
-)
-NODE_NEEDS = (
-    *IMAGE_NEEDS,
-    Need("containerd", "containerd"),
-    Need("ctr", "containerd"),  # loads images
-    Need("/usr/lib/cni/bridge", "containernetworking-plugins"),
-    Need("nft", "nftables"),  # kube-proxy's rules
-    Need("iptables", "iptables"),  # the bridge plugin's masquerading, and the port mappings
-    Need("catatonit", "catatonit"),  # the pause container
-    Need("ip", "iproute2"),
-    Need("unshare", "util-linux"),
-    Need("nsenter", "util-linux"),
-)
+IMAGE_NEEDS = {
+    "buildah": "buildah",  # builds images with neither a daemon nor a runtime
+    "debootstrap": "debootstrap",  # makes the base image without a registry
+    "runc": "runc",  # runs an image without a cluster
+}
+"""Programs -> their Debian packages."""
+NODE_NEEDS = IMAGE_NEEDS | {
+    "containerd": "containerd",
+    "ctr": "containerd",  # loads images
+    "/usr/lib/cni/bridge": "containernetworking-plugins",
+    "nft": "nftables",  # kube-proxy's rules
+    "iptables": "iptables",  # the bridge plugin's masquerading, and the port mappings
+    "catatonit": "catatonit",  # the pause container
+    "ip": "iproute2",
+    "unshare": "util-linux",
+    "nsenter": "util-linux",
+}
 
 
-def missing(needs: tuple[Need, ...], path: str | None = None) -> list[str]:
-    """Return the packages of what is missing, each once. `path`: where programs are looked for."""
-    found = dict.fromkeys(
-        need.package
-        for need in needs
-        if not (Path(need.program).exists() if need.program.startswith("/") else shutil.which(need.program, path=path))
-    )
-    return list(found)
+def missing(needs: Mapping[str, str], path: str | None = None) -> list[str]:
+    """Return the packages of missing programs, each once. `path`: the folders of programs."""
+    return list(dict.fromkeys(package for name, package in needs.items() if shutil.which(name, path=path) is None))
 
 
-def ensure(needs: tuple[Need, ...]) -> None:
-    """Install what is missing by apt-get.
-
-    Raises:
-        MissingToolError: it cannot be installed from here; the message names what is needed.
-
-    """
-    if sys.platform != "linux" or os.geteuid() != 0:
-        raise MissingToolError("a node, and the images for it, need root on Linux: namespaces, mounts and cgroups")
+def ensure(needs: Mapping[str, str]) -> None:
+    """Install missing packages by apt-get. If that is not possible, raise a MissingToolError that names them."""
+    if os.geteuid() != 0:
+        raise MissingToolError("a node and its images need root, for namespaces, mounts and cgroups")
     if missing(needs):
-        with locked(cache_folder() / "packages.lock"):  # apt-get itself refuses to run twice
-            _install(missing(needs))
+        with locked(cache_folder() / "packages.lock"):  # apt-get does not run twice at the same time
+            absent = missing(needs)
+            if absent:  # else another process has installed them
+                _install(absent)
 
 
 def _install(absent: list[str]) -> None:
-    if not absent:  # another process has installed them
-        return
     command = f"apt-get install --no-install-recommends {' '.join(absent)}"
     if shutil.which("apt-get") is None:
-        raise MissingToolError(f"not here: {', '.join(absent)}. On Debian or Ubuntu: {command}")
+        raise MissingToolError(f"missing: {', '.join(absent)}. On Debian or Ubuntu: {command}")
     print(f"devcluster: {command}", file=sys.stderr, flush=True)
     for arguments in (["update"], ["install", "-y", "--no-install-recommends", *absent]):
         done = commands.run(

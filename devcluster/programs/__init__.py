@@ -1,1 +1,1 @@
-"""Programs: where each program comes from, and the folder in the cache that holds it."""
+"""Programs: where each comes from, and its folder in the cache."""

@@ -1,6 +1,6 @@
 """Go builds: a program from a pinned Go module, built once into the cache, with a link for each of its names.
 
-The name of the cache folder is a hash of all that goes into the build: the module's files, the flags, the target.
+The name of the cache folder is a hash of the input of the build: the module's files, the flags, the target.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from pathlib import Path
 
 from devcluster.errors import BuildError
 from devcluster.programs import toolchain
-from devcluster.programs.cache import cached
-from devcluster.programs.progress import Spinner
+from devcluster.programs.cache import Spinner, cached
 
 _MODULES = Path(__file__).with_name("go")
 
@@ -29,9 +28,9 @@ class GoProgram:
 
     name: str
     title: str = ""  # in the progress line; empty: the name
-    links: tuple[str, ...] = ()  # further names: the program acts by the name with which it is called
+    links: tuple[str, ...] = ()  # further names: the program acts by the name under which it is called
     package: str = "."  # with the main function
-    kubernetes: bool = False  # whether it reports a release of Kubernetes, which the linker then stamps into it
+    kubernetes: bool = False  # whether it reports a release of Kubernetes, which the linker writes into it
 
     @property
     def module(self) -> Path:
@@ -60,12 +59,12 @@ KUBE_STATE_METRICS = GoProgram("kube-state-metrics", package="k8s.io/kube-state-
 _KEY_LENGTH = 16  # of the hash, in a folder's name
 _ERROR_LINES = 40
 
-# GOFLAGS is set because an unset one would let the user's `go env -w` in. GOTOOLCHAIN: build with the Go that was chosen.
+# GOFLAGS: if it were unset, the user's `go env -w` would apply. GOTOOLCHAIN: build with the Go that was chosen.
 ENVIRONMENT = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local", "GOWORK": "off"}
 
 
 def kubernetes_version(module_file: str) -> str:
-    """Return the Kubernetes release that go.mod asks for, like v1.36.3."""
+    """Return the Kubernetes release that go.mod requires, such as v1.36.3."""
     found = re.search(r"^\s*k8s\.io/kubernetes (v\d+\.\d+\.\d+)\s*$", module_file, re.MULTILINE)
     if found is None:
         raise BuildError("go.mod does not require a release of k8s.io/kubernetes")
@@ -73,9 +72,9 @@ def kubernetes_version(module_file: str) -> str:
 
 
 def build_flags(version: str | None) -> list[str]:
-    """Return the flags of `go build`; with a version of Kubernetes for a program that reports it.
+    """Return the flags of `go build`. `version`: of Kubernetes, for a program that reports it.
 
-    Without the version the server calls itself v0.0.0, and charts that ask for a Kubernetes version refuse it.
+    Without the version the server reports v0.0.0, and charts that require a Kubernetes version reject it.
     """
     stamped: list[str] = []
     if version is not None:
@@ -87,24 +86,24 @@ def build_flags(version: str | None) -> list[str]:
 
 
 def cache_key(files: dict[str, bytes], flags: list[str], target: str) -> str:
-    """Return a name for exactly this build. The version of Go is not part of it: any that is new enough will do."""
+    """Return a name for exactly this build. The version of Go is not a part of it: any version that is new enough works."""
     digest = hashlib.sha256()
     parts = [target.encode(), "\0".join(flags).encode()]
     for name in sorted(files):
         parts += [name.encode(), files[name]]
     for part in parts:
-        digest.update(len(part).to_bytes(8, "big"))  # so that no two lists of parts give the same bytes
+        digest.update(len(part).to_bytes(8, "big"))  # so that two lists of parts never give the same bytes
         digest.update(part)
     return digest.hexdigest()[:_KEY_LENGTH]
 
 
 def module_files(module: Path) -> dict[str, bytes]:
-    """Return what the Go build reads: name -> content."""
+    """Return the files that the Go build reads: name -> content."""
     return {path.name: path.read_bytes() for path in module.iterdir() if path.suffix in {".go", ".mod", ".sum"}}
 
 
 def built(program: GoProgram = CONTROL_PLANE) -> Path:
-    """Return the folder with the program and its links; builds it where that has not been done yet (minutes, once)."""
+    """Return the folder with the program and its links. Build it first if the cache does not have it (minutes, once)."""
     files = module_files(program.module)
     flags = build_flags(kubernetes_version(files["go.mod"].decode()) if program.kubernetes else None)
     key = cache_key(files, flags, f"{sys.platform}-{platform.machine()}")
@@ -116,7 +115,7 @@ def _build(program: GoProgram, flags: list[str], new: Path, progress: Spinner) -
     go = toolchain.go()
     progress.detail = "downloading the Go modules"
     packages = _run_go([go, "list", "-deps", program.package], program, progress)
-    # -v names each package as it is compiled, and leaves out those that Go has in its own cache.
+    # -v prints each package that is compiled, without those in Go's own cache.
     compile_all: list[str | Path] = [go, "build", "-v", *flags, "-o", new / program.name, program.package]
     _run_go(compile_all, program, progress, total=len(packages))
     for link in program.links:
@@ -143,7 +142,7 @@ def _run_go(command: list[str | Path], program: GoProgram, progress: Spinner, to
                     progress.detail = line.strip().removeprefix("go: ")
                 elif total:
                     progress.detail = f"{len(lines)} of at most {total} packages, {lines[-1]}"
-        except BaseException:  # also on an interrupt: the compiler must not run on
+        except BaseException:  # also on an interrupt: the compiler must not continue
             process.terminate()
             raise
     if process.returncode != 0:

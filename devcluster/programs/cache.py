@@ -1,23 +1,34 @@
-"""Cache of programs: each folder is made once, by one process, and appears when it is complete."""
+"""Cache of programs: one process fills each folder, and shows its progress by a spinner on a terminal or lines in a log."""
 
 from __future__ import annotations
 
+import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Self, TextIO
 
 from devcluster.files import cache_folder, locked
-from devcluster.programs.progress import Spinner
+
+_TERMINAL_SECONDS = 0.2  # between two frames
+_LOG_SECONDS = 15.0  # between two lines: CI systems stop silent builds after minutes
+_SPINNER = "|/-\\"
+_ERASE_LINE = "\r\x1b[K"
 
 
 def cached(name: str, title: str, make: Callable[[Path, Spinner], None]) -> Path:
-    """Return the folder `name` of the cache. Where it is not there, `make` fills a new one, and `title` is shown."""
+    """Return the folder `name` of the cache. If it does not exist, let `make` fill a new one, and show `title`.
+
+    The folder appears when it is complete.
+    """
     folder = cache_folder() / name
     if folder.exists():
         return folder
     folder.parent.mkdir(exist_ok=True)
     with Spinner(title) as progress:
-        progress.detail = "waiting for another process that does the same"
+        progress.detail = "waiting for another process with the same task"
         with locked(folder.with_name(f"{folder.name}.lock")):
             if not folder.exists():
                 with tempfile.TemporaryDirectory(prefix="new-", dir=folder.parent) as temporary:
@@ -26,3 +37,53 @@ def cached(name: str, title: str, make: Callable[[Path, Spinner], None]) -> Path
                     make(new, progress)
                     new.replace(folder)
     return folder
+
+
+def elapsed(seconds: float) -> str:
+    """Return a readable duration: "48 s", "3 min 07 s"."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+
+class Spinner:
+    """Shows a title, the elapsed time, and `detail`, which the caller may set at any time.
+
+    A thread draws, so that the spinner moves while the work prints nothing (a linker is silent for half a minute).
+    """
+
+    def __init__(self, title: str, *, stream: TextIO | None = None) -> None:
+        self._title = title
+        self._stream = stream or sys.stderr
+        self._terminal = self._stream.isatty()
+        self._started = time.monotonic()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._draw, name="progress", daemon=True)
+        self.detail = ""
+
+    def __enter__(self) -> Self:
+        if not self._terminal:
+            self._print(f"{self._title} ...")
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+        end = "done" if kind is None else "failed" if issubclass(kind, Exception) else "interrupted"
+        erase = _ERASE_LINE if self._terminal else ""
+        self._print(f"{erase}{self._title}: {end} after {elapsed(time.monotonic() - self._started)}")
+
+    def _draw(self) -> None:
+        frames = 0
+        while not self._over.wait(_TERMINAL_SECONDS if self._terminal else _LOG_SECONDS):
+            line = f"{self._title}: {elapsed(time.monotonic() - self._started)}"
+            if self.detail:
+                line += f", {self.detail}"
+            if self._terminal:
+                self._print(f"{_ERASE_LINE}{_SPINNER[frames % len(_SPINNER)]} {line}", end="")
+            else:
+                self._print(line)
+            frames += 1
+
+    def _print(self, text: str, *, end: str = "\n") -> None:
+        print(text, end=end, file=self._stream, flush=True)

@@ -1,7 +1,7 @@
 """Debian packages: programs that no wheel has, downloaded by apt-get and unpacked into the cache.
 
-Nothing is installed, which needs no root and starts no service. apt-get checks what it downloads against the
-distribution's signed lists.
+Nothing is installed, so this needs no root and starts no service. apt-get checks its downloads against the distribution's
+signed lists.
 """
 
 from __future__ import annotations
@@ -13,30 +13,25 @@ from pathlib import Path
 
 from devcluster import commands
 from devcluster.errors import MissingToolError
-from devcluster.programs.cache import cached
-from devcluster.programs.progress import Spinner
+from devcluster.programs.cache import Spinner, cached
 
 _APT_SECONDS = 600.0  # a second; a loaded machine with a slow mirror may need many times that
 
 
 def unpacked(package: str, *, instead: str) -> Path:
-    """Return the folder into which the package, and what this machine lacks for it, was unpacked.
+    """Return the folder with the unpacked package and its missing dependencies.
 
-    `instead` advises the user where that is not possible.
-
-    Raises:
-        MissingToolError: the machine has no apt-get, or apt-get could not download the package.
-
+    `instead` advises the user in the MissingToolError if apt-get is missing or cannot download the package.
     """
 
     def download(new: Path, _progress: Spinner) -> None:
         if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
-            raise MissingToolError(f"there is no apt-get here to download {package} with. {instead}")
+            raise MissingToolError(f"apt-get, to download {package}, is missing. {instead}")
         archives = new.parent / "archives"
         (archives / "partial").mkdir(parents=True)
         install = ["--download-only", "--no-install-recommends", "--yes", "install", package]
         failure = _apt_get(archives, install)
-        if failure:  # the lists of packages may be old, or absent, as in an image
+        if failure:  # the lists of packages may be old, or absent as in an image
             failure = _apt_get(archives, ["update"]) or _apt_get(archives, install)
         if failure:
             raise MissingToolError(f"apt-get could not download {package}. {instead}\n{failure}")
@@ -48,7 +43,7 @@ def unpacked(package: str, *, instead: str) -> Path:
 
 
 def _distribution() -> str:
-    """Such as debian-12: libraries of another release would not fit."""
+    """Return a name such as debian-12: libraries of another release would not fit."""
     try:
         release = platform.freedesktop_os_release()
     except OSError:
@@ -57,7 +52,7 @@ def _distribution() -> str:
 
 
 def _apt_get(archives: Path, arguments: Sequence[str]) -> str:
-    """Return its error message; empty if it succeeded. Nothing is installed, so that its locks are of no use."""
+    """Run apt-get without its locks, which only an installation needs. Return the error message; empty on success."""
     options = ["-q", "-o", "Debug::NoLocking=1", "-o", f"Dir::Cache::archives={archives}", "-o", "APT::Sandbox::User="]
     done = commands.run(["apt-get", *options, *arguments], check=False, timeout_seconds=_APT_SECONDS)
     return "" if done.returncode == 0 else done.stderr.strip() or f"apt-get ended with {done.returncode}"

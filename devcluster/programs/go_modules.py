@@ -1,4 +1,4 @@
-"""Go modules as sources of files: downloaded by Go into its own cache, each release pinned by its hash."""
+"""Go modules as sources of files: Go downloads them into its own cache, and a hash pins each release."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from devcluster import commands
 from devcluster.errors import BuildError
 from devcluster.programs import toolchain
 from devcluster.programs.building import ENVIRONMENT
-from devcluster.programs.progress import Spinner
+from devcluster.programs.cache import Spinner
 
 _SECONDS = 600.0  # seconds; a slow line needs many times that
 
 
 @dataclass(frozen=True)
 class GoModule:
-    """One release of a module, and the files in it that are of use here."""
+    """One release of a module, and the names of the files that are used."""
 
     path: str
     version: str
@@ -26,14 +26,9 @@ class GoModule:
     names: tuple[str, ...] = ()
 
     def folder(self) -> Path:
-        """Return the unpacked module; downloads it where Go has not done so before.
-
-        Raises:
-            BuildError: it could not be downloaded, or is not the one that was pinned.
-
-        """
+        """Return the folder of the unpacked module, which Go downloads if its cache does not have it."""
         name = f"{self.path}@{self.version}"
-        # In an empty folder: in one with a go.mod, Go would look there for what that asks for.
+        # In an empty folder: Go would read a go.mod.
         with Spinner(f"Looking for the Go module {name}"), tempfile.TemporaryDirectory() as empty:
             done = commands.run(
                 [toolchain.go(), "mod", "download", "-json", name],
@@ -46,7 +41,7 @@ class GoModule:
         if "Dir" not in found:
             raise BuildError(f"{name} could not be downloaded: {found.get('Error', done.stderr.strip())}")
         if found["Sum"] != self.checksum:
-            raise BuildError(f"{name} is not the one that was pinned: {found['Sum']}, not {self.checksum}")
+            raise BuildError(f"{name} is not the pinned release: {found['Sum']}, not {self.checksum}")
         return Path(found["Dir"])
 
     def files(self) -> list[Path]:

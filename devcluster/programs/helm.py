@@ -1,6 +1,6 @@
-"""Helm: the machine's own where it is new enough, else the one in a pinned PyPI package.
+"""Helm: the machine's own if it is new enough, else that of a pinned PyPI package.
 
-The package is a layer for a cloud's functions: a wheel that contains an archive of an archive with helm.
+The package is a layer for cloud functions: a wheel with an archive of an archive of helm.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from devcluster.files import locked
 from devcluster.programs import wheels
 from devcluster.programs.toolchain import Version, on_path
 
-HELM_OLDEST: Version = (3, 18)  # older ones read values.schema.json by another library, with other messages
+HELM_OLDEST: Version = (3, 18)  # older ones check values.schema.json by another library, with other messages
 
 _PIN = Path(__file__).with_name("helm-wheel.txt")
 _LAYER = "package/lib/layer.zip"  # in the package's .tgz
 _MEMBER = "helm/helm"  # in the layer
-_GARBAGE_PERCENT = "400"  # Go's limit until it collects: a short command takes a quarter less CPU than with its 100
-_HELM_SECONDS = 300.0  # a command answers in under 1 s; a loaded machine may need many times that
+_GARBAGE_PERCENT = "400"  # growth of the heap before Go collects garbage: a short command needs a quarter less CPU than with the default of 100
+_HELM_SECONDS = 300.0  # most commands take under 1 s; a loaded machine may need many times that
 
 
 def helm_program() -> Path:
-    """Return a helm that is new enough; downloads it where the machine has none (38 MB, once)."""
+    """Return a helm that is new enough. Download it if the machine has none (38 MB, once)."""
     found = on_path("helm", ["version", "--short"], HELM_OLDEST)
     if found is not None:
         return found
@@ -50,11 +50,9 @@ def helm(
     stdin: str | None = None,
     timeout_seconds: float = _HELM_SECONDS,
 ) -> subprocess.CompletedProcess[str]:
-    """Run helm; without a kubeconfig it finds no cluster, regardless of the user's own configuration.
+    """Run helm. With `check`, a failure is a CommandError.
 
-    Raises:
-        CommandError: it failed, and `check` is set.
-
+    Without a kubeconfig it finds no cluster, whatever the user's own configuration is.
     """
     return commands.run(
         [helm_program(), *arguments],
@@ -76,5 +74,5 @@ def _extract(folder: Path, program: Path) -> None:
     with zipfile.ZipFile(content) as members, members.open(_MEMBER) as source, new.open("wb") as target:
         shutil.copyfileobj(source, target)
     new.chmod(0o755)
-    new.replace(program)  # atomic: another process never runs half of it
-    archive.unlink()  # as large again, and not read again
+    new.replace(program)  # atomic: another process never runs an incomplete file
+    archive.unlink()  # as large, and no longer needed

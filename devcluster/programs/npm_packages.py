@@ -1,4 +1,4 @@
-"""npm packages: programs that only the npm registry has, installed into the cache by a pinned Node.js.
+"""npm packages: programs that only the npm registry has, which a pinned Node.js installs into the cache.
 
 `npm/NAME` holds a package.json and its lock file, which pins each package by its SHA-512. No install script runs.
 """
@@ -14,14 +14,13 @@ from pathlib import Path
 from devcluster import commands
 from devcluster.errors import BuildError
 from devcluster.programs import wheels
-from devcluster.programs.cache import cached
-from devcluster.programs.progress import Spinner
+from devcluster.programs.cache import Spinner, cached
 
 _HERE = Path(__file__).parent
 _FILES = ("package.json", "package-lock.json")
 _KEY_LENGTH = 16  # of the hash, in a folder's name
 _SECONDS = 1800.0  # seconds of CPU for hundreds of packages; a slow line needs many times that
-_INSTEAD = "Without it there is no test on an emulator of Azure."
+_INSTEAD = "The tests on an emulator of Azure need it."
 
 
 def node() -> Path:
@@ -30,7 +29,7 @@ def node() -> Path:
 
 
 def installed(name: str) -> Path:
-    """Return the folder `node_modules` with the packages of `npm/NAME`; installs them where that has not been done yet."""
+    """Return the folder `node_modules` with the packages of `npm/NAME`. Install them if the cache does not have them."""
     folder = _HERE / "npm" / name
     digest = hashlib.sha256(b"\0".join((folder / file).read_bytes() for file in _FILES)).hexdigest()[:_KEY_LENGTH]
     install = functools.partial(_install, folder, node())

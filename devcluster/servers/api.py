@@ -13,17 +13,17 @@ import urllib3
 from devcluster.errors import ApiError
 
 _REQUEST_SECONDS = 10.0
-_CONNECTIONS = 10  # that are kept: of threads that ask at once
+_CONNECTIONS = 10  # kept open, for threads that send requests at the same time
 
 USER_AGENT: Final = "devcluster"
-"""The name under which the API server notes its writes (managedFields)."""
+"""The name under which the API server records the client's writes (managedFields)."""
 
 
 class ApiClient:
-    """Sends JSON requests to one API server, as the token's user."""
+    """Sends JSON requests to one API server as the token's user."""
 
     def __init__(self, port: int, ca: Path, token: str) -> None:
-        # Connections are kept: tests poll, and a handshake costs both sides more than the request.
+        # Connections stay open: tests poll, and a handshake costs both sides more than the request.
         self._pool = urllib3.HTTPSConnectionPool(
             "127.0.0.1",
             port,
@@ -34,7 +34,7 @@ class ApiClient:
         self.token = token
 
     def get(self, path: str) -> Any:
-        """Read an object, or a plain text like that of /readyz."""
+        """Read an object, or a plain text such as that of /readyz."""
         return self.request("GET", path)
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
@@ -46,7 +46,7 @@ class ApiClient:
         return self.request("DELETE", path)
 
     def is_there(self, path: str) -> bool:
-        """Whether an object exists. An error answer, as of a server that starts, counts as no."""
+        """Return whether an object exists. An error, such as that of a starting server, counts as no."""
         try:
             self.get(path)
         except ApiError:
@@ -60,7 +60,7 @@ class ApiClient:
     def request(
         self, method: str, path: str, body: dict[str, Any] | None = None, *, content_type: str = "application/json"
     ) -> Any:
-        """Send one request; raise ApiError for an error status, ConnectionError or TimeoutError for no answer."""
+        """Send a request. Raise ApiError for an error status, ConnectionError or TimeoutError without an answer."""
         headers = {"Authorization": f"Bearer {self.token}", "Accept": "application/json", "User-Agent": USER_AGENT}
         if body is not None:
             headers["Content-Type"] = content_type
@@ -68,7 +68,7 @@ class ApiClient:
             answer = self._pool.request(
                 method, path, body=None if body is None else json.dumps(body), headers=headers, retries=False
             )
-        except urllib3.exceptions.NewConnectionError as error:  # a kind of the next one
+        except urllib3.exceptions.NewConnectionError as error:  # a subclass of the next one
             raise ConnectionRefusedError(f"{method} {path}: {error}") from error
         except urllib3.exceptions.TimeoutError as error:
             raise TimeoutError(f"{method} {path}: {error}") from error
@@ -81,12 +81,12 @@ class ApiClient:
         return shown
 
     def close(self) -> None:
-        """Close the connections that are kept."""
+        """Close the open connections."""
         self._pool.close()
 
 
 def _decoded(content: bytes) -> Any:
     try:
         return json.loads(content)
-    except json.JSONDecodeError:  # /readyz and its like are plain text
+    except json.JSONDecodeError:  # plain text, such as that of /readyz
         return content.decode(errors="replace")

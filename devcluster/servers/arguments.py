@@ -1,4 +1,4 @@
-"""Command lines of the servers: pure functions of ports, paths and certificates."""
+"""Command lines of the servers: pure functions of ports and of a folder with certificates."""
 
 from __future__ import annotations
 
@@ -6,24 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from devcluster.servers.certificates import Pair
-
-ISSUER = "https://kubernetes.default.svc.cluster.local"
+_ISSUER = "https://kubernetes.default.svc.cluster.local"
 SERVICE_RANGE = "10.0.0.0/24"
-# Every name by which a client may look for the API server; the address is the first of the service range.
-HOSTS = (
-    "127.0.0.1",
-    "localhost",
-    "kubernetes",
-    "kubernetes.default",
-    "kubernetes.default.svc",
-    "kubernetes.default.svc.cluster.local",
-    "10.0.0.1",
-)
+SERVICE_NAMES = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local")
+HOSTS = ("127.0.0.1", "localhost", *SERVICE_NAMES, "10.0.0.1")
+"""Every name by which a client may call the API server; the last is the first address of the service range."""
 
-# What a cluster without nodes has use for. Names beyond these can be added where a test needs one.
+# The controllers that a cluster without nodes needs. A test may add others.
 CONTROLLERS = (
-    "clusterrole-aggregation-controller",  # fills admin, edit and view with what a chart adds to them
+    "clusterrole-aggregation-controller",  # adds a chart's rules to admin, edit and view
     "garbage-collector-controller",
     "namespace-controller",
     "root-ca-certificate-publisher-controller",
@@ -31,102 +22,99 @@ CONTROLLERS = (
     "serviceaccount-token-controller",
 )
 
-# With the default of 20 a second, a new namespace waits seconds for its service account behind the others.
-MANAGER_REQUESTS_PER_SECOND = 500
+# With the default of 20 a second, a new namespace waits seconds for its service account.
+_MANAGER_REQUESTS_PER_SECOND = 500
 
 
 @dataclass(frozen=True)
 class Ports:
-    """Loopback ports of one control plane; they stay the same when a part of it is started again."""
+    """Loopback ports of one control plane. They stay the same when a server is started again."""
 
     etcd: int
     etcd_peer: int
     apiserver: int
 
 
-@dataclass(frozen=True)
-class Credentials:
-    """Files with which servers and users authenticate."""
+def etcd(folder: Path, ports: Ports) -> list[str]:
+    """Run etcd for one client, which needs a certificate: else any process could bypass the API server's rules.
 
-    ca: Path
-    etcd: Pair  # as server, peer and client: etcd has one client here
-    apiserver: Pair
-    tokens: Path  # the admin's, as the API server reads them
-    service_account_private: Path
-    service_account_public: Path
-
-
-def etcd(program: Path, data: Path, ports: Ports, credentials: Credentials) -> list[str]:
-    """Run etcd for one client, which has to show a certificate: else any process could bypass the API server's rules.
-
-    Without fsync for each write: the data lives no longer than the run, and survives the death of the process, though not
-    of the machine. etcd still syncs each snapshot (10,000 writes) and each new segment of its log (64 MB).
+    Without fsync for each write: the data is needed only during the run. It survives a kill of the process, but not a crash of
+    the machine. etcd still syncs each snapshot (10,000 writes) and each new segment of its log (64 MB).
     """
     client, peer = (f"https://127.0.0.1:{port}" for port in (ports.etcd, ports.etcd_peer))
-    options = {
+    options: dict[str, object] = {
         "name": "devcluster",
-        "data-dir": data,
+        "data-dir": folder / "etcd",
         "listen-client-urls": client,
         "advertise-client-urls": client,
         "listen-peer-urls": peer,
         "initial-advertise-peer-urls": peer,
         "initial-cluster": f"devcluster={peer}",
-        "client-cert-auth": "true",
-        "trusted-ca-file": credentials.ca,
-        "cert-file": credentials.etcd.certificate,
-        "key-file": credentials.etcd.key,
-        "peer-client-cert-auth": "true",
-        "peer-trusted-ca-file": credentials.ca,
-        "peer-cert-file": credentials.etcd.certificate,
-        "peer-key-file": credentials.etcd.key,
         "unsafe-no-fsync": "true",
         "log-level": "warn",
     }
-    return [str(program), *flags(options)]
+    for prefix in ("", "peer-"):
+        options |= {
+            f"{prefix}client-cert-auth": "true",
+            f"{prefix}trusted-ca-file": folder / "ca.crt",
+            f"{prefix}cert-file": folder / "etcd.crt",
+            f"{prefix}key-file": folder / "etcd.key",
+        }
+    return flags(options)
 
 
-def apiserver(program: Path, ports: Ports, credentials: Credentials, extra: Sequence[str] = ()) -> list[str]:
+def apiserver(folder: Path, ports: Ports, extra: Sequence[str] = ()) -> list[str]:
     """Run the API server on the loopback address, with RBAC."""
-    options = {
+    options = apiserver_options(folder) | {
         "etcd-servers": f"https://127.0.0.1:{ports.etcd}",
-        "etcd-cafile": credentials.ca,
-        "etcd-certfile": credentials.etcd.certificate,
-        "etcd-keyfile": credentials.etcd.key,
+        "etcd-cafile": folder / "ca.crt",
+        "etcd-certfile": folder / "etcd.crt",
+        "etcd-keyfile": folder / "etcd.key",
         "bind-address": "127.0.0.1",
         "secure-port": ports.apiserver,
-        # Else it looks for the machine's default route, and ends on a machine without network.
+        # Else it reads the machine's default route, and fails on a machine without network.
         "advertise-address": "127.0.0.1",
         "endpoint-reconciler-type": "none",
-        "tls-cert-file": credentials.apiserver.certificate,
-        "tls-private-key-file": credentials.apiserver.key,
-        "client-ca-file": credentials.ca,
-        "token-auth-file": credentials.tokens,
+        "token-auth-file": folder / "tokens.csv",
         "authorization-mode": "RBAC",
-        "service-account-issuer": ISSUER,
-        "service-account-key-file": credentials.service_account_public,
-        "service-account-signing-key-file": credentials.service_account_private,
         "service-cluster-ip-range": SERVICE_RANGE,
+    }
+    return [*flags(options), *extra]
+
+
+def controller_manager(folder: Path, more: Sequence[str] = ()) -> list[str]:
+    """Run the usual controllers and those of `more`, each as its service account in RBAC."""
+    options = manager_options(folder) | {
+        "controllers": ",".join((*CONTROLLERS, *more)),
+        "secure-port": 0,  # nothing reads its metrics
+    }
+    return flags(options)
+
+
+def apiserver_options(folder: Path | str) -> dict[str, object]:
+    """Return options of every API server; its certificates and keys are in `folder`."""
+    return {
+        "tls-cert-file": f"{folder}/apiserver.crt",
+        "tls-private-key-file": f"{folder}/apiserver.key",
+        "client-ca-file": f"{folder}/ca.crt",
+        "service-account-issuer": _ISSUER,
+        "service-account-key-file": f"{folder}/service-accounts.pub",
+        "service-account-signing-key-file": f"{folder}/service-accounts.key",
         "allow-privileged": "true",
     }
-    return [str(program), *flags(options), *extra]
 
 
-def controller_manager(
-    program: Path, kubeconfig: Path, credentials: Credentials, more: Sequence[str] = ()
-) -> list[str]:
-    """Run the controllers, and those of `more`, each as the service account that RBAC knows it by."""
-    options = {
-        "kubeconfig": kubeconfig,
-        "controllers": ",".join((*CONTROLLERS, *more)),
-        "service-account-private-key-file": credentials.service_account_private,
-        "root-ca-file": credentials.ca,
+def manager_options(folder: Path | str) -> dict[str, object]:
+    """Return options of every controller manager; its kubeconfig and keys are in `folder`."""
+    return {
+        "kubeconfig": f"{folder}/kube-controller-manager.kubeconfig",
+        "service-account-private-key-file": f"{folder}/service-accounts.key",
+        "root-ca-file": f"{folder}/ca.crt",
         "use-service-account-credentials": "true",
-        "leader-elect": "false",  # there is one, and it need not wait for an old lease to expire
-        "secure-port": 0,  # its metrics are not read, so it needs no port
-        "kube-api-qps": MANAGER_REQUESTS_PER_SECOND,
-        "kube-api-burst": MANAGER_REQUESTS_PER_SECOND,
+        "leader-elect": "false",  # there is one manager, which need not wait until an old lease expires
+        "kube-api-qps": _MANAGER_REQUESTS_PER_SECOND,
+        "kube-api-burst": _MANAGER_REQUESTS_PER_SECOND,
     }
-    return [str(program), *flags(options)]
 
 
 def redis_configuration(
@@ -137,7 +125,7 @@ def redis_configuration(
     persistent: bool,
     extra: Mapping[str, str],
 ) -> str:
-    """Return the content of redis.conf. A file, because every user can read a command line, and the password is in it."""
+    """Return the content of redis.conf: a file, since it has the password, and every user can read a command line."""
     options = {
         "bind": "127.0.0.1",
         "port": str(port),
@@ -145,9 +133,9 @@ def redis_configuration(
         "daemonize": "no",
         "save": '""',
         "appendonly": "yes" if persistent else "no",
-        # So that a kill -9 loses nothing that was acknowledged; what fsync adds is for a machine that loses power.
+        # A kill -9 loses nothing that was acknowledged: fsync only protects from a power failure.
         "appendfsync": "no",
-        # Keys that the protocol relies on must not be dropped silently: a full Redis refuses writes.
+        # A full Redis rejects writes: it must not evict keys that the protocol relies on.
         "maxmemory-policy": "noeviction",
     }
     if password is not None:
@@ -164,7 +152,7 @@ def redis_tls(*, port: int, folder: Path) -> dict[str, str]:
 
 
 def flags(options: Mapping[str, object]) -> list[str]:
-    """Return options as a command line has them: --name=value."""
+    """Return options for a command line: --name=value."""
     return [f"--{name}={value}" for name, value in options.items()]
 
 

@@ -1,6 +1,6 @@
-"""Certificates for one cluster: its own authority, and what that signs.
+"""Certificates for one cluster: its own authority, and the certificates that it signs.
 
-Everything lives as long as the run. Keys are elliptic: making one takes a millisecond, an RSA key up to a second.
+They exist as long as the run. Keys are elliptic: making one takes a millisecond, an RSA key up to a second.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -25,7 +24,7 @@ _CLOCK_SKEW = dt.timedelta(minutes=5)  # between this machine and a container on
 
 @dataclass(frozen=True)
 class Pair:
-    """A certificate and its key, as files."""
+    """The files of a certificate and its key."""
 
     certificate: Path
     key: Path
@@ -34,40 +33,28 @@ class Pair:
 class Authority:
     """Signs the certificates of one cluster."""
 
-    def __init__(self, folder: Path, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> None:
+    def __init__(self, folder: Path) -> None:
+        """Make an authority with its files in `folder`. Its own key stays in memory."""
         self._folder = folder
-        self._key = key
-        self._certificate = certificate
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = _name("devcluster")
+        public = self._key.public_key()
+        certificate = (
+            _builder(subject=self._name, issuer=self._name, key=public, is_authority=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+            .sign(self._key, hashes.SHA256())
+        )
         self.certificate = folder / "ca.crt"
         self.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
-    @classmethod
-    def new(cls, folder: Path) -> Self:
-        """Make an authority whose files lie in `folder`. Its own key stays in memory."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = _name("devcluster")
-        certificate = (
-            _builder(subject=name, issuer=name, key=key.public_key())
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(_key_usage(signs_certificates=True), critical=True)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .sign(key, hashes.SHA256())
-        )
-        return cls(folder, key, certificate)
-
     def issue(self, file_name: str, *, user: str, group: str | None = None, hosts: Sequence[str] = ()) -> Pair:
-        """Sign a certificate with which `user` of `group` may call, and serve as `hosts`."""
+        """Sign a client certificate for `user` of `group`, which may also serve as `hosts`."""
         key = ec.generate_private_key(ec.SECP256R1())
         usages = [ExtendedKeyUsageOID.CLIENT_AUTH, *([ExtendedKeyUsageOID.SERVER_AUTH] if hosts else [])]
         builder = (
-            _builder(subject=_name(user, group), issuer=self._certificate.subject, key=key.public_key())
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_key_usage(signs_certificates=False), critical=True)
+            _builder(subject=_name(user, group), issuer=self._name, key=key.public_key(), is_authority=False)
             .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
-                critical=False,
-            )
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
         if hosts:
             builder = builder.add_extension(x509.SubjectAlternativeName([*map(_host, hosts)]), critical=False)
@@ -79,7 +66,7 @@ class Authority:
 
 
 def signing_key(folder: Path, file_name: str) -> tuple[Path, Path]:
-    """Make a key pair for service-account tokens; return the files of the private and of the public half."""
+    """Make a key pair for service-account tokens, and return the files of the private and the public key."""
     key = ec.generate_private_key(ec.SECP256R1())
     private, public = folder / f"{file_name}.key", folder / f"{file_name}.pub"
     write_private(private, _private(key))
@@ -95,8 +82,12 @@ def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
     )
 
 
-def _builder(*, subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+def _builder(
+    *, subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, is_authority: bool
+) -> x509.CertificateBuilder:
     now = dt.datetime.now(dt.UTC)
+    signs = is_authority  # certificates, and lists of revoked ones
+    usage = x509.KeyUsage(True, False, False, False, False, signs, signs, False, False)  # all sign data
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -105,11 +96,13 @@ def _builder(*, subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePubl
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _CLOCK_SKEW)
         .not_valid_after(now + _LIFETIME)
+        .add_extension(x509.BasicConstraints(ca=is_authority, path_length=0 if is_authority else None), critical=True)
+        .add_extension(usage, critical=True)
     )
 
 
 def _name(user: str, group: str | None = None) -> x509.Name:
-    """Kubernetes reads the user from the common name, the group from the organisation."""
+    """Return a subject: Kubernetes reads the user from the common name, and the group from the organisation."""
     groups = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group)] if group else []
     return x509.Name([*groups, x509.NameAttribute(NameOID.COMMON_NAME, user)])
 
@@ -119,17 +112,3 @@ def _host(host: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:
         return x509.DNSName(host)
-
-
-def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=True,
-        key_cert_sign=signs_certificates,
-        crl_sign=signs_certificates,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )

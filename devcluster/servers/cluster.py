@@ -1,108 +1,52 @@
-"""Control plane: etcd, kube-apiserver and kube-controller-manager, for as long as a `with` block.
+"""Cluster: etcd, kube-apiserver and kube-controller-manager, for as long as a `with` block.
 
-Faults are injected by methods: the API server can be paused, killed and started again with the same address and data.
+Faults are injected by methods: the API server can be paused, killed, and started again with the same address and data.
 """
 
 from __future__ import annotations
 
-import subprocess
+import secrets
+import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from devcluster import commands
-from devcluster.errors import DevclusterError
-from devcluster.programs.control_plane import programs
+from devcluster.files import write_private
+from devcluster.programs.building import built
+from devcluster.servers import arguments
 from devcluster.servers.api import ApiClient
-from devcluster.servers.certificates import Pair
-from devcluster.servers.control_plane import READY_SECONDS, ControlPlane
-from devcluster.servers.kubeconfigs import kubeconfig, token_user, write_kubeconfig
-from devcluster.servers.running import Running, retried_on_taken_port
+from devcluster.servers.arguments import Ports
+from devcluster.servers.certificates import Authority, Pair, signing_key
+from devcluster.servers.control_plane import ControlPlane
+from devcluster.servers.kubeconfigs import certificate_user, token_user
+from devcluster.servers.ports import free_ports
 from devcluster.waiting import wait_until
 
-_NEW_ACCOUNT_SECONDS = 30.0  # the controller makes a namespace's default account, in well under 1 s
-_KUBECTL_SECONDS = 120.0
+_READY_SECONDS = 120.0  # ready in 2 s; a loaded CI machine may need many times that
+_NEW_ACCOUNT_SECONDS = 30.0  # the controller makes a namespace's default account in well under 1 s
 _TOKEN_LIFETIME_SECONDS = 24 * 3600
+_ADMIN = "devcluster-admin"
 
 
-class Cluster(Running):
-    """A running control plane. Start it by `with Cluster() as cluster:` or by `start` and `stop`.
+class Cluster(ControlPlane):
+    """A running cluster without nodes. Start it by `with Cluster() as cluster:` or by `start` and `stop`.
 
-    `controllers` are names of controllers that it runs beside the usual ones.
+    `controllers` are names of controllers that run beside the usual ones.
     """
+
+    name = "cluster"
+    etcd: tuple[str, Pair]
+    """Address of etcd, and the certificate and key of its client: for benchmarks, which write many objects fast."""
+    api: ApiClient
+    """Sends requests as an administrator."""
+    _ports: Ports
 
     def __init__(self, *, apiserver_arguments: Sequence[str] = (), controllers: Sequence[str] = ()) -> None:
         self._apiserver_arguments = tuple(apiserver_arguments)
         self._controllers = tuple(controllers)
-        self._started: ControlPlane | None = None
 
-    # -- what it is
-
-    @property
-    def url(self) -> str:
-        """Address of the API server."""
-        return self._running.url
-
-    @property
-    def ca(self) -> Path:
-        """Certificate of the authority that signed the API server's certificate."""
-        return self._running.credentials.ca
-
-    @property
-    def etcd(self) -> tuple[str, Pair]:
-        """Address of etcd, and the certificate and key of its client: for benchmarks, which write many objects fast."""
-        return f"https://127.0.0.1:{self._running.ports.etcd}", self._running.credentials.etcd
-
-    @property
-    def kubeconfig(self) -> Path:
-        """Kubeconfig of an administrator."""
-        return self._running.kubeconfig
-
-    @property
-    def kubectl_program(self) -> Path:
-        """The kubectl that belongs to this cluster."""
-        return self._running.programs.kubectl
-
-    @property
-    def folder(self) -> Path:
-        """Where its files and logs lie until it is stopped."""
-        return self._running.run.folder
-
-    @property
-    def api(self) -> ApiClient:
-        """Requests as an administrator."""
-        return self._running.api
-
-    @property
-    def pids(self) -> dict[str, tuple[int, int]]:
-        """For each server its guard's pid and its own."""
-        return {name: process.pids for name, process in self._running.processes.items()}
-
-    def kubectl(
-        self,
-        *args: str | Path,
-        input: str | None = None,  # noqa: A002 -- as in subprocess.run
-        check: bool = True,
-        kubeconfig: Path | None = None,
-        timeout_seconds: float = _KUBECTL_SECONDS,
-    ) -> subprocess.CompletedProcess[str]:
-        """Run kubectl as an administrator, or as the user of `kubeconfig`. With `check`, a failure is a CommandError."""
-        environment = {
-            "KUBECONFIG": str(kubeconfig or self.kubeconfig),
-            # The one in the home is by address: an earlier cluster on the same port had other resources.
-            "KUBECACHEDIR": str(self.folder / "kubectl-cache"),
-        }
-        return commands.run(
-            [self.kubectl_program, *args],
-            stdin=input,
-            check=check,
-            environment=environment,
-            timeout_seconds=timeout_seconds,
-        )
-
-    def service_account_token(
-        self, namespace: str, name: str, *, lifetime_seconds: int = _TOKEN_LIFETIME_SECONDS
-    ) -> str:
-        """Return a token of a service account: it may do what RBAC grants to that, and no more."""
+    def service_account_token(self, namespace: str, name: str) -> str:
+        """Return a token of a service account, which may do what RBAC grants to the account."""
         account = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}"
         wait_until(
             lambda: self.api.is_there(account),
@@ -112,80 +56,101 @@ class Cluster(Running):
         wanted = {
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenRequest",
-            "spec": {"expirationSeconds": lifetime_seconds},
+            "spec": {"expirationSeconds": _TOKEN_LIFETIME_SECONDS},
         }
         return str(self.api.post(f"{account}/token", wanted)["status"]["token"])
 
-    def service_account_kubeconfig(
-        self, namespace: str, name: str, *, lifetime_seconds: int = _TOKEN_LIFETIME_SECONDS
-    ) -> Path:
+    def service_account_kubeconfig(self, namespace: str, name: str) -> Path:
         """Return a kubeconfig with a token of a service account."""
-        token = self.service_account_token(namespace, name, lifetime_seconds=lifetime_seconds)
-        content = kubeconfig(url=self.url, ca=self.ca.read_bytes(), user=token_user(token), namespace=namespace)
-        return write_kubeconfig(self.folder / f"{namespace}.{name}.kubeconfig", content)
-
-    # -- its life
-
-    def start(self) -> None:
-        """Start everything, and wait until it is ready."""
-        if self._started is not None:
-            raise DevclusterError("this cluster has been started already")
-        found = programs()
-        self._started = retried_on_taken_port(lambda: ControlPlane(found, self._apiserver_arguments, self._controllers))
-
-    def stop(self) -> None:
-        """Kill every server and remove every file; nothing to do where nothing runs."""
-        started, self._started = self._started, None
-        if started is not None:
-            started.stop()
-
-    def check(self) -> None:
-        """Raise where a server has ended by itself."""
-        for process in self._running.processes.values():
-            process.check()
-
-    def wait_ready(self, *, timeout_seconds: float = READY_SECONDS) -> None:
-        """Wait until the API server is ready and the default namespace has its service account."""
-        self._running.wait_ready(timeout_seconds)
-
-    # -- faults
+        token = self.service_account_token(namespace, name)
+        path = self.folder / f"{namespace}.{name}.kubeconfig"
+        return self._write_kubeconfig(path, token_user(token), namespace=namespace)
 
     def pause_apiserver(self) -> None:
-        """Pause the API server: connections stay open, and nothing answers."""
-        self._running.processes["kube-apiserver"].pause()
-
-    def resume_apiserver(self) -> None:
-        """Continue a paused API server."""
-        self._running.processes["kube-apiserver"].resume()
+        """Pause the API server until `heal`: connections stay open, and requests get no answer."""
+        self.processes["kube-apiserver"].pause()
 
     def kill_apiserver(self) -> None:
         """Kill the API server: connections break, and new ones are refused."""
-        self._running.processes["kube-apiserver"].kill()
+        self.processes["kube-apiserver"].kill()
 
     def start_apiserver(self) -> None:
         """Start a killed API server at the same address and with the same data, and wait until it is ready."""
-        self._running.start_apiserver()
-        self.wait_ready()
-
-    def back_up(self) -> Path:
-        """Copy etcd's data, as a backup of the machine's disk would."""
-        return self._running.back_up()
-
-    def restore(self, backup: Path) -> None:
-        """Start every server again on the data of a backup: resource versions fall, and newer objects are gone."""
-        self._running.restore(backup)
+        self._launch_apiserver()
+        self._wait_ready()
 
     def heal(self) -> None:
         """Undo every fault that a failed test may have left."""
-        process = self._running.processes["kube-apiserver"]
+        process = self.processes["kube-apiserver"]
         if process.alive:
             process.resume()
-            self.wait_ready()
+            self._wait_ready()
         else:
             self.start_apiserver()
 
+    def back_up(self) -> Path:
+        """Copy etcd's data, as a backup of the machine's disk would, and return the folder of the copy."""
+        backup = Path(tempfile.mkdtemp(prefix="backup-", dir=self.folder))
+        etcd = self.processes["etcd"]
+        etcd.pause()
+        shutil.copytree(self._data, backup, dirs_exist_ok=True)
+        etcd.resume()
+        return backup
+
+    def restore(self, backup: Path) -> None:
+        """Start every server again on the data of a backup: resource versions fall, and newer objects are lost."""
+        for process in reversed(self.processes.values()):
+            process.kill()
+        self.processes.clear()
+        shutil.rmtree(self._data)
+        shutil.copytree(backup, self._data)
+        self._start_servers()
+
+    def _start(self) -> None:
+        self.kubectl_program = built() / "kubectl"
+        self._ports = Ports(*free_ports(3))
+        self.url = f"https://127.0.0.1:{self._ports.apiserver}"
+        authority = Authority(self.folder)
+        self.ca = authority.certificate
+        pair = authority.issue("etcd", user="etcd", hosts=["127.0.0.1", "localhost"])
+        self.etcd = f"https://127.0.0.1:{self._ports.etcd}", pair
+        authority.issue("apiserver", user="kube-apiserver", hosts=arguments.HOSTS)
+        signing_key(self.folder, "service-accounts")
+        token = secrets.token_urlsafe(32)
+        write_private(self.folder / "tokens.csv", f'{token},{_ADMIN},{_ADMIN},"system:masters"\n'.encode())
+        self.api = ApiClient(self._ports.apiserver, self.ca, token)
+        self.at_end(self.api.close)
+        self.kubeconfig = self._write_kubeconfig(self.folder / "admin.kubeconfig", token_user(token))
+        # RBAC knows this user, and grants what it needs to act as each controller's own account.
+        manager = authority.issue("kube-controller-manager", user="system:kube-controller-manager")
+        self._write_kubeconfig(self.folder / "kube-controller-manager.kubeconfig", certificate_user(manager))
+        self._start_servers()
+
+    def _start_servers(self) -> None:
+        self._launch("etcd", [built() / "etcd", *arguments.etcd(self.folder, self._ports)])
+        self._launch_apiserver()
+        # The controllers give up if no API server answers for 10 s, so they come after it.
+        self._wait_for("/readyz")
+        manager = arguments.controller_manager(self.folder, self._controllers)
+        self._launch("kube-controller-manager", [built() / "kube-controller-manager", *manager])
+        self._wait_ready()
+
+    def _launch_apiserver(self) -> None:
+        command = arguments.apiserver(self.folder, self._ports, self._apiserver_arguments)
+        self._launch("kube-apiserver", [built() / "kube-apiserver", *command])
+
+    def _wait_ready(self) -> None:
+        # The default namespace comes a moment after /readyz, its account a moment later.
+        for path in ("/readyz", "/api/v1/namespaces/default", "/api/v1/namespaces/default/serviceaccounts/default"):
+            self._wait_for(path)
+
+    def _wait_for(self, path: str) -> None:
+        def answers() -> bool:
+            self.check()
+            return self.api.is_there(path)
+
+        wait_until(answers, f"the API server to answer {path}", timeout_seconds=_READY_SECONDS, seen=self.log_ends)
+
     @property
-    def _running(self) -> ControlPlane:
-        if self._started is None:
-            raise DevclusterError("this cluster is not running")
-        return self._started
+    def _data(self) -> Path:
+        return self.folder / "etcd"

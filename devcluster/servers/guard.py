@@ -3,9 +3,9 @@
 Run as a program, by path and with the standard library alone: `python -I -S guard.py OWNER FOLDER GRACE_SECONDS COMMAND...`
 
 - The guard watches its owner, the launcher. When the owner ends in any way (kill -9 included), the guard kills the server
-  and removes FOLDER. It watches the process and not a pipe: a pipe's end stays open in children that the owner forked.
-- The kernel kills the server when the guard ends (PR_SET_PDEATHSIG). The launcher itself could not use that: the signal
-  comes at the end of the *thread* that started the child, and test runners start servers from threads.
+  and removes FOLDER. It watches the process, not a pipe: children that the owner forked keep a pipe open.
+- The kernel kills the server when the guard ends (PR_SET_PDEATHSIG). The launcher itself could not use this signal: the
+  kernel sends it at the end of the *thread* that started the child, and test runners start servers from threads.
 - SIGTERM to the guard stops the server: SIGTERM, then SIGKILL after the grace time. As in a container, SIGTERM goes to
   the server alone, which ends its children in order (a Celery worker waits for theirs); SIGKILL goes to all.
 
@@ -26,13 +26,13 @@ import sys
 import time
 from pathlib import Path
 
-_POLL_SECONDS = 0.5  # between two checks of the owner where the kernel has no pidfd
+_POLL_SECONDS = 0.5  # between two checks of the owner, if the kernel has no pidfd
 _PR_SET_PDEATHSIG = 1
 _EXIT_CANNOT_START = 127
 
 
 class _Watch:
-    """Sleeps until a signal or the owner's end. Signals set a flag and never raise, so that none can be lost."""
+    """Sleeps until a signal or the owner's end. Signals set a flag and never raise, so that none is lost."""
 
     def __init__(self, owner: int) -> None:
         self._owner = owner
@@ -43,14 +43,14 @@ class _Watch:
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGCHLD, lambda *_: None)  # without a handler there is no wake-up
         self._owner_end: int | None = None
-        with contextlib.suppress(OSError, AttributeError):  # before Linux 5.3, and elsewhere
+        with contextlib.suppress(OSError, AttributeError):  # before Linux 5.3, or in a Python built there
             self._owner_end = os.pidfd_open(owner)
 
     def _stop(self, *_: object) -> None:
         self.stopping = True
 
     def owner_is_gone(self) -> bool:
-        # An orphan is given to another parent; that cannot be undone, and a reused pid cannot be mistaken for it.
+        # An orphan gets another parent for ever, so a process that reuses the owner's pid is not mistaken for the owner.
         return os.getppid() != self._owner
 
     def wait(self, limit_seconds: float | None) -> None:
@@ -68,15 +68,14 @@ def _start(command: list[str]) -> int:
     guard = os.getpid()
     server = os.fork()
     if server:
-        with contextlib.suppress(OSError):  # the child does the same: the first of both calls counts
+        with contextlib.suppress(OSError):  # the child calls it too: the first call counts
             os.setpgid(server, server)
         return server
     try:
         os.setpgid(0, 0)
-        if sys.platform == "linux":
-            ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-            if os.getppid() != guard:  # the guard ended before the kernel knew what to do then
-                os._exit(_EXIT_CANNOT_START)
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != guard:  # the guard ended before this call
+            os._exit(_EXIT_CANNOT_START)
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGINT, signal.SIGPIPE):
             signal.signal(number, signal.SIG_DFL)
@@ -106,9 +105,9 @@ def _guard(watch: _Watch, server: int, folder: Path, grace_seconds: float) -> in
     while True:
         status = _reaped(server)
         if status is not None:
-            _signal_group(server, signal.SIGKILL)  # what the server itself started
+            _signal_group(server, signal.SIGKILL)  # the server's own children
             if watch.owner_is_gone():
-                # Every guard of the folder does so; the last one removes all.
+                # Every guard of the folder does this; the last one removes everything.
                 shutil.rmtree(folder, ignore_errors=True)
             return status
         now = time.monotonic()
@@ -129,7 +128,7 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     watch = _Watch(int(owner))
     server = _start(command)
-    with contextlib.suppress(OSError):  # a launcher that has ended reads no more
+    with contextlib.suppress(OSError):  # the launcher has ended
         os.write(sys.stdout.fileno(), f"{server}\n".encode())
         os.close(sys.stdout.fileno())
     return _guard(watch, server, Path(folder), float(grace_seconds))

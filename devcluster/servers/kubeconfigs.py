@@ -1,4 +1,4 @@
-"""Kubeconfig files, which contain their certificates, so that a file can be copied anywhere."""
+"""Kubeconfigs: files that contain their certificates, so that they can be copied anywhere."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _NAME = "devcluster"
 
 
 def token_user(token: str) -> dict[str, str]:
-    """A user who authenticates by a bearer token."""
+    """Return a user with a bearer token."""
     return {"token": token}
 
 
 def certificate_user(pair: Pair) -> dict[str, str]:
-    """A user who authenticates by a client certificate."""
+    """Return a user with a client certificate."""
     return {
         "client-certificate-data": _encoded(pair.certificate.read_bytes()),
         "client-key-data": _encoded(pair.key.read_bytes()),

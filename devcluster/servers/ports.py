@@ -1,8 +1,8 @@
-"""Free loopback ports.
+"""Ports: free ones on the loopback address.
 
-Chosen at random below the range from which the kernel serves outgoing connections: a server that is killed and started
-again must find its port free, and no client may get it in the meantime. Another program may still take a port before the
-server binds it: see `running.retried_on_taken_port`.
+They are chosen at random below the kernel's range for outgoing connections: a server that is killed and started again must find
+its port free, so no client may get it in the meantime. If another program takes a port before the server binds it,
+`Running.start` tries again.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import contextlib
 import random
 import socket
 
-_RANGE = range(20_000, 30_000)  # Linux serves outgoing connections from 32,768 on
+_RANGE = range(20_000, 30_000)  # Linux uses the ports from 32,768 on for outgoing connections
 
 
 def free_ports(count: int) -> list[int]:
@@ -27,7 +27,7 @@ def free_ports(count: int) -> list[int]:
 
 def _can_bind(port: int) -> bool:
     with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
-        # Like the servers do: a connection in TIME_WAIT does not take a port.
+        # As the servers do: a connection in TIME_WAIT does not occupy a port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))

@@ -1,6 +1,6 @@
-"""Server process: start, pause, kill and stop it, by its own pid and no other way.
+"""Server process: start, pause, kill and stop it by its own pid.
 
-Between this process and the server stands a guard (`guard.py`), which ends the server when this process ends.
+Between this process and the server runs a guard (`guard.py`), which ends the server when this process ends.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from devcluster.servers.runs import RunFolder
 from devcluster.waiting import wait_until
 
 _GUARD = Path(guard.__file__)
-_LOG_LINES = 30  # in an error: enough for a Go panic's first stack
+_LOG_LINES = 30  # in an error: enough for the first stack of a Go panic
 GRACE_SECONDS = 5.0
-"""Between SIGTERM and SIGKILL; none of the servers here has anything to save."""
+"""Between SIGTERM and SIGKILL; no server here has anything to save."""
 
-_END_SECONDS = 20.0  # from SIGKILL to the end: a loaded machine frees hundreds of MB
+_END_SECONDS = 20.0  # from SIGKILL to the end: a loaded machine has to free hundreds of MB
 
 
 class Process:
-    """A server that runs, under the name that its log file has."""
+    """A running server. Its log file has its name."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Process:
         self._grace_seconds = grace_seconds
         self.log = run.folder / f"{name}.log"
         with self.log.open("ab") as log:
-            # -I and -S: neither PYTHONPATH nor the virtualenv can break the guard, and it starts in 15 ms.
+            # -I and -S: neither PYTHONPATH nor the virtual environment can break the guard, which starts in 15 ms.
             self._guard = subprocess.Popen(
                 [sys.executable, "-I", "-S", _GUARD, str(os.getpid()), run.folder, str(grace_seconds), *command],
                 stdin=subprocess.DEVNULL,
@@ -64,7 +64,7 @@ class Process:
 
     @property
     def pids(self) -> tuple[int, int]:
-        """The guard's and the server's."""
+        """The pids of the guard and of the server."""
         return self._guard.pid, self.pid
 
     @property
@@ -86,12 +86,12 @@ class Process:
         return "\n".join(lines[-_LOG_LINES:])
 
     def pause(self) -> None:
-        """Pause the server: connections stay open, nothing answers. Returns when it is paused."""
+        """Pause the server, and return when it is paused: connections stay open, and requests get no answer."""
         self._send(signal.SIGSTOP)
         wait_until(self._is_paused, f"{self.name} to be paused", timeout_seconds=10.0)
 
     def resume(self) -> None:
-        """Continue a paused server; nothing to do for one that runs."""
+        """Continue a paused server; do nothing if it runs."""
         self._send(signal.SIGCONT)
 
     def kill(self) -> None:
@@ -101,12 +101,12 @@ class Process:
         self._wait()
 
     def stop(self) -> None:
-        """Send SIGTERM, and SIGKILL after the grace time. Returns when the server has ended, paused or not."""
-        self._guard.terminate()  # does nothing where the guard has ended
+        """Send SIGTERM, and SIGKILL after the grace time. Return when the server has ended, even if it was paused."""
+        self._guard.terminate()  # does nothing if the guard has ended
         self._wait()
 
     def _send(self, number: signal.Signals) -> None:
-        self.check()  # the guard reaps the server and ends: while it lives, the pid is the server's
+        self.check()  # the guard reaps the server and then ends: while the guard runs, the pid is the server's
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, number)
 
@@ -115,7 +115,7 @@ class Process:
             self._guard.wait(self._grace_seconds + _END_SECONDS)
         except subprocess.TimeoutExpired:
             raise DevclusterError(
-                f"{self.name} (pid {self.pid}) does not end; its guard is {self._guard.pid}"
+                f"{self.name} (pid {self.pid}) has not ended; its guard is {self._guard.pid}"
             ) from None
 
     def _is_paused(self) -> bool:

@@ -35,8 +35,8 @@ class Redis(Server):
     """A running Redis. Start it by `with Redis() as server:` or by `start` and `stop`.
 
     Without `persistent` it writes nothing to the disk, and a kill loses all; with it, a kill loses nothing that was
-    acknowledged. `configuration` holds more lines of redis.conf, by name. With `tls` it takes nothing else than TLS, with
-    a certificate of its own authority (`ca`). `users` holds lines of an ACL file, each `user NAME …`.
+    acknowledged. `configuration` holds more lines of redis.conf, by name. With `tls` it accepts TLS alone, with a
+    certificate of its own authority (`ca`). `users` holds lines of an ACL file, each `user NAME …`.
     """
 
     name = "redis"
@@ -50,42 +50,32 @@ class Redis(Server):
         tls: bool = False,
         users: Sequence[str] = (),
     ) -> None:
-        super().__init__()
         self.password = password
         self._tls = tls
         self._users = tuple(users)
         self._persistent = persistent
         self._configuration = dict(configuration or {})
 
-    # -- what it is
-
-    @property
-    def pids(self) -> tuple[int, int]:
-        """Its guard's pid and its own."""
-        return self._running.pids
-
     def url(self, db: int = 0, *, user: str = "", password: str | None = None) -> str:
-        """Return its address, password included: the default user's, or that of one of `users`."""
+        """Return the address with the password, of the default user or of one of `users`."""
         secret = self.password if password is None else password
         user_info = f"{quote(user, safe='')}:{quote(secret, safe='')}@" if secret is not None else ""
         scheme, query = ("rediss", f"?ssl_ca_certs={self.ca}") if self._tls else ("redis", "")
         return f"{scheme}://{user_info}{LOOPBACK}:{self.port}/{db}{query}"
 
     def commands(self) -> int:
-        """How many commands it has processed since its start, also those that scripts called."""
+        """Return how many commands it has processed since its start, including those that scripts called."""
         with redis.Redis.from_url(self.url()) as client:
             return int(client.info("stats")["total_commands_processed"])
 
-    # -- its life
-
     def start(self) -> None:
-        """Start it, on the port that it had before if it was killed, and wait until it answers."""
-        if self._run is None or self._running.alive:
-            super().start()
+        """Start it, after a kill on the same port, and wait until it answers."""
+        if self._ends is not None and not self.process.alive:
+            self._serve()
         else:
-            self._launch(self._run)
+            super().start()
         if not self._persistent:
-            # What `restart` saved has been read. Left there, it would come back after a later kill.
+            # Redis has read what `restart` saved. If the file stayed, its data would return after a later kill.
             (self._data / "dump.rdb").unlink(missing_ok=True)
 
     def flushall(self) -> None:
@@ -93,23 +83,21 @@ class Redis(Server):
         with self._client() as client:
             client.flushall()
 
-    # -- faults
-
     def pause(self) -> None:
-        """Pause it: connections stay open, and nothing answers."""
-        self._running.pause()
+        """Pause it: connections stay open, and commands get no answer."""
+        self.process.pause()
 
     def resume(self) -> None:
-        """Continue a paused one."""
-        self._running.resume()
+        """Continue a paused Redis."""
+        self.process.resume()
 
     def kill(self) -> None:
-        """SIGKILL. `start` brings it back on the same port, with the data only if it is persistent."""
-        self._running.kill()
+        """Send SIGKILL. `start` brings it back on the same port, with its data only if it is persistent."""
+        self.process.kill()
 
     def restart(self, *, keep_data: bool) -> None:
-        """End it in order and start it again on the same port."""
-        process = self._running
+        """End it in order, and start it again on the same port."""
+        process = self.process
         if process.alive:
             process.resume()
             if keep_data and not self._persistent:
@@ -121,23 +109,27 @@ class Redis(Server):
         self.start()
 
     def snapshot(self, name: str) -> Path:
-        """Copy the data of a persistent one as they are now, for `restore`."""
+        """Copy the current data of a persistent Redis, for `restore`."""
         copy = self.folder / name
         shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(self._data, copy)  # a command that is half written is dropped when it is read
+        shutil.copytree(self._data, copy)  # Redis drops a half-written command when it reads the file
         return copy
 
     def restore(self, snapshot: Path) -> None:
-        """Kill it and start it again with the data of an earlier `snapshot`."""
-        if self._running.alive:
-            self.kill()
+        """Kill it, and start it again with the data of an earlier `snapshot`."""
+        self.kill()
         shutil.rmtree(self._data)
         shutil.copytree(snapshot, self._data)
         self.start()
 
     def dump(self) -> Dump:
-        """Copy the data as they are now, for `load`. Raises redis.RedisError if it does not answer."""
-        return [self._dump(number) for number in _DATABASES]
+        """Copy the current data, for `load`. Raise redis.RedisError if Redis does not answer."""
+        dumped = []
+        for number in _DATABASES:
+            with self._client(number) as client:
+                found: Any = client.eval(_DUMP, 0)
+            dumped.append([(key, max(0, ttl_ms), value) for key, ttl_ms, value in found])
+        return dumped
 
     def load(self, dump: Dump) -> None:
         """Load an earlier `dump` while it runs, as in a replica that synchronizes with a lagging one."""
@@ -150,8 +142,8 @@ class Redis(Server):
 
     def heal(self) -> None:
         """Undo every fault that a failed test may have left. The data stays as it is."""
-        if self._running.alive:
-            self._running.resume()
+        if self.process.alive:
+            self.process.resume()
         else:
             self.start()
 
@@ -164,20 +156,15 @@ class Redis(Server):
             self.url(db), socket_timeout=_SOCKET_SECONDS, socket_connect_timeout=_SOCKET_SECONDS
         )
 
-    def _dump(self, db: int) -> Sequence[tuple[bytes, int, bytes]]:
-        with self._client(db) as client:
-            found: Any = client.eval(_DUMP, 0)
-        return [(key, max(0, ttl_ms), value) for key, ttl_ms, value in found]
-
-    def _command(self, folder: Path) -> Sequence[str | Path]:
-        data = folder / "data"
-        data.mkdir(exist_ok=True)
+    def _command(self) -> Sequence[str | Path]:
+        folder = self.folder
+        self._data.mkdir(exist_ok=True)
         file = folder / "redis.conf"
         extra = dict(self._configuration)
         if self._tls:
-            self._ca = folder / "ca.crt"
-            if not self._ca.exists():
-                Authority.new(folder).issue("redis", user="redis", hosts=(LOOPBACK, "localhost"))
+            self.ca = folder / "ca.crt"
+            if not self.ca.exists():
+                Authority(folder).issue("redis", user="redis", hosts=(LOOPBACK, "localhost"))
             extra |= redis_tls(port=self.port, folder=folder)
         if self._users:
             # The default user keeps its password: the file has to name every user.
@@ -186,7 +173,7 @@ class Redis(Server):
             extra["aclfile"] = str(folder / "users.acl")
         content = redis_configuration(
             port=0 if self._tls else self.port,
-            folder=data,
+            folder=self._data,
             password=None if self._users else self.password,
             persistent=self._persistent,
             extra=extra,
@@ -197,8 +184,8 @@ class Redis(Server):
     def _answers(self) -> bool:
         with self._client() as client:
             try:
-                # Another server may have taken the port, and ours is about to notice that.
+                # Another server may have taken the port, which ours has not noticed yet.
                 found: object = client.info("server")["process_id"]
-            except redis.RedisError:  # not listening, or still reading its data
+            except redis.RedisError:  # it does not listen yet, or still reads its data
                 return False
-        return found == self._running.pid
+        return found == self.process.pid

@@ -1,9 +1,9 @@
 """Runs: a private folder for each run of servers, and the clean-up after launchers that were killed.
 
 A run's folder has certificates, data, logs and `processes.json`. The launcher holds a lock on the folder, which the kernel
-releases when the launcher ends: a folder that can be locked is left over. Its listed processes are then killed, if they are
-still the same (pid and start time), and the folder is removed. Normally the guards have done both before; this is for the
-case that they were killed as well.
+releases when the launcher ends: a folder without a lock is left over. Its listed processes are then killed, if they are still
+the same (pid and start time), and the folder is removed. Usually the guards have done both; this is for guards that were killed
+too.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import Self
 
-from devcluster.files import locked, runs_folder
+from devcluster.files import locked, runs_folder, write_private
 from devcluster.servers.pids import start_mark
 from devcluster.waiting import wait_until
 
@@ -26,7 +26,7 @@ _PROCESSES = "processes.json"
 
 
 class RunFolder:
-    """One run's folder, locked by this process until `close`."""
+    """The folder of one run, locked by this process until `close`."""
 
     def __init__(self, folder: Path, lock: int) -> None:
         self.folder = folder
@@ -35,9 +35,9 @@ class RunFolder:
 
     @classmethod
     def new(cls, name: str) -> Self:
-        """Clean up what dead launchers left, and make a new folder."""
+        """Clean up after killed launchers, and make a new folder."""
         root = runs_folder()
-        # Under one lock, since a folder that is made and not locked yet looks like a left-over one.
+        # Under one lock: a new folder that is not locked yet looks like a left-over one.
         with locked(root / "lock"):
             _sweep(root)
             folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=root))
@@ -46,23 +46,21 @@ class RunFolder:
         return cls(folder, lock)
 
     def remember(self, *pids: int) -> None:
-        """List processes that must not outlive this one."""
+        """List processes that must not outlive this process."""
         for pid in pids:
             mark = start_mark(pid)
             if mark is not None:
                 self._processes[str(pid)] = mark
-        new = self.folder / f"{_PROCESSES}.new"
-        new.write_text(json.dumps(self._processes))
-        new.replace(self.folder / _PROCESSES)
+        write_private(self.folder / _PROCESSES, json.dumps(self._processes).encode())
 
     def close(self) -> None:
-        """Remove the folder. Every process of it has ended."""
+        """Remove the folder, once its processes have ended."""
         shutil.rmtree(self.folder, ignore_errors=True)
         os.close(self._lock)
 
 
 def sweep() -> list[Path]:
-    """Clean up what launchers left that were killed; return the folders that were removed."""
+    """Clean up after killed launchers, and return the folders that were removed."""
     root = runs_folder()
     with locked(root / "lock"):
         return _sweep(root)

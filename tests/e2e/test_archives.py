@@ -1,4 +1,4 @@
-"""Archive of an image as a release has it, with its SBOM."""
+"""Archives: an image as a release has it, with its SBOM."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def manifest(files: dict[str, Path]) -> dict[str, Any]:
-    """The archive's manifest, with its configuration."""
+    """The archive's manifest with its configuration."""
     with tarfile.open(files[f"reconstruction-worker-base-{VERSION}-linux-amd64.tar.gz"]) as archive:
 
         def read(name: str) -> Any:
@@ -40,7 +40,7 @@ def manifest(files: dict[str, Path]) -> dict[str, Any]:
         return {**found, "configuration": read(found["Config"])}
 
 
-def test_docker_load_gives_the_image_the_name_that_the_chart_asks_for(manifest: dict[str, Any]) -> None:
+def test_docker_load_gives_the_image_the_name_that_the_chart_uses(manifest: dict[str, Any]) -> None:
     # Docker's full form of reconstruction-worker-base:VERSION.
     assert f"docker.io/library/reconstruction-worker-base:{VERSION}" in manifest["RepoTags"]
 

@@ -1,10 +1,12 @@
-"""Images: each runs as strictly as the chart's pods, with a numeric user, a read-only root and no capability."""
+"""Images: each runs with the restrictions of the chart's pods: a numeric user, a read-only root, no capabilities."""
 
 import time
 import tomllib
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -24,16 +26,8 @@ VERSION = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["v
 
 @pytest.fixture(scope="module")
 def bundles(built: dict[str, str]) -> Iterator[Callable[[str], Bundle]]:
-    opened: dict[str, Bundle] = {}
-
-    def of(target: str) -> Bundle:
-        if target not in opened:
-            opened[target] = Bundle(built[target])
-        return opened[target]
-
-    yield of
-    for bundle in opened.values():
-        bundle.__exit__(None, None, None)
+    with ExitStack() as opened:
+        yield cache(lambda target: opened.enter_context(Bundle(built[target])))
 
 
 @pytest.fixture

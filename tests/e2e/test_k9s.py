@@ -15,12 +15,11 @@ from devcluster.harness.dashboards.k9s import K9s
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.system import QUICK_SETTINGS, REPOSITORY, System
 from devcluster.programs.building import K9S, built
-from devcluster.programs.control_plane import programs
 
-pytestmark = pytest.mark.timeout(3600)  # the first test builds k9s, unless it is there
+pytestmark = pytest.mark.timeout(3600)  # the first test builds k9s if the cache does not have it
 
 NAMESPACE = "studio"
-FAULT = "202"  # orange-red: what k9s paints a row with that is not valid
+FAULT = "202"  # orange-red: k9s's colour of an invalid row
 Open = Callable[..., K9s]
 
 
@@ -31,7 +30,7 @@ def k9s() -> Path:
 
 @pytest.fixture(scope="module")
 def jobs() -> Iterator[Jobs]:
-    """Jobs on queue `slow` stay long enough in each step to be caught there."""
+    """Jobs on queue `slow` stay in each step for the time of a test."""
     with Cluster() as cluster, Redis() as redis, System(cluster, redis, settings=QUICK_SETTINGS) as system:
         system.install()
         cluster.api.post("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
@@ -43,7 +42,7 @@ def jobs() -> Iterator[Jobs]:
 
 @pytest.fixture
 def start(k9s: Path, jobs: Jobs) -> Iterator[Open]:
-    """k9s with the jobs on its screen; `view` is what one types after the colon."""
+    """Start k9s with the jobs on its screen. `view` is what a user types after the colon."""
     with ExitStack() as stack:
 
         def started(view: str = "recon", *, readonly: bool = False) -> K9s:
@@ -53,7 +52,7 @@ def start(k9s: Path, jobs: Jobs) -> Iterator[Open]:
                 namespace=NAMESPACE,
                 view=view,
                 files=REPOSITORY / "manifests" / "integrations" / "k9s",
-                kubectl=programs().kubectl,
+                kubectl=built() / "kubectl",
                 readonly=readonly,
             )
             stack.enter_context(screen)
@@ -63,8 +62,17 @@ def start(k9s: Path, jobs: Jobs) -> Iterator[Open]:
         yield started
 
 
+@pytest.fixture
+def selected(start: Open, jobs: Jobs) -> tuple[str, K9s]:
+    """A running job, which is selected in k9s."""
+    name = jobs.create_in("Running", queue="slow")
+    screen = start()
+    select(screen, name)
+    return name, screen
+
+
 def select(screen: K9s, name: str) -> None:
-    """Make the table show one job alone, which is then the chosen one."""
+    """Make the table show one job alone, which is then selected."""
     screen.press("/")
     screen.type(name)
     screen.press("Enter")
@@ -72,7 +80,7 @@ def select(screen: K9s, name: str) -> None:
 
 
 def answer(screen: K9s, title: str) -> str:
-    """Confirm the question with that title, which must be there; returns its text."""
+    """Wait for the question with that title, confirm it, and return its text."""
     asked = screen.wait_text(f"<Confirm {title}>")
     screen.press("Tab")
     screen.press("Enter")
@@ -108,10 +116,8 @@ def test_the_newest_job_is_on_top(start: Open, jobs: Jobs) -> None:
     assert text.index(newer) < text.index(older)
 
 
-def test_a_job_is_suspended_and_resumed(start: Open, jobs: Jobs) -> None:
-    name = jobs.create_in("Running", queue="slow")
-    screen = start()
-    select(screen, name)
+def test_a_job_is_suspended_and_resumed(selected: tuple[str, K9s], jobs: Jobs) -> None:
+    name, screen = selected
 
     screen.press("S")
     assert "spec" in answer(screen, "Suspend")
@@ -123,10 +129,8 @@ def test_a_job_is_suspended_and_resumed(start: Open, jobs: Jobs) -> None:
     screen.wait_for("the phase", lambda _: "Running" in screen.row(name))
 
 
-def test_the_second_key_alone_does_nothing_and_shows_why(start: Open, jobs: Jobs) -> None:
-    name = jobs.create_in("Running", queue="slow")
-    screen = start()
-    select(screen, name)
+def test_the_second_key_alone_does_nothing_and_shows_why(selected: tuple[str, K9s], jobs: Jobs) -> None:
+    name, screen = selected
 
     screen.press("C-x")
     answer(screen, "Cancel (2 of 2)")
@@ -135,25 +139,21 @@ def test_the_second_key_alone_does_nothing_and_shows_why(start: Open, jobs: Jobs
     assert not jobs.get(name)["spec"]["cancelConfirmed"]
 
 
-def test_a_question_not_confirmed_does_nothing(start: Open, jobs: Jobs) -> None:
-    name = jobs.create_in("Running", queue="slow")
-    screen = start()
-    select(screen, name)
+def test_a_question_not_confirmed_does_nothing(selected: tuple[str, K9s], jobs: Jobs) -> None:
+    name, screen = selected
 
     screen.press("X")
     screen.wait_text("<Confirm Cancel (1 of 2)>")
-    screen.press("Enter")  # on Cancel, which is chosen at first
+    screen.press("Enter")  # on Cancel, which is selected at first
 
     screen.wait_for("the question to go", lambda text: "<Confirm" not in text)
-    screen.press("W")  # its answer comes after that of an earlier command
+    screen.press("W")  # its result comes after that of an earlier command
     screen.wait_text(f"{name} patched")
     assert jobs.get(name)["metadata"]["generation"] == 1
 
 
-def test_a_cancel_is_requested_withdrawn_requested_and_confirmed(start: Open, jobs: Jobs) -> None:
-    name = jobs.create_in("Running", queue="slow")
-    screen = start()
-    select(screen, name)
+def test_a_cancel_is_requested_withdrawn_requested_and_confirmed(selected: tuple[str, K9s], jobs: Jobs) -> None:
+    name, screen = selected
 
     screen.press("X")
     assert f"{name}" in answer(screen, "Cancel (1 of 2)")
@@ -182,7 +182,7 @@ def test_a_failed_job_is_highlighted_and_found_by_a_key(start: Open, jobs: Jobs)
     screen.wait_for("both", lambda _: "Succeeded" in screen.row(good) and "INPUT_REFUSED" in screen.row(bad))
 
     def colour(name: str) -> str:
-        """Of the letters; of the bar, where the row is the chosen one."""
+        """Return the colour of the letters, or of the bar if the row is selected."""
         found = re.search(rf"8;5;(\d+)m{name}", screen.row(name, colours=True))
         return found[1] if found else ""
 
@@ -211,7 +211,7 @@ def test_a_read_only_k9s_has_none_of_the_keys(start: Open, jobs: Jobs) -> None:
 
     screen.press("X")
     screen.press("S")
-    screen.press("d")  # describes the job: what was typed before has been dealt with
+    screen.press("d")  # describes the job: k9s has handled the keys before
 
     text = screen.wait_text("Describe(")
     assert "<Confirm" not in text

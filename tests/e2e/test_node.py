@@ -1,4 +1,4 @@
-"""Node: what a killed launcher leaves, and how that is removed."""
+"""Node: what a killed launcher leaves, and how it is removed."""
 
 import contextlib
 import json
@@ -18,16 +18,16 @@ pytestmark = pytest.mark.timeout(900)
 
 
 def devcluster(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """`python -m devcluster`, with runs in a separate folder: a node of the user's stays out of this."""
+    """Run `python -m devcluster` with a separate folder for runs, so that it does not find a node of the user."""
     command = [sys.executable, "-m", "devcluster", *arguments]
     return commands.run(command, check=False, environment={"TMPDIR": str(folder)}, folder=CHECKOUT, timeout_seconds=600)
 
 
 def processes(network: Path) -> list[str]:
-    """The names of this machine's processes that are in a network namespace."""
+    """Return the names of this machine's processes in a network namespace."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # it has ended, or is none of ours
+        with contextlib.suppress(OSError):  # it has ended, or belongs to another user
             if (process / "ns/net").readlink() == network:
                 found.append((process / "comm").read_text().strip())
     return found
@@ -66,5 +66,5 @@ def test_a_stopped_node_leaves_nothing() -> None:
         name, folder = node.addresses.name, node.folder
         assert cgroups.exist(name)
     assert (cgroups.exist(name), folder.exists()) == (False, False)
-    # The kernel takes a network namespace apart some time after its last process.
+    # The kernel removes a network namespace some time after the end of its last process.
     wait_until(lambda: not Path("/sys/class/net", name).exists(), "the end of its link", timeout_seconds=60)

@@ -1,6 +1,6 @@
-"""Release on a real node, one step after the other: install, a mesh, a cancel, a drain, an upgrade, a mesh from a bucket.
+"""Release on a real node, step by step: install, a mesh, a cancel, a drain, an upgrade, a mesh from a bucket.
 
-Installed and used by the lines of README.md, as they are; what is added to them is `--values`.
+It is installed and used by the lines of README.md. Only `--values` is added to them.
 """
 
 import json
@@ -22,7 +22,6 @@ HERE = Path(__file__).parent
 ALERTS = CHECKOUT / "charts/reconstruction-operator/files/alerts.yaml"
 PHOTOS = CHECKOUT / "examples/photos"
 SCRAPING = CHECKOUT / "manifests/integrations/prometheus"
-WORKERS = "deployment/reconstruction-worker-cpu"
 WORKED = '{namespace="reconstruction-system", pool="cpu", model="photogrammetry"}'
 
 pytestmark = pytest.mark.timeout(900)  # a mesh takes a minute on a quiet machine
@@ -35,24 +34,24 @@ def _in_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def worker_pod(status: dict[str, Any]) -> str:
-    """The pod that a job runs in; a worker is called celery@POD."""
+    """Return the pod in which a job runs. The name of a worker is celery@POD."""
     return str(status["worker"]).rpartition("@")[2].partition("/")[0]
 
 
 def asked(node: Node, path: str) -> Any:
-    """What Prometheus answers, by way of the API server."""
+    """Return the answer of Prometheus, through the API server."""
     proxy = "/api/v1/namespaces/monitoring/services/prometheus:9090/proxy/api/v1"
     return json.loads(node.kubectl("get", "--raw", f"{proxy}/{path}").stdout)["data"]
 
 
 def value(node: Node, expression: str) -> float:
-    """The number that a PromQL expression has now; 0 where it has none."""
+    """Return the current number of a PromQL expression, or 0 if it has none."""
     result = asked(node, f"query?{urllib.parse.urlencode({'query': expression})}")["result"]
     return float(result[0]["value"][1]) if result else 0.0
 
 
 def shows(node: Node, expression: str, expected: float) -> None:
-    """Wait until Prometheus has a number: it looks every few seconds."""
+    """Wait until Prometheus has a number, which it updates every few seconds."""
     wait_until(
         lambda: value(node, expression) == expected,
         f"{expression} to be {expected}",
@@ -63,14 +62,13 @@ def shows(node: Node, expression: str, expected: float) -> None:
 
 def test_readme_commands_install_the_chart_in_a_restricted_namespace(node: Node, release: Any, volumes: Path) -> None:
     install, test = commands("install-by-helm")
-    said = release.helm(*install[1:], "--values", HERE / "values.yaml")
-    assert "STATUS: deployed" in said
+    assert "STATUS: deployed" in release.helm(*install[1:], "--values", HERE / "values.yaml")
     assert {pod["status"]["phase"] for pod in release.pods().values()} == {"Running"}
     assert len(release.pods()) == 5  # two operators, two workers, a Redis
     assert test[:3] == ["helm", "test", release.name]
 
 
-def test_prometheus_discovers_every_pod_and_sees_nothing_else(node: Node) -> None:
+def test_prometheus_discovers_every_pod_and_may_read_nothing_else(node: Node) -> None:
     configuration = {
         "global": {"scrape_interval": "2s", "evaluation_interval": "2s"},
         "rule_files": ["alerts.yaml"],
@@ -159,11 +157,11 @@ def test_a_job_of_a_drained_worker_moves_without_a_failure(node: Node, release: 
     assert worker_pod(status) != pod
 
 
-def test_a_job_survives_an_upgrade_that_replaces_every_pod(node: Node, release: Any) -> None:
-    node.kubectl("-n", release.namespace, "rollout", "status", WORKERS, "--timeout=300s", timeout_seconds=360)
+def test_a_job_survives_an_upgrade_that_replaces_every_pod(release: Any) -> None:
+    release.wait_workers()
     release.running("upgraded")
     old = {name for name in release.pods() if "redis" not in name}
-    release.upgrade(CHECKOUT / "charts/reconstruction-operator", "--set", "settings.LOG_LEVEL=DEBUG")
+    release.upgrade("--set", "settings.LOG_LEVEL=DEBUG")
     status = release.finished("upgraded")
     assert (status["phase"], status.get("failures", 0)) == ("Succeeded", 0)
     wait_until(lambda: old.isdisjoint(release.pods()), "the end of the old pods", timeout_seconds=180)
@@ -193,10 +191,8 @@ def test_the_shipped_example_makes_a_mesh_from_one_bucket_in_another(node: Node,
             "s3": {"endpoint": server.url(), "region": server.region},
             "ca": {"existingSecret": "authority"},
         }
-        release.upgrade(
-            CHECKOUT / "charts/reconstruction-operator", "--set-json", f"objectStorage={json.dumps(storage)}"
-        )
-        node.kubectl("-n", release.namespace, "rollout", "status", WORKERS, "--timeout=300s", timeout_seconds=360)
+        release.upgrade("--set-json", f"objectStorage={json.dumps(storage)}")
+        release.wait_workers()
         release.apply("bucket", "bucket")
         status = release.finished("bucket")
         assert (status["phase"], status["inputs"]["images"]) == ("Succeeded", 12), status

@@ -1,4 +1,4 @@
-"""The plugin of kubectl on real pods: port-forward to the gallery's, exec and logs of the workers', metrics of the operator's."""
+"""Plugin of kubectl on real pods: port-forward to the gallery, exec in workers and their logs, metrics of the operator."""
 
 import json
 from pathlib import Path
@@ -11,10 +11,9 @@ from devcluster.node import Node
 from tests.support.paths import CHECKOUT
 from tests.support.plugin import Program, get
 
-ACCOUNT = "me"  # whose token the gallery gets
+ACCOUNT = "me"  # the gallery gets its token
 GALLERY = "reconstruction-gallery"
 PHOTOS = sorted((CHECKOUT / "examples/photos/banana").glob("*.jpg"))[:3]
-WORKERS = "deployment/reconstruction-worker-cpu"
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -28,16 +27,15 @@ def test_the_gallery_is_added_to_a_release_by_its_values(node: Node, release: An
         {"name": "uploads", "mountPath": "/photos/uploads", "existingClaim": "uploads"},
     ]
     release.upgrade(
-        CHECKOUT / "charts/reconstruction-operator",
         *("--set", "gallery.enabled=true,gallery.uploads.photosVolume=uploads"),
         *("--set-json", f"photos={json.dumps(volumes)}"),
     )
-    node.kubectl("-n", release.namespace, "rollout", "status", WORKERS, "--timeout=300s", timeout_seconds=360)
+    release.wait_workers()
     (pod,) = [pod for name, pod in release.pods().items() if name.startswith(GALLERY)]
     assert pod["status"]["phase"] == "Running"
 
 
-def test_photos_go_by_a_port_forward_to_the_gallery_and_become_a_job(recon: Program, tmp_path: Path) -> None:
+def test_photos_are_submitted_through_a_port_forward_to_the_gallery(recon: Program, tmp_path: Path) -> None:
     folder = tmp_path / "three"
     folder.mkdir()
     for photo in PHOTOS:
@@ -58,7 +56,7 @@ def test_the_log_of_one_job_comes_from_the_pods_of_operator_and_worker(recon: Pr
     assert "default/banana" not in done.stdout
 
 
-def test_results_come_by_a_port_forward_to_the_gallery(
+def test_results_come_through_a_port_forward_to_the_gallery(
     recon: Program, release: Any, disk: Path, tmp_path: Path
 ) -> None:
     done = recon("results", "banana", "-o", tmp_path, "--account", ACCOUNT)
@@ -68,7 +66,7 @@ def test_results_come_by_a_port_forward_to_the_gallery(
     assert (tmp_path / "report.html").read_bytes() == (output / "report.html").read_bytes()
 
 
-def test_open_signs_the_browser_in_by_a_port_forward_to_the_gallery(recon: Program) -> None:
+def test_open_signs_the_browser_in_through_a_port_forward(recon: Program) -> None:
     with recon.opened("banana", "--account", ACCOUNT) as address:
         answer = get(address)
         assert answer.status == 302
@@ -81,7 +79,7 @@ def test_open_signs_the_browser_in_by_a_port_forward_to_the_gallery(recon: Progr
         assert (mesh.status, mesh.content[:4]) == (200, b"glTF")
 
 
-def test_the_trash_is_listed_by_exec_in_a_worker_and_gives_a_result_back(
+def test_trash_is_listed_by_exec_in_a_worker_and_a_result_restored(
     node: Node, recon: Program, release: Any, disk: Path
 ) -> None:
     output = disk / "jobs" / release.job("three")["metadata"]["uid"] / "output"
@@ -103,6 +101,6 @@ def test_live_workers_are_counted_by_the_operators_metrics(recon: Program) -> No
     assert {queue["name"]: queue["workers"] for queue in json.loads(done.stdout)["queues"]}["celery"] == 2
 
 
-def test_the_doctor_finds_nothing_bad(recon: Program) -> None:
+def test_doctor_finds_no_problems(recon: Program) -> None:
     done = recon("doctor")
     assert (done.returncode, [line for line in done.stdout.splitlines() if not line.startswith("ok ")]) == (0, [])

@@ -1,4 +1,4 @@
-"""Uninstall of the release on a real node, after all that was tried with it."""
+"""Uninstall of the release on a real node, after all other tests of it."""
 
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,7 @@
 """Chart versions on a real node: from the previous chart to this one and back, on what the first release kept.
 
-The previous chart is the package that was made of it then. Both versions ask for the images of the same appVersion, and so both
-run what was built from this checkout.
+The previous chart comes from its package. Both versions use images of the same appVersion, so both run what was built from this
+checkout.
 """
 
 import json
@@ -26,19 +26,19 @@ pytestmark = pytest.mark.timeout(900)
 
 
 def chart_of(release: Any) -> str:
-    """Name and version of the chart that is installed."""
+    """Return name and version of the installed chart."""
     (found,) = json.loads(release.helm("list", *release.here, "--output", "json"))
     return str(found["chart"])
 
 
 def test_the_previous_chart_adopts_what_an_uninstall_kept(node: Node, release: Any, volumes: Path) -> None:
     before = release.job("banana")["metadata"]["uid"]
-    assert "STATUS: deployed" in release.upgrade(PREVIOUS)
+    assert "STATUS: deployed" in release.upgrade(chart=PREVIOUS)
     assert chart_of(release) == PREVIOUS.name.removesuffix(".tgz")
     assert release.job("banana")["metadata"]["uid"] == before
 
 
-def test_a_job_runs_on_while_the_chart_is_upgraded(release: Any) -> None:
+def test_job_continues_while_the_chart_is_upgraded(release: Any) -> None:
     release.running("across")
     release.upgrade()
     status = release.finished("across")
@@ -47,7 +47,7 @@ def test_a_job_runs_on_while_the_chart_is_upgraded(release: Any) -> None:
     assert chart_of(release) == f"reconstruction-operator-{version}" != PREVIOUS.name.removesuffix(".tgz")
 
 
-def test_a_job_runs_on_while_the_chart_is_rolled_back(release: Any) -> None:
+def test_job_continues_while_the_chart_is_rolled_back(release: Any) -> None:
     release.running("back")
     release.helm("rollback", release.name, *release.here, "--wait", "--timeout=5m")
     assert chart_of(release) == PREVIOUS.name.removesuffix(".tgz")
@@ -57,7 +57,7 @@ def test_a_job_runs_on_while_the_chart_is_rolled_back(release: Any) -> None:
 
 def test_an_external_redis_with_tls_and_a_password_from_a_secret(node: Node, release: Any, tmp_path: Path) -> None:
     password = f"{secrets.token_hex(16)}/@:"
-    authority = Authority.new(tmp_path)
+    authority = Authority(tmp_path)
     pair = authority.issue("redis", user="redis", hosts=["redis.databases.svc"])
     node.kubectl("create", "namespace", "databases")
     node.kubectl("label", "namespace", "databases", "pod-security.kubernetes.io/enforce=restricted")
@@ -77,13 +77,13 @@ def test_an_external_redis_with_tls_and_a_password_from_a_secret(node: Node, rel
         "create", "secret", "generic", "our-redis-ca", "-n", release.namespace, f"--from-file={authority.certificate}"
     )
     external = "redis.external.existingSecret=our-redis,redis.external.ca.existingSecret=our-redis-ca"
-    release.upgrade(CHART, "--set", f"redis.enabled=false,{external}", *KEEP_NOTHING)
+    release.upgrade("--set", f"redis.enabled=false,{external}", *KEEP_NOTHING)
 
     assert not any("redis" in name for name in release.pods())
     assert "Phase:          Succeeded" in release.helm("test", release.name, *release.here, "--timeout=5m")
     asked = ["redis-cli", "--tls", "--cacert", "/tls/ca.crt", "-h", "redis.databases.svc", "dbsize"]
-    said = node.kubectl("-n", "databases", "exec", "redis", "--", "env", f"REDISCLI_AUTH={password}", *asked).stdout
-    assert int(said) > 0
+    size = node.kubectl("-n", "databases", "exec", "redis", "--", "env", f"REDISCLI_AUTH={password}", *asked).stdout
+    assert int(size) > 0
 
 
 def test_no_container_restarted_in_this_release_either(release: Any) -> None:
@@ -100,7 +100,6 @@ def test_an_uninstall_that_keeps_nothing_leaves_nothing_and_is_not_stuck(node: N
     left = node.kubectl("get", "clusterroles,clusterrolebindings", selector, "--output=name")
     assert left.stdout == ""
     claims = release.get("persistentvolumeclaims", "-n", release.namespace)["items"]
-    # Those of the photos are the user's, and so is that of the Redis which the release had before: the chart was
-    # configured to keep it then.
+    # Claims of the photos belong to the user. The first release was configured to keep the claim of its Redis.
     assert {claim["metadata"]["name"] for claim in claims} == {"photos", "uploads", "data-reconstruction-redis-0"}
     node.kubectl("delete", "namespace", release.namespace, "databases", "--timeout=180s")

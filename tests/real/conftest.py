@@ -27,7 +27,7 @@ import redis
 import devcluster
 from devcluster.harness.jobs import Jobs, Seen, watch
 from devcluster.harness.system import GROUP, QUICK_SETTINGS, System
-from devcluster.programs.control_plane import programs
+from devcluster.programs.building import built
 from devcluster.servers.storage.s3 import S3
 from tests.support.controller.dispatch import leave, serve
 from tests.support.settings import configure
@@ -55,7 +55,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if any("control_plane_programs" in getattr(item, "fixturenames", ()) for item in session.items):
         capture = session.config.pluginmanager.getplugin("capturemanager")
         with capture.global_and_fixture_disabled():  # so that the progress is visible
-            programs()
+            built()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -70,7 +70,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture(scope="session")
 def control_plane_programs() -> None:
     """For a test that starts its own cluster: the programs are built before the first test runs."""
-    programs()
+    built()
 
 
 @pytest.fixture(scope="session")
@@ -185,7 +185,7 @@ def redis_settings(redis_url: str, redis_state_url: str, monkeypatch: pytest.Mon
 )  # a longer one would leave Playwright's event loop to the asynchronous tests of other modules
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """A headless Chromium; it needs no control plane."""
-    from devcluster.harness.dashboards.chromium import running_chromium  # noqa: PLC0415  # loads Playwright
+    from devcluster.harness.chromium import running_chromium  # noqa: PLC0415  # loads Playwright
 
     with running_chromium(tmp_path_factory.mktemp("chromium")) as running:
         yield running

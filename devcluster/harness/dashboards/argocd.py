@@ -7,43 +7,35 @@ from typing import Any
 
 from lupa import lua51
 
-_LIBRARIES_TAKEN = ("io", "os", "package", "require", "dofile", "loadfile", "debug")  # as Argo CD's sandbox
+_REMOVED_LIBRARIES = ("io", "os", "package", "require", "dofile", "loadfile", "debug")  # as in Argo CD's sandbox
 
 
 class Customization:
-    """The scripts in one folder of `resource_customizations`."""
+    """The scripts in a folder of `resource_customizations`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def health(self, obj: dict[str, Any]) -> dict[str, Any]:
-        """{"status", "message"} of the object."""
+        """Return {"status", "message"} of the object."""
         return _dictionary(_run(self._folder / "health.lua", obj))
 
     def actions(self, obj: dict[str, Any]) -> dict[str, bool]:
-        """Each action's name, and whether it is enabled."""
+        """Return each action's name, and whether it is enabled."""
         found = _dictionary(_run(self._folder / "actions" / "discovery.lua", obj))
         return {name: not options.get("disabled", False) for name, options in sorted(found.items())}
 
     def act(self, action: str, obj: dict[str, Any]) -> dict[str, Any]:
-        """The object after the action; Argo CD sends the difference as a merge patch."""
+        """Return the object after the action. Argo CD sends the difference as a merge patch."""
         return _dictionary(_run(self._folder / "actions" / action / "action.lua", obj))
 
 
 def _run(script: Path, obj: dict[str, Any]) -> Any:
     lua = lua51.LuaRuntime(unpack_returned_tuples=True, register_eval=False, register_builtins=False)
-    for name in _LIBRARIES_TAKEN:
+    for name in _REMOVED_LIBRARIES:
         lua.globals()[name] = None
-    lua.globals()["obj"] = _table(lua, obj)
+    lua.globals()["obj"] = lua.table_from(obj, recursive=True)
     return lua.execute(script.read_text())
-
-
-def _table(lua: Any, value: Any) -> Any:
-    if isinstance(value, dict):
-        return lua.table_from({key: _table(lua, one) for key, one in value.items()})
-    if isinstance(value, list):
-        return lua.table_from([_table(lua, one) for one in value])
-    return value
 
 
 def _value(found: Any) -> Any:

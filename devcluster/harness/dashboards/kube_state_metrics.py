@@ -1,8 +1,7 @@
-"""kube-state-metrics for as long as a `with` block: the real program, with a custom-resource-state file and nothing else."""
+"""kube-state-metrics for as long as a `with` block: the real program, with nothing but a custom-resource-state file."""
 
 from __future__ import annotations
 
-import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,20 +12,17 @@ from devcluster.programs.building import KUBE_STATE_METRICS, built
 from devcluster.servers.ports import free_ports
 from devcluster.servers.server import HttpServer
 
-_ANSWER_SECONDS = 30.0
-
 
 class KubeStateMetrics(HttpServer):
-    """The program at work on the cluster of `kubeconfig`, with that file's rights. The first series come a moment after its start."""
+    """The program on the cluster of `kubeconfig`, as the user of that file. The first series come a moment after its start."""
 
     name = KUBE_STATE_METRICS.name
 
     def __init__(self, configuration: Path, *, kubeconfig: Path) -> None:
-        super().__init__()
         self._configuration = configuration
         self._kubeconfig = kubeconfig
 
-    def _command(self, folder: Path) -> Sequence[str | Path]:  # noqa: ARG002  # it has no files
+    def _command(self) -> Sequence[str | Path]:
         options = {
             "kubeconfig": self._kubeconfig,
             "custom-resource-state-config-file": self._configuration,
@@ -39,9 +35,8 @@ class KubeStateMetrics(HttpServer):
         return [built(KUBE_STATE_METRICS) / self.name, *(f"--{name}={value}" for name, value in options.items())]
 
     def samples(self) -> Iterator[Sample]:
-        """Every series that it serves now; an OSError while it does not answer."""
+        """Return every current series. Raise an OSError while it does not answer."""
         self.check()
-        with urllib.request.urlopen(f"http://{self.host}:{self.port}/metrics", timeout=_ANSWER_SECONDS) as answer:
-            text = answer.read().decode()
+        _, text = self.read("/metrics")
         for family in text_string_to_metric_families(text):
             yield from family.samples

@@ -1,4 +1,4 @@
-"""S3 server (versitygw) for as long as a `with` block: buckets are folders, and objects files."""
+"""S3 server (versitygw) for as long as a `with` block: buckets are folders, and objects are files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from devcluster.servers.server import LOOPBACK, HttpServer
 class S3(HttpServer):
     """A running S3 server. Start it by `with S3() as server:` or by `start` and `stop`.
 
-    With `tls` it has a certificate of its own authority (`ca`). `host` is its address on this machine. The account `guest` may do what a bucket's policy allows.
+    With `tls` it has a certificate of its own authority (`ca`). `host` is its address on this machine. The account `guest` may do
+    what a bucket's policy allows.
     """
 
     name = "s3"
@@ -27,17 +28,16 @@ class S3(HttpServer):
     region = "eu-central-1"
 
     def __init__(self, *, tls: bool = False, host: str = LOOPBACK) -> None:
-        super().__init__()
-        self._tls = tls
+        self.tls = tls
         self.host = host
 
     @property
     def buckets(self) -> Path:
-        """The folder with a folder for each bucket. A name in it that begins with a dot is no object."""
+        """The folder with a folder for each bucket. Names in it that begin with a dot are not objects."""
         return self.folder / "buckets"
 
     def environment(self, port: int | None = None) -> dict[str, str]:
-        """What a worker that uses it is given; `port` of a proxy in front of it."""
+        """Return the settings of a worker that uses it; `port` is that of a proxy in front of it."""
         return {
             "AWS_ENDPOINT_URL": self.url(port),
             "AWS_REGION": self.region,
@@ -45,16 +45,17 @@ class S3(HttpServer):
             "AWS_SECRET_ACCESS_KEY": self.secret_key,
         }
 
-    def _command(self, folder: Path) -> Sequence[str | Path]:
+    def _command(self) -> Sequence[str | Path]:
+        folder = self.folder
         for name in ("buckets", "metadata", "accounts"):
             (folder / name).mkdir()
         guest = {"access": self.guest_access_key, "secret": self.guest_secret_key, "role": "user"}
         accounts = json.dumps({"accessAccounts": {self.guest_access_key: guest}})
         write_private(folder / "accounts" / "users.json", accounts.encode())
         certificate: tuple[str | Path, ...] = ()
-        if self._tls:
-            authority = Authority.new(folder)
-            self._ca = authority.certificate
+        if self.tls:
+            authority = Authority(folder)
+            self.ca = authority.certificate
             pair = authority.issue("s3", user="s3", hosts=(self.host, "localhost"))
             certificate = ("--cert", pair.certificate, "--key", pair.key)
         return [

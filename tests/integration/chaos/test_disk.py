@@ -5,8 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from chaos.system.disk import can_mount
-from devcluster.programs.control_plane import ASSETS_VARIABLE
+from devcluster.programs import building
+from devcluster.programs.building import GoProgram
+from devcluster.programs.cache import Spinner
 from tests.support.paths import CHECKOUT
 
 
@@ -15,11 +19,18 @@ def program(path: Path, command: str) -> None:
     path.chmod(0o755)
 
 
-def test_a_run_starts_etcd_in_a_folder_in_memory(tmp_path: Path) -> None:
-    program(tmp_path / "etcd", "stat --file-system --format='folder: %T' .")
+def build(_program: GoProgram, _flags: list[str], folder: Path, _progress: Spinner) -> None:
+    """Write scripts in place of the control plane."""
+    program(folder / "etcd", "stat --file-system --format='folder: %T' .")
     for name in ("kube-apiserver", "kube-controller-manager", "kubectl"):
-        program(tmp_path / name, "sleep 60")
-    environment = os.environ | {ASSETS_VARIABLE: str(tmp_path), "TMPDIR": str(tmp_path)}
+        program(folder / name, "sleep 60")
+
+
+def test_a_run_starts_etcd_in_a_folder_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(building, "_build", build)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    building.built()
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
 
     command = [sys.executable, "-m", "chaos", "--minutes=0"]
     done = subprocess.run(

@@ -38,7 +38,7 @@ def wait_series(program: KubeStateMetrics, jobs: Jobs, name: str, metric: str, v
     wait_until(
         lambda: any(each.value == value for each in of(program, jobs, name, metric, **labels)),
         f"{metric} of {name} to be {value:g} with {labels}",
-        seen=lambda: (of(program, jobs, name), program.log_end()),
+        seen=lambda: (of(program, jobs, name), program.log_ends()),
     )
 
 

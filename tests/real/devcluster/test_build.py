@@ -1,4 +1,4 @@
-"""Go build: atomic, and done once if several processes wait for it."""
+"""Go build: atomic, and done once if several callers wait for it."""
 
 import threading
 from pathlib import Path
@@ -8,12 +8,12 @@ import pytest
 from devcluster.errors import BuildError
 from devcluster.programs import building, cache
 from devcluster.programs.building import GoProgram
-from devcluster.programs.progress import Spinner
+from devcluster.programs.cache import Spinner
 
 
 @pytest.fixture
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GoProgram:
-    """A program that is built in a second, in place of ours."""
+    """A program that takes a second to build."""
     folder = tmp_path / "modules" / "small"
     folder.mkdir(parents=True)
     (folder / "go.mod").write_text("module example.invalid/small\n\ngo 1.26\n")

@@ -1,4 +1,4 @@
-"""`python -m devcluster`: a cluster that a person leaves running, and stops."""
+"""Command line: `python -m devcluster` starts, shows and stops a standing cluster."""
 
 import os
 import shlex
@@ -19,7 +19,7 @@ _ROOT = Path(devcluster.__file__).parent.parent
 
 
 class Hand:
-    """Types commands, on a machine where nothing runs yet."""
+    """Runs commands with a separate folder for runs, where nothing runs yet."""
 
     def __init__(self, temporary: Path) -> None:
         self.temporary = temporary
@@ -32,7 +32,7 @@ class Hand:
         return int(self.run("status").stderr.partition("process ")[2].split()[0])
 
     def servers(self) -> list[int]:
-        """Every process that has this machine's temporary folder in its command line."""
+        """Return every process with that folder in its command line."""
         found = []
         for folder in Path("/proc").glob("[0-9]*"):
             try:
@@ -90,7 +90,11 @@ def test_killed_launcher_leaves_nothing_running_and_can_be_restarted(hand: Hand)
     launcher = hand.launcher()
     mark = start_mark(launcher)
     os.kill(launcher, signal.SIGKILL)
-    wait_until(lambda: start_mark(launcher) != mark and not hand.servers(), "the end of it all", seen=hand.servers)
+    wait_until(
+        lambda: start_mark(launcher) != mark and not hand.servers(),
+        "the end of launcher and servers",
+        seen=hand.servers,
+    )
     assert hand.run("status").returncode == 3
     again = hand.run("start", "--detach")
     assert again.returncode == 0, again.stderr

@@ -1,4 +1,4 @@
-"""Files of a Go module, and only of the release that was pinned."""
+"""Go modules: files come only from the pinned release."""
 
 from dataclasses import replace
 
@@ -7,16 +7,16 @@ import pytest
 from devcluster.errors import BuildError
 from devcluster.programs.go_modules import GoModule
 
-# The smallest of those that are downloaded anyhow.
+# The smallest one that other tests download too.
 MODULE = GoModule("sigs.k8s.io/yaml", "v1.6.0", "h1:G8fkbMSAFqgEFgh4b1wmtzDnioxFCUgTZhlbj5P9QYs=")
 
 
-def test_a_module_that_is_the_pinned_one_is_unpacked() -> None:
+def test_pinned_module_is_unpacked() -> None:
     assert "module sigs.k8s.io/yaml" in (MODULE.folder() / "go.mod").read_text()
 
 
-def test_module_with_another_hash_is_refused() -> None:
-    with pytest.raises(BuildError, match="is not the one that was pinned: h1:G8fk"):
+def test_module_with_another_hash_is_rejected() -> None:
+    with pytest.raises(BuildError, match="is not the pinned release: h1:G8fk"):
         replace(MODULE, checksum="h1:other").folder()
 
 

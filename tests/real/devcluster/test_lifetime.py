@@ -1,4 +1,4 @@
-"""Lifetime: no server outlives its launcher, in whatever way the launcher ends."""
+"""Lifetime: no server outlives its launcher, however the launcher ends."""
 
 import contextlib
 import json
@@ -17,16 +17,16 @@ from devcluster import wait_until
 from devcluster.servers.pids import start_mark
 
 _ROOT = Path(devcluster.__file__).parent.parent
-_DEADLINE_SECONDS = 180.0  # each of the servers may take 25 s to be killed on a loaded machine
+_DEADLINE_SECONDS = 180.0  # killing a server may take 25 s on a loaded machine
 
 _LAUNCHER = """
 import contextlib, json, signal, sys
 import devcluster
-signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, where the tests run in the background
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored if the tests run in the background
 with contextlib.ExitStack() as stack:
     servers = [stack.enter_context(getattr(devcluster, name)()) for name in sys.argv[1:]]
-    pairs = [pair for one in servers for pair in (one.pids.values() if isinstance(one.pids, dict) else [one.pids])]
-    print(json.dumps({"pids": sum(map(list, pairs), []), "folders": [str(one.folder) for one in servers]}), flush=True)
+    pids = [pid for one in servers for pair in one.pids.values() for pid in pair]
+    print(json.dumps({"pids": pids, "folders": [str(one.folder) for one in servers]}), flush=True)
     sys.stdin.read()
 """
 
@@ -49,12 +49,17 @@ class Launcher:
         assert all(folder.exists() for folder in self.folders)
 
     def left(self) -> list[object]:
-        """Processes and folders that are still there."""
+        """Return processes and folders that still exist."""
         pids = [pid for pid, mark in self.marks.items() if start_mark(pid) == mark]
         return [*pids, *(folder for folder in self.folders if folder.exists())]
 
     def assert_nothing_is_left(self) -> None:
-        wait_until(lambda: not self.left(), "the end of it all", seen=self.left, timeout_seconds=_DEADLINE_SECONDS)
+        wait_until(
+            lambda: not self.left(),
+            "the end of processes and folders",
+            seen=self.left,
+            timeout_seconds=_DEADLINE_SECONDS,
+        )
 
 
 @contextlib.contextmanager
@@ -68,7 +73,7 @@ def launched(*servers: str) -> Iterator[Launcher]:
 
 @pytest.fixture
 def launcher() -> Iterator[Launcher]:
-    """One of a Redis: how a launcher ends makes no difference to the kind of server."""
+    """A launcher of a Redis: the kind of server makes no difference to its end."""
     with launched("Redis") as running:
         yield running
 
@@ -87,16 +92,16 @@ def launcher_of_all(control_plane_programs: None) -> Iterator[Launcher]:
         pytest.param(signal.SIGINT, id="Ctrl-C"),
     ],
 )
-def test_a_launcher_that_is_ended_by_a_signal_leaves_nothing(launcher: Launcher, number: signal.Signals) -> None:
+def test_launcher_ended_by_a_signal_leaves_nothing(launcher: Launcher, number: signal.Signals) -> None:
     launcher.process.send_signal(number)
     assert launcher.process.wait(_DEADLINE_SECONDS) == -number
     launcher.assert_nothing_is_left()
 
 
-def test_a_launcher_that_comes_to_its_end_leaves_nothing(launcher: Launcher) -> None:
+def test_launcher_that_ends_by_itself_leaves_nothing(launcher: Launcher) -> None:
     launcher.process.communicate(timeout=_DEADLINE_SECONDS)
     assert launcher.process.returncode == 0
-    assert launcher.left() == []  # at once: it has waited for all of them
+    assert launcher.left() == []  # at once: the launcher has waited for the servers
 
 
 def test_paused_servers_are_removed_too(launcher_of_all: Launcher) -> None:
@@ -108,7 +113,7 @@ def test_paused_servers_are_removed_too(launcher_of_all: Launcher) -> None:
 
 def test_a_server_ends_with_its_guard() -> None:
     with devcluster.Redis() as server:
-        guard, pid = server.pids
+        guard, pid = server.process.pids
         mark = start_mark(pid)
         os.kill(guard, signal.SIGKILL)
         wait_until(lambda: start_mark(pid) != mark, "the end of the server")
@@ -128,7 +133,6 @@ def test_a_server_outlives_the_thread_that_started_it() -> None:
 
 
 def test_a_forked_child_of_the_launcher_keeps_nothing_alive() -> None:
-    """A pool of workers that the launcher forked lives on for a while: the servers do not."""
     program = """
 import json, os, sys, time
 import devcluster
@@ -137,7 +141,7 @@ with devcluster.Redis() as server:
     if child == 0:
         sys.stdout.close()
         time.sleep(600)
-    print(json.dumps([child, *server.pids]), flush=True)
+    print(json.dumps([child, *server.process.pids]), flush=True)
     sys.stdin.read()
 """
     with started(program) as process:

@@ -1,4 +1,4 @@
-"""Redis as the tests and the demo need it: on one port for its life, with or without its data."""
+"""Redis: it keeps its port through restarts, with or without its data."""
 
 from collections.abc import Iterator
 
@@ -28,7 +28,7 @@ def put(server: devcluster.Redis, name: str, db: int = 0) -> None:
         connection.set(name, "1")
 
 
-def test_it_refuses_writes_rather_than_drop_keys() -> None:
+def test_full_redis_rejects_writes_and_keeps_its_keys() -> None:
     with devcluster.Redis(configuration={"maxmemory": "8mb"}) as server, client(server) as connection:
 
         def fill() -> None:
@@ -109,21 +109,7 @@ def test_heal_undoes_every_fault(server: devcluster.Redis) -> None:
     assert keys(server) == []
 
 
-def test_all_databases_can_be_emptied(server: devcluster.Redis) -> None:
-    put(server, "zero")
-    put(server, "one", db=1)
-    server.flushall()
-    assert (keys(server), keys(server, db=1)) == ([], [])
-
-
-def test_the_shared_one_is_empty_for_each_test(redis_url: str, redis_state_url: str) -> None:
-    for url in (redis_url, redis_state_url):
-        with redis.Redis.from_url(url) as connection:
-            assert connection.dbsize() == 0
-            connection.set("left by a test", "1")
-
-
-def test_with_tls_redis_refuses_plain_text_and_has_a_signed_certificate() -> None:
+def test_redis_with_tls_rejects_plain_text_and_has_a_signed_certificate() -> None:
     with devcluster.Redis(tls=True, password="p") as server:
         put(server, "key", db=1)
         assert keys(server, db=1) == ["key"]

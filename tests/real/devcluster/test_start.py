@@ -1,14 +1,12 @@
-"""Start of servers: with other programs, with taken ports, and with errors that name the cause."""
+"""Start of servers: with taken ports, and with errors that name the cause."""
 
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 import devcluster
-from devcluster.programs.building import built
 from devcluster.servers.ports import free_ports
 from devcluster.servers.processes import Process
 from devcluster.servers.runs import RunFolder
@@ -21,7 +19,7 @@ def taken_port() -> Iterator[int]:
 
 
 class LostOnce:
-    """Free ports, except that the last one of the first answer is taken."""
+    """Returns free ports, but the last port of the first call is taken."""
 
     def __init__(self, taken: int) -> None:
         self._taken: list[int] = [taken]
@@ -31,39 +29,26 @@ class LostOnce:
 
 
 @pytest.mark.usefixtures("control_plane_programs")
-def test_kubebuilder_assets_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program = (built() / "etcd").resolve()
-    for name in ("etcd", "kube-apiserver", "kubectl"):
-        (tmp_path / name).symlink_to(program)
-    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path))
-    with devcluster.Cluster() as cluster:
-        assert cluster.kubectl_program == tmp_path / "kubectl"
-        command = Path(f"/proc/{cluster.pids['kube-apiserver'][1]}/cmdline").read_bytes()
-        assert command.startswith(f"{tmp_path}/kube-apiserver\0".encode())
-        assert cluster.kubectl("auth", "can-i", "*", "*").stdout == "yes\n"
-
-
-@pytest.mark.usefixtures("control_plane_programs")
-def test_a_cluster_whose_port_was_taken_takes_others(taken_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("devcluster.servers.control_plane.free_ports", LostOnce(taken_port))
+def test_cluster_with_a_taken_port_chooses_others(taken_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("devcluster.servers.cluster.free_ports", LostOnce(taken_port))
     with devcluster.Cluster() as cluster:
         assert cluster.url != f"https://127.0.0.1:{taken_port}"
         assert cluster.api.get("/readyz") == "ok"
 
 
-def test_a_redis_whose_port_was_taken_takes_another(taken_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_redis_with_a_taken_port_chooses_another(taken_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("devcluster.servers.server.free_ports", LostOnce(taken_port))
     with devcluster.Redis() as server:
         assert server.port != taken_port
 
 
-def test_error_has_the_log_of_a_server_that_refuses_its_settings() -> None:
+def test_error_has_the_log_of_a_server_that_rejects_its_settings() -> None:
     with pytest.raises(devcluster.ServerEndedError, match="maxmemory-policy"):
         devcluster.Redis(configuration={"maxmemory-policy": "whatever"}).start()
 
 
 @pytest.mark.usefixtures("control_plane_programs")
-def test_a_cluster_that_refuses_its_settings_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cluster_that_rejects_a_flag_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[Process] = []
 
     class Seen(Process):
@@ -71,7 +56,7 @@ def test_a_cluster_that_refuses_its_settings_leaves_nothing(monkeypatch: pytest.
             super().__init__(*args, **named)
             started.append(self)
 
-    monkeypatch.setattr("devcluster.servers.control_plane.Process", Seen)
+    monkeypatch.setattr("devcluster.servers.running.Process", Seen)
     with pytest.raises(devcluster.ServerEndedError, match="unknown flag: --no-such-flag"):
         devcluster.Cluster(apiserver_arguments=["--no-such-flag"]).start()
     assert [process.name for process in started] == ["etcd", "kube-apiserver"]

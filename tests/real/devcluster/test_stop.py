@@ -1,4 +1,4 @@
-"""Stop: SIGTERM goes to the server alone, as to a container, and the server ends its children itself."""
+"""Stop: only the server gets SIGTERM, as in a container, and ends its children itself."""
 
 import sys
 from collections.abc import Iterator

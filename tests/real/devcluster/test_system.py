@@ -1,4 +1,4 @@
-"""System that follows another one on the same cluster."""
+"""System: it can follow another one on the same cluster."""
 
 from devcluster import Cluster, Redis
 from devcluster.harness.jobs import Jobs

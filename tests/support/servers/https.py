@@ -47,7 +47,7 @@ class Server:
 @contextmanager
 def running_https(folder: Path) -> Iterator[Server]:
     """Run a server on a free port. `folder` gets the authority's certificate `ca.crt` and the downloads, `download`."""
-    authority = Authority.new(folder)
+    authority = Authority(folder)
     pair = authority.issue("server", user="server", hosts=("localhost", "nas.example", "xn--bcher-kva.example"))
     running = Server(0, ssl.create_default_context(cafile=str(authority.certificate)), folder / "download")
 

@@ -1,4 +1,4 @@
-"""Waiting: the error shows the state instead."""
+"""Waiting: the error shows the actual state."""
 
 import pytest
 

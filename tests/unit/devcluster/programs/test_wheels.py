@@ -1,4 +1,4 @@
-"""A wheel that cannot be downloaded: the error names what to install."""
+"""Wheels: if one cannot be downloaded, the error names what to install."""
 
 from pathlib import Path
 

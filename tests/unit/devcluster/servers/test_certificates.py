@@ -1,4 +1,4 @@
-"""Certificates name users and hosts as Kubernetes reads them."""
+"""Certificates: they name users and hosts as Kubernetes reads them."""
 
 import ssl
 import stat
@@ -13,7 +13,7 @@ from devcluster.servers.certificates import Authority, Pair, signing_key
 
 @pytest.fixture
 def authority(tmp_path: Path) -> Authority:
-    return Authority.new(tmp_path)
+    return Authority(tmp_path)
 
 
 def read(pair: Pair) -> x509.Certificate:
@@ -34,7 +34,7 @@ def test_client_certificate_has_user_and_group(authority: Authority) -> None:
 
 def test_two_clusters_share_no_authority(authority: Authority, tmp_path: Path) -> None:
     (tmp_path / "two").mkdir()
-    assert Authority.new(tmp_path / "two").certificate.read_bytes() != authority.certificate.read_bytes()
+    assert Authority(tmp_path / "two").certificate.read_bytes() != authority.certificate.read_bytes()
 
 
 def test_a_certificate_is_signed_by_its_authority(authority: Authority) -> None:
@@ -48,7 +48,7 @@ def test_key_matches_its_certificate_and_is_private(authority: Authority) -> Non
     assert stat.S_IMODE(pair.key.stat().st_mode) == 0o600
 
 
-def test_the_key_of_tokens_is_private_and_its_public_half_is_not(tmp_path: Path) -> None:
+def test_key_of_tokens_is_private_beside_a_public_key(tmp_path: Path) -> None:
     private, public = signing_key(tmp_path, "tokens")
     assert stat.S_IMODE(private.stat().st_mode) == 0o600
     assert public.read_text().startswith("-----BEGIN PUBLIC KEY-----")

@@ -1,4 +1,4 @@
-"""A kubeconfig holds all that a client needs, and only its owner can read it."""
+"""Kubeconfigs: each contains all that a client needs, and only its owner can read it."""
 
 import base64
 import json
@@ -36,7 +36,7 @@ def test_kubeconfig_contains_the_client_certificate(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("before", [False, True], ids=["new", "in place of one that others can read"])
+@pytest.mark.parametrize("before", [False, True], ids=["new", "in place of a file that others can read"])
 def test_a_kubeconfig_is_readable_for_its_owner_alone(before: bool, tmp_path: Path) -> None:
     path = tmp_path / "admin"
     if before:

@@ -1,4 +1,4 @@
-"""Runs: the rest of a killed launcher is cleaned up, and nothing else is touched."""
+"""Runs: what a killed launcher left is cleaned up, and nothing else."""
 
 import json
 import os
@@ -77,7 +77,7 @@ def test_only_live_processes_are_listed() -> None:
     run.close()
 
 
-def test_a_folder_that_others_can_enter_is_refused(tmp_path: Path) -> None:
+def test_folder_that_others_can_enter_is_rejected(tmp_path: Path) -> None:
     runs_folder().chmod(0o755)
     with pytest.raises(DevclusterError, match="not a private folder"):
         runs_folder()

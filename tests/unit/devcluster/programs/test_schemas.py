@@ -1,4 +1,4 @@
-"""From OpenAPI to schemas that refuse what a type does not have."""
+"""JSON schemas from OpenAPI: they reject keys that a type does not have."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from devcluster.programs.conformance import schemas
+from devcluster.programs import schemas
 
 KIND = "x-kubernetes-group-version-kind"
 QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
@@ -20,14 +20,14 @@ EITHER = {"oneOf": [{"type": "string"}, {"type": "number"}]}
         pytest.param(
             {"type": "object", "properties": {"a": {"type": "string"}}},
             {"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": False},
-            id="a type's keys are all that there are",
+            id="a type has no other keys",
         ),
         pytest.param(
             {"type": "object", "additionalProperties": {"type": "string"}},
             {"type": "object", "additionalProperties": {"type": "string"}},
-            id="a map takes any key",
+            id="a map accepts any key",
         ),
-        pytest.param({"type": "object"}, {"type": "object"}, id="a type without keys takes any key"),
+        pytest.param({"type": "object"}, {"type": "object"}, id="a type without keys accepts any key"),
         pytest.param({"type": "string", "format": "int-or-string"}, EITHER, id="a port has a name or a number"),
         pytest.param(
             {"properties": {"format": {"type": "string"}, "properties": {"type": "object"}}},
@@ -35,7 +35,7 @@ EITHER = {"oneOf": [{"type": "string"}, {"type": "number"}]}
                 "properties": {"format": {"type": "string"}, "properties": {"type": "object"}},
                 "additionalProperties": False,
             },
-            id="fields that are called like words of a schema",
+            id="fields with names of schema keywords",
         ),
         pytest.param(
             {"properties": {"a": {"items": {"properties": {"b": {}}}}}},
@@ -43,7 +43,7 @@ EITHER = {"oneOf": [{"type": "string"}, {"type": "number"}]}
                 "properties": {"a": {"items": {"properties": {"b": {}}, "additionalProperties": False}}},
                 "additionalProperties": False,
             },
-            id="inside, too",
+            id="nested",
         ),
     ],
 )
@@ -55,7 +55,7 @@ def test_a_quantity_may_be_written_as_a_number() -> None:
     assert schemas.strict({QUANTITY: {"type": "string"}}) == {QUANTITY: EITHER}
 
 
-def test_each_kind_has_a_file_that_is_named_as_kubeconform_asks_for_it() -> None:
+def test_each_kind_has_a_file_with_kubeconforms_name_for_it() -> None:
     definitions = {
         "core.Pod": {KIND: [{"group": "", "version": "v1", "kind": "Pod"}]},
         "rbac.Role": {KIND: [{"group": "rbac.authorization.k8s.io", "version": "v1", "kind": "Role"}]},
@@ -65,7 +65,7 @@ def test_each_kind_has_a_file_that_is_named_as_kubeconform_asks_for_it() -> None
     assert list(schemas.kinds(definitions)) == [("pod-v1.json", "core.Pod"), ("role-rbac-v1.json", "rbac.Role")]
 
 
-def test_the_files_refer_to_one_with_the_definitions_that_the_kinds_need(tmp_path: Path) -> None:
+def test_files_of_kinds_refer_to_one_with_the_definitions_they_need(tmp_path: Path) -> None:
     openapi = tmp_path / "swagger.json"
     spec = {"properties": {"next": {"$ref": "#/definitions/core.Pod"}}}
     pod = {

@@ -1,6 +1,6 @@
-"""From a release's OpenAPI document to the JSON schemas that kubeconform reads: pure functions, and one that writes files.
+"""JSON schemas for kubeconform, from a release's OpenAPI document: pure functions, and one that writes files.
 
-Stricter than an API server where that finds mistakes: a key that a type does not have is refused, and so is `key: null`.
+They are stricter than an API server, to find mistakes: they reject a key that a type does not have, and `key: null`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 LOCATION = "{{ .ResourceKind }}{{ .KindSuffix }}.json"
-"""kubeconform's template for the file of a kind: kind, first part of the group, version, in small letters."""
+"""kubeconform's template for the file of a kind: kind, first part of the group, and version, in lower case."""
 
 _DEFINITIONS = "definitions.json"
 _DEFINITIONS_KEY = "definitions"
@@ -22,17 +22,17 @@ _TEXT_OR_NUMBER = {"oneOf": [{"type": "string"}, {"type": "number"}]}
 
 
 def strict(definitions: Mapping[str, Any]) -> dict[str, Any]:
-    """The definitions as JSON schemas that take what is written in YAML, and no key that a type does not have."""
+    """Return the definitions as JSON schemas that accept values as YAML has them, and reject unknown keys."""
     return {
         name: _TEXT_OR_NUMBER if name == _QUANTITY else _schema(definition) for name, definition in definitions.items()
     }
 
 
 def kinds(definitions: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The kinds of object: name of the schema's file, name of the definition."""
+    """Yield the name of the schema's file and the name of the definition for each kind of object."""
     for name, definition in definitions.items():
         found = definition.get(_KINDS, [])
-        if len(found) != 1:  # none, or options that each group has
+        if len(found) != 1:  # not a kind, or options that each group has
             continue
         kind = found[0]
         group = kind["group"].partition(".")[0]
@@ -41,7 +41,7 @@ def kinds(definitions: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def reachable(definitions: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    """Those definitions, and all that they refer to."""
+    """Return the named definitions, and all that they refer to."""
     found: dict[str, Any] = {}
     left = list(names)
     while left:
@@ -55,7 +55,7 @@ def reachable(definitions: Mapping[str, Any], names: Iterable[str]) -> dict[str,
 def write(openapi: Path, folder: Path, wanted: Collection[str]) -> None:
     """Write a file for each of the kinds `wanted`, and one with the definitions that they refer to.
 
-    kubeconform reads that one again for each kind: with all of Kubernetes' definitions it would take a second.
+    kubeconform reads the definitions again for each kind: all of Kubernetes' definitions would take a second.
     """
     definitions = json.loads(openapi.read_text())[_DEFINITIONS_KEY]
     asked = {
@@ -74,7 +74,7 @@ def _schema(node: Any) -> Any:
     if node.get("format") == "int-or-string":
         return _TEXT_OR_NUMBER
     schema = {
-        # A "format" below "properties" is a field of that name, with a schema.
+        # A "format" in "properties" is a field of that name, with a schema.
         key: {name: _schema(one) for name, one in value.items()} if key == "properties" else _schema(value)
         for key, value in node.items()
     }

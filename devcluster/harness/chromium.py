@@ -19,7 +19,7 @@ _ARGUMENTS = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignor
 
 @contextmanager
 def running_chromium(home: Path) -> Iterator[Browser]:
-    """A headless Chromium whose profile and caches are in `home`. Raises MissingToolError where there is none."""
+    """Run a headless Chromium with profile and caches in `home`. Raise MissingToolError if there is none."""
     program, libraries = _chromium()
     environment: dict[str, str | float | bool] = {**os.environ, "HOME": str(home)}
     if libraries:
@@ -29,7 +29,7 @@ def running_chromium(home: Path) -> Iterator[Browser]:
             executable_path=program,
             env=environment,
             args=[*_ARGUMENTS],
-            chromium_sandbox=False,  # it refuses to run as root with one; it opens pages of this project alone
+            chromium_sandbox=False,  # with a sandbox it does not run as root; it opens only pages of this project
         )
         try:
             yield browser
@@ -38,7 +38,7 @@ def running_chromium(home: Path) -> Iterator[Browser]:
 
 
 def _chromium() -> tuple[str, list[str]]:
-    """The program, and the folders of libraries that it needs besides the system's."""
+    """Return the program, and the folders of libraries that it needs beside the system's."""
     installed = shutil.which("chromium")
     if installed:
         return installed, []

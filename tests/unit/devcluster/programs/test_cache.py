@@ -1,11 +1,11 @@
-"""Progress of a build, on a terminal and in a log."""
+"""Cache of programs: the progress of filling it, on a terminal and in a log."""
 
 import io
 
 import pytest
 
-from devcluster.programs import progress
-from devcluster.programs.progress import Spinner, elapsed
+from devcluster.programs import cache
+from devcluster.programs.cache import Spinner, elapsed
 from devcluster.waiting import wait_until
 
 
@@ -27,7 +27,7 @@ def test_elapsed_time_is_readable(seconds: float, text: str) -> None:
 
 
 def test_a_log_gets_whole_lines_with_the_detail_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "_LOG_SECONDS", 0.01)
+    monkeypatch.setattr(cache, "_LOG_SECONDS", 0.01)
     log = io.StringIO()
     with Spinner("Building", stream=log) as shown:
         shown.detail = "7 of 9 packages"
@@ -38,11 +38,11 @@ def test_a_log_gets_whole_lines_with_the_detail_now_and_then(monkeypatch: pytest
     assert "\r" not in log.getvalue()
 
 
-def test_a_terminal_gets_one_line_that_moves(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "_TERMINAL_SECONDS", 0.01)
+def test_terminal_gets_one_line_that_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "_TERMINAL_SECONDS", 0.01)
     terminal = Terminal()
     with Spinner("Building", stream=terminal):
-        wait_until(lambda: "/ Building: 0 s" in terminal.getvalue(), "a second picture", seen=terminal.getvalue)
+        wait_until(lambda: "/ Building: 0 s" in terminal.getvalue(), "a second frame", seen=terminal.getvalue)
     assert terminal.getvalue().count("\n") == 1
 
 
