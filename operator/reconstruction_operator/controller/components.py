@@ -169,7 +169,7 @@ class Operator:
             self.cache.classify_again()
 
     def health(self) -> Sequence[Check]:
-        """Checks that fail if a restart would help."""
+        """Return checks that fail if a restart would help."""
         crashed = ", ".join(self.supervisor.crashed)
         return (
             Check("tasks", f"crashed: {crashed}" if crashed else ""),
@@ -179,7 +179,7 @@ class Operator:
         )
 
     def readiness(self) -> Sequence[Check]:
-        """Checks that fail while the operator cannot work."""
+        """Return checks that fail while the operator cannot work."""
         silent = min(self.api.silent_seconds, _API_SECONDS + 1)
         return (
             Check("api", late("no response from the API server for", silent, _API_SECONDS)),
@@ -212,12 +212,12 @@ def _settle_memory() -> None:
 
 
 def _instance() -> str:
-    """This replica's identity in the Lease: the pod's name and a random part, new in each process."""
+    """Return this replica's identity in the Lease: the pod's name and a random part, new in each process."""
     return f"{socket.gethostname()}_{uuid.uuid4()}"
 
 
 def _window(shard: Shard) -> DispatchWindow:
-    """The dispatch window of this shard. A shard sees all messages of a queue, but counts those of a namespace by its own jobs alone."""
+    """Return the dispatch window of this shard. A shard sees all messages of a queue, but counts those of a namespace by its own jobs alone."""
     settings = config.settings
     return DispatchWindow(
         queue=settings.DISPATCH_WINDOW,

@@ -106,7 +106,7 @@ class StepClock:
 
 
 def _end(before: Status, status: Status) -> Phase | None:
-    """The finished phase, if this status is the first to have it."""
+    """Return the finished phase, if this status is the first to have it."""
     return status.phase if status.phase and status.phase.finished and before.phase is not status.phase else None
 
 

@@ -29,10 +29,10 @@ class Probed(Protocol):
     """A program that the probes check."""
 
     def health(self) -> Sequence[Check]:
-        """Checks that fail if a restart would help."""
+        """Return checks that fail if a restart would help."""
 
     def readiness(self) -> Sequence[Check]:
-        """Checks that fail while the program cannot work."""
+        """Return checks that fail while the program cannot work."""
 
     def measure(self) -> None:
         """Update the gauges."""
@@ -54,7 +54,7 @@ class Starting:
 
 
 def late(what: str, seconds: float, limit_seconds: float) -> str:
-    """The problem, if something has taken longer than allowed."""
+    """Return the problem, if something has taken longer than allowed."""
     return f"{what} {seconds:.1f} s" if seconds > limit_seconds else ""
 
 

@@ -85,15 +85,15 @@ class Cache:
                 await self._stopping.wait()
 
     def get(self, key: JobKey) -> Job | None:
-        """The job as the API server last showed it."""
+        """Return the job as the API server last showed it."""
         return self._jobs.get(key.uid)
 
     def by_id(self, job_id: str) -> Job | None:
-        """The job with this id, the only part of its key that Redis always holds."""
+        """Return the job with this id, the only part of its key that Redis always holds."""
         return self._jobs.get(job_id)
 
     def ids(self) -> frozenset[str]:
-        """The ids of all jobs."""
+        """Return the ids of all jobs."""
         return frozenset(self._jobs)
 
     def saw_deletion(self, job_id: str) -> bool:

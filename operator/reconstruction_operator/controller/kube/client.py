@@ -78,7 +78,7 @@ class ClusterAccess:
     configuration: Configuration
 
     async def headers(self) -> dict[str, str]:
-        """Authorization, freshly read: tokens of service accounts are rotated."""
+        """Return the Authorization header, read again each time: tokens of service accounts are rotated."""
         token = await self.configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
         if token:
             scheme, _, value = str(token).rpartition(" ")
@@ -89,7 +89,7 @@ class ClusterAccess:
 
 
 async def find_cluster(environ: Mapping[str, str] = os.environ) -> ClusterAccess:
-    """The API server of KUBECONFIG, of ~/.kube/config, or of the pod, in this order.
+    """Return the API server of KUBECONFIG, of ~/.kube/config, or of the pod, in this order.
 
     Raises NoClusterError if there is none of these, or it cannot be read.
     """

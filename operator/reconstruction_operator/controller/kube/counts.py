@@ -51,7 +51,7 @@ class Counts:
         return self._contested
 
     def quarantines(self) -> Collection[Quarantine]:
-        """The quarantines that have a job in flight."""
+        """Return the quarantines that have a job in flight."""
         return self._quarantines.keys()
 
     def demand(self) -> Mapping[Phase, Mapping[str, int]]:

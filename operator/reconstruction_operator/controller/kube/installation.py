@@ -40,11 +40,11 @@ class Installation:
 
     @classmethod
     def of(cls, base_id: str, base_lease: tuple[str, str], namespaces: Sequence[str], shard: Shard) -> Installation:
-        """A shard of the installation with that id and Lease (namespace, name)."""
+        """Return a shard of the installation with that id and Lease (namespace, name)."""
         return cls(base_id + shard.suffix, namespaces, "/".join(base_lease) + shard.suffix, shard)
 
     def siblings(self) -> list[InstallationMark]:
-        """The marks of all shards that may have managed this shard's jobs under another number of shards."""
+        """Return the marks of all shards that may have managed this shard's jobs under another number of shards."""
         base_id, base_lease = self.id.removesuffix(self.shard.suffix), self.lease.removesuffix(self.shard.suffix)
         return [InstallationMark(base_id + one.suffix, base_lease + one.suffix) for one in self.shard.others()]
 

@@ -51,7 +51,7 @@ class LeaseRecord:
 
     @classmethod
     def of(cls, lease: Mapping[str, Any]) -> LeaseRecord:
-        """The record in a Lease's body."""
+        """Return the record in a Lease's body."""
         spec = lease.get("spec") or {}
         return cls(
             version=str(lease.get("metadata", {}).get("resourceVersion", "")),
@@ -62,7 +62,7 @@ class LeaseRecord:
 
 
 def looks_of(lease: Mapping[str, Any]) -> int:
-    """The number of looks that Redis had counted (`state.timeline`), by the Lease's annotation; 0 without one."""
+    """Return the number of looks that Redis had counted (`state.timeline`), by the Lease's annotation; 0 without one."""
     text = str((lease.get("metadata", {}).get("annotations") or {}).get(LOOKS, ""))
     return int(text) if text.isascii() and text.isdigit() and len(text) < _LOOKS_DIGITS else 0
 
@@ -75,7 +75,7 @@ class Sighting:
     since: float
 
     def expires(self) -> float:
-        """The monotonic time from which a candidate may take the Lease."""
+        """Return the monotonic time from which a candidate may take the Lease."""
         return self.since if not self.record.holder else self.since + self.record.duration_seconds
 
     def updated(self, record: LeaseRecord, now: float) -> Sighting:
@@ -84,7 +84,7 @@ class Sighting:
 
 
 def first_transitions(now: datetime) -> int:
-    """The count at which a new Lease starts: seconds since 2020, which fit the field's 31 bits until 2088.
+    """Return the count at which a new Lease starts: seconds since 2020, which fit the field's 31 bits until 2088.
 
     The count is the fencing token, and Redis remembers the highest one. After a Lease was deleted, its successor must
     start above the old count, or Redis would reject the new holder. A Lease has far less than one transition a second.
@@ -95,7 +95,7 @@ def first_transitions(now: datetime) -> int:
 def lease_spec(
     identity: str, duration_seconds: float, transitions: int, now: datetime, acquired: str | None = None
 ) -> dict[str, Any]:
-    """A Lease's spec with `identity` as holder. A renewal keeps `acquired`, the time at which the tenure began."""
+    """Return a Lease's spec with `identity` as holder. A renewal keeps `acquired`, the time at which the tenure began."""
     return {
         "holderIdentity": identity,
         "leaseDurationSeconds": max(1, math.ceil(duration_seconds)),

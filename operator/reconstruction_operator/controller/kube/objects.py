@@ -36,7 +36,7 @@ class EventSubject:
 
     @classmethod
     def of(cls, key: JobKey) -> Self:
-        """A job."""
+        """Return a job."""
         return cls(key.namespace, key.name, key.uid)
 
     def __str__(self) -> str:
@@ -44,17 +44,17 @@ class EventSubject:
 
 
 def collection_path(namespace: str | None) -> str:
-    """The path of all jobs of a namespace, or of all namespaces."""
+    """Return the path of all jobs of a namespace, or of all namespaces."""
     return f"{GROUP_PATH}/{PLURAL}" if namespace is None else f"{GROUP_PATH}/namespaces/{namespace}/{PLURAL}"
 
 
 def path(key: JobKey) -> str:
-    """The path of one job."""
+    """Return the path of one job."""
     return f"{collection_path(key.namespace)}/{key.name}"
 
 
 def key_of(body: Mapping[str, Any]) -> JobKey | None:
-    """The key of a body; None if it lacks a field that every stored object has."""
+    """Return the key of a body; None if it lacks a field that every stored object has."""
     metadata = body.get("metadata")
     if not isinstance(metadata, Mapping):
         return None
@@ -65,12 +65,12 @@ def key_of(body: Mapping[str, Any]) -> JobKey | None:
 
 
 def version_of(body: Mapping[str, Any]) -> int:
-    """The resource version as a number, 0 if it is not a number. Larger is newer (guaranteed by the API since 1.35, true before)."""
+    """Return the resource version as a number, 0 if it is not a number. Larger is newer (guaranteed by the API since 1.35, true before)."""
     return number_of(str(body.get("metadata", {}).get("resourceVersion", "")))
 
 
 def number_of(resource_version: str) -> int:
-    """The resource version as a number, 0 if it is not a number."""
+    """Return the resource version as a number, 0 if it is not a number."""
     return int(resource_version) if resource_version.isascii() and resource_version.isdigit() else 0
 
 
@@ -99,7 +99,7 @@ def job_of(body: Mapping[str, Any], key: JobKey) -> Job:
 
 
 def written(job: Job, body: Mapping[str, Any], status: Status, encoded: Mapping[str, Any]) -> Job | None:
-    """The job in the response to a write of this status, without decoding it; None if anything else may have changed."""
+    """Return the job in the response to a write of this status, without decoding it; None if anything else may have changed."""
     metadata = body.get("metadata", {})
     same = (metadata.get("uid"), metadata.get("generation"), bool(metadata.get("deletionTimestamp")))
     if same != (job.key.uid, job.generation, job.deleting) or body.get("status") != encoded:
@@ -112,7 +112,7 @@ def written(job: Job, body: Mapping[str, Any], status: Status, encoded: Mapping[
 
 
 def compact(job: Job) -> Job:
-    """A smaller copy: a finished job keeps what its clean-up needs (`planning.rules.finished`), a waiting one shares its conditions.
+    """Return a smaller copy: a finished job keeps what its clean-up needs (`planning.rules.finished`), a waiting one shares its conditions.
 
     Any other job is returned unchanged. So is a finished job whose spec was edited since: its whole status is written once more.
     """
@@ -167,7 +167,7 @@ def compact_spec(
     cancel_requested: bool,
     cancel_confirmed: bool,
 ) -> Spec:
-    """The spec of a compact job, which many jobs share."""
+    """Return the spec of a compact job, which many jobs share."""
     return Spec(
         queue=queue,
         priority=priority,
@@ -181,13 +181,13 @@ def compact_spec(
 
 @lru_cache(_SHARED)
 def compact_mark(install_id: str, lease: str) -> InstallationMark:
-    """The mark of a compact job, which many jobs share."""
+    """Return the mark of a compact job, which many jobs share."""
     return InstallationMark(install_id, lease)
 
 
 @lru_cache(_SHARED)
 def compact_failure(reason: str) -> Failure:
-    """The failure of a compact job, which many jobs share."""
+    """Return the failure of a compact job, which many jobs share."""
     return Failure(reason)
 
 
@@ -214,7 +214,7 @@ def _mappings(values: object) -> list[Mapping[str, Any]]:
 
 
 def micro_time(at: datetime) -> str:
-    """A metav1.MicroTime."""
+    """Return a metav1.MicroTime."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 

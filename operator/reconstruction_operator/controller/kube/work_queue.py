@@ -27,7 +27,7 @@ class Turn(enum.IntEnum):
 
     @classmethod
     def of(cls, job: Job) -> Turn:
-        """The class of a job that has changed."""
+        """Return the class of a job that has changed."""
         if job.finished:
             return cls.FINISHED
         spec = job.spec
@@ -130,7 +130,7 @@ class Timers:
         self._tidy()
 
     def next_at(self) -> float | None:
-        """The earliest time of any job; None without timers."""
+        """Return the earliest time of any job; None without timers."""
         while self._heap and self._wanted.get(self._heap[0][1]) != self._heap[0][0]:
             heapq.heappop(self._heap)  # replaced or cancelled since
         return self._heap[0][0] if self._heap else None

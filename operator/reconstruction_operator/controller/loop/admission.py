@@ -95,7 +95,7 @@ class Admission:
             self._pauses.forget(emptied)
 
     def wait_of(self, key: JobKey) -> places.Wait:
-        """What a waiting job waits for, as its status shows it; empty if that is not known yet."""
+        """Return what a waiting job waits for, as its status shows it; empty if that is not known yet."""
         return self._reasons.get(key, places.UNKNOWN)
 
     def refusal(self, job: Job) -> Refusal | None:
@@ -186,7 +186,7 @@ class Admission:
         return admitted
 
     def _most(self, group: Group, room: scheduling.Room) -> int:
-        """The maximum number of jobs of the group that can be admitted."""
+        """Return the maximum number of jobs of the group that can be admitted."""
         if not self.queues.of(group.queue).workers:
             return 0
         in_queue = room.in_queue(group.queue)
@@ -235,7 +235,7 @@ class Admission:
                 )
 
     def _load(self, now: float) -> scheduling.Load:
-        """The messages in Redis, and those that are admitted or promised and not sent yet.
+        """Return the messages in Redis, and those that are admitted or promised and not sent yet.
 
         In a queue without workers only messages of attempts count. Orders to delete files may wait there for any time, and
         must not take the room of all other queues.
@@ -251,7 +251,7 @@ class Admission:
         return scheduling.Load(messages, in_redis + sum(map(self._weigh, (*left, *soon))), waiting)
 
     def _with_jobs(self, load: scheduling.Load) -> scheduling.Load:
-        """The load with the jobs in flight, by namespace."""
+        """Return the load with the jobs in flight, by namespace."""
         # The cache counts the jobs that are stored as in flight.
         known = map(self.cache.get, {*self._sent, *self._admitted, *self._promised})
         soon = [job for job in known if job is not None and job.status.phase not in IN_FLIGHT]
@@ -271,7 +271,7 @@ class Admission:
         return job is not None and (job.status is status or job.status == status)  # comparing all fields is slow
 
     def _quarantines_soon_in_flight(self) -> Iterator[scheduling.Quarantine]:
-        """The quarantines of jobs that were admitted or sent and whose stored status does not show it yet."""
+        """Return the quarantines of jobs that were admitted or sent and whose stored status does not show it yet."""
         for key in (*self._admitted, *self._promised, *self._sent):
             job = self.cache.get(key)
             its = scheduling.quarantine(job.queue, job.status) if job is not None else None

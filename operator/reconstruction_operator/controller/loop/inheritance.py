@@ -53,7 +53,7 @@ class Inheritance:
             _log.info("Took over %d records of %s, which has ended", taken, giver)
 
     def _ours(self, recorded: Sequence[str]) -> Iterator[list[str]]:
-        """The ids of our jobs, in batches, so that hashing a million ids does not block the event loop."""
+        """Return the ids of our jobs, in batches, so that hashing a million ids does not block the event loop."""
         for first in range(0, len(recorded), reads.OBSERVE_BATCH):
             batch = recorded[first : first + reads.OBSERVE_BATCH]
             if ours := [one for one in batch if self.installation.shard.has(one)]:

@@ -108,7 +108,7 @@ class Orphans:
         self._measure()
 
     def queues(self) -> set[str]:
-        """The queues whose workers have to clean up."""
+        """Return the queues whose workers have to clean up."""
         return {orphan.queue for orphan in self._orphans.values() if orphan.queue}
 
     def next_at(self) -> float | None:

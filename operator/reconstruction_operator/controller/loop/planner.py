@@ -121,7 +121,7 @@ class Planner:
         return planned
 
     def _observed_elsewhere(self, job: Job) -> dict[str, Any]:
-        """The fields of an Observation that other components know of a waiting job, without empty ones."""
+        """Return the fields of an Observation that other components know of a waiting job, without empty ones."""
         known: dict[str, Any] = {}
         refused = self.admission.refusal(job)
         if job.status.phase in _NOT_BEGUN:

@@ -62,7 +62,7 @@ class Preflight:
     _found: dict[JobKey, Checked] = field(default_factory=dict, init=False)
 
     def found(self, key: JobKey) -> Checked | None:
-        """The finding of a worker about the job's input; None without one."""
+        """Return the finding of a worker about the job's input; None without one."""
         return self._found.get(key)
 
     def planned(self, job: Job, status: Status) -> None:
@@ -137,7 +137,7 @@ class Preflight:
         _log.debug("%s: its input is %s: %s", key, found.verdict, found.message)
 
     def _next(self, pool: str, now: float) -> list[Job]:
-        """The jobs of the pool to check now; jobs whose model reads no input are dropped."""
+        """Return the jobs of the pool to check now; jobs whose model reads no input are dropped."""
         waiting, catalogue = self._waiting[pool], self.view.catalogue
         asked = sum(one.pool == pool for one in self._asked.values())
         due: list[Job] = []

@@ -34,7 +34,7 @@ class QueuedJobs:
         return key in self._queues
 
     def items(self) -> ItemsView[JobKey, str]:
-        """The jobs and their queues."""
+        """Return the jobs and their queues."""
         return self._queues.items()
 
     @property

@@ -294,7 +294,7 @@ class Reconciler:
 
 
 def period_seconds(least: float, took: float) -> float:
-    """The minimum time from the start of a round that `took` that long to the start of the next.
+    """Return the minimum time from the start of a round that `took` that long to the start of the next.
 
     Each round has a fixed cost besides that of its jobs, so under load rounds are fewer and larger.
     """

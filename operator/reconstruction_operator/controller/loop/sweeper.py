@@ -151,12 +151,12 @@ class Sweeper:
         return self.cache.get(key) is None and not self.cache.saw_deletion(key.job_id)
 
     def _unknown(self, recorded: Sequence[str]) -> list[str]:
-        """The records without an object that no earlier sweep has handled."""
+        """Return the records without an object that no earlier sweep has handled."""
         missing = set(recorded).difference(self.cache.ids(), self._foreign)
         return [job_id for job_id in missing if job_id not in self.orphans and job_id not in self.brake]
 
     async def _given(self, recorded: Sequence[str]) -> list[str]:
-        """The records whose jobs another installation has taken over. There may be many, so other tasks get turns meanwhile."""
+        """Return the records whose jobs another installation has taken over. There may be many, so other tasks get turns meanwhile."""
         given = []
         for first in range(0, len(recorded), _PIECE):
             if first:
@@ -261,7 +261,7 @@ class Sweeper:
         self._awaited = [key for key in listed - before if self._is_unknown(key)]
 
     async def _ours(self, recorded: Sequence[str]) -> list[str]:
-        """The records whose jobs belong to this installation. The ids of the others are remembered."""
+        """Return the records whose jobs belong to this installation. The ids of the others are remembered."""
         ours = []
         for first in range(0, len(recorded), reads.OBSERVE_BATCH):
             job_ids = [one for one in recorded[first : first + reads.OBSERVE_BATCH] if one not in self._foreign]

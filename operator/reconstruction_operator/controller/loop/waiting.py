@@ -32,7 +32,7 @@ class Group(NamedTuple):
 
     @classmethod
     def of(cls, job: Job) -> Group:
-        """The group of a job that wants to be dispatched."""
+        """Return the group of a job that wants to be dispatched."""
         again = job.status.phase in IN_FLIGHT
         # A job in flight needs no turn: only its message is sent again.
         its = None if again else quarantine(job.queue, job.status)
@@ -91,7 +91,7 @@ class WaitingJobs:
         return self._in_queue
 
     def groups_in(self, queue: str) -> Collection[Group]:
-        """The groups of one queue."""
+        """Return the groups of one queue."""
         return self._queues.get(queue, {}).keys()
 
     def in_namespace(self, namespace: str) -> int:
@@ -103,7 +103,7 @@ class WaitingJobs:
         return len(self._lines[group].jobs)
 
     def first(self, group: Group, at_most: int) -> list[JobKey]:
-        """The oldest jobs of the group, the oldest first."""
+        """Return the oldest jobs of the group, the oldest first."""
         return self._lines[group].first(at_most)
 
     def put(self, job: Job) -> None:

@@ -25,7 +25,7 @@ class Catalogue:
         self._lanes: Mapping[str, int] = {}
 
     def unread(self, workers: Sequence[WorkerInfo]) -> tuple[str, ...]:
-        """The announcements of these workers that are still to be read."""
+        """Return the announcements of these workers that are still to be read."""
         return tuple({one.announced for one in workers if one.announced and one.announced not in self._announced})
 
     def update(self, workers: Sequence[WorkerInfo], announced: Mapping[str, Mapping[str, ModelInfo]]) -> frozenset[str]:
@@ -58,7 +58,7 @@ class Catalogue:
         return models.refusal(job.spec, self._of_queue.get(job.queue, ()))
 
     def missing(self, job: Job) -> str:
-        """What the job waits for if no worker of its queue has its model; empty if one has it, may have it, or the job needs none."""
+        """Return what the job waits for if no worker of its queue has its model; empty if one has it, may have it, or the job needs none."""
         if job.spec.reuse == REQUIRED:
             return ""
         return models.missing(job.spec, job.spec.queue, self._of_queue.get(job.queue, ()), self._offers)

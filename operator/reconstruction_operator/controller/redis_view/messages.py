@@ -51,7 +51,7 @@ class SentMessages:
         return self._is_missing(self._attempts, str(task), queue)
 
     def is_order_missing(self, job_id: str, queue: str, now: float) -> bool:
-        """The same for the order to delete a job's files. It is searched for from now on, as long as this is called."""
+        """Return the same for the order to delete a job's files. It is searched for from now on, as long as this is called."""
         name = cleanup_id(job_id)
         missing = self._is_missing(self._orders, name, queue)
         self._orders.setdefault(name, _Sent(queue, now)).asked_at = now
@@ -75,7 +75,7 @@ class SentMessages:
         self._orders[cleanup_id(job_id)] = _Sent(queue, now, asked_at=now)
 
     def queues_to_search(self, queued: Mapping[TaskId, str], now: float, *, epoch: str | None = None) -> set[str]:
-        """The queues to search now, given the attempts that no worker is known to run; none if no search is due.
+        """Return the queues to search now, given the attempts that no worker is known to run; none if no search is due.
 
         In a new epoch of Redis all searches start again: a message that was missing may be back.
         """

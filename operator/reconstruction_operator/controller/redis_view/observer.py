@@ -71,7 +71,7 @@ class Observer:
         return ObservedBatch(observed.now, observations, timeline.went_back(observed.looks, known))
 
     async def without_heartbeat(self, tasks: Sequence[TaskId]) -> list[TaskId]:
-        """The claimed attempts that have no heartbeat now; `observe` measures for how long."""
+        """Return the claimed attempts that have no heartbeat now; `observe` measures for how long."""
         if not tasks:
             return []
         found = await calls.arun(self.state, reads.with_heartbeat(self.keys, tasks))

@@ -57,7 +57,7 @@ class QueueFacts:
         return frozenset(self._workers or ())
 
     def of(self, queue: str) -> Queue:
-        """The facts about one queue. Before the first reading it counts as served, so that no job reports NoWorker."""
+        """Return the facts about one queue. Before the first reading it counts as served, so that no job reports NoWorker."""
         workers = 1 if self._workers is None else self._workers.get(queue, 0)
         return Queue(workers=workers, waiting=self._messages.get(queue, 0))
 

@@ -36,7 +36,7 @@ class RedisView:
 
     @classmethod
     def open(cls, election: LeaderElection, *, install_id: str) -> RedisView:
-        """A view with clients of its own, which `close` closes."""
+        """Return a view with clients of its own, which `close` closes."""
         state, results, keys = connections.async_state_client(), connections.async_results_client(), Keys()
         connection = RedisConnection(state, election, keys=keys, install_id=install_id)
         queues = QueueFacts(memory_share=config.settings.DISPATCH_MEMORY_SHARE, pools=config.settings.METRICS_POOLS)

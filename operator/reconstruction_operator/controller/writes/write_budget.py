@@ -46,7 +46,7 @@ class TokenBucket:
         self._tokens = min(self._tokens, self._burst)
 
     def level(self, now: float) -> float:
-        """The share of the burst that is available, 0 to 1."""
+        """Return the share of the burst that is available, 0 to 1."""
         self._refill(now)
         return self._tokens / self._burst
 

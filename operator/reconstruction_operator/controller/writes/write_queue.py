@@ -64,7 +64,7 @@ class PendingWrite:
 
 
 def urgency_of(stored: Status, wanted: Status) -> Urgency:
-    """The urgency of a change. A changed condition is urgent, since clients wait for it; a message or a percentage is not."""
+    """Return the urgency of a change. A changed condition is urgent, since clients wait for it; a message or a percentage is not."""
     if wanted.phase is not None and wanted.phase.finished:
         return Urgency.FINISHED
     same = stored.phase is wanted.phase and stored.attempt == wanted.attempt

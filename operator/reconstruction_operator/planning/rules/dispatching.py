@@ -14,7 +14,7 @@ from reconstruction_operator.planning.times import whole
 
 
 def decide(case: Case) -> Decision:
-    """The last rule: ensure that a message of the attempt is in its queue.
+    """Ensure, as the last rule, that a message of the attempt is in its queue.
 
     - Every message waits until `scheduling` admits the job, so that the dispatch window holds.
     - The dispatch of a job without our mark is stored before the message is sent: see `installations`.

@@ -151,6 +151,6 @@ def _turned(old: Status, new: Status, kind: ConditionType, reason: str) -> bool:
 
 
 def reason_of(status: Status, kind: ConditionType) -> str:
-    """The reason of this condition; empty if the status does not have it."""
+    """Return the reason of this condition; empty if the status does not have it."""
     condition = status.condition(kind)
     return condition.reason if condition else ""
