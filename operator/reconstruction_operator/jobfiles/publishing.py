@@ -19,7 +19,7 @@ def publish(workspace: Workspace, job_id: str, *, replace: bool) -> Manifest | N
     """Rename the run's output to the job's and return None; or return the manifest of another attempt's result.
 
     With `replace`, an earlier result is moved aside. Without it, a sealed result stays and its manifest is returned: another attempt
-    of this job was faster. A sealed result is never moved, not even for a moment: a superseded run may pause
+    of this job was faster. It is not moved, not even for a moment: a superseded run may pause
     anywhere in this function and continue after its successor's result has been reported.
 
     Raises OvertakenError if a later attempt has taken over, or the job's files were deleted.

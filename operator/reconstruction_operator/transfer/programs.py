@@ -31,7 +31,9 @@ class Program:
     process: subprocess.Popen[bytes]
     requests: IO[bytes]
     answers: IO[bytes]
-    _unread: bytearray = field(default_factory=bytearray)  # bytes after the last line that was read
+    _unread: bytearray = field(
+        default_factory=bytearray, init=False, repr=False, compare=False
+    )  # bytes after the last line that was read
 
     @classmethod
     def start(cls, module: str) -> Self:

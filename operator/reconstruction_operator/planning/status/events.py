@@ -87,7 +87,7 @@ def _life(old: Status, new: Status, queue: str) -> Iterator[Event]:
         yield _normal("ResumedFromStage", f"Attempt {new.attempt} continues after stage {resumed}")
     yield from _steps(old, new)
     if _became(old, new, _T.SUSPENDED, "True"):
-        yield _normal("Suspended", "The job is suspended, and nothing of it runs")
+        yield _normal("Suspended", "The job is suspended, and does not run")
 
 
 def _trouble(old: Status, new: Status) -> Iterator[Event]:
@@ -132,7 +132,7 @@ def _end(old: Status, new: Status) -> Iterator[Event]:
     elif new.phase is Phase.FAILED and not _became(old, new, _T.ACCEPTED, "False"):
         yield _warning("Failed", new.message)
     elif new.phase is Phase.CANCELLED:
-        yield _normal("Cancelled", "The job is cancelled, and nothing of it runs")
+        yield _normal("Cancelled", "The job is cancelled, and does not run")
 
 
 def _reused(its: ReusedFrom) -> str:

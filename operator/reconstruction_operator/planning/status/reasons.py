@@ -69,7 +69,7 @@ _TABLE = (
     ConditionReason(_T.RUNNING, "Superseded", "False", "The last attempt was superseded; another follows."),
     ConditionReason(_T.RUNNING, "Suspended", "False", "Nothing runs while the job is suspended."),
     ConditionReason(_T.RUNNING, "Ended", "False", "The job is finished."),
-    ConditionReason(_T.SUSPENDED, "Suspended", "True", "spec.suspend is true, and nothing of the job runs."),
+    ConditionReason(_T.SUSPENDED, "Suspended", "True", "spec.suspend is true, and the job does not run."),
     ConditionReason(_T.SUSPENDED, "Suspending", "False", "spec.suspend is true; the current attempt is being stopped."),
     ConditionReason(_T.SUSPENDED, "NotSuspended", "False", "The job has not been suspended, or is finished."),
     ConditionReason(_T.SUSPENDED, "Resumed", "False", "The job was suspended, and has resumed."),
@@ -86,8 +86,8 @@ _TABLE = (
     ConditionReason(_T.FAILED, "NotFinished", "False", "The job is not finished."),
     ConditionReason(_T.FAILED, "Succeeded", "False", "The job succeeded."),
     ConditionReason(_T.FAILED, "Cancelled", "False", "The job was cancelled, which is not a failure."),
-    ConditionReason(_T.CANCELLED, "Cancelled", "True", "The cancel is done, and nothing of the job runs."),
-    ConditionReason(_T.CANCELLED, "Cancelling", "False", "The cancel is confirmed; something may still run."),
+    ConditionReason(_T.CANCELLED, "Cancelled", "True", "The cancel is complete, and the job does not run."),
+    ConditionReason(_T.CANCELLED, "Cancelling", "False", "The cancel is confirmed; the job may still run."),
     ConditionReason(_T.CANCELLED, "NotFinished", "False", "The job is not finished."),
     ConditionReason(_T.CANCELLED, "Succeeded", "False", "The job had succeeded."),
     ConditionReason(_T.CANCELLED, "Failed", "False", "The job had failed."),
@@ -142,7 +142,7 @@ def markdown() -> str:
         "Made from the table in `planning/status/reasons.py`. All but `Contested` and `InputChecked` exist from the first status, each with",
         "`observedGeneration`. `Finished` is true whatever the outcome. A suspended job is not reconciling, and a",
         "cancelled one has not failed. The reasons of `Failed` and `Stalled` are those of `.status.failure.reason`, in",
-        "CamelCase. A status lists first the conditions that hold, or that say what the job waits for, in the order of this page.",
+        "CamelCase. A status lists first the conditions that are true, or that show what the job waits for, in the order of this page.",
     ]
     for kind in ConditionType:
         lines += ["", f"## {kind.value}", "", "| status | reason | meaning |", "|---|---|---|"]

@@ -72,7 +72,7 @@ def probe(
             while len(head) < _HEAD_BYTES and (chunk := response.read1(_HEAD_BYTES, decode_content=False)):
                 head += chunk
         except HTTPError as error:
-            raise StorageError(UNREACHABLE, f"{uris.redacted(final)} broke off: {error}") from None
+            raise StorageError(UNREACHABLE, f"{uris.redacted(final)}: the connection was lost: {error}") from None
         return expected, head, read_at if response.headers.get("Accept-Ranges") == "bytes" else None
 
 
@@ -89,7 +89,7 @@ def _part(
             while len(content) < count and (chunk := response.read1(count - len(content), decode_content=False)):
                 content += chunk
         except HTTPError as error:
-            raise StorageError(UNREACHABLE, f"{uris.redacted(final)} broke off: {error}") from None
+            raise StorageError(UNREACHABLE, f"{uris.redacted(final)}: the connection was lost: {error}") from None
         return content
 
 

@@ -39,7 +39,7 @@ _UNTRUSTED: Final = "InvalidCertificate("
 _NO_PROXY: Final = "ProxyAuthRequired"
 _CAUSES: Final = (  # marks in the client's dump of an error; the first line is "error sending request" for all of these
     (_UNTRUSTED, "the workers do not trust the server's certificate (STORAGE_CA_FILE)"),
-    (_NO_PROXY, "the proxy rejects the user or password"),
+    (_NO_PROXY, "the proxy requires another user or password"),
     ("TunnelUnsuccessful", "the proxy does not connect to the server"),
     ("ConnectionRefused", "the server accepts no connections"),
     ('"dns error"', "the server's name cannot be resolved"),

@@ -65,7 +65,7 @@ class DeletionProcess:
                 if path is not None:
                     hung_mounts.remember(path, left)
                 where = f" at {path}" if path is not None else ""
-                raise TimeoutError(f"not within {seconds:.0f} s{where}: see whether the disk answers")
+                raise TimeoutError(f"not within {seconds:.0f} s{where}: see whether the disk responds")
             match message:
                 case {"at": accessed}:
                     path = Path(accessed)

@@ -55,7 +55,7 @@ def watch(
 
 
 class Watchdog(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery has no types
-    """A bootstep of the worker. It has no `stop`: the watchdog ends with the worker's blueprint."""
+    """A bootstep of the worker. It is never stopped: the watchdog ends with the worker's blueprint."""
 
     requires = ("celery.worker.components:Pool",)  # the pool forks before there is another thread
 

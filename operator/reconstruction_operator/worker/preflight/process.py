@@ -39,7 +39,10 @@ class PreflightProcess:
         return len(self._left) >= _MOST_LEFT
 
     def perform(self, request: CheckRequest) -> Checked:
-        """Check the input. Any failure of the check itself becomes the verdict UNKNOWN."""
+        """Check the input. A check that times out or ends without a result has the verdict UNKNOWN.
+
+        Raises OSError if the process cannot be started.
+        """
         path, shown = _path_of(request), uris.redacted(request.uri)
         if path is not None and any(path.is_relative_to(one) for one in hung_mounts.known()):
             return Checked(Verdict.UNKNOWN, message=f"{shown} was not checked: an earlier check of its disk timed out.")
@@ -57,7 +60,7 @@ class PreflightProcess:
         if path is not None:  # a slow disk is not skipped, since any tenant can make a check slow
             hung_mounts.forget(path) if responds and not left else hung_mounts.remember(path, left)
         if line is None:
-            text = f"{shown} could not be checked within {self.seconds:.0f} s: see whether its disk or server answers."
+            text = f"{shown} could not be checked within {self.seconds:.0f} s: see whether its disk or server responds."
             return Checked(Verdict.UNKNOWN, message=text)
         found = Checked.of(json.loads(line)) if line else None
         if found is None:

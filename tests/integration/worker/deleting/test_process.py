@@ -76,7 +76,7 @@ def test_a_hung_deletion_is_killed_and_leaves_no_process(
     threads = threading.active_count()
     with DeletionProcess() as process:
         start(process)
-        with pytest.raises(TimeoutError, match=f"at {tmp_path}/dead/banana: see whether the disk answers"):
+        with pytest.raises(TimeoutError, match=f"at {tmp_path}/dead/banana: see whether the disk responds"):
             process.perform(copy_at(tmp_path / "dead" / "banana"), 0.5)
         assert children() == []
         stuck.undo()

@@ -105,7 +105,7 @@ def test_a_failure_to_write_is_one_of_the_output() -> None:
 @pytest.mark.parametrize(
     ("mark", "cause"),
     [
-        ("ProxyAuthRequired", "the proxy rejects the user or password"),
+        ("ProxyAuthRequired", "the proxy requires another user or password"),
         ("TunnelUnsuccessful", "the proxy does not connect to the server"),
         ("ConnectionRefused", "the server accepts no connections"),
         ('"dns error"', "the server's name cannot be resolved"),
