@@ -137,7 +137,7 @@ def test_jobs_that_crashed_twice_with_a_poison_are_retried_apart_from_it(
     # The job whose loss is noticed first is retried first.
     tried = wait_until(lambda: _running_in(jobs, (poison, *innocents), 3), "one of them to be retried")
     for name in {poison, *innocents} - {tried}:
-        jobs.wait(name, "waiting for its turn", lambda job: "one after another" in job["status"]["message"])
+        jobs.wait(name, "waiting for its turn", lambda job: "one at a time" in job["status"]["message"])
     system.processes["operator"].kill()
     system.start_operator()
     jobs.wait_finished(jobs.create())  # by then the new operator has dispatched all admitted jobs
