@@ -22,9 +22,9 @@ demo: setup ## photos to a mesh on a real control plane; PHOTOS=... uses yours, 
 demo-stop: setup ## stop a demo of `make demo KEEP=1`
 	@$(PYTHON_BIN) -m demo --stop
 
-# Three processes, each with its own servers, because most real tests wait. One process runs all tests of a file, or of a folder with
-# its own control plane; the longest come first (tests/conftest.py). PROCESSES=4 is faster on two fast cores.
-PROCESSES    ?= 3
+# Four processes, each with its own servers, because most real tests wait: three leave half of two cores idle. One process runs all tests
+# of a file, or of a folder with its own control plane; the longest come first (tests/conftest.py).
+PROCESSES    ?= 4
 IN_PROCESSES := --numprocesses=$(PROCESSES) --dist=loadfile --no-loadscope-reorder --durations=20 --durations-min=1
 PARALLEL    := $(MAKE) --no-print-directory --jobs=3 --keep-going --output-sync=target
 LINTS       := style types layers tree
