@@ -15,7 +15,7 @@ from chaos.system.scene import PROGRESS_SECONDS, Scene
 from chaos.witnesses.watcher import Watcher
 
 RECOVERY_SECONDS = 90.0
-_LATE_SECONDS = 1.0  # log a status that is later than this, beyond the coalescing interval
+_LATE_SECONDS = 1.0  # log a status that is later than this, beyond the debounce interval
 _LAG_SECONDS = 5.0  # measure beyond the bound, so that the report shows how late a status is
 _FIRST_JOBS = 3  # new jobs that must start if a fault removed all jobs
 _ACTIVE = {"Running", "Cancelling"}

@@ -87,7 +87,7 @@ class Bounds:
     acting: float = 5.0
     """Until a worker sees a confirmed cancel, without faults. A job that ends within it counts as finished before the cancel."""
     behind: float = 10.0
-    """Until a status shows what Redis has, beyond the coalescing interval. Generous, because a busy machine delays everything."""
+    """Until a status shows what Redis has, beyond the debounce interval. Generous, because a busy machine delays everything."""
     cancelling: float = 20.0
     """From a confirmed cancel to Cancelled. It covers a worker that becomes lost (ALIVE_TTL_SECONDS and LOST_AFTER_SECONDS, and
     EPOCH_GRACE_SECONDS where Redis lost data), a missed event until the next sweep (SWEEP_SECONDS), and `acting`."""

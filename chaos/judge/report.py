@@ -152,7 +152,7 @@ def _figures(evidence: Evidence) -> str:
             else "-",
         ],
         [
-            "status behind Redis, beyond the coalescing interval",
+            "status behind Redis, beyond the debounce interval",
             f"none for {on_time} of {len(evidence.lags)}, worst {max(lags):.1f} s" if lags else "-",
         ],
     ]

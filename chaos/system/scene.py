@@ -40,7 +40,7 @@ RETENTION_SECONDS = 3600
 """How long Redis keeps ends and claims: the minimum that the settings allow."""
 
 PROGRESS_SECONDS = 0.5
-"""The coalescing interval of status writes."""
+"""The debounce interval of status writes."""
 
 SETTINGS = {
     "RECONSTRUCTION_SIMULATE": "never",

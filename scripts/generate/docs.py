@@ -44,16 +44,16 @@ def reasons_page() -> str:
     parts = [
         "# Why a job failed or was retried",
         "",
-        "`.status.failure.reason` is one of these; `.status.failure.message` has the details. *Retried*: another attempt",
-        "follows, as long as `spec.backoffLimit` allows. *Counts*: the failure counts against that limit. `make docs` generates",
-        "this table from `operator/reconstruction_operator/contract/outcomes.py`.",
+        "`.status.failure.reason` is one of these; `.status.failure.message` has the details. Conditions show the reason in",
+        "CamelCase. *Retried*: another attempt follows, as long as `spec.backoffLimit` allows. *Counts*: the failure counts against that",
+        "limit. `make docs` generates this table from `operator/reconstruction_operator/contract/outcomes.py`.",
         "",
-        "| reason | retried | counts | what to do |",
-        "|---|---|---|---|",
+        "| reason | in conditions | retried | counts | what to do |",
+        "|---|---|---|---|---|",
     ]
     for reason in REASONS.values():
         again, counts = ("yes" if each else "no" for each in (reason.retriable, reason.counts))
-        parts.append(f"| `{reason.code}` | {again} | {counts} | {reason.advice} |")
+        parts.append(f"| `{reason.code}` | {reason.condition_reason} | {again} | {counts} | {reason.advice} |")
     return "\n".join(parts) + "\n"
 
 

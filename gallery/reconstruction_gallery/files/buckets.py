@@ -163,5 +163,6 @@ def _unreadable(error: Exception, address: ObjectAddress) -> Exception:
     """Return the client's error in words for users, without the server's address."""
     if not failures.is_of_the_client(error):
         return error
-    text = failures.translated(error, address, failures.INPUT).message.replace("the workers", "the gallery")
+    text = failures.translated(error, address, failures.INPUT).message
+    text = text.replace("the workers'", "the gallery's").replace("the workers", "the gallery")
     return UnreadableResultError(f"the gallery cannot read the result: {text}")

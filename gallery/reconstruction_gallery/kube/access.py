@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -130,10 +130,11 @@ class Api:
     async def stream(self, path: str, params: Mapping[str, str]) -> AsyncIterator[dict[str, Any]]:
         """Yield the events of a watch, as the gallery, until the API server ends it. Raises ApiError."""
         pending = bytearray()
-        async for chunk in self._chunks(path, params, *await self._as(None), _SILENCE_SECONDS):
-            *lines, pending = (pending + chunk).split(b"\n")
-            for line in filter(None, lines):
-                yield _event(line)
+        async with contextlib.aclosing(self._chunks(path, params, *await self._as(None), _SILENCE_SECONDS)) as chunks:
+            async for chunk in chunks:
+                *lines, pending = (pending + chunk).split(b"\n")
+                for line in filter(None, lines):
+                    yield _event(line)
 
     async def lines(
         self, path: str, params: Mapping[str, str], *, as_user: Sequence[tuple[str, str]]
@@ -142,11 +143,12 @@ class Api:
         session, headers = await self._as(as_user)
         headers["Accept"] = "*/*"
         pending = bytearray()
-        async for chunk in self._chunks(path, params, session, headers, _TIMEOUT_SECONDS):
-            *lines, rest = (pending + chunk).split(b"\n")
-            for line in lines:
-                yield bytes(line[:_MAX_LINE_BYTES])
-            pending = rest[:_MAX_LINE_BYTES]
+        async with contextlib.aclosing(self._chunks(path, params, session, headers, _TIMEOUT_SECONDS)) as chunks:
+            async for chunk in chunks:
+                *lines, rest = (pending + chunk).split(b"\n")
+                for line in lines:
+                    yield bytes(line[:_MAX_LINE_BYTES])
+                pending = rest[:_MAX_LINE_BYTES]
         if pending:
             yield bytes(pending)
 
@@ -157,7 +159,7 @@ class Api:
         session: aiohttp.ClientSession,
         headers: CIMultiDict[str],
         silence_seconds: float,
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=5.0, sock_read=silence_seconds)
         try:
             url = self._access.server + path

@@ -141,7 +141,7 @@ class Spec:
     )
     cancel_requested: bool = member(
         False,
-        "Step one of a cancel: announces it, and stops nothing. Set it back to false to withdraw it. Only in an "
+        "Step one of a cancel: requests it, and stops nothing. Set it back to false to withdraw it. Only in an "
         "existing job.",
         stored_default=True,
     )

@@ -226,7 +226,7 @@ _KINDS: Final[Mapping[str, tuple[str, str, tuple[_Action, ...]]]] = {
         ("QUEUE_REFUSED", "PRIORITY_REFUSED", "TOO_MANY_WAITING"),
         (
             "not-granted",
-            "a rule of the administrator does not allow the namespace such a job now",
+            "the administrator's rules do not allow such a job in the namespace now",
             (_text("use one of the values in the message, or ask the administrator"), _AGAIN),
         ),
     ),

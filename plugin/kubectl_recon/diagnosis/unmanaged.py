@@ -19,7 +19,7 @@ def foreign(facts: Facts) -> Answer | None:
     return Answer(
         "managed-by-another",
         f"spec.managedBy assigns the job to {manager}, so the operator ignores it.",
-        actions=(f"check {manager}, or create the job again without spec.managedBy: the field is immutable",),
+        actions=(f"ask {manager}, or create the job again without spec.managedBy: the field is immutable",),
     )
 
 

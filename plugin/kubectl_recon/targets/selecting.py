@@ -32,7 +32,7 @@ class Selection:
         if self.names and (self.selector or self.all_jobs):
             raise UsageError("name jobs, or select them with -l or --all, but not both")
         if self.everywhere and any(name != LATEST for name in self.names):
-            raise UsageError("a name of a job needs one namespace: use -n instead of -A")
+            raise UsageError("a job's name needs one namespace: use -n instead of -A")
 
     def require(self) -> None:
         """Raise UsageError if the command line selects no job."""

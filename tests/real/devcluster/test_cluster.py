@@ -49,6 +49,12 @@ def test_namespace_gets_account_and_authority_and_is_deleted_with_them(
     wait_until(lambda: not cluster.api.is_there(path), "the end of the namespace", seen=lambda: cluster.api.get(path))
 
 
+def test_failed_command_has_kubectls_message(cluster: devcluster.Cluster) -> None:
+    with pytest.raises(devcluster.CommandError, match=r'configmaps "none" not found') as caught:
+        cluster.kubectl("get", "configmap", "none")
+    assert caught.value.status == 1
+
+
 def test_objects_of_a_deleted_owner_are_deleted(cluster: devcluster.Cluster, namespace: str) -> None:
     maps = f"/api/v1/namespaces/{namespace}/configmaps"
     owner = cluster.api.post(maps, config_map("owner"))

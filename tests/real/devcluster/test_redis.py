@@ -28,6 +28,13 @@ def put(server: devcluster.Redis, name: str, db: int = 0) -> None:
         connection.set(name, "1")
 
 
+def test_all_databases_can_be_emptied(server: devcluster.Redis) -> None:
+    put(server, "zero")
+    put(server, "one", db=1)
+    server.flushall()
+    assert (keys(server), keys(server, db=1)) == ([], [])
+
+
 def test_full_redis_rejects_writes_and_keeps_its_keys() -> None:
     with devcluster.Redis(configuration={"maxmemory": "8mb"}) as server, client(server) as connection:
 

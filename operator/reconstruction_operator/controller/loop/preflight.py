@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 _PERIOD_SECONDS: Final = 0.5
 _ANSWER_SECONDS: Final = 60.0  # workers kill a check after half of that time
 _TRIES: Final = 3
-_FOR_EACH_LANE: Final = 2  # maximum open requests for each worker: the current one and the next
+_FOR_EACH_THREAD: Final = 2  # maximum open requests for each worker: the current one and the next
 _MOST_IN_A_POOL: Final = 50
 _LOOKED_AT: Final = 500  # waiting jobs that one round considers, by pool
 _UNANSWERED: Final = Checked(Verdict.UNKNOWN, message="No worker has reported whether the input can be used.")
@@ -145,8 +145,8 @@ class Preflight:
             job = self.cache.get(key)
             if now - since < self.after_seconds:
                 break
-            lanes = catalogue.lanes(job.queue) if job is not None else 0
-            if job is not None and asked + len(due) >= min(_FOR_EACH_LANE * lanes, _MOST_IN_A_POOL):
+            threads = catalogue.preflight_threads(job.queue) if job is not None else 0
+            if job is not None and asked + len(due) >= min(_FOR_EACH_THREAD * threads, _MOST_IN_A_POOL):
                 break
             if job is None or not catalogue.reads_photos(job):
                 self._leave(key, pool)

@@ -22,7 +22,7 @@ class Catalogue:
         self._announced: dict[str, Mapping[str, ModelInfo]] = {}  # by digest
         self._offers: tuple[Offer, ...] = ()
         self._of_queue: Mapping[str, Sequence[Offer]] = {}
-        self._lanes: Mapping[str, int] = {}
+        self._preflight_threads: Mapping[str, int] = {}
 
     def unread(self, workers: Sequence[WorkerInfo]) -> tuple[str, ...]:
         """Return the announcements of these workers that are still to be read."""
@@ -48,7 +48,7 @@ class Catalogue:
         }
         self._offers, self._of_queue = offers, of_queue
         _measure(of_queue)
-        self._lanes = {queue: sum(offer.checks for offer in its) for queue, its in of_queue.items()}
+        self._preflight_threads = {queue: sum(offer.checks for offer in its) for queue, its in of_queue.items()}
         return frozenset(turned)
 
     def refusal(self, job: Job) -> Refusal | None:
@@ -69,9 +69,9 @@ class Catalogue:
             job.spec.model_type, self._of_queue.get(job.queue, ())
         )
 
-    def lanes(self, queue: str) -> int:
+    def preflight_threads(self, queue: str) -> int:
         """How many workers of the queue run preflight checks beside their jobs."""
-        return self._lanes.get(queue, 0)
+        return self._preflight_threads.get(queue, 0)
 
 
 def _measure(of_queue: Mapping[str, Sequence[Offer]]) -> None:

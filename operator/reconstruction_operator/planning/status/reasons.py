@@ -74,7 +74,7 @@ _TABLE = (
     ConditionReason(_T.SUSPENDED, "NotSuspended", "False", "The job has not been suspended, or is finished."),
     ConditionReason(_T.SUSPENDED, "Resumed", "False", "The job was suspended, and has resumed."),
     ConditionReason(
-        _T.CANCEL_REQUESTED, "Requested", "True", "Step one: announced. Confirm it, or withdraw it; the job continues."
+        _T.CANCEL_REQUESTED, "Requested", "True", "Step one: requested. Confirm it, or withdraw it; the job continues."
     ),
     ConditionReason(_T.CANCEL_REQUESTED, "Confirmed", "True", "Step two: final. The job is stopped."),
     ConditionReason(_T.CANCEL_REQUESTED, "NotRequested", "False", "No cancel is requested."),

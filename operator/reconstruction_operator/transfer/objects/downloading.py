@@ -44,7 +44,7 @@ _CHANGED = "INPUT_UNREACHABLE"
 
 
 @dataclass(frozen=True, slots=True)
-class Incoming:
+class Downloaded:
     """Fetched objects, with the ignored files and the digest of the listing."""
 
     fetched: list[FetchedObject]
@@ -52,7 +52,7 @@ class Incoming:
     digest: str
 
 
-def fetch(store: Store, request: FetchRequest, report: OnProgress) -> Incoming:
+def fetch(store: Store, request: FetchRequest, report: OnProgress) -> Downloaded:
     """Fetch all objects that `request.kept` lacks; none if the digest of the listing is in `request.known`.
 
     Raises StorageError, or OSError for the disk.
@@ -62,7 +62,7 @@ def fetch(store: Store, request: FetchRequest, report: OnProgress) -> Incoming:
         listing = call(lambda: list_input(store, request, clock.moved), clock, lambda: report(0, 0, 0, 0))
         ignored = names.ignored(listing.ignored)
         if listing.digest in request.known:
-            return Incoming([], ignored, listing.digest)
+            return Downloaded([], ignored, listing.digest)
         wanted = [one for one in listing.objects if not _is_there(request.kept / one.file, one)]
         kept_objects = len(listing.objects) - len(wanted)
         kept_bytes = listing.bytes - sum(one.bytes for one in wanted)
@@ -81,7 +81,7 @@ def fetch(store: Store, request: FetchRequest, report: OnProgress) -> Incoming:
         pool.run(wanted, tick)
         tick()
     found = [FetchedObject(one.name or one.key.rpartition("/")[2], one.file, one.bytes) for one in listing.objects]
-    return Incoming(found, ignored, listing.digest)
+    return Downloaded(found, ignored, listing.digest)
 
 
 def survey(store: Store, request: ListRequest, report: OnProgress) -> tuple[peeks.Peeked, int]:

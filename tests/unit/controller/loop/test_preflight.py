@@ -127,7 +127,7 @@ async def test_zero_seconds_switch_preflight_off() -> None:
         assert await desk.round(after=10.0) == []
 
 
-async def test_each_lane_has_two_requests_at_most_and_the_oldest_jobs_come_first(desk: Desk) -> None:
+async def test_each_thread_has_two_requests_at_most_and_the_oldest_jobs_come_first(desk: Desk) -> None:
     for index in range(5):
         desk.wait(f"job-{index}")
         desk.now += 0.1

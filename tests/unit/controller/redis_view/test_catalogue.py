@@ -42,7 +42,7 @@ def test_announcements_of_workers_that_ended_are_dropped() -> None:
 def test_before_the_first_reading_nothing_is_rejected_or_held() -> None:
     catalogue = Catalogue()
     assert (catalogue.refusal(job(quality="best")), catalogue.missing(job("none"))) == (None, "")
-    assert (catalogue.lanes("celery"), catalogue.reads_photos(job())) == (0, False)
+    assert (catalogue.preflight_threads("celery"), catalogue.reads_photos(job())) == (0, False)
 
 
 def test_jobs_of_all_priorities_are_compared_with_what_their_workers_have() -> None:
@@ -53,7 +53,7 @@ def test_jobs_of_all_priorities_are_compared_with_what_their_workers_have() -> N
         assert refused.code == "INVALID_PARAMETERS"
         text = catalogue.missing(job("none", priority))
         assert text == "Waiting for a worker with model none: those of queue celery have photogrammetry"
-    assert catalogue.lanes("celery") == 1
+    assert catalogue.preflight_threads("celery") == 1
     assert catalogue.reads_photos(job())
 
 

@@ -15,12 +15,14 @@ def flags(command: list[str]) -> dict[str, str]:
     return dict(argument.removeprefix("--").split("=", 1) for argument in command)
 
 
-def test_etcd_and_api_server_listen_on_the_loopback_address() -> None:
+def test_servers_listen_on_the_loopback_address_and_authenticate_clients() -> None:
     etcd = flags(arguments.etcd(FOLDER, PORTS))
     apiserver = flags(arguments.apiserver(FOLDER, PORTS))
+    assert (etcd["client-cert-auth"], etcd["peer-client-cert-auth"]) == ("true", "true")
     assert etcd["listen-client-urls"] == "https://127.0.0.1:20001"
     assert etcd["listen-peer-urls"] == "https://127.0.0.1:20002"
-    assert apiserver["bind-address"] == "127.0.0.1"
+    assert (apiserver["bind-address"], apiserver["authorization-mode"]) == ("127.0.0.1", "RBAC")
+    assert flags(arguments.controller_manager(FOLDER))["secure-port"] == "0"
 
 
 def test_arguments_of_the_caller_come_last_and_win() -> None:

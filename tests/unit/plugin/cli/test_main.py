@@ -59,7 +59,7 @@ def test_a_mistyped_command_gets_a_suggestion(capsys: pytest.CaptureFixture[str]
     ("arguments", "message"),
     [
         (["get", "banana", "-l", "a=b"], "error: name jobs, or select them with -l or --all, but not both"),
-        (["get", "banana", "-A"], "error: a name of a job needs one namespace: use -n instead of -A"),
+        (["get", "banana", "-A"], "error: a job's name needs one namespace: use -n instead of -A"),
         (
             ["cancel", "banana", "--request", "--confirm"],
             "error: use one of --request, --confirm, --withdraw and --yes",
