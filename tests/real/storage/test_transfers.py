@@ -140,7 +140,7 @@ def test_a_proxy_that_refuses_the_password_is_reported_without_it(
     configure(monkeypatch, STORAGE_CA_FILE=str(server.ca))
     with running_proxy("worker:password") as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url.replace("password", "forgotten"))
-        with pytest.raises(StorageError, match=r"cannot be read: the proxy rejects the user or") as caught:
+        with pytest.raises(StorageError, match=r"cannot be read: the proxy requires another user or") as caught:
             transfers.photos("s3://private/set/", into)
     assert "forgotten" not in caught.value.message
     assert proxy.connected == []
