@@ -112,7 +112,7 @@ class RedisConnection:
             _log.warning("Redis was restarted or emptied, or has older data: all records and flags are written again")
             self.resync.request(LOST_DATA)
         elif reconnected:
-            _log.info("Redis connection restored")
+            _log.info("Redis is reachable")
             self.resync.request("reconnect")
 
     def _note_policy(self, policy: str) -> None:
