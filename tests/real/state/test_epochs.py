@@ -64,6 +64,8 @@ def test_a_claim_shows_that_its_end_is_lost(running: Caller, client: redis.Redis
     assert running.seen().stale
     assert running.beat().owned
     assert not running.seen().alive
+    running.want(2)
+    assert not running.beat().owned  # a lost end does not hide that another attempt follows
 
 
 def test_older_data_of_the_same_server_has_a_smaller_number_of_looks(

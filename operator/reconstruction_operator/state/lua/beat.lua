@@ -30,15 +30,12 @@ if ended then return answer(recorder == token) end
 local claim = claim_at(claim_key)
 local claimant = claim.token
 if claimant and claimant ~= token then return superseded() end
+local want = attempt ~= '' and wanted(record_key)
+if want and want > tonumber(attempt) then return superseded() end
 if claimant and claim.had_ended then return answer(true) end  -- Redis has lost its end
-
-if attempt ~= '' then
-  local want = wanted(record_key)
-  if want and want > tonumber(attempt) then return superseded() end
-  -- Neither claim nor record: Redis was emptied and the operator has not restored the record yet, or the operator has
-  -- deleted the job's keys. Continue, but write no key that would remain.
-  if not want and not claimant then return answer(true) end
-end
+-- Neither claim nor record: Redis was emptied and the operator has not restored the record yet, or the operator has
+-- deleted the job's keys. Continue, but write no key that would remain.
+if attempt ~= '' and not want and not claimant then return answer(true) end
 
 local epoch = epoch_at(epoch_key)
 local is_noted = not epoch or claim.epoch == epoch
