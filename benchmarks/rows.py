@@ -14,12 +14,10 @@ from benchmarks.loads.batch_jobs import batch_jobs
 from benchmarks.loads.growth import growth
 from benchmarks.loads.latency import cancel_latency, progress_latency, throttled
 from benchmarks.loads.lost_worker import lost_worker
-from benchmarks.loads.profile import profile
 from benchmarks.loads.redis_memory import redis_memory
 from benchmarks.loads.restart import restart
 from benchmarks.loads.running import running
 from benchmarks.loads.shards import SELECTOR, shards
-from benchmarks.loads.status_writes import status_writes
 from benchmarks.loads.tenants import tenants
 from benchmarks.loads.throughput import throughput
 from benchmarks.report import Figures
@@ -73,8 +71,6 @@ ROWS: Final = (
     Row("1,000 jobs, ordinary", lambda: throughput(1_000, ordinary)),
     Row("2,000 jobs, ours", lambda: throughput(2_000), {"jobs/s": "≥ 4 x the ordinary one", **_THROUGHPUT}),
     Row("2,000 jobs, ordinary", lambda: throughput(2_000, ordinary)),
-    Row("2,000 jobs, profile", lambda: profile(2_000)),
-    Row("2,000 status writes", lambda: status_writes(2_000)),
     Row(
         "50 jobs with steps of 1 s",
         progress_latency,

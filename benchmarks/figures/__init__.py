@@ -1,1 +1,1 @@
-"""Figures: their processing into percentiles, limiting factors, charts, and the page in docs/."""
+"""Figures: their processing into percentiles, limiting factors, and the page of all rows."""
