@@ -1,4 +1,4 @@
-"""Documentation: generated pages of docs/: settings, reasons, API, metrics, conditions, parameters, quality gates."""
+"""Documentation: generated pages of docs/: settings, reasons, API, metrics, conditions, parameters."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from prometheus_client.metrics import MetricWrapperBase
 from reconstruction_operator import config
 from reconstruction_operator.api.crd import CATEGORY, PRINTER_COLUMNS, SELECTABLE_FIELDS, SHORT_NAMES, schema
 from reconstruction_operator.api.identity import GROUP, KIND, VERSION
+from reconstruction_operator.api.status import ConditionType
 from reconstruction_operator.contract.outcomes import REASONS
-from reconstruction_operator.models.photogrammetry import quality_gates
-from reconstruction_operator.planning.status import reasons as conditions
+from reconstruction_operator.planning.status.reasons import CONDITION_REASONS
 from reconstruction_operator.telemetry import metrics, worker_metrics
 
 from scripts.generate import parameters
@@ -54,6 +54,32 @@ def reasons_page() -> str:
     for reason in REASONS.values():
         again, counts = ("yes" if each else "no" for each in (reason.retriable, reason.counts))
         parts.append(f"| `{reason.code}` | {reason.condition_reason} | {again} | {counts} | {reason.advice} |")
+    return "\n".join(parts) + "\n"
+
+
+def conditions_page() -> str:
+    """Return docs/conditions.md."""
+    parts = [
+        "# Conditions of a ReconstructionJob",
+        "",
+        "Made from the table in `planning/status/reasons.py`. All but `Contested` and `InputChecked` exist from the first status, each with",
+        "`observedGeneration`. `Finished` is true whatever the outcome. A suspended job is not reconciling, and a",
+        "cancelled one has not failed. The reasons of `Failed` and `Stalled` are those of `.status.failure.reason`, in",
+        "CamelCase. A status lists first the conditions that are true, or that show what the job waits for, in the order of this page.",
+    ]
+    failures = (ConditionType.FAILED, ConditionType.STALLED)
+    for kind in ConditionType:
+        parts += ["", f"## {kind.value}", "", "| status | reason | meaning |", "|---|---|---|"]
+        parts += [
+            f"| {row.status} | {row.reason} | {row.meaning} |"
+            for row in CONDITION_REASONS.values()
+            if row.type is kind and not (kind in failures and row.status == "True")
+        ]
+        if kind in failures:
+            parts.append(
+                "| True | InputNotFound, TooFewImages, … | The job failed. [reasons.md](reasons.md) lists all reasons, there as "
+                "`INPUT_NOT_FOUND`, with advice. |"
+            )
     return "\n".join(parts) + "\n"
 
 
@@ -164,10 +190,9 @@ def files() -> dict[str, str]:
     """Return the files: path in the checkout -> content."""
     return {
         "docs/api.md": api_page(),
-        "docs/conditions.md": conditions.markdown(),
+        "docs/conditions.md": conditions_page(),
         "docs/metrics.md": metrics_page(),
         "docs/parameters.md": parameters.page(),
-        "docs/quality-gates.md": quality_gates.markdown(),
         "docs/reasons.md": reasons_page(),
         "docs/settings.md": settings_page(),
     }

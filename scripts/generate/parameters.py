@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from reconstruction_operator import config
 from reconstruction_operator.models import registry
-from reconstruction_operator.models.photogrammetry import PhotogrammetryModel
+from reconstruction_operator.models.photogrammetry import PhotogrammetryModel, quality_gates
 from reconstruction_operator.models.photogrammetry.parameters import OVERRIDES, QUALITIES
 from reconstruction_operator.models.placeholder import PlaceholderModel
 from reconstruction_operator.transfer.names import PHOTO_SUFFIXES
@@ -32,6 +32,15 @@ def page() -> str:
             *_qualities(),
             "",
             "[sizes.md](sizes.md) shows their cost in time and memory.",
+            "",
+            "### Quality gates",
+            "",
+            "In the order of a run. Below a limit, the run fails with that reason, and keeps its files for inspection",
+            "([models.md](models.md#what-a-failed-run-leaves)); gates without a reason do not end the run. [reasons.md](reasons.md) has what to do.",
+            "",
+            "| what is measured | at least | reason | what less means |",
+            "|---|---|---|---|",
+            *_gates(),
             "",
             *_model(PlaceholderModel(), "placeholder"),
             "",
@@ -87,6 +96,12 @@ def _qualities() -> Iterator[str]:
 
 def _value(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else f"{value:,}"
+
+
+def _gates() -> Iterator[str]:
+    for gate in quality_gates.TABLE:
+        reason = f"`{gate.reason}`" if gate.reason else ""
+        yield f"| {gate.measured} | {gate.limit:g} | {reason} | {gate.below} |"
 
 
 def _limits() -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Quality gates: the minimum quality of photos and intermediate results, in one table. docs/quality-gates.md is made from it."""
+"""Quality gates: the minimum quality of photos and intermediate results, in one table. docs/parameters.md shows it."""
 
 from __future__ import annotations
 
@@ -83,21 +83,3 @@ TABLE: Final = (
 def fewest_aligned(count: int) -> int:
     """Return how many of `count` photos must be aligned."""
     return max(int(ALIGNED.limit), math.ceil(ALIGNED_SHARE.limit * count))
-
-
-def markdown() -> str:
-    """Return the page docs/quality-gates.md."""
-    lines = [
-        "# Quality gates of the photogrammetry engine",
-        "",
-        "In the order of a run. Below a limit, the run fails with that reason, and keeps its files for inspection",
-        "([models.md](models.md#what-a-failed-run-leaves)); gates without a reason do not end the run. This table is made from",
-        "`operator/reconstruction_operator/models/photogrammetry/quality_gates.py` by `make docs`; [reasons.md](reasons.md) has what to do.",
-        "",
-        "| what is measured | at least | reason | what less means |",
-        "|---|---|---|---|",
-    ]
-    for gate in TABLE:
-        reason = f"`{gate.reason}`" if gate.reason else ""
-        lines.append(f"| {gate.measured} | {gate.limit:g} | {reason} | {gate.below} |")
-    return "\n".join(lines) + "\n"

@@ -129,28 +129,4 @@ _TABLE = (
     ),
 )
 
-_FAILURES = {(_T.FAILED, "True"), (_T.STALLED, "True")}
-
 CONDITION_REASONS = MappingProxyType({(row.type, row.reason): row for row in _TABLE})
-
-
-def markdown() -> str:
-    """Return the table of all reasons, as `docs/conditions.md` shows it."""
-    lines = [
-        "# Conditions of a ReconstructionJob",
-        "",
-        "Made from the table in `planning/status/reasons.py`. All but `Contested` and `InputChecked` exist from the first status, each with",
-        "`observedGeneration`. `Finished` is true whatever the outcome. A suspended job is not reconciling, and a",
-        "cancelled one has not failed. The reasons of `Failed` and `Stalled` are those of `.status.failure.reason`, in",
-        "CamelCase. A status lists first the conditions that are true, or that show what the job waits for, in the order of this page.",
-    ]
-    for kind in ConditionType:
-        lines += ["", f"## {kind.value}", "", "| status | reason | meaning |", "|---|---|---|"]
-        rows = [row for row in _TABLE if row.type is kind and (kind, row.status) not in _FAILURES]
-        lines += [f"| {row.status} | {row.reason} | {row.meaning} |" for row in rows]
-        if (kind, "True") in _FAILURES:
-            lines.append(
-                "| True | InputNotFound, TooFewImages, … | The job failed. [reasons.md](reasons.md) lists all reasons, there as "
-                "`INPUT_NOT_FOUND`, with advice. |"
-            )
-    return "\n".join(lines) + "\n"

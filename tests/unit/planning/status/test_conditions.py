@@ -11,13 +11,11 @@ from hypothesis import strategies as st
 from reconstruction_operator.api.status import Condition, ConditionType, Failure, Phase
 from reconstruction_operator.planning.case import JobState
 from reconstruction_operator.planning.status.conditions import Facts, conditions
-from reconstruction_operator.planning.status.reasons import CONDITION_REASONS, markdown
+from reconstruction_operator.planning.status.reasons import CONDITION_REASONS
 
-from tests.support.paths import CHECKOUT
 from tests.support.plans import NOW, PERMANENT
 
 LATER = NOW + timedelta(minutes=5)
-DOCUMENT = CHECKOUT / "docs" / "conditions.md"
 FAILURE = Failure("OUT_OF_MEMORY", "It was killed.", retriable=True)
 
 
@@ -178,10 +176,3 @@ def test_a_reason_has_one_meaning() -> None:
 
     assert {row.type for row in rows} == set(ConditionType)
     assert all(row.reason.isalnum() and row.reason[0].isupper() and row.meaning for row in rows)
-
-
-def test_the_document_shows_the_table() -> None:
-    assert DOCUMENT.read_text(encoding="utf-8") == markdown(), (
-        "docs/conditions.md is not current: python -c "
-        "'from reconstruction_operator.planning.status.reasons import markdown; print(markdown(), end=\"\")' > docs/conditions.md"
-    )
