@@ -1,4 +1,4 @@
-# Images of the operator and of the workers: docs/images.md.
+# Images of the operator and of the workers: docs/install.md.
 #
 #   docker build --target operator -t reconstruction-operator:0.1.0 .
 #   docker build --target worker   -t reconstruction-worker:0.1.0 .

@@ -20,7 +20,7 @@ _PLACES: Final = {
     "compose.yaml": rf"reconstruction-worker:{_NUMBER}",
     "devcluster/node/images.py": rf'^VERSION = "{_NUMBER}"',
     "gallery/pyproject.toml": rf'(?:^version = "|reconstruction-operator==){_NUMBER}"',
-    "docs/images.md": rf"reconstruction-[a-z-]+:{_NUMBER}",
+    "docs/install.md": rf"reconstruction-[a-z-]+:{_NUMBER}",
     "plugin/kubectl_recon/__init__.py": rf'__version__: Final = "{_NUMBER}"',
     "plugin/pyproject.toml": rf'^version = "{_NUMBER}"',
 }

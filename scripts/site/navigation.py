@@ -9,10 +9,9 @@ HOME: Final = "docs/index.md"
 SECTIONS: Final[Mapping[str, Sequence[str]]] = {
     "Start": (
         "docs/getting-started.md",
-        "docs/own-cluster.md",
+        "docs/install.md",
         "docs/photos.md",
         "docs/sizes.md",
-        "docs/faq.md",
         "docs/comparison.md",
     ),
     "Use": (
@@ -25,11 +24,8 @@ SECTIONS: Final[Mapping[str, Sequence[str]]] = {
     ),
     "Operate": (
         "docs/helm.md",
-        "docs/images.md",
-        "docs/air-gap.md",
         "docs/storage.md",
         "docs/queues.md",
-        "docs/tenants.md",
         "docs/dashboards.md",
         "docs/logs.md",
         "docs/runbooks/README.md",
@@ -44,8 +40,6 @@ SECTIONS: Final[Mapping[str, Sequence[str]]] = {
         "docs/models.md",
         "docs/architecture.md",
         "CONTRIBUTING.md",
-        "docs/e2e.md",
-        "docs/releasing.md",
         "CODE_OF_CONDUCT.md",
     ),
     "Reference": (
