@@ -9,6 +9,7 @@ HOME: Final = "docs/index.md"
 SECTIONS: Final[Mapping[str, Sequence[str]]] = {
     "Start": (
         "docs/getting-started.md",
+        "docs/concepts.md",
         "docs/install.md",
         "docs/photos.md",
         "docs/sizes.md",
