@@ -11,7 +11,7 @@ from kubectl_recon import __version__
 from kubectl_recon.commands.installation.versions import minor, operator_version
 from kubectl_recon.display.formats import Format, document
 from kubectl_recon.display.screen import screen
-from kubectl_recon.errors import ApiError, ForbiddenError, NotFoundError, ReconError
+from kubectl_recon.errors import ApiError, ForbiddenError, NotFoundError, ReconError, install
 from kubectl_recon.installation import operator
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import duration_text
@@ -281,7 +281,7 @@ def _version(seen: Examined) -> Check:
         return Check("Versions", "unknown", "the operator's version is not visible to you")
     if minor(found) != minor(__version__):
         text = f"this program is {__version__}, the operator {found}"
-        return Check("Versions", "bad", text, f"install the same minor version: pip install 'kubectl-recon=={found}'")
+        return Check("Versions", "bad", text, f"install the same minor version: {install('./plugin')}")
     return Check("Versions", "ok", f"this program {__version__}, the operator {found}")
 
 

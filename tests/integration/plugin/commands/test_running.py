@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import shutil
+import subprocess
+import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
 
-from tests.support.paths import DATA
+from tests.support.paths import CHECKOUT, DATA
 from tests.support.plugin import PROGRAM, get, run_program, serving
+
+OFFLINE = ["--dry-run", "--no-deps", "--no-build-isolation", "--quiet"]
 
 
 def test_run_creates_a_mesh(photos: Path, tmp_path: Path) -> None:
@@ -87,3 +94,17 @@ def test_photos_that_would_fail_are_rejected(photos: Path, tmp_path: Path) -> No
     done = run_program("run", photos / "0.jpg", "-o", tmp_path / "mesh")
 
     assert (done.returncode, "this photo set would fail" in done.stderr) == (2, True)
+
+
+def test_without_models_the_message_has_a_command_that_installs_them(photos: Path) -> None:
+    packages = sysconfig.get_path("purelib")  # as a folder of modules: without the project, which is installed as links
+    alone = os.environ | {"PYTHONPATH": f"{CHECKOUT / 'plugin'}:{packages}", "PATH": ""}
+    program = "from kubectl_recon.cli.main import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", program, "run", photos], env=alone, capture_output=True, text=True, check=False
+    )
+    advised = re.search(r"in a checkout of the project, run (.+) \(Linux\)", done.stderr)
+
+    assert (done.returncode, advised is not None) == (1, True), done.stderr
+    assert advised is not None
+    subprocess.run([*shlex.split(advised[1]), *OFFLINE], cwd=CHECKOUT, check=True)
