@@ -167,9 +167,8 @@ def _operator(seen: Examined) -> Check:
         return Check(
             "Operator", "bad", f"there is no Lease of an operator in namespace {namespace}", f"install it: {_HELM}"
         )
-    if not lease.is_held(seen.now):
-        age = duration_text(lease.age_seconds(seen.now)) or "never"
-        return Check("Operator", "bad", f"no replica leads; the Lease was renewed {age} ago", cure)
+    if vacancy := lease.vacancy(seen.now):
+        return Check("Operator", "bad", vacancy, cure)
     return Check("Operator", "ok", f"{lease.holder} leads in namespace {namespace}")
 
 
