@@ -43,10 +43,8 @@ def choose(model_type: str, parameters: Mapping[str, object]) -> Choice:
         if config.settings.RECONSTRUCTION_SIMULATE != "unavailable":
             raise
         model = registry.find(PLACEHOLDER)
-    problem = parameter_check.problem(
-        registry.schema(model.name) or {}, parameters
-    )  # as the operator does for queued jobs
-    if problem:
+    # The operator checks this for queued jobs, but not for bare tasks and local runs.
+    if problem := parameter_check.problem(registry.schema(model.name) or {}, parameters):
         raise ModelFailure("INVALID_PARAMETERS", problem)
     choice = Choice(model, model.check_parameters(parameters), model.name == PLACEHOLDER)
     _check_duration(choice)
