@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from http import HTTPStatus
 from typing import ClassVar
 
@@ -70,3 +72,8 @@ _KINDS: dict[int, type[ApiError]] = {
 def api_error(status: int, message: str) -> ApiError:
     """Return the error for an HTTP status."""
     return _KINDS.get(status, ApiError)(status, message)
+
+
+def install(*packages: str) -> str:
+    """Return advice to install packages beside this program: folders of the project's checkout, since none is published."""
+    return f"in a checkout of the project, run {shlex.join([sys.executable, '-m', 'pip', 'install', *packages])}"

@@ -49,6 +49,8 @@ def main() -> None:
         code = 1
         try:
             code = _be_the_model(guard, messages, request)
+        except BaseException:  # noqa: BLE001  # `os._exit` would hide it
+            traceback.print_exc()
         finally:
             # Skips atexit handlers and static destructors, in which native libraries may crash after the work.
             with contextlib.suppress(OSError, ValueError):

@@ -57,7 +57,7 @@ class StageFolder:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """The input of one run. Both folders exist; `output_dir` is empty, and `scratch_dir` is deleted after the run."""
+    """The input of one run. All paths are absolute. Both folders exist; `output_dir` is empty, and `scratch_dir` is deleted after the run."""
 
     photos: tuple[Photo, ...]
     scratch_dir: Path

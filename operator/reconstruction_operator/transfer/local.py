@@ -103,15 +103,14 @@ def list_folder(folder: Path, shown: str, limits: Limits) -> Folder:
     if not folder.is_dir():
         raise StorageError(_MISSING, f"there is no folder {shown} on this worker")
     try:
-        found = _sizes(folder, shown, limits)
+        found, links = _sizes(folder, shown, limits)
     except PermissionError as error:
         below = names.printable(Path(str(error.filename)).relative_to(folder).as_posix())
         what = shown if below == "." else f"{below} in {shown}"
         raise StorageError(_MISSING, f"this worker may not read {what}") from None
     photos = sorted((name for name in found if names.is_photo(name)), key=names.natural)
-    listed = Folder(
-        {name: found[name] for name in photos}, names.ignored(name for name in found if not names.is_photo(name))
-    )
+    others = (name for name in found if not names.is_photo(name))
+    listed = Folder({name: found[name] for name in photos}, names.ignored(others, links))
     if listed.bytes > limits.max_bytes:
         had, most = megabytes(listed.bytes), megabytes(limits.max_bytes)
         raise StorageError(_REFUSED, f"{len(photos)} photos in {shown} have {had}; this worker accepts at most {most}")
@@ -144,23 +143,28 @@ def opened(source: Path, shown: str, *, inside: Path) -> BinaryIO:
     return file
 
 
-def _sizes(folder: Path, shown: str, limits: Limits) -> dict[str, int]:
-    """Return the relative names and sizes in bytes of all regular files."""
-    found = {}
+def _sizes(folder: Path, shown: str, limits: Limits) -> tuple[dict[str, int], int]:
+    """Return the relative names and sizes in bytes of all regular files, and the number of links that are not followed."""
+    found, links = {}, 0
     for entries, (name, path) in enumerate(_walk(folder), start=1):
         if entries > limits.max_files:
             raise StorageError(_REFUSED, f"{shown} contains more than {limits.max_files} files")
         if path.is_file() and path.resolve().is_relative_to(folder):
             found[name] = path.stat().st_size
-    return found
+        elif path.is_symlink() and not names.is_junk(name):
+            links += 1
+    return found, links
 
 
 def _walk(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the files, and the links to folders, which are not entered: their files may lie anywhere, and links may form a circle."""
+
     def fail(error: OSError) -> None:
         raise error
 
     for root, folders, files in os.walk(folder, onerror=fail):
         folders[:] = sorted(one for one in folders if not one.startswith("."))
-        for name in sorted(files):
+        linked = [name for name in folders if (Path(root) / name).is_symlink()]
+        for name in sorted([*files, *linked]):
             path = Path(root) / name
             yield path.relative_to(folder).as_posix(), path

@@ -24,6 +24,7 @@ _JUNK_FOLDERS = ("__MACOSX", "@eaDir", ".AppleDouble", ".Trashes", ".Spotlight-V
 _MAX_NAME_BYTES = 200  # file systems allow 255; the rest is for a suffix that makes the name unique
 _MAX_DIGITS = 0xD7FF  # beyond it are code points that are not valid characters
 _MAX_KINDS = 4  # of files, in a message
+_FOLLOWED = "only links to files in the same folder or below it are followed"
 _UNSAFE = re.compile(r"[^\w.() +,=@-]")
 
 
@@ -82,13 +83,18 @@ def flattened(names: Sequence[str]) -> list[str]:
     return result
 
 
-def ignored(names: Iterable[str]) -> Ignored:
-    """Return the texts about files that are not photos. Files that an operating system adds are not counted."""
+def ignored(names: Iterable[str], links: int = 0) -> Ignored:
+    """Return the texts about files that are not photos, and about `links`, which are not followed.
+
+    Files that an operating system adds are not counted.
+    """
     kinds = Counter(printable(PurePosixPath(name).suffix.lower()[:12]) for name in names if not is_junk(name))
-    if not kinds:
+    total = kinds.total() + links
+    if not total:
         return Ignored()
-    total = kinds.total()
-    shown = ", ".join(f"{count} {kind or 'without suffix'}" for kind, count in kinds.most_common(_MAX_KINDS))
+    counted = [f"{count} {kind or 'without suffix'}" for kind, count in kinds.most_common(_MAX_KINDS)]
+    linked = [f"{links} {'link' if links == 1 else 'links'} ({_FOLLOWED})"] if links else []
+    shown = ", ".join([*linked, *counted])
     unread = [f"{count} {kind} ({_UNREAD[kind]})" for kind, count in kinds.most_common() if kind in _UNREAD]
     return Ignored(
         f"{total} other {'file' if total == 1 else 'files'} ignored: {shown}", ", ".join(unread[:_MAX_KINDS])

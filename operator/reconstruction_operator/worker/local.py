@@ -75,7 +75,7 @@ def run(request: LocalRequest, emit: Callable[[OutputLine], None]) -> int:
 
 
 def _reconstruct(request: LocalRequest, emit: Callable[[OutputLine], None]) -> dict[str, Any]:
-    output = request.output
+    output = request.output.absolute()  # the model runs in another working directory
     choice = choose(request.model, request.parameters)
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise StorageError("OUTPUT_REFUSED", f"{output} is not empty: name a new folder")

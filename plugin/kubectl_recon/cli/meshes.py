@@ -67,7 +67,7 @@ def run(
 ) -> None:
     """Reconstruct on this machine, without a cluster: check the photos, run the model, and show its progress.
 
-    The models must be installed: pip install 'reconstruction-operator[photogrammetry]'. Exit code 2 if the photos would fail,
+    The models must be installed: reconstruction-operator with its extra photogrammetry. Exit code 2 if the photos would fail,
     3 if the model failed.
     """
     from kubectl_recon.commands import running, viewing

@@ -11,7 +11,7 @@ from kubectl_recon.display.formats import Format
 from kubectl_recon.errors import ApiError, ConflictError, ReconError, UsageError
 from kubectl_recon.jobs.attention import foreign
 from kubectl_recon.jobs.job import Job
-from kubectl_recon.kube import resources
+from kubectl_recon.kube import manifests, resources
 from kubectl_recon.kube.connection import Connection
 from kubectl_recon.targets.selecting import Selection, one, select
 
@@ -75,7 +75,13 @@ def _again(connection: Connection, job: Job, changes: Mapping[str, Any], new_nam
             f"{job.name} is not finished ({job.phase or 'new'})"
             + (f", and is retried automatically: {job.message}" if job.failures else ": it needs no retry")
         )
+    if job.spec.get("input", {}).get("uri") == manifests.UNKNOWN_PHOTOS:
+        raise UsageError(
+            f"{job.name} was created by kubectl recon restore and names no photos: submit them again (kubectl recon submit)"
+        )
     spec = {key: value for key, value in job.spec.items() if key not in _NOT_REPEATED} | dict(changes)
+    if spec.get("reuse") == "Required":  # there is no result under the new name
+        del spec["reuse"]
     if job.output_uri and job.spec.get("output") and spec.get("output") == job.spec["output"]:
         raise UsageError(
             f"{job.spec['output'].get('uri')} holds the result of {job.name}, which no other job may replace: "

@@ -22,7 +22,6 @@ from kubectl_recon.targets.selecting import LATEST, Selection, bare
 
 _WORKERS: Final = "app.kubernetes.io/part-of=reconstruction"
 _CONTAINER: Final = "worker"
-_UNKNOWN: Final = "file:///photos/unknown"  # such a job reads no photos
 _TIMEOUT_SECONDS: Final = 60.0
 
 
@@ -32,7 +31,7 @@ def restore(connection: Connection, name: str, spec: dict[str, Any], *, follow: 
     if name == LATEST:
         raise UsageError(f"{LATEST} is the newest job, which is not deleted: use the name of a job, or list the trash")
     body = manifests.manifest(
-        name, {"input": {"uri": _UNKNOWN}, **spec, "reuse": "Required"}, namespace=connection.namespace
+        name, {"input": {"uri": manifests.UNKNOWN_PHOTOS}, **spec, "reuse": "Required"}, namespace=connection.namespace
     )
     try:
         made = Job(connection.api.post(resources.jobs(connection.namespace), body, fieldValidation="Strict"))

@@ -111,9 +111,18 @@ def _print_files(files: Sequence[Fetched]) -> None:
 
 
 def name_for(file: ResultFile, job: str, every: Sequence[ResultFile]) -> str:
-    """Return the local name of the file: a mesh `model.glb` gets the job's name, so that meshes of several jobs fit into one folder."""
+    """Return the local name of the file. Meshes get the job's name, so that those of several jobs fit into one folder.
+
+    The mesh to look at, the textured one if there is one, gets the short name: banana.glb. Then `model.glb` is banana_full.glb.
+    """
     path = PurePosixPath(file.name)
-    named = f"{job}{path.suffix}"
-    if path.stem == "model" and path.suffix in _MESHES and all(other.name != named for other in every):
-        return str(path.with_name(named))
-    return file.name
+    names = {other.name for other in every}
+    stem, _, kind = path.stem.partition("_")
+    if stem != "model" or path.suffix not in _MESHES:
+        return file.name
+    if kind == "textured":
+        kind = ""
+    elif not kind and str(path.with_stem("model_textured")) in names:
+        kind = "full"
+    named = str(path.with_stem(f"{job}_{kind}" if kind else job))
+    return file.name if named in names else named

@@ -17,15 +17,11 @@ from typing import Any, Final
 from kubectl_recon.commands.submitting import check
 from kubectl_recon.display.progress import size_text
 from kubectl_recon.display.screen import note
-from kubectl_recon.errors import ReconError
+from kubectl_recon.errors import ReconError, install
 from kubectl_recon.jobs.times import duration_text
 
 _PACKAGE: Final = "reconstruction_operator"
 _PROGRAM: Final = "reconstruction-operator"
-_MISSING: Final = (
-    "this machine has no models: pip install 'reconstruction-operator[photogrammetry]' (Linux), or submit the "
-    "photos to a cluster (kubectl recon submit)"
-)
 _FAILED: Final = 3
 _LOG_PERCENT: Final = 10  # step of the log in a file or pipe
 
@@ -73,7 +69,10 @@ def _program() -> list[str]:
         return [sys.executable, "-m", f"{_PACKAGE}.cli.main"]
     found = shutil.which(_PROGRAM)
     if found is None:
-        raise ReconError(_MISSING)
+        raise ReconError(
+            f"this machine has no models: {install('.[photogrammetry]')} (Linux), or submit the photos to a cluster "
+            "(kubectl recon submit)"
+        )
     return [found]
 
 

@@ -175,7 +175,7 @@ _KINDS: Final[Mapping[str, tuple[str, str, tuple[_Action, ...]]]] = {
     "RESULT_NOT_FOUND": (
         "result-not-found",
         "it should take over an earlier result of its name, but there is none",
-        (_text("run it instead, from its photos: set spec.reuse to IfUnchanged in a new job"),),
+        (_text("run it instead, from its photos: kubectl recon retry {name}"),),
     ),
     **dict.fromkeys(
         ("INVALID_PARAMETERS", "INVALID_SPEC"),

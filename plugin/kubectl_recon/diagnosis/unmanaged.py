@@ -108,9 +108,7 @@ def _away(facts: Facts) -> str:
     lease = facts.operator.lease
     if lease is None:
         return f"there is no Lease of an operator in namespace {facts.operator.namespace}"
-    if not lease.is_held(facts.now):
-        return f"no replica leads; the Lease was renewed {facts.ago(lease.renewed) or 'never'} ago"
-    return ""
+    return lease.vacancy(facts.now)
 
 
 def _operator_actions(facts: Facts) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from kubectl_recon.errors import ApiError, ForbiddenError, NotFoundError, ReconError
 from kubectl_recon.installation import metrics
 from kubectl_recon.jobs.job import Job
-from kubectl_recon.jobs.times import parse_time, seconds_between
+from kubectl_recon.jobs.times import duration_text, parse_time, seconds_between
 from kubectl_recon.kube import resources
 from kubectl_recon.kube.api import Api
 
@@ -32,14 +32,14 @@ class Lease:
     renewed: datetime | None
     duration_seconds: int
 
-    def age_seconds(self, now: datetime) -> int | None:
-        """Return the time since the last renewal."""
-        return seconds_between(self.renewed, now)
-
-    def is_held(self, now: datetime) -> bool:
-        """Return whether a replica leads, that is, has renewed the Lease. The clocks may differ by some seconds."""
-        age = self.age_seconds(now)
-        return bool(self.holder) and age is not None and age <= self.duration_seconds * _SPARE
+    def vacancy(self, now: datetime) -> str:
+        """Return the finding that no replica leads; empty if one has renewed the Lease. The clocks may differ by some seconds."""
+        age = seconds_between(self.renewed, now)
+        if age is None:
+            return "no replica leads; the Lease was never renewed"
+        if not self.holder or age > self.duration_seconds * _SPARE:
+            return f"no replica leads; the Lease was renewed {duration_text(age)} ago"
+        return ""
 
 
 @dataclass(frozen=True, slots=True)

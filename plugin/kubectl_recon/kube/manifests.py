@@ -11,6 +11,9 @@ from typing import Any, Final
 from kubectl_recon.errors import UsageError
 from kubectl_recon.kube import resources
 
+UNKNOWN_PHOTOS: Final = "file:///photos/unknown"
+"""The input of a restored job, which reads no photos."""
+
 _NAME_LENGTH: Final = 50  # with a suffix it stays below the limit of 63
 _NUMBER: Final = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
 _WORDS: Final[Mapping[str, Any]] = {"true": True, "false": False, "null": None}

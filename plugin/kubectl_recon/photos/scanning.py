@@ -86,6 +86,8 @@ def scan(files: Sequence[tuple[Path, str]], progress: Callable[[], None] = lambd
 
 def measure(path: Path, name: str) -> Photo:
     """Open and measure one photo."""
+    if not path.is_file():
+        return Photo(path, name, 0, "a link to a folder or to a missing file")
     size = path.stat().st_size
     suffix = path.suffix.lower()
     if suffix in HEIC_SUFFIXES and not _opens_heic():
@@ -123,10 +125,10 @@ def _opens_heic() -> bool:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Yield the files below a folder, except hidden files and those of operating systems."""
+    """Yield the files and links below a folder, except hidden ones and those of operating systems."""
     for path in folder.rglob("*"):
         hidden = any(part.startswith((".", "__MACOSX")) for part in path.relative_to(folder).parts)
-        if path.is_file() and not hidden and path.name not in ("Thumbs.db", "desktop.ini"):
+        if (path.is_file() or path.is_symlink()) and not hidden and path.name not in ("Thumbs.db", "desktop.ini"):
             yield path
 
 

@@ -13,17 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote, urlsplit
 
-from kubectl_recon.errors import ReconError, UsageError
+from kubectl_recon.errors import ReconError, UsageError, install
 
 if TYPE_CHECKING:
     from obstore.store import AzureStore, ClientConfig, GCSStore, S3Store
 
     Store = S3Store | GCSStore | AzureStore
 
-_MISSING: Final = (
-    "object storage needs the extra `storage`: pip install 'kubectl-recon[storage]'; "
-    "or upload with the tools of your storage, and submit the address"
-)
 SCHEMES: Final = ("s3", "gs", "az")
 _BUCKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _ENDPOINTS: Final = (
@@ -111,4 +107,7 @@ def failures(what: str) -> Iterator[None]:
 def require() -> None:
     """Raise ReconError if the extra `storage` is not installed."""
     if importlib.util.find_spec("obstore") is None:
-        raise ReconError(_MISSING)
+        raise ReconError(
+            f"object storage needs the extra `storage`: {install('./plugin[storage]')}; "
+            "or upload with the tools of your storage, and submit the address"
+        )

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -119,6 +120,22 @@ def killed(work: Work, report: Report) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@model("rough-torn")
+def torn(work: Work, report: Report) -> None:
+    """Prints a traceback, then dies by SIGKILL."""
+    try:
+        int("left eye")
+    except ValueError:
+        traceback.print_exc()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@model("rough-quitter")
+def quitting(work: Work, report: Report) -> None:
+    """Ends Python as a program does."""
+    sys.exit("no licence for 3 GPUs")
+
+
 @model("rough-patient")
 def patient(work: Work, report: Report) -> None:
     """Works until a test lets it finish."""
@@ -206,6 +223,19 @@ def spying(work: Work, report: Report) -> None:
         ancestors.append(pid)
     assert len(ancestors) > 1
     raise ModelFailure("SPIED", f"read: {spy.readable(ancestors)}")
+
+
+class Described(Good):
+    """Has a schema, and relies on it."""
+
+    name = "rough-described"
+    parameters_schema: ClassVar[Mapping[str, object]] = {
+        "type": "object",
+        "properties": {"points": {"type": "integer", "minimum": 2}},
+    }
+
+    def misbehave(self, work: Work, report: Report) -> None:
+        report(Step.RECONSTRUCT, 1 / int(str(work.parameters["points"])))
 
 
 class Versioned(Good):

@@ -146,6 +146,12 @@ def test_retry_creates_a_new_job_from_a_finished_one(jobs: Jobs, recon: Program,
     assert made["spec"]["parameters"] == {"faces": 5000}
 
 
+def test_retry_of_a_job_that_should_take_over_a_result_runs_it(jobs: Jobs, recon: Program) -> None:
+    jobs.create_in("Failed", "banana", reuse="Required")
+    assert recon("retry", "banana", "--follow").returncode == 0
+    assert jobs.get("banana-2")["status"]["phase"] == "Succeeded"
+
+
 def test_retry_of_an_unfinished_job_is_rejected(jobs: Jobs, recon: Program, held: str) -> None:
     jobs.create_in("Queued", "first", queue=held)
     done = recon("retry", "first")

@@ -22,6 +22,8 @@ def test_restore_brings_a_deleted_result_back(jobs: Jobs, recon: Program) -> Non
     assert done.returncode == 0, done.stderr
     assert jobs.get(name)["status"]["reusedFrom"]
     assert (jobs.folder(name) / "output" / "model.glb").read_bytes() == mesh
+    again = recon("retry", name)
+    assert (again.returncode, "names no photos: submit them again" in again.stderr) == (2, True)
 
 
 def test_restore_of_a_name_that_is_not_in_the_trash_fails(jobs: Jobs, recon: Program) -> None:

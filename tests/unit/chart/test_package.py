@@ -89,18 +89,31 @@ def test_the_notes_name_only_files_of_the_package(ask: Ask, content: dict[str, s
     assert missing(text, content) == set()
 
 
-def test_the_notes_list_the_next_commands(ask: Ask) -> None:
-    commands = [line.strip() for line in notes(ask).splitlines() if line.startswith("   ")]
+def commands(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.startswith("   ")]
 
-    job = re.fullmatch(r"echo '(.+)' \| kubectl -n lab apply -f -", commands.pop(2))
-    assert commands == [
+
+def test_the_notes_list_the_next_commands(ask: Ask) -> None:
+    volume = "photos[0].name=archive,photos[0].existingClaim=photos,photos[0].mountPath="
+    first, test, job, watch = commands(notes(ask, "--set", f"{volume}/photos"))
+
+    assert [first, test, watch] == [
         "kubectl -n lab rollout status deployment/reconstruction-operator",
         "helm -n lab test reconstruction --logs",
         "kubectl -n lab get recon -w",
     ]
-    assert job is not None
+    made = re.fullmatch(r"echo '(.+)' \| kubectl -n lab apply -f -", job)
+    assert made is not None
     example = yaml.safe_load((CHECKOUT / "manifests/examples/banana.yaml").read_text())
-    assert json.loads(job[1]) == example | {"spec": {key: example["spec"][key] for key in ("modelType", "input")}}
+    assert json.loads(made[1]) == example | {"spec": {key: example["spec"][key] for key in ("modelType", "input")}}
+    assert "file:///photos/team/banana" in notes(ask, "--set", f"{volume}/photos/team")
+
+
+def test_the_notes_create_no_job_from_photos_that_workers_lack(ask: Ask) -> None:
+    text = notes(ask)
+
+    assert "file:///photos" not in text
+    assert "Workers have no photos yet" in text
 
 
 def test_the_notes_without_helm_test_create_a_placeholder_job(ask: Ask) -> None:

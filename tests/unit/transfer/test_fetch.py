@@ -58,7 +58,10 @@ def test_links_are_followed_only_if_they_stay_inside(tmp_path: Path, into: Path,
     (folder / "d").symlink_to(secret)
     (folder / "e.jpg").symlink_to("/dev/zero")
     os.mkfifo(folder / "f.jpg")
-    assert [path.name for path in fetch(f"file://{folder}", into, limits).photos] == ["a.jpg", "b.jpg"]
+    fetched = fetch(f"file://{folder}", into, limits)
+    assert [path.name for path in fetched.photos] == ["a.jpg", "b.jpg"]
+    followed = "only links to files in the same folder or below it are followed"
+    assert fetched.ignored.text == f"3 other files ignored: 3 links ({followed})"
 
 
 def test_folder_replaced_by_a_link_while_it_is_read_is_refused(tmp_path: Path, into: Path, limits: Limits) -> None:

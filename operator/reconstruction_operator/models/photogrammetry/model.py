@@ -55,7 +55,7 @@ class PhotogrammetryModel:
         missing = [package for module, package in _PACKAGES.items() if importlib.util.find_spec(module) is None]
         if not missing:
             return None
-        return f"missing Python packages: {', '.join(missing)} (pip install 'reconstruction-operator[photogrammetry]')"
+        return f"missing Python packages: {', '.join(missing)} (the extra photogrammetry of reconstruction-operator)"
 
     def check_parameters(self, parameters: Mapping[str, object]) -> Mapping[str, object]:
         """Return all parameters with the defaults filled in; raises as `parameters.check`."""

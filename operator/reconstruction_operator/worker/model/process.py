@@ -31,6 +31,7 @@ _KILL_SECONDS = 10.0  # wait after SIGKILL; a process that hangs on a dead disk 
 _GRACE_SECONDS = 1.0  # between SIGTERM and SIGKILL; part of the model interface
 _LOG_TAIL_BYTES = 4_096
 _MESSAGE_TAIL_CHARS = 400
+_TRACEBACK = "Traceback (most recent call last):"
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -153,9 +154,7 @@ class _ModelProcess:
     def __exit__(self, *_: object) -> None:
         if not self._dead():
             self._signal(signal.SIGTERM)
-            deadline = time.monotonic() + _GRACE_SECONDS
-            while not self._dead() and time.monotonic() < deadline:
-                self.listen(0.02)
+            self._wait_until_dead()
         # The leader is not reaped yet, so its pid cannot name another group.
         self._signal(signal.SIGKILL)
         try:
@@ -215,9 +214,27 @@ class _ModelProcess:
             with contextlib.suppress(OSError):  # the process has ended or does not read, which other code detects
                 os.write(self._stdin, b".")
 
+    def exit_code(self) -> int:
+        """Return the exit code of the model, as in `subprocess`; of the leader, if that ended before the model began."""
+        if self.exit is not None:
+            return self.exit.code
+        self._wait_until_dead()
+        end = self._end()
+        if end is None:
+            return -signal.SIGKILL
+        return end.si_status if end.si_code == os.CLD_EXITED else -end.si_status
+
+    def _wait_until_dead(self) -> None:
+        deadline = time.monotonic() + _GRACE_SECONDS
+        while not self._dead() and time.monotonic() < deadline:
+            self.listen(0.02)
+
     def _dead(self) -> bool:
-        """Return whether the leader has ended. Does not reap it."""
-        return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        return self._end() is not None
+
+    def _end(self) -> os.waitid_result | None:
+        """Return how the leader has ended; None if it runs. Does not reap it."""
+        return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -238,19 +255,21 @@ def _verdict(outcome: ModelMessage | None, process: _ModelProcess, what: str, ne
 
 
 def _death(process: _ModelProcess, what: str, newest_bytes: int) -> ModelFailure:
-    log, ended = process.read_log(), process.exit
-    logger.error("%s (%s); the end of its output:\n%s", what, ended, log)
+    code, log = process.exit_code(), process.read_log()
+    logger.error("%s (exit code %d); the end of its output:\n%s", what, code, log)
     if process.was_paused:
         silence = f"{process.silence_seconds:g} s"
         return ModelFailure(
             "WORKER_ERROR",
             f"{what}: its worker gave no sign of life for {silence} (paused, or the machine is overloaded), so the model ended itself",
         )
-    if ended is None or ended.code == -signal.SIGKILL:
-        # The worker did not send SIGKILL, so most likely the kernel did, for lack of memory.
+    if code == -signal.SIGKILL:
         used = f"; it used {megabytes(newest_bytes)} when it was last seen" if newest_bytes else ""
+        if _TRACEBACK in log:
+            crash = _with_tail(what, log)
+            return ModelFailure("BACKEND_CRASHED", f"{crash}; then killed by SIGKILL, perhaps for memory{used}")
+        # The worker did not send SIGKILL, so most likely the kernel did, for lack of memory.
         return ModelFailure("OUT_OF_MEMORY", f"{what}: killed from outside by SIGKILL, most likely for memory{used}")
-    code = ended.code
     how = f"it exited with code {code} and without a result" if code >= 0 else f"killed by {_name(-code)}"
     return ModelFailure("BACKEND_CRASHED", _with_tail(f"{what}: {how}", log))
 

@@ -9,6 +9,7 @@ from reconstruction_operator import config
 from reconstruction_operator.contract.announcement import ModelInfo
 from reconstruction_operator.models import registry
 from reconstruction_operator.models.interface import Model, ModelFailure, Step
+from reconstruction_operator.planning import parameters as parameter_check
 
 PLACEHOLDER = "placeholder"
 _MAX_STEP_SECONDS = 3600.0
@@ -34,7 +35,7 @@ class Choice:
 def choose(model_type: str, parameters: Mapping[str, object]) -> Choice:
     """Return the model of that name; or the placeholder, if the model cannot run here and the settings allow simulation.
 
-    Raises ModelFailure: BACKEND_UNAVAILABLE or INVALID_PARAMETERS.
+    Raises ModelFailure: BACKEND_UNAVAILABLE or INVALID_PARAMETERS (by the model's schema, then by the model).
     """
     try:
         model = registry.find(model_type)
@@ -42,6 +43,9 @@ def choose(model_type: str, parameters: Mapping[str, object]) -> Choice:
         if config.settings.RECONSTRUCTION_SIMULATE != "unavailable":
             raise
         model = registry.find(PLACEHOLDER)
+    # The operator checks this for queued jobs, but not for bare tasks and local runs.
+    if problem := parameter_check.problem(registry.schema(model.name) or {}, parameters):
+        raise ModelFailure("INVALID_PARAMETERS", problem)
     choice = Choice(model, model.check_parameters(parameters), model.name == PLACEHOLDER)
     _check_duration(choice)
     return choice

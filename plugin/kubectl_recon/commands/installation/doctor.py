@@ -11,7 +11,7 @@ from kubectl_recon import __version__
 from kubectl_recon.commands.installation.versions import minor, operator_version
 from kubectl_recon.display.formats import Format, document
 from kubectl_recon.display.screen import screen
-from kubectl_recon.errors import ApiError, ForbiddenError, NotFoundError, ReconError
+from kubectl_recon.errors import ApiError, ForbiddenError, NotFoundError, ReconError, install
 from kubectl_recon.installation import operator
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import duration_text
@@ -167,9 +167,8 @@ def _operator(seen: Examined) -> Check:
         return Check(
             "Operator", "bad", f"there is no Lease of an operator in namespace {namespace}", f"install it: {_HELM}"
         )
-    if not lease.is_held(seen.now):
-        age = duration_text(lease.age_seconds(seen.now)) or "never"
-        return Check("Operator", "bad", f"no replica leads; the Lease was renewed {age} ago", cure)
+    if vacancy := lease.vacancy(seen.now):
+        return Check("Operator", "bad", vacancy, cure)
     return Check("Operator", "ok", f"{lease.holder} leads in namespace {namespace}")
 
 
@@ -281,7 +280,7 @@ def _version(seen: Examined) -> Check:
         return Check("Versions", "unknown", "the operator's version is not visible to you")
     if minor(found) != minor(__version__):
         text = f"this program is {__version__}, the operator {found}"
-        return Check("Versions", "bad", text, f"install the same minor version: pip install 'kubectl-recon=={found}'")
+        return Check("Versions", "bad", text, f"install the same minor version: {install('./plugin')}")
     return Check("Versions", "ok", f"this program {__version__}, the operator {found}")
 
 

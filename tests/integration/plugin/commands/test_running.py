@@ -1,11 +1,22 @@
-"""`run` with the placeholder: the model's process, the output, and the exit code."""
+"""`run` as a user types it: the model's process, the output, and the exit code."""
 
 from __future__ import annotations
 
 import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
 from pathlib import Path
 
+import pytest
+
+from tests.support.paths import CHECKOUT, DATA
 from tests.support.plugin import PROGRAM, get, run_program, serving
+
+OFFLINE = ["--dry-run", "--no-deps", "--no-build-isolation", "--quiet"]
 
 
 def test_run_creates_a_mesh(photos: Path, tmp_path: Path) -> None:
@@ -19,6 +30,39 @@ def test_run_creates_a_mesh(photos: Path, tmp_path: Path) -> None:
     assert sorted(files) == sorted(map(str, out.iterdir()))
     assert "60% Running reconstruction" in done.stderr
     assert "a simulation" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "made"),
+    [
+        pytest.param(["-o", "banana-mesh", "--quality", "preview"], "banana-mesh/model_textured.glb", id="the engine"),
+        pytest.param(["--model", "rough-good"], "berlin-mesh/model.glb", id="without -o"),
+    ],
+)
+def test_the_folder_of_the_result_may_be_relative(
+    options: list[str], made: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(DATA / "photos" / "berlin", tmp_path / "berlin")
+    monkeypatch.chdir(tmp_path)
+
+    done = run_program("run", "berlin", *options, PYTHONPATH=str(DATA / "models"))
+
+    assert done.returncode == 0, done.stderr
+    files = [line.partition("  ")[0] for line in done.stdout.splitlines()]
+    assert made in files
+    assert all(Path(file).stat().st_size for file in files)
+
+
+def test_parameters_are_compared_with_the_schema_of_the_model(photos: Path, tmp_path: Path) -> None:
+    done = run_program(
+        *("run", photos, "-o", tmp_path / "mesh", "--model", "rough-described", "--param", "points=0", "--force"),
+        PYTHONPATH=str(DATA / "models"),
+    )
+
+    assert done.returncode == 3
+    assert "INVALID_PARAMETERS" in done.stderr
+    assert "parameter points: 0 was given, allowed is a whole number of at least 2" in done.stderr
+    assert "Loading" not in done.stderr
 
 
 def test_run_with_open_shows_the_mesh_in_the_browser(photos: Path, tmp_path: Path) -> None:
@@ -50,3 +94,17 @@ def test_photos_that_would_fail_are_rejected(photos: Path, tmp_path: Path) -> No
     done = run_program("run", photos / "0.jpg", "-o", tmp_path / "mesh")
 
     assert (done.returncode, "this photo set would fail" in done.stderr) == (2, True)
+
+
+def test_without_models_the_message_has_a_command_that_installs_them(photos: Path) -> None:
+    packages = sysconfig.get_path("purelib")  # as a folder of modules: without the project, which is installed as links
+    alone = os.environ | {"PYTHONPATH": f"{CHECKOUT / 'plugin'}:{packages}", "PATH": ""}
+    program = "from kubectl_recon.cli.main import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", program, "run", photos], env=alone, capture_output=True, text=True, check=False
+    )
+    advised = re.search(r"in a checkout of the project, run (.+) \(Linux\)", done.stderr)
+
+    assert (done.returncode, advised is not None) == (1, True), done.stderr
+    assert advised is not None
+    subprocess.run([*shlex.split(advised[1]), *OFFLINE], cwd=CHECKOUT, check=True)

@@ -95,7 +95,18 @@ def test_a_pattern_without_a_match_is_rejected_with_the_names_of_the_files(bucke
         results.of_address(deliver(bucket), str(tmp_path), ["*.obj"])
 
 
-def test_a_mesh_keeps_its_name_if_another_file_has_the_jobs_name() -> None:
-    mesh, other = ResultFile("model.glb", 1, ""), ResultFile("banana.glb", 1, "")
-    assert results.name_for(mesh, "banana", [mesh]) == "banana.glb"
-    assert results.name_for(mesh, "banana", [mesh, other]) == "model.glb"
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        pytest.param(["model.glb", "a.png"], ["banana.glb", "a.png"], id="one mesh"),
+        pytest.param(
+            ["model_textured.glb", "model_compressed.glb", "model.glb"],
+            ["banana.glb", "banana_compressed.glb", "banana_full.glb"],
+            id="the textured mesh has the short name",
+        ),
+        pytest.param(["model.glb", "banana.glb"], ["model.glb", "banana.glb"], id="another file has the name"),
+    ],
+)
+def test_meshes_are_named_after_the_job(files: list[str], expected: list[str]) -> None:
+    every = [ResultFile(name, 1, "") for name in files]
+    assert [results.name_for(file, "banana", every) for file in every] == expected

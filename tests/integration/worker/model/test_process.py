@@ -104,6 +104,13 @@ def test_a_model_gets_its_threads_but_no_setting_of_the_worker(work: Work, monke
         ),
         pytest.param("rough-silent", "BACKEND_CRASHED", "exited with code 0 and without a result", id="no result"),
         pytest.param("rough-killed", "OUT_OF_MEMORY", "killed from outside by SIGKILL", id="killed by the kernel"),
+        pytest.param(
+            "rough-torn",
+            "BACKEND_CRASHED",
+            "literal for int() with base 10: 'left eye'; then killed by SIGKILL, perhaps",
+            id="a traceback",
+        ),
+        pytest.param("rough-quitter", "BACKEND_CRASHED", "SystemExit: no licence for 3 GPUs", id="an end of Python"),
         pytest.param("rough-error", "BACKEND_CRASHED", "TypeError: a defect of the model", id="an exception"),
         pytest.param("rough-failure", "NOT_ENOUGH_OVERLAP", "1 of 9 photos overlaps", id="a failure that it reports"),
         pytest.param("rough-memory", "OUT_OF_MEMORY", "ran out of memory with 1 photos", id="a MemoryError"),
@@ -116,6 +123,15 @@ def test_every_death_becomes_a_reason(name: str, reason: str, text: str, work: W
         run(name, work)
     assert (caught.value.reason, text in caught.value.message) == (reason, True), caught.value.message
     wait_until(lambda: pids_of(work.scratch_dir) == [], "the end of all its processes")
+
+
+def test_a_process_that_fails_before_its_model_starts_reports_its_traceback(
+    work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(work.scratch_dir.parent)
+
+    with pytest.raises(ModelFailure, match=r"BACKEND_CRASHED.* its start: it exited with code 1.*FileNotFoundError"):
+        run("rough-good", replace(work, scratch_dir=Path("scratch")))
 
 
 def test_endless_output_does_not_delay_the_run(work: Work) -> None:

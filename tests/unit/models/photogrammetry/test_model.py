@@ -31,7 +31,7 @@ def test_unavailable_names_missing_packages_and_how_to_install_them(monkeypatch:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in {"pycolmap", "cv2"} else there(name))
     assert PhotogrammetryModel().unavailable() == (
         "missing Python packages: opencv-python-headless, pycolmap "
-        "(pip install 'reconstruction-operator[photogrammetry]')"
+        "(the extra photogrammetry of reconstruction-operator)"
     )
 
 

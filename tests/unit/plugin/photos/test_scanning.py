@@ -66,6 +66,15 @@ def test_a_folder_is_read_recursively_without_hidden_files(tmp_path: Path) -> No
     assert [name for _, name in find([str(tmp_path)])] == ["a.jpg", "left/b.jpg"]
 
 
+def test_links_to_photos_are_read_and_other_links_have_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    for name, target in (("photo.jpg", real_photo()), ("gone.jpg", tmp_path / "gone"), ("masks", tmp_path)):
+        (tmp_path / "set" / name).symlink_to(target)
+    problem = "a link to a folder or to a missing file"
+    found = {photo.name: photo.problem for photo in scan(find([str(tmp_path / "set")]))}
+    assert found == {"photo.jpg": "", "gone.jpg": problem, "masks": problem}
+
+
 def test_two_files_of_the_same_name_are_rejected(tmp_path: Path) -> None:
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()

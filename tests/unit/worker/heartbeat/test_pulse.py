@@ -104,8 +104,8 @@ def test_the_thread_ends_without_attempts_and_restarts_with_the_next() -> None:
 
 def test_after_an_outage_in_one_turn_the_other_turns_are_skipped() -> None:
     pulse = Pulse()
-    first = Attempt(answers=lambda: RedisConnectionError("outage"))
-    other = Attempt()
+    first = Attempt(pause=_FAR_SECONDS, answers=lambda: RedisConnectionError("outage"))
+    other = Attempt(pause=_FAR_SECONDS)
     with pulse._changed:  # both turns come at once
         pulse._known = {one: pulses._Known(0.0, one.look_now) for one in (first, other)}
     third = Attempt(pause=_FAR_SECONDS)
