@@ -149,8 +149,7 @@ OLDEST_WRITE = _gauge(
     "oldest_pending_write_seconds",
     "Age of the oldest status write in the queue, except writes of jobs that wait for their turn.",
 )
-WRITE_BUDGET = _gauge("write_budget", "Current maximum of status and Event writes per second: see WRITES_PER_SECOND.")
-EVENTS_DROPPED = _counter("events_dropped", "Kubernetes Events dropped, by cause (full, old, refused).", ("why",))
+EVENTS_DROPPED = _counter("events_dropped", "Kubernetes Events dropped, by cause (full, refused).", ("why",))
 WATCH_AGE = _gauge(
     "watch_age_seconds", "Time since the API server last answered a list or watch request of this replica."
 )
