@@ -19,7 +19,6 @@ NAMESPACE = "reconstruction-system"
 TEMPLATES = {  # of the chart -> file in manifests/install
     "operator/account.yaml": "operator-account.yaml",
     "operator/permissions.yaml": "operator-permissions.yaml",
-    "operator/priority.yaml": "operator-priority.yaml",
     "operator/deployment.yaml": "operator.yaml",
     "operator/disruption.yaml": "operator-disruption.yaml",
     "roles/users.yaml": "user-roles.yaml",
