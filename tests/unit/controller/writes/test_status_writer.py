@@ -170,7 +170,7 @@ async def test_a_write_that_the_server_could_not_accept_is_retried(fixture: Fixt
     assert [name for name, _ in fixture.stored] == ["a"]
 
 
-async def test_a_refused_write_is_retried_after_its_retry_after_and_takes_a_place_meanwhile(fixture: Fixture) -> None:
+async def test_a_refused_write_waits_for_its_retry_after_and_takes_a_place_meanwhile(fixture: Fixture) -> None:
     refused = [ApiError(429, "TooManyRequests", "slow down", retry_after_seconds=0.5) for _ in range(IN_FLIGHT)]
     fixture.server.answers = list(refused)
     async with fixture.running():
