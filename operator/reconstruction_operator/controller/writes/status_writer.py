@@ -118,7 +118,7 @@ class StatusWriter:
             if pending is not None:
                 return pending
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_POLL_SECONDS if self.writes else None):
+                async with asyncio.timeout(_POLL_SECONDS if len(self.writes) else None):
                     await self._changed.wait()
 
     async def _send(self, pending: PendingWrite) -> None:
