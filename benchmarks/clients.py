@@ -21,9 +21,9 @@ _CONNECTIONS = 8
 _METRIC = "apiserver_request_total"
 MERGE_PATCH = "application/merge-patch+json"
 STATUS_WRITES = "PATCH reconstructionjobs/status"
-EVENTS = ("POST events", "PATCH events")
-WRITES_OF_JOBS = (STATUS_WRITES, *EVENTS)
-"""The kinds of requests in the operator's write budget, as `LoadClient.requests_by_kind` names them."""
+EVENTS = "POST events"
+WRITES_OF_JOBS = (STATUS_WRITES, EVENTS)
+"""The kinds of the operator's writes, as `LoadClient.requests_by_kind` names them."""
 
 _FINISHED = ("Succeeded", "Failed", "Cancelled")
 

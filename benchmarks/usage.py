@@ -9,13 +9,12 @@ from collections.abc import Mapping
 
 import psutil
 
-from benchmarks.figures.binding import ALLOWED, CORES, OTHERS
+from benchmarks.figures.binding import CORES, OTHERS
 from devcluster.harness.replicas import Replica
 from devcluster.harness.system import System
 
 _MIB = 1024 * 1024
 _LOOP_BUSY = "reconstruction_reconcile_seconds_sum"
-_LOOP_BUDGET = "reconstruction_write_budget"
 
 
 def cpu_seconds(pid: int) -> float:
@@ -79,11 +78,10 @@ class LoopMeter:
         self._begun, self._busy = time.monotonic(), self._replica.metric(_LOOP_BUSY) or 0.0
 
     def figures(self) -> dict[str, float]:
-        """Return the share of time in which the loop worked, and the current write budget."""
+        """Return the share of time in which the loop worked."""
         seconds = time.monotonic() - self._begun
         busy = (self._replica.metric(_LOOP_BUSY) or 0.0) - self._busy
-        allowed = self._replica.metric(_LOOP_BUDGET)
-        return {"loop busy, %": 100 * busy / seconds} | ({} if allowed is None else {ALLOWED: allowed})
+        return {"loop busy, %": 100 * busy / seconds}
 
 
 def _machine_seconds() -> float:

@@ -39,7 +39,7 @@ class Watching:
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._processes: dict[str, subprocess.Popen[str]] = {}
-        self._known_events: set[tuple[str, int]] = set()
+        self._known_events: set[str] = set()
         self.board = Board()
         self._threads = [
             threading.Thread(target=self._follow, args=(resource, take), name=f"watch {resource}", daemon=True)
@@ -87,10 +87,10 @@ class Watching:
         self._changed(self.board)
 
     def _take_event(self, event: Mapping[str, Any]) -> None:
-        key = (event["metadata"]["uid"], int(event.get("count") or 1))
-        if key in self._known_events:  # a restarted watch shows old Events again
+        uid = event["metadata"]["uid"]
+        if uid in self._known_events:  # a restarted watch shows old Events again
             return
-        self._known_events.add(key)
+        self._known_events.add(uid)
         with self._lock:
             self.board = self.board.with_event(event, self._clock())
         self._changed(self.board)

@@ -1,7 +1,7 @@
 """Binding: what limits a row, according to its figures.
 
-It reads figures with these names, which `benchmarks.usage.Meter` makes: `cores busy: PART`, `cores busy: others` (processes that
-are not part of the row), `writes/s` and `writes/s allowed` (the budget).
+It reads figures with these names, which `benchmarks.usage.Meter` makes: `cores busy: PART`, and `cores busy: others`
+(processes that are not part of the row).
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from typing import Final
 
 CORES: Final = "cores busy: "
 OTHERS: Final = "others"
-WRITES: Final = "writes/s"
-ALLOWED: Final = "writes/s allowed"
 
 _FULL: Final = 0.9  # share of a limit that counts as reached
 _ONE_THREAD: Final = ("operator", "redis", "fleet", "client")  # parts that work in one thread
@@ -24,18 +22,14 @@ def binding(figures: Mapping[str, float], cpus: int) -> str:
     cores = {name.removeprefix(CORES): value for name, value in figures.items() if name.startswith(CORES)}
     if not cores:
         return "not measured"
-    reasons = []
-    allowed = figures.get(ALLOWED)
-    if allowed and figures.get(WRITES, 0.0) >= _FULL * allowed:
-        reasons.append(f"the write budget ({allowed:.0f}/s)")
-    reasons += [f"the {part}'s one thread" for part in _ONE_THREAD if cores.get(part, 0.0) >= _FULL]
+    reasons = [f"the {part}'s one thread" for part in _ONE_THREAD if cores.get(part, 0.0) >= _FULL]
     total = sum(cores.values())
     mine = {part: value for part, value in cores.items() if part != OTHERS}
     largest = max(mine, key=lambda part: mine[part]) if mine else OTHERS
     if total >= _FULL * cpus:
         reasons.append(f"the machine's {cpus} cores, most of them for {largest}")
     if not reasons:
-        reasons.append("waiting: no part, core or budget is full")
+        reasons.append("waiting: no part or core is full")
     shares = ", ".join(f"{part} {value:.2f}" for part, value in sorted(cores.items(), key=lambda one: -one[1]))
     noisy = "; **noisy**: others took much of the machine" if cores.get(OTHERS, 0.0) >= _NOISY * cpus else ""
     return f"{' and '.join(reasons)} (cores: {shares}){noisy}"

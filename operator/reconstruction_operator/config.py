@@ -202,15 +202,6 @@ class Settings:
     BATCH_SECONDS: float = _operator(
         0.02, "minimum time between two rounds of the loop; a change after a pause is planned at once"
     )
-    WRITES_PER_SECOND: float = _operator(
-        1000.0,
-        "maximum rate of status and Event writes; the operator adapts the rate below it",
-        unit="NUMBER",
-        least=0.1,
-    )
-    WRITES_PER_SECOND_LEAST: float = _operator(
-        5.0, "minimum write rate while the API server is slow or rejects writes", unit="NUMBER", least=0.1
-    )
     PROGRESS_SECONDS: float = _operator(1.0, "debounce of a job's progress in its status")
     DISPATCH_WINDOW: int = _operator(100, "limit of the messages that wait in one queue", unit="NUMBER", least=1)
     DISPATCH_NAMESPACE_WINDOW: int = _operator(

@@ -259,11 +259,8 @@ ROWS: Final[Mapping[str, Sequence[Panel]]] = {
     "The operator": (
         Panel(
             "Writes to the API server",
-            "Per second, by kind, and the current budget. At the budget, progress updates wait.",
-            {
-                "{{kind}}": f"sum by (kind) ({rate('api_writes_total')})",
-                "budget": f"sum({of_leader('write_budget')})",
-            },
+            "Per second, by kind.",
+            {"{{kind}}": f"sum by (kind) ({rate('api_writes_total')})"},
             unit="wps",
         ),
         Panel(

@@ -86,7 +86,7 @@ class System:
         observer = Observer(redis, redis, connection, admission.queues, self.messages, keys=self.keys)
         actor = Actor(redis, broker, broker, broker, keys=self.keys, install_id="install")
         events: Any = SimpleNamespace(record=lambda *_: None)
-        self.writes = WriteQueue(least=1.0, most=1_000.0)
+        self.writes = WriteQueue()
         self.writer = StatusWriter(broker, self.cache, election, self.writes, events)
         self.reconciler = make_reconciler(
             admission,

@@ -78,10 +78,8 @@ async def _events(api: Api, user: User, key: JobKey) -> Log:
 
 
 def _event(body: Mapping[str, Any]) -> Line:
-    series = body.get("series") or {}
-    time = series.get("lastObservedTime") or body.get("lastTimestamp") or body.get("eventTime") or ""
-    times = f" ({series['count']} times)" if series.get("count") else ""
-    return Line(str(time), "event", f"{body.get('reason', '')}: {body.get('message', '')}{times}"[:_MAX_TEXT_CHARS])
+    time = body.get("lastTimestamp") or body.get("eventTime") or ""
+    return Line(str(time), "event", f"{body.get('reason', '')}: {body.get('message', '')}"[:_MAX_TEXT_CHARS])
 
 
 async def _pods(api: Api, user: User, system: str, key: JobKey, since: str) -> Log:

@@ -76,8 +76,8 @@ class Operator:
             duration_seconds=settings.LEASE_SECONDS,
             history=self.history,
         )
-        self.writes = WriteQueue(least=settings.WRITES_PER_SECOND_LEAST, most=settings.WRITES_PER_SECOND)
-        self.events = EventRecorder(api, self.writes, instance=instance)
+        self.writes = WriteQueue()
+        self.events = EventRecorder(api, instance=instance)
         self.writer = StatusWriter(api, self.cache, self.election, self.writes, self.events, stored=self._stored)
         # Redis and the broker
         self.view = RedisView.open(self.election, install_id=installation.id)

@@ -1,4 +1,4 @@
-"""Instruments: metrics and the job's trace, from each stored status and each progress report."""
+"""Instruments: metrics and the job's trace, from each stored status."""
 
 from __future__ import annotations
 
@@ -8,15 +8,11 @@ from datetime import datetime
 from prometheus_client import Histogram
 
 from reconstruction_operator.api.status import Phase, Status
-from reconstruction_operator.contract.records import ProgressReport
-from reconstruction_operator.contract.steps import STEPS
 from reconstruction_operator.planning.types import Job
 from reconstruction_operator.telemetry import metrics, spans, tracing
 from reconstruction_operator.telemetry.spans import Span
 
 Emit = Callable[[Span], None]
-
-_STEP_NAMES = {step.index: step.name for step in STEPS}
 
 
 def stored(job: Job, status: Status) -> None:
@@ -77,32 +73,6 @@ def trace(job: Job, status: Status, emit: Emit = tracing.emit) -> None:
     error = "" if failed is None else f"{failed.reason}: {failed.message}"
     completed = status.completion_time or job.created
     emit(Span(spans.OPERATOR, "ReconstructionJob", root, None, job.created, completed, attributes, error=error))
-
-
-class StepClock:
-    """How long attempts stay in each step, from their progress reports."""
-
-    def __init__(self) -> None:
-        self._since: dict[str, tuple[int, datetime]] = {}  # by job id: step, and when it began
-
-    def report(self, job_id: str, report: ProgressReport | None, now: datetime) -> None:
-        """Note the newest report of the job's attempt; None if it is not running."""
-        known = self._since.get(job_id)
-        if report is None or report.step_index not in _STEP_NAMES:
-            if known is not None:
-                del self._since[job_id]
-                _observe(metrics.STEP_TIME.labels(_STEP_NAMES[known[0]]), known[1], now)
-            return
-        if known is not None and known[0] == report.step_index:
-            return
-        at = report.at or now
-        if known is not None and known[0] < report.step_index:  # otherwise a new attempt began from the first step
-            _observe(metrics.STEP_TIME.labels(_STEP_NAMES[known[0]]), known[1], at)
-        self._since[job_id] = (report.step_index, at)
-
-    def forget(self, job_id: str) -> None:
-        """Drop a deleted job."""
-        self._since.pop(job_id, None)
 
 
 def _end(before: Status, status: Status) -> Phase | None:

@@ -91,9 +91,6 @@ QUEUE_WAIT = _histogram(
     "queue_wait_seconds", "From an attempt's dispatch to its start by a worker, by queue.", ("queue",), _HUMAN_SECONDS
 )
 RUN_TIME = _histogram("run_seconds", "From a job's first start to its end, by outcome.", ("outcome",), _HUMAN_SECONDS)
-STEP_TIME = _histogram(
-    "step_seconds", "Time that an attempt spent in a step, as seen by the operator, by step.", ("step",), _HUMAN_SECONDS
-)
 CANCEL_TIME = _histogram(
     "cancel_seconds", "From a confirmed cancel until no run of the job is left.", (), (*_FAST_SECONDS, 20, 30, 60)
 )
@@ -149,8 +146,7 @@ OLDEST_WRITE = _gauge(
     "oldest_pending_write_seconds",
     "Age of the oldest status write in the queue, except writes of jobs that wait for their turn.",
 )
-WRITE_BUDGET = _gauge("write_budget", "Current maximum of status and Event writes per second: see WRITES_PER_SECOND.")
-EVENTS_DROPPED = _counter("events_dropped", "Kubernetes Events dropped, by cause (full, old, refused).", ("why",))
+EVENTS_DROPPED = _counter("events_dropped", "Kubernetes Events dropped, by cause (full, refused).", ("why",))
 WATCH_AGE = _gauge(
     "watch_age_seconds", "Time since the API server last answered a list or watch request of this replica."
 )

@@ -15,7 +15,6 @@ import logging
 import os
 import select
 import threading
-from collections import deque
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
@@ -44,13 +43,7 @@ class Relay:
         self._inner, self._outer = os.pipe()
         os.set_blocking(self._outer, False)
         self._owner = os.getpid()
-        self._unsent: deque[None] = deque()  # a counter without a lock, which a fork could copy while it is held
         self._thread = threading.Thread(target=self._listen, name="measurements", daemon=True)
-
-    @property
-    def unsent(self) -> int:
-        """The number of measurements of this process that found no room and are not yet reported as dropped."""
-        return len(self._unsent)
 
     def start(self) -> None:
         """Start reading, in the main process after its pool has forked. Earlier measurements wait in the pipe."""
@@ -65,24 +58,11 @@ class Relay:
             self._thread.join(_JOIN_SECONDS)
 
     def send(self, metric: MetricWrapperBase, value: float, labels: tuple[str, ...]) -> None:
-        """Send from any process and thread. Measurements that find no room are reported as dropped with the next one."""
-        unsent = 0
-        with contextlib.suppress(IndexError):
-            while True:
-                self._unsent.pop()
-                unsent += 1
-        line = json.dumps([_NAMES[id(metric)], value, labels, unsent]).encode() + b"\n"
-        if not self._written(line):
-            self._unsent.extend([None] * (unsent + 1))
-
-    def _written(self, line: bytes) -> bool:
-        if len(line) > select.PIPE_BUF:  # the write would not be atomic
-            return False
-        try:
-            os.write(self._outer, line)
-        except OSError:
-            return False
-        return True
+        """Send from any process and thread. A measurement for which the pipe has no room is dropped."""
+        line = json.dumps([_NAMES[id(metric)], value, labels]).encode() + b"\n"
+        if len(line) <= select.PIPE_BUF:  # a longer write would not be atomic
+            with contextlib.suppress(OSError):
+                os.write(self._outer, line)
 
     def _listen(self) -> None:
         rest = b""
@@ -92,9 +72,8 @@ class Relay:
                 if not line:
                     return
                 try:
-                    name, value, labels, unsent = json.loads(line)
+                    name, value, labels = json.loads(line)
                     apply(_METRICS[name], float(value), tuple(labels))
-                    worker_metrics.REPORTS_DROPPED.inc(unsent)
                 except (ValueError, KeyError, TypeError):
                     logger.exception("Invalid measurement: %r", line[:200])
 

@@ -60,8 +60,5 @@ RUNNING = _gauge("running_attempts", "Tasks that run now.")
 SLOTS = _gauge("slots", "Tasks that can run at the same time.")
 DRAINING = _gauge("draining", "1 while the worker drains: it was asked to stop, and accepts no more jobs.")
 MODEL_AVAILABLE = _gauge("model_available", "1 for each installed model that can run here, by model.", ("model",))
-REPORTS_DROPPED = _counter(
-    "reports_dropped", "Measurements of a pool's processes that were dropped because the pipe was full."
-)
 
 BUILD = Info("build", "Version of the worker.", namespace=_PREFIX, registry=REGISTRY)

@@ -43,7 +43,7 @@ class JobWatch:
     events_refused: bool = False
     _changes: queue.Queue[Change | Refusal] = field(default_factory=queue.Queue)
     _watches: list[Watch] = field(default_factory=list)
-    _known_events: dict[str, int] | None = None
+    _known_events: set[str] | None = None
 
     def __enter__(self) -> Self:
         api = self.connection.api
@@ -111,12 +111,12 @@ class JobWatch:
 
     def _take_events(self, change: Change) -> Iterator[Update]:
         if self._known_events is None:  # the first list has earlier Events
-            self._known_events = {_uid(body): _count(body) for body in change.listed or ()}
+            self._known_events = {_uid(body) for body in change.listed or ()}
             return
         for body in change.listed if change.listed is not None else (change.body,):
-            if change.deleted or self._known_events.get(_uid(body), 0) >= _count(body):
+            if change.deleted or _uid(body) in self._known_events:
                 continue
-            self._known_events[_uid(body)] = _count(body)
+            self._known_events.add(_uid(body))
             found = JobEvent.of(body)
             if found.job in self.jobs:
                 self.events = [*self.events, found][-_EVENTS_KEPT:]
@@ -125,8 +125,3 @@ class JobWatch:
 
 def _uid(body: Mapping[str, Any]) -> str:
     return str(body["metadata"]["uid"])
-
-
-def _count(body: Mapping[str, Any]) -> int:
-    series = (body.get("series") or {}).get("count") or 0
-    return max(int(series), int(body.get("count") or 0), 1)

@@ -22,7 +22,7 @@ _Rule = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]
 _EVERYWHERE: set[_Rule] = {
     ((_GROUP,), ("reconstructionjobs",), (), ("get", "list", "watch", "delete")),
     ((_GROUP,), ("reconstructionjobs/status",), (), ("patch",)),
-    (("events.k8s.io",), ("events",), (), ("create", "patch")),
+    (("events.k8s.io",), ("events",), (), ("create",)),
     (("",), ("namespaces",), ("kube-system",), ("get",)),
     (("coordination.k8s.io",), ("leases",), ("reconstruction-operator",), ("get",)),  # of other installations
 }
@@ -133,7 +133,7 @@ def test_the_operator_is_forbidden(
     assert refusal.value.status == HTTPStatus.FORBIDDEN
 
 
-def test_the_operator_can_create_an_event_and_increase_its_count(kubectl: Kubectl, operator: ApiClient) -> None:
+def test_the_operator_can_create_an_event(kubectl: Kubectl, operator: ApiClient) -> None:
     kubectl.create("job")
     events = f"/apis/events.k8s.io/v1/namespaces/{kubectl.namespace}/events"
     event = {
@@ -151,13 +151,7 @@ def test_the_operator_can_create_an_event_and_increase_its_count(kubectl: Kubect
         | {"namespace": kubectl.namespace},
     }
 
-    created = operator.post(events, event)
-    counted = operator.patch(
-        f"{events}/{created['metadata']['name']}",
-        {"series": {"count": 2, "lastObservedTime": "2026-01-01T00:00:01.000000Z"}},
-    )
-
-    assert counted["series"]["count"] == 2
+    assert operator.post(events, event)["reason"] == "Dispatched"
 
 
 def test_the_operator_can_create_read_and_renew_its_lease(installed: Cluster, operator: ApiClient) -> None:

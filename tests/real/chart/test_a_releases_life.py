@@ -46,6 +46,17 @@ def test_an_install_creates_all_objects_and_prints_the_next_commands(release: Re
     }
 
 
+def test_the_operators_requests_have_a_priority_level_that_exists(release: Release) -> None:
+    release.install()
+
+    def exists() -> bool:
+        schema = json.loads(release.kubectl("get", "flowschema", "reconstruction-operator", "-o", "json"))
+        conditions = schema.get("status", {}).get("conditions", ())
+        return [entry["status"] for entry in conditions if entry["type"] == "Dangling"] == ["False"]
+
+    wait_until(exists, "the priority level of the FlowSchema")
+
+
 def test_an_upgrade_and_its_rollback_change_values_and_keep_password_and_jobs(release: Release) -> None:
     release.install()
     before = password(release)

@@ -71,7 +71,7 @@ def job(jobs: Jobs, gallery: Gallery) -> str:
     """The name of a job with Events."""
     name = jobs.create_in("Succeeded")
     know(gallery, jobs, name)
-    wait_until(lambda: jobs.events(name), "the job's Events")
+    jobs.wait_event(name, "Succeeded")  # the last one
     return name
 
 
@@ -133,5 +133,5 @@ def test_a_user_without_rights_on_pod_logs_gets_no_lines(  # noqa: PLR0917  # fi
 def test_an_administrator_sees_the_jobs_events_in_its_log(gallery: Gallery, jobs: Jobs, job: str) -> None:
     found = log_of(gallery, jobs, job, jobs.system.cluster.api.token).json
 
-    shown = {one["text"].partition(" (")[0] for one in found["lines"] if one["source"] == "event"}
-    assert shown == {f"{reason}: {message}".partition(" (")[0] for _, reason, message in jobs.events(job)}
+    shown = {entry["text"] for entry in found["lines"] if entry["source"] == "event"}
+    assert shown == {f"{reason}: {message}" for _, reason, message in jobs.events(job)}

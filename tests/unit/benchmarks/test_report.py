@@ -42,7 +42,7 @@ def test_the_parts_of_a_group_share_a_line_and_a_part_with_an_aim_has_its_own() 
 def test_shares_of_cores_are_shown_only_with_what_binds() -> None:
     lines = table([Result("busy", [{"cores busy: redis": 0.2}], measured="2026-11-26, abc")], 2).splitlines()
     assert lines[2:] == [
-        "| **busy** (2026-11-26, abc) | **what binds** | waiting: no part, core or budget is full (cores: redis 0.20) |  |"
+        "| **busy** (2026-11-26, abc) | **what binds** | waiting: no part or core is full (cores: redis 0.20) |  |"
     ]
 
 

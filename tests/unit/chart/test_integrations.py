@@ -140,6 +140,14 @@ def test_missing_resource_can_be_skipped_or_rendered(
 
 
 def test_no_integration_is_rendered_by_default(render: Render) -> None:
-    ours = {"admissionregistration.k8s.io", "apiextensions.k8s.io", "apps", "policy", "rbac.authorization.k8s.io", "v1"}
+    ours = {
+        "admissionregistration.k8s.io",
+        "apiextensions.k8s.io",
+        "apps",
+        "flowcontrol.apiserver.k8s.io",
+        "policy",
+        "rbac.authorization.k8s.io",
+        "v1",
+    }
 
     assert {one["apiVersion"].partition("/")[0] for one in render(apis=APIS).values()} == ours

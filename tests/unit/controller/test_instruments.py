@@ -1,4 +1,4 @@
-"""Instruments: metrics and traces of stored statuses and of reports."""
+"""Instruments: metrics and traces of stored statuses."""
 
 from __future__ import annotations
 
@@ -8,14 +8,11 @@ from itertools import pairwise
 
 import pytest
 from reconstruction_operator.api.status import Cancel, Failure, Phase, Progress, Status
-from reconstruction_operator.contract.records import ProgressReport
 from reconstruction_operator.controller import instruments
 from reconstruction_operator.telemetry import metrics
 from reconstruction_operator.telemetry.spans import Span
 
 from tests.support.jobs import NOON, make_job
-
-JOB_ID = "uid-a"
 
 
 def after(seconds: float) -> datetime:
@@ -24,10 +21,6 @@ def after(seconds: float) -> datetime:
 
 def sample(name: str, **labels: str) -> float:
     return metrics.REGISTRY.get_sample_value(name, labels) or 0.0
-
-
-def report(index: int, at: datetime) -> ProgressReport:
-    return ProgressReport(percent=0, step="", step_index=index, fraction=0.0, started_at=NOON, at=at)
 
 
 RUNNING = Status(phase=Phase.RUNNING, attempt=2, start_time=NOON, worker="w1", dispatch_time=NOON)
@@ -94,31 +87,6 @@ def test_the_wait_in_the_queue_ends_when_a_worker_begins(statuses: tuple[Status,
         instruments.measure(make_job(old), new)
 
     assert (sample(f"{of}_sum", **by), sample(f"{of}_count", **by)) == (before + 7, times + 1)
-
-
-def test_a_step_lasts_from_its_first_report_to_that_of_the_next_step() -> None:
-    clock = instruments.StepClock()
-    names = ("Loading input files", "Running reconstruction")
-    before = [sample("reconstruction_step_seconds_sum", step=name) for name in names]
-
-    clock.report(JOB_ID, report(1, NOON), NOON)
-    clock.report(JOB_ID, report(1, after(3)), after(3))
-    clock.report(JOB_ID, report(3, after(5)), after(5))
-    clock.report(JOB_ID, None, after(25))
-
-    spent = [sample("reconstruction_step_seconds_sum", step=name) for name in names]
-    assert [now - then for now, then in zip(spent, before, strict=True)] == [5, 20]
-
-
-def test_a_report_without_a_step_is_ignored() -> None:
-    clock = instruments.StepClock()
-    name, step = "reconstruction_step_seconds_count", {"step": "Loading input files"}
-    before = sample(name, **step)
-
-    clock.report(JOB_ID, report(0, NOON), NOON)
-    clock.report(JOB_ID, None, after(5))
-
-    assert sample(name, **step) == before
 
 
 WAITING = Status(phase=Phase.QUEUED, attempt=1, dispatch_time=NOON)

@@ -30,7 +30,6 @@ from reconstruction_operator.controller.kube import answers, bodies
 _log = logging.getLogger(__name__)
 
 JSON_PATCH: Final = "application/json-patch+json"
-MERGE_PATCH: Final = "application/merge-patch+json"
 UNCHECKED: Final = "?fieldValidation=Ignore"
 """Query of a frequent write: the server need not search for misspelt fields, about which it would only warn."""
 _JSON: Final = "application/json"
@@ -38,6 +37,8 @@ _USER_AGENT: Final = "reconstruction-operator"  # also the manager of the fields
 _TIMEOUT_SECONDS: Final = 10.0
 # Between two reads of rejected credentials: a plugin may be slow, or prompt the user
 _REFRESH_SECONDS: Final = 10.0
+_PAUSE_SECONDS: Final = 0.5
+_PAUSE_MAX_SECONDS: Final = 30.0  # API servers send a Retry-After of 1; a proxy in between must not end all writes
 
 
 class NoClusterError(Exception):
@@ -59,6 +60,11 @@ class ApiError(Exception):
         """Whether the same request may succeed in a moment."""
         passing = (0, HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS)
         return self.status in passing or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+    @property
+    def pause_seconds(self) -> float:
+        """How long to wait before the same request: Retry-After, up to half a minute."""
+        return min(self.retry_after_seconds or _PAUSE_SECONDS, _PAUSE_MAX_SECONDS)
 
 
 class SupportsRequest(Protocol):

@@ -10,7 +10,6 @@ from typing import Any, Final, NamedTuple
 
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase, Status
-from reconstruction_operator.controller.instruments import StepClock
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.loop.admission import Admission
 from reconstruction_operator.controller.loop.bystander import Bystander
@@ -56,7 +55,6 @@ class Planner:
     timing: Timing
     failed: Callable[[JobKey], None]
     monotonic: Callable[[], float]
-    steps: StepClock = field(default_factory=StepClock, init=False)
     _storing: dict[JobKey, _Storing] = field(default_factory=dict, init=False)
 
     def plan(self, observed: Iterable[tuple[Job, Observation]], now: datetime) -> list[Planned]:
@@ -86,7 +84,6 @@ class Planner:
     def forget(self, key: JobKey) -> None:
         """Drop a deleted job."""
         self._storing.pop(key, None)
-        self.steps.forget(key.job_id)
         self.admission.forget(key)
         self.preflight.forget(key)
 
@@ -115,8 +112,6 @@ class Planner:
                 self._storing.pop(job.key, None)
             self.admission.planned(job, made, held=bool(seen.no_model) and made.status.phase is Phase.PENDING)
             self.preflight.planned(job, made.status)
-            running = one.claim is not None and one.end is None
-            self.steps.report(job.key.job_id, one.progress if running else None, now)
             planned.append(Planned(job, one, made))
         return planned
 

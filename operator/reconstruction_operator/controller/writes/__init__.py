@@ -1,8 +1,7 @@
-"""Writes to the API server, at the rate that it can handle. In reading order:
+"""Writes to the API server: a fixed number at a time, so that a slow server gets fewer. In reading order:
 
 | module | task |
 |---|---|
 | `status_writer`, `write_queue` | writes statuses, in the order of urgency |
-| `event_recorder`, `event_queue` | posts Events, after the statuses |
-| `write_budget` | the rate of all writes |
+| `event_recorder` | posts Events, one at a time |
 """

@@ -13,8 +13,6 @@ from reconstruction_operator.planning.types import Event
 _T = ConditionType
 _normal = partial(Event, "Normal")
 _warning = partial(Event, "Warning")
-ROUTINE = frozenset({"Accepted", "Dispatched", "Started", "StepStarted", "Simulated", "Succeeded"})
-"""Reasons of the Events of a job without trouble."""
 
 _RESTARTED = {
     "RedisLost": "Redis lost the last attempt",

@@ -252,7 +252,7 @@ def _writes(seen: Examined) -> Check | None:
         return None
     if metrics.oldest_write_seconds > _LAG_SECONDS:
         text = f"the oldest of {metrics.pending_writes} pending writes waits for {metrics.oldest_write_seconds:.0f} s"
-        return Check("Write lag", "bad", text, "raise WRITES_PER_SECOND, or check the load of the API server")
+        return Check("Write lag", "bad", text, "check the load of the API server, and its FlowSchema for the operator")
     return Check("Write lag", "ok", f"{metrics.pending_writes} pending writes")
 
 

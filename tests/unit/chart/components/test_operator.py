@@ -169,6 +169,19 @@ def test_disruption_budget_keeps_one_replica(render: Render) -> None:
     }
 
 
+def test_the_operators_requests_have_a_priority_level_of_the_api_server(render: Render) -> None:
+    spec = render()["FlowSchema", "reconstruction-operator"]["spec"]
+
+    assert spec["priorityLevelConfiguration"] == {"name": "workload-high"}
+    assert spec["rules"][0]["subjects"] == [
+        {
+            "kind": "ServiceAccount",
+            "serviceAccount": {"name": "reconstruction-operator", "namespace": "recon"},
+        }
+    ]
+    assert ("FlowSchema", "reconstruction-operator") not in render({"operator": {"flowSchema": False}})
+
+
 # --- permissions
 
 
@@ -179,7 +192,7 @@ WORK = [
         "verbs": ["get", "list", "watch", "delete"],
     },
     {"apiGroups": ["reconstruction.dev"], "resources": ["reconstructionjobs/status"], "verbs": ["patch"]},
-    {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]},
+    {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]},
 ]
 OTHERS_LEASE = {
     "apiGroups": ["coordination.k8s.io"],

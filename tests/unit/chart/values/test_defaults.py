@@ -25,6 +25,7 @@ def test_defaults_are_an_operator_a_worker_and_a_redis(render: Render) -> None:
         ("CustomResourceDefinition", "reconstructionjobs.reconstruction.dev"),
         ("Deployment", "reconstruction-operator"),
         ("Deployment", "reconstruction-worker-cpu"),
+        ("FlowSchema", "reconstruction-operator"),
         ("PersistentVolumeClaim", "reconstruction-jobs"),
         ("Pod", "reconstruction-test"),
         ("PodDisruptionBudget", "reconstruction-operator"),
