@@ -28,28 +28,11 @@ from reconstruction_operator.worker.model.selection import choose
 
 _MEMORY_BYTES: Final = 2 << 30
 _NICE: Final = 10  # the worker's jobs come first
-_SETTINGS: Final = (
-    "JOBS_DIR",
-    "INPUT_ROOTS",
-    "NAMESPACE_INPUTS",
-    "INPUT_HTTPS_HOSTS",
-    "INPUT_MAX_BYTES",
-    "INPUT_MAX_FILES",
-    "IMAGE_MAX_PIXELS",
-    "IMAGE_MAX_SIDE",
-    "DOWNLOAD_TIMEOUT_SECONDS",
-    "STORAGE_SCHEMES",
-    "STORAGE_STALL_SECONDS",
-    "STORAGE_TRANSFERS",
-    "STORAGE_CA_FILE",
-    "RECONSTRUCTION_SIMULATE",
-    "PLACEHOLDER_MAX_SECONDS",
-)
 
 
 def to_line(request: CheckRequest) -> bytes:
     """Return the request with the settings in use, as the program reads it."""
-    return json.dumps({"request": request.to_text(), "settings": config.chosen(_SETTINGS)}).encode() + b"\n"
+    return json.dumps({"request": request.to_text(), "settings": config.for_child()}).encode() + b"\n"
 
 
 def from_line(line: bytes) -> CheckRequest:
