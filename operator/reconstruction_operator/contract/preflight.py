@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Self
 
 from reconstruction_operator.api.identity import check_job_id
@@ -62,10 +62,11 @@ class CheckRequest:
         names = ("token", "installId", "namespace", "model", "uri")
         if not all(isinstance(data.get(name), str) and len(data[name]) <= _MAX_TEXT for name in names):
             raise ValueError("a text of the request is missing or too long")
-        parameters = data.get("parameters")
         token, install_id, namespace, model, uri = (str(data[name]) for name in names)
-        its = parameters if isinstance(parameters, dict) else {}
-        return cls(check_job_id(data.get("jobId")), token, install_id, namespace, model, uri, its)
+        parameters = data.get("parameters")
+        if not isinstance(parameters, dict):
+            parameters = {}
+        return cls(check_job_id(data.get("jobId")), token, install_id, namespace, model, uri, parameters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,7 @@ class Checked:
 
     def to_text(self) -> str:
         """Return the result as JSON."""
-        its = {"verdict": self.verdict, "token": self.token, "reason": self.reason, "message": self.message}
-        return json.dumps({**its, "worker": self.worker}, separators=(",", ":"))
+        return json.dumps(asdict(self), separators=(",", ":"))
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Self | None:

@@ -1,10 +1,9 @@
-"""Download: reads an archive from an `https://` server, whole or in parts."""
+"""Download: reads an archive from an `https://` server, or its first bytes."""
 
 from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -17,12 +16,11 @@ from reconstruction_operator.transfer.https import addresses
 from reconstruction_operator.transfer.https.connection import OK, REFUSED, UNREACHABLE, answer
 from reconstruction_operator.transfer.https.speed import SpeedLimit
 from reconstruction_operator.transfer.limits import Limits, Tick
+from reconstruction_operator.transfer.unpacker import HEAD_BYTES
 from reconstruction_operator.units import megabytes
 
 _CHUNK_BYTES: Final = 1 << 16
-_HEAD_BYTES: Final = 512
 _MAX_LENGTH_DIGITS: Final = 4000  # Python converts at most 4300 digits
-_PARTIAL: Final = 206
 _NOT_MODIFIED: Final = 304
 _STRONG_ETAG: Final = re.compile(r'"[!#-~]{1,256}"')
 
@@ -55,42 +53,16 @@ def download(
 
 def probe(
     uri: str, limits: Limits, *, resolve: addresses.Resolve = addresses.resolve, tls: ssl.SSLContext | None = None
-) -> tuple[int | None, bytes, Callable[[int, int], bytes | None] | None]:
-    """Return the size of the content in bytes (None: not announced), its first bytes, and a reader of other parts.
-
-    The reader takes an offset and a number of bytes. It is None if the server does not support ranges, and returns None if the server
-    ignores a range. Both functions raise StorageError as `download`.
-    """
-
-    def read_at(place: int, count: int) -> bytes | None:
-        return _part(uri, place, count, limits, resolve=resolve, tls=tls)
-
+) -> tuple[int | None, bytes]:
+    """Return the size of the content in bytes (None: not announced) and its first bytes. Raises StorageError as `download`."""
     with answer(uri, limits, lambda *_: None, resolve, tls) as (response, final, _):
-        expected = _length(response, final, limits)
-        head = b""
+        expected, head = _length(response, final, limits), b""
         try:
-            while len(head) < _HEAD_BYTES and (chunk := response.read1(_HEAD_BYTES, decode_content=False)):
+            while len(head) < HEAD_BYTES and (chunk := response.read1(HEAD_BYTES, decode_content=False)):
                 head += chunk
         except HTTPError as error:
             raise StorageError(UNREACHABLE, f"{uris.redacted(final)}: the connection was lost: {error}") from None
-        return expected, head, read_at if response.headers.get("Accept-Ranges") == "bytes" else None
-
-
-def _part(
-    uri: str, place: int, count: int, limits: Limits, *, resolve: addresses.Resolve, tls: ssl.SSLContext | None
-) -> bytes | None:
-    """Return a part of the content; None if the server ignores the range."""
-    wanted = {"Range": f"bytes={place}-{place + count - 1}"}
-    with answer(uri, limits, lambda *_: None, resolve, tls, headers=wanted, status=_PARTIAL) as (response, final, _):
-        if response.status != _PARTIAL:
-            return None
-        content = b""
-        try:
-            while len(content) < count and (chunk := response.read1(count - len(content), decode_content=False)):
-                content += chunk
-        except HTTPError as error:
-            raise StorageError(UNREACHABLE, f"{uris.redacted(final)}: the connection was lost: {error}") from None
-        return content
+        return expected, head
 
 
 def _length(response: urllib3.BaseHTTPResponse, uri: str, limits: Limits) -> int | None:
