@@ -13,6 +13,10 @@ from typing import Any, Final, Self
 
 from reconstruction_operator.api.identity import check_job_id
 
+# Fields of a request, by their names in JSON
+_TEXTS: Final = {"job_id": "jobId", "install_id": "installId"} | {
+    name: name for name in ("token", "namespace", "model", "uri")
+}
 _MAX_TEXT: Final = 2_048
 _MAX_MESSAGE: Final = 1_000
 
@@ -39,19 +43,8 @@ class CheckRequest:
 
     def to_text(self) -> str:
         """Return the request as JSON."""
-        return json.dumps(
-            {
-                "jobId": self.job_id,
-                "token": self.token,
-                "installId": self.install_id,
-                "namespace": self.namespace,
-                "model": self.model,
-                "uri": self.uri,
-                "parameters": self.parameters,
-            },
-            separators=(",", ":"),
-            default=dict,
-        )
+        texts = {name: getattr(self, field) for field, name in _TEXTS.items()}
+        return json.dumps({**texts, "parameters": self.parameters}, separators=(",", ":"), default=dict)
 
     @classmethod
     def from_text(cls, text: str) -> Self:
@@ -59,14 +52,12 @@ class CheckRequest:
         data = json.loads(text)
         if not isinstance(data, dict):
             raise ValueError("a request must be a JSON object")  # noqa: TRY004  # one error for every malformed text
-        names = ("token", "installId", "namespace", "model", "uri")
-        if not all(isinstance(data.get(name), str) and len(data[name]) <= _MAX_TEXT for name in names):
+        texts = {field: data.get(name) for field, name in _TEXTS.items()}
+        if not all(isinstance(value, str) and len(value) <= _MAX_TEXT for value in texts.values()):
             raise ValueError("a text of the request is missing or too long")
-        token, install_id, namespace, model, uri = (str(data[name]) for name in names)
+        check_job_id(data["jobId"])
         parameters = data.get("parameters")
-        if not isinstance(parameters, dict):
-            parameters = {}
-        return cls(check_job_id(data.get("jobId")), token, install_id, namespace, model, uri, parameters)
+        return cls(**texts, parameters=parameters if isinstance(parameters, dict) else {})  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)

@@ -269,9 +269,9 @@ def main() -> None:
     """Unpack stdin as the first argument requests, within limits on memory, file size and CPU time between reports."""
     request = UnpackRequest(**json.loads(sys.argv[1]))
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # the next report after the worker's death ends this process
-    _limit(resource.RLIMIT_CORE, 0)
-    _limit(resource.RLIMIT_AS, request.memory_bytes)
-    _limit(resource.RLIMIT_FSIZE, request.max_bytes)
+    limit(resource.RLIMIT_CORE, 0)
+    limit(resource.RLIMIT_AS, request.memory_bytes)
+    limit(resource.RLIMIT_FSIZE, request.max_bytes)
     _send(_outcome(request))
 
 
@@ -288,11 +288,12 @@ def _outcome(request: UnpackRequest) -> dict[str, Any]:
 
 
 def _report(photos: int) -> None:
-    _limit(resource.RLIMIT_CPU, math.ceil(time.process_time()) + _SILENT_CPU_SECONDS)
+    limit(resource.RLIMIT_CPU, math.ceil(time.process_time()) + _SILENT_CPU_SECONDS)
     _send(photos)
 
 
-def _limit(what: int, value: int) -> None:
+def limit(what: int, value: int) -> None:
+    """Limit a resource (`resource.RLIMIT_…`) of this process, at most to what the system allows it."""
     _, hard = resource.getrlimit(what)
     resource.setrlimit(what, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
 

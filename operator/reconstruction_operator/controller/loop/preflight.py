@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import math
 import secrets
 import time
 from collections import Counter
@@ -61,7 +60,6 @@ class Preflight:
     # By pool and namespace (the last served is last), the jobs and since when they wait, oldest first
     _waiting: dict[str, dict[str, dict[JobKey, float]]] = field(default_factory=dict, init=False)
     _open: dict[JobKey, _Request] = field(default_factory=dict, init=False)
-    _requested_at: float = field(default=-math.inf, init=False)  # time of the newest request
     _results: dict[JobKey, Checked] = field(default_factory=dict, init=False)
 
     def found(self, key: JobKey) -> Checked | None:
@@ -93,14 +91,13 @@ class Preflight:
         """Drop all state: a new tenure begins."""
         for state in (self._waiting, self._open, self._results):
             state.clear()
-        self._requested_at = self.monotonic()  # an earlier leader may just have sent requests
 
     async def run(self) -> None:
         """Send requests and read answers until cancelled."""
         while True:
             await asyncio.sleep(_PERIOD_SECONDS)
             fence = self.election.fence
-            if fence is None or not (self._waiting or self._listens):
+            if fence is None or not self.after_seconds:
                 continue
             try:
                 await self.round(fence)
@@ -111,13 +108,12 @@ class Preflight:
 
     async def round(self, fence: int) -> None:
         """Read the answers, and request the next checks. Raises RedisError, ProtocolError and DeposedError."""
-        if self._listens:
-            call = operator_calls.take_checked(self.view.keys, fence=fence, install_id=self.install_id)
-            for job_id, result in (await calls.arun(self.view.state, call)).items():
-                job = self.cache.by_id(job_id)
-                request = self._open.get(job.key) if job is not None else None
-                if job is not None and request is not None and request.token == result.token:
-                    self._conclude(job.key, request.pool, result)
+        call = operator_calls.take_checked(self.view.keys, fence=fence, install_id=self.install_id)
+        for job_id, result in (await calls.arun(self.view.state, call)).items():
+            job = self.cache.by_id(job_id)
+            request = self._open.get(job.key) if job is not None else None
+            if job is not None and request is not None and request.token == result.token:
+                self._conclude(job.key, request.pool, result)
         for key, request in [pair for pair in self._open.items() if self.monotonic() - pair[1].at > _ANSWER_SECONDS]:
             if request.tries >= _TRIES:
                 self._conclude(key, request.pool, _UNANSWERED)
@@ -167,19 +163,13 @@ class Preflight:
         call = operator_calls.request_check(self.view.keys, pool=pool, request=request, most=_MOST_IN_A_POOL, **leader)
         if not await calls.arun(self.view.state, call):
             return False
-        self._requested_at = self.monotonic()
         namespaces = self._waiting.get(pool, {})
         if key not in namespaces.get(key.namespace, ()):
             return False
         tries = self._open[key].tries if key in self._open else 0
-        self._open[key] = _Request(token, self._requested_at, pool, tries + 1)
+        self._open[key] = _Request(token, self.monotonic(), pool, tries + 1)
         namespaces[key.namespace] = namespaces.pop(key.namespace)  # the next turn of equals is another's
         return True
-
-    @property
-    def _listens(self) -> bool:
-        """Whether answers are expected. Obsolete answers are read too, to remove them from Redis."""
-        return self.monotonic() - self._requested_at <= _ANSWER_SECONDS
 
     def _leave(self, key: JobKey, pool: str) -> None:
         namespaces = self._waiting.get(pool, {})

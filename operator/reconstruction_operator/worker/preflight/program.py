@@ -19,7 +19,7 @@ from reconstruction_operator.contract import outcomes
 from reconstruction_operator.contract.preflight import Checked, CheckRequest, Verdict
 from reconstruction_operator.jobfiles import publishing
 from reconstruction_operator.models.interface import ModelFailure
-from reconstruction_operator.transfer import survey
+from reconstruction_operator.transfer import survey, unpacker
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
 from reconstruction_operator.worker.attempt.loading import check_count
@@ -52,10 +52,7 @@ def main() -> None:
     privacy.hide_memory()
     with contextlib.suppress(OSError):
         os.nice(_NICE)
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(
-        resource.RLIMIT_AS, (_MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(_MEMORY_BYTES, hard), hard)
-    )
+    unpacker.limit(resource.RLIMIT_AS, _MEMORY_BYTES)
     message = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_wait_for_the_end, daemon=True).start()
     try:
