@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -25,20 +25,21 @@ _LISTED_NAMES: Final = 1_000  # maximum number of entries to read for a message
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """The files in a folder and below it."""
+    """A folder that a job may read. `shown` is its name in messages: the text of the job's author."""
 
-    sizes: Mapping[str, int]  # bytes of each photo, by its path below the folder, in natural order
+    path: Path  # resolved
+    shown: str
+    photos: tuple[str, ...]  # paths below the folder, in natural order
+    bytes: int  # of all photos
     ignored: Ignored
 
-    @property
-    def photos(self) -> list[str]:
-        """Paths of the photos below the folder."""
-        return list(self.sizes)
-
-    @property
-    def bytes(self) -> int:
-        """Size of all photos."""
-        return sum(self.sizes.values())
+    def open(self, photo: str) -> BinaryIO:
+        """Open a photo by its path below the folder. Raises StorageError: INPUT_NOT_FOUND or INPUT_REFUSED."""
+        name = names.printable(photo)
+        try:
+            return _opened(self.path / photo, f"{self.shown.rstrip('/')}/{name}", inside=self.path)
+        except (FileNotFoundError, PermissionError) as error:
+            raise StorageError(_MISSING, f"photo {name} in {self.shown} cannot be read: {error.strerror}") from None
 
 
 def permitted(path: Path, shown: str, limits: Limits) -> Path:
@@ -103,35 +104,28 @@ def list_folder(folder: Path, shown: str, limits: Limits) -> Folder:
     if not folder.is_dir():
         raise StorageError(_MISSING, f"there is no folder {shown} on this worker")
     try:
-        found = _sizes(folder, shown, limits)
+        sizes = _sizes(folder, shown, limits)
     except PermissionError as error:
         below = names.printable(Path(str(error.filename)).relative_to(folder).as_posix())
         what = shown if below == "." else f"{below} in {shown}"
         raise StorageError(_MISSING, f"this worker may not read {what}") from None
-    photos = sorted((name for name in found if names.is_photo(name)), key=names.natural)
-    listed = Folder(
-        {name: found[name] for name in photos}, names.ignored(name for name in found if not names.is_photo(name))
-    )
-    if listed.bytes > limits.max_bytes:
-        had, most = megabytes(listed.bytes), megabytes(limits.max_bytes)
+    photos = tuple(sorted(filter(names.is_photo, sizes), key=names.natural))
+    total = sum(sizes[name] for name in photos)
+    if total > limits.max_bytes:
+        had, most = megabytes(total), megabytes(limits.max_bytes)
         raise StorageError(_REFUSED, f"{len(photos)} photos in {shown} have {had}; this worker accepts at most {most}")
-    return listed
-
-
-def unreadable(photo: str, shown: str, error: OSError) -> StorageError:
-    """Return the failure for a photo in the folder `shown` that cannot be opened."""
-    return StorageError(_MISSING, f"photo {names.printable(photo)} in {shown} cannot be read: {error.strerror}")
+    return Folder(folder, shown, photos, total, names.ignored(name for name in sizes if not names.is_photo(name)))
 
 
 def open_archive(real: Path, shown: str) -> BinaryIO:
     """Open an archive. Raises StorageError: INPUT_NOT_FOUND or INPUT_REFUSED."""
     try:
-        return opened(real, shown, inside=real)
+        return _opened(real, shown, inside=real)
     except (FileNotFoundError, PermissionError) as error:
         raise StorageError(_MISSING, f"archive {shown} cannot be read: {error.strerror}") from None
 
 
-def opened(source: Path, shown: str, *, inside: Path) -> BinaryIO:
+def _opened(source: Path, shown: str, *, inside: Path) -> BinaryIO:
     """Open the regular file `source` (`shown` in messages), which is the resolved path `inside` or below it.
 
     TOCTOU: a link or a pipe may have replaced the file, or a folder above it, since the check. So the check is repeated on the open file.

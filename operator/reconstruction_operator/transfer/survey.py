@@ -66,12 +66,8 @@ def survey(
 def _folder(folder: Path, shown: str, limits: Limits) -> Survey:
     listed = local.list_folder(folder, shown, limits)
     for index, name in enumerate(listed.photos, start=1):
-        plain = names.printable(name)
-        try:
-            with local.opened(folder / name, f"{shown.rstrip('/')}/{plain}", inside=folder) as file:
-                checks.check_header(file, f"photo {plain} ({index} of {len(listed.photos)})", limits)
-        except (FileNotFoundError, PermissionError) as error:
-            raise local.unreadable(name, shown, error) from None
+        with listed.open(name) as file:
+            checks.check_header(file, f"photo {names.printable(name)} ({index} of {len(listed.photos)})", limits)
     return Survey(masks.count_photos(listed.photos), listed.bytes, listed.ignored)
 
 

@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from reconstruction_operator.transfer import digests, names, unpack_process
+from reconstruction_operator.transfer.fetched import Fetched
 from reconstruction_operator.transfer.limits import Limits, Tick, section
 from reconstruction_operator.transfer.objects import process, request
 from reconstruction_operator.transfer.objects.address import ObjectAddress, permitted
 from reconstruction_operator.transfer.objects.request import Connection, FetchRequest
-from reconstruction_operator.transfer.unpack_process import Fetched
 from reconstruction_operator.units import megabytes
 
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)  # errors of file systems without hard links
