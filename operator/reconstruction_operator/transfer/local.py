@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import stat
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -140,21 +139,17 @@ def _opened(source: Path, shown: str, *, inside: Path) -> BinaryIO:
 
 def _sizes(folder: Path, shown: str, limits: Limits) -> dict[str, int]:
     """Return the relative names and sizes in bytes of all regular files."""
-    found = {}
-    for entries, (name, path) in enumerate(_walk(folder), start=1):
-        if entries > limits.max_files:
-            raise StorageError(_REFUSED, f"{shown} contains more than {limits.max_files} files")
-        if path.is_file() and path.resolve().is_relative_to(folder):
-            found[name] = path.stat().st_size
-    return found
 
-
-def _walk(folder: Path) -> Iterator[tuple[str, Path]]:
     def fail(error: OSError) -> None:
         raise error
 
+    sizes, entries = dict[str, int](), 0
     for root, folders, files in os.walk(folder, onerror=fail):
-        folders[:] = sorted(one for one in folders if not one.startswith("."))
-        for name in sorted(files):
-            path = Path(root) / name
-            yield path.relative_to(folder).as_posix(), path
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        entries += len(files)
+        if entries > limits.max_files:
+            raise StorageError(_REFUSED, f"{shown} contains more than {limits.max_files} files")
+        for path in (Path(root) / name for name in sorted(files)):
+            if path.is_file() and path.resolve().is_relative_to(folder):
+                sizes[path.relative_to(folder).as_posix()] = path.stat().st_size
+    return sizes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from reconstruction_operator.transfer.limits import Limits
 
 from tests.support.archives import encrypted_zip, tarred, zipped
 from tests.support.photos import make_photo
-from tests.support.servers.https import Server, running_https, sending
+from tests.support.servers.https import Server, sending
 
 
 @pytest.fixture
@@ -142,12 +142,6 @@ def test_a_large_archive_on_a_slow_disk_is_left_to_the_run(limits: Limits, monke
 def test_another_scheme_is_refused(limits: Limits) -> None:
     with pytest.raises(StorageError, match="ftp:// is not read by this worker"):
         surveys.survey("ftp://host/set.zip", limits)
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    with running_https(tmp_path) as running:
-        yield running
 
 
 def remote(server: Server, limits: Limits) -> surveys.Survey:

@@ -7,9 +7,7 @@ import http.server
 import itertools
 import ssl
 import time
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -17,13 +15,7 @@ from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.https import addresses, download, speed
 from reconstruction_operator.transfer.limits import Limits
 
-from tests.support.servers.https import Handle, Server, running_https, sending
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    with running_https(tmp_path) as running:
-        yield running
+from tests.support.servers.https import Handle, Server, sending
 
 
 def endless(handler: http.server.BaseHTTPRequestHandler) -> None:
