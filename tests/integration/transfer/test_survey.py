@@ -42,7 +42,6 @@ def test_an_archive_is_checked_by_its_first_bytes(bucket: Bucket, limits: Limits
         pytest.param("page/", "CORRUPT_IMAGE", "photo a.jpg is a web page", id="no photo"),
         pytest.param("page.zip", "INPUT_REFUSED", "page.zip is neither a folder nor an archive", id="no archive"),
         pytest.param("empty.zip", "INPUT_REFUSED", "empty.zip is neither a folder nor an archive", id="empty"),
-        pytest.param("none/", "INPUT_NOT_FOUND", "there are no objects", id="no folder"),
         pytest.param("none.zip", "INPUT_NOT_FOUND", "does not exist", id="missing archive"),
     ],
 )
