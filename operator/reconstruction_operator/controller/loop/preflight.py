@@ -97,7 +97,7 @@ class Preflight:
         while True:
             await asyncio.sleep(_PERIOD_SECONDS)
             fence = self.election.fence
-            if fence is None or not self.after_seconds:
+            if fence is None or not self._waiting:
                 continue
             try:
                 await self.round(fence)
