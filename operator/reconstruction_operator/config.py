@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -31,8 +31,8 @@ _redis = section("Redis: broker and results in DB 0, job state in DB 1", BOTH)
 _redis_url = partial(_redis, unit="URL", read=readers.redis_url)
 _traces = section("Traces", BOTH)
 _protocol = section("The protocol", BOTH)
-_storage = section("Object storage", WORKER)
-_worker = section("The worker", WORKER)
+_storage = section("Object storage", WORKER, child=True)
+_worker = section("The worker", WORKER, child=True)
 _operator = section("The operator", OPERATOR)
 
 
@@ -283,14 +283,14 @@ def use(values: Settings) -> None:
     globals()["settings"] = values
 
 
-def chosen(names: Iterable[str]) -> dict[str, Any]:
-    """Return the values in use of these settings, for a program that takes them over."""
+def for_child() -> dict[str, Any]:
+    """Return the values in use that the worker's child processes take over. The addresses of Redis hold passwords, and stay here."""
     values = sys.modules[__name__].settings
-    return {name: getattr(values, name) for name in names}
+    return {row.name: getattr(values, row.name) for row in TABLE if row.child}
 
 
 def take_over(values: Mapping[str, Any]) -> None:
-    """Use these values, which `chosen` returned in another process and which came as JSON."""
+    """Use these values, which `for_child` returned in the worker and which came as JSON."""
     use(dataclasses.replace(sys.modules[__name__].settings, **{name: _frozen(one) for name, one in values.items()}))
 
 

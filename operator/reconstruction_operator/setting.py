@@ -27,9 +27,10 @@ class Setting(NamedTuple):
     section: str
     whose: str  # OPERATOR, WORKER or BOTH
     secret: bool  # has no flag, since all users of a machine can read command lines
+    child: bool  # the worker's child processes take it over
 
 
-def section(title: str, owner: str) -> Callable[..., Any]:
+def section(title: str, owner: str, *, child: bool = False) -> Callable[..., Any]:
     """Return a function that makes the fields of a section. Without `read`, the type of the default selects the reader.
 
     `TABLE` adds the field's name. The default of `unit` is the last word of the name (NAMES for names).
@@ -49,7 +50,7 @@ def section(title: str, owner: str) -> Callable[..., Any]:
     ) -> Any:
         text, usual = (",".join(default), "NAMES") if isinstance(default, tuple) else (str(default), "")
         read = read or readers.reader(default, least=least, most=most, choices=choices)
-        row = Setting("", text, unit or usual, meaning, read, choices, title, whose, secret)
+        row = Setting("", text, unit or usual, meaning, read, choices, title, whose, secret, child)
         return dataclasses.field(default=default, metadata={"row": row})
 
     return field

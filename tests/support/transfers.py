@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconstruction_operator.transfer import fetch, outputs
+from reconstruction_operator.transfer.fetched import Fetched
 from reconstruction_operator.transfer.limits import Limits, Tick
 from reconstruction_operator.transfer.runs import EVERY_ATTEMPT, Run
-from reconstruction_operator.transfer.unpack_process import Fetched
 
 from tests.support.results import JOB
 from tests.support.storage import ObjectFolder

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import subprocess
+import sys
 from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
-from reconstruction_operator import config
+from reconstruction_operator import config, readers
 from reconstruction_operator.config import Settings
 from reconstruction_operator.readers import InvalidSettingError
 
@@ -44,3 +48,24 @@ def test_use_replaces_the_values_in_use(monkeypatch: pytest.MonkeyPatch) -> None
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'REDIS_STATE_DBS'"):
         _ = config.REDIS_STATE_DBS
+
+
+@pytest.mark.parametrize("program", ["worker.deleting.program", "worker.preflight.program"])
+def test_a_child_program_gets_every_setting_that_it_reads(program: str) -> None:
+    script = f"import sys, reconstruction_operator.{program}; print(*(m.__file__ for m in sys.modules.values() if hasattr(m, '__file__')))"
+    imported = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=True).stdout
+    sources = [Path(file) for file in imported.split() if "/reconstruction_operator/" in file]
+    names = {
+        node.attr
+        for file in sources
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Attribute)
+    }
+    read = {row.name for row in config.TABLE} & names
+
+    assert "JOBS_DIR" in read
+    assert read - config.for_child().keys() == set()
+
+
+def test_a_child_program_gets_no_password() -> None:
+    assert [row.name for row in config.TABLE if row.child and (row.secret or row.read is readers.redis_url)] == []

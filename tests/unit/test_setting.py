@@ -37,7 +37,9 @@ ROWS = {row.name: row for row in map(named, dataclasses.fields(Kiln))}
 )
 def test_a_row_holds_the_values_of_its_field(name: str, default: str, unit: str, whose: str, secret: bool) -> None:
     row = ROWS[name]
-    assert row == Setting(name, default, unit, row.meaning, row.read, row.choices, "The kiln", whose, secret)
+    assert row == Setting(
+        name, default, unit, row.meaning, row.read, row.choices, "The kiln", whose, secret, child=False
+    )
 
 
 @pytest.mark.parametrize(

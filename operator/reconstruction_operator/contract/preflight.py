@@ -8,11 +8,15 @@ from __future__ import annotations
 import enum
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Self
 
 from reconstruction_operator.api.identity import check_job_id
 
+# Fields of a request, by their names in JSON
+_TEXTS: Final = {"job_id": "jobId", "install_id": "installId"} | {
+    name: name for name in ("token", "namespace", "model", "uri")
+}
 _MAX_TEXT: Final = 2_048
 _MAX_MESSAGE: Final = 1_000
 
@@ -39,19 +43,8 @@ class CheckRequest:
 
     def to_text(self) -> str:
         """Return the request as JSON."""
-        return json.dumps(
-            {
-                "jobId": self.job_id,
-                "token": self.token,
-                "installId": self.install_id,
-                "namespace": self.namespace,
-                "model": self.model,
-                "uri": self.uri,
-                "parameters": self.parameters,
-            },
-            separators=(",", ":"),
-            default=dict,
-        )
+        texts = {name: getattr(self, field) for field, name in _TEXTS.items()}
+        return json.dumps({**texts, "parameters": self.parameters}, separators=(",", ":"), default=dict)
 
     @classmethod
     def from_text(cls, text: str) -> Self:
@@ -59,13 +52,12 @@ class CheckRequest:
         data = json.loads(text)
         if not isinstance(data, dict):
             raise ValueError("a request must be a JSON object")  # noqa: TRY004  # one error for every malformed text
-        names = ("token", "installId", "namespace", "model", "uri")
-        if not all(isinstance(data.get(name), str) and len(data[name]) <= _MAX_TEXT for name in names):
+        texts = {field: data.get(name) for field, name in _TEXTS.items()}
+        if not all(isinstance(value, str) and len(value) <= _MAX_TEXT for value in texts.values()):
             raise ValueError("a text of the request is missing or too long")
+        check_job_id(data["jobId"])
         parameters = data.get("parameters")
-        token, install_id, namespace, model, uri = (str(data[name]) for name in names)
-        its = parameters if isinstance(parameters, dict) else {}
-        return cls(check_job_id(data.get("jobId")), token, install_id, namespace, model, uri, its)
+        return cls(**texts, parameters=parameters if isinstance(parameters, dict) else {})  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +72,7 @@ class Checked:
 
     def to_text(self) -> str:
         """Return the result as JSON."""
-        its = {"verdict": self.verdict, "token": self.token, "reason": self.reason, "message": self.message}
-        return json.dumps({**its, "worker": self.worker}, separators=(",", ":"))
+        return json.dumps(asdict(self), separators=(",", ":"))
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Self | None:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from reconstruction_operator.contract.fingerprint import input_digest
 from reconstruction_operator.readers import OBJECT_SCHEMES
 from reconstruction_operator.transfer import digests, local, names, unpack_process, uris
 from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.fetched import Fetched
 from reconstruction_operator.transfer.https import download
 from reconstruction_operator.transfer.limits import Limits, Tick, section
 from reconstruction_operator.transfer.objects import worker_inputs
 from reconstruction_operator.transfer.photos import masks
-from reconstruction_operator.transfer.unpack_process import Fetched
 
 _CHUNK_BYTES = 1 << 20
 _REFUSED = "INPUT_REFUSED"
@@ -73,39 +71,25 @@ def take_folder(folder: Path, into: Path, limits: Limits, tick: Tick) -> Fetched
 
 def _take_folder(folder: Path, shown: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
     """Copy as `take_folder`, without resolving links again: a tenant may have replaced the checked `folder` by a link (TOCTOU)."""
-    found = local.list_folder(folder, shown, limits)
-    flattened = names.flattened(found.photos)
-    if digests.may_be_known(limits.known, images=masks.count_photos(found.photos), total_bytes=found.bytes):
-        digest = _digest(folder, dict(zip(found.photos, flattened, strict=True)), shown, tick)
+    listed = local.list_folder(folder, shown, limits)
+    copies = dict(zip(names.flattened(listed.photos), listed.photos, strict=True))
+    if digests.may_be_known(limits.known, images=masks.count_photos(listed.photos), total_bytes=listed.bytes):
+        digest = digests.of_photos({copy: partial(listed.open, photo) for copy, photo in copies.items()}, tick)
         if digests.is_known(digest, limits.known):
-            return Fetched((), found.ignored, digest)
-    total, done, result = found.bytes, 0, []
-    for index, (name, flat) in enumerate(zip(found.photos, flattened, strict=True), start=1):
-        tick(done / max(1, total), f"photo {index}/{len(found.photos)}")
-        try:
-            left_bytes = limits.max_bytes - done
-            again = partial(tick, done / max(1, total), "")
-            photo = f"{shown.rstrip('/')}/{names.printable(name)}"
-            done += _copy(folder / name, into / flat, left_bytes, again, shown=photo, inside=folder)
-        except (FileNotFoundError, PermissionError) as error:
-            if error.filename not in (folder / name, str(folder / name)):
-                raise
-            raise local.unreadable(name, shown, error) from None
-        result.append(into / flat)
-    return Fetched(tuple(result), found.ignored)
-
-
-def _digest(folder: Path, photos: dict[str, str], shown: str, tick: Tick) -> str:
-    """Return the digest of photos in their original folder (name -> flat name); empty if one cannot be read."""
-    described = []
-    for index, (name, flat) in enumerate(photos.items(), start=1):
-        place, text = (index - 1) / len(photos), f"comparing photo {index}/{len(photos)}"
-        try:
-            with local.opened(folder / name, f"{shown.rstrip('/')}/{names.printable(name)}", inside=folder) as file:
-                described.append(digests.describe(flat, file, partial(tick, place, text)))
-        except (FileNotFoundError, PermissionError):  # the copy will report the error
-            return ""
-    return input_digest(digests.SHA256, described)
+            return Fetched((), listed.ignored, digest)
+    done = 0
+    for index, (copy, photo) in enumerate(copies.items(), start=1):
+        fraction = done / max(1, listed.bytes)
+        tick(fraction, f"photo {index}/{len(copies)}")
+        with listed.open(photo) as reader, (into / copy).open("xb") as writer:
+            while chunk := reader.read(_CHUNK_BYTES):
+                done += len(chunk)
+                if done > limits.max_bytes:
+                    name = names.printable(photo)
+                    raise StorageError(_REFUSED, f"{name} in {shown} grew beyond the limit of this worker")
+                writer.write(chunk)
+                tick(fraction, "")
+    return Fetched(tuple(into / copy for copy in copies), listed.ignored)
 
 
 def _take_local(path: Path, shown: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
@@ -114,16 +98,3 @@ def _take_local(path: Path, shown: str, into: Path, limits: Limits, tick: Tick) 
         with local.open_archive(real, shown) as archive:
             return unpack_process.unpack(archive, shown, into, limits, tick)
     return _take_folder(real, shown, into, limits, tick)
-
-
-def _copy(source: Path, target: Path, left_bytes: int, tick: Callable[[], None], *, shown: str, inside: Path) -> int:
-    """Copy the file and return its size in bytes. It may have grown since it was listed."""
-    copied = 0
-    with local.opened(source, shown, inside=inside) as reader, target.open("xb") as writer:
-        while chunk := reader.read(_CHUNK_BYTES):
-            copied += len(chunk)
-            if copied > left_bytes:
-                raise StorageError(_REFUSED, f"{shown} grew beyond the limit of this worker while it was read")
-            writer.write(chunk)
-            tick()
-    return copied

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import stat
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -25,20 +24,21 @@ _LISTED_NAMES: Final = 1_000  # maximum number of entries to read for a message
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """The files in a folder and below it."""
+    """A folder that a job may read. `shown` is its name in messages: the text of the job's author."""
 
-    sizes: Mapping[str, int]  # bytes of each photo, by its path below the folder, in natural order
+    path: Path  # resolved
+    shown: str
+    photos: tuple[str, ...]  # paths below the folder, in natural order
+    bytes: int  # of all photos
     ignored: Ignored
 
-    @property
-    def photos(self) -> list[str]:
-        """Paths of the photos below the folder."""
-        return list(self.sizes)
-
-    @property
-    def bytes(self) -> int:
-        """Size of all photos."""
-        return sum(self.sizes.values())
+    def open(self, photo: str) -> BinaryIO:
+        """Open a photo by its path below the folder. Raises StorageError: INPUT_NOT_FOUND or INPUT_REFUSED."""
+        name = names.printable(photo)
+        try:
+            return _opened(self.path / photo, f"{self.shown.rstrip('/')}/{name}", inside=self.path)
+        except (FileNotFoundError, PermissionError) as error:
+            raise StorageError(_MISSING, f"photo {name} in {self.shown} cannot be read: {error.strerror}") from None
 
 
 def permitted(path: Path, shown: str, limits: Limits) -> Path:
@@ -103,34 +103,29 @@ def list_folder(folder: Path, shown: str, limits: Limits) -> Folder:
     if not folder.is_dir():
         raise StorageError(_MISSING, f"there is no folder {shown} on this worker")
     try:
-        found, links = _sizes(folder, shown, limits)
+        sizes, links = _sizes(folder, shown, limits)
     except PermissionError as error:
         below = names.printable(Path(str(error.filename)).relative_to(folder).as_posix())
         what = shown if below == "." else f"{below} in {shown}"
         raise StorageError(_MISSING, f"this worker may not read {what}") from None
-    photos = sorted((name for name in found if names.is_photo(name)), key=names.natural)
-    others = (name for name in found if not names.is_photo(name))
-    listed = Folder({name: found[name] for name in photos}, names.ignored(others, links))
-    if listed.bytes > limits.max_bytes:
-        had, most = megabytes(listed.bytes), megabytes(limits.max_bytes)
+    photos = tuple(sorted(filter(names.is_photo, sizes), key=names.natural))
+    total = sum(sizes[name] for name in photos)
+    if total > limits.max_bytes:
+        had, most = megabytes(total), megabytes(limits.max_bytes)
         raise StorageError(_REFUSED, f"{len(photos)} photos in {shown} have {had}; this worker accepts at most {most}")
-    return listed
-
-
-def unreadable(photo: str, shown: str, error: OSError) -> StorageError:
-    """Return the failure for a photo in the folder `shown` that cannot be opened."""
-    return StorageError(_MISSING, f"photo {names.printable(photo)} in {shown} cannot be read: {error.strerror}")
+    others = (name for name in sizes if not names.is_photo(name))
+    return Folder(folder, shown, photos, total, names.ignored(others, links))
 
 
 def open_archive(real: Path, shown: str) -> BinaryIO:
     """Open an archive. Raises StorageError: INPUT_NOT_FOUND or INPUT_REFUSED."""
     try:
-        return opened(real, shown, inside=real)
+        return _opened(real, shown, inside=real)
     except (FileNotFoundError, PermissionError) as error:
         raise StorageError(_MISSING, f"archive {shown} cannot be read: {error.strerror}") from None
 
 
-def opened(source: Path, shown: str, *, inside: Path) -> BinaryIO:
+def _opened(source: Path, shown: str, *, inside: Path) -> BinaryIO:
     """Open the regular file `source` (`shown` in messages), which is the resolved path `inside` or below it.
 
     TOCTOU: a link or a pipe may have replaced the file, or a folder above it, since the check. So the check is repeated on the open file.
@@ -144,27 +139,24 @@ def opened(source: Path, shown: str, *, inside: Path) -> BinaryIO:
 
 
 def _sizes(folder: Path, shown: str, limits: Limits) -> tuple[dict[str, int], int]:
-    """Return the relative names and sizes in bytes of all regular files, and the number of links that are not followed."""
-    found, links = {}, 0
-    for entries, (name, path) in enumerate(_walk(folder), start=1):
-        if entries > limits.max_files:
-            raise StorageError(_REFUSED, f"{shown} contains more than {limits.max_files} files")
-        if path.is_file() and path.resolve().is_relative_to(folder):
-            found[name] = path.stat().st_size
-        elif path.is_symlink() and not names.is_junk(name):
-            links += 1
-    return found, links
+    """Return the relative names and sizes in bytes of all regular files, and the number of links that are not followed.
 
-
-def _walk(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the files, and the links to folders, which are not entered: their files may lie anywhere, and links may form a circle."""
+    Links to folders are not entered: their files may lie anywhere, and links may form a circle.
+    """
 
     def fail(error: OSError) -> None:
         raise error
 
+    sizes, entries, links = dict[str, int](), 0, 0
     for root, folders, files in os.walk(folder, onerror=fail):
-        folders[:] = sorted(one for one in folders if not one.startswith("."))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         linked = [name for name in folders if (Path(root) / name).is_symlink()]
-        for name in sorted([*files, *linked]):
-            path = Path(root) / name
-            yield path.relative_to(folder).as_posix(), path
+        entries += len(files) + len(linked)
+        if entries > limits.max_files:
+            raise StorageError(_REFUSED, f"{shown} contains more than {limits.max_files} files")
+        for path in (Path(root) / name for name in sorted([*files, *linked])):
+            if path.is_file() and path.resolve().is_relative_to(folder):
+                sizes[path.relative_to(folder).as_posix()] = path.stat().st_size
+            elif path.is_symlink() and not names.is_junk(path.name):
+                links += 1
+    return sizes, links

@@ -7,29 +7,16 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from reconstruction_operator.transfer import unpacker
 from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.fetched import Fetched
 from reconstruction_operator.transfer.limits import Limits, Tick
 from reconstruction_operator.transfer.names import Ignored
 
 _INHERITED = ("LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH")  # an allowlist, so that no setting or secret is passed on
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """A fetched input: its photos in natural order of their names, and a description of the ignored files.
-
-    If the caller already knows the digest, the input was not copied and `photos` is empty.
-    """
-
-    photos: tuple[Path, ...]
-    ignored: Ignored
-    digest: str = ""  # digest of the input (`digests`); empty: not computed
-    etag: str = ""  # ETag of an archive on an https:// server; empty: the server sends none
 
 
 def unpack(archive: BinaryIO, shown: str, into: Path, limits: Limits, tick: Tick) -> Fetched:

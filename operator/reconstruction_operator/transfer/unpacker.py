@@ -9,6 +9,7 @@ names made here, so that no name in an archive becomes a path (path traversal).
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import math
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 from reconstruction_operator.transfer import names
 from reconstruction_operator.units import megabytes
 
+HEAD_BYTES = 512  # show the kind of an archive
 ARCHIVE_KINDS = ".zip, .tar, .tar.gz"
 
 _READ_BYTES = 1 << 16
@@ -42,9 +44,9 @@ _ENCRYPTED = 0x1  # a flag of a .zip entry
 # With other methods, zipfile decompresses pieces of any size: 4 kB of bzip2 can become gigabytes in memory.
 _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
-GZIP_MAGIC = b"\x1f\x8b"
+_GZIP_MAGIC = b"\x1f\x8b"
 _TAR_MAGIC, _TAR_MAGIC_AT = b"ustar", 257
-DAMAGED = (  # errors of the standard library for a broken archive
+_DAMAGED = (  # errors of the standard library for a broken archive
     zipfile.BadZipFile,
     tarfile.TarError,
     zlib.error,
@@ -85,12 +87,12 @@ class UnpackRequest:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of an archive. `open` returns its content, or None without any."""
+    """One entry of an archive. `open` returns the content of a regular file."""
 
     name: str
     is_folder: bool
     is_regular: bool
-    open: Callable[[], BinaryIO | None]
+    open: Callable[[], BinaryIO]
 
 
 class Budget:
@@ -143,26 +145,15 @@ def unpack(descriptor: int, request: UnpackRequest, report: Callable[[int], None
     def tick() -> None:
         report(len(photos))
 
-    try:
-        with io.BufferedReader(_Archive(descriptor, tick), _READ_BYTES) as packed:
-            for entry in entries(cast("BinaryIO", packed), budget):
-                tick()
-                budget.count_entry()
-                check(entry)
-                if entry.is_folder:
-                    continue
-                if not names.is_photo(entry.name) or entry.name in photos:
-                    ignored.append(entry.name)
-                    continue
-                target = into / f"{len(photos):06d}.part"
-                _write(entry, target, tick)
-                photos[entry.name] = target
-    except DAMAGED as error:
-        raise RefusedError(f"is damaged: {error or type(error).__name__}") from None
-    except OSError as error:
-        if error.errno is not None:  # of the disk: an error of gzip has no errno
-            raise
-        raise RefusedError(f"is damaged: {error}") from None
+    with translating_damage(), io.BufferedReader(_Archive(descriptor, tick), _READ_BYTES) as packed:
+        for entry in files(cast("BinaryIO", packed), budget):
+            tick()
+            if not names.is_photo(entry.name) or entry.name in photos:
+                ignored.append(entry.name)
+                continue
+            target = into / f"{len(photos):06d}.part"
+            _write(entry, target, tick)
+            photos[entry.name] = target
     ordered = sorted(photos, key=names.natural)
     flat = names.flattened(ordered)
     for name, final in zip(ordered, flat, strict=True):
@@ -170,21 +161,46 @@ def unpack(descriptor: int, request: UnpackRequest, report: Callable[[int], None
     return flat, names.ignored(ignored)
 
 
-def entries(packed: BinaryIO, budget: Budget) -> Iterator[Entry]:
-    """Return the entries of a .zip or a .tar. The format is decided by the content, never by the name.
+@contextlib.contextmanager
+def translating_damage() -> Iterator[None]:
+    """Turn the errors of the standard library for a broken archive into RefusedError."""
+    try:
+        yield
+    except _DAMAGED as error:
+        raise RefusedError(f"is damaged: {error or type(error).__name__}") from None
+    except OSError as error:
+        if error.errno is not None:  # of the disk: an error of gzip has no errno
+            raise
+        raise RefusedError(f"is damaged: {error}") from None
 
-    Raises RefusedError if it is neither, or one of DAMAGED.
+
+def kind_of(head: bytes) -> str:
+    """Return "zip", or the mode in which `tarfile` opens the archive. The content decides, never the name.
+
+    `head` has its first HEAD_BYTES. Raises RefusedError if it is neither.
+    """
+    if head.startswith(_ZIP_MAGIC):
+        return "zip"
+    if head[_TAR_MAGIC_AT:].startswith(_TAR_MAGIC):
+        return "r:"
+    if head.startswith(_GZIP_MAGIC):
+        return "r:gz"
+    raise RefusedError(f"is neither a folder nor an archive of a kind that this worker reads ({ARCHIVE_KINDS})")
+
+
+def files(packed: BinaryIO, budget: Budget) -> Iterator[Entry]:
+    """Yield the files of an archive, with their folders left out.
+
+    Raises RefusedError for an archive that must not be unpacked, or within `translating_damage` an error that it translates.
     """
     packed.seek(0)
-    magic = packed.read(4)
-    packed.seek(_TAR_MAGIC_AT)
-    is_tar = packed.read(len(_TAR_MAGIC)) == _TAR_MAGIC
+    kind = kind_of(packed.read(HEAD_BYTES))
     packed.seek(0)
-    if magic.startswith(_ZIP_MAGIC):
-        return _zip_entries(packed, budget)
-    if magic.startswith(GZIP_MAGIC) or is_tar:
-        return tar_entries(packed, "r:" if is_tar else "r:gz", budget)
-    raise RefusedError(f"is neither a folder nor an archive of a kind that this worker reads ({ARCHIVE_KINDS})")
+    for entry in _zip_entries(packed, budget) if kind == "zip" else _tar_entries(packed, kind, budget):
+        budget.count_entry()
+        _check(entry)
+        if not entry.is_folder:
+            yield entry
 
 
 def _zip_entries(packed: BinaryIO, budget: Budget) -> Iterator[Entry]:
@@ -206,8 +222,7 @@ def _zip_entries(packed: BinaryIO, budget: Budget) -> Iterator[Entry]:
             yield Entry(info.filename, info.is_dir(), kind in (0, stat.S_IFREG), read)
 
 
-def tar_entries(packed: BinaryIO, mode: str, budget: Budget) -> Iterator[Entry]:
-    """Yield the entries of a .tar, opened in that mode. Raises RefusedError, or one of DAMAGED."""
+def _tar_entries(packed: BinaryIO, mode: str, budget: Budget) -> Iterator[Entry]:
     with tarfile.open(fileobj=packed, mode=mode) as opened:  # type: ignore[call-overload]  # one of two literals
         for member in cast("tarfile.TarFile", opened):
             if member.issparse():
@@ -216,14 +231,13 @@ def tar_entries(packed: BinaryIO, mode: str, budget: Budget) -> Iterator[Entry]:
             if len(member.linkname) > _MAX_NAME_CHARS:
                 raise _too_long()
 
-            def read(member: tarfile.TarInfo = member) -> BinaryIO | None:
-                return cast("BinaryIO | None", opened.extractfile(member))
+            def read(member: tarfile.TarInfo = member) -> BinaryIO:
+                return cast("BinaryIO", opened.extractfile(member))  # not None: only regular files are opened
 
             yield Entry(member.name, member.isdir(), member.isreg(), read)
 
 
-def check(entry: Entry) -> None:
-    """Raise RefusedError if an archive with this entry must not be unpacked."""
+def _check(entry: Entry) -> None:
     if len(entry.name) > _MAX_NAME_CHARS:
         raise _too_long()
     path = PurePosixPath(entry.name.replace("\\", "/"))
@@ -242,10 +256,7 @@ def _too_long() -> RefusedError:
 
 
 def _write(entry: Entry, target: Path, tick: Callable[[], None]) -> None:
-    source = entry.open()
-    if source is None:
-        raise tarfile.ReadError(f"{entry.name!r:.100} has no content")
-    with source, target.open("xb") as file:
+    with entry.open() as source, target.open("xb") as file:
         while chunk := source.read(_CHUNK_BYTES):
             file.write(chunk)
             tick()
@@ -258,9 +269,9 @@ def main() -> None:
     """Unpack stdin as the first argument requests, within limits on memory, file size and CPU time between reports."""
     request = UnpackRequest(**json.loads(sys.argv[1]))
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # the next report after the worker's death ends this process
-    _limit(resource.RLIMIT_CORE, 0)
-    _limit(resource.RLIMIT_AS, request.memory_bytes)
-    _limit(resource.RLIMIT_FSIZE, request.max_bytes)
+    limit(resource.RLIMIT_CORE, 0)
+    limit(resource.RLIMIT_AS, request.memory_bytes)
+    limit(resource.RLIMIT_FSIZE, request.max_bytes)
     _send(_outcome(request))
 
 
@@ -277,11 +288,12 @@ def _outcome(request: UnpackRequest) -> dict[str, Any]:
 
 
 def _report(photos: int) -> None:
-    _limit(resource.RLIMIT_CPU, math.ceil(time.process_time()) + _SILENT_CPU_SECONDS)
+    limit(resource.RLIMIT_CPU, math.ceil(time.process_time()) + _SILENT_CPU_SECONDS)
     _send(photos)
 
 
-def _limit(what: int, value: int) -> None:
+def limit(what: int, value: int) -> None:
+    """Limit a resource (`resource.RLIMIT_…`) of this process, at most to what the system allows it."""
     _, hard = resource.getrlimit(what)
     resource.setrlimit(what, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
 

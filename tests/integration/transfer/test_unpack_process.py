@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from reconstruction_operator.transfer import unpack_process, unpacker
 from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.fetched import Fetched
 from reconstruction_operator.transfer.limits import Limits
 
 from tests.support import archives
@@ -29,9 +30,7 @@ def limits(limits: Limits) -> Limits:
     return replace(limits, max_bytes=64 * MB)
 
 
-def unpack(
-    content: bytes, into: Path, limits: Limits, tick: Callable[[float, str], None] = lambda *_: None
-) -> unpack_process.Fetched:
+def unpack(content: bytes, into: Path, limits: Limits, tick: Callable[[float, str], None] = lambda *_: None) -> Fetched:
     path = into.with_name("archive")
     path.write_bytes(content)
     with path.open("rb") as file:

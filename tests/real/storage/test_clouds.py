@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.transfer import survey as surveys
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
 from reconstruction_operator.transfer.objects.address import ObjectAddress
@@ -17,7 +18,6 @@ from reconstruction_operator.transfer.objects.concurrency import Clock
 from reconstruction_operator.transfer.objects.layout import Pointer
 from reconstruction_operator.transfer.objects.store import open_store
 from reconstruction_operator.transfer.objects.target import Target
-from reconstruction_operator.transfer.preflight import survey as surveys
 
 from devcluster import Redis
 from devcluster.harness.workers import Farm

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.server
 import ssl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,6 +42,19 @@ class Server:
         """Download `uri`, and return the content."""
         download.download(uri, self.target, limits, tick, resolve=resolve, tls=self.tls)
         return self.target.read_bytes()
+
+
+def sending(content: bytes, *, length: int | str | None = None) -> Handle:
+    """Return the handler of a page with that content. `length`: announced instead of its size."""
+
+    def handle(handler: http.server.BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(content) if length is None else length))
+        handler.end_headers()
+        with suppress(OSError):  # the client has read enough
+            handler.wfile.write(content)
+
+    return handle
 
 
 @contextmanager

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from reconstruction_operator.transfer.limits import Limits
+
+from tests.support.servers.https import Server, running_https
 
 
 @pytest.fixture
@@ -30,3 +33,9 @@ def limits(tmp_path: Path) -> Limits:
         max_side=400,
         timeout_seconds=10.0,
     )
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    with running_https(tmp_path) as running:
+        yield running

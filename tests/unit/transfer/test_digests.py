@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import io
+from functools import partial
 
 import pytest
 from reconstruction_operator.contract.fingerprint import KnownInput
 from reconstruction_operator.transfer import digests
+from reconstruction_operator.transfer.limits import Tick
 
 
 @pytest.mark.parametrize(
@@ -26,11 +28,8 @@ def test_an_input_is_read_first_if_a_known_input_has_its_number_and_size(
     assert digests.may_be_known(known, images=2, total_bytes=10) is expected
 
 
-def photos(folder: Path, **contents: bytes) -> list[Path]:
-    folder.mkdir()
-    for name, content in contents.items():
-        (folder / f"{name}.jpg").write_bytes(content)
-    return sorted(folder.iterdir())
+def digest(tick: Tick = lambda *_: None, **contents: bytes) -> str:
+    return digests.of_photos({name: partial(io.BytesIO, content) for name, content in contents.items()}, tick)
 
 
 @pytest.mark.parametrize(
@@ -42,15 +41,13 @@ def photos(folder: Path, **contents: bytes) -> list[Path]:
         pytest.param({"a": b"1"}, False, id="one-is-missing"),
     ],
 )
-def test_a_digest_depends_on_names_and_contents(others: dict[str, bytes], same: bool, tmp_path: Path) -> None:
-    one = digests.of_photos(photos(tmp_path / "one", a=b"1", b=b"2"), lambda *_: None)
-    other = digests.of_photos(photos(tmp_path / "other", **others), lambda *_: None)
-    assert (one == other) is same
+def test_a_digest_depends_on_names_and_contents(others: dict[str, bytes], same: bool) -> None:
+    assert (digest(a=b"1", b=b"2") == digest(**others)) is same
 
 
-def test_an_exception_of_the_report_ends_the_work(tmp_path: Path) -> None:
+def test_an_exception_of_the_report_ends_the_work() -> None:
     def stop(_fraction: float, _message: str) -> None:
         raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        digests.of_photos(photos(tmp_path / "one", a=b"1"), stop)
+        digest(stop, a=b"1")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
+from reconstruction_operator.contract.fingerprint import KnownInput
+from reconstruction_operator.transfer import digests, uris
 from reconstruction_operator.transfer import fetch as inputs
-from reconstruction_operator.transfer import uris
 from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.fetched import Fetched
 from reconstruction_operator.transfer.limits import Limits
-from reconstruction_operator.transfer.unpack_process import Fetched
 
 from tests.support.archives import zipped
 from tests.support.photos import make_photo
@@ -36,6 +39,14 @@ def test_photos_of_a_folder_are_copied_in_natural_order(into: Path, limits: Limi
     assert [(path.name, path.read_bytes()) for path in fetched.photos] == [("b9.jpg", b"nine"), ("b10.jpg", b"ten")]
     assert fetched.ignored.text == "1 other file ignored: 1 .txt"
     assert sorted(path.name for path in folder.iterdir()) == ["README.txt", "b10.jpg", "b9.jpg"]
+
+
+def test_photos_of_a_known_folder_are_not_copied(into: Path, limits: Limits) -> None:
+    folder = fill(limits.roots[0] / "set", a_jpg=b"first", b_jpg=b"second")
+    contents = {"a.jpg": partial(io.BytesIO, b"first"), "b.jpg": partial(io.BytesIO, b"second")}
+    known = KnownInput(digests.of_photos(contents, lambda *_: None), images=2, bytes=11)
+    fetched = fetch(f"file://{folder}", into, replace(limits, known=(known,)))
+    assert (fetched.photos, fetched.digest, list(into.iterdir())) == ((), known.digest, [])
 
 
 def test_subfolders_are_read_unless_hidden(into: Path, limits: Limits) -> None:

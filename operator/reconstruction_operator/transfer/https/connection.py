@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import MappingProxyType
 from typing import Final
 from urllib.parse import SplitResult, urljoin
 
@@ -25,8 +24,9 @@ from reconstruction_operator.transfer.limits import Limits, Tick
 
 REFUSED: Final = "INPUT_REFUSED"
 UNREACHABLE: Final = "INPUT_UNREACHABLE"
-OK: Final = 200
+NOT_MODIFIED: Final = 304
 
+_OK: Final = 200
 _MAX_REDIRECTS: Final = 5
 _MAX_ADDRESSES: Final = 8  # tried for each host
 _HOST: Final = re.compile(r"[a-z0-9._:-]+", re.IGNORECASE)
@@ -44,10 +44,9 @@ def answer(
     resolve: addresses.Resolve,
     tls: ssl.SSLContext | None,
     *,
-    headers: Mapping[str, str] = MappingProxyType({}),
-    status: int = OK,
+    etag: str = "",
 ) -> Iterator[tuple[urllib3.BaseHTTPResponse, str, SpeedLimit]]:
-    """Yield the response after all redirections, its URI, and its speed limit. `status` is accepted as well as 200."""
+    """Yield the response after all redirections, its URI, and its speed limit. NOT_MODIFIED is accepted only with an `etag`."""
     context = tls or ssl.create_default_context()
     speed = SpeedLimit(uri)
     context.sslsocket_class = checking_sockets(speed)
@@ -57,9 +56,9 @@ def answer(
         speed.check()
 
     for _ in range(_MAX_REDIRECTS + 1):
-        with _get(uri, limits, resolve, context, attempt, more_headers=headers) as response:
+        with _get(uri, limits, resolve, context, attempt, etag=etag) as response:
             if response.status not in _REDIRECTS:
-                if response.status != status:
+                if not (etag and response.status == NOT_MODIFIED):
                     _check_status(response.status, uri)
                 speed.answered()
                 yield response, uri, speed
@@ -84,7 +83,7 @@ def _get(
     context: ssl.SSLContext,
     attempt: Callable[[], None],
     *,
-    more_headers: Mapping[str, str],
+    etag: str,
 ) -> Iterator[urllib3.BaseHTTPResponse]:
     parts = uris.split(uri, REFUSED)
     host, port = _host_and_port(parts, limits)
@@ -109,7 +108,7 @@ def _get(
                     "Host": host if port == _HTTPS_PORT else f"{host}:{port}",
                     "Accept-Encoding": "identity",
                     "User-Agent": "reconstruction-operator",
-                    **more_headers,
+                    **({"If-None-Match": etag} if etag else {}),
                 },
                 redirect=False,
                 preload_content=False,
@@ -156,5 +155,5 @@ def _check_status(status: int, uri: str) -> None:
         raise StorageError("INPUT_NOT_FOUND", f"{shown} does not exist (HTTP {status})")
     if status in _FORBIDDEN:
         raise StorageError(REFUSED, f"access to {shown} is denied (HTTP {status})")
-    if status != OK:
+    if status != _OK:
         raise StorageError(UNREACHABLE, f"{shown} returned HTTP {status}")

@@ -1,10 +1,10 @@
-"""Download: reads an archive from an `https://` server, whole or in parts."""
+"""Download: reads an archive from an `https://` server, or its first bytes."""
 
 from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -14,16 +14,13 @@ from urllib3.exceptions import HTTPError
 from reconstruction_operator.transfer import uris
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.https import addresses
-from reconstruction_operator.transfer.https.connection import OK, REFUSED, UNREACHABLE, answer
-from reconstruction_operator.transfer.https.speed import SpeedLimit
+from reconstruction_operator.transfer.https.connection import NOT_MODIFIED, REFUSED, UNREACHABLE, answer
 from reconstruction_operator.transfer.limits import Limits, Tick
+from reconstruction_operator.transfer.unpacker import HEAD_BYTES
 from reconstruction_operator.units import megabytes
 
 _CHUNK_BYTES: Final = 1 << 16
-_HEAD_BYTES: Final = 512
 _MAX_LENGTH_DIGITS: Final = 4000  # Python converts at most 4300 digits
-_PARTIAL: Final = 206
-_NOT_MODIFIED: Final = 304
 _STRONG_ETAG: Final = re.compile(r'"[!#-~]{1,256}"')
 
 
@@ -43,54 +40,48 @@ def download(
 
     Raises StorageError: INPUT_REFUSED, INPUT_NOT_FOUND or INPUT_UNREACHABLE.
     """
-    asked = {"If-None-Match": etag} if etag else {}
-    status = _NOT_MODIFIED if etag else OK
-    with answer(uri, limits, tick, resolve, tls, headers=asked, status=status) as (response, final, speed):
-        if response.status == _NOT_MODIFIED:
+    with answer(uri, limits, tick, resolve, tls, etag=etag) as (response, final, speed):
+        if response.status == NOT_MODIFIED:
             return None
-        _save(response, final, target, limits, tick, speed=speed)
+        expected, done = _length(response, final, limits), 0
+        shown, most = uris.redacted(final), megabytes(limits.max_bytes, 1)
+        with target.open("xb") as file:
+            for chunk in _chunks(response, shown):
+                done += len(chunk)
+                speed.received(len(chunk))
+                if done > limits.max_bytes:
+                    raise StorageError(REFUSED, f"{shown} has more than {most}; this worker accepts no more")
+                file.write(chunk)
+                tick(done / expected if expected else 0.0, f"{megabytes(done, 1)} downloaded")
+        if expected is not None and done != expected:
+            raise StorageError(UNREACHABLE, f"{shown}: the connection was lost after {done} of {expected} bytes")
         given = response.headers.get("ETag", "")
         return given if _STRONG_ETAG.fullmatch(given) else ""
 
 
 def probe(
     uri: str, limits: Limits, *, resolve: addresses.Resolve = addresses.resolve, tls: ssl.SSLContext | None = None
-) -> tuple[int | None, bytes, Callable[[int, int], bytes | None] | None]:
-    """Return the size of the content in bytes (None: not announced), its first bytes, and a reader of other parts.
-
-    The reader takes an offset and a number of bytes. It is None if the server does not support ranges, and returns None if the server
-    ignores a range. Both functions raise StorageError as `download`.
-    """
-
-    def read_at(place: int, count: int) -> bytes | None:
-        return _part(uri, place, count, limits, resolve=resolve, tls=tls)
-
+) -> tuple[int | None, bytes]:
+    """Return the size of the content in bytes (None: not announced) and its first bytes. Raises StorageError as `download`."""
     with answer(uri, limits, lambda *_: None, resolve, tls) as (response, final, _):
-        expected = _length(response, final, limits)
-        head = b""
-        try:
-            while len(head) < _HEAD_BYTES and (chunk := response.read1(_HEAD_BYTES, decode_content=False)):
-                head += chunk
-        except HTTPError as error:
-            raise StorageError(UNREACHABLE, f"{uris.redacted(final)}: the connection was lost: {error}") from None
-        return expected, head, read_at if response.headers.get("Accept-Ranges") == "bytes" else None
+        expected, head = _length(response, final, limits), b""
+        for chunk in _chunks(response, uris.redacted(final)):
+            head += chunk
+            if len(head) >= HEAD_BYTES:
+                break
+        return expected, head
 
 
-def _part(
-    uri: str, place: int, count: int, limits: Limits, *, resolve: addresses.Resolve, tls: ssl.SSLContext | None
-) -> bytes | None:
-    """Return a part of the content; None if the server ignores the range."""
-    wanted = {"Range": f"bytes={place}-{place + count - 1}"}
-    with answer(uri, limits, lambda *_: None, resolve, tls, headers=wanted, status=_PARTIAL) as (response, final, _):
-        if response.status != _PARTIAL:
-            return None
-        content = b""
-        try:
-            while len(content) < count and (chunk := response.read1(count - len(content), decode_content=False)):
-                content += chunk
-        except HTTPError as error:
-            raise StorageError(UNREACHABLE, f"{uris.redacted(final)}: the connection was lost: {error}") from None
-        return content
+def _chunks(response: urllib3.BaseHTTPResponse, shown: str) -> Iterator[bytes]:
+    """Yield the content as it arrives: `read1` returns as soon as there is a byte."""
+    done = 0
+    try:
+        while chunk := response.read1(_CHUNK_BYTES, decode_content=False):
+            done += len(chunk)
+            yield chunk
+    except HTTPError as error:
+        text = f"{shown}: the connection was lost after {megabytes(done, 1)}: {error}"
+        raise StorageError(UNREACHABLE, text) from None
 
 
 def _length(response: urllib3.BaseHTTPResponse, uri: str, limits: Limits) -> int | None:
@@ -101,31 +92,3 @@ def _length(response: urllib3.BaseHTTPResponse, uri: str, limits: Limits) -> int
         had, most = megabytes(expected, 1), megabytes(limits.max_bytes, 1)
         raise StorageError(REFUSED, f"{uris.redacted(uri)} has {had}; this worker accepts at most {most}")
     return expected
-
-
-def _save(
-    response: urllib3.BaseHTTPResponse,
-    uri: str,
-    target: Path,
-    limits: Limits,
-    tick: Tick,
-    *,
-    speed: SpeedLimit,
-) -> None:
-    expected, done = _length(response, uri, limits), 0
-    shown, most = uris.redacted(uri), megabytes(limits.max_bytes, 1)
-    try:
-        with target.open("xb") as file:
-            # `read1` returns as soon as a byte has arrived.
-            while chunk := response.read1(_CHUNK_BYTES, decode_content=False):
-                done += len(chunk)
-                speed.received(len(chunk))
-                if done > limits.max_bytes:
-                    raise StorageError(REFUSED, f"{shown} has more than {most}; this worker accepts no more")
-                file.write(chunk)
-                tick(done / expected if expected else 0.0, f"{megabytes(done, 1)} downloaded")
-    except HTTPError as error:
-        text = f"{shown}: the connection was lost after {megabytes(done, 1)}: {error}"
-        raise StorageError(UNREACHABLE, text) from None
-    if expected is not None and done != expected:
-        raise StorageError(UNREACHABLE, f"{shown}: the connection was lost after {done} of {expected} bytes")

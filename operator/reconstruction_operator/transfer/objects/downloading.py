@@ -11,7 +11,6 @@ import os
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,21 +22,16 @@ from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import failures
 from reconstruction_operator.transfer.objects.concurrency import Clock, TransferPool, call
 from reconstruction_operator.transfer.objects.listing import Listed, Listing, list_input
-from reconstruction_operator.transfer.objects.request import (
-    CollectRequest,
-    FetchedObject,
-    FetchRequest,
-    ListRequest,
-    OnProgress,
-)
-from reconstruction_operator.transfer.photos import masks
-from reconstruction_operator.transfer.preflight import peek as peeks
+from reconstruction_operator.transfer.objects.request import CollectRequest, FetchedObject, FetchRequest, OnProgress
+from reconstruction_operator.transfer.objects.store import open_store
 
 if TYPE_CHECKING:
     from obstore import GetOptions
 
     from reconstruction_operator.transfer.objects.store import Store
 
+SAMPLE_BYTES = 1 << 16
+_SAMPLES = 8  # maximum number of objects in a sample
 _CHUNK_BYTES = 1 << 18
 PARTIAL = ".part"
 _CHANGED = "INPUT_UNREACHABLE"
@@ -84,36 +78,19 @@ def fetch(store: Store, request: FetchRequest, report: OnProgress) -> Downloaded
     return Downloaded(found, ignored, listing.digest)
 
 
-def survey(store: Store, request: ListRequest, report: OnProgress) -> tuple[peeks.Peeked, int]:
-    """Return the first bytes of some photos, and the size of all photos and masks. Raises StorageError."""
-    clock = Clock(request.connection.stall_seconds)
+def sample(request: FetchRequest) -> tuple[Listing, list[tuple[Listed, bytes]]]:
+    """List an input, and read the first bytes of a few of its objects. Raises StorageError.
 
-    def tick() -> None:
-        report(0, 0, 0, 0)
-
+    It waits for the server in this process, which the caller can kill.
+    """
+    store = open_store(request.address, request.connection.stall_seconds, request.connection.ca_file)
     with failures.translating(request.address, failures.INPUT):
-        listing = call(lambda: list_input(store, request, clock.moved), clock, tick)
-        return call(lambda: _samples_of(store, request, listing), clock, tick), listing.bytes
-
-
-def _samples_of(store: Store, request: ListRequest, listing: Listing) -> peeks.Peeked:
-    def read(one: Listed, place: int, count: int) -> bytes:
-        return bytes(store.get_range(one.key, start=place, length=count)) if count else b""
-
-    if request.address.is_archive:
-        (archive,) = listing.objects
-        if not archive.bytes:
-            return peeks.Peeked(None)
-        read_at, shown = partial(read, archive), str(request.address)
-        return peeks.peek(archive.bytes, read_at, shown, max_bytes=request.max_bytes, max_files=request.max_files)
-    photos = [one for one in listing.objects if not masks.is_mask(one.name)]
-    samples = tuple(
-        peeks.Sample(
-            one.name, index, read(one, 0, min(one.bytes, peeks.SAMPLE_BYTES)), is_whole=one.bytes <= peeks.SAMPLE_BYTES
-        )
-        for index, one in peeks.chosen(photos)
-    )
-    return peeks.Peeked(len(photos), names.ignored(listing.ignored), samples)
+        listing = list_input(store, request, lambda: None)
+        samples = []
+        for one in listing.objects[:: -(-len(listing.objects) // _SAMPLES) or 1]:
+            count = min(one.bytes, SAMPLE_BYTES)
+            samples.append((one, bytes(store.get_range(one.key, start=0, length=count)) if count else b""))
+        return listing, samples
 
 
 def collect(store: Store, request: CollectRequest, report: OnProgress) -> None:

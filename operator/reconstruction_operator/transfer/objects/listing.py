@@ -13,7 +13,7 @@ from reconstruction_operator.transfer import digests, names
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import failures
 from reconstruction_operator.transfer.objects.address import ObjectAddress
-from reconstruction_operator.transfer.objects.request import FetchRequest, ListRequest
+from reconstruction_operator.transfer.objects.request import FetchRequest
 from reconstruction_operator.units import megabytes
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Listing:
         return input_digest(digests.ETAG, (InputFile(one.name, one.bytes, one.mark) for one in self.objects))
 
 
-def list_input(store: Store, request: FetchRequest | ListRequest, tick: Callable[[], None]) -> Listing:
+def list_input(store: Store, request: FetchRequest, tick: Callable[[], None]) -> Listing:
     """List the photos below the address in natural order, or the one archive that it names. `tick` is called for each page.
 
     Raises StorageError (INPUT_NOT_FOUND or INPUT_REFUSED), or an error of the client.
@@ -77,7 +77,7 @@ def list_input(store: Store, request: FetchRequest | ListRequest, tick: Callable
     return listing
 
 
-def _all(store: Store, request: FetchRequest | ListRequest, tick: Callable[[], None]) -> list[Listed]:
+def _all(store: Store, request: FetchRequest, tick: Callable[[], None]) -> list[Listed]:
     found: list[Listed] = []
     for page in store.list(request.address.key or None, chunk_size=_PAGE):
         tick()

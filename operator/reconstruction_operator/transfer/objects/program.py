@@ -13,7 +13,6 @@ import signal
 import sys
 import threading
 import time
-from base64 import b64encode
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +21,7 @@ from reconstruction_operator import privacy
 from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import downloading, request, store, uploading
-from reconstruction_operator.transfer.objects.request import CollectRequest, DeliverRequest, FetchRequest, ListRequest
+from reconstruction_operator.transfer.objects.request import CollectRequest, DeliverRequest, FetchRequest
 
 _REPORT_SECONDS: Final = 0.25
 
@@ -55,11 +54,6 @@ def perform(wanted: request.TransferRequest, outlet: _Outlet) -> dict[str, Any]:
     """Execute the request, and return its outcome, which `process` turns into a value or an exception."""
     try:
         match wanted:
-            case ListRequest():
-                client = store.open_store(wanted.address, wanted.connection.stall_seconds, wanted.connection.ca_file)
-                peeked, size = downloading.survey(client, wanted, outlet.report)
-                samples = [[one.name, one.index, b64encode(one.start).decode(), one.is_whole] for one in peeked.samples]
-                return {"count": peeked.count, "bytes": size, "ignored": astuple(peeked.ignored), "samples": samples}
             case FetchRequest():
                 client = store.open_store(wanted.address, wanted.connection.stall_seconds, wanted.connection.ca_file)
                 found = downloading.fetch(client, wanted, outlet.report)

@@ -31,16 +31,6 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
-class ListRequest:
-    """List the photos of a folder, or find one archive, and read the first bytes of some photos."""
-
-    address: ObjectAddress
-    max_bytes: int
-    max_files: int
-    connection: Connection
-
-
-@dataclass(frozen=True, slots=True)
 class FetchRequest:
     """Fetch the photos of a folder, or one archive, into the folder `kept`; nothing if the listing has a `known` digest."""
 
@@ -78,9 +68,8 @@ class CollectRequest:
     connection: Connection
 
 
-TransferRequest = ListRequest | FetchRequest | DeliverRequest | CollectRequest
+TransferRequest = FetchRequest | DeliverRequest | CollectRequest
 _KINDS: dict[str, type[TransferRequest]] = {
-    "list": ListRequest,
     "fetch": FetchRequest,
     "deliver": DeliverRequest,
     "collect": CollectRequest,

@@ -5,17 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from base64 import b64decode
 from dataclasses import replace
 from pathlib import Path
 
 from reconstruction_operator.transfer import digests, names, unpack_process
+from reconstruction_operator.transfer.fetched import Fetched
 from reconstruction_operator.transfer.limits import Limits, Tick, section
 from reconstruction_operator.transfer.objects import process, request
 from reconstruction_operator.transfer.objects.address import ObjectAddress, permitted
-from reconstruction_operator.transfer.objects.request import Connection, FetchRequest, ListRequest
-from reconstruction_operator.transfer.preflight.peek import Peeked, Sample
-from reconstruction_operator.transfer.unpack_process import Fetched
+from reconstruction_operator.transfer.objects.request import Connection, FetchRequest
 from reconstruction_operator.units import megabytes
 
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)  # errors of file systems without hard links
@@ -59,19 +57,6 @@ def take(uri: str, into: Path, kept: Path, limits: Limits, tick: Tick) -> Fetche
     for one, name in zip(found, flat, strict=True):
         _link(kept / one.file, into / name)
     return Fetched(tuple(into / name for name in flat), ignored, digest)
-
-
-def survey(uri: str, limits: Limits) -> tuple[Peeked, int]:
-    """Return the first bytes of some photos, and the size of all in bytes. Raises as `take`."""
-    address = permitted(
-        uri, "INPUT_REFUSED", "read", schemes=limits.schemes, granted=limits.granted, namespace=limits.namespace
-    )
-    wanted = ListRequest(address, limits.max_bytes, limits.max_files, Connection.from_config())
-    outcome = process.perform(wanted, lambda *_: None)
-    samples = tuple(
-        Sample(name, index, b64decode(start), is_whole=is_whole) for name, index, start, is_whole in outcome["samples"]
-    )
-    return Peeked(outcome["count"], names.Ignored(*outcome["ignored"]), samples), int(outcome["bytes"])
 
 
 def _text(address: ObjectAddress, objects: int, of_objects: int, count: int, of_count: int) -> str:

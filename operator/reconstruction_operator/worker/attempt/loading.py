@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,10 +18,10 @@ from reconstruction_operator.models.interface import Model, Photo
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.transfer import digests, fetch
 from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.fetched import Fetched
 from reconstruction_operator.transfer.limits import Limits, Tick, section
 from reconstruction_operator.transfer.names import Ignored
 from reconstruction_operator.transfer.photos import checks, masks
-from reconstruction_operator.transfer.unpack_process import Fetched
 
 _FETCH_SHARE = 0.5  # share of the step
 _DIGEST_SHARE = 0.6  # share of the step, with the digests
@@ -85,7 +86,8 @@ def _fetch(
     if digests.is_known(fetched.digest, limits.known):
         return fetched
     check_count(masks.count_photos(path.name for path in fetched.photos), model, fetched.ignored)
-    digest = fetched.digest or digests.of_photos(fetched.photos, section(tick, _FETCH_SHARE, _DIGEST_SHARE))
+    photos = {path.name: partial(io.FileIO, path) for path in fetched.photos}
+    digest = fetched.digest or digests.of_photos(photos, section(tick, _FETCH_SHARE, _DIGEST_SHARE))
     return replace(fetched, digest=digest)
 
 

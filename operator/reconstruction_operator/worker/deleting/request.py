@@ -5,18 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 
 from reconstruction_operator import config
-
-_SETTINGS: Final = (
-    "JOBS_DIR",
-    "OUTPUT_ROOTS",
-    "NAMESPACE_OUTPUTS",
-    "STORAGE_SCHEMES",
-    "STORAGE_STALL_SECONDS",
-    "STORAGE_CA_FILE",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +35,7 @@ class DeletionRequest:
 
     def to_line(self, hung_mounts: tuple[str, ...]) -> bytes:
         """Return the request with the settings in use, and the mounts that must not be accessed."""
-        message = {"request": asdict(self), "settings": config.chosen(_SETTINGS), "hanging": hung_mounts}
+        message = {"request": asdict(self), "settings": config.for_child(), "hanging": hung_mounts}
         return json.dumps(message).encode() + b"\n"
 
     @classmethod

@@ -6,8 +6,11 @@ operator repeats it.
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
 import threading
+import time
 from dataclasses import replace
 from typing import Any, Final
 
@@ -16,13 +19,16 @@ from redis.exceptions import RedisError
 
 from reconstruction_operator import config
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.contract.preflight import CheckRequest
+from reconstruction_operator.contract.preflight import Checked, CheckRequest, Verdict
 from reconstruction_operator.state import calls, connections, worker_calls
+from reconstruction_operator.transfer import uris
+from reconstruction_operator.transfer.programs import Program
 from reconstruction_operator.worker.lifecycle.bootstep import LifelongStep
-from reconstruction_operator.worker.preflight.process import PreflightProcess
 
 logger = logging.getLogger(__name__)
 
+_PROGRAM: Final = "reconstruction_operator.worker.preflight.program"
+_CHECK_SECONDS: Final = 30.0
 _WAIT_SECONDS: Final = 2.0  # for a request; shorter than any timeout of the connection
 _PAUSE_SECONDS: Final = 5.0  # after an error, and while a check hangs
 _JOIN_SECONDS: Final = 5.0
@@ -36,7 +42,7 @@ class PreflightThread(LifelongStep):
         self._node = str(consumer.hostname)
         self._keys = Keys()
         self._client = connections.state_client()  # a separate client, because its calls wait in Redis for requests
-        self._process = PreflightProcess()
+        self._hung: Program | None = None  # a check that could not be killed
         self._stopping = threading.Event()
         self._is_refused = False
         self._thread = threading.Thread(target=self._run, name="preflight", daemon=True)
@@ -51,19 +57,49 @@ class PreflightThread(LifelongStep):
         self._stopping.set()
         self._thread.join(_JOIN_SECONDS)
 
+    @property
+    def hangs(self) -> bool:
+        """Whether the last check hangs although it was killed. Until it ends, no input is checked."""
+        return self._hung is not None and self._hung.running
+
+    def check(self, request: CheckRequest) -> Checked:
+        """Check the input in a process, which is killed if it does not finish in time: a call on a dead mount never returns.
+
+        Raises OSError if the process cannot be started.
+        """
+        program, shown = Program.start(_PROGRAM), uris.redacted(request.uri)
+        try:
+            with contextlib.suppress(BrokenPipeError):
+                program.send(
+                    json.dumps({"request": request.to_text(), "settings": config.for_child()}).encode() + b"\n"
+                )
+            line = program.read_line(time.monotonic() + _CHECK_SECONDS)
+        finally:
+            self._hung = None if program.end() else program
+        if line is None:
+            text = (
+                f"{shown} could not be checked within {_CHECK_SECONDS:.0f} s: see whether its disk or server responds."
+            )
+            return Checked(Verdict.UNKNOWN, message=text)
+        result = Checked.of(json.loads(line)) if line else None
+        return result or Checked(Verdict.UNKNOWN, message=f"The process that checked {shown} ended without a result.")
+
     def _drain(self, **_: Any) -> None:
         """Take no more requests. Called in the signal handler of SIGTERM."""
         self._stopping.set()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            if self._process.hangs:
+            if self.hangs:
                 self._stopping.wait(_PAUSE_SECONDS)
                 continue
             try:
                 self._work()
             except (RedisError, ValueError) as error:
-                self._log_failure(error)
+                # Warn once: with the permissions of an earlier version, Redis rejects every request.
+                log = logger.debug if self._is_refused else logger.warning
+                log("worker %s could not check inputs: %s", self._node, error)
+                self._is_refused = True
                 self._stopping.wait(_PAUSE_SECONDS)
             except Exception:  # no input may end the thread
                 logger.exception("an input could not be checked")
@@ -71,24 +107,14 @@ class PreflightThread(LifelongStep):
         self._client.close()
 
     def _work(self) -> None:
-        """Wait for a request for a moment; check its input and report the result."""
-        names = [self._keys.checks(pool) for pool in self._pools()]
+        """Handle one request, or return after `_WAIT_SECONDS` without one."""
+        queues = tuple(self.consumer.app.amqp.queues.consume_from)  # remote control may change them
+        pools = sorted({name.removesuffix("-high").removesuffix("-low") for name in queues})
         wait = min(_WAIT_SECONDS, config.settings.REDIS_TIMEOUT_SECONDS / 2)
-        taken: Any = self._client.brpop(names, timeout=wait)
+        taken: Any = self._client.brpop([self._keys.checks(pool) for pool in pools], timeout=wait)
         if taken is None:
             return
         request = CheckRequest.from_text(str(taken[1]))
-        found = replace(self._process.perform(request), token=request.token, worker=self._node)
-        call = worker_calls.report_check(self._keys, request.install_id, request.job_id, found)
-        calls.run(self._client, call)
-        logger.info("the input of job %s is %s: %s", request.job_id, found.verdict.value.lower(), found.message)
-
-    def _pools(self) -> list[str]:
-        queues = tuple(self.consumer.app.amqp.queues.consume_from)  # remote control may change them
-        return sorted({name.removesuffix("-high").removesuffix("-low") for name in queues})
-
-    def _log_failure(self, error: Exception) -> None:
-        """Warn once: with the permissions of an earlier version, Redis rejects every request."""
-        log = logger.debug if self._is_refused else logger.warning
-        log("worker %s could not check inputs: %s", self._node, error)
-        self._is_refused = True
+        result = replace(self.check(request), token=request.token, worker=self._node)
+        calls.run(self._client, worker_calls.report_check(self._keys, request.install_id, request.job_id, result))
+        logger.info("the input of job %s is %s: %s", request.job_id, result.verdict.value.lower(), result.message)

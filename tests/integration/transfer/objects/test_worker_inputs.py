@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
-from reconstruction_operator.transfer.objects import worker_inputs
 
-from tests.support.archives import tarred, zipped
+from tests.support.archives import zipped
 from tests.support.servers.objects import Bucket
 from tests.support.settings import configure
 from tests.support.transfers import fetched, kept, photos
@@ -170,48 +167,3 @@ def test_progress_counts_photos_and_bytes(bucket: Bucket, into: Path, limits: Li
     fetched(f"s3://{bucket.name}/set", into, large, lambda *one: reported.append(one))
     assert reported[0] == (0.0, f"listing s3://{bucket.name}/set")
     assert reported[-1] == (1.0, "2/2 photos, 2 of 2 MB")
-
-
-def test_survey_counts_photos_and_fetches_nothing(bucket: Bucket, into: Path, limits: Limits) -> None:
-    bucket.put("set/a.jpg", b"ten bytes.")
-    bucket.put("set/sub/b.png", b"five.")
-    bucket.put("set/masks/a.png", b"seven..")
-    bucket.put("set/c.nef", b"raw")
-    peeked, size = worker_inputs.survey(f"s3://{bucket.name}/set/", limits)
-    assert (peeked.count, size, peeked.ignored.unread) == (2, 22, "1 .nef (camera RAW)")
-    starts = [("a.jpg", 1, b"ten bytes.", True), ("sub/b.png", 2, b"five.", True)]
-    assert [(one.name, one.index, one.start, one.is_whole) for one in peeked.samples] == starts
-    assert list(into.parent.iterdir()) == [into]
-
-
-def test_survey_of_an_archive_counts_its_photos(bucket: Bucket, limits: Limits) -> None:
-    entries = [(f"{number}.jpg", bytes([number]) * 70_000) for number in range(5)]
-    archive = zipped(*entries, ("notes.txt", b"x"), method=zipfile.ZIP_STORED)
-    bucket.put("set.zip", archive)
-
-    peeked, size = worker_inputs.survey(f"s3://{bucket.name}/set.zip", limits)
-
-    assert (peeked.count, size, peeked.ignored.text) == (5, len(archive), "1 other file ignored: 1 .txt")
-    assert [(one.name, one.start, one.is_whole) for one in peeked.samples] == [
-        (name, content[:65_536], False) for name, content in entries
-    ]
-
-
-def test_survey_of_a_tar_gz_counts_its_photos(bucket: Bucket, limits: Limits) -> None:
-    bucket.put("set.tgz", gzip.compress(tarred(("a.jpg", b"first"), ("b.jpg", b"second"), ("notes.txt", b"x"))))
-    peeked, _ = worker_inputs.survey(f"s3://{bucket.name}/set.tgz", limits)
-    assert (peeked.count, peeked.ignored.text) == (2, "1 other file ignored: 1 .txt")
-    assert [(one.name, one.start) for one in peeked.samples] == [("a.jpg", b"first"), ("b.jpg", b"second")]
-
-
-def test_survey_of_a_damaged_archive_is_refused(bucket: Bucket, limits: Limits) -> None:
-    bucket.put("set.zip", zipped(("a.jpg", b"x"))[:-30])
-    with pytest.raises(StorageError, match=r"INPUT_REFUSED: s3://.*/set\.zip is damaged"):
-        worker_inputs.survey(f"s3://{bucket.name}/set.zip", limits)
-
-
-@pytest.mark.parametrize("name", ["none/", "none.zip"])
-def test_survey_of_a_missing_input_is_refused(name: str, bucket: Bucket, limits: Limits) -> None:
-    with pytest.raises(StorageError) as caught:
-        worker_inputs.survey(f"s3://{bucket.name}/{name}", limits)
-    assert caught.value.reason == "INPUT_NOT_FOUND"

@@ -93,16 +93,6 @@ def test_the_same_job_takes_over_the_result_without_a_run(
     assert maker(client, JOB) is None
 
 
-def test_photos_of_a_known_folder_are_not_copied(
-    attempt: Attempt, jobs_dir: Path, rough_models: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    attempt(JOB)
-    copied: list[Path] = []
-    monkeypatch.setattr("reconstruction_operator.transfer.fetch._copy", lambda source, *_, **__: copied.append(source))
-    attempt(AGAIN)
-    assert (copied, runs(rough_models)) == ([], 1)
-
-
 def test_an_archive_of_the_same_photos_is_the_same_input(
     attempt: Attempt, photos: Path, jobs_dir: Path, rough_models: Path
 ) -> None:

@@ -175,7 +175,7 @@ def test_parameters_that_no_worker_accepts_fail_a_job_that_was_not_sent() -> Non
 
 def test_the_finding_of_a_preflight_check_reaches_the_plan() -> None:
     desk = Desk("a")
-    desk.preflight._found[make_key("a")] = Checked(Verdict.UNUSABLE, reason="INPUT_NOT_FOUND", message="no folder")
+    desk.preflight._results[make_key("a")] = Checked(Verdict.UNUSABLE, reason="INPUT_NOT_FOUND", message="no folder")
 
     (made,) = desk.plan("a")
 

@@ -46,9 +46,12 @@ class Desk:
     def serve(self, *workers: WorkerInfo) -> None:
         self.catalogue.update(workers, {DIGEST: MODELS})
 
-    def wait(self, name: str, status: Status = WAITING, model: str = "photogrammetry") -> Job:
-        self.cache.put(make_body(name, spec={"modelType": model}))
-        job = self.cache.get(make_key(name))
+    def wait(
+        self, name: str, status: Status = WAITING, model: str = "photogrammetry", namespace: str = "default"
+    ) -> Job:
+        key = make_key(name, namespace)
+        self.cache.put(make_body(name, namespace=namespace, spec={"modelType": model}))
+        job = self.cache.get(key)
         self.preflight.planned(job, status)
         return job
 
@@ -137,6 +140,21 @@ async def test_each_thread_has_two_requests_at_most_and_the_oldest_jobs_come_fir
     assert [one.job_id for one in await desk.round()] == ["uid-job-1", "uid-job-2"]
 
 
+async def test_a_namespace_with_many_waiting_jobs_delays_no_other(desk: Desk) -> None:
+    for index in range(30):
+        desk.wait(f"many-{index}", namespace="many")
+    requests = await desk.round(after=3.0)
+    for namespace in ("few", "fewer"):
+        desk.wait(f"only-{namespace}", namespace=namespace)
+    checked = []
+    desk.now += 3.0
+    for _ in range(6):
+        checked.append(requests[0].namespace)
+        await desk.answer(requests[0])
+        requests = await desk.round()
+    assert checked == ["many", "many", "few", "many", "fewer", "many"]
+
+
 async def test_an_answer_enqueues_its_job_and_is_kept_until_the_status_has_it(desk: Desk) -> None:
     job = desk.wait("banana")
     (request,) = await desk.round(after=3.0)
@@ -181,7 +199,7 @@ async def test_a_deleted_job_leaves_nothing(desk: Desk) -> None:
     await desk.round()
     assert desk.preflight.found(job.key) is None
     assert not desk.preflight._waiting
-    assert not desk.preflight._asked
+    assert not desk.preflight._open
     assert not await desk.client.exists(desk.keys.checked("install"))
 
 

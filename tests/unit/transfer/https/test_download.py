@@ -7,9 +7,7 @@ import http.server
 import itertools
 import ssl
 import time
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -17,23 +15,7 @@ from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.https import addresses, download, speed
 from reconstruction_operator.transfer.limits import Limits
 
-from tests.support.servers.https import Handle, Server, running_https
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    with running_https(tmp_path) as running:
-        yield running
-
-
-def body(content: bytes, *, length: int | str | None = None) -> Handle:
-    def handle(handler: http.server.BaseHTTPRequestHandler) -> None:
-        handler.send_response(200)
-        handler.send_header("Content-Length", str(len(content) if length is None else length))
-        handler.end_headers()
-        handler.wfile.write(content)
-
-    return handle
+from tests.support.servers.https import Handle, Server, sending
 
 
 def endless(handler: http.server.BaseHTTPRequestHandler) -> None:
@@ -72,13 +54,13 @@ def status(code: int) -> Handle:
 
 
 def test_archive_is_downloaded_with_its_query(server: Server, limits: Limits) -> None:
-    server.pages["/a.zip"] = body(b"content")
+    server.pages["/a.zip"] = sending(b"content")
     assert server.get(server.url("/a.zip?token=1"), limits) == b"content"
     assert server.hosts == [f"localhost:{server.port}"]
 
 
 def test_certificate_is_checked_for_the_host_not_for_the_address(server: Server, limits: Limits) -> None:
-    server.pages["/a.zip"] = body(b"content")
+    server.pages["/a.zip"] = sending(b"content")
     hosts = replace(limits, https_hosts=("nas.example", "other.example"))
     assert server.get(server.url("/a.zip", "nas.example"), hosts) == b"content"
     with pytest.raises(StorageError, match=r"INPUT_UNREACHABLE: .*'other\.example' doesn't match"):
@@ -92,12 +74,12 @@ def test_server_with_an_untrusted_certificate_is_refused(server: Server, limits:
 
 
 def test_content_length_with_too_many_digits_is_ignored(server: Server, limits: Limits) -> None:
-    server.pages["/a.zip"] = body(b"content", length="9" * 5000)
+    server.pages["/a.zip"] = sending(b"content", length="9" * 5000)
     assert server.get(server.url("/a.zip"), limits) == b"content"
 
 
 def test_redirections_are_followed(server: Server, limits: Limits) -> None:
-    server.pages |= {"/1": to("/2"), "/2": to(server.url("/a.zip"), 307), "/a.zip": body(b"content")}
+    server.pages |= {"/1": to("/2"), "/2": to(server.url("/a.zip"), 307), "/a.zip": sending(b"content")}
     assert server.get(server.url("/1"), limits) == b"content"
 
 
@@ -136,9 +118,9 @@ def test_faulty_answer_has_a_reason(path: str, reason: str, text: str, *, server
         "/to-file": to("file:///etc/passwd"),
         "/to-other": to("https://other.example/"),
         "/to-user": to(f"https://me:secret@localhost:{server.port}/"),
-        "/large": body(b"x", length=10_000_000),
+        "/large": sending(b"x", length=10_000_000),
         "/endless": endless,
-        "/short": body(b"x" * 10, length=1000),
+        "/short": sending(b"x" * 10, length=1000),
         "/to-half": to("https://[::1"),
         "/to-blank": to("https://local host/"),
         "/to-dots": to("https://.localhost/"),
@@ -169,7 +151,7 @@ def test_allowlisted_host_at_a_metadata_address_is_not_connected_to(server: Serv
 
 
 def test_connection_goes_to_the_address_that_was_checked(server: Server, limits: Limits) -> None:
-    server.pages["/a.zip"] = body(b"content")
+    server.pages["/a.zip"] = sending(b"content")
     answers = [["127.0.0.1"]]  # a second query would fail: DNS rebinding
     assert server.get(server.url("/a.zip"), limits, resolve=lambda *_: answers.pop()) == b"content"
 
@@ -267,68 +249,10 @@ def test_not_all_addresses_of_a_host_with_very_many_are_tried(server: Server, li
 
 @pytest.mark.parametrize("listed", ["bücher.example", "xn--bcher-kva.example"])
 def test_a_host_in_another_script_is_asked_by_its_dns_name(listed: str, server: Server, limits: Limits) -> None:
-    server.pages["/a.zip"] = body(b"content")
+    server.pages["/a.zip"] = sending(b"content")
     named = replace(limits, https_hosts=(listed,))
     assert server.get(server.url("/a.zip", "bücher.example"), named) == b"content"
     assert server.hosts == [f"xn--bcher-kva.example:{server.port}"]
-
-
-def test_probe_reads_the_size_and_the_first_bytes_after_redirections(server: Server, limits: Limits) -> None:
-    server.pages["/a.zip"] = to("/b.zip")
-    server.pages["/b.zip"] = body(b"PK" + b"x" * 10_000)
-    size, head, read_at = download.probe(server.url("/a.zip"), limits, resolve=lambda *_: ["127.0.0.1"], tls=server.tls)
-    assert size == 10_002
-    assert head.startswith(b"PKxxx")
-    assert 512 <= len(head) <= 1_024
-    assert read_at is None
-    assert not server.target.exists()
-
-
-def parts(content: bytes, *, honest: bool = True) -> Handle:
-    """A server that sends parts; or announces them, and sends the whole."""
-
-    def handle(handler: http.server.BaseHTTPRequestHandler) -> None:
-        wanted = handler.headers["Range"] if honest else None
-        piece = content
-        if wanted:
-            first, last = wanted.removeprefix("bytes=").split("-")
-            piece = content[int(first) : int(last) + 1]
-        handler.send_response(206 if wanted else 200)
-        handler.send_header("Accept-Ranges", "bytes")
-        handler.send_header("Content-Length", str(len(piece)))
-        handler.end_headers()
-        handler.wfile.write(piece)
-
-    return handle
-
-
-@pytest.mark.parametrize(("honest", "found"), [(True, b"30-39"), (False, None)])
-def test_probe_reads_parts_where_the_server_sends_them(
-    server: Server, limits: Limits, honest: bool, found: bytes | None
-) -> None:
-    server.pages["/a.zip"] = to("/b.zip")
-    server.pages["/b.zip"] = parts(b"x" * 30 + b"30-39" + b"x" * 1000, honest=honest)
-    _, _, read_at = download.probe(server.url("/a.zip"), limits, resolve=lambda *_: ["127.0.0.1"], tls=server.tls)
-    assert read_at is not None
-    assert read_at(30, 5) == found
-
-
-@pytest.mark.parametrize(
-    ("answer", "reason"),
-    [
-        pytest.param(status(404), "INPUT_NOT_FOUND", id="missing"),
-        pytest.param(status(403), "INPUT_REFUSED", id="forbidden"),
-        pytest.param(status(500), "INPUT_UNREACHABLE", id="broken"),
-        pytest.param(body(b"PK", length=10**9), "INPUT_REFUSED", id="too large"),
-    ],
-)
-def test_probe_refuses_what_a_download_would_refuse(
-    answer: Handle, reason: str, server: Server, limits: Limits
-) -> None:
-    server.pages["/a.zip"] = answer
-    with pytest.raises(StorageError) as caught:
-        download.probe(server.url("/a.zip"), limits, resolve=lambda *_: ["127.0.0.1"], tls=server.tls)
-    assert caught.value.reason == reason
 
 
 def tagged(etag: str, content: bytes = b"content", *, lies: bool = False) -> Handle:

@@ -36,12 +36,12 @@ def test_a_request_is_read_back_from_its_line(request_: DeletionRequest) -> None
     assert DeletionRequest.from_line(line) == (request_, (Path("/mnt/dead"),))
 
 
-def test_the_process_takes_over_the_settings_of_deletions(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_process_takes_over_the_settings_of_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     grants = (("team", "/meshes/team"), ("*", "/meshes/all"))
     configure(monkeypatch, JOBS_DIR="/elsewhere", OUTPUT_ROOTS=("/meshes",), NAMESPACE_OUTPUTS=grants)
     wanted, line = config.settings, DeletionRequest("job-1").to_line(())
-    config.use(dataclasses.replace(wanted, JOBS_DIR="/jobs", OUTPUT_ROOTS=(), NAMESPACE_OUTPUTS=(), DRAIN_SECONDS=7.0))
+    config.use(dataclasses.replace(wanted, JOBS_DIR="/jobs", OUTPUT_ROOTS=(), NAMESPACE_OUTPUTS=(), BEAT_SECONDS=7.0))
 
     DeletionRequest.from_line(line)
 
-    assert config.settings == dataclasses.replace(wanted, DRAIN_SECONDS=7.0)
+    assert config.settings == dataclasses.replace(wanted, BEAT_SECONDS=7.0)

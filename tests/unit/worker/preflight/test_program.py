@@ -1,13 +1,11 @@
-"""Preflight program: its verdicts, with the settings that come with the request."""
+"""Preflight program: its verdicts."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from reconstruction_operator import config
 from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.contract.preflight import Checked, CheckRequest, Verdict
 from reconstruction_operator.jobfiles import publishing
@@ -18,18 +16,15 @@ from tests.support.settings import configure
 
 
 @pytest.fixture
-def photos(tmp_path: Path, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def photos(tmp_path: Path, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root = tmp_path / "photos"
     shutil.copytree(PHOTOS / "lund", root / "lund")
     configure(monkeypatch, INPUT_ROOTS=(str(root),), RECONSTRUCTION_SIMULATE="never")
-    before = config.settings
-    yield root
-    config.use(before)
+    return root
 
 
 def check(uri: str, model: str = "photogrammetry", **parameters: object) -> Checked:
-    request = CheckRequest("uid", "token", "install", "team", model, uri, parameters)
-    return program.perform(program.from_line(program.to_line(request)))
+    return program.perform(CheckRequest("uid", "token", "install", "team", model, uri, parameters))
 
 
 def test_a_usable_folder_is_described(photos: Path) -> None:

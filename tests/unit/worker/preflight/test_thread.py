@@ -38,7 +38,7 @@ def thread(client: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[PreflightTh
         hostname="worker@node", app=SimpleNamespace(amqp=SimpleNamespace(queues=queues)), pool=None
     )
     running = PreflightThread(consumer)
-    monkeypatch.setattr(running._process, "perform", lambda _: Checked(Verdict.USABLE, message="3 photos"))
+    monkeypatch.setattr(running, "check", lambda _: Checked(Verdict.USABLE, message="3 photos"))
     running.start(consumer)
     yield running
     worker_shutting_down.send(sender=None)
@@ -71,10 +71,9 @@ def test_malformed_requests_and_keys_do_not_end_the_thread(client: Any) -> None:
     wait_until(lambda: reports(client), "the result")
 
 
-def test_no_request_is_taken_while_earlier_checks_hang(thread: PreflightThread, client: Any) -> None:
+def test_no_request_is_taken_while_an_earlier_check_hangs(thread: PreflightThread, client: Any) -> None:
     left: Any = SimpleNamespace(running=True)
-    thread._process._left = [left] * 3
-    wait_until(lambda: thread._process.hangs, "the hung checks")
+    thread._hung = left
     client.lpush(
         KEYS.checks("celery"), REQUEST.to_text(), REQUEST.to_text()
     )  # the thread may take the one that it waited for

@@ -1,0 +1,118 @@
+"""Input survey: checks an input without copying it, to report early why a job would fail after hours in a queue.
+
+A folder or archive on the worker's disks is read as loading reads it, but only the headers of photos. Of object storage, the listing and
+the first bytes of a few photos are read; of an archive on a server, only its first bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from reconstruction_operator.readers import OBJECT_SCHEMES
+from reconstruction_operator.transfer import fetch, local, names, unpacker, uris
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.https import addresses, download
+from reconstruction_operator.transfer.limits import Limits
+from reconstruction_operator.transfer.names import Ignored
+from reconstruction_operator.transfer.objects import address, downloading
+from reconstruction_operator.transfer.objects.request import Connection, FetchRequest
+from reconstruction_operator.transfer.photos import checks, masks
+from reconstruction_operator.units import megabytes
+
+_REFUSED: Final = "INPUT_REFUSED"
+_START_BYTES: Final = 1 << 16  # read of each photo in an archive
+_ARCHIVE_SECONDS: Final = 10.0  # for an archive on a disk; the rest of a large one is left to the run
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """The contents of an input, as far as they are known without reading all of it."""
+
+    count: int | None  # of photos; None: an archive whose photos are counted only when it is unpacked
+    bytes: int | None
+    ignored: Ignored = field(default_factory=Ignored)
+
+    def __str__(self) -> str:
+        """Return the text for messages: "12 photos, 34 MB"."""
+        size = "" if self.bytes is None else megabytes(self.bytes)
+        if self.count is None:
+            return f"an archive of {size}" if size else "an archive"
+        return ", ".join(filter(None, (f"{self.count} photos", size, self.ignored.text)))
+
+
+def survey(
+    uri: str, limits: Limits, *, resolve: addresses.Resolve = addresses.resolve, tls: ssl.SSLContext | None = None
+) -> Survey:
+    """Check the input. Raises StorageError as `fetch.fetch` and `checks.check_all`."""
+    parts, shown = uris.split(uri, _REFUSED), uris.redacted(uri)
+    match parts.scheme:
+        case "file":
+            real = local.permitted(uris.local_path(parts, _REFUSED), shown, limits)
+            return _archive(real, shown, limits) if real.is_file() else _folder(real, shown, limits)
+        case "https":
+            size, head = download.probe(uri, limits, resolve=resolve, tls=tls)
+            return _remote_archive(head, size, shown)
+        case scheme if scheme in OBJECT_SCHEMES:
+            return _objects(uri, limits)
+        case scheme:
+            raise fetch.unknown_scheme(scheme, limits)
+
+
+def _folder(folder: Path, shown: str, limits: Limits) -> Survey:
+    listed = local.list_folder(folder, shown, limits)
+    for index, name in enumerate(listed.photos, start=1):
+        with listed.open(name) as file:
+            checks.check_header(file, f"photo {names.printable(name)} ({index} of {len(listed.photos)})", limits)
+    return Survey(masks.count_photos(listed.photos), listed.bytes, listed.ignored)
+
+
+def _archive(real: Path, shown: str, limits: Limits) -> Survey:
+    photos, others, until = set[str](), list[str](), time.monotonic() + _ARCHIVE_SECONDS
+    with local.open_archive(real, shown) as file:
+        size = os.fstat(file.fileno()).st_size
+        try:
+            with unpacker.translating_damage():
+                for entry in unpacker.files(file, unpacker.Budget(limits.max_bytes, limits.max_files)):
+                    if time.monotonic() > until:
+                        return Survey(None, size)
+                    if not names.is_photo(entry.name) or entry.name in photos:
+                        others.append(entry.name)
+                        continue
+                    photos.add(entry.name)
+                    with entry.open() as photo:
+                        start = photo.read(_START_BYTES + 1)
+                    _check_start(entry.name, start[:_START_BYTES], limits, is_whole=len(start) <= _START_BYTES)
+        except unpacker.RefusedError as error:
+            raise StorageError(_REFUSED, f"{shown} {error}") from None
+    return Survey(masks.count_photos(photos), size, names.ignored(others))
+
+
+def _objects(uri: str, limits: Limits) -> Survey:
+    place = address.permitted(
+        uri, _REFUSED, "read", schemes=limits.schemes, granted=limits.granted, namespace=limits.namespace
+    )
+    request = FetchRequest(place, Path(os.devnull), limits.max_bytes, limits.max_files, Connection.from_config())
+    listing, samples = downloading.sample(request)
+    if place.is_archive:
+        return _remote_archive(samples[0][1], listing.bytes, str(place))
+    for photo, start in samples:
+        _check_start(photo.name, start, limits, is_whole=len(start) == photo.bytes)
+    count = masks.count_photos(photo.name for photo in listing.objects)
+    return Survey(count, listing.bytes, names.ignored(listing.ignored))
+
+
+def _remote_archive(head: bytes, size: int | None, shown: str) -> Survey:
+    try:
+        unpacker.kind_of(head)
+    except unpacker.RefusedError as error:
+        raise StorageError(_REFUSED, f"{shown} {error}") from None
+    return Survey(None, size)
+
+
+def _check_start(name: str, start: bytes, limits: Limits, *, is_whole: bool) -> None:
+    checks.check_start(start, f"photo {names.printable(name)}", limits, is_whole=is_whole)

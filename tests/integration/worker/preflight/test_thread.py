@@ -1,0 +1,80 @@
+"""Preflight thread: the result of its process, its time limit, and a process that cannot be killed."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from reconstruction_operator.contract.preflight import CheckRequest, Verdict
+from reconstruction_operator.transfer import programs
+from reconstruction_operator.worker.preflight import thread as threads
+from reconstruction_operator.worker.preflight.thread import PreflightThread
+
+from tests.support.paths import PHOTOS
+from tests.support.settings import configure
+
+REQUEST = CheckRequest("uid", "token", "install", "team", "photogrammetry", f"file://{PHOTOS}/lund")
+
+
+@pytest.fixture
+def thread(jobs_dir: Path) -> PreflightThread:
+    """It has not begun."""
+    consumer: Any = SimpleNamespace(hostname="worker@node")
+    return PreflightThread(consumer)
+
+
+@pytest.fixture
+def stuck(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replace the program by one that hangs, as on a dead mount."""
+    (tmp_path / "stuck.py").write_text("import signal\nsignal.pause()\n")
+    monkeypatch.setattr(threads, "_PROGRAM", "stuck")
+    monkeypatch.setattr(threads, "_CHECK_SECONDS", 0.5)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+
+def test_a_real_process_returns_a_verdict(thread: PreflightThread, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(monkeypatch, INPUT_ROOTS=(str(PHOTOS),))
+    result = thread.check(REQUEST)
+    assert (result.verdict, result.reason) == (Verdict.USABLE, ""), result
+    assert " photos, " in result.message
+
+
+@pytest.mark.usefixtures("stuck")
+def test_a_hung_check_is_killed(thread: PreflightThread) -> None:
+    result = thread.check(REQUEST)
+    assert result.verdict is Verdict.UNKNOWN
+    assert "could not be checked within " in result.message
+    assert not thread.hangs
+
+
+@pytest.mark.usefixtures("stuck")
+def test_a_process_that_cannot_be_killed_prevents_further_checks(
+    thread: PreflightThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+    wait = subprocess.Popen.wait
+
+    def refuse(self: subprocess.Popen[bytes], timeout: float | None = None) -> int:
+        started.append(self)
+        raise subprocess.TimeoutExpired("check", timeout or 0.0)
+
+    monkeypatch.setattr(programs, "_KILL_SECONDS", 0.1)
+    with monkeypatch.context() as hanging:
+        hanging.setattr(subprocess.Popen, "wait", refuse)
+        hanging.setattr(subprocess.Popen, "poll", lambda _: None)
+        thread.check(REQUEST)
+        assert thread.hangs
+    wait(started[0])
+    assert not thread.hangs
+
+
+def test_a_process_that_ends_without_a_result_is_reported(
+    thread: PreflightThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads, "_PROGRAM", "no.such.program")
+    result = thread.check(REQUEST)
+    assert result.verdict is Verdict.UNKNOWN
+    assert "ended without a result" in result.message
