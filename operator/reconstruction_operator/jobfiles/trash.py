@@ -74,6 +74,19 @@ def expire(now: float) -> int:
     return sum(delete(kept) for kept in entries() if kept.until <= now)
 
 
+def make_room() -> int:
+    """Delete results before they expire, the first to expire first, until the job volume is not short; return their number.
+
+    Raises OSError if the volume cannot be measured or a result could not be deleted.
+    """
+    deleted = 0
+    for kept in entries():
+        if not disk.is_short(layout.trash().parent):
+            break
+        deleted += delete(kept)
+    return deleted
+
+
 def discard(job_id: str) -> None:
     """Delete that job's result before it expires."""
     kept = find(job_id)

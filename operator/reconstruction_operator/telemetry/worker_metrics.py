@@ -54,6 +54,11 @@ HIGHEST_MEMORY = _gauge(
     "model_highest_memory_bytes", "Maximum of model_peak_memory_bytes since the worker's start, by model.", ("model",)
 )
 
+RESULTS_EXPELLED = _counter(
+    "results_expelled",
+    "Results in the trash that were deleted before they expired, because the job volume was nearly full.",
+)
+
 # --- State ------------------------------------------------------------------------------------------------------------
 HEARTBEAT_FAILURES = _counter("heartbeat_failures", "Heartbeats of running attempts to which Redis did not reply.")
 RUNNING = _gauge("running_attempts", "Tasks that run now.")
