@@ -16,7 +16,6 @@ from reconstruction_operator.tasks.cleanup import clean_up
 from reconstruction_operator.transfer.folders.directories import Directory
 from reconstruction_operator.worker import deletion
 
-from devcluster import wait_until
 from tests.support.settings import configure
 from tests.support.worker.attempts import JOB, end_by_the_operator, kill_before_publishing, observe, run, want
 from tests.support.worker.deletions import delete_in_this_process
@@ -144,11 +143,3 @@ def test_a_repeated_clean_up_keeps_the_copy_of_a_result_in_the_trash(jobs_dir: P
     clean_up(JOB)
     assert (meshes / "banana" / "model.glb").is_file()
     assert not (jobs_dir / JOB).exists()
-
-
-def test_each_clean_up_deletes_expired_results_in_the_trash(client: redis.Redis, jobs_dir: Path) -> None:
-    run(namespace="red", name="banana")
-    deletion.clean_up(JOB, retain_seconds=1)
-    want(client, 1, "other")
-    wait_until(lambda: deletion.clean_up("other") or trash.find(JOB) is None, "the result to be deleted")
-    assert list(jobs_dir.iterdir()) == []

@@ -44,7 +44,7 @@ class PreflightProcess:
         Raises OSError if the process cannot be started.
         """
         path, shown = _path_of(request), uris.redacted(request.uri)
-        if path is not None and any(path.is_relative_to(one) for one in hung_mounts.known()):
+        if path is not None and hung_mounts.above(path) is not None:
             return Checked(Verdict.UNKNOWN, message=f"{shown} was not checked: an earlier check of its disk timed out.")
         child, line = Program.start(program.__name__), None
         until = time.monotonic() + self.seconds
