@@ -69,4 +69,9 @@ REPORTS_DROPPED = _counter(
     "reports_dropped", "Measurements of a pool's processes that were dropped because the pipe was full."
 )
 
+UNOWNED_FOLDERS = _gauge(
+    "unowned_job_folders",
+    "Job folders on the worker's volume that name no owner, so that their deletion is never ordered, by its last hourly report.",
+)
+
 BUILD = Info("build", "Version of the worker.", namespace=_PREFIX, registry=REGISTRY)
