@@ -72,6 +72,14 @@ def entries(folder: Path) -> list[Path]:
         return []
 
 
+def names(folder: Path) -> list[str]:
+    """Return the names of the folder's entries, for a large folder; an empty list if it does not exist."""
+    try:
+        return os.listdir(folder)  # noqa: PTH208  # pathlib makes a path of each name
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
 def read_regular(path: Path, max_bytes: int, *, within: int | None = None) -> bytes:
     """Read the first `max_bytes` of a regular file. Safe for files of unknown origin: never blocks on a pipe.
 

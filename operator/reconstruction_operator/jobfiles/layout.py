@@ -225,9 +225,9 @@ def trash() -> Path:
     return Path(config.settings.JOBS_DIR) / _TRASH
 
 
-def trashed() -> dict[str, Path]:
-    """Return the results in the trash, by the ids of their jobs."""
-    return {path.name.rpartition("~")[0]: path for path in disk.entries(trash())}
+def trashed() -> dict[str, str]:
+    """Return the names of the results in the trash, by the ids of their jobs."""
+    return {name.rpartition("~")[0]: name for name in disk.names(trash())}
 
 
 def names() -> Path:

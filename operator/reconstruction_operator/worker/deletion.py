@@ -53,12 +53,12 @@ def delete(job_id: str, *, cancelled: bool, retain_seconds: int | None = None) -
     folder = JobFolder.of(job_id)
     if cancelled:
         trash.discard(job_id)
-    retained = trash.find(job_id) is not None  # moved there by a worker that died afterwards
     # A run that is still active fails before it delivers, because its workspace is retired. The notes stay until all copies are deleted.
     for workspace in folder.workspaces():
         workspace.retire()
     for note in notes.deliveries(folder):
-        copy = cancelled or not (note.published or retained)
+        # A worker that died afterwards may have moved the result to the trash.
+        copy = cancelled or not (note.published or trash.find(job_id) is not None)
         try:
             process.perform(Withdrawal(note.uri, job_id, EVERY_ATTEMPT, note.owner.namespace, copy=copy))
         except StorageError as error:  # the settings have changed since the delivery
