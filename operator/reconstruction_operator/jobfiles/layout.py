@@ -216,8 +216,10 @@ def delete(path: Path, job_id: str) -> None:
 
     Raises FileNotFoundError if the folder does not exist, OSError if it could not be renamed or deleted.
     """
-    disk.delete_tree(condemn(path, job_id))
-    drop_empty()
+    try:
+        disk.delete_tree(condemn(path, job_id))
+    finally:
+        drop_empty()
 
 
 def trash() -> Path:
