@@ -5,6 +5,4 @@ import time
 
 sys.stdin.readline()
 while True:
-    sys.stdout.write(".\n")
-    sys.stdout.flush()
-    time.sleep(0.02)
+    time.sleep(0.02)  # as a call that responds slowly

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
+from pathlib import Path
 from typing import Any, Final
 
 from reconstruction_operator.transfer import uris
@@ -15,6 +16,7 @@ from reconstruction_operator.worker.deleting.program import Withdrawal
 
 _PROGRAM: Final = program.__name__
 SECONDS: Final = 60.0  # for one withdrawal
+_POLL_SECONDS: Final = 0.5
 _STALL_SECONDS: Final = 15.0  # without progress, after which a mount counts as hung; a store has timeouts of its own
 
 
@@ -46,17 +48,26 @@ def perform(withdrawal: Withdrawal) -> None:
 
 
 def _exchange(child: Program, line: bytes, stall_seconds: float) -> dict[str, Any] | None:
-    """Return the outcome; None if the program began, and then made no progress for `stall_seconds`. Raises OSError if it ended or is slow."""
-    deadline = until = time.monotonic() + SECONDS
+    """Return the outcome; None if the program made no progress for `stall_seconds`. Raises OSError if it ended or is slow."""
     with contextlib.suppress(BrokenPipeError):
         child.send(line)
-    while (answer := child.read_line(until)) == program.MARK:
-        until = min(deadline, time.monotonic() + stall_seconds)
-    if answer is None and until < deadline:
-        return None
-    if answer is None:
-        raise TimeoutError(f"not finished within {SECONDS:.0f} s; the next order continues")
+    before, changed_at = "", (begun := time.monotonic())
+    while (answer := child.read_line(time.monotonic() + _POLL_SECONDS)) is None:
+        progress, now = _progress(child.process.pid), time.monotonic()
+        if progress != before:
+            before, changed_at = progress, now
+        elif now - changed_at >= stall_seconds:
+            return None
+        if now - begun >= SECONDS:
+            raise TimeoutError(f"not finished within {SECONDS:.0f} s; the next order continues")
     if not answer:
         raise OSError("the process that deletes copies has ended")
     message: dict[str, Any] = json.loads(answer)
     return message
+
+
+def _progress(process: int) -> str:
+    """Return the processor time and the context switches of the process, which do not change while one system call hangs."""
+    times = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return " ".join([*times, *(line for line in lines if "ctxt_switches" in line)])

@@ -1,7 +1,7 @@
 """Withdrawal program: `python -P -m reconstruction_operator.worker.deleting.program` deletes one job's copies at one address.
 
-It is a separate process because a call on a dead mount never returns. It reads the withdrawal and the settings from stdin. It writes a mark
-to stdout when it starts and while it makes progress, and finally the outcome. It ends with its worker.
+It is a separate process because a call on a dead mount never returns. It reads the withdrawal and the settings from stdin, and writes the
+outcome to stdout. It ends with its worker.
 """
 
 from __future__ import annotations
@@ -10,18 +10,14 @@ import json
 import os
 import sys
 import threading
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from reconstruction_operator import config, privacy
 from reconstruction_operator.transfer import outputs
 from reconstruction_operator.transfer.programs import failure_message
 from reconstruction_operator.transfer.runs import Run
-
-MARK: Final = b"."
-_MARK_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +55,6 @@ def main() -> None:
     withdrawal = Withdrawal.from_line(sys.stdin.buffer.readline())
     threading.Thread(target=_wait_for_the_end, daemon=True).start()
     message: dict[str, Any] = {"done": True}
-    marked_at = 0.0
-
-    def mark(*_: object) -> None:
-        """Write a mark: at the start, and before system calls that open, list, move and delete."""
-        nonlocal marked_at
-        if time.monotonic() - marked_at >= _MARK_SECONDS:
-            marked_at = time.monotonic()
-            os.write(sys.stdout.fileno(), MARK + b"\n")
-
-    mark()
-    sys.addaudithook(mark)
     try:
         withdrawal.perform()
     except Exception as error:  # noqa: BLE001  # the worker reports it
