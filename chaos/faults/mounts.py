@@ -1,25 +1,31 @@
-"""Mount fault: a mount with copies hangs while the operator orders their deletion."""
+"""Mount faults: a mount with copies hangs while the operator orders their deletion; the disk of a tenant's copies is full."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import shutil
+import time
 import uuid
 from typing import Final
 
 import redis
 from celery import Celery
+from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.records import Owner
 from reconstruction_operator.state import calls, operator_calls
 
 from chaos.faults.table import PATIENCE_SECONDS, Context, Fault, Heal
 from chaos.polling import wait_for
+from chaos.system.disk import Disk
 from chaos.system.scene import Scene
 from devcluster import DevclusterError
-from devcluster.mounts import dead_mount
+from devcluster.mounts import dead_mount, small_disk
 
 _JOBS = 20  # more than the slots of all workers
+_DELIVERIES = 3
+_RETAIN_SECONDS = 3600.0
 _INSTALL = "chaos"  # the operators of the run ignore its records
 _LEADER: Final[operator_calls.Leader] = {"fence": 1, "install_id": _INSTALL}
 _QUEUE = "celery"
@@ -46,6 +52,44 @@ def _hang(context: Context) -> Heal:
     return heal
 
 
+def _fill_a_tenants_disk(context: Context) -> Heal:
+    """Deliver results of one tenant to its full disk. Results of another tenant, which are in the trash, must stay there."""
+    scene, stack = context.scene, contextlib.ExitStack()
+    place = scene.delivered / f".full-{uuid.uuid4().hex[:8]}"  # hidden from the witnesses of copies
+    place.mkdir()
+    context.missed = not stack.enter_context(small_disk(place, 1))
+    if not context.missed:
+        Disk(place, own=True).fill()
+    retained = scene.jobs_dir / ".trash" / f"{place.name[1:]}-retained~{int(time.time() + _RETAIN_SECONDS)}"
+    retained.mkdir(parents=True)
+    (retained / "model.glb").write_bytes(b"mesh")
+    job_ids = [f"{place.name[1:]}-{number}" for number in range(_DELIVERIES)]
+    with contextlib.suppress(redis.RedisError), Celery("chaos", broker=scene.redis.url(0), set_as_current=False) as app:
+        for job_id in job_ids:
+            _put_record(scene, job_id)
+            output = f"file://{place / job_id}"
+            job = Envelope(install_id=_INSTALL, namespace="red", name=job_id, output_uri=output, last=True)
+            message = (job_id, "placeholder", job.to_json())
+            app.send_task("reconstruction.process", message, task_id=f"{job_id}-1", queue=_QUEUE, retry=False)
+
+    def heal() -> None:
+        is_kept = (retained / "model.glb").exists()
+        stack.close()
+        _clean_up(scene, job_ids)
+        shutil.rmtree(retained, ignore_errors=True)
+        if not is_kept:
+            raise DevclusterError("a full disk of one tenant's copies cost another tenant's result in the trash")
+
+    return heal
+
+
+def _put_record(scene: Scene, job_id: str) -> None:
+    put = operator_calls.put_record(
+        Keys(""), job_id=job_id, namespace="red", name=job_id, attempt=1, queue=_QUEUE, **_LEADER
+    )
+    calls.run(scene.state, put)
+
+
 def _owner(job_id: str) -> Owner:
     return Owner(job_id, _INSTALL, "red", job_id, _QUEUE, 1)
 
@@ -54,10 +98,7 @@ def _order(scene: Scene, job_ids: list[str]) -> None:
     """Write records and cancel flags, then send clean-up messages, as the operator does."""
     with contextlib.suppress(redis.RedisError), Celery("chaos", broker=scene.redis.url(0), set_as_current=False) as app:
         for job_id in job_ids:
-            put = operator_calls.put_record(
-                Keys(""), job_id=job_id, namespace="red", name=job_id, attempt=1, queue=_QUEUE, **_LEADER
-            )
-            calls.run(scene.state, put)
+            _put_record(scene, job_id)
             calls.run(scene.state, operator_calls.assert_cancelled(Keys(""), job_id=job_id, **_LEADER))
             app.send_task("reconstruction.cleanup", (job_id,), queue=_QUEUE, retry=False)
 
@@ -83,4 +124,8 @@ def _clean_up(scene: Scene, job_ids: list[str]) -> None:
             calls.run(scene.state, forget)
 
 
-FAULTS: Final = (Fault("mount of copies hangs during clean-ups", "mounts", _hang, hold=(4.0, 15.0), needs_disk=True),)
+FAULTS: Final = (
+    Fault("mount of copies hangs during clean-ups", "mounts", _hang, hold=(4.0, 15.0), needs_disk=True),
+    # On the same target as the faults of the job volume, whose shortage may cost results in the trash.
+    Fault("disk of a tenant's copies full", "disk", _fill_a_tenants_disk, hold=(4.0, 10.0), needs_disk=True),
+)

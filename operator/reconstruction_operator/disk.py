@@ -16,6 +16,12 @@ from typing import BinaryIO
 
 _DELETE_SECONDS = 10.0  # a process that still writes into the folder can make many tries fail
 _CHUNK_BYTES = 1 << 20
+_SHORT_SHARE = 20  # a file system is short if less than a twentieth is left,
+_SHORT_BYTES = 10 << 30  # but at most these bytes
+_SHORT_INODES = 10_000  # and inodes
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""Errors of a write to a full file system or beyond a quota."""
 
 
 def set_aside(path: Path, prefix: str) -> Path | None:
@@ -62,6 +68,14 @@ def entries(folder: Path) -> list[Path]:
     """Return the entries of the folder; an empty list if it does not exist."""
     try:
         return list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def names(folder: Path) -> list[str]:
+    """Return the names of the folder's entries, for a large folder; an empty list if it does not exist."""
+    try:
+        return os.listdir(folder)  # noqa: PTH208  # pathlib makes a path of each name
     except (FileNotFoundError, NotADirectoryError):
         return []
 
@@ -115,4 +129,28 @@ def free_bytes(path: Path) -> int | None:
         with contextlib.suppress(OSError):
             usage = os.statvfs(candidate)
             return usage.f_bavail * usage.f_frsize
+    return None
+
+
+def is_short(path: Path) -> bool:
+    """Return whether less than a twentieth of the file system at `path` is left, in bytes (at most 10 GiB) or inodes (at most 10,000).
+
+    Raises OSError if it cannot be measured.
+    """
+    usage = os.statvfs(path)
+    free_bytes, all_bytes = usage.f_bavail * usage.f_frsize, usage.f_blocks * usage.f_frsize
+    return free_bytes < min(all_bytes // _SHORT_SHARE, _SHORT_BYTES) or usage.f_favail < min(
+        usage.f_files // _SHORT_SHARE, _SHORT_INODES
+    )
+
+
+def shares_disk(path: Path, other: Path) -> bool:
+    """Return whether both paths, or their nearest parents that exist, are on the same file system."""
+    return _device(path) == _device(other)
+
+
+def _device(path: Path) -> int | None:
+    for candidate in (path, *path.parents):
+        with contextlib.suppress(OSError):
+            return candidate.stat().st_dev
     return None

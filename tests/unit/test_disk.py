@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from reconstruction_operator import disk
@@ -46,3 +47,21 @@ def test_free_bytes_of_a_missing_folder_are_its_parents(tmp_path: Path) -> None:
     free = disk.free_bytes(tmp_path / "not" / "there")
     assert free is not None
     assert free > 0
+
+
+@pytest.mark.parametrize(
+    ("left", "is_short"),
+    [
+        pytest.param({}, False, id="half-of-it"),
+        pytest.param({"f_bavail": 49}, True, id="less-than-a-twentieth"),
+        pytest.param({"f_blocks": 1 << 40, "f_bavail": 11 << 18}, False, id="eleven-gibibytes-of-a-large-disk"),
+        pytest.param({"f_favail": 4}, True, id="no-inodes"),
+        pytest.param({"f_files": 0, "f_favail": 0}, False, id="inodes-without-a-limit"),
+    ],
+)
+def test_a_file_system_is_short_of_bytes_or_inodes(
+    left: dict[str, int], is_short: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = {"f_frsize": 4096, "f_blocks": 1000, "f_bavail": 500, "f_files": 100, "f_favail": 50} | left
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(**usage))
+    assert disk.is_short(tmp_path) is is_short

@@ -108,7 +108,7 @@ _TABLE = (
         "OUTPUT_UPLOAD_FAILED",
         True,
         True,
-        "Check that the server of spec.output.uri answers the workers; the result is kept, and only its delivery is repeated.",
+        "Check that the server or disk of spec.output.uri answers the workers and has space; a finished result is kept, and only its delivery is repeated.",
     ),
     Reason("QUEUE_REFUSED", False, True, "Use a spec.queue that is open to the job's namespace."),
     Reason("PRIORITY_REFUSED", False, True, "Use another spec.priority."),

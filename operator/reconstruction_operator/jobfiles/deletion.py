@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+from pathlib import Path
 
 from reconstruction_operator import disk
 from reconstruction_operator.jobfiles import layout, notes, results, trash
@@ -32,6 +34,37 @@ def delete_job_files(job_id: str, *, retain_until: float = 0.0) -> bool:
     return existed
 
 
+def drop_empty_folders(before: float) -> None:
+    """Delete job folders without any content that last changed before that time (seconds since 1970). Failures are logged.
+
+    A worker that was killed at its start leaves such a folder, without the note that names its owner. The folder of a bare `delay()`
+    stays: its caller makes it.
+
+    Raises OSError if the job folders cannot be listed.
+    """
+    for folder in JobFolder.all():
+        try:
+            changed_at = _changed_at(folder)
+            if changed_at is not None and changed_at < before and folder.condemn():
+                for tombstone in folder.condemned():
+                    disk.delete_tree(tombstone)
+        except (OSError, ValueError) as error:
+            logger.warning("could not delete the empty folder %s: %s", folder.root, error)
+    layout.drop_empty()
+
+
+def _changed_at(folder: JobFolder) -> float | None:
+    """Return when the newest directory of the folder last changed; None if a file has content, or a caller made the folder."""
+    if folder.input.exists():
+        return None
+    newest = 0.0
+    for root, _, files in os.walk(folder.root, onerror=_fail):
+        if any((Path(root) / name).lstat().st_size for name in files):
+            return None
+        newest = max(newest, Path(root).stat().st_mtime)
+    return newest or None
+
+
 def finish_deletions() -> None:
     """Delete the tombstones of interrupted deletions. A failure is logged; the next call tries again."""
     for tombstone in layout.tombstones():
@@ -40,3 +73,7 @@ def finish_deletions() -> None:
         except OSError as error:
             logger.warning("could not finish an earlier deletion: %s", error)
     layout.drop_empty()
+
+
+def _fail(error: OSError) -> None:
+    raise error

@@ -4,12 +4,12 @@
     <JOBS_DIR>/<job id>/attempts/<n>-<run>   staging directory of one run of attempt n, with its `owner.json`
     <JOBS_DIR>/<job id>/attempts/<n>-<run>/failed  files of a failed job for inspection; only `owner.json` is beside them
     <JOBS_DIR>/<job id>/output               the result; appears by one rename, sealed by its `manifest.json`
-    <JOBS_DIR>/.deleted/<job id>-<random>    tombstone of a job's folder; `.deleted` exists only while it holds some
+    <JOBS_DIR>/.deleted/<job id>-<random>    tombstone of a job's folder or of a part of it; `.deleted` exists only while it holds some
     <JOBS_DIR>/.trash/<job id>~<until>       result of a deleted job, kept until that time (`trash`)
     <JOBS_DIR>/.names/<digest>/<job id>      index entry of a result, by namespace and name of its job (`results`)
 
 An attempt can have two runs, if Redis loses its data after the first one started. Other names that begin with a dot are
-tombstones too: moved aside by one atomic rename, to be deleted.
+moved aside by one atomic rename, to be deleted.
 """
 
 from __future__ import annotations
@@ -179,22 +179,14 @@ class Workspace:
         """Rename the workspace to a tombstone: the next rename of a run that still works here fails."""
         disk.set_aside(self.root, _GONE)
 
-    def _delete_little(self) -> None:
-        """Delete the few entries that a run without input leaves after publishing: much faster than deleting an arbitrary tree."""
-        self.scratch.rmdir()
-        self.photos.rmdir()
-        self.owner_note.unlink(missing_ok=True)  # last, because it names the owner of the other files
-        self.root.rmdir()
-
     def discard(self) -> None:
         """Delete the workspace, and the folders above it if they are empty. Failures are only logged."""
         try:
-            self._delete_little()
-        except OSError:  # it holds other entries, or another process deletes it
-            try:
-                disk.delete_tree(self.root)
-            except OSError as error:
-                logger.warning("could not delete %s: %s", self.root, error)
+            delete(self.root, self.root.parent.parent.name)
+        except FileNotFoundError:  # another process has deleted it
+            pass
+        except OSError as error:
+            logger.warning("could not delete %s: %s", self.root, error)
         for folder in (self.root.parent, self.root.parent.parent):
             with contextlib.suppress(OSError):
                 folder.rmdir()
@@ -219,14 +211,25 @@ def condemn(path: Path, job_id: str) -> Path:
         return tombstone
 
 
+def delete(path: Path, job_id: str) -> None:
+    """Delete a folder of that job. It becomes a tombstone first: files without the note that names their owner are never found.
+
+    Raises FileNotFoundError if the folder does not exist, OSError if it could not be renamed or deleted.
+    """
+    try:
+        disk.delete_tree(condemn(path, job_id))
+    finally:
+        drop_empty()
+
+
 def trash() -> Path:
     """Return the folder of the trash, which exists only while it holds a result."""
     return Path(config.settings.JOBS_DIR) / _TRASH
 
 
-def trashed() -> dict[str, Path]:
-    """Return the results in the trash, by the ids of their jobs."""
-    return {path.name.rpartition("~")[0]: path for path in disk.entries(trash())}
+def trashed() -> dict[str, str]:
+    """Return the names of the results in the trash, by the ids of their jobs."""
+    return {name.rpartition("~")[0]: name for name in disk.names(trash())}
 
 
 def names() -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 from reconstruction_operator import disk
 from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.contract.manifest import Manifest
+from reconstruction_operator.jobfiles import layout
 from reconstruction_operator.jobfiles import manifest as manifests
 from reconstruction_operator.jobfiles.layout import JobFolder, Workspace
 
@@ -60,4 +61,4 @@ def _clear(folder: JobFolder, *, replace: bool) -> None:
     with contextlib.suppress(OSError):  # the folder no longer blocks the output, and is deleted with the job's folder
         if not replace and manifests.read_sealed(previous, folder.job_id) is not None:
             previous.rename(folder.output)
-        disk.delete_tree(previous)
+        layout.delete(previous, folder.job_id)

@@ -139,12 +139,14 @@ def _entered(folder: Path) -> list[str]:
 
 def _result(job_id: str) -> EarlierResult | None:
     # In this order, since the result may meanwhile be moved from the job's folder to the trash.
-    return _whole(JobFolder.of(job_id).output, job_id) or _whole(layout.trashed().get(job_id), job_id)
+    found = _whole(JobFolder.of(job_id).output, job_id)
+    name = None if found else layout.trashed().get(job_id)
+    return found if name is None else _whole(layout.trash() / name, job_id)
 
 
-def _whole(path: Path | None, job_id: str) -> EarlierResult | None:
-    manifest = manifests.read_sealed(path, job_id) if path is not None else None
-    if path is not None and manifest is not None:
+def _whole(path: Path, job_id: str) -> EarlierResult | None:
+    manifest = manifests.read_sealed(path, job_id)
+    if manifest is not None:
         with contextlib.suppress(OSError):
             return EarlierResult(path, manifest, (path / MANIFEST).stat().st_mtime)
     return None

@@ -60,7 +60,7 @@ def entries() -> list[Kept]:
 
 def find(job_id: str) -> Kept | None:
     """Return that job's result if it is in the trash."""
-    return next((kept for kept in entries() if kept.job_id == job_id), None)
+    return next((kept for kept in _entries(f"{job_id}~") if kept.job_id == job_id), None)
 
 
 def seconds_of(folder: JobFolder) -> int:
@@ -74,6 +74,19 @@ def expire(now: float) -> int:
     return sum(delete(kept) for kept in entries() if kept.until <= now)
 
 
+def make_room() -> int:
+    """Delete results before they expire, the first to expire first, until the job volume is not short; return their number.
+
+    Raises OSError if the volume cannot be measured or a result could not be deleted.
+    """
+    deleted = 0
+    for kept in entries():
+        if not disk.is_short(layout.trash().parent):
+            break
+        deleted += delete(kept)
+    return deleted
+
+
 def discard(job_id: str) -> None:
     """Delete that job's result before it expires."""
     kept = find(job_id)
@@ -81,11 +94,13 @@ def discard(job_id: str) -> None:
         delete(kept)
 
 
-def _entries() -> Iterator[Kept]:
-    for path in disk.entries(layout.trash()):
-        job_id, mark, until = path.name.rpartition("~")
+def _entries(prefix: str = "") -> Iterator[Kept]:
+    for name in disk.names(layout.trash()):
+        if not name.startswith(prefix):  # first, since the trash may hold very many results
+            continue
+        job_id, mark, until = name.rpartition("~")
         if mark and job_id and until.isascii() and until.isdigit():
-            yield Kept(path, job_id, int(until))
+            yield Kept(layout.trash() / name, job_id, int(until))
 
 
 def delete(kept: Kept) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from reconstruction_operator import disk
 from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.jobfiles import layout
 from reconstruction_operator.jobfiles.layout import JobFolder, Workspace
 
 logger = logging.getLogger(__name__)
@@ -45,7 +46,7 @@ def delete_predecessors(job_id: str, heir: Workspace) -> None:
             _inherit(_whole(earlier.fetched), heir.fetched)
             _inherit([path for path in (earlier.loaded,) if path.exists()], heir.root)
             _inherit(sealed_stages(earlier), heir.stages)
-            disk.delete_tree(tombstone)
+            layout.delete(tombstone, job_id)
         except OSError as error:
             logger.warning("could not delete %s of an earlier attempt: %s", tombstone, error)
 

@@ -31,6 +31,7 @@ _POLL_SECONDS = 0.1  # interval at which the guard checks the worker and the mod
 _REPORT_SECONDS = 0.1  # minimum interval of reports within a step, so that the worker need not decode too many
 _ORPHAN_SIGNAL_OPTION = 1  # PR_SET_PDEATHSIG of prctl(2)
 _PATIENCE_SECONDS = 5.0  # how long an important message waits for a full pipe
+_AMPLE_BYTES = 1 << 30  # with so much left, a write that names no file failed on another disk
 
 _KEEP_FIRST = ("zlib", "bz2", "lzma", "ssl", "sqlite3")
 """Modules to import before any native library. If pycolmap is loaded first, its own copies of these libraries shadow the system's,
@@ -118,12 +119,31 @@ def _outcome(request: exchange.RunRequest, report: Report) -> ModelMessage:
         return FailureMessage("OUT_OF_MEMORY", f"the model ran out of memory with {len(work.photos)} photos")
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return FailureMessage(
-                "DISK_FULL", f"the disk was full: {error.strerror} ({error.filename or work.scratch_dir})"
-            )
+            return _disk_full(error, work.scratch_dir)
         return DefectMessage(traceback.format_exc())
     except Exception:  # noqa: BLE001  # a defect of the model; the worker reports the traceback
         return DefectMessage(traceback.format_exc())
+
+
+def _disk_full(error: OSError, scratch: Path) -> FailureMessage:
+    where = error.filename if isinstance(error.filename, str) else ""
+    if _is_elsewhere(error, where, scratch):
+        text = (
+            f"a file system of the worker is full, not the job volume: {error.strerror} ({where or 'perhaps /dev/shm'})"
+        )
+        return FailureMessage("WORKER_ERROR", text)
+    return FailureMessage("DISK_FULL", f"the disk was full: {error.strerror} ({where or scratch})")
+
+
+def _is_elsewhere(error: OSError, where: str, scratch: Path) -> bool:
+    """Return whether not the job volume is full, where the scratch folder is, but another file system, such as /dev/shm."""
+    with contextlib.suppress(OSError):
+        if where:
+            return Path(where).parent.stat().st_dev != scratch.stat().st_dev
+        space = os.statvfs(scratch)  # does not show quotas
+        has_inodes = space.f_favail > 0 or not space.f_files
+        return error.errno == errno.ENOSPC and has_inodes and space.f_bavail * space.f_frsize >= _AMPLE_BYTES
+    return False
 
 
 def _reporter(messages: int) -> Report:

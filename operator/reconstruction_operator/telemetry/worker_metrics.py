@@ -54,11 +54,21 @@ HIGHEST_MEMORY = _gauge(
     "model_highest_memory_bytes", "Maximum of model_peak_memory_bytes since the worker's start, by model.", ("model",)
 )
 
+RESULTS_EXPELLED = _counter(
+    "results_expelled",
+    "Results in the trash that were deleted before they expired, because the job volume was nearly full.",
+)
+
 # --- State ------------------------------------------------------------------------------------------------------------
 HEARTBEAT_FAILURES = _counter("heartbeat_failures", "Heartbeats of running attempts to which Redis did not reply.")
 RUNNING = _gauge("running_attempts", "Tasks that run now.")
 SLOTS = _gauge("slots", "Tasks that can run at the same time.")
 DRAINING = _gauge("draining", "1 while the worker drains: it was asked to stop, and accepts no more jobs.")
 MODEL_AVAILABLE = _gauge("model_available", "1 for each installed model that can run here, by model.", ("model",))
+
+UNOWNED_FOLDERS = _gauge(
+    "unowned_job_folders",
+    "Job folders on the worker's volume that name no owner, so that their deletion is never ordered, by its last hourly report.",
+)
 
 BUILD = Info("build", "Version of the worker.", namespace=_PREFIX, registry=REGISTRY)

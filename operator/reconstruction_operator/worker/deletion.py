@@ -4,87 +4,67 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Final
 
-from reconstruction_operator.api.identity import TaskId, check_job_id
+from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import ObservedJob
+from reconstruction_operator.jobfiles import notes, trash
+from reconstruction_operator.jobfiles.deletion import delete_job_files
+from reconstruction_operator.jobfiles.layout import JobFolder
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import calls, reads, worker_calls
 from reconstruction_operator.telemetry import logs
-from reconstruction_operator.worker.deleting import process_pool, turns
-from reconstruction_operator.worker.deleting.process import DeletionProcess
-from reconstruction_operator.worker.deleting.request import DeletionRequest
+from reconstruction_operator.transfer.errors import StorageError
+from reconstruction_operator.transfer.runs import EVERY_ATTEMPT
+from reconstruction_operator.worker.deleting import process
+from reconstruction_operator.worker.deleting.program import Withdrawal
 
 logger = logging.getLogger(__name__)
 
-DELETE_SECONDS: Final = 60.0
-
 
 def clean_up(job_id: str, *, retain_seconds: int | None = None) -> None:
-    """Delete the files of a finished job and record the deletion. A worker does this for one job at a time (`deleting.turns`).
+    """Delete the files of a finished job and record the deletion.
 
     `retain_seconds`: how long the result stays in the trash (None: as in its manifest). A cancelled job's result is deleted at once.
 
     Nothing is deleted if Redis has lost the job. Raises OSError and OvertakenError as `delete`, RedisError if Redis is unavailable.
     """
-    turns.take(job_id, clean_up_now, retain_seconds=retain_seconds)
-
-
-def clean_up_now(job_id: str, process: DeletionProcess, *, retain_seconds: int | None = None) -> None:
-    """Clean up as `clean_up` does, without waiting for a turn. Then delete the expired results in the trash."""
     job = _newest_attempt(job_id)
     if job is None or job.record is None:
         logger.warning("Redis has lost job %s: its files stay until the operator orders their deletion again", job_id)
         return
     record = job.record
     with logs.about(namespace=record.namespace, job=record.name, uid=job_id, attempt=record.attempt):
-        request = DeletionRequest(job_id, cancelled=_is_cancelled(job), retain_seconds=retain_seconds)
-        existed = process.perform(request, DELETE_SECONDS)
+        existed = delete(job_id, cancelled=_is_cancelled(job), retain_seconds=retain_seconds)
         calls.run(job_manager.get_redis_client(), worker_calls.mark_cleaned(Keys(), job_id))
         done = "are deleted" if existed else "were deleted before"
         logger.info("%s/%s: its files %s", record.namespace, record.name, done)
-    try:
-        process.perform(DeletionRequest.of_trash(time.time()), DELETE_SECONDS)
-    except OSError as error:  # the next clean-up continues
-        logger.warning("the trash could not be emptied: %s", error)
 
 
-def delete(job_id: str, *, cancelled: bool) -> bool:
+def delete(job_id: str, *, cancelled: bool, retain_seconds: int | None = None) -> bool:
     """Delete the job's files; return whether there were any. Idempotent: it may be repeated, also after a crash.
-
-    A deletion on a dead mount is killed after a minute: neither a cancelled job nor a worker waits for the mount.
 
     Unless the job is `cancelled`, a delivered copy of a published result stays, since it may have been reported.
 
     Raises ValueError for an unsafe job id; OSError or OvertakenError if a file could not be deleted in time. The notes in the
     folder still name it then.
     """
-    return process_pool.perform(DeletionRequest(check_job_id(job_id), cancelled=cancelled), DELETE_SECONDS)
-
-
-def prepare() -> None:
-    """Start a deletion process in advance, since the start takes far longer than most deletions. Never raises."""
-    try:
-        process_pool.prepare()
-    except OSError as error:  # the deletion itself tries again
-        logger.info("the process that deletes files is not started in advance: %s", error)
-
-
-def empty_trash() -> None:
-    """Delete all results in the trash before they expire, because a run needs the disk. A failure is logged."""
-    try:
-        if process_pool.perform(DeletionRequest.of_trash(float("inf")), DELETE_SECONDS):
-            logger.warning("the disk is full: the results in the trash are deleted")
-    except OSError as error:
-        logger.error("the trash could not be emptied: %s", error)  # noqa: TRY400  # the message is enough
-
-
-def withdraw(uri: str, job_id: str, attempt: int, *, workspace: str, namespace: str, copy: bool) -> None:
-    """Delete the copies that attempts of the job up to `attempt` delivered to `uri`, as `outputs.withdraw`, within a minute."""
-    request = DeletionRequest(job_id, uri=uri, copy=copy, attempt=attempt, workspace=workspace, namespace=namespace)
-    process_pool.perform(request, DELETE_SECONDS)
+    folder = JobFolder.of(job_id)
+    if cancelled:
+        trash.discard(job_id)
+    # A run that is still active fails before it delivers, because its workspace is retired. The notes stay until all copies are deleted.
+    for workspace in folder.workspaces():
+        workspace.retire()
+    for note in notes.deliveries(folder):
+        # A worker that died afterwards may have moved the result to the trash.
+        copy = cancelled or not (note.published or trash.find(job_id) is not None)
+        try:
+            process.perform(Withdrawal(note.uri, job_id, EVERY_ATTEMPT, note.owner.namespace, copy=copy))
+        except StorageError as error:  # the settings have changed since the delivery
+            logger.warning("not permitted to delete the delivered copy of job %s: %s", job_id, error)
+    retain = 0 if cancelled else trash.seconds_of(folder) if retain_seconds is None else retain_seconds
+    return delete_job_files(job_id, retain_until=time.time() + retain if retain else 0.0)
 
 
 def _is_cancelled(job: ObservedJob) -> bool:

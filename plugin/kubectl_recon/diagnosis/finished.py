@@ -169,8 +169,8 @@ _KINDS: Final[Mapping[str, tuple[str, str, tuple[_Action, ...]]]] = {
     ),
     "OUTPUT_UPLOAD_FAILED": (
         "output-unreachable",
-        "the result exists, but could not be delivered to spec.output.uri",
-        (_text("check that server and the workers' rights there"), _AGAIN),
+        "the result could not be delivered to spec.output.uri",
+        (_text("check the server or disk there, its free space and the workers' rights"), _AGAIN),
     ),
     "RESULT_NOT_FOUND": (
         "result-not-found",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from pathlib import Path
 
 import pytest
@@ -16,10 +15,7 @@ from reconstruction_operator.services import job_manager
 from reconstruction_operator.tasks.cleanup import clean_up
 from reconstruction_operator.transfer.folders.directories import Directory
 from reconstruction_operator.worker import deletion
-from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
-from reconstruction_operator.worker.attempt.run import AttemptRun
 
-from devcluster import wait_until
 from tests.support.settings import configure
 from tests.support.worker.attempts import JOB, end_by_the_operator, kill_before_publishing, observe, run, want
 from tests.support.worker.deletions import delete_in_this_process
@@ -147,27 +143,3 @@ def test_a_repeated_clean_up_keeps_the_copy_of_a_result_in_the_trash(jobs_dir: P
     clean_up(JOB)
     assert (meshes / "banana" / "model.glb").is_file()
     assert not (jobs_dir / JOB).exists()
-
-
-def test_each_clean_up_deletes_expired_results_in_the_trash(client: redis.Redis, jobs_dir: Path) -> None:
-    run(namespace="red", name="banana")
-    deletion.clean_up(JOB, retain_seconds=1)
-    want(client, 1, "other")
-    wait_until(lambda: deletion.clean_up("other") or trash.find(JOB) is None, "the result to be deleted")
-    assert list(jobs_dir.iterdir()) == []
-
-
-def test_a_run_on_a_full_disk_empties_the_trash(
-    client: redis.Redis, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run(namespace="red", name="banana")
-    deletion.clean_up(JOB, retain_seconds=3600)
-    want(client, 1, "other")
-
-    def fill(*_args: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(AttemptRun, "_reconstruct", fill)
-    with pytest.raises(ReconstructionFailedError, match="DISK_FULL"):
-        run(job_id="other")
-    assert trash.entries() == []

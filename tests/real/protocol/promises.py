@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -11,7 +12,7 @@ from reconstruction_operator.api.status import Phase
 from reconstruction_operator.contract.manifest import MANIFEST
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.outcomes import reason as reason_of
-from reconstruction_operator.jobfiles import results
+from reconstruction_operator.jobfiles import deletion, results
 from reconstruction_operator.jobfiles.layout import OWNER, JobFolder
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.state import operator_calls
@@ -217,7 +218,9 @@ class Promises(Installation):
         return delivered or (folder.exists() and not self._has_no_owner(folder))
 
     def _nothing_is_left(self) -> bool:
-        results.drop_stale()  # as each worker does every hour
+        if not self.runs:
+            deletion.drop_empty_folders(math.inf)  # as each worker does every hour
+        results.drop_stale()
         # Only the index finds a record: if it was lost before the job was cleaned up, the next leader misses the record.
         found = [job for job in self.jobs if self.keys.records(INSTALL) not in self.dropped]
         left = [key for key in self.client.keys("*") if any(job in key for job in found) and self.client.pttl(key) < 0]

@@ -26,7 +26,6 @@ from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.attempt.driver import carry_out
 from reconstruction_operator.worker.attempt.ownership import Ownership
 from reconstruction_operator.worker.attempt.progress import ProgressSender
-from reconstruction_operator.worker.deleting.process import DeletionProcess
 from reconstruction_operator.worker.heartbeat.heartbeat import Heartbeat
 from reconstruction_operator.worker.heartbeat.pulse import Pulse
 from reconstruction_operator.worker.model.selection import Choice
@@ -176,7 +175,7 @@ class Run:
 
     def _clean_up(self) -> None:
         with contextlib.suppress(OSError, OvertakenError):  # the operator orders it again
-            deletion.clean_up_now(self.message.job, DeletionProcess())
+            deletion.clean_up(self.message.job)
 
     def _deliver(self) -> None:
         claim = self.ownership.claim()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from reconstruction_operator import disk
-from reconstruction_operator.jobfiles.deletion import delete_job_files, finish_deletions
+from reconstruction_operator.contract.records import Owner
+from reconstruction_operator.jobfiles import notes, publishing, workspace
+from reconstruction_operator.jobfiles.deletion import delete_job_files, drop_empty_folders, finish_deletions
 from reconstruction_operator.jobfiles.layout import JobFolder
 
 
@@ -153,3 +157,55 @@ def test_a_concurrent_writer_does_not_keep_the_folder(jobs_dir: Path) -> None:
         thread.join()
         os.close(inside)
     assert list(jobs_dir.iterdir()) == []
+
+
+@pytest.mark.parametrize("deleted", ["workspace", "predecessor", "replaced output"])
+def test_an_interrupted_deletion_leaves_only_tombstones(
+    deleted: str, jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files without the note of their owner would never be found."""
+
+    def die(path: Path) -> None:
+        (path / "owner.json").unlink(missing_ok=True)
+        raise PermissionError
+
+    first = workspace.prepare("job", "job-1", 1)
+    notes.note(first, Owner("job", "mine", "red", "banana", "celery", 1), "")
+    (first.output / "model.glb").touch()
+    second = workspace.prepare("job", "job-2", 2) if deleted == "predecessor" else first
+    with monkeypatch.context() as dying, contextlib.suppress(OSError):
+        dying.setattr(disk, "delete_tree", die)
+        if deleted == "workspace":
+            first.discard()
+        elif deleted == "predecessor":
+            workspace.delete_predecessors("job", second)
+        else:
+            fill(jobs_dir / "job")
+            publishing.publish(first, "job", replace=True)
+    tombstones = list(jobs_dir.glob(".deleted/job-*"))
+    assert len(tombstones) == 1
+    assert not list((jobs_dir / "job").rglob(".*"))
+    finish_deletions()
+    assert not (jobs_dir / ".deleted").exists()
+
+
+@pytest.mark.parametrize(
+    ("names", "stays"),
+    [
+        pytest.param(["attempts/1-x/output/", "attempts/1-x/owner.json"], False, id="of-a-worker-killed-at-its-start"),
+        pytest.param([], False, id="empty"),
+        pytest.param(["input/"], True, id="made-by-a-caller"),
+        pytest.param(["attempts/1-x/output/", "output/model.glb=mesh"], True, id="with-a-file"),
+    ],
+)
+def test_a_job_folder_without_content_is_deleted_after_some_time(names: list[str], stays: bool, jobs_dir: Path) -> None:
+    (jobs_dir / "job").mkdir()
+    for name in names:
+        path, _, text = name.partition("=")
+        (jobs_dir / "job" / path).parent.mkdir(parents=True, exist_ok=True)
+        (jobs_dir / "job" / path).mkdir() if path.endswith("/") else (jobs_dir / "job" / path).write_text(text)
+    drop_empty_folders(time.time() - 60)
+    assert (jobs_dir / "job").exists()
+    drop_empty_folders(time.time() + 60)
+    assert (jobs_dir / "job").exists() is stays
+    assert not (jobs_dir / ".deleted").exists()

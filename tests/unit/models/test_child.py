@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import subprocess
@@ -79,6 +80,13 @@ def test_a_full_disk_names_the_file(work: Work) -> None:
 
     assert isinstance(found, FailureMessage)
     assert (found.reason, str(work.scratch_dir / "big") in found.message) == ("DISK_FULL", True)
+
+
+@pytest.mark.parametrize("name", ["/dev/shm/big", None])
+def test_a_full_file_system_that_is_not_the_job_volume_is_no_full_job_volume(name: str | None, work: Work) -> None:
+    error = OSError(errno.ENOSPC, "No space left on device", name)
+
+    assert child._disk_full(error, work.scratch_dir).reason == "WORKER_ERROR"
 
 
 def test_a_defect_is_sent_with_its_traceback(work: Work) -> None:

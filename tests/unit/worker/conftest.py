@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import redis
 from reconstruction_operator.worker.deleting import hung_mounts, process
-from reconstruction_operator.worker.deleting.process import DeletionProcess
 
 from devcluster.files import CHECKOUT
 from tests.support.settings import configure
@@ -20,8 +19,7 @@ from tests.support.worker.deletions import delete_in_this_process
 def _forgotten() -> Iterator[None]:
     """Forget hung mounts after each test."""
     yield
-    with hung_mounts._mounts.held() as mounts:
-        mounts.clear()
+    hung_mounts._mounts.clear()
 
 
 @pytest.fixture
@@ -41,28 +39,14 @@ def meshes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def deletes_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Deletions take place in this process."""
+    """Copies are deleted in this process."""
     delete_in_this_process(monkeypatch)
 
 
 @pytest.fixture
 def stuck() -> Iterator[pytest.MonkeyPatch]:
-    """Every deletion hangs, at its copy or at the job's folder, until this is undone."""
+    """Every deletion of a copy hangs until this is undone."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(process, "_PROGRAM", "stuck_deletion")
         patched.setenv("PYTHONPATH", str(CHECKOUT / "tests" / "data" / "programs"))
         yield patched
-
-
-@pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> list[DeletionProcess]:
-    """Every deletion process that is made."""
-    made: list[DeletionProcess] = []
-    make = DeletionProcess.__init__
-
-    def counted(self: DeletionProcess) -> None:
-        made.append(self)
-        make(self)
-
-    monkeypatch.setattr(DeletionProcess, "__init__", counted)
-    return made

@@ -39,7 +39,7 @@ def check(uri: str, run: Run, *, namespace: str = "", heir_of: tuple[str, str] |
             copies.refuse_others(place, target.name, run)
             standing = Occupancy(is_own=copies.attempt_of(place, target.name, run) is not None)
     above = next(one for one in target.parents if one.is_dir())
-    with _place(above / target.name, create=False) as place:
+    with targets.writing(target), _place(above / target.name, create=False) as place:
         targets.probe(place, new_name(run))
     return standing
 
@@ -47,10 +47,10 @@ def check(uri: str, run: Run, *, namespace: str = "", heir_of: tuple[str, str] |
 def deliver(source: Path, uri: str, run: Run, check: Callable[[], None], *, namespace: str = "") -> None:
     """Copy the sealed folder `source` to the folder `uri`; `check` is called often and may raise.
 
-    Raises StorageError (OUTPUT_REFUSED) or OvertakenError; the target is then unchanged.
+    Raises StorageError (OUTPUT_REFUSED; OUTPUT_UPLOAD_FAILED if the disk is full) or OvertakenError; the target is then unchanged.
     """
     target = targets.find(uri, namespace)
-    with _place(target, create=True) as place, open_staging(place, run) as staging:
+    with targets.writing(target), _place(target, create=True) as place, open_staging(place, run) as staging:
         check()
         take_others(staging, at_most=EVERY_ATTEMPT)
         copies.refuse_others(place, target.name, run)  # from here on, an earlier run can no longer move the target

@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import errno
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from reconstruction_operator import config
+from reconstruction_operator import config, disk
 from reconstruction_operator.transfer import tenancy, uris
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.folders.directories import Directory
 
 REFUSED: Final = "OUTPUT_REFUSED"
+FAILED: Final = "OUTPUT_UPLOAD_FAILED"
 _NOT_WRITABLE: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
 STAGING: Final = re.compile(r"\.(?P<job>.+)\.(?P<attempt>[0-9]{1,10})\.[0-9a-f]{32}\.partial")
 """Names of staging directories, which are beside the target."""
@@ -43,6 +45,20 @@ def find(uri: str, namespace: str) -> Path:
     if not above.is_dir():
         raise StorageError(REFUSED, f"{path} cannot be a folder: {above} is not a folder")
     return real
+
+
+@contextlib.contextmanager
+def writing(target: Path) -> Iterator[None]:
+    """Raise StorageError (OUTPUT_UPLOAD_FAILED) if a disk or quota is full: it is the target's, and not the job volume's."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in disk.FULL:
+            raise
+        what = "quota is used up" if error.errno == errno.EDQUOT else "disk is full"
+        raise StorageError(
+            FAILED, f"the {what} at {target}: free space there, or use another spec.output.uri"
+        ) from None
 
 
 def probe(place: Directory, name: str) -> None:

@@ -16,8 +16,9 @@ from reconstruction_operator.transfer import outputs, uris
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Tick
 from reconstruction_operator.transfer.runs import Run
-from reconstruction_operator.worker import deletion
 from reconstruction_operator.worker.attempt.assignment import Assignment
+from reconstruction_operator.worker.deleting import process
+from reconstruction_operator.worker.deleting.program import Withdrawal
 from reconstruction_operator.worker.heartbeat.heartbeat import Heartbeat
 from reconstruction_operator.worker.heartbeat.interruption import call_interruptibly
 
@@ -104,15 +105,17 @@ class Copies:
         if not assignment.output_uri or (end is not None and end.outcome is Outcome.SUCCEEDED):
             return True
         if end is not None and end.outcome is Outcome.CANCELLED:
-            folder = ""  # the job was deleted, so no other attempt begins
+            workspace = ""  # the job was deleted, so no other attempt begins
         elif space is None or publishing.read_sealed(assignment.job_id) is not None:
             return True  # this attempt or another reports the published result
         else:
-            folder = str(space.root)
-        attempt, copy = assignment.attempt or 0, not (folder and self._published)
-        withdraw = partial(deletion.withdraw, workspace=folder, namespace=assignment.namespace, copy=copy)
+            workspace = str(space.root)
+        copy = not (workspace and self._published)
+        withdrawal = Withdrawal(
+            assignment.output_uri, assignment.job_id, assignment.attempt or 0, assignment.namespace, copy, workspace
+        )
         try:
-            withdraw(assignment.output_uri, assignment.job_id, attempt)
+            process.perform(withdrawal)
         except OvertakenError:
             return True
         except StorageError as error:

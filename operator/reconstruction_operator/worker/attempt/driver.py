@@ -13,7 +13,6 @@ from reconstruction_operator import config
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.state.replies import BeatReply, ClaimReply, ClaimVerdict
-from reconstruction_operator.worker import deletion
 from reconstruction_operator.worker.attempt import ending
 from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
@@ -78,7 +77,6 @@ def drive(assignment: Assignment, send: Send, patience: Patience, *, send_last: 
         first=BeatReply(owned=True, cancelled=claim.cancelled, stop=claim.stop),
         first_asked_at=asked_at,
         pulse=pulse.of_process(),
-        cancel_requested=deletion.prepare,
     )
     progress = ProgressSender(send, flush_seconds=patience.flush_seconds, send_last=send_last)
     with heartbeat, progress as sender:

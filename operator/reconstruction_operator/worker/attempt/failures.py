@@ -6,15 +6,16 @@ import errno
 import logging
 from pathlib import Path
 
-from reconstruction_operator.disk import free_bytes
+from reconstruction_operator import disk
+from reconstruction_operator.jobfiles import trash
 from reconstruction_operator.models.interface import ModelFailure
+from reconstruction_operator.telemetry import relay, worker_metrics
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.units import megabytes
 
 logger = logging.getLogger(__name__)
 
 _MAX_MESSAGE_CHARS = 1_000
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class ReconstructionFailedError(Exception):
@@ -35,8 +36,8 @@ def failure_of(error: Exception, folder: Path) -> ReconstructionFailedError:
     match error:
         case ModelFailure() | StorageError():
             return _failure(error.reason, error.message)
-        case OSError() if error.errno in _FULL:
-            return _failure("DISK_FULL", _disk_full(error, folder))
+        case OSError() if error.errno in disk.FULL:
+            return _disk_full(error, folder)
         case MemoryError():
             return _failure("OUT_OF_MEMORY", "the worker's own process had no memory left")
         case OSError() if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
@@ -47,11 +48,32 @@ def failure_of(error: Exception, folder: Path) -> ReconstructionFailedError:
             return _failure("WORKER_ERROR", f"{type(error).__name__}: {error}")
 
 
+def with_room(failure: ReconstructionFailedError) -> ReconstructionFailedError:
+    """Return the failure. If the job volume is full, results in the trash are deleted before they expire, and the message says so."""
+    if failure.reason != "DISK_FULL":
+        return failure
+    try:
+        deleted = trash.make_room()
+    except OSError as error:
+        logger.error("could not delete results in the trash: %s", error)  # noqa: TRY400  # the message is enough
+        return failure
+    if not deleted:
+        return failure
+    relay.report(worker_metrics.RESULTS_EXPELLED, deleted)
+    text = f"results in the trash that were deleted early, to make room: {deleted}"
+    logger.warning("%s", text)
+    return _failure(failure.reason, f"{failure.message}; {text}")
+
+
 def _failure(reason: str, message: str) -> ReconstructionFailedError:
     return ReconstructionFailedError(reason, message.replace("\x00", "")[:_MAX_MESSAGE_CHARS])
 
 
-def _disk_full(error: OSError, folder: Path) -> str:
-    left = free_bytes(folder)
+def _disk_full(error: OSError, folder: Path) -> ReconstructionFailedError:
+    """Return DISK_FULL only for the job volume. A full volume of an output is a StorageError of the delivery."""
+    if error.filename and not disk.shares_disk(Path(str(error.filename)), folder):
+        text = f"a file system of the worker is full, not the job volume: {error.strerror} ({error.filename})"
+        return _failure("WORKER_ERROR", text)
+    left = disk.free_bytes(folder)
     what = "the quota of the job volume is used up" if error.errno == errno.EDQUOT else "the job volume is full"
-    return what if left is None else f"{what}: {megabytes(left)} are left at {folder}"
+    return _failure("DISK_FULL", what if left is None else f"{what}: {megabytes(left)} are left at {folder}")

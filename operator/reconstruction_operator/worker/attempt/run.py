@@ -23,12 +23,11 @@ from reconstruction_operator.models.interface import FAILED_FOLDER, ModelFailure
 from reconstruction_operator.services import file_handler
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
-from reconstruction_operator.worker import deletion
 from reconstruction_operator.worker.attempt import reuse, sealing
 from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.attempt.copies import Copies
 from reconstruction_operator.worker.attempt.ending import end_of_success
-from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError, failure_of
+from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError, failure_of, with_room
 from reconstruction_operator.worker.attempt.loading import Loaded, load_photos
 from reconstruction_operator.worker.attempt.observer import AttemptObserver
 from reconstruction_operator.worker.attempt.reuse import Copy, Reusable
@@ -84,14 +83,12 @@ class AttemptRun:
         except Exception as error:
             self._explain_vanished_files()
             self._heartbeat.check()
-            failure = failure_of(error, file_handler.job_dir(self._assignment.job_id))
+            failure = with_room(failure_of(error, file_handler.job_dir(self._assignment.job_id)))
             raise self._with_remains(failure) from error
 
     def clean_up(self, end: End | None) -> None:
         """Delete the run's files, except a result that counts, and photos and stages for the next attempt. `end` is the recorded end."""
         space = self._workspace
-        if end is not None and end.reason == "DISK_FULL":
-            deletion.empty_trash()
         if not self._copies.withdraw(end, space) or space is None:
             return
         if end is not None and self._is_repeated(end):

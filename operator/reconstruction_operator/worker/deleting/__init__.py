@@ -1,1 +1,1 @@
-"""Deletion of files in a process that can be killed: one clean-up at a time, with a backoff for hung mounts."""
+"""Deletion of delivered copies, each in a process that can be killed, with a backoff for hung mounts."""

@@ -1,108 +1,73 @@
-"""Deletion process, the worker's side: kills a deletion that does not finish in time, with its process."""
+"""Withdrawal process, the worker's side: starts the program for one withdrawal, and kills it if it hangs."""
 
 from __future__ import annotations
 
+import contextlib
 import json
-import logging
 import time
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final
 
+from reconstruction_operator.transfer import uris
+from reconstruction_operator.transfer.objects.address import is_object
 from reconstruction_operator.transfer.programs import Program, raise_failure
-from reconstruction_operator.worker.deleting import hung_mounts
-from reconstruction_operator.worker.deleting.request import DeletionRequest
+from reconstruction_operator.worker.deleting import hung_mounts, program
+from reconstruction_operator.worker.deleting.program import Withdrawal
 
-logger = logging.getLogger(__name__)
-
-_PROGRAM = "reconstruction_operator.worker.deleting.program"
-
-
-class DeletionProcess:
-    """Carries out requests one after another, in a process that starts with the first one and ends with the `with` block or `close`."""
-
-    def __init__(self) -> None:
-        self._program: Program | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def start(self) -> None:
-        """Start the process now. Raises OSError if that fails."""
-        if self._program is None:
-            self._program = Program.start(_PROGRAM)
-
-    def close(self) -> None:
-        """End the process, if it was started."""
-        self._end()
-
-    def perform(self, request: DeletionRequest, seconds: float) -> bool:
-        """Carry out one request, as `program.perform`.
-
-        Also raises TimeoutError, an OSError, if the deletion did not finish in time or needs a mount that hangs.
-        """
-        line = request.to_line(hung_mounts.known())
-        try:
-            message, path = self._exchange(line, seconds)
-        except BaseException:  # such as a signal of a time limit: the next request must not get the reply to this one
-            self._end()
-            raise
-        if path is not None and "done" in message:
-            hung_mounts.forget(path)
-        return _result(message)
-
-    def _exchange(self, line: bytes, seconds: float) -> tuple[dict[str, Any], Path | None]:
-        """Send the request in `line`; return the last message about it, and the last path that it accessed."""
-        deadline = time.monotonic() + seconds
-        self._send(line)
-        path: Path | None = None
-        while True:
-            message = self._receive(deadline)
-            if message is None:
-                left = self._end()
-                if path is not None:
-                    hung_mounts.remember(path, left)
-                where = f" at {path}" if path is not None else ""
-                raise TimeoutError(f"not within {seconds:.0f} s{where}: see whether the disk responds")
-            match message:
-                case {"at": accessed}:
-                    path = Path(accessed)
-                case {"log": [level, text]}:
-                    logger.log(level, "%s", text)
-                case _:
-                    return message, path
-
-    def _send(self, line: bytes) -> None:
-        self.start()
-        assert self._program is not None  # noqa: S101  # for the type checker
-        try:
-            self._program.send(line)
-        except BrokenPipeError:
-            self._end()
-            raise OSError("the process that deletes files has ended") from None
-
-    def _receive(self, deadline: float) -> dict[str, Any] | None:
-        """Return the next message; None if none came in time."""
-        assert self._program is not None  # noqa: S101  # a request was sent
-        line = self._program.read_line(deadline)
-        if line is None:
-            return None
-        if not line:
-            self._end()
-            raise OSError("the process that deletes files has ended")
-        message: dict[str, Any] = json.loads(line)
-        return message
-
-    def _end(self) -> int:
-        """Kill the process; return 0, or its id if it could not be killed."""
-        program, self._program = self._program, None
-        return 0 if program is None or program.end() else program.process.pid
+_PROGRAM: Final = program.__name__
+SECONDS: Final = 60.0  # for one withdrawal
+_POLL_SECONDS: Final = 0.5
+_STALL_SECONDS: Final = 15.0  # without progress, after which a mount counts as hung; a store has timeouts of its own
 
 
-def _result(message: dict[str, Any]) -> bool:
+def perform(withdrawal: Withdrawal) -> None:
+    """Carry out the withdrawal within a minute.
+
+    A mount on which it made no progress is avoided for a backoff period. A slow withdrawal is killed too, but the next one continues it.
+
+    Raises OSError, OvertakenError or StorageError as `Withdrawal.perform`; TimeoutError, an OSError, if it took too long or needs a mount
+    that hangs.
+    """
+    path = None if is_object(withdrawal.uri) else uris.path_of(withdrawal.uri)
+    mount = None if path is None else hung_mounts.above(path)
+    if mount is not None:
+        raise TimeoutError(f"{path} is skipped for now: an access to {mount} timed out")
+    child, hangs, left = Program.start(_PROGRAM), False, 0
+    try:
+        message = _exchange(child, withdrawal.to_line(), SECONDS if path is None else _STALL_SECONDS)
+        hangs = message is None
+    finally:  # also after a signal of a time limit
+        left = 0 if child.end() else child.process.pid
+        if path is not None and (hangs or left):
+            hung_mounts.remember(path, left)
+    if message is None:
+        raise TimeoutError(f"no progress at {uris.redacted(withdrawal.uri)}: see whether the disk responds")
+    if path is not None:
+        hung_mounts.forget(path)
     raise_failure(message)
-    if not isinstance(message.get("done"), bool):
-        raise OSError("the process that deletes files sent no reply")
-    return bool(message["done"])
+
+
+def _exchange(child: Program, line: bytes, stall_seconds: float) -> dict[str, Any] | None:
+    """Return the outcome; None if the program made no progress for `stall_seconds`. Raises OSError if it ended or is slow."""
+    with contextlib.suppress(BrokenPipeError):
+        child.send(line)
+    before, changed_at = "", (begun := time.monotonic())
+    while (answer := child.read_line(time.monotonic() + _POLL_SECONDS)) is None:
+        progress, now = _progress(child.process.pid), time.monotonic()
+        if progress != before:
+            before, changed_at = progress, now
+        elif now - changed_at >= stall_seconds:
+            return None
+        if now - begun >= SECONDS:
+            raise TimeoutError(f"not finished within {SECONDS:.0f} s; the next order continues")
+    if not answer:
+        raise OSError("the process that deletes copies has ended")
+    message: dict[str, Any] = json.loads(answer)
+    return message
+
+
+def _progress(process: int) -> str:
+    """Return the processor time and the context switches of the process, which do not change while one system call hangs."""
+    times = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return " ".join([*times, *(line for line in lines if "ctxt_switches" in line)])

@@ -30,8 +30,8 @@ class Heartbeat:
     """Beats inside a `with` block. `check` and `interruption` never block.
 
     `beat` and `cancelled` are each called every `every_seconds`, alternately. So a cancel that the listener misses is found in
-    well under a second; stopping native code can take another second. `cancel_requested` is called with each beat while a
-    cancel is requested. `first` is the reply to the claim sent at `first_asked_at` (monotonic seconds).
+    well under a second; stopping native code can take another second. `first` is the reply to the
+    claim sent at `first_asked_at` (monotonic seconds).
     """
 
     def __init__(
@@ -45,10 +45,8 @@ class Heartbeat:
         first: BeatReply,
         first_asked_at: float,
         pulse: Pulse,
-        cancel_requested: Callable[[], None] = lambda: None,
     ) -> None:
         self._pulse = pulse
-        self._cancel_requested = cancel_requested
         self.job_id = job_id
         self.pause_seconds = every_seconds / 2
         self._beat = beat
@@ -183,8 +181,6 @@ class Heartbeat:
             self.note_cancel()
         elif reply.stop is not None:
             self._interrupt(Interruption(InterruptionKind.STOPPED, reply.stop))
-        if reply.requested and self._interruption is None:
-            self._cancel_requested()
 
     def _interrupt(self, interruption: Interruption) -> None:
         with self._heard:

@@ -13,15 +13,17 @@ import pytest
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
-from reconstruction_operator.contract.records import End
+from reconstruction_operator.contract.records import End, Owner
 from reconstruction_operator.contract.steps import STEPS
+from reconstruction_operator.jobfiles import notes
+from reconstruction_operator.jobfiles.layout import JobFolder
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import calls, operator_calls
 from reconstruction_operator.state.replies import ClaimVerdict
-from reconstruction_operator.worker import deletion
 from reconstruction_operator.worker.attempt import ending
 from reconstruction_operator.worker.attempt.ownership import Ownership
 from reconstruction_operator.worker.attempt.steps import Reached
+from reconstruction_operator.worker.deleting import process
 from reconstruction_operator.worker.heartbeat.heartbeat import Heartbeat
 from reconstruction_operator.worker.heartbeat.interruption import Interruption, InterruptionKind
 from reconstruction_operator.worker.heartbeat.pulse import Pulse
@@ -152,15 +154,18 @@ def test_a_cancel_is_recorded_even_if_its_files_cannot_be_deleted(jobs_dir: Path
 
 
 def test_a_cancel_is_recorded_even_on_a_dead_mount(
-    jobs_dir: Path, stuck: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    jobs_dir: Path, meshes: Path, stuck: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stuck.setattr(deletion, "DELETE_SECONDS", 1.0)
-    (jobs_dir / "job").mkdir()
+    stuck.setattr(process, "_STALL_SECONDS", 0.1)
+    workspace = JobFolder.of("job").new_workspace("job-1", 1)
+    workspace.root.mkdir(parents=True)
+    notes.note(workspace, Owner("job", "test", "n", "n", "celery", 1), f"file://{meshes}/banana")
 
     end = Run().counted(CANCELLED)
 
     assert end.files_left
-    assert f"not within 1 s at {jobs_dir / 'job'}" in caplog.text
+    assert f"no progress at file://{meshes}/banana" in caplog.text
+    assert (jobs_dir / "job").is_dir()
 
 
 @pytest.mark.usefixtures("deletes_here")

@@ -18,6 +18,7 @@ from reconstruction_operator.worker.attempt.failures import ReconstructionFailed
         pytest.param(StorageError("INPUT_REFUSED", "not there"), "INPUT_REFUSED", "not there", id="input"),
         pytest.param(OSError(errno.ENOSPC, "No space"), "DISK_FULL", "is full: ", id="full-disk"),
         pytest.param(OSError(errno.EDQUOT, "Quota"), "DISK_FULL", "quota of the job volume is used up", id="quota"),
+        pytest.param(OSError(errno.ENOSPC, "No space", "/dev/shm/x"), "WORKER_ERROR", "not the job volume", id="shm"),
         pytest.param(MemoryError(), "OUT_OF_MEMORY", "worker's own process", id="memory"),
         pytest.param(
             PermissionError(errno.EACCES, "Permission denied", "/jobs/x"),

@@ -20,7 +20,7 @@ def test_the_backoff_of_a_mount_doubles_each_time(
     for _ in range(6):
         begun = now
         hung_mounts.remember(tmp_path / "dead" / "banana", 0)
-        while hung_mounts.known():
+        while hung_mounts.above(tmp_path / "dead" / "apple"):
             now += 30.0
         pauses.append(now - begun)
     assert pauses == [60, 120, 240, 480, 900, 900]
@@ -30,7 +30,7 @@ def test_the_backoff_of_a_mount_doubles_each_time(
 def test_a_mount_that_responds_again_is_forgotten(jobs_dir: Path, tmp_path: Path) -> None:
     hung_mounts.remember(tmp_path / "dead" / "banana", 0)
     hung_mounts.forget(tmp_path / "dead" / "apple")
-    assert hung_mounts.known() == ()
+    assert hung_mounts.above(tmp_path / "dead") is None
     assert jobs_dir.exists()
 
 
@@ -39,13 +39,12 @@ def test_the_list_of_mounts_is_not_read_after_each_deletion(
 ) -> None:
     monkeypatch.setattr(Path, "read_text", lambda path: pytest.fail(f"{path} was read"))
     hung_mounts.forget(tmp_path / "alive" / "banana")
-    assert hung_mounts.known() == ()
     assert jobs_dir.exists()
 
 
 def test_the_mount_of_job_folders_is_never_recorded(jobs_dir: Path) -> None:
     hung_mounts.remember(jobs_dir / "job", 0)
-    assert hung_mounts.known() == ()
+    assert hung_mounts.above(jobs_dir / "job") is None
 
 
 @pytest.mark.parametrize(
@@ -64,7 +63,8 @@ def test_the_nearest_mount_of_a_copy_is_recorded(path: str, mount: str, monkeypa
     monkeypatch.setattr(Path, "read_text", lambda _: text)
     configure(monkeypatch, JOBS_DIR="/jobs-and-meshes/jobs")
     hung_mounts.remember(Path(path), 0)
-    assert hung_mounts.known() == (mount,)
+    assert hung_mounts.above(Path(path)) == mount
+    assert hung_mounts.above(Path(mount).parent) is None
 
 
 def test_a_relative_job_folder_and_a_root_without_a_mount_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,4 +72,4 @@ def test_a_relative_job_folder_and_a_root_without_a_mount_are_accepted(monkeypat
     monkeypatch.setattr(Path, "read_text", lambda _: "1 1 0:1 / /proc rw - proc none rw\n")
     configure(monkeypatch, JOBS_DIR="jobs")
     hung_mounts.remember(Path("/meshes/banana"), 0)
-    assert hung_mounts.known() == ("/meshes",)
+    assert hung_mounts.above(Path("/meshes/apple")) == "/meshes"

@@ -29,7 +29,6 @@ def make(
     cancelled: Callable[[], bool] = lambda: False,
     first: BeatReply = FINE,
     asked_at: float | None = None,
-    cancel_requested: Callable[[], None] = lambda: None,
 ) -> Heartbeat:
     return Heartbeat(
         job_id="job",
@@ -40,25 +39,7 @@ def make(
         first=first,
         first_asked_at=time.monotonic() if asked_at is None else asked_at,
         pulse=Pulse(),
-        cancel_requested=cancel_requested,
     )
-
-
-@pytest.mark.parametrize(
-    ("reply", "calls"),
-    [
-        pytest.param(BeatReply(owned=True, requested=True), 2, id="requested"),
-        pytest.param(FINE, 0, id="not requested"),
-        pytest.param(BeatReply(owned=True, cancelled=True, requested=True), 0, id="already confirmed"),
-        pytest.param(BeatReply(owned=False, requested=True), 0, id="superseded"),
-    ],
-)
-def test_each_beat_reports_a_requested_cancel_while_the_run_continues(reply: BeatReply, calls: int) -> None:
-    heard: list[None] = []
-    heartbeat = make(lambda: reply, cancel_requested=lambda: heard.append(None))
-    for _ in range(2):
-        heartbeat.ask_now()
-    assert len(heard) == calls
 
 
 @pytest.mark.parametrize(
