@@ -33,7 +33,7 @@ LINTS       := style types layers tree
 part-planning := $(addprefix tests/unit/,api contract planning)
 part-engine   := $(addprefix tests/unit/,benchmarks models)
 part-worker   := $(addprefix tests/unit/,transfer worker)
-part-tools    := $(addprefix tests/unit/,chaos chart cli dashboards demo devcluster gallery plugin scripts)
+part-tools    := $(addprefix tests/unit/,chaos chart cli dashboards demo gallery plugin scripts)
 part-operator := tests/unit tests/behaviour $(addprefix --ignore=,$(part-planning) $(part-engine) $(part-worker) $(part-tools))
 UNIT          := $(addprefix unit-,operator engine worker tools planning)
 

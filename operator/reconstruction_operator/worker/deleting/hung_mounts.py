@@ -1,4 +1,4 @@
-"""Hung mounts: mounts on which a deletion or check made no progress. Each process of the worker avoids them for a backoff period."""
+"""Hung mounts: mounts on which a deletion made no progress. Each process of the worker avoids them for a backoff period."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def above(path: Path) -> str | None:
 
 
 def remember(path: Path, process: int) -> None:
-    """Record that a deletion or check at `path` made no progress. `process` hangs there and could not be killed; 0 if it was killed.
+    """Record that a deletion at `path` made no progress. `process` hangs there and could not be killed; 0 if it was killed.
 
     The mount of the job folders is never recorded: no job can run without it.
     """

@@ -38,8 +38,7 @@ class Withdrawal:
 
     def to_line(self) -> bytes:
         """Return the withdrawal with the settings in use, as the program reads it."""
-        names = "JOBS_DIR OUTPUT_ROOTS NAMESPACE_OUTPUTS STORAGE_SCHEMES STORAGE_STALL_SECONDS STORAGE_CA_FILE"
-        return json.dumps({"withdrawal": asdict(self), "settings": config.chosen(names.split())}).encode() + b"\n"
+        return json.dumps({"withdrawal": asdict(self), "settings": config.for_child()}).encode() + b"\n"
 
     @classmethod
     def from_line(cls, line: bytes) -> Self:
