@@ -6,42 +6,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 from reconstruction_operator.contract.manifest import Manifest
-from reconstruction_operator.transfer.folders import collecting, delivery
+from reconstruction_operator.transfer.folders import delivery
 from reconstruction_operator.transfer.limits import Tick
 from reconstruction_operator.transfer.objects import layout, worker_outputs
 from reconstruction_operator.transfer.objects.address import is_object
-from reconstruction_operator.transfer.runs import Occupancy, Run
+from reconstruction_operator.transfer.runs import Run
 
 
-def check(
-    uri: str, run: Run, *, namespace: str, check: Callable[[], None], heir_of: tuple[str, str] | None = None
-) -> Occupancy:
-    """Return what the address contains. Raises StorageError or OvertakenError if `deliver` would.
-
-    `heir_of`: namespace and name of earlier jobs, whose result is returned instead of refused.
-    """
+def check(uri: str, run: Run, *, namespace: str, check: Callable[[], None]) -> bool:
+    """Return whether the address contains a result of this job. Raises StorageError or OvertakenError if `deliver` would."""
     if not is_object(uri):
-        return delivery.check(uri, run, namespace=namespace, heir_of=heir_of)
+        return delivery.check(uri, run, namespace=namespace)
     return worker_outputs.check(
         uri,
         check,
         job_id=run.job_id,
         attempt=run.attempt,
         namespace=namespace,
-        replaced=run.replaced,
-        heir_of=heir_of,
+        predecessors=run.predecessors,
     )
-
-
-def collect(uri: str, manifest: Manifest, into: Path, check: Callable[[], None], *, namespace: str) -> None:
-    """Copy the files of the delivered result into the folder `into`; `check` is called often and may raise.
-
-    Names and sizes are those of the manifest; digests are not compared. Raises StorageError or OSError.
-    """
-    if is_object(uri):
-        worker_outputs.collect(uri, manifest, into, check, namespace=namespace)
-    else:
-        collecting.collect(uri, manifest, into, check, namespace=namespace)
 
 
 def deliver(
@@ -67,7 +50,7 @@ def deliver(
             workspace=run.folder,
             namespace=namespace,
             tick=tick,
-            replaced=run.replaced,
+            predecessors=run.predecessors,
         )
     else:
         delivery.deliver(source, uri, run, check, namespace=namespace)

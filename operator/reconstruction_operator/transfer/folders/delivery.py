@@ -19,29 +19,26 @@ from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.folders import copies, targets
 from reconstruction_operator.transfer.folders.directories import Directory
 from reconstruction_operator.transfer.folders.staging import Staging, new_name, open_staging, staged, take_others
-from reconstruction_operator.transfer.runs import EVERY_ATTEMPT, Occupancy, Run
+from reconstruction_operator.transfer.runs import EVERY_ATTEMPT, Run
 
 _CHUNK_BYTES: Final = 1 << 20
 _COPY: Final = "copy"  # in the staging directory
 _PREVIOUS: Final = "previous"
 
 
-def check(uri: str, run: Run, *, namespace: str = "", heir_of: tuple[str, str] | None = None) -> Occupancy:
-    """Return what the target contains. Raises StorageError (OUTPUT_REFUSED) or OvertakenError if `deliver` would.
+def check(uri: str, run: Run, *, namespace: str = "") -> bool:
+    """Return whether the target contains a result of this job. Raises StorageError (OUTPUT_REFUSED) or OvertakenError if `deliver` would.
 
     Write permission is tested by making a directory. It is named like a staging directory: a later run deletes it if this worker dies.
-    The result of an earlier job with the namespace and name of `heir_of` is returned instead of refused.
     """
-    target, standing = targets.find(uri, namespace), Occupancy()
+    target, is_own = targets.find(uri, namespace), False
     with contextlib.suppress(FileNotFoundError), _place(target, create=False) as place:
-        standing = Occupancy(earlier=copies.earlier(place, target.name, run, heir_of))
-        if standing.earlier is None:
-            copies.refuse_others(place, target.name, run)
-            standing = Occupancy(is_own=copies.attempt_of(place, target.name, run) is not None)
-    above = next(one for one in target.parents if one.is_dir())
+        copies.refuse_others(place, target.name, run)
+        is_own = copies.attempt_of(place, target.name, run) is not None
+    above = next(folder for folder in target.parents if folder.is_dir())
     with targets.writing(target), _place(above / target.name, create=False) as place:
         targets.probe(place, new_name(run))
-    return standing
+    return is_own
 
 
 def deliver(source: Path, uri: str, run: Run, check: Callable[[], None], *, namespace: str = "") -> None:

@@ -22,7 +22,7 @@ from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import failures
 from reconstruction_operator.transfer.objects.concurrency import Clock, TransferPool, call
 from reconstruction_operator.transfer.objects.listing import Listed, Listing, list_input
-from reconstruction_operator.transfer.objects.request import CollectRequest, FetchedObject, FetchRequest, OnProgress
+from reconstruction_operator.transfer.objects.request import FetchedObject, FetchRequest, OnProgress
 from reconstruction_operator.transfer.objects.store import open_store
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ SAMPLE_BYTES = 1 << 16
 _SAMPLES = 8  # maximum number of objects in a sample
 _CHUNK_BYTES = 1 << 18
 PARTIAL = ".part"
-_CHANGED = "INPUT_UNREACHABLE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,33 +90,6 @@ def sample(request: FetchRequest) -> tuple[Listing, list[tuple[Listed, bytes]]]:
             count = min(one.bytes, SAMPLE_BYTES)
             samples.append((one, bytes(store.get_range(one.key, start=0, length=count)) if count else b""))
         return listing, samples
-
-
-def collect(store: Store, request: CollectRequest, report: OnProgress) -> None:
-    """Fetch the files of a delivered result. Raises StorageError, or OSError for the disk."""
-    clock = Clock(request.connection.stall_seconds)
-    total = sum(size for _, size in request.files)
-    _check_space(request.into, total)
-
-    def work(file: tuple[str, int]) -> None:
-        name, size = file
-        key, target = request.address.below(request.folder + name), request.into / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        received = 0
-        with target.open("wb") as writer:  # a retry begins again
-            for chunk in store.get(key).stream(min_chunk_size=_CHUNK_BYTES):
-                pool.moved(len(chunk))
-                received += len(chunk)
-                if received > size:
-                    break
-                writer.write(chunk)
-            disk.sync(target)
-        if received != size:
-            raise StorageError(_CHANGED, f"the files at {request.address} differ from its manifest")
-
-    pool: TransferPool[tuple[str, int]] = TransferPool(work, clock, request.connection.at_once)
-    with failures.translating(request.address, failures.INPUT):
-        pool.run(request.files, lambda: report(0, 0, min(total, clock.bytes), total))
 
 
 def _is_there(path: Path, one: Listed) -> bool:

@@ -21,7 +21,7 @@ from reconstruction_operator import privacy
 from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import downloading, request, store, uploading
-from reconstruction_operator.transfer.objects.request import CollectRequest, DeliverRequest, FetchRequest
+from reconstruction_operator.transfer.objects.request import DeliverRequest, FetchRequest
 
 _REPORT_SECONDS: Final = 0.25
 
@@ -59,13 +59,8 @@ def perform(wanted: request.TransferRequest, outlet: _Outlet) -> dict[str, Any]:
                 found = downloading.fetch(client, wanted, outlet.report)
                 fetched = [[one.name, one.file, one.bytes] for one in found.fetched]
                 return {"fetched": fetched, "ignored": astuple(found.ignored), "digest": found.digest}
-            case CollectRequest():
-                client = store.open_store(wanted.address, wanted.connection.stall_seconds, wanted.connection.ca_file)
-                downloading.collect(client, wanted, outlet.report)
             case DeliverRequest(source=None):
-                standing = uploading.check(wanted, outlet.report)
-                earlier = None if standing.earlier is None else standing.earlier.to_text()
-                return {"own": standing.is_own, "earlier": earlier}
+                return {"own": uploading.check(wanted, outlet.report)}
             case DeliverRequest(source=Path() as source):
                 uploading.deliver(wanted, source, outlet.report)
     except OvertakenError:

@@ -52,29 +52,15 @@ class DeliverRequest:
     workspace: Path | None  # the run is superseded once this folder is deleted; None: no check
     source: Path | None
     connection: Connection
-    replaced: tuple[str, ...] = ()  # earlier jobs whose results this job reuses
-    # Namespace and name of earlier jobs: a check returns their result instead of refusing it
-    heir_of: tuple[str, str] | None = None
+    predecessors: tuple[str, ...] = ()  # earlier jobs whose results this job reuses
 
 
-@dataclass(frozen=True, slots=True)
-class CollectRequest:
-    """Fetch the files (name and bytes) of a delivered result from `folder` below the address into the folder `into`."""
-
-    address: ObjectAddress
-    folder: str
-    files: tuple[tuple[str, int], ...]
-    into: Path
-    connection: Connection
-
-
-TransferRequest = FetchRequest | DeliverRequest | CollectRequest
+TransferRequest = FetchRequest | DeliverRequest
 _KINDS: dict[str, type[TransferRequest]] = {
     "fetch": FetchRequest,
     "deliver": DeliverRequest,
-    "collect": CollectRequest,
 }
-_PATHS = ("kept", "workspace", "source", "into")
+_PATHS = ("kept", "workspace", "source")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, TypeVar
 from obstore.exceptions import AlreadyExistsError, NotSupportedError, PreconditionError
 
 from reconstruction_operator.contract.errors import OvertakenError
-from reconstruction_operator.contract.manifest import MANIFEST, MAX_MANIFEST_BYTES, Manifest
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import failures, layout
 from reconstruction_operator.transfer.objects.address import ObjectAddress
@@ -53,20 +52,11 @@ class Target:
     attempt: int
     clock: Clock
     tick: Callable[[], None]
-    replaced: tuple[str, ...] = ()  # earlier jobs whose results this job reuses
+    predecessors: tuple[str, ...] = ()  # earlier jobs whose results this job reuses
 
     def standing(self) -> Standing | None:
         """Read the pointer object; None if there is none."""
         return self.ask(self._read)
-
-    def earlier(self, standing: Standing | None, namespace: str, name: str) -> Manifest | None:
-        """Return the manifest that the pointer leads to, if it is of an earlier job of that namespace and name."""
-        pointer = None if standing is None else standing.pointer
-        if pointer is None or pointer.job_id == self.job_id or not layout.is_folder_of(pointer.folder, pointer.job_id):
-            return None
-        content = self.ask(lambda: self._content(pointer.folder + MANIFEST, MAX_MANIFEST_BYTES))
-        found = None if content is None else Manifest.parse(content)
-        return found if found is not None and found.is_of(namespace, name) and pointer == Pointer.of(found) else None
 
     def refuse_others(self, standing: Standing | None) -> None:
         """Raise StorageError if the address contains foreign objects, OvertakenError if a later attempt has delivered."""
@@ -74,7 +64,7 @@ class Target:
             self._refuse_foreign_objects()
             return
         pointer = standing.pointer
-        if pointer is not None and pointer.job_id in self.replaced:
+        if pointer is not None and pointer.job_id in self.predecessors:
             return
         if pointer is None or pointer.job_id != self.job_id:
             whose = "is not a result of this operator" if pointer is None else "is the result of another job"
@@ -123,14 +113,6 @@ class Target:
     def ask(self, function: Callable[[], T]) -> T:
         """Call the client, with retries."""
         return call(function, self.clock, self.tick)
-
-    def _content(self, name: str, most: int) -> bytes | None:
-        """Return the content of a small object; None if it is missing, or larger since another program wrote it."""
-        try:
-            found = self.store.get(self.address.below(name))
-        except FileNotFoundError:
-            return None
-        return None if found.meta["size"] > most else bytes(found.bytes())
 
     def _read(self) -> Standing | None:
         try:

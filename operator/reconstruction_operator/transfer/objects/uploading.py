@@ -20,7 +20,6 @@ from reconstruction_operator.transfer.objects.layout import Pointer
 from reconstruction_operator.transfer.objects.request import Connection, DeliverRequest, OnProgress
 from reconstruction_operator.transfer.objects.store import open_store
 from reconstruction_operator.transfer.objects.target import Standing, Target
-from reconstruction_operator.transfer.runs import Occupancy
 
 UPLOAD_PATIENCE = 10  # times that of a download, since an upload reports only whole parts as progress
 
@@ -39,20 +38,17 @@ class _File:
     bytes: int
 
 
-def check(request: DeliverRequest, report: OnProgress) -> Occupancy:
-    """Return what the address contains. Raises StorageError if a delivery would be refused, OvertakenError if superseded.
+def check(request: DeliverRequest, report: OnProgress) -> bool:
+    """Return whether the address contains a result of this job.
 
-    Permission to write and delete is tested by a probe. The result of an earlier job with the namespace and name of `heir_of` is
-    returned instead of refused.
+    Permission to write and delete is tested by a probe. Raises StorageError if a delivery would be refused, OvertakenError if superseded.
     """
     with failures.translating(request.address, failures.OUTPUT):
         target = _target_of(request, lambda: report(0, 0, 0, 0))
-        found = target.standing()
-        earlier = target.earlier(found, *request.heir_of) if request.heir_of else None
-        if earlier is None:
-            target.refuse_others(found)
+        standing = target.standing()
+        target.refuse_others(standing)
         target.probe()
-        return Occupancy(_is_of(request.job_id, found), earlier)
+        return _is_of(request.job_id, standing)
 
 
 def deliver(request: DeliverRequest, source: Path, report: OnProgress) -> None:
@@ -137,7 +133,7 @@ def _deliver(request: DeliverRequest, target: Target, source: Path, report: OnPr
         target.point(wanted, standing, lambda: _refuse_overtaken(request.workspace))
     report(1, 1, total, total)
     doomed = [key for key in target.files(f"{request.job_id}/") if _is_doomed(target, key, wanted.folder)]
-    if standing is not None and standing.pointer is not None and standing.pointer.job_id in target.replaced:
+    if standing is not None and standing.pointer is not None and standing.pointer.job_id in target.predecessors:
         doomed += target.files(standing.pointer.folder)
     # If superseded by a run of the same attempt with the same digest, the files are that run's.
     if not _is_overtaken(request.workspace):
@@ -162,7 +158,7 @@ def _leave(target: Target) -> None:
 
 def _target_of(request: DeliverRequest, tick: Callable[[], None]) -> Target:
     target = _target(request.address, request.job_id, request.attempt, request.connection, tick)
-    return replace(target, replaced=request.replaced)
+    return replace(target, predecessors=request.predecessors)
 
 
 def _target(

@@ -1,4 +1,4 @@
-"""Worker's side of outputs in object storage: has a process check the address, deliver a result, or collect one."""
+"""Worker's side of outputs in object storage: has a process check the address, or deliver a result."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from reconstruction_operator import config
-from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.transfer import tenancy
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Tick
-from reconstruction_operator.transfer.objects import layout, process
+from reconstruction_operator.transfer.objects import process
 from reconstruction_operator.transfer.objects.address import ObjectAddress, permitted
-from reconstruction_operator.transfer.objects.request import CollectRequest, Connection, DeliverRequest
-from reconstruction_operator.transfer.runs import Occupancy
+from reconstruction_operator.transfer.objects.request import Connection, DeliverRequest
 from reconstruction_operator.units import megabytes
 
 _REFUSED = "OUTPUT_REFUSED"
@@ -29,7 +27,7 @@ def deliver(
     workspace: Path | None,
     namespace: str,
     tick: Tick,
-    replaced: frozenset[str] = frozenset(),
+    predecessors: frozenset[str] = frozenset(),
 ) -> None:
     """Deliver the sealed folder `source`.
 
@@ -38,7 +36,7 @@ def deliver(
     Raises StorageError (OUTPUT_REFUSED, OUTPUT_UPLOAD_FAILED), or OvertakenError.
     """
     wanted = DeliverRequest(
-        target(uri, namespace), job_id, attempt, workspace, source, Connection.from_config(), tuple(replaced)
+        target(uri, namespace), job_id, attempt, workspace, source, Connection.from_config(), tuple(predecessors)
     )
 
     def report(_objects: int, _of_objects: int, count: int, of_count: int) -> None:
@@ -57,24 +55,13 @@ def check(
     job_id: str,
     attempt: int,
     namespace: str,
-    replaced: frozenset[str] = frozenset(),
-    heir_of: tuple[str, str] | None = None,
-) -> Occupancy:
-    """Return what the address contains. Raises StorageError or OvertakenError if `deliver` would."""
+    predecessors: frozenset[str] = frozenset(),
+) -> bool:
+    """Return whether the address contains a result of this job. Raises StorageError or OvertakenError if `deliver` would."""
     wanted = DeliverRequest(
-        target(uri, namespace), job_id, attempt, None, None, Connection.from_config(), tuple(replaced), heir_of
+        target(uri, namespace), job_id, attempt, None, None, Connection.from_config(), tuple(predecessors)
     )
-    found = process.perform(wanted, lambda *_: check())
-    earlier = found["earlier"]
-    return Occupancy(found["own"] is True, None if earlier is None else Manifest.parse(earlier.encode()))
-
-
-def collect(uri: str, manifest: Manifest, into: Path, check: Callable[[], None], *, namespace: str) -> None:
-    """Fetch the files of the result at the address into the folder `into`. Raises StorageError, or OSError for the disk."""
-    wanted = CollectRequest(
-        target(uri, namespace), layout.folder_of(manifest), manifest.sizes, into, Connection.from_config()
-    )
-    process.perform(wanted, lambda *_: check())
+    return process.perform(wanted, lambda *_: check())["own"] is True
 
 
 def target(uri: str, namespace: str) -> ObjectAddress:

@@ -236,15 +236,15 @@ def test_addresses_that_are_not_allowed_are_refused(uri: str, message: str, monk
     assert message in caught.value.message
 
 
-def test_the_result_of_a_replaced_job_is_replaced_and_deleted(bucket: Bucket, tmp_path: Path, output: Output) -> None:
+def test_the_result_of_a_predecessor_is_replaced_and_deleted(bucket: Bucket, tmp_path: Path, output: Output) -> None:
     output.deliver(seal(tmp_path / "first", FILES))
     folder = output.pointer["folder"]
-    again = seal(tmp_path / "again", FILES, job_id="heir")
-    uri, run = output.uri, Run("heir", 1, None, frozenset({JOB}))
+    again = seal(tmp_path / "again", FILES, job_id="successor")
+    uri, run = output.uri, Run("successor", 1, None, frozenset({JOB}))
     outputs.check(uri, run, namespace="maps", check=lambda: None)
 
     outputs.deliver(again, uri, run, lambda: None, namespace="maps")
 
     assert output.read() == contents(again)
-    assert output.pointer["jobId"] == "heir"
+    assert output.pointer["jobId"] == "successor"
     assert [key for key in bucket.keys if key.startswith(f"meshes/banana/{folder}")] == []
