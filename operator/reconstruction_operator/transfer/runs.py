@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from reconstruction_operator.contract.errors import OvertakenError
+
 EVERY_ATTEMPT: Final = 2**31 - 1  # above any attempt number
 
 
@@ -20,3 +22,13 @@ class Run:
     attempt: int
     folder: Path | None
     predecessors: frozenset[str] = frozenset()
+
+    @property
+    def is_superseded(self) -> bool:
+        """Whether the run's workspace is deleted."""
+        return self.folder is not None and not self.folder.exists()
+
+    def check(self) -> None:
+        """Raise OvertakenError if the run is superseded."""
+        if self.is_superseded:
+            raise OvertakenError

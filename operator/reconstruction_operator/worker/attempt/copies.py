@@ -11,9 +11,10 @@ from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End, Owner
 from reconstruction_operator.jobfiles import notes, publishing
 from reconstruction_operator.jobfiles.layout import JobFolder, Workspace
-from reconstruction_operator.transfer import outputs, uris
+from reconstruction_operator.transfer import uris
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Tick
+from reconstruction_operator.transfer.outputs import Target, target_of
 from reconstruction_operator.transfer.runs import Run
 from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.deleting import process
@@ -50,12 +51,7 @@ class Copies:
         """Raise StorageError if the copy would be refused, before hours of work."""
         assignment = self._assignment
         try:
-            self._existed = outputs.check(
-                assignment.output_uri,
-                self._run(None),
-                namespace=assignment.namespace,
-                check=self._heartbeat.check,
-            )
+            self._existed = self._target(assignment.output_uri).check(self._run(None), self._heartbeat.check)
         except OvertakenError:
             pass  # the workspaces decide which run is the later one
         except StorageError:
@@ -71,11 +67,11 @@ class Copies:
         """
         if not uri:
             return
-        run, check = self._run(space.root), self._heartbeat.check
-        deliver = partial(outputs.deliver, source, uri, run, check, namespace=self._assignment.namespace, tick=tick)
+        target, check = self._target(uri), self._heartbeat.check
+        deliver = partial(target.deliver, source, self._run(space.root), check, tick)
         try:
             # A thread could continue in the background while a cancel deletes the copy; a process is killed.
-            deliver() if outputs.is_killable(uri) else call_interruptibly(deliver, check)
+            deliver() if target.is_killable else call_interruptibly(deliver, check)
         except OvertakenError:
             owned = self._heartbeat.confirm()
             check()
@@ -111,6 +107,9 @@ class Copies:
             logger.error("could not delete the delivered copy of job %s: %s", assignment.job_id, error)  # noqa: TRY400  # the message is enough
             return False
         return True
+
+    def _target(self, uri: str) -> Target:
+        return target_of(uri, self._assignment.namespace)
 
     def _run(self, folder: Path | None) -> Run:
         return Run(self._assignment.job_id, self._assignment.attempt or 0, folder, self.predecessors)

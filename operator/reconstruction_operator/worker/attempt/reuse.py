@@ -6,10 +6,7 @@ or in the trash.
 
 from __future__ import annotations
 
-import errno
 import logging
-import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -29,9 +26,6 @@ from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.model.selection import Choice
 
 logger = logging.getLogger(__name__)
-
-# Errors of a file system without hard links, or with files of another user.
-_NO_LINKS = (errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,17 +125,10 @@ def _link(source: Path, output: Path, sealed: SealedFile, check: Callable[[], No
         return False
     target = output / name
     target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(source / name, target, follow_symlinks=False)
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        check()
-        shutil.copyfile(source / name, target, follow_symlinks=False)
-        disk.sync(target)
-    return not target.is_symlink() and _digest(target, check) == sealed.sha256
-
-
-def _digest(path: Path, check: Callable[[], None]) -> str:
-    with path.open("rb") as file:
-        return disk.digest(file, check)
+    check()
+    disk.link(source / name, target)
+    if target.is_symlink():
+        return False
+    disk.sync(target)
+    with target.open("rb") as file:
+        return disk.digest(file, check) == sealed.sha256
