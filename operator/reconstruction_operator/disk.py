@@ -22,6 +22,8 @@ _SHORT_INODES = 10_000  # and inodes
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 """Errors of a write to a full file system or beyond a quota."""
+# Errors of a file system without hard links, or with files of another user.
+_NO_LINKS = (errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
 
 
 def set_aside(path: Path, prefix: str) -> Path | None:
@@ -103,6 +105,16 @@ def has_files(folder: Path, sizes: Iterable[tuple[str, int]]) -> bool:
         return all((folder / name).stat().st_size == size for name, size in sizes)
     except (OSError, ValueError):  # ValueError: a name with a zero byte
         return False
+
+
+def link(source: Path, target: Path) -> None:
+    """Make a hard link, or a copy where links are not possible. A link is not followed."""
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        shutil.copyfile(source, target, follow_symlinks=False)
 
 
 def digest(file: BinaryIO, check: Callable[[], None]) -> str:

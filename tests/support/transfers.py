@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconstruction_operator.transfer import fetch, outputs
+from reconstruction_operator.transfer import fetch
 from reconstruction_operator.transfer.fetched import Fetched
 from reconstruction_operator.transfer.limits import Limits, Tick
+from reconstruction_operator.transfer.outputs import Target, target_of
 from reconstruction_operator.transfer.runs import EVERY_ATTEMPT, Run
 
 from tests.support.results import JOB
@@ -47,8 +48,12 @@ class Output:
     def uri(self) -> str:
         return f"{self.bucket.address}/{self.folder}"
 
+    @property
+    def _target(self) -> Target:
+        return target_of(self.uri, "maps")
+
     def check(self, job: str = JOB) -> None:
-        outputs.check(self.uri, Run(job, 1, None), namespace="maps", check=lambda: None)
+        self._target.check(Run(job, 1, None), lambda: None)
 
     def deliver(
         self,
@@ -59,10 +64,10 @@ class Output:
         check: Callable[[], None] = lambda: None,
         tick: Tick = lambda *_: None,
     ) -> None:
-        outputs.deliver(result, self.uri, Run(JOB, attempt, workspace), check, namespace="maps", tick=tick)
+        self._target.deliver(result, Run(JOB, attempt, workspace), check, tick)
 
     def withdraw(self, attempt: int = EVERY_ATTEMPT, *, workspace: Path | None = None, copy: bool = True) -> None:
-        outputs.withdraw(self.uri, Run(JOB, attempt, workspace), namespace="maps", copy=copy)
+        self._target.withdraw(Run(JOB, attempt, workspace), copy=copy)
 
     @property
     def pointer(self) -> dict[str, str | int]:

@@ -12,7 +12,6 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from reconstruction_operator import config
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.contract.manifest import MANIFEST, MAX_MANIFEST_BYTES, Manifest, SealedFile
 from reconstruction_operator.transfer.errors import StorageError
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from reconstruction_operator.transfer.objects.store import Store
 
 _ANSWER_SECONDS: Final = 20.0  # until a response begins; each read of its body has the store's timeout
+_RETRIES: Final = 4  # of a request: about a second
 _RESULTS: Final = 64  # cached manifests; one may have megabytes
 _STORES: Final = 32  # cached clients of buckets
 
@@ -93,7 +93,7 @@ class Buckets:
 
     async def _read(self, key: JobKey, uri: str) -> _Delivered | None:
         try:
-            address = worker_outputs.target(uri, key.namespace)
+            address = worker_outputs.address_of(uri, key.namespace)
             bucket = self._store(address)
         except (StorageError, OSError) as error:  # the settings do not allow the address, or are invalid
             text = (error.message if isinstance(error, StorageError) else str(error)).replace(
@@ -113,8 +113,7 @@ class Buckets:
     def _store(self, address: ObjectAddress) -> Store:
         place = (address.scheme, address.bucket)
         if place not in self._stores:
-            its = config.settings
-            self._stores[place] = store.open_store(address, its.STORAGE_STALL_SECONDS, its.STORAGE_CA_FILE)
+            self._stores[place] = store.open_store(address, retries=_RETRIES)
             while len(self._stores) > _STORES:
                 self._stores.popitem(last=False)
         return self._stores[place]

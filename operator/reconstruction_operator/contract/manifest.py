@@ -71,11 +71,6 @@ class Manifest:
         """The digest of the model, its version and its parameters."""
         return fingerprints.recipe(self.model, self.versions.get("model", ""), self.parameters)
 
-    def is_of(self, namespace: str, name: str) -> bool:
-        """Return whether the result belongs to a job of that namespace and name."""
-        its = self.owner
-        return its is not None and its.job_id == self.job_id and (its.namespace, its.name) == (namespace, name)
-
     @property
     def fingerprint(self) -> str:
         """The digest of what the result is made from; empty if its input is unknown."""

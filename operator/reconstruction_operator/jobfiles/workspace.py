@@ -35,17 +35,17 @@ def prepare(job_id: str, task_id: str, attempt: int | None) -> Workspace:
     return workspace
 
 
-def delete_predecessors(job_id: str, heir: Workspace) -> None:
-    """Delete the tombstones of earlier runs, after `heir` took over their fetched objects, checked photos and sealed stages.
+def delete_predecessors(job_id: str, successor: Workspace) -> None:
+    """Delete the tombstones of earlier runs, after `successor` took over their fetched objects, checked photos and sealed stages.
 
     Call it after this run has noted where those runs may have delivered.
     """
     for tombstone in JobFolder.of(job_id).retired():
         try:
             earlier = Workspace(tombstone)
-            _inherit(_whole(earlier.fetched), heir.fetched)
-            _inherit([path for path in (earlier.loaded,) if path.exists()], heir.root)
-            _inherit(sealed_stages(earlier), heir.stages)
+            _inherit(_whole(earlier.fetched), successor.fetched)
+            _inherit([path for path in (earlier.loaded,) if path.exists()], successor.root)
+            _inherit(sealed_stages(earlier), successor.stages)
             layout.delete(tombstone, job_id)
         except OSError as error:
             logger.warning("could not delete %s of an earlier attempt: %s", tombstone, error)
@@ -110,13 +110,13 @@ def _whole(fetched: Path) -> list[Path]:
     return [path for path in disk.entries(fetched) if not path.suffix]  # partial files begin with a dot
 
 
-def _inherit(paths: list[Path], heir: Path) -> None:
+def _inherit(paths: list[Path], successor: Path) -> None:
     """Move files and stages, each by one rename. A superseded run that still writes there fails at its next rename."""
     if paths:
-        heir.mkdir(exist_ok=True)
+        successor.mkdir(exist_ok=True)
     for path in paths:
         try:
-            path.rename(heir / path.name)
+            path.rename(successor / path.name)
         except FileNotFoundError:  # a later run is taking it over
             continue
         except OSError as error:

@@ -1,98 +1,50 @@
-"""Outputs: deliver a result to the job's address, a folder (`folders.delivery`) or object storage (`objects`)."""
+"""Output targets: where a job's result is delivered, a folder (`folders.delivery`) or object storage (`objects.worker_outputs`)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from reconstruction_operator.contract.manifest import Manifest
-from reconstruction_operator.transfer.folders import collecting, delivery
+from reconstruction_operator.transfer.folders.delivery import FolderTarget
 from reconstruction_operator.transfer.limits import Tick
-from reconstruction_operator.transfer.objects import layout, worker_outputs
 from reconstruction_operator.transfer.objects.address import is_object
-from reconstruction_operator.transfer.runs import Occupancy, Run
+from reconstruction_operator.transfer.objects.worker_outputs import ObjectTarget
+from reconstruction_operator.transfer.runs import Run
 
 
-def check(
-    uri: str, run: Run, *, namespace: str, check: Callable[[], None], heir_of: tuple[str, str] | None = None
-) -> Occupancy:
-    """Return what the address contains. Raises StorageError or OvertakenError if `deliver` would.
+class Target(Protocol):
+    """An output address, for jobs of one namespace. Settings and address are checked by each method.
 
-    `heir_of`: namespace and name of earlier jobs, whose result is returned instead of refused.
+    `check` and `tick` are called often and may raise. A method raises StorageError if the job may not use the address, and
+    OvertakenError if a later run has to do the work.
     """
-    if not is_object(uri):
-        return delivery.check(uri, run, namespace=namespace, heir_of=heir_of)
-    return worker_outputs.check(
-        uri,
-        check,
-        job_id=run.job_id,
-        attempt=run.attempt,
-        namespace=namespace,
-        replaced=run.replaced,
-        heir_of=heir_of,
-    )
+
+    @property
+    def is_killable(self) -> bool:
+        """Whether a delivery stops as soon as its `check` raises, because a process is killed."""
+
+    @property
+    def path(self) -> Path | None:
+        """The path that may hang; None: a server, which responds or times out."""
+
+    def check(self, run: Run, check: Callable[[], None], /) -> bool:
+        """Return whether the address contains a result of this job. Raises StorageError or OvertakenError if `deliver` would."""
+
+    def deliver(self, source: Path, run: Run, check: Callable[[], None], tick: Tick, /) -> None:
+        """Deliver the sealed folder `source`. `tick` gets the progress of an upload."""
+
+    def withdraw(self, run: Run, *, copy: bool) -> None:
+        """Delete what this run and earlier ones have delivered; without `copy`, only files that no reader can find.
+
+        Call it in a process that does not fork and can be killed. Raises OSError on failure.
+        """
+
+    def place_of(self, manifest: Manifest) -> str:
+        """Return the address of the files of a delivered result."""
 
 
-def collect(uri: str, manifest: Manifest, into: Path, check: Callable[[], None], *, namespace: str) -> None:
-    """Copy the files of the delivered result into the folder `into`; `check` is called often and may raise.
-
-    Names and sizes are those of the manifest; digests are not compared. Raises StorageError or OSError.
-    """
-    if is_object(uri):
-        worker_outputs.collect(uri, manifest, into, check, namespace=namespace)
-    else:
-        collecting.collect(uri, manifest, into, check, namespace=namespace)
-
-
-def deliver(
-    source: Path,
-    uri: str,
-    run: Run,
-    check: Callable[[], None],
-    *,
-    namespace: str,
-    tick: Tick = lambda *_: None,
-) -> None:
-    """Deliver the sealed folder `source`; `check` is called often and may raise. `tick` gets the progress of an upload.
-
-    Raises StorageError, or OvertakenError.
-    """
-    if is_object(uri):
-        worker_outputs.deliver(
-            source,
-            uri,
-            check,
-            job_id=run.job_id,
-            attempt=run.attempt,
-            workspace=run.folder,
-            namespace=namespace,
-            tick=tick,
-            replaced=run.replaced,
-        )
-    else:
-        delivery.deliver(source, uri, run, check, namespace=namespace)
-
-
-def withdraw(uri: str, run: Run, *, namespace: str, copy: bool = True) -> None:
-    """Delete what this run and earlier ones have delivered; without `copy`, only files that no reader can find.
-
-    Call it in a process that does not fork and can be killed. Raises StorageError or OSError on failure, OvertakenError if a
-    later run has to do it.
-    """
-    if is_object(uri):
-        from reconstruction_operator.transfer.objects import uploading  # noqa: PLC0415  # loads the client
-
-        address = worker_outputs.target(uri, namespace)
-        uploading.withdraw(address, run.job_id, run.attempt, workspace=run.folder, copy=copy)
-    else:
-        delivery.withdraw(uri, run, namespace=namespace, copy=copy)
-
-
-def is_killable(uri: str) -> bool:
-    """Return whether a delivery to this address stops as soon as its `check` raises, because a process is killed."""
-    return is_object(uri)
-
-
-def place_of(manifest: Manifest) -> str:
-    """Return the address of the files of a delivered result; empty if it was not delivered."""
-    return layout.result_uri(manifest) if is_object(manifest.uri) else manifest.uri
+def target_of(uri: str, namespace: str) -> Target:
+    """Return the target at an address, of which nothing is checked yet."""
+    return ObjectTarget(uri, namespace) if is_object(uri) else FolderTarget(uri, namespace)

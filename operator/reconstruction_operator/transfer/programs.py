@@ -95,7 +95,7 @@ class Program:
         return True
 
 
-def failure_message(error: Exception) -> dict[str, Any]:
+def failure_message(error: BaseException) -> dict[str, Any]:
     """Return the message by which a program reports the error, for `raise_failure`."""
     match error:
         case OvertakenError():
@@ -105,7 +105,8 @@ def failure_message(error: Exception) -> dict[str, Any]:
         case OSError():
             return {"errno": error.errno, "strerror": error.strerror or str(error), "filename": error.filename}
         case _:
-            return {"errno": None, "strerror": f"{type(error).__name__}: {error}", "filename": None}
+            first = str(error).partition("\n")[0]  # a client of object storage adds a dump of its state
+            return {"errno": None, "strerror": f"{type(error).__name__}: {first}", "filename": None}
 
 
 def raise_failure(message: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Delivering run: identifies the run that delivers or withdraws a result, and describes what it finds at the address."""
+"""Delivering run: identifies the run that delivers or withdraws a result."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from reconstruction_operator.contract.manifest import Manifest
+from reconstruction_operator.contract.errors import OvertakenError
 
 EVERY_ATTEMPT: Final = 2**31 - 1  # above any attempt number
 
@@ -15,18 +15,20 @@ EVERY_ATTEMPT: Final = 2**31 - 1  # above any attempt number
 class Run:
     """A run that delivers or withdraws. It is superseded once its workspace `folder` is deleted; None: no check.
 
-    `replaced`: earlier jobs whose copies it may replace, because its job reuses their result.
+    `predecessors`: earlier jobs whose copies it may replace, because its job reuses their result.
     """
 
     job_id: str
     attempt: int
     folder: Path | None
-    replaced: frozenset[str] = frozenset()
+    predecessors: frozenset[str] = frozenset()
 
+    @property
+    def is_superseded(self) -> bool:
+        """Whether the run's workspace is deleted."""
+        return self.folder is not None and not self.folder.exists()
 
-@dataclass(frozen=True, slots=True)
-class Occupancy:
-    """What an output address holds: a result of this job (`is_own`), of an earlier job of its namespace and name, or none."""
-
-    is_own: bool = False
-    earlier: Manifest | None = None
+    def check(self) -> None:
+        """Raise OvertakenError if the run is superseded."""
+        if self.is_superseded:
+            raise OvertakenError

@@ -20,7 +20,8 @@ from reconstruction_operator.transfer.https import addresses, download
 from reconstruction_operator.transfer.limits import Limits
 from reconstruction_operator.transfer.names import Ignored
 from reconstruction_operator.transfer.objects import address, downloading
-from reconstruction_operator.transfer.objects.request import Connection, FetchRequest
+from reconstruction_operator.transfer.objects.request import FetchRequest
+from reconstruction_operator.transfer.objects.store import open_store
 from reconstruction_operator.transfer.photos import checks, masks
 from reconstruction_operator.units import megabytes
 
@@ -96,8 +97,9 @@ def _objects(uri: str, limits: Limits) -> Survey:
     place = address.permitted(
         uri, _REFUSED, "read", schemes=limits.schemes, granted=limits.granted, namespace=limits.namespace
     )
-    request = FetchRequest(place, Path(os.devnull), limits.max_bytes, limits.max_files, Connection.from_config())
-    listing, samples = downloading.sample(request)
+    request = FetchRequest(place, Path(os.devnull), limits.max_bytes, limits.max_files)
+    # It waits for the server in this process, which the worker can kill.
+    listing, samples = downloading.sample(open_store(place), request)
     if place.is_archive:
         return _remote_archive(samples[0][1], listing.bytes, str(place))
     for photo, start in samples:

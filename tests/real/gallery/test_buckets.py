@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from reconstruction_operator.transfer import outputs
+from reconstruction_operator.transfer.objects.worker_outputs import ObjectTarget
 from reconstruction_operator.transfer.runs import Run
 
 from devcluster.harness.gallery import Gallery
@@ -39,7 +39,7 @@ def deliver(jobs: Jobs, gallery: Gallery, folder: Path, name: str, uri: str) -> 
     uid = jobs.get(name)["metadata"]["uid"]
     (folder / "model.glb").write_bytes(MESH)
     seal_files(folder, "model.glb", job_id=uid, uri=uri)
-    outputs.deliver(folder, uri, Run(uid, 1, None), lambda: None, namespace=jobs.namespace)
+    ObjectTarget(uri, jobs.namespace).deliver(folder, Run(uid, 1, None), lambda: None, lambda *_: None)
     announce(jobs, name, uri)
     know(gallery, jobs, name)
     return name

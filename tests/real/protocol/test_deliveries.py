@@ -14,7 +14,7 @@ from reconstruction_operator.contract.manifest import MANIFEST, Manifest, Sealed
 from reconstruction_operator.contract.records import Owner
 from reconstruction_operator.jobfiles import notes, workspace
 from reconstruction_operator.services import file_handler
-from reconstruction_operator.transfer.folders import delivery as outputs
+from reconstruction_operator.transfer.folders.delivery import FolderTarget
 from reconstruction_operator.transfer.folders.directories import Directory
 from reconstruction_operator.transfer.runs import Run
 from reconstruction_operator.worker import deletion
@@ -47,11 +47,12 @@ class Attempt:
     """One run of an attempt, with its folder and a sealed result."""
 
     def __init__(self, root: Path, number: int) -> None:
-        self._uri = f"file://{root}/banana"
+        uri = f"file://{root}/banana"
+        self._target = FolderTarget(uri)
         self.space = workspace.prepare(JOB, f"{JOB}-{number}", number)
         self.text = f"of {self.space.root.name}"
         envelope = Envelope(install_id="test", namespace="default", name="banana", attempt=number)
-        notes.note(self.space, Owner.of(JOB, envelope), self._uri)
+        notes.note(self.space, Owner.of(JOB, envelope), uri)
         self.run = Run(JOB, number, self.space.root)
         self.overtaken = False
         (self.space.output / "textures").mkdir()
@@ -64,13 +65,13 @@ class Attempt:
 
     def deliver(self) -> None:
         try:
-            outputs.deliver(self.space.output, self._uri, self.run, lambda: None)
+            self._target.deliver(self.space.output, self.run, lambda: None)
         except OvertakenError:
             self.overtaken = True
 
     def withdraw(self) -> None:
         try:
-            outputs.withdraw(self._uri, self.run)
+            self._target.withdraw(self.run)
         except OvertakenError:
             self.overtaken = True
 

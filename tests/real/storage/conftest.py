@@ -16,10 +16,12 @@ from devcluster.harness.workers import Farm
 from devcluster.servers.storage.s3 import S3
 from tests.support.settings import configure
 from tests.support.storage import StorageJob, sealed_result
+from tests.unit.transfer.conftest import into
 
 if TYPE_CHECKING:
     from tests.support.servers.objects import Bucket
 
+__all__ = ["into"]  # a fixture
 _numbers = count(1)
 
 
@@ -45,14 +47,6 @@ def access(s3: S3, proxy: TcpProxy, bucket: Bucket, monkeypatch: pytest.MonkeyPa
         monkeypatch.setenv(name, value)
     configure(monkeypatch, STORAGE_SCHEMES=("s3",), STORAGE_STALL_SECONDS=20.0)
     return bucket
-
-
-@pytest.fixture
-def into(tmp_path: Path) -> Path:
-    """The folder of photos in a workspace."""
-    folder = tmp_path / "workspace" / "input"
-    folder.mkdir(parents=True)
-    return folder
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from reconstruction_operator.transfer import survey as surveys
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
 from reconstruction_operator.transfer.objects.address import ObjectAddress
-from reconstruction_operator.transfer.objects.concurrency import Clock
+from reconstruction_operator.transfer.objects.destination import Destination
 from reconstruction_operator.transfer.objects.layout import Pointer
 from reconstruction_operator.transfer.objects.store import open_store
-from reconstruction_operator.transfer.objects.target import Target
+from reconstruction_operator.transfer.runs import Run
 
 from devcluster import Redis
 from devcluster.harness.workers import Farm
@@ -129,10 +129,13 @@ def test_a_result_is_delivered_in_one_request_and_in_parts(bucket: ObjectFolder,
     assert bucket.unfinished_uploads == []
 
 
-def test_a_repeated_withdrawal_succeeds(bucket: ObjectFolder, output: Output, result: Path) -> None:
+def test_a_withdrawal_deletes_all_of_the_job_and_may_be_repeated(
+    bucket: ObjectFolder, output: Output, result: Path
+) -> None:
+    bucket.put("meshes.txt", b"of others")
     output.deliver(result)
     output.withdraw()
-    assert bucket.keys == []
+    assert bucket.keys == ["meshes.txt"]
     output.withdraw()
 
 
@@ -161,10 +164,10 @@ def test_a_pointer_that_another_run_writes_at_the_same_moment_is_not_replaced(
     bucket: ObjectFolder, output: Output, cloud: Cloud, *, is_first: bool
 ) -> None:
     address = ObjectAddress(cloud.scheme, bucket.address.rpartition("/")[2], "meshes", is_folder=True)
-    target = Target(open_store(address, 20.0, ""), address, JOB, 1, Clock(20.0), lambda: None)
+    destination = Destination(open_store(address), address, Run(JOB, 1, None))
     if not is_first:
         bucket.put("meshes/result.json", Pointer(JOB, 1, f"{JOB}/1-a/").to_bytes())
-    standing = target.standing()
+    standing = destination.standing()
     checks: list[int] = []
 
     def check() -> None:
@@ -173,7 +176,7 @@ def test_a_pointer_that_another_run_writes_at_the_same_moment_is_not_replaced(
         checks.append(1)
 
     with pytest.raises(OvertakenError):
-        target.point(Pointer(JOB, 1, f"{JOB}/1-b/"), standing, check)
+        destination.point(Pointer(JOB, 1, f"{JOB}/1-b/"), standing, check)
     assert output.pointer["attempt"] == 2
 
 

@@ -93,7 +93,7 @@ def private(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[S3, Bucket]]:
     with S3(tls=True) as server:
         for name, value in server.environment().items():
             monkeypatch.setenv(name, value)
-        configure(monkeypatch, STORAGE_SCHEMES=("s3",), STORAGE_STALL_SECONDS=20.0)
+        configure(monkeypatch, STORAGE_SCHEMES=("s3",), STORAGE_STALL_SECONDS=5.0)
         bucket = S3Server(server.url(), server.access_key, server.secret_key, str(server.ca)).bucket("private")
         bucket.put("set/a.jpg", b"photo")
         yield server, bucket

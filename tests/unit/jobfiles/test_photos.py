@@ -30,17 +30,17 @@ def kept() -> Workspace:
 
 
 def take_over() -> Workspace:
-    heir = workspace.prepare("job", "job-2", 2)
-    workspace.delete_predecessors("job", heir)
-    return heir
+    successor = workspace.prepare("job", "job-2", 2)
+    workspace.delete_predecessors("job", successor)
+    return successor
 
 
 def test_the_next_attempt_takes_kept_photos_over(kept: Workspace) -> None:
-    heir = take_over()
-    found = photos.read(heir)
+    successor = take_over()
+    found = photos.read(successor)
     assert found is not None
     assert (found.digest, found.photos, found.bytes) == ("sha256:1", PHOTOS, 14)
-    assert photos.are_whole(heir, found, proceed)
+    assert photos.are_whole(successor, found, proceed)
     assert not kept.root.exists()
 
 
@@ -70,9 +70,9 @@ def test_an_invalid_note_is_ignored(kept: Workspace, note: str) -> None:
 def test_photos_that_were_not_kept_are_not_taken_over() -> None:
     space = workspace.prepare("job", "job-1", 1)
     (space.photos / "a.jpg").write_text("half")
-    heir = take_over()
-    assert photos.read(heir) is None
-    assert not heir.loaded.exists()
+    successor = take_over()
+    assert photos.read(successor) is None
+    assert not successor.loaded.exists()
 
 
 def test_kept_photos_stay_for_a_retry(kept: Workspace) -> None:

@@ -12,8 +12,9 @@ from tests.support.servers.https import Server, running_https
 
 @pytest.fixture
 def into(tmp_path: Path) -> Path:
-    folder = tmp_path / "into"
-    folder.mkdir()
+    """The folder of photos in a workspace."""
+    folder = tmp_path / "workspace" / "input"
+    folder.mkdir(parents=True)
     return folder
 
 

@@ -9,7 +9,7 @@ import pytest
 from reconstruction_operator.transfer import fetch as inputs
 from reconstruction_operator.transfer import local, tenancy
 from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.transfer.folders import delivery
+from reconstruction_operator.transfer.folders.delivery import FolderTarget
 from reconstruction_operator.transfer.https import download
 from reconstruction_operator.transfer.limits import Limits
 from reconstruction_operator.transfer.runs import Run
@@ -118,9 +118,9 @@ def test_results_are_delivered_only_to_addresses_on_the_allowlist(
     root.mkdir()
     configure(monkeypatch, OUTPUT_ROOTS=(str(root),), NAMESPACE_OUTPUTS=(("*", f"{root}/{{namespace}}"),))
 
-    delivery.check(f"file://{root}/maps/banana", RUN, namespace="maps")
+    FolderTarget(f"file://{root}/maps/banana", "maps").check(RUN)
     with pytest.raises(StorageError, match=f"namespace maps may not write to {root}/parks/banana") as refusal:
-        delivery.check(f"file://{root}/parks/banana", RUN, namespace="maps")
+        FolderTarget(f"file://{root}/parks/banana", "maps").check(RUN)
 
     assert refusal.value.reason == "OUTPUT_REFUSED"
 

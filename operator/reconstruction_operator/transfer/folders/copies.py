@@ -12,32 +12,22 @@ from reconstruction_operator.transfer.folders.directories import Directory
 from reconstruction_operator.transfer.runs import Run
 
 
-def attempt_of(place: Directory, name: str, run: Run, *, replaced: bool = False) -> int | None:
-    """Return the attempt whose result the entry is (0: a bare task or a `replaced` job); None if it is not a result of this job."""
+def attempt_of(place: Directory, name: str, run: Run, *, predecessors: bool = False) -> int | None:
+    """Return the attempt whose result the entry is; None if it is not a result of this job.
+
+    0: the result of a bare task or, with `predecessors`, of a predecessor of this job.
+    """
     try:
         with place.enter(name) as folder:
-            found = Manifest.identify(_read_manifest(folder))
+            identity = Manifest.identify(_read_manifest(folder))
     except OSError:
         return None
-    if found is None:
+    if identity is None:
         return None
-    job_id, attempt = found
-    if replaced and job_id in run.replaced:
+    job_id, attempt = identity
+    if predecessors and job_id in run.predecessors:
         return 0
     return attempt if job_id == run.job_id else None
-
-
-def earlier(place: Directory, name: str, run: Run, heir_of: tuple[str, str] | None) -> Manifest | None:
-    """Return the entry's manifest if it is a complete result of an earlier job of that namespace and name."""
-    if heir_of is None:
-        return None
-    try:
-        with place.enter(name) as folder:
-            found = Manifest.parse(_read_manifest(folder))
-            is_whole = found is not None and folder.has_files(found.sizes)
-    except OSError:
-        return None
-    return found if found is not None and is_whole and found.is_of(*heir_of) and found.job_id != run.job_id else None
 
 
 def is_earlier(place: Directory, name: str, run: Run) -> bool:
@@ -50,7 +40,7 @@ def refuse_others(place: Directory, name: str, run: Run) -> None:
     """Raise StorageError (OUTPUT_REFUSED) for a foreign entry, OvertakenError for a result of a later attempt."""
     if place.is_empty(name):
         return
-    attempt = attempt_of(place, name, run, replaced=True)
+    attempt = attempt_of(place, name, run, predecessors=True)
     if attempt is None:
         raise StorageError(targets.REFUSED, f"{place.path / name} is not empty, and holds no result of this job")
     if attempt > run.attempt:

@@ -10,91 +10,110 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from reconstruction_operator.contract.errors import OvertakenError
-from reconstruction_operator.contract.manifest import MANIFEST
+from reconstruction_operator.contract.manifest import MANIFEST, Manifest
+from reconstruction_operator.transfer import uris
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.folders import copies, targets
 from reconstruction_operator.transfer.folders.directories import Directory
 from reconstruction_operator.transfer.folders.staging import Staging, new_name, open_staging, staged, take_others
-from reconstruction_operator.transfer.runs import EVERY_ATTEMPT, Occupancy, Run
+from reconstruction_operator.transfer.limits import Tick
+from reconstruction_operator.transfer.runs import EVERY_ATTEMPT, Run
 
 _CHUNK_BYTES: Final = 1 << 20
 _COPY: Final = "copy"  # in the staging directory
 _PREVIOUS: Final = "previous"
 
 
-def check(uri: str, run: Run, *, namespace: str = "", heir_of: tuple[str, str] | None = None) -> Occupancy:
-    """Return what the target contains. Raises StorageError (OUTPUT_REFUSED) or OvertakenError if `deliver` would.
+@dataclass(frozen=True, slots=True)
+class FolderTarget:
+    """An output folder."""
 
-    Write permission is tested by making a directory. It is named like a staging directory: a later run deletes it if this worker dies.
-    The result of an earlier job with the namespace and name of `heir_of` is returned instead of refused.
-    """
-    target, standing = targets.find(uri, namespace), Occupancy()
-    with contextlib.suppress(FileNotFoundError), _place(target, create=False) as place:
-        standing = Occupancy(earlier=copies.earlier(place, target.name, run, heir_of))
-        if standing.earlier is None:
+    uri: str
+    namespace: str = ""
+
+    @property
+    def is_killable(self) -> bool:
+        """See `outputs.Target`."""
+        return False
+
+    @property
+    def path(self) -> Path:
+        """See `outputs.Target`."""
+        return uris.path_of(self.uri)
+
+    def check(self, run: Run, _check: Callable[[], None] = lambda: None, /) -> bool:
+        """See `outputs.Target`. Write permission is tested by making a directory.
+
+        It is named like a staging directory: a later run deletes it if this worker dies.
+        """
+        target, is_own = self._find(), False
+        with contextlib.suppress(FileNotFoundError), _place(target, create=False) as place:
             copies.refuse_others(place, target.name, run)
-            standing = Occupancy(is_own=copies.attempt_of(place, target.name, run) is not None)
-    above = next(one for one in target.parents if one.is_dir())
-    with targets.writing(target), _place(above / target.name, create=False) as place:
-        targets.probe(place, new_name(run))
-    return standing
+            is_own = copies.attempt_of(place, target.name, run) is not None
+        above = next(folder for folder in target.parents if folder.is_dir())
+        with targets.writing(target), _place(above / target.name, create=False) as place:
+            targets.probe(place, new_name(run))
+        return is_own
 
+    def deliver(self, source: Path, run: Run, check: Callable[[], None], _tick: Tick = lambda *_: None, /) -> None:
+        """See `outputs.Target`. If it raises, the target is unchanged.
 
-def deliver(source: Path, uri: str, run: Run, check: Callable[[], None], *, namespace: str = "") -> None:
-    """Copy the sealed folder `source` to the folder `uri`; `check` is called often and may raise.
+        Raises StorageError (OUTPUT_REFUSED; OUTPUT_UPLOAD_FAILED if the disk is full) or OvertakenError.
+        """
+        target = self._find()
+        with targets.writing(target), _place(target, create=True) as place, open_staging(place, run) as staging:
+            check()
+            take_others(staging, at_most=EVERY_ATTEMPT)
+            copies.refuse_others(place, target.name, run)  # from here on, an earlier run can no longer move the target
+            if copies.holds(place, target.name, source):
+                return
+            staging.own.make(_COPY)
+            with staging.own.enter(_COPY) as copy:
+                for path in sorted(source.rglob("*"), key=lambda one: one == source / MANIFEST):
+                    _copy(path, copy, PurePosixPath(path.relative_to(source)), check)
+            if not copies.holds(
+                staging.own, _COPY, source
+            ):  # the source is being deleted, and listed only some of its files
+                raise OvertakenError
+            check()
+            if staging.is_overtaken:  # a worker of the previous version moves a staging directory without removing it
+                raise OvertakenError
+            if place.is_empty(target.name):
+                staging.own.rename(_COPY, place, target.name)
+            else:
+                _swap(staging, target.name)
 
-    Raises StorageError (OUTPUT_REFUSED; OUTPUT_UPLOAD_FAILED if the disk is full) or OvertakenError; the target is then unchanged.
-    """
-    target = targets.find(uri, namespace)
-    with targets.writing(target), _place(target, create=True) as place, open_staging(place, run) as staging:
-        check()
-        take_others(staging, at_most=EVERY_ATTEMPT)
-        copies.refuse_others(place, target.name, run)  # from here on, an earlier run can no longer move the target
-        if copies.holds(place, target.name, source):
+    def withdraw(self, run: Run, *, copy: bool = True) -> None:
+        """See `outputs.Target`. Staging directories beside the target are always deleted."""
+        target = self._find()
+        try:
+            place = _place(target, create=False)
+        except FileNotFoundError:
             return
-        staging.own.make(_COPY)
-        with staging.own.enter(_COPY) as copy:
-            for path in sorted(source.rglob("*"), key=lambda one: one == source / MANIFEST):
-                _copy(path, copy, PurePosixPath(path.relative_to(source)), check)
-        if not copies.holds(
-            staging.own, _COPY, source
-        ):  # the source is being deleted, and listed only some of its files
-            raise OvertakenError
-        check()
-        if staging.is_overtaken:  # a worker of the previous version moves a staging directory without removing it
-            raise OvertakenError
-        if place.is_empty(target.name):
-            staging.own.rename(_COPY, place, target.name)
-        else:
-            _swap(staging, target.name)
+        with place:
+            # Staging is checked first: a delivery that completes between the two checks is then found at the target.
+            under_way = any(attempt <= run.attempt for _, attempt in staged(place, run.job_id))
+            if not under_way and not (copy and copies.is_earlier(place, target.name, run)):
+                return
+            with open_staging(place, run) as staging:
+                take_others(staging, at_most=run.attempt)
+                if copy and copies.is_earlier(place, target.name, run):
+                    place.rename(target.name, staging.own, _PREVIOUS)
+                    if not copies.is_earlier(staging.own, _PREVIOUS, run):  # a later run replaced the copy just now
+                        staging.own.rename(_PREVIOUS, place, target.name)
+                place.delete(staging.name)  # raises if something cannot be deleted
 
+    def place_of(self, _manifest: Manifest, /) -> str:
+        """See `outputs.Target`."""
+        return self.uri
 
-def withdraw(uri: str, run: Run, *, namespace: str = "", copy: bool = True) -> None:
-    """Delete the staging directories of this run and earlier ones beside the target, and with `copy` the delivered copy too.
-
-    Raises StorageError or OSError on failure, OvertakenError if a later run has to do it.
-    """
-    target = targets.find(uri, namespace)
-    try:
-        place = _place(target, create=False)
-    except FileNotFoundError:
-        return
-    with place:
-        # Staging is checked first: a delivery that completes between the two checks is then found at the target.
-        under_way = any(attempt <= run.attempt for _, attempt in staged(place, run.job_id))
-        if not under_way and not (copy and copies.is_earlier(place, target.name, run)):
-            return
-        with open_staging(place, run) as staging:
-            take_others(staging, at_most=run.attempt)
-            if copy and copies.is_earlier(place, target.name, run):
-                place.rename(target.name, staging.own, _PREVIOUS)
-                if not copies.is_earlier(staging.own, _PREVIOUS, run):  # a later run replaced the copy just now
-                    staging.own.rename(_PREVIOUS, place, target.name)
-            place.delete(staging.name)  # raises if something cannot be deleted
+    def _find(self) -> Path:
+        return targets.find(self.uri, self.namespace)
 
 
 def _place(target: Path, *, create: bool) -> Directory:

@@ -42,8 +42,7 @@ class Staging:
     @property
     def is_overtaken(self) -> bool:
         """Whether another run has taken the directory over, or the run's workspace is deleted."""
-        folder = self.run.folder
-        return not self.place.leads_to(self.name, self.own) or (folder is not None and not folder.exists())
+        return not self.place.leads_to(self.name, self.own) or self.run.is_superseded
 
 
 @contextlib.contextmanager

@@ -10,121 +10,61 @@ import errno
 import os
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from obstore.exceptions import PreconditionError
+from obstore.exceptions import BaseError, PreconditionError
 
-from reconstruction_operator import disk
-from reconstruction_operator.transfer import names
+from reconstruction_operator import config, disk
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import failures
-from reconstruction_operator.transfer.objects.concurrency import Clock, TransferPool, call
+from reconstruction_operator.transfer.objects.concurrency import Progress
 from reconstruction_operator.transfer.objects.listing import Listed, Listing, list_input
-from reconstruction_operator.transfer.objects.request import CollectRequest, FetchedObject, FetchRequest, OnProgress
-from reconstruction_operator.transfer.objects.store import open_store
+from reconstruction_operator.transfer.objects.request import FetchRequest
 
 if TYPE_CHECKING:
     from obstore import GetOptions
 
     from reconstruction_operator.transfer.objects.store import Store
 
-SAMPLE_BYTES = 1 << 16
-_SAMPLES = 8  # maximum number of objects in a sample
-_CHUNK_BYTES = 1 << 18
-PARTIAL = ".part"
-_CHANGED = "INPUT_UNREACHABLE"
+SAMPLE_BYTES: Final = 1 << 16
+_SAMPLES: Final = 8  # maximum number of objects in a sample
+_CHUNK_BYTES: Final = 1 << 18
+PARTIAL: Final = ".part"
 
 
-@dataclass(frozen=True, slots=True)
-class Downloaded:
-    """Fetched objects, with the ignored files and the digest of the listing."""
-
-    fetched: list[FetchedObject]
-    ignored: names.Ignored
-    digest: str
-
-
-def fetch(store: Store, request: FetchRequest, report: OnProgress) -> Downloaded:
-    """Fetch all objects that `request.kept` lacks; none if the digest of the listing is in `request.known`.
+def fetch(store: Store, request: FetchRequest, progress: Progress) -> Listing:
+    """Fetch all listed objects that `request.kept` lacks; none if the digest of the listing is in `request.known`.
 
     Raises StorageError, or OSError for the disk.
     """
-    clock = Clock(request.connection.stall_seconds)
     with failures.translating(request.address, failures.INPUT):
-        listing = call(lambda: list_input(store, request, clock.moved), clock, lambda: report(0, 0, 0, 0))
-        ignored = names.ignored(listing.ignored)
+        listing = list_input(store, request)
         if listing.digest in request.known:
-            return Downloaded([], ignored, listing.digest)
-        wanted = [one for one in listing.objects if not _is_there(request.kept / one.file, one)]
-        kept_objects = len(listing.objects) - len(wanted)
-        kept_bytes = listing.bytes - sum(one.bytes for one in wanted)
-        _check_space(request.kept, sum(one.bytes for one in wanted))
-
-        def tick() -> None:
-            done = min(listing.bytes, kept_bytes + clock.bytes)
-            report(kept_objects + clock.objects, len(listing.objects), done, listing.bytes)
-
+            return listing
+        wanted = [one for one in listing.objects if not disk.has_files(request.kept, [(one.file, one.bytes)])]
+        missing_bytes = sum(one.bytes for one in wanted)
+        _check_space(request.kept, missing_bytes)
+        progress.of_objects, progress.objects = len(listing.objects), len(listing.objects) - len(wanted)
+        progress.of_bytes, progress.bytes = listing.bytes, listing.bytes - missing_bytes
         token = uuid.uuid4().hex  # another run may still be writing partial files of its own
 
         def work(one: Listed) -> None:
-            _fetch(store, one, request.kept / f"{one.file}.{token}{PARTIAL}", request, pool)
+            _fetch(store, one, request.kept / f"{one.file}.{token}{PARTIAL}", request, progress)
 
-        pool: TransferPool[Listed] = TransferPool(work, clock, request.connection.at_once)
-        pool.run(wanted, tick)
-        tick()
-    found = [FetchedObject(one.name or one.key.rpartition("/")[2], one.file, one.bytes) for one in listing.objects]
-    return Downloaded(found, ignored, listing.digest)
+        progress.in_parallel(work, wanted, config.settings.STORAGE_TRANSFERS)
+    return listing
 
 
-def sample(request: FetchRequest) -> tuple[Listing, list[tuple[Listed, bytes]]]:
-    """List an input, and read the first bytes of a few of its objects. Raises StorageError.
-
-    It waits for the server in this process, which the caller can kill.
-    """
-    store = open_store(request.address, request.connection.stall_seconds, request.connection.ca_file)
+def sample(store: Store, request: FetchRequest) -> tuple[Listing, list[tuple[Listed, bytes]]]:
+    """List an input, and read the first bytes of a few of its objects. Raises StorageError."""
     with failures.translating(request.address, failures.INPUT):
-        listing = list_input(store, request, lambda: None)
+        listing = list_input(store, request)
         samples = []
         for one in listing.objects[:: -(-len(listing.objects) // _SAMPLES) or 1]:
             count = min(one.bytes, SAMPLE_BYTES)
             samples.append((one, bytes(store.get_range(one.key, start=0, length=count)) if count else b""))
         return listing, samples
-
-
-def collect(store: Store, request: CollectRequest, report: OnProgress) -> None:
-    """Fetch the files of a delivered result. Raises StorageError, or OSError for the disk."""
-    clock = Clock(request.connection.stall_seconds)
-    total = sum(size for _, size in request.files)
-    _check_space(request.into, total)
-
-    def work(file: tuple[str, int]) -> None:
-        name, size = file
-        key, target = request.address.below(request.folder + name), request.into / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        received = 0
-        with target.open("wb") as writer:  # a retry begins again
-            for chunk in store.get(key).stream(min_chunk_size=_CHUNK_BYTES):
-                pool.moved(len(chunk))
-                received += len(chunk)
-                if received > size:
-                    break
-                writer.write(chunk)
-            disk.sync(target)
-        if received != size:
-            raise StorageError(_CHANGED, f"the files at {request.address} differ from its manifest")
-
-    pool: TransferPool[tuple[str, int]] = TransferPool(work, clock, request.connection.at_once)
-    with failures.translating(request.address, failures.INPUT):
-        pool.run(request.files, lambda: report(0, 0, min(total, clock.bytes), total))
-
-
-def _is_there(path: Path, one: Listed) -> bool:
-    try:
-        return path.stat().st_size == one.bytes
-    except FileNotFoundError:
-        return False
 
 
 def _check_space(folder: Path, wanted: int) -> None:
@@ -133,38 +73,44 @@ def _check_space(folder: Path, wanted: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
-def _fetch(store: Store, one: Listed, partial: Path, request: FetchRequest, pool: TransferPool[Listed]) -> None:
-    """Fetch one object. A retry continues the partial file of the same process."""
-    with partial.open("ab") as file:
-        if not one.etag:  # the partial file may be of another version
-            file.truncate(0)
-        received = file.seek(0, os.SEEK_END)
-        options: GetOptions = {"if_match": one.etag} if one.etag else {}
-        if received:
-            options["range"] = {"offset": received}
-        if received < one.bytes or not one.bytes:
-            for chunk in _get(store, one, options, request):
-                pool.moved(len(chunk))
-                received += len(chunk)
-                if received > one.bytes:
-                    raise _changed(one, request)
-                file.write(chunk)
-        if received != one.bytes:
-            raise _changed(one, request)
-        with pool.clock.waiting_for_disk():
-            file.flush()
-            os.fsync(file.fileno())
-    partial.rename(request.kept / one.file)
+def _fetch(store: Store, one: Listed, path: Path, request: FetchRequest, progress: Progress) -> None:
+    """Fetch one object into the partial file. It is continued as long as each request gets a part of it."""
+    received = 0
+    with path.open("wb") as file:
+        while received < one.bytes:
+            before = received
+            try:
+                for chunk in _get(store, one, received, request):
+                    progress.moved(len(chunk))
+                    file.write(chunk)
+                    received += len(chunk)
+            except BaseError:
+                if received == before or not one.etag:
+                    raise
+    disk.sync(path)
+    path.rename(request.kept / one.file)
+    progress.moved(0, objects=1)
 
 
-def _get(store: Store, one: Listed, options: GetOptions, request: FetchRequest) -> Iterator[bytes]:
+def _get(store: Store, one: Listed, start: int, request: FetchRequest) -> Iterator[bytes]:
+    """Yield the content from `start` on. Raises StorageError if the object is not the one that was listed."""
+    options: GetOptions = {"if_match": one.etag} if one.etag else {}
+    if start:
+        options["range"] = {"offset": start}
     try:
-        found = store.get(one.key, options=options)
+        answer = store.get(one.key, options=options)
     except PreconditionError:
         raise _changed(one, request) from None
-    if one.etag and _bare(found.meta["e_tag"] or one.etag) != _bare(one.etag):  # a server without If-Match
+    if one.etag and _bare(answer.meta["e_tag"] or one.etag) != _bare(one.etag):  # a server without If-Match
         raise _changed(one, request)
-    yield from found.stream(min_chunk_size=_CHUNK_BYTES)
+    left = one.bytes - start
+    for chunk in answer.stream(min_chunk_size=_CHUNK_BYTES):
+        left -= len(chunk)
+        if left < 0:
+            break
+        yield chunk
+    if left:
+        raise _changed(one, request)
 
 
 def _bare(etag: str) -> str:

@@ -5,6 +5,7 @@ They are those that the clouds' own tools use. Only processes that transfer obje
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -14,14 +15,7 @@ _PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 _NETWORK: Final = (*_PROXIES, "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
 # Addresses at which clouds serve credentials.
 _IDENTITY: Final = ("169.254.0.0/16", "fd00:ec2::/32", "metadata.google.internal")
-_ENDPOINTS: Final = (
-    "AWS_ENDPOINT",
-    "AWS_ENDPOINT_URL",
-    "AWS_ENDPOINT_URL_S3",
-    "AZURE_STORAGE_ENDPOINT",
-    "AZURE_ENDPOINT",
-    "GOOGLE_SERVICE_ACCOUNT_KEY",  # contains gcs_base_url for an emulator
-)
+_ENDPOINT: Final = re.compile(r"AWS_ENDPOINT|AZURE_(STORAGE_)?ENDPOINT$|GOOGLE_SERVICE_ACCOUNT_KEY$")
 
 
 def chosen(environ: Mapping[str, str]) -> dict[str, str]:
@@ -38,5 +32,5 @@ def is_secret(name: str, value: str) -> bool:
 
 
 def allows_http(environ: Mapping[str, str]) -> bool:
-    """Return whether the administrator has set an endpoint without TLS."""
-    return any("http://" in environ.get(name, "") for name in _ENDPOINTS)
+    """Return whether the administrator has set an endpoint without TLS: as such, or in Google's key for an emulator."""
+    return any(_ENDPOINT.match(name) and "http://" in value for name, value in environ.items())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -59,8 +58,8 @@ class Listing:
         return input_digest(digests.ETAG, (InputFile(one.name, one.bytes, one.mark) for one in self.objects))
 
 
-def list_input(store: Store, request: FetchRequest, tick: Callable[[], None]) -> Listing:
-    """List the photos below the address in natural order, or the one archive that it names. `tick` is called for each page.
+def list_input(store: Store, request: FetchRequest) -> Listing:
+    """List the photos below the address in natural order, or the one archive that it names.
 
     Raises StorageError (INPUT_NOT_FOUND or INPUT_REFUSED), or an error of the client.
     """
@@ -68,7 +67,7 @@ def list_input(store: Store, request: FetchRequest, tick: Callable[[], None]) ->
     if address.is_archive:
         listing = Listing((_listed(store.head(address.key), address),), ())
     else:
-        listing = _photos(_all(store, request, tick), address)
+        listing = _photos(_all(store, request), address)
     if listing.bytes > request.max_bytes:
         shown, most = megabytes(listing.bytes, 1), megabytes(request.max_bytes, 1)
         what = str(address) if address.is_archive else f"{len(listing.objects)} photos in {address}"
@@ -77,10 +76,9 @@ def list_input(store: Store, request: FetchRequest, tick: Callable[[], None]) ->
     return listing
 
 
-def _all(store: Store, request: FetchRequest, tick: Callable[[], None]) -> list[Listed]:
+def _all(store: Store, request: FetchRequest) -> list[Listed]:
     found: list[Listed] = []
     for page in store.list(request.address.key or None, chunk_size=_PAGE):
-        tick()
         found += [_listed(one, request.address) for one in page]
         if len(found) > request.max_files:
             raise StorageError(_REFUSED, f"{request.address} contains more than {request.max_files} objects")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import select
+import pickle
 import time
 from typing import Any, Final
 
-from reconstruction_operator.transfer.objects import request
+from reconstruction_operator import config
 from reconstruction_operator.transfer.objects.request import OnProgress, TransferRequest
 from reconstruction_operator.transfer.programs import Program, raise_failure
 
@@ -17,8 +16,7 @@ _PROGRAM: Final = "reconstruction_operator.transfer.objects.program"
 _POLL_SECONDS: Final = 0.1
 _ABORT_SECONDS: Final = 1.5  # time in which the process may abort an upload; a cancel must take effect within 2 s
 _EXIT_SECONDS: Final = 5.0
-_SILENCE_SECONDS: Final = 30.0  # the process reports twice a second
-_CHUNK_BYTES: Final = 65_536
+_SILENCE_SECONDS: Final = 30.0  # the process reports four times a second
 
 
 def perform(wanted: TransferRequest, report: OnProgress) -> dict[str, Any]:
@@ -28,34 +26,30 @@ def perform(wanted: TransferRequest, report: OnProgress) -> dict[str, Any]:
     """
     program = Program.start(_PROGRAM)
     try:
-        outcome = _listen(program, request.to_line(wanted), report)
+        outcome = _listen(program, wanted, report)
     finally:
         program.end(_ABORT_SECONDS)
     raise_failure(outcome)
     return outcome
 
 
-def _listen(program: Program, line: bytes, report: OnProgress) -> dict[str, Any]:
+def _listen(program: Program, wanted: TransferRequest, report: OnProgress) -> dict[str, Any]:
     with contextlib.suppress(BrokenPipeError):
-        program.send(line)
-    output, unread = program.answers.fileno(), b""
-    done = (0, 0, 0, 0)
+        program.send(pickle.dumps((config.for_child(), wanted)))
+    done = [0, 0, 0, 0]
     heard_at = time.monotonic()
     while True:
         report(*done)
-        if select.select([output], [], [], _POLL_SECONDS)[0]:
-            chunk = os.read(output, _CHUNK_BYTES)
-            if not chunk:
-                code = program.process.wait(_EXIT_SECONDS)
-                raise OSError(f"the process that transfers objects exited with code {code}")
-            heard_at = time.monotonic()
-            *lines, unread = (unread + chunk).split(b"\n")
-            for one in lines:
-                message: dict[str, Any] = json.loads(one)
-                if "progress" not in message:
-                    report(*done)
-                    return message
-                objects, of_objects, count, of_count = message["progress"]
-                done = (objects, of_objects, count, of_count)
-        elif time.monotonic() - heard_at > _SILENCE_SECONDS:
-            raise OSError("the process that transfers objects hangs")
+        line = program.read_line(time.monotonic() + _POLL_SECONDS)
+        if line is None:
+            if time.monotonic() - heard_at > _SILENCE_SECONDS:
+                raise OSError("the process that transfers objects hangs")
+            continue
+        if not line:
+            code = program.process.wait(_EXIT_SECONDS)
+            raise OSError(f"the process that transfers objects exited with code {code}")
+        heard_at = time.monotonic()
+        message: dict[str, Any] = json.loads(line)
+        if "progress" not in message:
+            return message
+        done = message["progress"]

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
+from reconstruction_operator import disk
 from reconstruction_operator.transfer import digests, names, unpack_process
 from reconstruction_operator.transfer.fetched import Fetched
 from reconstruction_operator.transfer.limits import Limits, Tick, section
-from reconstruction_operator.transfer.objects import process, request
+from reconstruction_operator.transfer.objects import process
 from reconstruction_operator.transfer.objects.address import ObjectAddress, permitted
-from reconstruction_operator.transfer.objects.request import Connection, FetchRequest
+from reconstruction_operator.transfer.objects.request import FetchRequest
 from reconstruction_operator.units import megabytes
 
-_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)  # errors of file systems without hard links
 _FETCH_SHARE = 0.8  # share of the progress for fetching an archive; the rest is for unpacking
 
 
@@ -36,7 +33,6 @@ def take(uri: str, into: Path, kept: Path, limits: Limits, tick: Tick) -> Fetche
         kept,
         limits.max_bytes,
         limits.max_files,
-        Connection.from_config(),
         known=tuple(one.digest for one in limits.known),
     )
     share = section(tick, 0.0, _FETCH_SHARE if address.is_archive else 1.0)
@@ -48,14 +44,14 @@ def take(uri: str, into: Path, kept: Path, limits: Limits, tick: Tick) -> Fetche
     digest, ignored = str(outcome["digest"]), names.Ignored(*outcome["ignored"])
     if digests.is_known(digest, limits.known):
         return Fetched((), ignored, digest)
-    found = [request.FetchedObject(*one) for one in outcome["fetched"]]
+    fetched: list[tuple[str, str]] = outcome["fetched"]  # the name below the address, and the file in `kept`
     if address.is_archive:
-        with (kept / found[0].file).open("rb") as file:
-            unpacked = unpack_process.unpack(file, str(address), into, limits, section(tick, _FETCH_SHARE, 1.0))
+        with (kept / fetched[0][1]).open("rb") as archive:
+            unpacked = unpack_process.unpack(archive, str(address), into, limits, section(tick, _FETCH_SHARE, 1.0))
             return replace(unpacked, digest=digest)
-    flat = names.flattened([one.name for one in found])
-    for one, name in zip(found, flat, strict=True):
-        _link(kept / one.file, into / name)
+    flat = names.flattened([name for name, _ in fetched])
+    for (_, file), name in zip(fetched, flat, strict=True):
+        disk.link(kept / file, into / name)
     return Fetched(tuple(into / name for name in flat), ignored, digest)
 
 
@@ -64,12 +60,3 @@ def _text(address: ObjectAddress, objects: int, of_objects: int, count: int, of_
         return f"listing {address}"
     amount = f"{megabytes(count).removesuffix(' MB')} of {megabytes(of_count)}"
     return f"{amount} fetched" if address.is_archive else f"{objects}/{of_objects} photos, {amount}"
-
-
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        shutil.copyfile(source, target)

@@ -1,8 +1,9 @@
-"""Worker's side of outputs in object storage: has a process check the address, deliver a result, or collect one."""
+"""Worker's side of outputs in object storage: has a process check the address, or deliver a result."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from reconstruction_operator import config
@@ -12,72 +13,59 @@ from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Tick
 from reconstruction_operator.transfer.objects import layout, process
 from reconstruction_operator.transfer.objects.address import ObjectAddress, permitted
-from reconstruction_operator.transfer.objects.request import CollectRequest, Connection, DeliverRequest
-from reconstruction_operator.transfer.runs import Occupancy
+from reconstruction_operator.transfer.objects.request import DeliverRequest
+from reconstruction_operator.transfer.runs import Run
 from reconstruction_operator.units import megabytes
 
 _REFUSED = "OUTPUT_REFUSED"
 
 
-def deliver(
-    source: Path,
-    uri: str,
-    check: Callable[[], None],
-    *,
-    job_id: str,
-    attempt: int,
-    workspace: Path | None,
-    namespace: str,
-    tick: Tick,
-    replaced: frozenset[str] = frozenset(),
-) -> None:
-    """Deliver the sealed folder `source`.
+@dataclass(frozen=True, slots=True)
+class ObjectTarget:
+    """An output address in object storage. If `check` or `tick` raises, the process aborts its uploads and exits."""
 
-    `check` and `tick` are called often. If one raises, the process aborts its uploads and exits.
+    uri: str
+    namespace: str
 
-    Raises StorageError (OUTPUT_REFUSED, OUTPUT_UPLOAD_FAILED), or OvertakenError.
-    """
-    wanted = DeliverRequest(
-        target(uri, namespace), job_id, attempt, workspace, source, Connection.from_config(), tuple(replaced)
-    )
+    @property
+    def is_killable(self) -> bool:
+        """See `outputs.Target`."""
+        return True
 
-    def report(_objects: int, _of_objects: int, count: int, of_count: int) -> None:
-        check()
-        if of_count:
-            amount = f"{megabytes(min(count, of_count)).removesuffix(' MB')} of {megabytes(of_count)}"
-            tick(count / of_count, f"{amount} delivered")
+    @property
+    def path(self) -> None:
+        """See `outputs.Target`."""
 
-    process.perform(wanted, report)
+    def check(self, run: Run, check: Callable[[], None], /) -> bool:
+        """See `outputs.Target`."""
+        return process.perform(self._request(None, run), lambda *_: check())["own"] is True
 
+    def deliver(self, source: Path, run: Run, check: Callable[[], None], tick: Tick, /) -> None:
+        """See `outputs.Target`. Raises StorageError (OUTPUT_REFUSED, OUTPUT_UPLOAD_FAILED), or OvertakenError."""
 
-def check(
-    uri: str,
-    check: Callable[[], None],
-    *,
-    job_id: str,
-    attempt: int,
-    namespace: str,
-    replaced: frozenset[str] = frozenset(),
-    heir_of: tuple[str, str] | None = None,
-) -> Occupancy:
-    """Return what the address contains. Raises StorageError or OvertakenError if `deliver` would."""
-    wanted = DeliverRequest(
-        target(uri, namespace), job_id, attempt, None, None, Connection.from_config(), tuple(replaced), heir_of
-    )
-    found = process.perform(wanted, lambda *_: check())
-    earlier = found["earlier"]
-    return Occupancy(found["own"] is True, None if earlier is None else Manifest.parse(earlier.encode()))
+        def report(_objects: int, _of_objects: int, count: int, of_count: int) -> None:
+            check()
+            if of_count:
+                count = min(count, of_count)  # the manifest is not counted
+                tick(count / of_count, f"{megabytes(count).removesuffix(' MB')} of {megabytes(of_count)} delivered")
+
+        process.perform(self._request(source, run), report)
+
+    def withdraw(self, run: Run, *, copy: bool) -> None:
+        """See `outputs.Target`."""
+        from reconstruction_operator.transfer.objects import uploading  # noqa: PLC0415  # loads the client
+
+        uploading.withdraw(address_of(self.uri, self.namespace), run, copy=copy)
+
+    def place_of(self, manifest: Manifest) -> str:
+        """See `outputs.Target`."""
+        return layout.result_uri(manifest)
+
+    def _request(self, source: Path | None, run: Run) -> DeliverRequest:
+        return DeliverRequest(address_of(self.uri, self.namespace), run, source)
 
 
-def collect(uri: str, manifest: Manifest, into: Path, check: Callable[[], None], *, namespace: str) -> None:
-    """Fetch the files of the result at the address into the folder `into`. Raises StorageError, or OSError for the disk."""
-    wanted = CollectRequest(
-        target(uri, namespace), layout.folder_of(manifest), manifest.sizes, into, Connection.from_config()
-    )
-    process.perform(wanted, lambda *_: check())
-
-
-def target(uri: str, namespace: str) -> ObjectAddress:
+def address_of(uri: str, namespace: str) -> ObjectAddress:
     """Return the address if jobs of the namespace may write to it. Raises StorageError (OUTPUT_REFUSED)."""
     granted = tenancy.granted(config.settings.NAMESPACE_OUTPUTS, namespace)
     schemes = config.settings.STORAGE_SCHEMES

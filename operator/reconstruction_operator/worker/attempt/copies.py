@@ -7,14 +7,14 @@ from functools import partial
 from pathlib import Path
 
 from reconstruction_operator.contract.errors import OvertakenError
-from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End, Owner
 from reconstruction_operator.jobfiles import notes, publishing
 from reconstruction_operator.jobfiles.layout import JobFolder, Workspace
-from reconstruction_operator.transfer import outputs, uris
+from reconstruction_operator.transfer import uris
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Tick
+from reconstruction_operator.transfer.outputs import Target, target_of
 from reconstruction_operator.transfer.runs import Run
 from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.deleting import process
@@ -26,24 +26,19 @@ logger = logging.getLogger(__name__)
 
 
 class Copies:
-    """The copies of one run.
-
-    `replaced`: earlier jobs whose results the run may take over; its copy replaces their copies.
-    `earlier`: the result of such a job, if only the copy at `spec.output` is left.
-    """
+    """The copies of one run. `predecessors`: earlier jobs whose results the run may take over; its copy replaces their copies."""
 
     def __init__(self, assignment: Assignment, heartbeat: Heartbeat) -> None:
         self._assignment = assignment
         self._heartbeat = heartbeat
-        self.replaced: frozenset[str] = frozenset()
-        self.earlier: Manifest | None = None
-        self._found = False  # whether a copy of this job existed when the run began
+        self.predecessors: frozenset[str] = frozenset()
+        self._existed = False  # whether a copy of this job existed when the run began
         self._published = False  # whether that copy is of a published result
 
     def note(self, space: Workspace, owner: Owner) -> None:
         """Write the note of the workspace: its owner, and where copies of the job are."""
         uri, folder = self._assignment.output_uri, JobFolder.of(self._assignment.job_id)
-        self._published = self._found and notes.is_of_published_result(folder, uri)
+        self._published = self._existed and notes.is_of_published_result(folder, uri)
         if self._published:
             logger.info(
                 "%s: the copy at %s belongs to a deleted result of this job; it stays until a new copy replaces it",
@@ -52,23 +47,11 @@ class Copies:
             )
         notes.note(space, owner, uri, published=self._published)
 
-    def check(self, *, heir: bool = False) -> None:
-        """Raise StorageError if the copy would be refused, before hours of work.
-
-        `heir`: a copy that an earlier job of the same namespace and name left is not refused.
-        """
+    def check(self) -> None:
+        """Raise StorageError if the copy would be refused, before hours of work."""
         assignment = self._assignment
-        owner = assignment.owner
-        heir_of = (owner.namespace, owner.name) if heir and owner is not None else None
         try:
-            standing = outputs.check(
-                assignment.output_uri,
-                self._run(None),
-                namespace=assignment.namespace,
-                check=self._heartbeat.check,
-                heir_of=heir_of,
-            )
-            self._found, self.earlier = standing.is_own, standing.earlier
+            self._existed = self._target(assignment.output_uri).check(self._run(None), self._heartbeat.check)
         except OvertakenError:
             pass  # the workspaces decide which run is the later one
         except StorageError:
@@ -84,11 +67,11 @@ class Copies:
         """
         if not uri:
             return
-        run, check = self._run(space.root), self._heartbeat.check
-        deliver = partial(outputs.deliver, source, uri, run, check, namespace=self._assignment.namespace, tick=tick)
+        target, check = self._target(uri), self._heartbeat.check
+        deliver = partial(target.deliver, source, self._run(space.root), check, tick)
         try:
             # A thread could continue in the background while a cancel deletes the copy; a process is killed.
-            deliver() if outputs.is_killable(uri) else call_interruptibly(deliver, check)
+            deliver() if target.is_killable else call_interruptibly(deliver, check)
         except OvertakenError:
             owned = self._heartbeat.confirm()
             check()
@@ -125,5 +108,8 @@ class Copies:
             return False
         return True
 
+    def _target(self, uri: str) -> Target:
+        return target_of(uri, self._assignment.namespace)
+
     def _run(self, folder: Path | None) -> Run:
-        return Run(self._assignment.job_id, self._assignment.attempt or 0, folder, self.replaced)
+        return Run(self._assignment.job_id, self._assignment.attempt or 0, folder, self.predecessors)

@@ -21,7 +21,7 @@ from reconstruction_operator.services import file_handler, job_manager
 from reconstruction_operator.state import calls, worker_calls
 from reconstruction_operator.state.errors import ProtocolError
 from reconstruction_operator.state.replies import FinishReply, FinishVerdict
-from reconstruction_operator.transfer import outputs
+from reconstruction_operator.transfer.outputs import target_of
 from reconstruction_operator.worker import deletion
 from reconstruction_operator.worker.attempt.observer import AttemptObserver
 from reconstruction_operator.worker.attempt.ownership import Ownership
@@ -73,7 +73,7 @@ def end_of_success(manifest: Manifest, worker: str) -> End:
         simulated=manifest.simulated,
         inputs=Inputs(manifest.images, manifest.input_bytes) if read else None,
         outputs=Outputs(
-            uri=outputs.place_of(manifest) or _in_job_folder(manifest),
+            uri=_place_of(manifest),
             bytes=sum(one.bytes for one in manifest.files),
             files=tuple(OutputFile(one.name, one.bytes) for one in manifest.files[:_MAX_FILES]),
         ),
@@ -171,6 +171,10 @@ def _usage(cpu_seconds: float | None, peak_memory_bytes: int | None) -> Usage | 
     if cpu_seconds is None and peak_memory_bytes is None:
         return None
     return Usage(None if cpu_seconds is None else round(cpu_seconds), peak_memory_bytes)
+
+
+def _place_of(manifest: Manifest) -> str:
+    return target_of(manifest.uri, "").place_of(manifest) if manifest.uri else _in_job_folder(manifest)
 
 
 def _in_job_folder(manifest: Manifest) -> str:

@@ -30,7 +30,7 @@ from reconstruction_operator.worker.attempt.ending import end_of_success
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError, failure_of, with_room
 from reconstruction_operator.worker.attempt.loading import Loaded, load_photos
 from reconstruction_operator.worker.attempt.observer import AttemptObserver
-from reconstruction_operator.worker.attempt.reuse import Copy, Reusable
+from reconstruction_operator.worker.attempt.reuse import Reusable
 from reconstruction_operator.worker.attempt.stages import AttemptStages
 from reconstruction_operator.worker.attempt.steps import Reached, Steps
 from reconstruction_operator.worker.heartbeat.heartbeat import Heartbeat
@@ -166,7 +166,7 @@ class AttemptRun:
             workspace.empty(space.photos)
             loaded = self._load(choice, steps, space, ())
         if self._reusable.results and assignment.output_uri:
-            self._copies.replaced = frozenset()
+            self._copies.predecessors = frozenset()
             call_interruptibly(self._copies.check, check)
         result = self._reconstruct(choice, steps, space, loaded)
         steps.report(Step.FINALIZE, 0.0)
@@ -176,11 +176,10 @@ class AttemptRun:
         """Prepare the workspace; return it, and the result that an earlier attempt has published, if any."""
         assignment, check = self._assignment, self._heartbeat.check
         self._reusable = reuse.reusable(assignment, choice)
-        self._copies.replaced = self._reusable.job_ids
+        self._copies.predecessors = self._reusable.job_ids
         # A run that was paused must not retire the workspace of its successor.
         if assignment.output_uri:
-            self._copies.check(heir=reuse.is_heir(assignment, choice))
-            self._inherit_copy(choice)
+            self._copies.check()
             self._heartbeat.confirm()  # the calls above may have waited for a disk
         else:
             self._heartbeat.refresh()
@@ -197,17 +196,6 @@ class AttemptRun:
         self._stages = AttemptStages(space)
         return space, None if assignment.envelope is None else publishing.read_sealed(assignment.job_id)
 
-    def _inherit_copy(self, choice: Choice | None) -> None:
-        """Add the copy that an earlier job left at the output address to the reusable results, or refuse it."""
-        earlier, assignment = self._copies.earlier, self._assignment
-        if earlier is None or earlier.job_id in self._reusable.job_ids:
-            return
-        if not (reuse.fits(earlier, choice) and reuse.is_moderate(earlier)):
-            self._copies.check()  # raises, because the copy is another job's
-            return
-        self._reusable = reuse.Reusable((*self._reusable.results, Copy(earlier, assignment.output_uri)))
-        self._copies.replaced = self._reusable.job_ids
-
     def _load(self, choice: Choice, steps: Steps, space: Workspace, known: tuple[KnownInput, ...]) -> Loaded:
         if choice.simulated:
             return Loaded((), "")
@@ -222,13 +210,13 @@ class AttemptRun:
             self._observer.read(Inputs(len(loaded.photos), loaded.bytes))
         return loaded
 
-    def _take_over(self, found: Iterable[EarlierResult | Copy], space: Workspace) -> Manifest | None:
+    def _take_over(self, candidates: Iterable[EarlierResult], space: Workspace) -> Manifest | None:
         """Take over the first complete result of these into the workspace; return None if none is complete."""
         assignment, check = self._assignment, self._heartbeat.check
-        for one in found:
-            taken = call_interruptibly(partial(reuse.take_over, one, space.output, assignment, check), check)
+        for result in candidates:
+            taken = call_interruptibly(partial(reuse.take_over, result, space.output, assignment, check), check)
             if taken is not None:
-                logger.info("%s takes over the result of job %s", assignment.title, one.manifest.job_id)
+                logger.info("%s takes over the result of job %s", assignment.title, result.manifest.job_id)
                 return taken
         return None
 

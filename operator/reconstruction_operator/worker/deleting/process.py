@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from reconstruction_operator.transfer import uris
-from reconstruction_operator.transfer.objects.address import is_object
+from reconstruction_operator.transfer.outputs import target_of
 from reconstruction_operator.transfer.programs import Program, raise_failure
 from reconstruction_operator.worker.deleting import hung_mounts, program
 from reconstruction_operator.worker.deleting.program import Withdrawal
@@ -28,7 +28,7 @@ def perform(withdrawal: Withdrawal) -> None:
     Raises OSError, OvertakenError or StorageError as `Withdrawal.perform`; TimeoutError, an OSError, if it took too long or needs a mount
     that hangs.
     """
-    path = None if is_object(withdrawal.uri) else uris.path_of(withdrawal.uri)
+    path = target_of(withdrawal.uri, withdrawal.namespace).path
     mount = None if path is None else hung_mounts.above(path)
     if mount is not None:
         raise TimeoutError(f"{path} is skipped for now: an access to {mount} timed out")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from reconstruction_operator import config, privacy
-from reconstruction_operator.transfer import outputs
+from reconstruction_operator.transfer.outputs import target_of
 from reconstruction_operator.transfer.programs import failure_message
 from reconstruction_operator.transfer.runs import Run
 
@@ -34,7 +34,7 @@ class Withdrawal:
     def perform(self) -> None:
         """Delete the copies. Idempotent: it may be repeated after a kill. Raises OSError, OvertakenError or StorageError."""
         run = Run(self.job_id, self.attempt, Path(self.workspace) if self.workspace else None)
-        outputs.withdraw(self.uri, run, namespace=self.namespace, copy=self.copy)
+        target_of(self.uri, self.namespace).withdraw(run, copy=self.copy)
 
     def to_line(self) -> bytes:
         """Return the withdrawal with the settings in use, as the program reads it."""

@@ -10,7 +10,7 @@ from reconstruction_gallery.files.opened import NoResultError, UnreadableResultE
 from reconstruction_gallery.files.results import Results
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.contract.manifest import MAX_MANIFEST_BYTES, Manifest, SealedFile
-from reconstruction_operator.transfer import outputs
+from reconstruction_operator.transfer.objects.worker_outputs import ObjectTarget
 from reconstruction_operator.transfer.runs import Run
 
 from tests.support.results import JOB, seal_files
@@ -31,7 +31,7 @@ def uri(bucket: Bucket, tmp_path: Path, jobs_dir: Path) -> str:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
     seal_files(folder, *FILES, uri=uri)
-    outputs.deliver(folder, uri, Run(JOB, 1, None), lambda: None, namespace="maps")
+    ObjectTarget(uri, "maps").deliver(folder, Run(JOB, 1, None), lambda: None, lambda *_: None)
     return uri
 
 

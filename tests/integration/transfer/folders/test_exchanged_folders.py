@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.transfer.folders import delivery
+from reconstruction_operator.transfer.folders.delivery import FolderTarget
 from reconstruction_operator.transfer.folders.directories import Directory
 from reconstruction_operator.transfer.runs import Run
 
@@ -74,7 +74,7 @@ def test_no_delivery_lands_behind_a_link_that_is_swapped_in(root: Path, result: 
     with exchanging(root / "a" / "folder", root / "a" / "link"):
         for number in range(500):
             with contextlib.suppress(StorageError, OvertakenError):
-                delivery.deliver(result, f"file://{root}/{URI_FOLDER}/{number}", RUN, lambda: None, namespace="a")
+                FolderTarget(f"file://{root}/{URI_FOLDER}/{number}", "a").deliver(result, RUN, lambda: None)
                 delivered += 1
     assert everything(root / "b") == []
     assert delivered
@@ -83,12 +83,12 @@ def test_no_delivery_lands_behind_a_link_that_is_swapped_in(root: Path, result: 
 def test_no_withdrawal_deletes_behind_a_link_that_is_swapped_in(root: Path, result: Path) -> None:
     """The other namespace's folder contains what could be a copy of the same job."""
     for folder in ("a/folder", "b"):
-        delivery.deliver(result, f"file://{root}/{folder}/banana", RUN, lambda: None, namespace=folder[0])
+        FolderTarget(f"file://{root}/{folder}/banana", folder[0]).deliver(result, RUN, lambda: None)
     before = everything(root / "b")
     with exchanging(root / "a" / "folder", root / "a" / "link"):
         for _ in range(500):
             with contextlib.suppress(StorageError, OvertakenError):
-                delivery.withdraw(f"file://{root}/{URI_FOLDER}/banana", RUN, namespace="a")
+                FolderTarget(f"file://{root}/{URI_FOLDER}/banana", "a").withdraw(RUN)
     assert everything(root / "b") == before
 
 
@@ -104,5 +104,5 @@ def test_a_link_inside_of_a_copy_that_is_made_is_not_followed(
 
     monkeypatch.setattr(Directory, "make_below", make_and_exchange)
     with pytest.raises(NotADirectoryError):
-        delivery.deliver(result, f"file://{root}/{URI_FOLDER}/banana", RUN, lambda: None, namespace="a")
+        FolderTarget(f"file://{root}/{URI_FOLDER}/banana", "a").deliver(result, RUN, lambda: None)
     assert everything(root / "b") == []

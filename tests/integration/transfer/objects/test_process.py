@@ -13,18 +13,19 @@ import psutil
 import pytest
 from reconstruction_operator.transfer.objects import process
 from reconstruction_operator.transfer.objects.address import ObjectAddress
-from reconstruction_operator.transfer.objects.request import Connection, FetchRequest
+from reconstruction_operator.transfer.objects.request import FetchRequest
 
 from devcluster import wait_until
+from tests.support.settings import configure
 
 _WORKER = """
 import sys
 from pathlib import Path
 from reconstruction_operator.transfer.objects import process
 from reconstruction_operator.transfer.objects.address import ObjectAddress
-from reconstruction_operator.transfer.objects.request import Connection, FetchRequest
+from reconstruction_operator.transfer.objects.request import FetchRequest
 address = ObjectAddress("s3", "photos", "set", True)
-process.perform(FetchRequest(address, Path(sys.argv[1]), 1, 1, Connection(600.0, 1, "")), lambda *_: None)
+process.perform(FetchRequest(address, Path(sys.argv[1]), 1, 1), lambda *_: None)
 """
 
 
@@ -35,6 +36,8 @@ def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"):
             monkeypatch.setenv(name, "any")
+        monkeypatch.setenv("STORAGE_STALL_SECONDS", "600")  # of the worker in a process of its own
+        configure(monkeypatch, STORAGE_STALL_SECONDS=600.0)
         yield
 
 
@@ -62,9 +65,7 @@ def test_an_exception_of_the_worker_ends_the_process_while_the_server_is_silent(
         if len(reports) > 5:
             raise UnwantedError
 
-    wanted = FetchRequest(
-        ObjectAddress("s3", "photos", "set", is_folder=True), tmp_path, 1, 1, Connection(600.0, 1, "")
-    )
+    wanted = FetchRequest(ObjectAddress("s3", "photos", "set", is_folder=True), tmp_path, 1, 1)
     with pytest.raises(UnwantedError):
         process.perform(wanted, stop)
     assert [one for one in psutil.Process().children() if one not in before] == []
@@ -73,4 +74,4 @@ def test_an_exception_of_the_worker_ends_the_process_while_the_server_is_silent(
 def test_settings_of_the_workers_that_cannot_be_used_are_named_in_one_line(tmp_path: Path) -> None:
     address = ObjectAddress("az", "photos", "set", is_folder=True)
     with pytest.raises(OSError, match=r"Account must be specified$"):
-        process.perform(FetchRequest(address, tmp_path, 1, 1, Connection(60.0, 1, "")), lambda *_: None)
+        process.perform(FetchRequest(address, tmp_path, 1, 1), lambda *_: None)

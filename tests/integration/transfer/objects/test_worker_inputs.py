@@ -50,22 +50,6 @@ def test_an_archive_is_unpacked(bucket: Bucket, into: Path, limits: Limits) -> N
     assert photos(f"s3://{bucket.name}/sets/banana.zip", into, limits) == {"a.jpg": b"1", "b.jpg": b"2"}
 
 
-def test_a_retry_fetches_only_what_is_missing_or_was_changed(bucket: Bucket, into: Path, limits: Limits) -> None:
-    uri = f"s3://{bucket.name}/set"
-    for name in "abc":
-        bucket.put(f"set/{name}.jpg", name.encode())
-    fetched(uri, into, limits)
-    before = kept(into)
-    for path in into.iterdir():
-        path.unlink()
-    bucket.put("set/b.jpg", b"B")
-    bucket.put("set/d.jpg", b"d")
-    assert photos(uri, into, limits) == {"a.jpg": b"a", "b.jpg": b"B", "c.jpg": b"c", "d.jpg": b"d"}
-    after = kept(into)
-    assert before.items() <= after.items()
-    assert len(after) == 5
-
-
 @pytest.mark.parametrize(
     ("limit", "message"),
     [
@@ -99,7 +83,6 @@ def test_names_that_could_lead_elsewhere_are_refused(key: str, bucket: Bucket, i
     ("path", "refusal"),
     [
         pytest.param("none/", ("INPUT_NOT_FOUND", "there are no objects below s3://{bucket}/none"), id="no folder"),
-        pytest.param("none.zip", ("INPUT_NOT_FOUND", "s3://{bucket}/none.zip does not exist"), id="no archive"),
         pytest.param("../a", ("INPUT_REFUSED", "contains an empty name, '.' or '..'"), id="upwards"),
         pytest.param("%2e%2e/a", ("INPUT_REFUSED", "contains an empty name, '.' or '..'"), id="encoded upwards"),
         pytest.param("a%5C..%5Cb", ("INPUT_REFUSED", "contains a backslash"), id="a backslash"),
@@ -116,11 +99,6 @@ def test_addresses_that_cannot_be_used_are_refused(
         fetched(f"s3://{bucket.name}/{path}", into, limits)
     assert caught.value.reason == reason
     assert message.format(bucket=bucket.name) in caught.value.message
-
-
-def test_a_missing_bucket_is_reported_as_such(bucket: Bucket, into: Path, limits: Limits) -> None:
-    with pytest.raises(StorageError, match=r"INPUT_NOT_FOUND: .* bucket nowhere-at-all does not exist"):
-        fetched("s3://nowhere-at-all/set/", into, limits)
 
 
 def test_a_scheme_that_is_not_enabled_is_refused_with_those_that_are(into: Path, limits: Limits) -> None:
@@ -144,19 +122,6 @@ def test_a_server_without_a_response_is_unreachable(
     configure(monkeypatch, STORAGE_STALL_SECONDS=3.0)  # the client itself retries for less
     with pytest.raises(StorageError, match=r"INPUT_UNREACHABLE: .* cannot be read: the server accepts no connections"):
         fetched(f"s3://{bucket.name}/set", into, limits)
-
-
-def test_an_interruption_ends_the_process_that_fetches(bucket: Bucket, into: Path, limits: Limits) -> None:
-    bucket.put("set/a.jpg", b"1")
-
-    class StopError(Exception):
-        pass
-
-    def stop(_fraction: float, _message: str) -> None:
-        raise StopError
-
-    with pytest.raises(StopError):
-        fetched(f"s3://{bucket.name}/set", into, limits, stop)
 
 
 def test_progress_counts_photos_and_bytes(bucket: Bucket, into: Path, limits: Limits) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from reconstruction_operator.contract.errors import OvertakenError
-from reconstruction_operator.transfer import outputs
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import layout, uploading
 from reconstruction_operator.transfer.objects.address import ObjectAddress
-from reconstruction_operator.transfer.objects.request import Connection, DeliverRequest
+from reconstruction_operator.transfer.objects.concurrency import Progress
+from reconstruction_operator.transfer.objects.destination import Destination
+from reconstruction_operator.transfer.objects.request import DeliverRequest
+from reconstruction_operator.transfer.objects.worker_outputs import ObjectTarget
 from reconstruction_operator.transfer.runs import Run
 
 from tests.support.results import JOB, seal
@@ -39,20 +42,6 @@ def mesh(folder: Path, attempt: int, content: bytes) -> Path:
     return seal(folder, {"model.glb": content}, attempt=attempt)
 
 
-def test_all_files_are_delivered_and_the_pointer_names_their_folder(output: Output, result: Path) -> None:
-    output.deliver(result)
-    assert output.read() == contents(result)
-    pointer = output.pointer
-    assert pointer["manifest"] == pointer["folder"] + "manifest.json"
-    assert (pointer["jobId"], pointer["attempt"]) == (JOB, 1)
-
-
-def test_a_large_file_is_sent_in_parts(tmp_path: Path, output: Output) -> None:
-    result = mesh(tmp_path / "result", 1, bytes(LARGE))
-    output.deliver(result)
-    assert output.read() == contents(result)
-
-
 def test_an_upload_reports_its_progress(tmp_path: Path, output: Output) -> None:
     reported: list[str] = []
     result = mesh(tmp_path / "result", 1, bytes(LARGE))
@@ -69,22 +58,6 @@ def test_a_repeated_delivery_sends_only_what_is_missing(bucket: Bucket, output: 
     output.deliver(result)
     assert bucket.get(mesh) == b"MESH"
     assert bucket.get(preview) == b"picture"
-
-
-def test_a_later_attempt_replaces_the_result_of_an_earlier_one(bucket: Bucket, tmp_path: Path, output: Output) -> None:
-    output.deliver(seal(tmp_path / "first", {"model.glb": b"old", "old.png": b"1"}), 1)
-    second = mesh(tmp_path / "second", 2, b"new")
-    output.deliver(second, 2)
-    assert output.read() == contents(second)
-    assert len(bucket.keys) == 3
-
-
-def test_an_earlier_attempt_is_superseded_by_a_later_one(tmp_path: Path, output: Output) -> None:
-    second = mesh(tmp_path / "second", 2, b"new")
-    output.deliver(second, 2)
-    with pytest.raises(OvertakenError):
-        output.deliver(mesh(tmp_path / "first", 1, b"old"), 1)
-    assert output.read() == contents(second)
 
 
 def test_a_superseded_run_deletes_its_files_once_its_successor_has_delivered(
@@ -108,18 +81,20 @@ def test_a_run_whose_workspace_is_deleted_does_not_move_the_pointer(
 
 
 def test_a_run_superseded_after_it_moved_the_pointer_deletes_nothing(
-    bucket: Bucket, tmp_path: Path, result: Path
+    bucket: Bucket, tmp_path: Path, result: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    workspace, theirs = tmp_path / "workspace", f"meshes/banana/{JOB}/1-0123/model.glb"
+    workspace, theirs, point = tmp_path / "workspace", f"meshes/banana/{JOB}/1-0123/model.glb", Destination.point
     workspace.mkdir()
 
-    def report(objects: int, *_: int) -> None:
-        if objects and workspace.exists():  # the pointer is written; another run of the same attempt takes over
-            workspace.rmdir()
-            bucket.put(theirs, b"theirs")
+    def point_and_be_superseded(*args: Any) -> None:
+        point(*args)
+        workspace.rmdir()
+        bucket.put(theirs, b"theirs")
 
+    monkeypatch.setattr(Destination, "point", point_and_be_superseded)
     address = ObjectAddress("s3", bucket.name, "meshes/banana", is_folder=True)
-    uploading.deliver(DeliverRequest(address, JOB, 1, workspace, result, Connection(60.0, 1, "")), result, report)
+    request = DeliverRequest(address, Run(JOB, 1, workspace), result)
+    uploading.deliver(request, result, Progress())
     assert bucket.get(theirs) == b"theirs"
 
 
@@ -129,12 +104,6 @@ def test_a_run_superseded_after_it_moved_the_pointer_deletes_nothing(
         pytest.param("meshes/banana/other.txt", b"x", "holds no result of this job", id="a file"),
         pytest.param("meshes/banana/sub/other.txt", b"x", "holds no result of this job", id="a folder"),
         pytest.param("meshes/banana/result.json", b"{}", "is not a result of this operator", id="a foreign pointer"),
-        pytest.param(
-            "meshes/banana/result.json",
-            layout.Pointer("job2", 1, "job2/1-a/").to_bytes(),
-            "is the result of another job",
-            id="another job's result",
-        ),
     ],
 )
 def test_an_address_with_foreign_content_is_refused_before_the_work(
@@ -146,24 +115,11 @@ def test_an_address_with_foreign_content_is_refused_before_the_work(
     assert bucket.keys == [key]
 
 
-def test_a_check_leaves_no_object_behind(bucket: Bucket, output: Output) -> None:
-    output.check()
-    assert bucket.keys == []
-
-
 def test_the_probe_of_a_killed_worker_is_deleted_by_a_delivery(bucket: Bucket, tmp_path: Path, output: Output) -> None:
     probe = f"meshes/banana/{JOB}/{layout.probe_of(1)}"
     bucket.put(probe, b"")
     output.deliver(seal(tmp_path / "result", FILES, attempt=2), 2)
     assert probe not in bucket.keys
-
-
-def test_a_withdrawal_deletes_the_pointer_and_all_files(bucket: Bucket, output: Output, result: Path) -> None:
-    bucket.put("meshes/bananas.txt", b"of others")
-    output.deliver(result)
-    output.withdraw()
-    output.withdraw()
-    assert bucket.keys == ["meshes/bananas.txt"]
 
 
 def test_a_withdrawal_without_the_copy_deletes_only_what_no_pointer_names(
@@ -204,12 +160,7 @@ def test_a_withdrawal_from_an_unreachable_server_fails_and_must_be_repeated(
 
 
 def test_a_withdrawal_from_a_deleted_bucket_succeeds(bucket: Bucket) -> None:
-    outputs.withdraw("s3://nowhere-at-all/a/", Run(JOB, 1, None), namespace="maps")
-
-
-def test_a_missing_bucket_is_refused(bucket: Bucket) -> None:
-    with pytest.raises(StorageError, match=r"OUTPUT_REFUSED: .* bucket nowhere-at-all does not exist"):
-        outputs.check("s3://nowhere-at-all/a/", Run(JOB, 1, None), namespace="maps", check=lambda: None)
+    ObjectTarget("s3://nowhere-at-all/a/", "maps").withdraw(Run(JOB, 1, None), copy=True)
 
 
 def test_an_unreachable_server_fails_the_upload(monkeypatch: pytest.MonkeyPatch, output: Output, result: Path) -> None:
@@ -232,19 +183,19 @@ def test_an_unreachable_server_fails_the_upload(monkeypatch: pytest.MonkeyPatch,
 def test_addresses_that_are_not_allowed_are_refused(uri: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     configure(monkeypatch, STORAGE_SCHEMES=("s3",), NAMESPACE_OUTPUTS=(("*", "s3://meshes/{namespace}/"),))
     with pytest.raises(StorageError, match="OUTPUT_REFUSED") as caught:
-        outputs.check(uri, Run(JOB, 1, None), namespace="maps", check=lambda: None)
+        ObjectTarget(uri, "maps").check(Run(JOB, 1, None), lambda: None)
     assert message in caught.value.message
 
 
-def test_the_result_of_a_replaced_job_is_replaced_and_deleted(bucket: Bucket, tmp_path: Path, output: Output) -> None:
+def test_the_result_of_a_predecessor_is_replaced_and_deleted(bucket: Bucket, tmp_path: Path, output: Output) -> None:
     output.deliver(seal(tmp_path / "first", FILES))
     folder = output.pointer["folder"]
-    again = seal(tmp_path / "again", FILES, job_id="heir")
-    uri, run = output.uri, Run("heir", 1, None, frozenset({JOB}))
-    outputs.check(uri, run, namespace="maps", check=lambda: None)
+    again = seal(tmp_path / "again", FILES, job_id="successor")
+    target, run = ObjectTarget(output.uri, "maps"), Run("successor", 1, None, frozenset({JOB}))
+    assert not target.check(run, lambda: None)
 
-    outputs.deliver(again, uri, run, lambda: None, namespace="maps")
+    target.deliver(again, run, lambda: None, lambda *_: None)
 
     assert output.read() == contents(again)
-    assert output.pointer["jobId"] == "heir"
+    assert output.pointer["jobId"] == "successor"
     assert [key for key in bucket.keys if key.startswith(f"meshes/banana/{folder}")] == []

@@ -18,7 +18,7 @@ from reconstruction_operator.jobfiles import notes, publishing
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.state import calls, worker_calls
 from reconstruction_operator.tasks.cleanup import clean_up
-from reconstruction_operator.transfer.folders import delivery
+from reconstruction_operator.transfer.folders.delivery import FolderTarget
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 from reconstruction_operator.worker.attempt.run import AttemptRun
 
@@ -103,7 +103,7 @@ def test_the_attempt_after_a_failed_copy_copies_the_result_without_work(
         raise OSError(errno.ENOSPC, "no space left")
 
     with monkeypatch.context() as patched:
-        patched.setattr(delivery, "deliver", fail)
+        patched.setattr(FolderTarget, "deliver", fail)
         with pytest.raises(ReconstructionFailedError, match=r"DISK_FULL.*the result is in"):
             run(output_uri=f"file://{meshes}/banana")
     assert list(meshes.iterdir()) == []
@@ -148,7 +148,7 @@ def test_a_result_is_published_if_its_run_is_stopped_during_the_copy(
         stop(client, 1, reason)
         threading.Event().wait(5.0)  # longer than the run needs to notice the stop
 
-    monkeypatch.setattr(delivery, "deliver", hang)
+    monkeypatch.setattr(FolderTarget, "deliver", hang)
     run(output_uri=f"file://{meshes}/banana")
 
     recorded = end(client)
@@ -318,7 +318,7 @@ def test_a_copy_deleted_by_another_program_fails_the_job(
     def find_it_deleted(*_args: object, **_kwargs: object) -> None:
         raise OvertakenError
 
-    monkeypatch.setattr(delivery, "deliver", find_it_deleted)
+    monkeypatch.setattr(FolderTarget, "deliver", find_it_deleted)
     with pytest.raises(ReconstructionFailedError, match="another program deletes files there"):
         run(output_uri=f"file://{meshes}/banana")
     assert (end(client).outcome, end(client).reason) == (Outcome.FAILED, "WORKER_ERROR")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -13,15 +12,13 @@ from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.jobfiles.layout import JobFolder
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.tasks.cleanup import clean_up
-from reconstruction_operator.transfer import outputs
-from reconstruction_operator.transfer.objects import process
+from reconstruction_operator.transfer.objects.worker_outputs import ObjectTarget
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 
-from chaos.system.proxies.network import Network
 from tests.support.photos import make_photo
-from tests.support.servers.objects import Bucket, S3Server
+from tests.support.servers.objects import Bucket
 from tests.support.settings import configure
-from tests.support.worker.attempts import JOB, KilledError, at_step, deliver_and_die, end, run, want
+from tests.support.worker.attempts import JOB, at_step, deliver_and_die, end, run, want
 
 pytestmark = pytest.mark.usefixtures("wanted", "rough_models")
 
@@ -95,23 +92,17 @@ def test_a_failed_upload_keeps_the_result_and_the_retry_only_delivers(
     assert "meshes/result.json" in bucket.keys
 
 
-def test_credentials_that_may_not_write_fail_the_job_before_the_work(bucket: Bucket, jobs_dir: Path) -> None:
-    with pytest.raises(ReconstructionFailedError, match=r"OUTPUT_REFUSED: .* bucket nowhere-at-all does not exist"):
-        run(output_uri="s3://nowhere-at-all/meshes")
-    assert list(jobs_dir.iterdir()) == []
-
-
 def test_a_cancelled_job_leaves_nothing_in_the_bucket(
     bucket: Bucket, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deliver = outputs.deliver
+    deliver = ObjectTarget.deliver
 
-    def cancel_after_it(*args: Any, **kwargs: Any) -> None:
-        deliver(*args, **kwargs)
+    def cancel_after_it(*args: Any) -> None:
+        deliver(*args)
         assert "meshes/result.json" in bucket.keys
         job_manager.assert_cancelled(JOB)
 
-    monkeypatch.setattr(outputs, "deliver", cancel_after_it)
+    monkeypatch.setattr(ObjectTarget, "deliver", cancel_after_it)
     assert run(output_uri=f"s3://{bucket.name}/meshes")["status"] == "cancelled"
     assert end(client).outcome is Outcome.CANCELLED
     assert bucket.keys == []
@@ -122,55 +113,3 @@ def test_a_clean_up_deletes_the_copy_of_a_killed_worker(bucket: Bucket, client: 
     assert "meshes/result.json" in bucket.keys
     clean_up(JOB)
     assert bucket.keys == []
-
-
-def test_downloads_of_a_killed_worker_are_not_repeated(
-    photos: str, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fetch = process.perform
-
-    def fetch_and_die(*args: Any) -> None:
-        fetch(*args)
-        raise KilledError
-
-    with monkeypatch.context() as patched:
-        patched.setattr(process, "perform", fetch_and_die)
-        with pytest.raises(KilledError):
-            run(model="rough-good", input_uri=photos)
-    before = fetched()
-    assert len(before) == 2
-    want(client, 2)
-    with pytest.raises(ReconstructionFailedError, match="OUT_OF_MEMORY"):
-        run(2, model="rough-memory", input_uri=photos)
-    assert fetched() == before
-
-
-def test_the_attempt_after_a_kill_during_the_upload_delivers_it_all(
-    storage: S3Server, bucket: Bucket, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    deliver = outputs.deliver
-
-    def die_in_the_middle(source: Path, uri: str, its_run: Any, _check: Any, **options: Any) -> None:
-        def check() -> None:
-            if any(key.startswith(f"meshes/{JOB}/") for key in bucket.keys):
-                raise KilledError
-
-        deliver(source, uri, its_run, check, **options)
-
-    with Network() as network, monkeypatch.context() as patched:
-        proxy = network.tcp(int(storage.address.rpartition(":")[2]))
-        proxy.delay(0.1)  # several requests are left when the first file is there
-        patched.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{proxy.port}")
-        patched.setattr(outputs, "deliver", die_in_the_middle)
-        with pytest.raises(KilledError):
-            run(output_uri=f"s3://{bucket.name}/meshes")
-    left = bucket.keys
-    assert left
-    assert "meshes/result.json" not in left
-    want(client, 2)
-    run(2, output_uri=f"s3://{bucket.name}/meshes")
-    folder = json.loads(bucket.get("meshes/result.json"))["folder"]
-    described = json.loads(bucket.get(f"meshes/{folder}manifest.json"))["files"]
-    for one in described:
-        assert hashlib.sha256(bucket.get(f"meshes/{folder}{one['name']}")).hexdigest() == one["sha256"]
-    assert len(bucket.keys) == len(described) + 2

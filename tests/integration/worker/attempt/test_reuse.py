@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,6 @@ from reconstruction_operator.worker.attempt.failures import ReconstructionFailed
 
 from tests.support.archives import zipped
 from tests.support.photos import make_photo
-from tests.support.servers.objects import Bucket
 from tests.support.settings import configure
 from tests.support.worker.attempts import JOB, end, run, want
 
@@ -66,13 +63,6 @@ def maker(client: redis.Redis, job_id: str = AGAIN) -> tuple[str, int | None] | 
     """Return uid and attempt of the job whose result was taken over."""
     found = end(client, job_id=job_id).reused_from
     return None if found is None else (found.uid, found.attempt)
-
-
-def edit_manifest(folder: Path, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> None:
-    """Change the list of files in the manifest."""
-    path = folder / "manifest.json"
-    manifest = json.loads(path.read_text())
-    path.write_text(json.dumps(manifest | {"files": change(manifest["files"])}))
 
 
 def test_the_same_job_takes_over_the_result_without_a_run(
@@ -287,187 +277,3 @@ def test_the_newest_result_of_a_name_is_the_required_one(
 def test_a_required_result_that_is_missing_fails_the_job(attempt: Attempt) -> None:
     with pytest.raises(ReconstructionFailedError, match="RESULT_NOT_FOUND: no result of an earlier job default/banana"):
         attempt(JOB, reuse="Required")
-
-
-def address_of(kind: str, request: pytest.FixtureRequest) -> str:
-    """Return an output URI, in a folder or in a bucket."""
-    if kind == "folder":
-        return f"file://{request.getfixturevalue('meshes')}/banana"
-    bucket: Bucket = request.getfixturevalue("bucket")
-    return f"s3://{bucket.name}/meshes/banana/"
-
-
-@pytest.fixture(params=["folder", "bucket"])
-def address(request: pytest.FixtureRequest) -> str:
-    return address_of(request.param, request)
-
-
-@pytest.fixture
-def leave_copy(attempt: Attempt, jobs_dir: Path) -> Callable[[str], None]:
-    """Run a job, and leave only its copy at that address, as in another cluster."""
-
-    def perform(address: str) -> None:
-        attempt(JOB, output_uri=address)
-        shutil.rmtree(jobs_dir)
-        jobs_dir.mkdir()
-
-    return perform
-
-
-@pytest.fixture
-def copy(leave_copy: Callable[[str], None], meshes: Path) -> Path:
-    """The folder with the copy of a job of which nothing else is left."""
-    leave_copy(f"file://{meshes}/banana")
-    return meshes / "banana"
-
-
-def pointed_at(address: str, request: pytest.FixtureRequest) -> str:
-    """Return the job whose result is at the address."""
-    if address.startswith("file://"):
-        return str(json.loads((Path(address.removeprefix("file://")) / "manifest.json").read_text())["jobId"])
-    bucket: Bucket = request.getfixturevalue("bucket")
-    return str(json.loads(bucket.get("meshes/banana/result.json"))["jobId"])
-
-
-def test_a_job_that_was_moved_takes_over_the_copy_at_its_output(  # noqa: PLR0917  # fixtures
-    attempt: Attempt,
-    client: redis.Redis,
-    jobs_dir: Path,
-    rough_models: Path,
-    address: str,
-    request: pytest.FixtureRequest,
-) -> None:
-    attempt(JOB, output_uri=address)
-    before = contents(jobs_dir / JOB / "output")
-    shutil.rmtree(jobs_dir)
-    jobs_dir.mkdir()
-
-    attempt(AGAIN, output_uri=address)
-
-    assert runs(rough_models) == 1
-    assert contents(jobs_dir / AGAIN / "output") == before
-    assert maker(client) == (JOB, 1)
-    assert pointed_at(address, request) == AGAIN
-
-
-@pytest.mark.usefixtures("rough_models")
-def test_a_required_result_may_be_the_copy_at_the_output(attempt: Attempt, jobs_dir: Path, copy: Path) -> None:
-    address = f"file://{copy}"
-    attempt(AGAIN, output_uri=address, reuse="Required", model="not-installed", input_uri="file:///photos/deleted")
-    assert (jobs_dir / AGAIN / "output" / "model.glb").is_file()
-
-
-@pytest.mark.parametrize(
-    ("kind", "changed"),
-    [
-        pytest.param("folder", {"name": "apple"}, id="name"),
-        pytest.param("bucket", {"name": "apple"}, id="name-in-a-bucket"),
-        pytest.param("folder", {"namespace": "other"}, id="namespace"),
-        pytest.param("folder", {"parameters": {"detail": 3}}, id="parameters"),
-        pytest.param("folder", {"reuse": "Never"}, id="never"),
-    ],
-)
-def test_a_copy_of_another_result_is_refused(
-    kind: str,
-    changed: Any,
-    *,
-    attempt: Attempt,
-    leave_copy: Callable[[str], None],
-    rough_models: Path,
-    request: pytest.FixtureRequest,
-) -> None:
-    address = address_of(kind, request)
-    leave_copy(address)
-    with pytest.raises(ReconstructionFailedError, match="OUTPUT_REFUSED"):
-        attempt(AGAIN, output_uri=address, **changed)
-    assert runs(rough_models) == 1
-    assert pointed_at(address, request) == JOB
-
-
-def test_a_copy_that_was_changed_is_not_taken_over(  # noqa: PLR0917  # fixtures
-    attempt: Attempt,
-    leave_copy: Callable[[str], None],
-    jobs_dir: Path,
-    rough_models: Path,
-    address: str,
-    request: pytest.FixtureRequest,
-) -> None:
-    leave_copy(address)
-    if address.startswith("file://"):
-        mesh = Path(address.removeprefix("file://")) / "model.glb"
-        mesh.write_bytes(b"?" * mesh.stat().st_size)
-    else:
-        bucket: Bucket = request.getfixturevalue("bucket")
-        (key,) = (one for one in bucket.keys if one.endswith("/model.glb"))
-        bucket.put(key, b"?" * len(bucket.get(key)))
-    with pytest.raises(ReconstructionFailedError, match="OUTPUT_REFUSED"):
-        attempt(AGAIN, output_uri=address)
-    assert runs(rough_models) == 1
-    assert not (jobs_dir / AGAIN / "output").exists()
-
-
-@pytest.mark.usefixtures("rough_models")
-def test_a_copy_that_would_fill_the_disk_is_refused(
-    attempt: Attempt, copy: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A sparse file costs its maker nothing."""
-    size = 5_000_000
-    (copy / "hole").touch()
-    os.truncate(copy / "hole", size)
-    hole = {"name": "hole", "bytes": size, "sha256": hashlib.sha256(bytes(size)).hexdigest()}
-    edit_manifest(copy, lambda files: [*files, hole])
-    configure(monkeypatch, INPUT_MAX_BYTES=4_000_000)
-
-    with pytest.raises(ReconstructionFailedError, match="OUTPUT_REFUSED"):
-        attempt(AGAIN, output_uri=f"file://{copy}")
-
-
-def without_mesh(files: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [one for one in files if one["name"] != "model.glb"]
-
-
-@pytest.mark.usefixtures("rough_models")
-@pytest.mark.parametrize(
-    "change",
-    [
-        pytest.param(lambda files: [*files, files[0]], id="a file twice"),
-        pytest.param(lambda files: [*files, files[0] | {"name": f"./{files[0]['name']}"}], id="two names of a file"),
-        pytest.param(without_mesh, id="no mesh"),
-        pytest.param(lambda _: [], id="no file"),
-    ],
-)
-def test_a_copy_whose_manifest_was_edited_is_refused(
-    attempt: Attempt, copy: Path, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
-) -> None:
-    edit_manifest(copy, change)
-
-    with pytest.raises(ReconstructionFailedError, match="OUTPUT_REFUSED"):
-        attempt(AGAIN, output_uri=f"file://{copy}")
-
-
-@pytest.mark.usefixtures("rough_models")
-@pytest.mark.parametrize("hostile", ["link", "folder", "pipe", "outside", "absolute"])
-def test_a_hostile_copy_reveals_no_file_of_the_worker(
-    attempt: Attempt, jobs_dir: Path, copy: Path, tmp_path: Path, hostile: str
-) -> None:
-    """A tenant may write to the folder and knows the digest of a secret."""
-    secret = tmp_path / "secrets" / "key.pem"
-    secret.parent.mkdir()
-    secret.write_bytes(b"SECRET")
-    name = {"outside": "../../secrets/key.pem", "absolute": str(secret), "folder": "sub/key.pem"}.get(
-        hostile, "key.pem"
-    )
-    if hostile == "link":
-        (copy / name).symlink_to(secret)
-    elif hostile == "folder":
-        (copy / "sub").symlink_to(secret.parent)
-    elif hostile == "pipe":
-        os.mkfifo(copy / name)
-    digest = hashlib.sha256(b"SECRET").hexdigest()
-    size = (copy / name).lstat().st_size if hostile in ("link", "pipe") else 6
-    edit_manifest(copy, lambda files: [*files, {"name": name, "bytes": size, "sha256": digest}])
-
-    with pytest.raises(ReconstructionFailedError):
-        attempt(AGAIN, output_uri=f"file://{copy}")
-
-    assert not [path for path in jobs_dir.rglob("*") if path.is_file() and path.read_bytes() == b"SECRET"]

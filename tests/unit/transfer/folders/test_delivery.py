@@ -13,7 +13,7 @@ import pytest
 from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.transfer.folders import delivery
+from reconstruction_operator.transfer.folders.delivery import FolderTarget
 from reconstruction_operator.transfer.folders.directories import Directory
 from reconstruction_operator.transfer.runs import EVERY_ATTEMPT, Run
 
@@ -42,7 +42,7 @@ def run_of(attempt: int, job_id: str = "job1") -> Run:
 
 
 def deliver(result: Path, uri: str, attempt: int = 1) -> None:
-    delivery.deliver(result, uri, run_of(attempt), lambda: None)
+    FolderTarget(uri).deliver(result, run_of(attempt), lambda: None)
 
 
 def names(folder: Path) -> list[str]:
@@ -95,7 +95,7 @@ def test_any_other_target_is_refused_and_not_touched(uri: str, root: Path, resul
     with pytest.raises(StorageError, match="OUTPUT_REFUSED"):
         deliver(result, uri.format(root=root))
     with contextlib.suppress(StorageError):
-        delivery.withdraw(uri.format(root=root), run_of(EVERY_ATTEMPT))
+        FolderTarget(uri.format(root=root)).withdraw(run_of(EVERY_ATTEMPT))
     assert names(root) == before
 
 
@@ -150,7 +150,7 @@ def test_run_that_finds_files_of_a_later_attempt_is_superseded(root: Path, resul
     before = names(root)
     with pytest.raises(OvertakenError):
         deliver(result, f"file://{root}/banana")
-    delivery.withdraw(f"file://{root}/banana", run_of(1))
+    FolderTarget(f"file://{root}/banana").withdraw(run_of(1))
     assert names(root) == before
 
 
@@ -159,9 +159,9 @@ def test_run_whose_workspace_was_deleted_is_superseded(root: Path, result: Path,
     before = names(root)
     run = Run("job1", 1, folder=tmp_path / "gone")
     with pytest.raises(OvertakenError):
-        delivery.deliver(result, f"file://{root}/banana", run, lambda: None)
+        FolderTarget(f"file://{root}/banana").deliver(result, run, lambda: None)
     with pytest.raises(OvertakenError):
-        delivery.withdraw(f"file://{root}/banana", run)
+        FolderTarget(f"file://{root}/banana").withdraw(run)
     assert names(root) == before
 
 
@@ -170,18 +170,18 @@ def test_staging_directories_of_other_jobs_are_not_touched(root: Path, result: P
     other = root / f".{theirs}.1.{'0' * 32}.partial"
     other.mkdir()
     deliver(result, f"file://{root}/banana")
-    delivery.withdraw(f"file://{root}/banana", run_of(1))
+    FolderTarget(f"file://{root}/banana").withdraw(run_of(1))
     assert names(root) == [other.name]
 
 
 def test_withdraw_deletes_only_the_copy_of_its_job(root: Path, result: Path) -> None:
     deliver(result, f"file://{root}/banana")
-    delivery.withdraw(f"file://{root}/banana", run_of(1, "job2"))
-    delivery.withdraw(f"file://{root}/banana", run_of(1), copy=False)
+    FolderTarget(f"file://{root}/banana").withdraw(run_of(1, "job2"))
+    FolderTarget(f"file://{root}/banana").withdraw(run_of(1), copy=False)
     assert (root / "banana").exists()
-    delivery.withdraw(f"file://{root}/banana", run_of(1))
+    FolderTarget(f"file://{root}/banana").withdraw(run_of(1))
     assert names(root) == []
-    delivery.withdraw(f"file://{root}/nowhere/banana", run_of(1))
+    FolderTarget(f"file://{root}/nowhere/banana").withdraw(run_of(1))
     assert names(root) == []
 
 
@@ -190,7 +190,7 @@ def test_copy_whose_manifest_was_edited_is_still_withdrawn(text: str, root: Path
     deliver(result, f"file://{root}/banana")
     (root / "banana" / "manifest.json").write_text(text)
 
-    delivery.withdraw(f"file://{root}/banana", run_of(1))
+    FolderTarget(f"file://{root}/banana").withdraw(run_of(1))
 
     assert names(root) == []
 
@@ -228,17 +228,17 @@ def test_interrupted_copy_leaves_no_files(root: Path, result: Path) -> None:
         raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        delivery.deliver(result, f"file://{root}/banana", run_of(1), check)
+        FolderTarget(f"file://{root}/banana").deliver(result, run_of(1), check)
     assert names(root) == []
 
 
 _CHECK = (
     "import sys\n"
     "from reconstruction_operator.transfer import errors\n"
-    "from reconstruction_operator.transfer.folders import delivery\n"
+    "from reconstruction_operator.transfer.folders.delivery import FolderTarget\n"
     "from reconstruction_operator.transfer.runs import Run\n"
     "try:\n"
-    "    delivery.check(sys.argv[1], Run('job1', 1, None))\n"
+    "    FolderTarget(sys.argv[1]).check(Run('job1', 1, None))\n"
     "except errors.StorageError as error:\n"
     "    print(error)\n"
 )
@@ -259,5 +259,5 @@ def test_a_folder_that_the_worker_may_not_write_to_is_refused_before_the_work(ro
 
 def test_a_check_leaves_nothing_behind(root: Path) -> None:
     for name in ("banana", "new/banana"):
-        delivery.check(f"file://{root}/{name}", run_of(1))
+        FolderTarget(f"file://{root}/{name}").check(run_of(1))
     assert names(root) == []

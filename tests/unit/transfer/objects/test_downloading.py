@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import errno
 import os
-import threading
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from obstore.exceptions import GenericError
 from obstore.store import MemoryStore
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import downloading
 from reconstruction_operator.transfer.objects.address import ObjectAddress
-from reconstruction_operator.transfer.objects.request import Connection, FetchRequest
+from reconstruction_operator.transfer.objects.concurrency import Progress
+from reconstruction_operator.transfer.objects.request import FetchRequest
 
 if TYPE_CHECKING:
     from obstore import GetOptions, GetResult
@@ -24,7 +25,7 @@ ADDRESS = ObjectAddress("s3", "photos", "set", is_folder=True)
 
 
 def request(kept: Path) -> FetchRequest:
-    return FetchRequest(ADDRESS, kept, max_bytes=1 << 20, max_files=10, connection=Connection(5.0, 2, ""))
+    return FetchRequest(ADDRESS, kept, max_bytes=1 << 20, max_files=10)
 
 
 def test_a_disk_without_room_is_noticed_before_the_first_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,27 +34,9 @@ def test_a_disk_without_room_is_noticed_before_the_first_byte(tmp_path: Path, mo
     full = os.statvfs_result((4096, 4096, 100, 0, 0, 100, 100, 100, 0, 255))
     monkeypatch.setattr(os, "statvfs", lambda _: full)
     with pytest.raises(OSError, match=r"No space left") as caught:
-        downloading.fetch(store, request(tmp_path), lambda *_: None)
+        downloading.fetch(store, request(tmp_path), Progress())
     assert caught.value.errno == errno.ENOSPC
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_disk_that_flushes_slowly_does_not_count_as_a_stall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = MemoryStore()
-    store.put("set/a.jpg", b"12345")
-    flushing, reports = threading.Event(), threading.Semaphore(0)
-    fsync = os.fsync
-
-    def flush(file: int) -> None:
-        flushing.set()
-        for _ in range(5):  # each 0.1 s
-            assert reports.acquire(timeout=60)
-        fsync(file)
-
-    monkeypatch.setattr(os, "fsync", flush)
-    wanted = replace(request(tmp_path), connection=Connection(0.2, 2, ""))
-    (one,) = downloading.fetch(store, wanted, lambda *_: flushing.is_set() and reports.release()).fetched
-    assert (tmp_path / one.file).read_bytes() == b"12345"
 
 
 class _Forgetful:
@@ -89,7 +72,7 @@ def test_an_object_that_changes_while_it_is_read_is_not_kept(
 
     monkeypatch.setattr(os, "statvfs", change)
     with pytest.raises(StorageError, match=r"INPUT_UNREACHABLE: a\.jpg in s3://photos/set/ changed while it was read"):
-        downloading.fetch(server(store), request(tmp_path), lambda *_: None)
+        downloading.fetch(server(store), request(tmp_path), Progress())
     assert [path.suffix for path in tmp_path.iterdir()] in ([], [downloading.PARTIAL])
 
 
@@ -103,20 +86,40 @@ class _WithoutTags(_Forgetful):
 def test_objects_whose_list_has_no_etags_are_fetched(tmp_path: Path) -> None:
     store = MemoryStore()
     store.put("set/a.jpg", b"12345")
-    (one,) = downloading.fetch(_WithoutTags(store), request(tmp_path), lambda *_: None).fetched  # type: ignore[arg-type]
+    (one,) = downloading.fetch(_WithoutTags(store), request(tmp_path), Progress()).objects  # type: ignore[arg-type]
     assert (tmp_path / one.file).read_bytes() == b"12345"
 
 
-def test_a_fetch_that_is_no_longer_wanted_ends(tmp_path: Path) -> None:
+class _Breaking(_Forgetful):
+    """A server that breaks each connection after two bytes, and once after none."""
+
+    def __init__(self, store: MemoryStore, *, after_bytes: int) -> None:
+        super().__init__(store)
+        self._left = after_bytes
+
+    def get(self, key: str, *, options: GetOptions) -> Any:
+        answer = super().get(key, options=options)
+        return SimpleNamespace(meta=answer.meta, stream=lambda **_: self._stream(bytes(answer.bytes())))
+
+    def _stream(self, content: bytes) -> Iterator[bytes]:
+        count = min(2, self._left)
+        self._left -= count
+        yield from [content[:count]] if count else []
+        if count < len(content):
+            raise GenericError("HTTP error: request or response body error")
+
+
+def test_a_download_continues_as_long_as_each_request_gets_a_part(tmp_path: Path) -> None:
     store = MemoryStore()
     store.put("set/a.jpg", b"12345")
+    broken: Any = _Breaking(store, after_bytes=9)
+    (one,) = downloading.fetch(broken, request(tmp_path), Progress()).objects
+    assert (tmp_path / one.file).read_bytes() == b"12345"
 
-    class UnwantedError(BaseException):
-        pass
 
-    def stop(objects: int, of_objects: int, _count: int, _of_count: int) -> None:
-        if of_objects:
-            raise UnwantedError
-
-    with pytest.raises(UnwantedError):
-        downloading.fetch(store, request(tmp_path), stop)
+def test_a_download_fails_if_a_request_gets_nothing(tmp_path: Path) -> None:
+    store = MemoryStore()
+    store.put("set/a.jpg", b"12345")
+    broken: Any = _Breaking(store, after_bytes=4)
+    with pytest.raises(StorageError, match="INPUT_UNREACHABLE"):
+        downloading.fetch(broken, request(tmp_path), Progress())

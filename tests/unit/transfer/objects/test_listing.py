@@ -8,7 +8,7 @@ from pathlib import Path
 from obstore.store import MemoryStore
 from reconstruction_operator.transfer.objects.address import ObjectAddress
 from reconstruction_operator.transfer.objects.listing import list_input
-from reconstruction_operator.transfer.objects.request import Connection, FetchRequest
+from reconstruction_operator.transfer.objects.request import FetchRequest
 
 
 def test_deep_names_take_no_more_memory_than_their_length() -> None:
@@ -17,10 +17,10 @@ def test_deep_names_take_no_more_memory_than_their_length() -> None:
     for name in names:
         store.put(f"set/{name}", b"1")
     address = ObjectAddress("s3", "photos", "set", is_folder=True)
-    wanted = FetchRequest(address, Path("unused"), max_bytes=1 << 20, max_files=200, connection=Connection(5.0, 1, ""))
+    wanted = FetchRequest(address, Path("unused"), max_bytes=1 << 20, max_files=200)
     tracemalloc.start()
     try:
-        listing = list_input(store, wanted, lambda: None)
+        listing = list_input(store, wanted)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

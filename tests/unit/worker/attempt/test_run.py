@@ -15,7 +15,7 @@ from reconstruction_operator import disk
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.jobfiles import workspace
 from reconstruction_operator.services import job_manager
-from reconstruction_operator.transfer.folders import delivery
+from reconstruction_operator.transfer.folders.delivery import FolderTarget
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 from reconstruction_operator.worker.attempt.ownership import Ownership
 
@@ -118,7 +118,7 @@ def test_a_run_paused_before_its_workspace_keeps_its_successors(
         Ownership(JOB, f"{JOB}-1", 1, "other", "w").claim()
         begun.append(workspace.prepare(JOB, f"{JOB}-1", 1).root)
 
-    monkeypatch.setattr(delivery, "check", pause)
+    monkeypatch.setattr(FolderTarget, "check", pause)
     with pytest.raises(Ignore):
         run(output_uri=f"file://{meshes}/banana")
     assert list((jobs_dir / JOB / "attempts").iterdir()) == begun

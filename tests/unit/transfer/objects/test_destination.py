@@ -1,4 +1,4 @@
-"""Delivery target: which attempt may move the pointer, and foreign objects in its place."""
+"""Delivery destination: which attempt may move the pointer, and foreign objects in its place."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from reconstruction_operator.contract.errors import OvertakenError
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import layout
 from reconstruction_operator.transfer.objects.address import ObjectAddress
-from reconstruction_operator.transfer.objects.concurrency import Clock
+from reconstruction_operator.transfer.objects.destination import Destination, Standing
 from reconstruction_operator.transfer.objects.layout import Pointer
-from reconstruction_operator.transfer.objects.target import Target
+from reconstruction_operator.transfer.runs import Run
 
 KEY = "banana/result.json"
 
@@ -27,12 +27,14 @@ def store() -> MemoryStore:
 
 
 @pytest.fixture
-def target(store: MemoryStore) -> Target:
+def destination(store: MemoryStore) -> Destination:
     address = ObjectAddress("s3", "meshes", "banana", is_folder=True)
-    return Target(store, address, "job1", 1, Clock(5.0), lambda: None)
+    return Destination(store, address, Run("job1", 1, None))
 
 
-def test_a_run_of_the_same_attempt_that_has_taken_over_keeps_its_pointer(target: Target, store: MemoryStore) -> None:
+def test_a_run_of_the_same_attempt_that_has_taken_over_keeps_its_pointer(
+    destination: Destination, store: MemoryStore
+) -> None:
     successor = Pointer("job1", 1, "job1/1-b/")
     checks: list[int] = []
 
@@ -43,19 +45,18 @@ def test_a_run_of_the_same_attempt_that_has_taken_over_keeps_its_pointer(target:
         store.put(KEY, successor.to_bytes())  # just after the first check
 
     with pytest.raises(OvertakenError):
-        target.point(Pointer("job1", 1, "job1/1-a/"), None, check)
-    standing = target.standing()
-    assert standing is not None
-    assert standing.pointer == successor
+        destination.point(Pointer("job1", 1, "job1/1-a/"), Standing(), check)
+    assert destination.standing().pointer == successor
 
 
-def test_a_large_object_in_place_of_the_pointer_is_foreign_and_not_read(target: Target, store: MemoryStore) -> None:
+def test_a_large_object_in_place_of_the_pointer_is_foreign_and_not_read(
+    destination: Destination, store: MemoryStore
+) -> None:
     store.put(KEY, Pointer("job1", 1, "job1/1-a/").to_bytes() + bytes(layout.MAX_POINTER_BYTES))
-    standing = target.standing()
-    assert standing is not None
-    assert standing.content == b""
+    standing = destination.standing()
+    assert standing.version is not None
     with pytest.raises(StorageError, match="is not a result of this operator"):
-        target.refuse_others(standing)
+        destination.refuse_others(standing)
 
 
 class _Endless:
@@ -65,14 +66,9 @@ class _Endless:
         return ([{"path": f"{prefix}/{number}.jpg", "size": chunk_size}] for number in itertools.count())
 
 
-def test_a_foreign_object_is_found_without_a_list_of_all(target: Target) -> None:
+def test_a_foreign_object_is_found_without_a_list_of_all(destination: Destination) -> None:
     with pytest.raises(StorageError, match=r"OUTPUT_REFUSED: .* \(it contains '0\.jpg'\)"):
-        replace(target, store=_Endless()).refuse_others(None)  # type: ignore[arg-type]
-
-
-def test_a_probe_leaves_nothing_behind(target: Target, store: MemoryStore) -> None:
-    target.probe()
-    assert store.list().collect() == []
+        replace(destination, store=_Endless()).refuse_others(Standing())  # type: ignore[arg-type]
 
 
 class _Guarded:
@@ -92,14 +88,14 @@ class _Guarded:
             raise PermissionDeniedError("Server returned non-2xx status code: 403 Forbidden: <Code>AccessDenied</Code>")
 
 
-def test_a_probe_reports_a_bucket_that_may_not_be_written_to(target: Target) -> None:
+def test_a_probe_reports_a_bucket_that_may_not_be_written_to(destination: Destination) -> None:
     with pytest.raises(PermissionDeniedError):
-        replace(target, store=_Guarded("put")).probe()  # type: ignore[arg-type]
+        replace(destination, store=_Guarded("put")).probe()  # type: ignore[arg-type]
 
 
-def test_a_probe_reports_a_bucket_in_which_nothing_may_be_deleted(target: Target) -> None:
+def test_a_probe_reports_a_bucket_in_which_nothing_may_be_deleted(destination: Destination) -> None:
     with pytest.raises(StorageError) as caught:
-        replace(target, store=_Guarded("delete")).probe()  # type: ignore[arg-type]
+        replace(destination, store=_Guarded("delete")).probe()  # type: ignore[arg-type]
     assert caught.value.reason == "OUTPUT_REFUSED"
     assert caught.value.message == (
         "s3://meshes/banana/ cannot be cleared of objects: the server rejects the workers' credentials (403 AccessDenied)"
