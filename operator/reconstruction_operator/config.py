@@ -164,13 +164,6 @@ class Settings:
     OPERATOR_NAMESPACE: str = _operator("reconstruction-system", "namespace of the Lease", unit="NAME")
     WATCH_NAMESPACES: Names = _operator((), "namespaces to watch; empty: all")
     LEASE_NAME: str = _operator("reconstruction-operator", "Lease that the replicas of one installation share")
-    SHARD: str = _operator(
-        "",
-        "shard of the jobs that this operator manages, by a hash of their uids: 2/3 is the second of three; its Lease and "
-        "INSTALL_ID get a suffix (-2-of-3); empty: all jobs",
-        unit="NUMBER/COUNT",
-        read=readers.shard,
-    )
     ADOPT_AFTER_SECONDS: float = _operator(
         600.0,
         "time without a renewal of another installation's Lease after which its jobs are taken over; 0: never, only by "

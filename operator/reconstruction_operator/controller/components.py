@@ -28,7 +28,6 @@ from reconstruction_operator.controller.loop.actor import Actor
 from reconstruction_operator.controller.loop.admission import Admission
 from reconstruction_operator.controller.loop.brake import Brake
 from reconstruction_operator.controller.loop.bystander import Bystander
-from reconstruction_operator.controller.loop.inheritance import Inheritance
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.preflight import Preflight
 from reconstruction_operator.controller.loop.reconciler import Reconciler
@@ -41,7 +40,6 @@ from reconstruction_operator.controller.writes.status_writer import StatusWriter
 from reconstruction_operator.controller.writes.write_queue import WriteQueue
 from reconstruction_operator.planning.quotas import Quotas, Rules
 from reconstruction_operator.planning.scheduling import DispatchWindow
-from reconstruction_operator.planning.shards import Shard
 from reconstruction_operator.planning.types import Event, Timing
 from reconstruction_operator.telemetry import metrics
 
@@ -63,8 +61,8 @@ class Operator:
         # Kubernetes: the cache of jobs, the Lease, and the writers
         self.api = api
         self.neighbours = Neighbours(api, installation.mark, settings.ADOPT_AFTER_SECONDS)
-        self.cache = Cache(management=self.neighbours.management, shard=installation.shard)
-        self.feed = Feed(api, self.cache, settings.WATCH_NAMESPACES, installation.shard, completed=_settle_memory)
+        self.cache = Cache(management=self.neighbours.management)
+        self.feed = Feed(api, self.cache, settings.WATCH_NAMESPACES, completed=_settle_memory)
         self.history = History()
         self.watch_age = WatchAge()
         namespace, _, name = installation.lease.partition("/")
@@ -86,7 +84,7 @@ class Operator:
         )
         # The loop
         timing = _timing()
-        admission = Admission(self.cache, self.view.queues, _window(installation.shard), _rules(installation.shard))
+        admission = Admission(self.cache, self.view.queues, _window(), _rules())
         self.orphans = Orphans(self.view.observer, self.actor, installation, timing=timing)
         brake = Brake(
             settings.ORPHANS_AT_ONCE, settings.ORPHANS_SHARE, settings.RESTORE_HOLD_SECONDS, report=self._report
@@ -98,7 +96,6 @@ class Operator:
             self.orphans,
             brake,
             self.history,
-            Inheritance(self.view, installation, self.neighbours.ended),
             election=self.election,
             installation=installation,
             sweep_seconds=settings.SWEEP_SECONDS,
@@ -123,7 +120,6 @@ class Operator:
             bystander=Bystander(installation, self.cache, self.writer, admission, self.orphans),
             preflight=self.preflight,
         )
-        metrics.SHARDS.set(installation.shard.count)
         self.supervisor = Supervisor(stopping)
         self.lag = LoopLag()
 
@@ -216,24 +212,19 @@ def _instance() -> str:
     return f"{socket.gethostname()}_{uuid.uuid4()}"
 
 
-def _window(shard: Shard) -> DispatchWindow:
-    """Return the dispatch window of this shard. A shard sees all messages of a queue, but counts those of a namespace by its own jobs alone."""
+def _window() -> DispatchWindow:
     settings = config.settings
     return DispatchWindow(
         queue=settings.DISPATCH_WINDOW,
-        namespace=shard.share(settings.DISPATCH_NAMESPACE_WINDOW),
+        namespace=settings.DISPATCH_NAMESPACE_WINDOW,
         total=settings.DISPATCH_TOTAL_WINDOW,
         total_bytes=settings.DISPATCH_TOTAL_BYTES,
     )
 
 
-def _rules(shard: Shard) -> Rules:
+def _rules() -> Rules:
     settings = config.settings
-    running, waiting, high = (
-        tuple((namespace, shard.share(limit)) for namespace, limit in entries)
-        for entries in (settings.NAMESPACE_MAX_RUNNING, settings.NAMESPACE_MAX_WAITING, settings.NAMESPACE_MAX_HIGH)
-    )
-    quotas = Quotas(running, waiting, high)
+    quotas = Quotas(settings.NAMESPACE_MAX_RUNNING, settings.NAMESPACE_MAX_WAITING, settings.NAMESPACE_MAX_HIGH)
     return Rules(quotas, settings.POOL_NAMESPACES)
 
 

@@ -12,7 +12,6 @@ from datetime import datetime
 
 from reconstruction_operator.api.fitting import fit
 from reconstruction_operator.api.status import Condition, ConditionType, InstallationMark
-from reconstruction_operator.planning.shards import related
 from reconstruction_operator.planning.times import whole
 from reconstruction_operator.planning.types import Event, Job, Management, Plan
 
@@ -44,9 +43,7 @@ def contested_report(job: Job, mine: InstallationMark, now: datetime) -> Plan:
     """
     theirs, status = job.status.installation, job.status
     over = job.deleting or (status.phase is not None and status.phase.finished)
-    if theirs is None or related(theirs.lease, mine.lease):
-        return Plan(status)  # a shard of the previous shard count manages the job until it ends
-    if over or status.condition(ConditionType.CONTESTED) is not None:
+    if theirs is None or over or status.condition(ConditionType.CONTESTED) is not None:
         return Plan(status)
     text = (
         f"Installation {theirs.id} (Lease {theirs.lease}) manages this job. "
@@ -61,6 +58,4 @@ def _taken_over(job: Job, mine: InstallationMark) -> tuple[Event, ...]:
     before = job.status.installation
     if before is None or before.id == mine.id:
         return ()
-    if before.lease != mine.lease and related(before.lease, mine.lease):
-        return ()  # a handover between shards
     return (Event("Normal", "TakenOver", f"Installation {mine.id} has taken over from {before.id}"),)

@@ -24,7 +24,6 @@ class Management(enum.Enum):
     OURS = "this installation has stored its mark"
     UNMARKED = "no installation has stored a mark"
     INHERITED = "another installation has stored its mark, and handed the job over or ended"
-    PASSED_ON = "a shard of this installation with another shard count has stored its mark, and ended"
     FOREIGN = "another installation has stored its mark, and manages the job"
 
 

@@ -111,37 +111,15 @@ def put_record(
     return _fenced("put_record", keys, (keys.records(install_id), key), args, read, shared=(2, 2), **leader)
 
 
-def index_records(keys: Keys, *, job_ids: Sequence[str], giver: str = "", **leader: Unpack[Leader]) -> Call[None]:
-    """Add the existing records of those jobs to our index, which `list_records` reads.
-
-    `giver`: another install, which has ended: its index loses these jobs. Records that a third install owns stay with it.
-    """
-    records = keys.records(leader["install_id"])
-    own = (records, keys.records(giver) if giver else records, *map(keys.record, job_ids))
-    return _fenced("index_records", keys, own, (leader["install_id"], giver, *job_ids), **leader)
+def index_records(keys: Keys, *, job_ids: Sequence[str], **leader: Unpack[Leader]) -> Call[None]:
+    """Add the existing records of those jobs to our index, which `list_records` reads, and make our install their owner."""
+    own = (keys.records(leader["install_id"]), *map(keys.record, job_ids))
+    return _fenced("index_records", keys, own, (leader["install_id"], *job_ids), **leader)
 
 
-def inherit(keys: Keys, *, installs: Sequence[str], **leader: Unpack[Leader]) -> Call[tuple[str, ...]]:
-    """Return those of the installs that have records, or job folders that workers reported.
-
-    If one of them has detected a restore of etcd, its time is noted for our install as well.
-    """
-
-    def read(rest: list[Any]) -> tuple[str, ...]:
-        match rest:
-            case [list() as places]:
-                return tuple(installs[int(place) - 1] for place in places)
-            case _:
-                raise UnexpectedReplyError("inherit", rest)
-
-    theirs = (key(one) for one in installs for key in (keys.history, keys.records, keys.folders))
-    return _fenced("inherit", keys, (keys.history(leader["install_id"]), *theirs), (), read, **leader)
-
-
-def drop_folders(keys: Keys, *, job_ids: Sequence[str], of: str = "", **leader: Unpack[Leader]) -> Call[None]:
-    """Drop the reports of these job folders, of our install or of another one: they have been handled."""
-    reports = keys.folders(of or leader["install_id"])
-    return _fenced("drop_folders", keys, (reports,), tuple(job_ids), **leader)
+def drop_folders(keys: Keys, *, job_ids: Sequence[str], **leader: Unpack[Leader]) -> Call[None]:
+    """Drop the reports of these job folders: they have been handled."""
+    return _fenced("drop_folders", keys, (keys.folders(leader["install_id"]),), tuple(job_ids), **leader)
 
 
 def mark_sent(keys: Keys, *, job_id: str, attempt: int, is_order: bool = False, **leader: Unpack[Leader]) -> Call[None]:

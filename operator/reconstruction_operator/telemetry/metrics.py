@@ -151,7 +151,6 @@ WATCH_AGE = _gauge(
     "watch_age_seconds", "Time since the API server last answered a list or watch request of this replica."
 )
 LEADER = _gauge("leader", "1 while this replica holds the Lease and serves jobs.")
-SHARDS = _gauge("shards", "Shards that the operator's jobs are divided between; each has a leader.")
 LEADER_CHANGES = _counter(
     "leader_changes", "Times that this replica acquired or lost the Lease, by change.", ("change",)
 )

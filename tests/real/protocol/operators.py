@@ -14,7 +14,6 @@ from reconstruction_operator.controller.kube.history import History
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop import actor
 from reconstruction_operator.controller.loop.brake import Brake
-from reconstruction_operator.controller.loop.inheritance import Inheritance
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.sweeper import Sweeper
 from reconstruction_operator.controller.redis_view.observer import ObservedBatch, Subject
@@ -134,7 +133,6 @@ class Operators(ComparedRedis):
             operator.orphans,
             Brake(at_once=20, share=0.1, restore_hold_seconds=0.0),
             History(),
-            Inheritance(view, Installation(INSTALL), lambda _: False),
             election=cast("Any", operator),  # the sweeper asks for its fence
             installation=Installation(INSTALL),
             sweep_seconds=0.0,

@@ -38,8 +38,7 @@ ORDERS: list[tuple[Callable[..., calls.Call[Any]], dict[str, Any]]] = [
     (operator_calls.forget, {"job_id": "job", "attempts": 2}),
     (operator_calls.open_epoch, {"run_id": "run"}),
     (operator_calls.note_version, {"version": 7, "sight": Sight.LIST}),
-    (operator_calls.index_records, {"job_ids": ["job"], "giver": "other"}),
-    (operator_calls.inherit, {"installs": ["other"]}),
+    (operator_calls.index_records, {"job_ids": ["job"]}),
 ]
 
 
@@ -367,36 +366,6 @@ def test_a_new_epoch_begins_if_redis_may_have_lost_keys(do: Caller, client: redi
 # --- What another install left
 
 
-def test_records_of_another_install_become_ours(do: Caller, client: redis.Redis) -> None:
-    for name in ("job", "stays"):
-        do(
-            operator_calls.put_record,
-            fence=1,
-            install_id="other",
-            **{**PLACE, "job_id": name},
-            attempt=2,
-        )
-    do(operator_calls.mark_sent, fence=1, install_id="other", job_id="job", attempt=2)
-    client.sadd("records:other", "no-record")
-    before = client.hgetall("job:job")
-
-    do.order(operator_calls.index_records, job_ids=["job", "no-record"], giver="other")
-
-    assert do(reads.list_records, "install") == ("job", "no-record")
-    assert do(reads.list_records, "other") == ("stays",)
-    assert client.hgetall("job:job") == before | {"install_id": "install"}
-
-
-def test_a_record_of_a_third_install_is_not_taken_over(do: Caller, client: redis.Redis) -> None:
-    do(operator_calls.put_record, fence=1, install_id="other", **PLACE, attempt=1)
-    do(operator_calls.put_record, fence=1, install_id="third", **PLACE, attempt=1)
-
-    do.order(operator_calls.index_records, job_ids=["job"], giver="other")
-
-    assert client.hget("job:job", "install_id") == "third"
-    assert [do(reads.list_records, one) for one in ("install", "other", "third")] == [(), (), ("job",)]
-
-
 def test_records_that_are_indexed_again_are_ours(do: Caller, client: redis.Redis) -> None:
     do(operator_calls.put_record, fence=1, install_id="other", **PLACE, attempt=1)
 
@@ -404,23 +373,6 @@ def test_records_that_are_indexed_again_are_ours(do: Caller, client: redis.Redis
 
     assert do(reads.list_records, "install") == ("job",)
     assert client.hget("job:job", "install_id") == "install"
-
-
-def test_installs_that_left_records_or_folders_are_found(do: Caller, client: redis.Redis) -> None:
-    do(operator_calls.put_record, fence=1, install_id="b", **PLACE, attempt=1)
-    client.hset("folders:d", "job", "{}")
-
-    assert do.order(operator_calls.inherit, installs=["a", "b", "c", "d"]) == ("b", "d")
-
-
-def test_the_newest_restore_that_any_install_detected_is_taken_over(do: Caller, client: redis.Redis) -> None:
-    do.order(operator_calls.note_version, version=100, sight=Sight.LIST)
-    for install, at in (("a", "1700000000000"), ("b", "1800000000000"), ("c", "x")):
-        client.hset(f"history:{install}", "restored_at", at)
-
-    do.order(operator_calls.inherit, installs=["a", "b", "c"])
-
-    assert client.hgetall("history:install") == {"version": "100", "restored_at": "1800000000000"}
 
 
 # --- The API server's history

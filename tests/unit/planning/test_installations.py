@@ -184,37 +184,3 @@ def test_an_installation_that_takes_a_job_over_removes_the_condition() -> None:
 
     assert taken.installation == MINE
     assert taken.condition(ConditionType.CONTESTED) is None
-
-
-SHARD = InstallationMark("mine-1-of-2", "here/operator-1-of-2")
-
-
-def test_a_job_of_a_shard_of_another_count_is_not_reported() -> None:
-    job = a_job(replace(QUEUED, installation=MINE), Management.FOREIGN)
-
-    assert contested_report(job, SHARD, NOW) == Plan(job.status)
-
-
-def test_a_job_passes_from_shard_to_shard_without_an_event() -> None:
-    job = a_job(replace(QUEUED, installation=MINE), Management.PASSED_ON)
-
-    made = marked(job, plan(job, Observation(record=RECORD), NOW, TIMING, admitted=False), SHARD, admitted=False)
-
-    assert made.status.installation == SHARD
-    assert "TakenOver" not in [event.reason for event in made.events]
-
-
-def test_an_attempt_that_a_shard_stored_and_never_sent_is_sent_by_the_next_one() -> None:
-    """A shard that stops between both: the attempt is not a lost one, and no other is needed."""
-    stored = planned(a_job()).status
-    passed = a_job(stored, Management.PASSED_ON)
-    first = marked(passed, plan(passed, Observation(), NOW, TIMING, admitted=False), SHARD, admitted=False)
-    ours = a_job(first.status, Management.OURS)
-
-    waiting = plan(ours, Observation(), NOW, TIMING, admitted=True)
-    missing = plan(ours, Observation(missing=True), NOW, TIMING, admitted=True)
-
-    assert (first.status, first.actions, first.events) == (replace(stored, installation=SHARD), (), ())
-    assert waiting.actions == (PutRecord(1, "celery"),)
-    assert [type(one) for one in missing.actions] == [PutRecord, Dispatch]
-    assert {one.status.attempt for one in (waiting, missing)} == {1}

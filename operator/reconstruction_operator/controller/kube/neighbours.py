@@ -1,7 +1,6 @@
 """Neighbours: other installations whose marks are in statuses of our namespaces, and whether they are alive.
 
-Some are siblings: shards of this installation under an earlier or later number of shards. A sibling's jobs become ours as soon as it
-has ended; the jobs of other installations are taken over after a time.
+The jobs of an installation that has ended are taken over after a time.
 
 A neighbour is alive while its Lease is renewed. The rules are those of the election: no clock of another machine is trusted,
 so a Lease counts as expired after this process saw it unchanged for its duration. A neighbour whose Lease cannot
@@ -22,14 +21,12 @@ from typing import Any, Final
 from reconstruction_operator.api.status import InstallationMark, Status
 from reconstruction_operator.controller.kube.client import Api, ApiError
 from reconstruction_operator.controller.kube.lease import LeaseRecord, Sighting
-from reconstruction_operator.planning import shards
 from reconstruction_operator.planning.types import Management
 
 _log = logging.getLogger(__name__)
 
 _PERIOD_SECONDS: Final = 2.0  # between two reads of their Leases
 _GAP_SECONDS: Final = 10.0  # after a longer time between two reads, a renewal may have been missed
-_SIBLING_SECONDS: Final = 3.0  # how long a sibling's Lease must be free: its standby takes it within a second
 _AT_MOST: Final = 100  # neighbours whose Leases are read; all others count as alive
 _LEASE: Final = re.compile(r"([a-z0-9]|[a-z0-9][a-z0-9.-]*[a-z0-9])/([a-z0-9]|[a-z0-9][a-z0-9.-]*[a-z0-9])")
 _GONE: Final = LeaseRecord(version="", holder="", transitions=0, duration_seconds=0.0)
@@ -89,15 +86,7 @@ class Neighbours:
             return Management.OURS
         if mark.lease == self.mark.lease:
             return Management.INHERITED  # it was handed over to us, or our INSTALL_ID has changed
-        if shards.related(mark.lease, self.mark.lease) and _count(mark) == _count(self.mark):
-            return Management.INHERITED  # it was handed over to a shard that never sees the job
-        if self._neighbour(mark).alive:
-            return Management.FOREIGN
-        return Management.PASSED_ON if shards.one_installation(mark, self.mark) else Management.INHERITED
-
-    def ended(self, mark: InstallationMark) -> bool:
-        """Whether a neighbour is known to have ended; its Lease is read from now on."""
-        return not self._neighbour(mark).alive
+        return Management.FOREIGN if self._neighbour(mark).alive else Management.INHERITED
 
     def stored(self, wanted: Status, body: Mapping[str, Any]) -> bool:
         """Note from the response to a status write whether the API server stores marks. Return True at the first one without a mark.
@@ -131,14 +120,10 @@ class Neighbours:
     def _neighbour(self, mark: InstallationMark) -> _Neighbour:
         known = self._neighbours.get(mark.lease)
         if known is None:
-            is_sibling = shards.related(mark.lease, self.mark.lease)
-            known = _Neighbour(mark, _SIBLING_SECONDS if is_sibling else self.adopt_after_seconds)
+            known = _Neighbour(mark, self.adopt_after_seconds)
             if len(self._neighbours) >= _AT_MOST:
                 return known
             self._neighbours[mark.lease] = known
-            if is_sibling:
-                _log.info("Shard %s (Lease %s) manages some of our jobs until it ends", mark.id, mark.lease)
-                return known
             _log.warning(
                 "Installation %s (Lease %s) manages jobs in the watched namespaces; this operator ignores them: two "
                 "installations must not watch the same namespaces (docs/runbooks/ReconstructionInstallationsOverlap.md)",
@@ -163,7 +148,3 @@ class Neighbours:
             record = _GONE
         one.unreadable = False
         one.saw(record, self.monotonic())
-
-
-def _count(mark: InstallationMark) -> int:
-    return shards.of_lease(mark.lease)[1].count

@@ -25,7 +25,6 @@ from reconstruction_operator.controller.kube.history import History
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.kube.lease import LeaderElection
 from reconstruction_operator.controller.loop.brake import Brake
-from reconstruction_operator.controller.loop.inheritance import Inheritance
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.redis_view.resync import LOST_DATA, PERIOD
 from reconstruction_operator.controller.redis_view.view import RedisView
@@ -52,7 +51,6 @@ class Sweeper:
     orphans: Orphans
     brake: Brake
     history: History
-    inheritance: Inheritance
     election: LeaderElection
     installation: Installation
     sweep_seconds: float
@@ -87,7 +85,6 @@ class Sweeper:
 
     async def _begin(self, fence: int) -> None:
         """Begin a tenure. The cache has every object, so only a version is read, to detect that etcd was restored meanwhile."""
-        await self.inheritance.take(fence)  # before `note`, which may release deletions that are held
         self._list_at = self.monotonic() + self.list_seconds
         seen = self.cache.newest
         await self._check(await listing.newest_version(self.api, self.installation.namespaces), seen, fence)
@@ -118,8 +115,6 @@ class Sweeper:
             self.list_again()
         enqueued = self.cache.enqueue_unfinished(self._waits if cause == PERIOD else None)
         is_due = self.cache.relisted or self.monotonic() >= self._list_at
-        if is_due or self.inheritance.waiting:
-            await self.inheritance.take(fence)  # before `note`, which may release deletions that are held
         await self._note(self.cache.newest, Sight.BODY, fence)
         if cause == LOST_DATA:
             self._enqueue_finished_lately()
@@ -140,8 +135,7 @@ class Sweeper:
         if unknown or is_due:
             await self._compare(recorded, fence)
         if is_due or not self.brake.holds:
-            for install_id in (self.installation.id, *self.inheritance.givers):
-                await self._take_folder_reports(install_id, fence)
+            await self._take_folder_reports(fence)
 
     def _waits(self, job: Job) -> bool:
         """Whether the job only waits in the API server: Redis holds nothing of it, and it was planned since it was first seen."""
@@ -174,7 +168,7 @@ class Sweeper:
     async def _list(self, fence: int) -> frozenset[JobKey]:
         """List the existing jobs. Raises ApiError if the API server has lost data: then its list proves nothing."""
         seen = self.cache.newest
-        found = await listing.list_jobs(self.api, self.installation.namespaces, self.installation.shard)
+        found = await listing.list_jobs(self.api, self.installation.namespaces)
         await self._check(found.version, seen, fence)
         return found.keys
 
@@ -194,18 +188,13 @@ class Sweeper:
             if job.finished and ended is not None and ended >= since:
                 self.cache.enqueue_later(job.key)
 
-    async def _take_folder_reports(self, install_id: str, fence: int) -> None:
-        """Read the job folders that workers report after Redis lost data. A folder whose job has no object is an orphan.
-
-        `install_id`: whose folders they are, ours or those of a shard that has ended.
-        """
-        own, shard = install_id == self.installation.id, self.installation.shard
-        found_in = "job folders" if own else f"job folders of {install_id}"
+    async def _take_folder_reports(self, fence: int) -> None:
+        """Read the job folders that workers report after Redis lost data. A folder whose job has no object is an orphan."""
+        install_id = self.installation.id
         for _ in range(_FOLDER_BATCHES):
-            found = await calls.arun(self.view.state, reads.list_folders(self.view.keys, install_id))
-            reported = {job_id: record for job_id, record in found.items() if own or shard.has(job_id)}
+            reported = await calls.arun(self.view.state, reads.list_folders(self.view.keys, install_id))
             if not reported:
-                self.brake.admit(found_in, (), 0)
+                self.brake.admit("job folders", (), 0)
                 return
             known = self.cache.ids()
             unknown = {
@@ -216,16 +205,16 @@ class Sweeper:
             if unknown:
                 listed = {key.uid for key in await self._list(fence)}
                 gone = {job_id: record for job_id, record in unknown.items() if job_id not in listed}
-                if not self.brake.admit(found_in, gone, len(reported)) and gone:
+                if not self.brake.admit("job folders", gone, len(reported)) and gone:
                     return  # the reports stay
                 if gone:
                     _log.info("Cleaning up the folders of %d deleted jobs whose records Redis lost", len(gone))
                 self.orphans.add_reported(gone, self.monotonic())
             dropped = operator_calls.drop_folders(
-                self.view.keys, job_ids=tuple(reported), of=install_id, fence=fence, install_id=self.installation.id
+                self.view.keys, job_ids=tuple(reported), fence=fence, install_id=install_id
             )
             await calls.arun(self.view.state, dropped)
-            if len(found) < reads.FOLDERS_BATCH:
+            if len(reported) < reads.FOLDERS_BATCH:
                 return
 
     async def _restore_records(self, recorded: frozenset[str], fence: int) -> None:

@@ -9,7 +9,6 @@ import pytest
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import InstallationMark, Phase, Status
 from reconstruction_operator.controller.kube.cache import Cache
-from reconstruction_operator.planning.shards import Shard
 from reconstruction_operator.planning.types import Management
 
 from tests.support.jobs import make_body, make_key
@@ -203,25 +202,6 @@ def test_a_job_that_another_installation_marks_first_was_never_ours() -> None:
     marks.put(2, "there")
 
     assert marks.handed_over() == []
-
-
-def test_jobs_of_other_shards_never_enter_the_cache() -> None:
-    names = [f"{letter}-of-some-more" for letter in "abcdefghi"]
-    caches = [Cache(shard=Shard(number, 3)) for number in (1, 2, 3)]
-
-    for cache in caches:
-        for name in names:
-            cache.put(make_body(name))
-
-    assert sorted(uid for cache in caches for uid in cache.ids()) == sorted(make_key(name).uid for name in names)
-
-
-def test_deletions_of_other_shards_jobs_leave_no_trace() -> None:
-    cache = Cache(shard=next(shard for shard in (Shard(1, 2), Shard(2, 2)) if not shard.has(KEY.uid)))
-
-    cache.remove(KEY)
-
-    assert (cache.saw_deletion(KEY.job_id), cache.take_removed()) == (False, [])
 
 
 @pytest.mark.parametrize(

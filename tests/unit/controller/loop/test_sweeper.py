@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.api.status import InstallationMark
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.records import Record
 from reconstruction_operator.controller.kube import bodies
@@ -18,11 +17,9 @@ from reconstruction_operator.controller.kube.client import ApiError
 from reconstruction_operator.controller.kube.history import History
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop.brake import Brake
-from reconstruction_operator.controller.loop.inheritance import Inheritance
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.sweeper import Sweeper
 from reconstruction_operator.controller.redis_view.resync import ResyncRequests
-from reconstruction_operator.planning.shards import WHOLE, Shard
 from reconstruction_operator.state import calls, operator_calls, reads
 from reconstruction_operator.telemetry import metrics
 
@@ -36,15 +33,14 @@ _LIMIT = 3
 class World:
     """An API server with some objects, and a sweeper that knows them. `pass_time` sweeps every 30 s."""
 
-    def __init__(self, *namespaces: str, shard: Shard = WHOLE) -> None:
+    def __init__(self, *namespaces: str) -> None:
         self.keys = Keys(prefix="")
         self.objects: list[dict[str, Any]] = []
         self.version, self.lists, self.full_lists, self.time = 1_000, 0, 0, 0.0
         self.refuses = False
         self.cache = Cache(monotonic=lambda: self.time)
         nothing: Any = None
-        installation = Installation.of(_INSTALL, ("here", "operator"), namespaces, shard)
-        self.ended: set[InstallationMark] = set()
+        installation = Installation(_INSTALL, namespaces, "here/operator")
         self.planned: set[JobKey] = set()
         self.orphans = Orphans(nothing, nothing, installation, timing=nothing)
         self.epoch_age = 1e6
@@ -58,7 +54,6 @@ class World:
             self.orphans,
             Brake(at_once=_LIMIT, share=0.1, restore_hold_seconds=3600.0),
             self.history,
-            Inheritance(view, installation, self.ended.__contains__),
             election=SimpleNamespace(fence=1),  # type: ignore[arg-type]  # all that is read
             installation=installation,
             sweep_seconds=30.0,
@@ -362,7 +357,7 @@ async def test_folders_that_are_reported_repeatedly_do_not_block_a_sweep(
 
     monkeypatch.setattr(calls, "arun", reply)
 
-    await world.sweeper._take_folder_reports(_INSTALL, 1)
+    await world.sweeper._take_folder_reports(1)
 
     assert asked.count("list_folders") == 100
 
@@ -381,9 +376,9 @@ async def test_reports_of_too_many_folders_stay_until_they_may_be_cleaned_up(
     monkeypatch.setattr(calls, "arun", reply)
     world.sweeper.brake.note(None)
 
-    await world.sweeper._take_folder_reports(_INSTALL, 1)
+    await world.sweeper._take_folder_reports(1)
     assert (len(world.orphans), dropped) == (0, [])
 
     reported.popitem()
-    await world.sweeper._take_folder_reports(_INSTALL, 1)
+    await world.sweeper._take_folder_reports(1)
     assert (len(world.orphans), dropped) == (_LIMIT, ["drop_folders"])
