@@ -178,9 +178,6 @@ class Settings:
     ORPHANS_SHARE: float = _operator(
         0.1, "the same limit as a share of all records, up to 1; the larger limit counts", unit="NUMBER", most=1.0
     )
-    RESTORE_HOLD_SECONDS: float = _operator(
-        86400.0, "time for which files are kept after etcd was restored from a backup"
-    )
     DELETION_POLICY: str = _operator(
         "Retain",
         "what becomes of the results in job folders when jobs without a spec.deletionPolicy are deleted",

@@ -18,7 +18,6 @@ from reconstruction_operator.broker.dispatch import Dispatcher
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.client import Api
 from reconstruction_operator.controller.kube.feed import Feed
-from reconstruction_operator.controller.kube.history import History
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.kube.lease import LeaderElection
 from reconstruction_operator.controller.kube.neighbours import Neighbours
@@ -63,7 +62,6 @@ class Operator:
         self.neighbours = Neighbours(api, installation.mark, settings.ADOPT_AFTER_SECONDS)
         self.cache = Cache(management=self.neighbours.management)
         self.feed = Feed(api, self.cache, settings.WATCH_NAMESPACES, completed=_settle_memory)
-        self.history = History()
         self.watch_age = WatchAge()
         namespace, _, name = installation.lease.partition("/")
         self.election = LeaderElection(
@@ -72,7 +70,6 @@ class Operator:
             name=name,
             identity=instance,
             duration_seconds=settings.LEASE_SECONDS,
-            history=self.history,
         )
         self.writes = WriteQueue()
         self.events = EventRecorder(api, instance=instance)
@@ -86,16 +83,13 @@ class Operator:
         timing = _timing()
         admission = Admission(self.cache, self.view.queues, _window(), _rules())
         self.orphans = Orphans(self.view.observer, self.actor, installation, timing=timing)
-        brake = Brake(
-            settings.ORPHANS_AT_ONCE, settings.ORPHANS_SHARE, settings.RESTORE_HOLD_SECONDS, report=self._report
-        )
+        brake = Brake(settings.ORPHANS_AT_ONCE, settings.ORPHANS_SHARE, report=self._report)
         self.sweeper = Sweeper(
             api,
             self.view,
             self.cache,
             self.orphans,
             brake,
-            self.history,
             election=self.election,
             installation=installation,
             sweep_seconds=settings.SWEEP_SECONDS,
@@ -114,7 +108,6 @@ class Operator:
             self.writer,
             admission,
             self.orphans,
-            brake,
             timing=timing,
             batch_seconds=settings.BATCH_SECONDS,
             bystander=Bystander(installation, self.cache, self.writer, admission, self.orphans),
@@ -138,7 +131,6 @@ class Operator:
         start("preflight", self.preflight.run())
         start("reconciler", self.reconciler.run())
         start("sweeper", self.sweeper.run())
-        start("history", self.sweeper.end_after_restore())
         start("neighbours", self.neighbours.run(self.cache.classify_again))
         start("election", self.election.run())
 

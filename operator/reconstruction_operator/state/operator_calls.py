@@ -6,7 +6,6 @@ is run after a higher fence was seen raises DeposedError, and changes nothing.
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypedDict, TypeVar, Unpack, assert_never
 
@@ -218,30 +217,6 @@ def forget(keys: Keys, *, job_id: str, attempts: int, **leader: Unpack[Leader]) 
     )
     own = (keys.records(leader["install_id"]), *of_job, *of_attempts)
     return _fenced("forget", keys, own, (job_id, len(of_job)), lambda rest: rest[0] == 1, **leader)
-
-
-class Sight(enum.StrEnum):
-    """Where a resource version was read."""
-
-    BODY = "body"  # in an object: there may be newer versions
-    LIST = "list"  # in a consistent list: there was no newer version
-    RESTORED = "restored"  # after this process found that etcd was restored, which resets versions
-
-
-def note_version(keys: Keys, *, version: int, sight: Sight, **leader: Unpack[Leader]) -> Call[float | None]:
-    """Note a resource version of the jobs; returns how many seconds ago a restore of etcd was detected (None: never).
-
-    A list below the noted version means a restore, even if no operator ran at that time.
-    """
-
-    def read(rest: list[Any]) -> float | None:
-        match rest:
-            case [str() as restored_at, str() as now]:
-                return max(0.0, (int(now) - int(restored_at)) / 1000) if restored_at else None
-            case _:
-                raise UnexpectedReplyError("note_version", rest)
-
-    return _fenced("note_version", keys, (keys.history(leader["install_id"]),), (version, sight.value), read, **leader)
 
 
 def assert_leader(keys: Keys, **leader: Unpack[Leader]) -> Call[None]:

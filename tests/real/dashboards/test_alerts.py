@@ -94,10 +94,9 @@ CASES = [
     ),
     Case(
         "ReconstructionDeletionsHeld",
-        ['deletions_held{cause="orphans"} 0x60', 'standby deletions_held{cause="orphans"} 1x60'],
-        ['deletions_held{cause="orphans"} 1x60'],
+        ["held_orphan_records 0x60", "standby held_orphan_records 30x60"],
+        ["held_orphan_records 30x60"],
         5,
-        {"cause": "orphans"},
     ),
     Case(
         "ReconstructionInstallationsOverlap",

@@ -10,7 +10,6 @@ import redis
 from reconstruction_operator import config
 from reconstruction_operator.api.identity import JobKey, TaskId
 from reconstruction_operator.contract.records import ObservedJob
-from reconstruction_operator.controller.kube.history import History
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop import actor
 from reconstruction_operator.controller.loop.brake import Brake
@@ -131,8 +130,7 @@ class Operators(ComparedRedis):
             view,
             cast("Any", Watched(self.objects)),
             operator.orphans,
-            Brake(at_once=20, share=0.1, restore_hold_seconds=0.0),
-            History(),
+            Brake(at_once=20, share=0.1),
             election=cast("Any", operator),  # the sweeper asks for its fence
             installation=Installation(INSTALL),
             sweep_seconds=0.0,

@@ -1,6 +1,5 @@
 """The operator's calls, one situation a test."""
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +11,6 @@ from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import End, Record
 from reconstruction_operator.state import calls, operator_calls, reads, worker_calls
 from reconstruction_operator.state.errors import DeposedError
-from reconstruction_operator.state.operator_calls import Sight
 from reconstruction_operator.state.replies import ClaimVerdict
 from reconstruction_operator.state.timeline import LookCounts
 
@@ -37,7 +35,6 @@ ORDERS: list[tuple[Callable[..., calls.Call[Any]], dict[str, Any]]] = [
     (operator_calls.force_end, {"task": TASK, "end": LOST}),
     (operator_calls.forget, {"job_id": "job", "attempts": 2}),
     (operator_calls.open_epoch, {"run_id": "run"}),
-    (operator_calls.note_version, {"version": 7, "sight": Sight.LIST}),
     (operator_calls.index_records, {"job_ids": ["job"]}),
 ]
 
@@ -373,31 +370,3 @@ def test_records_that_are_indexed_again_are_ours(do: Caller, client: redis.Redis
 
     assert do(reads.list_records, "install") == ("job",)
     assert client.hget("job:job", "install_id") == "install"
-
-
-# --- The API server's history
-
-
-def test_a_restore_is_detected_by_a_list_below_a_noted_version(do: Caller, client: redis.Redis) -> None:
-    note = functools.partial(do.order, operator_calls.note_version)
-    assert note(version=100, sight=Sight.LIST) is None
-    assert note(version=90, sight=Sight.BODY) is None  # of an object that has not changed for long
-    assert note(version=110, sight=Sight.BODY) is None
-
-    assert note(version=105, sight=Sight.LIST) == pytest.approx(0, abs=5)
-    client.hincrby("history:install", "restored_at", -60_000)
-    assert note(version=106, sight=Sight.LIST) == pytest.approx(60, abs=5)  # the versions count from there again
-    assert client.hget("history:install", "version") == "106"
-
-
-def test_a_restore_that_the_process_detected_is_noted(do: Caller) -> None:
-    do.order(operator_calls.note_version, version=100, sight=Sight.LIST)
-    assert do.order(operator_calls.note_version, version=1, sight=Sight.RESTORED) == pytest.approx(0, abs=5)
-    assert do.order(operator_calls.note_version, version=50, sight=Sight.LIST) == pytest.approx(0, abs=5)
-
-
-@pytest.mark.parametrize("junk", ["x", "-1", "9" * 16])
-def test_an_invalid_noted_version_is_replaced(do: Caller, client: redis.Redis, junk: str) -> None:
-    client.hset("history:install", mapping={"version": junk, "restored_at": junk})
-    assert do.order(operator_calls.note_version, version=5, sight=Sight.LIST) is None
-    assert client.hget("history:install", "version") == "5"

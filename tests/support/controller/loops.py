@@ -8,7 +8,6 @@ from typing import Any
 
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop.admission import Admission
-from reconstruction_operator.controller.loop.brake import Brake
 from reconstruction_operator.controller.loop.bystander import Bystander
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.preflight import Preflight
@@ -35,7 +34,6 @@ def make_reconciler(
         writer,
         admission,
         orphans,
-        Brake(at_once=20, share=0.1, restore_hold_seconds=0.0),
         timing=TIMING,
         batch_seconds=0.0,
         bystander=Bystander(installation, cache, writer, admission, orphans),

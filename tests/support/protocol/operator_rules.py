@@ -170,14 +170,3 @@ def _open_epoch(state: Contents, keys: list[str], args: list[Any]) -> Any:
         state.put(keys[1], begun, None)
     counted = count_look(state, keys[1])
     return ["ok", state.reply(keys[1], "id", "run_id", "started_at"), state.now, *counted]
-
-
-@RULES.add_fenced
-def _note_version(state: Contents, keys: list[str], args: list[Any]) -> Any:
-    noted = state.fields(keys[1]) or {}
-    before, version, restored_at = int(noted.get("version", 0)), int(args[0]), noted.get("restored_at")
-    restored = version > 0 and (args[1] == "restored" or (args[1] == "list" and version < before))
-    restored_at = state.now if restored else restored_at
-    if restored or version > before:
-        state.put(keys[1], {"version": str(version)} | ({"restored_at": restored_at} if restored_at else {}), None)
-    return ["ok", restored_at or "", state.now]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from reconstruction_operator.api.identity import JobKey
@@ -18,14 +17,6 @@ UNFINISHED: Final = ",".join(f"status.phase!={phase}" for phase in Phase if phas
 _METADATA: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _BACKOFF_SECONDS: Final = 0.2  # before the next try of a page; doubles
 _BACKOFF_MAX_SECONDS: Final = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class JobListing:
-    """The jobs that existed at resource version `version` of the API server (0: unknown)."""
-
-    keys: frozenset[JobKey]
-    version: int
 
 
 async def pages(api: Api, path: str, *, tries: int = 1, **params: str) -> AsyncIterator[bodies.Page]:
@@ -56,16 +47,14 @@ async def _page(api: Api, path: str, query: Mapping[str, str], tries: int) -> bo
             await asyncio.sleep(max(error.retry_after_seconds or 0.0, pause))
 
 
-async def list_jobs(api: Api, namespaces: Sequence[str]) -> JobListing:
+async def list_jobs(api: Api, namespaces: Sequence[str]) -> frozenset[JobKey]:
     """List the existing jobs. Raises ApiError if a page failed."""
     found: set[JobKey] = set()
-    versions = []
     for namespace in namespaces or (None,):
         async for page in pages(api, objects.collection_path(namespace), accept=_METADATA):
             heads = (bodies.head(item) for item in page.items)
             found.update(head.key for head in heads if head is not None)
-            versions.append(page.version)
-    return JobListing(frozenset(found), min(versions))
+    return frozenset(found)
 
 
 async def newest_version(api: Api, namespaces: Sequence[str]) -> int:

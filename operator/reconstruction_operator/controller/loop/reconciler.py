@@ -23,7 +23,6 @@ from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.lease import LeaderElection
 from reconstruction_operator.controller.loop.actor import Actor, ActResults, JobActions
 from reconstruction_operator.controller.loop.admission import Admission
-from reconstruction_operator.controller.loop.brake import Brake
 from reconstruction_operator.controller.loop.bystander import Bystander
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.planner import Planned, Planner
@@ -45,7 +44,6 @@ _IDLE_SECONDS: Final = 1.0  # the longest time without a round
 _BACKOFF_SECONDS: Final = 1.0  # after a job's failure; doubles
 _BACKOFF_MAX_SECONDS: Final = 60.0
 _REDIS_PAUSE_SECONDS: Final = 0.5  # after Redis failed
-_HELD_SECONDS: Final = 60.0  # between two looks at a job whose deletion is held, perhaps for a day
 
 
 @dataclass(eq=False)
@@ -59,7 +57,6 @@ class Reconciler:
     writer: StatusWriter
     admission: Admission
     orphans: Orphans
-    brake: Brake
     timing: Timing
     batch_seconds: float
     bystander: Bystander
@@ -250,9 +247,7 @@ class Reconciler:
             self._enqueue(jobs)
             return
         actions = [
-            JobActions(one.job.key, one.job, one.job.attempt, permitted)
-            for one in planned
-            if (permitted := self.brake.permitted(one.plan.actions))
+            JobActions(one.job.key, one.job, one.job.attempt, one.plan.actions) for one in planned if one.plan.actions
         ]
         results = await self.actor.act(actions, fence)
         for key, queue in results.ordered.items():
@@ -281,8 +276,7 @@ class Reconciler:
         if key in results.changed:
             self.cache.enqueue(key)
         if made.wake_at is not None:
-            least = 0.0 if self.brake.permitted(made.actions) == made.actions else _HELD_SECONDS
-            self.cache.enqueue_after(key, max(least, (made.wake_at - now).total_seconds()))
+            self.cache.enqueue_after(key, max(0.0, (made.wake_at - now).total_seconds()))
 
     def _enqueue(self, jobs: Sequence[Job]) -> None:
         for job in jobs:

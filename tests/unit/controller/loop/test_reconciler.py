@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -17,7 +16,7 @@ from reconstruction_operator.controller.loop.reconciler import period_seconds
 from reconstruction_operator.controller.redis_view.observer import ObservedBatch, Subject
 from reconstruction_operator.planning.actions import Dispatch
 from reconstruction_operator.planning.quotas import Quotas, Rules
-from reconstruction_operator.planning.types import Event, Job, Management, Observation, Queue
+from reconstruction_operator.planning.types import Event, Job, Management, Observation
 
 from tests.support.controller.dispatch import make_admission
 from tests.support.controller.loops import make_reconciler
@@ -175,20 +174,6 @@ async def test_a_job_that_is_missing_takes_no_room_in_the_window() -> None:
     await loop.round()
     await loop.round()
     assert loop.dispatched == ["a", "b"]
-
-
-async def test_a_job_whose_deletion_is_held_is_observed_rarely() -> None:
-    loop = Loop()
-    loop.seen = Observation(queue=Queue(workers=1))
-    finished = Status(
-        1, Phase.SUCCEEDED, attempt=1, worker="w", dispatch_time=NOON, completion_time=NOON - timedelta(days=1)
-    )
-    loop.cache.put(make_body("a", spec={"ttlSecondsAfterFinished": 60}, **codec.encode(finished)))
-
-    await loop.round()
-
-    due = loop.cache.timers.next_at()
-    assert due - loop.now >= 60
 
 
 async def test_new_jobs_that_come_together_are_counted_against_the_quota_of_waiting_jobs() -> None:
