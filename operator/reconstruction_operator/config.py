@@ -164,11 +164,6 @@ class Settings:
     OPERATOR_NAMESPACE: str = _operator("reconstruction-system", "namespace of the Lease", unit="NAME")
     WATCH_NAMESPACES: Names = _operator((), "namespaces to watch; empty: all")
     LEASE_NAME: str = _operator("reconstruction-operator", "Lease that the replicas of one installation share")
-    ADOPT_AFTER_SECONDS: float = _operator(
-        600.0,
-        "time without a renewal of another installation's Lease after which its jobs are taken over; 0: never, only by "
-        "`reconstruction-operator handover`",
-    )
     LEASE_SECONDS: float = _operator(10.0, "time without a renewal after which a leader is deposed", least=2.0)
     SWEEP_SECONDS: float = _operator(30.0, "interval of sweeps, which read all unfinished jobs from Redis", least=0.5)
     LIST_SECONDS: float = _operator(600.0, "interval of full lists of the jobs from the API server", least=1.0)

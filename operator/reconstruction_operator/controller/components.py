@@ -8,11 +8,11 @@ import gc
 import logging
 import socket
 import uuid
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
 
 from reconstruction_operator import config
-from reconstruction_operator.api.status import Status
 from reconstruction_operator.broker.backlog import BacklogReader
 from reconstruction_operator.broker.dispatch import Dispatcher
 from reconstruction_operator.controller.kube.cache import Cache
@@ -20,13 +20,11 @@ from reconstruction_operator.controller.kube.client import Api
 from reconstruction_operator.controller.kube.feed import Feed
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.kube.lease import LeaderElection
-from reconstruction_operator.controller.kube.neighbours import Neighbours
 from reconstruction_operator.controller.kube.watch import WatchAge
 from reconstruction_operator.controller.loop import polling
 from reconstruction_operator.controller.loop.actor import Actor
 from reconstruction_operator.controller.loop.admission import Admission
 from reconstruction_operator.controller.loop.brake import Brake
-from reconstruction_operator.controller.loop.bystander import Bystander
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.preflight import Preflight
 from reconstruction_operator.controller.loop.reconciler import Reconciler
@@ -37,6 +35,7 @@ from reconstruction_operator.controller.supervision import LoopLag, Supervisor
 from reconstruction_operator.controller.writes.event_recorder import EventRecorder
 from reconstruction_operator.controller.writes.status_writer import StatusWriter
 from reconstruction_operator.controller.writes.write_queue import WriteQueue
+from reconstruction_operator.planning import installations
 from reconstruction_operator.planning.quotas import Quotas, Rules
 from reconstruction_operator.planning.scheduling import DispatchWindow
 from reconstruction_operator.planning.types import Event, Timing
@@ -59,8 +58,7 @@ class Operator:
         settings, instance = config.settings, _instance()
         # Kubernetes: the cache of jobs, the Lease, and the writers
         self.api = api
-        self.neighbours = Neighbours(api, installation.mark, settings.ADOPT_AFTER_SECONDS)
-        self.cache = Cache(management=self.neighbours.management)
+        self.cache = Cache(management=partial(installations.management, mine=installation.mark))
         self.feed = Feed(api, self.cache, settings.WATCH_NAMESPACES, completed=_settle_memory)
         self.watch_age = WatchAge()
         namespace, _, name = installation.lease.partition("/")
@@ -73,7 +71,7 @@ class Operator:
         )
         self.writes = WriteQueue()
         self.events = EventRecorder(api, instance=instance)
-        self.writer = StatusWriter(api, self.cache, self.election, self.writes, self.events, stored=self._stored)
+        self.writer = StatusWriter(api, self.cache, self.election, self.writes, self.events)
         # Redis and the broker
         self.view = RedisView.open(self.election, install_id=installation.id)
         self.actor = Actor(
@@ -110,7 +108,7 @@ class Operator:
             self.orphans,
             timing=timing,
             batch_seconds=settings.BATCH_SECONDS,
-            bystander=Bystander(installation, self.cache, self.writer, admission, self.orphans),
+            installation=installation,
             preflight=self.preflight,
         )
         self.supervisor = Supervisor(stopping)
@@ -131,7 +129,6 @@ class Operator:
         start("preflight", self.preflight.run())
         start("reconciler", self.reconciler.run())
         start("sweeper", self.sweeper.run())
-        start("neighbours", self.neighbours.run(self.cache.classify_again))
         start("election", self.election.run())
 
     async def stop(self) -> None:
@@ -151,10 +148,6 @@ class Operator:
 
     def _report(self, event: Event) -> None:
         self.events.record(self.election.lease, (event,))
-
-    def _stored(self, wanted: Status, answer: Mapping[str, Any]) -> None:
-        if self.neighbours.stored(wanted, answer):
-            self.cache.classify_again()
 
     def health(self) -> Sequence[Check]:
         """Return checks that fail if a restart would help."""

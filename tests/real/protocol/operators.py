@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar, cast
 import redis
 from reconstruction_operator import config
 from reconstruction_operator.api.identity import JobKey, TaskId
+from reconstruction_operator.api.status import Status
 from reconstruction_operator.contract.records import ObservedJob
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop import actor
@@ -53,6 +54,7 @@ class Operators(ComparedRedis):
         self.messages: list[Message] = []
         self.runs: dict[str, Run] = {}  # by worker
         self._budget: int | None = None  # how many steps an operator has left until it dies
+        self._planned_from = Status()  # the status, perhaps an old one, from which the current plan was made
         self.unmarked: set[TaskId] = set()  # sent by an operator that died before it noted that
 
     def order(self, operator: Operator, make: Callable[..., Call[T]], **what: Any) -> T | None:
@@ -229,6 +231,7 @@ class Operators(ComparedRedis):
     def _act(self, operator: Operator, job: Job, seen: Observation, now: datetime, *, writes: bool) -> None:
         """Carry out the plan for an observation, which may be old: another operator may lead by now."""
         thing = self.objects[job.key.job_id]
+        self._planned_from = job.status
         made = plan(job, seen, now, TIMING, admitted=len(self.messages) < WINDOW)
         for action in made.actions:
             self._carry_out(operator, job.key, action)
@@ -278,8 +281,9 @@ class Operators(ComparedRedis):
         self.messages.append(Message(task.job_id, task.attempt))
 
     def _forgot(self, task: TaskId) -> bool:
-        """Whether neither status nor record shows that the attempt was sent. A second message is harmless: the claim drops it."""
-        is_stored = self.objects[task.job_id].status.dispatch_time is not None
+        """Whether neither status nor record showed that the attempt was sent. A second message is harmless: the claim drops it."""
+        status = self._planned_from
+        is_stored = status.attempt == task.attempt and status.dispatch_time is not None
         return not is_stored and (task in self.unmarked or self.has_lost(task.job_id, "job:"))
 
 

@@ -157,16 +157,8 @@ class Cache:
         self._queue.discard(key)
         self.timers.cancel(key)
 
-    def classify_again(self) -> None:
-        """Decide again which jobs are ours, and enqueue those that change: other installations started or ended."""
-        for job in list(self):
-            management = self._management(job.status)
-            if management is not job.management:
-                self._replace(job.key, replace(job, management=management))
-                self.enqueue(job.key)
-
     def take_handed_over(self) -> list[Job]:
-        """Take the jobs that another installation took over since the last call."""
+        """Take the jobs that another installation has marked since the last call."""
         taken = list(self._handed_over.values())
         self._handed_over.clear()
         return taken
@@ -255,10 +247,8 @@ class Cache:
     def _replace(self, key: JobKey, job: Job | None) -> None:
         old = self._jobs.pop(key.uid, None)
         self._unfinished.pop(key.uid, None)
-        if old is not None and job is not None and job.contested:
-            marked_anew = old.status.installation not in (None, job.status.installation)
-            if old.management is Management.OURS or marked_anew:
-                self._handed_over[key.uid] = job
+        if old is not None and job is not None and job.contested and old.status.installation != job.status.installation:
+            self._handed_over[key.uid] = job
         if old is not None:
             self.counts.remove(old)
         self._active.pop(key.uid, None)

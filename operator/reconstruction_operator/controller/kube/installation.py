@@ -42,7 +42,7 @@ class Installation:
         return InstallationMark(self.id, self.lease)
 
     def was_taken_over(self, job: Job) -> bool:
-        """Whether another installation has taken over the job. Until then the job's mark has our id."""
+        """Whether another installation manages the job. While it is only handed over, its mark has our id."""
         mark = job.status.installation
         return mark is not None and mark.id != self.id and job.contested
 

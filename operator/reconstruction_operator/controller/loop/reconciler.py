@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.controller import transition_log
 from reconstruction_operator.controller.kube.cache import Cache
+from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.kube.lease import LeaderElection
 from reconstruction_operator.controller.loop.actor import Actor, ActResults, JobActions
 from reconstruction_operator.controller.loop.admission import Admission
@@ -59,13 +60,14 @@ class Reconciler:
     orphans: Orphans
     timing: Timing
     batch_seconds: float
-    bystander: Bystander
+    installation: Installation
     preflight: Preflight
     monotonic: Callable[[], float] = time.monotonic
     _fence: int | None = field(default=None, init=False)  # token of the current tenure
     _failures: dict[JobKey, int] = field(default_factory=dict, init=False)
     _skipped: set[JobKey] = field(default_factory=set, init=False)  # jobs of another controller that were logged
     _planner: Planner = field(init=False)
+    _bystander: Bystander = field(init=False)
     _round_at: float = field(init=False)
     _began_at: float = field(default=-math.inf, init=False)  # start of the newest round
     _took_seconds: float = field(default=0.0, init=False)  # duration of the newest round
@@ -76,11 +78,12 @@ class Reconciler:
             self.admission,
             self.preflight,
             self.view.catalogue,
-            self.bystander,
+            self.installation.mark,
             self.timing,
             self._retry_later,
             self.monotonic,
         )
+        self._bystander = Bystander(self.installation, self.cache, self.writer, self.admission, self.orphans)
         self._round_at = self.monotonic()
 
     @property
@@ -182,7 +185,7 @@ class Reconciler:
         if self.cache.queued:
             self.cache.changed.set()
         found = [job for key in keys if (job := self.cache.get(key)) is not None]
-        self.bystander.report_contested(job for job in found if job.contested)
+        self._bystander.report_contested(job for job in found if job.contested)
         jobs = [job for job in found if self._ours(job)]
         if not jobs:
             return
@@ -213,7 +216,7 @@ class Reconciler:
             self._skipped.discard(key)
             self._planner.forget(key)
         self.orphans.add_deleted(deleted, now)
-        self.bystander.release(now)
+        self._bystander.release(now)
         await self.orphans.round(fence, now)
 
     async def _one_at_a_time(self, jobs: Sequence[Job], fence: int) -> None:
@@ -231,18 +234,15 @@ class Reconciler:
 
     async def _batch(self, jobs: Sequence[Job], fence: int) -> None:
         view = self.view
-        ready = self._planner.ready(jobs)
-        others = [job for job in jobs if job.key not in ready]
-        subjects = [Subject(job.task, job.queue) for job in others]
+        subjects = [Subject(job.task, job.queue) for job in jobs]
         seen = await view.observer.observe(subjects)
-        pairs = zip(others, seen.observations, strict=True)
-        if seen.went_back or any(one.lacks(job) for job, one in pairs if not self.admission.is_promised(job.key)):
+        if seen.went_back or any(one.lacks(job) for job, one in zip(jobs, seen.observations, strict=True)):
             # Missing keys mean nothing if Redis has just lost its data, so check that first.
             if await view.connection.check(fence):
                 self._enqueue(jobs)
                 return
             seen = await view.observer.observe(subjects)
-        planned = [*ready.values(), *self._planner.plan(zip(others, seen.observations, strict=True), seen.now)]
+        planned = self._planner.plan(zip(jobs, seen.observations, strict=True), seen.now)
         if self.election.fence != fence:
             self._enqueue(jobs)
             return

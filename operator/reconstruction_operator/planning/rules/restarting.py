@@ -1,4 +1,4 @@
-"""Restart: plans the next attempt. The status is stored before any action (write-ahead)."""
+"""Restart: plans the next attempt. Its number is stored before it is dispatched (write-ahead): the record may be lost."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def decide(case: Case) -> Decision | None:
 
 
 def inherit(case: Case) -> Decision | None:
-    """Supersede an attempt that another installation sent before it handed the job over or ended, if our Redis has no record of it.
+    """Supersede an attempt that another installation sent before it handed the job over, if our Redis has no record of it.
 
     That installation may have used another Redis.
     """

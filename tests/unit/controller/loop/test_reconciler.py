@@ -111,55 +111,17 @@ async def test_a_waiting_job_that_is_admitted_beside_a_new_one_is_observed_again
     assert "uid-b" in loop.looks
 
 
-async def test_a_job_without_a_mark_is_dispatched_only_after_its_mark_is_stored() -> None:
-    loop = Loop("a", management=Management.UNMARKED)
-
-    await loop.round()
-    assert (loop.dispatched, loop.offered) == ([], [("a", Phase.QUEUED)])
-
-    loop.store("a")
-    await loop.round()
-    assert loop.dispatched == ["a"]
-    assert loop.statuses[-1] == loop.statuses[0]  # a single write
-
-
-async def test_a_dispatch_that_the_broker_rejected_is_repeated_soon() -> None:
-    loop = Loop("a", management=Management.UNMARKED)
-    await loop.round()
-    loop.store("a")
+async def test_a_dispatch_that_the_broker_rejected_is_not_stored_and_is_repeated_soon() -> None:
+    loop = Loop("a")
     loop.refuses = True
     await loop.round()
+    assert loop.offered == []
 
     loop.refuses = False
     loop.now += 60.0
     await loop.round()
     await loop.round()
     assert loop.dispatched == ["a"]
-
-
-async def test_dispatches_that_are_not_stored_yet_take_room_in_the_window() -> None:
-    """Otherwise each round marks further jobs of a long backlog, while the first marks wait to be written."""
-    loop = Loop("a", "b", "c", management=Management.UNMARKED, queue=1)
-    for _ in range(5):
-        await loop.round()
-        loop.cache.enqueue_unfinished()
-
-    assert {name for name, phase in loop.offered if phase is Phase.QUEUED} == {"a"}
-
-    loop.store("a")
-    for _ in range(5):
-        await loop.round()
-    assert loop.dispatched == ["a"]
-
-
-async def test_a_dispatch_that_is_not_sent_is_dropped_with_its_job() -> None:
-    loop = Loop("a", management=Management.UNMARKED)
-    await loop.round()
-
-    loop.cache.remove(make_key("a"))
-    await loop.round()
-
-    assert not loop.reconciler.admission.is_promised(make_key("a"))
 
 
 async def test_a_job_that_is_missing_takes_no_room_in_the_window() -> None:
