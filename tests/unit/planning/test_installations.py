@@ -59,7 +59,7 @@ def test_a_new_job_is_dispatched_by_the_plan_whose_status_has_our_mark() -> None
 
 
 @pytest.mark.parametrize("epoch_age_seconds", [0.0, 1e9], ids=["in-the-grace", "later"])
-def test_a_stored_dispatch_without_a_record_is_sent_again_only_if_its_message_is_missing(
+def test_a_stored_dispatch_without_a_record_is_sent_again_only_if_missing(
     epoch_age_seconds: float,
 ) -> None:
     job = a_job(planned(a_job()).status, Management.OURS)

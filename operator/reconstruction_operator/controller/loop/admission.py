@@ -149,7 +149,7 @@ class Admission:
         if not self.queues.known or self.queues.paused:
             return ()
         self._drop_stored()
-        load = self._with_jobs(self._load(now))
+        load = self._with_jobs(self._load())
         room = scheduling.Room(load, self.window, self.rules.quotas)
         self._pauses.log(self._waiting.in_queue, self.queues, room)
         most = {group: self._most(group, room) for group in self._waiting.groups} if room.total > 0 else {}
@@ -220,7 +220,7 @@ class Admission:
                     key, group.queue, job.created, quarantine=group.quarantine, again=group.again, high=group.high
                 )
 
-    def _load(self, now: float) -> scheduling.Load:
+    def _load(self) -> scheduling.Load:
         """Return the messages in Redis, and those that are admitted and not sent yet.
 
         In a queue without workers only messages of attempts count. Orders to delete files may wait there for any time, and
@@ -233,7 +233,7 @@ class Admission:
         messages.update(left.values())
         messages.update(soon.values())
         in_redis = sum(size for queue, size in self.queues.bytes.items() if queue in served)
-        waiting = self._queued.waiting(now, soon, most_ahead=self.window.namespace)
+        waiting = self._queued.waiting(soon)
         return scheduling.Load(messages, in_redis + sum(map(self._weigh, (*left, *soon))), waiting)
 
     def _with_jobs(self, load: scheduling.Load) -> scheduling.Load:
