@@ -17,7 +17,6 @@ from benchmarks.loads.lost_worker import lost_worker
 from benchmarks.loads.redis_memory import redis_memory
 from benchmarks.loads.restart import restart
 from benchmarks.loads.running import running
-from benchmarks.loads.shards import SELECTOR, shards
 from benchmarks.loads.tenants import tenants
 from benchmarks.loads.throughput import throughput
 from benchmarks.report import Figures
@@ -89,12 +88,6 @@ ROWS: Final = (
     Row("10,000 objects, growth", lambda: growth(10_000), _GROWTH, long=True),
     Row("50,000 objects, growth", lambda: growth(50_000), _GROWTH, long=True),
     Row("100,000 objects, growth", lambda: growth(100_000), _GROWTH, long=True),
-    Row("1,000 jobs, three shards", lambda: shards(1_000), long=True),
-    Row(
-        "1,000 jobs, three shards by the server's selector",
-        lambda: shards(1_000, apiserver_arguments=SELECTOR),
-        long=True,
-    ),
     Row("1,000 jobs, batch/v1 Job on fake nodes", lambda: batch_jobs(1_000)),
     Row("2,000 jobs, batch/v1 Job on fake nodes", lambda: batch_jobs(2_000), long=True),
     Row("50 running jobs", lambda: running(50), _RUNNING, long=True),

@@ -164,18 +164,6 @@ class Settings:
     OPERATOR_NAMESPACE: str = _operator("reconstruction-system", "namespace of the Lease", unit="NAME")
     WATCH_NAMESPACES: Names = _operator((), "namespaces to watch; empty: all")
     LEASE_NAME: str = _operator("reconstruction-operator", "Lease that the replicas of one installation share")
-    SHARD: str = _operator(
-        "",
-        "shard of the jobs that this operator manages, by a hash of their uids: 2/3 is the second of three; its Lease and "
-        "INSTALL_ID get a suffix (-2-of-3); empty: all jobs",
-        unit="NUMBER/COUNT",
-        read=readers.shard,
-    )
-    ADOPT_AFTER_SECONDS: float = _operator(
-        600.0,
-        "time without a renewal of another installation's Lease after which its jobs are taken over; 0: never, only by "
-        "`reconstruction-operator handover`",
-    )
     LEASE_SECONDS: float = _operator(10.0, "time without a renewal after which a leader is deposed", least=2.0)
     SWEEP_SECONDS: float = _operator(30.0, "interval of sweeps, which read all unfinished jobs from Redis", least=0.5)
     LIST_SECONDS: float = _operator(600.0, "interval of full lists of the jobs from the API server", least=1.0)
@@ -184,9 +172,6 @@ class Settings:
     )
     ORPHANS_SHARE: float = _operator(
         0.1, "the same limit as a share of all records, up to 1; the larger limit counts", unit="NUMBER", most=1.0
-    )
-    RESTORE_HOLD_SECONDS: float = _operator(
-        86400.0, "time for which files are kept after etcd was restored from a backup"
     )
     DELETION_POLICY: str = _operator(
         "Retain",

@@ -154,23 +154,6 @@ def pools(name: str, text: str) -> Pools:
     return tuple(entries)
 
 
-MAX_SHARDS: Final = 32
-_SHARD = re.compile(r"([1-9][0-9]?)/([1-9][0-9]?)")
-
-
-def shard(name: str, text: str) -> str:
-    """Read a shard and the number of shards: 2/3. Empty for none."""
-    found = _SHARD.fullmatch(text)
-    if not found:
-        raise InvalidSettingError(f"{name}={text!r} is not the number of a shard, / and the number of shards (1/3)")
-    number, count = int(found[1]), int(found[2])
-    if number > count:
-        raise InvalidSettingError(f"{name}={text!r}: the last of {count} shards is {count}/{count}")
-    if count > MAX_SHARDS:
-        raise InvalidSettingError(f"{name}={text!r}: the maximum is {MAX_SHARDS} shards")
-    return text
-
-
 def reader(default: object, *, least: float, most: float, choices: tuple[str, ...]) -> Reader:
     """Return the reader for values of the type of `default`."""
     match default:

@@ -28,7 +28,6 @@ FROM_OTHER_VALUES: Final[Mapping[str, str]] = {
     "STORAGE_SCHEMES": "set objectStorage.schemes",
     "STORAGE_CA_FILE": "set objectStorage.ca.existingSecret",
     "LEASE_NAME": "set fullnameOverride",
-    "SHARD": "set operator.shards",
     "PROBE_HOST": "the probes need the default",
     "PROBE_PORT": "it is always 8080",
     "WORKER_METRICS_HOST": "the probes need the default",

@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from scripts.generate.queries import metric, of_leader, quantile, rate
 
-_SHARD: Final = "reconstruction_dev_shard"  # a label of the pods of shards; without shards no series has it
 _GREEN, _AMBER, _RED, _BLUE = "green", "orange", "red", "blue"
 
 
@@ -51,8 +50,8 @@ ROWS: Final[Mapping[str, Sequence[Panel]]] = {
     "Health": (
         _stat(
             "Leader elected",
-            "Whether a replica of the operator holds the Lease and works, in each shard.",
-            f"min(max by (job, namespace, {_SHARD}) ({metric('leader')}))",
+            "Whether a replica of the operator holds the Lease and works.",
+            f"min(max by (job, namespace) ({metric('leader')}))",
             words=_YES,
         ),
         _stat("Redis reachable", "As the leading replica observes it.", f"max({of_leader('redis_up')})", words=_YES),
@@ -102,8 +101,8 @@ ROWS: Final[Mapping[str, Sequence[Panel]]] = {
     "Throughput": (
         Panel(
             "Jobs by phase",
-            "All existing ReconstructionJobs. Each replica counts the jobs of its shard; shown is the sum over shards of the highest count.",
-            {"{{phase}}": f"sum by (phase) (max by (phase, job, namespace, {_SHARD}) ({metric('jobs')}))"},
+            "All existing ReconstructionJobs. Each replica counts them; shown is the highest count.",
+            {"{{phase}}": f"sum by (phase) (max by (phase, job, namespace) ({metric('jobs')}))"},
             stacked=True,
         ),
         Panel(
@@ -124,8 +123,7 @@ ROWS: Final[Mapping[str, Sequence[Panel]]] = {
             "Pending and Queued jobs wait; Running and Cancelling jobs have a worker. Autoscaling of workers uses the sum.",
             {
                 "{{queue}} {{phase}}": (
-                    f"sum by (queue, phase) "
-                    f"(max by (queue, phase, job, namespace, {_SHARD}) ({metric('queue_jobs', _QUEUE)}))"
+                    f"sum by (queue, phase) (max by (queue, phase, job, namespace) ({metric('queue_jobs', _QUEUE)}))"
                 )
             },
             stacked=True,
@@ -189,7 +187,7 @@ ROWS: Final[Mapping[str, Sequence[Panel]]] = {
             "Jobs cancelled per hour, and jobs that are being cancelled.",
             {
                 "cancelled per hour": f"3600 * sum({rate('jobs_finished_total', _CANCELLED)})",
-                "cancelling now": f"sum(max by (job, namespace, {_SHARD}) ({metric('jobs', _CANCELLING)}))",
+                "cancelling now": f"sum(max by (job, namespace) ({metric('jobs', _CANCELLING)}))",
             },
             width=12,
         ),

@@ -24,7 +24,6 @@ def value_of(name: str, text: str) -> Any:
             "POOL_NAMESPACES", "gpu=maps,gpu=scans,*=*", (("gpu", "maps"), ("gpu", "scans"), ("*", "*")), id="pools"
         ),
         pytest.param("LOG_LEVEL", "DEBUG", "DEBUG", id="choice"),
-        pytest.param("SHARD", "2/3", "2/3", id="shard"),
         pytest.param("OTEL_EXPORTER_OTLP_ENDPOINT", "https://host:4318", "https://host:4318", id="address"),
         pytest.param("WORKER_POOLS", " cpu, gpu,,", ("cpu", "gpu"), id="names"),
         pytest.param("WORKER_POOLS", ",", (), id="no names"),
@@ -49,14 +48,6 @@ def test_a_value_is_read_as_its_type(name: str, text: str, value: object) -> Non
         pytest.param("LEASE_SECONDS", "inf", "='inf' must be at least 2", id="infinite"),
         pytest.param("LEASE_SECONDS", "nan", "='nan' must be at least 2", id="not a number"),
         pytest.param("DISPATCH_WINDOW", "1.5", "=1.5 must be a whole number", id="fraction"),
-        pytest.param(
-            "SHARD", "2", "='2' is not the number of a shard, / and the number of shards (1/3)", id="no count"
-        ),
-        pytest.param(
-            "SHARD", "0/3", "='0/3' is not the number of a shard, / and the number of shards (1/3)", id="no shard"
-        ),
-        pytest.param("SHARD", "4/3", "='4/3': the last of 3 shards is 3/3", id="beyond the last shard"),
-        pytest.param("SHARD", "1/33", "='1/33': the maximum is 32 shards", id="too many shards"),
         pytest.param("LOG_FORMAT", "xml", "='xml' must be one of json, text", id="choice"),
         pytest.param(
             "OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318", " must begin with http:// or https://", id="no scheme"

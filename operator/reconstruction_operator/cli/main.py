@@ -21,7 +21,6 @@ from typing import Final
 
 from reconstruction_operator import config, privacy, readers
 from reconstruction_operator.api.spec import Spec
-from reconstruction_operator.planning.shards import Shard
 from reconstruction_operator.telemetry import logs, misspelt, tracing
 
 _ALLOCATIONS: Final = 20_000  # between two garbage collections: a round creates thousands of objects but few cycles
@@ -230,8 +229,7 @@ def _handover(*, giver: str, taker: str | None, namespaces: list[str] | None, fo
     from reconstruction_operator.cli import handover  # noqa: PLC0415  # as in `_run`
     from reconstruction_operator.controller.kube import client  # noqa: PLC0415  # the same
 
-    shard = Shard.of(config.settings.SHARD)
-    mine = f"{config.settings.OPERATOR_NAMESPACE}/{config.settings.LEASE_NAME}{shard.suffix}"
+    mine = f"{config.settings.OPERATOR_NAMESPACE}/{config.settings.LEASE_NAME}"
     where = namespaces or config.settings.WATCH_NAMESPACES
     try:
         return asyncio.run(handover.run(giver=giver, taker=taker or mine, namespaces=where, force=force))

@@ -72,10 +72,6 @@ class Keys:
         """The highest transition count of the Lease that was seen: digits."""
         return f"{self.prefix}fence:{_name('install id', install_id)}"
 
-    def history(self, install_id: str) -> str:
-        """The newest resource version seen of any job, and when a restore of etcd was detected: hash."""
-        return f"{self.prefix}history:{_name('install id', install_id)}"
-
     def worker(self, node: str) -> str:
         """Registration of a live worker: JSON."""
         return f"{self.prefix}worker:{_name('node', node)}"

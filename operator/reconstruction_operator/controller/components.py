@@ -8,27 +8,23 @@ import gc
 import logging
 import socket
 import uuid
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
 
 from reconstruction_operator import config
-from reconstruction_operator.api.status import Status
 from reconstruction_operator.broker.backlog import BacklogReader
 from reconstruction_operator.broker.dispatch import Dispatcher
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.client import Api
 from reconstruction_operator.controller.kube.feed import Feed
-from reconstruction_operator.controller.kube.history import History
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.kube.lease import LeaderElection
-from reconstruction_operator.controller.kube.neighbours import Neighbours
 from reconstruction_operator.controller.kube.watch import WatchAge
 from reconstruction_operator.controller.loop import polling
 from reconstruction_operator.controller.loop.actor import Actor
 from reconstruction_operator.controller.loop.admission import Admission
 from reconstruction_operator.controller.loop.brake import Brake
-from reconstruction_operator.controller.loop.bystander import Bystander
-from reconstruction_operator.controller.loop.inheritance import Inheritance
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.preflight import Preflight
 from reconstruction_operator.controller.loop.reconciler import Reconciler
@@ -39,9 +35,9 @@ from reconstruction_operator.controller.supervision import LoopLag, Supervisor
 from reconstruction_operator.controller.writes.event_recorder import EventRecorder
 from reconstruction_operator.controller.writes.status_writer import StatusWriter
 from reconstruction_operator.controller.writes.write_queue import WriteQueue
+from reconstruction_operator.planning import installations
 from reconstruction_operator.planning.quotas import Quotas, Rules
 from reconstruction_operator.planning.scheduling import DispatchWindow
-from reconstruction_operator.planning.shards import Shard
 from reconstruction_operator.planning.types import Event, Timing
 from reconstruction_operator.telemetry import metrics
 
@@ -62,10 +58,8 @@ class Operator:
         settings, instance = config.settings, _instance()
         # Kubernetes: the cache of jobs, the Lease, and the writers
         self.api = api
-        self.neighbours = Neighbours(api, installation.mark, settings.ADOPT_AFTER_SECONDS)
-        self.cache = Cache(management=self.neighbours.management, shard=installation.shard)
-        self.feed = Feed(api, self.cache, settings.WATCH_NAMESPACES, installation.shard, completed=_settle_memory)
-        self.history = History()
+        self.cache = Cache(management=partial(installations.management, mine=installation.mark))
+        self.feed = Feed(api, self.cache, settings.WATCH_NAMESPACES, completed=_settle_memory)
         self.watch_age = WatchAge()
         namespace, _, name = installation.lease.partition("/")
         self.election = LeaderElection(
@@ -74,11 +68,10 @@ class Operator:
             name=name,
             identity=instance,
             duration_seconds=settings.LEASE_SECONDS,
-            history=self.history,
         )
         self.writes = WriteQueue()
         self.events = EventRecorder(api, instance=instance)
-        self.writer = StatusWriter(api, self.cache, self.election, self.writes, self.events, stored=self._stored)
+        self.writer = StatusWriter(api, self.cache, self.election, self.writes, self.events)
         # Redis and the broker
         self.view = RedisView.open(self.election, install_id=installation.id)
         self.actor = Actor(
@@ -86,19 +79,15 @@ class Operator:
         )
         # The loop
         timing = _timing()
-        admission = Admission(self.cache, self.view.queues, _window(installation.shard), _rules(installation.shard))
+        admission = Admission(self.cache, self.view.queues, _window(), _rules())
         self.orphans = Orphans(self.view.observer, self.actor, installation, timing=timing)
-        brake = Brake(
-            settings.ORPHANS_AT_ONCE, settings.ORPHANS_SHARE, settings.RESTORE_HOLD_SECONDS, report=self._report
-        )
+        brake = Brake(settings.ORPHANS_AT_ONCE, settings.ORPHANS_SHARE, report=self._report)
         self.sweeper = Sweeper(
             api,
             self.view,
             self.cache,
             self.orphans,
             brake,
-            self.history,
-            Inheritance(self.view, installation, self.neighbours.ended),
             election=self.election,
             installation=installation,
             sweep_seconds=settings.SWEEP_SECONDS,
@@ -117,13 +106,11 @@ class Operator:
             self.writer,
             admission,
             self.orphans,
-            brake,
             timing=timing,
             batch_seconds=settings.BATCH_SECONDS,
-            bystander=Bystander(installation, self.cache, self.writer, admission, self.orphans),
+            installation=installation,
             preflight=self.preflight,
         )
-        metrics.SHARDS.set(installation.shard.count)
         self.supervisor = Supervisor(stopping)
         self.lag = LoopLag()
 
@@ -142,8 +129,6 @@ class Operator:
         start("preflight", self.preflight.run())
         start("reconciler", self.reconciler.run())
         start("sweeper", self.sweeper.run())
-        start("history", self.sweeper.end_after_restore())
-        start("neighbours", self.neighbours.run(self.cache.classify_again))
         start("election", self.election.run())
 
     async def stop(self) -> None:
@@ -163,10 +148,6 @@ class Operator:
 
     def _report(self, event: Event) -> None:
         self.events.record(self.election.lease, (event,))
-
-    def _stored(self, wanted: Status, answer: Mapping[str, Any]) -> None:
-        if self.neighbours.stored(wanted, answer):
-            self.cache.classify_again()
 
     def health(self) -> Sequence[Check]:
         """Return checks that fail if a restart would help."""
@@ -216,24 +197,19 @@ def _instance() -> str:
     return f"{socket.gethostname()}_{uuid.uuid4()}"
 
 
-def _window(shard: Shard) -> DispatchWindow:
-    """Return the dispatch window of this shard. A shard sees all messages of a queue, but counts those of a namespace by its own jobs alone."""
+def _window() -> DispatchWindow:
     settings = config.settings
     return DispatchWindow(
         queue=settings.DISPATCH_WINDOW,
-        namespace=shard.share(settings.DISPATCH_NAMESPACE_WINDOW),
+        namespace=settings.DISPATCH_NAMESPACE_WINDOW,
         total=settings.DISPATCH_TOTAL_WINDOW,
         total_bytes=settings.DISPATCH_TOTAL_BYTES,
     )
 
 
-def _rules(shard: Shard) -> Rules:
+def _rules() -> Rules:
     settings = config.settings
-    running, waiting, high = (
-        tuple((namespace, shard.share(limit)) for namespace, limit in entries)
-        for entries in (settings.NAMESPACE_MAX_RUNNING, settings.NAMESPACE_MAX_WAITING, settings.NAMESPACE_MAX_HIGH)
-    )
-    quotas = Quotas(running, waiting, high)
+    quotas = Quotas(settings.NAMESPACE_MAX_RUNNING, settings.NAMESPACE_MAX_WAITING, settings.NAMESPACE_MAX_HIGH)
     return Rules(quotas, settings.POOL_NAMESPACES)
 
 

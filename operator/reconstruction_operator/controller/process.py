@@ -14,7 +14,6 @@ from reconstruction_operator.controller.kube import client, installation, watch
 from reconstruction_operator.controller.kube.client import Api
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.probes import ProbeServer, Starting
-from reconstruction_operator.planning.shards import Shard
 from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
@@ -59,7 +58,7 @@ async def _prepare(api: Api, stopping: asyncio.Event) -> Operator:
     await installation.wait_for_resource(api)
     lease = (config.settings.OPERATOR_NAMESPACE, config.settings.LEASE_NAME)
     install_id = await installation.install_id(api, config.settings.INSTALL_ID, lease)
-    ours = Installation.of(install_id, lease, config.settings.WATCH_NAMESPACES, Shard.of(config.settings.SHARD))
+    ours = Installation(install_id, config.settings.WATCH_NAMESPACES, "/".join(lease))
     _log.info("Install id %s, Lease %s", ours.id, ours.lease)
     return Operator(api, ours, stopping)
 

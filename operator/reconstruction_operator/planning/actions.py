@@ -117,8 +117,3 @@ Action = (
     | Forget
     | DeleteObject
 )
-
-
-def is_expiry(action: Action) -> bool:
-    """Return whether the action deletes because a finished job's time to live has expired."""
-    return isinstance(action, DeleteObject) or (isinstance(action, DeleteFiles) and action.expired)

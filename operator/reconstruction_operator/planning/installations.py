@@ -1,40 +1,52 @@
-"""Installations: if several watch a namespace, the first to store its mark in a job's status manages the job.
+"""Installations: the installation whose mark a job's status holds manages the job. Any other one leaves it alone, and reports it.
 
-A status is written only over the version that its plan was made from, so only one of several marks is stored. No operator
-acts on a job before that: if two operators see a job at the same time, only one sends it. The mark is stored together with
-the decision (write-ahead), so a job that can be dispatched at once needs one write, not two.
+The mark is stored with the first status of the job. A status is written only over the version that its plan was made from: if two
+installations have dispatched a new job at the same moment, one of them loses, and stops its attempt. A mark changes only by a
+handover, which writes another Lease into it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
 from reconstruction_operator.api.fitting import fit
-from reconstruction_operator.api.status import Condition, ConditionType, InstallationMark
-from reconstruction_operator.planning.shards import related
+from reconstruction_operator.api.status import Condition, ConditionType, InstallationMark, Status
 from reconstruction_operator.planning.times import whole
 from reconstruction_operator.planning.types import Event, Job, Management, Plan
 
 _REASON = "ManagedElsewhere"
 
 
-def marked(job: Job, made: Plan, mine: InstallationMark, *, admitted: bool) -> Plan:
-    """Return the plan with our mark, if the job lacks the mark and needs an action, which follows once the mark is stored.
+def management(status: Status, mine: InstallationMark) -> Management:
+    """Return which installation manages the job with that status; `mine` is our mark."""
+    mark = status.installation
+    if mark is None or mark == InstallationMark():
+        return Management.UNMARKED
+    if mark == mine:
+        return Management.OURS
+    return Management.INHERITED if mark.lease == mine.lease else Management.FOREIGN
 
-    A job that only waits for its first turn is not marked: an upgrade would write every status. Neither is a finished
-    job, whose clean-up is idempotent.
+
+def marked(job: Job, mine: InstallationMark, make: Callable[[Job], Plan]) -> Plan:
+    """Return the plan that `make` makes of the job with our mark.
+
+    The mark alone is no reason for a write, unless the job was handed over: an upgrade would write every status. A finished job
+    gets no mark: its clean-up is idempotent.
     """
-    finished = job.status.phase is not None and job.status.phase.finished
-    if finished or job.management is Management.OURS or not job.ours:
+    before = job.status.installation
+    if job.finished or not job.ours or job.management is Management.OURS:
+        return make(job)
+    kept = tuple(one for one in job.status.conditions if one.type != ConditionType.CONTESTED)
+    status = replace(job.status, installation=mine, conditions=kept)
+    made = make(replace(job, status=status))
+    if before is None or job.management is Management.UNMARKED:
+        return replace(made, status=job.status) if made.status == status else made
+    if before.id == mine.id:
         return made
-    if made.status == job.status and not made.actions and not admitted and not job.sent:
-        return made
-    kept = tuple(one for one in made.status.conditions if one.type != ConditionType.CONTESTED)
-    status = fit(replace(made.status, installation=mine, conditions=kept), made.status)
-    events = (*_taken_over(job, mine), *made.events)
-    known = job.sent or job.management is not Management.UNMARKED  # Redis may hold a record of another installation
-    return replace(made, status=status, events=events, actions=(), again=made.again or known or bool(made.actions))
+    taken_over = Event("Normal", "TakenOver", f"Installation {mine.id} has taken over from {before.id}")
+    return replace(made, events=(taken_over, *made.events))
 
 
 def contested_report(job: Job, mine: InstallationMark, now: datetime) -> Plan:
@@ -43,10 +55,7 @@ def contested_report(job: Job, mine: InstallationMark, now: datetime) -> Plan:
     The other installation keeps the condition in its place when it writes the status, so the two never undo each other's writes.
     """
     theirs, status = job.status.installation, job.status
-    over = job.deleting or (status.phase is not None and status.phase.finished)
-    if theirs is None or related(theirs.lease, mine.lease):
-        return Plan(status)  # a shard of the previous shard count manages the job until it ends
-    if over or status.condition(ConditionType.CONTESTED) is not None:
+    if theirs is None or job.deleting or job.finished or status.condition(ConditionType.CONTESTED) is not None:
         return Plan(status)
     text = (
         f"Installation {theirs.id} (Lease {theirs.lease}) manages this job. "
@@ -55,12 +64,3 @@ def contested_report(job: Job, mine: InstallationMark, now: datetime) -> Plan:
     contested = Condition(ConditionType.CONTESTED, "True", _REASON, text, whole(now), job.generation)
     reported = fit(replace(status, conditions=(contested, *status.conditions)), status)
     return Plan(reported, events=(Event("Warning", _REASON, text),))
-
-
-def _taken_over(job: Job, mine: InstallationMark) -> tuple[Event, ...]:
-    before = job.status.installation
-    if before is None or before.id == mine.id:
-        return ()
-    if before.lease != mine.lease and related(before.lease, mine.lease):
-        return ()  # a handover between shards
-    return (Event("Normal", "TakenOver", f"Installation {mine.id} has taken over from {before.id}"),)

@@ -38,7 +38,7 @@ from reconstruction_operator.planning.status.details import updated
 from reconstruction_operator.planning.status.events import events
 from reconstruction_operator.planning.status.messages import sentence
 from reconstruction_operator.planning.times import earliest, whole
-from reconstruction_operator.planning.types import Job, Observation, Plan, Timing
+from reconstruction_operator.planning.types import Job, Management, Observation, Plan, Timing
 
 __all__ = ["plan", "plan_handed_over", "plan_orphan"]
 
@@ -85,7 +85,7 @@ def plan(job: Job, seen: Observation, now: datetime, timing: Timing, *, admitted
 
 
 # The fields of a status on which a later plan's actions depend.
-_decides: Final = attrgetter("phase", "attempt", "dispatch_time", "worker", "installation")
+_decides: Final = attrgetter("phase", "attempt", "dispatch_time", "worker")
 
 
 def _is_awaited(case: Case, status: Status, actions: tuple[Action, ...]) -> bool:
@@ -95,7 +95,7 @@ def _is_awaited(case: Case, status: Status, actions: tuple[Action, ...]) -> bool
     """
     if _decides(status) == _decides(case.stored):
         return False
-    then = replace(case, job=replace(case.job, status=status))
+    then = replace(case, job=replace(case.job, status=status, management=Management.OURS))
     if status.phase is not None and status.phase.finished:
         left = finished.plan(then)
         return bool(left.actions) or left.wake_at is not None
@@ -106,12 +106,14 @@ def _is_awaited(case: Case, status: Status, actions: tuple[Action, ...]) -> bool
 def _record(case: Case, actions: tuple[Action, ...]) -> tuple[Action, ...]:
     """Return what restores the record of a sent job, if Redis lost it or another installation made it.
 
-    A deletion needs the record to find what still runs.
+    A deletion needs the record to find what still runs. Before a mark is stored, the other installation may manage the job.
     """
-    record, mark = case.seen.record, case.stored.installation
+    record, mark, management = case.seen.record, case.stored.installation, case.job.management
     of_another = record is not None and mark is not None and record.install_id != mark.id
+    lost = case.record_lost and management is not Management.INHERITED
+    taken_over = of_another and management is not Management.UNMARKED
     put = any(isinstance(one, PutRecord) for one in actions)
-    return (PutRecord(case.attempt, case.job.queue),) if (case.record_lost or of_another) and not put else ()
+    return (PutRecord(case.attempt, case.job.queue),) if (lost or taken_over) and not put else ()
 
 
 def _status(case: Case, decision: Decision) -> Status:

@@ -23,8 +23,7 @@ class Management(enum.Enum):
 
     OURS = "this installation has stored its mark"
     UNMARKED = "no installation has stored a mark"
-    INHERITED = "another installation has stored its mark, and handed the job over or ended"
-    PASSED_ON = "a shard of this installation with another shard count has stored its mark, and ended"
+    INHERITED = "another installation has stored its mark, and handed the job over to this one"
     FOREIGN = "another installation has stored its mark, and manages the job"
 
 
@@ -126,7 +125,6 @@ class Observation(ObservedJob):
     progress: ProgressReport | None = None
     queue: Queue = Queue()
     missing: bool = False  # the attempt's message is known to be missing: neither in its queue nor at a worker
-    unsent: bool = False  # this operator has stored that the attempt is dispatched, and has not sent its message yet
     order_missing: bool = False  # the newest order to delete the job's files is known to be missing
     epoch_age_seconds: float = 1e9  # since the last known loss of data in Redis
     waits_for: Wait = UNKNOWN  # what a waiting job waits for; empty if unknown

@@ -15,7 +15,6 @@ Records are hashes: the scripts read the one or two fields that they need, and p
 | `cleaned:{job_id}` | worker | the job's files are deleted, as the operator ordered |
 | `records:{install_id}` | operator | index of the jobs that have a record |
 | `fence:{install_id}` | operator | the fencing token: the newest leader's number. Older ones are refused |
-| `history:{install_id}` | operator | the newest resource version, and when a restore of etcd was detected |
 | `folders:{install_id}` | worker | job folders, reported at its start, every hour and in a new epoch |
 | `worker:{node}`, `workers` | worker | registrations of live workers, and their index by expiry |
 | `draining:{node}` | worker | when a worker that shuts down gives up its attempts |

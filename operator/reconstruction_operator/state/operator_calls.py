@@ -6,7 +6,6 @@ is run after a higher fence was seen raises DeposedError, and changes nothing.
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypedDict, TypeVar, Unpack, assert_never
 
@@ -111,37 +110,15 @@ def put_record(
     return _fenced("put_record", keys, (keys.records(install_id), key), args, read, shared=(2, 2), **leader)
 
 
-def index_records(keys: Keys, *, job_ids: Sequence[str], giver: str = "", **leader: Unpack[Leader]) -> Call[None]:
-    """Add the existing records of those jobs to our index, which `list_records` reads.
-
-    `giver`: another install, which has ended: its index loses these jobs. Records that a third install owns stay with it.
-    """
-    records = keys.records(leader["install_id"])
-    own = (records, keys.records(giver) if giver else records, *map(keys.record, job_ids))
-    return _fenced("index_records", keys, own, (leader["install_id"], giver, *job_ids), **leader)
+def index_records(keys: Keys, *, job_ids: Sequence[str], **leader: Unpack[Leader]) -> Call[None]:
+    """Add the existing records of those jobs to our index, which `list_records` reads, and make our install their owner."""
+    own = (keys.records(leader["install_id"]), *map(keys.record, job_ids))
+    return _fenced("index_records", keys, own, (leader["install_id"], *job_ids), **leader)
 
 
-def inherit(keys: Keys, *, installs: Sequence[str], **leader: Unpack[Leader]) -> Call[tuple[str, ...]]:
-    """Return those of the installs that have records, or job folders that workers reported.
-
-    If one of them has detected a restore of etcd, its time is noted for our install as well.
-    """
-
-    def read(rest: list[Any]) -> tuple[str, ...]:
-        match rest:
-            case [list() as places]:
-                return tuple(installs[int(place) - 1] for place in places)
-            case _:
-                raise UnexpectedReplyError("inherit", rest)
-
-    theirs = (key(one) for one in installs for key in (keys.history, keys.records, keys.folders))
-    return _fenced("inherit", keys, (keys.history(leader["install_id"]), *theirs), (), read, **leader)
-
-
-def drop_folders(keys: Keys, *, job_ids: Sequence[str], of: str = "", **leader: Unpack[Leader]) -> Call[None]:
-    """Drop the reports of these job folders, of our install or of another one: they have been handled."""
-    reports = keys.folders(of or leader["install_id"])
-    return _fenced("drop_folders", keys, (reports,), tuple(job_ids), **leader)
+def drop_folders(keys: Keys, *, job_ids: Sequence[str], **leader: Unpack[Leader]) -> Call[None]:
+    """Drop the reports of these job folders: they have been handled."""
+    return _fenced("drop_folders", keys, (keys.folders(leader["install_id"]),), tuple(job_ids), **leader)
 
 
 def mark_sent(keys: Keys, *, job_id: str, attempt: int, is_order: bool = False, **leader: Unpack[Leader]) -> Call[None]:
@@ -240,30 +217,6 @@ def forget(keys: Keys, *, job_id: str, attempts: int, **leader: Unpack[Leader]) 
     )
     own = (keys.records(leader["install_id"]), *of_job, *of_attempts)
     return _fenced("forget", keys, own, (job_id, len(of_job)), lambda rest: rest[0] == 1, **leader)
-
-
-class Sight(enum.StrEnum):
-    """Where a resource version was read."""
-
-    BODY = "body"  # in an object: there may be newer versions
-    LIST = "list"  # in a consistent list: there was no newer version
-    RESTORED = "restored"  # after this process found that etcd was restored, which resets versions
-
-
-def note_version(keys: Keys, *, version: int, sight: Sight, **leader: Unpack[Leader]) -> Call[float | None]:
-    """Note a resource version of the jobs; returns how many seconds ago a restore of etcd was detected (None: never).
-
-    A list below the noted version means a restore, even if no operator ran at that time.
-    """
-
-    def read(rest: list[Any]) -> float | None:
-        match rest:
-            case [str() as restored_at, str() as now]:
-                return max(0.0, (int(now) - int(restored_at)) / 1000) if restored_at else None
-            case _:
-                raise UnexpectedReplyError("note_version", rest)
-
-    return _fenced("note_version", keys, (keys.history(leader["install_id"]),), (version, sight.value), read, **leader)
 
 
 def assert_leader(keys: Keys, **leader: Unpack[Leader]) -> Call[None]:

@@ -123,11 +123,8 @@ OBJECTS_CUT = _counter(
 ORPHANS = _gauge(
     "orphan_records", "Orphaned records in Redis: their object is deleted, and the clean-up is not finished."
 )
-HELD_ORPHANS = _gauge("held_orphan_records", "Orphaned records whose clean-up is held: see deletions_held.")
-DELETIONS_HELD = _gauge(
-    "deletions_held",
-    "1 while deletions are held, by cause (restored: etcd was restored from a backup; orphans: too many at once).",
-    ("cause",),
+HELD_ORPHANS = _gauge(
+    "held_orphan_records", "Jobs that look deleted and whose clean-up is held, because they are too many at once."
 )
 LOOP_LAG = _gauge("loop_lag_seconds", "Delay of the event loop when it was last measured.")
 SWEEPS = _counter("sweeps", "Sweeps, which read the state of all unfinished jobs from Redis, by cause.", ("cause",))
@@ -151,7 +148,6 @@ WATCH_AGE = _gauge(
     "watch_age_seconds", "Time since the API server last answered a list or watch request of this replica."
 )
 LEADER = _gauge("leader", "1 while this replica holds the Lease and serves jobs.")
-SHARDS = _gauge("shards", "Shards that the operator's jobs are divided between; each has a leader.")
 LEADER_CHANGES = _counter(
     "leader_changes", "Times that this replica acquired or lost the Lease, by change.", ("change",)
 )
@@ -175,8 +171,6 @@ QUEUE_LENGTH = _gauge("queue_length_messages", "Messages that wait in a queue.",
 for _outcome, _reasons in (("Succeeded", ("",)), ("Cancelled", ("",)), ("Failed", tuple(REASONS))):
     for _reason in _reasons:
         JOBS_FINISHED.labels(_outcome, _reason)
-for _cause in ("restored", "orphans"):
-    DELETIONS_HELD.labels(_cause)
 for _stage in ("redis", "plan", "act", "loop"):
     RECONCILE_ERRORS.labels(_stage)
 

@@ -63,7 +63,7 @@ def parse(text: str) -> Metrics:
         redis_up=None if one("redis_up") is None else one("redis_up") == 1,
         redis_evicts=one("redis_evicts") == 1,
         dispatch_paused=one("dispatch_paused") == 1,
-        deletions_held=any(value for _, value in values.get("deletions_held", [])),
+        deletions_held=bool(one("held_orphan_records")),
         pending_writes=int(one("pending_writes") or 0),
         oldest_write_seconds=one("oldest_pending_write_seconds") or 0.0,
         queues=tuple(_queues(values)),

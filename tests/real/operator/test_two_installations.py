@@ -1,9 +1,10 @@
-"""Two installations that watch the same namespaces: one of them manages a job, and the other only reports it."""
+"""Two installations that watch the same namespaces: one of them manages a job, and the other leaves it alone and reports it."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,7 @@ SLOW = Worker(settings={"PLACEHOLDER_STEP_SECONDS": "5"})
 
 @pytest.fixture
 def system(start_system: SharedSystems) -> System:
-    return start_system(SLOW, ADOPT_AFTER_SECONDS="2")
+    return start_system(SLOW)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def other(cluster: Cluster, start_system: SharedSystems) -> Iterator[System]:
     """Another installation on the same API server, with its own Lease, Redis and worker."""
     cluster.api.post("/api/v1/namespaces", {"metadata": {"name": OTHER_NAMESPACE}})
     with Redis() as server, System(cluster, server, settings=QUICK_SETTINGS) as running:
-        start_system(SLOW, ADOPT_AFTER_SECONDS="2")
+        start_system(SLOW)
         running.start_worker()
         running.start_operator(KUBECONFIG=str(cluster.kubeconfig), OPERATOR_NAMESPACE=OTHER_NAMESPACE)
         running.wait_registered()
@@ -56,14 +57,35 @@ def _holds(system: System, uid: str) -> bool:
         return bool(client.exists(f"job:{uid}"))
 
 
-def test_a_job_runs_once_under_two_operators(system: System, other: System, jobs: Jobs) -> None:
+def _forgets(system: System, uid: str) -> bool:
+    return not _holds(system, uid)
+
+
+def _hand_over(system: System, cluster: Cluster, jobs: Jobs, giver: str, taker: str) -> str:
+    """Run the program with the operator's account; return its output."""
+    account = cluster.service_account_kubeconfig("reconstruction-system", "reconstruction-operator")
+    command = [
+        *(Path(sys.executable).with_name("reconstruction-operator"), "handover"),
+        *(f"--from={giver}", f"--to={taker}", f"--namespace={jobs.namespace}"),
+    ]
+    environment = system.environment(KUBECONFIG=str(account))
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    return done.stdout + done.stderr
+
+
+def test_each_job_succeeds_in_one_of_two_installations(system: System, other: System, jobs: Jobs) -> None:
     names = [jobs.create(parameters=LONG) for _ in range(4)]
 
     ended = [jobs.wait_finished(name) for name in names]
 
     assert [(job["status"]["phase"], job["status"]["attempt"]) for job in ended] == [("Succeeded", 1)] * len(names)
-    runs = [list((one.jobs_dir / job["metadata"]["uid"]).glob("output")) for job in ended for one in (system, other)]
-    assert sum(map(len, runs)) == len(names)
+    by_lease = {LEASE: (system, other), OTHER_LEASE: (other, system)}
+    for job in ended:
+        uid = job["metadata"]["uid"]
+        manager, stranger = by_lease[job["status"]["installation"]["lease"]]
+        assert (manager.jobs_dir / uid / "output").is_dir()
+        wait_until(partial(_forgets, stranger, uid), "the other installation to forget the job")
+        assert not (stranger.jobs_dir / uid / "output").exists()
 
 
 def test_the_operator_that_ignores_a_job_reports_it(system: System, other: System, jobs: Jobs) -> None:
@@ -92,16 +114,10 @@ def _run_beside(bystander: System, jobs: Jobs, **spec: Any) -> str:
 def test_a_running_job_is_handed_over(system: System, other: System, jobs: Jobs, cluster: Cluster) -> None:
     name = _run_beside(other, jobs)
     uid = jobs.get(name)["metadata"]["uid"]
-    account = cluster.service_account_kubeconfig("reconstruction-system", "reconstruction-operator")
-    command = [
-        *(Path(sys.executable).with_name("reconstruction-operator"), "handover"),
-        *(f"--from={LEASE}", f"--to={OTHER_LEASE}", f"--namespace={jobs.namespace}"),
-    ]
-    environment = system.environment(KUBECONFIG=str(account))
 
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    done = _hand_over(system, cluster, jobs, LEASE, OTHER_LEASE)
 
-    assert f"1 jobs were handed over from {LEASE} to {OTHER_LEASE}." in done.stdout, done.stderr
+    assert f"1 jobs were handed over from {LEASE} to {OTHER_LEASE}." in done
     job = jobs.wait_finished(name)
     assert (job["status"]["phase"], job["status"]["attempt"]) == ("Succeeded", 2)
     assert job["status"]["installation"]["lease"] == OTHER_LEASE
@@ -113,9 +129,15 @@ def test_a_running_job_is_handed_over(system: System, other: System, jobs: Jobs,
     assert jobs.get(name)["status"]["installation"]["lease"] == LEASE
 
 
-def test_jobs_of_an_operator_that_has_ended_are_taken_over(system: System, other: System, jobs: Jobs) -> None:
+def test_jobs_of_an_operator_that_has_ended_wait_until_they_are_handed_over(
+    system: System, other: System, jobs: Jobs, cluster: Cluster
+) -> None:
     name = _run_beside(system, jobs, parameters=LONG)
     other.processes["operator"].kill()
+    jobs.wait(name, "contested", lambda job: bool(condition(job, "Contested")))
+    assert jobs.get(name)["status"]["installation"]["lease"] == OTHER_LEASE
+
+    _hand_over(system, cluster, jobs, OTHER_LEASE, LEASE)
 
     status = jobs.wait_finished(name)["status"]
 

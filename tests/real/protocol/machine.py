@@ -34,6 +34,7 @@ ALWAYS: Final = {
 }
 SOMETIMES: Final = {
     "the leader dies in its turn": 1,
+    "the leader has its turn, and its status is lost": 1,
     "the leader sweeps": 2,
     "the other operator has its turn": 3,
     "the other operator sweeps": 1,
@@ -227,7 +228,8 @@ class Protocol(Promises, RuleBasedStateMachine):
         leader, other = self.operators[self.leader], self.operators[1 - self.leader]
         events: dict[str, Callable[[], object]] = {
             "the leader has its turn": lambda: self.turn(leader, job),
-            "the leader dies in its turn": lambda: self.turn(leader, job, actions=data.draw(st.integers(0, 2))),
+            "the leader dies in its turn": lambda: self.turn(leader, job, actions=data.draw(st.integers(0, 4))),
+            "the leader has its turn, and its status is lost": lambda: self.turn(leader, job, writes=False),
             "the leader sweeps": lambda: self.sweep(leader),
             "the other operator has its turn": lambda: self.turn(other, job),
             "the other operator sweeps": lambda: self.sweep(other),

@@ -9,12 +9,11 @@ from typing import Any, Final, TypeVar, cast
 import redis
 from reconstruction_operator import config
 from reconstruction_operator.api.identity import JobKey, TaskId
+from reconstruction_operator.api.status import Status
 from reconstruction_operator.contract.records import ObservedJob
-from reconstruction_operator.controller.kube.history import History
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop import actor
 from reconstruction_operator.controller.loop.brake import Brake
-from reconstruction_operator.controller.loop.inheritance import Inheritance
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.sweeper import Sweeper
 from reconstruction_operator.controller.redis_view.observer import ObservedBatch, Subject
@@ -54,7 +53,9 @@ class Operators(ComparedRedis):
         self.leader = 0  # index; the other operator may still act as the leader
         self.messages: list[Message] = []
         self.runs: dict[str, Run] = {}  # by worker
-        self._budget: int | None = None  # how many actions an operator has left until it dies
+        self._budget: int | None = None  # how many steps an operator has left until it dies
+        self._planned_from = Status()  # the status, perhaps an old one, from which the current plan was made
+        self.unmarked: set[TaskId] = set()  # sent by an operator that died before it noted that
 
     def order(self, operator: Operator, make: Callable[..., Call[T]], **what: Any) -> T | None:
         """An operator's change; None if it was deposed."""
@@ -132,9 +133,7 @@ class Operators(ComparedRedis):
             view,
             cast("Any", Watched(self.objects)),
             operator.orphans,
-            Brake(at_once=20, share=0.1, restore_hold_seconds=0.0),
-            History(),
-            Inheritance(view, Installation(INSTALL), lambda _: False),
+            Brake(at_once=20, share=0.1),
             election=cast("Any", operator),  # the sweeper asks for its fence
             installation=Installation(INSTALL),
             sweep_seconds=0.0,
@@ -172,8 +171,12 @@ class Operators(ComparedRedis):
         except errors.DeposedError as error:
             self._meets_another(operator, error)
 
-    def turn(self, operator: Operator, job: str, *, actions: int | None = None) -> None:
-        """Act on the last observation of the job, and observe again. After `actions` it is killed and started again."""
+    def turn(self, operator: Operator, job: str, *, actions: int | None = None, writes: bool = True) -> None:
+        """Act on the last observation of the job, and observe again.
+
+        After `actions` steps the operator is killed and started again, before it writes the status. Without `writes` the API
+        server does not store the status.
+        """
         self._budget = actions
         if self.objects[job].deleted:
             operator.orphans.add_deleted(operator.gone, operator.monotonic)
@@ -182,7 +185,7 @@ class Operators(ComparedRedis):
             at_once(operator.orphans.round(operator.fence, operator.monotonic))
         else:
             if job in operator.seen:
-                self._act(operator, *operator.seen.pop(job))
+                self._act(operator, *operator.seen.pop(job), writes=writes)
             self._see(operator, job)
         if actions is not None:
             self._forget_all(operator)
@@ -225,25 +228,27 @@ class Operators(ComparedRedis):
         taken = (run for run in self.runs.values() if run.message.task == str(task))
         return next(chain(waiting, taken), None)
 
-    def _act(self, operator: Operator, job: Job, seen: Observation, now: datetime) -> None:
+    def _act(self, operator: Operator, job: Job, seen: Observation, now: datetime, *, writes: bool) -> None:
         """Carry out the plan for an observation, which may be old: another operator may lead by now."""
         thing = self.objects[job.key.job_id]
+        self._planned_from = job.status
         made = plan(job, seen, now, TIMING, admitted=len(self.messages) < WINDOW)
         for action in made.actions:
             self._carry_out(operator, job.key, action)
-        if self._budget is None and not thing.deleted:
+        if self._budget is None and writes and not thing.deleted:
             thing.write(made.status)
 
     def _carry_out(self, operator: Operator, key: JobKey, action: planned.Action) -> None:
-        if self._budget is not None:
-            if self._budget == 0:
-                return  # it was killed
-            self._budget -= 1
+        if not self._lives_on():
+            return
         job = key.job_id
         match action:
             case planned.Dispatch(task):
                 self._dispatch(operator, task)
-                self.order(operator, operator_calls.mark_sent, job_id=job, attempt=task.attempt)
+                if self._lives_on():
+                    self.order(operator, operator_calls.mark_sent, job_id=job, attempt=task.attempt)
+                else:
+                    self.unmarked.add(task)
             case planned.DeleteFiles():
                 self.messages.append(Message(job, 0))
             case planned.TakeBack():
@@ -255,6 +260,13 @@ class Operators(ComparedRedis):
                 if done and isinstance(action, planned.Forget):
                     self.granted = {one: token for one, token in self.granted.items() if not one.startswith(f"{job}-")}
 
+    def _lives_on(self) -> bool:
+        """Whether the operator is not killed before its next step."""
+        if self._budget is None:
+            return True
+        self._budget -= 1
+        return self._budget >= 0
+
     def _dispatch(self, operator: Operator, task: TaskId) -> None:
         """Send a message. The window holds, and nothing is sent that waits in the queue or that a worker has taken."""
         try:
@@ -265,8 +277,14 @@ class Operators(ComparedRedis):
         if operator is self.operators[self.leader]:  # the other one gets here only if Redis has lost the fence as well
             assert len(self.messages) < WINDOW, f"{task} was sent beyond the window: {self.messages}"
             there = self._place(task)
-            assert there is None, f"{task} was sent again, and its message is {there}"
+            assert there is None or self._forgot(task), f"{task} was sent again, and its message is {there}"
         self.messages.append(Message(task.job_id, task.attempt))
+
+    def _forgot(self, task: TaskId) -> bool:
+        """Whether neither status nor record showed that the attempt was sent. A second message is harmless: the claim drops it."""
+        status = self._planned_from
+        is_stored = status.attempt == task.attempt and status.dispatch_time is not None
+        return not is_stored and (task in self.unmarked or self.has_lost(task.job_id, "job:"))
 
 
 class _With:

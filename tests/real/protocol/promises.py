@@ -22,7 +22,7 @@ from tests.real.protocol.world import INSTALL, Run, Snapshot, Worker
 from tests.support.protocol.state import State
 
 ROUNDS: Final = 40  # in which every job ends, once no more faults happen
-FOR_EVER: Final = ("job:", "records:", "fence:", "history:", "epoch", "workers")  # the only keys without a TTL
+FOR_EVER: Final = ("job:", "records:", "fence:", "epoch", "workers")  # the only keys without a TTL
 
 
 class Promises(Installation):

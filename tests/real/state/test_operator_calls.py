@@ -1,6 +1,5 @@
 """The operator's calls, one situation a test."""
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +11,6 @@ from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import End, Record
 from reconstruction_operator.state import calls, operator_calls, reads, worker_calls
 from reconstruction_operator.state.errors import DeposedError
-from reconstruction_operator.state.operator_calls import Sight
 from reconstruction_operator.state.replies import ClaimVerdict
 from reconstruction_operator.state.timeline import LookCounts
 
@@ -37,9 +35,7 @@ ORDERS: list[tuple[Callable[..., calls.Call[Any]], dict[str, Any]]] = [
     (operator_calls.force_end, {"task": TASK, "end": LOST}),
     (operator_calls.forget, {"job_id": "job", "attempts": 2}),
     (operator_calls.open_epoch, {"run_id": "run"}),
-    (operator_calls.note_version, {"version": 7, "sight": Sight.LIST}),
-    (operator_calls.index_records, {"job_ids": ["job"], "giver": "other"}),
-    (operator_calls.inherit, {"installs": ["other"]}),
+    (operator_calls.index_records, {"job_ids": ["job"]}),
 ]
 
 
@@ -367,36 +363,6 @@ def test_a_new_epoch_begins_if_redis_may_have_lost_keys(do: Caller, client: redi
 # --- What another install left
 
 
-def test_records_of_another_install_become_ours(do: Caller, client: redis.Redis) -> None:
-    for name in ("job", "stays"):
-        do(
-            operator_calls.put_record,
-            fence=1,
-            install_id="other",
-            **{**PLACE, "job_id": name},
-            attempt=2,
-        )
-    do(operator_calls.mark_sent, fence=1, install_id="other", job_id="job", attempt=2)
-    client.sadd("records:other", "no-record")
-    before = client.hgetall("job:job")
-
-    do.order(operator_calls.index_records, job_ids=["job", "no-record"], giver="other")
-
-    assert do(reads.list_records, "install") == ("job", "no-record")
-    assert do(reads.list_records, "other") == ("stays",)
-    assert client.hgetall("job:job") == before | {"install_id": "install"}
-
-
-def test_a_record_of_a_third_install_is_not_taken_over(do: Caller, client: redis.Redis) -> None:
-    do(operator_calls.put_record, fence=1, install_id="other", **PLACE, attempt=1)
-    do(operator_calls.put_record, fence=1, install_id="third", **PLACE, attempt=1)
-
-    do.order(operator_calls.index_records, job_ids=["job"], giver="other")
-
-    assert client.hget("job:job", "install_id") == "third"
-    assert [do(reads.list_records, one) for one in ("install", "other", "third")] == [(), (), ("job",)]
-
-
 def test_records_that_are_indexed_again_are_ours(do: Caller, client: redis.Redis) -> None:
     do(operator_calls.put_record, fence=1, install_id="other", **PLACE, attempt=1)
 
@@ -404,48 +370,3 @@ def test_records_that_are_indexed_again_are_ours(do: Caller, client: redis.Redis
 
     assert do(reads.list_records, "install") == ("job",)
     assert client.hget("job:job", "install_id") == "install"
-
-
-def test_installs_that_left_records_or_folders_are_found(do: Caller, client: redis.Redis) -> None:
-    do(operator_calls.put_record, fence=1, install_id="b", **PLACE, attempt=1)
-    client.hset("folders:d", "job", "{}")
-
-    assert do.order(operator_calls.inherit, installs=["a", "b", "c", "d"]) == ("b", "d")
-
-
-def test_the_newest_restore_that_any_install_detected_is_taken_over(do: Caller, client: redis.Redis) -> None:
-    do.order(operator_calls.note_version, version=100, sight=Sight.LIST)
-    for install, at in (("a", "1700000000000"), ("b", "1800000000000"), ("c", "x")):
-        client.hset(f"history:{install}", "restored_at", at)
-
-    do.order(operator_calls.inherit, installs=["a", "b", "c"])
-
-    assert client.hgetall("history:install") == {"version": "100", "restored_at": "1800000000000"}
-
-
-# --- The API server's history
-
-
-def test_a_restore_is_detected_by_a_list_below_a_noted_version(do: Caller, client: redis.Redis) -> None:
-    note = functools.partial(do.order, operator_calls.note_version)
-    assert note(version=100, sight=Sight.LIST) is None
-    assert note(version=90, sight=Sight.BODY) is None  # of an object that has not changed for long
-    assert note(version=110, sight=Sight.BODY) is None
-
-    assert note(version=105, sight=Sight.LIST) == pytest.approx(0, abs=5)
-    client.hincrby("history:install", "restored_at", -60_000)
-    assert note(version=106, sight=Sight.LIST) == pytest.approx(60, abs=5)  # the versions count from there again
-    assert client.hget("history:install", "version") == "106"
-
-
-def test_a_restore_that_the_process_detected_is_noted(do: Caller) -> None:
-    do.order(operator_calls.note_version, version=100, sight=Sight.LIST)
-    assert do.order(operator_calls.note_version, version=1, sight=Sight.RESTORED) == pytest.approx(0, abs=5)
-    assert do.order(operator_calls.note_version, version=50, sight=Sight.LIST) == pytest.approx(0, abs=5)
-
-
-@pytest.mark.parametrize("junk", ["x", "-1", "9" * 16])
-def test_an_invalid_noted_version_is_replaced(do: Caller, client: redis.Redis, junk: str) -> None:
-    client.hset("history:install", mapping={"version": junk, "restored_at": junk})
-    assert do.order(operator_calls.note_version, version=5, sight=Sight.LIST) is None
-    assert client.hget("history:install", "version") == "5"

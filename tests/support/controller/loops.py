@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Final
 
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop.admission import Admission
-from reconstruction_operator.controller.loop.brake import Brake
-from reconstruction_operator.controller.loop.bystander import Bystander
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.preflight import Preflight
 from reconstruction_operator.controller.loop.reconciler import Reconciler
@@ -17,12 +15,21 @@ from reconstruction_operator.controller.redis_view.catalogue import Catalogue
 
 from tests.support.plans import TIMING
 
+INSTALLATION: Final = Installation("install")
+
 
 def make_reconciler(
-    admission: Admission, *, observer: Any, actor: Any, writer: Any, monotonic: Callable[[], float], **view: Any
+    admission: Admission,
+    *,
+    observer: Any,
+    actor: Any,
+    writer: Any,
+    monotonic: Callable[[], float],
+    installation: Installation = INSTALLATION,
+    **view: Any,
 ) -> Reconciler:
     """Return the loop of a leader with fence 1. `view` has more parts of the Redis view."""
-    cache, installation = admission.cache, Installation("install")
+    cache = admission.cache
     parts: Any = SimpleNamespace(**({"observer": observer, "queues": admission.queues} | view))
     election: Any = SimpleNamespace(fence=1)
     parts.catalogue = getattr(parts, "catalogue", None) or Catalogue()
@@ -35,10 +42,9 @@ def make_reconciler(
         writer,
         admission,
         orphans,
-        Brake(at_once=20, share=0.1, restore_hold_seconds=0.0),
         timing=TIMING,
         batch_seconds=0.0,
-        bystander=Bystander(installation, cache, writer, admission, orphans),
+        installation=installation,
         preflight=Preflight(cache, parts, election, "install", after_seconds=2.0, monotonic=monotonic),
         monotonic=monotonic,
     )

@@ -31,40 +31,18 @@ def _put_record(state: Contents, keys: list[str], args: list[Any]) -> Any:
 
 @RULES.add_fenced
 def _index_records(state: Contents, keys: list[str], args: list[Any]) -> Any:
-    _, records, giver, *of_jobs = keys
-    install, giver_id, *job_ids = args
-    given = giver != records
-
-    def ours(key: str) -> bool:
-        owner = state.values[key].get("install_id") if state.attempt(key) else None
-        return owner is None or owner in (install, giver_id)
-
-    index, theirs = state.values.get(records), state.values.get(giver)
+    _, records, *of_jobs = keys
+    install, *job_ids = args
+    index = state.values.get(records)
     kept = {*(index if isinstance(index, set) else ())}
-    kept |= {one for key, one in zip(of_jobs, job_ids, strict=True) if (ours(key) if given else key in state.values)}
-    changed = [(records, kept)]
-    if given and isinstance(theirs, set):
-        changed.append((giver, theirs - {*job_ids}))
-    for key, ids in changed:
-        state.put(key, ids, None)
-        if not ids:
-            state.drop(key)
+    kept |= {one for key, one in zip(of_jobs, job_ids, strict=True) if key in state.values}
+    state.put(records, kept, None)
+    if not kept:
+        state.drop(records)
     for key in of_jobs:
-        if state.attempt(key) and state.values[key].get("install_id") != install and (ours(key) or not given):
+        if state.attempt(key) and state.values[key].get("install_id") != install:
             state.put(key, state.values[key] | {"install_id": install}, None, key)
     return ["ok"]
-
-
-@RULES.add_fenced
-def _inherit(state: Contents, keys: list[str], args: list[Any]) -> Any:
-    _, history, *theirs = keys
-    known = state.fields(history) or {}
-    groups = list(zip(theirs[::3], theirs[1::3], theirs[2::3], strict=True))
-    times = [int((state.fields(key) or {}).get("restored_at", -1)) for key, _, _ in groups]
-    if max(times, default=-1) > int(known.get("restored_at", -1)):
-        state.put(history, known | {"restored_at": str(max(times))}, None)
-    found = [place for place, (_, *others) in enumerate(groups, 1) if any(key in state.values for key in others)]
-    return ["ok", found]
 
 
 @RULES.add_fenced
@@ -192,14 +170,3 @@ def _open_epoch(state: Contents, keys: list[str], args: list[Any]) -> Any:
         state.put(keys[1], begun, None)
     counted = count_look(state, keys[1])
     return ["ok", state.reply(keys[1], "id", "run_id", "started_at"), state.now, *counted]
-
-
-@RULES.add_fenced
-def _note_version(state: Contents, keys: list[str], args: list[Any]) -> Any:
-    noted = state.fields(keys[1]) or {}
-    before, version, restored_at = int(noted.get("version", 0)), int(args[0]), noted.get("restored_at")
-    restored = version > 0 and (args[1] == "restored" or (args[1] == "list" and version < before))
-    restored_at = state.now if restored else restored_at
-    if restored or version > before:
-        state.put(keys[1], {"version": str(version)} | ({"restored_at": restored_at} if restored_at else {}), None)
-    return ["ok", restored_at or "", state.now]

@@ -63,7 +63,6 @@ class ApiServer:
         self.later_pages_that_fail = 0  # the same for pages after the first
         self.blocked: asyncio.Event | None = None  # lists of all jobs wait for it
         self.asked: list[str] = []  # kinds of the requests
-        self.shards: list[str | None] = []  # shard selectors of the requests
         self.watched: list[str | None] = []  # resource version of each watch
         self._ended = asyncio.Event()
         self.url = ""
@@ -104,7 +103,6 @@ class ApiServer:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         if request.path != PATH:
             return web.json_response(_DISCOVERY[request.path])
-        self.shards.append(request.query.get("shardSelector"))
         if "watch" in request.query:
             return await self._watch(request)
         return await self._list(request.query)

@@ -13,7 +13,6 @@ from reconstruction_operator.controller.kube.client import Api
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.planning.quotas import Quotas
 from reconstruction_operator.planning.scheduling import DispatchWindow
-from reconstruction_operator.planning.shards import WHOLE
 
 from tests.support.jobs import make_body
 from tests.support.settings import configure
@@ -66,8 +65,8 @@ def test_windows_quotas_and_times_come_from_the_settings(monkeypatch: pytest.Mon
         NAMESPACE_MAX_HIGH=(("*", 7),),
         BACKOFF_SECONDS=8.0,
     )
-    assert components._window(WHOLE) == DispatchWindow(queue=1, namespace=2, total=3, total_bytes=4)
-    assert components._rules(WHOLE).quotas == Quotas(running=(("*", 5),), waiting=(("*", 6),), high=(("*", 7),))
+    assert components._window() == DispatchWindow(queue=1, namespace=2, total=3, total_bytes=4)
+    assert components._rules().quotas == Quotas(running=(("*", 5),), waiting=(("*", 6),), high=(("*", 7),))
     assert components._timing().backoff_seconds == 8.0
 
 

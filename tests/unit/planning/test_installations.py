@@ -1,4 +1,4 @@
-"""Installations: a job is marked before its first action, and only its manager acts."""
+"""Installations: the first status of a job has its mark, and only the installation whose mark it has acts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reconstruction_operator.api.spec import Location, Spec
 from reconstruction_operator.api.status import Condition, ConditionType, InstallationMark, Phase, Status
 from reconstruction_operator.contract.records import Claim, Record
 from reconstruction_operator.planning.actions import Dispatch, PutRecord
-from reconstruction_operator.planning.installations import contested_report, marked
+from reconstruction_operator.planning.installations import contested_report, management, marked
 from reconstruction_operator.planning.plan import plan
 from reconstruction_operator.planning.types import Event, Job, Management, Observation, Plan
 
@@ -29,34 +29,53 @@ def a_job(status: Status = Status(), management: Management = Management.UNMARKE
 
 
 def planned(job: Job, seen: Observation = Observation(), *, admitted: bool = True) -> Plan:  # noqa: B008  # the same
-    return marked(job, plan(job, seen, NOW, TIMING, admitted=admitted), MINE, admitted=admitted)
+    return marked(job, MINE, lambda one: plan(one, seen, NOW, TIMING, admitted=admitted))
 
 
-def test_mark_and_dispatch_of_a_new_job_are_stored_in_one_write_before_it_is_sent() -> None:
+@pytest.mark.parametrize(
+    ("mark", "expected"),
+    [
+        pytest.param(None, Management.UNMARKED, id="no mark"),
+        pytest.param(InstallationMark(), Management.UNMARKED, id="an empty mark"),
+        pytest.param(MINE, Management.OURS, id="our mark"),
+        pytest.param(THEIRS, Management.FOREIGN, id="another's mark"),
+        pytest.param(InstallationMark("theirs", MINE.lease), Management.INHERITED, id="handed over to us"),
+        pytest.param(InstallationMark("mine", THEIRS.lease), Management.FOREIGN, id="handed over by us"),
+        pytest.param(InstallationMark("theirs"), Management.FOREIGN, id="without a Lease"),
+    ],
+)
+def test_the_mark_names_the_installation_that_manages_a_job(
+    mark: InstallationMark | None, expected: Management
+) -> None:
+    assert management(Status(installation=mark), MINE) is expected
+
+
+def test_a_new_job_is_dispatched_by_the_plan_whose_status_has_our_mark() -> None:
     made = planned(a_job())
 
-    assert made.actions == ()
+    assert [type(one) for one in made.actions] == [PutRecord, Dispatch]
     assert made.status.installation == MINE
     assert (made.status.phase, made.status.attempt, made.status.dispatch_time) == (Phase.QUEUED, 1, NOW)
 
 
-def test_a_job_whose_dispatch_is_stored_is_sent_and_needs_no_second_write() -> None:
-    job = a_job(planned(a_job()).status, Management.OURS)
-
-    made = planned(job, Observation(unsent=True))
-
-    assert [type(one) for one in made.actions] == [PutRecord, Dispatch]
-    assert (made.status, made.events) == (job.status, ())
-
-
 @pytest.mark.parametrize("epoch_age_seconds", [0.0, 1e9], ids=["in-the-grace", "later"])
-def test_only_the_operator_that_stored_a_dispatch_sends_it_at_once(epoch_age_seconds: float) -> None:
-    """Another leader does not know whether it was sent, and searches for the message first."""
+def test_a_stored_dispatch_without_a_record_is_sent_again_only_if_missing(
+    epoch_age_seconds: float,
+) -> None:
     job = a_job(planned(a_job()).status, Management.OURS)
     seen = Observation(epoch_age_seconds=epoch_age_seconds)
 
     assert [type(one) for one in planned(job, seen).actions] == [PutRecord]
-    assert [type(one) for one in planned(job, replace(seen, unsent=True)).actions] == [PutRecord, Dispatch]
+
+
+def test_the_record_of_another_installation_stays_its_own_until_our_mark_is_stored() -> None:
+    """Both have dispatched a new job in one Redis: the status decides."""
+    seen = Observation(record=replace(RECORD, install_id="theirs"))
+
+    made = planned(a_job(), seen)
+
+    assert (made.actions, made.status.installation, made.again) == ((), MINE, True)
+    assert planned(a_job(made.status, Management.OURS), seen).actions == (PutRecord(1, "celery"),)
 
 
 def test_a_new_job_that_has_to_wait_is_marked_and_waits_for_its_turn_at_once() -> None:
@@ -70,20 +89,16 @@ def test_a_job_that_only_waits_for_its_turn_is_not_marked() -> None:
     waiting = plan(a_job(), Observation(), NOW, TIMING, admitted=False).status
     job = a_job(waiting)
 
-    assert planned(job, admitted=False).status is waiting
+    assert planned(job, admitted=False).status == waiting
     assert planned(job, admitted=False).wants_dispatch
     assert planned(job, admitted=True).status.installation == MINE
 
 
-def test_a_running_job_of_an_older_version_is_marked_at_once() -> None:
-    assert planned(a_job(QUEUED), Observation(record=RECORD), admitted=False).status.installation == MINE
+def test_a_mark_alone_is_no_reason_for_a_write() -> None:
+    """Otherwise an API server without the field would be asked to store it for ever."""
+    stored = replace(planned(a_job(QUEUED), Observation(record=RECORD)).status, installation=None)
 
-
-@pytest.mark.parametrize("spec", [{"cancel_requested": True, "cancel_confirmed": True}, {"suspend": True}], ids=str)
-def test_a_job_gets_no_action_before_its_mark_is_stored(spec: dict[str, bool]) -> None:
-    made = planned(a_job(QUEUED, **spec), Observation(record=RECORD))
-
-    assert (made.actions, made.status.installation) == ((), MINE)
+    assert planned(a_job(stored), Observation(record=RECORD)).status == stored
 
 
 def test_a_finished_job_gets_no_mark() -> None:
@@ -101,6 +116,7 @@ def test_an_inherited_attempt_without_a_record_in_our_redis_is_superseded() -> N
     made = planned(a_job(running, Management.INHERITED))
 
     assert (made.status.attempt, made.status.failures, made.status.installation) == (2, 0, MINE)
+    assert made.actions == ()  # attempt 2 is stored before it is dispatched
     assert next(one.reason for one in made.status.conditions if one.type == "Running") == "HandedOver"
     assert made.events[0] == Event("Normal", "TakenOver", "Installation mine has taken over from theirs")
 
@@ -118,10 +134,9 @@ def test_an_inherited_attempt_in_the_same_redis_continues() -> None:
     )
 
     made = planned(a_job(running, Management.INHERITED), seen)
-    after = planned(a_job(made.status, Management.OURS), seen)
 
     assert (made.status.attempt, made.status.installation) == (1, MINE)
-    assert after.actions == (PutRecord(1, "celery"),)
+    assert made.actions == (PutRecord(1, "celery"),)
 
 
 def test_an_inherited_backoff_continues() -> None:
@@ -184,37 +199,3 @@ def test_an_installation_that_takes_a_job_over_removes_the_condition() -> None:
 
     assert taken.installation == MINE
     assert taken.condition(ConditionType.CONTESTED) is None
-
-
-SHARD = InstallationMark("mine-1-of-2", "here/operator-1-of-2")
-
-
-def test_a_job_of_a_shard_of_another_count_is_not_reported() -> None:
-    job = a_job(replace(QUEUED, installation=MINE), Management.FOREIGN)
-
-    assert contested_report(job, SHARD, NOW) == Plan(job.status)
-
-
-def test_a_job_passes_from_shard_to_shard_without_an_event() -> None:
-    job = a_job(replace(QUEUED, installation=MINE), Management.PASSED_ON)
-
-    made = marked(job, plan(job, Observation(record=RECORD), NOW, TIMING, admitted=False), SHARD, admitted=False)
-
-    assert made.status.installation == SHARD
-    assert "TakenOver" not in [event.reason for event in made.events]
-
-
-def test_an_attempt_that_a_shard_stored_and_never_sent_is_sent_by_the_next_one() -> None:
-    """A shard that stops between both: the attempt is not a lost one, and no other is needed."""
-    stored = planned(a_job()).status
-    passed = a_job(stored, Management.PASSED_ON)
-    first = marked(passed, plan(passed, Observation(), NOW, TIMING, admitted=False), SHARD, admitted=False)
-    ours = a_job(first.status, Management.OURS)
-
-    waiting = plan(ours, Observation(), NOW, TIMING, admitted=True)
-    missing = plan(ours, Observation(missing=True), NOW, TIMING, admitted=True)
-
-    assert (first.status, first.actions, first.events) == (replace(stored, installation=SHARD), (), ())
-    assert waiting.actions == (PutRecord(1, "celery"),)
-    assert [type(one) for one in missing.actions] == [PutRecord, Dispatch]
-    assert {one.status.attempt for one in (waiting, missing)} == {1}

@@ -29,10 +29,10 @@ def test_a_link_path_or_make_target_that_does_not_exist_is_reported() -> None:
 
 
 def test_a_link_to_a_heading_that_does_not_exist_is_reported() -> None:
-    page = "# A\n[here](#a) [nowhere](#b) [there](helm.md#shards) [no](helm.md#shard)"
+    page = "# A\n[here](#a) [nowhere](#b) [there](helm.md#one-operator-for-each-namespace) [no](helm.md#part)"
     assert list(pages.dead_references({"docs/a.md": page}, CHECKOUT, set())) == [
         "docs/a.md: this page has no heading #b",
-        "docs/a.md: helm.md has no heading #shard",
+        "docs/a.md: helm.md has no heading #part",
     ]
 
 

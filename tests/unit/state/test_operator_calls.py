@@ -14,7 +14,7 @@ from reconstruction_operator.planning import actions
 from reconstruction_operator.planning.actions import Action
 from reconstruction_operator.state import operator_calls
 from reconstruction_operator.state.errors import DeposedError, UnexpectedReplyError
-from reconstruction_operator.state.operator_calls import FORGET_MAX_ATTEMPTS, Leader, Sight
+from reconstruction_operator.state.operator_calls import FORGET_MAX_ATTEMPTS, Leader
 from reconstruction_operator.state.replies import Epoch
 from reconstruction_operator.state.timeline import LookCounts
 
@@ -89,20 +89,6 @@ def test_of_thousands_of_attempts_the_newest_are_forgotten() -> None:
 
     assert len(claims) == FORGET_MAX_ATTEMPTS
     assert (claims[0], claims[-1]) == ("claim:job-4001", "claim:job-5000")
-
-
-@pytest.mark.parametrize(
-    ("rest", "expected"),
-    [
-        pytest.param(["", "9000"], None, id="never"),
-        pytest.param(["4000", "9000"], 5.0, id="seconds ago"),
-        pytest.param(["9500", "9000"], 0.0, id="a clock that was set back"),
-    ],
-)
-def test_how_long_ago_etcd_was_restored(rest: list[str], expected: float | None) -> None:
-    call = operator_calls.note_version(Keys(), version=5, sight=Sight.LIST, **LEADER)
-
-    assert call.read(["ok", *rest]) == expected
 
 
 def test_an_epoch_is_read_with_its_times_and_looks() -> None:

@@ -7,6 +7,5 @@
 | `listing`, `watch`, `feed` | lists, kopf's watch, and what the cache gets from both |
 | `cache`, `counts`, `work_queue` | the newest version of every job, their numbers, and the jobs to reconcile |
 | `lease` | leader election, which also writes the Lease |
-| `installation`, `neighbours` | this installation, and the others that manage jobs of the same namespaces |
-| `history` | detects a restore of etcd |
+| `installation` | this installation: its id, its Lease and its namespaces |
 """

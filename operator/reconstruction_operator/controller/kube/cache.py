@@ -17,7 +17,6 @@ from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.controller.kube.counts import IN_FLIGHT, Counts
 from reconstruction_operator.controller.kube.work_queue import Timers, Turn, WorkQueue
 from reconstruction_operator.planning.rules import finished
-from reconstruction_operator.planning.shards import WHOLE, Shard
 from reconstruction_operator.planning.types import Job, Management
 
 _TOMBSTONES = 10_000  # uids of deleted objects: the response to a patch may arrive after the deletion
@@ -33,12 +32,10 @@ class Cache:
         self,
         *,
         management: Callable[[Status], Management] = lambda _: Management.OURS,
-        shard: Shard = WHOLE,
         monotonic: Callable[[], float] = time.monotonic,
         utc_now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._management = management
-        self._shard = shard
         self._monotonic = monotonic
         self._utc_now = utc_now
         self._jobs: dict[str, Job] = {}  # by uid
@@ -112,15 +109,15 @@ class Cache:
         return key
 
     def wants(self, key: JobKey, version: int) -> bool:
-        """Whether the object belongs to this shard, and that version is newer than the cached one."""
+        """Whether that version of the object is newer than the cached one."""
         self.newest = max(self.newest, version)
         known = self._jobs.get(key.uid)
-        if key.uid in self._tombstones or not self._shard.has(key.uid):
+        if key.uid in self._tombstones:
             return False
         return known is None or version > known.version
 
     def store(self, job: Job) -> None:
-        """Store a job of this shard. Enqueue it if anything changed.
+        """Store a job. Enqueue it if anything changed.
 
         A status that `writes` announced is not a change, in the response to the patch or in its watch event, which may come first.
         A job that had finished before it was first seen is enqueued only if work may remain.
@@ -142,8 +139,6 @@ class Cache:
 
     def remove(self, key: JobKey) -> None:
         """Remove a job whose object was deleted."""
-        if not self._shard.has(key.uid):
-            return
         last = self._jobs.get(key.uid)
         if last is not None:
             self._deleted[key.uid] = last
@@ -162,16 +157,8 @@ class Cache:
         self._queue.discard(key)
         self.timers.cancel(key)
 
-    def classify_again(self) -> None:
-        """Decide again which jobs are ours, and enqueue those that change: other installations started or ended."""
-        for job in list(self):
-            management = self._management(job.status)
-            if management is not job.management:
-                self._replace(job.key, replace(job, management=management))
-                self.enqueue(job.key)
-
     def take_handed_over(self) -> list[Job]:
-        """Take the jobs that another installation took over since the last call."""
+        """Take the jobs that another installation has marked since the last call."""
         taken = list(self._handed_over.values())
         self._handed_over.clear()
         return taken
@@ -260,10 +247,8 @@ class Cache:
     def _replace(self, key: JobKey, job: Job | None) -> None:
         old = self._jobs.pop(key.uid, None)
         self._unfinished.pop(key.uid, None)
-        if old is not None and job is not None and job.contested:
-            marked_anew = old.status.installation not in (None, job.status.installation)
-            if old.management is Management.OURS or marked_anew:
-                self._handed_over[key.uid] = job
+        if old is not None and job is not None and job.contested and old.status.installation != job.status.installation:
+            self._handed_over[key.uid] = job
         if old is not None:
             self.counts.remove(old)
         self._active.pop(key.uid, None)

@@ -22,7 +22,6 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from reconstruction_operator.controller.kube import answers, bodies, listing, objects
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.client import Api, ApiError
-from reconstruction_operator.planning.shards import WHOLE, Shard
 
 _log = logging.getLogger(__name__)
 
@@ -40,14 +39,12 @@ class Feed:
         api: Api,
         cache: Cache,
         namespaces: Sequence[str],
-        shard: Shard = WHOLE,
         *,
         completed: Callable[[], None] = lambda: None,
     ) -> None:
         self._api = api
         self._completed = completed
         self._cache = cache
-        self._shard = shard
         self._paths = [objects.collection_path(namespace) for namespace in namespaces or (None,)]
         self._listing: dict[str, asyncio.Task[int]] = {}  # lists in progress, by path
         self._unlisted = set(self._paths)
@@ -60,8 +57,6 @@ class Feed:
         path = next((one for one in self._paths if request.url.path.endswith(one)), None)
         if path is None:
             return await handler(request)
-        if self._shard.selector:  # a server that does not know the parameter sends all jobs
-            request.url = request.url.update_query(shardSelector=self._shard.selector)
         if "watch" in request.url.query:
             response = await handler(request)
             if response.status == HTTPStatus.OK:
@@ -174,7 +169,7 @@ class Feed:
         """Store the jobs of a list. Return its version, which is that of the first page: later ones may be newer."""
         version = 0
         try:
-            async for page in listing.pages(self._api, path, self._shard, tries=tries, **selector):
+            async for page in listing.pages(self._api, path, tries=tries, **selector):
                 version = version or page.version
                 for body in page.items:
                     self.take(body)

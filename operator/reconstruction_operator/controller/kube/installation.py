@@ -15,7 +15,6 @@ from reconstruction_operator.api.status import InstallationMark
 from reconstruction_operator.contract.records import Record
 from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.controller.kube.client import Api, ApiError
-from reconstruction_operator.planning.shards import WHOLE, Shard, related
 from reconstruction_operator.planning.types import Job
 
 _log = logging.getLogger(__name__)
@@ -36,17 +35,6 @@ class Installation:
     id: str
     namespaces: Sequence[str] = ()
     lease: str = "/".join(_USUAL_LEASE)  # namespace/name
-    shard: Shard = WHOLE  # id and Lease end in its suffix
-
-    @classmethod
-    def of(cls, base_id: str, base_lease: tuple[str, str], namespaces: Sequence[str], shard: Shard) -> Installation:
-        """Return a shard of the installation with that id and Lease (namespace, name)."""
-        return cls(base_id + shard.suffix, namespaces, "/".join(base_lease) + shard.suffix, shard)
-
-    def siblings(self) -> list[InstallationMark]:
-        """Return the marks of all shards that may have managed this shard's jobs under another number of shards."""
-        base_id, base_lease = self.id.removesuffix(self.shard.suffix), self.lease.removesuffix(self.shard.suffix)
-        return [InstallationMark(base_id + one.suffix, base_lease + one.suffix) for one in self.shard.others()]
 
     @property
     def mark(self) -> InstallationMark:
@@ -54,14 +42,9 @@ class Installation:
         return InstallationMark(self.id, self.lease)
 
     def was_taken_over(self, job: Job) -> bool:
-        """Whether another installation has taken over the job. Until then the job's mark has our id.
-
-        False for another shard of this installation, where the job's attempt continues.
-        """
+        """Whether another installation manages the job. While it is only handed over, its mark has our id."""
         mark = job.status.installation
-        if mark is None or mark.id == self.id or related(mark.lease, self.lease):
-            return False
-        return job.contested
+        return mark is not None and mark.id != self.id and job.contested
 
     def owns(self, record: Record) -> bool:
         """Whether the record is of a job that this installation manages."""

@@ -20,7 +20,6 @@ from typing import Any, Final
 
 from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.controller.kube.client import Api, ApiError
-from reconstruction_operator.controller.kube.history import History
 from reconstruction_operator.controller.kube.objects import EventSubject
 from reconstruction_operator.telemetry import metrics
 
@@ -119,8 +118,6 @@ class LeaderElection:
     duration_seconds: float
     monotonic: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    history: History = field(default_factory=History)
-    _newest: int = field(default=0, init=False)  # newest resource version of the Lease
     # Looks that Redis has counted; the Lease keeps the number for the next leader
     looks: int = field(default=0, init=False)
     _sighting: Sighting | None = field(default=None, init=False)
@@ -256,9 +253,6 @@ class LeaderElection:
         return {**known, "annotations": {**(known.get("annotations") or {}), LOOKS: str(self.looks)}}
 
     def _saw(self, lease: dict[str, Any], now: float) -> None:
-        version = objects.version_of(lease)
-        if self.history.continues("the Lease", version, self._newest):
-            self._newest = version
         record = LeaseRecord.of(lease)
         self._lease = lease
         self.looks = max(self.looks, looks_of(lease))

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase
 from reconstruction_operator.controller.kube import answers, bodies, objects
 from reconstruction_operator.controller.kube.client import Api, ApiError
-from reconstruction_operator.planning.shards import WHOLE, Shard
 from reconstruction_operator.planning.times import backoff
 
 UNFINISHED: Final = ",".join(f"status.phase!={phase}" for phase in Phase if phase.finished)
@@ -21,22 +19,12 @@ _BACKOFF_SECONDS: Final = 0.2  # before the next try of a page; doubles
 _BACKOFF_MAX_SECONDS: Final = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class JobListing:
-    """The jobs that existed at resource version `version` of the API server (0: unknown)."""
+async def pages(api: Api, path: str, *, tries: int = 1, **params: str) -> AsyncIterator[bodies.Page]:
+    """Yield the pages of a list of the jobs below a path, in their newest state (no resource version is sent).
 
-    keys: frozenset[JobKey]
-    version: int
-
-
-async def pages(
-    api: Api, path: str, shard: Shard = WHOLE, *, tries: int = 1, **params: str
-) -> AsyncIterator[bodies.Page]:
-    """Yield the pages of a list of the shard's jobs below a path, in their newest state (no resource version is sent).
-
-    Raises ApiError if all tries of a page failed. An API server that does not know shards returns all jobs.
+    Raises ApiError if all tries of a page failed.
     """
-    query = {"limit": str(answers.PAGE), **params} | ({"shardSelector": shard.selector} if shard.selector else {})
+    query = {"limit": str(answers.PAGE), **params}
     token = ""
     while True:
         page = await _page(api, path, query | ({"continue": token} if token else {}), tries)
@@ -59,16 +47,14 @@ async def _page(api: Api, path: str, query: Mapping[str, str], tries: int) -> bo
             await asyncio.sleep(max(error.retry_after_seconds or 0.0, pause))
 
 
-async def list_jobs(api: Api, namespaces: Sequence[str], shard: Shard = WHOLE) -> JobListing:
-    """List the existing jobs of the shard. Raises ApiError if a page failed."""
+async def list_jobs(api: Api, namespaces: Sequence[str]) -> frozenset[JobKey]:
+    """List the existing jobs. Raises ApiError if a page failed."""
     found: set[JobKey] = set()
-    versions = []
     for namespace in namespaces or (None,):
-        async for page in pages(api, objects.collection_path(namespace), shard, accept=_METADATA):
+        async for page in pages(api, objects.collection_path(namespace), accept=_METADATA):
             heads = (bodies.head(item) for item in page.items)
-            found.update(head.key for head in heads if head is not None and shard.has(head.key.uid))
-            versions.append(page.version)
-    return JobListing(frozenset(found), min(versions))
+            found.update(head.key for head in heads if head is not None)
+    return frozenset(found)
 
 
 async def newest_version(api: Api, namespaces: Sequence[str]) -> int:

@@ -13,5 +13,4 @@
 | `sweeper` | carries out resyncs, and finds orphans |
 | `orphans` | cleans up after deleted objects |
 | `brake` | holds deletions that a loss of data may have caused |
-| `inheritance` | takes over what shards under another number of shards left |
 """

@@ -36,9 +36,8 @@ class Admission:
     window: scheduling.DispatchWindow
     rules: Rules = field(default_factory=Rules)
     _waiting: WaitingJobs = field(default_factory=WaitingJobs, init=False)
-    # Queues of the jobs that were admitted and not planned since, and of those whose dispatch is being stored
+    # Queues of the jobs that were admitted and not planned since
     _admitted: dict[JobKey, str] = field(default_factory=dict, init=False)
-    _promised: dict[JobKey, str] = field(default_factory=dict, init=False)
     _queued: QueuedJobs = field(default_factory=QueuedJobs, init=False)
     # The stored status of each job when its message was sent
     _sent: dict[JobKey, Status] = field(default_factory=dict, init=False)
@@ -55,7 +54,6 @@ class Admission:
         for known in (
             self._waiting,
             self._admitted,
-            self._promised,
             self._sent,
             self._reasons,
             self._totals,
@@ -119,20 +117,8 @@ class Admission:
         """Whether the job may be dispatched now. Consumes its admission."""
         return self._admitted.pop(key, None) is not None
 
-    def promise(self, job: Job, *, promised: bool) -> None:
-        """Note whether the job's message waits until its dispatch is stored. If so, the job keeps its admission until it is sent."""
-        if promised:
-            self._promised[job.key] = job.queue
-        else:
-            self._promised.pop(job.key, None)
-
-    def is_promised(self, key: JobKey) -> bool:
-        """Whether the job's message is to be sent when its dispatch is stored."""
-        return key in self._promised
-
     def sent(self, key: JobKey) -> None:
         """Note that the job's message was sent. Until its next status is stored, it counts as in flight here."""
-        self._promised.pop(key, None)
         job = self.cache.get(key)
         if job is not None:
             self._sent[key] = job.status
@@ -143,7 +129,7 @@ class Admission:
         self._stop_waiting(key)
         self._hold(key, held=False)
         self._queued.remove(key)
-        for known in (self._admitted, self._promised, self._sent):
+        for known in (self._admitted, self._sent):
             known.pop(key, None)
 
     @property
@@ -163,7 +149,7 @@ class Admission:
         if not self.queues.known or self.queues.paused:
             return ()
         self._drop_stored()
-        load = self._with_jobs(self._load(now))
+        load = self._with_jobs(self._load())
         room = scheduling.Room(load, self.window, self.rules.quotas)
         self._pauses.log(self._waiting.in_queue, self.queues, room)
         most = {group: self._most(group, room) for group in self._waiting.groups} if room.total > 0 else {}
@@ -234,26 +220,26 @@ class Admission:
                     key, group.queue, job.created, quarantine=group.quarantine, again=group.again, high=group.high
                 )
 
-    def _load(self, now: float) -> scheduling.Load:
-        """Return the messages in Redis, and those that are admitted or promised and not sent yet.
+    def _load(self) -> scheduling.Load:
+        """Return the messages in Redis, and those that are admitted and not sent yet.
 
         In a queue without workers only messages of attempts count. Orders to delete files may wait there for any time, and
         must not take the room of all other queues.
         """
         served = self.queues.served
-        soon = self._promised | self._admitted
+        soon = self._admitted
         left = {key: queue for key, queue in self._queued.items() if queue not in served and key not in soon}
         messages = Counter({queue: number for queue, number in self.queues.messages.items() if queue in served})
         messages.update(left.values())
         messages.update(soon.values())
         in_redis = sum(size for queue, size in self.queues.bytes.items() if queue in served)
-        waiting = self._queued.waiting(now, soon, most_ahead=self.window.namespace)
+        waiting = self._queued.waiting(soon)
         return scheduling.Load(messages, in_redis + sum(map(self._weigh, (*left, *soon))), waiting)
 
     def _with_jobs(self, load: scheduling.Load) -> scheduling.Load:
         """Return the load with the jobs in flight, by namespace."""
         # The cache counts the jobs that are stored as in flight.
-        known = map(self.cache.get, {*self._sent, *self._admitted, *self._promised})
+        known = map(self.cache.get, {*self._sent, *self._admitted})
         soon = [job for job in known if job is not None and job.status.phase not in IN_FLIGHT]
         in_flight = self.cache.counts.in_flight() + Counter(job.key.namespace for job in soon)
         of_high = Counter(job.key.namespace for job in soon if job.spec.priority == HIGH)
@@ -272,7 +258,7 @@ class Admission:
 
     def _quarantines_soon_in_flight(self) -> Iterator[scheduling.Quarantine]:
         """Return the quarantines of jobs that were admitted or sent and whose stored status does not show it yet."""
-        for key in (*self._admitted, *self._promised, *self._sent):
+        for key in (*self._admitted, *self._sent):
             job = self.cache.get(key)
             its = scheduling.quarantine(job.queue, job.status) if job is not None else None
             if its is not None:

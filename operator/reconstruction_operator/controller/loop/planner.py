@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from functools import partial
+from typing import Any, Final
 
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.api.status import Phase, Status
+from reconstruction_operator.api.status import InstallationMark, Phase
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.loop.admission import Admission
-from reconstruction_operator.controller.loop.bystander import Bystander
 from reconstruction_operator.controller.loop.preflight import Preflight
 from reconstruction_operator.controller.redis_view.catalogue import Catalogue
-from reconstruction_operator.planning import plan
-from reconstruction_operator.planning.actions import Dispatch
+from reconstruction_operator.planning import installations, plan
 from reconstruction_operator.planning.types import Job, Observation, Plan, Timing
 from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
 
 _NOT_BEGUN: Final = (None, Phase.PENDING, Phase.QUEUED)
-_STORING_SECONDS: Final = 5.0  # how long an observation may be used for a dispatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,81 +33,46 @@ class Planned:
     plan: Plan
 
 
-class _Storing(NamedTuple):
-    """A dispatch that follows once its status is stored. `until`: how long it needs no second observation."""
-
-    planned: Planned
-    status: Status
-    until: float
-
-
 @dataclass(eq=False)
 class Planner:
-    """Plans jobs with the help of admission and bystander. A job that cannot be planned is passed to `failed` and skipped."""
+    """Plans jobs with the help of admission. A job that cannot be planned is passed to `failed` and skipped."""
 
     cache: Cache
     admission: Admission
     preflight: Preflight
     catalogue: Catalogue
-    bystander: Bystander
+    mark: InstallationMark
     timing: Timing
     failed: Callable[[JobKey], None]
     monotonic: Callable[[], float]
-    _storing: dict[JobKey, _Storing] = field(default_factory=dict, init=False)
 
     def plan(self, observed: Iterable[tuple[Job, Observation]], now: datetime) -> list[Planned]:
         """Plan these jobs, and dispatch those that admission admits."""
         return self._admit(self._plan(observed, now), now)
 
-    def ready(self, jobs: Iterable[Job]) -> dict[JobKey, Planned]:
-        """Return the plans of the jobs whose dispatch was just stored: they need no second observation.
-
-        Jobs whose spec has changed since are excluded. The script that writes the record checks what Redis holds.
-        """
-        found = {}
-        for job in jobs:
-            known = self._storing.pop(job.key, None)
-            if known is None or not self.admission.is_promised(job.key) or self.monotonic() > known.until:
-                continue
-            before = known.planned.job
-            if job.status == known.status and (job.generation, job.deleting) == (before.generation, before.deleting):
-                found[job.key] = replace(known.planned, job=job)
-        return found
-
     def clear(self) -> None:
         """Drop all state: a new tenure begins."""
-        self._storing.clear()
         self.preflight.clear()
 
     def forget(self, key: JobKey) -> None:
         """Drop a deleted job."""
-        self._storing.pop(key, None)
         self.admission.forget(key)
         self.preflight.forget(key)
 
     def _plan(self, observed: Iterable[tuple[Job, Observation]], now: datetime) -> list[Planned]:
         planned = []
         for job, one in observed:
-            unsent = self.admission.is_promised(job.key)
-            admitted = self.admission.take(job.key) or unsent
+            admitted = self.admission.take(job.key)
             known = self._observed_elsewhere(job)
-            # Most jobs need no copy, and a copy is slow.
-            seen = replace(one, unsent=unsent, **known) if known or unsent else one
+            seen = replace(one, **known) if known else one  # most jobs need no copy, and a copy is slow
+            make = partial(plan.plan, seen=seen, now=now, timing=self.timing, admitted=admitted)
             try:
-                made = plan.plan(job, seen, now, self.timing, admitted=admitted)
+                made = installations.marked(job, self.mark, make)
             except Exception:  # noqa: BLE001  # one bad job never stops the others
                 metrics.RECONCILE_ERRORS.labels("plan").inc()
                 _log.exception("%s could not be planned", job.key)
                 self.failed(job.key)
                 continue
-            dispatches = any(isinstance(action, Dispatch) for action in made.actions)
-            made, wanted = self.bystander.marked(job, made, admitted=admitted), made
-            self.admission.promise(job, promised=dispatches and (unsent or made is not wanted))
-            if dispatches and made is not wanted:
-                follows = Planned(job, one, Plan(made.status, wanted.actions))
-                self._storing[job.key] = _Storing(follows, made.status, self.monotonic() + _STORING_SECONDS)
-            else:
-                self._storing.pop(job.key, None)
             self.admission.planned(job, made, held=bool(seen.no_model) and made.status.phase is Phase.PENDING)
             self.preflight.planned(job, made.status)
             planned.append(Planned(job, one, made))

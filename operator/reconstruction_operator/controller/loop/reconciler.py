@@ -20,10 +20,10 @@ from redis.exceptions import RedisError
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.controller import transition_log
 from reconstruction_operator.controller.kube.cache import Cache
+from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.kube.lease import LeaderElection
 from reconstruction_operator.controller.loop.actor import Actor, ActResults, JobActions
 from reconstruction_operator.controller.loop.admission import Admission
-from reconstruction_operator.controller.loop.brake import Brake
 from reconstruction_operator.controller.loop.bystander import Bystander
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.planner import Planned, Planner
@@ -45,7 +45,6 @@ _IDLE_SECONDS: Final = 1.0  # the longest time without a round
 _BACKOFF_SECONDS: Final = 1.0  # after a job's failure; doubles
 _BACKOFF_MAX_SECONDS: Final = 60.0
 _REDIS_PAUSE_SECONDS: Final = 0.5  # after Redis failed
-_HELD_SECONDS: Final = 60.0  # between two looks at a job whose deletion is held, perhaps for a day
 
 
 @dataclass(eq=False)
@@ -59,16 +58,16 @@ class Reconciler:
     writer: StatusWriter
     admission: Admission
     orphans: Orphans
-    brake: Brake
     timing: Timing
     batch_seconds: float
-    bystander: Bystander
+    installation: Installation
     preflight: Preflight
     monotonic: Callable[[], float] = time.monotonic
     _fence: int | None = field(default=None, init=False)  # token of the current tenure
     _failures: dict[JobKey, int] = field(default_factory=dict, init=False)
     _skipped: set[JobKey] = field(default_factory=set, init=False)  # jobs of another controller that were logged
     _planner: Planner = field(init=False)
+    _bystander: Bystander = field(init=False)
     _round_at: float = field(init=False)
     _began_at: float = field(default=-math.inf, init=False)  # start of the newest round
     _took_seconds: float = field(default=0.0, init=False)  # duration of the newest round
@@ -79,11 +78,12 @@ class Reconciler:
             self.admission,
             self.preflight,
             self.view.catalogue,
-            self.bystander,
+            self.installation.mark,
             self.timing,
             self._retry_later,
             self.monotonic,
         )
+        self._bystander = Bystander(self.installation, self.cache, self.writer, self.admission, self.orphans)
         self._round_at = self.monotonic()
 
     @property
@@ -185,7 +185,7 @@ class Reconciler:
         if self.cache.queued:
             self.cache.changed.set()
         found = [job for key in keys if (job := self.cache.get(key)) is not None]
-        self.bystander.report_contested(job for job in found if job.contested)
+        self._bystander.report_contested(job for job in found if job.contested)
         jobs = [job for job in found if self._ours(job)]
         if not jobs:
             return
@@ -216,7 +216,7 @@ class Reconciler:
             self._skipped.discard(key)
             self._planner.forget(key)
         self.orphans.add_deleted(deleted, now)
-        self.bystander.release(now)
+        self._bystander.release(now)
         await self.orphans.round(fence, now)
 
     async def _one_at_a_time(self, jobs: Sequence[Job], fence: int) -> None:
@@ -234,25 +234,20 @@ class Reconciler:
 
     async def _batch(self, jobs: Sequence[Job], fence: int) -> None:
         view = self.view
-        ready = self._planner.ready(jobs)
-        others = [job for job in jobs if job.key not in ready]
-        subjects = [Subject(job.task, job.queue) for job in others]
+        subjects = [Subject(job.task, job.queue) for job in jobs]
         seen = await view.observer.observe(subjects)
-        pairs = zip(others, seen.observations, strict=True)
-        if seen.went_back or any(one.lacks(job) for job, one in pairs if not self.admission.is_promised(job.key)):
+        if seen.went_back or any(one.lacks(job) for job, one in zip(jobs, seen.observations, strict=True)):
             # Missing keys mean nothing if Redis has just lost its data, so check that first.
             if await view.connection.check(fence):
                 self._enqueue(jobs)
                 return
             seen = await view.observer.observe(subjects)
-        planned = [*ready.values(), *self._planner.plan(zip(others, seen.observations, strict=True), seen.now)]
+        planned = self._planner.plan(zip(jobs, seen.observations, strict=True), seen.now)
         if self.election.fence != fence:
             self._enqueue(jobs)
             return
         actions = [
-            JobActions(one.job.key, one.job, one.job.attempt, permitted)
-            for one in planned
-            if (permitted := self.brake.permitted(one.plan.actions))
+            JobActions(one.job.key, one.job, one.job.attempt, one.plan.actions) for one in planned if one.plan.actions
         ]
         results = await self.actor.act(actions, fence)
         for key, queue in results.ordered.items():
@@ -281,8 +276,7 @@ class Reconciler:
         if key in results.changed:
             self.cache.enqueue(key)
         if made.wake_at is not None:
-            least = 0.0 if self.brake.permitted(made.actions) == made.actions else _HELD_SECONDS
-            self.cache.enqueue_after(key, max(least, (made.wake_at - now).total_seconds()))
+            self.cache.enqueue_after(key, max(0.0, (made.wake_at - now).total_seconds()))
 
     def _enqueue(self, jobs: Sequence[Job]) -> None:
         for job in jobs:

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http import HTTPStatus
 from typing import Final
 
 from redis.exceptions import RedisError
@@ -21,17 +20,14 @@ from reconstruction_operator.api.identity import JobKey, TaskId
 from reconstruction_operator.controller.kube import listing
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.client import Api, ApiError
-from reconstruction_operator.controller.kube.history import History
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.kube.lease import LeaderElection
 from reconstruction_operator.controller.loop.brake import Brake
-from reconstruction_operator.controller.loop.inheritance import Inheritance
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.redis_view.resync import LOST_DATA, PERIOD
 from reconstruction_operator.controller.redis_view.view import RedisView
 from reconstruction_operator.planning.types import Job
 from reconstruction_operator.state import calls, errors, operator_calls, reads
-from reconstruction_operator.state.operator_calls import Sight
 from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
@@ -40,6 +36,10 @@ _PAGE: Final = 500
 _PIECE: Final = 5_000  # records that are handled before other tasks get a turn: about 3 ms
 _RETRY_SECONDS: Final = 2.0
 _FOLDER_BATCHES: Final = 100  # reports in one sweep: workers may add new ones meanwhile
+
+
+class RestoredError(Exception):
+    """The API server has lost data that this process has seen. It must start again without its cache."""
 
 
 @dataclass(eq=False)
@@ -51,8 +51,6 @@ class Sweeper:
     cache: Cache
     orphans: Orphans
     brake: Brake
-    history: History
-    inheritance: Inheritance
     election: LeaderElection
     installation: Installation
     sweep_seconds: float
@@ -86,29 +84,17 @@ class Sweeper:
             await requests.wait(pause)
 
     async def _begin(self, fence: int) -> None:
-        """Begin a tenure. The cache has every object, so only a version is read, to detect that etcd was restored meanwhile."""
-        await self.inheritance.take(fence)  # before `note`, which may release deletions that are held
+        """Begin a tenure. Raises RestoredError if the API server has lost data: a restore of etcd always ends a tenure."""
         self._list_at = self.monotonic() + self.list_seconds
         seen = self.cache.newest
-        await self._check(await listing.newest_version(self.api, self.installation.namespaces), seen, fence)
+        version = await listing.newest_version(self.api, self.installation.namespaces)
+        if 0 < version < seen:
+            raise RestoredError(
+                f"resource version {version} after {seen}: etcd was restored from a backup, so the cache is wrong"
+            )
         if self.view.connection.epoch_age_seconds(datetime.now(UTC)) < config.CANCEL_TTL_SECONDS:
             self._enqueue_finished_lately()  # Redis may have lost its data while no operator ran
         self._fence = fence
-
-    async def end_after_restore(self) -> None:
-        """Return when etcd was restored: the process then restarts, since all that it knows may be wrong."""
-        await self.history.restored.wait()
-        _log.critical(
-            "etcd was restored from a backup: the operator restarts without its cache, and deletes no files for a time"
-        )
-        fence = self.election.fence
-        if fence is not None:
-            try:
-                await self._note(1, Sight.RESTORED, fence)
-            except (RedisError, errors.ProtocolError) as error:
-                _log.warning(
-                    "The restore of etcd could not be recorded in Redis; the next list repeats the check: %s", error
-                )
 
     async def sweep(self, cause: str, fence: int) -> None:
         """Sweep once; raises RedisError, ApiError and DeposedError."""
@@ -118,9 +104,6 @@ class Sweeper:
             self.list_again()
         enqueued = self.cache.enqueue_unfinished(self._waits if cause == PERIOD else None)
         is_due = self.cache.relisted or self.monotonic() >= self._list_at
-        if is_due or self.inheritance.waiting:
-            await self.inheritance.take(fence)  # before `note`, which may release deletions that are held
-        await self._note(self.cache.newest, Sight.BODY, fence)
         if cause == LOST_DATA:
             self._enqueue_finished_lately()
         listed = reads.list_records(self.view.keys, self.installation.id, self.cache.ids())
@@ -138,10 +121,9 @@ class Sweeper:
             len(unknown),
         )
         if unknown or is_due:
-            await self._compare(recorded, fence)
+            await self._compare(recorded)
         if is_due or not self.brake.holds:
-            for install_id in (self.installation.id, *self.inheritance.givers):
-                await self._take_folder_reports(install_id, fence)
+            await self._take_folder_reports(fence)
 
     def _waits(self, job: Job) -> bool:
         """Whether the job only waits in the API server: Redis holds nothing of it, and it was planned since it was first seen."""
@@ -165,27 +147,6 @@ class Sweeper:
             given += [one.key.job_id for one in jobs if one is not None and self.installation.was_taken_over(one)]
         return given
 
-    async def _note(self, version: int, sight: Sight, fence: int) -> None:
-        call = operator_calls.note_version(
-            self.view.keys, version=version, sight=sight, fence=fence, install_id=self.installation.id
-        )
-        self.brake.note(await calls.arun(self.view.state, call))
-
-    async def _list(self, fence: int) -> frozenset[JobKey]:
-        """List the existing jobs. Raises ApiError if the API server has lost data: then its list proves nothing."""
-        seen = self.cache.newest
-        found = await listing.list_jobs(self.api, self.installation.namespaces, self.installation.shard)
-        await self._check(found.version, seen, fence)
-        return found.keys
-
-    async def _check(self, version: int, seen: int, fence: int) -> None:
-        """Compare the version of a list with the newest that was `seen` before it."""
-        if not self.history.continues("the jobs", version, seen):
-            raise ApiError(
-                HTTPStatus.GONE, "Expired", "the list of jobs is older than data seen before: was etcd restored?"
-            )
-        await self._note(version, Sight.LIST if version else Sight.BODY, fence)
-
     def _enqueue_finished_lately(self) -> None:
         """Enqueue the jobs that finished lately: Redis may have data from when they ran, such as cancel flags and messages."""
         since = datetime.now(UTC) - timedelta(seconds=config.CANCEL_TTL_SECONDS)
@@ -194,18 +155,13 @@ class Sweeper:
             if job.finished and ended is not None and ended >= since:
                 self.cache.enqueue_later(job.key)
 
-    async def _take_folder_reports(self, install_id: str, fence: int) -> None:
-        """Read the job folders that workers report after Redis lost data. A folder whose job has no object is an orphan.
-
-        `install_id`: whose folders they are, ours or those of a shard that has ended.
-        """
-        own, shard = install_id == self.installation.id, self.installation.shard
-        found_in = "job folders" if own else f"job folders of {install_id}"
+    async def _take_folder_reports(self, fence: int) -> None:
+        """Read the job folders that workers report after Redis lost data. A folder whose job has no object is an orphan."""
+        install_id = self.installation.id
         for _ in range(_FOLDER_BATCHES):
-            found = await calls.arun(self.view.state, reads.list_folders(self.view.keys, install_id))
-            reported = {job_id: record for job_id, record in found.items() if own or shard.has(job_id)}
+            reported = await calls.arun(self.view.state, reads.list_folders(self.view.keys, install_id))
             if not reported:
-                self.brake.admit(found_in, (), 0)
+                self.brake.admit("job folders", (), 0)
                 return
             known = self.cache.ids()
             unknown = {
@@ -214,18 +170,18 @@ class Sweeper:
                 if record.install_id == install_id and job_id not in known
             }
             if unknown:
-                listed = {key.uid for key in await self._list(fence)}
+                listed = {key.uid for key in await listing.list_jobs(self.api, self.installation.namespaces)}
                 gone = {job_id: record for job_id, record in unknown.items() if job_id not in listed}
-                if not self.brake.admit(found_in, gone, len(reported)) and gone:
+                if not self.brake.admit("job folders", gone, len(reported)) and gone:
                     return  # the reports stay
                 if gone:
                     _log.info("Cleaning up the folders of %d deleted jobs whose records Redis lost", len(gone))
                 self.orphans.add_reported(gone, self.monotonic())
             dropped = operator_calls.drop_folders(
-                self.view.keys, job_ids=tuple(reported), of=install_id, fence=fence, install_id=self.installation.id
+                self.view.keys, job_ids=tuple(reported), fence=fence, install_id=install_id
             )
             await calls.arun(self.view.state, dropped)
-            if len(found) < reads.FOLDERS_BATCH:
+            if len(reported) < reads.FOLDERS_BATCH:
                 return
 
     async def _restore_records(self, recorded: frozenset[str], fence: int) -> None:
@@ -242,11 +198,11 @@ class Sweeper:
         for job in lost:
             (self.cache.enqueue_later if job.finished else self.cache.enqueue)(job.key)
 
-    async def _compare(self, recorded: Sequence[str], fence: int) -> None:
+    async def _compare(self, recorded: Sequence[str]) -> None:
         # A job that was in the cache before the list began and is not in the list was deleted: uids never come back.
         self.cache.relisted, self._list_at = False, self.monotonic()  # due until the list has succeeded
         before = {job.key for job in self.cache}
-        listed = await self._list(fence)
+        listed = await listing.list_jobs(self.api, self.installation.namespaces)
         self._list_at = self.monotonic() + self.list_seconds
         ids = {key.uid for key in listed}
         missed = {key.job_id: key for key in before - listed if self.cache.get(key) is not None}

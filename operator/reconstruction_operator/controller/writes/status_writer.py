@@ -18,7 +18,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
@@ -72,7 +72,6 @@ class StatusWriter:
     election: LeaderElection
     writes: WriteQueue
     events: EventRecorder
-    stored: Callable[[Status, Mapping[str, Any]], None] = lambda _wanted, _answer: None
     monotonic: Callable[[], float] = time.monotonic
     _refusing: bool = field(default=False, init=False)  # whether the server has no room, which is logged once
     _places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(IN_FLIGHT), init=False)
@@ -158,7 +157,6 @@ class StatusWriter:
         self.cache.put(body, objects.written(job, body, pending.status, after))
         if pending.again:
             self.cache.enqueue(pending.key)
-        self.stored(pending.status, body)
         self.events.record(job.key, pending.events)
         instruments.stored(job, pending.status)
         transition_log.log(job, pending.status, pending.events)

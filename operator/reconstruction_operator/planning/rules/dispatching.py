@@ -17,7 +17,7 @@ def decide(case: Case) -> Decision:
     """Ensure, as the last rule, that a message of the attempt is in its queue.
 
     - Every message waits until `scheduling` admits the job, so that the dispatch window holds.
-    - The dispatch of a job without our mark is stored before the message is sent: see `installations`.
+    - The status is written after the message was sent. If it is lost, the record shows that, or a second message is sent.
     - A job whose model no worker of its queue has is not dispatched: it would fail.
     - A message is sent again only if it is known to be missing, and not during the grace period in which a worker may register the attempt.
 
@@ -27,7 +27,7 @@ def decide(case: Case) -> Decision:
     due = case.stored.next_attempt_time
     if due is not None and due > case.now:
         return Decision(JobState.BACKOFF, with_attempt(case), wake=(due, *deadlines))
-    again = case.sent_at is not None or (case.stored.dispatch_time is not None and not case.seen.unsent)
+    again = case.sent_at is not None or case.stored.dispatch_time is not None
     if again:
         status = replace(
             with_attempt(case),

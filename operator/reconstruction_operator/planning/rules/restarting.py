@@ -1,4 +1,4 @@
-"""Restart: plans the next attempt. The status is stored before any action (write-ahead)."""
+"""Restart: plans the next attempt. Its number is stored before it is dispatched (write-ahead): the record may be lost."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ def decide(case: Case) -> Decision | None:
 
 
 def inherit(case: Case) -> Decision | None:
-    """Supersede an attempt that another installation sent before it handed the job over or ended, if our Redis has no record of it.
+    """Supersede an attempt that another installation sent before it handed the job over, if our Redis has no record of it.
 
-    That installation may have used another Redis. Shards of one installation share one: there a job without a record was never sent.
+    That installation may have used another Redis.
     """
     sent = case.stored.dispatch_time is not None or case.stored.worker is not None
     if case.job.management is not Management.INHERITED or case.wanted or not sent:

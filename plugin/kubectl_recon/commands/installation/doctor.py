@@ -260,7 +260,7 @@ def _deletions(seen: Examined) -> Check | None:
     metrics = seen.operator.metrics
     if metrics is None or not metrics.deletions_held:
         return None
-    text = "files of deleted jobs are kept, because too many are missing at once or etcd was restored"
+    text = "files of deleted jobs are kept, because too many are missing at once: was etcd restored?"
     return Check("Deletions", "bad", text, "find out why (docs/runbooks), then raise ORPHANS_AT_ONCE")
 
 

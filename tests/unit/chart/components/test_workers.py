@@ -308,7 +308,7 @@ def scaled_object(render: Render, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_pool_is_scaled_by_waiting_and_running_jobs(render: Render) -> None:
-    query = 'sum(max by (reconstruction_dev_shard, queue, phase) (reconstruction_queue_jobs{queue=~"(celery|large)(-high|-low)?"}))'
+    query = 'sum(max by (queue, phase) (reconstruction_queue_jobs{queue=~"(celery|large)(-high|-low)?"}))'
     metadata = {
         "serverAddress": "http://prometheus:9090",
         "query": query,

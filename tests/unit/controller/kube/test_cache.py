@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import InstallationMark, Phase, Status
 from reconstruction_operator.controller.kube.cache import Cache
-from reconstruction_operator.planning.shards import Shard
-from reconstruction_operator.planning.types import Management
+from reconstruction_operator.planning.installations import management
 
 from tests.support.jobs import make_body, make_key
 
@@ -143,40 +143,25 @@ def test_a_job_that_is_dropped_is_not_cleaned_up_and_may_return(cache: Cache) ->
 
 
 class Marks:
-    """Two installations: jobs of `here` are ours, those of `there` are not while it is alive."""
+    """Two installations: jobs of `here` are ours, those of `there` are not."""
 
     def __init__(self) -> None:
-        self.alive = True
-        self.cache = Cache(management=self.management)
+        self.cache = Cache(management=partial(management, mine=InstallationMark("here", "ns/here")))
 
-    def management(self, status: Status) -> Management:
-        mark = status.installation or InstallationMark()
-        if mark.id != "there":
-            return Management.OURS if mark.id else Management.UNMARKED
-        return Management.FOREIGN if self.alive else Management.INHERITED
-
-    def put(self, version: int, install_id: str, **status: Any) -> None:
-        self.cache.put(make_body(version=version, installation={"id": install_id, "lease": "ns/name"}, **status))
+    def put(self, version: int, where: str, **status: Any) -> None:
+        self.cache.put(make_body(version=version, installation={"id": where, "lease": f"ns/{where}"}, **status))
 
     def handed_over(self) -> list[JobKey]:
         return [job.key for job in self.cache.take_handed_over()]
 
 
-def test_a_job_of_another_installation_is_not_ours_until_that_one_ends() -> None:
+def test_a_job_of_another_installation_is_not_ours_and_is_no_demand() -> None:
     marks = Marks()
     marks.put(1, "there", phase="Queued")
-    marks.cache.take(10)
+
     job = marks.cache.get(KEY)
     assert (job.ours, job.contested, marks.cache.counts.contested) == (False, True, 1)
     assert not any(marks.cache.counts.demand().values())
-
-    marks.alive = False
-    marks.cache.classify_again()
-
-    job = marks.cache.get(KEY)
-    assert (job.ours, job.contested, marks.cache.counts.contested) == (True, False, 0)
-    assert marks.cache.counts.demand()[Phase.QUEUED] == {"celery": 1}
-    assert marks.cache.take(10) == [KEY]
 
 
 def test_a_finished_job_of_another_installation_is_not_counted() -> None:
@@ -197,31 +182,12 @@ def test_a_job_that_another_installation_marks_again_is_handed_over_once() -> No
     assert marks.handed_over() == []
 
 
-def test_a_job_that_another_installation_marks_first_was_never_ours() -> None:
+def test_a_new_job_that_another_installation_marks_first_may_have_been_sent_by_ours() -> None:
     marks = Marks()
     marks.cache.put(make_body())
     marks.put(2, "there")
 
-    assert marks.handed_over() == []
-
-
-def test_jobs_of_other_shards_never_enter_the_cache() -> None:
-    names = [f"{letter}-of-some-more" for letter in "abcdefghi"]
-    caches = [Cache(shard=Shard(number, 3)) for number in (1, 2, 3)]
-
-    for cache in caches:
-        for name in names:
-            cache.put(make_body(name))
-
-    assert sorted(uid for cache in caches for uid in cache.ids()) == sorted(make_key(name).uid for name in names)
-
-
-def test_deletions_of_other_shards_jobs_leave_no_trace() -> None:
-    cache = Cache(shard=next(shard for shard in (Shard(1, 2), Shard(2, 2)) if not shard.has(KEY.uid)))
-
-    cache.remove(KEY)
-
-    assert (cache.saw_deletion(KEY.job_id), cache.take_removed()) == (False, [])
+    assert marks.handed_over() == [KEY]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ import pytest
 from reconstruction_operator.controller.kube import answers, listing
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.feed import Feed
-from reconstruction_operator.planning.shards import WHOLE, Shard
 
 from tests.support.jobs import make_body, make_key
 from tests.support.servers.api_server import PATH, ApiServer
@@ -52,11 +51,11 @@ def server() -> ApiServer:
 
 
 @asynccontextmanager
-async def serve(server: ApiServer, shard: Shard = WHOLE) -> AsyncIterator[Watching]:
+async def serve(server: ApiServer) -> AsyncIterator[Watching]:
     """The server, and a feed that sends it requests."""
     cache = Cache()
     async with server.run() as api:
-        feed = Feed(api, cache, (), shard)
+        feed = Feed(api, cache, ())
         task = asyncio.create_task(feed.run())
         async with aiohttp.ClientSession(server.url, response_class=answers.Answer, middlewares=[feed]) as session:
             yield Watching(session, feed, cache)
@@ -243,13 +242,3 @@ async def test_a_deeply_nested_object_is_cut_and_stored(server: ApiServer, watch
     await watching.watch()
 
     assert {job.key.name for job in watching.cache} == {"deep", "after"}
-
-
-async def test_lists_and_watches_request_only_the_jobs_of_the_shard(server: ApiServer) -> None:
-    server.put("ADDED", make_body("new"))
-    async with serve(server, Shard(2, 3)) as watching:
-        await watching.list()
-        await watching.cache.complete.wait()
-        await watching.watch()
-
-    assert set(server.shards) == {Shard(2, 3).selector}

@@ -1,4 +1,4 @@
-"""Installation: its id, its shards, and the records and jobs that belong to it."""
+"""Installation: its id, and the records and jobs that belong to it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from reconstruction_operator import config
 from reconstruction_operator.api.status import InstallationMark, Status
 from reconstruction_operator.contract.records import Record
 from reconstruction_operator.controller.kube.installation import Installation, default_install_id
-from reconstruction_operator.planning.shards import WHOLE, Shard
 from reconstruction_operator.planning.types import Management
 
 from tests.support.jobs import make_job
@@ -48,29 +47,9 @@ def test_records_of_other_installations_and_namespaces_are_not_owned(
     assert Installation(install_id, namespaces).owns(record) is owned
 
 
-def test_a_shard_is_an_installation_of_its_own() -> None:
-    ours = Installation.of("id", ("system", "operator"), (), Shard(2, 3))
+def test_a_job_is_taken_over_by_another_installation() -> None:
+    job = replace(
+        make_job(Status(installation=InstallationMark("other", "system/other"))), management=Management.FOREIGN
+    )
 
-    assert (ours.id, ours.lease) == ("id-2-of-3", "system/operator-2-of-3")
-    assert Installation.of("id", ("system", "operator"), (), WHOLE) == Installation("id", (), "system/operator")
-
-
-def test_the_siblings_are_the_shards_of_other_counts() -> None:
-    marks = Installation.of("id", ("system", "operator"), (), Shard(1, 3)).siblings()
-
-    assert InstallationMark("id", "system/operator") in marks
-    assert InstallationMark("id-1-of-2", "system/operator-1-of-2") in marks
-    assert InstallationMark("id-2-of-3", "system/operator-2-of-3") not in marks
-
-
-@pytest.mark.parametrize(
-    ("mark", "taken"),
-    [
-        pytest.param(InstallationMark("other", "system/other"), True, id="another installation"),
-        pytest.param(InstallationMark("id-1-of-3", "system/operator-1-of-3"), False, id="a shard of ours"),
-    ],
-)
-def test_a_job_is_taken_over_by_another_installation_and_not_by_a_shard(mark: InstallationMark, *, taken: bool) -> None:
-    job = replace(make_job(Status(installation=mark)), management=Management.FOREIGN)
-
-    assert Installation.of("id", ("system", "operator"), (), Shard(1, 2)).was_taken_over(job) is taken
+    assert Installation("id", (), "system/operator").was_taken_over(job)

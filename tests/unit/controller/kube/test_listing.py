@@ -10,8 +10,7 @@ from aiohttp import test_utils, web
 from kubernetes.aio.client import Configuration
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.controller.kube.client import Api, ApiError, ClusterAccess
-from reconstruction_operator.controller.kube.listing import JobListing, list_jobs
-from reconstruction_operator.planning.shards import WHOLE, Shard
+from reconstruction_operator.controller.kube.listing import list_jobs
 
 PATH = "/apis/reconstruction.dev/v1alpha1"
 
@@ -40,9 +39,7 @@ class Server:
 async def listed() -> AsyncIterator[Any]:
     opened: list[Any] = []
 
-    async def listed_from(
-        pages: Mapping[tuple[str, str], dict[str, Any] | int], *namespaces: str, shard: Shard = WHOLE
-    ) -> Any:
+    async def listed_from(pages: Mapping[tuple[str, str], dict[str, Any] | int], *namespaces: str) -> Any:
         server = Server(pages)
         app = web.Application()
         app.router.add_get("/{path:.*}", server.answer)
@@ -50,7 +47,7 @@ async def listed() -> AsyncIterator[Any]:
         await running.start_server()
         api = Api(ClusterAccess(str(running.make_url("")).rstrip("/"), None, Configuration()))
         opened.extend([running, api])
-        return await list_jobs(api, namespaces, shard), server.asked
+        return await list_jobs(api, namespaces), server.asked
 
     yield listed_from
     for one in reversed(opened):
@@ -65,7 +62,7 @@ async def test_pages_are_followed_to_the_last_one(listed: Any) -> None:
         }
     )
 
-    assert found == JobListing(frozenset(JobKey("team", name, f"uid-{name}") for name in "abc"), 9)
+    assert found == frozenset(JobKey("team", name, f"uid-{name}") for name in "abc")
     assert [one.get("continue") for one in asked] == [None, "next"]
     assert all("PartialObjectMetadataList" in one["accept"] and "resourceVersion" not in one for one in asked)
 
@@ -80,34 +77,23 @@ async def test_the_oldest_version_of_several_namespaces_counts(listed: Any) -> N
         "blue",
     )
 
-    assert found == JobListing(frozenset({JobKey("red", "a", "uid-a"), JobKey("blue", "a", "uid-a")}), 11)
+    assert found == frozenset({JobKey("red", "a", "uid-a"), JobKey("blue", "a", "uid-a")})
 
 
 @pytest.mark.parametrize(
-    ("answer", "version"),
+    "answer",
     [
-        pytest.param(page(), 9, id="no job"),
-        pytest.param({"metadata": {"resourceVersion": "x"}, "items": None}, 0, id="no version and no items"),
-        pytest.param({"metadata": {}, "items": [{"metadata": {"name": "a"}}, {"metadata": None}]}, 0, id="no keys"),
+        pytest.param(page(), id="no job"),
+        pytest.param({"metadata": {"resourceVersion": "x"}, "items": None}, id="no version and no items"),
+        pytest.param({"metadata": {}, "items": [{"metadata": {"name": "a"}}, {"metadata": None}]}, id="no keys"),
     ],
 )
-async def test_a_response_without_jobs_lists_none(answer: dict[str, Any], version: int, listed: Any) -> None:
+async def test_a_response_without_jobs_lists_none(answer: dict[str, Any], listed: Any) -> None:
     found, _ = await listed({("/reconstructionjobs", ""): answer})
 
-    assert found == JobListing(frozenset(), version)
+    assert found == frozenset()
 
 
 async def test_a_page_that_fails_fails_the_list(listed: Any) -> None:
     with pytest.raises(ApiError, match="500 Broken"):
         await listed({("/reconstructionjobs", ""): page("a", more="next"), ("/reconstructionjobs", "next"): 500})
-
-
-async def test_a_shard_requests_its_jobs_and_drops_those_of_others(listed: Any) -> None:
-    shards = [Shard(number, 3) for number in (1, 2, 3)]
-    names = [f"{letter}-of-some-more" for letter in "abcdefghi"]
-
-    answers = [await listed({("/reconstructionjobs", ""): page(*names)}, shard=shard) for shard in shards]
-
-    assert [asked[0]["shardSelector"] for _, asked in answers] == [shard.selector for shard in shards]
-    assert sorted(key.name for found, _ in answers for key in found.keys) == names
-    assert all(found.keys for found, _ in answers)

@@ -1,4 +1,4 @@
-"""Bystander: reports on jobs of another installation are bounded, and attempts of jobs that it took over are stopped."""
+"""Bystander: jobs of another installation are reported, and attempts of jobs that it has marked are stopped."""
 
 from __future__ import annotations
 
@@ -71,16 +71,6 @@ def test_a_job_that_cannot_be_reported_does_not_stop_others(monkeypatch: pytest.
     world.bystander.report_contested([replace(theirs, key=make_key("bad")), theirs])
 
     assert len(world.offered) == 1
-
-
-def test_a_job_gets_at_most_ten_reports_if_its_manager_removes_each() -> None:
-    world = World()
-    job = replace(make_job(Status(installation=THEIRS)), management=Management.FOREIGN)
-
-    for _ in range(100):
-        world.bystander.report_contested([job])
-
-    assert len(world.offered) == 10
 
 
 def test_a_job_is_released_when_the_other_installation_has_marked_it() -> None:

@@ -5,15 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.api.status import Phase
+from reconstruction_operator.api.status import InstallationMark, Phase
 from reconstruction_operator.contract.announcement import ModelInfo
 from reconstruction_operator.contract.preflight import Checked, Verdict
 from reconstruction_operator.contract.records import Claim
 from reconstruction_operator.controller.kube.cache import Cache
-from reconstruction_operator.controller.kube.installation import Installation
-from reconstruction_operator.controller.loop.bystander import Bystander
 from reconstruction_operator.controller.loop.planner import Planned, Planner
 from reconstruction_operator.controller.loop.preflight import Preflight
 from reconstruction_operator.controller.redis_view.catalogue import Catalogue
@@ -24,6 +21,8 @@ from reconstruction_operator.state.replies import WorkerInfo
 from tests.support.controller.dispatch import make_admission
 from tests.support.jobs import NOON, make_body, make_key
 from tests.support.plans import TIMING
+
+MARK = InstallationMark("install", "here/operator")
 
 
 class Desk:
@@ -37,7 +36,6 @@ class Desk:
             self.cache.put(make_body(name))
         admission = make_admission(self.cache, **window)
         unused: Any = None  # no job is contested
-        bystander = Bystander(Installation("install"), self.cache, unused, admission, unused)
         self.catalogue = Catalogue()
         self.preflight = Preflight(self.cache, unused, unused, "install", 2.0, lambda: self.now)
         self.planner = Planner(
@@ -45,7 +43,7 @@ class Desk:
             admission,
             self.preflight,
             self.catalogue,
-            bystander,
+            MARK,
             TIMING,
             self.failed.append,
             lambda: self.now,
@@ -111,37 +109,11 @@ def test_a_job_that_cannot_be_planned_is_skipped_and_the_others_are_planned(capl
     assert "could not be planned" in caplog.text
 
 
-STORED = [
-    pytest.param({}, 0.0, True, id="as-it-was-planned"),
-    pytest.param({"generation": 2}, 0.0, False, id="and-the-spec-was-edited"),
-    pytest.param({"deletionTimestamp": "2026-03-01T12:00:00Z"}, 0.0, False, id="and-the-object-is-being-deleted"),
-    pytest.param({}, 6.0, False, id="late"),
-]
+def test_a_new_job_is_sent_and_its_first_status_has_our_mark() -> None:
+    (made,) = Desk("a", management=Management.UNMARKED).plan("a")
 
-
-@pytest.mark.parametrize(("changes", "seconds", "ready"), STORED)
-def test_a_dispatch_that_was_just_stored_follows_without_another_observation(
-    changes: dict[str, Any], seconds: float, ready: bool
-) -> None:
-    desk = Desk("a", management=Management.UNMARKED)
-    (marked,) = desk.plan("a")
-    assert dispatched([marked]) == []
-    body = make_body("a", version=2, **codec.encode(marked.plan.status))
-    desk.cache.put({**body, "metadata": {**body["metadata"], **changes}})
-    desk.now += seconds
-
-    found = desk.planner.ready([desk.job("a")])
-
-    assert dispatched(list(found.values())) == (["a"] if ready else [])
-    assert desk.planner.ready([desk.job("a")]) == {}  # once
-
-
-def test_a_dispatch_follows_only_the_status_that_was_planned_with_it() -> None:
-    desk = Desk("a", management=Management.UNMARKED)
-    desk.plan("a")
-    desk.cache.put(make_body("a", version=2, phase="Suspended"))
-
-    assert desk.planner.ready([desk.job("a")]) == {}
+    assert dispatched([made]) == ["a"]
+    assert (made.plan.status.phase, made.plan.status.installation) == (Phase.QUEUED, MARK)
 
 
 def announce(desk: Desk, **models: ModelInfo) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -17,7 +16,7 @@ from reconstruction_operator.controller.loop.reconciler import period_seconds
 from reconstruction_operator.controller.redis_view.observer import ObservedBatch, Subject
 from reconstruction_operator.planning.actions import Dispatch
 from reconstruction_operator.planning.quotas import Quotas, Rules
-from reconstruction_operator.planning.types import Event, Job, Management, Observation, Queue
+from reconstruction_operator.planning.types import Event, Job, Management, Observation
 
 from tests.support.controller.dispatch import make_admission
 from tests.support.controller.loops import make_reconciler
@@ -112,55 +111,17 @@ async def test_a_waiting_job_that_is_admitted_beside_a_new_one_is_observed_again
     assert "uid-b" in loop.looks
 
 
-async def test_a_job_without_a_mark_is_dispatched_only_after_its_mark_is_stored() -> None:
-    loop = Loop("a", management=Management.UNMARKED)
-
-    await loop.round()
-    assert (loop.dispatched, loop.offered) == ([], [("a", Phase.QUEUED)])
-
-    loop.store("a")
-    await loop.round()
-    assert loop.dispatched == ["a"]
-    assert loop.statuses[-1] == loop.statuses[0]  # a single write
-
-
-async def test_a_dispatch_that_the_broker_rejected_is_repeated_soon() -> None:
-    loop = Loop("a", management=Management.UNMARKED)
-    await loop.round()
-    loop.store("a")
+async def test_a_dispatch_that_the_broker_rejected_is_not_stored_and_is_repeated_soon() -> None:
+    loop = Loop("a")
     loop.refuses = True
     await loop.round()
+    assert loop.offered == []
 
     loop.refuses = False
     loop.now += 60.0
     await loop.round()
     await loop.round()
     assert loop.dispatched == ["a"]
-
-
-async def test_dispatches_that_are_not_stored_yet_take_room_in_the_window() -> None:
-    """Otherwise each round marks further jobs of a long backlog, while the first marks wait to be written."""
-    loop = Loop("a", "b", "c", management=Management.UNMARKED, queue=1)
-    for _ in range(5):
-        await loop.round()
-        loop.cache.enqueue_unfinished()
-
-    assert {name for name, phase in loop.offered if phase is Phase.QUEUED} == {"a"}
-
-    loop.store("a")
-    for _ in range(5):
-        await loop.round()
-    assert loop.dispatched == ["a"]
-
-
-async def test_a_dispatch_that_is_not_sent_is_dropped_with_its_job() -> None:
-    loop = Loop("a", management=Management.UNMARKED)
-    await loop.round()
-
-    loop.cache.remove(make_key("a"))
-    await loop.round()
-
-    assert not loop.reconciler.admission.is_promised(make_key("a"))
 
 
 async def test_a_job_that_is_missing_takes_no_room_in_the_window() -> None:
@@ -175,20 +136,6 @@ async def test_a_job_that_is_missing_takes_no_room_in_the_window() -> None:
     await loop.round()
     await loop.round()
     assert loop.dispatched == ["a", "b"]
-
-
-async def test_a_job_whose_deletion_is_held_is_observed_rarely() -> None:
-    loop = Loop()
-    loop.seen = Observation(queue=Queue(workers=1))
-    finished = Status(
-        1, Phase.SUCCEEDED, attempt=1, worker="w", dispatch_time=NOON, completion_time=NOON - timedelta(days=1)
-    )
-    loop.cache.put(make_body("a", spec={"ttlSecondsAfterFinished": 60}, **codec.encode(finished)))
-
-    await loop.round()
-
-    due = loop.cache.timers.next_at()
-    assert due - loop.now >= 60
 
 
 async def test_new_jobs_that_come_together_are_counted_against_the_quota_of_waiting_jobs() -> None:

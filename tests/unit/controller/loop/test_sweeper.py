@@ -9,20 +9,16 @@ from typing import Any
 
 import pytest
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.api.status import InstallationMark
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.records import Record
 from reconstruction_operator.controller.kube import bodies
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.client import ApiError
-from reconstruction_operator.controller.kube.history import History
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop.brake import Brake
-from reconstruction_operator.controller.loop.inheritance import Inheritance
 from reconstruction_operator.controller.loop.orphans import Orphans
-from reconstruction_operator.controller.loop.sweeper import Sweeper
+from reconstruction_operator.controller.loop.sweeper import RestoredError, Sweeper
 from reconstruction_operator.controller.redis_view.resync import ResyncRequests
-from reconstruction_operator.planning.shards import WHOLE, Shard
 from reconstruction_operator.state import calls, operator_calls, reads
 from reconstruction_operator.telemetry import metrics
 
@@ -36,29 +32,25 @@ _LIMIT = 3
 class World:
     """An API server with some objects, and a sweeper that knows them. `pass_time` sweeps every 30 s."""
 
-    def __init__(self, *namespaces: str, shard: Shard = WHOLE) -> None:
+    def __init__(self, *namespaces: str) -> None:
         self.keys = Keys(prefix="")
         self.objects: list[dict[str, Any]] = []
         self.version, self.lists, self.full_lists, self.time = 1_000, 0, 0, 0.0
         self.refuses = False
         self.cache = Cache(monotonic=lambda: self.time)
         nothing: Any = None
-        installation = Installation.of(_INSTALL, ("here", "operator"), namespaces, shard)
-        self.ended: set[InstallationMark] = set()
+        installation = Installation(_INSTALL, namespaces, "here/operator")
         self.planned: set[JobKey] = set()
         self.orphans = Orphans(nothing, nothing, installation, timing=nothing)
         self.epoch_age = 1e6
         connection = SimpleNamespace(resync=ResyncRequests(), epoch_age_seconds=lambda _: self.epoch_age)
         view: Any = SimpleNamespace(state=None, keys=self.keys, connection=connection)
-        self.history = History()
         self.sweeper = Sweeper(
             self,  # type: ignore[arg-type]  # it lists
             view,
             self.cache,
             self.orphans,
-            Brake(at_once=_LIMIT, share=0.1, restore_hold_seconds=3600.0),
-            self.history,
-            Inheritance(view, installation, self.ended.__contains__),
+            Brake(at_once=_LIMIT, share=0.1),
             election=SimpleNamespace(fence=1),  # type: ignore[arg-type]  # all that is read
             installation=installation,
             sweep_seconds=30.0,
@@ -195,36 +187,6 @@ async def test_any_number_of_deletions_that_the_watch_reported_is_cleaned_up(wor
     assert (len(world.orphans), world.sweeper.brake.holds) == (50, False)
 
 
-async def test_a_list_that_is_older_than_data_seen_before_changes_nothing(world: World) -> None:
-    world.add("a")
-    await world.record("a", "b")
-    world.version, world.objects = 700, []
-
-    for _ in range(3):
-        with pytest.raises(ApiError, match="was etcd restored"):
-            await world.sweep()
-
-    assert (len(world.orphans), len(world.cache)) == (0, 1)
-    assert world.history.restored.is_set()
-
-
-@pytest.mark.parametrize("noticed", [True, False], ids=["detected", "while-no-operator-ran"])
-async def test_after_a_restore_a_new_process_holds_even_one_orphan(noticed: bool) -> None:
-    before = World()
-    before.add("a")
-    await before.sweep()
-    if noticed:
-        before.history.restored.set()
-        await before.sweeper.end_after_restore()
-
-    world = World()
-    world.version = 900
-    await world.record("late")
-    await world.sweep()
-
-    assert (len(world.orphans), "uid-late" in world.sweeper.brake) == (0, True)
-
-
 async def test_jobs_that_ended_lately_are_enqueued_when_redis_may_have_older_data(world: World) -> None:
     for name, ended in (("now", timedelta(0)), ("lately", timedelta(minutes=50)), ("long-ago", timedelta(hours=2))):
         at = (datetime.now(UTC) - ended).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -281,16 +243,13 @@ async def test_a_change_of_leader_costs_no_list(world: World) -> None:
     assert world.lists == 0
 
 
-async def test_a_new_leader_compares_the_current_version_with_data_seen_before(world: World) -> None:
+async def test_a_leader_that_has_seen_newer_data_than_the_api_server_has_ends(world: World) -> None:
     world.add("a")
     world.version = 700
     world.cache.complete.set()
 
-    for _ in range(3):
-        with pytest.raises(ApiError, match="was etcd restored"):
-            await world.sweeper._begin(1)
-
-    assert world.history.restored.is_set()
+    with pytest.raises(RestoredError, match="etcd was restored"):
+        await world.sweeper.run()
 
 
 @pytest.mark.parametrize("fails", [False, True], ids=["at-once", "after-a-list-that-failed"])
@@ -362,7 +321,7 @@ async def test_folders_that_are_reported_repeatedly_do_not_block_a_sweep(
 
     monkeypatch.setattr(calls, "arun", reply)
 
-    await world.sweeper._take_folder_reports(_INSTALL, 1)
+    await world.sweeper._take_folder_reports(1)
 
     assert asked.count("list_folders") == 100
 
@@ -379,11 +338,10 @@ async def test_reports_of_too_many_folders_stay_until_they_may_be_cleaned_up(
         return reported if call.script.name == "list_folders" else None
 
     monkeypatch.setattr(calls, "arun", reply)
-    world.sweeper.brake.note(None)
 
-    await world.sweeper._take_folder_reports(_INSTALL, 1)
+    await world.sweeper._take_folder_reports(1)
     assert (len(world.orphans), dropped) == (0, [])
 
     reported.popitem()
-    await world.sweeper._take_folder_reports(_INSTALL, 1)
+    await world.sweeper._take_folder_reports(1)
     assert (len(world.orphans), dropped) == (_LIMIT, ["drop_folders"])

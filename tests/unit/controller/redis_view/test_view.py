@@ -8,7 +8,6 @@ import pytest
 import redis
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.controller.kube.client import Api
-from reconstruction_operator.controller.kube.history import History
 from reconstruction_operator.controller.kube.lease import LeaderElection
 from reconstruction_operator.controller.redis_view.view import RedisView
 
@@ -27,9 +26,7 @@ def view(monkeypatch: pytest.MonkeyPatch) -> RedisView:
         REDIS_TIMEOUT_SECONDS=0.1,
     )
     api: Any = Api(access=None)  # no request is sent
-    election = LeaderElection(
-        api, namespace="system", name="lease", identity="me", duration_seconds=10.0, history=History()
-    )
+    election = LeaderElection(api, namespace="system", name="lease", identity="me", duration_seconds=10.0)
     return RedisView.open(election, install_id="here")
 
 

@@ -80,7 +80,6 @@ def test_an_inherited_job_that_was_sent_gets_another_attempt_at_once(status: Sta
         pytest.param(SENT, Observation(), Management.OURS, id="ours"),
         pytest.param(SENT, Observation(), Management.UNMARKED, id="without a mark"),
         pytest.param(SENT, KNOWN, Management.INHERITED, id="both share a Redis"),
-        pytest.param(SENT, Observation(), Management.PASSED_ON, id="from shard to shard"),
         pytest.param(Status(attempt=1), Observation(), Management.INHERITED, id="it was never sent"),
     ],
 )

@@ -23,9 +23,8 @@ reconstruction_queue_jobs{queue="celery",phase="Pending"} 40.0
 reconstruction_waiting_for_room_jobs{queue="celery"} 40.0
 # TYPE reconstruction_redis_up gauge
 reconstruction_redis_up 0.0
-# TYPE reconstruction_deletions_held gauge
-reconstruction_deletions_held{cause="restored"} 0.0
-reconstruction_deletions_held{cause="orphans"} 1.0
+# TYPE reconstruction_held_orphan_records gauge
+reconstruction_held_orphan_records 30.0
 # TYPE reconstruction_build_info gauge
 reconstruction_build_info{version="0.1.0"} 1.0
 """

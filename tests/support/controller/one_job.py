@@ -1,0 +1,162 @@
+"""One job in the real loop: everything but Redis, the API server and the broker is the operator's own."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+from http import HTTPStatus
+from types import SimpleNamespace
+from typing import Any
+
+import fakeredis
+from reconstruction_operator.api.status import Phase
+from reconstruction_operator.broker.dispatch import Message
+from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.contract.outcomes import Outcome
+from reconstruction_operator.contract.records import End
+from reconstruction_operator.controller.kube.cache import Cache
+from reconstruction_operator.controller.kube.client import ApiError
+from reconstruction_operator.controller.kube.installation import Installation
+from reconstruction_operator.controller.loop.actor import Actor
+from reconstruction_operator.controller.redis_view.connection import RedisConnection
+from reconstruction_operator.controller.redis_view.messages import SentMessages
+from reconstruction_operator.controller.redis_view.observer import Observer
+from reconstruction_operator.controller.writes.status_writer import DOES_NOT_FIT, StatusWriter
+from reconstruction_operator.controller.writes.write_queue import WriteQueue
+from reconstruction_operator.planning.installations import management
+from reconstruction_operator.state import calls, worker_calls
+from reconstruction_operator.state.scripts import script
+
+from tests.support.controller.dispatch import make_admission
+from tests.support.controller.loops import INSTALLATION, make_reconciler
+from tests.support.jobs import make_body, make_key
+
+FENCED = ("put_record", "assert_leader", "mark_sent", "take_claim", "forget")
+SCRIPTS = {name: script(name, fenced=name in FENCED) for name in (*FENCED, "observe", "read_results")}
+NAMES = {one.text: name for name, one in SCRIPTS.items()}
+TEXTS = {one.sha: one.text for one in SCRIPTS.values()}
+
+
+class Redis(fakeredis.FakeAsyncRedis):
+    """Counts the scripts that are called, by name."""
+
+    def __init__(self) -> None:
+        super().__init__(decode_responses=True)
+        self.asked: Counter[str] = Counter()
+
+    async def eval(self, text: str, *rest: Any) -> Any:  # type: ignore[override]
+        self.asked[NAMES[text]] += 1
+        return await super().eval(text, *rest)  # type: ignore[misc]
+
+    async def evalsha(self, sha: str, *rest: Any) -> Any:  # type: ignore[override]
+        return await self.eval(TEXTS[sha], *rest)
+
+    def pipeline(self, *_: Any, **__: Any) -> Any:
+        return _Batch(self)
+
+
+class _Batch:
+    """A pipeline whose scripts are carried out one by one."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis, self._calls = redis, list[tuple[Any, ...]]()
+
+    def eval(self, *call: Any) -> None:
+        self._calls.append(call)
+
+    async def execute(self, **_: bool) -> list[Any]:
+        return [await self._redis.eval(*call) for call in self._calls]
+
+
+class Server:
+    """An API server with one job, which all caches watch. A status is stored only over the newest version."""
+
+    def __init__(self) -> None:
+        self.body = make_body()
+        self.version = 1
+        self.written: list[Phase | None] = []
+        self.caches: list[Cache] = []
+
+    async def request(self, _method: str, _path: str, *, body: Any, **_: Any) -> dict[str, Any]:
+        """Store a status. The watches show the new body before the response is read."""
+        body = json.loads(json.dumps(body))
+        if body[1]["value"] != str(self.version):
+            raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid", DOES_NOT_FIT)
+        status = dict(self.body["status"])
+        for change in body[2:]:
+            name = change["path"].removeprefix("/status").lstrip("/")
+            status = change["value"] if not name else {**status, name: change["value"]}
+        self.version += 1
+        self.body = make_body(version=self.version, **status)
+        self.written.append(Phase(status["phase"]))
+        for cache in self.caches:
+            cache.put(self.body)
+        return self.body
+
+
+class System:
+    """The loop with its real planner, admission, actor, observer and writer, an API server, and a broker that only counts."""
+
+    def __init__(self, redis: Redis, server: Server, installation: Installation = INSTALLATION) -> None:
+        self.redis, self.keys, self.server = redis, Keys(prefix=""), server
+        self.sent: list[str] = []
+        self.now = 100.0
+        self.cache = Cache(management=partial(management, mine=installation.mark))
+        server.caches.append(self.cache)
+        election: Any = SimpleNamespace(fence=1, looks=0, leading=True)
+        broker: Any = self
+        admission = make_admission(self.cache)
+        connection = RedisConnection(redis, election, keys=self.keys, install_id=installation.id)
+        self.messages = SentMessages(resend_seconds=15)
+        observer = Observer(redis, redis, connection, admission.queues, self.messages, keys=self.keys)
+        actor = Actor(redis, broker, broker, broker, keys=self.keys, install_id=installation.id)
+        events: Any = SimpleNamespace(record=lambda *_: None)
+        self.writes = WriteQueue()
+        self.writer = StatusWriter(server, self.cache, election, self.writes, events)
+        self.reconciler = make_reconciler(
+            admission,
+            observer=observer,
+            actor=actor,
+            writer=self.writer,
+            monotonic=lambda: self.now,
+            installation=installation,
+            messages=self.messages,
+            connection=connection,
+        )
+
+    def send(self, messages: Sequence[Message]) -> dict[str, str]:
+        self.sent += [one.task_id for one in messages]
+        return {}
+
+    def close(self) -> None:
+        """Close nothing: a broker has this method."""
+
+    async def work(self) -> None:
+        """Run rounds until no work remains."""
+        while self.cache.queued or not self.writes.idle or len(self.reconciler.orphans):
+            self.now += 1.0
+            await self.reconciler.round(1)
+            assert await self.writer.flush(5.0)
+
+    def announce(self) -> None:
+        """Enqueue the job, as the subscription does when the state of its task changes."""
+        self.cache.enqueue(make_key())
+
+    async def claim(self) -> None:
+        """Begin the attempt, as a worker."""
+        await calls.arun(self.redis_of_worker, worker_calls.claim(self.keys, **self.attempt, worker="worker-1"))
+
+    async def finish(self) -> None:
+        """End the attempt with success, as a worker."""
+        end = End(Outcome.SUCCEEDED, worker="worker-1")
+        await calls.arun(self.redis_of_worker, worker_calls.finish(self.keys, **self.attempt, end=end))
+
+    @property
+    def redis_of_worker(self) -> fakeredis.FakeAsyncRedis:
+        return fakeredis.FakeAsyncRedis(decode_responses=True, connection_pool=self.redis.connection_pool)
+
+    @property
+    def attempt(self) -> dict[str, Any]:
+        return {"task_id": "uid-banana-1", "job_id": "uid-banana", "attempt": 1, "token": "token"}
