@@ -13,7 +13,7 @@ from devcluster.harness.system import REPOSITORY, System
 from devcluster.servers.processes import Process
 from tests.support.systems import SharedSystems
 
-OLD = str(REPOSITORY / "tests" / "data" / "versions" / "reconstruction_operator-8f86b5e.zip")
+OLD = str(REPOSITORY / "tests" / "data" / "versions" / "reconstruction_operator-8c59bce.zip")
 NEW = str(REPOSITORY / "operator")
 pytestmark = pytest.mark.long
 
