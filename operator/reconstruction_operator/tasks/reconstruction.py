@@ -24,7 +24,7 @@ from reconstruction_operator.services import file_handler
 from reconstruction_operator.state.replies import ClaimVerdict
 from reconstruction_operator.tasks import headers
 from reconstruction_operator.telemetry import logs
-from reconstruction_operator.worker.attempt.assignment import Assignment
+from reconstruction_operator.worker.attempt.assignment import BARE, Assignment
 from reconstruction_operator.worker.attempt.driver import Conclusion, NotClaimedError, Patience, drive
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 from reconstruction_operator.worker.attempt.progress import Meta, Send
@@ -80,7 +80,7 @@ def process_reconstruction(
                 "%s: the message of task %s is dropped: %s", assignment.title, assignment.task_id, error, extra=why
             )
             raise Ignore from None
-        if assignment.envelope is None and _in_worker(self) and _was_drained(conclusion):
+        if assignment.is_bare and _in_worker(self) and _was_drained(conclusion):
             logger.info("%s is requeued: this worker shuts down", assignment.title)
             raise Reject("drained", requeue=True)
         return _answer(self, job_id, conclusion)
@@ -94,7 +94,7 @@ def _end_lines(**_: object) -> None:
 def _assignment(task: Task, job_id: str, model_type: str, job: Mapping[str, Any] | None) -> Assignment:
     direct = task.request.called_directly or not task.request.id
     try:
-        envelope = None if job is None else Envelope.from_json(job)
+        envelope = BARE if job is None else Envelope.from_json(job)
     except EnvelopeError as error:
         logger.error("message for job %s cannot be understood and is dropped: %s", job_id, error)  # noqa: TRY400
         raise Ignore from None
@@ -105,7 +105,7 @@ def _assignment(task: Task, job_id: str, model_type: str, job: Mapping[str, Any]
         model_type=model_type,
         envelope=envelope,
         worker=task.request.hostname or f"direct@{platform.node()}",
-        traceparent=(envelope.traceparent if envelope is not None else "") or headers.read(task, "traceparent"),
+        traceparent=envelope.traceparent or headers.read(task, "traceparent"),
     )
 
 

@@ -42,7 +42,7 @@ class Copies:
 
     def note(self, space: Workspace, owner: Owner) -> None:
         """Write the note of the workspace: its owner, and where copies of the job are."""
-        uri, folder = self._assignment.output_uri, JobFolder.of(self._assignment.job_id)
+        uri, folder = self._assignment.envelope.output_uri, JobFolder.of(self._assignment.job_id)
         self._published = self._found and notes.is_of_published_result(folder, uri)
         if self._published:
             logger.info(
@@ -62,9 +62,9 @@ class Copies:
         heir_of = (owner.namespace, owner.name) if heir and owner is not None else None
         try:
             standing = outputs.check(
-                assignment.output_uri,
+                assignment.envelope.output_uri,
                 self._run(None),
-                namespace=assignment.namespace,
+                namespace=assignment.envelope.namespace,
                 check=self._heartbeat.check,
                 heir_of=heir_of,
             )
@@ -85,7 +85,9 @@ class Copies:
         if not uri:
             return
         run, check = self._run(space.root), self._heartbeat.check
-        deliver = partial(outputs.deliver, source, uri, run, check, namespace=self._assignment.namespace, tick=tick)
+        deliver = partial(
+            outputs.deliver, source, uri, run, check, namespace=self._assignment.envelope.namespace, tick=tick
+        )
         try:
             # A thread could continue in the background while a cancel deletes the copy; a process is killed.
             deliver() if outputs.is_killable(uri) else call_interruptibly(deliver, check)
@@ -102,7 +104,7 @@ class Copies:
     def withdraw(self, end: End | None, space: Workspace | None) -> bool:
         """Delete the delivered copy of a result that does not count. Return False if that failed: the note of the copy must stay then."""
         assignment = self._assignment
-        if not assignment.output_uri or (end is not None and end.outcome is Outcome.SUCCEEDED):
+        if not assignment.envelope.output_uri or (end is not None and end.outcome is Outcome.SUCCEEDED):
             return True
         if end is not None and end.outcome is Outcome.CANCELLED:
             workspace = ""  # the job was deleted, so no other attempt begins
@@ -112,7 +114,12 @@ class Copies:
             workspace = str(space.root)
         copy = not (workspace and self._published)
         withdrawal = Withdrawal(
-            assignment.output_uri, assignment.job_id, assignment.attempt or 0, assignment.namespace, copy, workspace
+            assignment.envelope.output_uri,
+            assignment.job_id,
+            assignment.attempt or 0,
+            assignment.envelope.namespace,
+            copy,
+            workspace,
         )
         try:
             process.perform(withdrawal)

@@ -77,7 +77,7 @@ def reusable(assignment: Assignment, choice: Choice | None) -> Reusable:
 
 def is_heir(assignment: Assignment, choice: Choice | None) -> bool:
     """Return whether the job may take over a result at all."""
-    return choice is None or (assignment.reuse == spec.IF_UNCHANGED and not choice.simulated)
+    return choice is None or (assignment.envelope.reuse == spec.IF_UNCHANGED and not choice.simulated)
 
 
 def fits(manifest: Manifest, choice: Choice | None) -> bool:
@@ -115,7 +115,7 @@ def take_over(
         if not _is_sound(made_by):
             intact = False
         elif isinstance(found, Copy):
-            intact = _collect(found, output, assignment.namespace, check)
+            intact = _collect(found, output, assignment.envelope.namespace, check)
         else:
             intact = all(_link(found.path, output, one, check) for one in made_by.files)
     except FileNotFoundError:  # the result is being deleted
@@ -131,10 +131,10 @@ def take_over(
         job_id=assignment.job_id,
         task_id=assignment.task_id,
         attempt=assignment.attempt,
-        uri=assignment.output_uri,
+        uri=assignment.envelope.output_uri,
         owner=assignment.owner,
-        input_uri=assignment.input_uri,
-        retain_seconds=assignment.retain_seconds,
+        input_uri=assignment.envelope.input_uri,
+        retain_seconds=assignment.envelope.retain_seconds,
         resumed_from="",
         reused_from=made_by.reused_from or _maker(found),
     )

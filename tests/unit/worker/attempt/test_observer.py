@@ -14,7 +14,7 @@ from reconstruction_operator.tasks.reconstruction import process_reconstruction
 from reconstruction_operator.telemetry import relay, spans, tracing
 from reconstruction_operator.telemetry import worker_metrics as metrics
 from reconstruction_operator.telemetry.spans import Span
-from reconstruction_operator.worker.attempt.assignment import Assignment
+from reconstruction_operator.worker.attempt.assignment import BARE, Assignment
 from reconstruction_operator.worker.attempt.observer import AttemptObserver
 from reconstruction_operator.worker.attempt.progress import Meta, ProgressSender
 from reconstruction_operator.worker.attempt.steps import Reached
@@ -70,7 +70,7 @@ class Observed:
         self.sent: list[Meta] = []
         self.sender = ProgressSender(self.sent.append, flush=True)
         self.observer = AttemptObserver(
-            Assignment(UID, f"{UID}-1", "photogrammetry", None, "w@1", traceparent),
+            Assignment(UID, f"{UID}-1", "photogrammetry", BARE, "w@1", traceparent),
             self.sender,
             monotonic=lambda: self.seconds,
             now=lambda: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds),
