@@ -18,7 +18,6 @@ import redis
 from hypothesis import HealthCheck, settings
 from reconstruction_operator.models import registry
 from reconstruction_operator.services import job_manager
-from reconstruction_operator.worker.heartbeat import pulse
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
@@ -103,7 +102,6 @@ def fast_settings() -> Iterator[None]:
     """
     with pytest.MonkeyPatch.context() as patched:
         configure(patched, PLACEHOLDER_STEP_SECONDS=0.0, BEAT_SECONDS=0.1, RECONSTRUCTION_SIMULATE="unavailable")
-        patched.setattr(pulse, "_IDLE_SECONDS", 0.0)  # each test has its own Redis, so its own thread
         yield
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import threading
 from pathlib import Path
 
 import fakeredis
 import pytest
 import redis
 from reconstruction_operator.services import job_manager
-from reconstruction_operator.worker.heartbeat import pulse
 
 from tests.support.settings import configure
 from tests.support.worker import attempts
@@ -18,12 +16,11 @@ from tests.support.worker import attempts
 
 @pytest.fixture
 def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> redis.Redis:
-    """The job state, of a worker that has run a job before: its threads run, and Redis has its scripts."""
+    """The job state, of a worker that has run a job before: Redis has its scripts."""
     (tmp_path / "jobs").mkdir()
     configure(monkeypatch, JOBS_DIR=str(tmp_path / "jobs"), PLACEHOLDER_STEP_SECONDS=0.0, BEAT_SECONDS=3_600.0)
     server = fakeredis.FakeRedis(decode_responses=True)
     monkeypatch.setattr(job_manager, "get_redis_client", lambda: server)
-    monkeypatch.setattr(pulse, "_IDLE_SECONDS", 60.0)
     attempts.want(server, 1)
     attempts.run(1)
     attempts.want(server, 2)
@@ -33,20 +30,6 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> redis.Redis:
 @pytest.fixture
 def _no_result(tmp_path: Path, client: redis.Redis) -> None:  # after its first job
     (tmp_path / "jobs" / attempts.JOB / "output").rename(tmp_path / "output")
-
-
-@pytest.mark.usefixtures("_no_result")
-def test_an_attempt_starts_no_thread(client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[str] = []
-    start = threading.Thread.start
-
-    def counted(thread: threading.Thread) -> None:
-        started.append(thread.name)
-        start(thread)
-
-    monkeypatch.setattr(threading.Thread, "start", counted)
-    attempts.run(2)
-    assert started == []
 
 
 @pytest.mark.usefixtures("_no_result")

@@ -215,8 +215,3 @@ class Spec:
         pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?/[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?$",
         pattern_message="a controller's name is a domain, a slash and a name, such as example.com/my-controller",
     )
-
-
-def queue_name(queue: str, priority: str) -> str:
-    """Return the Celery queue: `<queue>-high`, `<queue>` or `<queue>-low`."""
-    return queue if priority == "normal" else f"{queue}-{priority}"

@@ -8,8 +8,9 @@ from typing import Any, Final
 from kombu.entity import Exchange, Queue
 
 from reconstruction_operator import config
-from reconstruction_operator.api.spec import PRIORITIES, queue_name
+from reconstruction_operator.api.spec import PRIORITIES
 from reconstruction_operator.broker import reporting, transport
+from reconstruction_operator.contract.pools import queue_name
 from reconstruction_operator.state import connections
 
 DEFAULT_QUEUE: Final = "celery"  # Celery's own default, which `redis-cli LLEN celery` shows

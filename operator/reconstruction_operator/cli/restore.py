@@ -63,23 +63,23 @@ def find(wanted: str) -> TrashedResult:
 
     Raises RestoreError if there is none.
     """
-    found = [one for one in entries() if wanted in (one.kept.job_id, one.title)]
-    if not found:
+    matches = [entry for entry in entries() if wanted in (entry.kept.job_id, entry.title)]
+    if not matches:
         raise RestoreError(f"no result of {wanted} is in the trash of this worker's volume; --list shows its contents")
-    return found[-1]
+    return matches[-1]
 
 
-def table(found: Sequence[TrashedResult]) -> list[str]:
+def table(results: Sequence[TrashedResult]) -> list[str]:
     """Return the results as lines with aligned columns."""
     rows = [_HEADINGS] + [
         (
-            one.title,
-            one.kept.job_id,
-            one.manifest.model,
-            megabytes(sum(file.bytes for file in one.manifest.files), 1),
-            one.until,
+            result.title,
+            result.kept.job_id,
+            result.manifest.model,
+            megabytes(sum(file.bytes for file in result.manifest.files), 1),
+            result.until,
         )
-        for one in found
+        for result in results
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
     return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
@@ -90,14 +90,14 @@ def copy(entry: TrashedResult, folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RestoreError(f"{folder} is not empty: name a new folder")
     folder.mkdir(parents=True, exist_ok=True)
-    for one in entry.manifest.files:
-        target = folder / one.name
+    for file in entry.manifest.files:
+        target = folder / file.name
         if not target.resolve().is_relative_to(folder.resolve()):
-            raise RestoreError(f"the manifest names a file outside its folder: {one.name}")
+            raise RestoreError(f"the manifest names a file outside its folder: {file.name}")
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(entry.kept.path / one.name, target)
-        if _sha256(target) != one.sha256:
-            raise RestoreError(f"{one.name} is damaged: its digest differs from the manifest")
+        shutil.copyfile(entry.kept.path / file.name, target)
+        if _sha256(target) != file.sha256:
+            raise RestoreError(f"{file.name} is damaged: its digest differs from the manifest")
     shutil.copyfile(entry.kept.path / MANIFEST, folder / MANIFEST)
 
 
@@ -121,8 +121,8 @@ def run(
     """Run the command; return its exit status."""
     try:
         if lists or wanted is None:
-            found = list(entries(namespace))
-            for line in table(found) if found else ["The trash is empty."]:
+            results = list(entries(namespace))
+            for line in table(results) if results else ["The trash is empty."]:
                 write(line)
             return 0
         entry = find(wanted)

@@ -1,10 +1,20 @@
-"""Pools of workers and the namespaces that may use them, from the setting POOL_NAMESPACES. Operator and workers both enforce it."""
+"""Pools of workers: their queues, and the namespaces that may use them (POOL_NAMESPACES). Operator and workers both enforce it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 EVERY = "*"
+
+
+def queue_name(pool: str, priority: str) -> str:
+    """Return the Celery queue: `<pool>-high`, `<pool>` or `<pool>-low`."""
+    return pool if priority == "normal" else f"{pool}-{priority}"
+
+
+def pool_of(queue: str) -> str:
+    """Return the pool of a Celery queue. No pool's name ends like a priority (`api.spec`)."""
+    return queue.removesuffix("-high").removesuffix("-low")
 
 
 def namespaces_of(entries: Iterable[tuple[str, str]], pool: str) -> tuple[str, ...] | None:

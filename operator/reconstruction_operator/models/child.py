@@ -28,7 +28,6 @@ from reconstruction_operator.models.exchange import (
 from reconstruction_operator.models.interface import ModelFailure, Report, Step
 
 _POLL_SECONDS = 0.1  # interval at which the guard checks the worker and the model
-_REPORT_SECONDS = 0.1  # minimum interval of reports within a step, so that the worker need not decode too many
 _ORPHAN_SIGNAL_OPTION = 1  # PR_SET_PDEATHSIG of prctl(2)
 _PATIENCE_SECONDS = 5.0  # how long an important message waits for a full pipe
 _AMPLE_BYTES = 1 << 30  # with so much left, a write that names no file failed on another disk
@@ -147,8 +146,6 @@ def _is_elsewhere(error: OSError, where: str, scratch: Path) -> bool:
 
 
 def _reporter(messages: int) -> Report:
-    newest: tuple[Step | None, float] = (None, 0.0)
-
     def report(
         step: Step,
         fraction: float,
@@ -157,12 +154,6 @@ def _reporter(messages: int) -> Report:
         resumed: str = "",
         remaining_seconds: float | None = None,
     ) -> None:
-        nonlocal newest
-        now = time.monotonic()
-        known, at = newest
-        if step == known and fraction < 1.0 and now - at < _REPORT_SECONDS and not resumed:
-            return
-        newest = (step, now)
         progress = ProgressMessage(step, float(fraction), message, resumed, remaining_seconds)
         _send(messages, progress, patient=bool(resumed))
 

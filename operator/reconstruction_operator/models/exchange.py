@@ -36,7 +36,7 @@ class RunRequest:
         document = {
             "model": self.model,
             "silence_seconds": self.silence_seconds,
-            "photos": [_of_photo(one) for one in work.photos],
+            "photos": [_of_photo(photo) for photo in work.photos],
             "scratch_dir": str(work.scratch_dir),
             "output_dir": str(work.output_dir),
             "parameters": dict(work.parameters),
@@ -51,7 +51,7 @@ class RunRequest:
         document = json.loads(text)
         stages = document["stages"]
         work = Work(
-            photos=tuple(_to_photo(*one) for one in document["photos"]),
+            photos=tuple(_to_photo(*photo) for photo in document["photos"]),
             scratch_dir=Path(document["scratch_dir"]),
             output_dir=Path(document["output_dir"]),
             parameters=document["parameters"],
@@ -167,7 +167,7 @@ def _decode(document: Mapping[str, Any]) -> ModelMessage | None:
 
 
 def _placement(data: Mapping[str, Any]) -> Placement:
-    rotation = tuple(_finite(one) for one in data["rotation"])
+    rotation = tuple(_finite(number) for number in data["rotation"])
     single = {name: _finite(value) for name, value in data.items() if name != "rotation"}
     return Placement(**single, rotation=rotation)
 

@@ -70,14 +70,14 @@ def versions(name: str) -> Mapping[str, str]:
     Raises as `find`.
     """
     packages = (_package(name), *getattr(find(name), "packages", ()))
-    found = {package: _version_of_package(package) for package in packages if package}
-    return {"python": platform.python_version(), **{package: text for package, text in found.items() if text}}
+    versions = {package: _version_of_package(package) for package in packages if package}
+    return {"python": platform.python_version(), **{package: text for package, text in versions.items() if text}}
 
 
 def schema(name: str) -> Mapping[str, object] | None:
     """Return the JSON Schema of the model's parameters; None without one. Raises as `find`."""
-    found = getattr(find(name), "parameters_schema", None)
-    return found if isinstance(found, Mapping) else None
+    schema = getattr(find(name), "parameters_schema", None)
+    return schema if isinstance(schema, Mapping) else None
 
 
 _classes: Final[dict[EntryPoint, Callable[[], Model]]] = {}

@@ -150,10 +150,10 @@ def _checked(name: str) -> str:
 
 
 def _is_whole(path: Path, files: list[Mapping[str, Any]]) -> bool:
-    found = {one: size for one, size in zip(_files(path), _sizes(path), strict=True) if one != path / SEAL}
-    wanted = {path / str(one["name"]): one for one in files}
-    return set(found) == set(wanted) and all(
-        found[one] == its["bytes"] and _digest(one) == its["sha256"] for one, its in wanted.items()
+    sizes = {file: size for file, size in zip(_files(path), _sizes(path), strict=True) if file != path / SEAL}
+    wanted = {path / str(entry["name"]): entry for entry in files}
+    return set(sizes) == set(wanted) and all(
+        sizes[file] == entry["bytes"] and _digest(file) == entry["sha256"] for file, entry in wanted.items()
     )
 
 

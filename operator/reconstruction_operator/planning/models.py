@@ -8,6 +8,7 @@ from typing import Final
 
 from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.contract.announcement import ModelInfo
+from reconstruction_operator.contract.pools import pool_of
 from reconstruction_operator.planning import parameters
 from reconstruction_operator.planning.quotas import Refusal
 
@@ -60,7 +61,7 @@ def missing(spec: Spec, queue: str, offers: Sequence[Offer], others: Sequence[Of
     elsewhere = sorted({offer.node for offer in others if offer.models and model in offer.models})
     if not elsewhere:
         return text
-    queues = sorted({_pool(name) for offer in others if offer.node in elsewhere for name in offer.queues})
+    queues = sorted({pool_of(name) for offer in others if offer.node in elsewhere for name in offer.queues})
     return f"{text}; it is on {_list(elsewhere)} (spec.queue {_list(queues)})"
 
 
@@ -68,10 +69,6 @@ def reads_photos(model: str, offers: Iterable[Offer]) -> bool:
     """Return whether a worker that has announced the model would read the job's input."""
     infos = (offer.models.get(model) for offer in offers if offer.models is not None)
     return any(info is not None and info.reads_photos and not info.simulated for info in infos)
-
-
-def _pool(queue: str) -> str:
-    return queue.removesuffix("-high").removesuffix("-low")
 
 
 def _list(names: Sequence[str]) -> str:

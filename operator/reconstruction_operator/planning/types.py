@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from reconstruction_operator.api.identity import MANAGER, JobKey, TaskId
-from reconstruction_operator.api.spec import DELETE, RETAIN, Spec, queue_name
+from reconstruction_operator.api.spec import DELETE, RETAIN, Spec
 from reconstruction_operator.api.status import Phase, Status
+from reconstruction_operator.contract.pools import queue_name
 from reconstruction_operator.contract.preflight import Checked
 from reconstruction_operator.contract.records import ObservedJob, ProgressReport
 from reconstruction_operator.planning.actions import Action

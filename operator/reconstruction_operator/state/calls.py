@@ -114,9 +114,9 @@ async def arun_all(client: redis.asyncio.Redis, calls: Sequence[Call[T]]) -> lis
             sent.add(call.script.sha)
     replies = await pipeline.execute(raise_on_error=False)
     return [
-        _read(call, its)
+        _read(call, part)
         for group, reply in zip(groups, replies, strict=True)
-        for call, its in zip(group, _parts(reply, len(group)), strict=True)
+        for call, part in zip(group, _parts(reply, len(group)), strict=True)
     ]
 
 

@@ -116,14 +116,14 @@ def _for_redis_py(url: str) -> str:
 
 def _sentinels(url: str) -> tuple[list[tuple[str, int]], dict[str, Any]]:
     """Return the addresses of the sentinels; database and credentials of the Redis behind them, from the first URL."""
-    parts = [urlsplit(one) for one in url.split(";")]
+    parts = [urlsplit(text) for text in url.split(";")]
     first = parts[0]
     credentials: dict[str, Any] = {"db": int(first.path.strip("/") or 0)}
     if first.username:
         credentials["username"] = unquote(first.username)
     if first.password:
         credentials["password"] = unquote(first.password)
-    return [(one.hostname or "localhost", one.port or _SENTINEL_PORT) for one in parts], credentials
+    return [(part.hostname or "localhost", part.port or _SENTINEL_PORT) for part in parts], credentials
 
 
 def _sentinel_options(retry: redis.retry.Retry | redis.asyncio.retry.Retry) -> dict[str, Any]:

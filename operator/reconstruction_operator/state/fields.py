@@ -82,10 +82,10 @@ def load(key: str, values: object, parse: Callable[..., T | None], /, **known: A
     texts = [value if isinstance(value, str) else None for value in values] if isinstance(values, list) else []
     if not any(text is not None for text in texts):
         return None
-    found = parse(*texts, **known)
-    if found is None:
+    value = parse(*texts, **known)
+    if value is None:
         _log_once(key, " ".join(f"{text!r:.40}" for text in texts))
-    return found
+    return value
 
 
 def parse_record(*texts: str | None) -> Record | None:
@@ -195,21 +195,21 @@ def _cut(end: End) -> End:
         and Outputs(
             uri=plain(end.outputs.uri, URI_CHARS),
             bytes=count(end.outputs.bytes) or 0,
-            files=tuple(OutputFile(plain(one.name), count(one.bytes) or 0) for one in end.outputs.files[:FILES]),
+            files=tuple(OutputFile(plain(file.name), count(file.bytes) or 0) for file in end.outputs.files[:FILES]),
         ),
         reused_from=end.reused_from
         and replace(end.reused_from, uid=plain(end.reused_from.uid), attempt=count(end.reused_from.attempt)),
         quality=_quality(end.quality),
         warning=plain(end.warning, MESSAGE_CHARS),
-        steps=tuple(StepTime(plain(one.name), count(one.seconds) or 0) for one in end.steps[:STEPS] if one.name),
+        steps=tuple(StepTime(plain(step.name), count(step.seconds) or 0) for step in end.steps[:STEPS] if step.name),
         usage=end.usage and Usage(count(end.usage.cpu_seconds), count(end.usage.peak_memory_bytes)),
         resumed_from=plain(end.resumed_from),
     )
 
 
 def _steps(listed: object) -> tuple[StepTime, ...]:
-    found = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
-    return tuple(StepTime(text_of(one, "name"), count(one.get("seconds")) or 0) for one in found[:STEPS])
+    entries = [entry for entry in listed if isinstance(entry, Mapping)] if isinstance(listed, list) else []
+    return tuple(StepTime(text_of(entry, "name"), count(entry.get("seconds")) or 0) for entry in entries[:STEPS])
 
 
 def _quality(values: Mapping[Any, Any]) -> Mapping[str, str]:
@@ -276,7 +276,9 @@ def plain(text: str | None, limit: int = NAME_CHARS) -> str:
     cut = (text or "")[:limit]
     if cut.isprintable():
         return cut
-    return "".join(" " if one.isspace() else one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in cut)
+    return "".join(
+        " " if char.isspace() else char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in cut
+    )
 
 
 def text_of(data: Mapping[str, Any], name: str, limit: int = NAME_CHARS) -> str:

@@ -174,7 +174,7 @@ def force_end(keys: Keys, *, task: TaskId, end: End, **leader: Unpack[Leader]) -
 
 
 def _of_attempt(keys: Keys, task: TaskId) -> tuple[str, ...]:
-    return keys.claim(str(task)), keys.end(str(task)), keys.record(task.job_id), keys.epoch()
+    return keys.claim(str(task)), keys.end(str(task)), keys.epoch()
 
 
 def _of_end(end: End) -> tuple[str | int, ...]:
@@ -184,7 +184,7 @@ def _of_end(end: End) -> tuple[str | int, ...]:
 
 def request_stop(keys: Keys, *, task: TaskId, reason: StopReason, **leader: Unpack[Leader]) -> Call[None]:
     """Request the stop of an attempt that has not ended, and publish it. Final; the first reason counts."""
-    own = (keys.stop(str(task)), keys.end(str(task)), keys.record(task.job_id))
+    own = (keys.stop(str(task)), keys.end(str(task)))
     args = (fields.retention_ms(), reason.value, keys.interruptions(), task.job_id)
     return _fenced("request_stop", keys, own, args, **leader)
 

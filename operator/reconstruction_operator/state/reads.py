@@ -52,8 +52,8 @@ def observe(keys: Keys, jobs: Sequence[tuple[str, TaskId]]) -> Call[Observed]:
                     at,
                     LookCounts(int(before), int(after)),
                     tuple(
-                        _job(keys_of_job, found, task.attempt, epoch, at)
-                        for keys_of_job, found, (_, task) in zip(names, values, jobs, strict=True)
+                        _job(keys_of_job, values_of_job, task.attempt, epoch, at)
+                        for keys_of_job, values_of_job, (_, task) in zip(names, values, jobs, strict=True)
                     ),
                 )
             case _:
@@ -99,7 +99,7 @@ def list_records(keys: Keys, install_id: str, known: Container[str] = frozenset(
     """Return the ids of the jobs that have a record of this install, sorted. `known` ids are not checked again."""
 
     def read(reply: Any) -> tuple[str, ...]:
-        return tuple(sorted(one for one in reply if one in known or _is_job_id(one)))
+        return tuple(sorted(name for name in reply if name in known or _is_job_id(name)))
 
     return Call(script("list_records"), (keys.records(install_id),), (), read)
 
@@ -128,11 +128,11 @@ def live_workers(keys: Keys) -> Call[tuple[WorkerInfo, ...]]:
     worker, draining = (key("x").removesuffix("x") for key in (keys.worker, keys.draining))
 
     def read(reply: Any) -> tuple[WorkerInfo, ...]:
-        found = (
+        workers = (
             fields.load_json(f"{worker}{node}", text, lambda data, node=node: _worker(node, data))  # type: ignore[misc]  # mypy infers no lambda with a default
             for node, text in zip(reply[::2], reply[1::2], strict=True)
         )
-        return tuple(sorted((one for one in found if one is not None), key=lambda one: one.node))
+        return tuple(sorted((worker for worker in workers if worker is not None), key=lambda worker: worker.node))
 
     return Call(
         script("live_workers"), (keys.workers(),), (worker, draining, _MAX_WORKERS, fields.MAX_VALUE_BYTES), read
@@ -146,13 +146,13 @@ def announcements(keys: Keys, digests: Sequence[str]) -> Call[Mapping[str, Mappi
     def read(reply: Any) -> Mapping[str, Mapping[str, ModelInfo]]:
         if not isinstance(reply, list) or len(reply) != len(digests):
             raise UnexpectedReplyError("announcements", reply)
-        found = {}
+        models = {}
         for digest, text in zip(digests, reply, strict=True):
             if not text or announcement.digest(text) != digest:
                 continue
             with contextlib.suppress(ValueError, RecursionError):  # any client of Redis may have written it
-                found[digest] = announcement.from_text(text)
-        return found
+                models[digest] = announcement.from_text(text)
+        return models
 
     return Call(script("announcements"), names, (fields.MAX_VALUE_BYTES,), read)
 
@@ -163,7 +163,7 @@ def with_heartbeat(keys: Keys, tasks: Sequence[TaskId]) -> Call[tuple[bool, ...]
     def read(reply: Any) -> tuple[bool, ...]:
         if not isinstance(reply, list) or len(reply) != len(tasks):
             raise UnexpectedReplyError("with_heartbeat", reply)
-        return tuple(one == 1 for one in reply)
+        return tuple(number == 1 for number in reply)
 
     return Call(script("with_heartbeat"), tuple(keys.alive(str(task)) for task in tasks), (), read)
 
@@ -191,7 +191,7 @@ def _worker(node: str, data: Mapping[str, Any]) -> WorkerInfo:
 
 def _names(value: object) -> tuple[str, ...]:
     items = value if isinstance(value, list) else []
-    return tuple(fields.plain(one) for one in items[:_MAX_NAMES] if isinstance(one, str))
+    return tuple(fields.plain(item) for item in items[:_MAX_NAMES] if isinstance(item, str))
 
 
 def _is_job_id(text: object) -> bool:

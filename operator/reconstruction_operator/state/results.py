@@ -56,13 +56,13 @@ async def read(client: redis.asyncio.Redis, task_ids: Sequence[str]) -> dict[str
     """
     if not task_ids:
         return {}
-    keys = [result_key(one) for one in task_ids]
+    keys = [result_key(task_id) for task_id in task_ids]
     values = await arun(client, Call(script("read_results"), tuple(keys), (fields.MAX_VALUE_BYTES,), tuple))
-    found = {
+    reports = {
         task_id: fields.load_json(key, value, _parse)
         for task_id, key, value in zip(task_ids, keys, values, strict=True)
     }
-    return {task_id: report for task_id, report in found.items() if report is not None}
+    return {task_id: report for task_id, report in reports.items() if report is not None}
 
 
 async def subscribe(client: redis.asyncio.Redis) -> AsyncGenerator[Heard | Resync, None]:
@@ -74,8 +74,8 @@ async def subscribe(client: redis.asyncio.Redis) -> AsyncGenerator[Heard | Resyn
         pubsub = client.pubsub()
         try:
             await pubsub.psubscribe(result_key("*"))
-            async for one in _listen(pubsub):
-                yield one
+            async for message in _listen(pubsub):
+                yield message
         except (RedisError, OSError) as error:
             _logger.warning("Lost the subscription to task states (%s); retrying", error)
         finally:
@@ -150,7 +150,7 @@ def _time(meta: Mapping[str, Any], name: str) -> datetime | None:
 def _steps(seconds: object) -> tuple[StepTime, ...]:
     """Return the finished steps, from the seconds that each of them took."""
     listed = seconds if isinstance(seconds, list) else []
-    return tuple(StepTime(step.name, fields.count(its) or 0) for step, its in zip(STEPS, listed, strict=False))
+    return tuple(StepTime(step.name, fields.count(seconds) or 0) for step, seconds in zip(STEPS, listed, strict=False))
 
 
 def _inputs(meta: Mapping[str, Any]) -> Inputs | None:

@@ -9,13 +9,13 @@ from typing import Final
 from reconstruction_operator.state.calls import Script
 
 _FOLDER: Final = resources.files("reconstruction_operator.state") / "lua"
-PRELUDE: Final = ("legacy", "prelude")
+PRELUDE: Final = "prelude"
 
 
 @functools.cache
 def script(name: str, *, fenced: bool = False) -> Script:
     """Return the script `lua/{name}.lua`. `fenced`: Redis refuses it to an operator that has been deposed."""
-    parts = (*PRELUDE, "fence", name) if fenced else (*PRELUDE, name)
+    parts = (PRELUDE, "fence", name) if fenced else (PRELUDE, name)
     return Script.of(name, "".join(map(part, parts)))
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
 import platform
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
-from celery import Celery, Task, shared_task
+from celery import Task, shared_task
 from celery.exceptions import Ignore, Reject
 from celery.signals import task_postrun
 
@@ -26,14 +24,13 @@ from reconstruction_operator.services import file_handler
 from reconstruction_operator.state.replies import ClaimVerdict
 from reconstruction_operator.tasks import headers
 from reconstruction_operator.telemetry import logs
-from reconstruction_operator.worker.attempt.assignment import Assignment
+from reconstruction_operator.worker.attempt.assignment import BARE, Assignment
 from reconstruction_operator.worker.attempt.driver import Conclusion, NotClaimedError, Patience, drive
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 from reconstruction_operator.worker.attempt.progress import Meta, Send
 
 logger = logging.getLogger(__name__)
 
-_progress_backends: Final[dict[tuple[int, str | None], reporting.Reporting]] = {}
 _RESULT_CHARS: Final = 64  # of a result in Celery's log line, which is slow to format: enough for status and job
 _NO_RECORD_PAUSES_SECONDS: Final = (
     2,
@@ -74,7 +71,7 @@ def process_reconstruction(
         logs.begin(**assignment.log_fields)
     with logs.about(**assignment.log_fields):
         try:
-            conclusion = drive(assignment, _sender(self), _patience(self), send_last=_sender(self, over=True))
+            conclusion = drive(assignment, _sender(self), _patience(self))
         except NotClaimedError as error:
             if error.verdict is ClaimVerdict.NO_RECORD:
                 _requeue(self, assignment)
@@ -83,7 +80,7 @@ def process_reconstruction(
                 "%s: the message of task %s is dropped: %s", assignment.title, assignment.task_id, error, extra=why
             )
             raise Ignore from None
-        if assignment.envelope is None and _in_worker(self) and _was_drained(conclusion):
+        if assignment.is_bare and _in_worker(self) and _was_drained(conclusion):
             logger.info("%s is requeued: this worker shuts down", assignment.title)
             raise Reject("drained", requeue=True)
         return _answer(self, job_id, conclusion)
@@ -97,7 +94,7 @@ def _end_lines(**_: object) -> None:
 def _assignment(task: Task, job_id: str, model_type: str, job: Mapping[str, Any] | None) -> Assignment:
     direct = task.request.called_directly or not task.request.id
     try:
-        envelope = None if job is None else Envelope.from_json(job)
+        envelope = BARE if job is None else Envelope.from_json(job)
     except EnvelopeError as error:
         logger.error("message for job %s cannot be understood and is dropped: %s", job_id, error)  # noqa: TRY400
         raise Ignore from None
@@ -108,7 +105,7 @@ def _assignment(task: Task, job_id: str, model_type: str, job: Mapping[str, Any]
         model_type=model_type,
         envelope=envelope,
         worker=task.request.hostname or f"direct@{platform.node()}",
-        traceparent=(envelope.traceparent if envelope is not None else "") or headers.read(task, "traceparent"),
+        traceparent=envelope.traceparent or headers.read(task, "traceparent"),
     )
 
 
@@ -119,9 +116,9 @@ def _in_worker(task: Task) -> bool:
 def _patience(task: Task) -> Patience:
     if _in_worker(task):
         # The message came from Redis, so an outage has just begun. The worker waits for its end as long as it owns the message.
-        return Patience(claim_seconds=60.0, end_seconds=config.settings.VISIBILITY_TIMEOUT_SECONDS, flush_seconds=5.0)
+        return Patience(claim_seconds=60.0, end_seconds=config.settings.VISIBILITY_TIMEOUT_SECONDS, flush=False)
     # A user waits, perhaps without a result backend.
-    return Patience(claim_seconds=0.0, end_seconds=30.0, flush_seconds=1.0)
+    return Patience(claim_seconds=0.0, end_seconds=30.0, flush=True)
 
 
 def _requeue(task: Task, assignment: Assignment) -> None:
@@ -135,42 +132,20 @@ def _requeue(task: Task, assignment: Assignment) -> None:
     raise Ignore
 
 
-def _sender(task: Task, *, over: bool = False) -> Send:
-    """Return a function that sends progress as Celery's state PROGRESS, also from other threads. `over`: the run has ended."""
-    request = task.request
+def _sender(task: Task) -> Send:
+    """Return a function that sends progress as Celery's state PROGRESS, from another thread."""
+    app, backend, request = task.app, task.backend, task.request
 
-    def send(metas: Sequence[Meta]) -> None:
-        task.request_stack.push(request)  # Celery keeps the current request for each thread
+    def send(meta: Meta) -> None:
+        # Celery keeps backend and request for each thread.
+        app._backend = backend  # noqa: SLF001  # Celery has no public way
+        task.request_stack.push(request)
         try:
-            with _progress_backend(task.app, over=over):
-                for meta in metas:
-                    task.update_state(state=reporting.PROGRESS, meta=dict(meta))
+            task.update_state(state=reporting.PROGRESS, meta=dict(meta))
         finally:
             task.request_stack.pop()
 
     return send
-
-
-@contextlib.contextmanager
-def _progress_backend(app: Celery, *, over: bool) -> Iterator[None]:
-    """Give this thread the result backend for progress; its reports are sent at the end of the block.
-
-    It must not retry forever like the task's own backend: a late report would overwrite the state of a run that has ended.
-    """
-    own = app.backend
-    if not isinstance(own, reporting.Reporting):  # not Redis
-        yield
-        return
-    key = (os.getpid(), app.conf.result_backend)  # no connection survives a fork
-    if key not in _progress_backends:
-        _progress_backends[key] = app._get_backend()  # noqa: SLF001  # Celery has no public way to create one from the settings
-        _progress_backends[key].always_retry = False
-    app._backend = shared = _progress_backends[key]  # noqa: SLF001  # of this thread
-    try:
-        with shared.together(over=over):
-            yield
-    finally:
-        app._backend = own  # noqa: SLF001
 
 
 def _was_drained(conclusion: Conclusion) -> bool:

@@ -19,13 +19,13 @@ _FOREIGN_ALIKE: Final = 0.95
 
 def find(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the variables of `environ` that are not settings but have almost the name of one, with that setting's name."""
-    known = [row.name for row in config.TABLE]
-    found: dict[str, str] = {}
-    for name in sorted(environ.keys() - known):
+    names = [row.name for row in config.TABLE]
+    misspelt: dict[str, str] = {}
+    for name in sorted(environ.keys() - names):
         alike = _FOREIGN_ALIKE if name.startswith(_FOREIGN) else _ALIKE
-        if meant := difflib.get_close_matches(name.upper(), known, n=1, cutoff=alike):
-            found[name] = meant[0]
-    return found
+        if meant := difflib.get_close_matches(name.upper(), names, n=1, cutoff=alike):
+            misspelt[name] = meant[0]
+    return misspelt
 
 
 def warn() -> None:

@@ -101,7 +101,7 @@ def flush(seconds: float) -> None:
 
 
 def _new_provider(service: str) -> TracerProvider:
-    headers = dict(one.split("=", 1) for one in config.settings.OTEL_EXPORTER_OTLP_HEADERS if "=" in one)
+    headers = dict(header.split("=", 1) for header in config.settings.OTEL_EXPORTER_OTLP_HEADERS if "=" in header)
     endpoint = f"{config.settings.OTEL_EXPORTER_OTLP_ENDPOINT.rstrip('/')}/v1/traces"
     provider = TracerProvider(
         sampler=ALWAYS_ON,

@@ -30,10 +30,10 @@ class SpanIds:
     @classmethod
     def parse(cls, text: str) -> SpanIds | None:
         """Return the ids in a `traceparent`; None for any other text."""
-        found = _TRACEPARENT.fullmatch(text)
-        if found is None or not int(found[1], 16) or not int(found[2], 16):
+        match = _TRACEPARENT.fullmatch(text)
+        if match is None or not int(match[1], 16) or not int(match[2], 16):
             return None
-        return cls(found[1], found[2])
+        return cls(match[1], match[2])
 
     def child(self, *about: object) -> SpanIds:
         """Return the ids of a child span. They are equal for equal arguments."""

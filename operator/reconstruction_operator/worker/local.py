@@ -64,8 +64,8 @@ def run(request: LocalRequest, emit: Callable[[OutputLine], None]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001  # as in a worker: every end of a run has a reason
-        found = failure_of(error, output)
-        failure = details.failure_of(found.reason, found.message)  # with the advice, as in a job's status
+        end = failure_of(error, output)
+        failure = details.failure_of(end.reason, end.message)  # with the advice, as in a job's status
         emit({"failure": {"reason": failure.reason, "message": failure.message}})
         return FAILED
     finally:
@@ -94,7 +94,7 @@ def _reconstruct(request: LocalRequest, emit: Callable[[OutputLine], None]) -> d
             entry.rename(output / entry.name)
         report(Step.FINALIZE, 1.0)
     return {
-        "files": [{"name": one.name, "bytes": one.bytes} for one in files],
+        "files": [{"name": file.name, "bytes": file.bytes} for file in files],
         "quality": dict(result.quality),
         "simulated": result.simulated,
         "images": len(taken),
@@ -113,8 +113,8 @@ def _load(paths: Sequence[Path], into: Path, choice: Choice, tick: Callable[[flo
     else:
         copies, ignored = _copies(paths, into, copying), Ignored()
     check_count(masks.count_photos(copy.name for copy in copies), choice.model, ignored)
-    found = checks.check_all(copies, limits, section(tick, _COPY_SHARE, 1.0))
-    return with_masks(into, [KeptPhoto(one.path.name, one.width, one.height, one.bytes) for one in found])
+    checked = checks.check_all(copies, limits, section(tick, _COPY_SHARE, 1.0))
+    return with_masks(into, [KeptPhoto(photo.path.name, photo.width, photo.height, photo.bytes) for photo in checked])
 
 
 def _copies(paths: Sequence[Path], into: Path, tick: Callable[[float, str], None]) -> tuple[Path, ...]:
@@ -152,7 +152,7 @@ def _report(
     remaining_seconds: float | None = None,
 ) -> None:
     shares = choice.model.step_shares
-    before = sum(shares.get(one, 0.0) for one in Step if one < step)
+    before = sum(shares.get(earlier, 0.0) for earlier in Step if earlier < step)
     whole = min(1.0, before + shares.get(step, 0.0) * min(1.0, max(0.0, fraction)))
     emit(
         {

@@ -11,7 +11,7 @@ from reconstruction_operator.state import calls, errors
 from reconstruction_operator.state.calls import Call, run
 
 from tests.real.protocol.fibers import Fiber
-from tests.support.protocol.foreign import NONSENSE_FIELDS, as_text
+from tests.support.protocol.foreign import NONSENSE_FIELDS
 from tests.support.protocol.state import State, expected
 
 NONSENSE_MS: Final = 3_600_000  # how long it stays
@@ -115,15 +115,6 @@ class ComparedRedis:
         self.state, self.last = None, None
         self.dropped.add(key)
         self.granted.pop(key.removeprefix("claim:"), None)
-
-    def turn_to_text(self, job: str) -> None:
-        """The record becomes a text, as an operator of the previous version would have put it."""
-        key = self.keys.record(job)
-        state = self.now()
-        record = state.fields(key)
-        if record is not None:
-            self.client.set(key, as_text(record))
-            self.state, self.last = None, None
 
     def has_lost(self, job: str, *kinds: str) -> bool:
         """Whether Redis has lost such a key of the job, or of all of them, alone or with everything else."""

@@ -1,9 +1,8 @@
 """State machine of the protocol: chooses what happens next.
 
 Two operators (one may be deposed without knowing it), three workers that run the real task and may pause at any of its points,
-messages that are lost, duplicated or late, a Redis that loses any key at any moment or holds records of the previous version,
-users who change their minds, and job folders on a disk that fills up and loses files. Hypothesis chooses the events, and which
-faults an example has at all.
+messages that are lost, duplicated or late, a Redis that loses any key at any moment, users who change their minds, and job
+folders on a disk that fills up and loses files. Hypothesis chooses the events, and which faults an example has at all.
 """
 
 import errno
@@ -63,7 +62,6 @@ SOMETIMES: Final = {
     "Redis is emptied": 1,
     "a snapshot of Redis is taken": 2,
     "an older snapshot of Redis is restored": 1,
-    "an older operator puts a record": 1,
     "a file cannot be changed": 3,
     "a file vanishes": 1,
 }
@@ -144,7 +142,6 @@ class Protocol(Promises, RuleBasedStateMachine):
             "Redis is emptied": self.empty,
             "a snapshot of Redis is taken": self._take_snapshot,
             "an older snapshot of Redis is restored": lambda: self._restore(data),
-            "an older operator puts a record": lambda: self.turn_to_text(job),
             "a run loses a key": lambda: self._lose_of_a_run(data),
             "a file vanishes": lambda: self._lose_a_file(data, job),
         }

@@ -27,7 +27,7 @@ from reconstruction_operator.worker.attempt.driver import carry_out
 from reconstruction_operator.worker.attempt.ownership import Ownership
 from reconstruction_operator.worker.attempt.progress import ProgressSender
 from reconstruction_operator.worker.heartbeat.heartbeat import Heartbeat
-from reconstruction_operator.worker.heartbeat.pulse import Pulse
+from reconstruction_operator.worker.heartbeat.listener import Listener
 from reconstruction_operator.worker.model.selection import Choice
 
 from tests.real.protocol.fibers import Fiber
@@ -184,14 +184,13 @@ class Run:
         if claim.verdict is not ClaimVerdict.CLAIMED:
             return
         self.heartbeat = Heartbeat(
-            job_id=self.message.job,
             beat=self.ownership.beat,
             cancelled=self.ownership.cancelled,
             every_seconds=PATIENCE_SECONDS,  # the machine beats, between two points
             drain_seconds=0.0,
             first=BeatReply(owned=True, cancelled=claim.cancelled, stop=claim.stop),
             first_asked_at=time.monotonic(),
-            pulse=Pulse(),
+            listener=Listener(self.message.job),
         )
         envelope = Envelope(
             install_id=INSTALL,
@@ -202,7 +201,7 @@ class Run:
             parameters={"token": self.token, "fails": self._fails},
         )
         assignment = Assignment(self.message.job, self.message.task, "plain", envelope, self.ownership.worker)
-        unsent = ProgressSender(lambda _: None, flush_seconds=0.0)  # not started
+        unsent = ProgressSender(lambda _: None, flush=False)  # not started
         conclusion = carry_out(assignment, self.ownership, self.heartbeat, unsent, patience_seconds=PATIENCE_SECONDS)
         self.end = conclusion.end
 

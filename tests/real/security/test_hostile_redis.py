@@ -58,7 +58,7 @@ HOSTILE_ENDS: dict[str, dict[str, str | bytes] | str | bytes] = {
     "not text": {"outcome": b"\xff"},
     "another's outcome": ended("Deleted"),
     "too big": {"outcome": FIFTY_MB},
-    "another type": FIFTY_MB,  # longer than any text that the previous version wrote
+    "another type": FIFTY_MB,
     "wrong types": ended("Succeeded", outputs=[], inputs=7, quality="x"),
     "half a character": {"outcome": "Failed", "at": "1", "details": '{"reason": "\\ud800", "message": "\\udfff"}'},
     "a terminal's command": ended("Failed", reason="\x07", message="\x00<b>\x1b[2J"),

@@ -11,7 +11,7 @@ from reconstruction_operator.state.scripts import PRELUDE, part
 
 _JUDGE = calls.Script.of(
     "judge",
-    "".join(map(part, PRELUDE))
+    part(PRELUDE)
     + """
 local value = ARGV[1]
 redis.call('DEL', KEYS[1])

@@ -8,10 +8,9 @@ from typing import Any, Final, Self
 
 import redis
 
-from tests.support.protocol.foreign import NONSENSE_FIELDS, from_text
-from tests.support.protocol.matchers import NOW, TOLERANCE_MS, KeptAsText
+from tests.support.protocol.foreign import NONSENSE_FIELDS
+from tests.support.protocol.matchers import NOW, TOLERANCE_MS
 
-_OF_A_JOB: Final = ("job:", "claim:", "alive:", "end:", "stop:")  # hashes, or texts of the previous version
 _DUMP: Final = """
 local found = {}
 for _, key in ipairs(redis.call('KEYS', '*')) do
@@ -32,7 +31,6 @@ class Contents:
 
     values: dict[str, Any] = field(default_factory=dict)
     ttls: dict[str, int | None] = field(default_factory=dict)
-    texts: set[str] = field(default_factory=set)  # keys of the jobs whose records are texts of the previous version
     clock: int | None = None
 
     @classmethod
@@ -48,10 +46,6 @@ class Contents:
                 case "zset":
                     pairs = zip(value[::2], value[1::2], strict=True)
                     state.values[key] = {node: float(score) for node, score in pairs}
-                case "string" if key.startswith(_OF_A_JOB):
-                    state.values[key] = from_text(value)
-                    if isinstance(state.values[key], dict):
-                        state.texts.add(key)
                 case _:
                     state.values[key] = value
             state.ttls[key] = None if ttl_ms < 0 else ttl_ms
@@ -59,7 +53,7 @@ class Contents:
 
     def copy(self) -> Self:
         """Return a copy, which may be changed."""
-        return type(self)(dict(self.values), dict(self.ttls), set(self.texts), self.clock)
+        return type(self)(dict(self.values), dict(self.ttls), self.clock)
 
     def pass_time(self, ms: int) -> None:
         """Advance the clock: keys whose TTL has passed expire."""
@@ -96,44 +90,34 @@ class Contents:
 
     def note(self, record_key: str, name: str) -> None:
         """Set a note in a record, if there is one."""
-        if self.fields(record_key) and record_key not in self.texts:
+        if self.fields(record_key):
             self.put(record_key, {**self.values[record_key], name: "1"}, None)
 
     def forget_notes(self, record_key: str, *names: str) -> None:
         """Delete these notes of a record."""
         record = self.fields(record_key)
-        if record and record_key not in self.texts:
+        if record:
             self.put(record_key, {name: value for name, value in record.items() if name not in names}, None)
 
     def flag(self, key: str) -> int:
         """Return 1 if the key exists, else 0."""
         return int(key in self.values)
 
-    def put(self, key: str, value: Any, ttl_ms: int | None, record_key: str | None = None) -> None:
-        """Replace a value, in the form of the job's record."""
-        is_text = record_key in self.texts
-        self.drop(key)
+    def put(self, key: str, value: Any, ttl_ms: int | None) -> None:
+        """Replace a value."""
         self.values[key] = value
         self.ttls[key] = ttl_ms
-        if is_text:
-            self.texts.add(key)
 
     def drop(self, *keys: str) -> None:
         """Delete keys."""
         for key in keys:
             self.values.pop(key, None)
             self.ttls.pop(key, None)
-            self.texts.discard(key)
 
     def reply(self, key: str, *names: str) -> list[Any]:
         """Return these fields as a script returns them: None for each that is missing."""
         found = self.fields(key) or self.values.get(key)
-        values = [found.get(name) for name in names] if isinstance(found, dict) else [None] * len(names)
-        if found == "{}" and "details" in names:  # as the previous version would have kept an end
-            values[names.index("details")] = found
-        if key in self.texts and "details" in names:
-            values[names.index("details")] = KeptAsText(values[names.index("details")])
-        return values
+        return [found.get(name) for name in names] if isinstance(found, dict) else [None] * len(names)
 
     def ended(self, key: str) -> list[Any]:
         """Return how an attempt ended."""
@@ -146,8 +130,6 @@ class Contents:
             if not wanted == seen:  # noqa: SIM201  # NOW decides what it equals
                 yield f"{key} is {seen}, not {wanted}"
                 continue
-            if (key in self.texts) != (key in expected.texts):
-                yield f"{key} is {'a text' if key in self.texts else 'a hash'}"
             ttl, wanted_ttl = self.ttls.get(key), expected.ttls.get(key)
             near = wanted_ttl is None or (ttl is not None and wanted_ttl - TOLERANCE_MS < ttl <= wanted_ttl)
             if not near or (ttl is None) != (wanted_ttl is None):

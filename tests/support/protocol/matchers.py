@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,18 +23,6 @@ class _Now:
 
 
 NOW: Final = _Now()
-
-
-@dataclass
-class KeptAsText:
-    """The details of an end that is kept as a text: the whole text."""
-
-    details: str
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, str) and json.loads(other).items() >= json.loads(self.details).items()
-
-    __hash__ = None  # type: ignore[assignment]
 
 
 @dataclass

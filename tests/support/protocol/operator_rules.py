@@ -25,7 +25,7 @@ def _put_record(state: Contents, keys: list[str], args: list[Any]) -> Any:
             if before:
                 same = ("sent_at", "orders", "cleaned", "deleted") if int(before["attempt"]) == attempt else ()
                 wanted |= {name: before[name] for name in ("begun", *same) if name in before}
-            state.put(record, wanted, None, record)
+            state.put(record, wanted, None)
     return ["ok", *(state.reply(record, *RECORD) for record in of_jobs)]
 
 
@@ -41,7 +41,7 @@ def _index_records(state: Contents, keys: list[str], args: list[Any]) -> Any:
         state.drop(records)
     for key in of_jobs:
         if state.attempt(key) and state.values[key].get("install_id") != install:
-            state.put(key, state.values[key] | {"install_id": install}, None, key)
+            state.put(key, state.values[key] | {"install_id": install}, None)
     return ["ok"]
 
 
@@ -65,7 +65,7 @@ def _mark_sent(state: Contents, keys: list[str], args: list[Any]) -> Any:
         if noted[-1]:
             marked = {**state.values[record], "sent_at": state.now}
             orders = int(marked.pop("orders", 0)) + 1
-            state.put(record, marked | ({"orders": str(orders)} if is_order else {}), None, record)
+            state.put(record, marked | ({"orders": str(orders)} if is_order else {}), None)
     return ["ok", *noted]
 
 
@@ -97,38 +97,38 @@ def _clear_flags(state: Contents, keys: list[str], args: list[Any]) -> Any:
 
 @RULES.add_fenced
 def _take_claim(state: Contents, keys: list[str], args: list[Any]) -> Any:
-    _, claim, end, record, epoch = keys
+    _, claim, end, epoch = keys
     token, owner, retention, outcome, details = args
     ended, held = state.fields(end), state.token(claim)
     if ended:
         return ["ok", int(ended["token"] == token)]
     if held and held != token:
         return ["ok", 0]
-    put_claim(state, (claim, record, epoch), retention, (token, owner), ended=True)
-    put_end(state, end, record, retention, (token, outcome, details))
+    put_claim(state, (claim, epoch), retention, (token, owner), ended=True)
+    put_end(state, end, retention, (token, outcome, details))
     return ["ok", 1]
 
 
 @RULES.add_fenced
 def _request_stop(state: Contents, keys: list[str], args: list[Any]) -> Any:
-    _, stop, end, record = keys
+    _, stop, end = keys
     retention, reason, *_ = args  # what it publishes is no state
     if not state.fields(end) and not state.fields(stop):
-        state.put(stop, {"reason": reason, "at": state.now}, retention, record)
+        state.put(stop, {"reason": reason, "at": state.now}, retention)
     return ["ok"]
 
 
 @RULES.add_fenced
 def _force_end(state: Contents, keys: list[str], args: list[Any]) -> Any:
-    _, claim, end, record, epoch, alive = keys
+    _, claim, end, epoch, alive = keys
     token, owner, retention, outcome, details = args
     held = state.token(claim)
     if state.fields(end):
         return ["ok", state.ended(end)]
     if held and state.token(alive) == held:
         return ["ok"]
-    put_claim(state, (claim, record, epoch), retention, (held or token, owner), ended=True)
-    return ["ok", put_end(state, end, record, retention, (token, outcome, details))]
+    put_claim(state, (claim, epoch), retention, (held or token, owner), ended=True)
+    return ["ok", put_end(state, end, retention, (token, outcome, details))]
 
 
 @RULES.add_fenced

@@ -37,10 +37,10 @@ class Rules(dict[str, Rule]):
 
 
 def put_claim(
-    state: Contents, keys: tuple[str, str, str], ttl_ms: int, holder: tuple[str, str], *, ended: bool = False
+    state: Contents, keys: tuple[str, str], ttl_ms: int, holder: tuple[str, str], *, ended: bool = False
 ) -> None:
-    """`keys`: of the claim, of the record whose form it has, and of the epoch."""
-    (key, record, epoch), (token, owner) = keys, holder
+    """`keys`: of the claim and of the epoch."""
+    (key, epoch), (token, owner) = keys, holder
     claim = {"token": token, "owner": owner, "at": state.now}
     before = state.fields(key)
     if before and before["token"] == token:
@@ -50,7 +50,7 @@ def put_claim(
         claim["epoch"] = current
     if ended:
         claim["ended"] = "1"
-    state.put(key, claim, ttl_ms, record)
+    state.put(key, claim, ttl_ms)
 
 
 def count_look(state: Contents, epoch: str) -> tuple[str, str]:
@@ -63,7 +63,7 @@ def count_look(state: Contents, epoch: str) -> tuple[str, str]:
     return str(before), str(before + 1)
 
 
-def put_end(state: Contents, key: str, record: str, ttl_ms: int, end: tuple[str, str, str]) -> list[Any]:
+def put_end(state: Contents, key: str, ttl_ms: int, end: tuple[str, str, str]) -> list[Any]:
     token, outcome, details = end
-    state.put(key, {"token": token, "outcome": outcome, "at": state.now, "details": details}, ttl_ms, record)
+    state.put(key, {"token": token, "outcome": outcome, "at": state.now, "details": details}, ttl_ms)
     return [outcome, state.now, details]

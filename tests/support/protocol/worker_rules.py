@@ -25,9 +25,9 @@ def _claim(state: Contents, keys: list[str], args: list[Any]) -> Any:
     if attempt and not wanted and not held:
         return ["no-record"]
     if not held:
-        put_claim(state, (claim, record, epoch), claim_ttl, (token, worker))
+        put_claim(state, (claim, epoch), claim_ttl, (token, worker))
         state.note(record, "begun")
-    state.put(alive, {"token": token, "worker": worker}, alive_ttl, record)
+    state.put(alive, {"token": token, "worker": worker}, alive_ttl)
     return ["claimed", state.flag(cancel), (state.fields(stop) or {}).get("reason", "")]
 
 
@@ -53,12 +53,12 @@ def _beat(state: Contents, keys: list[str], args: list[Any]) -> Any:
     if known.get("ended") or (attempt and not wanted and not held):
         return [1, *rest]
     noted = not state.epoch(epoch) or known.get("epoch") == state.epoch(epoch)
-    if held and noted and (claim in state.texts or record not in state.texts):
+    if held and noted:
         state.ttls[claim] = claim_ttl
     else:
-        put_claim(state, (claim, record, epoch), claim_ttl, (token, worker))
+        put_claim(state, (claim, epoch), claim_ttl, (token, worker))
         state.note(record, "begun")
-    state.put(alive, {"token": token, "worker": worker}, alive_ttl, record)
+    state.put(alive, {"token": token, "worker": worker}, alive_ttl)
     return [1, *rest]
 
 
@@ -77,14 +77,14 @@ def _finish(state: Contents, keys: list[str], args: list[Any]) -> Any:
     if not attempt and outcome == "Stopped":
         state.drop(claim, alive)
         return ["released"]
-    put_claim(state, (claim, record, epoch), retention, (token, worker), ended=True)
+    put_claim(state, (claim, epoch), retention, (token, worker), ended=True)
     state.drop(alive, cleaned)
     state.forget_notes(record, "cleaned", "deleted")
     if has_deleted:
         state.note(record, "deleted")
     if outcome == "Succeeded":
         state.drop(cancel, request)
-    return ["recorded", put_end(state, end, record, retention, (token, outcome, details))]
+    return ["recorded", put_end(state, end, retention, (token, outcome, details))]
 
 
 @RULES.add

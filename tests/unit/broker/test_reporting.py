@@ -8,6 +8,7 @@ from typing import Any
 
 import fakeredis
 import pytest
+import redis
 from celery import Celery
 from celery.app import backends
 from reconstruction_operator.broker import celery_settings
@@ -28,9 +29,8 @@ def backend() -> Iterator[ReportingBackend]:
 
 
 def report(backend: ReportingBackend, *percents: int) -> None:
-    with backend.together():
-        for percent in percents:
-            backend.store_result("task", {"progress": percent}, "PROGRESS")
+    for percent in percents:
+        backend.store_result("task", {"progress": percent}, "PROGRESS")
 
 
 def published(backend: ReportingBackend) -> Iterator[dict[str, Any]]:
@@ -43,13 +43,11 @@ def published(backend: ReportingBackend) -> Iterator[dict[str, Any]]:
     pubsub.close()
 
 
-def test_the_last_of_the_reports_made_together_is_published_and_kept(backend: ReportingBackend) -> None:
+def test_progress_is_published_and_kept(backend: ReportingBackend) -> None:
     heard = published(backend)
     next(heard)
     report(backend, 10, 20)
-    report(backend, 30)
-    report(backend, 40, 20)
-    assert [one["result"]["progress"] for one in heard] == [20, 30, 20]
+    assert [message["result"]["progress"] for message in heard] == [10, 20]
     assert backend.get_task_meta("task") == {
         "task_id": "task",
         "status": "PROGRESS",
@@ -61,27 +59,14 @@ def test_the_last_of_the_reports_made_together_is_published_and_kept(backend: Re
     assert 0 < backend.client.ttl("celery-task-meta-task") <= 86_400
 
 
-@pytest.mark.parametrize("state", ["SUCCESS", "FAILURE", "REVOKED"])
-@pytest.mark.parametrize("alone", [False, True])
-def test_late_progress_replaces_no_end(backend: ReportingBackend, state: str, *, alone: bool) -> None:
-    backend.store_result("task", "why" if state == "SUCCESS" else ValueError("why"), state)
-    if alone:
-        backend.store_result("task", {"progress": 10}, "PROGRESS")
-    else:
-        report(backend, 10)
-    assert backend.get_task_meta("task", cache=False)["status"] == state
-
-
 @pytest.mark.parametrize(
-    ("held", "late", "expected"),
-    [("SUCCESS", "REVOKED", "SUCCESS"), ("REVOKED", "SUCCESS", "SUCCESS"), ("RETRY", "PROGRESS", "PROGRESS")],
+    ("held", "expected"),
+    [("SUCCESS", "SUCCESS"), ("FAILURE", "FAILURE"), ("REVOKED", "REVOKED"), ("RETRY", "PROGRESS")],
 )
-def test_success_wins_over_another_end_and_a_retry_is_not_an_end(
-    backend: ReportingBackend, held: str, late: str, expected: str
-) -> None:
-    backend.store_result("task", ValueError("why") if held == "RETRY" else {}, held)
-    backend.store_result("task", {}, late)
-    assert backend.get_task_meta("task", cache=False)["status"] == expected
+def test_late_progress_replaces_no_end(backend: ReportingBackend, held: str, expected: str) -> None:
+    backend.client.set("celery-task-meta-task", json.dumps({"status": held, "result": None}))
+    report(backend, 10)
+    assert json.loads(backend.client.get("celery-task-meta-task"))["status"] == expected
 
 
 @pytest.mark.parametrize("held", ["no json", "[1]", '"SUCCESS"'])
@@ -97,27 +82,13 @@ def test_a_key_of_another_type_is_replaced(backend: ReportingBackend) -> None:
     assert backend.get_task_meta("task")["result"] == {"progress": 10}
 
 
-def test_nothing_is_sent_if_the_reports_cannot_be_made(backend: ReportingBackend) -> None:
-    def fail() -> None:
-        with backend.together():
-            backend.store_result("task", {"progress": 10}, "PROGRESS")
-            raise ValueError("no progress")
-
-    with pytest.raises(ValueError, match="no progress"):
-        fail()
-    assert backend.client.keys() == []
-
-
-def test_progress_of_a_finished_task_is_not_sent(backend: ReportingBackend) -> None:
-    with backend.together(over=True):
-        backend.store_result("task", {"progress": 10}, "PROGRESS")
-    assert backend.client.keys() == []
-
-
-def test_final_states_are_stored_at_once(backend: ReportingBackend) -> None:
-    with backend.together():
-        backend.store_result("task", "cancelled", "REVOKED")
-        assert backend.client.exists("celery-task-meta-task")
+def test_progress_is_not_retried_while_redis_is_unavailable(backend: ReportingBackend) -> None:
+    server = fakeredis.FakeServer()
+    server.connected = False
+    backend.client = fakeredis.FakeRedis(server=server)
+    assert backend.always_retry
+    with pytest.raises(redis.ConnectionError):
+        report(backend, 10)
 
 
 def test_the_key_has_celerys_prefix(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from reconstruction_operator.api.spec import PRIORITIES
 from reconstruction_operator.contract import pools
 
 ENTRIES = (("gpu", "maps"), ("gpu", "scans"), ("night", "*"), ("*", "maps"))
@@ -31,3 +32,8 @@ def test_a_refusal_does_not_name_other_namespaces() -> None:
     text = pools.refusal(ENTRIES, "gpu", "other")
 
     assert text == "Namespace other may not use queue gpu, which is for other namespaces (POOL_NAMESPACES)."
+
+
+@pytest.mark.parametrize("priority", PRIORITIES)
+def test_the_pool_of_a_queue_has_none_of_its_priority(priority: str) -> None:
+    assert pools.pool_of(pools.queue_name("gpu-low-cost", priority)) == "gpu-low-cost"

@@ -97,20 +97,6 @@ def test_a_defect_is_sent_with_its_traceback(work: Work) -> None:
     assert found.text.endswith("TypeError: a defect of the model\n")
 
 
-def test_reports_within_a_step_are_limited_except_its_start_and_end(pipe: Pipe) -> None:
-    report = child._reporter(pipe.writing)
-    for step in (Step.PREPROCESS, Step.RECONSTRUCT):
-        for number in range(100):
-            report(step, number / 100, "busy")
-        report(step, 1.0, "done")
-
-    heard = [message for message in pipe.messages() if isinstance(message, ProgressMessage)]
-
-    ends = [(one.step, one.fraction) for one in heard if one.fraction in (0.0, 1.0)]
-    assert ends == [(step, end) for step in (Step.PREPROCESS, Step.RECONSTRUCT) for end in (0.0, 1.0)]
-    assert len(heard) < 100
-
-
 def test_a_report_has_the_time_left_that_the_model_expects(pipe: Pipe) -> None:
     child._reporter(pipe.writing)(Step.PREPROCESS, 0.5, "busy", remaining_seconds=61.5)
 

@@ -10,7 +10,7 @@ from reconstruction_operator.planning import actions
 from reconstruction_operator.state import operator_calls, reads, scripts, worker_calls
 
 LUA = Path(scripts.__file__).parent / "lua"
-SHARED = {*scripts.PRELUDE, "fence"}
+SHARED = {scripts.PRELUDE, "fence"}
 
 
 def calls_of(module: ModuleType) -> set[str]:
@@ -34,4 +34,4 @@ def test_each_action_in_redis_has_the_name_of_its_call() -> None:
 def test_a_script_begins_with_the_prelude_and_the_operators_with_the_fence_too() -> None:
     plain, fenced = scripts.script("beat"), scripts.script("forget", fenced=True)
     assert [scripts.part("fence") in one.text for one in (plain, fenced)] == [False, True]
-    assert plain.text.startswith("".join(map(scripts.part, scripts.PRELUDE)))
+    assert plain.text.startswith(scripts.part(scripts.PRELUDE))

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.api.spec import PRIORITIES, queue_name
+from reconstruction_operator.api.spec import PRIORITIES
 from reconstruction_operator.broker.backlog import Backlog
+from reconstruction_operator.contract.pools import queue_name
 from reconstruction_operator.planning.types import Queue
 from reconstruction_operator.state import replies
 from reconstruction_operator.telemetry import metrics

@@ -19,8 +19,8 @@ def available_bytes(root: Path = Path("/")) -> int:
     """Return the memory left on the machine, or in the container's control group if less. `root` contains /proc and /sys."""
     left = [sys.maxsize]
     with contextlib.suppress(OSError):
-        found = re.search(r"^MemAvailable:\s+(\d+) kB$", (root / "proc/meminfo").read_text(), re.MULTILINE)
-        left += [int(found[1]) * 1024] if found else []
+        match = re.search(r"^MemAvailable:\s+(\d+) kB$", (root / "proc/meminfo").read_text(), re.MULTILINE)
+        left += [int(match[1]) * 1024] if match else []
     group = root / "sys/fs/cgroup"
     for folder, limit, used in (
         (group, "memory.max", "memory.current"),
@@ -34,5 +34,5 @@ def available_bytes(root: Path = Path("/")) -> int:
 
 def _file_cache(statistics: Path) -> int:
     """Return the bytes of cached files that the kernel can free."""
-    found = re.search(r"^(?:total_)?inactive_file (\d+)$", statistics.read_text(), re.MULTILINE)
-    return int(found[1]) if found else 0
+    match = re.search(r"^(?:total_)?inactive_file (\d+)$", statistics.read_text(), re.MULTILINE)
+    return int(match[1]) if match else 0

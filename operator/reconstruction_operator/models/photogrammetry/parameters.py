@@ -161,10 +161,10 @@ def check(given: Mapping[str, object]) -> dict[str, object]:
 
     Raises ModelFailure (INVALID_PARAMETERS) with the parameter, its value and the allowed values.
     """
-    known = ["quality", *OVERRIDES]
+    names = ["quality", *OVERRIDES]
     for name in given:
-        if name not in known:
-            raise ModelFailure("INVALID_PARAMETERS", f"unknown parameter {name!r}: known are {', '.join(known)}")
+        if name not in names:
+            raise ModelFailure("INVALID_PARAMETERS", f"unknown parameter {name!r}: known are {', '.join(names)}")
     quality = given.get("quality", DEFAULT_QUALITY)
     if not isinstance(quality, str) or quality not in QUALITIES:
         raise _refused("quality", quality, f"one of {', '.join(QUALITIES)}")

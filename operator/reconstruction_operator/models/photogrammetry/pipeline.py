@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -36,6 +37,34 @@ from reconstruction_operator.models.stages import Stages
 _SMOOTHING_ROUNDS = 3
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One reconstruction: what it works on, and where."""
+
+    work: Work
+    settings: QualitySettings
+    timetable: Timetable
+    stages: Stages
+    prepared: list[PreparedPhoto]  # the photos, whose files are in `pictures`
+    pictures: Path
+    folders: Mapping[str, Path]  # for the files of each stage
+
+    @property
+    def threads(self) -> int:
+        """How many threads the run may use."""
+        return self.work.threads
+
+    @property
+    def stage(self) -> Callable[[Stage], StageProgress]:
+        """Returns the progress to which a stage reports."""
+        return self.timetable.stage
+
+    @property
+    def sources(self) -> Mapping[str, str]:
+        """The name of the user's photo of each prepared photo."""
+        return {photo.name: photo.source for photo in self.prepared}
+
+
 def reconstruct(work: Work, settings: QualitySettings, report: Report) -> Result:
     """Write meshes and previews to `work.output_dir`; raises ModelFailure as `PhotogrammetryModel.run`."""
     with Timetable(report, partial(costs.expected_seconds, work.photos, settings, work.threads)) as timetable:
@@ -50,35 +79,30 @@ def _reconstructed(work: Work, settings: QualitySettings, timetable: Timetable) 
         stages, work.photos, settings.max_image_size, timetable.stage(Stage.PHOTOS)
     )
     with failed_files.left_if_failing(work, pictures):
-        return _model(stages, prepared, pictures, settings, work=work, timetable=timetable)
+        folders = {name: work.scratch_dir / name for name in ("pairs", "sparse", "views", "depths", "surface")}
+        for folder in folders.values():
+            folder.mkdir()
+        return _model(Run(work, settings, timetable, stages, prepared, pictures, folders))
 
 
-def _model(
-    stages: Stages,
-    prepared: list[PreparedPhoto],
-    pictures: Path,
-    settings: QualitySettings,
-    *,
-    work: Work,
-    timetable: Timetable,
-) -> Result:
-    """Reconstruct the photos `prepared`, whose files are in `pictures`; raises as `reconstruct`."""
-    threads, stage = work.threads, timetable.stage
-    folders = {name: work.scratch_dir / name for name in ("pairs", "sparse", "views", "depths", "surface")}
-    for folder in folders.values():
-        folder.mkdir()
-    sparse = stage_files.sparse_model(
-        stages,
-        lambda: _aligned(stages, prepared, pictures, settings, folders=folders, work=work, timetable=timetable),
-    )
+def _model(run: Run) -> Result:
+    """Reconstruct the photos; raises as `reconstruct`."""
+    work, settings, timetable, stage, folders = run.work, run.settings, run.timetable, run.stage, run.folders
+    sparse = stage_files.sparse_model(run.stages, lambda: _aligned(run))
     timetable.learn(Known(aligned=len(sparse.photos)))
-    sources = settings.depth_sources
-    seen = views.make(sparse, pictures, folders["views"], sources=sources, threads=threads, progress=stage(Stage.VIEWS))
+    seen = views.make(
+        sparse,
+        run.pictures,
+        folders["views"],
+        sources=settings.depth_sources,
+        threads=run.threads,
+        progress=stage(Stage.VIEWS),
+    )
     cameras = [view.camera for view in seen]
     region = regions.of_interest(cameras, sparse.points)
     timetable.learn(Known(doublings=region.doublings if settings.crop and region is not None else 0))
     cell = surface.cell_size(sparse.points, region, settings.octree_depth)
-    cloud = _dense_cloud(stages, seen, cell, settings=settings, scratch=folders["depths"], threads=threads, stage=stage)
+    cloud = _dense_cloud(run, seen, cell)
     region = regions.of_interest(cameras, cloud.points) if settings.crop else None
     cell_cloud, cell, octree_depth = surface.thin(surface.crop(cloud, region), region, settings.octree_depth)
     timetable.learn(Known(points=len(cell_cloud.points), doublings=region.doublings if region else 0))
@@ -86,17 +110,8 @@ def _model(
     timetable.learn(Known(faces=len(rough.faces)))
 
     mesh = _cleaned(rough, cell_cloud.points, cell, region, settings.faces, progress=stage(Stage.CLEANING))
-    mesh, frame, on_earth = _placed(mesh, seen, prepared, settings.seed)
-    textured, gains, coverage = _texture(
-        mesh,
-        seen,
-        frame,
-        region,
-        settings=settings,
-        scratch=folders["surface"],
-        threads=threads,
-        stage=stage,
-    )
+    mesh, frame, on_earth = _placed(mesh, seen, run.prepared, settings.seed)
+    textured, gains, coverage = _texture(run, mesh, seen, frame, region)
     weights = colour.view_weights(mesh, seen, Caster(mesh), stage(Stage.COLOURS).part(0.0, 0.5))
     shares = colour.best_shares(weights)
     colours = colour.vertex_colours(mesh, seen, shares, gains, stage(Stage.COLOURS).part(0.5, 1.0))
@@ -108,7 +123,7 @@ def _model(
         seen_by=np.count_nonzero(weights, axis=1),
         textured=textured,
         cloud=Cloud(frame.apply(cell_cloud.points), cell_cloud.normals @ frame.rotation.T),
-        sparse=userphotos.placed(sparse, frame, _originals(work, prepared)),
+        sparse=userphotos.placed(sparse, frame, _originals(run)),
         subject=model.vertices[subject] if subject.any() else model.vertices,
     )
     results.write_models(work.output_dir, made, compress=settings.compress)
@@ -117,10 +132,10 @@ def _model(
     width, height, depth = (round(float(extent), 3) for extent in extents(model.vertices))
     result = Result(
         quality={
-            "images": len(prepared),
+            "images": len(run.prepared),
             "registered": len(sparse.photos),
             "leftOut": len(sparse.left_out),
-            "alignedShare": round(len(sparse.photos) / len(prepared), 2),
+            "alignedShare": round(len(sparse.photos) / len(run.prepared), 2),
             "sparsePoints": len(sparse.points),
             "reprojectionErrorPx": round(sparse.reprojection_error_px, 3),
             "densePoints": len(cloud.points),
@@ -131,7 +146,7 @@ def _model(
             "extentY": height,
             "extentZ": depth,
         },
-        warning=acceptance.warning(sparse, {photo.name: photo.source for photo in prepared}),
+        warning=acceptance.warning(sparse, run.sources),
         placement=None if on_earth is None else on_earth.placement(frame),
     )
     results.write_report(
@@ -146,36 +161,30 @@ def _model(
     return result
 
 
-def _originals(work: Work, prepared: Sequence[PreparedPhoto]) -> dict[str, Photo]:
+def _originals(run: Run) -> dict[str, Photo]:
     """Map the name of each prepared photo to the user's photo."""
-    photos = {photo.path.name: photo for photo in work.photos}
-    return {one.name: photos[one.source] for one in prepared}
+    photos = {photo.path.name: photo for photo in run.work.photos}
+    return {name: photos[source] for name, source in run.sources.items()}
 
 
-def _aligned(
-    stages: Stages,
-    prepared: list[PreparedPhoto],
-    pictures: Path,
-    settings: QualitySettings,
-    *,
-    folders: Mapping[str, Path],
-    work: Work,
-    timetable: Timetable,
-) -> mapping.SparseModel:
-    """Return the sparse model of the photos `prepared`, whose files are in `pictures`."""
-    database, seed, threads, stage = work.scratch_dir / "features.db", settings.seed, work.threads, timetable.stage
+def _aligned(run: Run) -> mapping.SparseModel:
+    """Return the sparse model of the photos."""
+    settings, stage, threads = run.settings, run.stage, run.threads
+    database, seed = run.work.scratch_dir / "features.db", settings.seed
 
     def match() -> None:
         chosen = registration.choose(database, seed)
-        timetable.learn(Known(features=features.mean(database), pairs=len(chosen)))
-        matching.match(chosen, database, folders["pairs"], seed=seed, threads=threads, progress=stage(Stage.MATCHES))
+        run.timetable.learn(Known(features=features.mean(database), pairs=len(chosen)))
+        matching.match(
+            chosen, database, run.folders["pairs"], seed=seed, threads=threads, progress=stage(Stage.MATCHES)
+        )
 
     stage_files.matched_database(
-        stages,
+        run.stages,
         database,
         extract=lambda: features.extract(
-            prepared,
-            pictures,
+            run.prepared,
+            run.pictures,
             database,
             features=settings.features,
             threads=threads,
@@ -184,11 +193,11 @@ def _aligned(
         ),
         match=match,
     )
-    timetable.learn(Known(inliers=matching.inliers(database)))
-    acceptance.check_matches(database, len(prepared))
-    matched = mapping.Matched(database, pictures, folders["sparse"], len(prepared), seed, threads)
+    run.timetable.learn(Known(inliers=matching.inliers(database)))
+    acceptance.check_matches(database, len(run.prepared))
+    matched = mapping.Matched(database, run.pictures, run.folders["sparse"], len(run.prepared), seed, threads)
     model = registration.register(matched, stage(Stage.ALIGNMENT))
-    acceptance.check(model, {photo.name: photo.source for photo in prepared})
+    acceptance.check(model, run.sources)
     return model
 
 
@@ -210,29 +219,21 @@ def _placed(
     return mesh, frames.make(mesh.vertices, up, cameras[0].centre), on_earth
 
 
-def _dense_cloud(
-    stages: Stages,
-    seen: list[views.View],
-    cell: float,
-    *,
-    settings: QualitySettings,
-    scratch: Path,
-    threads: int,
-    stage: Callable[[Stage], StageProgress],
-) -> Cloud:
+def _dense_cloud(run: Run, seen: list[views.View], cell: float) -> Cloud:
+    settings, threads = run.settings, run.threads
     size = settings.refined_sizes[-1]
     cameras = [grey_views.reduced_camera(view.camera, size) for view in seen]
-    progress = stage(Stage.DEPTHS)
+    progress = run.stage(Stage.DEPTHS)
 
     def compute(write: Write) -> None:
         if settings.patch_match and patchmatch.available():
-            patchmatch.compute(seen, cameras, scratch, progress=progress, write=write)
+            patchmatch.compute(seen, cameras, run.folders["depths"], progress=progress, write=write)
         else:
             read = grey_views.reader(seen, size)
             depthmaps.compute(seen, read, settings, threads=threads, progress=progress, write=write)
 
-    depth_map, sources = stage_files.depth_maps(stages, compute), [view.sources for view in seen]
-    return fusion.fuse(cameras, depth_map, sources, cell, threads=threads, progress=stage(Stage.FUSION))
+    depth_map, sources = stage_files.depth_maps(run.stages, compute), [view.sources for view in seen]
+    return fusion.fuse(cameras, depth_map, sources, cell, threads=threads, progress=run.stage(Stage.FUSION))
 
 
 def _cleaned(
@@ -260,25 +261,23 @@ def _cleaned(
 
 
 def _texture(
-    mesh: Mesh,
-    seen: list[views.View],
-    frame: Frame,
-    region: Region | None,
-    *,
-    settings: QualitySettings,
-    scratch: Path,
-    threads: int,
-    stage: Callable[[Stage], StageProgress],
+    run: Run, mesh: Mesh, seen: list[views.View], frame: Frame, region: Region | None
 ) -> tuple[glb.Textured, Singles, float]:
     """Return the textured mesh in model coordinates, the gains of the photos, and the share of the texture that they cover."""
+    settings, stage = run.settings, run.stage
     reduced = cleanup.decimated(mesh, settings.texture_faces)
     middles = reduced.vertices[reduced.faces].mean(axis=1)
     coarseness = region.coarseness(middles) if region else np.ones(len(middles))
-    atlas = texture.unwrap(reduced, coarseness, settings.texture_size, scratch, stage(Stage.UNWRAPPING))
+    atlas = texture.unwrap(reduced, coarseness, settings.texture_size, run.folders["surface"], stage(Stage.UNWRAPPING))
     weights = colour.view_weights(reduced, seen, Caster(reduced), stage(Stage.TEXTURE).part(0.0, 0.25))
     paint = texture.mix(reduced, weights, colour.surroundings(reduced, seen, stage(Stage.TEXTURE).part(0.25, 0.5)))
     picture, coverage = texture.bake(
-        atlas, seen, paint, size=settings.texture_size, threads=threads, progress=stage(Stage.TEXTURE).part(0.5, 1.0)
+        atlas,
+        seen,
+        paint,
+        size=settings.texture_size,
+        threads=run.threads,
+        progress=stage(Stage.TEXTURE).part(0.5, 1.0),
     )
     model = Mesh(frame.apply(atlas.mesh.vertices), atlas.mesh.faces)
     normals = reduced.normals()[atlas.original] @ frame.rotation.T

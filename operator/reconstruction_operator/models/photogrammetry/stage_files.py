@@ -53,9 +53,9 @@ logger = logging.getLogger(__name__)
 
 def announce(stages: Stages, timetable: Timetable) -> None:
     """Report the stage after which the run resumes, if an earlier attempt has finished one."""
-    found = [stage for name in ENDS if (stage := stages.find(name)) is not None]
-    if found:
-        timetable.resume(ENDS[found[-1].name], str(found[-1]))
+    finished = [stage for name in ENDS if (stage := stages.find(name)) is not None]
+    if finished:
+        timetable.resume(ENDS[finished[-1].name], str(finished[-1]))
 
 
 def prepared_photos(
@@ -65,10 +65,10 @@ def prepared_photos(
     stage = stages.find(PHOTOS)
     if stage is not None:
         noted = json.loads((stage.path / _PHOTOS).read_text())
-        return [_noted(one) for one in noted], stage.path
+        return [_noted(entry) for entry in noted], stage.path
     folder = stages.begin(PHOTOS)
     prepared = backgrounds.masked(preparing.prepare(photos, folder, max_size, progress), folder)
-    (folder / _PHOTOS).write_text(json.dumps([asdict(one) for one in prepared]))
+    (folder / _PHOTOS).write_text(json.dumps([asdict(photo) for photo in prepared]))
     return prepared, stages.seal(PHOTOS, folder)
 
 
@@ -79,14 +79,14 @@ def _noted(note: Mapping[str, Any]) -> PreparedPhoto:
 
 def matched_database(stages: Stages, database: Path, *, extract: Callable[[], None], match: Callable[[], None]) -> None:
     """Fill `database` with features and matches, from stages or else by `extract` and `match`."""
-    found = stages.find(MATCHES) or stages.find(FEATURES)
-    if found is not None:
+    stage = stages.find(MATCHES) or stages.find(FEATURES)
+    if stage is not None:
         # A copy: COLMAP writes to a database that it opens.
-        shutil.copyfile(found.path / _DATABASE, database)
+        shutil.copyfile(stage.path / _DATABASE, database)
     else:
         extract()
         _keep(stages, FEATURES, lambda folder: _copy(database, folder))
-    if found is None or found.name == FEATURES:
+    if stage is None or stage.name == FEATURES:
         match()
         if _keep(stages, MATCHES, lambda folder: _copy(database, folder)):
             stages.drop(FEATURES)
@@ -121,7 +121,7 @@ def depth_maps(stages: Stages, compute: Callable[[Write], None]) -> Callable[[in
 
 def _written_depths(stages: Stages, compute: Callable[[Write], None]) -> Path:
     folder = stages.begin(DEPTHS)
-    compute(lambda index, one: np.savez(_depths_file(folder, index), depths=one.depths, sure=one.sure))
+    compute(lambda index, depth: np.savez(_depths_file(folder, index), depths=depth.depths, sure=depth.sure))
     return stages.seal(DEPTHS, folder)
 
 
@@ -134,17 +134,17 @@ def write_sparse(path: Path, model: SparseModel) -> None:
     photos = model.photos
     np.savez(
         path,
-        names=np.array([one.name for one in photos]),
-        sizes=np.array([[one.width, one.height] for one in photos]),
-        intrinsics=np.array([[one.focal, *one.principal, one.radial] for one in photos]),
-        rotations=np.stack([one.rotation for one in photos]),
-        translations=np.stack([one.translation for one in photos]),
-        seen=np.concatenate([one.seen for one in photos]),
-        seen_counts=np.array([len(one.seen) for one in photos]),
-        pixels=np.concatenate([one.pixels for one in photos]),
+        names=np.array([photo.name for photo in photos]),
+        sizes=np.array([[photo.width, photo.height] for photo in photos]),
+        intrinsics=np.array([[photo.focal, *photo.principal, photo.radial] for photo in photos]),
+        rotations=np.stack([photo.rotation for photo in photos]),
+        translations=np.stack([photo.translation for photo in photos]),
+        seen=np.concatenate([photo.seen for photo in photos]),
+        seen_counts=np.array([len(photo.seen) for photo in photos]),
+        pixels=np.concatenate([photo.pixels for photo in photos]),
         points=model.points,
         reprojection_error_px=np.array(model.reprojection_error_px),
-        left_out=np.array([[one.name, one.why.name] for one in model.left_out], dtype=np.str_).reshape(-1, 2),
+        left_out=np.array([[photo.name, photo.why.name] for photo in model.left_out], dtype=np.str_).reshape(-1, 2),
     )
 
 

@@ -39,12 +39,12 @@ if attempt ~= '' and not want and not claimant then return answer(true) end
 
 local epoch = epoch_at(epoch_key)
 local is_noted = not epoch or claim.epoch == epoch
-if claimant and is_noted and not is_unread(claim_key, record_key) then
+if claimant and is_noted then
   redis.call('PEXPIRE', claim_key, claim_ttl_ms)
 else
   redis.call('DEL', claim_key)
-  write_claim(claim_key, claim, claim_ttl_ms, token, worker, record_key, epoch)
+  write_claim(claim_key, claim, claim_ttl_ms, token, worker, epoch)
   note_in_record(record_key, 'begun')
 end
-put(alive_key, alive_ttl_ms, {token = token, worker = worker}, record_key)
+put(alive_key, alive_ttl_ms, {token = token, worker = worker})
 return answer(true)

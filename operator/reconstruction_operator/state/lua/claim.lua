@@ -20,9 +20,9 @@ end
 
 redis.call('DEL', alive_key, unpack(claimant and {} or {claim_key}))  -- first, for a full Redis: see `put` of the prelude
 if not claimant then
-  write_claim(claim_key, claim, claim_ttl_ms, token, worker, record_key, epoch_at(epoch_key))
+  write_claim(claim_key, claim, claim_ttl_ms, token, worker, epoch_at(epoch_key))
   note_in_record(record_key, 'begun')
 end
-write(alive_key, alive_ttl_ms, {token = token, worker = worker}, record_key)
+write(alive_key, alive_ttl_ms, {token = token, worker = worker})
 if is_plain then return {'claimed', 0, ''} end
 return {'claimed', is_set(cancel_key) and 1 or 0, stop_at(stop_key) or ''}

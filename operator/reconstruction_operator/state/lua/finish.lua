@@ -24,8 +24,8 @@ end
 
 -- From now on the claim has the TTL of the end; if Redis was emptied, the claim is made again.
 redis.call('DEL', claim_key, end_key, alive_key, cleaned_key, unpack(outcome == 'Succeeded' and {cancel_key, request_key} or {}))
-write_claim(claim_key, claim, retention_ms, token, worker, record_key, epoch_at(epoch_key), '1')
+write_claim(claim_key, claim, retention_ms, token, worker, epoch_at(epoch_key), '1')
 -- The note of an earlier clean-up does not cover the files of this attempt.
 forget_notes(record_key, 'cleaned', 'deleted')
 if has_deleted == '1' then note_in_record(record_key, 'deleted') end
-return {'recorded', write_end(end_key, retention_ms, token, outcome, details, record_key)}
+return {'recorded', write_end(end_key, retention_ms, token, outcome, details)}

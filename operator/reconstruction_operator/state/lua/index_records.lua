@@ -11,7 +11,7 @@ for index = 3, #KEYS do
     local record = {}
     for place, value in ipairs(fields_at(record_key, unpack(RECORD))) do record[RECORD[place]] = value or nil end
     record.install_id = install_id
-    put(record_key, nil, record, record_key)
+    put(record_key, nil, record)
   end
 end
 return {'ok'}

@@ -10,13 +10,8 @@ for place = 2, #KEYS do
   local is_noted = recorded and (recorded == attempt or (is_order and recorded < attempt))
   if is_noted then
     local orders = is_order and digits(math.min((whole(record.orders, 0, 999) or 0) + 1, 999)) or nil
-    if is_text(record_key) then
-      record.sent_at, record.orders = digits(now_ms()), orders
-      put(record_key, nil, record, record_key)
-    else
-      redis.call('HSET', record_key, 'sent_at', digits(now_ms()), unpack(orders and {'orders', orders} or {}))
-      if not is_order then forget_notes(record_key, 'orders') end
-    end
+    redis.call('HSET', record_key, 'sent_at', digits(now_ms()), unpack(orders and {'orders', orders} or {}))
+    if not is_order then forget_notes(record_key, 'orders') end
   end
   answer[place] = is_noted and 1 or 0
 end

@@ -45,17 +45,17 @@ end
 local OUTCOMES = {Succeeded = true, Failed = true, Cancelled = true, Stopped = true}
 local REASONS = {Suspend = true, Deadline = true, Deleted = true, Superseded = true}
 
--- Returns the values of these fields, false for each that is missing.
+-- Returns the values of these fields, false for each that is missing, or for all if the key holds no hash.
 local function fields_at(key, ...)
   local values = redis.pcall('HMGET', key, ...)
-  if values.err then return text_fields(key, ...) end
-  note_no_text(key)
-  return values
+  if not values.err then return values end
+  local missing = {}
+  for place in ipairs({...}) do missing[place] = false end
+  return missing
 end
 
--- Write a hash; the caller has deleted the old value. `record_key`: the job's record, whose form the hash follows (legacy.lua).
-local function write(key, ttl_ms, fields, record_key)
-  if record_key and is_text(record_key) then return put_text(key, ttl_ms, fields) end
+-- Write a hash; the caller has deleted the old value.
+local function write(key, ttl_ms, fields)
   local flat = {}
   for name, value in pairs(fields) do
     flat[#flat + 1] = name
@@ -69,10 +69,9 @@ end
 --
 -- Every script that ends, stops or cancels deletes before it sets. A full Redis refuses the first write of a script if it takes
 -- memory, but accepts all writes after a deletion: so these scripts work, and free memory in the end.
-local function put(key, ttl_ms, fields, record_key)
-  if record_key then is_text(record_key) end  -- before the record itself is deleted
+local function put(key, ttl_ms, fields)
   redis.call('DEL', key)
-  write(key, ttl_ms, fields, record_key)
+  write(key, ttl_ms, fields)
 end
 
 local RECORD = {'attempt', 'queue', 'install_id', 'namespace', 'name', 'sent_at', 'orders', 'begun', 'cleaned', 'deleted'}
@@ -92,7 +91,7 @@ end
 -- Set a note in a record, for the record's lifetime.
 local function note_in_record(record_key, name)
   local want, record = wanted(record_key)
-  if want and record[name] ~= '1' and not is_text(record_key) then redis.call('HSET', record_key, name, '1') end
+  if want and record[name] ~= '1' then redis.call('HSET', record_key, name, '1') end
 end
 
 -- Delete these notes of a record.
@@ -148,15 +147,15 @@ end
 
 -- Give the attempt to that token, or note in the token's claim that its worker sent a heartbeat in this epoch, or that the attempt
 -- has ended (which distinguishes a lost end from a silent worker). `known`: as `claim_at` returned it, before the caller deleted it.
-local function write_claim(key, known, ttl_ms, token, owner, record_key, epoch, ended)
+local function write_claim(key, known, ttl_ms, token, owner, epoch, ended)
   local claim = {token = token, owner = owner, at = digits(now_ms()), epoch = epoch, ended = ended}
   if known.token == token then claim.owner, claim.at = known.owner or owner, known.at or claim.at end
-  write(key, ttl_ms, claim, record_key)
+  write(key, ttl_ms, claim)
 end
 
 -- Record an end, and return it as `end_at` does; the caller has deleted the old value.
-local function write_end(key, ttl_ms, token, outcome, details, record_key)
+local function write_end(key, ttl_ms, token, outcome, details)
   local at = digits(now_ms())
-  write(key, ttl_ms, {token = token, outcome = outcome, at = at, details = details}, record_key)
+  write(key, ttl_ms, {token = token, outcome = outcome, at = at, details = details})
   return {outcome, at, details}
 end

@@ -26,7 +26,7 @@ for place = 1, #ids do
       record.orders = whole(known.orders, 0, 999) and known.orders or nil
       record.cleaned, record.deleted = known.cleaned, known.deleted
     end
-    put(record_key, nil, record, record_key)
+    put(record_key, nil, record)
     known = record
   end
   local values = {}

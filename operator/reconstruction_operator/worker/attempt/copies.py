@@ -37,7 +37,7 @@ class Copies:
 
     def note(self, space: Workspace, owner: Owner) -> None:
         """Write the note of the workspace: its owner, and where copies of the job are."""
-        uri, folder = self._assignment.output_uri, JobFolder.of(self._assignment.job_id)
+        uri, folder = self._assignment.envelope.output_uri, JobFolder.of(self._assignment.job_id)
         self._published = self._existed and notes.is_of_published_result(folder, uri)
         if self._published:
             logger.info(
@@ -51,7 +51,7 @@ class Copies:
         """Raise StorageError if the copy would be refused, before hours of work."""
         assignment = self._assignment
         try:
-            self._existed = self._target(assignment.output_uri).check(self._run(None), self._heartbeat.check)
+            self._existed = self._target(assignment.envelope.output_uri).check(self._run(None), self._heartbeat.check)
         except OvertakenError:
             pass  # the workspaces decide which run is the later one
         except StorageError:
@@ -85,7 +85,7 @@ class Copies:
     def withdraw(self, end: End | None, space: Workspace | None) -> bool:
         """Delete the delivered copy of a result that does not count. Return False if that failed: the note of the copy must stay then."""
         assignment = self._assignment
-        if not assignment.output_uri or (end is not None and end.outcome is Outcome.SUCCEEDED):
+        if not assignment.envelope.output_uri or (end is not None and end.outcome is Outcome.SUCCEEDED):
             return True
         if end is not None and end.outcome is Outcome.CANCELLED:
             workspace = ""  # the job was deleted, so no other attempt begins
@@ -95,7 +95,12 @@ class Copies:
             workspace = str(space.root)
         copy = not (workspace and self._published)
         withdrawal = Withdrawal(
-            assignment.output_uri, assignment.job_id, assignment.attempt or 0, assignment.namespace, copy, workspace
+            assignment.envelope.output_uri,
+            assignment.job_id,
+            assignment.attempt or 0,
+            assignment.envelope.namespace,
+            copy,
+            workspace,
         )
         try:
             process.perform(withdrawal)
@@ -109,7 +114,7 @@ class Copies:
         return True
 
     def _target(self, uri: str) -> Target:
-        return target_of(uri, self._assignment.namespace)
+        return target_of(uri, self._assignment.envelope.namespace)
 
     def _run(self, folder: Path | None) -> Run:
         return Run(self._assignment.job_id, self._assignment.attempt or 0, folder, self.predecessors)

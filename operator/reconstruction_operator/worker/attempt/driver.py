@@ -20,9 +20,9 @@ from reconstruction_operator.worker.attempt.observer import AttemptObserver
 from reconstruction_operator.worker.attempt.ownership import Ownership
 from reconstruction_operator.worker.attempt.progress import ProgressSender, Send
 from reconstruction_operator.worker.attempt.run import AttemptRun
-from reconstruction_operator.worker.heartbeat import pulse
 from reconstruction_operator.worker.heartbeat.heartbeat import Heartbeat
 from reconstruction_operator.worker.heartbeat.interruption import InterruptedRunError
+from reconstruction_operator.worker.heartbeat.listener import Listener
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class Patience:
 
     claim_seconds: float
     end_seconds: float  # for the end to be recorded
-    flush_seconds: float  # for progress that is unsent when the run ends
+    flush: bool  # whether progress that is unsent when the run ends is still sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,8 @@ class NotClaimedError(Exception):
         self.verdict = verdict
 
 
-def drive(assignment: Assignment, send: Send, patience: Patience, *, send_last: Send | None = None) -> Conclusion:
-    """Drive an attempt from its claim to its end. `send` sends its progress, `send_last` the reports that are unsent at the end.
+def drive(assignment: Assignment, send: Send, patience: Patience) -> Conclusion:
+    """Drive an attempt from its claim to its end. `send` sends its progress.
 
     Raises:
         NotClaimedError: the attempt may not run here.
@@ -69,17 +69,15 @@ def drive(assignment: Assignment, send: Send, patience: Patience, *, send_last: 
     if claim.verdict is not ClaimVerdict.CLAIMED:
         raise NotClaimedError(claim.verdict)
     heartbeat = Heartbeat(
-        job_id=assignment.job_id,
         beat=ownership.beat,
         cancelled=ownership.cancelled,
         every_seconds=config.settings.BEAT_SECONDS,
         drain_seconds=config.settings.DRAIN_SECONDS,
         first=BeatReply(owned=True, cancelled=claim.cancelled, stop=claim.stop),
         first_asked_at=asked_at,
-        pulse=pulse.of_process(),
+        listener=Listener(assignment.job_id),
     )
-    progress = ProgressSender(send, flush_seconds=patience.flush_seconds, send_last=send_last)
-    with heartbeat, progress as sender:
+    with heartbeat, ProgressSender(send, flush=patience.flush) as sender:
         return carry_out(assignment, ownership, heartbeat, sender, patience_seconds=patience.end_seconds)
 
 

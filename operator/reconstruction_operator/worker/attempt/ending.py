@@ -74,8 +74,8 @@ def end_of_success(manifest: Manifest, worker: str) -> End:
         inputs=Inputs(manifest.images, manifest.input_bytes) if read else None,
         outputs=Outputs(
             uri=_place_of(manifest),
-            bytes=sum(one.bytes for one in manifest.files),
-            files=tuple(OutputFile(one.name, one.bytes) for one in manifest.files[:_MAX_FILES]),
+            bytes=sum(file.bytes for file in manifest.files),
+            files=tuple(OutputFile(file.name, file.bytes) for file in manifest.files[:_MAX_FILES]),
         ),
         quality=manifest.quality,
         warning=manifest.warning,
@@ -164,7 +164,7 @@ def report_folder(owner: Owner) -> None:
 
 
 def _steps(seconds: Mapping[str, float]) -> tuple[StepTime, ...]:
-    return tuple(StepTime(name, round(its)) for name, its in seconds.items())
+    return tuple(StepTime(name, round(duration)) for name, duration in seconds.items())
 
 
 def _usage(cpu_seconds: float | None, peak_memory_bytes: int | None) -> Usage | None:

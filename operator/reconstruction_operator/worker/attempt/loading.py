@@ -68,7 +68,7 @@ def load_photos(
     if digests.is_known(fetched.digest, limits.known):
         return Loaded((), fetched.digest, known=True)
     checked = checks.check_all(fetched.photos, limits, section(tick, _DIGEST_SHARE, _CHECK_SHARE))
-    described = tuple(KeptPhoto(one.path.name, one.width, one.height, one.bytes) for one in checked)
+    described = tuple(KeptPhoto(photo.path.name, photo.width, photo.height, photo.bytes) for photo in checked)
     check = _check(section(tick, _CHECK_SHARE, 1.0))
     keeping.keep(workspace, fetched.digest, described, check, etag=fetched.etag)
     return _loaded(workspace, described, fetched.digest)
@@ -92,20 +92,20 @@ def _fetch(
 
 
 def _known(kept: KeptPhotos) -> KnownInput:
-    count = masks.count_photos(one.name for one in kept.photos)
+    count = masks.count_photos(photo.name for photo in kept.photos)
     return KnownInput(kept.digest, count, kept.bytes, kept.etag)
 
 
 def _loaded(workspace: Workspace, photos: Sequence[KeptPhoto], digest: str) -> Loaded:
-    return Loaded(with_masks(workspace.loaded, photos), digest, sum(one.bytes for one in photos))
+    return Loaded(with_masks(workspace.loaded, photos), digest, sum(photo.bytes for photo in photos))
 
 
 def with_masks(folder: Path, files: Sequence[KeptPhoto]) -> tuple[Photo, ...]:
     """Return the photos among the checked files in the folder, each with its mask."""
-    known = {one.name: one for one in files}
+    named = {photo.name: photo for photo in files}
     return tuple(
-        Photo(folder / name, known[name].width, known[name].height, known[name].bytes, folder / mask if mask else None)
-        for name, mask in masks.of_photos(known).items()
+        Photo(folder / name, named[name].width, named[name].height, named[name].bytes, folder / mask if mask else None)
+        for name, mask in masks.of_photos(named).items()
     )
 
 
@@ -115,11 +115,11 @@ def _check(tick: Tick) -> Callable[[], None]:
 
 def check_count(count: int, model: Model, ignored: Ignored) -> None:
     """Check the number of photos. Raises StorageError: TOO_FEW_IMAGES, TOO_MANY_IMAGES or UNSUPPORTED_FORMAT."""
-    found = f"{count} photos were found{f' ({ignored.text})' if ignored.text else ''}; {model.name}"
+    summary = f"{count} photos were found{f' ({ignored.text})' if ignored.text else ''}; {model.name}"
     if count < model.min_photos and ignored.unread:
-        text = f"{found} needs at least {model.min_photos}, and does not read {ignored.unread}"
+        text = f"{summary} needs at least {model.min_photos}, and does not read {ignored.unread}"
         raise StorageError("UNSUPPORTED_FORMAT", text)
     if count < model.min_photos:
-        raise StorageError("TOO_FEW_IMAGES", f"{found} needs at least {model.min_photos}")
+        raise StorageError("TOO_FEW_IMAGES", f"{summary} needs at least {model.min_photos}")
     if count > model.max_photos:
-        raise StorageError("TOO_MANY_IMAGES", f"{found} takes at most {model.max_photos}")
+        raise StorageError("TOO_MANY_IMAGES", f"{summary} takes at most {model.max_photos}")

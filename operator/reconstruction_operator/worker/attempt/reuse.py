@@ -57,7 +57,7 @@ def reusable(assignment: Assignment, choice: Choice | None) -> Reusable:
     """
     if choice is None:
         return Reusable(_of_same_name(assignment))
-    if assignment.reuse != spec.IF_UNCHANGED or choice.simulated:
+    if assignment.envelope.reuse != spec.IF_UNCHANGED or choice.simulated:
         return Reusable()
     name = choice.model.name
     wanted = recipe(name, registry.version(name), choice.parameters)
@@ -95,10 +95,10 @@ def take_over(
         job_id=assignment.job_id,
         task_id=assignment.task_id,
         attempt=assignment.attempt,
-        uri=assignment.output_uri,
+        uri=assignment.envelope.output_uri,
         owner=assignment.owner,
-        input_uri=assignment.input_uri,
-        retain_seconds=assignment.retain_seconds,
+        input_uri=assignment.envelope.input_uri,
+        retain_seconds=assignment.envelope.retain_seconds,
         resumed_from="",
         reused_from=made_by.reused_from or _maker(result),
     )

@@ -112,8 +112,7 @@ class AttemptRun:
     @property
     def _is_last(self) -> bool:
         """Whether no attempt follows a failure of any reason."""
-        envelope = self._assignment.envelope
-        return envelope is None or envelope.last
+        return self._assignment.envelope.last
 
     def _with_remains(self, failure: ReconstructionFailedError) -> ReconstructionFailedError:
         """Return the failure. If it ends the job, files that the model left for inspection are kept and the message names them."""
@@ -130,11 +129,13 @@ class AttemptRun:
     def _execute(self) -> End:
         assignment, check = self._assignment, self._heartbeat.check
         check()
-        if assignment.envelope is not None:
-            foreign = pools.refusal(config.settings.POOL_NAMESPACES, assignment.pool, assignment.namespace)
+        if not assignment.is_bare:
+            foreign = pools.refusal(
+                config.settings.POOL_NAMESPACES, assignment.envelope.queue, assignment.envelope.namespace
+            )
             if foreign:
                 raise ModelFailure("QUEUE_REFUSED", foreign)
-        choice = None if assignment.takes_over else choose(assignment.model_type, assignment.parameters)
+        choice = None if assignment.takes_over else choose(assignment.model_type, assignment.envelope.parameters)
         if choice is not None:
             self._observer.model = choice.model.name
         space, sealed = call_interruptibly(partial(self._begin, choice), check)
@@ -165,7 +166,7 @@ class AttemptRun:
                 return self._conclude(steps, space, taken)
             workspace.empty(space.photos)
             loaded = self._load(choice, steps, space, ())
-        if self._reusable.results and assignment.output_uri:
+        if self._reusable.results and assignment.envelope.output_uri:
             self._copies.predecessors = frozenset()
             call_interruptibly(self._copies.check, check)
         result = self._reconstruct(choice, steps, space, loaded)
@@ -178,7 +179,7 @@ class AttemptRun:
         self._reusable = reuse.reusable(assignment, choice)
         self._copies.predecessors = self._reusable.job_ids
         # A run that was paused must not retire the workspace of its successor.
-        if assignment.output_uri:
+        if assignment.envelope.output_uri:
             self._copies.check()
             self._heartbeat.confirm()  # the calls above may have waited for a disk
         else:
@@ -194,17 +195,18 @@ class AttemptRun:
             raise
         workspace.delete_predecessors(assignment.job_id, space)
         self._stages = AttemptStages(space)
-        return space, None if assignment.envelope is None else publishing.read_sealed(assignment.job_id)
+        return space, None if assignment.is_bare else publishing.read_sealed(assignment.job_id)
 
     def _load(self, choice: Choice, steps: Steps, space: Workspace, known: tuple[KnownInput, ...]) -> Loaded:
         if choice.simulated:
             return Loaded((), "")
 
         assignment = self._assignment
-        limits = replace(Limits.from_config(assignment.namespace), known=known)
+        limits = replace(Limits.from_config(assignment.envelope.namespace), known=known)
         tick = partial(steps.report, Step.LOAD)
         load = partial(load_photos, model=choice.model, workspace=space, limits=limits, tick=tick)
-        loaded = call_interruptibly(lambda: load(assignment.job_id, assignment.envelope), self._heartbeat.check)
+        envelope = None if assignment.is_bare else assignment.envelope
+        loaded = call_interruptibly(lambda: load(assignment.job_id, envelope), self._heartbeat.check)
         if not loaded.known:
             self._observer.input_digest = loaded.digest
             self._observer.read(Inputs(len(loaded.photos), loaded.bytes))
@@ -256,7 +258,7 @@ class AttemptRun:
         steps.report(Step.FINALIZE, 0.0)
         try:
             tick = partial(steps.report, Step.FINALIZE)
-            self._copies.deliver(space.output, assignment.output_uri, space, tick)
+            self._copies.deliver(space.output, assignment.envelope.output_uri, space, tick)
         except (StorageError, OSError):
             self._publish(space, manifest)
             raise
@@ -272,7 +274,7 @@ class AttemptRun:
         assignment = self._assignment
         if assignment.owner is not None:
             results.note(assignment.owner)
-        faster = publishing.publish(space, assignment.job_id, replace=assignment.envelope is None)
+        faster = publishing.publish(space, assignment.job_id, replace=assignment.is_bare)
         self.published = faster is None
         self.result = faster or manifest
         return self.result

@@ -40,6 +40,6 @@ def _key(choice: Choice, input_digest: str) -> str:
     """Return the fingerprint of the input, the model with the packages that it computes with, and the parameters."""
     name = choice.model.name
     installed = registry.versions(name)
-    packages = [f"{one}=={installed.get(one, '')}" for one in sorted(getattr(choice.model, "packages", ()))]
+    packages = [f"{package}=={installed.get(package, '')}" for package in sorted(getattr(choice.model, "packages", ()))]
     made_by = " ".join([registry.version(name), *packages])
     return fingerprint(input_digest or _NO_INPUT, recipe(name, made_by, choice.parameters))

@@ -78,8 +78,8 @@ class Steps:
             self._begin(Step(1 if self._current is None else self._current + 1), at_once=bool(resumed))
         self._heartbeat.check()
         if (self._pace_seconds is None or resumed) and step == self._current and math.isfinite(fraction):
-            known = remaining_seconds is not None and math.isfinite(remaining_seconds) and remaining_seconds >= 0.0
-            self._remaining_seconds = remaining_seconds if known else None
+            is_valid = remaining_seconds is not None and math.isfinite(remaining_seconds) and remaining_seconds >= 0.0
+            self._remaining_seconds = remaining_seconds if is_valid else None
             self._reach(step, fraction, message, keep=bool(resumed))
 
     def complete(self) -> None:
@@ -113,7 +113,7 @@ class Steps:
 
     def _whole(self, step: Step, part: float) -> float:
         """Return the fraction of the whole run when `part` (0.0 to 1.0) of the step is done."""
-        before = sum(self._shares.get(one, 0.0) for one in Step if one < step)
+        before = sum(self._shares.get(earlier, 0.0) for earlier in Step if earlier < step)
         return min(1.0, before + self._shares.get(step, 0.0) * part)
 
     def _reach(self, step: Step, fraction: float, message: str, *, keep: bool) -> None:

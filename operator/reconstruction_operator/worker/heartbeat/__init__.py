@@ -1,1 +1,1 @@
-"""Heartbeats of the attempts of a process, and the interruptions of their runs."""
+"""Heartbeat of an attempt, and the interruption of its run."""

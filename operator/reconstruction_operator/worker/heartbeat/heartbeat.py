@@ -1,4 +1,7 @@
-"""Heartbeat: keeps an attempt's claim alive and reads from Redis whether the run has to end. `pulse` holds its thread."""
+"""Heartbeat: a thread that keeps an attempt's claim alive and reads from Redis whether the run has to end.
+
+Each attempt has its own thread and subscription, so that no call to Redis that hangs delays the beats of another attempt.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,13 @@ from contextvars import copy_context
 from datetime import UTC, datetime
 from typing import Self
 
-from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from reconstruction_operator.state.errors import ProtocolError
 from reconstruction_operator.state.replies import BeatReply
 from reconstruction_operator.telemetry import relay, worker_metrics
 from reconstruction_operator.worker.heartbeat.interruption import InterruptedRunError, Interruption, InterruptionKind
-from reconstruction_operator.worker.heartbeat.pulse import Pulse
+from reconstruction_operator.worker.heartbeat.listener import Listener
 
 logger = logging.getLogger(__name__)
 
@@ -29,26 +30,24 @@ _FRESH_SECONDS = 1.0  # too short for a worker to count as lost and for a succes
 class Heartbeat:
     """Beats inside a `with` block. `check` and `interruption` never block.
 
-    `beat` and `cancelled` are each called every `every_seconds`, alternately. So a cancel that the listener misses is found in
-    well under a second; stopping native code can take another second. `first` is the reply to the
-    claim sent at `first_asked_at` (monotonic seconds).
+    `beat` and `cancelled` are each called every `every_seconds`, alternately; `beat` at once when `listener` hears of the job. So a
+    cancel that the listener misses is found in well under a second; stopping native code can take another second.
+    `first` is the reply to the claim sent at `first_asked_at` (monotonic seconds).
     """
 
     def __init__(
         self,
         *,
-        job_id: str,
         beat: Callable[[], BeatReply],
         cancelled: Callable[[], bool],
         every_seconds: float,
         drain_seconds: float,
         first: BeatReply,
         first_asked_at: float,
-        pulse: Pulse,
+        listener: Listener,
     ) -> None:
-        self._pulse = pulse
-        self.job_id = job_id
-        self.pause_seconds = every_seconds / 2
+        self._listener = listener
+        self._pause_seconds = every_seconds / 2
         self._beat = beat
         self._cancelled = cancelled
         self._drain_seconds = drain_seconds
@@ -56,15 +55,14 @@ class Heartbeat:
         self._interruption: Interruption | None = None
         self._heard = threading.Condition()
         self._turn = threading.Lock()
-        self._over = False
-        self._flag_alone = True  # whether the next turn only reads the flag; the claim was the first beat
+        self._over = threading.Event()
         self._away_since: float | None = None
         self._asked_at = first_asked_at
-        self._context = copy_context()  # names the job in the log lines of the beating thread
+        self._context = copy_context()  # names the job in the log lines of the thread
         self._handle(first)
 
     def __enter__(self) -> Self:
-        self._pulse.add(self)
+        threading.Thread(target=self._context.run, args=(self._run,), name="heartbeat", daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -72,8 +70,7 @@ class Heartbeat:
 
     def cease(self) -> None:
         """Stop beating. Return when no beat is under way."""
-        self._pulse.remove(self)
-        self._over = True
+        self._over.set()
         if self._turn.acquire(timeout=_LAST_TURN_SECONDS):
             self._turn.release()
 
@@ -136,37 +133,35 @@ class Heartbeat:
         if time.monotonic() - self._asked_at > _FRESH_SECONDS:
             self.confirm()
 
-    def take_turn(self) -> RedisError | None:
-        """Implement `pulse.Beating`: beat and read the cancel flag alternately; beat as long as Redis is unavailable."""
-        flag_alone = self._flag_alone and not self.redis_is_away
-        self._flag_alone = not flag_alone
-        return self._context.run(self._ask, flag_alone=flag_alone)
-
-    def look_now(self) -> None:
-        """Implement `pulse.Beating`: beat out of turn."""
-        self._context.run(self._ask, flag_alone=False)
-
-    def miss_turn(self, error: RedisError) -> None:
-        """Implement `pulse.Beating`: record the outage that another attempt has found."""
-        self._context.run(self._log_outage, error)
-
-    def _ask(self, *, flag_alone: bool) -> RedisError | None:
+    def take_turn(self, *, flag_alone: bool = False) -> bool:
+        """Beat, or only read the cancel flag, unless the heartbeat has ceased. Return whether Redis replied."""
         with self._turn:
-            if self._over:  # no beat may come after the last action of the run
-                return None
+            if self._over.is_set():  # no beat may come after the last action of the run
+                return False
             try:
                 if not flag_alone:
                     self.ask_now()
                 elif self._cancelled():
                     self.note_cancel()
-                self._log_return()
             except (RedisError, ProtocolError) as error:
                 self._log_outage(error)
-                # An error reply may concern this job's keys alone, so the other attempts still get their turns.
-                return error if isinstance(error, (RedisConnectionError, RedisTimeoutError)) else None
+                return False
             except Exception:
                 logger.exception("the heartbeat failed; retrying")
-            return None
+                return False
+            self._log_return()
+            return True
+
+    def _run(self) -> None:
+        try:
+            flag_alone = False  # the claim was the first beat
+            while not self._over.is_set():
+                heard = self._listener.wait(self._pause_seconds, self._over)
+                flag_alone = not (flag_alone or heard or self.redis_is_away)
+                if self.take_turn(flag_alone=flag_alone):
+                    self._listener.open()
+        finally:
+            self._listener.close()
 
     def _handle(self, reply: BeatReply) -> None:
         if reply.drain_at is not None and self._drain_deadline is None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import enum
-import os
 import threading
-from collections import deque
 from collections.abc import Callable
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -49,23 +47,6 @@ class InterruptedRunError(Exception):
         self.interruption = interruption
 
 
-class _Helper:
-    """A thread that calls one function after another. A new thread for each call would cost more than most calls."""
-
-    def __init__(self) -> None:
-        self.tasks: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        threading.Thread(target=self._work, name="interruptible", daemon=True).start()
-
-    def _work(self) -> None:
-        while True:
-            self.tasks.get()()
-            _idle.append(self)
-
-
-_idle: deque[_Helper] = deque()
-os.register_at_fork(after_in_child=_idle.clear)  # no thread survives a fork
-
-
 def call_interruptibly(function: Callable[[], T], check: Callable[[], None]) -> T:
     """Return the result of `function`, or raise the exception that `check` raises while it runs.
 
@@ -82,11 +63,7 @@ def call_interruptibly(function: Callable[[], T], check: Callable[[], None]) -> 
         except BaseException as error:  # noqa: BLE001  # raised again below, in the caller's thread
             outcome.put((None, error))
 
-    try:
-        helper = _idle.pop()
-    except IndexError:
-        helper = _Helper()
-    helper.tasks.put(run)
+    threading.Thread(target=run, name="interruptible", daemon=True).start()
     while True:
         try:
             result, error = outcome.get(timeout=_POLL_SECONDS)

@@ -1,9 +1,4 @@
-"""Listener: a thread that receives which jobs were cancelled or stopped, and makes their heartbeats beat at once.
-
-One subscription serves all attempts of a process. No beat waits for it: a slow connection only delays hints.
-The thread starts when an attempt has lasted for one beat, and ends after a while without attempts, so an idle process
-holds no subscription.
-"""
+"""Listener: the subscription by which a heartbeat hears at once that its job was cancelled or stopped. Without it, beats find that later."""
 
 from __future__ import annotations
 
@@ -11,84 +6,62 @@ import contextlib
 import logging
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable
 from typing import Final
 
+from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.services import job_manager
 from reconstruction_operator.state.interruptions import Interruptions
 
 logger = logging.getLogger(__name__)
 
-Look = Callable[[], None]
-"""Called in the listener's thread when the job is published. It must return at once and raise nothing."""
+_HEAR_SECONDS: Final = 1.0  # time in which the thread notices that its attempt is over
+_DEAF_SECONDS: Final = 15.0  # between two tries to subscribe
 
-_HEAR_SECONDS: Final = 1.0  # time in which the thread notices that no attempt is left
-_DEAF_SECONDS: Final = 15.0  # between two tries to subscribe; meanwhile only beats find a cancel
+
+def _subscribe() -> Interruptions:
+    return Interruptions(job_manager.get_redis_client(), Keys())
 
 
 class Listener:
-    """Receives messages about jobs between `add` and `remove`, once `open` was called. `subscribe` opens the subscription."""
+    """The hints about one job, for one thread. No method raises an error of Redis."""
 
-    def __init__(self, subscribe: Callable[[], Interruptions], *, idle_seconds: float = 0.0) -> None:
+    def __init__(self, job_id: str, subscribe: Callable[[], Interruptions] = _subscribe) -> None:
+        self._job_id = job_id
         self._subscribe = subscribe
-        self._idle_seconds = idle_seconds
-        self._looks: defaultdict[str, list[Look]] = defaultdict(list)
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-
-    def add(self, job_id: str, look: Look) -> None:
-        """Call `look` when that job is published."""
-        with self._lock:
-            self._looks[job_id].append(look)
-
-    def remove(self, job_id: str, look: Look) -> None:
-        """Stop calling `look`. A call may be under way."""
-        with self._lock:
-            left = [one for one in self._looks.pop(job_id, ()) if one != look]
-            if left:
-                self._looks[job_id] = left
+        self._subscription: Interruptions | None = None
+        self._deaf_until = 0.0  # monotonic time
 
     def open(self) -> None:
-        """Start the thread unless it runs. Never waits and never fails: without the thread, only hints are missing."""
-        with self._lock:
-            if self._thread is not None:
-                return
-            thread = threading.Thread(target=self._run, name="interruptions", daemon=True)
-            with contextlib.suppress(RuntimeError):  # no more threads are allowed: the next beat tries again
-                thread.start()
-                self._thread = thread
-
-    def _run(self) -> None:
-        subscription: Interruptions | None = None
-        idle_since = time.monotonic()
-        while True:
-            with self._lock:
-                now = time.monotonic()
-                idle_since = now if self._looks else idle_since
-                if not self._looks and now - idle_since >= self._idle_seconds:
-                    self._thread = None
-                    break
+        """Subscribe, unless a subscription exists or failed a moment ago. Call it after a beat has shown that Redis responds."""
+        if self._subscription is None and time.monotonic() >= self._deaf_until:
             try:
-                subscription = subscription or self._subscribe()
-                job_id = subscription.hear(_HEAR_SECONDS)
+                self._subscription = self._subscribe()
             except Exception as error:  # noqa: BLE001  # redis-py may find the connection closed in many ways
-                logger.info("cancels are only polled for now: %s", error)
-                _close(subscription)
-                subscription = None
-                time.sleep(_DEAF_SECONDS)
-                continue
-            if job_id is not None:
-                self._call(job_id)
-        _close(subscription)
+                self._give_up(error)
 
-    def _call(self, job_id: str) -> None:
-        with self._lock:
-            looks = list(self._looks.get(job_id, ()))
-        for look in looks:
-            look()
+    def wait(self, seconds: float, over: threading.Event) -> bool:
+        """Wait that long, or until the job is published, the subscription fails or `over` is set. Return whether it was published."""
+        if self._subscription is None:
+            over.wait(seconds)
+            return False
+        until = time.monotonic() + seconds
+        try:
+            while not over.is_set() and (left := until - time.monotonic()) > 0:
+                if self._subscription.hear(min(left, _HEAR_SECONDS)) == self._job_id:
+                    return True
+        except Exception as error:  # noqa: BLE001  # as above
+            self._give_up(error)
+        return False
 
+    def close(self) -> None:
+        """End the subscription."""
+        if self._subscription is not None:
+            with contextlib.suppress(Exception):  # in any state
+                self._subscription.close()
+            self._subscription = None
 
-def _close(subscription: Interruptions | None) -> None:
-    if subscription is not None:
-        with contextlib.suppress(Exception):  # in any state
-            subscription.close()
+    def _give_up(self, error: Exception) -> None:
+        logger.info("cancels are only polled for now: %s", error)
+        self.close()
+        self._deaf_until = time.monotonic() + _DEAF_SECONDS

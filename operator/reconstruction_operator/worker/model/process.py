@@ -173,7 +173,7 @@ class _ModelProcess:
         """Return the messages that arrive within that time."""
         # Closed descriptors are omitted, since select would return for them at once; without descriptors it waits.
         pipes = ((self._messages, not self.ended), (self._stderr, self._logs))
-        readable, _, _ = select.select([one for one, is_open in pipes if is_open], [], [], seconds)
+        readable, _, _ = select.select([pipe for pipe, is_open in pipes if is_open], [], [], seconds)
         if self._stderr in readable:
             self._read_log()
         if self._messages in readable:
@@ -204,7 +204,7 @@ class _ModelProcess:
         *lines, rest = self._lines.split(b"\n")
         self._lines = rest[-exchange.MAX_LINE_BYTES :]
         messages = [message for line in lines if (message := exchange.decode(bytes(line))) is not None]
-        self.exit = next((one for one in messages if isinstance(one, ExitMessage)), self.exit)
+        self.exit = next((message for message in messages if isinstance(message, ExitMessage)), self.exit)
         return messages
 
     def _beat(self) -> None:

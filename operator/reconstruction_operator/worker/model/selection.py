@@ -53,7 +53,7 @@ def choose(model_type: str, parameters: Mapping[str, object]) -> Choice:
 
 def announced_models() -> dict[str, ModelInfo]:
     """Return the models that `choose` accepts here, by name."""
-    found = {}
+    choices = {}
     for name in registry.known():
         try:
             model = registry.find(name)
@@ -61,13 +61,13 @@ def announced_models() -> dict[str, ModelInfo]:
             if config.settings.RECONSTRUCTION_SIMULATE != "unavailable":
                 continue
             model = registry.find(PLACEHOLDER)
-        found[name] = ModelInfo(
+        choices[name] = ModelInfo(
             version=registry.version(model.name),
             parameters=_schema(model),
             simulated=model.name == PLACEHOLDER,
             reads_photos=model.max_photos > 0,
         )
-    return found
+    return choices
 
 
 def _schema(model: Model) -> Mapping[str, object] | None:

@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 
 from reconstruction_operator import config
 from reconstruction_operator.contract.keys import Keys
+from reconstruction_operator.contract.pools import pool_of
 from reconstruction_operator.contract.preflight import Checked, CheckRequest, Verdict
 from reconstruction_operator.state import calls, connections, worker_calls
 from reconstruction_operator.transfer import uris
@@ -109,7 +110,7 @@ class PreflightThread(LifelongStep):
     def _work(self) -> None:
         """Handle one request, or return after `_WAIT_SECONDS` without one."""
         queues = tuple(self.consumer.app.amqp.queues.consume_from)  # remote control may change them
-        pools = sorted({name.removesuffix("-high").removesuffix("-low") for name in queues})
+        pools = sorted({pool_of(name) for name in queues})
         wait = min(_WAIT_SECONDS, config.settings.REDIS_TIMEOUT_SECONDS / 2)
         taken: Any = self._client.brpop([self._keys.checks(pool) for pool in pools], timeout=wait)
         if taken is None:

@@ -2,8 +2,9 @@ import pytest
 from kubectl_recon.jobs.job import FINISHED, MANAGED_BY, SPEC_DEFAULTS, Job
 from kubectl_recon.kube import resources
 from reconstruction_operator.api import identity
-from reconstruction_operator.api.spec import Spec, queue_name
+from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.api.status import Phase
+from reconstruction_operator.contract.pools import queue_name
 
 from tests.support.plugin import job
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.records import Owner
-from reconstruction_operator.worker.attempt.assignment import Assignment
+from reconstruction_operator.worker.attempt.assignment import BARE, Assignment
 
 ENVELOPE = Envelope(
     install_id="install",
@@ -13,21 +13,16 @@ ENVELOPE = Envelope(
     name="banana",
     attempt=2,
     queue="gpu",
-    output_uri="file:///meshes/banana",
-    parameters={"quality": "fast"},
 )
 OURS = Assignment("uid-1", "uid-1-2", "photogrammetry", ENVELOPE, "worker-1")
-BARE = Assignment("job-7", "celerys-id", "photogrammetry", None, "worker-1")
+DIRECT = Assignment("job-7", "celerys-id", "photogrammetry", BARE, "worker-1")
 
 
 @pytest.mark.parametrize(
     ("name", "ours", "bare"),
     [
         ("attempt", 2, None),
-        ("parameters", {"quality": "fast"}, {}),
-        ("output_uri", "file:///meshes/banana", ""),
-        ("namespace", "team", ""),
-        ("pool", "gpu", ""),
+        ("is_bare", False, True),
         ("title", "team/banana", "job-7"),
         (
             "log_fields",
@@ -38,4 +33,4 @@ BARE = Assignment("job-7", "celerys-id", "photogrammetry", None, "worker-1")
     ],
 )
 def test_an_operators_message_has_attributes_that_a_bare_task_lacks(name: str, ours: object, bare: object) -> None:
-    assert (getattr(OURS, name), getattr(BARE, name)) == (ours, bare)
+    assert (getattr(OURS, name), getattr(DIRECT, name)) == (ours, bare)

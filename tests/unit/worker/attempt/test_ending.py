@@ -26,7 +26,7 @@ from reconstruction_operator.worker.attempt.steps import Reached
 from reconstruction_operator.worker.deleting import process
 from reconstruction_operator.worker.heartbeat.heartbeat import Heartbeat
 from reconstruction_operator.worker.heartbeat.interruption import Interruption, InterruptionKind
-from reconstruction_operator.worker.heartbeat.pulse import Pulse
+from reconstruction_operator.worker.heartbeat.listener import Listener
 
 SUCCESS = End(Outcome.SUCCEEDED, worker="w")
 CANCELLED = End(Outcome.CANCELLED, "CANCELLED")
@@ -53,14 +53,13 @@ class Run:
         self.ownership = Ownership("job", task_id, attempt, token, "w")
         self.ownership.claim()
         self.heartbeat = Heartbeat(
-            job_id="job",
             beat=self.ownership.beat,
             cancelled=self.ownership.cancelled,
             every_seconds=0.02,
             drain_seconds=1.0,
             first=self.ownership.beat(),
             first_asked_at=time.monotonic(),
-            pulse=Pulse(),
+            listener=Listener("job"),
         )
 
     def record(self, end: End, *, patience_seconds: float = 1.0) -> End | None:
@@ -98,8 +97,7 @@ def test_no_beat_takes_a_released_task_from_its_next_delivery() -> None:
     run = Run()
 
     assert run.record(End(Outcome.STOPPED, "DRAINED")) is not None
-    run.heartbeat.take_turn()  # of the pulse, while the run deletes its files
-    run.heartbeat.look_now()
+    run.heartbeat.take_turn()  # in its thread, while the run deletes its files
 
     assert Run("another").ownership.claim().verdict is ClaimVerdict.CLAIMED
 

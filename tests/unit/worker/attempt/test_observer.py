@@ -14,7 +14,7 @@ from reconstruction_operator.tasks.reconstruction import process_reconstruction
 from reconstruction_operator.telemetry import relay, spans, tracing
 from reconstruction_operator.telemetry import worker_metrics as metrics
 from reconstruction_operator.telemetry.spans import Span
-from reconstruction_operator.worker.attempt.assignment import Assignment
+from reconstruction_operator.worker.attempt.assignment import BARE, Assignment
 from reconstruction_operator.worker.attempt.observer import AttemptObserver
 from reconstruction_operator.worker.attempt.progress import Meta, ProgressSender
 from reconstruction_operator.worker.attempt.steps import Reached
@@ -68,9 +68,9 @@ class Observed:
         self.seconds = 0.0
         self.spans: list[Span] = []
         self.sent: list[Meta] = []
-        self.sender = ProgressSender(self.sent.extend, flush_seconds=1.0)
+        self.sender = ProgressSender(self.sent.append, flush=True)
         self.observer = AttemptObserver(
-            Assignment(UID, f"{UID}-1", "photogrammetry", None, "w@1", traceparent),
+            Assignment(UID, f"{UID}-1", "photogrammetry", BARE, "w@1", traceparent),
             self.sender,
             monotonic=lambda: self.seconds,
             now=lambda: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds),
@@ -91,6 +91,11 @@ class Observed:
         self.seconds = at
         reached = Reached(STEPS[step - 1], 0, fraction, resumed=resumed, base=base, remaining_seconds=remaining)
         self.observer.reached(reached, keep=True)
+
+    def send(self) -> None:
+        """Send the progress of the run."""
+        with self.sender:
+            pass
 
     def end(self, end: End | None, *, at: float = 100.0) -> None:
         self.seconds = at
@@ -119,7 +124,7 @@ def test_progress_reports_finished_steps_and_the_end_all_steps() -> None:
     assert observed.observer.step_seconds == pytest.approx(
         {"Loading input files": 10.4, "Preprocessing images": 8.6, "Running reconstruction": 1.5}
     )
-    observed.sender.close()
+    observed.send()
     assert [one["seconds"] for one in observed.sent] == [[], [10], [10, 9]]
 
 
@@ -127,7 +132,7 @@ def test_progress_has_the_remaining_time_that_the_model_expects() -> None:
     observed = Observed()
     observed.reach(3, at=1.0)
     observed.reach(3, at=2.0, remaining=61.56)
-    observed.sender.close()
+    observed.send()
     assert [one.get("remaining") for one in observed.sent] == [None, 61.6]
 
 
@@ -137,7 +142,7 @@ def test_the_pace_of_a_resumed_run_counts_from_its_stage() -> None:
     observed.reach(1, at=1.0)
     observed.reach(3, at=11.0, fraction=0.4, resumed="matches of attempt 1", base=0.4)
     observed.reach(3, at=12.0, fraction=0.5, resumed="matches of attempt 1", base=0.4)
-    observed.sender.close()
+    observed.send()
     first, *rest = observed.sent
     assert "resumedFrom" not in first
     assert [(one["startedAt"] - start, one["base"], one["resumedFrom"]) for one in rest] == [

@@ -10,7 +10,7 @@ from reconstruction_operator.models.interface import Step
 from reconstruction_operator.state.replies import BeatReply
 from reconstruction_operator.worker.attempt.steps import Reached, Steps
 from reconstruction_operator.worker.heartbeat.heartbeat import Heartbeat
-from reconstruction_operator.worker.heartbeat.pulse import Pulse
+from reconstruction_operator.worker.heartbeat.listener import Listener
 
 pytestmark = pytest.mark.usefixtures("client")
 
@@ -19,14 +19,13 @@ SHARES = dict.fromkeys(Step, 0.1) | {Step.RECONSTRUCT: 0.5}
 
 def make(heard: list[tuple[Reached, bool]], *, pace: float | None = None) -> Steps:
     heartbeat = Heartbeat(
-        job_id="job",
         beat=lambda: BeatReply(owned=True),
         cancelled=lambda: False,
         every_seconds=1.0,
         drain_seconds=1.0,
         first=BeatReply(owned=True),
         first_asked_at=0.0,
-        pulse=Pulse(),
+        listener=Listener("job"),
     )
     return Steps(
         job_id="test123",

@@ -1,4 +1,4 @@
-"""Heartbeat: the interruptions that it finds, which of them wins, and outages of Redis."""
+"""Heartbeat: the interruptions that it finds, which of them wins, hints, and outages of Redis."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import redis
+from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import StopReason
 from reconstruction_operator.state.replies import BeatReply
 from reconstruction_operator.worker.heartbeat.heartbeat import Heartbeat
 from reconstruction_operator.worker.heartbeat.interruption import InterruptedRunError, Interruption, InterruptionKind
-from reconstruction_operator.worker.heartbeat.pulse import Pulse
+from reconstruction_operator.worker.heartbeat.listener import Listener
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError, ResponseError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.exceptions import ResponseError
+
+pytestmark = pytest.mark.usefixtures("client")
 
 FINE = BeatReply(owned=True)
 CANCELLED = BeatReply(owned=True, cancelled=True)
@@ -27,39 +30,33 @@ def make(
     beat: Callable[[], BeatReply] = lambda: FINE,
     *,
     cancelled: Callable[[], bool] = lambda: False,
+    every_seconds: float = 0.02,
     first: BeatReply = FINE,
-    asked_at: float | None = None,
 ) -> Heartbeat:
     return Heartbeat(
-        job_id="job",
         beat=beat,
         cancelled=cancelled,
-        every_seconds=0.02,
+        every_seconds=every_seconds,
         drain_seconds=0.3,
         first=first,
-        first_asked_at=time.monotonic() if asked_at is None else asked_at,
-        pulse=Pulse(),
+        first_asked_at=time.monotonic(),
+        listener=Listener("job"),
     )
 
 
-@pytest.mark.parametrize(
-    ("error", "is_outage"),
-    [
-        pytest.param(RedisConnectionError("cut"), True, id="cut"),
-        pytest.param(RedisTimeoutError("slow"), True, id="slow"),
-        pytest.param(ResponseError("WRONGTYPE"), False, id="error reply"),
-    ],
-)
-def test_only_a_connection_error_counts_for_other_attempts(error: RedisError, is_outage: bool) -> None:
-    def fail() -> BeatReply:
-        raise error
+@pytest.mark.parametrize("error", [RedisConnectionError("cut"), ResponseError("WRONGTYPE"), RuntimeError("defect")])
+def test_a_failed_beat_is_repeated(error: Exception) -> None:
+    replies: list[BeatReply | Exception] = [error, FINE]
 
-    def look() -> bool:
-        raise error
+    def beat() -> BeatReply:
+        reply = replies.pop(0)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
 
-    heartbeat = make(fail, cancelled=look)
-    assert [heartbeat.take_turn() for _ in range(2)] == [error if is_outage else None] * 2
-    assert heartbeat.redis_is_away
+    heartbeat = make(beat)
+    assert [heartbeat.take_turn() for _ in range(2)] == [False, True]
+    assert not heartbeat.redis_is_away
 
 
 @pytest.mark.parametrize(
@@ -93,8 +90,51 @@ def test_the_claims_reply_counts() -> None:
     assert make(first=CANCELLED).interruption == Interruption(InterruptionKind.CANCELLED)
 
 
+def test_each_message_about_the_job_is_followed_by_a_beat(client: redis.Redis) -> None:
+    beaten, replies = threading.Event(), iter([FINE, CANCELLED])
+
+    def beat() -> BeatReply:
+        beaten.set()
+        return next(replies)
+
+    def look() -> bool:
+        heartbeat._pause_seconds = 3_600.0  # after this first turn, which opens the subscription
+        return False
+
+    heartbeat = make(beat, cancelled=look)
+    with heartbeat:
+        _publish(client, "job")
+        assert beaten.wait(30.0)
+        _publish(client, "job")
+        with pytest.raises(InterruptedRunError, match="cancelled"):
+            heartbeat.wait(30.0)
+
+
+def _publish(client: redis.Redis, job_id: str) -> None:
+    """Publish the job once a subscription is open."""
+    waiting = threading.Event()
+    for _ in range(3_000):
+        if client.publish(Keys().interruptions(), job_id):
+            return
+        waiting.wait(0.01)
+    raise AssertionError("there is no subscription")
+
+
+def test_no_beat_comes_after_the_end() -> None:
+    heartbeat = make(lambda: CANCELLED)
+    heartbeat.cease()
+    assert not heartbeat.take_turn()
+    assert heartbeat.interruption is None
+
+
+def test_a_flag_that_was_set_without_a_message_ends_a_wait() -> None:
+    with make(cancelled=lambda: True) as heartbeat, pytest.raises(InterruptedRunError, match="cancelled"):
+        heartbeat.wait(60.0)
+
+
 def test_the_first_turn_after_an_outage_is_a_beat() -> None:
     asked: list[str] = []
+    enough = threading.Event()
 
     def beat() -> BeatReply:
         asked.append("beat")
@@ -104,22 +144,13 @@ def test_the_first_turn_after_an_outage_is_a_beat() -> None:
 
     def look() -> bool:
         asked.append("look")
+        if len(asked) > 4:
+            enough.set()
         return False
 
-    heartbeat = make(beat, cancelled=look)
-    for _ in range(6):
-        heartbeat.take_turn()
-    assert asked == ["look", "beat", "beat", "beat", "look", "beat"]
-
-
-def test_a_cancel_ends_a_wait_at_once() -> None:
-    flag = threading.Event()
-    with make(cancelled=flag.is_set) as heartbeat:
-        threading.Timer(0.05, flag.set).start()
-        begun = time.monotonic()
-        with pytest.raises(InterruptedRunError, match="cancelled"):
-            heartbeat.wait(60.0)
-    assert time.monotonic() - begun < 30.0
+    with make(beat, cancelled=look):
+        assert enough.wait(30.0)
+    assert asked[:5] == ["look", "beat", "beat", "beat", "look"]
 
 
 def test_an_uninterrupted_wait_takes_its_time() -> None:

@@ -1,4 +1,4 @@
-"""Listener: when its thread runs, and which errors it survives."""
+"""Listener: what ends its waits, and which errors it survives."""
 
 from __future__ import annotations
 
@@ -14,111 +14,93 @@ from reconstruction_operator.worker.heartbeat.listener import Listener
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoPermissionError
 
-_PATIENCE_SECONDS = 30.0
+_FAR_SECONDS = 3_600.0  # no wait takes so long in a test
 
 
-class Heard(Interruptions):
-    """Receives messages about these jobs one after another, and then no more."""
+class Scripted(Interruptions):
+    """A subscription that receives these one after another: the id of a job, nothing, or an error."""
 
-    def __init__(self, *job_ids: str, closed: Callable[[], None] = lambda: None) -> None:
-        super().__init__(fakeredis.FakeRedis(decode_responses=True), Keys())
-        self._job_ids = list(job_ids)
+    def __init__(self, *heard: str | Exception | None, closed: Callable[[], None] = lambda: None) -> None:
+        self.left = list(heard)
         self._closed = closed
 
     def hear(self, _seconds: float) -> str | None:
-        return self._job_ids.pop(0) if self._job_ids else super().hear(0.01)
+        item = self.left.pop(0)
+        if isinstance(item, Exception):
+            raise item
+        return item
 
     def close(self) -> None:
         self._closed()
-        super().close()
 
 
-def test_only_functions_of_the_published_job_are_called() -> None:
-    called: list[str] = []
-    done = threading.Event()
-    listener = Listener(lambda: Heard("banana", "apple"))
-    listener.add("banana", lambda: called.append("banana 1"))
-    listener.add("banana", lambda: called.append("banana 2"))
-    listener.add("cherry", lambda: called.append("cherry"))
-    listener.add("apple", done.set)
+def test_a_wait_ends_when_the_job_is_published_not_another() -> None:
+    subscription = Scripted("apple", None, "banana", "cherry")
+    listener = Listener("banana", lambda: subscription)
     listener.open()
-    assert done.wait(_PATIENCE_SECONDS)
-    assert called == ["banana 1", "banana 2"]
-    for job_id in ("banana", "cherry", "apple"):
-        listener._looks.pop(job_id)
+    assert listener.wait(_FAR_SECONDS, threading.Event())
+    assert subscription.left == ["cherry"]
 
 
-def test_many_attempts_share_one_subscription() -> None:
-    opened, done = list[Heard](), threading.Event()
+def test_a_published_job_is_heard_by_a_subscription_of_redis() -> None:
+    client = fakeredis.FakeRedis(decode_responses=True)
+    listener = Listener("banana", lambda: Interruptions(client, Keys()))
+    listener.open()
+    client.publish(Keys().interruptions(), "banana")
+    assert listener.wait(_FAR_SECONDS, threading.Event())
+    listener.close()
+    assert client.pubsub_numsub(Keys().interruptions()) == [(Keys().interruptions(), 0)]
+    client.close()
 
-    def subscribe() -> Interruptions:
-        opened.append(Heard("last"))
-        return opened[-1]
 
-    listener = Listener(subscribe)
-    for number in range(20):
-        listener.add(f"job-{number}", lambda: None)
-    listener.add("last", done.set)
-    for _ in range(20):
+@pytest.mark.parametrize("opened", [True, False], ids=["subscribed", "not subscribed"])
+def test_a_wait_ends_with_its_attempt(*, opened: bool) -> None:
+    over = threading.Event()
+
+    class Last(Scripted):
+        def hear(self, seconds: float) -> str | None:
+            over.set()
+            return super().hear(seconds)
+
+    listener = Listener("banana", lambda: Last(None))
+    if opened:
         listener.open()
-    assert done.wait(_PATIENCE_SECONDS)
-    assert len(opened) == 1
-    listener._looks.clear()
-
-
-def test_the_subscription_ends_with_the_last_attempt_and_reopens() -> None:
-    heard, closed = threading.Semaphore(0), threading.Semaphore(0)
-    listener = Listener(lambda: Heard("job", closed=closed.release))
-    for _ in range(2):
-        listener.add("job", heard.release)
-        listener.open()
-        thread = listener._thread
-        assert heard.acquire(timeout=_PATIENCE_SECONDS)
-        listener.remove("job", heard.release)
-        assert closed.acquire(timeout=_PATIENCE_SECONDS)
-        assert thread is not None
-        thread.join(_PATIENCE_SECONDS)
-        assert not thread.is_alive()
+    else:
+        threading.Timer(0.0, over.set).start()
+    assert not listener.wait(_FAR_SECONDS, over)
+    assert over.is_set()
 
 
 @pytest.mark.parametrize(
     "error", [NoPermissionError("no channel"), RedisConnectionError("outage"), AttributeError("x")]
 )
 @pytest.mark.parametrize("hears", [True, False], ids=["broken", "refused"])
-def test_the_listener_subscribes_again_after_a_failure(
+def test_a_failed_subscription_is_repeated_after_a_while(
     error: Exception, monkeypatch: pytest.MonkeyPatch, *, hears: bool
 ) -> None:
-    monkeypatch.setattr(listeners, "_DEAF_SECONDS", 0.0)
-    done, failures = threading.Event(), list[Exception]()
-
-    class Broken(Heard):
-        def hear(self, _seconds: float) -> str | None:
-            raise error
+    opened: list[Scripted] = []
 
     def subscribe() -> Interruptions:
-        if failures:
-            return Heard("banana")
-        failures.append(error)
-        if hears:
-            return Broken()
-        raise error
+        opened.append(Scripted(error))
+        if not hears and len(opened) == 1:
+            raise error
+        return opened[-1]
 
-    listener = Listener(subscribe)
-    listener.add("banana", done.set)
+    listener, over = Listener("banana", subscribe), threading.Event()
+    monkeypatch.setattr(listeners, "_DEAF_SECONDS", _FAR_SECONDS)
     listener.open()
-    assert done.wait(_PATIENCE_SECONDS)
-    listener.remove("banana", done.set)
-
-
-def test_a_thread_that_cannot_start_is_started_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    done, listener = threading.Event(), Listener(lambda: Heard("banana"))
-    listener.add("banana", done.set)
-    with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", refuse)
-        listener.open()
+    listener.wait(_FAR_SECONDS if hears else 0.0, over)
     listener.open()
-    assert done.wait(_PATIENCE_SECONDS)
-    listener.remove("banana", done.set)
+    assert len(opened) == 1
+    listener._deaf_until = 0.0
+    listener.open()
+    assert len(opened) == 2
+
+
+def test_a_broken_subscription_is_closed() -> None:
+    closed: list[bool] = []
+    listener = Listener("banana", lambda: Scripted(RedisConnectionError("outage"), closed=lambda: closed.append(True)))
+    listener.open()
+    listener.wait(_FAR_SECONDS, threading.Event())
+    listener.close()
+    assert closed == [True]

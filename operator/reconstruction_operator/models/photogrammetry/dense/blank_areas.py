@@ -40,8 +40,8 @@ def of_photo(photo: Pixels, points: Doubles) -> Mask:
     smooth = np.asarray(cv2.GaussianBlur(small, (0, 0), _NOISE_SIGMA_PX), dtype=np.uint8)
     blank = _black_borders(smooth) | _sky(smooth, points * scale)
     large = cv2.resize(blank.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
-    found: Mask = large > 0
-    return found
+    whole: Mask = large > 0
+    return whole
 
 
 def _black_borders(photo: Pixels) -> Mask:
@@ -63,12 +63,12 @@ def _sky(photo: Pixels, points: Doubles) -> Mask:
     even = (change <= _EVEN_LEVELS) & (_brightest(photo) >= _BRIGHT) & cold
     passage = np.ones((_PASSAGE_PX, _PASSAGE_PX), np.uint8)
     _, labels = cv2.connectedComponents(cv2.morphologyEx(even.astype(np.uint8), cv2.MORPH_OPEN, passage))
-    found = np.zeros(even.shape, dtype=np.bool_)
+    areas = np.zeros(even.shape, dtype=np.bool_)
     for number in np.unique(labels[:_PASSAGE_PX]):
         piece = labels == number
         if number and piece.mean() >= _LEAST_SKY and _inside(piece, points) <= _MOST_POINTS:
-            found |= piece
-    return _to_the_edge(found, photo) if found.any() else found
+            areas |= piece
+    return _to_the_edge(areas, photo) if areas.any() else areas
 
 
 def _inside(piece: Mask, points: Doubles) -> int:

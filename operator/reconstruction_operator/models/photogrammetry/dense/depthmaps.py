@@ -88,19 +88,19 @@ def _depth_map(view: View, reference: GreyView, sources: Sequence[GreyView], set
     inverse = planesweep.inverse_depths(near, far, planes)
     costs = planesweep.costs(small, others, inverse)
     total = aggregation.aggregate(costs, small.grey, diagonals=settings.diagonal_paths)
-    found, sure = choose_planes(total, inverse)
+    inverses, sure = choose_planes(total, inverse)
     step = float(inverse[1] - inverse[0]) / _STEPS_OF_A_PLANE
-    known = np.ones_like(sure)
+    sound = np.ones_like(sure)
     for size in settings.refined_sizes:
         level = reference.reduced(size)
         shape = (level.camera.width, level.camera.height)
-        start = np.asarray(cv2.resize(found, shape, interpolation=cv2.INTER_LINEAR), dtype=np.float32)
-        found, cost, variance = refinement.refined(level, [source.reduced(size) for source in sources], start, step)
-        known = (cost <= _WORST_COST) & (variance >= _FLATTEST_VARIANCE)
+        start = np.asarray(cv2.resize(inverses, shape, interpolation=cv2.INTER_LINEAR), dtype=np.float32)
+        inverses, cost, variance = refinement.refined(level, [source.reduced(size) for source in sources], start, step)
+        sound = (cost <= _WORST_COST) & (variance >= _FLATTEST_VARIANCE)
         step /= 2
-    known &= (found > inverse[0]) & (found < inverse[-1]) & view.shown(*known.shape[::-1])
-    sure = cv2.resize(sure.astype(np.uint8), known.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
-    depths = np.where(known, 1 / np.maximum(found, inverse[0]), 0).astype(np.float32)
+    sound &= (inverses > inverse[0]) & (inverses < inverse[-1]) & view.shown(*sound.shape[::-1])
+    sure = cv2.resize(sure.astype(np.uint8), sound.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
+    depths = np.where(sound, 1 / np.maximum(inverses, inverse[0]), 0).astype(np.float32)
     return DepthMap(depths, sure)
 
 
@@ -118,9 +118,9 @@ def choose_planes(total: Costs, inverse: Doubles) -> tuple[Singles, Mask]:
     curvature = np.maximum(before - 2 * at + after, 1)
     offset = np.clip((before - after) / (2 * curvature), -0.5, 0.5)
     spacing = inverse[1] - inverse[0]
-    found = (inverse[inside[:, :, 0]] + offset * spacing).astype(np.float32)
+    inverses = (inverse[inside[:, :, 0]] + offset * spacing).astype(np.float32)
     elsewhere = total.copy()
     for beside in range(-_BESIDE_PLANES, _BESIDE_PLANES + 1):
         place = np.clip(winner + beside, 0, len(inverse) - 1)[:, :, None]
         np.put_along_axis(elsewhere, place, np.iinfo(total.dtype).max, axis=2)
-    return found, at <= _SURE_RATIO * elsewhere.min(axis=2)
+    return inverses, at <= _SURE_RATIO * elsewhere.min(axis=2)

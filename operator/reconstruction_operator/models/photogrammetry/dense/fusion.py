@@ -88,9 +88,9 @@ def consistent_depths(
         share = np.maximum(share, np.finfo(np.float32).eps)  # a point behind the other camera is far outside its photo
         column, row = np.rint(x / share), np.rint(y / share)
         hit = np.flatnonzero((column >= 0) & (column < other.width) & (row >= 0) & (row < other.height))
-        found = others_map.depths[row[hit].astype(np.intp), column[hit].astype(np.intp)]
+        others_depths = others_map.depths[row[hit].astype(np.intp), column[hit].astype(np.intp)]
         # The other view's point is nearly on the same line of sight, so its depth here is our depth, scaled.
-        ratio = found / (share[hit] * depths[hit])
+        ratio = others_depths / (share[hit] * depths[hit])
         agree = np.abs(ratio - 1) < _SAME_DEPTH
         total[hit[agree]] += depths[hit[agree]] * ratio[agree]
         agreeing[hit[agree]] += 1
@@ -113,10 +113,10 @@ def points_with_normals(camera: Camera, depths: Singles) -> Cloud:
     normals = np.cross(down, across)
     lengths = np.linalg.norm(normals, axis=2)
     window = np.ones((2 * reach + 1, 2 * reach + 1), dtype=np.uint8)
-    known = cv2.erode(((smooth > 0) & (depths > 0)).astype(np.uint8), window, borderValue=0) > 0
+    sound = cv2.erode(((smooth > 0) & (depths > 0)).astype(np.uint8), window, borderValue=0) > 0
     jump = np.maximum(np.linalg.norm(across, axis=2), np.linalg.norm(down, axis=2))
     largest = _STEEPEST * 2 * reach / float(camera.intrinsics[0, 0])
-    good = known & (jump < largest * smooth) & (lengths > 0)
+    good = sound & (jump < largest * smooth) & (lengths > 0)
     normals = normals[good] / lengths[good][:, None]
     points = points[good]
     away = (normals * (camera.centre - points)).sum(axis=1) < 0

@@ -42,8 +42,8 @@ def compute(
     match: Match = pycolmap.patch_match_stereo,
 ) -> None:
     """Compute the depth map of each view and pass it to `write`. `cameras` are those of the depth maps; `folder` is for COLMAP."""
-    found = folder / "stereo" / "depth_maps"
-    for part in (folder / "images", folder / "sparse", found, folder / "stereo" / "normal_maps"):
+    maps = folder / "stereo" / "depth_maps"
+    for part in (folder / "images", folder / "sparse", maps, folder / "stereo" / "normal_maps"):
         part.mkdir(parents=True)
     _write_model(views, cameras, folder / "sparse")
     for view, camera in zip(views, cameras, strict=True):
@@ -58,12 +58,12 @@ def compute(
     options.cache_size = _CACHE_GIB
 
     def measure(_: float) -> tuple[float, str]:
-        done = sum(1 for _ in found.glob("*.bin"))
+        done = sum(1 for _ in maps.glob("*.bin"))
         return done / (_ROUNDS * len(with_sources)), f"depth map {done}/{_ROUNDS * len(with_sources)} on the GPU"
 
     progress.during(lambda: match(folder, options=options), measure)
     for index, (view, camera) in enumerate(zip(views, cameras, strict=True)):
-        write(index, _depth_map(view, camera, found))
+        write(index, _depth_map(view, camera, maps))
 
 
 def _write_model(views: Sequence[View], cameras: Sequence[Camera], folder: Path) -> None:
@@ -91,8 +91,8 @@ def _depth_map(view: View, camera: Camera, folder: Path) -> DepthMap:
     depths = read(path) if path.exists() else np.zeros(shape, dtype=np.float32)
     if depths.shape != shape:
         raise ValueError(f"{path.name} is {depths.shape[1]} x {depths.shape[0]} px instead of {shape[1]} x {shape[0]}")
-    known = (depths > 0) & view.shown(*shape[::-1])
-    return DepthMap(np.where(known, depths, np.float32(0)), known)
+    sound = (depths > 0) & view.shown(*shape[::-1])
+    return DepthMap(np.where(sound, depths, np.float32(0)), sound)
 
 
 def read(path: Path) -> Singles:

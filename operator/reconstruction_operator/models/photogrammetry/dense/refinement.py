@@ -43,8 +43,8 @@ def refined(
     before, at, after = (np.take_along_axis(costs, inside + offset, axis=0)[0] for offset in (-1, 0, 1))
     curvature = np.maximum(before - 2 * at + after, np.finfo(np.float32).eps)
     offset = np.clip((before - after) / (2 * curvature), -1, 1)
-    found = start + (inside[0] - _REACH + offset).astype(np.float32) * np.float32(step)
-    return found, at, window.variance
+    inverses = start + (inside[0] - _REACH + offset).astype(np.float32) * np.float32(step)
+    return inverses, at, window.variance
 
 
 def smoothed(inverse: Singles, step: float) -> Singles:

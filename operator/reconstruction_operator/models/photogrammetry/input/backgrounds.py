@@ -58,7 +58,7 @@ def objects(greys: Singles) -> Mask | None:
     still = (share > _HARDLY_EVER)[border].mean()
     if still < _STILL_BORDER or texture < _LEAST_TEXTURE or (share < _MOSTLY).mean() < _LEAST_MOVING:
         return None
-    return np.stack([_whole(~(one & (share > _MOSTLY))) for one in alike])
+    return np.stack([_whole(~(mask & (share > _MOSTLY))) for mask in alike])
 
 
 def _grey(path: Path) -> Pixels:
@@ -71,7 +71,7 @@ def _grey(path: Path) -> Pixels:
 
 def _levelled(greys: Pixels) -> Singles:
     """Return `greys` without noise, adjusted to the exposure of the median photo at the border."""
-    smooth = np.stack([cv2.GaussianBlur(one, (0, 0), _BLUR_PX) for one in greys]).astype(np.float32)
+    smooth = np.stack([cv2.GaussianBlur(grey, (0, 0), _BLUR_PX) for grey in greys]).astype(np.float32)
     levels = np.maximum(smooth[:, _border(greys.shape[1:])].mean(axis=1), 1.0)
     return np.asarray(smooth * (np.median(levels) / levels)[:, None, None], dtype=np.float32)
 
@@ -87,7 +87,7 @@ def _whole(mask: Mask) -> Mask:
     """Return the large pieces of the mask, without holes, and with a margin."""
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     areas = [cv2.contourArea(contour) for contour in contours]
-    large = [one for one, area in zip(contours, areas, strict=True) if area >= _SMALLEST_PIECE * max(areas)]
+    large = [contour for contour, area in zip(contours, areas, strict=True) if area >= _SMALLEST_PIECE * max(areas)]
     filled = np.zeros(mask.shape, dtype=np.uint8)
     cv2.drawContours(filled, large, -1, 1, thickness=cv2.FILLED)
     wide: Mask = cv2.dilate(filled, np.ones((2 * _MARGIN_PX + 1, 2 * _MARGIN_PX + 1), np.uint8)) > 0

@@ -74,8 +74,8 @@ def place(gps: Mapping[int, object]) -> Place | None:
 def gimbal_pitch(xmp: bytes | str) -> float | None:
     """Return the gimbal's pitch in degrees in the XMP packet of a drone."""
     text = xmp.encode(errors="replace") if isinstance(xmp, str) else xmp
-    found = _PITCH.search(text[:_MAX_XMP_BYTES])
-    pitch = float(found[1]) if found else None
+    match = _PITCH.search(text[:_MAX_XMP_BYTES])
+    pitch = float(match[1]) if match else None
     return pitch if pitch is not None and abs(pitch) <= _STEEPEST_PITCH_DEG else None
 
 

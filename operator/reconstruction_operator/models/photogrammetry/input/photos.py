@@ -61,7 +61,7 @@ def natural_order(name: str) -> list[tuple[int, int, str]]:
 def _prepare_one(photo: Photo, target: Path, max_size: int) -> PreparedPhoto:
     source = photo.path
     try:
-        upright, found = _read(source, max_size)
+        upright, facts = _read(source, max_size)
         mask = _mask(upright, photo.mask)
     # Errors of Pillow's decoders for broken files; SyntaxError means a bad PNG chunk.
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
@@ -74,7 +74,7 @@ def _prepare_one(photo: Photo, target: Path, max_size: int) -> PreparedPhoto:
     if mask is not None:
         mask = mask.resize(upright.size).point(lambda value: 255 * (value >= _SHOWN))
         mask.save(target.with_name(mask_name(target.name)))
-    relative = found.relative_focal
+    relative = facts.relative_focal
     focal = f"{relative:.4f}" if relative else "unknown"
     return PreparedPhoto(
         name=target.name,
@@ -82,9 +82,9 @@ def _prepare_one(photo: Photo, target: Path, max_size: int) -> PreparedPhoto:
         width=upright.width,
         height=upright.height,
         focal_px=relative * max(upright.size) if relative else None,
-        camera=f"{found.camera}|{focal}|{upright.width}x{upright.height}",
-        place=found.place,
-        pitch_deg=found.pitch_deg,
+        camera=f"{facts.camera}|{focal}|{upright.width}x{upright.height}",
+        place=facts.place,
+        pitch_deg=facts.pitch_deg,
         masked=mask is not None,
     )
 
@@ -92,9 +92,9 @@ def _prepare_one(photo: Photo, target: Path, max_size: int) -> PreparedPhoto:
 def _read(source: Path, max_size: int) -> tuple[Image.Image, Metadata]:
     """Return the upright photo with 8 bits a channel, and its metadata."""
     with Image.open(source, formats=PHOTO_FORMATS) as image:
-        found = metadata.read(image)
+        facts = metadata.read(image)
         image.draft("RGB", (max_size, max_size))  # lets the JPEG decoder skip detail that resizing would discard
-        return srgb.eight_bit(ImageOps.exif_transpose(image)), found
+        return srgb.eight_bit(ImageOps.exif_transpose(image)), facts
 
 
 def _mask(upright: Image.Image, file: Path | None) -> Image.Image | None:
@@ -120,7 +120,7 @@ def _cut_out(image: Image.Image) -> Image.Image | None:
     return alpha if lowest < _SHOWN else None
 
 
-def _are_alike(one: tuple[int, int], other: tuple[int, int]) -> bool:
+def _are_alike(first: tuple[int, int], other: tuple[int, int]) -> bool:
     """Return whether two sizes have the same proportions, except for rounding."""
-    across, along = one[0] * other[1], one[1] * other[0]
+    across, along = first[0] * other[1], first[1] * other[0]
     return abs(across - along) <= _SHAPE_TOLERANCE * max(across, along)

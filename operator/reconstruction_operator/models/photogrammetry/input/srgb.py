@@ -34,7 +34,7 @@ def eight_bit(image: Image.Image) -> Image.Image:
     if image.mode == "I" or image.mode.startswith("I;16"):
         whole = image.convert("I")
         _, brightest = cast("tuple[int, int]", whole.getextrema())
-        depth = next((one for one in _GREY_DEPTHS if brightest < 1 << one), _GREY_DEPTHS[-1])
+        depth = next((bits for bits in _GREY_DEPTHS if brightest < 1 << bits), _GREY_DEPTHS[-1])
         return whole.point(lambda value: value * (1 / (1 << (depth - 8)))).convert("L")
     if image.mode in ("LA", "PA") or "transparency" in image.info:
         return image.convert("RGBA")

@@ -32,7 +32,7 @@ def write_json(path: Path, model: SparseModel) -> None:
         "cameraAxes": "x right, y down, z forward",
         "pixels": "of the upright photo, from the centre of the upper left pixel",
         "photos": [_described(photo, model.points) for photo in model.photos],
-        "leftOut": [{"name": one.name, "reason": str(one.why)} for one in model.left_out],
+        "leftOut": [{"name": photo.name, "reason": str(photo.why)} for photo in model.left_out],
     }
     path.write_text(json.dumps(content, indent=1) + "\n")
 
@@ -59,8 +59,8 @@ def _described(photo: AlignedPhoto, points: Doubles) -> dict[str, object]:
 def write_colmap(folder: Path, model: SparseModel, colours: Pixels) -> None:
     """Write `cameras.bin`, `images.bin` and `points3D.bin` of the placed `model`; `colours` (points, 3) are of its points."""
     folder.mkdir()
-    (folder / "cameras.bin").write_bytes(_counted([_camera(number, one) for number, one in _numbered(model)]))
-    (folder / "images.bin").write_bytes(_counted([_image(number, one) for number, one in _numbered(model)]))
+    (folder / "cameras.bin").write_bytes(_counted([_camera(number, photo) for number, photo in _numbered(model)]))
+    (folder / "images.bin").write_bytes(_counted([_image(number, photo) for number, photo in _numbered(model)]))
     (folder / "points3D.bin").write_bytes(_points(model, colours))
 
 

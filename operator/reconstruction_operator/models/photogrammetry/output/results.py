@@ -110,7 +110,7 @@ def write_report(
 def _colours_at(points: Doubles, made: Made) -> Pixels:
     """(n, 3): the colour of the surface at each of `points`, grey where there is no surface nearby."""
     distances, nearest = cKDTree(made.mesh.vertices).query(points, distance_upper_bound=_FAR)
-    found = np.isfinite(distances)
+    hit = np.isfinite(distances)
     colours = np.full((len(points), 3), _UNKNOWN_COLOUR, np.uint8)
-    colours[found] = np.clip(np.rint(made.colours[nearest[found]]), 0, 255)
+    colours[hit] = np.clip(np.rint(made.colours[nearest[hit]]), 0, 255)
     return colours

@@ -16,7 +16,7 @@ from reconstruction_operator.models.photogrammetry.sparse.mapping import Aligned
 def placed(sparse: SparseModel, frame: Frame, originals: Mapping[str, Photo]) -> SparseModel:
     """Return `sparse` in the coordinates of `frame`. `originals` maps the name of each prepared photo to the user's photo."""
     photos = tuple(_placed(photo, frame, originals[photo.name]) for photo in sparse.photos)
-    left_out = tuple(replace(one, name=originals[one.name].path.name) for one in sparse.left_out)
+    left_out = tuple(replace(photo, name=originals[photo.name].path.name) for photo in sparse.left_out)
     return replace(sparse, photos=photos, points=frame.apply(sparse.points), left_out=left_out)
 
 

@@ -61,16 +61,16 @@ class Georeference:
             float(longitude),
             float(altitude),
             self.scale / frame.scale,
-            tuple(float(one) for one in turned.ravel()),
+            tuple(float(number) for number in turned.ravel()),
         )
 
 
 def find(cameras: Sequence[Camera], places: Sequence[tuple[float, float, float] | None]) -> Georeference | None:
     """Return the georeference of the cameras, from the known `places` (latitude, longitude, altitude); None if undetermined."""
-    known = [(one.centre, place) for one, place in zip(cameras, places, strict=True) if place is not None]
-    if len(known) < _FEWEST_POSITIONS:
+    placed = [(camera.centre, place) for camera, place in zip(cameras, places, strict=True) if place is not None]
+    if len(placed) < _FEWEST_POSITIONS:
         return None
-    centres, positions = np.stack([centre for centre, _ in known]), np.array([place for _, place in known])
+    centres, positions = np.stack([centre for centre, _ in placed]), np.array([place for _, place in placed])
     origin: Doubles = np.median(positions, axis=0)
     metres = geodesy.to_local(positions, origin)
     if not _is_determined(centres, least=0.0):

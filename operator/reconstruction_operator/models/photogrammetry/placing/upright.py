@@ -75,12 +75,14 @@ def by_cameras(cameras: Sequence[Camera]) -> Held:
 
 def by_gimbal(cameras: Sequence[Camera], pitches_deg: Sequence[float | None]) -> Held | None:
     """Return up by the gimbal pitches (0: level, -90: straight down), if at least half of the photos have one and they agree."""
-    known = [
+    pitched = [
         (camera, np.radians(pitch)) for camera, pitch in zip(cameras, pitches_deg, strict=True) if pitch is not None
     ]
-    if len(known) < max(_LEAST_PITCHES, len(cameras) / 2):
+    if len(pitched) < max(_LEAST_PITCHES, len(cameras) / 2):
         return None
-    mean = np.mean([np.sin(pitch) * one.rotation[2] - np.cos(pitch) * one.rotation[1] for one, pitch in known], axis=0)
+    mean = np.mean(
+        [np.sin(pitch) * camera.rotation[2] - np.cos(pitch) * camera.rotation[1] for camera, pitch in pitched], axis=0
+    )
     length = float(np.linalg.norm(mean))
     return Held(mean / length, _REACH_DEG) if length >= _LEAST_AGREEMENT else None
 

@@ -52,16 +52,16 @@ def warning(model: SparseModel, sources: Mapping[str, str]) -> str:
     aligned, count = len(model.photos), len(sources)
     if aligned >= quality_gates.WHOLE_SHARE.limit * count:
         return ""
-    out = [one for one in model.left_out if one.why is not Why.APART]
+    out = [photo for photo in model.left_out if photo.why is not Why.APART]
     names = f"; left out: {_listed(out, sources)}" if out else ""
     return f"only {aligned} of {count} photos were aligned{_apart(model.left_out, sources)}{names}"
 
 
 def _apart(left_out: Sequence[LeftOut], sources: Mapping[str, str]) -> str:
-    apart = [one for one in left_out if one.why is Why.APART]
+    apart = [photo for photo in left_out if photo.why is Why.APART]
     return f"; {len(apart)} others show another object, or another side: {_listed(apart, sources)}" if apart else ""
 
 
 def _listed(photos: Sequence[LeftOut], sources: Mapping[str, str]) -> str:
-    names = ", ".join(sources[one.name] for one in photos[:_MOST_NAMES])
+    names = ", ".join(sources[photo.name] for photo in photos[:_MOST_NAMES])
     return names if len(photos) <= _MOST_NAMES else f"{names} and {len(photos) - _MOST_NAMES} more"

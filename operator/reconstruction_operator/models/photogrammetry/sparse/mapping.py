@@ -88,7 +88,7 @@ def one_by_one(matched: Matched, progress: StageProgress, *, with_few_matches: b
         registered = min(registered + more, matched.count)  # a second model continues the count of the first
         progress(registered / matched.count, f"camera {registered}/{matched.count}")
 
-    found: dict[int, Any] = pycolmap.incremental_mapping(
+    reconstructions: dict[int, Any] = pycolmap.incremental_mapping(
         matched.database,
         matched.pictures,
         _new_folder(matched),
@@ -96,7 +96,7 @@ def one_by_one(matched: Matched, progress: StageProgress, *, with_few_matches: b
         initial_image_pair_callback=lambda: report(2),
         next_image_callback=lambda: report(1),
     )
-    return trusted(found.values())
+    return trusted(reconstructions.values())
 
 
 def all_at_once(matched: Matched, progress: StageProgress, message: str) -> list[SparseModel]:
@@ -106,13 +106,13 @@ def all_at_once(matched: Matched, progress: StageProgress, message: str) -> list
     options.random_seed = matched.seed
 
     def call() -> dict[int, Any]:
-        found: dict[int, Any] = pycolmap.global_mapping(
+        reconstructions: dict[int, Any] = pycolmap.global_mapping(
             matched.database, matched.pictures, _new_folder(matched), options
         )
-        return found
+        return reconstructions
 
-    found = progress.during(call, lambda _: (0.0, message))
-    return trusted(found.values())
+    reconstructions = progress.during(call, lambda _: (0.0, message))
+    return trusted(reconstructions.values())
 
 
 def trusted(reconstructions: Iterable[Any]) -> list[SparseModel]:

@@ -42,8 +42,8 @@ def around(overlapping: Collection[Pair], left_out: Collection[str]) -> list[Pai
     for first, second in overlapping:
         near.setdefault(first, set()).add(second)
         near.setdefault(second, set()).add(first)
-    found = {pair for others in near.values() for pair in itertools.combinations(sorted(others), 2)}
-    return sorted(pair for pair in found if not frozenset(pair).isdisjoint(left_out))
+    pairs = {pair for others in near.values() for pair in itertools.combinations(sorted(others), 2)}
+    return sorted(pair for pair in pairs if not frozenset(pair).isdisjoint(left_out))
 
 
 def every(names: Sequence[str]) -> list[Pair]:
@@ -55,12 +55,12 @@ def _nearest(descriptors: Descriptors, rows: Sequence[int], columns: Sequence[in
     """Return each of `rows` with the `most` of `columns` that are most similar to it."""
     similarity = descriptors.similarity[np.ix_(rows, columns)]
     order = np.argsort(-similarity, axis=1, kind="stable")
-    found = []
+    pairs = []
     for row, best in zip(rows, order, strict=True):
         others = [columns[position] for position in best if columns[position] != row]
-        found += [(row, other) for other in others[:most]]
-    return found
+        pairs += [(row, other) for other in others[:most]]
+    return pairs
 
 
-def _named(names: Sequence[str], found: Sequence[tuple[int, int]]) -> list[Pair]:
-    return [(names[first], names[second]) for first, second in sorted({(min(pair), max(pair)) for pair in found})]
+def _named(names: Sequence[str], pairs: Sequence[tuple[int, int]]) -> list[Pair]:
+    return [(names[first], names[second]) for first, second in sorted({(min(pair), max(pair)) for pair in pairs})]

@@ -41,8 +41,8 @@ def share_of_pairs(database: Path) -> float:
     ]
     if not flat:
         return 1.0
-    known = all(one.has_prior_focal_length for first, second, _ in flat for one in (first, second))
-    scales = (None,) if known else tuple(_FOCALS)
+    has_focal_lengths = all(camera.has_prior_focal_length for first, second, _ in flat for camera in (first, second))
+    scales = (None,) if has_focal_lengths else tuple(_FOCALS)
     from_one_place = max(sum(_stretch(*pair, scale) <= _MOST_STRETCH for pair in flat) for scale in scales)
     return 1.0 - from_one_place / len(pairs)
 

@@ -48,34 +48,34 @@ def choose(database: Path, seed: int) -> list[Pair]:
 def register(matched: Matched, progress: StageProgress) -> SparseModel:
     """Return the largest consistent model, which may be small or empty. The pairs from `choose` must be matched."""
     count = matched.count
-    found = mapping.one_by_one(matched, progress.part(0.0, 0.7))
-    if _aligned(found) < count:
-        found += _by_few_matches(matched, found, progress.part(0.7, 0.75))
-    if _aligned(found) < count:
-        more = _with_pairs_around(matched, found, progress.part(0.75, 0.8))
-        found += more
-        found += _by_few_matches(matched, found, progress.part(0.8, 0.85)) if more else []
-    if _aligned(found) < _ENOUGH_SHARE * count:
+    models = mapping.one_by_one(matched, progress.part(0.0, 0.7))
+    if _aligned(models) < count:
+        models += _by_few_matches(matched, models, progress.part(0.7, 0.75))
+    if _aligned(models) < count:
+        more = _with_pairs_around(matched, models, progress.part(0.75, 0.8))
+        models += more
+        models += _by_few_matches(matched, models, progress.part(0.8, 0.85)) if more else []
+    if _aligned(models) < _ENOUGH_SHARE * count:
         more = _with_all_pairs(matched, progress.part(0.85, 0.95))
-        found += more
-        found += _by_few_matches(matched, found, progress.part(0.95, 1.0)) if more else []
-    model = _largest(found) or SparseModel((), np.zeros((0, 3)), 0.0)
+        models += more
+        models += _by_few_matches(matched, models, progress.part(0.95, 1.0)) if more else []
+    model = _largest(models) or SparseModel((), np.zeros((0, 3)), 0.0)
     progress(1.0, f"{len(model.photos)} of {count} photos aligned")
-    return replace(model, left_out=left_out.left_out(matched.database, model.names, apart(found, model)))
+    return replace(model, left_out=left_out.left_out(matched.database, model.names, apart(models, model)))
 
 
-def apart(found: Sequence[SparseModel], best: SparseModel) -> frozenset[str]:
+def apart(models: Sequence[SparseModel], best: SparseModel) -> frozenset[str]:
     """Return the photos of models that share at most half of their photos with `best`: such a model shows another object.
 
     A model of the same object from an earlier round has most of its photos in `best`.
     """
-    others = (one.names for one in found if 2 * len(one.names & best.names) <= len(one.names))
+    others = (model.names for model in models if 2 * len(model.names & best.names) <= len(model.names))
     return frozenset().union(*others) - best.names
 
 
-def _by_few_matches(matched: Matched, found: Sequence[SparseModel], progress: StageProgress) -> list[SparseModel]:
+def _by_few_matches(matched: Matched, models: Sequence[SparseModel], progress: StageProgress) -> list[SparseModel]:
     """Align with fewer matches required. Return nothing if nearly all, or too few photos are aligned: see `mapping` on parallax."""
-    aligned, count = _aligned(found), matched.count
+    aligned, count = _aligned(models), matched.count
     if not quality_gates.fewest_aligned(count) <= aligned < _NEARLY_ALL_SHARE * count:
         return []
     more = mapping.one_by_one(matched, progress.part(0.0, 0.5), with_few_matches=True)
@@ -85,14 +85,14 @@ def _by_few_matches(matched: Matched, found: Sequence[SparseModel], progress: St
     return more
 
 
-def _with_pairs_around(matched: Matched, found: Sequence[SparseModel], progress: StageProgress) -> list[SparseModel]:
+def _with_pairs_around(matched: Matched, models: Sequence[SparseModel], progress: StageProgress) -> list[SparseModel]:
     """Align again with more matches of the photos left out."""
-    best = _largest(found)
+    best = _largest(models)
     if best is None:
         return []
     guided = features.mean(matched.database) <= _FEW_FEATURES
-    known = similarity.of_photos(matched.database, matched.seed)
-    return _with(matched, _around(matched, known, best, again=guided), progress, guided=guided)
+    descriptors = similarity.of_photos(matched.database, matched.seed)
+    return _with(matched, _around(matched, descriptors, best, again=guided), progress, guided=guided)
 
 
 def _with_all_pairs(matched: Matched, progress: StageProgress) -> list[SparseModel]:
@@ -101,12 +101,12 @@ def _with_all_pairs(matched: Matched, progress: StageProgress) -> list[SparseMod
     return _with(matched, every, progress, guided=False) if len(every) <= _AFFORDABLE_PAIRS else []
 
 
-def _around(matched: Matched, known: Descriptors, best: SparseModel, *, again: bool) -> list[Pair]:
+def _around(matched: Matched, descriptors: Descriptors, best: SparseModel, *, again: bool) -> list[Pair]:
     """Return pairs of the photos that `best` leaves out. With `again`, include matched pairs, and delete their matches."""
     overlapping = matching.overlapping(matched.database)
-    left_out = frozenset(known.names) - best.names
+    left_out = frozenset(descriptors.names) - best.names
     alone = left_out.difference(*overlapping)
-    chosen = [*pairs.around(overlapping, left_out), *pairs.towards(known, alone, best.names)]
+    chosen = [*pairs.around(overlapping, left_out), *pairs.towards(descriptors, alone, best.names)]
     if again:
         weak = [pair for pair in overlapping if not left_out.isdisjoint(pair)]
         matching.forget(weak, matched.database)
@@ -124,10 +124,10 @@ def _with(matched: Matched, more: Sequence[Pair], progress: StageProgress, *, gu
     return mapping.one_by_one(matched, second)
 
 
-def _largest(found: Sequence[SparseModel]) -> SparseModel | None:
+def _largest(models: Sequence[SparseModel]) -> SparseModel | None:
     """Return the first of the models with most photos."""
-    return max(found, key=lambda one: len(one.photos), default=None)
+    return max(models, key=lambda model: len(model.photos), default=None)
 
 
-def _aligned(found: Sequence[SparseModel]) -> int:
-    return max((len(one.photos) for one in found), default=0)
+def _aligned(models: Sequence[SparseModel]) -> int:
+    return max((len(model.photos) for model in models), default=0)

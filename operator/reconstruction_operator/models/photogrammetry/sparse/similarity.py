@@ -51,8 +51,8 @@ def of_photos(database: Path, seed: int) -> Descriptors:
         images = sorted(opened.read_all_images(), key=lambda image: str(image.name))
 
         def features(image_id: int) -> Singles:
-            found = np.asarray(opened.read_descriptors(image_id).data, dtype=np.float32)
-            return found.reshape(-1, 128) / _SCALE
+            descriptors = np.asarray(opened.read_descriptors(image_id).data, dtype=np.float32)
+            return descriptors.reshape(-1, 128) / _SCALE
 
         chance = np.random.default_rng(seed)
         share = max(1, _SAMPLE // max(1, len(images)))

@@ -77,10 +77,10 @@ def thin(cloud: Cloud, region: Region | None, octree_depth: int) -> tuple[Cloud,
     size = _SCENE_MARGIN * region.core.radius / _VOXELS_ACROSS_RADIUS[octree_depth]
     coarseness = region.coarseness(cloud.points)
     parts = [
-        thinned(Cloud(cloud.points[coarseness == one], cloud.normals[coarseness == one]), one * size)
-        for one in np.unique(coarseness)
+        thinned(Cloud(cloud.points[coarseness == factor], cloud.normals[coarseness == factor]), factor * size)
+        for factor in np.unique(coarseness)
     ]
-    joined = Cloud(np.concatenate([one.points for one in parts]), np.concatenate([one.normals for one in parts]))
+    joined = Cloud(np.concatenate([part.points for part in parts]), np.concatenate([part.normals for part in parts]))
     return joined, size, min(octree_depth + region.doublings - 1, _DEEPEST)
 
 

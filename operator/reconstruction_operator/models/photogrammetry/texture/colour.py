@@ -79,7 +79,8 @@ def surroundings(mesh: Mesh, views: Sequence[View], progress: StageProgress) -> 
         image = view.image()
         edges = np.abs(cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.CV_32F))
         small, contrast = (
-            cv2.resize(one, None, fx=_AROUND, fy=_AROUND, interpolation=cv2.INTER_AREA) for one in (image, edges)
+            cv2.resize(picture, None, fx=_AROUND, fy=_AROUND, interpolation=cv2.INTER_AREA)
+            for picture in (image, edges)
         )
         contrast = np.asarray(cv2.GaussianBlur(contrast, (0, 0), _DETAIL_SIGMA), dtype=np.float32)
         pixels, _ = view.camera.resized(small.shape[1], small.shape[0]).project(mesh.vertices)

@@ -152,15 +152,15 @@ def bake(
     corners = atlas.original[atlas.mesh.faces[texels.face[hidden]]]
     blended[hidden] = np.einsum("tc,tcx->tx", texels.weights[hidden], paint.elsewhere[corners])
     texture = np.zeros((size, size, 3), dtype=np.uint8)
-    known = np.zeros((size, size), dtype=np.uint8)
+    painted = np.zeros((size, size), dtype=np.uint8)
     texture[texels.row, texels.column] = np.clip(np.rint(blended), 0, 255)
-    known[texels.row, texels.column] = 1
-    return fill_gaps(texture, known), float(covered.mean())
+    painted[texels.row, texels.column] = 1
+    return fill_gaps(texture, painted), float(covered.mean())
 
 
-def fill_gaps(texture: Pixels, known: Pixels) -> Pixels:
+def fill_gaps(texture: Pixels, painted: Pixels) -> Pixels:
     """Fill the gaps between charts from increasingly coarse averages, so that smaller mip levels do not bleed black."""
-    colour, share = (texture * known[:, :, None]).astype(np.float32), known.astype(np.float32)
+    colour, share = (texture * painted[:, :, None]).astype(np.float32), painted.astype(np.float32)
     levels: list[tuple[Singles, Singles]] = []
     while min(share.shape) > 1:
         half = (max(share.shape[1] // 2, 1), max(share.shape[0] // 2, 1))
@@ -171,9 +171,9 @@ def fill_gaps(texture: Pixels, known: Pixels) -> Pixels:
         larger = _resized(filled, (finer_share.shape[1], finer_share.shape[0]), cv2.INTER_LINEAR)
         own = _mean_colour(finer_colour, finer_share)
         filled = np.asarray(np.where(finer_share[:, :, None] > 0, own, larger), dtype=np.float32)
-    whole = _resized(filled, (known.shape[1], known.shape[0]), cv2.INTER_LINEAR)
+    whole = _resized(filled, (painted.shape[1], painted.shape[0]), cv2.INTER_LINEAR)
     between = np.clip(np.rint(whole, out=whole), 0, 255, out=whole).astype(np.uint8)
-    return np.where(known[:, :, None] > 0, texture, between)
+    return np.where(painted[:, :, None] > 0, texture, between)
 
 
 def _mean_colour(colour: Singles, share: Singles) -> Singles:

@@ -87,8 +87,8 @@ class Estimate:
 
     def _begin(self, stage: Stage, at: float) -> None:
         if STEPS[stage] is not self.step:
-            costs = {one: seconds for one, seconds in self._expected.items() if STEPS[one] is STEPS[stage]}
-            self._fraction = sum(seconds for one, seconds in costs.items() if one < stage) / sum(costs.values())
+            costs = {other: seconds for other, seconds in self._expected.items() if STEPS[other] is STEPS[stage]}
+            self._fraction = sum(seconds for other, seconds in costs.items() if other < stage) / sum(costs.values())
             self._moved_at = at
         self._current = stage
         self._begun_at = self._heard_at = at

@@ -128,7 +128,7 @@ def _photos(findings: Findings) -> str:
         (str(number), photo.name, "used", str(len(photo.seen)), f"{reprojections(photo, model.points).mean():.2f}")
         for number, photo in enumerate(model.photos, start=1)
     ]
-    left = [("", one.name, f"left out: {one.why}", "", "") for one in model.left_out]
+    left = [("", photo.name, f"left out: {photo.why}", "", "") for photo in model.left_out]
     heads = "".join(
         f'<th scope="col">{name}</th>' for name in ("No.", "Photo", "Use", "Points", "Error in px of the photo")
     )
