@@ -7,7 +7,7 @@ import errno
 from pathlib import Path
 
 from reconstruction_operator import disk
-from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.contract.errors import SupersededError
 from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.jobfiles import layout
 from reconstruction_operator.jobfiles import manifest as manifests
@@ -23,7 +23,7 @@ def publish(workspace: Workspace, job_id: str, *, replace: bool) -> Manifest | N
     of this job was faster. It is not moved, not even for a moment: a superseded run may pause
     anywhere in this function and continue after its successor's result has been reported.
 
-    Raises OvertakenError if a later attempt has taken over, or the job's files were deleted.
+    Raises SupersededError if a later attempt has taken over, or the job's files were deleted.
     """
     folder = JobFolder.of(job_id)
     while not _take_place(workspace.output, folder.output):
@@ -45,7 +45,7 @@ def _take_place(output: Path, target: Path) -> bool:
     try:
         output.rename(target)
     except FileNotFoundError:
-        raise OvertakenError from None
+        raise SupersededError from None
     except OSError as error:
         if error.errno not in _OCCUPIED:
             raise

@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 
 from reconstruction_operator import disk
-from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.contract.errors import SupersededError
 from reconstruction_operator.jobfiles import layout
 from reconstruction_operator.jobfiles.layout import JobFolder, Workspace
 
@@ -21,7 +21,7 @@ def prepare(job_id: str, task_id: str, attempt: int | None) -> Workspace:
     one of them fails at its last rename. Workspaces have unique names: a superseded run can neither write into its successor's
     workspace nor delete it. A bare task retires only its own earlier runs.
 
-    Raises OvertakenError if a later attempt has a workspace, OSError if the job folders cannot be written.
+    Raises SupersededError if a later attempt has a workspace, OSError if the job folders cannot be written.
     """
     folder = JobFolder.of(job_id)
     workspace = folder.new_workspace(task_id, attempt)
@@ -127,7 +127,7 @@ def _inherit(paths: list[Path], successor: Path) -> None:
 def _take_over(folder: JobFolder, workspace: Workspace, task_id: str, attempt: int | None) -> None:
     others = [one for one in folder.workspaces() if one != workspace]
     if attempt is not None and any(one.attempt > attempt for one in others):
-        raise OvertakenError
+        raise SupersededError
     for one in others:
         if one.is_of(task_id, attempt) or (attempt is not None and one.attempt > 0):
             one.retire()

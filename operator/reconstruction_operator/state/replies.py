@@ -29,7 +29,7 @@ class FinishVerdict(enum.StrEnum):
     CANCELLED = "cancelled"
     RELEASED = "released"  # a bare task was stopped: its message must be put back
     # Superseded: another delivery has claimed the attempt or ended it (`end`), or the attempt is unwanted or unknown.
-    OVERTAKEN = "overtaken"
+    SUPERSEDED = "superseded"
 
 
 @dataclass(frozen=True, slots=True)

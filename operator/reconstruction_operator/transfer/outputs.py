@@ -18,7 +18,7 @@ class Target(Protocol):
     """An output address, for jobs of one namespace. Settings and address are checked by each method.
 
     `check` and `tick` are called often and may raise. A method raises StorageError if the job may not use the address, and
-    OvertakenError if a later run has to do the work.
+    SupersededError if a later run has to do the work.
     """
 
     @property
@@ -30,7 +30,7 @@ class Target(Protocol):
         """The path that may hang; None: a server, which responds or times out."""
 
     def check(self, run: Run, check: Callable[[], None], /) -> bool:
-        """Return whether the address contains a result of this job. Raises StorageError or OvertakenError if `deliver` would."""
+        """Return whether the address contains a result of this job. Raises StorageError or SupersededError if `deliver` would."""
 
     def deliver(self, source: Path, run: Run, check: Callable[[], None], tick: Tick, /) -> None:
         """Deliver the sealed folder `source`. `tick` gets the progress of an upload."""

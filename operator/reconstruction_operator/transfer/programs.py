@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import IO, Any, Final, Self
 
-from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.contract.errors import SupersededError
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import environment
 
@@ -98,8 +98,8 @@ class Program:
 def failure_message(error: BaseException) -> dict[str, Any]:
     """Return the message by which a program reports the error, for `raise_failure`."""
     match error:
-        case OvertakenError():
-            return {"overtaken": True}
+        case SupersededError():
+            return {"superseded": True}
         case StorageError():
             return {"refused": [error.reason, error.message]}
         case OSError():
@@ -110,10 +110,10 @@ def failure_message(error: BaseException) -> dict[str, Any]:
 
 
 def raise_failure(message: Mapping[str, Any]) -> None:
-    """Raise the error that a program has reported: OvertakenError, StorageError or OSError. Ignore any other message."""
+    """Raise the error that a program has reported: SupersededError, StorageError or OSError. Ignore any other message."""
     match message:
-        case {"overtaken": True}:
-            raise OvertakenError
+        case {"superseded": True}:
+            raise SupersededError
         case {"refused": [reason, text]}:
             raise StorageError(reason, text)
         case {"errno": int() as number, "strerror": text, "filename": name}:

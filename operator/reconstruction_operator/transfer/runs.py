@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.contract.errors import SupersededError
 
 EVERY_ATTEMPT: Final = 2**31 - 1  # above any attempt number
 
@@ -29,6 +29,6 @@ class Run:
         return self.folder is not None and not self.folder.exists()
 
     def check(self) -> None:
-        """Raise OvertakenError if the run is superseded."""
+        """Raise SupersededError if the run is superseded."""
         if self.is_superseded:
-            raise OvertakenError
+            raise SupersededError

@@ -28,7 +28,7 @@ def clean_up(job_id: str, *, retain_seconds: int | None = None) -> None:
 
     `retain_seconds`: how long the result stays in the trash (None: as in its manifest). A cancelled job's result is deleted at once.
 
-    Nothing is deleted if Redis has lost the job. Raises OSError and OvertakenError as `delete`, RedisError if Redis is unavailable.
+    Nothing is deleted if Redis has lost the job. Raises OSError and SupersededError as `delete`, RedisError if Redis is unavailable.
     """
     job = _newest_attempt(job_id)
     if job is None or job.record is None:
@@ -47,7 +47,7 @@ def delete(job_id: str, *, cancelled: bool, retain_seconds: int | None = None) -
 
     Unless the job is `cancelled`, a delivered copy of a published result stays, since it may have been reported.
 
-    Raises ValueError for an unsafe job id; OSError or OvertakenError if a file could not be deleted in time. The notes in the
+    Raises ValueError for an unsafe job id; OSError or SupersededError if a file could not be deleted in time. The notes in the
     folder still name it then.
     """
     folder = JobFolder.of(job_id)

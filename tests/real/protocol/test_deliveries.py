@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from reconstruction_operator import disk
 from reconstruction_operator.contract.envelope import Envelope
-from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.contract.errors import SupersededError
 from reconstruction_operator.contract.manifest import MANIFEST, Manifest, SealedFile
 from reconstruction_operator.contract.records import Owner
 from reconstruction_operator.jobfiles import notes, workspace
@@ -54,7 +54,7 @@ class Attempt:
         envelope = Envelope(install_id="test", namespace="default", name="banana", attempt=number)
         notes.note(self.space, Owner.of(JOB, envelope), uri)
         self.run = Run(JOB, number, self.space.root)
-        self.overtaken = False
+        self.superseded = False
         (self.space.output / "textures").mkdir()
         names = ("model.glb", "textures/a.png")
         for name in names:
@@ -66,14 +66,14 @@ class Attempt:
     def deliver(self) -> None:
         try:
             self._target.deliver(self.space.output, self.run, lambda: None)
-        except OvertakenError:
-            self.overtaken = True
+        except SupersededError:
+            self.superseded = True
 
     def withdraw(self) -> None:
         try:
             self._target.withdraw(self.run)
-        except OvertakenError:
-            self.overtaken = True
+        except SupersededError:
+            self.superseded = True
 
 
 def stopped_at_each_point(begin: Callable[[], Callable[[], None]]) -> Iterator[Fiber]:
@@ -132,7 +132,7 @@ def test_a_paused_delivery_harms_no_successor(root: Path, before: str, successor
     for stopped in stopped_at_each_point(lambda: begin_anew(root, before).deliver):
         second = Attempt(root, successor)
         second.deliver()
-        assert not second.overtaken
+        assert not second.superseded
         to_the_end(stopped)
         assert holds_whole(root, second), f"it continued before {stopped.point}"
 
@@ -255,7 +255,7 @@ def test_of_two_paused_deliveries_the_later_one_delivers(root: Path, successor: 
             is_last = later.over
             to_the_end(first)
             to_the_end(later)
-            assert holds_whole(root, second) or (second.overtaken and successor == 2)
+            assert holds_whole(root, second) or (second.superseded and successor == 2)
             if is_last:
                 break
     assert first_changes > 10

@@ -12,7 +12,7 @@ from reconstruction_operator.api.identity import JobKey, TaskId
 from reconstruction_operator.api.spec import Location, Spec
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.contract.envelope import Envelope
-from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.contract.errors import SupersededError
 from reconstruction_operator.contract.records import End, Owner
 from reconstruction_operator.controller.kube import bodies
 from reconstruction_operator.controller.loop.orphans import Orphans
@@ -174,7 +174,7 @@ class Run:
         return self.ownership.token
 
     def _clean_up(self) -> None:
-        with contextlib.suppress(OSError, OvertakenError):  # the operator orders it again
+        with contextlib.suppress(OSError, SupersededError):  # the operator orders it again
             deletion.clean_up(self.message.job)
 
     def _deliver(self) -> None:

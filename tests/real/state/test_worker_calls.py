@@ -166,7 +166,7 @@ def test_after_redis_was_emptied_the_second_delivery_is_superseded(running: Call
     running.want()
     running.claim(SECOND)
     assert not running.beat().owned
-    assert running.finish() == FinishReply(FinishVerdict.OVERTAKEN)
+    assert running.finish() == FinishReply(FinishVerdict.SUPERSEDED)
 
 
 def test_after_redis_was_emptied_a_bare_task_claims_again_at_once(do: Caller) -> None:
@@ -182,7 +182,7 @@ def test_a_late_beat_or_finish_does_not_bring_back_a_forgotten_job(running: Call
     assert running.order(operator_calls.forget, job_id="job", attempts=1)
     left = set(running.client.keys("*"))
     running.beat()
-    assert running.finish().verdict is FinishVerdict.OVERTAKEN
+    assert running.finish().verdict is FinishVerdict.SUPERSEDED
     running(worker_calls.mark_cleaned, "job")
     assert set(running.client.keys("*")) == left == {"fence:install"}
 
@@ -231,19 +231,19 @@ def test_finishing_again_returns_the_recorded_end(running: Caller) -> None:
 
 
 def test_another_token_cannot_finish(running: Caller) -> None:
-    assert running.finish(SECOND) == FinishReply(FinishVerdict.OVERTAKEN)
+    assert running.finish(SECOND) == FinishReply(FinishVerdict.SUPERSEDED)
     assert running.seen().end is None
 
 
 def test_an_unwanted_attempt_cannot_finish(running: Caller) -> None:
     running.want(2)
-    assert running.finish() == FinishReply(FinishVerdict.OVERTAKEN)
+    assert running.finish() == FinishReply(FinishVerdict.SUPERSEDED)
 
 
 def test_a_worker_that_was_given_up_gets_the_end_that_counts(running: Caller) -> None:
     running.client.delete("alive:job-1")
     forced = running.order(operator_calls.force_end, task=TASK, end=End(Outcome.FAILED, "WORKER_LOST"))
-    assert running.finish() == FinishReply(FinishVerdict.OVERTAKEN, forced)
+    assert running.finish() == FinishReply(FinishVerdict.SUPERSEDED, forced)
 
 
 def test_after_redis_was_emptied_an_end_claims_again(running: Caller) -> None:
@@ -375,7 +375,7 @@ def test_a_bare_task_of_a_silent_worker_goes_to_its_next_delivery(do: Caller) ->
 
     assert do.claim(other).verdict is ClaimVerdict.CLAIMED
     assert (do.beat(BARE).owned, do.beat(other).owned) == (False, True)
-    assert do.finish(BARE).verdict is FinishVerdict.OVERTAKEN
+    assert do.finish(BARE).verdict is FinishVerdict.SUPERSEDED
     assert do.finish(other).verdict is FinishVerdict.RECORDED
 
 

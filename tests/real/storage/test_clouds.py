@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.contract.errors import SupersededError
 from reconstruction_operator.transfer import survey as surveys
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
@@ -148,7 +148,7 @@ def test_a_later_attempt_replaces_an_earlier_one_and_not_vice_versa(
     assert output.read() == contents(result)
     assert {key.split("/")[2][:2] for key in bucket.keys if key != "meshes/result.json"} == {"2-"}
     as_attempt(result, 1)
-    with pytest.raises(OvertakenError):
+    with pytest.raises(SupersededError):
         output.deliver(result, attempt=1)
     assert output.pointer["attempt"] == 2
 
@@ -175,7 +175,7 @@ def test_a_pointer_that_another_run_writes_at_the_same_moment_is_not_replaced(
             bucket.put("meshes/result.json", Pointer(JOB, 2, f"{JOB}/2-c/").to_bytes())
         checks.append(1)
 
-    with pytest.raises(OvertakenError):
+    with pytest.raises(SupersededError):
         destination.point(Pointer(JOB, 1, f"{JOB}/1-b/"), standing, check)
     assert output.pointer["attempt"] == 2
 

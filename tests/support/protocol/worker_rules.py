@@ -68,10 +68,10 @@ def _finish(state: Contents, keys: list[str], args: list[Any]) -> Any:
     token, worker, attempt, retention, outcome, details, has_deleted = args
     held, wanted, ended = state.token(claim), state.attempt(record), state.fields(end)
     if ended:
-        return ["already" if ended["token"] == token else "overtaken", state.ended(end)]
-    overtaken = (held and held != token) or (attempt and wanted and wanted > int(attempt))
-    if overtaken or (attempt and not wanted and not held):
-        return ["overtaken"]
+        return ["already" if ended["token"] == token else "superseded", state.ended(end)]
+    superseded = (held and held != token) or (attempt and wanted and wanted > int(attempt))
+    if superseded or (attempt and not wanted and not held):
+        return ["superseded"]
     if outcome != "Cancelled" and cancel in state.values:
         return ["cancelled"]
     if not attempt and outcome == "Stopped":

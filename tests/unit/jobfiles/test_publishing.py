@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from reconstruction_operator import disk
-from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.contract.errors import SupersededError
 from reconstruction_operator.jobfiles.publishing import publish
 from reconstruction_operator.jobfiles.workspace import prepare
 from reconstruction_operator.services import file_handler
@@ -40,7 +40,7 @@ def test_the_first_of_two_runs_neither_publishes_nor_harms_the_second(attempt: i
 
     with pytest.raises(FileNotFoundError):
         (first.output / "model.glb").write_text("of the first")
-    with pytest.raises(OvertakenError):
+    with pytest.raises(SupersededError):
         publish(first, "job", replace=attempt is None)
     first.discard()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.contract.errors import SupersededError
 from reconstruction_operator.jobfiles.layout import JobFolder, Workspace
 from reconstruction_operator.jobfiles.publishing import publish
 from reconstruction_operator.jobfiles.workspace import delete_predecessors, keep_for_the_next, prepare
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("jobs_dir")
 def test_an_earlier_attempt_does_not_start_beside_a_later_one() -> None:
     second = prepare("job", "job-2", 2)
 
-    with pytest.raises(OvertakenError):
+    with pytest.raises(SupersededError):
         prepare("job", "job-1", 1)
 
     assert [one.name for one in second.root.parent.iterdir()] == [second.root.name]

@@ -75,7 +75,7 @@ def test_the_reply_to_a_heartbeat(reply: list[Any], expected: BeatReply) -> None
         pytest.param(["recorded"], FinishReply(FinishVerdict.RECORDED), id="recorded"),
         pytest.param(["cancelled"], FinishReply(FinishVerdict.CANCELLED), id="cancelled"),
         pytest.param(["released"], FinishReply(FinishVerdict.RELEASED), id="released"),
-        pytest.param(["overtaken"], FinishReply(FinishVerdict.OVERTAKEN), id="overtaken"),
+        pytest.param(["superseded"], FinishReply(FinishVerdict.SUPERSEDED), id="superseded"),
     ],
 )
 def test_the_reply_to_an_end(reply: list[Any], expected: FinishReply) -> None:

@@ -5,14 +5,14 @@ local token, worker, attempt, retention_ms, outcome, details, has_deleted = unpa
 local is_plain = is_none_set(end_key, cancel_key)
 local ended, recorder
 if not is_plain then ended, recorder = end_at(end_key) end
-if ended then return {recorder == token and 'already' or 'overtaken', ended} end
+if ended then return {recorder == token and 'already' or 'superseded', ended} end
 local claim = claim_at(claim_key)
 local claimant = claim.token
-if claimant and claimant ~= token then return {'overtaken'} end
+if claimant and claimant ~= token then return {'superseded'} end
 if attempt ~= '' then
   local want = wanted(record_key)
-  if want and want > tonumber(attempt) then return {'overtaken'} end
-  if not want and not claimant then return {'overtaken'} end  -- its keys were deleted: see beat.lua
+  if want and want > tonumber(attempt) then return {'superseded'} end
+  if not want and not claimant then return {'superseded'} end  -- its keys were deleted: see beat.lua
 end
 if outcome ~= 'Cancelled' and not is_plain and is_set(cancel_key) then return {'cancelled'} end
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.contract.errors import SupersededError
 from reconstruction_operator.contract.manifest import MANIFEST, MAX_MANIFEST_BYTES, Manifest
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.folders import targets
@@ -37,14 +37,14 @@ def is_earlier(place: Directory, name: str, run: Run) -> bool:
 
 
 def refuse_others(place: Directory, name: str, run: Run) -> None:
-    """Raise StorageError (OUTPUT_REFUSED) for a foreign entry, OvertakenError for a result of a later attempt."""
+    """Raise StorageError (OUTPUT_REFUSED) for a foreign entry, SupersededError for a result of a later attempt."""
     if place.is_empty(name):
         return
     attempt = attempt_of(place, name, run, predecessors=True)
     if attempt is None:
         raise StorageError(targets.REFUSED, f"{place.path / name} is not empty, and holds no result of this job")
     if attempt > run.attempt:
-        raise OvertakenError
+        raise SupersededError
 
 
 def holds(place: Directory, name: str, source: Path) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.contract.errors import SupersededError
 from reconstruction_operator.contract.manifest import MANIFEST, Manifest
 from reconstruction_operator.transfer import uris
 from reconstruction_operator.transfer.errors import StorageError
@@ -63,7 +63,7 @@ class FolderTarget:
     def deliver(self, source: Path, run: Run, check: Callable[[], None], _tick: Tick = lambda *_: None, /) -> None:
         """See `outputs.Target`. If it raises, the target is unchanged.
 
-        Raises StorageError (OUTPUT_REFUSED; OUTPUT_UPLOAD_FAILED if the disk is full) or OvertakenError.
+        Raises StorageError (OUTPUT_REFUSED; OUTPUT_UPLOAD_FAILED if the disk is full) or SupersededError.
         """
         target = self._find()
         with targets.writing(target), _place(target, create=True) as place, open_staging(place, run) as staging:
@@ -79,10 +79,10 @@ class FolderTarget:
             if not copies.holds(
                 staging.own, _COPY, source
             ):  # the source is being deleted, and listed only some of its files
-                raise OvertakenError
+                raise SupersededError
             check()
-            if staging.is_overtaken:  # a worker of the previous version moves a staging directory without removing it
-                raise OvertakenError
+            if staging.is_superseded:  # a worker of the previous version moves a staging directory without removing it
+                raise SupersededError
             if place.is_empty(target.name):
                 staging.own.rename(_COPY, place, target.name)
             else:

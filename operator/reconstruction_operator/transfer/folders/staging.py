@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.contract.errors import SupersededError
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.folders import targets
 from reconstruction_operator.transfer.folders.directories import Directory
@@ -40,26 +40,26 @@ class Staging:
     own: Directory
 
     @property
-    def is_overtaken(self) -> bool:
+    def is_superseded(self) -> bool:
         """Whether another run has taken the directory over, or the run's workspace is deleted."""
         return not self.place.leads_to(self.name, self.own) or self.run.is_superseded
 
 
 @contextlib.contextmanager
 def open_staging(place: Directory, run: Run) -> Iterator[Staging]:
-    """Make a staging directory for this run, and delete it at the end. Failures of a superseded run become OvertakenError."""
+    """Make a staging directory for this run, and delete it at the end. Failures of a superseded run become SupersededError."""
     name = new_name(run)
     place.make(name)
     try:
         with _entered(place, name) as own:
             staging = Staging(run, name, place, own)
             try:
-                if staging.is_overtaken:
-                    raise OvertakenError
+                if staging.is_superseded:
+                    raise SupersededError
                 yield staging
             except (OSError, StorageError):
-                if staging.is_overtaken:
-                    raise OvertakenError from None
+                if staging.is_superseded:
+                    raise SupersededError from None
                 raise
     finally:
         try:
@@ -77,7 +77,7 @@ def _entered(place: Directory, name: str) -> Directory:
     try:
         return place.enter(name)
     except (FileNotFoundError, NotADirectoryError):
-        raise OvertakenError from None
+        raise SupersededError from None
 
 
 def staged(place: Directory, job_id: str) -> Iterator[tuple[str, int]]:
@@ -94,7 +94,7 @@ def take_others(staging: Staging, *, at_most: int) -> None:
         if name == staging.name or attempt > at_most:
             continue
         if attempt > staging.run.attempt:
-            raise OvertakenError
+            raise SupersededError
         _take(staging.place, name, staging, time.monotonic() + _TAKE_SECONDS)
 
 
@@ -104,7 +104,7 @@ def _take(source: Directory, name: str, staging: Staging, deadline: float) -> No
     try:
         source.rename(name, staging.own, taken)
     except FileNotFoundError:
-        if staging.is_overtaken:
+        if staging.is_superseded:
             raise
         return  # its run deleted or delivered it just now
     if not is_staging:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from obstore.exceptions import AlreadyExistsError, NotSupportedError, PreconditionError
 
-from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.contract.errors import SupersededError
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import failures, layout
 from reconstruction_operator.transfer.objects.address import ObjectAddress
@@ -64,7 +64,7 @@ class Destination:
         return Standing(Pointer.parse(content), version)
 
     def refuse_others(self, standing: Standing) -> None:
-        """Raise StorageError if the address contains foreign objects, OvertakenError if a later attempt has delivered."""
+        """Raise StorageError if the address contains foreign objects, SupersededError if a later attempt has delivered."""
         pointer = standing.pointer
         if standing.version is None:
             self._refuse_foreign_objects()
@@ -72,7 +72,7 @@ class Destination:
             whose = "is not a result of this operator" if pointer is None else "is the result of another job"
             raise StorageError("OUTPUT_REFUSED", f"{self.address} is not empty: its {layout.POINTER} {whose}")
         elif pointer.job_id == self.run.job_id and pointer.attempt > self.run.attempt:
-            raise OvertakenError
+            raise SupersededError
 
     def probe(self) -> None:
         """Write a small object and delete it, so that a job without write permission fails before its work.

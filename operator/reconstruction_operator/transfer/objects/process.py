@@ -22,7 +22,7 @@ _SILENCE_SECONDS: Final = 30.0  # the process reports four times a second
 def perform(wanted: TransferRequest, report: OnProgress) -> dict[str, Any]:
     """Execute the request in a process, and return its outcome. If `report` raises, the process is ended.
 
-    Raises StorageError, OvertakenError or OSError, as the process reports it.
+    Raises StorageError, SupersededError or OSError, as the process reports it.
     """
     program = Program.start(_PROGRAM)
     try:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from reconstruction_operator import config
-from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.contract.errors import SupersededError
 from reconstruction_operator.contract.manifest import MANIFEST, Manifest
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import failures
@@ -35,7 +35,7 @@ _ROUNDS: Final = 3  # of a withdrawal: an upload in progress may complete after 
 def check(request: DeliverRequest) -> bool:
     """Return whether the address contains a result of this job.
 
-    Permission to write and delete is tested by a probe. Raises StorageError if a delivery would be refused, OvertakenError if superseded.
+    Permission to write and delete is tested by a probe. Raises StorageError if a delivery would be refused, SupersededError if superseded.
     """
     with failures.translating(request.address, failures.OUTPUT):
         destination = Destination(open_store(request.address), request.address, request.run)
@@ -48,24 +48,24 @@ def check(request: DeliverRequest) -> bool:
 def deliver(request: DeliverRequest, source: Path, progress: Progress) -> None:
     """Deliver the sealed folder `source`.
 
-    Raises StorageError (OUTPUT_REFUSED, OUTPUT_UPLOAD_FAILED), OvertakenError, or OSError for the disk.
+    Raises StorageError (OUTPUT_REFUSED, OUTPUT_UPLOAD_FAILED), SupersededError, or OSError for the disk.
     """
     with failures.translating(request.address, failures.OUTPUT):
         destination = Destination(open_store(request.address, patience=_PATIENCE), request.address, request.run)
         try:
             _deliver(request, destination, source, progress)
-        except (OvertakenError, FileNotFoundError) as error:
+        except (SupersededError, FileNotFoundError) as error:
             is_of_the_client = isinstance(error, FileNotFoundError) and error.errno is None
-            if is_of_the_client or not (isinstance(error, OvertakenError) or request.run.is_superseded):
+            if is_of_the_client or not (isinstance(error, SupersededError) or request.run.is_superseded):
                 raise
             _leave(destination)
-            raise OvertakenError from None
+            raise SupersededError from None
 
 
 def withdraw(address: ObjectAddress, run: Run, *, copy: bool) -> None:
     """Delete what attempts up to this one have delivered; without `copy`, only files outside the pointer's folder.
 
-    Raises OSError on failure; the caller must retry, since nothing else records these objects. Raises OvertakenError once
+    Raises OSError on failure; the caller must retry, since nothing else records these objects. Raises SupersededError once
     the run's workspace is deleted: another run of the same attempt may have delivered.
     """
     try:

@@ -41,7 +41,7 @@ class ObjectTarget:
         return process.perform(self._request(None, run), lambda *_: check())["own"] is True
 
     def deliver(self, source: Path, run: Run, check: Callable[[], None], tick: Tick, /) -> None:
-        """See `outputs.Target`. Raises StorageError (OUTPUT_REFUSED, OUTPUT_UPLOAD_FAILED), or OvertakenError."""
+        """See `outputs.Target`. Raises StorageError (OUTPUT_REFUSED, OUTPUT_UPLOAD_FAILED), or SupersededError."""
 
         def report(_objects: int, _of_objects: int, count: int, of_count: int) -> None:
             check()

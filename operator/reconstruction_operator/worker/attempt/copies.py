@@ -6,7 +6,7 @@ import logging
 from functools import partial
 from pathlib import Path
 
-from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.contract.errors import SupersededError
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End, Owner
 from reconstruction_operator.jobfiles import notes, publishing
@@ -52,7 +52,7 @@ class Copies:
         assignment = self._assignment
         try:
             self._existed = self._target(assignment.envelope.output_uri).check(self._run(None), self._heartbeat.check)
-        except OvertakenError:
+        except SupersededError:
             pass  # the workspaces decide which run is the later one
         except StorageError:
             if (
@@ -63,7 +63,7 @@ class Copies:
     def deliver(self, source: Path, uri: str, space: Workspace, tick: Tick = lambda *_: None) -> None:
         """Copy the sealed folder `source` to `uri`, unless `uri` is empty.
 
-        Raises StorageError or OSError if the copy failed, OvertakenError, and any interruption of the run.
+        Raises StorageError or OSError if the copy failed, SupersededError, and any interruption of the run.
         """
         if not uri:
             return
@@ -72,7 +72,7 @@ class Copies:
         try:
             # A thread could continue in the background while a cancel deletes the copy; a process is killed.
             deliver() if target.is_killable else call_interruptibly(deliver, check)
-        except OvertakenError:
+        except SupersededError:
             owned = self._heartbeat.confirm()
             check()
             if owned:
@@ -104,7 +104,7 @@ class Copies:
         )
         try:
             process.perform(withdrawal)
-        except OvertakenError:
+        except SupersededError:
             return True
         except StorageError as error:
             logger.warning("not permitted to delete the delivered copy of job %s: %s", assignment.job_id, error)

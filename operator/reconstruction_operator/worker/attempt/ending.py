@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from redis.exceptions import RedisError
 
 from reconstruction_operator.api.status import Inputs, OutputFile, Outputs, StepTime, Usage
-from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.contract.errors import SupersededError
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
@@ -108,7 +108,7 @@ def with_result(end: End, manifest: Manifest) -> End:
 def end_of_interruption(interruption: Interruption, where: Where, worker: str) -> End | None:
     """Return the end to record for an interrupted run; None if the attempt belongs to another run."""
     match interruption.kind:
-        case InterruptionKind.OVERTAKEN:
+        case InterruptionKind.SUPERSEDED:
             return None
         case InterruptionKind.CANCELLED:
             return End(Outcome.CANCELLED, "CANCELLED", f"cancelled {where}", worker=worker)
@@ -135,7 +135,7 @@ def record(end: End, ownership: Ownership, heartbeat: Heartbeat, *, patience_sec
         heartbeat.cease()
     while True:
         if end.outcome is Outcome.CANCELLED:
-            if _is_overtaken(heartbeat):
+            if _is_superseded(heartbeat):
                 logger.warning("attempt %s was superseded: its cancel is outdated", ownership.task_id)
                 return None
             end = replace(end, files_left=not _delete_files(ownership.job_id))
@@ -143,7 +143,7 @@ def record(end: End, ownership: Ownership, heartbeat: Heartbeat, *, patience_sec
         match reply.verdict:
             case FinishVerdict.RECORDED | FinishVerdict.ALREADY | FinishVerdict.RELEASED:
                 return reply.end or end
-            case FinishVerdict.OVERTAKEN:
+            case FinishVerdict.SUPERSEDED:
                 logger.warning("attempt %s was superseded: its end (%s) does not count", ownership.task_id, end.outcome)
                 if reply.end is not None and reply.end.outcome is Outcome.CANCELLED:
                     # Delete again: the first deletion may have come before this run's last writes.
@@ -185,17 +185,17 @@ def _delete_files(job_id: str) -> bool:
     """Delete the job's files; return whether that succeeded. A failure is only logged, because a cancelled job must end anyway."""
     try:
         deletion.delete(job_id, cancelled=True)
-    except (OSError, OvertakenError) as error:
+    except (OSError, SupersededError) as error:
         logger.error("could not delete the files of job %s: %s", job_id, error)  # noqa: TRY400  # the message is enough
         return False
     return True
 
 
-def _is_overtaken(heartbeat: Heartbeat) -> bool:
+def _is_superseded(heartbeat: Heartbeat) -> bool:
     """Ask Redis just before files are deleted: a run that was paused could delete its successor's result."""
     with contextlib.suppress(RedisError, ProtocolError):  # without Redis, the last reply counts
         heartbeat.ask_now()
-    return heartbeat.overtaken
+    return heartbeat.superseded
 
 
 def _done(end: End) -> str:
@@ -208,7 +208,7 @@ def _finish(end: End, ownership: Ownership, heartbeat: Heartbeat, deadline: floa
     while True:
         try:
             reply = ownership.finish(end)
-            if reply.verdict is not FinishVerdict.OVERTAKEN or reply.end is not None:
+            if reply.verdict is not FinishVerdict.SUPERSEDED or reply.end is not None:
                 return reply
             # Superseded, but no end is recorded: Redis may have lost its data. Then a heartbeat restores the claim.
             forgotten_since = forgotten_since or time.monotonic()
@@ -219,7 +219,7 @@ def _finish(end: End, ownership: Ownership, heartbeat: Heartbeat, deadline: floa
                 raise RedisAwayTooLongError(f"the end ({end.outcome}) could not be recorded: {error}") from error
             if pause == _FIRST_PAUSE_SECONDS:
                 logger.warning("the end (%s) cannot be recorded yet, retrying: %s", end.outcome, error)
-        if heartbeat.overtaken:
-            return FinishReply(FinishVerdict.OVERTAKEN)
+        if heartbeat.superseded:
+            return FinishReply(FinishVerdict.SUPERSEDED)
         threading.Event().wait(pause)
         pause = min(2 * pause, _LAST_PAUSE_SECONDS)

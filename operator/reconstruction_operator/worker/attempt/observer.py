@@ -26,7 +26,7 @@ from reconstruction_operator.worker.model.usage import ModelUsage
 
 logger = logging.getLogger(__name__)
 
-_OVERTAKEN: Final = "Overtaken"  # outcome of a superseded run in metrics and traces
+_SUPERSEDED: Final = "Superseded"  # outcome of a superseded run in metrics and traces
 _FLUSH_SECONDS: Final = 2.0  # time to send the remaining spans when a pool process or the worker ends
 
 
@@ -110,7 +110,7 @@ class AttemptObserver:
 
     def ended(self, end: End | None) -> None:
         """Report the end that counts; None if the attempt belongs to another run."""
-        outcome = _OVERTAKEN if end is None else end.outcome.value
+        outcome = _SUPERSEDED if end is None else end.outcome.value
         reason = "" if end is None else end.reason
         error = f"{end.reason}: {end.message}" if end is not None and end.outcome is Outcome.FAILED else ""
         succeeded = end is not None and end.outcome is Outcome.SUCCEEDED

@@ -10,7 +10,7 @@ from functools import partial
 from reconstruction_operator import config
 from reconstruction_operator.api.status import Inputs
 from reconstruction_operator.contract import outcomes, pools
-from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.contract.errors import SupersededError
 from reconstruction_operator.contract.fingerprint import KnownInput
 from reconstruction_operator.contract.manifest import MESH, Manifest
 from reconstruction_operator.contract.outcomes import Outcome
@@ -78,8 +78,8 @@ class AttemptRun:
             return self._execute()
         except InterruptedRunError:
             raise
-        except OvertakenError:
-            raise InterruptedRunError(Interruption(InterruptionKind.OVERTAKEN)) from None
+        except SupersededError:
+            raise InterruptedRunError(Interruption(InterruptionKind.SUPERSEDED)) from None
         except Exception as error:
             self._explain_vanished_files()
             self._heartbeat.check()

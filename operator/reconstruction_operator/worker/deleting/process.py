@@ -25,7 +25,7 @@ def perform(withdrawal: Withdrawal) -> None:
 
     A mount on which it made no progress is avoided for a backoff period. A slow withdrawal is killed too, but the next one continues it.
 
-    Raises OSError, OvertakenError or StorageError as `Withdrawal.perform`; TimeoutError, an OSError, if it took too long or needs a mount
+    Raises OSError, SupersededError or StorageError as `Withdrawal.perform`; TimeoutError, an OSError, if it took too long or needs a mount
     that hangs.
     """
     path = target_of(withdrawal.uri, withdrawal.namespace).path

@@ -32,7 +32,7 @@ class Withdrawal:
     workspace: str = ""  # of the requesting run; if it is missing, the run is superseded; empty: not checked
 
     def perform(self) -> None:
-        """Delete the copies. Idempotent: it may be repeated after a kill. Raises OSError, OvertakenError or StorageError."""
+        """Delete the copies. Idempotent: it may be repeated after a kill. Raises OSError, SupersededError or StorageError."""
         run = Run(self.job_id, self.attempt, Path(self.workspace) if self.workspace else None)
         target_of(self.uri, self.namespace).withdraw(run, copy=self.copy)
 

@@ -82,9 +82,9 @@ class Heartbeat:
         return self._interruption
 
     @property
-    def overtaken(self) -> bool:
+    def superseded(self) -> bool:
         """Whether the attempt belongs to another run."""
-        return self._interruption is not None and self._interruption.kind is InterruptionKind.OVERTAKEN
+        return self._interruption is not None and self._interruption.kind is InterruptionKind.SUPERSEDED
 
     @property
     def redis_is_away(self) -> bool:
@@ -171,7 +171,7 @@ class Heartbeat:
             with self._heard:
                 self._heard.notify_all()
         if not reply.owned:
-            self._interrupt(Interruption(InterruptionKind.OVERTAKEN))
+            self._interrupt(Interruption(InterruptionKind.SUPERSEDED))
         elif reply.cancelled:
             self.note_cancel()
         elif reply.stop is not None:
@@ -180,11 +180,11 @@ class Heartbeat:
     def _interrupt(self, interruption: Interruption) -> None:
         with self._heard:
             now = self._interruption
-            # The first interruption wins, except: CANCELLED overrides STOPPED, OVERTAKEN overrides all.
+            # The first interruption wins, except: CANCELLED overrides STOPPED, SUPERSEDED overrides all.
             if (
                 now is None
-                or interruption.kind is InterruptionKind.OVERTAKEN
-                or (interruption.kind is InterruptionKind.CANCELLED and not self.overtaken)
+                or interruption.kind is InterruptionKind.SUPERSEDED
+                or (interruption.kind is InterruptionKind.CANCELLED and not self.superseded)
             ):
                 self._interruption = interruption
             self._heard.notify_all()

@@ -21,7 +21,7 @@ class InterruptionKind(enum.Enum):
     """Why a run has to end before it is done."""
 
     CANCELLED = "cancelled"  # the cancel is confirmed: delete all files of the job
-    OVERTAKEN = "overtaken"  # the attempt belongs to another run: publish and record nothing
+    SUPERSEDED = "superseded"  # the attempt belongs to another run: publish and record nothing
     STOPPED = "stopped"  # the operator stops the attempt, with a reason
     DRAINED = "drained"  # this worker shuts down
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.contract.errors import SupersededError
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.folders.delivery import FolderTarget
 from reconstruction_operator.transfer.folders.directories import Directory
@@ -73,7 +73,7 @@ def test_no_delivery_lands_behind_a_link_that_is_swapped_in(root: Path, result: 
     delivered = 0
     with exchanging(root / "a" / "folder", root / "a" / "link"):
         for number in range(500):
-            with contextlib.suppress(StorageError, OvertakenError):
+            with contextlib.suppress(StorageError, SupersededError):
                 FolderTarget(f"file://{root}/{URI_FOLDER}/{number}", "a").deliver(result, RUN, lambda: None)
                 delivered += 1
     assert everything(root / "b") == []
@@ -87,7 +87,7 @@ def test_no_withdrawal_deletes_behind_a_link_that_is_swapped_in(root: Path, resu
     before = everything(root / "b")
     with exchanging(root / "a" / "folder", root / "a" / "link"):
         for _ in range(500):
-            with contextlib.suppress(StorageError, OvertakenError):
+            with contextlib.suppress(StorageError, SupersededError):
                 FolderTarget(f"file://{root}/{URI_FOLDER}/banana", "a").withdraw(RUN)
     assert everything(root / "b") == before
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.contract.errors import SupersededError
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import layout, uploading
 from reconstruction_operator.transfer.objects.address import ObjectAddress
@@ -66,7 +66,7 @@ def test_a_superseded_run_deletes_its_files_once_its_successor_has_delivered(
     second = mesh(tmp_path / "second", 2, b"new")
     output.deliver(second, 2)
     bucket.put(f"meshes/banana/{JOB}/1-0123/model.glb", b"sent after its successor had looked")
-    with pytest.raises(OvertakenError):
+    with pytest.raises(SupersededError):
         output.deliver(mesh(tmp_path / "first", 1, b"old"), 1)
     assert output.read() == contents(second)
     assert len(bucket.keys) == 3
@@ -75,7 +75,7 @@ def test_a_superseded_run_deletes_its_files_once_its_successor_has_delivered(
 def test_a_run_whose_workspace_is_deleted_does_not_move_the_pointer(
     bucket: Bucket, tmp_path: Path, output: Output, result: Path
 ) -> None:
-    with pytest.raises(OvertakenError):
+    with pytest.raises(SupersededError):
         output.deliver(result, workspace=tmp_path / "deleted")
     assert "meshes/banana/result.json" not in bucket.keys
 
@@ -143,7 +143,7 @@ def test_a_withdrawal_of_a_superseded_run_keeps_the_result_of_its_successor(
     tmp_path: Path, output: Output, result: Path
 ) -> None:
     output.deliver(result)  # by another run of the same attempt, which has deleted the workspace of the first
-    with pytest.raises(OvertakenError):
+    with pytest.raises(SupersededError):
         output.withdraw(1, workspace=tmp_path / "deleted")
     assert output.read() == contents(result)
 

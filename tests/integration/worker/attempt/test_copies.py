@@ -12,7 +12,7 @@ import pytest
 import redis
 from celery.exceptions import Ignore
 from reconstruction_operator import disk
-from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.contract.errors import SupersededError
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.jobfiles import notes, publishing
 from reconstruction_operator.services import job_manager
@@ -316,7 +316,7 @@ def test_a_copy_deleted_by_another_program_fails_the_job(
     """No other run has taken over, so this run has to report the failure."""
 
     def find_it_deleted(*_args: object, **_kwargs: object) -> None:
-        raise OvertakenError
+        raise SupersededError
 
     monkeypatch.setattr(FolderTarget, "deliver", find_it_deleted)
     with pytest.raises(ReconstructionFailedError, match="another program deletes files there"):

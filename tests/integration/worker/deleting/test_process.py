@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
-from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.contract.errors import SupersededError
 from reconstruction_operator.transfer import programs
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.programs import Program
@@ -57,7 +57,7 @@ def test_errors_of_the_process_are_raised(meshes: Path, tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="OUTPUT_REFUSED"):
         process.perform(copy_at(tmp_path / "elsewhere"))
     superseded = Withdrawal(f"file://{meshes}/x", "job", 1, workspace=str(tmp_path / "gone"))
-    with pytest.raises(OvertakenError):
+    with pytest.raises(SupersededError):
         process.perform(superseded)
 
 

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.contract.errors import SupersededError
 from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.folders.delivery import FolderTarget
@@ -138,7 +138,7 @@ def test_incomplete_result_is_not_delivered(root: Path, result: Path, lost: str)
         (result / lost).unlink()
     else:
         shutil.rmtree(result)
-    with pytest.raises(OvertakenError):
+    with pytest.raises(SupersededError):
         deliver(result, f"file://{root}/banana")
     assert names(root) == []
 
@@ -148,7 +148,7 @@ def test_run_that_finds_files_of_a_later_attempt_is_superseded(root: Path, resul
     shutil.copytree(result, root / left)
     seal(root / left, FILES, attempt=2)
     before = names(root)
-    with pytest.raises(OvertakenError):
+    with pytest.raises(SupersededError):
         deliver(result, f"file://{root}/banana")
     FolderTarget(f"file://{root}/banana").withdraw(run_of(1))
     assert names(root) == before
@@ -158,9 +158,9 @@ def test_run_whose_workspace_was_deleted_is_superseded(root: Path, result: Path,
     deliver(result, f"file://{root}/banana")
     before = names(root)
     run = Run("job1", 1, folder=tmp_path / "gone")
-    with pytest.raises(OvertakenError):
+    with pytest.raises(SupersededError):
         FolderTarget(f"file://{root}/banana").deliver(result, run, lambda: None)
-    with pytest.raises(OvertakenError):
+    with pytest.raises(SupersededError):
         FolderTarget(f"file://{root}/banana").withdraw(run)
     assert names(root) == before
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from obstore.exceptions import PermissionDeniedError
 from obstore.store import MemoryStore
-from reconstruction_operator.contract.errors import OvertakenError
+from reconstruction_operator.contract.errors import SupersededError
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.objects import layout
 from reconstruction_operator.transfer.objects.address import ObjectAddress
@@ -41,10 +41,10 @@ def test_a_run_of_the_same_attempt_that_has_taken_over_keeps_its_pointer(
     def check() -> None:
         checks.append(1)
         if len(checks) > 1:
-            raise OvertakenError
+            raise SupersededError
         store.put(KEY, successor.to_bytes())  # just after the first check
 
-    with pytest.raises(OvertakenError):
+    with pytest.raises(SupersededError):
         destination.point(Pointer("job1", 1, "job1/1-a/"), Standing(), check)
     assert destination.standing().pointer == successor
 

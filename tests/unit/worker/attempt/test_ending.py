@@ -211,4 +211,4 @@ def test_an_interruption_becomes_an_end_with_reason_and_step(
 
 
 def test_a_superseded_run_has_no_end() -> None:
-    assert ending.end_of_interruption(Interruption(InterruptionKind.OVERTAKEN), WHERE, "w") is None
+    assert ending.end_of_interruption(Interruption(InterruptionKind.SUPERSEDED), WHERE, "w") is None

@@ -156,7 +156,7 @@ def test_the_pace_of_a_resumed_run_counts_from_its_stage() -> None:
     [
         pytest.param(End(Outcome.FAILED, "NOT_ENOUGH_OVERLAP"), "Failed", "NOT_ENOUGH_OVERLAP", id="failed"),
         pytest.param(End(Outcome.CANCELLED, "CANCELLED"), "Cancelled", "CANCELLED", id="cancelled"),
-        pytest.param(None, "Overtaken", "", id="overtaken"),
+        pytest.param(None, "Superseded", "", id="superseded"),
     ],
 )
 def test_an_incomplete_step_has_no_duration(end: End | None, outcome: str, reason: str, *, value: Value) -> None:
@@ -226,7 +226,7 @@ def test_an_attempt_continues_the_senders_trace() -> None:
     assert span.ids.trace_id == "4bf92f3577b34da6a3ce929d0e0e4736"
     assert span.parent is not None
     assert span.parent.span_id == "00f067aa0ba902b7"
-    assert span.attributes["outcome"] == "Overtaken"
+    assert span.attributes["outcome"] == "Superseded"
 
 
 def test_a_bare_message_continues_the_trace_of_its_header(monkeypatch: pytest.MonkeyPatch) -> None:

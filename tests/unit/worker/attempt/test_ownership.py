@@ -31,7 +31,7 @@ def test_an_attempt_belongs_to_its_first_delivery_from_claim_to_end() -> None:
 
     assert (first.claim().verdict, second.claim().verdict) == (ClaimVerdict.CLAIMED, ClaimVerdict.DUPLICATE)
     assert (first.beat().owned, second.beat().owned) == (True, False)
-    assert second.finish(DONE).verdict is FinishVerdict.OVERTAKEN
+    assert second.finish(DONE).verdict is FinishVerdict.SUPERSEDED
     assert first.finish(DONE).verdict is FinishVerdict.RECORDED
 
 

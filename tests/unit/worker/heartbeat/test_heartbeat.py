@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("client")
 FINE = BeatReply(owned=True)
 CANCELLED = BeatReply(owned=True, cancelled=True)
 SUSPENDED = BeatReply(owned=True, stop=StopReason.SUSPEND)
-OVERTAKEN = BeatReply(owned=False)
+SUPERSEDED = BeatReply(owned=False)
 
 
 def make(
@@ -65,11 +65,11 @@ def test_a_failed_beat_is_repeated(error: Exception) -> None:
         pytest.param([FINE], None, id="none"),
         pytest.param([CANCELLED], Interruption(InterruptionKind.CANCELLED), id="cancelled"),
         pytest.param([SUSPENDED], Interruption(InterruptionKind.STOPPED, StopReason.SUSPEND), id="stopped"),
-        pytest.param([OVERTAKEN], Interruption(InterruptionKind.OVERTAKEN), id="superseded"),
+        pytest.param([SUPERSEDED], Interruption(InterruptionKind.SUPERSEDED), id="superseded"),
         pytest.param([SUSPENDED, CANCELLED], Interruption(InterruptionKind.CANCELLED), id="cancel-after-stop"),
         pytest.param([CANCELLED, SUSPENDED], Interruption(InterruptionKind.CANCELLED), id="cancel-before-stop"),
-        pytest.param([CANCELLED, OVERTAKEN], Interruption(InterruptionKind.OVERTAKEN), id="superseded-after-cancel"),
-        pytest.param([OVERTAKEN, CANCELLED], Interruption(InterruptionKind.OVERTAKEN), id="superseded-before-cancel"),
+        pytest.param([CANCELLED, SUPERSEDED], Interruption(InterruptionKind.SUPERSEDED), id="superseded-after-cancel"),
+        pytest.param([SUPERSEDED, CANCELLED], Interruption(InterruptionKind.SUPERSEDED), id="superseded-before-cancel"),
         pytest.param([SUSPENDED, FINE], Interruption(InterruptionKind.STOPPED, StopReason.SUSPEND), id="stop-is-final"),
         pytest.param(
             [BeatReply(owned=True, cancelled=True, stop=StopReason.DELETED)],

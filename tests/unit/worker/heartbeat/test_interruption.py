@@ -78,7 +78,7 @@ def test_a_function_that_checks_by_itself_raises_the_interruption() -> None:
     ("interruption", "kept"),
     [
         (CANCELLED, False),
-        (Interruption(InterruptionKind.OVERTAKEN), False),
+        (Interruption(InterruptionKind.SUPERSEDED), False),
         (Interruption(InterruptionKind.DRAINED), True),
         *((Interruption(InterruptionKind.STOPPED, reason), reason in _KEEPING) for reason in StopReason),
     ],
