@@ -110,8 +110,8 @@ docs: setup ## write the tables in docs/ and of the chart, its Chart.yaml, dashb
 site: setup ## build docs/ as a site into site-output/, with Sphinx in .venv-docs
 	@$(PYTHON_BIN) -m scripts.site
 
-manifests: setup ## write manifests/install from the chart's defaults
-	@$(PYTHON_BIN) -m scripts.generate manifests
+manifests: setup ## write manifests/install from the chart's defaults, and what each shape of the chart renders (tests/data/renders)
+	@$(PYTHON_BIN) -m scripts.generate manifests renders
 
 format: setup ## let ruff fix what it can
 	@$(PYTHON_BIN) -m ruff check --fix $(SOURCES)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.figures import document
-from scripts.generate import chart, crd, dashboard, docs, integrations, manifests, package
+from scripts.generate import chart, crd, dashboard, docs, integrations, manifests, package, renders
 from scripts.paths import CHECKOUT
 
 SUBJECTS: Final[Mapping[str, Callable[[], Mapping[str, str]]]] = {
@@ -21,6 +21,7 @@ SUBJECTS: Final[Mapping[str, Callable[[], Mapping[str, str]]]] = {
     "manifests": manifests.files,
     "package": package.files,
     "performance": document.files,
+    "renders": renders.files,
 }
 """Subject -> function that returns path in the checkout -> content."""
 

@@ -30,28 +30,8 @@ RESTRICTED: Final = {
 }
 """The security context of every container."""
 
-_REDIS = "redis://:$(REDIS_PASSWORD)@reconstruction-redis.recon.svc:6379"
-REDIS_PASSWORD: Final = {"secretKeyRef": {"name": "reconstruction-redis", "key": "password"}}
-REDIS_ENV: Final = [
-    {"name": "REDIS_PASSWORD", "valueFrom": REDIS_PASSWORD},
-    {"name": "CELERY_BROKER_URL", "value": f"{_REDIS}/0"},
-    {"name": "CELERY_RESULT_BACKEND", "value": f"{_REDIS}/0"},
-    {"name": "REDIS_STATE_DB", "value": f"{_REDIS}/1"},
-]
-
-
 GPU: Final[dict[str, Any]] = {"gpu": {"enabled": True, "image": {"repository": "reconviagen"}}}
 """The pool with GPUs, with an image that has a model for them."""
-
-
-def unprivileged(user: int, **more: object) -> dict[str, object]:
-    """Return the security context of a pod that runs as this user and group."""
-    ids = {"runAsNonRoot": True, "runAsUser": user, "runAsGroup": user}
-    return {**ids, "seccompProfile": {"type": "RuntimeDefault"}, **more}
-
-
-PART_OF: Final = {"app.kubernetes.io/part-of": "reconstruction"}
-"""The label of all pods besides those that select them."""
 
 
 def labels(component: str) -> dict[str, str]:

@@ -36,19 +36,6 @@ def filled(chart: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
-def test_service_monitor_has_a_service_that_it_selects(render: Render) -> None:
-    objects = render({"metrics": {"serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}}}}, apis=APIS)
-
-    monitor = objects["ServiceMonitor", "reconstruction-operator"]
-    service = objects["Service", "reconstruction-operator-metrics"]
-    assert monitor["metadata"]["labels"]["release"] == "prometheus"
-    assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
-    assert monitor["spec"]["endpoints"] == [{"port": "http", "path": "/metrics", "interval": "30s"}]
-    assert service["spec"]["ports"] == [{"name": "http", "port": 8080, "targetPort": "http"}]
-    operator = workload(objects, "operator")["template"]["metadata"]["labels"]
-    assert service["spec"]["selector"].items() <= operator.items()
-
-
 def test_the_pod_monitor_selects_the_workers_of_all_pools(render: Render) -> None:
     objects = render({"metrics": {"podMonitor": {"enabled": True}}, "workers": GPU}, apis=APIS)
 

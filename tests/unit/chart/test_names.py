@@ -122,42 +122,6 @@ def test_a_global_registry_overrides_every_other_registry(render: Render) -> Non
     }
 
 
-def test_pull_secrets_of_a_parent_chart_are_added(render: Render) -> None:
-    objects = render(
-        {"global": {"imagePullSecrets": [{"name": "a"}, {"name": "b"}]}, "imagePullSecrets": [{"name": "b"}]}
-    )
-
-    pod = objects["StatefulSet", "reconstruction-redis"]["spec"]["template"]["spec"]
-    assert pod["imagePullSecrets"] == [{"name": "a"}, {"name": "b"}]
-
-
-def test_revision_history_is_limited_for_every_workload(render: Render) -> None:
-    objects = render({"revisionHistoryLimit": 0})
-
-    limits = [
-        one["spec"]["revisionHistoryLimit"]
-        for (kind, _), one in objects.items()
-        if kind in ("Deployment", "StatefulSet")
-    ]
-    assert limits == [0, 0, 0]
-
-
-CONFIG_MAP = {"apiVersion": "v1", "kind": "ConfigMap"}
-
-
-@pytest.mark.parametrize(
-    "extra",
-    [
-        pytest.param(CONFIG_MAP | {"metadata": {"name": '{{ include "recon.prefix" . }}-extra'}}, id="object"),
-        pytest.param('{apiVersion: v1, kind: ConfigMap, metadata: {name: "{{ .Release.Name }}-extra"}}', id="text"),
-    ],
-)
-def test_extra_objects_are_templates(render: Render, extra: object) -> None:
-    objects = render({"extraObjects": [extra, CONFIG_MAP | {"metadata": {"name": "another"}}]})
-
-    assert {("ConfigMap", "reconstruction-extra"), ("ConfigMap", "another")} <= objects.keys()
-
-
 @pytest.mark.parametrize("tag", [{}, {"registry": "mirror.example.com"}])
 def test_gpus_with_the_image_for_cpus_are_rejected_with_advice(refuse: Refuse, tag: dict[str, str]) -> None:
     message = refuse({"workers": {"gpu": {"enabled": True, "image": tag}}})

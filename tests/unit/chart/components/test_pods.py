@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.chart import RESTRICTED, Objects, Refuse, Render, container_of, labels, pod_of, pods, workload
+from tests.support.chart import Objects, Refuse, Render, container_of, pod_of, pods
 from tests.support.paths import CHART
 
 BOTH = pytest.mark.parametrize(
@@ -27,55 +27,8 @@ def at(place: tuple[str, ...], **values: Any) -> dict[str, Any]:
     return values
 
 
-SIDECAR = {"name": "sidecar", "image": "sidecar:1"}
-COPIED: dict[str, Any] = {
-    "hostAliases": [{"ip": "192.0.2.1", "hostnames": ["redis.example.com"]}],
-    "dnsConfig": {"options": [{"name": "ndots", "value": "1"}]},
-    "initContainers": [SIDECAR],
-}
-
-
-@BOTH
-@pytest.mark.parametrize("key", COPIED)
-def test_a_value_is_copied_into_the_pod(render: Render, component: str, place: tuple[str, ...], key: str) -> None:
-    assert key not in pod_of(render(), component)
-    assert pod_of(render(at(place, **{key: COPIED[key]})), component)[key] == COPIED[key]
-
-
-@BOTH
-def test_extra_containers_follow_the_first(render: Render, component: str, place: tuple[str, ...]) -> None:
-    containers = pod_of(render(at(place, extraContainers=[SIDECAR])), component)["containers"]
-
-    assert containers == [container_of(render(), component), SIDECAR]
-
-
-@BOTH
-def test_sources_of_variables_follow_the_settings(render: Render, component: str, place: tuple[str, ...]) -> None:
-    source = {"secretRef": {"name": "proxy"}}
-
-    found = container_of(render(at(place, envFrom=[source])), component)["envFrom"]
-
-    assert found == [{"configMapRef": {"name": "reconstruction-settings"}}, source]
-
-
-# --- service accounts
-
-
 def account_of(objects: Objects, component: str) -> str:
     return str(pod_of(objects, component).get("serviceAccountName", "default"))
-
-
-@BOTH
-@pytest.mark.parametrize("name", ["", "ours"])
-def test_a_service_account_is_created(render: Render, component: str, place: tuple[str, ...], name: str) -> None:
-    annotations = {"example.com/identity": "ours"}
-
-    objects = render(at(place, serviceAccount={"create": True, "name": name, "annotations": annotations}))
-
-    account = account_of(objects, component)
-    assert account == (name or f"reconstruction-{component}")
-    assert objects["ServiceAccount", account]["metadata"]["annotations"] == annotations
-    assert objects["ServiceAccount", account]["automountServiceAccountToken"] is False
 
 
 @BOTH
@@ -109,29 +62,6 @@ def test_two_pools_cannot_create_the_same_account(refuse: Refuse) -> None:
     message = refuse({"workerDefaults": {"serviceAccount": {"create": True, "name": "ours"}}, "workers": {"large": {}}})
 
     assert "workers.cpu and workers.large both create the service account ours" in message
-
-
-# --- security contexts
-
-
-@BOTH
-def test_keys_of_security_contexts_can_be_changed_or_removed(
-    render: Render, component: str, place: tuple[str, ...]
-) -> None:
-    contexts = {
-        "podSecurityContext": {"runAsUser": 1000750000, "runAsGroup": None},
-        "securityContext": {"readOnlyRootFilesystem": None},
-    }
-
-    objects = render(at(place, **contexts))
-
-    before = pod_of(render(), component)["securityContext"]
-    assert pod_of(objects, component)["securityContext"] == {
-        key: value for key, value in (before | {"runAsUser": 1000750000}).items() if key != "runAsGroup"
-    }
-    assert container_of(objects, component)["securityContext"] == {
-        key: value for key, value in RESTRICTED.items() if key != "readOnlyRootFilesystem"
-    }
 
 
 ALLOWED_VOLUMES = {
@@ -168,18 +98,6 @@ def test_openshift_accepts_every_pod_of_its_shape(render: Render) -> None:
     }
 
 
-# --- devices
-
-
-def test_a_worker_uses_the_devices_that_its_pod_claims(render: Render) -> None:
-    claims = [{"name": "gpu", "resourceClaimTemplateName": "gpu"}, {"name": "nic", "resourceClaimName": "nic"}]
-
-    objects = render({"workers": {"cpu": {"resourceClaims": claims}}})
-
-    assert pod_of(objects, "worker-cpu")["resourceClaims"] == claims
-    assert container_of(objects, "worker-cpu")["resources"]["claims"] == [{"name": "gpu"}, {"name": "nic"}]
-
-
 def test_the_worker_uses_only_the_listed_claims(render: Render) -> None:
     claims = [{"name": "gpu", "resourceClaimTemplateName": "gpu"}]
     used = [{"name": "gpu", "request": "large"}]
@@ -187,13 +105,3 @@ def test_the_worker_uses_only_the_listed_claims(render: Render) -> None:
     objects = render({"workers": {"cpu": {"resourceClaims": claims, "resources": {"claims": used}}}})
 
     assert container_of(objects, "worker-cpu")["resources"]["claims"] == used
-
-
-def test_the_shape_with_house_rules_changes_names_labels_and_accounts(render: Render) -> None:
-    objects = render(yaml.safe_load((CHART / "ci" / "house-rules-values.yaml").read_text()))
-
-    operator = objects["Deployment", "reconstruction-meshes-operator"]["spec"]
-    assert operator["selector"]["matchLabels"] == labels("operator") | {"app.kubernetes.io/name": "meshes"}
-    assert ("ServiceAccount", "reconstruction-meshes-worker-gpu") in objects
-    assert objects["ConfigMap", "reconstruction-meshes-notes"]["data"] == {"release": "reconstruction"}
-    assert workload(render(), "operator")["template"]["spec"].keys() < operator["template"]["spec"].keys()

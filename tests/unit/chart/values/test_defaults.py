@@ -15,36 +15,6 @@ from tests.support.paths import CHECKOUT
 ALL_PODS: dict[str, Any] = {"workers": GPU}
 
 
-def test_defaults_are_an_operator_a_worker_and_a_redis(render: Render) -> None:
-    assert sorted(render()) == [
-        ("ClusterRole", "reconstruction-editor"),
-        ("ClusterRole", "reconstruction-operator"),
-        ("ClusterRole", "reconstruction-viewer"),
-        ("ClusterRoleBinding", "reconstruction-operator"),
-        ("ConfigMap", "reconstruction-settings"),
-        ("CustomResourceDefinition", "reconstructionjobs.reconstruction.dev"),
-        ("Deployment", "reconstruction-operator"),
-        ("Deployment", "reconstruction-worker-cpu"),
-        ("FlowSchema", "reconstruction-operator"),
-        ("PersistentVolumeClaim", "reconstruction-jobs"),
-        ("Pod", "reconstruction-test"),
-        ("PodDisruptionBudget", "reconstruction-operator"),
-        ("Role", "reconstruction-operator"),
-        ("Role", "reconstruction-test"),
-        ("RoleBinding", "reconstruction-operator"),
-        ("RoleBinding", "reconstruction-test"),
-        ("Secret", "reconstruction-redis"),
-        ("Service", "reconstruction-redis"),
-        ("ServiceAccount", "reconstruction-operator"),
-        ("ServiceAccount", "reconstruction-test"),
-        ("StatefulSet", "reconstruction-redis"),
-        ("ValidatingAdmissionPolicy", "reconstructionjobs-creation"),
-        ("ValidatingAdmissionPolicy", "reconstructionjobs-parameters"),
-        ("ValidatingAdmissionPolicyBinding", "reconstructionjobs-creation"),
-        ("ValidatingAdmissionPolicyBinding", "reconstructionjobs-parameters"),
-    ]
-
-
 @pytest.mark.parametrize(
     ("release", "name"),
     [
@@ -175,12 +145,6 @@ def test_registry_prefixes_only_our_images(render: Render) -> None:
     }
 
 
-def test_credentials_of_the_registry_reach_every_pod(render: Render) -> None:
-    secrets = [{"name": "regcred"}]
-
-    assert all(pod["imagePullSecrets"] == secrets for _, pod in pods(render({"imagePullSecrets": secrets} | ALL_PODS)))
-
-
 def test_a_changed_setting_changes_the_pods_that_read_it(render: Render) -> None:
     def checksums(objects: Objects) -> set[str]:
         return {
@@ -221,11 +185,3 @@ def test_helm_test_uses_a_queue_that_a_pool_consumes(render: Render) -> None:
     assert objects["Role", "reconstruction-test"]["rules"] == [
         {"apiGroups": ["reconstruction.dev"], "resources": ["reconstructionjobs"], "verbs": ["create", "get", "delete"]}
     ]
-
-
-def test_helm_test_objects_are_deleted_after_the_test(render: Render) -> None:
-    hooks = [one["metadata"]["annotations"] for (_, name), one in render().items() if name == "reconstruction-test"]
-
-    assert len(hooks) == 4
-    assert all(hook["helm.sh/hook"] == "test" for hook in hooks)
-    assert all(hook["helm.sh/hook-delete-policy"] == "before-hook-creation,hook-succeeded" for hook in hooks)
