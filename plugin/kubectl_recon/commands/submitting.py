@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from reconstruction_operator.kube import paths
+
 from kubectl_recon.display.formats import Format, objects
 from kubectl_recon.display.progress import bar, size_text
 from kubectl_recon.display.screen import note
@@ -17,7 +19,7 @@ from kubectl_recon.gallery.client import Gallery
 from kubectl_recon.gallery.reaching import NoGalleryError, Way, reached, token
 from kubectl_recon.installation import operator
 from kubectl_recon.jobs.job import Job
-from kubectl_recon.kube import manifests, resources
+from kubectl_recon.kube import manifests
 from kubectl_recon.kube.connection import Connection
 from kubectl_recon.photos import advice, scanning
 from kubectl_recon.storage import buckets
@@ -88,7 +90,7 @@ def _by_gallery(
         total = scanning.total_bytes(files)
         progress = stack.enter_context(bar(f"Uploading {len(files)} photos", total, is_bytes=True))
         uploading.submit(gallery, body, files, progress)
-    path = resources.job(connection.namespace, name)
+    path = paths.job(connection.namespace, name)
     labels = {"metadata": {"labels": dict(request.labels)}}
     return _submitted(Job(connection.api.merge(path, labels) if request.labels else connection.api.get(path)), how)
 
@@ -125,7 +127,7 @@ def free_name(connection: Connection, request: SubmitRequest) -> str:
     first = stem(request)
     if request.name:
         return first
-    bodies, _ = connection.api.items(resources.jobs(connection.namespace))
+    bodies = connection.api.items(paths.jobs(connection.namespace))
     taken = {str(body["metadata"]["name"]) for body in bodies}
     for name in [first, *(f"{first}-{number}" for number in range(2, _TRIES))]:
         if name not in taken:
@@ -135,7 +137,7 @@ def free_name(connection: Connection, request: SubmitRequest) -> str:
 
 def system_namespace(connection: Connection) -> str:
     """Return the namespace of operator and gallery, from the status of this namespace's jobs, or the default."""
-    return operator.where([Job(one) for one in connection.api.items(resources.jobs(connection.namespace))[0]])[0]
+    return operator.where([Job(one) for one in connection.api.items(paths.jobs(connection.namespace))])[0]
 
 
 def example_uri(name: str) -> str:
@@ -166,7 +168,7 @@ def _upload(folder: buckets.Folder, photos: Sequence[scanning.Photo]) -> None:
 
 def apply(connection: Connection, body: dict[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
     """Apply the manifest server-side, without taking fields over from another program."""
-    path = resources.job(connection.namespace, body["metadata"]["name"])
+    path = paths.job(connection.namespace, body["metadata"]["name"])
     try:
         return connection.api.apply(path, body, fieldValidation="Strict", dryRun="All" if dry_run else None)
     except ConflictError as error:

@@ -1,6 +1,5 @@
 import pytest
 from kubectl_recon.jobs.job import FINISHED, MANAGED_BY, SPEC_DEFAULTS, Job
-from kubectl_recon.kube import resources
 from reconstruction_operator.api import identity
 from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.api.status import Phase
@@ -10,7 +9,7 @@ from tests.support.plugin import job
 
 
 def test_the_names_of_the_resource_match_the_operators() -> None:
-    ours = (resources.GROUP, resources.VERSION, resources.KIND, resources.PLURAL)
+    ours = (identity.GROUP, identity.VERSION, identity.KIND, identity.PLURAL)
     assert ours == (identity.GROUP, identity.VERSION, identity.KIND, identity.PLURAL)
 
 
