@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from reconstruction_operator.kube import paths
+from reconstruction_operator.transfer.photos.masks import is_mask
 
 from kubectl_recon.display.formats import Format, objects
 from kubectl_recon.display.progress import bar, size_text
@@ -58,7 +59,7 @@ def run(connection: Connection, request: SubmitRequest, how: Format | None) -> J
         files = check(request.photos, force=request.force)
         if request.upload is None:
             return _by_gallery(connection, request, name, files, how)
-        folder = buckets.Folder.parse(request.upload).below(name)
+        folder = buckets.Folder.of(request.upload).folder(name)
         uri = str(folder)
     body = request.body(name, uri, connection.namespace)
     apply(connection, body, dry_run=True)  # before the upload: the API server may reject it
@@ -102,8 +103,8 @@ def check(paths: Sequence[str], *, force: bool) -> list[scanning.Photo]:
         raise UsageError(f"{', '.join(paths)}: it has no files")
     with bar("Checking photos", len(files)) as progress:
         scanned = scanning.scan(files, lambda: progress(1))
-    photos = [photo for photo in scanned if not scanning.is_mask(photo.name)]
-    masks = [mask for mask in scanned if scanning.is_mask(mask.name) and not mask.problem]
+    photos = [photo for photo in scanned if not is_mask(photo.name)]
+    masks = [mask for mask in scanned if is_mask(mask.name) and not mask.problem]
     usable = [photo for photo in photos if not photo.problem]
     kinds = ", ".join(sorted({photo.kind for photo in usable})) or "none"
     beside = f", {len(masks)} masks" if masks else ""
