@@ -29,8 +29,8 @@ _OBJECT_LEVELS: Final = 2  # above an object: a list and its items
 _TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 
-Encoded = bytes | msgspec.Raw | Mapping[str, Any]
-"""One object, as JSON or parsed."""
+Encoded = bytes | msgspec.Raw
+"""One object as JSON."""
 
 Report = Callable[[str], None]
 """Called with the name of each object that was cut."""
@@ -72,7 +72,7 @@ class _Metadata(msgspec.Struct, rename="camel", gc=False):
     namespace: str
     name: str
     uid: str
-    resource_version: str
+    resource_version: str = ""
 
 
 class _Head(msgspec.Struct, gc=False):
@@ -91,61 +91,48 @@ def warn(name: str) -> None:
 
 def parse(text: bytes, report: Report = warn) -> Any:
     """Parse JSON. Values nested deeper than `MAX_DEPTH` become null. Raises ValueError if `text` is not JSON."""
-    places: set[int] = set()
-    if _may_be_deep(text):
-        text, places = _cut(text)
+    text, places = _shallow(text)
     try:
         parsed = msgspec.json.decode(text)
     except UNREADABLE:
         parsed = json.loads(text)
     if places:
-        _report(parsed, places, report)
+        body = parsed.get("object", parsed) if isinstance(parsed, dict) else {}
+        _report([key_of(body) if isinstance(body, dict) else None], report)
     return parsed
 
 
 def page(text: bytes, report: Report = warn) -> Page:
     """Divide a page of a list into objects. Raises ValueError if the text is not a page."""
-    try:
-        listed = _lists.decode(text)
-    except UNREADABLE:
-        parsed = parse(text, report)
-        if not isinstance(parsed, dict):
-            raise ValueError("the page of a list is not a JSON object") from None  # noqa: TRY004  # the text is wrong
-        metadata = parsed.get("metadata")
-        token = str(metadata.get("continue") or "") if isinstance(metadata, dict) else ""
-        return Page(_mappings(parsed.get("items")), version_of(parsed), token)
-    return Page(listed.items or (), number_of(listed.metadata.resource_version), listed.metadata.token)
+    text, places = _shallow(text)
+    listed = _lists.decode(text)
+    items = listed.items or []
+    _report([_key(items[place]) for place in sorted(places) if 0 <= place < len(items)], report)
+    return Page(items, number_of(listed.metadata.resource_version), listed.metadata.token)
 
 
 def event(line: bytes, report: Report = warn) -> tuple[str, Encoded]:
     """Divide a line of a watch into type and object. Raises ValueError if the line is not an event."""
-    try:
-        decoded = _events.decode(line)
-    except UNREADABLE:
-        parsed = parse(line, report)
-        if not isinstance(parsed, dict) or not isinstance(parsed.get("object"), Mapping):
-            raise ValueError("the line of a watch has no object") from None  # noqa: TRY004  # the same
-        return str(parsed.get("type")), parsed["object"]
+    line, places = _shallow(line)
+    decoded = _events.decode(line)
+    if places:
+        _report([_key(decoded.object)], report)
     return decoded.type, decoded.object
 
 
-def head(body: Encoded, report: Report = warn) -> Head | None:
+def head(body: Encoded) -> Head | None:
     """Decode key and version of an object; None if it lacks a field that every stored object has."""
-    if not isinstance(body, Mapping):
-        try:
-            metadata = _heads.decode(body).metadata
-        except UNREADABLE:
-            body = mapping(body, report)
-        else:
-            key = JobKey(sys.intern(metadata.namespace), metadata.name, metadata.uid)
-            return Head(key, number_of(metadata.resource_version))
-    key_of_mapping = key_of(body)
-    return None if key_of_mapping is None else Head(key_of_mapping, version_of(body))
+    try:
+        metadata = _heads.decode(body).metadata
+    except UNREADABLE:
+        return None
+    key = JobKey(sys.intern(metadata.namespace), metadata.name, metadata.uid)
+    return Head(key, number_of(metadata.resource_version))
 
 
-def mapping(body: Encoded, report: Report = warn) -> Mapping[str, Any]:
+def mapping(body: Encoded) -> Mapping[str, Any]:
     """Parse an object; empty if it is not one. Raises ValueError if it is not JSON."""
-    parsed = body if isinstance(body, Mapping) else parse(bytes(body), report)
+    parsed = parse(bytes(body))
     return parsed if isinstance(parsed, Mapping) else {}
 
 
@@ -186,18 +173,17 @@ def number_of(resource_version: str) -> int:
     return int(resource_version) if resource_version.isascii() and resource_version.isdigit() else 0
 
 
-def _may_be_deep(text: bytes) -> bool:
-    """Return whether values may be nested deeper than `MAX_DEPTH`; always true from twice that depth on."""
+def _shallow(text: bytes) -> tuple[bytes, set[int]]:
+    """Return the text without values nested too deep, and the places in a list of the objects that were cut."""
     brackets = text.translate(None, _NO_BRACKETS)
     for _ in range(MAX_DEPTH):
         if not brackets:
-            return False
+            return text, set()
         brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")  # removes the innermost level, perhaps two
-    return bool(brackets)  # or a text contains brackets
+    return _cut(text) if brackets else (text, set())  # or a text contains brackets
 
 
 def _cut(text: bytes) -> tuple[bytes, set[int]]:
-    """Cut values nested too deep; return the text, and the places in the list of the objects that were cut."""
     parts, depth, copied, item, places = [], 0, 0, -1, set()
     for token in _TOKEN.finditer(text):
         match token[0]:
@@ -214,19 +200,14 @@ def _cut(text: bytes) -> tuple[bytes, set[int]]:
     return b"".join([*parts, text[copied:]]), places
 
 
-def _report(parsed: Any, places: set[int], report: Report) -> None:
-    """Report the objects that were cut, in a list, a watch event or a response with one object."""
-    items = parsed.get("items") if isinstance(parsed, dict) else None
-    bodies = [parsed.get("object", parsed)] if isinstance(parsed, dict) else []
-    if isinstance(items, list):
-        bodies = [body for place, body in enumerate(items) if place in places]
-    for body in bodies or [None]:
-        key = key_of(body) if isinstance(body, dict) else None
-        report(f"{key.namespace}/{key.name}" if key else "an object without a name")
+def _key(body: Encoded) -> JobKey | None:
+    found = head(body)
+    return None if found is None else found.key
 
 
-def _mappings(values: object) -> list[Mapping[str, Any]]:
-    return [value for value in values if isinstance(value, Mapping)] if isinstance(values, list) else []
+def _report(keys: Sequence[JobKey | None], report: Report) -> None:
+    for key in keys:
+        report("an object without a name" if key is None else str(key))
 
 
 def _seconds(retry_after: str | None) -> float | None:

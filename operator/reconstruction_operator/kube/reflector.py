@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 SILENCE_SECONDS: Final = 90.0  # of a watch: the API server sends a bookmark each minute
 _WATCH_SECONDS: Final = 300  # then the API server ends the watch, and a new one continues from its version
 _FIRST_PAUSE_SECONDS: Final = 0.5
-_MAX_PAUSE_SECONDS: Final = 30.0
+_MAX_PAUSE_SECONDS: Final = 5.0
 _MAX_LINE_BYTES: Final = 32 << 20  # an object has at most some MiB
 
 
@@ -42,24 +42,21 @@ class Change:
     deleted: bool = False
 
 
+Query = Mapping[str, str]
+
+
 class Transport(Protocol):
-    """Requests from a thread. Both methods raise ApiError."""
+    """Requests from a thread. `read` raises TooLargeError above `max_bytes`; both raise ApiError."""
 
-    def read(self, path: str, query: Mapping[str, str], max_bytes: int) -> bytes:
-        """Return the response to a GET request; raise TooLargeError if it has more bytes."""
-
-    def chunks(self, path: str, query: Mapping[str, str], silence_seconds: float) -> Generator[bytes, None, None]:
-        """Yield the response in pieces until the API server ends it."""
+    def read(self, path: str, query: Query, max_bytes: int) -> bytes: ...  # noqa: D102
+    def chunks(self, path: str, query: Query, silence_seconds: float) -> Generator[bytes, None, None]: ...  # noqa: D102
 
 
 class AsyncTransport(Protocol):
     """As `Transport`, from an event loop."""
 
-    async def read(self, path: str, query: Mapping[str, str], max_bytes: int) -> bytes:
-        """See `Transport`."""
-
-    def chunks(self, path: str, query: Mapping[str, str], silence_seconds: float) -> AsyncGenerator[bytes, None]:
-        """See `Transport`."""
+    async def read(self, path: str, query: Query, max_bytes: int) -> bytes: ...  # noqa: D102
+    def chunks(self, path: str, query: Query, silence_seconds: float) -> AsyncGenerator[bytes, None]: ...  # noqa: D102
 
 
 class Lines:
@@ -138,12 +135,12 @@ class Reflector:
             if (head := self._take("ADDED", item)) is not None:
                 self._listed[head.key.uid] = head.key
         if self._pages.complete:
-            for uid in self._keys.keys() - self._listed.keys():
-                self._hand_over(Change(self._keys[uid], deleted=True))
+            for key in [key for uid, key in self._keys.items() if uid not in self._listed]:
+                self._hand_over(key, lambda key=key: Change(key, deleted=True))  # type: ignore[misc]
             self._keys, self._listed = self._listed, {}
             self._version = self._pages.version
             self._failures = 0
-            self._hand_over(Change())
+            self._hand_over(self.path, Change)
 
     def line(self, line: bytes) -> None:
         """Apply an event of the watch. Raises ApiError."""
@@ -195,24 +192,25 @@ class Reflector:
 
     def _take(self, kind: str, body: parsing.Encoded) -> parsing.Head | None:
         """Apply a change of an object; return its head, or None if that cannot be read."""
-        head = None
         try:
             head = parsing.head(body)
-            if head is not None:
-                self._apply(Change(head.key, parsing.mapping(body), deleted=kind == "DELETED"))
-        except Exception:  # noqa: BLE001  # one bad object never stops the others
-            self._skip("An object without a name" if head is None else str(head.key))
+        except ValueError:
+            head = None
+        if head is None:
+            self._skip("An object without a name")
+        else:
+            self._hand_over(head.key, lambda: Change(head.key, parsing.mapping(body), deleted=kind == "DELETED"))
         return head
+
+    def _hand_over(self, name: object, change: Callable[[], Change]) -> None:
+        try:
+            self._apply(change())
+        except Exception:  # noqa: BLE001  # one bad object never stops the others
+            self._skip(str(name))
 
     def _skip(self, name: str) -> None:
         self.skipped += 1
-        _log.exception("%s cannot be read and is skipped (%d so far)", name, self.skipped)
-
-    def _hand_over(self, change: Change) -> None:
-        try:
-            self._apply(change)
-        except Exception:  # noqa: BLE001  # one bad object never stops the others
-            _log.exception("A change of %s is skipped", change.key or self.path)
+        _log.warning("%s cannot be read and is skipped (%d so far)", name, self.skipped, exc_info=True)
 
 
 def follow(transport: Transport, reflector: Reflector, closed: threading.Event) -> None:

@@ -71,7 +71,7 @@ class Api:
                     if failures > _READ_RETRIES:
                         raise
             else:
-                found += (dict(parsing.mapping(item, self._report)) for item in page.items)
+                found += (dict(parsing.mapping(item)) for item in page.items)
         return found
 
     def post(self, path: str, body: Mapping[str, Any], **query: str | int | None) -> dict[str, Any]:

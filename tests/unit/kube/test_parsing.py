@@ -43,7 +43,10 @@ def test_deep_mappings_are_cut_like_lists() -> None:
 
 def hostile(name: str, levels: int) -> bytes:
     deep = b"[" * levels + b"]" * levels
-    return b'{"kind":"X","metadata":{"name":"%s","namespace":"team","uid":"u"},"spec":{"a":%s}}' % (name.encode(), deep)
+    return (
+        b'{"kind":"X","metadata":{"name":"%s","namespace":"team","uid":"u","resourceVersion":"1"},"spec":{"a":%s}}'
+        % (name.encode(), deep)
+    )
 
 
 _DEEP = 20_000
@@ -54,8 +57,8 @@ _BODIES = b",".join([hostile("first", 1), hostile("second", _DEEP), hostile("thi
     ("read", "text", "named"),
     [
         pytest.param(parsing.parse, hostile("one", _DEEP), ["team/one"], id="an-object"),
-        pytest.param(parsing.parse, b'{"items":[%s],"metadata":{}}' % _BODIES, ["team/second", "team/fourth"], id="a-list"),
-        pytest.param(parsing.parse, b'{"type":"ADDED","object":%s}' % hostile("one", _DEEP), ["team/one"], id="an-event"),
+        pytest.param(parsing.page, b'{"items":[%s],"metadata":{}}' % _BODIES, ["team/second", "team/fourth"], id="a-list"),
+        pytest.param(parsing.event, b'{"type":"ADDED","object":%s}' % hostile("one", _DEEP), ["team/one"], id="an-event"),
         pytest.param(parsing.parse, nested(_DEEP), ["an object without a name"], id="something-else"),
     ],
 )  # fmt: skip
@@ -94,11 +97,11 @@ def test_a_page_with_deep_managed_fields_has_all_its_objects(levels: int) -> Non
     page = parsing.page(text, cut.append)
 
     assert (page.version, page.token) == (5, "next")
-    assert [parsing.head(item, cut.append) for item in page.items] == [
+    assert [parsing.head(item) for item in page.items] == [
         parsing.Head(make_key("deep"), 1),
         parsing.Head(make_key("plain"), 1),
     ]
-    assert parsing.mapping(page.items[0], cut.append)["spec"] == {"modelType": "placeholder"}
+    assert parsing.mapping(page.items[0])["spec"] == {"modelType": "placeholder"}
     assert set(cut) == {"default/deep"}
 
 
@@ -108,8 +111,8 @@ def test_an_event_with_deep_managed_fields_has_its_object(levels: int) -> None:
 
     kind, body = parsing.event(b'{"type":"MODIFIED","object":%s}' % managed(levels), cut.append)
 
-    assert (kind, parsing.head(body, cut.append)) == ("MODIFIED", parsing.Head(make_key("deep"), 1))
-    assert parsing.mapping(body, cut.append)["spec"] == {"modelType": "placeholder"}
+    assert (kind, parsing.head(body)) == ("MODIFIED", parsing.Head(make_key("deep"), 1))
+    assert parsing.mapping(body)["spec"] == {"modelType": "placeholder"}
     assert set(cut) == {"default/deep"}
 
 
@@ -120,12 +123,16 @@ def test_a_body_that_is_not_an_object_has_no_head(text: bytes) -> None:
     assert parsing.head(text) is None
 
 
-def test_an_item_that_is_not_an_object_is_left_out_of_its_page() -> None:
-    text = json.dumps({"metadata": {"resourceVersion": 5}, "items": [make_body("a"), "text", make_body("b")]})
+def test_an_item_that_is_not_an_object_has_no_head() -> None:
+    text = json.dumps({"metadata": {"resourceVersion": "5"}, "items": [make_body("a"), "text", make_body("b")]})
 
     page = parsing.page(text.encode())
 
-    assert [parsing.head(item) for item in page.items] == [parsing.Head(make_key(name), 1) for name in "ab"]
+    assert [parsing.head(item) for item in page.items] == [
+        parsing.Head(make_key("a"), 1),
+        None,
+        parsing.Head(make_key("b"), 1),
+    ]
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b"\xff"], ids=["empty", "broken", "a list", "no UTF-8"])

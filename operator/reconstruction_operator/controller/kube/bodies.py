@@ -7,7 +7,6 @@ of the cost of decoding the body. What does not fit these types is decoded by `k
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
@@ -82,8 +81,6 @@ def report(name: str) -> None:
 
 def job(body: parsing.Encoded, known: parsing.Head) -> Job:
     """Decode the job of an object whose head is `known`."""
-    if isinstance(body, Mapping):
-        return objects.job_of(body, known.key)
     try:
         found = _bodies.decode(body)
         finished = _FINISHED.get(found.status.phase or "")
@@ -92,7 +89,7 @@ def job(body: parsing.Encoded, known: parsing.Head) -> Job:
             return _compact(found, known, finished)
     except (*parsing.UNREADABLE, ValueError):  # ValueError: a malformed time
         pass
-    return objects.job_of(parsing.mapping(body, report), known.key)
+    return objects.job_of(parsing.mapping(body), known.key)
 
 
 def _compact(found: _Body, known: parsing.Head, phase: Phase) -> Job:

@@ -102,7 +102,7 @@ class Feed:
 
     def take(self, body: parsing.Encoded) -> None:
         """Store an object in the cache, if it is newer."""
-        head = parsing.head(body, bodies.report)
+        head = parsing.head(body)
         if head is not None and self._cache.wants(head.key, head.version):
             self._cache.store(bodies.job(body, head))
 
@@ -112,7 +112,7 @@ class Feed:
             kind, body = parsing.event(line, bodies.report)
         except ValueError:
             return 0
-        head = parsing.head(body, bodies.report) if kind in (*_CHANGES, "DELETED") else None
+        head = parsing.head(body) if kind in (*_CHANGES, "DELETED") else None
         if head is None:
             return 0
         if kind == "DELETED":
