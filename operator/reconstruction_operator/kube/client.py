@@ -36,6 +36,7 @@ _CONNECTIONS: Final = 64
 _CHUNK_BYTES: Final = 1 << 20
 # Between two reads of rejected credentials: a plugin may be slow, or prompt the user
 _REFRESH_SECONDS: Final = 10.0
+_AUTHORIZED_SECONDS: Final = 10.0  # for which a loaded token is used: they are rotated minutes before they expire
 
 UserHeaders = Sequence[tuple[str, str]]
 """The headers that name a user: a token, or an impersonation by the program's own credentials."""
@@ -78,6 +79,8 @@ class Api:
         # By whether they have the program's own client certificate: a user's request must never carry it.
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
         self._answered_at: float | None = None  # monotonic; any response counts
+        self._authorizing = asyncio.Lock()
+        self._authorized, self._authorized_until = "", -math.inf
 
     @property
     def silent_seconds(self) -> float:
@@ -169,7 +172,7 @@ class Api:
         try:
             async with asyncio.timeout(timeout_seconds):
                 session, url = self._session(own=own), self._access.server + path
-                all_headers = self._headers(as_user, headers, own=own)
+                all_headers = await self._headers(as_user, headers, own=own)
                 async with session.request(method, url, params=params, headers=all_headers, **options) as response:
                     self._answered_at, status = self._monotonic(), response.status
                     if status >= HTTPStatus.BAD_REQUEST:
@@ -186,14 +189,22 @@ class Api:
             if status == HTTPStatus.UNAUTHORIZED and own:
                 await self._refresh()
 
-    def _headers(self, as_user: UserHeaders | None, headers: Mapping[str, str], *, own: bool) -> CIMultiDict[str]:
+    async def _headers(self, as_user: UserHeaders | None, headers: Mapping[str, str], *, own: bool) -> CIMultiDict[str]:
         all_headers = CIMultiDict([*(as_user or ()), *headers.items(), ("User-Agent", self._program)])
-        try:
-            if own and (authorization := self._access.authorization()):
-                all_headers["Authorization"] = authorization
-        except access.UNUSABLE as error:
-            raise ApiError(0, type(error).__name__, str(error)) from error
+        if own and (authorization := await self._authorization()):
+            all_headers["Authorization"] = authorization
         return all_headers
+
+    async def _authorization(self) -> str:
+        """Return the program's own credentials. They are loaded in a thread, because a kubeconfig may run a plugin."""
+        async with self._authorizing:
+            if self._monotonic() >= self._authorized_until:
+                try:
+                    self._authorized = await asyncio.to_thread(self._access.authorization)
+                except access.UNUSABLE as error:
+                    raise ApiError(0, type(error).__name__, str(error)) from error
+                self._authorized_until = self._monotonic() + _AUTHORIZED_SECONDS
+            return self._authorized
 
     def _session(self, *, own: bool) -> aiohttp.ClientSession:
         if own not in self._sessions:
@@ -215,6 +226,7 @@ class Api:
         except NoClusterError as error:
             _log.warning("The API server rejected the credentials, and no other credentials are available: %s", error)
             return
+        self._authorized_until = -math.inf
         session = self._sessions.pop(True, None)  # its TLS context may hold an old client certificate
         if session is not None:
             await session.close()

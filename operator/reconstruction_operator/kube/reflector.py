@@ -220,12 +220,14 @@ def follow(transport: Transport, reflector: Reflector, closed: threading.Event) 
             if reflector.listing:
                 reflector.page(transport.read(reflector.path, reflector.query, reflector.max_bytes))
                 continue
-            lines = Lines()
+            lines, quiet = Lines(), True
             with contextlib.closing(transport.chunks(reflector.path, reflector.query, SILENCE_SECONDS)) as chunks:
                 for line in (line for chunk in chunks for line in lines.take(chunk) if line):
                     if closed.is_set():
                         return
                     reflector.line(line)
+                    quiet = False
+            closed.wait(_FIRST_PAUSE_SECONDS * quiet)  # a server or proxy that ends each watch at once
         except Exception as error:  # noqa: BLE001  # any error is logged, and the list begins again
             closed.wait(reflector.failed(error))
 
@@ -237,12 +239,14 @@ async def follow_async(transport: AsyncTransport, reflector: Reflector) -> None:
             if reflector.listing:
                 reflector.page(await transport.read(reflector.path, reflector.query, reflector.max_bytes))
                 continue
-            lines = Lines()
+            lines, quiet = Lines(), True
             async with contextlib.aclosing(
                 transport.chunks(reflector.path, reflector.query, SILENCE_SECONDS)
             ) as chunks:
                 async for chunk in chunks:
                     for line in filter(None, lines.take(chunk)):
                         reflector.line(line)
+                        quiet = False
+            await asyncio.sleep(_FIRST_PAUSE_SECONDS * quiet)
         except Exception as error:  # noqa: BLE001  # any error is logged, and the list begins again
             await asyncio.sleep(reflector.failed(error))
