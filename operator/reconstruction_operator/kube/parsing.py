@@ -59,7 +59,7 @@ class _ListMetadata(msgspec.Struct, rename="camel", gc=False):
 
 
 class _List(msgspec.Struct, gc=False):
-    metadata: _ListMetadata
+    metadata: _ListMetadata = msgspec.field(default_factory=_ListMetadata)
     items: list[msgspec.Raw] | None = None
 
 

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 import urllib3
 from kubernetes.client import ApiClient
-from reconstruction_operator.kube import parsing
+from reconstruction_operator.kube import errors, parsing
 from reconstruction_operator.kube.access import ClusterAccess
 from reconstruction_operator.kube.errors import TooLargeError
 from reconstruction_operator.kube.pages import Pages
@@ -63,13 +63,15 @@ class Api:
         while not pages.complete:
             try:
                 page = pages.take(self.read(path, pages.query, pages.max_bytes))
-            except (ApiError, UnreachableError, TooLargeError) as error:
+            except errors.ApiError as error:
                 try:
                     pages.failed(error)
-                except UnreachableError:
+                except ApiError:
+                    raise
+                except errors.ApiError:
                     failures += 1
                     if failures > _READ_RETRIES:
-                        raise
+                        raise UnreachableError(f"{self.server}: {error.message}") from error
             else:
                 found += (dict(parsing.mapping(item)) for item in page.items)
         return found

@@ -125,6 +125,12 @@ def test_a_server_that_is_not_a_kubernetes_api_server_is_reported(api: Api, serv
         api.get("/apis/x")
 
 
+def test_a_list_that_is_none_is_reported(api: Api, server: Server) -> None:
+    server.answers += [(200, b"<html>")] * 4
+    with pytest.raises(UnreachableError, match="the response is not a list"):
+        api.items("/apis/x")
+
+
 def test_a_get_is_retried_while_the_server_is_busy(api: Api, server: Server) -> None:
     server.put(503, {"message": "busy"})
     server.put(429, {"message": "later"})
