@@ -183,7 +183,7 @@ class Api:
             TimeoutError,
             OSError,
             ValueError,
-        ) as error:  # ValueError: a user's header has a line break
+        ) as error:  # ValueError: a line break in a header
             raise ApiError(0, type(error).__name__, str(error) or f"{method} {path}") from error
         finally:
             if status == HTTPStatus.UNAUTHORIZED and own:
