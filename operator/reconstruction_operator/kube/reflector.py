@@ -134,6 +134,8 @@ class Reflector:
         for item in self._pages.take(text).items:
             if (head := self._take("ADDED", item)) is not None:
                 self._listed[head.key.uid] = head.key
+        if self._pages.complete and not self._pages.version:
+            raise ApiError(0, "NotJson", "the list has no version to watch from")
         if self._pages.complete:
             for key in [key for uid, key in self._keys.items() if uid not in self._listed]:
                 self._hand_over(key, lambda key=key: Change(key, deleted=True))  # type: ignore[misc]
@@ -192,10 +194,7 @@ class Reflector:
 
     def _take(self, kind: str, body: parsing.Encoded) -> parsing.Head | None:
         """Apply a change of an object; return its head, or None if that cannot be read."""
-        try:
-            head = parsing.head(body)
-        except ValueError:
-            head = None
+        head = parsing.head(body)
         if head is None:
             self._skip("An object without a name")
         else:
