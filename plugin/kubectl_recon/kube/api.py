@@ -70,6 +70,8 @@ class Api:
                     raise
                 except errors.ApiError:
                     failures += 1
+                    if failures > _READ_RETRIES and isinstance(error, UnreachableError):
+                        raise
                     if failures > _READ_RETRIES:
                         raise UnreachableError(f"{self.server}: {error.message}") from error
             else:
