@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,8 +18,7 @@ from kubectl_recon.errors import ReconError, UsageError, install
 if TYPE_CHECKING:
     from reconstruction_operator.transfer.objects.store import Store
 
-_CA_FILE: Final = "STORAGE_CA_FILE"  # as for the workers
-_SILENT_SECONDS: Final = 60.0
+_RETRIES: Final = 4  # of a request: the user waits
 
 OnBytes = Callable[[int], None]
 """Called with the number of bytes transferred since the last call."""
@@ -52,7 +50,7 @@ def open_store(folder: Folder) -> Store:
     """Return the client of the folder's bucket. Raises ReconError without the extra `storage`."""
     require()
     with failures(str(folder)):
-        return store.open_store(folder, _SILENT_SECONDS, os.environ.get(_CA_FILE, ""))
+        return store.open_store(folder, retries=_RETRIES)
 
 
 @contextmanager
