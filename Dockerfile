@@ -40,7 +40,7 @@ USER 65532:65532
 
 # --- One virtual environment for each image, without pip: the operator ----------------------------------------------------
 # Bytecode is compiled here and never checked against dates: the root is read-only at run time, and dates in copied layers are
-# unreliable. The synchronous half of the Kubernetes client gets none, since it is never called (30 MB).
+# unreliable. The classes of the Kubernetes client get none, since only its loader of credentials is called (30 MB).
 FROM tools AS operator-packages
 COPY requirements/operator.txt requirements/operator.txt
 RUN python3 -m venv --without-pip /venv \

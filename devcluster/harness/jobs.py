@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kubernetes import client, config
-from kubernetes.client.exceptions import ApiException
-from kubernetes.watch import Watch
-from urllib3.exceptions import HTTPError
+from kubectl_recon.kube.connection import connect
+from reconstruction_operator.kube import paths
+from reconstruction_operator.kube.reflector import Change, Reflector, follow
 
 from devcluster.errors import ApiError
 from devcluster.harness.manifests import manifest
@@ -196,34 +195,16 @@ class Seen:
 
 def watch(cluster: Cluster, namespace: str) -> tuple[Seen, Callable[[], None]]:
     """Collect in a thread what a watcher sees, until the second value is called."""
-    seen = Seen()
-    api = client.CustomObjectsApi(config.new_client_from_config(str(cluster.kubeconfig)))  # type: ignore[no-untyped-call]
-    stopping = threading.Event()
+    seen, stopping = Seen(), threading.Event()
 
-    def collect() -> None:
-        while not stopping.is_set():
-            try:
-                for event in Watch().stream(  # type: ignore[no-untyped-call]
-                    api.list_namespaced_custom_object,
-                    "reconstruction.dev",
-                    "v1alpha1",
-                    namespace,
-                    "reconstructionjobs",
-                    timeout_seconds=2,
-                ):
-                    body = event["object"]
-                    name = body.get("metadata", {}).get("name", "")
-                    versions = seen.versions.setdefault(name, [])
-                    if not versions or versions[-1] != body:
-                        versions.append(body)
-            except (ApiException, HTTPError, OSError):  # the server is unavailable: tests do that on purpose
-                stopping.wait(0.2)
+    def take(change: Change) -> None:
+        if change.key is not None and change.body is not None:
+            versions = seen.versions.setdefault(change.key.name, [])
+            if not versions or versions[-1] != change.body:
+                versions.append(dict(change.body))
 
-    thread = threading.Thread(target=collect, daemon=True)
-    thread.start()
-
-    def stop() -> None:
-        stopping.set()
-        thread.join(timeout=10)
-
-    return seen, stop
+    api = connect(kubeconfig=str(cluster.kubeconfig)).api
+    reflector = Reflector(paths.jobs(namespace), take)
+    # It ends with the program: a blocked read cannot be interrupted.
+    threading.Thread(target=follow, args=(api, reflector, stopping), daemon=True).start()
+    return seen, stopping.set

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import urllib3
+from reconstruction_operator.kube import parsing
 
 from devcluster.errors import ApiError
 
@@ -87,6 +88,6 @@ class ApiClient:
 
 def _decoded(content: bytes) -> Any:
     try:
-        return json.loads(content)
-    except json.JSONDecodeError:  # plain text, such as that of /readyz
+        return parsing.parse(content)
+    except ValueError:  # plain text, such as that of /readyz
         return content.decode(errors="replace")

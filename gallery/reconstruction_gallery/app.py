@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Final
 
 import anyio.to_thread
+from reconstruction_operator.kube.client import Api
+from reconstruction_operator.kube.errors import ApiError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -21,7 +23,7 @@ from starlette.staticfiles import StaticFiles
 from reconstruction_gallery.files.opened import UnreadableResultError
 from reconstruction_gallery.files.results import Results
 from reconstruction_gallery.files.uploads import UploadError, Uploads
-from reconstruction_gallery.kube.access import Api, ApiError
+from reconstruction_gallery.kube.access import connect
 from reconstruction_gallery.kube.jobs import Jobs
 from reconstruction_gallery.kube.rights import Rights
 from reconstruction_gallery.kube.users import Tokens
@@ -38,7 +40,7 @@ _STATIC: Final = Path(__file__).parent / "static"
 _CLEANING_SECONDS: Final = 600.0
 
 
-def make(settings: Settings, connect: Callable[[], Awaitable[Api]] = Api.connect) -> Starlette:
+def make(settings: Settings, connect: Callable[[], Awaitable[Api]] = connect) -> Starlette:
     """Return the ASGI application. Raises SettingsError."""
     settings.proxy_secret  # noqa: B018  # an unreadable secret must fail at startup, not at the first request
 

@@ -10,6 +10,8 @@ import sys
 from http import HTTPStatus
 from typing import ClassVar
 
+from reconstruction_operator.kube import errors
+
 
 class ReconError(Exception):
     """A command failed. The text has the cause and the remedy."""
@@ -27,16 +29,24 @@ class KubeconfigError(ReconError):
     """The kubeconfig, the context or the credentials are missing or invalid."""
 
 
-class UnreachableError(ReconError):
+class UnreachableError(ReconError, errors.ApiError):
     """The API server does not respond."""
 
+    def __init__(self, message: str) -> None:
+        errors.ApiError.__init__(self, 0, "", message)
 
-class ApiError(ReconError):
+    def __str__(self) -> str:
+        return self.message
+
+
+class ApiError(ReconError, errors.ApiError):
     """The API server rejected a request; `status` is the HTTP status."""
 
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
+    def __init__(self, status: int, message: str, continue_token: str = "") -> None:
+        errors.ApiError.__init__(self, status, "", message, continue_token=continue_token)
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class UnauthorizedError(ApiError):
@@ -69,9 +79,9 @@ _KINDS: dict[int, type[ApiError]] = {
 }
 
 
-def api_error(status: int, message: str) -> ApiError:
+def api_error(status: int, message: str, continue_token: str = "") -> ApiError:
     """Return the error for an HTTP status."""
-    return _KINDS.get(status, ApiError)(status, message)
+    return _KINDS.get(status, ApiError)(status, message, continue_token)
 
 
 def install(*packages: str) -> str:

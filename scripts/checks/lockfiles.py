@@ -15,7 +15,10 @@ _FORBIDDEN: Final = {  # lock file -> packages that its image must not contain
         *("pycolmap", "opencv-python-headless", "numpy", "scipy", "trimesh", "embreex", "xatlas", "pillow"),
         *("pip", "setuptools", "wheel"),
     },
-    "gallery.txt": {"kopf", "pycolmap", "numpy", "pillow", "playwright", "pip", "setuptools", "wheel"},
+    "gallery.txt": {
+        *("kopf", "celery", "redis", "pycolmap", "numpy", "pillow", "playwright"),
+        *("pip", "setuptools", "wheel"),
+    },
     "worker-base.txt": {"kopf", "kubernetes", "aiohttp", "pip", "setuptools", "wheel"},
     "worker.txt": {"kopf", "kubernetes", "aiohttp", "pip", "setuptools", "wheel"},
 }

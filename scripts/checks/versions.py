@@ -22,7 +22,7 @@ _PLACES: Final = {
     "gallery/pyproject.toml": rf'(?:^version = "|reconstruction-operator==){_NUMBER}"',
     "docs/install.md": rf"reconstruction-[a-z-]+:{_NUMBER}",
     "plugin/kubectl_recon/__init__.py": rf'__version__: Final = "{_NUMBER}"',
-    "plugin/pyproject.toml": rf'^version = "{_NUMBER}"',
+    "plugin/pyproject.toml": rf'(?:^version = "|reconstruction-operator==){_NUMBER}"',
 }
 _SECTION: Final = re.compile(r"^## \[([^\]]+)\](?: - (\d{4}-\d\d-\d\d))?$", re.MULTILINE)
 UNRELEASED: Final = "Unreleased"

@@ -21,11 +21,14 @@ from pathlib import Path
 from typing import Final, Self
 
 from reconstruction_operator import disk
+from reconstruction_operator.transfer.names import PHOTO_SUFFIXES
 
 from reconstruction_gallery.settings import Settings
 
 _ID: Final = re.compile(r"[0-9a-f]{32}")
-_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._ ()-]{0,99}\.(?:jpe?g|png|webp|tiff?|heic|heif)", re.IGNORECASE)
+_NAME: Final = re.compile(
+    rf"[A-Za-z0-9_][A-Za-z0-9._ ()-]{{0,99}}({'|'.join(map(re.escape, PHOTO_SUFFIXES))})", re.IGNORECASE
+)
 _OWNER: Final = "owner"
 _PHOTOS: Final = "photos"
 _OPEN_UPLOADS: Final = 20  # maximum of one user

@@ -155,7 +155,7 @@ def summary(body: Mapping[str, Any]) -> dict[str, Any]:
 def detail(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return the object for its page: spec, status, and the clients that last wrote a cancel or a suspension."""
     metadata = body.get("metadata") or {}
-    kept = {name: metadata.get(name) for name in ("namespace", "name", "uid", "creationTimestamp", "labels")}
+    kept = {name: metadata.get(name) for name in ("namespace", "name", "uid", "creationTimestamp")}
     return {
         "metadata": kept,
         "spec": body.get("spec") or {},
@@ -174,7 +174,10 @@ def writers(managed: Collection[Mapping[str, Any]]) -> dict[str, dict[str, str]]
     """Return the client that last wrote each field of the spec, and when, as the API server recorded it."""
     found: dict[str, dict[str, str]] = {}
     for entry in managed:
-        fields = (entry.get("fieldsV1") or {}).get("f:spec") or {}
+        fields = entry.get("fieldsV1")
+        fields = fields.get("f:spec") if isinstance(fields, Mapping) else None  # a user may have written anything
+        if not isinstance(fields, Mapping):
+            continue
         for name in _REQUEST_FIELDS:
             at = str(entry.get("time", ""))
             if name in fields and at >= found.get(name[2:], {}).get("time", ""):

@@ -14,8 +14,10 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.kube.client import Api
+from reconstruction_operator.kube.errors import ApiError
 
-from reconstruction_gallery.kube.access import Api, ApiError
+from reconstruction_gallery.kube.access import log_lines
 from reconstruction_gallery.kube.users import User
 
 _PODS: Final = "app.kubernetes.io/part-of=reconstruction"
@@ -104,7 +106,7 @@ async def _pods(api: Api, user: User, system: str, key: JobKey, since: str) -> L
         wanted = {"container": container, "timestamps": "true", "sinceTime": since, "limitBytes": str(_MOST_BYTES)}
         try:
             async with slots:
-                async for line in api.lines(f"{base}/{pod}/log", wanted, as_user=user.request_headers):
+                async for line in log_lines(api, f"{base}/{pod}/log", wanted, user.request_headers):
                     if key.uid.encode() in line:
                         heapq.heappush(newest, _line(line.decode("utf-8", "replace"), pod))
                         if len(newest) > _MOST_LINES:

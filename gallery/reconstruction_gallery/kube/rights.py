@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 from reconstruction_operator.api.identity import GROUP, PLURAL
+from reconstruction_operator.kube.client import Api
 
-from reconstruction_gallery.kube.access import Api
 from reconstruction_gallery.kube.users import User
 from reconstruction_gallery.response_cache import ResponseCache
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from reconstruction_gallery.kube.access import Api
+from reconstruction_operator.kube.client import Api
+
 from reconstruction_gallery.response_cache import ResponseCache
 
 _PATH: Final = "/apis/authentication.k8s.io/v1/tokenreviews"

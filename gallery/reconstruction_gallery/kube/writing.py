@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from reconstruction_operator.api.identity import GROUP, KIND, VERSION, JobKey
+from reconstruction_operator.kube import paths
+from reconstruction_operator.kube.client import MERGE_PATCH, Api
 
-from reconstruction_gallery.kube.access import MANAGER, MERGE_PATCH, Api
+from reconstruction_gallery.kube.access import MANAGER
 from reconstruction_gallery.kube.users import User
-from reconstruction_gallery.kube.watching import jobs_path
 
 _MAX_MANAGER_CHARS: Final = 128  # the API server rejects more
 
@@ -36,7 +37,7 @@ async def act(api: Api, user: User, key: JobKey, action: str, reason: str = "") 
     body = {"metadata": {"uid": key.uid}, "spec": spec}
     await api.request(
         "PATCH",
-        jobs_path(key.namespace, key.name),
+        paths.of(key),
         body=body,
         params={"fieldManager": manager_of(user)},
         content_type=MERGE_PATCH,
@@ -53,5 +54,5 @@ async def create(api: Api, user: User, namespace: str, name: str, spec: Mapping[
         "spec": dict(spec),
     }
     params = {"fieldManager": manager_of(user), "fieldValidation": "Strict"}
-    made = await api.request("POST", jobs_path(namespace), body=body, params=params, as_user=user.request_headers)
+    made = await api.request("POST", paths.jobs(namespace), body=body, params=params, as_user=user.request_headers)
     return str(made["metadata"]["uid"])

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final
 
 from reconstruction_operator.contract.manifest import Manifest
+from reconstruction_operator.kube.errors import ApiError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -16,7 +17,6 @@ from starlette.routing import Route
 
 from reconstruction_gallery.files.opened import UnreadableResultError
 from reconstruction_gallery.kube import writing
-from reconstruction_gallery.kube.access import ApiError
 from reconstruction_gallery.kube.rights import SEE
 from reconstruction_gallery.kube.users import User
 from reconstruction_gallery.web.names import namespace_of

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
 
+from reconstruction_operator.kube.client import Api
+from reconstruction_operator.kube.errors import ApiError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -17,7 +19,6 @@ from starlette.responses import JSONResponse, Response
 from reconstruction_gallery.files.opened import UnreadableResultError
 from reconstruction_gallery.files.results import Results
 from reconstruction_gallery.files.uploads import UploadError, Uploads
-from reconstruction_gallery.kube.access import Api, ApiError
 from reconstruction_gallery.kube.jobs import Job, Jobs
 from reconstruction_gallery.kube.rights import SEE, Rights
 from reconstruction_gallery.kube.users import User

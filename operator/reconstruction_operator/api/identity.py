@@ -9,6 +9,7 @@ GROUP = "reconstruction.dev"
 VERSION = "v1alpha1"
 KIND = "ReconstructionJob"
 PLURAL = "reconstructionjobs"
+API_VERSION = f"{GROUP}/{VERSION}"
 MANAGER = f"{GROUP}/operator"  # in spec.managedBy, and the reporter of Events
 
 _JOB_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?")

@@ -13,10 +13,11 @@ from typing import Any, Final
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Status
-from reconstruction_operator.controller.kube import client, objects
-from reconstruction_operator.controller.kube.client import JSON_PATCH, Api, ApiError
 from reconstruction_operator.controller.kube.lease import LeaseRecord
 from reconstruction_operator.controller.writes.status_writer import DOES_NOT_FIT
+from reconstruction_operator.kube import client, parsing, paths
+from reconstruction_operator.kube.client import JSON_PATCH, Api
+from reconstruction_operator.kube.errors import ApiError
 
 _PAGE: Final = 200
 
@@ -60,9 +61,9 @@ async def _jobs(api: Api, namespace: str | None) -> AsyncIterator[tuple[JobKey, 
     token = ""
     while True:
         more = {"continue": token} if token else {}
-        page = await api.get(objects.collection_path(namespace), limit=str(_PAGE), **more)
+        page = await api.get(paths.jobs(namespace), limit=str(_PAGE), **more)
         for body in page.get("items") or ():
-            key = objects.key_of(body)
+            key = parsing.key_of(body)
             if key is not None:
                 yield key, codec.decode(Status, body.get("status"))
         token = str((page.get("metadata") or {}).get("continue") or "")
@@ -77,7 +78,7 @@ async def _give(api: Api, key: JobKey, giver: str, taker: str, report: Callable[
         {"op": "replace", "path": "/status/installation/lease", "value": taker},
     ]
     try:
-        await api.request("PATCH", f"{objects.path(key)}/status", body=patch, content_type=JSON_PATCH)
+        await api.request("PATCH", f"{paths.of(key)}/status", body=patch, content_type=JSON_PATCH)
     except ApiError as error:
         if error.status != HTTPStatus.NOT_FOUND and DOES_NOT_FIT not in error.message:
             raise

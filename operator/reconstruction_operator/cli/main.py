@@ -199,7 +199,8 @@ def _run() -> int:
     gc.set_threshold(_ALLOCATIONS)  # before the imports: collections would take an eighth of their time
     # Imported here because the worker's image has this program, but not the operator's packages.
     from reconstruction_operator.controller import process  # noqa: PLC0415
-    from reconstruction_operator.controller.kube import client, installation  # noqa: PLC0415
+    from reconstruction_operator.controller.kube import installation  # noqa: PLC0415
+    from reconstruction_operator.kube import errors  # noqa: PLC0415  # the same
 
     privacy.hide_memory()
     logs.configure(config.settings.LOG_FORMAT, config.settings.LOG_LEVEL)
@@ -207,7 +208,7 @@ def _run() -> int:
     tracing.enabled()  # imports the SDK before the event loop runs, and logs at once if it is missing
     try:
         return asyncio.run(process.run())
-    except (client.NoClusterError, installation.NotInstalledError, OSError) as error:
+    except (errors.NoClusterError, installation.NotInstalledError, OSError) as error:
         print(f"reconstruction-operator: {logs.redact(str(error))}", file=sys.stderr)
         return 1
     finally:
@@ -216,24 +217,24 @@ def _run() -> int:
 
 def _selftest(*, namespace: str, queue: str, timeout_seconds: float) -> int:
     from reconstruction_operator.cli import selftest  # noqa: PLC0415  # as in `_run`
-    from reconstruction_operator.controller.kube import client  # noqa: PLC0415  # the same
+    from reconstruction_operator.kube import errors  # noqa: PLC0415  # the same
 
     try:
         return asyncio.run(selftest.run(namespace=namespace, queue=queue, timeout_seconds=timeout_seconds))
-    except client.NoClusterError as error:
+    except errors.NoClusterError as error:
         print(f"reconstruction-operator: {error}", file=sys.stderr)
         return 1
 
 
 def _handover(*, giver: str, taker: str | None, namespaces: list[str] | None, force: bool) -> int:
     from reconstruction_operator.cli import handover  # noqa: PLC0415  # as in `_run`
-    from reconstruction_operator.controller.kube import client  # noqa: PLC0415  # the same
+    from reconstruction_operator.kube import errors  # noqa: PLC0415  # the same
 
     mine = f"{config.settings.OPERATOR_NAMESPACE}/{config.settings.LEASE_NAME}"
     where = namespaces or config.settings.WATCH_NAMESPACES
     try:
         return asyncio.run(handover.run(giver=giver, taker=taker or mine, namespaces=where, force=force))
-    except client.NoClusterError as error:
+    except errors.NoClusterError as error:
         print(f"reconstruction-operator: {error}", file=sys.stderr)
         return 1
 

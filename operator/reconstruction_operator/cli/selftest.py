@@ -13,8 +13,9 @@ from typing import Any, Final
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import GROUP, KIND, VERSION
 from reconstruction_operator.api.status import Phase, Status
-from reconstruction_operator.controller.kube import client, objects
-from reconstruction_operator.controller.kube.client import Api, ApiError
+from reconstruction_operator.kube import client, parsing, paths
+from reconstruction_operator.kube.client import Api
+from reconstruction_operator.kube.errors import ApiError
 
 _PERIOD_SECONDS: Final = 1.0
 
@@ -50,7 +51,7 @@ async def selftest(
     Raises ApiError if the job cannot be created: no permission, no CRD, or no API server.
     """
     deadline = monotonic() + timeout_seconds
-    created = objects.key_of(await api.request("POST", objects.collection_path(namespace), body=manifest(queue)))
+    created = parsing.key_of(await api.request("POST", paths.jobs(namespace), body=manifest(queue)))
     if created is None:
         raise ApiError(0, "NoJob", "the API server did not return a job")
     report(f"Created job {created.name} in namespace {namespace}, queue {queue}")
@@ -58,7 +59,7 @@ async def selftest(
     try:
         while True:
             try:
-                status = codec.decode(Status, (await api.get(objects.path(created))).get("status"))
+                status = codec.decode(Status, (await api.get(paths.of(created))).get("status"))
             except ApiError as error:
                 if not error.transient:
                     report(f"The job cannot be read: {error}")
@@ -75,7 +76,7 @@ async def selftest(
                 return False
             await pause(_PERIOD_SECONDS)
     finally:
-        await api.request("DELETE", objects.path(created))
+        await api.request("DELETE", paths.of(created))
 
 
 def _line(status: Status) -> str:

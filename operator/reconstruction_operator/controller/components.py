@@ -16,7 +16,6 @@ from reconstruction_operator import config
 from reconstruction_operator.broker.backlog import BacklogReader
 from reconstruction_operator.broker.dispatch import Dispatcher
 from reconstruction_operator.controller.kube.cache import Cache
-from reconstruction_operator.controller.kube.client import Api
 from reconstruction_operator.controller.kube.feed import Feed
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.kube.lease import LeaderElection
@@ -35,6 +34,7 @@ from reconstruction_operator.controller.supervision import LoopLag, Supervisor
 from reconstruction_operator.controller.writes.event_recorder import EventRecorder
 from reconstruction_operator.controller.writes.status_writer import StatusWriter
 from reconstruction_operator.controller.writes.write_queue import WriteQueue
+from reconstruction_operator.kube.client import Api
 from reconstruction_operator.planning import installations
 from reconstruction_operator.planning.quotas import Quotas, Rules
 from reconstruction_operator.planning.scheduling import DispatchWindow

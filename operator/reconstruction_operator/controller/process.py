@@ -10,10 +10,11 @@ from importlib import metadata
 
 from reconstruction_operator import config
 from reconstruction_operator.controller.components import Operator
-from reconstruction_operator.controller.kube import client, installation, watch
-from reconstruction_operator.controller.kube.client import Api
+from reconstruction_operator.controller.kube import bodies, installation, watch
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.probes import ProbeServer, Starting
+from reconstruction_operator.kube import client
+from reconstruction_operator.kube.client import Api
 from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ async def run() -> int:
     version = metadata.version("reconstruction-operator")
     metrics.BUILD.info({"version": version})
     cluster = await client.find_cluster()
-    api = Api(cluster)
+    api = Api(cluster, report=bodies.report)
     _log.info("Starting version %s, process %d, API server %s", version, os.getpid(), cluster.server)
     try:
         probes = ProbeServer(Starting(), host=config.settings.PROBE_HOST, port=config.settings.PROBE_PORT)

@@ -10,12 +10,14 @@ from pathlib import PurePosixPath
 
 from reconstruction_operator.transfer.photos import masks
 
-PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".heic", ".heif", ".hif")
+HEIC_SUFFIXES = (".heic", ".heif", ".hif")
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", *HEIC_SUFFIXES)
+RAW_SUFFIXES = (
+    *(".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dng", ".erf", ".fff", ".iiq", ".kdc", ".mef", ".mos", ".mrw"),
+    *(".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f"),
+)
 _UNREAD_SUFFIXES = {  # suffixes of pictures that no worker reads: users must export them
-    "camera RAW": (
-        *(".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dng", ".erf", ".fff", ".iiq", ".kdc", ".mef", ".mos", ".mrw"),
-        *(".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f"),
-    ),
+    "camera RAW": RAW_SUFFIXES,
     "video": (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mts", ".webm"),
     "picture": (".avif", ".bmp", ".gif", ".jp2", ".jxl", ".psd"),
 }

@@ -22,13 +22,14 @@ _VARIABLE: Final = "_KUBECTL_RECON_COMPLETE"  # requests completions from a type
 
 def job_names(context: typer.Context, incomplete: str) -> list[str]:
     """Return the names of the namespace's jobs, and @latest; nothing without a cluster, since completion must not fail."""
-    from kubectl_recon.kube import resources
+    from reconstruction_operator.kube import paths
+
     from kubectl_recon.kube.connection import connect
 
     given = context.params
     with suppress(ReconError):
         connection = connect(given.get("context"), given.get("kubeconfig"), given.get("namespace"))
-        bodies, _ = connection.api.items(resources.jobs(connection.namespace))
+        bodies = connection.api.items(paths.jobs(connection.namespace))
         names = ["@latest", *sorted(str(body["metadata"]["name"]) for body in bodies)]
         chosen = given.get("names") or ()
         return [name for name in names if name.startswith(incomplete) and name not in chosen]
@@ -41,14 +42,14 @@ def namespaces(context: typer.Context, incomplete: str) -> list[str]:
 
     given = context.params
     with suppress(ReconError):
-        bodies, _ = connect(given.get("context"), given.get("kubeconfig"), None).api.items("/api/v1/namespaces")
+        bodies = connect(given.get("context"), given.get("kubeconfig"), None).api.items("/api/v1/namespaces")
         return [name for name in (str(body["metadata"]["name"]) for body in bodies) if name.startswith(incomplete)]
     return []
 
 
 def contexts(context: typer.Context, incomplete: str) -> list[str]:
     """Return the contexts of the kubeconfig."""
-    from kubectl_recon.kube.connection import context_names
+    from reconstruction_operator.kube.access import context_names
 
     with suppress(ReconError):
         return [name for name in context_names(context.params.get("kubeconfig")) if name.startswith(incomplete)]

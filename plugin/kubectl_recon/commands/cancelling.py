@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from reconstruction_operator.kube import paths
+
 from kubectl_recon.display.answers import Answers
 from kubectl_recon.display.formats import Format
 from kubectl_recon.display.screen import Screen, note, screen
@@ -21,7 +23,6 @@ from kubectl_recon.errors import ApiError, InvalidError, ReconError, UsageError
 from kubectl_recon.jobs.attention import attention, foreign, phase_text
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import duration_text, seconds_between
-from kubectl_recon.kube import resources
 from kubectl_recon.kube.connection import Connection
 from kubectl_recon.targets.job_watch import Key
 from kubectl_recon.targets.selecting import Selection, read, select
@@ -167,7 +168,7 @@ def _each(
 
 def _patch(connection: Connection, job: Job, change: dict[str, Any], reason: str | None = None) -> dict[str, Any]:
     spec = change if reason is None else {**change, _REASON: reason}
-    path = resources.job(job.namespace, job.name)
+    path = paths.job(job.namespace, job.name)
     try:
         return connection.api.merge(path, {"spec": spec}, fieldValidation="Strict")
     except InvalidError as error:

@@ -6,16 +6,19 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from reconstruction_operator.api import identity
+from reconstruction_operator.kube import paths
+
 from kubectl_recon.display.answers import Answers
 from kubectl_recon.display.formats import Format
 from kubectl_recon.errors import ApiError, ConflictError, ReconError, UsageError
 from kubectl_recon.jobs.attention import foreign
 from kubectl_recon.jobs.job import Job
-from kubectl_recon.kube import manifests, resources
+from kubectl_recon.kube import manifests
 from kubectl_recon.kube.connection import Connection
 from kubectl_recon.targets.selecting import Selection, one, select
 
-RETRY_OF: Final = f"{resources.GROUP}/retry-of"
+RETRY_OF: Final = f"{identity.GROUP}/retry-of"
 """Annotation of a job that `retry` created: the name of the original job."""
 
 _NOT_REPEATED: Final = ("cancelRequested", "cancelConfirmed", "cancelReason", "suspend")
@@ -35,7 +38,7 @@ def suspend(connection: Connection, selection: Selection, how: Format | None, *,
                 failed = failed or job.finished or foreign(job)
             continue
         try:
-            changed = connection.api.merge(resources.job(job.namespace, job.name), {"spec": {"suspend": wanted}})
+            changed = connection.api.merge(paths.job(job.namespace, job.name), {"spec": {"suspend": wanted}})
         except ApiError as error:
             answers.refused(job, error)
             failed = True
@@ -91,13 +94,13 @@ def _again(connection: Connection, job: Job, changes: Mapping[str, Any], new_nam
     first = str((job.metadata.get("annotations") or {}).get(RETRY_OF) or job.name)
     for candidate in [new_name] if new_name else _names(job.name):
         body = {
-            "apiVersion": resources.API_VERSION,
-            "kind": resources.KIND,
+            "apiVersion": identity.API_VERSION,
+            "kind": identity.KIND,
             "metadata": {"name": candidate, "annotations": {RETRY_OF: first}, **labels},
             "spec": spec,
         }
         try:
-            return Job(connection.api.post(resources.jobs(job.namespace), body, fieldValidation="Strict"))
+            return Job(connection.api.post(paths.jobs(job.namespace), body, fieldValidation="Strict"))
         except ConflictError:
             if new_name:
                 raise UsageError(f'there is a job "{new_name}" already') from None

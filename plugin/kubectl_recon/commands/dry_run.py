@@ -32,7 +32,7 @@ def run(connect: Callable[[], Connection], request: SubmitRequest, how: Format |
         pass  # a user with the right to create jobs may lack the right to list them
     except (KubeconfigError, UnreachableError) as error:
         silence = str(error)
-    folder = buckets.Folder.parse(request.upload).below(job) if request.upload else submitting.example_uri(job)
+    folder = buckets.Folder.of(request.upload).folder(job) if request.upload else submitting.example_uri(job)
     body = request.body(job, request.address or str(folder), connection.namespace if connection else None)
     is_example = not request.address and not request.upload
     _show(body, how, f"# {_EXAMPLE}\n" if is_example else "")

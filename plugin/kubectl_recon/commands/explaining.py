@@ -6,6 +6,8 @@ import textwrap
 from datetime import UTC, datetime
 from typing import Final
 
+from reconstruction_operator.kube import paths
+
 from kubectl_recon.diagnosis import rules
 from kubectl_recon.diagnosis.facts import Answer, Facts
 from kubectl_recon.display.formats import Format, document
@@ -15,7 +17,6 @@ from kubectl_recon.installation import operator
 from kubectl_recon.jobs.attention import phase_text
 from kubectl_recon.jobs.events import JobEvent
 from kubectl_recon.jobs.job import Job
-from kubectl_recon.kube import resources
 from kubectl_recon.kube.connection import Connection
 from kubectl_recon.targets.selecting import one
 
@@ -89,7 +90,7 @@ def _neighbours(connection: Connection, job: Job) -> tuple[list[Job], bool]:
     for namespace in (None, job.namespace):
         for selector in (_UNFINISHED, None):
             try:
-                bodies, _ = connection.api.items(resources.jobs(namespace), fieldSelector=selector)
+                bodies = connection.api.items(paths.jobs(namespace), fieldSelector=selector)
             except ForbiddenError:
                 break
             except InvalidError:  # an older CRD cannot select by phase
@@ -100,9 +101,9 @@ def _neighbours(connection: Connection, job: Job) -> tuple[list[Job], bool]:
 
 def _events(connection: Connection, job: Job) -> tuple[list[JobEvent], str]:
     """Return the job's Events, oldest first, and the reason if they could not be read."""
-    path = resources.core(job.namespace, "events")
+    path = paths.core(job.namespace, "events")
     try:
-        bodies, _ = connection.api.items(path, fieldSelector=f"involvedObject.uid={job.uid}")
+        bodies = connection.api.items(path, fieldSelector=f"involvedObject.uid={job.uid}")
     except ApiError as error:
         return [], str(error)
     return sorted(map(JobEvent.of, bodies), key=lambda event: event.when or datetime.min.replace(tzinfo=UTC)), ""

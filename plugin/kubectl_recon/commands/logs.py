@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import queue
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
+
+from reconstruction_operator.kube import parsing, paths
+from reconstruction_operator.kube.reflector import Lines
 
 from kubectl_recon.display.screen import note
 from kubectl_recon.errors import ForbiddenError, NotFoundError, ReconError
 from kubectl_recon.installation import operator
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import parse_time
-from kubectl_recon.kube import resources
 from kubectl_recon.kube.api import Api
 from kubectl_recon.kube.connection import Connection
 from kubectl_recon.targets.selecting import one
@@ -60,7 +62,7 @@ def run(connection: Connection, name: str, *, follow: bool, raw: bool) -> int:
 def _pods(api: Api, namespace: str) -> list[tuple[str, str]]:
     """Return pods and containers of operator and workers. Raises ForbiddenError with the missing rights."""
     try:
-        bodies, _ = api.items(resources.core(namespace, "pods"), labelSelector=_PODS)
+        bodies = api.items(paths.core(namespace, "pods"), labelSelector=_PODS)
     except ForbiddenError as error:
         raise ForbiddenError(
             error.status,
@@ -76,7 +78,7 @@ def _pods(api: Api, namespace: str) -> list[tuple[str, str]]:
 
 
 def _lines_of(api: Api, namespace: str, pod: str, container: str, job: Job, *, raw: bool) -> list[Line]:
-    path = resources.core(namespace, "pods", pod) + "/log"
+    path = paths.core(namespace, "pods", pod) + "/log"
     try:
         text = api.text(path, container=container, timestamps="true", sinceTime=_created(job))
     except ForbiddenError:
@@ -102,7 +104,7 @@ def is_about(content: str, job: Job) -> bool:
     """Return whether a log line is about the job: by fields of JSON, or by the uid or namespace/name in plain text."""
     if content.startswith("{"):
         try:
-            fields: Mapping[str, Any] = json.loads(content)
+            fields: Mapping[str, Any] = parsing.parse(content.encode())
         except ValueError:
             return False
         if fields.get("uid"):
@@ -118,7 +120,7 @@ def readable(content: str, when: str, pod: str) -> str:
     """Format a JSON line as text: time, level, pod, message."""
     clock = when[11:19]
     try:
-        fields: Mapping[str, Any] = json.loads(content)
+        fields: Mapping[str, Any] = parsing.parse(content.encode())
         level, message = str(fields.get("level", "INFO")), str(fields.get("message", content))
     except (ValueError, AttributeError):
         return f"{clock} {pod} {content}"
@@ -161,12 +163,15 @@ class _Readers:
 
     def _read(self, of: tuple[str, str]) -> None:
         pod, container = of
-        path = resources.core(self._namespace, "pods", pod) + "/log"
+        path = paths.core(self._namespace, "pods", pod) + "/log"
         since = self._read_until.get(of) or _created(self._job)
         try:
-            with self._api.lines(path, container=container, timestamps="true", follow="true", sinceTime=since) as lines:
-                for line in lines:
+            lines, query = Lines(), {"container": container, "timestamps": "true", "follow": "true", "sinceTime": since}
+            with closing(self._api.chunks(path, query, None)) as chunks:
+                for line in (line for chunk in chunks for line in lines.take(chunk)):
                     self._take(of, line.decode(errors="replace"))
+            for line in lines.end():
+                self._take(of, line.decode(errors="replace"))
         except ForbiddenError as error:
             self.found.put(error)  # reported once, without a retry
             return
@@ -185,6 +190,6 @@ class _Readers:
 
 def _has_finished(connection: Connection, job: Job) -> bool:
     try:
-        return Job(connection.api.get(resources.job(job.namespace, job.name))).finished
+        return Job(connection.api.get(paths.job(job.namespace, job.name))).finished
     except NotFoundError:
         return True

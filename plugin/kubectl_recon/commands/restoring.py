@@ -11,12 +11,14 @@ import shutil
 import subprocess
 from typing import Any, Final
 
+from reconstruction_operator.kube import paths
+
 from kubectl_recon.commands import watching
 from kubectl_recon.display.screen import note
 from kubectl_recon.errors import ApiError, ConflictError, ReconError, UsageError
 from kubectl_recon.installation import operator
 from kubectl_recon.jobs.job import Job
-from kubectl_recon.kube import manifests, resources
+from kubectl_recon.kube import manifests
 from kubectl_recon.kube.connection import Connection
 from kubectl_recon.targets.selecting import LATEST, Selection, bare
 
@@ -34,7 +36,7 @@ def restore(connection: Connection, name: str, spec: dict[str, Any], *, follow: 
         name, {"input": {"uri": manifests.UNKNOWN_PHOTOS}, **spec, "reuse": "Required"}, namespace=connection.namespace
     )
     try:
-        made = Job(connection.api.post(resources.jobs(connection.namespace), body, fieldValidation="Strict"))
+        made = Job(connection.api.post(paths.jobs(connection.namespace), body, fieldValidation="Strict"))
     except ConflictError as error:
         raise ReconError(
             f"there is a job {name}, so its name cannot be restored: kubectl recon results {name} downloads its result"
@@ -72,7 +74,7 @@ def listed(connection: Connection, *, everywhere: bool) -> int:
 def _workers(connection: Connection, namespace: str) -> list[str]:
     """Return one running pod of each pool, whose workers share a volume. Raises ReconError if there is none."""
     try:
-        pods, _ = connection.api.items(resources.core(namespace, "pods"), labelSelector=_WORKERS)
+        pods = connection.api.items(paths.core(namespace, "pods"), labelSelector=_WORKERS)
     except ApiError as error:
         raise ReconError(
             f"only workers can read the trash, and you may not list pods in namespace {namespace}: {error}. "

@@ -9,6 +9,8 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from reconstruction_operator.contract.manifest import SealedFile
+
 from kubectl_recon.display.progress import bar, size_text
 from kubectl_recon.display.screen import note
 from kubectl_recon.errors import ReconError, UsageError
@@ -20,7 +22,7 @@ from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube import manifests
 from kubectl_recon.kube.connection import Connection
 from kubectl_recon.storage import downloading
-from kubectl_recon.storage.downloading import ResultFile, Source
+from kubectl_recon.storage.downloading import Source
 from kubectl_recon.targets.selecting import one
 
 _MESHES: Final = (".glb", ".obj", ".ply", ".stl", ".usdz")
@@ -110,7 +112,7 @@ def _print_files(files: Sequence[Fetched]) -> None:
         print(f"{file.path}  {size_text(file.bytes)}{kept}")  # noqa: T201  # the result
 
 
-def name_for(file: ResultFile, job: str, every: Sequence[ResultFile]) -> str:
+def name_for(file: SealedFile, job: str, every: Sequence[SealedFile]) -> str:
     """Return the local name of the file. Meshes get the job's name, so that those of several jobs fit into one folder.
 
     The mesh to look at, the textured one if there is one, gets the short name: banana.glb. Then `model.glb` is banana_full.glb.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import shutil
 import subprocess
 import sys
 import time
@@ -20,8 +19,7 @@ from kubectl_recon.display.screen import note
 from kubectl_recon.errors import ReconError, install
 from kubectl_recon.jobs.times import duration_text
 
-_PACKAGE: Final = "reconstruction_operator"
-_PROGRAM: Final = "reconstruction-operator"
+_WORKERS_PACKAGE: Final = "psutil"  # which the plugin has only with the extra of a worker
 _FAILED: Final = 3
 _LOG_PERCENT: Final = 10  # step of the log in a file or pipe
 
@@ -65,15 +63,12 @@ class FailedError(ReconError):
 
 
 def _program() -> list[str]:
-    if importlib.util.find_spec(_PACKAGE) is not None:
-        return [sys.executable, "-m", f"{_PACKAGE}.cli.main"]
-    found = shutil.which(_PROGRAM)
-    if found is None:
+    if importlib.util.find_spec(_WORKERS_PACKAGE) is None:
         raise ReconError(
             f"this machine has no models: {install('.[photogrammetry]')} (Linux), or submit the photos to a cluster "
             "(kubectl recon submit)"
         )
-    return [found]
+    return [sys.executable, "-m", "reconstruction_operator.cli.main"]
 
 
 @contextmanager

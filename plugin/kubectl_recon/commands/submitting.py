@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from reconstruction_operator.kube import paths
+from reconstruction_operator.transfer.photos.masks import is_mask
+
 from kubectl_recon.display.formats import Format, objects
 from kubectl_recon.display.progress import bar, size_text
 from kubectl_recon.display.screen import note
@@ -17,7 +20,7 @@ from kubectl_recon.gallery.client import Gallery
 from kubectl_recon.gallery.reaching import NoGalleryError, Way, reached, token
 from kubectl_recon.installation import operator
 from kubectl_recon.jobs.job import Job
-from kubectl_recon.kube import manifests, resources
+from kubectl_recon.kube import manifests
 from kubectl_recon.kube.connection import Connection
 from kubectl_recon.photos import advice, scanning
 from kubectl_recon.storage import buckets
@@ -56,7 +59,7 @@ def run(connection: Connection, request: SubmitRequest, how: Format | None) -> J
         files = check(request.photos, force=request.force)
         if request.upload is None:
             return _by_gallery(connection, request, name, files, how)
-        folder = buckets.Folder.parse(request.upload).below(name)
+        folder = buckets.Folder.of(request.upload).folder(name)
         uri = str(folder)
     body = request.body(name, uri, connection.namespace)
     apply(connection, body, dry_run=True)  # before the upload: the API server may reject it
@@ -88,7 +91,7 @@ def _by_gallery(
         total = scanning.total_bytes(files)
         progress = stack.enter_context(bar(f"Uploading {len(files)} photos", total, is_bytes=True))
         uploading.submit(gallery, body, files, progress)
-    path = resources.job(connection.namespace, name)
+    path = paths.job(connection.namespace, name)
     labels = {"metadata": {"labels": dict(request.labels)}}
     return _submitted(Job(connection.api.merge(path, labels) if request.labels else connection.api.get(path)), how)
 
@@ -100,8 +103,8 @@ def check(paths: Sequence[str], *, force: bool) -> list[scanning.Photo]:
         raise UsageError(f"{', '.join(paths)}: it has no files")
     with bar("Checking photos", len(files)) as progress:
         scanned = scanning.scan(files, lambda: progress(1))
-    photos = [photo for photo in scanned if not scanning.is_mask(photo.name)]
-    masks = [mask for mask in scanned if scanning.is_mask(mask.name) and not mask.problem]
+    photos = [photo for photo in scanned if not is_mask(photo.name)]
+    masks = [mask for mask in scanned if is_mask(mask.name) and not mask.problem]
     usable = [photo for photo in photos if not photo.problem]
     kinds = ", ".join(sorted({photo.kind for photo in usable})) or "none"
     beside = f", {len(masks)} masks" if masks else ""
@@ -125,7 +128,7 @@ def free_name(connection: Connection, request: SubmitRequest) -> str:
     first = stem(request)
     if request.name:
         return first
-    bodies, _ = connection.api.items(resources.jobs(connection.namespace))
+    bodies = connection.api.items(paths.jobs(connection.namespace))
     taken = {str(body["metadata"]["name"]) for body in bodies}
     for name in [first, *(f"{first}-{number}" for number in range(2, _TRIES))]:
         if name not in taken:
@@ -135,7 +138,7 @@ def free_name(connection: Connection, request: SubmitRequest) -> str:
 
 def system_namespace(connection: Connection) -> str:
     """Return the namespace of operator and gallery, from the status of this namespace's jobs, or the default."""
-    return operator.where([Job(one) for one in connection.api.items(resources.jobs(connection.namespace))[0]])[0]
+    return operator.where([Job(one) for one in connection.api.items(paths.jobs(connection.namespace))])[0]
 
 
 def example_uri(name: str) -> str:
@@ -166,7 +169,7 @@ def _upload(folder: buckets.Folder, photos: Sequence[scanning.Photo]) -> None:
 
 def apply(connection: Connection, body: dict[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
     """Apply the manifest server-side, without taking fields over from another program."""
-    path = resources.job(connection.namespace, body["metadata"]["name"])
+    path = paths.job(connection.namespace, body["metadata"]["name"])
     try:
         return connection.api.apply(path, body, fieldValidation="Strict", dryRun="All" if dry_run else None)
     except ConflictError as error:

@@ -13,6 +13,8 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
+from reconstruction_operator.transfer.objects.address import is_object
+
 from kubectl_recon.commands import results
 from kubectl_recon.display.screen import note, screen
 from kubectl_recon.errors import ReconError, UsageError
@@ -26,7 +28,6 @@ from kubectl_recon.kube.connection import Connection
 from kubectl_recon.pages.result import PICTURES, is_result, pages_of
 from kubectl_recon.pages.serving import Page, served
 from kubectl_recon.storage import downloading
-from kubectl_recon.storage.buckets import is_address
 from kubectl_recon.targets.selecting import one
 
 _PREVIEWS: Final = ("*.png",)
@@ -146,7 +147,7 @@ def _folder(target: Viewed, only: Sequence[str]) -> Iterator[tuple[str, Path]]:
         name = one(connection, target.text).name
         with _fetched(connection, name, target.way, only) as folder:
             yield name, folder
-    elif is_address(target.text) or target.text.startswith("file://"):
+    elif is_object(target.text) or target.text.startswith("file://"):
         name = manifests.name_for(target.text)
         with _scratch() as folder:
             results.fetch(downloading.source(target.text), name, folder, only)

@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Final
 
+from reconstruction_operator.kube import paths
+
 from kubectl_recon.errors import ApiError, ReconError, UsageError
-from kubectl_recon.kube import resources
 from kubectl_recon.kube.connection import Connection
 
 _SERVICES: Final = "app.kubernetes.io/part-of=reconstruction,app.kubernetes.io/component=gallery"
@@ -66,7 +67,7 @@ def reached(connection: Connection, namespace: str, way: Way) -> Iterator[str]:
 def token(connection: Connection, way: Way) -> str:
     """Return the user's own token, or a new one of `way.account`. Raises UsageError if there is none."""
     if way.account:
-        path = resources.core(connection.namespace, "serviceaccounts", way.account) + "/token"
+        path = paths.core(connection.namespace, "serviceaccounts", way.account) + "/token"
         request = {
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenRequest",
@@ -87,7 +88,7 @@ def find(connection: Connection, namespace: str, way: Way) -> str:
     if way.url:
         return ""
     try:
-        found, _ = connection.api.items(resources.core(namespace, "services"), labelSelector=_SERVICES)
+        found = connection.api.items(paths.core(namespace, "services"), labelSelector=_SERVICES)
     except ApiError as error:
         raise NoGalleryError(f"the Services of namespace {namespace} cannot be listed: {error}") from error
     if not found:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from pathlib import PurePosixPath
 from typing import Any, Final
 from urllib.parse import quote
 
+from reconstruction_operator.transfer.photos import masks
+
 from kubectl_recon.errors import ReconError
 from kubectl_recon.gallery.client import Gallery
-from kubectl_recon.photos.scanning import Photo, is_mask
+from kubectl_recon.photos.scanning import Photo
 
 _FIELDS: Final = ("modelType", "parameters", "queue", "priority", "output")  # of a spec that the gallery accepts
 
@@ -39,10 +40,7 @@ def named(photos: Sequence[Photo]) -> dict[str, Photo]:
     """Return the photos by names without folders; a mask gets its photo's name with `.mask.png`. Raises ReconError for duplicates."""
     found: dict[str, Photo] = {}
     for photo in photos:
-        path = PurePosixPath(photo.name)
-        plain = "_".join(path.parts)
-        if is_mask(photo.name) and path.parent.name == "masks":
-            plain = "_".join([*path.parent.parent.parts, f"{path.stem}.mask.png"])
+        plain = masks.beside(photo.name).replace("/", "_")
         if plain in found:
             raise ReconError(f"{photo.name} and {found[plain].name} would have the same name: rename one of them")
         found[plain] = photo

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from reconstruction_operator.kube import paths
+
 from kubectl_recon.errors import ApiError, ForbiddenError, NotFoundError, ReconError
 from kubectl_recon.installation import metrics
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import duration_text, parse_time, seconds_between
-from kubectl_recon.kube import resources
 from kubectl_recon.kube.api import Api
 
 NAMESPACE: Final = "reconstruction-system"
@@ -80,7 +81,7 @@ def look(api: Api, jobs: Sequence[Job], *, with_metrics: bool = True) -> Operato
 
 def _lease(api: Api, namespace: str, name: str) -> tuple[Lease | None, str]:
     try:
-        body = api.get(resources.named(_LEASES, namespace, "leases", name))
+        body = api.get(paths.named(_LEASES, namespace, "leases", name))
     except NotFoundError:
         return None, ""
     except ApiError as error:
@@ -93,7 +94,7 @@ def _lease(api: Api, namespace: str, name: str) -> tuple[Lease | None, str]:
 def _metrics(api: Api, namespace: str) -> tuple[metrics.Metrics | None, str, list[Any]]:
     """Return the metrics of the leader or else of any replica, the reason why there are none, and the pods."""
     try:
-        pods, _ = api.items(resources.core(namespace, "pods"), labelSelector=_PODS)
+        pods = api.items(paths.core(namespace, "pods"), labelSelector=_PODS)
     except ApiError as error:
         return None, f"you may not list pods in namespace {namespace}: {error}", []
     refused = f"there is no pod of the operator in namespace {namespace}"
@@ -101,7 +102,7 @@ def _metrics(api: Api, namespace: str) -> tuple[metrics.Metrics | None, str, lis
     for pod in pods:
         name = f"{pod['metadata']['name']}:{_port(pod)}"
         try:
-            found = metrics.parse(api.text(resources.core(namespace, "pods", name) + "/proxy/metrics"))
+            found = metrics.parse(api.text(paths.core(namespace, "pods", name) + "/proxy/metrics"))
         except ForbiddenError as error:
             return None, f"you may not read the operator's metrics (get pods/proxy): {error}", pods
         except (ReconError, ValueError) as error:

@@ -6,7 +6,9 @@ import re
 from datetime import datetime
 from typing import Final
 
-from kubectl_recon.jobs.job import MANAGED_BY, Job
+from reconstruction_operator.api.identity import MANAGER
+
+from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import duration_text, seconds_between
 
 _PLACE: Final = re.compile(r"place (\d+) or better")
@@ -55,7 +57,7 @@ def phase_text(job: Job) -> str:
 
 def foreign(job: Job) -> bool:
     """Return whether another controller manages the job."""
-    return bool(job.spec.get("managedBy")) and job.spec.get("managedBy") != MANAGED_BY
+    return bool(job.spec.get("managedBy")) and job.spec.get("managedBy") != MANAGER
 
 
 def time_text(job: Job, now: datetime) -> str:

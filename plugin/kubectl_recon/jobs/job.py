@@ -8,13 +8,14 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
 
+from reconstruction_operator.api.spec import Spec
+from reconstruction_operator.api.status import Phase
+from reconstruction_operator.contract.pools import queue_name
+
 from kubectl_recon.jobs.times import parse_time
 
-FINISHED: Final = ("Succeeded", "Failed", "Cancelled")
-SPEC_DEFAULTS: Final[Mapping[str, str]] = {"modelType": "photogrammetry", "queue": "celery", "priority": "normal"}
-"""Defaults that the operator sets, and not the API server."""
-
-MANAGED_BY: Final = "reconstruction.dev/operator"
+FINISHED: Final = tuple(phase.value for phase in Phase if phase.finished)
+_DEFAULTS: Final = Spec()  # which the operator sets, and not the API server
 
 
 def label(key: tuple[str, str], *, everywhere: bool) -> str:
@@ -112,22 +113,22 @@ class Job:
     @property
     def model(self) -> str:
         """The model, by default photogrammetry."""
-        return str(self.spec.get("modelType") or SPEC_DEFAULTS["modelType"])
+        return str(self.spec.get("modelType") or _DEFAULTS.model_type)
 
     @property
     def queue(self) -> str:
         """The Celery queue without its priority."""
-        return str(self.spec.get("queue") or SPEC_DEFAULTS["queue"])
+        return str(self.spec.get("queue") or _DEFAULTS.queue)
 
     @property
     def priority(self) -> str:
         """The priority: low, normal or high."""
-        return str(self.spec.get("priority") or SPEC_DEFAULTS["priority"])
+        return str(self.spec.get("priority") or _DEFAULTS.priority)
 
     @property
     def full_queue(self) -> str:
         """The Celery queue with its priority, as metrics and messages name it."""
-        return self.queue if self.priority == "normal" else f"{self.queue}-{self.priority}"
+        return queue_name(self.queue, self.priority)
 
     @property
     def progress(self) -> Mapping[str, Any]:

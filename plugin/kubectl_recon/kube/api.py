@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Generator, Mapping
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -13,32 +13,36 @@ from urllib.parse import urlencode
 
 import urllib3
 from kubernetes.client import ApiClient
+from reconstruction_operator.kube import errors, parsing
+from reconstruction_operator.kube.access import ClusterAccess
+from reconstruction_operator.kube.errors import TooLargeError
+from reconstruction_operator.kube.pages import Pages
 from urllib3.exceptions import HTTPError, MaxRetryError
 
 from kubectl_recon import __version__
 from kubectl_recon.errors import ApiError, UnreachableError, api_error
-from kubectl_recon.kube.resources import FIELD_MANAGER
-
-PAGE: Final = 500
-"""Objects in one page of a list."""
 
 MERGE_PATCH: Final = "application/merge-patch+json"
 APPLY_PATCH: Final = "application/apply-patch+yaml"  # JSON is YAML
+_FIELD_MANAGER: Final = "kubectl-recon"  # under this name the API server records changes of this program
 _SAME_CLOCK_SECONDS: Final = 3.0  # the date of a response has whole seconds, and the response took some time
 _CONNECT_SECONDS: Final = 10.0
 _READ_SECONDS: Final = 60.0
 _READ_RETRIES: Final = 3  # of GET requests, and of requests that the server asked to repeat
+_CHUNK_BYTES: Final = 1 << 20
 
 
 class Api:
     """The API server of one connection. All methods raise ApiError and UnreachableError."""
 
-    def __init__(self, client: ApiClient) -> None:
-        self._client = client
-        self._pool: urllib3.PoolManager = client.rest_client.pool_manager
-        self.server = str(client.configuration.host)
+    def __init__(self, access: ClusterAccess) -> None:
+        self._access = access
+        self._pool: urllib3.PoolManager = ApiClient(access.configuration).rest_client.pool_manager
+        self.server = access.server
         self.clock_ahead_seconds = 0.0
         """How far this machine's clock is ahead of the API server's, by the last response; 0 if the difference is small."""
+        self.cut: dict[str, None] = {}
+        """The objects that are nested too deep to be read whole, by name."""
 
     def now(self) -> datetime:
         """Return the time of the API server's clock, to compare with times of objects."""
@@ -52,16 +56,27 @@ class Api:
         """Return a text: a log, or metrics through a proxy."""
         return self._request("GET", path, query, accept="*/*").decode(errors="replace")
 
-    def items(self, path: str, **query: str | int | None) -> tuple[list[dict[str, Any]], str]:
-        """List objects in pages; return all of them, and the resource version to watch from."""
+    def items(self, path: str, **query: str | None) -> list[dict[str, Any]]:
+        """List objects in pages, and return all of them."""
         found: list[dict[str, Any]] = []
-        page: dict[str, Any] = {}
-        more: str | None = None
-        while more is None or more:
-            page = self.get(path, limit=PAGE, **{"continue": more}, **query)
-            found += page.get("items") or []
-            more = page.get("metadata", {}).get("continue") or ""
-        return found, str(page.get("metadata", {}).get("resourceVersion", ""))
+        pages, failures = Pages(_given(query), self._report), 0
+        while not pages.complete:
+            try:
+                page = pages.take(self.read(path, pages.query, pages.max_bytes))
+            except errors.ApiError as error:
+                try:
+                    pages.failed(error)
+                except ApiError:
+                    raise
+                except errors.ApiError:
+                    failures += 1
+                    if failures > _READ_RETRIES and isinstance(error, UnreachableError):
+                        raise
+                    if failures > _READ_RETRIES:
+                        raise UnreachableError(f"{self.server}: {error.message}") from error
+            else:
+                found += (dict(parsing.mapping(item)) for item in page.items)
+        return found
 
     def post(self, path: str, body: Mapping[str, Any], **query: str | int | None) -> dict[str, Any]:
         """Create an object, and return it."""
@@ -77,26 +92,35 @@ class Api:
 
     def token(self) -> str | None:
         """Return the bearer token of the connection, refreshed if it has expired; None if it authenticates in another way."""
-        headers: dict[str, str] = {}
-        self._client.update_params_for_auth(headers, [], ["BearerToken"], "", "GET", None)
-        sent = {name.lower(): value for name, value in headers.items()}.get("authorization", "")
-        kind, _, found = sent.partition(" ")
-        return found if kind.lower() == "bearer" and found else None
+        kind, _, token = self._access.authorization().partition(" ")
+        return token if kind.lower() == "bearer" and token else None
 
-    @contextmanager
-    def lines(
-        self, path: str, *, read_seconds: float | None = None, **query: str | int | None
-    ) -> Iterator[Iterator[bytes]]:
-        """Yield the lines of a watch or a log as they arrive, until the server ends the response.
+    def read(self, path: str, query: Mapping[str, str], max_bytes: int) -> bytes:
+        """Return a response; raise TooLargeError if it has more bytes."""
+        text = bytearray()
+        with closing(self.chunks(path, query, _READ_SECONDS, compressed=True)) as chunks:
+            for chunk in chunks:
+                text += chunk
+                if len(text) > max_bytes:
+                    raise TooLargeError(max_bytes)
+        return bytes(text)
 
-        `read_seconds`: timeout of each read; None for none.
-        """
-        timeout = urllib3.Timeout(connect=_CONNECT_SECONDS, read=read_seconds)
-        response = self._send("GET", path, query, timeout=timeout, accept="*/*", preload_content=False)
+    def chunks(
+        self, path: str, query: Mapping[str, str | None], silence_seconds: float | None, *, compressed: bool = False
+    ) -> Generator[bytes, None, None]:
+        """Yield the pieces of a list, a watch or a log as they arrive, until the server ends the response or is silent."""
+        timeout = urllib3.Timeout(connect=_CONNECT_SECONDS, read=silence_seconds)
+        accept = "application/json" if compressed else "*/*"
+        response = self._send(
+            "GET", path, query, timeout=timeout, accept=accept, preload_content=False, compressed=compressed
+        )
         try:
+            self._compare_clocks(response.headers.get("Date"))
             if response.status >= HTTPStatus.BAD_REQUEST:
                 raise _refusal(response.status, response.read())
-            yield _lines(response, self.server)
+            yield from response.stream(_CHUNK_BYTES if compressed else None, decode_content=True)
+        except HTTPError as error:
+            raise UnreachableError(f"the connection to {self.server} was lost: {_cause(error)}") from error
         finally:
             response.close()
 
@@ -122,15 +146,16 @@ class Api:
         accept: str = "application/json",
         timeout: urllib3.Timeout | None = None,
         preload_content: bool = True,
+        compressed: bool = True,
     ) -> urllib3.BaseHTTPResponse:
         headers = {"Accept": accept, "User-Agent": f"kubectl-recon/{__version__}"}
-        if preload_content:  # the API server compresses above 128 KiB, a list of jobs to a tenth
+        if compressed:  # the API server compresses above 128 KiB, a list of jobs to a tenth
             headers["Accept-Encoding"] = "gzip"
-        # This also refreshes an expired token.
-        self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, None)
+        if authorization := self._access.authorization():
+            headers["Authorization"] = authorization
         if body is not None:
             headers["Content-Type"] = content_type
-        wanted = urlencode({name: value for name, value in query.items() if value is not None})
+        wanted = urlencode(_given(query))
         try:
             return self._pool.request(
                 method,
@@ -153,12 +178,17 @@ class Api:
 
     def _decoded(self, data: bytes) -> dict[str, Any]:
         try:
-            found: dict[str, Any] = json.loads(data)
+            found: dict[str, Any] = parsing.parse(data, self._report)
         except ValueError as error:
             raise UnreachableError(
                 f"{self.server} does not respond with JSON: is it a Kubernetes API server?"
             ) from error
         return found
+
+    def _report(self, name: str) -> None:
+        if name not in self.cut:
+            self.cut[name] = None
+            parsing.warn(name)
 
 
 def _retries(method: str) -> urllib3.Retry:
@@ -176,31 +206,20 @@ def _retries(method: str) -> urllib3.Retry:
     )
 
 
+def _given(query: Mapping[str, str | int | None]) -> dict[str, str]:
+    return {name: str(value) for name, value in query.items() if value is not None}
+
+
 def _writing(query: Mapping[str, str | int | None]) -> dict[str, str | int | None]:
-    return {"fieldManager": FIELD_MANAGER, **query}
+    return {"fieldManager": _FIELD_MANAGER, **query}
 
 
 def _refusal(status: int, data: bytes) -> ApiError:
     """Return the error with the server's own message, if there is one."""
-    try:
-        message = str(json.loads(data)["message"])
-    except (ValueError, KeyError, TypeError):
-        message = data.decode(errors="replace").strip() or f"HTTP status {status}"
-    return api_error(status, message)
+    refused = parsing.refusal(status, data)
+    return api_error(status, refused.message.strip() or f"HTTP status {status}", refused.continue_token)
 
 
 def _cause(error: HTTPError) -> str:
     cause: object = error.reason if isinstance(error, MaxRetryError) and error.reason is not None else error
     return str(cause)
-
-
-def _lines(response: urllib3.BaseHTTPResponse, server: str) -> Iterator[bytes]:
-    pending = b""
-    try:
-        for chunk in response.stream(amt=None, decode_content=True):
-            *whole, pending = (pending + chunk).split(b"\n")
-            yield from whole
-    except HTTPError as error:
-        raise UnreachableError(f"the connection to {server} was lost: {_cause(error)}") from error
-    if pending:
-        yield pending

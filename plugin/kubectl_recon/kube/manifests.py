@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import Any, Final
 
+from reconstruction_operator.api import identity
+
 from kubectl_recon.errors import UsageError
-from kubectl_recon.kube import resources
 
 UNKNOWN_PHOTOS: Final = "file:///photos/unknown"
 """The input of a restored job, which reads no photos."""
@@ -57,8 +58,8 @@ def manifest(
     if labels:
         metadata["labels"] = dict(labels)
     return {
-        "apiVersion": resources.API_VERSION,
-        "kind": resources.KIND,
+        "apiVersion": identity.API_VERSION,
+        "kind": identity.KIND,
         "metadata": metadata,
         "spec": dict(spec),
     }

@@ -8,15 +8,13 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
 
 from PIL import Image, ImageFilter, ImageStat, UnidentifiedImageError
+from reconstruction_operator.transfer.names import HEIC_SUFFIXES, RAW_SUFFIXES, is_junk
 
 from kubectl_recon.errors import UsageError
-
-HEIC_SUFFIXES: Final = (".heic", ".heif")
-RAW_SUFFIXES: Final = (".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raf", ".rw2")
 
 _FORMATS: Final = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF")
 _CELLS: Final = 512  # length of the longer side at which sharpness is measured
@@ -64,12 +62,6 @@ def find(paths: Sequence[str]) -> list[tuple[Path, str]]:
                 )
             found[name] = file
     return [(path, name) for name, path in sorted(found.items())]
-
-
-def is_mask(name: str) -> bool:
-    """Return whether the file is the mask of a photo: `IMG.mask.png`, or `IMG.png` in a folder `masks`."""
-    path = PurePosixPath(name.lower())
-    return path.name.endswith(".mask.png") or (path.suffix == ".png" and path.parent.name == "masks")
 
 
 def scan(files: Sequence[tuple[Path, str]], progress: Callable[[], None] = lambda: None) -> list[Photo]:
@@ -127,7 +119,8 @@ def _opens_heic() -> bool:
 def _files(folder: Path) -> Iterator[Path]:
     """Yield the files and links below a folder, except hidden ones and those of operating systems."""
     for path in folder.rglob("*"):
-        hidden = any(part.startswith((".", "__MACOSX")) for part in path.relative_to(folder).parts)
+        name = path.relative_to(folder)
+        hidden = is_junk(name.as_posix()) or any(part.startswith(".") for part in name.parts)
         if (path.is_file() or path.is_symlink()) and not hidden and path.name not in ("Thumbs.db", "desktop.ini"):
             yield path
 

@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import unquote, urlsplit
 
+from reconstruction_operator.contract.manifest import MANIFEST, Manifest, SealedFile
+from reconstruction_operator.transfer.objects.address import is_object
+from reconstruction_operator.transfer.objects.layout import POINTER, Pointer
+
 from kubectl_recon.errors import ReconError, UsageError
-from kubectl_recon.storage.buckets import Folder, OnBytes, failures, is_address, open_store
+from kubectl_recon.storage.buckets import Folder, OnBytes, failures, open_store
 
 if TYPE_CHECKING:
-    from kubectl_recon.storage.buckets import Store
+    from reconstruction_operator.transfer.objects.store import Store
 
-_MANIFEST: Final = "manifest.json"
-_POINTER: Final = "result.json"
 _PART: Final = ".part"
 _CHUNK_BYTES: Final = 1 << 20
 _RANGE_BYTES: Final = 8 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class ResultFile:
-    """A file of a result."""
-
-    name: str  # path below the result's folder
-    bytes: int
-    sha256: str
 
 
 class Source(Protocol):
@@ -49,8 +40,8 @@ class UnseenError(UsageError):
 
 def source(uri: str) -> Source:
     """Return the source of the result at an address. Raises UsageError for an address that this machine cannot read."""
-    if is_address(uri):
-        return _Bucket(Folder.parse(uri))
+    if is_object(uri):
+        return _Bucket(Folder.of(uri))
     parts = urlsplit(uri)
     if parts.scheme == "file":
         folder = Path(unquote(parts.path))
@@ -63,28 +54,26 @@ def source(uri: str) -> Source:
     raise UsageError(f"{uri}: this command reads results from s3://, gs://, az:// and file://")
 
 
-def files(place: Source) -> tuple[Source, list[ResultFile]]:
+def files(place: Source) -> tuple[Source, tuple[SealedFile, ...]]:
     """Return the files of the result, and their source: a pointer in the folder leads to the current result. Raises ReconError."""
     if isinstance(place, _Bucket) and (pointed := place.pointed()) is not None:
         place = pointed
-    try:
-        content: dict[str, Any] = json.loads(place.read(_MANIFEST))
-        found = [ResultFile(str(one["name"]), int(one["bytes"]), str(one["sha256"])) for one in content["files"]]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ReconError(f"the result's {_MANIFEST} cannot be read: {error!r}") from error
-    for one in found:
-        path = PurePosixPath(one.name)
-        if path.is_absolute() or ".." in path.parts:
-            raise ReconError(f"the result's {_MANIFEST} contains a file outside its folder: {one.name}")
-    return place, found
+    manifest = Manifest.parse(place.read(MANIFEST))
+    if manifest is None:
+        raise ReconError(f"the result's {MANIFEST} was not written by a worker")
+    for file in manifest.files:
+        path = PurePosixPath(file.name)
+        if path.is_absolute() or ".." in path.parts or not file.name.isprintable() or file.bytes < 0:
+            raise ReconError(f"the result's {MANIFEST} contains a file outside its folder, or none: {file.name!a}")
+    return place, manifest.files
 
 
-def is_there(target: Path, file: ResultFile) -> bool:
+def is_there(target: Path, file: SealedFile) -> bool:
     """Return whether the complete file is already there."""
     return target.is_file() and target.stat().st_size == file.bytes and _digest(target) == file.sha256
 
 
-def fetch(place: Source, file: ResultFile, target: Path, progress: OnBytes) -> None:
+def fetch(place: Source, file: SealedFile, target: Path, progress: OnBytes) -> None:
     """Download a file to `target`, and resume an interrupted download. Raises ReconError if the digest is wrong."""
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + _PART)
@@ -145,21 +134,20 @@ class _Bucket:
         """Return the folder that the pointer leads to; None without a pointer, as in a result's own folder."""
         import obstore  # noqa: PLC0415  # an optional extra
 
-        with failures(f"{self._folder}{_POINTER}"):
+        with failures(f"{self._folder}{POINTER}"):
             try:
-                content = bytes(obstore.get(self._store, self._folder.path(_POINTER)).bytes())
+                content = bytes(obstore.get(self._store, self._folder.below(POINTER)).bytes())
             except FileNotFoundError:
                 return None
-        try:
-            return _Bucket(self._folder.below(str(json.loads(content)["folder"])))
-        except (ValueError, KeyError, TypeError) as error:
-            raise ReconError(f"{self._folder}{_POINTER} was not written by a worker: {error!r}") from error
+        if (pointer := Pointer.parse(content)) is None:
+            raise ReconError(f"{self._folder}{POINTER} was not written by a worker")
+        return _Bucket(self._folder.folder(pointer.folder))
 
     def read(self, name: str) -> bytes:
         import obstore  # noqa: PLC0415  # as above
 
         with failures(f"{self._folder}{name}"):
-            return bytes(obstore.get(self._store, self._folder.path(name)).bytes())
+            return bytes(obstore.get(self._store, self._folder.below(name)).bytes())
 
     def chunks(self, name: str, begin: int, end: int) -> Iterator[bytes]:
         import obstore  # noqa: PLC0415  # as above
@@ -167,7 +155,7 @@ class _Bucket:
         with failures(f"{self._folder}{name}"):
             while begin < end:
                 until = min(end, begin + _RANGE_BYTES)
-                chunk = bytes(obstore.get_range(self._store, self._folder.path(name), start=begin, end=until))
+                chunk = bytes(obstore.get_range(self._store, self._folder.below(name), start=begin, end=until))
                 if not chunk:
                     return
                 begin += len(chunk)

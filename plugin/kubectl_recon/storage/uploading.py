@@ -15,7 +15,7 @@ from kubectl_recon.errors import UsageError
 from kubectl_recon.storage.buckets import Folder, OnBytes, failures, open_store
 
 if TYPE_CHECKING:
-    from kubectl_recon.storage.buckets import Store
+    from reconstruction_operator.transfer.objects.store import Store
 
 _AT_ONCE: Final = 4
 _SINGLE_BYTES: Final = 64 << 20  # larger files need several requests; of one request, the ETag is the file's digest
@@ -39,7 +39,7 @@ def upload(folder: Folder, files: Sequence[tuple[Path, str]], progress: OnBytes)
             )
         with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
             sent = list(
-                pool.map(lambda file: _send(store, folder.path(file[1]), file[0], there.get(file[1]), progress), files)
+                pool.map(lambda file: _send(store, folder.below(file[1]), file[0], there.get(file[1]), progress), files)
             )
     return sum(sent)
 

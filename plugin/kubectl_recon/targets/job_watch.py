@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final, Self
+from typing import Final, Self
+
+from reconstruction_operator.api import identity
+from reconstruction_operator.kube import paths
+from reconstruction_operator.kube.reflector import Change
 
 from kubectl_recon.jobs.events import JobEvent
 from kubectl_recon.jobs.job import Job
-from kubectl_recon.kube import resources
 from kubectl_recon.kube.connection import Connection
-from kubectl_recon.kube.watch import Change, Refusal, Watch
+from kubectl_recon.kube.watch import Seen, Watch
 
 _EVENTS_KEPT: Final = 50
 _EVENTS: Final = "events"
@@ -41,23 +44,24 @@ class JobWatch:
     jobs: dict[Key, Job] = field(default_factory=dict)
     events: list[JobEvent] = field(default_factory=list)
     events_refused: bool = False
-    _changes: queue.Queue[Change | Refusal] = field(default_factory=queue.Queue)
+    _changes: queue.Queue[Seen] = field(default_factory=queue.Queue)
     _watches: list[Watch] = field(default_factory=list)
-    _known_events: set[str] | None = None
+    _known_events: set[str] = field(default_factory=set)
+    _events_listed: bool = False
 
     def __enter__(self) -> Self:
         api = self.connection.api
         jobs = Watch(
             api,
-            resources.jobs(self.namespace),
+            paths.jobs(self.namespace),
             self._changes,
             labelSelector=self.selector,
             fieldSelector=self.field_selector,
         )
         self._watches.append(jobs)
         if self.with_events:
-            about = f"involvedObject.kind={resources.KIND}"
-            path = resources.core(self.namespace, "events")
+            about = f"involvedObject.kind={identity.KIND}"
+            path = paths.core(self.namespace, "events")
             self._watches.append(Watch(api, path, self._changes, source=_EVENTS, fieldSelector=about))
         for watch in self._watches:
             watch.start()
@@ -72,34 +76,28 @@ class JobWatch:
         deadline = time.monotonic() + within_seconds
         while True:
             try:
-                change = self._changes.get(timeout=max(0.0, deadline - time.monotonic()))
+                seen = self._changes.get(timeout=max(0.0, deadline - time.monotonic()))
             except queue.Empty:
                 return
             deadline = 0.0  # yield what has arrived, without further waiting
-            if isinstance(change, Refusal):
-                if change.source != _EVENTS:
-                    raise change.error
+            if seen.error is not None:
+                if seen.source != _EVENTS:
+                    raise seen.error
                 self.events_refused = True
-            elif change.source == _EVENTS:
-                yield from self._take_events(change)
+            elif seen.source == _EVENTS:
+                yield from self._take_event(seen.change)
             else:
-                yield from self._take_jobs(change)
+                yield from self._take_change(seen.change)
 
-    def _take_jobs(self, change: Change) -> Iterator[Update]:
-        if change.listed is not None:
-            listed = {job.key: job for job in map(Job, change.listed)}
-            for deleted in self.jobs.keys() - listed.keys():
-                yield Update(before=self.jobs.pop(deleted))
-            for job in listed.values():
-                yield from self._take_job(job)
+    def _take_change(self, change: Change) -> Iterator[Update]:
+        if change.key is None:
             yield Update()  # the list is complete
-            return
-        job = Job(change.body)
-        if change.deleted:
-            if known := self.jobs.pop(job.key, None):
-                yield Update(before=known)
+        elif not change.deleted and change.body is not None:
+            yield from self._take_job(Job(change.body))
         else:
-            yield from self._take_job(job)
+            name = change.key.namespace, change.key.name
+            if name in self.jobs and self.jobs[name].uid == change.key.uid:
+                yield Update(before=self.jobs.pop(name))
 
     def _take_job(self, job: Job) -> Iterator[Update]:
         before = self.jobs.get(job.key)
@@ -109,19 +107,12 @@ class JobWatch:
             self.jobs[job.key] = job
             yield Update(before=before, now=job)
 
-    def _take_events(self, change: Change) -> Iterator[Update]:
-        if self._known_events is None:  # the first list has earlier Events
-            self._known_events = {_uid(body) for body in change.listed or ()}
-            return
-        for body in change.listed if change.listed is not None else (change.body,):
-            if change.deleted or _uid(body) in self._known_events:
-                continue
-            self._known_events.add(_uid(body))
-            found = JobEvent.of(body)
-            if found.job in self.jobs:
-                self.events = [*self.events, found][-_EVENTS_KEPT:]
-                yield Update(event=found)
-
-
-def _uid(body: Mapping[str, Any]) -> str:
-    return str(body["metadata"]["uid"])
+    def _take_event(self, change: Change) -> Iterator[Update]:
+        if change.key is None:
+            self._events_listed = True  # the first list had earlier Events
+        elif not change.deleted and change.body is not None and change.key.uid not in self._known_events:
+            self._known_events.add(change.key.uid)
+            event = JobEvent.of(change.body)
+            if self._events_listed and event.job in self.jobs:
+                self.events = [*self.events, event][-_EVENTS_KEPT:]
+                yield Update(event=event)

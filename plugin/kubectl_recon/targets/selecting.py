@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from reconstruction_operator.kube import paths
+
 from kubectl_recon.errors import NotFoundError, UsageError
 from kubectl_recon.jobs.job import Job
-from kubectl_recon.kube import resources
 from kubectl_recon.kube.connection import Connection
 
 LATEST: Final = "@latest"
@@ -61,7 +62,7 @@ def select(connection: Connection, selection: Selection) -> list[Job]:
     names = list(dict.fromkeys(map(bare, selection.names)))
     found = []
     if LATEST in names or not names:
-        bodies, _ = api.items(resources.jobs(namespace), labelSelector=selection.selector)
+        bodies = api.items(paths.jobs(namespace), labelSelector=selection.selector)
         every = [Job(body) for body in bodies]
         if not names:
             return every
@@ -82,7 +83,7 @@ def one(connection: Connection, name: str) -> Job:
 def read(connection: Connection, name: str) -> Job:
     """Return the job of that name, which must not be `@latest`."""
     try:
-        return Job(connection.api.get(resources.job(connection.namespace, name)))
+        return Job(connection.api.get(paths.job(connection.namespace, name)))
     except NotFoundError as error:
         if "could not find the requested resource" in str(error):
             raise NotFoundError(

@@ -11,6 +11,7 @@ from packaging.utils import canonicalize_name
 from scripts.checks.installed import pins
 from tests.support.paths import CHECKOUT
 
+PACKAGE = "reconstruction_operator"
 # Imports every module of the given packages while the given top-level names cannot be imported.
 PROGRAM = """
 import importlib, json, pkgutil, sys
@@ -37,7 +38,7 @@ print(len(seen))
 
 def modules_beyond(allowed: set[str]) -> list[str]:
     """Top-level modules of all installed distributions except the allowed ones and the project."""
-    allowed = allowed | {"reconstruction-operator"}
+    allowed = allowed | {"reconstruction-operator", "reconstruction-gallery"}
     return sorted(
         module
         for module, distributions in packages_distributions().items()
@@ -59,15 +60,21 @@ def imported(blocked: list[str], *roots: str) -> subprocess.CompletedProcess[str
     ("lock", "missing", "roots"),
     [
         pytest.param(
+            "gallery.txt",
+            {"celery", "kombu", "redis", "kopf", "PIL", "pytest"},
+            ["reconstruction_gallery"],
+            id="gallery",
+        ),
+        pytest.param(
             "operator.txt",
             {"pycolmap", "cv2", "numpy", "PIL", "trimesh", "pytest"},
-            ["cli", "controller", "services", "planning", "telemetry", "api"],
+            [f"{PACKAGE}.{name}" for name in ("cli", "controller", "kube", "services", "planning", "telemetry", "api")],
             id="operator",
         ),
         pytest.param(
             "worker.txt",
             {"kopf", "kubernetes", "aiohttp", "yaml", "pytest"},
-            ["celery_app", "tasks", "services", "models", "telemetry"],
+            [f"{PACKAGE}.{name}" for name in ("celery_app", "tasks", "services", "models", "telemetry")],
             id="worker",
         ),
     ],
@@ -75,9 +82,14 @@ def imported(blocked: list[str], *roots: str) -> subprocess.CompletedProcess[str
 def test_every_module_imports_with_the_packages_of_its_image(lock: str, missing: set[str], roots: list[str]) -> None:
     blocked = modules_beyond({*pins(CHECKOUT / "requirements" / lock)})
     assert missing <= set(blocked)
-    done = imported(blocked, *(f"reconstruction_operator.{root}" for root in roots))
+    done = imported(blocked, *roots)
     assert (done.returncode, done.stderr) == (0, "")
     assert int(done.stdout) > len(roots)
+
+
+def test_the_plugin_imports_without_the_packages_of_operator_and_workers() -> None:
+    done = imported(["celery", "kombu", "redis", "kopf", "aiohttp", "cv2", "psutil", "jsonschema"], "kubectl_recon")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_worker_without_the_photogrammetry_extra_lacks_only_that_model() -> None:

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from reconstruction_operator.controller.kube import client
-from reconstruction_operator.controller.kube.client import Api
+from reconstruction_operator.kube import access
+from reconstruction_operator.kube.client import Api
 
 from devcluster import Cluster
 from devcluster.harness.jobs import Jobs
@@ -36,8 +36,8 @@ def kubeconfig(jobs: Jobs, cluster: Cluster) -> Path:
 async def api(kubeconfig: Path) -> AsyncIterator[Api]:
     """The API server, for the operator's account."""
 
-    async def connect() -> client.ClusterAccess:
-        return await client.find_cluster({**os.environ, "KUBECONFIG": str(kubeconfig)})
+    async def connect() -> access.ClusterAccess:
+        return access.find_cluster({**os.environ, "KUBECONFIG": str(kubeconfig)})
 
     connected = Api(await connect(), connect)
     yield connected

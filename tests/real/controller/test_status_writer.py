@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Failure, Phase, Progress, Status
-from reconstruction_operator.controller.kube import bodies, listing, objects
-from reconstruction_operator.controller.kube import client as kubernetes_client
+from reconstruction_operator.controller.kube import listing
 from reconstruction_operator.controller.kube.cache import Cache
-from reconstruction_operator.controller.kube.client import Api, ApiError
 from reconstruction_operator.controller.writes.event_recorder import EventRecorder
 from reconstruction_operator.controller.writes.status_writer import StatusWriter
 from reconstruction_operator.controller.writes.write_queue import WriteQueue
+from reconstruction_operator.kube import access, parsing, paths
+from reconstruction_operator.kube.client import Api
+from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.planning.types import Event, Job
 
 from devcluster.harness.jobs import Jobs
@@ -176,7 +177,7 @@ async def test_each_event_keeps_its_reason(desk: Desk, api: Api) -> None:
 
 
 async def test_a_list_is_paged_and_complete(desk: Desk, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reconstruction_operator.controller.kube.answers.PAGE", 3)
+    monkeypatch.setattr("reconstruction_operator.kube.pages.PAGE", 3)
     names = {desk.jobs.create() for _ in range(8)}
 
     found = await listing.list_jobs(api, [desk.jobs.namespace])
@@ -190,34 +191,35 @@ async def test_a_list_is_paged_and_complete(desk: Desk, api: Api, monkeypatch: p
 async def test_unfinished_jobs_are_listed_without_the_finished_ones(desk: Desk, api: Api) -> None:
     lives, over = desk.load(desk.jobs.create()), desk.load(desk.jobs.create())
     await desk.write(over, replace(RUNNING, phase=Phase.SUCCEEDED, completion_time=NOON))
-    path = objects.collection_path(desk.jobs.namespace)
+    path = paths.jobs(desk.jobs.namespace)
 
     found = [page async for page in listing.pages(api, path, fieldSelector=listing.UNFINISHED)]
 
-    assert [bodies.head(item) for page in found for item in page.items] == [bodies.Head(lives.key, lives.version)]
+    assert [parsing.head(item) for page in found for item in page.items] == [parsing.Head(lives.key, lives.version)]
 
 
 async def test_a_rejected_request_reports_the_servers_reason_and_message(api: Api, desk: Desk) -> None:
     with pytest.raises(ApiError) as refused:
-        await api.get(objects.path(JobKey(desk.jobs.namespace, "unknown", "uid")))
+        await api.get(paths.of(JobKey(desk.jobs.namespace, "unknown", "uid")))
 
     assert (refused.value.status, refused.value.reason) == (404, "NotFound")
     assert "unknown" in refused.value.message
 
 
 async def test_rejected_credentials_are_read_again(kubeconfig: Path) -> None:
-    good = await kubernetes_client.find_cluster({"KUBECONFIG": str(kubeconfig), "HOME": "/nonexistent"})
-    stale = await kubernetes_client.find_cluster({"KUBECONFIG": str(kubeconfig), "HOME": "/nonexistent"})
+    good = access.find_cluster({"KUBECONFIG": str(kubeconfig), "HOME": "/nonexistent"})
+    stale = access.find_cluster({"KUBECONFIG": str(kubeconfig), "HOME": "/nonexistent"})
     stale.configuration.api_key["BearerToken"] = "Bearer expired"
+    stale.configuration.refresh_api_key_hook = None  # which would restore the token of the file
 
-    async def reconnect() -> kubernetes_client.ClusterAccess:
+    async def reconnect() -> access.ClusterAccess:
         return good
 
     client = Api(stale, reconnect)
     try:
         with pytest.raises(ApiError) as refused:
-            await client.get(objects.GROUP_PATH)
-        again = await client.get(objects.GROUP_PATH)
+            await client.get(paths.GROUP_PATH)
+        again = await client.get(paths.GROUP_PATH)
     finally:
         await client.close()
 

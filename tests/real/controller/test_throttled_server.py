@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from reconstruction_operator.api.status import Phase, Progress, Status
 from reconstruction_operator.controller.kube.cache import Cache
-from reconstruction_operator.controller.kube.client import Api, ApiError
 from reconstruction_operator.controller.writes.status_writer import StatusWriter
 from reconstruction_operator.controller.writes.write_queue import WriteQueue
+from reconstruction_operator.kube.client import Api
+from reconstruction_operator.kube.errors import ApiError
 
 from devcluster import Cluster
 from devcluster.harness.jobs import Jobs

@@ -1,4 +1,4 @@
-"""Hostile objects of a tenant, stored before the policy on parameters existed: other jobs are unaffected."""
+"""Hostile objects of a tenant, which no policy rejects or which are older than the policies: nobody else is affected."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from devcluster import Cluster, wait_until
+from devcluster.harness.gallery import start_gallery
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.manifests import manifest
 from devcluster.harness.system import System
 from tests.support.paths import CHECKOUT
+from tests.support.plugin import Program
 from tests.support.systems import QUICK, SharedSystems
 
 Store = Callable[[str, str], None]
@@ -85,3 +87,49 @@ def test_an_operator_starts_beside_deeply_nested_objects(store: Store, jobs: Job
     jobs.create("beside", modelType="placeholder")
     assert jobs.wait_finished("beside")["status"]["phase"] == "Succeeded"
     assert failure_of(jobs, "lists").startswith("INVALID_SPEC: ")
+
+
+@pytest.fixture
+def hostile(jobs: Jobs, tmp_path: Path) -> Iterator[str]:
+    """The name of a job whose managed fields, which no policy checks, are as deep as the API server stores them."""
+    body = manifest("hostile", namespace=jobs.namespace, modelType="placeholder")
+    entry = {"manager": "x", "operation": "Update", "apiVersion": body["apiVersion"], "fieldsType": "FieldsV1"}
+    body["metadata"] |= {"managedFields": [{**entry, "fieldsV1": "FIELDS"}]}
+    levels = 9_900
+    file = tmp_path / "hostile.json"
+    file.write_text(json.dumps(body).replace('"FIELDS"', '{"f:a":' * levels + "{}" + "}" * levels))
+    jobs.kubectl("create", "--validate=false", "-f", str(file))
+    yield "hostile"
+    jobs.kubectl("delete", "recon", "hostile", "--ignore-not-found")
+
+
+def test_a_gallery_serves_all_jobs_beside_deep_managed_fields(hostile: str, jobs: Jobs) -> None:
+    gallery = start_gallery(jobs.system)  # whose first list contains the job
+    token = jobs.system.cluster.api.token
+
+    def names() -> set[str]:
+        rows = gallery.request("GET", f"/api/namespaces/{jobs.namespace}/jobs", token=token).json["jobs"]
+        return {row["name"] for row in rows}
+
+    assert names() == {hostile}
+    jobs.kubectl("label", "recon", hostile, "touched=true")  # an event of the watch
+    jobs.create("beside")
+
+    wait_until(lambda: names() == {hostile, "beside"}, "both jobs in the gallery", timeout_seconds=60.0, seen=names)
+    assert gallery.request("GET", "/healthz").status == 200
+    assert f"{jobs.namespace}/{hostile} is nested more than" in gallery.process.log.read_text()
+
+
+def test_the_plugin_names_deep_managed_fields_and_serves_all_jobs(hostile: str, jobs: Jobs) -> None:
+    recon = Program(jobs.system.cluster.kubeconfig, jobs.namespace)
+    jobs.create("beside")
+    jobs.wait_finished("beside")
+
+    listed = recon("list", "-A")
+    assert {line.split()[1] for line in listed.stdout.splitlines()[1:]} == {hostile, "beside"}
+    assert f"{jobs.namespace}/{hostile} is nested more than" in listed.stderr
+
+    checks = {check["name"]: check for check in json.loads(recon("doctor", "-o", "json").stdout)["checks"]}
+    assert (checks["Objects"]["state"], f"{jobs.namespace}/{hostile}" in checks["Objects"]["text"]) == ("bad", True)
+    assert recon("wait", "--for=succeeded", "beside").returncode == 0
+    assert recon("watch", hostile, "--timeout=60s").returncode == 0

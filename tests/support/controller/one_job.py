@@ -17,7 +17,6 @@ from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.controller.kube.cache import Cache
-from reconstruction_operator.controller.kube.client import ApiError
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop.actor import Actor
 from reconstruction_operator.controller.redis_view.connection import RedisConnection
@@ -25,6 +24,7 @@ from reconstruction_operator.controller.redis_view.messages import SentMessages
 from reconstruction_operator.controller.redis_view.observer import Observer
 from reconstruction_operator.controller.writes.status_writer import DOES_NOT_FIT, StatusWriter
 from reconstruction_operator.controller.writes.write_queue import WriteQueue
+from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.planning.installations import management
 from reconstruction_operator.state import calls, worker_calls
 from reconstruction_operator.state.scripts import script

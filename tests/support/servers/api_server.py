@@ -9,13 +9,14 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from aiohttp import test_utils, web
-from kubernetes.aio.client import Configuration
+from kubernetes.client.configuration import Configuration
 from reconstruction_operator.api.identity import GROUP, KIND, PLURAL, VERSION
-from reconstruction_operator.controller.kube import objects
-from reconstruction_operator.controller.kube.client import Api, ClusterAccess
 from reconstruction_operator.controller.kube.listing import UNFINISHED
+from reconstruction_operator.kube import paths
+from reconstruction_operator.kube.access import ClusterAccess
+from reconstruction_operator.kube.client import Api
 
-PATH: Final = objects.collection_path(None)
+PATH: Final = paths.jobs(None)
 PAGE: Final = 2
 _VERBS: Final = ["get", "list", "watch", "patch"]
 _DISCOVERY: Final = {
@@ -86,7 +87,7 @@ class ApiServer:
         app.router.add_get("/{path:.*}", self._answer)
         async with test_utils.TestServer(app) as server:
             self.url = str(server.make_url("")).rstrip("/")
-            api = Api(ClusterAccess(self.url, None, Configuration()))  # type: ignore[arg-type]  # no TLS
+            api = Api(ClusterAccess(self.url, Configuration()))
             yield api
             await api.close()
             self._ended.set()

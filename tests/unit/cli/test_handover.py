@@ -9,8 +9,8 @@ from typing import Any, cast
 import pytest
 from reconstruction_operator.cli import main
 from reconstruction_operator.cli.handover import NoOperatorError, handover
-from reconstruction_operator.controller.kube.client import ApiError
 from reconstruction_operator.controller.writes.status_writer import DOES_NOT_FIT
+from reconstruction_operator.kube.errors import ApiError
 
 GIVER, TAKER = "a/operator", "b/operator"
 HELD = {"spec": {"holderIdentity": "pod"}}

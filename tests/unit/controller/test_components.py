@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from reconstruction_operator.controller import components
 from reconstruction_operator.controller.components import Operator
-from reconstruction_operator.controller.kube.client import Api
 from reconstruction_operator.controller.kube.installation import Installation
+from reconstruction_operator.kube.client import Api
 from reconstruction_operator.planning.quotas import Quotas
 from reconstruction_operator.planning.scheduling import DispatchWindow
 

@@ -92,6 +92,7 @@ def test_every_violation_in_lock_files_is_reported(tmp_path: Path) -> None:
         "dev.txt: not an exact pin with hashes: loose>=1",
         "dev.txt: not an exact pin with hashes: --index-url https://mirror",
         "dev.txt: an address or an option of pip: --index-url https://mirror",
+        "gallery.txt: this image must not contain redis",
         "operator.txt: numpy==2.0 is not pinned in dev.txt",
         "operator.txt: this image must not contain numpy",
         "worker.txt: kopf==1.0 is not pinned in dev.txt",

@@ -1,10 +1,9 @@
-"""Kubernetes: reads jobs into the cache, and holds the Lease. In reading order:
+"""Kubernetes: reads jobs into the cache, and holds the Lease, by the client and the parser of `reconstruction_operator.kube`. In reading order:
 
 | module | task |
 |---|---|
-| `client`, `answers` | requests to the API server, and its responses, bounded in size |
 | `objects`, `bodies` | JSON of jobs, decoded to `planning`'s Job |
-| `listing`, `watch`, `feed` | lists, kopf's watch, and what the cache gets from both |
+| `listing`, `watch`, `answers`, `feed` | lists, kopf's watch, and what the cache gets from both |
 | `cache`, `counts`, `work_queue` | the newest version of every job, their numbers, and the jobs to reconcile |
 | `lease` | leader election, which also writes the Lease |
 | `installation` | this installation: its id, its Lease and its namespaces |

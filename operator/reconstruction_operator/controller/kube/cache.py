@@ -16,6 +16,7 @@ from reconstruction_operator.api.status import Status
 from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.controller.kube.counts import IN_FLIGHT, Counts
 from reconstruction_operator.controller.kube.work_queue import Timers, Turn, WorkQueue
+from reconstruction_operator.kube import parsing
 from reconstruction_operator.planning.rules import finished
 from reconstruction_operator.planning.types import Job, Management
 
@@ -102,8 +103,8 @@ class Cache:
 
         `known`: the job in the body, if the caller has it.
         """
-        key = objects.key_of(body)
-        if key is None or not self.wants(key, objects.version_of(body)):
+        key = parsing.key_of(body)
+        if key is None or not self.wants(key, parsing.version_of(body)):
             return None
         self.store(known or objects.job_of(body, key))
         return key

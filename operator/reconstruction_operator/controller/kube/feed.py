@@ -12,16 +12,18 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
 import aiohttp
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
-from reconstruction_operator.controller.kube import answers, bodies, listing, objects
+from reconstruction_operator.controller.kube import answers, bodies, listing
 from reconstruction_operator.controller.kube.cache import Cache
-from reconstruction_operator.controller.kube.client import Api, ApiError
+from reconstruction_operator.kube import parsing, paths
+from reconstruction_operator.kube.client import Api
+from reconstruction_operator.kube.errors import ApiError
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +47,7 @@ class Feed:
         self._api = api
         self._completed = completed
         self._cache = cache
-        self._paths = [objects.collection_path(namespace) for namespace in namespaces or (None,)]
+        self._paths = [paths.jobs(namespace) for namespace in namespaces or (None,)]
         self._listing: dict[str, asyncio.Task[int]] = {}  # lists in progress, by path
         self._unlisted = set(self._paths)
         self._incomplete = set(self._paths)
@@ -98,19 +100,19 @@ class Feed:
         self._wanted.update(dict.fromkeys(self._paths))
         self._asked.set()
 
-    def take(self, body: bodies.Encoded | Mapping[str, Any]) -> None:
+    def take(self, body: parsing.Encoded) -> None:
         """Store an object in the cache, if it is newer."""
-        head = bodies.head(body)
+        head = parsing.head(body)
         if head is not None and self._cache.wants(head.key, head.version):
             self._cache.store(bodies.job(body, head))
 
     def take_event(self, line: bytes) -> int:
         """Apply the event in a line of a watch to the cache. Return its version, or 0 if kopf must handle the line."""
         try:
-            kind, body = bodies.event(line)
+            kind, body = parsing.event(line, bodies.report)
         except ValueError:
             return 0
-        head = bodies.head(body) if kind in (*_CHANGES, "DELETED") else None
+        head = parsing.head(body) if kind in (*_CHANGES, "DELETED") else None
         if head is None:
             return 0
         if kind == "DELETED":

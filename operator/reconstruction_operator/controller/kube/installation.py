@@ -13,8 +13,9 @@ from typing import Final
 from reconstruction_operator.api.identity import GROUP, PLURAL
 from reconstruction_operator.api.status import InstallationMark
 from reconstruction_operator.contract.records import Record
-from reconstruction_operator.controller.kube import objects
-from reconstruction_operator.controller.kube.client import Api, ApiError
+from reconstruction_operator.kube import paths
+from reconstruction_operator.kube.client import Api
+from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.planning.types import Job
 
 _log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ async def wait_for_resource(api: Api, *, patience_seconds: float = _PATIENCE_SEC
     warned = False
     while True:
         try:
-            served = await api.get(objects.GROUP_PATH)
+            served = await api.get(paths.GROUP_PATH)
         except ApiError as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 log = _log.debug if warned else _log.warning

@@ -19,8 +19,9 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from reconstruction_operator.controller.kube import objects
-from reconstruction_operator.controller.kube.client import Api, ApiError
 from reconstruction_operator.controller.kube.objects import EventSubject
+from reconstruction_operator.kube.client import Api
+from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)

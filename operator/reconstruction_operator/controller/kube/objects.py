@@ -1,4 +1,4 @@
-"""Objects: the paths of ReconstructionJobs in the API server, and their bodies decoded to `planning`'s Job."""
+"""Objects: parsed ReconstructionJobs, decoded to `planning`'s Job."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any, Final, Self
 
 from reconstruction_operator import config
 from reconstruction_operator.api import codec
-from reconstruction_operator.api.identity import GROUP, KIND, PLURAL, VERSION, JobKey
+from reconstruction_operator.api.identity import GROUP, KIND, VERSION, JobKey
 from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.api.status import Condition, Failure, InstallationMark, Phase, Status
+from reconstruction_operator.kube import parsing
 from reconstruction_operator.planning import validation
 from reconstruction_operator.planning.types import Job
 
-GROUP_PATH: Final = f"/apis/{GROUP}/{VERSION}"
 _MANAGER_LIMIT: Final = 128  # characters; the API's own limit
 _SHARED: Final = 1_000  # parts of compact jobs that are kept to be shared
 _SHARED_CONDITIONS: Final = 4_096  # a dozen for each second in which jobs were applied
@@ -43,37 +43,6 @@ class EventSubject:
         return f"{self.kind} {self.namespace}/{self.name}"
 
 
-def collection_path(namespace: str | None) -> str:
-    """Return the path of all jobs of a namespace, or of all namespaces."""
-    return f"{GROUP_PATH}/{PLURAL}" if namespace is None else f"{GROUP_PATH}/namespaces/{namespace}/{PLURAL}"
-
-
-def path(key: JobKey) -> str:
-    """Return the path of one job."""
-    return f"{collection_path(key.namespace)}/{key.name}"
-
-
-def key_of(body: Mapping[str, Any]) -> JobKey | None:
-    """Return the key of a body; None if it lacks a field that every stored object has."""
-    metadata = body.get("metadata")
-    if not isinstance(metadata, Mapping):
-        return None
-    namespace, name, uid = (metadata.get(part) for part in ("namespace", "name", "uid"))
-    if isinstance(namespace, str) and isinstance(name, str) and isinstance(uid, str):
-        return JobKey(namespace, name, uid)
-    return None
-
-
-def version_of(body: Mapping[str, Any]) -> int:
-    """Return the resource version as a number, 0 if it is not a number. Larger is newer (guaranteed by the API since 1.35, true before)."""
-    return number_of(str(body.get("metadata", {}).get("resourceVersion", "")))
-
-
-def number_of(resource_version: str) -> int:
-    """Return the resource version as a number, 0 if it is not a number."""
-    return int(resource_version) if resource_version.isascii() and resource_version.isdigit() else 0
-
-
 def job_of(body: Mapping[str, Any], key: JobKey) -> Job:
     """Decode the job of a body, compact if it is finished. A malformed field gets its default, so no object stops the loop."""
     metadata = body.get("metadata", {})
@@ -90,7 +59,7 @@ def job_of(body: Mapping[str, Any], key: JobKey) -> Job:
             created=_time(metadata.get("creationTimestamp")),
             spec=spec,
             status=status,
-            version=version_of(body),
+            version=parsing.version_of(body),
             deleting=bool(metadata.get("deletionTimestamp")),
             problems=problems,
             cancel_by=_cancel_by(metadata, spec, status),
@@ -108,7 +77,7 @@ def written(job: Job, body: Mapping[str, Any], status: Status, encoded: Mapping[
         return None
     if status.phase is not None and status.phase.finished and status.observed_generation < job.generation:
         return None
-    return compact(replace(job, status=status, version=version_of(body)))
+    return compact(replace(job, status=status, version=parsing.version_of(body)))
 
 
 def compact(job: Job) -> Job:

@@ -19,8 +19,10 @@ import kopf
 
 from reconstruction_operator.api.identity import GROUP, PLURAL, VERSION
 from reconstruction_operator.controller.kube import answers
-from reconstruction_operator.controller.kube.client import ClusterAccess, find_cluster
 from reconstruction_operator.controller.kube.feed import Feed
+from reconstruction_operator.kube import pages
+from reconstruction_operator.kube.access import ClusterAccess
+from reconstruction_operator.kube.client import find_cluster
 
 # The server then ends the watch and kopf begins the next one, which bounds the age of the last response
 _WATCH_SECONDS: Final = 60.0
@@ -111,7 +113,7 @@ async def watch(
         await cleanup()
 
     async def login(**_: Any) -> kopf.AiohttpSession:
-        return await _session(await find_cluster(), age, feed)
+        return _session(await find_cluster(), age, feed)
 
     async def event(**_: Any) -> None:
         """Do nothing: the feed has applied the event."""
@@ -139,7 +141,7 @@ def _configure(settings: kopf.OperatorSettings) -> None:
     settings.peering.standalone = True
     settings.persistence.diffbase_storage = _NoDiffs()
     settings.queueing.idle_timeout = 0.1
-    settings.watching.chunk_size = answers.PAGE  # a list request has a limit; the feed chooses it
+    settings.watching.chunk_size = pages.PAGE  # a list request has a limit; the feed chooses it
     settings.watching.server_timeout = int(_WATCH_SECONDS)
     settings.watching.inactivity_timeout = _INACTIVITY_SECONDS
     settings.networking.connect_timeout = _CONNECT_SECONDS
@@ -148,12 +150,12 @@ def _configure(settings: kopf.OperatorSettings) -> None:
     settings.process.ultimate_exiting_timeout = _EXIT_SECONDS
 
 
-async def _session(access: ClusterAccess, age: WatchAge, feed: Feed) -> kopf.AiohttpSession:
+def _session(access: ClusterAccess, age: WatchAge, feed: Feed) -> kopf.AiohttpSession:
     # Our own session, with the credentials of all our requests. kopf closes it, and requests another when the server rejects
     # its token.
     session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(ssl=access.ssl_context, limit=0),
-        headers=await access.headers(),
+        connector=aiohttp.TCPConnector(ssl=access.ssl_context(), limit=0),
+        headers={"Authorization": authorization} if (authorization := access.authorization()) else {},
         trace_configs=[age.tracing()],
         response_class=answers.Answer,
         middlewares=[feed],

@@ -22,8 +22,9 @@ from reconstruction_operator.broker.backlog import Backlog, BacklogReader, Found
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.controller import transition_log
-from reconstruction_operator.controller.kube import objects
-from reconstruction_operator.controller.kube.client import Api, ApiError
+from reconstruction_operator.kube import parsing, paths
+from reconstruction_operator.kube.client import Api
+from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.planning import actions as planned
 from reconstruction_operator.planning.types import Job
 from reconstruction_operator.state import calls, errors, operator_calls
@@ -102,12 +103,12 @@ class Actor:
     async def _confirm_expiry(self, actions: JobActions, results: ActResults) -> None:
         """Read each object again before its files are deleted (as for batch/v1): its time to live may just have been edited."""
         try:
-            body = await self.api.get(objects.path(actions.key))
+            body = await self.api.get(paths.of(actions.key))
         except ApiError as error:
             results.failed[actions.key] = f"the object could not be read: {error}"
             return
         expected = (actions.key, actions.job.version if actions.job else 0)
-        if (objects.key_of(body), objects.version_of(body)) != expected:
+        if (parsing.key_of(body), parsing.version_of(body)) != expected:
             results.failed[actions.key] = "the object has changed"
 
     async def _take_back(self, batch: Sequence[JobActions]) -> None:
@@ -194,7 +195,7 @@ class Actor:
         preconditions = {"uid": key.uid, "resourceVersion": str(version)}
         options = {"preconditions": preconditions, "propagationPolicy": "Background"}
         try:
-            await self.api.request("DELETE", objects.path(key), body=options)
+            await self.api.request("DELETE", paths.of(key), body=options)
         except ApiError as error:
             gone = error.status == HTTPStatus.NOT_FOUND
             metrics.API_WRITES.labels("delete", "gone" if gone else "refused").inc()

@@ -19,13 +19,14 @@ from reconstruction_operator import config
 from reconstruction_operator.api.identity import JobKey, TaskId
 from reconstruction_operator.controller.kube import listing
 from reconstruction_operator.controller.kube.cache import Cache
-from reconstruction_operator.controller.kube.client import Api, ApiError
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.kube.lease import LeaderElection
 from reconstruction_operator.controller.loop.brake import Brake
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.redis_view.resync import LOST_DATA, PERIOD
 from reconstruction_operator.controller.redis_view.view import RedisView
+from reconstruction_operator.kube.client import Api
+from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.planning.types import Job
 from reconstruction_operator.state import calls, errors, operator_calls, reads
 from reconstruction_operator.telemetry import metrics

@@ -12,8 +12,9 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from reconstruction_operator.api.identity import MANAGER, JobKey
-from reconstruction_operator.controller.kube.client import UNCHECKED, ApiError, SupportsRequest
 from reconstruction_operator.controller.kube.objects import EventSubject, micro_time
+from reconstruction_operator.kube.client import UNCHECKED, SupportsRequest
+from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.planning.types import Event
 from reconstruction_operator.telemetry import metrics
 

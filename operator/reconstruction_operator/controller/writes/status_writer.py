@@ -29,10 +29,12 @@ from reconstruction_operator.api.status import Status
 from reconstruction_operator.controller import instruments, transition_log
 from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.controller.kube.cache import Cache
-from reconstruction_operator.controller.kube.client import JSON_PATCH, UNCHECKED, ApiError, SupportsRequest
 from reconstruction_operator.controller.kube.lease import LeaderElection
 from reconstruction_operator.controller.writes.event_recorder import EventRecorder
 from reconstruction_operator.controller.writes.write_queue import PendingWrite, Urgency, WriteQueue, urgency_of
+from reconstruction_operator.kube import paths
+from reconstruction_operator.kube.client import JSON_PATCH, UNCHECKED, SupportsRequest
+from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.planning.types import Event, Job
 from reconstruction_operator.telemetry import metrics
 
@@ -142,7 +144,7 @@ class StatusWriter:
         try:
             body = await self.api.request(
                 "PATCH",
-                f"{objects.path(job.key)}/status{UNCHECKED}",
+                f"{paths.of(job.key)}/status{UNCHECKED}",
                 body=status_patch(job.key, job.version, after),
                 content_type=JSON_PATCH,
                 timeout_seconds=_WRITE_TIMEOUT_SECONDS,

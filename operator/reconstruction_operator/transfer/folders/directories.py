@@ -77,6 +77,16 @@ class Directory:
         """Return the first `max_bytes` of a regular file, as `disk.read_regular`. Raises OSError for a link."""
         return disk.read_regular(Path(name), max_bytes, within=self.fd)
 
+    def open_file(self, path: PurePosixPath) -> BinaryIO:
+        """Open the regular file at a relative path for reading. Raises OSError for a link or any other kind of entry."""
+        with contextlib.ExitStack() as stack:
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe without a writer must not block
+            file = os.fdopen(os.open(path.name, flags, dir_fd=self._above(path, stack).fd), "rb")
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            file.close()
+            raise OSError(f"{self.path / path} is not a regular file")
+        return file
+
     def create(self, path: PurePosixPath, mode: int) -> BinaryIO:
         """Create a file at a relative path, for writing. Its folder must exist."""
         with contextlib.ExitStack() as stack:

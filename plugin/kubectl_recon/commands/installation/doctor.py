@@ -7,6 +7,9 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from reconstruction_operator.api import identity
+from reconstruction_operator.kube import paths
+
 from kubectl_recon import __version__
 from kubectl_recon.commands.installation.versions import minor, operator_version
 from kubectl_recon.display.formats import Format, document
@@ -15,7 +18,6 @@ from kubectl_recon.errors import ApiError, ForbiddenError, NotFoundError, ReconE
 from kubectl_recon.installation import operator
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import duration_text
-from kubectl_recon.kube import resources
 from kubectl_recon.kube.connection import Connection
 
 _REVIEW: Final = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
@@ -23,6 +25,7 @@ _FIELDS: Final = ("suspend", "cancelRequested", "cancelConfirmed", "parameters",
 _SKEW_SECONDS: Final = 30
 _LAG_SECONDS: Final = 30.0
 _COLOURS: Final = {"ok": "green", "bad": "red", "unknown": "yellow"}
+_SHOWN: Final = 5
 _HELM: Final = "helm upgrade --install reconstruction charts/reconstruction-operator -n reconstruction-system"
 
 
@@ -74,7 +77,7 @@ def examine(connection: Connection) -> Iterator[Check]:
     yield _server(version)
     yield _crd(connection)
     try:
-        bodies, _ = connection.api.items(resources.jobs(None))
+        bodies = connection.api.items(paths.jobs(None))
         jobs, refused = tuple(map(Job, bodies)), ""
     except NotFoundError:
         return  # no CRD: _crd has reported it
@@ -88,7 +91,7 @@ def examine(connection: Connection) -> Iterator[Check]:
 
 def _own(connection: Connection) -> tuple[Job, ...]:
     try:
-        bodies, _ = connection.api.items(resources.jobs(connection.namespace))
+        bodies = connection.api.items(paths.jobs(connection.namespace))
     except ApiError:
         return ()
     return tuple(map(Job, bodies))
@@ -105,22 +108,22 @@ def _server(version: dict[str, Any]) -> Check:
 def _crd(connection: Connection) -> Check:
     cure = f"an administrator applies manifests/crd of the operator's version, or: {_HELM}"
     try:
-        listed = connection.api.get(resources.GROUP_PATH)
+        listed = connection.api.get(paths.GROUP_PATH)
     except NotFoundError:
         return Check("CRD", "bad", "ReconstructionJobs are not installed in this cluster", cure)
     except ApiError as error:
         return Check("CRD", "unknown", str(error))
-    if not any(one.get("name") == resources.PLURAL for one in listed.get("resources") or []):
-        return Check("CRD", "bad", f"{resources.API_VERSION} has no {resources.PLURAL}", cure)
+    if not any(one.get("name") == identity.PLURAL for one in listed.get("resources") or []):
+        return Check("CRD", "bad", f"{identity.API_VERSION} has no {identity.PLURAL}", cure)
     try:
-        crd = connection.api.get(resources.CRD)
+        crd = connection.api.get(paths.CRD)
     except ForbiddenError:
-        return Check("CRD", "ok", f"{resources.API_VERSION} is served (you may not read the CRD itself)")
-    versions = [one for one in crd["spec"]["versions"] if one["name"] == resources.VERSION]
+        return Check("CRD", "ok", f"{identity.API_VERSION} is served (you may not read the CRD itself)")
+    versions = [one for one in crd["spec"]["versions"] if one["name"] == identity.VERSION]
     spec = versions[0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"] if versions else {}
     if missing := [name for name in _FIELDS if name not in spec]:
         return Check("CRD", "bad", f"it is older than this program: no spec.{', spec.'.join(missing)}", cure)
-    return Check("CRD", "ok", f"{resources.API_VERSION} is served")
+    return Check("CRD", "ok", f"{identity.API_VERSION} is served")
 
 
 def _rights(seen: Examined) -> Check:
@@ -135,7 +138,7 @@ def _rights(seen: Examined) -> Check:
     not_: list[str] = []
     for text, (verb, other) in wanted.items():
         attributes = {"namespace": seen.connection.namespace, "verb": verb}
-        attributes |= {"resource": other} if other else {"group": resources.GROUP, "resource": resources.PLURAL}
+        attributes |= {"resource": other} if other else {"group": identity.GROUP, "resource": identity.PLURAL}
         body = {
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SelfSubjectAccessReview",
@@ -274,6 +277,16 @@ def _installations(seen: Examined) -> Check:
     return Check("Installations", "ok", shown + (" (of the jobs that you may see)" if seen.jobs_refused else ""))
 
 
+def _objects(seen: Examined) -> Check | None:
+    cut = seen.connection.api.cut
+    if not cut:
+        return None
+    text = f"{len(cut)} jobs are nested too deep to be read whole: {', '.join(sorted(cut)[:_SHOWN])}"
+    return Check(
+        "Objects", "bad", text, "look at their metadata and spec with kubectl, and delete them if they are an attack"
+    )
+
+
 def _version(seen: Examined) -> Check:
     found = operator_version(seen.operator)
     if not found:
@@ -294,5 +307,6 @@ _CHECKS: Final[tuple[Callable[[Examined], Check | None], ...]] = (
     _writes,
     _deletions,
     _installations,
+    _objects,
     _version,
 )

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from reconstruction_operator.api import identity
+from reconstruction_operator.kube import paths
+
 from kubectl_recon import __version__
 from kubectl_recon.display.formats import Format, document
 from kubectl_recon.display.screen import note
 from kubectl_recon.errors import ApiError
 from kubectl_recon.installation import operator
 from kubectl_recon.jobs.job import Job
-from kubectl_recon.kube import resources
 from kubectl_recon.kube.connection import Connection
 
 _LABEL: Final = "app.kubernetes.io/version"
@@ -40,9 +42,9 @@ def gather(connection: Connection) -> dict[str, Any]:
     kubernetes = str(api.get("/version").get("gitVersion", ""))
     crd = jobs = None
     try:
-        listed = api.get(resources.GROUP_PATH)
-        crd = resources.API_VERSION if listed.get("resources") else None
-        bodies, _ = api.items(resources.jobs(connection.namespace))
+        listed = api.get(paths.GROUP_PATH)
+        crd = identity.API_VERSION if listed.get("resources") else None
+        bodies = api.items(paths.jobs(connection.namespace))
         jobs = [Job(body) for body in bodies]
     except ApiError:
         pass  # a missing version is shown as such

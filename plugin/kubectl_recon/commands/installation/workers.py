@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from reconstruction_operator.kube import paths
+
 from kubectl_recon.display.formats import Format, document
 from kubectl_recon.display.screen import note, screen
 from kubectl_recon.display.tables import Column, table
@@ -19,7 +21,6 @@ from kubectl_recon.installation import operator
 from kubectl_recon.installation.metrics import Queue
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import duration_text, seconds_between
-from kubectl_recon.kube import resources
 from kubectl_recon.kube.connection import Connection
 
 _URGENCIES: Final = ("-high", "-low")  # queues of priorities; the workers of the pool consume them too
@@ -183,9 +184,9 @@ def _look(connection: Connection) -> Snapshot:
 def _jobs(connection: Connection) -> tuple[list[Job], bool]:
     """Return the jobs of all namespaces, or of the connection's namespace if the user may not list all; and whether all were listed."""
     try:
-        bodies, _ = connection.api.items(resources.jobs(None))
+        bodies = connection.api.items(paths.jobs(None))
     except ForbiddenError:
-        bodies, _ = connection.api.items(resources.jobs(connection.namespace))
+        bodies = connection.api.items(paths.jobs(connection.namespace))
         return [Job(body) for body in bodies], False
     return [Job(body) for body in bodies], True
 

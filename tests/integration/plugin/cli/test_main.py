@@ -60,7 +60,10 @@ def test_help_has_one_line_for_each_command_and_the_page_has_each() -> None:
 def test_a_missing_kubeconfig_is_reported(tmp_path: Path) -> None:
     done = run_program("get", KUBECONFIG=str(tmp_path / "none"))
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"error: there is no kubeconfig at {tmp_path}/none: set --kubeconfig or KUBECONFIG\n"
+    assert (
+        done.stderr
+        == f"error: no API server: there is no kubeconfig at {tmp_path}/none and no service account: set KUBECONFIG\n"
+    )
 
 
 def test_an_unavailable_api_server_is_reported(tmp_path: Path) -> None:

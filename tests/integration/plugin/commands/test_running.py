@@ -8,7 +8,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
 import pytest
@@ -97,12 +96,8 @@ def test_photos_that_would_fail_are_rejected(photos: Path, tmp_path: Path) -> No
 
 
 def test_without_models_the_message_has_a_command_that_installs_them(photos: Path) -> None:
-    packages = sysconfig.get_path("purelib")  # as a folder of modules: without the project, which is installed as links
-    alone = os.environ | {"PYTHONPATH": f"{CHECKOUT / 'plugin'}:{packages}", "PATH": ""}
-    program = "from kubectl_recon.cli.main import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-S", "-c", program, "run", photos], env=alone, capture_output=True, text=True, check=False
-    )
+    program = "import sys; sys.modules['psutil'] = None; from kubectl_recon.cli.main import main; main()"
+    done = subprocess.run([sys.executable, "-c", program, "run", photos], capture_output=True, text=True, check=False)
     advised = re.search(r"in a checkout of the project, run (.+) \(Linux\)", done.stderr)
 
     assert (done.returncode, advised is not None) == (1, True), done.stderr

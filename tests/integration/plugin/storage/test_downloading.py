@@ -1,14 +1,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 
 import pytest
 from kubectl_recon.commands import results
 from kubectl_recon.errors import ReconError, UsageError
 from kubectl_recon.storage import downloading
-from kubectl_recon.storage.downloading import ResultFile
 from reconstruction_operator.contract.manifest import Manifest, SealedFile
 from reconstruction_operator.transfer.objects.layout import Pointer, folder_of
 
@@ -76,10 +74,19 @@ def test_a_damaged_file_is_never_kept(bucket: Bucket, tmp_path: Path) -> None:
     assert not list(tmp_path.glob("banana.glb*"))
 
 
-def test_a_name_outside_the_folder_is_rejected(tmp_path: Path) -> None:
-    content = {"files": [{"name": "../evil.sh", "bytes": 1, "sha256": "x"}]}
-    (tmp_path / "manifest.json").write_text(json.dumps(content))
+@pytest.mark.parametrize(
+    "file", [SealedFile("../evil.sh", 1, "x"), SealedFile("a\x1b[2J", 1, "x"), SealedFile("a", -1, "x")]
+)
+def test_a_name_outside_the_folder_is_rejected(file: SealedFile, tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text(Manifest("uid-1", files=(file,)).to_text())
     with pytest.raises(ReconError, match="outside its folder"):
+        downloading.files(downloading.source(f"file://{tmp_path}"))
+
+
+@pytest.mark.parametrize("text", ["{}", "[" * 100_000], ids=["of-another-program", "nested"])
+def test_a_manifest_that_no_worker_wrote_is_rejected(text: str, tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(ReconError, match="was not written by a worker"):
         downloading.files(downloading.source(f"file://{tmp_path}"))
 
 
@@ -108,5 +115,5 @@ def test_a_pattern_without_a_match_is_rejected_with_the_names_of_the_files(bucke
     ],
 )
 def test_meshes_are_named_after_the_job(files: list[str], expected: list[str]) -> None:
-    every = [ResultFile(name, 1, "") for name in files]
+    every = [SealedFile(name, 1, "") for name in files]
     assert [results.name_for(file, "banana", every) for file in every] == expected

@@ -22,7 +22,7 @@ def files(tmp_path: Path) -> list[tuple[Path, str]]:
 
 
 def folder(bucket: Bucket) -> Folder:
-    return Folder.parse(f"s3://{bucket.name}/team/banana/")
+    return Folder.of(f"s3://{bucket.name}/team/banana/")
 
 
 def test_photos_are_uploaded_and_their_bytes_are_counted(bucket: Bucket, files: list[tuple[Path, str]]) -> None:
@@ -56,4 +56,4 @@ def test_an_error_of_the_server_has_the_address(
         monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
         monkeypatch.setenv("AWS_ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(ReconError, match=f"s3://{name}/x/: "):
-        upload(Folder.parse(f"s3://{name}/x/"), files, lambda _: None)
+        upload(Folder.of(f"s3://{name}/x/"), files, lambda _: None)

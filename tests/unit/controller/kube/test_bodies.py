@@ -7,11 +7,11 @@ import json
 import tracemalloc
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from reconstruction_operator.controller.kube import bodies, objects
 from reconstruction_operator.controller.kube.cache import Cache
+from reconstruction_operator.kube import parsing
 
 from tests.support.jobs import make_body, make_key
 
@@ -56,31 +56,10 @@ def test_an_encoded_object_decodes_to_the_same_job_as_a_parsed_one(
     body["metadata"] |= {"generation": generation} | ({"deletionTimestamp": "2026-03-01T12:00:00Z"} if deleting else {})
     encoded = json.dumps(body).encode()
 
-    head = bodies.head(encoded)
+    head = parsing.head(encoded)
 
-    assert head == bodies.Head(make_key(), 9)
+    assert head == parsing.Head(make_key(), 9)
     assert bodies.job(encoded, head) == objects.job_of(body, make_key())
-
-
-@pytest.mark.parametrize(
-    "text", [b"{}", b'{"metadata": 5}', b'{"metadata": {"name": "x", "namespace": "y"}}', b"[1]", b'"text"'], ids=str
-)
-def test_a_body_that_is_not_an_object_has_no_head(text: bytes) -> None:
-    assert bodies.head(text) is None
-
-
-def test_an_item_that_is_not_an_object_is_left_out_of_its_page() -> None:
-    text = json.dumps({"metadata": {"resourceVersion": 5}, "items": [make_body("a"), "text", make_body("b")]})
-
-    page = bodies.page(text.encode())
-
-    assert [bodies.head(one) for one in page.items] == [bodies.Head(make_key("a"), 1), bodies.Head(make_key("b"), 1)]
-
-
-@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"\xff"], ids=["empty", "broken", "a list", "no UTF-8"])
-def test_text_that_is_not_a_page_raises_an_error(text: bytes) -> None:
-    with pytest.raises(ValueError, match=r"."):
-        bodies.page(text)
 
 
 def test_a_finished_job_takes_little_memory() -> None:
@@ -107,7 +86,7 @@ def test_a_finished_job_takes_little_memory() -> None:
     gc.collect()
     tracemalloc.start()
     for text in texts:
-        head = bodies.head(text)
+        head = parsing.head(text)
         cache.store(bodies.job(text, head))
     gc.collect()
     used = tracemalloc.get_traced_memory()[0]

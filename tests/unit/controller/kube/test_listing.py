@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from aiohttp import test_utils, web
-from kubernetes.aio.client import Configuration
+from kubernetes.client.configuration import Configuration
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.controller.kube.client import Api, ApiError, ClusterAccess
 from reconstruction_operator.controller.kube.listing import list_jobs
+from reconstruction_operator.kube.access import ClusterAccess
+from reconstruction_operator.kube.client import Api
+from reconstruction_operator.kube.errors import ApiError
 
 PATH = "/apis/reconstruction.dev/v1alpha1"
 
@@ -45,7 +47,7 @@ async def listed() -> AsyncIterator[Any]:
         app.router.add_get("/{path:.*}", server.answer)
         running = test_utils.TestServer(app)
         await running.start_server()
-        api = Api(ClusterAccess(str(running.make_url("")).rstrip("/"), None, Configuration()))
+        api = Api(ClusterAccess(str(running.make_url("")).rstrip("/"), Configuration()))
         opened.extend([running, api])
         return await list_jobs(api, namespaces), server.asked
 

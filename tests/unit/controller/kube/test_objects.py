@@ -13,6 +13,7 @@ from reconstruction_operator.api.status import Cancel, Condition, Failure, Phase
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import Claim, End, Record
 from reconstruction_operator.controller.kube import objects
+from reconstruction_operator.kube import parsing
 from reconstruction_operator.planning.plan import plan
 from reconstruction_operator.planning.types import Job, Observation
 
@@ -23,7 +24,7 @@ from tests.support.plans import NOW, TIMING
 def job_with(parameters: dict[str, Any], **status: Any) -> Job:
     body = make_body(**status)
     body["spec"]["parameters"] = parameters
-    key = objects.key_of(body)
+    key = parsing.key_of(body)
     return objects.job_of(body, key)
 
 
@@ -115,7 +116,7 @@ def test_the_client_that_wrote_a_step_of_a_cancel_is_known(
     body = make_body(**status)
     body["spec"] |= spec
     body["metadata"]["managedFields"] = managed
-    key = objects.key_of(body)
+    key = parsing.key_of(body)
     assert objects.job_of(body, key).cancel_by == by
 
 

@@ -13,8 +13,8 @@ import pytest
 import redis
 from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.controller.kube.client import ApiError
 from reconstruction_operator.controller.loop.actor import Actor, ActResults, JobActions
+from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.planning.actions import DeleteFiles, DeleteObject, Dispatch, Forget, TakeBack
 from reconstruction_operator.state.errors import DeposedError
 

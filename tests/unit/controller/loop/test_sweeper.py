@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -11,14 +12,13 @@ import pytest
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.records import Record
-from reconstruction_operator.controller.kube import bodies
 from reconstruction_operator.controller.kube.cache import Cache
-from reconstruction_operator.controller.kube.client import ApiError
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop.brake import Brake
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.sweeper import RestoredError, Sweeper
 from reconstruction_operator.controller.redis_view.resync import ResyncRequests
+from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.state import calls, operator_calls, reads
 from reconstruction_operator.telemetry import metrics
 
@@ -60,11 +60,15 @@ class World:
             monotonic=lambda: self.time,
         )
 
-    async def get_page(self, _path: str, *, limit: str, **_: str) -> bodies.Page:
+    async def get(self, _path: str, **_: str) -> dict[str, Any]:
         if self.refuses:
             raise ApiError(503, "ServiceUnavailable", "busy")
-        self.lists += int(limit) > 1
-        return bodies.Page(self.objects, self.version, "")
+        return {"metadata": {"resourceVersion": str(self.version)}}
+
+    async def read(self, path: str, _query: object, _max_bytes: int, _accept: str) -> bytes:
+        listed = {**await self.get(path), "items": self.objects}
+        self.lists += 1
+        return json.dumps(listed).encode()
 
     def list_again(self) -> None:
         self.full_lists += 1

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import redis
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.controller.kube.client import Api
 from reconstruction_operator.controller.kube.lease import LeaderElection
 from reconstruction_operator.controller.redis_view.view import RedisView
+from reconstruction_operator.kube.client import Api
 
 from tests.support.settings import configure
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.controller.kube.client import ApiError
 from reconstruction_operator.controller.kube.objects import EventSubject
 from reconstruction_operator.controller.writes.event_recorder import EventRecorder, event_body
+from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.planning.types import Event
 from reconstruction_operator.telemetry import metrics
 

@@ -14,10 +14,10 @@ import pytest
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase, Progress, Status
 from reconstruction_operator.controller.kube.cache import Cache
-from reconstruction_operator.controller.kube.client import ApiError
 from reconstruction_operator.controller.writes import status_writer
 from reconstruction_operator.controller.writes.status_writer import IN_FLIGHT, StatusWriter
 from reconstruction_operator.controller.writes.write_queue import WriteQueue
+from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.planning.types import Event, Job
 
 from chaos.witnesses import remains

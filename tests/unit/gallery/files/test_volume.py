@@ -13,9 +13,9 @@ from tests.support.results import JOB, seal_files
 def content_of(name: str, job: str = JOB) -> bytes:
     opened = open_file(job, name)
     try:
-        return os.pread(opened.descriptor, 1000, 0)
+        return opened.file.read()
     finally:
-        os.close(opened.descriptor)
+        opened.close()
 
 
 @pytest.mark.parametrize(("name", "content"), [("model.glb", b"glTF-mesh"), ("previews/front.png", b"png")])

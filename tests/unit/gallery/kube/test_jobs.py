@@ -4,6 +4,7 @@ import asyncio
 import json
 from typing import Any
 
+import pytest
 from reconstruction_gallery.kube.jobs import Jobs, summary, writers
 
 
@@ -124,3 +125,20 @@ def test_writers_has_the_newest_client_of_each_field() -> None:
         "cancelRequested": "kubectl-patch",
         "suspend": "kubectl",
     }
+
+
+def test_labels_and_annotations_are_not_kept() -> None:
+    jobs, large = Jobs(), body("a")
+    large["metadata"] |= {
+        kind: {f"{kind}-{number}": "x" * 50 for number in range(9_000)} for kind in ("labels", "annotations")
+    }
+
+    jobs.put(large)
+
+    (job,) = jobs.since(0)
+    assert len(job.summary + job.detail) < 2_000
+
+
+@pytest.mark.parametrize("fields", [None, [], "text", {"f:spec": None}, {"f:spec": ["f:suspend"]}])
+def test_managed_fields_of_any_form_name_no_writer(fields: object) -> None:
+    assert writers([{"manager": "x", "fieldsV1": fields}]) == {}

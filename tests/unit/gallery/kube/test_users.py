@@ -4,8 +4,8 @@ import asyncio
 from typing import Any, cast
 
 import pytest
-from reconstruction_gallery.kube.access import Api
 from reconstruction_gallery.kube.users import NotAuthenticatedError, RefusedUserError, Tokens, User, proxied
+from reconstruction_operator.kube.client import Api
 
 
 class Reviews:

@@ -1,13 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from kubectl_recon.jobs.times import duration_text, parse_duration, parse_time, seconds_between
-from reconstruction_operator.api import display
-
-
-@pytest.mark.parametrize("seconds", [0, 1, 59, 60, 61, 599, 600, 3599, 3600, 3661, 86_399, 86_400, 200_000])
-def test_durations_have_the_operators_format(seconds: int) -> None:
-    assert duration_text(seconds) == display.duration_text(seconds)
+from kubectl_recon.jobs.times import parse_duration, parse_time, seconds_between
 
 
 @pytest.mark.parametrize(

@@ -23,24 +23,52 @@ if TYPE_CHECKING:
 def test_a_list_is_read_page_by_page(api: Api, server: Server) -> None:
     server.put(200, {"items": [{"a": 1}], "metadata": {"continue": "next", "resourceVersion": "7"}})
     server.put(200, {"items": [{"a": 2}], "metadata": {"resourceVersion": "7"}})
-    assert api.items("/apis/x", labelSelector="set=a b", fieldSelector=None) == ([{"a": 1}, {"a": 2}], "7")
+    assert api.items("/apis/x", labelSelector="set=a b", fieldSelector=None) == [{"a": 1}, {"a": 2}]
     assert [path for _, path, _ in server.asked] == [
-        "/apis/x?limit=500&labelSelector=set%3Da+b",
-        "/apis/x?limit=500&continue=next&labelSelector=set%3Da+b",
+        "/apis/x?limit=50&labelSelector=set%3Da+b",
+        "/apis/x?limit=100&continue=next&labelSelector=set%3Da+b",
     ]
+
+
+def deep(name: str) -> bytes:
+    """An object whose managed fields are nested deeper than any parser follows."""
+    metadata = f'"namespace": "team", "name": "{name}", "uid": "u", "managedFields": {"[" * 9_994}{"]" * 9_994}'
+    return f'{{"metadata": {{{metadata}}}, "spec": {{"modelType": "placeholder"}}}}'.encode()
+
+
+def test_an_object_that_is_nested_too_deep_is_listed_with_the_others(
+    api: Api, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    listed = b'{"metadata": {"resourceVersion": "7"}, "items": [%s, {"a": 1}]}' % deep("hostile")
+    server.answers += [(200, listed), (200, listed), (200, deep("hostile"))]
+
+    assert [api.items("/apis/x")[0]["spec"], api.items("/apis/x")[1]] == [{"modelType": "placeholder"}, {"a": 1}]
+    assert api.get("/apis/x/hostile")["spec"] == {"modelType": "placeholder"}
+
+    assert list(api.cut) == ["team/hostile"]
+    assert [record.getMessage().partition(" is nested")[0] for record in caplog.records] == ["team/hostile"]
+
+
+def test_a_page_with_too_many_bytes_is_requested_again_with_fewer_objects(api: Api, server: Server) -> None:
+    server.put(200, b'{"metadata": {}, "items": [' + b" " * (9 << 20) + b"]}")
+    server.put(200, {"items": [{"a": 1}], "metadata": {}})
+
+    assert api.items("/apis/x") == [{"a": 1}]
+
+    assert [path for _, path, _ in server.asked] == ["/apis/x?limit=50", "/apis/x?limit=12"]
 
 
 def test_a_large_list_is_compressed(api: Api, server: Server) -> None:
     items = [{"metadata": {"name": f"job-{number}"}, "status": {"message": "x" * 300}} for number in range(500)]
     server.put(200, {"items": items, "metadata": {"resourceVersion": "7"}})
-    assert api.items("/apis/x") == (items, "7")
+    assert api.items("/apis/x") == items
     assert server.sent_bytes[0] < len(json.dumps(items)) / 10
 
 
 def test_every_request_has_the_token_and_names_the_program(api: Api, server: Server) -> None:
     server.put(200, {})
     api.get("/version")
-    assert server.headers[0]["authorization"] == "Bearer s3cret"
+    assert server.headers[0]["Authorization"] == "Bearer s3cret"
     assert server.headers[0]["User-Agent"].startswith("kubectl-recon/")
 
 
@@ -97,6 +125,12 @@ def test_a_server_that_is_not_a_kubernetes_api_server_is_reported(api: Api, serv
         api.get("/apis/x")
 
 
+def test_a_list_that_is_none_is_reported(api: Api, server: Server) -> None:
+    server.answers += [(200, b"<html>")] * 4
+    with pytest.raises(UnreachableError, match="the response is not a list"):
+        api.items("/apis/x")
+
+
 def test_a_get_is_retried_while_the_server_is_busy(api: Api, server: Server) -> None:
     server.put(503, {"message": "busy"})
     server.put(429, {"message": "later"})
@@ -111,7 +145,6 @@ def test_a_change_is_not_retried_after_a_server_error(api: Api, server: Server) 
     assert len(server.asked) == 1
 
 
-def test_the_last_line_needs_no_newline(api: Api, server: Server) -> None:
+def test_a_log_is_read_as_it_arrives(api: Api, server: Server) -> None:
     server.put(200, b"one\ntwo\nthree")
-    with api.lines("/log") as lines:
-        assert list(lines) == [b"one", b"two", b"three"]
+    assert b"".join(api.chunks("/log", {}, None)) == b"one\ntwo\nthree"

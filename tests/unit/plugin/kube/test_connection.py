@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from kubectl_recon.errors import KubeconfigError, UsageError
 from kubectl_recon.gallery.reaching import Way, token
-from kubectl_recon.kube.connection import connect, context_names
+from kubectl_recon.kube.connection import connect
+from reconstruction_operator.kube.access import context_names
 
 
 def kubeconfig(path: Path, *, name: str = "here", user: dict[str, Any] | None = None, **context: str) -> Path:

@@ -1,0 +1,41 @@
+"""Paths of objects in the API server."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import quote
+
+from reconstruction_operator.api.identity import GROUP, PLURAL, VERSION, JobKey
+
+GROUP_PATH: Final = f"/apis/{GROUP}/{VERSION}"
+CRD: Final = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{PLURAL}.{GROUP}"
+
+
+def jobs(namespace: str | None) -> str:
+    """Return the path of all jobs of a namespace; of all jobs for None."""
+    return named(f"{GROUP}/{VERSION}", namespace, PLURAL)
+
+
+def job(namespace: str, name: str) -> str:
+    """Return the path of one job."""
+    return named(f"{GROUP}/{VERSION}", namespace, PLURAL, name)
+
+
+def of(key: JobKey) -> str:
+    """Return the path of the job with that key."""
+    return job(key.namespace, key.name)
+
+
+def core(namespace: str | None, plural: str, name: str = "") -> str:
+    """Return the path of objects of the core API, such as pods or events, or of the one with that name."""
+    return "/api/v1" + _objects(namespace, plural, name)
+
+
+def named(group_version: str, namespace: str | None, plural: str, name: str = "") -> str:
+    """Return the path of objects of another API group, or of the one with that name."""
+    return f"/apis/{group_version}" + _objects(namespace, plural, name)
+
+
+def _objects(namespace: str | None, plural: str, name: str) -> str:
+    inside = "" if namespace is None else f"/namespaces/{quote(namespace, safe='')}"
+    return f"{inside}/{plural}" + (f"/{quote(name, safe='')}" if name else "")

@@ -1,0 +1,148 @@
+"""Parsing: JSON of the API server that is nested too deep, or is not what it should be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from reconstruction_operator.kube import parsing
+
+from tests.support.jobs import make_body, make_key
+
+
+def nested(levels: int, opening: str = "[", closing: str = "]") -> bytes:
+    return ('{"a": ' + opening * levels + closing * levels + ', "b": "[{\\"]"}').encode()
+
+
+def depth(value: object) -> int:
+    levels = 0
+    while isinstance(value, list | dict) and value:
+        value = next(iter(value.values())) if isinstance(value, dict) else value[0]
+        levels += 1
+    return levels
+
+
+@pytest.mark.parametrize("levels", [1, 20, parsing.MAX_DEPTH - 1])
+def test_json_of_a_valid_depth_is_parsed_unchanged(levels: int) -> None:
+    assert parsing.parse(nested(levels)) == json.loads(nested(levels))
+
+
+@pytest.mark.parametrize("levels", [70, 900, 20_000, 100_000])
+def test_values_nested_too_deep_become_null_and_the_rest_is_kept(levels: int) -> None:
+    parsed = parsing.parse(nested(levels))
+
+    assert parsed["b"] == '[{"]'
+    assert depth(parsed["a"]) == parsing.MAX_DEPTH - 1
+
+
+def test_deep_mappings_are_cut_like_lists() -> None:
+    text = b'{"a": ' + b'{"x":' * 20_000 + b"1" + b"}" * 20_000 + b"}"
+    assert depth(parsing.parse(text)) == parsing.MAX_DEPTH
+
+
+def hostile(name: str, levels: int) -> bytes:
+    deep = b"[" * levels + b"]" * levels
+    return (
+        b'{"kind":"X","metadata":{"name":"%s","namespace":"team","uid":"u","resourceVersion":"1"},"spec":{"a":%s}}'
+        % (name.encode(), deep)
+    )
+
+
+_DEEP = 20_000
+_BODIES = b",".join([hostile("first", 1), hostile("second", _DEEP), hostile("third", 1), hostile("fourth", _DEEP)])
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "named"),
+    [
+        pytest.param(parsing.parse, hostile("one", _DEEP), ["team/one"], id="an-object"),
+        pytest.param(parsing.page, b'{"items":[%s],"metadata":{}}' % _BODIES, ["team/second", "team/fourth"], id="a-list"),
+        pytest.param(parsing.event, b'{"type":"ADDED","object":%s}' % hostile("one", _DEEP), ["team/one"], id="an-event"),
+        pytest.param(parsing.parse, nested(_DEEP), ["an object without a name"], id="something-else"),
+    ],
+)  # fmt: skip
+def test_the_log_names_the_objects_that_were_cut(
+    read: Callable[[bytes], object], text: bytes, named: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    read(text)
+
+    assert [one.getMessage().partition(" is nested")[0] for one in caplog.records] == named
+
+
+def test_invalid_json_is_still_an_error() -> None:
+    with pytest.raises(ValueError, match="Expecting"):
+        parsing.parse(b"{")
+
+
+def managed(levels: int) -> bytes:
+    """A job whose managed fields, which no policy checks, are nested that deep."""
+    body = json.dumps(make_body("deep") | {"spec": {"modelType": "placeholder"}})
+    fields = b'{"f:a":' * levels + b"{}" + b"}" * levels
+    return (
+        body.replace('"metadata": {', '"metadata": {"managedFields": [{"fieldsV1": FIELDS}], ', 1)
+        .encode()
+        .replace(b"FIELDS", fields)
+    )
+
+
+_PLAIN = json.dumps(make_body("plain")).encode()
+
+
+@pytest.mark.parametrize("levels", [900, 5_000, 9_994])
+def test_a_page_with_deep_managed_fields_has_all_its_objects(levels: int) -> None:
+    cut: list[str] = []
+    text = b'{"metadata":{"resourceVersion":"5","continue":"next"},"items":[%s,%s]}' % (managed(levels), _PLAIN)
+
+    page = parsing.page(text, cut.append)
+
+    assert (page.version, page.token) == (5, "next")
+    assert [parsing.head(item) for item in page.items] == [
+        parsing.Head(make_key("deep"), 1),
+        parsing.Head(make_key("plain"), 1),
+    ]
+    assert parsing.mapping(page.items[0])["spec"] == {"modelType": "placeholder"}
+    assert set(cut) == {"default/deep"}
+
+
+@pytest.mark.parametrize("levels", [900, 5_000, 9_994])
+def test_an_event_with_deep_managed_fields_has_its_object(levels: int) -> None:
+    cut: list[str] = []
+
+    kind, body = parsing.event(b'{"type":"MODIFIED","object":%s}' % managed(levels), cut.append)
+
+    assert (kind, parsing.head(body)) == ("MODIFIED", parsing.Head(make_key("deep"), 1))
+    assert parsing.mapping(body)["spec"] == {"modelType": "placeholder"}
+    assert set(cut) == {"default/deep"}
+
+
+@pytest.mark.parametrize(
+    "text", [b"{}", b'{"metadata": 5}', b'{"metadata": {"name": "x", "namespace": "y"}}', b"[1]", b'"text"'], ids=str
+)
+def test_a_body_that_is_not_an_object_has_no_head(text: bytes) -> None:
+    assert parsing.head(text) is None
+
+
+def test_an_item_that_is_not_an_object_has_no_head() -> None:
+    text = json.dumps({"metadata": {"resourceVersion": "5"}, "items": [make_body("a"), "text", make_body("b")]})
+
+    page = parsing.page(text.encode())
+
+    assert [parsing.head(item) for item in page.items] == [
+        parsing.Head(make_key("a"), 1),
+        None,
+        parsing.Head(make_key("b"), 1),
+    ]
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"\xff"], ids=["empty", "broken", "a list", "no UTF-8"])
+def test_text_that_is_not_a_page_raises_an_error(text: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        parsing.page(text)
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"page not found", b"[1]", b'{"metadata": 5}', b'{"message": {"a": 1}}', b"[" * 100_000], ids=len
+)
+def test_a_response_of_any_content_is_an_error_of_its_status(text: bytes) -> None:
+    assert parsing.refusal(404, text).status == 404
