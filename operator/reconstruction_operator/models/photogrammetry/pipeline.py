@@ -107,7 +107,6 @@ def _model(run: Run) -> Result:
     cell_cloud, cell, octree_depth = surface.thin(surface.crop(cloud, region), region, settings.octree_depth)
     timetable.learn(Known(points=len(cell_cloud.points), doublings=region.doublings if region else 0))
     rough = surface.poisson(cell_cloud, folders["surface"], octree_depth=octree_depth, progress=stage(Stage.SURFACE))
-    timetable.learn(Known(faces=len(rough.faces)))
 
     mesh = _cleaned(rough, cell_cloud.points, cell, region, settings.faces, progress=stage(Stage.CLEANING))
     mesh, frame, on_earth = _placed(mesh, seen, run.prepared, settings.seed)
@@ -174,7 +173,7 @@ def _aligned(run: Run) -> mapping.SparseModel:
 
     def match() -> None:
         chosen = registration.choose(database, seed)
-        run.timetable.learn(Known(features=features.mean(database), pairs=len(chosen)))
+        run.timetable.learn(Known(features=features.mean(database)))
         matching.match(
             chosen, database, run.folders["pairs"], seed=seed, threads=threads, progress=stage(Stage.MATCHES)
         )
@@ -193,7 +192,6 @@ def _aligned(run: Run) -> mapping.SparseModel:
         ),
         match=match,
     )
-    run.timetable.learn(Known(inliers=matching.inliers(database)))
     acceptance.check_matches(database, len(run.prepared))
     matched = mapping.Matched(database, run.pictures, run.folders["sparse"], len(run.prepared), seed, threads)
     model = registration.register(matched, stage(Stage.ALIGNMENT))
