@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from reconstruction_operator.models import drawing
 from reconstruction_operator.models.photogrammetry.output import glb
 from reconstruction_operator.models.photogrammetry.output.report import page as report
 from reconstruction_operator.models.photogrammetry.sparse.cameras import looking_at
@@ -20,7 +19,7 @@ from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 
 from tests.support.browser import barriers, watched
 from tests.support.engine.geometry import RED, coloured_square, photo_of, sphere
-from tests.support.paths import DATA
+from tests.support.paths import CHECKOUT, DATA
 
 HOSTILE = "</script><img src=x onerror=alert(1)>&\"'.jpg"
 LINES = "cell => { const text = document.createRange(); text.selectNodeContents(cell); return text.getClientRects().length; }"
@@ -60,7 +59,11 @@ def compressed() -> bytes:
     return glb.compressed(coloured_square())
 
 
-@pytest.mark.parametrize("made", [coloured, textured, compressed, drawing.cube_glb])
+def simulated() -> bytes:
+    return (CHECKOUT / "operator/reconstruction_operator/models/simulated/model.glb").read_bytes()
+
+
+@pytest.mark.parametrize("made", [coloured, textured, compressed, simulated])
 def test_khronos_validator_finds_nothing_in_a_model(validator: Page, made: Callable[[], bytes]) -> None:
     assert [one for one in issues(validator, made()) if one["severity"] <= 1] == []  # errors and warnings
 
