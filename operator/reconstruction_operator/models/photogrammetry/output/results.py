@@ -56,7 +56,7 @@ def write_models(folder: Path, made: Made, *, compress: bool) -> None:
 def write_previews(folder: Path, made: Made, turn_frames: int, progress: StageProgress) -> Pixels:
     """Write previews of the model to `folder`, and an animation of `turn_frames` frames in which it turns; return the first preview."""
     caster = Caster(made.textured.mesh)
-    centres = np.stack([-photo.rotation.T @ photo.translation for photo in made.sparse.photos])
+    centres = np.stack([photo.centre for photo in made.sparse.photos])
     pictures = []
     for index, direction in enumerate(previews.directions(centres, _PREVIEWS)):
         pictures.append(previews.render(made.textured, caster, previews.framed(made.subject, direction)))

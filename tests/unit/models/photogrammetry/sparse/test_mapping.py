@@ -34,7 +34,7 @@ def test_the_poses_are_those_from_which_the_photos_were_taken(tmp_path: Path) ->
     model = align(tmp_path / "features.db")
     expected = {image.name: image.projection_center() for image in truth.images.values()}
     assert [photo.name for photo in model.photos] == sorted(expected)
-    centres = np.stack([-photo.rotation.T @ photo.translation for photo in model.photos])
+    centres = np.stack([photo.centre for photo in model.photos])
     assert distances(centres) == pytest.approx(
         distances(np.stack([expected[one.name] for one in model.photos])), abs=0.01
     )
