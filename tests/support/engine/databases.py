@@ -1,12 +1,30 @@
-"""Databases of features and matches for tests of the photogrammetry engine, synthesized without photos."""
+"""Databases of features and matches for tests of the photogrammetry engine: of pictures, or synthesized without any."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import cv2
+from reconstruction_operator.models.photogrammetry.arrays import Pixels
+from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
+from reconstruction_operator.models.photogrammetry.sparse import features
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 from reconstruction_operator.models.photogrammetry.sparse.mapping import Matched
+
+from tests.support.engine.geometry import QUIET
+
+
+def of_pictures(folder: Path, pictures: Mapping[str, Pixels]) -> Path:
+    """Write the pictures, which have one camera, to `folder`, and return the database of their features."""
+    photos = []
+    for name, picture in pictures.items():
+        cv2.imwrite(str(folder / name), picture)
+        photos.append(PreparedPhoto(name, name, picture.shape[1], picture.shape[0], 400.0, "camera"))
+    database = folder / "features.db"
+    features.extract(photos, folder, database, features=500, threads=1, progress=QUIET)
+    return database
 
 
 def synthesize(database: Path, photos: int, *, points: int = 100) -> Any:

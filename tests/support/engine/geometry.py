@@ -30,6 +30,13 @@ def sphere(subdivisions: int = 4, radius: float = 1.0) -> Mesh:
     return Mesh(np.asarray(made.vertices, dtype=np.float64), np.asarray(made.faces, dtype=np.int64))
 
 
+def joined(*meshes: Mesh) -> Mesh:
+    """Return one mesh of these pieces."""
+    offsets = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes)])
+    faces = [mesh.faces + offset for mesh, offset in zip(meshes, offsets, strict=False)]
+    return Mesh(np.concatenate([mesh.vertices for mesh in meshes]), np.concatenate(faces))
+
+
 def sheet(count: int = 41) -> Mesh:
     """Return a square from -1 to 1 at y = 0."""
     line = np.linspace(-1.0, 1.0, count)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
-from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
-from reconstruction_operator.models.photogrammetry.sparse import features, similarity
+from reconstruction_operator.models.photogrammetry.sparse import similarity
 
-from tests.support.engine.geometry import QUIET
+from tests.support.engine import databases, scenes
 
 WIDTH, HEIGHT = 160, 120
 COLUMNS = {"d.png": 0, "b.png": 40, "e.png": 80, "a.png": 600, "c.png": 640}  # where on the wall each photo begins
@@ -19,15 +17,10 @@ COLUMNS = {"d.png": 0, "b.png": 40, "e.png": 80, "a.png": 600, "c.png": 640}  # 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("descriptors")
-    noise = np.random.default_rng(1).integers(0, 256, (HEIGHT // 4, 5 * WIDTH // 4), np.uint8)
-    wall = cv2.resize(noise, (5 * WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
+    wall = scenes.noise(1, 5 * WIDTH, HEIGHT)
     pictures = {name: wall[:, column : column + WIDTH] for name, column in COLUMNS.items()}
     pictures["blank.png"] = np.full((HEIGHT, WIDTH), 128, np.uint8)
-    for name, picture in pictures.items():
-        cv2.imwrite(str(folder / name), picture)
-    photos = [PreparedPhoto(name, name, WIDTH, HEIGHT, 400.0, "camera") for name in pictures]
-    features.extract(photos, folder, folder / "features.db", features=500, threads=1, progress=QUIET)
-    return folder / "features.db"
+    return databases.of_pictures(folder, pictures)
 
 
 @pytest.fixture(scope="module")

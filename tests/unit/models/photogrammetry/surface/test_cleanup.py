@@ -5,14 +5,7 @@ import pytest
 from reconstruction_operator.models.photogrammetry.surface import cleanup
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 
-from tests.support.engine.geometry import sheet, sphere
-
-
-def joined(first: Mesh, second: Mesh) -> Mesh:
-    return Mesh(
-        np.concatenate([first.vertices, second.vertices]),
-        np.concatenate([first.faces, second.faces + len(first.vertices)]),
-    )
+from tests.support.engine.geometry import joined, sheet, sphere
 
 
 def test_surface_far_from_all_points_is_removed() -> None:
