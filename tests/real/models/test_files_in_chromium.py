@@ -37,11 +37,11 @@ def validator(browser: Browser) -> Iterator[Page]:
 
 
 def issues(validator: Page, content: bytes) -> list[dict[str, Any]]:
-    found = validator.evaluate(
+    report_of = validator.evaluate(
         "text => exports.validateBytes(Uint8Array.from(atob(text), one => one.charCodeAt(0)), { format: 'glb' })",
         base64.b64encode(content).decode(),
     )
-    messages: list[dict[str, Any]] = found["issues"]["messages"]
+    messages: list[dict[str, Any]] = report_of["issues"]["messages"]
     return messages
 
 
@@ -65,12 +65,12 @@ def simulated() -> bytes:
 
 @pytest.mark.parametrize("made", [coloured, textured, compressed, simulated])
 def test_khronos_validator_finds_nothing_in_a_model(validator: Page, made: Callable[[], bytes]) -> None:
-    assert [one for one in issues(validator, made()) if one["severity"] <= 1] == []  # errors and warnings
+    assert [issue for issue in issues(validator, made()) if issue["severity"] <= 1] == []  # errors and warnings
 
 
 def test_khronos_validator_finds_a_damaged_model(validator: Page) -> None:
     damaged = textured().replace(b'"VEC2"', b'"VEC4"')
-    assert [one["code"] for one in issues(validator, damaged)] != []
+    assert [issue["code"] for issue in issues(validator, damaged)] != []
 
 
 def findings() -> report.Findings:
@@ -104,13 +104,13 @@ def test_a_report_shows_the_model_and_runs_no_name_of_a_photo(browser: Browser, 
     expect(page.get_by_role("cell", name=f"9{HOSTILE}", exact=True)).to_be_visible()
     expect(page.get_by_role("cell", name="left out: overlaps with no other photo")).to_be_visible()
     expect(page.get_by_role("img", name="4 cameras around the model, from above")).to_be_visible()
-    found = barriers(page)
+    blocked = barriers(page)
     page.emulate_media(color_scheme="dark")
     page.set_viewport_size({"width": 390, "height": 800})  # a phone
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     word = page.get_by_role("cell", name="used", exact=True).first
     assert word.evaluate(LINES) == 1
-    found += barriers(page)
+    blocked += barriers(page)
     page.close()
-    assert found == []
+    assert blocked == []
     assert wrong == []

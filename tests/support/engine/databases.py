@@ -43,12 +43,12 @@ def forget_matches(database: Path, count: int) -> list[str]:
     with pycolmap.Database.open(database) as opened:
         images = opened.read_all_images()
         forgotten = images[-count:]
-        for one in forgotten:
+        for image in forgotten:
             for other in images:
-                if other.image_id < one.image_id:
-                    opened.delete_matches(one.image_id, other.image_id)
-                    opened.delete_two_view_geometry(one.image_id, other.image_id)
-        return [str(one.name) for one in forgotten]
+                if other.image_id < image.image_id:
+                    opened.delete_matches(image.image_id, other.image_id)
+                    opened.delete_two_view_geometry(image.image_id, other.image_id)
+        return [str(image.name) for image in forgotten]
 
 
 def matched(database: Path, count: int) -> Matched:

@@ -45,8 +45,8 @@ def crop(cloud: Cloud, region: Region | Ball | None) -> Cloud:
         )
     if region is None:
         region = Ball(np.median(cloud.points, axis=0), _radius(cloud.points))
-    kept = region.contains(cloud.points, _SCENE_MARGIN)
-    return Cloud(cloud.points[kept], cloud.normals[kept])
+    inside = region.contains(cloud.points, _SCENE_MARGIN)
+    return Cloud(cloud.points[inside], cloud.normals[inside])
 
 
 def cell_size(points: Doubles, region: Region | None, octree_depth: int) -> float:

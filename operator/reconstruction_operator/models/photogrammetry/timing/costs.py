@@ -78,20 +78,20 @@ class Known:
 
 
 def expected_seconds(
-    photos: Sequence[Photo], settings: QualitySettings, threads: int, known: Known | None = None
+    photos: Sequence[Photo], settings: QualitySettings, threads: int, facts: Known | None = None
 ) -> Mapping[Stage, float]:
     """Return the expected seconds of each stage with `threads` threads."""
     return {
         stage: seconds / (1 if stage in _ONE_THREAD else threads)
-        for stage, seconds in _cpu_seconds(photos, settings, known or Known()).items()
+        for stage, seconds in _cpu_seconds(photos, settings, facts or Known()).items()
     }
 
 
-def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, known: Known) -> Mapping[Stage, float]:
+def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, facts: Known) -> Mapping[Stage, float]:
     count = len(photos)
-    features = _USUAL_FEATURES_SHARE * settings.features if known.features is None else known.features
+    features = _USUAL_FEATURES_SHARE * settings.features if facts.features is None else facts.features
     pairs = _pairs(count)
-    aligned = count if known.aligned is None else known.aligned
+    aligned = count if facts.aligned is None else facts.aligned
     source_megapixels = sum(photo.width * photo.height for photo in photos) / 1e6
     megapixels = sum(_reduced(photo, settings.max_image_size) for photo in photos) / 1e6
     seen_megapixels = megapixels * aligned / count
@@ -102,8 +102,8 @@ def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, known: Know
     planes = settings.depth_planes * coarse_megapixels
     searched_megapixels = sum(_searched(photo, settings) for photo in photos) / 1e6
     cells = 2.0 ** (2 * (settings.octree_depth - 8))  # of the surface, relative to `fast`
-    points = (240_000 + 2_000 * aligned) * cells if known.points is None else known.points
-    deeper = max((_USUAL_DOUBLINGS if known.doublings is None else known.doublings) - 1, 0)
+    points = (240_000 + 2_000 * aligned) * cells if facts.points is None else facts.points
+    deeper = max((_USUAL_DOUBLINGS if facts.doublings is None else facts.doublings) - 1, 0)
     faces = (0.7 + 1.1 * deeper) * points
     return {
         Stage.PHOTOS: 0.4 + 0.018 * source_megapixels + 0.034 * megapixels,

@@ -70,8 +70,8 @@ def test_undistorted_photos_follow_the_pinhole_model(folder: Path) -> None:
     view = made(folder, aligned(at_angle(0), name="a.png", radial=radial))
 
     rows, columns = np.nonzero(view.image()[:, :, 0] > 200)
-    found = np.array([columns.mean(), rows.mean(), 1.0])
-    assert np.linalg.inv(view.camera.intrinsics) @ found == pytest.approx([x, y, 1.0], abs=2e-3)
+    pixel = np.array([columns.mean(), rows.mean(), 1.0])
+    assert np.linalg.inv(view.camera.intrinsics) @ pixel == pytest.approx([x, y, 1.0], abs=2e-3)
 
 
 def test_a_masked_photo_is_grey_outside_its_mask_and_shows_nothing_there(folder: Path) -> None:

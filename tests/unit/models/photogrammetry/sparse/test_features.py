@@ -54,7 +54,9 @@ def test_a_masked_photo_has_features_on_the_object_alone(tmp_path: Path) -> None
     mask[:, : WIDTH // 2] = 255
     cv2.imwrite(str(tmp_path / mask_name("a.png")), mask)
     with pycolmap.Database.open(extract(photos, tmp_path)) as database:
-        across = {one.name: database.read_keypoints(one.image_id)[:, 0].max() for one in database.read_all_images()}
+        across = {
+            image.name: database.read_keypoints(image.image_id)[:, 0].max() for image in database.read_all_images()
+        }
     assert across["a.png"] < WIDTH / 2 + 1
     assert across["bb.png"] > WIDTH * 0.8
 

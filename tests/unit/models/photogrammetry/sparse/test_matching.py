@@ -42,21 +42,21 @@ def inliers(database: Path) -> dict[frozenset[str], int]:
     with pycolmap.Database.open(database) as opened:
         images = opened.read_all_images()
         return {
-            frozenset({one.name, other.name}): len(
-                opened.read_two_view_geometry(one.image_id, other.image_id).inlier_matches
+            frozenset({image.name, other.name}): len(
+                opened.read_two_view_geometry(image.image_id, other.image_id).inlier_matches
             )
-            for number, one in enumerate(images)
+            for number, image in enumerate(images)
             for other in images[:number]
-            if opened.exists_two_view_geometry(one.image_id, other.image_id)
+            if opened.exists_two_view_geometry(image.image_id, other.image_id)
         }
 
 
 def test_photos_that_overlap_have_verified_matches_and_others_have_none(database: Path) -> None:
     match([("left.png", "right.png"), ("left.png", "other.png")], database)
-    found = inliers(database)
-    assert found.keys() == {frozenset({"left.png", "right.png"}), frozenset({"left.png", "other.png"})}
-    assert found[frozenset({"left.png", "right.png"})] > 100
-    assert found[frozenset({"left.png", "other.png"})] == 0
+    counts = inliers(database)
+    assert counts.keys() == {frozenset({"left.png", "right.png"}), frozenset({"left.png", "other.png"})}
+    assert counts[frozenset({"left.png", "right.png"})] > 100
+    assert counts[frozenset({"left.png", "other.png"})] == 0
 
 
 def test_pairs_that_are_matched_already_are_left_out(database: Path) -> None:

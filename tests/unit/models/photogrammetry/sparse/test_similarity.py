@@ -24,22 +24,22 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def found(database: Path) -> similarity.Descriptors:
+def descriptors(database: Path) -> similarity.Descriptors:
     return similarity.of_photos(database, seed=1)
 
 
-def test_overlapping_photos_are_more_similar_than_others(found: similarity.Descriptors) -> None:
-    assert found.names == ("a.png", "b.png", "blank.png", "c.png", "d.png", "e.png")
+def test_overlapping_photos_are_more_similar_than_others(descriptors: similarity.Descriptors) -> None:
+    assert descriptors.names == ("a.png", "b.png", "blank.png", "c.png", "d.png", "e.png")
     a, b, _, c, d, e = range(6)
-    overlapping = [found.similarity[pair] for pair in ((d, b), (b, e), (a, c))]
-    others = [found.similarity[one, other] for one in (a, c) for other in (b, d, e)]
+    overlapping = [descriptors.similarity[pair] for pair in ((d, b), (b, e), (a, c))]
+    others = [descriptors.similarity[first, other] for first in (a, c) for other in (b, d, e)]
     assert min(overlapping) > 2 * max(0.1, *others)
 
 
-def test_a_photo_without_features_is_similar_to_no_other(found: similarity.Descriptors) -> None:
-    assert not found.similarity[found.names.index("blank.png")].any()
+def test_a_photo_without_features_is_similar_to_no_other(descriptors: similarity.Descriptors) -> None:
+    assert not descriptors.similarity[descriptors.names.index("blank.png")].any()
 
 
-def test_the_same_seed_gives_the_same_descriptors(found: similarity.Descriptors, database: Path) -> None:
-    assert np.array_equal(similarity.of_photos(database, seed=1).vectors, found.vectors)
-    assert not np.array_equal(similarity.of_photos(database, seed=2).vectors, found.vectors)
+def test_the_same_seed_gives_the_same_descriptors(descriptors: similarity.Descriptors, database: Path) -> None:
+    assert np.array_equal(similarity.of_photos(database, seed=1).vectors, descriptors.vectors)
+    assert not np.array_equal(similarity.of_photos(database, seed=2).vectors, descriptors.vectors)

@@ -41,9 +41,9 @@ def test_room_around_a_point_is_the_largest_ball_in_the_photo() -> None:
 
 def region_of(cameras: list[Camera], points: Doubles) -> Region:
     """The region of interest, which exists."""
-    found = regions.of_interest(cameras, points)
-    assert found is not None
-    return found
+    region = regions.of_interest(cameras, points)
+    assert region is not None
+    return region
 
 
 def cloud(radius: float) -> Doubles:
