@@ -18,6 +18,7 @@ from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.dense.depthmaps import Write
 from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
 from reconstruction_operator.models.photogrammetry.output import glb, results, userphotos
+from reconstruction_operator.models.photogrammetry.output.report import page
 from reconstruction_operator.models.photogrammetry.parameters import QualitySettings
 from reconstruction_operator.models.photogrammetry.placing import frames, georeference, upright
 from reconstruction_operator.models.photogrammetry.placing.frames import Frame
@@ -148,14 +149,17 @@ def _model(run: Run) -> Result:
         warning=acceptance.warning(sparse, run.sources),
         placement=None if on_earth is None else on_earth.placement(frame),
     )
-    results.write_report(
-        work.output_dir,
-        made,
-        poster,
-        result=result,
+    findings = page.Findings(
+        model=made.sparse,
+        textured=made.textured,
+        poster=poster,
+        seen_by=made.seen_by,
+        quality=result.quality,
         parameters=work.parameters,
         seconds={step.name.capitalize(): seconds for step, seconds in timetable.taken_seconds().items()},
+        warnings=[result.warning] if result.warning else [],
     )
+    page.write(work.output_dir / "report.html", findings)  # last: it has the duration of each step
     stage(Stage.PREVIEWS)(1.0, "report written")
     return result
 

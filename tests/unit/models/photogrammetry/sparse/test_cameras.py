@@ -6,11 +6,11 @@ import pytest
 from reconstruction_operator.models.photogrammetry.dense.planesweep import plane_homography
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, looking_at
 
-UP = np.array([0.0, 1.0, 0.0])
+from tests.support.engine import scenes
 
 
 def camera(eye: tuple[float, float, float], target: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> Camera:
-    return looking_at(np.array(eye), np.array(target), UP, focal=500.0, size=401)
+    return looking_at(np.array(eye), np.array(target), scenes.UP, focal=500.0, size=401)
 
 
 def test_looking_at_puts_the_target_in_the_middle() -> None:
