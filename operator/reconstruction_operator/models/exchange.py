@@ -116,8 +116,8 @@ def encode(message: ModelMessage) -> bytes:
             document |= {"resumed": resumed[:_MAX_TEXT_CHARS]} if resumed else {}
             document |= {} if remaining is None else {"remaining": float(remaining)}
         case Result(quality, simulated, warning, placement):
-            kept = dict(list(quality.items())[:MAX_QUALITY_ITEMS])
-            document = {"kind": "result", "quality": {str(name): _plain(kept[name]) for name in kept}}
+            numbers = dict(list(quality.items())[:MAX_QUALITY_ITEMS])
+            document = {"kind": "result", "quality": {str(name): _plain(numbers[name]) for name in numbers}}
             document |= {"simulated": simulated, "warning": warning[:_MAX_TEXT_CHARS]}
             document["placement"] = None if placement is None else asdict(placement)
         case FailureMessage(reason, text):

@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from importlib import resources
 from types import MappingProxyType
 from typing import ClassVar
 
-from reconstruction_operator.models import drawing
 from reconstruction_operator.models.interface import ModelFailure, Report, Result, Step, Work
 from reconstruction_operator.models.stages import Stages
 
-SIMULATED_NOTE = (
-    "This result is SIMULATED.\n\nNo photo was read and nothing was reconstructed: the mesh is a cube, the previews are\n"
-    "drawings. It is here so that everything around a reconstruction can be tried.\n"
-)
+_FILES = resources.files(__package__) / "simulated"
 _MAX_STEP_SECONDS = 3600.0
-_PREVIEW_PIXELS = 256
 _STAGES = {"preprocessed": Step.RECONSTRUCT, "reconstructed": Step.POSTPROCESS}  # stage -> the step after it
 _KEPT_SECONDS = 0.5  # a faster step is not worth flushing to the disk
 
@@ -78,12 +74,9 @@ class PlaceholderModel:
             report(_STAGES[name], 1.0)
             if time.monotonic() - begun >= _KEPT_SECONDS:
                 folder = stages.begin(name)
-                (folder / "SIMULATED.txt").write_text(SIMULATED_NOTE)
+                (folder / "SIMULATED.txt").touch()
                 stages.seal(name, folder)
-        (work.output_dir / "SIMULATED.txt").write_text(SIMULATED_NOTE)
-        (work.output_dir / "model.glb").write_bytes(drawing.cube_glb())
         report(Step.PREVIEW, 1.0)
-        for index in range(2):
-            picture = drawing.cube_png(_PREVIEW_PIXELS, mirrored=index == 1)
-            (work.output_dir / f"preview_{index}.png").write_bytes(picture)
+        for file in _FILES.iterdir():
+            (work.output_dir / file.name).write_bytes(file.read_bytes())
         return Result(quality={"vertices": 24, "faces": 12}, simulated=True)

@@ -151,9 +151,9 @@ def _checked(name: str) -> str:
 
 def _is_whole(path: Path, files: list[Mapping[str, Any]]) -> bool:
     sizes = {file: size for file, size in zip(_files(path), _sizes(path), strict=True) if file != path / SEAL}
-    wanted = {path / str(entry["name"]): entry for entry in files}
-    return set(sizes) == set(wanted) and all(
-        sizes[file] == entry["bytes"] and _digest(file) == entry["sha256"] for file, entry in wanted.items()
+    sealed = {path / str(entry["name"]): entry for entry in files}
+    return set(sizes) == set(sealed) and all(
+        sizes[file] == entry["bytes"] and _digest(file) == entry["sha256"] for file, entry in sealed.items()
     )
 
 

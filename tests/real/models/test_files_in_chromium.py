@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from reconstruction_operator.models import drawing
 from reconstruction_operator.models.photogrammetry.output import glb
 from reconstruction_operator.models.photogrammetry.output.report import page as report
 from reconstruction_operator.models.photogrammetry.sparse.cameras import looking_at
@@ -20,7 +19,7 @@ from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 
 from tests.support.browser import barriers, watched
 from tests.support.engine.geometry import RED, coloured_square, photo_of, sphere
-from tests.support.paths import DATA
+from tests.support.paths import CHECKOUT, DATA
 
 HOSTILE = "</script><img src=x onerror=alert(1)>&\"'.jpg"
 LINES = "cell => { const text = document.createRange(); text.selectNodeContents(cell); return text.getClientRects().length; }"
@@ -38,11 +37,11 @@ def validator(browser: Browser) -> Iterator[Page]:
 
 
 def issues(validator: Page, content: bytes) -> list[dict[str, Any]]:
-    found = validator.evaluate(
+    report_of = validator.evaluate(
         "text => exports.validateBytes(Uint8Array.from(atob(text), one => one.charCodeAt(0)), { format: 'glb' })",
         base64.b64encode(content).decode(),
     )
-    messages: list[dict[str, Any]] = found["issues"]["messages"]
+    messages: list[dict[str, Any]] = report_of["issues"]["messages"]
     return messages
 
 
@@ -60,14 +59,18 @@ def compressed() -> bytes:
     return glb.compressed(coloured_square())
 
 
-@pytest.mark.parametrize("made", [coloured, textured, compressed, drawing.cube_glb])
+def simulated() -> bytes:
+    return (CHECKOUT / "operator/reconstruction_operator/models/simulated/model.glb").read_bytes()
+
+
+@pytest.mark.parametrize("made", [coloured, textured, compressed, simulated])
 def test_khronos_validator_finds_nothing_in_a_model(validator: Page, made: Callable[[], bytes]) -> None:
-    assert [one for one in issues(validator, made()) if one["severity"] <= 1] == []  # errors and warnings
+    assert [issue for issue in issues(validator, made()) if issue["severity"] <= 1] == []  # errors and warnings
 
 
 def test_khronos_validator_finds_a_damaged_model(validator: Page) -> None:
     damaged = textured().replace(b'"VEC2"', b'"VEC4"')
-    assert [one["code"] for one in issues(validator, damaged)] != []
+    assert [issue["code"] for issue in issues(validator, damaged)] != []
 
 
 def findings() -> report.Findings:
@@ -101,13 +104,13 @@ def test_a_report_shows_the_model_and_runs_no_name_of_a_photo(browser: Browser, 
     expect(page.get_by_role("cell", name=f"9{HOSTILE}", exact=True)).to_be_visible()
     expect(page.get_by_role("cell", name="left out: overlaps with no other photo")).to_be_visible()
     expect(page.get_by_role("img", name="4 cameras around the model, from above")).to_be_visible()
-    found = barriers(page)
+    blocked = barriers(page)
     page.emulate_media(color_scheme="dark")
     page.set_viewport_size({"width": 390, "height": 800})  # a phone
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     word = page.get_by_role("cell", name="used", exact=True).first
     assert word.evaluate(LINES) == 1
-    found += barriers(page)
+    blocked += barriers(page)
     page.close()
-    assert found == []
+    assert blocked == []
     assert wrong == []

@@ -59,5 +59,5 @@ def test_a_run_resumed_after_a_kill_makes_the_same_mesh(engine: Callable[..., Ru
     assert made_again(early) == []
     # Bundle adjustment on several threads differs in the last digits from run to run.
     counts = ("images", "registered", "faces")
-    assert [early.quality[one] for one in counts] == [whole.quality[one] for one in counts]
+    assert [early.quality[name] for name in counts] == [whole.quality[name] for name in counts]
     assert early.quality["vertices"] == pytest.approx(whole.quality["vertices"], rel=0.01)

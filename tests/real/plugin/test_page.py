@@ -7,9 +7,10 @@ from pathlib import Path
 from kubectl_recon.pages.result import pages_of
 from kubectl_recon.pages.serving import served
 from playwright.sync_api import Browser, expect
-from reconstruction_operator.models import drawing
+from reconstruction_operator.models.photogrammetry.output import glb
 
 from tests.support.browser import barriers, watched
+from tests.support.engine.geometry import coloured_square
 from tests.support.photos import make_photo
 
 HOSTILE = "a\"'><img src=x onerror=alert(1)>.txt"
@@ -17,7 +18,7 @@ _LOADED_MS = 90_000
 
 
 def test_the_mesh_of_a_result_without_a_report_is_shown(browser: Browser, tmp_path: Path) -> None:
-    (tmp_path / "model #1.glb").write_bytes(drawing.cube_glb())
+    (tmp_path / "model #1.glb").write_bytes(glb.textured(coloured_square()))
     (tmp_path / "preview_0.png").write_bytes(make_photo("PNG"))
     (tmp_path / HOSTILE).touch()
     page = browser.new_page(viewport={"width": 600, "height": 900})

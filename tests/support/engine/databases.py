@@ -1,12 +1,30 @@
-"""Databases of features and matches for tests of the photogrammetry engine, synthesized without photos."""
+"""Databases of features and matches for tests of the photogrammetry engine: of pictures, or synthesized without any."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import cv2
+from reconstruction_operator.models.photogrammetry.arrays import Pixels
+from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
+from reconstruction_operator.models.photogrammetry.sparse import features
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 from reconstruction_operator.models.photogrammetry.sparse.mapping import Matched
+
+from tests.support.engine.geometry import QUIET
+
+
+def of_pictures(folder: Path, pictures: Mapping[str, Pixels]) -> Path:
+    """Write the pictures, which have one camera, to `folder`, and return the database of their features."""
+    photos = []
+    for name, picture in pictures.items():
+        cv2.imwrite(str(folder / name), picture)
+        photos.append(PreparedPhoto(name, name, picture.shape[1], picture.shape[0], 400.0, "camera"))
+    database = folder / "features.db"
+    features.extract(photos, folder, database, features=500, threads=1, progress=QUIET)
+    return database
 
 
 def synthesize(database: Path, photos: int, *, points: int = 100) -> Any:
@@ -25,12 +43,12 @@ def forget_matches(database: Path, count: int) -> list[str]:
     with pycolmap.Database.open(database) as opened:
         images = opened.read_all_images()
         forgotten = images[-count:]
-        for one in forgotten:
+        for image in forgotten:
             for other in images:
-                if other.image_id < one.image_id:
-                    opened.delete_matches(one.image_id, other.image_id)
-                    opened.delete_two_view_geometry(one.image_id, other.image_id)
-        return [str(one.name) for one in forgotten]
+                if other.image_id < image.image_id:
+                    opened.delete_matches(image.image_id, other.image_id)
+                    opened.delete_two_view_geometry(image.image_id, other.image_id)
+        return [str(image.name) for image in forgotten]
 
 
 def matched(database: Path, count: int) -> Matched:

@@ -26,8 +26,15 @@ QUIET: Final = StageProgress(ignore, Step.POSTPROCESS)
 
 def sphere(subdivisions: int = 4, radius: float = 1.0) -> Mesh:
     """Return a sphere around 0."""
-    made = trimesh.creation.icosphere(subdivisions, radius)
-    return Mesh(np.asarray(made.vertices, dtype=np.float64), np.asarray(made.faces, dtype=np.int64))
+    solid = trimesh.creation.icosphere(subdivisions, radius)
+    return Mesh(np.asarray(solid.vertices, dtype=np.float64), np.asarray(solid.faces, dtype=np.int64))
+
+
+def joined(*meshes: Mesh) -> Mesh:
+    """Return one mesh of these pieces."""
+    offsets = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes)])
+    faces = [mesh.faces + offset for mesh, offset in zip(meshes, offsets, strict=False)]
+    return Mesh(np.concatenate([mesh.vertices for mesh in meshes]), np.concatenate(faces))
 
 
 def sheet(count: int = 41) -> Mesh:

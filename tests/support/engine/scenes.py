@@ -27,6 +27,12 @@ def texture(seed: int) -> Pixels:
     return np.clip(128 + 60 * total, 0, 255).astype(np.uint8)
 
 
+def noise(seed: int, width: int, height: int) -> Pixels:
+    """Return noise of 4 px, blurred, in which features are found."""
+    small = np.random.default_rng(seed).integers(0, 256, (height // 4, width // 4), np.uint8)
+    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
+
+
 def around(
     count: int, *, arc_deg: float = 120.0, height: float = 2.0, radius: float = 5.0, size: int = 400
 ) -> list[Camera]:

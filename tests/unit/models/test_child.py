@@ -76,10 +76,10 @@ def test_the_outcome_of_a_run_is_returned(model: str, expected: ModelMessage, wo
 
 
 def test_a_full_disk_names_the_file(work: Work) -> None:
-    found = child._outcome(RunRequest("rough-disk", work, 5.0), lambda *_, **__: None)
+    outcome = child._outcome(RunRequest("rough-disk", work, 5.0), lambda *_, **__: None)
 
-    assert isinstance(found, FailureMessage)
-    assert (found.reason, str(work.scratch_dir / "big") in found.message) == ("DISK_FULL", True)
+    assert isinstance(outcome, FailureMessage)
+    assert (outcome.reason, str(work.scratch_dir / "big") in outcome.message) == ("DISK_FULL", True)
 
 
 @pytest.mark.parametrize("name", ["/dev/shm/big", None])
@@ -90,11 +90,11 @@ def test_a_full_file_system_that_is_not_the_job_volume_is_no_full_job_volume(nam
 
 
 def test_a_defect_is_sent_with_its_traceback(work: Work) -> None:
-    found = child._outcome(RunRequest("rough-error", work, 5.0), lambda *_, **__: None)
+    outcome = child._outcome(RunRequest("rough-error", work, 5.0), lambda *_, **__: None)
 
-    assert isinstance(found, DefectMessage)
-    assert found.text.startswith("Traceback")
-    assert found.text.endswith("TypeError: a defect of the model\n")
+    assert isinstance(outcome, DefectMessage)
+    assert outcome.text.startswith("Traceback")
+    assert outcome.text.endswith("TypeError: a defect of the model\n")
 
 
 def test_a_report_has_the_time_left_that_the_model_expects(pipe: Pipe) -> None:
@@ -156,7 +156,7 @@ def test_the_program_sends_progress_the_result_and_its_exit(work: Work, tmp_path
         messages = pipe.messages()
 
     assert process.returncode == -9  # the guard kills its group at the end
-    assert [type(one) for one in messages if not isinstance(one, ProgressMessage)] == [Result, ExitMessage]
+    assert [type(message) for message in messages if not isinstance(message, ProgressMessage)] == [Result, ExitMessage]
     assert messages[0] == ProgressMessage(Step.PREPROCESS, 0.5, "half", remaining_seconds=30.0)
     last = messages[-1]
     assert isinstance(last, ExitMessage)

@@ -31,7 +31,7 @@ from reconstruction_operator.models.interface import Photo, Placement, Result, S
         ExitMessage(3),
         ExitMessage(-11, 2.5),
     ],
-    ids=lambda one: type(one).__name__,
+    ids=lambda message: type(message).__name__,
 )
 def test_messages_round_trip(message: ModelMessage) -> None:
     line = exchange.encode(message)

@@ -28,10 +28,10 @@ def keep(folder: StageFolder, name: str = "features", content: bytes = b"descrip
 
 def test_a_later_attempt_finds_a_sealed_stage_and_its_maker(folder: StageFolder) -> None:
     path = keep(folder)
-    found = Stages(replace(folder, attempt=2)).find("features")
-    assert found is not None
-    assert (found.path, found.attempt, str(found)) == (path, 1, "features of attempt 1")
-    assert (found.path / "below" / "features.db").read_bytes() == b"descriptors"
+    stage = Stages(replace(folder, attempt=2)).find("features")
+    assert stage is not None
+    assert (stage.path, stage.attempt, str(stage)) == (path, 1, "features of attempt 1")
+    assert (stage.path / "below" / "features.db").read_bytes() == b"descriptors"
 
 
 def test_a_stage_that_was_not_sealed_is_not_found(folder: StageFolder) -> None:

@@ -18,6 +18,7 @@ from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.dense.depthmaps import Write
 from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
 from reconstruction_operator.models.photogrammetry.output import glb, results, userphotos
+from reconstruction_operator.models.photogrammetry.output.report import page
 from reconstruction_operator.models.photogrammetry.parameters import QualitySettings
 from reconstruction_operator.models.photogrammetry.placing import frames, georeference, upright
 from reconstruction_operator.models.photogrammetry.placing.frames import Frame
@@ -107,7 +108,6 @@ def _model(run: Run) -> Result:
     cell_cloud, cell, octree_depth = surface.thin(surface.crop(cloud, region), region, settings.octree_depth)
     timetable.learn(Known(points=len(cell_cloud.points), doublings=region.doublings if region else 0))
     rough = surface.poisson(cell_cloud, folders["surface"], octree_depth=octree_depth, progress=stage(Stage.SURFACE))
-    timetable.learn(Known(faces=len(rough.faces)))
 
     mesh = _cleaned(rough, cell_cloud.points, cell, region, settings.faces, progress=stage(Stage.CLEANING))
     mesh, frame, on_earth = _placed(mesh, seen, run.prepared, settings.seed)
@@ -149,14 +149,17 @@ def _model(run: Run) -> Result:
         warning=acceptance.warning(sparse, run.sources),
         placement=None if on_earth is None else on_earth.placement(frame),
     )
-    results.write_report(
-        work.output_dir,
-        made,
-        poster,
-        result=result,
+    findings = page.Findings(
+        model=made.sparse,
+        textured=made.textured,
+        poster=poster,
+        seen_by=made.seen_by,
+        quality=result.quality,
         parameters=work.parameters,
         seconds={step.name.capitalize(): seconds for step, seconds in timetable.taken_seconds().items()},
+        warnings=[result.warning] if result.warning else [],
     )
+    page.write(work.output_dir / "report.html", findings)  # last: it has the duration of each step
     stage(Stage.PREVIEWS)(1.0, "report written")
     return result
 
@@ -174,7 +177,7 @@ def _aligned(run: Run) -> mapping.SparseModel:
 
     def match() -> None:
         chosen = registration.choose(database, seed)
-        run.timetable.learn(Known(features=features.mean(database), pairs=len(chosen)))
+        run.timetable.learn(Known(features=features.mean(database)))
         matching.match(
             chosen, database, run.folders["pairs"], seed=seed, threads=threads, progress=stage(Stage.MATCHES)
         )
@@ -193,7 +196,6 @@ def _aligned(run: Run) -> mapping.SparseModel:
         ),
         match=match,
     )
-    run.timetable.learn(Known(inliers=matching.inliers(database)))
     acceptance.check_matches(database, len(run.prepared))
     matched = mapping.Matched(database, run.pictures, run.folders["sparse"], len(run.prepared), seed, threads)
     model = registration.register(matched, stage(Stage.ALIGNMENT))

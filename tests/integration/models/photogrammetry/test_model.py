@@ -6,15 +6,6 @@ import subprocess
 import sys
 
 
-def test_the_import_loads_no_large_library() -> None:
-    program = (
-        "import sys, reconstruction_operator.models.photogrammetry as p; p.PhotogrammetryModel().unavailable(); "
-        "print(sorted({'numpy', 'cv2', 'pycolmap', 'scipy', 'trimesh', 'embreex', 'PIL'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
-
-
 def test_compression_works_in_a_process_that_has_loaded_pycolmap() -> None:
     # pycolmap brings its own zlib; see photogrammetry/colmap.py.
     program = (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from reconstruction_operator.models.interface import Model, ModelFailure, Photo, Step, Work
+from reconstruction_operator.models.interface import ModelFailure, Photo, Step, Work
 from reconstruction_operator.models.photogrammetry import PhotogrammetryModel
 
 from tests.support.engine.geometry import ignore
@@ -17,13 +17,6 @@ def work(folder: Path, photos: tuple[Photo, ...], parameters: dict[str, object] 
     scratch.mkdir()
     output.mkdir()
     return Work(photos, scratch, output, parameters or {}, threads=1)
-
-
-def test_the_model_implements_the_interface() -> None:
-    model = PhotogrammetryModel()
-    assert isinstance(model, Model)
-    assert (model.name, model.isolated, model.min_photos, model.max_photos) == ("photogrammetry", True, 3, 200)
-    assert sum(model.step_shares.values()) == pytest.approx(1.0)
 
 
 def test_unavailable_names_missing_packages_and_how_to_install_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,8 +52,8 @@ def test_a_bad_parameter_is_refused_with_what_is_allowed(name: str, value: objec
 
 
 def test_an_unknown_parameter_is_refused_with_the_known_ones() -> None:
-    known = "known are quality, maxImageSize, textureSize, faces, crop, compress, seed"
-    with pytest.raises(ModelFailure, match=f"^INVALID_PARAMETERS: unknown parameter 'qualtiy': {known}$"):
+    names = "known are quality, maxImageSize, textureSize, faces, crop, compress, seed"
+    with pytest.raises(ModelFailure, match=f"^INVALID_PARAMETERS: unknown parameter 'qualtiy': {names}$"):
         MODEL.check_parameters({"qualtiy": "fast"})
 
 

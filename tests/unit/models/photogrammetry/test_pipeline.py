@@ -16,15 +16,9 @@ from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 from reconstruction_operator.models.photogrammetry.surface.regions import Ball, Region
 
-from tests.support.engine.geometry import QUIET, sphere
+from tests.support.engine.geometry import QUIET, joined, sphere
 
 CELL = 0.1
-
-
-def joined(*meshes: Mesh) -> Mesh:
-    offsets = np.cumsum([0, *(len(one.vertices) for one in meshes)])
-    faces = [one.faces + offset for one, offset in zip(meshes, offsets, strict=False)]
-    return Mesh(np.concatenate([one.vertices for one in meshes]), np.concatenate(faces))
 
 
 def moved(mesh: Mesh, x: float) -> Mesh:
@@ -56,13 +50,6 @@ def test_a_drift_of_altitude_does_not_tilt_a_small_scene(radius_m: float, most_d
     assert on_earth is not None
     assert np.degrees(np.arccos(min(frame.rotation[1, 2], 1.0))) < most_deg
     assert bool(np.degrees(np.arccos(frame.rotation[1, 2])) > 0.1) is (radius_m > 100)
-
-
-def test_the_surface_is_reduced_to_the_faces_that_the_quality_allows() -> None:
-    rough = sphere()
-    mesh = pipeline._cleaned(rough, rough.vertices, CELL, None, 1000, progress=QUIET)
-    assert 900 <= len(mesh.faces) <= 1000
-    assert np.linalg.norm(mesh.vertices, axis=1) == pytest.approx(np.ones(len(mesh.vertices)), abs=0.05)
 
 
 def test_parts_outside_the_region_or_apart_are_removed() -> None:

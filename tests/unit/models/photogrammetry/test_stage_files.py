@@ -105,12 +105,12 @@ def test_a_sparse_model_is_read_back_to_the_last_digit(folder: StageFolder) -> N
     assert second.reprojection_error_px == first.reprojection_error_px
     assert second.left_out == first.left_out
     assert np.array_equal(second.points, first.points)
-    for one, other in zip(first.photos, second.photos, strict=True):
+    for photo, other in zip(first.photos, second.photos, strict=True):
         plain = ("name", "width", "height", "focal", "principal", "radial")
-        assert [getattr(one, name) for name in plain] == [getattr(other, name) for name in plain]
+        assert [getattr(photo, name) for name in plain] == [getattr(other, name) for name in plain]
         for name in ("rotation", "translation", "seen", "pixels"):
-            assert np.array_equal(getattr(one, name), getattr(other, name))
-            assert getattr(one, name).dtype == getattr(other, name).dtype
+            assert np.array_equal(getattr(photo, name), getattr(other, name))
+            assert getattr(photo, name).dtype == getattr(other, name).dtype
 
 
 def depth_map(index: int) -> DepthMap:
@@ -120,8 +120,8 @@ def depth_map(index: int) -> DepthMap:
 
 def handing_over(maps: Sequence[DepthMap]) -> Callable[[Write], None]:
     def compute(write: Write) -> None:
-        for index, one in enumerate(maps):
-            write(index, one)
+        for index, depths in enumerate(maps):
+            write(index, depths)
 
     return compute
 
@@ -130,9 +130,9 @@ def test_depth_maps_are_read_back_in_their_order(folder: StageFolder) -> None:
     maps = [depth_map(index) for index in range(12)]
     for compute in (handing_over(maps), lambda _: pytest.fail("made again")):
         read = stage_files.depth_maps(Stages(folder), compute)
-        for index, one in reversed([*enumerate(maps)]):
-            assert np.array_equal(one.depths, read(index).depths)
-            assert np.array_equal(one.sure, read(index).sure)
+        for index, depths in reversed([*enumerate(maps)]):
+            assert np.array_equal(depths.depths, read(index).depths)
+            assert np.array_equal(depths.sure, read(index).sure)
         assert (read(0).depths.dtype, read(0).sure.dtype) == (np.float32, np.bool_)
 
 

@@ -45,14 +45,14 @@ def fuse(
     voxels = Voxels(cell)
     few = len(cameras) < _VIEWS_FOR_TWO_WITNESSES
 
-    def one(index: int) -> None:
+    def add_view(index: int) -> None:
         others = ((cameras[other], depth_map(other)) for other in neighbours[index])
-        kept = consistent_depths(cameras[index], depth_map(index), others, witnesses=1 if few else _WITNESSES)
-        voxels.add(points_with_normals(cameras[index], kept))
+        depths = consistent_depths(cameras[index], depth_map(index), others, witnesses=1 if few else _WITNESSES)
+        voxels.add(points_with_normals(cameras[index], depths))
 
     pixels = max((camera.width * camera.height for camera in cameras), default=1)
     parallel.each(
-        one,
+        add_view,
         range(len(cameras)),
         threads,
         lambda done, of: progress(done / of, f"fused {done}/{of} depth maps"),
@@ -96,9 +96,9 @@ def consistent_depths(
         agreeing[hit[agree]] += 1
         seeing_through[hit[ratio > 1 + _FREE_DEPTH]] += 1
     needed = np.where(own.sure[rows, columns], 1, witnesses)
-    kept = (agreeing >= needed) & (agreeing >= seeing_through)
+    confirmed = (agreeing >= needed) & (agreeing >= seeing_through)
     result = np.zeros_like(own.depths)
-    result[rows[kept], columns[kept]] = total[kept] / (agreeing[kept] + 1)
+    result[rows[confirmed], columns[confirmed]] = total[confirmed] / (agreeing[confirmed] + 1)
     return result
 
 

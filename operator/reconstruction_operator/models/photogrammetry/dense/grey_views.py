@@ -9,7 +9,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from reconstruction_operator.models.photogrammetry.arrays import Pixels, Singles
+from reconstruction_operator.models.photogrammetry.arrays import Singles
 from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 
@@ -44,12 +44,7 @@ def reader(views: Sequence[View], size: int) -> Callable[[int], GreyView]:
 
     @lru_cache(_HELD)
     def read(index: int) -> GreyView:
-        return grey_view(views[index].image(), views[index].camera, size)
+        grey = cv2.cvtColor(views[index].image(), cv2.COLOR_RGB2GRAY).astype(np.float32) / np.float32(255)
+        return GreyView(grey, views[index].camera).reduced(size)
 
     return read
-
-
-def grey_view(image: Pixels, camera: Camera, size: int) -> GreyView:
-    """Return the grey view of `image` (RGB), at most `size` px on the longer side."""
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) / np.float32(255)
-    return GreyView(grey, camera).reduced(size)

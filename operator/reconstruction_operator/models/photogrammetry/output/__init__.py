@@ -1,1 +1,1 @@
-"""Output: the files of the result (meshes, previews, cameras, report), written by `results`."""
+"""Output: the files of the result (meshes, previews, cameras) in `results`, and the page `report`."""

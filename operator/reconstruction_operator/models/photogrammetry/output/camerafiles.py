@@ -38,7 +38,6 @@ def write_json(path: Path, model: SparseModel) -> None:
 
 
 def _described(photo: AlignedPhoto, points: Doubles) -> dict[str, object]:
-    centre = -photo.rotation.T @ photo.translation
     return {
         "name": photo.name,
         "width": photo.width,
@@ -50,7 +49,7 @@ def _described(photo: AlignedPhoto, points: Doubles) -> dict[str, object]:
         "k1": photo.radial,
         "rotation": photo.rotation.tolist(),
         "translation": photo.translation.tolist(),
-        "position": centre.tolist(),
+        "position": photo.centre.tolist(),
         "points": len(photo.seen),
         "reprojectionErrorPx": round(float(reprojections(photo, points).mean()), 4),
     }

@@ -1,8 +1,7 @@
-"""Result files: writes all files of the result to one folder."""
+"""Result files: writes the meshes, the points, the cameras and the previews to one folder."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +9,9 @@ import numpy as np
 from PIL import Image
 from scipy.spatial import cKDTree
 
-from reconstruction_operator.models.interface import Result
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Integers, Pixels, Singles
 from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.output import camerafiles, glb, previews
-from reconstruction_operator.models.photogrammetry.output.report import page
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseModel
 from reconstruction_operator.models.photogrammetry.surface import surface
@@ -56,7 +53,7 @@ def write_models(folder: Path, made: Made, *, compress: bool) -> None:
 def write_previews(folder: Path, made: Made, turn_frames: int, progress: StageProgress) -> Pixels:
     """Write previews of the model to `folder`, and an animation of `turn_frames` frames in which it turns; return the first preview."""
     caster = Caster(made.textured.mesh)
-    centres = np.stack([-photo.rotation.T @ photo.translation for photo in made.sparse.photos])
+    centres = np.stack([photo.centre for photo in made.sparse.photos])
     pictures = []
     for index, direction in enumerate(previews.directions(centres, _PREVIEWS)):
         pictures.append(previews.render(made.textured, caster, previews.framed(made.subject, direction)))
@@ -82,29 +79,6 @@ def write_turn(path: Path, frames: list[Image.Image], *, whole: bool) -> None:
     duration = _TURN_MILLISECONDS // len(frames)
     frames = frames if whole else [*frames, *frames[-2:0:-1]]
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=duration, loop=0, quality=_TURN_QUALITY)
-
-
-def write_report(
-    folder: Path,
-    made: Made,
-    poster: Pixels,
-    *,
-    result: Result,
-    parameters: Mapping[str, object],
-    seconds: Mapping[str, float],
-) -> None:
-    """Write `report.html` to `folder`. It must be written last, since it has the duration of each step."""
-    findings = page.Findings(
-        model=made.sparse,
-        textured=made.textured,
-        poster=poster,
-        seen_by=made.seen_by,
-        quality=result.quality,
-        parameters=parameters,
-        seconds=seconds,
-        warnings=[result.warning] if result.warning else [],
-    )
-    page.write(folder / "report.html", findings)
 
 
 def _colours_at(points: Doubles, made: Made) -> Pixels:

@@ -75,15 +75,15 @@ def find(cameras: Sequence[Camera], places: Sequence[tuple[float, float, float] 
     metres = geodesy.to_local(positions, origin)
     if not _is_determined(centres, least=0.0):
         return None
-    kept = _without_outliers(centres, metres)
-    if kept.sum() < _FEWEST_POSITIONS or not _is_determined(metres[kept]):
+    inliers = _without_outliers(centres, metres)
+    if inliers.sum() < _FEWEST_POSITIONS or not _is_determined(metres[inliers]):
         return None
-    scale, rotation, translation = _similarity(centres[kept], metres[kept])
-    residuals = scale * centres[kept] @ rotation.T + translation - metres[kept]
-    spread = metres[kept] - metres[kept].mean(axis=0)
+    scale, rotation, translation = _similarity(centres[inliers], metres[inliers])
+    residuals = scale * centres[inliers] @ rotation.T + translation - metres[inliers]
+    spread = metres[inliers] - metres[inliers].mean(axis=0)
     if np.linalg.norm(residuals) > _WORST_RESIDUAL * np.linalg.norm(spread):
         return None
-    return Georeference(origin, scale, rotation, translation, _widths(metres[kept])[1])
+    return Georeference(origin, scale, rotation, translation, _widths(metres[inliers])[1])
 
 
 def _without_outliers(centres: Doubles, metres: Doubles) -> Mask:

@@ -43,6 +43,11 @@ class AlignedPhoto:
     seen: Integers  # indices into the sparse points
     pixels: Doubles  # (len(seen), 2): column and row of each of these points in the photo
 
+    @property
+    def centre(self) -> Doubles:
+        """(3,): the position of the camera in world coordinates."""
+        return -self.rotation.T @ self.translation
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class SparseModel:

@@ -71,13 +71,6 @@ def overlapping(database: Path) -> list[Pair]:
         ]
 
 
-def inliers(database: Path) -> int:
-    """Return the number of verified matches in `database`."""
-    with pycolmap.Database.open(database) as opened:
-        _, counts = opened.read_two_view_geometry_num_inliers()
-        return sum(counts)
-
-
 def forget(pairs: Iterable[Pair], database: Path) -> None:
     """Delete the matches of those pairs."""
     with pycolmap.Database.open(database) as opened:

@@ -18,8 +18,6 @@ from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 from reconstruction_operator.models.photogrammetry.surface.regions import Ball, Region
 
-_TRIM = 0.0  # no trimming, since `cleanup` removes extrapolated surface
-_THREADS = 1  # waiting OpenMP threads spin, so two threads are no faster and use five times the CPU
 _SCENE_PERCENTILE = 97.0  # of the points' distances; farther points are background
 _SCENE_MARGIN = 1.1  # factor; points slightly outside stabilise the surface inside
 _VOXELS_ACROSS_RADIUS = {
@@ -47,8 +45,8 @@ def crop(cloud: Cloud, region: Region | Ball | None) -> Cloud:
         )
     if region is None:
         region = Ball(np.median(cloud.points, axis=0), _radius(cloud.points))
-    kept = region.contains(cloud.points, _SCENE_MARGIN)
-    return Cloud(cloud.points[kept], cloud.normals[kept])
+    inside = region.contains(cloud.points, _SCENE_MARGIN)
+    return Cloud(cloud.points[inside], cloud.normals[inside])
 
 
 def cell_size(points: Doubles, region: Region | None, octree_depth: int) -> float:
@@ -94,7 +92,7 @@ def poisson(cloud: Cloud, scratch: Path, *, octree_depth: int, progress: StagePr
     write_ply(points_path, cloud, white)
     helper_process.run(
         "reconstruction_operator.models.photogrammetry.surface.poisson",
-        [str(points_path), str(mesh_path), str(octree_depth), str(_TRIM), str(_THREADS)],
+        [str(points_path), str(mesh_path), str(octree_depth)],
         log=scratch / "poisson.log",
         progress=progress,
         message=f"surface through {len(cloud.points)} points",

@@ -75,9 +75,9 @@ def unwrap(mesh: Mesh, coarseness: Doubles, size: int, scratch: Path, progress: 
 
     A face with `coarseness` (faces,) 2 gets a quarter of the texels that it would get with 1.
     """
-    given, made = scratch / "mesh.npz", scratch / "atlas.npz"
+    mesh_path, atlas_path = scratch / "mesh.npz", scratch / "atlas.npz"
     np.savez(
-        given,
+        mesh_path,
         vertices=mesh.vertices.astype(np.float32),
         faces=mesh.faces.astype(np.uint32),
         normals=mesh.normals().astype(np.float32),
@@ -85,12 +85,12 @@ def unwrap(mesh: Mesh, coarseness: Doubles, size: int, scratch: Path, progress: 
     )
     helper_process.run(
         "reconstruction_operator.models.photogrammetry.texture.unwrapping",
-        [str(given), str(made), str(size)],
+        [str(mesh_path), str(atlas_path), str(size)],
         log=scratch / "unwrapping.log",
         progress=progress,
         message=f"unwrapping {len(mesh.faces)} faces",
     )
-    with np.load(made) as atlas:
+    with np.load(atlas_path) as atlas:
         original = atlas["original"].astype(np.int64)
         faces = atlas["faces"].astype(np.int64)
         return Atlas(Mesh(mesh.vertices[original], faces), original, atlas["uv"].astype(np.float64))

@@ -68,12 +68,9 @@ class Known:
     """What a run has learned about its photos; None: not yet known."""
 
     features: float | None = None  # mean number of a photo
-    pairs: int | None = None  # to match
-    inliers: int | None = None  # verified matches of all pairs
     aligned: int | None = None  # number of aligned photos
     doublings: int | None = None  # of the core, until it is as wide as the region (`regions`)
     points: int | None = None  # to which the surface is fitted
-    faces: int | None = None  # of the surface, before it is reduced
 
     def with_more(self, more: Known) -> Known:
         """Return these values, updated by the known ones of `more`."""
@@ -81,21 +78,20 @@ class Known:
 
 
 def expected_seconds(
-    photos: Sequence[Photo], settings: QualitySettings, threads: int, known: Known | None = None
+    photos: Sequence[Photo], settings: QualitySettings, threads: int, facts: Known | None = None
 ) -> Mapping[Stage, float]:
     """Return the expected seconds of each stage with `threads` threads."""
     return {
         stage: seconds / (1 if stage in _ONE_THREAD else threads)
-        for stage, seconds in _cpu_seconds(photos, settings, known or Known()).items()
+        for stage, seconds in _cpu_seconds(photos, settings, facts or Known()).items()
     }
 
 
-def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, known: Known) -> Mapping[Stage, float]:
+def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, facts: Known) -> Mapping[Stage, float]:
     count = len(photos)
-    features = _USUAL_FEATURES_SHARE * settings.features if known.features is None else known.features
-    pairs = _pairs(count) if known.pairs is None else known.pairs
-    inliers = _USUAL_INLIERS * pairs if known.inliers is None else known.inliers
-    aligned = count if known.aligned is None else known.aligned
+    features = _USUAL_FEATURES_SHARE * settings.features if facts.features is None else facts.features
+    pairs = _pairs(count)
+    aligned = count if facts.aligned is None else facts.aligned
     source_megapixels = sum(photo.width * photo.height for photo in photos) / 1e6
     megapixels = sum(_reduced(photo, settings.max_image_size) for photo in photos) / 1e6
     seen_megapixels = megapixels * aligned / count
@@ -106,14 +102,14 @@ def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, known: Know
     planes = settings.depth_planes * coarse_megapixels
     searched_megapixels = sum(_searched(photo, settings) for photo in photos) / 1e6
     cells = 2.0 ** (2 * (settings.octree_depth - 8))  # of the surface, relative to `fast`
-    points = (240_000 + 2_000 * aligned) * cells if known.points is None else known.points
-    deeper = max((_USUAL_DOUBLINGS if known.doublings is None else known.doublings) - 1, 0)
-    faces = (0.7 + 1.1 * deeper) * points if known.faces is None else known.faces
+    points = (240_000 + 2_000 * aligned) * cells if facts.points is None else facts.points
+    deeper = max((_USUAL_DOUBLINGS if facts.doublings is None else facts.doublings) - 1, 0)
+    faces = (0.7 + 1.1 * deeper) * points
     return {
         Stage.PHOTOS: 0.4 + 0.018 * source_megapixels + 0.034 * megapixels,
         Stage.FEATURES: 0.3 * searched_megapixels + 9.5e-5 * features * count,
         Stage.MATCHES: 0.95e-5 * features * pairs * (1 + features / 10_000) + 2e-5 * features * count,
-        Stage.ALIGNMENT: 1.6e-4 * inliers + 0.11 * count,
+        Stage.ALIGNMENT: 1.6e-4 * _USUAL_INLIERS * pairs + 0.11 * count,
         Stage.VIEWS: 0.15 * seen_megapixels,
         Stage.DEPTHS: (0.072 * planes + 0.86 * sum(fine_megapixels)) * settings.depth_sources / 4,
         Stage.FUSION: 1.2 * fine_megapixels[-1],

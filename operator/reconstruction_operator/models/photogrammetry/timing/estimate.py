@@ -80,10 +80,10 @@ class Estimate:
 
     def taken_seconds(self, now: float) -> dict[Step, float]:
         """Return the seconds that each step has taken so far."""
-        taken: dict[Step, float] = {}
+        seconds_of: dict[Step, float] = {}
         for stage, seconds in [*self._taken.items(), (self._current, now - self._begun_at)]:
-            taken[STEPS[stage]] = taken.get(STEPS[stage], 0.0) + seconds
-        return taken
+            seconds_of[STEPS[stage]] = seconds_of.get(STEPS[stage], 0.0) + seconds
+        return seconds_of
 
     def _begin(self, stage: Stage, at: float) -> None:
         if STEPS[stage] is not self.step:

@@ -21,8 +21,8 @@ def test_the_depth_between_two_planes_comes_from_a_parabola() -> None:
     inverse = np.array([0.1, 0.2, 0.3, 0.4, 0.5])
     exact = 0.33
     total = np.rint(40_000 * (inverse - exact) ** 2).astype(np.uint16).reshape(1, 1, 5)
-    found, _ = depthmaps.choose_planes(total, inverse)
-    assert found[0, 0] == pytest.approx(exact, rel=1e-3)
+    inverses, _ = depthmaps.choose_planes(total, inverse)
+    assert inverses[0, 0] == pytest.approx(exact, rel=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -57,9 +57,9 @@ def test_what_a_mask_hides_has_no_depth(tmp_path: Path, refined: tuple[int, ...]
         for index, (camera, mask) in enumerate(zip(cameras, (tmp_path / "mask.png", None), strict=True))
     ]
     settings = replace(QUALITIES["preview"], depth_size=refined[0], refined_sizes=refined)
-    made: dict[int, DepthMap] = {}
-    depthmaps.compute(views, greys.__getitem__, settings, threads=1, progress=QUIET, write=made.__setitem__)
-    masked, whole = made[0], made[1]
+    maps: dict[int, DepthMap] = {}
+    depthmaps.compute(views, greys.__getitem__, settings, threads=1, progress=QUIET, write=maps.__setitem__)
+    masked, whole = maps[0], maps[1]
     shown = ~sky
     shown[:, :SHIFT_PX] = shown[:, -SHIFT_PX:] = False
     assert (np.abs(masked.depths[shown] - DISTANCE) < 0.1).mean() > 0.9

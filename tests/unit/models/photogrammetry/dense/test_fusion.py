@@ -23,8 +23,8 @@ def wall(depth: float, *, sure: bool = False) -> DepthMap:
 
 def test_depths_that_two_others_confirm_are_kept_and_averaged() -> None:
     others = [(camera(0.1), wall(2.006)), (camera(-0.1), wall(2.003))]
-    kept = fusion.consistent_depths(camera(), wall(2.0), others, witnesses=2)
-    assert kept[20:40, 20:60] == pytest.approx(2.003)
+    depths = fusion.consistent_depths(camera(), wall(2.0), others, witnesses=2)
+    assert depths[20:40, 20:60] == pytest.approx(2.003)
 
 
 def test_one_witness_is_enough_for_a_sure_depth_alone() -> None:
@@ -48,9 +48,9 @@ def test_a_point_behind_the_surface_of_another_view_is_not_seen_through() -> Non
 
 
 def test_depths_that_no_other_view_sees_are_dropped() -> None:
-    kept = fusion.consistent_depths(camera(), wall(2.0), [(camera(0.8), wall(2.0))], witnesses=1)
-    assert not kept[:, :38].any()
-    assert kept[:, 42:].all()
+    depths = fusion.consistent_depths(camera(), wall(2.0), [(camera(0.8), wall(2.0))], witnesses=1)
+    assert not depths[:, :38].any()
+    assert depths[:, 42:].all()
 
 
 @pytest.mark.parametrize("distance", [2.0, 4.0])
@@ -96,10 +96,10 @@ def test_fusion_holds_as_many_maps_for_many_views_as_for_few() -> None:
         counts = []
 
         def read(_: int) -> DepthMap:
-            made = wall(2.0)
-            alive[id(made.depths)] = made.depths
+            depth_map = wall(2.0)
+            alive[id(depth_map.depths)] = depth_map.depths
             counts.append(len(alive))
-            return made
+            return depth_map
 
         sources = [(index - 1, index - 2) for index in range(views)]
         fusion.fuse([camera()] * views, read, sources, 0.1, threads=1, progress=QUIET)

@@ -26,19 +26,19 @@ def written(path: Path, depths: list[list[float]]) -> None:
 
 
 def computed(folder: Path, views: list[View], cameras: list[Camera], match: patchmatch.Match) -> list[DepthMap]:
-    made: dict[int, DepthMap] = {}
-    patchmatch.compute(views, cameras, folder / "gpu", progress=QUIET, write=made.__setitem__, match=match)
-    return [made[index] for index in range(len(views))]
+    maps: dict[int, DepthMap] = {}
+    patchmatch.compute(views, cameras, folder / "gpu", progress=QUIET, write=maps.__setitem__, match=match)
+    return [maps[index] for index in range(len(views))]
 
 
 def views(folder: Path) -> tuple[list[View], list[Camera]]:
     """Three views of 80 x 80 px, half as large for the depth maps; the last has no sources."""
     cameras = scenes.around(3, size=80)
-    found = []
+    seen = []
     for name, camera, sources in zip(NAMES, cameras, ((1, 2), (0,), ()), strict=True):
         cv2.imwrite(str(folder / name), scenes.box_photo(camera, 1))
-        found.append(View(name, folder / name, camera, 2.0, 8.0, sources))
-    return found, [camera.resized(40, 40) for camera in cameras]
+        seen.append(View(name, folder / name, camera, 2.0, 8.0, sources))
+    return seen, [camera.resized(40, 40) for camera in cameras]
 
 
 def test_colmap_reads_the_cameras_photos_and_sources_of_the_views(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_colmap_reads_the_cameras_photos_and_sources_of_the_views(tmp_path: Path
 
     def match(folder: Path, *, options: pycolmap.PatchMatchOptions) -> None:
         model = pycolmap.Reconstruction(folder / "sparse")
-        for image in sorted(model.images.values(), key=lambda one: one.name):
+        for image in sorted(model.images.values(), key=lambda image: image.name):
             lens = model.cameras[image.camera_id]
             assert cv2.imread(str(folder / "images" / image.name)).shape == (lens.height, lens.width, 3)
             pose = image.cam_from_world().matrix()

@@ -35,10 +35,10 @@ def test_a_wall_is_found_at_its_depth() -> None:
     costs = planesweep.costs(photo_of_the_wall(0.0), sources, inverse)
     total = aggregation.aggregate(costs, photo_of_the_wall(0.0).grey, diagonals=True)
 
-    found, sure = depthmaps.choose_planes(total, inverse)
+    inverses, sure = depthmaps.choose_planes(total, inverse)
 
     assert sure[8:-8, 16:-16].mean() > 0.95
-    assert np.median(np.abs(1 / found[8:-8, 16:-16] - WALL_DEPTH)) < 0.02
+    assert np.median(np.abs(1 / inverses[8:-8, 16:-16] - WALL_DEPTH)) < 0.02
 
 
 def test_plane_unseen_by_all_sources_costs_more_than_uncorrelated() -> None:

@@ -34,16 +34,16 @@ EXACT = inverse_depths(REFERENCE.camera).reshape(60, 80).astype(np.float32)
 @pytest.mark.parametrize("off", [-1.6, 0.4, 1.8])
 def test_the_depth_of_a_slope_is_found_from_a_coarse_one(off: float) -> None:
     sources = [photo_of_the_slope(-0.2), photo_of_the_slope(0.2)]
-    found, costs, _ = refinement.refined(REFERENCE, sources, EXACT + np.float32(off * STEP), STEP)
+    inverses, costs, _ = refinement.refined(REFERENCE, sources, EXACT + np.float32(off * STEP), STEP)
     middle = np.s_[6:-6, 20:-20]
-    assert np.median(np.abs(found - EXACT)[middle]) < 0.1 * STEP
+    assert np.median(np.abs(inverses - EXACT)[middle]) < 0.1 * STEP
     assert np.median(costs[middle]) < 0.05
 
 
 def test_a_depth_beyond_its_reach_is_not_found() -> None:
     sources = [photo_of_the_slope(-0.2), photo_of_the_slope(0.2)]
-    found, _, _ = refinement.refined(REFERENCE, sources, EXACT + np.float32(5 * STEP), STEP)
-    assert (found > EXACT + 2 * STEP).all()
+    inverses, _, _ = refinement.refined(REFERENCE, sources, EXACT + np.float32(5 * STEP), STEP)
+    assert (inverses > EXACT + 2 * STEP).all()
 
 
 def test_smoothing_removes_noise_and_keeps_the_edge() -> None:

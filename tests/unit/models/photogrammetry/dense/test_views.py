@@ -5,26 +5,39 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from reconstruction_operator.models.photogrammetry.arrays import Doubles
 from reconstruction_operator.models.photogrammetry.dense import views
+from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, looking_at
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
 
 from tests.support.engine import geometry, scenes
 from tests.support.engine.geometry import QUIET
 
-UP = np.array([0.0, 1.0, 0.0])
-
-
 POINTS = np.random.default_rng(0).uniform(-0.5, 0.5, (200, 3))
 
 
 def at_angle(degrees: float) -> Camera:
     eye = 5.0 * np.array([np.sin(np.radians(degrees)), 0.0, np.cos(np.radians(degrees))])
-    return looking_at(eye, np.zeros(3), UP, focal=500.0, size=400)
+    return looking_at(eye, np.zeros(3), scenes.UP, focal=500.0, size=400)
 
 
 def aligned(camera: Camera, name: str = "a.jpg", radial: float = 0.0, seen: int = 200) -> AlignedPhoto:
     return geometry.photo_of(camera, name, np.arange(seen), radial=radial)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where the photos are, beside the folder of the views."""
+    for name in ("in", "out"):
+        (tmp_path / name).mkdir()
+    return tmp_path / "in"
+
+
+def made(folder: Path, photo: AlignedPhoto, points: Doubles = POINTS) -> View:
+    model = SparseModel((photo,), points, 0.5)
+    (view,) = views.make(model, folder, folder.with_name("out"), sources=1, threads=1, progress=QUIET)
+    return view
 
 
 def test_sources_at_a_few_degrees_score_above_nearer_and_farther_ones() -> None:
@@ -45,52 +58,38 @@ def test_the_range_of_depths_holds_what_the_photo_sees() -> None:
     assert far > 5.5
 
 
-def test_undistorted_photos_follow_the_pinhole_model(tmp_path: Path) -> None:
-    (tmp_path / "in").mkdir()
-    (tmp_path / "out").mkdir()
+def test_undistorted_photos_follow_the_pinhole_model(folder: Path) -> None:
     radial = -0.15
     distorted = np.full((400, 400, 3), 90, np.uint8)
     x, y = 0.2, -0.24  # of the focal length
     factor = 1 + radial * (x**2 + y**2)
     spot = (round(500 * x * factor + 199.5), round(500 * y * factor + 199.5))
     cv2.circle(distorted, spot, 4, (255, 255, 255), -1)
-    cv2.imwrite(str(tmp_path / "in" / "a.png"), distorted)
-    photo = aligned(at_angle(0), name="a.png", radial=radial)
-    model = SparseModel((photo,), POINTS, 0.5)
+    cv2.imwrite(str(folder / "a.png"), distorted)
 
-    (view,) = views.make(
-        model, tmp_path / "in", tmp_path / "out", sources=1, threads=1,
-        progress=QUIET,
-    )  # fmt: skip
+    view = made(folder, aligned(at_angle(0), name="a.png", radial=radial))
 
     rows, columns = np.nonzero(view.image()[:, :, 0] > 200)
-    found = np.array([columns.mean(), rows.mean(), 1.0])
-    assert np.linalg.inv(view.camera.intrinsics) @ found == pytest.approx([x, y, 1.0], abs=2e-3)
+    pixel = np.array([columns.mean(), rows.mean(), 1.0])
+    assert np.linalg.inv(view.camera.intrinsics) @ pixel == pytest.approx([x, y, 1.0], abs=2e-3)
 
 
-def test_a_masked_photo_is_grey_outside_its_mask_and_shows_nothing_there(tmp_path: Path) -> None:
-    (tmp_path / "in").mkdir()
-    (tmp_path / "out").mkdir()
-    cv2.imwrite(str(tmp_path / "in" / "a.jpg"), np.full((400, 400, 3), 250, np.uint8))
+def test_a_masked_photo_is_grey_outside_its_mask_and_shows_nothing_there(folder: Path) -> None:
+    cv2.imwrite(str(folder / "a.jpg"), np.full((400, 400, 3), 250, np.uint8))
     mask = np.zeros((400, 400), np.uint8)
     mask[:, :200] = 255
-    cv2.imwrite(str(tmp_path / "in" / "a.jpg.png"), mask)
-    model = SparseModel((aligned(at_angle(0)),), POINTS, 0.5)
-    (view,) = views.make(model, tmp_path / "in", tmp_path / "out", sources=1, threads=1, progress=QUIET)
+    cv2.imwrite(str(folder / "a.jpg.png"), mask)
+    view = made(folder, aligned(at_angle(0)))
     assert view.image()[200, 100].tolist() == pytest.approx([250] * 3, abs=2)
     assert view.image()[200, 300].tolist() == pytest.approx([128] * 3, abs=2)
     assert view.shows(np.array([[100.0, 200.0], [300.0, 200.0]])).tolist() == [True, False]
 
 
-def test_the_sky_of_a_photo_is_masked_and_stays_in_the_photo(tmp_path: Path) -> None:
-    (tmp_path / "in").mkdir()
-    (tmp_path / "out").mkdir()
+def test_the_sky_of_a_photo_is_masked_and_stays_in_the_photo(folder: Path) -> None:
     photo = np.repeat(scenes.texture(2)[:400, :400, None], 3, axis=2)
     photo[:150] = (235, 200, 150)
-    cv2.imwrite(str(tmp_path / "in" / "a.jpg"), photo)
-    points = POINTS + np.array([0.0, -1.0, 0.0])  # below the sky
-    model = SparseModel((aligned(at_angle(0)),), points, 0.5)
-    (view,) = views.make(model, tmp_path / "in", tmp_path / "out", sources=1, threads=1, progress=QUIET)
+    cv2.imwrite(str(folder / "a.jpg"), photo)
+    view = made(folder, aligned(at_angle(0)), POINTS + np.array([0.0, -1.0, 0.0]))  # below the sky
     assert view.image()[50, 100].tolist() == pytest.approx([150, 200, 235], abs=2)
     assert view.shows(np.array([[100.0, 100.0], [100.0, 300.0]])).tolist() == [False, True]
     shown = view.shown(20, 40)

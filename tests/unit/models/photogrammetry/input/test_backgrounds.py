@@ -60,9 +60,9 @@ def photos(folder: Path, take: Callable[[int], Singles]) -> list[PreparedPhoto]:
 
 
 def test_the_still_background_of_a_turntable_is_masked(tmp_path: Path) -> None:
-    found = backgrounds.masked(photos(tmp_path, turntable), tmp_path)
-    assert all(photo.masked for photo in found)
-    for photo in found:
+    masked = backgrounds.masked(photos(tmp_path, turntable), tmp_path)
+    assert all(photo.masked for photo in masked)
+    for photo in masked:
         with Image.open(tmp_path / mask_name(photo.name)) as mask:
             shown = np.asarray(mask) > 0
         assert shown[disc() > 0].mean() > 0.98

@@ -65,8 +65,8 @@ def test_the_focal_length_comes_from_exif(lens: dict[int, object], expected: flo
     ],
 )
 def test_the_place_comes_from_exif(changes: dict[int, object], expected: tuple[float, float, float] | None) -> None:
-    found = metadata.place(BERLIN | changes)
-    assert found == (expected and pytest.approx(expected))
+    place = metadata.place(BERLIN | changes)
+    assert place == (expected and pytest.approx(expected))
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_the_metadata_of_a_file_is_read(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"photo.{suffix}"
     Image.new("RGB", (64, 48)).save(path, exif=exif, **({} if suffix == "png" else {"xmp": DJI}))
     with Image.open(path) as image:
-        found = metadata.read(image)
-    assert found.camera == "DJI|FC330"
-    assert found.place == pytest.approx((52.5163, 13.3777, 71.5))
-    assert found.pitch_deg == (None if suffix == "png" else -89.9)
+        read = metadata.read(image)
+    assert read.camera == "DJI|FC330"
+    assert read.place == pytest.approx((52.5163, 13.3777, 71.5))
+    assert read.pitch_deg == (None if suffix == "png" else -89.9)

@@ -16,9 +16,9 @@ from tests.support.engine.geometry import QUIET
 def prepared(path: Path, max_size: int = 1000) -> tuple[photos.PreparedPhoto, Image.Image]:
     folder = path.parent / "prepared"
     folder.mkdir()
-    (one,) = photos.prepare([Photo(path, 0, 0, 0)], folder, max_size, QUIET)
-    with Image.open(folder / one.name) as image:
-        return one, image.copy()
+    (photo,) = photos.prepare([Photo(path, 0, 0, 0)], folder, max_size, QUIET)
+    with Image.open(folder / photo.name) as image:
+        return photo, image.copy()
 
 
 def test_a_photo_lying_on_its_side_is_turned_upright(tmp_path: Path) -> None:
@@ -111,17 +111,11 @@ def test_grey_of_sixteen_bits_is_scaled_by_the_depth_of_the_sensor(
 
 
 def test_a_mask_is_written_in_black_and_white_at_the_photos_size(tmp_path: Path) -> None:
-    Image.new("RGB", (800, 600), "red").save(tmp_path / "photo.jpg")
     mask = Image.new("L", (400, 300), 20)
     mask.paste(200, (0, 0, 200, 300))
-    mask.save(tmp_path / "photo.mask.png")
-    (tmp_path / "prepared").mkdir()
-    given = Photo(tmp_path / "photo.jpg", 800, 600, 1, tmp_path / "photo.mask.png")
-    (one,) = photos.prepare([given], tmp_path / "prepared", 200, QUIET)
-    assert one.masked
-    with Image.open(tmp_path / "prepared" / photos.mask_name(one.name)) as image:
-        assert image.size == (200, 150)
-        assert sorted(image.getcolors() or ()) == [(15_000, 0), (15_000, 255)]
+    image = with_mask(tmp_path, mask)
+    assert image.size == (200, 150)
+    assert sorted(image.getcolors() or ()) == [(15_000, 0), (15_000, 255)]
 
 
 def with_mask(folder: Path, mask: Image.Image, **options: Any) -> Image.Image:
@@ -129,9 +123,10 @@ def with_mask(folder: Path, mask: Image.Image, **options: Any) -> Image.Image:
     Image.new("RGB", (800, 600), "red").save(folder / "photo.jpg")
     mask.save(folder / "photo.mask.png", **options)
     (folder / "prepared").mkdir()
-    given = Photo(folder / "photo.jpg", 800, 600, 1, folder / "photo.mask.png")
-    (one,) = photos.prepare([given], folder / "prepared", 200, QUIET)
-    with Image.open(folder / "prepared" / photos.mask_name(one.name)) as image:
+    original = Photo(folder / "photo.jpg", 800, 600, 1, folder / "photo.mask.png")
+    (photo,) = photos.prepare([original], folder / "prepared", 200, QUIET)
+    assert photo.masked
+    with Image.open(folder / "prepared" / photos.mask_name(photo.name)) as image:
         return image.copy()
 
 
@@ -165,10 +160,10 @@ def test_a_transparent_background_is_a_mask(tmp_path: Path, alpha: int, masked: 
     picture = Image.new("RGBA", (60, 40), (90, 60, 30, 255))
     picture.paste((90, 60, 30, alpha), (0, 0, 30, 40))
     picture.save(tmp_path / "photo.png")
-    one, image = prepared(tmp_path / "photo.png")
-    assert one.masked is masked
+    photo, image = prepared(tmp_path / "photo.png")
+    assert photo.masked is masked
     assert image.mode == "RGB"
-    assert (tmp_path / "prepared" / photos.mask_name(one.name)).exists() is masked
+    assert (tmp_path / "prepared" / photos.mask_name(photo.name)).exists() is masked
 
 
 def picture_of_two_kinds() -> bytes:

@@ -8,9 +8,8 @@ from reconstruction_operator.models.photogrammetry.sparse.cameras import looking
 from reconstruction_operator.models.photogrammetry.sparse.left_out import LeftOut, Why
 from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseModel
 
+from tests.support.engine import scenes
 from tests.support.engine.geometry import photo_of
-
-UP = np.array([0.0, 1.0, 0.0])
 
 
 @pytest.fixture
@@ -21,7 +20,7 @@ def sparse() -> SparseModel:
     for index in range(3):
         angle = np.radians(60 * index)
         eye = 3 * np.array([np.sin(angle), 0.4, np.cos(angle)])
-        camera = looking_at(eye, np.zeros(3), UP, focal=500.0, size=400)
+        camera = looking_at(eye, np.zeros(3), scenes.UP, focal=500.0, size=400)
         seen = np.arange(index * 10, index * 10 + 20)
         pixels, _ = camera.project(points[seen])
         off = np.array([0.3, 0.4])  # 0.5 px

@@ -19,8 +19,8 @@ from tests.support.engine.geometry import RED, coloured_square, sphere
 def document(path: Path) -> dict[str, Any]:
     content = path.read_bytes()
     (length,) = struct.unpack_from("<I", content, 12)
-    found: dict[str, Any] = json.loads(content[20 : 20 + length])
-    return found
+    content_of: dict[str, Any] = json.loads(content[20 : 20 + length])
+    return content_of
 
 
 def write_coloured(path: Path, colour: tuple[float, float, float]) -> Path:

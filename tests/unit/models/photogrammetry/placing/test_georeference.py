@@ -18,10 +18,10 @@ def flight(metres: Doubles, noise_m: float = 0.0) -> tuple[list[Camera], list[tu
     """Cameras at `metres` (n, 3) east, north and up of home, in the scene's own world, and their places."""
     random = np.random.default_rng(1)
     cameras, places = [], []
-    for one in metres:
-        centre = TURN.T @ one / METRES_PER_WORLD + [3.0, -2.0, 1.0]
+    for metre in metres:
+        centre = TURN.T @ metre / METRES_PER_WORLD + [3.0, -2.0, 1.0]
         cameras.append(Camera(np.eye(3), np.eye(3), -centre, 100, 100))
-        latitude, longitude, altitude = geodesy.from_local(one + random.normal(0.0, noise_m, 3), HOME)
+        latitude, longitude, altitude = geodesy.from_local(metre + random.normal(0.0, noise_m, 3), HOME)
         places.append((float(latitude), float(longitude), float(altitude)))
     return cameras, places
 
@@ -41,17 +41,17 @@ def test_places_and_local_metres_are_the_same_both_ways() -> None:
 @pytest.mark.parametrize(("noise_m", "most_m"), [(0.0, 1e-6), (1.0, 2.0)])
 def test_a_vertex_has_the_place_in_the_manifest(noise_m: float, most_m: float) -> None:
     cameras, places = flight(GRID, noise_m)
-    found = georeference.find(cameras, places)
-    assert found is not None
+    on_earth = georeference.find(cameras, places)
+    assert on_earth is not None
     truth = np.array([[0.0, 0.0, 0.0], [60.0, 10.0, 2.0], [20.0, 70.0, 8.0], [30.0, 20.0, 0.0]])
     world = truth @ TURN / METRES_PER_WORLD + [3.0, -2.0, 1.0]
-    frame = frames.make(world, found.held.up, cameras[0].centre)
-    placement = found.placement(frame)
+    frame = frames.make(world, on_earth.held.up, cameras[0].centre)
+    placement = on_earth.placement(frame)
     origin = np.array([placement.latitude, placement.longitude, placement.altitude])
     rotation = np.array(placement.rotation).reshape(3, 3)
     local = placement.metres_per_unit * frame.apply(world) @ rotation.T
-    for one, expected in zip(local, truth, strict=True):
-        there = geodesy.to_local(geodesy.from_local(one, origin)[None], HOME)[0]
+    for metre, expected in zip(local, truth, strict=True):
+        there = geodesy.to_local(geodesy.from_local(metre, origin)[None], HOME)[0]
         assert np.linalg.norm(there - expected) < most_m
 
 
@@ -59,9 +59,9 @@ def test_an_outlier_among_the_positions_is_ignored() -> None:
     cameras, places = flight(GRID, 0.5)
     latitude, longitude, altitude = places[4]
     places[4] = (latitude + 0.01, longitude, altitude)
-    found = georeference.find(cameras, places)
-    assert found is not None
-    assert found.scale == pytest.approx(METRES_PER_WORLD, rel=0.03)
+    on_earth = georeference.find(cameras, places)
+    assert on_earth is not None
+    assert on_earth.scale == pytest.approx(METRES_PER_WORLD, rel=0.03)
 
 
 @pytest.mark.parametrize(
@@ -79,15 +79,15 @@ def test_positions_that_determine_nothing_are_not_used(metres: Doubles, noise_m:
 
 def test_photos_without_positions_are_ignored() -> None:
     cameras, places = flight(GRID)
-    found = georeference.find(cameras, [*places[:6], None, None, None])
-    assert found is not None
-    assert found.scale == pytest.approx(METRES_PER_WORLD)
+    on_earth = georeference.find(cameras, [*places[:6], None, None, None])
+    assert on_earth is not None
+    assert on_earth.scale == pytest.approx(METRES_PER_WORLD)
     assert georeference.find(cameras, [None] * 9) is None
 
 
 @pytest.mark.parametrize(("size", "expected"), [(1.0, False), (2.0, True)])
 def test_positions_are_wide_from_forty_metres_on(size: float, expected: bool) -> None:
-    found = georeference.find(*flight(GRID * [size, size, 1.0]))
-    assert found is not None
-    assert found.width_m == pytest.approx(size * 30 * np.sqrt(2 / 3), rel=0.02)
-    assert found.is_wide is expected
+    on_earth = georeference.find(*flight(GRID * [size, size, 1.0]))
+    assert on_earth is not None
+    assert on_earth.width_m == pytest.approx(size * 30 * np.sqrt(2 / 3), rel=0.02)
+    assert on_earth.is_wide is expected

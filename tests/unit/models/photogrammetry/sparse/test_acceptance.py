@@ -31,7 +31,7 @@ def model(
 
 
 @pytest.mark.parametrize(
-    ("found", "expected"),
+    ("sparse", "expected"),
     [
         pytest.param(
             model(6),
@@ -58,13 +58,13 @@ def model(
         ),
     ],
 )
-def test_a_model_below_a_gate_is_refused_with_numbers(found: SparseModel, expected: str) -> None:
+def test_a_model_below_a_gate_is_refused_with_numbers(sparse: SparseModel, expected: str) -> None:
     with pytest.raises(ModelFailure, match=expected):
-        acceptance.check(found, SOURCES)
+        acceptance.check(sparse, SOURCES)
 
 
 @pytest.mark.parametrize(
-    ("found", "expected"),
+    ("sparse", "expected"),
     [
         pytest.param(model(16), "", id="all"),
         pytest.param(model(15, left_out=1), "", id="nearly-all"),
@@ -80,6 +80,6 @@ def test_a_model_below_a_gate_is_refused_with_numbers(found: SparseModel, expect
         ),
     ],
 )
-def test_an_accepted_model_has_a_warning_if_photos_are_missing(found: SparseModel, expected: str) -> None:
-    acceptance.check(found, SOURCES)
-    assert acceptance.warning(found, SOURCES) == expected
+def test_an_accepted_model_has_a_warning_if_photos_are_missing(sparse: SparseModel, expected: str) -> None:
+    acceptance.check(sparse, SOURCES)
+    assert acceptance.warning(sparse, SOURCES) == expected

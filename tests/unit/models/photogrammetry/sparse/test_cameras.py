@@ -6,17 +6,17 @@ import pytest
 from reconstruction_operator.models.photogrammetry.dense.planesweep import plane_homography
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, looking_at
 
-UP = np.array([0.0, 1.0, 0.0])
+from tests.support.engine import scenes
 
 
 def camera(eye: tuple[float, float, float], target: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> Camera:
-    return looking_at(np.array(eye), np.array(target), UP, focal=500.0, size=401)
+    return looking_at(np.array(eye), np.array(target), scenes.UP, focal=500.0, size=401)
 
 
 def test_looking_at_puts_the_target_in_the_middle() -> None:
-    one = camera((1.0, 2.0, 3.0), (0.5, 0.0, 0.0))
-    pixels, depth = one.project(np.array([[0.5, 0.0, 0.0]]))
-    assert one.centre == pytest.approx([1.0, 2.0, 3.0])
+    view = camera((1.0, 2.0, 3.0), (0.5, 0.0, 0.0))
+    pixels, depth = view.project(np.array([[0.5, 0.0, 0.0]]))
+    assert view.centre == pytest.approx([1.0, 2.0, 3.0])
     assert pixels[0] == pytest.approx([200.0, 200.0])
     assert depth[0] == pytest.approx(np.linalg.norm([0.5, 2.0, 3.0]))
 
@@ -29,19 +29,19 @@ def test_up_in_the_world_is_up_in_the_picture() -> None:
 
 
 def test_rays_lead_back_to_the_points_that_were_projected() -> None:
-    one = camera((2.0, 1.0, 4.0))
-    rays = one.rays().reshape(401, 401, 3)
-    pixels, depth = one.project(one.centre + 3.0 * rays[[10, 200], [390, 77]])
+    view = camera((2.0, 1.0, 4.0))
+    rays = view.rays().reshape(401, 401, 3)
+    pixels, depth = view.project(view.centre + 3.0 * rays[[10, 200], [390, 77]])
     assert pixels == pytest.approx(np.array([[390.0, 10.0], [77.0, 200.0]]))
     assert depth == pytest.approx([3.0, 3.0])
 
 
 def test_a_resized_camera_agrees_with_a_resized_picture() -> None:
     # The corner of the picture (not the centre of its first pixel) stays where it is.
-    one = camera((0.0, 0.0, 5.0))
-    half = one.resized(200, 200)
+    whole = camera((0.0, 0.0, 5.0))
+    half = whole.resized(200, 200)
     points = np.array([[0.3, -0.4, 0.1], [0.0, 0.2, 1.0]])
-    large, _ = one.project(points)
+    large, _ = whole.project(points)
     small, _ = half.project(points)
     assert (small + 0.5) / 200 == pytest.approx((large + 0.5) / 401)
 

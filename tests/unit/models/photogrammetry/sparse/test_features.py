@@ -1,4 +1,4 @@
-"""Features in COLMAP's database: one camera for photos that share intrinsics, and a refusal of photos without texture."""
+"""Features in COLMAP's database: one camera for photos that share intrinsics, and limits of the quality."""
 
 from __future__ import annotations
 
@@ -9,26 +9,21 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from reconstruction_operator.models.interface import ModelFailure, Step
+from reconstruction_operator.models.interface import Step
 from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto, mask_name
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse import features
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 
+from tests.support.engine import scenes
 from tests.support.engine.geometry import QUIET
 
 WIDTH, HEIGHT = 160, 120
 
 
-def photo(
-    folder: Path, name: str, *, camera: str = "one", focal: float | None = 400.0, blank: bool = False
-) -> PreparedPhoto:
-    """A photo of blurred noise, or of nothing."""
-    picture = np.full((HEIGHT, WIDTH), 128, np.uint8)
-    if not blank:
-        noise = np.random.default_rng(len(name)).integers(0, 256, (HEIGHT // 4, WIDTH // 4), np.uint8)
-        picture = cv2.resize(noise, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
-    cv2.imwrite(str(folder / name), picture)
+def photo(folder: Path, name: str, *, camera: str = "one", focal: float | None = 400.0) -> PreparedPhoto:
+    """A photo of blurred noise."""
+    cv2.imwrite(str(folder / name), scenes.noise(len(name), WIDTH, HEIGHT))
     return PreparedPhoto(name, name, WIDTH, HEIGHT, focal, camera)
 
 
@@ -59,7 +54,9 @@ def test_a_masked_photo_has_features_on_the_object_alone(tmp_path: Path) -> None
     mask[:, : WIDTH // 2] = 255
     cv2.imwrite(str(tmp_path / mask_name("a.png")), mask)
     with pycolmap.Database.open(extract(photos, tmp_path)) as database:
-        across = {one.name: database.read_keypoints(one.image_id)[:, 0].max() for one in database.read_all_images()}
+        across = {
+            image.name: database.read_keypoints(image.image_id)[:, 0].max() for image in database.read_all_images()
+        }
     assert across["a.png"] < WIDTH / 2 + 1
     assert across["bb.png"] > WIDTH * 0.8
 
@@ -80,12 +77,6 @@ def test_the_last_report_counts_all_photos(tmp_path: Path) -> None:
         photos, tmp_path, StageProgress(lambda _, fraction, text="": heard.append((fraction, text)), Step.PREPROCESS)
     )
     assert heard[-1] == (1.0, "features 2/2")
-
-
-def test_photos_without_texture_are_refused_with_advice(tmp_path: Path) -> None:
-    photos = [photo(tmp_path, "a.png"), *(photo(tmp_path, f"{number}.png", blank=True) for number in range(2))]
-    with pytest.raises(ModelFailure, match=r"LOW_TEXTURE: half of the 3 photos show fewer than 1 distinct points"):
-        extract(photos, tmp_path)
 
 
 def test_a_small_photo_has_more_features_since_it_is_doubled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

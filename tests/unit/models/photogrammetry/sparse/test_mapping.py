@@ -19,8 +19,8 @@ PHOTOS = 6
 
 
 def align(database: Path) -> SparseModel:
-    (found,) = mapping.one_by_one(matched(database, PHOTOS), QUIET)
-    return found
+    (model,) = mapping.one_by_one(matched(database, PHOTOS), QUIET)
+    return model
 
 
 def distances(centres: Doubles) -> Doubles:
@@ -34,9 +34,9 @@ def test_the_poses_are_those_from_which_the_photos_were_taken(tmp_path: Path) ->
     model = align(tmp_path / "features.db")
     expected = {image.name: image.projection_center() for image in truth.images.values()}
     assert [photo.name for photo in model.photos] == sorted(expected)
-    centres = np.stack([-photo.rotation.T @ photo.translation for photo in model.photos])
+    centres = np.stack([photo.centre for photo in model.photos])
     assert distances(centres) == pytest.approx(
-        distances(np.stack([expected[one.name] for one in model.photos])), abs=0.01
+        distances(np.stack([expected[photo.name] for photo in model.photos])), abs=0.01
     )
     assert model.reprojection_error_px < 0.5
     assert len(model.points) == pytest.approx(100, abs=10)
@@ -60,26 +60,26 @@ def test_a_photo_has_its_camera_in_whole_pixels_and_the_points_it_shows(tmp_path
 
 def test_the_model_with_most_photos_is_first_and_an_inaccurate_one_is_left_out(tmp_path: Path) -> None:
     small, large = synthesize(tmp_path / "small.db", 4), synthesize(tmp_path / "large.db", 5)
-    for one in (small, large):
-        one.update_point_3d_errors()
-    assert [len(one.names) for one in mapping.trusted([small, large])] == [5, 4]
+    for model in (small, large):
+        model.update_point_3d_errors()
+    assert [len(model.names) for model in mapping.trusted([small, large])] == [5, 4]
 
     noise = pycolmap.SyntheticNoiseOptions()
     noise.point2D_stddev = 30.0
     pycolmap.synthesize_noise(noise, large)
     large.update_point_3d_errors()
-    assert [len(one.names) for one in mapping.trusted([small, large])] == [4]
+    assert [len(model.names) for model in mapping.trusted([small, large])] == [4]
 
 
 def test_photos_with_few_matches_are_aligned_where_these_are_enough(tmp_path: Path) -> None:
     synthesize(tmp_path / "features.db", PHOTOS, points=int(quality_gates.POINTS_SEEN.limit) + 3)
     photos = matched(tmp_path / "features.db", PHOTOS)
     assert mapping.one_by_one(photos, QUIET) == []
-    (found,) = mapping.one_by_one(photos, QUIET, with_few_matches=True)
-    assert len(found.names) == PHOTOS
+    (model,) = mapping.one_by_one(photos, QUIET, with_few_matches=True)
+    assert len(model.names) == PHOTOS
 
 
 def test_photos_are_aligned_all_at_once(tmp_path: Path) -> None:
     synthesize(tmp_path / "features.db", PHOTOS)
-    (found,) = mapping.all_at_once(matched(tmp_path / "features.db", PHOTOS), QUIET, "trying")
-    assert len(found.names) == PHOTOS
+    (model,) = mapping.all_at_once(matched(tmp_path / "features.db", PHOTOS), QUIET, "trying")
+    assert len(model.names) == PHOTOS

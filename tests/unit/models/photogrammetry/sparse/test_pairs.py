@@ -22,11 +22,11 @@ def walk(count: int) -> Descriptors:
 
 def apart(chosen: list[Pair], on: Integers) -> set[int]:
     """The distances between the photos of each pair."""
-    return {abs(int(on[int(one[:4])] - on[int(other[:4])])) for one, other in chosen}
+    return {abs(int(on[int(first[:4])] - on[int(other[:4])])) for first, other in chosen}
 
 
 def is_each_once(chosen: list[Pair]) -> bool:
-    return len(chosen) == len({frozenset(pair) for pair in chosen}) and all(one != other for one, other in chosen)
+    return len(chosen) == len({frozenset(pair) for pair in chosen}) and all(first != other for first, other in chosen)
 
 
 @pytest.mark.parametrize("count", [21, 66, 200])
@@ -37,7 +37,8 @@ def test_photos_of_a_larger_set_are_paired_with_similar_photos(count: int) -> No
     near = {frozenset(pair) for pair in chosen}
     order = np.argsort(places(count))
     assert all(
-        frozenset({f"{one:04d}.jpg", f"{other:04d}.jpg"}) in near for one, other in zip(order, order[4:], strict=False)
+        frozenset({f"{photo:04d}.jpg", f"{other:04d}.jpg"}) in near
+        for photo, other in zip(order, order[4:], strict=False)
     )
 
 
@@ -52,7 +53,7 @@ def test_photos_left_out_are_paired_with_aligned_ones_alone() -> None:
     chosen = pairs.towards(descriptors, left_out, aligned)
     assert is_each_once(chosen)
     assert len(chosen) == 5 * 30
-    assert {one for one, _ in chosen} == set(left_out)
+    assert {photo for photo, _ in chosen} == set(left_out)
     assert {other for _, other in chosen} <= set(aligned)
     assert max(apart(chosen, where)) < 40
 

@@ -19,8 +19,8 @@ from tests.support.engine.geometry import photo_of
 def homography(first: Camera, second: Camera) -> Doubles:
     """The homography of the ground, the plane y = 0."""
     onto = [
-        one.intrinsics @ np.column_stack([one.rotation[:, 0], one.rotation[:, 2], one.translation])
-        for one in (first, second)
+        camera.intrinsics @ np.column_stack([camera.rotation[:, 0], camera.rotation[:, 2], camera.translation])
+        for camera in (first, second)
     ]
     return onto[1] @ np.linalg.inv(onto[0])
 
@@ -28,15 +28,15 @@ def homography(first: Camera, second: Camera) -> Doubles:
 def database(path: Path, cameras: list[Camera], *, focal_known: bool) -> Path:
     """The pairs of neighbours among photos of the ground."""
     with pycolmap.Database.open(path) as opened:
-        one = cameras[0]
+        first = cameras[0]
         model = pycolmap.Camera(
             model="SIMPLE_RADIAL",
-            width=one.width,
-            height=one.height,
+            width=first.width,
+            height=first.height,
             params=[
-                one.intrinsics[0, 0] if focal_known else 7 * one.width,
-                one.intrinsics[0, 2],
-                one.intrinsics[1, 2],
+                first.intrinsics[0, 0] if focal_known else 7 * first.width,
+                first.intrinsics[0, 2],
+                first.intrinsics[1, 2],
                 0.0,
             ],
             has_prior_focal_length=focal_known,
@@ -74,8 +74,8 @@ def walking(count: int, step: float) -> list[Camera]:
 def test_parallax_is_the_share_of_pairs_from_different_places(
     cameras: list[Camera], expected: float, focal_known: bool, tmp_path: Path
 ) -> None:
-    found = parallax.share_of_pairs(database(tmp_path / "features.db", cameras, focal_known=focal_known))
-    assert found == pytest.approx(expected)
+    share = parallax.share_of_pairs(database(tmp_path / "features.db", cameras, focal_known=focal_known))
+    assert share == pytest.approx(expected)
 
 
 def test_pairs_that_no_homography_explains_have_parallax(tmp_path: Path) -> None:

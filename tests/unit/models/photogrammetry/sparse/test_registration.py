@@ -34,10 +34,10 @@ def scramble(database: Path, names: list[str]) -> None:
         descriptors = {image.image_id: opened.read_descriptors(image.image_id) for image in images}
         opened.clear_descriptors()
         for image in images:
-            its = descriptors[image.image_id]
+            features = descriptors[image.image_id]
             if image.name in names:
-                its.data = chance.permuted(its.data, axis=1)
-            opened.write_descriptors(image.image_id, its)
+                features.data = chance.permuted(features.data, axis=1)
+            opened.write_descriptors(image.image_id, features)
 
 
 def test_a_small_set_gets_all_pairs_without_descriptors(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +75,7 @@ def test_photos_without_matches_give_an_empty_model(database: Path) -> None:
     scramble(database, forget_matches(database, PHOTOS))
     model = registration.register(matched(database, PHOTOS), QUIET)
     assert (len(model.photos), model.points.shape) == (0, (0, 3))
-    assert [one.why for one in model.left_out] == [Why.NO_MATCHES] * PHOTOS
+    assert [photo.why for photo in model.left_out] == [Why.NO_MATCHES] * PHOTOS
 
 
 def model_of(names: str) -> SparseModel:
@@ -100,4 +100,4 @@ def test_photos_are_apart_if_their_model_shares_few_photos_with_the_largest(
 ) -> None:
     best = model_of("abcdefghi")
 
-    assert registration.apart([model_of(one) for one in others] + [best], best) == expected
+    assert registration.apart([model_of(names) for names in others] + [best], best) == expected

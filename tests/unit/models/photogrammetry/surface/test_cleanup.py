@@ -5,36 +5,29 @@ import pytest
 from reconstruction_operator.models.photogrammetry.surface import cleanup
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 
-from tests.support.engine.geometry import sheet, sphere
-
-
-def joined(first: Mesh, second: Mesh) -> Mesh:
-    return Mesh(
-        np.concatenate([first.vertices, second.vertices]),
-        np.concatenate([first.faces, second.faces + len(first.vertices)]),
-    )
+from tests.support.engine.geometry import joined, sheet, sphere
 
 
 def test_surface_far_from_all_points_is_removed() -> None:
     points = sheet().vertices[np.linalg.norm(sheet().vertices, axis=1) < 0.6]
-    kept = cleanup.without_extrapolation(sheet(), points, spacing=0.05)
-    reach = np.linalg.norm(kept.vertices, axis=1).max()
+    cleaned = cleanup.without_extrapolation(sheet(), points, spacing=0.05)
+    reach = np.linalg.norm(cleaned.vertices, axis=1).max()
     assert 0.6 < reach < 0.6 + 4 * 0.05
 
 
 def test_the_surface_may_be_farther_from_sparser_points() -> None:
     points = sheet().vertices[sheet().vertices[:, 0] < -0.2]
     spacing = np.where(sheet().vertices[:, 2] > 0, 0.05, 0.2)
-    kept = cleanup.without_extrapolation(sheet(), points, spacing).vertices
-    assert kept[kept[:, 2] > 0.5, 0].max() < 0.1
-    assert kept[kept[:, 2] < -0.5, 0].max() > 0.3
+    cleaned = cleanup.without_extrapolation(sheet(), points, spacing).vertices
+    assert cleaned[cleaned[:, 2] > 0.5, 0].max() < 0.1
+    assert cleaned[cleaned[:, 2] < -0.5, 0].max() > 0.3
 
 
 def test_a_hole_inside_the_points_stays_closed() -> None:
     away = np.linalg.norm(sheet(81).vertices, axis=1)
-    kept = cleanup.without_extrapolation(sheet(81), sheet(81).vertices[(away > 0.3) & (away < 0.8)], spacing=0.02)
-    assert np.linalg.norm(kept.vertices, axis=1).min() == pytest.approx(0.0, abs=1e-9)
-    assert np.linalg.norm(kept.vertices, axis=1).max() < 0.9
+    cleaned = cleanup.without_extrapolation(sheet(81), sheet(81).vertices[(away > 0.3) & (away < 0.8)], spacing=0.02)
+    assert np.linalg.norm(cleaned.vertices, axis=1).min() == pytest.approx(0.0, abs=1e-9)
+    assert np.linalg.norm(cleaned.vertices, axis=1).max() < 0.9
 
 
 def test_a_roof_that_no_photo_shows_is_removed_although_it_has_few_vertices() -> None:
@@ -53,8 +46,8 @@ def test_a_roof_that_no_photo_shows_is_removed_although_it_has_few_vertices() ->
         ]
     )
     mesh = Mesh(np.concatenate([wall, [[0.0, 1.5, 0.0]]]), faces)
-    kept = cleanup.without_extrapolation(mesh, wall, spacing=0.05).vertices
-    assert kept[:, 1].max() == 1.0
+    cleaned = cleanup.without_extrapolation(mesh, wall, spacing=0.05).vertices
+    assert cleaned[:, 1].max() == 1.0
 
 
 def test_tiny_island_is_removed() -> None:

@@ -9,14 +9,16 @@ from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera,
 from reconstruction_operator.models.photogrammetry.surface import regions
 from reconstruction_operator.models.photogrammetry.surface.regions import Region
 
-UP = np.array([0.0, 1.0, 0.0])
+from tests.support.engine import scenes
 
 
 def orbit(count: int, around: tuple[float, float, float] = (1.0, 0.0, 2.0), arc_deg: float = 360.0) -> list[Camera]:
     target = np.array(around)
     angles = np.radians(np.linspace(0.0, arc_deg, count, endpoint=False))
     return [
-        looking_at(target + np.array([4 * np.sin(angle), 1.0, 4 * np.cos(angle)]), target, UP, focal=500.0, size=401)
+        looking_at(
+            target + np.array([4 * np.sin(angle), 1.0, 4 * np.cos(angle)]), target, scenes.UP, focal=500.0, size=401
+        )
         for angle in angles
     ]
 
@@ -27,23 +29,24 @@ def test_cameras_around_an_object_converge_on_it() -> None:
 
 def test_parallel_cameras_have_no_region_of_interest() -> None:
     flight = [
-        looking_at(np.array([x, 0.0, 0.0]), np.array([x, 0.0, 9.0]), UP, focal=500.0, size=401) for x in (0, 1, 2.0)
+        looking_at(np.array([x, 0.0, 0.0]), np.array([x, 0.0, 9.0]), scenes.UP, focal=500.0, size=401)
+        for x in (0, 1, 2.0)
     ]
     assert regions.point_of_convergence(flight) is None
     assert regions.of_interest(flight, np.zeros((1, 3))) is None
 
 
 def test_room_around_a_point_is_the_largest_ball_in_the_photo() -> None:
-    camera = looking_at(np.array([0.0, 0.0, 5.0]), np.zeros(3), UP, focal=500.0, size=401)
+    camera = looking_at(np.array([0.0, 0.0, 5.0]), np.zeros(3), scenes.UP, focal=500.0, size=401)
     assert regions.room_around(camera, np.zeros(3)) == pytest.approx(5.0 * np.sin(np.arctan(200 / 500)))
     assert regions.room_around(camera, np.array([4.0, 0.0, 0.0])) < 0
 
 
 def region_of(cameras: list[Camera], points: Doubles) -> Region:
     """The region of interest, which exists."""
-    found = regions.of_interest(cameras, points)
-    assert found is not None
-    return found
+    region = regions.of_interest(cameras, points)
+    assert region is not None
+    return region
 
 
 def cloud(radius: float) -> Doubles:
@@ -89,7 +92,7 @@ def test_details_are_larger_around_the_core() -> None:
 def test_details_along_a_wall_have_one_size() -> None:
     angles = np.radians(np.arange(0.0, 360.0, 5.0))
     outwards = np.stack([np.sin(angles), 0.0 * angles, np.cos(angles)], axis=1)
-    walk = [looking_at(9.0 * out, np.zeros(3), UP, focal=500.0, size=401) for out in outwards]
+    walk = [looking_at(9.0 * out, np.zeros(3), scenes.UP, focal=500.0, size=401) for out in outwards]
     wall = np.concatenate([6.0 * outwards + [0.0, height, 0.0] for height in (-0.5, 0.0, 0.5)])
     region = region_of(walk, wall)
     assert region.doublings > 0

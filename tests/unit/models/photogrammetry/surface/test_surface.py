@@ -30,21 +30,21 @@ def test_too_few_points_are_refused() -> None:
 
 def test_points_in_the_ball_and_just_outside_stay() -> None:
     cloud = points_of_a_sphere()
-    kept = surface.crop(cloud, Ball(np.array([1.0, 0.0, 0.0]), 1.0))
+    cropped = surface.crop(cloud, Ball(np.array([1.0, 0.0, 0.0]), 1.0))
 
-    far = np.linalg.norm(kept.points - [1.0, 0.0, 0.0], axis=1)
-    assert 0 < len(kept.points) < len(cloud.points)
+    far = np.linalg.norm(cropped.points - [1.0, 0.0, 0.0], axis=1)
+    assert 0 < len(cropped.points) < len(cloud.points)
     assert 1.0 < far.max() <= 1.1
-    assert np.array_equal(kept.points, kept.normals)  # each with its own normal
+    assert np.array_equal(cropped.points, cropped.normals)  # each with its own normal
 
 
 def test_without_a_ball_only_the_far_background_is_removed() -> None:
     near = points_of_a_sphere()
     far = np.full((50, 3), 40.0)
-    kept = surface.crop(Cloud(np.vstack([near.points, far]), np.vstack([near.normals, far])), None)
+    cropped = surface.crop(Cloud(np.vstack([near.points, far]), np.vstack([near.normals, far])), None)
 
-    assert len(kept.points) == len(near.points)
-    assert np.abs(kept.points).max() <= 1.0
+    assert len(cropped.points) == len(near.points)
+    assert np.abs(cropped.points).max() <= 1.0
 
 
 def test_one_point_remains_in_each_cell_of_the_octree() -> None:
@@ -69,8 +69,8 @@ def test_surroundings_do_not_reduce_the_detail_of_the_core(across: float, coarse
     sheet = np.random.default_rng(0).uniform(-across, across, (400_000, 3)) * [1.0, 0.0, 1.0]
     cloud = Cloud(sheet, np.tile([0.0, 1.0, 0.0], (len(sheet), 1)))
     region = Region(Ball(np.zeros(3), across), Ball(np.zeros(3), 1.0), (), 0, about_core=True)
-    thin, cell, found = surface.thin(cloud, region, octree_depth=6)
-    assert found == depth
+    thin, cell, deepest = surface.thin(cloud, region, octree_depth=6)
+    assert deepest == depth
     inside = region.core.contains(thin.points)
     assert inside.sum() == pytest.approx(np.pi / cell**2, rel=0.1)
     outermost = np.abs(thin.points).max(axis=1) > 0.8 * across

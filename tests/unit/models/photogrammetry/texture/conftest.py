@@ -14,13 +14,13 @@ from tests.support.engine.geometry import BLUE, RED, camera, sphere
 @pytest.fixture
 def photographed(tmp_path: Path) -> list[View]:
     """Four photos of a sphere, red for x < 0 and blue for x > 0, from the front and the sides, none from behind."""
-    taken = []
+    views = []
     mesh = sphere()
     for index, (x, z) in enumerate(((-2.5, 2.6), (-0.5, 3.4), (0.6, 3.5), (2.4, 2.5))):
-        one = camera(x, z)
-        hits = Caster(mesh).cast(np.broadcast_to(one.centre, (300 * 300, 3)), one.rays())
+        view_camera = camera(x, z)
+        hits = Caster(mesh).cast(np.broadcast_to(view_camera.centre, (300 * 300, 3)), view_camera.rays())
         points = np.einsum("nc,ncx->nx", hits.weights, mesh.vertices[mesh.faces[hits.face]])
         picture = np.where(points[:, :1] < 0, RED, BLUE).reshape(300, 300, 3).astype(np.uint8)
         cv2.imwrite(str(tmp_path / f"{index}.png"), picture[:, :, ::-1])
-        taken.append(View(f"{index}.png", tmp_path / f"{index}.png", one, 1.0, 5.0, ()))
-    return taken
+        views.append(View(f"{index}.png", tmp_path / f"{index}.png", view_camera, 1.0, 5.0, ()))
+    return views

@@ -42,5 +42,5 @@ def test_faces_keep_their_vertices_and_lie_in_the_atlas(level: float, tmp_path: 
 def test_where_details_are_twice_as_large_faces_get_a_quarter_of_the_texels(tmp_path: Path) -> None:
     upper = sphere(2).vertices[sphere(2).faces].mean(axis=1)[:, 1] > 0
     _, faces, uv = unwrapped(tmp_path, np.where(upper, 2.0, 1.0))
-    found = areas(faces, uv)
-    assert found[upper].mean() == pytest.approx(found[~upper].mean() / 4, rel=0.1)
+    sizes = areas(faces, uv)
+    assert sizes[upper].mean() == pytest.approx(sizes[~upper].mean() / 4, rel=0.1)

@@ -34,7 +34,7 @@ def test_more_photos_and_quality_cost_time_and_threads_save_it() -> None:
 
 
 def test_what_a_run_learns_about_its_photos_changes_the_expected_costs() -> None:
-    unknown = costs.expected_seconds([PHOTO] * 12, FAST, 2)
-    known = costs.expected_seconds([PHOTO] * 12, FAST, 2, Known(features=100.0, pairs=66, aligned=6))
-    assert known[Stage.MATCHES] < unknown[Stage.MATCHES]
-    assert known[Stage.DEPTHS] == pytest.approx(unknown[Stage.DEPTHS] / 2)
+    assumed = costs.expected_seconds([PHOTO] * 12, FAST, 2)
+    learned = costs.expected_seconds([PHOTO] * 12, FAST, 2, Known(features=100.0, aligned=6))
+    assert learned[Stage.MATCHES] < assumed[Stage.MATCHES]
+    assert learned[Stage.DEPTHS] == pytest.approx(assumed[Stage.DEPTHS] / 2)

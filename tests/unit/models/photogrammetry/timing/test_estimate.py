@@ -79,7 +79,7 @@ def test_a_step_with_a_higher_cost_continues_from_the_progress_shown() -> None:
         estimate.move(float(second))
         seen.append(estimate.fraction)
     assert before == pytest.approx(0.5)
-    assert all(after > one for one, after in itertools.pairwise(seen))
+    assert all(after > earlier for earlier, after in itertools.pairwise(seen))
     assert estimate.fraction == pytest.approx(0.5 + 0.5 * 40 / 90, abs=0.05)
 
 

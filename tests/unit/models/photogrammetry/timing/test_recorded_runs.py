@@ -79,10 +79,11 @@ def test_after_a_third_of_a_run_the_time_left_is_known_within_30_percent(name: s
     whole = RUNS[name]["seconds"]
 
     wrong = [
-        (one.second, round(one.remaining_seconds), round(whole - one.second))
-        for one in replayed(RUNS[name], 1.0)
-        if whole / 3 <= one.second <= 0.9 * whole
-        and abs(one.remaining_seconds - (whole - one.second)) > max(MOST_OFF * (whole - one.second), UNSEEN_SECONDS)
+        (moment.second, round(moment.remaining_seconds), round(whole - moment.second))
+        for moment in replayed(RUNS[name], 1.0)
+        if whole / 3 <= moment.second <= 0.9 * whole
+        and abs(moment.remaining_seconds - (whole - moment.second))
+        > max(MOST_OFF * (whole - moment.second), UNSEEN_SECONDS)
     ]
 
     assert wrong == []
@@ -93,7 +94,7 @@ def test_after_a_third_of_a_run_the_time_left_is_known_within_30_percent(name: s
 def test_the_percentage_moves_every_five_seconds_and_never_back(name: str, slowness: float) -> None:
     shown = replayed(RUNS[name], slowness)
 
-    percents = [one.percent for one in shown]
+    percents = [moment.percent for moment in shown]
     moved = [after.second for before, after in itertools.pairwise(shown) if after.percent > before.percent]
     longest = max(after - before for before, after in itertools.pairwise([shown[0].second, *moved, shown[-1].second]))
 

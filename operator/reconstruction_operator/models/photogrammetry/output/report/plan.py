@@ -21,7 +21,7 @@ _DOWNWARDS = 0.2  # minimum level part of the line of sight; with less, the came
 def drawing(model: SparseModel, mesh: Mesh) -> str:
     """Draw the outline of `mesh`, and each photo of the placed `model` with its number. The front of the model is at the bottom."""
     footprint = mesh.vertices[:, [0, 2]]
-    centres = np.stack([_centre(photo)[[0, 2]] for photo in model.photos])
+    centres = np.stack([photo.centre[[0, 2]] for photo in model.photos])
     everything = np.concatenate([footprint, centres])
     low, high = everything.min(axis=0), everything.max(axis=0)
     scale = (_ACROSS - 2 * _MARGIN) / max(float((high - low).max()), np.finfo(float).tiny)
@@ -59,11 +59,6 @@ def _camera(number: int, photo: AlignedPhoto, place: Doubles) -> str:
         f"<g><title>{number}: {escape(photo.name)}</title>{shape}"
         f'<text x="{x:.0f}" y="{y + _TEXT / 3:.0f}" font-size="{_TEXT:.0f}">{number}</text></g>'
     )
-
-
-def _centre(photo: AlignedPhoto) -> Doubles:
-    centre: Doubles = -photo.rotation.T @ photo.translation
-    return centre
 
 
 def _points(corners: Doubles) -> str:
