@@ -40,6 +40,7 @@ SECTIONS: Final[Mapping[str, Sequence[str]]] = {
         "docs/model-plugin.md",
         "docs/models.md",
         "docs/architecture.md",
+        "docs/protocol.md",
         "docs/decisions.md",
         "CONTRIBUTING.md",
         "CODE_OF_CONDUCT.md",
