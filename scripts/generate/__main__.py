@@ -9,17 +9,15 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.figures import document
-from scripts.generate import chart, crd, dashboard, docs, integrations, manifests, package, renders
+from scripts.generate import chart, crd, docs, integrations, manifests, renders
 from scripts.paths import CHECKOUT
 
 SUBJECTS: Final[Mapping[str, Callable[[], Mapping[str, str]]]] = {
     "chart": chart.files,
     "crd": crd.files,
-    "dashboard": dashboard.files,
     "docs": docs.files,
     "integrations": integrations.files,
     "manifests": manifests.files,
-    "package": package.files,
     "performance": document.files,
     "renders": renders.files,
 }
