@@ -67,7 +67,7 @@ layers: setup
 tree: setup
 	@$(PYTHON_BIN) -m scripts.checks
 	@$(PYTHON_BIN) -m scripts.generate --check
-	@sha256sum --check --quiet gallery/viewer/SHA256SUMS
+	@sha256sum --check --quiet gallery/viewer/SHA256SUMS || { echo "run make viewer" >&2; false; }
 
 unit: setup
 	@$(PARALLEL) $(UNIT)

@@ -7,5 +7,5 @@ loads     the load of each kind of row
 usage     CPU seconds and memory of processes, and the load of the operator's loop
 report    the table and the JSON
 
-Separate programs: `bounds` (a cancel, a change of leader), `hostile_memory`, `photogrammetry` (the engine) and `plugin`.
+Separate programs: `photogrammetry` (the engine) and `recording`.
 """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +25,7 @@ def main(arguments: Sequence[str] | None = None, rows: Sequence[Row] = ROWS) -> 
     found: list[report.Result] = []
     for found in results(picked, options.repeat, _progress):
         options.json.write_text(report.as_json(found))
-    print(report.table(found, os.cpu_count() or 1))
+    print(report.table(found))
     _progress(f"all figures are in {options.json}")
     return 1 if any(result.errors for result in found) else 0
 

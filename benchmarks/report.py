@@ -11,11 +11,10 @@ import platform
 import statistics
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from benchmarks.figures.binding import CORES, binding
 from devcluster.files import CHECKOUT
 
 _WHOLE = 100  # values from here on have no decimals
@@ -29,7 +28,6 @@ class Result:
 
     name: str
     repetitions: Sequence[Figures]
-    aims: Mapping[str, str] = field(default_factory=dict)
     errors: Sequence[str] = ()
     seconds: float = 0.0  # duration of all repetitions
     measured: str = ""  # date and commit
@@ -47,10 +45,6 @@ class Result:
     def figures(self) -> list[str]:
         """Return the names of all figures in the row's order."""
         return list(dict.fromkeys(name for one in self.repetitions for name in one))
-
-    def medians(self) -> dict[str, float]:
-        """Return the median of every figure."""
-        return {name: self.median(name) for name in self.figures()}
 
     def _values(self, figure: str) -> list[float]:
         return sorted(one[figure] for one in self.repetitions if figure in one)
@@ -80,16 +74,13 @@ def machine() -> dict[str, Any]:
     }
 
 
-def table(results: Sequence[Result], cpus: int) -> str:
-    """Return a Markdown table with a line for each figure or group, its aim, and the limiting factor of each row."""
-    lines = ["| row | figure | median (smallest to largest) | aim |", "|---|---|---|---|"]
+def table(results: Sequence[Result]) -> str:
+    """Return a Markdown table with a line for each figure or group."""
+    lines = ["| row | figure | median (smallest to largest) |", "|---|---|---|"]
     for result in results:
-        its = list(_lines(result))
-        if result.repetitions:
-            its.append(("**what binds**", binding(result.medians(), cpus), ""))
-        its += [("**failed**", error.replace("|", "/"), "") for error in result.errors]
-        heads = [f"**{result.name}**{f' ({result.measured})' if result.measured else ''}", *[""] * len(its)]
-        lines += [f"| {' | '.join((head, *line))} |" for head, line in zip(heads, its, strict=False)]
+        shown = [*_lines(result).items(), *(("**failed**", error.replace("|", "/")) for error in result.errors)]
+        heads = [f"**{result.name}**{f' ({result.measured})' if result.measured else ''}", *[""] * len(shown)]
+        lines += [f"| {' | '.join((head, *line))} |" for head, line in zip(heads, shown, strict=False)]
     return "\n".join(lines)
 
 
@@ -98,20 +89,17 @@ def as_json(results: Sequence[Result]) -> str:
     return json.dumps({"machine": machine(), "rows": [asdict(result) for result in results]}, indent=2) + "\n"
 
 
-def _lines(result: Result) -> list[tuple[str, str, str]]:
-    """Return (figure, text, aim) of each line. A part with its own aim gets its own line."""
-    lines: dict[str, tuple[str, str]] = {}
+def _lines(result: Result) -> dict[str, str]:
+    """Return the text of each figure or group."""
+    lines: dict[str, str] = {}
     for figure in result.figures():
-        if figure.startswith(CORES):  # `binding` shows these
-            continue
         group, _, part = figure.partition(": ")
-        aim = result.aims.get(figure, "")
-        if not part or aim:
-            lines[figure] = (result.text(figure), aim)
+        if part:
+            text = f"{part} {_short(result.median(figure))}"
+            lines[group] = f"{lines[group]}, {text}" if group in lines else text
         else:
-            earlier, _ = lines.get(group, ("", ""))
-            lines[group] = (", ".join(filter(None, (earlier, f"{part} {_short(result.median(figure))}"))), "")
-    return [(figure, text, aim) for figure, (text, aim) in lines.items()]
+            lines[figure] = result.text(figure)
+    return lines
 
 
 def _short(value: float) -> str:

@@ -32,6 +32,6 @@ def results(rows: Sequence[Row], repeat: int, progress: Callable[[str], None]) -
             except Exception as error:  # noqa: BLE001 -- an error of one row must not stop the others
                 progress(traceback.format_exc())
                 errors.append(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
-            now = Result(row.name, tuple(repetitions), row.aims, tuple(errors), time.monotonic() - begun, measured)
+            now = Result(row.name, tuple(repetitions), tuple(errors), time.monotonic() - begun, measured)
             yield [*done, now]
         done.append(now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,11 +41,9 @@ class Measured:
 
 
 @contextmanager
-def ours(
-    *, operator: bool = True, worker: bool = True, apiserver_arguments: Sequence[str] = (), **settings: str
-) -> Iterator[Measured]:
+def ours(*, operator: bool = True, worker: bool = True, **settings: str) -> Iterator[Measured]:
     """Run our operator with its default settings, and one prefork worker."""
-    with _prepared(settings, apiserver_arguments) as system:
+    with _prepared(settings) as system:
         if operator:
             system.start_operator()
             Replica(system).wait_ready()
@@ -73,10 +71,10 @@ def ordinary(**settings: str) -> Iterator[Measured]:
 
 
 @contextmanager
-def _prepared(settings: dict[str, str], apiserver_arguments: Sequence[str] = ()) -> Iterator[System]:
+def _prepared(settings: dict[str, str]) -> Iterator[System]:
     quick = {"PLACEHOLDER_STEP_SECONDS": "0", "INPUT_ROOTS": str(CHECKOUT / "tests/data/photos")}
     with (
-        Cluster(apiserver_arguments=apiserver_arguments) as cluster,
+        Cluster() as cluster,
         Redis() as redis,
         System(cluster, redis, settings=quick | settings) as system,
     ):

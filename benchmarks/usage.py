@@ -9,7 +9,6 @@ from collections.abc import Mapping
 
 import psutil
 
-from benchmarks.figures.binding import CORES, OTHERS
 from devcluster.harness.replicas import Replica
 from devcluster.harness.system import System
 
@@ -56,10 +55,10 @@ class Meter:
         }
 
     def cores(self) -> dict[str, float]:
-        """Return how many cores each part kept busy, as figures for `binding`."""
+        """Return how many cores each part kept busy, as figures; `others` are processes that are not part of the row."""
         seconds, used = time.monotonic() - self._begun, self.cpu()
         others = _machine_seconds() - self._machine - sum(used.values())
-        return {f"{CORES}{name}": value / seconds for name, value in (used | {OTHERS: max(0.0, others)}).items()}
+        return {f"cores busy: {name}": value / seconds for name, value in (used | {"others": max(0.0, others)}).items()}
 
     def memory(self) -> dict[str, float]:
         """Return the current resident memory of each process in MiB, as figures."""

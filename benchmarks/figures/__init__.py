@@ -1,1 +1,1 @@
-"""Figures: their processing into percentiles, limiting factors, and the page of all rows."""
+"""Figures: their processing into percentiles, and the page of all rows."""

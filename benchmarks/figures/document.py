@@ -37,7 +37,7 @@ def page(figures: Mapping[str, Any]) -> str:
     machine = figures["machine"]
     text = f"{machine['cpus']} cores, {machine['memoryGiB']} GiB, Python {machine['python']}, {machine['system']}"
     results = [Result.read(row) for row in figures["rows"]]
-    return f"{_HEAD}\nMachine: {text}.\n\n{report.table(results, machine['cpus'])}\n"
+    return f"{_HEAD}\nMachine: {text}.\n\n{report.table(results)}\n"
 
 
 def files(checkout: Path = CHECKOUT) -> dict[str, str]:

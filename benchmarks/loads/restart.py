@@ -17,7 +17,6 @@ from devcluster.harness.system import JOBS, System
 _SERVED_WITHIN_SECONDS = 300.0
 _CAUGHT_UP_WITHIN_SECONDS = 600.0
 _COPIED_WITHIN_SECONDS = 300.0
-_RUNNING = 100
 _IDLE_SECONDS = 65.0  # two sweeps
 _POLL_SECONDS = 0.1
 
@@ -48,18 +47,14 @@ async def _restart(measured: Measured, objects: int, *, records: bool) -> Figure
             )
             used, cores = cpu_seconds(pid), starting.cores()
             after = await client.requests_by_kind()
-        memory = memory_mib(pid)
-        idle = await _idle(pid)
-        await _start_running(system, client)
+        memory, idle = memory_mib(pid), await _idle(pid)
         return {
             "a new job is served after, s": served,
             "ready after, s": ready,
             "caught up after, s": caught_up,
             "CPU until then, s": used,
             "memory, MiB": memory,
-            "memory later, MiB": memory_mib(pid),
             "idle, % of a core": idle,
-            f"idle beside {_RUNNING} running jobs, % of a core": await _idle(pid),
             "lists": _grown(before, after, "LIST reconstructionjobs"),
             "reads": _grown(before, after, "GET reconstructionjobs"),
             "status writes": _grown(before, after, "PATCH reconstructionjobs/status"),
@@ -72,22 +67,6 @@ async def _idle(pid: int) -> float:
     meter, begun = Meter({"operator": pid}), time.monotonic()
     await asyncio.sleep(_IDLE_SECONDS)
     return 100 * meter.cpu()["operator"] / (time.monotonic() - begun)
-
-
-async def _start_running(system: System, client: LoadClient) -> None:
-    """Run some jobs that hardly report, on a separate worker."""
-    slow = ("--queues=slow",)
-    system.start_worker("slow", pool="threads", concurrency=_RUNNING, arguments=slow, PLACEHOLDER_STEP_SECONDS="600")
-    await asyncio.to_thread(system.wait_registered, "slow")
-    await create_jobs(client, NAMESPACE, (f"running-{number}" for number in range(_RUNNING)), queue="slow")
-    replica = Replica(system)
-
-    def are_running() -> bool:
-        return (replica.metric("reconstruction_jobs", phase="Running") or 0.0) >= _RUNNING
-
-    async with asyncio.timeout(_SERVED_WITHIN_SECONDS):
-        while not await asyncio.to_thread(are_running):  # noqa: ASYNC110  # a metric sets no event
-            await asyncio.sleep(_POLL_SECONDS)
 
 
 async def _taken_over(client: LoadClient) -> None:
