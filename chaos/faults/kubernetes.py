@@ -78,13 +78,13 @@ def _refuses(refusal: Refusal) -> Inject:
 
 
 def _slow_etcd(context: Context) -> Heal:
-    over = threading.Event()
+    over, etcd = threading.Event(), context.scene.cluster.processes["etcd"]
 
     def stutter() -> None:
         while not over.is_set():
-            context.scene.pause_etcd()
+            etcd.pause()
             over.wait(0.5)
-            context.scene.resume_etcd()
+            etcd.resume()
             over.wait(0.1)
 
     thread = threading.Thread(target=stutter, name="slow etcd", daemon=True)
@@ -93,7 +93,7 @@ def _slow_etcd(context: Context) -> Heal:
     def heal() -> None:
         over.set()
         thread.join()
-        context.scene.resume_etcd()
+        etcd.resume()
 
     return heal
 

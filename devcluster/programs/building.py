@@ -47,7 +47,6 @@ CONTROL_PLANE = GoProgram(
 NODE = GoProgram("node", "the node's programs", ("coredns", "kube-proxy", "kube-scheduler", "kubelet"), kubernetes=True)
 K9S = GoProgram("k9s", package="github.com/derailed/k9s")
 KWOK = GoProgram("kwok", package="sigs.k8s.io/kwok/cmd/kwok")
-KUBECONFORM = GoProgram("kubeconform", package="github.com/yannh/kubeconform/cmd/kubeconform")
 VERSITYGW = GoProgram("versitygw", package="github.com/versity/versitygw/cmd/versitygw")
 FAKE_GCS_SERVER = GoProgram("fake-gcs-server", package="github.com/fsouza/fake-gcs-server")
 VELERO = GoProgram("velero")
