@@ -24,7 +24,7 @@ from chaos.system.proxies.tcp import TcpProxy
 from devcluster import Cluster, DevclusterError, Redis, wait_until
 from devcluster.harness.replicas import Replica
 from devcluster.harness.system import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, REPOSITORY, System
-from devcluster.servers.kubeconfigs import kubeconfig, token_user, write_kubeconfig
+from devcluster.servers.kubeconfigs import write_kubeconfig
 from devcluster.servers.processes import Process
 from devcluster.servers.storage.s3 import S3
 
@@ -226,8 +226,9 @@ class Scene:
         token = self.cluster.service_account_token(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT)
         self._kubeconfigs: dict[str, Path] = {}
         for name, proxy in self.api_proxies.items():
-            content = kubeconfig(url=proxy.url, ca=self.cluster.ca.read_bytes(), user=token_user(token))
-            self._kubeconfigs[name] = write_kubeconfig(self.system.folder / f"{name}.kubeconfig", content)
+            path = self.system.folder / f"{name}.kubeconfig"
+            ca = self.cluster.ca.read_bytes()
+            self._kubeconfigs[name] = write_kubeconfig(path, url=proxy.url, ca=ca, user={"token": token})
 
     def _kill_all(self) -> None:
         for process in self.system.processes.values():

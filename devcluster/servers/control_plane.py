@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from devcluster import commands
-from devcluster.servers.kubeconfigs import kubeconfig, write_kubeconfig
+from devcluster.servers.kubeconfigs import write_kubeconfig
 from devcluster.servers.running import Running
 
 _KUBECTL_SECONDS = 300.0
@@ -47,5 +47,4 @@ class ControlPlane(Running):
         )
 
     def _write_kubeconfig(self, path: Path, user: dict[str, str], *, namespace: str = "default") -> Path:
-        content = kubeconfig(url=self.url, ca=self.ca.read_bytes(), user=user, namespace=namespace)
-        return write_kubeconfig(path, content)
+        return write_kubeconfig(path, url=self.url, ca=self.ca.read_bytes(), user=user, namespace=namespace)

@@ -5,17 +5,11 @@ from __future__ import annotations
 import base64
 import json
 from pathlib import Path
-from typing import Any
 
 from devcluster.files import write_private
 from devcluster.servers.certificates import Pair
 
 _NAME = "devcluster"
-
-
-def token_user(token: str) -> dict[str, str]:
-    """Return a user with a bearer token."""
-    return {"token": token}
 
 
 def certificate_user(pair: Pair) -> dict[str, str]:
@@ -26,9 +20,9 @@ def certificate_user(pair: Pair) -> dict[str, str]:
     }
 
 
-def kubeconfig(*, url: str, ca: bytes, user: dict[str, str], namespace: str = "default") -> dict[str, Any]:
-    """Return the content of a kubeconfig with one cluster, one user and one context."""
-    return {
+def write_kubeconfig(path: Path, *, url: str, ca: bytes, user: dict[str, str], namespace: str = "default") -> Path:
+    """Write a kubeconfig with one cluster, one user and one context, which only this user of the machine can read."""
+    content = {
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [{"name": _NAME, "cluster": {"server": url, "certificate-authority-data": _encoded(ca)}}],
@@ -36,10 +30,6 @@ def kubeconfig(*, url: str, ca: bytes, user: dict[str, str], namespace: str = "d
         "contexts": [{"name": _NAME, "context": {"cluster": _NAME, "user": _NAME, "namespace": namespace}}],
         "current-context": _NAME,
     }
-
-
-def write_kubeconfig(path: Path, content: dict[str, Any]) -> Path:
-    """Write a kubeconfig that only this user can read."""
     write_private(path, json.dumps(content, indent=2).encode())  # every YAML reader reads JSON
     return path
 
