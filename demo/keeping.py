@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import NoReturn
 
-from demo.places import Places
+from demo.places import DemoError, Places
 from devcluster import interrupts
 from devcluster.files import locked_if_free
 from devcluster.servers.pids import start_mark
@@ -22,17 +22,13 @@ INTERRUPTED = 130
 """The exit status after an interrupt, as in shells."""
 
 
-class AlreadyRunningError(Exception):
-    """Another demo runs in this checkout."""
-
-
 @contextlib.contextmanager
 def only_one(places: Places) -> Iterator[None]:
     """Hold the lock of the demo's folder; the kernel releases it when this process ends."""
     places.root.mkdir(exist_ok=True)
     with locked_if_free(places.lock) as free:
         if not free:
-            raise AlreadyRunningError("A demo is already running in this checkout; `make demo-stop` stops a kept one.")
+            raise DemoError("A demo is already running in this checkout; `make demo-stop` stops a kept one.")
         yield
 
 

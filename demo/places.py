@@ -5,7 +5,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from devcluster.errors import DevclusterError
 from devcluster.files import CHECKOUT
+
+
+class DemoError(DevclusterError):
+    """The demo cannot continue; the message has the reason and the remedy."""
 
 
 class Places:
