@@ -48,10 +48,10 @@ class Meter:
         """Return the CPU seconds so far by process."""
         return {name: after - self._before[name] for name, after in self._now().items()}
 
-    def cpu_per(self, count: int, unit: str) -> dict[str, float]:
-        """Return the milliseconds of CPU for each of `count` items, as figures."""
+    def cpu_per_job(self, count: int) -> dict[str, float]:
+        """Return the milliseconds of CPU for each of `count` jobs, as figures."""
         return {
-            f"CPU of {name}, ms/{unit}": 1000 * used / count for name, used in self.cpu().items() if name in self._pids
+            f"CPU of {name}, ms/job": 1000 * used / count for name, used in self.cpu().items() if name in self._pids
         }
 
     def cores(self) -> dict[str, float]:

@@ -15,7 +15,6 @@ from devcluster.harness.replicas import Replica
 from devcluster.harness.system import JOBS, System
 
 _SERVED_WITHIN_SECONDS = 300.0
-_CAUGHT_UP_WITHIN_SECONDS = 600.0
 _COPIED_WITHIN_SECONDS = 300.0
 _IDLE_SECONDS = 65.0  # two sweeps
 _POLL_SECONDS = 0.1
@@ -93,20 +92,7 @@ async def _ready(system: System, begun: float) -> float:
 
 
 async def _caught_up(system: System, objects: int, begun: float) -> float:
-    """Return when the operator knows all jobs and its work queue is empty, in seconds since `begun`."""
-    replica = Replica(system)
-
-    def is_done() -> bool:
-        try:
-            known = replica.metric("reconstruction_jobs", phase="Succeeded") or 0.0
-            return known >= objects + 2 and replica.metric("reconstruction_dirty_jobs") == 0
-        except OSError:
-            return False
-
-    while not await asyncio.to_thread(is_done):
-        if time.monotonic() - begun > _CAUGHT_UP_WITHIN_SECONDS:
-            return float("inf")
-        await asyncio.sleep(_POLL_SECONDS)
+    await copies.caught_up(system, objects + 1)
     return time.monotonic() - begun
 
 

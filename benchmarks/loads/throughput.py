@@ -43,7 +43,7 @@ async def _throughput(measured: Measured, count: int) -> Figures:
         requests, commands = await client.requests_by_kind(), redis.commands()
         meter, begun = Meter(measured.pids()), time.monotonic()
         await _run(client, watch, "job", count)
-        rate, cpu, cores = count / (time.monotonic() - begun), meter.cpu_per(count, "job"), meter.cores()
+        rate, cpu, cores = count / (time.monotonic() - begun), meter.cpu_per_job(count), meter.cores()
         commands = redis.commands() - commands
         busy = loop.figures() if loop else {}
         by_kind = {
