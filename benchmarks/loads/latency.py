@@ -7,7 +7,6 @@ import contextlib
 import json
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import redis.asyncio
@@ -38,39 +37,26 @@ def cancel_latency(jobs: int = 100) -> Figures:
 # --- Progress ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass
-class Reports:
-    """When Redis first announced each step, by task and step."""
-
-    at: dict[tuple[str, int], float] = field(default_factory=dict)
-
-    def take(self, channel: str, data: str, now: float) -> None:
-        """Record one announcement of Celery's result backend."""
-        meta = json.loads(data)
-        result = meta.get("result")
-        if meta.get("status") == "PROGRESS" and isinstance(result, Mapping):
-            step = result.get("stepIndex")
-            if isinstance(step, int):
-                self.at.setdefault((channel.removeprefix(_RESULTS), step), now)
-
-
 @contextlib.asynccontextmanager
-async def _listening(url: str) -> AsyncIterator[Reports]:
-    reports = Reports()
+async def _listening(url: str) -> AsyncIterator[dict[tuple[str, int], float]]:
+    """Record when Celery's result backend first announces each step, by task and step."""
+    reported: dict[tuple[str, int], float] = {}
     async with redis.asyncio.Redis.from_url(url, decode_responses=True) as client, client.pubsub() as pubsub:
         await pubsub.psubscribe(f"{_RESULTS}*")
 
         async def listen() -> None:
             async for message in pubsub.listen():
-                if message["type"] == "pmessage":
-                    reports.take(message["channel"], message["data"], time.monotonic())
+                found = json.loads(message["data"]) if message["type"] == "pmessage" else {}
+                if found.get("status") == "PROGRESS":
+                    task, step = message["channel"].removeprefix(_RESULTS), int(found["result"]["stepIndex"])
+                    reported.setdefault((task, step), time.monotonic())
 
-        task = asyncio.create_task(listen())
+        listening = asyncio.create_task(listen())
         try:
-            yield reports
+            yield reported
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
 
 
 async def _progress(measured: Measured, jobs: int) -> Figures:
@@ -80,12 +66,12 @@ async def _progress(measured: Measured, jobs: int) -> Figures:
     async with (
         LoadClient(system.cluster) as client,
         JobWatch(client, keep_events=True) as watch,
-        _listening(system.redis.url(0)) as reports,
+        _listening(system.redis.url(0)) as reported,
     ):
         meter = Meter(measured.pids())
         await create_jobs(client, NAMESPACE, (f"job-{number}" for number in range(jobs)))
         await watch.wait_finished(jobs, timeout_seconds=_SECONDS)
-        return {**progress_figures(reports.at, watch.seen.events, jobs), **meter.cores()}
+        return {**progress_figures(reported, watch.seen.events, jobs), **meter.cores()}
 
 
 def progress_figures(
