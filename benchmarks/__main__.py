@@ -4,30 +4,52 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
+import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import report
 from benchmarks.rows import ROWS, Row
-from benchmarks.runner import chosen, results
 
 _OUTPUT = Path("bench-output/figures.json")
 
 
-def main(arguments: Sequence[str] | None = None, rows: Sequence[Row] = ROWS) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the chosen rows and print the table. Return 1 if a row failed, 2 if no row matches."""
     options = _parser().parse_args(arguments)
-    picked = chosen(rows, options.only, long=options.long)
+    wanted = options.only or [""]
+    picked = [
+        row
+        for row in ROWS
+        if any(text in row.name for text in wanted) and (options.only or options.long or not row.long)
+    ]
     if options.list or not picked:
-        print("\n".join(f"{row.name}{' (long)' if row.long else ''}" for row in rows))
+        print("\n".join(f"{row.name}{' (long)' if row.long else ''}" for row in ROWS))
         return 0 if options.list else 2
     options.json.parent.mkdir(parents=True, exist_ok=True)
     found: list[report.Result] = []
-    for found in results(picked, options.repeat, _progress):
-        options.json.write_text(report.as_json(found))
+    for row in picked:
+        found.append(report.Result(row.name, measured=report.now()))
+        begun = time.monotonic()
+        for number in range(options.repeat):
+            _progress(f"{row.name}: {number + 1} of {options.repeat}")
+            found[-1] = replace(_measured(row, found[-1]), seconds=time.monotonic() - begun)
+            options.json.write_text(report.as_json(found))
     print(report.table(found))
     _progress(f"all figures are in {options.json}")
     return 1 if any(result.errors for result in found) else 0
+
+
+def _measured(row: Row, before: report.Result) -> report.Result:
+    """Return the result with one more repetition. A failed one loses no figures of others."""
+    try:
+        return replace(before, repetitions=(*before.repetitions, row.measure()))
+    except Exception as error:  # noqa: BLE001 -- an error of one row must not stop the others
+        _progress(traceback.format_exc())
+        first_line = str(error).partition("\n")[0]
+        return replace(before, errors=(*before.errors, f"{type(error).__name__}: {first_line}"))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -27,7 +27,7 @@ class Result:
     """The figures of each repetition of one row, and the errors of failed ones."""
 
     name: str
-    repetitions: Sequence[Figures]
+    repetitions: Sequence[Figures] = ()
     errors: Sequence[str] = ()
     seconds: float = 0.0  # duration of all repetitions
     measured: str = ""  # date and commit
@@ -104,3 +104,15 @@ def _lines(result: Result) -> dict[str, str]:
 
 def _short(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= _WHOLE else f"{value:.3g}"
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """Return the smallest value that `percent` of the values do not exceed."""
+    ordered = sorted(values)
+    index = max(0, -(-len(ordered) * percent // 100) - 1)
+    return ordered[int(index)]
+
+
+def percentiles(name: str, values: Sequence[float]) -> dict[str, float]:
+    """Return the figures `NAME p50, s` and `NAME p99, s`; none without values."""
+    return {f"{name} p{percent}, s": percentile(values, percent) for percent in (50, 99)} if values else {}

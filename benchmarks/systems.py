@@ -17,7 +17,6 @@ from devcluster.waiting import wait_until
 
 NAMESPACE = "bench"
 CONCURRENCY = 2
-OURS = "ours"
 _START_SECONDS = 120.0
 
 
@@ -25,7 +24,6 @@ _START_SECONDS = 120.0
 class Measured:
     """A running system."""
 
-    name: str
     system: System
 
     def pids(self) -> dict[str, int]:
@@ -50,7 +48,7 @@ def ours(*, operator: bool = True, worker: bool = True, **settings: str) -> Iter
         if worker:
             system.start_worker(concurrency=CONCURRENCY)
             system.wait_registered()
-        yield Measured(OURS, system)
+        yield Measured(system)
 
 
 @contextmanager
@@ -67,7 +65,7 @@ def ordinary(**settings: str) -> Iterator[Measured]:
         operator = system.start_program("operator", [python, "-m", "benchmarks.ordinary.operator"], **paths)
         _wait_logged(worker, "ready.")
         _wait_logged(operator, "Initial authentication has finished")
-        yield Measured("ordinary", system)
+        yield Measured(system)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Usage: CPU seconds and memory of processes with their children, and the load of the operator's loop."""
+"""Usage: CPU seconds and memory of processes with their children."""
 
 from __future__ import annotations
 
@@ -9,11 +9,7 @@ from collections.abc import Mapping
 
 import psutil
 
-from devcluster.harness.replicas import Replica
-from devcluster.harness.system import System
-
 _MIB = 1024 * 1024
-_LOOP_BUSY = "reconstruction_reconcile_seconds_sum"
 
 
 def cpu_seconds(pid: int) -> float:
@@ -67,20 +63,6 @@ class Meter:
     def _now(self) -> dict[str, float]:
         mine = sum(os.times()[:2])  # without children: the measured ones are children of this process
         return {name: cpu_seconds(pid) for name, pid in self._pids.items()} | {"client": mine}
-
-
-class LoopMeter:
-    """Measures the loop of one operator from the meter's creation until it is read."""
-
-    def __init__(self, system: System) -> None:
-        self._replica = Replica(system)
-        self._begun, self._busy = time.monotonic(), self._replica.metric(_LOOP_BUSY) or 0.0
-
-    def figures(self) -> dict[str, float]:
-        """Return the share of time in which the loop worked."""
-        seconds = time.monotonic() - self._begun
-        busy = (self._replica.metric(_LOOP_BUSY) or 0.0) - self._busy
-        return {"loop busy, %": 100 * busy / seconds}
 
 
 def _machine_seconds() -> float:

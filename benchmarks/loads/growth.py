@@ -9,7 +9,7 @@ from benchmarks.clients import JobWatch, LoadClient, create_jobs
 from benchmarks.loads import copies
 from benchmarks.report import Figures
 from benchmarks.systems import NAMESPACE, Measured, ours
-from benchmarks.usage import LoopMeter, Meter
+from benchmarks.usage import Meter
 
 _NEW_JOBS = 500
 _WITHIN_SECONDS = 600.0
@@ -31,13 +31,12 @@ async def _growth(measured: Measured, objects: int) -> Figures:
         system.start_operator()
         await copies.caught_up(system, objects)
         async with JobWatch(client) as watch:
-            meter, loop, begun = Meter(measured.pids()), LoopMeter(system), time.monotonic()
+            meter, begun = Meter(measured.pids()), time.monotonic()
             await create_jobs(client, NAMESPACE, (f"new-{number}" for number in range(_NEW_JOBS)))
             await watch.wait_finished(_NEW_JOBS, timeout_seconds=_WITHIN_SECONDS)
             return {
                 "jobs/s": _NEW_JOBS / (time.monotonic() - begun),
                 **meter.cpu_per_job(_NEW_JOBS),
-                **loop.figures(),
                 **meter.cores(),
                 **meter.memory(),
             }

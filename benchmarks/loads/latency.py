@@ -12,8 +12,7 @@ from typing import Any
 import redis.asyncio
 
 from benchmarks.clients import MERGE_PATCH, JobWatch, LoadClient, Watched, create_jobs, in_parallel, path_of
-from benchmarks.figures.spread import percentiles
-from benchmarks.report import Figures
+from benchmarks.report import Figures, percentiles
 from benchmarks.systems import NAMESPACE, Measured, ours
 from benchmarks.usage import Meter
 

@@ -11,11 +11,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import redis.asyncio
 
 from benchmarks.clients import JobWatch, LoadClient, create_jobs, in_parallel, path_of
-from benchmarks.figures.spread import percentiles
 from benchmarks.fleet import journal
-from benchmarks.report import Figures
+from benchmarks.report import Figures, percentiles
 from benchmarks.systems import NAMESPACE, Measured, ours
-from benchmarks.usage import LoopMeter, Meter
+from benchmarks.usage import Meter
 from devcluster.harness.manifests import manifest
 from devcluster.servers.redis import Redis
 
@@ -46,7 +45,7 @@ async def _tenants(measured: Measured, jobs: int, watch_seconds: float | None) -
     async with LoadClient(system.cluster) as client, JobWatch(client) as watch:
         window = _Window(system.redis)
         sampling = asyncio.create_task(window.sample())
-        loop, meter, begun = LoopMeter(system), Meter(measured.pids()), time.monotonic()
+        meter, begun = Meter(measured.pids()), time.monotonic()
         priorities: dict[str, str] = {}  # by job uid
         created: dict[str, float] = {}
         names = [f"job-{number}" for number in range(jobs)]
@@ -64,7 +63,7 @@ async def _tenants(measured: Measured, jobs: int, watch_seconds: float | None) -
             "all jobs to finish, or the end of the time",
             timeout_seconds=120 + jobs * _JOB_SECONDS,
         )
-        seconds, cores, busy = time.monotonic() - begun, meter.cores(), loop.figures()
+        seconds, cores = time.monotonic() - begun, meter.cores()
         sampling.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await sampling
@@ -87,7 +86,6 @@ async def _tenants(measured: Measured, jobs: int, watch_seconds: float | None) -
             **in_order([priority for _, priority in later], waiting),
             "most messages in Redis": window.messages,
             "Redis' memory at most, MiB": window.memory / _MIB,
-            **busy,
             **meter.memory(),
             **cores,
         }

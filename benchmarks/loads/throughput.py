@@ -20,8 +20,8 @@ from benchmarks.clients import (
     path_of,
 )
 from benchmarks.report import Figures
-from benchmarks.systems import NAMESPACE, OURS, Measured, ours
-from benchmarks.usage import LoopMeter, Meter, memory_mib
+from benchmarks.systems import NAMESPACE, Measured, ours
+from benchmarks.usage import Meter, memory_mib
 
 System = Callable[[], AbstractContextManager[Measured]]
 _LEAST_REQUESTS = 0.01  # per job; rarer kinds are omitted
@@ -39,13 +39,11 @@ async def _throughput(measured: Measured, count: int) -> Figures:
     redis = measured.system.redis
     async with LoadClient(measured.system.cluster) as client, JobWatch(client) as watch:
         await _run(client, watch, "warm", _WARM_UP_JOBS)
-        loop = LoopMeter(measured.system) if measured.name == OURS else None
         requests, commands = await client.requests_by_kind(), redis.commands()
         meter, begun = Meter(measured.pids()), time.monotonic()
         await _run(client, watch, "job", count)
         rate, cpu, cores = count / (time.monotonic() - begun), meter.cpu_per_job(count), meter.cores()
         commands = redis.commands() - commands
-        busy = loop.figures() if loop else {}
         by_kind = {
             kind: (number - requests.get(kind, 0)) / count for kind, number in (await client.requests_by_kind()).items()
         }
@@ -63,7 +61,6 @@ async def _throughput(measured: Measured, count: int) -> Figures:
         "operator's memory, MiB": memory,
         "object, bytes": size,
         "writes/s": rate * sum(by_kind.get(kind, 0.0) for kind in WRITES_OF_JOBS),
-        **busy,
         **{f"requests/job: {kind}": each for kind, each in sorted(by_kind.items()) if each >= _LEAST_REQUESTS},
         **cores,
     }

@@ -25,7 +25,7 @@ def _kill(context: Context) -> Heal:
 
 def _empty(context: Context) -> Heal:
     context.scene.redis.kill()
-    return lambda: context.scene.redis.restart(keep_data=False)
+    return context.scene.redis.restart
 
 
 def _flush(context: Context) -> Heal:

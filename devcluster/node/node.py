@@ -17,7 +17,7 @@ from typing import Any
 
 from devcluster import commands
 from devcluster.errors import CommandError
-from devcluster.node import arguments, cgroups, configuration, images, numbers
+from devcluster.node import cgroups, configuration, images, numbers
 from devcluster.node.addresses import NODE_NAME, Addresses
 from devcluster.node.packages import NODE_NEEDS, ensure
 from devcluster.programs.building import CONTROL_PLANE, NODE, built
@@ -134,8 +134,8 @@ class Node(ControlPlane):
             "controllers": cgroups.CONTROLLERS,
             "var": str(self._var),
             "programs": {name: str(program) for name, program in servers.items()},
-            "first": arguments.first(self.addresses, _CONF),
-            "second": arguments.second(self.addresses, _CONF),
+            "first": configuration.first(self.addresses, _CONF),
+            "second": configuration.second(self.addresses, _CONF),
             "api": self.addresses.url,
             "ca": f"{_CONF}/ca.crt",
             "ready": configuration.READY_PORTS,

@@ -74,9 +74,6 @@ class Redis(Server):
             self._serve()
         else:
             super().start()
-        if not self._persistent:
-            # Redis has read what `restart` saved. If the file stayed, its data would return after a later kill.
-            (self._data / "dump.rdb").unlink(missing_ok=True)
 
     def flushall(self) -> None:
         """Remove every key of every database."""
@@ -95,17 +92,12 @@ class Redis(Server):
         """Send SIGKILL. `start` brings it back on the same port, with its data only if it is persistent."""
         self.process.kill()
 
-    def restart(self, *, keep_data: bool) -> None:
-        """End it in order, and start it again on the same port."""
-        process = self.process
-        if process.alive:
-            process.resume()
-            if keep_data and not self._persistent:
-                with self._client() as client:
-                    client.shutdown(save=True)
-            process.stop()
-        if not keep_data:
-            shutil.rmtree(self._data, ignore_errors=True)
+    def restart(self) -> None:
+        """End it in order, and start it again on the same port without its data."""
+        if self.process.alive:
+            self.process.resume()
+            self.process.stop()
+        shutil.rmtree(self._data, ignore_errors=True)
         self.start()
 
     def snapshot(self, name: str) -> Path:

@@ -75,7 +75,8 @@ def _release(folder: Path, architectures: Sequence[str]) -> None:
         made[-1].write_text(wheel_sbom(name, locks, version, epoch))
     _print(made)
     for architecture in architectures:
-        _print(images.build(folder, [architecture], version=version, revision=revision, epoch=epoch))
+        for target in images.TARGETS[architecture]:
+            _print(images.archive(folder, target, architecture, version=version, revision=revision, epoch=epoch))
     write_checksums(folder)
     _print([folder / _CHECKSUMS])
 
