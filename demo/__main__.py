@@ -6,8 +6,8 @@ import argparse
 import secrets
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 from rich.console import Console
@@ -40,10 +40,12 @@ def _perform(options: argparse.Namespace, places: Places, leave_alone: Callable[
         clock = monotonic_since_now()
         display = Display(Console(highlight=False), clock)
         taken = photos.example() if options.photos is None else photos.own(options.photos, places)
-        with keeping.only_one(places), _cleaned(places):
+        with keeping.only_one(places), ExitStack() as cleaning:
+            cleaning.callback(places.clean)
             places.empty()
             photos.write(taken)
-            with _stage(options.kubeconfig, places, taken, display) as ready, _signals_ignored_afterwards():
+            with _stage(options.kubeconfig, places, taken, display) as ready, ExitStack() as ending:
+                ending.callback(interrupts.uninterruptible)
                 with ready.watched():
                     _play(ready, display, places, clock, taken)
                 if leave_alone is not None:
@@ -96,26 +98,6 @@ def _explain(ready: stage.DemoServers, display: Display, places: Places, taken: 
         display.text(f"Or open {ready.gallery} and sign in with the token in {places.shown(places.token)}")
     display.text("To stop and remove everything:")
     display.text("  make demo-stop")
-
-
-@contextmanager
-def _cleaned(places: Places) -> Iterator[None]:
-    """Remove the demo's temporary files."""
-    try:
-        yield
-    finally:
-        shutil.rmtree(places.jobs, ignore_errors=True)
-        shutil.rmtree(places.kubectl_cache, ignore_errors=True)
-        shutil.rmtree(places.uploads, ignore_errors=True)
-        places.token.unlink(missing_ok=True)
-
-
-@contextmanager
-def _signals_ignored_afterwards() -> Iterator[None]:
-    try:
-        yield
-    finally:
-        interrupts.uninterruptible()
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -47,3 +47,9 @@ class Places:
         self.jobs.mkdir()
         self.logs.mkdir()
         self.uploads.mkdir()
+
+    def clean(self) -> None:
+        """Remove the temporary files."""
+        for folder in (self.jobs, self.kubectl_cache, self.uploads):
+            shutil.rmtree(folder, ignore_errors=True)
+        self.token.unlink(missing_ok=True)

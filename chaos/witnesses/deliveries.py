@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -9,9 +10,10 @@ from chaos import clock
 from chaos.judge.evidence import DeliveredCopy
 from chaos.polling import Poller
 from chaos.system.load import UserJob
-from chaos.witnesses import objects, sealed
+from chaos.witnesses import sealed
 
 _Key = tuple[str, str]
+_POINTER = "result.json"
 
 
 class Deliveries:
@@ -41,20 +43,20 @@ class Deliveries:
         return {job.uid: self._hidden(job) for job in jobs if job.output_uri}
 
     def _read(self, job: UserJob) -> DeliveredCopy | None:
-        if objects.is_object(job.output_uri):
-            return objects.read(self._bucket / job.namespace / job.name, job.output_uri)
+        if job.output_uri.startswith("s3://"):
+            return _read_object(self._bucket / job.namespace / job.name, job.output_uri)
         return _read(self._folder / job.namespace / job.name)
 
     def _hidden(self, job: UserJob) -> list[str]:
-        if objects.is_object(job.output_uri):
-            return objects.hidden(self._bucket / job.namespace / job.name)
+        if job.output_uri.startswith("s3://"):
+            return _hidden_objects(self._bucket / job.namespace / job.name)
         return [path.name for path in (self._folder / job.namespace).glob(f".{job.uid}.*")]
 
     def _look(self) -> None:
         for manifest in self._folder.glob(f"[!.]*/[!.]*/{sealed.MANIFEST}"):
             self._keep(manifest, _read)
-        for pointer in self._bucket.glob(f"[!.]*/[!.]*/{objects.POINTER}"):
-            self._keep(pointer, lambda place: objects.read(place, self._address(place)))
+        for pointer in self._bucket.glob(f"[!.]*/[!.]*/{_POINTER}"):
+            self._keep(pointer, lambda place: _read_object(place, self._address(place)))
 
     def _keep(self, mark: Path, read: Callable[[Path], DeliveredCopy | None]) -> None:
         """Add the result if it is new, as shown by the digest of the file `mark`."""
@@ -76,3 +78,32 @@ def _read(folder: Path) -> DeliveredCopy | None:
         return sealed.read(folder, f"file://{folder}")
     except FileNotFoundError:
         return DeliveredCopy(clock.now(), "", "", "the copy has no manifest") if folder.exists() else None
+
+
+def _read_object(folder: Path, uri: str) -> DeliveredCopy | None:
+    """Return the result that the pointer at the address `uri` names; its objects are in the folder. None if there is no object."""
+    if not sealed.names(folder):
+        return None
+    below = _pointed(folder)
+    if below is None:
+        return DeliveredCopy(clock.now(), "", "", "there are objects, but no pointer")
+    try:
+        return sealed.read(folder / below, f"{uri.rstrip('/')}/{below}")
+    except FileNotFoundError:
+        return DeliveredCopy(clock.now(), "", "", f"the pointer names {below}, which has no manifest")
+
+
+def _hidden_objects(folder: Path) -> list[str]:
+    """Return the objects at the address that do not belong to the pointer's result."""
+    below = _pointed(folder)
+    return sorted(
+        name for name in sealed.names(folder) if name != _POINTER and (below is None or not name.startswith(below))
+    )
+
+
+def _pointed(folder: Path) -> str | None:
+    """Return the folder that the pointer names; None if there is no pointer."""
+    try:
+        return str(json.loads((folder / _POINTER).read_bytes())["folder"])
+    except FileNotFoundError:
+        return None
