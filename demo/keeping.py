@@ -38,7 +38,8 @@ def in_background(places: Places, perform: Callable[[Callable[[], None]], int]) 
     Until then the launcher forwards signals to that process, which writes to the launcher's terminal.
     """
     read_end, write_end = os.pipe()
-    interrupts.block()  # until both processes have their handlers
+    # Signals stay pending until both processes have their handlers: the hooks of a fork would swallow the exception.
+    signal.pthread_sigmask(signal.SIG_BLOCK, interrupts.SIGNALS)
     child = os.fork()
     if child == 0:
         os.close(read_end)
@@ -51,7 +52,7 @@ def in_background(places: Places, perform: Callable[[Callable[[], None]], int]) 
 
     for number in interrupts.SIGNALS:
         signal.signal(number, pass_on)
-    interrupts.unblock()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, interrupts.SIGNALS)
     with os.fdopen(read_end, "rb") as pipe:
         if pipe.read(1):
             return 0
@@ -72,7 +73,7 @@ def _be_the_background(places: Places, perform: Callable[[Callable[[], None]], i
     try:
         os.setsid()  # Ctrl-C in the terminal reaches the launcher alone
         interrupts.interruptible()
-        interrupts.unblock()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, interrupts.SIGNALS)
         status = perform(leave_alone)
         sys.stdout.flush()
     except Exception:  # noqa: BLE001 -- the child must end here, and never return to the caller

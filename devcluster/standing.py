@@ -23,7 +23,7 @@ from typing import NoReturn
 from devcluster import interrupts
 from devcluster.errors import DevclusterError
 from devcluster.files import CHECKOUT, locked_if_free, runs_folder, write_private
-from devcluster.node import images, numbers
+from devcluster.node import addresses, images
 from devcluster.node.node import Node
 from devcluster.node.packages import NODE_NEEDS, ensure
 from devcluster.programs import building
@@ -218,7 +218,7 @@ NODE = Standing(
     command=("node", "start"),
     prepare=_prepare_node,
     serve=_serve_node,
-    sweep=numbers.sweep,
+    sweep=addresses.sweep,
     start_seconds=600.0,
     stop_seconds=180.0,  # gigabytes of unpacked images are removed
 )

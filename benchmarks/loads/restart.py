@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable
 from contextlib import suppress
 
 from benchmarks.clients import ApiError, JobWatch, LoadClient, create_jobs, path_of
@@ -12,7 +13,7 @@ from benchmarks.report import Figures
 from benchmarks.systems import NAMESPACE, Measured, ours
 from benchmarks.usage import Meter, cpu_seconds, memory_mib
 from devcluster.harness.replicas import Replica
-from devcluster.harness.system import JOBS, System
+from devcluster.harness.system import JOBS
 
 _SERVED_WITHIN_SECONDS = 300.0
 _COPIED_WITHIN_SECONDS = 300.0
@@ -42,7 +43,9 @@ async def _restart(measured: Measured, objects: int, *, records: bool) -> Figure
             await create_jobs(client, NAMESPACE, ["new"])
             pid, starting = measured.pids()["operator"], Meter(measured.pids())
             ready, served, caught_up = await asyncio.gather(
-                _ready(system, begun), _served(watch, begun), _caught_up(system, objects, begun)
+                _after(begun, asyncio.to_thread(Replica(system).wait_ready)),
+                _served(watch, begun),
+                _after(begun, copies.caught_up(system, objects + 1)),
             )
             used, cores = cpu_seconds(pid), starting.cores()
             after = await client.requests_by_kind()
@@ -86,13 +89,9 @@ async def _served(watch: JobWatch, begun: float) -> float:
     return watch.seen.finished_at[NAMESPACE, "new"] - begun
 
 
-async def _ready(system: System, begun: float) -> float:
-    await asyncio.to_thread(Replica(system).wait_ready)
-    return time.monotonic() - begun
-
-
-async def _caught_up(system: System, objects: int, begun: float) -> float:
-    await copies.caught_up(system, objects + 1)
+async def _after(begun: float, end: Awaitable[object]) -> float:
+    """Return the seconds from `begun` until the end."""
+    await end
     return time.monotonic() - begun
 
 

@@ -85,7 +85,7 @@ def _faults(evidence: Evidence) -> list[Window]:
 
 
 def _recovery(windows: Sequence[Window]) -> str:
-    times = [one.recovery_seconds for one in windows if one.recovery_seconds is not None]
+    times = [one.recovered_at - one.end for one in windows if one.recovered_at is not None]
     return f"{statistics.median(times):.1f} s, {max(times):.1f} s" if times else "-"
 
 

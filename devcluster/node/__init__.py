@@ -11,7 +11,7 @@ By hand: `python -m devcluster node start`.
 - `node`: start, stop and use it
 - `inside`: the first process of its namespaces, a separate program
 - `configuration`: files and command lines of its servers
-- `numbers`, `addresses`: each node of this machine has a number, from which its addresses follow
+- `addresses`: each node of this machine has a number, from which its addresses follow
 - `cgroups`: the only part outside its namespaces
 - `packages`: Debian packages that it needs
 - `images`, `bundles`: images, and one image as a container without a cluster

@@ -17,7 +17,7 @@ from typing import Any
 
 from devcluster import commands
 from devcluster.errors import CommandError
-from devcluster.node import cgroups, configuration, images, numbers
+from devcluster.node import addresses, cgroups, configuration, images
 from devcluster.node.addresses import NODE_NAME, Addresses
 from devcluster.node.packages import NODE_NEEDS, ensure
 from devcluster.programs.building import CONTROL_PLANE, NODE, built
@@ -77,7 +77,7 @@ class Node(ControlPlane):
         cgroups.check()
         images.pause_image()
         number = contextlib.ExitStack()
-        self.addresses = Addresses(number.enter_context(numbers.hold()))
+        self.addresses = Addresses(number.enter_context(addresses.hold()))
         self.at_end(number.close)
         self.kubectl_program = built() / "kubectl"
         self.url = self.addresses.url

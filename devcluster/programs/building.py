@@ -15,7 +15,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from devcluster.errors import BuildError
+from devcluster.errors import DevclusterError
 from devcluster.programs import toolchain
 from devcluster.programs.cache import Spinner, cached
 
@@ -90,7 +90,7 @@ def _flags(module_file: str | None) -> list[str]:
     if module_file is not None:
         found = re.search(r"^\s*k8s\.io/kubernetes (v(\d+)\.(\d+)\.\d+)\s*$", module_file, re.MULTILINE)
         if found is None:
-            raise BuildError("go.mod does not require a release of k8s.io/kubernetes")
+            raise DevclusterError("go.mod does not require a release of k8s.io/kubernetes")
         stamps = {"gitVersion": found[1], "gitMajor": found[2], "gitMinor": found[3], "gitTreeState": "clean"}
         packages = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")  # servers and kubectl; user agents
         stamped = [f"-X {package}.{name}={value}" for package in packages for name, value in stamps.items()]
@@ -132,5 +132,5 @@ def _run_go(command: list[str | Path], program: GoProgram, progress: Spinner, to
             process.terminate()
             raise
     if process.returncode != 0:
-        raise BuildError("\n".join([f"{' '.join(map(str, command))} failed:", *lines[-_ERROR_LINES:]]))
+        raise DevclusterError("\n".join([f"{' '.join(map(str, command))} failed:", *lines[-_ERROR_LINES:]]))
     return [line for line in lines if not line.startswith("go: ")]
