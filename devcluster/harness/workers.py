@@ -30,6 +30,13 @@ _START_SECONDS = 120.0  # two shared cores may be busy with anything
 _GRACE_SECONDS = 60.0  # for a worker that drains
 
 
+def put_record(state: redis.Redis, job_id: str, attempt: int) -> None:
+    """Write the job's record, which requests the attempt, as the operator does."""
+    where = {"namespace": "default", "name": "banana", "queue": "celery"}
+    call = operator_calls.put_record(Keys(), fence=1, install_id="test", job_id=job_id, attempt=attempt, **where)
+    calls.run(state, call)
+
+
 class Farm(Product):
     """The workers of a Redis, as a user without Kubernetes has them. They end with the `with` block."""
 
@@ -85,9 +92,7 @@ class Farm(Product):
 
     def put_record(self, job_id: str, attempt: int) -> None:
         """Write the job's record, which requests the attempt, as the operator does."""
-        where = {"namespace": "default", "name": "banana", "queue": "celery"}
-        call = operator_calls.put_record(Keys(), fence=1, install_id="test", job_id=job_id, attempt=attempt, **where)
-        calls.run(self.state, call)
+        put_record(self.state, job_id, attempt)
 
     def model_pid(self) -> int:
         """Wait until a rough model misbehaves, and return its pid."""

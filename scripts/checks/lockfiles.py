@@ -31,6 +31,11 @@ def pins(lock: Path) -> list[str]:
     return [line for line in lock.read_text().replace("\\\n", " ").splitlines() if line.strip()]
 
 
+def names(lock: Path) -> set[str]:
+    """Return the names of the pinned packages."""
+    return {line.partition("==")[0] for line in pins(lock)}
+
+
 def problems(checkout: Path) -> list[str]:
     """Return violations in requirements/ and pyproject.toml."""
     locks = {path.name: path for path in sorted((checkout / "requirements").glob("*.txt"))}
@@ -40,8 +45,8 @@ def problems(checkout: Path) -> list[str]:
         if name == _SITE:
             continue
         found += [f"{name}: {pin} is not pinned in dev.txt" for pin in sorted({*map(_exact, pins(path))} - tested)]
-        names = {line.split("==")[0] for line in pins(path)}
-        found += [f"{name}: this image must not contain {bad}" for bad in sorted(names & _FORBIDDEN.get(name, set()))]
+        bad = names(path) & _FORBIDDEN.get(name, set())
+        found += [f"{name}: this image must not contain {package}" for package in sorted(bad)]
     missing = {*pins(locks["worker-base.txt"])} - {*pins(locks["worker.txt"])}
     found += [f"worker.txt lacks {_exact(line)} of worker-base.txt" for line in sorted(missing)]
     return found + [
