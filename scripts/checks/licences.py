@@ -24,7 +24,8 @@ _READ_BY_HAND: Final = {"embreex": "BSD-2-Clause"}  # has the text without its n
 def problems(checkout: Path) -> list[str]:
     """Return packages of the images whose licence is not allowed. Packages for other Pythons are not installed here."""
     installed = {canonicalize_name(package.metadata["Name"]): package for package in metadata.distributions()}
-    shipped = set[str]().union(*(lockfiles.names(checkout / "requirements" / lock) for lock in _SHIPPED))
+    locks = [checkout / "requirements" / lock for lock in _SHIPPED]
+    shipped = {canonicalize_name(name) for lock in locks for name in lockfiles.names(lock)}
     licences = {name: _READ_BY_HAND.get(name) or licence_of(installed[name]) for name in shipped & installed.keys()}
     return [
         f"{name} is in an image, but its licence is not in the list of allowed ones: {licence!r}"
