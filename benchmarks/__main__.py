@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 import traceback
@@ -29,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\n".join(f"{row.name}{' (long)' if row.long else ''}" for row in ROWS))
         return 0 if options.list else 2
     options.json.parent.mkdir(parents=True, exist_ok=True)
+    written = json.loads(options.json.read_text())["rows"] if options.json.exists() else ()
+    earlier = {row["name"]: report.Result(**row) for row in written}
     found: list[report.Result] = []
     for row in picked:
         found.append(report.Result(row.name, measured=report.now()))
@@ -36,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for number in range(options.repeat):
             _progress(f"{row.name}: {number + 1} of {options.repeat}")
             found[-1] = replace(_measured(row, found[-1]), seconds=time.monotonic() - begun)
-            options.json.write_text(report.as_json(found))
+            rows = earlier | {result.name: result for result in found}
+            options.json.write_text(report.as_json([rows[each.name] for each in ROWS if each.name in rows]))
     print(report.table(found))
     _progress(f"all figures are in {options.json}")
     return 1 if any(result.errors for result in found) else 0
@@ -66,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FILE",
         default=_OUTPUT,
-        help=f"write every figure to this file after each repetition (default: {_OUTPUT})",
+        help=f"write every figure to this file after each repetition, and keep its other rows (default: {_OUTPUT})",
     )
     parser.add_argument("--list", action="store_true", help="print the names of all rows and exit")
     return parser

@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any
 
 from devcluster.files import CHECKOUT
 
@@ -49,11 +49,6 @@ class Result:
     def _values(self, figure: str) -> list[float]:
         return sorted(one[figure] for one in self.repetitions if figure in one)
 
-    @classmethod
-    def read(cls, found: Mapping[str, Any]) -> Self:
-        """Return a result that `as_json` wrote."""
-        return cls(**found)
-
 
 def now() -> str:
     """Return date and commit for a result."""
@@ -86,7 +81,7 @@ def table(results: Sequence[Result]) -> str:
 
 def as_json(results: Sequence[Result]) -> str:
     """Return the machine and every repetition as JSON."""
-    return json.dumps({"machine": machine(), "rows": [asdict(result) for result in results]}, indent=2) + "\n"
+    return json.dumps({"machine": machine(), "rows": [asdict(result) for result in results]}, indent=1) + "\n"
 
 
 def _lines(result: Result) -> dict[str, str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from benchmarks.figures import document
+from benchmarks import document
 from scripts.generate import chart, crd, docs, integrations, manifests, renders
 from scripts.paths import CHECKOUT
 

@@ -49,5 +49,5 @@ def test_the_json_has_every_repetition_and_the_machine() -> None:
 
 def test_a_result_is_read_back_from_the_json() -> None:
     result = replace(RESULT, seconds=2.5, errors=["ApiError: late"])
-    (read,) = [Result.read(one) for one in json.loads(as_json([result]))["rows"]]
+    (read,) = [Result(**one) for one in json.loads(as_json([result]))["rows"]]
     assert read == result

@@ -69,11 +69,6 @@ def test_the_layout_check_runs_where_an_operator_package_breaks_python(tmp_path:
 
 def write_requirements(checkout: Path, **locks: str) -> Path:
     (checkout / "requirements").mkdir()
-    (checkout / "plugin").mkdir()
-    (checkout / "plugin" / "pyproject.toml").write_text('[project]\n    "typer",\n    "rich", # why\n')
-    (checkout / "gallery").mkdir()
-    (checkout / "gallery" / "pyproject.toml").write_text('[project]\n    "starlette", # why\n    "uvicorn",\n')
-    (checkout / "pyproject.toml").write_text('[project]\n    "redis",\n    # why\n    "kopf",\n    "celery",  # why\n')
     for name in ("dev", "operator", "worker", "worker_base", "gallery"):
         content = locks.get(name, f"redis==1.0 {HASH}\n")
         (checkout / "requirements" / f"{name.replace('_', '-')}.txt").write_text(content)
@@ -97,9 +92,6 @@ def test_every_violation_in_lock_files_is_reported(tmp_path: Path) -> None:
         "worker.txt: kopf==1.0 is not pinned in dev.txt",
         "worker.txt: this image must not contain kopf",
         "worker.txt lacks redis==1.0 of worker-base.txt",
-        'pyproject.toml: write a comment on the purpose of "redis",',
-        'plugin/pyproject.toml: write a comment on the purpose of "typer",',
-        'gallery/pyproject.toml: write a comment on the purpose of "uvicorn",',
     ]
 
 
