@@ -24,7 +24,7 @@ from chaos.system.proxies.tcp import TcpProxy
 from devcluster import Cluster, DevclusterError, Redis, wait_until
 from devcluster.harness.replicas import Replica
 from devcluster.harness.system import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, REPOSITORY, System
-from devcluster.servers.kubeconfigs import write_kubeconfig
+from devcluster.servers.control_plane import write_kubeconfig
 from devcluster.servers.processes import Process
 from devcluster.servers.storage.s3 import S3
 

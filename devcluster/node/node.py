@@ -22,8 +22,7 @@ from devcluster.node.addresses import NODE_NAME, Addresses
 from devcluster.node.packages import NODE_NEEDS, ensure
 from devcluster.programs.building import CONTROL_PLANE, NODE, built
 from devcluster.servers.certificates import Authority, signing_key
-from devcluster.servers.control_plane import ControlPlane
-from devcluster.servers.kubeconfigs import certificate_user
+from devcluster.servers.control_plane import ControlPlane, certificate_user
 from devcluster.waiting import wait_until
 
 _CONF = "/var/lib/kubernetes"  # inside; outside it lies below the run's folder

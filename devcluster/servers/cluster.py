@@ -17,8 +17,7 @@ from devcluster.servers import arguments
 from devcluster.servers.api import ApiClient
 from devcluster.servers.arguments import Ports
 from devcluster.servers.certificates import Authority, Pair, signing_key
-from devcluster.servers.control_plane import ControlPlane
-from devcluster.servers.kubeconfigs import certificate_user
+from devcluster.servers.control_plane import ControlPlane, certificate_user
 from devcluster.servers.ports import free_ports
 from devcluster.waiting import wait_until
 

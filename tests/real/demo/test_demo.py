@@ -16,7 +16,7 @@ import pytest
 
 import devcluster
 from devcluster import wait_until
-from devcluster.servers.kubeconfigs import write_kubeconfig
+from devcluster.servers.control_plane import write_kubeconfig
 from devcluster.servers.ports import free_ports
 from tests.support.paths import CHECKOUT
 
