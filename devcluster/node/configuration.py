@@ -1,4 +1,4 @@
-"""Configuration files and command lines of a node's servers: pure functions of its addresses. Most are JSON, which every YAML reader reads."""
+"""Files and command lines of a node's servers: pure functions of its addresses. Most files are JSON, which every YAML reader reads."""
 
 from __future__ import annotations
 
