@@ -67,6 +67,7 @@ layers: setup
 tree: setup
 	@$(PYTHON_BIN) -m scripts.checks
 	@$(PYTHON_BIN) -m scripts.generate --check
+	@sha256sum --check --quiet gallery/viewer/SHA256SUMS || { echo "run make viewer" >&2; false; }
 
 unit: setup
 	@$(PARALLEL) $(UNIT)
@@ -104,8 +105,8 @@ generate: setup ## write all files that are made from the code or from other fil
 crd: setup ## write manifests/crd, and the chart's copy, from the types in operator/reconstruction_operator/api
 	@$(PYTHON_BIN) -m scripts.generate crd
 
-docs: setup ## write the tables in docs/ and of the chart, its Chart.yaml, dashboard, integrations' single files, and figures
-	@$(PYTHON_BIN) -m scripts.generate docs chart package dashboard integrations performance
+docs: setup ## write the tables in docs/ and of the chart, integrations' single files, and figures
+	@$(PYTHON_BIN) -m scripts.generate docs chart integrations performance
 
 site: setup ## build docs/ as a site into site-output/, with Sphinx in .venv-docs
 	@$(PYTHON_BIN) -m scripts.site

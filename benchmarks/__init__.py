@@ -4,8 +4,8 @@ rows      the measurements, and the figures that each returns
 systems   what is measured: our operator and worker, and the ordinary ones of `ordinary/`
 clients   the load: many creates, and a watch of all jobs
 loads     the load of each kind of row
-usage     CPU seconds and memory of processes, and the load of the operator's loop
+usage     CPU seconds and memory of processes
 report    the table and the JSON
 
-Separate programs: `bounds` (a cancel, a change of leader), `hostile_memory`, `photogrammetry` (the engine) and `plugin`.
+Separate programs: `photogrammetry` (the engine) and `recording`.
 """

@@ -3,32 +3,57 @@
 from __future__ import annotations
 
 import argparse
-import os
+import json
 import sys
+import time
+import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import report
 from benchmarks.rows import ROWS, Row
-from benchmarks.runner import chosen, results
 
 _OUTPUT = Path("bench-output/figures.json")
 
 
-def main(arguments: Sequence[str] | None = None, rows: Sequence[Row] = ROWS) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the chosen rows and print the table. Return 1 if a row failed, 2 if no row matches."""
     options = _parser().parse_args(arguments)
-    picked = chosen(rows, options.only, long=options.long)
+    wanted = options.only or [""]
+    picked = [
+        row
+        for row in ROWS
+        if any(text in row.name for text in wanted) and (options.only or options.long or not row.long)
+    ]
     if options.list or not picked:
-        print("\n".join(f"{row.name}{' (long)' if row.long else ''}" for row in rows))
+        print("\n".join(f"{row.name}{' (long)' if row.long else ''}" for row in ROWS))
         return 0 if options.list else 2
     options.json.parent.mkdir(parents=True, exist_ok=True)
+    written = json.loads(options.json.read_text())["rows"] if options.json.exists() else ()
+    earlier = {row["name"]: report.Result(**row) for row in written}
     found: list[report.Result] = []
-    for found in results(picked, options.repeat, _progress):
-        options.json.write_text(report.as_json(found))
-    print(report.table(found, os.cpu_count() or 1))
+    for row in picked:
+        found.append(report.Result(row.name, measured=report.now()))
+        begun = time.monotonic()
+        for number in range(options.repeat):
+            _progress(f"{row.name}: {number + 1} of {options.repeat}")
+            found[-1] = replace(_measured(row, found[-1]), seconds=time.monotonic() - begun)
+            rows = earlier | {result.name: result for result in found}
+            options.json.write_text(report.as_json([rows[each.name] for each in ROWS if each.name in rows]))
+    print(report.table(found))
     _progress(f"all figures are in {options.json}")
     return 1 if any(result.errors for result in found) else 0
+
+
+def _measured(row: Row, before: report.Result) -> report.Result:
+    """Return the result with one more repetition. A failed one loses no figures of others."""
+    try:
+        return replace(before, repetitions=(*before.repetitions, row.measure()))
+    except Exception as error:  # noqa: BLE001 -- an error of one row must not stop the others
+        _progress(traceback.format_exc())
+        first_line = str(error).partition("\n")[0]
+        return replace(before, errors=(*before.errors, f"{type(error).__name__}: {first_line}"))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -45,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FILE",
         default=_OUTPUT,
-        help=f"write every figure to this file after each repetition (default: {_OUTPUT})",
+        help=f"write every figure to this file after each repetition, and keep its other rows (default: {_OUTPUT})",
     )
     parser.add_argument("--list", action="store_true", help="print the names of all rows and exit")
     return parser

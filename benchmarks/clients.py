@@ -80,24 +80,17 @@ class LoadClient:
 
     async def requests_by_kind(self) -> dict[str, int]:
         """Return the number of requests that the API server has answered, by verb and resource."""
-        counts: dict[str, int] = {}
-        for labels, value in await self.samples(_METRIC):
-            resource = "/".join(filter(None, (labels.get("resource", ""), labels.get("subresource", ""))))
-            key = f"{labels['verb']} {resource}"
-            counts[key] = counts.get(key, 0) + int(value)
-        return counts
-
-    async def samples(self, metric: str) -> list[tuple[dict[str, str], float]]:
-        """Return labels and value of each series of an API server's metric."""
         async with self.session.get(self.url("/metrics")) as answer:
             text = await answer.text()
-        found = []
+        counts: dict[str, int] = {}
         for line in text.splitlines():
-            if line.startswith(metric + "{"):
-                inside = line[len(metric) + 1 : line.rindex("}")]
-                labels = {name: value.strip('"') for name, value in (one.split("=", 1) for one in inside.split(","))}
-                found.append((labels, float(line.rsplit(" ", 1)[1])))
-        return found
+            if line.startswith(f"{_METRIC}{{"):
+                inside, _, value = line.removeprefix(f"{_METRIC}{{").rpartition("} ")
+                labels = {name: text.strip('"') for name, text in (one.split("=", 1) for one in inside.split(","))}
+                resource = "/".join(filter(None, (labels.get("resource", ""), labels.get("subresource", ""))))
+                key = f"{labels['verb']} {resource}"
+                counts[key] = counts.get(key, 0) + int(float(value))
+        return counts
 
 
 async def in_parallel(calls: Iterable[Callable[[], Awaitable[object]]], connections: int = _CONNECTIONS) -> None:

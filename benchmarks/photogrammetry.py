@@ -18,7 +18,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -47,18 +46,6 @@ _COLUMNS = (
     "outcome",
 )
 _ROW = "| {:<9} | {:<8} | {:>10} | {:>7} | {:>7} | {:>5} | {:>7} | {:>7} | {:>13} | {:>13} | {} |"
-
-
-@dataclass(frozen=True, slots=True)
-class EngineRun:
-    """Resources and result of one run of the engine."""
-
-    seconds: float
-    cpu_seconds: float
-    peak_mb: int
-    numbers: Mapping[str, object]  # the result's quality; empty for a failed run
-    failure: str
-    eta_error: float  # as `eta_error` returns it; 0 for a failed run
 
 
 def main() -> None:
@@ -94,19 +81,8 @@ def _rendered(name: str, folder: Path) -> Path:
 
 
 def _row(name: str, folder: Path, quality: str, output: Path) -> None:
+    """Run the engine once on the photos in `folder`, and print the row."""
     output.mkdir(parents=True)
-    run = measured(folder, quality, output)
-    numbers = run.numbers
-    registered = f"{numbers['registered']}/{numbers['images']}" if numbers else "-"
-    scores = [""] * len(accuracy.TOLERANCES)
-    if numbers and (folder / catalogue.TRUTH).exists():
-        scores = _scores(folder, output)
-    used = (f"{run.seconds:.0f}", f"{run.cpu_seconds:.0f}", run.peak_mb, f"{run.eta_error:+.0%}")
-    print(_ROW.format(name, quality, registered, numbers.get("faces", "-"), *used, *scores, run.failure), flush=True)
-
-
-def measured(folder: Path, quality: str, output: Path) -> EngineRun:
-    """Run the engine once on the photos in `folder`."""
     reconstruct = ["-m", "reconstruction_operator.cli.main", "reconstruct", str(folder), "--output", str(output)]
     model = ["--model", "photogrammetry", "--param", f"quality={quality}", "--json"]
     started = time.monotonic()
@@ -117,10 +93,16 @@ def measured(folder: Path, quality: str, output: Path) -> EngineRun:
         seconds = time.monotonic() - started
     ended: Any = {"failure": {"reason": "no output", "message": f"exit code {process.returncode}"}}
     last = lines[-1][1] if lines else ended
-    failure = "{reason}: {message}".format(**last["failure"]) if "failure" in last else ""
-    numbers = {} if failure else last["result"]["quality"]
-    cpu_seconds, error = usage.ru_utime + usage.ru_stime, 0.0 if failure else eta_error(lines)
-    return EngineRun(seconds, cpu_seconds, usage.ru_maxrss // 1024, numbers, failure, error)
+    used = (f"{seconds:.0f}", f"{usage.ru_utime + usage.ru_stime:.0f}", usage.ru_maxrss // 1024)
+    if "failure" in last:
+        nothing = [""] * len(accuracy.TOLERANCES)
+        failure = "{reason}: {message}".format(**last["failure"])
+        print(_ROW.format(name, quality, "-", "-", *used, "-", *nothing, failure), flush=True)
+        return
+    numbers = last["result"]["quality"]
+    scores = _scores(folder, output) if (folder / catalogue.TRUTH).exists() else [""] * len(accuracy.TOLERANCES)
+    registered = f"{numbers['registered']}/{numbers['images']}"
+    print(_ROW.format(name, quality, registered, numbers["faces"], *used, f"{eta_error(lines):+.0%}", *scores, ""))
 
 
 def eta_error(lines: Sequence[tuple[float, Mapping[str, Any]]]) -> float:

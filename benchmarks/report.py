@@ -11,11 +11,10 @@ import platform
 import statistics
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any
 
-from benchmarks.figures.binding import CORES, binding
 from devcluster.files import CHECKOUT
 
 _WHOLE = 100  # values from here on have no decimals
@@ -28,8 +27,7 @@ class Result:
     """The figures of each repetition of one row, and the errors of failed ones."""
 
     name: str
-    repetitions: Sequence[Figures]
-    aims: Mapping[str, str] = field(default_factory=dict)
+    repetitions: Sequence[Figures] = ()
     errors: Sequence[str] = ()
     seconds: float = 0.0  # duration of all repetitions
     measured: str = ""  # date and commit
@@ -48,17 +46,8 @@ class Result:
         """Return the names of all figures in the row's order."""
         return list(dict.fromkeys(name for one in self.repetitions for name in one))
 
-    def medians(self) -> dict[str, float]:
-        """Return the median of every figure."""
-        return {name: self.median(name) for name in self.figures()}
-
     def _values(self, figure: str) -> list[float]:
         return sorted(one[figure] for one in self.repetitions if figure in one)
-
-    @classmethod
-    def read(cls, found: Mapping[str, Any]) -> Self:
-        """Return a result that `as_json` wrote."""
-        return cls(**found)
 
 
 def now() -> str:
@@ -80,39 +69,45 @@ def machine() -> dict[str, Any]:
     }
 
 
-def table(results: Sequence[Result], cpus: int) -> str:
-    """Return a Markdown table with a line for each figure or group, its aim, and the limiting factor of each row."""
-    lines = ["| row | figure | median (smallest to largest) | aim |", "|---|---|---|---|"]
+def table(results: Sequence[Result]) -> str:
+    """Return a Markdown table with a line for each figure or group."""
+    lines = ["| row | figure | median (smallest to largest) |", "|---|---|---|"]
     for result in results:
-        its = list(_lines(result))
-        if result.repetitions:
-            its.append(("**what binds**", binding(result.medians(), cpus), ""))
-        its += [("**failed**", error.replace("|", "/"), "") for error in result.errors]
-        heads = [f"**{result.name}**{f' ({result.measured})' if result.measured else ''}", *[""] * len(its)]
-        lines += [f"| {' | '.join((head, *line))} |" for head, line in zip(heads, its, strict=False)]
+        shown = [*_lines(result).items(), *(("**failed**", error.replace("|", "/")) for error in result.errors)]
+        heads = [f"**{result.name}**{f' ({result.measured})' if result.measured else ''}", *[""] * len(shown)]
+        lines += [f"| {' | '.join((head, *line))} |" for head, line in zip(heads, shown, strict=False)]
     return "\n".join(lines)
 
 
 def as_json(results: Sequence[Result]) -> str:
     """Return the machine and every repetition as JSON."""
-    return json.dumps({"machine": machine(), "rows": [asdict(result) for result in results]}, indent=2) + "\n"
+    return json.dumps({"machine": machine(), "rows": [asdict(result) for result in results]}, indent=1) + "\n"
 
 
-def _lines(result: Result) -> list[tuple[str, str, str]]:
-    """Return (figure, text, aim) of each line. A part with its own aim gets its own line."""
-    lines: dict[str, tuple[str, str]] = {}
+def _lines(result: Result) -> dict[str, str]:
+    """Return the text of each figure or group."""
+    lines: dict[str, str] = {}
     for figure in result.figures():
-        if figure.startswith(CORES):  # `binding` shows these
-            continue
         group, _, part = figure.partition(": ")
-        aim = result.aims.get(figure, "")
-        if not part or aim:
-            lines[figure] = (result.text(figure), aim)
+        if part:
+            text = f"{part} {_short(result.median(figure))}"
+            lines[group] = f"{lines[group]}, {text}" if group in lines else text
         else:
-            earlier, _ = lines.get(group, ("", ""))
-            lines[group] = (", ".join(filter(None, (earlier, f"{part} {_short(result.median(figure))}"))), "")
-    return [(figure, text, aim) for figure, (text, aim) in lines.items()]
+            lines[figure] = result.text(figure)
+    return lines
 
 
 def _short(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= _WHOLE else f"{value:.3g}"
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """Return the smallest value that `percent` of the values do not exceed."""
+    ordered = sorted(values)
+    index = max(0, -(-len(ordered) * percent // 100) - 1)
+    return ordered[int(index)]
+
+
+def percentiles(name: str, values: Sequence[float]) -> dict[str, float]:
+    """Return the figures `NAME p50, s` and `NAME p99, s`; none without values."""
+    return {f"{name} p{percent}, s": percentile(values, percent) for percent in (50, 99)} if values else {}

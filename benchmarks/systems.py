@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,6 @@ from devcluster.waiting import wait_until
 
 NAMESPACE = "bench"
 CONCURRENCY = 2
-OURS = "ours"
 _START_SECONDS = 120.0
 
 
@@ -25,7 +24,6 @@ _START_SECONDS = 120.0
 class Measured:
     """A running system."""
 
-    name: str
     system: System
 
     def pids(self) -> dict[str, int]:
@@ -41,18 +39,16 @@ class Measured:
 
 
 @contextmanager
-def ours(
-    *, operator: bool = True, worker: bool = True, apiserver_arguments: Sequence[str] = (), **settings: str
-) -> Iterator[Measured]:
+def ours(*, operator: bool = True, worker: bool = True, **settings: str) -> Iterator[Measured]:
     """Run our operator with its default settings, and one prefork worker."""
-    with _prepared(settings, apiserver_arguments) as system:
+    with _prepared(settings) as system:
         if operator:
             system.start_operator()
             Replica(system).wait_ready()
         if worker:
             system.start_worker(concurrency=CONCURRENCY)
             system.wait_registered()
-        yield Measured(OURS, system)
+        yield Measured(system)
 
 
 @contextmanager
@@ -69,14 +65,14 @@ def ordinary(**settings: str) -> Iterator[Measured]:
         operator = system.start_program("operator", [python, "-m", "benchmarks.ordinary.operator"], **paths)
         _wait_logged(worker, "ready.")
         _wait_logged(operator, "Initial authentication has finished")
-        yield Measured("ordinary", system)
+        yield Measured(system)
 
 
 @contextmanager
-def _prepared(settings: dict[str, str], apiserver_arguments: Sequence[str] = ()) -> Iterator[System]:
+def _prepared(settings: dict[str, str]) -> Iterator[System]:
     quick = {"PLACEHOLDER_STEP_SECONDS": "0", "INPUT_ROOTS": str(CHECKOUT / "tests/data/photos")}
     with (
-        Cluster(apiserver_arguments=apiserver_arguments) as cluster,
+        Cluster() as cluster,
         Redis() as redis,
         System(cluster, redis, settings=quick | settings) as system,
     ):

@@ -1,4 +1,4 @@
-"""Usage: CPU seconds and memory of processes with their children, and the load of the operator's loop."""
+"""Usage: CPU seconds and memory of processes with their children."""
 
 from __future__ import annotations
 
@@ -9,12 +9,7 @@ from collections.abc import Mapping
 
 import psutil
 
-from benchmarks.figures.binding import CORES, OTHERS
-from devcluster.harness.replicas import Replica
-from devcluster.harness.system import System
-
 _MIB = 1024 * 1024
-_LOOP_BUSY = "reconstruction_reconcile_seconds_sum"
 
 
 def cpu_seconds(pid: int) -> float:
@@ -49,17 +44,17 @@ class Meter:
         """Return the CPU seconds so far by process."""
         return {name: after - self._before[name] for name, after in self._now().items()}
 
-    def cpu_per(self, count: int, unit: str) -> dict[str, float]:
-        """Return the milliseconds of CPU for each of `count` items, as figures."""
+    def cpu_per_job(self, count: int) -> dict[str, float]:
+        """Return the milliseconds of CPU for each of `count` jobs, as figures."""
         return {
-            f"CPU of {name}, ms/{unit}": 1000 * used / count for name, used in self.cpu().items() if name in self._pids
+            f"CPU of {name}, ms/job": 1000 * used / count for name, used in self.cpu().items() if name in self._pids
         }
 
     def cores(self) -> dict[str, float]:
-        """Return how many cores each part kept busy, as figures for `binding`."""
+        """Return how many cores each part kept busy, as figures; `others` are processes that are not part of the row."""
         seconds, used = time.monotonic() - self._begun, self.cpu()
         others = _machine_seconds() - self._machine - sum(used.values())
-        return {f"{CORES}{name}": value / seconds for name, value in (used | {OTHERS: max(0.0, others)}).items()}
+        return {f"cores busy: {name}": value / seconds for name, value in (used | {"others": max(0.0, others)}).items()}
 
     def memory(self) -> dict[str, float]:
         """Return the current resident memory of each process in MiB, as figures."""
@@ -68,20 +63,6 @@ class Meter:
     def _now(self) -> dict[str, float]:
         mine = sum(os.times()[:2])  # without children: the measured ones are children of this process
         return {name: cpu_seconds(pid) for name, pid in self._pids.items()} | {"client": mine}
-
-
-class LoopMeter:
-    """Measures the loop of one operator from the meter's creation until it is read."""
-
-    def __init__(self, system: System) -> None:
-        self._replica = Replica(system)
-        self._begun, self._busy = time.monotonic(), self._replica.metric(_LOOP_BUSY) or 0.0
-
-    def figures(self) -> dict[str, float]:
-        """Return the share of time in which the loop worked."""
-        seconds = time.monotonic() - self._begun
-        busy = (self._replica.metric(_LOOP_BUSY) or 0.0) - self._busy
-        return {"loop busy, %": 100 * busy / seconds}
 
 
 def _machine_seconds() -> float:

@@ -7,6 +7,6 @@ rounds. Then it checks the invariants of `judge/invariants.py` for each job by w
     faults     the faults and how each is healed; `plan` orders them by a seed
     running    the rounds, and the collection of evidence; `recovery` waits until the jobs progress, and measures late statuses
     witnesses  what the API showed, the model processes' journals, results, copies, and what is left in Redis and files
-    judge      evidence as plain data, excuses, checks by subject, invariants, figures and the report
+    judge      evidence as plain data, excuses, checks by subject, invariants and the report
     models     the models that the workers run; `skew` shifts the workers' clocks
 """

@@ -19,7 +19,7 @@ from chaos.polling import wait_for
 from chaos.recovery import RECOVERY_SECONDS, Recovery
 from chaos.system.load import Load
 from chaos.system.scenarios import LONG_SECONDS
-from chaos.system.scene import BUCKET, NAMESPACES, OPERATORS, PREFORK, RETENTION_SECONDS, Scene
+from chaos.system.scene import OPERATORS, PREFORK, RETENTION_SECONDS, Scene
 from chaos.witnesses import journal, remains
 from chaos.witnesses.deliveries import Deliveries
 from chaos.witnesses.results import ResultWatcher
@@ -85,12 +85,8 @@ class ChaosRun:
                 poller.start()
                 starting.callback(poller.stop)
             self._load = Load(
-                self._scene.cluster.api,
+                self._scene,
                 self._watcher,
-                photos=self._scene.photos,
-                delivered=self._scene.delivered,
-                bucket=BUCKET,
-                namespaces=NAMESPACES,
                 target=self._options.target,
                 seed=self._options.seed,
                 long_seconds=self._options.long_seconds,

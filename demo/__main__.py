@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import os
 import secrets
 import shutil
-import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 from rich.console import Console
 
 from demo import gallery, keeping, photos, results, stage, story
 from demo.display import Display
-from demo.kubectl import KubectlError, UnexpectedlyAcceptedError
 from demo.places import Places
 from demo.watching import monotonic_since_now
 from devcluster import DevclusterError, interrupts
 from devcluster.files import CHECKOUT
 
 _RECON = CHECKOUT / ".venv/bin/recon"
-_EXPECTED = (
-    DevclusterError,
-    KubectlError,
-    UnexpectedlyAcceptedError,
-    keeping.AlreadyRunningError,
-    photos.UnsuitablePhotosError,
-    results.DemoFailedError,
-    stage.UnsuitableClusterError,
-)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,11 +40,13 @@ def _perform(options: argparse.Namespace, places: Places, leave_alone: Callable[
         clock = monotonic_since_now()
         display = Display(Console(highlight=False), clock)
         taken = photos.example() if options.photos is None else photos.own(options.photos, places)
-        with keeping.only_one(places), _cleaned(places):
+        with keeping.only_one(places), ExitStack() as cleaning:
+            cleaning.callback(places.clean)
             places.empty()
             photos.write(taken)
-            with _stage(options.kubeconfig, places, taken, display) as ready, _signals_ignored_afterwards():
-                with _alarmed(ready):
+            with _stage(options.kubeconfig, places, taken, display) as ready, ExitStack() as ending:
+                ending.callback(interrupts.uninterruptible)
+                with ready.watched():
                     _play(ready, display, places, clock, taken)
                 if leave_alone is not None:
                     _explain(ready, display, places, taken)
@@ -67,7 +57,7 @@ def _perform(options: argparse.Namespace, places: Places, leave_alone: Callable[
         interrupts.uninterruptible()
         print("\ndemo: interrupted; everything is stopped and removed", file=sys.stderr)
         return keeping.INTERRUPTED
-    except _EXPECTED as error:
+    except DevclusterError as error:
         print(f"\ndemo: {error}\nLogs, if there are any: {places.shown(places.logs)}/", file=sys.stderr)
         return 1
     return 0
@@ -86,9 +76,9 @@ def _play(
     ready: stage.DemoServers, display: Display, places: Places, clock: Callable[[], float], taken: photos.Photos
 ) -> None:
     board = story.play(ready.kubectl, display, clock, taken)
-    account = results.collect(ready.kubectl, places, board.jobs[taken.job])
+    lines = results.collect(ready.kubectl, places, board.jobs[taken.job])
     results.check_cancelled(ready.kubectl, places, story.CANCELLED_JOB)
-    for line in results.lines(account, places):
+    for line in lines:
         display.text(line)
 
 
@@ -108,44 +98,6 @@ def _explain(ready: stage.DemoServers, display: Display, places: Places, taken: 
         display.text(f"Or open {ready.gallery} and sign in with the token in {places.shown(places.token)}")
     display.text("To stop and remove everything:")
     display.text("  make demo-stop")
-
-
-@contextmanager
-def _alarmed(ready: stage.DemoServers) -> Iterator[None]:
-    """Interrupt the story when a process ends, since the story could wait for it forever."""
-    ended: list[DevclusterError] = []
-
-    def interrupt(_number: int, _frame: object) -> None:
-        interrupts.raise_until_handled(ended[0])
-
-    def alarm(error: DevclusterError) -> None:
-        ended.append(error)
-        os.kill(os.getpid(), signal.SIGUSR1)
-
-    signal.signal(signal.SIGUSR1, interrupt)
-    with ready.watched(alarm):
-        yield
-    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-
-
-@contextmanager
-def _cleaned(places: Places) -> Iterator[None]:
-    """Remove the demo's temporary files."""
-    try:
-        yield
-    finally:
-        shutil.rmtree(places.jobs, ignore_errors=True)
-        shutil.rmtree(places.kubectl_cache, ignore_errors=True)
-        shutil.rmtree(places.uploads, ignore_errors=True)
-        places.token.unlink(missing_ok=True)
-
-
-@contextmanager
-def _signals_ignored_afterwards() -> Iterator[None]:
-    try:
-        yield
-    finally:
-        interrupts.uninterruptible()
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -17,7 +17,6 @@ class JobView:
     step: str = ""
     step_index: int = 0
     eta_seconds: int | None = None
-    message: str = ""
     steps_begun: Mapping[str, float] = field(default_factory=dict)  # step -> seconds since the demo's start
     finished_at: float | None = None  # on the same clock
 
@@ -52,7 +51,6 @@ def seen(before: JobView | None, job: Mapping[str, Any], at: float) -> JobView:
         step=step,
         step_index=int(progress.get("stepIndex", 0)),
         eta_seconds=progress.get("etaSeconds"),
-        message=status.get("message", ""),
         steps_begun=begun,
         finished_at=view.finished_at if view.finished_at is not None else at if over else None,
     )

@@ -10,7 +10,6 @@ from typing import Self
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.padding import Padding
-from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -34,7 +33,6 @@ class Display:
         self._clock = clock
         self._lock = threading.Lock()
         self._board = Board()
-        self._table = ""
         self._picture = Live(
             console=console, get_renderable=self._draw, refresh_per_second=_PICTURES_PER_SECOND, transient=True
         )
@@ -77,24 +75,17 @@ class Display:
                 for line in _changes(before, board):
                     self._write(line)
 
-    def table(self, text: str) -> None:
-        """Set the newest output of `kubectl get recon` for the picture."""
-        with self._lock:
-            self._table = text
-
     def _write(self, text: str, style: str = "") -> None:
         if not self.live:
             text = textwrap.indent(text, f"{self._clock():6.1f} s  ")
         self._console.print(Text(text, style=style), soft_wrap=True)  # wrapped paths could not be copied
 
     def _draw(self) -> RenderableType:
-        """Return the picture: the table, a bar for each job, the newest Events."""
+        """Return the picture: a bar for each job, the newest Events."""
         with self._lock:
-            board, table = self._board, self._table
+            board = self._board
         if not board.jobs:
             return Text("")
-        text = Text(table.rstrip() or "…", no_wrap=True, overflow="ellipsis")
-        framed = Panel(text, title="kubectl get recon", title_align="left", border_style="dim")
         bars, events = Table.grid(padding=(0, 1)), Table.grid(padding=(0, 1))
         for job in board.jobs.values():
             style = _STYLES.get(job.phase, "")
@@ -112,7 +103,7 @@ class Display:
                 Text(event.reason, style="yellow" if event.kind == "Warning" else "dim"),
                 Text(event.message, style="dim", no_wrap=True, overflow="ellipsis"),
             )
-        return Group(Text(""), framed, bars, events)
+        return Group(Text(""), bars, events)
 
 
 def _changes(before: Board, board: Board) -> Iterator[str]:

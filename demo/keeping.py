@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import NoReturn
 
-from demo.places import Places
+from demo.places import DemoError, Places
 from devcluster import interrupts
 from devcluster.files import locked_if_free
 from devcluster.servers.pids import start_mark
@@ -22,17 +22,13 @@ INTERRUPTED = 130
 """The exit status after an interrupt, as in shells."""
 
 
-class AlreadyRunningError(Exception):
-    """Another demo runs in this checkout."""
-
-
 @contextlib.contextmanager
 def only_one(places: Places) -> Iterator[None]:
     """Hold the lock of the demo's folder; the kernel releases it when this process ends."""
     places.root.mkdir(exist_ok=True)
     with locked_if_free(places.lock) as free:
         if not free:
-            raise AlreadyRunningError("A demo is already running in this checkout; `make demo-stop` stops a kept one.")
+            raise DemoError("A demo is already running in this checkout; `make demo-stop` stops a kept one.")
         yield
 
 
@@ -42,7 +38,8 @@ def in_background(places: Places, perform: Callable[[Callable[[], None]], int]) 
     Until then the launcher forwards signals to that process, which writes to the launcher's terminal.
     """
     read_end, write_end = os.pipe()
-    interrupts.block()  # until both processes have their handlers
+    # Signals stay pending until both processes have their handlers: the hooks of a fork would swallow the exception.
+    signal.pthread_sigmask(signal.SIG_BLOCK, interrupts.SIGNALS)
     child = os.fork()
     if child == 0:
         os.close(read_end)
@@ -55,7 +52,7 @@ def in_background(places: Places, perform: Callable[[Callable[[], None]], int]) 
 
     for number in interrupts.SIGNALS:
         signal.signal(number, pass_on)
-    interrupts.unblock()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, interrupts.SIGNALS)
     with os.fdopen(read_end, "rb") as pipe:
         if pipe.read(1):
             return 0
@@ -76,7 +73,7 @@ def _be_the_background(places: Places, perform: Callable[[Callable[[], None]], i
     try:
         os.setsid()  # Ctrl-C in the terminal reaches the launcher alone
         interrupts.interruptible()
-        interrupts.unblock()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, interrupts.SIGNALS)
         status = perform(leave_alone)
         sys.stdout.flush()
     except Exception:  # noqa: BLE001 -- the child must end here, and never return to the caller

@@ -11,21 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from demo.places import DemoError
 from devcluster import commands
 
 _COMMAND_SECONDS = 6 * 3600.0 + 60.0  # above the longest `kubectl wait` of the story
 
 
-class KubectlError(Exception):
+class KubectlError(DemoError):
     """A command of the demo failed; `message` is kubectl's."""
 
     def __init__(self, command: str, message: str) -> None:
         super().__init__(f"{command}\n{message}")
         self.message = message
-
-
-class UnexpectedlyAcceptedError(Exception):
-    """The API server accepted a request that it must refuse."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,7 @@ class ShownKubectl:
         self.show(shown)
         done = self._done(arguments)
         if done.returncode == 0:
-            raise UnexpectedlyAcceptedError(f"{shown}\nwas accepted, but should have been refused")
+            raise DemoError(f"{shown}\nwas accepted, but should have been refused")
         return done.stderr.strip()
 
     def quietly(self, *arguments: str) -> str:

@@ -8,16 +8,12 @@ from pathlib import Path
 
 import yaml
 
-from demo.places import Places
+from demo.places import DemoError, Places
 from devcluster.files import CHECKOUT
 
 _EXAMPLE = "manifests/examples/banana.yaml"
 _NAME_CHARACTERS = 50
 _LEAST = 3
-
-
-class UnsuitablePhotosError(Exception):
-    """The folder of photos cannot be used; the message has the reason."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +32,12 @@ def example() -> Photos:
 
 
 def own(folder: Path, places: Places) -> Photos:
-    """Return the user's folder as a job with its name; `write` writes the manifest. Raises UnsuitablePhotosError."""
+    """Return the user's folder as a job with its name; `write` writes the manifest. Raises DemoError."""
     if not folder.is_dir():
-        raise UnsuitablePhotosError(f"There is no folder {folder}: PHOTOS=... names a folder of photos.")
+        raise DemoError(f"There is no folder {folder}: PHOTOS=... names a folder of photos.")
     files = sum(path.is_file() for path in folder.rglob("*"))
     if files < _LEAST:
-        raise UnsuitablePhotosError(f"{folder} has {files} files: a mesh needs {_LEAST} photos, preferably 20 or more.")
+        raise DemoError(f"{folder} has {files} files: a mesh needs {_LEAST} photos, preferably 20 or more.")
     name = re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-")[:_NAME_CHARACTERS].strip("-")
     job = name if name not in ("", "placeholder") else "photos"
     return Photos(job, str(places.root / f"{job}.yaml"), folder.resolve(), "6h")

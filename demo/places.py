@@ -5,7 +5,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from devcluster.errors import DevclusterError
 from devcluster.files import CHECKOUT
+
+
+class DemoError(DevclusterError):
+    """The demo cannot continue; the message has the reason and the remedy."""
 
 
 class Places:
@@ -42,3 +47,9 @@ class Places:
         self.jobs.mkdir()
         self.logs.mkdir()
         self.uploads.mkdir()
+
+    def clean(self) -> None:
+        """Remove the temporary files."""
+        for folder in (self.jobs, self.kubectl_cache, self.uploads):
+            shutil.rmtree(folder, ignore_errors=True)
+        self.token.unlink(missing_ok=True)

@@ -6,18 +6,21 @@ The API server is a temporary one (`own`) or the user's (`theirs`). Everything e
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
+import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from demo import gallery
 from demo.display import Display
 from demo.kubectl import KubectlError, ShownKubectl
 from demo.photos import Photos
-from demo.places import Places
-from devcluster import Cluster, DevclusterError, Redis
+from demo.places import DemoError, Places
+from devcluster import Cluster, DevclusterError, Redis, interrupts
 from devcluster.files import CHECKOUT
 from devcluster.harness.replicas import Replica
 from devcluster.harness.system import System
@@ -34,10 +37,6 @@ _CHECK_SECONDS = 1.0  # between two checks that everything runs
 _WORKER_PROCESSES = 2  # one for the photos, one for the placeholder
 
 
-class UnsuitableClusterError(Exception):
-    """The demo cannot use the user's cluster; the message has the reason and the remedy."""
-
-
 @dataclass
 class DemoServers:
     """The ready servers of a demo."""
@@ -46,7 +45,6 @@ class DemoServers:
     processes: dict[str, Process]
     more_checks: tuple[Callable[[], None], ...] = ()
     gallery: str = ""  # its URL; empty: none
-    _over: threading.Event = field(default_factory=threading.Event)
 
     def check(self) -> None:
         """Raise if a process has ended."""
@@ -56,23 +54,26 @@ class DemoServers:
             check()
 
     def hold(self) -> None:
-        """Wait until a signal or the end of a process raises an exception."""
-        while not self._over.wait(_CHECK_SECONDS):
+        """Block until interrupted, or until a process exits (raises)."""
+        while True:
+            time.sleep(_CHECK_SECONDS)
             self.check()
 
     @contextlib.contextmanager
-    def watched(self, alarm: Callable[[DevclusterError], None]) -> Iterator[None]:
-        """Call `alarm` once, from a thread, when a process ends within the block."""
-        over = threading.Event()
+    def watched(self) -> Iterator[None]:
+        """Raise in the main thread when a process ends within the block, which could wait for it forever."""
+        over, ended = threading.Event(), list[DevclusterError]()
 
         def look() -> None:
             while not over.wait(_CHECK_SECONDS):
                 try:
                     self.check()
                 except DevclusterError as error:
-                    alarm(error)
+                    ended.append(error)
+                    os.kill(os.getpid(), signal.SIGUSR1)
                     return
 
+        signal.signal(signal.SIGUSR1, lambda *_: interrupts.raise_until_handled(ended[0]))
         thread = threading.Thread(target=look, name="process watch", daemon=True)
         thread.start()
         try:
@@ -80,6 +81,7 @@ class DemoServers:
         finally:
             over.set()
             thread.join()
+            signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
 
 @contextlib.contextmanager
@@ -169,25 +171,21 @@ def _wait_served(kubectl: ShownKubectl) -> None:
 
 def _check_suitable(kubectl: ShownKubectl, kubeconfig: str) -> None:
     if not Path(kubeconfig).is_file():
-        raise UnsuitableClusterError(
-            f"There is no file {kubeconfig}: KUBECONFIG=... names a kubeconfig of your cluster."
-        )
+        raise DemoError(f"There is no file {kubeconfig}: KUBECONFIG=... names a kubeconfig of your cluster.")
     try:
         version = kubectl.read("--request-timeout=15s", "version")["serverVersion"]
     except KubectlError as error:
-        raise UnsuitableClusterError(
+        raise DemoError(
             f"The cluster of {kubeconfig} does not answer. kubectl reports:\n{error.message}\n"
             f"Without KUBECONFIG=... the demo starts its own control plane."
         ) from error
     found = (int(version["major"]), int(version["minor"].rstrip("+")))
     if found < _OLDEST_KUBERNETES:
-        raise UnsuitableClusterError(
-            f"The cluster has Kubernetes {version['gitVersion']}; the resource's rules need 1.31 or newer."
-        )
+        raise DemoError(f"The cluster has Kubernetes {version['gitVersion']}; the resource's rules need 1.31 or newer.")
     if not kubectl.succeeds("auth", "can-i", "create", "customresourcedefinitions", "--all-namespaces"):
-        raise UnsuitableClusterError("The user of that kubeconfig may not create CustomResourceDefinitions.")
+        raise DemoError("The user of that kubeconfig may not create CustomResourceDefinitions.")
     if kubectl.succeeds(*_OPERATOR_LEASE):
-        raise UnsuitableClusterError(
+        raise DemoError(
             "The cluster has an operator installed (the Lease reconstruction-operator in the namespace "
             "reconstruction-system): it would process the demo's jobs too. Use it with manifests/examples instead."
         )

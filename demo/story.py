@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from demo.board import Board
 from demo.display import Display
-from demo.kubectl import KubectlError, ShownKubectl
+from demo.kubectl import ShownKubectl
 from demo.photos import Photos
 from demo.watching import Watching
 
 CANCELLED_JOB = "placeholder"
 _CANCELLED = "manifests/examples/placeholder.yaml"
-_TABLE_SECONDS = 1.0  # between two reads of the table, as in `watch -n1 kubectl get recon`
 _READING_SECONDS = 2.0  # between the two steps of the cancel: time to read the first
 _STEP_TIMEOUT = "120s"
 
 
 def play(kubectl: ShownKubectl, display: Display, clock: Callable[[], float], photos: Photos) -> Board:
     """Run two jobs: photos become a mesh, and a placeholder is cancelled in two steps. Return their last state."""
-    with display, Watching(kubectl, display.board, clock) as watching, _table(kubectl, display):
+    with display, Watching(kubectl, display.board, clock) as watching:
         display.title("Two jobs: photos, and a placeholder that only waits")
         for manifest in (photos.manifest, _CANCELLED):
             display.output(kubectl.run("apply", "-f", manifest))
@@ -60,24 +57,3 @@ def _until_shown(watching: Watching, job: str) -> None:
     deadline = time.monotonic() + 10.0
     while not ((view := watching.board.jobs.get(job)) and view.finished) and time.monotonic() < deadline:
         time.sleep(0.05)
-
-
-@contextlib.contextmanager
-def _table(kubectl: ShownKubectl, display: Display) -> Iterator[None]:
-    """Refresh the table on a terminal."""
-    over = threading.Event()
-
-    def look() -> None:
-        while not over.wait(_TABLE_SECONDS):
-            with contextlib.suppress(KubectlError):  # the next read is in a second
-                display.table(kubectl.quietly("get", "recon"))
-
-    thread = threading.Thread(target=look, name="table", daemon=True)
-    if display.live:
-        thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        if thread.is_alive():
-            thread.join()

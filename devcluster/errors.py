@@ -1,10 +1,7 @@
 """Errors: everything that devcluster raises.
 
-DevclusterError
-├── MissingToolError   a program is missing; the message names the package to install
-├── BuildError         the Go build or a download failed
+DevclusterError        a program is missing, could not be built, or a condition did not hold before its deadline
 ├── ServerEndedError   a server ended by itself; holds the end of its log
-├── NotReadyError      a condition, such as the readiness of a server, did not hold before its deadline
 ├── ApiError           the API server answered with an error; holds its status
 └── CommandError       a command failed; holds what it printed
 """
@@ -16,18 +13,6 @@ from collections.abc import Sequence
 
 class DevclusterError(Exception):
     """Base class of the errors that this package raises on purpose."""
-
-
-class MissingToolError(DevclusterError):
-    """A program is missing, and only the user can install it."""
-
-
-class BuildError(DevclusterError):
-    """The control plane could not be built, or a pinned package could not be downloaded."""
-
-
-class NotReadyError(DevclusterError):
-    """A condition did not hold before its deadline."""
 
 
 class ServerEndedError(DevclusterError):

@@ -47,16 +47,6 @@ def raise_until_handled(error: BaseException) -> NoReturn:
     raise error
 
 
-def block() -> None:
-    """Keep the signals pending until `unblock`: the hooks of a fork would swallow the exception."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-
-
-def unblock() -> None:
-    """Deliver the pending signals."""
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-
-
 def _is_handled(kind: type[BaseException]) -> bool:
     """Whether the code that the signal interrupted is in an `except`, `finally` or `__exit__` for such an exception."""
     handled = sys.exc_info()[1]

@@ -23,7 +23,7 @@ from typing import NoReturn
 from devcluster import interrupts
 from devcluster.errors import DevclusterError
 from devcluster.files import CHECKOUT, locked_if_free, runs_folder, write_private
-from devcluster.node import images, numbers
+from devcluster.node import addresses, images
 from devcluster.node.node import Node
 from devcluster.node.packages import NODE_NEEDS, ensure
 from devcluster.programs import building
@@ -46,7 +46,6 @@ class Description:
 
     text: str
     kubectl: str
-    folder: str
     exports: dict[str, str]  # settings of kubectl, the operator and the worker: variable -> value
     inside_pid: int = 0  # a process in a node's namespaces
     pid: int = 0  # the launcher
@@ -184,7 +183,7 @@ def _serve_cluster() -> Iterator[tuple[Description, Sequence[Running]]]:
             "REDIS_STATE_DB": redis.url(1),
         }
         text = "a control plane and a Redis"
-        described = Description(text, str(cluster.kubectl_program), str(cluster.folder), exports)
+        described = Description(text, str(cluster.kubectl_program), exports)
         yield described, (cluster, redis)
 
 
@@ -200,7 +199,7 @@ def _serve_node() -> Iterator[tuple[Description, Sequence[Running]]]:
     with Node() as node:
         text = f"a node at {node.addresses.node}, logs in {node.folder}/var/log"
         exports = {"KUBECONFIG": str(node.kubeconfig)}
-        yield Description(text, str(node.kubectl_program), str(node.folder), exports, node.pid), (node,)
+        yield Description(text, str(node.kubectl_program), exports, node.pid), (node,)
 
 
 CLUSTER = Standing(
@@ -219,7 +218,7 @@ NODE = Standing(
     command=("node", "start"),
     prepare=_prepare_node,
     serve=_serve_node,
-    sweep=numbers.sweep,
+    sweep=addresses.sweep,
     start_seconds=600.0,
     stop_seconds=180.0,  # gigabytes of unpacked images are removed
 )

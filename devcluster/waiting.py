@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from devcluster.errors import NotReadyError
+from devcluster.errors import DevclusterError
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ def wait_until(
 ) -> T:
     """Call `look` until it returns a true value, and return the value. An OSError counts as a false value.
 
-    After the deadline raise a NotReadyError, with the last result or OSError and what `seen` returns.
+    After the deadline raise a DevclusterError, with the last result or OSError and what `seen` returns.
     """
     began = time.monotonic()
     while True:
@@ -40,5 +40,5 @@ def wait_until(
         waited = time.monotonic() - began
         if waited > timeout_seconds:
             more = f"\n{seen()}" if seen is not None else ""
-            raise NotReadyError(f"{what}: not within {timeout_seconds:g} s; last seen: {last!r}{more}")
+            raise DevclusterError(f"{what}: not within {timeout_seconds:g} s; last seen: {last!r}{more}")
         time.sleep(min(max(_FIRST_PAUSE_SECONDS, waited * _PAUSE_SHARE), _LAST_PAUSE_SECONDS))

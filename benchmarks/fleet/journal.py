@@ -45,14 +45,9 @@ class Journal:
         return next((at for at, reported in self.reported.get(job_id, ()) if reported == percent), None)
 
 
-def start_fleet(system: System, *, slots: int, job_seconds: float, report_seconds: float = 1.0) -> None:
+def start_fleet(system: System, *, slots: int, job_seconds: float) -> None:
     """Start a fleet as the system's process `fleet`, and wait until it is registered."""
-    options = {
-        "slots": slots,
-        "job-seconds": job_seconds,
-        "report-seconds": report_seconds,
-        "journal": system.folder / _FILE,
-    }
+    options = {"slots": slots, "job-seconds": job_seconds, "journal": system.folder / _FILE}
     command: list[str | Path] = [sys.executable, "-m", "benchmarks.fleet.program"]
     fleet = system.start_program(
         "fleet", [*command, *(f"--{name}={value}" for name, value in options.items())], PYTHONPATH=str(CHECKOUT)

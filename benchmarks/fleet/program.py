@@ -40,6 +40,7 @@ BRIEF: Final = "brief"
 BRIEF_SECONDS: Final = 5.0
 _REGISTER_SECONDS: Final = 3.0
 _TICK_SECONDS: Final = 0.02
+_REPORT_SECONDS: Final = 1.0  # between two reports of a job
 _SPREAD: Final = 0.618  # golden ratio: spreads the reports of jobs that begin together
 _LIFE: Final = uuid.uuid4().hex
 _CANCELLED: Final = End(Outcome.CANCELLED, worker=NODE)
@@ -70,11 +71,10 @@ class Run:
 class Fleet:
     """The runs, and the due actions of each."""
 
-    def __init__(self, slots: int, job_seconds: float, report_seconds: float, journal: TextIO) -> None:
+    def __init__(self, slots: int, job_seconds: float, journal: TextIO) -> None:
         self._free = slots
         self._slots = slots
         self._job_seconds = job_seconds
-        self._report_seconds = report_seconds
         self._journal = journal
         self._keys = Keys()
         self._queues = pool_queues(config.settings.WORKER_POOLS)
@@ -129,8 +129,8 @@ class Fleet:
         run.begun = now = time.monotonic()
         self._note(now, "claimed", run)
         self._schedule(now, self._report, run)
-        if run.seconds > self._report_seconds:
-            self._schedule(now + self._report_seconds * (next(self._order) * _SPREAD % 1), self._report_again, run)
+        if run.seconds > _REPORT_SECONDS:
+            self._schedule(now + _REPORT_SECONDS * (next(self._order) * _SPREAD % 1), self._report_again, run)
         if run.seconds > config.settings.BEAT_SECONDS:
             self._schedule(now + config.settings.BEAT_SECONDS / 2, self._look, run)
         self._schedule(now + run.seconds, self._end, run)
@@ -150,7 +150,7 @@ class Fleet:
 
     async def _report_again(self, runs: Sequence[Run]) -> None:
         for run in runs:
-            self._schedule(time.monotonic() + self._report_seconds, self._report_again, run)
+            self._schedule(time.monotonic() + _REPORT_SECONDS, self._report_again, run)
         await self._report(runs)
 
     async def _report(self, runs: Sequence[Run]) -> None:
@@ -268,11 +268,10 @@ def main() -> None:
     )
     parser.add_argument("--slots", type=int, required=True, help="number of jobs that run at once")
     parser.add_argument("--job-seconds", type=float, required=True, help="how long each job runs")
-    parser.add_argument("--report-seconds", type=float, default=1.0, help="pause between two reports of a job")
     parser.add_argument("--journal", type=Path, required=True, metavar="FILE", help="where to write the journal")
     options = parser.parse_args()
     with options.journal.open("w") as journal:
-        asyncio.run(Fleet(options.slots, options.job_seconds, options.report_seconds, journal).run())
+        asyncio.run(Fleet(options.slots, options.job_seconds, journal).run())
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ async def _batch_jobs(cluster: Cluster, pids: Mapping[str, int], count: int) -> 
         await run("warm", _WARM_UP_JOBS)
         requests, meter, begun = await client.requests_by_kind(), Meter(pids), time.monotonic()
         await run("job", count)
-        seconds, cpu, cores = time.monotonic() - begun, meter.cpu_per(count, "job"), meter.cores()
+        seconds, cpu, cores = time.monotonic() - begun, meter.cpu_per_job(count), meter.cores()
         after = await client.requests_by_kind()
         by_kind = {kind: (number - requests.get(kind, 0)) / count for kind, number in sorted(after.items())}
         return {

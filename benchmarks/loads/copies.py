@@ -5,6 +5,7 @@ The objects are written into etcd, through its JSON gateway: the API server woul
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import ssl
@@ -22,6 +23,7 @@ from benchmarks.systems import NAMESPACE
 from devcluster import Cluster, Redis
 from devcluster.harness.replicas import Replica
 from devcluster.harness.system import System
+from devcluster.waiting import wait_until
 
 _REGISTRY = "/registry/reconstruction.dev/reconstructionjobs"
 _OBJECTS_IN_ONE_WRITE = 100  # etcd accepts 128 operations and 1.5 MiB
@@ -39,6 +41,7 @@ _TIMES = (
 
 TEMPLATE = "template"  # name of the job to copy
 _TEMPLATE_SECONDS = 300.0
+_CAUGHT_UP_SECONDS = 600.0
 
 Identity = tuple[str, str]  # name and uid
 
@@ -88,6 +91,19 @@ async def copy_object(cluster: Cluster, namespace: str, name: str, copies: Seque
             return lambda: call("txn", {"success": puts})
 
         await in_parallel(write(some) for some in _batches(copies, _OBJECTS_IN_ONE_WRITE))
+
+
+async def caught_up(system: System, objects: int) -> None:
+    """Wait until the operator knows more than `objects` finished jobs, and its work queue is empty."""
+    replica = Replica(system)
+
+    def known() -> bool:
+        system.processes[replica.name].check()
+        finished = replica.metric("reconstruction_jobs", phase="Succeeded") or 0.0
+        return finished > objects and replica.metric("reconstruction_dirty_jobs") == 0
+
+    what = f"the operator to know {objects} jobs"
+    await asyncio.to_thread(wait_until, known, what, timeout_seconds=_CAUGHT_UP_SECONDS)
 
 
 def copy_keys(server: Redis, uid: str, copies: Sequence[Identity]) -> None:

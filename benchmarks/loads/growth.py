@@ -9,9 +9,7 @@ from benchmarks.clients import JobWatch, LoadClient, create_jobs
 from benchmarks.loads import copies
 from benchmarks.report import Figures
 from benchmarks.systems import NAMESPACE, Measured, ours
-from benchmarks.usage import LoopMeter, Meter
-from devcluster.harness.replicas import Replica
-from devcluster.waiting import wait_until
+from benchmarks.usage import Meter
 
 _NEW_JOBS = 500
 _WITHIN_SECONDS = 600.0
@@ -31,27 +29,14 @@ async def _growth(measured: Measured, objects: int) -> Figures:
         await copies.copy_object(system.cluster, NAMESPACE, copies.TEMPLATE, made)
         copies.copy_keys(system.redis, uid, made)
         system.start_operator()
-        await _caught_up(Replica(system), objects)
+        await copies.caught_up(system, objects)
         async with JobWatch(client) as watch:
-            meter, loop, begun = Meter(measured.pids()), LoopMeter(system), time.monotonic()
+            meter, begun = Meter(measured.pids()), time.monotonic()
             await create_jobs(client, NAMESPACE, (f"new-{number}" for number in range(_NEW_JOBS)))
             await watch.wait_finished(_NEW_JOBS, timeout_seconds=_WITHIN_SECONDS)
             return {
                 "jobs/s": _NEW_JOBS / (time.monotonic() - begun),
-                **meter.cpu_per(_NEW_JOBS, "job"),
-                **loop.figures(),
+                **meter.cpu_per_job(_NEW_JOBS),
                 **meter.cores(),
                 **meter.memory(),
             }
-
-
-async def _caught_up(replica: Replica, objects: int) -> None:
-    def known() -> bool:
-        replica.system.processes[replica.name].check()
-        try:
-            finished = replica.metric("reconstruction_jobs", phase="Succeeded") or 0.0
-            return finished > objects and replica.metric("reconstruction_dirty_jobs") == 0
-        except OSError:  # the operator is starting
-            return False
-
-    await asyncio.to_thread(wait_until, known, f"the operator to know {objects} jobs", timeout_seconds=_WITHIN_SECONDS)

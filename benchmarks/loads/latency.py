@@ -1,4 +1,4 @@
-"""Latency: from a worker's report to a watch event, from a confirmed cancel to Cancelled, and with a throttled API server."""
+"""Latency: from a worker's report to a watch event, and from a confirmed cancel to Cancelled."""
 
 from __future__ import annotations
 
@@ -7,27 +7,18 @@ import contextlib
 import json
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import redis.asyncio
 
 from benchmarks.clients import MERGE_PATCH, JobWatch, LoadClient, Watched, create_jobs, in_parallel, path_of
-from benchmarks.figures.spread import percentiles
-from benchmarks.report import Figures
+from benchmarks.report import Figures, percentiles
 from benchmarks.systems import NAMESPACE, Measured, ours
 from benchmarks.usage import Meter
-from devcluster.harness.replicas import Replica
 
 _STEPS = 6
 _RESULTS = "celery-task-meta-"
 _SECONDS = 300.0  # timeout, on the slowest machine
-_FLOW = "/apis/flowcontrol.apiserver.k8s.io/v1"
-_SAMPLE_SECONDS = 0.2
-_FEW_IN_FLIGHT = (
-    "--max-requests-inflight=40",
-    "--max-mutating-requests-inflight=20",
-)  # so a share of 1 gives one request
 
 
 def progress_latency(jobs: int = 50) -> Figures:
@@ -42,51 +33,29 @@ def cancel_latency(jobs: int = 100) -> Figures:
         return asyncio.run(_cancel(measured, jobs))
 
 
-def throttled(jobs: int = 300) -> Figures:
-    """Run `jobs` jobs while API Priority and Fairness gives the operator one request at a time and a short queue."""
-    with ours(operator=False, worker=False, apiserver_arguments=_FEW_IN_FLIGHT) as measured:
-        _throttle(measured)
-        measured.system.start_operator()
-        Replica(measured.system).wait_ready()
-        return asyncio.run(_throttled(measured, jobs))
-
-
 # --- Progress ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass
-class Reports:
-    """When Redis first announced each step, by task and step."""
-
-    at: dict[tuple[str, int], float] = field(default_factory=dict)
-
-    def take(self, channel: str, data: str, now: float) -> None:
-        """Record one announcement of Celery's result backend."""
-        meta = json.loads(data)
-        result = meta.get("result")
-        if meta.get("status") == "PROGRESS" and isinstance(result, Mapping):
-            step = result.get("stepIndex")
-            if isinstance(step, int):
-                self.at.setdefault((channel.removeprefix(_RESULTS), step), now)
-
-
 @contextlib.asynccontextmanager
-async def _listening(url: str) -> AsyncIterator[Reports]:
-    reports = Reports()
+async def _listening(url: str) -> AsyncIterator[dict[tuple[str, int], float]]:
+    """Record when Celery's result backend first announces each step, by task and step."""
+    reported: dict[tuple[str, int], float] = {}
     async with redis.asyncio.Redis.from_url(url, decode_responses=True) as client, client.pubsub() as pubsub:
         await pubsub.psubscribe(f"{_RESULTS}*")
 
         async def listen() -> None:
             async for message in pubsub.listen():
-                if message["type"] == "pmessage":
-                    reports.take(message["channel"], message["data"], time.monotonic())
+                found = json.loads(message["data"]) if message["type"] == "pmessage" else {}
+                if found.get("status") == "PROGRESS":
+                    task, step = message["channel"].removeprefix(_RESULTS), int(found["result"]["stepIndex"])
+                    reported.setdefault((task, step), time.monotonic())
 
-        task = asyncio.create_task(listen())
+        listening = asyncio.create_task(listen())
         try:
-            yield reports
+            yield reported
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
 
 
 async def _progress(measured: Measured, jobs: int) -> Figures:
@@ -96,12 +65,12 @@ async def _progress(measured: Measured, jobs: int) -> Figures:
     async with (
         LoadClient(system.cluster) as client,
         JobWatch(client, keep_events=True) as watch,
-        _listening(system.redis.url(0)) as reports,
+        _listening(system.redis.url(0)) as reported,
     ):
         meter = Meter(measured.pids())
         await create_jobs(client, NAMESPACE, (f"job-{number}" for number in range(jobs)))
         await watch.wait_finished(jobs, timeout_seconds=_SECONDS)
-        return {**progress_figures(reports.at, watch.seen.events, jobs), **meter.cores()}
+        return {**progress_figures(reported, watch.seen.events, jobs), **meter.cores()}
 
 
 def progress_figures(
@@ -150,75 +119,3 @@ async def _cancel(measured: Measured, jobs: int) -> Figures:
 
 def _requested(seen: Watched) -> int:
     return len({body["metadata"]["uid"] for _, body in seen.events if "cancel" in body.get("status", {})})
-
-
-# --- A throttled API server -------------------------------------------------------------------------------------------
-
-
-def _throttle(measured: Measured) -> None:
-    api = measured.system.cluster.api
-    level = {
-        "type": "Limited",
-        "limited": {
-            "nominalConcurrencyShares": 1,
-            "lendablePercent": 0,
-            "borrowingLimitPercent": 0,
-            "limitResponse": {"type": "Queue", "queuing": {"queues": 1, "handSize": 1, "queueLengthLimit": 4}},
-        },
-    }
-    account = {"name": "reconstruction-operator", "namespace": "reconstruction-system"}
-    rules = {
-        "subjects": [{"kind": "ServiceAccount", "serviceAccount": account}],
-        "resourceRules": [
-            {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"], "namespaces": ["*"], "clusterScope": True}
-        ],
-    }
-    name = {"metadata": {"name": "throttled"}}
-    api.post(f"{_FLOW}/prioritylevelconfigurations", name | {"spec": level})
-    schema = {
-        "priorityLevelConfiguration": {"name": "throttled"},
-        "matchingPrecedence": 100,
-        "distinguisherMethod": {"type": "ByUser"},
-        "rules": [rules],
-    }
-    api.post(f"{_FLOW}/flowschemas", name | {"spec": schema})
-
-
-async def _throttled(measured: Measured, jobs: int) -> Figures:
-    system = measured.system
-    system.start_worker(concurrency=2)
-    system.wait_registered()
-    replica, lags, waiting = Replica(system), [0.0], [0.0]
-    async with LoadClient(system.cluster) as client, JobWatch(client) as watch:
-
-        async def sample() -> None:
-            while True:
-                for values, name in ((lags, "oldest_pending_write_seconds"), (waiting, "pending_writes")):
-                    values.append(await asyncio.to_thread(_metric, replica, name))
-                await asyncio.sleep(_SAMPLE_SECONDS)
-
-        begun, sampling, meter = time.monotonic(), asyncio.create_task(sample()), Meter(measured.pids())
-        await create_jobs(client, NAMESPACE, (f"job-{number}" for number in range(jobs)))
-        await watch.wait_finished(jobs, timeout_seconds=_SECONDS)
-        seconds, cores = time.monotonic() - begun, meter.cores()
-        await asyncio.sleep(2 * _SAMPLE_SECONDS)
-        sampling.cancel()
-        await asyncio.gather(sampling, return_exceptions=True)
-        refused = await _of_level(client, "apiserver_flowcontrol_rejected_requests_total")
-        answered = await _of_level(client, "apiserver_flowcontrol_dispatched_requests_total")
-    return {
-        "jobs/s": jobs / seconds,
-        "429, % of the operator's requests": 100 * refused / max(1.0, refused + answered),
-        "writes that waited at once": max(waiting),
-        "oldest write that waited, s": max(lags),
-        "the same at the end, s": lags[-1],
-        **cores,
-    }
-
-
-def _metric(replica: Replica, name: str) -> float:
-    return replica.metric(f"reconstruction_{name}") or 0.0
-
-
-async def _of_level(client: LoadClient, metric: str) -> float:
-    return sum(value for labels, value in await client.samples(metric) if labels.get("priority_level") == "throttled")

@@ -12,8 +12,7 @@ import redis.asyncio
 from reconstruction_operator.contract.keys import Keys
 
 from benchmarks.clients import JobWatch, LoadClient, create_jobs
-from benchmarks.figures.spread import percentiles
-from benchmarks.report import Figures
+from benchmarks.report import Figures, percentiles
 from benchmarks.systems import NAMESPACE, Measured, ours
 from benchmarks.usage import Meter
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable
 from contextlib import suppress
 
 from benchmarks.clients import ApiError, JobWatch, LoadClient, create_jobs, path_of
@@ -12,12 +13,10 @@ from benchmarks.report import Figures
 from benchmarks.systems import NAMESPACE, Measured, ours
 from benchmarks.usage import Meter, cpu_seconds, memory_mib
 from devcluster.harness.replicas import Replica
-from devcluster.harness.system import JOBS, System
+from devcluster.harness.system import JOBS
 
 _SERVED_WITHIN_SECONDS = 300.0
-_CAUGHT_UP_WITHIN_SECONDS = 600.0
 _COPIED_WITHIN_SECONDS = 300.0
-_RUNNING = 100
 _IDLE_SECONDS = 65.0  # two sweeps
 _POLL_SECONDS = 0.1
 
@@ -44,22 +43,20 @@ async def _restart(measured: Measured, objects: int, *, records: bool) -> Figure
             await create_jobs(client, NAMESPACE, ["new"])
             pid, starting = measured.pids()["operator"], Meter(measured.pids())
             ready, served, caught_up = await asyncio.gather(
-                _ready(system, begun), _served(watch, begun), _caught_up(system, objects, begun)
+                _after(begun, asyncio.to_thread(Replica(system).wait_ready)),
+                _served(watch, begun),
+                _after(begun, copies.caught_up(system, objects + 1)),
             )
             used, cores = cpu_seconds(pid), starting.cores()
             after = await client.requests_by_kind()
-        memory = memory_mib(pid)
-        idle = await _idle(pid)
-        await _start_running(system, client)
+        memory, idle = memory_mib(pid), await _idle(pid)
         return {
             "a new job is served after, s": served,
             "ready after, s": ready,
             "caught up after, s": caught_up,
             "CPU until then, s": used,
             "memory, MiB": memory,
-            "memory later, MiB": memory_mib(pid),
             "idle, % of a core": idle,
-            f"idle beside {_RUNNING} running jobs, % of a core": await _idle(pid),
             "lists": _grown(before, after, "LIST reconstructionjobs"),
             "reads": _grown(before, after, "GET reconstructionjobs"),
             "status writes": _grown(before, after, "PATCH reconstructionjobs/status"),
@@ -72,22 +69,6 @@ async def _idle(pid: int) -> float:
     meter, begun = Meter({"operator": pid}), time.monotonic()
     await asyncio.sleep(_IDLE_SECONDS)
     return 100 * meter.cpu()["operator"] / (time.monotonic() - begun)
-
-
-async def _start_running(system: System, client: LoadClient) -> None:
-    """Run some jobs that hardly report, on a separate worker."""
-    slow = ("--queues=slow",)
-    system.start_worker("slow", pool="threads", concurrency=_RUNNING, arguments=slow, PLACEHOLDER_STEP_SECONDS="600")
-    await asyncio.to_thread(system.wait_registered, "slow")
-    await create_jobs(client, NAMESPACE, (f"running-{number}" for number in range(_RUNNING)), queue="slow")
-    replica = Replica(system)
-
-    def are_running() -> bool:
-        return (replica.metric("reconstruction_jobs", phase="Running") or 0.0) >= _RUNNING
-
-    async with asyncio.timeout(_SERVED_WITHIN_SECONDS):
-        while not await asyncio.to_thread(are_running):  # noqa: ASYNC110  # a metric sets no event
-            await asyncio.sleep(_POLL_SECONDS)
 
 
 async def _taken_over(client: LoadClient) -> None:
@@ -108,26 +89,9 @@ async def _served(watch: JobWatch, begun: float) -> float:
     return watch.seen.finished_at[NAMESPACE, "new"] - begun
 
 
-async def _ready(system: System, begun: float) -> float:
-    await asyncio.to_thread(Replica(system).wait_ready)
-    return time.monotonic() - begun
-
-
-async def _caught_up(system: System, objects: int, begun: float) -> float:
-    """Return when the operator knows all jobs and its work queue is empty, in seconds since `begun`."""
-    replica = Replica(system)
-
-    def is_done() -> bool:
-        try:
-            known = replica.metric("reconstruction_jobs", phase="Succeeded") or 0.0
-            return known >= objects + 2 and replica.metric("reconstruction_dirty_jobs") == 0
-        except OSError:
-            return False
-
-    while not await asyncio.to_thread(is_done):
-        if time.monotonic() - begun > _CAUGHT_UP_WITHIN_SECONDS:
-            return float("inf")
-        await asyncio.sleep(_POLL_SECONDS)
+async def _after(begun: float, end: Awaitable[object]) -> float:
+    """Return the seconds from `begun` until the end."""
+    await end
     return time.monotonic() - begun
 
 

@@ -8,13 +8,12 @@ import time
 from collections.abc import Sequence
 
 from benchmarks.clients import WRITES_OF_JOBS, ApiError, JobWatch, LoadClient, Watched, create_jobs
-from benchmarks.figures.spread import percentile, percentiles
 from benchmarks.fleet import journal
 from benchmarks.fleet.journal import Journal
 from benchmarks.fleet.program import BRIEF
-from benchmarks.report import Figures
+from benchmarks.report import Figures, percentile, percentiles
 from benchmarks.systems import NAMESPACE, Measured, ours
-from benchmarks.usage import LoopMeter, Meter
+from benchmarks.usage import Meter
 
 _WINDOW_SECONDS = 30.0  # measured while all jobs run
 _RAMP_SECONDS = 40.0  # for each 500 jobs, on the slowest machine
@@ -35,13 +34,12 @@ async def _running(measured: Measured, jobs: int, ramp: float) -> Figures:
     async with LoadClient(measured.system.cluster) as client, JobWatch(client, keep_events=True) as watch:
         await create_jobs(client, NAMESPACE, (f"long-{number}" for number in range(jobs)))
         await watch.wait_phase("Running", jobs, timeout_seconds=ramp)
-        before, loop = await client.requests_by_kind(), LoopMeter(measured.system)
-        meter, begun = Meter(measured.pids()), time.monotonic()
+        before, meter, begun = await client.requests_by_kind(), Meter(measured.pids()), time.monotonic()
         for number in range(_BRIEF_JOBS):
             await create_jobs(client, NAMESPACE, [f"{BRIEF}-{number}"])
             await asyncio.sleep(_WINDOW_SECONDS / 2 / _BRIEF_JOBS)
         await asyncio.sleep(max(0.0, begun + _WINDOW_SECONDS - time.monotonic()))
-        after, cores, cpu, busy = await client.requests_by_kind(), meter.cores(), meter.cpu(), loop.figures()
+        after, cores, cpu = await client.requests_by_kind(), meter.cores(), meter.cpu()
         window = (begun, time.monotonic())
         await watch.wait_finished(jobs + _BRIEF_JOBS, timeout_seconds=2 * ramp + _WINDOW_SECONDS)
         seconds = window[1] - window[0]
@@ -49,7 +47,6 @@ async def _running(measured: Measured, jobs: int, ramp: float) -> Figures:
         return {
             **seen_figures(watch.seen, journal.read(measured.system), window),
             "writes/s": writes / seconds,
-            **busy,
             "operator's CPU, % of a core": 100 * cpu["operator"] / seconds,
             **meter.memory(),
             **cores,

@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 
 import redis.asyncio
 
 from benchmarks.clients import JobWatch, LoadClient, create_jobs, in_parallel, path_of
-from benchmarks.figures.spread import percentiles
 from benchmarks.fleet import journal
-from benchmarks.report import Figures
+from benchmarks.report import Figures, percentiles
 from benchmarks.systems import NAMESPACE, Measured, ours
-from benchmarks.usage import LoopMeter, Meter
+from benchmarks.usage import Meter
 from devcluster.harness.manifests import manifest
 from devcluster.servers.redis import Redis
 
@@ -44,17 +42,15 @@ def tenants(jobs: int, watch_seconds: float | None = None) -> Figures:
 async def _tenants(measured: Measured, jobs: int, watch_seconds: float | None) -> Figures:
     system = measured.system
     async with LoadClient(system.cluster) as client, JobWatch(client) as watch:
-        window = _Window(system.redis)
-        sampling = asyncio.create_task(window.sample())
-        loop, meter, begun = LoopMeter(system), Meter(measured.pids()), time.monotonic()
-        priorities: dict[str, str] = {}  # by job uid
+        most = {"messages": 0, "memory": 0}
+        sampling = asyncio.create_task(_sample(system.redis, most))
+        meter, begun = Meter(measured.pids()), time.monotonic()
         created: dict[str, float] = {}
-        names = [f"job-{number}" for number in range(jobs)]
-        await _create(client, names[: jobs // 2], priorities)
+        await _create(client, range(jobs // 2))
         for number in range(_FEW):
             created[f"few-{number}"] = time.monotonic()
             await create_jobs(client, _OTHER, [f"few-{number}"], priority=_PRIORITIES[0])
-        await _create(client, names[jobs // 2 :], priorities)
+        await _create(client, range(jobs // 2, jobs))
         all_created = time.monotonic()
         await watch.wait_until(
             lambda seen: (
@@ -64,17 +60,12 @@ async def _tenants(measured: Measured, jobs: int, watch_seconds: float | None) -
             "all jobs to finish, or the end of the time",
             timeout_seconds=120 + jobs * _JOB_SECONDS,
         )
-        seconds, cores, busy = time.monotonic() - begun, meter.cores(), loop.figures()
+        seconds, cores = time.monotonic() - begun, meter.cores()
         sampling.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await sampling
-        done = journal.read(system)
         ended = len(watch.seen.finished_at)
         few = [watch.seen.finished_at[_OTHER, name] - at for name, at in created.items()]
-        later = sorted(
-            (at, priorities[uid]) for uid, at in done.claimed.items() if uid in priorities and at > all_created
-        )
-        waiting = Counter(priority for uid, priority in priorities.items() if uid not in done.claimed)
         return {
             "jobs/s": ended / seconds,
             "created/s": jobs / (all_created - begun),
@@ -84,62 +75,31 @@ async def _tenants(measured: Measured, jobs: int, watch_seconds: float | None) -
                 if ended == jobs + _FEW
                 else {"jobs that still wait": jobs + _FEW - ended}
             ),
-            **in_order([priority for _, priority in later], waiting),
-            "most messages in Redis": window.messages,
-            "Redis' memory at most, MiB": window.memory / _MIB,
-            **busy,
+            "most messages in Redis": most["messages"],
+            "Redis' memory at most, MiB": most["memory"] / _MIB,
             **meter.memory(),
             **cores,
         }
 
 
-async def _create(client: LoadClient, names: Sequence[str], priorities: dict[str, str]) -> None:
-    def call(number: int, name: str) -> Callable[[], Awaitable[object]]:
+async def _create(client: LoadClient, numbers: Iterable[int]) -> None:
+    def call(number: int) -> Callable[[], Awaitable[object]]:
         priority = _PRIORITIES[number % len(_PRIORITIES)]
-        body = manifest(name, modelType="placeholder", priority=priority)
+        body = manifest(f"job-{number}", modelType="placeholder", priority=priority)
+        return lambda: client.request("POST", path_of(NAMESPACE), body)
 
-        async def create() -> None:
-            found: Mapping[str, Mapping[str, str]] = await client.request("POST", path_of(NAMESPACE), body)
-            priorities[found["metadata"]["uid"]] = priority
-
-        return create
-
-    await in_parallel(call(number, name) for number, name in enumerate(names))
+    await in_parallel(call(number) for number in numbers)
 
 
-def in_order(claims: Sequence[str], waiting: Mapping[str, int]) -> dict[str, float]:
-    """Return the share of all pairs with different priorities in which the higher one began first; empty without a pair.
-
-    `claims`: priorities of the started jobs, in order of their start; `waiting`: the number of waiting jobs by priority.
-    """
-    left = Counter(claims) + Counter(waiting)
-    right = pairs = 0
-    for priority in claims:
-        left[priority] -= 1
-        rank = _PRIORITIES.index(priority)
-        lower, higher = (sum(left[one] for one in them) for them in (_PRIORITIES[rank + 1 :], _PRIORITIES[:rank]))
-        right += lower
-        pairs += lower + higher
-    return {"pairs of priorities in order, %": 100 * right / pairs} if pairs else {}
-
-
-class _Window:
-    """The maximum that Redis has held."""
-
-    def __init__(self, server: Redis) -> None:
-        self._url = server.url(0)
-        self.messages = 0
-        self.memory = 0
-
-    async def sample(self) -> None:
-        """Read Redis periodically, until cancelled."""
-        async with redis.asyncio.Redis.from_url(self._url) as client:
-            while True:
-                pipeline = client.pipeline(transaction=False)
-                for queue in _QUEUES:
-                    pipeline.llen(queue)
-                pipeline.info("memory")
-                *lengths, memory = await pipeline.execute()
-                self.messages = max(self.messages, sum(lengths))
-                self.memory = max(self.memory, int(memory["used_memory"]))
-                await asyncio.sleep(_SAMPLE_SECONDS)
+async def _sample(server: Redis, most: dict[str, int]) -> None:
+    """Keep the maximum of messages and memory that Redis has held, until cancelled."""
+    async with redis.asyncio.Redis.from_url(server.url(0)) as client:
+        while True:
+            pipeline = client.pipeline(transaction=False)
+            for queue in _QUEUES:
+                pipeline.llen(queue)
+            pipeline.info("memory")
+            *lengths, memory = await pipeline.execute()
+            most["messages"] = max(most["messages"], sum(lengths))
+            most["memory"] = max(most["memory"], int(memory["used_memory"]))
+            await asyncio.sleep(_SAMPLE_SECONDS)

@@ -19,13 +19,14 @@ from benchmarks.clients import (
     in_parallel,
     path_of,
 )
-from benchmarks.loads.burst import burst, warm_up
 from benchmarks.report import Figures
-from benchmarks.systems import NAMESPACE, OURS, Measured, ours
-from benchmarks.usage import LoopMeter, memory_mib
+from benchmarks.systems import NAMESPACE, Measured, ours
+from benchmarks.usage import Meter, memory_mib
 
 System = Callable[[], AbstractContextManager[Measured]]
 _LEAST_REQUESTS = 0.01  # per job; rarer kinds are omitted
+_WARM_UP_JOBS = 50  # so that connections are open and scripts loaded
+_JOB_SECONDS = 0.5  # timeout for each job, on the slowest machine
 
 
 def throughput(count: int, system: System = ours) -> Figures:
@@ -35,30 +36,40 @@ def throughput(count: int, system: System = ours) -> Figures:
 
 
 async def _throughput(measured: Measured, count: int) -> Figures:
+    redis = measured.system.redis
     async with LoadClient(measured.system.cluster) as client, JobWatch(client) as watch:
-        await warm_up(client, watch)
-        loop = LoopMeter(measured.system) if measured.name == OURS else None
-        made = await burst(measured, client, watch, count)
-        busy = loop.figures() if loop else {}
+        await _run(client, watch, "warm", _WARM_UP_JOBS)
+        requests, commands = await client.requests_by_kind(), redis.commands()
+        meter, begun = Meter(measured.pids()), time.monotonic()
+        await _run(client, watch, "job", count)
+        rate, cpu, cores = count / (time.monotonic() - begun), meter.cpu_per_job(count), meter.cores()
+        commands = redis.commands() - commands
+        by_kind = {
+            kind: (number - requests.get(kind, 0)) / count for kind, number in (await client.requests_by_kind()).items()
+        }
         memory = memory_mib(measured.pids()["operator"])
         size = len(json.dumps(await client.request("GET", path_of(NAMESPACE, "job-0"))))
     raw = await _raw_limit(measured, count)
-    parts = measured.pids()
     return {
-        "jobs/s": made.rate,
+        "jobs/s": rate,
         "API server's own limit, jobs/s": raw,
-        "ratio": made.rate / raw,
-        **{f"CPU of {name}, ms/job": 1000 * used / count for name, used in made.cpu.items() if name in parts},
-        "status writes/job": made.requests.get(STATUS_WRITES, 0.0),
-        "Events/job": made.requests.get(EVENTS, 0.0),
-        "Redis commands/job": made.commands,
+        "ratio": rate / raw,
+        **cpu,
+        "status writes/job": by_kind.get(STATUS_WRITES, 0.0),
+        "Events/job": by_kind.get(EVENTS, 0.0),
+        "Redis commands/job": commands / count,
         "operator's memory, MiB": memory,
         "object, bytes": size,
-        "writes/s": made.rate * sum(made.requests.get(kind, 0.0) for kind in WRITES_OF_JOBS),
-        **busy,
-        **{f"requests/job: {kind}": each for kind, each in sorted(made.requests.items()) if each >= _LEAST_REQUESTS},
-        **made.cores,
+        "writes/s": rate * sum(by_kind.get(kind, 0.0) for kind in WRITES_OF_JOBS),
+        **{f"requests/job: {kind}": each for kind, each in sorted(by_kind.items()) if each >= _LEAST_REQUESTS},
+        **cores,
     }
+
+
+async def _run(client: LoadClient, watch: JobWatch, prefix: str, jobs: int) -> None:
+    before = len(watch.seen.finished_at)
+    await create_jobs(client, NAMESPACE, (f"{prefix}-{number}" for number in range(jobs)))
+    await watch.wait_finished(before + jobs, timeout_seconds=60 + jobs * _JOB_SECONDS)
 
 
 async def _raw_limit(measured: Measured, count: int) -> float:

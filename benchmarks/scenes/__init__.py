@@ -3,6 +3,6 @@
 - `shapes`: the meshes
 - `paint`: the colour of each point in space
 - `rendering`: one photo of a mesh
-- `catalogue`: the scenes by name, with their cameras; `python -m benchmarks.scenes NAME FOLDER` writes one
+- `catalogue`: the scenes by name, with their cameras
 - `accuracy`: how close a result is to the truth
 """

@@ -3,17 +3,10 @@
 `chaos.plan` selects and schedules them. A fault picks its victims with the random generator of its round.
 """
 
-from chaos.faults import installations, kubernetes, mounts, older_data, processes, stores
+from chaos.faults import kubernetes, mounts, processes, stores
 from chaos.faults.table import Fault
 
 
 def all_faults() -> tuple[Fault, ...]:
     """Return every fault, in the order of the report."""
-    return (
-        *processes.FAULTS,
-        *mounts.FAULTS,
-        *stores.FAULTS,
-        *older_data.FAULTS,
-        *kubernetes.FAULTS,
-        *installations.FAULTS,
-    )
+    return (*processes.FAULTS, *mounts.FAULTS, *stores.FAULTS, *kubernetes.FAULTS)

@@ -1,22 +1,31 @@
-"""Kubernetes faults: the API server, etcd, and the objects in it."""
+"""Kubernetes faults: the API server, etcd, the objects in it, and a second installation."""
 
 from __future__ import annotations
 
 import contextlib
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from chaos.faults.table import PATIENCE_SECONDS, Context, Fault, Heal, Inject, nothing, together
 from chaos.polling import wait_for
 from chaos.system.proxies.api import ApiProxy, Refusal
-from devcluster import wait_until
+from chaos.system.scene import SETTINGS, leads
+from devcluster import Redis, wait_until
 from devcluster.errors import ApiError
-from devcluster.harness.system import JOBS, REPOSITORY
+from devcluster.harness.system import JOBS, REPOSITORY, System
 
 _NAMESPACES = "/api/v1/namespaces"
 _CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/reconstructionjobs.reconstruction.dev"
 _DOOMED_JOBS = 6
+_STRANGER = "stranger"
+_LEADS_SECONDS = 20.0
+_HANDOVER_SECONDS = 120.0
+_LEASE = "reconstruction-operator"
+_PROGRAM = Path(sys.executable).with_name("reconstruction-operator")
 _RUNNING_SECONDS = 15.0  # until one of them runs; enough without other faults
 
 
@@ -63,6 +72,44 @@ def _pause_api(context: Context) -> Heal:
     return context.scene.cluster.heal
 
 
+def _second_installation(context: Context) -> Heal:
+    """Start a second operator with its own Lease and Redis, and no workers. When it stops, its jobs are handed over."""
+    context.counter += 1
+    cluster, namespace = context.scene.cluster, f"{_STRANGER}-{context.counter}"
+    stack = contextlib.ExitStack()
+    system = stack.enter_context(System(cluster, stack.enter_context(Redis()), settings=SETTINGS))
+
+    try:
+        cluster.api.post("/api/v1/namespaces", {"metadata": {"name": namespace}})
+    except (ApiError, OSError):  # another fault makes the API server unavailable
+        context.missed = True
+        return stack.close
+    system.start_operator(_STRANGER, KUBECONFIG=str(cluster.kubeconfig), OPERATOR_NAMESPACE=namespace)
+    if wait_for(lambda: leads(system, _STRANGER), _LEADS_SECONDS, context.scene.supervise) is None:
+        context.missed = True
+        stack.close()
+        _hand_over(context, namespace)
+        return nothing
+
+    def heal() -> None:
+        stack.close()
+        _hand_over(context, namespace)
+
+    return heal
+
+
+def _hand_over(context: Context, namespace: str) -> None:
+    """Hand the jobs of the stranger's Lease over. Another fault may make the API server unavailable for a while."""
+    scene = context.scene
+    command = (_PROGRAM, "handover", f"--from={namespace}/{_LEASE}", f"--to=reconstruction-system/{_LEASE}", "--force")
+    environment = scene.system.environment(KUBECONFIG=str(scene.cluster.kubeconfig))
+
+    def done() -> bool:
+        return subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 0
+
+    wait_for(done, _HANDOVER_SECONDS, scene.supervise)
+
+
 def _at_each_proxy(act: Callable[[ApiProxy], None]) -> Inject:
     def inject(context: Context) -> Heal:
         proxies = context.scene.api_proxies.values()
@@ -78,13 +125,13 @@ def _refuses(refusal: Refusal) -> Inject:
 
 
 def _slow_etcd(context: Context) -> Heal:
-    over = threading.Event()
+    over, etcd = threading.Event(), context.scene.cluster.processes["etcd"]
 
     def stutter() -> None:
         while not over.is_set():
-            context.scene.pause_etcd()
+            etcd.pause()
             over.wait(0.5)
-            context.scene.resume_etcd()
+            etcd.resume()
             over.wait(0.1)
 
     thread = threading.Thread(target=stutter, name="slow etcd", daemon=True)
@@ -93,7 +140,7 @@ def _slow_etcd(context: Context) -> Heal:
     def heal() -> None:
         over.set()
         thread.join()
-        context.scene.resume_etcd()
+        etcd.resume()
 
     return heal
 
@@ -114,4 +161,5 @@ FAULTS: Final = (
     _of_the_api("500", _refuses(Refusal(500, "InternalError", share=0.7)), (3.0, 8.0)),
     _of_the_api("watches expired (410)", _at_each_proxy(ApiProxy.expire_watches), (1.0, 6.0)),
     _of_the_api("slow etcd", _slow_etcd, (5.0, 10.0)),
+    Fault("another installation on the same namespaces", "kubernetes", _second_installation, (4.0, 10.0), deposes=True),
 )

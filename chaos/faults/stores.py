@@ -16,6 +16,12 @@ from chaos.system.scene import OPERATORS, WORKERS
 
 _FORGOTTEN_SECONDS = 20.0  # for the operator to stop and clean up a deleted job; other faults can delay that
 _QUEUES = ("celery-high", "celery", "celery-low")
+_KINDS: Final = ("claim:", "alive:", "end:", "stop:", "cancel:", "cancel_request:", "cleaned:", "epoch", "workers")
+"""Keys that are lost one at a time. Records and their index are excluded: if the leader dies too, a deleted job is cleaned up only
+when the workers report its folder, within an hour, and a run does not wait that long."""
+
+_KEYS_LOST = 5
+_SNAPSHOT = "older"
 
 
 def _kill(context: Context) -> Heal:
@@ -25,7 +31,7 @@ def _kill(context: Context) -> Heal:
 
 def _empty(context: Context) -> Heal:
     context.scene.redis.kill()
-    return lambda: context.scene.redis.restart(keep_data=False)
+    return context.scene.redis.restart
 
 
 def _flush(context: Context) -> Heal:
@@ -173,6 +179,34 @@ def _is_forgotten(context: Context, job: UserJob) -> bool:
         return False
 
 
+def _restart_with_older_data(context: Context) -> Heal:
+    """Lose all data written from now on, as in a fail-over to a lagging replica."""
+    server = context.scene.redis
+    snapshot = server.snapshot(_SNAPSHOT)
+    return lambda: server.restore(snapshot)
+
+
+def _get_older_data(context: Context) -> Heal:
+    """Do the same without a restart, as a replica that synchronizes with a lagging one."""
+    server = context.scene.redis
+    try:
+        before = server.dump()
+    except redis.RedisError:  # Redis is still loading its data after an earlier fault
+        context.missed = True
+        return nothing
+    return lambda: server.load(before)
+
+
+def _lose_single_keys(context: Context) -> Heal:
+    context.missed = True
+    with contextlib.suppress(redis.RedisError):
+        for kind in context.chance.choices(_KINDS, k=_KEYS_LOST):
+            found = sorted(context.scene.state.scan_iter(f"{kind}*", count=1000))
+            if found and context.scene.state.delete(context.chance.choice(found)):
+                context.missed = False
+    return nothing
+
+
 def _of_redis(name: str, inject: Inject, hold: tuple[float, float], *, forgets: bool = False) -> Fault:
     """Return a fault that makes Redis unavailable to all processes."""
     return Fault(f"Redis: {name}", "redis", inject, hold, cuts=True, blocks_users=True, harms=True, forgets=forgets)
@@ -206,4 +240,7 @@ FAULTS: Final = (
     Fault(
         "messages: sent again after their jobs were deleted", "messages", _resend_messages_of_the_deleted, (0.0, 1.0)
     ),
+    _of_redis("killed, back with older data", _restart_with_older_data, (1.0, 6.0), forgets=True),
+    _of_redis("older data without a restart", _get_older_data, (1.0, 6.0), forgets=True),
+    _of_redis("single keys lost", _lose_single_keys, (0.5, 2.0), forgets=True),
 )

@@ -30,11 +30,6 @@ class Window:
     recovered_at: float | None = None  # when all jobs progressed again; None: not within the time limit
     waited: bool = True  # False: the run did not wait for recovery
 
-    @property
-    def recovery_seconds(self) -> float | None:
-        """The time from the end of the fault until all jobs progressed again."""
-        return None if self.recovered_at is None else self.recovered_at - self.end
-
 
 @dataclass(frozen=True, slots=True)
 class Output:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chaos.judge import attempts, cancels, endings, remains, results, statuses
+from chaos.judge import cancels, endings, remains, results, statuses
 from chaos.judge.case import Case, Check
 from chaos.judge.evidence import Evidence
 
@@ -25,7 +25,7 @@ TITLES: Mapping[int, str] = {
 _CHECKS: tuple[tuple[int, Check], ...] = (
     (1, endings.ends_once),
     (1, endings.is_isolated),
-    (2, attempts.runs_alone),
+    (2, results.runs_alone),
     (2, results.publishes_once),
     (2, results.keeps_its_result),
     (2, results.reports_once),

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from chaos.faults import all_faults
 from chaos.faults.table import NO_FAULT
 from chaos.judge.evidence import Evidence, Window
-from chaos.judge.figures import cancelling_seconds, confirmed_while_it_ran, superseded_seconds
 from chaos.judge.invariants import TITLES, Verdict
 from chaos.running import RunResult
 from chaos.system.load import UserJob
@@ -86,7 +85,7 @@ def _faults(evidence: Evidence) -> list[Window]:
 
 
 def _recovery(windows: Sequence[Window]) -> str:
-    times = [one.recovery_seconds for one in windows if one.recovery_seconds is not None]
+    times = [one.recovered_at - one.end for one in windows if one.recovered_at is not None]
     return f"{statistics.median(times):.1f} s, {max(times):.1f} s" if times else "-"
 
 
@@ -125,36 +124,13 @@ def _figures(evidence: Evidence) -> str:
         if history is not None
     )
     scenarios = Counter(job.scenario for job in evidence.jobs)
-    bounds = evidence.bounds
-    superseded = superseded_seconds(evidence)
-    cancelled = cancelling_seconds(evidence)
-    ran, succeeded = confirmed_while_it_ran(evidence)
     lags = [one.seconds for one in evidence.lags if one.seconds is not None]
-    on_time = sum(1 for one in lags if one == 0.0)
+    behind = f"none for {lags.count(0.0)} of {len(evidence.lags)}, worst {max(lags):.1f} s" if lags else "-"
     rows = [
         ["jobs by what their users did", ", ".join(f"{count} {name}" for name, count in scenarios.most_common())],
         ["jobs by how they ended", ", ".join(f"{count} {name}" for name, count in ends.most_common())],
-        [
-            "cancels confirmed while a model ran",
-            f"{ran}, of which {succeeded} came too late and ended Succeeded",
-        ],
-        [
-            "from a confirmed cancel to Cancelled, without faults",
-            f"median {statistics.median(cancelled):.1f} s, worst {max(cancelled):.1f} s (bound {bounds.cancelling:g} s)"
-            if cancelled
-            else "-",
-        ],
         ["results with a copy at spec.output", f"{len(evidence.delivered)} at the end"],
-        [
-            "a superseded attempt ran on after it could notice",
-            f"worst {max(superseded):.1f} s of {len(superseded)} (bound {bounds.superseded:g} s)"
-            if superseded
-            else "-",
-        ],
-        [
-            "status behind Redis, beyond the debounce interval",
-            f"none for {on_time} of {len(evidence.lags)}, worst {max(lags):.1f} s" if lags else "-",
-        ],
+        ["status behind Redis, beyond the debounce interval", behind],
     ]
     return _table(["figure", "value"], rows)
 

@@ -9,21 +9,19 @@ from __future__ import annotations
 import contextlib
 import random
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 from chaos import clock
 from chaos.system import scenarios
-from chaos.system.scenarios import LONG_SECONDS
+from chaos.system.scene import BUCKET, NAMESPACES, Scene
 from chaos.witnesses.watcher import Watcher
 from devcluster.errors import ApiError
 from devcluster.harness.manifests import manifest
 from devcluster.harness.system import GROUP
-from devcluster.servers.api import ApiClient
 
 _LOOK_SECONDS = 0.1
 _USERS = 6  # parallel requests, because responses are slow on a busy machine
@@ -59,24 +57,10 @@ class Load:
     """Keeps `target` jobs unfinished, in a thread, until `stop`. The seed and n decide what the user of the n-th job does."""
 
     def __init__(
-        self,
-        api: ApiClient,
-        watcher: Watcher,
-        *,
-        photos: Path,
-        delivered: Path,
-        bucket: str,
-        namespaces: Sequence[str],
-        target: int,
-        seed: int,
-        long_seconds: tuple[float, float] = LONG_SECONDS,
+        self, scene: Scene, watcher: Watcher, *, target: int, seed: int, long_seconds: tuple[float, float]
     ) -> None:
-        self._api = api
+        self._scene = scene
         self._watcher = watcher
-        self._photos = photos
-        self._delivered = delivered
-        self._bucket = bucket
-        self._namespaces = namespaces
         self.target = target
         self._seed = seed
         self._long_seconds = long_seconds
@@ -174,12 +158,12 @@ class Load:
 
     def _create(self, number: int, namespace: str | None = None, priority: str | None = None) -> None:
         chance = random.Random(f"{self._seed}/job/{number}")  # noqa: S311 -- reproducible on purpose
-        namespace = namespace or chance.choice(self._namespaces)
+        namespace = namespace or chance.choice(NAMESPACES)
         name = f"job-{number:05}"
         scenario = scenarios.draw(chance)
-        places = [f"{root}/{namespace}/{name}" for root in (f"file://{self._delivered}", f"s3://{self._bucket}")]
+        places = [f"{root}/{namespace}/{name}" for root in (f"file://{self._scene.delivered}", f"s3://{BUCKET}")]
         spec = scenarios.spec(
-            scenario, photos=self._photos, output_uris=places, long_seconds=self._long_seconds, chance=chance
+            scenario, photos=self._scene.photos, output_uris=places, long_seconds=self._long_seconds, chance=chance
         )
         spec |= {"priority": priority} if priority else {}
         path = f"{GROUP}/namespaces/{namespace}/reconstructionjobs"
@@ -242,7 +226,7 @@ class Load:
         kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
         while not self._ending.is_set():
             try:
-                found: dict[str, Any] = self._api.request(method, path, body, content_type=kind)
+                found: dict[str, Any] = self._scene.cluster.api.request(method, path, body, content_type=kind)
             except ApiError as refusal:
                 if method == "POST" and refusal.status == HTTPStatus.CONFLICT and body is not None:
                     # An earlier try succeeded, but its response was lost.

@@ -24,7 +24,7 @@ from chaos.system.proxies.tcp import TcpProxy
 from devcluster import Cluster, DevclusterError, Redis, wait_until
 from devcluster.harness.replicas import Replica
 from devcluster.harness.system import OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, REPOSITORY, System
-from devcluster.servers.kubeconfigs import kubeconfig, token_user, write_kubeconfig
+from devcluster.servers.control_plane import write_kubeconfig
 from devcluster.servers.processes import Process
 from devcluster.servers.storage.s3 import S3
 
@@ -121,7 +121,7 @@ class Scene:
                 self._start_operator(name)
             for name in WORKERS:
                 self._start_worker(name)
-            wait_until(self.leader, "an operator to lead", timeout_seconds=_READY_SECONDS, seen=self._log_ends)
+            wait_until(self.leader, "an operator to lead", timeout_seconds=_READY_SECONDS, seen=self.system.log_ends)
             self._stack = starting.pop_all()
         return self
 
@@ -132,13 +132,8 @@ class Scene:
 
     def logs(self) -> Iterator[Path]:
         """Yield the log of each part."""
-        yield from sorted(self.system.folder.glob("*.log"))
-        yield from sorted(self.cluster.folder.glob("*.log"))
-        yield from sorted(self.redis.folder.glob("*.log"))
-        yield from sorted(self.objects.buckets.parent.glob("*.log"))
-
-    def _log_ends(self) -> str:
-        return "\n".join(f"--- {name}:\n{process.log_end()}" for name, process in self.system.processes.items())
+        for part in (self.system, self.cluster, self.redis, self.objects):
+            yield from sorted(part.folder.glob("*.log"))
 
     # -- processes
 
@@ -206,23 +201,13 @@ class Scene:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(model.pid, signal.SIGCONT)
         self.redis.heal()
-        self.resume_etcd()
+        self.cluster.processes["etcd"].resume()
         self.cluster.heal()
         with contextlib.suppress(redis.RedisError):
             self.broker.replicaof("NO", "ONE")
             self.broker.config_set("maxmemory", "0")
         self.disk.empty()
         self.disk.make_writable()
-
-    # -- etcd
-
-    def pause_etcd(self) -> None:
-        """Send SIGSTOP to etcd."""
-        os.kill(self.cluster.pids["etcd"][1], signal.SIGSTOP)
-
-    def resume_etcd(self) -> None:
-        """Send SIGCONT to etcd."""
-        os.kill(self.cluster.pids["etcd"][1], signal.SIGCONT)
 
     # -- starting
 
@@ -241,8 +226,9 @@ class Scene:
         token = self.cluster.service_account_token(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT)
         self._kubeconfigs: dict[str, Path] = {}
         for name, proxy in self.api_proxies.items():
-            content = kubeconfig(url=proxy.url, ca=self.cluster.ca.read_bytes(), user=token_user(token))
-            self._kubeconfigs[name] = write_kubeconfig(self.system.folder / f"{name}.kubeconfig", content)
+            path = self.system.folder / f"{name}.kubeconfig"
+            ca = self.cluster.ca.read_bytes()
+            self._kubeconfigs[name] = write_kubeconfig(path, url=proxy.url, ca=ca, user={"token": token})
 
     def _kill_all(self) -> None:
         for process in self.system.processes.values():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -9,9 +12,10 @@ from chaos import clock
 from chaos.judge.evidence import DeliveredCopy
 from chaos.polling import Poller
 from chaos.system.load import UserJob
-from chaos.witnesses import objects, sealed
 
 _Key = tuple[str, str]
+_POINTER = "result.json"
+MANIFEST = "manifest.json"
 
 
 class Deliveries:
@@ -41,28 +45,28 @@ class Deliveries:
         return {job.uid: self._hidden(job) for job in jobs if job.output_uri}
 
     def _read(self, job: UserJob) -> DeliveredCopy | None:
-        if objects.is_object(job.output_uri):
-            return objects.read(self._bucket / job.namespace / job.name, job.output_uri)
+        if job.output_uri.startswith("s3://"):
+            return _read_object(self._bucket / job.namespace / job.name, job.output_uri)
         return _read(self._folder / job.namespace / job.name)
 
     def _hidden(self, job: UserJob) -> list[str]:
-        if objects.is_object(job.output_uri):
-            return objects.hidden(self._bucket / job.namespace / job.name)
+        if job.output_uri.startswith("s3://"):
+            return _hidden_objects(self._bucket / job.namespace / job.name)
         return [path.name for path in (self._folder / job.namespace).glob(f".{job.uid}.*")]
 
     def _look(self) -> None:
-        for manifest in self._folder.glob(f"[!.]*/[!.]*/{sealed.MANIFEST}"):
+        for manifest in self._folder.glob(f"[!.]*/[!.]*/{MANIFEST}"):
             self._keep(manifest, _read)
-        for pointer in self._bucket.glob(f"[!.]*/[!.]*/{objects.POINTER}"):
-            self._keep(pointer, lambda place: objects.read(place, self._address(place)))
+        for pointer in self._bucket.glob(f"[!.]*/[!.]*/{_POINTER}"):
+            self._keep(pointer, lambda place: _read_object(place, self._address(place)))
 
     def _keep(self, mark: Path, read: Callable[[Path], DeliveredCopy | None]) -> None:
         """Add the result if it is new, as shown by the digest of the file `mark`."""
-        key, before = (mark.parent.parent.name, mark.parent.name), sealed.digest(mark)
+        key, before = (mark.parent.parent.name, mark.parent.name), _digest(mark)
         if before and self._marks.get(key) != before:
             delivery = read(mark.parent)
             # A result that is being replaced is read at the next poll.
-            if delivery is not None and before == sealed.digest(mark):
+            if delivery is not None and before == _digest(mark):
                 self._marks[key] = before
                 self._found.setdefault(key, []).append(delivery)
 
@@ -73,6 +77,57 @@ class Deliveries:
 def _read(folder: Path) -> DeliveredCopy | None:
     """Return None if there is no folder."""
     try:
-        return sealed.read(folder, f"file://{folder}")
+        return _sealed(folder, f"file://{folder}")
     except FileNotFoundError:
         return DeliveredCopy(clock.now(), "", "", "the copy has no manifest") if folder.exists() else None
+
+
+def _read_object(folder: Path, uri: str) -> DeliveredCopy | None:
+    """Return the result that the pointer at the address `uri` names; its objects are in the folder. None if there is no object."""
+    if not _names(folder):
+        return None
+    below = _pointed(folder)
+    if below is None:
+        return DeliveredCopy(clock.now(), "", "", "there are objects, but no pointer")
+    try:
+        return _sealed(folder / below, f"{uri.rstrip('/')}/{below}")
+    except FileNotFoundError:
+        return DeliveredCopy(clock.now(), "", "", f"the pointer names {below}, which has no manifest")
+
+
+def _hidden_objects(folder: Path) -> list[str]:
+    """Return the objects at the address that do not belong to the pointer's result."""
+    below = _pointed(folder)
+    return sorted(name for name in _names(folder) if name != _POINTER and (below is None or not name.startswith(below)))
+
+
+def _pointed(folder: Path) -> str | None:
+    """Return the folder that the pointer names; None if there is no pointer."""
+    try:
+        return str(json.loads((folder / _POINTER).read_bytes())["folder"])
+    except FileNotFoundError:
+        return None
+
+
+def _sealed(folder: Path, uri: str) -> DeliveredCopy:
+    """Return the result in the folder, whose address is `uri`. Raises FileNotFoundError if there is no manifest."""
+    raw = (folder / MANIFEST).read_bytes()
+    content = json.loads(raw)
+    wrong = [one["name"] for one in content["files"] if _digest(folder / one["name"]) != one["sha256"]]
+    more = _names(folder) - {one["name"] for one in content["files"]} - {MANIFEST}
+    problems = [f"{wrong} differ from the manifest"] if wrong else []
+    problems += [f"{sorted(more)} are not in the manifest"] if more else []
+    return DeliveredCopy(clock.now(), content["jobId"], hashlib.sha256(raw).hexdigest(), "; ".join(problems), uri)
+
+
+def _names(folder: Path) -> set[str]:
+    """Return the files below the folder; folders may disappear meanwhile."""
+    return {(Path(root) / name).relative_to(folder).as_posix() for root, _, files in os.walk(folder) for name in files}
+
+
+def _digest(path: Path) -> str:
+    """Return the digest of the file's content; empty if there is no such file."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        return ""

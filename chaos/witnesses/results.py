@@ -9,7 +9,7 @@ from pathlib import Path
 from chaos import clock
 from chaos.judge.evidence import Output
 from chaos.polling import Poller
-from chaos.witnesses.sealed import MANIFEST
+from chaos.witnesses.deliveries import MANIFEST
 
 
 class ResultWatcher:

@@ -19,7 +19,7 @@ _ARGUMENTS = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignor
 
 @contextmanager
 def running_chromium(home: Path) -> Iterator[Browser]:
-    """Run a headless Chromium with profile and caches in `home`. Raise MissingToolError if there is none."""
+    """Run a headless Chromium with profile and caches in `home`. Raise DevclusterError if there is none."""
     program, libraries = _chromium()
     environment: dict[str, str | float | bool] = {**os.environ, "HOME": str(home)}
     if libraries:

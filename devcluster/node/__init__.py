@@ -10,8 +10,8 @@ By hand: `python -m devcluster node start`.
 
 - `node`: start, stop and use it
 - `inside`: the first process of its namespaces, a separate program
-- `configuration`, `arguments`: files and command lines of its servers
-- `numbers`, `addresses`: each node of this machine has a number, from which its addresses follow
+- `configuration`: files and command lines of its servers
+- `addresses`: each node of this machine has a number, from which its addresses follow
 - `cgroups`: the only part outside its namespaces
 - `packages`: Debian packages that it needs
 - `images`, `bundles`: images, and one image as a container without a cluster

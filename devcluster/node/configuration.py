@@ -1,12 +1,14 @@
-"""Configuration files of a node's servers: pure functions of its addresses. Most are JSON, which every YAML reader reads."""
+"""Files and command lines of a node's servers: pure functions of its addresses. Most files are JSON, which every YAML reader reads."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from devcluster.node.addresses import CLUSTER_DOMAIN, NODE_NAME, POD_RANGE, Addresses
+from devcluster.node.addresses import CLUSTER_DOMAIN, NODE_NAME, POD_RANGE, SERVICE_RANGE, Addresses
 from devcluster.node.images import PAUSE_IMAGE
+from devcluster.servers.arguments import apiserver_options, flags, manager_options
 
+_ETCD = "http://127.0.0.1:2379"  # in a separate network namespace
 CNI_PROGRAMS = "/usr/lib/cni"  # Debian's folder
 
 READY_PORTS = {"8181": "ready", "10248": "healthz", "10256": "healthz"}
@@ -93,3 +95,40 @@ def corefile(conf: str) -> str:
  }}
 }}
 """
+
+
+def first(addresses: Addresses, conf: str) -> dict[str, list[str]]:
+    """Return the servers that start at once: name -> arguments."""
+    apiserver = apiserver_options(conf) | {
+        "etcd-servers": _ETCD,
+        "advertise-address": addresses.node,
+        "service-cluster-ip-range": SERVICE_RANGE,
+        "kubelet-client-certificate": f"{conf}/kubelet-client.crt",
+        "kubelet-client-key": f"{conf}/kubelet-client.key",
+        "kubelet-preferred-address-types": "InternalIP",
+        "authorization-mode": "Node,RBAC",
+        "enable-admission-plugins": "NodeRestriction",
+    }
+    return {
+        # Without fsync: the data is needed only during the run.
+        "etcd": flags({"data-dir": "/var/lib/etcd", "unsafe-no-fsync": "true", "log-level": "warn"}),
+        "containerd": flags({"config": f"{conf}/containerd.toml"}),
+        "kube-apiserver": flags(apiserver),
+    }
+
+
+def second(addresses: Addresses, conf: str) -> dict[str, list[str]]:
+    """Return the servers that start once the API server answers: name -> arguments."""
+    kubelet = {
+        "config": f"{conf}/kubelet.json",
+        "kubeconfig": f"{conf}/kubelet.kubeconfig",
+        "hostname-override": NODE_NAME,
+        "node-ip": addresses.node,
+    }
+    return {
+        "kube-controller-manager": flags(manager_options(conf)),
+        "kube-scheduler": flags({"kubeconfig": f"{conf}/kube-scheduler.kubeconfig", "leader-elect": "false"}),
+        "kube-proxy": flags({"config": f"{conf}/kube-proxy.json"}),
+        "coredns": [f"-conf={conf}/Corefile"],
+        "kubelet": flags(kubelet),
+    }

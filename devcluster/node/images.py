@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from devcluster import commands
-from devcluster.errors import CommandError, MissingToolError
+from devcluster.errors import CommandError, DevclusterError
 from devcluster.files import CHECKOUT, cache_folder, locked
 from devcluster.node.packages import IMAGE_NEEDS, ensure
 from devcluster.programs.cache import Spinner
@@ -108,7 +108,7 @@ def pause_image() -> str:
     """Return the image of the container that holds a pod's namespaces: Debian's catatonit, 0.7 MB."""
     program = shutil.which("catatonit")
     if program is None:
-        raise MissingToolError("catatonit is missing: apt-get install catatonit")
+        raise DevclusterError("catatonit is missing: apt-get install catatonit")
     return _build_text(PAUSE_IMAGE, _PAUSE, Path(program).parent)
 
 
@@ -126,9 +126,9 @@ def _build_text(tag: str, text: str, context: Path, arguments: Mapping[str, str]
 
 
 def _check_emulation(architecture: str) -> None:
-    """Raise MissingToolError with advice if the kernel cannot run programs of the architecture."""
+    """Raise DevclusterError with advice if the kernel cannot run programs of the architecture."""
     if architecture != NATIVE and not (_EMULATORS / f"qemu-{_MACHINES[architecture]}").exists():
-        raise MissingToolError(
+        raise DevclusterError(
             f"the kernel cannot run {architecture} programs. On Debian: apt-get install qemu-user-static binfmt-support;"
             " without an init system also: mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc"
             f" && update-binfmts --enable qemu-{_MACHINES[architecture]}"
@@ -167,7 +167,7 @@ def _mirror() -> str:
     options = ["indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", "Component: main"]
     addresses = [line for line in _run(["apt-get", *options]).stdout.splitlines() if "security" not in line]
     if not addresses:
-        raise MissingToolError("apt-get has no Debian mirror, which debootstrap needs: this works only on Debian")
+        raise DevclusterError("apt-get has no Debian mirror, which debootstrap needs: this works only on Debian")
     return addresses[0]
 
 

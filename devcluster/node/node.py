@@ -17,13 +17,12 @@ from typing import Any
 
 from devcluster import commands
 from devcluster.errors import CommandError
-from devcluster.node import arguments, cgroups, configuration, images, numbers
+from devcluster.node import addresses, cgroups, configuration, images
 from devcluster.node.addresses import NODE_NAME, Addresses
 from devcluster.node.packages import NODE_NEEDS, ensure
 from devcluster.programs.building import CONTROL_PLANE, NODE, built
 from devcluster.servers.certificates import Authority, signing_key
-from devcluster.servers.control_plane import ControlPlane
-from devcluster.servers.kubeconfigs import certificate_user
+from devcluster.servers.control_plane import ControlPlane, certificate_user
 from devcluster.waiting import wait_until
 
 _CONF = "/var/lib/kubernetes"  # inside; outside it lies below the run's folder
@@ -77,7 +76,7 @@ class Node(ControlPlane):
         cgroups.check()
         images.pause_image()
         number = contextlib.ExitStack()
-        self.addresses = Addresses(number.enter_context(numbers.hold()))
+        self.addresses = Addresses(number.enter_context(addresses.hold()))
         self.at_end(number.close)
         self.kubectl_program = built() / "kubectl"
         self.url = self.addresses.url
@@ -134,8 +133,8 @@ class Node(ControlPlane):
             "controllers": cgroups.CONTROLLERS,
             "var": str(self._var),
             "programs": {name: str(program) for name, program in servers.items()},
-            "first": arguments.first(self.addresses, _CONF),
-            "second": arguments.second(self.addresses, _CONF),
+            "first": configuration.first(self.addresses, _CONF),
+            "second": configuration.second(self.addresses, _CONF),
             "api": self.addresses.url,
             "ca": f"{_CONF}/ca.crt",
             "ready": configuration.READY_PORTS,

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 
 from devcluster import commands
-from devcluster.errors import MissingToolError
+from devcluster.errors import DevclusterError
 from devcluster.files import cache_folder, locked
 
 _APT_SECONDS = 900.0  # half a minute; a loaded machine with a slow mirror may need many times that
@@ -32,18 +32,18 @@ NODE_NEEDS = IMAGE_NEEDS | {
 }
 
 
-def missing(needs: Mapping[str, str], path: str | None = None) -> list[str]:
-    """Return the packages of missing programs, each once. `path`: the folders of programs."""
-    return list(dict.fromkeys(package for name, package in needs.items() if shutil.which(name, path=path) is None))
+def _missing(needs: Mapping[str, str]) -> list[str]:
+    """Return the packages of missing programs, each once."""
+    return list(dict.fromkeys(package for name, package in needs.items() if shutil.which(name) is None))
 
 
 def ensure(needs: Mapping[str, str]) -> None:
-    """Install missing packages by apt-get. If that is not possible, raise a MissingToolError that names them."""
+    """Install missing packages by apt-get. If that is not possible, raise a DevclusterError that names them."""
     if os.geteuid() != 0:
-        raise MissingToolError("a node and its images need root, for namespaces, mounts and cgroups")
-    if missing(needs):
+        raise DevclusterError("a node and its images need root, for namespaces, mounts and cgroups")
+    if _missing(needs):
         with locked(cache_folder() / "packages.lock"):  # apt-get does not run twice at the same time
-            absent = missing(needs)
+            absent = _missing(needs)
             if absent:  # else another process has installed them
                 _install(absent)
 
@@ -51,7 +51,7 @@ def ensure(needs: Mapping[str, str]) -> None:
 def _install(absent: list[str]) -> None:
     command = f"apt-get install --no-install-recommends {' '.join(absent)}"
     if shutil.which("apt-get") is None:
-        raise MissingToolError(f"missing: {', '.join(absent)}. On Debian or Ubuntu: {command}")
+        raise DevclusterError(f"missing: {', '.join(absent)}. On Debian or Ubuntu: {command}")
     print(f"devcluster: {command}", file=sys.stderr, flush=True)
     for arguments in (["update"], ["install", "-y", "--no-install-recommends", *absent]):
         done = commands.run(
@@ -61,4 +61,4 @@ def _install(absent: list[str]) -> None:
             timeout_seconds=_APT_SECONDS,
         )
         if done.returncode != 0:
-            raise MissingToolError(f"apt-get {arguments[0]} failed; {command} is needed.\n{done.stderr.strip()}")
+            raise DevclusterError(f"apt-get {arguments[0]} failed; {command} is needed.\n{done.stderr.strip()}")

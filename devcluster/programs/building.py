@@ -15,7 +15,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from devcluster.errors import BuildError
+from devcluster.errors import DevclusterError
 from devcluster.programs import toolchain
 from devcluster.programs.cache import Spinner, cached
 
@@ -47,7 +47,6 @@ CONTROL_PLANE = GoProgram(
 NODE = GoProgram("node", "the node's programs", ("coredns", "kube-proxy", "kube-scheduler", "kubelet"), kubernetes=True)
 K9S = GoProgram("k9s", package="github.com/derailed/k9s")
 KWOK = GoProgram("kwok", package="sigs.k8s.io/kwok/cmd/kwok")
-KUBECONFORM = GoProgram("kubeconform", package="github.com/yannh/kubeconform/cmd/kubeconform")
 VERSITYGW = GoProgram("versitygw", package="github.com/versity/versitygw/cmd/versitygw")
 FAKE_GCS_SERVER = GoProgram("fake-gcs-server", package="github.com/fsouza/fake-gcs-server")
 VELERO = GoProgram("velero")
@@ -63,52 +62,39 @@ _ERROR_LINES = 40
 ENVIRONMENT = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local", "GOWORK": "off"}
 
 
-def kubernetes_version(module_file: str) -> str:
-    """Return the Kubernetes release that go.mod requires, such as v1.36.3."""
-    found = re.search(r"^\s*k8s\.io/kubernetes (v\d+\.\d+\.\d+)\s*$", module_file, re.MULTILINE)
-    if found is None:
-        raise BuildError("go.mod does not require a release of k8s.io/kubernetes")
-    return found[1]
-
-
-def build_flags(version: str | None) -> list[str]:
-    """Return the flags of `go build`. `version`: of Kubernetes, for a program that reports it.
-
-    Without the version the server reports v0.0.0, and charts that require a Kubernetes version reject it.
-    """
-    stamped: list[str] = []
-    if version is not None:
-        major, minor, _ = version.removeprefix("v").split(".")
-        stamps = {"gitVersion": version, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
-        packages = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")  # servers and kubectl; user agents
-        stamped = [f"-X {package}.{name}={value}" for package in packages for name, value in stamps.items()]
-    return ["-trimpath", "-buildvcs=false", f"-ldflags={' '.join(['-s -w', *stamped])}"]
-
-
-def cache_key(files: dict[str, bytes], flags: list[str], target: str) -> str:
-    """Return a name for exactly this build. The version of Go is not a part of it: any version that is new enough works."""
+def built(program: GoProgram = CONTROL_PLANE) -> Path:
+    """Return the folder with the program and its links. Build it first if the cache does not have it (minutes, once)."""
+    # What the build reads.
+    files = {
+        path.name: path.read_bytes() for path in program.module.iterdir() if path.suffix in {".go", ".mod", ".sum"}
+    }
+    flags = _flags(files["go.mod"].decode() if program.kubernetes else None)
+    # The version of Go is not a part of the key: any version that is new enough works.
+    parts = [f"{sys.platform}-{platform.machine()}".encode(), "\0".join(flags).encode()]
+    parts += [part for name in sorted(files) for part in (name.encode(), files[name])]
     digest = hashlib.sha256()
-    parts = [target.encode(), "\0".join(flags).encode()]
-    for name in sorted(files):
-        parts += [name.encode(), files[name]]
     for part in parts:
         digest.update(len(part).to_bytes(8, "big"))  # so that two lists of parts never give the same bytes
         digest.update(part)
-    return digest.hexdigest()[:_KEY_LENGTH]
-
-
-def module_files(module: Path) -> dict[str, bytes]:
-    """Return the files that the Go build reads: name -> content."""
-    return {path.name: path.read_bytes() for path in module.iterdir() if path.suffix in {".go", ".mod", ".sum"}}
-
-
-def built(program: GoProgram = CONTROL_PLANE) -> Path:
-    """Return the folder with the program and its links. Build it first if the cache does not have it (minutes, once)."""
-    files = module_files(program.module)
-    flags = build_flags(kubernetes_version(files["go.mod"].decode()) if program.kubernetes else None)
-    key = cache_key(files, flags, f"{sys.platform}-{platform.machine()}")
     title = f"Building {program.title or program.name} (once; a few minutes)"
-    return cached(f"{program.name}/{key}", title, functools.partial(_build, program, flags))
+    name = f"{program.name}/{digest.hexdigest()[:_KEY_LENGTH]}"
+    return cached(name, title, functools.partial(_build, program, flags))
+
+
+def _flags(module_file: str | None) -> list[str]:
+    """Return the flags of `go build`. `module_file`: the go.mod of a program that reports its release of Kubernetes.
+
+    Without the release the server reports v0.0.0, and charts that require a Kubernetes version reject it.
+    """
+    stamped: list[str] = []
+    if module_file is not None:
+        found = re.search(r"^\s*k8s\.io/kubernetes (v(\d+)\.(\d+)\.\d+)\s*$", module_file, re.MULTILINE)
+        if found is None:
+            raise DevclusterError("go.mod does not require a release of k8s.io/kubernetes")
+        stamps = {"gitVersion": found[1], "gitMajor": found[2], "gitMinor": found[3], "gitTreeState": "clean"}
+        packages = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")  # servers and kubectl; user agents
+        stamped = [f"-X {package}.{name}={value}" for package in packages for name, value in stamps.items()]
+    return ["-trimpath", "-buildvcs=false", f"-ldflags={' '.join(['-s -w', *stamped])}"]
 
 
 def _build(program: GoProgram, flags: list[str], new: Path, progress: Spinner) -> None:
@@ -146,5 +132,5 @@ def _run_go(command: list[str | Path], program: GoProgram, progress: Spinner, to
             process.terminate()
             raise
     if process.returncode != 0:
-        raise BuildError("\n".join([f"{' '.join(map(str, command))} failed:", *lines[-_ERROR_LINES:]]))
+        raise DevclusterError("\n".join([f"{' '.join(map(str, command))} failed:", *lines[-_ERROR_LINES:]]))
     return [line for line in lines if not line.startswith("go: ")]

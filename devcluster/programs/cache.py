@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Self, TextIO
+from typing import Self
 
 from devcluster.files import cache_folder, locked
 
@@ -51,10 +51,9 @@ class Spinner:
     A thread draws, so that the spinner moves while the work prints nothing (a linker is silent for half a minute).
     """
 
-    def __init__(self, title: str, *, stream: TextIO | None = None) -> None:
+    def __init__(self, title: str) -> None:
         self._title = title
-        self._stream = stream or sys.stderr
-        self._terminal = self._stream.isatty()
+        self._terminal = sys.stderr.isatty()
         self._started = time.monotonic()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._draw, name="progress", daemon=True)
@@ -86,4 +85,4 @@ class Spinner:
             frames += 1
 
     def _print(self, text: str, *, end: str = "\n") -> None:
-        print(text, end=end, file=self._stream, flush=True)
+        print(text, end=end, file=sys.stderr, flush=True)

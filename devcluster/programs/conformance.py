@@ -1,25 +1,25 @@
-"""Conformance: kubeconform checks manifests against other releases of Kubernetes and other projects' CRDs.
+"""Conformance: checks manifests against other releases of Kubernetes; and where other projects' CRDs come from.
 
-No schema is downloaded: `schemas` makes them from the OpenAPI document in each release of the Go module k8s.io/kubernetes. Hashes pin
-all releases.
+The schemas are those of the OpenAPI document in each release of the Go module k8s.io/kubernetes. Hashes pin all releases. They are made
+stricter than an API server, to find mistakes: they reject a key that a type does not have, and `key: null`.
 """
 
 from __future__ import annotations
 
 import json
-import re
-import tempfile
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
-from devcluster import commands
+import yaml
+from jsonschema import Draft4Validator
+
 from devcluster.errors import DevclusterError
-from devcluster.programs import schemas
-from devcluster.programs.building import KUBECONFORM, built
 from devcluster.programs.go_modules import GoModule
 
-_KIND = re.compile(r"""["']?kind["']?:\s*["']?(\w+)""")  # in YAML and in JSON; also matches references to objects
+_KINDS = "x-kubernetes-group-version-kind"
+_QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
+_TEXT_OR_NUMBER = {"oneOf": [{"type": "string"}, {"type": "number"}]}
 
 
 def _openapi(version: str, checksum: str) -> GoModule:
@@ -45,23 +45,50 @@ KEDA_CRDS = GoModule(
 )
 
 
-def kubeconform(manifests: str, release: GoModule, *, more: Mapping[str, Any] | None = None) -> list[str]:
-    """Return kubeconform's messages about manifests for a release of Kubernetes, or an empty list if they conform.
+def violations(manifests: str, release: GoModule) -> list[str]:
+    """Return what does not conform to a release of Kubernetes in manifests; empty if they conform."""
+    objects = [found for found in yaml.safe_load_all(manifests) if found]
+    if not objects:
+        raise DevclusterError("there are no objects to check")
+    return [f"{one['kind']} {one['metadata']['name']}: {problem}" for one in objects for problem in _of(one, release)]
 
-    `more`: schemas of other kinds, by the names of their files.
-    """
+
+def _of(found: Mapping[str, Any], release: GoModule) -> Iterator[str]:
+    definitions, kinds = _schemas(release)
+    name = kinds.get((found["apiVersion"], found["kind"]))
+    if name is None:
+        yield f"the release has no {found['kind']} in {found['apiVersion']}"
+        return
+    validator = Draft4Validator({"$ref": f"#/definitions/{name}", "definitions": definitions})
+    for error in validator.iter_errors(found):
+        yield f"{error.json_path}: {error.message}"
+
+
+@cache
+def _schemas(release: GoModule) -> tuple[dict[str, Any], dict[tuple[str, str], str]]:
+    """Return the strict definitions of a release, and the definition's name of each apiVersion and kind."""
     (openapi,) = release.files()
-    with tempfile.TemporaryDirectory(prefix="kubeconform-") as temporary:
-        folder = Path(temporary)
-        schemas.write(openapi, folder, set(_KIND.findall(manifests)))
-        for name, schema in (more or {}).items():
-            (folder / name).write_text(json.dumps(schema))
-        options = ["-strict", "-verbose", "-output=json", f"-schema-location={folder}/{schemas.LOCATION}"]
-        done = commands.run([built(KUBECONFORM) / "kubeconform", *options, "-"], stdin=manifests, check=False)
-    try:
-        found = json.loads(done.stdout)["resources"]
-    except (json.JSONDecodeError, KeyError) as error:
-        raise DevclusterError(f"kubeconform ended with {done.returncode}: {done.stdout}{done.stderr}") from error
-    if not found:
-        raise DevclusterError("kubeconform found no objects")
-    return [f"{one['kind']} {one['name']}: {one['msg']}" for one in found if one["status"] != "statusValid"]
+    definitions: dict[str, Any] = json.loads(openapi.read_text())["definitions"]
+    kinds = {
+        (f"{kind['group']}/{kind['version']}".lstrip("/"), kind["kind"]): name
+        for name, definition in definitions.items()
+        for kind in definition.get(_KINDS, ())
+    }
+    return {name: _strict(one) for name, one in definitions.items()} | {_QUANTITY: _TEXT_OR_NUMBER}, kinds
+
+
+def _strict(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_strict(item) for item in node]
+    if not isinstance(node, Mapping):
+        return node
+    if node.get("format") == "int-or-string":
+        return _TEXT_OR_NUMBER
+    schema = {
+        # A "format" in "properties" is a field of that name, with a schema.
+        key: {name: _strict(one) for name, one in value.items()} if key == "properties" else _strict(value)
+        for key, value in node.items()
+    }
+    if "properties" in node:
+        schema.setdefault("additionalProperties", False)
+    return schema

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from devcluster import commands
-from devcluster.errors import MissingToolError
+from devcluster.errors import DevclusterError
 from devcluster.programs.cache import Spinner, cached
 
 _APT_SECONDS = 600.0  # a second; a loaded machine with a slow mirror may need many times that
@@ -21,12 +21,12 @@ _APT_SECONDS = 600.0  # a second; a loaded machine with a slow mirror may need m
 def unpacked(package: str, *, instead: str) -> Path:
     """Return the folder with the unpacked package and its missing dependencies.
 
-    `instead` advises the user in the MissingToolError if apt-get is missing or cannot download the package.
+    `instead` advises the user in the DevclusterError if apt-get is missing or cannot download the package.
     """
 
     def download(new: Path, _progress: Spinner) -> None:
         if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
-            raise MissingToolError(f"apt-get, to download {package}, is missing. {instead}")
+            raise DevclusterError(f"apt-get, to download {package}, is missing. {instead}")
         archives = new.parent / "archives"
         (archives / "partial").mkdir(parents=True)
         install = ["--download-only", "--no-install-recommends", "--yes", "install", package]
@@ -34,7 +34,7 @@ def unpacked(package: str, *, instead: str) -> Path:
         if failure:  # the lists of packages may be old, or absent as in an image
             failure = _apt_get(archives, ["update"]) or _apt_get(archives, install)
         if failure:
-            raise MissingToolError(f"apt-get could not download {package}. {instead}\n{failure}")
+            raise DevclusterError(f"apt-get could not download {package}. {instead}\n{failure}")
         for archive in sorted(archives.glob("*.deb")):
             commands.run(["dpkg-deb", "--extract", archive, new])
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from devcluster import commands
-from devcluster.errors import BuildError
+from devcluster.errors import DevclusterError
 from devcluster.programs import toolchain
 from devcluster.programs.building import ENVIRONMENT
 from devcluster.programs.cache import Spinner
@@ -39,9 +39,9 @@ class GoModule:
             )
         found = json.loads(done.stdout or "{}")
         if "Dir" not in found:
-            raise BuildError(f"{name} could not be downloaded: {found.get('Error', done.stderr.strip())}")
+            raise DevclusterError(f"{name} could not be downloaded: {found.get('Error', done.stderr.strip())}")
         if found["Sum"] != self.checksum:
-            raise BuildError(f"{name} is not the pinned release: {found['Sum']}, not {self.checksum}")
+            raise DevclusterError(f"{name} is not the pinned release: {found['Sum']}, not {self.checksum}")
         return Path(found["Dir"])
 
     def files(self) -> list[Path]:

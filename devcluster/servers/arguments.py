@@ -117,45 +117,6 @@ def manager_options(folder: Path | str) -> dict[str, object]:
     }
 
 
-def redis_configuration(
-    *,
-    port: int,
-    folder: Path,
-    password: str | None,
-    persistent: bool,
-    extra: Mapping[str, str],
-) -> str:
-    """Return the content of redis.conf: a file, since it has the password, and every user can read a command line."""
-    options = {
-        "bind": "127.0.0.1",
-        "port": str(port),
-        "dir": _quoted(str(folder)),
-        "daemonize": "no",
-        "save": '""',
-        "appendonly": "yes" if persistent else "no",
-        # A kill -9 loses nothing that was acknowledged: fsync only protects from a power failure.
-        "appendfsync": "no",
-        # A full Redis rejects writes: it must not evict keys that the protocol relies on.
-        "maxmemory-policy": "noeviction",
-    }
-    if password is not None:
-        options["requirepass"] = _quoted(password)
-    options |= extra
-    return "".join(f"{name} {value}\n" for name, value in options.items())
-
-
-def redis_tls(*, port: int, folder: Path) -> dict[str, str]:
-    """Return the lines of redis.conf for TLS with the certificate in `folder`. Clients authenticate by a password alone."""
-    files = {"tls-cert-file": "redis.crt", "tls-key-file": "redis.key", "tls-ca-cert-file": "ca.crt"}
-    options = {name: _quoted(str(folder / file)) for name, file in files.items()}
-    return {"tls-port": str(port), "tls-auth-clients": "no", **options}
-
-
 def flags(options: Mapping[str, object]) -> list[str]:
     """Return options for a command line: --name=value."""
     return [f"--{name}={value}" for name, value in options.items()]
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'

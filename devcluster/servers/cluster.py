@@ -17,8 +17,7 @@ from devcluster.servers import arguments
 from devcluster.servers.api import ApiClient
 from devcluster.servers.arguments import Ports
 from devcluster.servers.certificates import Authority, Pair, signing_key
-from devcluster.servers.control_plane import ControlPlane
-from devcluster.servers.kubeconfigs import certificate_user, token_user
+from devcluster.servers.control_plane import ControlPlane, certificate_user
 from devcluster.servers.ports import free_ports
 from devcluster.waiting import wait_until
 
@@ -64,7 +63,7 @@ class Cluster(ControlPlane):
         """Return a kubeconfig with a token of a service account."""
         token = self.service_account_token(namespace, name)
         path = self.folder / f"{namespace}.{name}.kubeconfig"
-        return self._write_kubeconfig(path, token_user(token), namespace=namespace)
+        return self._write_kubeconfig(path, {"token": token}, namespace=namespace)
 
     def pause_apiserver(self) -> None:
         """Pause the API server until `heal`: connections stay open, and requests get no answer."""
@@ -120,7 +119,7 @@ class Cluster(ControlPlane):
         write_private(self.folder / "tokens.csv", f'{token},{_ADMIN},{_ADMIN},"system:masters"\n'.encode())
         self.api = ApiClient(self._ports.apiserver, self.ca, token)
         self.at_end(self.api.close)
-        self.kubeconfig = self._write_kubeconfig(self.folder / "admin.kubeconfig", token_user(token))
+        self.kubeconfig = self._write_kubeconfig(self.folder / "admin.kubeconfig", {"token": token})
         # RBAC knows this user, and grants what it needs to act as each controller's own account.
         manager = authority.issue("kube-controller-manager", user="system:kube-controller-manager")
         self._write_kubeconfig(self.folder / "kube-controller-manager.kubeconfig", certificate_user(manager))

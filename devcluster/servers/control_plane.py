@@ -1,15 +1,19 @@
-"""Control plane: what a cluster without nodes and a real node have in common, kubectl above all."""
+"""Control plane: what a cluster without nodes and a real node have in common, kubectl and kubeconfigs above all."""
 
 from __future__ import annotations
 
+import base64
+import json
 import subprocess
 from pathlib import Path
 
 from devcluster import commands
-from devcluster.servers.kubeconfigs import kubeconfig, write_kubeconfig
+from devcluster.files import write_private
+from devcluster.servers.certificates import Pair
 from devcluster.servers.running import Running
 
 _KUBECTL_SECONDS = 300.0
+_NAME = "devcluster"  # of cluster, user and context in a kubeconfig
 
 
 class ControlPlane(Running):
@@ -47,5 +51,30 @@ class ControlPlane(Running):
         )
 
     def _write_kubeconfig(self, path: Path, user: dict[str, str], *, namespace: str = "default") -> Path:
-        content = kubeconfig(url=self.url, ca=self.ca.read_bytes(), user=user, namespace=namespace)
-        return write_kubeconfig(path, content)
+        return write_kubeconfig(path, url=self.url, ca=self.ca.read_bytes(), user=user, namespace=namespace)
+
+
+def certificate_user(pair: Pair) -> dict[str, str]:
+    """Return a user with a client certificate."""
+    return {
+        "client-certificate-data": _encoded(pair.certificate.read_bytes()),
+        "client-key-data": _encoded(pair.key.read_bytes()),
+    }
+
+
+def write_kubeconfig(path: Path, *, url: str, ca: bytes, user: dict[str, str], namespace: str = "default") -> Path:
+    """Write a kubeconfig with one cluster, one user and one context, which only this user of the machine can read."""
+    content = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": _NAME, "cluster": {"server": url, "certificate-authority-data": _encoded(ca)}}],
+        "users": [{"name": _NAME, "user": user}],
+        "contexts": [{"name": _NAME, "context": {"cluster": _NAME, "user": _NAME, "namespace": namespace}}],
+        "current-context": _NAME,
+    }
+    write_private(path, json.dumps(content, indent=2).encode())  # every YAML reader reads JSON
+    return path
+
+
+def _encoded(data: bytes) -> str:
+    return base64.b64encode(data).decode()

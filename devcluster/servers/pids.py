@@ -11,19 +11,9 @@ _START_TIME = 19
 
 def start_mark(pid: int) -> str | None:
     """Return when a process started, in the kernel's unit, or None if no such process runs."""
-    fields = _stat(pid)
-    return None if fields is None or fields[_STATE] == "Z" else fields[_START_TIME]
-
-
-def is_paused(pid: int) -> bool:
-    """Return whether SIGSTOP has paused a process."""
-    fields = _stat(pid)
-    return fields is not None and fields[_STATE] == "T"
-
-
-def _stat(pid: int) -> list[str] | None:
     try:
         # The command's name is in parentheses, and may itself contain parentheses.
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
+    return None if fields[_STATE] == "Z" else fields[_START_TIME]

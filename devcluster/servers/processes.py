@@ -13,9 +13,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import psutil
+
 from devcluster.errors import DevclusterError, ServerEndedError
 from devcluster.servers import guard
-from devcluster.servers.pids import is_paused
 from devcluster.servers.runs import RunFolder
 from devcluster.waiting import wait_until
 
@@ -120,4 +121,4 @@ class Process:
 
     def _is_paused(self) -> bool:
         self.check()
-        return is_paused(self.pid)
+        return psutil.Process(self.pid).status() == psutil.STATUS_STOPPED

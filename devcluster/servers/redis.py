@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +13,6 @@ import redis
 
 from devcluster.files import write_private
 from devcluster.programs import toolchain
-from devcluster.servers.arguments import redis_configuration, redis_tls
 from devcluster.servers.certificates import Authority
 from devcluster.servers.server import LOOPBACK, Server
 
@@ -74,9 +74,6 @@ class Redis(Server):
             self._serve()
         else:
             super().start()
-        if not self._persistent:
-            # Redis has read what `restart` saved. If the file stayed, its data would return after a later kill.
-            (self._data / "dump.rdb").unlink(missing_ok=True)
 
     def flushall(self) -> None:
         """Remove every key of every database."""
@@ -95,17 +92,12 @@ class Redis(Server):
         """Send SIGKILL. `start` brings it back on the same port, with its data only if it is persistent."""
         self.process.kill()
 
-    def restart(self, *, keep_data: bool) -> None:
-        """End it in order, and start it again on the same port."""
-        process = self.process
-        if process.alive:
-            process.resume()
-            if keep_data and not self._persistent:
-                with self._client() as client:
-                    client.shutdown(save=True)
-            process.stop()
-        if not keep_data:
-            shutil.rmtree(self._data, ignore_errors=True)
+    def restart(self) -> None:
+        """End it in order, and start it again on the same port without its data."""
+        if self.process.alive:
+            self.process.resume()
+            self.process.stop()
+        shutil.rmtree(self._data, ignore_errors=True)
         self.start()
 
     def snapshot(self, name: str) -> Path:
@@ -157,29 +149,39 @@ class Redis(Server):
         )
 
     def _command(self) -> Sequence[str | Path]:
-        folder = self.folder
         self._data.mkdir(exist_ok=True)
-        file = folder / "redis.conf"
-        extra = dict(self._configuration)
-        if self._tls:
-            self.ca = folder / "ca.crt"
-            if not self.ca.exists():
-                Authority(folder).issue("redis", user="redis", hosts=(LOOPBACK, "localhost"))
-            extra |= redis_tls(port=self.port, folder=folder)
+        options = {
+            "bind": LOOPBACK,
+            "port": str(0 if self._tls else self.port),
+            "dir": json.dumps(str(self._data)),
+            "save": '""',
+            "appendonly": "yes" if self._persistent else "no",
+            # A kill -9 loses nothing that was acknowledged: fsync only protects from a power failure.
+            "appendfsync": "no",
+            # A full Redis rejects writes: it must not evict keys that the protocol relies on.
+            "maxmemory-policy": "noeviction",
+        }
         if self._users:
             # The default user keeps its password: the file has to name every user.
             default = f"user default on {f'>{self.password}' if self.password else 'nopass'} ~* &* +@all"
-            write_private(folder / "users.acl", "".join(f"{line}\n" for line in (default, *self._users)).encode())
-            extra["aclfile"] = str(folder / "users.acl")
-        content = redis_configuration(
-            port=0 if self._tls else self.port,
-            folder=self._data,
-            password=None if self._users else self.password,
-            persistent=self._persistent,
-            extra=extra,
-        )
-        write_private(file, content.encode())
+            write_private(self.folder / "users.acl", "\n".join((default, *self._users, "")).encode())
+            options["aclfile"] = str(self.folder / "users.acl")
+        elif self.password is not None:
+            options["requirepass"] = json.dumps(self.password)
+        options |= self._configuration | (self._tls_options() if self._tls else {})
+        # A file, since it has the password, and every user can read a command line.
+        file = self.folder / "redis.conf"
+        write_private(file, "".join(f"{name} {value}\n" for name, value in options.items()).encode())
         return [toolchain.redis_server_with_tls() if self._tls else toolchain.redis_server(), file]
+
+    def _tls_options(self) -> dict[str, str]:
+        """Return the options of TLS with a certificate in the folder. Clients authenticate by a password alone."""
+        self.ca = self.folder / "ca.crt"
+        if not self.ca.exists():
+            Authority(self.folder).issue("redis", user="redis", hosts=(LOOPBACK, "localhost"))
+        files = {"tls-cert-file": "redis.crt", "tls-key-file": "redis.key", "tls-ca-cert-file": "ca.crt"}
+        options = {name: json.dumps(str(self.folder / file)) for name, file in files.items()}
+        return {"tls-port": str(self.port), "tls-auth-clients": "no", **options}
 
     def _answers(self) -> bool:
         with self._client() as client:

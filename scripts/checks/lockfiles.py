@@ -1,6 +1,4 @@
-"""Lock-file check: pins are exact, with hashes and without addresses; images have a subset of the tested packages; each dependency in
-pyproject.toml has a comment on its purpose.
-"""
+"""Lock-file check: pins are exact, with hashes and without addresses; images have a subset of the tested packages."""
 
 from __future__ import annotations
 
@@ -31,8 +29,13 @@ def pins(lock: Path) -> list[str]:
     return [line for line in lock.read_text().replace("\\\n", " ").splitlines() if line.strip()]
 
 
+def names(lock: Path) -> set[str]:
+    """Return the names of the pinned packages."""
+    return {line.partition("==")[0] for line in pins(lock)}
+
+
 def problems(checkout: Path) -> list[str]:
-    """Return violations in requirements/ and pyproject.toml."""
+    """Return violations in requirements/."""
     locks = {path.name: path for path in sorted((checkout / "requirements").glob("*.txt"))}
     found = [problem for path in locks.values() for problem in _of_lock(path)]
     tested = {_exact(line) for line in pins(locks["dev.txt"])}
@@ -40,15 +43,11 @@ def problems(checkout: Path) -> list[str]:
         if name == _SITE:
             continue
         found += [f"{name}: {pin} is not pinned in dev.txt" for pin in sorted({*map(_exact, pins(path))} - tested)]
-        names = {line.split("==")[0] for line in pins(path)}
-        found += [f"{name}: this image must not contain {bad}" for bad in sorted(names & _FORBIDDEN.get(name, set()))]
+        bad = names(path) & _FORBIDDEN.get(name, set())
+        found += [f"{name}: this image must not contain {package}" for package in sorted(bad)]
     missing = {*pins(locks["worker-base.txt"])} - {*pins(locks["worker.txt"])}
     found += [f"worker.txt lacks {_exact(line)} of worker-base.txt" for line in sorted(missing)]
-    return found + [
-        f"{name}: write a comment on the purpose of {line.strip()}"
-        for name in ("pyproject.toml", "plugin/pyproject.toml", "gallery/pyproject.toml")
-        for line in _unexplained((checkout / name).read_text())
-    ]
+    return found
 
 
 def _exact(line: str) -> str:
@@ -62,16 +61,3 @@ def _of_lock(lock: Path) -> Iterator[str]:
     for line in lock.read_text().splitlines():
         if "://" in line or line.startswith("-"):
             yield f"{lock.name}: an address or an option of pip: {line[:60]}"
-
-
-def _unexplained(pyproject: str) -> list[str]:
-    """Return the dependencies without a comment beside or above them."""
-    lines = pyproject.split("\n[project.scripts]", maxsplit=1)[0].splitlines()
-    return [
-        line
-        for above, line in zip(["", *lines], lines, strict=False)
-        if re.match(r'    "[a-z][^"]*",', line)
-        and "reconstruction-operator[" not in line
-        and "#" not in line
-        and not above.strip().startswith("#")
-    ]

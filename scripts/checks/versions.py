@@ -16,6 +16,7 @@ from scripts.paths import CHART
 _NUMBER: Final = r"(\d+\.\d+\.\d+)"
 # File -> pattern of the program's version in it.
 _PLACES: Final = {
+    f"{CHART}/Chart.yaml": rf"reconstruction-\w+:{_NUMBER}",
     "Dockerfile": rf"(?:^ARG VERSION=|reconstruction-\w+:){_NUMBER}",
     "compose.yaml": rf"reconstruction-worker:{_NUMBER}",
     "devcluster/node/images.py": rf'^VERSION = "{_NUMBER}"',

@@ -8,32 +8,20 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from benchmarks.figures import document
-from scripts.generate import chart, crd, dashboard, docs, integrations, manifests, package, renders
+from benchmarks import document
+from scripts.generate import chart, crd, docs, integrations, manifests, renders
 from scripts.paths import CHECKOUT
 
 SUBJECTS: Final[Mapping[str, Callable[[], Mapping[str, str]]]] = {
     "chart": chart.files,
     "crd": crd.files,
-    "dashboard": dashboard.files,
     "docs": docs.files,
     "integrations": integrations.files,
     "manifests": manifests.files,
-    "package": package.files,
     "performance": document.files,
     "renders": renders.files,
 }
 """Subject -> function that returns path in the checkout -> content."""
-
-
-def outdated(subject: str, checkout: Path = CHECKOUT) -> dict[str, str]:
-    """Return the generated files of a subject whose content differs from the checkout's: path -> new content."""
-    made = SUBJECTS[subject]()
-    return {
-        name: content
-        for name, content in made.items()
-        if not (checkout / name).is_file() or (checkout / name).read_text() != content
-    }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if unknown := set(given.what) - SUBJECTS.keys():
         parser.error(f"cannot generate {', '.join(sorted(unknown))}; known: {', '.join(SUBJECTS)}")
-    found = {name: text for subject in given.what or SUBJECTS for name, text in outdated(subject).items()}
+    made = {name: text for subject in given.what or SUBJECTS for name, text in SUBJECTS[subject]().items()}
+    found = {name: text for name, text in made.items() if not _is_current(CHECKOUT / name, text)}
     for name, content in found.items():
         if given.check:
             print(f"generate: {name} is out of date: run `make generate`", file=sys.stderr)
@@ -53,6 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             (CHECKOUT / name).write_text(content)
             print(f"generate: wrote {name}")
     return 1 if given.check and found else 0
+
+
+def _is_current(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_text() == text
 
 
 if __name__ == "__main__":

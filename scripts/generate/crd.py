@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from reconstruction_operator.api import crd, creation_policy, parameters_policy
 
 from scripts.paths import CHART
-
-FOLDER: Final = "manifests/crd"
 
 
 def files() -> dict[str, str]:
@@ -18,4 +14,8 @@ def files() -> dict[str, str]:
         "parameters-policy.yaml": parameters_policy.render(),
         "creation-policy.yaml": creation_policy.render(),
     }
-    return {f"{folder}/{name}": text for folder in (FOLDER, f"{CHART}/files/crd") for name, text in contents.items()}
+    return {
+        f"{folder}/{name}": text
+        for folder in ("manifests/crd", f"{CHART}/files/crd")
+        for name, text in contents.items()
+    }

@@ -23,18 +23,8 @@ _LOCKS: Final = {
     "reconstruction-gallery": ("gallery.txt",),
 }
 """Python package -> the lock files of its images."""
-# The Python of the images, for markers in the lock files.
-_ENVIRONMENT: Final = {
-    "python_version": "3.13",
-    "python_full_version": "3.13.0",
-    "sys_platform": "linux",
-    "platform_system": "Linux",
-    "platform_machine": "x86_64",
-    "implementation_name": "cpython",
-    "platform_python_implementation": "CPython",
-    "os_name": "posix",
-    "extra": "",
-}
+# The Python of the images, for markers in the lock files; the rest is as on this machine.
+_ENVIRONMENT: Final = {"python_version": "3.13", "python_full_version": "3.13.0"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,7 +65,8 @@ def _release(folder: Path, architectures: Sequence[str]) -> None:
         made[-1].write_text(wheel_sbom(name, locks, version, epoch))
     _print(made)
     for architecture in architectures:
-        _print(images.build(folder, [architecture], version=version, revision=revision, epoch=epoch))
+        for target in images.TARGETS[architecture]:
+            _print(images.archive(folder, target, architecture, version=version, revision=revision, epoch=epoch))
     write_checksums(folder)
     _print([folder / _CHECKSUMS])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,16 +14,6 @@ TARGETS: Final = {"amd64": ("operator", "worker-base", "worker", "gallery"), "ar
 """Architecture -> the targets of the Dockerfile that can be built for it."""
 
 _ARCHIVE_SECONDS: Final = 1800.0  # the largest takes half a minute on an idle machine
-
-
-def build(folder: Path, architectures: Sequence[str], *, version: str, revision: str, epoch: int) -> list[Path]:
-    """Build the images and write archives and SBOMs to `folder`."""
-    return [
-        path
-        for architecture in architectures
-        for target in TARGETS[architecture]
-        for path in archive(folder, target, architecture, version=version, revision=revision, epoch=epoch)
-    ]
 
 
 def archive(folder: Path, target: str, architecture: str, *, version: str, revision: str, epoch: int) -> list[Path]:

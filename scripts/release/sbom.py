@@ -20,7 +20,7 @@ from packaging.markers import Marker
 from packaging.utils import canonicalize_name
 
 from scripts.checks import lockfiles
-from scripts.checks.installed import licence_of
+from scripts.checks.licences import licence_of
 
 _PROJECT: Final = "reconstruction-operator"
 _PIN: Final = re.compile(

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from devcluster.errors import MissingToolError
+from devcluster.errors import DevclusterError
 from devcluster.servers.running import Running
 from devcluster.waiting import wait_until
 
@@ -76,7 +76,7 @@ class K9s(Running):
 
     def _start(self) -> None:
         if shutil.which("tmux") is None:
-            raise MissingToolError("tmux is missing; on Debian or Ubuntu: apt-get install tmux")
+            raise DevclusterError("tmux is missing; on Debian or Ubuntu: apt-get install tmux")
         settings = self.folder / "config" / "k9s"
         settings.mkdir(parents=True)
         for name in ("plugins.yaml", "views.yaml"):

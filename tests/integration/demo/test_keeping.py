@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from demo import keeping
-from demo.places import Places
+from demo.places import DemoError, Places
 from devcluster.servers.pids import start_mark
 from tests.support.paths import CHECKOUT
 
@@ -77,7 +77,7 @@ def test_a_launcher_interrupted_during_its_fork_ends_the_demo(places: Places) ->
 def test_there_is_one_demo_at_a_time(places: Places) -> None:
     with (
         keeping.only_one(places),
-        pytest.raises(keeping.AlreadyRunningError, match="make demo-stop"),
+        pytest.raises(DemoError, match="make demo-stop"),
         keeping.only_one(places),
     ):
         pass

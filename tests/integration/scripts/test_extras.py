@@ -8,7 +8,7 @@ from importlib.metadata import packages_distributions
 import pytest
 from packaging.utils import canonicalize_name
 
-from scripts.checks.installed import pins
+from scripts.checks import lockfiles
 from tests.support.paths import CHECKOUT
 
 PACKAGE = "reconstruction_operator"
@@ -80,7 +80,7 @@ def imported(blocked: list[str], *roots: str) -> subprocess.CompletedProcess[str
     ],
 )
 def test_every_module_imports_with_the_packages_of_its_image(lock: str, missing: set[str], roots: list[str]) -> None:
-    blocked = modules_beyond({*pins(CHECKOUT / "requirements" / lock)})
+    blocked = modules_beyond(lockfiles.names(CHECKOUT / "requirements" / lock))
     assert missing <= set(blocked)
     done = imported(blocked, *roots)
     assert (done.returncode, done.stderr) == (0, "")

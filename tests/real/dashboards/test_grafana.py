@@ -3,6 +3,7 @@
 The run has an operator, a worker, jobs that succeed, fail and are cancelled, and an isolated model.
 """
 
+import json
 import math
 import re
 import time
@@ -18,11 +19,10 @@ from devcluster.harness.dashboards.prometheus import Prometheus, Target
 from devcluster.harness.jobs import Jobs
 from devcluster.harness.system import REPOSITORY
 from devcluster.servers.ports import free_ports
-from scripts.generate.dashboard import dashboard
 from tests.support.paths import CHART
 from tests.support.systems import running_system
 
-DASHBOARD = dashboard()
+DASHBOARD = json.loads((CHART / "files/dashboards/reconstruction.json").read_text())
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 EXPRESSIONS = [
     pytest.param(target["expr"], id=f"{panel['title']} {target['refId']}")

@@ -16,8 +16,7 @@ import pytest
 
 import devcluster
 from devcluster import wait_until
-from devcluster.servers.kubeconfigs import kubeconfig as content
-from devcluster.servers.kubeconfigs import token_user, write_kubeconfig
+from devcluster.servers.control_plane import write_kubeconfig
 from devcluster.servers.ports import free_ports
 from tests.support.paths import CHECKOUT
 
@@ -152,7 +151,7 @@ def test_an_interrupted_demo_leaves_nothing_running(
 
 def test_an_unreachable_cluster_is_rejected_with_advice(demo: Callable[..., Demo], tmp_path: Path) -> None:
     kubeconfig = tmp_path / "kubeconfig"
-    write_kubeconfig(kubeconfig, content(url=f"https://127.0.0.1:{free_ports(1)[0]}", ca=b"", user=token_user("any")))
+    write_kubeconfig(kubeconfig, url=f"https://127.0.0.1:{free_ports(1)[0]}", ca=b"", user={"token": "any"})
 
     run = demo("--kubeconfig", kubeconfig)
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from devcluster.errors import BuildError
+from devcluster.errors import DevclusterError
 from devcluster.programs.go_modules import GoModule
 
 # The smallest one that other tests download too.
@@ -16,10 +16,10 @@ def test_pinned_module_is_unpacked() -> None:
 
 
 def test_module_with_another_hash_is_rejected() -> None:
-    with pytest.raises(BuildError, match="is not the pinned release: h1:G8fk"):
+    with pytest.raises(DevclusterError, match="is not the pinned release: h1:G8fk"):
         replace(MODULE, checksum="h1:other").folder()
 
 
 def test_error_names_a_missing_release() -> None:
-    with pytest.raises(BuildError, match=r"v1\.6\.0-none could not be downloaded"):
+    with pytest.raises(DevclusterError, match=r"v1\.6\.0-none could not be downloaded"):
         replace(MODULE, version="v1.6.0-none").folder()

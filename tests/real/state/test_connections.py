@@ -195,5 +195,5 @@ def test_a_redis_that_was_restarted_is_used_again_without_an_error(
 ) -> None:
     with connected(monkeypatch, state=redis_server.url(1), broker=redis_url):
         job_manager.request_cancellation("test123")
-        redis_server.restart(keep_data=False)
+        redis_server.restart()
         assert job_manager.cancel_pending("test123") is False

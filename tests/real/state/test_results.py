@@ -113,7 +113,7 @@ async def test_with_a_prefix_only_our_own_results_are_read_and_heard(
 
 async def test_after_a_restart_of_redis_there_is_a_resync(client: redis.asyncio.Redis, redis_server: Redis) -> None:
     async with subscribed(client) as following:
-        await asyncio.to_thread(redis_server.restart, keep_data=False)
+        await asyncio.to_thread(redis_server.restart)
         assert await following() == results.Resync()
         await client.publish("celery-task-meta-job-1", "x")
         assert await following() == results.Heard("job-1")

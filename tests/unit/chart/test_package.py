@@ -174,17 +174,12 @@ def test_the_icon_is_the_projects_and_needs_no_server(metadata: dict[str, Any]) 
     assert ET.fromstring(base64.b64decode(text)).tag.endswith("svg")  # noqa: S314  # our own file
 
 
-def test_artifact_hub_shows_the_crd_and_every_example(metadata: dict[str, Any], render: Render) -> None:
+def test_artifact_hub_shows_the_crd(metadata: dict[str, Any], render: Render) -> None:
     (one,) = annotation(metadata, "crds")
-    shown = annotation(metadata, "crdsExamples")
 
     made = render()["CustomResourceDefinition", one["name"]]["spec"]
     assert (one["kind"], [one["version"]]) == (made["names"]["kind"], [each["name"] for each in made["versions"]])
     assert one.keys() == {"kind", "version", "name", "displayName", "description"}
-    assert [example["metadata"]["name"] for example in shown] == sorted(
-        path.stem for path in (CHECKOUT / "manifests/examples").iterdir()
-    )
-    assert {example["kind"] for example in shown} == {one["kind"]}
 
 
 def test_artifact_hub_scans_the_images_that_the_chart_uses(metadata: dict[str, Any], render: Render) -> None:
@@ -196,4 +191,3 @@ def test_artifact_hub_scans_the_images_that_the_chart_uses(metadata: dict[str, A
 def test_maintainers_and_urls_are_not_invented(metadata: dict[str, Any]) -> None:
     assert metadata["maintainers"] == [{"name": "the Reconstruction operator authors"}]
     assert metadata.keys().isdisjoint({"home", "sources"})
-    assert "artifacthub.io/links" not in metadata["annotations"]

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from demo import photos
-from demo.places import Places
+from demo.places import DemoError, Places
 
 
 def folder_of(parent: Path, name: str, files: int = 3) -> Path:
@@ -40,5 +40,5 @@ def test_the_manifest_of_a_folder_names_its_photos(tmp_path: Path) -> None:
 def test_an_unsuitable_folder_is_rejected_at_once(tmp_path: Path, files: int | None) -> None:
     folder = tmp_path / "vase" if files is None else folder_of(tmp_path, "vase", files)
 
-    with pytest.raises(photos.UnsuitablePhotosError, match=str(folder)):
+    with pytest.raises(DemoError, match=str(folder)):
         photos.own(folder, Places(tmp_path))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from devcluster.errors import DevclusterError, MissingToolError
+from devcluster.errors import DevclusterError
 from devcluster.node import images
 from scripts.release import __main__ as release
 from scripts.release import sbom
@@ -163,7 +163,7 @@ def test_an_image_that_the_kernel_cannot_run_is_refused_with_advice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(images, "_EMULATORS", tmp_path)
-    with pytest.raises(MissingToolError, match="apt-get install qemu-user-static binfmt-support"):
+    with pytest.raises(DevclusterError, match="apt-get install qemu-user-static binfmt-support"):
         images._check_emulation("arm64")
 
     (tmp_path / "qemu-aarch64").touch()
