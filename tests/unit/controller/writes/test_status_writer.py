@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase, Progress, Status
 from reconstruction_operator.controller.kube.cache import Cache
@@ -295,3 +296,18 @@ async def test_a_job_is_planned_again_if_its_write_was_withdrawn_too_late(fixtur
         fixture.server.answering.set()
 
     assert [key.name for key in fixture.cache.take(10)] == ["a"]
+
+
+async def test_an_end_that_the_watch_shows_before_its_answer_is_written_once(fixture: Fixture) -> None:
+    """The cache keeps few fields of a finished job: a second write from there would remove the others from the object."""
+    failed = Status(observed_generation=1, phase=Phase.FAILED, attempt=3, failures=3, progress=Progress(percent=60))
+    job = fixture.job("a", phase="Running", attempt=3)
+    fixture.server.answering.clear()
+    async with fixture.running():
+        fixture.writer.offer(job, failed, ())
+        await fixture.server.asked.wait()
+        shown = fixture.job("a", version=101, **codec.encode(failed))
+        fixture.writer.offer(shown, shown.status, ())
+        fixture.server.answering.set()
+
+    assert [status.get("failures") for _, status in fixture.server.patches] == [3]
