@@ -182,7 +182,9 @@ class Promises(Installation):
         excused = job in self.troubled or job in self.vanished
         assert excused or thing.status.failures == 0, f"a failure of {job} was counted: {thing.status.failure}"
         is_cancelled = thing.status.phase is Phase.CANCELLED
-        assert not is_cancelled or thing.spec.cancel_confirmed or job in self.asked, f"{job} was cancelled without a confirmation"
+        assert not is_cancelled or thing.spec.cancel_confirmed or job in self.asked, (
+            f"{job} was cancelled without a confirmation"
+        )
 
     # --- Once no more faults happen
 

@@ -5,17 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from reconstruction_operator.api.identity import JobKey, TaskId
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.state import operator_calls
 from reconstruction_operator.state.errors import UnexpectedReplyError
 from reconstruction_operator.state.operator_calls import FORGET_MAX_ATTEMPTS, Leader
 
 LEADER: Leader = {"fence": 3, "install_id": "here"}
-JOB = JobKey("team", "banana", "job")
-TASK = TaskId("job", 2)
-DONE = (TASK, Outcome.FAILED, "WORKER_LOST", "It was silent.")
 
 
 @pytest.mark.parametrize("reply", [None, [], "ok", ["maybe"], ["deposed"]], ids=repr)
