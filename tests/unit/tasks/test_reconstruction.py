@@ -63,13 +63,6 @@ def test_apply_runs_the_job(states: mock.Mock) -> None:
     assert pairs(states) == SIX_PAIRS
 
 
-def test_an_unconfirmed_cancel_request_is_cleared_at_the_jobs_end() -> None:
-    job_manager.request_cancellation("test123")
-    assert process_reconstruction("test123", "placeholder")["status"] == "completed"
-    assert not job_manager.cancel_pending("test123")
-    assert not job_manager.is_job_cancelled("test123")
-
-
 def test_a_cancelled_job_and_its_late_duplicate_return_status_and_job_id(client: redis.Redis) -> None:
     confirm("test123")
     for _ in range(2):
@@ -100,22 +93,6 @@ def test_a_cancel_deletes_input_and_earlier_output(jobs_dir: Path) -> None:
     (file_handler.input_dir("test123") / "a.jpg").write_bytes(b"photo")
     confirm("test123")
     process_reconstruction("test123", "placeholder")
-    assert list(jobs_dir.iterdir()) == []
-
-
-def test_a_cancel_after_the_last_check_overrides_success(jobs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only the script that records the end can find it."""
-    configure(monkeypatch, BEAT_SECONDS=60.0)
-    asked: list[str] = []
-
-    def is_job_cancelled(job_id: str) -> bool:
-        asked.append(job_id)
-        if len(asked) == len(SIX_PAIRS):
-            confirm(job_id)
-        return False
-
-    monkeypatch.setattr(job_manager, "is_job_cancelled", is_job_cancelled)
-    assert process_reconstruction("test123", "placeholder") == {"status": "cancelled", "job_id": "test123"}
     assert list(jobs_dir.iterdir()) == []
 
 
