@@ -113,26 +113,6 @@ def test_a_simulated_result_is_marked_in_its_files(jobs_dir: Path) -> None:
     assert "SIMULATED" in (output / "SIMULATED.txt").read_text()
 
 
-def test_a_model_that_is_not_installed_fails_where_simulation_is_off(
-    jobs_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    configure(monkeypatch, RECONSTRUCTION_SIMULATE="never")
-    with pytest.raises(ReconstructionFailedError, match="BACKEND_UNAVAILABLE: model reconviagen cannot run"):
-        process_reconstruction("test123", "reconviagen")
-    assert list(jobs_dir.iterdir()) == []
-
-
-def test_an_unknown_model_is_never_simulated() -> None:
-    message = r"BACKEND_UNAVAILABLE: .*'reconvia'.* placeholder, reconviagen"
-    with pytest.raises(ReconstructionFailedError, match=message):
-        process_reconstruction("test123", "reconvia")
-
-
-def test_the_placeholder_runs_where_simulation_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    configure(monkeypatch, RECONSTRUCTION_SIMULATE="never")
-    assert process_reconstruction("test123", "placeholder")["simulated"] is True
-
-
 @pytest.mark.parametrize("job_id", ["", "../etc", "a/b", "a" * 200, None])
 def test_an_unsafe_job_id_is_refused(job_id: str, client: redis.Redis) -> None:
     with pytest.raises(ValueError, match="job id"):
@@ -151,12 +131,6 @@ def test_a_second_bare_task_replaces_the_jobs_output(jobs_dir: Path) -> None:
     assert process_reconstruction("test123", "placeholder")["status"] == "completed"
     assert (jobs_dir / "test123" / "output" / "model.glb").read_bytes()[:4] == b"glTF"
     assert [path.name for path in (jobs_dir / "test123").iterdir()] == ["output"]
-
-
-def test_a_duplicate_message_is_ignored() -> None:
-    first = process_reconstruction.apply(args=("test123", "placeholder"), task_id="same")
-    second = process_reconstruction.apply(args=("test123", "placeholder"), task_id="same")
-    assert (first.state, second.state) == ("SUCCESS", "IGNORED")
 
 
 def test_a_job_folder_that_cannot_be_created_is_a_worker_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

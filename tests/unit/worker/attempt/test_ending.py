@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,16 +9,13 @@ from pathlib import Path
 import fakeredis
 import pytest
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
-from reconstruction_operator.contract.records import End, Owner
+from reconstruction_operator.contract.records import End
 from reconstruction_operator.contract.steps import STEPS
-from reconstruction_operator.jobfiles import notes
-from reconstruction_operator.jobfiles.layout import JobFolder
 from reconstruction_operator.services import job_manager
 from reconstruction_operator.state.replies import ClaimVerdict
 from reconstruction_operator.worker.attempt import ending
 from reconstruction_operator.worker.attempt.ownership import Ownership
 from reconstruction_operator.worker.attempt.steps import Reached
-from reconstruction_operator.worker.deleting import process
 from reconstruction_operator.worker.heartbeat.heartbeat import Heartbeat
 from reconstruction_operator.worker.heartbeat.interruption import Interruption, InterruptionKind
 from reconstruction_operator.worker.heartbeat.listener import Listener
@@ -68,20 +64,6 @@ class Run:
         return counts
 
 
-def test_an_end_is_recorded_once_redis_answers_again(
-    redis_server: fakeredis.FakeServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ending, "_FIRST_PAUSE_SECONDS", 0.01)
-    run = Run()
-    with run.heartbeat:
-        redis_server.connected = False
-        threading.Timer(0.05, lambda: setattr(redis_server, "connected", True)).start()
-        begun = time.monotonic()
-        recorded = run.counted(SUCCESS, patience_seconds=60.0)
-    assert recorded.outcome is Outcome.SUCCEEDED
-    assert time.monotonic() - begun >= 0.04
-
-
 def test_recording_fails_after_too_long_an_outage(redis_server: fakeredis.FakeServer) -> None:
     run = Run()
     redis_server.connected = False
@@ -108,21 +90,6 @@ def test_a_cancel_overrides_every_other_end_and_deletes_the_files(outcome: Outco
     assert end.outcome is Outcome.CANCELLED
     assert not end.files_left
     assert list(jobs_dir.iterdir()) == []
-
-
-def test_a_cancel_is_recorded_even_on_a_dead_mount(
-    jobs_dir: Path, meshes: Path, stuck: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    stuck.setattr(process, "_STALL_SECONDS", 0.1)
-    workspace = JobFolder.of("job").new_workspace("job-1", 1)
-    workspace.root.mkdir(parents=True)
-    notes.note(workspace, Owner("job", "test", "n", "n", "celery", 1), f"file://{meshes}/banana")
-
-    end = Run().counted(CANCELLED)
-
-    assert end.files_left
-    assert f"no progress at file://{meshes}/banana" in caplog.text
-    assert (jobs_dir / "job").is_dir()
 
 
 @pytest.mark.parametrize(
