@@ -50,10 +50,11 @@ class Promises(Installation):
         self.troubled.add(job)
 
     def drop(self, key: str, nonsense: str | None = None) -> None:
-        """Without its heartbeat, a run counts as lost."""
+        """Without its heartbeat, or without claim and end, a run counts as lost."""
         super().drop(key, nonsense)
-        if key.startswith("alive:"):
-            self.troubled.add(key.removeprefix("alive:").rpartition("-")[0])
+        task = key.partition(":")[2]
+        if key.startswith("alive:") or {f"claim:{task}", f"end:{task}"} <= self.dropped:
+            self.troubled.add(task.rpartition("-")[0])
 
     def take(self, message: Message, *, fails: bool) -> Run:
         """A run that is to fail counts as a failure."""
@@ -176,7 +177,7 @@ class Promises(Installation):
         assert self.delivered(job) == token, f"{job} has succeeded, and its copy is of {self.delivered(job)}"
 
     def _a_failure_or_a_cancel_has_a_cause(self, job: str) -> None:
-        """Neither a loss of keys nor older data counts as a failure."""
+        """Neither the loss of another key nor older data counts as a failure."""
         thing = self.objects[job]
         assert thing.status.failures <= thing.spec.backoff_limit + 1, f"{job} was tried beyond its limit"
         excused = job in self.troubled or job in self.vanished

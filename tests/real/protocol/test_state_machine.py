@@ -10,7 +10,7 @@ import redis
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.real.protocol.machine import Protocol
+from tests.real.protocol.machine import SCENES, Protocol
 
 pytestmark = [pytest.mark.long, pytest.mark.hypothesis]
 
@@ -22,14 +22,16 @@ STEPS = int(os.environ.get("PROTOCOL_STEPS", "80"))  # of one example
 
 
 @pytest.mark.timeout(7200)
-def test_the_protocol_keeps_its_promises(client: redis.Redis) -> None:
+@pytest.mark.parametrize("begins", SCENES)
+def test_the_protocol_keeps_its_promises(client: redis.Redis, begins: str) -> None:
     class OnThisRedis(Protocol):
         redis = client
+        scene = begins
 
     run_state_machine_as_test(
         OnThisRedis,
         settings=settings(
-            max_examples=EXAMPLES,
+            max_examples=1 + EXAMPLES // len(SCENES),
             stateful_step_count=STEPS,
             deadline=None,
             derandomize=IS_QUICK,  # the same each time in `make test`
