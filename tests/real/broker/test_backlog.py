@@ -60,14 +60,6 @@ def test_a_message_is_found_in_its_queue_and_then_at_the_worker_that_took_it(rea
     assert reader.search(["celery"])["celery"].taken == frozenset()
 
 
-def test_foreign_messages_are_skipped(reader: BacklogReader, broker: redis.Redis) -> None:
-    send(1)
-    broker.lpush("celery", "no JSON", "[]", '{"headers": 7}', '{"headers": {"id": 7}}', "[" * 100_000)
-    broker.hset("unacked", "tag", '"text"')
-
-    assert reader.search(["celery"])["celery"].waiting == {"job-1-1"}
-
-
 def test_with_a_prefix_the_queues_below_it_are_read(monkeypatch: pytest.MonkeyPatch, broker: redis.Redis) -> None:
     configure(monkeypatch, REDIS_KEY_PREFIX="team-a:")
     send(1)

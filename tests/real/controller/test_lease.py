@@ -76,16 +76,3 @@ def test_after_a_deletion_of_the_lease_redis_accepts_the_new_holder(system: Syst
     assert lease.wait_held() == leader
     assert lease.transitions > transitions
     jobs.wait_phase(jobs.create(), "Pending")
-
-
-def test_a_restarted_operator_continues_the_work_of_the_killed_one(system: System, lease: Lease, jobs: Jobs) -> None:
-    system.start_operator()
-    leader = lease.wait_held()
-    name = jobs.create_in("Pending")
-
-    system.processes["operator"].kill()
-    system.start_operator()
-    lease.wait_held(by_other_than=leader)
-    jobs.cancel(name)
-
-    assert jobs.wait_phase(name, "Cancelled")["status"]["attempt"] == 1

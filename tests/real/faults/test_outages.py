@@ -1,7 +1,5 @@
 """Outages of servers and processes: every job still ends, once, and its progress never falls."""
 
-import os
-import signal
 import threading
 
 import pytest
@@ -53,18 +51,6 @@ def test_jobs_survive_the_loss_of_all_data_in_redis(jobs: Jobs, seen: Seen, serv
     assert all(jobs.get(name)["status"].get("failures", 0) == 0 for name in names)
 
 
-def test_a_job_deleted_after_redis_lost_its_data_leaves_no_files(jobs: Jobs, server: Redis, system: System) -> None:
-    name = jobs.create()
-    jobs.wait_finished(name)
-    folder = jobs.folder(name)
-    assert folder.is_dir()
-
-    server.flushall()
-    jobs.delete(name)
-
-    wait_until(lambda: not folder.exists(), "the job's folder to be deleted", seen=system.processes["operator"].log_end)
-
-
 def test_jobs_deleted_while_operator_and_data_are_lost_leave_no_files(
     jobs: Jobs, server: Redis, system: System
 ) -> None:
@@ -111,31 +97,6 @@ def test_the_job_of_a_killed_worker_runs_again(jobs: Jobs, seen: Seen, system: S
     assert (job["status"]["phase"], job["status"]["attempt"], job["status"]["failures"]) == ("Succeeded", 2, 1)
     seen.assert_never_backwards(name)
     assert jobs.wait_event(name, "WorkerLost")[0] == "Warning"
-
-
-def test_the_job_of_a_drained_worker_runs_again_without_a_failure(jobs: Jobs, system: System) -> None:
-    name = jobs.create_in("Running", parameters={"stepSeconds": 30})
-
-    system.start_worker("second", concurrency=4)
-    os.kill(system.processes["worker"].pid, signal.SIGTERM)
-
-    job = jobs.wait(name, "in its second attempt", lambda job: job["status"].get("attempt") == 2)
-    assert job["status"].get("failures", 0) == 0
-    wait_until(lambda: not system.processes["worker"].alive, "the drained worker to end", seen=system.log_ends)
-
-
-def test_a_paused_worker_is_superseded_and_cannot_publish(jobs: Jobs, seen: Seen, system: System) -> None:
-    name = jobs.create_in("Running")
-
-    system.processes["worker"].pause()
-    system.start_worker("second", concurrency=4)
-    job = jobs.wait_finished(name, timeout_seconds=120)
-    system.processes["worker"].resume()
-
-    assert (job["status"]["phase"], job["status"]["attempt"]) == ("Succeeded", 2)
-    jobs.wait_finished(jobs.create())
-    assert jobs.get(name)["status"] == job["status"]
-    seen.assert_never_backwards(name)
 
 
 def test_jobs_in_every_phase_survive_a_restart_of_the_operator(

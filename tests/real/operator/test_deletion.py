@@ -56,38 +56,6 @@ def test_a_job_deleted_during_or_after_its_cancel_leaves_nothing(jobs: Jobs, sta
     _delete_and_expect_nothing_left(jobs, state, name)
 
 
-def test_a_job_cancelled_before_its_dispatch_leaves_nothing(jobs: Jobs, state: redis.Redis) -> None:
-    name = jobs.create(suspend=True)
-    jobs.cancel(name)
-    uid = jobs.wait_phase(name, "Cancelled")["metadata"]["uid"]
-    assert {state.ttl(key) > 0 for key in state.keys(f"*{uid}*")} == {True}
-
-    jobs.delete(name)
-
-    wait_until(
-        lambda: not state.keys(f"*{uid}*"), f"all keys of {name} to be deleted", timeout_seconds=_DEADLINE_SECONDS
-    )
-
-
-def test_a_job_deleted_between_two_attempts_leaves_nothing(jobs: Jobs, state: redis.Redis) -> None:
-    name = jobs.create(modelType="rough-segfault", queue="rough", backoffLimit=100)
-    jobs.wait(name, "waiting for another attempt", lambda job: "nextAttemptTime" in job.get("status", {}))
-
-    _delete_and_expect_nothing_left(jobs, state, name)
-
-
-def test_a_job_deleted_in_a_queue_without_workers_never_runs(jobs: Jobs, state: redis.Redis, held: str) -> None:
-    name = jobs.create(queue=held)
-    job = jobs.wait_phase(name, "Queued")
-    uid = job["metadata"]["uid"]
-
-    jobs.delete(name)
-
-    jobs.wait_gone(name, timeout_seconds=5)
-    token = wait_until(lambda: state.hget(f"claim:{uid}-1", "token"), "the operator to take the claim")
-    assert token == "operator"
-
-
 def test_a_deleted_namespace_with_jobs_leaves_nothing(jobs: Jobs, state: redis.Redis) -> None:
     running = jobs.create(queue="slow", parameters={"stepSeconds": 30})
     names = [running, jobs.create(), jobs.create(suspend=True)]

@@ -44,21 +44,6 @@ def test_a_retriable_failure_is_retried_up_to_the_backoff_limit(jobs: Jobs, seen
     assert not jobs.folder(name).exists() or not list((jobs.folder(name) / "attempts").glob("*"))
 
 
-def test_a_failure_that_is_not_retriable_is_not_retried(jobs: Jobs) -> None:
-    name = jobs.create(modelType="rough-failure", queue="rough", backoffLimit=5)
-
-    assert jobs.wait_finished(name)["status"]["attempt"] == 1
-
-
-def test_a_cancel_beats_another_attempt(jobs: Jobs) -> None:
-    name = jobs.create(modelType="rough-segfault", queue="rough", backoffLimit=100)
-    jobs.wait(name, "between two attempts", lambda job: job.get("status", {}).get("attempt", 0) >= 2)
-
-    jobs.cancel(name)
-
-    assert not is_true(jobs.wait_phase(name, "Cancelled"), "Failed")
-
-
 def test_a_job_past_its_active_deadline_is_stopped_and_failed(jobs: Jobs) -> None:
     name = jobs.create(queue="slow", activeDeadlineSeconds=3)
 

@@ -1,14 +1,12 @@
 """A job that succeeds, as a user and a dashboard see it."""
 
-import json
 import re
 
 import pytest
-import redis
 from reconstruction_operator.api.status import ConditionType
 
 from devcluster import wait_until
-from devcluster.harness.jobs import Jobs, Seen, condition, is_true
+from devcluster.harness.jobs import Jobs, Seen
 
 pytestmark = pytest.mark.long
 
@@ -82,14 +80,6 @@ def test_a_simulated_result_is_reported_in_status_and_event(jobs: Jobs) -> None:
     assert jobs.wait_event(name, "Simulated")[0] == "Warning"
 
 
-def test_only_complete_is_true_after_success(jobs: Jobs) -> None:
-    job = jobs.wait_finished(jobs.create())
-
-    kinds = ("Complete", "Failed", "Cancelled", "Stalled", "Reconciling")
-    assert [kind for kind in kinds if is_true(job, kind)] == ["Complete"]
-    assert condition(job, "Finished")["reason"] == "Succeeded"
-
-
 def test_kubectl_wait_returns_when_the_job_is_finished(jobs: Jobs) -> None:
     name = jobs.create()
 
@@ -120,22 +110,6 @@ def test_events_report_changes_of_phase_and_not_each_percent(jobs: Jobs) -> None
     for part in ("The spec is accepted", "Attempt 1 was sent", "has begun attempt 1", "Step 6 of 6", "Simulated"):
         assert part in notes
     assert notes.count("; ") <= 16
-
-
-def test_a_finished_job_leaves_no_flags_in_redis(jobs: Jobs, state: redis.Redis) -> None:
-    job = jobs.wait_finished(jobs.create())
-    uid = job["metadata"]["uid"]
-
-    assert not state.exists(f"cancel:{uid}", f"cancel_request:{uid}", f"alive:{uid}-1", f"stop:{uid}-1")
-
-
-def test_the_output_manifest_of_a_simulation_is_marked(jobs: Jobs) -> None:
-    name = jobs.create()
-    jobs.wait_finished(name)
-
-    manifest = json.loads((jobs.folder(name) / "output" / "manifest.json").read_text())
-
-    assert manifest["simulated"] is True
 
 
 def test_another_controllers_job_is_ignored(jobs: Jobs) -> None:

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 import redis
 
-from devcluster.errors import ApiError
 from devcluster.harness.jobs import Jobs, condition, is_true
 from devcluster.servers.api import USER_AGENT
 
@@ -62,16 +61,6 @@ def test_a_withdrawn_request_leaves_no_flag_behind(jobs: Jobs, state: redis.Redi
     assert jobs.wait_finished(name)["status"]["phase"] == "Succeeded"
 
 
-def test_the_api_server_rejects_a_confirmation_without_a_request(jobs: Jobs) -> None:
-    name = jobs.create(queue="slow")
-
-    with pytest.raises(ApiError, match="cancelRequested"):
-        jobs.confirm_cancel(name)
-
-    jobs.cancel(name)
-    jobs.wait_phase(name, "Cancelled")
-
-
 @pytest.mark.parametrize(
     ("phase", "spec"),
     [
@@ -87,25 +76,6 @@ def test_a_job_that_does_not_run_is_cancelled_without_a_start(jobs: Jobs, phase:
     jobs.cancel(name)
 
     assert "startTime" not in jobs.wait_phase(name, "Cancelled")["status"]
-
-
-def test_a_cancel_beats_a_suspend(jobs: Jobs) -> None:
-    name = jobs.create_in("Running", queue="slow")
-
-    jobs.request_cancel(name)
-    jobs.patch(name, suspend=True, cancelConfirmed=True)
-
-    jobs.wait_phase(name, "Cancelled")
-
-
-def test_a_confirmation_after_the_end_changes_nothing(jobs: Jobs) -> None:
-    name = jobs.create()
-    jobs.wait_finished(name)
-
-    jobs.cancel(name)
-
-    assert jobs.get(name)["status"]["phase"] == "Succeeded"
-    assert (jobs.folder(name) / "output" / "model.glb").is_file()
 
 
 def test_events_report_both_steps(jobs: Jobs, held: str) -> None:

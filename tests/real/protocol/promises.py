@@ -18,7 +18,7 @@ from reconstruction_operator.services import file_handler
 from reconstruction_operator.state import operator_calls
 
 from tests.real.protocol.installation import WORKERS, Installation
-from tests.real.protocol.world import INSTALL, Run, Snapshot, Worker
+from tests.real.protocol.world import INSTALL, Message, Run, Snapshot, Worker
 from tests.support.protocol.state import State
 
 ROUNDS: Final = 40  # in which every job ends, once no more faults happen
@@ -36,12 +36,41 @@ class Promises(Installation):
         self.succeeded: dict[str, str] = {}  # job -> the same, once the status is Succeeded
         self.restored = False  # to older data
         self.asserted: set[str] = set()  # jobs whose cancel a leader has confirmed in Redis, before any end
+        self.troubled: set[str] = set()  # jobs of which a run has failed, or has lost its heartbeat
 
     def restore(self, snapshot: Snapshot, *, restarts: bool) -> None:
         """With the flags of before: what no leader has confirmed again is no cancel for a run that ends first."""
         super().restore(snapshot, restarts=restarts)
         self.asserted.clear()
         self.restored = True
+
+    def silence(self, job: str) -> None:
+        """A run of the job may then count as lost."""
+        super().silence(job)
+        self.troubled.add(job)
+
+    def drop(self, key: str, nonsense: str | None = None) -> None:
+        """Without its heartbeat, or without claim and end, a run counts as lost."""
+        super().drop(key, nonsense)
+        task = key.partition(":")[2]
+        if key.startswith("alive:") or {f"claim:{task}", f"end:{task}"} <= self.dropped:
+            self.troubled.add(task.rpartition("-")[0])
+
+    def take(self, message: Message, *, fails: bool) -> Run:
+        """A run that is to fail counts as a failure."""
+        if fails:
+            self.troubled.add(message.job)
+        return super().take(message, fails=fails)
+
+    def fail(self, run: Run, fault: OSError) -> None:
+        """A failed write fails the run."""
+        self.troubled.add(run.message.job)
+        super().fail(run, fault)
+
+    def kill(self, run: Run) -> None:
+        """Its job then loses a worker."""
+        self.troubled.add(run.message.job)
+        super().kill(run)
 
     # --- Whenever a run moves
 
@@ -100,6 +129,7 @@ class Promises(Installation):
             self._what_ended_stays_so(job, ends)
             self._a_confirmed_cancel_is_no_success(state, job, ends)
             self._a_success_has_its_output(job)
+            self._a_failure_or_a_cancel_has_a_cause(job)
 
     def _ends(self, state: State, job: str) -> dict[str, dict[str, Any]]:
         found = ((key.removeprefix("end:"), state.fields(key)) for key in state.values if key.startswith(f"end:{job}-"))
@@ -145,6 +175,17 @@ class Promises(Installation):
         assert token is not None, f"{job} has succeeded, and its output is missing"
         assert self.succeeded.setdefault(job, token) == token, f"the output of {job} changed after its end"
         assert self.delivered(job) == token, f"{job} has succeeded, and its copy is of {self.delivered(job)}"
+
+    def _a_failure_or_a_cancel_has_a_cause(self, job: str) -> None:
+        """Neither the loss of another key nor older data counts as a failure."""
+        thing = self.objects[job]
+        assert thing.status.failures <= thing.spec.backoff_limit + 1, f"{job} was tried beyond its limit"
+        excused = job in self.troubled or job in self.vanished
+        assert excused or thing.status.failures == 0, f"a failure of {job} was counted: {thing.status.failure}"
+        is_cancelled = thing.status.phase is Phase.CANCELLED
+        assert not is_cancelled or thing.spec.cancel_confirmed or job in self.asked, (
+            f"{job} was cancelled without a confirmation"
+        )
 
     # --- Once no more faults happen
 

@@ -16,7 +16,6 @@ from reconstruction_operator.contract.errors import SupersededError
 from reconstruction_operator.contract.records import End, Owner
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.sweeper import Sweeper
-from reconstruction_operator.kube import parsing
 from reconstruction_operator.models.interface import ModelFailure, Report, Result, Step, Work
 from reconstruction_operator.planning.types import Job, Observation
 from reconstruction_operator.state.replies import BeatReply, ClaimVerdict
@@ -75,10 +74,10 @@ class Listing:
     def __init__(self, objects: Mapping[str, Object]) -> None:
         self._objects = objects
 
-    async def get_page(self, _path: str, **_how: str) -> parsing.Page:
+    async def read(self, _path: str, _query: object, _max_bytes: int, _accept: str) -> bytes:
         keys = [thing.key for thing in self._objects.values() if not thing.deleted]
         items = [{"metadata": {"namespace": key.namespace, "name": key.name, "uid": key.uid}} for key in keys]
-        return parsing.page(json.dumps({"metadata": {"resourceVersion": "0"}, "items": items}).encode())
+        return json.dumps({"metadata": {"resourceVersion": "0"}, "items": items}).encode()
 
 
 class Watched:

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ import redis
 from devcluster.harness.jobs import Jobs, phase
 from devcluster.harness.system import System
 from devcluster.waiting import wait_until
-from tests.support.messages import make_message
 from tests.support.systems import SharedSystems, Worker
 
 FIFTY_MB = "x" * 50_000_000
@@ -144,57 +142,3 @@ def test_records_claims_and_indexes_of_any_type_are_replaced(jobs: Jobs, state: 
 
     assert [jobs.wait_finished(name)["status"]["phase"] for name in (*others, jobs.create())] == ["Succeeded"] * 3
     assert jobs.wait_finished(victim)["status"]["phase"] in ("Succeeded", "Failed")
-
-
-def message(body: bytes, content_type: str = "application/json", **headers: Any) -> str:
-    return json.dumps(make_message(body, content_type, **headers))
-
-
-def envelope(**job: Any) -> bytes:
-    return json.dumps([["victim", "placeholder"], {"job": {"version": 1, "attempt": 1} | job}, {}]).encode()
-
-
-def test_hostile_messages_crash_no_worker_and_run_no_code(
-    system: System, jobs: Jobs, broker: redis.Redis, tmp_path: Path
-) -> None:
-    mark = tmp_path / "code-has-run"
-    pickled = b"cos\nsystem\n(S'touch %b'\ntR." % bytes(mark)
-    hostile: list[str | bytes] = [
-        b"not json",
-        b"\xff\xfe",
-        "[]",
-        "{}",
-        DEEP,
-        '{"body": 1, "headers": [], "properties": {}}',
-        message(b"[]"),
-        message(b"[[],{},{}]"),
-        message(b"{", task="reconstruction.process"),
-        message(b'[["../../etc"],{},{}]'),
-        message(b'[[{"a": 1}, 7],{"job": []},{}]'),
-        message(b"[[],{},{}]", task=["a list"], id={}),
-        message(b"[[],{},{}]", task="os.system"),
-        message(pickled, "application/x-python-serialize"),
-        message(b"!!python/object/apply:os.system ['touch %b']" % bytes(mark), "application/x-yaml"),
-        message(json.dumps([[FIFTY_MB], {}, {}]).encode()),
-        message(envelope(version=99)),
-        message(envelope(input_uri="file:///etc", parameters={"a": DEEP})),
-    ]
-    before = system.processes["worker"].pid
-    broker.lpush("celery", *hostile)
-    broker.publish("/0.celery.pidbox", b"[]")
-    broker.publish("/0.celery.pidbox", b"\xff")
-
-    assert jobs.wait_finished(jobs.create())["status"]["phase"] == "Succeeded"
-    assert system.processes["worker"].alive
-    assert system.processes["worker"].pid == before
-    assert not mark.exists()
-
-
-@pytest.mark.parametrize("key", ["celery", "celery-high", "_kombu.binding.celery", "unacked", "unacked_index"])
-def test_a_broker_key_of_another_type_is_replaced(key: str, system: System, jobs: Jobs, broker: redis.Redis) -> None:
-    running = jobs.create_in("Running")
-    broker.delete(key)
-    broker.set(key, "of another type")
-
-    assert [jobs.wait_finished(name)["status"]["phase"] for name in (running, jobs.create())] == ["Succeeded"] * 2
-    assert all(process.alive for process in system.processes.values())

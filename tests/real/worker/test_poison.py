@@ -35,6 +35,7 @@ def without(field: str) -> dict[str, Any]:
     [
         pytest.param(lambda: "no JSON", "is malformed and is dropped", id="not-json"),
         pytest.param(lambda: "[]", "is malformed and is dropped", id="a-list"),
+        pytest.param(lambda: "[" * 200_000, "is malformed and is dropped", id="too-deep"),
         pytest.param(lambda: json.dumps(without("properties")), "KeyError('properties')", id="no-properties"),
         pytest.param(lambda: make_message(b"no JSON either"), "Can't decode message body", id="a-body-that-is-not-json"),
         pytest.param(

@@ -55,15 +55,6 @@ class Contents:
         """Return a copy, which may be changed."""
         return type(self)(dict(self.values), dict(self.ttls), self.clock)
 
-    def pass_time(self, ms: int) -> None:
-        """Advance the clock: keys whose TTL has passed expire."""
-        self.clock = (self.clock or 0) + ms
-        for key, ttl_ms in list(self.ttls.items()):
-            if ttl_ms is not None:
-                self.ttls[key] = ttl_ms - ms
-                if ttl_ms <= ms:
-                    self.drop(key)
-
     @property
     def now(self) -> Any:
         """The time as a script writes it."""

@@ -13,8 +13,6 @@ from reconstruction_operator.broker import backlog
 from reconstruction_operator.broker.backlog import BacklogReader
 from reconstruction_operator.state import connections
 
-from tests.support.settings import configure
-
 
 @pytest.fixture
 def broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[redis.Redis]:
@@ -62,16 +60,6 @@ def test_a_queue_that_is_too_long_is_not_searched(
     broker.lpush("short", message("d"))
 
     assert reader.search(["long", "short"]).keys() == {"short"}
-
-
-def test_queues_have_the_prefix_of_the_settings(
-    broker: redis.Redis, reader: BacklogReader, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    configure(monkeypatch, REDIS_KEY_PREFIX="ours:")
-    broker.lpush("ours:celery", message("a"))
-    broker.lpush("celery", message("b"))
-
-    assert reader.search(["celery"])["celery"].waiting == {"a"}
 
 
 def test_a_removal_keeps_other_messages_and_their_order(

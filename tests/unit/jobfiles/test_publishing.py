@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from reconstruction_operator import disk
-from reconstruction_operator.contract.errors import SupersededError
 from reconstruction_operator.jobfiles.publishing import publish
 from reconstruction_operator.jobfiles.workspace import prepare
 from reconstruction_operator.services import file_handler
@@ -31,22 +30,6 @@ def test_an_earlier_result_that_cannot_be_deleted_is_still_replaced(monkeypatch:
     assert (file_handler.output_dir("job") / "model.glb").read_text() == "of 2"
     assert file_handler.delete_job_files("job")
     assert not file_handler.job_dir("job").exists()
-
-
-@pytest.mark.parametrize("attempt", [1, None], ids=["an attempt", "a bare task"])
-def test_the_first_of_two_runs_neither_publishes_nor_harms_the_second(attempt: int | None) -> None:
-    first = prepare("job", "job-1", attempt)
-    second = prepare("job", "job-1", attempt)
-
-    with pytest.raises(FileNotFoundError):
-        (first.output / "model.glb").write_text("of the first")
-    with pytest.raises(SupersededError):
-        publish(first, "job", replace=attempt is None)
-    first.discard()
-
-    (second.output / "model.glb").write_text("of the second")
-    assert publish(second, "job", replace=attempt is None) is None
-    assert (file_handler.output_dir("job") / "model.glb").read_text() == "of the second"
 
 
 def test_a_file_in_the_place_of_the_output_is_replaced() -> None:

@@ -137,6 +137,8 @@ def left_undone(seen: Observation, plan: Plan, then: Plan) -> list[str]:
         missed.append(f"planned again at {plan.wake_at}, not at {then.wake_at}")
     if then.status != plan.status:
         missed.append("a status is missed")
+    if then.events:
+        missed.append("an event is repeated")
     return missed
 
 

@@ -10,7 +10,7 @@ import pytest
 import redis
 from reconstruction_operator.state import calls
 from reconstruction_operator.state.calls import Call, Script
-from reconstruction_operator.state.errors import DeposedError, UnexpectedReplyError
+from reconstruction_operator.state.errors import UnexpectedReplyError
 
 ADD = Script.of("add", "return redis.call('INCRBY', KEYS[1], ARGV[1])")
 FAIL = Script.of("fail", "return redis.error_reply('ERR refused')")
@@ -43,18 +43,6 @@ def test_a_script_is_known_by_the_digest_of_its_text() -> None:
     )
 
 
-def test_a_call_is_sent_in_full_until_redis_knows_the_script(client: redis.Redis) -> None:
-    client.script_flush()
-    assert client.script_exists(ADD.sha) == [False]
-
-    assert [calls.run(client, add(1)), calls.run(client, add(2))] == ["now 1", "now 3"]
-    assert client.script_exists(ADD.sha) == [True]
-
-
-async def test_a_call_on_an_event_loop_reads_its_reply(server: Any) -> None:
-    assert await calls.arun(server, add(4)) == "now 4"
-
-
 async def test_a_batch_returns_in_order_and_an_error_is_the_result_of_its_call(server: Any) -> None:
     odd = UnexpectedReplyError("add", 3)
 
@@ -62,11 +50,6 @@ async def test_a_batch_returns_in_order_and_an_error_is_the_result_of_its_call(s
 
     assert (first, unread, last) == ("now 1", odd, "now 3")
     assert isinstance(refused, redis.ResponseError)
-
-
-async def test_a_batch_of_a_deposed_operator_raises(server: Any) -> None:
-    with pytest.raises(DeposedError):
-        await calls.arun_all(server, [add(1), unreadable(DeposedError(fence=1, seen=2))])
 
 
 async def test_a_defect_of_a_reader_is_raised(server: Any) -> None:

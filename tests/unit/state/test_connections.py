@@ -10,8 +10,6 @@ from reconstruction_operator.state import connections
 
 from tests.support.settings import configure
 
-SENTINELS = "sentinel://bob:pass%2Fword@one:26380/3;sentinel://two"
-
 
 def kwargs_of(client: Any) -> dict[str, Any]:
     """What each connection of the client is made with."""
@@ -26,17 +24,8 @@ def picked(options: dict[str, Any], expected: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
-        pytest.param("redis://host:7/2", {"host": "host", "port": 7, "db": 2}, id="tcp"),
-        pytest.param("redis://bob:secret@host/1", {"username": "bob", "password": "secret"}, id="user and password"),
-        pytest.param("unix:///run/redis.sock?db=3", {"path": "/run/redis.sock", "db": 3}, id="socket"),
-        pytest.param(
-            "redis+socket:///run/redis.sock?virtual_host=3", {"path": "/run/redis.sock", "db": 3}, id="celery's socket"
-        ),
         pytest.param("socket:///run/redis.sock", {"path": "/run/redis.sock"}, id="celery's other socket"),
         pytest.param("rediss://host/1?ssl_cert_reqs=CERT_NONE", {"ssl_cert_reqs": "none"}, id="celery's unchecked TLS"),
-        pytest.param(
-            "rediss://host/1?ssl_cert_reqs=CERT_REQUIRED", {"ssl_cert_reqs": "required"}, id="celery's checked TLS"
-        ),
     ],
 )
 def test_a_url_is_read_as_celery_or_redis_py_writes_it(
@@ -76,52 +65,15 @@ async def test_every_client_has_timeouts_and_survives_values_that_are_not_text(
     assert picked(kwargs_of(CLIENTS[which]()), expected) == expected
 
 
-def test_a_socket_has_no_options_of_tcp(monkeypatch: pytest.MonkeyPatch) -> None:
-    configure(monkeypatch, REDIS_STATE_DB="unix:///run/redis.sock")
-    with connections.state_client() as client:
-        options = kwargs_of(client)
-
-    assert "socket_timeout" in options
-    assert not {"socket_keepalive", "socket_connect_timeout"} & options.keys()
-
-
-@pytest.mark.parametrize("password", ["", "hush"])
-async def test_sentinels_have_their_own_credentials(password: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    configure(monkeypatch, REDIS_STATE_DB=SENTINELS, REDIS_SENTINEL_MASTER="main", REDIS_SENTINEL_PASSWORD=password)
-    client = connections.async_state_client()
-    pool: Any = client.connection_pool
-    wanted = {"db": 3, "username": "bob", "password": "pass/word"}
-    sentinels = [kwargs_of(one) for one in pool.sentinel_manager.sentinels]
-
-    assert pool.service_name == "main"
-    assert picked(kwargs_of(client), wanted) == wanted
-    assert [(one["host"], one["port"]) for one in sentinels] == [("one", 26380), ("two", 26379)]
-    assert {one.get("password") for one in sentinels} == {password or None}
-    await client.aclose()
-
-
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
-        pytest.param("unix:///run/redis.sock", True, id="redis-py's"),
-        pytest.param("redis+socket:///run/redis.sock", True, id="celery's"),
-        pytest.param("socket:///run/redis.sock", True, id="celery's short one"),
+        pytest.param("socket:///run/redis.sock", True, id="a socket"),
         pytest.param("redis://socket/1", False, id="a host of that name"),
-        pytest.param("rediss://host/1", False, id="TLS"),
-        pytest.param("sentinel://host", False, id="Sentinel"),
     ],
 )
 def test_a_unix_socket_is_recognized_by_its_scheme(url: str, expected: bool) -> None:
     assert connections.is_socket(url) is expected
-
-
-def test_celery_finds_the_master_by_the_sentinels(monkeypatch: pytest.MonkeyPatch) -> None:
-    configure(monkeypatch, CELERY_BROKER_URL=SENTINELS, REDIS_SENTINEL_MASTER="main", REDIS_TIMEOUT_SECONDS=1.5)
-    options = connections.broker_transport_options()
-
-    assert options["master_name"] == "main"
-    assert options["sentinel_kwargs"]["socket_connect_timeout"] == 1.5
-    assert "master_name" not in connections.result_transport_options()
 
 
 def test_a_worker_prefers_high_priority_and_waits_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:

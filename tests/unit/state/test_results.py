@@ -101,6 +101,7 @@ def test_a_result_is_read_where_celery_writes_it(prefix: str, expected: str, mon
         pytest.param({"progress": 43.7}, {"percent": 43.7}, id="tenths"),
         pytest.param({"progress": True}, {"percent": 0}, id="a boolean is no number"),
         pytest.param({"fraction": 1e400}, {"fraction": 1.0}, id="infinite"),
+        pytest.param({"progress": 10**400, "startedAt": 10**400}, {"percent": 100}, id="more than any float"),
         pytest.param({"remaining": 61.5}, {"remaining_seconds": 61.5}, id="what the model expects to remain"),
         pytest.param({"remaining": -1}, {"remaining_seconds": None}, id="no time remains for less than nothing"),
         pytest.param({"stepIndex": 6}, {"step_index": 6}, id="the last step"),

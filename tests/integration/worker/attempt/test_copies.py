@@ -10,14 +10,12 @@ from typing import Any
 
 import pytest
 import redis
-from celery.exceptions import Ignore
 from reconstruction_operator import disk
 from reconstruction_operator.contract.errors import SupersededError
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
-from reconstruction_operator.jobfiles import notes, publishing
+from reconstruction_operator.jobfiles import publishing
 from reconstruction_operator.services import job_manager
-from reconstruction_operator.state import calls, worker_calls
-from reconstruction_operator.tasks.cleanup import clean_up
+from reconstruction_operator.state import worker_calls
 from reconstruction_operator.transfer.folders.delivery import FolderTarget
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 from reconstruction_operator.worker.attempt.run import AttemptRun
@@ -25,11 +23,8 @@ from reconstruction_operator.worker.attempt.run import AttemptRun
 from tests.support.settings import configure
 from tests.support.worker.attempts import (
     JOB,
-    KilledError,
     at_step,
     end,
-    end_by_the_operator,
-    kill_before_publishing,
     run,
     stop,
     want,
@@ -162,40 +157,6 @@ def occupy(meshes: Path) -> None:
     (meshes / "banana" / "thesis.txt").write_text("years of work")
 
 
-@pytest.mark.parametrize("ended_by", ["the operator", "an attempt that had not begun"])
-def test_cleanup_of_a_cancelled_job_deletes_a_killed_workers_copy(
-    ended_by: str, client: redis.Redis, jobs_dir: Path, meshes: Path
-) -> None:
-    kill_before_publishing(meshes)
-    attempt = 1
-    if ended_by != "the operator":
-        end_by_the_operator(client, 1, Outcome.FAILED, "WORKER_LOST")
-        attempt = 2
-        want(client, attempt)
-    job_manager.assert_cancelled(JOB)
-    end_by_the_operator(client, attempt, Outcome.CANCELLED, "CANCELLED")
-    clean_up(JOB)
-    assert list(jobs_dir.iterdir()) == list(meshes.iterdir()) == []
-
-
-@pytest.mark.parametrize("cancelled", [True, False], ids=["an early cancel", "a failure"])
-def test_an_early_end_deletes_the_copy_of_the_previous_killed_attempt(
-    cancelled: bool, client: redis.Redis, jobs_dir: Path, meshes: Path
-) -> None:
-    kill_before_publishing(meshes)
-    end_by_the_operator(client, 1, Outcome.FAILED, "WORKER_LOST")
-    want(client, 2)
-    if cancelled:
-        job_manager.assert_cancelled(JOB)
-        assert run(2, output_uri=f"file://{meshes}/banana")["status"] == "cancelled"
-    else:
-        with pytest.raises(ReconstructionFailedError, match="INPUT_REFUSED"):
-            run(2, model="photogrammetry", input_uri="file:///etc", output_uri=f"file://{meshes}/banana")
-    assert not list(meshes.iterdir())
-    # An index entry without a result may stay: the next job of that name removes it.
-    assert {path.name for path in jobs_dir.iterdir()} <= {".names"}
-
-
 def test_the_copy_is_deleted_before_cancelled_is_recorded(meshes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[bool] = []
     finish = worker_calls.finish
@@ -210,104 +171,6 @@ def test_the_copy_is_deleted_before_cancelled_is_recorded(meshes: Path, monkeypa
     monkeypatch.setattr(worker_calls, "finish", check_and_finish)
     assert run(output_uri=f"file://{meshes}/banana")["status"] == "cancelled"
     assert seen == [False]
-
-
-def test_a_cancel_after_delivery_deletes_the_copy(
-    jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    configure(monkeypatch, BEAT_SECONDS=0.02, PLACEHOLDER_STEP_SECONDS=0.3)
-    watch = calls.run
-
-    def run_and_watch(redis_client: redis.Redis, call: Any) -> Any:
-        if (meshes / "banana").exists():
-            job_manager.assert_cancelled(JOB)
-        return watch(redis_client, call)
-
-    monkeypatch.setattr(calls, "run", run_and_watch)
-    assert run(output_uri=f"file://{meshes}/banana")["status"] == "cancelled"
-    assert list(jobs_dir.iterdir()) == list(meshes.iterdir()) == []
-
-
-def test_notes_of_earlier_runs_stay_until_the_next_run_has_a_note(
-    client: redis.Redis, jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def die(*_args: object, **_kwargs: object) -> None:
-        raise KilledError
-
-    kill_before_publishing(meshes)
-    want(client, 2)
-    with monkeypatch.context() as patched:
-        patched.setattr(notes, "note", die)
-        with pytest.raises(KilledError):
-            run(2, output_uri=f"file://{meshes}/banana")
-    clean_up(JOB)
-    assert list(jobs_dir.iterdir()) == list(meshes.iterdir()) == []
-
-
-def test_a_run_superseded_before_publishing_deletes_its_copy(
-    client: redis.Redis, jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    configure(monkeypatch, BEAT_SECONDS=0.02)
-    publish = publishing.publish
-
-    def supersede(*args: Any, **kwargs: Any) -> Any:
-        want(client, 2)
-        (folder,) = (jobs_dir / JOB / "attempts").glob("1-*/output")
-        disk.delete_tree(folder)
-        return publish(*args, **kwargs)
-
-    monkeypatch.setattr(publishing, "publish", supersede)
-    with pytest.raises(Ignore):
-        run(1, output_uri=f"file://{meshes}/banana")
-    assert list(meshes.iterdir()) == []
-
-
-def test_an_attempt_that_finds_a_sealed_output_restores_its_copy(client: redis.Redis, meshes: Path) -> None:
-    run(output_uri=f"file://{meshes}/banana")
-    disk.delete_tree(meshes / "banana")
-    want(client, 2)
-    run(2, output_uri=f"file://{meshes}/banana")
-    assert json.loads((meshes / "banana" / "manifest.json").read_text())["attempt"] == 1
-    assert (meshes / "banana" / "model.glb").is_file()
-
-
-def test_a_late_run_of_the_same_attempt_keeps_the_reported_copy(client: redis.Redis, meshes: Path) -> None:
-    run(output_uri=f"file://{meshes}/banana")
-    client.flushall()  # Redis loses the end of the attempt
-    want(client, 1)
-    stop(client, 1, StopReason.SUPERSEDED)
-    assert run(output_uri=f"file://{meshes}/banana")["status"] == "stopped"
-    assert (meshes / "banana" / "model.glb").is_file()
-
-
-def test_a_deleted_job_that_redis_restores_keeps_its_reported_copy(
-    client: redis.Redis, jobs_dir: Path, meshes: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its files were deleted, except the reported copy. Then Redis came back with older data and its message."""
-    run(output_uri=f"file://{meshes}/banana")
-    clean_up(JOB)
-    client.flushall()
-    want(client, 1)
-    at_step(3, lambda: stop(client, 1, StopReason.DELETED), monkeypatch)
-    configure(monkeypatch, BEAT_SECONDS=0.02, PLACEHOLDER_STEP_SECONDS=0.5)
-    assert run(output_uri=f"file://{meshes}/banana")["reason"] == "DELETED"
-    clean_up(JOB)
-    assert list(jobs_dir.iterdir()) == []
-    assert (meshes / "banana" / "model.glb").is_file()
-
-
-def test_a_killed_run_of_a_restored_job_keeps_its_reported_copy(
-    client: redis.Redis, jobs_dir: Path, meshes: Path
-) -> None:
-    run(output_uri=f"file://{meshes}/banana")
-    clean_up(JOB)
-    client.flushall()
-    want(client, 1)
-    kill_before_publishing(meshes)
-    end_by_the_operator(client, 1, Outcome.FAILED, "WORKER_LOST")
-    clean_up(JOB)
-    assert list(jobs_dir.iterdir()) == []
-    assert (meshes / "banana" / "model.glb").is_file()
 
 
 def test_a_copy_deleted_by_another_program_fails_the_job(

@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 import redis
 from reconstruction_operator.contract.manifest import Manifest
-from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.jobfiles import deletion, trash
 from reconstruction_operator.jobfiles.layout import JobFolder
 
@@ -81,28 +80,6 @@ def emptied(*folders: Path) -> None:
     for folder in folders:
         shutil.rmtree(folder)
         folder.mkdir()
-
-
-@pytest.mark.release  # two runs for each write
-def test_an_attempt_killed_at_any_write_is_repeated_in_full(client: redis.Redis, jobs_dir: Path, meshes: Path) -> None:
-    def attempt(number: int = 1) -> None:
-        run(number, output_uri=f"file://{meshes}/banana", **ABOUT)
-
-    def reset() -> None:
-        emptied(jobs_dir, meshes)
-        client.flushall()
-        want(client, 1)
-
-    seen = 0
-    for seen in each_kill(attempt, reset):
-        want(client, 2)
-        attempt(2)
-        assert end(client, 2).outcome is Outcome.SUCCEEDED
-        assert_whole(JobFolder.of(JOB).output, JOB)
-        assert_whole(meshes / "banana", JOB)
-        assert names(meshes) == ["banana"], f"killed before write {seen}"
-        assert names(JobFolder.of(JOB).root) == ["output"], f"killed before write {seen}"
-    assert seen > 10
 
 
 @pytest.mark.release  # two runs for each write

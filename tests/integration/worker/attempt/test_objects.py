@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 import redis
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.jobfiles.layout import JobFolder
-from reconstruction_operator.services import job_manager
 from reconstruction_operator.tasks.cleanup import clean_up
-from reconstruction_operator.transfer.objects.worker_outputs import ObjectTarget
 from reconstruction_operator.worker.attempt.failures import ReconstructionFailedError
 
 from tests.support.photos import make_photo
@@ -90,22 +87,6 @@ def test_a_failed_upload_keeps_the_result_and_the_retry_only_delivers(
     assert end(client, 2).outcome is Outcome.SUCCEEDED
     assert (JobFolder.of(JOB).output / "model.glb").stat().st_ino == made
     assert "meshes/result.json" in bucket.keys
-
-
-def test_a_cancelled_job_leaves_nothing_in_the_bucket(
-    bucket: Bucket, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    deliver = ObjectTarget.deliver
-
-    def cancel_after_it(*args: Any) -> None:
-        deliver(*args)
-        assert "meshes/result.json" in bucket.keys
-        job_manager.assert_cancelled(JOB)
-
-    monkeypatch.setattr(ObjectTarget, "deliver", cancel_after_it)
-    assert run(output_uri=f"s3://{bucket.name}/meshes")["status"] == "cancelled"
-    assert end(client).outcome is Outcome.CANCELLED
-    assert bucket.keys == []
 
 
 def test_a_clean_up_deletes_the_copy_of_a_killed_worker(bucket: Bucket, client: redis.Redis) -> None:

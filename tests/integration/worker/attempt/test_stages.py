@@ -128,24 +128,6 @@ def test_an_attempt_with_other_photos_uses_no_stage(folder: Path, client: redis.
     assert end(client, 3).resumed_from == "features of attempt 2"
 
 
-def test_an_attempt_with_other_parameters_uses_no_stage(folder: Path, client: redis.Redis) -> None:
-    die(folder)
-    want(client, 2)
-    die(folder, 2, parameters={"detail": 3})
-
-
-def test_a_model_that_crashes_after_resuming_leaves_no_stage(
-    folder: Path, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    die(folder)
-    want(client, 2)
-
-    monkeypatch.setenv("ROUGH_MODELS_CRASH", "1")
-    with pytest.raises(ReconstructionFailedError, match="BACKEND_CRASHED"):
-        run(2, model="rough-staged", input_uri=f"file://{folder}")
-    assert left() == ["loaded", "loaded/a.jpg", "loaded/photos.json", "owner.json"]
-
-
 def test_the_last_attempt_leaves_no_stage_if_it_fails(folder: Path, jobs_dir: Path) -> None:
     die(folder, last=True)
     assert list(jobs_dir.iterdir()) == []

@@ -70,24 +70,6 @@ async def test_without_subjects_redis_is_not_read(world: World) -> None:
     assert (await world.observer.observe([])).observations == ()
 
 
-async def test_an_attempt_that_is_unknown_to_redis_has_an_empty_observation(world: World) -> None:
-    seen = await world.observe()
-    assert (seen.record, seen.claim, seen.end, seen.runs) == (None, None, None, False)
-
-
-async def test_an_attempt_is_observed_from_its_record_to_its_end(world: World) -> None:
-    world.want()
-    assert (await world.observe()).record is not None
-
-    world.claim()
-    seen = await world.observe()
-    assert (seen.runs, seen.claim.owner) == (True, "worker@node")
-
-    world.finish()
-    seen = await world.observe()
-    assert (seen.runs, seen.end.outcome) == (False, Outcome.SUCCEEDED)
-
-
 async def test_observations_are_in_the_order_of_the_subjects(world: World) -> None:
     world.want()
     subjects = [Subject(TaskId("job-2", 1), "celery"), Subject(TASK, "celery"), Subject(TaskId("job-3", 1), "celery")]

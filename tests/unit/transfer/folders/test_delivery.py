@@ -58,14 +58,6 @@ def test_all_files_are_copied_and_the_staging_directory_is_deleted(is_there: boo
     assert names(root) == ["banana", *(f"banana/{name}" for name in files)]
 
 
-def test_earlier_result_of_the_same_job_is_replaced(root: Path, result: Path) -> None:
-    deliver(result, f"file://{root}/a/banana")
-    seal(result, FILES | {"model.glb": b"better"}, attempt=2)
-    deliver(result, f"file://{root}/a/banana", 2)
-    assert (root / "a" / "banana" / "model.glb").read_bytes() == b"better"
-    assert names(root / "a") == ["banana", *(f"banana/{name}" for name in names(result))]
-
-
 @pytest.mark.parametrize(
     "uri",
     [
@@ -151,17 +143,6 @@ def test_run_that_finds_files_of_a_later_attempt_is_superseded(root: Path, resul
     with pytest.raises(SupersededError):
         deliver(result, f"file://{root}/banana")
     FolderTarget(f"file://{root}/banana").withdraw(run_of(1))
-    assert names(root) == before
-
-
-def test_run_whose_workspace_was_deleted_is_superseded(root: Path, result: Path, tmp_path: Path) -> None:
-    deliver(result, f"file://{root}/banana")
-    before = names(root)
-    run = Run("job1", 1, folder=tmp_path / "gone")
-    with pytest.raises(SupersededError):
-        FolderTarget(f"file://{root}/banana").deliver(result, run, lambda: None)
-    with pytest.raises(SupersededError):
-        FolderTarget(f"file://{root}/banana").withdraw(run)
     assert names(root) == before
 
 

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import fakeredis
 import pytest
-from reconstruction_operator.api.identity import TaskId
-from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
-from reconstruction_operator.contract.records import End, Owner
+from reconstruction_operator.contract.records import End
 from reconstruction_operator.contract.steps import STEPS
-from reconstruction_operator.jobfiles import notes
-from reconstruction_operator.jobfiles.layout import JobFolder
 from reconstruction_operator.services import job_manager
-from reconstruction_operator.state import calls, operator_calls
 from reconstruction_operator.state.replies import ClaimVerdict
 from reconstruction_operator.worker.attempt import ending
 from reconstruction_operator.worker.attempt.ownership import Ownership
 from reconstruction_operator.worker.attempt.steps import Reached
-from reconstruction_operator.worker.deleting import process
 from reconstruction_operator.worker.heartbeat.heartbeat import Heartbeat
 from reconstruction_operator.worker.heartbeat.interruption import Interruption, InterruptionKind
 from reconstruction_operator.worker.heartbeat.listener import Listener
@@ -72,20 +64,6 @@ class Run:
         return counts
 
 
-def test_an_end_is_recorded_once_redis_answers_again(
-    redis_server: fakeredis.FakeServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ending, "_FIRST_PAUSE_SECONDS", 0.01)
-    run = Run()
-    with run.heartbeat:
-        redis_server.connected = False
-        threading.Timer(0.05, lambda: setattr(redis_server, "connected", True)).start()
-        begun = time.monotonic()
-        recorded = run.counted(SUCCESS, patience_seconds=60.0)
-    assert recorded.outcome is Outcome.SUCCEEDED
-    assert time.monotonic() - begun >= 0.04
-
-
 def test_recording_fails_after_too_long_an_outage(redis_server: fakeredis.FakeServer) -> None:
     run = Run()
     redis_server.connected = False
@@ -102,22 +80,6 @@ def test_no_beat_takes_a_released_task_from_its_next_delivery() -> None:
     assert Run("another").ownership.claim().verdict is ClaimVerdict.CLAIMED
 
 
-def test_recording_an_end_is_idempotent() -> None:
-    run = Run()
-    assert run.counted(SUCCESS) == run.counted(SUCCESS)
-
-
-def test_the_end_of_another_runs_attempt_does_not_count() -> None:
-    Run("other")
-    assert Run().record(SUCCESS) is None
-
-
-def test_an_end_is_recorded_after_redis_lost_its_data() -> None:
-    run = Run()
-    job_manager.get_redis_client().flushall()
-    assert run.record(SUCCESS) is not None
-
-
 @pytest.mark.usefixtures("deletes_here")
 @pytest.mark.parametrize("outcome", [Outcome.SUCCEEDED, Outcome.FAILED, Outcome.STOPPED])
 def test_a_cancel_overrides_every_other_end_and_deletes_the_files(outcome: Outcome, jobs_dir: Path) -> None:
@@ -128,65 +90,6 @@ def test_a_cancel_overrides_every_other_end_and_deletes_the_files(outcome: Outco
     assert end.outcome is Outcome.CANCELLED
     assert not end.files_left
     assert list(jobs_dir.iterdir()) == []
-
-
-def test_a_superseded_run_deletes_no_files_for_an_outdated_cancel(jobs_dir: Path) -> None:
-    run = Run()
-    job_manager.get_redis_client().flushall()  # the run is paused, the cancel is lost, and another run succeeds
-    Run("other")
-    (jobs_dir / "job" / "output").mkdir(parents=True)
-
-    assert run.record(CANCELLED) is None
-    assert (jobs_dir / "job" / "output").exists()
-
-
-@pytest.mark.usefixtures("deletes_here")
-def test_a_cancel_is_recorded_even_if_its_files_cannot_be_deleted(jobs_dir: Path) -> None:
-    (jobs_dir / "job").mkdir()
-    (jobs_dir / ".deleted").touch()  # in the place of the folder of tombstones
-
-    end = Run().counted(CANCELLED)
-
-    assert end.files_left
-    assert (jobs_dir / "job").is_dir()
-
-
-def test_a_cancel_is_recorded_even_on_a_dead_mount(
-    jobs_dir: Path, meshes: Path, stuck: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    stuck.setattr(process, "_STALL_SECONDS", 0.1)
-    workspace = JobFolder.of("job").new_workspace("job-1", 1)
-    workspace.root.mkdir(parents=True)
-    notes.note(workspace, Owner("job", "test", "n", "n", "celery", 1), f"file://{meshes}/banana")
-
-    end = Run().counted(CANCELLED)
-
-    assert end.files_left
-    assert f"no progress at file://{meshes}/banana" in caplog.text
-    assert (jobs_dir / "job").is_dir()
-
-
-@pytest.mark.usefixtures("deletes_here")
-@pytest.mark.parametrize(
-    ("outcome", "stays"), [pytest.param(Outcome.CANCELLED, False), pytest.param(Outcome.FAILED, True)]
-)
-def test_a_result_published_after_the_operators_end_stays_unless_cancelled(
-    outcome: Outcome, stays: bool, jobs_dir: Path
-) -> None:
-    """A cancelled job's files are deleted. Otherwise the result stays, and the next attempt reports it."""
-    task, client = TaskId("job", 1), job_manager.get_redis_client()
-    common: dict[str, Any] = {"fence": 1, "install_id": "test"}
-    wanted = operator_calls.put_record(
-        Keys(), **common, job_id="job", namespace="n", name="n", attempt=1, queue="celery"
-    )
-    calls.run(client, wanted)
-    run = Run(task_id=str(task), attempt=1)
-    client.delete(Keys().alive(str(task)))
-    assert calls.run(client, operator_calls.force_end(Keys(), **common, task=task, end=End(outcome, "X")))
-    (jobs_dir / "job" / "output").mkdir(parents=True)
-
-    assert run.record(SUCCESS) is None
-    assert (jobs_dir / "job" / "output").exists() is stays
 
 
 @pytest.mark.parametrize(
@@ -208,7 +111,3 @@ def test_an_interruption_becomes_an_end_with_reason_and_step(
     assert (end.outcome, end.reason) == (outcome, reason)
     assert end.message.startswith(message)
     assert "(Running reconstruction, 41%), after 12 s" in end.message
-
-
-def test_a_superseded_run_has_no_end() -> None:
-    assert ending.end_of_interruption(Interruption(InterruptionKind.SUPERSEDED), WHERE, "w") is None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from reconstruction_operator.api.status import Inputs, Outputs
+from reconstruction_operator.api.status import Outputs
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.contract.steps import STEPS
@@ -18,7 +18,6 @@ from reconstruction_operator.worker.attempt.assignment import BARE, Assignment
 from reconstruction_operator.worker.attempt.observer import AttemptObserver
 from reconstruction_operator.worker.attempt.progress import Meta, ProgressSender
 from reconstruction_operator.worker.attempt.steps import Reached
-from reconstruction_operator.worker.model.usage import ModelUsage
 
 from devcluster.harness.collector import Collector
 from tests.support.settings import configure
@@ -166,25 +165,6 @@ def test_an_incomplete_step_has_no_duration(end: End | None, outcome: str, reaso
 
     assert value("attempts_total", model="photogrammetry", outcome=outcome, reason=reason) == 1
     assert value("step_seconds_count", model="photogrammetry", step="Loading input files") is None
-
-
-def test_photos_and_memory_are_counted(value: Value) -> None:
-    observer = Observed().observer
-    observer.read(Inputs(images=16, bytes=4_000_000))
-    observer.used(ModelUsage(12.5, 2 << 30))
-
-    assert value("images_total", model="photogrammetry") == 16
-    assert value("input_bytes_total", model="photogrammetry") == 4_000_000
-    assert value("model_peak_memory_bytes_sum", model="photogrammetry") == 2 << 30
-    assert value("model_highest_memory_bytes", model="photogrammetry") == 2 << 30
-
-
-def test_a_job_has_one_attempt_and_six_steps_in_metrics(value: Value) -> None:
-    process_reconstruction("test123", "placeholder")
-
-    assert value("attempts_total", model="placeholder", outcome="Succeeded", reason="") == 1
-    for step in STEPS:
-        assert value("step_seconds_count", model="placeholder", step=step.name) == 1
 
 
 def test_an_unknown_model_is_not_a_label(value: Value, monkeypatch: pytest.MonkeyPatch) -> None:

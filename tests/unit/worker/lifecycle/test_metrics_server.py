@@ -68,15 +68,6 @@ def test_metrics_are_served_from_begin_to_end(server: MetricsServer, port: int) 
         pass
 
 
-def test_a_port_in_use_is_logged_and_the_worker_continues(
-    server: MetricsServer, port: int, caplog: pytest.LogCaptureFixture
-) -> None:
-    with socket.create_server(("127.0.0.1", port)):
-        server.begin()
-        wait_until(lambda: f"no metrics at 127.0.0.1:{port}: " in caplog.text, "the refusal to be logged")
-        server.end()
-
-
 def test_a_worker_that_was_asked_to_stop_is_draining(server: MetricsServer) -> None:
     worker_shutting_down.send(sender="worker", sig="SIGTERM", how="Warm", exitcode=0)
     server.begin()

@@ -80,26 +80,9 @@ def wait(holds: Callable[[], object], what: str) -> None:
     wait_until(holds, what, timeout_seconds=30)
 
 
-def test_a_worker_is_registered_from_its_start_to_its_end(server: Server, registered: Registration) -> None:
-    (found,) = workers(server)
-    assert (found.node, found.queues, found.concurrency) == (NODE, ("celery", "celery-high"), 3)
-    assert "placeholder" in found.models
-
-    registered.end()
-    assert workers(server) == ()
-
-
 def test_queues_that_are_added_later_are_registered(server: Server, registered: Registration) -> None:
     registered.consumer.app.amqp.queues.consume_from["gpu"] = None
     wait(lambda: [one for one in workers(server) if "gpu" in one.queues], "the new queue to be registered")
-
-
-@pytest.mark.usefixtures("registered")
-def test_a_draining_worker_notifies_its_runs_and_takes_no_more_jobs(server: Server) -> None:
-    worker_shutting_down.send(sender=NODE)
-
-    wait(lambda: drains(server), "the drain to be recorded")
-    wait(lambda: workers(server) == (), "the worker to take no more jobs")
 
 
 def test_a_worker_that_starts_during_an_outage_registers_later(

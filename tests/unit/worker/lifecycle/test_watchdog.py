@@ -30,14 +30,6 @@ class Worker:
         self.thread.start()
 
 
-def test_a_worker_that_does_not_end_in_time_is_killed() -> None:
-    worker = Worker(patience_seconds=0.05)
-
-    assert not worker.killed.wait(0.2), "it was not asked to stop"
-    worker.stopping.set()
-    assert worker.killed.wait(_GUARD_SECONDS)
-
-
 @pytest.mark.parametrize(
     ("asked", "patience_seconds"),
     [pytest.param(True, _GUARD_SECONDS, id="in time"), pytest.param(False, 0.0, id="without being asked to stop")],
