@@ -5,10 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from reconstruction_operator.contract.errors import SupersededError
 from reconstruction_operator.jobfiles.layout import JobFolder, Workspace
+from reconstruction_operator.jobfiles.publishing import publish
 from reconstruction_operator.jobfiles.workspace import delete_predecessors, keep_for_the_next, prepare
 
 pytestmark = pytest.mark.usefixtures("jobs_dir")
+
+
+def test_an_earlier_attempt_does_not_start_beside_a_later_one() -> None:
+    second = prepare("job", "job-2", 2)
+
+    with pytest.raises(SupersededError):
+        prepare("job", "job-1", 1)
+
+    assert [folder.name for folder in second.root.parent.iterdir()] == [second.root.name]
+    (second.output / "model.glb").write_text("of the second")
+    assert publish(second, "job", replace=False) is None
 
 
 def test_a_later_attempt_retires_earlier_runs_and_a_bare_task_its_own() -> None:
