@@ -159,19 +159,20 @@ class _Room:
     """What is left of the window and of the quotas, and which quarantines have a job in flight."""
 
     def __init__(self, load: Load, window: DispatchWindow, quotas: Quotas, tried: Iterable[Quarantine] = ()) -> None:
+        self.load = load
         self.total = window.total - sum(load.messages.values())
-        self.in_flight = Counter(load.in_flight)
         self.tried = set(tried)
         self._window = window
         self._quotas = quotas
         self._bytes = window.total_bytes - load.bytes
         self._waiting = Counter(load.waiting)
+        self._in_flight = Counter(load.in_flight)
         self._high = Counter(load.high)
 
     def quota(self, candidate: Candidate) -> int:
         """Return how many more jobs like this one the quotas of its namespace allow."""
         namespace = candidate.key.namespace
-        limits = [(limit_of(self._quotas.running, namespace), self.in_flight)]
+        limits = [(limit_of(self._quotas.running, namespace), self._in_flight)]
         if candidate.high:
             limits.append((limit_of(self._quotas.high, namespace), self._high))
         return min((max(0, most - jobs[namespace]) for most, jobs in limits if most is not None), default=sys.maxsize)
@@ -193,7 +194,7 @@ class _Room:
             self.tried.add(candidate.quarantine)
         if candidate.new:  # otherwise it is in flight already
             namespace = candidate.key.namespace
-            self.in_flight[namespace] += 1
+            self._in_flight[namespace] += 1
             self._high[namespace] += candidate.high
             self._waiting[candidate.queue, namespace] += 1
         return True
@@ -202,11 +203,12 @@ class _Room:
 def _turns(lines: Iterable[Line], room: _Room) -> Iterator[Candidate]:
     """Yield the jobs of one queue that the room allows, in the order of their turns. The caller uses the room for each."""
     turns: list[tuple[int, datetime, JobKey, Candidate, Iterator[Candidate]]] = []
+    jobs = Counter(room.load.in_flight)  # and those that had their turn in this queue, by namespace
 
     def push(line: Iterator[Candidate]) -> None:
         candidate = next((one for one in line if one.quarantine not in room.tried), None)
         if candidate is not None and room.allows(candidate):
-            rank = room.in_flight[candidate.key.namespace] if candidate.new else -1
+            rank = jobs[candidate.key.namespace] if candidate.new else -1
             heapq.heappush(turns, (rank, candidate.created, candidate.key, candidate, line))
 
     for line in lines:
@@ -215,4 +217,5 @@ def _turns(lines: Iterable[Line], room: _Room) -> Iterator[Candidate]:
         *_, candidate, left = heapq.heappop(turns)
         if room.allows(candidate):  # other queues may have used up its quota
             yield candidate
+            jobs[candidate.key.namespace] += candidate.new
         push(left)

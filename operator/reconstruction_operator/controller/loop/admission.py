@@ -119,7 +119,6 @@ class Admission:
         if now < self._places_at:
             return []
         self._places_at = now + _PLACES_SECONDS
-        self._waiting.sort()
         load, given = self._load()[0], dict[JobKey, places.Wait]()
         lines = self._waiting.lines(self.queues.served)
         totals = {queue: number for queue, number in self._waiting.lengths() if queue in lines}

@@ -39,9 +39,7 @@ def case(seen: Observation, status: Status | None = None) -> Case:
 
 
 def test_a_status_that_has_the_fields_already_is_not_copied() -> None:
-    running = details.claimed(
-        Case(job_with(Status()), Observation(RECORD, CLAIM, alive=True), NOW, TIMING)
-    )
+    running = details.claimed(Case(job_with(Status()), Observation(RECORD, CLAIM, alive=True), NOW, TIMING))
     again = Case(job_with(running), Observation(RECORD, CLAIM, alive=True), NOW, TIMING)
 
     assert details.claimed(again) is running
