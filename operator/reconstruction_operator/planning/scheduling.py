@@ -129,30 +129,18 @@ def admit(
     return tuple(admitted)
 
 
-@dataclass(frozen=True, slots=True)
-class Turns:
-    """The first waiting jobs of one queue."""
-
-    turns: tuple[JobKey, ...]  # in the order in which they come, if nothing else changes
-    held: tuple[JobKey, ...]  # held back by a quota of their namespace
-
-
-def first_turns(lines: Collection[Line], load: Load, quotas: Quotas, at_most: int) -> Turns:
-    """Return the first waiting jobs of one queue, as if its window had room for them."""
+def first_turns(lines: Collection[Line], load: Load, quotas: Quotas, at_most: int) -> tuple[list[JobKey], list[JobKey]]:
+    """Return the first waiting jobs of one queue in the order of their turns, and those that a quota holds back."""
     empty = Load(in_flight=load.in_flight, high=load.high)
     room = _Room(empty, DispatchWindow(at_most, at_most, at_most, sys.maxsize), quotas)
-    turns: dict[JobKey, None] = {}
+    turns: dict[JobKey, bool] = {}
     for candidate in _turns(lines, room):
-        room.take(candidate, 0)
-        turns[candidate.key] = None
+        turns[candidate.key] = room.take(candidate, 0)
         if not room.total:
             break
-    held: list[JobKey] = []
-    for line in lines:
-        if not room.quota(next(iter(line.values()))):
-            rest = (key for key, candidate in line.items() if candidate.new and key not in turns)
-            held += itertools.islice(rest, at_most - len(held))
-    return Turns(tuple(turns), tuple(held))
+    full = (line for line in lines if not room.quota(next(iter(line.values()))))
+    held = (key for line in full for key, candidate in line.items() if candidate.new and key not in turns)
+    return list(turns), list(itertools.islice(held, at_most))
 
 
 class _Room:

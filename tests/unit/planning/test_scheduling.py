@@ -48,7 +48,7 @@ def window(queue: int = 100, namespace: int = 100, total: int = 1000, total_byte
     return DispatchWindow(queue, namespace, total, total_bytes)
 
 
-def names(keys: tuple[JobKey, ...]) -> list[str]:
+def names(keys: Iterable[JobKey]) -> list[str]:
     return [f"{key.namespace}/{key.name}" for key in keys]
 
 
@@ -111,10 +111,10 @@ def test_the_line_gives_the_order_of_turns_and_what_a_quota_holds_back() -> None
     candidates = [waiting(f"a/{number}", 9 - number) for number in range(4)] + [waiting("b/1", 1)]
 
     load, quotas = Load({"celery": 99}, in_flight={"a": 1}), Quotas(running=(("a", 3),))
-    first = first_turns(lines(candidates)["celery"], load, quotas, at_most=10)
+    turns, held = first_turns(lines(candidates)["celery"], load, quotas, at_most=10)
 
-    assert names(first.turns) == ["b/1", "a/0", "a/1"]
-    assert names(first.held) == ["a/2", "a/3"]
+    assert names(turns) == ["b/1", "a/0", "a/1"]
+    assert names(held) == ["a/2", "a/3"]
 
 
 CANDIDATES = st.lists(

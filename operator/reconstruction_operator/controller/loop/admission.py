@@ -124,10 +124,10 @@ class Admission:
         totals = {queue: number for queue, number in self._waiting.lengths() if queue in lines}
         self._totals = {queue: places.total(number, self._totals.get(queue, 0)) for queue, number in totals.items()}
         for queue, of_queue in lines.items():
-            first = scheduling.first_turns(of_queue, load, self.rules.quotas, places.LISTED)
-            for index, key in enumerate(first.turns):
+            turns, held = scheduling.first_turns(of_queue, load, self.rules.quotas, places.LISTED)
+            for index, key in enumerate(turns):
                 given[key] = places.place(queue, index + 1, self._totals[queue], paused=self.queues.paused)
-            given |= {key: places.held(key.namespace) for key in first.held}
+            given |= {key: places.held(key.namespace) for key in held}
         changed = [key for key, wait in given.items() if self._waits.get(key) != wait]
         changed += [key for key in self._waits if key not in given]
         self._waits = given
