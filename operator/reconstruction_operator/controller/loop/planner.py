@@ -59,12 +59,14 @@ class Planner:
                     waiting.append((job, made))
                 else:
                     plans[job.key] = self._complete(job, made)
-        admitted = dict.fromkeys(self.admission.admit(self.monotonic()))
+        admitted = self.admission.admit(self.monotonic())
+        here = set(admitted).intersection(job.key for job in jobs)
         for job, made in waiting:
             with self._skipping(job):
-                plans[job.key] = self._complete(job, made, admitted=job.key in admitted)
-        for key in admitted.keys() - {job.key for job in jobs}:
-            self.cache.enqueue_admitted(key)
+                plans[job.key] = self._complete(job, made, admitted=job.key in here)
+        for key in admitted:
+            if key not in here:
+                self.cache.enqueue_admitted(key)
         return [Planned(job, plans[job.key]) for job in jobs if job.key in plans]
 
     def enqueue_admitted(self) -> None:
