@@ -96,7 +96,7 @@ def test_a_job_that_a_worker_takes_makes_room_for_another_one_at_once() -> None:
     assert desk.cache.take(9) == [make_key("b")]
 
 
-def test_jobs_are_enqueued_when_their_queue_gets_a_worker_but_looked_at_once_a_second() -> None:
+def test_jobs_are_enqueued_when_their_queue_gets_a_worker_once_a_second() -> None:
     desk = Desk("a")
     read(desk.planner.admission.queues)
     assert dispatched(desk.plan("a")) == []
