@@ -61,8 +61,7 @@ class Day:
         for job in [job for job in self.cache if not (job.status.phase and job.status.phase.finished)]:
             self._look(job)
         for key in self.admission.admit(float(self.seconds)):
-            admitted = self.cache.get(key)
-            self._look(admitted)
+            self._look(self.cache.get(key), admitted=True)
         self.seconds += ROUND_SECONDS
 
     def _search(self, now: float) -> None:
@@ -70,8 +69,8 @@ class Day:
         queues = self.messages.queues_to_search(queued, now)
         self.messages.searched(dict.fromkeys(queues, FoundMessages(frozenset(map(str, self.queue)))), now)
 
-    def _look(self, job: Job) -> None:
-        made = plan(job, self._observe(job), self.now, TIMING, admitted=self.admission.take(job.key))
+    def _look(self, job: Job, *, admitted: bool = False) -> None:
+        made = plan(job, self._observe(job), self.now, TIMING, admitted=admitted)
         self.admission.planned(job, made)
         for action in made.actions:
             if isinstance(action, Dispatch):
@@ -140,7 +139,7 @@ class Burst:
         self.admission = make_admission(self.cache, namespace=SHARE)
         for number in range(jobs):
             self.cache.put(make_body(f"job-{number:04}"))
-            self.admission.wants(make_key(f"job-{number:04}"), wants=True)
+            self.admission.wants(self.cache.get(make_key(f"job-{number:04}")))
         self.storing: list[tuple[int, JobKey]] = []
         self.queue: list[JobKey] = []
 
@@ -156,7 +155,6 @@ class Burst:
             self._plan(key, Phase.RUNNING)
             self._store(key, Phase.RUNNING)
         for key in self.admission.admit(self.step / STEPS_A_SECOND):
-            self.admission.take(key)
             self._plan(key, Phase.QUEUED)
             self.admission.sent(key)
             self.queue.append(key)

@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import pytest
 from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.loop.admission import Admission
+from reconstruction_operator.planning.types import Plan
 
 from tests.support.controller.dispatch import make_admission
 from tests.support.jobs import make_body, make_key
@@ -43,7 +45,8 @@ def suspect(cache: Cache, admission: Admission) -> Suspect:
         made["metadata"] |= metadata
         cache.put(made)
         key = make_key(name)
-        admission.wants(key, wants=phase == "Pending")
+        if phase == "Pending":
+            admission.wants(cache.get(key))
         return key
 
     return put
@@ -91,14 +94,11 @@ def test_a_deleted_suspect_blocks_no_other(admission: Admission, suspect: Suspec
     assert admission.admit(0.0) == (second,)
 
 
-def test_a_suspect_blocks_others_from_its_admission(admission: Admission, suspect: Suspect) -> None:
+def test_a_suspect_blocks_others_from_its_dispatch(admission: Admission, suspect: Suspect, cache: Cache) -> None:
     first, second = suspect("first"), suspect("second")
 
     assert admission.admit(0.0) == (first,)
-    assert admission.admit(1.0) == ()  # the first was admitted, and not planned yet
-    admission.take(first)
-    admission.wants(first, wants=False)
-    admission.sent(first)
+    admission.planned(cache.get(first), Plan(Status(phase=Phase.QUEUED)))
     assert admission.admit(2.0) == ()
     suspect("first", "Queued", version=2)
     assert admission.admit(3.0) == ()
@@ -106,9 +106,11 @@ def test_a_suspect_blocks_others_from_its_admission(admission: Admission, suspec
     assert admission.admit(4.0) == (second,)
 
 
-def test_a_suspect_whose_message_redis_lost_does_not_wait_for_itself(admission: Admission, suspect: Suspect) -> None:
+def test_a_suspect_whose_message_redis_lost_does_not_wait_for_itself(
+    admission: Admission, suspect: Suspect, cache: Cache
+) -> None:
     first = suspect("first", "Queued")
     suspect("second")
-    admission.wants(first, wants=True)
+    admission.wants(cache.get(first))
 
     assert admission.admit(0.0) == (first,)

@@ -45,7 +45,6 @@ class Case:
     seen: Observation
     now: datetime
     timing: Timing
-    admitted: bool
 
     @property
     def stored(self) -> Status:
@@ -169,7 +168,7 @@ class Decision:
     status: Status
     actions: tuple[Action, ...] = ()
     wake: tuple[datetime | None, ...] = ()
-    wants_dispatch: bool = False
+    wants_dispatch: bool = False  # `dispatching.dispatch` follows if the job is admitted
     stopping: bool = False  # the attempt's worker was asked to stop, or is lost
     suspending: bool = False
     cause: str = ""  # a code of `contract.outcomes`: why another attempt follows; only when that is decided

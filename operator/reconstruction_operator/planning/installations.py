@@ -7,7 +7,6 @@ handover, which writes another Lease into it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
@@ -29,20 +28,24 @@ def management(status: Status, mine: InstallationMark) -> Management:
     return Management.INHERITED if mark.lease == mine.lease else Management.FOREIGN
 
 
-def marked(job: Job, mine: InstallationMark, make: Callable[[Job], Plan]) -> Plan:
-    """Return the plan that `make` makes of the job with our mark.
+def marked(job: Job, mine: InstallationMark) -> Job:
+    """Return the job with our mark in its status, for a plan. A finished job gets no mark: its clean-up is idempotent."""
+    if job.finished or not job.ours or job.management is Management.OURS:
+        return job
+    kept = tuple(one for one in job.status.conditions if one.type != ConditionType.CONTESTED)
+    return replace(job, status=replace(job.status, installation=mine, conditions=kept))
 
-    The mark alone is no reason for a write, unless the job was handed over: an upgrade would write every status. A finished job
-    gets no mark: its clean-up is idempotent.
+
+def settled(job: Job, ours: Job, made: Plan, mine: InstallationMark) -> Plan:
+    """Return the plan of the stored job, from the plan `made` of the marked one (`ours`).
+
+    The mark alone is no reason for a write, unless the job was handed over: an upgrade would write every status.
     """
     before = job.status.installation
-    if job.finished or not job.ours or job.management is Management.OURS:
-        return make(job)
-    kept = tuple(one for one in job.status.conditions if one.type != ConditionType.CONTESTED)
-    status = replace(job.status, installation=mine, conditions=kept)
-    made = make(replace(job, status=status))
+    if ours is job:
+        return made
     if before is None or job.management is Management.UNMARKED:
-        return replace(made, status=job.status) if made.status == status else made
+        return replace(made, status=job.status) if made.status == ours.status else made
     if before.id == mine.id:
         return made
     taken_over = Event("Normal", "TakenOver", f"Installation {mine.id} has taken over from {before.id}")

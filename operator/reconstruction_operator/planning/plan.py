@@ -7,7 +7,7 @@ beats suspend, retry and deadlines, and so on. Phase, conditions, message and Ev
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import attrgetter
 from typing import Final
@@ -40,7 +40,7 @@ from reconstruction_operator.planning.status.messages import sentence
 from reconstruction_operator.planning.times import earliest, whole
 from reconstruction_operator.planning.types import Job, Management, Observation, Plan, Timing
 
-__all__ = ["plan", "plan_handed_over", "plan_orphan"]
+__all__ = ["Draft", "complete", "draft", "plan", "plan_handed_over", "plan_orphan"]
 
 _RULES: tuple[Callable[[Case], Decision | None], ...] = (
     ends.decide,
@@ -54,23 +54,43 @@ _RULES: tuple[Callable[[Case], Decision | None], ...] = (
     running.recover,
     deadlines.decide,
     preflight.decide,
+    dispatching.decide,
 )
 
 
-def plan(job: Job, seen: Observation, now: datetime, timing: Timing, *, admitted: bool) -> Plan:
-    """Return what follows from the stored job and the observation of its attempt (`job.task`).
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What the rules decided of a job. Admission decides whether the job is dispatched, and `complete` makes the plan."""
 
-    A plan is idempotent: planned again from its own status and the same observation, it has the same status and no
-    Events. `admitted`: `scheduling` admits the attempt's first message now.
+    case: Case
+    decision: Decision | None  # None: the job is finished, being deleted, or not ours
+
+    @property
+    def wants_dispatch(self) -> bool:
+        """Whether the job is dispatched if it is admitted."""
+        return self.decision is not None and self.decision.wants_dispatch
+
+
+def draft(job: Job, seen: Observation, now: datetime, timing: Timing) -> Draft:
+    """Apply the rules to the stored job and the observation of its attempt (`job.task`)."""
+    case = Case(job, seen, now, timing)
+    if not job.ours or job.finished or job.deleting:
+        return Draft(case, None)
+    return Draft(case, next((made for rule in _RULES if (made := rule(case)) is not None), None))
+
+
+def complete(draft: Draft, *, admitted: bool) -> Plan:
+    """Return the plan. It is idempotent: planned again from its own status and the same observation, it has the same status and no Events.
+
+    `admitted`: `scheduling` admits the attempt's message now.
     """
-    case = Case(job, seen, now, timing, admitted)
-    if not job.ours:
-        return Plan(job.status)
-    if job.status.phase is not None and job.status.phase.finished:
-        return finished.plan(case)
-    if job.deleting:
-        return Plan(job.status, deleting.actions(case))
-    decision = next((made for rule in _RULES if (made := rule(case)) is not None), None) or dispatching.decide(case)
+    case, decision, job = draft.case, draft.decision, draft.case.job
+    if decision is None:
+        if job.ours and job.finished:
+            return finished.plan(case)
+        return Plan(job.status, deleting.actions(case) if job.ours else ())
+    if admitted and decision.wants_dispatch:
+        decision = dispatching.dispatch(case)
     flagged, flags_due = ((), None) if decision.state.final else flags.follow_spec(case)
     actions = (*flagged, *decision.actions)
     status = _status(case, decision)
@@ -79,9 +99,14 @@ def plan(job: Job, seen: Observation, now: datetime, timing: Timing, *, admitted
         actions=(*actions, *_record(case, actions)),  # an attempt is ended before the next one is allowed
         events=events(job.status, status, job.queue, job.cancel_by, job.spec.cancel_reason),
         wants_dispatch=decision.wants_dispatch,
-        wake_at=earliest((flags_due, *decision.wake), now),
+        wake_at=earliest((flags_due, *decision.wake), case.now),
         again=_is_awaited(case, status, actions),
     )
+
+
+def plan(job: Job, seen: Observation, now: datetime, timing: Timing, *, admitted: bool) -> Plan:
+    """Return what follows from the stored job and the observation of its attempt, whether it is admitted or not."""
+    return complete(draft(job, seen, now, timing), admitted=admitted)
 
 
 # The fields of a status on which a later plan's actions depend.

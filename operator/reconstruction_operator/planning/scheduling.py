@@ -17,17 +17,20 @@ retried at once.
 from __future__ import annotations
 
 import heapq
+import itertools
 import sys
-from collections import Counter, defaultdict, deque
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.api.status import Status
+from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.planning.quotas import NO_QUOTAS, Quotas, limit_of
+from reconstruction_operator.planning.types import Job
 
+IN_FLIGHT: Final = frozenset({Phase.QUEUED, Phase.RUNNING, Phase.CANCELLING})
 _QUARANTINE_FAILURES: Final = 2  # the default of backoffLimit: at the next failure, an innocent job would fail for good
 
 
@@ -47,16 +50,26 @@ def quarantine(queue: str, status: Status) -> Quarantine | None:
     return Quarantine(queue, failure.message)
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A job that waits to be dispatched."""
+class Candidate(NamedTuple):
+    """A job that waits to be dispatched. Candidates sort in the order in which those of one namespace are sent."""
 
+    new: bool  # False: its message was sent before and is missing, so the job needs no further turn
+    created: datetime
     key: JobKey
     queue: str  # the queue of the job's priority
-    created: datetime
-    quarantine: Quarantine | None = None
-    again: bool = False  # its message was sent before and is missing, so the job needs no further turn
     high: bool = False  # it has priority high
+    quarantine: Quarantine | None = None
+
+    @classmethod
+    def of(cls, job: Job) -> Candidate:
+        """Return the candidate of a job whose plan wants its dispatch."""
+        new, high = job.status.phase not in IN_FLIGHT, job.spec.priority == "high"
+        suspected = quarantine(job.queue, job.status) if new else None
+        return cls(new, job.created, job.key, job.queue, high, suspected)
+
+
+Line = Mapping[JobKey, Candidate]
+"""Candidates of one queue, namespace and priority, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +94,7 @@ class Load:
 
 
 def admit(
-    candidates: Iterable[Candidate],
+    lines: Mapping[str, Iterable[Line]],
     load: Load,
     window: DispatchWindow,
     quotas: Quotas = NO_QUOTAS,
@@ -89,91 +102,75 @@ def admit(
     in_flight: Collection[Quarantine] = (),
     weigh: Callable[[JobKey], int] = lambda _: 0,
 ) -> tuple[JobKey, ...]:
-    """Return the jobs to dispatch now, in this order. Deterministic, regardless of the order of `candidates`.
+    """Return the jobs to dispatch now, in this order. `lines` are those of each queue.
 
     - No limit of `window` is exceeded, all messages in Redis counted; `weigh` gives the bytes of a job's message.
     - No namespace exceeds its quotas.
     - The queue with the fewest messages comes first, so that a busy queue does not take all the room.
     - Within a queue: first the messages that are sent again, then fair turns.
-    - Of each quarantine only the oldest job comes, and none while a job of it is in flight (`in_flight`).
+    - Of each quarantine only one job comes, and none while a job of it is in flight (`in_flight`).
+
+    The cost grows with the lines and with the messages that may be sent, not with the jobs that wait.
     """
-    room = Room(load, window, quotas)
-    lines = {
-        queue: deque(_fairly(ours, room.in_queue(queue), room))
-        for queue, ours in _by_queue(_outside_quarantine(candidates, in_flight)).items()
-    }
-    turns = [(load.messages.get(queue, 0), queue) for queue in lines]
-    heapq.heapify(turns)
+    room = _Room(load, window, quotas, in_flight)
+    turns = {queue: _turns(of_queue, room) for queue, of_queue in lines.items()}
+    queues = [(load.messages.get(queue, 0), queue) for queue in turns]
+    heapq.heapify(queues)
     admitted: list[JobKey] = []
-    while turns and room.total > 0:
-        waiting, queue = heapq.heappop(turns)
-        line = lines[queue]
-        while line and not room.allows(line[0]):
-            line.popleft()  # jobs of another queue have used up its namespace's quota
-        if not line:
+    while queues and room.total > 0:
+        messages, queue = heapq.heappop(queues)
+        candidate = next(turns[queue], None) if messages < window.queue else None
+        if candidate is None:
             continue
-        if not room.take(line[0], weigh(line[0].key)):
+        if not room.take(candidate, weigh(candidate.key)):
             break  # all wait until the bytes of this message fit: otherwise smaller messages would always overtake it
-        admitted.append(line.popleft().key)
-        heapq.heappush(turns, (waiting + 1, queue))
+        admitted.append(candidate.key)
+        heapq.heappush(queues, (messages + 1, queue))
     return tuple(admitted)
 
 
-@dataclass(frozen=True, slots=True)
-class Turns:
-    """The first waiting jobs of one queue."""
-
-    turns: tuple[JobKey, ...]  # in the order in which they come, if nothing else changes
-    held: tuple[JobKey, ...]  # held back by a quota of their namespace
-
-
-def line(candidates: Collection[Candidate], load: Load, quotas: Quotas, at_most: int) -> Turns:
-    """Return the first jobs in line of one queue."""
-    room = Room(Load(in_flight=load.in_flight, high=load.high), DispatchWindow(at_most, at_most, at_most, 0), quotas)
-    turns = tuple(one.key for one in _fairly(candidates, at_most, room))
-    held: list[Candidate] = []
-    for ours in _by_namespace(candidates).values():
-        quota = room.quota(ours[0].key.namespace, high=ours[0].high)
-        if quota < len(ours):
-            held += heapq.nsmallest(quota + at_most, ours, key=_age)[quota:]
-    return Turns(turns, tuple(one.key for one in held[:at_most]))
+def first_turns(lines: Collection[Line], load: Load, quotas: Quotas, at_most: int) -> tuple[list[JobKey], list[JobKey]]:
+    """Return the first waiting jobs of one queue in the order of their turns, and those that a quota holds back."""
+    empty = Load(in_flight=load.in_flight, high=load.high)
+    room = _Room(empty, DispatchWindow(at_most, at_most, at_most, sys.maxsize), quotas)
+    turns: dict[JobKey, bool] = {}
+    for candidate in _turns(lines, room):
+        turns[candidate.key] = room.take(candidate, 0)
+        if not room.total:
+            break
+    full = (line for line in lines if not room.quota(next(iter(line.values()))))
+    held = (key for line in full for key, candidate in line.items() if candidate.new and key not in turns)
+    return list(turns), list(itertools.islice(held, at_most))
 
 
-class Room:
-    """What is left of the window and of the quotas."""
+class _Room:
+    """What is left of the window and of the quotas, and which quarantines have a job in flight."""
 
-    def __init__(self, load: Load, window: DispatchWindow, quotas: Quotas) -> None:
+    def __init__(self, load: Load, window: DispatchWindow, quotas: Quotas, tried: Iterable[Quarantine] = ()) -> None:
         self.load = load
+        self.total = window.total - sum(load.messages.values())
+        self.tried = set(tried)
         self._window = window
         self._quotas = quotas
-        self.total = window.total - sum(load.messages.values())
         self._bytes = window.total_bytes - load.bytes
-        self._taken: Counter[str] = Counter()  # by namespace
-        self._taken_high: Counter[str] = Counter()
+        self._waiting = Counter(load.waiting)
+        self._in_flight = Counter(load.in_flight)
+        self._high = Counter(load.high)
 
-    def in_queue(self, queue: str) -> int:
-        """Return how many more messages the queue may get."""
-        return max(0, self._window.queue - self.load.messages.get(queue, 0))
-
-    def share(self, queue: str, namespace: str, *, high: bool) -> int:
-        """Return how many more new messages of the namespace the queue may get; with `high`, of priority high."""
-        share = self._window.namespace - self.load.waiting.get((queue, namespace), 0)
-        return max(0, min(share, self.quota(namespace, high=high)))
-
-    def quota(self, namespace: str, *, high: bool) -> int:
-        """Return how many more jobs of the namespace may be in flight; with `high`, of priority high."""
-        running = limit_of(self._quotas.running, namespace)
-        left = (
-            sys.maxsize if running is None else running - self.load.in_flight.get(namespace, 0) - self._taken[namespace]
-        )
-        most = limit_of(self._quotas.high, namespace) if high else None
-        if most is not None:
-            left = min(left, most - self.load.high.get(namespace, 0) - self._taken_high[namespace])
-        return max(0, left)
+    def quota(self, candidate: Candidate) -> int:
+        """Return how many more jobs like this one the quotas of its namespace allow."""
+        namespace = candidate.key.namespace
+        limits = [(limit_of(self._quotas.running, namespace), self._in_flight)]
+        if candidate.high:
+            limits.append((limit_of(self._quotas.high, namespace), self._high))
+        return min((max(0, most - jobs[namespace]) for most, jobs in limits if most is not None), default=sys.maxsize)
 
     def allows(self, candidate: Candidate) -> bool:
-        """Return whether the quota of the job's namespace allows it."""
-        return candidate.again or self.quota(candidate.key.namespace, high=candidate.high) > 0
+        """Return whether the share and the quotas of its namespace allow the message, and its quarantine is free."""
+        if candidate.quarantine in self.tried:
+            return False
+        share = self._window.namespace - self._waiting[candidate.queue, candidate.key.namespace]
+        return not candidate.new or (share > 0 and self.quota(candidate) > 0)
 
     def take(self, candidate: Candidate, size: int) -> bool:
         """Use the room for one message; return False if its bytes do not fit."""
@@ -181,60 +178,32 @@ class Room:
             return False
         self._bytes -= size
         self.total -= 1
-        if not candidate.again:  # otherwise it is in flight already
-            self._taken[candidate.key.namespace] += 1
-            self._taken_high[candidate.key.namespace] += candidate.high
+        if candidate.quarantine is not None:
+            self.tried.add(candidate.quarantine)
+        if candidate.new:  # otherwise it is in flight already
+            namespace = candidate.key.namespace
+            self._in_flight[namespace] += 1
+            self._high[namespace] += candidate.high
+            self._waiting[candidate.queue, namespace] += 1
         return True
 
 
-def _by_queue(candidates: Iterable[Candidate]) -> Mapping[str, list[Candidate]]:
-    found: defaultdict[str, list[Candidate]] = defaultdict(list)
-    for one in candidates:
-        found[one.queue].append(one)
-    return found
+def _turns(lines: Iterable[Line], room: _Room) -> Iterator[Candidate]:
+    """Yield the jobs of one queue that the room allows, in the order of their turns. The caller uses the room for each."""
+    turns: list[tuple[int, datetime, JobKey, Candidate, Iterator[Candidate]]] = []
+    jobs = Counter(room.load.in_flight)  # and those that had their turn in this queue, by namespace
 
+    def push(line: Iterator[Candidate]) -> None:
+        candidate = next((one for one in line if one.quarantine not in room.tried), None)
+        if candidate is not None and room.allows(candidate):
+            rank = jobs[candidate.key.namespace] if candidate.new else -1
+            heapq.heappush(turns, (rank, candidate.created, candidate.key, candidate, line))
 
-def _by_namespace(candidates: Iterable[Candidate]) -> Mapping[str, list[Candidate]]:
-    found: defaultdict[str, list[Candidate]] = defaultdict(list)
-    for one in candidates:
-        if not one.again:
-            found[one.key.namespace].append(one)
-    return found
-
-
-def _outside_quarantine(candidates: Iterable[Candidate], in_flight: Collection[Quarantine]) -> Iterator[Candidate]:
-    """Yield the candidates outside quarantine, and the oldest of each quarantine that has none in flight."""
-    first: dict[Quarantine, Candidate] = {}
-    for one in candidates:
-        if one.quarantine is None:
-            yield one
-        elif one.quarantine not in in_flight:
-            other = first.setdefault(one.quarantine, one)
-            first[one.quarantine] = min(one, other, key=_age)
-    yield from first.values()
-
-
-def _age(candidate: Candidate) -> tuple[datetime, JobKey]:
-    return candidate.created, candidate.key
-
-
-def _fairly(candidates: Collection[Candidate], at_most: int, room: Room) -> list[Candidate]:
-    """Return the next jobs of one queue."""
-    chosen = heapq.nsmallest(at_most, (one for one in candidates if one.again), key=_age)
-    turns: list[tuple[int, datetime, str]] = []
-    waiting: dict[str, list[Candidate]] = {}
-    for namespace, ours in _by_namespace(candidates).items():
-        # At most this many jobs of a namespace can come. The oldest is last, to be popped first.
-        share = room.share(ours[0].queue, namespace, high=ours[0].high)
-        first = heapq.nsmallest(min(at_most, share), ours, key=_age)
-        if first:
-            waiting[namespace] = first[::-1]
-            turns.append((room.load.in_flight.get(namespace, 0), first[0].created, namespace))
-    heapq.heapify(turns)
-    while turns and len(chosen) < at_most:
-        in_flight, _, namespace = heapq.heappop(turns)
-        left = waiting[namespace]
-        chosen.append(left.pop())
-        if left:
-            heapq.heappush(turns, (in_flight + 1, left[-1].created, namespace))
-    return chosen
+    for line in lines:
+        push(iter(line.values()))
+    while turns:
+        *_, candidate, left = heapq.heappop(turns)
+        if room.allows(candidate):  # other queues may have used up its quota
+            yield candidate
+            jobs[candidate.key.namespace] += candidate.new
+        push(left)

@@ -21,7 +21,7 @@ def ago(seconds: float) -> datetime:
 
 
 def case(seen: Observation | None = None, status: Status | None = None, **spec: Any) -> Case:
-    return Case(job_with(status or Status(), **spec), seen or Observation(), NOW, TIMING, admitted=False)
+    return Case(job_with(status or Status(), **spec), seen or Observation(), NOW, TIMING)
 
 
 def record(attempt: int = 1, sent: datetime | None = None, queue: str = "celery") -> Record:

@@ -11,7 +11,7 @@ from reconstruction_operator.api.spec import Location, Spec
 from reconstruction_operator.api.status import Condition, ConditionType, InstallationMark, Phase, Status
 from reconstruction_operator.contract.records import Claim, Record
 from reconstruction_operator.planning.actions import Dispatch, PutRecord
-from reconstruction_operator.planning.installations import contested_report, management, marked
+from reconstruction_operator.planning.installations import contested_report, management, marked, settled
 from reconstruction_operator.planning.plan import plan
 from reconstruction_operator.planning.types import Event, Job, Management, Observation, Plan
 
@@ -29,7 +29,8 @@ def a_job(status: Status = Status(), management: Management = Management.UNMARKE
 
 
 def planned(job: Job, seen: Observation = Observation(), *, admitted: bool = True) -> Plan:  # noqa: B008  # the same
-    return marked(job, MINE, lambda one: plan(one, seen, NOW, TIMING, admitted=admitted))
+    ours = marked(job, MINE)
+    return settled(job, ours, plan(ours, seen, NOW, TIMING, admitted=admitted), MINE)
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,11 @@ from reconstruction_operator import config
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Status
 from reconstruction_operator.controller.kube import objects
-from reconstruction_operator.controller.kube.counts import IN_FLIGHT, Counts
+from reconstruction_operator.controller.kube.counts import Counts
 from reconstruction_operator.controller.kube.work_queue import Timers, Turn, WorkQueue
 from reconstruction_operator.kube import parsing
 from reconstruction_operator.planning.rules import finished
+from reconstruction_operator.planning.scheduling import IN_FLIGHT
 from reconstruction_operator.planning.types import Job, Management
 
 _TOMBSTONES = 10_000  # uids of deleted objects: the response to a patch may arrive after the deletion

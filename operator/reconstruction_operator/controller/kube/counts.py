@@ -7,10 +7,9 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from reconstruction_operator.api.status import Phase
-from reconstruction_operator.planning.scheduling import Quarantine, quarantine
+from reconstruction_operator.planning.scheduling import IN_FLIGHT, Quarantine, quarantine
 from reconstruction_operator.planning.types import Job
 
-IN_FLIGHT: Final = frozenset({Phase.QUEUED, Phase.RUNNING, Phase.CANCELLING})
 _WANTS_WORKER: Final = IN_FLIGHT | {Phase.PENDING}
 
 
@@ -22,6 +21,7 @@ class Counts:
         self._in_flight: Counter[str] = Counter()  # by namespace
         self._high: Counter[str] = Counter()  # of priority high, by namespace
         self._quarantines: Counter[Quarantine] = Counter()  # of jobs in flight
+        self._queued: Counter[tuple[str, str]] = Counter()  # our jobs whose messages wait, by queue and namespace
         self._contested = 0
         self._demand = {phase: Counter[str]() for phase in _WANTS_WORKER}  # our jobs that want a worker, by queue
 
@@ -44,6 +44,10 @@ class Counts:
     def high_in_flight(self) -> Counter[str]:
         """How many jobs of priority high are in flight, by namespace."""
         return self._high
+
+    def queued(self) -> Counter[tuple[str, str]]:
+        """How many of our jobs are Queued, by queue and namespace."""
+        return self._queued
 
     @property
     def contested(self) -> int:
@@ -71,6 +75,11 @@ class Counts:
             self._demand[phase][job.queue] += step
             if not self._demand[phase][job.queue]:
                 del self._demand[phase][job.queue]  # a tenant chose the name
+
+        if phase is Phase.QUEUED and job.ours and not job.deleting:
+            self._queued[job.queue, job.key.namespace] += step
+            if not self._queued[job.queue, job.key.namespace]:
+                del self._queued[job.queue, job.key.namespace]  # the same
 
     def _count_quarantine(self, job: Job, step: int) -> None:
         its = quarantine(job.queue, job.status)

@@ -9,7 +9,7 @@ from typing import Final
 
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase
-from reconstruction_operator.controller.kube.counts import IN_FLIGHT
+from reconstruction_operator.planning.scheduling import IN_FLIGHT
 from reconstruction_operator.planning.types import Job
 
 _STALE_AT_MOST: Final = 64  # stale heap entries that may stay, in addition to one for each timer

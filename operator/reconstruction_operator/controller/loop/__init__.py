@@ -5,8 +5,7 @@
 | `reconciler` | takes jobs from the work queue, and runs all steps for them |
 | `planner` | plans the observed jobs |
 | `actor` | carries out the actions of plans |
-| `admission`, `waiting`, `queued` | choose the jobs to dispatch, from those that wait here, by those that wait in Redis |
-| `pauses` | logs why the jobs of a queue wait |
+| `admission`, `waiting` | choose the jobs to dispatch from those that wait here, by the load of the queues |
 | `preflight` | has workers check the inputs of waiting jobs |
 | `bystander` | handles jobs that another installation manages |
 | `polling` | enqueues jobs whose state in Redis changed |

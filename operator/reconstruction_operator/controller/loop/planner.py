@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 from typing import Any, Final
 
 from reconstruction_operator.api.identity import JobKey
@@ -15,7 +15,8 @@ from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.loop.admission import Admission
 from reconstruction_operator.controller.loop.preflight import Preflight
 from reconstruction_operator.controller.redis_view.catalogue import Catalogue
-from reconstruction_operator.planning import installations, plan
+from reconstruction_operator.planning import installations
+from reconstruction_operator.planning.plan import Draft, complete, draft
 from reconstruction_operator.planning.types import Job, Observation, Plan, Timing
 from reconstruction_operator.telemetry import metrics
 
@@ -26,10 +27,9 @@ _NOT_BEGUN: Final = (None, Phase.PENDING, Phase.QUEUED)
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A job, the observation, and the plan that follows from both."""
+    """A job, and the plan that follows from its observation."""
 
     job: Job
-    seen: Observation
     plan: Plan
 
 
@@ -47,8 +47,33 @@ class Planner:
     monotonic: Callable[[], float]
 
     def plan(self, observed: Iterable[tuple[Job, Observation]], now: datetime) -> list[Planned]:
-        """Plan these jobs, and dispatch those that admission admits."""
-        return self._admit(self._plan(observed, now), now)
+        """Plan these jobs, and dispatch those that admission admits. Other admitted jobs follow in the next round."""
+        plans: dict[JobKey, Plan] = {}
+        jobs, waiting = [], []
+        for job, seen in observed:
+            jobs.append(job)
+            with self._skipping(job):
+                made = self._draft(job, seen, now)
+                if made.wants_dispatch:
+                    self.admission.wants(job)
+                    waiting.append((job, made))
+                else:
+                    plans[job.key] = self._complete(job, made)
+        admitted = self.admission.admit(self.monotonic())
+        here = set(admitted).intersection(job.key for job in jobs)
+        for job, made in waiting:
+            with self._skipping(job):
+                plans[job.key] = self._complete(job, made, admitted=job.key in here)
+        for key in admitted:
+            if key not in here:
+                self.cache.enqueue_admitted(key)
+        return [Planned(job, plans[job.key]) for job in jobs if job.key in plans]
+
+    def enqueue_admitted(self) -> None:
+        """Enqueue the waiting jobs that can be dispatched, though no job has changed. At most once a second."""
+        if self.admission.is_due(self.monotonic()):
+            for key in self.admission.admit(self.monotonic()):
+                self.cache.enqueue_admitted(key)
 
     def clear(self) -> None:
         """Drop all state: a new tenure begins."""
@@ -59,24 +84,28 @@ class Planner:
         self.admission.forget(key)
         self.preflight.forget(key)
 
-    def _plan(self, observed: Iterable[tuple[Job, Observation]], now: datetime) -> list[Planned]:
-        planned = []
-        for job, one in observed:
-            admitted = self.admission.take(job.key)
-            known = self._observed_elsewhere(job)
-            seen = replace(one, **known) if known else one  # most jobs need no copy, and a copy is slow
-            make = partial(plan.plan, seen=seen, now=now, timing=self.timing, admitted=admitted)
-            try:
-                made = installations.marked(job, self.mark, make)
-            except Exception:  # noqa: BLE001  # one bad job never stops the others
-                metrics.RECONCILE_ERRORS.labels("plan").inc()
-                _log.exception("%s could not be planned", job.key)
-                self.failed(job.key)
-                continue
-            self.admission.planned(job, made, held=bool(seen.no_model) and made.status.phase is Phase.PENDING)
-            self.preflight.planned(job, made.status)
-            planned.append(Planned(job, one, made))
-        return planned
+    def _draft(self, job: Job, seen: Observation, now: datetime) -> Draft:
+        more = self._observed_elsewhere(job)
+        seen = replace(seen, **more) if more else seen  # most jobs need no copy, and a copy is slow
+        return draft(installations.marked(job, self.mark), seen, now, self.timing)
+
+    def _complete(self, job: Job, drafted: Draft, *, admitted: bool = False) -> Plan:
+        ours, seen = drafted.case.job, drafted.case.seen
+        made = installations.settled(job, ours, complete(drafted, admitted=admitted), self.mark)
+        self.admission.planned(job, made, held=bool(seen.no_model) and made.status.phase is Phase.PENDING)
+        self.preflight.planned(job, made.status)
+        return made
+
+    @contextlib.contextmanager
+    def _skipping(self, job: Job) -> Iterator[None]:
+        """Pass the job to `failed` if it cannot be planned: one bad job never stops the others."""
+        try:
+            yield
+        except Exception:  # noqa: BLE001  # as above
+            metrics.RECONCILE_ERRORS.labels("plan").inc()
+            _log.exception("%s could not be planned", job.key)
+            self.admission.forget(job.key)
+            self.failed(job.key)
 
     def _observed_elsewhere(self, job: Job) -> dict[str, Any]:
         """Return the fields of an Observation that other components know of a waiting job, without empty ones."""
@@ -87,14 +116,3 @@ class Planner:
             known = {"no_model": self.catalogue.missing(job), "checked": self.preflight.found(job.key)}
         known |= {"waits_for": self.admission.wait_of(job.key), "refused": refused}
         return {name: value for name, value in known.items() if value}
-
-    def _admit(self, planned: list[Planned], now: datetime) -> list[Planned]:
-        """Plan again the jobs that can be dispatched at once, from the same observation. Others follow in the next round."""
-        if not (self.admission.has_new_room or any(one.plan.wants_dispatch for one in planned)):
-            return planned
-        admitted = set(self.admission.admit(self.monotonic()))
-        here = [one for one in planned if one.job.key in admitted]
-        for key in admitted.difference(one.job.key for one in here):
-            self.cache.enqueue_admitted(key)
-        again = {one.job.key: one for one in self._plan(((one.job, one.seen) for one in here), now)}
-        return [again.get(one.job.key, one) for one in planned]

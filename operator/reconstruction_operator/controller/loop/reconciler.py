@@ -176,8 +176,7 @@ class Reconciler:
         for key in self.cache.timers.due(now):
             self.cache.enqueue(key)
         await self._clean_up_deleted(fence, now)
-        for key in self.admission.admit(now):
-            self.cache.enqueue_admitted(key)
+        self._planner.enqueue_admitted()
         for key in self.admission.give_places(now):
             self.cache.enqueue(key)
         keys = self.cache.take(_BATCH_JOBS)

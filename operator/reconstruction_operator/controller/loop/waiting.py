@@ -1,146 +1,84 @@
-"""Waiting jobs: jobs that wait for dispatch, in groups with the same limits, the oldest first.
+"""Waiting jobs: jobs that wait for dispatch, by queue, namespace and priority.
 
 Tenants choose how many jobs, queues and namespaces there are, so work for one job must never iterate over all of them.
 """
 
 from __future__ import annotations
 
-import heapq
 from collections import Counter
-from collections.abc import Collection
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Final, NamedTuple
+from collections.abc import Collection, Iterator, Mapping
 
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.controller.kube.counts import IN_FLIGHT
-from reconstruction_operator.planning.scheduling import Quarantine, quarantine
-from reconstruction_operator.planning.types import Job
+from reconstruction_operator.planning.scheduling import Candidate, Line
 
-HIGH: Final = "high"
-_STALE_AT_MOST: Final = 64  # stale heap entries that may stay, in addition to one for each waiting job
-
-
-class Group(NamedTuple):
-    """Jobs that wait, and whose limits are the same."""
-
-    queue: str
-    namespace: str
-    again: bool  # their messages were sent before and are missing
-    high: bool  # their priority
-    quarantine: Quarantine | None  # only one of its jobs is dispatched at a time
-
-    @classmethod
-    def of(cls, job: Job) -> Group:
-        """Return the group of a job that wants to be dispatched."""
-        again = job.status.phase in IN_FLIGHT
-        # A job in flight needs no turn: only its message is sent again.
-        its = None if again else quarantine(job.queue, job.status)
-        return cls(job.queue, job.key.namespace, again, job.spec.priority == HIGH, its)
-
-
-@dataclass(eq=False)
-class _Line:
-    """The jobs of one group. The entry of a job that has left stays in the heap until it comes up."""
-
-    jobs: set[JobKey] = field(default_factory=set)
-    heap: list[tuple[datetime, JobKey]] = field(default_factory=list)
-
-    def put(self, job: Job) -> None:
-        self.jobs.add(job.key)
-        heapq.heappush(self.heap, (job.created, job.key))
-        if len(self.heap) > 2 * len(self.jobs) + _STALE_AT_MOST:
-            self.heap = [entry for entry in set(self.heap) if entry[1] in self.jobs]
-            heapq.heapify(self.heap)
-
-    def first(self, at_most: int) -> list[JobKey]:
-        taken: list[tuple[datetime, JobKey]] = []
-        while self.heap and len(taken) < at_most:
-            entry = heapq.heappop(self.heap)
-            if entry[1] in self.jobs and taken[-1:] != [entry]:  # a job that left and returned has two entries
-                taken.append(entry)
-        for entry in taken:
-            heapq.heappush(self.heap, entry)
-        return [key for _, key in taken]
+_Name = tuple[str, bool]  # of a line in its queue: the namespace, and whether its jobs have priority high
 
 
 class WaitingJobs:
-    """The jobs by group, and how many there are by queue and by namespace."""
+    """The jobs, and how many there are by namespace. Lines are in order except for the jobs that joined since the newest `sort`."""
 
     def __init__(self) -> None:
-        self._lines: dict[Group, _Line] = {}
-        self._group_of: dict[JobKey, Group] = {}
-        self._queues: dict[str, dict[Group, None]] = {}
-        self._in_queue: Counter[str] = Counter()
+        self._candidates: dict[JobKey, Candidate | None] = {}
+        self._queues: dict[str, dict[_Name, dict[JobKey, Candidate]]] = {}
+        self._unsorted: set[tuple[str, _Name]] = set()
         self._in_namespace: Counter[str] = Counter()
 
-    def __len__(self) -> int:
-        return len(self._group_of)
-
     def __contains__(self, key: JobKey) -> bool:
-        return key in self._group_of
+        return key in self._candidates
 
-    @property
-    def groups(self) -> Collection[Group]:
-        """The groups with waiting jobs."""
-        return self._lines.keys()
-
-    @property
-    def in_queue(self) -> Counter[str]:
-        """How many jobs wait, by queue."""
-        return self._in_queue
-
-    def groups_in(self, queue: str) -> Collection[Group]:
-        """Return the groups of one queue."""
-        return self._queues.get(queue, {}).keys()
+    def lines(self, queues: Collection[str]) -> Mapping[str, list[Line]]:
+        """Return the lines of each of these queues for which jobs wait."""
+        return {queue: [*self._queues[queue].values()] for queue in queues if queue in self._queues}
 
     def in_namespace(self, namespace: str) -> int:
         """How many jobs of the namespace wait."""
         return self._in_namespace[namespace]
 
-    def size(self, group: Group) -> int:
-        """How many jobs of the group wait."""
-        return len(self._lines[group].jobs)
+    def lengths(self) -> Iterator[tuple[str, int]]:
+        """Yield each queue with the number of jobs that wait for it."""
+        return ((queue, sum(map(len, lines.values()))) for queue, lines in self._queues.items())
 
-    def first(self, group: Group, at_most: int) -> list[JobKey]:
-        """Return the oldest jobs of the group, the oldest first."""
-        return self._lines[group].first(at_most)
-
-    def put(self, job: Job) -> None:
-        """Add the job to its current group."""
-        group = Group.of(job)
-        if self._group_of.get(job.key) == group:
+    def put(self, key: JobKey, candidate: Candidate | None) -> None:
+        """Add a job, or replace its candidate; None: it waits for something else than its turn, and is only counted."""
+        if key in self._candidates and self._candidates[key] == candidate:
             return
-        self.remove(job.key)
-        self._lines.setdefault(group, _Line()).put(job)
-        self._group_of[job.key] = group
-        self._queues.setdefault(group.queue, {})[group] = None
-        self._in_queue[group.queue] += 1
-        self._in_namespace[group.namespace] += 1
+        self.remove(key)
+        self._candidates[key] = candidate
+        self._in_namespace[key.namespace] += 1
+        if candidate is None:
+            return
+        queue, name = candidate.queue, (key.namespace, candidate.high)
+        line = self._queues.setdefault(queue, {}).setdefault(name, {})
+        if line and candidate < line[next(reversed(line))]:
+            self._unsorted.add((queue, name))  # most jobs are younger than those that wait
+        line[key] = candidate
 
-    def remove(self, key: JobKey) -> str | None:
-        """Remove a job that no longer waits. Return its queue if no other job waits for it."""
-        group = self._group_of.pop(key, None)
-        if group is None:
-            return None
-        line = self._lines[group]
-        line.jobs.discard(key)
-        if not line.jobs:
-            del self._lines[group], self._queues[group.queue][group]
-        _decrease(self._in_queue, group.queue)
-        _decrease(self._in_namespace, group.namespace)
-        if group.queue in self._in_queue:
-            return None
-        del self._queues[group.queue]
-        return group.queue
+    def remove(self, key: JobKey) -> None:
+        """Remove a job that no longer waits. Names that a tenant chose go with their last job."""
+        if key not in self._candidates:
+            return
+        candidate = self._candidates.pop(key)
+        self._in_namespace[key.namespace] -= 1
+        if not self._in_namespace[key.namespace]:
+            del self._in_namespace[key.namespace]
+        if candidate is None:
+            return
+        queue, name = candidate.queue, (key.namespace, candidate.high)
+        del self._queues[queue][name][key]
+        if not self._queues[queue][name]:
+            del self._queues[queue][name]
+            self._unsorted.discard((queue, name))
+        if not self._queues[queue]:
+            del self._queues[queue]
+
+    def sort(self) -> None:
+        """Put the lines in order. This passes over all jobs of a line that a job joined out of order."""
+        for queue, name in self._unsorted:
+            line = self._queues[queue][name]
+            self._queues[queue][name] = {candidate.key: candidate for candidate in sorted(line.values())}
+        self._unsorted.clear()
 
     def clear(self) -> None:
         """Remove all jobs: the next tenure plans them again."""
-        for known in (self._lines, self._group_of, self._queues, self._in_queue, self._in_namespace):
-            known.clear()
-
-
-def _decrease(counts: Counter[str], name: str) -> None:
-    counts[name] -= 1
-    if not counts[name]:
-        del counts[name]  # a tenant chose the name
+        for part in (self._candidates, self._queues, self._unsorted, self._in_namespace):
+            part.clear()

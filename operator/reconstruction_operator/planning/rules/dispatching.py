@@ -41,18 +41,23 @@ def decide(case: Case) -> Decision:
         status = with_attempt(case)
         if case.seen.no_model:
             return Decision(case.idle_state, status, wake=deadlines)
-    if not case.admitted:
-        return Decision(case.idle_state, status, _record(case) if again else (), deadlines, wants_dispatch=True)
+    return Decision(case.idle_state, status, _record(case) if again else (), deadlines, wants_dispatch=True)
+
+
+def dispatch(case: Case) -> Decision:
+    """Send the message, since the job is admitted."""
+    sent_at = case.stored.dispatch_time or (whole(case.sent_at) if case.sent_at else None)
     status = replace(
         case.stored,
         attempt=case.attempt,
         task_id=str(case.task),
         next_attempt_time=None,
-        dispatch_time=status.dispatch_time or case.at,
+        dispatch_time=sent_at or case.at,
     )
     queue = case.queue if case.wanted >= case.attempt else case.job.queue
     retained = case.timing.retention(case.job.spec)
-    message = Dispatch(case.task, queue, again=again, retain_seconds=retained)
+    message = Dispatch(case.task, queue, again=sent_at is not None, retain_seconds=retained)
+    deadlines = (case.active_deadline, case.queue_deadline)
     return Decision(JobState.QUEUED, status, (*_record(case), message), deadlines)
 
 

@@ -18,7 +18,7 @@ from reconstruction_operator.planning.actions import Dispatch, TakeClaim
 from reconstruction_operator.planning.types import Job, Management, Observation, Queue
 from reconstruction_operator.state.replies import WorkerInfo
 
-from tests.support.controller.dispatch import make_admission
+from tests.support.controller.dispatch import make_admission, read
 from tests.support.jobs import NOON, make_body, make_key
 from tests.support.plans import TIMING
 
@@ -81,7 +81,6 @@ def test_a_job_that_is_admitted_outside_of_the_batch_is_enqueued() -> None:
     assert dispatched(desk.plan("a", "b")) == ["a"]
     desk.planner.forget(make_key("a"))
     desk.cache.take(9)
-    desk.now += 1.0  # the next round of admission is due
 
     assert dispatched(desk.plan("c")) == []
     assert desk.cache.take(9) == [make_key("b")]
@@ -91,20 +90,36 @@ def test_a_job_that_a_worker_takes_makes_room_for_another_one_at_once() -> None:
     desk = Desk("a", "b", namespace=1)
     assert dispatched(desk.plan("a", "b")) == ["a"]
     desk.cache.take(9)
-    desk.now += 1.0
 
     desk.plan("a", claim=Claim("token", "worker-1", by_operator=False, at=NOON), alive=True)
 
     assert desk.cache.take(9) == [make_key("b")]
 
 
+def test_jobs_are_enqueued_when_their_queue_gets_a_worker_once_a_second() -> None:
+    desk = Desk("a")
+    read(desk.planner.admission.queues)
+    assert dispatched(desk.plan("a")) == []
+    desk.cache.take(9)
+    read(desk.planner.admission.queues, "celery")
+
+    desk.planner.enqueue_admitted()
+    assert desk.cache.take(9) == []
+    desk.now += 1.0
+    desk.planner.enqueue_admitted()
+
+    assert desk.cache.take(9) == [make_key("a")]
+
+
 def test_a_job_that_cannot_be_planned_is_skipped_and_the_others_are_planned(caplog: pytest.LogCaptureFixture) -> None:
-    desk = Desk("a", "b")
+    desk = Desk("a", "b", queue=1)
     broken: Any = object()
+    desk.planner.admission.wants(desk.job("a"))
 
     planned = desk.planner.plan([(desk.job("a"), Observation(record=broken)), (desk.job("b"), Observation())], NOON)
 
     assert [one.job.key.name for one in planned] == ["b"]
+    assert dispatched(planned) == ["b"]
     assert desk.failed == [make_key("a")]
     assert "could not be planned" in caplog.text
 

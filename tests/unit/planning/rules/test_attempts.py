@@ -25,7 +25,7 @@ END = TakeClaim(TASK, Outcome.CANCELLED, "CANCELLED", "Cancelled before a worker
 
 
 def case(seen: Observation, **spec: Any) -> Case:
-    return Case(job_with(Status(attempt=1), **spec), seen, NOW, TIMING, admitted=False)
+    return Case(job_with(Status(attempt=1), **spec), seen, NOW, TIMING)
 
 
 @pytest.mark.parametrize(

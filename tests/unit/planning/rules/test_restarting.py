@@ -56,7 +56,7 @@ KNOWN = Observation(record=Record("install", "team", "banana", 2, "celery"))
 
 
 def case(status: Status, seen: Observation, management: Management) -> Case:
-    return Case(replace(job_with(status), management=management), seen, NOW, TIMING, admitted=False)
+    return Case(replace(job_with(status), management=management), seen, NOW, TIMING)
 
 
 @pytest.mark.parametrize(

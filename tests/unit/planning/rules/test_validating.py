@@ -19,7 +19,7 @@ REFUSED = Observation(refused=Refusal("QUEUE_REFUSED", "Namespace team may not u
 
 
 def case(seen: Observation, problems: tuple[str, ...] = (), status: Status | None = None, **spec: Any) -> Case:
-    return Case(replace(job_with(status or Status(), **spec), problems=problems), seen, NOW, TIMING, admitted=True)
+    return Case(replace(job_with(status or Status(), **spec), problems=problems), seen, NOW, TIMING)
 
 
 @pytest.mark.parametrize(

@@ -35,14 +35,12 @@ FULL = Status(
 
 
 def case(seen: Observation, status: Status | None = None) -> Case:
-    return Case(job_with(status or Status()), seen, NOW, TIMING, admitted=False)
+    return Case(job_with(status or Status()), seen, NOW, TIMING)
 
 
 def test_a_status_that_has_the_fields_already_is_not_copied() -> None:
-    running = details.claimed(
-        Case(job_with(Status()), Observation(RECORD, CLAIM, alive=True), NOW, TIMING, admitted=False)
-    )
-    again = Case(job_with(running), Observation(RECORD, CLAIM, alive=True), NOW, TIMING, admitted=False)
+    running = details.claimed(Case(job_with(Status()), Observation(RECORD, CLAIM, alive=True), NOW, TIMING))
+    again = Case(job_with(running), Observation(RECORD, CLAIM, alive=True), NOW, TIMING)
 
     assert details.claimed(again) is running
     assert details.updated(running, worker="worker-2") == replace(running, worker="worker-2")
