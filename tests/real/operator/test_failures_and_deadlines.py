@@ -62,6 +62,7 @@ def test_a_job_past_its_queue_deadline_fails_without_a_start(jobs: Jobs) -> None
 
 
 def test_a_job_for_a_queue_without_a_worker_waits_until_there_is_one(jobs: Jobs, state: redis.Redis) -> None:
+    jobs.wait_phase(jobs.create(), "Succeeded")  # the operator has read its queues: until then each counts as served
     name = jobs.create(queue="unserved")
 
     job = jobs.wait(name, "unserved", lambda job: condition(job, "Dispatched").get("reason") == "QueueUnserved")
