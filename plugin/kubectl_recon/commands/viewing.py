@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import tempfile
 import threading
@@ -92,14 +93,14 @@ def open_folder(folder: Path, title: str, *, browser: bool) -> int:
 
 def preview(target: Viewed) -> int:
     """Print the result's pictures in the terminal. Exit code 1 if it has none. Raises UsageError without a colour terminal."""
-    from kubectl_recon.display import pictures, terminal  # noqa: PLC0415  # Pillow takes longer to load than most commands
+    from kubectl_recon.display import pictures  # noqa: PLC0415  # Pillow takes longer to load than most commands
 
     out = screen()
     if not out.colour:
         raise UsageError(
             "preview needs a colour terminal; output is not one. To download the pictures: kubectl recon results NAME --only '*.png'"
         )
-    able = terminal.detect()
+    columns, lines = shutil.get_terminal_size()
     with _folder(target, _PREVIEWS) as (title, folder):
         found = _pictures(folder)
         if not found:
@@ -107,7 +108,7 @@ def preview(target: Viewed) -> int:
             return 1
         for picture in found:
             out.print(f"{title}: {picture.name}")
-            out.print(pictures.drawn(picture, able), end="")
+            out.print(pictures.drawn(picture, columns, lines), end="")
     return 0
 
 
