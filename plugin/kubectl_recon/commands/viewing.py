@@ -117,9 +117,8 @@ def _in_gallery(connection: Connection, job: Job, way: Way, *, browser: bool) ->
     with reached(connection, namespace, way) as url:
         gallery = Gallery(url, token(connection, way))
         page = url + gallery.page(job)
-        if not url.startswith(
-            "http://127.0.0.1:"
-        ):  # a cookie cannot be set for another host: the page asks for a token
+        # A cookie cannot be set for another host: the page asks for a token.
+        if not url.startswith("http://127.0.0.1:"):
             return _show(page, browser=browser)
         # Cookies ignore the port: this response signs the browser in at the gallery's port.
         signed_in = Page("", HTTPStatus.FOUND, {"Set-Cookie": gallery.cookie(), "Location": page})

@@ -11,7 +11,6 @@ from kubectl_recon.errors import (
     ForbiddenError,
     InvalidError,
     NotFoundError,
-    UnauthorizedError,
     UnreachableError,
 )
 from kubectl_recon.kube.api import Api
@@ -98,7 +97,7 @@ def test_a_change_has_the_programs_field_manager(api: Api, server: Server) -> No
     ("status", "kind"),
     [
         (400, InvalidError),
-        (401, UnauthorizedError),
+        (401, ApiError),
         (403, ForbiddenError),
         (404, NotFoundError),
         (409, ConflictError),
