@@ -25,13 +25,14 @@ from kubectl_recon.installation import operator
 from kubectl_recon.jobs.attention import phase_text
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube import manifests
-from kubectl_recon.kube.connection import Connection
+from kubectl_recon.kube.api import Connection
 from kubectl_recon.pages.result import PICTURES, is_result, pages_of
 from kubectl_recon.pages.serving import Page, served
 from kubectl_recon.storage import downloading
 from kubectl_recon.targets.selecting import one
 
 _PREVIEWS: Final = ("*.png",)
+_SCRATCH: Final = "recon-"  # prefix of temporary folders
 Connect = Callable[[], Connection]
 
 
@@ -149,9 +150,9 @@ def _folder(target: Viewed, only: Sequence[str]) -> Iterator[tuple[str, Path]]:
             yield name, folder
     elif is_object(target.text) or target.text.startswith("file://"):
         name = manifests.name_for(target.text)
-        with _scratch() as folder:
-            results.fetch(downloading.source(target.text), name, folder, only)
-            yield name, folder
+        with tempfile.TemporaryDirectory(prefix=_SCRATCH) as folder:
+            results.fetch(downloading.source(target.text), name, Path(folder), only)
+            yield name, Path(folder)
     else:
         raise UsageError(f"{target.text}: use a job, a folder, or an address such as s3://meshes/banana/")
 
@@ -160,15 +161,9 @@ def _folder(target: Viewed, only: Sequence[str]) -> Iterator[tuple[str, Path]]:
 def _fetched(connection: Connection, name: str, way: Way, only: Sequence[str]) -> Iterator[Path]:
     """Yield a temporary folder with the files of a job's result."""
     job = results.finished(connection, name)
-    with _scratch() as folder:
+    with tempfile.TemporaryDirectory(prefix=_SCRATCH) as folder:
         with results.place_of(connection, job, way) as place:
-            results.fetch(place, name, folder, only)
-        yield folder
-
-
-@contextmanager
-def _scratch() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="recon-") as folder:
+            results.fetch(place, name, Path(folder), only)
         yield Path(folder)
 
 
