@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import Final
 
+from reconstruction_operator import config
+
 _BACKOFF_SECONDS: Final = 300.0
 
 _folders: Final[dict[Path, tuple[float, int]]] = {}
@@ -21,8 +23,13 @@ def above(path: Path) -> Path | None:
 
 
 def remember(path: Path, process: int) -> None:
-    """Record that a deletion at `path` made no progress. `process` hangs there and could not be killed; 0 if it was killed."""
-    _folders[path.parent] = (time.monotonic() + _BACKOFF_SECONDS, process)
+    """Record that a deletion at `path` made no progress. `process` hangs there and could not be killed; 0 if it was killed.
+
+    Such processes must not accumulate, so the whole output root is avoided until the process ends.
+    """
+    roots = (Path(root) for root in config.settings.OUTPUT_ROOTS) if process else ()
+    folder = next((root for root in roots if path.is_relative_to(root)), path.parent)
+    _folders[folder] = (time.monotonic() + _BACKOFF_SECONDS, process)
 
 
 def _is_running(process: int) -> bool:

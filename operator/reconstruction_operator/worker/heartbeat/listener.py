@@ -19,7 +19,8 @@ _DEAF_SECONDS: Final = 15.0  # between two tries to subscribe
 
 
 def _pubsub() -> Any:
-    return job_manager.get_redis_client().pubsub(ignore_subscribe_messages=True)
+    client: Any = job_manager.get_redis_client()  # redis-py has not annotated `pubsub`
+    return client.pubsub(ignore_subscribe_messages=True)
 
 
 class Listener:
