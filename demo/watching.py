@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
-from kubectl_recon.kube.connection import connect
+from kubectl_recon.kube.api import connect
 from reconstruction_operator.kube import paths
 from reconstruction_operator.kube.reflector import Change, Reflector, follow
 

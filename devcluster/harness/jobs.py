@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kubectl_recon.kube.connection import connect
+from kubectl_recon.kube.api import connect
 from reconstruction_operator.kube import paths
 from reconstruction_operator.kube.reflector import Change, Reflector, follow
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import anyio.to_thread
-from reconstruction_operator.kube.client import Api
+from reconstruction_operator.kube.client import Api, find_cluster
 from reconstruction_operator.kube.errors import ApiError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -23,13 +23,12 @@ from starlette.staticfiles import StaticFiles
 from reconstruction_gallery.files.opened import UnreadableResultError
 from reconstruction_gallery.files.results import Results
 from reconstruction_gallery.files.uploads import UploadError, Uploads
-from reconstruction_gallery.kube.access import connect
-from reconstruction_gallery.kube.jobs import Jobs
+from reconstruction_gallery.kube.jobs import Jobs, watch
 from reconstruction_gallery.kube.rights import Rights
 from reconstruction_gallery.kube.users import Tokens
-from reconstruction_gallery.kube.watching import watch
+from reconstruction_gallery.kube.writing import MANAGER
 from reconstruction_gallery.settings import Settings
-from reconstruction_gallery.web import archives, files, jobs, logs, parts, sign_in, uploading
+from reconstruction_gallery.web import archives, files, jobs, parts, sign_in, uploading
 from reconstruction_gallery.web.identity import Identities
 from reconstruction_gallery.web.security import SecurityHeaders
 from reconstruction_gallery.web.sessions import Sessions
@@ -38,6 +37,11 @@ _log = logging.getLogger(__name__)
 
 _STATIC: Final = Path(__file__).parent / "static"
 _CLEANING_SECONDS: Final = 600.0
+
+
+async def connect() -> Api:
+    """Return a client of the cluster that the kubeconfig or the pod names; the caller closes it. Raises NoClusterError."""
+    return Api(await find_cluster(), program=MANAGER)
 
 
 def make(settings: Settings, connect: Callable[[], Awaitable[Api]] = connect) -> Starlette:
@@ -77,7 +81,6 @@ def make(settings: Settings, connect: Callable[[], Awaitable[Api]] = connect) ->
             *sign_in.ROUTES,
             *files.ROUTES,
             *archives.ROUTES,
-            *logs.ROUTES,
             *jobs.ROUTES,
             *uploading.ROUTES,
             Mount("/static", StaticFiles(directory=_STATIC)),

@@ -49,10 +49,6 @@ class ApiError(ReconError, errors.ApiError):
         return self.message
 
 
-class UnauthorizedError(ApiError):
-    """The API server does not accept the credentials."""
-
-
 class ForbiddenError(ApiError):
     """The user has no right to do that."""
 
@@ -71,7 +67,6 @@ class InvalidError(ApiError):
 
 _KINDS: dict[int, type[ApiError]] = {
     HTTPStatus.BAD_REQUEST: InvalidError,
-    HTTPStatus.UNAUTHORIZED: UnauthorizedError,
     HTTPStatus.FORBIDDEN: ForbiddenError,
     HTTPStatus.NOT_FOUND: NotFoundError,
     HTTPStatus.CONFLICT: ConflictError,

@@ -22,10 +22,6 @@ from kubectl_recon.jobs.job import Job
 CREATED = "2026-03-01T12:00:00Z"
 PROGRAM = Path(sys.executable).with_name("kubectl-recon")
 
-# The answers of terminals to a query of their attributes.
-KITTY = b"\x1b_Gi=31;OK\x1b\\\x1b[6;18;9t\x1b[?62;c"
-XTERM = b"\x1b[?1;0;16S\x1b[?63;1;2;4;6;9;15;22c"
-
 
 def job(name: str = "banana", phase: str = "", **status: Any) -> Job:
     """Return a job with that phase. `spec`, `metadata` and `conditions` (type -> (status, reason)) are merged into the body."""

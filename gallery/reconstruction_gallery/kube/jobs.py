@@ -9,11 +9,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import OrderedDict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from reconstruction_operator.api.identity import JobKey
+from reconstruction_operator.kube import paths
+from reconstruction_operator.kube.reflector import AsyncTransport, Change, Reflector, follow_async
 
 _REQUEST_FIELDS: Final = ("f:cancelRequested", "f:cancelConfirmed", "f:suspend")
 
@@ -122,6 +125,24 @@ class Jobs:
     def _announce(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
+
+
+async def watch(api: AsyncTransport, jobs: Jobs, namespaces: Sequence[str]) -> None:
+    """Keep the cache up to date until the task is cancelled. `namespaces`: empty for all."""
+    unlisted: set[str | None] = set(namespaces) or {None}
+
+    def apply(namespace: str | None, change: Change) -> None:
+        if change.key is None:
+            unlisted.discard(namespace)
+            jobs.synced = not unlisted
+        elif change.deleted:
+            jobs.delete(change.key.uid)
+        elif change.body is not None:
+            jobs.put(change.body)
+
+    async with asyncio.TaskGroup() as group:
+        for namespace in tuple(unlisted):
+            group.create_task(follow_async(api, Reflector(paths.jobs(namespace), partial(apply, namespace))))
 
 
 def summary(body: Mapping[str, Any]) -> dict[str, Any]:

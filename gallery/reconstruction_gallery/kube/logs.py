@@ -6,9 +6,10 @@ Operator and workers write the job's uid into each line about it. Lines are sele
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import Any, Final
@@ -16,8 +17,8 @@ from typing import Any, Final
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.kube.client import Api
 from reconstruction_operator.kube.errors import ApiError
+from reconstruction_operator.kube.reflector import Lines
 
-from reconstruction_gallery.kube.access import log_lines
 from reconstruction_gallery.kube.users import User
 
 _PODS: Final = "app.kubernetes.io/part-of=reconstruction"
@@ -29,6 +30,8 @@ _MOST_BYTES: Final = 16 << 20  # read from one container
 _MOST_LINES: Final = 1000  # in the response; older ones are dropped
 _MAX_TEXT_CHARS: Final = 4000
 _EVENTS: Final = "500"
+_SILENCE_SECONDS: Final = 10.0
+_MAX_LINE_BYTES: Final = 65_536
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -106,7 +109,7 @@ async def _pods(api: Api, user: User, system: str, key: JobKey, since: str) -> L
         wanted = {"container": container, "timestamps": "true", "sinceTime": since, "limitBytes": str(_MOST_BYTES)}
         try:
             async with slots:
-                async for line in log_lines(api, f"{base}/{pod}/log", wanted, user.request_headers):
+                async for line in _lines(api, user, f"{base}/{pod}/log", wanted):
                     if key.uid.encode() in line:
                         heapq.heappush(newest, _line(line.decode("utf-8", "replace"), pod))
                         if len(newest) > _MOST_LINES:
@@ -123,6 +126,17 @@ async def _pods(api: Api, user: User, system: str, key: JobKey, since: str) -> L
         raise refusal
     left_out = len(failures) + len(late)
     return Log(tuple(newest), f"{left_out} of {len(tasks)} containers did not respond" if left_out else "")
+
+
+async def _lines(api: Api, user: User, path: str, params: Mapping[str, str]) -> AsyncIterator[bytes]:
+    """Yield the lines of a log, each truncated to 64 kB. Raises ApiError."""
+    lines = Lines(_MAX_LINE_BYTES)
+    async with contextlib.aclosing(api.chunks(path, params, _SILENCE_SECONDS, user.request_headers)) as chunks:
+        async for chunk in chunks:
+            for line in lines.take(chunk):
+                yield line
+    for line in lines.end():
+        yield line
 
 
 def _line(line: str, pod: str) -> Line:

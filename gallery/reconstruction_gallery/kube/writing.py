@@ -9,9 +9,9 @@ from reconstruction_operator.api.identity import GROUP, KIND, VERSION, JobKey
 from reconstruction_operator.kube import paths
 from reconstruction_operator.kube.client import MERGE_PATCH, Api
 
-from reconstruction_gallery.kube.access import MANAGER
 from reconstruction_gallery.kube.users import User
 
+MANAGER: Final = "reconstruction-gallery"  # the manager of the fields that users write through the gallery
 _MAX_MANAGER_CHARS: Final = 128  # the API server rejects more
 
 _REQUEST: Final = "request-cancel"

@@ -1,4 +1,4 @@
-"""Job routes: the list, its changes as server-sent events, one job, and actions on it."""
+"""Job routes: the list, its changes as server-sent events, one job, its log, and actions on it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from reconstruction_gallery.files.opened import UnreadableResultError
-from reconstruction_gallery.kube import writing
+from reconstruction_gallery.kube import logs, writing
 from reconstruction_gallery.kube.rights import SEE
 from reconstruction_gallery.kube.users import User
-from reconstruction_gallery.web.names import namespace_of
-from reconstruction_gallery.web.parts import Gallery, json_of, requested_job, text_in
+from reconstruction_gallery.web.parts import Gallery, json_of, namespace_of, requested_job, text_in
 from reconstruction_gallery.web.responses import HoldingResponse
 
 # Longest silence of a stream: then the user's rights are checked again, and proxies see that it is alive
@@ -102,6 +101,18 @@ def _shown(manifest: Manifest | None) -> object:
     return {name: value for name, value in content.items() if name not in ("owner", "uri", "taskId", "version")}
 
 
+async def _log(request: Request) -> Response:
+    """Return the Events and log lines of the job."""
+    gallery, user, job = await requested_job(request)
+    since = json.loads(job.detail)["metadata"]["creationTimestamp"]
+    gallery.logs.acquire(user.name)
+    try:
+        log = await logs.of_job(gallery.api, user, gallery.settings.system_namespace, job.key, since)
+    finally:
+        gallery.logs.release(user.name)
+    return JSONResponse(log.as_json)
+
+
 async def _act(request: Request) -> Response:
     gallery = Gallery.of(request)
     user = (await gallery.identities.for_change(request)).user
@@ -124,5 +135,6 @@ ROUTES = [
     Route("/api/events", _events, methods=["GET"]),
     Route(_NAMESPACE + "/jobs", _list, methods=["GET"]),
     Route(_JOB, _show, methods=["GET"]),
+    Route(_JOB + "/log", _log, methods=["GET"]),
     Route(_JOB + "/actions", _act, methods=["POST"]),
 ]

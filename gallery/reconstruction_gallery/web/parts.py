@@ -1,10 +1,12 @@
-"""Shared parts of the routes: the gallery's components, JSON bodies with a size limit, and errors as JSON."""
+"""Shared parts of the routes: the gallery's components, limits, checked names, JSON bodies, and errors as JSON."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import logging
+import re
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -24,15 +26,36 @@ from reconstruction_gallery.kube.rights import SEE, Rights
 from reconstruction_gallery.kube.users import User
 from reconstruction_gallery.settings import Settings
 from reconstruction_gallery.web.identity import Identities
-from reconstruction_gallery.web.limits import RequestLimit
-from reconstruction_gallery.web.names import name_of, namespace_of
 
 _log = logging.getLogger(__name__)
 
 _MAX_JSON_BYTES: Final = 65_536
 _SILENCE_SECONDS: Final = 30.0
+_LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 # The API server's statuses that a user can act on; all others are errors of the gallery.
 _PASSED_ON: Final = {400, 401, 403, 404, 409, 422, 429}
+
+
+class RequestLimit:
+    """Maximum number of running long requests of one kind, of one user and in total."""
+
+    def __init__(self, per_user: int, total: int) -> None:
+        self._per_user = per_user
+        self._total = total
+        self._running = Counter[str]()
+
+    def acquire(self, user: str) -> None:
+        """Count a request that starts. Raises 429 if too many are running."""
+        if self._running[user] >= self._per_user or self._running.total() >= self._total:
+            raise HTTPException(429, "too many of these requests are running: end one, or wait", {"Retry-After": "10"})
+        self._running[user] += 1
+
+    def release(self, user: str) -> None:
+        """Count a request that has ended."""
+        self._running[user] -= 1
+        if not self._running[user]:
+            del self._running[user]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +81,7 @@ class Gallery:
 
     async def visible_job(self, request: Request, user: User) -> Job:
         """Return the job in the path. Raises 404 if there is none, or 403 in any case if the user may not see jobs of its namespace."""
-        namespace, name = namespace_of(request), name_of(request)
+        namespace, name = namespace_of(request), _checked(request.path_params["name"], _NAME)
         await self.require(user, SEE, namespace)
         job = self.jobs.get(namespace, name)
         if job is None:
@@ -69,6 +92,17 @@ class Gallery:
         """Raise 403 unless the user may do that in the namespace. Raises ApiError."""
         if not await self.rights.may(user, verb, namespace):
             raise HTTPException(403, f"{user.name} may not {verb} reconstructionjobs in {namespace}")
+
+
+def namespace_of(request: Request) -> str:
+    """Return the namespace in the path. Raises 404 for an invalid name, before it becomes part of a path at the API server."""
+    return _checked(request.path_params["namespace"], _LABEL)
+
+
+def _checked(text: str, pattern: re.Pattern[str]) -> str:
+    if not pattern.fullmatch(text) or ".." in text:
+        raise HTTPException(404, "not found: the name is invalid")
+    return text
 
 
 async def requested_job(request: Request) -> tuple[Gallery, User, Job]:

@@ -19,9 +19,8 @@ async def _show(request: Request) -> Response:
     except HTTPException as error:
         if error.status_code != HTTPStatus.UNAUTHORIZED or "Authorization" in request.headers:
             raise
-        return JSONResponse(
-            {"user": None}
-        )  # the page always requests this first: a 401 would be an error in the browser's console
+        # The page always requests this first: a 401 would be an error in the browser's console.
+        return JSONResponse({"user": None})
     return JSONResponse({"user": identity.user.name, "proof": identity.proof, "uploads": gallery.uploads is not None})
 
 

@@ -14,8 +14,7 @@ from reconstruction_gallery.files.uploads import Upload, Uploads, owner_of
 from reconstruction_gallery.kube import writing
 from reconstruction_gallery.kube.rights import UPLOAD
 from reconstruction_gallery.kube.users import User
-from reconstruction_gallery.web.names import namespace_of
-from reconstruction_gallery.web.parts import Gallery, chunks, json_of, text_in
+from reconstruction_gallery.web.parts import Gallery, chunks, json_of, namespace_of, text_in
 
 _SPEC: Final = {"modelType", "parameters", "queue", "priority", "output", "backoffLimit", "ttlSecondsAfterFinished"}
 

@@ -17,8 +17,7 @@ DEFAULT_QUEUE: Final = "celery"  # Celery's own default, which `redis-cli LLEN c
 TASK_MODULES: Final = ("reconstruction_operator.tasks.reconstruction", "reconstruction_operator.tasks.cleanup")
 BOOTSTEPS: Final = {
     "worker": (
-        "reconstruction_operator.worker.lifecycle.hardening:Hardening",
-        "reconstruction_operator.worker.lifecycle.startup_checks:StartupChecks",
+        "reconstruction_operator.worker.lifecycle.startup:Startup",
         "reconstruction_operator.worker.lifecycle.watchdog:Watchdog",
     ),
     "consumer": (

@@ -32,12 +32,8 @@ from reconstruction_operator.worker.attempt.progress import Meta, Send
 logger = logging.getLogger(__name__)
 
 _RESULT_CHARS: Final = 64  # of a result in Celery's log line, which is slow to format: enough for status and job
-_NO_RECORD_PAUSES_SECONDS: Final = (
-    2,
-    5,
-    10,
-    20,
-)  # Redis has lost the record, which the operator writes before the message
+# Redis has lost the record, which the operator writes before the message.
+_NO_RECORD_PAUSES_SECONDS: Final = (2, 5, 10, 20)
 
 
 @shared_task(  # type: ignore[untyped-decorator]

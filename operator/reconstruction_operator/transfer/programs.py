@@ -8,6 +8,7 @@ import os
 import select
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,9 +32,8 @@ class Program:
     process: subprocess.Popen[bytes]
     requests: IO[bytes]
     answers: IO[bytes]
-    _unread: bytearray = field(
-        default_factory=bytearray, init=False, repr=False, compare=False
-    )  # bytes after the last line that was read
+    # Bytes after the last line that was read.
+    _unread: bytearray = field(default_factory=bytearray, init=False, repr=False, compare=False)
 
     @classmethod
     def start(cls, module: str) -> Self:
@@ -93,6 +93,16 @@ class Program:
             )
             return False
         return True
+
+
+def end_with_worker() -> None:
+    """In a program: exit as soon as the worker has ended, and stdin with it."""
+
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        os._exit(0)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def failure_message(error: BaseException) -> dict[str, Any]:

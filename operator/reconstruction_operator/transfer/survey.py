@@ -20,7 +20,7 @@ from reconstruction_operator.transfer.https import addresses, download
 from reconstruction_operator.transfer.limits import Limits
 from reconstruction_operator.transfer.names import Ignored
 from reconstruction_operator.transfer.objects import address, downloading
-from reconstruction_operator.transfer.objects.request import FetchRequest
+from reconstruction_operator.transfer.objects.process import FetchRequest
 from reconstruction_operator.transfer.objects.store import open_store
 from reconstruction_operator.transfer.photos import checks, masks
 from reconstruction_operator.units import megabytes

@@ -24,7 +24,7 @@ def job_names(context: typer.Context, incomplete: str) -> list[str]:
     """Return the names of the namespace's jobs, and @latest; nothing without a cluster, since completion must not fail."""
     from reconstruction_operator.kube import paths
 
-    from kubectl_recon.kube.connection import connect
+    from kubectl_recon.kube.api import connect
 
     given = context.params
     with suppress(ReconError):
@@ -38,7 +38,7 @@ def job_names(context: typer.Context, incomplete: str) -> list[str]:
 
 def namespaces(context: typer.Context, incomplete: str) -> list[str]:
     """Return the cluster's namespaces; nothing for users who may not list them."""
-    from kubectl_recon.kube.connection import connect
+    from kubectl_recon.kube.api import connect
 
     given = context.params
     with suppress(ReconError):

@@ -44,7 +44,7 @@ def open_(
 
 @o.connecting
 def preview(connect: o.Connect, target: Target, gallery: o.GalleryUrl = None, account: o.Account = None) -> None:
-    """Show pictures of a mesh in the terminal, as kitty graphics, sixel or coloured blocks."""
+    """Show pictures of a mesh in the terminal, as coloured blocks."""
     from kubectl_recon.commands import viewing
     from kubectl_recon.gallery.reaching import Way
 

@@ -15,7 +15,7 @@ from kubectl_recon.errors import UsageError
 
 if TYPE_CHECKING:
     from kubectl_recon.display.formats import Format
-    from kubectl_recon.kube.connection import Connection
+    from kubectl_recon.kube.api import Connection
 
 
 # Formats of tables and objects; of objects that a command creates, changes or waits for; of a stream of changes; of other data.
@@ -119,7 +119,7 @@ def connecting(command: Callable[..., None]) -> Callable[..., None]:
 
 def connected(context: str | None, kubeconfig: str | None, namespace: str | None) -> Connection:
     """Connect to the cluster that these options select."""
-    from kubectl_recon.kube.connection import connect
+    from kubectl_recon.kube.api import connect
 
     return connect(context, kubeconfig, namespace)
 

@@ -60,7 +60,6 @@ def submit(
     Exit code 0 if the job succeeded (with --no-follow: if it was submitted), 1 if it was rejected, 2 if the photos would fail or for
     a usage error, 3 if the job failed, 4 cancelled, 5 deleted, 130 after Ctrl-C, which does not stop the job.
     """
-    from kubectl_recon.commands import dry_run as dry_run_command
     from kubectl_recon.commands import submitting, viewing, watching
     from kubectl_recon.display.screen import note
     from kubectl_recon.gallery.reaching import Way
@@ -75,7 +74,7 @@ def submit(
     request = submitting.SubmitRequest(photos, name, spec, _labels(labels), upload, way, force)
     how = o.format_of(show)
     if dry_run:
-        dry_run_command.run(connect, request, how)
+        submitting.dry_run(connect, request, how)
         raise typer.Exit(0)
     connection = connect()
     job = submitting.run(connection, request, how)

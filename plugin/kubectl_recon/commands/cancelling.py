@@ -23,7 +23,7 @@ from kubectl_recon.errors import ApiError, InvalidError, ReconError, UsageError
 from kubectl_recon.jobs.attention import attention, foreign, phase_text
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import duration_text, seconds_between
-from kubectl_recon.kube.connection import Connection
+from kubectl_recon.kube.api import Connection
 from kubectl_recon.targets.job_watch import Key
 from kubectl_recon.targets.selecting import Selection, read, select
 

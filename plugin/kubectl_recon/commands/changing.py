@@ -15,7 +15,7 @@ from kubectl_recon.errors import ApiError, ConflictError, ReconError, UsageError
 from kubectl_recon.jobs.attention import foreign
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube import manifests
-from kubectl_recon.kube.connection import Connection
+from kubectl_recon.kube.api import Connection
 from kubectl_recon.targets.selecting import Selection, one, select
 
 RETRY_OF: Final = f"{identity.GROUP}/retry-of"

@@ -15,9 +15,8 @@ from kubectl_recon.display.screen import Screen, screen
 from kubectl_recon.errors import ApiError, ForbiddenError, InvalidError
 from kubectl_recon.installation import operator
 from kubectl_recon.jobs.attention import phase_text
-from kubectl_recon.jobs.events import JobEvent
-from kubectl_recon.jobs.job import Job
-from kubectl_recon.kube.connection import Connection
+from kubectl_recon.jobs.job import Job, JobEvent
+from kubectl_recon.kube.api import Connection
 from kubectl_recon.targets.selecting import one
 
 _UNFINISHED: Final = "status.phase!=Succeeded,status.phase!=Failed,status.phase!=Cancelled"

@@ -11,7 +11,7 @@ from kubectl_recon.display.tables import Column, table
 from kubectl_recon.jobs.attention import attention, phase_text, reason_text, time_text
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import duration_text, seconds_between
-from kubectl_recon.kube.connection import Connection
+from kubectl_recon.kube.api import Connection
 from kubectl_recon.targets.selecting import Selection, select
 
 

@@ -18,8 +18,7 @@ from kubectl_recon.errors import ForbiddenError, NotFoundError, ReconError
 from kubectl_recon.installation import operator
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import parse_time
-from kubectl_recon.kube.api import Api
-from kubectl_recon.kube.connection import Connection
+from kubectl_recon.kube.api import Api, Connection
 from kubectl_recon.targets.selecting import one
 
 _PODS: Final = "app.kubernetes.io/part-of=reconstruction"

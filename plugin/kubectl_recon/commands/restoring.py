@@ -19,7 +19,7 @@ from kubectl_recon.errors import ApiError, ConflictError, ReconError, UsageError
 from kubectl_recon.installation import operator
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube import manifests
-from kubectl_recon.kube.connection import Connection
+from kubectl_recon.kube.api import Connection
 from kubectl_recon.targets.selecting import LATEST, Selection, bare
 
 _WORKERS: Final = "app.kubernetes.io/part-of=reconstruction"

@@ -20,7 +20,7 @@ from kubectl_recon.installation import operator
 from kubectl_recon.jobs.attention import phase_text
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube import manifests
-from kubectl_recon.kube.connection import Connection
+from kubectl_recon.kube.api import Connection
 from kubectl_recon.storage import downloading
 from kubectl_recon.storage.downloading import Source
 from kubectl_recon.targets.selecting import one

@@ -1,8 +1,11 @@
-"""`submit`: checks the photos, uploads them to object storage and applies the manifest; or the gallery does both."""
+"""`submit`: checks the photos, uploads them to object storage and applies the manifest; or the gallery does both.
+
+With --dry-run it prints the manifest. A cluster is optional then; if there is one, it checks the manifest.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,21 +14,23 @@ from typing import Any, Final
 from reconstruction_operator.kube import paths
 from reconstruction_operator.transfer.photos.masks import is_mask
 
-from kubectl_recon.display.formats import Format, objects
+from kubectl_recon.display.formats import Format, document, objects
+from kubectl_recon.display.formats import name as object_name
 from kubectl_recon.display.progress import bar, size_text
 from kubectl_recon.display.screen import note
-from kubectl_recon.errors import ConflictError, ReconError, UsageError
+from kubectl_recon.errors import ApiError, ConflictError, KubeconfigError, ReconError, UnreachableError, UsageError
 from kubectl_recon.gallery import uploading
 from kubectl_recon.gallery.client import Gallery
-from kubectl_recon.gallery.reaching import NoGalleryError, Way, reached, token
+from kubectl_recon.gallery.reaching import NoGalleryError, Way, find, reached, token
 from kubectl_recon.installation import operator
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube import manifests
-from kubectl_recon.kube.connection import Connection
+from kubectl_recon.kube.api import Connection
 from kubectl_recon.photos import advice, scanning
 from kubectl_recon.storage import buckets
 
 _TRIES: Final = 100  # names to try
+_EXAMPLE: Final = "input.uri is an example: replace it with the address of the photos for your workers"
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,54 @@ def run(connection: Connection, request: SubmitRequest, how: Format | None) -> J
     if files:
         _upload(folder, files)
     return _submitted(Job(apply(connection, body)), how)
+
+
+def dry_run(connect: Callable[[], Connection], request: SubmitRequest, how: Format | None) -> None:
+    """Print the manifest, by default as YAML, and what `submit` would do.
+
+    Raises UsageError for photos that would fail, and ApiError if the API server rejects the manifest.
+    """
+    files = [] if request.address is not None else check(request.photos, force=request.force)
+    connection, job, silence = None, stem(request), ""
+    try:
+        connection = connect()
+        job = free_name(connection, request)
+    except ApiError:
+        pass  # a user with the right to create jobs may lack the right to list them
+    except (KubeconfigError, UnreachableError) as error:
+        silence = str(error)
+    folder = buckets.Folder.of(request.upload).folder(job) if request.upload else example_uri(job)
+    body = request.body(job, request.address or str(folder), connection.namespace if connection else None)
+    is_example = not request.address and not request.upload
+    _show(body, how, f"# {_EXAMPLE}\n" if is_example else "")
+    if files:
+        destination = _destination(connection, request, silence) if is_example else f"would go to {folder}"
+        note(f"{len(files)} files {destination}")
+    if connection is not None and not silence:
+        apply(connection, body, dry_run=True)
+    verdict = f"not checked by the API server: {silence}" if silence else "the API server accepts it"
+    note(f"{job}: not submitted (dry run); {verdict}")
+
+
+def _show(body: Mapping[str, Any], how: Format | None, comment: str) -> None:
+    if how is Format.NAME:
+        text = object_name(body)
+    elif how is Format.JSON:
+        text = document(body, how)
+    else:
+        text = comment + document(body, Format.YAML)
+    print(text)  # noqa: T201  # the result
+
+
+def _destination(connection: Connection | None, request: SubmitRequest, silence: str) -> str:
+    """Return where the photos would be uploaded without --upload."""
+    if connection is None or silence:
+        return "would go to the gallery, if the cluster has one"
+    try:
+        find(connection, system_namespace(connection), request.way)
+    except (NoGalleryError, ApiError) as error:
+        return f"cannot be uploaded yet ({error}): {nowhere(request)}"
+    return "would go to the gallery, which chooses their address"
 
 
 def _submitted(job: Job, how: Format | None) -> Job:

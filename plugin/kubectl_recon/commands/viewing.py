@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import tempfile
 import threading
@@ -24,13 +25,14 @@ from kubectl_recon.installation import operator
 from kubectl_recon.jobs.attention import phase_text
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube import manifests
-from kubectl_recon.kube.connection import Connection
+from kubectl_recon.kube.api import Connection
 from kubectl_recon.pages.result import PICTURES, is_result, pages_of
 from kubectl_recon.pages.serving import Page, served
 from kubectl_recon.storage import downloading
 from kubectl_recon.targets.selecting import one
 
 _PREVIEWS: Final = ("*.png",)
+_SCRATCH: Final = "recon-"  # prefix of temporary folders
 Connect = Callable[[], Connection]
 
 
@@ -92,14 +94,14 @@ def open_folder(folder: Path, title: str, *, browser: bool) -> int:
 
 def preview(target: Viewed) -> int:
     """Print the result's pictures in the terminal. Exit code 1 if it has none. Raises UsageError without a colour terminal."""
-    from kubectl_recon.display import pictures, terminal  # noqa: PLC0415  # Pillow takes longer to load than most commands
+    from kubectl_recon.display import pictures  # noqa: PLC0415  # Pillow takes longer to load than most commands
 
     out = screen()
     if not out.colour:
         raise UsageError(
             "preview needs a colour terminal; output is not one. To download the pictures: kubectl recon results NAME --only '*.png'"
         )
-    able = terminal.detect()
+    columns, lines = shutil.get_terminal_size()
     with _folder(target, _PREVIEWS) as (title, folder):
         found = _pictures(folder)
         if not found:
@@ -107,7 +109,7 @@ def preview(target: Viewed) -> int:
             return 1
         for picture in found:
             out.print(f"{title}: {picture.name}")
-            out.print(pictures.drawn(picture, able), end="")
+            out.print(pictures.drawn(picture, columns, lines), end="")
     return 0
 
 
@@ -116,9 +118,8 @@ def _in_gallery(connection: Connection, job: Job, way: Way, *, browser: bool) ->
     with reached(connection, namespace, way) as url:
         gallery = Gallery(url, token(connection, way))
         page = url + gallery.page(job)
-        if not url.startswith(
-            "http://127.0.0.1:"
-        ):  # a cookie cannot be set for another host: the page asks for a token
+        # A cookie cannot be set for another host: the page asks for a token.
+        if not url.startswith("http://127.0.0.1:"):
             return _show(page, browser=browser)
         # Cookies ignore the port: this response signs the browser in at the gallery's port.
         signed_in = Page("", HTTPStatus.FOUND, {"Set-Cookie": gallery.cookie(), "Location": page})
@@ -149,9 +150,9 @@ def _folder(target: Viewed, only: Sequence[str]) -> Iterator[tuple[str, Path]]:
             yield name, folder
     elif is_object(target.text) or target.text.startswith("file://"):
         name = manifests.name_for(target.text)
-        with _scratch() as folder:
-            results.fetch(downloading.source(target.text), name, folder, only)
-            yield name, folder
+        with tempfile.TemporaryDirectory(prefix=_SCRATCH) as folder:
+            results.fetch(downloading.source(target.text), name, Path(folder), only)
+            yield name, Path(folder)
     else:
         raise UsageError(f"{target.text}: use a job, a folder, or an address such as s3://meshes/banana/")
 
@@ -160,15 +161,9 @@ def _folder(target: Viewed, only: Sequence[str]) -> Iterator[tuple[str, Path]]:
 def _fetched(connection: Connection, name: str, way: Way, only: Sequence[str]) -> Iterator[Path]:
     """Yield a temporary folder with the files of a job's result."""
     job = results.finished(connection, name)
-    with _scratch() as folder:
+    with tempfile.TemporaryDirectory(prefix=_SCRATCH) as folder:
         with results.place_of(connection, job, way) as place:
-            results.fetch(place, name, folder, only)
-        yield folder
-
-
-@contextmanager
-def _scratch() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="recon-") as folder:
+            results.fetch(place, name, Path(folder), only)
         yield Path(folder)
 
 

@@ -12,7 +12,7 @@ from kubectl_recon.display.formats import Format
 from kubectl_recon.errors import NotFoundError, UsageError
 from kubectl_recon.jobs import outcomes
 from kubectl_recon.jobs.job import FINISHED, Job
-from kubectl_recon.kube.connection import Connection
+from kubectl_recon.kube.api import Connection
 from kubectl_recon.targets.job_watch import JobWatch
 from kubectl_recon.targets.selecting import Selection, bare, scope, select
 

@@ -20,9 +20,8 @@ from kubectl_recon.display.screen import Screen, note, screen
 from kubectl_recon.errors import UsageError
 from kubectl_recon.jobs import outcomes
 from kubectl_recon.jobs.attention import attention, phase_text, reason_text, time_text
-from kubectl_recon.jobs.events import JobEvent
-from kubectl_recon.jobs.job import Job, label
-from kubectl_recon.kube.connection import Connection
+from kubectl_recon.jobs.job import Job, JobEvent, label
+from kubectl_recon.kube.api import Connection
 from kubectl_recon.targets.job_watch import JobWatch, Key, Update
 from kubectl_recon.targets.selecting import Selection, scope, select
 

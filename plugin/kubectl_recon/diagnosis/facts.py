@@ -9,8 +9,7 @@ from typing import Any
 
 from kubectl_recon.installation.metrics import Queue
 from kubectl_recon.installation.operator import Operator
-from kubectl_recon.jobs.events import JobEvent
-from kubectl_recon.jobs.job import Condition, Job
+from kubectl_recon.jobs.job import Condition, Job, JobEvent
 from kubectl_recon.jobs.times import duration_text, seconds_between
 
 

@@ -17,7 +17,7 @@ from typing import IO, Final
 from reconstruction_operator.kube import paths
 
 from kubectl_recon.errors import ApiError, ReconError, UsageError
-from kubectl_recon.kube.connection import Connection
+from kubectl_recon.kube.api import Connection
 
 _SERVICES: Final = "app.kubernetes.io/part-of=reconstruction,app.kubernetes.io/component=gallery"
 _FORWARDED: Final = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+)")

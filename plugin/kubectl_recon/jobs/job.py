@@ -1,4 +1,4 @@
-"""ReconstructionJob, read from its JSON. A field that the CRD's version does not have is empty, never an error."""
+"""ReconstructionJob and its Events, read from their JSON. A field that the CRD's version does not have is empty, never an error."""
 
 from __future__ import annotations
 
@@ -237,6 +237,30 @@ class Job:
     def condition(self, kind: str) -> Condition:
         """Return the condition of that type; with an empty status if the job has none."""
         return self.conditions.get(kind) or Condition(kind)
+
+
+@dataclass(frozen=True, slots=True)
+class JobEvent:
+    """An Event about a job."""
+
+    job: tuple[str, str]  # namespace and name
+    kind: str  # Normal | Warning
+    reason: str
+    text: str
+    when: datetime | None = None
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> JobEvent:
+        """Parse an Event of the core API."""
+        about = body.get("involvedObject", {})
+        when = body.get("lastTimestamp") or body.get("eventTime") or body["metadata"].get("creationTimestamp")
+        return cls(
+            (str(about.get("namespace", "")), str(about.get("name", ""))),
+            str(body.get("type", "")),
+            str(body.get("reason", "")),
+            " ".join(str(body.get("message") or "").split()),
+            parse_time(when),
+        )
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

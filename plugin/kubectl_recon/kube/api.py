@@ -1,10 +1,11 @@
-"""API client: requests in plain JSON, without model classes, so that large lists are parsed fast."""
+"""API client: the connection to a cluster, and requests in plain JSON, without model classes, so that large lists are parsed fast."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Generator, Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -14,13 +15,13 @@ from urllib.parse import urlencode
 import urllib3
 from kubernetes.client import ApiClient
 from reconstruction_operator.kube import errors, parsing
-from reconstruction_operator.kube.access import ClusterAccess
-from reconstruction_operator.kube.errors import TooLargeError
+from reconstruction_operator.kube.access import ClusterAccess, find_cluster
+from reconstruction_operator.kube.errors import NoClusterError, TooLargeError
 from reconstruction_operator.kube.pages import Pages
 from urllib3.exceptions import HTTPError, MaxRetryError
 
 from kubectl_recon import __version__
-from kubectl_recon.errors import ApiError, UnreachableError, api_error
+from kubectl_recon.errors import ApiError, KubeconfigError, UnreachableError, api_error
 
 MERGE_PATCH: Final = "application/merge-patch+json"
 APPLY_PATCH: Final = "application/apply-patch+yaml"  # JSON is YAML
@@ -189,6 +190,28 @@ class Api:
         if name not in self.cut:
             self.cut[name] = None
             parsing.warn(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """The API of one cluster, and the namespace of the context."""
+
+    api: Api
+    context: str  # empty in a pod
+    namespace: str
+    kubeconfig: str = ""  # paths of the files, as in KUBECONFIG; empty in a pod
+
+
+def connect(context: str | None = None, kubeconfig: str | None = None, namespace: str | None = None) -> Connection:
+    """Connect as kubectl would. Raises KubeconfigError.
+
+    This loads the credentials, and may run an exec plugin, but sends no request to the API server.
+    """
+    try:
+        access = find_cluster(context=context, kubeconfig=kubeconfig)
+    except NoClusterError as error:
+        raise KubeconfigError(str(error)) from error
+    return Connection(Api(access), access.context, namespace or access.namespace, access.kubeconfig)
 
 
 def _retries(method: str) -> urllib3.Retry:

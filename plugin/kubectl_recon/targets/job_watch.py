@@ -12,9 +12,8 @@ from reconstruction_operator.api import identity
 from reconstruction_operator.kube import paths
 from reconstruction_operator.kube.reflector import Change
 
-from kubectl_recon.jobs.events import JobEvent
-from kubectl_recon.jobs.job import Job
-from kubectl_recon.kube.connection import Connection
+from kubectl_recon.jobs.job import Job, JobEvent
+from kubectl_recon.kube.api import Connection
 from kubectl_recon.kube.watch import Seen, Watch
 
 _EVENTS_KEPT: Final = 50

@@ -11,7 +11,7 @@ from reconstruction_operator.kube import paths
 
 from kubectl_recon.errors import NotFoundError, UsageError
 from kubectl_recon.jobs.job import Job
-from kubectl_recon.kube.connection import Connection
+from kubectl_recon.kube.api import Connection
 
 LATEST: Final = "@latest"
 """Stands for the job that was created last."""

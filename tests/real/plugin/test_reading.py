@@ -10,7 +10,7 @@ import pytest
 import yaml
 from kubectl_recon.commands.waiting import run as wait
 from kubectl_recon.display.formats import Format
-from kubectl_recon.kube.connection import connect
+from kubectl_recon.kube.api import connect
 from kubectl_recon.targets.selecting import Selection
 
 from devcluster.harness.jobs import Jobs

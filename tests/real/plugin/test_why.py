@@ -15,7 +15,7 @@ from kubectl_recon.commands import explaining
 from kubectl_recon.diagnosis import rules
 from kubectl_recon.diagnosis.facts import Answer
 from kubectl_recon.jobs.job import Job
-from kubectl_recon.kube.connection import Connection, connect
+from kubectl_recon.kube.api import Connection, connect
 from reconstruction_operator.kube.paths import job as job_path
 from reconstruction_operator.planning import places
 

@@ -11,8 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from kubectl_recon.kube.api import Api
-from kubectl_recon.kube.connection import connect
+from kubectl_recon.kube.api import Api, connect
 
 from devcluster.servers.running import answering
 from tests.support.plugin import write_kubeconfig

@@ -19,7 +19,7 @@ from tests.support.worker.deletions import delete_in_this_process
 def _forgotten() -> Iterator[None]:
     """Forget hung mounts after each test."""
     yield
-    hung_mounts._mounts.clear()
+    hung_mounts._folders.clear()
 
 
 @pytest.fixture

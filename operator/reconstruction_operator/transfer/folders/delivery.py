@@ -15,10 +15,10 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from reconstruction_operator.contract.errors import SupersededError
-from reconstruction_operator.contract.manifest import MANIFEST, Manifest
+from reconstruction_operator.contract.manifest import MANIFEST, MAX_MANIFEST_BYTES, Manifest
 from reconstruction_operator.transfer import uris
 from reconstruction_operator.transfer.errors import StorageError
-from reconstruction_operator.transfer.folders import copies, targets
+from reconstruction_operator.transfer.folders import targets
 from reconstruction_operator.transfer.folders.directories import Directory
 from reconstruction_operator.transfer.folders.staging import Staging, new_name, open_staging, staged, take_others
 from reconstruction_operator.transfer.limits import Tick
@@ -53,8 +53,8 @@ class FolderTarget:
         """
         target, is_own = self._find(), False
         with contextlib.suppress(FileNotFoundError), _place(target, create=False) as place:
-            copies.refuse_others(place, target.name, run)
-            is_own = copies.attempt_of(place, target.name, run) is not None
+            _refuse_others(place, target.name, run)
+            is_own = _attempt_of(place, target.name, run) is not None
         above = next(folder for folder in target.parents if folder.is_dir())
         with targets.writing(target), _place(above / target.name, create=False) as place:
             targets.probe(place, new_name(run))
@@ -69,16 +69,15 @@ class FolderTarget:
         with targets.writing(target), _place(target, create=True) as place, open_staging(place, run) as staging:
             check()
             take_others(staging, at_most=EVERY_ATTEMPT)
-            copies.refuse_others(place, target.name, run)  # from here on, an earlier run can no longer move the target
-            if copies.holds(place, target.name, source):
+            _refuse_others(place, target.name, run)  # from here on, an earlier run can no longer move the target
+            if _holds(place, target.name, source):
                 return
             staging.own.make(_COPY)
             with staging.own.enter(_COPY) as copy:
-                for path in sorted(source.rglob("*"), key=lambda one: one == source / MANIFEST):
+                for path in sorted(source.rglob("*"), key=lambda path: path == source / MANIFEST):
                     _copy(path, copy, PurePosixPath(path.relative_to(source)), check)
-            if not copies.holds(
-                staging.own, _COPY, source
-            ):  # the source is being deleted, and listed only some of its files
+            # An incomplete copy: the source is being deleted, and listed only some of its files.
+            if not _holds(staging.own, _COPY, source):
                 raise SupersededError
             check()
             if staging.is_superseded:  # a worker of the previous version moves a staging directory without removing it
@@ -98,13 +97,13 @@ class FolderTarget:
         with place:
             # Staging is checked first: a delivery that completes between the two checks is then found at the target.
             under_way = any(attempt <= run.attempt for _, attempt in staged(place, run.job_id))
-            if not under_way and not (copy and copies.is_earlier(place, target.name, run)):
+            if not under_way and not (copy and _is_earlier(place, target.name, run)):
                 return
             with open_staging(place, run) as staging:
                 take_others(staging, at_most=run.attempt)
-                if copy and copies.is_earlier(place, target.name, run):
+                if copy and _is_earlier(place, target.name, run):
                     place.rename(target.name, staging.own, _PREVIOUS)
-                    if not copies.is_earlier(staging.own, _PREVIOUS, run):  # a later run replaced the copy just now
+                    if not _is_earlier(staging.own, _PREVIOUS, run):  # a later run replaced the copy just now
                         staging.own.rename(_PREVIOUS, place, target.name)
                 place.delete(staging.name)  # raises if something cannot be deleted
 
@@ -126,10 +125,10 @@ def _place(target: Path, *, create: bool) -> Directory:
 
 def _swap(staging: Staging, name: str) -> None:
     place, own, run = staging.place, staging.own, staging.run
-    copies.refuse_others(place, name, run)
+    _refuse_others(place, name, run)
     place.rename(name, own, _PREVIOUS)
     try:
-        copies.refuse_others(own, _PREVIOUS, run)  # a later run may have replaced the target just now
+        _refuse_others(own, _PREVIOUS, run)  # a later run may have replaced the target just now
         own.rename(_COPY, place, name)
     except BaseException:
         with contextlib.suppress(OSError):  # another run has filled the target
@@ -146,3 +145,53 @@ def _copy(source: Path, folder: Directory, path: PurePosixPath, check: Callable[
         while chunk := reader.read(_CHUNK_BYTES):
             check()
             writer.write(chunk)
+
+
+def _attempt_of(place: Directory, name: str, run: Run, *, predecessors: bool = False) -> int | None:
+    """Return the attempt whose result the entry is; None if it is not a result of this job.
+
+    0: the result of a bare task or, with `predecessors`, of a predecessor of this job.
+    """
+    try:
+        with place.enter(name) as folder:
+            identity = Manifest.identify(_read_manifest(folder))
+    except OSError:
+        return None
+    if identity is None:
+        return None
+    job_id, attempt = identity
+    if predecessors and job_id in run.predecessors:
+        return 0
+    return attempt if job_id == run.job_id else None
+
+
+def _is_earlier(place: Directory, name: str, run: Run) -> bool:
+    """Return whether the entry is a result of this run's attempt or an earlier one."""
+    attempt = _attempt_of(place, name, run)
+    return attempt is not None and attempt <= run.attempt
+
+
+def _refuse_others(place: Directory, name: str, run: Run) -> None:
+    """Raise StorageError (OUTPUT_REFUSED) for a foreign entry, SupersededError for a result of a later attempt."""
+    if place.is_empty(name):
+        return
+    attempt = _attempt_of(place, name, run, predecessors=True)
+    if attempt is None:
+        raise StorageError(targets.REFUSED, f"{place.path / name} is not empty, and _holds no result of this job")
+    if attempt > run.attempt:
+        raise SupersededError
+
+
+def _holds(place: Directory, name: str, source: Path) -> bool:
+    """Return whether the entry has the manifest of `source`, and all files of that manifest in full size."""
+    try:
+        sealed = (source / MANIFEST).read_bytes()
+        with place.enter(name) as folder:
+            manifest = Manifest.parse(sealed) if _read_manifest(folder) == sealed else None
+            return manifest is not None and folder.has_files(manifest.sizes)
+    except OSError:
+        return False
+
+
+def _read_manifest(folder: Directory) -> bytes:
+    return folder.read(MANIFEST, MAX_MANIFEST_BYTES)

@@ -33,9 +33,8 @@ class ObjectAddress:
             raise StorageError(reason, f"{shown} contains ? or #: write %3F or %23 for these characters in a name")
         path = unquote(parts.path)
         key = path.strip("/")
-        if key and any(
-            part in ("", ".", "..") for part in key.split("/")
-        ):  # path traversal out of an allowlisted folder
+        # Path traversal out of an allowlisted folder.
+        if key and any(part in ("", ".", "..") for part in key.split("/")):
             raise StorageError(reason, f"{shown} contains an empty name, '.' or '..': name the folder itself")
         if "\\" in key:  # some servers treat it as a slash
             raise StorageError(reason, f"{shown} contains a backslash: use slashes")

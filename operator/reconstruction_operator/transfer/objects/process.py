@@ -1,4 +1,4 @@
-"""Transfer process: starts the process that transfers objects, and kills it once the transfer is no longer wanted."""
+"""Transfer process: what the worker asks of it. The process is started, and killed once the transfer is no longer wanted."""
 
 from __future__ import annotations
 
@@ -6,17 +6,47 @@ import contextlib
 import json
 import pickle
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from reconstruction_operator import config
-from reconstruction_operator.transfer.objects.request import OnProgress, TransferRequest
+from reconstruction_operator.transfer.objects.address import ObjectAddress
 from reconstruction_operator.transfer.programs import Program, raise_failure
+from reconstruction_operator.transfer.runs import Run
 
 _PROGRAM: Final = "reconstruction_operator.transfer.objects.program"
 _POLL_SECONDS: Final = 0.1
 _ABORT_SECONDS: Final = 1.5  # time in which the process may abort an upload; a cancel must take effect within 2 s
 _EXIT_SECONDS: Final = 5.0
 _SILENCE_SECONDS: Final = 30.0  # the process reports four times a second
+
+OnProgress = Callable[[int, int, int, int], None]
+"""Takes the objects done, all objects, the bytes done and all bytes. Called often, even without progress; may raise."""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchRequest:
+    """Fetch the photos of a folder, or one archive, into the folder `kept`; nothing if the listing has a `known` digest."""
+
+    address: ObjectAddress
+    kept: Path
+    max_bytes: int
+    max_files: int
+    known: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverRequest:
+    """Deliver a sealed result; without `source`, only check whether the delivery would be refused."""
+
+    address: ObjectAddress
+    run: Run
+    source: Path | None
+
+
+TransferRequest = FetchRequest | DeliverRequest
 
 
 def perform(wanted: TransferRequest, report: OnProgress) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from reconstruction_operator import config, privacy
 from reconstruction_operator.transfer import names
 from reconstruction_operator.transfer.objects import downloading, uploading
 from reconstruction_operator.transfer.objects.concurrency import Progress
-from reconstruction_operator.transfer.objects.request import DeliverRequest, FetchRequest, TransferRequest
+from reconstruction_operator.transfer.objects.process import DeliverRequest, FetchRequest, TransferRequest
 from reconstruction_operator.transfer.objects.store import open_store
 from reconstruction_operator.transfer.programs import failure_message
 

@@ -11,7 +11,7 @@ from reconstruction_operator.transfer.fetched import Fetched
 from reconstruction_operator.transfer.limits import Limits, Tick, section
 from reconstruction_operator.transfer.objects import process
 from reconstruction_operator.transfer.objects.address import ObjectAddress, permitted
-from reconstruction_operator.transfer.objects.request import FetchRequest
+from reconstruction_operator.transfer.objects.process import FetchRequest
 from reconstruction_operator.units import megabytes
 
 _FETCH_SHARE = 0.8  # share of the progress for fetching an archive; the rest is for unpacking

@@ -13,7 +13,7 @@ from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Tick
 from reconstruction_operator.transfer.objects import layout, process
 from reconstruction_operator.transfer.objects.address import ObjectAddress, permitted
-from reconstruction_operator.transfer.objects.request import DeliverRequest
+from reconstruction_operator.transfer.objects.process import DeliverRequest
 from reconstruction_operator.transfer.runs import Run
 from reconstruction_operator.units import megabytes
 

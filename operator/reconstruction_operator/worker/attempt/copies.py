@@ -55,9 +55,8 @@ class Copies:
         except SupersededError:
             pass  # the workspaces decide which run is the later one
         except StorageError:
-            if (
-                publishing.read_sealed(assignment.job_id) is None
-            ):  # a published result is reported with the refusal, later
+            # A published result is reported with the refusal, later.
+            if publishing.read_sealed(assignment.job_id) is None:
                 raise
 
     def deliver(self, source: Path, uri: str, space: Workspace, tick: Tick = lambda *_: None) -> None:

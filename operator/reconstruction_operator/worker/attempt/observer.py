@@ -43,9 +43,7 @@ class AttemptObserver:
     monotonic: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = _now
     emit: Callable[[Span], None] | None = field(default_factory=tracing.emitter)
-    model: str = field(
-        init=False, default=""
-    )  # an installed model, never free text from the job, because it becomes a label
+    model: str = field(init=False, default="")  # an installed model, never free text: it becomes a label
     inputs: Inputs = field(init=False, default=Inputs())
     input_digest: str = field(init=False, default="")  # digest of the photos; empty if they were not read
     usage: ModelUsage | None = field(init=False, default=None)

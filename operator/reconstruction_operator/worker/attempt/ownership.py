@@ -14,9 +14,8 @@ from reconstruction_operator.state.replies import BeatReply, ClaimReply, FinishR
 
 T = TypeVar("T")
 
-LIFE: Final = (
-    uuid.uuid4().hex
-)  # random for each worker; created before the pool forks, so that all its processes share it
+# Random for each worker; created before the pool forks, so that all its processes share it.
+LIFE: Final = uuid.uuid4().hex
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,9 +142,8 @@ class AttemptRun:
         if sealed is not None:
             logger.info("job %s already has a sealed output of task %s", assignment.job_id, sealed.task_id)
             self.result = sealed
-            self._copies.deliver(
-                file_handler.output_dir(assignment.job_id), sealed.uri, space
-            )  # the copy may be missing
+            # The copy may be missing.
+            self._copies.deliver(file_handler.output_dir(assignment.job_id), sealed.uri, space)
             return end_of_success(sealed, assignment.worker)
         self._steps = steps = Steps(
             job_id=assignment.job_id,

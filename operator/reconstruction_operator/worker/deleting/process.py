@@ -23,15 +23,15 @@ _STALL_SECONDS: Final = 15.0  # without progress, after which a mount counts as 
 def perform(withdrawal: Withdrawal) -> None:
     """Carry out the withdrawal within a minute.
 
-    A mount on which it made no progress is avoided for a backoff period. A slow withdrawal is killed too, but the next one continues it.
+    A folder in which it made no progress is avoided for some minutes. A slow withdrawal is killed too, but the next one continues it.
 
-    Raises OSError, SupersededError or StorageError as `Withdrawal.perform`; TimeoutError, an OSError, if it took too long or needs a mount
+    Raises OSError, SupersededError or StorageError as `Withdrawal.perform`; TimeoutError, an OSError, if it took too long or needs a folder
     that hangs.
     """
     path = target_of(withdrawal.uri, withdrawal.namespace).path
-    mount = None if path is None else hung_mounts.above(path)
-    if mount is not None:
-        raise TimeoutError(f"{path} is skipped for now: an access to {mount} timed out")
+    hung = None if path is None else hung_mounts.above(path)
+    if hung is not None:
+        raise TimeoutError(f"{path} is skipped for now: a deletion in {hung} timed out")
     child, hangs, left = Program.start(_PROGRAM), False, 0
     try:
         message = _exchange(child, withdrawal.to_line(), SECONDS if path is None else _STALL_SECONDS)
@@ -42,8 +42,6 @@ def perform(withdrawal: Withdrawal) -> None:
             hung_mounts.remember(path, left)
     if message is None:
         raise TimeoutError(f"no progress at {uris.redacted(withdrawal.uri)}: see whether the disk responds")
-    if path is not None:
-        hung_mounts.forget(path)
     raise_failure(message)
 
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 import os
 import sys
-import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from reconstruction_operator import config, privacy
 from reconstruction_operator.transfer.outputs import target_of
-from reconstruction_operator.transfer.programs import failure_message
+from reconstruction_operator.transfer.programs import end_with_worker, failure_message
 from reconstruction_operator.transfer.runs import Run
 
 
@@ -52,7 +51,7 @@ def main() -> None:
     """Carry out the withdrawal on stdin."""
     privacy.hide_memory()
     withdrawal = Withdrawal.from_line(sys.stdin.buffer.readline())
-    threading.Thread(target=_wait_for_the_end, daemon=True).start()
+    end_with_worker()
     message: dict[str, Any] = {"done": True}
     try:
         withdrawal.perform()
@@ -60,11 +59,6 @@ def main() -> None:
         message = failure_message(error)
     sys.stdout.write(json.dumps(message, default=os.fsdecode) + "\n")
     sys.stdout.flush()
-
-
-def _wait_for_the_end() -> None:
-    sys.stdin.buffer.read()
-    os._exit(0)  # the worker has ended
 
 
 if __name__ == "__main__":

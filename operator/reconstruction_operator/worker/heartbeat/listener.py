@@ -7,11 +7,10 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.services import job_manager
-from reconstruction_operator.state.interruptions import Interruptions
 
 logger = logging.getLogger(__name__)
 
@@ -19,24 +18,26 @@ _HEAR_SECONDS: Final = 1.0  # time in which the thread notices that its attempt 
 _DEAF_SECONDS: Final = 15.0  # between two tries to subscribe
 
 
-def _subscribe() -> Interruptions:
-    return Interruptions(job_manager.get_redis_client(), Keys())
+def _pubsub() -> Any:
+    client: Any = job_manager.get_redis_client()  # redis-py has not annotated `pubsub`
+    return client.pubsub(ignore_subscribe_messages=True)
 
 
 class Listener:
     """The hints about one job, for one thread. No method raises an error of Redis."""
 
-    def __init__(self, job_id: str, subscribe: Callable[[], Interruptions] = _subscribe) -> None:
+    def __init__(self, job_id: str, pubsub: Callable[[], Any] = _pubsub) -> None:
         self._job_id = job_id
-        self._subscribe = subscribe
-        self._subscription: Interruptions | None = None
+        self._pubsub = pubsub
+        self._subscription: Any = None  # redis.client.PubSub, which has no types
         self._deaf_until = 0.0  # monotonic time
 
     def open(self) -> None:
         """Subscribe, unless a subscription exists or failed a moment ago. Call it after a beat has shown that Redis responds."""
         if self._subscription is None and time.monotonic() >= self._deaf_until:
             try:
-                self._subscription = self._subscribe()
+                self._subscription = self._pubsub()
+                self._subscription.subscribe(Keys().interruptions())
             except Exception as error:  # noqa: BLE001  # redis-py may find the connection closed in many ways
                 self._give_up(error)
 
@@ -48,7 +49,8 @@ class Listener:
         until = time.monotonic() + seconds
         try:
             while not over.is_set() and (left := until - time.monotonic()) > 0:
-                if self._subscription.hear(min(left, _HEAR_SECONDS)) == self._job_id:
+                message = self._subscription.get_message(timeout=min(left, _HEAR_SECONDS))
+                if message is not None and message["data"] == self._job_id:
                     return True
         except Exception as error:  # noqa: BLE001  # as above
             self._give_up(error)

@@ -1,1 +1,1 @@
-"""Lifecycle of the Celery worker, as bootsteps: hardening, start-up checks, watchdog, registration, metrics server."""
+"""Lifecycle of the Celery worker, as bootsteps: start-up, watchdog, registration, metrics server."""

@@ -48,9 +48,7 @@ class UsageWatch:
             for process in (self._leader, *self._leader.children(recursive=True)):
                 with contextlib.suppress(psutil.Error):
                     used += process.memory_info().rss
-                    cpu_seconds += sum(
-                        process.cpu_times()[:4]
-                    )  # its own time, and that of children for which it has waited
+                    cpu_seconds += sum(process.cpu_times()[:4])  # with the time of children that have ended
         self.newest_bytes = used or self.newest_bytes
         self.cpu_seconds = max(self.cpu_seconds, cpu_seconds)
         self.peak_bytes = max(self.peak_bytes, used)

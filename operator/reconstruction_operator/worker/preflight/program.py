@@ -11,7 +11,6 @@ import json
 import os
 import resource
 import sys
-import threading
 from typing import Final
 
 from reconstruction_operator import config, privacy
@@ -22,6 +21,7 @@ from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.transfer import survey, unpacker
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
+from reconstruction_operator.transfer.programs import end_with_worker
 from reconstruction_operator.worker.attempt.loading import check_count
 from reconstruction_operator.worker.model.selection import choose
 
@@ -54,7 +54,7 @@ def main() -> None:
         os.nice(_NICE)
     unpacker.limit(resource.RLIMIT_AS, _MEMORY_BYTES)
     message = json.loads(sys.stdin.buffer.readline())
-    threading.Thread(target=_wait_for_the_end, daemon=True).start()
+    end_with_worker()
     try:
         config.take_over(message["settings"])
         result = perform(CheckRequest.from_text(message["request"]))
@@ -63,11 +63,6 @@ def main() -> None:
         result = Checked(Verdict.UNKNOWN, message=text)
     sys.stdout.write(result.to_text() + "\n")
     sys.stdout.flush()
-
-
-def _wait_for_the_end() -> None:
-    sys.stdin.buffer.read()
-    os._exit(0)  # the worker has ended
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from kubectl_recon.errors import ApiError, ForbiddenError, NotFoundError, ReconE
 from kubectl_recon.installation import operator
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import duration_text
-from kubectl_recon.kube.connection import Connection
+from kubectl_recon.kube.api import Connection
 
 _REVIEW: Final = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _FIELDS: Final = ("suspend", "cancelRequested", "cancelConfirmed", "parameters", "queue")  # used by this program

@@ -14,7 +14,7 @@ from kubectl_recon.display.screen import note
 from kubectl_recon.errors import ApiError
 from kubectl_recon.installation import operator
 from kubectl_recon.jobs.job import Job
-from kubectl_recon.kube.connection import Connection
+from kubectl_recon.kube.api import Connection
 
 _LABEL: Final = "app.kubernetes.io/version"
 _NUMBER: Final = re.compile(r"v?(\d+)\.(\d+)")

@@ -21,7 +21,7 @@ from kubectl_recon.installation import operator
 from kubectl_recon.installation.metrics import Queue
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import duration_text, seconds_between
-from kubectl_recon.kube.connection import Connection
+from kubectl_recon.kube.api import Connection
 
 _URGENCIES: Final = ("-high", "-low")  # queues of priorities; the workers of the pool consume them too
 _OTHERS: Final = "other"  # the operator's metrics sum up queues without a pool under this name

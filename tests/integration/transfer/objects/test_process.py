@@ -13,7 +13,7 @@ import psutil
 import pytest
 from reconstruction_operator.transfer.objects import process
 from reconstruction_operator.transfer.objects.address import ObjectAddress
-from reconstruction_operator.transfer.objects.request import FetchRequest
+from reconstruction_operator.transfer.objects.process import FetchRequest
 
 from devcluster import wait_until
 from tests.support.settings import configure
@@ -23,7 +23,7 @@ import sys
 from pathlib import Path
 from reconstruction_operator.transfer.objects import process
 from reconstruction_operator.transfer.objects.address import ObjectAddress
-from reconstruction_operator.transfer.objects.request import FetchRequest
+from reconstruction_operator.transfer.objects.process import FetchRequest
 address = ObjectAddress("s3", "photos", "set", True)
 process.perform(FetchRequest(address, Path(sys.argv[1]), 1, 1), lambda *_: None)
 """

@@ -2,10 +2,14 @@
 
 import asyncio
 import json
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 import pytest
-from reconstruction_gallery.kube.jobs import Jobs, summary, writers
+from reconstruction_gallery.kube.jobs import Jobs, summary, watch, writers
+from reconstruction_operator.kube import reflector
+
+from tests.support.jobs import make_body
 
 
 def body(name: str, uid: str = "", namespace: str = "team", **status: Any) -> dict[str, Any]:
@@ -142,3 +146,38 @@ def test_labels_and_annotations_are_not_kept() -> None:
 @pytest.mark.parametrize("fields", [None, [], "text", {"f:spec": None}, {"f:spec": ["f:suspend"]}])
 def test_managed_fields_of_any_form_name_no_writer(fields: object) -> None:
     assert writers([{"manager": "x", "fieldsV1": fields}]) == {}
+
+
+class Api:
+    """Has one job in each namespace, of which `bad` cannot be summarized; each first list fails, and each watch brings the job `late`."""
+
+    def __init__(self) -> None:
+        self.failed: set[str] = set()
+
+    async def read(self, path: str, _query: Mapping[str, str], _max_bytes: int) -> bytes:
+        if path not in self.failed:
+            self.failed.add(path)
+            raise RuntimeError("a defect")
+        bad = make_body("bad") | {"status": "text"}
+        return json.dumps(
+            {"metadata": {"resourceVersion": "5"}, "items": [bad, make_body(path.split("/")[5])]}
+        ).encode()
+
+    async def chunks(self, _path: str, _query: Mapping[str, str], _seconds: float) -> AsyncGenerator[bytes, None]:
+        yield json.dumps({"type": "ADDED", "object": make_body("late")}).encode() + b"\n"
+        await asyncio.Event().wait()
+
+
+async def test_jobs_are_followed_after_an_error_and_beside_one_that_cannot_be_read(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(reflector, "_FIRST_PAUSE_SECONDS", 0.0)
+    jobs = Jobs()
+    task = asyncio.create_task(watch(Api(), jobs, ["red", "blue"]))
+    while not (jobs.synced and jobs.get("default", "late")):
+        assert await jobs.changed(jobs.revision, 10)
+    task.cancel()
+
+    assert {job.key.name for job in jobs.since(0)} == {"red", "blue", "late"}
+    assert "a defect" in caplog.text
+    assert "default/bad cannot be read and is skipped (1 so far)" in caplog.text

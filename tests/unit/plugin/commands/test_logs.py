@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from kubectl_recon.commands import logs
 from kubectl_recon.commands.logs import is_about, readable
-from kubectl_recon.kube.api import Api
-from kubectl_recon.kube.connection import Connection
+from kubectl_recon.kube.api import Api, Connection
 
 from tests.support.plugin import job
 

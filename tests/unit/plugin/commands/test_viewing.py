@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from kubectl_recon.commands.viewing import Viewed
 from kubectl_recon.errors import KubeconfigError
-from kubectl_recon.kube.connection import Connection
+from kubectl_recon.kube.api import Connection
 
 
 def unused() -> Connection:

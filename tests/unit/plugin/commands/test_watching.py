@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 from kubectl_recon.commands.watching import line, picture
-from kubectl_recon.jobs.events import JobEvent
+from kubectl_recon.jobs.job import JobEvent
 from rich.console import Console
 
 from tests.support.plugin import job

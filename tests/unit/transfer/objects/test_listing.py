@@ -8,7 +8,7 @@ from pathlib import Path
 from obstore.store import MemoryStore
 from reconstruction_operator.transfer.objects.address import ObjectAddress
 from reconstruction_operator.transfer.objects.listing import list_input
-from reconstruction_operator.transfer.objects.request import FetchRequest
+from reconstruction_operator.transfer.objects.process import FetchRequest
 
 
 def test_deep_names_take_no_more_memory_than_their_length() -> None:

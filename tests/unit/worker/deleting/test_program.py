@@ -17,7 +17,7 @@ def _same_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Keep what the program changes in its process: settings, hidden memory, the thread."""
     before = config.settings
     monkeypatch.setattr(privacy, "hide_memory", lambda: None)
-    monkeypatch.setattr(program, "_wait_for_the_end", lambda: None)
+    monkeypatch.setattr(program, "end_with_worker", lambda: None)
     yield
     config.use(before)
 

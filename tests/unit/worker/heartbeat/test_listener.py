@@ -8,7 +8,6 @@ from collections.abc import Callable
 import fakeredis
 import pytest
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.state.interruptions import Interruptions
 from reconstruction_operator.worker.heartbeat import listener as listeners
 from reconstruction_operator.worker.heartbeat.listener import Listener
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -17,18 +16,21 @@ from redis.exceptions import NoPermissionError
 _FAR_SECONDS = 3_600.0  # no wait takes so long in a test
 
 
-class Scripted(Interruptions):
+class Scripted:
     """A subscription that receives these one after another: the id of a job, nothing, or an error."""
 
     def __init__(self, *heard: str | Exception | None, closed: Callable[[], None] = lambda: None) -> None:
         self.left = list(heard)
         self._closed = closed
 
-    def hear(self, _seconds: float) -> str | None:
+    def subscribe(self, _channel: str) -> None:
+        pass
+
+    def get_message(self, timeout: float) -> dict[str, str] | None:  # noqa: ARG002  # as in redis-py
         item = self.left.pop(0)
         if isinstance(item, Exception):
             raise item
-        return item
+        return None if item is None else {"data": item}
 
     def close(self) -> None:
         self._closed()
@@ -44,7 +46,7 @@ def test_a_wait_ends_when_the_job_is_published_not_another() -> None:
 
 def test_a_published_job_is_heard_by_a_subscription_of_redis() -> None:
     client = fakeredis.FakeRedis(decode_responses=True)
-    listener = Listener("banana", lambda: Interruptions(client, Keys()))
+    listener = Listener("banana", lambda: client.pubsub(ignore_subscribe_messages=True))
     listener.open()
     client.publish(Keys().interruptions(), "banana")
     assert listener.wait(_FAR_SECONDS, threading.Event())
@@ -58,9 +60,9 @@ def test_a_wait_ends_with_its_attempt(*, opened: bool) -> None:
     over = threading.Event()
 
     class Last(Scripted):
-        def hear(self, seconds: float) -> str | None:
+        def get_message(self, timeout: float) -> dict[str, str] | None:
             over.set()
-            return super().hear(seconds)
+            return super().get_message(timeout)
 
     listener = Listener("banana", lambda: Last(None))
     if opened:
@@ -80,13 +82,13 @@ def test_a_failed_subscription_is_repeated_after_a_while(
 ) -> None:
     opened: list[Scripted] = []
 
-    def subscribe() -> Interruptions:
+    def pubsub() -> Scripted:
         opened.append(Scripted(error))
         if not hears and len(opened) == 1:
             raise error
         return opened[-1]
 
-    listener, over = Listener("banana", subscribe), threading.Event()
+    listener, over = Listener("banana", pubsub), threading.Event()
     monkeypatch.setattr(listeners, "_DEAF_SECONDS", _FAR_SECONDS)
     listener.open()
     listener.wait(_FAR_SECONDS if hears else 0.0, over)

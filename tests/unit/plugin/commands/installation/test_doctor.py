@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from kubectl_recon.commands.installation.doctor import examine
-from kubectl_recon.kube.api import Api
-from kubectl_recon.kube.connection import Connection
+from kubectl_recon.kube.api import Api, Connection
 
 if TYPE_CHECKING:
     from tests.unit.plugin.conftest import Server

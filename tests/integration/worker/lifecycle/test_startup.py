@@ -1,4 +1,4 @@
-"""Hardening: the worker's memory is hidden, and it broadcasts nothing unless remote control is on."""
+"""Start-up: the worker's memory is hidden, and it broadcasts nothing unless remote control is on."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 
 _PROGRAM = """
 import ctypes, json, types
-from reconstruction_operator.worker.lifecycle.hardening import Hardening
+from reconstruction_operator.worker.lifecycle.startup import Startup
 worker = types.SimpleNamespace(steps=[], options={"without_gossip": False, "queues": "celery"})
-Hardening(worker).create(worker)
+Startup(worker).create(worker)
 print(json.dumps([worker.options, ctypes.CDLL(None).prctl(3, 0, 0, 0, 0)]))  # PR_GET_DUMPABLE
 """
 _SILENT = '{"without_gossip": true, "queues": "celery", "without_mingle": true, "without_heartbeat": true}'
