@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import ClientResponse
 
-from reconstruction_operator.controller.kube import bodies
+from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.kube import parsing
 
 
@@ -15,7 +15,7 @@ class Answer(ClientResponse):
 
     async def json(self, **_: Any) -> Any:
         """Parse the whole body."""
-        return parsing.parse(await self.read(), bodies.report)
+        return parsing.parse(await self.read(), objects.report)
 
     def replace(self, body: bytes) -> None:
         """Replace the body, which was read or is not needed."""

@@ -98,15 +98,12 @@ class Cache:
         """Whether the job left the cache because its deletion was known."""
         return job_id in self._tombstones
 
-    def put(self, body: Mapping[str, Any], known: Job | None = None) -> JobKey | None:
-        """Store a body, and enqueue its job if anything changed. Return the key if the body was stored.
-
-        `known`: the job in the body, if the caller has it.
-        """
+    def put(self, body: Mapping[str, Any]) -> JobKey | None:
+        """Store a body, and enqueue its job if anything changed. Return the key if the body was stored."""
         key = parsing.key_of(body)
         if key is None or not self.wants(key, parsing.version_of(body)):
             return None
-        self.store(known or objects.job_of(body, key))
+        self.store(objects.job_of(body, key))
         return key
 
     def wants(self, key: JobKey, version: int) -> bool:

@@ -19,7 +19,7 @@ from typing import Any, Final
 import aiohttp
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
-from reconstruction_operator.controller.kube import answers, bodies, listing
+from reconstruction_operator.controller.kube import answers, listing, objects
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.kube import parsing, paths
 from reconstruction_operator.kube.client import Api
@@ -103,13 +103,13 @@ class Feed:
     def take(self, body: parsing.Encoded) -> None:
         """Store an object in the cache, if it is newer."""
         head = parsing.head(body)
-        if head is not None and self._cache.wants(head.key, head.version):
-            self._cache.store(bodies.job(body, head))
+        if head is not None:
+            self._store(head, body)
 
     def take_event(self, line: bytes) -> int:
         """Apply the event in a line of a watch to the cache. Return its version, or 0 if kopf must handle the line."""
         try:
-            kind, body = parsing.event(line, bodies.report)
+            kind, body = parsing.event(line, objects.report)
         except ValueError:
             return 0
         head = parsing.head(body) if kind in (*_CHANGES, "DELETED") else None
@@ -117,9 +117,13 @@ class Feed:
             return 0
         if kind == "DELETED":
             self._cache.remove(head.key)
-        elif self._cache.wants(head.key, head.version):
-            self._cache.store(bodies.job(body, head))
+        else:
+            self._store(head, body)
         return head.version
+
+    def _store(self, head: parsing.Head, body: parsing.Encoded) -> None:
+        if self._cache.wants(head.key, head.version):
+            self._cache.store(objects.job_of(parsing.mapping(body), head.key))
 
     async def _listed(self, path: str) -> int:
         """Return the version to watch from. If kopf times out and asks again, the same list continues."""

@@ -8,7 +8,7 @@ from typing import Final
 
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase
-from reconstruction_operator.controller.kube import bodies
+from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.kube import parsing, paths
 from reconstruction_operator.kube.client import Api
 from reconstruction_operator.kube.errors import ApiError
@@ -30,7 +30,7 @@ async def pages(
 
     Raises ApiError if all tries of a page failed.
     """
-    listing = Pages(params, bodies.report)
+    listing = Pages(params, objects.report)
     failures = 0
     while not listing.complete:
         try:
