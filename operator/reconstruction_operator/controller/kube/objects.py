@@ -8,14 +8,14 @@ from __future__ import annotations
 import operator
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, TypeVar
 
 from reconstruction_operator import config
 from reconstruction_operator.api import codec
-from reconstruction_operator.api.identity import GROUP, KIND, VERSION, JobKey
+from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.api.status import Condition, Failure, Phase, Status
 from reconstruction_operator.kube import parsing
@@ -54,25 +54,6 @@ _KEPT_OF_STATUS: Final = (
 )
 _kept_of_spec: Final = operator.attrgetter(*_KEPT_OF_SPEC)
 _kept_of_status: Final = operator.attrgetter(*_KEPT_OF_STATUS)
-
-
-@dataclass(frozen=True, slots=True)
-class EventSubject:
-    """The object that an Event is about: a job, or the operator's Lease if it is about all jobs."""
-
-    namespace: str
-    name: str
-    uid: str
-    kind: str = KIND
-    api_version: str = f"{GROUP}/{VERSION}"
-
-    @classmethod
-    def of(cls, key: JobKey) -> Self:
-        """Return a job."""
-        return cls(key.namespace, key.name, key.uid)
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.namespace}/{self.name}"
 
 
 def report(name: str) -> None:
