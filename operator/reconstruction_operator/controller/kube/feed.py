@@ -19,7 +19,7 @@ from typing import Any, Final
 import aiohttp
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
-from reconstruction_operator.controller.kube import answers, listing, objects
+from reconstruction_operator.controller.kube import listing, objects
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.kube import parsing, paths
 from reconstruction_operator.kube.client import Api
@@ -66,7 +66,7 @@ class Feed:
             return response
         request.url = request.url.update_query(limit="1")  # kopf handles errors
         response = await handler(request)
-        if response.status == HTTPStatus.OK and isinstance(response, answers.Answer):
+        if response.status == HTTPStatus.OK and isinstance(response, Answer):
             await response.read()
             version = await self._listed(path)
             response.replace(json.dumps({"metadata": {"resourceVersion": str(version)}, "items": []}).encode())
@@ -184,6 +184,18 @@ class Feed:
             self._cache.relisted |= version > 0
             raise
         return version
+
+
+class Answer(ClientResponse):
+    """A response of the API server to kopf. Its JSON is parsed by `kube.parsing`, whatever tenants stored."""
+
+    async def json(self, **_: Any) -> Any:
+        """Parse the whole body."""
+        return parsing.parse(await self.read(), objects.report)
+
+    def replace(self, body: bytes) -> None:
+        """Replace the body, which was read or is not needed."""
+        self._body = body
 
 
 class _Lines:

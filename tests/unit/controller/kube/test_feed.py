@@ -11,9 +11,9 @@ from typing import Any
 
 import aiohttp
 import pytest
-from reconstruction_operator.controller.kube import answers, listing
+from reconstruction_operator.controller.kube import listing
 from reconstruction_operator.controller.kube.cache import Cache
-from reconstruction_operator.controller.kube.feed import Feed
+from reconstruction_operator.controller.kube.feed import Answer, Feed
 
 from tests.support.jobs import make_body, make_key
 from tests.support.servers.api_server import PATH, ApiServer
@@ -57,7 +57,7 @@ async def serve(server: ApiServer) -> AsyncIterator[Watching]:
     async with server.run() as api:
         feed = Feed(api, cache, ())
         task = asyncio.create_task(feed.run())
-        async with aiohttp.ClientSession(server.url, response_class=answers.Answer, middlewares=[feed]) as session:
+        async with aiohttp.ClientSession(server.url, response_class=Answer, middlewares=[feed]) as session:
             yield Watching(session, feed, cache)
         task.cancel()
 
