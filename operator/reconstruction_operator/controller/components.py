@@ -92,7 +92,6 @@ class Operator:
             installation=installation,
             sweep_seconds=settings.SWEEP_SECONDS,
             list_seconds=settings.LIST_SECONDS,
-            list_again=self.feed.list_again,
             is_planned=self.writes.waits,
         )
         self.preflight = Preflight(

@@ -52,7 +52,6 @@ class Cache:
         self.newest = 0  # the newest resource version that was seen
         self.timers = Timers()
         self.changed = asyncio.Event()  # set when there may be work
-        self._stopping = asyncio.Event()  # set when a job that is to be stopped is enqueued
         self.counts = Counts()
         self._active: dict[str, None] = {}  # uids of jobs in flight
         self._handed_over: dict[str, Job] = {}  # by uid, until `take_handed_over`
@@ -75,12 +74,6 @@ class Cache:
                 async with asyncio.timeout(timeout_seconds):
                     await self.listed.wait()
         return self.listed.is_set()
-
-    async def await_stop(self, timeout_seconds: float) -> None:
-        """Return when a job that is to be stopped is enqueued, or after that time."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(max(0.0, timeout_seconds)):
-                await self._stopping.wait()
 
     def get(self, key: JobKey) -> Job | None:
         """Return the job as the API server last showed it."""
@@ -184,11 +177,8 @@ class Cache:
         """Enqueue the job, if it exists."""
         job = self._jobs.get(key.uid)
         if job is not None:
-            turn = Turn.of(job)
-            self._queue.put(key, turn)
+            self._queue.put(key, Turn.of(job))
             self.changed.set()
-            if turn is Turn.STOPPING:
-                self._stopping.set()
 
     def enqueue_admitted(self, key: JobKey) -> None:
         """Enqueue an admitted job before all jobs that only wait."""
@@ -230,7 +220,6 @@ class Cache:
 
     def take(self, at_most: int) -> list[JobKey]:
         """Take the next keys, by class (`Turn`)."""
-        self._stopping.clear()
         return self._queue.take(at_most)
 
     def _enqueue_if_left(self, job: Job, now: datetime) -> None:

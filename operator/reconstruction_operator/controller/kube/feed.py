@@ -95,11 +95,6 @@ class Feed:
         for task in self._listing.values():
             task.cancel()
 
-    def list_again(self) -> None:
-        """List all jobs once more: the watch missed some."""
-        self._wanted.update(dict.fromkeys(self._paths))
-        self._asked.set()
-
     def take(self, body: parsing.Encoded) -> None:
         """Store an object in the cache, if it is newer."""
         head = parsing.head(body)

@@ -164,17 +164,6 @@ async def test_a_second_list_during_the_list_of_all_jobs_starts_another_one(
     assert server.asked.count("page") == 2 * 4
 
 
-async def test_all_jobs_are_listed_again_on_request(server: ApiServer, watching: Watching) -> None:
-    await watching.list()
-    await watching.cache.complete.wait()
-    server.bodies.append(make_body("new"))
-
-    watching.feed.list_again()
-    await watching.relisted()
-
-    assert watching.cache.get(make_key("new")) is not None
-
-
 async def test_kopf_gets_only_the_newest_version_of_each_chunk_of_a_watch(
     server: ApiServer, watching: Watching
 ) -> None:
