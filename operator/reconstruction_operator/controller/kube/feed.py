@@ -56,7 +56,7 @@ class Feed:
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Send a request from kopf, and store the jobs of the response."""
-        path = next((one for one in self._paths if request.url.path.endswith(one)), None)
+        path = next((path for path in self._paths if request.url.path.endswith(path)), None)
         if path is None:
             return await handler(request)
         if "watch" in request.url.query:
@@ -104,7 +104,7 @@ class Feed:
     def take_event(self, line: bytes) -> int:
         """Apply the event in a line of a watch to the cache. Return its version, or 0 if kopf must handle the line."""
         try:
-            kind, body = parsing.event(line, objects.report)
+            kind, body = parsing.event(line)
         except ValueError:
             return 0
         head = parsing.head(body) if kind in (*_CHANGES, "DELETED") else None
@@ -186,7 +186,7 @@ class Answer(ClientResponse):
 
     async def json(self, **_: Any) -> Any:
         """Parse the whole body."""
-        return parsing.parse(await self.read(), objects.report)
+        return parsing.parse(await self.read())
 
     def replace(self, body: bytes) -> None:
         """Replace the body, which was read or is not needed."""

@@ -21,7 +21,6 @@ from reconstruction_operator.api.status import Condition, Failure, Phase, Status
 from reconstruction_operator.kube import parsing
 from reconstruction_operator.planning import validation
 from reconstruction_operator.planning.types import Job
-from reconstruction_operator.telemetry import metrics
 
 T = TypeVar("T")
 
@@ -54,12 +53,6 @@ _KEPT_OF_STATUS: Final = (
 )
 _kept_of_spec: Final = operator.attrgetter(*_KEPT_OF_SPEC)
 _kept_of_status: Final = operator.attrgetter(*_KEPT_OF_STATUS)
-
-
-def report(name: str) -> None:
-    """Log and count an object that was cut."""
-    metrics.OBJECTS_CUT.inc()
-    parsing.warn(name)
 
 
 def job_of(body: Mapping[str, Any], key: JobKey) -> Job:
