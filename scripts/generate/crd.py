@@ -1,21 +1,20 @@
-"""CRD and its admission policies: manifests/crd and the chart's copies, from the types in the package `api`."""
+"""CRD: manifests/crd, from the types in the package `api`, and the chart's copies of it and of the admission policies beside it."""
 
 from __future__ import annotations
 
-from reconstruction_operator.api import crd, creation_policy, parameters_policy
+from typing import Final
 
-from scripts.paths import CHART
+from reconstruction_operator.api import crd
+
+from scripts.paths import CHART, read
+
+_FOLDER: Final = "manifests/crd"
+_CRD: Final = "reconstructionjobs.yaml"
+_POLICIES: Final = ("creation-policy.yaml", "parameters-policy.yaml")  # written by hand
 
 
 def files() -> dict[str, str]:
     """Return the files: path in the checkout -> content."""
-    contents = {
-        "reconstructionjobs.yaml": crd.render(),
-        "parameters-policy.yaml": parameters_policy.render(),
-        "creation-policy.yaml": creation_policy.render(),
-    }
-    return {
-        f"{folder}/{name}": text
-        for folder in ("manifests/crd", f"{CHART}/files/crd")
-        for name, text in contents.items()
-    }
+    contents = {_CRD: crd.render()} | {name: read(f"{_FOLDER}/{name}") for name in _POLICIES}
+    copies = {f"{CHART}/files/crd/{name}": text for name, text in contents.items()}
+    return {f"{_FOLDER}/{_CRD}": contents[_CRD]} | copies

@@ -8,9 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
-from reconstruction_operator.controller.kube import answers
 from reconstruction_operator.controller.kube.cache import Cache
-from reconstruction_operator.controller.kube.feed import Feed
+from reconstruction_operator.controller.kube.feed import Answer, Feed
 from reconstruction_operator.controller.loop.actor import ActResults
 from reconstruction_operator.controller.redis_view.observer import ObservedBatch, Subject
 from reconstruction_operator.planning.types import Observation
@@ -52,7 +51,7 @@ async def test_finished_jobs_cost_only_the_pages_of_their_list() -> None:
     async with server.run() as api:
         feed = Feed(api, cache, ())
         listing = asyncio.create_task(feed.run())
-        async with aiohttp.ClientSession(server.url, response_class=answers.Answer, middlewares=[feed]) as session:
+        async with aiohttp.ClientSession(server.url, response_class=Answer, middlewares=[feed]) as session:
             await session.get(PATH, params={"limit": "500"})
         await cache.complete.wait()
         listing.cancel()

@@ -20,7 +20,7 @@ _forbidden = functools.partial(Rule, reason="FieldValueForbidden")  # its error 
 # user gets one message.
 CANCEL_RULES: tuple[Rule, ...] = (
     _forbidden(
-        # `creation_policy` decides whether a new job may be cancelled at all.
+        # manifests/crd/creation-policy.yaml decides whether a new job may be cancelled at all.
         rule="oldSelf.hasValue() || !self.cancelConfirmed || self.cancelRequested",
         message="a confirmed cancel has cancelRequested: true as well",
         field_path=".cancelRequested",

@@ -14,10 +14,10 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from reconstruction_operator import config, privacy, readers
 from reconstruction_operator.api.spec import Spec
@@ -179,9 +179,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     match command:
         case "selftest":
-            return _selftest(**given)
+            from reconstruction_operator.cli import selftest  # noqa: PLC0415  # as in `_run`
+
+            return _ask_cluster(selftest.run(**given))
         case "handover":
-            return _handover(**given)
+            from reconstruction_operator.cli import handover  # noqa: PLC0415  # as in `_run`
+
+            mine = f"{config.settings.OPERATOR_NAMESPACE}/{config.settings.LEASE_NAME}"
+            given |= {"taker": given["taker"] or mine}
+            given |= {"namespaces": given["namespaces"] or config.settings.WATCH_NAMESPACES}
+            return _ask_cluster(handover.run(**given))
         case "restore":
             from reconstruction_operator.cli import restore  # noqa: PLC0415  # only this command reads job folders
 
@@ -215,25 +222,12 @@ def _run() -> int:
         tracing.flush(_TRACES_SECONDS)
 
 
-def _selftest(*, namespace: str, queue: str, timeout_seconds: float) -> int:
-    from reconstruction_operator.cli import selftest  # noqa: PLC0415  # as in `_run`
-    from reconstruction_operator.kube import errors  # noqa: PLC0415  # the same
+def _ask_cluster(command: Coroutine[Any, Any, int]) -> int:
+    """Run a command that needs the API server alone; return its exit status."""
+    from reconstruction_operator.kube import errors  # noqa: PLC0415  # as in `_run`
 
     try:
-        return asyncio.run(selftest.run(namespace=namespace, queue=queue, timeout_seconds=timeout_seconds))
-    except errors.NoClusterError as error:
-        print(f"reconstruction-operator: {error}", file=sys.stderr)
-        return 1
-
-
-def _handover(*, giver: str, taker: str | None, namespaces: list[str] | None, force: bool) -> int:
-    from reconstruction_operator.cli import handover  # noqa: PLC0415  # as in `_run`
-    from reconstruction_operator.kube import errors  # noqa: PLC0415  # the same
-
-    mine = f"{config.settings.OPERATOR_NAMESPACE}/{config.settings.LEASE_NAME}"
-    where = namespaces or config.settings.WATCH_NAMESPACES
-    try:
-        return asyncio.run(handover.run(giver=giver, taker=taker or mine, namespaces=where, force=force))
+        return asyncio.run(command)
     except errors.NoClusterError as error:
         print(f"reconstruction-operator: {error}", file=sys.stderr)
         return 1

@@ -38,7 +38,7 @@ from reconstruction_operator.kube.client import Api
 from reconstruction_operator.planning import installations
 from reconstruction_operator.planning.quotas import Quotas, Rules
 from reconstruction_operator.planning.scheduling import DispatchWindow
-from reconstruction_operator.planning.types import Event, Timing
+from reconstruction_operator.planning.types import Timing
 from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ class Operator:
         timing = _timing()
         admission = Admission(self.cache, self.view.queues, _window(), _rules())
         self.orphans = Orphans(self.view.observer, self.actor, installation, timing=timing)
-        brake = Brake(settings.ORPHANS_AT_ONCE, settings.ORPHANS_SHARE, report=self._report)
+        brake = Brake(settings.ORPHANS_AT_ONCE, settings.ORPHANS_SHARE)
         self.sweeper = Sweeper(
             api,
             self.view,
@@ -92,7 +92,6 @@ class Operator:
             installation=installation,
             sweep_seconds=settings.SWEEP_SECONDS,
             list_seconds=settings.LIST_SECONDS,
-            list_again=self.feed.list_again,
             is_planned=self.writes.waits,
         )
         self.preflight = Preflight(
@@ -145,9 +144,6 @@ class Operator:
         self.actor.close()
         await self.view.close()
         self.supervisor.stopping.set()  # one of kopf's tasks waits for it, and kopf waits for its tasks
-
-    def _report(self, event: Event) -> None:
-        self.events.record(self.election.lease, (event,))
 
     def health(self) -> Sequence[Check]:
         """Return checks that fail if a restart would help."""

@@ -10,7 +10,7 @@ from importlib import metadata
 
 from reconstruction_operator import config
 from reconstruction_operator.controller.components import Operator
-from reconstruction_operator.controller.kube import bodies, installation, watch
+from reconstruction_operator.controller.kube import installation, watch
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.probes import ProbeServer, Starting
 from reconstruction_operator.kube import client
@@ -29,7 +29,7 @@ async def run() -> int:
     version = metadata.version("reconstruction-operator")
     metrics.BUILD.info({"version": version})
     cluster = await client.find_cluster()
-    api = Api(cluster, report=bodies.report)
+    api = Api(cluster)
     _log.info("Starting version %s, process %d, API server %s", version, os.getpid(), cluster.server)
     try:
         probes = ProbeServer(Starting(), host=config.settings.PROBE_HOST, port=config.settings.PROBE_PORT)

@@ -67,13 +67,11 @@ class Api:
         find: Callable[[], Awaitable[ClusterAccess]] = find_cluster,
         *,
         program: str = "reconstruction-operator",
-        report: parsing.Report = parsing.warn,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._access = access
         self._find = find
         self._program = program
-        self._report = report
         self._refused_at = -_REFRESH_SECONDS
         self._monotonic = monotonic
         # By whether they have the program's own client certificate: a user's request must never carry it.
@@ -120,7 +118,7 @@ class Api:
         ) as response:
             text = await response.read()
         try:
-            parsed = parsing.parse(text or b"{}", self._report)
+            parsed = parsing.parse(text or b"{}")
         except ValueError:
             parsed = None
         if not isinstance(parsed, dict):

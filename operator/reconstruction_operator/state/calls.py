@@ -1,7 +1,5 @@
 """Calls: a script with its arguments as a value, run by `run`, `arun`, or `arun_all` for a batch.
 
-Some scripts take several jobs and return a reply for each. `arun_all` joins consecutive calls of such a script into one.
-
 Every script is idempotent, since redis-py retries a command whose reply was lost. Clients must have
 `decode_responses=True`.
 """
@@ -9,10 +7,9 @@ Every script is idempotent, since redis-py retries a command whose reply was los
 from __future__ import annotations
 
 import hashlib
-import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final, Generic, TypeVar, cast
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, cast
 
 import redis
 import redis.asyncio
@@ -21,8 +18,6 @@ from redis.exceptions import NoScriptError, RedisError
 from reconstruction_operator.state.errors import DeposedError, ProtocolError
 
 T = TypeVar("T")
-
-_JOINED: Final = 500  # maximum of jobs in one call: some milliseconds in which Redis serves no other client
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +42,6 @@ class Call(Generic[T]):
     keys: tuple[str, ...]
     args: tuple[str | int, ...]
     read: Callable[[Any], T]
-    shared: tuple[int, int] | None = None
-    """How many of the keys and arguments come first, once for all jobs, if the script takes several; None: it takes one.
-
-    Such a script returns `["ok", a reply for each job]`, and `read` gets `["ok", the job's reply]`.
-    """
-
-    @property
-    def _common(self) -> tuple[Any, ...] | None:
-        """What calls must share to be joined with this one; None: it is never joined."""
-        if self.shared is None:
-            return None
-        keys, args = self.shared
-        return (self.script.sha, self.keys[:keys], self.args[:args])
 
     @property
     def _by_sha(self) -> tuple[Any, ...]:
@@ -91,20 +73,14 @@ async def arun(client: redis.asyncio.Redis, call: Call[T]) -> T:
 async def arun_all(client: redis.asyncio.Redis, calls: Sequence[Call[T]]) -> list[T | RedisError | ProtocolError]:
     """Run all calls in one round trip, in order; an error of a call is its result, and does not stop the others.
 
-    Joined calls share an error of Redis. Raises DeposedError if the fence refused a call, and RedisError if Redis is unreachable:
+    Raises DeposedError if the fence refused a call, and RedisError if Redis is unreachable:
     then any number of the calls may have been run.
     """
     if not calls:
         return []
-    groups = [
-        group[first : first + _JOINED]
-        for group in (list(same) for _, same in itertools.groupby(calls, key=_Alone.or_common))
-        for first in range(0, len(group), _JOINED)
-    ]
     pipeline = client.pipeline(transaction=False)
     sent: set[str] = set()
-    for group in groups:
-        call = _joined(group)
+    for call in calls:
         # The first use of a script in a batch sends its text, so that the server knows it for the later ones:
         # a retry of a later one would change the order.
         if call.script.sha in sent:
@@ -113,41 +89,7 @@ async def arun_all(client: redis.asyncio.Redis, calls: Sequence[Call[T]]) -> lis
             pipeline.eval(*call._by_text)  # noqa: SLF001
             sent.add(call.script.sha)
     replies = await pipeline.execute(raise_on_error=False)
-    return [
-        _read(call, part)
-        for group, reply in zip(groups, replies, strict=True)
-        for call, part in zip(group, _parts(reply, len(group)), strict=True)
-    ]
-
-
-class _Alone:
-    """The group of a call that is never joined: equal to nothing else."""
-
-    @classmethod
-    def or_common(cls, call: Call[Any]) -> object:
-        return call._common or cls()  # noqa: SLF001
-
-
-def _joined(group: Sequence[Call[Any]]) -> Call[Any]:
-    """Return one call made of several with the same shared keys and arguments."""
-    first, *others = group
-    if not others or first.shared is None:
-        return first
-    keys, args = first.shared
-    return replace(
-        first,
-        keys=(*first.keys, *(key for other in others for key in other.keys[keys:])),
-        args=(*first.args, *(arg for other in others for arg in other.args[args:])),
-    )
-
-
-def _parts(reply: Any, count: int) -> Sequence[Any]:
-    """Split the reply to `count` joined calls into what each of them reads."""
-    match reply:
-        case ["ok", *answers] if len(answers) == count > 1:
-            return [["ok", answer] for answer in answers]
-        case _:
-            return [reply] * count
+    return [_read(call, reply) for call, reply in zip(calls, replies, strict=True)]
 
 
 def _read(call: Call[Any], reply: Any) -> Any:

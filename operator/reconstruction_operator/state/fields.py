@@ -172,15 +172,8 @@ def _with_details(end: End, data: Mapping[str, Any]) -> End:
 
 def dump_details(end: End) -> str:
     """Return the details of an end, cut to size: all but its outcome and its time, which the script sets."""
-    return dump_end(end)[1]
-
-
-def dump_end(end: End) -> tuple[End, str]:
-    """Return the end as `parse_end` will read it, and its details as text. The script sets the time."""
-    made = _cut(replace(end, at=None))
-    encoded = codec.encode(made)
-    text = json.dumps({name: value for name, value in encoded.items() if name != "outcome"}, separators=(",", ":"))
-    return made, text
+    encoded = codec.encode(_cut(replace(end, at=None)))
+    return json.dumps({name: value for name, value in encoded.items() if name != "outcome"}, separators=(",", ":"))
 
 
 def _cut(end: End) -> End:

@@ -48,11 +48,10 @@ def _fenced(
     args: tuple[str | int, ...] = (),
     read: Callable[[list[Any]], T] = _nothing,  # type: ignore[assignment]  # T is None then
     *,
-    shared: tuple[int, int] | None = None,
     fence: int,
     install_id: str,
 ) -> Call[T]:
-    """Return a call whose `own` keys and arguments follow those of the fence; `read` gets the reply after "ok". `shared`: as in `Call`."""
+    """Return a call whose `own` keys and arguments follow those of the fence; `read` gets the reply after "ok"."""
 
     def answer(reply: Any) -> T:
         match reply:
@@ -63,7 +62,7 @@ def _fenced(
             case _:
                 raise UnexpectedReplyError(name, reply)
 
-    return Call(script(name, fenced=True), (keys.fence(install_id), *own), (fence, *args), answer, shared)
+    return Call(script(name, fenced=True), (keys.fence(install_id), *own), (fence, *args), answer)
 
 
 def for_action(keys: Keys, action: actions.Action, job: JobKey, **leader: Unpack[Leader]) -> Call[Any] | None:
@@ -107,7 +106,7 @@ def put_record(
         return record
 
     args = (install_id, job_id, attempt, queue, namespace, name)
-    return _fenced("put_record", keys, (keys.records(install_id), key), args, read, shared=(2, 2), **leader)
+    return _fenced("put_record", keys, (keys.records(install_id), key), args, read, **leader)
 
 
 def index_records(keys: Keys, *, job_ids: Sequence[str], **leader: Unpack[Leader]) -> Call[None]:
@@ -126,7 +125,7 @@ def mark_sent(keys: Keys, *, job_id: str, attempt: int, is_order: bool = False, 
 
     Nothing is noted if the record wants another attempt (for an order: a later one).
     """
-    return _fenced("mark_sent", keys, (keys.record(job_id),), (attempt, int(is_order)), shared=(1, 1), **leader)
+    return _fenced("mark_sent", keys, (keys.record(job_id),), (attempt, int(is_order)), **leader)
 
 
 def request_cancel(keys: Keys, *, job_id: str, **leader: Unpack[Leader]) -> Call[None]:

@@ -49,7 +49,6 @@ class BeatReply:
     cancelled: bool = False
     stop: StopReason | None = None
     drain_at: datetime | None = None  # the worker shuts down: give up the attempt at that time (Redis's clock)
-    requested: bool = False  # a cancel is requested, and may be confirmed soon
 
 
 @dataclass(frozen=True, slots=True)

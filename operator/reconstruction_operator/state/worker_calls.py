@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any, Final
 
 from reconstruction_operator import config
@@ -70,21 +70,14 @@ def beat(
 
     def read(reply: Any) -> BeatReply:
         match reply:
-            case [owned, cancelled, str() as stop, str() as drain_at, requested]:
-                stops, drains_at = fields.parse_stop(stop), fields.time_of(drain_at)
-                return BeatReply(owned == 1, cancelled == 1, stops, drains_at, requested == 1)
+            case [owned, cancelled, str() as stop, str() as drain_at]:
+                return BeatReply(owned == 1, cancelled == 1, fields.parse_stop(stop), fields.time_of(drain_at))
             case _:
                 raise UnexpectedReplyError("beat", reply)
 
     return Call(
         script("beat"),
-        (
-            *_of_attempt(keys, task_id, job_id),
-            keys.stop(task_id),
-            keys.draining(worker),
-            keys.epoch(),
-            keys.cancel_request(job_id),
-        ),
+        (*_of_attempt(keys, task_id, job_id), keys.stop(task_id), keys.draining(worker), keys.epoch()),
         (_checked(token), worker, life, _text(attempt), *_ttls()),
         read,
     )
@@ -96,12 +89,9 @@ def finish(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token:
     Redis sets `end.at`. `end.worker` becomes the owner of the claim if that has to be made again.
     """
     key = keys.end(task_id)
-    made, details = fields.dump_end(end)
 
     def read(reply: Any) -> FinishReply:
         match reply:
-            case ["recorded", [outcome, str() as at, text]] if (outcome, text) == (made.outcome.value, details):
-                return FinishReply(FinishVerdict.RECORDED, replace(made, at=fields.time_of(at)))  # need not be read
             case [verdict, *end] if verdict in set(FinishVerdict):
                 return FinishReply(FinishVerdict(verdict), fields.load_end(key, end[0]) if end else None)
             case _:
@@ -116,7 +106,7 @@ def finish(keys: Keys, *, task_id: str, job_id: str, attempt: int | None, token:
             _text(attempt),
             fields.retention_ms(),
             end.outcome.value,
-            details,
+            fields.dump_details(end),
             int(end.outcome is Outcome.CANCELLED and not end.files_left),
         ),
         read,

@@ -117,9 +117,6 @@ BATCH_JOBS = _histogram("reconcile_batch_jobs", "Jobs in one batch.", (), (1, 2,
 RECONCILE_ERRORS = _counter(
     "reconcile_errors", "Errors of the loop, by stage (redis, plan, act, loop); each is retried.", ("stage",)
 )
-OBJECTS_CUT = _counter(
-    "objects_cut", "Replies of the API server with JSON nested too deeply, which was cut off: see the operator's log."
-)
 ORPHANS = _gauge(
     "orphan_records", "Orphaned records in Redis: their object is deleted, and the clean-up is not finished."
 )

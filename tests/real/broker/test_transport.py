@@ -52,15 +52,3 @@ def test_an_acknowledged_message_is_not_restored(broker: redis.Redis, left: dict
         channel.qos.restore_visible()
 
     assert not broker.exists("unacked", "unacked_index", "celery")
-
-
-def test_commands_share_a_client_until_its_connections_are_closed(redis_url: str) -> None:
-    transport.install()
-    with Connection(redis_url) as connection, connection.channel() as channel:
-        first = channel._create_client()
-        assert channel._create_client() is first
-        channel._disconnect_pools()
-
-        second = channel._create_client()
-        assert second is not first
-        assert second.ping()

@@ -1,4 +1,4 @@
-"""Batches of calls on a real Redis: their order, and the calls for several jobs that are joined. Single calls: tests/unit/state."""
+"""Batches of calls on a real Redis: their order and their errors. Single calls: tests/unit/state."""
 
 from typing import Any
 
@@ -41,42 +41,9 @@ async def test_a_batch_keeps_its_order_on_a_redis_that_knows_no_script(
     ]
 
 
-async def test_calls_for_several_jobs_that_follow_each_other_are_made_as_one(
-    async_client: redis.asyncio.Redis, keys: Keys
-) -> None:
-    await async_client.config_resetstat()
-    records: list[Any] = await calls.arun_all(async_client, [put(keys, one) for one in ("a", "b", "c")])
-    marks = [operator_calls.mark_sent(keys, **LEADER, job_id=one, attempt=1) for one in ("a", "b", "unknown")]
-    assert await calls.arun_all(async_client, marks) == [None] * 3
-
-    stats = await async_client.info("commandstats")
-    assert stats["cmdstat_eval"]["calls"] == 2
-    assert [record.name for record in records] == ["a-name", "b-name", "c-name"]
-    again: list[Any] = await calls.arun_all(async_client, [put(keys, one) for one in ("a", "b", "c")])
-    assert [record.sent_at is not None for record in again] == [True, True, False]
-
-
-async def test_calls_of_another_leader_between_them_are_refused_alone(
+async def test_a_call_of_another_leader_in_a_batch_is_refused_alone(
     async_client: redis.asyncio.Redis, keys: Keys
 ) -> None:
     with pytest.raises(DeposedError):
         await calls.arun_all(async_client, [put(keys, "a"), put(keys, "b", fence=1)])
     assert sorted(await async_client.keys("job:*")) == ["job:a"]
-
-
-async def test_an_error_of_redis_is_the_result_of_all_joined_calls(
-    async_client: redis.asyncio.Redis, keys: Keys
-) -> None:
-    await calls.arun(async_client, operator_calls.assert_leader(keys, **LEADER))
-    await async_client.config_set("maxmemory", 1)
-    try:
-        replies: list[Any] = await calls.arun_all(async_client, [put(keys, "a"), put(keys, "b")])
-    finally:
-        await async_client.config_set("maxmemory", 0)
-    assert ["OOM" in str(reply) for reply in replies] == [True, True]
-
-
-async def test_a_long_batch_is_made_as_several_calls(async_client: redis.asyncio.Redis, keys: Keys) -> None:
-    replies: list[Any] = await calls.arun_all(async_client, [put(keys, f"job-{number}") for number in range(501)])
-    assert replies[-1].name == "job-500-name"
-    assert await async_client.scard("records:install") == 501

@@ -13,20 +13,18 @@ RULES: Final = Rules()
 
 @RULES.add_fenced
 def _put_record(state: Contents, keys: list[str], args: list[Any]) -> Any:
-    _, records, *of_jobs = keys
-    install, *rest = args
+    _, records, record = keys
+    install, job_id, attempt, queue, *place = args
     ids = state.values.get(records)
-    state.put(records, {*(ids if isinstance(ids, set) else ()), *rest[::5]}, None)
-    for record, first in zip(of_jobs, range(0, len(rest), 5), strict=True):
-        _, attempt, queue, *place = rest[first : first + 5]
-        before = state.fields(record)
-        if not before or int(before["attempt"]) <= attempt:
-            wanted = dict(zip(RECORD, (str(attempt), queue, install, *place), strict=False))
-            if before:
-                same = ("sent_at", "orders", "cleaned", "deleted") if int(before["attempt"]) == attempt else ()
-                wanted |= {name: before[name] for name in ("begun", *same) if name in before}
-            state.put(record, wanted, None)
-    return ["ok", *(state.reply(record, *RECORD) for record in of_jobs)]
+    state.put(records, {*(ids if isinstance(ids, set) else ()), job_id}, None)
+    before = state.fields(record)
+    if not before or int(before["attempt"]) <= attempt:
+        wanted = dict(zip(RECORD, (str(attempt), queue, install, *place), strict=False))
+        if before:
+            same = ("sent_at", "orders", "cleaned", "deleted") if int(before["attempt"]) == attempt else ()
+            wanted |= {name: before[name] for name in ("begun", *same) if name in before}
+        state.put(record, wanted, None)
+    return ["ok", state.reply(record, *RECORD)]
 
 
 @RULES.add_fenced
@@ -58,15 +56,13 @@ def _drop_folders(state: Contents, keys: list[str], args: list[Any]) -> Any:
 
 @RULES.add_fenced
 def _mark_sent(state: Contents, keys: list[str], args: list[Any]) -> Any:
-    noted = []
-    for record, attempt, is_order in zip(keys[1:], args[::2], args[1::2], strict=True):
-        recorded = state.attempt(record)
-        noted.append(int(recorded == attempt or bool(is_order and recorded is not None and recorded < attempt)))
-        if noted[-1]:
-            marked = {**state.values[record], "sent_at": state.now}
-            orders = int(marked.pop("orders", 0)) + 1
-            state.put(record, marked | ({"orders": str(orders)} if is_order else {}), None)
-    return ["ok", *noted]
+    record, (attempt, is_order) = keys[1], args
+    recorded = state.attempt(record)
+    if recorded == attempt or (is_order and recorded is not None and recorded < attempt):
+        marked = {**state.values[record], "sent_at": state.now}
+        orders = int(marked.pop("orders", 0)) + 1
+        state.put(record, marked | ({"orders": str(orders)} if is_order else {}), None)
+    return ["ok"]
 
 
 @RULES.add_fenced

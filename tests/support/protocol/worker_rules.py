@@ -33,7 +33,7 @@ def _claim(state: Contents, keys: list[str], args: list[Any]) -> Any:
 
 @RULES.add
 def _beat(state: Contents, keys: list[str], args: list[Any]) -> Any:
-    claim, alive, end, record, cancel, stop, draining, epoch, request = keys
+    claim, alive, end, record, cancel, stop, draining, epoch = keys
     token, worker, life, attempt, claim_ttl, alive_ttl = args
     held, wanted, ended = state.token(claim), state.attempt(record), state.fields(end)
     drain = state.fields(draining)
@@ -41,7 +41,6 @@ def _beat(state: Contents, keys: list[str], args: list[Any]) -> Any:
         state.flag(cancel),
         (state.fields(stop) or {}).get("reason", ""),
         drain["at"] if drain and drain["life"] == life else "",
-        state.flag(request),
     ]
     if ended:
         return [int(ended["token"] == token), *rest]

@@ -33,7 +33,7 @@ def test_a_token_that_cannot_be_a_workers_is_refused(token: str) -> None:
 
 
 def test_a_reason_of_a_newer_operator_is_ignored() -> None:
-    assert BEAT.read([1, 0, "a newer reason", "", 0]) == BeatReply(owned=True)
+    assert BEAT.read([1, 0, "a newer reason", ""]) == BeatReply(owned=True)
 
 
 @pytest.mark.parametrize("call", [CLAIM, BEAT, FINISH], ids=lambda call: str(call.script.name))

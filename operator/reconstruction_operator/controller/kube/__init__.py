@@ -2,8 +2,8 @@
 
 | module | task |
 |---|---|
-| `objects`, `bodies` | JSON of jobs, decoded to `planning`'s Job |
-| `listing`, `watch`, `answers`, `feed` | lists, kopf's watch, and what the cache gets from both |
+| `objects` | JSON of jobs, decoded to `planning`'s Job |
+| `listing`, `watch`, `feed` | lists, kopf's watch, and what the cache gets from both |
 | `cache`, `counts`, `work_queue` | the newest version of every job, their numbers, and the jobs to reconcile |
 | `lease` | leader election, which also writes the Lease |
 | `installation` | this installation: its id, its Lease and its namespaces |

@@ -53,7 +53,6 @@ class Cache:
         self.newest = 0  # the newest resource version that was seen
         self.timers = Timers()
         self.changed = asyncio.Event()  # set when there may be work
-        self._stopping = asyncio.Event()  # set when a job that is to be stopped is enqueued
         self.counts = Counts()
         self._active: dict[str, None] = {}  # uids of jobs in flight
         self._handed_over: dict[str, Job] = {}  # by uid, until `take_handed_over`
@@ -77,12 +76,6 @@ class Cache:
                     await self.listed.wait()
         return self.listed.is_set()
 
-    async def await_stop(self, timeout_seconds: float) -> None:
-        """Return when a job that is to be stopped is enqueued, or after that time."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(max(0.0, timeout_seconds)):
-                await self._stopping.wait()
-
     def get(self, key: JobKey) -> Job | None:
         """Return the job as the API server last showed it."""
         return self._jobs.get(key.uid)
@@ -99,15 +92,12 @@ class Cache:
         """Whether the job left the cache because its deletion was known."""
         return job_id in self._tombstones
 
-    def put(self, body: Mapping[str, Any], known: Job | None = None) -> JobKey | None:
-        """Store a body, and enqueue its job if anything changed. Return the key if the body was stored.
-
-        `known`: the job in the body, if the caller has it.
-        """
+    def put(self, body: Mapping[str, Any]) -> JobKey | None:
+        """Store a body, and enqueue its job if anything changed. Return the key if the body was stored."""
         key = parsing.key_of(body)
         if key is None or not self.wants(key, parsing.version_of(body)):
             return None
-        self.store(known or objects.job_of(body, key))
+        self.store(objects.job_of(body, key))
         return key
 
     def wants(self, key: JobKey, version: int) -> bool:
@@ -188,11 +178,8 @@ class Cache:
         """Enqueue the job, if it exists."""
         job = self._jobs.get(key.uid)
         if job is not None:
-            turn = Turn.of(job)
-            self._queue.put(key, turn)
+            self._queue.put(key, Turn.of(job))
             self.changed.set()
-            if turn is Turn.STOPPING:
-                self._stopping.set()
 
     def enqueue_admitted(self, key: JobKey) -> None:
         """Enqueue an admitted job before all jobs that only wait."""
@@ -234,7 +221,6 @@ class Cache:
 
     def take(self, at_most: int) -> list[JobKey]:
         """Take the next keys, by class (`Turn`)."""
-        self._stopping.clear()
         return self._queue.take(at_most)
 
     def _enqueue_if_left(self, job: Job, now: datetime) -> None:

@@ -22,7 +22,7 @@ class Counts:
         self._high: Counter[str] = Counter()  # of priority high, by namespace
         self._quarantines: Counter[Quarantine] = Counter()  # of jobs in flight
         self._queued: Counter[tuple[str, str]] = Counter()  # our jobs whose messages wait, by queue and namespace
-        self._contested = 0
+        self.contested = 0  # unfinished jobs that another installation manages
         self._demand = {phase: Counter[str]() for phase in _WANTS_WORKER}  # our jobs that want a worker, by queue
 
     def add(self, job: Job) -> None:
@@ -49,11 +49,6 @@ class Counts:
         """How many of our jobs are Queued, by queue and namespace."""
         return self._queued
 
-    @property
-    def contested(self) -> int:
-        """How many unfinished jobs another installation manages."""
-        return self._contested
-
     def quarantines(self) -> Collection[Quarantine]:
         """Return the quarantines that have a job in flight."""
         return self._quarantines.keys()
@@ -65,7 +60,7 @@ class Counts:
     def _count(self, job: Job, step: int) -> None:
         phase = job.status.phase or Phase.PENDING
         self._phases[phase] += step
-        self._contested += step if job.contested and not phase.finished else 0
+        self.contested += step if job.contested and not phase.finished else 0
         # The status of a job that is being deleted stays until its finalizer ends.
         if phase in IN_FLIGHT and not job.deleting and not job.contested:
             self._in_flight[job.key.namespace] += step
@@ -82,9 +77,9 @@ class Counts:
                 del self._queued[job.queue, job.key.namespace]  # the same
 
     def _count_quarantine(self, job: Job, step: int) -> None:
-        its = quarantine(job.queue, job.status)
-        if its is None or not job.ours:
+        entry = quarantine(job.queue, job.status)
+        if entry is None or not job.ours:
             return
-        self._quarantines[its] += step
-        if not self._quarantines[its]:
-            del self._quarantines[its]  # keys name workers, so empty entries are removed
+        self._quarantines[entry] += step
+        if not self._quarantines[entry]:
+            del self._quarantines[entry]  # keys name workers, so empty entries are removed

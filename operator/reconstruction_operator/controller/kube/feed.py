@@ -19,7 +19,7 @@ from typing import Any, Final
 import aiohttp
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
-from reconstruction_operator.controller.kube import answers, bodies, listing
+from reconstruction_operator.controller.kube import listing, objects
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.kube import parsing, paths
 from reconstruction_operator.kube.client import Api
@@ -56,7 +56,7 @@ class Feed:
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Send a request from kopf, and store the jobs of the response."""
-        path = next((one for one in self._paths if request.url.path.endswith(one)), None)
+        path = next((path for path in self._paths if request.url.path.endswith(path)), None)
         if path is None:
             return await handler(request)
         if "watch" in request.url.query:
@@ -66,7 +66,7 @@ class Feed:
             return response
         request.url = request.url.update_query(limit="1")  # kopf handles errors
         response = await handler(request)
-        if response.status == HTTPStatus.OK and isinstance(response, answers.Answer):
+        if response.status == HTTPStatus.OK and isinstance(response, Answer):
             await response.read()
             version = await self._listed(path)
             response.replace(json.dumps({"metadata": {"resourceVersion": str(version)}, "items": []}).encode())
@@ -95,21 +95,16 @@ class Feed:
         for task in self._listing.values():
             task.cancel()
 
-    def list_again(self) -> None:
-        """List all jobs once more: the watch missed some."""
-        self._wanted.update(dict.fromkeys(self._paths))
-        self._asked.set()
-
     def take(self, body: parsing.Encoded) -> None:
         """Store an object in the cache, if it is newer."""
         head = parsing.head(body)
-        if head is not None and self._cache.wants(head.key, head.version):
-            self._cache.store(bodies.job(body, head))
+        if head is not None:
+            self._store(head, body)
 
     def take_event(self, line: bytes) -> int:
         """Apply the event in a line of a watch to the cache. Return its version, or 0 if kopf must handle the line."""
         try:
-            kind, body = parsing.event(line, bodies.report)
+            kind, body = parsing.event(line)
         except ValueError:
             return 0
         head = parsing.head(body) if kind in (*_CHANGES, "DELETED") else None
@@ -117,9 +112,13 @@ class Feed:
             return 0
         if kind == "DELETED":
             self._cache.remove(head.key)
-        elif self._cache.wants(head.key, head.version):
-            self._cache.store(bodies.job(body, head))
+        else:
+            self._store(head, body)
         return head.version
+
+    def _store(self, head: parsing.Head, body: parsing.Encoded) -> None:
+        if self._cache.wants(head.key, head.version):
+            self._cache.store(objects.job_of(parsing.mapping(body), head.key))
 
     async def _listed(self, path: str) -> int:
         """Return the version to watch from. If kopf times out and asks again, the same list continues."""
@@ -180,6 +179,18 @@ class Feed:
             self._cache.relisted |= version > 0
             raise
         return version
+
+
+class Answer(ClientResponse):
+    """A response of the API server to kopf. Its JSON is parsed by `kube.parsing`, whatever tenants stored."""
+
+    async def json(self, **_: Any) -> Any:
+        """Parse the whole body."""
+        return parsing.parse(await self.read())
+
+    def replace(self, body: bytes) -> None:
+        """Replace the body, which was read or is not needed."""
+        self._body = body
 
 
 class _Lines:

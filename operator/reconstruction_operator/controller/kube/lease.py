@@ -19,7 +19,6 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from reconstruction_operator.controller.kube import objects
-from reconstruction_operator.controller.kube.objects import EventSubject
 from reconstruction_operator.kube.client import Api
 from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.telemetry import metrics
@@ -146,12 +145,6 @@ class LeaderElection:
     def holder(self) -> str:
         """The identity of the last holder that was seen."""
         return self._sighting.record.holder if self._sighting else ""
-
-    @property
-    def lease(self) -> EventSubject:
-        """The Lease, for Events about all jobs."""
-        uid = str((self._lease or {}).get("metadata", {}).get("uid", ""))
-        return EventSubject(self.namespace, self.name, uid, "Lease", _API_VERSION)
 
     async def changed(self, timeout_seconds: float) -> None:
         """Return when this replica takes or loses the Lease, or after `timeout_seconds`."""

@@ -8,7 +8,6 @@ from typing import Final
 
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase
-from reconstruction_operator.controller.kube import bodies
 from reconstruction_operator.kube import parsing, paths
 from reconstruction_operator.kube.client import Api
 from reconstruction_operator.kube.errors import ApiError
@@ -30,7 +29,7 @@ async def pages(
 
     Raises ApiError if all tries of a page failed.
     """
-    listing = Pages(params, bodies.report)
+    listing = Pages(params)
     failures = 0
     while not listing.complete:
         try:
@@ -51,12 +50,12 @@ async def pages(
 
 async def list_jobs(api: Api, namespaces: Sequence[str]) -> frozenset[JobKey]:
     """List the existing jobs. Raises ApiError if a page failed."""
-    found: set[JobKey] = set()
+    keys: set[JobKey] = set()
     for namespace in namespaces or (None,):
         async for page in pages(api, paths.jobs(namespace), accept=_METADATA):
             heads = (parsing.head(item) for item in page.items)
-            found.update(head.key for head in heads if head is not None)
-    return frozenset(found)
+            keys.update(head.key for head in heads if head is not None)
+    return frozenset(keys)
 
 
 async def newest_version(api: Api, namespaces: Sequence[str]) -> int:

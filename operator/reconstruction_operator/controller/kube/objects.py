@@ -1,61 +1,75 @@
-"""Objects: parsed ReconstructionJobs, decoded to `planning`'s Job."""
+"""Objects: parsed ReconstructionJobs, decoded to `planning`'s Job.
+
+Most objects of a large installation are finished jobs. Of these a few fields are kept, and only those are decoded.
+"""
 
 from __future__ import annotations
 
+import operator
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Final, Self
+from typing import Any, Final, TypeVar
 
 from reconstruction_operator import config
 from reconstruction_operator.api import codec
-from reconstruction_operator.api.identity import GROUP, KIND, VERSION, JobKey
+from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.spec import Spec
-from reconstruction_operator.api.status import Condition, Failure, InstallationMark, Phase, Status
+from reconstruction_operator.api.status import Condition, Failure, Phase, Status
 from reconstruction_operator.kube import parsing
 from reconstruction_operator.planning import validation
 from reconstruction_operator.planning.types import Job
+
+T = TypeVar("T")
 
 _MANAGER_LIMIT: Final = 128  # characters; the API's own limit
 _SHARED: Final = 1_000  # parts of compact jobs that are kept to be shared
 _SHARED_CONDITIONS: Final = 4_096  # a dozen for each second in which jobs were applied
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class EventSubject:
-    """The object that an Event is about: a job, or the operator's Lease if it is about all jobs."""
-
-    namespace: str
-    name: str
-    uid: str
-    kind: str = KIND
-    api_version: str = f"{GROUP}/{VERSION}"
-
-    @classmethod
-    def of(cls, key: JobKey) -> Self:
-        """Return a job."""
-        return cls(key.namespace, key.name, key.uid)
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.namespace}/{self.name}"
+_FINISHED: Final = tuple(phase.value for phase in Phase if phase.finished)
+# What the clean-up of a finished job needs (`planning.rules.finished`)
+_KEPT_OF_SPEC: Final = (
+    "queue",
+    "priority",
+    "ttl_seconds_after_finished",
+    "managed_by",
+    "deletion_policy",
+    "cancel_requested",
+    "cancel_confirmed",
+)
+_KEPT_OF_STATUS: Final = (
+    "observed_generation",
+    "phase",
+    "attempt",
+    "worker",
+    "dispatch_time",
+    "start_time",
+    "completion_time",
+    "installation",
+    "cancel",
+    "failure",
+)
+_kept_of_spec: Final = operator.attrgetter(*_KEPT_OF_SPEC)
+_kept_of_status: Final = operator.attrgetter(*_KEPT_OF_STATUS)
 
 
 def job_of(body: Mapping[str, Any], key: JobKey) -> Job:
     """Decode the job of a body, compact if it is finished. A malformed field gets its default, so no object stops the loop."""
     metadata = body.get("metadata", {})
+    generation = int(metadata.get("generation") or 0)
     spec = codec.decode(Spec, body.get("spec"))
-    status = codec.decode(Status, body.get("status"))
-    problems = validation.problems(spec, config.settings.STORAGE_SCHEMES)
+    status = _status_of(body.get("status"), generation)
+    finished = status.phase is not None and status.phase.finished
+    problems = () if finished else validation.problems(spec, config.settings.STORAGE_SCHEMES)
     rejected = bool(problems) and status.attempt == 0  # a later attempt still needs its parameters
-    if rejected or (status.phase is not None and status.phase.finished):
+    if rejected or finished:
         spec = replace(spec, parameters={})  # no longer needed, and a tenant may have made them large
     return compact(
         Job(
             key=key,
-            generation=int(metadata.get("generation") or 0),
+            generation=generation,
             created=_time(metadata.get("creationTimestamp")),
             spec=spec,
             status=status,
@@ -67,97 +81,50 @@ def job_of(body: Mapping[str, Any], key: JobKey) -> Job:
     )
 
 
-def written(job: Job, body: Mapping[str, Any], status: Status, encoded: Mapping[str, Any]) -> Job | None:
-    """Return the job in the response to a write of this status, without decoding it; None if anything else may have changed."""
-    metadata = body.get("metadata", {})
-    same = (metadata.get("uid"), metadata.get("generation"), bool(metadata.get("deletionTimestamp")))
-    if same != (job.key.uid, job.generation, job.deleting) or body.get("status") != encoded:
-        return None
-    if job.problems or job.cancel_by or status.cancel is not None:  # what depends on the body, or on spec and status
-        return None
-    if status.phase is not None and status.phase.finished and status.observed_generation < job.generation:
-        return None
-    return compact(replace(job, status=status, version=parsing.version_of(body)))
+def _status_of(encoded: object, generation: int) -> Status:
+    """Decode a status, of a finished job only what `compact` keeps, which takes a sixth of the time."""
+    if isinstance(encoded, Mapping) and encoded.get("phase") in _FINISHED:
+        names = map(codec.camel, _KEPT_OF_STATUS)
+        status = codec.decode(Status, {name: encoded[name] for name in names if name in encoded})
+        if status.observed_generation >= generation:
+            return status
+    return codec.decode(Status, encoded)
 
 
 def compact(job: Job) -> Job:
-    """Return a smaller copy: a finished job keeps what its clean-up needs (`planning.rules.finished`), a waiting one shares its conditions.
+    """Return a smaller copy: a finished job keeps what its clean-up needs, a waiting one shares its conditions.
 
     Any other job is returned unchanged. So is a finished job whose spec was edited since: its whole status is written once more.
     """
     status = job.status
     if status.phase is Phase.PENDING:
         # Conditions take most of a waiting job's memory. Planned statuses share theirs already.
-        return replace(job, status=replace(status, conditions=tuple(map(_shared, status.conditions))))
+        return replace(job, status=replace(status, conditions=tuple(map(_shared_condition, status.conditions))))
     if not job.finished or status.observed_generation < job.generation:
         return job
-    failure, mark = status.failure, status.installation
-    return replace(
-        job,
-        spec=compact_spec(
-            job.spec.queue,
-            job.spec.priority,
-            job.spec.ttl_seconds_after_finished,
-            job.spec.managed_by,
-            job.spec.deletion_policy,
-            cancel_requested=job.spec.cancel_requested,
-            cancel_confirmed=job.spec.cancel_confirmed,
-        ),
-        status=Status(
-            observed_generation=status.observed_generation,
-            phase=status.phase,
-            attempt=status.attempt,
-            worker=None if status.worker is None else sys.intern(status.worker),
-            dispatch_time=status.dispatch_time,
-            start_time=status.start_time,
-            completion_time=status.completion_time,
-            installation=None if mark is None else compact_mark(mark.id, mark.lease),
-            cancel=status.cancel,
-            failure=None if failure is None else compact_failure(failure.reason),
-        ),
-        problems=(),
-        cancel_by="",
+    kept = Status(**dict(zip(_KEPT_OF_STATUS, _kept_of_status(status), strict=True)))
+    kept = replace(
+        kept,
+        worker=kept.worker and sys.intern(kept.worker),
+        installation=kept.installation and _shared(kept.installation),
+        failure=kept.failure and _shared(Failure(kept.failure.reason)),
     )
+    return replace(job, spec=_shared_spec(*_kept_of_spec(job.spec)), status=kept, problems=(), cancel_by="")
 
 
 @lru_cache(_SHARED_CONDITIONS)
-def _shared(condition: Condition) -> Condition:
+def _shared_condition(condition: Condition) -> Condition:
     return condition
 
 
 @lru_cache(_SHARED)
-def compact_spec(
-    queue: str,
-    priority: str,
-    ttl_seconds_after_finished: int | None,
-    managed_by: str | None,
-    deletion_policy: str | None,
-    *,
-    cancel_requested: bool,
-    cancel_confirmed: bool,
-) -> Spec:
-    """Return the spec of a compact job, which many jobs share."""
-    return Spec(
-        queue=queue,
-        priority=priority,
-        ttl_seconds_after_finished=ttl_seconds_after_finished,
-        managed_by=managed_by,
-        deletion_policy=deletion_policy,
-        cancel_requested=cancel_requested,
-        cancel_confirmed=cancel_confirmed,
-    )
+def _shared(part: T) -> T:
+    return part
 
 
 @lru_cache(_SHARED)
-def compact_mark(install_id: str, lease: str) -> InstallationMark:
-    """Return the mark of a compact job, which many jobs share."""
-    return InstallationMark(install_id, lease)
-
-
-@lru_cache(_SHARED)
-def compact_failure(reason: str) -> Failure:
-    """Return the failure of a compact job, which many jobs share."""
-    return Failure(reason)
+def _shared_spec(*kept: Any) -> Spec:
+    return Spec(**dict(zip(_KEPT_OF_SPEC, kept, strict=True)))
 
 
 def _cancel_by(metadata: Mapping[str, Any], spec: Spec, status: Status) -> str:
@@ -179,7 +146,7 @@ def _cancel_by(metadata: Mapping[str, Any], spec: Spec, status: Status) -> str:
 
 
 def _mappings(values: object) -> list[Mapping[str, Any]]:
-    return [one for one in values if isinstance(one, Mapping)] if isinstance(values, list) else []
+    return [value for value in values if isinstance(value, Mapping)] if isinstance(values, list) else []
 
 
 def micro_time(at: datetime) -> str:

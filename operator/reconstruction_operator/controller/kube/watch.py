@@ -18,8 +18,7 @@ import aiohttp
 import kopf
 
 from reconstruction_operator.api.identity import GROUP, PLURAL, VERSION
-from reconstruction_operator.controller.kube import answers
-from reconstruction_operator.controller.kube.feed import Feed
+from reconstruction_operator.controller.kube.feed import Answer, Feed
 from reconstruction_operator.kube import pages
 from reconstruction_operator.kube.access import ClusterAccess
 from reconstruction_operator.kube.client import find_cluster
@@ -157,7 +156,7 @@ def _session(access: ClusterAccess, age: WatchAge, feed: Feed) -> kopf.AiohttpSe
         connector=aiohttp.TCPConnector(ssl=access.ssl_context(), limit=0),
         headers={"Authorization": authorization} if (authorization := access.authorization()) else {},
         trace_configs=[age.tracing()],
-        response_class=answers.Answer,
+        response_class=Answer,
         middlewares=[feed],
     )
     return kopf.AiohttpSession(server=access.server, aiohttp_session=session)

@@ -7,11 +7,9 @@ reported is never held.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from reconstruction_operator.planning.status import events
-from reconstruction_operator.planning.types import Event
 from reconstruction_operator.telemetry import metrics
 
 _log = logging.getLogger(__name__)
@@ -19,11 +17,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(eq=False)
 class Brake:
-    """Holds more orphans than `at_once` or a `share` of all jobs, whichever is larger. `report` posts an Event."""
+    """Holds more orphans than `at_once` or a `share` of all jobs, whichever is larger."""
 
     at_once: int
     share: float
-    report: Callable[[Event], None] = lambda _: None
     _held: dict[str, frozenset[str]] = field(default_factory=dict, init=False)  # ids of orphans, by kind
     _over: set[str] = field(default_factory=set, init=False)  # kinds of which too many were found
 
@@ -45,15 +42,11 @@ class Brake:
                 f"{len(orphans)} of {among} {found_in} are of jobs that no longer exist, more than the limit of {limit}: their "
                 f"files are kept. If they are to be deleted, set ORPHANS_AT_ONCE={len(orphans)} until they are"
             )
-            self._report(logging.ERROR, events.deletions_held(why))
+            _log.error("%s", why, extra={"reason": "DeletionsHeld"})
         elif not too_many and found_in in self._over:
             why = f"The number of {found_in} of jobs that no longer exist is within the limit of {limit} again"
-            self._report(logging.WARNING, events.deletions_released(why))
+            _log.warning("%s", why, extra={"reason": "DeletionsReleased"})
         (self._over.add if too_many else self._over.discard)(found_in)
         self._held[found_in] = frozenset(orphans) if self.holds else frozenset()
         metrics.HELD_ORPHANS.set(len(frozenset().union(*self._held.values())))
         return () if self.holds else orphans
-
-    def _report(self, level: int, event: Event) -> None:
-        _log.log(level, "%s", event.message, extra={"reason": event.reason})
-        self.report(event)

@@ -39,8 +39,6 @@ from reconstruction_operator.telemetry import metrics
 _log = logging.getLogger(__name__)
 
 _BATCH_JOBS: Final = 250  # in one round: bounds how long a round takes
-_ROUNDS_SHARE: Final = 0.25  # share of the time that rounds may take while they are not full
-_PERIOD_MAX_SECONDS: Final = 0.1  # the longest pause after a long round
 _IDLE_SECONDS: Final = 1.0  # the longest time without a round
 _BACKOFF_SECONDS: Final = 1.0  # after a job's failure; doubles
 _BACKOFF_MAX_SECONDS: Final = 60.0
@@ -70,7 +68,6 @@ class Reconciler:
     _bystander: Bystander = field(init=False)
     _round_at: float = field(init=False)
     _began_at: float = field(default=-math.inf, init=False)  # start of the newest round
-    _took_seconds: float = field(default=0.0, init=False)  # duration of the newest round
 
     def __post_init__(self) -> None:
         self._planner = Planner(
@@ -111,7 +108,6 @@ class Reconciler:
                     await self._begin(fence)
                 await self._wait()
                 await self.round(fence)
-                self._took_seconds = self.monotonic() - self._began_at
             except errors.DeposedError as error:
                 self.election.deposed(error.seen)
             except RedisError as error:
@@ -149,10 +145,7 @@ class Reconciler:
         self._fence = fence
 
     async def _wait(self) -> None:
-        """Wait for work (debounce): changes gather during a round, and a round that follows closely starts after a pause.
-
-        A job that is to be stopped ends the pause.
-        """
+        """Wait for work (debounce): changes gather during a round, and a round that follows closely starts after a pause."""
         cache, now = self.cache, self.monotonic()
         if cache.queued >= _BATCH_JOBS:
             await asyncio.sleep(0)
@@ -166,9 +159,7 @@ class Reconciler:
             except TimeoutError:
                 return
         cache.changed.clear()
-        period = period_seconds(self.batch_seconds, self._took_seconds)
         await asyncio.sleep(max(0.0, self._began_at + self.batch_seconds - self.monotonic()))
-        await cache.await_stop(self._began_at + period - self.monotonic())
 
     async def round(self, fence: int) -> None:
         """Reconcile the jobs that are due, once. Raises RedisError and DeposedError, after enqueueing the jobs again."""
@@ -284,11 +275,3 @@ class Reconciler:
     def _retry_later(self, key: JobKey) -> None:
         failures = self._failures[key] = self._failures.get(key, 0) + 1
         self.cache.enqueue_after(key, backoff(failures, _BACKOFF_SECONDS, _BACKOFF_MAX_SECONDS))
-
-
-def period_seconds(least: float, took: float) -> float:
-    """Return the minimum time from the start of a round that `took` that long to the start of the next.
-
-    Each round has a fixed cost besides that of its jobs, so under load rounds are fewer and larger.
-    """
-    return max(least, min(took / _ROUNDS_SHARE, _PERIOD_MAX_SECONDS))

@@ -56,13 +56,11 @@ class Sweeper:
     installation: Installation
     sweep_seconds: float
     list_seconds: float  # between two lists of the objects by sweeps
-    list_again: Callable[[], None] = lambda: None  # list whole objects again, because the watch missed some
     # Whether the job's only unwritten status reports what it waits for
     is_planned: Callable[[JobKey], bool] = lambda _: False
     monotonic: Callable[[], float] = time.monotonic
     _fence: int | None = field(default=None, init=False)  # token of the tenure that has begun
     _list_at: float = field(default=0.0, init=False)
-    _awaited: list[JobKey] = field(default_factory=list, init=False)  # listed, and not reported by the watch yet
     _foreign: set[str] = field(default_factory=set, init=False)  # ids of records of namespaces that are not watched
 
     async def run(self) -> None:
@@ -100,9 +98,6 @@ class Sweeper:
     async def sweep(self, cause: str, fence: int) -> None:
         """Sweep once; raises RedisError, ApiError and DeposedError."""
         metrics.SWEEPS.labels(cause).inc()
-        if any(self._is_unknown(key) for key in self._awaited):
-            self._awaited = []
-            self.list_again()
         enqueued = self.cache.enqueue_unfinished(self._waits if cause == PERIOD else None)
         is_due = self.cache.relisted or self.monotonic() >= self._list_at
         if cause == LOST_DATA:
@@ -129,9 +124,6 @@ class Sweeper:
     def _waits(self, job: Job) -> bool:
         """Whether the job only waits in the API server: Redis holds nothing of it, and it was planned since it was first seen."""
         return job.waits or (job.status.phase is None and self.is_planned(job.key))
-
-    def _is_unknown(self, key: JobKey) -> bool:
-        return self.cache.get(key) is None and not self.cache.saw_deletion(key.job_id)
 
     def _unknown(self, recorded: Sequence[str]) -> list[str]:
         """Return the records without an object that no earlier sweep has handled."""
@@ -215,7 +207,6 @@ class Sweeper:
             _log.info("%s was deleted, and the watch missed it", key)
             (self.cache.remove if job_id in admitted else self.cache.drop)(key)
         self.orphans.add([one for one in gone if one in watched or one in admitted], self.monotonic())
-        self._awaited = [key for key in listed - before if self._is_unknown(key)]
 
     async def _ours(self, recorded: Sequence[str]) -> list[str]:
         """Return the records whose jobs belong to this installation. The ids of the others are remembered."""

@@ -37,20 +37,10 @@ class QueueFacts:
         self._memory_share = memory_share
         self._workers: Mapping[str, int] | None = None  # None: not read yet
         self.known = False  # whether this tenure has had a reading
-        self._messages: dict[str, int] = {}
-        self._bytes: dict[str, int] = {}
+        self.messages: dict[str, int] = {}  # how many wait, by queue
+        self.bytes: dict[str, int] = {}  # of Redis that the messages use, by queue
         self._unread: dict[JobKey, tuple[str, int]] = {}  # messages that were sent since, with their bytes
         self.paused = False  # Redis is too full for further dispatches
-
-    @property
-    def messages(self) -> Mapping[str, int]:
-        """How many messages wait, by queue."""
-        return self._messages
-
-    @property
-    def bytes(self) -> Mapping[str, int]:
-        """How many bytes of Redis the messages use, by queue."""
-        return self._bytes
 
     @property
     def served(self) -> frozenset[str]:
@@ -60,7 +50,7 @@ class QueueFacts:
     def of(self, queue: str) -> Queue:
         """Return the facts about one queue. Before the first reading it counts as served, so that no job reports NoWorker."""
         workers = 1 if self._workers is None else self._workers.get(queue, 0)
-        return Queue(workers=workers, waiting=self._messages.get(queue, 0))
+        return Queue(workers=workers, waiting=self.messages.get(queue, 0))
 
     def forget(self) -> None:
         """Mark the readings as those of an earlier tenure. Statuses still use them until the next reading."""
@@ -79,12 +69,12 @@ class QueueFacts:
             self._count(queue, -1, -size)
 
     def _count(self, queue: str, messages: int, size: int) -> None:
-        self._messages[queue] = self._messages.get(queue, 0) + messages
-        self._bytes[queue] = self._bytes.get(queue, 0) + size
+        self.messages[queue] = self.messages.get(queue, 0) + messages
+        self.bytes[queue] = self.bytes.get(queue, 0) + size
 
     def update(self, workers: Mapping[str, int], backlog: Backlog) -> None:
         """Store a new reading, and set the metrics from it."""
-        self._workers, self._messages, self._bytes = dict(workers), dict(backlog.messages), dict(backlog.bytes)
+        self._workers, self.messages, self.bytes = dict(workers), dict(backlog.messages), dict(backlog.bytes)
         self._unread.clear()
         self.known = True
         self._pause(backlog.memory_share)

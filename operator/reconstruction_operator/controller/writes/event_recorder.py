@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
 
-from reconstruction_operator.api.identity import MANAGER, JobKey
-from reconstruction_operator.controller.kube.objects import EventSubject, micro_time
+from reconstruction_operator.api.identity import API_VERSION, KIND, MANAGER, JobKey
+from reconstruction_operator.controller.kube.objects import micro_time
 from reconstruction_operator.kube.client import UNCHECKED, SupportsRequest
 from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.planning.types import Event
@@ -27,12 +27,12 @@ _INSTANCE_LIMIT: Final = 128  # the same
 _TIMEOUT_SECONDS: Final = 5.0
 
 
-def event_body(subject: EventSubject, event: Event, at: datetime, name: str, instance: str) -> dict[str, Any]:
+def event_body(key: JobKey, event: Event, at: datetime, name: str, instance: str) -> dict[str, Any]:
     """Make an events.k8s.io/v1 Event; `instance` is the identity of the replica that reports it."""
     return {
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
-        "metadata": {"name": name, "namespace": subject.namespace},
+        "metadata": {"name": name, "namespace": key.namespace},
         "eventTime": micro_time(at),
         "reportingController": MANAGER,
         "reportingInstance": instance[:_INSTANCE_LIMIT],
@@ -41,11 +41,11 @@ def event_body(subject: EventSubject, event: Event, at: datetime, name: str, ins
         "type": event.type,
         "note": event.message[:_NOTE_LIMIT],
         "regarding": {
-            "apiVersion": subject.api_version,
-            "kind": subject.kind,
-            "namespace": subject.namespace,
-            "name": subject.name,
-            "uid": subject.uid,
+            "apiVersion": API_VERSION,
+            "kind": KIND,
+            "namespace": key.namespace,
+            "name": key.name,
+            "uid": key.uid,
         },
     }
 
@@ -57,14 +57,13 @@ class EventRecorder:
     api: SupportsRequest
     instance: str
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    _queue: asyncio.Queue[tuple[EventSubject, Event, datetime]] = field(default_factory=asyncio.Queue, init=False)
+    _queue: asyncio.Queue[tuple[JobKey, Event, datetime]] = field(default_factory=asyncio.Queue, init=False)
 
-    def record(self, about: JobKey | EventSubject, events: tuple[Event, ...]) -> None:
-        """Queue these Events. They are dropped if too many wait."""
-        subject = EventSubject.of(about) if isinstance(about, JobKey) else about
+    def record(self, key: JobKey, events: tuple[Event, ...]) -> None:
+        """Queue these Events about a job. They are dropped if too many wait."""
         for event in events:
             if self._queue.qsize() < WAITING_AT_MOST[event.type]:
-                self._queue.put_nowait((subject, event, self.now()))
+                self._queue.put_nowait((key, event, self.now()))
             else:
                 metrics.EVENTS_DROPPED.labels("full").inc()
 
@@ -83,11 +82,11 @@ class EventRecorder:
         except TimeoutError:
             _log.info("%d Events were dropped at shutdown", self._queue.qsize() + 1)
 
-    async def _post(self, subject: EventSubject, event: Event, at: datetime) -> None:
+    async def _post(self, key: JobKey, event: Event, at: datetime) -> None:
         """Post an Event, again and again while the API server has no room for it."""
-        path = f"/apis/events.k8s.io/v1/namespaces/{subject.namespace}/events{UNCHECKED}"
-        name = f"{subject.name[:200]}.{time.time_ns():x}"  # lists of Events are in the order of their names
-        body = event_body(subject, event, at, name, self.instance)
+        path = f"/apis/events.k8s.io/v1/namespaces/{key.namespace}/events{UNCHECKED}"
+        name = f"{key.name[:200]}.{time.time_ns():x}"  # lists of Events are in the order of their names
+        body = event_body(key, event, at, name, self.instance)
         while True:
             try:
                 await self.api.request(
@@ -99,7 +98,7 @@ class EventRecorder:
                     # The namespace is being deleted, or the role does not allow Events: worth one line of log.
                     metrics.EVENTS_DROPPED.labels("refused").inc()
                     log = _log.debug if error.status == HTTPStatus.NOT_FOUND else _log.info
-                    log("The API server rejected an Event about %s: %s", subject, error)
+                    log("The API server rejected an Event about %s: %s", key, error)
                     return
                 await asyncio.sleep(error.pause_seconds)
             else:

@@ -27,7 +27,6 @@ from reconstruction_operator.api import codec
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Status
 from reconstruction_operator.controller import instruments, transition_log
-from reconstruction_operator.controller.kube import objects
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.lease import LeaderElection
 from reconstruction_operator.controller.writes.event_recorder import EventRecorder
@@ -145,14 +144,14 @@ class StatusWriter:
             self.cache.enqueue(pending.key)  # decided from a status that has been replaced since
             return
         # Encoded only now: thousands of jobs may wait, and their JSON would be twice as large as the statuses.
-        after = codec.encode(pending.status)
+        encoded = codec.encode(pending.status)
         kind = _KINDS[pending.urgency]
         self.cache.writes(job.key, pending.status)
         try:
             body = await self.api.request(
                 "PATCH",
                 f"{paths.of(job.key)}/status{UNCHECKED}",
-                body=status_patch(job.key, job.version, after),
+                body=status_patch(job.key, job.version, encoded),
                 content_type=JSON_PATCH,
                 timeout_seconds=_WRITE_TIMEOUT_SECONDS,
             )
@@ -163,7 +162,7 @@ class StatusWriter:
         self._refusing = False
         metrics.API_WRITES.labels(kind, "ok").inc()
         metrics.WRITE_LAG.labels(kind).observe(self.monotonic() - pending.since)
-        self.cache.put(body, objects.written(job, body, pending.status, after))
+        self.cache.put(body)
         if pending.again:
             self.cache.enqueue(pending.key)
         self.events.record(job.key, pending.events)

@@ -8,7 +8,7 @@ batch/v1 Job in the same way). A cancelled job has not failed.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
@@ -21,7 +21,6 @@ from reconstruction_operator.planning.status.reasons import CONDITION_REASONS, C
 from reconstruction_operator.planning.times import whole
 
 _T = ConditionType
-_condition_of = lru_cache(4_096)(Condition)  # cached, since many jobs share most of their conditions
 
 _PHASES = MappingProxyType(
     {
@@ -71,7 +70,11 @@ def conditions(facts: Facts, before: tuple[Condition, ...], now: datetime) -> tu
     (Resumed, Withdrawn, why the last attempt ended). Contested belongs to another installation, and stays until the job's end.
     """
     phase, made = _conditions(facts, before)
-    return phase, _timed(made, whole(now)) if any(one.last_transition_time is None for one in made) else made
+    at = whole(now)
+    return phase, tuple(
+        condition if condition.last_transition_time else replace(condition, last_transition_time=at)
+        for condition in made
+    )
 
 
 @lru_cache(2_048)  # a running job is planned at each report, and few reports change a condition
@@ -86,16 +89,6 @@ def _conditions(facts: Facts, before: tuple[Condition, ...]) -> tuple[Phase, tup
     return phase, tuple(sorted(made, key=lambda one: (not _matters(one, phase), _WEIGHT[one.type])))
 
 
-@lru_cache(256)  # jobs that are applied together have the same conditions for a while
-def _timed(made: tuple[Condition, ...], at: datetime) -> tuple[Condition, ...]:
-    return tuple(
-        one
-        if one.last_transition_time
-        else _condition_of(one.type, one.status, one.reason, one.message, at, one.observed_generation)
-        for one in made
-    )
-
-
 def _matters(one: Condition, phase: Phase) -> bool:
     """Return whether the condition is true or unknown, or shows what the job waits for."""
     return one.status != "False" or (phase is Phase.PENDING and one.type == _T.DISPATCHED.value)
@@ -106,7 +99,7 @@ def _condition(kind: ConditionType, why: str, facts: Facts, old: Condition | Non
     status = row.status if row else "True"  # a failure with a reason of a newer worker
     message = _message(kind, status, row, facts)
     since = old.last_transition_time if old is not None and old.status == status else None
-    made = _condition_of(kind.value, status, why, message, since, facts.generation)
+    made = Condition(kind.value, status, why, message, since, facts.generation)
     return old if old is not None and since and made == old else made
 
 

@@ -37,16 +37,6 @@ def events(old: Status, new: Status, queue: str, cancel_by: str = "", cancel_rea
     )
 
 
-def deletions_held(why: str) -> Event:
-    """Return an Event about all jobs: deletions of files are paused."""
-    return _warning("DeletionsHeld", why)
-
-
-def deletions_released(why: str) -> Event:
-    """Return an Event about all jobs: deletions of files have resumed."""
-    return _normal("DeletionsReleased", why)
-
-
 def _accepted(old: Status, new: Status) -> Iterator[Event]:
     if _became(old, new, _T.ACCEPTED, "True"):
         yield _normal("Accepted", "The spec is accepted")

@@ -1,11 +1,11 @@
--- Heartbeat of a running attempt, which asks whether it may continue. Returns {owned, cancelled, stop, drain_at, cancel requested}.
-local claim_key, alive_key, end_key, record_key, cancel_key, stop_key, draining_key, epoch_key, request_key = unpack(KEYS)
+-- Heartbeat of a running attempt, which asks whether it may continue. Returns {owned, cancelled, stop, drain_at}.
+local claim_key, alive_key, end_key, record_key, cancel_key, stop_key, draining_key, epoch_key = unpack(KEYS)
 local token, worker, life, attempt, claim_ttl_ms, alive_ttl_ms = unpack(ARGV)
 
-local is_plain = is_none_set(end_key, cancel_key, stop_key, draining_key, request_key)
+local is_plain = is_none_set(end_key, cancel_key, stop_key, draining_key)
 
 local function answer(owned)
-  if is_plain then return {owned and 1 or 0, 0, '', '', 0} end
+  if is_plain then return {owned and 1 or 0, 0, '', ''} end
   -- Ignore a shutdown that another process of the same node name announced.
   local drains, drain_at = unpack(fields_at(draining_key, 'life', 'at'))
   return {
@@ -13,7 +13,6 @@ local function answer(owned)
     is_set(cancel_key) and 1 or 0,
     stop_at(stop_key) or '',
     drains == life and time_of(drain_at) and drain_at or '',
-    is_set(request_key) and 1 or 0,
   }
 end
 

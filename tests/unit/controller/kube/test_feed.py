@@ -11,9 +11,9 @@ from typing import Any
 
 import aiohttp
 import pytest
-from reconstruction_operator.controller.kube import answers, listing
+from reconstruction_operator.controller.kube import listing
 from reconstruction_operator.controller.kube.cache import Cache
-from reconstruction_operator.controller.kube.feed import Feed
+from reconstruction_operator.controller.kube.feed import Answer, Feed
 
 from tests.support.jobs import make_body, make_key
 from tests.support.servers.api_server import PATH, ApiServer
@@ -57,7 +57,7 @@ async def serve(server: ApiServer) -> AsyncIterator[Watching]:
     async with server.run() as api:
         feed = Feed(api, cache, ())
         task = asyncio.create_task(feed.run())
-        async with aiohttp.ClientSession(server.url, response_class=answers.Answer, middlewares=[feed]) as session:
+        async with aiohttp.ClientSession(server.url, response_class=Answer, middlewares=[feed]) as session:
             yield Watching(session, feed, cache)
         task.cancel()
 
@@ -162,17 +162,6 @@ async def test_a_second_list_during_the_list_of_all_jobs_starts_another_one(
         await watching.relisted()
 
     assert server.asked.count("page") == 2 * 4
-
-
-async def test_all_jobs_are_listed_again_on_request(server: ApiServer, watching: Watching) -> None:
-    await watching.list()
-    await watching.cache.complete.wait()
-    server.bodies.append(make_body("new"))
-
-    watching.feed.list_again()
-    await watching.relisted()
-
-    assert watching.cache.get(make_key("new")) is not None
 
 
 async def test_kopf_gets_only_the_newest_version_of_each_chunk_of_a_watch(

@@ -10,9 +10,7 @@ import pytest
 from reconstruction_operator.api import codec
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.controller.kube.cache import Cache
-from reconstruction_operator.controller.loop import reconciler
 from reconstruction_operator.controller.loop.actor import ActResults, JobActions
-from reconstruction_operator.controller.loop.reconciler import period_seconds
 from reconstruction_operator.controller.redis_view.observer import ObservedBatch, Subject
 from reconstruction_operator.planning.actions import Dispatch
 from reconstruction_operator.planning.quotas import Quotas, Rules
@@ -155,18 +153,6 @@ async def test_a_job_of_another_installation_is_never_observed() -> None:
     assert (loop.looks, loop.dispatched, loop.offered) == ([], [], [])
 
 
-@pytest.mark.parametrize(
-    ("took", "expected"),
-    [
-        pytest.param(0.001, 0.02, id="short"),
-        pytest.param(0.015, 0.06, id="under-load"),
-        pytest.param(3.0, 0.1, id="redis-was-slow"),
-    ],
-)
-def test_rounds_take_a_quarter_of_the_time_up_to_the_longest_pause(took: float, expected: float) -> None:
-    assert period_seconds(0.02, took) == pytest.approx(expected)
-
-
 async def test_a_change_after_a_pause_is_planned_at_once() -> None:
     loop = Loop("a")
     loop.reconciler.batch_seconds = 3_600.0
@@ -189,23 +175,3 @@ async def test_between_two_rounds_changes_gather() -> None:
     loop.cache.put(make_body("c"))
     async with asyncio.timeout(10.0):
         await loop.reconciler._wait()
-
-
-async def test_a_cancel_ends_the_pause_after_a_long_round(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconciler, "_PERIOD_MAX_SECONDS", 3_600.0)
-    loop = Loop("a")
-    await loop.round()
-    loop.reconciler._took_seconds = 3_600.0
-    loop.cache.put(make_body("b"))
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.05):
-            await loop.reconciler._wait()
-
-    loop.cache.put(make_body("a", version=2, spec={"cancelRequested": True}))
-    async with asyncio.timeout(10.0):
-        await loop.reconciler._wait()
-    await loop.round()
-    loop.cache.put(make_body("c"))
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.05):
-            await loop.reconciler._wait()

@@ -35,7 +35,7 @@ class World:
     def __init__(self, *namespaces: str) -> None:
         self.keys = Keys(prefix="")
         self.objects: list[dict[str, Any]] = []
-        self.version, self.lists, self.full_lists, self.time = 1_000, 0, 0, 0.0
+        self.version, self.lists, self.time = 1_000, 0, 0.0
         self.refuses = False
         self.cache = Cache(monotonic=lambda: self.time)
         nothing: Any = None
@@ -55,7 +55,6 @@ class World:
             installation=installation,
             sweep_seconds=30.0,
             list_seconds=600.0,
-            list_again=self.list_again,
             is_planned=self.planned.__contains__,
             monotonic=lambda: self.time,
         )
@@ -69,9 +68,6 @@ class World:
         listed = {**await self.get(path), "items": self.objects}
         self.lists += 1
         return json.dumps(listed).encode()
-
-    def list_again(self) -> None:
-        self.full_lists += 1
 
     def add(self, *names: str, **status: Any) -> None:
         for name in names:
@@ -274,19 +270,6 @@ async def test_deletions_that_a_relist_does_not_show_are_found_by_a_sweep(world:
 
     assert [job.key.name for job in world.cache.take_deleted()] == ["a"]
     assert (world.lists, world.cache.relisted) == (1, False)
-
-
-async def test_all_jobs_are_listed_again_if_the_watch_does_not_bring_one_in_time(world: World) -> None:
-    for name in ("late", "never"):
-        world.objects.append(make_body(name, version=2_000))
-    await world.sweep()
-    assert world.full_lists == 0
-    world.cache.put(world.objects[0])
-
-    await world.sweep()
-    await world.sweep()
-
-    assert world.full_lists == 1
 
 
 @pytest.mark.parametrize(("epoch_age", "looked_at"), [(60.0, True), (7_200.0, False)])

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.controller.kube.objects import EventSubject
 from reconstruction_operator.controller.writes.event_recorder import EventRecorder, event_body
 from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.planning.types import Event
@@ -21,7 +20,7 @@ NOON = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 def test_an_event_names_the_object_with_its_uid() -> None:
     event = Event("Warning", "Failed", "3 of 29 photos overlap")
 
-    assert event_body(EventSubject.of(KEY), event, NOON, "banana.1", "pod-1_x") == {
+    assert event_body(KEY, event, NOON, "banana.1", "pod-1_x") == {
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
         "metadata": {"name": "banana.1", "namespace": "default"},
@@ -42,24 +41,11 @@ def test_an_event_names_the_object_with_its_uid() -> None:
     }
 
 
-def test_an_event_about_all_jobs_names_the_operators_lease() -> None:
-    lease = EventSubject("here", "operator", "uid-2", kind="Lease", api_version="coordination.k8s.io/v1")
-    event = Event("Warning", "DeletionsHeld", "etcd was restored")
-
-    assert event_body(lease, event, NOON, "banana.1", "pod-1_x")["regarding"] == {
-        "apiVersion": "coordination.k8s.io/v1",
-        "kind": "Lease",
-        "namespace": "here",
-        "name": "operator",
-        "uid": "uid-2",
-    }
-
-
 @pytest.mark.parametrize(("field", "limit"), [("note", 1024), ("reportingInstance", 128)])
 def test_long_texts_are_cut_to_the_apis_limits(field: str, limit: int) -> None:
     event = Event("Normal", "Started", "x" * 5_000)
 
-    assert len(event_body(EventSubject.of(KEY), event, NOON, "banana.1", "p" * 5_000)[field]) == limit
+    assert len(event_body(KEY, event, NOON, "banana.1", "p" * 5_000)[field]) == limit
 
 
 @pytest.fixture
