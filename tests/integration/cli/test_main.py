@@ -13,5 +13,6 @@ def test_an_operator_without_a_cluster_names_the_setting() -> None:
     done = subprocess.run([PROGRAM, "run"], capture_output=True, text=True, check=False, env={"HOME": "/nonexistent"})
 
     assert done.returncode == 1
-    assert "Set KUBECONFIG, or run in a pod with a service account." in done.stderr
+    assert "no kubeconfig at" in done.stderr
+    assert "set KUBECONFIG" in done.stderr
     assert "Traceback" not in done.stderr

@@ -17,7 +17,9 @@ def second(release: Release) -> Iterator[Release]:
     namespace = f"{release.namespace}-second"
     release.cluster.api.post("/api/v1/namespaces", {"metadata": {"name": namespace}})
     yield Release(release.cluster, namespace, "second")
-    release.cluster.kubectl("delete", "clusterroles,clusterrolebindings", "-l", "app.kubernetes.io/instance=second")
+    release.cluster.kubectl(
+        "delete", "clusterroles,clusterrolebindings,flowschemas", "-l", "app.kubernetes.io/instance=second"
+    )
     release.cluster.kubectl("delete", "namespace", namespace)
 
 

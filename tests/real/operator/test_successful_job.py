@@ -107,7 +107,7 @@ def test_events_report_changes_of_phase_and_not_each_percent(jobs: Jobs) -> None
 
     notes = "; ".join(note for _, _, note in jobs.events(name))
 
-    for part in ("The spec is accepted", "Attempt 1 was sent", "has begun attempt 1", "Step 6 of 6", "Simulated"):
+    for part in ("The spec is accepted", "Attempt 1 was sent", "has begun attempt 1", "Step 6 of 6", "is a simulation"):
         assert part in notes
     assert notes.count("; ") <= 16
 

@@ -25,8 +25,9 @@ def test_delay_runs_six_steps_in_about_twelve_seconds(server: Redis) -> None:
         seen: list[tuple[str, int]] = []
         started = ended = 0.0
         while not result.ready():
-            state, meta = result.state, result.info
-            if state == "PROGRESS" and (meta["step"], meta["progress"]) not in seen:
+            task = result.backend.get_task_meta(result.id)  # one read: the state may change between two
+            meta = task["result"]
+            if task["status"] == "PROGRESS" and (meta["step"], meta["progress"]) not in seen:
                 seen.append((meta["step"], meta["progress"]))
                 started = started or meta["startedAt"]
             ended = time.time()

@@ -177,7 +177,7 @@ def _refuse_others(place: Directory, name: str, run: Run) -> None:
         return
     attempt = _attempt_of(place, name, run, predecessors=True)
     if attempt is None:
-        raise StorageError(targets.REFUSED, f"{place.path / name} is not empty, and _holds no result of this job")
+        raise StorageError(targets.REFUSED, f"{place.path / name} is not empty, and holds no result of this job")
     if attempt > run.attempt:
         raise SupersededError
 

@@ -41,3 +41,12 @@ def test_the_gallery_of_an_operator_of_one_namespace_is_limited_to_it(render: Re
 )
 def test_inconsistent_values_are_rejected(refuse: Refuse, values: dict[str, Any], message: str) -> None:
     assert message in refuse(values, apis=(HTTP_ROUTE,))
+
+
+def test_the_route_leads_to_the_service(render: Render) -> None:
+    route = {"enabled": True, "parentRefs": [{"name": "public"}], "hostnames": ["gallery.example.com"]}
+
+    spec = render(on(httpRoute=route), apis=(HTTP_ROUTE,))["HTTPRoute", "reconstruction-gallery"]["spec"]
+
+    assert (spec["parentRefs"], spec["hostnames"]) == ([{"name": "public"}], ["gallery.example.com"])
+    assert spec["rules"][0]["backendRefs"] == [{"name": "reconstruction-gallery", "port": 80}]
