@@ -22,6 +22,7 @@ from reconstruction_operator import config
 
 HEALTH_CHECK_SECONDS: Final = 15  # detects at its next use an idle connection that a firewall has dropped
 _RETRIES: Final = 1  # a pooled connection that Redis has closed fails once; a second failure is an outage
+_MOST_CONNECTIONS: Final = 10_000  # each attempt of a process holds one for its subscription; redis-py allows 100
 _RETRY_PAUSE_SECONDS: Final = 0.05
 _SENTINEL: Final = "sentinel://"
 _SENTINEL_PORT: Final = 26379
@@ -98,6 +99,7 @@ def _options(url: str) -> dict[str, Any]:
         "encoding_errors": "replace",  # one value that is not UTF-8 must not hide the others of the same reply
         "socket_timeout": config.settings.REDIS_TIMEOUT_SECONDS,
         "health_check_interval": HEALTH_CHECK_SECONDS,
+        "max_connections": _MOST_CONNECTIONS,
     }
     if not is_socket(url):
         options |= {"socket_connect_timeout": config.settings.REDIS_TIMEOUT_SECONDS, "socket_keepalive": True}

@@ -4,7 +4,7 @@ import asyncio
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -196,4 +196,15 @@ def test_a_redis_that_was_restarted_is_used_again_without_an_error(
     with connected(monkeypatch, state=redis_server.url(1), broker=redis_url):
         job_manager.request_cancellation("test123")
         redis_server.restart()
+        assert job_manager.cancel_pending("test123") is False
+
+
+def test_each_of_many_attempts_of_a_process_has_its_own_subscription(
+    redis_url: str, redis_server: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with connected(monkeypatch, state=redis_server.url(1), broker=redis_url), ExitStack() as subscriptions:
+        for _ in range(150):  # more than redis-py allows by default
+            subscription = job_manager.get_redis_client().pubsub()  # type: ignore[no-untyped-call]  # redis-py has not annotated it
+            subscriptions.callback(subscription.close)
+            subscription.subscribe("interruptions")
         assert job_manager.cancel_pending("test123") is False
