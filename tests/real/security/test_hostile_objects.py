@@ -1,4 +1,4 @@
-"""Hostile objects of a tenant, which no policy rejects or which are older than the policies: nobody else is affected."""
+"""Hostile objects of a tenant, which no policy rejects or which are older than the policies: no other job is affected."""
 
 import json
 from collections.abc import Callable, Iterator
