@@ -228,6 +228,8 @@ def follow(transport: Transport, reflector: Reflector, closed: threading.Event) 
                     quiet = False
             closed.wait(_FIRST_PAUSE_SECONDS * quiet)  # a server or proxy that ends each watch at once
         except Exception as error:  # noqa: BLE001  # any error is logged, and the list begins again
+            if closed.is_set() and isinstance(error, ApiError) and not error.status:
+                return  # the server ended first: a blocked read notices only then that nothing is to be followed
             closed.wait(reflector.failed(error))
 
 

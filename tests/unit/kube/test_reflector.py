@@ -191,3 +191,13 @@ def test_a_final_error_ends_the_follower() -> None:
 
     with pytest.raises(ApiError, match="you may not"):
         follow(server, final, server.closed)
+
+
+def test_a_connection_that_ends_after_the_follower_was_closed_is_not_logged(
+    reflector: Reflector, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = Server(page("a"), ApiError(0, "", "refused"))
+
+    follow(server, reflector, server.closed)
+
+    assert caplog.text == ""
