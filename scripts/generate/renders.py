@@ -21,13 +21,8 @@ _OPTIONS: Final = (
     *("--set", "crds.enabled=false,metrics.dashboards.enabled=false,metrics.prometheusRule.enabled=false"),
     # Names and labels of all objects: tests/unit/chart/test_names.py.
     *("--set", r"nameOverride=,commonLabels.example\.com/team=null,commonAnnotations.example\.com/contact=null"),
-    *(
-        "--api-versions",
-        "monitoring.coreos.com/v1/ServiceMonitor",
-        "--api-versions",
-        "monitoring.coreos.com/v1/PodMonitor",
-    ),
-    *("--api-versions", "keda.sh/v1alpha1/ScaledObject"),
+    *("--api-versions", "monitoring.coreos.com/v1/ServiceMonitor,monitoring.coreos.com/v1/PodMonitor"),
+    *("--api-versions", "keda.sh/v1alpha1/ScaledObject,gateway.networking.k8s.io/v1/HTTPRoute"),
 )
 _USUAL: Final = (
     "app.kubernetes.io/instance",

@@ -1,12 +1,12 @@
-"""Rendered chart: its types, and parts that several objects share."""
+"""Rendered chart: its types, and parts that several tests use."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
-Objects = dict[tuple[str, str], dict[str, Any]]
-"""Objects by kind and name."""
+Objects = dict[str, dict[str, Any]]
+"""Objects by kind/name."""
 
 
 class Answer(NamedTuple):
@@ -18,63 +18,31 @@ class Answer(NamedTuple):
 
 
 Ask = Callable[..., Answer]
-"""Function from a helm command, its `stdin` and the `chart` to the answer."""
+"""Function from a helm command and its `stdin` to the answer."""
 
 Render = Callable[..., Objects]
 Refuse = Callable[..., str]
 
-RESTRICTED: Final = {
-    "allowPrivilegeEscalation": False,
-    "readOnlyRootFilesystem": True,
-    "capabilities": {"drop": ["ALL"]},
-}
-"""The security context of every container."""
+APIS: Final = (
+    *(f"monitoring.coreos.com/v1/{kind}" for kind in ("ServiceMonitor", "PodMonitor", "PrometheusRule")),
+    "keda.sh/v1alpha1/ScaledObject",
+    "gateway.networking.k8s.io/v1/HTTPRoute",
+)
+"""The APIs of other projects that the chart can use."""
 
 GPU: Final[dict[str, Any]] = {"gpu": {"enabled": True, "image": {"repository": "reconviagen"}}}
 """The pool with GPUs, with an image that has a model for them."""
 
 
-def labels(component: str) -> dict[str, str]:
-    """Return the labels that select the pods of a component."""
-    return {
-        "app.kubernetes.io/name": "reconstruction-operator",
-        "app.kubernetes.io/instance": "reconstruction",
-        "app.kubernetes.io/component": component,
-    }
-
-
-def workload(objects: Objects, name: str) -> dict[str, Any]:
-    """Return the spec of the Deployment."""
-    spec: dict[str, Any] = objects["Deployment", f"reconstruction-{name}"]["spec"]
-    return spec
-
-
-def pod_of(objects: Objects, name: str) -> dict[str, Any]:
-    """Return the spec of the Deployment's pods."""
-    spec: dict[str, Any] = workload(objects, name)["template"]["spec"]
-    return spec
-
-
-def container_of(objects: Objects, name: str) -> dict[str, Any]:
-    """Return the only container of the Deployment's pods."""
-    (only,) = pod_of(objects, name)["containers"]
-    return dict(only)
-
-
-def pod_templates(objects: Objects) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield name and template of every pod that the objects would create."""
-    for (kind, name), one in objects.items():
-        if kind in ("Deployment", "StatefulSet"):
-            yield name, one["spec"]["template"]
-        elif kind == "Pod":
-            yield name, one
-
-
 def pods(objects: Objects) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield name and spec of every pod that the objects would create."""
-    return ((name, template["spec"]) for name, template in pod_templates(objects))
+    """Yield kind/name and template of every pod that the objects would create."""
+    for name, manifest in objects.items():
+        if name.startswith(("Deployment/", "StatefulSet/")):
+            yield name, manifest["spec"]["template"]
+        elif name.startswith("Pod/"):
+            yield name, manifest
 
 
-def env_of(objects: Objects, name: str) -> dict[str, Any]:
-    """Return the variables of that container: values or their sources."""
-    return {one["name"]: one.get("value", one.get("valueFrom")) for one in container_of(objects, name)["env"]}
+def images(objects: Objects) -> set[str]:
+    """Return the images of all containers."""
+    return {container["image"] for _, pod in pods(objects) for container in pod["spec"]["containers"]}

@@ -19,28 +19,26 @@ import pytest
 import yaml
 
 from devcluster.programs.helm import helm, helm_program
-from tests.support.chart import Answer, Ask, Objects, Refuse, Render
+from tests.support.chart import APIS, Answer, Ask, Objects, Refuse, Render
 from tests.support.paths import CHART
 
 NAMESPACE = "recon"
 
 
-def _answer(chart: Path, command: tuple[str, ...], stdin: str) -> Answer:
-    done = helm(*command, chart, stdin=stdin, check=False)
+def _answer(command: tuple[str, ...], stdin: str) -> Answer:
+    done = helm(*command, CHART, stdin=stdin, check=False)
     if command[0] != "template" or done.returncode:
         return Answer(done.returncode, done.stdout, done.stderr)
-    found = [one for one in yaml.load_all(done.stdout, yaml.CSafeLoader) if one]
-    return Answer(0, json.dumps(found), done.stderr)
+    return Answer(0, json.dumps([*filter(None, yaml.load_all(done.stdout, yaml.CSafeLoader))]), done.stderr)
 
 
-@functools.cache
-def _digest(chart: Path) -> str:
+def _digest() -> str:
     """Return the digest of everything that determines helm's answers about the chart."""
     program = helm_program()
     digest = hashlib.sha256(f"{program} {program.stat().st_mtime_ns} {Path(__file__).read_text()}".encode())
-    for path in sorted(one for one in chart.rglob("*") if one.is_file()):
+    for path in sorted(path for path in CHART.rglob("*") if path.is_file()):
         content = path.read_bytes()
-        digest.update(f"{path.relative_to(chart)} {len(content)}\n".encode() + content)
+        digest.update(f"{path.relative_to(CHART)} {len(content)}\n".encode() + content)
     return digest.hexdigest()
 
 
@@ -48,19 +46,18 @@ def _digest(chart: Path) -> str:
 def ask(pytestconfig: pytest.Config) -> Ask:
     """A function that runs helm, or returns its cached answer."""
     assert pytestconfig.cache is not None
-    folder = pytestconfig.cache.mkdir("helm") / _digest(CHART)
+    folder = pytestconfig.cache.mkdir("helm") / _digest()
     for outdated in folder.parent.iterdir():
         if outdated != folder:
             shutil.rmtree(outdated, ignore_errors=True)
     folder.mkdir(exist_ok=True)
 
     @functools.cache
-    def remembered(*command: str, stdin: str = "", chart: Path = CHART) -> Answer:
-        key = json.dumps([command, stdin, _digest(chart)])
-        file = folder / f"{hashlib.sha256(key.encode()).hexdigest()}.json.gz"
+    def remembered(*command: str, stdin: str = "") -> Answer:
+        file = folder / f"{hashlib.sha256(json.dumps([command, stdin]).encode()).hexdigest()}.json.gz"
         if file.exists():
             return Answer(*json.loads(gzip.decompress(file.read_bytes())))
-        answer = _answer(chart, command, stdin)
+        answer = _answer(command, stdin)
         new = file.with_suffix(f".{os.getpid()}")
         new.write_bytes(gzip.compress(json.dumps(answer).encode(), 1))
         new.replace(file)
@@ -70,27 +67,18 @@ def ask(pytestconfig: pytest.Config) -> Ask:
 
 
 @pytest.fixture(scope="session")
-def chart() -> Path:
-    return CHART
-
-
-@pytest.fixture(scope="session")
 def render(ask: Ask) -> Render:
-    """A function from values to objects. Options: `apis` of the cluster, the `release`, another `chart`."""
+    """A function from values to objects. Options: `apis` of the cluster, and the `release`."""
 
     def rendered(
-        values: Mapping[str, Any] | None = None,
-        *,
-        apis: tuple[str, ...] = (),
-        release: str = "reconstruction",
-        chart: Path = CHART,
+        values: Mapping[str, Any] | None = None, *, apis: tuple[str, ...] = APIS, release: str = "reconstruction"
     ) -> Objects:
-        answer = ask(*_template(apis, release), stdin=json.dumps(values or {}), chart=chart)
+        answer = ask(*_template(apis, release), stdin=json.dumps(values or {}))
         assert (answer.status, answer.stderr) == (0, "")
-        found = json.loads(answer.stdout)
-        by_name = {(one["kind"], one["metadata"]["name"]): one for one in found}
-        assert len(by_name) == len(found), "two objects have the same name"
-        return by_name
+        manifests = json.loads(answer.stdout)
+        objects = {f"{manifest['kind']}/{manifest['metadata']['name']}": manifest for manifest in manifests}
+        assert len(objects) == len(manifests), "two objects have the same name"
+        return objects
 
     return rendered
 
@@ -99,7 +87,7 @@ def render(ask: Ask) -> Render:
 def refuse(ask: Ask) -> Refuse:
     """A function from values that must be rejected to the message."""
 
-    def refused(values: Mapping[str, Any], *, apis: tuple[str, ...] = ()) -> str:
+    def refused(values: Mapping[str, Any], *, apis: tuple[str, ...] = APIS) -> str:
         answer = ask(*_template(apis, "reconstruction"), stdin=json.dumps(values))
         assert answer.status == 1, answer.stdout
         return answer.stderr

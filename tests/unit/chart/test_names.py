@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.chart import GPU, Objects, Refuse, Render, pods
+from tests.support.chart import GPU, Objects, Render, images, pods
 
 EVERYTHING: dict[str, Any] = {
     "workers": GPU,
@@ -17,38 +17,39 @@ EVERYTHING: dict[str, Any] = {
     "operator": {"watchNamespaces": ["maps"]},
     "workerDefaults": {"serviceAccount": {"create": True}, "autoscaling": {"enabled": True}},
     "keda": {"prometheusAddress": "http://prometheus:9090"},
-    "missingApis": "render",
     "metrics": {key: {"enabled": True} for key in ("serviceMonitor", "podMonitor", "prometheusRule", "dashboards")},
 }
 
 
 def metadata_of(objects: Objects) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the metadata of every object, and of every pod that a workload would create."""
-    for (kind, name), one in objects.items():
-        yield f"{kind} {name}", one["metadata"]
-        if kind in ("Deployment", "StatefulSet"):
-            yield f"pods of {kind} {name}", one["spec"]["template"]["metadata"]
-
-
-def images(objects: Objects) -> set[str]:
-    return {container["image"] for _, pod in pods(objects) for container in pod["containers"]}
+    for name, manifest in objects.items():
+        yield name, manifest["metadata"]
+    for name, pod in pods(objects):
+        yield f"pods of {name}", pod["metadata"]
 
 
 @pytest.mark.parametrize(
     ("values", "release", "prefix"),
     [
+        pytest.param({}, "reconstruction", "reconstruction", id="plain"),
+        pytest.param({}, "reconstruction-operator", "reconstruction", id="as the chart"),
+        pytest.param({}, "team-a", "team-a-reconstruction", id="something else"),
+        pytest.param({}, "a" * 53, f"{'a' * 25}-reconstruction", id="longest"),
         pytest.param({"fullnameOverride": "lab"}, "reconstruction", "lab", id="full name"),
         pytest.param({"nameOverride": "meshes"}, "team", "team-meshes", id="name"),
         pytest.param({"nameOverride": "meshes-operator"}, "team", "team-meshes", id="name with a suffix"),
         pytest.param({"nameOverride": "meshes"}, "meshes", "meshes", id="name of the release"),
-        pytest.param({"nameOverride": "m" * 63}, "a" * 53, f"{'a' * 25}-{'m' * 14}", id="longest"),
+        pytest.param({"nameOverride": "m" * 63}, "a" * 53, f"{'a' * 25}-{'m' * 14}", id="longest of both"),
     ],
 )
-def test_names_can_be_overridden(render: Render, values: dict[str, Any], release: str, prefix: str) -> None:
+def test_names_follow_the_release_or_the_overrides(
+    render: Render, values: dict[str, Any], release: str, prefix: str
+) -> None:
     objects = render(values, release=release)
 
-    assert {("Deployment", f"{prefix}-operator"), ("Deployment", f"{prefix}-worker-cpu")} <= objects.keys()
-    assert all(len(name) <= 63 for _, name in objects)
+    assert {f"Deployment/{prefix}-operator", f"Deployment/{prefix}-worker-cpu"} <= objects.keys()
+    assert all(len(manifest["metadata"]["name"]) <= 63 for manifest in objects.values())
 
 
 def test_every_selector_follows_the_overridden_name(render: Render) -> None:
@@ -56,35 +57,22 @@ def test_every_selector_follows_the_overridden_name(render: Render) -> None:
 
     name = "app.kubernetes.io/name"
     assert {metadata["labels"].get(name, "meshes") for _, metadata in metadata_of(objects)} == {"meshes"}
-    assert "reconstruction-operator" not in str(
-        [one["spec"].get("podSelector", one["spec"].get("selector")) for one in objects.values() if "spec" in one]
-    )
+    specs = [manifest["spec"] for manifest in objects.values() if "spec" in manifest]
+    assert "reconstruction-operator" not in str([spec.get("podSelector", spec.get("selector")) for spec in specs])
 
 
-def test_common_labels_and_annotations_reach_every_object_and_pod(render: Render) -> None:
-    values = {"commonLabels": {"team": "maps"}, "commonAnnotations": {"contact": "maps"}}
-
-    found = dict(metadata_of(render(EVERYTHING | values)))
-
-    assert len(found) > 30
-    assert {name for name, metadata in found.items() if metadata["labels"].get("team") != "maps"} == set()
-    assert {name for name, metadata in found.items() if metadata["annotations"].get("contact") != "maps"} == set()
-
-
-def test_every_pod_has_the_label_that_the_plugin_and_the_gallery_select(render: Render) -> None:
-    labels = {
-        name: metadata["labels"] for name, metadata in metadata_of(render(EVERYTHING)) if name.startswith("pods of ")
-    }
-
-    assert len(labels) > 3
-    assert {name for name, own in labels.items() if own.get("app.kubernetes.io/part-of") != "reconstruction"} == set()
-
-
-def test_common_labels_change_no_selector(render: Render) -> None:
+def test_common_labels_and_annotations_reach_every_object_and_pod_but_no_selector(render: Render) -> None:
     def selectors(objects: Objects) -> list[Any]:
-        return [one["spec"]["selector"] for (kind, _), one in objects.items() if kind in ("Deployment", "StatefulSet")]
+        return [objects[name]["spec"]["selector"] for name, _ in pods(objects) if not name.startswith("Pod/")]
 
-    assert selectors(render({"commonLabels": {"team": "maps"}})) == selectors(render())
+    plain = render(EVERYTHING)
+    labelled = render(EVERYTHING | {"commonLabels": {"team": "maps"}, "commonAnnotations": {"contact": "maps"}})
+
+    metadata = dict(metadata_of(labelled))
+    assert len(metadata) > 30
+    assert {name for name, own in metadata.items() if own["labels"].get("team") != "maps"} == set()
+    assert {name for name, own in metadata.items() if own["annotations"].get("contact") != "maps"} == set()
+    assert selectors(labelled) == selectors(plain)
 
 
 def test_labels_of_the_chart_and_of_one_object_override_common_labels(render: Render) -> None:
@@ -94,49 +82,44 @@ def test_labels_of_the_chart_and_of_one_object_override_common_labels(render: Re
 
     objects = render(EVERYTHING | {"commonLabels": common, "commonAnnotations": annotations, "operator": own})
 
-    deployment = objects["Deployment", "reconstruction-operator"]
-    pods = deployment["spec"]["template"]["metadata"]
-    assert deployment["metadata"]["labels"]["app.kubernetes.io/name"] == "reconstruction-operator"
-    assert pods["labels"]["team"] == "operators"
-    assert deployment["spec"]["selector"]["matchLabels"].items() <= pods["labels"].items()
-    assert pods["annotations"]["checksum/settings"] != "none"
-    assert (
-        objects["ConfigMap", "reconstruction-dashboard-reconstruction"]["metadata"]["labels"]["grafana_dashboard"]
-        == "1"
-    )
-    assert objects["PersistentVolumeClaim", "reconstruction-jobs"]["metadata"]["annotations"] == annotations | {
-        "helm.sh/resource-policy": "keep"
-    }
-
-
-def test_a_global_registry_overrides_every_other_registry(render: Render) -> None:
-    values = {"global": {"imageRegistry": "mirror.example.com/"}, "image": {"registry": "ours.example.com"}}
-
-    found = images(render(values | {"workers": GPU, "workerDefaults": {"image": {"registry": "pool.example.com"}}}))
-
-    assert {image.rpartition(":")[0] for image in found} == {
-        "mirror.example.com/reconstruction-operator",
-        "mirror.example.com/reconstruction-worker",
-        "mirror.example.com/reconviagen",
-        "mirror.example.com/library/redis",
-    }
-
-
-@pytest.mark.parametrize("tag", [{}, {"registry": "mirror.example.com"}])
-def test_gpus_with_the_image_for_cpus_are_rejected_with_advice(refuse: Refuse, tag: dict[str, str]) -> None:
-    message = refuse({"workers": {"gpu": {"enabled": True, "image": tag}}})
-
-    assert "workers.gpu.gpu.count is 1, but the image reconstruction-worker has only models for CPUs" in message
-    assert "set workers.gpu.image.repository to your image with a model for GPUs" in message
+    operator = objects["Deployment/reconstruction-operator"]
+    pod = operator["spec"]["template"]["metadata"]
+    assert operator["metadata"]["labels"]["app.kubernetes.io/name"] == "reconstruction-operator"
+    assert pod["labels"]["team"] == "operators"
+    assert operator["spec"]["selector"]["matchLabels"].items() <= pod["labels"].items()
+    assert pod["annotations"]["checksum/settings"] != "none"
+    dashboard = objects["ConfigMap/reconstruction-dashboard-reconstruction"]["metadata"]
+    assert dashboard["labels"]["grafana_dashboard"] == "1"
+    claim = objects["PersistentVolumeClaim/reconstruction-jobs"]["metadata"]
+    assert claim["annotations"] == annotations | {"helm.sh/resource-policy": "keep"}
 
 
 @pytest.mark.parametrize(
-    "pool",
+    ("values", "repositories"),
     [
-        pytest.param({"image": {"tag": "7-cuda"}}, id="own tag"),
-        pytest.param({"image": {"digest": f"sha256:{'0' * 64}"}}, id="own digest"),
-        pytest.param({"gpu": {"count": 0}}, id="no GPU"),
+        pytest.param(
+            {"global": {"imageRegistry": "mirror.example.com/"}, "image": {"registry": "ours.example.com"}},
+            {
+                *("mirror.example.com/reconstruction-operator", "mirror.example.com/reconstruction-worker"),
+                *("mirror.example.com/reconviagen", "mirror.example.com/library/redis"),
+            },
+            id="of all images",
+        ),
+        pytest.param(
+            {"image": {"registry": "ours.example.com/team/"}},
+            {
+                *("ours.example.com/team/reconstruction-operator", "ours.example.com/team/reconstruction-worker"),
+                *("pool.example.com/reconviagen", "docker.io/library/redis"),
+            },
+            id="of our images",
+        ),
     ],
 )
-def test_a_gpu_pool_with_its_own_image_or_without_gpus_is_accepted(render: Render, pool: dict[str, Any]) -> None:
-    assert ("Deployment", "reconstruction-worker-gpu") in render({"workers": {"gpu": {"enabled": True} | pool}})
+def test_a_registry_is_that_of_all_images_or_of_ours(
+    render: Render, values: dict[str, Any], repositories: set[str]
+) -> None:
+    gpu = GPU["gpu"] | {"image": {"repository": "reconviagen", "registry": "pool.example.com"}}
+
+    objects = render(values | {"workers": {"gpu": gpu}})
+
+    assert {image.rpartition(":")[0] for image in images(objects)} == repositories

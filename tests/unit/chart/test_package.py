@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from devcluster.programs.helm import helm
-from tests.support.chart import Ask, Render, pods
+from tests.support.chart import Ask, Render, images
 from tests.support.paths import CHART, CHECKOUT
 
 # A file by its ending, or a path below a folder of the project or of the chart.
@@ -29,15 +29,15 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The chart as `helm package` makes it."""
     folder = tmp_path_factory.mktemp("package")
     helm("package", CHART, "--destination", folder)
-    (made,) = folder.iterdir()
-    return made
+    (packed,) = folder.iterdir()
+    return packed
 
 
 @pytest.fixture(scope="module")
 def content(package: Path) -> dict[str, str]:
     """The package's files: path in the chart -> text."""
     with tarfile.open(package) as archive:
-        files = [(one.name.partition("/")[2], archive.extractfile(one)) for one in archive]
+        files = [(member.name.partition("/")[2], archive.extractfile(member)) for member in archive]
         return {name: file.read().decode() for name, file in files if file is not None}
 
 
@@ -102,10 +102,10 @@ def test_the_notes_list_the_next_commands(ask: Ask) -> None:
         "helm -n lab test reconstruction --logs",
         "kubectl -n lab get recon -w",
     ]
-    made = re.fullmatch(r"echo '(.+)' \| kubectl -n lab apply -f -", job)
-    assert made is not None
+    applied = re.fullmatch(r"echo '(.+)' \| kubectl -n lab apply -f -", job)
+    assert applied is not None
     example = yaml.safe_load((CHECKOUT / "manifests/examples/banana.yaml").read_text())
-    assert json.loads(made[1]) == example | {"spec": {key: example["spec"][key] for key in ("modelType", "input")}}
+    assert json.loads(applied[1]) == example | {"spec": {key: example["spec"][key] for key in ("modelType", "input")}}
     assert "file:///photos/team/banana" in notes(ask, "--set", f"{volume}/photos/team")
 
 
@@ -114,16 +114,13 @@ def test_the_notes_create_no_job_from_photos_that_workers_lack(ask: Ask) -> None
 
     assert "file:///photos" not in text
     assert "Workers have no photos yet" in text
-
-
-def test_the_notes_without_helm_test_create_a_placeholder_job(ask: Ask) -> None:
     assert '"modelType":"placeholder"' in notes(ask, "--set", "test.enabled=false")
 
 
 @pytest.mark.parametrize(
     ("options", "policies", "inputs"),
     [
-        pytest.param("networkPolicy.enabled=false", "NetworkPolicies are off", "or use https:// inputs.", id="off"),
+        pytest.param("nameOverride=", "NetworkPolicies are off", "or use https:// inputs.", id="by default"),
         pytest.param(
             "networkPolicy.enabled=true",
             "Workers reach only Redis: https:// inputs fail without networkPolicy.workerEgress",
@@ -145,21 +142,13 @@ def test_the_notes_agree_with_the_network_policies(ask: Ask, options: str, polic
     assert inputs in text
 
 
-def test_readme_and_notes_have_the_default_of_network_policies(chart: Path, ask: Ask, render: Render) -> None:
-    assert not any(kind == "NetworkPolicy" for kind, _ in render())
-    assert "NetworkPolicies are off" in notes(ask)
-    assert "`networkPolicy.enabled: true`, which is off by default" in " ".join(
-        (chart / "README.md").read_text().split()
-    )
-
-
 # --- Chart.yaml
 
 
 @pytest.fixture(scope="module")
 def metadata(content: dict[str, str]) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(content["Chart.yaml"])
-    return found
+    chart: dict[str, Any] = yaml.safe_load(content["Chart.yaml"])
+    return chart
 
 
 def annotation(metadata: dict[str, Any], name: str) -> Any:
@@ -174,20 +163,12 @@ def test_the_icon_is_the_projects_and_needs_no_server(metadata: dict[str, Any]) 
     assert ET.fromstring(base64.b64decode(text)).tag.endswith("svg")  # noqa: S314  # our own file
 
 
-def test_artifact_hub_shows_the_crd(metadata: dict[str, Any], render: Render) -> None:
-    (one,) = annotation(metadata, "crds")
+def test_artifact_hub_shows_the_crd_and_scans_the_images_that_the_chart_uses(
+    metadata: dict[str, Any], render: Render
+) -> None:
+    (crd,) = annotation(metadata, "crds")
+    objects = render()
 
-    made = render()["CustomResourceDefinition", one["name"]]["spec"]
-    assert (one["kind"], [one["version"]]) == (made["names"]["kind"], [each["name"] for each in made["versions"]])
-    assert one.keys() == {"kind", "version", "name", "displayName", "description"}
-
-
-def test_artifact_hub_scans_the_images_that_the_chart_uses(metadata: dict[str, Any], render: Render) -> None:
-    assert {each["image"] for each in annotation(metadata, "images")} == {
-        container["image"] for _, pod in pods(render()) for container in pod["containers"]
-    }
-
-
-def test_maintainers_and_urls_are_not_invented(metadata: dict[str, Any]) -> None:
-    assert metadata["maintainers"] == [{"name": "the Reconstruction operator authors"}]
-    assert metadata.keys().isdisjoint({"home", "sources"})
+    spec = objects[f"CustomResourceDefinition/{crd['name']}"]["spec"]
+    assert (crd["kind"], [crd["version"]]) == (spec["names"]["kind"], [each["name"] for each in spec["versions"]])
+    assert {image["image"] for image in annotation(metadata, "images")} == images(objects)
