@@ -45,7 +45,7 @@ def start(k9s: Path, jobs: Jobs) -> Iterator[Open]:
     """Start k9s with the jobs on its screen. `view` is what a user types after the colon."""
     with ExitStack() as stack:
 
-        def started(view: str = "recon", *, readonly: bool = False) -> K9s:
+        def started(view: str = "recon") -> K9s:
             screen = K9s(
                 k9s,
                 kubeconfig=jobs.system.cluster.kubeconfig,
@@ -53,7 +53,6 @@ def start(k9s: Path, jobs: Jobs) -> Iterator[Open]:
                 view=view,
                 files=REPOSITORY / "manifests" / "integrations" / "k9s",
                 kubectl=built() / "kubectl",
-                readonly=readonly,
             )
             stack.enter_context(screen)
             screen.wait_text(f"reconstructionjobs({NAMESPACE})")
@@ -129,16 +128,6 @@ def test_a_job_is_suspended_and_resumed(selected: tuple[str, K9s], jobs: Jobs) -
     screen.wait_for("the phase", lambda _: "Running" in screen.row(name))
 
 
-def test_the_second_key_alone_does_nothing_and_shows_why(selected: tuple[str, K9s], jobs: Jobs) -> None:
-    name, screen = selected
-
-    screen.press("C-x")
-    answer(screen, "Cancel (2 of 2)")
-
-    screen.wait_text("a cancel takes two steps: set cancelRequested: true first")
-    assert not jobs.get(name)["spec"]["cancelConfirmed"]
-
-
 def test_a_question_not_confirmed_does_nothing(selected: tuple[str, K9s], jobs: Jobs) -> None:
     name, screen = selected
 
@@ -152,28 +141,6 @@ def test_a_question_not_confirmed_does_nothing(selected: tuple[str, K9s], jobs: 
     assert jobs.get(name)["metadata"]["generation"] == 1
 
 
-def test_a_cancel_is_requested_withdrawn_requested_and_confirmed(selected: tuple[str, K9s], jobs: Jobs) -> None:
-    name, screen = selected
-
-    screen.press("X")
-    assert f"{name}" in answer(screen, "Cancel (1 of 2)")
-    screen.wait_text(f"{name} patched")
-    screen.wait_for("the request", lambda _: "Running, cancel requested" in screen.row(name))
-    assert jobs.get(name)["spec"]["cancelRequested"]
-
-    screen.press("W")
-    screen.wait_for("no request", lambda _: "requested" not in screen.row(name))
-    assert not jobs.get(name)["spec"]["cancelRequested"]
-
-    screen.press("X")
-    answer(screen, "Cancel (1 of 2)")
-    screen.wait_for("the request", lambda _: "requested" in screen.row(name))
-    screen.press("C-x")
-    answer(screen, "Cancel (2 of 2)")
-    jobs.wait_phase(name, "Cancelled")
-    screen.wait_for("the end", lambda _: "Cancelled" in screen.row(name))
-
-
 def test_a_failed_job_is_highlighted_and_found_by_a_key(start: Open, jobs: Jobs) -> None:
     good, bad = jobs.create(), jobs.create(modelType="photogrammetry", input={"uri": "file:///nowhere"})
     jobs.wait_phase(good, "Succeeded")
@@ -183,8 +150,8 @@ def test_a_failed_job_is_highlighted_and_found_by_a_key(start: Open, jobs: Jobs)
 
     def colour(name: str) -> str:
         """Return the colour of the letters, or of the bar if the row is selected."""
-        found = re.search(rf"8;5;(\d+)m{name}", screen.row(name, colours=True))
-        return found[1] if found else ""
+        code = re.search(rf"8;5;(\d+)m{name}", screen.row(name, colours=True))
+        return code[1] if code else ""
 
     assert colour(bad) == FAULT
     assert colour(good) not in ("", FAULT)
@@ -201,18 +168,4 @@ def test_the_wide_view_shows_worker_and_message(start: Open, jobs: Jobs) -> None
 
     text = screen.wait_text("no live worker listens to queue unserved")
     (header,) = [line for line in text.splitlines() if "PHASE" in line]
-    assert [one for one in ("ATTEMPT", "WORKER", "IMAGES", "MESSAGE") if one not in header] == []
-
-
-def test_a_read_only_k9s_has_none_of_the_keys(start: Open, jobs: Jobs) -> None:
-    name = jobs.create_in("Running", queue="slow")
-    screen = start(readonly=True)
-    select(screen, name)
-
-    screen.press("X")
-    screen.press("S")
-    screen.press("d")  # describes the job: k9s has handled the keys before
-
-    text = screen.wait_text("Describe(")
-    assert "<Confirm" not in text
-    assert jobs.get(name)["metadata"]["generation"] == 1
+    assert [column for column in ("ATTEMPT", "WORKER", "IMAGES", "MESSAGE") if column not in header] == []

@@ -123,13 +123,6 @@ def test_prometheus_shows_the_mesh(node: Node) -> None:
     assert value(node, f"max(reconstruction_worker_model_highest_memory_bytes{WORKED})") > 100_000_000
 
 
-def test_no_alert_fires(node: Node) -> None:
-    rules = [rule for group in asked(node, "rules")["groups"] for rule in group["rules"]]
-    assert len(rules) > 10
-    assert {rule["health"] for rule in rules} == {"ok"}
-    assert [rule["name"] for rule in rules if rule.get("state") == "firing"] == []
-
-
 def test_readme_commands_cancel_a_job_in_two_steps(node: Node, release: Any) -> None:
     lines = [line[1:] for line in commands("cancel")]
     request, confirm = [[word.replace("banana", "cancelled") for word in line] for line in lines]
@@ -155,22 +148,6 @@ def test_a_job_of_a_drained_worker_moves_without_a_failure(node: Node, release: 
     status = release.finished("drained")
     assert (status["phase"], status["attempt"], status.get("failures", 0)) == ("Succeeded", 2, 0)
     assert worker_pod(status) != pod
-
-
-def test_a_job_survives_an_upgrade_that_replaces_every_pod(release: Any) -> None:
-    release.wait_workers()
-    release.running("upgraded")
-    old = {name for name in release.pods() if "redis" not in name}
-    release.upgrade("--set", "settings.LOG_LEVEL=DEBUG")
-    status = release.finished("upgraded")
-    assert (status["phase"], status.get("failures", 0)) == ("Succeeded", 0)
-    wait_until(lambda: old.isdisjoint(release.pods()), "the end of the old pods", timeout_seconds=180)
-
-
-def test_a_rollback_restores_the_settings(release: Any) -> None:
-    release.helm("rollback", release.name, *release.here, "--wait", "--timeout=5m")
-    settings = release.get("configmap/reconstruction-settings", "-n", release.namespace)["data"]
-    assert settings["LOG_LEVEL"] == "INFO"
 
 
 def test_the_shipped_example_makes_a_mesh_from_one_bucket_in_another(node: Node, release: Any) -> None:
@@ -200,8 +177,3 @@ def test_the_shipped_example_makes_a_mesh_from_one_bucket_in_another(node: Node,
         assert status["outputs"]["uri"] == f"s3://meshes/banana/{pointer['folder']}"
         assert meshes.get(f"banana/{pointer['folder']}model.glb")[:4] == b"glTF"
         release.upgrade()
-
-
-def test_prometheus_follows_the_current_pods(node: Node) -> None:
-    shows(node, 'sum(up{job="reconstruction-operator"})', 2)
-    shows(node, 'sum(up{job="reconstruction-workers"})', 2)

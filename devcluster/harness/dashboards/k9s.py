@@ -39,7 +39,6 @@ class K9s(Running):
     view: str
     files: Path
     kubectl: Path
-    readonly: bool
 
     @property
     def log(self) -> Path:
@@ -83,7 +82,7 @@ class K9s(Running):
             shutil.copy(self.files / name, settings)
         command = [
             *(self.program, "--kubeconfig", self.kubeconfig, "--namespace", self.namespace, "--command", self.view),
-            *("--logFile", self.log, "--logLevel", "debug", *(["--readonly"] if self.readonly else [])),
+            *("--logFile", self.log, "--logLevel", "debug"),
         ]
         self.at_end(lambda: self._tmux("kill-server", check=False))
         size = ["-x", str(_COLUMNS), "-y", str(_LINES)]

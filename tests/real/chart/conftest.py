@@ -37,8 +37,8 @@ class ChartCluster:
             return
 
         def left() -> list[str]:
-            found = cluster.api.get("/api/v1/namespaces")["items"]
-            return [one["metadata"]["name"] for one in found if one["metadata"]["name"].startswith(_PREFIX)]
+            names = (each["metadata"]["name"] for each in cluster.api.get("/api/v1/namespaces")["items"])
+            return [name for name in names if name.startswith(_PREFIX)]
 
         try:
             wait_until(
@@ -68,11 +68,11 @@ def _release(cluster: Cluster) -> Iterator[Release]:
     namespace = f"{_PREFIX}{secrets.token_hex(3)}"
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     cluster.api.post("/api/v1/namespaces", {"metadata": {"name": namespace, "labels": labels}})
-    one = Release(cluster, namespace)
-    yield one
+    release = Release(cluster, namespace)
+    yield release
     installed = helm("list", "--namespace", namespace, "--short", kubeconfig=cluster.kubeconfig).stdout.split()
-    if one.name in installed:
-        one.helm("uninstall")
+    if release.name in installed:
+        release.helm("uninstall")
     crds = CHECKOUT / "manifests" / "crd"
     cluster.kubectl("delete", "-f", crds, "--ignore-not-found", "--wait=false")
     wait_until_deleted(cluster)
@@ -83,12 +83,12 @@ def _release(cluster: Cluster) -> Iterator[Release]:
 @pytest.fixture
 def release(chart_cluster: Cluster) -> Iterator[Release]:
     """A namespace for one release. Afterwards release and CRD are deleted, and the deletion of the namespace has begun."""
-    with _release(chart_cluster) as one:
-        yield one
+    with _release(chart_cluster) as installed:
+        yield installed
 
 
 @pytest.fixture(scope="module")
 def shared_release(chart_cluster: Cluster) -> Iterator[Release]:
     """The same for all tests of a file, since install and uninstall take some seconds."""
-    with _release(chart_cluster) as one:
-        yield one
+    with _release(chart_cluster) as installed:
+        yield installed

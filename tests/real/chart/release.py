@@ -28,23 +28,23 @@ def rendered(namespace: str, *options: str | Path, **values: Any) -> list[dict[s
     """Return the objects that `helm template` makes; `values` as in values.yaml."""
     command = ["template", "reconstruction", CHART, "--namespace", namespace, *options]
     text = helm(*command, "--values", "-", stdin=json.dumps(values)).stdout
-    return [one for one in yaml.safe_load_all(text) if one]
+    return [*filter(None, yaml.safe_load_all(text))]
 
 
 def pods(objects: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Yield every pod as its controller would create it, without the accounts, which do not exist yet."""
-    for one in objects:
-        if one["kind"] not in ("Deployment", "StatefulSet", "Pod"):
+    for workload in objects:
+        if workload["kind"] not in ("Deployment", "StatefulSet", "Pod"):
             continue
-        template = one if one["kind"] == "Pod" else one["spec"]["template"]
+        template = workload if workload["kind"] == "Pod" else workload["spec"]["template"]
         claims = [
             {"name": claim["metadata"]["name"], "persistentVolumeClaim": {"claimName": "any"}}
-            for claim in one["spec"].get("volumeClaimTemplates", [])
+            for claim in workload["spec"].get("volumeClaimTemplates", [])
         ]
         yield {
             "apiVersion": "v1",
             "kind": "Pod",
-            "metadata": {"name": one["metadata"]["name"], "labels": template["metadata"]["labels"]},
+            "metadata": {"name": workload["metadata"]["name"], "labels": template["metadata"]["labels"]},
             "spec": template["spec"]
             | {"serviceAccountName": "default", "volumes": template["spec"].get("volumes", []) + claims},
         }
@@ -60,10 +60,9 @@ class Release:
 
     def helm(self, command: str, *options: str | Path, **values: Any) -> str:
         """Run a helm command on the release, with `values` as in values.yaml, and return the output."""
-        given = ["--values", "-"] if values else []
-        where = ["--namespace", self.namespace]
         text = json.dumps(values) if values else None
-        return helm(command, self.name, *options, *given, *where, kubeconfig=self.cluster.kubeconfig, stdin=text).stdout
+        every = [*options, *(["--values", "-"] if values else []), "--namespace", self.namespace]
+        return helm(command, self.name, *every, kubeconfig=self.cluster.kubeconfig, stdin=text).stdout
 
     def install(self, **values: Any) -> str:
         """Install or upgrade the release, wait for its CRD, and return the output."""

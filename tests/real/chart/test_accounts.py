@@ -20,9 +20,10 @@ PROGRAM = Path(sys.executable).with_name("reconstruction-operator")
 FINISHED_SECONDS = 120.0
 
 
-@pytest.fixture
-def system(release: Release) -> Iterator[System]:
+@pytest.fixture(scope="module")
+def system(shared_release: Release) -> Iterator[System]:
     """A release whose operator watches only its own namespace, with processes instead of pods."""
+    release = shared_release
     release.install(operator={"watchNamespaces": [release.namespace]}, crds={"keep": False})
     with Redis() as redis, System(release.cluster, redis, settings=QUICK_SETTINGS) as running:
         account = release.cluster.service_account_kubeconfig(release.namespace, "reconstruction-operator")
@@ -35,8 +36,11 @@ def system(release: Release) -> Iterator[System]:
 
 def hooks(release: Release) -> list[dict[str, Any]]:
     """Return the objects that `helm test` creates before its pod."""
-    made = rendered(release.namespace)
-    return [one for one in made if one["metadata"]["name"] == "reconstruction-test" and one["kind"] != "Pod"]
+    return [
+        manifest
+        for manifest in rendered(release.namespace)
+        if manifest["metadata"]["name"] == "reconstruction-test" and manifest["kind"] != "Pod"
+    ]
 
 
 def helm_test(release: Release, *options: str) -> subprocess.CompletedProcess[str]:
@@ -52,49 +56,49 @@ def selftest(release: Release, account: str, *options: str) -> subprocess.Comple
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=250)
 
 
-def test_helm_test_runs_a_job_and_deletes_it(system: System, release: Release) -> None:
-    done = helm_test(release)
+def test_helm_test_runs_a_job_and_deletes_it(system: System, shared_release: Release) -> None:
+    done = helm_test(shared_release)
 
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    assert lines[0].endswith(f"in namespace {release.namespace}, queue celery")
+    assert lines[0].endswith(f"in namespace {shared_release.namespace}, queue celery")
     assert lines[-1] == "The self-test passed."
     assert any(line.startswith("Succeeded, 100 %") for line in lines), done.stdout
-    assert release.kubectl("get", "recon", "-o", "name") == ""
+    assert shared_release.kubectl("get", "recon", "-o", "name") == ""
 
 
-def test_helm_test_reports_the_last_phase_of_a_stuck_job_and_deletes_it(system: System, release: Release) -> None:
-    done = helm_test(release, "--queue=unserved", "--timeout-seconds=5")
+def test_helm_test_reports_the_last_phase_of_a_stuck_job_and_deletes_it(
+    system: System, shared_release: Release
+) -> None:
+    done = helm_test(shared_release, "--queue=unserved", "--timeout-seconds=5")
 
     assert done.returncode == 1
     assert "The job did not finish in time. Last seen: Pending" in done.stdout
     assert done.stdout.splitlines()[-1] == "The self-test failed."
-    assert release.kubectl("get", "recon", "-o", "name") == ""
+    assert shared_release.kubectl("get", "recon", "-o", "name") == ""
 
 
-def test_helm_test_reports_a_missing_permission(release: Release) -> None:
-    release.install(crds={"keep": False})
-
-    done = selftest(release, "default")
+def test_helm_test_reports_a_missing_permission(system: System, shared_release: Release) -> None:
+    done = selftest(shared_release, "default")
 
     assert done.returncode == 1
     assert "The API server rejected the job of the self-test: 403 Forbidden" in done.stdout
 
 
-def test_an_operator_of_one_namespace_ignores_other_namespaces(system: System, release: Release) -> None:
-    cluster = release.cluster
+def test_an_operator_of_one_namespace_ignores_other_namespaces(system: System, shared_release: Release) -> None:
+    cluster = shared_release.cluster
     elsewhere = json.dumps(manifest("elsewhere", modelType="placeholder"))
     cluster.kubectl("-n", "default", "create", "-f", "-", input=elsewhere)
-    release.create_job("here")
+    shared_release.create_job("here")
 
     wait_until(
-        lambda: phase(release, release.namespace, "here") == "Succeeded",
+        lambda: phase(shared_release, shared_release.namespace, "here") == "Succeeded",
         "the job in its namespace to succeed",
         timeout_seconds=FINISHED_SECONDS,
-        seen=lambda: phase(release, release.namespace, "here"),
+        seen=lambda: phase(shared_release, shared_release.namespace, "here"),
     )
 
-    assert phase(release, "default", "elsewhere") == ""  # no operator has seen it
+    assert phase(shared_release, "default", "elsewhere") == ""  # no operator has seen it
     cluster.kubectl("-n", "default", "delete", "recon", "elsewhere")
 
 

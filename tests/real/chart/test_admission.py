@@ -43,7 +43,7 @@ def of_shape(namespace: str, shape: str) -> list[dict[str, Any]]:
 def test_a_shape_is_valid(restricted: Restricted, shape: str) -> None:
     cluster = restricted.cluster
     # The pod of `helm test` names an account that helm creates just before it.
-    objects = [one for one in of_shape(restricted.namespace, shape) if one["kind"] != "Pod"]
+    objects = [each for each in of_shape(restricted.namespace, shape) if each["kind"] != "Pod"]
 
     done = cluster.kubectl(
         "apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-", input=yaml.safe_dump_all(objects)
@@ -60,11 +60,11 @@ def test_the_pods_of_a_shape_meet_the_restricted_standard(restricted: Restricted
     if not cluster.api.is_there(f"{classes}/nvidia"):  # the cluster provides it, not the chart
         cluster.api.post(classes, {"metadata": {"name": "nvidia"}, "handler": "nvidia"})
 
-    wanted = [*pods(of_shape(restricted.namespace, shape))]
-    text = yaml.safe_dump_all(wanted)
+    every = [*pods(of_shape(restricted.namespace, shape))]
+    text = yaml.safe_dump_all(every)
     done = cluster.kubectl("-n", restricted.namespace, "create", "--dry-run=server", "-f", "-", input=text)
     assert done.stderr == ""
-    assert len(done.stdout.splitlines()) == len(wanted)
+    assert len(done.stdout.splitlines()) == len(every)
 
 
 CLAIM = {"spec": {"accessModes": ["ReadOnlyMany"], "resources": {"requests": {"storage": "1Gi"}}}}

@@ -46,38 +46,34 @@ def deployment(**pod: Any) -> str:
 )
 def test_every_key_of_the_chart_is_valid(release: GoModule, values: str) -> None:
     options = ["--namespace", "recon", "--kube-version", release.version]
-    made = helm("template", "reconstruction", CHART, "--values", CHART / values, *options).stdout
+    manifests = helm("template", "reconstruction", CHART, "--values", CHART / values, *options).stdout
 
-    assert violations(made, release) == []
+    assert violations(manifests, release) == []
 
 
 @RELEASES
 @pytest.mark.parametrize("folder", ["install", "complete"])
 def test_every_key_of_the_manifests_is_valid(release: GoModule, folder: str, control_plane_programs: None) -> None:
     command = [str(built() / "kubectl"), "kustomize", str(CHECKOUT / "manifests" / folder)]
-    made = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    manifests = subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
-    assert violations(made, release) == []
-
-
-@RELEASES
-def test_an_unknown_key_is_reported(release: GoModule) -> None:
-    assert violations(deployment(), release) == []
-    (message,) = violations(deployment(nodeSelectors={}), release)
-    assert "('nodeSelectors' was unexpected)" in message
-    (message,) = violations(deployment().replace("Deployment", "Deploymint"), release)
-    assert message == "Deploymint one: the release has no Deploymint in apps/v1"
+    assert violations(manifests, release) == []
 
 
-def test_a_key_of_a_newer_release_is_reported_for_the_oldest() -> None:
+def test_an_unknown_key_or_kind_and_a_key_of_a_newer_release_are_reported() -> None:
     pod = {"resources": {"limits": {"memory": "1Gi"}}}  # of a whole pod: since 1.32
-
     assert violations(deployment(**pod), KUBERNETES_NEWEST) == []
-    (message,) = violations(deployment(**pod), KUBERNETES_OLDEST)
-    assert "('resources' was unexpected)" in message
+
+    (unknown,) = violations(deployment(nodeSelectors={}), KUBERNETES_NEWEST)
+    (newer,) = violations(deployment(**pod), KUBERNETES_OLDEST)
+    (kind,) = violations(deployment().replace("Deployment", "Deploymint"), KUBERNETES_OLDEST)
+
+    assert "('nodeSelectors' was unexpected)" in unknown
+    assert "('resources' was unexpected)" in newer
+    assert kind == "Deploymint one: the release has no Deploymint in apps/v1"
 
 
 def test_the_oldest_release_is_the_oldest_that_the_chart_accepts() -> None:
-    wanted = yaml.safe_load((CHART / "Chart.yaml").read_text())["kubeVersion"]
+    accepted = yaml.safe_load((CHART / "Chart.yaml").read_text())["kubeVersion"]
 
-    assert wanted.removeprefix(">=").split(".")[:2] == KUBERNETES_OLDEST.version.removeprefix("v").split(".")[:2]
+    assert accepted.removeprefix(">=").split(".")[:2] == KUBERNETES_OLDEST.version.removeprefix("v").split(".")[:2]

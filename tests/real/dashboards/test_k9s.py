@@ -21,7 +21,7 @@ PLUGINS: dict[str, Any] = yaml.safe_load((REPOSITORY / "manifests/integrations/k
 
 def press(jobs: Jobs, name: str, key: str) -> str:
     """Press a key on a job, and return what k9s shows: nothing if the command fails."""
-    (plugin,) = [one for one in PLUGINS.values() if one["shortCut"] == key]
+    (plugin,) = [plugin for plugin in PLUGINS.values() if plugin["shortCut"] == key]
     kubeconfig = jobs.system.cluster.kubeconfig
     variables = {
         "$KUBECONFIG": str(kubeconfig),
@@ -31,7 +31,7 @@ def press(jobs: Jobs, name: str, key: str) -> str:
     }
     arguments = plugin["args"]
     for variable, value in variables.items():
-        arguments = [one.replace(variable, value) for one in arguments]
+        arguments = [argument.replace(variable, value) for argument in arguments]
     assert not re.search(r"\$[\w{]", " ".join(arguments)), "a variable that k9s does not have"
     done = subprocess.run(
         [plugin["command"], *arguments],
@@ -48,7 +48,7 @@ def press(jobs: Jobs, name: str, key: str) -> str:
     return done.stdout.partition("\n")[0] if done.returncode == 0 else ""
 
 
-def test_a_job_is_suspended_and_resumed(jobs: Jobs) -> None:
+def test_the_keys_suspend_resume_and_cancel_in_two_steps(jobs: Jobs) -> None:
     name = jobs.create_in("Running", queue="slow")
 
     assert press(jobs, name, "Shift-S").endswith(f"{name} patched")
@@ -56,20 +56,8 @@ def test_a_job_is_suspended_and_resumed(jobs: Jobs) -> None:
     assert press(jobs, name, "Shift-R").endswith(f"{name} patched")
     jobs.wait_phase(name, "Running")
 
-
-def test_the_second_key_of_a_cancel_is_refused_before_the_first(jobs: Jobs) -> None:
-    name = jobs.create(queue="slow")
-
-    shown = press(jobs, name, "Ctrl-X")
-
-    assert "a cancel takes two steps" in shown
+    assert "a cancel takes two steps" in press(jobs, name, "Ctrl-X")
     assert not jobs.get(name)["spec"]["cancelConfirmed"]
-
-
-def test_a_cancel_is_announced_withdrawn_announced_and_confirmed(jobs: Jobs) -> None:
-    name = jobs.create_in("Running", queue="slow")
-
     for key in ("Shift-X", "Shift-W", "Shift-X", "Ctrl-X"):
         assert press(jobs, name, key).endswith(f"{name} patched")
-
     jobs.wait_phase(name, "Cancelled")

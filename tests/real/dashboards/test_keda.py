@@ -1,7 +1,6 @@
 """Query of the chart's ScaledObject on a real Prometheus: it counts waiting and running jobs of its queues only."""
 
 import json
-from pathlib import Path
 
 import pytest
 import yaml
@@ -9,24 +8,24 @@ import yaml
 from devcluster import wait_until
 from devcluster.harness.dashboards.prometheus import Prometheus, Target
 from devcluster.harness.jobs import Jobs
-from devcluster.harness.system import REPOSITORY, System
+from devcluster.harness.system import System
 from devcluster.programs.helm import helm
+from tests.support.paths import CHART
 
 QUEUE = "scaled"
 
 
 @pytest.fixture
-def query(tmp_path: Path) -> str:
+def query() -> str:
     """The query that `helm template` renders for a pool of the queue `scaled`."""
     values = {
         "keda": {"prometheusAddress": "http://prometheus:9090"},
         "missingApis": "render",
         "workers": {"cpu": {"queues": [QUEUE], "autoscaling": {"enabled": True}}},
     }
-    file = tmp_path / "values.json"
-    file.write_text(json.dumps(values))
-    rendered = helm("template", "test", REPOSITORY / "charts" / "reconstruction-operator", "--values", file).stdout
-    (scaled,) = [one for one in yaml.safe_load_all(rendered) if one and one["kind"] == "ScaledObject"]
+    rendered = helm("template", "test", CHART, "--values", "-", stdin=json.dumps(values)).stdout
+    objects = filter(None, yaml.safe_load_all(rendered))
+    (scaled,) = [manifest for manifest in objects if manifest["kind"] == "ScaledObject"]
     return str(scaled["spec"]["triggers"][0]["metadata"]["query"])
 
 
@@ -35,11 +34,11 @@ def test_the_query_counts_only_waiting_and_running_jobs_of_its_queues(query: str
     with Prometheus([operator]) as prometheus:
 
         def answer() -> float:
-            found = prometheus.query(query)
-            return float(found[0]["value"][1]) if found else 0.0
+            series = prometheus.query(query)
+            return float(series[0]["value"][1]) if series else 0.0
 
-        def wait_for(jobs_wanted: int) -> None:
-            wait_until(lambda: answer() == jobs_wanted, f"{jobs_wanted} jobs", timeout_seconds=120, seen=answer)
+        def wait_for(count: int) -> None:
+            wait_until(lambda: answer() == count, f"{count} jobs", timeout_seconds=120, seen=answer)
 
         first = jobs.create(queue=QUEUE)
         jobs.create(queue=QUEUE, priority="high")

@@ -44,17 +44,17 @@ def wait_series(program: KubeStateMetrics, jobs: Jobs, name: str, metric: str, v
 
 def of(program: KubeStateMetrics, jobs: Jobs, name: str, metric: str = "", **labels: str) -> list[Sample]:
     """Return the series of a job, of one metric or all."""
-    wanted = {"namespace": jobs.namespace, "reconstructionjob": name, **labels}
+    labels |= {"namespace": jobs.namespace, "reconstructionjob": name}
     return [
         each
         for each in program.samples()
         if each.name.startswith(PREFIX)
         and (not metric or each.name == PREFIX + metric)
-        and wanted.items() <= each.labels.items()
+        and labels.items() <= each.labels.items()
     ]
 
 
-def test_a_finished_and_a_failed_job_have_all_series_together(program: KubeStateMetrics, jobs: Jobs) -> None:
+def test_a_finished_a_failed_and_a_waiting_job_have_all_series_together(program: KubeStateMetrics, jobs: Jobs) -> None:
     good, bad = jobs.create(), jobs.create(modelType="photogrammetry", input={"uri": "file:///nowhere"})
     jobs.wait_finished(good)
     reason = jobs.wait_finished(bad)["status"]["failure"]["reason"]
@@ -73,18 +73,7 @@ def test_a_finished_and_a_failed_job_have_all_series_together(program: KubeState
     # A placeholder reads no photos, so its status has no number of them.
     assert expected - served == {f"{PREFIX}status_inputs_images"}
 
-
-def test_a_requested_cancel_is_a_series(program: KubeStateMetrics, jobs: Jobs) -> None:
-    name = jobs.create(queue="unserved")
-    jobs.request_cancel(name)
-
-    wait_series(program, jobs, name, "spec_cancel_requested", 1)
-    wait_series(program, jobs, name, "spec_suspend", 0)
-
-
-def test_a_deleted_job_has_no_series(program: KubeStateMetrics, jobs: Jobs) -> None:
-    name = jobs.create(queue="unserved")
-    wait_series(program, jobs, name, "spec_suspend", 0)
-    jobs.delete(name)
-
-    wait_until(lambda: not of(program, jobs, name), "the series to end", seen=lambda: of(program, jobs, name))
+    waiting = jobs.create(queue="unserved")
+    jobs.request_cancel(waiting)
+    wait_series(program, jobs, waiting, "spec_cancel_requested", 1)
+    wait_series(program, jobs, waiting, "spec_suspend", 0)

@@ -25,15 +25,12 @@ class Traced:
         """Wait for these spans of a job, and return all of its spans by name."""
         trace_id = self.jobs.get(name)["metadata"]["uid"].replace("-", "")
 
-        def found() -> list[Received]:
-            return [span for span in self.collector.spans if span.trace_id == trace_id]
-
         def names() -> list[str]:
-            return [span.name for span in found()]
+            return [span.name for span in self.collector.spans if span.trace_id == trace_id]
 
         wait_until(lambda: spans <= set(names()), f"{spans} of {name}", timeout_seconds=120, seen=names)
         assert sorted(set(names())) == sorted(names()), "a span was sent twice"
-        return {span.name: span for span in found()}
+        return {span.name: span for span in self.collector.spans if span.trace_id == trace_id}
 
 
 @pytest.fixture
@@ -61,9 +58,5 @@ def test_a_job_is_one_trace_from_its_creation_to_its_end(traced: Traced) -> None
     assert [span.error for span in spans.values() if span.error] == []
 
     # A quick failure may be stored before its start: then it has no wait.
-    failed = traced.trace(bad, {ROOT, "attempt", STEPS[0].name})
-    assert {name for name, span in failed.items() if span.error.startswith("INPUT_")} == {
-        ROOT,
-        "attempt",
-        STEPS[0].name,
-    }
+    ended = {ROOT, "attempt", STEPS[0].name}
+    assert {name for name, span in traced.trace(bad, ended).items() if span.error.startswith("INPUT_")} == ended

@@ -19,8 +19,8 @@ ACTIONS = yaml.safe_load((FOLDER / "actions" / "action_test.yaml").read_text())
 
 
 def read(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(path.read_text())
-    return found
+    data: dict[str, Any] = yaml.safe_load(path.read_text())
+    return data
 
 
 @pytest.mark.parametrize("case", HEALTH, ids=lambda case: Path(case["inputPath"]).stem)
@@ -40,13 +40,9 @@ def test_changes_by_an_action(case: dict[str, Any]) -> None:
     assert OURS.act(case["action"], before) == read(FOLDER / "actions" / case["expectedOutputPath"])
 
 
-def test_every_piece_of_test_data_is_used() -> None:
+def test_every_action_is_tested_and_every_piece_of_test_data_is_used() -> None:
     used = {(FOLDER / case["inputPath"]).resolve() for case in HEALTH}
     used |= {(FOLDER / "actions" / case["expectedOutputPath"]).resolve() for case in ACTIONS["actionTests"]}
     assert used == {*FOLDER.glob("testdata/*.yaml"), *FOLDER.glob("actions/testdata/*.yaml")}
-
-
-def test_every_action_is_tested() -> None:
-    assert {path.parent.name for path in FOLDER.glob("actions/*/action.lua")} == {
-        case["action"] for case in ACTIONS["actionTests"]
-    }
+    actions = {path.parent.name for path in FOLDER.glob("actions/*/action.lua")}
+    assert actions == {case["action"] for case in ACTIONS["actionTests"]}
