@@ -33,15 +33,15 @@ class Hand:
 
     def servers(self) -> list[int]:
         """Return every process with that folder in its command line."""
-        found = []
+        pids = []
         for folder in Path("/proc").glob("[0-9]*"):
             try:
                 command = (folder / "cmdline").read_bytes()
             except (FileNotFoundError, ProcessLookupError):
                 continue
             if os.fsencode(self.temporary / "reconstruction-operator") in command:
-                found.append(int(folder.name))
-        return found
+                pids.append(int(folder.name))
+        return pids
 
 
 @pytest.fixture
@@ -104,9 +104,3 @@ def test_killed_launcher_leaves_nothing_running_and_can_be_restarted(hand: Hand)
 def test_stop_without_a_running_cluster_succeeds(hand: Hand) -> None:
     stopped = hand.run("stop")
     assert (stopped.returncode, stopped.stderr) == (0, "nothing was running\n")
-
-
-def test_the_programs_can_be_built_beforehand(hand: Hand) -> None:
-    built = hand.run("build")
-    assert built.returncode == 0, built.stderr
-    assert os.access(Path(built.stdout.strip()) / "kube-apiserver", os.X_OK)

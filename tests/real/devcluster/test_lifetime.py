@@ -78,12 +78,6 @@ def launcher() -> Iterator[Launcher]:
         yield running
 
 
-@pytest.fixture
-def launcher_of_all(control_plane_programs: None) -> Iterator[Launcher]:
-    with launched("Cluster", "Redis") as running:
-        yield running
-
-
 @pytest.mark.parametrize(
     "number",
     [
@@ -104,11 +98,12 @@ def test_launcher_that_ends_by_itself_leaves_nothing(launcher: Launcher) -> None
     assert launcher.left() == []  # at once: the launcher has waited for the servers
 
 
-def test_paused_servers_are_removed_too(launcher_of_all: Launcher) -> None:
-    for pid in [*launcher_of_all.marks][1::2]:  # guard, server, guard, server, ...
-        os.kill(pid, signal.SIGSTOP)
-    launcher_of_all.process.kill()
-    launcher_of_all.assert_nothing_is_left()
+def test_paused_servers_are_removed_too(control_plane_programs: None) -> None:
+    with launched("Cluster", "Redis") as launcher:
+        for pid in [*launcher.marks][1::2]:  # guard, server, guard, server, ...
+            os.kill(pid, signal.SIGSTOP)
+        launcher.process.kill()
+        launcher.assert_nothing_is_left()
 
 
 def test_a_server_ends_with_its_guard() -> None:
