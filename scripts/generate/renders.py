@@ -38,13 +38,13 @@ def rendered(values: Path | None = None) -> dict[str, str]:
     options = ("--values", values) if values else ()
     text = helm("template", "reconstruction", CHECKOUT / CHART, "--namespace", "recon", *_OPTIONS, *options).stdout
     objects = filter(None, yaml.load_all(text, yaml.CSafeLoader))
-    return {f"{one['kind']} {one['metadata']['name']}": _text(one) for one in sorted(objects, key=_order)}
+    return {" ".join(_order(manifest)): _text(manifest) for manifest in sorted(objects, key=_order)}
 
 
 def files() -> dict[str, str]:
     """Return the files: path in the checkout -> content."""
     default = rendered()
-    made = {f"{FOLDER}/default.yaml": "---\n".join(default.values())}
+    contents = {f"{FOLDER}/default.yaml": "---\n".join(default.values())}
     for values in sorted((CHECKOUT / CHART / "ci").glob("*-values.yaml")):
         if values == manifests.VALUES:  # rendered whole, as manifests/install
             continue
@@ -56,24 +56,24 @@ def files() -> dict[str, str]:
             elif text != default[name]:
                 lines = difflib.unified_diff(default[name].splitlines(), text.splitlines(), n=1, lineterm="")
                 changes.append("\n".join([f"~ {name}", *(line for line in list(lines)[2:] if line[0] != "@"), ""]))
-        made[f"{FOLDER}/{values.name.removesuffix('-values.yaml')}.diff"] = "".join(changes)
-    return made
+        contents[f"{FOLDER}/{values.name.removesuffix('-values.yaml')}.diff"] = "".join(changes)
+    return contents
 
 
-def _order(one: dict[str, Any]) -> tuple[str, str]:
-    return one["kind"], one["metadata"]["name"]
+def _order(manifest: dict[str, Any]) -> tuple[str, str]:
+    return manifest["kind"], manifest["metadata"]["name"]
 
 
-def _text(one: dict[str, Any]) -> str:
-    metadata = one["metadata"]
+def _text(manifest: dict[str, Any]) -> str:
+    metadata = manifest["metadata"]
     for key in ("labels", "annotations"):
-        metadata[key] = _kept(metadata.get(key))
-    pods = one.get("spec", {}).get("template", {}).get("metadata", {})
-    pods["annotations"] = _kept(pods.get("annotations"))
-    if one["kind"] == "Secret":
-        one["data"] = sorted(one["data"])  # its password is random
-    return str(yaml.dump(one, sort_keys=False, width=140))
+        metadata[key] = _own(metadata.get(key))
+    pods = manifest.get("spec", {}).get("template", {}).get("metadata", {})
+    pods["annotations"] = _own(pods.get("annotations"))
+    if manifest["kind"] == "Secret":
+        manifest["data"] = sorted(manifest["data"])  # its password is random
+    return str(yaml.dump(manifest, sort_keys=False, width=140))
 
 
-def _kept(texts: dict[str, Any] | None) -> dict[str, Any]:
+def _own(texts: dict[str, Any] | None) -> dict[str, Any]:
     return {key: value for key, value in (texts or {}).items() if value and key not in _USUAL}

@@ -177,7 +177,8 @@ class Release:
 
     def restarts(self) -> int:
         """Return how often the containers of the present pods were restarted."""
-        return sum(one["restartCount"] for pod in self.pods().values() for one in pod["status"]["containerStatuses"])
+        containers = (each for pod in self.pods().values() for each in pod["status"]["containerStatuses"])
+        return sum(container["restartCount"] for container in containers)
 
 
 @pytest.fixture(scope="session")
