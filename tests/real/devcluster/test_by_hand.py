@@ -59,7 +59,7 @@ def exported(text: str) -> dict[str, str]:
     return dict(line[1].split("=", 1) for line in lines)
 
 
-def test_standing_cluster_serves_until_it_is_stopped(hand: Hand) -> None:
+def test_standing_cluster_serves_until_it_is_killed_or_stopped(hand: Hand) -> None:
     started = hand.run("start", "--detach")
     assert started.returncode == 0, started.stderr
     settings = exported(started.stdout)
@@ -74,19 +74,6 @@ def test_standing_cluster_serves_until_it_is_stopped(hand: Hand) -> None:
     again = hand.run("start", "--detach")
     assert (again.returncode, exported(again.stdout)) == (0, settings)
 
-    stopped = hand.run("stop")
-    assert stopped.stderr.startswith("stopped the cluster of process ")
-    assert hand.servers() == []
-    assert hand.run("status").returncode == 3
-    assert sorted(path.name for path in (hand.temporary / f"reconstruction-operator-{os.getuid()}").iterdir()) == [
-        "lock",
-        "standing.lock",
-        "standing.log",
-    ]
-
-
-def test_killed_launcher_leaves_nothing_running_and_can_be_restarted(hand: Hand) -> None:
-    hand.run("start", "--detach")
     launcher = hand.launcher()
     mark = start_mark(launcher)
     os.kill(launcher, signal.SIGKILL)
@@ -96,9 +83,19 @@ def test_killed_launcher_leaves_nothing_running_and_can_be_restarted(hand: Hand)
         seen=hand.servers,
     )
     assert hand.run("status").returncode == 3
+
     again = hand.run("start", "--detach")
     assert again.returncode == 0, again.stderr
     assert hand.launcher() != launcher
+    stopped = hand.run("stop")
+    assert stopped.stderr.startswith("stopped the cluster of process ")
+    assert hand.servers() == []
+    assert hand.run("status").returncode == 3
+    assert sorted(path.name for path in (hand.temporary / f"reconstruction-operator-{os.getuid()}").iterdir()) == [
+        "lock",
+        "standing.lock",
+        "standing.log",
+    ]
 
 
 def test_stop_without_a_running_cluster_succeeds(hand: Hand) -> None:
