@@ -28,11 +28,6 @@ class ObjectTarget:
     namespace: str
 
     @property
-    def is_killable(self) -> bool:
-        """See `outputs.Target`."""
-        return True
-
-    @property
     def path(self) -> None:
         """See `outputs.Target`."""
 
