@@ -72,10 +72,10 @@ def find(namespace: str, name: str, *, besides: str) -> Iterator[EarlierResult]:
     for job_id in _entered(_folder(namespace, name)):
         if job_id == besides:
             continue
-        found = _result(job_id)
-        owner = found.manifest.owner if found is not None else None
-        if found is not None and owner is not None and (owner.namespace, owner.name) == (namespace, name):
-            yield found
+        result = _result(job_id)
+        owner = result.manifest.owner if result is not None else None
+        if result is not None and owner is not None and (owner.namespace, owner.name) == (namespace, name):
+            yield result
 
 
 def index_all() -> int:
@@ -118,30 +118,27 @@ def _folder(namespace: str, name: str) -> Path:
 def _entered(folder: Path) -> list[str]:
     """Return the job ids of the newest entries, newest first. Remove entries without a result."""
     dated = []
-    entries = disk.entries(folder)
-    if not entries:
-        return []
-    for path in entries:
+    for path in disk.entries(folder):
         with contextlib.suppress(OSError, ValueError):
             dated.append((path.stat().st_mtime, check_job_id(path.name)))
-    found: list[str] = []
-    trashed = layout.trashed()
+    newest: list[str] = []
+    trashed = layout.trashed() if dated else {}
     for _, job_id in sorted(dated, reverse=True):
-        if len(found) == _NEWEST:
+        if len(newest) == _NEWEST:
             break
         if JobFolder.of(job_id).root.exists() or job_id in trashed:
-            found.append(job_id)
+            newest.append(job_id)
         else:
             with contextlib.suppress(OSError):
                 (folder / job_id).unlink()
-    return found
+    return newest
 
 
 def _result(job_id: str) -> EarlierResult | None:
     # In this order, since the result may meanwhile be moved from the job's folder to the trash.
-    found = _whole(JobFolder.of(job_id).output, job_id)
-    name = None if found else layout.trashed().get(job_id)
-    return found if name is None else _whole(layout.trash() / name, job_id)
+    result = _whole(JobFolder.of(job_id).output, job_id)
+    path = None if result else layout.trashed().get(job_id)
+    return result if path is None else _whole(path, job_id)
 
 
 def _whole(path: Path, job_id: str) -> EarlierResult | None:
