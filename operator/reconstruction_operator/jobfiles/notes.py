@@ -42,11 +42,11 @@ def deliveries(folder: JobFolder) -> tuple[Note, ...]:
 
     Raises OSError if a note could not be read. Only the note records its copy, so the folder must not be deleted yet.
     """
-    found: dict[str, Note] = {}
-    for one in _notes(folder, skipped=()):
-        if one.uri and (one.of_result or one.uri not in found or not one.published):
-            found[one.uri] = one
-    return tuple(found.values())
+    by_uri: dict[str, Note] = {}
+    for entry in _notes(folder, skipped=()):
+        if entry.uri and (entry.of_result or entry.uri not in by_uri or not entry.published):
+            by_uri[entry.uri] = entry
+    return tuple(by_uri.values())
 
 
 def is_of_published_result(folder: JobFolder, output_uri: str) -> bool:
@@ -55,7 +55,7 @@ def is_of_published_result(folder: JobFolder, output_uri: str) -> bool:
     Any other run that could have delivered the copy has left its note in the folder. A missing note means that the result's folder was
     deleted with the job's object. The job was sent again only because Redis came back with older data.
     """
-    return all(one.published for one in deliveries(folder) if one.uri == output_uri)
+    return all(entry.published for entry in deliveries(folder) if entry.uri == output_uri)
 
 
 def surveyed() -> Iterator[tuple[JobFolder, Owner | None]]:
@@ -79,7 +79,9 @@ def is_bare(folder: JobFolder) -> bool:
 
 def owner_of(folder: JobFolder) -> Owner | None:
     """Return the owner that the notes of the folder name; None if they name none or cannot be read."""
-    return next((one.owner for one in _notes(folder, skipped=(OSError,)) if one.owner.job_id == folder.job_id), None)
+    return next(
+        (entry.owner for entry in _notes(folder, skipped=(OSError,)) if entry.owner.job_id == folder.job_id), None
+    )
 
 
 def _notes(folder: JobFolder, *, skipped: tuple[type[OSError], ...]) -> Iterator[Note]:

@@ -26,16 +26,17 @@ def of_photos(photos: Mapping[str, Callable[[], BinaryIO]], tick: Tick) -> str:
     return input_digest(SHA256, files)
 
 
-def is_known(digest: str, known: Collection[KnownInput]) -> bool:
+def is_known(digest: str, inputs: Collection[KnownInput]) -> bool:
     """Return whether a known input has this digest."""
-    return any(entry.digest == digest for entry in known)
+    return any(entry.digest == digest for entry in inputs)
 
 
-def may_be_known(known: Collection[KnownInput], *, images: int, total_bytes: int) -> bool:
+def may_be_known(inputs: Collection[KnownInput], *, images: int, total_bytes: int) -> bool:
     """Return whether a known input has this number and size of photos.
 
     Otherwise its digest is unknown, and computing it before the copy would be wasted.
     """
     return any(
-        entry.digest.startswith(f"{SHA256}:") and (entry.images, entry.bytes) == (images, total_bytes) for entry in known
+        entry.digest.startswith(f"{SHA256}:") and (entry.images, entry.bytes) == (images, total_bytes)
+        for entry in inputs
     )

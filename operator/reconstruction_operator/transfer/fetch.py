@@ -43,12 +43,12 @@ def fetch(uri: str, into: Path, kept: Path, limits: Limits, tick: Tick) -> Fetch
 
 def _download(uri: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
     archive = into.with_name("download")
-    kept = next((one for one in limits.known if one.etag), None)
+    entry = next((entry for entry in limits.known if entry.etag), None)
     etag = download.download(
-        uri, archive, limits, section(tick, 0.0, _DOWNLOAD_SHARE), etag="" if kept is None else kept.etag
+        uri, archive, limits, section(tick, 0.0, _DOWNLOAD_SHARE), etag="" if entry is None else entry.etag
     )
-    if etag is None and kept is not None:
-        return Fetched((), names.Ignored(), kept.digest, kept.etag)
+    if etag is None and entry is not None:
+        return Fetched((), names.Ignored(), entry.digest, entry.etag)
     with archive.open("rb") as file:
         fetched = unpack_process.unpack(file, uris.redacted(uri), into, limits, section(tick, _DOWNLOAD_SHARE, 1.0))
     archive.unlink()
@@ -57,7 +57,7 @@ def _download(uri: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
 
 def unknown_scheme(scheme: str, limits: Limits) -> StorageError:
     """Return the failure for an address whose scheme this worker does not read."""
-    kinds = ", ".join(f"{one}://" for one in ("file", "https", *limits.schemes))
+    kinds = ", ".join(f"{name}://" for name in ("file", "https", *limits.schemes))
     return StorageError(_REFUSED, f"{scheme}:// is not read by this worker; it accepts {kinds}")
 
 

@@ -73,11 +73,11 @@ def _neighbours(path: Path, limits: Limits) -> str:
         if not (uris.lies_below(real, limits.roots) and _is_granted(real, limits)):
             return ""
         if real.is_dir():
-            found = _inputs_in(real)
-            if found is None:
+            inputs = _inputs_in(real)
+            if inputs is None:
                 return ""
-            more = ", …" if len(found) > _SHOWN_NAMES else ""
-            return f"; {parent} has: {', '.join(found[:_SHOWN_NAMES])}{more}" if found else f"; {parent} is empty"
+            more = ", …" if len(inputs) > _SHOWN_NAMES else ""
+            return f"; {parent} has: {', '.join(inputs[:_SHOWN_NAMES])}{more}" if inputs else f"; {parent} is empty"
     return ""
 
 
@@ -85,14 +85,14 @@ def _inputs_in(folder: Path) -> list[str] | None:
     """Return the names of the folders and archives in a folder; None if it cannot be listed."""
     try:
         with os.scandir(folder) as entries:
-            found = [
-                names.printable(one.name)
-                for one in itertools.islice(entries, _LISTED_NAMES)
-                if not one.name.startswith(".") and (one.is_dir() or one.name.lower().endswith(ARCHIVE_SUFFIXES))
+            inputs = [
+                names.printable(entry.name)
+                for entry in itertools.islice(entries, _LISTED_NAMES)
+                if not entry.name.startswith(".") and (entry.is_dir() or entry.name.lower().endswith(ARCHIVE_SUFFIXES))
             ]
     except OSError:
         return None
-    return sorted(found, key=names.natural)
+    return sorted(inputs, key=names.natural)
 
 
 def list_folder(folder: Path, shown: str, limits: Limits) -> Folder:

@@ -35,7 +35,7 @@ def refusal(granted: tuple[str, ...], namespace: str, verb: str, shown: str) -> 
 
 def folders(prefixes: Iterable[str]) -> tuple[Path, ...]:
     """Return the prefixes that are folders."""
-    return tuple(Path(one) for one in prefixes if one.startswith("/"))
+    return tuple(Path(prefix) for prefix in prefixes if prefix.startswith("/"))
 
 
 def covers_objects(prefixes: Iterable[str], scheme: str, bucket: str, key: str) -> bool:

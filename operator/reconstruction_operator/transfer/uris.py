@@ -79,4 +79,4 @@ def resolved(path: Path, reason: str) -> Path:
 
 def lies_below(real: Path, folders: Iterable[Path]) -> bool:
     """Return whether the resolved path `real` is one of the folders, or below one."""
-    return any(real.is_relative_to(one.resolve()) for one in folders)
+    return any(real.is_relative_to(folder.resolve()) for folder in folders)

@@ -87,9 +87,9 @@ def _get(
 ) -> Iterator[urllib3.BaseHTTPResponse]:
     parts = uris.split(uri, REFUSED)
     host, port = _host_and_port(parts, limits)
-    found = addresses.checked_addresses(host, port, private_allowed=bool(limits.https_hosts), resolve=resolve)
+    checked = addresses.checked_addresses(host, port, private_allowed=bool(limits.https_hosts), resolve=resolve)
     failure: HTTPError | None = None
-    for address in found[:_MAX_ADDRESSES]:
+    for address in checked[:_MAX_ADDRESSES]:
         attempt()
         pool = urllib3.HTTPSConnectionPool(
             address,

@@ -70,7 +70,7 @@ def permitted(
     """
     address = ObjectAddress.parse(uri, reason)
     if address.scheme not in schemes:
-        enabled = ", ".join(f"{one}://" for one in schemes) or "none"
+        enabled = ", ".join(f"{scheme}://" for scheme in schemes) or "none"
         raise StorageError(
             reason,
             f"{address}: {address.scheme}:// is not enabled on this worker (STORAGE_SCHEMES); enabled: {enabled}",

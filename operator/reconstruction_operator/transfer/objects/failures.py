@@ -56,7 +56,7 @@ def is_of_the_client(error: BaseException) -> bool:
 
 def is_missing_bucket(error: Exception) -> bool:
     """Return whether the bucket does not exist."""
-    return any(one in str(error) for one in _MISSING_BUCKET)
+    return any(mark in str(error) for mark in _MISSING_BUCKET)
 
 
 @contextmanager

@@ -60,7 +60,7 @@ class Pointer:
 
 def folder_of(manifest: Manifest) -> str:
     """Return the folder of a result below the address, with a slash at its end."""
-    described = [manifest.task_id, *(f"{one.name}\0{one.bytes}\0{one.sha256}" for one in manifest.files)]
+    described = [manifest.task_id, *(f"{file.name}\0{file.bytes}\0{file.sha256}" for file in manifest.files)]
     digest = hashlib.sha256("\n".join(described).encode()).hexdigest()[:_DIGEST_CHARS]
     return f"{manifest.job_id}/{manifest.attempt or 0}-{digest}/"
 
