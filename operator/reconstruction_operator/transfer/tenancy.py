@@ -27,10 +27,10 @@ def granted(entries: Iterable[tuple[str, str]], namespace: str) -> tuple[str, ..
     return tuple(prefix.replace(_PLACEHOLDER, namespace) for name, prefix in pairs if name in ("*", namespace))
 
 
-def refusal(granted: tuple[str, ...], namespace: str, verb: str, shown: str) -> str:
+def refusal(granted: tuple[str, ...], namespace: str, verb: str, label: str) -> str:
     """Return the message for an address that is not in the allowlist; `verb` is "read" or "write to"."""
     allowed = f"only {', '.join(granted)}" if granted else "nothing"
-    return f"namespace {namespace or '(none)'} may not {verb} {shown}: this worker allows it {allowed}"
+    return f"namespace {namespace or '(none)'} may not {verb} {label}: this worker allows it {allowed}"
 
 
 def folders(prefixes: Iterable[str]) -> tuple[Path, ...]:

@@ -15,8 +15,8 @@ from reconstruction_operator.transfer.names import Ignored
 from reconstruction_operator.transfer.programs import Program
 
 
-def unpack(archive: BinaryIO, shown: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
-    """Write the photos of `archive` (`shown` in messages) to the empty folder `into`.
+def unpack(archive: BinaryIO, label: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
+    """Write the photos of `archive` (`label` in messages) to the empty folder `into`.
 
     `tick` is called for each piece that is read, even if it contains no photo. If `tick` raises, the process is killed.
 
@@ -37,10 +37,10 @@ def unpack(archive: BinaryIO, shown: str, into: Path, limits: Limits, tick: Tick
         case {"errno": number, "strerror": text, "filename": name}:
             raise OSError(number, text, name or None)
         case {"refused": why}:
-            raise StorageError("INPUT_REFUSED", f"{shown} {why}")
+            raise StorageError("INPUT_REFUSED", f"{label} {why}")
     if program.process.returncode == -signal.SIGXCPU:
-        raise StorageError("INPUT_REFUSED", f"{shown} takes too long to unpack")
-    raise RuntimeError(f"the process that unpacked {shown} exited with code {program.process.returncode}")
+        raise StorageError("INPUT_REFUSED", f"{label} takes too long to unpack")
+    raise RuntimeError(f"the process that unpacked {label} exited with code {program.process.returncode}")
 
 
 def _listen(program: Program, tick: Tick) -> dict[str, Any]:

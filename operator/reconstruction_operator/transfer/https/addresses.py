@@ -59,10 +59,12 @@ def checked_addresses(host: str, port: int, *, private_allowed: bool, resolve: R
         raise StorageError("INPUT_UNREACHABLE", f"host {host} has no address: {error}") from None
     if not resolved:
         raise StorageError("INPUT_UNREACHABLE", f"host {host} has no address")
-    allowed, wanted = (may_be_private, "an address of a server") if private_allowed else (is_public, "a public address")
-    refused = [address for address in resolved if not allowed(address)]
+    is_allowed, kind = (
+        (may_be_private, "an address of a server") if private_allowed else (is_public, "a public address")
+    )
+    refused = [address for address in resolved if not is_allowed(address)]
     if refused:
-        raise StorageError("INPUT_REFUSED", f"host {host} is at {refused[0]}, which is not {wanted}")
+        raise StorageError("INPUT_REFUSED", f"host {host} is at {refused[0]}, which is not {kind}")
     return resolved
 
 
