@@ -45,12 +45,11 @@ def unpack(archive: BinaryIO, label: str, into: Path, limits: Limits, tick: Tick
 
 def _listen(program: Program, tick: Tick) -> dict[str, Any]:
     """Return the outcome; empty if the program exited without one."""
-    photos: Any = 0
     while (line := program.read_line()) != b"":
-        content = json.loads(line) if line else photos
-        if isinstance(content, dict):
-            return content
-        photos = content
-        tick(0.0, f"{photos} photos unpacked")
+        match json.loads(line or b"null"):
+            case int() as photos:
+                tick(0.0, f"{photos} photos unpacked")
+            case dict() as outcome:
+                return outcome
     program.process.wait()
     return {}

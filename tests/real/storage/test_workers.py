@@ -13,7 +13,6 @@ from chaos.system.proxies.tcp import TcpProxy
 from devcluster import wait_until
 from devcluster.harness.workers import Farm
 from devcluster.mounts import small_disk
-from devcluster.servers.storage.s3 import S3
 from tests.support.results import JOB
 from tests.support.storage import StorageJob
 
@@ -133,33 +132,6 @@ def test_a_disk_that_fills_up_fails_the_attempt_and_the_next_one_succeeds(
         job.send(2)
         assert job.end(2).outcome == "Succeeded", job.end(2)
         job.assert_delivered()
-
-
-def test_photos_that_do_not_fit_onto_the_disk_are_not_fetched_at_all(farm: Farm, job: StorageJob) -> None:
-    total = job.put_photos()
-    with small_disk(farm.jobs_dir, 1) as is_small:
-        assert total > 1 << 20
-        farm.start_worker(concurrency=1)
-        job.send()
-        assert job.end().reason == ("DISK_FULL" if is_small else "")
-
-
-def test_an_output_that_may_not_be_written_fails_the_job_before_its_model_runs(
-    s3: S3, farm: Farm, job: StorageJob
-) -> None:
-    job.put_photos(1)
-    job.bucket.allow(s3.guest_access_key, "s3:GetObject", "s3:ListBucket")
-    farm.start_worker(
-        concurrency=1,
-        AWS_ACCESS_KEY_ID=s3.guest_access_key,
-        AWS_SECRET_ACCESS_KEY=s3.guest_secret_key,
-        ROUGH_MODELS_SIGNS="/nowhere",
-    )
-    job.send(model="rough-patient")  # never ends
-    end = job.end()
-    assert (end.outcome, end.reason) == ("Failed", "OUTPUT_REFUSED")
-    assert "the server rejects the workers' credentials (403 AccessDenied)" in end.message
-    assert job.fetched() == {}
 
 
 def fill(path: Path) -> None:

@@ -48,12 +48,6 @@ def test_only_the_result_of_a_deleted_job_stays_in_the_trash(jobs_dir: Path) -> 
     assert (kept.until, kept.sealed()) == (UNTIL, manifests.read(kept.path))
 
 
-def test_without_a_retention_time_all_files_are_deleted(jobs_dir: Path) -> None:
-    publish("uid-1")
-    assert delete_job_files("uid-1")
-    assert names(jobs_dir) == set()
-
-
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -114,11 +108,6 @@ def test_foreign_names_in_the_trash_are_ignored(jobs_dir: Path) -> None:
         (layout.trash() / name).mkdir(parents=True)
     assert trash.entries() == []
     assert trash.expire(1e18) == 0
-
-
-def test_the_manifest_of_a_result_holds_how_long_it_is_kept(jobs_dir: Path) -> None:
-    assert trash.seconds_of(publish("uid-1", retain_seconds=60)) == 60
-    assert trash.seconds_of(JobFolder.of("uid-2")) == 0
 
 
 def test_the_index_finds_results_in_folders_and_trash_newest_first(jobs_dir: Path) -> None:

@@ -10,7 +10,7 @@ from reconstruction_operator.broker import acknowledging
 from reconstruction_operator.jobfiles import trash
 from reconstruction_operator.tasks.cleanup import clean_up
 
-from tests.support.worker.attempts import JOB, observe, run, want
+from tests.support.worker.attempts import JOB, run, want
 
 
 def test_the_task_has_its_public_name_and_stores_no_result() -> None:
@@ -19,15 +19,6 @@ def test_the_task_has_its_public_name_and_stores_no_result() -> None:
         True,
         acknowledging.REQUEST,
     )
-
-
-def test_a_message_deletes_the_files_of_its_job(client: redis.Redis, jobs_dir: Path) -> None:
-    want(client, 1)
-    (jobs_dir / JOB / "output").mkdir(parents=True)
-
-    assert clean_up.apply(args=(JOB,)).get() is None
-    assert list(jobs_dir.iterdir()) == []
-    assert observe(client).cleaned
 
 
 @pytest.mark.parametrize("job_id", ["", "../other", "a/b", "x" * 300])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from reconstruction_operator.transfer import fetch as inputs
-from reconstruction_operator.transfer import local, tenancy
+from reconstruction_operator.transfer import tenancy
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.folders.delivery import FolderTarget
 from reconstruction_operator.transfer.https import download
@@ -123,22 +123,6 @@ def test_results_are_delivered_only_to_addresses_on_the_allowlist(
         FolderTarget(f"file://{root}/parks/banana", "maps").check(RUN)
 
     assert refusal.value.reason == "OUTPUT_REFUSED"
-
-
-def test_photo_replaced_by_a_link_after_the_listing_is_not_read(
-    into: Path, limits: Limits, photos: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    listed = local._sizes
-
-    def exchange(folder: Path, shown: str, given: Limits) -> dict[str, int]:
-        found = listed(folder, shown, given)
-        (folder / "a.jpg").unlink()
-        (folder / "a.jpg").symlink_to(photos / "parks" / "a.jpg")
-        return found
-
-    monkeypatch.setattr(local, "_sizes", exchange)
-    with pytest.raises(StorageError, match="was replaced while it was read"):
-        fetch(f"file://{photos}/maps", "maps", into, limits)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from reconstruction_operator.transfer.limits import Limits
 
 from tests.support.archives import zipped
 from tests.support.servers.objects import Bucket
-from tests.support.settings import configure
 from tests.support.transfers import fetched, kept, photos
 
 
@@ -113,15 +112,6 @@ def test_an_address_off_the_allowlist_is_refused_as_its_author_wrote_it(into: Pa
     assert caught.value.message == (
         "namespace maps may not read s3://photos/mapsandmore/set/: this worker allows it only s3://photos/maps/, /photos/maps"
     )
-
-
-def test_a_server_without_a_response_is_unreachable(
-    bucket: Bucket, into: Path, limits: Limits, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    configure(monkeypatch, STORAGE_STALL_SECONDS=3.0)  # the client itself retries for less
-    with pytest.raises(StorageError, match=r"INPUT_UNREACHABLE: .* cannot be read: the server accepts no connections"):
-        fetched(f"s3://{bucket.name}/set", into, limits)
 
 
 def test_progress_counts_photos_and_bytes(bucket: Bucket, into: Path, limits: Limits) -> None:

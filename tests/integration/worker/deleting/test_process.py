@@ -19,8 +19,6 @@ from reconstruction_operator.transfer.programs import Program
 from reconstruction_operator.worker.deleting import hung_mounts, process, program
 from reconstruction_operator.worker.deleting.process import Withdrawal
 
-from devcluster.mounts import dead_mount
-
 pytestmark = pytest.mark.usefixtures("jobs_dir")
 
 LONG_SECONDS = 60.0
@@ -83,19 +81,6 @@ def test_only_the_mount_of_a_hung_withdrawal_is_skipped(stuck: pytest.MonkeyPatc
     with pytest.raises(TimeoutError, match="is skipped for now"):
         process.perform(copy_at(meshes / "dead" / "apple"))
     process.perform(copy_at(meshes / "living" / "apple"))
-
-
-def test_a_withdrawal_on_a_dead_mount_ends_with_its_process(meshes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "_FOLDER_SECONDS", 1.0)
-    answers = []
-    with dead_mount(meshes / "dead") as is_dead:
-        for _ in range(2):
-            try:
-                process.perform(copy_at(meshes / "dead" / "banana"))
-            except OSError as error:
-                answers.append(str(error).partition(" ")[0])
-        assert answers == (["no", f"{meshes}/dead/banana"] if is_dead else [])
-    assert children() == []
 
 
 def test_the_process_gets_no_secret_and_ends_with_its_worker(meshes: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,13 +51,6 @@ def test_folders_that_exist_are_opened_without_making_them(tmp_path: Path, monke
         assert made == ["b", "c"]
 
 
-def test_a_missing_path_is_an_error_unless_it_may_be_created(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        Directory.open(tmp_path / "a" / "b", create=False)
-    with Directory.open(tmp_path / "a" / "b", create=True) as made:
-        assert made.names() == []
-
-
 LEADING_OUT: dict[str, Callable[[Directory], object]] = {
     "enter a link": lambda folder: folder.enter("link"),
     "read a link": lambda folder: folder.read("file-link", 99),
@@ -86,22 +79,6 @@ def test_a_link_is_deleted_and_moved_as_itself(folder: Directory) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        pytest.param("missing", True, id="nothing is there"),
-        pytest.param("empty", True, id="an empty folder"),
-        pytest.param("sub", False, id="a folder with a file"),
-        pytest.param("file", False, id="a file"),
-        pytest.param("link", False, id="a link"),
-    ],
-)
-def test_only_missing_entries_and_empty_folders_are_empty(name: str, expected: bool, folder: Directory) -> None:
-    folder.make("empty")
-
-    assert folder.is_empty(name) is expected
-
-
-@pytest.mark.parametrize(
     ("name", "size", "expected"),
     [
         pytest.param("file", 7, True, id="a file"),
@@ -124,11 +101,3 @@ def test_a_directory_is_identified_by_itself_and_not_by_its_path(folder: Directo
         assert not folder.leads_to("sub", sub)
         assert folder.leads_to("renamed", sub)
     assert not folder.leads_to("missing", folder)
-
-
-def test_nothing_can_be_created_in_a_removed_directory(folder: Directory) -> None:
-    folder.make("empty")
-    with folder.enter("empty") as empty:
-        folder.remove("empty")
-        with pytest.raises(FileNotFoundError):
-            empty.make("late")

@@ -30,15 +30,13 @@ def test_a_pointer_is_read_as_it_was_written() -> None:
     assert Pointer.parse(pointer.to_bytes()) == pointer
 
 
-def test_a_probe_belongs_to_its_attempt() -> None:
-    assert layout.attempt_of(layout.probe_of(3)) == 3
-
-
 @pytest.mark.parametrize("text", [b"", b"[]", b"{}", b"1", b'{"jobId": "a", "attempt": "1", "folder": "b"}', b"\xff"])
 def test_what_another_program_wrote_is_not_a_pointer(text: bytes) -> None:
     assert Pointer.parse(text) is None
 
 
-@pytest.mark.parametrize(("name", "attempt"), [("3-abc", 3), ("0-abc", 0), ("x-abc", None), ("3", None), ("-1", None)])
+@pytest.mark.parametrize(
+    ("name", "attempt"), [(layout.probe_of(3), 3), ("0-abc", 0), ("x-abc", None), ("3", None), ("-1", None)]
+)
 def test_a_folder_names_its_attempt(name: str, attempt: int | None) -> None:
     assert layout.attempt_of(name) == attempt
