@@ -55,8 +55,7 @@ class Inventory:
         except (RedisError, ProtocolError, OSError) as error:  # the next registration tries again
             logger.warning("the job folders could not be reported: %s", error)
             return
-        begins = epoch != self._reported
-        if begins:
+        if epoch != self._reported:
             why = "Redis has a new epoch" if self._reported else "this worker has started"
             logger.info("%d job folders are reported to Redis: %s", count, why)
         self._reported, self._due_at = epoch, self._monotonic() + _PERIOD_SECONDS
@@ -67,8 +66,6 @@ class Inventory:
             worker_metrics.UNOWNED_FOLDERS.set(sum(not notes.is_bare(folder) for folder in lost))
             trash.expire(time.time())
             results.drop_stale()
-            if begins:
-                results.index_all()
         except OSError as error:
             logger.warning("the results of deleted jobs could not be listed: %s", error)
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,8 +39,8 @@ class EarlierResult:
     sealed_at: float  # seconds since 1970
 
 
-def note(owner: Owner, *, at: float | None = None) -> None:
-    """Add an entry for the owner's job, with the present time or `at` (seconds since 1970).
+def note(owner: Owner) -> None:
+    """Add an entry for the owner's job.
 
     A failure is only logged: without an entry, a later job of that name runs its model again.
     """
@@ -52,8 +51,6 @@ def note(owner: Owner, *, at: float | None = None) -> None:
             with contextlib.suppress(FileNotFoundError):  # another process has just removed the empty folder
                 (folder / check_job_id(owner.job_id)).touch()
                 break
-        if at is not None:
-            os.utime(folder / owner.job_id, (at, at))
     except OSError as error:
         logger.warning("could not add the result of %s/%s to the index: %s", owner.namespace, owner.name, error)
 
@@ -76,24 +73,6 @@ def find(namespace: str, name: str, *, besides: str) -> Iterator[EarlierResult]:
         owner = result.manifest.owner if result is not None else None
         if result is not None and owner is not None and (owner.namespace, owner.name) == (namespace, name):
             yield result
-
-
-def index_all() -> int:
-    """Add an entry for every result in a job's folder that has none (of an older version, or on a restored volume).
-
-    Return the number of new entries. Raises OSError if the job folders cannot be listed.
-    """
-    entered = 0
-    for folder in JobFolder.all():
-        with contextlib.suppress(OSError):
-            manifest = manifests.read(folder.output)
-            owner = manifest.owner if manifest is not None else None
-            if owner is None or owner.job_id != folder.job_id:
-                continue
-            if not (_folder(owner.namespace, owner.name) / owner.job_id).exists():
-                note(owner, at=(folder.output / MANIFEST).stat().st_mtime)
-                entered += 1
-    return entered
 
 
 def drop_stale() -> None:

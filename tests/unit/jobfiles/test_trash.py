@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from reconstruction_operator import disk
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.contract.records import Owner
@@ -32,6 +31,13 @@ def publish(job_id: str, *, retain_seconds: int = 0, owned: bool = True) -> JobF
     if owner is not None:
         results.note(owner)
     return folder
+
+
+def note(job_id: str, at: int) -> None:
+    """Add the entry of that job to the index, with that time."""
+    results.note(Owner.of(job_id, ENVELOPE))
+    (entry,) = layout.names().glob(f"*/{job_id}")
+    os.utime(entry, (at, at))
 
 
 def names(folder: Path) -> set[str]:
@@ -113,7 +119,7 @@ def test_foreign_names_in_the_trash_are_ignored(jobs_dir: Path) -> None:
 def test_the_index_finds_results_in_folders_and_trash_newest_first(jobs_dir: Path) -> None:
     for at, job_id in enumerate(("uid-1", "uid-2", "uid-3"), start=1_000):
         publish(job_id)
-        results.note(Owner.of(job_id, ENVELOPE), at=float(at))
+        note(job_id, at)
     delete_job_files("uid-2", retain_until=UNTIL)
     found = list(results.find("red", "banana", besides="uid-1"))
     assert [one.manifest.job_id for one in found] == ["uid-3", "uid-2"]
@@ -137,17 +143,6 @@ def test_entries_without_a_result_are_removed(jobs_dir: Path) -> None:
 def test_only_the_newest_results_of_a_name_are_considered(jobs_dir: Path) -> None:
     for number in range(20):
         publish(f"uid-{number}")
-        results.note(Owner.of(f"uid-{number}", ENVELOPE), at=1_000.0 + number)
+        note(f"uid-{number}", 1_000 + number)
     found = [one.manifest.job_id for one in results.find("red", "banana", besides="")]
     assert found == [f"uid-{number}" for number in range(19, 3, -1)]
-
-
-def test_results_without_an_entry_are_indexed_with_their_own_time(jobs_dir: Path) -> None:
-    folder = publish("uid-1")
-    publish("bare", owned=False)
-    disk.delete_tree(layout.names())
-    os.utime(folder.output / "manifest.json", (1_234.0, 1_234.0))
-    assert results.index_all() == 1
-    assert results.index_all() == 0
-    (entry,) = jobs_dir.glob(".names/*/uid-1")
-    assert entry.stat().st_mtime == 1_234.0

@@ -1,4 +1,7 @@
-"""Withdrawal process, the worker's side: starts the program for one withdrawal, and kills it if it does not finish."""
+"""Withdrawal process, the worker's side: starts the program for one withdrawal, and kills it if it does not finish.
+
+Hung mounts: each process of the worker avoids a folder for five minutes in which a withdrawal did not finish.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from reconstruction_operator import config
 from reconstruction_operator.transfer import uris
 from reconstruction_operator.transfer.outputs import target_of
 from reconstruction_operator.transfer.programs import Program
 from reconstruction_operator.transfer.runs import Run
-from reconstruction_operator.worker.deleting import hung_mounts
 
 _PROGRAM: Final = "reconstruction_operator.worker.deleting.program"
 _STORE_SECONDS: Final = 60.0  # a store has timeouts of its own
 _FOLDER_SECONDS: Final = 20.0
+_BACKOFF_SECONDS: Final = 300.0
+
+_hung: Final[dict[Path, tuple[float, Program | None]]] = {}
+"""By folder: the end of its backoff (monotonic time), and the program that hangs there although it was killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +45,11 @@ class Withdrawal:
 def perform(withdrawal: Withdrawal) -> None:
     """Carry out the withdrawal in a process, which is killed if it takes too long; the next order continues it.
 
-    A folder in which a withdrawal took too long is avoided for some minutes.
-
     Raises OSError, SupersededError or StorageError as `Withdrawal.perform`; TimeoutError, an OSError, if it took too long or needs a folder
     that hangs.
     """
     path = target_of(withdrawal.uri, withdrawal.namespace).path
-    hung = None if path is None else hung_mounts.above(path)
+    hung = None if path is None else _hung_above(path)
     if hung is not None:
         raise TimeoutError(f"{path} is skipped for now: a deletion in {hung} timed out")
     deadline = time.monotonic() + (_STORE_SECONDS if path is None else _FOLDER_SECONDS)
@@ -62,6 +67,20 @@ def perform(withdrawal: Withdrawal) -> None:
     try:
         program.ask(withdrawal, check)
     finally:  # also after a signal of a time limit
-        left = 0 if program.end() else program.process.pid
+        left = None if program.end() else program
         if path is not None and (is_late or left):
-            hung_mounts.remember(path, left)
+            _hung[_avoided(path, left)] = (time.monotonic() + _BACKOFF_SECONDS, left)
+
+
+def _hung_above(path: Path) -> Path | None:
+    """Return the folder above the path that must not be accessed now; None if there is none."""
+    for folder, (until, left) in dict(_hung).items():
+        if path.is_relative_to(folder) and (until > time.monotonic() or (left is not None and left.running)):
+            return folder
+    return None
+
+
+def _avoided(path: Path, left: Program | None) -> Path:
+    """Return the folder to avoid: with a program `left` behind the whole output root, since such programs must not accumulate."""
+    roots = (Path(root) for root in config.settings.OUTPUT_ROOTS) if left else ()
+    return next((root for root in roots if path.is_relative_to(root)), path.parent)

@@ -16,7 +16,7 @@ from reconstruction_operator.contract.errors import SupersededError
 from reconstruction_operator.transfer import programs
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.programs import Program
-from reconstruction_operator.worker.deleting import hung_mounts, process, program
+from reconstruction_operator.worker.deleting import process, program
 from reconstruction_operator.worker.deleting.process import Withdrawal
 
 pytestmark = pytest.mark.usefixtures("jobs_dir")
@@ -70,7 +70,9 @@ def test_an_interrupted_withdrawal_leaves_no_process(meshes: Path, monkeypatch: 
     assert children() == []
 
 
-def test_only_the_mount_of_a_hung_withdrawal_is_skipped(stuck: pytest.MonkeyPatch, meshes: Path) -> None:
+def test_only_the_mount_of_a_hung_withdrawal_is_skipped_for_five_minutes(
+    stuck: pytest.MonkeyPatch, meshes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stuck.setattr(process, "_FOLDER_SECONDS", 0.1)
     with pytest.raises(
         TimeoutError, match=f"no answer from file://{meshes}/dead/banana: see whether its disk or server responds"
@@ -81,6 +83,9 @@ def test_only_the_mount_of_a_hung_withdrawal_is_skipped(stuck: pytest.MonkeyPatc
     with pytest.raises(TimeoutError, match="is skipped for now"):
         process.perform(copy_at(meshes / "dead" / "apple"))
     process.perform(copy_at(meshes / "living" / "apple"))
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 301.0)
+    assert process._hung_above(meshes / "dead" / "apple") is None
 
 
 def test_the_process_gets_no_secret_and_ends_with_its_worker(meshes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,7 +123,7 @@ def test_a_process_that_cannot_be_killed_is_left_behind_and_logged(
     assert f"process {left.pid} was killed but does not end" in caplog.text
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now + 1e6)
-    before = hung_mounts.above(meshes / "dead")
+    before = process._hung_above(meshes / "dead")
     left.send_signal(signal.SIGKILL)
     left.wait(LONG_SECONDS)
-    assert (before, hung_mounts.above(meshes / "dead")) == (meshes, None)
+    assert (before, process._hung_above(meshes / "dead")) == (meshes, None)
