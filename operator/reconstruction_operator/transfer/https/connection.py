@@ -63,16 +63,13 @@ def answer(
                 speed.answered()
                 yield response, uri, speed
                 return
-            uri = _redirected(uri, response.headers.get("Location", ""))
+            location = response.headers.get("Location", "")
+            try:
+                uri = urljoin(uri, location)
+            except ValueError as error:
+                text = f"{uris.redacted(uri)} redirects to {uris.redacted(location)}, which is not a URI: {error}"
+                raise StorageError(REFUSED, text) from None
     raise StorageError(REFUSED, f"{uris.redacted(uri)}: more than {_MAX_REDIRECTS} redirections")
-
-
-def _redirected(uri: str, location: str) -> str:
-    try:
-        return urljoin(uri, location)
-    except ValueError as error:
-        text = f"{uris.redacted(uri)} redirects to {uris.redacted(location)}, which is not a URI: {error}"
-        raise StorageError(REFUSED, text) from None
 
 
 @contextmanager
