@@ -69,11 +69,11 @@ def google() -> Iterator[Cloud]:
 @pytest.fixture(params=["amazon", AZURE, GOOGLE])
 def cloud(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Cloud:
     """An object storage to which this process has access."""
-    found: Cloud = request.getfixturevalue(request.param)
-    for name, value in found.environment.items():
+    chosen: Cloud = request.getfixturevalue(request.param)
+    for name, value in chosen.environment.items():
         monkeypatch.setenv(name, value)
-    configure(monkeypatch, STORAGE_SCHEMES=(found.scheme,), STORAGE_STALL_SECONDS=20.0)
-    return found
+    configure(monkeypatch, STORAGE_SCHEMES=(chosen.scheme,), STORAGE_STALL_SECONDS=20.0)
+    return chosen
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def test_the_shipped_example_takes_photos_from_a_bucket_and_fills_another(jobs: 
     assert status["inputs"]["images"] == 3
     folder = json.loads(meshes.get("banana/result.json"))["folder"]
     assert status["outputs"]["uri"] == f"s3://meshes/banana/{folder}"
-    named = {f"banana/{folder}{one['name']}" for one in status["outputs"]["files"]}
+    named = {f"banana/{folder}{file['name']}" for file in status["outputs"]["files"]}
     assert f"banana/{folder}model.glb" in named
     assert named <= set(meshes.keys)
 

@@ -143,9 +143,9 @@ def fill(path: Path) -> None:
 
 def transfers(farm: Farm) -> list[int]:
     """Processes of the farm's workers that transfer objects."""
-    below = [one for process in farm.processes.values() for one in psutil.Process(process.pid).children(recursive=True)]
-    found = []
-    for one in below:
-        with contextlib.suppress(psutil.Error):
-            found += [one.pid] if any("transfer.objects.program" in part for part in one.cmdline()) else []
-    return found
+    running = []
+    for worker in farm.processes.values():
+        for child in psutil.Process(worker.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                running += [child.pid] if any("transfer.objects.program" in part for part in child.cmdline()) else []
+    return running

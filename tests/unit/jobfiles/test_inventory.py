@@ -44,9 +44,9 @@ def clock() -> Clock:
 @pytest.fixture
 def watched(client: redis.Redis, jobs_dir: Path, clock: Clock) -> Iterator[Inventory]:
     """An inventory of an empty volume. The fixture waits for its last report."""
-    found = Inventory(client, KEYS, monotonic=clock)
-    yield found
-    finish(found)
+    watching = Inventory(client, KEYS, monotonic=clock)
+    yield watching
+    finish(watching)
 
 
 def finish(watched: Inventory) -> None:
@@ -71,7 +71,7 @@ def test_each_installation_gets_its_own_folders(client: redis.Redis) -> None:
 def test_more_folders_than_fit_in_one_call_are_all_reported(client: redis.Redis) -> None:
     owners = [owner(f"job-{number}") for number in range(2 * inventory._BATCH + 1)]
     assert inventory.report(client, KEYS, owners) == len(owners)
-    assert reported(client) == {one.job_id for one in owners}
+    assert reported(client) == {owner.job_id for owner in owners}
 
 
 def test_folders_are_reported_once_for_each_epoch(watched: Inventory, client: redis.Redis) -> None:

@@ -22,6 +22,6 @@ def test_workspaces_of_one_attempt_differ_and_name_the_attempt(task_id: str, att
     first, second = (folder.new_workspace(task_id, attempt) for _ in range(2))
     assert first != second
     assert first.root.parent == folder.attempts
-    assert all(one.is_of(task_id, attempt) for one in (first, second))
+    assert all(workspace.is_of(task_id, attempt) for workspace in (first, second))
     assert not first.is_of("other", 11)
     assert not first.is_of("other", None)

@@ -121,9 +121,9 @@ def test_the_index_finds_results_in_folders_and_trash_newest_first(jobs_dir: Pat
         publish(job_id)
         note(job_id, at)
     delete_job_files("uid-2", retain_until=UNTIL)
-    found = list(results.find("red", "banana", besides="uid-1"))
-    assert [one.manifest.job_id for one in found] == ["uid-3", "uid-2"]
-    assert found[1].path.parent == layout.trash()
+    earlier = list(results.find("red", "banana", besides="uid-1"))
+    assert [result.manifest.job_id for result in earlier] == ["uid-3", "uid-2"]
+    assert earlier[1].path.parent == layout.trash()
     assert list(results.find("red", "other", besides="")) == []
     assert list(results.find("blue", "banana", besides="")) == []
 
@@ -144,5 +144,5 @@ def test_only_the_newest_results_of_a_name_are_considered(jobs_dir: Path) -> Non
     for number in range(20):
         publish(f"uid-{number}")
         note(f"uid-{number}", 1_000 + number)
-    found = [one.manifest.job_id for one in results.find("red", "banana", besides="")]
-    assert found == [f"uid-{number}" for number in range(19, 3, -1)]
+    job_ids = [result.manifest.job_id for result in results.find("red", "banana", besides="")]
+    assert job_ids == [f"uid-{number}" for number in range(19, 3, -1)]

@@ -67,7 +67,7 @@ def test_sealed_stages_are_kept_if_useful_and_half_written_ones_never(jobs_dir: 
     assert not keep_for_the_next(space, stages=False)
 
 
-def test_a_successor_takes_over_whole_objects_and_sealed_stages_which_the_old_run_cannot_change(jobs_dir: Path) -> None:
+def test_a_successor_takes_over_whole_objects_and_sealed_stages(jobs_dir: Path) -> None:
     first = prepare("job", "job-1", 1)
     keep_stages(first, "features", ".matches-0123")
     first.fetched.mkdir()

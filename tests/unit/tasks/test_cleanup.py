@@ -27,7 +27,7 @@ def test_an_unsafe_job_id_is_refused_before_any_deletion(job_id: str, client: re
 
     with pytest.raises(ValueError, match="job id"):
         clean_up(job_id)
-    assert [one.name for one in jobs_dir.iterdir()] == ["other"]
+    assert [path.name for path in jobs_dir.iterdir()] == ["other"]
     assert client.keys() == []
 
 

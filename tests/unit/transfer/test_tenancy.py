@@ -31,7 +31,7 @@ def photos(limits: Limits) -> Path:
 
 
 def fetch(uri: str, namespace: str, into: Path, limits: Limits, *entries: str) -> bytes:
-    pairs = [(name, prefix) for name, _, prefix in (one.partition("=") for one in entries)]
+    pairs = [(name, prefix) for name, _, prefix in (entry.partition("=") for entry in entries)]
     mine = replace(limits, namespace=namespace, granted=tenancy.granted(pairs, namespace))
     return inputs.fetch(uri, into, into.with_name("fetched"), mine, lambda *_: None).photos[0].read_bytes()
 
@@ -49,8 +49,8 @@ def fetch(uri: str, namespace: str, into: Path, limits: Limits, *entries: str) -
 def test_namespace_reads_what_its_allowlist_names(
     folder: str, entries: list[str], photos: Path, into: Path, limits: Limits
 ) -> None:
-    given = [one.replace("{root}", str(photos)) for one in entries]
-    assert fetch(f"file://{photos}/{folder}", "maps", into, limits, *given) == folder.encode()
+    grants = [entry.replace("{root}", str(photos)) for entry in entries]
+    assert fetch(f"file://{photos}/{folder}", "maps", into, limits, *grants) == folder.encode()
 
 
 @pytest.mark.parametrize(
@@ -78,9 +78,9 @@ def test_namespace_reads_what_its_allowlist_names(
 def test_a_namespace_reads_nothing_else_and_the_message_gives_the_reason(
     *, path: str, namespace: str, entries: list[str], text: str, photos: Path, into: Path, limits: Limits
 ) -> None:
-    given = [one.replace("{root}", str(photos)) for one in entries]
+    grants = [entry.replace("{root}", str(photos)) for entry in entries]
     with pytest.raises(StorageError) as refusal:
-        fetch(f"file://{photos}/{path}", namespace, into, limits, *given)
+        fetch(f"file://{photos}/{path}", namespace, into, limits, *grants)
     assert refusal.value.reason == "INPUT_REFUSED"
     assert text.replace("{root}", str(photos)) in str(refusal.value)
 

@@ -79,8 +79,3 @@ def attempt_of(name: str) -> int | None:
     """Return the attempt in the name of a result's folder or of a probe; None for any other name."""
     number, dash, _ = name.partition("-")
     return int(number) if dash and number.isascii() and number.isdigit() else None
-
-
-def result_uri(manifest: Manifest) -> str:
-    """Return the address of a delivered result's files."""
-    return f"{manifest.uri.rstrip('/')}/{folder_of(manifest)}"

@@ -22,9 +22,9 @@ def test_photos_of_a_folder_are_fetched_in_natural_order(
     bucket.put("set/b9.jpg", b"nine")
     bucket.put("set/README.txt", b"text")
     bucket.put("settings/other.jpg", b"not below it")
-    found = fetched(f"s3://{bucket.name}/set{ending}", into, limits)
-    assert [(path.name, path.read_bytes()) for path in found.photos] == [("b9.jpg", b"nine"), ("b10.jpg", b"ten")]
-    assert found.ignored.text == "1 other file ignored: 1 .txt"
+    result = fetched(f"s3://{bucket.name}/set{ending}", into, limits)
+    assert [(path.name, path.read_bytes()) for path in result.photos] == [("b9.jpg", b"nine"), ("b10.jpg", b"ten")]
+    assert result.ignored.text == "1 other file ignored: 1 .txt"
 
 
 def test_subfolders_are_read_and_folder_markers_are_ignored(bucket: Bucket, into: Path, limits: Limits) -> None:
@@ -32,9 +32,9 @@ def test_subfolders_are_read_and_folder_markers_are_ignored(bucket: Bucket, into
     bucket.put("set/left/", b"")
     bucket.put("set/left/a.jpg", b"1")
     bucket.put("set/right/ü b%20c.jpg", b"2")
-    found = fetched(f"s3://{bucket.name}/set/", into, limits)
-    assert {path.name: path.read_bytes() for path in found.photos} == {"left_a.jpg": b"1", "right_ü b_20c.jpg": b"2"}
-    assert found.ignored.text == ""
+    result = fetched(f"s3://{bucket.name}/set/", into, limits)
+    assert {path.name: path.read_bytes() for path in result.photos} == {"left_a.jpg": b"1", "right_ü b_20c.jpg": b"2"}
+    assert result.ignored.text == ""
 
 
 def test_a_whole_bucket_and_an_encoded_folder_can_be_named(bucket: Bucket, into: Path, limits: Limits) -> None:

@@ -30,12 +30,12 @@ def copy_at(path: Path) -> Withdrawal:
 
 def children() -> list[psutil.Process]:
     """Return the withdrawal processes: other children are servers of other tests, which must not be killed."""
-    found = []
+    running = []
     for child in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
             if {program.__name__, "stuck_deletion"} & set(child.cmdline()):
-                found.append(child)
-    return found
+                running.append(child)
+    return running
 
 
 def stage(meshes: Path) -> None:

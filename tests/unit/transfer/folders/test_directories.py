@@ -37,18 +37,18 @@ def test_a_link_in_the_path_is_not_followed(linked: str, create: bool, tmp_path:
 
 def test_folders_that_exist_are_opened_without_making_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a").mkdir()
-    make, made = os.mkdir, []
+    make, names = os.mkdir, []
 
     def as_on_nfs(name: str, *, dir_fd: int) -> None:
         """Raise "permission denied", and not "exists", in a folder that the user may not write to."""
-        made.append(name)
+        names.append(name)
         if name not in ("b", "c"):
             raise PermissionError(name)
         make(name, dir_fd=dir_fd)
 
     monkeypatch.setattr(os, "mkdir", as_on_nfs)
     with Directory.open(tmp_path / "a" / "b" / "c", create=True):
-        assert made == ["b", "c"]
+        assert names == ["b", "c"]
 
 
 LEADING_OUT: dict[str, Callable[[Directory], object]] = {
@@ -64,7 +64,7 @@ LEADING_OUT: dict[str, Callable[[Directory], object]] = {
 def test_nothing_is_read_or_written_behind_a_link(what: str, folder: Directory) -> None:
     with pytest.raises(OSError):  # ENOTDIR, ELOOP or EEXIST
         LEADING_OUT[what](folder)
-    assert [one.name for one in (folder.path.parent / "other").iterdir()] == ["secret"]
+    assert [path.name for path in (folder.path.parent / "other").iterdir()] == ["secret"]
 
 
 def test_a_link_is_deleted_and_moved_as_itself(folder: Directory) -> None:

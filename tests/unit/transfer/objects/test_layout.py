@@ -8,6 +8,7 @@ import pytest
 from reconstruction_operator.contract.manifest import Manifest, SealedFile
 from reconstruction_operator.transfer.objects import layout
 from reconstruction_operator.transfer.objects.layout import Pointer
+from reconstruction_operator.transfer.objects.worker_outputs import ObjectTarget
 
 MANIFEST = Manifest("job1", "job1-2", attempt=2, uri="s3://b/meshes/", files=(SealedFile("model.glb", 4, "abc"),))
 
@@ -22,7 +23,8 @@ def test_the_folder_depends_on_the_content_alone() -> None:
 
 @pytest.mark.parametrize("uri", ["s3://b/meshes", "s3://b/meshes/"])
 def test_the_address_of_a_result_is_its_folder(uri: str) -> None:
-    assert layout.result_uri(replace(MANIFEST, uri=uri)) == f"s3://b/meshes/{layout.folder_of(MANIFEST)}"
+    target = ObjectTarget(uri, "maps")
+    assert target.place_of(replace(MANIFEST, uri=uri)) == f"s3://b/meshes/{layout.folder_of(MANIFEST)}"
 
 
 def test_a_pointer_is_read_as_it_was_written() -> None:

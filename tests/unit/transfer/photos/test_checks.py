@@ -38,7 +38,7 @@ def test_sizes_are_those_after_exif_orientation(
 def test_jpeg_with_more_pictures_behind_it_is_accepted(into: Path, limits: Limits) -> None:
     first, second = (Image.open(io.BytesIO(make_photo())) for _ in range(2))
     first.save(into / "a.jpg", "MPO", save_all=True, append_images=[second])
-    assert [one.path.name for one in check(into, limits)] == ["a.jpg"]
+    assert [photo.path.name for photo in check(into, limits)] == ["a.jpg"]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_polyglot_is_only_the_photo_that_it_begins_with(kind: str, name: str, in
 def test_photo_with_a_wrong_suffix_is_renamed(into: Path, limits: Limits) -> None:
     (into / "a.jpg").write_bytes(make_photo("PNG"))
     (into / "a.png").write_bytes(make_photo("PNG"))
-    assert [one.path.name for one in check(into, limits)] == ["a.jpg.png", "a.png"]
+    assert [photo.path.name for photo in check(into, limits)] == ["a.jpg.png", "a.png"]
     assert sorted(path.name for path in into.iterdir()) == ["a.jpg.png", "a.png"]
 
 
