@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import math
 import os
 import pickle
 import select
@@ -72,18 +73,22 @@ class Program:
         """Whether the process still runs."""
         return self.process.poll() is None
 
-    def ask(self, request: object, report: OnProgress) -> dict[str, Any]:
+    def ask(
+        self, request: object, report: OnProgress = lambda *_: None, *, seconds: float = math.inf
+    ) -> dict[str, Any]:
         """Send the request with the settings in use, and return the outcome. `report` may raise.
 
-        Raises StorageError, SupersededError or OSError as the program reports it; OSError if it ended or hangs.
+        Raises StorageError, SupersededError or OSError as the program reports it; OSError if it ended or hangs, TimeoutError after `seconds`.
         """
         assert self.process.stdin is not None  # noqa: S101  # it is a pipe; for the type checker
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write(pickle.dumps((config.for_child(), request)))
             self.process.stdin.flush()
-        done, heard_at = [0, 0, 0, 0], time.monotonic()
+        done, heard_at = [0, 0, 0, 0], (begun := time.monotonic())
         while True:
             report(*done)
+            if time.monotonic() - begun > seconds:
+                raise TimeoutError(f"no answer within {seconds:.0f} s: see whether its disk or server responds")
             line = self.read_line()
             if line is None:
                 if time.monotonic() - heard_at > _SILENCE_SECONDS:

@@ -52,20 +52,12 @@ def perform(withdrawal: Withdrawal) -> None:
     hung = None if path is None else _hung_above(path)
     if hung is not None:
         raise TimeoutError(f"{path} is skipped for now: a deletion in {hung} timed out")
-    deadline = time.monotonic() + (_STORE_SECONDS if path is None else _FOLDER_SECONDS)
-    is_late = False
-
-    def check(*_: int) -> None:
-        nonlocal is_late
-        is_late = time.monotonic() > deadline
-        if is_late:
-            raise TimeoutError(
-                f"no answer from {uris.redacted(withdrawal.uri)}: see whether its disk or server responds"
-            )
-
-    program = Program.start(_PROGRAM)
+    program, is_late = Program.start(_PROGRAM), False
     try:
-        program.ask(withdrawal, check)
+        program.ask(withdrawal, seconds=_STORE_SECONDS if path is None else _FOLDER_SECONDS)
+    except TimeoutError as error:
+        is_late = True
+        raise TimeoutError(f"{uris.redacted(withdrawal.uri)}: {error}") from None
     finally:  # also after a signal of a time limit
         left = None if program.end() else program
         if path is not None and (is_late or left):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from dataclasses import replace
 from typing import Any, Final
 
@@ -66,15 +65,9 @@ class PreflightThread(LifelongStep):
 
         Raises OSError if the process cannot be started.
         """
-        deadline = time.monotonic() + _CHECK_SECONDS
-
-        def watch(*_: int) -> None:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"no result within {_CHECK_SECONDS:.0f} s: see whether its disk or server responds")
-
         program = Program.start(_PROGRAM)
         try:
-            return Checked.of(program.ask(request, watch)) or Checked(Verdict.UNKNOWN)
+            return Checked.of(program.ask(request, seconds=_CHECK_SECONDS)) or Checked(Verdict.UNKNOWN)
         except OSError as error:  # also a crash or a defect, which the run itself will show
             return Checked(Verdict.UNKNOWN, message=f"{uris.redacted(request.uri)} could not be checked: {error}.")
         finally:

@@ -75,7 +75,8 @@ def test_only_the_mount_of_a_hung_withdrawal_is_skipped_for_five_minutes(
 ) -> None:
     stuck.setattr(process, "_FOLDER_SECONDS", 0.1)
     with pytest.raises(
-        TimeoutError, match=f"no answer from file://{meshes}/dead/banana: see whether its disk or server responds"
+        TimeoutError,
+        match=f"file://{meshes}/dead/banana: no answer within 0 s: see whether its disk or server responds",
     ):
         process.perform(copy_at(meshes / "dead" / "banana"))
     assert children() == []

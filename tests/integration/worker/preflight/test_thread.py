@@ -46,7 +46,7 @@ def test_a_real_process_returns_a_verdict(thread: PreflightThread, monkeypatch: 
 def test_a_hung_check_is_killed(thread: PreflightThread) -> None:
     result = thread.check(REQUEST)
     assert result.verdict is Verdict.UNKNOWN
-    assert "could not be checked: no result within " in result.message
+    assert "could not be checked: no answer within " in result.message
     assert not thread.hangs
 
 
