@@ -275,12 +275,8 @@ def for_child() -> dict[str, Any]:
 
 
 def take_over(values: Mapping[str, Any]) -> None:
-    """Use these values, which `for_child` returned in the worker and which came as JSON."""
-    use(dataclasses.replace(sys.modules[__name__].settings, **{name: _frozen(one) for name, one in values.items()}))
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+    """Use these values, which `for_child` returned in the worker."""
+    use(dataclasses.replace(sys.modules[__name__].settings, **values))
 
 
 def __getattr__(name: str) -> Any:

@@ -119,11 +119,11 @@ def link(source: Path, target: Path) -> None:
 
 def digest(file: BinaryIO, check: Callable[[], None]) -> str:
     """Return the SHA-256 of the file as hex. `check` is called for each chunk, and may raise."""
-    found = hashlib.sha256()
+    sha256 = hashlib.sha256()
     while chunk := file.read(_CHUNK_BYTES):
         check()
-        found.update(chunk)
-    return found.hexdigest()
+        sha256.update(chunk)
+    return sha256.hexdigest()
 
 
 def sync(path: Path) -> None:

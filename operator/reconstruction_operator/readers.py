@@ -67,8 +67,8 @@ _DATABASE = re.compile(r"/?[0-9]*")
 
 def redis_url(name: str, text: str) -> str:
     """Read the address of a Redis, or of its sentinels. No error shows the value, which may hold a password."""
-    for one in _EACH_ADDRESS.split(text):
-        scheme, mark, rest = one.partition("://")
+    for entry in _EACH_ADDRESS.split(text):
+        scheme, mark, rest = entry.partition("://")
         if not mark:
             problem = f"its value of {len(text)} characters has no scheme (redis://)"
         elif scheme not in _REDIS_SCHEMES:
@@ -101,11 +101,11 @@ def names(_name: str, text: str) -> Names:
 
 def schemes(name: str, text: str) -> Names:
     """Read schemes of object storage, separated by commas."""
-    found = names(name, text)
-    for one in found:
-        if one not in OBJECT_SCHEMES:
-            raise InvalidSettingError(f"{name}: {one!r} must be one of {', '.join(OBJECT_SCHEMES)}")
-    return found
+    entries = names(name, text)
+    for entry in entries:
+        if entry not in OBJECT_SCHEMES:
+            raise InvalidSettingError(f"{name}: {entry!r} must be one of {', '.join(OBJECT_SCHEMES)}")
+    return entries
 
 
 _NAMESPACE = re.compile(r"\*|[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")

@@ -93,7 +93,7 @@ class Buckets:
 
     async def _read(self, key: JobKey, uri: str) -> _Delivered | None:
         try:
-            address = worker_outputs.address_of(uri, key.namespace)
+            address = worker_outputs.ObjectTarget(uri, key.namespace).address
             bucket = self._store(address)
         except (StorageError, OSError) as error:  # the settings do not allow the address, or are invalid
             text = (error.message if isinstance(error, StorageError) else str(error)).replace(

@@ -227,9 +227,14 @@ def trash() -> Path:
     return Path(config.settings.JOBS_DIR) / _TRASH
 
 
-def trashed() -> dict[str, str]:
-    """Return the names of the results in the trash, by the ids of their jobs."""
-    return {name.rpartition("~")[0]: name for name in disk.names(trash())}
+def trashed() -> dict[str, Path]:
+    """Return the results in the trash, by the ids of their jobs. Another worker may move them meanwhile."""
+    parts = (name.rpartition("~") for name in disk.names(trash()))
+    return {
+        job_id: trash() / f"{job_id}~{until}"
+        for job_id, _, until in parts
+        if job_id and until.isascii() and until.isdigit()
+    }
 
 
 def names() -> Path:

@@ -17,8 +17,8 @@ def describe_files(folder: Path, check: Callable[[], None]) -> tuple[SealedFile,
     `check` is called for each chunk that is read, and may raise.
     """
     root = os.fspath(folder)
-    found = [_described(path, path.removeprefix(root).lstrip("/"), check) for path in _files(root)]
-    return tuple(sorted(found, key=lambda one: _rank(one.name)))
+    files = [_described(path, path.removeprefix(root).lstrip("/"), check) for path in _files(root)]
+    return tuple(sorted(files, key=lambda file: _rank(file.name)))
 
 
 def seal(folder: Path, manifest: Manifest) -> None:

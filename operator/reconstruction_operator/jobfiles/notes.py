@@ -42,11 +42,11 @@ def deliveries(folder: JobFolder) -> tuple[Note, ...]:
 
     Raises OSError if a note could not be read. Only the note records its copy, so the folder must not be deleted yet.
     """
-    found: dict[str, Note] = {}
-    for one in _notes(folder, skipped=()):
-        if one.uri and (one.of_result or one.uri not in found or not one.published):
-            found[one.uri] = one
-    return tuple(found.values())
+    by_uri: dict[str, Note] = {}
+    for entry in _notes(folder, skipped=()):
+        if entry.uri and (entry.of_result or entry.uri not in by_uri or not entry.published):
+            by_uri[entry.uri] = entry
+    return tuple(by_uri.values())
 
 
 def is_of_published_result(folder: JobFolder, output_uri: str) -> bool:
@@ -55,31 +55,26 @@ def is_of_published_result(folder: JobFolder, output_uri: str) -> bool:
     Any other run that could have delivered the copy has left its note in the folder. A missing note means that the result's folder was
     deleted with the job's object. The job was sent again only because Redis came back with older data.
     """
-    return all(one.published for one in deliveries(folder) if one.uri == output_uri)
+    return all(entry.published for entry in deliveries(folder) if entry.uri == output_uri)
 
 
-def surveyed() -> Iterator[tuple[JobFolder, Owner | None]]:
-    """Yield each job folder with the owner that it names, in its newest attempt. Folders may appear and vanish meanwhile.
+def owners() -> Iterator[Owner]:
+    """Yield the owner that each job folder names, in its newest attempt. Folders may appear and vanish meanwhile.
 
     Raises OSError if the job folders cannot be listed.
     """
     for folder in JobFolder.all():
-        owners = (note.owner for note in _notes(folder, skipped=(OSError,)))
-        newest = max(owners, key=lambda owner: owner.attempt, default=None)
-        yield folder, newest if newest is not None and newest.job_id == folder.job_id else None
-
-
-def is_bare(folder: JobFolder) -> bool:
-    """Return whether a folder without an owner is of a bare `delay()`: it has an input of its caller, a run of a bare task, or its result."""
-    with contextlib.suppress(OSError):
-        bare_run = any(workspace.attempt == 0 for workspace in folder.workspaces())
-        return folder.input.exists() or bare_run or manifests.read(folder.output) is not None
-    return False
+        named = (note.owner for note in _notes(folder, skipped=(OSError,)))
+        newest = max(named, key=lambda owner: owner.attempt, default=None)
+        if newest is not None and newest.job_id == folder.job_id:
+            yield newest
 
 
 def owner_of(folder: JobFolder) -> Owner | None:
     """Return the owner that the notes of the folder name; None if they name none or cannot be read."""
-    return next((one.owner for one in _notes(folder, skipped=(OSError,)) if one.owner.job_id == folder.job_id), None)
+    return next(
+        (entry.owner for entry in _notes(folder, skipped=(OSError,)) if entry.owner.job_id == folder.job_id), None
+    )
 
 
 def _notes(folder: JobFolder, *, skipped: tuple[type[OSError], ...]) -> Iterator[Note]:

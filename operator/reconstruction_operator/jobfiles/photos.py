@@ -43,7 +43,7 @@ class KeptPhotos:
     @property
     def bytes(self) -> int:
         """Total size of the user's files."""
-        return sum(one.bytes for one in self.photos)
+        return sum(photo.bytes for photo in self.photos)
 
 
 def keep(
@@ -51,7 +51,9 @@ def keep(
 ) -> None:
     """Keep the run's photos: write the note and rename their folder. `check` is called often, and may raise."""
     folder = workspace.photos
-    described = [[one.name, one.width, one.height, one.bytes, _digest(folder / one.name, check)] for one in photos]
+    described = [
+        [photo.name, photo.width, photo.height, photo.bytes, _digest(folder / photo.name, check)] for photo in photos
+    ]
     disk.delete_tree(workspace.loaded)
     (folder / _NOTE).write_text(json.dumps({"digest": digest, "etag": etag, "photos": described}) + "\n")
     folder.rename(workspace.loaded)
@@ -68,7 +70,7 @@ def are_whole(workspace: Workspace, kept: KeptPhotos, check: Callable[[], None])
     """Return whether all files still match their digests. `check` is called often, and may raise."""
     try:
         pairs = zip(kept.photos, kept.sha256, strict=True)
-        return all(_digest(workspace.loaded / one.name, check) == sha256 for one, sha256 in pairs)
+        return all(_digest(workspace.loaded / photo.name, check) == sha256 for photo, sha256 in pairs)
     except OSError:
         return False
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,8 +39,8 @@ class EarlierResult:
     sealed_at: float  # seconds since 1970
 
 
-def note(owner: Owner, *, at: float | None = None) -> None:
-    """Add an entry for the owner's job, with the present time or `at` (seconds since 1970).
+def note(owner: Owner) -> None:
+    """Add an entry for the owner's job.
 
     A failure is only logged: without an entry, a later job of that name runs its model again.
     """
@@ -52,8 +51,6 @@ def note(owner: Owner, *, at: float | None = None) -> None:
             with contextlib.suppress(FileNotFoundError):  # another process has just removed the empty folder
                 (folder / check_job_id(owner.job_id)).touch()
                 break
-        if at is not None:
-            os.utime(folder / owner.job_id, (at, at))
     except OSError as error:
         logger.warning("could not add the result of %s/%s to the index: %s", owner.namespace, owner.name, error)
 
@@ -72,28 +69,10 @@ def find(namespace: str, name: str, *, besides: str) -> Iterator[EarlierResult]:
     for job_id in _entered(_folder(namespace, name)):
         if job_id == besides:
             continue
-        found = _result(job_id)
-        owner = found.manifest.owner if found is not None else None
-        if found is not None and owner is not None and (owner.namespace, owner.name) == (namespace, name):
-            yield found
-
-
-def index_all() -> int:
-    """Add an entry for every result in a job's folder that has none (of an older version, or on a restored volume).
-
-    Return the number of new entries. Raises OSError if the job folders cannot be listed.
-    """
-    entered = 0
-    for folder in JobFolder.all():
-        with contextlib.suppress(OSError):
-            manifest = manifests.read(folder.output)
-            owner = manifest.owner if manifest is not None else None
-            if owner is None or owner.job_id != folder.job_id:
-                continue
-            if not (_folder(owner.namespace, owner.name) / owner.job_id).exists():
-                note(owner, at=(folder.output / MANIFEST).stat().st_mtime)
-                entered += 1
-    return entered
+        result = _result(job_id)
+        owner = result.manifest.owner if result is not None else None
+        if result is not None and owner is not None and (owner.namespace, owner.name) == (namespace, name):
+            yield result
 
 
 def drop_stale() -> None:
@@ -118,30 +97,27 @@ def _folder(namespace: str, name: str) -> Path:
 def _entered(folder: Path) -> list[str]:
     """Return the job ids of the newest entries, newest first. Remove entries without a result."""
     dated = []
-    entries = disk.entries(folder)
-    if not entries:
-        return []
-    for path in entries:
+    for path in disk.entries(folder):
         with contextlib.suppress(OSError, ValueError):
             dated.append((path.stat().st_mtime, check_job_id(path.name)))
-    found: list[str] = []
-    trashed = layout.trashed()
+    newest: list[str] = []
+    trashed = layout.trashed() if dated else {}
     for _, job_id in sorted(dated, reverse=True):
-        if len(found) == _NEWEST:
+        if len(newest) == _NEWEST:
             break
         if JobFolder.of(job_id).root.exists() or job_id in trashed:
-            found.append(job_id)
+            newest.append(job_id)
         else:
             with contextlib.suppress(OSError):
                 (folder / job_id).unlink()
-    return found
+    return newest
 
 
 def _result(job_id: str) -> EarlierResult | None:
     # In this order, since the result may meanwhile be moved from the job's folder to the trash.
-    found = _whole(JobFolder.of(job_id).output, job_id)
-    name = None if found else layout.trashed().get(job_id)
-    return found if name is None else _whole(layout.trash() / name, job_id)
+    result = _whole(JobFolder.of(job_id).output, job_id)
+    path = None if result else layout.trashed().get(job_id)
+    return result if path is None else _whole(path, job_id)
 
 
 def _whole(path: Path, job_id: str) -> EarlierResult | None:

@@ -9,7 +9,6 @@ complete in one of these three places.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,13 +53,14 @@ def keep(folder: JobFolder, until: float) -> bool:
 
 
 def entries() -> list[Kept]:
-    """Return all results in the trash, sorted by expiry. Another worker may move them meanwhile."""
-    return sorted(_entries(), key=lambda kept: (kept.until, kept.job_id))
+    """Return all results in the trash, sorted by expiry."""
+    return sorted(map(_kept, layout.trashed().values()), key=lambda kept: (kept.until, kept.job_id))
 
 
 def find(job_id: str) -> Kept | None:
     """Return that job's result if it is in the trash."""
-    return next((kept for kept in _entries(f"{job_id}~") if kept.job_id == job_id), None)
+    path = layout.trashed().get(job_id)
+    return None if path is None else _kept(path)
 
 
 def seconds_of(folder: JobFolder) -> int:
@@ -94,13 +94,9 @@ def discard(job_id: str) -> None:
         delete(kept)
 
 
-def _entries(prefix: str = "") -> Iterator[Kept]:
-    for name in disk.names(layout.trash()):
-        if not name.startswith(prefix):  # first, since the trash may hold very many results
-            continue
-        job_id, mark, until = name.rpartition("~")
-        if mark and job_id and until.isascii() and until.isdigit():
-            yield Kept(layout.trash() / name, job_id, int(until))
+def _kept(path: Path) -> Kept:
+    job_id, _, until = path.name.rpartition("~")
+    return Kept(path, job_id, int(until))
 
 
 def delete(kept: Kept) -> bool:

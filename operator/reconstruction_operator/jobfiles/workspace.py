@@ -63,14 +63,14 @@ def keep_for_the_next(workspace: Workspace, *, stages: bool) -> bool:
     These are fetched objects, checked photos and, with `stages`, sealed stages. The note of the owner stays with them.
     """
     sealed = sealed_stages(workspace) if stages else []
-    found = [
+    kept = [
         *([workspace.stages] if sealed else []),
         *([workspace.fetched] if _whole(workspace.fetched) else []),
         *([workspace.loaded] if workspace.loaded.exists() else []),
     ]
-    if not found:
+    if not kept:
         return False
-    _delete_all_but(workspace, {workspace.owner_note, *found, *sealed})
+    _delete_all_but(workspace, {workspace.owner_note, *kept, *sealed})
     return True
 
 
@@ -125,12 +125,12 @@ def _inherit(paths: list[Path], successor: Path) -> None:
 
 
 def _take_over(folder: JobFolder, workspace: Workspace, task_id: str, attempt: int | None) -> None:
-    others = [one for one in folder.workspaces() if one != workspace]
-    if attempt is not None and any(one.attempt > attempt for one in others):
+    others = [earlier for earlier in folder.workspaces() if earlier != workspace]
+    if attempt is not None and any(earlier.attempt > attempt for earlier in others):
         raise SupersededError
-    for one in others:
-        if one.is_of(task_id, attempt) or (attempt is not None and one.attempt > 0):
-            one.retire()
+    for earlier in others:
+        if earlier.is_of(task_id, attempt) or (attempt is not None and earlier.attempt > 0):
+            earlier.retire()
     for path in (workspace.photos, workspace.scratch, workspace.output):
         path.mkdir()
 

@@ -160,7 +160,7 @@ def _answer(task: Task, job_id: str, conclusion: Conclusion) -> dict[str, Any]:
                 "output_path": str(file_handler.output_dir(job_id)),
                 "simulated": end.simulated,
                 "quality": dict(end.quality),
-                "files": [] if end.outputs is None else [one.name for one in end.outputs.files],
+                "files": [] if end.outputs is None else [file.name for file in end.outputs.files],
             }
         case Outcome.CANCELLED:
             _revoke(task, "cancelled")

@@ -43,12 +43,12 @@ def fetch(uri: str, into: Path, kept: Path, limits: Limits, tick: Tick) -> Fetch
 
 def _download(uri: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
     archive = into.with_name("download")
-    kept = next((one for one in limits.known if one.etag), None)
+    entry = next((entry for entry in limits.known if entry.etag), None)
     etag = download.download(
-        uri, archive, limits, section(tick, 0.0, _DOWNLOAD_SHARE), etag="" if kept is None else kept.etag
+        uri, archive, limits, section(tick, 0.0, _DOWNLOAD_SHARE), etag="" if entry is None else entry.etag
     )
-    if etag is None and kept is not None:
-        return Fetched((), names.Ignored(), kept.digest, kept.etag)
+    if etag is None and entry is not None:
+        return Fetched((), names.Ignored(), entry.digest, entry.etag)
     with archive.open("rb") as file:
         fetched = unpack_process.unpack(file, uris.redacted(uri), into, limits, section(tick, _DOWNLOAD_SHARE, 1.0))
     archive.unlink()
@@ -57,7 +57,7 @@ def _download(uri: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
 
 def unknown_scheme(scheme: str, limits: Limits) -> StorageError:
     """Return the failure for an address whose scheme this worker does not read."""
-    kinds = ", ".join(f"{one}://" for one in ("file", "https", *limits.schemes))
+    kinds = ", ".join(f"{name}://" for name in ("file", "https", *limits.schemes))
     return StorageError(_REFUSED, f"{scheme}:// is not read by this worker; it accepts {kinds}")
 
 
@@ -69,9 +69,9 @@ def take_folder(folder: Path, into: Path, limits: Limits, tick: Tick) -> Fetched
     return _take_folder(folder.resolve(), str(folder), into, limits, tick)
 
 
-def _take_folder(folder: Path, shown: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
+def _take_folder(folder: Path, label: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
     """Copy as `take_folder`, without resolving links again: a tenant may have replaced the checked `folder` by a link (TOCTOU)."""
-    listed = local.list_folder(folder, shown, limits)
+    listed = local.list_folder(folder, label, limits)
     copies = dict(zip(names.flattened(listed.photos), listed.photos, strict=True))
     if digests.may_be_known(limits.known, images=masks.count_photos(listed.photos), total_bytes=listed.bytes):
         digest = digests.of_photos({copy: partial(listed.open, photo) for copy, photo in copies.items()}, tick)
@@ -86,15 +86,15 @@ def _take_folder(folder: Path, shown: str, into: Path, limits: Limits, tick: Tic
                 done += len(chunk)
                 if done > limits.max_bytes:
                     name = names.printable(photo)
-                    raise StorageError(_REFUSED, f"{name} in {shown} grew beyond the limit of this worker")
+                    raise StorageError(_REFUSED, f"{name} in {label} grew beyond the limit of this worker")
                 writer.write(chunk)
                 tick(fraction, "")
     return Fetched(tuple(into / copy for copy in copies), listed.ignored)
 
 
-def _take_local(path: Path, shown: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
-    real = local.permitted(path, shown, limits)
+def _take_local(path: Path, label: str, into: Path, limits: Limits, tick: Tick) -> Fetched:
+    real = local.permitted(path, label, limits)
     if real.is_file():
-        with local.open_archive(real, shown) as archive:
-            return unpack_process.unpack(archive, shown, into, limits, tick)
-    return _take_folder(real, shown, into, limits, tick)
+        with local.open_archive(real, label) as archive:
+            return unpack_process.unpack(archive, label, into, limits, tick)
+    return _take_folder(real, label, into, limits, tick)

@@ -77,7 +77,7 @@ def overlap_with_jobs_dir() -> str:
     """Return why the settings would give jobs access to the folders of other jobs; empty if they do not."""
     jobs = Path(config.settings.JOBS_DIR).resolve()
     inputs = [("INPUT_ROOTS", real) for _, real in map(_root, config.settings.INPUT_ROOTS)]
-    for name, root in (*inputs, *(("OUTPUT_ROOTS", Path(one)) for one in config.settings.OUTPUT_ROOTS)):
+    for name, root in (*inputs, *(("OUTPUT_ROOTS", Path(root)) for root in config.settings.OUTPUT_ROOTS)):
         real = root.resolve()
         if real.is_relative_to(jobs) or jobs.is_relative_to(real):
             text = "they must not contain each other, directly or through links"

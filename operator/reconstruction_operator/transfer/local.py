@@ -24,10 +24,10 @@ _LISTED_NAMES: Final = 1_000  # maximum number of entries to read for a message
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder that a job may read. `shown` is its name in messages: the text of the job's author."""
+    """A folder that a job may read. `label` is its name in messages: the text of the job's author."""
 
     path: Path  # resolved
-    shown: str
+    label: str
     photos: tuple[str, ...]  # paths below the folder, in natural order
     bytes: int  # of all photos
     ignored: Ignored
@@ -36,13 +36,13 @@ class Folder:
         """Open a photo by its path below the folder. Raises StorageError: INPUT_NOT_FOUND or INPUT_REFUSED."""
         name = names.printable(photo)
         try:
-            return _opened(self.path / photo, f"{self.shown.rstrip('/')}/{name}", inside=self.path)
+            return _opened(self.path / photo, f"{self.label.rstrip('/')}/{name}", inside=self.path)
         except (FileNotFoundError, PermissionError) as error:
-            raise StorageError(_MISSING, f"photo {name} in {self.shown} cannot be read: {error.strerror}") from None
+            raise StorageError(_MISSING, f"photo {name} in {self.label} cannot be read: {error.strerror}") from None
 
 
-def permitted(path: Path, shown: str, limits: Limits) -> Path:
-    """Return the real path of the input `path` of a URI (`shown` in messages), which exists and which the job may read.
+def permitted(path: Path, label: str, limits: Limits) -> Path:
+    """Return the real path of the input `path` of a URI (`label` in messages), which exists and which the job may read.
 
     Call it once, and use only the returned path from then on (TOCTOU).
 
@@ -54,11 +54,11 @@ def permitted(path: Path, shown: str, limits: Limits) -> Path:
     overlaps_jobs = real.is_relative_to(jobs) or jobs.is_relative_to(real)
     if not uris.lies_below(real, limits.roots) or overlaps_jobs:
         roots = ", ".join(limits.named_roots)
-        raise StorageError(_REFUSED, f"{shown} is not in a folder that this worker may read ({roots})")
+        raise StorageError(_REFUSED, f"{label} is not in a folder that this worker may read ({roots})")
     if not _is_granted(real, limits):
-        raise StorageError(_REFUSED, tenancy.refusal(limits.granted or (), limits.namespace, "read", shown))
+        raise StorageError(_REFUSED, tenancy.refusal(limits.granted or (), limits.namespace, "read", label))
     if not real.exists():
-        raise StorageError(_MISSING, f"there is no {shown} on this worker{_neighbours(path, limits)}")
+        raise StorageError(_MISSING, f"there is no {label} on this worker{_neighbours(path, limits)}")
     return real
 
 
@@ -73,11 +73,11 @@ def _neighbours(path: Path, limits: Limits) -> str:
         if not (uris.lies_below(real, limits.roots) and _is_granted(real, limits)):
             return ""
         if real.is_dir():
-            found = _inputs_in(real)
-            if found is None:
+            inputs = _inputs_in(real)
+            if inputs is None:
                 return ""
-            more = ", …" if len(found) > _SHOWN_NAMES else ""
-            return f"; {parent} has: {', '.join(found[:_SHOWN_NAMES])}{more}" if found else f"; {parent} is empty"
+            more = ", …" if len(inputs) > _SHOWN_NAMES else ""
+            return f"; {parent} has: {', '.join(inputs[:_SHOWN_NAMES])}{more}" if inputs else f"; {parent} is empty"
     return ""
 
 
@@ -85,48 +85,48 @@ def _inputs_in(folder: Path) -> list[str] | None:
     """Return the names of the folders and archives in a folder; None if it cannot be listed."""
     try:
         with os.scandir(folder) as entries:
-            found = [
-                names.printable(one.name)
-                for one in itertools.islice(entries, _LISTED_NAMES)
-                if not one.name.startswith(".") and (one.is_dir() or one.name.lower().endswith(ARCHIVE_SUFFIXES))
+            inputs = [
+                names.printable(entry.name)
+                for entry in itertools.islice(entries, _LISTED_NAMES)
+                if not entry.name.startswith(".") and (entry.is_dir() or entry.name.lower().endswith(ARCHIVE_SUFFIXES))
             ]
     except OSError:
         return None
-    return sorted(found, key=names.natural)
+    return sorted(inputs, key=names.natural)
 
 
-def list_folder(folder: Path, shown: str, limits: Limits) -> Folder:
-    """List the photos in the resolved `folder` (`shown` in messages: the text of the job's author).
+def list_folder(folder: Path, label: str, limits: Limits) -> Folder:
+    """List the photos in the resolved `folder` (`label` in messages: the text of the job's author).
 
     Raises StorageError: INPUT_NOT_FOUND or INPUT_REFUSED.
     """
     if not folder.is_dir():
-        raise StorageError(_MISSING, f"there is no folder {shown} on this worker")
+        raise StorageError(_MISSING, f"there is no folder {label} on this worker")
     try:
-        sizes, links = _sizes(folder, shown, limits)
+        sizes, links = _sizes(folder, label, limits)
     except PermissionError as error:
         below = names.printable(Path(str(error.filename)).relative_to(folder).as_posix())
-        what = shown if below == "." else f"{below} in {shown}"
+        what = label if below == "." else f"{below} in {label}"
         raise StorageError(_MISSING, f"this worker may not read {what}") from None
     photos = tuple(sorted(filter(names.is_photo, sizes), key=names.natural))
     total = sum(sizes[name] for name in photos)
     if total > limits.max_bytes:
         had, most = megabytes(total), megabytes(limits.max_bytes)
-        raise StorageError(_REFUSED, f"{len(photos)} photos in {shown} have {had}; this worker accepts at most {most}")
+        raise StorageError(_REFUSED, f"{len(photos)} photos in {label} have {had}; this worker accepts at most {most}")
     others = (name for name in sizes if not names.is_photo(name))
-    return Folder(folder, shown, photos, total, names.ignored(others, links))
+    return Folder(folder, label, photos, total, names.ignored(others, links))
 
 
-def open_archive(real: Path, shown: str) -> BinaryIO:
+def open_archive(real: Path, label: str) -> BinaryIO:
     """Open an archive. Raises StorageError: INPUT_NOT_FOUND or INPUT_REFUSED."""
     try:
-        return _opened(real, shown, inside=real)
+        return _opened(real, label, inside=real)
     except (FileNotFoundError, PermissionError) as error:
-        raise StorageError(_MISSING, f"archive {shown} cannot be read: {error.strerror}") from None
+        raise StorageError(_MISSING, f"archive {label} cannot be read: {error.strerror}") from None
 
 
-def _opened(source: Path, shown: str, *, inside: Path) -> BinaryIO:
-    """Open the regular file `source` (`shown` in messages), which is the resolved path `inside` or below it.
+def _opened(source: Path, label: str, *, inside: Path) -> BinaryIO:
+    """Open the regular file `source` (`label` in messages), which is the resolved path `inside` or below it.
 
     TOCTOU: a link or a pipe may have replaced the file, or a folder above it, since the check. So the check is repeated on the open file.
     """
@@ -134,11 +134,11 @@ def _opened(source: Path, shown: str, *, inside: Path) -> BinaryIO:
     real = Path(f"/proc/self/fd/{file.fileno()}").readlink()
     if not real.is_relative_to(inside) or not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
-        raise StorageError(_REFUSED, f"{shown} was replaced while it was read")
+        raise StorageError(_REFUSED, f"{label} was replaced while it was read")
     return file
 
 
-def _sizes(folder: Path, shown: str, limits: Limits) -> tuple[dict[str, int], int]:
+def _sizes(folder: Path, label: str, limits: Limits) -> tuple[dict[str, int], int]:
     """Return the relative names and sizes in bytes of all regular files, and the number of links that are not followed.
 
     Links to folders are not entered: their files may lie anywhere, and links may form a circle.
@@ -153,7 +153,7 @@ def _sizes(folder: Path, shown: str, limits: Limits) -> tuple[dict[str, int], in
         linked = [name for name in folders if (Path(root) / name).is_symlink()]
         entries += len(files) + len(linked)
         if entries > limits.max_files:
-            raise StorageError(_REFUSED, f"{shown} contains more than {limits.max_files} files")
+            raise StorageError(_REFUSED, f"{label} contains more than {limits.max_files} files")
         for path in (Path(root) / name for name in sorted([*files, *linked])):
             if path.is_file() and path.resolve().is_relative_to(folder):
                 sizes[path.relative_to(folder).as_posix()] = path.stat().st_size

@@ -96,10 +96,10 @@ def ignored(names: Iterable[str], links: int = 0) -> Ignored:
         return Ignored()
     counted = [f"{count} {kind or 'without suffix'}" for kind, count in kinds.most_common(_MAX_KINDS)]
     linked = [f"{links} {'link' if links == 1 else 'links'} ({_FOLLOWED})"] if links else []
-    shown = ", ".join([*linked, *counted])
+    label = ", ".join([*linked, *counted])
     unread = [f"{count} {kind} ({_UNREAD[kind]})" for kind, count in kinds.most_common() if kind in _UNREAD]
     return Ignored(
-        f"{total} other {'file' if total == 1 else 'files'} ignored: {shown}", ", ".join(unread[:_MAX_KINDS])
+        f"{total} other {'file' if total == 1 else 'files'} ignored: {label}", ", ".join(unread[:_MAX_KINDS])
     )
 
 

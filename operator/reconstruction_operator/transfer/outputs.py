@@ -22,12 +22,8 @@ class Target(Protocol):
     """
 
     @property
-    def is_killable(self) -> bool:
-        """Whether a delivery stops as soon as its `check` raises, because a process is killed."""
-
-    @property
     def path(self) -> Path | None:
-        """The path that may hang; None: a server, which responds or times out."""
+        """The path that may hang; None: a server, to which a process delivers that is killed as soon as `check` raises."""
 
     def check(self, run: Run, check: Callable[[], None], /) -> bool:
         """Return whether the address contains a result of this job. Raises StorageError or SupersededError if `deliver` would."""

@@ -50,31 +50,31 @@ def survey(
     uri: str, limits: Limits, *, resolve: addresses.Resolve = addresses.resolve, tls: ssl.SSLContext | None = None
 ) -> Survey:
     """Check the input. Raises StorageError as `fetch.fetch` and `checks.check_all`."""
-    parts, shown = uris.split(uri, _REFUSED), uris.redacted(uri)
+    parts, label = uris.split(uri, _REFUSED), uris.redacted(uri)
     match parts.scheme:
         case "file":
-            real = local.permitted(uris.local_path(parts, _REFUSED), shown, limits)
-            return _archive(real, shown, limits) if real.is_file() else _folder(real, shown, limits)
+            real = local.permitted(uris.local_path(parts, _REFUSED), label, limits)
+            return _archive(real, label, limits) if real.is_file() else _folder(real, label, limits)
         case "https":
             size, head = download.probe(uri, limits, resolve=resolve, tls=tls)
-            return _remote_archive(head, size, shown)
+            return _remote_archive(head, size, label)
         case scheme if scheme in OBJECT_SCHEMES:
             return _objects(uri, limits)
         case scheme:
             raise fetch.unknown_scheme(scheme, limits)
 
 
-def _folder(folder: Path, shown: str, limits: Limits) -> Survey:
-    listed = local.list_folder(folder, shown, limits)
+def _folder(folder: Path, label: str, limits: Limits) -> Survey:
+    listed = local.list_folder(folder, label, limits)
     for index, name in enumerate(listed.photos, start=1):
         with listed.open(name) as file:
             checks.check_header(file, f"photo {names.printable(name)} ({index} of {len(listed.photos)})", limits)
     return Survey(masks.count_photos(listed.photos), listed.bytes, listed.ignored)
 
 
-def _archive(real: Path, shown: str, limits: Limits) -> Survey:
+def _archive(real: Path, label: str, limits: Limits) -> Survey:
     photos, others, until = set[str](), list[str](), time.monotonic() + _ARCHIVE_SECONDS
-    with local.open_archive(real, shown) as file:
+    with local.open_archive(real, label) as file:
         size = os.fstat(file.fileno()).st_size
         try:
             with unpacker.translating_damage():
@@ -89,7 +89,7 @@ def _archive(real: Path, shown: str, limits: Limits) -> Survey:
                         start = photo.read(_START_BYTES + 1)
                     _check_start(entry.name, start[:_START_BYTES], limits, is_whole=len(start) <= _START_BYTES)
         except unpacker.RefusedError as error:
-            raise StorageError(_REFUSED, f"{shown} {error}") from None
+            raise StorageError(_REFUSED, f"{label} {error}") from None
     return Survey(masks.count_photos(photos), size, names.ignored(others))
 
 
@@ -108,11 +108,11 @@ def _objects(uri: str, limits: Limits) -> Survey:
     return Survey(count, listing.bytes, names.ignored(listing.ignored))
 
 
-def _remote_archive(head: bytes, size: int | None, shown: str) -> Survey:
+def _remote_archive(head: bytes, size: int | None, label: str) -> Survey:
     try:
         unpacker.kind_of(head)
     except unpacker.RefusedError as error:
-        raise StorageError(_REFUSED, f"{shown} {error}") from None
+        raise StorageError(_REFUSED, f"{label} {error}") from None
     return Survey(None, size)
 
 

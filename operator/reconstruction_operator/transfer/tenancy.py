@@ -27,15 +27,15 @@ def granted(entries: Iterable[tuple[str, str]], namespace: str) -> tuple[str, ..
     return tuple(prefix.replace(_PLACEHOLDER, namespace) for name, prefix in pairs if name in ("*", namespace))
 
 
-def refusal(granted: tuple[str, ...], namespace: str, verb: str, shown: str) -> str:
+def refusal(granted: tuple[str, ...], namespace: str, verb: str, label: str) -> str:
     """Return the message for an address that is not in the allowlist; `verb` is "read" or "write to"."""
     allowed = f"only {', '.join(granted)}" if granted else "nothing"
-    return f"namespace {namespace or '(none)'} may not {verb} {shown}: this worker allows it {allowed}"
+    return f"namespace {namespace or '(none)'} may not {verb} {label}: this worker allows it {allowed}"
 
 
 def folders(prefixes: Iterable[str]) -> tuple[Path, ...]:
     """Return the prefixes that are folders."""
-    return tuple(Path(one) for one in prefixes if one.startswith("/"))
+    return tuple(Path(prefix) for prefix in prefixes if prefix.startswith("/"))
 
 
 def covers_objects(prefixes: Iterable[str], scheme: str, bucket: str, key: str) -> bool:

@@ -21,8 +21,8 @@ def redacted(uri: str) -> str:
     except ValueError:
         return "(an invalid URI)"
     host = parts.netloc.rpartition("@")[2]
-    shown = parts._replace(netloc=host, query="…" if parts.query else "", fragment="").geturl()
-    return names.printable(shown)[:_MAX_SHOWN_CHARS]
+    label = parts._replace(netloc=host, query="…" if parts.query else "", fragment="").geturl()
+    return names.printable(label)[:_MAX_SHOWN_CHARS]
 
 
 def split(uri: str, reason: str) -> SplitResult:
@@ -42,14 +42,14 @@ def local_path(parts: SplitResult, reason: str) -> Path:
 
     Raises StorageError (`reason`) if the URI names another machine, or has no absolute path.
     """
-    shown = redacted(parts.geturl())
+    label = redacted(parts.geturl())
     if parts.netloc not in ("", "localhost"):
-        raise StorageError(reason, f"{shown} names the machine {parts.hostname}: use three slashes after file:")
+        raise StorageError(reason, f"{label} names the machine {parts.hostname}: use three slashes after file:")
     path = unquote(parts.path)
     if not path.startswith("/") or "\x00" in path:
-        raise StorageError(reason, f"{shown} is not an absolute path")
+        raise StorageError(reason, f"{label} is not an absolute path")
     if parts.query or parts.fragment:
-        raise StorageError(reason, f"{shown} contains ? or #: write %3F or %23 for these characters in a name")
+        raise StorageError(reason, f"{label} contains ? or #: write %3F or %23 for these characters in a name")
     return Path(path)
 
 
@@ -79,4 +79,4 @@ def resolved(path: Path, reason: str) -> Path:
 
 def lies_below(real: Path, folders: Iterable[Path]) -> bool:
     """Return whether the resolved path `real` is one of the folders, or below one."""
-    return any(real.is_relative_to(one.resolve()) for one in folders)
+    return any(real.is_relative_to(folder.resolve()) for folder in folders)

@@ -18,7 +18,7 @@ from reconstruction_operator.telemetry import logs
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.runs import EVERY_ATTEMPT
 from reconstruction_operator.worker.deleting import process
-from reconstruction_operator.worker.deleting.program import Withdrawal
+from reconstruction_operator.worker.deleting.process import Withdrawal
 
 logger = logging.getLogger(__name__)
 

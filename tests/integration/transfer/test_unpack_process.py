@@ -43,19 +43,6 @@ def children() -> set[str]:
     return {pid for path in Path("/proc/self/task").glob("*/children") for pid in path.read_text().split()}
 
 
-def test_photos_are_unpacked_in_natural_order_under_flat_names(into: Path, limits: Limits) -> None:
-    fetched = unpack(zipped(*PHOTOS), into, limits)
-    assert fetched.photos == (into / "a.jpg", into / "sub_b.png")
-    assert fetched.ignored.text == "1 other file ignored: 1 without suffix"
-    assert [path.read_bytes() for path in fetched.photos] == [b"first", b"second"]
-
-
-def test_refusal_names_the_archive(into: Path, limits: Limits) -> None:
-    with pytest.raises(StorageError, match=r"^INPUT_REFUSED: set is damaged: ") as caught:
-        unpack(b"PK\x03\x04", into, limits)
-    assert caught.value.reason == "INPUT_REFUSED"
-
-
 @pytest.mark.parametrize(
     ("make", "text"),
     [

@@ -19,8 +19,6 @@ from reconstruction_operator.transfer.objects.layout import Pointer
 from reconstruction_operator.transfer.objects.store import open_store
 from reconstruction_operator.transfer.runs import Run
 
-from devcluster import Redis
-from devcluster.harness.workers import Farm
 from devcluster.servers.storage.emulators import Azurite, FakeGcs
 from devcluster.servers.storage.s3 import S3
 from tests.support import transfers
@@ -30,7 +28,7 @@ from tests.support.servers.azure import Container
 from tests.support.servers.google import GoogleBucket, running_xml_uploads
 from tests.support.servers.objects import S3Server
 from tests.support.settings import configure
-from tests.support.storage import ObjectFolder, StorageJob
+from tests.support.storage import ObjectFolder
 from tests.support.transfers import Output, contents
 
 BUILD_SECONDS = 1800
@@ -71,11 +69,11 @@ def google() -> Iterator[Cloud]:
 @pytest.fixture(params=["amazon", AZURE, GOOGLE])
 def cloud(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Cloud:
     """An object storage to which this process has access."""
-    found: Cloud = request.getfixturevalue(request.param)
-    for name, value in found.environment.items():
+    chosen: Cloud = request.getfixturevalue(request.param)
+    for name, value in chosen.environment.items():
         monkeypatch.setenv(name, value)
-    configure(monkeypatch, STORAGE_SCHEMES=(found.scheme,), STORAGE_STALL_SECONDS=20.0)
-    return found
+    configure(monkeypatch, STORAGE_SCHEMES=(chosen.scheme,), STORAGE_STALL_SECONDS=20.0)
+    return chosen
 
 
 @pytest.fixture
@@ -201,15 +199,3 @@ def test_a_wrong_key_is_refused(
     with pytest.raises(StorageError, match=r"OUTPUT_REFUSED: .* the server rejects the workers' credentials") as caught:
         output.check()
     assert "127.0.0.1" not in caught.value.message
-
-
-@pytest.mark.parametrize("cloud", [AZURE, GOOGLE], indirect=True)  # S3: test_workers.py
-def test_a_job_reads_its_photos_from_a_bucket_and_delivers_its_result_there(bucket: ObjectFolder, cloud: Cloud) -> None:
-    settings = {"STORAGE_SCHEMES": cloud.scheme, "STORAGE_STALL_SECONDS": "20"}
-    with Redis() as server, Farm(server, **cloud.environment, **settings) as farm:
-        job = StorageJob(farm, bucket)
-        job.put_photos(3)
-        farm.start_worker("worker", concurrency=1)
-        job.send()
-        assert job.end().outcome == "Succeeded", job.end()
-        job.assert_delivered()

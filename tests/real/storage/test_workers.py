@@ -13,7 +13,6 @@ from chaos.system.proxies.tcp import TcpProxy
 from devcluster import wait_until
 from devcluster.harness.workers import Farm
 from devcluster.mounts import small_disk
-from devcluster.servers.storage.s3 import S3
 from tests.support.results import JOB
 from tests.support.storage import StorageJob
 
@@ -135,33 +134,6 @@ def test_a_disk_that_fills_up_fails_the_attempt_and_the_next_one_succeeds(
         job.assert_delivered()
 
 
-def test_photos_that_do_not_fit_onto_the_disk_are_not_fetched_at_all(farm: Farm, job: StorageJob) -> None:
-    total = job.put_photos()
-    with small_disk(farm.jobs_dir, 1) as is_small:
-        assert total > 1 << 20
-        farm.start_worker(concurrency=1)
-        job.send()
-        assert job.end().reason == ("DISK_FULL" if is_small else "")
-
-
-def test_an_output_that_may_not_be_written_fails_the_job_before_its_model_runs(
-    s3: S3, farm: Farm, job: StorageJob
-) -> None:
-    job.put_photos(1)
-    job.bucket.allow(s3.guest_access_key, "s3:GetObject", "s3:ListBucket")
-    farm.start_worker(
-        concurrency=1,
-        AWS_ACCESS_KEY_ID=s3.guest_access_key,
-        AWS_SECRET_ACCESS_KEY=s3.guest_secret_key,
-        ROUGH_MODELS_SIGNS="/nowhere",
-    )
-    job.send(model="rough-patient")  # never ends
-    end = job.end()
-    assert (end.outcome, end.reason) == ("Failed", "OUTPUT_REFUSED")
-    assert "the server rejects the workers' credentials (403 AccessDenied)" in end.message
-    assert job.fetched() == {}
-
-
 def fill(path: Path) -> None:
     """Write a file until the disk is full."""
     with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
@@ -171,9 +143,9 @@ def fill(path: Path) -> None:
 
 def transfers(farm: Farm) -> list[int]:
     """Processes of the farm's workers that transfer objects."""
-    below = [one for process in farm.processes.values() for one in psutil.Process(process.pid).children(recursive=True)]
-    found = []
-    for one in below:
-        with contextlib.suppress(psutil.Error):
-            found += [one.pid] if any("transfer.objects.program" in part for part in one.cmdline()) else []
-    return found
+    running = []
+    for worker in farm.processes.values():
+        for child in psutil.Process(worker.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                running += [child.pid] if any("transfer.objects.program" in part for part in child.cmdline()) else []
+    return running

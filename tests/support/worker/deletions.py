@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from reconstruction_operator.worker.deleting import process
-from reconstruction_operator.worker.deleting.program import Withdrawal
+from reconstruction_operator.worker.deleting.process import Withdrawal
 
 
 def delete_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,6 @@ from reconstruction_operator.contract.records import Owner
 from reconstruction_operator.jobfiles import inventory, notes
 from reconstruction_operator.jobfiles.inventory import Inventory
 from reconstruction_operator.jobfiles.layout import JobFolder
-from reconstruction_operator.telemetry import worker_metrics
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from tests.support.controller.clock import Clock
@@ -45,9 +44,9 @@ def clock() -> Clock:
 @pytest.fixture
 def watched(client: redis.Redis, jobs_dir: Path, clock: Clock) -> Iterator[Inventory]:
     """An inventory of an empty volume. The fixture waits for its last report."""
-    found = Inventory(client, KEYS, monotonic=clock)
-    yield found
-    finish(found)
+    watching = Inventory(client, KEYS, monotonic=clock)
+    yield watching
+    finish(watching)
 
 
 def finish(watched: Inventory) -> None:
@@ -72,7 +71,7 @@ def test_each_installation_gets_its_own_folders(client: redis.Redis) -> None:
 def test_more_folders_than_fit_in_one_call_are_all_reported(client: redis.Redis) -> None:
     owners = [owner(f"job-{number}") for number in range(2 * inventory._BATCH + 1)]
     assert inventory.report(client, KEYS, owners) == len(owners)
-    assert reported(client) == {one.job_id for one in owners}
+    assert reported(client) == {owner.job_id for owner in owners}
 
 
 def test_folders_are_reported_once_for_each_epoch(watched: Inventory, client: redis.Redis) -> None:
@@ -121,12 +120,3 @@ def test_a_failed_report_is_repeated_at_the_next_registration(
 
 def refuse(*_: object, **__: object) -> None:
     raise RedisConnectionError("outage")
-
-
-def test_folders_without_a_note_are_counted(watched: Inventory, jobs_dir: Path) -> None:
-    begin("job-1")
-    for path in ("lost/output/model.glb", "bare/input/a.jpg", "bare-run/attempts/task-0/input/a.jpg"):
-        (jobs_dir / path).parent.mkdir(parents=True)
-        (jobs_dir / path).write_bytes(b"content")
-    epoch_is(watched, "first")
-    assert worker_metrics.REGISTRY.get_sample_value("reconstruction_worker_unowned_job_folders") == 1

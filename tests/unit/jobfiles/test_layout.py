@@ -22,15 +22,6 @@ def test_workspaces_of_one_attempt_differ_and_name_the_attempt(task_id: str, att
     first, second = (folder.new_workspace(task_id, attempt) for _ in range(2))
     assert first != second
     assert first.root.parent == folder.attempts
-    assert all(one.is_of(task_id, attempt) for one in (first, second))
+    assert all(workspace.is_of(task_id, attempt) for workspace in (first, second))
     assert not first.is_of("other", 11)
     assert not first.is_of("other", None)
-
-
-def test_all_folders_but_tombstones_may_be_jobs(jobs_dir: Path) -> None:
-    for name in ("job", "job-2"):
-        (jobs_dir / name).mkdir()
-    assert JobFolder.of("job-2").condemn()
-    assert [folder.job_id for folder in JobFolder.all()] == ["job"]
-    assert JobFolder.of("job").condemned() == []
-    assert len(JobFolder.of("job-2").condemned()) == 1

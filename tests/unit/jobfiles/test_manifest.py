@@ -23,24 +23,18 @@ def test_regular_files_are_described_meshes_first_and_others_removed(tmp_path: P
     (tmp_path / "a.txt").write_text("text")
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "preview.png").write_text("picture")
-    (tmp_path / "model.glb").write_text("mesh")
+    for name in ("model.glb", "model_textured.glb"):
+        (tmp_path / name).write_text("mesh")
     (tmp_path / "link").symlink_to("/etc/passwd")
     os.mkfifo(tmp_path / "pipe")
     checks: list[None] = []
 
     files = manifests.describe_files(tmp_path, lambda: checks.append(None))
 
-    assert [one.name for one in files] == ["model.glb", "b/preview.png", "a.txt"]
-    assert files[0] == SealedFile("model.glb", 4, hashlib.sha256(b"mesh").hexdigest())
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "b", "model.glb"]
-    assert len(checks) == 3
-
-
-def test_the_textured_mesh_is_the_first_file(tmp_path: Path) -> None:
-    for name in ("a.png", "model.glb", "model_textured.glb", "SIMULATED.txt"):
-        (tmp_path / name).write_text(name)
-    names = [one.name for one in manifests.describe_files(tmp_path, lambda: None)]
-    assert names == ["model_textured.glb", "model.glb", "a.png", "SIMULATED.txt"]
+    assert [file.name for file in files] == ["model_textured.glb", "model.glb", "b/preview.png", "a.txt"]
+    assert files[1] == SealedFile("model.glb", 4, hashlib.sha256(b"mesh").hexdigest())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "b", "model.glb", "model_textured.glb"]
+    assert len(checks) == 4
 
 
 def test_a_sealed_result_is_read_back(output: Path) -> None:

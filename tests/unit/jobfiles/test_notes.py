@@ -22,13 +22,7 @@ def attempt(jobs_dir: Path, job_id: str, number: int) -> Workspace:
 
 
 def owners() -> list[Owner]:
-    return [owner for _, owner in notes.surveyed() if owner is not None]
-
-
-def test_a_workspace_names_its_owner(jobs_dir: Path) -> None:
-    notes.note(attempt(jobs_dir, "uid-1", 2), Owner.of("uid-1", ENVELOPE), "")
-
-    assert owners() == [Owner("uid-1", "mine", "red", "banana", "gpu", 2)]
+    return list(notes.owners())
 
 
 def test_a_result_names_its_owner_and_the_newest_attempt_counts(jobs_dir: Path) -> None:
@@ -67,21 +61,13 @@ def test_a_copy_is_of_a_published_result_unless_a_run_may_have_left_it(jobs_dir:
     assert notes.deliveries(folder) == (Note(owner, uri, published=False),)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", json.dumps({"outputUri": 7, "namespace": "red"}), "\x00" * 100])
-def test_an_invalid_note_names_no_copy(jobs_dir: Path, content: str) -> None:
-    attempt(jobs_dir, "uid-1", 1).owner_note.write_text(content)
-    (jobs_dir / "uid-1" / "output").mkdir()
-    (jobs_dir / "uid-1" / "output" / "manifest.json").write_text(content)
-    assert notes.deliveries(JobFolder.of("uid-1")) == ()
-
-
 @pytest.mark.parametrize(
     "content",
     [
         "",
         "{",
         "[]",
-        "{}",
+        json.dumps({"outputUri": 7, "namespace": "red"}),
         json.dumps(Owner.of("uid-2", ENVELOPE).to_json()),  # copied from another job
         json.dumps(Owner.of("uid-1", ENVELOPE).to_json() | {"attempt": True}),
         json.dumps(Owner.of("uid-1", ENVELOPE).to_json() | {"attempt": 0}),
@@ -90,10 +76,13 @@ def test_an_invalid_note_names_no_copy(jobs_dir: Path, content: str) -> None:
         "\x00" * 100,
     ],
 )
-def test_an_invalid_note_names_no_owner(jobs_dir: Path, content: str) -> None:
+def test_an_invalid_note_names_neither_owner_nor_copy(jobs_dir: Path, content: str) -> None:
     attempt(jobs_dir, "uid-1", 1).owner_note.write_text(content)
+    (jobs_dir / "uid-1" / "output").mkdir()
+    (jobs_dir / "uid-1" / "output" / "manifest.json").write_text(content)
 
     assert owners() == []
+    assert notes.deliveries(JobFolder.of("uid-1")) == ()
 
 
 def test_bare_tasks_and_foreign_files_have_no_owner(jobs_dir: Path) -> None:

@@ -39,10 +39,3 @@ def test_an_entry_of_an_existing_result_is_kept(place: Callable[[], Path]) -> No
     results.drop_stale()
 
     assert [path.name for folder in layout.names().iterdir() for path in folder.iterdir()] == [BANANA.job_id]
-
-
-def test_a_forgotten_job_has_no_entry(jobs_dir: Path) -> None:
-    results.note(BANANA)
-    results.forget(BANANA)
-
-    assert not list(jobs_dir.iterdir())

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from reconstruction_operator import disk
 from reconstruction_operator.contract.envelope import Envelope
 from reconstruction_operator.contract.manifest import Manifest
 from reconstruction_operator.contract.records import Owner
@@ -34,6 +33,13 @@ def publish(job_id: str, *, retain_seconds: int = 0, owned: bool = True) -> JobF
     return folder
 
 
+def note(job_id: str, at: int) -> None:
+    """Add the entry of that job to the index, with that time."""
+    results.note(Owner.of(job_id, ENVELOPE))
+    (entry,) = layout.names().glob(f"*/{job_id}")
+    os.utime(entry, (at, at))
+
+
 def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
@@ -46,12 +52,6 @@ def test_only_the_result_of_a_deleted_job_stays_in_the_trash(jobs_dir: Path) -> 
     kept = trash.find("uid-1")
     assert kept is not None
     assert (kept.until, kept.sealed()) == (UNTIL, manifests.read(kept.path))
-
-
-def test_without_a_retention_time_all_files_are_deleted(jobs_dir: Path) -> None:
-    publish("uid-1")
-    assert delete_job_files("uid-1")
-    assert names(jobs_dir) == set()
 
 
 @pytest.mark.parametrize(
@@ -116,19 +116,14 @@ def test_foreign_names_in_the_trash_are_ignored(jobs_dir: Path) -> None:
     assert trash.expire(1e18) == 0
 
 
-def test_the_manifest_of_a_result_holds_how_long_it_is_kept(jobs_dir: Path) -> None:
-    assert trash.seconds_of(publish("uid-1", retain_seconds=60)) == 60
-    assert trash.seconds_of(JobFolder.of("uid-2")) == 0
-
-
 def test_the_index_finds_results_in_folders_and_trash_newest_first(jobs_dir: Path) -> None:
     for at, job_id in enumerate(("uid-1", "uid-2", "uid-3"), start=1_000):
         publish(job_id)
-        results.note(Owner.of(job_id, ENVELOPE), at=float(at))
+        note(job_id, at)
     delete_job_files("uid-2", retain_until=UNTIL)
-    found = list(results.find("red", "banana", besides="uid-1"))
-    assert [one.manifest.job_id for one in found] == ["uid-3", "uid-2"]
-    assert found[1].path.parent == layout.trash()
+    earlier = list(results.find("red", "banana", besides="uid-1"))
+    assert [result.manifest.job_id for result in earlier] == ["uid-3", "uid-2"]
+    assert earlier[1].path.parent == layout.trash()
     assert list(results.find("red", "other", besides="")) == []
     assert list(results.find("blue", "banana", besides="")) == []
 
@@ -148,17 +143,6 @@ def test_entries_without_a_result_are_removed(jobs_dir: Path) -> None:
 def test_only_the_newest_results_of_a_name_are_considered(jobs_dir: Path) -> None:
     for number in range(20):
         publish(f"uid-{number}")
-        results.note(Owner.of(f"uid-{number}", ENVELOPE), at=1_000.0 + number)
-    found = [one.manifest.job_id for one in results.find("red", "banana", besides="")]
-    assert found == [f"uid-{number}" for number in range(19, 3, -1)]
-
-
-def test_results_without_an_entry_are_indexed_with_their_own_time(jobs_dir: Path) -> None:
-    folder = publish("uid-1")
-    publish("bare", owned=False)
-    disk.delete_tree(layout.names())
-    os.utime(folder.output / "manifest.json", (1_234.0, 1_234.0))
-    assert results.index_all() == 1
-    assert results.index_all() == 0
-    (entry,) = jobs_dir.glob(".names/*/uid-1")
-    assert entry.stat().st_mtime == 1_234.0
+        note(f"uid-{number}", 1_000 + number)
+    job_ids = [result.manifest.job_id for result in results.find("red", "banana", besides="")]
+    assert job_ids == [f"uid-{number}" for number in range(19, 3, -1)]

@@ -43,17 +43,6 @@ def test_predecessors_are_deleted_and_a_discarded_workspace_leaves_no_empty_fold
     assert list(jobs_dir.iterdir()) == []
 
 
-def test_an_heir_takes_over_complete_fetched_files_only(jobs_dir: Path) -> None:
-    first = prepare("job", "job-1", 1)
-    first.fetched.mkdir()
-    (first.fetched / "0123").write_bytes(b"photo")
-    (first.fetched / "4567.token.part").write_bytes(b"half")
-    second = prepare("job", "job-2", 2)
-    delete_predecessors("job", second)
-    assert [path.name for path in second.fetched.iterdir()] == ["0123"]
-    assert list(second.root.parent.iterdir()) == [second.root]
-
-
 def test_only_fetched_files_and_the_owners_note_are_kept(jobs_dir: Path) -> None:
     space = prepare("job", "job-1", 1)
     assert not keep_for_the_next(space, stages=True)
@@ -78,12 +67,19 @@ def test_sealed_stages_are_kept_if_useful_and_half_written_ones_never(jobs_dir: 
     assert not keep_for_the_next(space, stages=False)
 
 
-def test_an_heir_takes_over_stages_which_the_old_run_cannot_change(jobs_dir: Path) -> None:
+def test_a_successor_takes_over_whole_objects_and_sealed_stages(jobs_dir: Path) -> None:
     first = prepare("job", "job-1", 1)
     keep_stages(first, "features", ".matches-0123")
+    first.fetched.mkdir()
+    for name in ("0123", "4567.token.part"):
+        (first.fetched / name).write_bytes(b"photo")
     second = prepare("job", "job-2", 2)
     delete_predecessors("job", second)
-    assert [path.name for path in second.stages.iterdir()] == ["features"]
+    assert [[path.name for path in folder.iterdir()] for folder in (second.stages, second.fetched)] == [
+        ["features"],
+        ["0123"],
+    ]
+    assert list(second.root.parent.iterdir()) == [second.root]
     with pytest.raises(FileNotFoundError):
         (first.stages / ".matches-0123").rename(first.stages / "matches")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import redis
-from reconstruction_operator.worker.deleting import hung_mounts, process
+from reconstruction_operator.worker.deleting import process
 
 from devcluster.files import CHECKOUT
 from tests.support.settings import configure
@@ -19,7 +19,7 @@ from tests.support.worker.deletions import delete_in_this_process
 def _forgotten() -> Iterator[None]:
     """Forget hung mounts after each test."""
     yield
-    hung_mounts._folders.clear()
+    process._hung.clear()
 
 
 @pytest.fixture

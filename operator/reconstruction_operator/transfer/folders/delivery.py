@@ -37,11 +37,6 @@ class FolderTarget:
     namespace: str = ""
 
     @property
-    def is_killable(self) -> bool:
-        """See `outputs.Target`."""
-        return False
-
-    @property
     def path(self) -> Path:
         """See `outputs.Target`."""
         return uris.path_of(self.uri)

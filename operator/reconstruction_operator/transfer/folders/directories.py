@@ -104,8 +104,8 @@ class Directory:
     def is_empty(self, name: str) -> bool:
         """Return whether the entry is missing or an empty directory."""
         try:
-            with self.enter(name) as found:
-                return not found.names()
+            with self.enter(name) as folder:
+                return not folder.names()
         except FileNotFoundError:
             return True
         except NotADirectoryError:

@@ -41,7 +41,7 @@ def find(uri: str, namespace: str) -> Path:
         raise StorageError(REFUSED, tenancy.refusal(granted, namespace, "write to", str(path)))
     if any(STAGING.fullmatch(part) for part in real.parts):
         raise StorageError(REFUSED, f"{path} is named like the staging directory of a delivery")
-    above = next(one for one in real.parents if one.exists())
+    above = next(parent for parent in real.parents if parent.exists())
     if not above.is_dir():
         raise StorageError(REFUSED, f"{path} cannot be a folder: {above} is not a folder")
     return real

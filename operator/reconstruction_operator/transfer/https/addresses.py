@@ -32,20 +32,20 @@ _METADATA_6 = ipaddress.IPv6Network("fd00:ec2::/32")  # AWS metadata, as 169.254
 
 def resolve(host: str, port: int) -> list[str]:
     """Return all addresses of a host, from the system's resolver."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+    resolved = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in resolved))
 
 
 def is_public(text: str) -> bool:
     """Return whether the address is public, including any IPv4 address embedded in it."""
-    found = _parts(text)
-    return bool(found) and all(_is_global(one) for one in found)
+    parts = _parts(text)
+    return bool(parts) and all(map(_is_global, parts))
 
 
 def may_be_private(text: str) -> bool:
     """Return whether a host of the allowlist may have the address: public, private or loopback."""
-    found = _parts(text)
-    return bool(found) and not any(_is_special(one) for one in found)
+    parts = _parts(text)
+    return bool(parts) and not any(map(_is_special, parts))
 
 
 def checked_addresses(host: str, port: int, *, private_allowed: bool, resolve: Resolve) -> list[str]:
@@ -54,16 +54,18 @@ def checked_addresses(host: str, port: int, *, private_allowed: bool, resolve: R
     Raises StorageError: INPUT_REFUSED, or INPUT_UNREACHABLE if the host has no address.
     """
     try:
-        found = resolve(host, port)
+        resolved = resolve(host, port)
     except (OSError, UnicodeError) as error:
         raise StorageError("INPUT_UNREACHABLE", f"host {host} has no address: {error}") from None
-    if not found:
+    if not resolved:
         raise StorageError("INPUT_UNREACHABLE", f"host {host} has no address")
-    allowed, wanted = (may_be_private, "an address of a server") if private_allowed else (is_public, "a public address")
-    refused = [address for address in found if not allowed(address)]
+    is_allowed, kind = (
+        (may_be_private, "an address of a server") if private_allowed else (is_public, "a public address")
+    )
+    refused = [address for address in resolved if not is_allowed(address)]
     if refused:
-        raise StorageError("INPUT_REFUSED", f"host {host} is at {refused[0]}, which is not {wanted}")
-    return found
+        raise StorageError("INPUT_REFUSED", f"host {host} is at {refused[0]}, which is not {kind}")
+    return resolved
 
 
 def _parts(text: str) -> tuple[Address, ...]:
@@ -76,8 +78,8 @@ def _parts(text: str) -> tuple[Address, ...]:
 
 
 def _is_global(address: Address) -> bool:
-    known = isinstance(address, ipaddress.IPv4Address) or any(address in network for network in _PUBLIC_6)
-    return known and address.is_global and not address.is_multicast
+    is_assigned = isinstance(address, ipaddress.IPv4Address) or any(address in network for network in _PUBLIC_6)
+    return is_assigned and address.is_global and not address.is_multicast
 
 
 def _is_special(address: Address) -> bool:
@@ -98,4 +100,4 @@ def _embedded(address: Address) -> tuple[Address, ...]:
     is_isatap = int(address) >> 32 & 0xFFFFFFFF | 0x0200_0000 == _ISATAP
     if is_isatap or any(address in network for network in _IPV4_INSIDE):
         embedded.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-    return tuple(one for one in embedded if one is not None)
+    return tuple(address for address in embedded if address is not None)

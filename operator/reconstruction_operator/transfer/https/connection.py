@@ -63,16 +63,13 @@ def answer(
                 speed.answered()
                 yield response, uri, speed
                 return
-            uri = _redirected(uri, response.headers.get("Location", ""))
+            location = response.headers.get("Location", "")
+            try:
+                uri = urljoin(uri, location)
+            except ValueError as error:
+                text = f"{uris.redacted(uri)} redirects to {uris.redacted(location)}, which is not a URI: {error}"
+                raise StorageError(REFUSED, text) from None
     raise StorageError(REFUSED, f"{uris.redacted(uri)}: more than {_MAX_REDIRECTS} redirections")
-
-
-def _redirected(uri: str, location: str) -> str:
-    try:
-        return urljoin(uri, location)
-    except ValueError as error:
-        text = f"{uris.redacted(uri)} redirects to {uris.redacted(location)}, which is not a URI: {error}"
-        raise StorageError(REFUSED, text) from None
 
 
 @contextmanager
@@ -87,9 +84,9 @@ def _get(
 ) -> Iterator[urllib3.BaseHTTPResponse]:
     parts = uris.split(uri, REFUSED)
     host, port = _host_and_port(parts, limits)
-    found = addresses.checked_addresses(host, port, private_allowed=bool(limits.https_hosts), resolve=resolve)
+    checked = addresses.checked_addresses(host, port, private_allowed=bool(limits.https_hosts), resolve=resolve)
     failure: HTTPError | None = None
-    for address in found[:_MAX_ADDRESSES]:
+    for address in checked[:_MAX_ADDRESSES]:
         attempt()
         pool = urllib3.HTTPSConnectionPool(
             address,
@@ -127,33 +124,33 @@ def _get(
 
 
 def _host_and_port(parts: SplitResult, limits: Limits) -> tuple[str, int]:
-    shown = uris.redacted(parts.geturl())
+    label = uris.redacted(parts.geturl())
     if parts.scheme != "https":
-        raise StorageError(REFUSED, f"{shown}: only https:// is downloaded, not {parts.scheme}://")
+        raise StorageError(REFUSED, f"{label}: only https:// is downloaded, not {parts.scheme}://")
     if parts.username is not None or parts.password is not None:
-        text = f"{shown}: remove the user or password, which everyone with access to the job could read"
+        text = f"{label}: remove the user or password, which everyone with access to the job could read"
         raise StorageError(REFUSED, text)
     if limits.granted is not None and not tenancy.covers(limits.granted, parts):
-        raise StorageError(REFUSED, tenancy.refusal(limits.granted, limits.namespace, "read", shown))
+        raise StorageError(REFUSED, tenancy.refusal(limits.granted, limits.namespace, "read", label))
     host = (parts.hostname or "").rstrip(".")
     if not host:
-        raise StorageError(REFUSED, f"{shown} has no host")
+        raise StorageError(REFUSED, f"{label} has no host")
     try:
         ascii_host = host.encode("idna").decode("ascii")  # as in DNS and in certificates
     except UnicodeError as error:
-        raise StorageError(REFUSED, f"{shown} has an invalid host name: {error}") from None
+        raise StorageError(REFUSED, f"{label} has an invalid host name: {error}") from None
     if not _HOST.fullmatch(ascii_host):
-        raise StorageError(REFUSED, f"{shown} has an invalid host name")
+        raise StorageError(REFUSED, f"{label} has an invalid host name")
     if limits.https_hosts and not {host, ascii_host} & set(limits.https_hosts):
         raise StorageError(REFUSED, f"host {host} is not on the allowlist of this worker (INPUT_HTTPS_HOSTS)")
     return ascii_host, parts.port or _HTTPS_PORT
 
 
 def _check_status(status: int, uri: str) -> None:
-    shown = uris.redacted(uri)
+    label = uris.redacted(uri)
     if status in _MISSING:
-        raise StorageError("INPUT_NOT_FOUND", f"{shown} does not exist (HTTP {status})")
+        raise StorageError("INPUT_NOT_FOUND", f"{label} does not exist (HTTP {status})")
     if status in _FORBIDDEN:
-        raise StorageError(REFUSED, f"access to {shown} is denied (HTTP {status})")
+        raise StorageError(REFUSED, f"access to {label} is denied (HTTP {status})")
     if status != _OK:
-        raise StorageError(UNREACHABLE, f"{shown} returned HTTP {status}")
+        raise StorageError(UNREACHABLE, f"{label} returned HTTP {status}")

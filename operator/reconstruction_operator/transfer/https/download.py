@@ -44,19 +44,19 @@ def download(
         if response.status == NOT_MODIFIED:
             return None
         expected, done = _length(response, final, limits), 0
-        shown, most = uris.redacted(final), megabytes(limits.max_bytes, 1)
+        label, most = uris.redacted(final), megabytes(limits.max_bytes, 1)
         with target.open("xb") as file:
-            for chunk in _chunks(response, shown):
+            for chunk in _chunks(response, label):
                 done += len(chunk)
                 speed.received(len(chunk))
                 if done > limits.max_bytes:
-                    raise StorageError(REFUSED, f"{shown} has more than {most}; this worker accepts no more")
+                    raise StorageError(REFUSED, f"{label} has more than {most}; this worker accepts no more")
                 file.write(chunk)
                 tick(done / expected if expected else 0.0, f"{megabytes(done, 1)} downloaded")
         if expected is not None and done != expected:
-            raise StorageError(UNREACHABLE, f"{shown}: the connection was lost after {done} of {expected} bytes")
-        given = response.headers.get("ETag", "")
-        return given if _STRONG_ETAG.fullmatch(given) else ""
+            raise StorageError(UNREACHABLE, f"{label}: the connection was lost after {done} of {expected} bytes")
+        tag = response.headers.get("ETag", "")
+        return tag if _STRONG_ETAG.fullmatch(tag) else ""
 
 
 def probe(
@@ -72,7 +72,7 @@ def probe(
         return expected, head
 
 
-def _chunks(response: urllib3.BaseHTTPResponse, shown: str) -> Iterator[bytes]:
+def _chunks(response: urllib3.BaseHTTPResponse, label: str) -> Iterator[bytes]:
     """Yield the content as it arrives: `read1` returns as soon as there is a byte."""
     done = 0
     try:
@@ -80,7 +80,7 @@ def _chunks(response: urllib3.BaseHTTPResponse, shown: str) -> Iterator[bytes]:
             done += len(chunk)
             yield chunk
     except HTTPError as error:
-        text = f"{shown}: the connection was lost after {megabytes(done, 1)}: {error}"
+        text = f"{label}: the connection was lost after {megabytes(done, 1)}: {error}"
         raise StorageError(UNREACHABLE, text) from None
 
 

@@ -24,22 +24,22 @@ class ObjectAddress:
     def parse(cls, uri: str, reason: str) -> ObjectAddress:
         """Parse a URI. Raises StorageError (`reason`) if it names no bucket, or a key that could lead out of a folder."""
         parts = uris.split(uri, reason)
-        shown = uris.redacted(uri)
+        label = uris.redacted(uri)
         if parts.scheme not in OBJECT_SCHEMES:
-            raise StorageError(reason, f"{shown} is not an address of object storage")
+            raise StorageError(reason, f"{label} is not an address of object storage")
         if not BUCKET.fullmatch(parts.netloc):
-            raise StorageError(reason, f"{shown} names no bucket: write {parts.scheme}://bucket/folder/")
+            raise StorageError(reason, f"{label} names no bucket: write {parts.scheme}://bucket/folder/")
         if parts.query or parts.fragment:
-            raise StorageError(reason, f"{shown} contains ? or #: write %3F or %23 for these characters in a name")
+            raise StorageError(reason, f"{label} contains ? or #: write %3F or %23 for these characters in a name")
         path = unquote(parts.path)
         key = path.strip("/")
         # Path traversal out of an allowlisted folder.
         if key and any(part in ("", ".", "..") for part in key.split("/")):
-            raise StorageError(reason, f"{shown} contains an empty name, '.' or '..': name the folder itself")
+            raise StorageError(reason, f"{label} contains an empty name, '.' or '..': name the folder itself")
         if "\\" in key:  # some servers treat it as a slash
-            raise StorageError(reason, f"{shown} contains a backslash: use slashes")
+            raise StorageError(reason, f"{label} contains a backslash: use slashes")
         if not key.isprintable():
-            raise StorageError(reason, f"{shown} contains an unprintable character")
+            raise StorageError(reason, f"{label} contains an unprintable character")
         return cls(parts.scheme, parts.netloc, key, path.endswith("/") or not key)
 
     @property
@@ -70,7 +70,7 @@ def permitted(
     """
     address = ObjectAddress.parse(uri, reason)
     if address.scheme not in schemes:
-        enabled = ", ".join(f"{one}://" for one in schemes) or "none"
+        enabled = ", ".join(f"{scheme}://" for scheme in schemes) or "none"
         raise StorageError(
             reason,
             f"{address}: {address.scheme}:// is not enabled on this worker (STORAGE_SCHEMES); enabled: {enabled}",

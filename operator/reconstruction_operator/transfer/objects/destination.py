@@ -84,17 +84,17 @@ class Destination:
         with failures.translating(self.address, failures.DELETION):
             self.store.delete([key])
 
-    def point(self, wanted: Pointer, standing: Standing, check: Callable[[], None]) -> None:
-        """Write the pointer `wanted`, by optimistic concurrency where the server supports it: only over the version that was read.
+    def point(self, new: Pointer, standing: Standing, check: Callable[[], None]) -> None:
+        """Write the pointer `new`, by optimistic concurrency where the server supports it: only over the version that was read.
 
         `check` raises if another run has taken over, since the pointer does not show a run of the same attempt.
         """
         for _ in range(_TRIES):
             check()
-            if self._write(wanted, standing):
+            if self._write(new, standing):
                 return
             standing = self.standing()  # another run was faster, or this one succeeded and the response was lost
-            if standing.pointer == wanted:
+            if standing.pointer == new:
                 return
             self.refuse_others(standing)
         raise StorageError("OUTPUT_UPLOAD_FAILED", f"{layout.POINTER} at {self.address} keeps changing")
@@ -106,15 +106,15 @@ class Destination:
     def files(self, folder: str) -> dict[str, int]:
         """Return keys and sizes in bytes of all objects in a folder below the address."""
         pages = self.store.list(self.address.below(folder).rstrip("/"), chunk_size=_PAGE)
-        return {one["path"]: one["size"] for page in pages for one in page}
+        return {meta["path"]: meta["size"] for page in pages for meta in page}
 
-    def outdated(self, kept: str) -> list[str]:
-        """Return the keys of all files and probes of this and earlier attempts, except those in the folder `kept`."""
+    def outdated(self, current: str) -> list[str]:
+        """Return the keys of all files and probes of this and earlier attempts, except those in the folder `current`."""
         folder, keys = self.address.below(f"{self.run.job_id}/"), []
         for key in self.files(f"{self.run.job_id}/"):
             name = key.removeprefix(folder).partition("/")[0]
             attempt = layout.attempt_of(name)
-            if attempt is not None and attempt <= self.run.attempt and f"{self.run.job_id}/{name}/" != kept:
+            if attempt is not None and attempt <= self.run.attempt and f"{self.run.job_id}/{name}/" != current:
                 keys.append(key)
         return keys
 
@@ -123,8 +123,8 @@ class Destination:
         if keys:
             self.store.delete(keys)
 
-    def _write(self, wanted: Pointer, standing: Standing) -> bool:
-        key, content = self.address.below(layout.POINTER), wanted.to_bytes()
+    def _write(self, new: Pointer, standing: Standing) -> bool:
+        key, content = self.address.below(layout.POINTER), new.to_bytes()
         attributes = {"Content-Type": "application/json"}
         try:
             mode: PutMode = "create" if standing.version is None else standing.version
@@ -140,8 +140,8 @@ class Destination:
     def _refuse_foreign_objects(self) -> None:
         """Read pages until the first foreign name, since a job may name a folder of millions of objects."""
         for page in self.store.list(self.address.key, chunk_size=_PAGE):
-            for one in page:
-                name = one["path"].removeprefix(self.address.key).strip("/").partition("/")[0]
+            for meta in page:
+                name = meta["path"].removeprefix(self.address.key).strip("/").partition("/")[0]
                 if name not in ("", self.run.job_id):
                     text = f"{self.address} is not empty, and holds no result of this job (it contains {name!r:.60})"
                     raise StorageError("OUTPUT_REFUSED", text)

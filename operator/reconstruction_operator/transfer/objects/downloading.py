@@ -42,17 +42,17 @@ def fetch(store: Store, request: FetchRequest, progress: Progress) -> Listing:
         listing = list_input(store, request)
         if listing.digest in request.known:
             return listing
-        wanted = [one for one in listing.objects if not disk.has_files(request.kept, [(one.file, one.bytes)])]
-        missing_bytes = sum(one.bytes for one in wanted)
+        missing = [photo for photo in listing.objects if not disk.has_files(request.kept, [(photo.file, photo.bytes)])]
+        missing_bytes = sum(photo.bytes for photo in missing)
         _check_space(request.kept, missing_bytes)
-        progress.of_objects, progress.objects = len(listing.objects), len(listing.objects) - len(wanted)
+        progress.of_objects, progress.objects = len(listing.objects), len(listing.objects) - len(missing)
         progress.of_bytes, progress.bytes = listing.bytes, listing.bytes - missing_bytes
         token = uuid.uuid4().hex  # another run may still be writing partial files of its own
 
-        def work(one: Listed) -> None:
-            _fetch(store, one, request.kept / f"{one.file}.{token}{PARTIAL}", request, progress)
+        def work(photo: Listed) -> None:
+            _fetch(store, photo, request.kept / f"{photo.file}.{token}{PARTIAL}", request, progress)
 
-        progress.in_parallel(work, wanted, config.settings.STORAGE_TRANSFERS)
+        progress.in_parallel(work, missing, config.settings.STORAGE_TRANSFERS)
     return listing
 
 
@@ -61,56 +61,56 @@ def sample(store: Store, request: FetchRequest) -> tuple[Listing, list[tuple[Lis
     with failures.translating(request.address, failures.INPUT):
         listing = list_input(store, request)
         samples = []
-        for one in listing.objects[:: -(-len(listing.objects) // _SAMPLES) or 1]:
-            count = min(one.bytes, SAMPLE_BYTES)
-            samples.append((one, bytes(store.get_range(one.key, start=0, length=count)) if count else b""))
+        for photo in listing.objects[:: -(-len(listing.objects) // _SAMPLES) or 1]:
+            count = min(photo.bytes, SAMPLE_BYTES)
+            samples.append((photo, bytes(store.get_range(photo.key, start=0, length=count)) if count else b""))
         return listing, samples
 
 
-def _check_space(folder: Path, wanted: int) -> None:
+def _check_space(folder: Path, missing: int) -> None:
     left = disk.free_bytes(folder)
-    if left is not None and wanted > left:
+    if left is not None and missing > left:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
-def _fetch(store: Store, one: Listed, path: Path, request: FetchRequest, progress: Progress) -> None:
+def _fetch(store: Store, photo: Listed, path: Path, request: FetchRequest, progress: Progress) -> None:
     """Fetch one object into the partial file. It is continued as long as each request gets a part of it."""
     received = 0
     with path.open("wb") as file:
-        while received < one.bytes:
+        while received < photo.bytes:
             before = received
             try:
-                for chunk in _get(store, one, received, request):
+                for chunk in _get(store, photo, received, request):
                     progress.moved(len(chunk))
                     file.write(chunk)
                     received += len(chunk)
             except BaseError:
-                if received == before or not one.etag:
+                if received == before or not photo.etag:
                     raise
     disk.sync(path)
-    path.rename(request.kept / one.file)
+    path.rename(request.kept / photo.file)
     progress.moved(0, objects=1)
 
 
-def _get(store: Store, one: Listed, start: int, request: FetchRequest) -> Iterator[bytes]:
+def _get(store: Store, photo: Listed, start: int, request: FetchRequest) -> Iterator[bytes]:
     """Yield the content from `start` on. Raises StorageError if the object is not the one that was listed."""
-    options: GetOptions = {"if_match": one.etag} if one.etag else {}
+    options: GetOptions = {"if_match": photo.etag} if photo.etag else {}
     if start:
         options["range"] = {"offset": start}
     try:
-        answer = store.get(one.key, options=options)
+        answer = store.get(photo.key, options=options)
     except PreconditionError:
-        raise _changed(one, request) from None
-    if one.etag and _bare(answer.meta["e_tag"] or one.etag) != _bare(one.etag):  # a server without If-Match
-        raise _changed(one, request)
-    left = one.bytes - start
+        raise _changed(photo, request) from None
+    if photo.etag and _bare(answer.meta["e_tag"] or photo.etag) != _bare(photo.etag):  # a server without If-Match
+        raise _changed(photo, request)
+    left = photo.bytes - start
     for chunk in answer.stream(min_chunk_size=_CHUNK_BYTES):
         left -= len(chunk)
         if left < 0:
             break
         yield chunk
     if left:
-        raise _changed(one, request)
+        raise _changed(photo, request)
 
 
 def _bare(etag: str) -> str:
@@ -118,6 +118,6 @@ def _bare(etag: str) -> str:
     return etag.removeprefix("W/").strip('"')
 
 
-def _changed(one: Listed, request: FetchRequest) -> StorageError:
-    text = f"{one.name or one.key} in {request.address} changed while it was read"
+def _changed(photo: Listed, request: FetchRequest) -> StorageError:
+    text = f"{photo.name or photo.key} in {request.address} changed while it was read"
     return StorageError(failures.INPUT.unreachable, text)

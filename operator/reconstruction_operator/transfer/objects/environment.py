@@ -20,10 +20,14 @@ _ENDPOINT: Final = re.compile(r"AWS_ENDPOINT|AZURE_(STORAGE_)?ENDPOINT$|GOOGLE_S
 
 def chosen(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the variables for a process that transfers objects. Requests for the pod's identity bypass the proxy."""
-    its = {name: value for name, value in environ.items() if name.startswith(_CREDENTIALS) or name.upper() in _NETWORK}
-    if any(name.upper() in _PROXIES for name in its):
-        its["NO_PROXY"] = ",".join(filter(None, (its.get("NO_PROXY") or its.get("no_proxy"), *_IDENTITY)))
-    return its
+    variables = {
+        name: value for name, value in environ.items() if name.startswith(_CREDENTIALS) or name.upper() in _NETWORK
+    }
+    if any(name.upper() in _PROXIES for name in variables):
+        variables["NO_PROXY"] = ",".join(
+            filter(None, (variables.get("NO_PROXY") or variables.get("no_proxy"), *_IDENTITY))
+        )
+    return variables
 
 
 def is_secret(name: str, value: str) -> bool:

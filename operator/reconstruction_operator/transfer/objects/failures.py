@@ -56,7 +56,7 @@ def is_of_the_client(error: BaseException) -> bool:
 
 def is_missing_bucket(error: Exception) -> bool:
     """Return whether the bucket does not exist."""
-    return any(one in str(error) for one in _MISSING_BUCKET)
+    return any(mark in str(error) for mark in _MISSING_BUCKET)
 
 
 @contextmanager
@@ -74,7 +74,7 @@ def translated(error: Exception, address: ObjectAddress, side: Side) -> StorageE
     """Return the job's failure for an error of the client."""
     text, cannot = str(error) or type(error).__name__, f"{address} cannot be {side.verb}"
     status, code = _first(_STATUS, text), _first(_CODE, text)
-    shown = f" ({' '.join(filter(None, (status, code)))})" if status or code else ""
+    label = f" ({' '.join(filter(None, (status, code)))})" if status or code else ""
     if is_missing_bucket(error):
         return StorageError(side.missing, f"{cannot}: bucket {address.bucket} does not exist")
     if any(mark in text for mark in _METADATA):
@@ -82,14 +82,14 @@ def translated(error: Exception, address: ObjectAddress, side: Side) -> StorageE
         return StorageError(side.refused, f"{cannot}: {missing}")
     is_denied = isinstance(error, PermissionDeniedError | UnauthenticatedError)
     if is_denied or status in _REFUSED_STATUS or code in _REFUSED_CODES:
-        return StorageError(side.refused, f"{cannot}: the server rejects the workers' credentials{shown}")
+        return StorageError(side.refused, f"{cannot}: the server rejects the workers' credentials{label}")
     if isinstance(error, FileNotFoundError) or status == _MISSING_STATUS:
-        return StorageError(side.missing, f"{address} does not exist{shown}")
+        return StorageError(side.missing, f"{address} does not exist{label}")
     if isinstance(error, InvalidPathError):
         advice = "rename it, or name a folder without it"
         contains = "contains an object whose name has an empty part, '.' or '..'"
         return StorageError(side.refused, f"{address} {contains}: {advice}")
-    return StorageError(side.unreachable, f"{cannot}: {_cause(text)}{shown}")
+    return StorageError(side.unreachable, f"{cannot}: {_cause(text)}{label}")
 
 
 def _first(pattern: re.Pattern[str], text: str) -> str:

@@ -60,7 +60,7 @@ class Pointer:
 
 def folder_of(manifest: Manifest) -> str:
     """Return the folder of a result below the address, with a slash at its end."""
-    described = [manifest.task_id, *(f"{one.name}\0{one.bytes}\0{one.sha256}" for one in manifest.files)]
+    described = [manifest.task_id, *(f"{file.name}\0{file.bytes}\0{file.sha256}" for file in manifest.files)]
     digest = hashlib.sha256("\n".join(described).encode()).hexdigest()[:_DIGEST_CHARS]
     return f"{manifest.job_id}/{manifest.attempt or 0}-{digest}/"
 
@@ -79,8 +79,3 @@ def attempt_of(name: str) -> int | None:
     """Return the attempt in the name of a result's folder or of a probe; None for any other name."""
     number, dash, _ = name.partition("-")
     return int(number) if dash and number.isascii() and number.isdigit() else None
-
-
-def result_uri(manifest: Manifest) -> str:
-    """Return the address of a delivered result's files."""
-    return f"{manifest.uri.rstrip('/')}/{folder_of(manifest)}"

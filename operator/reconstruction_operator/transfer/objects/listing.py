@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -50,12 +49,12 @@ class Listing:
     @property
     def bytes(self) -> int:
         """Size of all objects to fetch."""
-        return sum(one.bytes for one in self.objects)
+        return sum(photo.bytes for photo in self.objects)
 
     @property
     def digest(self) -> str:
         """The digest of the input, from names, sizes and ETags."""
-        return input_digest(digests.ETAG, (InputFile(one.name, one.bytes, one.mark) for one in self.objects))
+        return input_digest(digests.ETAG, (InputFile(photo.name, photo.bytes, photo.mark) for photo in self.objects))
 
 
 def list_input(store: Store, request: FetchRequest) -> Listing:
@@ -69,20 +68,20 @@ def list_input(store: Store, request: FetchRequest) -> Listing:
     else:
         listing = _photos(_all(store, request), address)
     if listing.bytes > request.max_bytes:
-        shown, most = megabytes(listing.bytes, 1), megabytes(request.max_bytes, 1)
+        label, most = megabytes(listing.bytes, 1), megabytes(request.max_bytes, 1)
         what = str(address) if address.is_archive else f"{len(listing.objects)} photos in {address}"
         has = "has" if address.is_archive else "have"
-        raise StorageError(_REFUSED, f"{what} {has} {shown}; this worker accepts at most {most}")
+        raise StorageError(_REFUSED, f"{what} {has} {label}; this worker accepts at most {most}")
     return listing
 
 
 def _all(store: Store, request: FetchRequest) -> list[Listed]:
-    found: list[Listed] = []
+    objects: list[Listed] = []
     for page in store.list(request.address.key or None, chunk_size=_PAGE):
-        found += [_listed(one, request.address) for one in page]
-        if len(found) > request.max_files:
+        objects += [_listed(meta, request.address) for meta in page]
+        if len(objects) > request.max_files:
             raise StorageError(_REFUSED, f"{request.address} contains more than {request.max_files} objects")
-    return found
+    return objects
 
 
 def _listed(meta: ObjectMeta, address: ObjectAddress) -> Listed:
@@ -96,19 +95,12 @@ def _listed(meta: ObjectMeta, address: ObjectAddress) -> Listed:
     return Listed(key, name, meta["size"], etag, etag or meta["last_modified"].isoformat())
 
 
-def _photos(found: list[Listed], address: ObjectAddress) -> Listing:
-    keys = sorted(one.key for one in found)
+def _photos(objects: list[Listed], address: ObjectAddress) -> Listing:
+    photos = [photo for photo in objects if names.is_photo(photo.name)]
     # Consoles of clouds mark folders by empty objects.
-    real = [one for one in found if one.bytes or not _is_folder(one.key, keys, address)]
-    if not real:
+    ignored = tuple(other.name for other in objects if other.bytes and not names.is_photo(other.name))
+    if not photos and not ignored:
         raise StorageError(
             failures.INPUT.missing, f"there are no objects below {address.scheme}://{address.bucket}/{address.key}"
         )
-    photos = [one for one in real if names.is_photo(one.name or one.key)]
-    ignored = tuple(one.name for one in real if not names.is_photo(one.name or one.key))
-    return Listing(tuple(sorted(photos, key=lambda one: names.natural(one.name))), ignored)
-
-
-def _is_folder(key: str, keys: list[str], address: ObjectAddress) -> bool:
-    place = bisect_left(keys, f"{key}/")
-    return key == address.key or any(one.startswith(f"{key}/") for one in keys[place : place + 1])
+    return Listing(tuple(sorted(photos, key=lambda photo: names.natural(photo.name))), ignored)

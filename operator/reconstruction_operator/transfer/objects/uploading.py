@@ -97,25 +97,25 @@ def _deliver(request: DeliverRequest, destination: Destination, source: Path, pr
     manifest = Manifest.parse(sealed)
     if manifest is None:
         raise OSError(f"{source / MANIFEST} is not a manifest")
-    wanted, standing = Pointer.of(manifest), destination.standing()
+    pointer, standing = Pointer.of(manifest), destination.standing()
     destination.refuse_others(standing)
-    prefix = request.address.below(wanted.folder)
+    prefix = request.address.below(pointer.folder)
     sizes = {prefix + name: size for name, size in manifest.sizes}
-    stored = destination.files(wanted.folder)
+    stored = destination.files(pointer.folder)
     missing = [key for key, size in sizes.items() if stored.get(key) != size]
     progress.of_bytes = sum(sizes.values())
     progress.bytes = progress.of_bytes - sum(sizes[key] for key in missing)
     _upload(destination, {key: source / key.removeprefix(prefix) for key in missing}, progress)
-    stored = destination.files(wanted.folder)
+    stored = destination.files(pointer.folder)
     if not sizes.items() <= stored.items():
         text = f"files disappeared from {request.address}: another program deletes them"
         raise StorageError("OUTPUT_UPLOAD_FAILED", text)
     if stored.get(prefix + MANIFEST) != len(sealed):
         _upload(destination, {prefix + MANIFEST: source / MANIFEST}, progress)
     run.check()
-    if standing.pointer != wanted:
-        destination.point(wanted, standing, run.check)
-    doomed = destination.outdated(wanted.folder)
+    if standing.pointer != pointer:
+        destination.point(pointer, standing, run.check)
+    doomed = destination.outdated(pointer.folder)
     if standing.pointer is not None and standing.pointer.job_id in run.predecessors:
         doomed += destination.files(f"{standing.pointer.job_id}/")
     # If superseded by a run of the same attempt with the same digest, the files are that run's.

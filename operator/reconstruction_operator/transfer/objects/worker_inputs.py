@@ -28,19 +28,19 @@ def take(uri: str, into: Path, kept: Path, limits: Limits, tick: Tick) -> Fetche
         uri, "INPUT_REFUSED", "read", schemes=limits.schemes, granted=limits.granted, namespace=limits.namespace
     )
     kept.mkdir(exist_ok=True)
-    wanted = FetchRequest(
+    request = FetchRequest(
         address,
         kept,
         limits.max_bytes,
         limits.max_files,
-        known=tuple(one.digest for one in limits.known),
+        known=tuple(entry.digest for entry in limits.known),
     )
     share = section(tick, 0.0, _FETCH_SHARE if address.is_archive else 1.0)
 
     def report(objects: int, of_objects: int, count: int, of_count: int) -> None:
         share(count / max(1, of_count), _text(address, objects, of_objects, count, of_count))
 
-    outcome = process.perform(wanted, report)
+    outcome = process.perform(request, report)
     digest, ignored = str(outcome["digest"]), names.Ignored(*outcome["ignored"])
     if digests.is_known(digest, limits.known):
         return Fetched((), ignored, digest)

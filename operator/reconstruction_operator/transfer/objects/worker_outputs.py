@@ -28,11 +28,6 @@ class ObjectTarget:
     namespace: str
 
     @property
-    def is_killable(self) -> bool:
-        """See `outputs.Target`."""
-        return True
-
-    @property
     def path(self) -> None:
         """See `outputs.Target`."""
 
@@ -55,21 +50,21 @@ class ObjectTarget:
         """See `outputs.Target`."""
         from reconstruction_operator.transfer.objects import uploading  # noqa: PLC0415  # loads the client
 
-        uploading.withdraw(address_of(self.uri, self.namespace), run, copy=copy)
+        uploading.withdraw(self.address, run, copy=copy)
 
     def place_of(self, manifest: Manifest) -> str:
         """See `outputs.Target`."""
-        return layout.result_uri(manifest)
+        return f"{manifest.uri.rstrip('/')}/{layout.folder_of(manifest)}"
 
     def _request(self, source: Path | None, run: Run) -> DeliverRequest:
-        return DeliverRequest(address_of(self.uri, self.namespace), run, source)
+        return DeliverRequest(self.address, run, source)
 
-
-def address_of(uri: str, namespace: str) -> ObjectAddress:
-    """Return the address if jobs of the namespace may write to it. Raises StorageError (OUTPUT_REFUSED)."""
-    granted = tenancy.granted(config.settings.NAMESPACE_OUTPUTS, namespace)
-    schemes = config.settings.STORAGE_SCHEMES
-    address = permitted(uri, _REFUSED, "write to", schemes=schemes, granted=granted, namespace=namespace)
-    if not address.key:
-        raise StorageError(_REFUSED, f"{address} is a whole bucket: name a folder in it")
-    return address
+    @property
+    def address(self) -> ObjectAddress:
+        """The address, if jobs of the namespace may write to it. Raises StorageError (OUTPUT_REFUSED)."""
+        granted = tenancy.granted(config.settings.NAMESPACE_OUTPUTS, self.namespace)
+        schemes = config.settings.STORAGE_SCHEMES
+        address = permitted(self.uri, _REFUSED, "write to", schemes=schemes, granted=granted, namespace=self.namespace)
+        if not address.key:
+            raise StorageError(_REFUSED, f"{address} is a whole bucket: name a folder in it")
+        return address

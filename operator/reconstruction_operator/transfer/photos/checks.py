@@ -53,8 +53,8 @@ def check_all(paths: Sequence[Path], limits: Limits, tick: Tick) -> tuple[Checke
     for index, path in enumerate(paths, start=1):
         tick((index - 1) / len(paths), f"photo {index}/{len(paths)}")
         size = path.stat().st_size
-        shown = f"photo {path.name} ({index} of {len(paths)})"
-        width, height, kind, plain = _decode(path, shown, limits)
+        label = f"photo {path.name} ({index} of {len(paths)})"
+        width, height, kind, plain = _decode(path, label, limits)
         kept = _with_suffix(path, kind, taken) if plain is None else _replaced(path, plain, taken)
         checked.append(CheckedImage(kept, width, height, size))
     return tuple(checked)
@@ -79,7 +79,7 @@ def _free_name(path: Path, suffix: str, taken: set[str]) -> Path:
     return target
 
 
-def check_header(file: BinaryIO, shown: str, limits: Limits) -> None:
+def check_header(file: BinaryIO, label: str, limits: Limits) -> None:
     """Check one photo by its header; decode it only if its end seems to be missing. Writes nothing.
 
     Raises StorageError as `check_all`.
@@ -90,23 +90,23 @@ def check_header(file: BinaryIO, shown: str, limits: Limits) -> None:
         if not signatures.seems_whole(file, image):
             image.load()
 
-    _examine(file, shown, limits, look)
+    _examine(file, label, limits, look)
 
 
-def check_start(start: bytes, shown: str, limits: Limits, *, is_whole: bool) -> None:
+def check_start(start: bytes, label: str, limits: Limits, *, is_whole: bool) -> None:
     """Check one photo by its first bytes. Raises StorageError as `check_all`, if they show an error."""
     file = io.BytesIO(start)
     if is_whole:
-        check_header(file, shown, limits)
+        check_header(file, label, limits)
         return
     try:
-        _examine(file, shown, limits, rewriting.check_pixels)
+        _examine(file, label, limits, rewriting.check_pixels)
     except StorageError as error:
         if error.reason != "CORRUPT_IMAGE" or not signatures.is_photo_start(start):
             raise
 
 
-def _decode(path: Path, shown: str, limits: Limits) -> tuple[int, int, str, Path | None]:
+def _decode(path: Path, label: str, limits: Limits) -> tuple[int, int, str, Path | None]:
     """Return the photo's size after EXIF orientation, its format, and the rewritten file if models need one."""
     plain = path.with_name(f".{path.name}.plain")
     is_turned, is_plain = False, True
@@ -120,33 +120,33 @@ def _decode(path: Path, shown: str, limits: Limits) -> tuple[int, int, str, Path
             rewriting.write(image, plain)
 
     with path.open("rb") as file:
-        width, height, kind = _examine(file, shown, limits, decode)
+        width, height, kind = _examine(file, label, limits, decode)
     if is_turned:
         width, height = height, width
     return width, height, kind, None if is_plain else plain
 
 
-def _examine(file: BinaryIO, shown: str, limits: Limits, work: Callable[[Image.Image], object]) -> tuple[int, int, str]:
+def _examine(file: BinaryIO, label: str, limits: Limits, work: Callable[[Image.Image], object]) -> tuple[int, int, str]:
     """Call `work` with the photo if it is within the limits, and translate errors. Return its stored size and format."""
     from PIL import UnidentifiedImageError  # noqa: PLC0415  # a worker for the placeholder alone has no Pillow
 
     try:
         with _open(file) as image:
             (width, height), kind = image.size, image.format or ""
-            _check_size(width, height, shown, limits)
+            _check_size(width, height, label, limits)
             if kind == "TIFF":
-                _check_raw(image, shown)
+                _check_raw(image, label)
             work(image)
     except UnidentifiedImageError:
-        raise _unidentified(file, shown) from None
+        raise _unidentified(file, label) from None
     except rewriting.UnusualPixelsError as error:
-        raise StorageError(_UNSUPPORTED, f"{shown} contains {error}, not 8 or 16 bits a channel") from None
+        raise StorageError(_UNSUPPORTED, f"{label} contains {error}, not 8 or 16 bits a channel") from None
     except (MemoryError, StorageError):
         raise
     except Exception as error:  # decoders raise almost anything for hostile data
         if isinstance(error, OSError) and error.errno is not None:  # of the disk: errors of decoders have no errno
             raise
-        raise _corrupt(shown, error) from None
+        raise _corrupt(label, error) from None
     return width, height, kind
 
 
@@ -160,28 +160,28 @@ def _open(file: BinaryIO) -> Image.Image:
     return Image.open(file, formats=_FORMATS)
 
 
-def _check_size(width: int, height: int, shown: str, limits: Limits) -> None:
+def _check_size(width: int, height: int, label: str, limits: Limits) -> None:
     if max(width, height) > limits.max_side:
-        text = f"{shown} has {width} x {height} px; at most {limits.max_side} px a side are accepted"
+        text = f"{label} has {width} x {height} px; at most {limits.max_side} px a side are accepted"
         raise StorageError("IMAGE_TOO_LARGE", text)
     if width * height > limits.max_pixels:
         had, allowed = width * height / 1e6, limits.max_pixels / 1e6
-        raise StorageError("IMAGE_TOO_LARGE", f"{shown} has {had:.0f} megapixels; at most {allowed:.0f} are accepted")
+        raise StorageError("IMAGE_TOO_LARGE", f"{label} has {had:.0f} megapixels; at most {allowed:.0f} are accepted")
 
 
-def _check_raw(image: Image.Image, shown: str) -> None:
+def _check_raw(image: Image.Image, label: str) -> None:
     tags = getattr(image, "tag_v2", {})
     if any(tag in tags for tag in _RAW_TAGS) or tags.get(_SUBFILE_TAG, 0) & 1:
-        raise StorageError(_UNSUPPORTED, f"{shown} is a camera RAW file, of which only a preview could be read")
+        raise StorageError(_UNSUPPORTED, f"{label} is a camera RAW file, of which only a preview could be read")
 
 
-def _unidentified(file: BinaryIO, shown: str) -> StorageError:
+def _unidentified(file: BinaryIO, label: str) -> StorageError:
     what, is_picture = signatures.describe(file)
-    return StorageError(_UNSUPPORTED if is_picture else "CORRUPT_IMAGE", f"{shown} is {what}, not a {READ} picture")
+    return StorageError(_UNSUPPORTED if is_picture else "CORRUPT_IMAGE", f"{label} is {what}, not a {READ} picture")
 
 
-def _corrupt(shown: str, error: Exception) -> StorageError:
+def _corrupt(label: str, error: Exception) -> StorageError:
     text = str(error) or type(error).__name__
     if "truncated" in text.lower():
-        return StorageError("CORRUPT_IMAGE", f"{shown} is truncated: {text}")
-    return StorageError("CORRUPT_IMAGE", f"{shown} cannot be decoded: {text}")
+        return StorageError("CORRUPT_IMAGE", f"{label} is truncated: {text}")
+    return StorageError("CORRUPT_IMAGE", f"{label} cannot be decoded: {text}")

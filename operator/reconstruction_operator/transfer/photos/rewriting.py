@@ -69,7 +69,7 @@ def _grey(image: Image.Image) -> Image.Image:
     """Return the photo with 8 bits, scaled from the bit depth that its brightest pixel needs: usually the sensor's."""
     whole = image.convert("I")
     _, brightest = cast("tuple[int, int]", whole.getextrema())
-    depth = next((one for one in _GREY_DEPTHS if brightest < 1 << one), None)
+    depth = next((bits for bits in _GREY_DEPTHS if brightest < 1 << bits), None)
     if depth is None:
         raise UnusualPixelsError("whole numbers of more than 16 bits")
     return whole.point(lambda value: value * (1 / (1 << (depth - 8)))).convert("L")
@@ -78,12 +78,12 @@ def _grey(image: Image.Image) -> Image.Image:
 def _exif(image: Image.Image) -> bytes:
     from PIL import Image  # noqa: PLC0415  # a worker for the placeholder alone has no Pillow
 
-    found, kept = image.getexif(), Image.Exif()
+    exif, kept = image.getexif(), Image.Exif()
     for tag in _KEPT_TAGS:
-        if tag in found:
-            kept[tag] = found[tag]
+        if tag in exif:
+            kept[tag] = exif[tag]
     for ifd in (_LENS_IFD, _PLACE_IFD):
-        values = {tag: value for tag, value in found.get_ifd(ifd).items() if tag not in _DROPPED_TAGS}
+        values = {tag: value for tag, value in exif.get_ifd(ifd).items() if tag not in _DROPPED_TAGS}
         if values:
             kept[ifd] = values
     return kept.tobytes()

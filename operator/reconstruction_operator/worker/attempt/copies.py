@@ -18,7 +18,7 @@ from reconstruction_operator.transfer.outputs import Target, target_of
 from reconstruction_operator.transfer.runs import Run
 from reconstruction_operator.worker.attempt.assignment import Assignment
 from reconstruction_operator.worker.deleting import process
-from reconstruction_operator.worker.deleting.program import Withdrawal
+from reconstruction_operator.worker.deleting.process import Withdrawal
 from reconstruction_operator.worker.heartbeat.heartbeat import Heartbeat
 from reconstruction_operator.worker.heartbeat.interruption import call_interruptibly
 
@@ -70,7 +70,7 @@ class Copies:
         deliver = partial(target.deliver, source, self._run(space.root), check, tick)
         try:
             # A thread could continue in the background while a cancel deletes the copy; a process is killed.
-            deliver() if target.is_killable else call_interruptibly(deliver, check)
+            deliver() if target.path is None else call_interruptibly(deliver, check)
         except SupersededError:
             owned = self._heartbeat.confirm()
             check()

@@ -1,71 +1,78 @@
-"""Withdrawal process, the worker's side: starts the program for one withdrawal, and kills it if it hangs."""
+"""Withdrawal process, the worker's side: starts the program for one withdrawal, and kills it if it does not finish.
+
+Hung mounts: each process of the worker avoids a folder for five minutes in which a withdrawal did not finish.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import json
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from reconstruction_operator import config
 from reconstruction_operator.transfer import uris
 from reconstruction_operator.transfer.outputs import target_of
-from reconstruction_operator.transfer.programs import Program, raise_failure
-from reconstruction_operator.worker.deleting import hung_mounts, program
-from reconstruction_operator.worker.deleting.program import Withdrawal
+from reconstruction_operator.transfer.programs import Program
+from reconstruction_operator.transfer.runs import Run
 
-_PROGRAM: Final = program.__name__
-SECONDS: Final = 60.0  # for one withdrawal
-_POLL_SECONDS: Final = 0.5
-_STALL_SECONDS: Final = 15.0  # without progress, after which a mount counts as hung; a store has timeouts of its own
+_PROGRAM: Final = "reconstruction_operator.worker.deleting.program"
+_STORE_SECONDS: Final = 60.0  # a store has timeouts of its own
+_FOLDER_SECONDS: Final = 20.0
+_BACKOFF_SECONDS: Final = 300.0
+
+_hung: Final[dict[Path, tuple[float, Program | None]]] = {}
+"""By folder: the end of its backoff (monotonic time), and the program that hangs there although it was killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """The copies to delete: those that attempts of the job up to `attempt` have delivered to `uri`."""
+
+    uri: str
+    job_id: str
+    attempt: int
+    namespace: str = ""
+    copy: bool = True  # also the copy that readers see, not only partial deliveries
+    workspace: str = ""  # of the requesting run; if it is missing, the run is superseded; empty: not checked
+
+    def perform(self) -> None:
+        """Delete the copies. Idempotent: it may be repeated after a kill. Raises OSError, SupersededError or StorageError."""
+        run = Run(self.job_id, self.attempt, Path(self.workspace) if self.workspace else None)
+        target_of(self.uri, self.namespace).withdraw(run, copy=self.copy)
 
 
 def perform(withdrawal: Withdrawal) -> None:
-    """Carry out the withdrawal within a minute.
-
-    A folder in which it made no progress is avoided for some minutes. A slow withdrawal is killed too, but the next one continues it.
+    """Carry out the withdrawal in a process, which is killed if it takes too long; the next order continues it.
 
     Raises OSError, SupersededError or StorageError as `Withdrawal.perform`; TimeoutError, an OSError, if it took too long or needs a folder
     that hangs.
     """
     path = target_of(withdrawal.uri, withdrawal.namespace).path
-    hung = None if path is None else hung_mounts.above(path)
+    hung = None if path is None else _hung_above(path)
     if hung is not None:
         raise TimeoutError(f"{path} is skipped for now: a deletion in {hung} timed out")
-    child, hangs, left = Program.start(_PROGRAM), False, 0
+    program, is_late = Program.start(_PROGRAM), False
     try:
-        message = _exchange(child, withdrawal.to_line(), SECONDS if path is None else _STALL_SECONDS)
-        hangs = message is None
+        program.ask(withdrawal, seconds=_STORE_SECONDS if path is None else _FOLDER_SECONDS)
+    except TimeoutError as error:
+        is_late = True
+        raise TimeoutError(f"{uris.redacted(withdrawal.uri)}: {error}") from None
     finally:  # also after a signal of a time limit
-        left = 0 if child.end() else child.process.pid
-        if path is not None and (hangs or left):
-            hung_mounts.remember(path, left)
-    if message is None:
-        raise TimeoutError(f"no progress at {uris.redacted(withdrawal.uri)}: see whether the disk responds")
-    raise_failure(message)
+        left = None if program.end() else program
+        if path is not None and (is_late or left):
+            _hung[_avoided(path, left)] = (time.monotonic() + _BACKOFF_SECONDS, left)
 
 
-def _exchange(child: Program, line: bytes, stall_seconds: float) -> dict[str, Any] | None:
-    """Return the outcome; None if the program made no progress for `stall_seconds`. Raises OSError if it ended or is slow."""
-    with contextlib.suppress(BrokenPipeError):
-        child.send(line)
-    before, changed_at = "", (begun := time.monotonic())
-    while (answer := child.read_line(time.monotonic() + _POLL_SECONDS)) is None:
-        progress, now = _progress(child.process.pid), time.monotonic()
-        if progress != before:
-            before, changed_at = progress, now
-        elif now - changed_at >= stall_seconds:
-            return None
-        if now - begun >= SECONDS:
-            raise TimeoutError(f"not finished within {SECONDS:.0f} s; the next order continues")
-    if not answer:
-        raise OSError("the process that deletes copies has ended")
-    message: dict[str, Any] = json.loads(answer)
-    return message
+def _hung_above(path: Path) -> Path | None:
+    """Return the folder above the path that must not be accessed now; None if there is none."""
+    for folder, (until, left) in dict(_hung).items():
+        if path.is_relative_to(folder) and (until > time.monotonic() or (left is not None and left.running)):
+            return folder
+    return None
 
 
-def _progress(process: int) -> str:
-    """Return the processor time and the context switches of the process, which do not change while one system call hangs."""
-    times = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]
-    lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    return " ".join([*times, *(line for line in lines if "ctxt_switches" in line)])
+def _avoided(path: Path, left: Program | None) -> Path:
+    """Return the folder to avoid: with a program `left` behind the whole output root, since such programs must not accumulate."""
+    roots = (Path(root) for root in config.settings.OUTPUT_ROOTS) if left else ()
+    return next((root for root in roots if path.is_relative_to(root)), path.parent)

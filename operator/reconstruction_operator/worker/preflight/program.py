@@ -1,27 +1,23 @@
 """Preflight program: `python -P -m reconstruction_operator.worker.preflight.program` checks one input.
 
-It is a separate process because a call on a dead mount never returns, and a decoder of hostile photos may crash. It reads the request and
-the settings from stdin and writes the result to stdout. It ends with its worker.
+It is a separate process because a call on a dead mount never returns, and a decoder of hostile photos may crash.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import resource
-import sys
-from typing import Final
+from dataclasses import asdict
+from typing import Any, Final
 
-from reconstruction_operator import config, privacy
 from reconstruction_operator.contract import outcomes
 from reconstruction_operator.contract.preflight import Checked, CheckRequest, Verdict
 from reconstruction_operator.jobfiles import publishing
 from reconstruction_operator.models.interface import ModelFailure
-from reconstruction_operator.transfer import survey, unpacker
+from reconstruction_operator.transfer import programs, survey, unpacker
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.limits import Limits
-from reconstruction_operator.transfer.programs import end_with_worker
 from reconstruction_operator.worker.attempt.loading import check_count
 from reconstruction_operator.worker.model.selection import choose
 
@@ -47,23 +43,12 @@ def perform(request: CheckRequest) -> Checked:
     return Checked(Verdict.USABLE, message=f"{contents}.")
 
 
-def main() -> None:
-    """Carry out the request on stdin. Write the result."""
-    privacy.hide_memory()
-    with contextlib.suppress(OSError):
-        os.nice(_NICE)
-    unpacker.limit(resource.RLIMIT_AS, _MEMORY_BYTES)
-    message = json.loads(sys.stdin.buffer.readline())
-    end_with_worker()
-    try:
-        config.take_over(message["settings"])
-        result = perform(CheckRequest.from_text(message["request"]))
-    except Exception as error:  # noqa: BLE001  # a defect, which the run itself will show
-        text = f"The check failed with an internal error: {type(error).__name__}: {error}".splitlines()[0]
-        result = Checked(Verdict.UNKNOWN, message=text)
-    sys.stdout.write(result.to_text() + "\n")
-    sys.stdout.flush()
+def _perform(request: CheckRequest, _progress: object) -> dict[str, Any]:
+    return asdict(perform(request))
 
 
 if __name__ == "__main__":
-    main()
+    with contextlib.suppress(OSError):
+        os.nice(_NICE)
+    unpacker.limit(resource.RLIMIT_AS, _MEMORY_BYTES)
+    programs.serve(_perform)

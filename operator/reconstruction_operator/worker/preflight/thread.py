@@ -6,11 +6,8 @@ operator repeats it.
 
 from __future__ import annotations
 
-import contextlib
-import json
 import logging
 import threading
-import time
 from dataclasses import replace
 from typing import Any, Final
 
@@ -68,22 +65,13 @@ class PreflightThread(LifelongStep):
 
         Raises OSError if the process cannot be started.
         """
-        program, shown = Program.start(_PROGRAM), uris.redacted(request.uri)
+        program = Program.start(_PROGRAM)
         try:
-            with contextlib.suppress(BrokenPipeError):
-                program.send(
-                    json.dumps({"request": request.to_text(), "settings": config.for_child()}).encode() + b"\n"
-                )
-            line = program.read_line(time.monotonic() + _CHECK_SECONDS)
+            return Checked.of(program.ask(request, seconds=_CHECK_SECONDS)) or Checked(Verdict.UNKNOWN)
+        except OSError as error:  # also a crash or a defect, which the run itself will show
+            return Checked(Verdict.UNKNOWN, message=f"{uris.redacted(request.uri)} could not be checked: {error}.")
         finally:
             self._hung = None if program.end() else program
-        if line is None:
-            text = (
-                f"{shown} could not be checked within {_CHECK_SECONDS:.0f} s: see whether its disk or server responds."
-            )
-            return Checked(Verdict.UNKNOWN, message=text)
-        result = Checked.of(json.loads(line)) if line else None
-        return result or Checked(Verdict.UNKNOWN, message=f"The process that checked {shown} ended without a result.")
 
     def _drain(self, **_: Any) -> None:
         """Take no more requests. Called in the signal handler of SIGTERM."""

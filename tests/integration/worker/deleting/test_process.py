@@ -16,10 +16,8 @@ from reconstruction_operator.contract.errors import SupersededError
 from reconstruction_operator.transfer import programs
 from reconstruction_operator.transfer.errors import StorageError
 from reconstruction_operator.transfer.programs import Program
-from reconstruction_operator.worker.deleting import hung_mounts, process, program
-from reconstruction_operator.worker.deleting.program import Withdrawal
-
-from devcluster.mounts import dead_mount
+from reconstruction_operator.worker.deleting import process, program
+from reconstruction_operator.worker.deleting.process import Withdrawal
 
 pytestmark = pytest.mark.usefixtures("jobs_dir")
 
@@ -32,12 +30,12 @@ def copy_at(path: Path) -> Withdrawal:
 
 def children() -> list[psutil.Process]:
     """Return the withdrawal processes: other children are servers of other tests, which must not be killed."""
-    found = []
+    running = []
     for child in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
-            if {program.__name__, "stuck_deletion", "slow_deletion"} & set(child.cmdline()):
-                found.append(child)
-    return found
+            if {program.__name__, "stuck_deletion"} & set(child.cmdline()):
+                running.append(child)
+    return running
 
 
 def stage(meshes: Path) -> None:
@@ -72,10 +70,13 @@ def test_an_interrupted_withdrawal_leaves_no_process(meshes: Path, monkeypatch: 
     assert children() == []
 
 
-def test_only_the_mount_of_a_hung_withdrawal_is_skipped(stuck: pytest.MonkeyPatch, meshes: Path) -> None:
-    stuck.setattr(process, "_STALL_SECONDS", 0.1)
+def test_only_the_mount_of_a_hung_withdrawal_is_skipped_for_five_minutes(
+    stuck: pytest.MonkeyPatch, meshes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck.setattr(process, "_FOLDER_SECONDS", 0.1)
     with pytest.raises(
-        TimeoutError, match=f"no progress at file://{meshes}/dead/banana: see whether the disk responds"
+        TimeoutError,
+        match=f"file://{meshes}/dead/banana: no answer within 0 s: see whether its disk or server responds",
     ):
         process.perform(copy_at(meshes / "dead" / "banana"))
     assert children() == []
@@ -83,37 +84,17 @@ def test_only_the_mount_of_a_hung_withdrawal_is_skipped(stuck: pytest.MonkeyPatc
     with pytest.raises(TimeoutError, match="is skipped for now"):
         process.perform(copy_at(meshes / "dead" / "apple"))
     process.perform(copy_at(meshes / "living" / "apple"))
-
-
-def test_a_slow_withdrawal_that_makes_progress_is_no_hung_mount(stuck: pytest.MonkeyPatch, meshes: Path) -> None:
-    """A tenant may have filled its own staging directory with any number of files."""
-    stuck.setattr(process, "_PROGRAM", "slow_deletion")
-    stuck.setattr(process, "_STALL_SECONDS", 2.0)
-    stuck.setattr(process, "SECONDS", 5.0)
-    with pytest.raises(TimeoutError, match="not finished within 5 s"):
-        process.perform(copy_at(meshes / "banana"))
-    assert hung_mounts.above(meshes / "banana") is None
-    assert children() == []
-
-
-def test_a_withdrawal_on_a_dead_mount_ends_with_its_process(meshes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "_STALL_SECONDS", 1.0)
-    answers = []
-    with dead_mount(meshes / "dead") as is_dead:
-        for _ in range(2):
-            try:
-                process.perform(copy_at(meshes / "dead" / "banana"))
-            except OSError as error:
-                answers.append(str(error).partition(" ")[0])
-        assert answers == (["no", f"{meshes}/dead/banana"] if is_dead else [])
-    assert children() == []
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 301.0)
+    assert process._hung_above(meshes / "dead" / "apple") is None
 
 
 def test_the_process_gets_no_secret_and_ends_with_its_worker(meshes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CELERY_BROKER_URL", "redis://:secret@localhost:6379/0")
     child = Program.start(program.__name__)
+    assert child.process.stdin is not None
     assert "secret" not in str(psutil.Process(child.process.pid).environ())
-    child.requests.close()  # as the kernel does when the worker is killed
+    child.process.stdin.close()  # as the kernel does when the worker is killed
     assert child.process.wait(LONG_SECONDS) is not None
     child.end()
     assert meshes.exists()
@@ -121,7 +102,7 @@ def test_the_process_gets_no_secret_and_ends_with_its_worker(meshes: Path, monke
 
 def test_a_process_that_dies_is_an_error(stuck: pytest.MonkeyPatch, meshes: Path) -> None:
     stuck.setattr(process, "_PROGRAM", "no_such_program")
-    with pytest.raises(OSError, match="the process that deletes copies has ended"):
+    with pytest.raises(OSError, match="the program no_such_program exited with code 1"):
         process.perform(copy_at(meshes / "banana"))
 
 
@@ -130,7 +111,7 @@ def test_a_process_that_cannot_be_killed_is_left_behind_and_logged(
 ) -> None:
     """Such as a process in an uninterruptible call. Its mount is skipped until the process has ended."""
     monkeypatch.setattr(programs, "_KILL_SECONDS", 0.05)
-    stuck.setattr(process, "_STALL_SECONDS", 0.1)
+    stuck.setattr(process, "_FOLDER_SECONDS", 0.1)
     unkillable: list[subprocess.Popen[bytes]] = []
 
     def spare(killed: subprocess.Popen[bytes]) -> None:
@@ -143,7 +124,7 @@ def test_a_process_that_cannot_be_killed_is_left_behind_and_logged(
     assert f"process {left.pid} was killed but does not end" in caplog.text
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now + 1e6)
-    before = hung_mounts.above(meshes / "dead")
+    before = process._hung_above(meshes / "dead")
     left.send_signal(signal.SIGKILL)
     left.wait(LONG_SECONDS)
-    assert (before, hung_mounts.above(meshes / "dead")) == (meshes, None)
+    assert (before, process._hung_above(meshes / "dead")) == (meshes, None)

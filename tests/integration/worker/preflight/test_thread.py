@@ -46,7 +46,7 @@ def test_a_real_process_returns_a_verdict(thread: PreflightThread, monkeypatch: 
 def test_a_hung_check_is_killed(thread: PreflightThread) -> None:
     result = thread.check(REQUEST)
     assert result.verdict is Verdict.UNKNOWN
-    assert "could not be checked within " in result.message
+    assert "could not be checked: no answer within " in result.message
     assert not thread.hangs
 
 
@@ -77,4 +77,4 @@ def test_a_process_that_ends_without_a_result_is_reported(
     monkeypatch.setattr(threads, "_PROGRAM", "no.such.program")
     result = thread.check(REQUEST)
     assert result.verdict is Verdict.UNKNOWN
-    assert "ended without a result" in result.message
+    assert "could not be checked: the program no.such.program exited with code 1" in result.message

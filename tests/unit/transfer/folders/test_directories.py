@@ -37,25 +37,18 @@ def test_a_link_in_the_path_is_not_followed(linked: str, create: bool, tmp_path:
 
 def test_folders_that_exist_are_opened_without_making_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a").mkdir()
-    make, made = os.mkdir, []
+    make, names = os.mkdir, []
 
     def as_on_nfs(name: str, *, dir_fd: int) -> None:
         """Raise "permission denied", and not "exists", in a folder that the user may not write to."""
-        made.append(name)
+        names.append(name)
         if name not in ("b", "c"):
             raise PermissionError(name)
         make(name, dir_fd=dir_fd)
 
     monkeypatch.setattr(os, "mkdir", as_on_nfs)
     with Directory.open(tmp_path / "a" / "b" / "c", create=True):
-        assert made == ["b", "c"]
-
-
-def test_a_missing_path_is_an_error_unless_it_may_be_created(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        Directory.open(tmp_path / "a" / "b", create=False)
-    with Directory.open(tmp_path / "a" / "b", create=True) as made:
-        assert made.names() == []
+        assert names == ["b", "c"]
 
 
 LEADING_OUT: dict[str, Callable[[Directory], object]] = {
@@ -71,7 +64,7 @@ LEADING_OUT: dict[str, Callable[[Directory], object]] = {
 def test_nothing_is_read_or_written_behind_a_link(what: str, folder: Directory) -> None:
     with pytest.raises(OSError):  # ENOTDIR, ELOOP or EEXIST
         LEADING_OUT[what](folder)
-    assert [one.name for one in (folder.path.parent / "other").iterdir()] == ["secret"]
+    assert [path.name for path in (folder.path.parent / "other").iterdir()] == ["secret"]
 
 
 def test_a_link_is_deleted_and_moved_as_itself(folder: Directory) -> None:
@@ -83,22 +76,6 @@ def test_a_link_is_deleted_and_moved_as_itself(folder: Directory) -> None:
 
     assert folder.names() == ["file"]
     assert (folder.path.parent / "other" / "secret").read_bytes() == b"secret"
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        pytest.param("missing", True, id="nothing is there"),
-        pytest.param("empty", True, id="an empty folder"),
-        pytest.param("sub", False, id="a folder with a file"),
-        pytest.param("file", False, id="a file"),
-        pytest.param("link", False, id="a link"),
-    ],
-)
-def test_only_missing_entries_and_empty_folders_are_empty(name: str, expected: bool, folder: Directory) -> None:
-    folder.make("empty")
-
-    assert folder.is_empty(name) is expected
 
 
 @pytest.mark.parametrize(
@@ -124,11 +101,3 @@ def test_a_directory_is_identified_by_itself_and_not_by_its_path(folder: Directo
         assert not folder.leads_to("sub", sub)
         assert folder.leads_to("renamed", sub)
     assert not folder.leads_to("missing", folder)
-
-
-def test_nothing_can_be_created_in_a_removed_directory(folder: Directory) -> None:
-    folder.make("empty")
-    with folder.enter("empty") as empty:
-        folder.remove("empty")
-        with pytest.raises(FileNotFoundError):
-            empty.make("late")

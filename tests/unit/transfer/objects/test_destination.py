@@ -88,11 +88,6 @@ class _Guarded:
             raise PermissionDeniedError("Server returned non-2xx status code: 403 Forbidden: <Code>AccessDenied</Code>")
 
 
-def test_a_probe_reports_a_bucket_that_may_not_be_written_to(destination: Destination) -> None:
-    with pytest.raises(PermissionDeniedError):
-        replace(destination, store=_Guarded("put")).probe()  # type: ignore[arg-type]
-
-
 def test_a_probe_reports_a_bucket_in_which_nothing_may_be_deleted(destination: Destination) -> None:
     with pytest.raises(StorageError) as caught:
         replace(destination, store=_Guarded("delete")).probe()  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ import pytest
 from reconstruction_operator.contract.manifest import Manifest, SealedFile
 from reconstruction_operator.transfer.objects import layout
 from reconstruction_operator.transfer.objects.layout import Pointer
+from reconstruction_operator.transfer.objects.worker_outputs import ObjectTarget
 
 MANIFEST = Manifest("job1", "job1-2", attempt=2, uri="s3://b/meshes/", files=(SealedFile("model.glb", 4, "abc"),))
 
@@ -22,7 +23,8 @@ def test_the_folder_depends_on_the_content_alone() -> None:
 
 @pytest.mark.parametrize("uri", ["s3://b/meshes", "s3://b/meshes/"])
 def test_the_address_of_a_result_is_its_folder(uri: str) -> None:
-    assert layout.result_uri(replace(MANIFEST, uri=uri)) == f"s3://b/meshes/{layout.folder_of(MANIFEST)}"
+    target = ObjectTarget(uri, "maps")
+    assert target.place_of(replace(MANIFEST, uri=uri)) == f"s3://b/meshes/{layout.folder_of(MANIFEST)}"
 
 
 def test_a_pointer_is_read_as_it_was_written() -> None:
@@ -30,15 +32,13 @@ def test_a_pointer_is_read_as_it_was_written() -> None:
     assert Pointer.parse(pointer.to_bytes()) == pointer
 
 
-def test_a_probe_belongs_to_its_attempt() -> None:
-    assert layout.attempt_of(layout.probe_of(3)) == 3
-
-
 @pytest.mark.parametrize("text", [b"", b"[]", b"{}", b"1", b'{"jobId": "a", "attempt": "1", "folder": "b"}', b"\xff"])
 def test_what_another_program_wrote_is_not_a_pointer(text: bytes) -> None:
     assert Pointer.parse(text) is None
 
 
-@pytest.mark.parametrize(("name", "attempt"), [("3-abc", 3), ("0-abc", 0), ("x-abc", None), ("3", None), ("-1", None)])
+@pytest.mark.parametrize(
+    ("name", "attempt"), [(layout.probe_of(3), 3), ("0-abc", 0), ("x-abc", None), ("3", None), ("-1", None)]
+)
 def test_a_folder_names_its_attempt(name: str, attempt: int | None) -> None:
     assert layout.attempt_of(name) == attempt
