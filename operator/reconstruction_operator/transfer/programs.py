@@ -42,6 +42,10 @@ OnProgress = Callable[[int, int, int, int], None]
 """Takes the objects done, all objects, the bytes done and all bytes. Called often, even without progress; may raise."""
 
 
+class HungError(TimeoutError):
+    """The program makes no progress: probably it is in a call that does not return."""
+
+
 @dataclass(frozen=True, slots=True)
 class Program:
     """A running program."""
@@ -74,25 +78,35 @@ class Program:
         return self.process.poll() is None
 
     def ask(
-        self, request: object, report: OnProgress = lambda *_: None, *, seconds: float = math.inf
+        self,
+        request: object,
+        report: OnProgress = lambda *_: None,
+        *,
+        seconds: float = math.inf,
+        idle_seconds: float = math.inf,
     ) -> dict[str, Any]:
         """Send the request with the settings in use, and return the outcome. `report` may raise.
 
-        Raises StorageError, SupersededError or OSError as the program reports it; OSError if it ended or hangs, TimeoutError after `seconds`.
+        Raises StorageError, SupersededError or OSError as the program reports it; OSError if it ended, TimeoutError after `seconds`,
+        HungError if its main thread has used no CPU for `idle_seconds`.
         """
         assert self.process.stdin is not None  # noqa: S101  # it is a pipe; for the type checker
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write(pickle.dumps((config.for_child(), request)))
             self.process.stdin.flush()
-        done, heard_at = [0, 0, 0, 0], (begun := time.monotonic())
+        done, cpu, heard_at = [0, 0, 0, 0], 0.0, (begun := time.monotonic())
+        worked_at = begun
         while True:
             report(*done)
-            if time.monotonic() - begun > seconds:
+            now = time.monotonic()
+            if now - worked_at > idle_seconds:
+                raise HungError(f"no progress for {idle_seconds:.0f} s: see whether its disk responds")
+            if now - begun > seconds:
                 raise TimeoutError(f"no answer within {seconds:.0f} s: see whether its disk or server responds")
             line = self.read_line()
             if line is None:
-                if time.monotonic() - heard_at > _SILENCE_SECONDS:
-                    raise OSError(f"the program {self.name} hangs")
+                if now - heard_at > _SILENCE_SECONDS:
+                    raise HungError(f"the program {self.name} hangs")
                 continue
             if not line:
                 raise OSError(f"the program {self.name} exited with code {self.process.wait(_EXIT_SECONDS)}")
@@ -102,6 +116,8 @@ class Program:
                 _raise_failure(message)
                 return message
             done = message["progress"]
+            if message["cpu"] > cpu:
+                cpu, worked_at = message["cpu"], heard_at
 
     def read_line(self) -> bytes | None:
         """Return the next line; empty if the program has ended, None if no line comes within a moment."""
@@ -149,9 +165,11 @@ def serve(perform: Callable[[Any, Progress], dict[str, Any]]) -> None:
     settings, request = pickle.load(sys.stdin.buffer)  # noqa: S301  # the worker sent it, which started this process
     config.take_over(settings)
     progress = Progress()
+    clock = time.pthread_getcpuclockid(threading.get_ident())  # this thread's: the one that may hang
 
     def report() -> None:
-        _write(progress=[progress.objects, progress.of_objects, progress.bytes, progress.of_bytes])
+        done = [progress.objects, progress.of_objects, progress.bytes, progress.of_bytes]
+        _write(progress=done, cpu=time.clock_gettime(clock))
 
     def watch() -> None:
         # Stdin ends when the worker has exited, or no longer wants the outcome.

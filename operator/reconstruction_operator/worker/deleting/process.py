@@ -1,10 +1,12 @@
 """Withdrawal process, the worker's side: starts the program for one withdrawal, and kills it if it does not finish.
 
-Hung mounts: each process of the worker avoids a folder for five minutes in which a withdrawal did not finish.
+Hung mounts: each process of the worker avoids a folder for five minutes in which a withdrawal made no progress. A slow withdrawal does
+make progress: its tenant may have filled the folder with any number of files, and other tenants' copies must not wait for that.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +15,12 @@ from typing import Final
 from reconstruction_operator import config
 from reconstruction_operator.transfer import uris
 from reconstruction_operator.transfer.outputs import target_of
-from reconstruction_operator.transfer.programs import Program
+from reconstruction_operator.transfer.programs import HungError, Program
 from reconstruction_operator.transfer.runs import Run
 
 _PROGRAM: Final = "reconstruction_operator.worker.deleting.program"
-_STORE_SECONDS: Final = 60.0  # a store has timeouts of its own
-_FOLDER_SECONDS: Final = 20.0
+_SECONDS: Final = 60.0
+_IDLE_SECONDS: Final = 15.0  # in a folder; a store has timeouts of its own
 _BACKOFF_SECONDS: Final = 300.0
 
 _hung: Final[dict[Path, tuple[float, Program | None]]] = {}
@@ -45,22 +47,22 @@ class Withdrawal:
 def perform(withdrawal: Withdrawal) -> None:
     """Carry out the withdrawal in a process, which is killed if it takes too long; the next order continues it.
 
-    Raises OSError, SupersededError or StorageError as `Withdrawal.perform`; TimeoutError, an OSError, if it took too long or needs a folder
-    that hangs.
+    Raises OSError, SupersededError or StorageError as `Withdrawal.perform`; TimeoutError, an OSError, if it took too long; HungError,
+    a TimeoutError, if it needs a folder that hangs.
     """
     path = target_of(withdrawal.uri, withdrawal.namespace).path
     hung = None if path is None else _hung_above(path)
     if hung is not None:
-        raise TimeoutError(f"{path} is skipped for now: a deletion in {hung} timed out")
-    program, is_late = Program.start(_PROGRAM), False
+        raise HungError(f"{path} is skipped for now: a deletion in {hung} made no progress")
+    program, is_hung = Program.start(_PROGRAM), False
     try:
-        program.ask(withdrawal, seconds=_STORE_SECONDS if path is None else _FOLDER_SECONDS)
+        program.ask(withdrawal, seconds=_SECONDS, idle_seconds=math.inf if path is None else _IDLE_SECONDS)
     except TimeoutError as error:
-        is_late = True
-        raise TimeoutError(f"{uris.redacted(withdrawal.uri)}: {error}") from None
+        is_hung = isinstance(error, HungError)
+        raise type(error)(f"{uris.redacted(withdrawal.uri)}: {error}") from None
     finally:  # also after a signal of a time limit
         left = None if program.end() else program
-        if path is not None and (is_late or left):
+        if path is not None and (is_hung or left):
             _hung[_avoided(path, left)] = (time.monotonic() + _BACKOFF_SECONDS, left)
 
 

@@ -33,7 +33,7 @@ def children() -> list[psutil.Process]:
     running = []
     for child in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
-            if {program.__name__, "stuck_deletion"} & set(child.cmdline()):
+            if {program.__name__, "stuck_deletion", "slow_deletion"} & set(child.cmdline()):
                 running.append(child)
     return running
 
@@ -73,10 +73,10 @@ def test_an_interrupted_withdrawal_leaves_no_process(meshes: Path, monkeypatch: 
 def test_only_the_mount_of_a_hung_withdrawal_is_skipped_for_five_minutes(
     stuck: pytest.MonkeyPatch, meshes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stuck.setattr(process, "_FOLDER_SECONDS", 0.1)
+    stuck.setattr(process, "_IDLE_SECONDS", 0.1)
     with pytest.raises(
         TimeoutError,
-        match=f"file://{meshes}/dead/banana: no answer within 0 s: see whether its disk or server responds",
+        match=f"file://{meshes}/dead/banana: no progress for 0 s: see whether its disk responds",
     ):
         process.perform(copy_at(meshes / "dead" / "banana"))
     assert children() == []
@@ -87,6 +87,17 @@ def test_only_the_mount_of_a_hung_withdrawal_is_skipped_for_five_minutes(
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now + 301.0)
     assert process._hung_above(meshes / "dead" / "apple") is None
+
+
+def test_a_slow_withdrawal_that_makes_progress_is_no_hung_mount(stuck: pytest.MonkeyPatch, meshes: Path) -> None:
+    """A tenant may have filled its own staging directory with any number of files."""
+    stuck.setattr(process, "_PROGRAM", "slow_deletion")
+    stuck.setattr(process, "_IDLE_SECONDS", 3.0)
+    stuck.setattr(process, "_SECONDS", 6.0)
+    with pytest.raises(TimeoutError, match="no answer within 6 s"):
+        process.perform(copy_at(meshes / "banana"))
+    assert process._hung_above(meshes / "banana") is None
+    assert children() == []
 
 
 def test_the_process_gets_no_secret_and_ends_with_its_worker(meshes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +122,7 @@ def test_a_process_that_cannot_be_killed_is_left_behind_and_logged(
 ) -> None:
     """Such as a process in an uninterruptible call. Its mount is skipped until the process has ended."""
     monkeypatch.setattr(programs, "_KILL_SECONDS", 0.05)
-    stuck.setattr(process, "_FOLDER_SECONDS", 0.1)
+    stuck.setattr(process, "_IDLE_SECONDS", 0.1)
     unkillable: list[subprocess.Popen[bytes]] = []
 
     def spare(killed: subprocess.Popen[bytes]) -> None:
