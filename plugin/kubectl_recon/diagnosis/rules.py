@@ -44,8 +44,8 @@ RULES: Final[tuple[Rule, ...]] = (
 def answer(facts: Facts) -> Answer:
     """Return the answer of the first rule that matches, or a default."""
     for rule in RULES:
-        if found := rule(facts):
-            return found
+        if matched := rule(facts):
+            return matched
     return Answer(
         "unknown",
         f"{facts.job.name} is {facts.job.phase or 'new'}: {facts.job.message or 'its status has no message'}.",

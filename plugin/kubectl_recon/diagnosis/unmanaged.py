@@ -41,7 +41,7 @@ def contested(facts: Facts) -> Answer | None:
 
 def not_seen(facts: Facts) -> Answer | None:
     """Match a job without a status."""
-    if facts.job.seen:
+    if facts.job.phase:
         return None
     waits = facts.seconds_since(facts.job.created)
     away = _away(facts)

@@ -42,11 +42,15 @@ def quota(facts: Facts) -> Answer | None:
     job = facts.job
     if job.phase != "Pending" or "as many jobs in flight as it may" not in job.message:
         return None
-    running = [one for one in facts.neighbours if one.namespace == job.namespace and one.phase in ("Queued", "Running")]
+    running = [
+        neighbour
+        for neighbour in facts.neighbours
+        if neighbour.namespace == job.namespace and neighbour.phase in ("Queued", "Running")
+    ]
     return Answer(
         "namespace-quota",
         f"Namespace {job.namespace} has as many jobs in flight as it may, so this one waits until one of them finishes.",
-        details=(f"in flight here: {names([one.name for one in running])}",) if running else (),
+        details=(f"in flight here: {names([neighbour.name for neighbour in running])}",) if running else (),
         actions=("wait, or ask the administrator (NAMESPACE_MAX_RUNNING, NAMESPACE_MAX_HIGH)",),
         more={"inFlight": len(running)},
     )
@@ -210,11 +214,11 @@ def _line(facts: Facts) -> tuple[str, ...]:
     if queue is not None:
         workers = f"{queue.workers} workers" if queue.workers is not None else "workers"
         return (waits, f"queue {queue.name}: {queue.running} jobs run on {workers}, {queue.waiting} wait")
-    same = [one for one in facts.neighbours if one.full_queue == job.full_queue]
-    running = [one for one in same if one.phase in ("Running", "Cancelling")]
-    ahead = [one for one in same if one.phase in ("Pending", "Queued") and _before(one, job)]
-    seen = "" if facts.neighbours_everywhere else f" in namespace {job.namespace}, the only one that you may see"
-    return (waits, f"queue {job.full_queue}{seen}: {len(running)} jobs run, {len(ahead)} older ones wait")
+    same = [neighbour for neighbour in facts.neighbours if neighbour.full_queue == job.full_queue]
+    running = [neighbour for neighbour in same if neighbour.phase in ("Running", "Cancelling")]
+    ahead = [neighbour for neighbour in same if neighbour.phase in ("Pending", "Queued") and _before(neighbour, job)]
+    where = "" if facts.neighbours_everywhere else f" in namespace {job.namespace}, the only one that you may see"
+    return (waits, f"queue {job.full_queue}{where}: {len(running)} jobs run, {len(ahead)} older ones wait")
 
 
 def _numbers(facts: Facts) -> dict[str, int | None]:
@@ -231,5 +235,5 @@ def _more_workers(facts: Facts) -> tuple[str, ...]:
     return tuple(actions)
 
 
-def _before(one: Job, other: Job) -> bool:
-    return one.created is not None and other.created is not None and one.created < other.created
+def _before(job: Job, other: Job) -> bool:
+    return job.created is not None and other.created is not None and job.created < other.created
