@@ -97,7 +97,7 @@ class Uploads:
         identity = secrets.token_hex(16)
         upload = Upload(namespace, identity, owner, self._root / namespace / identity)
         with self.lock:
-            mine = [one for one in self._uploads.values() if one.owner == owner and self.uri(one) not in named]
+            mine = [other for other in self._uploads.values() if other.owner == owner and self.uri(other) not in named]
             if len(mine) >= _OPEN_UPLOADS:
                 raise UploadError(
                     429, f"you have {len(mine)} uploads without a job: submit or discard one of them first"
@@ -148,10 +148,8 @@ class Uploads:
             raise UploadError(
                 413, f"these photos are larger than {settings.upload_max_bytes} bytes, the limit of one upload"
             )
-        if (
-            sum(one.bytes for one in self._uploads.values() if one.owner == upload.owner) + size
-            > settings.user_max_bytes
-        ):
+        of_user = sum(other.bytes for other in self._uploads.values() if other.owner == upload.owner)
+        if of_user + size > settings.user_max_bytes:
             raise UploadError(
                 413, f"your photos are larger than {settings.user_max_bytes} bytes: delete jobs that you do not need"
             )
@@ -178,12 +176,9 @@ class Uploads:
         """Return the uploads that no job references and that received no photo for `upload_keep_seconds`."""
         oldest = self._clock() - self._settings.upload_keep_seconds
         with self.lock:
-            known = list(self._uploads.values())
-        return [
-            one
-            for one in known
-            if not one.under_way and self.uri(one) not in named and _changed_at(one.photos) < oldest
-        ]
+            uploads = list(self._uploads.values())
+        unnamed = [upload for upload in uploads if not upload.under_way and self.uri(upload) not in named]
+        return [upload for upload in unnamed if _changed_at(upload.photos) < oldest]
 
 
 class Receiver:
@@ -235,8 +230,8 @@ class Receiver:
 
     def _check(self) -> None:
         head = self._head
-        known = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\x00", b"MM\x00*")
-        if not (head.startswith(known) or head[4:8] == b"ftyp" or (head.startswith(b"RIFF") and head[8:12] == b"WEBP")):
+        magic = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\x00", b"MM\x00*")
+        if not (head.startswith(magic) or head[4:8] == b"ftyp" or (head.startswith(b"RIFF") and head[8:12] == b"WEBP")):
             raise UploadError(415, f"{self._name} is not a JPEG, PNG, WebP, TIFF or HEIC file")
 
 

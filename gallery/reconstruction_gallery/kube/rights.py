@@ -53,7 +53,7 @@ class Rights:
         if await self.may(user, SEE, _EVERYWHERE):
             return frozenset(namespaces)
         ordered = sorted(namespaces)
-        allowed = await asyncio.gather(*(self.may(user, SEE, one) for one in ordered))
+        allowed = await asyncio.gather(*(self.may(user, SEE, namespace) for namespace in ordered))
         return frozenset(name for name, may in zip(ordered, allowed, strict=True) if may)
 
     async def permissions(self, user: User, namespace: str) -> Permissions:
