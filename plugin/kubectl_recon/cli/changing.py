@@ -40,7 +40,9 @@ def cancel(
 
     step = cancelling.Step
     chosen = [
-        one for one, given in ((step.REQUEST, request), (step.CONFIRM, confirm), (step.WITHDRAW, withdraw)) if given
+        choice
+        for choice, is_set in ((step.REQUEST, request), (step.CONFIRM, confirm), (step.WITHDRAW, withdraw))
+        if is_set
     ]
     if len(chosen) > 1 or (chosen and yes):
         raise UsageError("use one of --request, --confirm, --withdraw and --yes")
@@ -65,7 +67,7 @@ def suspend(
 
     selection = Selection(names or (), selector, everywhere, every)
     connection = connect()
-    raise typer.Exit(changing.suspend(connection, selection, o.format_of(output), wanted=True))
+    raise typer.Exit(changing.suspend(connection, selection, o.format_of(output), suspended=True))
 
 
 @o.connecting
@@ -83,7 +85,7 @@ def resume(
 
     selection = Selection(names or (), selector, everywhere, every)
     connection = connect()
-    raise typer.Exit(changing.suspend(connection, selection, o.format_of(output), wanted=False))
+    raise typer.Exit(changing.suspend(connection, selection, o.format_of(output), suspended=False))
 
 
 @o.connecting

@@ -23,7 +23,7 @@ from kubectl_recon.kube import manifests
 from kubectl_recon.kube.api import Connection
 from kubectl_recon.storage import downloading
 from kubectl_recon.storage.downloading import Source
-from kubectl_recon.targets.selecting import one
+from kubectl_recon.targets.selecting import find
 
 _MESHES: Final = (".glb", ".obj", ".ply", ".stl", ".usdz")
 
@@ -45,7 +45,7 @@ def of_address(uri: str, folder: str | None, only: Sequence[str]) -> int:
 
 def finished(connection: Connection, name: str) -> Job:
     """Return the job of that name. Raises UsageError if it has no result."""
-    job = one(connection, name)
+    job = find(connection, name)
     if not job.output_uri:
         wait = "" if job.finished else f": wait for it (kubectl recon wait {job.name})"
         raise UsageError(f"{job.name} has no result ({phase_text(job)}){wait}")
@@ -108,8 +108,8 @@ def fetch(place: Source, name: str, folder: Path, only: Sequence[str]) -> list[F
 
 def _print_files(files: Sequence[Fetched]) -> None:
     for file in files:
-        kept = "" if file.new else "  (kept)"
-        print(f"{file.path}  {size_text(file.bytes)}{kept}")  # noqa: T201  # the result
+        suffix = "" if file.new else "  (kept)"
+        print(f"{file.path}  {size_text(file.bytes)}{suffix}")  # noqa: T201  # the result
 
 
 def name_for(file: SealedFile, job: str, every: Sequence[SealedFile]) -> str:

@@ -97,9 +97,9 @@ class GalleryResult:
     def read(self, name: str) -> bytes:
         """Return the content of a small file."""
         if name == "manifest.json":  # the gallery has it in the job's JSON, not as a file
-            shown: dict[str, Any] = json.loads(self._gallery.get(self._path).data)
+            body: dict[str, Any] = json.loads(self._gallery.get(self._path).data)
             return json.dumps(
-                {"taskId": "", "uri": "", **(shown.get("result") or {})}
+                {"taskId": "", "uri": "", **(body.get("result") or {})}
             ).encode()  # which it does not show
         return self._gallery.get(self._file(name)).data
 

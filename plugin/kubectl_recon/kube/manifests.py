@@ -22,15 +22,15 @@ _WORDS: Final[Mapping[str, Any]] = {"true": True, "false": False, "null": None}
 
 def changes(*, model: str | None, quality: str | None, parameters: Iterable[str], output: str | None) -> dict[str, Any]:
     """Return the fields of a spec that the options set. Raises UsageError for an invalid parameter."""
-    found: dict[str, Any] = {}
+    spec: dict[str, Any] = {}
     if model:
-        found["modelType"] = model
-    given = ({"quality": quality} if quality else {}) | dict(map(parameter, parameters))
-    if given:
-        found["parameters"] = given
+        spec["modelType"] = model
+    values = ({"quality": quality} if quality else {}) | dict(map(parameter, parameters))
+    if values:
+        spec["parameters"] = values
     if output:
-        found["output"] = {"uri": output}
-    return found
+        spec["output"] = {"uri": output}
+    return spec
 
 
 def parameter(text: str) -> tuple[str, Any]:
