@@ -101,13 +101,8 @@ def dry_run(connect: Callable[[], Connection], request: SubmitRequest, how: Form
 
 
 def _show(body: Mapping[str, Any], how: Format | None, comment: str) -> None:
-    if how is Format.NAME:
-        text = object_name(body)
-    elif how is Format.JSON:
-        text = document(body, how)
-    else:
-        text = comment + document(body, Format.YAML)
-    print(text)  # noqa: T201  # the result
+    text = object_name(body) if how is Format.NAME else document(body, how or Format.YAML)
+    print(text if how in (Format.NAME, Format.JSON) else comment + text)  # noqa: T201  # the result
 
 
 def _destination(connection: Connection | None, request: SubmitRequest, silence: str) -> str:

@@ -10,11 +10,9 @@ from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import duration_text, seconds_between
 
 
-def succeeded(facts: Facts) -> Answer | None:
-    """Match a succeeded job: with a good result, a poor one, or a simulation."""
+def succeeded(facts: Facts) -> Answer:
+    """Explain a succeeded job: with a good result, a poor one, or a simulation."""
     job = facts.job
-    if job.phase != "Succeeded":
-        return None
     took = duration_text(seconds_between(job.time("startTime"), job.time("completionTime")))
     details = tuple(filter(None, (f"it took {took}" if took else "", _files(job), _expiry(facts))))
     if job.simulated:
@@ -40,10 +38,8 @@ def succeeded(facts: Facts) -> Answer | None:
     )
 
 
-def cancelled(facts: Facts) -> Answer | None:
-    """Match a cancelled job."""
-    if facts.job.phase != "Cancelled":
-        return None
+def cancelled(facts: Facts) -> Answer:
+    """Explain a cancelled job."""
     by = tuple(event.text for event in facts.events if event.reason == "CancelConfirmed")[-1:]
     return Answer(
         "cancelled",
@@ -53,11 +49,9 @@ def cancelled(facts: Facts) -> Answer | None:
     )
 
 
-def failed(facts: Facts) -> Answer | None:
-    """Match a failed job. The reason determines the advice."""
+def failed(facts: Facts) -> Answer:
+    """Explain a failed job. The reason determines the advice."""
     job = facts.job
-    if job.phase != "Failed":
-        return None
     kind, text, actions = _KINDS.get(job.failure_reason, _OTHER)
     attempts = f" after {job.attempt} attempts" if job.attempt > 1 else ""
     details = [job.failure_message, _ended_ago(facts)]
