@@ -224,8 +224,7 @@ class ChaosRun:
     def _gather(self) -> Evidence:
         self._load.stop()
         self._results.look()
-        listed_before = clock.now()
-        wait_for(lambda: self._watcher.listed_at > listed_before, RECOVERY_SECONDS, self._supervise)
+        wait_for(self._watcher.catch_up, RECOVERY_SECONDS, self._supervise)
         jobs = self._load.jobs
         uids = {job.uid for job in jobs}
         here = {job.uid for job in jobs if job.deleted_at is None}

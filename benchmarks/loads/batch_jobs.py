@@ -56,7 +56,7 @@ async def _batch_jobs(cluster: Cluster, pids: Mapping[str, int], count: int) -> 
 def _create(client: LoadClient, name: str) -> Callable[[], Awaitable[object]]:
     pod = {"restartPolicy": "Never", "containers": [{"name": "work", "image": "example.invalid/work:1"}]}
     body = {"metadata": {"name": name}, "spec": {"backoffLimit": 2, "template": {"spec": pod}}}
-    return lambda: client.request("POST", _IN_NAMESPACE, body)
+    return lambda: client.request("POST", _IN_NAMESPACE, body=body)
 
 
 def _phase(body: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 import aiohttp
 import redis
 
-from benchmarks.clients import ApiError, JobWatch, LoadClient, create_jobs, in_parallel, path_of
+from benchmarks.clients import JobWatch, LoadClient, create_jobs, in_parallel, path_of
 from benchmarks.systems import NAMESPACE
 from devcluster import Cluster, Redis
 from devcluster.harness.replicas import Replica
@@ -77,7 +77,7 @@ async def copy_object(cluster: Cluster, namespace: str, name: str, copies: Seque
         async def call(method: str, body: Any) -> Any:
             async with session.post(f"/v3/kv/{method}", json=body) as answer:
                 if answer.status != 200:  # noqa: PLR2004  # OK
-                    raise ApiError(f"etcd: {answer.status} {await answer.text()}")
+                    raise RuntimeError(f"etcd: {answer.status} {await answer.text()}")
                 return await answer.json()
 
         found = await call("range", {"key": _encoded(f"{_REGISTRY}/{namespace}/{name}")})
