@@ -61,4 +61,8 @@ def _create(client: LoadClient, name: str) -> Callable[[], Awaitable[object]]:
 
 def _phase(body: Mapping[str, Any]) -> str:
     conditions = body.get("status", {}).get("conditions", [])
-    return "Succeeded" if any(one["type"] == "Complete" and one["status"] == "True" for one in conditions) else ""
+    return (
+        "Succeeded"
+        if any(condition["type"] == "Complete" and condition["status"] == "True" for condition in conditions)
+        else ""
+    )

@@ -46,9 +46,9 @@ async def _listening(url: str) -> AsyncIterator[dict[tuple[str, int], float]]:
 
         async def listen() -> None:
             async for message in pubsub.listen():
-                found = json.loads(message["data"]) if message["type"] == "pmessage" else {}
-                if found.get("status") == "PROGRESS":
-                    task, step = message["channel"].removeprefix(_RESULTS), int(found["result"]["stepIndex"])
+                report = json.loads(message["data"]) if message["type"] == "pmessage" else {}
+                if report.get("status") == "PROGRESS":
+                    task, step = message["channel"].removeprefix(_RESULTS), int(report["result"]["stepIndex"])
                     reported.setdefault((task, step), time.monotonic())
 
         listening = asyncio.create_task(listen())

@@ -77,7 +77,7 @@ def seen_figures(seen: Watched, done: Journal, window: tuple[float, float]) -> d
     changes += [
         first[uid, "Succeeded"] - at for uid, at in done.ended.items() if uid in brief and (uid, "Succeeded") in first
     ]
-    within = {uid: [one for one in shown.get(uid, ()) if window[0] <= one[0] <= window[1]] for uid in long}
+    within = {uid: [update for update in shown.get(uid, ()) if window[0] <= update[0] <= window[1]] for uid in long}
     delays = [
         at - reported
         for uid, percents in within.items()

@@ -43,7 +43,7 @@ def rendered(values: Path | None = None) -> dict[str, str]:
     options = ("--values", values) if values else ()
     text = helm("template", "reconstruction", CHECKOUT / CHART, "--namespace", "recon", *_OPTIONS, *options).stdout
     objects = filter(None, yaml.load_all(text, yaml.CSafeLoader))
-    return {f"{one['kind']} {one['metadata']['name']}": _text(one) for one in sorted(objects, key=_order)}
+    return {f"{body['kind']} {body['metadata']['name']}": _text(body) for body in sorted(objects, key=_order)}
 
 
 def files() -> dict[str, str]:
@@ -65,19 +65,19 @@ def files() -> dict[str, str]:
     return made
 
 
-def _order(one: dict[str, Any]) -> tuple[str, str]:
-    return one["kind"], one["metadata"]["name"]
+def _order(body: dict[str, Any]) -> tuple[str, str]:
+    return body["kind"], body["metadata"]["name"]
 
 
-def _text(one: dict[str, Any]) -> str:
-    metadata = one["metadata"]
+def _text(body: dict[str, Any]) -> str:
+    metadata = body["metadata"]
     for key in ("labels", "annotations"):
         metadata[key] = _kept(metadata.get(key))
-    pods = one.get("spec", {}).get("template", {}).get("metadata", {})
+    pods = body.get("spec", {}).get("template", {}).get("metadata", {})
     pods["annotations"] = _kept(pods.get("annotations"))
-    if one["kind"] == "Secret":
-        one["data"] = sorted(one["data"])  # its password is random
-    return str(yaml.dump(one, sort_keys=False, width=140))
+    if body["kind"] == "Secret":
+        body["data"] = sorted(body["data"])  # its password is random
+    return str(yaml.dump(body, sort_keys=False, width=140))
 
 
 def _kept(texts: dict[str, Any] | None) -> dict[str, Any]:
