@@ -59,13 +59,6 @@ async def test_each_file_is_read_whole_and_in_ranges(uri: str) -> None:
     assert await read(uri, "model.glb", len(MESH) - 3) == MESH[-3:]
 
 
-async def test_the_manifest_of_the_delivery_is_returned(uri: str) -> None:
-    manifest = await Results(0.0).manifest(KEY, uri)
-
-    assert manifest is not None
-    assert [one.name for one in manifest.files] == list(FILES)
-
-
 async def test_a_job_without_a_delivery_has_no_result(bucket: Bucket, jobs_dir: Path) -> None:
     results = Results(0.0)
 
