@@ -138,22 +138,16 @@ class Uploads:
         if free is not None and free - size < settings.upload_free_bytes:
             raise UploadError(507, "the volume of uploads is nearly full: ask your administrator")
         with self.lock:
-            self._reserve(upload, name, size)
-
-    def _reserve(self, upload: Upload, name: str, size: int) -> None:
-        settings = self._settings
-        if upload.sizes.get(name, 0) + size > settings.photo_max_bytes:
-            raise UploadError(413, f"{name} is larger than {settings.photo_max_bytes} bytes, the limit of one photo")
-        if upload.bytes + size > settings.upload_max_bytes:
-            raise UploadError(
-                413, f"these photos are larger than {settings.upload_max_bytes} bytes, the limit of one upload"
-            )
-        of_user = sum(other.bytes for other in self._uploads.values() if other.owner == upload.owner)
-        if of_user + size > settings.user_max_bytes:
-            raise UploadError(
-                413, f"your photos are larger than {settings.user_max_bytes} bytes: delete jobs that you do not need"
-            )
-        upload.sizes[name] = upload.sizes.get(name, 0) + size
+            photo, most = upload.sizes.get(name, 0) + size, settings.photo_max_bytes
+            if photo > most:
+                raise UploadError(413, f"{name} is larger than {most} bytes, the limit of one photo")
+            if upload.bytes + size > (most := settings.upload_max_bytes):
+                raise UploadError(413, f"these photos are larger than {most} bytes, the limit of one upload")
+            of_user = sum(other.bytes for other in self._uploads.values() if other.owner == upload.owner)
+            if of_user + size > settings.user_max_bytes:
+                text = f"your photos are larger than {settings.user_max_bytes} bytes: delete jobs that you do not need"
+                raise UploadError(413, text)
+            upload.sizes[name] = photo
 
     def close(self, upload: Upload) -> None:
         """Close the upload, so that its photos no longer change. Raises UploadError if it is closed, empty, or still receiving photos."""

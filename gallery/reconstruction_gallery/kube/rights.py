@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Collection
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Final
 
 from reconstruction_operator.api.identity import GROUP, PLURAL
@@ -30,11 +30,6 @@ class Permissions:
     upload: bool
     cancel: bool  # both steps, and the withdrawal
     suspend: bool  # and resume
-
-    @property
-    def as_json(self) -> dict[str, bool]:
-        """The response's JSON."""
-        return asdict(self)
 
 
 class Rights:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator
+from dataclasses import asdict
 from functools import partial
 from typing import Final
 
@@ -86,7 +87,7 @@ async def _changes(request: Request, user: User) -> AsyncGenerator[bytes, None]:
 async def _show(request: Request) -> Response:
     gallery, user, job = await requested_job(request)
     permissions = await gallery.rights.permissions(user, job.key.namespace)
-    body = {"job": json.loads(job.detail), "permissions": permissions.as_json}
+    body = {"job": json.loads(job.detail), "permissions": asdict(permissions)}
     try:
         body["result"] = _shown(await gallery.results.manifest(job.key, job.delivered_to))
     except UnreadableResultError as error:  # the page shows everything else

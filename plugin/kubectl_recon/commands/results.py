@@ -7,7 +7,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
-from typing import Final
 
 from reconstruction_operator.contract.manifest import SealedFile
 
@@ -21,11 +20,10 @@ from kubectl_recon.jobs.attention import phase_text
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube import manifests
 from kubectl_recon.kube.api import Connection
+from kubectl_recon.pages.result import MESHES
 from kubectl_recon.storage import downloading
 from kubectl_recon.storage.downloading import Source
 from kubectl_recon.targets.selecting import find
-
-_MESHES: Final = (".glb", ".obj", ".ply", ".stl", ".usdz")
 
 
 def of_job(connection: Connection, name: str, folder: str | None, only: Sequence[str], way: Way) -> int:
@@ -58,19 +56,14 @@ def finished(connection: Connection, name: str) -> Job:
 def place_of(connection: Connection, job: Job, way: Way) -> Iterator[Source]:
     """Yield where to read the job's result: its address, or the gallery for a result on the workers' volume. Raises ReconError."""
     with ExitStack() as stack:
-        yield _place(connection, job, way, stack)
-
-
-def _place(connection: Connection, job: Job, way: Way, stack: ExitStack) -> Source:
-    try:
-        if not way.url:
-            return downloading.source(job.output_uri)
-    except downloading.UnseenError as unseen:
         try:
-            return _in_gallery(connection, job, way, stack)
-        except ReconError as error:
-            raise ReconError(f"{unseen} The gallery could serve it, but {error}") from error
-    return _in_gallery(connection, job, way, stack)
+            place = _in_gallery(connection, job, way, stack) if way.url else downloading.source(job.output_uri)
+        except downloading.UnseenError as unseen:
+            try:
+                place = _in_gallery(connection, job, way, stack)
+            except ReconError as error:
+                raise ReconError(f"{unseen} The gallery could serve it, but {error}") from error
+        yield place
 
 
 def _in_gallery(connection: Connection, job: Job, way: Way, stack: ExitStack) -> Source:
@@ -120,7 +113,7 @@ def name_for(file: SealedFile, job: str, every: Sequence[SealedFile]) -> str:
     path = PurePosixPath(file.name)
     names = {other.name for other in every}
     stem, _, kind = path.stem.partition("_")
-    if stem != "model" or path.suffix not in _MESHES:
+    if stem != "model" or path.suffix not in MESHES:
         return file.name
     if kind == "textured":
         kind = ""
