@@ -35,7 +35,7 @@ def folder_of(jobs: Jobs, name: str) -> Path:
 
 
 def names_in(output: Path) -> list[str]:
-    return [one["name"] for one in json.loads((output / "manifest.json").read_text())["files"]]
+    return [file["name"] for file in json.loads((output / "manifest.json").read_text())["files"]]
 
 
 def add_to_manifest(output: Path, *names: str, size: int, sha256: str = "0" * 64) -> None:
@@ -51,10 +51,10 @@ def path_of(jobs: Jobs, name: str, file: str) -> str:
 def test_each_file_of_the_manifest_is_served_unchanged(gallery: Gallery, jobs: Jobs, finished: str, token: str) -> None:
     shown = gallery.request("GET", f"/api/namespaces/{jobs.namespace}/jobs/{finished}", token=token).json["result"]
 
-    assert {Path(one["name"]).suffix for one in shown["files"]} >= {".glb", ".png"}
-    for one in shown["files"]:
-        answer = gallery.request("GET", path_of(jobs, finished, one["name"]), token=token)
-        assert (answer.status, hashlib.sha256(answer.content).hexdigest()) == (200, one["sha256"])
+    assert {Path(file["name"]).suffix for file in shown["files"]} >= {".glb", ".png"}
+    for file in shown["files"]:
+        answer = gallery.request("GET", path_of(jobs, finished, file["name"]), token=token)
+        assert (answer.status, hashlib.sha256(answer.content).hexdigest()) == (200, file["sha256"])
         assert "sandbox" in answer.headers["content-security-policy"]
         assert answer.headers["cache-control"] == "private, no-cache"
 

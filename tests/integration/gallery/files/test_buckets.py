@@ -141,19 +141,19 @@ async def test_an_object_of_another_size_is_not_opened(uri: str, bucket: Bucket,
         await read(uri, "model.glb", start, end)
 
 
-async def test_an_address_that_the_namespace_may_not_use_is_not_read(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    configure(monkeypatch, NAMESPACE_OUTPUTS=(("*", "s3://others/{namespace}/"),))
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"NAMESPACE_OUTPUTS": (("*", "s3://others/{namespace}/"),)}, "the gallery allows it only s3://others/maps/"),
+        ({"STORAGE_SCHEMES": ()}, "not enabled"),
+    ],
+)
+async def test_an_address_that_the_settings_do_not_allow_is_not_read(
+    uri: str, monkeypatch: pytest.MonkeyPatch, settings: dict[str, object], text: str
+) -> None:
+    configure(monkeypatch, **settings)
 
-    with pytest.raises(
-        UnreadableResultError, match=r"may not write to .* the gallery allows it only s3://others/maps/"
-    ):
-        await Results(0.0).manifest(KEY, uri)
-
-
-async def test_a_scheme_that_is_not_enabled_is_not_read(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    configure(monkeypatch, STORAGE_SCHEMES=())
-
-    with pytest.raises(UnreadableResultError, match="not enabled"):
+    with pytest.raises(UnreadableResultError, match=text):
         await Results(0.0).manifest(KEY, uri)
 
 
