@@ -32,18 +32,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.json.parent.mkdir(parents=True, exist_ok=True)
     written = json.loads(options.json.read_text())["rows"] if options.json.exists() else ()
     earlier = {row["name"]: report.Result(**row) for row in written}
-    found: list[report.Result] = []
+    results: list[report.Result] = []
     for row in picked:
-        found.append(report.Result(row.name, measured=report.now()))
+        results.append(report.Result(row.name, measured=report.now()))
         begun = time.monotonic()
         for number in range(options.repeat):
             _progress(f"{row.name}: {number + 1} of {options.repeat}")
-            found[-1] = replace(_measured(row, found[-1]), seconds=time.monotonic() - begun)
-            rows = earlier | {result.name: result for result in found}
+            results[-1] = replace(_measured(row, results[-1]), seconds=time.monotonic() - begun)
+            rows = earlier | {result.name: result for result in results}
             options.json.write_text(report.as_json([rows[each.name] for each in ROWS if each.name in rows]))
-    print(report.table(found))
+    print(report.table(results))
     _progress(f"all figures are in {options.json}")
-    return 1 if any(result.errors for result in found) else 0
+    return 1 if any(result.errors for result in results) else 0
 
 
 def _measured(row: Row, before: report.Result) -> report.Result:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import Any, Self
 
-import aiohttp
+from reconstruction_operator.kube.access import find_cluster
+from reconstruction_operator.kube.client import Api
+from reconstruction_operator.kube.reflector import Change, Reflector, follow_async
 
 from devcluster import Cluster
 from devcluster.harness.manifests import manifest
 from devcluster.harness.system import GROUP, JOBS
 
 _CONNECTIONS = 8
+_LIST_SECONDS = 600.0
 _METRIC = "apiserver_request_total"
-MERGE_PATCH = "application/merge-patch+json"
+_METRICS_BYTES = 64 << 20
 STATUS_WRITES = "PATCH reconstructionjobs/status"
 EVENTS = "POST events"
 WRITES_OF_JOBS = (STATUS_WRITES, EVENTS)
@@ -27,66 +27,28 @@ WRITES_OF_JOBS = (STATUS_WRITES, EVENTS)
 
 _FINISHED = ("Succeeded", "Failed", "Cancelled")
 
-Body = dict[str, Any]
 PhaseOf = Callable[[Mapping[str, Any]], str]
 
 
-class ApiError(Exception):
-    """An unexpected response of the API server, or a wait that timed out."""
-
-
-class LoadClient:
+class LoadClient(Api):
     """Sends JSON requests as an administrator."""
 
     def __init__(self, cluster: Cluster) -> None:
-        self._url = cluster.url
-        self._tls = ssl.create_default_context(cafile=str(cluster.ca))
-        self._token = cluster.api.token
-        self._session: aiohttp.ClientSession | None = None
+        super().__init__(find_cluster(kubeconfig=str(cluster.kubeconfig)), program="load")
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=self._tls, limit=0),
-            headers={"Authorization": f"Bearer {self._token}"},
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
-            read_bufsize=2**24,
-        )
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.session.close()
-
-    @property
-    def session(self) -> aiohttp.ClientSession:
-        """The HTTP session, within the `async with` block."""
-        if self._session is None:
-            raise ApiError("the client is used outside its block")
-        return self._session
-
-    def url(self, path: str) -> str:
-        """Return the URL of a path."""
-        return f"{self._url}{path}"
-
-    async def request(self, method: str, path: str, body: Any = None, *, kind: str = "application/json") -> Any:
-        """Send one request and return the response. Raises ApiError for a status of 400 or above."""
-        data = None if body is None else json.dumps(body)
-        async with self.session.request(
-            method, self.url(path), data=data, headers={"Content-Type": kind} if data else {}
-        ) as answer:
-            content = await answer.read()
-            if answer.status >= HTTPStatus.BAD_REQUEST:
-                raise ApiError(f"{method} {path}: {answer.status} {content[:300].decode(errors='replace')}")
-            return json.loads(content)
+        await self.close()
 
     async def requests_by_kind(self) -> dict[str, int]:
         """Return the number of requests that the API server has answered, by verb and resource."""
-        async with self.session.get(self.url("/metrics")) as answer:
-            text = await answer.text()
         counts: dict[str, int] = {}
-        for line in text.splitlines():
+        for line in (await self.read("/metrics", {}, _METRICS_BYTES, "*/*")).decode().splitlines():
             if line.startswith(f"{_METRIC}{{"):
                 inside, _, value = line.removeprefix(f"{_METRIC}{{").rpartition("} ")
-                labels = {name: text.strip('"') for name, text in (one.split("=", 1) for one in inside.split(","))}
+                labels = {name: text.strip('"') for name, text in (label.split("=", 1) for label in inside.split(","))}
                 resource = "/".join(filter(None, (labels.get("resource", ""), labels.get("subresource", ""))))
                 key = f"{labels['verb']} {resource}"
                 counts[key] = counts.get(key, 0) + int(float(value))
@@ -114,7 +76,7 @@ async def create_jobs(client: LoadClient, namespace: str, names: Iterable[str], 
     path = path_of(namespace)
 
     def call(name: str) -> Callable[[], Awaitable[object]]:
-        return lambda: client.request("POST", path, manifest(name, **({"modelType": "placeholder"} | spec)))
+        return lambda: client.request("POST", path, body=manifest(name, **({"modelType": "placeholder"} | spec)))
 
     await in_parallel(call(name) for name in names)
 
@@ -152,55 +114,48 @@ class JobWatch:
         self, client: LoadClient, *, path: str = JOBS, phase_of: PhaseOf = phase, keep_events: bool = False
     ) -> None:
         self._client = client
-        self._path = path
         self.seen = Watched(phase_of, keep_events=keep_events)
-        self._changed = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._reflector = Reflector(path, self._take)
+        self._listed, self._changed = asyncio.Event(), asyncio.Event()
 
     async def __aenter__(self) -> Self:
-        version = (await self._client.request("GET", f"{self._path}?limit=1"))["metadata"]["resourceVersion"]
-        self._task = asyncio.create_task(self._run(version))
-        self._task.add_done_callback(lambda _: self._changed.set())
+        self._task = asyncio.create_task(follow_async(self._client, self._reflector))
+        async with asyncio.timeout(_LIST_SECONDS):
+            await self._listed.wait()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _run(self, version: str) -> None:
-        while True:  # the API server ends a watch whose client is too slow
-            address = self._client.url(f"{self._path}?watch=1&resourceVersion={version}")
-            async with self._client.session.get(address) as answer:
-                async for line in answer.content:
-                    body = json.loads(line)["object"]
-                    version = body["metadata"]["resourceVersion"]
-                    self.seen.take(body, time.monotonic())
-                    self._changed.set()
+    def _take(self, change: Change) -> None:
+        if change.key is None:
+            self._listed.set()
+        elif change.body is not None and not self._reflector.listing:  # the list has what was there before
+            self.seen.take(change.body, time.monotonic())
+            self._changed.set()
 
     async def wait_until(self, holds: Callable[[Watched], bool], what: str, *, timeout_seconds: float) -> None:
-        """Return when the watch shows that it holds. Raises ApiError at the timeout."""
+        """Return when the watch shows that it holds. Raises TimeoutError."""
         try:
             async with asyncio.timeout(timeout_seconds):
                 while not holds(self.seen):
-                    if self._task is None or self._task.done():
-                        raise ApiError(f"the watch ended: {self._task and self._task.exception()!r}")
                     self._changed.clear()
                     await self._changed.wait()
                     await asyncio.sleep(0.01)
         except TimeoutError:
             phases = list(self.seen.phases.values())
             counts = {phase: phases.count(phase) for phase in set(phases)}
-            raise ApiError(f"{what}: not within {timeout_seconds:g} s; phases: {counts}") from None
+            raise TimeoutError(f"{what}: not within {timeout_seconds:g} s; phases: {counts}") from None
 
     async def wait_finished(self, count: int, *, timeout_seconds: float) -> None:
-        """Return when that many objects have finished. Raises ApiError at the timeout."""
+        """Return when that many objects have finished. Raises TimeoutError."""
         await self.wait_until(
             lambda seen: len(seen.finished_at) >= count, f"{count} jobs to finish", timeout_seconds=timeout_seconds
         )
 
     async def wait_phase(self, phase: str, count: int, *, timeout_seconds: float) -> None:
-        """Return when that many objects are in the phase. Raises ApiError at the timeout."""
+        """Return when that many objects are in the phase. Raises TimeoutError."""
         await self.wait_until(
             lambda seen: list(seen.phases.values()).count(phase) >= count,
             f"{count} jobs in phase {phase}",

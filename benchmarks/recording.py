@@ -75,7 +75,7 @@ class Recorder(logging.Handler):
         second = round(self._clock(), 2)
         match record.args:
             case (str(stage), float(share)):
-                stages = [one for one in self.heard if one[0] == stage]
+                stages = [report for report in self.heard if report[0] == stage]
                 rises = not stages or share > stages[-1][2]
                 if rises and (not stages or share >= 1.0 or second - stages[-1][1] >= _APART_SECONDS):
                     self.heard.append((stage, second, round(share, 4)))
@@ -141,15 +141,15 @@ def _photo(path: Path) -> Photo:
 
 def _scheduled() -> dict[int, tuple[float, float]]:
     """Return the seconds that each thread of this process and its children has run, and waited for a core."""
-    found = {}
+    scheduled = {}
     for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
         for file in Path(f"/proc/{process.pid}/task").glob("*/schedstat"):
             try:
                 ran, waited, _ = file.read_text().split()
             except OSError:  # the thread has ended
                 continue
-            found[int(file.parent.name)] = (int(ran) / _NANOSECONDS, int(waited) / _NANOSECONDS)
-    return found
+            scheduled[int(file.parent.name)] = (int(ran) / _NANOSECONDS, int(waited) / _NANOSECONDS)
+    return scheduled
 
 
 def _only(arguments: object) -> object:

@@ -44,10 +44,10 @@ class Result:
 
     def figures(self) -> list[str]:
         """Return the names of all figures in the row's order."""
-        return list(dict.fromkeys(name for one in self.repetitions for name in one))
+        return list(dict.fromkeys(name for repetition in self.repetitions for name in repetition))
 
     def _values(self, figure: str) -> list[float]:
-        return sorted(one[figure] for one in self.repetitions if figure in one)
+        return sorted(repetition[figure] for repetition in self.repetitions if figure in repetition)
 
 
 def now() -> str:

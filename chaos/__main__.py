@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return the exit status: 0 if every check passed."""
     options = _parser().parse_args(arguments)
     if options.list:
-        print("\n".join(one.name for one in all_faults()))
+        print("\n".join(fault.name for fault in all_faults()))
         return 0
     inside = os.environ.pop(_INSIDE, None)
     if inside is None and can_mount():

@@ -59,11 +59,11 @@ def rounds(seed: int, faults: Sequence[Fault], *, alone_first: bool) -> Iterator
             hands.append([deck.pop()] if alone else _hand(deck, chance))
         for hand in hands:
             number += 1
-            held = [chance.uniform(*one.hold) for one in hand]
+            held = [chance.uniform(*fault.hold) for fault in hand]
             waits, measures = chance.random() < _WAITS, chance.random() < _MEASURES
             yield Round(
                 number=number,
-                faults=tuple(sorted(hand, key=lambda one: _ORDER.index(one.on))),
+                faults=tuple(sorted(hand, key=lambda fault: _ORDER.index(fault.on))),
                 hold_seconds=max(held),
                 waits=waits or alone or hand == [NO_FAULT],
                 measures=measures,
@@ -76,8 +76,8 @@ def _hand(deck: list[Fault], chance: random.Random) -> list[Fault]:
     """Take one to three faults with different targets from the deck."""
     count = chance.randint(1, _MAX_COMBINED)
     chosen = [deck.pop()]
-    for one in list(reversed(deck)):
-        if len(chosen) < count and all(one.on != other.on for other in chosen):
-            chosen.append(one)
-            deck.remove(one)
+    for fault in list(reversed(deck)):
+        if len(chosen) < count and all(fault.on != other.on for other in chosen):
+            chosen.append(fault)
+            deck.remove(fault)
     return chosen

@@ -102,9 +102,9 @@ class Recovery:
     def _begun(self) -> set[str]:
         """Return the jobs that have run or ended, by their history."""
         return {
-            one.uid
-            for one in self._watcher.histories
-            if any(look.phase in _ACTIVE or look.finished for look in one.snapshots)
+            history.uid
+            for history in self._watcher.histories
+            if any(look.phase in _ACTIVE or look.finished for look in history.snapshots)
         }
 
     def _has_moved(self, job: UserJob, since: float) -> bool:
@@ -130,12 +130,12 @@ class Recovery:
 
 def _progress(broker: redis.Redis) -> dict[str, tuple[int, int]]:
     """Return (attempt, percent) of each running job, from Celery's results."""
-    found: dict[str, tuple[int, int]] = {}
+    positions: dict[str, tuple[int, int]] = {}
     keys = list(broker.scan_iter("celery-task-meta-*", count=1000))
     for raw in broker.mget(keys) if keys else []:
         result = json.loads(raw) if raw else {}
         if result.get("status") == "PROGRESS":
             uid, _, attempt = result["task_id"].rpartition("-")
             position = int(attempt), int(result["result"]["progress"])
-            found[uid] = max(position, found.get(uid, (0, 0)))
-    return found
+            positions[uid] = max(position, positions.get(uid, (0, 0)))
+    return positions

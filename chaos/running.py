@@ -201,8 +201,8 @@ class ChaosRun:
     def _is_left(self) -> bool:
         """Return whether a deleted job still has files, or keys that never expire."""
         gone = {job.uid for job in self._load.jobs if job.deleted_at is not None}
-        left = [one for found in remains.look(self._scene, gone).values() for one in found]
-        return any(one.ttl_seconds is None for one in left)
+        left = [leftover for leftovers in remains.look(self._scene, gone).values() for leftover in leftovers]
+        return any(leftover.ttl_seconds is None for leftover in left)
 
     def _messages(self) -> dict[str, list[str]]:
         """Return by job the messages in the broker when it should be empty."""
@@ -224,8 +224,7 @@ class ChaosRun:
     def _gather(self) -> Evidence:
         self._load.stop()
         self._results.look()
-        listed_before = clock.now()
-        wait_for(lambda: self._watcher.listed_at > listed_before, RECOVERY_SECONDS, self._supervise)
+        wait_for(self._watcher.catch_up, RECOVERY_SECONDS, self._supervise)
         jobs = self._load.jobs
         uids = {job.uid for job in jobs}
         here = {job.uid for job in jobs if job.deleted_at is None}
@@ -257,9 +256,16 @@ class ChaosRun:
         )
 
 
-def _window(one: Fault, begin: float) -> Window:
+def _window(fault: Fault, begin: float) -> Window:
     """Return the window of a fault at its begin; `end` is set later."""
-    blocks, deposes = one.blocks_users or one.deposes, one.deposes
+    blocks, deposes = fault.blocks_users or fault.deposes, fault.deposes
     return Window(
-        one.name, begin, begin, one.cuts, blocks_users=blocks, harms=one.harms, forgets=one.forgets, deposes=deposes
+        fault.name,
+        begin,
+        begin,
+        fault.cuts,
+        blocks_users=blocks,
+        harms=fault.harms,
+        forgets=fault.forgets,
+        deposes=deposes,
     )

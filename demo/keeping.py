@@ -88,10 +88,10 @@ def _be_the_background(places: Places, perform: Callable[[Callable[[], None]], i
 def stop(places: Places) -> str:
     """Stop the kept demo, and return a message."""
     try:
-        found = json.loads(places.running.read_text())
+        record = json.loads(places.running.read_text())
     except FileNotFoundError:
         return "no demo is running"
-    pid, mark = found["pid"], found["mark"]
+    pid, mark = record["pid"], record["mark"]
     if start_mark(pid) != mark:
         places.running.unlink(missing_ok=True)
         return "the demo has already ended"

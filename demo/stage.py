@@ -109,8 +109,8 @@ def own(places: Places, photos: Photos, display: Display) -> Iterator[DemoServer
 @contextlib.contextmanager
 def theirs(kubeconfig: str, namespace: str, places: Places, photos: Photos, display: Display) -> Iterator[DemoServers]:
     """Use the user's cluster with a new namespace, and the CRD if it is missing; delete both afterwards."""
-    found = shutil.which("kubectl")
-    program = Path(found) if found else built() / "kubectl"
+    installed = shutil.which("kubectl")
+    program = Path(installed) if installed else built() / "kubectl"
     redis_server()
     kubectl = _kubectl(program, kubeconfig, namespace, places, display)
     _check_suitable(kubectl, kubeconfig)
@@ -179,8 +179,8 @@ def _check_suitable(kubectl: ShownKubectl, kubeconfig: str) -> None:
             f"The cluster of {kubeconfig} does not answer. kubectl reports:\n{error.message}\n"
             f"Without KUBECONFIG=... the demo starts its own control plane."
         ) from error
-    found = (int(version["major"]), int(version["minor"].rstrip("+")))
-    if found < _OLDEST_KUBERNETES:
+    served = (int(version["major"]), int(version["minor"].rstrip("+")))
+    if served < _OLDEST_KUBERNETES:
         raise DemoError(f"The cluster has Kubernetes {version['gitVersion']}; the resource's rules need 1.31 or newer.")
     if not kubectl.succeeds("auth", "can-i", "create", "customresourcedefinitions", "--all-namespaces"):
         raise DemoError("The user of that kubeconfig may not create CustomResourceDefinitions.")

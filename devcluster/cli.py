@@ -40,14 +40,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _start(options: argparse.Namespace) -> int:
     standing: Standing = options.standing
-    found = standing.find()
-    if found is not None:
+    description = standing.find()
+    if description is not None:
         _print("already running")
     elif options.detach:
-        found = standing.detach()
+        description = standing.detach()
     else:
         standing.hold()
-    return _describe(found)
+    return _describe(description)
 
 
 def _stop(options: argparse.Namespace) -> int:
@@ -57,20 +57,20 @@ def _stop(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    found = options.standing.find()
-    if found is None:
+    description = options.standing.find()
+    if description is None:
         _print("not running")
         return _EXIT_NOT_RUNNING
-    return _describe(found)
+    return _describe(description)
 
 
 def _load(options: argparse.Namespace) -> int:
-    found = NODE.find()
-    if found is None:
+    description = NODE.find()
+    if description is None:
         _print("not running: python -m devcluster node start --detach")
         return _EXIT_NOT_RUNNING
     for tag in options.tags:
-        load(found.inside_pid, tag)
+        load(description.inside_pid, tag)
         _print(f"loaded {tag}")
     return 0
 
@@ -86,9 +86,9 @@ def _build(_options: argparse.Namespace) -> int:
     return 0
 
 
-def _describe(found: Description) -> int:
-    _print(f"{found.text}; process {found.pid}\nkubectl: {found.kubectl}")
-    print(found.shell())
+def _describe(description: Description) -> int:
+    _print(f"{description.text}; process {description.pid}\nkubectl: {description.kubectl}")
+    print(description.shell())
     return 0
 
 

@@ -38,8 +38,8 @@ def runs_folder() -> Path:
     folder = Path(tempfile.gettempdir()) / f"{_NAME}-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     # The name can be guessed, so another user may have made the folder first.
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
         raise DevclusterError(f"{folder} is not a private folder of this user: remove it, or set TMPDIR")
     return folder
 

@@ -75,10 +75,10 @@ class Standing:
     def find(self) -> Description | None:
         """Return the servers if they are ready."""
         try:
-            found = Description(**json.loads(self._state_file.read_text()))
+            description = Description(**json.loads(self._state_file.read_text()))
         except FileNotFoundError:
             return None
-        return found if start_mark(found.pid) == found.mark else None
+        return description if start_mark(description.pid) == description.mark else None
 
     def hold(self) -> NoReturn:
         """Start the servers, and hold them until SIGINT, SIGTERM, or the end of a server."""
@@ -111,30 +111,30 @@ class Standing:
             return self.find()
 
         try:
-            found = wait_until(
+            description = wait_until(
                 ready, f"the {self.name} to be ready", timeout_seconds=self.start_seconds, seen=self._log_end
             )
         except BaseException:  # also on an interrupt
             launcher.terminate()
             launcher.wait()
             raise
-        assert found is not None  # noqa: S101 -- for the type checker: waited for
+        assert description is not None  # noqa: S101 -- for the type checker: waited for
         launcher.returncode = 0  # avoids a warning: the launcher outlives this process
-        return found
+        return description
 
     def end(self) -> list[str]:
         """Stop the servers, clean up after killed launchers, and return a line for each thing done."""
         done = []
-        found = self.find()
-        if found is not None:
-            os.kill(found.pid, signal.SIGTERM)
+        description = self.find()
+        if description is not None:
+            os.kill(description.pid, signal.SIGTERM)
             wait_until(
-                lambda: start_mark(found.pid) != found.mark,
-                f"the end of the launcher {found.pid}",
+                lambda: start_mark(description.pid) != description.mark,
+                f"the end of the launcher {description.pid}",
                 timeout_seconds=self.stop_seconds,
                 seen=self._log_end,
             )
-            done.append(f"stopped the {self.name} of process {found.pid}")
+            done.append(f"stopped the {self.name} of process {description.pid}")
         self._state_file.unlink(missing_ok=True)
         return done + [f"removed {what}, left by a launcher that was killed" for what in self.sweep()]
 

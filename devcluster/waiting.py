@@ -31,12 +31,12 @@ def wait_until(
     while True:
         last: object
         try:
-            last = found = look()
+            last = result = look()
         except OSError as error:
             last = error
         else:
-            if found:
-                return found
+            if result:
+                return result
         waited = time.monotonic() - began
         if waited > timeout_seconds:
             more = f"\n{seen()}" if seen is not None else ""

@@ -166,8 +166,8 @@ class Fleet:
         pipeline = self._state.pipeline(transaction=False)
         for run in runs:
             pipeline.exists(self._keys.cancel(run.job_id))
-        found = await pipeline.execute()
-        await self._cancel([run for run, cancelled in zip(runs, found, strict=True) if cancelled])
+        replies = await pipeline.execute()
+        await self._cancel([run for run, cancelled in zip(runs, replies, strict=True) if cancelled])
 
     async def _beat(self, runs: Sequence[Run]) -> None:
         for run in runs:
@@ -198,7 +198,7 @@ class Fleet:
         replies = await arun_all(self._state, ends)
         await self._store([(run, _result(run, "SUCCESS", None)) for run in runs])
         self._free += len(runs)
-        refused = [one for one in zip(runs, replies, strict=True) if _is_cancelled(one[1])]
+        refused = [pair for pair in zip(runs, replies, strict=True) if _is_cancelled(pair[1])]
         cancels = [worker_calls.finish(self._keys, **run.names, end=_CANCELLED) for run, _ in refused]
         await arun_all(self._state, cancels)
 
@@ -226,7 +226,7 @@ def _is_cancelled(reply: object) -> bool:
 
 
 def _progress(run: Run, percent: int, now: float, clock: float) -> str:
-    step = next(one for one in STEPS if percent < one.percent)
+    step = next(step for step in STEPS if percent < step.percent)
     return _result(
         run,
         "PROGRESS",

@@ -56,9 +56,13 @@ async def _batch_jobs(cluster: Cluster, pids: Mapping[str, int], count: int) -> 
 def _create(client: LoadClient, name: str) -> Callable[[], Awaitable[object]]:
     pod = {"restartPolicy": "Never", "containers": [{"name": "work", "image": "example.invalid/work:1"}]}
     body = {"metadata": {"name": name}, "spec": {"backoffLimit": 2, "template": {"spec": pod}}}
-    return lambda: client.request("POST", _IN_NAMESPACE, body)
+    return lambda: client.request("POST", _IN_NAMESPACE, body=body)
 
 
 def _phase(body: Mapping[str, Any]) -> str:
     conditions = body.get("status", {}).get("conditions", [])
-    return "Succeeded" if any(one["type"] == "Complete" and one["status"] == "True" for one in conditions) else ""
+    return (
+        "Succeeded"
+        if any(condition["type"] == "Complete" and condition["status"] == "True" for condition in conditions)
+        else ""
+    )

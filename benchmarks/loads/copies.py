@@ -18,7 +18,7 @@ from typing import Any
 import aiohttp
 import redis
 
-from benchmarks.clients import ApiError, JobWatch, LoadClient, create_jobs, in_parallel, path_of
+from benchmarks.clients import JobWatch, LoadClient, create_jobs, in_parallel, path_of
 from benchmarks.systems import NAMESPACE
 from devcluster import Cluster, Redis
 from devcluster.harness.replicas import Replica
@@ -77,11 +77,11 @@ async def copy_object(cluster: Cluster, namespace: str, name: str, copies: Seque
         async def call(method: str, body: Any) -> Any:
             async with session.post(f"/v3/kv/{method}", json=body) as answer:
                 if answer.status != 200:  # noqa: PLR2004  # OK
-                    raise ApiError(f"etcd: {answer.status} {await answer.text()}")
+                    raise RuntimeError(f"etcd: {answer.status} {await answer.text()}")
                 return await answer.json()
 
-        found = await call("range", {"key": _encoded(f"{_REGISTRY}/{namespace}/{name}")})
-        original = _older(json.loads(base64.b64decode(found["kvs"][0]["value"])))
+        answer = await call("range", {"key": _encoded(f"{_REGISTRY}/{namespace}/{name}")})
+        original = _older(json.loads(base64.b64decode(answer["kvs"][0]["value"])))
 
         def write(some: Sequence[Identity]) -> Any:
             puts = [
@@ -124,10 +124,12 @@ def copy_keys(server: Redis, uid: str, copies: Sequence[Identity]) -> None:
 def _older(value: Any) -> Any:
     """Return the object with all times, except those within texts, a day earlier."""
     if isinstance(value, list):
-        return [_older(one) for one in value]
+        return [_older(item) for item in value]
     if not isinstance(value, dict):
         return value
-    return {key: _earlier(one) if key in _TIMES and isinstance(one, str) else _older(one) for key, one in value.items()}
+    return {
+        key: _earlier(item) if key in _TIMES and isinstance(item, str) else _older(item) for key, item in value.items()
+    }
 
 
 def _earlier(text: str) -> str:

@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import redis.asyncio
+from reconstruction_operator.kube.client import MERGE_PATCH
 
-from benchmarks.clients import MERGE_PATCH, JobWatch, LoadClient, Watched, create_jobs, in_parallel, path_of
+from benchmarks.clients import JobWatch, LoadClient, Watched, create_jobs, in_parallel, path_of
 from benchmarks.report import Figures, percentiles
 from benchmarks.systems import NAMESPACE, Measured, ours
 from benchmarks.usage import Meter
@@ -45,9 +46,9 @@ async def _listening(url: str) -> AsyncIterator[dict[tuple[str, int], float]]:
 
         async def listen() -> None:
             async for message in pubsub.listen():
-                found = json.loads(message["data"]) if message["type"] == "pmessage" else {}
-                if found.get("status") == "PROGRESS":
-                    task, step = message["channel"].removeprefix(_RESULTS), int(found["result"]["stepIndex"])
+                report = json.loads(message["data"]) if message["type"] == "pmessage" else {}
+                if report.get("status") == "PROGRESS":
+                    task, step = message["channel"].removeprefix(_RESULTS), int(report["result"]["stepIndex"])
                     reported.setdefault((task, step), time.monotonic())
 
         listening = asyncio.create_task(listen())
@@ -106,7 +107,9 @@ async def _cancel(measured: Measured, jobs: int) -> Figures:
 
         async def patch(name: str, field_name: str) -> None:
             confirmed[NAMESPACE, name] = time.monotonic()
-            await client.request("PATCH", path_of(NAMESPACE, name), {"spec": {field_name: True}}, kind=MERGE_PATCH)
+            await client.request(
+                "PATCH", path_of(NAMESPACE, name), body={"spec": {field_name: True}}, content_type=MERGE_PATCH
+            )
 
         await in_parallel(lambda name=name: patch(name, "cancelRequested") for name in names)  # type: ignore[misc]  # mypy infers no default
         await watch.wait_until(lambda seen: _requested(seen) >= jobs, "the requests", timeout_seconds=_SECONDS)

@@ -7,7 +7,9 @@ import time
 from collections.abc import Awaitable
 from contextlib import suppress
 
-from benchmarks.clients import ApiError, JobWatch, LoadClient, create_jobs, path_of
+from reconstruction_operator.kube.errors import ApiError
+
+from benchmarks.clients import JobWatch, LoadClient, create_jobs, path_of
 from benchmarks.loads import copies
 from benchmarks.report import Figures
 from benchmarks.systems import NAMESPACE, Measured, ours

@@ -7,7 +7,7 @@ import itertools
 import time
 from collections.abc import Sequence
 
-from benchmarks.clients import WRITES_OF_JOBS, ApiError, JobWatch, LoadClient, Watched, create_jobs
+from benchmarks.clients import WRITES_OF_JOBS, JobWatch, LoadClient, Watched, create_jobs
 from benchmarks.fleet import journal
 from benchmarks.fleet.journal import Journal
 from benchmarks.fleet.program import BRIEF
@@ -70,14 +70,14 @@ def seen_figures(seen: Watched, done: Journal, window: tuple[float, float]) -> d
     brief = {uid for uid, (_, name) in names.items() if name.startswith(BRIEF)}
     long = [uid for uid in names if uid not in brief]
     if not long or any(done.ended.get(uid, window[1]) < window[1] for uid in long):
-        raise ApiError("a long job ended during the measurement")
+        raise RuntimeError("a long job ended during the measurement")
     changes = [
         first[uid, "Running"] - at for uid, at in done.claimed.items() if uid in brief and (uid, "Running") in first
     ]
     changes += [
         first[uid, "Succeeded"] - at for uid, at in done.ended.items() if uid in brief and (uid, "Succeeded") in first
     ]
-    within = {uid: [one for one in shown.get(uid, ()) if window[0] <= one[0] <= window[1]] for uid in long}
+    within = {uid: [update for update in shown.get(uid, ()) if window[0] <= update[0] <= window[1]] for uid in long}
     delays = [
         at - reported
         for uid, percents in within.items()

@@ -86,7 +86,7 @@ async def _create(client: LoadClient, numbers: Iterable[int]) -> None:
     def call(number: int) -> Callable[[], Awaitable[object]]:
         priority = _PRIORITIES[number % len(_PRIORITIES)]
         body = manifest(f"job-{number}", modelType="placeholder", priority=priority)
-        return lambda: client.request("POST", path_of(NAMESPACE), body)
+        return lambda: client.request("POST", path_of(NAMESPACE), body=body)
 
     await in_parallel(call(number) for number in numbers)
 

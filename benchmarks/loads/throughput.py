@@ -8,9 +8,10 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 
+from reconstruction_operator.kube.client import MERGE_PATCH
+
 from benchmarks.clients import (
     EVENTS,
-    MERGE_PATCH,
     STATUS_WRITES,
     WRITES_OF_JOBS,
     JobWatch,
@@ -89,7 +90,9 @@ async def _limit(client: LoadClient, count: int) -> float:
 
     def patch(name: str) -> Callable[[], Awaitable[object]]:
         status = {"status": {"phase": "Suspended", "observedGeneration": 1}}
-        return lambda: client.request("PATCH", f"{path_of(NAMESPACE, name)}/status", status, kind=MERGE_PATCH)
+        return lambda: client.request(
+            "PATCH", f"{path_of(NAMESPACE, name)}/status", body=status, content_type=MERGE_PATCH
+        )
 
     await in_parallel(patch(name) for name in names)
     patched = time.monotonic()

@@ -72,14 +72,14 @@ def scores(mesh: Mesh, truth: Truth, tolerances: Sequence[float] = TOLERANCES) -
     limits = [tolerance * truth.diagonal for tolerance in tolerances]
     density = _POINTS_WITHIN / (np.pi * min(limits) ** 2)
     low, high = _box(truth)
-    exact, found = (
+    exact, measured = (
         _within(surface_points(_near(surface, low, high), density, seed), low, high)
         for seed, surface in enumerate((truth.subject, mesh))
     )
-    if len(found) == 0:
+    if len(measured) == 0:
         return [Score(0.0, 0.0) for _ in tolerances]
-    to_truth, to_found = _distances(found, exact, max(limits)), _distances(exact, found, max(limits))
-    return [Score(float((to_truth <= limit).mean()), float((to_found <= limit).mean())) for limit in limits]
+    to_truth, to_measured = _distances(measured, exact, max(limits)), _distances(exact, measured, max(limits))
+    return [Score(float((to_truth <= limit).mean()), float((to_measured <= limit).mean())) for limit in limits]
 
 
 def surface_points(mesh: Mesh, density: float, seed: int) -> Doubles:

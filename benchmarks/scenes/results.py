@@ -59,8 +59,8 @@ def aligned(result: Mesh, folder: Path, truth: Truth) -> Mesh:
     """Return `result`, from the run in `folder`, in the coordinates of `truth`, by aligning the cameras."""
     photos = json.loads((folder / "cameras.json").read_text())["photos"]
     exact = dict(zip(truth.photos, truth.centres, strict=True))
-    found: Doubles = np.array([photo["position"] for photo in photos])
-    similarity = accuracy.similarity(found, np.array([exact[photo["name"]] for photo in photos]))
+    positions: Doubles = np.array([photo["position"] for photo in photos])
+    similarity = accuracy.similarity(positions, np.array([exact[photo["name"]] for photo in photos]))
     return Mesh(similarity.apply(result.vertices), result.faces)
 
 

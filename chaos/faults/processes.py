@@ -131,7 +131,7 @@ def _some_models(context: Context) -> list[psutil.Process]:
     context.missed = not chosen
     for guard in chosen:
         with contextlib.suppress(psutil.Error):
-            context.victims |= {str(one.pid) for one in (guard, *guard.children())}
+            context.victims |= {str(process.pid) for process in (guard, *guard.children())}
     return chosen
 
 
@@ -139,7 +139,7 @@ def _signals_models(number: Signals, heal_number: Signals | None = None) -> Inje
     """Signal some models and their guards; `heal_number` undoes it."""
 
     def inject(context: Context) -> Heal:
-        groups = [one.pid for one in _some_models(context)]
+        groups = [process.pid for process in _some_models(context)]
 
         def send(signal: Signals) -> None:
             for group in groups:
@@ -156,8 +156,8 @@ def _kill_models_alone(context: Context) -> Heal:
     """Kill models without their guards, as the kernel's OOM killer does."""
     for guard in _some_models(context):
         with contextlib.suppress(psutil.Error):
-            for one in guard.children():
-                one.kill()
+            for model in guard.children():
+                model.kill()
     return nothing
 
 

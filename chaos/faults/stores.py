@@ -133,11 +133,11 @@ def _shuffle_messages(context: Context) -> Heal:
             with context.scene.broker.pipeline(transaction=True) as transaction:
                 transaction.lrange(queue, 0, -1)
                 transaction.delete(queue)
-                found: list[bytes] = transaction.execute()[0]
-            context.messages = [*((queue, message) for message in found), *context.messages][:500]
-            if found:
+                messages: list[bytes] = transaction.execute()[0]
+            context.messages = [*((queue, message) for message in messages), *context.messages][:500]
+            if messages:
                 context.missed = False
-                mixed = [*found, *context.chance.choices(found, k=len(found))]
+                mixed = [*messages, *context.chance.choices(messages, k=len(messages))]
                 context.chance.shuffle(mixed)
                 context.scene.broker.rpush(queue, *mixed)
         # Duplicate the messages of running tasks too.
@@ -152,8 +152,8 @@ def _resend_messages_of_the_deleted(context: Context) -> Heal:
     """Copy waiting messages, delete their jobs, and send the copies once the jobs' records are deleted."""
     with contextlib.suppress(redis.RedisError):
         for queue in _QUEUES:
-            found: Any = context.scene.broker.lrange(queue, 0, -1)
-            context.messages = [*((queue, raw) for raw in found), *context.messages][:500]
+            messages: Any = context.scene.broker.lrange(queue, 0, -1)
+            context.messages = [*((queue, raw) for raw in messages), *context.messages][:500]
     victims = [job for job in context.load.under_way if _is_named(job, context.messages)][:4]
     context.load.delete(victims)
     gone = [job for job in context.load.jobs if job.deleted_at is not None and _is_named(job, context.messages)]
@@ -201,8 +201,8 @@ def _lose_single_keys(context: Context) -> Heal:
     context.missed = True
     with contextlib.suppress(redis.RedisError):
         for kind in context.chance.choices(_KINDS, k=_KEYS_LOST):
-            found = sorted(context.scene.state.scan_iter(f"{kind}*", count=1000))
-            if found and context.scene.state.delete(context.chance.choice(found)):
+            keys = sorted(context.scene.state.scan_iter(f"{kind}*", count=1000))
+            if keys and context.scene.state.delete(context.chance.choice(keys)):
                 context.missed = False
     return nothing
 

@@ -35,7 +35,7 @@ def cancels(case: Case) -> Iterator[str]:
             knows = could_know_at(run, end.at, case.evidence)
             late = run.last - (end.at if knows is None else knows + bounds.superseded)
             yield problem_if(late > 0.0, f"{name(run)} ran on for {late:.1f} s after the job was reported as cancelled")
-    left = [one.where for one in case.leftovers if one.where.startswith("/")]
+    left = [leftover.where for leftover in case.leftovers if leftover.where.startswith("/")]
     yield problem_if(left, f"the job's files remain: {left}")
     if job.output_uri:
         yield problem_if(job.uid in case.evidence.delivered, "the result was delivered")

@@ -89,7 +89,7 @@ class Bounds:
 
     def times(self, patience: float) -> Bounds:
         """Return the bounds for a machine that is busy with other work."""
-        return Bounds(*(patience * getattr(self, one.name) for one in fields(self)))
+        return Bounds(*(patience * getattr(self, bound.name) for bound in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class Slack:
 
     def plus(self, seconds: float) -> Slack:
         """Return the slack for a busy machine, which reacts `seconds` later."""
-        return Slack(*(getattr(self, one.name) + seconds for one in fields(self)))
+        return Slack(*(getattr(self, slack.name) + seconds for slack in fields(self)))
 
 
 @dataclass(slots=True)

@@ -17,15 +17,15 @@ def could_know_at(run: ModelRun, since: float, evidence: Evidence) -> float | No
 
     That is the end of the cut at that time. Another cut postpones it, if it begins before the run must have stopped.
     """
-    cuts = sorted(_cuts(run, evidence), key=lambda one: one.begin)
+    cuts = sorted(_cuts(run, evidence), key=lambda window: window.begin)
     earliest = max(run.start, since - evidence.slack.cause)
-    causes = [one for one in cuts if one.begin <= since and one.end >= earliest]
+    causes = [window for window in cuts if window.begin <= since and window.end >= earliest]
     if not causes:
         return None
-    knows = max(since, *(one.end for one in causes))
-    for one in cuts:
-        if since < one.begin <= knows + evidence.bounds.superseded:
-            knows = max(knows, one.end)
+    knows = max(since, *(window.end for window in causes))
+    for window in cuts:
+        if since < window.begin <= knows + evidence.bounds.superseded:
+            knows = max(knows, window.end)
     return knows
 
 
@@ -34,17 +34,17 @@ def was_forgotten(at: float, evidence: Evidence) -> bool:
 
     The next heartbeat restores the claim once an operator has restored the job's record. Other faults can delay that.
     """
-    blocked = _blocked(evidence, but_for=lambda one: one.forgets)
+    blocked = _blocked(evidence, but_for=lambda window: window.forgets)
     return any(
-        one.begin <= at and _seconds_outside(blocked, one.end, at) <= evidence.slack.forgotten
-        for one in evidence.windows
-        if one.hit and one.forgets
+        window.begin <= at and _seconds_outside(blocked, window.end, at) <= evidence.slack.forgotten
+        for window in evidence.windows
+        if window.hit and window.forgets
     )
 
 
 def reachable_seconds(begin: float, end: float, evidence: Evidence, runs: Iterable[ModelRun] = ()) -> float:
     """Return for how much of that time a user's change could reach Redis and all these runs."""
-    cuts = [(one.begin, one.end + evidence.slack.cause) for run in runs for one in _cuts(run, evidence)]
+    cuts = [(window.begin, window.end + evidence.slack.cause) for run in runs for window in _cuts(run, evidence)]
     return _seconds_outside([*_blocked(evidence), *cuts], begin, end)
 
 
@@ -52,18 +52,18 @@ def was_harmed(run: ModelRun, evidence: Evidence) -> bool:
     """Return whether a fault shortly before, during or shortly after this run may have made its attempt fail."""
     loss = evidence.slack.loss
     return any(
-        one.begin <= run.last + loss and one.end >= run.start - loss
-        for one in evidence.windows
-        if one.hit and one.harms and _hits(one, run)
+        window.begin <= run.last + loss and window.end >= run.start - loss
+        for window in evidence.windows
+        if window.hit and window.harms and _hits(window, run)
     )
 
 
 def _blocked(evidence: Evidence, but_for: Callable[[Window], bool] = lambda _: False) -> list[tuple[float, float]]:
     """Return the periods in which users' changes may not have reached Redis."""
     return [
-        (one.begin, one.end + (evidence.slack.deposed if one.deposes else evidence.slack.blocked))
-        for one in evidence.windows
-        if one.hit and one.blocks_users and not but_for(one)
+        (window.begin, window.end + (evidence.slack.deposed if window.deposes else evidence.slack.blocked))
+        for window in evidence.windows
+        if window.hit and window.blocks_users and not but_for(window)
     ]
 
 
@@ -79,7 +79,7 @@ def _seconds_outside(spans: Sequence[tuple[float, float]], begin: float, end: fl
 
 
 def _cuts(run: ModelRun, evidence: Evidence) -> list[Window]:
-    return [one for one in evidence.windows if one.hit and one.cuts and _hits(one, run)]
+    return [window for window in evidence.windows if window.hit and window.cuts and _hits(window, run)]
 
 
 def _hits(window: Window, run: ModelRun) -> bool:

@@ -50,9 +50,9 @@ class Verdict:
 
 def judge(evidence: Evidence) -> list[Verdict]:
     """Return the verdicts of all checks on all jobs."""
-    found: list[Verdict] = []
+    verdicts: list[Verdict] = []
     for job in evidence.jobs:
         case = Case(evidence, job)
         for number, check in _CHECKS:
-            found += [Verdict(number, job.uid, problem) for problem in check(case)]
-    return found
+            verdicts += [Verdict(number, job.uid, problem) for problem in check(case)]
+    return verdicts

@@ -15,12 +15,14 @@ def leaves_nothing(case: Case) -> Iterator[str]:
         yield problem_if(flags, f"cancel flags exist without a cancel request: {flags}")
     if case.is_gone:
         too_long = [
-            one.where
-            for one in case.leftovers
-            if one.ttl_seconds is None or one.ttl_seconds > case.evidence.retention_seconds or not one.expires
+            leftover.where
+            for leftover in case.leftovers
+            if leftover.ttl_seconds is None
+            or leftover.ttl_seconds > case.evidence.retention_seconds
+            or not leftover.expires
         ]
         yield problem_if(too_long, f"the job is deleted, but these never expire or expire too late: {too_long}")
-    alive = [one.where for one in case.leftovers if "alive:" in one.where]
+    alive = [leftover.where for leftover in case.leftovers if "alive:" in leftover.where]
     yield problem_if(alive, f"the finished job still has a heartbeat: {alive}")
     if case.evidence.messages is not None and (case.end is not None or case.is_gone):
         messages = case.evidence.messages.get(job.uid, ())

@@ -19,7 +19,7 @@ _SAMPLE_SECONDS = 0.5
 
 def is_good(outcome: RunResult, verdicts: Sequence[Verdict]) -> bool:
     """Return whether every check passed, the system recovered from every fault, and the run itself had no error."""
-    stuck = [one for one in outcome.evidence.windows if one.waited and one.recovered_at is None]
+    stuck = [window for window in outcome.evidence.windows if window.waited and window.recovered_at is None]
     return not stuck and not outcome.defects and not any(verdict.problem for verdict in verdicts)
 
 
@@ -67,12 +67,14 @@ def _fault_table(evidence: Evidence, verdicts: Sequence[Verdict]) -> str:
     head = ["fault", "times", *(f"{number}" for number in TITLES), "recovery: median, worst"]
     rows = []
     for fault in (NO_FAULT, *all_faults()):
-        windows = [one for one in evidence.windows if one.name == fault.name]
+        windows = [window for window in evidence.windows if window.name == fault.name]
         if not windows:
             continue
-        lived = {uid for one in windows for uid in _under_way(evidence, one.begin, one.recovered_at or one.end)}
+        lived = {
+            uid for window in windows for uid in _under_way(evidence, window.begin, window.recovered_at or window.end)
+        }
         cells = [_cell(number, lived, by_job) for number in TITLES]
-        missed = sum(1 for one in windows if not one.hit)
+        missed = sum(1 for window in windows if not window.hit)
         times = f"{len(windows)} ({missed} hit nothing)" if missed else str(len(windows))
         rows.append([fault.name, times, *cells, _recovery(windows)])
     total = [_cell(number, set(by_job), by_job) for number in TITLES]
@@ -81,11 +83,11 @@ def _fault_table(evidence: Evidence, verdicts: Sequence[Verdict]) -> str:
 
 
 def _faults(evidence: Evidence) -> list[Window]:
-    return [one for one in evidence.windows if one.name != NO_FAULT.name]
+    return [window for window in evidence.windows if window.name != NO_FAULT.name]
 
 
 def _recovery(windows: Sequence[Window]) -> str:
-    times = [one.recovered_at - one.end for one in windows if one.recovered_at is not None]
+    times = [window.recovered_at - window.end for window in windows if window.recovered_at is not None]
     return f"{statistics.median(times):.1f} s, {max(times):.1f} s" if times else "-"
 
 
@@ -100,7 +102,7 @@ def _over_at(evidence: Evidence, job: UserJob) -> float | None:
     history = evidence.histories.get(job.uid)
     ends = [job.deleted_at, history.gone_at if history else None]
     ends += [snapshot.at for snapshot in history.snapshots if snapshot.finished][:1] if history else []
-    return min((one for one in ends if one is not None), default=None)
+    return min((end for end in ends if end is not None), default=None)
 
 
 def _cell(number: int, uids: set[str], by_job: dict[str, list[Verdict]]) -> str:
@@ -124,7 +126,7 @@ def _figures(evidence: Evidence) -> str:
         if history is not None
     )
     scenarios = Counter(job.scenario for job in evidence.jobs)
-    lags = [one.seconds for one in evidence.lags if one.seconds is not None]
+    lags = [lag.seconds for lag in evidence.lags if lag.seconds is not None]
     behind = f"none for {lags.count(0.0)} of {len(evidence.lags)}, worst {max(lags):.1f} s" if lags else "-"
     rows = [
         ["jobs by what their users did", ", ".join(f"{count} {name}" for name, count in scenarios.most_common())],

@@ -112,5 +112,5 @@ def delivers_what_it_reports(case: Case) -> Iterator[str]:
     reported = {output.digest for output in case.outputs[-1:]} or {there.digest}
     yield problem_if(there.digest not in reported, "the copy is not the reported result")
     yield problem_if(there.job_id != job.uid, f"the copy is of job {there.job_id}")
-    seen = {one.digest for one in case.evidence.deliveries.get(job.uid, ()) if one.at > end.at + 1.0}
+    seen = {delivery.digest for delivery in case.evidence.deliveries.get(job.uid, ()) if delivery.at > end.at + 1.0}
     yield problem_if(seen - {there.digest}, "the copy was replaced after it was reported")

@@ -117,14 +117,14 @@ class _Quarters:
             ValueError: a stage is incomplete or belongs to another job; the judge sees the failed attempt.
 
         """
-        found = [stage for number in range(1, len(_STEPS)) if (stage := self._stages.find(f"quarter-{number}"))]
-        for stage in found:
+        stages = [stage for number in range(1, len(_STEPS)) if (stage := self._stages.find(f"quarter-{number}"))]
+        for stage in stages:
             if (stage.path / "made.txt").read_text() != self._content(stage.name):
                 raise ValueError(f"{stage} is not what was sealed")
-        if not found:
+        if not stages:
             return 0
-        done = int(found[-1].name.removeprefix("quarter-"))
-        report(_STEPS[done], 0.0, f"continues after {found[-1]}", resumed=str(found[-1]))
+        done = int(stages[-1].name.removeprefix("quarter-"))
+        report(_STEPS[done], 0.0, f"continues after {stages[-1]}", resumed=str(stages[-1]))
         return done
 
     def keep(self, number: int) -> None:

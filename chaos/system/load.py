@@ -118,7 +118,11 @@ class Load:
     def runs_in(self, namespace: str) -> bool:
         """Return whether a worker runs a job of the namespace."""
         histories = [self._watcher.of(job.uid) for job in self.jobs if job.namespace == namespace]
-        return any(one.newest is not None and one.newest.phase == "Running" for one in histories if one is not None)
+        return any(
+            history.newest is not None and history.newest.phase == "Running"
+            for history in histories
+            if history is not None
+        )
 
     def delete(self, jobs: list[UserJob]) -> None:
         """Make deletion the users' next action on these jobs."""
@@ -219,14 +223,16 @@ class Load:
         elif verb == "confirm":
             job.confirmed_at = now
             conditions = changed.get("status", {}).get("conditions", [])
-            job.ended_when_confirmed = any(one["type"] == "Finished" and one["status"] == "True" for one in conditions)
+            job.ended_when_confirmed = any(
+                condition["type"] == "Finished" and condition["status"] == "True" for condition in conditions
+            )
 
     def _patiently(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any] | None:
         """Send a request, with retries, and return the response; None if the object does not exist."""
         kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
         while not self._ending.is_set():
             try:
-                found: dict[str, Any] = self._scene.cluster.api.request(method, path, body, content_type=kind)
+                response: dict[str, Any] = self._scene.cluster.api.request(method, path, body, content_type=kind)
             except ApiError as refusal:
                 if method == "POST" and refusal.status == HTTPStatus.CONFLICT and body is not None:
                     # An earlier try succeeded, but its response was lost.
@@ -237,6 +243,6 @@ class Load:
             except OSError:
                 pass
             else:
-                return found
+                return response
             self._ending.wait(0.3)
         return None

@@ -158,19 +158,21 @@ class Scene:
     def children(self, worker: str) -> list[psutil.Process]:
         """Return the pool processes of a prefork worker; empty for other pools, or if the worker does not run."""
         try:
-            found = psutil.Process(self.process(worker).pid).children()
+            children = psutil.Process(self.process(worker).pid).children()
         except psutil.Error:
             return []
-        return [one for one in found if not _is_model(one)]
+        return [child for child in children if not _is_model(child)]
 
     def model_processes(self) -> list[psutil.Process]:
         """Return the guards of all model processes: the leaders of their process groups."""
-        found: list[psutil.Process] = []
+        models: list[psutil.Process] = []
         for worker in WORKERS:
             with contextlib.suppress(psutil.Error):
                 below = psutil.Process(self.process(worker).pid).children(recursive=True)
-                found += [one for one in below if _is_model(one) and os.getpgid(one.pid) == one.pid]
-        return found
+                models += [
+                    process for process in below if _is_model(process) and os.getpgid(process.pid) == process.pid
+                ]
+        return models
 
     def start(self, name: str) -> None:
         """Start a process again."""
@@ -181,7 +183,7 @@ class Scene:
 
     def supervise(self) -> list[str]:
         """Restart ended processes that no fault keeps down; return their names."""
-        ended = [name for name, one in self.system.processes.items() if not one.alive and name not in self.down]
+        ended = [name for name, process in self.system.processes.items() if not process.alive and name not in self.down]
         for name in ended:
             self.start(name)
         return ended

@@ -113,8 +113,8 @@ def _sealed(folder: Path, uri: str) -> DeliveredCopy:
     """Return the result in the folder, whose address is `uri`. Raises FileNotFoundError if there is no manifest."""
     raw = (folder / MANIFEST).read_bytes()
     content = json.loads(raw)
-    wrong = [one["name"] for one in content["files"] if _digest(folder / one["name"]) != one["sha256"]]
-    more = _names(folder) - {one["name"] for one in content["files"]} - {MANIFEST}
+    wrong = [file["name"] for file in content["files"] if _digest(folder / file["name"]) != file["sha256"]]
+    more = _names(folder) - {file["name"] for file in content["files"]} - {MANIFEST}
     problems = [f"{wrong} differ from the manifest"] if wrong else []
     problems += [f"{sorted(more)} are not in the manifest"] if more else []
     return DeliveredCopy(clock.now(), content["jobId"], hashlib.sha256(raw).hexdigest(), "; ".join(problems), uri)

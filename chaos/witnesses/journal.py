@@ -32,7 +32,7 @@ def read(folder: Path) -> dict[str, list[ModelRun]]:
         run = _read(file)
         if run is not None:
             runs.setdefault(run.job_id, []).append(run)
-    return {job_id: sorted(found, key=lambda run: run.start) for job_id, found in runs.items()}
+    return {job_id: sorted(lines, key=lambda run: run.start) for job_id, lines in runs.items()}
 
 
 def _read(file: Path) -> ModelRun | None:

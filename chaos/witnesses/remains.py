@@ -24,11 +24,11 @@ _REFUSED = re.compile(r"The API server rejected the status of \S+: 422 ")
 
 def look(scene: Scene, uids: set[str]) -> dict[str, list[Leftover]]:
     """Return by job the keys and index entries that contain its uid, and its folder. For messages see `messages`."""
-    found: dict[str, list[Leftover]] = {}
+    leftovers: dict[str, list[Leftover]] = {}
 
     def note(text: str, leftover: Leftover) -> None:
         for uid in set(_UID.findall(text)) & uids:
-            found.setdefault(uid, []).append(leftover)
+            leftovers.setdefault(uid, []).append(leftover)
 
     for client, where in ((scene.state, "state"), (scene.broker, "broker")):
         for raw in client.scan_iter(count=1000):
@@ -41,7 +41,7 @@ def look(scene: Scene, uids: set[str]) -> dict[str, list[Leftover]]:
                     note(member, Leftover(f"{where}: in {key}"))
     for folder in (*scene.jobs_dir.iterdir(), *scene.jobs_dir.glob(".deleted/*")):
         note(folder.name, Leftover(str(folder)))
-    return found
+    return leftovers
 
 
 def messages(broker: redis.Redis) -> dict[str, list[str]]:
@@ -49,11 +49,11 @@ def messages(broker: redis.Redis) -> dict[str, list[str]]:
 
     Messages that a worker with a fast clock requeued are skipped: they wait for as long as the clock was wrong.
     """
-    found: dict[str, list[str]] = {}
+    by_job: dict[str, list[str]] = {}
 
     def note(message: dict[str, Any], where: str) -> None:
         for uid in set() if _waits_for_a_wrong_clock(message) else set(_UID.findall(_decoded(message))):
-            found.setdefault(uid, []).append(where)
+            by_job.setdefault(uid, []).append(where)
 
     for raw in broker.scan_iter(count=1000, _type="list"):
         for message in broker.lrange(raw, 0, -1):
@@ -61,7 +61,7 @@ def messages(broker: redis.Redis) -> dict[str, list[str]]:
     taken = broker.hgetall("unacked")
     for entry in taken.values():
         note(json.loads(entry)[0], "unacked")
-    return found
+    return by_job
 
 
 def dangling_tags(broker: redis.Redis) -> list[str]:
@@ -77,16 +77,18 @@ def compared(
 
     Celery's results are not compared: each requeue of a message writes its result again.
     """
-    before = {(uid, one.where): one.ttl_seconds for uid, leftovers in earlier.items() for one in leftovers}
+    before = {
+        (uid, leftover.where): leftover.ttl_seconds for uid, leftovers in earlier.items() for leftover in leftovers
+    }
 
-    def expires(uid: str, one: Leftover) -> bool:
-        old = before.get((uid, one.where))
-        if old is None or one.ttl_seconds is None or not one.where.startswith("state: "):
+    def expires(uid: str, leftover: Leftover) -> bool:
+        old = before.get((uid, leftover.where))
+        if old is None or leftover.ttl_seconds is None or not leftover.where.startswith("state: "):
             return True
-        return one.ttl_seconds <= old - seconds + _SLACK_SECONDS
+        return leftover.ttl_seconds <= old - seconds + _SLACK_SECONDS
 
     return {
-        uid: [Leftover(one.where, one.ttl_seconds, expires=expires(uid, one)) for one in leftovers]
+        uid: [Leftover(leftover.where, leftover.ttl_seconds, expires=expires(uid, leftover)) for leftover in leftovers]
         for uid, leftovers in later.items()
     }
 
@@ -99,12 +101,12 @@ def flags(scene: Scene, uids: Iterable[str]) -> dict[str, list[str]]:
 
 def successes(scene: Scene, uids: set[str]) -> dict[str, int]:
     """Return by job how many attempts succeeded, by their ends in Redis."""
-    found = dict.fromkeys(uids, 0)
+    counts = dict.fromkeys(uids, 0)
     for key in scene.state.scan_iter("end:*", count=1000):
         uid = str(key).removeprefix("end:").rpartition("-")[0]
-        if uid in found and _text(scene.state.hget(key, "outcome")) == "Succeeded":
-            found[uid] += 1
-    return found
+        if uid in counts and _text(scene.state.hget(key, "outcome")) == "Succeeded":
+            counts[uid] += 1
+    return counts
 
 
 def refusals(log: str) -> list[str]:

@@ -39,7 +39,7 @@ def _read(manifest: Path) -> Output | None:
     try:
         raw = manifest.read_bytes()
         content = json.loads(raw)
-        sizes = {one["name"]: one["bytes"] for one in content["files"]}
+        sizes = {file["name"]: file["bytes"] for file in content["files"]}
         wrong = [name for name, size in sizes.items() if (manifest.parent / name).stat().st_size != size]
         signature = (manifest.parent / "made-by.txt").read_text()
     except FileNotFoundError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections.abc import Mapping
@@ -10,16 +9,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from kubernetes import client, config
-from kubernetes.client.exceptions import ApiException
-from kubernetes.watch import Watch
-from urllib3.exceptions import HTTPError
+from kubectl_recon.errors import ReconError
+from kubectl_recon.kube.api import connect
+from reconstruction_operator.kube import parsing, paths
+from reconstruction_operator.kube.reflector import Change, Reflector, follow
 
 from chaos import clock
 from devcluster import Cluster
 
-_GROUP, _VERSION, _PLURAL = "reconstruction.dev", "v1alpha1", "reconstructionjobs"
-_WATCH_SECONDS = 20
 _TRUTHS = ("Complete", "Failed", "Cancelled", "Finished")
 
 OUTCOMES = frozenset({"Succeeded", "Failed", "Cancelled"})
@@ -63,6 +60,7 @@ class History:
     name: str
     snapshots: list[Snapshot] = field(default_factory=list)
     gone_at: float | None = None
+    version: int = 0  # of the newest body
 
     @property
     def newest(self) -> Snapshot | None:
@@ -79,21 +77,21 @@ class Watcher:
     """Collects histories in a thread from `start` to `stop`, with retries while the API server is unreachable."""
 
     def __init__(self, cluster: Cluster) -> None:
-        self._api = client.CustomObjectsApi(config.new_client_from_config(str(cluster.kubeconfig)))  # type: ignore[no-untyped-call]
+        self._api = connect(kubeconfig=str(cluster.kubeconfig)).api
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._collect, name="watcher", daemon=True)
         self._lock = threading.Lock()
         self._histories: dict[str, History] = {}
-        self.listed_at = 0.0
 
     def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
+        """Start the thread. It ends with the program: a blocked read cannot be interrupted."""
+        reflector = Reflector(paths.jobs(None), self._take)
+        threading.Thread(
+            target=follow, args=(self._api, reflector, self._stopping), name="watcher", daemon=True
+        ).start()
 
     def stop(self) -> None:
-        """End the thread."""
+        """Collect nothing more."""
         self._stopping.set()
-        self._thread.join(timeout=2 * _WATCH_SECONDS)
 
     @property
     def histories(self) -> list[History]:
@@ -106,52 +104,37 @@ class Watcher:
         with self._lock:
             return self._histories.get(uid)
 
-    def _collect(self) -> None:
-        while not self._stopping.is_set():
-            with contextlib.suppress(ApiException, HTTPError, OSError, ValueError):
-                version = self._list()
-                self._watch(version)
-            self._stopping.wait(0.1)
-
-    def _list(self) -> str:
-        asked_at = clock.now()
-        found: Any = self._api.list_cluster_custom_object(_GROUP, _VERSION, _PLURAL, _request_timeout=10)
-        for body in found["items"]:
+    def catch_up(self) -> bool:
+        """Collect what a list shows now, which the watch may not have shown yet. Return False without a response."""
+        earlier = self.histories
+        try:
+            bodies = self._api.items(paths.jobs(None))
+        except ReconError:
+            return False
+        for body in bodies:
             self._note(body)
-        there = {body["metadata"]["uid"] for body in found["items"]}
-        with self._lock:
-            for history in self._histories.values():
-                if history.uid not in there and history.gone_at is None:
-                    history.gone_at = clock.now()
-        self.listed_at = asked_at
-        return str(found["metadata"]["resourceVersion"])
+        there = {body["metadata"]["uid"] for body in bodies}
+        for history in earlier:
+            if history.uid not in there and history.gone_at is None:
+                history.gone_at = clock.now()
+        return True
 
-    def _watch(self, version: str) -> None:
-        stream = Watch().stream(  # type: ignore[no-untyped-call]
-            self._api.list_cluster_custom_object,
-            _GROUP,
-            _VERSION,
-            _PLURAL,
-            resource_version=version,
-            timeout_seconds=_WATCH_SECONDS,
-            _request_timeout=(5, _WATCH_SECONDS + 10),
-        )
-        for event in stream:
-            if self._stopping.is_set():
-                return
-            if event["type"] in {"ADDED", "MODIFIED"}:
-                self._note(event["object"])
-            elif event["type"] == "DELETED":
-                self._note(event["object"])
-                with self._lock:
-                    self._histories[event["object"]["metadata"]["uid"]].gone_at = clock.now()
+    def _take(self, change: Change) -> None:
+        if change.body is not None:
+            self._note(change.body)
+        if change.key is not None and change.deleted:
+            with self._lock:
+                self._histories[change.key.uid].gone_at = clock.now()
 
     def _note(self, body: Mapping[str, Any]) -> None:
-        metadata = body["metadata"]
+        metadata, version = body["metadata"], parsing.version_of(body)
         with self._lock:
             history = self._histories.setdefault(
                 metadata["uid"], History(metadata["uid"], metadata["namespace"], metadata["name"])
             )
+            if version < history.version:
+                return  # a list that is older than the watch
+            history.version = version
             snapshot = _snapshot(body, clock.now())
             if snapshot is not None and snapshot != history.newest:
                 history.snapshots.append(snapshot)
@@ -159,7 +142,7 @@ class Watcher:
 
 def _snapshot(body: Mapping[str, Any], at: float) -> Snapshot | None:
     status = body.get("status", {})
-    conditions = {one["type"]: one for one in status.get("conditions", [])}
+    conditions = {condition["type"]: condition for condition in status.get("conditions", [])}
     if not status.get("phase"):
         return None
     return Snapshot(

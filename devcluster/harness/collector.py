@@ -63,10 +63,14 @@ class Collector(contextlib.ExitStack):
 
 
 def _spans(request: ExportTraceServiceRequest) -> list[Received]:
-    found = []
+    spans = []
     for resource in request.resource_spans:
-        (service,) = (one.value.string_value for one in resource.resource.attributes if one.key == "service.name")
-        found += [
+        (service,) = (
+            attribute.value.string_value
+            for attribute in resource.resource.attributes
+            if attribute.key == "service.name"
+        )
+        spans += [
             Received(
                 service=service,
                 name=span.name,
@@ -76,14 +80,14 @@ def _spans(request: ExportTraceServiceRequest) -> list[Received]:
                 error=span.status.message,
                 start=span.start_time_unix_nano,
                 end=span.end_time_unix_nano,
-                attributes=MappingProxyType({one.key: _value(one.value) for one in span.attributes}),
+                attributes=MappingProxyType({attribute.key: _value(attribute.value) for attribute in span.attributes}),
             )
             for scope in resource.scope_spans
             for span in scope.spans
         ]
-    return found
+    return spans
 
 
 def _value(value: AnyValue) -> str | int | float | bool:
-    found: str | int | float | bool = getattr(value, str(value.WhichOneof("value")))
-    return found
+    content: str | int | float | bool = getattr(value, str(value.WhichOneof("value")))
+    return content

@@ -73,5 +73,5 @@ class FakeNodes(Running):
 
     def _is_ready(self, name: str) -> bool:
         self.check()
-        found = self._cluster.api.get(f"{_NODES}/{name}").get("status", {}).get("conditions", [])
-        return any(one["type"] == "Ready" and one["status"] == "True" for one in found)
+        conditions = self._cluster.api.get(f"{_NODES}/{name}").get("status", {}).get("conditions", [])
+        return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)

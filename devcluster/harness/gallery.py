@@ -59,8 +59,8 @@ class Gallery:
         with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=_ANSWER_SECONDS)) as connection:
             connection.request(method, path, data, sent)
             answer = connection.getresponse()
-            found = {name.lower(): value for name, value in answer.getheaders()}
-            return HttpAnswer(answer.status, found, answer.read())
+            headers = {name.lower(): value for name, value in answer.getheaders()}
+            return HttpAnswer(answer.status, headers, answer.read())
 
 
 def start_gallery(system: System, name: str = "gallery", **settings: str) -> Gallery:

@@ -26,8 +26,8 @@ _DEADLINE_SECONDS = 90.0  # generous, since other work may share the machine
 
 def condition(job: Mapping[str, Any], kind: str) -> dict[str, Any]:
     """Return the condition of that type; empty if the operator has not set it yet."""
-    found = [one for one in job.get("status", {}).get("conditions", []) if one["type"] == kind]
-    return found[0] if found else {}
+    conditions = [entry for entry in job.get("status", {}).get("conditions", []) if entry["type"] == kind]
+    return conditions[0] if conditions else {}
 
 
 def is_true(job: Mapping[str, Any], kind: str) -> bool:
@@ -60,8 +60,8 @@ class Jobs:
 
     def get(self, name: str) -> dict[str, Any]:
         """Return the object."""
-        found: dict[str, Any] = self.system.cluster.api.get(f"{self._path}/{name}")
-        return found
+        body: dict[str, Any] = self.system.cluster.api.get(f"{self._path}/{name}")
+        return body
 
     def delete(self, name: str) -> None:
         """Delete the object, as `kubectl delete --wait=false`."""
@@ -109,14 +109,14 @@ class Jobs:
                 last = self.get(name)
             return last if last and holds(last) else None
 
-        found = wait_until(
+        job = wait_until(
             look,
             f"{name} to be {what}",
             timeout_seconds=timeout_seconds,
             seen=lambda: f"it is {last.get('status', last)}\n{self.system.log_ends()}",
         )
-        assert found is not None  # noqa: S101 -- for the type checker: waited for
-        return found
+        assert job is not None  # noqa: S101 -- for the type checker: waited for
+        return job
 
     def wait_phase(self, name: str, *phases: str, timeout_seconds: float = _DEADLINE_SECONDS) -> dict[str, Any]:
         """Wait until the job is in one of these phases, and return it."""
@@ -138,19 +138,19 @@ class Jobs:
 
     def events(self, name: str) -> list[tuple[str, str, str]]:
         """Return (type, reason, note) of the job's Events, oldest first."""
-        found = self.system.cluster.api.get(f"/api/v1/namespaces/{self.namespace}/events")
-        mine = [one for one in found["items"] if one["involvedObject"].get("name") == name]
-        return [(one["type"], one["reason"], one.get("message", "")) for one in mine]
+        listed = self.system.cluster.api.get(f"/api/v1/namespaces/{self.namespace}/events")
+        mine = [event for event in listed["items"] if event["involvedObject"].get("name") == name]
+        return [(event["type"], event["reason"], event.get("message", "")) for event in mine]
 
     def wait_event(self, name: str, reason: str) -> tuple[str, str, str]:
         """Wait for the first Event of the job with that reason, and return its (type, reason, note)."""
-        (found, *_) = wait_until(
+        (event, *_) = wait_until(
             lambda: [event for event in self.events(name) if event[1] == reason],
             f"an Event {reason} of {name}",
             timeout_seconds=_DEADLINE_SECONDS,
             seen=lambda: self.events(name),
         )
-        return found
+        return event
 
     def folder(self, name: str) -> Path:
         """Return the job's folder on the workers' volume."""
@@ -176,14 +176,14 @@ class Seen:
 
     def steps(self, name: str) -> list[str]:
         """Return the distinct steps, in the order of their first appearance."""
-        named = (one.get("status", {}).get("progress", {}).get("step", "") for one in self.of(name))
+        named = (version.get("status", {}).get("progress", {}).get("step", "") for version in self.of(name))
         return list(dict.fromkeys(step for step in named if step))
 
     def positions(self, name: str) -> list[tuple[int, int]]:
         """Return (attempt, percent) of each version."""
         return [
             (status.get("attempt", 0), status.get("progress", {}).get("percent", 0))
-            for status in (one.get("status", {}) for one in self.of(name))
+            for status in (version.get("status", {}) for version in self.of(name))
         ]
 
     def assert_never_backwards(self, name: str) -> None:

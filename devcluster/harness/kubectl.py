@@ -48,8 +48,8 @@ class Kubectl:
 
     def get(self, name: str) -> dict[str, Any]:
         """Return the job."""
-        found: dict[str, Any] = self.cluster.api.get(f"{self._jobs}/{name}")
-        return found
+        body: dict[str, Any] = self.cluster.api.get(f"{self._jobs}/{name}")
+        return body
 
     def change(self, name: str, **spec: Any) -> CommandResult:
         """Patch the spec, as a user does."""

@@ -34,8 +34,8 @@ class Replica:
         """Return the value of a metric with those labels, if there is one."""
         inside = ",".join(f'{label}="{value}"' for label, value in sorted(labels.items()))
         head = re.escape(f"{name}{{{inside}}}" if labels else name)
-        found = re.search(rf"^{head} (\S+)$", self._read("/metrics")[1], re.MULTILINE)
-        return float(found[1]) if found else None
+        match = re.search(rf"^{head} (\S+)$", self._read("/metrics")[1], re.MULTILINE)
+        return float(match[1]) if match else None
 
     def wait_ready(self) -> None:
         """Wait until `/readyz` answers 200."""
@@ -79,10 +79,10 @@ class Lease:
     def spec(self) -> dict[str, Any]:
         """Return the Lease's spec; empty if there is none."""
         try:
-            found: dict[str, Any] = self.cluster.api.get(LEASE)["spec"]
+            spec: dict[str, Any] = self.cluster.api.get(LEASE)["spec"]
         except ApiError:
             return {}
-        return found
+        return spec
 
     @property
     def holder(self) -> str:

@@ -77,8 +77,8 @@ class Velero(Server):
         return self._server.environment()
 
     def _answers(self) -> bool:
-        found = self._cluster.api.get(f"{_OBJECTS}/backupstoragelocations/{_LOCATION}")
-        return bool(found.get("status", {}).get("phase") == "Available")
+        location = self._cluster.api.get(f"{_OBJECTS}/backupstoragelocations/{_LOCATION}")
+        return bool(location.get("status", {}).get("phase") == "Available")
 
     def _install(self) -> None:
         for version in ("v1", "v2alpha1"):
@@ -88,12 +88,12 @@ class Velero(Server):
             "objectStorage": {"bucket": self._bucket},
             "config": {"region": self._server.region, "s3ForcePathStyle": "true", "s3Url": self._server.url()},
         }
-        for one in (
+        for body in (
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": _NAMESPACE}},
             _DEPLOYMENT,
             _object({"kind": "BackupStorageLocation", "metadata": {"name": _LOCATION}, "spec": spec}),
         ):
-            self._cluster.kubectl("apply", "-f", "-", input=json.dumps(one))
+            self._cluster.kubectl("apply", "-f", "-", input=json.dumps(body))
 
     def _carry_out(self, manifest: dict[str, Any]) -> None:
         plural, name, last = f"{manifest['kind'].lower()}s", manifest["metadata"]["name"], {}

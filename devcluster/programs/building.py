@@ -88,10 +88,10 @@ def _flags(module_file: str | None) -> list[str]:
     """
     stamped: list[str] = []
     if module_file is not None:
-        found = re.search(r"^\s*k8s\.io/kubernetes (v(\d+)\.(\d+)\.\d+)\s*$", module_file, re.MULTILINE)
-        if found is None:
+        match = re.search(r"^\s*k8s\.io/kubernetes (v(\d+)\.(\d+)\.\d+)\s*$", module_file, re.MULTILINE)
+        if match is None:
             raise DevclusterError("go.mod does not require a release of k8s.io/kubernetes")
-        stamps = {"gitVersion": found[1], "gitMajor": found[2], "gitMinor": found[3], "gitTreeState": "clean"}
+        stamps = {"gitVersion": match[1], "gitMajor": match[2], "gitMinor": match[3], "gitTreeState": "clean"}
         packages = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")  # servers and kubectl; user agents
         stamped = [f"-X {package}.{name}={value}" for package in packages for name, value in stamps.items()]
     return ["-trimpath", "-buildvcs=false", f"-ldflags={' '.join(['-s -w', *stamped])}"]

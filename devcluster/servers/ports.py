@@ -16,13 +16,13 @@ _RANGE = range(20_000, 30_000)  # Linux uses the ports from 32,768 on for outgoi
 
 def free_ports(count: int) -> list[int]:
     """Return `count` different ports that can be bound on 127.0.0.1."""
-    found: list[int] = []
+    ports: list[int] = []
     for port in random.SystemRandom().sample(_RANGE, len(_RANGE)):
-        if len(found) == count:
+        if len(ports) == count:
             break
         if _can_bind(port):
-            found.append(port)
-    return found
+            ports.append(port)
+    return ports
 
 
 def _can_bind(port: int) -> bool:

@@ -119,8 +119,8 @@ class Redis(Server):
         dumped = []
         for number in _DATABASES:
             with self._client(number) as client:
-                found: Any = client.eval(_DUMP, 0)
-            dumped.append([(key, max(0, ttl_ms), value) for key, ttl_ms, value in found])
+                content: Any = client.eval(_DUMP, 0)
+            dumped.append([(key, max(0, ttl_ms), value) for key, ttl_ms, value in content])
         return dumped
 
     def load(self, dump: Dump) -> None:
@@ -187,7 +187,7 @@ class Redis(Server):
         with self._client() as client:
             try:
                 # Another server may have taken the port, which ours has not noticed yet.
-                found: object = client.info("server")["process_id"]
+                pid: object = client.info("server")["process_id"]
             except redis.RedisError:  # it does not listen yet, or still reads its data
                 return False
-        return found == self.process.pid
+        return pid == self.process.pid

@@ -86,12 +86,7 @@ def make(settings: Settings, connect: Callable[[], Awaitable[Api]] = connect) ->
             Mount("/static", StaticFiles(directory=_STATIC)),
         ],
         middleware=[Middleware(SecurityHeaders, secure=settings.secure)],
-        exception_handlers={
-            HTTPException: parts.on_http_error,
-            UnreadableResultError: parts.on_unreadable_result,
-            UploadError: parts.on_upload_error,
-            ApiError: parts.on_api_error,
-        },
+        exception_handlers=dict.fromkeys((HTTPException, UnreadableResultError, UploadError, ApiError), parts.on_error),
         lifespan=lifespan,
     )
 

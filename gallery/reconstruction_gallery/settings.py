@@ -84,15 +84,15 @@ class Settings:
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """Return the settings in the environment. Raises SettingsError for an invalid value or an unknown name."""
-        fields = {_PREFIX + one.name.upper(): one for one in dataclasses.fields(cls)}
+        fields = {_PREFIX + field.name.upper(): field for field in dataclasses.fields(cls)}
         unknown = sorted(name for name in environ if name.startswith(_PREFIX) and name not in fields)
         if unknown:
             raise SettingsError(f"{unknown[0]} is not a setting: choose from {', '.join(fields)}")
-        given: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         for name, field in fields.items():
             if name in environ:
-                given[field.name] = _parsed(name, environ[name], type(field.default))
-        return cls(**given)
+                values[field.name] = _parsed(name, environ[name], type(field.default))
+        return cls(**values)
 
 
 def _parsed(name: str, text: str, kind: type[Any]) -> Any:

@@ -10,13 +10,13 @@ from scripts.paths import CHECKOUT
 
 def main() -> int:
     """Run all checks on this checkout, and return the exit status."""
-    found = [
+    problems = [
         f"{check.__name__.rpartition('.')[2]}: {problem}"
         for check in (layout, lockfiles, licences, texts, pages, compatibility, versions)
         for problem in check.problems(CHECKOUT)
     ]
-    print(*found, sep="\n", end="\n" if found else "", file=sys.stderr)
-    return 1 if found else 0
+    print(*problems, sep="\n", end="\n" if problems else "", file=sys.stderr)
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

@@ -117,9 +117,9 @@ def packaged_crd(package: Path) -> dict[str, Any]:
     return crd
 
 
-def unexcused(found: Iterator[str], exceptions: Mapping[str, str], release: str) -> list[str]:
+def unexcused(problems: Iterator[str], exceptions: Mapping[str, str], release: str) -> list[str]:
     """Return one sentence for each change without an exception, and for each exception without a change."""
-    made = list(found)
+    made = list(problems)
     return [
         *(f"not compatible with {release}: {change}" for change in made if change not in exceptions),
         *(f"an exception without a change: {excused}" for excused in exceptions if excused not in made),
@@ -152,7 +152,7 @@ def _version_changes(name: str, old: Schema, new: Schema) -> Iterator[str]:
         yield f"{name}: the version is no longer served"
     for gone in _missing(old.get("subresources", ()), new.get("subresources", ())):
         yield f"{name}: the subresource {gone} was removed"
-    selectable = [[one["jsonPath"] for one in version.get("selectableFields", ())] for version in (old, new)]
+    selectable = [[field["jsonPath"] for field in version.get("selectableFields", ())] for version in (old, new)]
     for gone in _missing(*selectable):
         yield f"{name}: the selectable field {gone} was removed"
     for path, change in schema_changes(old["schema"]["openAPIV3Schema"], new["schema"]["openAPIV3Schema"]):
@@ -202,10 +202,10 @@ def _values(old: Schema, new: Schema) -> Iterator[str]:
     elif "enum" in new:
         for gone in _missing(old["enum"], new["enum"]):
             yield f"the value {gone} was removed"
-    rules = [[one["rule"] for one in schema.get("x-kubernetes-validations", ())] for schema in (old, new)]
+    rules = [[rule["rule"] for rule in schema.get("x-kubernetes-validations", ())] for schema in (old, new)]
     for rule in _missing(rules[1], rules[0]):
         yield f"new rule: {rule}"
 
 
 def _missing(wanted: Any, present: Any) -> list[Any]:
-    return [one for one in wanted if one not in present]
+    return [entry for entry in wanted if entry not in present]

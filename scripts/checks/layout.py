@@ -22,26 +22,26 @@ def problems(checkout: Path) -> list[str]:
     """Return files and folders that violate the layout."""
     source_root = checkout / "operator"
     entries = {entry.name for entry in source_root.iterdir()} - _IGNORED
-    found = []
+    results = []
     if "__init__.py" in entries:
-        found.append("operator/__init__.py shadows the standard library's operator module: remove it")
-    found += [
+        results.append("operator/__init__.py shadows the standard library's operator module: remove it")
+    results += [
         f"operator/{name} is not the package {PACKAGE}: move it elsewhere"
         for name in sorted(entries - {PACKAGE, "__init__.py"})
     ]
     if not (source_root / PACKAGE / "__init__.py").is_file():
-        found.append(f"operator/{PACKAGE} is not a package: its __init__.py is missing")
-    found += [
+        results.append(f"operator/{PACKAGE} is not a package: its __init__.py is missing")
+    results += [
         f"{path.relative_to(checkout)} makes its folder of tests a package: remove it"
         for path in sorted((checkout / "tests").rglob("__init__.py"))
     ]
     modules = (path for root in _SOURCES for path in (checkout / root).rglob("*.py") if path.name != "__init__.py")
-    found += [
+    results += [
         f"{package.relative_to(checkout)} has {number} modules, more than {_MOST_MODULES}: divide it by subject"
         for package, number in sorted(Counter(path.parent for path in modules).items())
         if number > _MOST_MODULES
     ]
-    return found
+    return results
 
 
 if __name__ == "__main__":

@@ -37,17 +37,17 @@ def names(lock: Path) -> set[str]:
 def problems(checkout: Path) -> list[str]:
     """Return violations in requirements/."""
     locks = {path.name: path for path in sorted((checkout / "requirements").glob("*.txt"))}
-    found = [problem for path in locks.values() for problem in _of_lock(path)]
+    results = [problem for path in locks.values() for problem in _of_lock(path)]
     tested = {_exact(line) for line in pins(locks["dev.txt"])}
     for name, path in locks.items():
         if name == _SITE:
             continue
-        found += [f"{name}: {pin} is not pinned in dev.txt" for pin in sorted({*map(_exact, pins(path))} - tested)]
+        results += [f"{name}: {pin} is not pinned in dev.txt" for pin in sorted({*map(_exact, pins(path))} - tested)]
         bad = names(path) & _FORBIDDEN.get(name, set())
-        found += [f"{name}: this image must not contain {package}" for package in sorted(bad)]
+        results += [f"{name}: this image must not contain {package}" for package in sorted(bad)]
     missing = {*pins(locks["worker-base.txt"])} - {*pins(locks["worker.txt"])}
-    found += [f"worker.txt lacks {_exact(line)} of worker-base.txt" for line in sorted(missing)]
-    return found
+    results += [f"worker.txt lacks {_exact(line)} of worker-base.txt" for line in sorted(missing)]
+    return results
 
 
 def _exact(line: str) -> str:

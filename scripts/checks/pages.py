@@ -66,21 +66,21 @@ def is_page(name: str) -> bool:
 def blocks(pages: Mapping[str, str]) -> Iterator[Block]:
     """Yield all fenced blocks with their marks."""
     for page, text in pages.items():
-        for found in _FENCE.finditer(text):
-            above = text[: found.start()].rstrip("\n").rpartition("\n")[2]
-            mark = _MARK.match(above) if text[: found.start()].endswith("-->\n") else None
+        for match in _FENCE.finditer(text):
+            above = text[: match.start()].rstrip("\n").rpartition("\n")[2]
+            mark = _MARK.match(above) if text[: match.start()].endswith("-->\n") else None
             kind, about = mark.groups() if mark else ("", "")
-            margin = len(found["indent"])
-            body = "".join(line[margin:] for line in found["text"].splitlines(keepends=True))
-            yield Block(page, text.count("\n", 0, found.start()) + 1, found["language"], body, kind, about)
+            margin = len(match["indent"])
+            body = "".join(line[margin:] for line in match["text"].splitlines(keepends=True))
+            yield Block(page, text.count("\n", 0, match.start()) + 1, match["language"], body, kind, about)
 
 
 def bad_blocks(pages: Mapping[str, str]) -> Iterator[str]:
     """Yield indented blocks, fences without a known language, commands without a mark, and marks without a block."""
     for page, text in pages.items():
         prose = _FENCE.sub("", text)
-        for found in _INDENTED.finditer(prose):
-            line = prose[found.start() :].lstrip("\n").partition("\n")[0].strip()
+        for match in _INDENTED.finditer(prose):
+            line = prose[match.start() :].lstrip("\n").partition("\n")[0].strip()
             yield f"{page}: an indented block is code; write a fence with a language: {line[:60]}"
         of_page = list(blocks({page: text}))
         for block in of_page:
@@ -94,10 +94,10 @@ def bad_blocks(pages: Mapping[str, str]) -> Iterator[str]:
             yield f"{page}: a mark of commands (<!-- run … -->) must be right above its block"
 
 
-def unclaimed(found: Iterable[Block], asked: set[str]) -> Iterator[str]:
+def unclaimed(blocks: Iterable[Block], asked: set[str]) -> Iterator[str]:
     """Yield blocks that no test runs, names of two blocks, and names in tests that no block has."""
     named: dict[str, Block] = {}
-    for block in found:
+    for block in blocks:
         if block.mark != "run":
             continue
         if block.about in named:
@@ -128,12 +128,12 @@ def dead_references(pages: Mapping[str, str], checkout: Path, targets: set[str])
 
 def anchors(text: str) -> set[str]:
     """Return the anchors of a page's headings, as GitHub makes them."""
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     made = set()
     for heading in _HEADING.findall(_FENCE.sub("", text)):
         words = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
         slug = re.sub(r"[^\w\- ]", "", words).replace(" ", "-")
-        count = found.get(slug, 0)
-        found[slug] = count + 1
+        count = counts.get(slug, 0)
+        counts[slug] = count + 1
         made.add(f"{slug}-{count}" if count else slug)
     return made

@@ -46,16 +46,16 @@ def problems(checkout: Path) -> list[str]:
     program = program_version(checkout)
     chart, installed = chart_versions(checkout)
     last = compatibility.version_of(compatibility.last_release(checkout))
-    found = [
+    results = [
         f"{name} has {number}, but pyproject.toml has {program}"
         for name, number in _named(checkout)
         if number != program
     ]
     if installed != program:
-        found.append(f"Chart.yaml: appVersion is {installed}, but pyproject.toml has {program}")
+        results.append(f"Chart.yaml: appVersion is {installed}, but pyproject.toml has {program}")
     if tuple(map(int, chart.split("."))) <= last:
-        found.append(f"Chart.yaml: version {chart} is not newer than the last release, {'.'.join(map(str, last))}")
-    return found
+        results.append(f"Chart.yaml: version {chart} is not newer than the last release, {'.'.join(map(str, last))}")
+    return results
 
 
 def unreleasable(checkout: Path) -> list[str]:

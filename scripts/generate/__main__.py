@@ -33,15 +33,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown := set(given.what) - SUBJECTS.keys():
         parser.error(f"cannot generate {', '.join(sorted(unknown))}; known: {', '.join(SUBJECTS)}")
     made = {name: text for subject in given.what or SUBJECTS for name, text in SUBJECTS[subject]().items()}
-    found = {name: text for name, text in made.items() if not _is_current(CHECKOUT / name, text)}
-    for name, content in found.items():
+    outdated = {name: text for name, text in made.items() if not _is_current(CHECKOUT / name, text)}
+    for name, content in outdated.items():
         if given.check:
             print(f"generate: {name} is out of date: run `make generate`", file=sys.stderr)
         else:
             (CHECKOUT / name).parent.mkdir(parents=True, exist_ok=True)
             (CHECKOUT / name).write_text(content)
             print(f"generate: wrote {name}")
-    return 1 if given.check and found else 0
+    return 1 if given.check and outdated else 0
 
 
 def _is_current(path: Path, text: str) -> bool:

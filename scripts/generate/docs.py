@@ -93,16 +93,16 @@ def schema_nodes(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, di
 
 def limits(node: dict[str, Any]) -> str:
     """Return the allowed values of a field in words."""
-    found = []
+    parts = []
     if "enum" in node:
-        found.append(", ".join(f"`{each}`" for each in node["enum"]))
+        parts.append(", ".join(f"`{each}`" for each in node["enum"]))
     if "minimum" in node:
         lowest = node["minimum"]
-        found.append(f"{lowest} to {node['maximum']}" if "maximum" in node else f"from {lowest}")
+        parts.append(f"{lowest} to {node['maximum']}" if "maximum" in node else f"from {lowest}")
     for key, what in (("maxLength", "characters"), ("maxItems", "entries"), ("maxProperties", "entries")):
         if key in node:
-            found.append(f"at most {node[key]} {what}")
-    return "; ".join(found)
+            parts.append(f"at most {node[key]} {what}")
+    return "; ".join(parts)
 
 
 def api_page() -> str:

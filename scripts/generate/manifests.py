@@ -44,14 +44,14 @@ def rendered(*options: str) -> str:
 
 def by_template(text: str) -> dict[str, str]:
     """Return the documents of each template, without Helm's comments and labels."""
-    found: dict[str, str] = {}
+    templates: dict[str, str] = {}
     for document in re.split(r"^---\n", text, flags=re.MULTILINE):
         source = re.match(r"# Source: [^/]+/templates/(\S+)\n", document)
         if source is None:
             continue
         content = _CHECKSUM.sub("", _HELMS.sub("", document[source.end() :])).strip("\n") + "\n"
-        found[source[1]] = f"{found[source[1]]}---\n{content}" if source[1] in found else content
-    return found
+        templates[source[1]] = f"{templates[source[1]]}---\n{content}" if source[1] in templates else content
+    return templates
 
 
 def files() -> dict[str, str]:

@@ -80,13 +80,13 @@ def _model(model: Any, name: str) -> Iterator[str]:
         "| parameter | type | allowed | meaning |",
         "|---|---|---|---|",
     )
-    for parameter, one in schema["properties"].items():
-        allowed = ", ".join(f"`{each}`" for each in one.get("enum", ()))
-        if "minimum" in one:
-            allowed = f"{one['minimum']:,.15g} to {one['maximum']:,.15g}"
-        default = f" Default: `{one['default']}`." if "default" in one else ""
-        meaning = one.get("description", "")
-        yield f"| `{parameter}` | {one.get('type', 'string')} | {allowed} | {meaning}{'.' if meaning else ''}{default} |"
+    for parameter, property_ in schema["properties"].items():
+        allowed = ", ".join(f"`{each}`" for each in property_.get("enum", ()))
+        if "minimum" in property_:
+            allowed = f"{property_['minimum']:,.15g} to {property_['maximum']:,.15g}"
+        default = f" Default: `{property_['default']}`." if "default" in property_ else ""
+        meaning = property_.get("description", "")
+        yield f"| `{parameter}` | {property_.get('type', 'string')} | {allowed} | {meaning}{'.' if meaning else ''}{default} |"
 
 
 def _qualities() -> Iterator[str]:

@@ -31,9 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Write the files. Return 1 if this checkout cannot be released."""
     options = _parser().parse_args(arguments)
     try:
-        found = [] if options.draft else obstacles(CHECKOUT)
-        if found:
-            print(*(f"release: {one}" for one in found), sep="\n", file=sys.stderr)
+        problems = [] if options.draft else obstacles(CHECKOUT)
+        if problems:
+            print(*(f"release: {problem}" for problem in problems), sep="\n", file=sys.stderr)
             return 1
         _release(options.folder, options.images)
     except DevclusterError as error:

@@ -42,7 +42,9 @@ def dated(archive: bytes, epoch: int) -> bytes:
     content = io.BytesIO()
     with tarfile.open(fileobj=io.BytesIO(archive)) as old, tarfile.open(fileobj=content, mode="w") as new:
         # Helm reads Chart.yaml from the first entries.
-        for entry in sorted(old.getmembers(), key=lambda one: (not one.name.endswith("/Chart.yaml"), one.name)):
+        for entry in sorted(
+            old.getmembers(), key=lambda member: (not member.name.endswith("/Chart.yaml"), member.name)
+        ):
             entry.mtime, entry.uid, entry.gid, entry.uname, entry.gname = epoch, 0, 0, "", ""
             new.addfile(entry, old.extractfile(entry))
     return gzip.compress(content.getvalue(), mtime=0)

@@ -76,8 +76,8 @@ def _component(part: Package) -> dict[str, Any]:
     if part.sha256:
         # A component's hashes are of one file, but a pin has one file for each platform.
         component["externalReferences"] = [
-            {"type": "distribution", "url": part.purl, "hashes": [{"alg": "SHA-256", "content": one}]}
-            for one in part.sha256
+            {"type": "distribution", "url": part.purl, "hashes": [{"alg": "SHA-256", "content": digest}]}
+            for digest in part.sha256
         ]
     return component
 
@@ -93,12 +93,14 @@ def locked(lock: Path, environment: dict[str, str]) -> Iterator[Package]:
 def installed(root: Path, architecture: str) -> Iterator[Package]:
     """Yield the packages in an image's root, without this project's."""
     folders = [str(folder) for folder in (root / "venv/lib").glob("python3*/site-packages")]
-    for one in metadata.distributions(path=folders):
-        name = canonicalize_name(one.metadata["Name"])
+    for distribution in metadata.distributions(path=folders):
+        name = canonicalize_name(distribution.metadata["Name"])
         if name != _PROJECT:
-            expression = "".join(one.metadata.get_all("License-Expression") or ())
-            purl = _pypi(name, one.version)
-            yield Package(purl, name, one.version, expression or licence_of(one), is_expression=bool(expression))
+            expression = "".join(distribution.metadata.get_all("License-Expression") or ())
+            purl = _pypi(name, distribution.version)
+            yield Package(
+                purl, name, distribution.version, expression or licence_of(distribution), is_expression=bool(expression)
+            )
     suite = re.search(r'^VERSION_ID="?([\w.]+)', (root / "etc/os-release").read_text(), re.MULTILINE)
     for stanza in (root / "var/lib/dpkg/status").read_text().split("\n\n"):
         field = dict(re.findall(r"^(Package|Version|Architecture|Status): (.+)$", stanza, re.MULTILINE))

@@ -72,8 +72,8 @@ class TcpProxy(Proxy):
             await asyncio.gather(self._pass(reader, back), self._pass(there, writer))
         finally:
             self._open -= {writer, back}
-            for one in (writer, back):
-                one.close()
+            for stream in (writer, back):
+                stream.close()
 
     async def _pass(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):

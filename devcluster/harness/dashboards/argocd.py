@@ -22,8 +22,8 @@ class Customization:
 
     def actions(self, obj: dict[str, Any]) -> dict[str, bool]:
         """Return each action's name, and whether it is enabled."""
-        found = _dictionary(_run(self._folder / "actions" / "discovery.lua", obj))
-        return {name: not options.get("disabled", False) for name, options in sorted(found.items())}
+        actions = _dictionary(_run(self._folder / "actions" / "discovery.lua", obj))
+        return {name: not options.get("disabled", False) for name, options in sorted(actions.items())}
 
     def act(self, action: str, obj: dict[str, Any]) -> dict[str, Any]:
         """Return the object after the action. Argo CD sends the difference as a merge patch."""
@@ -38,16 +38,16 @@ def _run(script: Path, obj: dict[str, Any]) -> Any:
     return lua.execute(script.read_text())
 
 
-def _value(found: Any) -> Any:
-    if lua51.lua_type(found) != "table":
-        return found
-    if len(found):
-        return [_value(found[place]) for place in range(1, len(found) + 1)]
-    return {key: _value(one) for key, one in found.items()}
+def _value(value: Any) -> Any:
+    if lua51.lua_type(value) != "table":
+        return value
+    if len(value):
+        return [_value(value[place]) for place in range(1, len(value) + 1)]
+    return {key: _value(item) for key, item in value.items()}
 
 
-def _dictionary(found: Any) -> dict[str, Any]:
-    value = _value(found)
+def _dictionary(table: Any) -> dict[str, Any]:
+    value = _value(table)
     if not isinstance(value, dict):
         raise TypeError(f"the script returned {value!r}, not a table with names")
     return value

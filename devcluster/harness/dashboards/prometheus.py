@@ -71,8 +71,8 @@ class Prometheus(HttpServer):
         status, text = self.read(path)
         if status != HTTPStatus.OK:
             raise DevclusterError(f"Prometheus rejects {path}: {text}")
-        found: dict[str, Any] = json.loads(text)
-        return found
+        body: dict[str, Any] = json.loads(text)
+        return body
 
 
 def _configuration(targets: Sequence[Target], rules: Sequence[Path], scrape_seconds: int) -> dict[str, Any]:

@@ -68,28 +68,28 @@ class Buckets:
     """Finds results. They are cached for some seconds: a page requests many files of one result."""
 
     def __init__(self, keep_seconds: float) -> None:
-        self._found: ResponseCache[tuple[str, str], _Delivered | None] = ResponseCache(
+        self._results: ResponseCache[tuple[str, str], _Delivered | None] = ResponseCache(
             keep_seconds, max_entries=_RESULTS
         )
         self._stores: OrderedDict[tuple[str, str], Store] = OrderedDict()
 
     async def manifest(self, key: JobKey, uri: str) -> Manifest | None:
         """Return the manifest of the result that the job delivered to `uri`; None if there is none. Raises UnreadableResultError."""
-        found = await self._find(key, uri)
-        return None if found is None else found.manifest
+        result = await self._find(key, uri)
+        return None if result is None else result.manifest
 
     async def open(self, key: JobKey, uri: str, name: str) -> ObjectFile:
         """Return a file of that result by its name in the manifest. Raises NoResultError, UnreadableResultError."""
-        found = await self._find(key, uri)
-        sealed = found and next((one for one in found.manifest.files if one.name == name), None)
-        if not found or not sealed or sealed.bytes < 0:
+        result = await self._find(key, uri)
+        sealed = result and next((file for file in result.manifest.files if file.name == name), None)
+        if not result or not sealed or sealed.bytes < 0:
             raise NoResultError(name)
-        return ObjectFile(found, sealed)
+        return ObjectFile(result, sealed)
 
     async def _find(self, key: JobKey, uri: str) -> _Delivered | None:
         if not is_object(uri):
             return None
-        return await self._found.get((key.uid, uri), lambda: self._read(key, uri))
+        return await self._results.get((key.uid, uri), lambda: self._read(key, uri))
 
     async def _read(self, key: JobKey, uri: str) -> _Delivered | None:
         try:

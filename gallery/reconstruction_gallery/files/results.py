@@ -19,8 +19,8 @@ class Results:
 
     async def manifest(self, key: JobKey, delivered_to: str) -> Manifest | None:
         """Return the manifest of the job's result; None if there is none. Raises UnreadableResultError."""
-        found = await anyio.to_thread.run_sync(volume.manifest_of, key.job_id)
-        return found or await self._buckets.manifest(key, delivered_to)
+        manifest = await anyio.to_thread.run_sync(volume.manifest_of, key.job_id)
+        return manifest or await self._buckets.manifest(key, delivered_to)
 
     async def open(self, key: JobKey, delivered_to: str, name: str) -> OpenFile:
         """Return a file of the result by its name in the manifest. Raises NoResultError, UnreadableResultError."""

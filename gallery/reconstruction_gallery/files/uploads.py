@@ -97,7 +97,7 @@ class Uploads:
         identity = secrets.token_hex(16)
         upload = Upload(namespace, identity, owner, self._root / namespace / identity)
         with self.lock:
-            mine = [one for one in self._uploads.values() if one.owner == owner and self.uri(one) not in named]
+            mine = [other for other in self._uploads.values() if other.owner == owner and self.uri(other) not in named]
             if len(mine) >= _OPEN_UPLOADS:
                 raise UploadError(
                     429, f"you have {len(mine)} uploads without a job: submit or discard one of them first"
@@ -138,24 +138,16 @@ class Uploads:
         if free is not None and free - size < settings.upload_free_bytes:
             raise UploadError(507, "the volume of uploads is nearly full: ask your administrator")
         with self.lock:
-            self._reserve(upload, name, size)
-
-    def _reserve(self, upload: Upload, name: str, size: int) -> None:
-        settings = self._settings
-        if upload.sizes.get(name, 0) + size > settings.photo_max_bytes:
-            raise UploadError(413, f"{name} is larger than {settings.photo_max_bytes} bytes, the limit of one photo")
-        if upload.bytes + size > settings.upload_max_bytes:
-            raise UploadError(
-                413, f"these photos are larger than {settings.upload_max_bytes} bytes, the limit of one upload"
-            )
-        if (
-            sum(one.bytes for one in self._uploads.values() if one.owner == upload.owner) + size
-            > settings.user_max_bytes
-        ):
-            raise UploadError(
-                413, f"your photos are larger than {settings.user_max_bytes} bytes: delete jobs that you do not need"
-            )
-        upload.sizes[name] = upload.sizes.get(name, 0) + size
+            photo, most = upload.sizes.get(name, 0) + size, settings.photo_max_bytes
+            if photo > most:
+                raise UploadError(413, f"{name} is larger than {most} bytes, the limit of one photo")
+            if upload.bytes + size > (most := settings.upload_max_bytes):
+                raise UploadError(413, f"these photos are larger than {most} bytes, the limit of one upload")
+            of_user = sum(other.bytes for other in self._uploads.values() if other.owner == upload.owner)
+            if of_user + size > settings.user_max_bytes:
+                text = f"your photos are larger than {settings.user_max_bytes} bytes: delete jobs that you do not need"
+                raise UploadError(413, text)
+            upload.sizes[name] = photo
 
     def close(self, upload: Upload) -> None:
         """Close the upload, so that its photos no longer change. Raises UploadError if it is closed, empty, or still receiving photos."""
@@ -178,12 +170,9 @@ class Uploads:
         """Return the uploads that no job references and that received no photo for `upload_keep_seconds`."""
         oldest = self._clock() - self._settings.upload_keep_seconds
         with self.lock:
-            known = list(self._uploads.values())
-        return [
-            one
-            for one in known
-            if not one.under_way and self.uri(one) not in named and _changed_at(one.photos) < oldest
-        ]
+            uploads = list(self._uploads.values())
+        unnamed = [upload for upload in uploads if not upload.under_way and self.uri(upload) not in named]
+        return [upload for upload in unnamed if _changed_at(upload.photos) < oldest]
 
 
 class Receiver:
@@ -235,8 +224,8 @@ class Receiver:
 
     def _check(self) -> None:
         head = self._head
-        known = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\x00", b"MM\x00*")
-        if not (head.startswith(known) or head[4:8] == b"ftyp" or (head.startswith(b"RIFF") and head[8:12] == b"WEBP")):
+        magic = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"II*\x00", b"MM\x00*")
+        if not (head.startswith(magic) or head[4:8] == b"ftyp" or (head.startswith(b"RIFF") and head[8:12] == b"WEBP")):
             raise UploadError(415, f"{self._name} is not a JPEG, PNG, WebP, TIFF or HEIC file")
 
 

@@ -50,7 +50,7 @@ def open_file(job_id: str, name: str) -> VolumeFile:
     """
     with _output(job_id) as folder:
         manifest = _manifest(folder, job_id)
-        sealed = next((one for one in manifest.files if one.name == name), None) if manifest else None
+        sealed = next((file for file in manifest.files if file.name == name), None) if manifest else None
         if sealed is None or any(part in ("", ".", "..") for part in name.split("/")):
             raise NoResultError(name)
         try:

@@ -84,19 +84,15 @@ class Jobs:
             return False
         return True
 
-    def put(self, body: Mapping[str, Any]) -> None:
-        """Add or replace a job. A body without a name, namespace or uid is ignored."""
-        metadata = body.get("metadata") or {}
-        key = JobKey(*(str(metadata.get(name) or "") for name in ("namespace", "name", "uid")))
-        if not (key.namespace and key.name and key.uid):
-            return
+    def put(self, key: JobKey, body: Mapping[str, Any]) -> None:
+        """Add or replace a job."""
         earlier = self._by_name.get((key.namespace, key.name))
         if earlier is not None and earlier != key.uid:  # deleted and recreated between two lists
             self._remove(earlier)
         if key.uid not in self._by_uid:
             self._in_namespace[key.namespace] = self._in_namespace.get(key.namespace, 0) + 1
-        row, whole, known = _encoded(summary(body)), _encoded(detail(body)), self._by_uid.get(key.uid)
-        if known is not None and (known.summary, known.detail) == (row, whole):
+        row, whole, before = _encoded(summary(body)), _encoded(detail(body)), self._by_uid.get(key.uid)
+        if before is not None and (before.summary, before.detail) == (row, whole):
             return  # a new list contains unchanged jobs
         self.revision += 1
         self._by_uid[key.uid] = Job(key, self.revision, row, whole, _uri(body, "input"), delivered_to(body))
@@ -138,7 +134,7 @@ async def watch(api: AsyncTransport, jobs: Jobs, namespaces: Sequence[str]) -> N
         elif change.deleted:
             jobs.delete(change.key.uid)
         elif change.body is not None:
-            jobs.put(change.body)
+            jobs.put(change.key, change.body)
 
     async with asyncio.TaskGroup() as group:
         for namespace in tuple(unlisted):
@@ -149,7 +145,7 @@ def summary(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return the row of a job in the list."""
     metadata, spec, status = (body.get(part) or {} for part in ("metadata", "spec", "status"))
     progress, outputs = status.get("progress") or {}, status.get("outputs") or {}
-    names = [str(one.get("name", "")) for one in outputs.get("files") or ()]
+    names = [str(file.get("name", "")) for file in outputs.get("files") or ()]
     return {
         "namespace": metadata.get("namespace"),
         "name": metadata.get("name"),
@@ -176,9 +172,8 @@ def summary(body: Mapping[str, Any]) -> dict[str, Any]:
 def detail(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return the object for its page: spec, status, and the clients that last wrote a cancel or a suspension."""
     metadata = body.get("metadata") or {}
-    kept = {name: metadata.get(name) for name in ("namespace", "name", "uid", "creationTimestamp")}
     return {
-        "metadata": kept,
+        "metadata": {name: metadata.get(name) for name in ("namespace", "name", "uid", "creationTimestamp")},
         "spec": body.get("spec") or {},
         "status": body.get("status") or {},
         "writers": writers(metadata.get("managedFields") or ()),
@@ -193,7 +188,7 @@ def delivered_to(body: Mapping[str, Any]) -> str:
 
 def writers(managed: Collection[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
     """Return the client that last wrote each field of the spec, and when, as the API server recorded it."""
-    found: dict[str, dict[str, str]] = {}
+    newest: dict[str, dict[str, str]] = {}
     for entry in managed:
         fields = entry.get("fieldsV1")
         fields = fields.get("f:spec") if isinstance(fields, Mapping) else None  # a user may have written anything
@@ -201,9 +196,9 @@ def writers(managed: Collection[Mapping[str, Any]]) -> dict[str, dict[str, str]]
             continue
         for name in _REQUEST_FIELDS:
             at = str(entry.get("time", ""))
-            if name in fields and at >= found.get(name[2:], {}).get("time", ""):
-                found[name[2:]] = {"client": str(entry.get("manager", "")), "time": at}
-    return found
+            if name in fields and at >= newest.get(name[2:], {}).get("time", ""):
+                newest[name[2:]] = {"client": str(entry.get("manager", "")), "time": at}
+    return newest
 
 
 def _uri(body: Mapping[str, Any], side: str) -> str:

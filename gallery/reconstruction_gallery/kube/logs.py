@@ -53,7 +53,7 @@ class Log:
     @property
     def as_json(self) -> dict[str, Any]:
         """The response's JSON."""
-        return {"lines": [asdict(one) for one in self.lines], "leftOut": self.left_out}
+        return {"lines": [asdict(line) for line in self.lines], "leftOut": self.left_out}
 
 
 async def of_job(api: Api, user: User, system: str, key: JobKey, since: str) -> Log:
@@ -65,13 +65,13 @@ async def of_job(api: Api, user: User, system: str, key: JobKey, since: str) -> 
         ("logs of operator and workers", system, _pods(api, user, system, key, since)),
     ):
         try:
-            found = await read
+            log = await read
         except ApiError as error:
             if error.status != HTTPStatus.FORBIDDEN:
                 raise
-            found = Log((), f"you may not read the {what} in namespace {where}")
-        lines += found.lines
-        missing += filter(None, [found.left_out])
+            log = Log((), f"you may not read the {what} in namespace {where}")
+        lines += log.lines
+        missing += filter(None, [log.left_out])
     return Log(tuple(sorted(lines)[-_MOST_LINES:]), "; ".join(missing))
 
 
@@ -96,20 +96,20 @@ async def _pods(api: Api, user: User, system: str, key: JobKey, since: str) -> L
     params = {"labelSelector": _PODS, "limit": str(_MOST_CONTAINERS)}
     answer = await api.request("GET", base, params=params, as_user=user.request_headers)
     containers = [
-        (str(pod["metadata"]["name"]), str(one["name"]))
+        (str(pod["metadata"]["name"]), str(container["name"]))
         for pod in answer.get("items") or ()
-        for one in pod["spec"]["containers"]
-        if one["name"] in _PROGRAMS
+        for container in pod["spec"]["containers"]
+        if container["name"] in _PROGRAMS
     ]
     newest: list[Line] = []  # a heap, the oldest line first
     failures: list[ApiError] = []
     slots = asyncio.Semaphore(_AT_ONCE)
 
     async def read(pod: str, container: str) -> None:
-        wanted = {"container": container, "timestamps": "true", "sinceTime": since, "limitBytes": str(_MOST_BYTES)}
+        query = {"container": container, "timestamps": "true", "sinceTime": since, "limitBytes": str(_MOST_BYTES)}
         try:
             async with slots:
-                async for line in _lines(api, user, f"{base}/{pod}/log", wanted):
+                async for line in _lines(api, user, f"{base}/{pod}/log", query):
                     if key.uid.encode() in line:
                         heapq.heappush(newest, _line(line.decode("utf-8", "replace"), pod))
                         if len(newest) > _MOST_LINES:
@@ -117,11 +117,11 @@ async def _pods(api: Api, user: User, system: str, key: JobKey, since: str) -> L
         except ApiError as error:  # the pod may be starting, or has just ended
             failures.append(error)
 
-    tasks = [asyncio.create_task(read(*one)) for one in containers]
+    tasks = [asyncio.create_task(read(*container)) for container in containers]
     late = (await asyncio.wait(tasks, timeout=_SECONDS))[1] if tasks else set()
     for task in late:
         task.cancel()
-    refusal = next((one for one in failures if one.status == HTTPStatus.FORBIDDEN), None)
+    refusal = next((error for error in failures if error.status == HTTPStatus.FORBIDDEN), None)
     if refusal is not None and len(failures) == len(tasks):
         raise refusal
     left_out = len(failures) + len(late)
@@ -148,5 +148,5 @@ def _line(line: str, pod: str) -> Line:
         record = None
     if isinstance(record, dict) and "message" in record:
         parts = (record.get("level", ""), record["message"], record.get("exception") or record.get("exc_info") or "")
-        content = " ".join(str(one) for one in parts if one)
+        content = " ".join(str(part) for part in parts if part)
     return Line(time, pod, content[:_MAX_TEXT_CHARS])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Collection
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Final
 
 from reconstruction_operator.api.identity import GROUP, PLURAL
@@ -31,11 +31,6 @@ class Permissions:
     cancel: bool  # both steps, and the withdrawal
     suspend: bool  # and resume
 
-    @property
-    def as_json(self) -> dict[str, bool]:
-        """The response's JSON."""
-        return asdict(self)
-
 
 class Rights:
     """Reviews rights by user, namespace and verb."""
@@ -53,7 +48,7 @@ class Rights:
         if await self.may(user, SEE, _EVERYWHERE):
             return frozenset(namespaces)
         ordered = sorted(namespaces)
-        allowed = await asyncio.gather(*(self.may(user, SEE, one) for one in ordered))
+        allowed = await asyncio.gather(*(self.may(user, SEE, namespace) for namespace in ordered))
         return frozenset(name for name, may in zip(ordered, allowed, strict=True) if may)
 
     async def permissions(self, user: User, namespace: str) -> Permissions:

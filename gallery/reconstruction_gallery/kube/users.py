@@ -44,7 +44,7 @@ class User:
         """The headers of a request to the API server as this user."""
         if self.token:
             return [("Authorization", f"Bearer {self.token}")]
-        return [("Impersonate-User", self.name), *(("Impersonate-Group", one) for one in self.groups)]
+        return [("Impersonate-User", self.name), *(("Impersonate-Group", group) for group in self.groups)]
 
     @property
     def review(self) -> dict[str, Any]:
@@ -84,12 +84,12 @@ class Tokens:
     async def _review(self, token: str) -> User:
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": token}}
         status = (await self._api.request("POST", _PATH, body=body)).get("status") or {}
-        found = status.get("user") or {}
-        if status.get("authenticated") is not True or not found.get("username"):
+        user = status.get("user") or {}
+        if status.get("authenticated") is not True or not user.get("username"):
             raise NotAuthenticatedError("the API server does not accept this token: it may have expired")
-        extra = tuple((str(name), tuple(map(str, values))) for name, values in (found.get("extra") or {}).items())
-        groups = tuple(map(str, found.get("groups") or ()))
-        return User(str(found["username"]), str(found.get("uid", "")), groups, extra, token)
+        extra = tuple((str(name), tuple(map(str, values))) for name, values in (user.get("extra") or {}).items())
+        groups = tuple(map(str, user.get("groups") or ()))
+        return User(str(user["username"]), str(user.get("uid", "")), groups, extra, token)
 
 
 def proxied(name: str, groups: Sequence[str]) -> User:
@@ -100,10 +100,10 @@ def proxied(name: str, groups: Sequence[str]) -> User:
     """
     if not name:
         raise NotAuthenticatedError("the proxy names no user")
-    given = tuple(one for one in groups if one and one != _EVERYONE)
-    for one in (name, *given):
-        if one.startswith(_RESERVED) or not one.isprintable():
-            raise RefusedUserError(f"a proxy may not name {one!r:.100}")
-    if len(given) > _MAX_GROUPS:
-        raise RefusedUserError(f"the proxy names {len(given)} groups; the maximum is {_MAX_GROUPS}")
-    return User(name, groups=(*given, _EVERYONE))
+    named = tuple(group for group in groups if group and group != _EVERYONE)
+    for subject in (name, *named):
+        if subject.startswith(_RESERVED) or not subject.isprintable():
+            raise RefusedUserError(f"a proxy may not name {subject!r:.100}")
+    if len(named) > _MAX_GROUPS:
+        raise RefusedUserError(f"the proxy names {len(named)} groups; the maximum is {_MAX_GROUPS}")
+    return User(name, groups=(*named, _EVERYONE))

@@ -27,8 +27,8 @@ ACTIONS: Final[Mapping[str, Mapping[str, bool | None]]] = {
 
 def manager_of(user: User) -> str:
     """Return the field manager of the user's writes, which the operator's Events and `kubectl get --show-managed-fields` show."""
-    shown = "".join(letter if letter.isprintable() else "?" for letter in user.name)
-    return f"{MANAGER}/{shown}"[:_MAX_MANAGER_CHARS]
+    name = "".join(letter if letter.isprintable() else "?" for letter in user.name)
+    return f"{MANAGER}/{name}"[:_MAX_MANAGER_CHARS]
 
 
 async def act(api: Api, user: User, key: JobKey, action: str, reason: str = "") -> None:
@@ -54,5 +54,5 @@ async def create(api: Api, user: User, namespace: str, name: str, spec: Mapping[
         "spec": dict(spec),
     }
     params = {"fieldManager": manager_of(user), "fieldValidation": "Strict"}
-    made = await api.request("POST", paths.jobs(namespace), body=body, params=params, as_user=user.request_headers)
-    return str(made["metadata"]["uid"])
+    job = await api.request("POST", paths.jobs(namespace), body=body, params=params, as_user=user.request_headers)
+    return str(job["metadata"]["uid"])

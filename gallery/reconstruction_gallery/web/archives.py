@@ -50,7 +50,7 @@ async def _archive(request: Request) -> Response:
 
 def _files(manifest: Manifest) -> list[SealedFile]:
     """Return the files that can be unpacked on every system, each once."""
-    return list({one.name: one for one in manifest.files if is_plain(one.name)}.values())
+    return list({file.name: file for file in manifest.files if is_plain(file.name)}.values())
 
 
 async def _zipped(results: Results, job: Job, files: list[SealedFile]) -> AsyncGenerator[bytes, None]:

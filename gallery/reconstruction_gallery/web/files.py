@@ -57,8 +57,8 @@ async def _answer(request: Request, opened: OpenFile) -> Response:
     if tag in request.headers.get("If-None-Match", ""):
         opened.close()
         return Response(status_code=304, headers=headers)
-    wanted = request.headers.get("Range") if request.headers.get("If-Range", tag) == tag else None
-    start, end = _range(wanted, size)
+    requested = request.headers.get("Range") if request.headers.get("If-Range", tag) == tag else None
+    start, end = _range(requested, size)
     if start >= end > 0 or (start > 0 and start >= size):
         raise HTTPException(416, "the file does not have this range", {"Content-Range": f"bytes */{size}"})
     status = 200
@@ -76,21 +76,21 @@ def _kind(request: Request, name: str) -> dict[str, str]:
     # elsewhere; in a frame, its sandbox and the page's policy prevent that.
     if name == _REPORT and request.headers.get("Sec-Fetch-Dest") == "iframe":
         return {"Content-Type": "text/html; charset=utf-8", "Content-Disposition": "inline", **REPORT_HEADERS}
-    shown = _SHOWN.get(path.suffix.lower())
-    disposition = "inline" if shown and "download" not in request.query_params else "attachment"
+    content_type = _SHOWN.get(path.suffix.lower())
+    disposition = "inline" if content_type and "download" not in request.query_params else "attachment"
     return {
         "Content-Disposition": f"{disposition}; filename*=UTF-8''{quote(path.name, safe='')}",
         "Content-Security-Policy": FILE_POLICY,
-        "Content-Type": shown or "application/octet-stream",
+        "Content-Type": content_type or "application/octet-stream",
     }
 
 
 def _range(header: str | None, size: int) -> tuple[int, int]:
     """Return the first byte, and the byte after the last. Anything but a single range is ignored, as RFC 9110 allows."""
-    found = _RANGE.fullmatch(header or "")
-    if not found or found.groups() == ("", ""):
+    match = _RANGE.fullmatch(header or "")
+    if not match or match.groups() == ("", ""):
         return 0, size
-    first, last = found.groups()
+    first, last = match.groups()
     if not first:
         return max(0, size - int(last)), size if int(last) else 0
     return int(first), min(size, int(last) + 1) if last else size

@@ -102,10 +102,10 @@ class Identities:
         response.delete_cookie(self.cookie, httponly=True, samesite="strict", secure=self._settings.secure)
 
     def _is_proxied(self, request: Request) -> bool:
-        given = request.headers.get(SECRET_HEADER)
-        if self._secret is None or given is None:
+        secret = request.headers.get(SECRET_HEADER)
+        if self._secret is None or secret is None:
             return False
-        if not hmac.compare_digest(given.encode(), self._secret.encode()):
+        if not hmac.compare_digest(secret.encode(), self._secret.encode()):
             raise HTTPException(403, "the proxy's secret is wrong")
         return True
 

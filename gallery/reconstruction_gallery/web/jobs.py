@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator
+from dataclasses import asdict
 from functools import partial
 from typing import Final
 
@@ -53,7 +54,7 @@ async def _events(request: Request) -> Response:
 async def _changes(request: Request, user: User) -> AsyncGenerator[bytes, None]:
     """Yield the jobs that the user may see, and then their changes, until the user loses the rights or the connection ends."""
     gallery = Gallery.of(request)
-    jobs, shown, seen_deletions = gallery.jobs, dict[str, str](), -1
+    jobs, sent, deletions = gallery.jobs, dict[str, str](), -1
     visible: frozenset[str] = frozenset()
     revision = -1
     while True:
@@ -66,13 +67,13 @@ async def _changes(request: Request, user: User) -> AsyncGenerator[bytes, None]:
         since = revision if now_visible <= visible else -1  # a newly visible namespace: its jobs were not sent yet
         revision, visible = jobs.revision, now_visible
         changed = [job for job in jobs.since(since) if job.key.namespace in visible]
-        shown.update((job.key.uid, job.key.namespace) for job in changed)
-        removed = [uid for uid, namespace in shown.items() if namespace not in visible]
-        if jobs.deletions != seen_deletions:
-            seen_deletions = jobs.deletions
-            removed = [uid for uid, namespace in shown.items() if namespace not in visible or not jobs.has(uid)]
+        sent.update((job.key.uid, job.key.namespace) for job in changed)
+        removed = [uid for uid, namespace in sent.items() if namespace not in visible]
+        if jobs.deletions != deletions:
+            deletions = jobs.deletions
+            removed = [uid for uid, namespace in sent.items() if namespace not in visible or not jobs.has(uid)]
         for uid in removed:
-            del shown[uid]
+            del sent[uid]
         for start in range(0, len(changed), _BATCH):
             rows = b",".join(job.summary for job in changed[start : start + _BATCH])
             yield b"event: jobs\ndata: [%s]\n\n" % rows
@@ -86,7 +87,7 @@ async def _changes(request: Request, user: User) -> AsyncGenerator[bytes, None]:
 async def _show(request: Request) -> Response:
     gallery, user, job = await requested_job(request)
     permissions = await gallery.rights.permissions(user, job.key.namespace)
-    body = {"job": json.loads(job.detail), "permissions": permissions.as_json}
+    body = {"job": json.loads(job.detail), "permissions": asdict(permissions)}
     try:
         body["result"] = _shown(await gallery.results.manifest(job.key, job.delivered_to))
     except UnreadableResultError as error:  # the page shows everything else

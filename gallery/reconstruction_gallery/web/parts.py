@@ -152,28 +152,16 @@ def text_in(body: dict[str, Any], name: str, default: str | None = None) -> str:
     return value
 
 
-async def on_http_error(_request: Request, error: Exception) -> Response:
-    """Return the error as JSON."""
-    assert isinstance(error, HTTPException)  # noqa: S101  # registered for it
-    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
-
-
-async def on_upload_error(_request: Request, error: Exception) -> Response:
-    """Return the error as JSON. The connection is closed: the rest of the request is not read."""
-    assert isinstance(error, UploadError)  # noqa: S101  # registered for it
-    return JSONResponse({"error": error.message}, error.status, {"Connection": "close"})
-
-
-async def on_unreadable_result(_request: Request, error: Exception) -> Response:
-    """Return the error as JSON, with status 502."""
-    assert isinstance(error, UnreadableResultError)  # noqa: S101  # registered for it
-    return JSONResponse({"error": str(error)}, HTTPStatus.BAD_GATEWAY)
-
-
-async def on_api_error(_request: Request, error: Exception) -> Response:
-    """Return the API server's error as JSON if the user can act on it; else status 503 without details."""
-    assert isinstance(error, ApiError)  # noqa: S101  # registered for it
-    if error.status in _PASSED_ON:
-        return JSONResponse({"error": error.message, "reason": error.reason}, error.status)
+async def on_error(_request: Request, error: Exception) -> Response:
+    """Return the error as JSON. An API server's error has details only if the user can act on it, else status 503."""
+    match error:
+        case HTTPException():
+            return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+        case UploadError():  # the connection is closed: the rest of the request is not read
+            return JSONResponse({"error": error.message}, error.status, {"Connection": "close"})
+        case UnreadableResultError():
+            return JSONResponse({"error": str(error)}, HTTPStatus.BAD_GATEWAY)
+        case ApiError() if error.status in _PASSED_ON:
+            return JSONResponse({"error": error.message, "reason": error.reason}, error.status)
     _log.warning("Request to the API server failed: %s", error)
     return JSONResponse({"error": "the API server is unavailable; try again"}, HTTPStatus.SERVICE_UNAVAILABLE)

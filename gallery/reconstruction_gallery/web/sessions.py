@@ -36,7 +36,7 @@ class Sessions:
     def begin(self, user: str, token: str) -> str:
         """Start a session and return its id. If the user has too many, the oldest one ends."""
         self._expire()
-        of_user = [key for key, one in self._sessions.items() if one.user == user]
+        of_user = [key for key, session in self._sessions.items() if session.user == user]
         for key in of_user[: max(0, len(of_user) + 1 - _MAX_OF_A_USER)]:
             del self._sessions[key]
         if len(self._sessions) >= _MAX_SESSIONS:
@@ -60,7 +60,7 @@ class Sessions:
 
     def _expire(self) -> None:
         now = self._monotonic()
-        for key in [key for key, one in self._sessions.items() if one.ends_at <= now]:
+        for key in [key for key, session in self._sessions.items() if session.ends_at <= now]:
             del self._sessions[key]
 
 

@@ -41,10 +41,10 @@ async def _submit(request: Request) -> Response:
     gallery, uploads, user, namespace = await _allowed(request)
     upload = _found(request, gallery, uploads, user, namespace)
     body = await json_of(request)
-    name, given = text_in(body, "name"), body.get("spec", {})
-    if not isinstance(given, dict) or given.keys() - _SPEC:
+    name, fields = text_in(body, "name"), body.get("spec", {})
+    if not isinstance(fields, dict) or fields.keys() - _SPEC:
         raise HTTPException(400, f"spec may have {', '.join(sorted(_SPEC))}")
-    spec: dict[str, Any] = {**given, "input": {"uri": uploads.uri(upload)}}
+    spec: dict[str, Any] = {**fields, "input": {"uri": uploads.uri(upload)}}
     uploads.close(upload)
     try:
         uid = await writing.create(gallery.api, user, namespace, name, spec)

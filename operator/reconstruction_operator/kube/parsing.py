@@ -201,8 +201,8 @@ def _cut(text: bytes) -> tuple[bytes, set[int]]:
 
 
 def _key(body: Encoded) -> JobKey | None:
-    found = head(body)
-    return None if found is None else found.key
+    decoded = head(body)
+    return None if decoded is None else decoded.key
 
 
 def _report(keys: Sequence[JobKey | None], report: Report) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -40,7 +41,9 @@ def cancel(
 
     step = cancelling.Step
     chosen = [
-        one for one, given in ((step.REQUEST, request), (step.CONFIRM, confirm), (step.WITHDRAW, withdraw)) if given
+        choice
+        for choice, is_set in ((step.REQUEST, request), (step.CONFIRM, confirm), (step.WITHDRAW, withdraw))
+        if is_set
     ]
     if len(chosen) > 1 or (chosen and yes):
         raise UsageError("use one of --request, --confirm, --withdraw and --yes")
@@ -50,40 +53,30 @@ def cancel(
     raise typer.Exit(cancelling.run(connection, selection, options, typer.confirm))
 
 
-@o.connecting
-def suspend(
-    connect: o.Connect,
-    names: o.Names = None,
-    everywhere: o.Everywhere = False,
-    selector: o.Selector = None,
-    every: o.All = False,
-    output: o.ObjectsOption = None,
-) -> None:
-    """Suspend jobs. They do not run until they are resumed."""
-    from kubectl_recon.commands import changing
-    from kubectl_recon.targets.selecting import Selection
+def _suspending(help_text: str, *, suspended: bool) -> Callable[..., None]:
+    """Return the command that suspends jobs, or resumes them."""
 
-    selection = Selection(names or (), selector, everywhere, every)
-    connection = connect()
-    raise typer.Exit(changing.suspend(connection, selection, o.format_of(output), wanted=True))
+    @o.connecting
+    def command(
+        connect: o.Connect,
+        names: o.Names = None,
+        everywhere: o.Everywhere = False,
+        selector: o.Selector = None,
+        every: o.All = False,
+        output: o.ObjectsOption = None,
+    ) -> None:
+        from kubectl_recon.commands import changing
+        from kubectl_recon.targets.selecting import Selection
+
+        selection = Selection(names or (), selector, everywhere, every)
+        raise typer.Exit(changing.suspend(connect(), selection, o.format_of(output), suspended=suspended))
+
+    command.__doc__ = help_text
+    return command
 
 
-@o.connecting
-def resume(
-    connect: o.Connect,
-    names: o.Names = None,
-    everywhere: o.Everywhere = False,
-    selector: o.Selector = None,
-    every: o.All = False,
-    output: o.ObjectsOption = None,
-) -> None:
-    """Resume suspended jobs."""
-    from kubectl_recon.commands import changing
-    from kubectl_recon.targets.selecting import Selection
-
-    selection = Selection(names or (), selector, everywhere, every)
-    connection = connect()
-    raise typer.Exit(changing.suspend(connection, selection, o.format_of(output), wanted=False))
+suspend = _suspending("Suspend jobs. They do not run until they are resumed.", suspended=True)
+resume = _suspending("Resume suspended jobs.", suspended=False)
 
 
 @o.connecting

@@ -26,12 +26,12 @@ def job_names(context: typer.Context, incomplete: str) -> list[str]:
 
     from kubectl_recon.kube.api import connect
 
-    given = context.params
+    options = context.params
     with suppress(ReconError):
-        connection = connect(given.get("context"), given.get("kubeconfig"), given.get("namespace"))
+        connection = connect(options.get("context"), options.get("kubeconfig"), options.get("namespace"))
         bodies = connection.api.items(paths.jobs(connection.namespace))
         names = ["@latest", *sorted(str(body["metadata"]["name"]) for body in bodies)]
-        chosen = given.get("names") or ()
+        chosen = options.get("names") or ()
         return [name for name in names if name.startswith(incomplete) and name not in chosen]
     return []
 
@@ -40,9 +40,9 @@ def namespaces(context: typer.Context, incomplete: str) -> list[str]:
     """Return the cluster's namespaces; nothing for users who may not list them."""
     from kubectl_recon.kube.api import connect
 
-    given = context.params
+    options = context.params
     with suppress(ReconError):
-        bodies = connect(given.get("context"), given.get("kubeconfig"), None).api.items("/api/v1/namespaces")
+        bodies = connect(options.get("context"), options.get("kubeconfig"), None).api.items("/api/v1/namespaces")
         return [name for name in (str(body["metadata"]["name"]) for body in bodies) if name.startswith(incomplete)]
     return []
 
@@ -77,13 +77,13 @@ def completions(words: list[str]) -> list[str]:
     }
     os.environ.update(environment)
     completion_init()
-    found = io.StringIO()
-    with redirect_stdout(found), suppress(SystemExit):
+    output = io.StringIO()
+    with redirect_stdout(output), suppress(SystemExit):
         app(args=[], prog_name="kubectl-recon", complete_var=_VARIABLE)
-    return [line for line in found.getvalue().splitlines() if line.strip()]
+    return [line for line in output.getvalue().splitlines() if line.strip()]
 
 
 def main() -> None:
     """Print the completions as kubectl reads them: one a line, then a directive."""
-    found = completions(sys.argv[1:])
-    print(*found, _NO_FILES if found else _FILES, sep="\n")  # noqa: T201  # kubectl reads it
+    words = completions(sys.argv[1:])
+    print(*words, _NO_FILES if words else _FILES, sep="\n")  # noqa: T201  # kubectl reads it

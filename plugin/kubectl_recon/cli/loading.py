@@ -53,8 +53,8 @@ class Commands(TyperGroup):
 
 def _loaded(name: str) -> TyperCommand:
     module = import_module(f"kubectl_recon.cli.{_COMMANDS[name][0]}")
-    one = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    one.command(name)(getattr(module, _FUNCTIONS.get(name, name)))
-    command = get_command(one)
+    program = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    program.command(name)(getattr(module, _FUNCTIONS.get(name, name)))
+    command = get_command(program)
     assert isinstance(command, TyperCommand)  # noqa: S101  # for mypy: a program with one command is not a group
     return command

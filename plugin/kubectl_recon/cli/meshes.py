@@ -75,6 +75,6 @@ def run(
 
     spec = manifests.changes(model=model, quality=quality, parameters=parameters or (), output=None)
     into = Path(folder or f"{manifests.name_for(str(Path(photos[0]).absolute()))}-mesh")
-    wanted = spec.get("modelType", "photogrammetry")
-    running.run(running.LocalRun(photos, into, wanted, spec.get("parameters", {}), threads, force))
+    model_type = spec.get("modelType", "photogrammetry")
+    running.run(running.LocalRun(photos, into, model_type, spec.get("parameters", {}), threads, force))
     raise typer.Exit(viewing.open_folder(into, into.name, browser=True) if opens else 0)

@@ -113,7 +113,7 @@ def connecting(command: Callable[..., None]) -> Callable[..., None]:
     parameters = [*own, *_CLUSTER]
     # typer reads both.
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {one.name: one.annotation for one in parameters}
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run
 
 
@@ -134,8 +134,8 @@ def seconds(duration: str | None) -> int | None:
         raise UsageError(str(error)) from error
 
 
-def format_of(given: enum.StrEnum | None) -> Format | None:
+def format_of(option: enum.StrEnum | None) -> Format | None:
     """Return the format that an option of -o names."""
     from kubectl_recon.display.formats import Format
 
-    return Format(given) if given else None
+    return Format(option) if option else None

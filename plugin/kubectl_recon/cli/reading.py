@@ -60,7 +60,7 @@ def watch(
 def wait(
     connect: o.Connect,
     names: o.Names = None,
-    wanted: Annotated[
+    state: Annotated[
         str,
         typer.Option(
             "--for",
@@ -84,7 +84,7 @@ def wait(
 
     selection = Selection(names or (), selector, everywhere, every)
     connection = connect()
-    raise typer.Exit(waiting.run(connection, selection, wanted, o.seconds(timeout), o.format_of(output)))
+    raise typer.Exit(waiting.run(connection, selection, state, o.seconds(timeout), o.format_of(output)))
 
 
 @o.connecting

@@ -125,11 +125,11 @@ def results(
     raise typer.Exit(command.of_job(connection, name, folder, only or (), Way(gallery, account)))
 
 
-def _labels(given: list[str] | None) -> dict[str, str]:
-    found = {}
-    for text in given or ():
+def _labels(options: list[str] | None) -> dict[str, str]:
+    labels = {}
+    for text in options or ():
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise UsageError(f'--label "{text}": write name=value')
-        found[name] = value
-    return found
+        labels[name] = value
+    return labels

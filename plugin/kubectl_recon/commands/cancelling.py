@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -89,7 +89,12 @@ def _both(
     announced: list[Job] = []
     agreed, failed = options.sure, False
     try:
-        failed = _announce(connection, jobs, options.reason, announced, answers)
+        for job in jobs:
+            if job.cancel_requested and options.reason is None:
+                announced.append(job)
+            else:
+                announced += _changed(connection, [job], {"cancelRequested": True}, options.reason, answers)
+        failed = len(announced) < len(jobs)
         if announced and not agreed:
             where = screen(sys.stderr if options.how else None)
             for line in losses(announced, where, connection.api.now(), everywhere=answers.everywhere):
@@ -101,31 +106,20 @@ def _both(
             _undo(connection, announced, {job.key: job for job in jobs}, options.reason, answers)
     if not agreed:
         return failed
-    confirmed = []
-    for job in announced:
-        try:
-            confirmed.append(Job(_patch(connection, job, {"cancelConfirmed": True})))
-        except ApiError as error:
-            failed = True
-            answers.refused(job, error)
+    confirmed = list(_changed(connection, announced, {"cancelConfirmed": True}, None, answers))
+    failed |= len(confirmed) < len(announced)
     return _report(connection, confirmed, answers, wait=options.wait) or failed
 
 
-def _announce(
-    connection: Connection, jobs: Sequence[Job], reason: str | None, announced: list[Job], answers: Answers
-) -> bool:
-    """Store the requests, and append each job with a request to `announced`. Return whether one failed."""
-    failed = False
+def _changed(
+    connection: Connection, jobs: Sequence[Job], change: dict[str, Any], reason: str | None, answers: Answers
+) -> Iterator[Job]:
+    """Patch each job, and yield its new state; report a rejected patch instead."""
     for job in jobs:
-        if job.cancel_requested and reason is None:
-            announced.append(job)
-            continue
         try:
-            announced.append(Job(_patch(connection, job, {"cancelRequested": True}, reason)))
+            yield Job(_patch(connection, job, change, reason))
         except ApiError as error:
-            failed = True
             answers.refused(job, error)
-    return failed
 
 
 def _undo(
@@ -156,14 +150,11 @@ def _each(
         Step.CONFIRM: ({"cancelConfirmed": True}, "cancel confirmed"),
         Step.WITHDRAW: (_WITHDRAWN, "cancel withdrawn"),
     }[options.step]
-    failed = False
-    for job in jobs:
-        try:
-            answers.done(Job(_patch(connection, job, change, options.reason)), text)
-        except ApiError as error:
-            failed = True
-            answers.refused(job, error)
-    return failed
+    changed = 0
+    for job in _changed(connection, jobs, change, options.reason, answers):
+        answers.done(job, text)
+        changed += 1
+    return changed < len(jobs)
 
 
 def _patch(connection: Connection, job: Job, change: dict[str, Any], reason: str | None = None) -> dict[str, Any]:

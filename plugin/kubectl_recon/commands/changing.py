@@ -16,7 +16,7 @@ from kubectl_recon.jobs.attention import foreign
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube import manifests
 from kubectl_recon.kube.api import Connection
-from kubectl_recon.targets.selecting import Selection, one, select
+from kubectl_recon.targets.selecting import Selection, find, select
 
 RETRY_OF: Final = f"{identity.GROUP}/retry-of"
 """Annotation of a job that `retry` created: the name of the original job."""
@@ -26,37 +26,37 @@ _TRIES: Final = 50  # names to try
 _NAME_LENGTH: Final = 63
 
 
-def suspend(connection: Connection, selection: Selection, how: Format | None, *, wanted: bool) -> int:
+def suspend(connection: Connection, selection: Selection, how: Format | None, *, suspended: bool) -> int:
     """Suspend or resume jobs. Exit code 1 if one could not be changed."""
     selection.require()
     answers, failed = Answers(how, selection.everywhere), False
     for job in select(connection, selection):
-        why = _why_not(job, wanted)
+        why = _why_not(job, suspended)
         if why:
             if selection.names:
                 answers.refused(job, why)
                 failed = failed or job.finished or foreign(job)
             continue
         try:
-            changed = connection.api.merge(paths.job(job.namespace, job.name), {"spec": {"suspend": wanted}})
+            changed = connection.api.merge(paths.job(job.namespace, job.name), {"spec": {"suspend": suspended}})
         except ApiError as error:
             answers.refused(job, error)
             failed = True
         else:
-            answers.done(Job(changed), "suspended" if wanted else "resumed")
+            answers.done(Job(changed), "suspended" if suspended else "resumed")
     answers.end()
     return int(failed)
 
 
-def _why_not(job: Job, wanted: bool) -> str:
+def _why_not(job: Job, suspended: bool) -> str:
     if foreign(job):
         return f"managed by {job.spec.get('managedBy')}"
     if job.finished:
-        return f"already {job.phase}" + ("" if wanted else ": `kubectl recon retry` runs it again under a new name")
+        return f"already {job.phase}" + ("" if suspended else ": `kubectl recon retry` runs it again under a new name")
     if job.cancel_confirmed:
         return "its cancel is confirmed, which is final"
-    if job.suspended == wanted:
-        return "already suspended" if wanted else "not suspended"
+    if job.suspended == suspended:
+        return "already suspended" if suspended else "not suspended"
     return ""
 
 
@@ -64,12 +64,12 @@ def retry(
     connection: Connection, name: str, changes: Mapping[str, Any], new_name: str | None, how: Format | None
 ) -> Job:
     """Create a job with the spec of a finished job and `changes`. The finished job itself never runs again."""
-    job = one(connection, name)
-    made = _again(connection, job, changes, new_name)
+    original = find(connection, name)
+    job = _again(connection, original, changes, new_name)
     answers = Answers(how)
-    answers.done(made, f"created from {job.name}")
+    answers.done(job, f"created from {original.name}")
     answers.end()
-    return made
+    return job
 
 
 def _again(connection: Connection, job: Job, changes: Mapping[str, Any], new_name: str | None) -> Job:
@@ -90,15 +90,10 @@ def _again(connection: Connection, job: Job, changes: Mapping[str, Any], new_nam
             f"{job.spec['output'].get('uri')} holds the result of {job.name}, which no other job may replace: "
             "choose another address with --output"
         )
-    labels = {"labels": dict(job.metadata["labels"])} if job.metadata.get("labels") else {}
     first = str((job.metadata.get("annotations") or {}).get(RETRY_OF) or job.name)
     for candidate in [new_name] if new_name else _names(job.name):
-        body = {
-            "apiVersion": identity.API_VERSION,
-            "kind": identity.KIND,
-            "metadata": {"name": candidate, "annotations": {RETRY_OF: first}, **labels},
-            "spec": spec,
-        }
+        body = manifests.manifest(candidate, spec, labels=job.metadata.get("labels"))
+        body["metadata"]["annotations"] = {RETRY_OF: first}
         try:
             return Job(connection.api.post(paths.jobs(job.namespace), body, fieldValidation="Strict"))
         except ConflictError:
@@ -109,8 +104,8 @@ def _again(connection: Connection, job: Job, changes: Mapping[str, Any], new_nam
 
 def _names(name: str) -> list[str]:
     """Return names for a retry: banana-2 after banana, banana-3 after banana-2."""
-    found = re.fullmatch(r"(.+?)-(\d{1,3})", name)
-    stem, number = (found[1], int(found[2])) if found else (name, 1)
+    match = re.fullmatch(r"(.+?)-(\d{1,3})", name)
+    stem, number = (match[1], int(match[2])) if match else (name, 1)
     return [
         f"{stem[: _NAME_LENGTH - len(str(later)) - 1].rstrip('-.')}-{later}"
         for later in range(number + 1, number + _TRIES)

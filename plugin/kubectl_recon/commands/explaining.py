@@ -17,7 +17,7 @@ from kubectl_recon.installation import operator
 from kubectl_recon.jobs.attention import phase_text
 from kubectl_recon.jobs.job import Job, JobEvent
 from kubectl_recon.kube.api import Connection
-from kubectl_recon.targets.selecting import one
+from kubectl_recon.targets.selecting import find
 
 _UNFINISHED: Final = "status.phase!=Succeeded,status.phase!=Failed,status.phase!=Cancelled"
 _MOST_CELLS: Final = 100
@@ -26,7 +26,7 @@ _BULLET: Final = "  - "
 
 def run(connection: Connection, name: str, how: Format | None) -> int:
     """Print the diagnosis. Exit code 0: there is always one."""
-    job = one(connection, name)
+    job = find(connection, name)
     facts = gather(connection, job, connection.api.now())
     answer = rules.answer(facts)
     if how is not None:
@@ -49,7 +49,7 @@ def gather(connection: Connection, job: Job, now: datetime) -> Facts:
         job,
         now,
         operator.look(connection.api, [job, *neighbours]),
-        [one for one in neighbours if one.uid != job.uid],
+        [neighbour for neighbour in neighbours if neighbour.uid != job.uid],
         everywhere,
         events,
         refused,
@@ -61,24 +61,24 @@ def lines(facts: Facts, answer: Answer, where: Screen) -> list[str]:
     job = facts.job
     colour = "green" if answer.well else "red" if job.phase == "Failed" else "yellow"
     width = min(where.width or _MOST_CELLS, _MOST_CELLS)
-    found = [where.styled(f"{job.name}: {phase_text(job)}", colour), *textwrap.wrap(answer.text, width)]
+    output = [where.styled(f"{job.name}: {phase_text(job)}", colour), *textwrap.wrap(answer.text, width)]
     for detail in answer.details:
-        found += textwrap.wrap(detail, width, initial_indent="  ", subsequent_indent="  ")
+        output += textwrap.wrap(detail, width, initial_indent="  ", subsequent_indent="  ")
     if answer.actions:
-        found.append("What to do:")
+        output.append("What to do:")
         for action in answer.actions:
-            found += _action(action, width)
+            output += _action(action, width)
     for refused in (facts.operator.lease_refused, facts.operator.metrics_refused, facts.events_refused):
         if refused:
             text = f"Not checked: {refused}"
-            found += [where.styled(line, "dim") for line in textwrap.wrap(text, width, subsequent_indent="  ")]
-    return found
+            output += [where.styled(line, "dim") for line in textwrap.wrap(text, width, subsequent_indent="  ")]
+    return output
 
 
 def _action(action: str, width: int) -> list[str]:
     """Return the lines of an action. A command has its own line and is not wrapped, so that it can be copied."""
-    text, found, command = action.partition(": kubectl ")
-    if not found or len(action) + len(_BULLET) <= width:
+    text, separator, command = action.partition(": kubectl ")
+    if not separator or len(action) + len(_BULLET) <= width:
         text, command = action, ""
     lines = textwrap.wrap(text + (":" if command else ""), width, initial_indent=_BULLET, subsequent_indent="    ")
     return [*lines, f"    kubectl {command}"] if command else lines
@@ -94,7 +94,7 @@ def _neighbours(connection: Connection, job: Job) -> tuple[list[Job], bool]:
                 break
             except InvalidError:  # an older CRD cannot select by phase
                 continue
-            return [one for one in map(Job, bodies) if not one.finished], namespace is None
+            return [neighbour for neighbour in map(Job, bodies) if not neighbour.finished], namespace is None
     return [], False
 
 

@@ -20,7 +20,7 @@ def run(connection: Connection, selection: Selection, how: Format | None) -> int
     jobs = sorted(select(connection, selection), key=attention)
     if how in (Format.JSON, Format.YAML, Format.NAME):
         if jobs or how is not Format.NAME:
-            print(objects([job.raw for job in jobs], how, one=len(selection.names) == 1))  # noqa: T201  # the result
+            print(objects([job.raw for job in jobs], how, single=len(selection.names) == 1))  # noqa: T201  # the result
         return 0
     if not jobs:
         note("No jobs found." if selection.everywhere else f"No jobs found in namespace {connection.namespace}.")

@@ -19,7 +19,7 @@ from kubectl_recon.installation import operator
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import parse_time
 from kubectl_recon.kube.api import Api, Connection
-from kubectl_recon.targets.selecting import one
+from kubectl_recon.targets.selecting import find
 
 _PODS: Final = "app.kubernetes.io/part-of=reconstruction"
 _PROGRAMS: Final = ("operator", "worker")  # containers that log about jobs
@@ -38,7 +38,7 @@ class Line:
 
 def run(connection: Connection, name: str, *, follow: bool, raw: bool) -> int:
     """Print the lines about the job in chronological order. With `follow`, also new lines, until the job finishes."""
-    job = one(connection, name)
+    job = find(connection, name)
     namespace, _ = operator.where([job])
     pods = _pods(connection.api, namespace)
     if not pods:
@@ -48,12 +48,12 @@ def run(connection: Connection, name: str, *, follow: bool, raw: bool) -> int:
         return 1
     if follow:
         return _follow(connection, job, namespace, raw=raw)
-    found: list[Line] = []
+    lines: list[Line] = []
     for pod, container in pods:
-        found += _lines_of(connection.api, namespace, pod, container, job, raw=raw)
-    for line in sorted(found, key=lambda line: line.when):
+        lines += _lines_of(connection.api, namespace, pod, container, job, raw=raw)
+    for line in sorted(lines, key=lambda line: line.when):
         print(line.text)  # noqa: T201  # the result
-    if not found:
+    if not lines:
         note(f"{job.name}: the logs of {len(pods)} containers have no line about it (nodes keep only recent logs)")
     return 0
 
@@ -132,7 +132,7 @@ def _follow(connection: Connection, job: Job, namespace: str, *, raw: bool) -> i
     readers.look()
     while True:
         try:
-            line = readers.found.get(timeout=_LOOK_SECONDS)
+            line = readers.lines.get(timeout=_LOOK_SECONDS)
         except queue.Empty:
             if _has_finished(connection, job):
                 return 0
@@ -148,7 +148,7 @@ class _Readers:
     """Threads that read the log of each container, also of pods that start later: the job may move to one of them."""
 
     def __init__(self, api: Api, job: Job, namespace: str, *, raw: bool) -> None:
-        self.found: queue.Queue[Line | ReconError] = queue.Queue()
+        self.lines: queue.Queue[Line | ReconError] = queue.Queue()
         self._api, self._job, self._namespace, self._raw = api, job, namespace, raw
         self._reading: set[tuple[str, str]] = set()
         self._read_until: dict[tuple[str, str], str] = {}  # timestamp of the last line
@@ -172,7 +172,7 @@ class _Readers:
             for line in lines.end():
                 self._take(of, line.decode(errors="replace"))
         except ForbiddenError as error:
-            self.found.put(error)  # reported once, without a retry
+            self.lines.put(error)  # reported once, without a retry
             return
         except ReconError:  # the pod starts or was just deleted
             pass
@@ -183,8 +183,8 @@ class _Readers:
         if when <= self._read_until.get(of, ""):
             return  # sinceTime has whole seconds: the API server repeats lines
         self._read_until[of] = when
-        for found in _about([line], of[0], self._job, raw=self._raw):
-            self.found.put(found)
+        for about in _about([line], of[0], self._job, raw=self._raw):
+            self.lines.put(about)
 
 
 def _has_finished(connection: Connection, job: Job) -> bool:

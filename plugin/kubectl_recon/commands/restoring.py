@@ -6,8 +6,6 @@ their namespace.
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 from typing import Any, Final
 
@@ -36,28 +34,28 @@ def restore(connection: Connection, name: str, spec: dict[str, Any], *, follow: 
         name, {"input": {"uri": manifests.UNKNOWN_PHOTOS}, **spec, "reuse": "Required"}, namespace=connection.namespace
     )
     try:
-        made = Job(connection.api.post(paths.jobs(connection.namespace), body, fieldValidation="Strict"))
+        job = Job(connection.api.post(paths.jobs(connection.namespace), body, fieldValidation="Strict"))
     except ConflictError as error:
         raise ReconError(
             f"there is a job {name}, so its name cannot be restored: kubectl recon results {name} downloads its result"
         ) from error
     note(f"{name}: created; it takes over the newest result of that name")
-    return watching.follow(connection, Selection((name,)), {made.key: made}) if follow else 0
+    return watching.follow(connection, Selection((name,)), {job.key: job}) if follow else 0
 
 
 def listed(connection: Connection, *, everywhere: bool) -> int:
     """Print the trash of each worker's volume. Exit code 1 if no worker could list it."""
     namespace, _ = operator.where([])
-    program = shutil.which("kubectl")
-    if program is None:
+    kubectl = connection.kubectl(namespace)
+    if kubectl is None:
         raise ReconError("the trash is listed by kubectl exec, but there is no kubectl on PATH")
-    found = False
+    command, environment = kubectl
+    scope = [] if everywhere else ["--namespace", connection.namespace]
+    listed_any = False
     for pod in _workers(connection, namespace):
-        command = [program, *(["--context", connection.context] if connection.context else []), "-n", namespace]
-        scope = [] if everywhere else ["--namespace", connection.namespace]
         done = subprocess.run(
             [*command, "exec", pod, "-c", _CONTAINER, "--", "reconstruction-operator", "restore", "--list", *scope],
-            env=os.environ | ({"KUBECONFIG": connection.kubeconfig} if connection.kubeconfig else {}),
+            env=environment,
             capture_output=True,
             text=True,
             timeout=_TIMEOUT_SECONDS,
@@ -65,10 +63,10 @@ def listed(connection: Connection, *, everywhere: bool) -> int:
         )
         if done.returncode == 0:
             print(done.stdout.rstrip())  # noqa: T201  # the result
-            found = True
+            listed_any = True
         else:
             note(f"{pod}: {done.stderr.strip()}")
-    return 0 if found else 1
+    return 0 if listed_any else 1
 
 
 def _workers(connection: Connection, namespace: str) -> list[str]:
@@ -84,7 +82,7 @@ def _workers(connection: Connection, namespace: str) -> list[str]:
         str(pod["metadata"].get("labels", {}).get("app.kubernetes.io/component")): str(pod["metadata"]["name"])
         for pod in pods
         if pod.get("status", {}).get("phase") == "Running"
-        and any(one["name"] == _CONTAINER for one in pod["spec"]["containers"])
+        and any(container["name"] == _CONTAINER for container in pod["spec"]["containers"])
     }
     if not pools:
         raise ReconError(f"there are no running pods of workers in namespace {namespace}")

@@ -7,7 +7,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
-from typing import Final
 
 from reconstruction_operator.contract.manifest import SealedFile
 
@@ -21,11 +20,10 @@ from kubectl_recon.jobs.attention import phase_text
 from kubectl_recon.jobs.job import Job
 from kubectl_recon.kube import manifests
 from kubectl_recon.kube.api import Connection
+from kubectl_recon.pages.result import MESHES
 from kubectl_recon.storage import downloading
 from kubectl_recon.storage.downloading import Source
-from kubectl_recon.targets.selecting import one
-
-_MESHES: Final = (".glb", ".obj", ".ply", ".stl", ".usdz")
+from kubectl_recon.targets.selecting import find
 
 
 def of_job(connection: Connection, name: str, folder: str | None, only: Sequence[str], way: Way) -> int:
@@ -45,7 +43,7 @@ def of_address(uri: str, folder: str | None, only: Sequence[str]) -> int:
 
 def finished(connection: Connection, name: str) -> Job:
     """Return the job of that name. Raises UsageError if it has no result."""
-    job = one(connection, name)
+    job = find(connection, name)
     if not job.output_uri:
         wait = "" if job.finished else f": wait for it (kubectl recon wait {job.name})"
         raise UsageError(f"{job.name} has no result ({phase_text(job)}){wait}")
@@ -58,19 +56,14 @@ def finished(connection: Connection, name: str) -> Job:
 def place_of(connection: Connection, job: Job, way: Way) -> Iterator[Source]:
     """Yield where to read the job's result: its address, or the gallery for a result on the workers' volume. Raises ReconError."""
     with ExitStack() as stack:
-        yield _place(connection, job, way, stack)
-
-
-def _place(connection: Connection, job: Job, way: Way, stack: ExitStack) -> Source:
-    try:
-        if not way.url:
-            return downloading.source(job.output_uri)
-    except downloading.UnseenError as unseen:
         try:
-            return _in_gallery(connection, job, way, stack)
-        except ReconError as error:
-            raise ReconError(f"{unseen} The gallery could serve it, but {error}") from error
-    return _in_gallery(connection, job, way, stack)
+            place = _in_gallery(connection, job, way, stack) if way.url else downloading.source(job.output_uri)
+        except downloading.UnseenError as unseen:
+            try:
+                place = _in_gallery(connection, job, way, stack)
+            except ReconError as error:
+                raise ReconError(f"{unseen} The gallery could serve it, but {error}") from error
+        yield place
 
 
 def _in_gallery(connection: Connection, job: Job, way: Way, stack: ExitStack) -> Source:
@@ -108,8 +101,8 @@ def fetch(place: Source, name: str, folder: Path, only: Sequence[str]) -> list[F
 
 def _print_files(files: Sequence[Fetched]) -> None:
     for file in files:
-        kept = "" if file.new else "  (kept)"
-        print(f"{file.path}  {size_text(file.bytes)}{kept}")  # noqa: T201  # the result
+        suffix = "" if file.new else "  (kept)"
+        print(f"{file.path}  {size_text(file.bytes)}{suffix}")  # noqa: T201  # the result
 
 
 def name_for(file: SealedFile, job: str, every: Sequence[SealedFile]) -> str:
@@ -120,7 +113,7 @@ def name_for(file: SealedFile, job: str, every: Sequence[SealedFile]) -> str:
     path = PurePosixPath(file.name)
     names = {other.name for other in every}
     stem, _, kind = path.stem.partition("_")
-    if stem != "model" or path.suffix not in _MESHES:
+    if stem != "model" or path.suffix not in MESHES:
         return file.name
     if kind == "textured":
         kind = ""

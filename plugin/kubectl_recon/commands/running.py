@@ -108,8 +108,8 @@ def _shown() -> Iterator[Any]:
         TextColumn("{task.fields[left]}"),
         TextColumn("[dim]{task.fields[message]}"),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-        steps = _Steps(shown)
+    with Progress(*columns, console=Console(stderr=True), transient=True) as display:
+        steps = _Steps(display)
         yield steps
         steps.end()
 
@@ -117,22 +117,22 @@ def _shown() -> Iterator[Any]:
 class _Steps:
     """A bar for the whole run, and a line for each finished step."""
 
-    def __init__(self, shown: Any) -> None:
-        self._shown, self._step, self._began = shown, "", time.monotonic()
-        self._task = shown.add_task("", total=1.0, message="", left="")
+    def __init__(self, display: Any) -> None:
+        self._display, self._step, self._began = display, "", time.monotonic()
+        self._task = display.add_task("", total=1.0, message="", left="")
 
     def __call__(self, line: Mapping[str, Any]) -> None:
         if line["step"] != self._step:
             self.end()
             self._step, self._began = line["step"], time.monotonic()
-        shown = {"description": self._step, "completed": line["fraction"], "message": line["message"][:30]}
-        self._shown.update(self._task, left=_left(line), **shown)
+        fields = {"description": self._step, "completed": line["fraction"], "message": line["message"][:30]}
+        self._display.update(self._task, left=_left(line), **fields)
 
     def end(self) -> None:
         """Print the duration of the current step."""
         if self._step:
             took = duration_text(round(time.monotonic() - self._began))
-            self._shown.console.print(f"  {self._step:<24}{took:>7}", highlight=False)
+            self._display.console.print(f"  {self._step:<24}{took:>7}", highlight=False)
             self._step = ""
 
 

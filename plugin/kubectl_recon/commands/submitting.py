@@ -101,13 +101,8 @@ def dry_run(connect: Callable[[], Connection], request: SubmitRequest, how: Form
 
 
 def _show(body: Mapping[str, Any], how: Format | None, comment: str) -> None:
-    if how is Format.NAME:
-        text = object_name(body)
-    elif how is Format.JSON:
-        text = document(body, how)
-    else:
-        text = comment + document(body, Format.YAML)
-    print(text)  # noqa: T201  # the result
+    text = object_name(body) if how is Format.NAME else document(body, how or Format.YAML)
+    print(text if how in (Format.NAME, Format.JSON) else comment + text)  # noqa: T201  # the result
 
 
 def _destination(connection: Connection | None, request: SubmitRequest, silence: str) -> str:
@@ -123,7 +118,7 @@ def _destination(connection: Connection | None, request: SubmitRequest, silence:
 
 def _submitted(job: Job, how: Format | None) -> Job:
     if how is not None:
-        print(objects([job.raw], how, one=True))  # noqa: T201  # the result
+        print(objects([job.raw], how, single=True))  # noqa: T201  # the result
     else:
         note(f"{job.name}: submitted to namespace {job.namespace}")
     return job
@@ -162,10 +157,10 @@ def check(paths: Sequence[str], *, force: bool) -> list[scanning.Photo]:
     kinds = ", ".join(sorted({photo.kind for photo in usable})) or "none"
     beside = f", {len(masks)} masks" if masks else ""
     note(f"{len(usable)} photos ({kinds}){beside}, {size_text(scanning.total_bytes([*usable, *masks]))}")
-    found = advice.findings(photos)
-    for finding in found:
+    findings = advice.findings(photos)
+    for finding in findings:
         note(f"  {finding.level}: {finding.text}")
-    if not force and any(finding.level is advice.Level.ERROR for finding in found):
+    if not force and any(finding.level is advice.Level.ERROR for finding in findings):
         raise UsageError("this photo set would fail: fix it, or add --force")
     return [*usable, *masks]
 
@@ -191,7 +186,7 @@ def free_name(connection: Connection, request: SubmitRequest) -> str:
 
 def system_namespace(connection: Connection) -> str:
     """Return the namespace of operator and gallery, from the status of this namespace's jobs, or the default."""
-    return operator.where([Job(one) for one in connection.api.items(paths.jobs(connection.namespace))])[0]
+    return operator.where([Job(body) for body in connection.api.items(paths.jobs(connection.namespace))])[0]
 
 
 def example_uri(name: str) -> str:

@@ -29,7 +29,7 @@ from kubectl_recon.kube.api import Connection
 from kubectl_recon.pages.result import PICTURES, is_result, pages_of
 from kubectl_recon.pages.serving import Page, served
 from kubectl_recon.storage import downloading
-from kubectl_recon.targets.selecting import one
+from kubectl_recon.targets.selecting import find
 
 _PREVIEWS: Final = ("*.png",)
 _SCRATCH: Final = "recon-"  # prefix of temporary folders
@@ -51,8 +51,8 @@ class Viewed:
         A job often has the name of its folder of photos, so a name without a slash means a folder only if that holds a result.
         """
         path = Path(self.text).expanduser()
-        found = path.is_file() if path.suffix else is_result(path)
-        return path if found or ("/" in self.text and path.exists()) else None
+        shows_result = path.is_file() if path.suffix else is_result(path)
+        return path if shows_result or ("/" in self.text and path.exists()) else None
 
     @property
     def is_job(self) -> bool:
@@ -73,7 +73,7 @@ def open_page(target: Viewed, *, browser: bool) -> int:
 
 def open_job(connection: Connection, name: str, way: Way, *, browser: bool) -> int:
     """Show the result of a job until Ctrl-C."""
-    job = one(connection, name)
+    job = find(connection, name)
     try:
         return _in_gallery(connection, job, way, browser=browser)
     except NoGalleryError as error:
@@ -103,11 +103,11 @@ def preview(target: Viewed) -> int:
         )
     columns, lines = shutil.get_terminal_size()
     with _folder(target, _PREVIEWS) as (title, folder):
-        found = _pictures(folder)
-        if not found:
+        files = _pictures(folder)
+        if not files:
             note(f"{title} has no pictures")
             return 1
-        for picture in found:
+        for picture in files:
             out.print(f"{title}: {picture.name}")
             out.print(pictures.drawn(picture, columns, lines), end="")
     return 0
@@ -145,7 +145,7 @@ def _folder(target: Viewed, only: Sequence[str]) -> Iterator[tuple[str, Path]]:
         yield target.path.name or str(target.path.resolve()), target.path
     elif target.is_job:
         connection = target.connect()
-        name = one(connection, target.text).name
+        name = find(connection, target.text).name
         with _fetched(connection, name, target.way, only) as folder:
             yield name, folder
     elif is_object(target.text) or target.text.startswith("file://"):

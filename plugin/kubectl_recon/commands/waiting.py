@@ -14,7 +14,7 @@ from kubectl_recon.jobs import outcomes
 from kubectl_recon.jobs.job import FINISHED, Job
 from kubectl_recon.kube.api import Connection
 from kubectl_recon.targets.job_watch import JobWatch
-from kubectl_recon.targets.selecting import Selection, bare, scope, select
+from kubectl_recon.targets.selecting import Selection, bare, select
 
 _TICK_SECONDS: Final = 0.5
 FINISHED_GOAL: Final = "finished"
@@ -35,91 +35,82 @@ def goal(text: str) -> Callable[[Job], bool]:
     """Return the test for the state in `--for`. Raises UsageError."""
     kind, _, rest = text.partition("=")
     if kind.lower() == "condition" and rest:
-        name, _, wanted = rest.partition("=")
-        return lambda job: job.condition(name).status.lower() == (wanted or "true").lower()
-    if found := _GOALS.get(text.lower()):
-        return found
+        name, _, status = rest.partition("=")
+        return lambda job: job.condition(name).status.lower() == (status or "true").lower()
+    if test := _GOALS.get(text.lower()):
+        return test
     raise UsageError(f'--for "{text}" is unknown: use {", ".join(_GOALS)}, or condition=TYPE or condition=TYPE=STATUS')
 
 
 def run(
-    connection: Connection, selection: Selection, wanted: str, timeout_seconds: int | None, how: Format | None
+    connection: Connection, selection: Selection, state: str, timeout_seconds: int | None, how: Format | None
 ) -> int:
     """Wait, and print a line for each job, or at the end the objects of those that reached the state. Exit code 0 if all did."""
     selection.require()
-    reached, wanted, answers = goal(wanted), wanted.lower(), Answers(how, selection.everywhere)
-    jobs = {job.key: job for job in _chosen(connection, selection, wanted, answers)}
+    reached, state, answers = goal(state), state.lower(), Answers(how, selection.everywhere)
+    jobs = {job.key: job for job in _chosen(connection, selection, state, answers)}
     if not jobs:
         if selection.names:
             return outcomes.SUCCEEDED
         raise UsageError("no job matches")
-    one = next(iter(jobs)) if len(jobs) == 1 else None
     deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
     codes: dict[tuple[str, str], int] = {}
     listed = False
-    namespace = one[0] if one else scope(connection, selection)
-    with JobWatch(
-        connection,
-        namespace,
-        lambda job: job.key in jobs,
-        selection.selector,
-        f"metadata.name={one[1]}" if one else None,
-        with_events=False,
-    ) as watch:
+    with JobWatch(connection, selection, tuple(jobs), with_events=False) as watch:
         while codes.keys() < jobs.keys():
             left = _TICK_SECONDS if deadline is None else min(_TICK_SECONDS, deadline - time.monotonic())
             for _ in watch.updates(max(0.0, left)):
                 listed = True
             jobs |= watch.jobs
             for key in [key for key in jobs if key not in codes]:
-                code = _code(watch.jobs.get(key), listed, wanted, reached)
+                code = _code(watch.jobs.get(key), listed, state, reached)
                 if code is not None:
                     codes[key] = code
-                    _report(answers, jobs[key], wanted, code, deleted=key not in watch.jobs)
+                    _report(answers, jobs[key], state, code, deleted=key not in watch.jobs)
             if deadline is not None and time.monotonic() >= deadline:
                 for key in jobs.keys() - codes.keys():
                     codes[key] = outcomes.TIMED_OUT
-                    answers.refused(jobs[key], f"not {_state(wanted)} after {timeout_seconds} s")
+                    answers.refused(jobs[key], f"not {_state(state)} after {timeout_seconds} s")
     answers.end()
     return outcomes.of_all(codes.values())
 
 
-def _chosen(connection: Connection, selection: Selection, wanted: str, answers: Answers) -> list[Job]:
+def _chosen(connection: Connection, selection: Selection, state: str, answers: Answers) -> list[Job]:
     """Return the jobs to wait for. A missing job is an error, unless its deletion is awaited."""
-    if wanted != DELETED_GOAL or not selection.names:
+    if state != DELETED_GOAL or not selection.names:
         return select(connection, selection)
-    found = []
+    jobs = []
     for name in selection.names:
         try:
-            found += select(connection, replace(selection, names=(name,)))
+            jobs += select(connection, replace(selection, names=(name,)))
         except NotFoundError:
-            answers.absent(bare(name), _state(wanted))
-    return found
+            answers.absent(bare(name), _state(state))
+    return jobs
 
 
-def _code(job: Job | None, listed: bool, wanted: str, reached: Callable[[Job], bool]) -> int | None:
+def _code(job: Job | None, listed: bool, state: str, reached: Callable[[Job], bool]) -> int | None:
     """Return the exit code of one job; None while it may still reach the state."""
     if job is None:
-        return (outcomes.SUCCEEDED if wanted == DELETED_GOAL else outcomes.DELETED) if listed else None
+        return (outcomes.SUCCEEDED if state == DELETED_GOAL else outcomes.DELETED) if listed else None
     if reached(job):
         # Any outcome is "finished"; the exit code shows which one it was.
-        return outcomes.of_job(job) if wanted == FINISHED_GOAL else outcomes.SUCCEEDED
-    if wanted == DELETED_GOAL or job.phase not in FINISHED:
+        return outcomes.of_job(job) if state == FINISHED_GOAL else outcomes.SUCCEEDED
+    if state == DELETED_GOAL or job.phase not in FINISHED:
         return None
     return outcomes.of_job(job) or outcomes.FAILED  # finished in another state
 
 
-def _state(wanted: str) -> str:
-    return "deleted" if wanted == DELETED_GOAL else wanted
+def _state(state: str) -> str:
+    return "deleted" if state == DELETED_GOAL else state
 
 
-def _report(answers: Answers, job: Job, wanted: str, code: int, *, deleted: bool) -> None:
+def _report(answers: Answers, job: Job, state: str, code: int, *, deleted: bool) -> None:
     """Report the last known state of the job: on stdout if it reached the state, else on stderr."""
-    if wanted == FINISHED_GOAL and not deleted:
+    if state == FINISHED_GOAL and not deleted:
         answers.done(job, job.phase)
     elif code == outcomes.SUCCEEDED:
-        answers.done(job, _state(wanted))
+        answers.done(job, _state(state))
     elif deleted:
         answers.refused(job, "deleted")
     else:
-        answers.refused(job, f"{job.phase}, so it will not be {wanted}")
+        answers.refused(job, f"{job.phase}, so it will not be {state}")

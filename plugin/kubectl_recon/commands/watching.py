@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -23,7 +23,7 @@ from kubectl_recon.jobs.attention import attention, phase_text, reason_text, tim
 from kubectl_recon.jobs.job import Job, JobEvent, label
 from kubectl_recon.kube.api import Connection
 from kubectl_recon.targets.job_watch import JobWatch, Key, Update
-from kubectl_recon.targets.selecting import Selection, scope, select
+from kubectl_recon.targets.selecting import Selection, select
 
 _TICK_SECONDS: Final = 0.5
 _PICTURES_PER_SECOND: Final = 4
@@ -41,8 +41,8 @@ def run(connection: Connection, selection: Selection, timeout_seconds: int | Non
     if selection.selector and not jobs:
         raise UsageError(f"no job has the labels {selection.selector}")
     if not (selection.names or selection.selector):
-        with _watch(connection, selection, lambda job: not job.finished) as watch:
-            return _follow(watch, selection, None, timeout_seconds, how)
+        with JobWatch(connection, selection, None) as watch:
+            return _follow(watch, timeout_seconds, how)
     return follow(connection, selection, {job.key: job for job in jobs}, timeout_seconds, how)
 
 
@@ -54,23 +54,15 @@ def follow(
     how: Format | None = None,
 ) -> int:
     """Follow these jobs until they finish. The exit code is that of their outcome."""
-    one = next(iter(jobs)) if len(jobs) == 1 else None
-    with _watch(connection, selection, lambda job: job.key in jobs, one) as watch:
-        return _follow(watch, selection, set(jobs), timeout_seconds, how)
+    with JobWatch(connection, selection, jobs.keys()) as watch:
+        return _follow(watch, timeout_seconds, how)
 
 
-def _watch(
-    connection: Connection, selection: Selection, wanted: Callable[[Job], bool], one: Key | None = None
-) -> JobWatch:
-    namespace = one[0] if one else scope(connection, selection)
-    return JobWatch(connection, namespace, wanted, selection.selector, f"metadata.name={one[1]}" if one else None)
-
-
-def _follow(
-    watch: JobWatch, selection: Selection, awaited: set[Key] | None, timeout_seconds: int | None, how: Format | None
-) -> int:
-    """Follow until all of `awaited` have finished; forever for None."""
-    show = _show(watch, how, everywhere=selection.everywhere)
+def _follow(watch: JobWatch, timeout_seconds: int | None, how: Format | None) -> int:
+    """Follow until all awaited jobs have finished; forever if none is awaited."""
+    awaited = None if watch.awaited is None else set(watch.awaited)
+    everywhere = watch.selection.everywhere
+    show = _show(watch, how, everywhere=everywhere)
     deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
     codes: dict[Key, int] = {}
     listed = False
@@ -87,7 +79,7 @@ def _follow(
                 codes = dict.fromkeys(awaited or {}, outcomes.TIMED_OUT) | codes or {("", ""): outcomes.TIMED_OUT}
                 break
     for key in sorted(key for key, code in codes.items() if code == outcomes.TIMED_OUT and key in watch.jobs):
-        note(f"{label(key, everywhere=selection.everywhere)}: not finished after {timeout_seconds} s; it continues")
+        note(f"{label(key, everywhere=everywhere)}: not finished after {timeout_seconds} s; it continues")
     return outcomes.of_all(codes.values())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from kubectl_recon.diagnosis.facts import Answer, Facts
@@ -10,11 +10,9 @@ from kubectl_recon.jobs.job import Job
 from kubectl_recon.jobs.times import duration_text, seconds_between
 
 
-def succeeded(facts: Facts) -> Answer | None:
-    """Match a succeeded job: with a good result, a poor one, or a simulation."""
+def succeeded(facts: Facts) -> Answer:
+    """Explain a succeeded job: with a good result, a poor one, or a simulation."""
     job = facts.job
-    if job.phase != "Succeeded":
-        return None
     took = duration_text(seconds_between(job.time("startTime"), job.time("completionTime")))
     details = tuple(filter(None, (f"it took {took}" if took else "", _files(job), _expiry(facts))))
     if job.simulated:
@@ -29,7 +27,7 @@ def succeeded(facts: Facts) -> Answer | None:
             "poor-result",
             f"It succeeded, but the result is of poor quality; it is at {job.output_uri or 'the workers volume'}.",
             details=(job.warning, *details),
-            actions=(f"check whether it is usable: kubectl recon results {job.name}", _AGAIN_PHOTOS(job)),
+            actions=(f"check whether it is usable: kubectl recon results {job.name}", _AGAIN_PHOTOS),
         )
     return Answer(
         "succeeded",
@@ -40,10 +38,8 @@ def succeeded(facts: Facts) -> Answer | None:
     )
 
 
-def cancelled(facts: Facts) -> Answer | None:
-    """Match a cancelled job."""
-    if facts.job.phase != "Cancelled":
-        return None
+def cancelled(facts: Facts) -> Answer:
+    """Explain a cancelled job."""
     by = tuple(event.text for event in facts.events if event.reason == "CancelConfirmed")[-1:]
     return Answer(
         "cancelled",
@@ -53,11 +49,9 @@ def cancelled(facts: Facts) -> Answer | None:
     )
 
 
-def failed(facts: Facts) -> Answer | None:
-    """Match a failed job. The reason determines the advice."""
+def failed(facts: Facts) -> Answer:
+    """Explain a failed job. The reason determines the advice."""
     job = facts.job
-    if job.phase != "Failed":
-        return None
     kind, text, actions = _KINDS.get(job.failure_reason, _OTHER)
     attempts = f" after {job.attempt} attempts" if job.attempt > 1 else ""
     details = [job.failure_message, _ended_ago(facts)]
@@ -67,7 +61,7 @@ def failed(facts: Facts) -> Answer | None:
         kind,
         f"It failed{attempts} with {job.failure_reason or 'no reason'}: {text}.",
         details=tuple(filter(None, details)),
-        actions=tuple(action(job) for action in actions),
+        actions=tuple(action.format(name=job.name, queue=job.queue, model=job.model) for action in actions),
         more={"reason": job.failure_reason, "attempts": job.attempt, "retriable": bool(_retriable(job))},
     )
 
@@ -82,7 +76,7 @@ def _simulation(job: Job) -> str:
 
 def _files(job: Job) -> str:
     files = (job.status.get("outputs") or {}).get("files") or []
-    return "files: " + ", ".join(str(one.get("name")) for one in files[:4]) if files else ""
+    return "files: " + ", ".join(str(file.get("name")) for file in files[:4]) if files else ""
 
 
 def _expiry(facts: Facts) -> str:
@@ -97,26 +91,19 @@ def _ended_ago(facts: Facts) -> str:
     return f"it ended {facts.ago(ended)} ago" if ended else ""
 
 
-_Action = Callable[[Job], str]
+_AGAIN: Final = "then run it again: kubectl recon retry {name}"
+_AGAIN_PHOTOS: Final = "then submit the new set: kubectl recon submit PHOTOS"
+_LOGS: Final = "read the log: kubectl recon logs {name}"
+_SETS: Final = "check a folder before you submit it: kubectl recon submit PHOTOS --dry-run"
 
-
-def _text(text: str) -> _Action:
-    return lambda job: text.format(name=job.name, queue=job.queue, model=job.model)
-
-
-_AGAIN: Final = _text("then run it again: kubectl recon retry {name}")
-_AGAIN_PHOTOS: Final = _text("then submit the new set: kubectl recon submit PHOTOS")
-_LOGS: Final = _text("read the log: kubectl recon logs {name}")
-_SETS: Final = _text("check a folder before you submit it: kubectl recon submit PHOTOS --dry-run")
-
-_KINDS: Final[Mapping[str, tuple[str, str, tuple[_Action, ...]]]] = {
+_KINDS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
     **dict.fromkeys(
         ("TOO_FEW_IMAGES", "NOT_ENOUGH_OVERLAP", "NO_DENSE_SURFACE", "LOW_TEXTURE"),
         (
             "photos-insufficient",
             "the photos do not show the object well enough",
             (
-                _text("take more photos, sharp and closer together: 20 or more, each overlapping most of the next"),
+                "take more photos, sharp and closer together: 20 or more, each overlapping most of the next",
                 _SETS,
                 _AGAIN_PHOTOS,
             ),
@@ -125,7 +112,7 @@ _KINDS: Final[Mapping[str, tuple[str, str, tuple[_Action, ...]]]] = {
     "NO_PARALLAX": (
         "photos-from-one-place",
         "the photos were taken from one place, so they contain no depth",
-        (_text("walk around the object: a step aside for each photo, instead of turning the camera"), _AGAIN_PHOTOS),
+        ("walk around the object: a step aside for each photo, instead of turning the camera", _AGAIN_PHOTOS),
     ),
     **dict.fromkeys(
         (
@@ -139,7 +126,7 @@ _KINDS: Final[Mapping[str, tuple[str, str, tuple[_Action, ...]]]] = {
         (
             "photos-unreadable",
             "some of the photos cannot be used",
-            (_text("export the photos in the message again as JPEG, or remove them"), _SETS, _AGAIN_PHOTOS),
+            ("export the photos in the message again as JPEG, or remove them", _SETS, _AGAIN_PHOTOS),
         ),
     ),
     **dict.fromkeys(
@@ -148,49 +135,45 @@ _KINDS: Final[Mapping[str, tuple[str, str, tuple[_Action, ...]]]] = {
             "input-address",
             "the workers cannot read the photos at that address",
             (
-                _text("use an address that the workers can read and that the namespace may use; see the message"),
-                _text("or upload a local folder: kubectl recon submit PHOTOS --upload s3://BUCKET/FOLDER/"),
+                "use an address that the workers can read and that the namespace may use; see the message",
+                "or upload a local folder: kubectl recon submit PHOTOS --upload s3://BUCKET/FOLDER/",
             ),
         ),
     ),
     "INPUT_UNREACHABLE": (
         "input-unreachable",
         "the server of the photos did not respond to the workers",
-        (_text("check that server and its address"), _AGAIN),
+        ("check that server and its address", _AGAIN),
     ),
     "OUTPUT_REFUSED": (
         "output-refused",
         "the result may not be written to spec.output.uri",
-        (
-            _text(
-                "use a folder that is new or empty and that the namespace may use: kubectl recon retry {name} --output URI"
-            ),
-        ),
+        ("use a folder that is new or empty and that the namespace may use: kubectl recon retry {name} --output URI",),
     ),
     "OUTPUT_UPLOAD_FAILED": (
         "output-unreachable",
         "the result could not be delivered to spec.output.uri",
-        (_text("check the server or disk there, its free space and the workers' rights"), _AGAIN),
+        ("check the server or disk there, its free space and the workers' rights", _AGAIN),
     ),
     "RESULT_NOT_FOUND": (
         "result-not-found",
         "it should take over an earlier result of its name, but there is none",
-        (_text("run it instead, from its photos: kubectl recon retry {name}"),),
+        ("run it instead, from its photos: kubectl recon retry {name}",),
     ),
     **dict.fromkeys(
         ("INVALID_PARAMETERS", "INVALID_SPEC"),
         (
             "spec-invalid",
             "its spec is invalid",
-            (_text("correct it in a new job: kubectl recon retry {name} --param NAME=VALUE"),),
+            ("correct it in a new job: kubectl recon retry {name} --param NAME=VALUE",),
         ),
     ),
     "BACKEND_UNAVAILABLE": (
         "model-missing",
         "no worker of its queue has the model",
         (
-            _text("choose another model: kubectl recon retry {name} --model photogrammetry"),
-            _text("or use the queue of workers that have {model}: kubectl recon models"),
+            "choose another model: kubectl recon retry {name} --model photogrammetry",
+            "or use the queue of workers that have {model}: kubectl recon models",
         ),
     ),
     **dict.fromkeys(
@@ -199,8 +182,8 @@ _KINDS: Final[Mapping[str, tuple[str, str, tuple[_Action, ...]]]] = {
             "out-of-room",
             "the worker ran out of memory or disk",
             (
-                _text("reduce the work: kubectl recon retry {name} --quality fast, or use fewer photos"),
-                _text("or ask an administrator to give the workers of queue {queue} more"),
+                "reduce the work: kubectl recon retry {name} --quality fast, or use fewer photos",
+                "or ask an administrator to give the workers of queue {queue} more",
             ),
         ),
     ),
@@ -209,26 +192,26 @@ _KINDS: Final[Mapping[str, tuple[str, str, tuple[_Action, ...]]]] = {
         (
             "worker-trouble",
             "its worker was lost or failed, or the model crashed",
-            (_LOGS, _text("if it lacked memory, the usual cause: kubectl recon retry {name} --quality fast"), _AGAIN),
+            (_LOGS, "if it lacked memory, the usual cause: kubectl recon retry {name} --quality fast", _AGAIN),
         ),
     ),
     "TIMEOUT": (
         "timed-out",
         "it took longer than spec.activeDeadlineSeconds",
-        (_text("raise the deadline in a new job, or reduce the work: kubectl recon retry {name} --quality fast"),),
+        ("raise the deadline in a new job, or reduce the work: kubectl recon retry {name} --quality fast",),
     ),
     "QUEUE_TIMEOUT": (
         "waited-too-long",
         "it waited for a worker longer than spec.queueDeadlineSeconds",
-        (_text("add workers to queue {queue}, or raise the deadline in a new job"), _text("kubectl recon workers")),
+        ("add workers to queue {queue}, or raise the deadline in a new job", "kubectl recon workers"),
     ),
     **dict.fromkeys(
         ("QUEUE_REFUSED", "PRIORITY_REFUSED", "TOO_MANY_WAITING"),
         (
             "not-granted",
             "the administrator's rules do not allow such a job in the namespace now",
-            (_text("use one of the values in the message, or ask the administrator"), _AGAIN),
+            ("use one of the values in the message, or ask the administrator", _AGAIN),
         ),
     ),
 }
-_OTHER: Final[tuple[str, str, tuple[_Action, ...]]] = ("failed", "see its message", (_LOGS, _AGAIN))
+_OTHER: Final[tuple[str, str, tuple[str, ...]]] = ("failed", "see its message", (_LOGS, _AGAIN))

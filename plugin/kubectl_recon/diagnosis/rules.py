@@ -1,4 +1,4 @@
-"""Rule table: the first rule that matches gives the answer."""
+"""Rule table: the first rule that applies and has an answer gives it."""
 
 from __future__ import annotations
 
@@ -8,44 +8,60 @@ from typing import Final
 from kubectl_recon.diagnosis import finished, running, stopping, unmanaged, waiting
 from kubectl_recon.diagnosis.facts import Answer, Facts
 
+Condition = Callable[[Facts], bool]
 Rule = Callable[[Facts], Answer | None]
 
-RULES: Final[tuple[Rule, ...]] = (
-    unmanaged.foreign,
-    finished.succeeded,
-    finished.cancelled,
-    finished.failed,
-    unmanaged.contested,
-    unmanaged.not_seen,
-    stopping.cancelling,
-    unmanaged.behind,
-    stopping.suspended,
-    waiting.redis_full,
-    waiting.quarantined,
-    waiting.quota,
-    waiting.backing_off,
-    waiting.redis_lost,
-    waiting.unserved,
-    waiting.model_unserved,
-    waiting.abandoned,
-    waiting.in_line,
-    waiting.queued,
-    waiting.pending,
-    running.awaiting_worker,
-    running.stopping,
-    running.silent,
-    running.too_late,
-    running.announced,
-    running.retried,
-    running.well,
+
+def _phase(phase: str, text: str = "") -> Condition:
+    """Return whether the job is in that phase, with that text in its message."""
+    return lambda facts: facts.job.phase == phase and text in facts.job.message
+
+
+def _reason(condition: str, reason: str) -> Condition:
+    """Return whether the job's condition of that type has that reason."""
+    return lambda facts: facts.reason(condition) == reason
+
+
+def _any(_: Facts) -> bool:
+    return True
+
+
+RULES: Final[tuple[tuple[Condition, Rule], ...]] = (
+    (_any, unmanaged.foreign),
+    (_phase("Succeeded"), finished.succeeded),
+    (_phase("Cancelled"), finished.cancelled),
+    (_phase("Failed"), finished.failed),
+    (_any, unmanaged.contested),
+    (_phase(""), unmanaged.not_seen),
+    (_any, stopping.cancelling),
+    (_any, unmanaged.behind),
+    (_any, stopping.suspended),
+    (_phase("Pending", "Redis is nearly full"), waiting.redis_full),
+    (_phase("Pending", "jobs that lost the same worker"), waiting.quarantined),
+    (_phase("Pending", "as many jobs in flight as it may"), waiting.quota),
+    (_reason("Dispatched", "BackingOff"), waiting.backing_off),
+    (_any, waiting.redis_lost),
+    (_reason("Dispatched", "QueueUnserved"), waiting.unserved),
+    (_reason("Dispatched", "ModelUnserved"), waiting.model_unserved),
+    (_reason("Dispatched", "NoWorker"), waiting.abandoned),
+    (_any, waiting.in_line),
+    (_phase("Queued"), waiting.queued),
+    (_phase("Pending"), waiting.pending),
+    (_reason("Running", "AwaitingWorker"), running.awaiting_worker),
+    (_reason("Running", "Stopping"), running.stopping),
+    (_phase("Running"), running.silent),
+    (_phase("Running"), running.too_late),
+    (_phase("Running"), running.announced),
+    (_phase("Running"), running.retried),
+    (_phase("Running"), running.well),
 )
 
 
 def answer(facts: Facts) -> Answer:
-    """Return the answer of the first rule that matches, or a default."""
-    for rule in RULES:
-        if found := rule(facts):
-            return found
+    """Return the answer of the first rule that applies and has one, or a default."""
+    for applies, rule in RULES:
+        if applies(facts) and (matched := rule(facts)):
+            return matched
     return Answer(
         "unknown",
         f"{facts.job.name} is {facts.job.phase or 'new'}: {facts.job.message or 'its status has no message'}.",

@@ -10,10 +10,8 @@ from kubectl_recon.jobs.times import duration_text, parse_time
 _SILENT_SECONDS: Final = 600  # without a report; even long steps report every few seconds
 
 
-def awaiting_worker(facts: Facts) -> Answer | None:
-    """Match a job whose record Redis lost while it ran."""
-    if facts.reason("Running") != "AwaitingWorker":
-        return None
+def awaiting_worker(facts: Facts) -> Answer:
+    """Explain a job whose record Redis lost while it ran."""
     return Answer(
         "redis-lost-data",
         f"Redis lost its data; worker {facts.job.worker or 'of the job'} may register the job again within a minute.",
@@ -22,10 +20,8 @@ def awaiting_worker(facts: Facts) -> Answer | None:
     )
 
 
-def stopping(facts: Facts) -> Answer | None:
-    """Match an attempt that is being stopped: for a deadline, or because its worker is lost."""
-    if facts.reason("Running") != "Stopping":
-        return None
+def stopping(facts: Facts) -> Answer:
+    """Explain an attempt that is being stopped: for a deadline, or because its worker is lost."""
     return Answer(
         "stopping",
         f"The attempt on {facts.job.worker or 'its worker'} is being stopped, or its worker is lost.",
@@ -35,10 +31,10 @@ def stopping(facts: Facts) -> Answer | None:
 
 
 def silent(facts: Facts) -> Answer | None:
-    """Match a running job without a recent report."""
+    """Explain a running job without a recent report."""
     job = facts.job
     reported = parse_time(job.progress.get("lastUpdateTime"))
-    if job.phase != "Running" or reported is None or facts.seconds_since(reported) < _SILENT_SECONDS:
+    if reported is None or facts.seconds_since(reported) < _SILENT_SECONDS:
         return None
     return Answer(
         "silent",
@@ -54,10 +50,10 @@ def silent(facts: Facts) -> Answer | None:
 
 
 def too_late(facts: Facts) -> Answer | None:
-    """Match a running job that will exceed its deadline."""
+    """Explain a running job that will exceed its deadline."""
     job = facts.job
     limit, started, left = job.spec.get("activeDeadlineSeconds"), job.time("startTime"), job.eta_seconds
-    if job.phase != "Running" or not isinstance(limit, int) or started is None or left is None:
+    if not isinstance(limit, int) or started is None or left is None:
         return None
     remaining = limit - facts.seconds_since(started)
     if left <= remaining:
@@ -74,9 +70,9 @@ def too_late(facts: Facts) -> Answer | None:
 
 
 def announced(facts: Facts) -> Answer | None:
-    """Match a running job with a requested cancel."""
+    """Explain a running job with a requested cancel."""
     job = facts.job
-    if job.phase != "Running" or not job.cancel_requested:
+    if not job.cancel_requested:
         return None
     return Answer(
         "cancel-announced",
@@ -90,9 +86,9 @@ def announced(facts: Facts) -> Answer | None:
 
 
 def retried(facts: Facts) -> Answer | None:
-    """Match a running job with failed attempts."""
+    """Explain a running job with failed attempts."""
     job = facts.job
-    if job.phase != "Running" or job.failures == 0:
+    if job.failures == 0:
         return None
     return Answer(
         "running-again",
@@ -103,11 +99,9 @@ def retried(facts: Facts) -> Answer | None:
     )
 
 
-def well(facts: Facts) -> Answer | None:
-    """Match any other running job: nothing is wrong."""
+def well(facts: Facts) -> Answer:
+    """Explain any other running job: nothing is wrong."""
     job = facts.job
-    if job.phase != "Running":
-        return None
     since = job.condition("Running").since
     return Answer(
         "running",

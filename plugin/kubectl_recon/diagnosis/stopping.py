@@ -38,7 +38,7 @@ def cancelling(facts: Facts) -> Answer | None:
 
 
 def suspended(facts: Facts) -> Answer | None:
-    """Match a job whose spec requests a suspension."""
+    """Explain a job whose spec requests a suspension."""
     job = facts.job
     if not job.suspended:
         return None

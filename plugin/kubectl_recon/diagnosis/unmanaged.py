@@ -12,7 +12,7 @@ _SOON_SECONDS: Final = 10  # a healthy operator has handled a new job by then
 
 
 def foreign(facts: Facts) -> Answer | None:
-    """Match a job of another controller."""
+    """Explain a job of another controller."""
     if not is_foreign(facts.job):
         return None
     manager = facts.job.spec["managedBy"]
@@ -24,7 +24,7 @@ def foreign(facts: Facts) -> Answer | None:
 
 
 def contested(facts: Facts) -> Answer | None:
-    """Match a job that two installations watch."""
+    """Explain a job that two installations watch."""
     condition = facts.condition("Contested")
     if not condition.is_true:
         return None
@@ -39,10 +39,8 @@ def contested(facts: Facts) -> Answer | None:
     )
 
 
-def not_seen(facts: Facts) -> Answer | None:
-    """Match a job without a status."""
-    if facts.job.seen:
-        return None
+def not_seen(facts: Facts) -> Answer:
+    """Explain a job without a status."""
     waits = facts.seconds_since(facts.job.created)
     away = _away(facts)
     if away:
@@ -74,7 +72,7 @@ def not_seen(facts: Facts) -> Answer | None:
 
 
 def behind(facts: Facts) -> Answer | None:
-    """Match a job whose status is outdated: the spec has changed, or no operator leads."""
+    """Explain a job whose status is outdated: the spec has changed, or no operator leads."""
     if away := _away(facts):
         return Answer(
             "operator-away",

@@ -10,10 +10,8 @@ from kubectl_recon.jobs.attention import place, waits_since
 from kubectl_recon.jobs.job import Job
 
 
-def redis_full(facts: Facts) -> Answer | None:
-    """Match a job that waits because Redis is nearly full."""
-    if facts.job.phase != "Pending" or "Redis is nearly full" not in facts.job.message:
-        return None
+def redis_full(facts: Facts) -> Answer:
+    """Explain a job that waits because Redis is nearly full."""
     return Answer(
         "redis-nearly-full",
         "Redis is nearly full, so no job is sent to workers until it has room. Running jobs continue.",
@@ -22,10 +20,8 @@ def redis_full(facts: Facts) -> Answer | None:
     )
 
 
-def quarantined(facts: Facts) -> Answer | None:
-    """Match a job that lost its worker together with other jobs."""
-    if facts.job.phase != "Pending" or "jobs that lost the same worker" not in facts.job.message:
-        return None
+def quarantined(facts: Facts) -> Answer:
+    """Explain a job that lost its worker together with other jobs."""
     return Answer(
         "quarantined",
         "A worker died while it ran this job and others, so they are retried one at a time.",
@@ -37,26 +33,26 @@ def quarantined(facts: Facts) -> Answer | None:
     )
 
 
-def quota(facts: Facts) -> Answer | None:
-    """Match a job that waits for the quota of its namespace."""
+def quota(facts: Facts) -> Answer:
+    """Explain a job that waits for the quota of its namespace."""
     job = facts.job
-    if job.phase != "Pending" or "as many jobs in flight as it may" not in job.message:
-        return None
-    running = [one for one in facts.neighbours if one.namespace == job.namespace and one.phase in ("Queued", "Running")]
+    running = [
+        neighbour
+        for neighbour in facts.neighbours
+        if neighbour.namespace == job.namespace and neighbour.phase in ("Queued", "Running")
+    ]
     return Answer(
         "namespace-quota",
         f"Namespace {job.namespace} has as many jobs in flight as it may, so this one waits until one of them finishes.",
-        details=(f"in flight here: {names([one.name for one in running])}",) if running else (),
+        details=(f"in flight here: {names([neighbour.name for neighbour in running])}",) if running else (),
         actions=("wait, or ask the administrator (NAMESPACE_MAX_RUNNING, NAMESPACE_MAX_HIGH)",),
         more={"inFlight": len(running)},
     )
 
 
-def backing_off(facts: Facts) -> Answer | None:
-    """Match a job that waits for the time of its next attempt."""
+def backing_off(facts: Facts) -> Answer:
+    """Explain a job that waits for the time of its next attempt."""
     job = facts.job
-    if facts.reason("Dispatched") != "BackingOff":
-        return None
     when = job.time("nextAttemptTime")
     left = f" at {when:%H:%M:%S} UTC" if when else " soon"
     if job.status.get("redisLosses"):
@@ -78,7 +74,7 @@ def backing_off(facts: Facts) -> Answer | None:
 
 
 def redis_lost(facts: Facts) -> Answer | None:
-    """Match a job whose last attempt ended without a failure of its own; the next attempt follows."""
+    """Explain a job whose last attempt ended without a failure of its own; the next attempt follows."""
     texts = {
         "RedisLost": ("redis-lost", "Redis lost the last attempt"),
         "Drained": ("worker-drained", "The last attempt's worker was shut down"),
@@ -98,11 +94,9 @@ def redis_lost(facts: Facts) -> Answer | None:
     )
 
 
-def unserved(facts: Facts) -> Answer | None:
-    """Match a job that was not sent because no live worker consumes its queue."""
+def unserved(facts: Facts) -> Answer:
+    """Explain a job that was not sent because no live worker consumes its queue."""
     job = facts.job
-    if facts.reason("Dispatched") != "QueueUnserved":
-        return None
     served = facts.served_queues
     meant = get_close_matches(job.queue, served, n=1)
     start = f"start a worker for it: {job.queue} in WORKER_POOLS, in the chart a pool of workers with that queue"
@@ -118,11 +112,9 @@ def unserved(facts: Facts) -> Answer | None:
     )
 
 
-def model_unserved(facts: Facts) -> Answer | None:
-    """Match a job that was not sent because no worker of its queue has the model."""
+def model_unserved(facts: Facts) -> Answer:
+    """Explain a job that was not sent because no worker of its queue has the model."""
     job = facts.job
-    if facts.reason("Dispatched") != "ModelUnserved":
-        return None
     return Answer(
         "model-unserved",
         f"No live worker of queue {job.queue} has the model {job.model}, so it has not been sent there.",
@@ -136,11 +128,9 @@ def model_unserved(facts: Facts) -> Answer | None:
     )
 
 
-def abandoned(facts: Facts) -> Answer | None:
-    """Match a job that was sent to a queue that has since lost its workers."""
+def abandoned(facts: Facts) -> Answer:
+    """Explain a job that was sent to a queue that has since lost its workers."""
     job = facts.job
-    if facts.reason("Dispatched") != "NoWorker":
-        return None
     return Answer(
         "queue-abandoned",
         f"It was sent to queue {job.full_queue}, but no live worker consumes that queue now.",
@@ -153,7 +143,7 @@ def abandoned(facts: Facts) -> Answer | None:
 
 
 def in_line(facts: Facts) -> Answer | None:
-    """Match a job that waits in the API server for room in its queue."""
+    """Explain a job that waits in the API server for room in its queue."""
     job = facts.job
     number = place(job)
     if number is None:
@@ -168,11 +158,9 @@ def in_line(facts: Facts) -> Answer | None:
     )
 
 
-def queued(facts: Facts) -> Answer | None:
-    """Match a job whose message is in its queue."""
+def queued(facts: Facts) -> Answer:
+    """Explain a job whose message is in its queue."""
     job = facts.job
-    if job.phase != "Queued":
-        return None
     return Answer(
         "queued",
         f"It is in queue {job.full_queue}, and every worker of that queue is busy with other jobs.",
@@ -183,11 +171,9 @@ def queued(facts: Facts) -> Answer | None:
     )
 
 
-def pending(facts: Facts) -> Answer | None:
-    """Match any other job that was not sent yet."""
+def pending(facts: Facts) -> Answer:
+    """Explain any other job that was not sent yet."""
     job = facts.job
-    if job.phase != "Pending":
-        return None
     return Answer(
         "pending",
         f"It waits to be sent to queue {job.full_queue}.",
@@ -210,11 +196,11 @@ def _line(facts: Facts) -> tuple[str, ...]:
     if queue is not None:
         workers = f"{queue.workers} workers" if queue.workers is not None else "workers"
         return (waits, f"queue {queue.name}: {queue.running} jobs run on {workers}, {queue.waiting} wait")
-    same = [one for one in facts.neighbours if one.full_queue == job.full_queue]
-    running = [one for one in same if one.phase in ("Running", "Cancelling")]
-    ahead = [one for one in same if one.phase in ("Pending", "Queued") and _before(one, job)]
-    seen = "" if facts.neighbours_everywhere else f" in namespace {job.namespace}, the only one that you may see"
-    return (waits, f"queue {job.full_queue}{seen}: {len(running)} jobs run, {len(ahead)} older ones wait")
+    same = [neighbour for neighbour in facts.neighbours if neighbour.full_queue == job.full_queue]
+    running = [neighbour for neighbour in same if neighbour.phase in ("Running", "Cancelling")]
+    ahead = [neighbour for neighbour in same if neighbour.phase in ("Pending", "Queued") and _before(neighbour, job)]
+    where = "" if facts.neighbours_everywhere else f" in namespace {job.namespace}, the only one that you may see"
+    return (waits, f"queue {job.full_queue}{where}: {len(running)} jobs run, {len(ahead)} older ones wait")
 
 
 def _numbers(facts: Facts) -> dict[str, int | None]:
@@ -231,5 +217,5 @@ def _more_workers(facts: Facts) -> tuple[str, ...]:
     return tuple(actions)
 
 
-def _before(one: Job, other: Job) -> bool:
-    return one.created is not None and other.created is not None and one.created < other.created
+def _before(job: Job, other: Job) -> bool:
+    return job.created is not None and other.created is not None and job.created < other.created

@@ -42,4 +42,4 @@ class Answers:
     def end(self) -> None:
         """Print the objects, if -o was used."""
         if self.how is not None and self._bodies:
-            print(objects(self._bodies, self.how, one=len(self._bodies) == 1))  # noqa: T201  # the result
+            print(objects(self._bodies, self.how, single=len(self._bodies) == 1))  # noqa: T201  # the result

@@ -30,12 +30,12 @@ def document(value: Any, how: Format) -> str:
     return str(yaml.dump(value, Dumper=dumper, sort_keys=False, allow_unicode=True, width=120)).rstrip()
 
 
-def objects(bodies: Sequence[Mapping[str, Any]], how: Format, *, one: bool) -> str:
-    """Return objects in a format. `one`: a single object, not wrapped in a List."""
+def objects(bodies: Sequence[Mapping[str, Any]], how: Format, *, single: bool) -> str:
+    """Return objects in a format. `single`: one object, not wrapped in a List."""
     plain = [_without_bookkeeping(body) for body in bodies]
     if how is Format.NAME:
         return "\n".join(name(body) for body in bodies)
-    if one:
+    if single:
         return document(plain[0], how)
     return document({"apiVersion": "v1", "items": plain, "kind": "List", "metadata": {"resourceVersion": ""}}, how)
 

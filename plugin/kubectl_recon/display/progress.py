@@ -27,9 +27,9 @@ def bar(text: str, total: int, *, is_bytes: bool = False) -> Iterator[Callable[[
 
     numbers: ProgressColumn = DownloadColumn() if is_bytes else MofNCompleteColumn()
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), numbers, TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-        task = shown.add_task(text, total=total)
-        yield lambda done: shown.advance(task, done)
+    with Progress(*columns, console=Console(stderr=True), transient=True) as display:
+        task = display.add_task(text, total=total)
+        yield lambda done: display.advance(task, done)
 
 
 def size_text(number: int) -> str:

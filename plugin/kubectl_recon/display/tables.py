@@ -31,15 +31,15 @@ class Column(Generic[T]):
 def table(columns: Sequence[Column[T]], rows: Sequence[T], screen: Screen) -> list[str]:
     """Return the lines of the table, without empty columns."""
     cells = {column.title: [column.cell(row) for row in rows] for column in columns}
-    shown = [column for column in columns if any(cells[column.title])] if rows else list(columns)
-    widths = {c.title: max([len(c.title), *map(len, cells[c.title])]) for c in shown}
+    fitting = [column for column in columns if any(cells[column.title])] if rows else list(columns)
+    widths = {c.title: max([len(c.title), *map(len, cells[c.title])]) for c in fitting}
     gap = _GAP
     if screen.width is not None:
-        shown, gap = _fitting(shown, widths, screen.width)
-    lines = [gap.join(c.title.ljust(widths[c.title]) for c in shown).rstrip()]
+        fitting, gap = _fitting(fitting, widths, screen.width)
+    lines = [gap.join(c.title.ljust(widths[c.title]) for c in fitting).rstrip()]
     for number, row in enumerate(rows):
         parts = []
-        for column in shown:
+        for column in fitting:
             text = _cut(cells[column.title][number], widths[column.title])
             padding = " " * (widths[column.title] - len(text))
             parts.append(screen.styled(text, column.colour(row) if column.colour else "") + padding)
@@ -53,23 +53,23 @@ def names(several: Sequence[str]) -> str:
     return ", ".join(several[:_NAMED]) + more
 
 
-def _fitting(shown: list[Column[T]], widths: dict[str, int], width: int) -> tuple[list[Column[T]], str]:
+def _fitting(fitting: list[Column[T]], widths: dict[str, int], width: int) -> tuple[list[Column[T]], str]:
     """Return the columns that fit, and their gap: first narrow the gaps, then drop columns, then cut texts (changes `widths`)."""
-    if _total(shown, widths, _GAP) <= width:
-        return shown, _GAP
-    while _total(shown, widths, _NARROW_GAP) > width and any(column.drop for column in shown):
-        first = max(shown, key=lambda column: column.drop)
-        shown = [column for column in shown if column is not first]
-    excess = _total(shown, widths, _NARROW_GAP) - width
-    for column in sorted((c for c in shown if c.cut), key=lambda c: -widths[c.title]):
+    if _total(fitting, widths, _GAP) <= width:
+        return fitting, _GAP
+    while _total(fitting, widths, _NARROW_GAP) > width and any(column.drop for column in fitting):
+        first = max(fitting, key=lambda column: column.drop)
+        fitting = [column for column in fitting if column is not first]
+    excess = _total(fitting, widths, _NARROW_GAP) - width
+    for column in sorted((c for c in fitting if c.cut), key=lambda c: -widths[c.title]):
         less = min(max(0, excess), max(0, widths[column.title] - max(_LEAST_CELLS, len(column.title))))
         widths[column.title] -= less
         excess -= less
-    return shown, _NARROW_GAP
+    return fitting, _NARROW_GAP
 
 
-def _total(shown: Sequence[Column[T]], widths: dict[str, int], gap: str) -> int:
-    return sum(widths[column.title] for column in shown) + len(gap) * (len(shown) - 1)
+def _total(columns: Sequence[Column[T]], widths: dict[str, int], gap: str) -> int:
+    return sum(widths[column.title] for column in columns) + len(gap) * (len(columns) - 1)
 
 
 def _cut(text: str, width: int) -> str:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from pathlib import Path
-from types import MappingProxyType
 from typing import IO, Any, Final
 from urllib.parse import quote
 
@@ -18,7 +17,6 @@ from kubectl_recon.jobs.job import Job
 
 _CHUNK_BYTES: Final = 1 << 20
 _JSON: Final = "application/json"
-_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 _TIMEOUT: Final = urllib3.Timeout(connect=10.0, read=60.0)
 
 
@@ -49,9 +47,11 @@ class Gallery:
         """Return the files of the job's result."""
         return GalleryResult(self, f"/api/namespaces/{quote(job.namespace, safe='')}/jobs/{quote(job.name, safe='')}")
 
-    def get(self, path: str, headers: Mapping[str, str] = _NONE, *, stream: bool = False) -> urllib3.BaseHTTPResponse:
+    def get(
+        self, path: str, headers: Mapping[str, str] | None = None, *, stream: bool = False
+    ) -> urllib3.BaseHTTPResponse:
         """Send a GET, and return the response."""
-        return self._send("GET", path, None, {**self._authorized, **headers}, stream=stream)
+        return self._send("GET", path, None, {**self._authorized, **(headers or {})}, stream=stream)
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """Send a POST, and return the JSON of the response."""
@@ -97,9 +97,9 @@ class GalleryResult:
     def read(self, name: str) -> bytes:
         """Return the content of a small file."""
         if name == "manifest.json":  # the gallery has it in the job's JSON, not as a file
-            shown: dict[str, Any] = json.loads(self._gallery.get(self._path).data)
+            body: dict[str, Any] = json.loads(self._gallery.get(self._path).data)
             return json.dumps(
-                {"taskId": "", "uri": "", **(shown.get("result") or {})}
+                {"taskId": "", "uri": "", **(body.get("result") or {})}
             ).encode()  # which it does not show
         return self._gallery.get(self._file(name)).data
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import selectors
-import shutil
 import subprocess
 import threading
 import time
@@ -44,11 +43,10 @@ def reached(connection: Connection, namespace: str, way: Way) -> Iterator[str]:
     if way.url:
         yield way.url.rstrip("/")
         return
-    program = shutil.which("kubectl")
-    if program is None:
+    kubectl = connection.kubectl(namespace)
+    if kubectl is None:
         raise NoGalleryError("the gallery is reached by kubectl port-forward, but there is no kubectl on PATH")
-    command = [program, *(["--context", connection.context] if connection.context else []), "-n", namespace]
-    environment = os.environ | ({"KUBECONFIG": connection.kubeconfig} if connection.kubeconfig else {})
+    command, environment = kubectl
     with subprocess.Popen(
         [*command, "port-forward", "--address", "127.0.0.1", f"service/{service}", ":80"],
         env=environment,
@@ -88,12 +86,12 @@ def find(connection: Connection, namespace: str, way: Way) -> str:
     if way.url:
         return ""
     try:
-        found = connection.api.items(paths.core(namespace, "services"), labelSelector=_SERVICES)
+        services = connection.api.items(paths.core(namespace, "services"), labelSelector=_SERVICES)
     except ApiError as error:
         raise NoGalleryError(f"the Services of namespace {namespace} cannot be listed: {error}") from error
-    if not found:
+    if not services:
         raise NoGalleryError(f"there is no gallery in namespace {namespace} (chart value gallery.enabled)")
-    return str(found[0]["metadata"]["name"])
+    return str(services[0]["metadata"]["name"])
 
 
 def _drain(output: IO[bytes] | None) -> None:
@@ -112,8 +110,8 @@ def _port(output: IO[bytes] | None) -> int:
         while output is not None and selector.select(max(0.0, deadline - time.monotonic())):
             chunk = os.read(output.fileno(), 4096)
             output_so_far += chunk
-            if found := _FORWARDED.search(output_so_far.decode(errors="replace")):
-                return int(found[1])
+            if match := _FORWARDED.search(output_so_far.decode(errors="replace")):
+                return int(match[1])
             if not chunk:
                 break
     raise NoGalleryError(

@@ -28,8 +28,8 @@ def submit(gallery: Gallery, body: Mapping[str, Any], photos: Sequence[Photo], p
         for target, photo in named(photos).items():
             gallery.put(f"{upload}/photos/{quote(target, safe='')}", photo.path)
             progress(photo.bytes)
-        wanted = {key: spec[key] for key in _FIELDS if key in spec}
-        gallery.post(f"{upload}/job", {"name": metadata["name"], "spec": wanted})
+        accepted = {key: spec[key] for key in _FIELDS if key in spec}
+        gallery.post(f"{upload}/job", {"name": metadata["name"], "spec": accepted})
     except BaseException:
         with suppress(ReconError):
             gallery.delete(upload)
@@ -38,10 +38,10 @@ def submit(gallery: Gallery, body: Mapping[str, Any], photos: Sequence[Photo], p
 
 def named(photos: Sequence[Photo]) -> dict[str, Photo]:
     """Return the photos by names without folders; a mask gets its photo's name with `.mask.png`. Raises ReconError for duplicates."""
-    found: dict[str, Photo] = {}
+    by_name: dict[str, Photo] = {}
     for photo in photos:
         plain = masks.beside(photo.name).replace("/", "_")
-        if plain in found:
-            raise ReconError(f"{photo.name} and {found[plain].name} would have the same name: rename one of them")
-        found[plain] = photo
-    return found
+        if plain in by_name:
+            raise ReconError(f"{photo.name} and {by_name[plain].name} would have the same name: rename one of them")
+        by_name[plain] = photo
+    return by_name

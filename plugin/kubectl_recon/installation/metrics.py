@@ -41,7 +41,7 @@ class Metrics:
 
     def queue(self, name: str) -> Queue | None:
         """Return the queue of that name; None if the operator reports none."""
-        return next((one for one in self.queues if one.name == name), None)
+        return next((queue for queue in self.queues if queue.name == name), None)
 
 
 def parse(text: str) -> Metrics:
@@ -54,18 +54,18 @@ def parse(text: str) -> Metrics:
     if "leader" not in values:
         raise ValueError("these are not the metrics of a reconstruction operator")
 
-    def one(name: str) -> float | None:
+    def value(name: str) -> float | None:
         return values[name][0][1] if values.get(name) else None
 
     return Metrics(
-        leader=one("leader") == 1,
+        leader=value("leader") == 1,
         version=next((labels.get("version", "") for labels, _ in values.get("build_info", [])), ""),
-        redis_up=None if one("redis_up") is None else one("redis_up") == 1,
-        redis_evicts=one("redis_evicts") == 1,
-        dispatch_paused=one("dispatch_paused") == 1,
-        deletions_held=bool(one("held_orphan_records")),
-        pending_writes=int(one("pending_writes") or 0),
-        oldest_write_seconds=one("oldest_pending_write_seconds") or 0.0,
+        redis_up=None if value("redis_up") is None else value("redis_up") == 1,
+        redis_evicts=value("redis_evicts") == 1,
+        dispatch_paused=value("dispatch_paused") == 1,
+        deletions_held=bool(value("held_orphan_records")),
+        pending_writes=int(value("pending_writes") or 0),
+        oldest_write_seconds=value("oldest_pending_write_seconds") or 0.0,
         queues=tuple(_queues(values)),
     )
 

@@ -63,7 +63,7 @@ class Operator:
 def where(jobs: Sequence[Job]) -> tuple[str, str]:
     """Return namespace and name of the operator's Lease: from the newest job that has it in its status, or the defaults."""
     for job in sorted(jobs, key=lambda job: str(job.metadata.get("creationTimestamp")), reverse=True):
-        namespace, slash, name = str((job.status.get("installation") or {}).get("lease") or "").partition("/")
+        namespace, slash, name = job.lease.partition("/")
         if slash and name:
             return namespace, name
     return NAMESPACE, LEASE
@@ -75,8 +75,8 @@ def look(api: Api, jobs: Sequence[Job], *, with_metrics: bool = True) -> Operato
     lease, lease_refused = _lease(api, namespace, name)
     if not with_metrics:
         return Operator(namespace, lease, lease_refused)
-    found, refused, pods = _metrics(api, namespace)
-    return Operator(namespace, lease, lease_refused, found, refused, tuple(pods))
+    measured, refused, pods = _metrics(api, namespace)
+    return Operator(namespace, lease, lease_refused, measured, refused, tuple(pods))
 
 
 def _lease(api: Api, namespace: str, name: str) -> tuple[Lease | None, str]:
@@ -102,15 +102,15 @@ def _metrics(api: Api, namespace: str) -> tuple[metrics.Metrics | None, str, lis
     for pod in pods:
         name = f"{pod['metadata']['name']}:{_port(pod)}"
         try:
-            found = metrics.parse(api.text(paths.core(namespace, "pods", name) + "/proxy/metrics"))
+            measured = metrics.parse(api.text(paths.core(namespace, "pods", name) + "/proxy/metrics"))
         except ForbiddenError as error:
             return None, f"you may not read the operator's metrics (get pods/proxy): {error}", pods
         except (ReconError, ValueError) as error:
             refused = f"the metrics of {name} cannot be read: {error}"
             continue
-        if found.leader:
-            return found, "", pods
-        best = best or found
+        if measured.leader:
+            return measured, "", pods
+        best = best or measured
     return best, "" if best else refused, pods
 
 

@@ -81,15 +81,15 @@ def waits_since(job: Job) -> datetime | None:
     ended = job.condition("Running").since if job.attempt > 1 else None
     resumed = job.condition("Suspended")
     since = [job.created, ended, resumed.since if resumed.reason == "Resumed" else None]
-    return max((one for one in since if one is not None), default=None)
+    return max((time for time in since if time is not None), default=None)
 
 
 def place(job: Job) -> int | None:
     """Return the job's place in its queue, rounded up by the operator; None if it is unknown."""
     if job.phase != "Pending":
         return None
-    found = _PLACE.search(job.message)
-    return int(found[1]) if found else None
+    match = _PLACE.search(job.message)
+    return int(match[1]) if match else None
 
 
 def reason_text(job: Job) -> str:
@@ -98,7 +98,7 @@ def reason_text(job: Job) -> str:
         return job.failure_reason
     if job.finished or foreign(job):
         return ""
-    if not job.seen:
+    if not job.phase:
         return "not seen by the operator"
     if job.conditions.get("Contested"):
         return "two installations"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.api.status import Phase
@@ -17,6 +17,8 @@ from kubectl_recon.jobs.times import parse_time
 FINISHED: Final = tuple(phase.value for phase in Phase if phase.finished)
 _DEFAULTS: Final = Spec()  # which the operator sets, and not the API server
 
+T = TypeVar("T")
+
 
 def label(key: tuple[str, str], *, everywhere: bool) -> str:
     """Return the name that the user has to enter; with -A after the namespace."""
@@ -25,60 +27,74 @@ def label(key: tuple[str, str], *, everywhere: bool) -> str:
 
 @dataclass(frozen=True)
 class Condition:
-    """A condition of the status. `changed`: its lastTransitionTime, not parsed."""
+    """A condition of the status. `since`: the time of the last change of its status."""
 
     type: str
     status: str = ""  # "True" | "False" | "Unknown"; empty if the status has no such condition
     reason: str = ""
     message: str = ""
-    changed: object = None
+    since: datetime | None = None
 
     @property
     def is_true(self) -> bool:
         """Whether the status is True."""
         return self.status == "True"
 
-    @property
-    def since(self) -> datetime | None:
-        """The time of the last change of its status."""
-        return parse_time(self.changed)
+
+class _Field(Generic[T]):
+    """A property of a job: the value at a path in its object. `convert` also makes the value for a missing field, from None."""
+
+    def __init__(self, convert: Callable[[Any], T], *path: str) -> None:
+        self._convert, self._path = convert, path
+
+    def __get__(self, job: Job, _: type[Job] | None = None) -> T:
+        value: Any = job.raw
+        for name in self._path:
+            value = _mapping(value).get(name)
+        return self._convert(value)
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: object) -> str:
+    return str(value or "")
+
+
+def _number(value: Any) -> int:
+    return int(value or 0)
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job. `raw`: the object as the API server sent it."""
+    """A job. `raw`: the object as the API server sent it. Fields that it lacks are empty: "", 0, False, {} or None."""
 
     raw: Mapping[str, Any]
 
-    @cached_property
-    def spec(self) -> Mapping[str, Any]:
-        """The spec; empty if it is missing or not an object."""
-        return _mapping(self.raw.get("spec"))
-
-    @cached_property
-    def status(self) -> Mapping[str, Any]:
-        """The status; empty if it is missing or not an object."""
-        return _mapping(self.raw.get("status"))
-
-    @cached_property
-    def metadata(self) -> Mapping[str, Any]:
-        """The metadata; empty if it is missing or not an object."""
-        return _mapping(self.raw.get("metadata"))
-
-    @property
-    def name(self) -> str:
-        """The name; unique in the namespace."""
-        return str(self.metadata.get("name", ""))
-
-    @property
-    def namespace(self) -> str:
-        """The namespace, which decides who may see the job."""
-        return str(self.metadata.get("namespace", ""))
-
-    @property
-    def uid(self) -> str:
-        """The uid, which is also the name of the job's folder on the workers' volume."""
-        return str(self.metadata.get("uid", ""))
+    spec = _Field(_mapping, "spec")
+    status = _Field(_mapping, "status")
+    metadata = _Field(_mapping, "metadata")
+    name = _Field(_text, "metadata", "name")  # unique in the namespace
+    namespace = _Field(_text, "metadata", "namespace")  # decides who may see the job
+    uid = _Field(_text, "metadata", "uid")  # also the name of the job's folder on the workers' volume
+    created = _Field(parse_time, "metadata", "creationTimestamp")
+    suspended = _Field(bool, "spec", "suspend")  # whether a suspension is requested
+    cancel_requested = _Field(bool, "spec", "cancelRequested")  # step one
+    cancel_confirmed = _Field(bool, "spec", "cancelConfirmed")  # step two
+    phase = _Field(_text, "status", "phase")  # empty until the operator has seen the job
+    message = _Field(_text, "status", "message")  # the operator's, about the state
+    progress = _Field(_mapping, "status", "progress")  # the last report of the worker
+    percent = _Field(_number, "status", "progress", "percent")
+    attempt = _Field(_number, "status", "attempt")  # from 1; 0 before the first
+    failures = _Field(_number, "status", "failures")  # failed attempts that count
+    worker = _Field(_text, "status", "worker")  # of the current or the last attempt
+    failure_reason = _Field(_text, "status", "failure", "reason")  # of the job or its last attempt: TOO_FEW_IMAGES
+    failure_message = _Field(_text, "status", "failure", "message")
+    output_uri = _Field(_text, "status", "outputs", "uri")  # the address of the result
+    lease = _Field(_text, "status", "installation", "lease")  # of the operator that manages the job: namespace/name
+    simulated = _Field(bool, "status", "simulated")  # whether the result is a simulation
+    warning = _Field(_text, "status", "warning")  # why the result is of poor quality
 
     @property
     def key(self) -> tuple[str, str]:
@@ -86,29 +102,14 @@ class Job:
         return self.namespace, self.name
 
     @property
-    def phase(self) -> str:
-        """The phase; empty until the operator has seen the job."""
-        return str(self.status.get("phase", ""))
-
-    @property
     def finished(self) -> bool:
         """Whether the job has succeeded, failed or been cancelled."""
         return self.phase in FINISHED
 
     @property
-    def seen(self) -> bool:
-        """Whether the operator has seen the job."""
-        return bool(self.phase)
-
-    @property
     def current(self) -> bool:
         """Whether the status belongs to the newest spec."""
         return bool(self.status.get("observedGeneration", -1) == self.metadata.get("generation", 0))
-
-    @property
-    def message(self) -> str:
-        """The operator's message about the state."""
-        return str(self.status.get("message", ""))
 
     @property
     def model(self) -> str:
@@ -131,16 +132,6 @@ class Job:
         return queue_name(self.queue, self.priority)
 
     @property
-    def progress(self) -> Mapping[str, Any]:
-        """The last report of the worker; empty before the first."""
-        return _mapping(self.status.get("progress"))
-
-    @property
-    def percent(self) -> int:
-        """The progress in percent; 0 before the first report."""
-        return int(self.progress.get("percent") or 0)
-
-    @property
     def done(self) -> str:
         """The progress as text: "43.7%"."""
         return str(self.progress.get("display") or f"{self.percent}%")
@@ -153,68 +144,8 @@ class Job:
     @property
     def eta_seconds(self) -> int | None:
         """The estimated time left; None if it is unknown."""
-        found = self.progress.get("etaSeconds")
-        return None if found is None or self.phase != "Running" else int(found)
-
-    @property
-    def attempt(self) -> int:
-        """The number of the attempt, from 1; 0 before the first."""
-        return int(self.status.get("attempt") or 0)
-
-    @property
-    def failures(self) -> int:
-        """The number of failed attempts that count."""
-        return int(self.status.get("failures") or 0)
-
-    @property
-    def worker(self) -> str:
-        """The worker of the current or the last attempt."""
-        return str(self.status.get("worker") or "")
-
-    @property
-    def failure_reason(self) -> str:
-        """Why the job or its last attempt failed, such as TOO_FEW_IMAGES; empty without a failure."""
-        return str(_mapping(self.status.get("failure")).get("reason") or "")
-
-    @property
-    def failure_message(self) -> str:
-        """The message of the failure."""
-        return str(_mapping(self.status.get("failure")).get("message") or "")
-
-    @property
-    def output_uri(self) -> str:
-        """The address of the result; empty without one."""
-        return str(_mapping(self.status.get("outputs")).get("uri") or "")
-
-    @property
-    def simulated(self) -> bool:
-        """Whether the result is a simulation."""
-        return bool(self.status.get("simulated"))
-
-    @property
-    def warning(self) -> str:
-        """Why the result is of poor quality; empty for a good one."""
-        return str(self.status.get("warning") or "")
-
-    @property
-    def suspended(self) -> bool:
-        """Whether the spec requests a suspension."""
-        return bool(self.spec.get("suspend"))
-
-    @property
-    def cancel_requested(self) -> bool:
-        """Whether a cancel is requested (step one)."""
-        return bool(self.spec.get("cancelRequested"))
-
-    @property
-    def cancel_confirmed(self) -> bool:
-        """Whether a cancel is confirmed (step two)."""
-        return bool(self.spec.get("cancelConfirmed"))
-
-    @property
-    def created(self) -> datetime | None:
-        """The time of creation."""
-        return parse_time(self.metadata.get("creationTimestamp"))
+        seconds = self.progress.get("etaSeconds")
+        return None if seconds is None or self.phase != "Running" else int(seconds)
 
     def time(self, field: str) -> datetime | None:
         """Return a time of the status: startTime, completionTime, dispatchTime, nextAttemptTime."""
@@ -223,16 +154,11 @@ class Job:
     @cached_property
     def conditions(self) -> Mapping[str, Condition]:
         """The conditions by type."""
-        return {
-            str(one.get("type")): Condition(
-                str(one.get("type")),
-                str(one.get("status", "")),
-                str(one.get("reason", "")),
-                str(one.get("message", "")),
-                one.get("lastTransitionTime"),
-            )
-            for one in self.status.get("conditions") or []
-        }
+        conditions = {}
+        for entry in self.status.get("conditions") or []:
+            kind, status, reason, message = (str(entry.get(k, "")) for k in ("type", "status", "reason", "message"))
+            conditions[kind] = Condition(kind, status, reason, message, parse_time(entry.get("lastTransitionTime")))
+        return conditions
 
     def condition(self, kind: str) -> Condition:
         """Return the condition of that type; with an empty status if the job has none."""
@@ -261,7 +187,3 @@ class JobEvent:
             " ".join(str(body.get("message") or "").split()),
             parse_time(when),
         )
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

@@ -24,5 +24,5 @@ def of_job(job: Job) -> int:
 
 def of_all(codes: Iterable[int]) -> int:
     """Return the worst of several exit codes."""
-    found = set(codes)
-    return next((code for code in _WORST_FIRST if code in found), SUCCEEDED)
+    reached = set(codes)
+    return next((code for code in _WORST_FIRST if code in reached), SUCCEEDED)

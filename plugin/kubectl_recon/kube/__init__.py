@@ -1,1 +1,1 @@
-"""The API server: a connection by kubeconfig, requests, lists and watches."""
+"""The API server: a connection by kubeconfig, requests, lists, and the manifests of jobs."""

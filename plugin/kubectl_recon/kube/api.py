@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -21,7 +23,7 @@ from reconstruction_operator.kube.pages import Pages
 from urllib3.exceptions import HTTPError, MaxRetryError
 
 from kubectl_recon import __version__
-from kubectl_recon.errors import ApiError, KubeconfigError, UnreachableError, api_error
+from kubectl_recon.errors import ApiError, KubeconfigError, ReconError, UnreachableError, api_error
 
 MERGE_PATCH: Final = "application/merge-patch+json"
 APPLY_PATCH: Final = "application/apply-patch+yaml"  # JSON is YAML
@@ -51,45 +53,43 @@ class Api:
 
     def get(self, path: str, **query: str | int | None) -> dict[str, Any]:
         """Return one object, or any other JSON."""
-        return self._decoded(self._request("GET", path, query))
+        return self._decoded(self._send("GET", path, query))
 
     def text(self, path: str, **query: str | int | None) -> str:
         """Return a text: a log, or metrics through a proxy."""
-        return self._request("GET", path, query, accept="*/*").decode(errors="replace")
+        return self._send("GET", path, query, accept="*/*").data.decode(errors="replace")
 
     def items(self, path: str, **query: str | None) -> list[dict[str, Any]]:
         """List objects in pages, and return all of them."""
-        found: list[dict[str, Any]] = []
-        pages, failures = Pages(_given(query), self._report), 0
+        bodies: list[dict[str, Any]] = []
+        pages, failures = Pages(_set(query), self._report), 0
         while not pages.complete:
             try:
                 page = pages.take(self.read(path, pages.query, pages.max_bytes))
             except errors.ApiError as error:
                 try:
                     pages.failed(error)
-                except ApiError:
-                    raise
                 except errors.ApiError:
                     failures += 1
-                    if failures > _READ_RETRIES and isinstance(error, UnreachableError):
+                    if isinstance(error, ApiError) or (failures > _READ_RETRIES and isinstance(error, ReconError)):
                         raise
                     if failures > _READ_RETRIES:
                         raise UnreachableError(f"{self.server}: {error.message}") from error
             else:
-                found += (dict(parsing.mapping(item)) for item in page.items)
-        return found
+                bodies += (dict(parsing.mapping(item)) for item in page.items)
+        return bodies
 
     def post(self, path: str, body: Mapping[str, Any], **query: str | int | None) -> dict[str, Any]:
         """Create an object, and return it."""
-        return self._decoded(self._request("POST", path, _writing(query), body=body))
+        return self._decoded(self._send("POST", path, _writing(query), body=body))
 
     def merge(self, path: str, patch: Mapping[str, Any], **query: str | int | None) -> dict[str, Any]:
         """Apply a merge patch, and return the changed object."""
-        return self._decoded(self._request("PATCH", path, _writing(query), body=patch, content_type=MERGE_PATCH))
+        return self._decoded(self._send("PATCH", path, _writing(query), body=patch, content_type=MERGE_PATCH))
 
     def apply(self, path: str, body: Mapping[str, Any], **query: str | int | None) -> dict[str, Any]:
         """Apply an object server-side, and return it."""
-        return self._decoded(self._request("PATCH", path, _writing(query), body=body, content_type=APPLY_PATCH))
+        return self._decoded(self._send("PATCH", path, _writing(query), body=body, content_type=APPLY_PATCH))
 
     def token(self) -> str | None:
         """Return the bearer token of the connection, refreshed if it has expired; None if it authenticates in another way."""
@@ -116,9 +116,6 @@ class Api:
             "GET", path, query, timeout=timeout, accept=accept, preload_content=False, compressed=compressed
         )
         try:
-            self._compare_clocks(response.headers.get("Date"))
-            if response.status >= HTTPStatus.BAD_REQUEST:
-                raise _refusal(response.status, response.read())
             yield from response.stream(_CHUNK_BYTES if compressed else None, decode_content=True)
         except HTTPError as error:
             raise UnreachableError(f"the connection to {self.server} was lost: {_cause(error)}") from error
@@ -128,13 +125,6 @@ class Api:
     def close(self) -> None:
         """Close the open connections."""
         self._pool.clear()
-
-    def _request(self, method: str, path: str, query: Mapping[str, str | int | None], **options: Any) -> bytes:
-        response = self._send(method, path, query, **options)
-        self._compare_clocks(response.headers.get("Date"))
-        if response.status >= HTTPStatus.BAD_REQUEST:
-            raise _refusal(response.status, response.data)
-        return response.data
 
     def _send(
         self,
@@ -156,19 +146,23 @@ class Api:
             headers["Authorization"] = authorization
         if body is not None:
             headers["Content-Type"] = content_type
-        wanted = urlencode(_given(query))
+        encoded = urlencode(_set(query))
         try:
-            return self._pool.request(
+            response = self._pool.request(
                 method,
-                self.server + path + (f"?{wanted}" if wanted else ""),
+                self.server + path + (f"?{encoded}" if encoded else ""),
                 body=None if body is None else json.dumps(body).encode(),
                 headers=headers,
                 timeout=timeout or urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS),
                 retries=_retries(method),
                 preload_content=preload_content,
             )
+            self._compare_clocks(response.headers.get("Date"))
+            if response.status >= HTTPStatus.BAD_REQUEST:
+                raise _refusal(response.status, response.data)
         except HTTPError as error:
             raise UnreachableError(f"the API server at {self.server} does not respond: {_cause(error)}") from error
+        return response
 
     def _compare_clocks(self, date: str | None) -> None:
         try:
@@ -177,14 +171,14 @@ class Api:
             return
         self.clock_ahead_seconds = ahead if abs(ahead) > _SAME_CLOCK_SECONDS else 0.0
 
-    def _decoded(self, data: bytes) -> dict[str, Any]:
+    def _decoded(self, response: urllib3.BaseHTTPResponse) -> dict[str, Any]:
         try:
-            found: dict[str, Any] = parsing.parse(data, self._report)
+            body: dict[str, Any] = parsing.parse(response.data, self._report)
         except ValueError as error:
             raise UnreachableError(
                 f"{self.server} does not respond with JSON: is it a Kubernetes API server?"
             ) from error
-        return found
+        return body
 
     def _report(self, name: str) -> None:
         if name not in self.cut:
@@ -200,6 +194,15 @@ class Connection:
     context: str  # empty in a pod
     namespace: str
     kubeconfig: str = ""  # paths of the files, as in KUBECONFIG; empty in a pod
+
+    def kubectl(self, namespace: str) -> tuple[list[str], dict[str, str]] | None:
+        """Return the beginning of a kubectl command for this cluster, and its environment; None without kubectl on PATH."""
+        if (program := shutil.which("kubectl")) is None:
+            return None
+        context = ["--context", self.context] if self.context else []
+        return [program, *context, "-n", namespace], os.environ | (
+            {"KUBECONFIG": self.kubeconfig} if self.kubeconfig else {}
+        )
 
 
 def connect(context: str | None = None, kubeconfig: str | None = None, namespace: str | None = None) -> Connection:
@@ -229,7 +232,7 @@ def _retries(method: str) -> urllib3.Retry:
     )
 
 
-def _given(query: Mapping[str, str | int | None]) -> dict[str, str]:
+def _set(query: Mapping[str, str | int | None]) -> dict[str, str]:
     return {name: str(value) for name, value in query.items() if value is not None}
 
 

@@ -22,15 +22,8 @@ _WORDS: Final[Mapping[str, Any]] = {"true": True, "false": False, "null": None}
 
 def changes(*, model: str | None, quality: str | None, parameters: Iterable[str], output: str | None) -> dict[str, Any]:
     """Return the fields of a spec that the options set. Raises UsageError for an invalid parameter."""
-    found: dict[str, Any] = {}
-    if model:
-        found["modelType"] = model
-    given = ({"quality": quality} if quality else {}) | dict(map(parameter, parameters))
-    if given:
-        found["parameters"] = given
-    if output:
-        found["output"] = {"uri": output}
-    return found
+    values = ({"quality": quality} if quality else {}) | dict(map(parameter, parameters))
+    return _set({"modelType": model, "parameters": values, "output": {"uri": output} if output else None})
 
 
 def parameter(text: str) -> tuple[str, Any]:
@@ -52,17 +45,18 @@ def manifest(
     name: str, spec: Mapping[str, Any], *, namespace: str | None = None, labels: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
     """Return a ReconstructionJob for `kubectl apply`."""
-    metadata: dict[str, Any] = {"name": name}
-    if namespace:
-        metadata["namespace"] = namespace
-    if labels:
-        metadata["labels"] = dict(labels)
+    metadata = _set({"name": name, "namespace": namespace, "labels": dict(labels or {})})
     return {
         "apiVersion": identity.API_VERSION,
         "kind": identity.KIND,
         "metadata": metadata,
         "spec": dict(spec),
     }
+
+
+def _set(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields that have a value."""
+    return {name: value for name, value in fields.items() if value}
 
 
 def name_for(path: str) -> str:

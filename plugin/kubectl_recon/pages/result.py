@@ -48,12 +48,12 @@ def is_result(folder: Path) -> bool:
 
 def pages_of(folder: Path, title: str) -> dict[str, Page]:
     """Return a page for each file in the folder, and the first page under the name ""."""
-    found = {
+    pages = {
         name: Page(page.content, headers={"Content-Security-Policy": _FILE_POLICY})
         for name, page in files_below(folder).items()
     }
-    overview = Page(_overview(title, folder, list(found)), headers={"Content-Security-Policy": _POLICY})
-    return {**found, _SCRIPT: _VIEWER, "": found.get(REPORT, overview)}
+    overview = Page(_overview(title, folder, list(pages)), headers={"Content-Security-Policy": _POLICY})
+    return {**pages, _SCRIPT: _VIEWER, "": pages.get(REPORT, overview)}
 
 
 def shown_mesh(names: Sequence[str]) -> str | None:

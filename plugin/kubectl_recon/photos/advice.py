@@ -42,7 +42,7 @@ class Finding:
 def findings(photos: Sequence[Photo]) -> list[Finding]:
     """Return all findings about the set, the most severe first."""
     usable = [photo for photo in photos if not photo.problem]
-    found = [
+    results = [
         *_unusable(photos),
         *_count(usable),
         *_heic(usable),
@@ -52,7 +52,7 @@ def findings(photos: Sequence[Photo]) -> list[Finding]:
         *_cameras(usable),
         *_positions(usable),
     ]
-    return sorted(found, key=lambda finding: list(Level).index(finding.level))
+    return sorted(results, key=lambda finding: list(Level).index(finding.level))
 
 
 def _unusable(photos: Sequence[Photo]) -> Iterator[Finding]:
@@ -96,16 +96,18 @@ def _blurred(usable: Sequence[Photo]) -> Iterator[Finding]:
 
 def _alike(usable: Sequence[Photo]) -> Iterator[Finding]:
     """Find photos that look the same, such as copies: they add time, but no surface."""
-    kept: list[Photo] = []
+    distinct: list[Photo] = []
     copies: list[Photo] = []
     for photo in usable:
         if not photo.width:
             continue
-        first = next((one for one in kept if (one.fingerprint ^ photo.fingerprint).bit_count() <= _ALIKE_BITS), None)
+        first = next(
+            (other for other in distinct if (other.fingerprint ^ photo.fingerprint).bit_count() <= _ALIKE_BITS), None
+        )
         if first is not None and (first.width, first.height) == (photo.width, photo.height):
             copies.append(photo)
         else:
-            kept.append(photo)
+            distinct.append(photo)
     if copies:
         names = tuple(photo.name for photo in copies)
         text = f"{len(names)} photos look like another one of the set: {_list(names)}"

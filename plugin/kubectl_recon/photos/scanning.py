@@ -48,20 +48,20 @@ class Photo:
 
 def find(paths: Sequence[str]) -> list[tuple[Path, str]]:
     """Return the given files and all files below the given folders, with their names for the upload. Raises UsageError."""
-    found: dict[str, Path] = {}
-    for given in paths:
-        path = Path(given).expanduser()
+    files: dict[str, Path] = {}
+    for text in paths:
+        path = Path(text).expanduser()
         if not path.exists():
-            raise UsageError(f"there is no file or folder {given}")
+            raise UsageError(f"there is no file or folder {text}")
         below = sorted(_files(path)) if path.is_dir() else [path]
         for file in below:
             name = file.relative_to(path).as_posix() if path.is_dir() else file.name
-            if name in found and found[name].resolve() != file.resolve():
+            if name in files and files[name].resolve() != file.resolve():
                 raise UsageError(
-                    f"{found[name]} and {file} would have the same name: submit one folder that contains both"
+                    f"{files[name]} and {file} would have the same name: submit one folder that contains both"
                 )
-            found[name] = file
-    return [(path, name) for name, path in sorted(found.items())]
+            files[name] = file
+    return [(path, name) for name, path in sorted(files.items())]
 
 
 def scan(files: Sequence[tuple[Path, str]], progress: Callable[[], None] = lambda: None) -> list[Photo]:

@@ -87,10 +87,10 @@ def fetch(place: Source, file: SealedFile, target: Path, progress: OnBytes) -> N
             for chunk in place.chunks(file.name, have, file.bytes):
                 out.write(chunk)
                 progress(len(chunk))
-    if (found := _digest(part)) != file.sha256:
+    if (digest := _digest(part)) != file.sha256:
         part.unlink()
         raise ReconError(
-            f"{file.name} was damaged during the transfer (sha256 {found[:12]}…, not {file.sha256[:12]}…): try again"
+            f"{file.name} was damaged during the transfer (sha256 {digest[:12]}…, not {file.sha256[:12]}…): try again"
         )
     part.replace(target)
 

@@ -47,13 +47,13 @@ def upload(folder: Folder, files: Sequence[tuple[Path, str]], progress: OnBytes)
 def _listed(store: Store, folder: Folder) -> dict[str, tuple[int, str]]:
     """Return the size and ETag of each object in the folder, by name."""
     prefix = f"{folder.key}/" if folder.key else None
-    found = {}
+    objects = {}
     for page in obstore.list(store, prefix=prefix):
-        for one in page:
-            name = str(one["path"]).removeprefix(prefix or "")
+        for entry in page:
+            name = str(entry["path"]).removeprefix(prefix or "")
             if name:
-                found[name] = (int(one["size"]), str(one["e_tag"] or "").strip('"'))
-    return found
+                objects[name] = (int(entry["size"]), str(entry["e_tag"] or "").strip('"'))
+    return objects
 
 
 def _send(store: Store, key: str, path: Path, there: tuple[int, str] | None, progress: OnBytes) -> bool:

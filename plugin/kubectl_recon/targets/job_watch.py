@@ -1,23 +1,25 @@
-"""Job watch: the latest state and Events of the selected jobs."""
+"""Job watch: the latest state and Events of the selected jobs. Threads follow them by a list and then a watch."""
 
 from __future__ import annotations
 
 import queue
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Final, Self
 
 from reconstruction_operator.api import identity
-from reconstruction_operator.kube import paths
-from reconstruction_operator.kube.reflector import Change
+from reconstruction_operator.kube import errors, paths
+from reconstruction_operator.kube.reflector import Change, Reflector, follow
 
 from kubectl_recon.jobs.job import Job, JobEvent
 from kubectl_recon.kube.api import Connection
-from kubectl_recon.kube.watch import Seen, Watch
+from kubectl_recon.targets.selecting import Selection, scope
 
 _EVENTS_KEPT: Final = 50
-_EVENTS: Final = "events"
+_PASSING: Final = (HTTPStatus.GONE, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.CONFLICT)
 Key = tuple[str, str]
 
 
@@ -30,63 +32,71 @@ class Update:
     event: JobEvent | None = None
 
 
+_Take = Callable[[Change], Iterator[Update]]
+
+
 @dataclass
 class JobWatch:
-    """Watches the jobs that `wanted` accepts, and their Events since the watch was opened. A context manager."""
+    """Watches the awaited jobs, and their Events since the watch was opened. A context manager.
+
+    `awaited`: None for all selected jobs that are unfinished when they appear.
+    """
 
     connection: Connection
-    namespace: str | None
-    wanted: Callable[[Job], bool]
-    selector: str | None = None
-    field_selector: str | None = None
+    selection: Selection
+    awaited: Collection[Key] | None
     with_events: bool = True
     jobs: dict[Key, Job] = field(default_factory=dict)
     events: list[JobEvent] = field(default_factory=list)
-    events_refused: bool = False
-    _changes: queue.Queue[Seen] = field(default_factory=queue.Queue)
-    _watches: list[Watch] = field(default_factory=list)
-    _known_events: set[str] = field(default_factory=set)
+    _changes: queue.Queue[tuple[_Take, Change | errors.ApiError]] = field(default_factory=queue.Queue)
+    _closed: threading.Event = field(default_factory=threading.Event)
+    _reported: set[str] = field(default_factory=set)  # uids of Events
     _events_listed: bool = False
 
     def __enter__(self) -> Self:
-        api = self.connection.api
-        jobs = Watch(
-            api,
-            paths.jobs(self.namespace),
-            self._changes,
-            labelSelector=self.selector,
-            fieldSelector=self.field_selector,
-        )
-        self._watches.append(jobs)
+        namespace, name = scope(self.connection, self.selection), None
+        if self.awaited is not None and len(self.awaited) == 1:
+            namespace, name = next(iter(self.awaited))
+        query = {"labelSelector": self.selection.selector, "fieldSelector": name and f"metadata.name={name}"}
+        self._follow(paths.jobs(namespace), {key: value for key, value in query.items() if value}, self._take_change)
         if self.with_events:
-            about = f"involvedObject.kind={identity.KIND}"
-            path = paths.core(self.namespace, "events")
-            self._watches.append(Watch(api, path, self._changes, source=_EVENTS, fieldSelector=about))
-        for watch in self._watches:
-            watch.start()
+            about = {"fieldSelector": f"involvedObject.kind={identity.KIND}"}
+            self._follow(paths.core(namespace, "events"), about, self._take_event)
         return self
 
     def __exit__(self, *_: object) -> None:
-        for watch in self._watches:
-            watch.close()
+        self._closed.set()
 
     def updates(self, within_seconds: float) -> Iterator[Update]:
         """Yield the updates since the last call; wait at most `within_seconds` for the first. Raises a permanent error of the job watch."""
         deadline = time.monotonic() + within_seconds
         while True:
             try:
-                seen = self._changes.get(timeout=max(0.0, deadline - time.monotonic()))
+                take, change = self._changes.get(timeout=max(0.0, deadline - time.monotonic()))
             except queue.Empty:
                 return
             deadline = 0.0  # yield what has arrived, without further waiting
-            if seen.error is not None:
-                if seen.source != _EVENTS:
-                    raise seen.error
-                self.events_refused = True
-            elif seen.source == _EVENTS:
-                yield from self._take_event(seen.change)
-            else:
-                yield from self._take_change(seen.change)
+            if isinstance(change, Change):
+                yield from take(change)
+            elif take == self._take_change:  # without the right to see Events, the jobs are shown alone
+                raise change
+
+    def _follow(self, path: str, selection: dict[str, str], take: _Take) -> None:
+        """Start a thread that enqueues the changes, and a permanent error, such as a missing right, which ends it.
+
+        It ends with the program at the latest: a blocked read cannot be interrupted.
+        """
+        reflector = Reflector(
+            path, lambda change: self._changes.put((take, change)), selection=selection, final=_is_final
+        )
+
+        def run() -> None:
+            try:
+                follow(self.connection.api, reflector, self._closed)
+            except errors.ApiError as error:
+                self._changes.put((take, error))
+
+        threading.Thread(target=run, name=f"follow {path}", daemon=True).start()
 
     def _take_change(self, change: Change) -> Iterator[Update]:
         if change.key is None:
@@ -100,7 +110,7 @@ class JobWatch:
 
     def _take_job(self, job: Job) -> Iterator[Update]:
         before = self.jobs.get(job.key)
-        if before is None and not self.wanted(job):
+        if before is None and (job.finished if self.awaited is None else job.key not in self.awaited):
             return
         if before is None or before.raw != job.raw:
             self.jobs[job.key] = job
@@ -109,9 +119,14 @@ class JobWatch:
     def _take_event(self, change: Change) -> Iterator[Update]:
         if change.key is None:
             self._events_listed = True  # the first list had earlier Events
-        elif not change.deleted and change.body is not None and change.key.uid not in self._known_events:
-            self._known_events.add(change.key.uid)
+        elif not change.deleted and change.body is not None and change.key.uid not in self._reported:
+            self._reported.add(change.key.uid)
             event = JobEvent.of(change.body)
             if self._events_listed and event.job in self.jobs:
                 self.events = [*self.events, event][-_EVENTS_KEPT:]
                 yield Update(event=event)
+
+
+def _is_final(error: errors.ApiError) -> bool:
+    """Return whether a retry is useless: any 4xx except "too many requests", a conflict, or an expired version."""
+    return HTTPStatus.BAD_REQUEST <= error.status < HTTPStatus.INTERNAL_SERVER_ERROR and error.status not in _PASSING

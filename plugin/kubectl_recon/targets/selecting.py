@@ -60,7 +60,7 @@ def select(connection: Connection, selection: Selection) -> list[Job]:
     """Return the selected jobs; all of the namespace for an empty selection. Raises NotFoundError for a missing job."""
     api, namespace = connection.api, scope(connection, selection)
     names = list(dict.fromkeys(map(bare, selection.names)))
-    found = []
+    jobs = []
     if LATEST in names or not names:
         bodies = api.items(paths.jobs(namespace), labelSelector=selection.selector)
         every = [Job(body) for body in bodies]
@@ -69,15 +69,15 @@ def select(connection: Connection, selection: Selection) -> list[Job]:
         newest = latest(every)
         if newest is None:
             raise NotFoundError(404, f"there is no job yet in {_place(namespace)}, so there is no {LATEST}")
-        found.append(newest)
-    found += [read(connection, name) for name in names if name != LATEST]
-    return list({job.key: job for job in found}.values())
+        jobs.append(newest)
+    jobs += [read(connection, name) for name in names if name != LATEST]
+    return list({job.key: job for job in jobs}.values())
 
 
-def one(connection: Connection, name: str) -> Job:
+def find(connection: Connection, name: str) -> Job:
     """Return the job of that name."""
-    (found,) = select(connection, Selection((name,)))
-    return found
+    (job,) = select(connection, Selection((name,)))
+    return job
 
 
 def read(connection: Connection, name: str) -> Job:

@@ -170,9 +170,6 @@ def test_a_deleted_account_is_signed_out(gallery: Gallery, jobs: Jobs, make_user
         pytest.param({"X-Forwarded-User": "anna", "X-Gallery-Proxy-Secret": "guess"}, 403, id="wrong-secret"),
         pytest.param({"X-Gallery-Proxy-Secret": PROXY_SECRET}, 401, id="no-user"),
         pytest.param(
-            {"X-Forwarded-User": "system:admin", "X-Gallery-Proxy-Secret": PROXY_SECRET}, 403, id="system-user"
-        ),
-        pytest.param(
             {
                 "X-Forwarded-User": "anna",
                 "X-Forwarded-Groups": "team,system:masters",

@@ -60,19 +60,6 @@ def test_uploaded_photos_become_a_job_of_the_user(sender: Sender, jobs: Jobs, up
     assert sender.discard(upload).status == 409
 
 
-def test_the_workers_read_uploaded_photos(sender: Sender, jobs: Jobs) -> None:
-    upload = sender.begin()
-    for name in ("a.jpg", "b.jpg", "c.jpg"):
-        sender.photo(upload, name)
-
-    sender.submit(upload, "read", modelType="photogrammetry")
-
-    jobs.wait_phase("read", "Failed")
-    failure = jobs.get("read")["status"]["failure"]
-    assert failure["reason"] == "CORRUPT_IMAGE"  # only their first bytes are those of a JPEG
-    assert "a.jpg" in failure["message"]
-
-
 def test_an_invalid_name_is_rejected_and_can_be_corrected(sender: Sender) -> None:
     upload = sender.begin()
     sender.photo(upload, "a.jpg")

@@ -107,13 +107,6 @@ def test_a_script_takes_the_steps_one_by_one(jobs: Jobs, recon: Program, held: s
     assert (again.returncode, again.stderr) == (0, "first: already Cancelled\n")
 
 
-def test_yes_takes_both_steps_and_waits_until_the_jobs_are_cancelled(jobs: Jobs, recon: Program, held: str) -> None:
-    for name in ("first", "second"):
-        jobs.create_in("Queued", name, queue=held)
-    done = recon("cancel", "--all", "--yes")
-    assert (done.returncode, sorted(done.stdout.splitlines())) == (0, ["first: cancelled", "second: cancelled"])
-
-
 def test_a_reason_is_stored_with_the_request_and_removed_with_it(jobs: Jobs, recon: Program, held: str) -> None:
     jobs.create_in("Queued", "first", queue=held)
     assert recon("cancel", "first", "--request", "--reason", "wrong photos").returncode == 0

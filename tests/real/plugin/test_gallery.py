@@ -81,12 +81,3 @@ def test_photos_are_uploaded_through_the_gallery_for_the_workers(
     refused = recon("submit", photos, *options, "--name", "other", "--param", "nested={}", "--queue", "Not A Queue")
     assert "a queue's name has lower-case letters" in refused.stderr
     assert len(list(uploads.glob("*/*"))) == 1
-
-
-def test_without_a_gallery_open_serves_the_result(jobs: Jobs, recon: Program) -> None:
-    name = jobs.create_in("Succeeded")
-
-    with recon.opened(name) as address:
-        assert get(address).status == 200
-        assert get(f"{address}model-viewer.min.js").headers["Content-Encoding"] == "gzip"
-        assert get(f"{address}{name}.glb").headers["Content-Type"] == "model/gltf-binary"

@@ -96,12 +96,6 @@ def test_wait_ends_when_the_job_can_no_longer_reach_the_state(jobs: Jobs, recon:
     assert recon("wait", "bad", "--for", "condition=Complete=false").returncode == 0
 
 
-def test_wait_times_out(jobs: Jobs, recon: Program, held: str) -> None:
-    jobs.create_in("Queued", "waiting", queue=held)
-    done = recon("wait", "waiting", "--timeout", "1s")
-    assert (done.returncode, done.stderr) == (6, "waiting: not finished after 1 s\n")
-
-
 def test_with_all_namespaces_each_job_is_shown_with_its_namespace(jobs: Jobs, recon: Program) -> None:
     jobs.create("good")
     jobs.system.cluster.kubectl("-n", jobs.namespace, "label", "recon", "good", f"set={jobs.namespace}")

@@ -126,10 +126,12 @@ def test_an_address_is_submitted_unchanged_and_the_name_gets_a_number(jobs: Jobs
     assert [jobs.get(name)["spec"]["input"]["uri"] for name in ("berlin", "berlin-2")] == [address, address]
 
 
-def test_submit_with_open_shows_the_mesh_in_the_browser(recon: Program) -> None:
+def test_without_a_gallery_submit_with_open_serves_the_result(recon: Program) -> None:
     with recon.opening("submit", f"file://{PHOTOS}/berlin", "--model", "placeholder", "--open") as address:
         assert get(address).status == 200
-        assert get(f"{address}berlin.glb").content[:4] == b"glTF"
+        assert get(f"{address}model-viewer.min.js").headers["Content-Encoding"] == "gzip"
+        mesh = get(f"{address}berlin.glb")
+        assert (mesh.content[:4], mesh.headers["Content-Type"]) == (b"glTF", "model/gltf-binary")
 
 
 def test_a_failed_job_sets_the_exit_code_and_points_to_why(recon: Program) -> None:

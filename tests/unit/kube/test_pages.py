@@ -92,7 +92,7 @@ def test_a_list_that_cannot_continue_raises_the_error(renewed_by: str) -> None:
         names(expiring, Pages())
 
 
-@pytest.mark.parametrize("text", [b"", b"[1]", b"<html>"])
+@pytest.mark.parametrize("text", [b"", b"{", b"[1]", b"<html>", b"\xff"])
 def test_a_response_that_is_not_a_list_is_an_error(text: bytes) -> None:
     with pytest.raises(ApiError, match="NotJson"):
         Pages().take(text)

@@ -36,11 +36,6 @@ def test_values_nested_too_deep_become_null_and_the_rest_is_kept(levels: int) ->
     assert depth(parsed["a"]) == parsing.MAX_DEPTH - 1
 
 
-def test_deep_mappings_are_cut_like_lists() -> None:
-    text = b'{"a": ' + b'{"x":' * 20_000 + b"1" + b"}" * 20_000 + b"}"
-    assert depth(parsing.parse(text)) == parsing.MAX_DEPTH
-
-
 def hostile(name: str, levels: int) -> bytes:
     deep = b"[" * levels + b"]" * levels
     return (
@@ -121,24 +116,6 @@ def test_an_event_with_deep_managed_fields_has_its_object(levels: int) -> None:
 )
 def test_a_body_that_is_not_an_object_has_no_head(text: bytes) -> None:
     assert parsing.head(text) is None
-
-
-def test_an_item_that_is_not_an_object_has_no_head() -> None:
-    text = json.dumps({"metadata": {"resourceVersion": "5"}, "items": [make_body("a"), "text", make_body("b")]})
-
-    page = parsing.page(text.encode())
-
-    assert [parsing.head(item) for item in page.items] == [
-        parsing.Head(make_key("a"), 1),
-        None,
-        parsing.Head(make_key("b"), 1),
-    ]
-
-
-@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"\xff"], ids=["empty", "broken", "a list", "no UTF-8"])
-def test_text_that_is_not_a_page_raises_an_error(text: bytes) -> None:
-    with pytest.raises(ValueError, match=r"."):
-        parsing.page(text)
 
 
 @pytest.mark.parametrize(

@@ -127,15 +127,6 @@ def test_an_object_that_cannot_be_read_is_skipped_logged_and_counted(
     ]
 
 
-def test_objects_nested_5000_deep_are_followed_with_the_others(reflector: Reflector, jobs: Jobs) -> None:
-    deep = json.dumps(make_body("deep")).replace('"metadata": {', '"metadata": {"managedFields": ' + "[" * 5_000 + "]" * 5_000 + ", ")  # fmt: skip
-
-    reflector.page(page("a").replace(b'"items": [', b'"items": [' + deep.encode() + b", "))
-    reflector.line(b'{"type": "MODIFIED", "object": %s}' % deep.encode())
-
-    assert jobs.names == {"a", "deep"}
-
-
 def test_lines_are_put_together_and_long_ones_are_cut() -> None:
     lines = Lines(max_bytes=4)
 

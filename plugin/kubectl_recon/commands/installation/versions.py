@@ -22,14 +22,14 @@ _NUMBER: Final = re.compile(r"v?(\d+)\.(\d+)")
 
 def run(connection: Connection, how: Format | None) -> int:
     """Print the versions. Exit code 1 if program and operator are incompatible."""
-    found = gather(connection)
-    server = str(found["operator"] or "")
+    versions = gather(connection)
+    server = str(versions["operator"] or "")
     if how in (Format.JSON, Format.YAML):
-        print(document(found, how))  # noqa: T201  # the result
+        print(document(versions, how))  # noqa: T201  # the result
     else:
         print(f"kubectl-recon  {__version__}")  # noqa: T201  # the result
         for name in ("operator", "crd", "kubernetes"):
-            print(f"{name:<14} {found[name] or 'not visible to you, or missing'}")  # noqa: T201  # the result
+            print(f"{name:<14} {versions[name] or 'not visible to you, or missing'}")  # noqa: T201  # the result
     if server and minor(server) != minor(__version__):
         note(f"This program and the operator differ by a minor version: install kubectl-recon {server}.")
         return 1
@@ -48,19 +48,19 @@ def gather(connection: Connection) -> dict[str, Any]:
         jobs = [Job(body) for body in bodies]
     except ApiError:
         pass  # a missing version is shown as such
-    seen = operator.look(api, jobs or [])
-    return {"kubectl-recon": __version__, "operator": operator_version(seen), "crd": crd, "kubernetes": kubernetes}
+    installed = operator.look(api, jobs or [])
+    return {"kubectl-recon": __version__, "operator": operator_version(installed), "crd": crd, "kubernetes": kubernetes}
 
 
-def operator_version(seen: operator.Operator) -> str:
+def operator_version(installed: operator.Operator) -> str:
     """Return the operator's version, from its metrics or the label of its pods; empty if neither is readable."""
-    if seen.metrics is not None and seen.metrics.version:
-        return seen.metrics.version
-    labels = [pod["metadata"].get("labels") or {} for pod in seen.pods]
-    return next((str(found[_LABEL]) for found in labels if _LABEL in found), "")
+    if installed.metrics is not None and installed.metrics.version:
+        return installed.metrics.version
+    labels = [pod["metadata"].get("labels") or {} for pod in installed.pods]
+    return next((str(label[_LABEL]) for label in labels if _LABEL in label), "")
 
 
 def minor(version: str) -> tuple[int, int] | None:
     """Return major and minor number; None if the text is not a version."""
-    found = _NUMBER.match(version)
-    return (int(found[1]), int(found[2])) if found else None
+    match = _NUMBER.match(version)
+    return (int(match[1]), int(match[2])) if match else None

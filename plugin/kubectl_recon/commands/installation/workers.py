@@ -53,11 +53,13 @@ class Snapshot:
 
 def workers(connection: Connection, how: Format | None) -> int:
     """Print the queues with their live workers, and what each worker runs. Exit code 0."""
-    seen = _look(connection)
-    queues = queues_of(seen)
-    running = sorted((job for job in seen.jobs if job.phase in ("Running", "Cancelling")), key=lambda job: job.worker)
+    snapshot = _look(connection)
+    queues = queues_of(snapshot)
+    running = sorted(
+        (job for job in snapshot.jobs if job.phase in ("Running", "Cancelling")), key=lambda job: job.worker
+    )
     if how in (Format.JSON, Format.YAML):
-        print(document(_document(seen, queues, running), how))  # noqa: T201  # the result
+        print(document(_document(snapshot, queues, running), how))  # noqa: T201  # the result
         return 0
     where, now = screen(), connection.api.now()
     columns: list[Column[Queue]] = [
@@ -67,8 +69,8 @@ def workers(connection: Connection, how: Format | None) -> int:
         Column("WAITING", lambda queue: str(queue.waiting)),
         Column("MODELS", lambda queue: ", ".join(queue.models), cut=True),
     ]
-    shown = [queue for queue in queues if not queue.name.endswith(_URGENCIES) or queue.running or queue.waiting]
-    for line in table(columns, shown, where) if shown else ["No queue has a worker or a job."]:
+    visible = [queue for queue in queues if not queue.name.endswith(_URGENCIES) or queue.running or queue.waiting]
+    for line in table(columns, visible, where) if visible else ["No queue has a worker or a job."]:
         where.print(line)
     if running:
         where.print()
@@ -83,17 +85,17 @@ def workers(connection: Connection, how: Format | None) -> int:
         ]
         for line in table(busy, running, where):
             where.print(line)
-    _limits(connection, seen)
+    _limits(connection, snapshot)
     return 0
 
 
 def models(connection: Connection, how: Format | None) -> int:
     """Print the models of jobs, and the outcomes of these jobs. Exit code 0."""
-    seen = _look(connection)
-    queues = seen.operator.metrics.queues if seen.operator.metrics is not None else ()
-    used = model_uses(seen.jobs, queues)
+    snapshot = _look(connection)
+    queues = snapshot.operator.metrics.queues if snapshot.operator.metrics is not None else ()
+    uses = model_uses(snapshot.jobs, queues)
     if how in (Format.JSON, Format.YAML):
-        print(document({"models": [asdict(use) for use in used], "everywhere": seen.everywhere}, how))  # noqa: T201  # the result
+        print(document({"models": [asdict(use) for use in uses], "everywhere": snapshot.everywhere}, how))  # noqa: T201  # the result
         return 0
     where = screen()
     columns: list[Column[ModelUse]] = [
@@ -106,29 +108,33 @@ def models(connection: Connection, how: Format | None) -> int:
         Column("JOBS IN QUEUES", lambda use: ", ".join(use.queues), drop=2, cut=True),
         Column("WORKERS IN QUEUES", lambda use: ", ".join(use.served), drop=1, cut=True),
     ]
-    for line in table(columns, used, where) if used else ["No job uses a model, and no live worker announces one."]:
+    for line in table(columns, uses, where) if uses else ["No job uses a model, and no live worker announces one."]:
         where.print(line)
-    if seen.operator.metrics is None:
-        note(f"Only models of jobs are shown. The models of live workers are unknown: {seen.operator.metrics_refused}.")
-    if not seen.everywhere:
+    if snapshot.operator.metrics is None:
+        note(
+            f"Only models of jobs are shown. The models of live workers are unknown: {snapshot.operator.metrics_refused}."
+        )
+    if not snapshot.everywhere:
         note(f"You may see only the jobs of namespace {connection.namespace}.")
     return 0
 
 
-def queues_of(seen: Snapshot) -> list[Queue]:
+def queues_of(snapshot: Snapshot) -> list[Queue]:
     """Return the queues in the operator's metrics, and the other queues of jobs, whose number of workers is unknown."""
-    measured = seen.operator.metrics.queues if seen.operator.metrics is not None else ()
-    known = [queue for queue in measured if queue.name != _OTHERS]
-    names = {queue.name for queue in known}
-    return sorted([*known, *(one for one in _of_jobs(seen) if one.name not in names)], key=lambda queue: queue.name)
+    measured = snapshot.operator.metrics.queues if snapshot.operator.metrics is not None else ()
+    pools = [queue for queue in measured if queue.name != _OTHERS]
+    names = {queue.name for queue in pools}
+    return sorted(
+        [*pools, *(queue for queue in _of_jobs(snapshot) if queue.name not in names)], key=lambda queue: queue.name
+    )
 
 
-def _of_jobs(seen: Snapshot) -> list[Queue]:
+def _of_jobs(snapshot: Snapshot) -> list[Queue]:
     """Return the queues of unfinished jobs. The status of a job may show that no worker consumes its queue."""
-    running = Counter(job.full_queue for job in seen.jobs if job.phase in ("Running", "Cancelling"))
-    waiting = Counter(job.full_queue for job in seen.jobs if job.phase in ("Pending", "Queued"))
+    running = Counter(job.full_queue for job in snapshot.jobs if job.phase in ("Running", "Cancelling"))
+    waiting = Counter(job.full_queue for job in snapshot.jobs if job.phase in ("Pending", "Queued"))
     unserved = {
-        job.full_queue for job in seen.jobs if job.condition("Dispatched").reason in ("QueueUnserved", "NoWorker")
+        job.full_queue for job in snapshot.jobs if job.condition("Dispatched").reason in ("QueueUnserved", "NoWorker")
     }
     return [
         Queue(name, 0 if name in unserved and not running[name] else None, None, waiting[name], running[name])
@@ -191,7 +197,7 @@ def _jobs(connection: Connection) -> tuple[list[Job], bool]:
     return [Job(body) for body in bodies], True
 
 
-def _document(seen: Snapshot, queues: Sequence[Queue], running: Sequence[Job]) -> dict[str, Any]:
+def _document(snapshot: Snapshot, queues: Sequence[Queue], running: Sequence[Job]) -> dict[str, Any]:
     return {
         "queues": [asdict(queue) for queue in queues],
         "running": [
@@ -206,17 +212,17 @@ def _document(seen: Snapshot, queues: Sequence[Queue], running: Sequence[Job]) -
             }
             for job in running
         ],
-        "everywhere": seen.everywhere,
-        "metrics": seen.operator.metrics is not None,
-        "metricsRefused": seen.operator.metrics_refused,
+        "everywhere": snapshot.everywhere,
+        "metrics": snapshot.operator.metrics is not None,
+        "metricsRefused": snapshot.operator.metrics_refused,
     }
 
 
-def _limits(connection: Connection, seen: Snapshot) -> None:
+def _limits(connection: Connection, snapshot: Snapshot) -> None:
     """Print what the user may not see, and why."""
-    if seen.operator.metrics is None:
+    if snapshot.operator.metrics is None:
         note(
-            f"Live workers are not counted: {seen.operator.metrics_refused}. Only workers that run a job visible to you are shown."
+            f"Live workers are not counted: {snapshot.operator.metrics_refused}. Only workers that run a job visible to you are shown."
         )
-    if not seen.everywhere:
+    if not snapshot.everywhere:
         note(f"You may see only the jobs of namespace {connection.namespace}.")

@@ -59,13 +59,6 @@ async def test_each_file_is_read_whole_and_in_ranges(uri: str) -> None:
     assert await read(uri, "model.glb", len(MESH) - 3) == MESH[-3:]
 
 
-async def test_the_manifest_of_the_delivery_is_returned(uri: str) -> None:
-    manifest = await Results(0.0).manifest(KEY, uri)
-
-    assert manifest is not None
-    assert [one.name for one in manifest.files] == list(FILES)
-
-
 async def test_a_job_without_a_delivery_has_no_result(bucket: Bucket, jobs_dir: Path) -> None:
     results = Results(0.0)
 
@@ -148,19 +141,19 @@ async def test_an_object_of_another_size_is_not_opened(uri: str, bucket: Bucket,
         await read(uri, "model.glb", start, end)
 
 
-async def test_an_address_that_the_namespace_may_not_use_is_not_read(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    configure(monkeypatch, NAMESPACE_OUTPUTS=(("*", "s3://others/{namespace}/"),))
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"NAMESPACE_OUTPUTS": (("*", "s3://others/{namespace}/"),)}, "the gallery allows it only s3://others/maps/"),
+        ({"STORAGE_SCHEMES": ()}, "not enabled"),
+    ],
+)
+async def test_an_address_that_the_settings_do_not_allow_is_not_read(
+    uri: str, monkeypatch: pytest.MonkeyPatch, settings: dict[str, object], text: str
+) -> None:
+    configure(monkeypatch, **settings)
 
-    with pytest.raises(
-        UnreadableResultError, match=r"may not write to .* the gallery allows it only s3://others/maps/"
-    ):
-        await Results(0.0).manifest(KEY, uri)
-
-
-async def test_a_scheme_that_is_not_enabled_is_not_read(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    configure(monkeypatch, STORAGE_SCHEMES=())
-
-    with pytest.raises(UnreadableResultError, match="not enabled"):
+    with pytest.raises(UnreadableResultError, match=text):
         await Results(0.0).manifest(KEY, uri)
 
 

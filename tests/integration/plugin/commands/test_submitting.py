@@ -27,21 +27,6 @@ def test_a_dry_run_needs_neither_a_cluster_nor_an_upload_address(photos: Path) -
     assert "not checked by the API server: no API server: there is no kubeconfig at /nowhere" in done.stderr
 
 
-def test_the_manifest_has_the_address_of_the_upload(photos: Path) -> None:
-    done = dry_run(photos, "--force", "--upload", "s3://scans/team/", "-o", "yaml")
-
-    assert yaml.safe_load(done.stdout)["spec"]["input"]["uri"] == "s3://scans/team/my-vase/"
-    assert not done.stdout.startswith("#")
-
-
-def test_a_photo_set_that_would_fail_is_rejected(photos: Path) -> None:
-    (photos / "0.jpg").unlink()
-    done = dry_run(photos)
-
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "error: 2 photos: at least 3 are needed" in done.stderr
-
-
 def test_an_unavailable_api_server_is_reported(photos: Path, tmp_path: Path) -> None:
     done = dry_run(photos, "--force", kubeconfig=write_kubeconfig(tmp_path, namespace="team"))
 

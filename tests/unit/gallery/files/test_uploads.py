@@ -26,7 +26,7 @@ def take(uploads: Uploads, upload: Upload, name: str, *chunks: bytes) -> None:
 
 
 def photos(upload: Upload) -> dict[str, int]:
-    return {one.name: one.stat().st_size for one in upload.photos.iterdir()}
+    return {photo.name: photo.stat().st_size for photo in upload.photos.iterdir()}
 
 
 def test_a_photo_in_small_chunks_is_stored_completely(uploads: Uploads) -> None:
@@ -115,8 +115,8 @@ def test_a_restart_counts_complete_photos_and_deletes_incomplete_ones(uploads: U
     after = Uploads(settings)
     after.load()
 
-    found = after.find("anna", "team", upload.id, ())
-    assert (found.sizes, photos(found)) == ({"a.jpg": 500}, {"a.jpg": 500})
+    loaded = after.find("anna", "team", upload.id, ())
+    assert (loaded.sizes, photos(loaded)) == ({"a.jpg": 500}, {"a.jpg": 500})
     with pytest.raises(UploadError, match="no such upload"):
         after.find("berta", "team", upload.id, ())
 
@@ -136,13 +136,13 @@ def test_an_upload_without_a_job_expires(settings: Settings) -> None:
     uploads = Uploads(settings, clock=lambda: 1000.0)
     uploads.load()
     old, used, new = (uploads.begin("anna", "team", ()) for _ in range(3))
-    for one in (old, used):
-        os.utime(one.photos, (800, 800))
+    for upload in (old, used):
+        os.utime(upload.photos, (800, 800))
     os.utime(new.photos, (950, 950))
 
     expired = uploads.expired({uploads.uri(used)})
-    for one in expired:
-        uploads.discard(one)
+    for upload in expired:
+        uploads.discard(upload)
 
     assert expired == [old]
     assert not old.folder.exists()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from reconstruction_gallery.kube.jobs import Jobs, summary, watch, writers
+from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.kube import reflector
 
 from tests.support.jobs import make_body
@@ -22,23 +23,27 @@ def body(name: str, uid: str = "", namespace: str = "team", **status: Any) -> di
     return {"metadata": metadata, "spec": {"input": {"uri": f"file:///photos/{name}"}}, "status": status}
 
 
+def put(jobs: Jobs, name: str, uid: str = "", namespace: str = "team", **status: Any) -> None:
+    jobs.put(JobKey(namespace, name, uid or f"uid-{name}"), body(name, uid, namespace, **status))
+
+
 def test_a_listener_gets_only_jobs_that_changed_after_its_revision() -> None:
     jobs = Jobs()
-    jobs.put(body("a"))
-    jobs.put(body("b"))
-    seen = jobs.revision
+    put(jobs, "a")
+    put(jobs, "b")
+    revision = jobs.revision
 
-    jobs.put(body("a", phase="Running"))
-    jobs.put(body("b"))  # unchanged, as in a new list
+    put(jobs, "a", phase="Running")
+    put(jobs, "b")  # unchanged, as in a new list
 
-    assert [job.key.name for job in jobs.since(seen)] == ["a"]
+    assert [job.key.name for job in jobs.since(revision)] == ["a"]
     assert [job.key.name for job in jobs.since(0)] == ["a", "b"]
 
 
 def test_a_deleted_job_is_removed_with_its_name_and_namespace() -> None:
     jobs = Jobs()
-    jobs.put(body("a"))
-    jobs.put(body("b", namespace="other"))
+    put(jobs, "a")
+    put(jobs, "b", namespace="other")
 
     jobs.delete("uid-a")
     jobs.delete("uid-never-there")
@@ -50,23 +55,14 @@ def test_a_deleted_job_is_removed_with_its_name_and_namespace() -> None:
 
 def test_a_recreated_job_replaces_the_deleted_one() -> None:
     jobs = Jobs()
-    jobs.put(body("a", "first"))
+    put(jobs, "a", "first")
 
-    jobs.put(body("a", "second"))
+    put(jobs, "a", "second")
     jobs.delete("first")  # a late event
 
-    found = jobs.get("team", "a")
-    assert found is not None
-    assert (found.key.uid, len(jobs), jobs.has("first")) == ("second", 1, False)
-
-
-def test_bodies_without_an_identity_are_ignored() -> None:
-    jobs = Jobs()
-
-    jobs.put({})
-    jobs.put({"metadata": {"name": "a"}})
-
-    assert (len(jobs), jobs.revision) == (0, 0)
+    job = jobs.get("team", "a")
+    assert job is not None
+    assert (job.key.uid, len(jobs), jobs.has("first")) == ("second", 1, False)
 
 
 async def test_a_listener_wakes_up_at_a_change_and_times_out_without_one() -> None:
@@ -74,7 +70,7 @@ async def test_a_listener_wakes_up_at_a_change_and_times_out_without_one() -> No
     waiting = asyncio.create_task(jobs.changed(0, 60))
     await asyncio.sleep(0)
 
-    jobs.put(body("a"))
+    put(jobs, "a")
 
     assert await waiting
     assert not await jobs.changed(jobs.revision, 0.01)
@@ -88,10 +84,10 @@ def test_the_row_of_a_job_has_the_fields_that_the_list_shows() -> None:
         "outputs": {"files": [{"name": "model.glb"}, {"name": "previews/front.png"}]},
     }
 
-    row = summary(body("a", **status))
+    row = summary(body("a") | {"status": status})
 
-    shown = {name: row[name] for name in ("phase", "percent", "done", "reason", "preview", "cancelRequested")}
-    assert shown == {
+    fields = {name: row[name] for name in ("phase", "percent", "done", "reason", "preview", "cancelRequested")}
+    assert fields == {
         "phase": "Failed",
         "percent": 40,
         "done": "40.3%",
@@ -101,23 +97,16 @@ def test_the_row_of_a_job_has_the_fields_that_the_list_shows() -> None:
     }
 
 
-def test_the_row_of_a_waiting_job_has_the_reason() -> None:
+def test_a_job_without_a_status_is_pending_and_a_waiting_job_has_its_reason() -> None:
+    assert summary({"metadata": body("a")["metadata"]})["phase"] == "Pending"
     assert summary(body("a", phase="Pending", reason="no worker"))["reason"] == "no worker"
-
-
-def test_a_job_that_the_operator_has_not_seen_is_pending() -> None:
-    jobs = Jobs()
-    jobs.put({"metadata": body("a")["metadata"]})
-
-    (job,) = jobs.since(0)
-    assert json.loads(job.summary)["phase"] == "Pending"
 
 
 def test_writers_has_the_newest_client_of_each_field() -> None:
     def entry(client: str, time: str, *fields: str) -> dict[str, Any]:
-        return {"manager": client, "time": time, "fieldsV1": {"f:spec": {f"f:{one}": {} for one in fields}}}
+        return {"manager": client, "time": time, "fieldsV1": {"f:spec": {f"f:{field}": {} for field in fields}}}
 
-    found = writers(
+    newest = writers(
         [
             entry("kubectl-patch", "2026-01-01T00:00:02Z", "cancelRequested"),
             entry("kubectl", "2026-01-01T00:00:01Z", "cancelRequested", "suspend", "input"),
@@ -125,7 +114,7 @@ def test_writers_has_the_newest_client_of_each_field() -> None:
         ]
     )
 
-    assert {name: one["client"] for name, one in found.items()} == {
+    assert {name: entry["client"] for name, entry in newest.items()} == {
         "cancelRequested": "kubectl-patch",
         "suspend": "kubectl",
     }
@@ -137,7 +126,7 @@ def test_labels_and_annotations_are_not_kept() -> None:
         kind: {f"{kind}-{number}": "x" * 50 for number in range(9_000)} for kind in ("labels", "annotations")
     }
 
-    jobs.put(large)
+    jobs.put(JobKey("team", "a", "uid-a"), large)
 
     (job,) = jobs.since(0)
     assert len(job.summary + job.detail) < 2_000

@@ -39,10 +39,6 @@ async def test_a_flood_of_invalid_tokens_does_not_delay_a_signed_in_user() -> No
     assert {type(one) for one in refused} == {NotAuthenticatedError}
 
 
-def test_a_user_with_a_token_is_not_impersonated() -> None:
-    assert User("anna", groups=("team",), token="t").request_headers == [("Authorization", "Bearer t")]
-
-
 def test_a_user_of_a_proxy_is_impersonated_with_every_group() -> None:
     user = proxied("anna", ["team", "", "system:authenticated", "other"])
 
@@ -68,11 +64,6 @@ def test_a_user_of_a_proxy_is_impersonated_with_every_group() -> None:
 def test_a_proxy_may_not_name_reserved_users_and_groups(name: str, groups: list[str]) -> None:
     with pytest.raises(RefusedUserError):
         proxied(name, groups)
-
-
-def test_a_proxy_must_name_a_user() -> None:
-    with pytest.raises(NotAuthenticatedError):
-        proxied("", ["team"])
 
 
 def test_a_token_is_not_printed() -> None:

@@ -10,11 +10,11 @@ def test_a_session_expires() -> None:
     sessions = Sessions(100, monotonic=clock)
     identity = sessions.begin("anna", "token")
 
-    found = sessions.find(identity)
+    session = sessions.find(identity)
     clock.now = 100.0
 
-    assert found is not None
-    assert found.token == "token"
+    assert session is not None
+    assert session.token == "token"
     assert sessions.find(identity) is None
 
 

@@ -16,11 +16,11 @@ ANSWER = Answer(
 
 
 def test_texts_are_wrapped_but_commands_are_not() -> None:
-    found = lines(FACTS, ANSWER, Screen(io.StringIO(), 80, False))
-    assert f"    {COMMAND}" in found
-    assert "  - correct the queue of the job:" in found
-    assert "  - or wait" in found
-    assert max(len(line) for line in found if COMMAND not in line) <= 80
+    output = lines(FACTS, ANSWER, Screen(io.StringIO(), 80, False))
+    assert f"    {COMMAND}" in output
+    assert "  - correct the queue of the job:" in output
+    assert "  - or wait" in output
+    assert max(len(line) for line in output if COMMAND not in line) <= 80
 
 
 def test_the_last_line_lists_what_could_not_be_checked() -> None:

@@ -31,10 +31,15 @@ reconstruction_build_info{version="0.1.0"} 1.0
 
 
 def test_queues_and_state_are_parsed() -> None:
-    found = parse(TEXT)
-    assert found.queues == (Queue("celery", 2, 7, 47, 4, 40, ("photogrammetry", "placeholder")), Queue("gpu", 0))
-    assert (found.leader, found.redis_up, found.deletions_held, found.version) == (True, False, True, "0.1.0")
-    assert found.queue("nowhere") is None
+    metrics_ = parse(TEXT)
+    assert metrics_.queues == (Queue("celery", 2, 7, 47, 4, 40, ("photogrammetry", "placeholder")), Queue("gpu", 0))
+    assert (metrics_.leader, metrics_.redis_up, metrics_.deletions_held, metrics_.version) == (
+        True,
+        False,
+        True,
+        "0.1.0",
+    )
+    assert metrics_.queue("nowhere") is None
 
 
 def test_the_operators_real_metrics_are_parsed() -> None:

@@ -98,5 +98,5 @@ def test_jobs_that_need_attention_are_sorted_first_then_the_newest() -> None:
         job("failed-first", "Failed", completionTime="2026-03-01T12:01:00Z"),
         job("failed-last", "Failed", completionTime="2026-03-01T12:02:00Z"),
     ]
-    ordered = [one.name for one in sorted(jobs, key=attention)]
+    ordered = [entry.name for entry in sorted(jobs, key=attention)]
     assert ordered == ["failed-last", "failed-first", "stuck", "announced", "runs", "waits", "sleeps", "done"]

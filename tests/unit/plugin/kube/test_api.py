@@ -25,16 +25,6 @@ if TYPE_CHECKING:
     from tests.unit.plugin.conftest import Server
 
 
-def test_a_list_is_read_page_by_page(api: Api, server: Server) -> None:
-    server.put(200, {"items": [{"a": 1}], "metadata": {"continue": "next", "resourceVersion": "7"}})
-    server.put(200, {"items": [{"a": 2}], "metadata": {"resourceVersion": "7"}})
-    assert api.items("/apis/x", labelSelector="set=a b", fieldSelector=None) == [{"a": 1}, {"a": 2}]
-    assert [path for _, path, _ in server.asked] == [
-        "/apis/x?limit=50&labelSelector=set%3Da+b",
-        "/apis/x?limit=100&continue=next&labelSelector=set%3Da+b",
-    ]
-
-
 def deep(name: str) -> bytes:
     """An object whose managed fields are nested deeper than any parser follows."""
     metadata = f'"namespace": "team", "name": "{name}", "uid": "u", "managedFields": {"[" * 9_994}{"]" * 9_994}'
@@ -150,11 +140,6 @@ def test_a_change_is_not_retried_after_a_server_error(api: Api, server: Server) 
     assert len(server.asked) == 1
 
 
-def test_a_log_is_read_as_it_arrives(api: Api, server: Server) -> None:
-    server.put(200, b"one\ntwo\nthree")
-    assert b"".join(api.chunks("/log", {}, None)) == b"one\ntwo\nthree"
-
-
 def kubeconfig(path: Path, *, name: str = "here", user: dict[str, Any] | None = None, **context: str) -> Path:
     config = {
         "apiVersion": "v1",
@@ -204,10 +189,6 @@ def test_the_token_of_an_exec_plugin_is_used(tmp_path: Path, version: str) -> No
     plugin = {"apiVersion": api_version, "command": "echo", "args": [json.dumps(answer)], "interactiveMode": "Never"}
     connection = connect(kubeconfig=str(kubeconfig(tmp_path / "config", user={"exec": plugin})))
     assert connection.api.token() == "from-plugin"
-
-
-def test_the_token_of_a_kubeconfig_is_used(tmp_path: Path) -> None:
-    assert connect(kubeconfig=str(kubeconfig(tmp_path / "config"))).api.token() == "s3cret"
 
 
 def test_a_gallery_needs_an_account_for_a_user_without_a_token(tmp_path: Path) -> None:

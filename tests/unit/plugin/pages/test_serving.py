@@ -72,16 +72,6 @@ def test_a_result_without_a_mesh_has_no_viewer(folder: Path) -> None:
         assert b"<model-viewer" not in get(address, urlsplit(address).path)[2]
 
 
-def test_a_report_is_the_first_page(folder: Path) -> None:
-    (folder / "report.html").write_text("<h1>the report</h1>")
-    with served(pages_of(folder, "banana")) as address:
-        assert get(address, urlsplit(address).path)[2] == b"<h1>the report</h1>"
-
-
-def test_a_file_is_served_with_its_type(address: str) -> None:
-    assert get(address, f"{urlsplit(address).path}model.glb") == (200, "model/gltf-binary", b"glTF")
-
-
 def test_a_browser_that_disconnects_causes_no_error(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "model.glb").write_bytes(b"x" * 50_000_000)
     with served(pages_of(folder, "banana")) as address:

@@ -71,8 +71,8 @@ def test_links_to_photos_are_read_and_other_links_have_a_problem(tmp_path: Path)
     for name, target in (("photo.jpg", real_photo()), ("gone.jpg", tmp_path / "gone"), ("masks", tmp_path)):
         (tmp_path / "set" / name).symlink_to(target)
     problem = "a link to a folder or to a missing file"
-    found = {photo.name: photo.problem for photo in scan(find([str(tmp_path / "set")]))}
-    assert found == {"photo.jpg": "", "gone.jpg": problem, "masks": problem}
+    problems = {photo.name: photo.problem for photo in scan(find([str(tmp_path / "set")]))}
+    assert problems == {"photo.jpg": "", "gone.jpg": problem, "masks": problem}
 
 
 def test_two_files_of_the_same_name_are_rejected(tmp_path: Path) -> None:
