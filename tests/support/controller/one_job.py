@@ -23,7 +23,6 @@ from reconstruction_operator.controller.redis_view.connection import RedisConnec
 from reconstruction_operator.controller.redis_view.messages import SentMessages
 from reconstruction_operator.controller.redis_view.observer import Observer
 from reconstruction_operator.controller.writes.status_writer import DOES_NOT_FIT, StatusWriter
-from reconstruction_operator.controller.writes.write_queue import WriteQueue
 from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.planning.installations import management
 from reconstruction_operator.state import calls, worker_calls
@@ -113,8 +112,7 @@ class System:
         observer = Observer(redis, redis, connection, admission.queues, self.messages, keys=self.keys)
         actor = Actor(redis, broker, broker, broker, keys=self.keys, install_id=installation.id)
         events: Any = SimpleNamespace(record=lambda *_: None)
-        self.writes = WriteQueue()
-        self.writer = StatusWriter(server, self.cache, election, self.writes, events)
+        self.writer = StatusWriter(server, self.cache, election, events)
         self.reconciler = make_reconciler(
             admission,
             observer=observer,
@@ -135,7 +133,7 @@ class System:
 
     async def work(self) -> None:
         """Run rounds until no work remains."""
-        while self.cache.queued or not self.writes.idle or len(self.reconciler.orphans):
+        while self.cache.queued or not self.writer.writes.idle or len(self.reconciler.orphans):
             self.now += 1.0
             await self.reconciler.round(1)
             assert await self.writer.flush(5.0)

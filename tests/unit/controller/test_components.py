@@ -68,7 +68,3 @@ def test_windows_quotas_and_times_come_from_the_settings(monkeypatch: pytest.Mon
     assert components._window() == DispatchWindow(queue=1, namespace=2, total=3, total_bytes=4)
     assert components._rules().quotas == Quotas(running=(("*", 5),), waiting=(("*", 6),), high=(("*", 7),))
     assert components._timing().backoff_seconds == 8.0
-
-
-def test_two_processes_of_a_pod_have_different_identities() -> None:
-    assert components._instance() != components._instance()

@@ -103,10 +103,10 @@ class Cache:
     def wants(self, key: JobKey, version: int) -> bool:
         """Whether that version of the object is newer than the cached one."""
         self.newest = max(self.newest, version)
-        known = self._jobs.get(key.uid)
+        cached = self._jobs.get(key.uid)
         if key.uid in self._tombstones:
             return False
-        return known is None or version > known.version
+        return cached is None or version > cached.version
 
     def store(self, job: Job) -> None:
         """Store a job. Enqueue it if anything changed.
@@ -114,20 +114,20 @@ class Cache:
         A status that `writes` announced is not a change, in the response to the patch or in its watch event, which may come first.
         A job that had finished before it was first seen is enqueued only if work may remain.
         """
-        known, written = self._jobs.get(job.key.uid), self._written.pop(job.key.uid, None)
+        cached, written = self._jobs.get(job.key.uid), self._written.pop(job.key.uid, None)
         management = self._management(job.status)
         job = job if job.management is management else replace(job, management=management)
         self._replace(job.key, job)
-        if known is None and job.finished:
+        if cached is None and job.finished:
             self._enqueue_if_left(job, self._utc_now())
-        elif known is None or job.status not in (known.status, written) or _is_changed(known, job):
+        elif cached is None or job.status not in (cached.status, written) or _is_changed(cached, job):
             self.enqueue(job.key)
 
     def writes(self, key: JobKey, status: Status) -> None:
         """Announce that this operator is about to store this status of the job."""
-        known = self._jobs.get(key.uid)
-        if known is not None:
-            self._written[key.uid] = objects.compact(replace(known, status=status)).status
+        cached = self._jobs.get(key.uid)
+        if cached is not None:
+            self._written[key.uid] = objects.compact(replace(cached, status=status)).status
 
     def remove(self, key: JobKey) -> None:
         """Remove a job whose object was deleted."""
@@ -208,8 +208,8 @@ class Cache:
     def pass_over(self) -> None:
         """Empty the work queue, since another replica leads. `begin` finds the work that remains after it."""
         self._queue.clear()
-        for known in (self._removed, self._deleted, self._handed_over):
-            known.clear()
+        for keys in (self._removed, self._deleted, self._handed_over):
+            keys.clear()
 
     def begin(self) -> None:
         """Begin a tenure: enqueue all unfinished jobs, and the finished jobs for which work may remain."""
@@ -249,6 +249,6 @@ class Cache:
                 self._unfinished[key.uid] = job
 
 
-def _is_changed(known: Job, job: Job) -> bool:
+def _is_changed(cached: Job, job: Job) -> bool:
     """Whether anything but the status has changed. The API server counts the generations of the spec."""
-    return (known.generation, known.deleting) != (job.generation, job.deleting)
+    return (cached.generation, cached.deleting) != (job.generation, job.deleting)

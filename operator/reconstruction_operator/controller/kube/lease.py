@@ -160,8 +160,8 @@ class LeaderElection:
         _log.warning(
             "Redis rejected fencing token %s (current token: %s); campaigning again", self._tenure, seen or "unknown"
         )
-        known = min(seen, _MAX_FENCE) if seen is not None else (self._tenure or 0) + 1
-        self._at_least = max(self._at_least, known)
+        current = min(seen, _MAX_FENCE) if seen is not None else (self._tenure or 0) + 1
+        self._at_least = max(self._at_least, current)
         self._lose("deposed")
 
     async def run(self) -> None:
@@ -243,8 +243,8 @@ class LeaderElection:
         path = f"{self._collection}/{self.name}"
         self._saw(await self.api.request("PUT", path, body=body, timeout_seconds=limit), self.monotonic())
 
-    def _metadata(self, known: Mapping[str, Any]) -> dict[str, Any]:
-        return {**known, "annotations": {**(known.get("annotations") or {}), LOOKS: str(self.looks)}}
+    def _metadata(self, metadata: Mapping[str, Any]) -> dict[str, Any]:
+        return {**metadata, "annotations": {**(metadata.get("annotations") or {}), LOOKS: str(self.looks)}}
 
     def _saw(self, lease: dict[str, Any], now: float) -> None:
         record = LeaseRecord.of(lease)

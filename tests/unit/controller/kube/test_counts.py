@@ -59,9 +59,3 @@ def test_a_deleted_job_or_one_that_wants_no_worker_does_not_count_as_demand(cach
         cache.remove(make_key("one"))
 
     assert not any(cache.counts.demand().values())
-
-
-def test_a_job_of_another_controller_does_not_count_as_demand(cache: Cache) -> None:
-    put(cache, "one", managedBy="example.com/other")
-
-    assert not any(cache.counts.demand().values())

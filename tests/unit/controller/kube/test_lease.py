@@ -31,24 +31,6 @@ def lease(version: str = "1", **spec: Any) -> dict[str, Any]:
     return {"metadata": {"resourceVersion": version}, "spec": spec}
 
 
-@pytest.mark.parametrize(
-    ("body", "expected"),
-    [
-        pytest.param(
-            lease("7", holderIdentity="a", leaseTransitions=3, leaseDurationSeconds=10),
-            LeaseRecord("7", "a", 3, 10.0),
-            id="held",
-        ),
-        pytest.param(lease("8", holderIdentity="", leaseTransitions=3), LeaseRecord("8", "", 3, 0.0), id="released"),
-        pytest.param(
-            {"metadata": {"resourceVersion": "9"}}, LeaseRecord("9", "", 0, 0.0), id="made by hand, without a spec"
-        ),
-    ],
-)
-def test_a_lease_is_decoded_to_its_record(body: dict[str, Any], expected: LeaseRecord) -> None:
-    assert LeaseRecord.of(body) == expected
-
-
 HELD = LeaseRecord("7", "a", 3, 10.0)
 
 
@@ -62,20 +44,6 @@ HELD = LeaseRecord("7", "a", 3, 10.0)
 )
 def test_a_candidate_may_take_a_lease_once_it_has_expired(seen: LeaseRecord, expires: float) -> None:
     assert Sighting(HELD, since=100.0).updated(seen, now=105.0).expires() == expires
-
-
-def test_the_holder_stops_before_a_candidate_may_begin() -> None:
-    assert 0.5 < leases.HOLDER_MARGIN < 1.0
-
-
-def test_a_spec_names_the_holder_and_micro_times() -> None:
-    assert leases.lease_spec("me", 2.5, 4, NOON, acquired="2026-03-01T11:00:00.000000Z") == {
-        "holderIdentity": "me",
-        "leaseDurationSeconds": 3,
-        "acquireTime": "2026-03-01T11:00:00.000000Z",
-        "renewTime": "2026-03-01T12:00:00.000000Z",
-        "leaseTransitions": 4,
-    }
 
 
 def test_a_lease_made_after_a_deletion_starts_above_the_old_count() -> None:

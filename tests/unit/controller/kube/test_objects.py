@@ -162,16 +162,6 @@ def test_a_compact_job_is_cleaned_up_like_the_whole_one(
     assert [plans[0].status, plans[1].status] == [whole.status, compact.status]
 
 
-@pytest.mark.parametrize(
-    "status",
-    [Status(phase=Phase.RUNNING), Status(phase=Phase.SUCCEEDED, observed_generation=0)],
-    ids=["lives", "edited"],
-)
-def test_a_job_whose_status_is_to_be_written_is_not_compact(status: Status) -> None:
-    job = make_job(status)
-    assert objects.compact(job) is job
-
-
 @pytest.mark.parametrize(("generation", "message"), [(1, ""), (2, "It is over.")], ids=["finished", "edited"])
 def test_a_finished_job_has_its_whole_status_only_if_its_spec_was_edited(generation: int, message: str) -> None:
     body = make_body(phase="Succeeded", observedGeneration=1, message="It is over.", worker="worker-1")

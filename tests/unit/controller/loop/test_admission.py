@@ -73,12 +73,6 @@ def test_jobs_are_admitted_by_the_rules(
     assert admitted(admission) == list(expected)
 
 
-def test_a_job_that_is_not_dispatched_is_admitted_again(admission: Admission) -> None:
-    wait_for(admission, "a", "b", "c")
-
-    assert admitted(admission) == admitted(admission) == ["a", "b"]
-
-
 def test_a_job_that_no_longer_wants_dispatch_is_not_admitted(admission: Admission) -> None:
     wait_for(admission, "a", "b")
     plan(admission, "a", Phase.SUSPENDED)
@@ -114,15 +108,6 @@ def test_a_dispatch_counts_for_its_namespace_before_its_status_is_stored(cache: 
     assert admitted(admission) == ["a"]
 
 
-def test_a_job_that_is_sent_again_counts_once_against_its_quota(cache: Cache) -> None:
-    cache.put(make_body("lost", phase="Queued"))
-    admission = make_admission(cache, rules=LIMITED)
-    admission.wants(cache.get(make_key("lost")))
-    wait_for(admission, "a", "b")
-
-    assert admitted(admission) == ["lost", "a"]
-
-
 def test_messages_left_in_a_queue_that_lost_its_workers_take_room(cache: Cache) -> None:
     admission = make_admission(cache, total=3)
     for name in ("left-1", "left-2"):
@@ -131,17 +116,6 @@ def test_messages_left_in_a_queue_that_lost_its_workers_take_room(cache: Cache) 
     read(admission.queues, "celery", gone=500)
 
     assert admitted(admission) == ["a"]
-
-
-def test_a_new_leader_counts_the_stored_dispatches_of_a_namespace(cache: Cache) -> None:
-    for number in range(25):
-        cache.put(make_body(f"a-{number}", namespace="greedy", phase="Queued"))
-    admission = make_admission(cache, namespace=25)
-    wait_for(admission, "c", namespace="greedy")
-    wait_for(admission, "b", namespace="modest")
-    read(admission.queues, "celery", celery=25)
-
-    assert admitted(admission) == ["b"]
 
 
 def test_a_new_tenure_starts_with_nothing(admission: Admission) -> None:

@@ -19,7 +19,6 @@ from reconstruction_operator.controller.loop.preflight import Preflight
 from reconstruction_operator.controller.redis_view.catalogue import Catalogue
 from reconstruction_operator.planning.types import Job
 from reconstruction_operator.state import calls, worker_calls
-from reconstruction_operator.state.errors import DeposedError
 from reconstruction_operator.state.replies import WorkerInfo
 
 from tests.support.jobs import make_body, make_key
@@ -101,12 +100,6 @@ async def test_a_job_is_checked_once_it_has_waited(desk: Desk) -> None:
 )
 async def test_a_job_that_does_not_wait_for_its_first_check_is_not_checked(status: Status, desk: Desk) -> None:
     desk.wait("banana", status)
-    assert await desk.round(after=10.0) == []
-
-
-async def test_a_job_that_begins_meanwhile_is_not_checked(desk: Desk) -> None:
-    job = desk.wait("banana")
-    desk.preflight.planned(job, Status(phase=Phase.RUNNING, attempt=1))
     assert await desk.round(after=10.0) == []
 
 
@@ -201,31 +194,3 @@ async def test_a_deleted_job_leaves_nothing(desk: Desk) -> None:
     assert not desk.preflight._waiting
     assert not desk.preflight._open
     assert not await desk.client.exists(desk.keys.checked("install"))
-
-
-async def test_a_new_leader_removes_the_answers_to_an_earlier_one(desk: Desk) -> None:
-    desk.wait("banana")
-    (request,) = await desk.round(after=3.0)
-    desk.preflight.clear()
-    await desk.answer(request)
-    await desk.round()
-    assert not await desk.client.exists(desk.keys.checked("install"))
-
-
-async def test_a_deposed_leader_requests_nothing(desk: Desk) -> None:
-    desk.wait("banana")
-    await desk.client.set(desk.keys.fence("install"), "2")
-    with pytest.raises(DeposedError):
-        await desk.round(after=3.0)
-    assert not await desk.client.exists(desk.keys.checks("celery"))
-
-
-@pytest.mark.parametrize("kind", ["checks", "checked"])
-async def test_a_key_of_the_wrong_type_is_replaced_or_ignored(kind: str, desk: Desk) -> None:
-    key = desk.keys.checks("celery") if kind == "checks" else desk.keys.checked("install")
-    await desk.client.set(key, "x")
-    desk.wait("banana")
-    (request,) = await desk.round(after=3.0)
-    await desk.answer(request)
-    await desk.round()
-    assert desk.preflight.found(make_key()) is not None

@@ -17,7 +17,7 @@ from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop.brake import Brake
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.sweeper import RestoredError, Sweeper
-from reconstruction_operator.controller.redis_view.resync import ResyncRequests
+from reconstruction_operator.controller.redis_view.connection import ResyncRequests
 from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.state import calls, operator_calls, reads
 from reconstruction_operator.telemetry import metrics
@@ -138,24 +138,6 @@ async def test_records_of_namespaces_that_are_not_watched_cost_no_further_lists(
 
     assert (world.lists, len(world.orphans)) == (1, 0)
     assert not world.sweeper.brake.holds
-
-
-async def test_a_record_without_an_object_is_an_orphan(world: World) -> None:
-    world.add("here")
-    await world.record("here", "gone")
-
-    await world.sweep()
-
-    assert ("uid-gone" in world.orphans, "uid-here" in world.orphans) == (True, False)
-
-
-async def test_a_deletion_that_the_watch_missed_is_detected(world: World) -> None:
-    world.add("a", "b")
-    world.objects.pop(0)
-
-    await world.sweep()
-
-    assert [job.key.name for job in world.cache.take_deleted()] == ["a"]
 
 
 async def test_too_many_orphans_are_held_and_cost_no_further_lists(world: World) -> None:

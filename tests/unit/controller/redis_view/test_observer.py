@@ -81,8 +81,9 @@ async def test_observations_are_in_the_order_of_the_subjects(world: World) -> No
     ("happens", "later", "silent_seconds"),
     [
         pytest.param(lambda _: None, (6.0, 8.0), [6.0, 8.0], id="nothing"),
+        pytest.param(lambda _: None, (8.0, 13.1), [8.0, 0.0], id="polls just close enough, and not"),
         pytest.param(World.beat, (6.0, 8.0), [0.0, 0.0], id="a heartbeat"),
-        pytest.param(lambda _: None, (60.0, 62.0), [0.0, 2.0], id="a gap between two looks"),
+        pytest.param(lambda _: None, (60.0, 62.0), [0.0, 2.0], id="a gap between two polls"),
         pytest.param(
             lambda world: world.connection.failed(redis.ConnectionError("unreachable")),
             (4.0, 6.0),

@@ -93,14 +93,6 @@ def test_only_the_newest_status_of_a_job_waits_and_keeps_its_place_and_age(queue
     assert taken(queue) == ["b"]
 
 
-def test_progress_that_becomes_an_end_overtakes_the_others(queue: WriteQueue) -> None:
-    queue.put(pending("b", Urgency.PHASE))
-    queue.put(pending("a", Urgency.PROGRESS))
-    queue.put(pending("a", Urgency.FINISHED))
-
-    assert (len(queue), taken(queue)) == (2, ["a", "b"])
-
-
 def test_a_job_with_a_write_in_flight_is_skipped_until_it_is_done(queue: WriteQueue) -> None:
     queue.put(pending("a", Urgency.FINISHED))
     assert taken(queue) == ["a"]
