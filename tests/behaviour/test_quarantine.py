@@ -85,15 +85,6 @@ def test_a_suspect_that_does_not_run_here_blocks_no_other(
     assert cache.counts.in_flight()[first.namespace] == in_flight
 
 
-def test_a_deleted_suspect_blocks_no_other(admission: Admission, suspect: Suspect, cache: Cache) -> None:
-    first = suspect("first", "Running")
-    second = suspect("second")
-
-    cache.remove(first)
-
-    assert admission.admit(0.0) == (second,)
-
-
 def test_a_suspect_blocks_others_from_its_dispatch(admission: Admission, suspect: Suspect, cache: Cache) -> None:
     first, second = suspect("first"), suspect("second")
 

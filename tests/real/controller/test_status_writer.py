@@ -81,20 +81,11 @@ async def desk(api: Api, jobs: Jobs) -> AsyncIterator[Desk]:
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_a_status_is_stored_and_the_response_is_cached(desk: Desk) -> None:
-    job = desk.load(desk.jobs.create("a"))
-
-    await desk.write(job, RUNNING)
-
-    assert desk.status("a")["phase"] == "Running"
-    stored = desk.cache.get(job.key)
-    assert stored.status == RUNNING
-    assert desk.stored == ["a"]
-
-
 async def test_fields_without_a_value_are_removed_on_the_server(desk: Desk) -> None:
-    await desk.write(desk.load(desk.jobs.create("a")), replace(RUNNING, failure=Failure("WORKER_LOST", "lost")))
+    failed = replace(RUNNING, failure=Failure("WORKER_LOST", "lost"))
+    await desk.write(desk.load(desk.jobs.create("a")), failed)
     job = desk.cache.by_id(desk.jobs.get("a")["metadata"]["uid"])
+    assert (job.status, desk.stored) == (failed, ["a"])  # the response is cached
 
     await desk.write(job, replace(RUNNING, phase=Phase.QUEUED, attempt=2, worker=None, progress=None, start_time=None))
 

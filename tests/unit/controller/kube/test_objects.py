@@ -45,7 +45,7 @@ def test_a_job_keeps_its_parameters_until_it_is_finished() -> None:
 def test_a_rejected_job_keeps_the_problem_and_no_parameters(parameters: dict[str, Any], problem: str) -> None:
     job = job_with(parameters)
 
-    assert [one.startswith(problem) for one in job.problems] == [True]
+    assert [text.startswith(problem) for text in job.problems] == [True]
     assert job.spec.parameters == {}
 
 
@@ -66,56 +66,38 @@ CONFIRMED = owner("kubectl-patch", "2026-03-01T12:05:00Z", "cancelConfirmed")
 APPLIED = owner("flux", "2026-03-01T12:10:00Z", "cancelRequested", operation="Apply")
 
 
+CANCELS = {"cancelRequested": True}
+BY_ARGO = "argocd-server (Update, 2026-03-01T12:00:00Z)"
+
+
 @pytest.mark.parametrize(
-    ("spec", "status", "managed", "by"),
+    ("spec", "managed", "by"),
     [
-        pytest.param({}, {}, [REQUESTED], "", id="no cancel"),
+        pytest.param({}, [REQUESTED], "", id="no cancel"),
+        pytest.param(CANCELS, [CREATED, REQUESTED], BY_ARGO, id="requested"),
         pytest.param(
-            {"cancelRequested": True},
-            {},
-            [CREATED, REQUESTED],
-            "argocd-server (Update, 2026-03-01T12:00:00Z)",
-            id="requested",
+            CANCELS, [APPLIED, REQUESTED], "flux (Apply, 2026-03-01T12:10:00Z)", id="the newest of two owners"
         ),
         pytest.param(
-            {"cancelRequested": True},
-            {},
-            [APPLIED, REQUESTED],
-            "flux (Apply, 2026-03-01T12:10:00Z)",
-            id="the newest of two owners",
-        ),
-        pytest.param(
-            {"cancelRequested": True, "cancelConfirmed": True},
-            {},
+            CANCELS | {"cancelConfirmed": True},
             [CONFIRMED, APPLIED],
             "kubectl-patch (Update, 2026-03-01T12:05:00Z)",
             id="confirmed",
         ),
+        pytest.param({"withdrawn": True}, [REQUESTED], BY_ARGO, id="withdrawn"),
+        pytest.param(CANCELS, [CREATED], "", id="no owner"),
+        pytest.param(CANCELS, [7, {"fieldsV1": []}, {"fieldsV1": {"f:spec": 1}}], "", id="malformed"),
+        pytest.param(CANCELS, None, "", id="none"),
         pytest.param(
-            {},
-            {"cancel": {"requestedAt": "2026-03-01T12:00:00Z"}},
-            [REQUESTED],
-            "argocd-server (Update, 2026-03-01T12:00:00Z)",
-            id="withdrawn",
-        ),
-        pytest.param({"cancelRequested": True}, {}, [CREATED], "", id="no owner"),
-        pytest.param(
-            {"cancelRequested": True}, {}, [7, {"fieldsV1": []}, {"fieldsV1": {"f:spec": 1}}], "", id="malformed"
-        ),
-        pytest.param({"cancelRequested": True}, {}, None, "", id="none"),
-        pytest.param(
-            {"cancelRequested": True},
-            {},
+            CANCELS,
             [owner("x" * 5000, "y" * 5000, "cancelRequested")],
             f"{'x' * 128} (Update, {'y' * 128})",
             id="bounded",
         ),
     ],
 )
-def test_the_client_that_wrote_a_step_of_a_cancel_is_known(
-    spec: dict[str, Any], status: dict[str, Any], managed: object, by: str
-) -> None:
-    body = make_body(**status)
+def test_the_client_that_wrote_a_step_of_a_cancel_is_known(spec: dict[str, Any], managed: object, by: str) -> None:
+    body = make_body(**({"cancel": {"requestedAt": "2026-03-01T12:00:00Z"}} if "withdrawn" in spec else {}))
     body["spec"] |= spec
     body["metadata"]["managedFields"] = managed
     key = parsing.key_of(body)

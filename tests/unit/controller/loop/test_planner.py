@@ -8,17 +8,14 @@ from typing import Any
 import pytest
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import ConditionType, InstallationMark, Phase, Status
-from reconstruction_operator.contract.announcement import ModelInfo
-from reconstruction_operator.contract.preflight import Checked, Verdict
 from reconstruction_operator.contract.records import Claim
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.loop.planner import Planner
 from reconstruction_operator.controller.loop.preflight import Preflight
 from reconstruction_operator.controller.redis_view.catalogue import Catalogue
-from reconstruction_operator.planning.actions import Dispatch, TakeClaim
+from reconstruction_operator.planning.actions import Dispatch
 from reconstruction_operator.planning.quotas import Quotas, Rules
-from reconstruction_operator.planning.types import Job, Management, Observation, Plan, Queue
-from reconstruction_operator.state.replies import WorkerInfo
+from reconstruction_operator.planning.types import Job, Management, Observation, Plan
 
 from tests.support.controller.dispatch import make_admission, read
 from tests.support.jobs import NOON, make_body, make_key
@@ -149,39 +146,3 @@ def test_a_new_job_is_sent_and_its_first_status_has_our_mark() -> None:
     ((_, plan),) = Desk("a", management=Management.UNMARKED).plan("a")
 
     assert (plan.status.phase, plan.status.installation) == (Phase.QUEUED, MARK)
-
-
-def announce(desk: Desk, **models: ModelInfo) -> None:
-    """A worker of queue celery announces these models."""
-    worker = WorkerInfo("w@a", ("celery",), announced="digest")
-    desk.catalogue.update((worker,), {"digest": models})
-
-
-def test_a_job_whose_model_no_worker_has_is_held_and_does_not_wait_for_room() -> None:
-    desk = Desk("a")
-    announce(desk, photogrammetry=ModelInfo())
-
-    ((_, plan),) = desk.plan("a", queue=Queue(workers=1))
-
-    assert (plan.actions, plan.status.phase) == ((), Phase.PENDING)
-    assert plan.status.message.startswith("Waiting for a worker with model placeholder: ")
-    announce(desk, placeholder=ModelInfo())
-    assert dispatched(desk.plan("a")) == ["a"]
-
-
-def test_parameters_that_no_worker_accepts_fail_a_job_that_was_not_sent() -> None:
-    desk = Desk("a")
-    announce(desk, placeholder=ModelInfo(parameters={"required": ["stepSeconds"]}))
-
-    ((_, plan),) = desk.plan("a")
-
-    assert (plan.status.phase, plan.status.failure.reason) == (Phase.FAILED, "INVALID_PARAMETERS")
-
-
-def test_the_finding_of_a_preflight_check_reaches_the_plan() -> None:
-    desk = Desk("a")
-    desk.preflight._results[make_key("a")] = Checked(Verdict.UNUSABLE, reason="INPUT_NOT_FOUND", message="no folder")
-
-    ((_, plan),) = desk.plan("a")
-
-    assert [action.reason for action in plan.actions if isinstance(action, TakeClaim)] == ["INPUT_NOT_FOUND"]

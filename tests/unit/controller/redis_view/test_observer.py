@@ -70,13 +70,6 @@ async def test_without_subjects_redis_is_not_read(world: World) -> None:
     assert (await world.observer.observe([])).observations == ()
 
 
-async def test_observations_are_in_the_order_of_the_subjects(world: World) -> None:
-    world.want()
-    subjects = [Subject(TaskId("job-2", 1), "celery"), Subject(TASK, "celery"), Subject(TaskId("job-3", 1), "celery")]
-    seen = (await world.observer.observe(subjects)).observations
-    assert [one.record is not None for one in seen] == [False, True, False]
-
-
 @pytest.mark.parametrize(
     ("happens", "later", "silent_seconds"),
     [

@@ -16,30 +16,6 @@ KEY = JobKey("default", "banana", "uid-1")
 NOON = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 
 
-def test_an_event_names_the_object_with_its_uid() -> None:
-    event = Event("Warning", "Failed", "3 of 29 photos overlap")
-
-    assert event_body(KEY, event, NOON, "banana.1", "pod-1_x") == {
-        "apiVersion": "events.k8s.io/v1",
-        "kind": "Event",
-        "metadata": {"name": "banana.1", "namespace": "default"},
-        "eventTime": "2026-03-01T12:00:00.250000Z",
-        "reportingController": "reconstruction.dev/operator",
-        "reportingInstance": "pod-1_x",
-        "action": "Failed",
-        "reason": "Failed",
-        "type": "Warning",
-        "note": "3 of 29 photos overlap",
-        "regarding": {
-            "apiVersion": "reconstruction.dev/v1alpha1",
-            "kind": "ReconstructionJob",
-            "namespace": "default",
-            "name": "banana",
-            "uid": "uid-1",
-        },
-    }
-
-
 def test_long_texts_are_cut_to_the_apis_limits() -> None:
     body = event_body(KEY, Event("Normal", "Started", "x" * 5_000), NOON, "banana.1", "p" * 5_000)
 

@@ -117,12 +117,6 @@ def test_jobs_take_turns_with_their_progress(queue: WriteQueue) -> None:
     assert order == ["a", "b", "c", "a", "b", "c"]
 
 
-def test_the_reason_of_a_wait_is_written_at_once_if_nothing_else_is(queue: WriteQueue, clock: Clock) -> None:
-    for number in range(100):
-        queue.put(pending(f"job-{number}", Urgency.WAITING, since=clock.now))
-    assert len(taken(queue)) == 100
-
-
 def test_while_ends_are_written_five_reasons_of_waits_a_second_are(queue: WriteQueue, clock: Clock) -> None:
     written = list[str]()
     for number in range(1_000):
