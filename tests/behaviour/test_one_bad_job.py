@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 import redis
+from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.records import Record
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop.actor import ActResults, JobActions
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.redis_view.messages import SentMessages
-from reconstruction_operator.controller.redis_view.observer import ObservedBatch, Subject
+from reconstruction_operator.controller.redis_view.observer import ObservedBatch
 from reconstruction_operator.controller.redis_view.queues import QueueFacts
 from reconstruction_operator.planning import plan
 from reconstruction_operator.planning.types import Observation
@@ -45,8 +46,8 @@ class Observer:
         self.seen: list[str] = []
         self.messages = SentMessages(resend_seconds=15)
 
-    async def observe(self, subjects: Sequence[Subject]) -> ObservedBatch:
-        job_ids = [one.task.job_id for one in subjects]
+    async def observe(self, attempts: Sequence[tuple[TaskId, str]]) -> ObservedBatch:
+        job_ids = [task.job_id for task, _ in attempts]
         if self.error is not None and "uid-bad" in job_ids:
             raise self.error
         self.seen += job_ids

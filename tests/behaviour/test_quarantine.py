@@ -62,7 +62,7 @@ def test_suspects_wait_until_the_one_in_flight_has_ended(
     assert admission.admit(0.0) == ()
     suspect("first", "Succeeded", version=2)
     assert admission.admit(1.0) == (second,)
-    assert not cache.counts.quarantines()
+    assert not cache.counts.quarantines
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_suspect_that_does_not_run_here_blocks_no_other(
     second = suspect("second")
 
     assert admission.admit(0.0) == (second,)
-    assert cache.counts.in_flight()[first.namespace] == in_flight
+    assert cache.counts.in_flight[first.namespace] == in_flight
 
 
 def test_a_suspect_blocks_others_from_its_dispatch(admission: Admission, suspect: Suspect, cache: Cache) -> None:

@@ -8,10 +8,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
+from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.feed import Answer, Feed
 from reconstruction_operator.controller.loop.actor import ActResults
-from reconstruction_operator.controller.redis_view.observer import ObservedBatch, Subject
+from reconstruction_operator.controller.redis_view.observer import ObservedBatch
 from reconstruction_operator.planning.types import Observation
 
 from tests.support.controller.dispatch import make_admission
@@ -28,9 +29,9 @@ class Looks:
     def __init__(self) -> None:
         self.seen: list[str] = []
 
-    async def observe(self, subjects: Sequence[Subject]) -> ObservedBatch:
-        self.seen += [one.task.job_id for one in subjects]
-        return ObservedBatch(NOON, tuple(Observation() for _ in subjects))
+    async def observe(self, attempts: Sequence[tuple[TaskId, str]]) -> ObservedBatch:
+        self.seen += [task.job_id for task, _ in attempts]
+        return ObservedBatch(NOON, tuple(Observation() for _ in attempts))
 
     async def act(self, *_: Any) -> ActResults:
         return ActResults()

@@ -69,7 +69,7 @@ class Operator:
         self.events = EventRecorder(api, instance=instance)
         self.writer = StatusWriter(api, self.cache, self.election, self.events)
         # Redis and the broker
-        self.view = RedisView.open(self.election, install_id=installation.id)
+        self.view = RedisView(self.election, install_id=installation.id)
         self.actor = Actor(
             self.view.state, api, Dispatcher(), BacklogReader(), keys=self.view.keys, install_id=installation.id
         )
@@ -167,7 +167,7 @@ class Operator:
         for phase, number in self.cache.counts.phases().items():
             metrics.JOBS.labels(phase.value).set(number)
         metrics.QUEUE_JOBS.clear()
-        for phase, demand in self.cache.counts.demand().items():
+        for phase, demand in self.cache.counts.demand.items():
             for label, number in metrics.QUEUES.total({**dict.fromkeys(metrics.QUEUES, 0), **demand}).items():
                 metrics.QUEUE_JOBS.labels(label, phase.value).set(number)
         metrics.CONTESTED.set(self.cache.counts.contested)

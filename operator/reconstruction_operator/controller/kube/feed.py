@@ -129,12 +129,6 @@ class Feed:
         for task in self._listing.values():
             task.cancel()
 
-    def take(self, body: parsing.Encoded) -> None:
-        """Store an object in the cache, if it is newer."""
-        head = parsing.head(body)
-        if head is not None:
-            self._store(head, body)
-
     def take_event(self, line: bytes) -> int:
         """Apply the event in a line of a watch to the cache. Return its version, or 0 if kopf must handle the line."""
         try:
@@ -207,7 +201,8 @@ class Feed:
             async for page in listing.pages(self._api, path, tries=tries, **selector):
                 version = version or page.version
                 for body in page.items:
-                    self.take(body)
+                    if (head := parsing.head(body)) is not None:
+                        self._store(head, body)
         except ApiError:
             # Jobs on pages already read may be deleted before the watch starts.
             self._cache.relisted |= version > 0

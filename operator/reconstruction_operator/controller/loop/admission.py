@@ -140,8 +140,8 @@ class Admission:
         must not take the room of all other queues.
         """
         counts = self.cache.counts
-        queued, tried = Counter(counts.queued()), set(counts.quarantines())
-        in_flight, high = Counter(counts.in_flight()), Counter(counts.high_in_flight())
+        queued, tried = Counter(counts.queued), set(counts.quarantines)
+        in_flight, high = Counter(counts.in_flight), Counter(counts.high_in_flight)
         for key, phase in tuple(self._planned.items()):
             job = self.cache.get(key)
             stored = job.status.phase if job is not None else None

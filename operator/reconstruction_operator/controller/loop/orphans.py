@@ -18,7 +18,7 @@ from reconstruction_operator.contract.records import Record
 from reconstruction_operator.controller import transition_log
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop.actor import Actor, JobActions
-from reconstruction_operator.controller.redis_view.observer import Observer, Subject
+from reconstruction_operator.controller.redis_view.observer import Observer
 from reconstruction_operator.planning import actions as planned
 from reconstruction_operator.planning import plan
 from reconstruction_operator.planning.times import backoff
@@ -147,8 +147,9 @@ class Orphans:
 
     async def _observe(self, job_ids: Sequence[str]) -> tuple[dict[str, Observation], datetime]:
         orphans = [(job_id, self._orphans[job_id]) for job_id in job_ids]
-        subjects = [Subject(TaskId(job_id, orphan.attempt), orphan.queue) for job_id, orphan in orphans]
-        seen = await self.observer.observe(subjects)
+        seen = await self.observer.observe(
+            [(TaskId(job_id, orphan.attempt), orphan.queue) for job_id, orphan in orphans]
+        )
         return dict(zip(job_ids, seen.observations, strict=True)), seen.now
 
     def _plan_all(self, seen: Mapping[str, Observation], at: datetime, now: float) -> list[JobActions]:

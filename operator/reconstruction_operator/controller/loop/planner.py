@@ -12,6 +12,7 @@ from typing import Any, Final
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import InstallationMark, Phase
 from reconstruction_operator.controller.kube.cache import Cache
+from reconstruction_operator.controller.kube.work_queue import Turn
 from reconstruction_operator.controller.loop.admission import Admission
 from reconstruction_operator.controller.loop.preflight import Preflight
 from reconstruction_operator.controller.redis_view.catalogue import Catalogue
@@ -58,7 +59,7 @@ class Planner:
                 plans[job.key] = self._complete(job, drafted, admitted=job.key in here)
         for key in admitted:
             if key not in here:
-                self.cache.enqueue_admitted(key)
+                self.cache.enqueue(key, Turn.IN_FLIGHT)  # before those that only wait
         return [(job, plans[job.key]) for job in jobs if job.key in plans]
 
     def report_contested(self, jobs: Iterable[Job]) -> list[tuple[Job, Plan]]:
@@ -75,7 +76,7 @@ class Planner:
         """Enqueue the waiting jobs that can be dispatched, though no job has changed. At most once a second."""
         if self.admission.is_due(self.monotonic()):
             for key in self.admission.admit(self.monotonic()):
-                self.cache.enqueue_admitted(key)
+                self.cache.enqueue(key, Turn.IN_FLIGHT)
 
     def clear(self) -> None:
         """Drop all state: a new tenure begins."""

@@ -27,7 +27,6 @@ from reconstruction_operator.controller.loop.admission import Admission
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.planner import Planner
 from reconstruction_operator.controller.loop.preflight import Preflight
-from reconstruction_operator.controller.redis_view.observer import Subject
 from reconstruction_operator.controller.redis_view.view import RedisView
 from reconstruction_operator.controller.writes.status_writer import StatusWriter
 from reconstruction_operator.planning.times import backoff
@@ -39,6 +38,7 @@ _log = logging.getLogger(__name__)
 
 _BATCH_JOBS: Final = 250  # in one round: bounds how long a round takes
 _IDLE_SECONDS: Final = 1.0  # the longest time without a round
+_UNLISTED_SECONDS: Final = 0.1  # the same, until all unfinished jobs are listed: fair turns and quotas need them
 _BACKOFF_SECONDS: Final = 1.0  # after a job's failure; doubles
 _BACKOFF_MAX_SECONDS: Final = 60.0
 _REDIS_PAUSE_SECONDS: Final = 0.5  # after Redis failed
@@ -94,7 +94,8 @@ class Reconciler:
         """Reconcile while leading, and wait otherwise, until cancelled."""
         while True:
             self._round_at = self.monotonic()
-            if not await self.cache.is_listed(_IDLE_SECONDS):
+            if not self.cache.listed.is_set():
+                await asyncio.sleep(_UNLISTED_SECONDS)
                 continue
             fence = self.election.fence
             if fence is None:
@@ -227,14 +228,14 @@ class Reconciler:
 
     async def _batch(self, jobs: Sequence[Job], fence: int) -> None:
         view = self.view
-        subjects = [Subject(job.task, job.queue) for job in jobs]
-        seen = await view.observer.observe(subjects)
+        attempts = [(job.task, job.queue) for job in jobs]
+        seen = await view.observer.observe(attempts)
         if seen.went_back or any(state.lacks(job) for job, state in zip(jobs, seen.observations, strict=True)):
             # Missing keys mean nothing if Redis has just lost its data, so check that first.
             if await view.connection.check(fence):
                 self._enqueue(jobs)
                 return
-            seen = await view.observer.observe(subjects)
+            seen = await view.observer.observe(attempts)
         planned = self._planner.plan(zip(jobs, seen.observations, strict=True), seen.now)
         if self.election.fence != fence:
             self._enqueue(jobs)

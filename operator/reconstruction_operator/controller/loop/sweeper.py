@@ -21,6 +21,7 @@ from reconstruction_operator.controller.kube import listing
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.kube.lease import LeaderElection
+from reconstruction_operator.controller.kube.work_queue import Turn
 from reconstruction_operator.controller.loop.brake import Brake
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.redis_view.connection import LOST_DATA, PERIOD
@@ -146,7 +147,7 @@ class Sweeper:
         for job in self.cache:
             ended = job.status.completion_time
             if job.finished and ended is not None and ended >= since:
-                self.cache.enqueue_later(job.key)
+                self.cache.enqueue(job.key, Turn.LATER)
 
     async def _take_folder_reports(self, fence: int) -> None:
         """Read the job folders that workers report after Redis lost data. A folder whose job has no object is an orphan."""
@@ -189,7 +190,7 @@ class Sweeper:
             )
             await calls.arun(self.view.state, call)
         for job in lost:
-            (self.cache.enqueue_later if job.finished else self.cache.enqueue)(job.key)
+            self.cache.enqueue(job.key, Turn.LATER if job.finished else None)
 
     async def _compare(self, recorded: Sequence[str]) -> None:
         # A job that was in the cache before the list began and is not in the list was deleted: uids never come back.

@@ -23,16 +23,8 @@ _GAP_SECONDS: Final = 5.0  # after a longer time between two polls, the silence 
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """What to observe: one attempt, and the queue that its message goes to."""
-
-    task: TaskId
-    queue: str
-
-
-@dataclass(frozen=True, slots=True)
 class ObservedBatch:
-    """An Observation for each subject, in their order, at `now` by Redis's clock."""
+    """An Observation for each attempt, in their order, at `now` by Redis's clock."""
 
     now: datetime
     observations: tuple[Observation, ...]
@@ -59,20 +51,22 @@ class Observer:
     monotonic: Callable[[], float] = time.monotonic
     _silences: dict[TaskId, _Silence] = field(default_factory=dict, init=False)
 
-    async def observe(self, subjects: Sequence[Subject]) -> ObservedBatch:
-        """Read these attempts."""
-        if not subjects:
+    async def observe(self, attempts: Sequence[tuple[TaskId, str]]) -> ObservedBatch:
+        """Read these attempts, each with the queue that its message goes to."""
+        if not attempts:
             return ObservedBatch(datetime.now(UTC), ())
-        pairs = [(subject.task.job_id, subject.task) for subject in subjects]
+        pairs = [(task.job_id, task) for task, _ in attempts]
         timeline = self.connection.timeline
         looks = timeline.known
         observed = await calls.arun(self.state, reads.observe(self.keys, pairs))
         # Celery's results show progress. For an attempt that ended, `end` holds everything.
-        running = [str(subject.task) for subject, job in zip(subjects, observed.jobs, strict=True) if job.runs]
+        running = [str(task) for (task, _), job in zip(attempts, observed.jobs, strict=True) if job.runs]
         reports = await results.read(self.result_backend, running) if running else {}
         observations = tuple(
-            self._observation(subject, job, reports.get(str(subject.task)), observed.now)
-            for subject, job in zip(subjects, observed.jobs, strict=True)
+            self._observation(
+                task, job.record.queue if job.record else queue, job, reports.get(str(task)), observed.now
+            )
+            for (task, queue), job in zip(attempts, observed.jobs, strict=True)
         )
         return ObservedBatch(observed.now, observations, timeline.went_back(observed.looks, looks))
 
@@ -90,17 +84,15 @@ class Observer:
         return missing
 
     def _observation(
-        self, subject: Subject, job: ObservedJob, report: ProgressReport | None, now: datetime
+        self, task: TaskId, queue: str, job: ObservedJob, report: ProgressReport | None, now: datetime
     ) -> Observation:
-        queue = job.record.queue if job.record else subject.queue
         return Observation.of(
             job,
-            silent_seconds=self._silent_seconds(subject.task, alive=job.alive or not job.runs),
+            silent_seconds=self._silent_seconds(task, alive=job.alive or not job.runs),
             progress=report,
             queue=self.queues.of(queue),
-            missing=self.messages.is_missing(subject.task, queue),
-            order_missing=_is_ordered(job)
-            and self.messages.is_order_missing(subject.task.job_id, queue, self.monotonic()),
+            missing=self.messages.is_missing(task, queue),
+            order_missing=_is_ordered(job) and self.messages.is_order_missing(task.job_id, queue, self.monotonic()),
             epoch_age_seconds=self.connection.epoch_age_seconds(now),
         )
 

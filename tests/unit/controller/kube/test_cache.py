@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from reconstruction_operator.api.status import InstallationMark, Phase, Status
 from reconstruction_operator.controller.kube.cache import Cache
+from reconstruction_operator.controller.kube.work_queue import Turn
 from reconstruction_operator.planning.installations import management
 
 from tests.support.jobs import make_body, make_key
@@ -80,7 +81,7 @@ def test_a_job_that_another_installation_marks_is_handed_over_once_and_is_no_dem
 
     job = cache.get(KEY)
     assert (job.ours, job.contested, cache.counts.contested) == (False, True, 1)
-    assert not any(cache.counts.demand().values())
+    assert not any(cache.counts.demand.values())
     assert ([job.key for job in cache.take_handed_over()], cache.take_handed_over()) == ([KEY], [])
     cache.put(make_body(version=4, installation={"id": "there", "lease": "ns/there"}, phase="Succeeded"))
     assert cache.counts.contested == 0
@@ -162,12 +163,6 @@ def test_a_finished_job_is_enqueued_when_its_time_to_live_expires(later: Cache) 
 def test_an_admitted_job_is_taken_before_those_that_wait(cache: Cache) -> None:
     for name in ("a", "b"):
         cache.put(make_body(name))
-    cache.enqueue_admitted(make_key("b"))
+    cache.enqueue(make_key("b"), Turn.IN_FLIGHT)
 
     assert [key.name for key in cache.take(2)] == ["b", "a"]
-
-
-async def test_a_cache_is_listed_once_the_first_list_is_complete(cache: Cache) -> None:
-    assert not await cache.is_listed(0.0)
-    cache.listed.set()
-    assert await cache.is_listed(0.0)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from reconstruction_operator.controller.kube import lease as leases
-from reconstruction_operator.controller.kube.lease import LeaderElection, LeaseRecord, Sighting
+from reconstruction_operator.controller.kube.lease import LeaderElection
+
+from tests.support.controller.clock import Clock
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -27,23 +31,37 @@ class Leases:
         return self.lease
 
 
+def elect(api: Any, identity: str, monotonic: Callable[[], float] = time.monotonic) -> LeaderElection:
+    return LeaderElection(api, namespace="n", name="l", identity=identity, duration_seconds=15.0, monotonic=monotonic)
+
+
 def lease(version: str = "1", **spec: Any) -> dict[str, Any]:
     return {"metadata": {"resourceVersion": version}, "spec": spec}
 
 
-HELD = LeaseRecord("7", "a", 3, 10.0)
+HELD = {"holderIdentity": "a", "leaseTransitions": 3, "leaseDurationSeconds": 10}
 
 
 @pytest.mark.parametrize(
-    ("seen", "expires"),
+    ("after", "expires"),
     [
-        pytest.param(HELD, 110.0, id="held: its duration after the last change"),
-        pytest.param(LeaseRecord("8", "a", 3, 10.0), 115.0, id="renewed: its duration from now"),
-        pytest.param(LeaseRecord("8", "", 3, 10.0), 105.0, id="released: at once"),
+        pytest.param(lease("7", **HELD), 110.0, id="held: its duration after the last change"),
+        pytest.param(lease("8", **HELD), 115.0, id="renewed: its duration from now"),
+        pytest.param(lease("8", **HELD | {"holderIdentity": ""}), 105.0, id="released: at once"),
     ],
 )
-def test_a_candidate_may_take_a_lease_once_it_has_expired(seen: LeaseRecord, expires: float) -> None:
-    assert Sighting(HELD, since=100.0).updated(seen, now=105.0).expires() == expires
+async def test_a_candidate_takes_a_lease_once_it_has_expired(after: dict[str, Any], expires: float) -> None:
+    api, clock = Leases(), Clock(100.0)
+    candidate = elect(api, "b", clock)
+    api.lease = lease("7", **HELD)
+    for clock.now in (100.0, 105.0, 109.9, 110.0, 114.9, 115.0):
+        api.lease = after if clock.now == 105.0 else api.lease
+        await candidate._round(clock.now)
+        if candidate.leading:
+            break
+
+    assert clock.now == expires
+    assert (candidate.fence, api.lease["spec"]["holderIdentity"]) == (4, "b")
 
 
 def test_a_lease_made_after_a_deletion_starts_above_the_old_count() -> None:
@@ -55,8 +73,7 @@ def test_a_lease_made_after_a_deletion_starts_above_the_old_count() -> None:
 
 @pytest.mark.parametrize(("seen", "next_above"), [(7, 7), (2_000_000_000, 2_000_000_000), (10**15, 2_000_000_000)])
 def test_the_next_token_fits_the_lease_even_if_redis_holds_a_malformed_one(seen: int, next_above: int) -> None:
-    api: Any = None
-    election = LeaderElection(api, namespace="n", name="l", identity="me", duration_seconds=15.0)
+    election = elect(Leases(), "me")
     election.deposed(seen)
     assert election._at_least == next_above
 
@@ -70,11 +87,9 @@ def test_a_lease_keeps_the_number_of_looks_and_a_malformed_one_is_zero(note: str
 
 
 async def test_the_next_holder_gets_the_number_of_looks_from_the_lease() -> None:
-    api: Any = Leases()
+    api = Leases()
     api.lease = lease()
-    first, second = (
-        LeaderElection(api, namespace="n", name="l", identity=name, duration_seconds=15.0) for name in ("a", "b")
-    )
+    first, second = (elect(api, name) for name in ("a", "b"))
     await first._round(0.0)
     first.looks = 40
     await first._round(0.0)

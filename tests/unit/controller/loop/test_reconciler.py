@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 
 import pytest
+from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.loop.actor import ActResults, JobActions
-from reconstruction_operator.controller.redis_view.observer import ObservedBatch, Subject
+from reconstruction_operator.controller.redis_view.observer import ObservedBatch
 from reconstruction_operator.planning.actions import Dispatch
 from reconstruction_operator.planning.types import Job, Observation
 
@@ -43,8 +44,8 @@ class Loop:
         self.now += 1.0
         await self.reconciler.round(1)
 
-    async def observe(self, subjects: Sequence[Subject]) -> ObservedBatch:
-        return ObservedBatch(NOON, (Observation(),) * len(subjects))
+    async def observe(self, attempts: Sequence[tuple[TaskId, str]]) -> ObservedBatch:
+        return ObservedBatch(NOON, (Observation(),) * len(attempts))
 
     async def act(self, batch: Sequence[JobActions], _fence: int) -> ActResults:
         if self.refuses:

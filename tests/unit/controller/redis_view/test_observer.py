@@ -15,7 +15,7 @@ from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import End
 from reconstruction_operator.controller.redis_view.connection import RedisConnection
 from reconstruction_operator.controller.redis_view.messages import SentMessages
-from reconstruction_operator.controller.redis_view.observer import Observer, Subject
+from reconstruction_operator.controller.redis_view.observer import Observer
 from reconstruction_operator.controller.redis_view.queues import QueueFacts
 from reconstruction_operator.planning.types import Observation
 from reconstruction_operator.state import calls, worker_calls
@@ -56,7 +56,7 @@ class World:
 
     async def observe(self, now: float | None = None) -> Observation:
         self.now = self.now if now is None else now
-        (found,) = (await self.observer.observe([Subject(TASK, "celery")])).observations
+        (found,) = (await self.observer.observe([(TASK, "celery")])).observations
         return found
 
 
