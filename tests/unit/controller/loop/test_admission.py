@@ -183,23 +183,6 @@ def test_names_that_tenants_chose_go_with_their_last_job() -> None:
 RULES = Rules(Quotas(waiting=(("default", 2),), high=(("default", 0),)), (("gpu", "maps"),))
 
 
-@pytest.mark.parametrize(
-    ("spec", "code"),
-    [
-        pytest.param({}, None, id="allowed"),
-        pytest.param({"queue": "gpu"}, "QUEUE_REFUSED", id="a-pool-of-another-namespace"),
-        pytest.param({"priority": "high"}, "PRIORITY_REFUSED", id="a-priority-that-it-may-not-use"),
-    ],
-)
-def test_a_job_is_rejected_by_the_rules_of_its_namespace(cache: Cache, spec: dict[str, str], code: str | None) -> None:
-    admission = make_admission(cache, rules=RULES)
-    cache.put(make_body("a", spec=spec))
-
-    refusal = admission.refusal(cache.get(make_key("a")))
-
-    assert (refusal.code if refusal else None) == code
-
-
 def test_a_new_job_is_rejected_when_too_many_of_its_namespace_wait(cache: Cache) -> None:
     admission = make_admission(cache, rules=RULES)
     wait_for(admission, "a", "b", "c")

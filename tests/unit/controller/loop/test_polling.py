@@ -55,13 +55,14 @@ async def queues() -> AsyncIterator[Queues]:
         yield Queues(state)
 
 
-async def test_a_queue_without_workers_and_messages_is_not_read(queues: Queues) -> None:
+async def test_only_queues_with_workers_messages_or_orphans_are_read(queues: Queues) -> None:
     """Users name queues freely, so their number must cost nothing."""
-    queues.cache.put(make_body("waits", phase="Pending"))
+    queues.cache.put(make_body("waits", phase="Pending", spec={"queue": "unserved"}))
+    queues.orphans.queues = lambda: {"celery"}
 
     await queues.read()
 
-    assert queues.facts.messages == {}
+    assert queues.facts.messages == {"celery": 3}
 
 
 async def test_a_job_whose_message_is_missing_is_enqueued(queues: Queues) -> None:
@@ -87,14 +88,6 @@ async def test_the_queue_of_an_order_to_delete_files_is_read_until_it_is_empty(q
         assert queues.facts.of("celery").waiting == length
     await queues.read()
     assert queues.facts.messages == {}
-
-
-async def test_the_queues_of_orphans_are_read(queues: Queues) -> None:
-    queues.orphans.queues = lambda: {"celery"}
-
-    await queues.read()
-
-    assert queues.facts.messages == {"celery": 3}
 
 
 async def test_jobs_are_enqueued_when_their_queue_loses_its_workers(queues: Queues) -> None:

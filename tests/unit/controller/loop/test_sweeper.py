@@ -169,18 +169,28 @@ async def test_any_number_of_deletions_that_the_watch_reported_is_cleaned_up(wor
     assert (len(world.orphans), world.sweeper.brake.holds) == (50, False)
 
 
-async def test_jobs_that_ended_lately_are_enqueued_when_redis_may_have_older_data(world: World) -> None:
+@pytest.mark.parametrize(
+    ("cause", "epoch_age", "enqueued"),
+    [
+        pytest.param("period", 60.0, [], id="no-loss"),
+        pytest.param("epoch", 60.0, ["lately", "now"], id="a-loss"),
+        pytest.param("", 60.0, ["lately", "now"], id="a-new-leader-after-a-loss"),
+        pytest.param("", 7_200.0, [], id="a-new-leader"),
+    ],
+)
+async def test_jobs_that_ended_lately_are_enqueued_when_redis_may_have_older_data(
+    world: World, cause: str, epoch_age: float, enqueued: list[str]
+) -> None:
+    world.epoch_age = epoch_age
     for name, ended in (("now", timedelta(0)), ("lately", timedelta(minutes=50)), ("long-ago", timedelta(hours=2))):
         at = (datetime.now(UTC) - ended).strftime("%Y-%m-%dT%H:%M:%SZ")
-        world.objects.append(make_body(name, phase="Succeeded", completionTime=at, observedGeneration=1))
-        world.cache.put(world.objects[-1])
+        world.add(name, phase="Succeeded", completionTime=at, observedGeneration=1)
     world.cache.take(10)
+    world.cache.complete.set()
 
-    await world.sweep()
-    assert world.cache.take(10) == []
-    await world.sweeper.sweep("epoch", 1)
+    await (world.sweeper.sweep(cause, 1) if cause else world.lead())
 
-    assert sorted(key.name for key in world.cache.take(10)) == ["lately", "now"]
+    assert sorted(key.name for key in world.cache.take(10)) == enqueued
 
 
 @pytest.mark.parametrize(
@@ -252,20 +262,6 @@ async def test_deletions_that_a_relist_does_not_show_are_found_by_a_sweep(world:
 
     assert [job.key.name for job in world.cache.take_deleted()] == ["a"]
     assert (world.lists, world.cache.relisted) == (1, False)
-
-
-@pytest.mark.parametrize(("epoch_age", "looked_at"), [(60.0, True), (7_200.0, False)])
-async def test_a_new_leader_enqueues_jobs_that_ended_lately_if_redis_lost_data_lately(
-    epoch_age: float, looked_at: bool, world: World
-) -> None:
-    world.epoch_age = epoch_age
-    at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    world.add("a", phase="Succeeded", completionTime=at, observedGeneration=1)
-    world.cache.complete.set()
-
-    await world.lead()
-
-    assert world.cache.take(10) == ([make_key("a")] if looked_at else [])
 
 
 async def test_finished_jobs_without_a_record_come_after_all_others(world: World) -> None:

@@ -27,6 +27,11 @@ def look(messages: SentMessages, now: float, *waiting: str, taken: tuple[str, ..
     return messages.searched({queue: FoundMessages(frozenset(waiting), frozenset(taken)) for queue in queues}, now)
 
 
+def test_a_message_that_waits_in_its_queue_for_days_is_never_missing(sent: SentMessages) -> None:
+    assert not any(look(sent, now, "a-1", "b-1") for now in range(16, 300_000, 7))
+    assert not sent.is_missing(A, "celery")
+
+
 def test_a_message_is_missing_if_two_searches_do_not_find_it(sent: SentMessages) -> None:
     assert look(sent, 30.0, "a-1") == []
     assert not sent.is_missing(B, "celery")
