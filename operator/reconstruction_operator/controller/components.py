@@ -53,7 +53,8 @@ class Operator:
     """All components of one process, made from the settings. Each component gets those whose facts it reads."""
 
     def __init__(self, api: Api, installation: Installation, stopping: asyncio.Event) -> None:
-        settings, instance = config.settings, _instance()
+        settings = config.settings
+        instance = f"{socket.gethostname()}_{uuid.uuid4()}"  # in the Lease: the pod's name, and a part that is new in each process
         # Kubernetes: the cache of jobs, the Lease, and the writers
         self.api = api
         self.cache = Cache(management=partial(installations.management, mine=installation.mark))
@@ -181,11 +182,6 @@ def _settle_memory() -> None:
     """Exclude the listed jobs from garbage collection: most of them will never change again."""
     gc.collect()
     gc.freeze()
-
-
-def _instance() -> str:
-    """Return this replica's identity in the Lease: the pod's name and a random part, new in each process."""
-    return f"{socket.gethostname()}_{uuid.uuid4()}"
 
 
 def _window() -> DispatchWindow:

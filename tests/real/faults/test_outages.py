@@ -126,17 +126,6 @@ def test_jobs_in_every_phase_survive_a_restart_of_the_operator(
     assert jobs.get(failed)["status"]["attempt"] == 1
 
 
-def test_jobs_survive_the_kill_of_a_leader_with_a_standby(jobs: Jobs, seen: Seen, system: System) -> None:
-    system.start_operator("standby")
-    names = [jobs.create() for _ in range(8)]
-    jobs.wait_phase(names[0], "Running")
-
-    system.processes["operator"].kill()
-
-    _finish_all(jobs, seen, names)
-    assert all(jobs.get(name)["status"]["attempt"] == 1 for name in names)
-
-
 def test_a_paused_leader_changes_no_job_when_it_resumes(jobs: Jobs, seen: Seen, system: System) -> None:
     system.start_operator("standby")
     names = [jobs.create() for _ in range(4)]

@@ -28,7 +28,7 @@ from reconstruction_operator.telemetry import metrics
 _log = logging.getLogger(__name__)
 
 _BATCH: Final = 250
-_FIRST_SECONDS: Final = 0.5  # before the second look; doubles
+_FIRST_SECONDS: Final = 0.5  # before the second poll; doubles
 _RUNNING_SECONDS: Final = 2.0  # maximum while an attempt runs: its heartbeats must be watched without gaps
 _LAST_SECONDS: Final = 15.0  # maximum while its queue has no worker to clean up
 
@@ -38,7 +38,7 @@ class _Orphan:
     next_at: float
     attempt: int = 1  # attempt and queue, from its record once that is known
     queue: str = ""
-    looks: int = 0
+    polls: int = 0
     dispatched: JobKey | None = None  # the job, if it has a record, which only `Forget` may delete
     cancelled: bool = False  # the cancel was confirmed, and the job did not succeed before
     forgotten: bool = False
@@ -112,7 +112,7 @@ class Orphans:
         return {orphan.queue for orphan in self._orphans.values() if orphan.queue}
 
     def next_at(self) -> float | None:
-        """When the next look is due."""
+        """When the next poll is due."""
         return min((orphan.next_at for orphan in self._orphans.values()), default=None)
 
     async def round(self, fence: int, now: float) -> None:
@@ -184,8 +184,8 @@ class Orphans:
             del self._orphans[job_id]
             return None
         limit = _RUNNING_SECONDS if seen.runs else _LAST_SECONDS
-        orphan.looks += 1
-        orphan.next_at = now + backoff(orphan.looks, _FIRST_SECONDS, limit)
+        orphan.polls += 1
+        orphan.next_at = now + backoff(orphan.polls, _FIRST_SECONDS, limit)
         if orphan.handed_over:
             actions = plan.plan_handed_over(job_id, record, seen, self.timing)
         else:

@@ -188,9 +188,8 @@ class StatusWriter:
 
 
 def _result(error: ApiError) -> str:
-    if error.status == 0:
-        return "unreachable"
-    named: dict[int, str] = {
+    named = {
+        0: "unreachable",
         HTTPStatus.NOT_FOUND: "gone",
         HTTPStatus.CONFLICT: "conflict",
         HTTPStatus.UNPROCESSABLE_ENTITY: "invalid",

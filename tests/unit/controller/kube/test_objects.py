@@ -168,25 +168,22 @@ def test_jobs_that_wait_share_equal_conditions() -> None:
 
 def test_a_finished_job_takes_little_memory() -> None:
     """About 900 bytes on 64 bits; its body has some thousand, and its decoded form has more."""
-    number = 2_000
-    texts = []
+    number, cache, texts = 2_000, Cache(), list[bytes]()
+    conditions = [{"type": f"T{kind}", "status": "True", "reason": "x", "message": "y" * 50} for kind in range(11)]
+    fields = {
+        "phase": "Succeeded",
+        "observedGeneration": 1,
+        "attempt": 1,
+        "worker": "worker@host",
+        "message": "x" * 500,
+    }
     for index in range(number):
-        body = make_body(
-            f"job-{index:06}",
-            uid=f"00000000-0000-0000-0000-{index:012}",
-            phase="Succeeded",
-            observedGeneration=1,
-            attempt=1,
-            worker="worker@host",
-            message="x" * 500,
-            dispatchTime=f"2026-03-01T12:{index // 60 % 60:02}:{index % 60:02}Z",
-            completionTime=f"2026-03-01T13:{index // 60 % 60:02}:{index % 60:02}Z",
-            conditions=[
-                {"type": f"T{kind}", "status": "True", "reason": "x", "message": "y" * 50} for kind in range(11)
-            ],
+        time = f"{index // 60 % 60:02}:{index % 60:02}Z"
+        times = {"dispatchTime": f"2026-03-01T12:{time}", "completionTime": f"2026-03-01T13:{time}"}
+        uid = f"00000000-0000-0000-0000-{index:012}"
+        texts.append(
+            json.dumps(make_body(f"job-{index:06}", uid=uid, conditions=conditions, **fields, **times)).encode()
         )
-        texts.append(json.dumps(body).encode())
-    cache = Cache()
     gc.collect()
     tracemalloc.start()
     for text in texts:
