@@ -7,6 +7,7 @@ import redis
 
 from devcluster import Cluster, Redis, wait_until
 from devcluster.harness.jobs import Jobs, Seen, phase
+from devcluster.harness.replicas import Replica
 from devcluster.harness.system import System
 from tests.support.controller.dispatch import serve
 
@@ -138,7 +139,8 @@ def test_a_paused_leader_changes_no_job_when_it_resumes(jobs: Jobs, seen: Seen, 
     system.processes["operator"].resume()
     jobs.wait_finished(jobs.create())
 
-    wait_until(lambda: system.processes["standby"].alive, "the new leader to live")
+    Replica(system).wait_metric("reconstruction_leader", 0)
+    Replica(system, "standby").wait_metric("reconstruction_leader", 1)
     assert {name: jobs.get(name)["status"] for name in names} == before
     for name in names:
         seen.assert_never_backwards(name)

@@ -51,20 +51,6 @@ def test_a_deleted_job_is_taken_once_and_leaves_the_work_queue(cache: Cache) -> 
     assert (cache.take_deleted(), cache.take(10), len(cache.timers)) == ([], [], 0)
 
 
-def test_a_sweep_can_skip_jobs_that_only_wait_for_their_first_turn(cache: Cache) -> None:
-    cache.put(make_body("waits", phase="Pending", observedGeneration=1))
-    cache.put(make_body("edited", phase="Pending", observedGeneration=0))
-    cache.put(make_body("waits-again", phase="Pending", observedGeneration=1, attempt=2))
-    cache.put(make_body("new"))
-    cache.put(make_body("runs", phase="Running", observedGeneration=1))
-    cache.put(make_body("finished", phase="Succeeded", observedGeneration=1))
-    cache.take(10)
-
-    assert cache.enqueue_unfinished(lambda job: job.waits) == 4
-    assert make_key("waits") not in cache.take(10)
-    assert cache.enqueue_unfinished() == 5
-
-
 def test_a_job_that_is_dropped_is_not_cleaned_up_and_may_return(cache: Cache) -> None:
     cache.put(make_body("a", version=3))
     cache.drop(make_key("a"))

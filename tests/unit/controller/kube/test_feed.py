@@ -174,23 +174,3 @@ async def test_kopf_gets_only_the_newest_version_of_each_chunk_of_a_watch(
     assert lines == [{"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "103"}}}]
     job = watching.cache.get(make_key("a"))
     assert (job.version, watching.cache.take(9), watching.cache.saw_deletion("uid-b")) == (102, [make_key("a")], True)
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        b'{"type":"ERROR","object":{"kind":"Status","code":410}}',
-        b'{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"7"}}}',
-        b'{"type":"ADDED","object":{"metadata":{}}}',
-    ],
-    ids=["error", "bookmark", "no-object"],
-)
-async def test_a_line_that_changes_no_job_is_passed_on_to_kopf(
-    line: bytes, server: ApiServer, watching: Watching
-) -> None:
-    server.put("ADDED", make_body("a", version=5))
-    server.events.append(line + b"\n")
-
-    lines = await watching.watch()
-
-    assert (lines[0]["type"], lines[1:]) == ("BOOKMARK", [json.loads(line)])

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import ConditionType, InstallationMark, Phase, Status
-from reconstruction_operator.contract.records import Claim
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.loop.planner import Planner
 from reconstruction_operator.controller.loop.preflight import Preflight
@@ -82,16 +81,6 @@ def test_a_job_that_is_admitted_outside_of_the_batch_is_enqueued() -> None:
     desk.cache.take(9)
 
     assert dispatched(desk.plan("c")) == []
-    assert desk.cache.take(9) == [make_key("b")]
-
-
-def test_a_job_that_a_worker_takes_makes_room_for_another_one_at_once() -> None:
-    desk = Desk("a", "b", namespace=1)
-    assert dispatched(desk.plan("a", "b")) == ["a"]
-    desk.cache.take(9)
-
-    desk.plan("a", claim=Claim("token", "worker-1", by_operator=False, at=NOON), alive=True)
-
     assert desk.cache.take(9) == [make_key("b")]
 
 

@@ -87,23 +87,14 @@ class World:
 
     @staticmethod
     def sweeps() -> float:
-        return sum(one.value for one in metrics.SWEEPS.collect()[0].samples if one.name.endswith("_total"))
+        return sum(sample.value for sample in metrics.SWEEPS.collect()[0].samples if sample.name.endswith("_total"))
 
-    async def record(self, *names: str, namespace: str = "default", install_id: str = _INSTALL) -> None:
+    async def record(self, *names: str, namespace: str = "default") -> None:
         nothing: Any = None
+        leader: operator_calls.Leader = {"fence": 1, "install_id": _INSTALL}
         for name in names:
-            key = make_key(name, namespace)
-            put = operator_calls.put_record(
-                self.keys,
-                fence=1,
-                install_id=install_id,
-                job_id=key.job_id,
-                namespace=namespace,
-                name=name,
-                attempt=1,
-                queue="celery",
-            )
-            await calls.arun(nothing, put)
+            job = {"job_id": make_key(name, namespace).job_id, "namespace": namespace, "name": name, "queue": "celery"}
+            await calls.arun(nothing, operator_calls.put_record(self.keys, **leader, **job, attempt=1))
 
     async def sweep(self) -> None:
         await self.sweeper.sweep("period", 1)
@@ -200,13 +191,16 @@ async def test_a_periodic_sweep_enqueues_no_job_that_is_known_to_wait(world: Wor
     """However many there are, they cost nothing while nothing happens."""
     world.add("new", "planned")
     world.add("waits", phase="Pending", observedGeneration=1)
+    world.add("edited", phase="Pending", observedGeneration=0)
+    world.add("waits-again", phase="Pending", observedGeneration=1, attempt=2)
+    world.add("finished", phase="Succeeded", observedGeneration=1)
     world.add("runs", phase="Running", observedGeneration=1)
     world.planned.add(make_key("planned"))
     world.cache.take(10)
 
     await world.sweeper.sweep(cause, 1)
 
-    assert {key.name for key in world.cache.take(10)} == {"new", "runs", *also}
+    assert {key.name for key in world.cache.take(10)} == {"new", "edited", "waits-again", "runs", *also}
 
 
 async def test_a_sweep_waits_until_every_job_is_listed(world: World) -> None:

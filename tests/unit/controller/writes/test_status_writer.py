@@ -156,18 +156,6 @@ async def test_a_refused_write_waits_for_its_retry_after_and_takes_a_place_meanw
     assert len(fixture.stored) == 2 * IN_FLIGHT
 
 
-async def test_a_server_that_does_not_answer_gets_a_few_writes_at_once(fixture: Fixture) -> None:
-    fixture.server.answering.clear()
-    async with fixture.running():
-        fixture.offer(*(f"job-{number}" for number in range(3 * IN_FLIGHT)))
-        await fixture.server.asked.wait()
-        await asyncio.sleep(0.05)  # in which a writer without a limit would send all
-        sent = len(fixture.server.patches)
-        fixture.server.answering.set()
-
-    assert (sent, len(fixture.stored)) == (IN_FLIGHT, 3 * IN_FLIGHT)
-
-
 async def test_a_newer_offer_replaces_the_write_that_failed(fixture: Fixture) -> None:
     fixture.server.answers = [ApiError(503, "ServiceUnavailable", "starting")]
     async with fixture.running():
