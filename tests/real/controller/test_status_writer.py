@@ -120,16 +120,6 @@ async def test_a_newer_status_is_never_overwritten(desk: Desk, caplog: pytest.Lo
     assert "rejected" not in caplog.text, "it is a conflict, and no rule was broken"
 
 
-async def test_a_write_to_a_deleted_job_is_not_an_error(desk: Desk) -> None:
-    old = desk.load(desk.jobs.create("a"))
-    desk.jobs.delete("a")
-    desk.jobs.wait_gone("a")
-
-    await desk.write(old, RUNNING)
-
-    assert (desk.stored, desk.requeued()) == ([], ["a"])
-
-
 async def test_the_server_rejects_a_change_of_an_end_and_the_job_is_requeued(desk: Desk) -> None:
     job = desk.load(desk.jobs.create("a"))
     await desk.write(job, replace(RUNNING, phase=Phase.SUCCEEDED))

@@ -53,9 +53,8 @@ def test_demand_is_counted_by_queue_and_phase(cache: Cache) -> None:
 @pytest.mark.parametrize("phase", ["Suspended", "Succeeded", "Failed", "Cancelled", None])
 def test_a_deleted_job_or_one_that_wants_no_worker_does_not_count_as_demand(cache: Cache, phase: str | None) -> None:
     put(cache, "one", "Running")
-    if phase:
-        put(cache, "one", phase, version=2)
-    else:
+    put(cache, "one", phase, version=2)
+    if phase is None:
         cache.remove(make_key("one"))
 
     assert not any(cache.counts.demand.values())
