@@ -111,11 +111,12 @@ def test_a_job_that_cannot_be_reported_is_skipped_and_the_others_are_reported_on
     desk = Desk("a", "b", management=Management.FOREIGN)
     job = replace(desk.job("b"), status=Status(installation=InstallationMark("other", "there/operator")))
     broken: Any = object()
+    desk.planner.admission.wants(job)
 
     ((reported, plan),) = desk.planner.report_contested([replace(desk.job("a"), status=broken), job])
 
     assert (reported, plan.status.condition(ConditionType.CONTESTED) is not None) == (job, True)
-    assert desk.failed == [make_key("a")]
+    assert (desk.failed, desk.planner.admission.admit(desk.now)) == ([make_key("a")], ())
     assert desk.planner.report_contested([replace(job, status=plan.status)]) == []
 
 

@@ -37,14 +37,16 @@ async def test_a_job_that_is_missing_takes_no_room_in_the_window(system: System)
     """A list lacks it, and its clean-up is held."""
     system.reconciler.admission.window = make_admission(system.cache, queue=5, namespace=1).window
     await system.round()
-    system.cache.put(make_body("b"))
+    for name in ("b", "c"):
+        system.cache.put(make_body(name))
     await system.round()
     assert system.sent == ["uid-a-1"]
 
-    system.cache.drop(make_key("a"))
+    for name in ("a", "b"):
+        system.cache.drop(make_key(name))
     await system.round()
     await system.round()
-    assert system.sent == ["uid-a-1", "uid-b-1"]
+    assert system.sent == ["uid-a-1", "uid-c-1"]
 
 
 async def test_after_a_pause_a_change_is_planned_at_once_and_between_two_rounds_changes_gather(system: System) -> None:

@@ -261,11 +261,13 @@ async def test_deletions_that_a_relist_does_not_show_are_found_by_a_sweep(world:
 async def test_finished_jobs_without_a_record_come_after_all_others(world: World) -> None:
     world.add("finished", phase="Succeeded", attempt=2, observedGeneration=1)
     world.add("lives", phase="Queued", attempt=2)
+    world.add("ends", phase="Succeeded", observedGeneration=1)
     world.cache.take(10)
 
     await world.sweep()
+    world.cache.enqueue(make_key("ends"))
 
-    assert [key.name for key in world.cache.take(10)] == ["lives", "finished"]
+    assert [key.name for key in world.cache.take(10)] == ["lives", "ends", "finished"]
 
 
 def answer_reports(monkeypatch: pytest.MonkeyPatch, reports: dict[str, Record]) -> list[str]:
