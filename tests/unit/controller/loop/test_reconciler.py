@@ -49,7 +49,7 @@ async def test_a_job_that_is_missing_takes_no_room_in_the_window(system: System)
     assert system.sent == ["uid-a-1", "uid-c-1"]
 
 
-async def test_after_a_pause_a_change_is_planned_at_once_and_between_two_rounds_changes_gather(system: System) -> None:
+async def test_a_change_after_a_pause_is_planned_at_once_and_between_rounds_changes_gather(system: System) -> None:
     system.reconciler.batch_seconds = 3_600.0
     async with asyncio.timeout(10.0):
         await system.reconciler._wait()
