@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
@@ -16,13 +15,8 @@ from tests.support.controller.one_job import Redis, Server, System
 
 @pytest.fixture
 async def system() -> AsyncIterator[System]:
-    async with Redis() as redis:
-        system = System(redis, Server())
-        writing = asyncio.create_task(system.writer.run())
+    async with Redis() as redis, System(redis, Server()).running() as system:
         yield system
-        writing.cancel()
-        await asyncio.gather(writing, return_exceptions=True)
-        system.reconciler.actor.close()
 
 
 async def test_a_job_is_observed_sent_and_written_once(system: System) -> None:

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 import redis
+from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.records import Record
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop.actor import ActResults, JobActions
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.redis_view.messages import SentMessages
-from reconstruction_operator.controller.redis_view.observer import ObservedBatch, Subject
+from reconstruction_operator.controller.redis_view.observer import ObservedBatch
 from reconstruction_operator.controller.redis_view.queues import QueueFacts
-from reconstruction_operator.planning import plan
 from reconstruction_operator.planning.types import Observation
 from reconstruction_operator.state import errors
 
@@ -43,15 +43,17 @@ class Observer:
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error
         self.seen: list[str] = []
+        self.ends: dict[str, Any] = {}
         self.messages = SentMessages(resend_seconds=15)
 
-    async def observe(self, subjects: Sequence[Subject]) -> ObservedBatch:
-        job_ids = [one.task.job_id for one in subjects]
+    async def observe(self, attempts: Sequence[tuple[TaskId, str]]) -> ObservedBatch:
+        job_ids = [task.job_id for task, _ in attempts]
         if self.error is not None and "uid-bad" in job_ids:
             raise self.error
         self.seen += job_ids
-        records = [Record("install", "default", one, 1, "celery") for one in job_ids]
-        return ObservedBatch(NOON, tuple(Observation(record=one) for one in records))
+        records = {job_id: Record("install", "default", job_id, 1, "celery") for job_id in job_ids}
+        seen = (Observation(record=record, end=self.ends.get(job_id)) for job_id, record in records.items())
+        return ObservedBatch(NOON, tuple(seen))
 
 
 class Loop:
@@ -100,16 +102,9 @@ async def test_without_redis_or_the_lease_the_whole_batch_is_enqueued_again(erro
     assert (loop.observer.seen, loop.cache.queued) == ([], 3)
 
 
-async def test_a_record_that_cannot_be_planned_does_not_stop_other_orphans(monkeypatch: pytest.MonkeyPatch) -> None:
-    planned = plan.plan_orphan
-
-    def fail(job_id: str, *args: Any, **known: Any) -> Any:
-        if job_id == "uid-bad":
-            raise OverflowError("date value out of range")
-        return planned(job_id, *args, **known)
-
-    monkeypatch.setattr(plan, "plan_orphan", fail)
+async def test_a_record_that_cannot_be_planned_does_not_stop_other_orphans() -> None:
     actor, observer = Actor(), Observer()
+    observer.ends["uid-bad"] = object()
     orphans = Orphans(observer, actor, Installation("install"), timing=TIMING)  # type: ignore[arg-type]
     orphans.add(["uid-first", "uid-bad", "uid-last"], 0.0)
 
@@ -118,7 +113,7 @@ async def test_a_record_that_cannot_be_planned_does_not_stop_other_orphans(monke
     assert set(actor.acted) == {"uid-first", "uid-last"}
     assert "uid-bad" in orphans
     actor.acted.clear()
-    monkeypatch.undo()
+    observer.ends.clear()
     await orphans.round(1, 20.0)
     assert "uid-bad" in actor.acted
 

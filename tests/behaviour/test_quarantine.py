@@ -52,19 +52,6 @@ def suspect(cache: Cache, admission: Admission) -> Suspect:
     return put
 
 
-@pytest.mark.parametrize("phase", ["Queued", "Running", "Cancelling"])
-def test_suspects_wait_until_the_one_in_flight_has_ended(
-    admission: Admission, suspect: Suspect, cache: Cache, phase: str
-) -> None:
-    suspect("first", phase)
-    second = suspect("second")
-
-    assert admission.admit(0.0) == ()
-    suspect("first", "Succeeded", version=2)
-    assert admission.admit(1.0) == (second,)
-    assert not cache.counts.quarantines()
-
-
 @pytest.mark.parametrize(
     ("changes", "in_flight"),
     [
@@ -82,28 +69,23 @@ def test_a_suspect_that_does_not_run_here_blocks_no_other(
     second = suspect("second")
 
     assert admission.admit(0.0) == (second,)
-    assert cache.counts.in_flight()[first.namespace] == in_flight
+    assert cache.counts.in_flight[first.namespace] == in_flight
 
 
-def test_a_deleted_suspect_blocks_no_other(admission: Admission, suspect: Suspect, cache: Cache) -> None:
-    first = suspect("first", "Running")
-    second = suspect("second")
-
-    cache.remove(first)
-
-    assert admission.admit(0.0) == (second,)
-
-
-def test_a_suspect_blocks_others_from_its_dispatch(admission: Admission, suspect: Suspect, cache: Cache) -> None:
+def test_a_suspect_blocks_others_from_its_dispatch_to_its_end(
+    admission: Admission, suspect: Suspect, cache: Cache
+) -> None:
     first, second = suspect("first"), suspect("second")
 
     assert admission.admit(0.0) == (first,)
     admission.planned(cache.get(first), Plan(Status(phase=Phase.QUEUED)))
     assert admission.admit(2.0) == ()
-    suspect("first", "Queued", version=2)
-    assert admission.admit(3.0) == ()
-    suspect("first", "Failed", version=3)
-    assert admission.admit(4.0) == (second,)
+    for version, phase in enumerate(("Queued", "Running", "Cancelling"), 2):
+        suspect("first", phase, version)
+        assert admission.admit(float(version)) == ()
+    suspect("first", "Failed", version=5)
+    assert admission.admit(5.0) == (second,)
+    assert not cache.counts.quarantines
 
 
 def test_a_suspect_whose_message_redis_lost_does_not_wait_for_itself(

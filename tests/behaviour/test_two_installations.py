@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
@@ -25,20 +24,16 @@ async def systems(request: pytest.FixtureRequest) -> AsyncIterator[tuple[System,
             System(first, server, Installation("first", lease="a/operator")),
             System(second, server, Installation("second", lease="b/operator")),
         )
-        writing = [asyncio.create_task(one.writer.run()) for one in pair]
+        for system in pair:
+            await stack.enter_async_context(system.running())
         yield pair
-        for task in writing:
-            task.cancel()
-        await asyncio.gather(*writing, return_exceptions=True)
-        for one in pair:
-            one.reconciler.actor.close()
 
 
 async def test_of_two_installations_that_send_a_new_job_one_stops_its_attempt(systems: tuple[System, System]) -> None:
     winner, loser = systems
     for system in systems:
         system.cache.put(system.server.body)
-        await system.reconciler.round(1)
+        await system.round()
     sent_by_both = [system.sent for system in systems]
 
     for _ in range(2):

@@ -19,7 +19,6 @@ from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.feed import Feed
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.kube.lease import LeaderElection
-from reconstruction_operator.controller.kube.watch import WatchAge
 from reconstruction_operator.controller.loop import polling
 from reconstruction_operator.controller.loop.actor import Actor
 from reconstruction_operator.controller.loop.admission import Admission
@@ -30,10 +29,9 @@ from reconstruction_operator.controller.loop.reconciler import Reconciler
 from reconstruction_operator.controller.loop.sweeper import Sweeper
 from reconstruction_operator.controller.probes import Check, late
 from reconstruction_operator.controller.redis_view.view import RedisView
-from reconstruction_operator.controller.supervision import LoopLag, Supervisor
+from reconstruction_operator.controller.supervision import Supervisor
 from reconstruction_operator.controller.writes.event_recorder import EventRecorder
 from reconstruction_operator.controller.writes.status_writer import StatusWriter
-from reconstruction_operator.controller.writes.write_queue import WriteQueue
 from reconstruction_operator.kube.client import Api
 from reconstruction_operator.planning import installations
 from reconstruction_operator.planning.quotas import Quotas, Rules
@@ -45,7 +43,7 @@ _log = logging.getLogger(__name__)
 
 _FLUSH_SECONDS: Final = 3.0  # at a clean stop, to write the statuses that are decided
 _EVENTS_SECONDS: Final = 1.0  # at a clean stop, to post the Events that wait
-_HEARTBEAT_LOOKS: Final = 4.0  # reads of a heartbeat within the time after which a silent worker is lost
+_HEARTBEAT_POLLS: Final = 4.0  # reads of a heartbeat within the time after which a silent worker is lost
 _LAG_SECONDS: Final = 10.0  # with more lag, the event loop misses all deadlines
 _ROUND_SECONDS: Final = 60.0  # maximum without a round of the loop; its longest waits are for Redis and the broker
 _API_SECONDS: Final = 15.0  # the Lease is read or written every few seconds
@@ -55,12 +53,12 @@ class Operator:
     """All components of one process, made from the settings. Each component gets those whose facts it reads."""
 
     def __init__(self, api: Api, installation: Installation, stopping: asyncio.Event) -> None:
-        settings, instance = config.settings, _instance()
+        settings = config.settings
+        instance = f"{socket.gethostname()}_{uuid.uuid4()}"  # in the Lease: the pod's name, and a part that is new in each process
         # Kubernetes: the cache of jobs, the Lease, and the writers
         self.api = api
         self.cache = Cache(management=partial(installations.management, mine=installation.mark))
         self.feed = Feed(api, self.cache, settings.WATCH_NAMESPACES, completed=_settle_memory)
-        self.watch_age = WatchAge()
         namespace, _, name = installation.lease.partition("/")
         self.election = LeaderElection(
             api,
@@ -69,11 +67,10 @@ class Operator:
             identity=instance,
             duration_seconds=settings.LEASE_SECONDS,
         )
-        self.writes = WriteQueue()
         self.events = EventRecorder(api, instance=instance)
-        self.writer = StatusWriter(api, self.cache, self.election, self.writes, self.events)
+        self.writer = StatusWriter(api, self.cache, self.election, self.events)
         # Redis and the broker
-        self.view = RedisView.open(self.election, install_id=installation.id)
+        self.view = RedisView(self.election, install_id=installation.id)
         self.actor = Actor(
             self.view.state, api, Dispatcher(), BacklogReader(), keys=self.view.keys, install_id=installation.id
         )
@@ -92,7 +89,7 @@ class Operator:
             installation=installation,
             sweep_seconds=settings.SWEEP_SECONDS,
             list_seconds=settings.LIST_SECONDS,
-            is_planned=self.writes.waits,
+            is_planned=self.writer.writes.waits,
         )
         self.preflight = Preflight(
             self.cache, self.view, self.election, installation.id, after_seconds=settings.PREFLIGHT_SECONDS
@@ -111,20 +108,19 @@ class Operator:
             preflight=self.preflight,
         )
         self.supervisor = Supervisor(stopping)
-        self.lag = LoopLag()
 
     async def start(self) -> None:
         """Start all tasks."""
-        looks = min(1.0, config.settings.LOST_AFTER_SECONDS / _HEARTBEAT_LOOKS)
+        period = min(1.0, config.settings.LOST_AFTER_SECONDS / _HEARTBEAT_POLLS)
         start = self.supervisor.start
-        start("loop lag", self.lag.run())
+        start("loop lag", self.supervisor.measure_lag())
         start("lists", self.feed.run())
         start("status writer", self.writer.run())
         start("events", self.events.run())
         start("connection to Redis", self.view.connection.run())
         start("queues", polling.poll_queues(self.cache, self.view, self.actor, self.orphans, self.election))
         start("results", polling.poll_results(self.cache, self.view))
-        start("heartbeats", polling.poll_heartbeats(self.cache, self.view, self.election, period_seconds=looks))
+        start("heartbeats", polling.poll_heartbeats(self.cache, self.view, self.election, period_seconds=period))
         start("preflight", self.preflight.run())
         start("reconciler", self.reconciler.run())
         start("sweeper", self.sweeper.run())
@@ -150,9 +146,9 @@ class Operator:
         crashed = ", ".join(self.supervisor.crashed)
         return (
             Check("tasks", f"crashed: {crashed}" if crashed else ""),
-            Check("lag", late("the event loop is late by", self.lag.seconds, _LAG_SECONDS)),
+            Check("lag", late("the event loop is late by", self.supervisor.lag_seconds, _LAG_SECONDS)),
             Check("loop", late("no round of the loop for", self.reconciler.idle_seconds, _ROUND_SECONDS)),
-            Check("watch", "the watch sends no requests to the API server" if self.watch_age.dead else ""),
+            Check("watch", "the watch sends no requests to the API server" if self.feed.dead else ""),
         )
 
     def readiness(self) -> Sequence[Check]:
@@ -160,7 +156,7 @@ class Operator:
         silent = min(self.api.silent_seconds, _API_SECONDS + 1)
         return (
             Check("api", late("no response from the API server for", silent, _API_SECONDS)),
-            Check("watch", "no watch response yet, or the last one is too old" if self.watch_age.stale else ""),
+            Check("watch", "no watch response yet, or the last one is too old" if self.feed.stale else ""),
             Check("jobs", "" if self.cache.listed.is_set() else "the first list of jobs is not complete"),
             Check("redis", self.view.connection.problem),
             Check("lease", "" if self.election.leading or self.election.holder else "no replica leads yet"),
@@ -172,25 +168,20 @@ class Operator:
         for phase, number in self.cache.counts.phases().items():
             metrics.JOBS.labels(phase.value).set(number)
         metrics.QUEUE_JOBS.clear()
-        for phase, demand in self.cache.counts.demand().items():
+        for phase, demand in self.cache.counts.demand.items():
             for label, number in metrics.QUEUES.total({**dict.fromkeys(metrics.QUEUES, 0), **demand}).items():
                 metrics.QUEUE_JOBS.labels(label, phase.value).set(number)
         metrics.CONTESTED.set(self.cache.counts.contested)
         metrics.DIRTY.set(self.cache.queued)
         metrics.LEADER.set(self.reconciler.serving)
-        metrics.WATCH_AGE.set(self.watch_age.answered_seconds() or 0.0)
-        self.writes.measure()
+        metrics.WATCH_AGE.set(self.feed.answered_seconds() or 0.0)
+        self.writer.writes.measure()
 
 
 def _settle_memory() -> None:
     """Exclude the listed jobs from garbage collection: most of them will never change again."""
     gc.collect()
     gc.freeze()
-
-
-def _instance() -> str:
-    """Return this replica's identity in the Lease: the pod's name and a random part, new in each process."""
-    return f"{socket.gethostname()}_{uuid.uuid4()}"
 
 
 def _window() -> DispatchWindow:
@@ -210,4 +201,4 @@ def _rules() -> Rules:
 
 
 def _timing() -> Timing:
-    return Timing(**{one.name: getattr(config, one.name.upper()) for one in dataclasses.fields(Timing)})
+    return Timing(**{field.name: getattr(config, field.name.upper()) for field in dataclasses.fields(Timing)})

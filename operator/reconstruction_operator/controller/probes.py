@@ -38,31 +38,16 @@ class Probed(Protocol):
         """Update the gauges."""
 
 
-class Starting:
-    """A program that waits for what it needs: alive, and not ready."""
-
-    def health(self) -> Sequence[Check]:
-        """One check: the process has started."""
-        return (Check("starting"),)
-
-    def readiness(self) -> Sequence[Check]:
-        """One failed check: the program is not prepared."""
-        return (Check("prepared", "waiting for the API server"),)
-
-    def measure(self) -> None:
-        """Nothing to measure yet."""
-
-
 def late(what: str, seconds: float, limit_seconds: float) -> str:
     """Return the problem, if something has taken longer than allowed."""
     return f"{what} {seconds:.1f} s" if seconds > limit_seconds else ""
 
 
 class ProbeServer:
-    """Serves the probes of `program` until it is closed."""
+    """Serves the probes of `program` until it is closed. Without a program, which waits for what it needs, it is alive and not ready."""
 
-    def __init__(self, program: Probed, *, host: str, port: int) -> None:
-        self.program = program
+    def __init__(self, *, host: str, port: int) -> None:
+        self.program: Probed | None = None
         app = web.Application()
         app.add_routes(
             [web.get("/healthz", self._healthz), web.get("/readyz", self._readyz), web.get("/metrics", self._metrics)]
@@ -84,13 +69,16 @@ class ProbeServer:
         await self._runner.cleanup()
 
     async def _healthz(self, _request: web.Request) -> web.Response:
-        return _response(self.program.health())
+        return _response(self.program.health() if self.program else (Check("starting"),))
 
     async def _readyz(self, _request: web.Request) -> web.Response:
-        return _response(self.program.readiness())
+        return _response(
+            self.program.readiness() if self.program else (Check("prepared", "waiting for the API server"),)
+        )
 
     async def _metrics(self, _request: web.Request) -> web.Response:
-        self.program.measure()
+        if self.program:
+            self.program.measure()
         return web.Response(body=generate_latest(metrics.REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 

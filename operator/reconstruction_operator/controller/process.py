@@ -12,7 +12,7 @@ from reconstruction_operator import config
 from reconstruction_operator.controller.components import Operator
 from reconstruction_operator.controller.kube import installation, watch
 from reconstruction_operator.controller.kube.installation import Installation
-from reconstruction_operator.controller.probes import ProbeServer, Starting
+from reconstruction_operator.controller.probes import ProbeServer
 from reconstruction_operator.kube import client
 from reconstruction_operator.kube.client import Api
 from reconstruction_operator.telemetry import metrics
@@ -32,7 +32,7 @@ async def run() -> int:
     api = Api(cluster)
     _log.info("Starting version %s, process %d, API server %s", version, os.getpid(), cluster.server)
     try:
-        probes = ProbeServer(Starting(), host=config.settings.PROBE_HOST, port=config.settings.PROBE_PORT)
+        probes = ProbeServer(host=config.settings.PROBE_HOST, port=config.settings.PROBE_PORT)
         _log.info("Probes and metrics on port %d", await probes.start())
         try:
             operator = await _prepared(api, stopping)
@@ -74,7 +74,6 @@ async def _operate(operator: Operator, probes: ProbeServer) -> int:
     try:
         await watch.watch(
             operator.feed,
-            operator.watch_age,
             namespaces=config.settings.WATCH_NAMESPACES,
             startup=operator.start,
             cleanup=stop,

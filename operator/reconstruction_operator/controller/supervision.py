@@ -21,6 +21,7 @@ class Supervisor:
     def __init__(self, stopping: asyncio.Event) -> None:
         self.stopping = stopping
         self.crashed: dict[str, BaseException | None] = {}  # by the task's name; None: it returned
+        self.lag_seconds = 0.0  # by which a short sleep in the event loop took too long
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
@@ -47,17 +48,10 @@ class Supervisor:
         _log.critical("The task %r ended; the operator stops, to be restarted", name, exc_info=error)
         self.stopping.set()
 
-
-class LoopLag:
-    """How late the event loop is: seconds by which a short sleep took too long."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    async def run(self) -> None:
-        """Measure until cancelled."""
+    async def measure_lag(self) -> None:
+        """Measure until cancelled how late the event loop is."""
         while True:
             started = time.monotonic()
             await asyncio.sleep(_LAG_PERIOD_SECONDS)
-            self.seconds = max(0.0, time.monotonic() - started - _LAG_PERIOD_SECONDS)
-            metrics.LOOP_LAG.set(self.seconds)
+            self.lag_seconds = max(0.0, time.monotonic() - started - _LAG_PERIOD_SECONDS)
+            metrics.LOOP_LAG.set(self.lag_seconds)

@@ -61,8 +61,8 @@ def log_refusals(refused: Mapping[JobKey, str]) -> None:
         causes[why].append(key)
     for why, keys in causes.items():
         named = ", ".join(str(key) for key in keys[:_NAMED]) + (", …" if len(keys) > _NAMED else "")
-        its = {"namespace": keys[0].namespace, "job": keys[0].name, "uid": keys[0].uid} if len(keys) == 1 else {}
+        job = {"namespace": keys[0].namespace, "job": keys[0].name, "uid": keys[0].uid} if len(keys) == 1 else {}
         text = " ".join(why.splitlines())
         _log.warning(
-            "%s: failed and will be retried: %s", named, text, extra={**its, "jobs": len(keys), "reason": "Refused"}
+            "%s: failed and will be retried: %s", named, text, extra={**job, "jobs": len(keys), "reason": "Refused"}
         )

@@ -52,19 +52,6 @@ def test_a_standby_leads_soon_after_the_leader_has_ended(
     jobs.wait_phase(jobs.create(), "Pending")
 
 
-def test_a_paused_leader_is_deposed_when_it_resumes(system: System, lease: Lease, jobs: Jobs) -> None:
-    leader = _start_two(system, lease)
-
-    system.processes["first"].pause()
-    other = lease.wait_held(by_other_than=leader)
-    system.processes["first"].resume()
-
-    Replica(system, "first").wait_metric("reconstruction_leader", 0)
-    jobs.wait_phase(jobs.create(), "Pending")
-    assert lease.holder == other
-    Replica(system, "second").wait_metric("reconstruction_leader", 1)
-
-
 def test_after_a_deletion_of_the_lease_redis_accepts_the_new_holder(system: System, lease: Lease, jobs: Jobs) -> None:
     system.start_operator()
     leader = lease.wait_held()

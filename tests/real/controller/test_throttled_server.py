@@ -12,7 +12,6 @@ import pytest
 from reconstruction_operator.api.status import Phase, Progress, Status
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.writes.status_writer import StatusWriter
-from reconstruction_operator.controller.writes.write_queue import WriteQueue
 from reconstruction_operator.kube.client import Api
 from reconstruction_operator.kube.errors import ApiError
 
@@ -70,10 +69,11 @@ async def test_a_throttled_server_gets_every_status_ends_first_without_overload(
 ) -> None:
     await _wait_throttled(api, jobs)
     counting, watcher = CountingApi(api), Stored()
-    cache, writes = Cache(), WriteQueue()
+    cache = Cache()
     leading: Any = SimpleNamespace(leading=True)
     recorder: Any = watcher
-    writer = StatusWriter(counting, cache, leading, writes, recorder)
+    writer = StatusWriter(counting, cache, leading, recorder)
+    writes = writer.writes
     ends = [jobs.create() for _ in range(JOBS // 2)]
     progress = [jobs.create() for _ in range(JOBS // 2)]
 

@@ -7,6 +7,7 @@ import redis
 
 from devcluster import Cluster, Redis, wait_until
 from devcluster.harness.jobs import Jobs, Seen, phase
+from devcluster.harness.replicas import Replica
 from devcluster.harness.system import System
 from tests.support.controller.dispatch import serve
 
@@ -126,17 +127,6 @@ def test_jobs_in_every_phase_survive_a_restart_of_the_operator(
     assert jobs.get(failed)["status"]["attempt"] == 1
 
 
-def test_jobs_survive_the_kill_of_a_leader_with_a_standby(jobs: Jobs, seen: Seen, system: System) -> None:
-    system.start_operator("standby")
-    names = [jobs.create() for _ in range(8)]
-    jobs.wait_phase(names[0], "Running")
-
-    system.processes["operator"].kill()
-
-    _finish_all(jobs, seen, names)
-    assert all(jobs.get(name)["status"]["attempt"] == 1 for name in names)
-
-
 def test_a_paused_leader_changes_no_job_when_it_resumes(jobs: Jobs, seen: Seen, system: System) -> None:
     system.start_operator("standby")
     names = [jobs.create() for _ in range(4)]
@@ -149,7 +139,8 @@ def test_a_paused_leader_changes_no_job_when_it_resumes(jobs: Jobs, seen: Seen, 
     system.processes["operator"].resume()
     jobs.wait_finished(jobs.create())
 
-    wait_until(lambda: system.processes["standby"].alive, "the new leader to live")
+    Replica(system).wait_metric("reconstruction_leader", 0)
+    Replica(system, "standby").wait_metric("reconstruction_leader", 1)
     assert {name: jobs.get(name)["status"] for name in names} == before
     for name in names:
         seen.assert_never_backwards(name)

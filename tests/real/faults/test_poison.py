@@ -103,25 +103,6 @@ def test_jobs_beside_a_poison_in_a_prefork_worker_are_not_affected(
     assert [_ended(jobs, name) for name in innocents] == [("Succeeded", 1, 0)] * len(innocents)
 
 
-def test_jobs_behind_a_poison_in_a_solo_worker_only_wait(
-    jobs: Jobs, signs: Signs, system: System, start: Callable[[str, int], None]
-) -> None:
-    start("solo", 1)
-    signs.finish()  # at once: nothing runs beside the poison
-    poison = _poison(jobs)
-    _wait_runs(jobs, poison, 1)
-    innocents = _innocents(jobs)
-
-    for attempt in (1, 2, 3):
-        _wait_runs(jobs, poison, attempt)
-        signs.kill()
-        _wait_killed(system)
-        start("solo", 1)
-
-    assert _ended(jobs, poison) == ("Failed", 3, 3)
-    assert [_ended(jobs, name) for name in innocents] == [("Succeeded", 1, 0)] * len(innocents)
-
-
 def test_jobs_that_crashed_twice_with_a_poison_are_retried_apart_from_it(
     jobs: Jobs, signs: Signs, system: System, start: Callable[[str, int], None]
 ) -> None:

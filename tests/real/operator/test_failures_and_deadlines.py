@@ -20,15 +20,6 @@ def test_a_failure_names_its_reason_and_the_input(jobs: Jobs) -> None:
     assert jobs.wait_event(name, "Failed")[0] == "Warning"
 
 
-def test_a_job_whose_parameters_no_worker_accepts_fails_with_advice(jobs: Jobs) -> None:
-    name = jobs.create(modelType="photogrammetry", parameters={"quality": "best"})
-
-    failure = jobs.wait_finished(name)["status"]["failure"]
-
-    assert failure["reason"] == "INVALID_PARAMETERS"
-    assert [word for word in ("best", "fast") if word not in failure["message"]] == []
-
-
 def test_a_retriable_failure_is_retried_up_to_the_backoff_limit(jobs: Jobs, seen: Seen) -> None:
     name = jobs.create(modelType="rough-segfault", queue="rough", backoffLimit=2)
 

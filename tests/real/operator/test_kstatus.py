@@ -34,8 +34,6 @@ def kstatus(job: dict[str, Any]) -> str:
     [
         pytest.param({"queue": "unserved"}, "Pending", "InProgress", id="pending"),
         pytest.param({"queue": "held"}, "Queued", "InProgress", id="queued"),
-        pytest.param({"queue": "slow"}, "Running", "InProgress", id="running"),
-        pytest.param({}, "Succeeded", "Current", id="succeeded"),
         pytest.param(
             {"modelType": "photogrammetry", "input": {"uri": "file:///nowhere"}}, "Failed", "Failed", id="failed"
         ),

@@ -95,26 +95,6 @@ def test_photos_of_a_phone_become_a_mesh(jobs: Jobs, from_a_phone: Path) -> None
     assert len(mesh.faces) > 10_000
 
 
-@pytest.fixture
-def broken_among_good(photos_root: Path) -> Path:
-    """Good photos and a truncated one."""
-    folder = photos_root / "broken-among-good"
-    shutil.copytree(PHOTOS / "berlin", folder)
-    good = sorted(folder.glob("*.jpg"))
-    data = good[0].read_bytes()
-    (folder / "broken.jpg").write_bytes(data[: len(data) // 2])
-    return folder
-
-
-def test_one_broken_photo_among_good_ones_is_named(jobs: Jobs, broken_among_good: Path) -> None:
-    name = jobs.create(modelType="photogrammetry", input={"uri": f"file://{broken_among_good}"})
-
-    failure = jobs.wait_finished(name)["status"]["failure"]
-
-    assert failure["reason"] == "CORRUPT_IMAGE"
-    assert "broken.jpg" in failure["message"]
-
-
 def test_a_confirmed_cancel_stops_the_native_code(jobs: Jobs) -> None:
     photos = {"uri": f"file://{PHOTOS}/berlin"}
     name = jobs.create(modelType="photogrammetry", input=photos, parameters={"quality": "fast"})

@@ -113,15 +113,6 @@ def test_a_job_whose_model_no_worker_has_waits_and_names_their_models(jobs: Jobs
     jobs.delete(name)
 
 
-def test_the_cancel_of_a_job_whose_model_is_missing_takes_effect(jobs: Jobs) -> None:
-    name = jobs.create(modelType="photogrametry")
-    jobs.wait_phase(name, "Pending")
-
-    jobs.cancel(name)
-
-    jobs.wait_phase(name, "Cancelled")
-
-
 def test_a_job_that_can_run_at_once_is_not_checked(jobs: Jobs) -> None:
     name = jobs.create()
 

@@ -27,11 +27,3 @@ def test_a_suspended_running_job_resumes_as_the_next_attempt(jobs: Jobs, seen: S
 
     assert (job["status"]["phase"], job["status"]["attempt"]) == ("Succeeded", 2)
     seen.assert_never_backwards(name)
-
-
-def test_a_queued_job_is_suspended_without_a_worker(jobs: Jobs, held: str) -> None:
-    name = jobs.create_in("Queued", queue=held)
-
-    jobs.patch(name, suspend=True)
-
-    assert is_true(jobs.wait_phase(name, "Suspended"), "Suspended")

@@ -16,7 +16,7 @@ from reconstruction_operator.controller.loop import actor
 from reconstruction_operator.controller.loop.brake import Brake
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.loop.sweeper import Sweeper
-from reconstruction_operator.controller.redis_view.observer import ObservedBatch, Subject
+from reconstruction_operator.controller.redis_view.observer import ObservedBatch
 from reconstruction_operator.planning import actions as planned
 from reconstruction_operator.planning.plan import plan
 from reconstruction_operator.planning.types import Job, Observation, Queue, Timing
@@ -109,10 +109,10 @@ class Operators(ComparedRedis):
         """An operator with the real sweeper and the real list of orphans."""
         operator = Operator()
 
-        async def observe(subjects: Sequence[Subject]) -> ObservedBatch:
-            looks = [self._look(operator, one.task) for one in subjects]
-            seen = [operator.looked.get(one.task, new) for one, (new, _) in zip(subjects, looks, strict=True)]
-            operator.looked |= {one.task: new for one, (new, _) in zip(subjects, looks, strict=True)}
+        async def observe(attempts: Sequence[tuple[TaskId, str]]) -> ObservedBatch:
+            looks = [self._look(operator, task) for task, _ in attempts]
+            seen = [operator.looked.get(task, new) for (task, _), (new, _) in zip(attempts, looks, strict=True)]
+            operator.looked |= {task: new for (task, _), (new, _) in zip(attempts, looks, strict=True)}
             return ObservedBatch(looks[-1][1], tuple(seen))
 
         async def act(batch: Sequence[actor.JobActions], _fence: int) -> actor.ActResults:

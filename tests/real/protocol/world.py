@@ -104,10 +104,7 @@ class Watched:
     def by_id(self, job_id: str) -> Job | None:
         return next((job for job in self if job.key.job_id == job_id), None)
 
-    def enqueue(self, key: JobKey) -> None:
-        pass
-
-    def enqueue_later(self, key: JobKey) -> None:
+    def enqueue(self, key: JobKey, turn: object = None) -> None:
         pass
 
     def enqueue_unfinished(self, _waits: object = None) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from http import HTTPStatus
 from types import SimpleNamespace
@@ -23,7 +25,6 @@ from reconstruction_operator.controller.redis_view.connection import RedisConnec
 from reconstruction_operator.controller.redis_view.messages import SentMessages
 from reconstruction_operator.controller.redis_view.observer import Observer
 from reconstruction_operator.controller.writes.status_writer import DOES_NOT_FIT, StatusWriter
-from reconstruction_operator.controller.writes.write_queue import WriteQueue
 from reconstruction_operator.kube.errors import ApiError
 from reconstruction_operator.planning.installations import management
 from reconstruction_operator.state import calls, worker_calls
@@ -102,8 +103,9 @@ class System:
     def __init__(self, redis: Redis, server: Server, installation: Installation = INSTALLATION) -> None:
         self.redis, self.keys, self.server = redis, Keys(prefix=""), server
         self.sent: list[str] = []
+        self.full: dict[str, str] = {}  # queues that reject messages, with the reason
         self.now = 100.0
-        self.cache = Cache(management=partial(management, mine=installation.mark))
+        self.cache = Cache(management=partial(management, mine=installation.mark), monotonic=lambda: self.now)
         server.caches.append(self.cache)
         election: Any = SimpleNamespace(fence=1, looks=0, leading=True)
         broker: Any = self
@@ -113,8 +115,7 @@ class System:
         observer = Observer(redis, redis, connection, admission.queues, self.messages, keys=self.keys)
         actor = Actor(redis, broker, broker, broker, keys=self.keys, install_id=installation.id)
         events: Any = SimpleNamespace(record=lambda *_: None)
-        self.writes = WriteQueue()
-        self.writer = StatusWriter(server, self.cache, election, self.writes, events)
+        self.writer = StatusWriter(server, self.cache, election, events)
         self.reconciler = make_reconciler(
             admission,
             observer=observer,
@@ -127,17 +128,30 @@ class System:
         )
 
     def send(self, messages: Sequence[Message]) -> dict[str, str]:
-        self.sent += [one.task_id for one in messages]
-        return {}
+        self.sent += [message.task_id for message in messages if message.queue not in self.full]
+        return self.full
 
     def close(self) -> None:
         """Close nothing: a broker has this method."""
 
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[System]:
+        """Run the writer."""
+        writing = asyncio.create_task(self.writer.run())
+        yield self
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+        self.reconciler.actor.close()
+
+    async def round(self, seconds: float = 1.0) -> None:
+        """Run a round that long after the last one."""
+        self.now += seconds
+        await self.reconciler.round(1)
+
     async def work(self) -> None:
         """Run rounds until no work remains."""
-        while self.cache.queued or not self.writes.idle or len(self.reconciler.orphans):
-            self.now += 1.0
-            await self.reconciler.round(1)
+        while self.cache.queued or not self.writer.writes.idle or len(self.reconciler.orphans):
+            await self.round()
             assert await self.writer.flush(5.0)
 
     def announce(self) -> None:

@@ -21,27 +21,19 @@ from tests.support.settings import configure
 @pytest.fixture
 async def operator() -> AsyncIterator[Operator]:
     api: Any = Api(access=None)  # no request is sent
-    made = Operator(api, Installation("install"), asyncio.Event())
-    yield made
-    await made.stop()
+    operator = Operator(api, Installation("install"), asyncio.Event())
+    yield operator
+    await operator.stop()
 
 
 def failing(checks: Any) -> dict[str, str]:
-    return {one.name: one.problem for one in checks if one.problem}
+    return {check.name: check.problem for check in checks if check.problem}
 
 
 async def test_an_operator_that_has_not_started_is_healthy_and_not_ready(operator: Operator) -> None:
     assert failing(operator.health()) == {}
     assert failing(operator.readiness()).keys() == {"api", "watch", "jobs", "redis", "lease"}
-
-
-async def test_a_component_that_crashed_is_named(operator: Operator) -> None:
-    async def crash() -> None:
-        raise RuntimeError("defect")
-
-    operator.supervisor.start("sweeper", crash())
-    await operator.supervisor.stopping.wait()
-
+    operator.supervisor.crashed["sweeper"] = RuntimeError("defect")
     assert failing(operator.health()) == {"tasks": "crashed: sweeper"}
 
 
@@ -68,7 +60,3 @@ def test_windows_quotas_and_times_come_from_the_settings(monkeypatch: pytest.Mon
     assert components._window() == DispatchWindow(queue=1, namespace=2, total=3, total_bytes=4)
     assert components._rules().quotas == Quotas(running=(("*", 5),), waiting=(("*", 6),), high=(("*", 7),))
     assert components._timing().backoff_seconds == 8.0
-
-
-def test_two_processes_of_a_pod_have_different_identities() -> None:
-    assert components._instance() != components._instance()

@@ -27,32 +27,31 @@ RUNNING = Status(phase=Phase.RUNNING, attempt=2, start_time=NOON, worker="w1", d
 
 
 @pytest.mark.parametrize(
-    ("phase", "failure", "reason"),
+    ("phase", "failure", "reason", "cancel_seconds"),
     [
-        pytest.param(Phase.SUCCEEDED, Failure("WORKER_LOST", "of an earlier attempt"), "", id="succeeded"),
-        pytest.param(Phase.FAILED, Failure("TIMEOUT", "late"), "TIMEOUT", id="failed"),
+        pytest.param(Phase.SUCCEEDED, Failure("WORKER_LOST", "of an earlier attempt"), "", 0, id="succeeded"),
+        pytest.param(Phase.FAILED, Failure("TIMEOUT", "late"), "TIMEOUT", 0, id="failed"),
+        pytest.param(Phase.CANCELLED, None, "", 2, id="cancelled: from confirmation to acknowledgement"),
     ],
 )
-def test_an_end_is_counted_once_with_its_reason(phase: Phase, failure: Failure, reason: str) -> None:
-    ended = replace(RUNNING, phase=phase, completion_time=after(90), failure=failure)
-    counter = ("reconstruction_jobs_finished_total", {"outcome": phase.value, "reason": reason})
-    seconds = ("reconstruction_run_seconds_sum", {"outcome": phase.value})
-    before = sample(counter[0], **counter[1]), sample(seconds[0], **seconds[1])
+def test_an_end_is_counted_once_with_its_reason(
+    phase: Phase, failure: Failure | None, reason: str, cancel_seconds: int
+) -> None:
+    cancel = Cancel(requested_at=NOON, confirmed_at=after(10), acknowledged_at=after(12)) if cancel_seconds else None
+    ended = replace(RUNNING, phase=phase, completion_time=after(90), failure=failure, cancel=cancel)
 
+    def samples() -> list[float]:
+        return [
+            sample("reconstruction_jobs_finished_total", outcome=phase.value, reason=reason),
+            sample("reconstruction_run_seconds_sum", outcome=phase.value),
+            sample("reconstruction_cancel_seconds_sum"),
+        ]
+
+    before = samples()
     instruments.measure(make_job(RUNNING), ended)
     instruments.measure(make_job(ended), ended)
 
-    assert sample(counter[0], **counter[1]) == before[0] + 1
-    assert sample(seconds[0], **seconds[1]) == before[1] + 90
-
-
-def test_the_time_to_cancel_is_from_confirmation_to_acknowledgement() -> None:
-    before = sample("reconstruction_cancel_seconds_sum")
-    cancel = Cancel(requested_at=NOON, confirmed_at=after(10), acknowledged_at=after(12))
-
-    instruments.measure(make_job(RUNNING), replace(RUNNING, phase=Phase.CANCELLED, cancel=cancel))
-
-    assert sample("reconstruction_cancel_seconds_sum") == before + 2
+    assert [now - then for now, then in zip(samples(), before, strict=True)] == [1, 90, cancel_seconds]
 
 
 QUEUED = replace(RUNNING, phase=Phase.QUEUED, worker=None, start_time=None)

@@ -1,81 +1,45 @@
-"""Probes: the responses name each problem."""
+"""Probes: the responses name each problem. Of a running operator: tests/real/controller."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import aiohttp
-import pytest
-from reconstruction_operator.controller.probes import Check, ProbeServer, Starting
+from reconstruction_operator.controller.probes import Check, ProbeServer
 
 
 class Program:
-    """A program with these checks."""
+    """A program that is not well, and ready."""
 
-    def __init__(self) -> None:
-        self.health_checks: Sequence[Check] = (Check("loop"),)
-        self.readiness_checks: Sequence[Check] = (Check("redis"),)
-        self.measured = 0
-        self.address = ""
+    measured = 0
 
     def health(self) -> Sequence[Check]:
-        return self.health_checks
+        return (Check("loop", "no round of the loop for 61.0 s"), Check("watch"))
 
     def readiness(self) -> Sequence[Check]:
-        return self.readiness_checks
+        return (Check("redis"),)
 
     def measure(self) -> None:
         self.measured += 1
 
-    async def get(self, path: str) -> tuple[int, Any]:
-        async with aiohttp.ClientSession() as session, session.get(self.address + path) as response:
+
+async def test_each_probe_names_its_problems_and_gauges_are_updated_before_they_are_read() -> None:
+    server, program = ProbeServer(host="127.0.0.1", port=0), Program()
+
+    async def get(path: str) -> tuple[int, Any]:
+        async with session.get(path) as response:
             return response.status, await (response.json() if path != "/metrics" else response.text())
 
-
-@pytest.fixture
-async def program() -> AsyncIterator[Program]:
-    program = Program()
-    server = ProbeServer(program, host="127.0.0.1", port=0)
-    program.address = f"http://127.0.0.1:{await server.start()}"
-    yield program
-    await server.close()
-
-
-async def test_without_a_problem_both_probes_succeed(program: Program) -> None:
-    assert await program.get("/healthz") == (200, {"ok": True, "checks": {"loop": "ok"}})
-    assert await program.get("/readyz") == (200, {"ok": True, "checks": {"redis": "ok"}})
-
-
-async def test_a_problem_is_named_in_the_response(program: Program) -> None:
-    program.health_checks = (Check("loop", "no round of the loop for 61.0 s"), Check("watch"))
-
-    named = {"loop": "no round of the loop for 61.0 s", "watch": "ok"}
-    assert await program.get("/healthz") == (503, {"ok": False, "checks": named})
-
-
-async def test_a_program_that_is_not_ready_is_still_alive(program: Program) -> None:
-    program.readiness_checks = (Check("redis", "Connection refused"),)
-
-    assert [(await program.get(path))[0] for path in ("/readyz", "/healthz")] == [503, 200]
-
-
-async def test_gauges_are_updated_before_they_are_read(program: Program) -> None:
-    status, text = await program.get("/metrics")
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{await server.start()}") as session:
+        assert [(await get(path))[0] for path in ("/healthz", "/readyz", "/metrics")] == [200, 503, 200], "it starts"
+        server.program = program
+        named = {"loop": "no round of the loop for 61.0 s", "watch": "ok"}
+        assert await get("/healthz") == (503, {"ok": False, "checks": named})
+        assert await get("/readyz") == (200, {"ok": True, "checks": {"redis": "ok"}})
+        status, text = await get("/metrics")
 
     assert (status, program.measured) == (200, 1)
     assert "# TYPE reconstruction_jobs gauge" in text
-
-
-def test_a_starting_program_is_alive_and_not_ready() -> None:
-    assert not any(check.problem for check in Starting().health())
-    assert all(check.problem for check in Starting().readiness())
-
-
-async def test_a_port_in_use_is_an_error_and_closing_twice_is_not(program: Program) -> None:
-    other = ProbeServer(Starting(), host="127.0.0.1", port=int(program.address.rsplit(":", 1)[1]))
-
-    with pytest.raises(OSError, match="address already in use"):
-        await other.start()
-    await other.close()
-    await other.close()
+    await server.close()
+    await server.close()

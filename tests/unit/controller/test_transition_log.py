@@ -1,4 +1,4 @@
-"""Transition log: the lines for the steps of a job, and the fields of each."""
+"""Transition log: what holds a job back, failures, and the fields of each line. Its whole life: tests/real/operator."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import pytest
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Status
 from reconstruction_operator.contract.outcomes import Outcome
-from reconstruction_operator.contract.records import Claim, End, ProgressReport, Record
-from reconstruction_operator.contract.steps import STEPS
+from reconstruction_operator.contract.records import Claim, End, Record
 from reconstruction_operator.controller import transition_log
 from reconstruction_operator.planning.types import Observation, Queue
 
@@ -21,8 +20,6 @@ RECORD = Record("install", "team", "banana", 1, "celery", NOW)
 NEW = Observation(queue=Queue(workers=1))
 LISTENED = Observation(record=RECORD, queue=Queue(workers=1, waiting=1))
 HELD = replace(LISTENED, claim=Claim("token", "worker-1", by_operator=False, at=NOW), alive=True)
-STEP = STEPS[2]
-AT_A_STEP = replace(HELD, progress=ProgressReport(STEP.percent, STEP.name, STEP.index, 0.5, NOW, NOW))
 
 
 def ended(outcome: Outcome, reason: str = "") -> Observation:
@@ -34,23 +31,13 @@ def logged(caplog: pytest.LogCaptureFixture, *looks: tuple[Observation, dict[str
     caplog.set_level(logging.INFO)
     status = Status()
     for seen, spec in looks:
-        made = look(seen, status, admitted=seen is not NEW, **spec)
-        transition_log.log(job_with(status), made.status, made.events)
-        status = made.status
-    records = [vars(one) for one in caplog.records]
-    assert {(one["namespace"], one["job"], one["uid"]) for one in records} <= {("team", "banana", "uid")}
-    assert {one["levelname"] for one in records} <= {"INFO"}
-    return [f"{one['reason']} {one['attempt']} {one['phase']}: {one['message']}" for one in records]
-
-
-def test_each_step_of_a_life_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
-    lines = logged(caplog, (NEW, {}), (LISTENED, {}), (HELD, {}), (AT_A_STEP, {}), (ended(Outcome.SUCCEEDED), {}))
-    assert lines == [
-        "Accepted 0 Pending: team/banana: The spec is accepted",
-        "Dispatched 1 Queued: team/banana: Attempt 1 was sent to queue celery",
-        "Started 1 Running: team/banana: Worker worker-1 has begun attempt 1",
-        "Succeeded 1 Succeeded: team/banana: Succeeded",
-    ]
+        plan = look(seen, status, admitted=seen is not NEW, **spec)
+        transition_log.log(job_with(status), plan.status, plan.events)
+        status = plan.status
+    records = [vars(record) for record in caplog.records]
+    assert {(record["namespace"], record["job"], record["uid"]) for record in records} <= {("team", "banana", "uid")}
+    assert {record["levelname"] for record in records} <= {"INFO"}
+    return ["{reason} {attempt} {phase}: {message}".format(**record) for record in records]
 
 
 def test_a_failure_names_its_reason_and_what_follows(caplog: pytest.LogCaptureFixture) -> None:
@@ -62,21 +49,25 @@ def test_a_failure_names_its_reason_and_what_follows(caplog: pytest.LogCaptureFi
     assert vars(caplog.records[-1])["failure"] == "BACKEND_CRASHED"
 
 
-def test_a_suspension_of_a_running_job_is_logged_before_it_stops(caplog: pytest.LogCaptureFixture) -> None:
-    lines = logged(caplog, (LISTENED, {}), (HELD, {}), (HELD, {"suspend": True}))
-    assert lines[-1].startswith("Suspending 1 Running: team/banana: ")
-
-
-def test_a_job_whose_model_no_worker_has_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    missing = replace(NEW, no_model="Waiting for a worker with model m: those of queue celery have no model")
-    lines = logged(caplog, (NEW, {}), (missing, {}))
-    assert lines[-1].startswith("ModelUnserved 0 Pending: team/banana: Waiting for a worker with model m")
-
-
-def test_progress_alone_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
-    begun = logged(caplog, (LISTENED, {}), (HELD, {}))
-    caplog.clear()
-    assert logged(caplog, (LISTENED, {}), (HELD, {}), (AT_A_STEP, {})) == begun
+@pytest.mark.parametrize(
+    ("looks", "line"),
+    [
+        pytest.param(
+            [(LISTENED, {}), (HELD, {}), (HELD, {"suspend": True})],
+            "Suspending 1 Running: team/banana: ",
+            id="before it stops",
+        ),
+        pytest.param(
+            [(NEW, {}), (replace(NEW, no_model="Waiting for a worker with model m"), {})],
+            "ModelUnserved 0 Pending: team/banana: Waiting for a worker with model m",
+            id="no worker has its model",
+        ),
+    ],
+)
+def test_what_holds_a_job_back_is_logged(
+    looks: list[tuple[Observation, dict[str, Any]]], line: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert logged(caplog, *looks)[-1].startswith(line)
 
 
 def test_text_of_a_tenant_stays_in_one_line(caplog: pytest.LogCaptureFixture) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -68,14 +67,6 @@ class Cache:
         """Iterate over the jobs that are in a queue or with a worker. Do not change the cache meanwhile."""
         return (self._jobs[uid] for uid in self._active)
 
-    async def is_listed(self, timeout_seconds: float) -> bool:
-        """Wait up to that time; return whether every unfinished job is in the cache, as fair turns and quotas require."""
-        if not self.listed.is_set():
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(timeout_seconds):
-                    await self.listed.wait()
-        return self.listed.is_set()
-
     def get(self, key: JobKey) -> Job | None:
         """Return the job as the API server last showed it."""
         return self._jobs.get(key.uid)
@@ -103,10 +94,10 @@ class Cache:
     def wants(self, key: JobKey, version: int) -> bool:
         """Whether that version of the object is newer than the cached one."""
         self.newest = max(self.newest, version)
-        known = self._jobs.get(key.uid)
+        cached = self._jobs.get(key.uid)
         if key.uid in self._tombstones:
             return False
-        return known is None or version > known.version
+        return cached is None or version > cached.version
 
     def store(self, job: Job) -> None:
         """Store a job. Enqueue it if anything changed.
@@ -114,20 +105,24 @@ class Cache:
         A status that `writes` announced is not a change, in the response to the patch or in its watch event, which may come first.
         A job that had finished before it was first seen is enqueued only if work may remain.
         """
-        known, written = self._jobs.get(job.key.uid), self._written.pop(job.key.uid, None)
+        cached, written = self._jobs.get(job.key.uid), self._written.pop(job.key.uid, None)
         management = self._management(job.status)
         job = job if job.management is management else replace(job, management=management)
         self._replace(job.key, job)
-        if known is None and job.finished:
+        if cached is None and job.finished:
             self._enqueue_if_left(job, self._utc_now())
-        elif known is None or job.status not in (known.status, written) or _is_changed(known, job):
+        elif (
+            cached is None
+            or job.status not in (cached.status, written)
+            or (cached.generation, cached.deleting) != (job.generation, job.deleting)
+        ):
             self.enqueue(job.key)
 
     def writes(self, key: JobKey, status: Status) -> None:
         """Announce that this operator is about to store this status of the job."""
-        known = self._jobs.get(key.uid)
-        if known is not None:
-            self._written[key.uid] = objects.compact(replace(known, status=status)).status
+        cached = self._jobs.get(key.uid)
+        if cached is not None:
+            self._written[key.uid] = objects.compact(replace(cached, status=status)).status
 
     def remove(self, key: JobKey) -> None:
         """Remove a job whose object was deleted."""
@@ -174,23 +169,11 @@ class Cache:
         """How many keys are in the work queue."""
         return len(self._queue)
 
-    def enqueue(self, key: JobKey) -> None:
-        """Enqueue the job, if it exists."""
+    def enqueue(self, key: JobKey, turn: Turn | None = None) -> None:
+        """Enqueue the job, if it exists, in that class; None: the class of its state."""
         job = self._jobs.get(key.uid)
         if job is not None:
-            self._queue.put(key, Turn.of(job))
-            self.changed.set()
-
-    def enqueue_admitted(self, key: JobKey) -> None:
-        """Enqueue an admitted job before all jobs that only wait."""
-        if key.uid in self._jobs:
-            self._queue.put(key, Turn.IN_FLIGHT)
-            self.changed.set()
-
-    def enqueue_later(self, key: JobKey) -> None:
-        """Enqueue the job behind all more urgent ones."""
-        if key.uid in self._jobs and key not in self._queue:
-            self._queue.put(key, Turn.LATER)
+            self._queue.put(key, Turn.of(job) if turn is None else turn)
             self.changed.set()
 
     def enqueue_after(self, key: JobKey, seconds: float) -> None:
@@ -208,8 +191,8 @@ class Cache:
     def pass_over(self) -> None:
         """Empty the work queue, since another replica leads. `begin` finds the work that remains after it."""
         self._queue.clear()
-        for known in (self._removed, self._deleted, self._handed_over):
-            known.clear()
+        for keys in (self._removed, self._deleted, self._handed_over):
+            keys.clear()
 
     def begin(self) -> None:
         """Begin a tenure: enqueue all unfinished jobs, and the finished jobs for which work may remain."""
@@ -228,7 +211,7 @@ class Cache:
         if at is None:
             return
         if at <= now:
-            self.enqueue_later(job.key)
+            self.enqueue(job.key, Turn.LATER)
         else:
             self.enqueue_after(job.key, (at - now).total_seconds())
 
@@ -247,8 +230,3 @@ class Cache:
                 self._active[key.uid] = None
             if not job.finished:
                 self._unfinished[key.uid] = job
-
-
-def _is_changed(known: Job, job: Job) -> bool:
-    """Whether anything but the status has changed. The API server counts the generations of the spec."""
-    return (known.generation, known.deleting) != (job.generation, job.deleting)

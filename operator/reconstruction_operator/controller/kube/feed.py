@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from http import HTTPStatus
 from typing import Any, Final
@@ -31,6 +32,11 @@ _RETRY_SECONDS: Final = 2.0
 _TRIES: Final = 10  # tries of a page, before the list begins again
 _FIRST_TRIES: Final = 2  # tries of a page of unfinished jobs
 _CHANGES: Final = ("ADDED", "MODIFIED")
+# The server then ends the watch and kopf begins the next one, which bounds the age of the last response
+WATCH_SECONDS: Final = 60.0
+INACTIVITY_SECONDS: Final = 70.0  # bookmarks come every minute
+REQUEST_SECONDS: Final = 30.0
+_ANSWER_WITHIN_SECONDS: Final = WATCH_SECONDS + REQUEST_SECONDS
 
 
 class Feed:
@@ -43,7 +49,11 @@ class Feed:
         namespaces: Sequence[str],
         *,
         completed: Callable[[], None] = lambda: None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._monotonic = monotonic
+        self._tried = monotonic()  # when kopf sent its last request
+        self._answered: float | None = None  # when the last one succeeded
         self._api = api
         self._completed = completed
         self._cache = cache
@@ -54,18 +64,42 @@ class Feed:
         self._wanted: dict[str, None] = {}  # paths below which all jobs are to be listed
         self._asked = asyncio.Event()
 
+    def answered_seconds(self) -> float | None:
+        """How long ago the last request of kopf succeeded; None: never."""
+        return None if self._answered is None else self._monotonic() - self._answered
+
+    @property
+    def stale(self) -> bool:
+        """Whether no response came for longer than a watch lasts: the cache may be old."""
+        seconds = self.answered_seconds()
+        return seconds is None or seconds > _ANSWER_WITHIN_SECONDS
+
+    @property
+    def dead(self) -> bool:
+        """Whether kopf has stopped sending requests."""
+        last = max(self._tried, self._answered or 0.0)
+        return self._monotonic() - last > _ANSWER_WITHIN_SECONDS + INACTIVITY_SECONDS
+
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Send a request from kopf, and store the jobs of the response."""
+
+        async def send(request: ClientRequest) -> ClientResponse:
+            self._tried = self._monotonic()
+            response = await handler(request)
+            if response.status < HTTPStatus.BAD_REQUEST:
+                self._answered = self._monotonic()
+            return response
+
         path = next((path for path in self._paths if request.url.path.endswith(path)), None)
         if path is None:
-            return await handler(request)
+            return await send(request)
         if "watch" in request.url.query:
-            response = await handler(request)
+            response = await send(request)
             if response.status == HTTPStatus.OK:
                 response.content = _Lines(response.content, self)  # type: ignore[assignment]  # kopf calls `iter_chunked` alone
             return response
         request.url = request.url.update_query(limit="1")  # kopf handles errors
-        response = await handler(request)
+        response = await send(request)
         if response.status == HTTPStatus.OK and isinstance(response, Answer):
             await response.read()
             version = await self._listed(path)
@@ -94,12 +128,6 @@ class Feed:
         """Cancel the lists in progress."""
         for task in self._listing.values():
             task.cancel()
-
-    def take(self, body: parsing.Encoded) -> None:
-        """Store an object in the cache, if it is newer."""
-        head = parsing.head(body)
-        if head is not None:
-            self._store(head, body)
 
     def take_event(self, line: bytes) -> int:
         """Apply the event in a line of a watch to the cache. Return its version, or 0 if kopf must handle the line."""
@@ -173,7 +201,8 @@ class Feed:
             async for page in listing.pages(self._api, path, tries=tries, **selector):
                 version = version or page.version
                 for body in page.items:
-                    self.take(body)
+                    if (head := parsing.head(body)) is not None:
+                        self._store(head, body)
         except ApiError:
             # Jobs on pages already read may be deleted before the watch starts.
             self._cache.relisted |= version > 0

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 from reconstruction_operator.api.identity import GROUP, PLURAL
 from reconstruction_operator.api.status import InstallationMark
@@ -52,32 +52,32 @@ class Installation:
         return record.install_id == self.id and (not self.namespaces or record.namespace in self.namespaces)
 
 
-async def wait_for_resource(api: Api, *, patience_seconds: float = _PATIENCE_SECONDS) -> None:
+async def _read(api: Api, path: str, lacking: HTTPStatus, problem: str, patience_seconds: float) -> Mapping[str, Any]:
+    """Read an object, again and again while the API server is unavailable.
+
+    Raises NotInstalledError with this problem if the server responds with `lacking` for that long.
+    """
+    lacking_seconds, log = 0.0, _log.warning
+    while True:
+        try:
+            return await api.get(path)
+        except ApiError as error:
+            if error.status == lacking:
+                if lacking_seconds >= patience_seconds:
+                    raise NotInstalledError(problem) from error
+                lacking_seconds += _PAUSE_SECONDS
+            log("Waiting for the API server: %s", error)
+            log = _log.debug
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+
+async def wait_for_resource(api: Api) -> None:
     """Wait until the API server serves ReconstructionJobs, without limit while it is unavailable.
 
     Raises NotInstalledError if it is available and does not serve them in time.
     """
-    missing_for = 0.0
-    warned = False
-    while True:
-        try:
-            served = await api.get(paths.GROUP_PATH)
-        except ApiError as error:
-            if error.status != HTTPStatus.NOT_FOUND:
-                log = _log.debug if warned else _log.warning
-                log("Waiting for the API server: %s", error)
-                warned = True
-                await asyncio.sleep(_PAUSE_SECONDS)
-                continue
-            served = {}
-        if any(resource.get("name") == PLURAL for resource in served.get("resources", ())):
-            return
-        if missing_for >= patience_seconds:
-            raise NotInstalledError(
-                f"the cluster has no {PLURAL}.{GROUP}: install the CRD first (kubectl apply -f manifests/crd)"
-            )
-        missing_for += _PAUSE_SECONDS
-        await asyncio.sleep(_PAUSE_SECONDS)
+    problem = f"the cluster has no {PLURAL}.{GROUP}: install the CRD first (kubectl apply -f manifests/crd)"
+    await _read(api, paths.GROUP_PATH, HTTPStatus.NOT_FOUND, problem, _PATIENCE_SECONDS)
 
 
 def default_install_id(cluster_uid: str, lease: tuple[str, str]) -> str:
@@ -90,29 +90,18 @@ def default_install_id(cluster_uid: str, lease: tuple[str, str]) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_OID, "/".join((cluster_uid, *lease))))
 
 
-async def install_id(
-    api: Api, configured: str, lease: tuple[str, str], *, patience_seconds: float = _PATIENCE_SECONDS / 3
-) -> str:
+async def install_id(api: Api, configured: str, lease: tuple[str, str]) -> str:
     """Return the id of this installation: as configured, or made from the uid of the namespace kube-system and our Lease.
 
     Raises NotInstalledError if the role does not allow reading that namespace.
     """
     if configured:
         return configured
-    refused_for = 0.0
-    while True:
-        try:
-            namespace = await api.get("/api/v1/namespaces/kube-system")
-        except ApiError as error:
-            # An API server that has just started rejects all requests for a moment.
-            forbidden = error.status == HTTPStatus.FORBIDDEN
-            if forbidden and refused_for >= patience_seconds:
-                raise NotInstalledError(
-                    "the operator may not read the namespace kube-system, whose uid identifies this cluster: "
-                    "allow it (manifests/install), or set INSTALL_ID to a text of your own"
-                ) from error
-            refused_for += _PAUSE_SECONDS if forbidden else 0.0
-            _log.warning("Waiting for the namespace kube-system: %s", error)
-            await asyncio.sleep(_PAUSE_SECONDS)
-        else:
-            return default_install_id(str(namespace["metadata"]["uid"]), lease)
+    problem = (
+        "the operator may not read the namespace kube-system, whose uid identifies this cluster: "
+        "allow it (manifests/install), or set INSTALL_ID to a text of your own"
+    )
+    # An API server that has just started rejects all requests for a moment.
+    path, patience_seconds = "/api/v1/namespaces/kube-system", _PATIENCE_SECONDS / 3
+    namespace = await _read(api, path, HTTPStatus.FORBIDDEN, problem, patience_seconds)
+    return default_install_id(str(namespace["metadata"]["uid"]), lease)

@@ -66,22 +66,6 @@ def looks_of(lease: Mapping[str, Any]) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < _LOOKS_DIGITS else 0
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """A record, and the monotonic time since when it has been unchanged."""
-
-    record: LeaseRecord
-    since: float
-
-    def expires(self) -> float:
-        """Return the monotonic time from which a candidate may take the Lease."""
-        return self.since if not self.record.holder else self.since + self.record.duration_seconds
-
-    def updated(self, record: LeaseRecord, now: float) -> Sighting:
-        """Return the sighting after `record` was read at `now`."""
-        return self if record == self.record else Sighting(record, now)
-
-
 def first_transitions(now: datetime) -> int:
     """Return the count at which a new Lease starts: seconds since 2020, which fit the field's 31 bits until 2088.
 
@@ -120,7 +104,8 @@ class LeaderElection:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     # Looks that Redis has counted; the Lease keeps the number for the next leader
     looks: int = field(default=0, init=False)
-    _sighting: Sighting | None = field(default=None, init=False)
+    _record: LeaseRecord = field(default=LeaseRecord("", "", 0, 0.0), init=False)  # that was read last
+    _since: float = field(default=math.inf, init=False)  # for how long it has been unchanged
     _lease: dict[str, Any] | None = field(default=None, init=False)  # the newest body
     _tenure: int | None = field(default=None, init=False)
     _trusted_until: float = field(default=0.0, init=False)
@@ -144,7 +129,12 @@ class LeaderElection:
     @property
     def holder(self) -> str:
         """The identity of the last holder that was seen."""
-        return self._sighting.record.holder if self._sighting else ""
+        return self._record.holder
+
+    @property
+    def _expires_at(self) -> float:
+        """The monotonic time from which a candidate may take the Lease."""
+        return self._since + (self._record.duration_seconds if self._record.holder else 0.0)
 
     async def changed(self, timeout_seconds: float) -> None:
         """Return when this replica takes or loses the Lease, or after `timeout_seconds`."""
@@ -160,8 +150,8 @@ class LeaderElection:
         _log.warning(
             "Redis rejected fencing token %s (current token: %s); campaigning again", self._tenure, seen or "unknown"
         )
-        known = min(seen, _MAX_FENCE) if seen is not None else (self._tenure or 0) + 1
-        self._at_least = max(self._at_least, known)
+        current = min(seen, _MAX_FENCE) if seen is not None else (self._tenure or 0) + 1
+        self._at_least = max(self._at_least, current)
         self._lose("deposed")
 
     async def run(self) -> None:
@@ -212,11 +202,10 @@ class LeaderElection:
             await self._create(started)
             return
         self._saw(lease, self.monotonic())
-        sighting = self._sighting
-        if sighting is None or (sighting.record.holder != self.identity and self.monotonic() < sighting.expires()):
+        if self._record.holder != self.identity and self.monotonic() < self._expires_at:
             return
         # Above the count even if we are the last holder: another replica may have led in between.
-        transitions = max(sighting.record.transitions, self._at_least) + 1
+        transitions = max(self._record.transitions, self._at_least) + 1
         await self._hold(transitions, None, started)
         self._win(transitions, started)
 
@@ -243,14 +232,15 @@ class LeaderElection:
         path = f"{self._collection}/{self.name}"
         self._saw(await self.api.request("PUT", path, body=body, timeout_seconds=limit), self.monotonic())
 
-    def _metadata(self, known: Mapping[str, Any]) -> dict[str, Any]:
-        return {**known, "annotations": {**(known.get("annotations") or {}), LOOKS: str(self.looks)}}
+    def _metadata(self, metadata: Mapping[str, Any]) -> dict[str, Any]:
+        return {**metadata, "annotations": {**(metadata.get("annotations") or {}), LOOKS: str(self.looks)}}
 
     def _saw(self, lease: dict[str, Any], now: float) -> None:
         record = LeaseRecord.of(lease)
         self._lease = lease
         self.looks = max(self.looks, looks_of(lease))
-        self._sighting = self._sighting.updated(record, now) if self._sighting else Sighting(record, now)
+        if record != self._record:
+            self._record, self._since = record, now
 
     def _win(self, transitions: int, started: float) -> None:
         self._tenure = self._at_least = transitions
@@ -270,8 +260,6 @@ class LeaderElection:
         self._changed.set()
 
     def _pause_seconds(self) -> float:
-        now = self.monotonic()
         if self._tenure is not None:
             return self.duration_seconds / _RENEWALS_PER_DURATION
-        expires = self._sighting.expires() - now if self._sighting else _POLL_SECONDS
-        return min(_POLL_SECONDS, max(0.05, expires))
+        return min(_POLL_SECONDS, max(0.05, self._expires_at - self.monotonic()))

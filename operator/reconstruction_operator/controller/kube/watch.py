@@ -8,27 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from http import HTTPStatus
-from types import SimpleNamespace
 from typing import Any, Final, cast
 
 import aiohttp
 import kopf
 
 from reconstruction_operator.api.identity import GROUP, PLURAL, VERSION
-from reconstruction_operator.controller.kube.feed import Answer, Feed
+from reconstruction_operator.controller.kube.feed import (
+    INACTIVITY_SECONDS,
+    REQUEST_SECONDS,
+    WATCH_SECONDS,
+    Answer,
+    Feed,
+)
 from reconstruction_operator.kube import pages
 from reconstruction_operator.kube.access import ClusterAccess
 from reconstruction_operator.kube.client import find_cluster
 
-# The server then ends the watch and kopf begins the next one, which bounds the age of the last response
-_WATCH_SECONDS: Final = 60.0
-_INACTIVITY_SECONDS: Final = 70.0  # bookmarks come every minute
-_REQUEST_SECONDS: Final = 30.0
 _CONNECT_SECONDS: Final = 5.0
-_ANSWER_WITHIN_SECONDS: Final = _WATCH_SECONDS + _REQUEST_SECONDS
 _EXIT_SECONDS: Final = 25.0  # kopf's last resort; a pod has 30 s
 
 
@@ -49,49 +47,8 @@ class _NoDiffs(kopf.AnnotationsDiffBaseStorage):
         return None
 
 
-class WatchAge:
-    """The monotonic times of the watch's last request and of the last response."""
-
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._monotonic = monotonic
-        self._tried = monotonic()
-        self._answered: float | None = None
-
-    def answered_seconds(self) -> float | None:
-        """How long ago the last list or watch request succeeded; None: never."""
-        return None if self._answered is None else self._monotonic() - self._answered
-
-    @property
-    def stale(self) -> bool:
-        """Whether no response came for longer than a watch lasts: the cache may be old."""
-        seconds = self.answered_seconds()
-        return seconds is None or seconds > _ANSWER_WITHIN_SECONDS
-
-    @property
-    def dead(self) -> bool:
-        """Whether the watch has stopped sending requests."""
-        return (
-            self._monotonic() - max(self._tried, self._answered or 0.0) > _ANSWER_WITHIN_SECONDS + _INACTIVITY_SECONDS
-        )
-
-    def tracing(self) -> aiohttp.TraceConfig:
-        """Hooks for the session that the watch uses."""
-        trace = aiohttp.TraceConfig()
-        trace.on_request_start.append(self._on_start)
-        trace.on_request_end.append(self._on_end)
-        return trace
-
-    async def _on_start(self, _session: aiohttp.ClientSession, _context: SimpleNamespace, _params: Any) -> None:
-        self._tried = self._monotonic()
-
-    async def _on_end(self, _session: aiohttp.ClientSession, _context: SimpleNamespace, params: Any) -> None:
-        if params.response.status < HTTPStatus.BAD_REQUEST:
-            self._answered = self._monotonic()
-
-
 async def watch(
     feed: Feed,
-    age: WatchAge,
     *,
     namespaces: Sequence[str],
     startup: Callable[[], Awaitable[None]],
@@ -112,7 +69,7 @@ async def watch(
         await cleanup()
 
     async def login(**_: Any) -> kopf.AiohttpSession:
-        return _session(await find_cluster(), age, feed)
+        return _session(await find_cluster(), feed)
 
     async def event(**_: Any) -> None:
         """Do nothing: the feed has applied the event."""
@@ -141,21 +98,20 @@ def _configure(settings: kopf.OperatorSettings) -> None:
     settings.persistence.diffbase_storage = _NoDiffs()
     settings.queueing.idle_timeout = 0.1
     settings.watching.chunk_size = pages.PAGE  # a list request has a limit; the feed chooses it
-    settings.watching.server_timeout = int(_WATCH_SECONDS)
-    settings.watching.inactivity_timeout = _INACTIVITY_SECONDS
+    settings.watching.server_timeout = int(WATCH_SECONDS)
+    settings.watching.inactivity_timeout = INACTIVITY_SECONDS
     settings.networking.connect_timeout = _CONNECT_SECONDS
-    settings.networking.request_timeout = _REQUEST_SECONDS
+    settings.networking.request_timeout = REQUEST_SECONDS
     settings.networking.error_backoffs = _Backoffs()
     settings.process.ultimate_exiting_timeout = _EXIT_SECONDS
 
 
-def _session(access: ClusterAccess, age: WatchAge, feed: Feed) -> kopf.AiohttpSession:
+def _session(access: ClusterAccess, feed: Feed) -> kopf.AiohttpSession:
     # Our own session, with the credentials of all our requests. kopf closes it, and requests another when the server rejects
     # its token.
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=access.ssl_context(), limit=0),
         headers={"Authorization": authorization} if (authorization := access.authorization()) else {},
-        trace_configs=[age.tracing()],
         response_class=Answer,
         middlewares=[feed],
     )

@@ -54,8 +54,8 @@ class WorkQueue:
 
     def put(self, key: JobKey, turn: Turn) -> None:
         """Queue the key. If it is queued in this class or in a more urgent one, it keeps its place."""
-        known = self._turns.get(key)
-        if known is not None and known <= turn:
+        queued = self._turns.get(key)
+        if queued is not None and queued <= turn:
             return
         self.discard(key)
         self._turns[key] = turn
@@ -118,8 +118,8 @@ class Timers:
 
     def wake(self, key: JobKey, at: float) -> None:
         """Make the job due at `at`, unless it is due earlier."""
-        known = self._wanted.get(key)
-        if known is None or at < known:
+        earlier = self._wanted.get(key)
+        if earlier is None or at < earlier:
             self._wanted[key] = at
             heapq.heappush(self._heap, (at, key))
             self._tidy()

@@ -88,7 +88,9 @@ class Actor:
         """
         results = ActResults()
         expired = [
-            job for job in batch if any(isinstance(one, planned.DeleteFiles) and one.expired for one in job.actions)
+            job
+            for job in batch
+            if any(isinstance(action, planned.DeleteFiles) and action.expired for action in job.actions)
         ]
         await asyncio.gather(*(self._confirm_expiry(job, results) for job in expired))
         batch = [job for job in batch if job.key not in results.failed]
@@ -96,7 +98,9 @@ class Actor:
         leads = await self._change(batch, fence, results)
         await self._send(batch, fence, results, leads=leads)
         for job in batch:
-            if job.key not in results.failed and any(isinstance(one, planned.DeleteObject) for one in job.actions):
+            if job.key not in results.failed and any(
+                isinstance(action, planned.DeleteObject) for action in job.actions
+            ):
                 await self._delete(job, results)
         return results
 
@@ -112,13 +116,13 @@ class Actor:
             results.failed[actions.key] = "the object has changed"
 
     async def _take_back(self, batch: Sequence[JobActions]) -> None:
-        taken = [one for job in batch for one in job.actions if isinstance(one, planned.TakeBack)]
-        if not taken:
+        actions = [action for job in batch for action in job.actions if isinstance(action, planned.TakeBack)]
+        if not actions:
             return
         ids: dict[str, set[str]] = {}
-        for one in taken:
-            ordered = dispatch.cleanup_message(one.task.job_id, queue=one.queue).task_id
-            ids.setdefault(one.queue, set()).update((str(one.task), ordered))
+        for action in actions:
+            ordered = dispatch.cleanup_message(action.task.job_id, queue=action.queue).task_id
+            ids.setdefault(action.queue, set()).update((str(action.task), ordered))
         await asyncio.get_running_loop().run_in_executor(self._thread, self.backlog.remove, ids)
 
     async def _change(self, batch: Sequence[JobActions], fence: int, results: ActResults) -> bool:

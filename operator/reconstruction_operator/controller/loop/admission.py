@@ -44,10 +44,10 @@ class Admission:
             state.clear()
         self._places_at = 0.0
 
-    def planned(self, job: Job, made: Plan, *, held: bool = False) -> None:
+    def planned(self, job: Job, plan: Plan, *, held: bool = False) -> None:
         """Note from the job's newest plan whether it waits here or in Redis. `held`: it waits for a worker with its model."""
-        phase, stored = made.status.phase, job.status.phase
-        if made.wants_dispatch:
+        phase, stored = plan.status.phase, job.status.phase
+        if plan.wants_dispatch:
             self.wants(job)
         elif held:
             self._waiting.put(job.key, None)
@@ -119,18 +119,18 @@ class Admission:
         if now < self._places_at:
             return []
         self._places_at = now + _PLACES_SECONDS
-        load, given = self._load()[0], dict[JobKey, places.Wait]()
+        load, waits = self._load()[0], dict[JobKey, places.Wait]()
         lines = self._waiting.lines(self.queues.served)
         totals = {queue: number for queue, number in self._waiting.lengths() if queue in lines}
         self._totals = {queue: places.total(number, self._totals.get(queue, 0)) for queue, number in totals.items()}
         for queue, of_queue in lines.items():
             turns, held = scheduling.first_turns(of_queue, load, self.rules.quotas, places.LISTED)
             for index, key in enumerate(turns):
-                given[key] = places.place(queue, index + 1, self._totals[queue], paused=self.queues.paused)
-            given |= {key: places.held(key.namespace) for key in held}
-        changed = [key for key, wait in given.items() if self._waits.get(key) != wait]
-        changed += [key for key in self._waits if key not in given]
-        self._waits = given
+                waits[key] = places.place(queue, index + 1, self._totals[queue], paused=self.queues.paused)
+            waits |= {key: places.held(key.namespace) for key in held}
+        changed = [key for key, wait in waits.items() if self._waits.get(key) != wait]
+        changed += [key for key in self._waits if key not in waits]
+        self._waits = waits
         return changed
 
     def _load(self) -> tuple[scheduling.Load, set[scheduling.Quarantine]]:
@@ -140,8 +140,8 @@ class Admission:
         must not take the room of all other queues.
         """
         counts = self.cache.counts
-        queued, tried = Counter(counts.queued()), set(counts.quarantines())
-        in_flight, high = Counter(counts.in_flight()), Counter(counts.high_in_flight())
+        queued, tried = Counter(counts.queued), set(counts.quarantines)
+        in_flight, high = Counter(counts.in_flight), Counter(counts.high_in_flight)
         for key, phase in tuple(self._planned.items()):
             job = self.cache.get(key)
             stored = job.status.phase if job is not None else None

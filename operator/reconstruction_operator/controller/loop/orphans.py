@@ -18,7 +18,7 @@ from reconstruction_operator.contract.records import Record
 from reconstruction_operator.controller import transition_log
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop.actor import Actor, JobActions
-from reconstruction_operator.controller.redis_view.observer import Observer, Subject
+from reconstruction_operator.controller.redis_view.observer import Observer
 from reconstruction_operator.planning import actions as planned
 from reconstruction_operator.planning import plan
 from reconstruction_operator.planning.times import backoff
@@ -28,7 +28,7 @@ from reconstruction_operator.telemetry import metrics
 _log = logging.getLogger(__name__)
 
 _BATCH: Final = 250
-_FIRST_SECONDS: Final = 0.5  # before the second look; doubles
+_FIRST_SECONDS: Final = 0.5  # before the second poll; doubles
 _RUNNING_SECONDS: Final = 2.0  # maximum while an attempt runs: its heartbeats must be watched without gaps
 _LAST_SECONDS: Final = 15.0  # maximum while its queue has no worker to clean up
 
@@ -38,7 +38,7 @@ class _Orphan:
     next_at: float
     attempt: int = 1  # attempt and queue, from its record once that is known
     queue: str = ""
-    looks: int = 0
+    polls: int = 0
     dispatched: JobKey | None = None  # the job, if it has a record, which only `Forget` may delete
     cancelled: bool = False  # the cancel was confirmed, and the job did not succeed before
     forgotten: bool = False
@@ -48,9 +48,9 @@ class _Orphan:
 
     def learn(self, record: Record) -> bool:
         """Take attempt and queue from the record. Return whether they differ from those that were observed."""
-        known = (self.attempt, self.queue)
+        before = (self.attempt, self.queue)
         self.attempt, self.queue = record.attempt, record.queue
-        return known != (record.attempt, record.queue)
+        return before != (record.attempt, record.queue)
 
 
 @dataclass(eq=False)
@@ -93,12 +93,12 @@ class Orphans:
                 orphan.begun |= job.status.worker is not None or job.status.start_time is not None
         self._measure()
 
-    def add_reported(self, found: Mapping[str, Record], now: float) -> None:
+    def add_reported(self, folders: Mapping[str, Record], now: float) -> None:
         """Add jobs whose folders workers found, and which have neither object nor record."""
-        for job_id, its in found.items():
+        for job_id, record in folders.items():
             orphan = self._orphan(job_id, now)
-            orphan.attempt, orphan.queue = its.attempt, its.queue
-            orphan.dispatched, orphan.forgotten = JobKey(its.namespace, its.name, job_id), False
+            orphan.attempt, orphan.queue = record.attempt, record.queue
+            orphan.dispatched, orphan.forgotten = JobKey(record.namespace, record.name, job_id), False
             orphan.begun = True
         self._measure()
 
@@ -112,7 +112,7 @@ class Orphans:
         return {orphan.queue for orphan in self._orphans.values() if orphan.queue}
 
     def next_at(self) -> float | None:
-        """When the next look is due."""
+        """When the next poll is due."""
         return min((orphan.next_at for orphan in self._orphans.values()), default=None)
 
     async def round(self, fence: int, now: float) -> None:
@@ -121,7 +121,7 @@ class Orphans:
         if not due:
             return
         seen, at = await self._observe(due)
-        stale = [job_id for job_id, one in seen.items() if one.record and self._orphans[job_id].learn(one.record)]
+        stale = [job_id for job_id, job in seen.items() if job.record and self._orphans[job_id].learn(job.record)]
         if stale:
             fresh, at = await self._observe(stale)
             seen |= fresh
@@ -129,13 +129,13 @@ class Orphans:
         results = await self.actor.act(batch, fence)
         for key, queue in results.ordered.items():
             self.observer.messages.ordered(key.job_id, queue, now)
-        for one in batch:
-            orphan = self._orphans.get(one.key.job_id)
-            forgets = any(isinstance(action, planned.Forget) for action in one.actions)
-            if orphan is not None and forgets and one.key not in results.failed:
+        for job in batch:
+            orphan = self._orphans.get(job.key.job_id)
+            forgets = any(isinstance(action, planned.Forget) for action in job.actions)
+            if orphan is not None and forgets and job.key not in results.failed:
                 orphan.forgotten = True
-                if one.key.name:  # without a record no message of it was ever sent
-                    transition_log.log_step(one.key, "Forgotten", "Nothing of the deleted job is left")
+                if job.key.name:  # without a record no message of it was ever sent
+                    transition_log.log_step(job.key, "Forgotten", "Nothing of the deleted job is left")
         transition_log.log_refusals(results.failed)
         self._measure()
 
@@ -147,15 +147,17 @@ class Orphans:
 
     async def _observe(self, job_ids: Sequence[str]) -> tuple[dict[str, Observation], datetime]:
         orphans = [(job_id, self._orphans[job_id]) for job_id in job_ids]
-        seen = await self.observer.observe([Subject(TaskId(job_id, one.attempt), one.queue) for job_id, one in orphans])
+        seen = await self.observer.observe(
+            [(TaskId(job_id, orphan.attempt), orphan.queue) for job_id, orphan in orphans]
+        )
         return dict(zip(job_ids, seen.observations, strict=True)), seen.now
 
     def _plan_all(self, seen: Mapping[str, Observation], at: datetime, now: float) -> list[JobActions]:
         batch = []
-        for job_id, one in seen.items():
+        for job_id, state in seen.items():
             try:
-                actions = self._plan(job_id, one, at, now)
-            except Exception:  # noqa: BLE001  # one bad record never stops the others
+                actions = self._plan(job_id, state, at, now)
+            except Exception:  # noqa: BLE001  # state bad record never stops the others
                 metrics.RECONCILE_ERRORS.labels("plan").inc()
                 _log.exception("The orphaned record of %s could not be planned", job_id)
                 self._orphans[job_id].next_at = now + _LAST_SECONDS
@@ -182,8 +184,8 @@ class Orphans:
             del self._orphans[job_id]
             return None
         limit = _RUNNING_SECONDS if seen.runs else _LAST_SECONDS
-        orphan.looks += 1
-        orphan.next_at = now + backoff(orphan.looks, _FIRST_SECONDS, limit)
+        orphan.polls += 1
+        orphan.next_at = now + backoff(orphan.polls, _FIRST_SECONDS, limit)
         if orphan.handed_over:
             actions = plan.plan_handed_over(job_id, record, seen, self.timing)
         else:

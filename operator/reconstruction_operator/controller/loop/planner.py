@@ -6,12 +6,13 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import InstallationMark, Phase
 from reconstruction_operator.controller.kube.cache import Cache
+from reconstruction_operator.controller.kube.work_queue import Turn
 from reconstruction_operator.controller.loop.admission import Admission
 from reconstruction_operator.controller.loop.preflight import Preflight
 from reconstruction_operator.controller.redis_view.catalogue import Catalogue
@@ -23,14 +24,6 @@ from reconstruction_operator.telemetry import metrics
 _log = logging.getLogger(__name__)
 
 _NOT_BEGUN: Final = (None, Phase.PENDING, Phase.QUEUED)
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """A job, and the plan that follows from its observation."""
-
-    job: Job
-    plan: Plan
 
 
 @dataclass(eq=False)
@@ -46,34 +39,44 @@ class Planner:
     failed: Callable[[JobKey], None]
     monotonic: Callable[[], float]
 
-    def plan(self, observed: Iterable[tuple[Job, Observation]], now: datetime) -> list[Planned]:
+    def plan(self, observed: Iterable[tuple[Job, Observation]], now: datetime) -> list[tuple[Job, Plan]]:
         """Plan these jobs, and dispatch those that admission admits. Other admitted jobs follow in the next round."""
         plans: dict[JobKey, Plan] = {}
         jobs, waiting = [], []
         for job, seen in observed:
             jobs.append(job)
             with self._skipping(job):
-                made = self._draft(job, seen, now)
-                if made.wants_dispatch:
+                drafted = self._draft(job, seen, now)
+                if drafted.wants_dispatch:
                     self.admission.wants(job)
-                    waiting.append((job, made))
+                    waiting.append((job, drafted))
                 else:
-                    plans[job.key] = self._complete(job, made)
+                    plans[job.key] = self._complete(job, drafted)
         admitted = self.admission.admit(self.monotonic())
         here = set(admitted).intersection(job.key for job in jobs)
-        for job, made in waiting:
+        for job, drafted in waiting:
             with self._skipping(job):
-                plans[job.key] = self._complete(job, made, admitted=job.key in here)
+                plans[job.key] = self._complete(job, drafted, admitted=job.key in here)
         for key in admitted:
             if key not in here:
-                self.cache.enqueue_admitted(key)
-        return [Planned(job, plans[job.key]) for job in jobs if job.key in plans]
+                self.cache.enqueue(key, Turn.IN_FLIGHT)  # before those that only wait
+        return [(job, plans[job.key]) for job in jobs if job.key in plans]
+
+    def report_contested(self, jobs: Iterable[Job]) -> list[tuple[Job, Plan]]:
+        """Plan the report, once for each of these jobs, that another installation manages it. Nothing else is done for them."""
+        reports = []
+        for job in jobs:
+            self.admission.forget(job.key)
+            with self._skipping(job):
+                report = installations.contested_report(job, self.mark, datetime.now(UTC))
+                reports += [(job, report)] if report.events else []
+        return reports
 
     def enqueue_admitted(self) -> None:
         """Enqueue the waiting jobs that can be dispatched, though no job has changed. At most once a second."""
         if self.admission.is_due(self.monotonic()):
             for key in self.admission.admit(self.monotonic()):
-                self.cache.enqueue_admitted(key)
+                self.cache.enqueue(key, Turn.IN_FLIGHT)
 
     def clear(self) -> None:
         """Drop all state: a new tenure begins."""
@@ -91,10 +94,10 @@ class Planner:
 
     def _complete(self, job: Job, drafted: Draft, *, admitted: bool = False) -> Plan:
         ours, seen = drafted.case.job, drafted.case.seen
-        made = installations.settled(job, ours, complete(drafted, admitted=admitted), self.mark)
-        self.admission.planned(job, made, held=bool(seen.no_model) and made.status.phase is Phase.PENDING)
-        self.preflight.planned(job, made.status)
-        return made
+        plan = installations.settled(job, ours, complete(drafted, admitted=admitted), self.mark)
+        self.admission.planned(job, plan, held=bool(seen.no_model) and plan.status.phase is Phase.PENDING)
+        self.preflight.planned(job, plan.status)
+        return plan
 
     @contextlib.contextmanager
     def _skipping(self, job: Job) -> Iterator[None]:
@@ -109,10 +112,10 @@ class Planner:
 
     def _observed_elsewhere(self, job: Job) -> dict[str, Any]:
         """Return the fields of an Observation that other components know of a waiting job, without empty ones."""
-        known: dict[str, Any] = {}
+        fields: dict[str, Any] = {}
         refused = self.admission.refusal(job)
         if job.status.phase in _NOT_BEGUN:
             refused = refused or (None if job.sent else self.catalogue.refusal(job))
-            known = {"no_model": self.catalogue.missing(job), "checked": self.preflight.found(job.key)}
-        known |= {"waits_for": self.admission.wait_of(job.key), "refused": refused}
-        return {name: value for name, value in known.items() if value}
+            fields = {"no_model": self.catalogue.missing(job), "checked": self.preflight.found(job.key)}
+        fields |= {"waits_for": self.admission.wait_of(job.key), "refused": refused}
+        return {name: value for name, value in fields.items() if value}

@@ -90,7 +90,7 @@ async def read_queues(cache: Cache, view: RedisView, actor: Actor, orphans: Orph
     queues = {*workers, *with_messages, *queued.values(), *orphans.queues()}
     backlog = await actor.measure(queues)
     share = max(backlog.memory_share, view.connection.memory_share)
-    demand = cache.counts.demand()
+    demand = cache.counts.demand
     of_jobs = {*demand[Phase.PENDING], *demand[Phase.QUEUED]}
     turned = {queue for queue in of_jobs if bool(workers.get(queue)) != bool(facts.of(queue).workers)}
     facts.update(workers, replace(backlog, memory_share=share))

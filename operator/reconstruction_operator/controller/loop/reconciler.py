@@ -24,15 +24,13 @@ from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.kube.lease import LeaderElection
 from reconstruction_operator.controller.loop.actor import Actor, ActResults, JobActions
 from reconstruction_operator.controller.loop.admission import Admission
-from reconstruction_operator.controller.loop.bystander import Bystander
 from reconstruction_operator.controller.loop.orphans import Orphans
-from reconstruction_operator.controller.loop.planner import Planned, Planner
+from reconstruction_operator.controller.loop.planner import Planner
 from reconstruction_operator.controller.loop.preflight import Preflight
-from reconstruction_operator.controller.redis_view.observer import Subject
 from reconstruction_operator.controller.redis_view.view import RedisView
 from reconstruction_operator.controller.writes.status_writer import StatusWriter
 from reconstruction_operator.planning.times import backoff
-from reconstruction_operator.planning.types import Job, Timing
+from reconstruction_operator.planning.types import Job, Plan, Timing
 from reconstruction_operator.state import errors
 from reconstruction_operator.telemetry import metrics
 
@@ -40,6 +38,7 @@ _log = logging.getLogger(__name__)
 
 _BATCH_JOBS: Final = 250  # in one round: bounds how long a round takes
 _IDLE_SECONDS: Final = 1.0  # the longest time without a round
+_UNLISTED_SECONDS: Final = 0.1  # the same, until all unfinished jobs are listed: fair turns and quotas need them
 _BACKOFF_SECONDS: Final = 1.0  # after a job's failure; doubles
 _BACKOFF_MAX_SECONDS: Final = 60.0
 _REDIS_PAUSE_SECONDS: Final = 0.5  # after Redis failed
@@ -65,7 +64,6 @@ class Reconciler:
     _failures: dict[JobKey, int] = field(default_factory=dict, init=False)
     _skipped: set[JobKey] = field(default_factory=set, init=False)  # jobs of another controller that were logged
     _planner: Planner = field(init=False)
-    _bystander: Bystander = field(init=False)
     _round_at: float = field(init=False)
     _began_at: float = field(default=-math.inf, init=False)  # start of the newest round
 
@@ -80,7 +78,6 @@ class Reconciler:
             self._retry_later,
             self.monotonic,
         )
-        self._bystander = Bystander(self.installation, self.cache, self.writer, self.admission, self.orphans)
         self._round_at = self.monotonic()
 
     @property
@@ -97,7 +94,8 @@ class Reconciler:
         """Reconcile while leading, and wait otherwise, until cancelled."""
         while True:
             self._round_at = self.monotonic()
-            if not await self.cache.is_listed(_IDLE_SECONDS):
+            if not self.cache.listed.is_set():
+                await asyncio.sleep(_UNLISTED_SECONDS)
                 continue
             fence = self.election.fence
             if fence is None:
@@ -174,9 +172,10 @@ class Reconciler:
         metrics.DIRTY.set(self.cache.queued)
         if self.cache.queued:
             self.cache.changed.set()
-        found = [job for key in keys if (job := self.cache.get(key)) is not None]
-        self._bystander.report_contested(job for job in found if job.contested)
-        jobs = [job for job in found if self._ours(job)]
+        taken = [job for key in keys if (job := self.cache.get(key)) is not None]
+        for job, report in self._planner.report_contested(job for job in taken if job.contested):
+            self.writer.offer(job, report.status, report.events)
+        jobs = [job for job in taken if self._ours(job)]
         if not jobs:
             return
         try:
@@ -206,7 +205,12 @@ class Reconciler:
             self._skipped.discard(key)
             self._planner.forget(key)
         self.orphans.add_deleted(deleted, now)
-        self._bystander.release(now)
+        left = [job.key.job_id for job in self.cache.take_handed_over() if self.installation.was_taken_over(job)]
+        if left:
+            _log.info(
+                "Another installation manages %d jobs: attempts of them that this one sent are stopped", len(left)
+            )
+            self.orphans.add_handed_over(left, now)
         await self.orphans.round(fence, now)
 
     async def _one_at_a_time(self, jobs: Sequence[Job], fence: int) -> None:
@@ -224,33 +228,31 @@ class Reconciler:
 
     async def _batch(self, jobs: Sequence[Job], fence: int) -> None:
         view = self.view
-        subjects = [Subject(job.task, job.queue) for job in jobs]
-        seen = await view.observer.observe(subjects)
-        if seen.went_back or any(one.lacks(job) for job, one in zip(jobs, seen.observations, strict=True)):
+        attempts = [(job.task, job.queue) for job in jobs]
+        seen = await view.observer.observe(attempts)
+        if seen.went_back or any(state.lacks(job) for job, state in zip(jobs, seen.observations, strict=True)):
             # Missing keys mean nothing if Redis has just lost its data, so check that first.
             if await view.connection.check(fence):
                 self._enqueue(jobs)
                 return
-            seen = await view.observer.observe(subjects)
+            seen = await view.observer.observe(attempts)
         planned = self._planner.plan(zip(jobs, seen.observations, strict=True), seen.now)
         if self.election.fence != fence:
             self._enqueue(jobs)
             return
-        actions = [
-            JobActions(one.job.key, one.job, one.job.attempt, one.plan.actions) for one in planned if one.plan.actions
-        ]
+        actions = [JobActions(job.key, job, job.attempt, plan.actions) for job, plan in planned if plan.actions]
         results = await self.actor.act(actions, fence)
         for key, queue in results.ordered.items():
             view.queues.sent(queue)
             view.messages.ordered(key.job_id, queue, self.monotonic())
-        for one in planned:
-            self._follow(one, results, seen.now)
+        for job, plan in planned:
+            self._follow(job, plan, results, seen.now)
         if results.failed:
             metrics.RECONCILE_ERRORS.labels("act").inc(len(results.failed))
             transition_log.log_refusals(results.failed)
 
-    def _follow(self, one: Planned, results: ActResults, now: datetime) -> None:
-        key, made = one.job.key, one.plan
+    def _follow(self, job: Job, plan: Plan, results: ActResults, now: datetime) -> None:
+        key = job.key
         sent = results.sent.get(key)
         if sent is not None:
             self.view.messages.sent(sent.task, sent.queue, self.monotonic())
@@ -259,14 +261,14 @@ class Reconciler:
             self._retry_later(key)  # the status must not report what was not done
             return
         self._failures.pop(key, None)
-        if self.cache.get(key) is not one.job:
+        if self.cache.get(key) is not job:
             self.cache.enqueue(key)  # the job has changed meanwhile, so the plan is out of date
             return
-        self.writer.offer(one.job, made.status, made.events, again=made.again)
+        self.writer.offer(job, plan.status, plan.events, again=plan.again)
         if key in results.changed:
             self.cache.enqueue(key)
-        if made.wake_at is not None:
-            self.cache.enqueue_after(key, max(0.0, (made.wake_at - now).total_seconds()))
+        if plan.wake_at is not None:
+            self.cache.enqueue_after(key, max(0.0, (plan.wake_at - now).total_seconds()))
 
     def _enqueue(self, jobs: Sequence[Job]) -> None:
         for job in jobs:

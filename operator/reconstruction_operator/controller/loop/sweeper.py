@@ -21,9 +21,10 @@ from reconstruction_operator.controller.kube import listing
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.kube.lease import LeaderElection
+from reconstruction_operator.controller.kube.work_queue import Turn
 from reconstruction_operator.controller.loop.brake import Brake
 from reconstruction_operator.controller.loop.orphans import Orphans
-from reconstruction_operator.controller.redis_view.resync import LOST_DATA, PERIOD
+from reconstruction_operator.controller.redis_view.connection import LOST_DATA, PERIOD
 from reconstruction_operator.controller.redis_view.view import RedisView
 from reconstruction_operator.kube.client import Api
 from reconstruction_operator.kube.errors import ApiError
@@ -106,7 +107,7 @@ class Sweeper:
         recorded = await calls.arun(self.view.state, listed)
         await self._restore_records(frozenset(recorded), fence)
         # Jobs may have been taken over while no operator ran.
-        self.orphans.add_handed_over(await self._given(recorded), self.monotonic())
+        self.orphans.add_handed_over(await self._taken_over(recorded), self.monotonic())
         self._foreign.intersection_update(recorded)
         unknown = self._unknown(recorded)
         _log.debug(
@@ -130,15 +131,15 @@ class Sweeper:
         missing = set(recorded).difference(self.cache.ids(), self._foreign)
         return [job_id for job_id in missing if job_id not in self.orphans and job_id not in self.brake]
 
-    async def _given(self, recorded: Sequence[str]) -> list[str]:
+    async def _taken_over(self, recorded: Sequence[str]) -> list[str]:
         """Return the records whose jobs another installation has taken over. There may be many, so other tasks get turns meanwhile."""
-        given = []
+        ids = []
         for first in range(0, len(recorded), _PIECE):
             if first:
                 await asyncio.sleep(0)
             jobs = map(self.cache.by_id, recorded[first : first + _PIECE])
-            given += [one.key.job_id for one in jobs if one is not None and self.installation.was_taken_over(one)]
-        return given
+            ids += [job.key.job_id for job in jobs if job is not None and self.installation.was_taken_over(job)]
+        return ids
 
     def _enqueue_finished_lately(self) -> None:
         """Enqueue the jobs that finished lately: Redis may have data from when they ran, such as cancel flags and messages."""
@@ -146,7 +147,7 @@ class Sweeper:
         for job in self.cache:
             ended = job.status.completion_time
             if job.finished and ended is not None and ended >= since:
-                self.cache.enqueue_later(job.key)
+                self.cache.enqueue(job.key, Turn.LATER)
 
     async def _take_folder_reports(self, fence: int) -> None:
         """Read the job folders that workers report after Redis lost data. A folder whose job has no object is an orphan."""
@@ -156,11 +157,11 @@ class Sweeper:
             if not reported:
                 self.brake.admit("job folders", (), 0)
                 return
-            known = self.cache.ids()
+            existing = self.cache.ids()
             unknown = {
                 job_id: record
                 for job_id, record in reported.items()
-                if record.install_id == install_id and job_id not in known
+                if record.install_id == install_id and job_id not in existing
             }
             if unknown:
                 listed = {key.uid for key in await listing.list_jobs(self.api, self.installation.namespaces)}
@@ -180,8 +181,8 @@ class Sweeper:
     async def _restore_records(self, recorded: frozenset[str], fence: int) -> None:
         """Enqueue the jobs whose record or index entry Redis lost, finished ones too: their plans write it again."""
         missing = self.cache.ids() - recorded
-        found = (self.cache.by_id(job_id) for job_id in missing)
-        lost = [job for job in found if job is not None and job.sent and job.ours]
+        jobs = (self.cache.by_id(job_id) for job_id in missing)
+        lost = [job for job in jobs if job is not None and job.sent and job.ours]
         for first in range(0, len(lost), _PAGE):
             job_ids = [job.key.job_id for job in lost[first : first + _PAGE]]
             call = operator_calls.index_records(
@@ -189,7 +190,7 @@ class Sweeper:
             )
             await calls.arun(self.view.state, call)
         for job in lost:
-            (self.cache.enqueue_later if job.finished else self.cache.enqueue)(job.key)
+            self.cache.enqueue(job.key, Turn.LATER if job.finished else None)
 
     async def _compare(self, recorded: Sequence[str]) -> None:
         # A job that was in the cache before the list began and is not in the list was deleted: uids never come back.
@@ -199,20 +200,22 @@ class Sweeper:
         self._list_at = self.monotonic() + self.list_seconds
         ids = {key.uid for key in listed}
         missed = {key.job_id: key for key in before - listed if self.cache.get(key) is not None}
-        gone = await self._ours([one for one in recorded if one not in ids and one not in self.orphans])
-        watched = {one for one in gone if self.cache.saw_deletion(one)}
-        found = {*missed, *gone} - watched
-        admitted = self.brake.admit("records", found, len({*recorded, *missed}))
+        gone = await self._ours([job_id for job_id in recorded if job_id not in ids and job_id not in self.orphans])
+        watched = {job_id for job_id in gone if self.cache.saw_deletion(job_id)}
+        unwatched = {*missed, *gone} - watched
+        admitted = self.brake.admit("records", unwatched, len({*recorded, *missed}))
         for job_id, key in missed.items():
             _log.info("%s was deleted, and the watch missed it", key)
             (self.cache.remove if job_id in admitted else self.cache.drop)(key)
-        self.orphans.add([one for one in gone if one in watched or one in admitted], self.monotonic())
+        self.orphans.add([job_id for job_id in gone if job_id in watched or job_id in admitted], self.monotonic())
 
     async def _ours(self, recorded: Sequence[str]) -> list[str]:
         """Return the records whose jobs belong to this installation. The ids of the others are remembered."""
         ours = []
         for first in range(0, len(recorded), reads.OBSERVE_BATCH):
-            job_ids = [one for one in recorded[first : first + reads.OBSERVE_BATCH] if one not in self._foreign]
+            job_ids = [
+                job_id for job_id in recorded[first : first + reads.OBSERVE_BATCH] if job_id not in self._foreign
+            ]
             pairs = [(job_id, TaskId(job_id, 1)) for job_id in job_ids]
             seen = await calls.arun(self.view.state, reads.observe(self.view.keys, pairs))
             for job_id, job in zip(job_ids, seen.jobs, strict=True):

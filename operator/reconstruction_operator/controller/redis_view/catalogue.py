@@ -26,14 +26,19 @@ class Catalogue:
 
     def unread(self, workers: Sequence[WorkerInfo]) -> tuple[str, ...]:
         """Return the announcements of these workers that are still to be read."""
-        return tuple({one.announced for one in workers if one.announced and one.announced not in self._announced})
+        return tuple(
+            {worker.announced for worker in workers if worker.announced and worker.announced not in self._announced}
+        )
 
     def update(self, workers: Sequence[WorkerInfo], announced: Mapping[str, Mapping[str, ModelInfo]]) -> frozenset[str]:
         """Store a new reading. Return the queues whose workers' models have changed."""
-        in_use = {one.announced for one in workers}
-        self._announced = {name: its for name, its in (self._announced | dict(announced)).items() if name in in_use}
+        in_use = {worker.announced for worker in workers}
+        self._announced = {
+            digest: models for digest, models in {**self._announced, **announced}.items() if digest in in_use
+        }
         offers = tuple(
-            Offer(one.node, frozenset(one.queues), self._announced.get(one.announced), one.checks) for one in workers
+            Offer(worker.node, frozenset(worker.queues), self._announced.get(worker.announced), worker.checks)
+            for worker in workers
         )
         if offers == self._offers:
             return frozenset()
@@ -48,7 +53,7 @@ class Catalogue:
         }
         self._offers, self._of_queue = offers, of_queue
         _measure(of_queue)
-        self._preflight_threads = {queue: sum(offer.checks for offer in its) for queue, its in of_queue.items()}
+        self._preflight_threads = {queue: sum(offer.checks for offer in offers) for queue, offers in of_queue.items()}
         return frozenset(turned)
 
     def refusal(self, job: Job) -> Refusal | None:

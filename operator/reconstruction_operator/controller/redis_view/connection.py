@@ -9,12 +9,11 @@ from datetime import datetime
 from typing import Any, Final
 
 import redis.asyncio
-from redis.exceptions import ConnectionError, RedisError, TimeoutError  # noqa: A004  # redis-py names them so
+from redis.exceptions import RedisError
 
 from reconstruction_operator.broker.backlog import memory_share
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.controller.kube.lease import LeaderElection
-from reconstruction_operator.controller.redis_view.resync import LOST_DATA, ResyncRequests
 from reconstruction_operator.state import calls, errors, operator_calls
 from reconstruction_operator.state.replies import Epoch
 from reconstruction_operator.state.timeline import Timeline
@@ -24,6 +23,45 @@ _log = logging.getLogger(__name__)
 
 _PERIOD_SECONDS: Final = 1.0
 _KEEPS: Final = "noeviction"
+PERIOD: Final = "period"
+LOST_DATA: Final = "epoch"
+"""The cause of a resync after Redis lost data, which enqueues more jobs than any other."""
+
+
+class ResyncRequests:
+    """Requests for a resync, which the sweeper carries out.
+
+    The newest cause counts, except that a loss of data stays the cause until a resync for it begins.
+    """
+
+    def __init__(self) -> None:
+        self._cause = "start"
+        self._requested = asyncio.Event()
+
+    def request(self, cause: str) -> None:
+        """Request a resync at once."""
+        if self._cause != LOST_DATA:
+            self._cause = cause
+        self._requested.set()
+
+    def restore(self, cause: str) -> None:
+        """Restore the cause of a resync that failed, unless another was requested since."""
+        if self._cause == PERIOD or cause == LOST_DATA:
+            self._cause = cause
+
+    def take(self) -> str:
+        """Take the cause of the resync that begins now: the newest request, or the period."""
+        cause, self._cause = self._cause, PERIOD
+        return cause
+
+    async def wait(self, timeout_seconds: float) -> None:
+        """Return at the next request, or after `timeout_seconds`."""
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await self._requested.wait()
+        except TimeoutError:
+            return
+        self._requested.clear()
 
 
 @dataclass(eq=False)
@@ -83,16 +121,16 @@ class RedisConnection:
         """Open or check the epoch; the Lease keeps the number of looks for the next leader."""
         self.timeline.learn(self.election.looks)
         leader: dict[str, Any] = {"fence": fence, "install_id": self.install_id}
-        known = self.timeline.known
-        call = operator_calls.open_epoch(self.keys, **leader, run_id=run_id, known_looks=known)
+        looks = self.timeline.known
+        call = operator_calls.open_epoch(self.keys, **leader, run_id=run_id, known_looks=looks)
         epoch = await calls.arun(self.state, call)
-        self.timeline.went_back(epoch.looks, known)
+        self.timeline.went_back(epoch.looks, looks)
         self.election.looks = self.timeline.known
         return epoch
 
     def failed(self, error: RedisError) -> None:
         """Note that another component's command failed. Redis may be reachable and have rejected only this command."""
-        if isinstance(error, ConnectionError | TimeoutError):
+        if isinstance(error, redis.ConnectionError | redis.TimeoutError):
             self._lost(error)
         else:
             _log.error("Redis rejected a command: %s", error)

@@ -17,7 +17,7 @@ from reconstruction_operator.broker.backlog import FoundMessages
 from reconstruction_operator.broker.dispatch import cleanup_id
 
 TAKEN_SECONDS: Final = 90.0  # a worker tries for 60 s to claim what it takes, and deletes files for 60 s at most
-_CONFIRM_LOOKS: Final = 2
+_CONFIRM_SEARCHES: Final = 2
 _UNASKED_SECONDS: Final = 300.0  # an order that was not asked about for this long is dropped
 
 
@@ -57,14 +57,14 @@ class SentMessages:
         self._orders.setdefault(name, _Sent(queue, now)).asked_at = now
         return missing
 
-    def _is_missing(self, known: dict[str, _Sent], name: str, queue: str) -> bool:
-        sent = known.get(name)
+    def _is_missing(self, messages: dict[str, _Sent], name: str, queue: str) -> bool:
+        sent = messages.get(name)
         if sent is None:
             return False
         if sent.queue != queue:  # the search was in the wrong queue: the spec was edited meanwhile
-            known[name] = _Sent(queue, sent.since)
+            messages[name] = _Sent(queue, sent.since)
             return False
-        return sent.absences >= _CONFIRM_LOOKS
+        return sent.absences >= _CONFIRM_SEARCHES
 
     def sent(self, task: TaskId, queue: str, now: float) -> None:
         """Note that the attempt's message was sent now, perhaps again."""
@@ -87,25 +87,25 @@ class SentMessages:
         self._attempts = {
             str(task): self._attempts.get(str(task)) or _Sent(queue, now) for task, queue in queued.items()
         }
-        self._orders = {name: one for name, one in self._orders.items() if now - one.asked_at < _UNASKED_SECONDS}
-        old = [one for one in self._all if now - one.since >= self._resend_seconds]
-        doubtful = any(0 < one.absences < _CONFIRM_LOOKS for one in old)
+        self._orders = {name: sent for name, sent in self._orders.items() if now - sent.asked_at < _UNASKED_SECONDS}
+        old = [sent for sent in self._all if now - sent.since >= self._resend_seconds]
+        doubtful = any(0 < sent.absences < _CONFIRM_SEARCHES for sent in old)
         if not old or (now < self._look_at and not doubtful):
             return set()
         self._look_at = now + self._resend_seconds
-        return {one.queue for one in old}
+        return {sent.queue for sent in old}
 
-    def searched(self, found: Mapping[str, FoundMessages], now: float) -> list[TaskId]:
+    def searched(self, results: Mapping[str, FoundMessages], now: float) -> list[TaskId]:
         """Store the result of a search, by queue. Return the attempts whose messages became missing."""
         missing = []
-        for name, one in chain(self._attempts.items(), self._orders.items()):
-            look = found.get(one.queue)
-            if look is None or now - one.since < self._resend_seconds:
+        for name, sent in chain(self._attempts.items(), self._orders.items()):
+            result = results.get(sent.queue)
+            if result is None or now - sent.since < self._resend_seconds:
                 continue
-            one.taken_since = (one.taken_since or now) if name in look.taken else None
-            is_held = one.taken_since is not None and now - one.taken_since < TAKEN_SECONDS
-            one.absences = 0 if name in look.waiting or is_held else one.absences + 1
-            if one.absences == _CONFIRM_LOOKS and name in self._attempts:
+            sent.taken_since = (sent.taken_since or now) if name in result.taken else None
+            is_held = sent.taken_since is not None and now - sent.taken_since < TAKEN_SECONDS
+            sent.absences = 0 if name in result.waiting or is_held else sent.absences + 1
+            if sent.absences == _CONFIRM_SEARCHES and name in self._attempts:
                 missing.append(TaskId.parse(name))
         return [task for task in missing if task is not None]
 

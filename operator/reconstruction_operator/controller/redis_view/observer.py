@@ -14,30 +14,28 @@ from reconstruction_operator.api.identity import TaskId
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.records import ObservedJob, ProgressReport
 from reconstruction_operator.controller.redis_view.connection import RedisConnection
-from reconstruction_operator.controller.redis_view.liveness import LivenessTracker
 from reconstruction_operator.controller.redis_view.messages import SentMessages
 from reconstruction_operator.controller.redis_view.queues import QueueFacts
 from reconstruction_operator.planning.types import Observation
 from reconstruction_operator.state import calls, reads, results
 
-_GAP_SECONDS: Final = 5.0  # after a longer time between two looks, the silence of a worker is counted from zero
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What to observe: one attempt, and the queue that its message goes to."""
-
-    task: TaskId
-    queue: str
+_GAP_SECONDS: Final = 5.0  # after a longer time between two polls, the silence of a worker is counted from zero
 
 
 @dataclass(frozen=True, slots=True)
 class ObservedBatch:
-    """An Observation for each subject, in their order, at `now` by Redis's clock."""
+    """An Observation for each attempt, in their order, at `now` by Redis's clock."""
 
     now: datetime
     observations: tuple[Observation, ...]
     went_back: bool = False  # Redis has older data than before: decide nothing from them, and check the connection
+
+
+@dataclass(slots=True)
+class _Silence:
+    since: float  # monotonic, of the first poll that did not find the heartbeat
+    seen: float  # of the last one
+    interruptions: int  # of the connection until then
 
 
 @dataclass(eq=False)
@@ -51,32 +49,34 @@ class Observer:
     messages: SentMessages
     keys: Keys
     monotonic: Callable[[], float] = time.monotonic
-    _liveness: LivenessTracker = field(default_factory=lambda: LivenessTracker(_GAP_SECONDS), init=False)
+    _silences: dict[TaskId, _Silence] = field(default_factory=dict, init=False)
 
-    async def observe(self, subjects: Sequence[Subject]) -> ObservedBatch:
-        """Read these attempts."""
-        if not subjects:
+    async def observe(self, attempts: Sequence[tuple[TaskId, str]]) -> ObservedBatch:
+        """Read these attempts, each with the queue that its message goes to."""
+        if not attempts:
             return ObservedBatch(datetime.now(UTC), ())
-        pairs = [(subject.task.job_id, subject.task) for subject in subjects]
+        pairs = [(task.job_id, task) for task, _ in attempts]
         timeline = self.connection.timeline
-        known = timeline.known
+        looks = timeline.known
         observed = await calls.arun(self.state, reads.observe(self.keys, pairs))
         # Celery's results show progress. For an attempt that ended, `end` holds everything.
-        running = [str(subject.task) for subject, job in zip(subjects, observed.jobs, strict=True) if job.runs]
+        running = [str(task) for (task, _), job in zip(attempts, observed.jobs, strict=True) if job.runs]
         reports = await results.read(self.result_backend, running) if running else {}
         observations = tuple(
-            self._observation(subject, job, reports.get(str(subject.task)), observed.now)
-            for subject, job in zip(subjects, observed.jobs, strict=True)
+            self._observation(
+                task, job.record.queue if job.record else queue, job, reports.get(str(task)), observed.now
+            )
+            for (task, queue), job in zip(attempts, observed.jobs, strict=True)
         )
-        return ObservedBatch(observed.now, observations, timeline.went_back(observed.looks, known))
+        return ObservedBatch(observed.now, observations, timeline.went_back(observed.looks, looks))
 
     async def without_heartbeat(self, tasks: Sequence[TaskId]) -> list[TaskId]:
         """Return the claimed attempts that have no heartbeat now; `observe` measures for how long."""
         if not tasks:
             return []
-        found = await calls.arun(self.state, reads.with_heartbeat(self.keys, tasks))
+        heartbeats = await calls.arun(self.state, reads.with_heartbeat(self.keys, tasks))
         missing = []
-        for task, present in zip(tasks, found, strict=True):
+        for task, present in zip(tasks, heartbeats, strict=True):
             if present:
                 self._silent_seconds(task, alive=True)
             else:
@@ -84,23 +84,33 @@ class Observer:
         return missing
 
     def _observation(
-        self, subject: Subject, job: ObservedJob, report: ProgressReport | None, now: datetime
+        self, task: TaskId, queue: str, job: ObservedJob, report: ProgressReport | None, now: datetime
     ) -> Observation:
-        queue = job.record.queue if job.record else subject.queue
         return Observation.of(
             job,
-            silent_seconds=self._silent_seconds(subject.task, alive=job.alive or not job.runs),
+            silent_seconds=self._silent_seconds(task, alive=job.alive or not job.runs),
             progress=report,
             queue=self.queues.of(queue),
-            missing=self.messages.is_missing(subject.task, queue),
-            order_missing=_is_ordered(job)
-            and self.messages.is_order_missing(subject.task.job_id, queue, self.monotonic()),
+            missing=self.messages.is_missing(task, queue),
+            order_missing=_is_ordered(job) and self.messages.is_order_missing(task.job_id, queue, self.monotonic()),
             epoch_age_seconds=self.connection.epoch_age_seconds(now),
         )
 
     def _silent_seconds(self, task: TaskId, *, alive: bool) -> float:
-        contact = self.connection.interruptions
-        return self._liveness.saw(task, alive=alive, now=self.monotonic(), contact=contact)
+        """For how long the worker of a claimed attempt has been silent.
+
+        Counted from zero if the connection was interrupted since the last poll, or if that poll is too long ago (this process
+        was paused): the worker may have sent a heartbeat in between.
+        """
+        if alive:
+            self._silences.pop(task, None)
+            return 0.0
+        now, interruptions = self.monotonic(), self.connection.interruptions
+        silence = self._silences.get(task)
+        if silence is None or silence.interruptions != interruptions or now - silence.seen > _GAP_SECONDS:
+            silence = self._silences[task] = _Silence(now, now, interruptions)
+        silence.seen = now
+        return now - silence.since
 
 
 def _is_ordered(job: ObservedJob) -> bool:

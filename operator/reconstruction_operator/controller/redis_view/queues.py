@@ -79,10 +79,10 @@ class QueueFacts:
         self.known = True
         self._pause(backlog.memory_share)
         metrics.QUEUES.add(workers)
-        shown = {*workers, *backlog.messages}
+        queues = {*workers, *backlog.messages}
         for gauge, counts in ((metrics.WORKERS, workers), (metrics.QUEUE_LENGTH, backlog.messages)):
             gauge.clear()
-            for label, number in metrics.QUEUES.total({queue: counts.get(queue, 0) for queue in shown}).items():
+            for label, number in metrics.QUEUES.total({queue: counts.get(queue, 0) for queue in queues}).items():
                 gauge.labels(label).set(number)
 
     def _pause(self, share: float) -> None:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import redis.asyncio
-
 from reconstruction_operator import config
 from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.controller.kube.lease import LeaderElection
@@ -17,32 +13,19 @@ from reconstruction_operator.controller.redis_view.queues import QueueFacts
 from reconstruction_operator.state import connections
 
 
-@dataclass(frozen=True, slots=True)
 class RedisView:
-    """Facts and their owners.
+    """Facts and their owners, with clients of its own."""
 
-    `connection`: reachability and epoch. `queues`: workers and lengths. `messages`: sent messages that are missing.
-    `observer`: the silence of workers. `catalogue`: the models of workers.
-    """
-
-    state: redis.asyncio.Redis
-    results: redis.asyncio.Redis
-    keys: Keys
-    connection: RedisConnection
-    queues: QueueFacts
-    messages: SentMessages
-    observer: Observer
-    catalogue: Catalogue
-
-    @classmethod
-    def open(cls, election: LeaderElection, *, install_id: str) -> RedisView:
-        """Return a view with clients of its own, which `close` closes."""
-        state, results, keys = connections.async_state_client(), connections.async_results_client(), Keys()
-        connection = RedisConnection(state, election, keys=keys, install_id=install_id)
-        queues = QueueFacts(memory_share=config.settings.DISPATCH_MEMORY_SHARE, pools=config.settings.METRICS_POOLS)
-        messages = SentMessages(resend_seconds=config.settings.RESEND_SECONDS)
-        observer = Observer(state, results, connection, queues, messages, keys=keys)
-        return cls(state, results, keys, connection, queues, messages, observer, Catalogue())
+    def __init__(self, election: LeaderElection, *, install_id: str) -> None:
+        settings = config.settings
+        self.state, self.results = connections.async_state_client(), connections.async_results_client()
+        self.keys = Keys()
+        # Reachability and epoch; workers and lengths; sent messages that are missing; the silence of workers; their models
+        self.connection = RedisConnection(self.state, election, keys=self.keys, install_id=install_id)
+        self.queues = QueueFacts(memory_share=settings.DISPATCH_MEMORY_SHARE, pools=settings.METRICS_POOLS)
+        self.messages = SentMessages(resend_seconds=settings.RESEND_SECONDS)
+        self.observer = Observer(self.state, self.results, self.connection, self.queues, self.messages, keys=self.keys)
+        self.catalogue = Catalogue()
 
     async def close(self) -> None:
         """Close the clients."""

@@ -71,27 +71,27 @@ class StatusWriter:
     api: SupportsRequest
     cache: Cache
     election: LeaderElection
-    writes: WriteQueue
     events: EventRecorder
     monotonic: Callable[[], float] = time.monotonic
+    writes: WriteQueue = field(default_factory=WriteQueue, init=False)
     _refusing: bool = field(default=False, init=False)  # whether the server has no room, which is logged once
     _places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(IN_FLIGHT), init=False)
     _changed: asyncio.Event = field(default_factory=asyncio.Event, init=False)  # another write may be due
     _again: set[JobKey] = field(default_factory=set, init=False)  # jobs to plan again after their write in flight
 
-    def offer(self, job: Job, wanted: Status, events: tuple[Event, ...], *, again: bool = False) -> None:
-        """Write `wanted` in place of the status that waits for the job. If it is stored already, nothing is written.
+    def offer(self, job: Job, status: Status, events: tuple[Event, ...], *, again: bool = False) -> None:
+        """Write `status` in place of the one that waits for the job. If it is stored already, nothing is written.
 
         Once it is stored, the job is enqueued if `again` is set.
         """
-        if codec.same(job.status, wanted):
+        if codec.same(job.status, status):
             # Nothing to write, not even after a write in flight: the status of a finished job is cached with few of its fields.
             self.writes.drop(job.key)
             if job.key in self.writes.in_flight:
                 self._again.add(job.key)
             return
-        urgency = urgency_of(job.status, wanted)
-        self.writes.put(PendingWrite(job.key, job.status, wanted, events, self.monotonic(), urgency, again))
+        urgency = urgency_of(job.status, status)
+        self.writes.put(PendingWrite(job.key, job.status, status, events, self.monotonic(), urgency, again))
         self._changed.set()
 
     def forget(self) -> None:
@@ -188,9 +188,8 @@ class StatusWriter:
 
 
 def _result(error: ApiError) -> str:
-    if error.status == 0:
-        return "unreachable"
-    named: dict[int, str] = {
+    named = {
+        0: "unreachable",
         HTTPStatus.NOT_FOUND: "gone",
         HTTPStatus.CONFLICT: "conflict",
         HTTPStatus.UNPROCESSABLE_ENTITY: "invalid",

@@ -42,24 +42,24 @@ class PendingWrite:
     again: bool = False  # plan again when it is stored
 
 
-def urgency_of(stored: Status, wanted: Status) -> Urgency:
+def urgency_of(stored: Status, status: Status) -> Urgency:
     """Return the urgency of a change. A changed condition is urgent, since clients wait for it; a message or a percentage is not."""
-    if wanted.phase is not None and wanted.phase.finished:
+    if status.phase is not None and status.phase.finished:
         return Urgency.FINISHED
-    same = stored.phase is wanted.phase and stored.attempt == wanted.attempt
-    observed = stored.observed_generation == wanted.observed_generation
-    if wanted.phase is Phase.QUEUED and stored.phase is not Phase.QUEUED:
+    same = stored.phase is status.phase and stored.attempt == status.attempt
+    observed = stored.observed_generation == status.observed_generation
+    if status.phase is Phase.QUEUED and stored.phase is not Phase.QUEUED:
         return Urgency.DISPATCH
-    if wanted.phase is Phase.PENDING and (stored.phase is None or (same and observed)):
+    if status.phase is Phase.PENDING and (stored.phase is None or (same and observed)):
         return Urgency.WAITING
-    return Urgency.PROGRESS if same and observed and _hold_alike(stored, wanted) else Urgency.PHASE
+    return Urgency.PROGRESS if same and observed and _hold_alike(stored, status) else Urgency.PHASE
 
 
-def _hold_alike(stored: Status, wanted: Status) -> bool:
+def _hold_alike(stored: Status, planned: Status) -> bool:
     """Whether the same conditions hold in both."""
-    if stored.conditions == wanted.conditions:
+    if stored.conditions == planned.conditions:
         return True
-    before, after = ({entry.type: entry.status for entry in status.conditions} for status in (stored, wanted))
+    before, after = ({entry.type: entry.status for entry in status.conditions} for status in (stored, planned))
     return before == after
 
 

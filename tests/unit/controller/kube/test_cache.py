@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any
 
 import pytest
-from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import InstallationMark, Phase, Status
 from reconstruction_operator.controller.kube.cache import Cache
+from reconstruction_operator.controller.kube.work_queue import Turn
 from reconstruction_operator.planning.installations import management
 
 from tests.support.jobs import make_body, make_key
@@ -20,13 +20,6 @@ KEY = make_key()
 @pytest.fixture
 def cache() -> Cache:
     return Cache()
-
-
-def test_a_new_body_enqueues_the_job(cache: Cache) -> None:
-    assert cache.put(make_body()) == KEY
-
-    assert cache.take(10) == [KEY]
-    assert cache.take(10) == []
 
 
 @pytest.mark.parametrize(("version", "newer"), [(8, False), (9, False), (10, True)])  # as numbers, not as texts
@@ -49,89 +42,13 @@ def test_a_body_that_arrives_after_the_deletion_does_not_restore_the_job(cache: 
     assert len(cache) == 0
 
 
-def test_a_new_object_of_the_same_name_is_another_job(cache: Cache) -> None:
-    cache.put(make_body(version=7))
-    cache.remove(KEY)
-
-    again = cache.put(make_body(uid="uid-2", version=9))
-
-    assert again == JobKey("default", "banana", "uid-2")
-    assert cache.get(KEY) is None
-
-
 def test_a_deleted_job_is_taken_once_and_leaves_the_work_queue(cache: Cache) -> None:
     cache.put(make_body())
+    cache.enqueue_after(KEY, 5.0)
     cache.remove(KEY)
 
     assert [job.key for job in cache.take_deleted()] == [KEY]
-    assert cache.take_deleted() == []
-    assert cache.take(10) == []
-
-
-def test_the_deletion_of_an_unknown_job_is_ignored(cache: Cache) -> None:
-    cache.remove(KEY)
-    cache.enqueue(KEY)
-
-    assert (cache.take_deleted(), cache.queued) == ([], 0)
-
-
-def test_keys_leave_the_work_queue_in_the_order_in_which_they_were_queued(cache: Cache) -> None:
-    for name in ("a", "b", "c"):
-        cache.put(make_body(name))
-    first = cache.take(1)
-    cache.enqueue(first[0])
-
-    assert [key.name for key in cache.take(10)] == ["b", "c", "a"]
-
-
-def test_a_sweep_does_not_enqueue_finished_jobs(cache: Cache) -> None:
-    cache.put(make_body("a", phase="Running"))
-    cache.put(make_body("b", phase="Succeeded"))
-    cache.put(make_body("c"))
-    cache.take(10)
-
-    assert cache.enqueue_unfinished() == 2
-    assert {key.name for key in cache.take(10)} == {"a", "c"}
-
-
-def test_a_sweep_can_skip_jobs_that_only_wait_for_their_first_turn(cache: Cache) -> None:
-    cache.put(make_body("waits", phase="Pending", observedGeneration=1))
-    cache.put(make_body("edited", phase="Pending", observedGeneration=0))
-    cache.put(make_body("waits-again", phase="Pending", observedGeneration=1, attempt=2))
-    cache.put(make_body("new"))
-    cache.put(make_body("runs", phase="Running", observedGeneration=1))
-    cache.take(10)
-
-    assert cache.enqueue_unfinished(lambda job: job.waits) == 4
-    assert make_key("waits") not in cache.take(10)
-    assert cache.enqueue_unfinished() == 5
-
-
-@pytest.mark.parametrize(
-    "broken", [{}, {"metadata": {"name": "x", "namespace": "y"}}, {"metadata": "text"}], ids=["empty", "no uid", "text"]
-)
-def test_a_body_that_is_not_an_object_is_ignored(cache: Cache, broken: dict[str, Any]) -> None:
-    assert cache.put(broken) is None
-    assert len(cache) == 0
-
-
-def test_malformed_fields_get_their_defaults(cache: Cache) -> None:
-    cache.put(make_body(phase="Dancing", attempt="two", spec={"suspend": "perhaps", "priority": "high"}))
-
-    job = cache.get(KEY)
-
-    assert (job.status.phase, job.status.attempt, job.spec.suspend, job.spec.priority) == (None, 0, False, "high")
-
-
-def test_a_delayed_key_is_due_after_its_delay_unless_the_job_is_deleted() -> None:
-    cache = Cache(monotonic=lambda: 100.0)
-    for name in ("stays", "deleted"):
-        cache.put(make_body(name))
-        cache.enqueue_after(make_key(name), 5.0)
-    cache.remove(make_key("deleted"))
-
-    assert cache.timers.due(104.9) == []
-    assert [key.name for key in cache.timers.due(105.0)] == ["stays"]
+    assert (cache.take_deleted(), cache.take(10), len(cache.timers)) == ([], [], 0)
 
 
 def test_a_job_that_is_dropped_is_not_cleaned_up_and_may_return(cache: Cache) -> None:
@@ -142,58 +59,25 @@ def test_a_job_that_is_dropped_is_not_cleaned_up_and_may_return(cache: Cache) ->
     assert cache.put(make_body("a", version=2)) == make_key("a")
 
 
-class Marks:
-    """Two installations: jobs of `here` are ours, those of `there` are not."""
+def test_a_job_that_another_installation_marks_is_handed_over_once_and_is_no_demand() -> None:
+    cache = Cache(management=partial(management, mine=InstallationMark("here", "ns/here")))
+    cache.put(make_body())  # ours may have sent it
+    for version, phase in ((2, "Queued"), (3, "Running")):
+        cache.put(make_body(version=version, installation={"id": "there", "lease": "ns/there"}, phase=phase))
 
-    def __init__(self) -> None:
-        self.cache = Cache(management=partial(management, mine=InstallationMark("here", "ns/here")))
-
-    def put(self, version: int, where: str, **status: Any) -> None:
-        self.cache.put(make_body(version=version, installation={"id": where, "lease": f"ns/{where}"}, **status))
-
-    def handed_over(self) -> list[JobKey]:
-        return [job.key for job in self.cache.take_handed_over()]
-
-
-def test_a_job_of_another_installation_is_not_ours_and_is_no_demand() -> None:
-    marks = Marks()
-    marks.put(1, "there", phase="Queued")
-
-    job = marks.cache.get(KEY)
-    assert (job.ours, job.contested, marks.cache.counts.contested) == (False, True, 1)
-    assert not any(marks.cache.counts.demand().values())
-
-
-def test_a_finished_job_of_another_installation_is_not_counted() -> None:
-    marks = Marks()
-    marks.put(1, "there", phase="Succeeded")
-    assert marks.cache.counts.contested == 0
-
-
-def test_a_job_that_another_installation_marks_again_is_handed_over_once() -> None:
-    marks = Marks()
-    marks.put(1, "here")
-    assert marks.handed_over() == []
-
-    marks.put(2, "there")
-    marks.put(3, "there", phase="Running")
-
-    assert marks.handed_over() == [KEY]
-    assert marks.handed_over() == []
-
-
-def test_a_new_job_that_another_installation_marks_first_may_have_been_sent_by_ours() -> None:
-    marks = Marks()
-    marks.cache.put(make_body())
-    marks.put(2, "there")
-
-    assert marks.handed_over() == [KEY]
+    job = cache.get(KEY)
+    assert (job.ours, job.contested, cache.counts.contested) == (False, True, 1)
+    assert not any(cache.counts.demand.values())
+    assert ([job.key for job in cache.take_handed_over()], cache.take_handed_over()) == ([KEY], [])
+    cache.put(make_body(version=4, installation={"id": "there", "lease": "ns/there"}, phase="Succeeded"))
+    assert cache.counts.contested == 0
 
 
 @pytest.mark.parametrize(
     ("changes", "enqueued"),
     [
         pytest.param({}, 0, id="only-what-we-wrote"),
+        pytest.param({"labels": {"team": "a"}}, 0, id="and-a-label"),
         pytest.param({"generation": 2}, 1, id="and-the-spec-was-edited"),
         pytest.param({"deletionTimestamp": "2026-03-01T12:00:00Z"}, 1, id="and-it-is-being-deleted"),
     ],
@@ -222,15 +106,6 @@ def test_the_status_of_another_writer_enqueues_the_job(cache: Cache) -> None:
     assert cache.queued == 1
 
 
-def test_a_new_label_enqueues_nothing(cache: Cache) -> None:
-    cache.put(make_body(phase="Queued"))
-    cache.take(1)
-    body = make_body(version=2, phase="Queued")
-
-    assert cache.put({**body, "metadata": {**body["metadata"], "labels": {"team": "a"}}}) == KEY
-    assert cache.queued == 0
-
-
 def finished(name: str, phase: str = "Succeeded", **more: Any) -> dict[str, Any]:
     return make_body(name, phase=phase, observedGeneration=1, attempt=1, completionTime="2026-03-01T13:00:00Z", **more)
 
@@ -246,25 +121,6 @@ def test_a_job_that_is_first_seen_finished_is_not_enqueued(later: Cache) -> None
     later.begin()
 
     assert (len(later), later.queued, len(later.timers)) == (1, 0, 0)
-
-
-def test_a_job_that_finishes_is_enqueued(later: Cache) -> None:
-    later.put(make_body("a", phase="Running"))
-    later.take(9)
-    later.put(finished("a") | {"metadata": make_body("a", version=2)["metadata"]})
-
-    assert later.take(9) == [make_key("a")]
-
-
-def test_a_new_leader_handles_unfinished_jobs_before_remaining_clean_ups(later: Cache) -> None:
-    later.put(finished("cancelled", "Cancelled", worker="worker-1"))
-    later.put(finished("done"))
-    later.put(make_body("lives"))
-    later.take(9)
-
-    later.begin()
-
-    assert [key.name for key in later.take(9)] == ["lives", "cancelled"]
 
 
 def test_a_standby_keeps_no_work_that_the_leader_does(later: Cache) -> None:
@@ -290,23 +146,9 @@ def test_a_finished_job_is_enqueued_when_its_time_to_live_expires(later: Cache) 
     assert (later.timers.due(159.9), later.timers.due(160.0)) == ([], [make_key("soon")])
 
 
-def test_a_queued_job_keeps_its_place_when_it_is_enqueued_for_later(later: Cache) -> None:
-    for name in ("a", "b"):
-        later.put(make_body(name))
-    later.enqueue_later(make_key("a"))
-
-    assert later.take(1) == [make_key("a")]
-
-
 def test_an_admitted_job_is_taken_before_those_that_wait(cache: Cache) -> None:
     for name in ("a", "b"):
         cache.put(make_body(name))
-    cache.enqueue_admitted(make_key("b"))
+    cache.enqueue(make_key("b"), Turn.IN_FLIGHT)
 
     assert [key.name for key in cache.take(2)] == ["b", "a"]
-
-
-async def test_a_cache_is_listed_once_the_first_list_is_complete(cache: Cache) -> None:
-    assert not await cache.is_listed(0.0)
-    cache.listed.set()
-    assert await cache.is_listed(0.0)

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 from reconstruction_operator import config
 from reconstruction_operator.api.status import InstallationMark, Status
-from reconstruction_operator.contract.records import Record
 from reconstruction_operator.controller.kube.installation import Installation, default_install_id
 from reconstruction_operator.planning.types import Management
 
@@ -31,25 +30,10 @@ def test_the_id_of_an_installation_never_changes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("install_id", "namespaces", "owned"),
-    [
-        pytest.param("here", (), True, id="all namespaces"),
-        pytest.param("here", ("team-a",), True, id="its namespace"),
-        pytest.param("here", ("team-b",), False, id="another namespace"),
-        pytest.param("there", (), False, id="another installation"),
-    ],
+    ("marked_by", "taken_over"), [("other", True), ("id", False)], ids=["taken-over", "handed-over"]
 )
-def test_records_of_other_installations_and_namespaces_are_not_owned(
-    install_id: str, namespaces: tuple[str, ...], owned: bool
-) -> None:
-    record = Record("here", "team-a", "banana", 1, "celery")
+def test_a_job_is_taken_over_once_another_installation_has_marked_it(marked_by: str, taken_over: bool) -> None:
+    status = Status(installation=InstallationMark(marked_by, "system/other"))
+    job = replace(make_job(status), management=Management.FOREIGN)
 
-    assert Installation(install_id, namespaces).owns(record) is owned
-
-
-def test_a_job_is_taken_over_by_another_installation() -> None:
-    job = replace(
-        make_job(Status(installation=InstallationMark("other", "system/other"))), management=Management.FOREIGN
-    )
-
-    assert Installation("id", (), "system/operator").was_taken_over(job)
+    assert Installation("id", (), "system/operator").was_taken_over(job) is taken_over

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from reconstruction_operator.controller.kube import lease as leases
-from reconstruction_operator.controller.kube.lease import LeaderElection, LeaseRecord, Sighting
+from reconstruction_operator.controller.kube.lease import LeaderElection
+
+from tests.support.controller.clock import Clock
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -27,55 +31,37 @@ class Leases:
         return self.lease
 
 
+def elect(api: Any, identity: str, monotonic: Callable[[], float] = time.monotonic) -> LeaderElection:
+    return LeaderElection(api, namespace="n", name="l", identity=identity, duration_seconds=15.0, monotonic=monotonic)
+
+
 def lease(version: str = "1", **spec: Any) -> dict[str, Any]:
     return {"metadata": {"resourceVersion": version}, "spec": spec}
 
 
-@pytest.mark.parametrize(
-    ("body", "expected"),
-    [
-        pytest.param(
-            lease("7", holderIdentity="a", leaseTransitions=3, leaseDurationSeconds=10),
-            LeaseRecord("7", "a", 3, 10.0),
-            id="held",
-        ),
-        pytest.param(lease("8", holderIdentity="", leaseTransitions=3), LeaseRecord("8", "", 3, 0.0), id="released"),
-        pytest.param(
-            {"metadata": {"resourceVersion": "9"}}, LeaseRecord("9", "", 0, 0.0), id="made by hand, without a spec"
-        ),
-    ],
-)
-def test_a_lease_is_decoded_to_its_record(body: dict[str, Any], expected: LeaseRecord) -> None:
-    assert LeaseRecord.of(body) == expected
-
-
-HELD = LeaseRecord("7", "a", 3, 10.0)
+HELD = {"holderIdentity": "a", "leaseTransitions": 3, "leaseDurationSeconds": 10}
 
 
 @pytest.mark.parametrize(
-    ("seen", "expires"),
+    ("after", "expires"),
     [
-        pytest.param(HELD, 110.0, id="held: its duration after the last change"),
-        pytest.param(LeaseRecord("8", "a", 3, 10.0), 115.0, id="renewed: its duration from now"),
-        pytest.param(LeaseRecord("8", "", 3, 10.0), 105.0, id="released: at once"),
+        pytest.param(lease("7", **HELD), 110.0, id="held: its duration after the last change"),
+        pytest.param(lease("8", **HELD), 115.0, id="renewed: its duration from now"),
+        pytest.param(lease("8", **HELD | {"holderIdentity": ""}), 105.0, id="released: at once"),
     ],
 )
-def test_a_candidate_may_take_a_lease_once_it_has_expired(seen: LeaseRecord, expires: float) -> None:
-    assert Sighting(HELD, since=100.0).updated(seen, now=105.0).expires() == expires
+async def test_a_candidate_takes_a_lease_once_it_has_expired(after: dict[str, Any], expires: float) -> None:
+    api, clock = Leases(), Clock(100.0)
+    candidate = elect(api, "b", clock)
+    api.lease = lease("7", **HELD)
+    for clock.now in (100.0, 105.0, 109.9, 110.0, 114.9, 115.0):
+        api.lease = after if clock.now == 105.0 else api.lease
+        await candidate._round(clock.now)
+        if candidate.leading:
+            break
 
-
-def test_the_holder_stops_before_a_candidate_may_begin() -> None:
-    assert 0.5 < leases.HOLDER_MARGIN < 1.0
-
-
-def test_a_spec_names_the_holder_and_micro_times() -> None:
-    assert leases.lease_spec("me", 2.5, 4, NOON, acquired="2026-03-01T11:00:00.000000Z") == {
-        "holderIdentity": "me",
-        "leaseDurationSeconds": 3,
-        "acquireTime": "2026-03-01T11:00:00.000000Z",
-        "renewTime": "2026-03-01T12:00:00.000000Z",
-        "leaseTransitions": 4,
-    }
+    assert clock.now == expires
+    assert (candidate.fence, api.lease["spec"]["holderIdentity"]) == (4, "b")
 
 
 def test_a_lease_made_after_a_deletion_starts_above_the_old_count() -> None:
@@ -87,8 +73,7 @@ def test_a_lease_made_after_a_deletion_starts_above_the_old_count() -> None:
 
 @pytest.mark.parametrize(("seen", "next_above"), [(7, 7), (2_000_000_000, 2_000_000_000), (10**15, 2_000_000_000)])
 def test_the_next_token_fits_the_lease_even_if_redis_holds_a_malformed_one(seen: int, next_above: int) -> None:
-    api: Any = None
-    election = LeaderElection(api, namespace="n", name="l", identity="me", duration_seconds=15.0)
+    election = elect(Leases(), "me")
     election.deposed(seen)
     assert election._at_least == next_above
 
@@ -102,11 +87,9 @@ def test_a_lease_keeps_the_number_of_looks_and_a_malformed_one_is_zero(note: str
 
 
 async def test_the_next_holder_gets_the_number_of_looks_from_the_lease() -> None:
-    api: Any = Leases()
+    api = Leases()
     api.lease = lease()
-    first, second = (
-        LeaderElection(api, namespace="n", name="l", identity=name, duration_seconds=15.0) for name in ("a", "b")
-    )
+    first, second = (elect(api, name) for name in ("a", "b"))
     await first._round(0.0)
     first.looks = 40
     await first._round(0.0)

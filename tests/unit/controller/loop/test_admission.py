@@ -50,9 +50,7 @@ LIMITED = Rules(Quotas(running=(("*", 2),)))
 @pytest.mark.parametrize(
     ("waiting", "limits", "messages", "expected"),
     [
-        pytest.param({"celery": "abc"}, {"queue": 2}, {}, "ab", id="as many as the window of the queue holds"),
         pytest.param({"celery": "ab"}, {"queue": 2}, {"celery": 1}, "a", id="messages take room"),
-        pytest.param({"celery": "ab"}, {"queue": 2}, {"celery": 2}, "", id="no room"),
         pytest.param({"celery": "abc"}, {"namespace": 2}, {}, "ab", id="the share of the namespace"),
         pytest.param({"celery": "abc"}, {"rules": LIMITED}, {}, "ab", id="the quota of the namespace"),
         pytest.param({"celery": "ab", "gpu": "cd"}, {"total": 3}, {}, "acb", id="messages in all queues"),
@@ -73,31 +71,14 @@ def test_jobs_are_admitted_by_the_rules(
     assert admitted(admission) == list(expected)
 
 
-def test_a_job_that_is_not_dispatched_is_admitted_again(admission: Admission) -> None:
-    wait_for(admission, "a", "b", "c")
-
-    assert admitted(admission) == admitted(admission) == ["a", "b"]
-
-
 def test_a_job_that_no_longer_wants_dispatch_is_not_admitted(admission: Admission) -> None:
     wait_for(admission, "a", "b")
     plan(admission, "a", Phase.SUSPENDED)
     admission.forget(make_key("b"))
-
     assert admitted(admission) == []
-
-
-def test_a_dispatch_counts_from_its_plan_until_a_worker_has_the_job(cache: Cache) -> None:
-    admission = make_admission(cache, namespace=1)
-    wait_for(admission, "a", "b")
-    plan(admission, "a", Phase.QUEUED)
+    wait_for(admission, "c")
+    admission.clear()  # a new tenure
     assert admitted(admission) == []
-    cache.put(make_body("a", version=2, phase="Queued"))
-    assert admitted(admission) == []
-
-    plan(admission, "a", Phase.RUNNING)
-
-    assert admitted(admission) == ["b"]
 
 
 def test_a_dispatch_counts_for_its_namespace_before_its_status_is_stored(cache: Cache) -> None:
@@ -114,15 +95,6 @@ def test_a_dispatch_counts_for_its_namespace_before_its_status_is_stored(cache: 
     assert admitted(admission) == ["a"]
 
 
-def test_a_job_that_is_sent_again_counts_once_against_its_quota(cache: Cache) -> None:
-    cache.put(make_body("lost", phase="Queued"))
-    admission = make_admission(cache, rules=LIMITED)
-    admission.wants(cache.get(make_key("lost")))
-    wait_for(admission, "a", "b")
-
-    assert admitted(admission) == ["lost", "a"]
-
-
 def test_messages_left_in_a_queue_that_lost_its_workers_take_room(cache: Cache) -> None:
     admission = make_admission(cache, total=3)
     for name in ("left-1", "left-2"):
@@ -131,24 +103,6 @@ def test_messages_left_in_a_queue_that_lost_its_workers_take_room(cache: Cache) 
     read(admission.queues, "celery", gone=500)
 
     assert admitted(admission) == ["a"]
-
-
-def test_a_new_leader_counts_the_stored_dispatches_of_a_namespace(cache: Cache) -> None:
-    for number in range(25):
-        cache.put(make_body(f"a-{number}", namespace="greedy", phase="Queued"))
-    admission = make_admission(cache, namespace=25)
-    wait_for(admission, "c", namespace="greedy")
-    wait_for(admission, "b", namespace="modest")
-    read(admission.queues, "celery", celery=25)
-
-    assert admitted(admission) == ["b"]
-
-
-def test_a_new_tenure_starts_with_nothing(admission: Admission) -> None:
-    wait_for(admission, "a")
-    admission.clear()
-
-    assert admitted(admission) == []
 
 
 def test_nothing_is_admitted_before_the_queues_were_read(cache: Cache) -> None:
@@ -227,23 +181,6 @@ def test_names_that_tenants_chose_go_with_their_last_job() -> None:
 
 
 RULES = Rules(Quotas(waiting=(("default", 2),), high=(("default", 0),)), (("gpu", "maps"),))
-
-
-@pytest.mark.parametrize(
-    ("spec", "code"),
-    [
-        pytest.param({}, None, id="allowed"),
-        pytest.param({"queue": "gpu"}, "QUEUE_REFUSED", id="a-pool-of-another-namespace"),
-        pytest.param({"priority": "high"}, "PRIORITY_REFUSED", id="a-priority-that-it-may-not-use"),
-    ],
-)
-def test_a_job_is_rejected_by_the_rules_of_its_namespace(cache: Cache, spec: dict[str, str], code: str | None) -> None:
-    admission = make_admission(cache, rules=RULES)
-    cache.put(make_body("a", spec=spec))
-
-    refusal = admission.refusal(cache.get(make_key("a")))
-
-    assert (refusal.code if refusal else None) == code
 
 
 def test_a_new_job_is_rejected_when_too_many_of_its_namespace_wait(cache: Cache) -> None:

@@ -30,14 +30,6 @@ def test_orphans_above_number_and_share_are_held(brake: Brake, found: int, among
     assert ("job-0" in brake) is not admitted
 
 
-def test_the_brake_releases_orphans_once_there_are_fewer(brake: Brake) -> None:
-    brake.admit("records", ids(9), 9)
-    brake.admit("job folders", ids(2), 9)
-
-    assert list(brake.admit("records", ids(3), 9)) == ids(3)
-    assert not brake.holds
-
-
 def test_each_hold_and_its_end_is_logged_once(brake: Brake, caplog: pytest.LogCaptureFixture) -> None:
     brake.admit("records", ids(9), 9)
     brake.admit("records", ids(9), 9)

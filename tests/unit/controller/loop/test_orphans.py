@@ -11,11 +11,11 @@ import pytest
 from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.contract.outcomes import Outcome
-from reconstruction_operator.contract.records import Claim, End, Record
+from reconstruction_operator.contract.records import End, Record
 from reconstruction_operator.controller.kube.installation import Installation
 from reconstruction_operator.controller.loop.actor import ActResults, JobActions
 from reconstruction_operator.controller.loop.orphans import Orphans
-from reconstruction_operator.planning.actions import Action, AssertCancelled, DeleteFiles, Forget, PutRecord, TakeClaim
+from reconstruction_operator.planning.actions import Action, AssertCancelled, Forget, PutRecord, TakeClaim
 from reconstruction_operator.planning.types import Observation, Timing
 
 from tests.support.jobs import make_job
@@ -83,19 +83,3 @@ async def test_only_our_own_record_of_a_job_that_was_handed_over_is_forgotten(
 
     assert [type(action) for one in world.actions for action in one] == actions
     assert ("uid-banana" in world.orphans) is bool(actions)
-
-
-@pytest.mark.parametrize(
-    ("policy", "expected"), [(None, 3600), ("Delete", 0), ("Retain", 3600)], ids=["settings", "delete", "retain"]
-)
-async def test_a_deleted_jobs_result_is_kept_by_the_policy_of_its_spec(policy: str | None, expected: int) -> None:
-    end = End(Outcome.SUCCEEDED, at=datetime(2026, 3, 1, tzinfo=UTC), worker="w")
-    claim = Claim("token", "w", by_operator=False, at=datetime(2026, 3, 1, tzinfo=UTC))
-    timing = replace(TIMING, deletion_policy="Retain", retain_seconds_after_deletion=3600)
-    world = World(Observation(record=RECORD, claim=claim, end=end), timing)
-    job = make_job(Status(phase=Phase.SUCCEEDED, attempt=1, worker="w"), spec=Spec(deletion_policy=policy))
-
-    world.orphans.add_deleted([job], now=0.0)
-    await world.orphans.round(1, now=0.0)
-
-    assert world.actions == [(DeleteFiles("celery", retain_seconds=expected),)]

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from reconstruction_operator.api.identity import JobKey
-from reconstruction_operator.api.status import InstallationMark, Phase
-from reconstruction_operator.contract.announcement import ModelInfo
-from reconstruction_operator.contract.preflight import Checked, Verdict
-from reconstruction_operator.contract.records import Claim
+from reconstruction_operator.api.status import ConditionType, InstallationMark, Phase, Status
 from reconstruction_operator.controller.kube.cache import Cache
-from reconstruction_operator.controller.loop.planner import Planned, Planner
+from reconstruction_operator.controller.loop.planner import Planner
 from reconstruction_operator.controller.loop.preflight import Preflight
 from reconstruction_operator.controller.redis_view.catalogue import Catalogue
-from reconstruction_operator.planning.actions import Dispatch, TakeClaim
-from reconstruction_operator.planning.types import Job, Management, Observation, Queue
-from reconstruction_operator.state.replies import WorkerInfo
+from reconstruction_operator.planning.actions import Dispatch
+from reconstruction_operator.planning.quotas import Quotas, Rules
+from reconstruction_operator.planning.types import Job, Management, Observation, Plan
 
 from tests.support.controller.dispatch import make_admission, read
 from tests.support.jobs import NOON, make_body, make_key
@@ -28,13 +26,13 @@ MARK = InstallationMark("install", "here/operator")
 class Desk:
     """A planner of these jobs, which are unknown to Redis."""
 
-    def __init__(self, *names: str, management: Management = Management.OURS, **window: int) -> None:
+    def __init__(self, *names: str, management: Management = Management.OURS, **limits: Any) -> None:
         self.now = 100.0
         self.failed: list[JobKey] = []
         self.cache = Cache(management=lambda _: management, monotonic=lambda: self.now)
         for name in names:
             self.cache.put(make_body(name))
-        admission = make_admission(self.cache, **window)
+        admission = make_admission(self.cache, **limits)
         unused: Any = None  # no job is contested
         self.catalogue = Catalogue()
         self.preflight = Preflight(self.cache, unused, unused, "install", 2.0, lambda: self.now)
@@ -52,12 +50,12 @@ class Desk:
     def job(self, name: str) -> Job:
         return self.cache.get(make_key(name))
 
-    def plan(self, *names: str, **seen: Any) -> list[Planned]:
+    def plan(self, *names: str, **seen: Any) -> list[tuple[Job, Plan]]:
         return self.planner.plan([(self.job(name), Observation(**seen)) for name in names], NOON)
 
 
-def dispatched(planned: list[Planned]) -> list[str]:
-    return [one.job.key.name for one in planned if any(isinstance(action, Dispatch) for action in one.plan.actions)]
+def dispatched(planned: list[tuple[Job, Plan]]) -> list[str]:
+    return [job.key.name for job, plan in planned if any(isinstance(action, Dispatch) for action in plan.actions)]
 
 
 @pytest.mark.parametrize(
@@ -71,9 +69,9 @@ def dispatched(planned: list[Planned]) -> list[str]:
 def test_jobs_with_room_are_dispatched_in_their_first_round(window: dict[str, int], expected: list[str]) -> None:
     planned = Desk("a", "b", "c", **window).plan("a", "b", "c")
 
-    assert [one.job.key.name for one in planned] == ["a", "b", "c"]
+    phases = {job.key.name: plan.status.phase for job, plan in planned}
+    assert phases == {name: Phase.QUEUED if name in expected else Phase.PENDING for name in "abc"}
     assert dispatched(planned) == expected
-    assert {one.plan.status.phase for one in planned} <= {Phase.QUEUED, Phase.PENDING}
 
 
 def test_a_job_that_is_admitted_outside_of_the_batch_is_enqueued() -> None:
@@ -83,16 +81,6 @@ def test_a_job_that_is_admitted_outside_of_the_batch_is_enqueued() -> None:
     desk.cache.take(9)
 
     assert dispatched(desk.plan("c")) == []
-    assert desk.cache.take(9) == [make_key("b")]
-
-
-def test_a_job_that_a_worker_takes_makes_room_for_another_one_at_once() -> None:
-    desk = Desk("a", "b", namespace=1)
-    assert dispatched(desk.plan("a", "b")) == ["a"]
-    desk.cache.take(9)
-
-    desk.plan("a", claim=Claim("token", "worker-1", by_operator=False, at=NOON), alive=True)
-
     assert desk.cache.take(9) == [make_key("b")]
 
 
@@ -111,6 +99,27 @@ def test_jobs_are_enqueued_when_their_queue_gets_a_worker_once_a_second() -> Non
     assert desk.cache.take(9) == [make_key("a")]
 
 
+def test_new_jobs_that_come_together_are_counted_against_the_quota_of_waiting_jobs() -> None:
+    desk = Desk("a", "b", "c", "d", "e", rules=Rules(Quotas(waiting=(("*", 2),))), queue=1)
+
+    phases = [plan.status.phase for _, plan in desk.plan("a", "b", "c", "d", "e")]
+
+    assert phases.count(Phase.FAILED) == 3
+
+
+def test_a_job_that_cannot_be_reported_is_skipped_and_the_others_are_reported_once() -> None:
+    desk = Desk("a", "b", management=Management.FOREIGN)
+    job = replace(desk.job("b"), status=Status(installation=InstallationMark("other", "there/operator")))
+    broken: Any = object()
+    desk.planner.admission.wants(job)
+
+    ((reported, plan),) = desk.planner.report_contested([replace(desk.job("a"), status=broken), job])
+
+    assert (reported, plan.status.condition(ConditionType.CONTESTED) is not None) == (job, True)
+    assert (desk.failed, desk.planner.admission.admit(desk.now)) == ([make_key("a")], ())
+    assert desk.planner.report_contested([replace(job, status=plan.status)]) == []
+
+
 def test_a_job_that_cannot_be_planned_is_skipped_and_the_others_are_planned(caplog: pytest.LogCaptureFixture) -> None:
     desk = Desk("a", "b", queue=1)
     broken: Any = object()
@@ -118,52 +127,12 @@ def test_a_job_that_cannot_be_planned_is_skipped_and_the_others_are_planned(capl
 
     planned = desk.planner.plan([(desk.job("a"), Observation(record=broken)), (desk.job("b"), Observation())], NOON)
 
-    assert [one.job.key.name for one in planned] == ["b"]
-    assert dispatched(planned) == ["b"]
+    assert [job.key.name for job, _ in planned] == dispatched(planned) == ["b"]
     assert desk.failed == [make_key("a")]
     assert "could not be planned" in caplog.text
 
 
 def test_a_new_job_is_sent_and_its_first_status_has_our_mark() -> None:
-    (made,) = Desk("a", management=Management.UNMARKED).plan("a")
+    ((_, plan),) = Desk("a", management=Management.UNMARKED).plan("a")
 
-    assert dispatched([made]) == ["a"]
-    assert (made.plan.status.phase, made.plan.status.installation) == (Phase.QUEUED, MARK)
-
-
-def announce(desk: Desk, **models: ModelInfo) -> None:
-    """A worker of queue celery announces these models."""
-    worker = WorkerInfo("w@a", ("celery",), announced="digest")
-    desk.catalogue.update((worker,), {"digest": models})
-
-
-def test_a_job_whose_model_no_worker_has_is_held_and_does_not_wait_for_room() -> None:
-    desk = Desk("a")
-    announce(desk, photogrammetry=ModelInfo())
-
-    (made,) = desk.plan("a", queue=Queue(workers=1))
-
-    assert (dispatched([made]), made.plan.status.phase) == ([], Phase.PENDING)
-    assert made.plan.status.message.startswith("Waiting for a worker with model placeholder: ")
-    announce(desk, placeholder=ModelInfo())
-    assert dispatched(desk.plan("a")) == ["a"]
-
-
-def test_parameters_that_no_worker_accepts_fail_a_job_that_was_not_sent() -> None:
-    desk = Desk("a")
-    announce(desk, placeholder=ModelInfo(parameters={"required": ["stepSeconds"]}))
-
-    (made,) = desk.plan("a")
-
-    assert made.plan.status.phase is Phase.FAILED
-    assert made.plan.status.failure is not None
-    assert made.plan.status.failure.reason == "INVALID_PARAMETERS"
-
-
-def test_the_finding_of_a_preflight_check_reaches_the_plan() -> None:
-    desk = Desk("a")
-    desk.preflight._results[make_key("a")] = Checked(Verdict.UNUSABLE, reason="INPUT_NOT_FOUND", message="no folder")
-
-    (made,) = desk.plan("a")
-
-    assert [one.reason for one in made.plan.actions if isinstance(one, TakeClaim)] == ["INPUT_NOT_FOUND"]
+    assert (plan.status.phase, plan.status.installation) == (Phase.QUEUED, MARK)

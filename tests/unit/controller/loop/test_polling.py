@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,7 +16,6 @@ from reconstruction_operator.controller.loop import polling
 from reconstruction_operator.controller.redis_view.catalogue import Catalogue
 from reconstruction_operator.controller.redis_view.messages import SentMessages
 from reconstruction_operator.controller.redis_view.queues import QueueFacts
-from reconstruction_operator.planning.types import Job
 from reconstruction_operator.state import results
 
 from tests.support.jobs import make_body
@@ -57,13 +55,14 @@ async def queues() -> AsyncIterator[Queues]:
         yield Queues(state)
 
 
-async def test_a_queue_without_workers_and_messages_is_not_read(queues: Queues) -> None:
+async def test_only_queues_with_workers_messages_or_orphans_are_read(queues: Queues) -> None:
     """Users name queues freely, so their number must cost nothing."""
-    queues.cache.put(make_body("waits", phase="Pending"))
+    queues.cache.put(make_body("waits", phase="Pending", spec={"queue": "unserved"}))
+    queues.orphans.queues = lambda: {"celery"}
 
     await queues.read()
 
-    assert queues.facts.messages == {}
+    assert queues.facts.messages == {"celery": 3}
 
 
 async def test_a_job_whose_message_is_missing_is_enqueued(queues: Queues) -> None:
@@ -91,14 +90,6 @@ async def test_the_queue_of_an_order_to_delete_files_is_read_until_it_is_empty(q
     assert queues.facts.messages == {}
 
 
-async def test_the_queues_of_orphans_are_read(queues: Queues) -> None:
-    queues.orphans.queues = lambda: {"celery"}
-
-    await queues.read()
-
-    assert queues.facts.messages == {"celery": 3}
-
-
 async def test_jobs_are_enqueued_when_their_queue_loses_its_workers(queues: Queues) -> None:
     queues.cache.put(make_body("waits", phase="Queued"))
     queues.cache.put(make_body("runs", phase="Running"))
@@ -111,66 +102,19 @@ async def test_jobs_are_enqueued_when_their_queue_loses_its_workers(queues: Queu
     assert queues.cache.queued == 0
 
 
-class Listening:
-    """`poll_results` with what it hears, in place of a subscription."""
+async def test_a_job_is_enqueued_as_soon_as_the_state_of_its_task_changes(
+    queues: Queues, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def subscribe(_client: None) -> AsyncIterator[results.Heard | results.Resync]:
+        for task_id in ("uid-another-1", "not-a-task", "uid-job-1"):
+            yield results.Heard(task_id)
 
-    def __init__(self, cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.heard: asyncio.Queue[results.Heard | results.Resync] = asyncio.Queue()
-        self._cache = cache
-        view: Any = SimpleNamespace(results=None)
-        monkeypatch.setattr(results, "subscribe", self._subscribe)
-        self._task = asyncio.create_task(polling.poll_results(cache, view))
+    monkeypatch.setattr(results, "subscribe", subscribe)
+    queues.view.results = None
+    for name in ("job", "waits"):
+        queues.cache.put(make_body(name, phase="Queued", attempt=1))
+    queues.cache.take(2)
 
-    async def _subscribe(self, _client: None) -> AsyncIterator[results.Heard | results.Resync]:
-        while True:
-            yield await self.heard.get()
+    await polling.poll_results(queues.cache, queues.view)
 
-    async def hear(self, task_id: str = "uid-job-1") -> int:
-        """Announce a change of a task's state; return the length of the work queue after it."""
-        self.heard.put_nowait(results.Heard(task_id))
-        for _ in range(10):
-            await asyncio.sleep(0)
-        return self._cache.queued
-
-    async def close(self) -> None:
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-
-
-@pytest.fixture
-async def listening(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Listening]:
-    cache = Cache()
-    cache.put(make_body("job", phase="Queued", attempt=1))
-    cache.take(1)
-    listening = Listening(cache, monkeypatch)
-    yield listening
-    await listening.close()
-
-
-async def test_a_job_is_enqueued_as_soon_as_the_state_of_its_task_changes(listening: Listening) -> None:
-    assert await listening.hear() == 1
-
-
-async def test_the_task_of_an_unknown_job_is_ignored(listening: Listening) -> None:
-    assert await listening.hear("uid-another-1") == 0
-
-
-class CountingCache(Cache):
-    """Counts the passes over all jobs."""
-
-    walks = 0
-
-    def __iter__(self) -> Iterator[Job]:
-        self.walks += 1
-        return super().__iter__()
-
-
-async def test_waiting_jobs_are_visited_only_when_a_queue_gains_or_loses_workers(queues: Queues) -> None:
-    cache = queues.cache = CountingCache()
-    cache.put(make_body("waits", phase="Pending"))
-    cache.put(make_body("queued", phase="Queued", attempt=1))
-
-    for _ in range(3):
-        await queues.read()
-
-    assert cache.walks == 1
+    assert [key.name for key in queues.cache.take(2)] == ["job"]

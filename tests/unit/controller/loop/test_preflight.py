@@ -19,7 +19,6 @@ from reconstruction_operator.controller.loop.preflight import Preflight
 from reconstruction_operator.controller.redis_view.catalogue import Catalogue
 from reconstruction_operator.planning.types import Job
 from reconstruction_operator.state import calls, worker_calls
-from reconstruction_operator.state.errors import DeposedError
 from reconstruction_operator.state.replies import WorkerInfo
 
 from tests.support.jobs import make_body, make_key
@@ -28,20 +27,21 @@ MODELS = {"photogrammetry": ModelInfo(), "placeholder": ModelInfo(reads_photos=F
 DIGEST = announcement.digest(announcement.to_text(MODELS))
 WORKER = WorkerInfo("w@a", ("celery-high", "celery", "celery-low"), announced=DIGEST, checks=True)
 WAITING = Status(phase=Phase.PENDING)
+CHECKED = replace(WAITING, conditions=(Condition("InputChecked", "True", "Usable"),))
 USABLE = Checked(Verdict.USABLE, message="12 photos")
 
 
 class Desk:
     """A preflight, a worker's view of Redis, and a clock."""
 
-    def __init__(self, client: fakeredis.FakeAsyncRedis, after_seconds: float = 2.0) -> None:
+    def __init__(self, client: fakeredis.FakeAsyncRedis) -> None:
         self.now, self.client, self.keys = 100.0, client, Keys(prefix="")
         self.cache = Cache(monotonic=lambda: self.now)
         self.catalogue = Catalogue()
         self.serve(WORKER)
         view: Any = SimpleNamespace(state=client, keys=self.keys, catalogue=self.catalogue)
         election: Any = SimpleNamespace(fence=1)
-        self.preflight = Preflight(self.cache, view, election, "install", after_seconds, lambda: self.now)
+        self.preflight = Preflight(self.cache, view, election, "install", 2.0, lambda: self.now)
 
     def serve(self, *workers: WorkerInfo) -> None:
         self.catalogue.update(workers, {DIGEST: MODELS})
@@ -60,11 +60,11 @@ class Desk:
         self.now += after
         await self.preflight.round(1)
         texts = await self.client.lrange(self.keys.checks("celery"), 0, -1)
-        return [CheckRequest.from_text(one) for one in reversed(texts)]
+        return [CheckRequest.from_text(text) for text in reversed(texts)]
 
-    async def answer(self, request: CheckRequest, found: Checked = USABLE) -> None:
+    async def answer(self, request: CheckRequest, result: Checked = USABLE) -> None:
         call = worker_calls.report_check(
-            self.keys, request.install_id, request.job_id, replace(found, token=request.token)
+            self.keys, request.install_id, request.job_id, replace(result, token=request.token)
         )
         await calls.arun(self.client, call)
         await self.client.lrem(self.keys.checks("celery"), 1, request.to_text())
@@ -88,30 +88,21 @@ async def test_a_job_is_checked_once_it_has_waited(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    "status",
+    ("status", "model", "after_seconds"),
     [
-        pytest.param(Status(phase=Phase.RUNNING, attempt=1), id="running"),
-        pytest.param(Status(phase=Phase.SUSPENDED), id="suspended"),
-        pytest.param(Status(phase=Phase.PENDING, attempt=2), id="retried"),
-        pytest.param(
-            replace(WAITING, conditions=(Condition("InputChecked", "True", "Usable"),)),
-            id="checked by an earlier leader",
-        ),
+        pytest.param(Status(phase=Phase.RUNNING, attempt=1), "photogrammetry", 2.0, id="running"),
+        pytest.param(Status(phase=Phase.SUSPENDED), "photogrammetry", 2.0, id="suspended"),
+        pytest.param(Status(phase=Phase.PENDING, attempt=2), "photogrammetry", 2.0, id="retried"),
+        pytest.param(CHECKED, "photogrammetry", 2.0, id="checked by an earlier leader"),
+        pytest.param(WAITING, "placeholder", 2.0, id="its model reads no photos"),
+        pytest.param(WAITING, "photogrammetry", 0.0, id="switched off"),
     ],
 )
-async def test_a_job_that_does_not_wait_for_its_first_check_is_not_checked(status: Status, desk: Desk) -> None:
-    desk.wait("banana", status)
-    assert await desk.round(after=10.0) == []
-
-
-async def test_a_job_that_begins_meanwhile_is_not_checked(desk: Desk) -> None:
-    job = desk.wait("banana")
-    desk.preflight.planned(job, Status(phase=Phase.RUNNING, attempt=1))
-    assert await desk.round(after=10.0) == []
-
-
-async def test_a_job_whose_model_reads_no_photos_is_not_checked(desk: Desk) -> None:
-    desk.wait("banana", model="placeholder")
+async def test_a_job_that_does_not_wait_for_its_first_check_is_not_checked(
+    status: Status, model: str, after_seconds: float, desk: Desk
+) -> None:
+    desk.preflight.after_seconds = after_seconds
+    desk.wait("banana", status, model)
     assert await desk.round(after=10.0) == []
 
 
@@ -123,21 +114,14 @@ async def test_without_a_worker_that_checks_inputs_none_is_requested(desk: Desk)
     assert len(await desk.round()) == 1
 
 
-async def test_zero_seconds_switch_preflight_off() -> None:
-    async with fakeredis.FakeAsyncRedis(decode_responses=True) as client:
-        desk = Desk(client, after_seconds=0.0)
-        desk.wait("banana")
-        assert await desk.round(after=10.0) == []
-
-
 async def test_each_thread_has_two_requests_at_most_and_the_oldest_jobs_come_first(desk: Desk) -> None:
     for index in range(5):
         desk.wait(f"job-{index}")
         desk.now += 0.1
     first = await desk.round(after=3.0)
-    assert [one.job_id for one in first] == ["uid-job-0", "uid-job-1"]
+    assert [request.job_id for request in first] == ["uid-job-0", "uid-job-1"]
     await desk.answer(first[0])
-    assert [one.job_id for one in await desk.round()] == ["uid-job-1", "uid-job-2"]
+    assert [request.job_id for request in await desk.round()] == ["uid-job-1", "uid-job-2"]
 
 
 async def test_a_namespace_with_many_waiting_jobs_delays_no_other(desk: Desk) -> None:
@@ -161,11 +145,9 @@ async def test_an_answer_enqueues_its_job_and_is_kept_until_the_status_has_it(de
     desk.cache.take(10)
     await desk.answer(request)
     assert await desk.round() == []
-    found = desk.preflight.found(job.key)
-    assert found.message == "12 photos"
+    assert desk.preflight.found(job.key).message == "12 photos"
     assert desk.cache.take(10) == [job.key]
-    stored = replace(job, status=replace(WAITING, conditions=(Condition("InputChecked", "True", "Usable"),)))
-    desk.preflight.planned(stored, stored.status)
+    desk.preflight.planned(replace(job, status=CHECKED), CHECKED)
     assert desk.preflight.found(job.key) is None
     assert await desk.round(after=10.0) == []
 
@@ -187,8 +169,7 @@ async def test_a_lost_request_is_repeated_three_times_and_then_reported(desk: De
         await desk.client.delete(desk.keys.checks("celery"))
     assert len(tokens) == 3
     assert await desk.round(after=61.0) == []
-    found = desk.preflight.found(job.key)
-    assert found.verdict is Verdict.UNKNOWN
+    assert desk.preflight.found(job.key).verdict is Verdict.UNKNOWN
 
 
 async def test_a_deleted_job_leaves_nothing(desk: Desk) -> None:
@@ -201,31 +182,3 @@ async def test_a_deleted_job_leaves_nothing(desk: Desk) -> None:
     assert not desk.preflight._waiting
     assert not desk.preflight._open
     assert not await desk.client.exists(desk.keys.checked("install"))
-
-
-async def test_a_new_leader_removes_the_answers_to_an_earlier_one(desk: Desk) -> None:
-    desk.wait("banana")
-    (request,) = await desk.round(after=3.0)
-    desk.preflight.clear()
-    await desk.answer(request)
-    await desk.round()
-    assert not await desk.client.exists(desk.keys.checked("install"))
-
-
-async def test_a_deposed_leader_requests_nothing(desk: Desk) -> None:
-    desk.wait("banana")
-    await desk.client.set(desk.keys.fence("install"), "2")
-    with pytest.raises(DeposedError):
-        await desk.round(after=3.0)
-    assert not await desk.client.exists(desk.keys.checks("celery"))
-
-
-@pytest.mark.parametrize("kind", ["checks", "checked"])
-async def test_a_key_of_the_wrong_type_is_replaced_or_ignored(kind: str, desk: Desk) -> None:
-    key = desk.keys.checks("celery") if kind == "checks" else desk.keys.checked("install")
-    await desk.client.set(key, "x")
-    desk.wait("banana")
-    (request,) = await desk.round(after=3.0)
-    await desk.answer(request)
-    await desk.round()
-    assert desk.preflight.found(make_key()) is not None

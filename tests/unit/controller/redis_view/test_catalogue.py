@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from reconstruction_operator.api.spec import Spec
 from reconstruction_operator.contract import announcement
 from reconstruction_operator.contract.announcement import ModelInfo
@@ -15,7 +16,7 @@ from tests.support.jobs import make_job
 
 MODELS = {"photogrammetry": ModelInfo("1", {"properties": {"quality": {"enum": ["fast"]}}})}
 OTHERS = {"reconviagen": ModelInfo("1")}
-DIGEST, OTHER = (announcement.digest(announcement.to_text(one)) for one in (MODELS, OTHERS))
+DIGEST, OTHER = (announcement.digest(announcement.to_text(models)) for models in (MODELS, OTHERS))
 QUEUES = ("celery-high", "celery", "celery-low")
 WORKER = WorkerInfo("cpu@a", QUEUES, announced=DIGEST, checks=True)
 OLD = WorkerInfo("old@b", QUEUES)
@@ -30,19 +31,8 @@ def test_each_announcement_is_read_once_for_all_workers_that_share_it() -> None:
     assert catalogue.unread(workers) == (DIGEST,)
     catalogue.update(workers, {DIGEST: MODELS})
     assert catalogue.unread(workers) == ()
-
-
-def test_announcements_of_workers_that_ended_are_dropped() -> None:
-    catalogue = Catalogue()
-    catalogue.update((WORKER,), {DIGEST: MODELS})
-    catalogue.update((), {})
-    assert catalogue.unread((WORKER,)) == (DIGEST,)
-
-
-def test_before_the_first_reading_nothing_is_rejected_or_held() -> None:
-    catalogue = Catalogue()
-    assert (catalogue.refusal(job(quality="best")), catalogue.missing(job("none"))) == (None, "")
-    assert (catalogue.preflight_threads("celery"), catalogue.reads_photos(job())) == (0, False)
+    catalogue.update((), {})  # the workers have ended, and it is dropped
+    assert catalogue.unread(workers) == (DIGEST,)
 
 
 def test_jobs_of_all_priorities_are_compared_with_what_their_workers_have() -> None:
@@ -57,9 +47,11 @@ def test_jobs_of_all_priorities_are_compared_with_what_their_workers_have() -> N
     assert catalogue.reads_photos(job())
 
 
-def test_a_worker_whose_announcement_cannot_be_read_counts_as_an_older_one() -> None:
+@pytest.mark.parametrize("workers", [(), (WORKER,)], ids=["not read yet", "an announcement that cannot be read"])
+def test_without_announced_models_nothing_is_rejected_or_held(workers: tuple[WorkerInfo, ...]) -> None:
     catalogue = Catalogue()
-    catalogue.update((WORKER,), {})
+    if workers:
+        catalogue.update(workers, {})
     assert (catalogue.refusal(job(quality="best")), catalogue.missing(job("none"))) == (None, "")
 
 
@@ -74,6 +66,10 @@ def test_queues_change_only_when_their_workers_gain_or_lose_models() -> None:
 def test_a_job_that_takes_a_result_over_needs_no_model_no_parameters_and_no_photos() -> None:
     catalogue = Catalogue()
     catalogue.update((WORKER,), {DIGEST: MODELS})
-    for one in (job("none"), job(quality="best")):
-        taker = replace(one, spec=replace(one.spec, reuse="Required"))
-        assert (catalogue.refusal(taker), catalogue.missing(taker), catalogue.reads_photos(taker)) == (None, "", False)
+    for spec in (job("none").spec, job(quality="best").spec):
+        reuses = make_job(spec=replace(spec, reuse="Required"))
+        assert (catalogue.refusal(reuses), catalogue.missing(reuses), catalogue.reads_photos(reuses)) == (
+            None,
+            "",
+            False,
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,7 +10,7 @@ import fakeredis
 import pytest
 import redis
 from reconstruction_operator.contract.keys import Keys
-from reconstruction_operator.controller.redis_view.connection import RedisConnection
+from reconstruction_operator.controller.redis_view.connection import RedisConnection, ResyncRequests
 
 
 class Server:
@@ -85,3 +86,45 @@ async def test_only_a_lost_connection_is_an_interruption(
     server.connection.failed(error)
 
     assert (server.connection.interruptions, bool(server.connection.problem)) == (interruptions, interruptions > 0)
+
+
+@pytest.mark.parametrize(
+    ("requested", "failed_during", "causes"),
+    [
+        pytest.param([], None, ["start", "period"], id="the first, and then the period"),
+        pytest.param(["reconnect", "leading"], None, ["leading", "period"], id="the newest"),
+        pytest.param(["epoch", "resubscribed"], None, ["epoch", "period"], id="a loss of data is not hidden"),
+        pytest.param(["leading"], [], ["leading", "leading", "period"], id="repeated after a failure"),
+        pytest.param(["leading"], ["epoch"], ["leading", "epoch", "period"], id="another request during a failure"),
+        pytest.param(["epoch"], ["resubscribed"], ["epoch", "epoch", "period"], id="a failure after a loss of data"),
+    ],
+)
+def test_the_cause_of_each_resync(requested: list[str], failed_during: list[str] | None, causes: list[str]) -> None:
+    requests, taken = ResyncRequests(), list[str]()
+    for cause in requested:
+        requests.request(cause)
+    taken.append(requests.take())
+    if failed_during is not None:
+        for cause in failed_during:
+            requests.request(cause)
+        requests.restore(taken[0])
+        taken.append(requests.take())
+
+    assert [*taken, requests.take()] == causes
+
+
+async def test_a_request_ends_one_wait_for_the_period() -> None:
+    requests = ResyncRequests()
+    await requests.wait(0.001)
+    waiting = asyncio.create_task(requests.wait(3_600.0))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+
+    requests.request("reconnect")
+    async with asyncio.timeout(10):
+        await waiting
+
+    second = asyncio.create_task(requests.wait(3_600.0))
+    await asyncio.sleep(0)
+    assert not second.done()
+    second.cancel()

@@ -27,8 +27,8 @@ def look(messages: SentMessages, now: float, *waiting: str, taken: tuple[str, ..
     return messages.searched({queue: FoundMessages(frozenset(waiting), frozenset(taken)) for queue in queues}, now)
 
 
-def test_a_message_that_waits_in_its_queue_is_never_missing(sent: SentMessages) -> None:
-    assert [look(sent, now, "a-1", "b-1") for now in range(16, 100_000, 7)] == [[]] * 14_284
+def test_a_message_that_waits_in_its_queue_for_days_is_never_missing(sent: SentMessages) -> None:
+    assert not any(look(sent, now, "a-1", "b-1") for now in range(16, 300_000, 7))
     assert not sent.is_missing(A, "celery")
 
 
@@ -68,10 +68,6 @@ def test_a_queue_that_could_not_be_searched_proves_nothing(sent: SentMessages) -
     for now in (30.0, 45.0, 60.0):
         sent.queues_to_search(QUEUED, now)
         assert sent.searched({}, now) == []
-
-
-def test_nothing_is_searched_while_no_job_waits(sent: SentMessages) -> None:
-    assert sent.queues_to_search({}, 100.0) == set()
 
 
 def test_a_message_is_searched_for_in_the_queue_that_it_was_sent_to(sent: SentMessages) -> None:

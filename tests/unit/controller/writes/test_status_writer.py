@@ -8,20 +8,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from reconstruction_operator.api import codec
-from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.api.status import Phase, Progress, Status
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.writes import status_writer
 from reconstruction_operator.controller.writes.status_writer import IN_FLIGHT, StatusWriter
-from reconstruction_operator.controller.writes.write_queue import WriteQueue
 from reconstruction_operator.kube.errors import ApiError
-from reconstruction_operator.planning.types import Event, Job
+from reconstruction_operator.planning.types import Job
 
 from chaos.witnesses import remains
+from tests.support.controller.stored import Stored
 from tests.support.jobs import make_body, make_key
 
 RUNNING = Status(observed_generation=1, phase=Phase.RUNNING, attempt=1, progress=Progress(percent=10))
@@ -59,16 +58,6 @@ class Server:
         return [name for name, _ in self.patches]
 
 
-class Events:
-    """Records which jobs' statuses were stored, with their Events."""
-
-    def __init__(self) -> None:
-        self.recorded: list[tuple[str, tuple[Event, ...]]] = []
-
-    def record(self, key: JobKey, events: tuple[Event, ...]) -> None:
-        self.recorded.append((key.name, events))
-
-
 class Fixture:
     """A writer on a stand-in server. The clock of the work queue stays at 0."""
 
@@ -76,10 +65,9 @@ class Fixture:
         self.server = Server()
         self.cache = Cache(monotonic=lambda: 0.0)
         self.election: Any = SimpleNamespace(leading=True)
-        events = Events()
-        self.stored = events.recorded
-        self.writes = WriteQueue()
-        self.writer = StatusWriter(self.server, self.cache, self.election, self.writes, cast("Any", events))
+        events: Any = Stored()
+        self.stored: list[str] = events.stored
+        self.writer = StatusWriter(self.server, self.cache, self.election, events)
 
     def due_after(self, seconds: float) -> list[str]:
         return [one.name for one in self.cache.timers.due(seconds)]
@@ -111,45 +99,30 @@ def fixture() -> Fixture:
     return Fixture()
 
 
-async def test_an_offered_status_is_written_and_the_response_is_cached(fixture: Fixture) -> None:
-    event = Event("Normal", "Started", "…")
-    async with fixture.running():
-        fixture.writer.offer(fixture.job("a"), RUNNING, (event,))
-
-    stored = fixture.cache.get(make_key("a"))
-    assert stored.status.phase is Phase.RUNNING
-    assert fixture.stored == [("a", (event,))]
-
-
 async def test_nothing_is_written_until_the_lease_is_held_then_ends_first(fixture: Fixture) -> None:
     fixture.election.leading = False
     async with fixture.running():
-        fixture.writer.offer(fixture.job("progress", phase="Running", attempt=1, observedGeneration=1), RUNNING, ())
+        job = fixture.job("progress", phase="Running", attempt=1, observedGeneration=1)
+        for percent in (48, 49):  # only the newest is written
+            fixture.writer.offer(job, replace(RUNNING, progress=Progress(percent=percent)), ())
         fixture.offer("phase")
         fixture.writer.offer(fixture.job("finished"), replace(RUNNING, phase=Phase.FAILED), ())
         await asyncio.sleep(0.2)  # in which a writer that ignores the Lease would write
         before = list(fixture.server.names)
 
     assert (before, fixture.server.names) == ([], ["finished", "phase", "progress"])
+    assert fixture.server.patches[-1][1]["progress"]["percent"] == 49
 
 
-async def test_only_the_newest_offer_for_a_job_is_written(fixture: Fixture) -> None:
-    fixture.election.leading = False
-    async with fixture.running():
-        job = fixture.job("a")
-        for percent in range(50):
-            fixture.writer.offer(job, replace(RUNNING, progress=Progress(percent=percent)), ())
-
-    assert [status["progress"]["percent"] for _, status in fixture.server.patches] == [49]
-
-
-async def test_an_offer_of_the_stored_status_drops_the_older_offer(fixture: Fixture) -> None:
-    fixture.election.leading = False
-    job = fixture.job("a")
+async def test_an_offer_of_the_stored_status_or_another_leader_drops_the_older_offer(fixture: Fixture) -> None:
+    job, writes = fixture.job("a"), fixture.writer.writes
     fixture.writer.offer(job, RUNNING, ())
     fixture.writer.offer(job, job.status, ())
+    assert writes.idle
+    fixture.writer.offer(job, RUNNING, ())
+    fixture.writer.forget()
 
-    assert fixture.writes.idle
+    assert (writes.idle, writes.lag_seconds()) == (True, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +141,7 @@ async def test_a_write_that_the_server_could_not_accept_is_retried(fixture: Fixt
         fixture.offer("a")
 
     assert fixture.server.names == ["a", "a", "a"]
-    assert [name for name, _ in fixture.stored] == ["a"]
+    assert fixture.stored == ["a"]
 
 
 async def test_a_refused_write_waits_for_its_retry_after_and_takes_a_place_meanwhile(fixture: Fixture) -> None:
@@ -181,18 +154,6 @@ async def test_a_refused_write_waits_for_its_retry_after_and_takes_a_place_meanw
     early = [at for at in fixture.server.times if at - begun < 0.5]
     assert (len(early), len(fixture.server.times)) == (IN_FLIGHT, 3 * IN_FLIGHT)
     assert len(fixture.stored) == 2 * IN_FLIGHT
-
-
-async def test_a_server_that_does_not_answer_gets_a_few_writes_at_once(fixture: Fixture) -> None:
-    fixture.server.answering.clear()
-    async with fixture.running():
-        fixture.offer(*(f"job-{number}" for number in range(3 * IN_FLIGHT)))
-        await fixture.server.asked.wait()
-        await asyncio.sleep(0.05)  # in which a writer without a limit would send all
-        sent = len(fixture.server.patches)
-        fixture.server.answering.set()
-
-    assert (sent, len(fixture.stored)) == (IN_FLIGHT, 3 * IN_FLIGHT)
 
 
 async def test_a_newer_offer_replaces_the_write_that_failed(fixture: Fixture) -> None:
@@ -232,35 +193,6 @@ async def test_a_rejected_write_is_dropped_and_its_job_is_requeued(
     assert (fixture.due_after(pause_seconds - 0.1), fixture.due_after(pause_seconds)) == ([], ["a"])
     # Fault runs search the log for rejections by a rule, and for no others.
     assert [error.message in line for line in remains.refusals(caplog.text)] == [True] * (error is BY_A_RULE)
-
-
-async def test_a_job_that_was_deleted_meanwhile_is_not_written(fixture: Fixture) -> None:
-    fixture.election.leading = False
-    async with fixture.running():
-        fixture.offer("a")
-        fixture.cache.remove(make_key("a"))
-
-    assert fixture.server.patches == []
-
-
-async def test_a_status_planned_from_an_older_one_is_not_written(fixture: Fixture) -> None:
-    fixture.election.leading = False
-    async with fixture.running():
-        old = fixture.job("a", version=1)
-        fixture.job("a", version=2, phase="Succeeded")
-        fixture.writer.offer(old, RUNNING, ())
-
-    assert fixture.server.patches == []
-    assert fixture.cache.take(1) == [make_key("a")]
-
-
-async def test_a_new_leader_starts_with_an_empty_queue(fixture: Fixture) -> None:
-    fixture.election.leading = False
-    fixture.offer("a")
-    fixture.writer.forget()
-
-    assert fixture.writes.idle
-    assert fixture.writes.lag_seconds() == 0.0
 
 
 async def test_a_stored_status_enqueues_its_job_only_if_more_follows_from_it(fixture: Fixture) -> None:

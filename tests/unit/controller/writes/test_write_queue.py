@@ -93,14 +93,6 @@ def test_only_the_newest_status_of_a_job_waits_and_keeps_its_place_and_age(queue
     assert taken(queue) == ["b"]
 
 
-def test_progress_that_becomes_an_end_overtakes_the_others(queue: WriteQueue) -> None:
-    queue.put(pending("b", Urgency.PHASE))
-    queue.put(pending("a", Urgency.PROGRESS))
-    queue.put(pending("a", Urgency.FINISHED))
-
-    assert (len(queue), taken(queue)) == (2, ["a", "b"])
-
-
 def test_a_job_with_a_write_in_flight_is_skipped_until_it_is_done(queue: WriteQueue) -> None:
     queue.put(pending("a", Urgency.FINISHED))
     assert taken(queue) == ["a"]
@@ -123,12 +115,6 @@ def test_jobs_take_turns_with_their_progress(queue: WriteQueue) -> None:
         queue.put(pending(one.key.name, Urgency.PROGRESS))  # it reports again at once
 
     assert order == ["a", "b", "c", "a", "b", "c"]
-
-
-def test_the_reason_of_a_wait_is_written_at_once_if_nothing_else_is(queue: WriteQueue, clock: Clock) -> None:
-    for number in range(100):
-        queue.put(pending(f"job-{number}", Urgency.WAITING, since=clock.now))
-    assert len(taken(queue)) == 100
 
 
 def test_while_ends_are_written_five_reasons_of_waits_a_second_are(queue: WriteQueue, clock: Clock) -> None:
