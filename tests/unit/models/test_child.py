@@ -97,16 +97,14 @@ def test_a_defect_is_sent_with_its_traceback(work: Work) -> None:
     assert outcome.text.endswith("TypeError: a defect of the model\n")
 
 
-def test_a_report_has_the_time_left_that_the_model_expects(pipe: Pipe) -> None:
-    child._reporter(pipe.writing)(Step.PREPROCESS, 0.5, "busy", remaining_seconds=61.5)
-
-    assert pipe.messages() == [ProgressMessage(Step.PREPROCESS, 0.5, "busy", remaining_seconds=61.5)]
-
-
-def test_progress_is_dropped_while_the_worker_does_not_read(pipe: Pipe) -> None:
+@pytest.mark.parametrize("patient", [pytest.param(False, id="progress-at-once"), pytest.param(True, id="an-outcome")])
+def test_a_message_is_dropped_if_the_worker_does_not_read(
+    pipe: Pipe, monkeypatch: pytest.MonkeyPatch, *, patient: bool
+) -> None:
+    monkeypatch.setattr(child, "_PATIENCE_SECONDS", 0.05 if patient else 60.0)
     filled = pipe.fill()
 
-    child._send(pipe.writing, ProgressMessage(Step.RECONSTRUCT, 0.5, "dropped"), patient=False)
+    child._send(pipe.writing, ExitMessage(0), patient=patient)
 
     assert pipe.messages() == [None] * filled
 
@@ -125,15 +123,6 @@ def test_an_outcome_waits_until_the_worker_reads(pipe: Pipe) -> None:
 
     rest = pipe.messages()
     assert outcome in [exchange.decode(line) for line in read.splitlines()] + rest
-
-
-def test_an_outcome_is_dropped_if_the_worker_never_reads(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(child, "_PATIENCE_SECONDS", 0.05)
-    filled = pipe.fill()
-
-    child._send(pipe.writing, ExitMessage(0), patient=True)
-
-    assert pipe.messages() == [None] * filled
 
 
 def test_sending_to_a_worker_that_has_exited_is_not_an_error(pipe: Pipe) -> None:

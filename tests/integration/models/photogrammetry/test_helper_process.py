@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -51,19 +50,3 @@ def test_failure_contains_the_helpers_output(tmp_path: Path, monkeypatch: pytest
 def test_out_of_memory_is_reported_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     with pytest.raises(MemoryError):
         run(module(tmp_path, monkeypatch, text), [], tmp_path)
-
-
-def test_an_exception_of_the_report_kills_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pid_file = tmp_path / "pid"
-    name = module(
-        tmp_path, monkeypatch, f"import os, time; open({str(pid_file)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
-    )
-
-    def stop_when_it_runs(step: Step, fraction: float, message: str = "") -> None:
-        if pid_file.exists() and pid_file.read_text():
-            raise InterruptedError
-
-    with pytest.raises(InterruptedError):
-        run(name, [], tmp_path, stop_when_it_runs)
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(pid_file.read_text()), 0)

@@ -66,9 +66,3 @@ def test_a_plane_for_each_pixel_that_the_widest_source_moves(most: int, planes: 
     near, far = photo_of_the_wall(0.1).camera, photo_of_the_wall(0.5).camera
     # Focal length 120 px, 0.5 aside: 60 px at depth 1 and 20 px at depth 3.
     assert planesweep.planes_needed(photo_of_the_wall(0.0).camera, [near, far], 1.0, 3.0, most) == planes
-
-
-def test_sweep_reports_the_number_of_planes_done() -> None:
-    swept: list[int] = []
-    planesweep.costs(photo_of_the_wall(0.0), [photo_of_the_wall(0.1)], np.array([0.3, 0.4, 0.5]), swept.append)
-    assert swept == [1, 2, 3]

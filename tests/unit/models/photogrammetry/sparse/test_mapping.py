@@ -77,9 +77,3 @@ def test_photos_with_few_matches_are_aligned_where_these_are_enough(tmp_path: Pa
     assert mapping.one_by_one(photos, QUIET) == []
     (model,) = mapping.one_by_one(photos, QUIET, with_few_matches=True)
     assert len(model.names) == PHOTOS
-
-
-def test_photos_are_aligned_all_at_once(tmp_path: Path) -> None:
-    synthesize(tmp_path / "features.db", PHOTOS)
-    (model,) = mapping.all_at_once(matched(tmp_path / "features.db", PHOTOS), QUIET, "trying")
-    assert len(model.names) == PHOTOS

@@ -75,18 +75,3 @@ def test_a_resumed_run_reports_its_stage_first() -> None:
         assert beaten.wait(60)
         timetable.resume(Stage.MATCHES, "matches of attempt 1")
     assert heard[0] == "matches of attempt 1"
-
-
-def test_a_report_that_raises_in_the_thread_ends_the_run_at_its_next_one() -> None:
-    raised = threading.Event()
-
-    def report(_: Step, fraction: float, message: str = "", **__: object) -> None:
-        if threading.current_thread() is not threading.main_thread():
-            raised.set()
-            raise InterruptedError
-
-    with Timetable(report, expected) as timetable:
-        timetable.stage(Stage.PHOTOS)(0.1)
-        assert raised.wait(60)
-        with pytest.raises(InterruptedError):
-            timetable.stage(Stage.PHOTOS)(0.2)
