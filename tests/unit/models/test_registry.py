@@ -44,7 +44,7 @@ def test_versions_name_python_the_models_package_and_those_it_computes_with() ->
 def test_a_model_that_cannot_be_loaded_does_not_affect_others(rough_models: Path) -> None:
     with pytest.raises(registry.UnavailableModelError, match="rough_models:DoesNotExist cannot be loaded"):
         registry.find("rough-broken")
-    assert "rough-broken" in registry.known()
+    assert "rough-broken" in registry.names()
     assert "rough-broken" not in registry.available()
     assert "placeholder" in registry.available()
 

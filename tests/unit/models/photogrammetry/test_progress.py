@@ -9,7 +9,7 @@ from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from tests.support.engine.geometry import QUIET
 
 
-def half(passed_seconds: float) -> tuple[float, str]:
+def half() -> tuple[float, str]:
     return 0.5, ""
 
 

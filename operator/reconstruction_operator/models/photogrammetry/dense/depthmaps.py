@@ -52,21 +52,15 @@ def compute(
 
     `write` is called from several threads.
     """
-    swept = np.zeros(len(views))  # finished share of each view
 
-    def one(index: int) -> None:
-        def count(share: float) -> None:
-            swept[index] = share
-
+    def compute_view(index: int) -> None:
         view = views[index]
-        count(0.0)
         write(index, _depth_map(view, grey(index), [grey(source) for source in view.sources], settings))
-        count(1.0)
 
     def done(finished: int, of: int) -> None:
-        progress(float(swept.mean()), f"depth map {finished}/{of}")
+        progress(finished / of, f"depth map {finished}/{of}")
 
-    parallel.each(one, range(len(views)), threads, done, bytes_each=_bytes_needed(settings))
+    parallel.each(compute_view, range(len(views)), threads, done, bytes_each=_bytes_needed(settings))
 
 
 def _bytes_needed(settings: QualitySettings) -> int:

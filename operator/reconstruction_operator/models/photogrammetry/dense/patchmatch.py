@@ -57,7 +57,7 @@ def compute(
     options.depth_min, options.depth_max = min(view.near for view in views), max(view.far for view in views)
     options.cache_size = _CACHE_GIB
 
-    def measure(_: float) -> tuple[float, str]:
+    def measure() -> tuple[float, str]:
         done = sum(1 for _ in maps.glob("*.bin"))
         return done / (_ROUNDS * len(with_sources)), f"depth map {done}/{_ROUNDS * len(with_sources)} on the GPU"
 

@@ -5,7 +5,7 @@ Collins 1996, "A space-sweep approach to true multi-image matching".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -47,13 +47,8 @@ def plane_homography(reference: Camera, source: Camera, inverse_depth: float) ->
     return homography
 
 
-def costs(
-    reference: GreyView, sources: Sequence[GreyView], depths: Doubles, swept: Callable[[int], None] = lambda _: None
-) -> Costs:
-    """(h, w, planes): the cost of each pixel at each plane.
-
-    `depths` are inverse. At least one source is needed. After each plane, `swept` is called with the number of finished planes.
-    """
+def costs(reference: GreyView, sources: Sequence[GreyView], depths: Doubles) -> Costs:
+    """(h, w, planes): the cost of each pixel at each plane. `depths` are inverse. At least one source is needed."""
     window = Window.of(reference.grey)
     height, width = reference.grey.shape
     planes = np.empty((len(depths), height, width), dtype=np.uint16)
@@ -61,7 +56,6 @@ def costs(
         warped = _warped(reference.camera, sources, float(inverse_depth))
         cost = correlation.of_best_two(window.cost(photo) for photo in warped)
         planes[plane] = cost * np.float32(COST_SCALE)
-        swept(plane + 1)
     return np.ascontiguousarray(planes.transpose(1, 2, 0))
 
 

@@ -16,7 +16,6 @@ _AS_EXPECTED_SECONDS = 3.0  # weight of the expected pace, relative to measured 
 _HALF_TRUSTED_SHARE = 0.1  # finished share of a stage at which its own pace and the expected one have equal weight
 _OVERDUE_SHARE = 0.1  # minimum rest of an overdue stage, as a share of its time so far
 _VARYING_OVERDUE_SHARE = 0.6  # the same, for a stage whose cost varies
-_LATE_SHARE = 0.7  # the same, for the progress shown, which must be able to advance
 
 
 class Estimate:
@@ -68,9 +67,10 @@ class Estimate:
         """Advance the progress shown to the time `now`."""
         passed = now - self._moved_at
         if passed > 0.0:
-            rest = max(self._rest_of_stage(now), _LATE_SHARE * (1.0 - self._measured) * (now - self._begun_at))
             later = sum(self._expected[stage] for stage in Stage if stage > self._current and STEPS[stage] is self.step)
-            self._fraction += (1.0 - self._fraction) * passed / (passed + rest + later * self._pace())
+            self._fraction += (
+                (1.0 - self._fraction) * passed / (passed + self._rest_of_stage(now) + later * self._pace())
+            )
             self._moved_at = now
 
     def remaining_seconds(self, now: float) -> float:
