@@ -90,7 +90,7 @@ def findings() -> report.Findings:
         quality={"images": 5, "registered": 4},
         parameters={"quality": "fast", "crop": True},
         seconds={"Reconstruct": 83.2},
-        warnings=[f"1 of 5 photos was left out {HOSTILE}"],
+        warning=f"1 of 5 photos was left out {HOSTILE}",
     )
 
 

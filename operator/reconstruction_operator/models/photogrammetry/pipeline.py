@@ -115,21 +115,21 @@ def _model(run: Run) -> Result:
     weights = colour.view_weights(mesh, seen, Caster(mesh), stage(Stage.COLOURS).part(0.0, 0.5))
     shares = colour.best_shares(weights)
     colours = colour.vertex_colours(mesh, seen, shares, gains, stage(Stage.COLOURS).part(0.5, 1.0))
-    model = Mesh(frame.apply(mesh.vertices), mesh.faces)
+    placed = Mesh(frame.apply(mesh.vertices), mesh.faces)
     subject = region.coarseness(mesh.vertices) == 1.0 if region else np.ones(len(mesh.vertices), dtype=np.bool_)
-    made = results.Made(
-        mesh=model,
+    model = results.Model(
+        mesh=placed,
         colours=colours,
         seen_by=np.count_nonzero(weights, axis=1),
         textured=textured,
         cloud=Cloud(frame.apply(cell_cloud.points), cell_cloud.normals @ frame.rotation.T),
         sparse=userphotos.placed(sparse, frame, _originals(run)),
-        subject=model.vertices[subject] if subject.any() else model.vertices,
+        subject=placed.vertices[subject] if subject.any() else placed.vertices,
     )
-    results.write_models(work.output_dir, made, compress=settings.compress)
-    poster = results.write_previews(work.output_dir, made, settings.turn_frames, stage(Stage.PREVIEWS).part(0.2, 0.8))
+    results.write_models(work.output_dir, model, compress=settings.compress)
+    poster = results.write_previews(work.output_dir, model, settings.turn_frames, stage(Stage.PREVIEWS).part(0.2, 0.8))
 
-    width, height, depth = (round(float(extent), 3) for extent in extents(model.vertices))
+    width, height, depth = (round(float(extent), 3) for extent in extents(placed.vertices))
     result = Result(
         quality={
             "images": len(run.prepared),
@@ -139,8 +139,8 @@ def _model(run: Run) -> Result:
             "sparsePoints": len(sparse.points),
             "reprojectionErrorPx": round(sparse.reprojection_error_px, 3),
             "densePoints": len(cloud.points),
-            "vertices": len(model.vertices),
-            "faces": len(model.faces),
+            "vertices": len(placed.vertices),
+            "faces": len(placed.faces),
             "textureCoverage": round(coverage, 3),
             "extentX": width,
             "extentY": height,
@@ -150,14 +150,14 @@ def _model(run: Run) -> Result:
         placement=None if on_earth is None else on_earth.placement(frame),
     )
     findings = page.Findings(
-        model=made.sparse,
-        textured=made.textured,
+        model=model.sparse,
+        textured=model.textured,
         poster=poster,
-        seen_by=made.seen_by,
+        seen_by=model.seen_by,
         quality=result.quality,
         parameters=work.parameters,
         seconds={step.name.capitalize(): seconds for step, seconds in timetable.taken_seconds().items()},
-        warnings=[result.warning] if result.warning else [],
+        warning=result.warning,
     )
     page.write(work.output_dir / "report.html", findings)  # last: it has the duration of each step
     stage(Stage.PREVIEWS)(1.0, "report written")

@@ -91,7 +91,7 @@ def _depth_map(view: View, camera: Camera, folder: Path) -> DepthMap:
     depths = read(path) if path.exists() else np.zeros(shape, dtype=np.float32)
     if depths.shape != shape:
         raise ValueError(f"{path.name} is {depths.shape[1]} x {depths.shape[0]} px instead of {shape[1]} x {shape[0]}")
-    sound = (depths > 0) & view.shown(*shape[::-1])
+    sound = (depths > 0) & view.visible(*shape[::-1])
     return DepthMap(np.where(sound, depths, np.float32(0)), sound)
 
 

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+import cv2
+import numpy as np
 from PIL import Image, ImageOps
 
 from reconstruction_operator.models.interface import PHOTO_FORMATS, ModelFailure, Photo
+from reconstruction_operator.models.photogrammetry.arrays import Pixels
 from reconstruction_operator.models.photogrammetry.input import metadata, srgb
 from reconstruction_operator.models.photogrammetry.input.metadata import Metadata, Place
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
@@ -51,6 +54,14 @@ def prepare(photos: Sequence[Photo], folder: Path, max_size: int, progress: Stag
 def mask_name(name: str) -> str:
     """Return the name of the mask of the prepared photo `name`, as COLMAP expects it."""
     return f"{name}.png"
+
+
+def read_pixels(path: Path, mode: int) -> Pixels:
+    """(h, w) or (h, w, 3): the picture in `path`, read in that mode of `cv2.imread`. Raises FileNotFoundError."""
+    loaded = cv2.imread(str(path), mode)
+    if loaded is None:
+        raise FileNotFoundError(path)
+    return np.asarray(loaded, dtype=np.uint8)
 
 
 def natural_order(name: str) -> list[tuple[int, int, str]]:

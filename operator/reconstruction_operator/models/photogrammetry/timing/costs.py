@@ -11,7 +11,6 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from types import MappingProxyType
 
 from reconstruction_operator.models.interface import Photo, Step
 from reconstruction_operator.models.photogrammetry.parameters import QualitySettings
@@ -36,18 +35,16 @@ class Stage(enum.IntEnum):
     PREVIEWS = enum.auto()
 
 
-STEPS: Mapping[Stage, Step] = MappingProxyType(
-    {
-        stage: Step.PREPROCESS
-        if stage <= Stage.FEATURES
-        else Step.RECONSTRUCT
-        if stage <= Stage.SURFACE
-        else Step.POSTPROCESS
-        if stage <= Stage.COLOURS
-        else Step.PREVIEW
-        for stage in Stage
-    }
-)
+_LAST_OF_STEP = {
+    Step.PREPROCESS: Stage.FEATURES,
+    Step.RECONSTRUCT: Stage.SURFACE,
+    Step.POSTPROCESS: Stage.COLOURS,
+    Step.PREVIEW: Stage.PREVIEWS,
+}
+
+STEPS: Mapping[Stage, Step] = {
+    stage: next(step for step, last in _LAST_OF_STEP.items() if stage <= last) for stage in Stage
+}
 """Stage -> the step that it belongs to."""
 
 _USUAL_FEATURES_SHARE = 0.6  # of the maximum number of features

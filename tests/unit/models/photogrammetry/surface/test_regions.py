@@ -60,7 +60,7 @@ def test_the_region_is_what_three_photos_show_and_not_a_ball() -> None:
     level = np.stack([1.0 + 1.7 * np.sin(around), 0.0 * around, 2.0 + 1.7 * np.cos(around)], axis=1)
     assert region.contains(level).all()
     above = np.array([[1.0, 1.9, 2.0]])
-    assert np.linalg.norm(above - region.ball.centre) < region.radius
+    assert np.linalg.norm(above - region.ball.centre) < region.ball.radius
     assert not region.contains(above).any()  # above what most photos show
     few = replace(region, cameras=region.cameras[:2])
     assert not few.contains(level).any()
@@ -77,14 +77,14 @@ def test_the_region_reaches_no_farther_than_its_points_and_the_cameras() -> None
     cameras = orbit(8)
     ground = cloud(5.0) * [1.0, 0.0, 1.0]
     small, large = region_of(cameras, cloud(0.3)), region_of(cameras, ground)
-    assert small.radius < 0.6
-    assert 3.0 < large.radius <= np.hypot(4.0, 1.0)
+    assert small.ball.radius < 0.6
+    assert 3.0 < large.ball.radius <= np.hypot(4.0, 1.0)
 
 
 def test_details_are_larger_around_the_core() -> None:
     region = region_of(orbit(8), cloud(5.0) * [1.0, 0.0, 1.0])
     core = region.core.radius
-    assert 2 * core < region.radius
+    assert 2 * core < region.ball.radius
     places = region.core.centre + np.array([[0.9, 0.0, 0.0], [0.0, 1.9, 0.0], [0.0, 0.0, 3.0]]) * core
     assert region.coarseness(places).tolist() == [1.0, 2.0, 4.0]
 
