@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import select
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,10 +16,9 @@ from reconstruction_operator.models.exchange import (
     ExitMessage,
     FailureMessage,
     ModelMessage,
-    ProgressMessage,
     RunRequest,
 )
-from reconstruction_operator.models.interface import Photo, Result, Step, Work
+from reconstruction_operator.models.interface import Photo, Result, Work
 
 pytestmark = pytest.mark.usefixtures("rough_models")
 
@@ -131,23 +128,3 @@ def test_sending_to_a_worker_that_has_exited_is_not_an_error(pipe: Pipe) -> None
     child._send(pipe.writing, ExitMessage(0), patient=True)
 
     os.close(pipe.writing)
-
-
-def test_the_program_sends_progress_the_result_and_its_exit(work: Work, tmp_path: Path, pipe: Pipe) -> None:
-    request = tmp_path / "request.json"
-    request.write_text(RunRequest("rough-good", work, 20.0).to_json())
-    with subprocess.Popen(
-        [sys.executable, "-P", "-m", "reconstruction_operator.models.child", str(pipe.writing), str(request)],
-        stdin=subprocess.PIPE,
-        pass_fds=(pipe.writing,),
-        start_new_session=True,
-    ) as process:
-        messages = pipe.messages()
-
-    assert process.returncode == -9  # the guard kills its group at the end
-    assert [type(message) for message in messages if not isinstance(message, ProgressMessage)] == [Result, ExitMessage]
-    assert messages[0] == ProgressMessage(Step.PREPROCESS, 0.5, "half", remaining_seconds=30.0)
-    last = messages[-1]
-    assert isinstance(last, ExitMessage)
-    assert last.code == 0
-    assert 0 < last.cpu_seconds < 60

@@ -85,29 +85,36 @@ def display_p3() -> bytes:
     return header.ljust(128, b"\0") + table + content
 
 
-def test_display_p3_becomes_srgb(tmp_path: Path) -> None:
-    """The photos of an iPhone: its numbers stand for stronger colours than those of sRGB."""
-    Image.new("RGB", (30, 20), (234, 51, 35)).save(tmp_path / "photo.png", icc_profile=display_p3())
-    _, result = prepared(tmp_path / "photo.png")
-    assert result.getpixel((15, 10)) == pytest.approx((255, 0, 0), abs=4)  # sRGB's red in Display P3
+def grey(brightest: int) -> Image.Image:
+    """A picture of 16 bits, half as bright as its first pixel."""
+    levels = np.full((20, 30), brightest // 2 + 1, np.uint16)
+    levels[0, 0] = brightest
+    return Image.fromarray(levels)
 
 
-@pytest.mark.parametrize("profile", [b"no profile", ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()])
-def test_a_profile_that_does_not_fit_the_photo_is_ignored(tmp_path: Path, profile: bytes) -> None:
-    Image.new("RGB", (30, 20), (90, 60, 30)).save(tmp_path / "photo.png", icc_profile=profile)
-    _, result = prepared(tmp_path / "photo.png")
-    assert result.getpixel((15, 10)) == pytest.approx((90, 60, 30), abs=2)
+LAB = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+BROWN = Image.new("RGB", (30, 20), (90, 60, 30))
 
 
-@pytest.mark.parametrize(("brightest", "expected"), [(65_535, 128), (4_095, 128), (255, 128)])
-def test_grey_of_sixteen_bits_is_scaled_by_the_depth_of_the_sensor(
-    tmp_path: Path, brightest: int, expected: int
+@pytest.mark.parametrize(
+    ("picture", "profile", "expected"),
+    [
+        # The photos of an iPhone: its numbers stand for stronger colours than those of sRGB.
+        pytest.param(Image.new("RGB", (30, 20), (234, 51, 35)), display_p3(), (255, 0, 0), id="display-p3"),
+        pytest.param(BROWN, b"no profile", (90, 60, 30), id="a-damaged-profile"),
+        pytest.param(BROWN, LAB, (90, 60, 30), id="a-profile-of-another-kind"),
+        *(
+            pytest.param(grey((1 << bits) - 1), None, (128, 128, 128), id=f"grey-of-a-sensor-of-{bits}-bits")
+            for bits in (16, 12, 8)
+        ),
+    ],
+)
+def test_colours_become_srgb(
+    picture: Image.Image, profile: bytes | None, expected: tuple[int, int, int], tmp_path: Path
 ) -> None:
-    grey = np.full((20, 30), brightest // 2 + 1, np.uint16)
-    grey[0, 0] = brightest
-    Image.fromarray(grey).save(tmp_path / "photo.png")
+    picture.save(tmp_path / "photo.png", icc_profile=profile)
     _, result = prepared(tmp_path / "photo.png")
-    assert result.getpixel((15, 10)) == pytest.approx((expected,) * 3, abs=2)
+    assert result.getpixel((15, 10)) == pytest.approx(expected, abs=4)
 
 
 def with_mask(folder: Path, mask: Image.Image, **options: Any) -> Image.Image:

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
-from reconstruction_operator.models.photogrammetry.dense.planesweep import plane_homography
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera, looking_at
 
 from tests.support.engine import scenes
@@ -29,16 +27,3 @@ def test_a_resized_camera_agrees_with_a_resized_picture() -> None:
     large, _ = whole.project(points)
     small, _ = half.project(points)
     assert (small + 0.5) / 200 == pytest.approx((large + 0.5) / 401)
-
-
-def test_plane_homography_maps_points_between_photos() -> None:
-    reference, source = camera((0.0, 0.0, 5.0)), camera((1.0, 0.5, 4.0))
-    pixels = np.array([[120.0, 150.0], [300.0, 210.0], [200.0, 200.0]])
-    rays = reference.rays().reshape(401, 401, 3)
-    points = np.stack([reference.centre + 4.2 * rays[int(y), int(x)] for x, y in pixels])
-
-    homography = plane_homography(reference, source, 1 / 4.2)
-
-    moved = cv2.perspectiveTransform(pixels[None], homography)[0]
-    expected, _ = source.project(points)
-    assert moved == pytest.approx(expected)
