@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from reconstruction_operator.models.interface import ModelFailure, Photo, Report, Result, Work
+from reconstruction_operator.models.interface import ModelFailure, Report, Result, Work
 from reconstruction_operator.models.photogrammetry import failed_files, quality_gates, stage_files
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Singles
 from reconstruction_operator.models.photogrammetry.dense import depthmaps, fusion, grey_views, patchmatch, views
@@ -117,13 +117,14 @@ def _model(run: Run) -> Result:
     colours = colour.vertex_colours(mesh, seen, shares, gains, stage(Stage.COLOURS).part(0.5, 1.0))
     placed = Mesh(frame.apply(mesh.vertices), mesh.faces)
     subject = region.coarseness(mesh.vertices) == 1.0 if region else np.ones(len(mesh.vertices), dtype=np.bool_)
+    photos = {photo.path.name: photo for photo in work.photos}
     model = results.Model(
         mesh=placed,
         colours=colours,
         seen_by=np.count_nonzero(weights, axis=1),
         textured=textured,
         cloud=Cloud(frame.apply(cell_cloud.points), cell_cloud.normals @ frame.rotation.T),
-        sparse=userphotos.placed(sparse, frame, _originals(run)),
+        sparse=userphotos.placed(sparse, frame, {name: photos[source] for name, source in run.sources.items()}),
         subject=placed.vertices[subject] if subject.any() else placed.vertices,
     )
     results.write_models(work.output_dir, model, compress=settings.compress)
@@ -162,12 +163,6 @@ def _model(run: Run) -> Result:
     page.write(work.output_dir / "report.html", findings)  # last: it has the duration of each step
     stage(Stage.PREVIEWS)(1.0, "report written")
     return result
-
-
-def _originals(run: Run) -> dict[str, Photo]:
-    """Map the name of each prepared photo to the user's photo."""
-    photos = {photo.path.name: photo for photo in run.work.photos}
-    return {name: photos[source] for name, source in run.sources.items()}
 
 
 def _aligned(run: Run) -> mapping.SparseModel:

@@ -60,15 +60,9 @@ def compute(
     def done(finished: int, of: int) -> None:
         progress(finished / of, f"depth map {finished}/{of}")
 
-    parallel.each(compute_view, range(len(views)), threads, done, bytes_each=_bytes_needed(settings))
-
-
-def _bytes_needed(settings: QualitySettings) -> int:
-    """Return the memory for one depth map, at the sizes of `settings`."""
-    return (
-        settings.depth_size**2 * settings.depth_planes * _BYTES_OF_A_PLANE
-        + settings.refined_sizes[-1] ** 2 * _BYTES_OF_A_PIXEL
-    )
+    sweep_bytes = settings.depth_size**2 * settings.depth_planes * _BYTES_OF_A_PLANE
+    refinement_bytes = settings.refined_sizes[-1] ** 2 * _BYTES_OF_A_PIXEL
+    parallel.each(compute_view, range(len(views)), threads, done, bytes_each=sweep_bytes + refinement_bytes)
 
 
 def _depth_map(view: View, reference: GreyView, sources: Sequence[GreyView], settings: QualitySettings) -> DepthMap:
@@ -79,7 +73,7 @@ def _depth_map(view: View, reference: GreyView, sources: Sequence[GreyView], set
     planes = planesweep.planes_needed(
         small.camera, [other.camera for other in others], near, far, settings.depth_planes
     )
-    inverse = planesweep.inverse_depths(near, far, planes)
+    inverse = np.linspace(1.0 / far, 1.0 / near, planes)  # even, so that pixels move evenly in the sources' photos
     costs = planesweep.costs(small, others, inverse)
     total = aggregation.aggregate(costs, small.grey, diagonals=settings.diagonal_paths)
     inverses, sure = choose_planes(total, inverse)

@@ -20,11 +20,6 @@ COST_SCALE = 1000  # units of cost for 1.0 less correlation; a correlation of -1
 _FEWEST_PLANES = 32
 
 
-def inverse_depths(near: float, far: float, count: int) -> Doubles:
-    """(count,): inverse depths from `far` to `near`, evenly spaced, so that pixels move evenly in the sources' photos."""
-    return np.linspace(1.0 / far, 1.0 / near, count)
-
-
 def planes_needed(reference: Camera, sources: Sequence[Camera], near: float, far: float, most: int) -> int:
     """Return the number of planes, up to `most`, at which a pixel moves about 1 px a plane in the source where it moves most."""
     middle = np.array([[reference.width / 2, reference.height / 2, 1.0]]) @ np.linalg.inv(reference.intrinsics).T
@@ -35,16 +30,6 @@ def planes_needed(reference: Camera, sources: Sequence[Camera], near: float, far
         if (depths > 0).all():
             moves.append(float(np.linalg.norm(pixels[0] - pixels[1])))
     return int(np.clip(max(moves, default=most), _FEWEST_PLANES, most))
-
-
-def plane_homography(reference: Camera, source: Camera, inverse_depth: float) -> Doubles:
-    """(3, 3): maps pixels of `reference` to pixels of `source`, for points on the plane z = 1 / inverse_depth before it.
-
-    Hartley and Zisserman, "Multiple view geometry", chapter 13.1.
-    """
-    homography, parallax = reference.transfer(source)
-    homography[:, 2] += parallax * inverse_depth
-    return homography
 
 
 def costs(reference: GreyView, sources: Sequence[GreyView], depths: Doubles) -> Costs:
@@ -62,9 +47,12 @@ def costs(reference: GreyView, sources: Sequence[GreyView], depths: Doubles) -> 
 def _warped(camera: Camera, sources: Sequence[GreyView], inverse_depth: float) -> Iterator[Singles]:
     """Yield the photo of each source, warped to `camera` as if everything were on the plane."""
     for source in sources:
+        # The homography of a plane: Hartley and Zisserman, "Multiple view geometry", chapter 13.1.
+        homography, parallax = camera.transfer(source.camera)
+        homography[:, 2] += parallax * inverse_depth
         warped = cv2.warpPerspective(
             source.grey,
-            plane_homography(camera, source.camera, inverse_depth),
+            homography,
             (camera.width, camera.height),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_CONSTANT,

@@ -113,7 +113,8 @@ def _mask(upright: Image.Image, file: Path | None) -> Image.Image | None:
     if file is not None:
         with Image.open(file, formats=PHOTO_FORMATS) as image:
             mask = srgb.eight_bit(ImageOps.exif_transpose(image))
-        if not _are_alike(mask.size, upright.size):
+        across, along = mask.width * upright.height, mask.height * upright.width
+        if abs(across - along) > _SHAPE_TOLERANCE * max(across, along):
             size = f"{mask.width} x {mask.height}"
             raise ValueError(
                 f"its mask {file.name} of {size} px has other proportions: export it upright, like the photo"
@@ -129,9 +130,3 @@ def _cut_out(image: Image.Image) -> Image.Image | None:
     alpha = image.getchannel("A")
     lowest, _ = cast("tuple[int, int]", alpha.getextrema())
     return alpha if lowest < _SHOWN else None
-
-
-def _are_alike(first: tuple[int, int], other: tuple[int, int]) -> bool:
-    """Return whether two sizes have the same proportions, except for rounding."""
-    across, along = first[0] * other[1], first[1] * other[0]
-    return abs(across - along) <= _SHAPE_TOLERANCE * max(across, along)

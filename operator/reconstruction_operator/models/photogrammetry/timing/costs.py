@@ -87,7 +87,7 @@ def expected_seconds(
 def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, facts: Known) -> Mapping[Stage, float]:
     count = len(photos)
     features = _USUAL_FEATURES_SHARE * settings.features if facts.features is None else facts.features
-    pairs = _pairs(count)
+    pairs = count * (count - 1) / 2 if count <= _ALL_PAIRS_PHOTOS else 6.0 * count  # that are usually matched
     aligned = count if facts.aligned is None else facts.aligned
     source_megapixels = sum(photo.width * photo.height for photo in photos) / 1e6
     megapixels = sum(_reduced(photo, settings.max_image_size) for photo in photos) / 1e6
@@ -117,11 +117,6 @@ def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, facts: Know
         Stage.COLOURS: (0.1 + 0.02 * aligned) * settings.faces / 80_000 + 0.03 * seen_megapixels,
         Stage.PREVIEWS: 0.4 + 0.075 * settings.turn_frames + 6e-6 * points,
     }
-
-
-def _pairs(count: int) -> float:
-    """Return how many pairs are usually matched for this number of photos."""
-    return count * (count - 1) / 2 if count <= _ALL_PAIRS_PHOTOS else 6.0 * count
 
 
 def _reduced(photo: Photo, size: int) -> float:
