@@ -117,8 +117,8 @@ def _scores(folder: Path, output: Path) -> list[str]:
     """Return the F-scores of the mesh, with those of the surface through the sparse points in brackets."""
     truth = catalogue.read_truth(folder)
     meshes = (results.mesh(output), results.sparse_surface(output))
-    found = [accuracy.scores(results.aligned(mesh, output, truth), truth) for mesh in meshes]
-    return [f"{dense.f:.3f} ({sparse.f:.3f})" for dense, sparse in zip(*found, strict=True)]
+    scores = [accuracy.scores(results.aligned(mesh, output, truth), truth) for mesh in meshes]
+    return [f"{dense.f:.3f} ({sparse.f:.3f})" for dense, sparse in zip(*scores, strict=True)]
 
 
 if __name__ == "__main__":

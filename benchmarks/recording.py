@@ -75,13 +75,13 @@ class Recorder(logging.Handler):
         second = round(self._clock(), 2)
         match record.args:
             case (str(stage), float(share)):
-                stages = [one for one in self.heard if one[0] == stage]
+                stages = [entry for entry in self.heard if entry[0] == stage]
                 rises = not stages or share > stages[-1][2]
                 if rises and (not stages or share >= 1.0 or second - stages[-1][1] >= _APART_SECONDS):
                     self.heard.append((stage, second, round(share, 4)))
-            case _ if isinstance(known := _only(record.args), Known):
-                facts = {name: value for name, value in asdict(known).items() if value is not None}
-                self.learned.append((second, facts))
+            case _ if isinstance(facts := _only(record.args), Known):
+                learned = {name: value for name, value in asdict(facts).items() if value is not None}
+                self.learned.append((second, learned))
 
 
 def main() -> None:
@@ -93,8 +93,8 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=_RECORDINGS, help="the file of recordings")
     options = parser.parse_args()
     recording = recorded(options.photos, options.quality)
-    known = json.loads(options.output.read_text()) if options.output.exists() else {}
-    options.output.write_text(as_text(known | {options.name: recording}))
+    recordings = json.loads(options.output.read_text()) if options.output.exists() else {}
+    options.output.write_text(as_text(recordings | {options.name: recording}))
 
 
 def recorded(folder: Path, quality: str) -> dict[str, Any]:
@@ -141,15 +141,15 @@ def _photo(path: Path) -> Photo:
 
 def _scheduled() -> dict[int, tuple[float, float]]:
     """Return the seconds that each thread of this process and its children has run, and waited for a core."""
-    found = {}
+    seconds = {}
     for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
         for file in Path(f"/proc/{process.pid}/task").glob("*/schedstat"):
             try:
                 ran, waited, _ = file.read_text().split()
             except OSError:  # the thread has ended
                 continue
-            found[int(file.parent.name)] = (int(ran) / _NANOSECONDS, int(waited) / _NANOSECONDS)
-    return found
+            seconds[int(file.parent.name)] = (int(ran) / _NANOSECONDS, int(waited) / _NANOSECONDS)
+    return seconds
 
 
 def _only(arguments: object) -> object:

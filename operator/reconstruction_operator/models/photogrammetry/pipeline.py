@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -51,16 +51,6 @@ class Run:
     folders: Mapping[str, Path]  # for the files of each stage
 
     @property
-    def threads(self) -> int:
-        """How many threads the run may use."""
-        return self.work.threads
-
-    @property
-    def stage(self) -> Callable[[Stage], StageProgress]:
-        """Returns the progress to which a stage reports."""
-        return self.timetable.stage
-
-    @property
     def sources(self) -> Mapping[str, str]:
         """The name of the user's photo of each prepared photo."""
         return {photo.name: photo.source for photo in self.prepared}
@@ -88,7 +78,7 @@ def _reconstructed(work: Work, settings: QualitySettings, timetable: Timetable) 
 
 def _model(run: Run) -> Result:
     """Reconstruct the photos; raises as `reconstruct`."""
-    work, settings, timetable, stage, folders = run.work, run.settings, run.timetable, run.stage, run.folders
+    work, settings, timetable, stage, folders = run.work, run.settings, run.timetable, run.timetable.stage, run.folders
     sparse = stage_files.sparse_model(run.stages, lambda: _aligned(run))
     timetable.learn(Known(aligned=len(sparse.photos)))
     seen = views.make(
@@ -96,7 +86,7 @@ def _model(run: Run) -> Result:
         run.pictures,
         folders["views"],
         sources=settings.depth_sources,
-        threads=run.threads,
+        threads=run.work.threads,
         progress=stage(Stage.VIEWS),
     )
     cameras = [view.camera for view in seen]
@@ -167,7 +157,7 @@ def _model(run: Run) -> Result:
 
 def _aligned(run: Run) -> mapping.SparseModel:
     """Return the sparse model of the photos."""
-    settings, stage, threads = run.settings, run.stage, run.threads
+    settings, stage, threads = run.settings, run.timetable.stage, run.work.threads
     database, seed = run.work.scratch_dir / "features.db", settings.seed
 
     def match() -> None:
@@ -217,10 +207,10 @@ def _placed(
 
 
 def _dense_cloud(run: Run, seen: list[views.View], cell: float) -> Cloud:
-    settings, threads = run.settings, run.threads
+    settings, threads = run.settings, run.work.threads
     size = settings.refined_sizes[-1]
     cameras = [grey_views.reduced_camera(view.camera, size) for view in seen]
-    progress = run.stage(Stage.DEPTHS)
+    progress = run.timetable.stage(Stage.DEPTHS)
 
     def compute(write: Write) -> None:
         if settings.patch_match and patchmatch.available():
@@ -230,7 +220,7 @@ def _dense_cloud(run: Run, seen: list[views.View], cell: float) -> Cloud:
             depthmaps.compute(seen, read, settings, threads=threads, progress=progress, write=write)
 
     depth_map, sources = stage_files.depth_maps(run.stages, compute), [view.sources for view in seen]
-    return fusion.fuse(cameras, depth_map, sources, cell, threads=threads, progress=run.stage(Stage.FUSION))
+    return fusion.fuse(cameras, depth_map, sources, cell, threads=threads, progress=run.timetable.stage(Stage.FUSION))
 
 
 def _cleaned(
@@ -261,7 +251,7 @@ def _texture(
     run: Run, mesh: Mesh, seen: list[views.View], frame: Frame, region: Region | None
 ) -> tuple[glb.Textured, Singles, float]:
     """Return the textured mesh in model coordinates, the gains of the photos, and the share of the texture that they cover."""
-    settings, stage = run.settings, run.stage
+    settings, stage = run.settings, run.timetable.stage
     reduced = cleanup.decimated(mesh, settings.texture_faces)
     middles = reduced.vertices[reduced.faces].mean(axis=1)
     coarseness = region.coarseness(middles) if region else np.ones(len(middles))
@@ -273,7 +263,7 @@ def _texture(
         seen,
         paint,
         size=settings.texture_size,
-        threads=run.threads,
+        threads=run.work.threads,
         progress=stage(Stage.TEXTURE).part(0.5, 1.0),
     )
     model = Mesh(frame.apply(atlas.mesh.vertices), atlas.mesh.faces)
