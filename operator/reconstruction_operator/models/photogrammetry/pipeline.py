@@ -31,7 +31,7 @@ from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
 from reconstruction_operator.models.photogrammetry.surface.regions import Region
 from reconstruction_operator.models.photogrammetry.texture import colour, texture
 from reconstruction_operator.models.photogrammetry.timing import costs
-from reconstruction_operator.models.photogrammetry.timing.costs import Known, Stage
+from reconstruction_operator.models.photogrammetry.timing.costs import Facts, Stage
 from reconstruction_operator.models.photogrammetry.timing.timetable import Timetable
 from reconstruction_operator.models.stages import Stages
 
@@ -80,7 +80,7 @@ def _model(run: Run) -> Result:
     """Reconstruct the photos; raises as `reconstruct`."""
     work, settings, timetable, stage, folders = run.work, run.settings, run.timetable, run.timetable.stage, run.folders
     sparse = stage_files.sparse_model(run.stages, lambda: _aligned(run))
-    timetable.learn(Known(aligned=len(sparse.photos)))
+    timetable.learn(Facts(aligned=len(sparse.photos)))
     seen = views.make(
         sparse,
         run.pictures,
@@ -91,12 +91,12 @@ def _model(run: Run) -> Result:
     )
     cameras = [view.camera for view in seen]
     region = regions.of_interest(cameras, sparse.points)
-    timetable.learn(Known(doublings=region.doublings if settings.crop and region is not None else 0))
+    timetable.learn(Facts(doublings=region.doublings if settings.crop and region is not None else 0))
     cell = surface.cell_size(sparse.points, region, settings.octree_depth)
     cloud = _dense_cloud(run, seen, cell)
     region = regions.of_interest(cameras, cloud.points) if settings.crop else None
     cell_cloud, cell, octree_depth = surface.thin(surface.crop(cloud, region), region, settings.octree_depth)
-    timetable.learn(Known(points=len(cell_cloud.points), doublings=region.doublings if region else 0))
+    timetable.learn(Facts(points=len(cell_cloud.points), doublings=region.doublings if region else 0))
     rough = surface.poisson(cell_cloud, folders["surface"], octree_depth=octree_depth, progress=stage(Stage.SURFACE))
 
     mesh = _cleaned(rough, cell_cloud.points, cell, region, settings.faces, progress=stage(Stage.CLEANING))
@@ -162,7 +162,7 @@ def _aligned(run: Run) -> mapping.SparseModel:
 
     def match() -> None:
         chosen = registration.choose(database, seed)
-        run.timetable.learn(Known(features=features.mean(database)))
+        run.timetable.learn(Facts(features=features.mean(database)))
         matching.match(
             chosen, database, run.folders["pairs"], seed=seed, threads=threads, progress=stage(Stage.MATCHES)
         )

@@ -61,7 +61,7 @@ _ALL_PAIRS_PHOTOS = 20  # up to this number of photos, all pairs are matched
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Facts:
     """What a run has learned about its photos; None: not yet known."""
 
     features: float | None = None  # mean number of a photo
@@ -69,22 +69,22 @@ class Known:
     doublings: int | None = None  # of the core, until it is as wide as the region (`regions`)
     points: int | None = None  # to which the surface is fitted
 
-    def with_more(self, more: Known) -> Known:
+    def with_more(self, more: Facts) -> Facts:
         """Return these values, updated by the known ones of `more`."""
         return replace(self, **{name: value for name, value in asdict(more).items() if value is not None})
 
 
 def expected_seconds(
-    photos: Sequence[Photo], settings: QualitySettings, threads: int, facts: Known | None = None
+    photos: Sequence[Photo], settings: QualitySettings, threads: int, facts: Facts | None = None
 ) -> Mapping[Stage, float]:
     """Return the expected seconds of each stage with `threads` threads."""
     return {
         stage: seconds / (1 if stage in _ONE_THREAD else threads)
-        for stage, seconds in _cpu_seconds(photos, settings, facts or Known()).items()
+        for stage, seconds in _cpu_seconds(photos, settings, facts or Facts()).items()
     }
 
 
-def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, facts: Known) -> Mapping[Stage, float]:
+def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, facts: Facts) -> Mapping[Stage, float]:
     count = len(photos)
     features = _USUAL_FEATURES_SHARE * settings.features if facts.features is None else facts.features
     pairs = count * (count - 1) / 2 if count <= _ALL_PAIRS_PHOTOS else 6.0 * count  # that are usually matched

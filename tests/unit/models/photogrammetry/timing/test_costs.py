@@ -6,7 +6,7 @@ import pytest
 from reconstruction_operator.models.interface import Photo
 from reconstruction_operator.models.photogrammetry.parameters import QUALITIES
 from reconstruction_operator.models.photogrammetry.timing import costs
-from reconstruction_operator.models.photogrammetry.timing.costs import STEPS, Known, Stage
+from reconstruction_operator.models.photogrammetry.timing.costs import STEPS, Facts, Stage
 
 PHOTO = Photo(Path("photo.jpg"), 4000, 3000, 5_000_000)
 FAST = QUALITIES["fast"]
@@ -26,6 +26,6 @@ def test_each_stage_is_expected_to_take_time(quality: str) -> None:
 
 def test_what_a_run_learns_about_its_photos_changes_the_expected_costs() -> None:
     assumed = costs.expected_seconds([PHOTO] * 12, FAST, 2)
-    learned = costs.expected_seconds([PHOTO] * 12, FAST, 2, Known(features=100.0, aligned=6))
+    learned = costs.expected_seconds([PHOTO] * 12, FAST, 2, Facts(features=100.0, aligned=6))
     assert learned[Stage.MATCHES] < assumed[Stage.MATCHES]
     assert learned[Stage.DEPTHS] == pytest.approx(assumed[Stage.DEPTHS] / 2)
