@@ -24,11 +24,6 @@ def test_an_unknown_model_is_refused_with_the_known_names() -> None:
         registry.find("photogrametry")
 
 
-def test_entry_points_of_other_packages_add_models(rough_models: Path) -> None:
-    assert registry.find("rough-good").min_photos == 1
-    assert "rough-good" in registry.available()
-
-
 def test_a_models_own_version_counts_before_that_of_its_package(rough_models: Path) -> None:
     assert registry.version("placeholder") == "1"
     assert registry.version("rough-good") == "1.0"

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from reconstruction_operator.models.interface import StageFolder, Work
+from reconstruction_operator.models.interface import StageFolder
 from reconstruction_operator.models.stages import SEAL, Stages
 
 
@@ -125,8 +125,3 @@ def test_a_later_seal_of_a_stage_replaces_the_earlier_one(folder: StageFolder) -
 def test_an_invalid_name_is_refused(folder: StageFolder, name: str) -> None:
     with pytest.raises(ValueError, match="is not a stage name"):
         Stages(folder).begin(name)
-
-
-def test_without_a_stage_folder_stages_are_in_the_scratch_folder(tmp_path: Path) -> None:
-    work = Work((), tmp_path, tmp_path, {}, 1)
-    assert Stages.of(work).begin("features").parent == tmp_path / "stages"

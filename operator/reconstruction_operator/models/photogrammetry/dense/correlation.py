@@ -56,11 +56,9 @@ class Window:
 
 
 def of_best_two(costs: Iterable[Singles]) -> Singles:
-    """(h, w): the weighted mean of each pixel's two lowest costs, or the only cost. Raises ValueError without any."""
+    """(h, w): the weighted mean of each pixel's two lowest costs, or the only cost. `costs` are not empty."""
     remaining = iter(costs)
-    best = next(remaining, None)
-    if best is None:
-        raise ValueError("a depth map needs at least one source")
+    best = next(remaining)
     second = np.full_like(best, np.inf)
     for cost in remaining:
         best, second = np.minimum(best, cost), np.minimum(second, np.maximum(best, cost))

@@ -52,11 +52,6 @@ def test_one_occluded_source_has_no_influence() -> None:
     assert (disturbed <= alone).all()
 
 
-def test_a_sweep_without_neighbours_is_refused() -> None:
-    with pytest.raises(ValueError, match="at least one source"):
-        planesweep.costs(photo_of_the_wall(0.0), [], np.array([0.5]))
-
-
 @pytest.mark.parametrize(("most", "planes"), [(64, 40), (36, 36)])
 def test_a_plane_for_each_pixel_that_the_widest_source_moves(most: int, planes: int) -> None:
     near, far = photo_of_the_wall(0.1).camera, photo_of_the_wall(0.5).camera

@@ -6,15 +6,10 @@ import pytest
 from reconstruction_operator.models.interface import Photo
 from reconstruction_operator.models.photogrammetry.parameters import QUALITIES
 from reconstruction_operator.models.photogrammetry.timing import costs
-from reconstruction_operator.models.photogrammetry.timing.costs import STEPS, Facts, Stage
+from reconstruction_operator.models.photogrammetry.timing.costs import Facts, Stage
 
 PHOTO = Photo(Path("photo.jpg"), 4000, 3000, 5_000_000)
 FAST = QUALITIES["fast"]
-
-
-def test_stages_belong_to_the_steps_in_order() -> None:
-    steps = [STEPS[stage] for stage in Stage]
-    assert steps == sorted(steps)
 
 
 @pytest.mark.parametrize("quality", QUALITIES)
