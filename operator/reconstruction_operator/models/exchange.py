@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,42 +32,21 @@ class RunRequest:
 
     def to_json(self) -> str:
         """Return the request as a JSON text."""
-        work, stages = self.work, self.work.stages
-        document = {
-            "model": self.model,
-            "silence_seconds": self.silence_seconds,
-            "photos": [_of_photo(photo) for photo in work.photos],
-            "scratch_dir": str(work.scratch_dir),
-            "output_dir": str(work.output_dir),
-            "parameters": dict(work.parameters),
-            "threads": work.threads,
-            "stages": None if stages is None else [str(stages.path), stages.key, stages.attempt, stages.max_bytes],
-        }
-        return json.dumps(document)
+        plain = replace(self.work, parameters=dict(self.work.parameters))
+        return json.dumps(asdict(replace(self, work=plain)), default=str)
 
     @classmethod
     def from_json(cls, text: str) -> RunRequest:
         """Return the request in a text from `to_json` of the same version."""
         document = json.loads(text)
-        stages = document["stages"]
-        work = Work(
-            photos=tuple(_to_photo(*photo) for photo in document["photos"]),
-            scratch_dir=Path(document["scratch_dir"]),
-            output_dir=Path(document["output_dir"]),
-            parameters=document["parameters"],
-            threads=document["threads"],
-            stages=None if stages is None else StageFolder(Path(stages[0]), *stages[1:]),
-        )
-        return cls(document["model"], work, document["silence_seconds"])
+        work = _with_paths(document["work"], "scratch_dir", "output_dir")
+        photos = tuple(Photo(**_with_paths(photo, "path", "mask")) for photo in work["photos"])
+        stages = work["stages"] and StageFolder(**_with_paths(work["stages"], "path"))
+        return cls(**document | {"work": Work(**work | {"photos": photos, "stages": stages})})
 
 
-def _of_photo(photo: Photo) -> list[str | int | None]:
-    mask = None if photo.mask is None else str(photo.mask)
-    return [str(photo.path), photo.width, photo.height, photo.bytes, mask]
-
-
-def _to_photo(path: str, width: int, height: int, size: int, mask: str | None) -> Photo:
-    return Photo(Path(path), width, height, size, None if mask is None else Path(mask))
+def _with_paths(document: dict[str, Any], *names: str) -> dict[str, Any]:
+    return document | {name: Path(document[name]) for name in names if document[name] is not None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points
 from importlib.metadata import version as installed_version
-from typing import Final
 
 from reconstruction_operator.models.interface import Model, ModelFailure
 
@@ -17,9 +16,9 @@ GROUP = "reconstruction_operator.models"
 class UnknownModelError(ModelFailure):
     """No model of that name is registered. Such a job is never simulated: the name may be a typing error."""
 
-    def __init__(self, name: str, known: tuple[str, ...]) -> None:
+    def __init__(self, name: str, names: tuple[str, ...]) -> None:
         super().__init__(
-            "BACKEND_UNAVAILABLE", f"no model is called {name!r:.80}; this worker knows {', '.join(known)}"
+            "BACKEND_UNAVAILABLE", f"no model is called {name!r:.80}; this worker knows {', '.join(names)}"
         )
 
 
@@ -30,14 +29,14 @@ class UnavailableModelError(ModelFailure):
         super().__init__("BACKEND_UNAVAILABLE", f"model {name} cannot run on this worker: {why}")
 
 
-def known() -> tuple[str, ...]:
+def names() -> tuple[str, ...]:
     """Return the names of all registered models, including those that cannot run here."""
     return tuple(sorted(_entries()))
 
 
 def available() -> tuple[str, ...]:
     """Return the names of the models that can run on this machine."""
-    return tuple(name for name in known() if _can_run(name))
+    return tuple(name for name in names() if _can_run(name))
 
 
 def find(name: str) -> Model:
@@ -47,7 +46,7 @@ def find(name: str) -> Model:
     """
     entry = _entries().get(name)
     if entry is None:
-        raise UnknownModelError(name, known())
+        raise UnknownModelError(name, names())
     model = _load(entry)
     why = model.unavailable()
     if why:
@@ -80,10 +79,6 @@ def schema(name: str) -> Mapping[str, object] | None:
     return schema if isinstance(schema, Mapping) else None
 
 
-_classes: Final[dict[EntryPoint, Callable[[], Model]]] = {}
-"""Cache of checked model classes, since checking the interface is slow."""
-
-
 @cache  # reading the metadata of all packages takes 5 ms, and a worker's packages do not change
 def _entries() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=GROUP)}
@@ -105,16 +100,12 @@ def _version_of_package(package: str) -> str:
 
 def _load(entry: EntryPoint) -> Model:
     """Return a new object of the model's class."""
-    if entry in _classes:
-        return _classes[entry]()
     try:
-        kind = entry.load()
-        model = kind()
+        model = entry.load()()
     except Exception as error:  # importing another package may raise any error, which must not stop the worker
         raise UnavailableModelError(entry.name, f"{entry.value} cannot be loaded: {error!r:.300}") from error
     if not isinstance(model, Model):
         raise UnavailableModelError(entry.name, f"{entry.value} is not a model: parts of the interface are missing")
-    _classes[entry] = kind
     return model
 
 

@@ -32,7 +32,6 @@ SEAL = "seal.json"
 _VERSION = 1
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _MAX_SEAL_BYTES = 1 << 20
-_CHUNK_BYTES = 1 << 20
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +54,7 @@ class Stages:
 
     def __init__(self, folder: StageFolder) -> None:
         self._folder = folder
-        self._found: dict[str, SealedStage] = {}  # a cache, since checking a stage reads all its files
+        self._stages: dict[str, SealedStage] = {}  # a cache, since checking a stage reads all its files
 
     @classmethod
     def of(cls, work: Work) -> Stages:
@@ -65,8 +64,8 @@ class Stages:
     def find(self, name: str) -> SealedStage | None:
         """Return the sealed stage of that name; None if there is none. A stage of another key, or an incomplete one, is deleted."""
         path = self._folder.path / _checked(name)
-        if name in self._found:
-            return self._found[name]
+        if name in self._stages:
+            return self._stages[name]
         if not os.path.lexists(path):
             return None
         attempt = self._maker(path)
@@ -74,8 +73,8 @@ class Stages:
             logger.warning("stage %s is not used: it has another key, or is incomplete", name)
             _delete(path)
             return None
-        self._found[name] = SealedStage(name, path, attempt)
-        return self._found[name]
+        self._stages[name] = SealedStage(name, path, attempt)
+        return self._stages[name]
 
     def begin(self, name: str) -> Path:
         """Make an empty folder for that stage.
@@ -119,13 +118,13 @@ class Stages:
         _delete(target)
         written.rename(target)
         _flush(self._folder.path)
-        self._found[name] = SealedStage(name, target, self._folder.attempt)
+        self._stages[name] = SealedStage(name, target, self._folder.attempt)
         return target
 
     def drop(self, *names: str) -> None:
         """Delete stages that a later one has made unnecessary."""
         for name in names:
-            self._found.pop(name, None)
+            self._stages.pop(name, None)
             _delete(self._folder.path / _checked(name))
 
     def _sealed(self) -> Iterator[Path]:
@@ -173,11 +172,8 @@ def _sizes(folder: Path) -> list[int]:
 
 
 def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _flush(path: Path) -> None:

@@ -24,10 +24,6 @@ class Run:
     reports: list[tuple[Step, float, str]] = field(default_factory=list)
     resumed_from: str = ""
 
-    def report(self, step: Step, fraction: float, message: str = "", *, resumed: str = "", **_: object) -> None:
-        self.reports.append((step, fraction, message))
-        self.resumed_from = resumed or self.resumed_from
-
     @property
     def quality(self) -> dict[str, int | float | str]:
         assert self.result is not None
@@ -43,20 +39,21 @@ def reconstruct(
     **parameters: object,
 ) -> Run:
     """Run the engine on `photos` in this process; raises what the engine raises, and what `hear` raises about a message."""
-    given = []
+    checked = []
     for path in photos:
         with Image.open(path) as image:
-            given.append(Photo(path, *image.size, path.stat().st_size))
+            checked.append(Photo(path, *image.size, path.stat().st_size))
     model = PhotogrammetryModel()
     run = Run(folder / "output")
     run.output.mkdir(parents=True)
     scratch = folder / "scratch"
     scratch.mkdir()
-    checked = model.check_parameters({"quality": "fast", **parameters})
-    work = Work(tuple(given), scratch, run.output, checked, threads=os.cpu_count() or 1, stages=stages)
+    filled = model.check_parameters({"quality": "fast", **parameters})
+    work = Work(tuple(checked), scratch, run.output, filled, threads=os.cpu_count() or 1, stages=stages)
 
     def report(step: Step, fraction: float, message: str = "", *, resumed: str = "", **_: object) -> None:
-        run.report(step, fraction, message, resumed=resumed)
+        run.reports.append((step, fraction, message))
+        run.resumed_from = resumed or run.resumed_from
         hear(message)
 
     run.result = model.run(work, report)

@@ -46,9 +46,10 @@ def issues(validator: Page, content: bytes) -> list[dict[str, Any]]:
 
 
 def coloured() -> bytes:
-    mesh = sphere(2)
-    flat = np.append(mesh.faces, [[0, 0, 0]], axis=0)  # simplification may leave such a face
-    return glb.coloured(Mesh(mesh.vertices, flat), np.tile(np.array(RED, np.float32), (len(mesh.vertices), 1)))
+    vertices = np.append(sphere(2).vertices, [[0.0, 0.0, 0.0]], axis=0)  # simplification may leave such a vertex
+    last = len(vertices) - 1
+    faces = np.append(sphere(2).faces, [[last, last, last]], axis=0)  # its face has no normal
+    return glb.coloured(Mesh(vertices, faces), np.tile(np.array(RED, np.float32), (len(vertices), 1)))
 
 
 def textured() -> bytes:
@@ -90,7 +91,7 @@ def findings() -> report.Findings:
         quality={"images": 5, "registered": 4},
         parameters={"quality": "fast", "crop": True},
         seconds={"Reconstruct": 83.2},
-        warnings=[f"1 of 5 photos was left out {HOSTILE}"],
+        warning=f"1 of 5 photos was left out {HOSTILE}",
     )
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import select
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,10 +16,9 @@ from reconstruction_operator.models.exchange import (
     ExitMessage,
     FailureMessage,
     ModelMessage,
-    ProgressMessage,
     RunRequest,
 )
-from reconstruction_operator.models.interface import Photo, Result, Step, Work
+from reconstruction_operator.models.interface import Photo, Result, Work
 
 pytestmark = pytest.mark.usefixtures("rough_models")
 
@@ -97,16 +94,14 @@ def test_a_defect_is_sent_with_its_traceback(work: Work) -> None:
     assert outcome.text.endswith("TypeError: a defect of the model\n")
 
 
-def test_a_report_has_the_time_left_that_the_model_expects(pipe: Pipe) -> None:
-    child._reporter(pipe.writing)(Step.PREPROCESS, 0.5, "busy", remaining_seconds=61.5)
-
-    assert pipe.messages() == [ProgressMessage(Step.PREPROCESS, 0.5, "busy", remaining_seconds=61.5)]
-
-
-def test_progress_is_dropped_while_the_worker_does_not_read(pipe: Pipe) -> None:
+@pytest.mark.parametrize("patient", [pytest.param(False, id="progress-at-once"), pytest.param(True, id="an-outcome")])
+def test_a_message_is_dropped_if_the_worker_does_not_read(
+    pipe: Pipe, monkeypatch: pytest.MonkeyPatch, *, patient: bool
+) -> None:
+    monkeypatch.setattr(child, "_PATIENCE_SECONDS", 0.05 if patient else 60.0)
     filled = pipe.fill()
 
-    child._send(pipe.writing, ProgressMessage(Step.RECONSTRUCT, 0.5, "dropped"), patient=False)
+    child._send(pipe.writing, ExitMessage(0), patient=patient)
 
     assert pipe.messages() == [None] * filled
 
@@ -127,38 +122,9 @@ def test_an_outcome_waits_until_the_worker_reads(pipe: Pipe) -> None:
     assert outcome in [exchange.decode(line) for line in read.splitlines()] + rest
 
 
-def test_an_outcome_is_dropped_if_the_worker_never_reads(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(child, "_PATIENCE_SECONDS", 0.05)
-    filled = pipe.fill()
-
-    child._send(pipe.writing, ExitMessage(0), patient=True)
-
-    assert pipe.messages() == [None] * filled
-
-
 def test_sending_to_a_worker_that_has_exited_is_not_an_error(pipe: Pipe) -> None:
     os.close(pipe.reading)
 
     child._send(pipe.writing, ExitMessage(0), patient=True)
 
     os.close(pipe.writing)
-
-
-def test_the_program_sends_progress_the_result_and_its_exit(work: Work, tmp_path: Path, pipe: Pipe) -> None:
-    request = tmp_path / "request.json"
-    request.write_text(RunRequest("rough-good", work, 20.0).to_json())
-    with subprocess.Popen(
-        [sys.executable, "-P", "-m", "reconstruction_operator.models.child", str(pipe.writing), str(request)],
-        stdin=subprocess.PIPE,
-        pass_fds=(pipe.writing,),
-        start_new_session=True,
-    ) as process:
-        messages = pipe.messages()
-
-    assert process.returncode == -9  # the guard kills its group at the end
-    assert [type(message) for message in messages if not isinstance(message, ProgressMessage)] == [Result, ExitMessage]
-    assert messages[0] == ProgressMessage(Step.PREPROCESS, 0.5, "half", remaining_seconds=30.0)
-    last = messages[-1]
-    assert isinstance(last, ExitMessage)
-    assert last.code == 0
-    assert 0 < last.cpu_seconds < 60

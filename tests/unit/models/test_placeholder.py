@@ -54,23 +54,16 @@ def test_steps_that_take_no_time_are_not_kept_as_stages(output: Path) -> None:
     assert not (output / "scratch").exists()
 
 
-def test_mesh_is_a_cube_that_trimesh_reads(output: Path) -> None:
+def test_files_are_a_cube_that_trimesh_reads_and_two_pictures(output: Path) -> None:
     mesh = trimesh.load(output / "model.glb", force="mesh")
     assert (len(mesh.faces), mesh.is_watertight or mesh.merge_vertices(merge_norm=True) is None) == (12, True)
     assert mesh.extents.tolist() == [1.0, 1.0, 1.0]
     assert mesh.volume == pytest.approx(1.0)
-
-
-@pytest.mark.parametrize("name", ["preview_0.png", "preview_1.png"])
-def test_previews_show_three_faces(name: str, output: Path) -> None:
-    with Image.open(output / name) as image:
-        image.load()
-        assert image.size == (256, 256)
-        assert len(image.convert("RGB").getcolors(65_536) or []) == 4  # three faces and the background
-
-
-def test_files_are_marked_as_simulated(output: Path) -> None:
     assert "SIMULATED" in (output / "SIMULATED.txt").read_text()
+    for name in ("preview_0.png", "preview_1.png"):
+        with Image.open(output / name) as image:
+            assert image.size == (256, 256)
+            assert len(image.convert("RGB").getcolors(65_536) or []) == 4  # three faces and the background
 
 
 @pytest.mark.parametrize(

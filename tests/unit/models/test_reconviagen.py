@@ -7,26 +7,23 @@ from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.models.reconviagen import ReconViaGenModel
 
 
+def test_the_seed_is_filled_in() -> None:
+    check = ReconViaGenModel().check_parameters
+    assert check({}) == {"seed": 0}
+    assert check({"seed": 2**31 - 1}) == {"seed": 2**31 - 1}
+
+
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("parameters", "message"),
     [
-        pytest.param({}, {"seed": 0}, id="the default"),
-        pytest.param({"seed": 1}, {"seed": 1}, id="the job's"),
-        pytest.param({"seed": 2**31 - 1}, {"seed": 2**31 - 1}, id="the largest"),
+        *(
+            ({"seed": seed}, "seed is .*; allowed are whole numbers from 0")
+            for seed in (-1, 2**64, 1.0, "1", None, True)
+        ),
+        ({"quality": "fast", "seed": 1}, "'quality' is not known; allowed is seed"),
     ],
+    ids=repr,
 )
-def test_the_seed_is_filled_in(given: dict[str, object], expected: dict[str, object]) -> None:
-    assert ReconViaGenModel().check_parameters(given) == expected
-
-
-@pytest.mark.parametrize("seed", [-1, 2**64, 1.0, "1", None, True], ids=repr)
-def test_a_bad_seed_is_refused_with_the_allowed_range(seed: object) -> None:
-    with pytest.raises(
-        ModelFailure, match=r"INVALID_PARAMETERS: parameter seed is .*; allowed are whole numbers from 0"
-    ):
-        ReconViaGenModel().check_parameters({"seed": seed})
-
-
-def test_an_unknown_parameter_is_refused_by_its_name() -> None:
-    with pytest.raises(ModelFailure, match="INVALID_PARAMETERS: parameter 'quality' is not known; allowed is seed"):
-        ReconViaGenModel().check_parameters({"quality": "fast", "seed": 1})
+def test_a_bad_parameter_is_refused_with_what_is_allowed(parameters: dict[str, object], message: str) -> None:
+    with pytest.raises(ModelFailure, match=f"INVALID_PARAMETERS: parameter {message}"):
+        ReconViaGenModel().check_parameters(parameters)

@@ -10,10 +10,6 @@ from reconstruction_operator.models import registry
 from reconstruction_operator.models.interface import Model, Step
 
 
-def test_the_models_of_this_package_are_known() -> None:
-    assert {"photogrammetry", "placeholder", "reconviagen"} <= set(registry.known())
-
-
 @pytest.mark.parametrize("name", registry.available())
 def test_every_available_model_implements_the_interface(name: str) -> None:
     model = registry.find(name)
@@ -26,11 +22,6 @@ def test_every_available_model_implements_the_interface(name: str) -> None:
 def test_an_unknown_model_is_refused_with_the_known_names() -> None:
     with pytest.raises(registry.UnknownModelError, match=r"'photogrametry'.*photogrammetry, placeholder, reconviagen"):
         registry.find("photogrametry")
-
-
-def test_entry_points_of_other_packages_add_models(rough_models: Path) -> None:
-    assert registry.find("rough-good").min_photos == 1
-    assert "rough-good" in registry.available()
 
 
 def test_a_models_own_version_counts_before_that_of_its_package(rough_models: Path) -> None:
@@ -48,7 +39,7 @@ def test_versions_name_python_the_models_package_and_those_it_computes_with() ->
 def test_a_model_that_cannot_be_loaded_does_not_affect_others(rough_models: Path) -> None:
     with pytest.raises(registry.UnavailableModelError, match="rough_models:DoesNotExist cannot be loaded"):
         registry.find("rough-broken")
-    assert "rough-broken" in registry.known()
+    assert "rough-broken" in registry.names()
     assert "rough-broken" not in registry.available()
     assert "placeholder" in registry.available()
 

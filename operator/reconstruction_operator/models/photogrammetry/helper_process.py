@@ -5,13 +5,12 @@ The process is in the process group of the run, so a signal to the group ends it
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
-from reconstruction_operator.models.photogrammetry.progress import BEAT_SECONDS, StageProgress
+from reconstruction_operator.models.photogrammetry.progress import StageProgress
 
 _TAIL_CHARACTERS = 2000  # of a failed process's output
 
@@ -22,19 +21,10 @@ def run(module: str, arguments: list[str], *, log: Path, progress: StageProgress
     Raises MemoryError if the process ran out of memory or was killed (by the kernel, for its memory), and RuntimeError with the end
     of its output if it failed.
     """
+    progress(0.0, message)
+    command = [sys.executable, "-P", "-m", module, *arguments]
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", module, *arguments], stdin=subprocess.DEVNULL, stdout=output, stderr=output
-        )
-        try:
-            while process.poll() is None:
-                progress(0.0, message)
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(BEAT_SECONDS)
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
+        process = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False)
     if process.returncode == -signal.SIGKILL:
         raise MemoryError(f"{module} was killed")
     if process.returncode != 0:

@@ -28,11 +28,8 @@ def available_bytes(root: Path = Path("/")) -> int:
     ):
         with contextlib.suppress(OSError, ValueError):  # another version of control groups; "max" means no limit
             most = int((folder / limit).read_text())
-            left.append(most - int((folder / used).read_text()) + _file_cache(folder / "memory.stat"))
+            cached = re.search(  # files that the kernel can free
+                r"^(?:total_)?inactive_file (\d+)$", (folder / "memory.stat").read_text(), re.MULTILINE
+            )
+            left.append(most - int((folder / used).read_text()) + (int(cached[1]) if cached else 0))
     return max(0, min(left))
-
-
-def _file_cache(statistics: Path) -> int:
-    """Return the bytes of cached files that the kernel can free."""
-    match = re.search(r"^(?:total_)?inactive_file (\d+)$", statistics.read_text(), re.MULTILINE)
-    return int(match[1]) if match else 0

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TypeVar
 
 import cv2
 
-from reconstruction_operator.models.photogrammetry import memory, progress
+from reconstruction_operator.models.photogrammetry import memory
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -26,20 +26,16 @@ def each(
 
     Each call needs about `bytes_each` of memory. If memory is short, fewer threads are used.
 
-    `done(finished, of)` is called in this thread after each item, and every second. Threads are enough, because both libraries
-    release the interpreter lock. OpenCV's own threads are off meanwhile, since one level of parallelism is enough. An exception of
+    `done(finished, of)` is called in this thread after each item. Threads are enough, because both libraries release the interpreter lock. OpenCV's own threads are off meanwhile, since one level of parallelism is enough. An exception of
     `function` or `done` cancels the items that have not begun, and is raised.
     """
     cv2.setNumThreads(1)
     pool = ThreadPoolExecutor(memory.threads_for(threads, bytes_each))
     try:
         futures = [pool.submit(function, item) for item in items]
-        pending = set(futures)
-        while pending:
-            ended, pending = wait(pending, progress.BEAT_SECONDS, FIRST_COMPLETED)
-            for future in ended:
-                future.result()
-            done(len(futures) - len(pending), len(futures))
+        for finished, future in enumerate(as_completed(futures), start=1):
+            future.result()
+            done(finished, len(futures))
         return [future.result() for future in futures]
     except cv2.error as error:
         if error.code == cv2.Error.StsNoMem:

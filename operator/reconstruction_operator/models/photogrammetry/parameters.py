@@ -15,18 +15,18 @@ class QualitySettings:
 
     max_image_size: int  # px: photos are reduced to this size first
     features: int  # maximum number of SIFT features of each photo
-    enlarge: bool  # search small photos at twice their size: more features, in four times the time
     depth_size: int  # px: of coarse depth maps, over the whole range of depths
     depth_planes: int  # maximum number of depths tried for each pixel of a coarse depth map
     depth_sources: int  # neighbouring photos used for each depth map
-    diagonal_paths: bool  # aggregate along 8 directions instead of 4
     refined_sizes: tuple[int, ...]  # px: of finer depth maps, each refined from the previous; the last ones are fused
-    patch_match: bool  # let COLMAP compute the depth maps if it can use a GPU
     octree_depth: int  # of the Poisson surface: cells are 1/2^depth of the scene
     faces: int  # maximum number of triangles in model.glb
     texture_faces: int  # maximum in model_textured.glb (the time for unwrapping grows faster than linearly)
     texture_size: int  # px: side of the square texture
-    turn_frames: int  # frames of the animation in which the model turns
+    enlarge: bool = True  # search small photos at twice their size: more features, in four times the time
+    diagonal_paths: bool = False  # aggregate along 8 directions instead of 4
+    patch_match: bool = False  # let COLMAP compute the depth maps if it can use a GPU
+    turn_frames: int = 24  # frames of the animation in which the model turns
     crop: bool = True  # keep only the region that the cameras look at, if they converge
     compress: bool = False  # also write model_compressed.glb
     seed: int = 0  # of the random numbers
@@ -40,9 +40,7 @@ QUALITIES: Mapping[str, QualitySettings] = {
         depth_size=200,
         depth_planes=48,
         depth_sources=3,
-        diagonal_paths=False,
         refined_sizes=(320,),
-        patch_match=False,
         octree_depth=7,
         faces=20_000,
         texture_faces=2500,
@@ -52,39 +50,30 @@ QUALITIES: Mapping[str, QualitySettings] = {
     "fast": QualitySettings(
         max_image_size=1600,
         features=8192,
-        enlarge=True,
         depth_size=320,
         depth_planes=96,
         depth_sources=4,
-        diagonal_paths=False,
         refined_sizes=(320, 640),
-        patch_match=False,
         octree_depth=8,
         faces=80_000,
         texture_faces=16_000,
         texture_size=2048,
-        turn_frames=24,
     ),
     "standard": QualitySettings(
         max_image_size=2000,
         features=12_000,
-        enlarge=True,
         depth_size=320,
         depth_planes=96,
         depth_sources=4,
-        diagonal_paths=False,
         refined_sizes=(320, 800),
-        patch_match=False,
         octree_depth=9,
         faces=200_000,
         texture_faces=20_000,
         texture_size=4096,
-        turn_frames=24,
     ),
     "high": QualitySettings(
         max_image_size=2400,
         features=16_000,
-        enlarge=True,
         depth_size=480,
         depth_planes=160,
         depth_sources=6,
@@ -95,7 +84,6 @@ QUALITIES: Mapping[str, QualitySettings] = {
         faces=500_000,
         texture_faces=60_000,
         texture_size=8192,
-        turn_frames=24,
     ),
 }
 
@@ -156,21 +144,21 @@ OVERRIDES: Mapping[str, WholeNumber | Switch] = {
 }
 
 
-def check(given: Mapping[str, object]) -> dict[str, object]:
-    """Return `given` with all defaults filled in.
+def check(parameters: Mapping[str, object]) -> dict[str, object]:
+    """Return `parameters` with all defaults filled in.
 
     Raises ModelFailure (INVALID_PARAMETERS) with the parameter, its value and the allowed values.
     """
     names = ["quality", *OVERRIDES]
-    for name in given:
+    for name in parameters:
         if name not in names:
             raise ModelFailure("INVALID_PARAMETERS", f"unknown parameter {name!r}: known are {', '.join(names)}")
-    quality = given.get("quality", DEFAULT_QUALITY)
+    quality = parameters.get("quality", DEFAULT_QUALITY)
     if not isinstance(quality, str) or quality not in QUALITIES:
         raise _refused("quality", quality, f"one of {', '.join(QUALITIES)}")
     checked: dict[str, object] = {"quality": quality}
     for name, parameter in OVERRIDES.items():
-        value = given.get(name, getattr(QUALITIES[quality], parameter.setting))
+        value = parameters.get(name, getattr(QUALITIES[quality], parameter.setting))
         if not parameter.accepts(value):
             raise _refused(name, value, parameter.allowed)
         checked[name] = value
@@ -188,9 +176,9 @@ def schema() -> dict[str, object]:
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
-def settings(given: Mapping[str, object]) -> QualitySettings:
-    """Return the settings for the parameters `given`; raises as `check`."""
-    checked = check(given)
+def settings(parameters: Mapping[str, object]) -> QualitySettings:
+    """Return the settings for `parameters`; raises as `check`."""
+    checked = check(parameters)
     overrides: dict[str, Any] = {parameter.setting: checked[name] for name, parameter in OVERRIDES.items()}
     chosen = QUALITIES[str(checked["quality"])]
     overridden = replace(chosen, **overrides)

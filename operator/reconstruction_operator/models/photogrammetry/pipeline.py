@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from reconstruction_operator.models.interface import ModelFailure, Photo, Report, Result, Work
+from reconstruction_operator.models.interface import ModelFailure, Report, Result, Work
 from reconstruction_operator.models.photogrammetry import failed_files, quality_gates, stage_files
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Singles
 from reconstruction_operator.models.photogrammetry.dense import depthmaps, fusion, grey_views, patchmatch, views
@@ -31,7 +31,7 @@ from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
 from reconstruction_operator.models.photogrammetry.surface.regions import Region
 from reconstruction_operator.models.photogrammetry.texture import colour, texture
 from reconstruction_operator.models.photogrammetry.timing import costs
-from reconstruction_operator.models.photogrammetry.timing.costs import Known, Stage
+from reconstruction_operator.models.photogrammetry.timing.costs import Facts, Stage
 from reconstruction_operator.models.photogrammetry.timing.timetable import Timetable
 from reconstruction_operator.models.stages import Stages
 
@@ -49,16 +49,6 @@ class Run:
     prepared: list[PreparedPhoto]  # the photos, whose files are in `pictures`
     pictures: Path
     folders: Mapping[str, Path]  # for the files of each stage
-
-    @property
-    def threads(self) -> int:
-        """How many threads the run may use."""
-        return self.work.threads
-
-    @property
-    def stage(self) -> Callable[[Stage], StageProgress]:
-        """Returns the progress to which a stage reports."""
-        return self.timetable.stage
 
     @property
     def sources(self) -> Mapping[str, str]:
@@ -88,25 +78,25 @@ def _reconstructed(work: Work, settings: QualitySettings, timetable: Timetable) 
 
 def _model(run: Run) -> Result:
     """Reconstruct the photos; raises as `reconstruct`."""
-    work, settings, timetable, stage, folders = run.work, run.settings, run.timetable, run.stage, run.folders
+    work, settings, timetable, stage, folders = run.work, run.settings, run.timetable, run.timetable.stage, run.folders
     sparse = stage_files.sparse_model(run.stages, lambda: _aligned(run))
-    timetable.learn(Known(aligned=len(sparse.photos)))
+    timetable.learn(Facts(aligned=len(sparse.photos)))
     seen = views.make(
         sparse,
         run.pictures,
         folders["views"],
         sources=settings.depth_sources,
-        threads=run.threads,
+        threads=run.work.threads,
         progress=stage(Stage.VIEWS),
     )
     cameras = [view.camera for view in seen]
     region = regions.of_interest(cameras, sparse.points)
-    timetable.learn(Known(doublings=region.doublings if settings.crop and region is not None else 0))
+    timetable.learn(Facts(doublings=region.doublings if settings.crop and region is not None else 0))
     cell = surface.cell_size(sparse.points, region, settings.octree_depth)
     cloud = _dense_cloud(run, seen, cell)
     region = regions.of_interest(cameras, cloud.points) if settings.crop else None
     cell_cloud, cell, octree_depth = surface.thin(surface.crop(cloud, region), region, settings.octree_depth)
-    timetable.learn(Known(points=len(cell_cloud.points), doublings=region.doublings if region else 0))
+    timetable.learn(Facts(points=len(cell_cloud.points), doublings=region.doublings if region else 0))
     rough = surface.poisson(cell_cloud, folders["surface"], octree_depth=octree_depth, progress=stage(Stage.SURFACE))
 
     mesh = _cleaned(rough, cell_cloud.points, cell, region, settings.faces, progress=stage(Stage.CLEANING))
@@ -115,21 +105,22 @@ def _model(run: Run) -> Result:
     weights = colour.view_weights(mesh, seen, Caster(mesh), stage(Stage.COLOURS).part(0.0, 0.5))
     shares = colour.best_shares(weights)
     colours = colour.vertex_colours(mesh, seen, shares, gains, stage(Stage.COLOURS).part(0.5, 1.0))
-    model = Mesh(frame.apply(mesh.vertices), mesh.faces)
+    placed = Mesh(frame.apply(mesh.vertices), mesh.faces)
     subject = region.coarseness(mesh.vertices) == 1.0 if region else np.ones(len(mesh.vertices), dtype=np.bool_)
-    made = results.Made(
-        mesh=model,
+    photos = {photo.path.name: photo for photo in work.photos}
+    model = results.Model(
+        mesh=placed,
         colours=colours,
         seen_by=np.count_nonzero(weights, axis=1),
         textured=textured,
         cloud=Cloud(frame.apply(cell_cloud.points), cell_cloud.normals @ frame.rotation.T),
-        sparse=userphotos.placed(sparse, frame, _originals(run)),
-        subject=model.vertices[subject] if subject.any() else model.vertices,
+        sparse=userphotos.placed(sparse, frame, {name: photos[source] for name, source in run.sources.items()}),
+        subject=placed.vertices[subject] if subject.any() else placed.vertices,
     )
-    results.write_models(work.output_dir, made, compress=settings.compress)
-    poster = results.write_previews(work.output_dir, made, settings.turn_frames, stage(Stage.PREVIEWS).part(0.2, 0.8))
+    results.write_models(work.output_dir, model, compress=settings.compress)
+    poster = results.write_previews(work.output_dir, model, settings.turn_frames, stage(Stage.PREVIEWS).part(0.2, 0.8))
 
-    width, height, depth = (round(float(extent), 3) for extent in extents(model.vertices))
+    width, height, depth = (round(float(extent), 3) for extent in extents(placed.vertices))
     result = Result(
         quality={
             "images": len(run.prepared),
@@ -139,8 +130,8 @@ def _model(run: Run) -> Result:
             "sparsePoints": len(sparse.points),
             "reprojectionErrorPx": round(sparse.reprojection_error_px, 3),
             "densePoints": len(cloud.points),
-            "vertices": len(model.vertices),
-            "faces": len(model.faces),
+            "vertices": len(placed.vertices),
+            "faces": len(placed.faces),
             "textureCoverage": round(coverage, 3),
             "extentX": width,
             "extentY": height,
@@ -150,34 +141,28 @@ def _model(run: Run) -> Result:
         placement=None if on_earth is None else on_earth.placement(frame),
     )
     findings = page.Findings(
-        model=made.sparse,
-        textured=made.textured,
+        model=model.sparse,
+        textured=model.textured,
         poster=poster,
-        seen_by=made.seen_by,
+        seen_by=model.seen_by,
         quality=result.quality,
         parameters=work.parameters,
         seconds={step.name.capitalize(): seconds for step, seconds in timetable.taken_seconds().items()},
-        warnings=[result.warning] if result.warning else [],
+        warning=result.warning,
     )
     page.write(work.output_dir / "report.html", findings)  # last: it has the duration of each step
     stage(Stage.PREVIEWS)(1.0, "report written")
     return result
 
 
-def _originals(run: Run) -> dict[str, Photo]:
-    """Map the name of each prepared photo to the user's photo."""
-    photos = {photo.path.name: photo for photo in run.work.photos}
-    return {name: photos[source] for name, source in run.sources.items()}
-
-
 def _aligned(run: Run) -> mapping.SparseModel:
     """Return the sparse model of the photos."""
-    settings, stage, threads = run.settings, run.stage, run.threads
+    settings, stage, threads = run.settings, run.timetable.stage, run.work.threads
     database, seed = run.work.scratch_dir / "features.db", settings.seed
 
     def match() -> None:
         chosen = registration.choose(database, seed)
-        run.timetable.learn(Known(features=features.mean(database)))
+        run.timetable.learn(Facts(features=features.mean(database)))
         matching.match(
             chosen, database, run.folders["pairs"], seed=seed, threads=threads, progress=stage(Stage.MATCHES)
         )
@@ -222,10 +207,10 @@ def _placed(
 
 
 def _dense_cloud(run: Run, seen: list[views.View], cell: float) -> Cloud:
-    settings, threads = run.settings, run.threads
+    settings, threads = run.settings, run.work.threads
     size = settings.refined_sizes[-1]
     cameras = [grey_views.reduced_camera(view.camera, size) for view in seen]
-    progress = run.stage(Stage.DEPTHS)
+    progress = run.timetable.stage(Stage.DEPTHS)
 
     def compute(write: Write) -> None:
         if settings.patch_match and patchmatch.available():
@@ -235,7 +220,7 @@ def _dense_cloud(run: Run, seen: list[views.View], cell: float) -> Cloud:
             depthmaps.compute(seen, read, settings, threads=threads, progress=progress, write=write)
 
     depth_map, sources = stage_files.depth_maps(run.stages, compute), [view.sources for view in seen]
-    return fusion.fuse(cameras, depth_map, sources, cell, threads=threads, progress=run.stage(Stage.FUSION))
+    return fusion.fuse(cameras, depth_map, sources, cell, threads=threads, progress=run.timetable.stage(Stage.FUSION))
 
 
 def _cleaned(
@@ -266,7 +251,7 @@ def _texture(
     run: Run, mesh: Mesh, seen: list[views.View], frame: Frame, region: Region | None
 ) -> tuple[glb.Textured, Singles, float]:
     """Return the textured mesh in model coordinates, the gains of the photos, and the share of the texture that they cover."""
-    settings, stage = run.settings, run.stage
+    settings, stage = run.settings, run.timetable.stage
     reduced = cleanup.decimated(mesh, settings.texture_faces)
     middles = reduced.vertices[reduced.faces].mean(axis=1)
     coarseness = region.coarseness(middles) if region else np.ones(len(middles))
@@ -278,7 +263,7 @@ def _texture(
         seen,
         paint,
         size=settings.texture_size,
-        threads=run.threads,
+        threads=run.work.threads,
         progress=stage(Stage.TEXTURE).part(0.5, 1.0),
     )
     model = Mesh(frame.apply(atlas.mesh.vertices), atlas.mesh.faces)

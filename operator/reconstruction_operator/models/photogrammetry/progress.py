@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
@@ -34,12 +33,11 @@ class StageProgress:
         width = self.end - self.start
         return StageProgress(self.report, self.step, self.start + width * start, self.start + width * end)
 
-    def during(self, call: Callable[[], _T], measure: Callable[[float], tuple[float, str]]) -> _T:
+    def during(self, call: Callable[[], _T], measure: Callable[[], tuple[float, str]]) -> _T:
         """Return the result of `call`, a native function without callbacks, and report every second while it runs.
 
-        `measure` takes the seconds passed, and returns fraction and message. The call runs in a thread, so it must release the
-        interpreter lock. If a report raises, this method raises at once and abandons the call: native code cannot be interrupted,
-        and the process is about to exit.
+        `measure` returns fraction and message. The call runs in a thread, so it must release the interpreter lock. If a report raises,
+        this method raises at once and abandons the call: native code cannot be interrupted, and the process is about to exit.
         """
         outcome: Future[_T] = Future()
 
@@ -49,10 +47,8 @@ class StageProgress:
             except BaseException as error:  # noqa: BLE001  # raised again below, in the caller's thread
                 outcome.set_exception(error)
 
-        started = time.monotonic()
         threading.Thread(target=run, daemon=True).start()
         while not wait([outcome], BEAT_SECONDS).done:
-            self(*measure(time.monotonic() - started))
-        result = outcome.result()
-        self(*measure(time.monotonic() - started))
-        return result
+            self(*measure())
+        self(*measure())
+        return outcome.result()

@@ -14,7 +14,6 @@ from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
@@ -64,31 +63,32 @@ def prepared_photos(
     """Return the prepared photos, and the folder of their files; raises as `photos.prepare`."""
     stage = stages.find(PHOTOS)
     if stage is not None:
-        noted = json.loads((stage.path / _PHOTOS).read_text())
-        return [_noted(entry) for entry in noted], stage.path
+        entries = json.loads((stage.path / _PHOTOS).read_text())
+        places = [entry["place"] and tuple(entry["place"]) for entry in entries]  # JSON has lists
+        prepared = [PreparedPhoto(**entry | {"place": place}) for entry, place in zip(entries, places, strict=True)]
+        return prepared, stage.path
     folder = stages.begin(PHOTOS)
     prepared = backgrounds.masked(preparing.prepare(photos, folder, max_size, progress), folder)
     (folder / _PHOTOS).write_text(json.dumps([asdict(photo) for photo in prepared]))
     return prepared, stages.seal(PHOTOS, folder)
 
 
-def _noted(note: Mapping[str, Any]) -> PreparedPhoto:
-    place = note["place"]
-    return PreparedPhoto(**{**note, "place": place and tuple(place)})  # JSON has lists
-
-
 def matched_database(stages: Stages, database: Path, *, extract: Callable[[], None], match: Callable[[], None]) -> None:
     """Fill `database` with features and matches, from stages or else by `extract` and `match`."""
+
+    def copy(folder: Path) -> None:
+        shutil.copyfile(database, folder / _DATABASE)
+
     stage = stages.find(MATCHES) or stages.find(FEATURES)
     if stage is not None:
         # A copy: COLMAP writes to a database that it opens.
         shutil.copyfile(stage.path / _DATABASE, database)
     else:
         extract()
-        _keep(stages, FEATURES, lambda folder: _copy(database, folder))
+        _keep(stages, FEATURES, copy)
     if stage is None or stage.name == FEATURES:
         match()
-        if _keep(stages, MATCHES, lambda folder: _copy(database, folder)):
+        if _keep(stages, MATCHES, copy):
             stages.drop(FEATURES)
 
 
@@ -109,7 +109,12 @@ def depth_maps(stages: Stages, compute: Callable[[Write], None]) -> Callable[[in
     The maps are on the disk, and only a few are cached: those of a large set do not fit into memory.
     """
     stage = stages.find(DEPTHS)
-    folder = stage.path if stage is not None else _written_depths(stages, compute)
+    if stage is not None:
+        folder = stage.path
+    else:
+        written = stages.begin(DEPTHS)
+        compute(lambda index, depth: np.savez(_depths_file(written, index), depths=depth.depths, sure=depth.sure))
+        folder = stages.seal(DEPTHS, written)
 
     @lru_cache(_MAPS_HELD)
     def read(index: int) -> DepthMap:
@@ -117,12 +122,6 @@ def depth_maps(stages: Stages, compute: Callable[[Write], None]) -> Callable[[in
             return DepthMap(file["depths"], file["sure"])
 
     return read
-
-
-def _written_depths(stages: Stages, compute: Callable[[Write], None]) -> Path:
-    folder = stages.begin(DEPTHS)
-    compute(lambda index, depth: np.savez(_depths_file(folder, index), depths=depth.depths, sure=depth.sure))
-    return stages.seal(DEPTHS, folder)
 
 
 def _depths_file(folder: Path, index: int) -> Path:
@@ -171,10 +170,6 @@ def read_sparse(path: Path) -> SparseModel:
         )
         left_out = tuple(LeftOut(str(name), Why[str(why)]) for name, why in file["left_out"])
         return SparseModel(photos, file["points"], float(file["reprojection_error_px"]), left_out)
-
-
-def _copy(database: Path, folder: Path) -> None:
-    shutil.copyfile(database, folder / _DATABASE)
 
 
 def _keep(stages: Stages, name: str, write: Callable[[Path], None]) -> bool:

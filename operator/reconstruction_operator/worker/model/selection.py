@@ -54,7 +54,7 @@ def choose(model_type: str, parameters: Mapping[str, object]) -> Choice:
 def announced_models() -> dict[str, ModelInfo]:
     """Return the models that `choose` accepts here, by name."""
     choices = {}
-    for name in registry.known():
+    for name in registry.names():
         try:
             model = registry.find(name)
         except ModelFailure:

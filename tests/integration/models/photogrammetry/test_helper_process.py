@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -35,35 +34,21 @@ def test_run_waits_for_the_process_and_reports_progress(tmp_path: Path, monkeypa
     assert (reported[0], reported[-1]) == (pytest.approx(0.0, abs=0.1), 1.0)
 
 
-def test_failure_contains_the_helpers_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    name = module(tmp_path, monkeypatch, "raise ValueError('no such luck')")
-    with pytest.raises(RuntimeError, match=r"(?s)piece_of_work exited with status 1: .*no such luck"):
-        run(name, [], tmp_path)
-
-
 @pytest.mark.parametrize(
-    "text",
+    ("text", "kind", "message"),
     [
-        pytest.param("raise MemoryError", id="it-found-no-memory"),
-        pytest.param("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", id="it-was-killed"),
+        pytest.param(
+            "raise ValueError('no such luck')",
+            RuntimeError,
+            "(?s)piece_of_work exited with status 1: .*no such luck",
+            id="a-failure-with-its-output",
+        ),
+        pytest.param("raise MemoryError", MemoryError, None, id="no-memory"),
+        pytest.param("import os; os.kill(os.getpid(), 9)", MemoryError, None, id="killed-as-by-the-kernel"),
     ],
 )
-def test_out_of_memory_is_reported_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    with pytest.raises(MemoryError):
+def test_a_failure_of_the_process_is_raised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, kind: type[Exception], message: str | None
+) -> None:
+    with pytest.raises(kind, match=message):
         run(module(tmp_path, monkeypatch, text), [], tmp_path)
-
-
-def test_an_exception_of_the_report_kills_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pid_file = tmp_path / "pid"
-    name = module(
-        tmp_path, monkeypatch, f"import os, time; open({str(pid_file)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
-    )
-
-    def stop_when_it_runs(step: Step, fraction: float, message: str = "") -> None:
-        if pid_file.exists() and pid_file.read_text():
-            raise InterruptedError
-
-    with pytest.raises(InterruptedError):
-        run(name, [], tmp_path, stop_when_it_runs)
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(pid_file.read_text()), 0)

@@ -51,7 +51,3 @@ def test_available_memory_is_the_minimum_of_machine_and_container(
 @pytest.mark.parametrize(("bytes_each", "threads"), [(1_000_000, 4), (2_500_000, 2), (90_000_000, 1)])
 def test_threads_are_as_many_as_the_memory_serves(bytes_each: int, threads: int, tmp_path: Path) -> None:
     assert memory.threads_for(4, bytes_each, written(tmp_path, MACHINE)) == threads
-
-
-def test_a_machine_without_proc_has_no_limit(tmp_path: Path) -> None:
-    assert memory.threads_for(64, 1 << 30, tmp_path) == 64

@@ -36,14 +36,6 @@ def test_each_raises_a_failure_and_cancels_pending_items() -> None:
     assert len(begun) < 10
 
 
-def test_a_stop_while_reporting_is_raised() -> None:
-    def stop(done: int, of: int) -> None:
-        raise InterruptedError
-
-    with pytest.raises(InterruptedError):
-        parallel.each(abs, [1, 2], 1, stop)
-
-
 def test_each_restores_the_number_of_opencv_threads() -> None:
     cv2.setNumThreads(2)
     parallel.each(lambda x: cv2.blur(np.zeros((9, 9), np.float32), (x, x)), [3, 5], 2, nowhere)
@@ -56,13 +48,3 @@ def test_opencv_out_of_memory_raises_memory_error() -> None:
 
     with pytest.raises(MemoryError):
         parallel.each(too_large, [3_000_000], 1, nowhere)
-
-
-def test_each_reports_while_a_long_item_runs() -> None:
-    reported = threading.Event()
-
-    def done(finished: int, of: int) -> None:
-        if finished == 0:
-            reported.set()
-
-    assert parallel.each(lambda _: reported.wait(60), [1], 1, done) == [True]

@@ -25,11 +25,6 @@ def test_given_parameters_override_the_quality() -> None:
     assert chosen.depth_size == parameters.QUALITIES["fast"].depth_size
 
 
-def test_check_is_idempotent() -> None:
-    checked = MODEL.check_parameters({"quality": "fast", "seed": 7})
-    assert MODEL.check_parameters(checked) == checked
-
-
 @pytest.mark.parametrize(
     ("name", "value", "allowed"),
     [
@@ -55,9 +50,3 @@ def test_an_unknown_parameter_is_refused_with_the_known_ones() -> None:
     names = "known are quality, maxImageSize, textureSize, faces, crop, compress, seed"
     with pytest.raises(ModelFailure, match=f"^INVALID_PARAMETERS: unknown parameter 'qualtiy': {names}$"):
         MODEL.check_parameters({"qualtiy": "fast"})
-
-
-@pytest.mark.parametrize("quality", parameters.QUALITIES)
-def test_settings_of_each_quality_are_within_the_bounds(quality: str) -> None:
-    checked = parameters.check({"quality": quality})
-    assert set(checked) == {"quality", *parameters.OVERRIDES}

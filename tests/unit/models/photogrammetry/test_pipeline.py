@@ -6,12 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from reconstruction_operator.models.interface import ModelFailure, Step
+from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.models.photogrammetry import pipeline
 from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto
 from reconstruction_operator.models.photogrammetry.placing import geodesy
-from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 from reconstruction_operator.models.photogrammetry.surface.regions import Ball, Region
@@ -69,12 +68,3 @@ def test_a_surface_without_points_near_it_is_refused_with_advice() -> None:
     far = np.array([[50.0, 50.0, 50.0]])
     with pytest.raises(ModelFailure, match=r"NO_DENSE_SURFACE: only 0 faces of the surface rest on the photos"):
         pipeline._cleaned(sphere(), far, CELL, None, 1000, progress=QUIET)
-
-
-def test_each_stage_of_the_cleaning_is_reported() -> None:
-    heard: list[tuple[float, str]] = []
-    progress = StageProgress(lambda _, fraction, text="": heard.append((fraction, text)), Step.POSTPROCESS)
-    rough = sphere()
-    mesh = pipeline._cleaned(rough, rough.vertices, CELL, None, 1000, progress=progress)
-    assert [fraction for fraction, _ in heard] == [0.0, 0.4, 0.6, 0.8, 1.0]
-    assert heard[-1][1] == f"{len(mesh.faces)} faces"

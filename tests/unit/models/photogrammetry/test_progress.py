@@ -9,7 +9,7 @@ from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from tests.support.engine.geometry import QUIET
 
 
-def half(passed_seconds: float) -> tuple[float, str]:
+def half() -> tuple[float, str]:
     return 0.5, ""
 
 
@@ -43,14 +43,3 @@ def test_during_raises_the_error_of_the_call() -> None:
 
     with pytest.raises(MemoryError, match="no more"):
         QUIET.during(call, half)
-
-
-def test_during_raises_at_once_if_reporting_raises() -> None:
-    never = threading.Event()
-
-    def report(step: Step, fraction: float, message: str = "") -> None:
-        raise InterruptedError
-
-    with pytest.raises(InterruptedError):
-        StageProgress(report, Step.PREPROCESS).during(never.wait, half)
-    never.set()

@@ -50,7 +50,8 @@ def _along_columns(costs: Costs, grey: Singles, total: Costs, *, shift: int, bac
             path = costs[row].copy()
         else:
             came_from = _shifted(before, shift)
-            jump = _jump_costs(np.abs(grey[row] - _shifted(before_grey, shift)))
+            edges = np.abs(grey[row] - _shifted(before_grey, shift)) / np.float32(_EDGE_GREY)
+            jump = np.maximum(_JUMP / (1 + edges), _JUMP_AT_EDGE).astype(np.uint16)
             cheapest = came_from.min(axis=1)
             path = np.minimum(came_from, (cheapest + jump)[:, None])
             step = came_from + np.uint16(_SMALL_STEP)
@@ -70,8 +71,3 @@ def _shifted(values: _Array, shift: int) -> _Array:
     border = 0 if shift > 0 else -1
     moved[border] = values[border]
     return moved
-
-
-def _jump_costs(difference: Singles) -> Costs:
-    scaled = _JUMP / (1 + difference / np.float32(_EDGE_GREY))
-    return np.maximum(scaled, _JUMP_AT_EDGE).astype(np.uint16)

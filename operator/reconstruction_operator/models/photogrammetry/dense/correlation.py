@@ -56,22 +56,13 @@ class Window:
 
 
 def of_best_two(costs: Iterable[Singles]) -> Singles:
-    """(h, w): the weighted mean of each pixel's two lowest costs, or the only cost. Raises ValueError without any."""
-    best: Singles | None = None
-    second: Singles | None = None
-    for cost in costs:
-        if best is None:
-            best = cost
-        elif second is None:
-            best, second = np.minimum(best, cost), np.maximum(best, cost)
-        else:
-            second = np.minimum(second, np.maximum(best, cost))
-            best = np.minimum(best, cost)
-    if best is None:
-        raise ValueError("a depth map needs at least one source")
-    if second is None:
-        return best
-    return best * _BEST_WEIGHT + second * _SECOND_WEIGHT
+    """(h, w): the weighted mean of each pixel's two lowest costs, or the only cost. `costs` are not empty."""
+    remaining = iter(costs)
+    best = next(remaining)
+    second = np.full_like(best, np.inf)
+    for cost in remaining:
+        best, second = np.minimum(best, cost), np.minimum(second, np.maximum(best, cost))
+    return best if np.isinf(second).all() else best * _BEST_WEIGHT + second * _SECOND_WEIGHT
 
 
 def _box(image: Singles, size: int) -> Singles:

@@ -52,29 +52,17 @@ def compute(
 
     `write` is called from several threads.
     """
-    swept = np.zeros(len(views))  # finished share of each view
 
-    def one(index: int) -> None:
-        def count(share: float) -> None:
-            swept[index] = share
-
+    def compute_view(index: int) -> None:
         view = views[index]
-        count(0.0)
         write(index, _depth_map(view, grey(index), [grey(source) for source in view.sources], settings))
-        count(1.0)
 
     def done(finished: int, of: int) -> None:
-        progress(float(swept.mean()), f"depth map {finished}/{of}")
+        progress(finished / of, f"depth map {finished}/{of}")
 
-    parallel.each(one, range(len(views)), threads, done, bytes_each=_bytes_needed(settings))
-
-
-def _bytes_needed(settings: QualitySettings) -> int:
-    """Return the memory for one depth map, at the sizes of `settings`."""
-    return (
-        settings.depth_size**2 * settings.depth_planes * _BYTES_OF_A_PLANE
-        + settings.refined_sizes[-1] ** 2 * _BYTES_OF_A_PIXEL
-    )
+    sweep_bytes = settings.depth_size**2 * settings.depth_planes * _BYTES_OF_A_PLANE
+    refinement_bytes = settings.refined_sizes[-1] ** 2 * _BYTES_OF_A_PIXEL
+    parallel.each(compute_view, range(len(views)), threads, done, bytes_each=sweep_bytes + refinement_bytes)
 
 
 def _depth_map(view: View, reference: GreyView, sources: Sequence[GreyView], settings: QualitySettings) -> DepthMap:
@@ -85,7 +73,7 @@ def _depth_map(view: View, reference: GreyView, sources: Sequence[GreyView], set
     planes = planesweep.planes_needed(
         small.camera, [other.camera for other in others], near, far, settings.depth_planes
     )
-    inverse = planesweep.inverse_depths(near, far, planes)
+    inverse = np.linspace(1.0 / far, 1.0 / near, planes)  # even, so that pixels move evenly in the sources' photos
     costs = planesweep.costs(small, others, inverse)
     total = aggregation.aggregate(costs, small.grey, diagonals=settings.diagonal_paths)
     inverses, sure = choose_planes(total, inverse)
@@ -98,7 +86,7 @@ def _depth_map(view: View, reference: GreyView, sources: Sequence[GreyView], set
         inverses, cost, variance = refinement.refined(level, [source.reduced(size) for source in sources], start, step)
         sound = (cost <= _WORST_COST) & (variance >= _FLATTEST_VARIANCE)
         step /= 2
-    sound &= (inverses > inverse[0]) & (inverses < inverse[-1]) & view.shown(*sound.shape[::-1])
+    sound &= (inverses > inverse[0]) & (inverses < inverse[-1]) & view.visible(*sound.shape[::-1])
     sure = cv2.resize(sure.astype(np.uint8), sound.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
     depths = np.where(sound, 1 / np.maximum(inverses, inverse[0]), 0).astype(np.float32)
     return DepthMap(depths, sure)

@@ -12,7 +12,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from reconstruction_operator.models.photogrammetry.arrays import Singles
 from reconstruction_operator.models.photogrammetry.dense.depthmaps import DepthMap, Write
 from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
@@ -57,7 +56,7 @@ def compute(
     options.depth_min, options.depth_max = min(view.near for view in views), max(view.far for view in views)
     options.cache_size = _CACHE_GIB
 
-    def measure(_: float) -> tuple[float, str]:
+    def measure() -> tuple[float, str]:
         done = sum(1 for _ in maps.glob("*.bin"))
         return done / (_ROUNDS * len(with_sources)), f"depth map {done}/{_ROUNDS * len(with_sources)} on the GPU"
 
@@ -88,15 +87,11 @@ def _depth_map(view: View, camera: Camera, folder: Path) -> DepthMap:
     """Return COLMAP's depth map of the view. Every depth in it is sure: COLMAP has checked it by other photos."""
     shape = (camera.height, camera.width)
     path = folder / f"{view.name}.geometric.bin"
-    depths = read(path) if path.exists() else np.zeros(shape, dtype=np.float32)
+    depths = np.zeros(shape, dtype=np.float32)
+    if path.exists():  # `width&height&channels&`, then single precision, row by row
+        width, height, _, numbers = path.read_bytes().split(b"&", 3)
+        depths = np.frombuffer(numbers, dtype="<f4").reshape(int(height), int(width))
     if depths.shape != shape:
         raise ValueError(f"{path.name} is {depths.shape[1]} x {depths.shape[0]} px instead of {shape[1]} x {shape[0]}")
-    sound = (depths > 0) & view.shown(*shape[::-1])
+    sound = (depths > 0) & view.visible(*shape[::-1])
     return DepthMap(np.where(sound, depths, np.float32(0)), sound)
-
-
-def read(path: Path) -> Singles:
-    """(h, w): the depth map in a file of COLMAP: `width&height&channels&`, then single precision, row by row."""
-    content = path.read_bytes()
-    width, height, _, numbers = content.split(b"&", 3)
-    return np.frombuffer(numbers, dtype="<f4").reshape(int(height), int(width)).astype(np.float32)

@@ -5,7 +5,7 @@ Collins 1996, "A space-sweep approach to true multi-image matching".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -20,11 +20,6 @@ COST_SCALE = 1000  # units of cost for 1.0 less correlation; a correlation of -1
 _FEWEST_PLANES = 32
 
 
-def inverse_depths(near: float, far: float, count: int) -> Doubles:
-    """(count,): inverse depths from `far` to `near`, evenly spaced, so that pixels move evenly in the sources' photos."""
-    return np.linspace(1.0 / far, 1.0 / near, count)
-
-
 def planes_needed(reference: Camera, sources: Sequence[Camera], near: float, far: float, most: int) -> int:
     """Return the number of planes, up to `most`, at which a pixel moves about 1 px a plane in the source where it moves most."""
     middle = np.array([[reference.width / 2, reference.height / 2, 1.0]]) @ np.linalg.inv(reference.intrinsics).T
@@ -37,23 +32,8 @@ def planes_needed(reference: Camera, sources: Sequence[Camera], near: float, far
     return int(np.clip(max(moves, default=most), _FEWEST_PLANES, most))
 
 
-def plane_homography(reference: Camera, source: Camera, inverse_depth: float) -> Doubles:
-    """(3, 3): maps pixels of `reference` to pixels of `source`, for points on the plane z = 1 / inverse_depth before it.
-
-    Hartley and Zisserman, "Multiple view geometry", chapter 13.1.
-    """
-    homography, parallax = reference.transfer(source)
-    homography[:, 2] += parallax * inverse_depth
-    return homography
-
-
-def costs(
-    reference: GreyView, sources: Sequence[GreyView], depths: Doubles, swept: Callable[[int], None] = lambda _: None
-) -> Costs:
-    """(h, w, planes): the cost of each pixel at each plane.
-
-    `depths` are inverse. At least one source is needed. After each plane, `swept` is called with the number of finished planes.
-    """
+def costs(reference: GreyView, sources: Sequence[GreyView], depths: Doubles) -> Costs:
+    """(h, w, planes): the cost of each pixel at each plane. `depths` are inverse. At least one source is needed."""
     window = Window.of(reference.grey)
     height, width = reference.grey.shape
     planes = np.empty((len(depths), height, width), dtype=np.uint16)
@@ -61,16 +41,18 @@ def costs(
         warped = _warped(reference.camera, sources, float(inverse_depth))
         cost = correlation.of_best_two(window.cost(photo) for photo in warped)
         planes[plane] = cost * np.float32(COST_SCALE)
-        swept(plane + 1)
     return np.ascontiguousarray(planes.transpose(1, 2, 0))
 
 
 def _warped(camera: Camera, sources: Sequence[GreyView], inverse_depth: float) -> Iterator[Singles]:
     """Yield the photo of each source, warped to `camera` as if everything were on the plane."""
     for source in sources:
+        # The homography of a plane: Hartley and Zisserman, "Multiple view geometry", chapter 13.1.
+        homography, parallax = camera.transfer(source.camera)
+        homography[:, 2] += parallax * inverse_depth
         warped = cv2.warpPerspective(
             source.grey,
-            plane_homography(camera, source.camera, inverse_depth),
+            homography,
             (camera.width, camera.height),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_CONSTANT,

@@ -12,7 +12,7 @@ import numpy as np
 from reconstruction_operator.models.photogrammetry import parallel
 from reconstruction_operator.models.photogrammetry.arrays import Doubles, Mask, Pixels
 from reconstruction_operator.models.photogrammetry.dense import blank_areas
-from reconstruction_operator.models.photogrammetry.input.photos import mask_name
+from reconstruction_operator.models.photogrammetry.input.photos import mask_name, read_pixels
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse.cameras import Camera
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
@@ -44,23 +44,20 @@ class View:
         if self.mask is None:
             return np.ones(len(pixels), dtype=np.bool_)
         column, row = np.rint(pixels).astype(np.int64).T
-        shown: Mask = _read_mask(self.mask)[row, column] > 0
-        return shown
+        visible: Mask = read_pixels(self.mask, cv2.IMREAD_GRAYSCALE)[row, column] > 0
+        return visible
 
-    def shown(self, width: int, height: int) -> Mask:
+    def visible(self, width: int, height: int) -> Mask:
         """(height, width): where the photo shows a surface, reduced to that size."""
         if self.mask is None:
             return np.ones((height, width), dtype=np.bool_)
-        reduced = cv2.resize(_read_mask(self.mask), (width, height), interpolation=cv2.INTER_NEAREST)
-        shown: Mask = reduced > 0
-        return shown
+        mask = read_pixels(self.mask, cv2.IMREAD_GRAYSCALE)
+        visible: Mask = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST) > 0
+        return visible
 
     def image(self) -> Pixels:
         """(height, width, 3): the RGB pixels."""
-        loaded = cv2.imread(str(self.path), cv2.IMREAD_COLOR_RGB)
-        if loaded is None:
-            raise FileNotFoundError(self.path)
-        return np.asarray(loaded, dtype=np.uint8)
+        return read_pixels(self.path, cv2.IMREAD_COLOR_RGB)
 
 
 def make(
@@ -121,21 +118,12 @@ def _angles_deg(points: Doubles, first: Doubles, second: Doubles) -> Doubles:
     return angles
 
 
-def _read_mask(path: Path) -> Pixels:
-    loaded = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-    if loaded is None:
-        raise FileNotFoundError(path)
-    return np.asarray(loaded, dtype=np.uint8)
-
-
 def _undistort(photo: AlignedPhoto, points: Doubles, folder: Path, output: Path) -> Camera:
     """Write the photo without lens distortion, cropped to known pixels, and a mask if parts are blank or hidden.
 
     `points` are the sparse points that the photo sees. What the user's mask hides becomes grey.
     """
-    image = cv2.imread(str(folder / photo.name))
-    if image is None:
-        raise FileNotFoundError(folder / photo.name)
+    image = read_pixels(folder / photo.name, cv2.IMREAD_COLOR)
     distorted = np.array(
         [[photo.focal, 0.0, photo.principal[0]], [0.0, photo.focal, photo.principal[1]], [0.0, 0.0, 1.0]]
     )
@@ -147,13 +135,13 @@ def _undistort(photo: AlignedPhoto, points: Doubles, folder: Path, output: Path)
     camera = Camera(
         np.asarray(intrinsics, dtype=np.float64), photo.rotation, photo.translation, photo.width, photo.height
     )
-    shown = ~blank_areas.of_photo(np.asarray(straight, dtype=np.uint8), camera.project(points)[0])
+    visible = ~blank_areas.of_photo(np.asarray(straight, dtype=np.uint8), camera.project(points)[0])
     if (folder / mask_name(photo.name)).exists():
-        mask = _read_mask(folder / mask_name(photo.name))
+        mask = read_pixels(folder / mask_name(photo.name), cv2.IMREAD_GRAYSCALE)
         uncovered = cv2.remap(mask, first, second, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT) > 0
         straight[~uncovered] = _HIDDEN_GREY
-        shown &= uncovered
-    if not shown.all():
-        cv2.imwrite(str(output / mask_name(photo.name)), shown.astype(np.uint8) * 255)
+        visible &= uncovered
+    if not visible.all():
+        cv2.imwrite(str(output / mask_name(photo.name)), visible.astype(np.uint8) * 255)
     cv2.imwrite(str(output / photo.name), straight, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     return camera

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from reconstruction_operator.models.photogrammetry.arrays import Mask, Pixels, Singles
-from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto, mask_name
+from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto, mask_name, read_pixels
 
 _FEWEST_PHOTOS = 8
 _SIDE_PX = 320  # photos are reduced to this size for the comparison
@@ -38,10 +38,10 @@ def masked(photos: Sequence[PreparedPhoto], folder: Path) -> list[PreparedPhoto]
     ):
         return list(photos)
     greys = _levelled(np.stack([_grey(folder / photo.name) for photo in photos]))
-    shown = objects(greys)
-    if shown is None:
+    masks = objects(greys)
+    if masks is None:
         return list(photos)
-    for photo, mask in zip(photos, shown, strict=True):
+    for photo, mask in zip(photos, masks, strict=True):
         size = (photo.width, photo.height)
         whole = cv2.resize(mask.astype(np.uint8) * 255, size, interpolation=cv2.INTER_NEAREST)
         cv2.imwrite(str(folder / mask_name(photo.name)), whole)
@@ -62,9 +62,7 @@ def objects(greys: Singles) -> Mask | None:
 
 
 def _grey(path: Path) -> Pixels:
-    loaded = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-    if loaded is None:
-        raise FileNotFoundError(path)
+    loaded = read_pixels(path, cv2.IMREAD_GRAYSCALE)
     scale = _SIDE_PX / max(loaded.shape)
     return np.asarray(cv2.resize(loaded, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 

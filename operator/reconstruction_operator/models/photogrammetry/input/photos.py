@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+import cv2
+import numpy as np
 from PIL import Image, ImageOps
 
 from reconstruction_operator.models.interface import PHOTO_FORMATS, ModelFailure, Photo
+from reconstruction_operator.models.photogrammetry.arrays import Pixels
 from reconstruction_operator.models.photogrammetry.input import metadata, srgb
 from reconstruction_operator.models.photogrammetry.input.metadata import Metadata, Place
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
@@ -51,6 +54,14 @@ def prepare(photos: Sequence[Photo], folder: Path, max_size: int, progress: Stag
 def mask_name(name: str) -> str:
     """Return the name of the mask of the prepared photo `name`, as COLMAP expects it."""
     return f"{name}.png"
+
+
+def read_pixels(path: Path, mode: int) -> Pixels:
+    """(h, w) or (h, w, 3): the picture in `path`, read in that mode of `cv2.imread`. Raises FileNotFoundError."""
+    loaded = cv2.imread(str(path), mode)
+    if loaded is None:
+        raise FileNotFoundError(path)
+    return np.asarray(loaded, dtype=np.uint8)
 
 
 def natural_order(name: str) -> list[tuple[int, int, str]]:
@@ -102,7 +113,8 @@ def _mask(upright: Image.Image, file: Path | None) -> Image.Image | None:
     if file is not None:
         with Image.open(file, formats=PHOTO_FORMATS) as image:
             mask = srgb.eight_bit(ImageOps.exif_transpose(image))
-        if not _are_alike(mask.size, upright.size):
+        across, along = mask.width * upright.height, mask.height * upright.width
+        if abs(across - along) > _SHAPE_TOLERANCE * max(across, along):
             size = f"{mask.width} x {mask.height}"
             raise ValueError(
                 f"its mask {file.name} of {size} px has other proportions: export it upright, like the photo"
@@ -118,9 +130,3 @@ def _cut_out(image: Image.Image) -> Image.Image | None:
     alpha = image.getchannel("A")
     lowest, _ = cast("tuple[int, int]", alpha.getextrema())
     return alpha if lowest < _SHOWN else None
-
-
-def _are_alike(first: tuple[int, int], other: tuple[int, int]) -> bool:
-    """Return whether two sizes have the same proportions, except for rounding."""
-    across, along = first[0] * other[1], first[1] * other[0]
-    return abs(across - along) <= _SHAPE_TOLERANCE * max(across, along)

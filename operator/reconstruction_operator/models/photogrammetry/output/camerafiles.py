@@ -79,10 +79,10 @@ def _camera(number: int, photo: AlignedPhoto) -> bytes:
 
 
 def _image(number: int, photo: AlignedPhoto) -> bytes:
-    shown = np.empty(len(photo.seen), _POINT)
-    shown["xy"], shown["point"] = photo.pixels + 0.5, photo.seen + 1
+    points = np.empty(len(photo.seen), _POINT)
+    points["xy"], points["point"] = photo.pixels + 0.5, photo.seen + 1
     pose = struct.pack("<I7dI", number, *quaternion(photo.rotation), *photo.translation, number)
-    return pose + os.fsencode(photo.name) + b"\0" + struct.pack("<Q", len(shown)) + shown.tobytes()
+    return pose + os.fsencode(photo.name) + b"\0" + struct.pack("<Q", len(points)) + points.tobytes()
 
 
 def _points(model: SparseModel, colours: Pixels) -> bytes:

@@ -27,7 +27,7 @@ _TURN_QUALITY = 75
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Made:
+class Model:
     """What a run has made, in model coordinates."""
 
     mesh: Mesh
@@ -39,29 +39,29 @@ class Made:
     subject: Doubles  # (n, 3): vertices of the subject, which previews show
 
 
-def write_models(folder: Path, made: Made, *, compress: bool) -> None:
+def write_models(folder: Path, model: Model, *, compress: bool) -> None:
     """Write the meshes, the points and the cameras to `folder`."""
-    (folder / "model.glb").write_bytes(glb.coloured(made.mesh, made.colours))
-    (folder / "model_textured.glb").write_bytes(glb.textured(made.textured))
+    (folder / "model.glb").write_bytes(glb.coloured(model.mesh, model.colours))
+    (folder / "model_textured.glb").write_bytes(glb.textured(model.textured))
     if compress:
-        (folder / "model_compressed.glb").write_bytes(glb.compressed(made.textured))
-    surface.write_ply(folder / "pointcloud.ply", made.cloud, _colours_at(made.cloud.points, made))
-    camerafiles.write_json(folder / "cameras.json", made.sparse)
-    camerafiles.write_colmap(folder / "colmap", made.sparse, _colours_at(made.sparse.points, made))
+        (folder / "model_compressed.glb").write_bytes(glb.compressed(model.textured))
+    surface.write_ply(folder / "pointcloud.ply", model.cloud, _colours_at(model.cloud.points, model))
+    camerafiles.write_json(folder / "cameras.json", model.sparse)
+    camerafiles.write_colmap(folder / "colmap", model.sparse, _colours_at(model.sparse.points, model))
 
 
-def write_previews(folder: Path, made: Made, turn_frames: int, progress: StageProgress) -> Pixels:
+def write_previews(folder: Path, model: Model, turn_frames: int, progress: StageProgress) -> Pixels:
     """Write previews of the model to `folder`, and an animation of `turn_frames` frames in which it turns; return the first preview."""
-    caster = Caster(made.textured.mesh)
-    centres = np.stack([photo.centre for photo in made.sparse.photos])
+    caster = Caster(model.textured.mesh)
+    centres = np.stack([photo.centre for photo in model.sparse.photos])
     pictures = []
     for index, direction in enumerate(previews.directions(centres, _PREVIEWS)):
-        pictures.append(previews.render(made.textured, caster, previews.framed(made.subject, direction)))
+        pictures.append(previews.render(model.textured, caster, previews.framed(model.subject, direction)))
         Image.fromarray(pictures[-1]).save(folder / f"preview_{index}.png")
         progress(_SHARE_OF_STILLS * (index + 1) / _PREVIEWS, f"preview {index + 1}/{_PREVIEWS}")
     frames = []
-    for index, camera in enumerate(previews.around(made.subject, previews.directions(centres, turn_frames))):
-        frames.append(Image.fromarray(previews.render(made.textured, caster, camera, previews.TURN_PX)))
+    for index, camera in enumerate(previews.around(model.subject, previews.directions(centres, turn_frames))):
+        frames.append(Image.fromarray(previews.render(model.textured, caster, camera, previews.TURN_PX)))
         done = (index + 1) / turn_frames
         progress(
             _SHARE_OF_STILLS + (1.0 - _SHARE_OF_STILLS) * done,
@@ -81,10 +81,10 @@ def write_turn(path: Path, frames: list[Image.Image], *, whole: bool) -> None:
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=duration, loop=0, quality=_TURN_QUALITY)
 
 
-def _colours_at(points: Doubles, made: Made) -> Pixels:
+def _colours_at(points: Doubles, model: Model) -> Pixels:
     """(n, 3): the colour of the surface at each of `points`, grey where there is no surface nearby."""
-    distances, nearest = cKDTree(made.mesh.vertices).query(points, distance_upper_bound=_FAR)
+    distances, nearest = cKDTree(model.mesh.vertices).query(points, distance_upper_bound=_FAR)
     hit = np.isfinite(distances)
     colours = np.full((len(points), 3), _UNKNOWN_COLOUR, np.uint8)
-    colours[hit] = np.clip(np.rint(made.colours[nearest[hit]]), 0, 255)
+    colours[hit] = np.clip(np.rint(model.colours[nearest[hit]]), 0, 255)
     return colours

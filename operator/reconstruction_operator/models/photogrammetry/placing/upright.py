@@ -108,9 +108,10 @@ def ground(points: Doubles, held: Held, seed: int) -> Ground | None:
             best = on_plane
     if best is None:
         return None
-    normal = _plane_normal(sample[best])
-    normal = normal if normal @ held.up > 0 else -normal
-    return Ground(normal, float(normal @ sample[best].mean(axis=0)))
+    middle = sample[best].mean(axis=0)
+    _, _, axes = np.linalg.svd(sample[best] - middle, full_matrices=False)  # the last is the least-squares normal
+    normal = axes[2] if axes[2] @ held.up > 0 else -axes[2]
+    return Ground(normal, float(normal @ middle))
 
 
 def _signed(axis: Doubles, cameras: Sequence[Camera]) -> Doubles:
@@ -127,10 +128,3 @@ def _mean_up(cameras: Sequence[Camera]) -> Doubles:
     chosen = up if np.linalg.norm(up) >= _LEAST_SIGN else against
     unit: Doubles = chosen / max(float(np.linalg.norm(chosen)), np.finfo(float).tiny)
     return unit
-
-
-def _plane_normal(points: Doubles) -> Doubles:
-    """Return the unit normal of the least-squares plane through `points`."""
-    _, _, axes = np.linalg.svd(points - points.mean(axis=0), full_matrices=False)
-    normal: Doubles = axes[2]
-    return normal

@@ -37,7 +37,7 @@ def extract(
     """
     with pycolmap.Database.open(database) as reader:
 
-        def measure(_: float) -> tuple[float, str]:
+        def measure() -> tuple[float, str]:
             done = reader.num_images()  # a photo is written together with its features
             return done / len(photos), f"features {done}/{len(photos)}"
 

@@ -36,20 +36,12 @@ def left_out(database: Path, aligned: Iterable[str], apart: Iterable[str]) -> tu
     """
     inside, elsewhere = set(aligned), set(apart)
     matched = {name for pair in matching.overlapping(database) for name in pair}
+    photos = []
     with pycolmap.Database.open(database) as opened:
-        return tuple(
-            LeftOut(
-                image.name,
-                Why.APART
-                if image.name in elsewhere
-                else _why(opened.num_keypoints_for_image(image.image_id), matched=image.name in matched),
-            )
-            for image in sorted(opened.read_all_images(), key=lambda image: str(image.name))
-            if image.name not in inside
-        )
-
-
-def _why(features: int, *, matched: bool) -> Why:
-    if features < quality_gates.POINTS_SEEN.limit:
-        return Why.NO_FEATURES
-    return Why.NOT_ALIGNED if matched else Why.NO_MATCHES
+        for image in sorted(opened.read_all_images(), key=lambda image: str(image.name)):
+            why = Why.NOT_ALIGNED if image.name in matched else Why.NO_MATCHES
+            if opened.num_keypoints_for_image(image.image_id) < quality_gates.POINTS_SEEN.limit:
+                why = Why.NO_FEATURES
+            if image.name not in inside:
+                photos.append(LeftOut(image.name, Why.APART if image.name in elsewhere else why))
+    return tuple(photos)

@@ -109,14 +109,10 @@ def all_at_once(matched: Matched, progress: StageProgress, message: str) -> list
     options = pycolmap.GlobalPipelineOptions()
     options.num_threads = matched.threads
     options.random_seed = matched.seed
-
-    def call() -> dict[int, Any]:
-        reconstructions: dict[int, Any] = pycolmap.global_mapping(
-            matched.database, matched.pictures, _new_folder(matched), options
-        )
-        return reconstructions
-
-    reconstructions = progress.during(call, lambda _: (0.0, message))
+    progress(0.0, message)
+    reconstructions: dict[int, Any] = pycolmap.global_mapping(
+        matched.database, matched.pictures, _new_folder(matched), options
+    )
     return trusted(reconstructions.values())
 
 

@@ -50,7 +50,7 @@ def match(
         pairing.match_list_path = Path(file.name)
         before = reader.num_matched_image_pairs()
 
-        def measure(_: float) -> tuple[float, str]:
+        def measure() -> tuple[float, str]:
             done = reader.num_matched_image_pairs() - before
             return done / len(new), f"matched {done}/{len(new)} pairs"
 

@@ -46,11 +46,6 @@ def around(overlapping: Collection[Pair], left_out: Collection[str]) -> list[Pai
     return sorted(pair for pair in pairs if not frozenset(pair).isdisjoint(left_out))
 
 
-def every(names: Sequence[str]) -> list[Pair]:
-    """Return all pairs of these names."""
-    return list(itertools.combinations(names, 2))
-
-
 def _nearest(descriptors: Descriptors, rows: Sequence[int], columns: Sequence[int], most: int) -> list[tuple[int, int]]:
     """Return each of `rows` with the `most` of `columns` that are most similar to it."""
     similarity = descriptors.similarity[np.ix_(rows, columns)]

@@ -49,24 +49,17 @@ def share_of_pairs(database: Path) -> float:
 
 def median_angle_deg(model: SparseModel) -> float:
     """Return the median, over the sparse points, of the angle between the lines of sight to a point."""
-    sums = np.zeros_like(model.points)
-    sights = [
-        (photo.seen, _sight(model.points[photo.seen], photo.rotation, photo.translation)) for photo in model.photos
-    ]
-    for seen, sight in sights:
-        sums[seen] += sight
+    sums, sights = np.zeros_like(model.points), []
+    for photo in model.photos:
+        towards = model.points[photo.seen] - photo.centre
+        sights.append((photo.seen, towards / np.linalg.norm(towards, axis=1, keepdims=True)))
+        sums[photo.seen] += sights[-1][1]
     middle = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), np.finfo(float).tiny)
     widest = np.zeros(len(model.points))
     for seen, sight in sights:
         aside = np.degrees(np.arccos(np.clip((sight * middle[seen]).sum(axis=1), -1.0, 1.0)))
         widest[seen] = np.maximum(widest[seen], 2 * aside)
     return float(np.median(widest))
-
-
-def _sight(points: Doubles, rotation: Doubles, translation: Doubles) -> Doubles:
-    towards = points + rotation.T @ translation
-    unit: Doubles = towards / np.linalg.norm(towards, axis=1, keepdims=True)
-    return unit
 
 
 def _stretch(first: pycolmap.Camera, second: pycolmap.Camera, homography: Doubles, scale: float | None) -> float:

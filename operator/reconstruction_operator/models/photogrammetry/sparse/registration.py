@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,7 @@ def choose(database: Path, seed: int) -> list[Pair]:
     """Return the pairs of photos in `database` to match before `register`. Descriptors are computed only for larger sets."""
     names = similarity.names(database)
     if len(names) <= pairs.EXHAUSTIVE_UP_TO:
-        return pairs.every(names)
+        return list(combinations(names, 2))
     return pairs.choose(similarity.of_photos(database, seed))
 
 
@@ -97,7 +98,7 @@ def _with_pairs_around(matched: Matched, models: Sequence[SparseModel], progress
 
 def _with_all_pairs(matched: Matched, progress: StageProgress) -> list[SparseModel]:
     """Align again with the matches of all pairs. Return nothing if these are too many, or were matched already."""
-    every = pairs.every(similarity.names(matched.database))
+    every = list(combinations(similarity.names(matched.database), 2))
     return _with(matched, every, progress, guided=False) if len(every) <= _AFFORDABLE_PAIRS else []
 
 

@@ -51,14 +51,9 @@ class Region:
     about_core: bool  # whether the core is the subject of the photos
 
     @property
-    def radius(self) -> float:
-        """Radius of the ball."""
-        return self.ball.radius
-
-    @property
     def doublings(self) -> int:
         """How many times the core must be doubled to be as wide as the region; 0 if it is nearly as wide."""
-        ratio = self.radius / self.core.radius
+        ratio = self.ball.radius / self.core.radius
         return int(np.ceil(np.log2(ratio))) if ratio >= _WIDE else 0
 
     def coarseness(self, points: Doubles) -> Doubles:

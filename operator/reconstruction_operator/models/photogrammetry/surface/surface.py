@@ -51,7 +51,7 @@ def crop(cloud: Cloud, region: Region | Ball | None) -> Cloud:
 
 def cell_size(points: Doubles, region: Region | None, octree_depth: int) -> float:
     """Return slightly less than the side of a cell of the octree, for a scene of `points`. Sparse points are enough."""
-    radius = min(region.radius, region.core.radius) if region else _radius(points)
+    radius = min(region.ball.radius, region.core.radius) if region else _radius(points)
     return _FINER * radius / _VOXELS_ACROSS_RADIUS[octree_depth]
 
 

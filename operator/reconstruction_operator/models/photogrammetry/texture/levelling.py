@@ -61,14 +61,14 @@ def offsets(mesh: Mesh, labels: Labels, colours: Singles) -> Singles:
     distinct, numbers = np.unique(keys, return_inverse=True)
     numbers = numbers.reshape(-1, 3)
     vertex, of_view = np.divmod(distinct, labels.uses.shape[1])
-    shown = colours[vertex, of_view].astype(np.float64)
+    levels = colours[vertex, of_view].astype(np.float64)
 
     first, other = _meeting(vertex, labels.shares[vertex, of_view] > 0)
     edges = numbers[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
     rows = _differences(len(distinct), first, other)
     smooth = _differences(len(distinct), edges[:, 0], edges[:, 1])
     system = rows.T @ rows + _SMOOTHNESS * (smooth.T @ smooth) + _REST * sparse.identity(len(distinct))
-    right = -(rows.T @ (shown[first] - shown[other]))
+    right = -(rows.T @ (levels[first] - levels[other]))
     result = np.zeros(colours.shape, dtype=np.float32)
     scale = sparse.diags(1.0 / system.diagonal())
     for channel in range(3):

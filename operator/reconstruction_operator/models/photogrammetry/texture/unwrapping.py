@@ -19,8 +19,8 @@ def main(mesh: str, atlas: str, size: str) -> None:
     packing.padding = _PADDING_TEXELS
     packing.bilinear = True
     unwrapped = xatlas.Atlas()
-    with np.load(mesh) as given:
-        vertices, faces, normals, coarseness = (given[name] for name in ("vertices", "faces", "normals", "coarseness"))
+    with np.load(mesh) as arrays:
+        vertices, faces, normals, coarseness = (arrays[name] for name in ("vertices", "faces", "normals", "coarseness"))
     levels = np.unique(coarseness)
     used = []
     for level in levels:

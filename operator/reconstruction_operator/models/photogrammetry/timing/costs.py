@@ -11,7 +11,6 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from types import MappingProxyType
 
 from reconstruction_operator.models.interface import Photo, Step
 from reconstruction_operator.models.photogrammetry.parameters import QualitySettings
@@ -36,18 +35,16 @@ class Stage(enum.IntEnum):
     PREVIEWS = enum.auto()
 
 
-STEPS: Mapping[Stage, Step] = MappingProxyType(
-    {
-        stage: Step.PREPROCESS
-        if stage <= Stage.FEATURES
-        else Step.RECONSTRUCT
-        if stage <= Stage.SURFACE
-        else Step.POSTPROCESS
-        if stage <= Stage.COLOURS
-        else Step.PREVIEW
-        for stage in Stage
-    }
-)
+_LAST_OF_STEP = {
+    Step.PREPROCESS: Stage.FEATURES,
+    Step.RECONSTRUCT: Stage.SURFACE,
+    Step.POSTPROCESS: Stage.COLOURS,
+    Step.PREVIEW: Stage.PREVIEWS,
+}
+
+STEPS: Mapping[Stage, Step] = {
+    stage: next(step for step, last in _LAST_OF_STEP.items() if stage <= last) for stage in Stage
+}
 """Stage -> the step that it belongs to."""
 
 _USUAL_FEATURES_SHARE = 0.6  # of the maximum number of features
@@ -64,7 +61,7 @@ _ALL_PAIRS_PHOTOS = 20  # up to this number of photos, all pairs are matched
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Facts:
     """What a run has learned about its photos; None: not yet known."""
 
     features: float | None = None  # mean number of a photo
@@ -72,25 +69,25 @@ class Known:
     doublings: int | None = None  # of the core, until it is as wide as the region (`regions`)
     points: int | None = None  # to which the surface is fitted
 
-    def with_more(self, more: Known) -> Known:
+    def with_more(self, more: Facts) -> Facts:
         """Return these values, updated by the known ones of `more`."""
         return replace(self, **{name: value for name, value in asdict(more).items() if value is not None})
 
 
 def expected_seconds(
-    photos: Sequence[Photo], settings: QualitySettings, threads: int, facts: Known | None = None
+    photos: Sequence[Photo], settings: QualitySettings, threads: int, facts: Facts | None = None
 ) -> Mapping[Stage, float]:
     """Return the expected seconds of each stage with `threads` threads."""
     return {
         stage: seconds / (1 if stage in _ONE_THREAD else threads)
-        for stage, seconds in _cpu_seconds(photos, settings, facts or Known()).items()
+        for stage, seconds in _cpu_seconds(photos, settings, facts or Facts()).items()
     }
 
 
-def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, facts: Known) -> Mapping[Stage, float]:
+def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, facts: Facts) -> Mapping[Stage, float]:
     count = len(photos)
     features = _USUAL_FEATURES_SHARE * settings.features if facts.features is None else facts.features
-    pairs = _pairs(count)
+    pairs = count * (count - 1) / 2 if count <= _ALL_PAIRS_PHOTOS else 6.0 * count  # that are usually matched
     aligned = count if facts.aligned is None else facts.aligned
     source_megapixels = sum(photo.width * photo.height for photo in photos) / 1e6
     megapixels = sum(_reduced(photo, settings.max_image_size) for photo in photos) / 1e6
@@ -120,11 +117,6 @@ def _cpu_seconds(photos: Sequence[Photo], settings: QualitySettings, facts: Know
         Stage.COLOURS: (0.1 + 0.02 * aligned) * settings.faces / 80_000 + 0.03 * seen_megapixels,
         Stage.PREVIEWS: 0.4 + 0.075 * settings.turn_frames + 6e-6 * points,
     }
-
-
-def _pairs(count: int) -> float:
-    """Return how many pairs are usually matched for this number of photos."""
-    return count * (count - 1) / 2 if count <= _ALL_PAIRS_PHOTOS else 6.0 * count
 
 
 def _reduced(photo: Photo, size: int) -> float:

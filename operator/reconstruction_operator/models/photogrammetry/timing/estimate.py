@@ -16,7 +16,6 @@ _AS_EXPECTED_SECONDS = 3.0  # weight of the expected pace, relative to measured 
 _HALF_TRUSTED_SHARE = 0.1  # finished share of a stage at which its own pace and the expected one have equal weight
 _OVERDUE_SHARE = 0.1  # minimum rest of an overdue stage, as a share of its time so far
 _VARYING_OVERDUE_SHARE = 0.6  # the same, for a stage whose cost varies
-_LATE_SHARE = 0.7  # the same, for the progress shown, which must be able to advance
 
 
 class Estimate:
@@ -32,17 +31,12 @@ class Estimate:
         self._begun_at = self._heard_at = self._moved_at = now
         self._heard = False
         self._measured = 0.0  # finished share of the current stage, by its own reports
-        self._fraction = 0.0  # of the current step, as shown
+        self.fraction = 0.0  # of the current step, as shown; it never decreases, even if the expected rest grows
 
     @property
     def step(self) -> Step:
         """The step of the current stage."""
         return STEPS[self._current]
-
-    @property
-    def fraction(self) -> float:
-        """The share of the current step that is shown as done. It never decreases, even if the expected rest grows."""
-        return self._fraction
 
     def expect(self, seconds: Mapping[Stage, float]) -> None:
         """Replace the expected seconds of each stage, when more is known about the photos. The pace is computed again."""
@@ -68,9 +62,8 @@ class Estimate:
         """Advance the progress shown to the time `now`."""
         passed = now - self._moved_at
         if passed > 0.0:
-            rest = max(self._rest_of_stage(now), _LATE_SHARE * (1.0 - self._measured) * (now - self._begun_at))
             later = sum(self._expected[stage] for stage in Stage if stage > self._current and STEPS[stage] is self.step)
-            self._fraction += (1.0 - self._fraction) * passed / (passed + rest + later * self._pace())
+            self.fraction += (1.0 - self.fraction) * passed / (passed + self._rest_of_stage(now) + later * self._pace())
             self._moved_at = now
 
     def remaining_seconds(self, now: float) -> float:
@@ -88,7 +81,7 @@ class Estimate:
     def _begin(self, stage: Stage, at: float) -> None:
         if STEPS[stage] is not self.step:
             costs = {other: seconds for other, seconds in self._expected.items() if STEPS[other] is STEPS[stage]}
-            self._fraction = sum(seconds for other, seconds in costs.items() if other < stage) / sum(costs.values())
+            self.fraction = sum(seconds for other, seconds in costs.items() if other < stage) / sum(costs.values())
             self._moved_at = at
         self._current = stage
         self._begun_at = self._heard_at = at

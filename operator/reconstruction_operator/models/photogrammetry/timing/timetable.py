@@ -12,7 +12,7 @@ from typing import Self
 from reconstruction_operator.models.interface import Report, Step
 from reconstruction_operator.models.photogrammetry import progress
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
-from reconstruction_operator.models.photogrammetry.timing.costs import STEPS, Known, Stage
+from reconstruction_operator.models.photogrammetry.timing.costs import STEPS, Facts, Stage
 from reconstruction_operator.models.photogrammetry.timing.estimate import Estimate
 
 logger = logging.getLogger(__name__)
@@ -24,16 +24,15 @@ class Timetable:
     def __init__(
         self,
         report: Report,
-        expected_seconds: Callable[[Known], Mapping[Stage, float]],
+        expected_seconds: Callable[[Facts], Mapping[Stage, float]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._report = report
         self._expected_seconds = expected_seconds
-        self._known = Known()
+        self._facts = Facts()
         self._clock = clock
-        self._estimate = Estimate(expected_seconds(self._known), clock())
+        self._estimate = Estimate(expected_seconds(self._facts), clock())
         self._message: str | None = None  # the latest; None before the first report
-        self._error: BaseException | None = None  # an exception of `report` in the thread
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._keep_beating, name="progress", daemon=True)
@@ -60,12 +59,12 @@ class Timetable:
 
         return StageProgress(hear, STEPS[stage])
 
-    def learn(self, more: Known) -> None:
+    def learn(self, more: Facts) -> None:
         """Update what the run knows about its photos, and thereby the expected costs of the stages."""
         logger.debug("learned %s", more)
         with self._lock:
-            self._known = self._known.with_more(more)
-            self._estimate.expect(self._expected_seconds(self._known))
+            self._facts = self._facts.with_more(more)
+            self._estimate.expect(self._expected_seconds(self._facts))
 
     def resume(self, after: Stage, resumed: str) -> None:
         """Report that an earlier attempt has finished all stages up to `after`; `resumed` names its last saved stage."""
@@ -87,16 +86,10 @@ class Timetable:
             return self._estimate.taken_seconds(self._clock())
 
     def _send(self, step: Step, message: str, resumed: str = "") -> None:
-        if self._error is not None:
-            raise self._error
         remaining = self._estimate.remaining_seconds(self._clock())
         fraction = self._estimate.fraction if self._estimate.step is step else 1.0  # an earlier step is finished
         self._report(step, fraction, message, resumed=resumed, remaining_seconds=remaining)
 
     def _keep_beating(self) -> None:
         while not self._over.wait(progress.BEAT_SECONDS):
-            try:
-                self.beat()
-            except BaseException as error:  # noqa: BLE001  # raised again by the next report, in the thread of the run
-                self._error = error
-                return
+            self.beat()

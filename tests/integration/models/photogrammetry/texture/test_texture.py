@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from reconstruction_operator.models.photogrammetry.arrays import Pixels
 from reconstruction_operator.models.photogrammetry.dense.views import View
 from reconstruction_operator.models.photogrammetry.surface.raycast import Caster
 from reconstruction_operator.models.photogrammetry.texture import colour, texture
@@ -14,14 +15,16 @@ from reconstruction_operator.models.photogrammetry.texture import colour, textur
 from tests.support.engine.geometry import BLUE, QUIET, RED, sphere
 
 
-def test_a_texture_shows_what_the_photos_show(photographed: list[View], tmp_path: Path) -> None:
+def baked(photographed: list[View], scratch: Path) -> tuple[texture.Atlas, Pixels, float]:
     mesh = sphere(3)
     weights = colour.view_weights(mesh, photographed, Caster(mesh), QUIET)
     paint = texture.mix(mesh, weights, colour.surroundings(mesh, photographed, QUIET))
-    atlas = texture.unwrap(mesh, np.ones(len(mesh.faces)), 256, tmp_path, QUIET)
+    atlas = texture.unwrap(mesh, np.ones(len(mesh.faces)), 256, scratch, QUIET)
+    return atlas, *texture.bake(atlas, photographed, paint, size=256, threads=2, progress=QUIET)
 
-    picture, coverage = texture.bake(atlas, photographed, paint, size=256, threads=2, progress=QUIET)
 
+def test_a_texture_shows_what_the_photos_show(photographed: list[View], tmp_path: Path) -> None:
+    atlas, picture, coverage = baked(photographed, tmp_path)
     assert 0.5 < coverage < 0.9
     at_vertices = colour.sample(picture, atlas.uv * 256 - 0.5)
     front = atlas.mesh.vertices[:, 2] > 0.3
@@ -32,11 +35,6 @@ def test_a_texture_shows_what_the_photos_show(photographed: list[View], tmp_path
 
 def test_photos_of_different_exposure_give_a_texture_without_steps(photographed: list[View], tmp_path: Path) -> None:
     for index, view in enumerate(photographed):
-        grey = np.full((300, 300, 3), 90 + 25 * index, np.uint8)
-        cv2.imwrite(str(view.path), grey)
-    mesh = sphere(3)
-    weights = colour.view_weights(mesh, photographed, Caster(mesh), QUIET)
-    paint = texture.mix(mesh, weights, colour.surroundings(mesh, photographed, QUIET))
-    atlas = texture.unwrap(mesh, np.ones(len(mesh.faces)), 256, tmp_path, QUIET)
-    picture, _ = texture.bake(atlas, photographed, paint, size=256, threads=2, progress=QUIET)
+        cv2.imwrite(str(view.path), np.full((300, 300, 3), 90 + 25 * index, np.uint8))
+    _, picture, _ = baked(photographed, tmp_path)
     assert np.ptp(picture[:, :, 0].astype(int)) < 8  # of 75

@@ -39,38 +39,28 @@ def test_the_sky_is_blank_up_to_the_edge_of_what_stands_before_it(colour: tuple[
     assert blank[solid].mean() < 0.01
 
 
-def test_a_warm_wall_and_a_textured_one_are_not_blank() -> None:
-    photo, _ = before(CREAM)
-    assert not blank_areas.of_photo(photo, NONE).any()
-    assert not blank_areas.of_photo(
-        _as_jpeg(np.repeat(scenes.texture(5)[:, :, None], 3, axis=2).astype(float)), NONE
-    ).any()
+@pytest.mark.parametrize(
+    ("photo", "points"),
+    [
+        pytest.param(before(CREAM)[0], NONE, id="a-warm-wall"),
+        pytest.param(_as_jpeg(np.repeat(scenes.texture(5)[:, :, None], 3, axis=2).astype(float)), NONE, id="texture"),
+        pytest.param(
+            before(OVERCAST)[0], np.array([[40.0, 50.0], [90.0, 120.0], [300.0, 80.0]]), id="a-plain-wall-with-marks"
+        ),
+        pytest.param(before(BLUE)[0][::-1, :150], NONE, id="a-plain-floor"),
+    ],
+)
+def test_what_is_no_sky_is_not_blank(photo: Pixels, points: Doubles) -> None:
+    assert not blank_areas.of_photo(photo, points).any()
 
 
-def test_a_plain_wall_on_which_points_were_found_is_not_blank() -> None:
-    photo, _ = before(OVERCAST)
-    marks = np.array([[40.0, 50.0], [90.0, 120.0], [300.0, 80.0]])
-    assert not blank_areas.of_photo(photo, marks).any()
-
-
-def test_a_plain_floor_is_not_sky() -> None:
-    photo, _ = before(BLUE)
-    assert not blank_areas.of_photo(photo[::-1], NONE)[:, :150].any()
-
-
-def test_a_letterbox_is_blank_and_a_dark_place_inside_the_photo_is_not() -> None:
-    photo = np.repeat(scenes.texture(4)[:300, :400, None], 3, axis=2)
-    photo[:40], photo[-40:], photo[100:150, 200:260] = 0, 0, 0
-    blank = blank_areas.of_photo(_as_jpeg(photo.astype(float)), NONE)
-    assert blank[:40].all()
-    assert blank[-40:].all()
-    assert not blank[46:-46].any()
-
-
-def test_the_corners_of_an_undistorted_photo_are_blank() -> None:
+def test_borders_are_blank_and_a_dark_place_inside_the_photo_is_not() -> None:
+    """The letterbox of a film, and the corners of an undistorted photo."""
     photo = np.repeat(scenes.texture(4)[:300, :400, None], 3, axis=2)
     inside = cv2.ellipse(np.zeros((300, 400), np.uint8), (200, 150), (235, 180), 0, 0, 360, 1, cv2.FILLED) > 0
+    inside[:40] = inside[-40:] = False
     photo[~inside] = 0
+    photo[100:150, 180:240] = 0
     blank = blank_areas.of_photo(_as_jpeg(photo.astype(float)), NONE)
     assert blank[~inside].mean() > 0.95
     assert blank[inside].mean() < 0.02

@@ -20,11 +20,6 @@ def test_a_voxel_with_contradicting_normals_is_dropped() -> None:
     assert len(clouds.thinned(Cloud(points, normals), 1.0).points) == 0
 
 
-def test_points_on_both_sides_of_zero_are_in_different_voxels() -> None:
-    points = np.array([[-0.1, 0.0, 0.0], [0.1, 0.0, 0.0]])
-    assert len(clouds.thinned(Cloud(points, np.tile([0.0, 0.0, 1.0], (2, 1))), 1.0).points) == 2
-
-
 def test_clouds_give_the_same_voxels_in_any_order() -> None:
     random = np.random.default_rng(0)
     parts = [Cloud(random.normal(size=(900, 3)), np.tile([0.6, 0.0, 0.8], (900, 1))) for _ in range(5)]

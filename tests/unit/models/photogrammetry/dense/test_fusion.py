@@ -21,46 +21,43 @@ def wall(depth: float, *, sure: bool = False) -> DepthMap:
     return DepthMap(np.full((60, 80), depth, np.float32), np.full((60, 80), sure))
 
 
-def test_depths_that_two_others_confirm_are_kept_and_averaged() -> None:
-    others = [(camera(0.1), wall(2.006)), (camera(-0.1), wall(2.003))]
-    depths = fusion.consistent_depths(camera(), wall(2.0), others, witnesses=2)
-    assert depths[20:40, 20:60] == pytest.approx(2.003)
+RIGHT, LEFT, FAR_LEFT = camera(0.1), camera(-0.1), camera(-0.2)
 
 
-def test_one_witness_is_enough_for_a_sure_depth_alone() -> None:
-    others = [(camera(0.1), wall(2.0)), (camera(-0.1), wall(0.0))]
-    assert not fusion.consistent_depths(camera(), wall(2.0), others, witnesses=2).any()
-    assert fusion.consistent_depths(camera(), wall(2.0, sure=True), others, witnesses=2)[20:40, 20:60].all()
-    assert fusion.consistent_depths(camera(), wall(2.0), others, witnesses=1)[20:40, 20:60].all()
+def ahead(distance: float) -> Camera:
+    return Camera(INTRINSICS, np.eye(3), np.array([0.0, 0.0, -distance]), 80, 60)
 
 
-def test_a_point_that_more_views_see_through_than_confirm_is_dropped() -> None:
-    agrees = (camera(0.1), wall(2.0))
-    through = (camera(-0.1), wall(3.0))
-    own = wall(2.0, sure=True)
-    assert fusion.consistent_depths(camera(), own, [agrees, through], witnesses=1)[20:40, 20:60].all()
-    assert not fusion.consistent_depths(camera(), own, [agrees, through, through], witnesses=1)[20:40, 20:60].any()
-
-
-def test_a_point_behind_the_surface_of_another_view_is_not_seen_through() -> None:
-    others = [(camera(0.1), wall(2.0)), (camera(-0.1), wall(1.5)), (camera(-0.2), wall(1.5))]
-    assert fusion.consistent_depths(camera(), wall(2.0), others, witnesses=1)[20:40, 20:60].all()
+@pytest.mark.parametrize(
+    ("own", "others", "witnesses", "expected"),
+    [
+        pytest.param(wall(2.0), [(RIGHT, wall(2.006)), (LEFT, wall(2.003))], 2, 2.003, id="mean-of-agreeing-depths"),
+        pytest.param(wall(2.0), [(RIGHT, wall(2.0)), (LEFT, wall(0.0))], 2, 0.0, id="one-witness-of-two"),
+        pytest.param(wall(2.0), [(RIGHT, wall(2.0)), (LEFT, wall(0.0))], 1, 2.0, id="one-witness-is-enough"),
+        pytest.param(wall(2.0, sure=True), [(RIGHT, wall(2.0))], 2, 2.0, id="one-witness-of-a-sure-depth"),
+        pytest.param(wall(2.0), [(RIGHT, wall(2.0)), (LEFT, wall(3.0))], 1, 2.0, id="as-many-see-through"),
+        pytest.param(
+            wall(2.0, sure=True), [(RIGHT, wall(2.0)), *[(LEFT, wall(3.0))] * 2], 1, 0.0, id="more-see-through"
+        ),
+        pytest.param(
+            wall(2.0), [(RIGHT, wall(2.0)), (LEFT, wall(1.5)), (FAR_LEFT, wall(1.5))], 1, 2.0, id="hidden-from-others"
+        ),
+        pytest.param(wall(2.0), [(RIGHT, wall(0.0))], 1, 0.0, id="unknown-depths"),
+        pytest.param(wall(2.0), [(ahead(2.0), wall(2.0))], 1, 0.0, id="a-camera-in-the-points"),
+        pytest.param(wall(2.0), [(ahead(4.0), wall(2.0))], 1, 0.0, id="a-camera-beyond-the-points"),
+    ],
+)
+def test_a_depth_is_kept_if_enough_views_confirm_it(
+    own: DepthMap, others: list[tuple[Camera, DepthMap]], witnesses: int, expected: float
+) -> None:
+    depths = fusion.consistent_depths(camera(), own, others, witnesses=witnesses)
+    assert depths[20:40, 20:60] == pytest.approx(expected)
 
 
 def test_depths_that_no_other_view_sees_are_dropped() -> None:
     depths = fusion.consistent_depths(camera(), wall(2.0), [(camera(0.8), wall(2.0))], witnesses=1)
     assert not depths[:, :38].any()
     assert depths[:, 42:].all()
-
-
-@pytest.mark.parametrize("distance", [2.0, 4.0])
-def test_a_camera_in_the_points_or_beyond_them_confirms_nothing(distance: float) -> None:
-    ahead = Camera(INTRINSICS, np.eye(3), np.array([0.0, 0.0, -distance]), 80, 60)
-    assert not fusion.consistent_depths(camera(), wall(2.0), [(ahead, wall(2.0))], witnesses=1).any()
-
-
-def test_unknown_depths_confirm_nothing() -> None:
-    assert not fusion.consistent_depths(camera(), wall(2.0), [(camera(0.1), wall(0.0))], witnesses=1).any()
 
 
 def test_points_of_a_wall_have_normals_towards_the_camera() -> None:
@@ -76,10 +73,6 @@ def test_no_normal_spans_a_depth_edge(behind: float) -> None:
     step[:, 40:] = behind
     cloud = fusion.points_with_normals(camera(), step)
     assert np.abs(cloud.normals[:, 2]) == pytest.approx(1.0)
-
-
-def test_mutual_adds_the_views_that_chose_a_view() -> None:
-    assert fusion.mutual([(1,), (), (1,)]) == [[1], [0, 2], [1]]
 
 
 def test_the_walls_of_all_views_become_one_with_a_point_in_each_cell() -> None:

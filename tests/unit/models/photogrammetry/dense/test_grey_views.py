@@ -21,15 +21,6 @@ def view(tmp_path: Path) -> View:
     return View("0.png", tmp_path / "0.png", CAMERA, 1.0, 2.0, ())
 
 
-def test_a_view_is_read_at_the_size_asked_for_with_its_camera(view: View) -> None:
-    read = grey_views.reader([view], 40)(0)
-    assert read.grey.shape == (30, 40)
-    assert (read.grey[:, :20] == 0).all()
-    assert (read.grey[:, 20:] == 1).all()
-    assert np.array_equal(read.camera.intrinsics, grey_views.reduced_camera(CAMERA, 40).intrinsics)
-    assert (read.camera.width, read.camera.height) == (40, 30)
-
-
 def test_few_views_are_held_however_many_are_read(view: View) -> None:
     read = grey_views.reader([view] * 90, 80)
     held = weakref.WeakValueDictionary({index: read(index).grey for index in range(90)})

@@ -91,7 +91,3 @@ def test_a_depth_map_of_another_size_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match=r"is 2 x 1 px instead of 40 x 40"):
         computed(tmp_path, given, cameras, match)
-
-
-def test_a_build_without_cuda_has_none() -> None:
-    assert pycolmap.has_cuda or not patchmatch.available()

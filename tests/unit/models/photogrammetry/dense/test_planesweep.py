@@ -25,12 +25,8 @@ def photo_of_the_wall(x: float, brightness: float = 0.0) -> GreyView:
     return GreyView(wall(points[:, 0], points[:, 1]).reshape(60, 80) + np.float32(brightness), camera)
 
 
-def test_planes_lie_evenly_in_inverse_depth_from_far_to_near() -> None:
-    assert 1 / planesweep.inverse_depths(1.0, 4.0, 4) == pytest.approx([4.0, 2.0, 4 / 3, 1.0])
-
-
 def test_a_wall_is_found_at_its_depth() -> None:
-    inverse = planesweep.inverse_depths(1.5, 4.0, 33)
+    inverse = np.linspace(1 / 4.0, 1 / 1.5, 33)
     sources = [photo_of_the_wall(-0.15), photo_of_the_wall(0.15, brightness=0.1)]
     costs = planesweep.costs(photo_of_the_wall(0.0), sources, inverse)
     total = aggregation.aggregate(costs, photo_of_the_wall(0.0).grey, diagonals=True)
@@ -56,19 +52,8 @@ def test_one_occluded_source_has_no_influence() -> None:
     assert (disturbed <= alone).all()
 
 
-def test_a_sweep_without_neighbours_is_refused() -> None:
-    with pytest.raises(ValueError, match="at least one source"):
-        planesweep.costs(photo_of_the_wall(0.0), [], np.array([0.5]))
-
-
 @pytest.mark.parametrize(("most", "planes"), [(64, 40), (36, 36)])
 def test_a_plane_for_each_pixel_that_the_widest_source_moves(most: int, planes: int) -> None:
     near, far = photo_of_the_wall(0.1).camera, photo_of_the_wall(0.5).camera
     # Focal length 120 px, 0.5 aside: 60 px at depth 1 and 20 px at depth 3.
     assert planesweep.planes_needed(photo_of_the_wall(0.0).camera, [near, far], 1.0, 3.0, most) == planes
-
-
-def test_sweep_reports_the_number_of_planes_done() -> None:
-    swept: list[int] = []
-    planesweep.costs(photo_of_the_wall(0.0), [photo_of_the_wall(0.1)], np.array([0.3, 0.4, 0.5]), swept.append)
-    assert swept == [1, 2, 3]

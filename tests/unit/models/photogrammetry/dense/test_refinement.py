@@ -40,12 +40,6 @@ def test_the_depth_of_a_slope_is_found_from_a_coarse_one(off: float) -> None:
     assert np.median(costs[middle]) < 0.05
 
 
-def test_a_depth_beyond_its_reach_is_not_found() -> None:
-    sources = [photo_of_the_slope(-0.2), photo_of_the_slope(0.2)]
-    inverses, _, _ = refinement.refined(REFERENCE, sources, EXACT + np.float32(5 * STEP), STEP)
-    assert (inverses > EXACT + 2 * STEP).all()
-
-
 def test_smoothing_removes_noise_and_keeps_the_edge() -> None:
     step: Singles = np.full((40, 60), 0.3, np.float32)
     step[:, 30:] = 0.5

@@ -71,13 +71,13 @@ def test_the_still_background_of_a_turntable_is_masked(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("take", [walk, same, studio])
 def test_photos_without_a_still_background_are_unchanged(take: Callable[[int], Singles], tmp_path: Path) -> None:
-    given = photos(tmp_path, take)
-    assert backgrounds.masked(given, tmp_path) == given
-    assert not (tmp_path / mask_name(given[0].name)).exists()
+    prepared = photos(tmp_path, take)
+    assert backgrounds.masked(prepared, tmp_path) == prepared
+    assert not (tmp_path / mask_name(prepared[0].name)).exists()
 
 
 def test_few_photos_and_photos_of_several_sizes_are_unchanged(tmp_path: Path) -> None:
-    given = photos(tmp_path, turntable)
-    assert backgrounds.masked(given[:5], tmp_path) == given[:5]
-    odd = [*given[:-1], PreparedPhoto("0011.jpg", "0011.jpg", HEIGHT, WIDTH, None, "one")]
+    prepared = photos(tmp_path, turntable)
+    assert backgrounds.masked(prepared[:5], tmp_path) == prepared[:5]
+    odd = [*prepared[:-1], PreparedPhoto("0011.jpg", "0011.jpg", HEIGHT, WIDTH, None, "one")]
     assert backgrounds.masked(odd, tmp_path) == odd

@@ -85,37 +85,36 @@ def display_p3() -> bytes:
     return header.ljust(128, b"\0") + table + content
 
 
-def test_display_p3_becomes_srgb(tmp_path: Path) -> None:
-    """The photos of an iPhone: its numbers stand for stronger colours than those of sRGB."""
-    Image.new("RGB", (30, 20), (234, 51, 35)).save(tmp_path / "photo.png", icc_profile=display_p3())
-    _, result = prepared(tmp_path / "photo.png")
-    assert result.getpixel((15, 10)) == pytest.approx((255, 0, 0), abs=4)  # sRGB's red in Display P3
+def grey(brightest: int) -> Image.Image:
+    """A picture of 16 bits, half as bright as its first pixel."""
+    levels = np.full((20, 30), brightest // 2 + 1, np.uint16)
+    levels[0, 0] = brightest
+    return Image.fromarray(levels)
 
 
-@pytest.mark.parametrize("profile", [b"no profile", ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()])
-def test_a_profile_that_does_not_fit_the_photo_is_ignored(tmp_path: Path, profile: bytes) -> None:
-    Image.new("RGB", (30, 20), (90, 60, 30)).save(tmp_path / "photo.png", icc_profile=profile)
-    _, result = prepared(tmp_path / "photo.png")
-    assert result.getpixel((15, 10)) == pytest.approx((90, 60, 30), abs=2)
+LAB = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+BROWN = Image.new("RGB", (30, 20), (90, 60, 30))
 
 
-@pytest.mark.parametrize(("brightest", "expected"), [(65_535, 128), (4_095, 128), (255, 128)])
-def test_grey_of_sixteen_bits_is_scaled_by_the_depth_of_the_sensor(
-    tmp_path: Path, brightest: int, expected: int
+@pytest.mark.parametrize(
+    ("picture", "profile", "expected"),
+    [
+        # The photos of an iPhone: its numbers stand for stronger colours than those of sRGB.
+        pytest.param(Image.new("RGB", (30, 20), (234, 51, 35)), display_p3(), (255, 0, 0), id="display-p3"),
+        pytest.param(BROWN, b"no profile", (90, 60, 30), id="a-damaged-profile"),
+        pytest.param(BROWN, LAB, (90, 60, 30), id="a-profile-of-another-kind"),
+        *(
+            pytest.param(grey((1 << bits) - 1), None, (128, 128, 128), id=f"grey-of-a-sensor-of-{bits}-bits")
+            for bits in (16, 12, 8)
+        ),
+    ],
+)
+def test_colours_become_srgb(
+    picture: Image.Image, profile: bytes | None, expected: tuple[int, int, int], tmp_path: Path
 ) -> None:
-    grey = np.full((20, 30), brightest // 2 + 1, np.uint16)
-    grey[0, 0] = brightest
-    Image.fromarray(grey).save(tmp_path / "photo.png")
+    picture.save(tmp_path / "photo.png", icc_profile=profile)
     _, result = prepared(tmp_path / "photo.png")
-    assert result.getpixel((15, 10)) == pytest.approx((expected,) * 3, abs=2)
-
-
-def test_a_mask_is_written_in_black_and_white_at_the_photos_size(tmp_path: Path) -> None:
-    mask = Image.new("L", (400, 300), 20)
-    mask.paste(200, (0, 0, 200, 300))
-    image = with_mask(tmp_path, mask)
-    assert image.size == (200, 150)
-    assert sorted(image.getcolors() or ()) == [(15_000, 0), (15_000, 255)]
+    assert result.getpixel((15, 10)) == pytest.approx(expected, abs=4)
 
 
 def with_mask(folder: Path, mask: Image.Image, **options: Any) -> Image.Image:
@@ -130,21 +129,30 @@ def with_mask(folder: Path, mask: Image.Image, **options: Any) -> Image.Image:
         return image.copy()
 
 
-def test_a_mask_is_turned_by_its_own_exif_orientation(tmp_path: Path) -> None:
-    mask = Image.new("L", (300, 400), 0)
-    mask.paste(255, (0, 0, 300, 200))
+def half(size: tuple[int, int], mode: str, shown: object, hidden: object, *, upper: bool = False) -> Image.Image:
+    """A mask that shows the left or the upper half."""
+    mask = Image.new(mode, size, hidden)  # type: ignore[arg-type]  # a level or a colour, by the mode
+    mask.paste(shown, (0, 0, size[0], size[1] // 2) if upper else (0, 0, size[0] // 2, size[1]))  # type: ignore[arg-type]
+    return mask
+
+
+@pytest.mark.parametrize(
+    ("mask", "orientation", "levels"),
+    [
+        pytest.param(half((400, 300), "L", 200, 20), 1, (255, 0), id="black-and-white-at-the-size-of-the-photo"),
+        pytest.param(half((300, 400), "L", 255, 0, upper=True), 6, (0, 255), id="turned-clockwise-by-exif"),
+        pytest.param(half((400, 300), "RGBA", (9, 9, 9, 255), (0, 0, 0, 0)), 1, (255, 0), id="a-cut-out"),
+    ],
+)
+def test_a_mask_hides_a_part_of_the_photo(
+    mask: Image.Image, orientation: int, levels: tuple[int, int], tmp_path: Path
+) -> None:
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned clockwise: its top is the right side
+    exif[ExifTags.Base.Orientation] = orientation
     image = with_mask(tmp_path, mask, exif=exif)
     assert image.size == (200, 150)
-    assert (image.getpixel((50, 75)), image.getpixel((150, 75))) == (0, 255)
-
-
-def test_a_cut_out_is_a_mask_by_what_is_transparent(tmp_path: Path) -> None:
-    cut_out = Image.new("RGBA", (400, 300), (0, 0, 0, 0))
-    cut_out.paste((9, 9, 9, 255), (0, 0, 200, 300))
-    image = with_mask(tmp_path, cut_out)
-    assert (image.getpixel((50, 75)), image.getpixel((150, 75))) == (255, 0)
+    assert (image.getpixel((50, 75)), image.getpixel((150, 75))) == levels
+    assert sorted(image.getcolors() or ()) == [(15_000, 0), (15_000, 255)]
 
 
 def test_a_mask_of_another_shape_is_refused_by_name(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import struct
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ import numpy as np
 import pytest
 import trimesh
 from reconstruction_operator.models.photogrammetry.output import glb
-from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 from scipy.spatial import cKDTree
 
 from tests.support.engine.geometry import RED, coloured_square, sphere
@@ -76,16 +74,3 @@ def test_a_model_has_normals_and_a_non_metallic_material(tmp_path: Path, kind: s
     normals = np.asarray(trimesh.load_mesh(path, process=False).vertex_normals)
     assert "NORMAL" in primitive["attributes"]
     assert normals == pytest.approx(coloured_square().normals)
-
-
-def test_a_vertex_without_a_normal_gets_a_unit_vector(tmp_path: Path) -> None:
-    """The format allows no other length; faces without area give none."""
-    flat = Mesh(np.zeros((3, 3)), np.array([[0, 1, 2]]))
-    square = replace(coloured_square(), mesh=flat, normals=flat.normals(), uv=np.zeros((3, 2)))
-    (tmp_path / "model.glb").write_bytes(glb.textured(square))
-    content = document(tmp_path / "model.glb")
-    accessor = content["meshes"][0]["primitives"][0]["attributes"]["NORMAL"]
-    view = content["bufferViews"][content["accessors"][accessor]["bufferView"]]
-    start = (tmp_path / "model.glb").read_bytes().index(b"BIN\0") + 4 + view["byteOffset"]
-    stored = np.frombuffer((tmp_path / "model.glb").read_bytes(), "<f4", 9, start).reshape(3, 3)
-    assert np.linalg.norm(stored, axis=1) == pytest.approx([1.0, 1.0, 1.0])

@@ -15,10 +15,10 @@ from tests.support.engine.geometry import QUIET, RED, coloured_square
 
 
 @pytest.fixture
-def made(sparse: SparseModel) -> results.Made:
+def model(sparse: SparseModel) -> results.Model:
     square = coloured_square()
     points = np.array([[-0.5, 0.0, 0.5], [0.5, 0.01, 0.5], [0.0, 0.45, 0.0]])  # the last is far from the square
-    return results.Made(
+    return results.Model(
         mesh=square.mesh,
         colours=np.tile(np.array(RED, np.float32), (4, 1)),
         seen_by=np.full(4, 2),
@@ -31,9 +31,9 @@ def made(sparse: SparseModel) -> results.Made:
 
 @pytest.mark.parametrize(("compress", "more"), [(False, set()), (True, {"model_compressed.glb"})])
 def test_all_files_of_the_models_are_written(
-    made: results.Made, tmp_path: Path, compress: bool, more: set[str]
+    model: results.Model, tmp_path: Path, compress: bool, more: set[str]
 ) -> None:
-    results.write_models(tmp_path, made, compress=compress)
+    results.write_models(tmp_path, model, compress=compress)
     names = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
     assert names - more == {
         "cameras.json",
@@ -45,11 +45,8 @@ def test_all_files_of_the_models_are_written(
         "pointcloud.ply",
     }
     assert more <= names
-
-
-def test_points_have_the_colour_of_the_surface_beside_them_or_grey(made: results.Made, tmp_path: Path) -> None:
-    results.write_models(tmp_path, made, compress=False)
     cloud = trimesh.load(tmp_path / "pointcloud.ply", process=False)
+    # That of the surface beside the point, or grey.
     assert np.asarray(cloud.colors)[:, :3].tolist() == [[200, 30, 20], [200, 30, 20], [128, 128, 128]]
 
 
@@ -62,9 +59,9 @@ def test_an_animation_goes_around_or_there_and_back(tmp_path: Path, whole: bool,
         assert image.convert("RGB").getpixel((4, 4))[0] > 200  # type: ignore[index]  # three numbers
 
 
-def test_the_subject_of_the_photos_fills_the_pictures(made: results.Made, tmp_path: Path) -> None:
+def test_the_subject_of_the_photos_fills_the_pictures(model: results.Model, tmp_path: Path) -> None:
     """It is a tenth of the square, whose red half would be less than 300 px wide if all of it were shown."""
-    picture = results.write_previews(tmp_path, replace(made, subject=0.1 * made.textured.mesh.vertices), 2, QUIET)
+    picture = results.write_previews(tmp_path, replace(model, subject=0.1 * model.textured.mesh.vertices), 2, QUIET)
 
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         *(f"preview_{number}.png" for number in range(4)),

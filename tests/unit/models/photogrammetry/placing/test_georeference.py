@@ -55,13 +55,14 @@ def test_a_vertex_has_the_place_in_the_manifest(noise_m: float, most_m: float) -
         assert np.linalg.norm(there - expected) < most_m
 
 
-def test_an_outlier_among_the_positions_is_ignored() -> None:
+def test_an_outlier_and_photos_without_positions_are_ignored() -> None:
     cameras, places = flight(GRID, 0.5)
     latitude, longitude, altitude = places[4]
     places[4] = (latitude + 0.01, longitude, altitude)
-    on_earth = georeference.find(cameras, places)
+    on_earth = georeference.find(cameras, [*places[:7], None, None])
     assert on_earth is not None
     assert on_earth.scale == pytest.approx(METRES_PER_WORLD, rel=0.03)
+    assert georeference.find(cameras, [None] * 9) is None
 
 
 @pytest.mark.parametrize(
@@ -75,14 +76,6 @@ def test_an_outlier_among_the_positions_is_ignored() -> None:
 )
 def test_positions_that_determine_nothing_are_not_used(metres: Doubles, noise_m: float) -> None:
     assert georeference.find(*flight(metres, noise_m)) is None
-
-
-def test_photos_without_positions_are_ignored() -> None:
-    cameras, places = flight(GRID)
-    on_earth = georeference.find(cameras, [*places[:6], None, None, None])
-    assert on_earth is not None
-    assert on_earth.scale == pytest.approx(METRES_PER_WORLD)
-    assert georeference.find(cameras, [None] * 9) is None
 
 
 @pytest.mark.parametrize(("size", "expected"), [(1.0, False), (2.0, True)])

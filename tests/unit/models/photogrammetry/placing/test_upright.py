@@ -95,10 +95,7 @@ def test_gimbal_pitches_determine_up_of_a_flight_in_one_direction(pitch_deg: flo
     held = upright.by_gimbal(flight, [pitch_deg] * 3)
     assert held is not None
     assert degrees(held.up) < 0.1
-
-
-def test_gimbal_pitches_that_contradict_the_photos_do_not_count() -> None:
-    assert upright.by_gimbal(orbit(6), [-90.0] * 6) is None
+    assert upright.by_gimbal(orbit(6), [-90.0] * 6) is None  # the pitches contradict the photos
 
 
 def test_ground_is_found_with_tilted_cameras() -> None:
@@ -120,10 +117,3 @@ def test_ground_is_found_with_tilted_cameras() -> None:
 )
 def test_a_plane_that_is_not_the_ground_is_not_found(points: Doubles) -> None:
     assert upright.ground(points, Held(UP, 25.0), seed=0) is None
-
-
-def test_the_ground_refines_the_up_direction_of_the_cameras() -> None:
-    held = upright.held(orbit(8, roll_deg=4.0), [None] * 8)
-    ground = upright.ground(scene(slab(1.0, 1.0)), held, seed=0)
-    assert ground is not None
-    assert degrees(ground.normal) < min(0.5, degrees(held.up))

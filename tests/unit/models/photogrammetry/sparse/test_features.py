@@ -9,7 +9,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from reconstruction_operator.models.interface import Step
 from reconstruction_operator.models.photogrammetry.input.photos import PreparedPhoto, mask_name
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
 from reconstruction_operator.models.photogrammetry.sparse import features
@@ -68,15 +67,6 @@ def test_the_quality_limits_the_features_of_a_photo(limit: int, fewest: int, mos
     counts = features._counts(extract(photos, tmp_path, limit=limit))
     assert len(counts) == 2
     assert all(fewest <= count <= most for count in counts), counts
-
-
-def test_the_last_report_counts_all_photos(tmp_path: Path) -> None:
-    heard: list[tuple[float, str]] = []
-    photos = [photo(tmp_path, "a.png"), photo(tmp_path, "bb.png", camera="two")]
-    extract(
-        photos, tmp_path, StageProgress(lambda _, fraction, text="": heard.append((fraction, text)), Step.PREPROCESS)
-    )
-    assert heard[-1] == (1.0, "features 2/2")
 
 
 def test_a_small_photo_has_more_features_since_it_is_doubled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,17 +10,11 @@ from reconstruction_operator.models.photogrammetry import quality_gates
 from reconstruction_operator.models.photogrammetry.arrays import Doubles
 from reconstruction_operator.models.photogrammetry.sparse import mapping
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
-from reconstruction_operator.models.photogrammetry.sparse.mapping import SparseModel
 
 from tests.support.engine.databases import matched, synthesize
 from tests.support.engine.geometry import QUIET
 
 PHOTOS = 6
-
-
-def align(database: Path) -> SparseModel:
-    (model,) = mapping.one_by_one(matched(database, PHOTOS), QUIET)
-    return model
 
 
 def distances(centres: Doubles) -> Doubles:
@@ -29,9 +23,9 @@ def distances(centres: Doubles) -> Doubles:
     return apart / apart.max()
 
 
-def test_the_poses_are_those_from_which_the_photos_were_taken(tmp_path: Path) -> None:
+def test_poses_cameras_and_points_are_those_of_the_photos(tmp_path: Path) -> None:
     truth = synthesize(tmp_path / "features.db", PHOTOS)
-    model = align(tmp_path / "features.db")
+    (model,) = mapping.one_by_one(matched(tmp_path / "features.db", PHOTOS), QUIET)
     expected = {image.name: image.projection_center() for image in truth.images.values()}
     assert [photo.name for photo in model.photos] == sorted(expected)
     centres = np.stack([photo.centre for photo in model.photos])
@@ -41,12 +35,7 @@ def test_the_poses_are_those_from_which_the_photos_were_taken(tmp_path: Path) ->
     assert model.reprojection_error_px < 0.5
     assert len(model.points) == pytest.approx(100, abs=10)
 
-
-def test_a_photo_has_its_camera_in_whole_pixels_and_the_points_it_shows(tmp_path: Path) -> None:
-    truth = synthesize(tmp_path / "features.db", PHOTOS)
-    (camera,) = truth.cameras.values()
-    model = align(tmp_path / "features.db")
-    photo = model.photos[0]
+    (camera,), photo = truth.cameras.values(), model.photos[0]
     assert (photo.width, photo.height) == (camera.width, camera.height)
     assert photo.principal == (camera.params[1] - 0.5, camera.params[2] - 0.5)
     assert photo.focal == pytest.approx(camera.params[0], rel=0.02)
@@ -76,10 +65,4 @@ def test_photos_with_few_matches_are_aligned_where_these_are_enough(tmp_path: Pa
     photos = matched(tmp_path / "features.db", PHOTOS)
     assert mapping.one_by_one(photos, QUIET) == []
     (model,) = mapping.one_by_one(photos, QUIET, with_few_matches=True)
-    assert len(model.names) == PHOTOS
-
-
-def test_photos_are_aligned_all_at_once(tmp_path: Path) -> None:
-    synthesize(tmp_path / "features.db", PHOTOS)
-    (model,) = mapping.all_at_once(matched(tmp_path / "features.db", PHOTOS), QUIET, "trying")
     assert len(model.names) == PHOTOS

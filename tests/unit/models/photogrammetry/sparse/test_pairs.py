@@ -58,14 +58,6 @@ def test_photos_left_out_are_paired_with_aligned_ones_alone() -> None:
     assert max(apart(chosen, where)) < 40
 
 
-def test_a_photo_is_paired_with_all_aligned_ones_if_they_are_few() -> None:
-    descriptors = walk(10)
-    assert pairs.towards(descriptors, ["0000.jpg"], ["0004.jpg", "0002.jpg"]) == [
-        ("0000.jpg", "0002.jpg"),
-        ("0000.jpg", "0004.jpg"),
-    ]
-
-
 def test_photos_left_out_are_paired_with_what_overlaps_with_their_neighbours() -> None:
     overlapping = [("a", "b"), ("c", "b"), ("b", "d"), ("d", "e")]
     assert pairs.around(overlapping, {"a"}) == [("a", "c"), ("a", "d")]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 
 import numpy as np
 import pytest
 from reconstruction_operator.models.interface import Step
 from reconstruction_operator.models.photogrammetry.progress import StageProgress
-from reconstruction_operator.models.photogrammetry.sparse import registration, similarity
+from reconstruction_operator.models.photogrammetry.sparse import registration
 from reconstruction_operator.models.photogrammetry.sparse.colmap import pycolmap
 from reconstruction_operator.models.photogrammetry.sparse.left_out import LeftOut, Why
 from reconstruction_operator.models.photogrammetry.sparse.mapping import AlignedPhoto, SparseModel
@@ -38,14 +37,6 @@ def scramble(database: Path, names: list[str]) -> None:
             if image.name in names:
                 features.data = chance.permuted(features.data, axis=1)
             opened.write_descriptors(image.image_id, features)
-
-
-def test_a_small_set_gets_all_pairs_without_descriptors(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(similarity, "of_photos", None)
-    chosen = registration.choose(database, 0)
-    names = similarity.names(database)
-    assert len(names) == PHOTOS
-    assert chosen == list(itertools.combinations(names, 2))
 
 
 def test_photos_left_out_are_matched_with_the_aligned_ones(database: Path) -> None:

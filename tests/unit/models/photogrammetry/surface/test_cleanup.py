@@ -5,7 +5,7 @@ import pytest
 from reconstruction_operator.models.photogrammetry.surface import cleanup
 from reconstruction_operator.models.photogrammetry.surface.meshes import Mesh
 
-from tests.support.engine.geometry import joined, sheet, sphere
+from tests.support.engine.geometry import sheet, sphere
 
 
 def test_surface_far_from_all_points_is_removed() -> None:
@@ -50,11 +50,6 @@ def test_a_roof_that_no_photo_shows_is_removed_although_it_has_few_vertices() ->
     assert cleaned[:, 1].max() == 1.0
 
 
-def test_tiny_island_is_removed() -> None:
-    cleaned = cleanup.without_islands(joined(sphere(4), sphere(0, radius=0.1)))
-    assert len(cleaned.faces) == len(sphere(4).faces)
-
-
 def test_smoothing_removes_noise_and_keeps_the_size() -> None:
     noise = 1 + np.random.default_rng(0).normal(0.0, 0.01, (len(sphere().vertices), 1))
     rough = Mesh(sphere().vertices * noise, sphere().faces)
@@ -72,10 +67,6 @@ def test_decimation_keeps_the_shape_with_fewer_faces() -> None:
     reduced = cleanup.decimated(sphere(5), 2000)
     assert 1500 < len(reduced.faces) <= 2000
     assert np.linalg.norm(reduced.vertices, axis=1) == pytest.approx(np.ones(len(reduced.vertices)), abs=0.02)
-
-
-def test_a_mesh_that_is_small_enough_is_not_decimated() -> None:
-    assert len(cleanup.decimated(sphere(2), 2000).faces) == len(sphere(2).faces)
 
 
 def test_parts_below_the_ground_are_removed_and_uneven_ground_is_not() -> None:

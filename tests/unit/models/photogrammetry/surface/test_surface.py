@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-import trimesh
 from reconstruction_operator.models.interface import ModelFailure
 from reconstruction_operator.models.photogrammetry.dense.clouds import Cloud
 from reconstruction_operator.models.photogrammetry.surface import surface
@@ -75,22 +72,3 @@ def test_surroundings_do_not_reduce_the_detail_of_the_core(across: float, coarse
     assert inside.sum() == pytest.approx(np.pi / cell**2, rel=0.1)
     outermost = np.abs(thin.points).max(axis=1) > 0.8 * across
     assert outermost.sum() == pytest.approx((1 - 0.8**2) * (2 * across / (coarse * cell)) ** 2, rel=0.15)
-
-
-def test_a_written_cloud_is_read_again_with_normals_and_colours(tmp_path: Path) -> None:
-    cloud = points_of_a_sphere(1)
-    colours = np.full(cloud.points.shape, (10, 20, 30), np.uint8)
-    surface.write_ply(tmp_path / "points.ply", cloud, colours)
-
-    read = trimesh.load(tmp_path / "points.ply", process=False)
-    assert np.allclose(read.vertices, cloud.points, atol=1e-6)
-    assert (np.asarray(read.colors)[:, :3] == colours).all()
-    text = (tmp_path / "points.ply").read_bytes().partition(b"end_header")[0].decode()
-    assert [line.split()[-1] for line in text.splitlines() if line.startswith("property float")] == [
-        "x",
-        "y",
-        "z",
-        "nx",
-        "ny",
-        "nz",
-    ]

@@ -79,11 +79,3 @@ def test_a_photo_that_does_not_see_a_face_beside_its_seam_is_not_used_there(mesh
     labels = labelling.choose(mesh, weights, alike(mesh, 2))
     assert (labels.shares > 0).all(axis=1).any()
     assert (labels.uses.sum(axis=1) == 1).all()
-
-
-def test_neighbours_are_the_faces_beside_each_inner_edge() -> None:
-    mesh = sheet(3)
-    pairs = labelling.neighbours(mesh)
-    assert len(pairs) == 8  # of the 16 edges of 8 faces, 8 lie on the border
-    for first, second in pairs:
-        assert len({*mesh.faces[first]} & {*mesh.faces[second]}) == 2

@@ -4,34 +4,13 @@ from __future__ import annotations
 
 import threading
 
-import pytest
 from reconstruction_operator.models.interface import Step
-from reconstruction_operator.models.photogrammetry.timing.costs import Known, Stage
+from reconstruction_operator.models.photogrammetry.timing.costs import Facts, Stage
 from reconstruction_operator.models.photogrammetry.timing.timetable import Timetable
 
 
-def expected(_: Known) -> dict[Stage, float]:
+def expected(_: Facts) -> dict[Stage, float]:
     return dict.fromkeys(Stage, 10.0)
-
-
-def test_reports_of_a_stage_become_progress_of_its_step() -> None:
-    heard: list[tuple[Step, float, str, float | None]] = []
-
-    def report(
-        step: Step, fraction: float, message: str = "", *, remaining_seconds: float | None = None, **_: object
-    ) -> None:
-        heard.append((step, fraction, message, remaining_seconds))
-
-    seconds = 0.0
-    timetable = Timetable(report, expected, clock=lambda: seconds)
-    seconds = 10.0
-    timetable.stage(Stage.PHOTOS)(1.0, "photo 12/12")
-    seconds = 15.0
-    timetable.stage(Stage.FEATURES).part(0.0, 0.5)(1.0, "features 6/12")
-    assert heard == [
-        (Step.PREPROCESS, 0.5, "photo 12/12", pytest.approx(120.0)),
-        (Step.PREPROCESS, 0.75, "features 6/12", pytest.approx(115.0)),
-    ]
 
 
 def test_the_seconds_of_each_step_are_counted() -> None:
@@ -75,18 +54,3 @@ def test_a_resumed_run_reports_its_stage_first() -> None:
         assert beaten.wait(60)
         timetable.resume(Stage.MATCHES, "matches of attempt 1")
     assert heard[0] == "matches of attempt 1"
-
-
-def test_a_report_that_raises_in_the_thread_ends_the_run_at_its_next_one() -> None:
-    raised = threading.Event()
-
-    def report(_: Step, fraction: float, message: str = "", **__: object) -> None:
-        if threading.current_thread() is not threading.main_thread():
-            raised.set()
-            raise InterruptedError
-
-    with Timetable(report, expected) as timetable:
-        timetable.stage(Stage.PHOTOS)(0.1)
-        assert raised.wait(60)
-        with pytest.raises(InterruptedError):
-            timetable.stage(Stage.PHOTOS)(0.2)

@@ -10,8 +10,9 @@ import gzip
 import hashlib
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from html import escape
 from importlib import resources
 from pathlib import Path
@@ -32,7 +33,6 @@ _TEXTURE_PX = 2048
 _JPEG_QUALITY = 80  # of the texture in the page; model_textured.glb has the better one
 _POSTER_QUALITY = 80
 _MOST_WITNESSES = 5  # maximum count; vertices that more photos see are in the same row
-_SECONDS_PER_MINUTE = 60
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -46,12 +46,14 @@ class Findings:
     quality: Mapping[str, int | float | str]
     parameters: Mapping[str, object]
     seconds: Mapping[str, float]  # by step
-    warnings: Sequence[str]
+    warning: str
 
 
 def write(path: Path, findings: Findings) -> None:
     """Write the page as one file."""
     style, script = (_ASSETS.joinpath(name).read_text() for name in ("page.css", "page.js"))
+    durations = {name: timedelta(seconds=round(seconds)) for name, seconds in findings.seconds.items()}
+    used = len(findings.model.photos)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     # WebAssembly: <model-viewer> has a decoder in it.
     policy = (
@@ -64,14 +66,14 @@ def write(path: Path, findings: Findings) -> None:
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>Reconstruction report</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>",
         "<h1>Reconstruction report</h1>",
-        _summary(findings),
-        _warnings(findings.warnings),
+        f"<p>{used} of {used + len(findings.model.left_out)} photos used.</p>",
+        _section("Warnings", f'<p class="warnings">{escape(findings.warning)}</p>') if findings.warning else "",
         _viewer(findings),
         _section("Cameras from above", plan.drawing(findings.model, findings.textured.mesh)),
         _section("Coverage", _coverage(findings.seen_by)),
         _section("Photos", _photos(findings)),
         _section("Numbers", _facts({**findings.quality, **findings.parameters})),
-        _section("Durations", _facts({name: _duration(seconds) for name, seconds in findings.seconds.items()})),
+        _section("Durations", _facts(durations)),
         "</main>",
         _packed("viewer-script", _VIEWER.read_bytes()),
         _packed("model-data", gzip.compress(_small_model(findings.textured), mtime=0)),
@@ -79,17 +81,6 @@ def write(path: Path, findings: Findings) -> None:
     ]
     text = "\n".join(part for part in parts if part) + "\n"
     path.write_bytes(text.encode(errors="replace"))  # file names may contain bytes that are not text
-
-
-def _summary(findings: Findings) -> str:
-    used, left = len(findings.model.photos), len(findings.model.left_out)
-    return f"<p>{used} of {used + left} photos used.</p>"
-
-
-def _warnings(texts: Sequence[str]) -> str:
-    if not texts:
-        return ""
-    return _section("Warnings", f'<ul class="warnings">{_items(texts)}</ul>')
 
 
 def _viewer(findings: Findings) -> str:
@@ -140,24 +131,9 @@ def _photos(findings: Findings) -> str:
 
 
 def _facts(values: Mapping[str, object]) -> str:
-    pairs = (
-        f"<div><dt>{escape(_words(name))}</dt><dd>{escape(str(value))}</dd></div>" for name, value in values.items()
-    )
+    words = {re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower(): value for name, value in values.items()}
+    pairs = (f"<div><dt>{escape(name)}</dt><dd>{escape(str(value))}</dd></div>" for name, value in words.items())
     return f"<dl>{''.join(pairs)}</dl>"
-
-
-def _words(name: str) -> str:
-    """Return the name of a number in words: `sparsePoints` -> `sparse points`."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), _SECONDS_PER_MINUTE)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-def _items(texts: Iterable[str]) -> str:
-    return "".join(f"<li>{escape(text)}</li>" for text in texts)
 
 
 def _section(title: str, content: str) -> str:
