@@ -134,9 +134,8 @@ def request_cancel(keys: Keys, *, job_id: str, **leader: Unpack[Leader]) -> Call
 
 
 def assert_cancelled(keys: Keys, *, job_id: str, **leader: Unpack[Leader]) -> Call[None]:
-    """Set `cancel:{job_id}` or renew its TTL, delete the request, and publish the job's id, so that its worker reacts at once."""
-    args = (config.CANCEL_TTL_SECONDS, keys.interruptions(), job_id)
-    return _fenced("assert_cancelled", keys, _flags(keys, job_id), args, **leader)
+    """Set `cancel:{job_id}` or renew its TTL, and delete the request."""
+    return _fenced("assert_cancelled", keys, _flags(keys, job_id), (config.CANCEL_TTL_SECONDS,), **leader)
 
 
 def withdraw_request(keys: Keys, *, job_id: str, **leader: Unpack[Leader]) -> Call[None]:
@@ -182,10 +181,9 @@ def _of_end(end: End) -> tuple[str | int, ...]:
 
 
 def request_stop(keys: Keys, *, task: TaskId, reason: StopReason, **leader: Unpack[Leader]) -> Call[None]:
-    """Request the stop of an attempt that has not ended, and publish it. Final; the first reason counts."""
+    """Request the stop of an attempt that has not ended. Final; the first reason counts."""
     own = (keys.stop(str(task)), keys.end(str(task)))
-    args = (fields.retention_ms(), reason.value, keys.interruptions(), task.job_id)
-    return _fenced("request_stop", keys, own, args, **leader)
+    return _fenced("request_stop", keys, own, (fields.retention_ms(), reason.value), **leader)
 
 
 def request_check(keys: Keys, *, pool: str, request: CheckRequest, most: int, **leader: Unpack[Leader]) -> Call[bool]:

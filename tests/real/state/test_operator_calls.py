@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 import redis
 from reconstruction_operator.api.identity import TaskId
-from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import End, Record
 from reconstruction_operator.state import calls, fields, operator_calls, reads, worker_calls
@@ -120,33 +119,6 @@ def test_a_cancel_is_requested_withdrawn_confirmed_and_cleared(do: Caller, clien
     ):
         do.order(order, job_id="job")
         assert client.mget(flags) == left
-
-
-@pytest.mark.parametrize(
-    ("make", "what"),
-    [
-        pytest.param(operator_calls.assert_cancelled, {"job_id": "job"}, id="a confirmed cancel"),
-        pytest.param(operator_calls.request_stop, {"task": TASK, "reason": StopReason.SUSPEND}, id="a stop"),
-    ],
-)
-def test_what_interrupts_a_run_is_published_in_the_same_script(
-    make: Any, what: dict[str, Any], do: Caller, client: redis.Redis, keys: Keys
-) -> None:
-    with client.pubsub(ignore_subscribe_messages=True) as heard:
-        heard.subscribe(keys.interruptions())
-        heard.get_message(timeout=5.0)
-        do.order(make, **what)
-        message = heard.get_message(timeout=5.0)
-    assert message["data"] == "job"
-
-
-def test_an_account_that_may_not_publish_can_still_cancel(do: Caller, client: redis.Redis) -> None:
-    client.execute_command("ACL", "SETUSER", "default", "resetchannels")
-    try:
-        do.order(operator_calls.assert_cancelled, job_id="job")
-    finally:
-        client.execute_command("ACL", "SETUSER", "default", "allchannels")
-    assert client.get("cancel:job") == "1"
 
 
 def test_an_unclaimed_attempt_is_taken_and_ended_once(do: Caller) -> None:
