@@ -62,7 +62,7 @@ def _fenced(
             case _:
                 raise UnexpectedReplyError(name, reply)
 
-    return Call(script(name, fenced=True), (keys.fence(install_id), *own), (fence, *args), answer)
+    return Call(script(name, fenced=True), (keys.fence(install_id), *own), (fence, *args), answer, fenced=True)
 
 
 def for_action(keys: Keys, action: actions.Action, job: JobKey, **leader: Unpack[Leader]) -> Call[Any] | None:
