@@ -56,13 +56,6 @@ class Reporting:
         run(self.client, Call(_REPORT, (key,), (int(self.expires or 0), _ENDS, text), lambda _reply: None))
         return result
 
-    def _set(self, key: str, value: str) -> None:
-        # Celery's own sends two commands more, for a transaction.
-        with self.client.pipeline(transaction=False) as commands:
-            commands.set(key, value, ex=self.expires or None)
-            commands.publish(key, value)
-            commands.execute()
-
 
 class ReportingBackend(Reporting, celery_redis.RedisBackend):  # type: ignore[misc]  # Celery has no types
     """For `redis://`, `rediss://` and `redis+socket://`."""

@@ -1,4 +1,4 @@
-"""The worker's calls: an example of each script, compared with the model. tests/real/protocol compares random ones."""
+"""The worker's calls: an example of each script. tests/real/protocol makes random ones."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -68,11 +68,11 @@ def test_a_claim_outlives_every_message_and_a_heartbeat_does_not(running: Caller
     [{"life": "earlier", "at": "1"}, {"life": "life"}, {"life": "life", "at": "x"}, {"life": "life", "at": "9" * 15}],
     ids=str,
 )
-def test_a_beat_ignores_a_shutdown_of_another_process_or_without_a_time(plain: Caller, fields: dict[str, str]) -> None:
-    plain.want()
-    plain.claim()
-    plain.client.hset("draining:w", mapping=fields)  # type: ignore[arg-type]  # as narrow as redis-py's annotation
-    assert plain.beat() == BeatReply(owned=True)
+def test_a_beat_ignores_a_shutdown_of_another_process_or_without_a_time(do: Caller, fields: dict[str, str]) -> None:
+    do.want()
+    do.claim()
+    do.client.hset("draining:w", mapping=fields)  # type: ignore[arg-type]  # as narrow as redis-py's annotation
+    assert do.beat() == BeatReply(owned=True)
 
 
 def test_a_beat_renews_the_heartbeat_of_its_claimant_until_the_end(running: Caller) -> None:
@@ -195,13 +195,13 @@ def test_the_first_announcement_of_each_process_counts(do: Caller) -> None:
     assert first["life"] == "life"
 
 
-def test_malformed_registrations_do_not_break_the_list(plain: Caller) -> None:
-    plain.client.set("workers", "nonsense")
-    assert plain(reads.live_workers) == ()
+def test_malformed_registrations_do_not_break_the_list(do: Caller) -> None:
+    do.client.set("workers", "nonsense")
+    assert do(reads.live_workers) == ()
     for node in "ab":
-        register(plain, node)
-    plain.client.set("worker:b", '{"queues": "celery", "models": [1, "m"], "concurrency": -1, "version": 3}')
-    assert plain(reads.live_workers) == (info("a"), WorkerInfo("b", (), ("m",), "", 1))
+        register(do, node)
+    do.client.set("worker:b", '{"queues": "celery", "models": [1, "m"], "concurrency": -1, "version": 3}')
+    assert do(reads.live_workers) == (info("a"), WorkerInfo("b", (), ("m",), "", 1))
 
 
 # --- Bare tasks, which have no record and which no operator repeats
