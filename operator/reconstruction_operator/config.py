@@ -258,7 +258,7 @@ class Settings:
         return cls(**{row.name: row.read(row.name, environ[row.name]) for row in TABLE if environ.get(row.name)})
 
 
-TABLE: Final = tuple(named(one) for one in dataclasses.fields(Settings))
+TABLE: Final = tuple(named(field) for field in dataclasses.fields(Settings))
 
 settings: Settings  # the values in use; absent until the first access
 
@@ -276,7 +276,7 @@ def for_child() -> dict[str, Any]:
 
 def take_over(values: Mapping[str, Any]) -> None:
     """Use these values, which `for_child` returned in the worker and which came as JSON."""
-    use(dataclasses.replace(sys.modules[__name__].settings, **{name: _frozen(one) for name, one in values.items()}))
+    use(dataclasses.replace(sys.modules[__name__].settings, **{name: _frozen(value) for name, value in values.items()}))
 
 
 def _frozen(value: Any) -> Any:

@@ -43,15 +43,15 @@ def repair(queues: Iterable[str], others: Mapping[str, str] | None = None) -> bo
     Raises RedisError: Redis was not reached or refused.
     """
     names = tuple(queues)
-    wanted = dict.fromkeys(names, "list") | {f"_kombu.binding.{name}": "set" for name in names}
-    wanted |= {f"_kombu.binding_permanent.{name}": "set" for name in names} | dict(others or {})
+    types = dict.fromkeys(names, "list") | {f"_kombu.binding.{name}": "set" for name in names}
+    types |= {f"_kombu.binding_permanent.{name}": "set" for name in names} | dict(others or {})
     repaired = False
     with connections.broker_client() as client:
-        for name, kind in wanted.items():
+        for name, kind in types.items():
             key = f"{config.settings.REDIS_KEY_PREFIX}{name}"
-            found = str(client.type(key))
-            if found not in (kind, _ABSENT):
-                logger.error("deleting the Redis key %s: its type is %s, and must be %s", key, found, kind)
+            kind_there = str(client.type(key))
+            if kind_there not in (kind, _ABSENT):
+                logger.error("deleting the Redis key %s: its type is %s, and must be %s", key, kind_there, kind)
                 client.delete(key)
                 repaired = True
     return repaired

@@ -199,7 +199,7 @@ def take_checked(keys: Keys, **leader: Unpack[Leader]) -> Call[Mapping[str, Chec
     def read(rest: list[Any]) -> Mapping[str, Checked]:
         pairs = zip(rest[0][::2], rest[0][1::2], strict=True)
         loaded = ((job_id, fields.load_json(key, text, Checked.of)) for job_id, text in pairs)
-        return {job_id: found for job_id, found in loaded if found is not None}
+        return {job_id: checked for job_id, checked in loaded if checked is not None}
 
     return _fenced("take_checked", keys, (key,), (_CHECKED_BATCH, fields.MAX_VALUE_BYTES), read, **leader)
 

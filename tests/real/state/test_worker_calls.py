@@ -78,7 +78,9 @@ def test_a_beat_ignores_a_shutdown_of_another_process_or_without_a_time(do: Call
 def test_a_beat_renews_the_heartbeat_of_its_claimant_until_the_end(running: Caller) -> None:
     running.client.delete("alive:job-1")
     assert (running.beat(SECOND).owned, running.seen().alive) == (False, False)
+    running.client.pexpire("claim:job-1", 60_000)
     assert (running.beat().owned, running.seen().alive) == (True, True)
+    assert running.client.pttl("claim:job-1") > 604_790_000
     running.finish()
     assert (running.beat().owned, running.seen().alive) == (True, False)
 
