@@ -82,7 +82,7 @@ def _job(names: tuple[str, ...], values: list[Any], attempt: int, epoch: str, no
         requested=requested,
         confirmed=confirmed,
         flag_ttl_seconds=ttl_ms / 1000 if ttl_ms >= 0 else None,
-        cleaned=cleaned == 1 or (wanted is not None and wanted.cleaned),
+        cleaned=cleaned == 1 or (believed is not None and believed.cleaned),
     )
 
 
