@@ -81,6 +81,7 @@ def test_a_beat_renews_the_heartbeat_of_its_claimant_until_the_end(running: Call
     running.client.pexpire("claim:job-1", 60_000)
     assert (running.beat().owned, running.seen().alive) == (True, True)
     assert running.client.pttl("claim:job-1") > 604_790_000
+    assert running.client.pttl("alive:job-1") <= config.settings.ALIVE_TTL_SECONDS * 1000
     running.finish()
     assert (running.beat().owned, running.seen().alive) == (True, False)
 
@@ -127,6 +128,7 @@ def test_an_end_is_recorded_once_with_its_details_and_clears_the_request(running
     assert running.finish(end=End(Outcome.FAILED)) == FinishReply(FinishVerdict.ALREADY, reply.end)
     assert running.seen().end == reply.end
     assert not running.client.exists("cancel_request:job")
+    assert 604_790_000 < running.client.pttl("end:job-1") <= config.settings.PROTOCOL_RETENTION_SECONDS * 1000
 
 
 @pytest.mark.parametrize("outcome", [Outcome.SUCCEEDED, Outcome.FAILED, Outcome.STOPPED])
@@ -143,6 +145,7 @@ def test_with_a_confirmed_cancel_nothing_else_is_recorded(running: Caller, outco
 def test_the_record_keeps_what_claim_and_end_showed(running: Caller, end: End, *, deleted: bool) -> None:
     assert running.seen().record.begun
     running(worker_calls.mark_cleaned, "job")
+    running.client.hset("job:job", "deleted", "1")  # of an earlier run of the attempt
     running.finish(end=end)  # after which files may be left again
     running.client.delete("claim:job-1", "end:job-1")
     record = running.seen().record

@@ -46,14 +46,6 @@ def test_a_dead_model_fails_its_job_but_not_its_worker(model: str, reason: str, 
     assert all(process.alive for process in farm.processes.values())
 
 
-def test_an_isolated_model_publishes(farm: Farm, job_id: str) -> None:
-    farm.photo(job_id)
-    result = farm.wait_state(farm.send(job_id, "rough-good"), "SUCCESS")
-    assert result["simulated"] is False
-    assert result["quality"] == {"photos": "1", "error": "0.123457"}
-    assert (farm.jobs_dir / job_id / "output" / "model.glb").exists()
-
-
 def test_a_message_delivered_twice_runs_once(farm: Farm, job_id: str) -> None:
     task_id = f"{job_id}-1"
     farm.put_record(job_id, 1)
@@ -79,17 +71,6 @@ def test_a_message_ahead_of_its_record_is_requeued(farm: Farm, job_id: str) -> N
     farm.put_record(job_id, 1)
 
     assert farm.wait_state(result, "SUCCESS")["status"] == "completed"
-
-
-def test_a_cleanup_message_deletes_the_files(farm: Farm, job_id: str) -> None:
-    farm.put_record(job_id, 1)
-    result = farm.send(job_id, "placeholder", Envelope(attempt=1).to_json(), task_id=f"{job_id}-1")
-    farm.wait_state(result, "SUCCESS")
-
-    farm.order_cleanup(job_id)
-
-    wait_until(lambda: farm.seen(job_id, f"{job_id}-1").cleaned, "the worker to record the deletion")
-    assert not (farm.jobs_dir / job_id).exists()
 
 
 def test_a_bare_task_of_a_killed_worker_continues_at_its_next_delivery(own_farm: Farm, job_id: str) -> None:

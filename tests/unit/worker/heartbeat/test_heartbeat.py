@@ -126,23 +126,6 @@ def test_an_uninterrupted_wait_takes_its_time() -> None:
     assert time.monotonic() - begun >= 0.1
 
 
-def test_beats_continue_while_redis_is_unavailable() -> None:
-    beats: list[float] = []
-    enough = threading.Event()
-
-    def beat() -> BeatReply:
-        beats.append(time.monotonic())
-        if len(beats) < 4:
-            raise RedisConnectionError("outage")
-        enough.set()
-        return SUSPENDED
-
-    with make(beat) as heartbeat:
-        assert enough.wait(30.0)
-        with pytest.raises(InterruptedRunError):
-            heartbeat.wait(30.0)
-
-
 @pytest.mark.parametrize(
     ("drain_after", "at_least_seconds"),
     [pytest.param(0.2, 0.15, id="at its deadline"), pytest.param(18_000, 0.0, id="in time despite clock skew")],
