@@ -143,6 +143,15 @@ def test_an_end_is_forced_on_a_silent_attempt_only(do: Caller, client: redis.Red
     assert do.order(operator_calls.force_end, task=TASK, end=TAKEN) == do.seen().end == end
 
 
+def test_claims_ends_and_stops_of_the_operator_expire_and_show_the_end(do: Caller, client: redis.Redis) -> None:
+    do.order(operator_calls.request_stop, task=TASK, reason=StopReason.SUSPEND)
+    do.order(operator_calls.take_claim, task=TASK, end=TAKEN)
+    do.order(operator_calls.force_end, task=TaskId("lost", 1), end=LOST)
+    keys = [*client.keys("claim:*"), *client.keys("end:*"), *client.keys("stop:*")]
+    assert [client.pttl(key) > 604_790_000 for key in keys] == [True] * 5
+    assert [client.hget(key, "ended") for key in client.keys("claim:*")] == ["1", "1"]
+
+
 def test_the_first_reason_of_a_stop_counts_unless_the_attempt_has_ended(do: Caller) -> None:
     for reason in (StopReason.SUSPEND, StopReason.DELETED):
         do.order(operator_calls.request_stop, task=TASK, reason=reason)

@@ -150,6 +150,7 @@ def test_the_record_keeps_what_claim_and_end_showed(running: Caller, end: End, *
     running.client.delete("claim:job-1", "end:job-1")
     record = running.seen().record
     assert (record.begun, record.deleted, running.seen().cleaned) == (True, deleted, False)
+    assert running.want(2).begun
 
 
 def test_the_record_shows_that_files_were_deleted_as_ordered(running: Caller) -> None:

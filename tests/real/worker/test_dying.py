@@ -25,12 +25,9 @@ def farm(server: Redis) -> Iterator[Farm]:
     ("model", "reason"),
     [
         ("rough-segfault", "BACKEND_CRASHED"),
-        ("rough-exit", "BACKEND_CRASHED"),
         ("rough-meshless", "BACKEND_CRASHED"),
-        ("rough-killed", "OUT_OF_MEMORY"),
         ("rough-hungry", "OUT_OF_MEMORY"),
         ("rough-failure", "NOT_ENOUGH_OVERLAP"),
-        ("rough-broken", "BACKEND_UNAVAILABLE"),
     ],
 )
 def test_a_dead_model_fails_its_job_but_not_its_worker(model: str, reason: str, farm: Farm, job_id: str) -> None:
@@ -95,22 +92,6 @@ def test_a_killed_worker_leaves_no_model_behind(model: str, own_farm: Farm, job_
     pid = own_farm.model_pid()
 
     worker.kill()
-
-    wait_until(lambda: is_gone(pid), "the model to end")
-
-
-def test_a_killed_child_of_the_pool_leaves_no_model_behind(own_farm: Farm, job_id: str) -> None:
-    worker = own_farm.start_worker(concurrency=1)
-    own_farm.photo(job_id)
-    own_farm.send(job_id, "rough-sleep")
-    pid = own_farm.model_pid()
-    guard = psutil.Process(pid).parent()
-    assert guard is not None
-    child = guard.parent()
-    assert child is not None
-    assert child.pid != worker.pid
-
-    os.kill(child.pid, signal.SIGKILL)
 
     wait_until(lambda: is_gone(pid), "the model to end")
 
