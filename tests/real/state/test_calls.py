@@ -64,3 +64,9 @@ async def test_a_long_batch_is_made_as_several_calls(async_client: redis.asyncio
     replies: list[Any] = await calls.arun_all(async_client, [put(keys, f"job-{number}") for number in range(501)])
     assert [replies[0].name, replies[-1].name] == ["job-0-name", "job-500-name"]
     assert await async_client.scard("records:install") == 501
+
+
+async def test_a_joined_call_sees_what_an_earlier_one_changed(async_client: redis.asyncio.Redis, keys: Keys) -> None:
+    order = operator_calls.mark_sent(keys, **LEADER, job_id="job", attempt=1, is_order=True)
+    await calls.arun_all(async_client, [put(keys), order, order])
+    assert (await calls.arun(async_client, put(keys))).orders == 2

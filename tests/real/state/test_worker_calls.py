@@ -186,7 +186,9 @@ def test_a_worker_is_listed_until_it_unregisters_expires_or_drains(do: Caller) -
     for node in "dcba":
         register(do, node)
     assert do(reads.live_workers) == tuple(map(info, "abcd"))
+    do(worker_calls.start_draining, "b", "life", 20.0)
     do(worker_calls.unregister_worker, "b")
+    assert (do.client.exists("worker:b", "draining:b"), do.client.zscore("workers", "b")) == (0, None)
     do(worker_calls.start_draining, "c", "life", 20.0)
     do.client.zadd("workers", {"d": 1})
     assert do(reads.live_workers) == (info("a"),)
