@@ -64,7 +64,7 @@ class BacklogReader:
             for name, size in zip(names, replies[1::2], strict=True)
             if lengths[name]
         }
-        self._note("MEMORY USAGE", [one for one in replies[1::2] if isinstance(one, ResponseError)])
+        self._note("MEMORY USAGE", [reply for reply in replies[1::2] if isinstance(reply, ResponseError)])
         return Backlog(lengths, sizes, memory_share(memory) if isinstance(memory, dict) else 0.0)
 
     def search(self, queues: Iterable[str]) -> Mapping[str, FoundMessages]:
@@ -88,7 +88,7 @@ class BacklogReader:
         client = self._ready()
         for name, ids in tasks.items():
             try:
-                for text in [one for one in self._messages(client, name) if _id_of(_parsed(one)) in ids]:
+                for text in [message for message in self._messages(client, name) if _id_of(_parsed(message)) in ids]:
                     client.lrem(_key(name), 1, text)
             except ResponseError as refusal:  # a worker drops such messages, since their job has no record
                 self._note("LRANGE or LREM", [refusal])

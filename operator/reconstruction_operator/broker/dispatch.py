@@ -53,8 +53,7 @@ def _task(message: Message) -> dict[str, Any]:
     where = {"task_id": message.task_id, "queue": message.queue}
     if message.envelope is None:
         # A header, because a worker of the previous version accepts no second argument; it deletes at once.
-        known = message.retain_seconds is not None
-        order = {"headers": {RETAIN_HEADER: str(message.retain_seconds)}} if known else {}
+        order = {} if message.retain_seconds is None else {"headers": {RETAIN_HEADER: str(message.retain_seconds)}}
         return where | order | {"name": celery_settings.CLEANUP_TASK, "args": (job_id,), "ignore_result": True}
     job = message.envelope.to_json()
     # In a header too, where other workers and instrumentation expect it.

@@ -10,8 +10,9 @@ connection, which Celery logs; a second delivery of the message finds the attemp
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from queue import Empty
 from typing import Any, Final
 
@@ -42,15 +43,15 @@ def repair(queues: Iterable[str], others: Mapping[str, str] | None = None) -> bo
     Raises RedisError: Redis was not reached or refused.
     """
     names = tuple(queues)
-    wanted = dict.fromkeys(names, "list") | {f"_kombu.binding.{name}": "set" for name in names}
-    wanted |= {f"_kombu.binding_permanent.{name}": "set" for name in names} | dict(others or {})
+    types = dict.fromkeys(names, "list") | {f"_kombu.binding.{name}": "set" for name in names}
+    types |= {f"_kombu.binding_permanent.{name}": "set" for name in names} | dict(others or {})
     repaired = False
     with connections.broker_client() as client:
-        for name, kind in wanted.items():
+        for name, kind in types.items():
             key = f"{config.settings.REDIS_KEY_PREFIX}{name}"
-            found = str(client.type(key))
-            if found not in (kind, _ABSENT):
-                logger.error("deleting the Redis key %s: its type is %s, and must be %s", key, found, kind)
+            kind_there = str(client.type(key))
+            if kind_there not in (kind, _ABSENT):
+                logger.error("deleting the Redis key %s: its type is %s, and must be %s", key, kind_there, kind)
                 client.delete(key)
                 repaired = True
     return repaired
@@ -60,7 +61,23 @@ class _HardenedQoS(kombu_redis.QoS):
     """Keeps a message that a worker takes while a key has the wrong type. Frees the worker's slot if an acknowledgement fails.
 
     kombu would lose the message, and keep the slot. A worker without a free slot would never consume again.
+
+    Taking and acknowledging a message are two commands each, without kombu's transaction around them. If Redis carries out only the
+    first one, the index names a message that does not exist, and kombu drops that entry. The order of the commands ensures this.
     """
+
+    @contextlib.contextmanager
+    def pipe_or_acquire(self, pipe: Any = None, client: Any = None) -> Iterator[Any]:
+        """Yield a pipeline without a transaction, or the caller's own."""
+        if pipe is not None:
+            yield pipe
+            return
+        with self.channel.conn_or_acquire(client) as acquired:
+            yield acquired.pipeline(transaction=False)
+
+    def _remove_from_indices(self, delivery_tag: str, pipe: Any = None) -> Any:
+        with self.pipe_or_acquire(pipe) as commands:
+            return commands.hdel(self.unacked_key, delivery_tag).zrem(self.unacked_index_key, delivery_tag)
 
     def append(self, message: Any, delivery_tag: str) -> None:
         """Record that the message is taken; retry after a key of the wrong type was deleted."""
@@ -93,6 +110,7 @@ class _HardenedChannel(kombu_redis.Channel):
 
     QoS = _HardenedQoS
     _failed = False  # whether the last read was dropped
+    _shared: redis.Redis | None = None
 
     def _brpop_read(self, **options: Any) -> Any:
         before = self._newest_tag()
@@ -120,6 +138,14 @@ class _HardenedChannel(kombu_redis.Channel):
             self._failed = True
             logger.error("a %s is malformed and is dropped: %s: %.200s", what, type(error).__name__, error)  # noqa: TRY400  # the traceback does not show the sender
             return True
+
+    def _create_client(self, asynchronous: bool = False) -> Any:
+        # kombu makes a client for each command that it does not wait for by epoll, which takes longer than the command.
+        if asynchronous:
+            return super()._create_client(asynchronous=True)  # type: ignore[no-untyped-call]
+        if self._shared is None or self._shared.connection_pool is not self.pool:  # a lost connection ends its pool
+            self._shared = super()._create_client()  # type: ignore[no-untyped-call]
+        return self._shared
 
     def _connparams(self, asynchronous: bool = False) -> Any:
         # kombu would fail with an AttributeError: https://github.com/celery/kombu/issues/582

@@ -99,11 +99,3 @@ class Keys:
     def epoch(self) -> str:
         """The sentinel, a hash. Redis has lost no data as long as it exists, names the server's run, and its count of looks never falls."""
         return f"{self.prefix}epoch"
-
-    def interruptions(self) -> str:
-        """Channel: ids of jobs whose cancel was confirmed, or whose attempt has to stop.
-
-        A hint: workers then read the keys at once, and poll them as well. All databases share the channels, so ids of other
-        installations may arrive.
-        """
-        return f"{self.prefix}interruptions"

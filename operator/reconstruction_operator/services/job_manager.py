@@ -24,23 +24,21 @@ _CONFIRMED: Final = "1"
 
 _CONFIRM: Final = Script.of(
     "confirm",
-    """-- Turn a request into a confirmation, and publish it. Answers whether there was a request.
+    """-- Turn a request into a confirmation. Answers whether there was a request.
 local request_key, cancel_key = unpack(KEYS)
-local confirmed, ttl_s, channel, job_id = unpack(ARGV)
+local confirmed, ttl_s = unpack(ARGV)
 if redis.call('EXISTS', request_key) == 0 then return 0 end
 redis.call('DEL', request_key)
 redis.call('SET', cancel_key, confirmed, 'EX', ttl_s)
-redis.pcall('PUBLISH', channel, job_id)
 return 1
 """,
 )
 # A full Redis refuses a plain SET, but allows one after a deletion in the same script.
 _SET: Final = Script.of(
     "set",
-    """-- Set the first key, delete the others, and publish in the channel, if one is given. Answers nothing.
+    """-- Set the first key, and delete the others. Answers nothing.
 redis.call('DEL', unpack(KEYS))
 redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
-if ARGV[3] then redis.pcall('PUBLISH', ARGV[3], ARGV[4]) end
 return false
 """,
 )
@@ -62,8 +60,7 @@ def confirm_cancellation(job_id: str) -> bool:
     """Step two: turn the request into a cancel. Without a request, change nothing and return False."""
     keys = Keys()
     flags = keys.cancel_request(job_id), keys.cancel(job_id)
-    args = (_CONFIRMED, config.CANCEL_TTL_SECONDS, keys.interruptions(), job_id)
-    return run(get_redis_client(), Call(_CONFIRM, flags, args, bool))
+    return run(get_redis_client(), Call(_CONFIRM, flags, (_CONFIRMED, config.CANCEL_TTL_SECONDS), bool))
 
 
 def is_job_cancelled(job_id: str) -> bool:
@@ -90,9 +87,9 @@ def withdraw_request(job_id: str) -> bool:
 def assert_cancelled(job_id: str) -> bool:
     """Set the confirmation or renew its TTL, so that it does not expire while the job still waits. Return True."""
     keys = Keys()
-    _set((keys.cancel(job_id), keys.cancel_request(job_id)), _CONFIRMED, keys.interruptions(), job_id)
+    _set((keys.cancel(job_id), keys.cancel_request(job_id)), _CONFIRMED)
     return True
 
 
-def _set(keys: tuple[str, ...], value: str, *published: str) -> None:
-    run(get_redis_client(), Call(_SET, keys, (value, config.CANCEL_TTL_SECONDS, *published), bool))
+def _set(keys: tuple[str, ...], value: str) -> None:
+    run(get_redis_client(), Call(_SET, keys, (value, config.CANCEL_TTL_SECONDS), bool))

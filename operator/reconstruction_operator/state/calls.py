@@ -1,5 +1,8 @@
 """Calls: a script with its arguments as a value, run by `run`, `arun`, or `arun_all` for a batch.
 
+A script of the operator takes several calls that have as many keys and arguments as each other (`lua/each.lua`).
+`arun_all` joins consecutive ones.
+
 Every script is idempotent, since redis-py retries a command whose reply was lost. Clients must have
 `decode_responses=True`.
 """
@@ -7,9 +10,10 @@ Every script is idempotent, since redis-py retries a command whose reply was los
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar, cast
 
 import redis
 import redis.asyncio
@@ -18,6 +22,8 @@ from redis.exceptions import NoScriptError, RedisError
 from reconstruction_operator.state.errors import DeposedError, ProtocolError
 
 T = TypeVar("T")
+
+_JOINED: Final = 500  # maximum of joined calls: some milliseconds in which Redis serves no other client
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,32 +48,28 @@ class Call(Generic[T]):
     keys: tuple[str, ...]
     args: tuple[str | int, ...]
     read: Callable[[Any], T]
-
-    @property
-    def _by_sha(self) -> tuple[Any, ...]:
-        return (self.script.sha, len(self.keys), *self.keys, *self.args)
-
-    @property
-    def _by_text(self) -> tuple[Any, ...]:
-        return (self.script.text, len(self.keys), *self.keys, *self.args)
+    fenced: bool = False
+    """Whether the first key and argument are the fence, which joined calls share."""
 
 
 def run(client: redis.Redis, call: Call[T]) -> T:
     """Run the call. Raises RedisError if Redis does not reply, or the call's ProtocolError."""
+    arguments = _arguments([call])
     try:
-        reply = client.evalsha(*call._by_sha)  # noqa: SLF001  # the two halves of one module
+        reply = client.evalsha(call.script.sha, *arguments)
     except NoScriptError:
-        reply = client.eval(*call._by_text)  # noqa: SLF001
-    return call.read(reply)
+        reply = client.eval(call.script.text, *arguments)
+    return _result(call, reply)
 
 
 async def arun(client: redis.asyncio.Redis, call: Call[T]) -> T:
     """Run the call on an event loop; raises what `run` raises."""
+    arguments = _arguments([call])
     try:
-        reply = await cast("Any", client.evalsha(*call._by_sha))  # noqa: SLF001
+        reply = await cast("Any", client.evalsha(call.script.sha, *arguments))
     except NoScriptError:
-        reply = await cast("Any", client.eval(*call._by_text))  # noqa: SLF001
-    return call.read(reply)
+        reply = await cast("Any", client.eval(call.script.text, *arguments))
+    return _result(call, reply)
 
 
 async def arun_all(client: redis.asyncio.Redis, calls: Sequence[Call[T]]) -> list[T | RedisError | ProtocolError]:
@@ -80,16 +82,57 @@ async def arun_all(client: redis.asyncio.Redis, calls: Sequence[Call[T]]) -> lis
         return []
     pipeline = client.pipeline(transaction=False)
     sent: set[str] = set()
-    for call in calls:
+    groups = [[call for _, call in group] for _, group in itertools.groupby(enumerate(calls), _shared)]
+    for group in groups:
+        script, arguments = group[0].script, _arguments(group)
         # The first use of a script in a batch sends its text, so that the server knows it for the later ones:
         # a retry of a later one would change the order.
-        if call.script.sha in sent:
-            pipeline.evalsha(*call._by_sha)  # noqa: SLF001
+        if script.sha in sent:
+            pipeline.evalsha(script.sha, *arguments)
         else:
-            pipeline.eval(*call._by_text)  # noqa: SLF001
-            sent.add(call.script.sha)
+            pipeline.eval(script.text, *arguments)
+            sent.add(script.sha)
     replies = await pipeline.execute(raise_on_error=False)
-    return [_read(call, reply) for call, reply in zip(calls, replies, strict=True)]
+    return [
+        _read(call, part)
+        for group, reply in zip(groups, replies, strict=True)
+        for call, part in zip(group, _parts(group, reply), strict=True)
+    ]
+
+
+def _shared(numbered: tuple[int, Call[Any]]) -> object:
+    """Return what consecutive calls must share to be joined. Others differ in their number."""
+    number, call = numbered
+    if not call.fenced:
+        return number
+    return call.script.sha, call.keys[0], call.args[0], len(call.keys), len(call.args), number // _JOINED
+
+
+def _arguments(group: Sequence[Call[Any]]) -> list[Any]:
+    """Return what follows the script in the command that runs these calls."""
+    keys, args = list(group[0].keys), list(group[0].args)
+    if group[0].fenced:
+        args.insert(1, len(group))
+    for call in group[1:]:
+        keys += call.keys[1:]
+        args += call.args[1:]
+    return [len(keys), *keys, *args]
+
+
+def _parts(group: Sequence[Call[Any]], reply: Any) -> Sequence[Any]:
+    """Return the reply to each call of the group."""
+    match reply:
+        case ["ok", *parts] if group[0].fenced and len(parts) == len(group):
+            return parts
+        case _:
+            return [reply] * len(group)
+
+
+def _result(call: Call[T], reply: Any) -> T:
+    (part,) = _parts([call], reply)
+    if isinstance(part, RedisError):
+        raise part
+    return call.read(part)
 
 
 def _read(call: Call[Any], reply: Any) -> Any:

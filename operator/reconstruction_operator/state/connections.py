@@ -22,7 +22,7 @@ from reconstruction_operator import config
 
 HEALTH_CHECK_SECONDS: Final = 15  # detects at its next use an idle connection that a firewall has dropped
 _RETRIES: Final = 1  # a pooled connection that Redis has closed fails once; a second failure is an outage
-_MOST_CONNECTIONS: Final = 10_000  # each attempt of a process holds one for its subscription; redis-py allows 100
+_MOST_CONNECTIONS: Final = 10_000  # each attempt of a process may use two at once; redis-py allows 100
 _RETRY_PAUSE_SECONDS: Final = 0.05
 _SENTINEL: Final = "sentinel://"
 _SENTINEL_PORT: Final = 26379

@@ -91,12 +91,12 @@ def load(key: str, values: object, parse: Callable[..., T | None], /, **known: A
 def parse_record(*texts: str | None) -> Record | None:
     """Parse `job:{job_id}`, from the fields that prelude.lua's RECORD lists: present if its attempt and its queue are valid."""
     attempt, queue, install_id, namespace, name, sent_at, orders, *notes = texts
-    wanted = whole(attempt, 1, _MAX_ATTEMPT)
-    if wanted is None or queue is None or not _QUEUE.fullmatch(queue):
+    number = whole(attempt, 1, _MAX_ATTEMPT)
+    if number is None or queue is None or not _QUEUE.fullmatch(queue):
         return None
     place = (plain(install_id), plain(namespace), plain(name))
     begun, cleaned, deleted = (note == "1" for note in notes) if notes else (False, False, False)
-    return Record(*place, wanted, queue, time_of(sent_at), whole(orders, 0, _MAX_ORDERS) or 0, begun, cleaned, deleted)
+    return Record(*place, number, queue, time_of(sent_at), whole(orders, 0, _MAX_ORDERS) or 0, begun, cleaned, deleted)
 
 
 def parse_claim(

@@ -62,7 +62,7 @@ def _fenced(
             case _:
                 raise UnexpectedReplyError(name, reply)
 
-    return Call(script(name, fenced=True), (keys.fence(install_id), *own), (fence, *args), answer)
+    return Call(script(name, fenced=True), (keys.fence(install_id), *own), (fence, *args), answer, fenced=True)
 
 
 def for_action(keys: Keys, action: actions.Action, job: JobKey, **leader: Unpack[Leader]) -> Call[Any] | None:
@@ -134,9 +134,8 @@ def request_cancel(keys: Keys, *, job_id: str, **leader: Unpack[Leader]) -> Call
 
 
 def assert_cancelled(keys: Keys, *, job_id: str, **leader: Unpack[Leader]) -> Call[None]:
-    """Set `cancel:{job_id}` or renew its TTL, delete the request, and publish the job's id, so that its worker reacts at once."""
-    args = (config.CANCEL_TTL_SECONDS, keys.interruptions(), job_id)
-    return _fenced("assert_cancelled", keys, _flags(keys, job_id), args, **leader)
+    """Set `cancel:{job_id}` or renew its TTL, and delete the request."""
+    return _fenced("assert_cancelled", keys, _flags(keys, job_id), (config.CANCEL_TTL_SECONDS,), **leader)
 
 
 def withdraw_request(keys: Keys, *, job_id: str, **leader: Unpack[Leader]) -> Call[None]:
@@ -182,10 +181,9 @@ def _of_end(end: End) -> tuple[str | int, ...]:
 
 
 def request_stop(keys: Keys, *, task: TaskId, reason: StopReason, **leader: Unpack[Leader]) -> Call[None]:
-    """Request the stop of an attempt that has not ended, and publish it. Final; the first reason counts."""
+    """Request the stop of an attempt that has not ended. Final; the first reason counts."""
     own = (keys.stop(str(task)), keys.end(str(task)))
-    args = (fields.retention_ms(), reason.value, keys.interruptions(), task.job_id)
-    return _fenced("request_stop", keys, own, args, **leader)
+    return _fenced("request_stop", keys, own, (fields.retention_ms(), reason.value), **leader)
 
 
 def request_check(keys: Keys, *, pool: str, request: CheckRequest, most: int, **leader: Unpack[Leader]) -> Call[bool]:
@@ -201,7 +199,7 @@ def take_checked(keys: Keys, **leader: Unpack[Leader]) -> Call[Mapping[str, Chec
     def read(rest: list[Any]) -> Mapping[str, Checked]:
         pairs = zip(rest[0][::2], rest[0][1::2], strict=True)
         loaded = ((job_id, fields.load_json(key, text, Checked.of)) for job_id, text in pairs)
-        return {job_id: found for job_id, found in loaded if found is not None}
+        return {job_id: checked for job_id, checked in loaded if checked is not None}
 
     return _fenced("take_checked", keys, (key,), (_CHECKED_BATCH, fields.MAX_VALUE_BYTES), read, **leader)
 

@@ -65,7 +65,7 @@ def observe(keys: Keys, jobs: Sequence[tuple[str, TaskId]]) -> Call[Observed]:
 
 def _job(names: tuple[str, ...], values: list[Any], attempt: int, epoch: str, now: datetime) -> ObservedJob:
     record, claim, alive, end, stop, request_ttl_ms, cancel_ttl_ms, cleaned = values
-    wanted = _believed(fields.load(names[0], record, fields.parse_record), attempt, now)
+    believed = _believed(fields.load(names[0], record, fields.parse_record), attempt, now)
     claimed = fields.load(names[1], claim, fields.parse_claim, now=now)
     token = fields.load(names[2], alive, fields.parse_token)
     heard = claimed is None or claimed.epoch in ("", epoch)  # a worker of the previous version names no epoch
@@ -73,7 +73,7 @@ def _job(names: tuple[str, ...], values: list[Any], attempt: int, epoch: str, no
     requested, confirmed = request_ttl_ms != _NO_KEY, cancel_ttl_ms != _NO_KEY
     ttl_ms = cancel_ttl_ms if confirmed else request_ttl_ms
     return ObservedJob(
-        record=wanted,
+        record=believed,
         claim=claimed,
         alive=claimed is not None and token == claimed.token and heard,
         heard=heard,
@@ -82,7 +82,7 @@ def _job(names: tuple[str, ...], values: list[Any], attempt: int, epoch: str, no
         requested=requested,
         confirmed=confirmed,
         flag_ttl_seconds=ttl_ms / 1000 if ttl_ms >= 0 else None,
-        cleaned=cleaned == 1 or (wanted is not None and wanted.cleaned),
+        cleaned=cleaned == 1 or (believed is not None and believed.cleaned),
     )
 
 

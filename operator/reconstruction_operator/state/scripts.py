@@ -1,4 +1,4 @@
-"""Scripts in Lua, by name: one file for each in `lua/`. The prelude comes first, and for the operator's scripts also the fence."""
+"""Scripts in Lua, by name: one file for each in `lua/`, after the prelude. The operator's are between the fence and the loop over a batch."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ PRELUDE: Final = "prelude"
 @functools.cache
 def script(name: str, *, fenced: bool = False) -> Script:
     """Return the script `lua/{name}.lua`. `fenced`: Redis refuses it to an operator that has been deposed."""
-    parts = (PRELUDE, "fence", name) if fenced else (PRELUDE, name)
-    return Script.of(name, "".join(map(part, parts)))
+    if not fenced:
+        return Script.of(name, part(PRELUDE) + part(name))
+    change = f"local function change(KEYS, ARGV)\n{part(name)}end\n"
+    return Script.of(name, part(PRELUDE) + part("fence") + change + part("each"))
 
 
 def part(name: str) -> str:

@@ -58,7 +58,7 @@ class LocalRequest:
 def run(request: LocalRequest, emit: Callable[[OutputLine], None]) -> int:
     """Reconstruct, and call `emit` with each line. Return the exit status."""
     output = request.output
-    made = not output.exists()
+    is_new = not output.exists()
     try:
         emit({"result": _reconstruct(request, emit)})
     except KeyboardInterrupt:
@@ -69,7 +69,7 @@ def run(request: LocalRequest, emit: Callable[[OutputLine], None]) -> int:
         emit({"failure": {"reason": failure.reason, "message": failure.message}})
         return FAILED
     finally:
-        if made and output.is_dir() and not any(output.iterdir()):
+        if is_new and output.is_dir() and not any(output.iterdir()):
             output.rmdir()
     return 0
 

@@ -25,10 +25,10 @@ TRIES: Final = 4  # of a message whose job has no record
 
 
 class Installation(Operators):
-    """Has these jobs. `compared`: each script's reply and effect are compared with the model."""
+    """Has these jobs."""
 
-    def __init__(self, client: redis.Redis, jobs: Sequence[str], *, compared: bool = True) -> None:
-        super().__init__(client, jobs, compared=compared)
+    def __init__(self, client: redis.Redis, jobs: Sequence[str]) -> None:
+        super().__init__(client, jobs)
         self.workers = {node: Worker() for node in WORKERS}
         self.root = Path(tempfile.mkdtemp(prefix="protocol-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
         self.meshes = Path(tempfile.mkdtemp(prefix="meshes-", dir=self.root.parent))  # where the jobs' outputs go

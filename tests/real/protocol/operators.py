@@ -24,7 +24,7 @@ from reconstruction_operator.state import calls, errors, operator_calls, reads
 from reconstruction_operator.state.calls import Call
 from reconstruction_operator.state.replies import Observed
 
-from tests.real.protocol.compared_redis import ComparedRedis
+from tests.real.protocol.lossy_redis import LossyRedis
 from tests.real.protocol.world import INSTALL, NAMESPACE, Listing, Message, Object, Operator, Run, Snapshot, Watched
 
 LONG_SECONDS: Final = 1e9
@@ -43,11 +43,11 @@ WINDOW: Final = 2  # messages that may wait in the queue when an operator sends 
 T = TypeVar("T")
 
 
-class Operators(ComparedRedis):
+class Operators(LossyRedis):
     """Two operators, by the real plan and the real sweeper."""
 
-    def __init__(self, client: redis.Redis, jobs: Sequence[str], *, compared: bool) -> None:
-        super().__init__(client, jobs, compared=compared)
+    def __init__(self, client: redis.Redis, jobs: Sequence[str]) -> None:
+        super().__init__(client, jobs)
         self.objects = {job: Object(JobKey(NAMESPACE, job, job)) for job in jobs}
         self.operators = [self._operator(), self._operator()]
         self.leader = 0  # index; the other operator may still act as the leader

@@ -19,7 +19,7 @@ from reconstruction_operator.state import operator_calls
 
 from tests.real.protocol.installation import WORKERS, Installation
 from tests.real.protocol.world import INSTALL, Message, Run, Snapshot, Worker
-from tests.support.protocol.state import State
+from tests.support.protocol.contents import Contents
 
 ROUNDS: Final = 40  # in which every job ends, once no more faults happen
 FOR_EVER: Final = ("job:", "records:", "fence:", "epoch", "workers")  # the only keys without a TTL
@@ -28,8 +28,8 @@ FOR_EVER: Final = ("job:", "records:", "fence:", "epoch", "workers")  # the only
 class Promises(Installation):
     """An installation whose promises are checked from outside."""
 
-    def __init__(self, client: redis.Redis, jobs: Sequence[str], *, compared: bool = True) -> None:
-        super().__init__(client, jobs, compared=compared)
+    def __init__(self, client: redis.Redis, jobs: Sequence[str]) -> None:
+        super().__init__(client, jobs)
         self.outputs: dict[str, str] = {}  # job -> token whose output was sealed
         self.published: set[str] = set()  # jobs whose output was sealed once
         self.rooms: dict[str, set[str]] = {}  # job -> the staging directories of its attempts
@@ -131,11 +131,11 @@ class Promises(Installation):
             self._a_success_has_its_output(job)
             self._a_failure_or_a_cancel_has_a_cause(job)
 
-    def _ends(self, state: State, job: str) -> dict[str, dict[str, Any]]:
+    def _ends(self, state: Contents, job: str) -> dict[str, dict[str, Any]]:
         found = ((key.removeprefix("end:"), state.fields(key)) for key in state.values if key.startswith(f"end:{job}-"))
         return {task: end for task, end in found if end is not None}
 
-    def _an_end_is_of_its_claimant(self, state: State, ends: dict[str, dict[str, Any]]) -> None:
+    def _an_end_is_of_its_claimant(self, state: Contents, ends: dict[str, dict[str, Any]]) -> None:
         for task, end in ends.items():
             key = self.keys.claim(task)
             claim = state.fields(key)
@@ -155,7 +155,7 @@ class Promises(Installation):
         later = [task for task in self.granted if task.startswith(f"{job}-") and task > max(final, default="~")]
         assert not later, f"{later} began after {final}"
 
-    def _a_confirmed_cancel_is_no_success(self, state: State, job: str, ends: dict[str, dict[str, Any]]) -> None:
+    def _a_confirmed_cancel_is_no_success(self, state: Contents, job: str, ends: dict[str, dict[str, Any]]) -> None:
         """The flag alone decides. If it is lost with everything else, nothing ends before it is set again."""
         flag = self.keys.cancel(job)
         if flag in self.dropped or job in self.cleared or self.objects[job].deleted:

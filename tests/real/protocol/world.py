@@ -26,7 +26,6 @@ from reconstruction_operator.worker.attempt.driver import carry_out
 from reconstruction_operator.worker.attempt.ownership import Ownership
 from reconstruction_operator.worker.attempt.progress import ProgressSender
 from reconstruction_operator.worker.heartbeat.heartbeat import Heartbeat
-from reconstruction_operator.worker.heartbeat.listener import Listener
 from reconstruction_operator.worker.model.selection import Choice
 
 from tests.real.protocol.fibers import Fiber
@@ -186,7 +185,6 @@ class Run:
             drain_seconds=0.0,
             first=BeatReply(owned=True, cancelled=claim.cancelled, stop=claim.stop),
             first_asked_at=time.monotonic(),
-            listener=Listener(self.message.job),
         )
         envelope = Envelope(
             install_id=INSTALL,

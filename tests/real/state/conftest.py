@@ -34,11 +34,4 @@ def keys() -> Keys:
 
 @pytest.fixture
 def do(client: redis.Redis, keys: Keys) -> Caller:
-    """The calls, each compared with the model."""
     return Caller(client, keys)
-
-
-@pytest.fixture
-def plain(client: redis.Redis, keys: Keys) -> Caller:
-    """The calls, not compared: with values or refusals that the model does not know."""
-    return Caller(client, keys, compares=False)

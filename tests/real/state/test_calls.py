@@ -1,5 +1,6 @@
 """Batches of calls on a real Redis: their order and their errors. Single calls: tests/unit/state."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -47,3 +48,25 @@ async def test_a_call_of_another_leader_in_a_batch_is_refused_alone(
     with pytest.raises(DeposedError):
         await calls.arun_all(async_client, [put(keys, "a"), put(keys, "b", fence=1)])
     assert sorted(await async_client.keys("job:*")) == ["job:a"]
+
+
+async def test_an_error_of_one_joined_call_stops_no_other(async_client: redis.asyncio.Redis, keys: Keys) -> None:
+    first, refused, last = (operator_calls.assert_cancelled(keys, **LEADER, job_id=job_id) for job_id in "abc")
+    refused = replace(refused, args=(refused.args[0], "no number"))
+    replies: list[Any] = await calls.arun_all(async_client, [first, refused, last])
+    assert ["not an integer" in str(reply) for reply in replies] == [False, True, False]
+    assert sorted(await async_client.keys("cancel:*")) == ["cancel:a", "cancel:c"]
+    with pytest.raises(redis.ResponseError, match="not an integer"):
+        await calls.arun(async_client, refused)
+
+
+async def test_a_long_batch_is_made_as_several_calls(async_client: redis.asyncio.Redis, keys: Keys) -> None:
+    replies: list[Any] = await calls.arun_all(async_client, [put(keys, f"job-{number}") for number in range(501)])
+    assert [replies[0].name, replies[-1].name] == ["job-0-name", "job-500-name"]
+    assert await async_client.scard("records:install") == 501
+
+
+async def test_a_joined_call_sees_what_an_earlier_one_changed(async_client: redis.asyncio.Redis, keys: Keys) -> None:
+    order = operator_calls.mark_sent(keys, **LEADER, job_id="job", attempt=1, is_order=True)
+    await calls.arun_all(async_client, [put(keys), order, order])
+    assert (await calls.arun(async_client, put(keys))).orders == 2

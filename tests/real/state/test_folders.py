@@ -33,14 +33,14 @@ def test_reports_are_listed_as_records_until_they_are_dropped(do: Caller, client
     assert sorted(client.keys("*")) == ["fence:install", "folders:other"]
 
 
-def test_thousands_of_reports_are_listed_in_batches(plain: Caller) -> None:
+def test_thousands_of_reports_are_listed_in_batches(do: Caller) -> None:
     many = [owner(f"job-{number}") for number in range(reads.FOLDERS_BATCH + 500)]
-    plain(worker_calls.report_folders, "install", many)
+    do(worker_calls.report_folders, "install", many)
     seen: set[str] = set()
     for expected in (reads.FOLDERS_BATCH, 500, 0):
-        listed = plain(reads.list_folders, "install")
+        listed = do(reads.list_folders, "install")
         assert len(listed) == expected
-        plain.order(operator_calls.drop_folders, job_ids=tuple(listed))
+        do.order(operator_calls.drop_folders, job_ids=tuple(listed))
         seen |= set(listed)
     assert seen == {report.job_id for report in many}
 
@@ -48,19 +48,19 @@ def test_thousands_of_reports_are_listed_in_batches(plain: Caller) -> None:
 @pytest.mark.parametrize(
     "text", ["{", "[]", "x" * 70_000, json.dumps(REPORT | {"attempt": True}), json.dumps({"install_id": "install"})]
 )
-def test_a_malformed_report_has_no_owner_and_can_be_dropped(plain: Caller, client: redis.Redis, text: str) -> None:
+def test_a_malformed_report_has_no_owner_and_can_be_dropped(do: Caller, client: redis.Redis, text: str) -> None:
     client.hset("folders:install", "job", text)
-    assert plain(reads.list_folders, "install") == {"job": UNOWNED}
-    plain.order(operator_calls.drop_folders, job_ids=["job"])
-    assert plain(reads.list_folders, "install") == {}
+    assert do(reads.list_folders, "install") == {"job": UNOWNED}
+    do.order(operator_calls.drop_folders, job_ids=["job"])
+    assert do(reads.list_folders, "install") == {}
 
 
 @pytest.mark.parametrize("job_id", [b"\xff\xfe", "", "../../etc", "a..b", "-a", "a-", "x" * 129, "a b"])
 def test_a_report_under_a_malformed_job_id_is_deleted_at_once(
-    plain: Caller, client: redis.Redis, job_id: str | bytes
+    do: Caller, client: redis.Redis, job_id: str | bytes
 ) -> None:
     client.hset("folders:install", job_id, json.dumps(REPORT))  # type: ignore[arg-type]  # as narrow as redis-py's annotation
-    assert list(plain(reads.list_folders, "install").values()) == [UNOWNED]
+    assert list(do(reads.list_folders, "install").values()) == [UNOWNED]
     assert client.keys("*") == []
 
 

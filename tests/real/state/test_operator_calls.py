@@ -1,4 +1,4 @@
-"""The operator's calls: an example of each script, compared with the model. tests/real/protocol compares random ones."""
+"""The operator's calls: an example of each script. tests/real/protocol makes random ones."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 import redis
 from reconstruction_operator.api.identity import TaskId
-from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import Outcome, StopReason
 from reconstruction_operator.contract.records import End, Record
 from reconstruction_operator.state import calls, fields, operator_calls, reads, worker_calls
@@ -15,7 +14,7 @@ from reconstruction_operator.state.replies import ClaimVerdict
 from reconstruction_operator.state.timeline import LookCounts
 
 from tests.support.protocol.caller import PLACE, TASK, Caller
-from tests.support.protocol.state import State
+from tests.support.protocol.contents import Contents
 
 LOST = End(Outcome.FAILED, "WORKER_LOST", "silent for 10 s")
 TAKEN = End(Outcome.CANCELLED, "CANCELLED", "before a worker had begun")
@@ -44,18 +43,18 @@ def test_each_call_raises_the_fence_and_a_deposed_operator_changes_nothing(
     for fence in (4, 6):
         do(make, fence=fence, install_id="install", **what)
     client.set("cancel_request:job", "pending")
-    before = State.of(client).values
+    before = Contents.of(client).values
     assert before["fence:install"] == "6"
     with pytest.raises(DeposedError, match="fence is 5, but 6 was seen"):
         do.order(make, **what)
-    assert State.of(client).values == before
+    assert Contents.of(client).values == before
     do(make, **OTHER, **what)  # another installation has its own fence
 
 
 @pytest.mark.parametrize("junk", ["many", "", "-3", "1e9", "nan", "0x20", "9" * 40, "2000000001"])
-def test_a_fence_that_no_lease_can_reach_is_replaced(plain: Caller, client: redis.Redis, junk: str) -> None:
+def test_a_fence_that_no_lease_can_reach_is_replaced(do: Caller, client: redis.Redis, junk: str) -> None:
     client.set("fence:install", junk)
-    plain.order(operator_calls.open_epoch, run_id="run")
+    do.order(operator_calls.open_epoch, run_id="run")
     assert client.get("fence:install") == "5"
 
 
@@ -66,10 +65,10 @@ def test_the_attempt_of_a_record_never_decreases(do: Caller) -> None:
     assert do(reads.list_records, "install") == ("job",)
 
 
-def test_an_attempt_too_far_ahead_to_be_ours_is_replaced(plain: Caller, client: redis.Redis) -> None:
+def test_an_attempt_too_far_ahead_to_be_ours_is_replaced(do: Caller, client: redis.Redis) -> None:
     for ahead, valid in ((fields.MAX_AHEAD, 1 + fields.MAX_AHEAD), (fields.MAX_AHEAD + 1, 1)):
         client.hset("job:job", mapping={"attempt": 1 + ahead, "queue": "celery"})
-        assert plain.want().attempt == valid
+        assert do.want().attempt == valid
 
 
 def test_names_in_any_language_survive_in_a_record(do: Caller) -> None:
@@ -92,12 +91,12 @@ def test_what_was_sent_is_noted_in_the_record_of_its_attempt(do: Caller) -> None
 
 
 @pytest.mark.parametrize("far", ["in the future", "malformed"])
-def test_a_malformed_time_of_sending_is_dropped(plain: Caller, client: redis.Redis, far: str) -> None:
+def test_a_malformed_time_of_sending_is_dropped(do: Caller, client: redis.Redis, far: str) -> None:
     seconds, _ = client.time()
-    plain.want()
+    do.want()
     client.hset("job:job", "sent_at", f"{seconds + 2 * 86_400}000" if far == "in the future" else "x")
-    assert plain.seen().record.sent_at is None
-    assert plain.want().sent_at is None
+    assert do.seen().record.sent_at is None
+    assert do.want().sent_at is None
 
 
 def test_a_record_that_is_indexed_again_is_ours(do: Caller, client: redis.Redis) -> None:
@@ -122,33 +121,6 @@ def test_a_cancel_is_requested_withdrawn_confirmed_and_cleared(do: Caller, clien
         assert client.mget(flags) == left
 
 
-@pytest.mark.parametrize(
-    ("make", "what"),
-    [
-        pytest.param(operator_calls.assert_cancelled, {"job_id": "job"}, id="a confirmed cancel"),
-        pytest.param(operator_calls.request_stop, {"task": TASK, "reason": StopReason.SUSPEND}, id="a stop"),
-    ],
-)
-def test_what_interrupts_a_run_is_published_in_the_same_script(
-    make: Any, what: dict[str, Any], do: Caller, client: redis.Redis, keys: Keys
-) -> None:
-    with client.pubsub(ignore_subscribe_messages=True) as heard:
-        heard.subscribe(keys.interruptions())
-        heard.get_message(timeout=5.0)
-        do.order(make, **what)
-        message = heard.get_message(timeout=5.0)
-    assert message["data"] == "job"
-
-
-def test_an_account_that_may_not_publish_can_still_cancel(do: Caller, client: redis.Redis) -> None:
-    client.execute_command("ACL", "SETUSER", "default", "resetchannels")
-    try:
-        do.order(operator_calls.assert_cancelled, job_id="job")
-    finally:
-        client.execute_command("ACL", "SETUSER", "default", "allchannels")
-    assert client.get("cancel:job") == "1"
-
-
 def test_an_unclaimed_attempt_is_taken_and_ended_once(do: Caller) -> None:
     do.want()
     assert [do.order(operator_calls.take_claim, task=TASK, end=end) for end in (TAKEN, LOST)] == [True, True]
@@ -169,6 +141,15 @@ def test_an_end_is_forced_on_a_silent_attempt_only(do: Caller, client: redis.Red
     end = do.order(operator_calls.force_end, task=TASK, end=LOST)
     assert (end.outcome, end.reason, end.message) == (Outcome.FAILED, "WORKER_LOST", LOST.message)
     assert do.order(operator_calls.force_end, task=TASK, end=TAKEN) == do.seen().end == end
+
+
+def test_claims_ends_and_stops_of_the_operator_expire_and_show_the_end(do: Caller, client: redis.Redis) -> None:
+    do.order(operator_calls.request_stop, task=TASK, reason=StopReason.SUSPEND)
+    do.order(operator_calls.take_claim, task=TASK, end=TAKEN)
+    do.order(operator_calls.force_end, task=TaskId("lost", 1), end=LOST)
+    keys = [*client.keys("claim:*"), *client.keys("end:*"), *client.keys("stop:*")]
+    assert [client.pttl(key) > 604_790_000 for key in keys] == [True] * 5
+    assert [client.hget(key, "ended") for key in client.keys("claim:*")] == ["1", "1"]
 
 
 def test_the_first_reason_of_a_stop_counts_unless_the_attempt_has_ended(do: Caller) -> None:
@@ -210,23 +191,23 @@ def test_every_look_is_counted_and_fewer_than_are_known_begin_another_epoch(do: 
 @pytest.mark.parametrize(
     "change", [{"id": "x" * 65}, {"started_at": "x"}, {"started_at": 7_000_000_000_000}, {"run_id": "x"}], ids=str
 )
-def test_a_malformed_epoch_is_replaced(plain: Caller, client: redis.Redis, change: dict[str, Any]) -> None:
+def test_a_malformed_epoch_is_replaced(do: Caller, client: redis.Redis, change: dict[str, Any]) -> None:
     client.hset("epoch", mapping={"id": "old", "run_id": "run", "started_at": 1} | change)
-    epoch = plain.order(operator_calls.open_epoch, run_id="run")
+    epoch = do.order(operator_calls.open_epoch, run_id="run")
     assert epoch.id != "old"
     assert epoch.started_at == epoch.now
 
 
-def test_without_a_valid_epoch_or_without_memory_no_look_is_counted(plain: Caller, client: redis.Redis) -> None:
-    plain.want()
+def test_without_a_valid_epoch_or_without_memory_no_look_is_counted(do: Caller, client: redis.Redis) -> None:
+    do.want()
     client.hset("epoch", mapping={"id": "x" * 65, "looks": 7})
-    assert plain(reads.observe, [("job", TASK)]).looks == LookCounts(7, 7)
-    plain.claim()
+    assert do(reads.observe, [("job", TASK)]).looks == LookCounts(7, 7)
+    do.claim()
     assert client.hget("claim:job-1", "epoch") is None
 
-    plain.order(operator_calls.open_epoch, run_id="run")
+    do.order(operator_calls.open_epoch, run_id="run")
     client.config_set("maxmemory", 1)
     try:
-        assert plain(reads.observe, [("job", TASK)]).looks == LookCounts(8, 8)
+        assert do(reads.observe, [("job", TASK)]).looks == LookCounts(8, 8)
     finally:
         client.config_set("maxmemory", 0)

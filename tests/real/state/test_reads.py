@@ -50,22 +50,22 @@ def test_flags_are_seen_with_their_ttl(
 
 
 @pytest.mark.parametrize("kind", ["string", "list", "set", "hash"])
-def test_foreign_values_read_as_absent_and_are_replaced(client: redis.Redis, plain: Caller, kind: str) -> None:
+def test_foreign_values_read_as_absent_and_are_replaced(client: redis.Redis, do: Caller, kind: str) -> None:
     for key in (*OF_A_JOB, "records:install", "fence:install", "workers", "epoch"):
         put_foreign(client, key, kind)
-    assert plain.seen() == ObservedJob()
-    plain.order(operator_calls.open_epoch, run_id="run")
-    plain.want()
-    assert plain.claim().verdict is replies.ClaimVerdict.CLAIMED
-    seen = plain.seen()
+    assert do.seen() == ObservedJob()
+    do.order(operator_calls.open_epoch, run_id="run")
+    do.want()
+    assert do.claim().verdict is replies.ClaimVerdict.CLAIMED
+    seen = do.seen()
     assert (seen.record is not None, seen.claim is not None, seen.alive) == (True, True, True)
-    assert "job" in plain(reads.list_records, "install")
+    assert "job" in do(reads.list_records, "install")
 
 
-def test_oversized_details_are_not_sent(client: redis.Redis, plain: Caller) -> None:
+def test_oversized_details_are_not_sent(client: redis.Redis, do: Caller) -> None:
     details = '{"message":"' + "x" * fields.MAX_VALUE_BYTES + '"}'
     client.hset("end:job-1", mapping={"outcome": "Succeeded", "at": 1, "details": details})
-    end = plain.seen().end
+    end = do.seen().end
     assert (end.outcome, end.message) == (Outcome.SUCCEEDED, "")
 
 

@@ -1,4 +1,4 @@
-"""The worker's calls: an example of each script, compared with the model. tests/real/protocol compares random ones."""
+"""The worker's calls: an example of each script. tests/real/protocol makes random ones."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -68,17 +68,20 @@ def test_a_claim_outlives_every_message_and_a_heartbeat_does_not(running: Caller
     [{"life": "earlier", "at": "1"}, {"life": "life"}, {"life": "life", "at": "x"}, {"life": "life", "at": "9" * 15}],
     ids=str,
 )
-def test_a_beat_ignores_a_shutdown_of_another_process_or_without_a_time(plain: Caller, fields: dict[str, str]) -> None:
-    plain.want()
-    plain.claim()
-    plain.client.hset("draining:w", mapping=fields)  # type: ignore[arg-type]  # as narrow as redis-py's annotation
-    assert plain.beat() == BeatReply(owned=True)
+def test_a_beat_ignores_a_shutdown_of_another_process_or_without_a_time(do: Caller, fields: dict[str, str]) -> None:
+    do.want()
+    do.claim()
+    do.client.hset("draining:w", mapping=fields)  # type: ignore[arg-type]  # as narrow as redis-py's annotation
+    assert do.beat() == BeatReply(owned=True)
 
 
 def test_a_beat_renews_the_heartbeat_of_its_claimant_until_the_end(running: Caller) -> None:
     running.client.delete("alive:job-1")
     assert (running.beat(SECOND).owned, running.seen().alive) == (False, False)
+    running.client.pexpire("claim:job-1", 60_000)
     assert (running.beat().owned, running.seen().alive) == (True, True)
+    assert running.client.pttl("claim:job-1") > 604_790_000
+    assert running.client.pttl("alive:job-1") <= config.settings.ALIVE_TTL_SECONDS * 1000
     running.finish()
     assert (running.beat().owned, running.seen().alive) == (True, False)
 
@@ -125,6 +128,7 @@ def test_an_end_is_recorded_once_with_its_details_and_clears_the_request(running
     assert running.finish(end=End(Outcome.FAILED)) == FinishReply(FinishVerdict.ALREADY, reply.end)
     assert running.seen().end == reply.end
     assert not running.client.exists("cancel_request:job")
+    assert 604_790_000 < running.client.pttl("end:job-1") <= config.settings.PROTOCOL_RETENTION_SECONDS * 1000
 
 
 @pytest.mark.parametrize("outcome", [Outcome.SUCCEEDED, Outcome.FAILED, Outcome.STOPPED])
@@ -141,10 +145,12 @@ def test_with_a_confirmed_cancel_nothing_else_is_recorded(running: Caller, outco
 def test_the_record_keeps_what_claim_and_end_showed(running: Caller, end: End, *, deleted: bool) -> None:
     assert running.seen().record.begun
     running(worker_calls.mark_cleaned, "job")
+    running.client.hset("job:job", "deleted", "1")  # of an earlier run of the attempt
     running.finish(end=end)  # after which files may be left again
     running.client.delete("claim:job-1", "end:job-1")
     record = running.seen().record
     assert (record.begun, record.deleted, running.seen().cleaned) == (True, deleted, False)
+    assert running.want(2).begun
 
 
 def test_the_record_shows_that_files_were_deleted_as_ordered(running: Caller) -> None:
@@ -180,7 +186,9 @@ def test_a_worker_is_listed_until_it_unregisters_expires_or_drains(do: Caller) -
     for node in "dcba":
         register(do, node)
     assert do(reads.live_workers) == tuple(map(info, "abcd"))
+    do(worker_calls.start_draining, "b", "life", 20.0)
     do(worker_calls.unregister_worker, "b")
+    assert (do.client.exists("worker:b", "draining:b"), do.client.zscore("workers", "b")) == (0, None)
     do(worker_calls.start_draining, "c", "life", 20.0)
     do.client.zadd("workers", {"d": 1})
     assert do(reads.live_workers) == (info("a"),)
@@ -195,13 +203,13 @@ def test_the_first_announcement_of_each_process_counts(do: Caller) -> None:
     assert first["life"] == "life"
 
 
-def test_malformed_registrations_do_not_break_the_list(plain: Caller) -> None:
-    plain.client.set("workers", "nonsense")
-    assert plain(reads.live_workers) == ()
+def test_malformed_registrations_do_not_break_the_list(do: Caller) -> None:
+    do.client.set("workers", "nonsense")
+    assert do(reads.live_workers) == ()
     for node in "ab":
-        register(plain, node)
-    plain.client.set("worker:b", '{"queues": "celery", "models": [1, "m"], "concurrency": -1, "version": 3}')
-    assert plain(reads.live_workers) == (info("a"), WorkerInfo("b", (), ("m",), "", 1))
+        register(do, node)
+    do.client.set("worker:b", '{"queues": "celery", "models": [1, "m"], "concurrency": -1, "version": 3}')
+    assert do(reads.live_workers) == (info("a"), WorkerInfo("b", (), ("m",), "", 1))
 
 
 # --- Bare tasks, which have no record and which no operator repeats

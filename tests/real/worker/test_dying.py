@@ -25,12 +25,9 @@ def farm(server: Redis) -> Iterator[Farm]:
     ("model", "reason"),
     [
         ("rough-segfault", "BACKEND_CRASHED"),
-        ("rough-exit", "BACKEND_CRASHED"),
         ("rough-meshless", "BACKEND_CRASHED"),
-        ("rough-killed", "OUT_OF_MEMORY"),
         ("rough-hungry", "OUT_OF_MEMORY"),
         ("rough-failure", "NOT_ENOUGH_OVERLAP"),
-        ("rough-broken", "BACKEND_UNAVAILABLE"),
     ],
 )
 def test_a_dead_model_fails_its_job_but_not_its_worker(model: str, reason: str, farm: Farm, job_id: str) -> None:
@@ -44,14 +41,6 @@ def test_a_dead_model_fails_its_job_but_not_its_worker(model: str, reason: str, 
     assert len(str(result.traceback)) < 2000
     assert [path.name for path in (farm.jobs_dir / job_id).iterdir()] == ["input"]
     assert all(process.alive for process in farm.processes.values())
-
-
-def test_an_isolated_model_publishes(farm: Farm, job_id: str) -> None:
-    farm.photo(job_id)
-    result = farm.wait_state(farm.send(job_id, "rough-good"), "SUCCESS")
-    assert result["simulated"] is False
-    assert result["quality"] == {"photos": "1", "error": "0.123457"}
-    assert (farm.jobs_dir / job_id / "output" / "model.glb").exists()
 
 
 def test_a_message_delivered_twice_runs_once(farm: Farm, job_id: str) -> None:
@@ -81,17 +70,6 @@ def test_a_message_ahead_of_its_record_is_requeued(farm: Farm, job_id: str) -> N
     assert farm.wait_state(result, "SUCCESS")["status"] == "completed"
 
 
-def test_a_cleanup_message_deletes_the_files(farm: Farm, job_id: str) -> None:
-    farm.put_record(job_id, 1)
-    result = farm.send(job_id, "placeholder", Envelope(attempt=1).to_json(), task_id=f"{job_id}-1")
-    farm.wait_state(result, "SUCCESS")
-
-    farm.order_cleanup(job_id)
-
-    wait_until(lambda: farm.seen(job_id, f"{job_id}-1").cleaned, "the worker to record the deletion")
-    assert not (farm.jobs_dir / job_id).exists()
-
-
 def test_a_bare_task_of_a_killed_worker_continues_at_its_next_delivery(own_farm: Farm, job_id: str) -> None:
     slow = {"ALIVE_TTL_SECONDS": "2", "BEAT_SECONDS": "0.5", "PLACEHOLDER_STEP_SECONDS": "30"}
     worker = own_farm.start_worker("first", concurrency=1, **slow)
@@ -114,22 +92,6 @@ def test_a_killed_worker_leaves_no_model_behind(model: str, own_farm: Farm, job_
     pid = own_farm.model_pid()
 
     worker.kill()
-
-    wait_until(lambda: is_gone(pid), "the model to end")
-
-
-def test_a_killed_child_of_the_pool_leaves_no_model_behind(own_farm: Farm, job_id: str) -> None:
-    worker = own_farm.start_worker(concurrency=1)
-    own_farm.photo(job_id)
-    own_farm.send(job_id, "rough-sleep")
-    pid = own_farm.model_pid()
-    guard = psutil.Process(pid).parent()
-    assert guard is not None
-    child = guard.parent()
-    assert child is not None
-    assert child.pid != worker.pid
-
-    os.kill(child.pid, signal.SIGKILL)
 
     wait_until(lambda: is_gone(pid), "the model to end")
 

@@ -103,39 +103,6 @@ def test_a_job_continues_after_redis_lost_its_data(own_farm: Farm, job_id: str) 
     wait_until(lambda: own_farm.nodes() == ["worker@127.0.0.1"], "the worker to register again")
 
 
-def test_a_superseded_attempt_stops_and_publishes_nothing(own_farm: Farm, job_id: str) -> None:
-    own_farm.start_worker(concurrency=2)
-    own_farm.put_record(job_id, 1)
-    slow = Envelope(attempt=1, parameters=_SLOW).to_json()
-    first = own_farm.send(job_id, "placeholder", slow, task_id=f"{job_id}-1")
-    own_farm.wait_step(first, "Loading input files")
-
-    own_farm.put_record(job_id, 2)
-    second = own_farm.send(job_id, "placeholder", Envelope(attempt=2).to_json(), task_id=f"{job_id}-2")
-
-    own_farm.wait_state(second, "SUCCESS")
-    wait_until(
-        lambda: not own_farm.seen(job_id, f"{job_id}-1").alive, "the first attempt to notice", timeout_seconds=30.0
-    )
-    assert own_farm.seen(job_id, f"{job_id}-1").end is None
-    assert [path.name for path in (own_farm.jobs_dir / job_id).iterdir()] == ["output"]
-
-
-def test_a_worker_killed_in_its_drain_has_a_working_successor(own_farm: Farm, job_id: str) -> None:
-    worker = own_farm.start_worker(concurrency=1, DRAIN_SECONDS="120")
-    own_farm.put_record(job_id, 1)
-    first = own_farm.send(job_id, "placeholder", Envelope(parameters=_SLOW).to_json(), task_id=f"{job_id}-1")
-    own_farm.wait_step(first, "Loading input files")
-    os.kill(worker.pid, signal.SIGTERM)
-    wait_until(lambda: not own_farm.nodes(), "the worker to record its drain", seen=worker.log_end)
-    worker.kill()
-
-    own_farm.start_worker(concurrency=1)
-
-    second = own_farm.send(f"{job_id}-b", "placeholder")
-    assert own_farm.wait_state(second, "SUCCESS")["status"] == "completed"
-
-
 def test_the_watchdog_kills_a_worker_whose_pool_does_not_end(own_farm: Farm) -> None:
     worker = own_farm.start_worker(concurrency=2, DRAIN_SECONDS="1")
     below = psutil.Process(worker.pid).children(recursive=True)

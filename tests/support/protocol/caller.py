@@ -1,9 +1,8 @@
-"""Caller: makes the calls of an operator and of workers on a Redis, with few arguments, and compares each with the model."""
+"""Caller: makes the calls of an operator and of workers on a Redis, with few arguments."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, Final
 
 import redis
@@ -14,8 +13,6 @@ from reconstruction_operator.contract.records import End, Record
 from reconstruction_operator.state import calls, operator_calls, reads, worker_calls
 from reconstruction_operator.state.replies import BeatReply, ClaimReply, FinishReply
 
-from tests.support.protocol.state import State, expected
-
 LEADER: Final[dict[str, Any]] = {"fence": 5, "install_id": "install"}
 PLACE: Final[dict[str, Any]] = {"job_id": "job", "namespace": "ns", "name": "a-name", "queue": "celery"}
 RUN: Final[dict[str, Any]] = {"task_id": "job-1", "job_id": "job", "attempt": 1, "token": "first"}
@@ -23,30 +20,15 @@ TASK: Final = TaskId("job", 1)
 SUCCESS: Final = End(Outcome.SUCCEEDED, worker="w")
 
 
-def compared(client: redis.Redis, call: calls.Call[Any]) -> Any:
-    """Make a call. Reply and effect are those of the model, or this fails."""
-    wanted_reply, wanted = expected(State.of(client), call)
-    reply = calls.run(client, replace(call, read=lambda raw: raw))
-    done = f"{call.script.name}{call.keys}{call.args}"
-    assert wanted_reply == reply, f"{done} returned {reply}, not {wanted_reply}"
-    wrong = list(State.of(client).differences(wanted))
-    assert not wrong, f"{done}: " + "; ".join(wrong)
-    return call.read(reply)
-
-
 class Caller:
-    """Calls on one Redis; without other arguments those of the leader, or of the first run of attempt 1.
+    """Calls on one Redis; without other arguments those of the leader, or of the first run of attempt 1."""
 
-    `compares`: whether each is compared with the model, which knows no malformed values and no refusals of Redis.
-    """
-
-    def __init__(self, client: redis.Redis, keys: Keys, *, compares: bool = True) -> None:
+    def __init__(self, client: redis.Redis, keys: Keys) -> None:
         self.client = client
         self.keys = keys
-        self._run = compared if compares else calls.run
 
     def __call__(self, make: Callable[..., calls.Call[Any]], *args: Any, **kwargs: Any) -> Any:
-        return self._run(self.client, make(self.keys, *args, **kwargs))
+        return calls.run(self.client, make(self.keys, *args, **kwargs))
 
     def order(self, make: Callable[..., calls.Call[Any]], **what: Any) -> Any:
         """Make a call of the leader."""

@@ -23,7 +23,6 @@ def test_key_names_are_those_of_the_protocol() -> None:
         keys.draining("celery@host"): "draining:celery@host",
         keys.workers(): "workers",
         keys.epoch(): "epoch",
-        keys.interruptions(): "interruptions",
     }
     assert list(names) == list(names.values())
 

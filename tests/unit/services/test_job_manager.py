@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import redis
-from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.services import job_manager
 
 from tests.support.settings import configure
@@ -112,25 +111,3 @@ def test_the_client_is_created_once_from_the_current_setting(monkeypatch: pytest
     assert (made_of["host"], made_of["port"], made_of["db"]) == ("example.invalid", 7777, 5)
     assert made_of["decode_responses"] is True
     job_manager.get_redis_client.cache_clear()
-
-
-@pytest.mark.parametrize("confirm", [job_manager.confirm_cancellation, job_manager.assert_cancelled])
-def test_a_confirmation_is_published_for_the_worker(confirm: Callable[[str], bool], client: redis.Redis) -> None:
-    job_manager.request_cancellation("test123")
-    with client.pubsub(ignore_subscribe_messages=True) as heard:
-        heard.subscribe(Keys().interruptions())
-        confirm("test123")
-        assert [one["data"] for one in messages(heard)] == ["test123"]
-
-
-def test_a_request_is_not_published(client: redis.Redis) -> None:
-    with client.pubsub(ignore_subscribe_messages=True) as heard:
-        heard.subscribe(Keys().interruptions())
-        job_manager.request_cancellation("test123")
-        assert list(messages(heard)) == []
-
-
-def messages(heard: redis.client.PubSub) -> Iterator[dict[str, str]]:
-    heard.get_message()  # of the subscription
-    while (message := heard.get_message()) is not None:
-        yield message

@@ -10,7 +10,7 @@ from reconstruction_operator.planning import actions
 from reconstruction_operator.state import operator_calls, reads, scripts, worker_calls
 
 LUA = Path(scripts.__file__).parent / "lua"
-SHARED = {scripts.PRELUDE, "fence"}
+SHARED = {scripts.PRELUDE, "fence", "each"}
 
 
 def calls_of(module: ModuleType) -> set[str]:

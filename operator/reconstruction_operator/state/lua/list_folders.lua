@@ -5,7 +5,7 @@ local folders_key = unpack(KEYS)
 local most, limit_bytes = tonumber(ARGV[1]), tonumber(ARGV[2])
 
 local found = redis.pcall('HRANDFIELD', folders_key, most, 'WITHVALUES')
-if found.err then return {} end
+if type(found) ~= 'table' or found.err then return {} end
 for index = 1, #found, 2 do
   local id, text = found[index], found[index + 1]
   local good = #id <= 128 and string.find(id, '^%w[%w._-]*$') and string.find(id, '%w$')

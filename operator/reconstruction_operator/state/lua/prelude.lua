@@ -99,6 +99,7 @@ local function forget_notes(record_key, ...)
   local _, record = wanted(record_key)
   for _, name in ipairs({...}) do
     if record[name] then redis.pcall('HDEL', record_key, name) end
+    record[name] = nil
   end
 end
 

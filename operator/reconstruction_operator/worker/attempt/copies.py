@@ -75,9 +75,9 @@ class Copies:
             owned = self._heartbeat.confirm()
             check()
             if owned:
-                shown = uris.redacted(uri)
+                target_uri = uris.redacted(uri)
                 raise OSError(
-                    f"the files copied to {shown} vanished at once: another program deletes files there"
+                    f"the files copied to {target_uri} vanished at once: another program deletes files there"
                 ) from None
             raise
 

@@ -22,7 +22,6 @@ from reconstruction_operator.worker.attempt.progress import ProgressSender, Send
 from reconstruction_operator.worker.attempt.run import AttemptRun
 from reconstruction_operator.worker.heartbeat.heartbeat import Heartbeat
 from reconstruction_operator.worker.heartbeat.interruption import InterruptedRunError
-from reconstruction_operator.worker.heartbeat.listener import Listener
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +74,6 @@ def drive(assignment: Assignment, send: Send, patience: Patience) -> Conclusion:
         drain_seconds=config.settings.DRAIN_SECONDS,
         first=BeatReply(owned=True, cancelled=claim.cancelled, stop=claim.stop),
         first_asked_at=asked_at,
-        listener=Listener(assignment.job_id),
     )
     with heartbeat, ProgressSender(send, flush=patience.flush) as sender:
         return carry_out(assignment, ownership, heartbeat, sender, patience_seconds=patience.end_seconds)

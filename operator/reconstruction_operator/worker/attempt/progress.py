@@ -36,7 +36,7 @@ class ProgressSender:
         self._kept: deque[Meta] = deque()
         self._latest: Meta | None = None
         self._changed = threading.Condition()
-        self._closed = False  # the run has ended
+        self._closed = threading.Event()  # the run has ended
         self._over = False  # nothing more is sent
         self._failed = False
         context = copy_context()  # names the job in the log lines of the thread
@@ -48,7 +48,8 @@ class ProgressSender:
 
     def __exit__(self, *_: object) -> None:
         with self._changed:
-            self._closed, self._over = True, not self._flush
+            self._closed.set()
+            self._over = not self._flush
             self._changed.notify()
         self._thread.join(_LAST_SECONDS)
         self._over = True
@@ -64,22 +65,21 @@ class ProgressSender:
             self._changed.notify()
 
     def _run(self) -> None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._closed, _FIRST_SECONDS)
+        self._closed.wait(_FIRST_SECONDS)  # not the condition: each report of a short attempt would wake this thread
         while self._wait():
             self._send_all()
+            if self._failed:
+                self._closed.wait(_AFTER_ERROR_SECONDS)
+                continue
             with self._changed:
-                if self._failed:
-                    self._changed.wait_for(lambda: self._closed, _AFTER_ERROR_SECONDS)
-                else:
-                    self._changed.wait_for(lambda: self._closed or self._kept, _WITHIN_STEP_SECONDS)
+                self._changed.wait_for(lambda: self._closed.is_set() or self._kept, _WITHIN_STEP_SECONDS)
         self._send_all()
 
     def _wait(self) -> bool:
         """Wait for a report; return False once the run has ended."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._kept or self._latest is not None)
-            return not self._closed
+            self._changed.wait_for(lambda: self._closed.is_set() or self._kept or self._latest is not None)
+            return not self._closed.is_set()
 
     def _send_all(self) -> None:
         try:

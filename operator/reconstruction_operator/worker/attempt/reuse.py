@@ -37,8 +37,8 @@ class Reusable:
     @property
     def known(self) -> tuple[KnownInput, ...]:
         """The inputs that the results were made from."""
-        manifests_of = (result.manifest for result in self.results)
-        return tuple(KnownInput(made.input_digest, made.images, made.input_bytes) for made in manifests_of)
+        manifests = (result.manifest for result in self.results)
+        return tuple(KnownInput(source.input_digest, source.images, source.input_bytes) for source in manifests)
 
     @property
     def job_ids(self) -> frozenset[str]:
@@ -60,9 +60,13 @@ def reusable(assignment: Assignment, choice: Choice | None) -> Reusable:
     if assignment.envelope.reuse != spec.IF_UNCHANGED or choice.simulated:
         return Reusable()
     name = choice.model.name
-    wanted = recipe(name, registry.version(name), choice.parameters)
-    known = (result for result in _of_same_name(assignment) if result.manifest.input_digest)
-    return Reusable(tuple(one for one in known if not one.manifest.simulated and one.manifest.recipe == wanted))
+    own = recipe(name, registry.version(name), choice.parameters)
+    sealed = ((result, result.manifest) for result in _of_same_name(assignment))
+    return Reusable(
+        tuple(
+            result for result, source in sealed if source.input_digest and not source.simulated and source.recipe == own
+        )
+    )
 
 
 def not_found(assignment: Assignment) -> ModelFailure:
@@ -79,19 +83,19 @@ def take_over(
     The files are hard links to the earlier result, or copies where links are not possible. `check` is called often, and may
     raise. Raises OSError if the disk fails.
     """
-    made_by = result.manifest
+    source = result.manifest
     try:
-        intact = all(_link(result.path, output, one, check) for one in made_by.files)
+        intact = all(_link(result.path, output, file, check) for file in source.files)
     except FileNotFoundError:  # the result is being deleted
         intact = False
     if not intact:
-        logger.warning("the result of job %s is no longer complete and is not taken over", made_by.job_id)
+        logger.warning("the result of job %s is no longer complete and is not taken over", source.job_id)
         workspace.empty(output)
         return None
-    for folder in {(output / one.name).parent for one in made_by.files}:
+    for folder in {(output / file.name).parent for file in source.files}:
         disk.sync(folder)
     manifest = replace(
-        made_by,
+        source,
         job_id=assignment.job_id,
         task_id=assignment.task_id,
         attempt=assignment.attempt,
@@ -100,7 +104,7 @@ def take_over(
         input_uri=assignment.envelope.input_uri,
         retain_seconds=assignment.envelope.retain_seconds,
         resumed_from="",
-        reused_from=made_by.reused_from or _maker(result),
+        reused_from=source.reused_from or _maker(result),
     )
     manifests.seal(output, manifest)
     return manifest

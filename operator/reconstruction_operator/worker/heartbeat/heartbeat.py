@@ -1,6 +1,6 @@
 """Heartbeat: a thread that keeps an attempt's claim alive and reads from Redis whether the run has to end.
 
-Each attempt has its own thread and subscription, so that no call to Redis that hangs delays the beats of another attempt.
+Each attempt has its own thread, so that no call to Redis that hangs delays the beats of another attempt.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from reconstruction_operator.state.errors import ProtocolError
 from reconstruction_operator.state.replies import BeatReply
 from reconstruction_operator.telemetry import relay, worker_metrics
 from reconstruction_operator.worker.heartbeat.interruption import InterruptedRunError, Interruption, InterruptionKind
-from reconstruction_operator.worker.heartbeat.listener import Listener
 
 logger = logging.getLogger(__name__)
 
@@ -30,8 +29,8 @@ _FRESH_SECONDS = 1.0  # too short for a worker to count as lost and for a succes
 class Heartbeat:
     """Beats inside a `with` block. `check` and `interruption` never block.
 
-    `beat` and `cancelled` are each called every `every_seconds`, alternately; `beat` at once when `listener` hears of the job. So a
-    cancel that the listener misses is found in well under a second; stopping native code can take another second.
+    `beat` and `cancelled` are each called every `every_seconds`, alternately: a cancel is found within half of that time, a stop
+    within all of it. Stopping native code can take another second.
     `first` is the reply to the claim sent at `first_asked_at` (monotonic seconds).
     """
 
@@ -44,9 +43,7 @@ class Heartbeat:
         drain_seconds: float,
         first: BeatReply,
         first_asked_at: float,
-        listener: Listener,
     ) -> None:
-        self._listener = listener
         self._pause_seconds = every_seconds / 2
         self._beat = beat
         self._cancelled = cancelled
@@ -153,15 +150,10 @@ class Heartbeat:
             return True
 
     def _run(self) -> None:
-        try:
-            flag_alone = False  # the claim was the first beat
-            while not self._over.is_set():
-                heard = self._listener.wait(self._pause_seconds, self._over)
-                flag_alone = not (flag_alone or heard or self.redis_is_away)
-                if self.take_turn(flag_alone=flag_alone):
-                    self._listener.open()
-        finally:
-            self._listener.close()
+        flag_alone = False  # the claim was the first beat
+        while not self._over.wait(self._pause_seconds):
+            flag_alone = not (flag_alone or self.redis_is_away)
+            self.take_turn(flag_alone=flag_alone)
 
     def _handle(self, reply: BeatReply) -> None:
         if reply.drain_at is not None and self._drain_deadline is None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
+import fakeredis
 import pytest
 from reconstruction_operator.api.identity import JobKey
 from reconstruction_operator.contract.keys import Keys
@@ -23,7 +24,6 @@ from reconstruction_operator.state import calls, operator_calls, reads
 from reconstruction_operator.telemetry import metrics
 
 from tests.support.jobs import make_body, make_key
-from tests.support.protocol.state import State
 
 _INSTALL = "install"
 _LIMIT = 3
@@ -107,11 +107,11 @@ class World:
 
 @pytest.fixture(autouse=True)
 def _redis(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The model of the scripts, which is compared with Redis elsewhere, in place of a server."""
-    redis = State(clock=1_800_000_000_000)
+    """A Redis of this process, in place of a server."""
+    redis = fakeredis.FakeRedis(decode_responses=True)
 
     async def arun(_client: object, call: calls.Call[Any]) -> Any:
-        return redis.run(call)
+        return calls.run(redis, call)
 
     monkeypatch.setattr(calls, "arun", arun)
 

@@ -18,7 +18,6 @@ from reconstruction_operator.worker.attempt.ownership import Ownership
 from reconstruction_operator.worker.attempt.steps import Reached
 from reconstruction_operator.worker.heartbeat.heartbeat import Heartbeat
 from reconstruction_operator.worker.heartbeat.interruption import Interruption, InterruptionKind
-from reconstruction_operator.worker.heartbeat.listener import Listener
 
 SUCCESS = End(Outcome.SUCCEEDED, worker="w")
 CANCELLED = End(Outcome.CANCELLED, "CANCELLED")
@@ -51,7 +50,6 @@ class Run:
             drain_seconds=1.0,
             first=self.ownership.beat(),
             first_asked_at=time.monotonic(),
-            listener=Listener("job"),
         )
 
     def record(self, end: End, *, patience_seconds: float = 1.0) -> End | None:

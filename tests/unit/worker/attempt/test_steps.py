@@ -10,7 +10,6 @@ from reconstruction_operator.models.interface import Step
 from reconstruction_operator.state.replies import BeatReply
 from reconstruction_operator.worker.attempt.steps import Reached, Steps
 from reconstruction_operator.worker.heartbeat.heartbeat import Heartbeat
-from reconstruction_operator.worker.heartbeat.listener import Listener
 
 pytestmark = pytest.mark.usefixtures("client")
 
@@ -25,7 +24,6 @@ def make(heard: list[tuple[Reached, bool]], *, pace: float | None = None) -> Ste
         drain_seconds=1.0,
         first=BeatReply(owned=True),
         first_asked_at=0.0,
-        listener=Listener("job"),
     )
     return Steps(
         job_id="test123",

@@ -1,4 +1,4 @@
-"""Heartbeat: the interruptions that it finds, which of them wins, hints, and outages of Redis."""
+"""Heartbeat: the interruptions that it finds, which of them wins, and outages of Redis."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import redis
-from reconstruction_operator.contract.keys import Keys
 from reconstruction_operator.contract.outcomes import StopReason
 from reconstruction_operator.state.replies import BeatReply
 from reconstruction_operator.worker.heartbeat.heartbeat import Heartbeat
 from reconstruction_operator.worker.heartbeat.interruption import InterruptedRunError, Interruption, InterruptionKind
-from reconstruction_operator.worker.heartbeat.listener import Listener
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
@@ -40,7 +37,6 @@ def make(
         drain_seconds=0.3,
         first=first,
         first_asked_at=time.monotonic(),
-        listener=Listener("job"),
     )
 
 
@@ -90,36 +86,6 @@ def test_the_claims_reply_counts() -> None:
     assert make(first=CANCELLED).interruption == Interruption(InterruptionKind.CANCELLED)
 
 
-def test_each_message_about_the_job_is_followed_by_a_beat(client: redis.Redis) -> None:
-    beaten, replies = threading.Event(), iter([FINE, CANCELLED])
-
-    def beat() -> BeatReply:
-        beaten.set()
-        return next(replies)
-
-    def look() -> bool:
-        heartbeat._pause_seconds = 3_600.0  # after this first turn, which opens the subscription
-        return False
-
-    heartbeat = make(beat, cancelled=look)
-    with heartbeat:
-        _publish(client, "job")
-        assert beaten.wait(30.0)
-        _publish(client, "job")
-        with pytest.raises(InterruptedRunError, match="cancelled"):
-            heartbeat.wait(30.0)
-
-
-def _publish(client: redis.Redis, job_id: str) -> None:
-    """Publish the job once a subscription is open."""
-    waiting = threading.Event()
-    for _ in range(3_000):
-        if client.publish(Keys().interruptions(), job_id):
-            return
-        waiting.wait(0.01)
-    raise AssertionError("there is no subscription")
-
-
 def test_no_beat_comes_after_the_end() -> None:
     heartbeat = make(lambda: CANCELLED)
     heartbeat.cease()
@@ -127,7 +93,7 @@ def test_no_beat_comes_after_the_end() -> None:
     assert heartbeat.interruption is None
 
 
-def test_a_flag_that_was_set_without_a_message_ends_a_wait() -> None:
+def test_a_flag_that_is_set_ends_a_wait() -> None:
     with make(cancelled=lambda: True) as heartbeat, pytest.raises(InterruptedRunError, match="cancelled"):
         heartbeat.wait(60.0)
 
@@ -158,23 +124,6 @@ def test_an_uninterrupted_wait_takes_its_time() -> None:
         begun = time.monotonic()
         heartbeat.wait(0.1)
     assert time.monotonic() - begun >= 0.1
-
-
-def test_beats_continue_while_redis_is_unavailable() -> None:
-    beats: list[float] = []
-    enough = threading.Event()
-
-    def beat() -> BeatReply:
-        beats.append(time.monotonic())
-        if len(beats) < 4:
-            raise RedisConnectionError("outage")
-        enough.set()
-        return SUSPENDED
-
-    with make(beat) as heartbeat:
-        assert enough.wait(30.0)
-        with pytest.raises(InterruptedRunError):
-            heartbeat.wait(30.0)
 
 
 @pytest.mark.parametrize(

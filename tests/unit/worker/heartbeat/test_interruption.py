@@ -66,14 +66,6 @@ def test_the_check_continues_while_the_function_runs() -> None:
     assert len(checks) >= 3
 
 
-def test_a_function_that_checks_by_itself_raises_the_interruption() -> None:
-    def interrupted() -> None:
-        raise InterruptedRunError(CANCELLED)
-
-    with pytest.raises(InterruptedRunError, match="cancelled"):
-        call_interruptibly(interrupted, proceed)
-
-
 @pytest.mark.parametrize(
     ("interruption", "kept"),
     [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import urllib.request
 from collections.abc import Iterator
 from socketserver import BaseServer
 from types import SimpleNamespace
@@ -40,32 +39,11 @@ def server(port: int) -> Iterator[MetricsServer]:
     metrics.IMAGES.clear()
 
 
-def scrape(port: int) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
-        return str(answer.read().decode())
-
-
 @pytest.mark.parametrize(("number", "included"), [(0, False), (9090, True)])
 def test_port_0_switches_metrics_off(number: int, included: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     configure(monkeypatch, WORKER_METRICS_PORT=number)
 
     assert MetricsServer(CONSUMER).include_if(CONSUMER) is included
-
-
-def test_metrics_are_served_from_begin_to_end(server: MetricsServer, port: int) -> None:
-    server.begin()
-    wait_until(lambda: 'model_available{model="placeholder"} 1.0' in scrape(port), "the models to be served")
-    relay.report(metrics.IMAGES, 4, "placeholder")
-    wait_until(lambda: 'images_total{model="placeholder"} 4.0' in scrape(port), "a report of the pool to be served")
-
-    text = scrape(port)
-    server.end()
-
-    assert "reconstruction_worker_slots 3.0" in text
-    assert "reconstruction_worker_running_attempts 0.0" in text
-    assert 'reconstruction_worker_build_info{version="' in text
-    with socket.create_server(("127.0.0.1", port)):  # the port is free again
-        pass
 
 
 def test_a_worker_that_was_asked_to_stop_is_draining(server: MetricsServer) -> None:
