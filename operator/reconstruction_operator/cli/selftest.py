@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -15,7 +16,7 @@ from reconstruction_operator.api.identity import GROUP, KIND, VERSION
 from reconstruction_operator.api.status import Phase, Status
 from reconstruction_operator.kube import client, parsing, paths
 from reconstruction_operator.kube.client import Api
-from reconstruction_operator.kube.errors import ApiError
+from reconstruction_operator.kube.errors import ApiError, NoClusterError
 
 _PERIOD_SECONDS: Final = 1.0
 
@@ -85,8 +86,7 @@ def _line(status: Status) -> str:
     return ", ".join(str(part) for part in (status.phase, percent, step, status.message) if part)
 
 
-async def run(*, namespace: str, queue: str, timeout_seconds: float) -> int:
-    """Run the command; return its exit status. Raises NoClusterError if no setting names the API server."""
+async def _run(namespace: str, queue: str, timeout_seconds: float) -> int:
     api = Api(await client.find_cluster())
     try:
         succeeded = await selftest(
@@ -99,6 +99,15 @@ async def run(*, namespace: str, queue: str, timeout_seconds: float) -> int:
         await api.close()
     _print("The self-test passed." if succeeded else "The self-test failed.")
     return 0 if succeeded else 1
+
+
+def run(*, namespace: str, queue: str, timeout_seconds: float) -> int:
+    """Run the command; return its exit status."""
+    try:
+        return asyncio.run(_run(namespace, queue, timeout_seconds))
+    except NoClusterError as error:
+        print(f"reconstruction-operator: {error}", file=sys.stderr)
+        return 1
 
 
 def _print(line: str) -> None:

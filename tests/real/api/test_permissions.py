@@ -24,11 +24,10 @@ _EVERYWHERE: set[_Rule] = {
     ((_GROUP,), ("reconstructionjobs/status",), (), ("patch",)),
     (("events.k8s.io",), ("events",), (), ("create",)),
     (("",), ("namespaces",), ("kube-system",), ("get",)),
-    (("coordination.k8s.io",), ("leases",), ("reconstruction-operator",), ("get",)),  # of other installations
 }
 _AT_HOME: set[_Rule] = {
-    (("coordination.k8s.io",), ("leases",), (), ("create", "get")),
-    (("coordination.k8s.io",), ("leases",), ("reconstruction-operator",), ("update",)),
+    (("coordination.k8s.io",), ("leases",), (), ("create",)),
+    (("coordination.k8s.io",), ("leases",), ("reconstruction-operator",), ("get", "update")),
 }
 
 

@@ -41,21 +41,6 @@ def test_the_operators_requests_have_a_priority_level_of_the_api_server(render: 
     assert ("FlowSchema", "reconstruction-operator") not in render({"operator": {"flowSchema": False}})
 
 
-OTHERS_LEASE = {
-    "apiGroups": ["coordination.k8s.io"],
-    "resources": ["leases"],
-    "resourceNames": ["reconstruction-operator"],
-    "verbs": ["get"],
-}
-
-
-def test_operator_may_read_leases_of_its_own_name_and_of_the_usual_one(render: Render) -> None:
-    objects = render({"fullnameOverride": "maps"})
-
-    names = ["reconstruction-operator", "maps-operator"]
-    assert objects["ClusterRole", "maps-operator"]["rules"][-1] == OTHERS_LEASE | {"resourceNames": names}
-
-
 def test_an_operator_of_several_namespaces_is_bound_in_each(ask: Ask, render: Render) -> None:
     answer = ask("template", "reconstruction", "--set", "operator.watchNamespaces={maps,museum}")
 
