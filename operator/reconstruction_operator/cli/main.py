@@ -82,14 +82,12 @@ def _add_restore(subcommands: argparse._SubParsersAction[argparse.ArgumentParser
     back = subcommands.add_parser(
         "restore",
         help="list the results of deleted jobs, or restore one",
-        description="List the results of deleted jobs in the trash of the job volume (JOBS_DIR), or restore one: as the "
-        "manifest of a job that takes it over, for kubectl apply, or with --to as a folder. Run the command in a worker, which "
-        "has that volume.",
+        description="List the results of deleted jobs in the trash of the job volume (JOBS_DIR), or print the manifest of a "
+        "job that takes one over, for kubectl apply. Run the command in a worker, which has that volume.",
     )
-    back.add_argument("wanted", nargs="?", metavar="JOB", help="the deleted job: NAMESPACE/NAME or its uid")
+    back.add_argument("deleted", nargs="?", metavar="JOB", help="the deleted job: NAMESPACE/NAME or its uid")
     back.add_argument("--list", dest="lists", action="store_true", help="list the results (default without JOB)")
     back.add_argument("--namespace", default="", metavar="NAME", help="list only jobs of this namespace")
-    back.add_argument("--to", type=Path, metavar="FOLDER", help="copy the files to this new folder instead")
 
 
 def _add_reconstruct(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
