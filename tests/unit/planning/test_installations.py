@@ -122,12 +122,6 @@ def test_an_inherited_attempt_without_a_record_in_our_redis_is_superseded() -> N
     assert made.events[0] == Event("Normal", "TakenOver", "Installation mine has taken over from theirs")
 
 
-def test_a_handover_that_named_our_lease_is_an_event() -> None:
-    given = replace(QUEUED, installation=InstallationMark(THEIRS.id, MINE.lease))
-
-    assert planned(a_job(given, Management.INHERITED)).events[0].reason == "TakenOver"
-
-
 def test_an_inherited_attempt_in_the_same_redis_continues() -> None:
     running = replace(QUEUED, phase=Phase.RUNNING, worker="w", installation=THEIRS)
     seen = Observation(

@@ -98,7 +98,8 @@ def test_an_unusable_output_is_rejected(uri: str, wrong: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "uri", ["https://me:secret@example.com/a.zip", "https://me:secret@[::1/a.zip", "https://e.com:99999/a.zip?key=secret"]
+    "uri",
+    ["https://me:secret@example.com/a.zip", "https://me:secret@[::1/a.zip", "https://e.com:99999/a.zip?key=secret"],
 )
 def test_messages_never_quote_a_secret(uri: str) -> None:
     message = message_of(input=Location(uri))

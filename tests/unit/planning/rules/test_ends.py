@@ -76,6 +76,7 @@ def test_a_success_reports_its_details() -> None:
         pytest.param((Outcome.FAILED, "FROM_THE_FUTURE"), 0, {}, (Phase.PENDING, 2, 1), id="a-newer-workers-reason"),
         pytest.param((Outcome.FAILED, "WORKER_LOST"), 0, {}, (Phase.PENDING, 2, 1), id="a-lost-worker"),
         pytest.param((Outcome.STOPPED, "DRAINED"), 2, {}, (Phase.PENDING, 2, 2), id="drained"),
+        pytest.param((Outcome.STOPPED, "REDIS_LOST"), 0, {"backoff_limit": 0}, (Phase.PENDING, 2, 0), id="redis-lost-it"),
         pytest.param((Outcome.STOPPED, "SUPERSEDED"), 0, {}, (Phase.PENDING, 2, 0), id="superseded"),
         pytest.param((Outcome.STOPPED, "DELETED"), 0, {}, (Phase.PENDING, 2, 0), id="taken-for-deleted"),
         pytest.param((Outcome.STOPPED, "SUSPENDED"), 0, {}, (Phase.PENDING, 2, 0), id="suspended-and-resumed-at-once"),
@@ -105,6 +106,8 @@ def test_a_job_whose_copy_was_refused_names_its_result() -> None:
 
     assert (status.phase, status.outputs, status.quality) == (Phase.FAILED, outputs, {"faces": "12"})
     assert status.simulated is True
+    assert status.progress is not None
+    assert (status.progress.step, status.progress.eta) == ("", "")
 
 
 @pytest.mark.parametrize(
@@ -142,21 +145,15 @@ def test_a_cancel_that_ended_before_it_was_stored_was_confirmed_by_then() -> Non
     assert status.cancel == Cancel(ENDED, ENDED, ENDED)
 
 
-def test_a_failure_has_the_workers_message_and_advice() -> None:
-    status = look(seen(Outcome.FAILED, "NOT_ENOUGH_OVERLAP", "3 of 29 photos overlap"), RUNNING).status
+@pytest.mark.parametrize(("attempt", "words"), [(1, "Failed: "), (3, "Failed after 3 attempts: ")])
+def test_the_message_of_a_failure_has_its_reason_and_the_attempts(attempt: int, words: str) -> None:
+    end = seen(Outcome.FAILED, "NOT_ENOUGH_OVERLAP", "3 of 29 photos overlap")
 
-    assert status.failure == Failure(
-        "NOT_ENOUGH_OVERLAP",
-        "3 of 29 photos overlap. Take more photos, closer together (10 to 15 degrees between neighbours), around the object and not straight towards it.",
-        retriable=False,
-    )
-    assert status.message.startswith("Failed: NOT_ENOUGH_OVERLAP: 3 of 29 photos overlap.")
+    status = look(end, replace(RUNNING, attempt=attempt)).status
 
-
-def test_a_failure_after_several_attempts_has_their_number() -> None:
-    status = look(seen(Outcome.FAILED, "OUT_OF_MEMORY"), replace(RUNNING, attempt=3, failures=2)).status
-
-    assert status.message.startswith("Failed after 3 attempts: OUT_OF_MEMORY: ")
+    assert status.failure is not None
+    assert status.failure.message.startswith("3 of 29 photos overlap. Take more photos")
+    assert status.message == f"{words}NOT_ENOUGH_OVERLAP: {status.failure.message}"
 
 
 def test_the_next_attempt_is_written_ahead_with_its_time() -> None:

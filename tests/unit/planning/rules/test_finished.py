@@ -117,13 +117,11 @@ def test_an_object_that_survives_its_deletion_is_deleted_again() -> None:
     ("sent", "missing", "due"),
     [
         pytest.param(NOW - timedelta(seconds=90), False, True, id="only-the-attempts-own-message-was-sent"),
-        pytest.param(NOW - timedelta(seconds=14), True, False, id="ordered-a-moment-ago"),
         pytest.param(NOW - timedelta(seconds=15), True, True, id="ordered-and-lost"),
         pytest.param(NOW - timedelta(seconds=50), False, False, id="the-order-waits"),
-        pytest.param(None, False, True, id="never-sent"),
     ],
 )
-def test_an_order_to_delete_is_resent_only_if_it_was_lost(sent: datetime | None, missing: bool, due: bool) -> None:
+def test_an_order_to_delete_is_resent_only_if_it_was_lost(sent: datetime, missing: bool, due: bool) -> None:
     record = replace(RECORD, sent_at=sent)
     seen = replace(ended(Phase.SUCCEEDED), record=record, queue=LISTENED, order_missing=missing)
 
@@ -300,16 +298,13 @@ def test_older_data_without_a_cancel_gets_its_flag_and_a_plan_after_the_grace() 
     assert made.wake_at is not None
 
 
-@pytest.mark.parametrize(
-    ("policy", "expected"), [(None, 3600), ("Retain", 3600), ("Delete", 0)], ids=["settings", "retain", "delete"]
-)
-def test_the_order_at_the_end_of_the_time_to_live_holds_the_retention(policy: str | None, expected: int) -> None:
+def test_the_order_at_the_end_of_the_time_to_live_holds_the_retention() -> None:
     timing = replace(TIMING, deletion_policy="Retain", retain_seconds_after_deletion=3600)
-    job = job_with(over(Phase.SUCCEEDED), ttl_seconds_after_finished=0, deletion_policy=policy)
-    made = plan(job, ended(Phase.SUCCEEDED), NOW, timing, admitted=False)
+    job = job_with(over(Phase.SUCCEEDED), ttl_seconds_after_finished=0)
 
-    (order,) = [action for action in made.actions if isinstance(action, DeleteFiles)]
-    assert order.retain_seconds == expected
+    assert plan(job, ended(Phase.SUCCEEDED), NOW, timing, admitted=False).actions == (
+        DeleteFiles("celery", expired=True, retain_seconds=3600),
+    )
 
 
 LOST = over(Phase.FAILED, failure=Failure("WORKER_LOST", "silent"))

@@ -87,9 +87,6 @@ def test_orders_to_delete_files_back_off_to_one_an_hour() -> None:
     [
         pytest.param(Observation(), (TakeClaim(TASK, Outcome.STOPPED, "HANDED_OVER", HANDED_OVER),), id="unclaimed"),
         pytest.param(HELD, (RequestStop(TASK, StopReason.SUPERSEDED),), id="a-worker-runs-it"),
-        pytest.param(replace(HELD, stop=StopReason.SUPERSEDED), (), id="a-worker-is-stopping"),
-        pytest.param(replace(HELD, alive=False, silent_seconds=10), (ForceEnd(TASK, Outcome.STOPPED, "HANDED_OVER", HANDED_OVER),), id="a-worker-is-lost"),
-        pytest.param(STOPPED, (Forget(2),), id="stopped"),
         pytest.param(SUCCEEDED, (Forget(2),), id="it-had-succeeded"),
     ],
 )  # fmt: skip

@@ -60,13 +60,3 @@ def test_the_columns_of_a_job(
     status = look(seen, stored, **spec).status
 
     assert (status.phase_detail, status.time_detail, status.reason) == expected
-
-
-@pytest.mark.parametrize("outcome", [Outcome.SUCCEEDED, Outcome.FAILED, Outcome.CANCELLED])
-def test_a_job_that_does_not_run_has_no_step(outcome: Outcome) -> None:
-    status = look(ended(outcome, "TOO_FEW_IMAGES" if outcome is Outcome.FAILED else ""), RUNNING).status
-
-    assert status.phase is not None
-    assert status.phase.finished
-    assert status.progress is not None
-    assert (status.progress.step, status.progress.eta) == ("", "")

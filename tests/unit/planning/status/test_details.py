@@ -116,14 +116,6 @@ def test_the_next_attempt_keeps_failure_inputs_and_first_start_alone() -> None:
     )
 
 
-def test_a_job_at_rest_has_no_start_and_no_estimate() -> None:
-    found = details.at_rest(case(Observation(), FULL))
-
-    assert (found.worker, found.next_attempt_time, found.start_time) == (None, None, None)
-    assert found.progress is not None
-    assert (found.progress.percent, found.progress.eta_seconds) == (60, None)
-
-
 ADVICE = reason("DISK_FULL").advice
 
 

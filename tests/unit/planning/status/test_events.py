@@ -92,14 +92,6 @@ def test_each_transition_has_its_events(
     assert reasons(look(seen, after(*history), admitted=True, **spec)) == expected
 
 
-def test_progress_within_a_step_causes_no_event() -> None:
-    status = after((at_step(3), {}))
-    assert status.progress is not None
-    moved = replace(status, progress=replace(status.progress, percent=59))
-
-    assert events(status, moved, "celery") == ()
-
-
 def test_a_run_that_continues_from_a_stage_reports_it_once() -> None:
     seen = at_step(3)
     assert seen.progress is not None
