@@ -65,5 +65,5 @@ def contested_report(job: Job, mine: InstallationMark, now: datetime) -> Plan:
         f"Installation {mine.id} (Lease {mine.lease}) watches its namespace as well, and ignores the job"
     )
     contested = Condition(ConditionType.CONTESTED, "True", _REASON, text, whole(now), job.generation)
-    reported = fit(replace(status, conditions=(contested, *status.conditions)), status)
+    reported = fit(replace(status, conditions=(contested, *status.conditions)))
     return Plan(reported, events=(Event("Warning", _REASON, text),))

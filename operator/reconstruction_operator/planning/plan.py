@@ -173,9 +173,8 @@ def _status(case: Case, decision: Decision) -> Status:
         cancel=_cancel(case, decision.state),
         conditions=made,
     )
-    # Truncated here and not only when written: otherwise the stored status would always differ from the plan. What is
-    # stored fits already.
-    return case.stored if status == case.stored else fit(status, case.stored)
+    # Truncated here and not only when written: otherwise the stored status would always differ from the plan.
+    return case.stored if status == case.stored else fit(status)
 
 
 def _cancel(case: Case, state: JobState) -> Cancel | None:
