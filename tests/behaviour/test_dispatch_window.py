@@ -15,12 +15,11 @@ from reconstruction_operator.contract.records import Claim, End, Record
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.redis_view.messages import SentMessages
 from reconstruction_operator.planning.actions import Dispatch
-from reconstruction_operator.planning.plan import plan
 from reconstruction_operator.planning.types import Job, Observation, Plan
 
 from tests.support.controller.dispatch import make_admission, read
 from tests.support.jobs import NOON, make_body, make_key
-from tests.support.plans import TIMING
+from tests.support.plans import TIMING, plan
 
 JOBS = 40
 HOURS = 32

@@ -11,12 +11,12 @@ import redis
 from reconstruction_operator.contract.records import Record
 from reconstruction_operator.controller.kube.cache import Cache
 from reconstruction_operator.controller.kube.installation import Installation
+from reconstruction_operator.controller.loop import orphans as loop_orphans
 from reconstruction_operator.controller.loop.actor import ActResults, JobActions
 from reconstruction_operator.controller.loop.orphans import Orphans
 from reconstruction_operator.controller.redis_view.messages import SentMessages
 from reconstruction_operator.controller.redis_view.observer import ObservedBatch, Subject
 from reconstruction_operator.controller.redis_view.queues import QueueFacts
-from reconstruction_operator.planning import plan
 from reconstruction_operator.planning.types import Observation
 from reconstruction_operator.state import errors
 
@@ -82,7 +82,7 @@ async def test_the_jobs_of_a_failed_batch_are_reconciled_one_at_a_time(error: Ex
     await loop.round()
 
     assert loop.observer.seen == ["uid-first", "uid-last"]
-    assert loop.queues.of("gpu").waiting == 2  # the orders for the good jobs are counted
+    assert loop.queues.messages["gpu"] == 2  # the orders for the good jobs are counted
     assert loop.cache.queued == 0
     assert loop.cache.timers.due(100.5) == []
     assert make_key("bad") in loop.cache.timers.due(101.0)  # the bad job waits for its backoff
@@ -101,14 +101,14 @@ async def test_without_redis_or_the_lease_the_whole_batch_is_enqueued_again(erro
 
 
 async def test_a_record_that_cannot_be_planned_does_not_stop_other_orphans(monkeypatch: pytest.MonkeyPatch) -> None:
-    planned = plan.plan_orphan
+    planned = loop_orphans.plan_orphan
 
     def fail(job_id: str, *args: Any, **known: Any) -> Any:
         if job_id == "uid-bad":
             raise OverflowError("date value out of range")
         return planned(job_id, *args, **known)
 
-    monkeypatch.setattr(plan, "plan_orphan", fail)
+    monkeypatch.setattr(loop_orphans, "plan_orphan", fail)
     actor, observer = Actor(), Observer()
     orphans = Orphans(observer, actor, Installation("install"), timing=TIMING)  # type: ignore[arg-type]
     orphans.add(["uid-first", "uid-bad", "uid-last"], 0.0)

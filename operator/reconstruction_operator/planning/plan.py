@@ -31,7 +31,6 @@ from reconstruction_operator.planning.rules import (
     suspending,
     validating,
 )
-from reconstruction_operator.planning.rules.orphans import plan_handed_over, plan_orphan
 from reconstruction_operator.planning.status import columns
 from reconstruction_operator.planning.status.conditions import Facts, conditions
 from reconstruction_operator.planning.status.details import updated
@@ -39,8 +38,6 @@ from reconstruction_operator.planning.status.events import events
 from reconstruction_operator.planning.status.messages import sentence
 from reconstruction_operator.planning.times import earliest, whole
 from reconstruction_operator.planning.types import Job, Management, Observation, Plan, Timing
-
-__all__ = ["Draft", "complete", "draft", "plan", "plan_handed_over", "plan_orphan"]
 
 _RULES: tuple[Callable[[Case], Decision | None], ...] = (
     ends.decide,
@@ -104,11 +101,6 @@ def complete(draft: Draft, *, admitted: bool) -> Plan:
     )
 
 
-def plan(job: Job, seen: Observation, now: datetime, timing: Timing, *, admitted: bool) -> Plan:
-    """Return what follows from the stored job and the observation of its attempt, whether it is admitted or not."""
-    return complete(draft(job, seen, now, timing), admitted=admitted)
-
-
 # The fields of a status on which a later plan's actions depend.
 _decides: Final = attrgetter("phase", "attempt", "dispatch_time", "worker")
 
@@ -137,7 +129,7 @@ def _record(case: Case, actions: tuple[Action, ...]) -> tuple[Action, ...]:
     of_another = record is not None and mark is not None and record.install_id != mark.id
     lost = case.record_lost and management is not Management.INHERITED
     taken_over = of_another and management is not Management.UNMARKED
-    put = any(isinstance(one, PutRecord) for one in actions)
+    put = any(isinstance(action, PutRecord) for action in actions)
     return (PutRecord(case.attempt, case.job.queue),) if (lost or taken_over) and not put else ()
 
 

@@ -115,7 +115,6 @@ class Queue:
     """The queue that the job's messages go to."""
 
     workers: int = 0  # live workers that consume it
-    waiting: int = 0  # messages in it
 
 
 @dataclass(frozen=True, slots=True)

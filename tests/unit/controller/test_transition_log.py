@@ -19,7 +19,7 @@ from tests.support.plans import NOW, job_with, look
 
 RECORD = Record("install", "team", "banana", 1, "celery", NOW)
 NEW = Observation(queue=Queue(workers=1))
-LISTENED = Observation(record=RECORD, queue=Queue(workers=1, waiting=1))
+LISTENED = Observation(record=RECORD, queue=Queue(workers=1))
 HELD = replace(LISTENED, claim=Claim("token", "worker-1", by_operator=False, at=NOW), alive=True)
 STEP = STEPS[2]
 AT_A_STEP = replace(HELD, progress=ProgressReport(STEP.percent, STEP.name, STEP.index, 0.5, NOW, NOW))

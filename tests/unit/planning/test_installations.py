@@ -12,10 +12,9 @@ from reconstruction_operator.api.status import Condition, ConditionType, Install
 from reconstruction_operator.contract.records import Claim, Record
 from reconstruction_operator.planning.actions import Dispatch, PutRecord
 from reconstruction_operator.planning.installations import contested_report, management, marked, settled
-from reconstruction_operator.planning.plan import plan
 from reconstruction_operator.planning.types import Event, Job, Management, Observation, Plan
 
-from tests.support.plans import NOW, TASK, TIMING
+from tests.support.plans import NOW, TASK, TIMING, plan
 
 MINE = InstallationMark("mine", "here/operator")
 THEIRS = InstallationMark("theirs", "there/operator")

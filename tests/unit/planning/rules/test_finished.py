@@ -20,12 +20,11 @@ from reconstruction_operator.planning.actions import (
     TakeClaim,
     WithdrawRequest,
 )
-from reconstruction_operator.planning.plan import plan
 from reconstruction_operator.planning.rules.finished import next_look
 from reconstruction_operator.planning.types import Observation, Plan, Queue
 
 from tests.support.jobs import make_job
-from tests.support.plans import NOW, TASK, TIMING, job_with, look
+from tests.support.plans import NOW, TASK, TIMING, job_with, look, plan
 
 ENDED = NOW - timedelta(seconds=60)
 RECORD = Record("install", "team", "banana", 1, "celery", NOW - timedelta(seconds=90))
@@ -176,7 +175,7 @@ def test_the_flag_of_a_cancelled_job_is_renewed_until_its_files_are_deleted(
     """No worker consumes the queue for an hour; then one takes the order."""
     record = replace(RECORD, sent_at=NOW - timedelta(seconds=50))  # the order
     end = End(Outcome.FAILED, "WORKER_LOST", at=ENDED)
-    seen = Observation(record=record, end=end, queue=Queue(workers=0, waiting=1))
+    seen = Observation(record=record, end=end, queue=Queue(workers=0))
     seen = replace(seen, confirmed=confirmed, flag_ttl_seconds=left_seconds)
 
     assert look(seen, over(Phase.CANCELLED, dispatch_time=ENDED)).actions == actions

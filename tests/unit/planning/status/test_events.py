@@ -18,7 +18,7 @@ from reconstruction_operator.planning.types import Event, Observation, Plan, Que
 from tests.support.plans import NOW, look
 
 RECORD = Record("install", "team", "banana", 1, "celery", NOW)
-LISTENED = Observation(record=RECORD, queue=Queue(workers=1, waiting=1))
+LISTENED = Observation(record=RECORD, queue=Queue(workers=1))
 HELD = replace(LISTENED, claim=Claim("token", "worker-1", by_operator=False, at=NOW), alive=True)
 CONFIRMED = {"cancel_requested": True, "cancel_confirmed": True}
 
