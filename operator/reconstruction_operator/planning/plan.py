@@ -73,7 +73,7 @@ def draft(job: Job, seen: Observation, now: datetime, timing: Timing) -> Draft:
     case = Case(job, seen, now, timing)
     if not job.ours or job.finished or job.deleting:
         return Draft(case, None)
-    return Draft(case, next((made for rule in _RULES if (made := rule(case)) is not None), None))
+    return Draft(case, next((decision for rule in _RULES if (decision := rule(case)) is not None), None))
 
 
 def complete(draft: Draft, *, admitted: bool) -> Plan:
@@ -153,7 +153,7 @@ def _status(case: Case, decision: Decision) -> Status:
         no_model=bool(case.seen.no_model),
         checked=case.seen.checked,
     )
-    phase, made = conditions(facts, case.stored.conditions, case.now)
+    phase, listed = conditions(facts, case.stored.conditions, case.now)
     status = updated(
         details,
         observed_generation=job.generation,
@@ -163,7 +163,7 @@ def _status(case: Case, decision: Decision) -> Status:
         reason=columns.reason(case, decision),
         message=message,
         cancel=_cancel(case, decision.state),
-        conditions=made,
+        conditions=listed,
     )
     # Truncated here and not only when written: otherwise the stored status would always differ from the plan.
     return case.stored if status == case.stored else fit(status)
