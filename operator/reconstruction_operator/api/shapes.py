@@ -65,7 +65,7 @@ def member(default: Any, text: str, **rest: Any) -> Any:
 def shape_of(field: dataclasses.Field[Any]) -> Shape:
     """Return the shape of a dataclass field.
 
-    Raises TypeError if the field has none; every field of the resource must have field.
+    Raises TypeError if the field has none; every field of the resource must have one.
     """
     shape = field.metadata.get(_KEY)
     if not isinstance(shape, Shape):

@@ -58,16 +58,6 @@ def test_a_new_job_is_dispatched_by_the_plan_whose_status_has_our_mark() -> None
     assert (made.status.phase, made.status.attempt, made.status.dispatch_time) == (Phase.QUEUED, 1, NOW)
 
 
-@pytest.mark.parametrize("epoch_age_seconds", [0.0, 1e9], ids=["in-the-grace", "later"])
-def test_a_stored_dispatch_without_a_record_is_sent_again_only_if_missing(
-    epoch_age_seconds: float,
-) -> None:
-    job = a_job(planned(a_job()).status, Management.OURS)
-    seen = Observation(epoch_age_seconds=epoch_age_seconds)
-
-    assert [type(one) for one in planned(job, seen).actions] == [PutRecord]
-
-
 def test_the_record_of_another_installation_stays_its_own_until_our_mark_is_stored() -> None:
     """Both have dispatched a new job in one Redis: the status decides."""
     seen = Observation(record=replace(RECORD, install_id="theirs"))
@@ -131,21 +121,6 @@ def test_an_inherited_attempt_in_the_same_redis_continues() -> None:
 
     assert (made.status.attempt, made.status.installation) == (1, MINE)
     assert made.actions == (PutRecord(1, "celery"),)
-
-
-def test_an_inherited_backoff_continues() -> None:
-    due = NOW + timedelta(seconds=60)
-    status = replace(QUEUED, attempt=3, dispatch_time=None, next_attempt_time=due, installation=THEIRS)
-
-    made = planned(a_job(status, Management.INHERITED), admitted=False)
-
-    assert (made.status.attempt, made.status.next_attempt_time) == (3, due)
-
-
-def test_a_job_of_another_installation_is_planned_without_actions() -> None:
-    job = a_job(replace(QUEUED, installation=THEIRS), Management.FOREIGN, cancel_requested=True)
-
-    assert planned(job) == Plan(job.status)
 
 
 def test_a_job_that_is_ignored_reports_it_once() -> None:

@@ -6,7 +6,17 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from reconstruction_operator.api.status import Cancel, Failure, Inputs, OutputFile, Outputs, Phase, Progress, Status
+from reconstruction_operator.api.status import (
+    Cancel,
+    Failure,
+    Inputs,
+    OutputFile,
+    Outputs,
+    Phase,
+    Progress,
+    Status,
+    StepTime,
+)
 from reconstruction_operator.contract.outcomes import Outcome
 from reconstruction_operator.contract.records import Claim, End, Record
 from reconstruction_operator.planning.types import Observation
@@ -25,6 +35,8 @@ RUNNING = Status(
     dispatch_time=SENT,
     start_time=NOW - timedelta(minutes=1),
     progress=Progress(60, "Post-processing mesh", 4, 6, 20, "20s", "60%", ENDED),
+    inputs=Inputs(3, 30),
+    steps=(StepTime("Loading input files", 2),),
 )
 
 
@@ -56,6 +68,7 @@ def test_a_success_reports_its_details() -> None:
         completion_time=ENDED,
         progress=Progress(100, "", 6, 6, None, "", "100%", NOW),
         inputs=Inputs(29, 5),
+        steps=RUNNING.steps,
         outputs=outputs,
         quality={"faces": "12"},
     )
@@ -169,6 +182,7 @@ def test_the_next_attempt_is_written_ahead_with_its_time() -> None:
         task_id="uid-2",
         message="Attempt 2 of at most 3 starts at 2026-03-01T12:00:10Z after OUT_OF_MEMORY",
         start_time=NOW - timedelta(minutes=1),
+        inputs=Inputs(3, 30),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import replace
 from datetime import timedelta
 
@@ -58,28 +57,13 @@ ORDERED = replace(RECORD, sent_at=NOW - timedelta(seconds=10))
         pytest.param(RECORD, replace(SUCCEEDED, requested=True), (ClearFlags(), DeleteFiles("gpu")), id="a-request-of-one-that-succeeded"),
         pytest.param(ORDERED, replace(CANCELLED, cleaned=True, confirmed=True), (Forget(2),), id="a-cancels-own-flag-stays"),
         pytest.param(replace(RECORD, sent_at=None), STOPPED, (DeleteFiles("gpu"),), id="nothing-was-ever-sent"),
-        pytest.param(replace(ORDERED, sent_at=NOW - timedelta(hours=9)), replace(STOPPED, end=End(Outcome.STOPPED, at=NOW - timedelta(hours=10)), queue=Queue(1)), (), id="the-order-waits"),
-        pytest.param(replace(ORDERED, sent_at=NOW - timedelta(hours=9)), replace(STOPPED, end=End(Outcome.STOPPED, at=NOW - timedelta(hours=10)), queue=Queue(0)), (), id="the-order-waits-where-no-worker-listens"),
         pytest.param(replace(ORDERED, sent_at=NOW - timedelta(seconds=15)), replace(STOPPED, order_missing=True), (DeleteFiles("gpu"),), id="the-order-was-lost"),
-        pytest.param(replace(ORDERED, sent_at=NOW - timedelta(seconds=14)), replace(STOPPED, order_missing=True), (), id="the-order-was-lost-a-moment-ago"),
     ],
 )  # fmt: skip
 def test_an_orphan_is_stopped_cleaned_up_and_forgotten(
     record: Record, seen: Observation, actions: tuple[object, ...]
 ) -> None:
     assert plan_orphan("uid", record, seen, NOW, TIMING) == actions
-
-
-def test_orders_to_delete_files_back_off_to_one_an_hour() -> None:
-    """As for a copy on a dead mount: each order may hang for a minute."""
-    record, ordered_at = RECORD, []
-    for seconds in range(0, 4 * 3600, 15):
-        now = NOW + timedelta(seconds=seconds)
-        if plan_orphan("uid", record, replace(STOPPED, order_missing=True), now, TIMING):
-            ordered_at.append(seconds)
-            record = replace(record, sent_at=now, orders=record.orders + 1)
-    pauses = [later - earlier for earlier, later in itertools.pairwise(ordered_at)]
-    assert pauses == [15, 30, 60, 120, 240, 480, 960, 1920, 3600, 3600]
 
 
 @pytest.mark.parametrize(
