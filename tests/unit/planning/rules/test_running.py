@@ -62,6 +62,7 @@ def test_a_lost_worker_ends_its_attempt() -> None:
     message = "Worker worker-1 has sent no heartbeat for 10 s."
     assert plan.actions == (ForceEnd(TASK, Outcome.FAILED, "WORKER_LOST", message),)
     assert plan.status.phase is Phase.RUNNING  # the end that counts is seen next
+    assert plan.status.message == "Worker worker-1 is lost: it stopped sending heartbeats"
     condition = plan.status.condition(ConditionType.RUNNING)
     assert condition is not None
     assert condition.reason == "Stopping"

@@ -72,7 +72,7 @@ def test_a_resumed_job_continues_with_the_next_attempt(seen: Observation) -> Non
 def test_a_newer_attempt_of_the_record_comes_before_a_resume() -> None:
     status = look(Observation(record=replace(RECORD, attempt=3)), SUSPENDED).status
 
-    assert (status.phase, status.attempt) == (Phase.QUEUED, 3)
+    assert (status.phase, status.attempt, status.dispatch_time) == (Phase.QUEUED, 3, RECORD.sent_at)
 
 
 def test_a_resumed_job_that_was_never_dispatched_gets_its_first_attempt() -> None:
