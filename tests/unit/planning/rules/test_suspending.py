@@ -73,6 +73,8 @@ def test_a_newer_attempt_of_the_record_comes_before_a_resume() -> None:
     status = look(Observation(record=replace(RECORD, attempt=3)), SUSPENDED).status
 
     assert (status.phase, status.attempt, status.dispatch_time) == (Phase.QUEUED, 3, RECORD.sent_at)
+    unsent = look(Observation(record=replace(RECORD, attempt=3, sent_at=None)), SUSPENDED).status
+    assert (unsent.phase, unsent.attempt, unsent.dispatch_time) == (Phase.PENDING, 3, None)
 
 
 def test_a_resumed_job_that_was_never_dispatched_gets_its_first_attempt() -> None:
