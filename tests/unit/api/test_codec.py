@@ -20,6 +20,7 @@ _TIMES = st.datetimes(
     max_value=datetime(9000, 1, 1),  # noqa: DTZ001 -- the same
     timezones=st.just(UTC),
 ).map(lambda time: time.replace(microsecond=0))
+_AT = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
@@ -69,6 +70,35 @@ def test_a_spec_survives_a_round_trip_through_json(spec: Spec) -> None:
 @given(objects_of(Status))
 def test_a_status_survives_a_round_trip_through_json(status: Status) -> None:
     assert codec.decode(Status, codec.encode(status)) == status
+
+
+@given(st.data())
+def test_two_statuses_are_the_same_if_their_json_is(data: st.DataObject) -> None:
+    one, another = data.draw(objects_of(Status)), data.draw(objects_of(Status))
+    names = data.draw(st.sets(st.sampled_from([one.name for one in dataclasses.fields(Status)]), max_size=3))
+    other = dataclasses.replace(one, **{name: getattr(another, name) for name in names})
+
+    assert codec.same(one, other) is (codec.encode(one) == codec.encode(other))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        pytest.param({"message": "a"}, {"message": "b"}, False, id="another-text"),
+        pytest.param({"worker": ""}, {"worker": None}, True, id="an-empty-text-is-absent"),
+        pytest.param({"redis_losses": 0}, {"redis_losses": None}, False, id="a-zero-is-not-absent"),
+        pytest.param({"simulated": False}, {"simulated": None}, False, id="false-is-not-absent"),
+        pytest.param({"progress": Progress()}, {"progress": None}, False, id="an-object-without-fields-is-not-absent"),
+        pytest.param({"start_time": _AT}, {"start_time": _AT.replace(microsecond=7)}, True, id="parts-of-a-second"),
+        pytest.param({"start_time": _AT}, {"start_time": _AT + timedelta(seconds=1)}, False, id="another-second"),
+        pytest.param({"inputs": Inputs(1)}, {"inputs": Inputs(2)}, False, id="a-nested-number"),
+    ],
+)
+def test_what_the_api_server_stores_alike_is_the_same(
+    one: dict[str, Any], other: dict[str, Any], expected: bool
+) -> None:
+    assert codec.same(Status(**one), Status(**other)) is expected
+    assert codec.same(Status(**other), Status(**one)) is expected
 
 
 @given(_JSON)

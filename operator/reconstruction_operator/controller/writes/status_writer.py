@@ -84,7 +84,7 @@ class StatusWriter:
 
         Once it is stored, the job is enqueued if `again` is set.
         """
-        if job.status == wanted or codec.encode(job.status) == codec.encode(wanted):
+        if codec.same(job.status, wanted):
             # Nothing to write, not even after a write in flight: the status of a finished job is cached with few of its fields.
             self.writes.drop(job.key)
             if job.key in self.writes.in_flight:
