@@ -81,7 +81,7 @@ TABLE = [
     (
         "redis-nearly-full",
         {},
-        {"phase": "Pending", "message": places.place("celery", 1, 9, paused=True).text},
+        {"phase": "Pending", "message": places.place("celery", 1, paused=True).text},
         "DISPATCH_MEMORY_SHARE",
     ),
     ("namespace-quota", {}, {"phase": "Pending", "message": places.held("team").text}, "NAMESPACE_MAX_RUNNING"),
